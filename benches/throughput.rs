@@ -1,1 +1,3 @@
-fn main(){}
+//! Throughput of the server and the client together.
+
+fn main() {}

@@ -1,1 +1,47 @@
-fn main(){}
+//! `reactor-client`: arguments, configuration, request, exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use reactor_http::client::args::{self, Command};
+use reactor_http::client::fetch;
+
+/// Wrong usage.
+const EXIT_USAGE: u8 = 2;
+/// Standard output could not be written, as curl has it.
+const EXIT_WRITE: u8 = 23;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    let config = match args::parse(std::env::args_os().skip(1).collect()) {
+        Ok(Command::Help) => return print(args::HELP),
+        Ok(Command::Version) => return print(args::VERSION),
+        Ok(Command::Run(config)) => config,
+        Err(error) => {
+            say(format_args!("{error}"));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let says_errors = config.says_errors();
+    match fetch(*config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if says_errors {
+                say(format_args!("reactor-client: {error}"));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_WRITE),
+    }
+}
+
+/// Says a line; who has closed standard error does not want to know.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,1 +1,21 @@
-//! The `client` room.
+//! The client: from a command line to a request, over the same reactor and link as the server, to an
+//! answer that is shown or saved.
+//!
+//! [`args`] makes a [`config::Config`] of words; [`fetch`] runs it; [`conn`] is the state machine of
+//! one connection. It never uses `files` or `server`.
+
+pub mod args;
+pub mod config;
+pub mod conn;
+mod fetch;
+mod progress;
+pub mod reader;
+mod request;
+mod session;
+mod sink;
+pub mod target;
+mod words;
+
+pub use fetch::fetch;
+pub use sink::SinkError;
+pub use words::RunError;

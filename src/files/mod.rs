@@ -1,1 +1,23 @@
-//! The `files` room.
+//! Names and bytes on disk: which file a request's path means, and what is in it.
+//!
+//! A [`RelativePath`] is a name that cannot leave the root; a [`Root`] opens such names beneath
+//! one directory and refuses all but regular files; a [`Store`] is where files come from, a
+//! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale.
+//!
+//! Nothing here knows sockets or HTTP: a status or a header is the server's word for what is
+//! found, or not found, here. Time comes in as an argument.
+
+mod cache;
+pub mod embedded;
+mod media_type;
+mod path;
+mod root;
+mod shelf;
+mod store;
+
+pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
+pub use media_type::media_type;
+pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath};
+pub use root::{Facts, Kind, LookupError, Opened, Root};
+pub use shelf::CacheLimits;
+pub use store::{Content, Found, Identity, Resource, SMALL_FILE_LEN_MAX, Store};

@@ -1,1 +1,45 @@
-//! The `http` room.
+//! HTTP/1.1 as values: bytes in, typed values out, bytes out, for server and client alike.
+//!
+//! It owns the grammar and the framing rules of RFC 9110 and RFC 9112: heads, targets, fields,
+//! bodies, dates and the writing of heads. It is strict where laxness is a smuggling risk.
+//! It never touches a socket, a file or a clock, and owns no buffer: a parser is handed what has
+//! arrived and answers (consumed, value), "need more", or what is wrong with it.
+
+#[cfg(test)]
+mod agreement;
+pub mod body;
+pub mod chunked;
+pub mod date;
+mod facts;
+pub mod fields;
+pub mod framing;
+pub mod head;
+mod lines;
+pub mod method;
+pub mod negotiation;
+mod persistence;
+pub mod reject;
+mod request_line;
+pub mod response;
+pub mod status;
+mod syntax;
+pub mod target;
+#[cfg(test)]
+mod testing;
+pub mod version;
+pub mod write;
+
+pub use body::{BodyReader, Decoded};
+pub use chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, TRAILERS_LEN_MAX};
+pub use date::{DateCache, imf_fixdate};
+pub use fields::{FIELDS_MAX, FieldSpace, Fields};
+pub use framing::{RequestBody, ResponseBody};
+pub use head::{HEAD_LEN_MAX, RequestHead, TARGET_LEN_MAX, parse_request};
+pub use method::Method;
+pub use negotiation::{Prose, prose_for};
+pub use reject::Reject;
+pub use response::{BadResponse, ResponseHead, parse_response};
+pub use status::Status;
+pub use target::Target;
+pub use version::Version;
+pub use write::{content_length, decimal, end, field, percent_encode_path, request_line, status_line};

@@ -1,1 +1,75 @@
-//! The `reactor` room.
+//! The event loop: readiness, tokens, the run queue, timers, listeners, wake-ups and signals.
+//!
+//! It owns the slots in which connections live and decides whose turn it is. It knows nothing of
+//! bytes, HTTP or files: what a connection is, and what it does with its turn, is the [`App`]'s.
+//!
+//! Events only set bits ([`Readiness`]) and queue keys ([`Key`]); work is done from the run queue,
+//! one turn at a time ([`Reactor::turn`]). No connection is freed while a batch of events is walked.
+
+mod clock;
+mod control;
+mod key;
+mod listeners;
+mod readiness;
+mod run_queue;
+mod signals;
+mod slots;
+mod turn;
+mod wheel;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+
+pub use clock::Now;
+pub use control::Control;
+pub use key::Key;
+pub use listeners::{ListenerId, Watermarks};
+pub use readiness::Readiness;
+pub use turn::Reactor;
+
+/// What a connection does after its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It waits for an event or for its deadline.
+    Wait,
+    /// It has more to do, but its budget for this turn is spent.
+    Again,
+    /// It is over: the slot is freed at the end of the turn.
+    Close,
+}
+
+/// What the reactor must be able to ask of a connection.
+pub trait Connection {
+    /// The socket, to be registered once, when the connection first waits.
+    fn source(&mut self) -> &mut TcpStream;
+
+    /// When the connection wants a turn even though nothing has happened. It may move at any time
+    /// while the connection has its turn; moving it costs a store.
+    fn deadline(&self) -> Option<Instant>;
+}
+
+/// What the reactor drives: the server and the client are two of these.
+pub trait App {
+    /// One connection of the application.
+    type Conn: Connection;
+
+    /// Makes a connection of an accepted socket (non-blocking already), or drops it with `None`.
+    fn accepted(
+        &mut self,
+        listener: ListenerId,
+        stream: TcpStream,
+        peer: SocketAddr,
+        now: Now,
+    ) -> Option<Self::Conn>;
+
+    /// Gives the connection its turn. `ready` holds what the kernel has said and nobody has used up.
+    fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
+
+    /// Called once a turn, after all connections: for logs, pacing, signals and shutting down.
+    ///
+    /// `idle` says that the turn found nothing to do. Returns when it wants to be called again at
+    /// the latest.
+    fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, idle: bool) -> Option<Instant>;
+}

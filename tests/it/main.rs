@@ -1,0 +1,20 @@
+//! The integration tests: one binary, one harness. Each module is named for what it promises.
+
+mod access_log;
+mod client_answers;
+mod client_command_line;
+mod client_saving;
+mod concurrency;
+mod deadlines;
+mod framing;
+mod harness;
+mod layering;
+mod lifecycle;
+mod machines;
+mod paths;
+mod protocol;
+mod real_clients;
+mod server_command_line;
+mod smoke;
+mod tidy;
+mod transitions;

@@ -1,0 +1,203 @@
+//! The combined log format of Apache and nginx, which GoAccess and its like read.
+//!
+//! `peer - - [time] "request line" status bytes "referer" "user agent"`. It owns the escaping that
+//! keeps a line one line: whatever a client sends, it cannot end a field or a line, nor bring control
+//! sequences to the terminal of whoever reads the log. It never allocates.
+
+use std::io::Write;
+use std::net::IpAddr;
+
+use super::Record;
+
+/// Appends the line of one record, whose time is already text.
+pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{} - - [", unmapped(record.peer));
+    out.extend_from_slice(time);
+    out.extend_from_slice(b"] ");
+    let request_line = (!record.request_line.is_empty()).then_some(record.request_line);
+    quoted(out, request_line);
+    let _ = write!(out, " {} {} ", record.status, record.body_bytes);
+    quoted(out, record.referer);
+    out.push(b' ');
+    quoted(out, record.user_agent);
+    out.push(b'\n');
+}
+
+/// `::ffff:192.0.2.1` is a client of IPv4 on a socket that listens for both: `192.0.2.1`.
+fn unmapped(peer: IpAddr) -> IpAddr {
+    peer.to_canonical()
+}
+
+fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    out.push(b'"');
+    escaped(out, value.unwrap_or(b"-"));
+    out.push(b'"');
+}
+
+/// Copies runs of harmless bytes whole, and the others one by one in their disguise.
+fn escaped(out: &mut Vec<u8>, mut value: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    while let Some(at) = value.iter().position(|&byte| !is_harmless(byte)) {
+        let (run, rest) = value.split_at(at);
+        out.extend_from_slice(run);
+        let Some((&byte, rest)) = rest.split_first() else {
+            break;
+        };
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            _ => {
+                let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
+                out.extend_from_slice(&[b'\\', b'x', HEX[high], HEX[low]]);
+            }
+        }
+        value = rest;
+    }
+    out.extend_from_slice(value);
+}
+
+fn is_harmless(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    const TIME: &[u8] = b"20/Nov/2026:12:52:23 +0000";
+
+    fn rendered(record: &Record<'_>) -> String {
+        let mut out = Vec::new();
+        line(&mut out, record, TIME);
+        String::from_utf8(out).expect("a line is ASCII")
+    }
+
+    fn record<'a>(request_line: &'a [u8], referer: Option<&'a [u8]>) -> Record<'a> {
+        Record {
+            peer: "192.0.2.7".parse().unwrap(),
+            unix_secs: 0,
+            request_line,
+            status: 200,
+            body_bytes: 1024,
+            referer,
+            user_agent: Some(b"curl/8.5.0"),
+        }
+    }
+
+    /// What a reader of logs sees: the fields of a line, with the escapes undone.
+    fn parse_back(line: &str) -> Option<Vec<Vec<u8>>> {
+        let line = line.strip_suffix('\n')?;
+        let (peer, rest) = line.split_once(" - - [")?;
+        let (time, rest) = rest.split_once("] ")?;
+        let (request_line, rest) = unquote(rest)?;
+        let (status, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
+        let (bytes, rest) = rest.split_once(' ')?;
+        let (referer, rest) = unquote(rest)?;
+        let (user_agent, rest) = unquote(rest.strip_prefix(' ')?)?;
+        rest.is_empty().then(|| {
+            let plain = [peer, time, status, bytes].map(|text| text.as_bytes().to_vec());
+            [&plain[..], &[request_line, referer, user_agent]].concat()
+        })
+    }
+
+    fn unquote(text: &str) -> Option<(Vec<u8>, &str)> {
+        let mut value = Vec::new();
+        let mut rest = text.strip_prefix('"')?;
+        loop {
+            let byte = *rest.as_bytes().first()?;
+            rest = &rest[1..];
+            match byte {
+                b'"' => return Some((value, rest)),
+                b'\\' if rest.starts_with('x') => {
+                    value.push(u8::from_str_radix(rest.get(1..3)?, 16).ok()?);
+                    rest = &rest[3..];
+                }
+                b'\\' => {
+                    value.push(*rest.as_bytes().first()?);
+                    rest = &rest[1..];
+                }
+                b' '..=b'~' => value.push(byte),
+                _ => return None,
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_reads_as_in_the_logs_of_apache_and_nginx() {
+        let text = rendered(&record(b"GET /a?b HTTP/1.1", Some(b"http://h/")));
+        assert_eq!(
+            text,
+            "192.0.2.7 - - [20/Nov/2026:12:52:23 +0000] \"GET /a?b HTTP/1.1\" 200 1024 \
+             \"http://h/\" \"curl/8.5.0\"\n"
+        );
+    }
+
+    #[test]
+    fn peers_print_as_their_own_family() {
+        let rows = [("::ffff:192.0.2.1", "192.0.2.1 "), ("::1", "::1 "), ("2001:db8::7", "2001:db8::7 ")];
+        for (peer, start) in rows {
+            let mut record = record(b"GET / HTTP/1.1", None);
+            record.peer = peer.parse().unwrap();
+            assert!(rendered(&record).starts_with(start), "{peer}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_a_hyphen_and_what_is_empty_is_empty() {
+        let mut record = record(b"", Some(b""));
+        record.user_agent = None;
+        record.body_bytes = 0;
+        assert!(rendered(&record).ends_with("] \"-\" 200 0 \"\" \"-\"\n"));
+    }
+
+    #[test]
+    fn dangerous_bytes_are_escaped() {
+        let rows: [(&[u8], &str); 8] = [
+            (b"a\"b", "a\\\"b"),
+            (b"a\\b", "a\\\\b"),
+            (b"a\r\nb", "a\\x0D\\x0Ab"),
+            (b"\x1b[31m", "\\x1B[31m"),
+            (b"\0", "\\x00"),
+            (b"\t", "\\x09"),
+            (b"\x7f", "\\x7F"),
+            ("é".as_bytes(), "\\xC3\\xA9"),
+        ];
+        for (sent, shown) in rows {
+            let text = rendered(&record(sent, None));
+            assert!(text.contains(&format!("] \"{shown}\" 200 ")), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_one_line_that_can_be_read_back(
+            request_line in proptest::collection::vec(any::<u8>(), 1..60),
+            referer in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..60)),
+            // Mostly the bytes that a forger would try.
+            user_agent in proptest::collection::vec(
+                prop_oneof![Just(b'"'), Just(b'\\'), Just(b'\n'), Just(b'x'), any::<u8>()], 0..60),
+            status in 100_u16..600,
+            body_bytes in any::<u64>(),
+        ) {
+            let mut record = record(&request_line, referer.as_deref());
+            record.user_agent = Some(&user_agent);
+            record.status = status;
+            record.body_bytes = body_bytes;
+            let text = rendered(&record);
+            prop_assert_eq!(text.matches('\n').count(), 1);
+            prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
+            let fields = vec![
+                b"192.0.2.7".to_vec(),
+                TIME.to_vec(),
+                status.to_string().into_bytes(),
+                body_bytes.to_string().into_bytes(),
+                request_line.clone(),
+                referer.clone().unwrap_or(b"-".to_vec()),
+                user_agent.clone(),
+            ];
+            prop_assert_eq!(parse_back(&text), Some(fields));
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Where lines are written to: a file descriptor that is never allowed to block the loop.
+//!
+//! It owns the descriptor and knows what is behind it. A regular file takes everything at once. A
+//! pipe, a terminal or a socket may have a reader that has stopped reading: there a write is small,
+//! ends with a line where it can, and is made only if it cannot block. It never buffers or retries.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+/// The most that is written to a pipe at once. POSIX promises that PIPE_BUF bytes are written whole or
+/// not at all, and Linux says "writable" only when that many fit.
+const PIPE_WRITE_LEN_MAX: usize = 4096;
+
+/// What the buffered writer writes to.
+pub(super) trait Sink {
+    /// Writes some of the bytes, at least one; `WouldBlock` if none can be taken now.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Waits until bytes can be taken, for so long at most; says whether they can.
+    fn wait(&mut self, wait_time: Duration) -> bool;
+}
+
+/// A [`Sink`] over a file descriptor.
+#[derive(Debug)]
+pub(super) struct FdSink {
+    file: File,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A regular file: a write may take as long as the disk does, but never waits for a reader.
+    Regular,
+    /// Something else, whose description is ours alone and does not block.
+    NonBlocking,
+    /// Something else, whose description others use too: it must be left as it is and asked first.
+    Blocking,
+}
+
+impl FdSink {
+    /// Opens a file to append to; it is created if it is not there.
+    pub(super) fn append(path: &Path) -> io::Result<Self> {
+        // A regular file does not mind O_NONBLOCK; opening a FIFO without it would wait for a reader.
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .custom_flags(non_blocking_flags())
+            .open(path)
+            .map_err(|error| explain_fifo(error, path))?;
+        let kind = match file.metadata()?.is_file() {
+            true => Kind::Regular,
+            false => Kind::NonBlocking,
+        };
+        Ok(Self { file, kind })
+    }
+
+    /// Writes to a descriptor that other processes may share, such as standard output.
+    pub(super) fn shared(fd: impl AsFd) -> io::Result<Self> {
+        let fd = fd.as_fd();
+        let file = File::from(fd.try_clone_to_owned()?);
+        if file.metadata()?.is_file() {
+            let kind = Kind::Regular;
+            return Ok(Self { file, kind });
+        }
+        Ok(match own_description(fd) {
+            Ok(file) => Self { file, kind: Kind::NonBlocking },
+            // A socket, no /proc, or no permission any more.
+            Err(_) => Self { file, kind: Kind::Blocking },
+        })
+    }
+
+    /// Whether a write has something to say now, be it that it takes bytes or that it fails.
+    fn is_ready(&self, wait_time: Duration) -> io::Result<bool> {
+        let wait_time = Timespec::try_from(wait_time).unwrap_or_default();
+        let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
+        Ok(poll(&mut fds, Some(&wait_time))? > 0)
+    }
+}
+
+impl Sink for FdSink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.kind == Kind::Regular {
+            return self.file.write(bytes);
+        }
+        if self.kind == Kind::Blocking && !self.is_ready(Duration::ZERO)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.file.write(whole_lines(bytes))
+    }
+
+    fn wait(&mut self, wait_time: Duration) -> bool {
+        self.is_ready(wait_time).unwrap_or(false)
+    }
+}
+
+/// Opens what is behind a descriptor once more. O_NONBLOCK belongs to the open description, which
+/// standard output shares with the shell and its other children; they would be surprised by it.
+fn own_description(fd: BorrowedFd<'_>) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(non_blocking_flags())
+        .open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+/// O_NOCTTY: a server must not make the terminal it logs to its own.
+fn non_blocking_flags() -> i32 {
+    (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()
+}
+
+fn explain_fifo(error: io::Error, path: &Path) -> io::Error {
+    if error.raw_os_error() != Some(Errno::NXIO.raw_os_error()) {
+        return error;
+    }
+    let text = format!("nobody reads {}: start its reader first", path.display());
+    io::Error::new(error.kind(), text)
+}
+
+/// As many whole lines as one small write holds, or a piece of a line that is longer than that.
+///
+/// A write this small is atomic, so that diagnostics on the same pipe cannot land inside a line.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let Some(piece) = bytes.get(..PIPE_WRITE_LEN_MAX) else {
+        return bytes;
+    };
+    match memchr::memrchr(b'\n', piece) {
+        Some(end) => piece.get(..=end).unwrap_or(piece),
+        None => piece,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    /// Writes 100-byte lines until the sink would block; returns how many bytes it took.
+    fn fill(sink: &mut FdSink) -> usize {
+        let lines = [[b'a'; 99].as_slice(), b"\n"].concat().repeat(100);
+        let mut taken = 0;
+        loop {
+            match sink.write(&lines) {
+                Ok(count) => {
+                    assert!(0 < count && count <= PIPE_WRITE_LEN_MAX && count % 100 == 0);
+                    taken += count;
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    return taken;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_never_blocks() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut sink = FdSink::shared(&writer).unwrap();
+        assert_eq!(sink.kind, Kind::NonBlocking);
+        let taken = fill(&mut sink);
+        assert!(taken >= PIPE_WRITE_LEN_MAX);
+        assert!(!sink.wait(Duration::ZERO));
+        reader.read_exact(&mut vec![0; taken]).unwrap();
+        assert!(sink.wait(Duration::ZERO));
+        assert!(sink.write(b"line\n").is_ok());
+    }
+
+    #[test]
+    fn a_pipe_that_cannot_be_opened_again_is_asked_first() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut sink = FdSink { file: File::from(std::os::fd::OwnedFd::from(writer)), kind: Kind::Blocking };
+        let taken = fill(&mut sink);
+        reader.read_exact(&mut vec![0; taken]).unwrap();
+        assert!(fill(&mut sink) > 0);
+    }
+
+    #[test]
+    fn a_socket_that_nobody_reads_never_blocks() {
+        let (_reader, writer) = UnixStream::pair().unwrap();
+        let mut sink = FdSink::shared(&writer).unwrap();
+        assert_eq!(sink.kind, Kind::Blocking);
+        assert!(fill(&mut sink) >= PIPE_WRITE_LEN_MAX);
+    }
+
+    #[test]
+    fn a_closed_reader_is_an_error_and_not_a_wait() {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut sinks = [
+            FdSink::shared(&writer).unwrap(),
+            FdSink { file: File::from(std::os::fd::OwnedFd::from(writer)), kind: Kind::Blocking },
+        ];
+        drop(reader);
+        for sink in &mut sinks {
+            let error = sink.write(b"line\n").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+
+    #[test]
+    fn a_regular_file_takes_everything_at_once() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let bytes = vec![b'a'; 3 * PIPE_WRITE_LEN_MAX];
+        let mut sinks = [FdSink::append(file.path()).unwrap(), FdSink::shared(file.as_file()).unwrap()];
+        for sink in &mut sinks {
+            assert_eq!(sink.kind, Kind::Regular);
+            assert_eq!(sink.write(&bytes).unwrap(), bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_fifo_without_a_reader_is_refused_in_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fifo");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let error = FdSink::append(&path).unwrap_err();
+        assert!(error.to_string().contains("start its reader first"), "{error}");
+    }
+
+    #[test]
+    fn a_small_write_ends_with_a_line_where_it_can() {
+        let long = vec![b'a'; 2 * PIPE_WRITE_LEN_MAX];
+        let lines = [&long[..10], b"\n", &long].concat();
+        assert_eq!(whole_lines(b"a\nb"), b"a\nb");
+        assert_eq!(whole_lines(&lines).len(), 11);
+        assert_eq!(whole_lines(&long).len(), PIPE_WRITE_LEN_MAX);
+    }
+}

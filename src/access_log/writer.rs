@@ -1,0 +1,407 @@
+//! The buffered writer: lines in, bounded; few and large writes out, none of which blocks.
+//!
+//! It owns the buffer, the moment of writing, and what becomes of trouble: a write that fails or
+//! would block is tried again after a pause that doubles, meanwhile lines gather up to a bound, and
+//! lines beyond it are dropped and counted. It never drops part of a line and never reads the clock.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::sink::Sink;
+
+/// So many bytes are written without waiting for a quiet moment: large enough that a system call
+/// costs nothing per line, small enough to be what a pipe holds.
+const FLUSH_LEN: usize = 64 * 1024;
+
+/// The most that waits for a sink in trouble: some ten thousand lines.
+const BUFFER_LEN_MAX: usize = 1024 * 1024;
+
+/// So long after the last line the log is thought to be quiet, and is written.
+const IDLE_FLUSH: Duration = Duration::from_millis(50);
+
+/// No line waits longer than this on a busy server, so that `tail -f` is useful.
+const LINE_AGE_MAX: Duration = Duration::from_secs(1);
+
+/// The pause before the second try. Short, because a pipe whose reader is merely busy holds little.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+
+/// The longest pause between tries: a full disk costs one system call a second.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// At the end, a reader that has stopped reading is given this long to go on.
+const LAST_WAIT: Duration = Duration::from_millis(250);
+
+/// At the end, a slow reader is waited for so many times; each time it has made room for some lines.
+const LAST_WAITS_MAX: u32 = 64;
+
+/// A buffer of lines before a [`Sink`]; dropping it writes what is left.
+#[derive(Debug)]
+pub(super) struct Writer<S: Sink> {
+    sink: S,
+    /// Whole lines, but for the first, whose beginning may have been written already.
+    buffer: Vec<u8>,
+    /// When the oldest and the newest of the buffered lines came.
+    span: Option<(Instant, Instant)>,
+    pause: Duration,
+    /// Set while the sink is in trouble: nothing is tried before.
+    retry_at: Option<Instant>,
+    /// Whether a failure was said whose end was not.
+    is_failing: bool,
+    dropped: u64,
+    /// Of the dropped lines, those of the present trouble.
+    dropped_lately: u64,
+}
+
+impl<S: Sink> Writer<S> {
+    /// An empty buffer before a sink.
+    pub(super) fn new(sink: S) -> Self {
+        Self {
+            sink,
+            buffer: Vec::with_capacity(2 * FLUSH_LEN),
+            span: None,
+            pause: Duration::ZERO,
+            retry_at: None,
+            is_failing: false,
+            dropped: 0,
+            dropped_lately: 0,
+        }
+    }
+
+    /// Lets `write_line` append one whole line, and writes if enough has gathered.
+    pub(super) fn append(&mut self, now: Instant, write_line: impl FnOnce(&mut Vec<u8>)) {
+        let line_start = self.buffer.len();
+        write_line(&mut self.buffer);
+        if self.buffer.len() > BUFFER_LEN_MAX {
+            self.buffer.truncate(line_start);
+            self.count_dropped(1);
+        } else {
+            let oldest = self.span.map_or(now, |(oldest, _)| oldest);
+            self.span = Some((oldest, now));
+        }
+        if self.buffer.len() >= FLUSH_LEN && !self.is_pausing(now) {
+            self.attempt(now);
+        }
+    }
+
+    /// Writes if the loop is idle, or the lines are old or quiet enough; returns when to call again.
+    pub(super) fn tick(&mut self, now: Instant, idle: bool) -> Option<Instant> {
+        let due = self.due()?;
+        if now >= due || (idle && !self.is_pausing(now)) {
+            self.attempt(now);
+        }
+        self.due()
+    }
+
+    /// Writes all that the sink takes without blocking; says whether that was everything.
+    pub(super) fn flush(&mut self) -> bool {
+        match self.drain() {
+            Ok(()) => {
+                self.recover();
+                true
+            }
+            Err(error) => {
+                self.report(&error);
+                false
+            }
+        }
+    }
+
+    /// How many lines were lost so far.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let (oldest, newest) = self.span?;
+        let quiet_or_old = (newest + IDLE_FLUSH).min(oldest + LINE_AGE_MAX);
+        Some(self.retry_at.unwrap_or(quiet_or_old))
+    }
+
+    fn is_pausing(&self, now: Instant) -> bool {
+        self.retry_at.is_some_and(|retry_at| now < retry_at)
+    }
+
+    /// Flushes, and pauses longer and longer while that gets nothing across.
+    fn attempt(&mut self, now: Instant) {
+        let before_len = self.buffer.len();
+        if self.flush() {
+            return;
+        }
+        self.pause = match self.buffer.len() < before_len {
+            true => PAUSE_MIN,
+            false => (2 * self.pause).clamp(PAUSE_MIN, PAUSE_MAX),
+        };
+        self.retry_at = Some(now + self.pause);
+    }
+
+    /// Writes until the buffer is empty or the sink refuses; what is not written stays.
+    fn drain(&mut self) -> io::Result<()> {
+        let mut written_len = 0;
+        let outcome = loop {
+            let rest = self.buffer.get(written_len..).unwrap_or_default();
+            if rest.is_empty() {
+                break Ok(());
+            }
+            match self.sink.write(rest) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written_len += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let written_len = written_len.min(self.buffer.len());
+        self.buffer.drain(..written_len);
+        outcome
+    }
+
+    /// Everything is written: whatever the trouble was, it is over.
+    fn recover(&mut self) {
+        if self.is_failing || self.dropped_lately > 0 {
+            log::warn!("access log: writing again; {} lines were dropped", self.dropped_lately);
+        }
+        self.is_failing = false;
+        self.dropped_lately = 0;
+        self.span = None;
+        self.retry_at = None;
+        self.pause = Duration::ZERO;
+        self.buffer.shrink_to(2 * FLUSH_LEN);
+    }
+
+    /// Says once that writing fails. A reader that has stopped reading is not a failure, and is not
+    /// spoken of until it is over: standard error may well be the same pipe, and would block.
+    fn report(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::WouldBlock || self.is_failing {
+            return;
+        }
+        self.is_failing = true;
+        log::error!(
+            "access log: cannot write: {error}; lines are kept up to {} KiB, then dropped, and \
+             writing is tried again",
+            BUFFER_LEN_MAX / 1024
+        );
+    }
+
+    fn count_dropped(&mut self, lines: u64) {
+        self.dropped += lines;
+        self.dropped_lately += lines;
+    }
+
+    /// Writes what is left, and gives a slow reader a little time to take it.
+    fn finish(&mut self) {
+        let mut waits = 0;
+        while !self.flush() && !self.is_failing && waits < LAST_WAITS_MAX {
+            if !self.sink.wait(LAST_WAIT) {
+                break;
+            }
+            waits += 1;
+        }
+        let left = memchr::memchr_iter(b'\n', &self.buffer).count();
+        self.count_dropped(u64::try_from(left).unwrap_or(u64::MAX));
+        self.buffer.clear();
+        if self.is_failing {
+            log::error!("access log: {} lines were dropped", self.dropped_lately);
+        }
+    }
+}
+
+impl<S: Sink> Drop for Writer<S> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes `room` bytes in all, then refuses with `refusal`.
+    struct Scripted {
+        room: usize,
+        refusal: io::ErrorKind,
+        text: Vec<u8>,
+        write_count: u32,
+    }
+
+    impl Sink for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.write_count += 1;
+            let count = bytes.len().min(self.room);
+            if count == 0 {
+                return Err(self.refusal.into());
+            }
+            self.room -= count;
+            self.text.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn wait(&mut self, _wait_time: Duration) -> bool {
+            self.room > 0
+        }
+    }
+
+    fn writer(room: usize, refusal: io::ErrorKind) -> Writer<Scripted> {
+        Writer::new(Scripted { room, refusal, text: Vec::new(), write_count: 0 })
+    }
+
+    fn blocking_after(room: usize) -> Writer<Scripted> {
+        writer(room, io::ErrorKind::WouldBlock)
+    }
+
+    fn append(writer: &mut Writer<Scripted>, now: Instant, line: &str) {
+        writer.append(now, |buffer| {
+            buffer.extend_from_slice(line.as_bytes());
+            buffer.push(b'\n');
+        });
+    }
+
+    fn written(writer: &Writer<Scripted>) -> Vec<&str> {
+        str::from_utf8(&writer.sink.text).unwrap().lines().collect()
+    }
+
+    fn millis(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn an_empty_log_wants_no_call() {
+        let mut writer = blocking_after(100);
+        assert_eq!(writer.tick(Instant::now(), true), None);
+        assert_eq!(writer.sink.write_count, 0);
+    }
+
+    #[test]
+    fn lines_are_written_when_idle_quiet_or_old() {
+        let now = Instant::now();
+        // (idle, ms from the first line to the last, ms from there to the tick, whether it writes)
+        let rows = [
+            (true, 0, 0, true),
+            (false, 0, 0, false),
+            (false, 0, 49, false),
+            (false, 0, 50, true),
+            (false, 990, 9, false),
+            (false, 990, 10, true),
+        ];
+        for (idle, last, tick, writes) in rows {
+            let mut writer = blocking_after(100);
+            append(&mut writer, now, "first");
+            append(&mut writer, now + millis(last), "last");
+            let tick = now + millis(last + tick);
+            let next = writer.tick(tick, idle);
+            assert_eq!(writer.sink.write_count, u32::from(writes));
+            assert_eq!(next.is_none(), writes);
+            assert!(next.is_none_or(|next| next > tick));
+        }
+    }
+
+    #[test]
+    fn a_full_buffer_is_written_without_a_tick() {
+        let mut writer = blocking_after(usize::MAX);
+        let line = "a".repeat(1023);
+        for _ in 0..64 {
+            assert_eq!(writer.sink.write_count, 0);
+            append(&mut writer, Instant::now(), &line);
+        }
+        assert_eq!(writer.sink.write_count, 1);
+        assert_eq!(writer.sink.text.len(), FLUSH_LEN);
+    }
+
+    #[test]
+    fn the_steady_state_does_not_grow_the_buffer() {
+        let mut writer = blocking_after(usize::MAX);
+        let capacity = writer.buffer.capacity();
+        let line = "a".repeat(200);
+        for _ in 0..10_000 {
+            append(&mut writer, Instant::now(), &line);
+        }
+        assert_eq!(writer.buffer.capacity(), capacity);
+    }
+
+    #[test]
+    fn a_partial_write_neither_doubles_nor_loses_a_byte() {
+        for room in 1..12 {
+            let mut writer = blocking_after(room);
+            let now = Instant::now();
+            append(&mut writer, now, "first");
+            append(&mut writer, now, "second");
+            let retry_at = writer.tick(now, true).unwrap();
+            append(&mut writer, now, "third");
+            writer.sink.room = 100;
+            assert_eq!(writer.tick(retry_at, false), None);
+            assert_eq!(written(&writer), ["first", "second", "third"]);
+        }
+    }
+
+    #[test]
+    fn beyond_the_bound_whole_lines_are_dropped_and_counted() {
+        let mut writer = blocking_after(10);
+        let now = Instant::now();
+        let line_count = 2 * BUFFER_LEN_MAX / 1000;
+        for number in 0..line_count {
+            append(&mut writer, now, &format!("{number:0999}"));
+        }
+        assert!(writer.buffer.len() <= BUFFER_LEN_MAX);
+        assert!(writer.dropped() > 0);
+        writer.sink.room = usize::MAX;
+        assert!(writer.flush());
+        let kept_count = line_count - usize::try_from(writer.dropped()).unwrap();
+        assert_eq!(written(&writer).len(), kept_count);
+        for (number, line) in written(&writer).iter().enumerate() {
+            assert_eq!(*line, format!("{number:0999}"));
+        }
+        assert!(writer.buffer.capacity() <= 3 * FLUSH_LEN);
+    }
+
+    #[test]
+    fn trouble_is_tried_again_after_pauses_that_double() {
+        for refusal in [io::ErrorKind::WouldBlock, io::ErrorKind::StorageFull] {
+            let mut writer = writer(0, refusal);
+            let mut now = Instant::now();
+            append(&mut writer, now, "line");
+            let mut pauses = Vec::new();
+            for _ in 0..12 {
+                let next = writer.tick(now, true).unwrap();
+                // An idle loop does not cut a pause short.
+                assert_eq!(writer.tick(now, true), Some(next));
+                pauses.push((next - now).as_millis());
+                now = next;
+            }
+            assert_eq!(writer.sink.write_count, 12);
+            assert_eq!(pauses[..4], [1, 2, 4, 8]);
+            assert_eq!(pauses[10..], [1000, 1000]);
+            writer.sink.room = 100;
+            assert_eq!(writer.tick(now, false), None);
+            assert_eq!(written(&writer), ["line"]);
+            assert_eq!(writer.dropped(), 0);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_said_once_and_its_end_once() {
+        let mut writer = writer(0, io::ErrorKind::BrokenPipe);
+        append(&mut writer, Instant::now(), "line");
+        assert!(!writer.flush() && writer.is_failing);
+        assert!(!writer.flush() && writer.is_failing);
+        writer.sink.room = 100;
+        assert!(writer.flush() && !writer.is_failing);
+    }
+
+    #[test]
+    fn a_reader_that_only_waits_is_no_failure() {
+        let mut writer = blocking_after(0);
+        append(&mut writer, Instant::now(), "line");
+        assert!(!writer.flush() && !writer.is_failing);
+    }
+
+    #[test]
+    fn the_end_writes_what_is_left_and_counts_what_it_cannot() {
+        // The room there is, and how many of the two lines are lost.
+        for (room, lost) in [(8, 0), (7, 1), (4, 1), (2, 2)] {
+            let mut writer = blocking_after(room);
+            append(&mut writer, Instant::now(), "one");
+            append(&mut writer, Instant::now(), "two");
+            writer.finish();
+            assert_eq!(writer.sink.text.len(), room);
+            assert_eq!(writer.dropped(), lost);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The settings of one run of the client, checked: what to ask, whom, and what to do with the answer.
+//!
+//! It owns the meaning of single values: a header field, a method, seconds, a file name taken from a
+//! path. It never reads the command line, opens nothing and resolves nothing.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+
+use super::target::Target;
+
+/// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.
+const SECS_MAX: f64 = 365.0 * 86_400.0;
+
+/// Everything one run of the client needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Whom to ask, and for what.
+    pub target: Target,
+    /// The request's method, as it is sent: `GET`, `HEAD`, ...
+    pub method: String,
+    /// Changes to the fields of the request, in the order given, by field name.
+    pub fields: Vec<(String, FieldEdit)>,
+    /// Where the body goes.
+    pub output: Output,
+    /// Show the head of the answer on standard output, before the body.
+    pub include: bool,
+    /// Show every header field both ways on standard error.
+    pub verbose: bool,
+    /// Say nothing on standard error; see [`Config::says_errors`].
+    pub silent: bool,
+    /// Say what went wrong even if `silent`.
+    pub show_error: bool,
+    /// A status of 400 or above is a failure, and its body is not shown.
+    pub fail: bool,
+    /// The longest the whole run may take.
+    pub max_time: Option<Duration>,
+    /// The longest that resolving and connecting may take.
+    pub connect_timeout: Option<Duration>,
+}
+
+impl Config {
+    /// Whether the one line that says what went wrong is wanted.
+    pub fn says_errors(&self) -> bool {
+        !self.silent || self.show_error
+    }
+}
+
+/// What happens to one field of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldEdit {
+    /// The field is sent with this value, in the place of a default one; the value may be empty.
+    Set(String),
+    /// The default field of this name is not sent.
+    Remove,
+}
+
+/// Where the body of the answer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// To standard output, unless that is a terminal and the body is binary.
+    Stdout,
+    /// To standard output, whatever it is.
+    ForcedStdout,
+    /// To this file.
+    File(PathBuf),
+}
+
+/// Reads `N: V`, `N:` or `N;`, as curl's `-H` does (RFC 9110 section 5: token, then field value).
+///
+/// # Errors
+///
+/// What is wrong, in words to stand behind a colon.
+pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static str> {
+    let (name, edit) = match (text.split_once(':'), text.strip_suffix(';')) {
+        (Some((name, value)), _) => match value.trim_matches([' ', '\t']) {
+            "" => (name, FieldEdit::Remove),
+            value => (name, FieldEdit::Set(value.to_owned())),
+        },
+        (None, Some(name)) => (name, FieldEdit::Set(String::new())),
+        (None, None) => return Err("a header field is written 'Name: value'"),
+    };
+    if !is_token(name) {
+        return Err("a field name is letters, digits and !#$%&'*+-.^_`|~, with no space");
+    }
+    match &edit {
+        FieldEdit::Set(value) if value.chars().any(|c| c.is_ascii_control() && c != '\t') => {
+            Err("a field value cannot hold line ends or control characters")
+        }
+        _ => Ok((name.to_owned(), edit)),
+    }
+}
+
+/// Reads a request method.
+///
+/// # Errors
+///
+/// What is wrong, in words to stand behind a colon.
+pub(super) fn parse_method(text: &str) -> Result<String, &'static str> {
+    if !is_token(text) {
+        return Err("a method is one word such as GET");
+    }
+    // Its target is a host and port, and what follows its answer is not a body (RFC 9110 section 9.3.6).
+    if text == "CONNECT" {
+        return Err("tunnels are not supported");
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads seconds such as `2` or `0.5`; nought means no limit, as it does for curl.
+///
+/// # Errors
+///
+/// What is wrong, in words to stand behind a colon.
+pub(super) fn parse_seconds(text: &str) -> Result<Option<Duration>, &'static str> {
+    const NOT_SECONDS: &str = "seconds are a number such as 5 or 0.5";
+    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(NOT_SECONDS);
+    }
+    let seconds: f64 = text.parse().map_err(|_| NOT_SECONDS)?;
+    if seconds > SECS_MAX {
+        return Err("that is longer than a year");
+    }
+    let time = Duration::try_from_secs_f64(seconds).map_err(|_| NOT_SECONDS)?;
+    Ok((!time.is_zero()).then_some(time))
+}
+
+/// The file name that `-O` saves under: the last segment of the path, percent-decoded.
+///
+/// # Errors
+///
+/// What is wrong, in words to stand behind a colon. A name that would leave the directory is refused.
+pub(super) fn remote_name(path: &str) -> Result<PathBuf, &'static str> {
+    let path = path.split_once('?').map_or(path, |(path, _query)| path);
+    let segment = path.rsplit_once('/').map_or(path, |(_, segment)| segment);
+    let name: Vec<u8> = percent_decode_str(segment).collect();
+    match name.as_slice() {
+        b"" => Err("the path ends with a slash and names no file; use -o FILE"),
+        b"." | b".." => Err("the path ends with a directory; use -o FILE"),
+        name if name.contains(&b'/') || name.contains(&0) => {
+            Err("the last part of the path is not a file name; use -o FILE")
+        }
+        _ => Ok(PathBuf::from(OsString::from_vec(name))),
+    }
+}
+
+/// A token of RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_token_byte = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_set_emptied_and_removed_as_curl_does() {
+        let set = |value: &str| FieldEdit::Set(value.to_owned());
+        let rows = [
+            ("Accept: text/plain", "Accept", set("text/plain")),
+            ("Accept:text/plain \t", "Accept", set("text/plain")),
+            ("X: a: b;", "X", set("a: b;")),
+            ("X: a\tb", "X", set("a\tb")),
+            ("X: é", "X", set("é")),
+            ("Accept:", "Accept", FieldEdit::Remove),
+            ("Accept:  ", "Accept", FieldEdit::Remove),
+            ("Accept;", "Accept", set("")),
+        ];
+        for (text, name, edit) in rows {
+            assert_eq!(parse_field(text), Ok((name.to_owned(), edit)), "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_that_could_break_the_request_are_refused() {
+        for text in [
+            "",
+            ":",
+            ";",
+            "no colon",
+            "A B: c",
+            "A : c",
+            " A: c",
+            "Ä: c",
+            "A: b\r\nC: d",
+            "A: b\nC: d",
+            "A: \0",
+            "A: \x7f",
+            "A\r\nB;",
+        ] {
+            assert!(parse_field(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_method_is_a_token_and_keeps_its_case() {
+        for text in ["GET", "get", "M-SEARCH"] {
+            assert_eq!(parse_method(text).as_deref(), Ok(text));
+        }
+        for text in ["", "GET /", "GE\nT", "É", "CONNECT"] {
+            assert!(parse_method(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_may_have_fractions_and_nought_is_no_limit() {
+        let rows = [
+            ("2", Some(Duration::from_secs(2))),
+            ("0.25", Some(Duration::from_millis(250))),
+            (".5", Some(Duration::from_millis(500))),
+            ("0", None),
+            ("0.0", None),
+        ];
+        for (text, time) in rows {
+            assert_eq!(parse_seconds(text), Ok(time), "{text}");
+        }
+        for text in ["", ".", "-1", "+1", "1s", "1e3", "inf", "NaN", "1.2.3", "99999999999"] {
+            assert!(parse_seconds(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_remote_name_is_the_last_segment_decoded() {
+        let rows = [
+            ("/a/b.html", "b.html"),
+            ("/a%20b.txt?x=/y", "a b.txt"),
+            ("/.hidden", ".hidden"),
+            ("/a/..b", "..b"),
+        ];
+        for (path, name) in rows {
+            assert_eq!(remote_name(path), Ok(PathBuf::from(name)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_remote_name_never_leaves_the_directory() {
+        for path in ["/", "/a/", "/a/?b", "/..", "/%2e%2E", "/.", "/..%2fetc%2Fpasswd", "/%2Fetc", "/a%00b"] {
+            assert!(remote_name(path).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What becomes of an answer: it is shown, saved, counted and confirmed.
+//!
+//! The body goes to the sink untouched; everything for a person goes to standard error. It owns no
+//! connection and chooses no address.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::config::Config;
+use super::conn::{Audience, Failure};
+use super::progress::Progress;
+use super::reader::Piece;
+use super::request;
+use super::sink::{Sink, SinkError};
+use super::words::{RunError, duration, grouped};
+use crate::http::{Fields, ResponseBody, ResponseHead};
+use crate::net::CloseReason;
+use crate::reactor::Now;
+
+/// One request of a person, and how it is going.
+pub(super) struct Session {
+    pub(super) config: Config,
+    request: Vec<u8>,
+    sink: Sink,
+    progress: Progress,
+    started: Instant,
+    /// The address that is being tried.
+    pub(super) address: Option<SocketAddr>,
+    /// Why the last address took no connection, until the next is tried.
+    pub(super) attempt_failed: Option<io::ErrorKind>,
+    media_type: String,
+    received_len: u64,
+    outcome: Option<Result<(), RunError>>,
+}
+
+impl Session {
+    pub(super) fn new(config: Config, now: Now) -> Self {
+        Self {
+            request: request::render(&config),
+            sink: Sink::new(&config.output),
+            progress: Progress::new(now.instant, !config.silent),
+            started: now.instant,
+            address: None,
+            attempt_failed: None,
+            media_type: String::new(),
+            received_len: 0,
+            outcome: None,
+            config,
+        }
+    }
+
+    /// Whether it is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// How it ended.
+    pub(super) fn into_outcome(self) -> Result<(), RunError> {
+        self.outcome.unwrap_or(Ok(()))
+    }
+
+    /// Ends it; the first reason is the one that counts.
+    pub(super) fn fail(&mut self, error: RunError) {
+        self.progress.clear();
+        self.outcome.get_or_insert(Err(error));
+    }
+
+    /// Says a line to the person.
+    pub(super) fn say(&self, line: fmt::Arguments<'_>) {
+        if !self.config.silent {
+            // Who has closed standard error does not want to know.
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
+    }
+
+    fn show_head(&self, head: &ResponseHead<'_, '_>) {
+        let line = status_line(head);
+        if !self.config.verbose {
+            return self.say(format_args!("{line}"));
+        }
+        self.say(format_args!("< {line}"));
+        for (name, value) in head.fields.iter() {
+            self.say(format_args!("< {name}: {}", printable(value)));
+        }
+        self.say(format_args!("<"));
+    }
+
+    fn take_head(&mut self, head: &ResponseHead<'_, '_>, now: Now) -> Result<(), RunError> {
+        self.show_head(head);
+        if self.config.fail && head.status >= 400 {
+            return Err(RunError::Status(head.status));
+        }
+        self.media_type = media_type(head.fields);
+        if let ResponseBody::Length(len) = head.body {
+            self.progress.expect(len);
+        }
+        self.progress.begin(self.sink.path().is_some(), now.instant);
+        if self.config.include {
+            self.sink.write_head(&render_head(head)).map_err(RunError::Sink)?;
+        }
+        Ok(())
+    }
+
+    fn take_body(&mut self, bytes: &[u8], now: Now) -> Result<(), RunError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.sink.write(bytes).map_err(RunError::Sink)?;
+        self.received_len += bytes.len() as u64;
+        self.progress.moved(self.received_len, now.instant);
+        Ok(())
+    }
+
+    fn finish(&mut self, now: Now) -> Result<(), SinkError> {
+        self.sink.finish()?;
+        self.progress.clear();
+        let len = grouped(self.received_len);
+        let unit = if self.received_len == 1 { "byte" } else { "bytes" };
+        let time = duration(now.instant.saturating_duration_since(self.started));
+        let kind =
+            if self.media_type.is_empty() { String::new() } else { format!(" of {}", self.media_type) };
+        let place = self.sink.path().map(|path| format!(", saved to {}", path.display())).unwrap_or_default();
+        self.say(format_args!("received {len} {unit}{kind} in {time}{place}"));
+        Ok(())
+    }
+}
+
+impl Audience for Session {
+    fn connected(&mut self, now: Now) -> &[u8] {
+        let time = duration(now.instant.saturating_duration_since(self.started));
+        if let Some(address) = self.address {
+            self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
+        }
+        if self.config.verbose {
+            for line in String::from_utf8_lossy(&self.request).lines() {
+                self.say(format_args!("> {line}"));
+            }
+        }
+        &self.request
+    }
+
+    fn piece(&mut self, piece: &Piece<'_, '_>, now: Now) -> bool {
+        let taken = match piece {
+            Piece::Interim(head) => {
+                if self.config.verbose {
+                    self.show_head(head);
+                }
+                Ok(())
+            }
+            Piece::Head(head) => self.take_head(head, now),
+            Piece::Body(bytes) => self.take_body(bytes, now),
+            Piece::End => Ok(()),
+        };
+        taken.map_err(|error| self.fail(error)).is_ok()
+    }
+
+    fn over(&mut self, outcome: Result<(), Failure>, now: Now) {
+        match outcome {
+            Ok(()) => match self.finish(now) {
+                Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
+                Err(error) => self.fail(RunError::Sink(error)),
+            },
+            Err(Failure::Link(CloseReason::ConnectFailed(kind))) => self.attempt_failed = Some(kind),
+            Err(Failure::TimedOut) => {
+                self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
+            }
+            Err(failure) => self.fail(RunError::Exchange(failure)),
+        }
+    }
+}
+
+fn status_line(head: &ResponseHead<'_, '_>) -> String {
+    format!("{} {} {}", head.version.as_str(), head.status, printable(head.reason)).trim_end().to_owned()
+}
+
+/// The head as it would be on the wire, for whoever asked to have it with the body.
+fn render_head(head: &ResponseHead<'_, '_>) -> Vec<u8> {
+    let mut out = status_line(head).into_bytes();
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in head.fields.iter() {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// The essence of the media type, without its parameters.
+fn media_type(fields: Fields<'_, '_>) -> String {
+    let value = fields.first("content-type").unwrap_or_default();
+    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default();
+    printable(essence).trim().to_owned()
+}
+
+/// Text from the peer, without what could play tricks on a terminal.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_peer_sends_cannot_play_tricks_on_a_terminal() {
+        assert_eq!(printable(b"OK \x1b[31m"), "OK \u{fffd}[31m");
+        assert_eq!(printable("naïve".as_bytes()), "naïve");
+    }
+}

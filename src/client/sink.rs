@@ -1,0 +1,240 @@
+//! Where the body of an answer goes: standard output, or a file that is whole or not there.
+//!
+//! A file is written under a temporary name in the target's directory and renamed over the target
+//! when the body is whole, so nobody ever sees half of it. It knows nothing of HTTP.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::config::Output;
+
+/// How much of a body is looked at to tell text from binary.
+const LOOK_LEN_MAX: usize = 2000;
+/// What a new file may be, before the umask has its say: as any other program creates files.
+const MODE: u32 = 0o666;
+
+/// Why bytes could not be put where they belong.
+#[derive(Debug)]
+pub enum SinkError {
+    /// The body is binary and standard output is a terminal.
+    BinaryToTerminal,
+    /// Writing failed.
+    Io {
+        /// What was written to.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl std::fmt::Display for SinkError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BinaryToTerminal => f.write_str(
+                "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",
+            ),
+            Self::Io { name, source } => write!(f, "cannot write {name}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for SinkError {}
+
+/// Takes a body.
+#[derive(Debug)]
+pub(super) enum Sink {
+    /// Standard output; `guarded` until it is known that nothing binary reaches a terminal.
+    Stdout {
+        /// Nothing has been looked at yet, and standard output is a terminal.
+        guarded: bool,
+    },
+    /// A file, opened when the first byte or the end comes.
+    File {
+        /// The file to be.
+        target: PathBuf,
+        /// What is written until then.
+        open: Option<Open>,
+    },
+}
+
+/// A file under way.
+#[derive(Debug)]
+pub(super) enum Open {
+    /// A regular file, under another name until it is whole; removed if it never is.
+    Temporary(NamedTempFile),
+    /// What cannot be replaced by renaming: `/dev/null`, a FIFO.
+    Direct(File),
+}
+
+impl Sink {
+    /// The sink that the settings ask for. Nothing is opened yet.
+    pub(super) fn new(output: &Output) -> Self {
+        match output {
+            Output::Stdout => Self::Stdout { guarded: io::stdout().is_terminal() },
+            Output::ForcedStdout => Self::Stdout { guarded: false },
+            Output::File(path) => Self::File { target: path.clone(), open: None },
+        }
+    }
+
+    /// The file that is written, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout { .. } => None,
+            Self::File { target, .. } => Some(target),
+        }
+    }
+
+    /// Takes the next part of the body.
+    ///
+    /// # Errors
+    /// When it cannot be written, or should not be.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout { guarded } => {
+                if std::mem::take(guarded) && is_binary(bytes) {
+                    return Err(SinkError::BinaryToTerminal);
+                }
+                io::stdout().lock().write_all(bytes).map_err(stdout_error)
+            }
+            Self::File { target, open } => {
+                opened(target, open)?.write_all(bytes).map_err(|source| file_error(target, source))
+            }
+        }
+    }
+
+    /// Takes the head of the answer, which is text whatever the body is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout { .. } => io::stdout().lock().write_all(head).map_err(stdout_error),
+            Self::File { .. } => self.write(head),
+        }
+    }
+
+    /// The body is whole: gives the file its name.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub(super) fn finish(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout { .. } => io::stdout().lock().flush().map_err(stdout_error),
+            Self::File { target, open } => {
+                opened(target, open)?;
+                match open.take() {
+                    Some(Open::Temporary(file)) => {
+                        file.persist(&*target).map(drop).map_err(|error| file_error(target, error.error))
+                    }
+                    Some(Open::Direct(_)) | None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn stdout_error(source: io::Error) -> SinkError {
+    SinkError::Io { name: "standard output".to_owned(), source }
+}
+
+/// Text has no NUL byte: the rule that curl and git have.
+fn is_binary(bytes: &[u8]) -> bool {
+    bytes.iter().take(LOOK_LEN_MAX).any(|&byte| byte == 0)
+}
+
+fn file_error(target: &Path, source: io::Error) -> SinkError {
+    SinkError::Io { name: format!("'{}'", target.display()), source }
+}
+
+/// The file under way, opened now if this is the first call.
+fn opened<'a>(target: &mut PathBuf, open: &'a mut Option<Open>) -> Result<&'a mut dyn Write, SinkError> {
+    let file = match open.take() {
+        Some(file) => file,
+        None => Open::new(target).map_err(|source| file_error(target, source))?,
+    };
+    Ok(match open.insert(file) {
+        Open::Temporary(file) => file.as_file_mut(),
+        Open::Direct(file) => file,
+    })
+}
+
+impl Open {
+    /// Opens what will become `target`; a symbolic link is followed, not replaced.
+    fn new(target: &mut PathBuf) -> io::Result<Self> {
+        if let Ok(real) = fs::canonicalize(&*target) {
+            if !real.is_file() {
+                return OpenOptions::new().write(true).open(&real).map(Self::Direct);
+            }
+            *target = real;
+        }
+        let directory = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        tempfile::Builder::new()
+            .prefix(".reactor-client.")
+            .suffix(".part")
+            .permissions(Permissions::from_mode(MODE))
+            .tempfile_in(directory)
+            .map(Self::Temporary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("the directory can be read");
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_file_has_its_name_only_when_it_is_whole() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let target = directory.path().join("page.html");
+        fs::write(&target, "old").expect("the old file");
+        let mut sink = Sink::new(&Output::File(target.clone()));
+        sink.write(b"new, ").expect("a first part");
+        sink.write(b"whole").expect("a second part");
+        assert_eq!(fs::read(&target).expect("the target"), b"old");
+        sink.finish().expect("the rename");
+        assert_eq!(fs::read(&target).expect("the target"), b"new, whole");
+        assert_eq!(names(directory.path()), ["page.html"]);
+    }
+
+    #[test]
+    fn what_is_never_whole_leaves_nothing() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut sink = Sink::new(&Output::File(directory.path().join("page.html")));
+        sink.write(b"half").expect("a part");
+        drop(sink);
+        assert_eq!(names(directory.path()), [""; 0]);
+    }
+
+    #[test]
+    fn an_empty_body_is_an_empty_file() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let target = directory.path().join("empty");
+        Sink::new(&Output::File(target.clone())).finish().expect("the file");
+        assert_eq!(fs::read(target).expect("the target"), b"");
+    }
+
+    #[test]
+    fn a_device_is_written_and_not_replaced() {
+        let mut sink = Sink::new(&Output::File(PathBuf::from("/dev/null")));
+        sink.write(b"gone").expect("it takes anything");
+        sink.finish().expect("nothing to rename");
+        assert!(!Path::new("/dev/null").is_file());
+    }
+
+    #[test]
+    fn a_nul_byte_makes_a_body_binary() {
+        assert!(is_binary(b"\x7fELF\0"));
+        assert!(!is_binary("text in any script: äöü\n".as_bytes()));
+    }
+}

@@ -1,0 +1,400 @@
+//! Whom to ask and for what: the words of the command line become a host, a port and a path.
+//!
+//! It owns the forms that words may take, the order in which they are tried, and the defaults of what
+//! they leave out. It never resolves a name, and it leaves the making of paths to `request_path`.
+
+mod request_path;
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use self::request_path::request_path;
+
+/// The host that is asked if none is named.
+const HOST_DEFAULT: &str = "127.0.0.1";
+
+/// The port of `reactor-server`, for all words but `http://` URLs.
+const PORT_DEFAULT: u16 = 8080;
+
+/// The port of an `http://` URL that names none (RFC 9110 section 4.2.1).
+const PORT_HTTP: u16 = 80;
+
+/// Methods that a third word is taken for if no fourth follows; other words are files.
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
+
+/// Whom to ask, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// A name or an address to resolve; an IPv6 address has no brackets.
+    pub host: String,
+    /// The port to connect to.
+    pub port: u16,
+    /// The path and query as they are sent (origin-form, RFC 9112 section 3.2.1), or `*`.
+    pub path: String,
+}
+
+impl Target {
+    /// The value of the `Host` field (RFC 9110 section 7.2): brackets around an IPv6 address, and the
+    /// port unless it is 80.
+    pub fn authority(&self) -> String {
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        match self.port {
+            PORT_HTTP => host,
+            port => format!("{host}:{port}"),
+        }
+    }
+}
+
+/// What the options say about the target; it goes before what the words say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Overrides {
+    /// From `--host`, without brackets.
+    pub(super) host: Option<String>,
+    /// From `--port`.
+    pub(super) port: Option<u16>,
+}
+
+/// What is wrong with the words, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WordError(String);
+
+impl fmt::Display for WordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the words alone say; what they leave out has a default.
+#[derive(Default)]
+struct Place {
+    host: Option<String>,
+    port: Option<u16>,
+    path: Option<String>,
+}
+
+/// Reads the words of the command line; returns the method, if one is among them, and the target.
+///
+/// The first form that matches wins: nothing; a method first; a second word of digits only; a URL,
+/// `/path` or `:port`; `host[:port][/path]`.
+pub(super) fn parse_words(
+    words: &[String],
+    overrides: &Overrides,
+) -> Result<(Option<String>, Target), WordError> {
+    let (method, place) = match words {
+        [] => (None, Place::default()),
+        [method, rest @ ..] if is_method(method) => (Some(method), parse_place(rest, overrides)?),
+        [host, port, rest @ ..] if is_number(port) => parse_host_port(host, port, rest)?,
+        rest => (None, parse_place(rest, overrides)?),
+    };
+    let target = Target {
+        host: overrides.host.clone().or(place.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
+        port: overrides.port.or(place.port).unwrap_or(PORT_DEFAULT),
+        path: place.path.unwrap_or_else(|| "/".to_owned()),
+    };
+    Ok((method.cloned(), target))
+}
+
+/// Reads a port to connect to.
+pub(super) fn parse_port(text: &str) -> Result<u16, WordError> {
+    match text.parse() {
+        Ok(port) if port > 0 && is_number(text) => Ok(port),
+        _ => refuse(format!("{} is not a port: it is a number from 1 to 65535", quote(text))),
+    }
+}
+
+/// Reads a host without a port: a name, an IPv4 address, an IPv6 address with or without brackets.
+pub(super) fn parse_host(text: &str) -> Result<String, WordError> {
+    let bracketed = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    if let Some(address) = bracketed {
+        return match address.parse::<Ipv6Addr>() {
+            Ok(_) => Ok(address.to_owned()),
+            Err(_) => refuse(format!("{} is not an IPv6 address", quote(text))),
+        };
+    }
+    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    if is_ipv6(text) || (!text.is_empty() && text.bytes().all(is_name_byte)) {
+        return Ok(text.to_owned());
+    }
+    refuse(match text {
+        "" => "the host is empty".to_owned(),
+        _ => format!("{} is not a host name or address", quote(text)),
+    })
+}
+
+/// A word as it is shown in a message: in quotes, and without control characters.
+pub(super) fn quote(word: &str) -> String {
+    let mut shown = String::from("'");
+    for c in word.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown.push('\'');
+    shown
+}
+
+/// `host port [METHOD] [file]`.
+fn parse_host_port<'a>(
+    host: &str,
+    port: &str,
+    rest: &'a [String],
+) -> Result<(Option<&'a String>, Place), WordError> {
+    let (method, file) = match rest {
+        [] => (None, None),
+        [word] if METHODS.contains(&word.as_str()) => (Some(word), None),
+        [file] => (None, Some(file)),
+        [method, file] if is_method(method) => (Some(method), Some(file)),
+        [file, extra] if !looks_like_method(file) => return too_many(extra),
+        [method, _file] => {
+            return refuse(format!(
+                "{} is not a method: methods are upper case letters, such as {}",
+                quote(method),
+                method.to_ascii_uppercase()
+            ));
+        }
+        [_, _, extra, ..] => return too_many(extra),
+    };
+    let place = Place {
+        host: Some(parse_host(host)?),
+        port: Some(parse_port(port)?),
+        path: file.map(|file| request_path(file)),
+    };
+    Ok((method, place))
+}
+
+/// One word, or none: a URL, `/path`, `:port/path`, `*`, `host[:port][/path]`; after `--host`, a bare
+/// word is a path.
+fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, WordError> {
+    let word = match words {
+        [] => return Ok(Place::default()),
+        [word] => word.as_str(),
+        [_, extra, ..] => return too_many(extra),
+    };
+    if let Some((scheme, rest)) = split_scheme(word) {
+        let mut place = parse_authority_and_path(after_scheme(scheme, rest)?)?;
+        place.port = place.port.or(Some(PORT_HTTP));
+        if place.host.is_none() {
+            return refuse(format!("{} names no host", quote(word)));
+        }
+        return Ok(place);
+    }
+    let is_path = word.starts_with(['/', '?']) || word == "*";
+    let is_bare = !word.starts_with(':');
+    if is_path || (is_bare && overrides.host.is_some()) {
+        return Ok(Place { path: Some(request_path(word)), ..Place::default() });
+    }
+    parse_authority_and_path(word)
+}
+
+/// `[host][:port][/path]`, an empty word excepted.
+fn parse_authority_and_path(text: &str) -> Result<Place, WordError> {
+    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    let (authority, path) = text.split_at(end);
+    if authority.contains('@') {
+        return refuse(format!(
+            "{} holds a user name, which is not supported; send -H 'Authorization: ...' instead",
+            quote(text)
+        ));
+    }
+    let (host, port) = split_port(authority);
+    let place = Place {
+        host: match (host, port) {
+            ("", Some(_)) => None,
+            (host, _) => Some(parse_host(host)?),
+        },
+        // An empty port is the default one (RFC 3986 section 3.2.3).
+        port: match port {
+            None | Some("") => None,
+            Some(port) => Some(parse_port(port)?),
+        },
+        path: Some(request_path(path)),
+    };
+    Ok(place)
+}
+
+/// Splits off what follows the last colon, unless the colons are those of an IPv6 address.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((_, port)) if port.ends_with(']') => (authority, None),
+        Some((host, port)) if !is_ipv6(authority) => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+/// `scheme` and what follows `://`, if the word begins so (RFC 3986 section 3.1).
+fn split_scheme(word: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = word.split_once("://")?;
+    let is_scheme_byte = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+    scheme.bytes().all(is_scheme_byte).then_some((scheme, rest))
+}
+
+fn after_scheme<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, WordError> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => Ok(rest),
+        "https" => refuse("https:// is not supported (no TLS); use http://".to_owned()),
+        _ => refuse(format!("{} is not supported; use http://", quote(&format!("{scheme}://")))),
+    }
+}
+
+fn is_ipv6(text: &str) -> bool {
+    text.parse::<Ipv6Addr>().is_ok()
+}
+
+fn is_method(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// Whether a word was meant as a method, in small letters.
+fn looks_like_method(word: &str) -> bool {
+    METHODS.contains(&word.to_ascii_uppercase().as_str())
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn too_many<T>(extra: &str) -> Result<T, WordError> {
+    refuse(format!("unexpected word {}", quote(extra)))
+}
+
+fn refuse<T>(text: String) -> Result<T, WordError> {
+    Err(WordError(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Parsed = Result<(Option<String>, Target), WordError>;
+
+    fn parse_with(line: &str, host: Option<&str>, port: Option<u16>) -> Parsed {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let host = host.map(str::to_owned);
+        parse_words(&words, &Overrides { host, port })
+    }
+
+    fn parse(line: &str) -> Parsed {
+        parse_with(line, None, None)
+    }
+
+    fn target(host: &str, port: u16, path: &str) -> Target {
+        let (host, path) = (host.to_owned(), path.to_owned());
+        Target { host, port, path }
+    }
+
+    #[test]
+    fn every_form_of_words_has_its_target() {
+        let rows = [
+            ("", None, "127.0.0.1", 8080, "/"),
+            // A method first.
+            ("GET", Some("GET"), "127.0.0.1", 8080, "/"),
+            ("GET /", Some("GET"), "127.0.0.1", 8080, "/"),
+            ("HEAD /x?y", Some("HEAD"), "127.0.0.1", 8080, "/x?y"),
+            ("PURGE :81/x", Some("PURGE"), "127.0.0.1", 81, "/x"),
+            ("GET h:81/x", Some("GET"), "h", 81, "/x"),
+            ("GET http://h/x", Some("GET"), "h", 80, "/x"),
+            ("GET index.html", Some("GET"), "index.html", 8080, "/"),
+            ("OPTIONS *", Some("OPTIONS"), "127.0.0.1", 8080, "*"),
+            // Host and port.
+            ("127.0.0.1 8080", None, "127.0.0.1", 8080, "/"),
+            ("::1 81", None, "::1", 81, "/"),
+            ("[::1] 81 x", None, "::1", 81, "/x"),
+            ("localhost 8080 GET /index.html", Some("GET"), "localhost", 8080, "/index.html"),
+            ("localhost 6789 HelloWorld.html", None, "localhost", 6789, "/HelloWorld.html"),
+            ("h 81 HEAD", Some("HEAD"), "h", 81, "/"),
+            ("h 81 LICENSE", None, "h", 81, "/LICENSE"),
+            ("h 81 PURGE x", Some("PURGE"), "h", 81, "/x"),
+            // A URL, a path, a port.
+            ("http://localhost:8080/a%20b?x=1", None, "localhost", 8080, "/a%20b?x=1"),
+            ("HTTP://h", None, "h", 80, "/"),
+            ("http://h?x", None, "h", 80, "/?x"),
+            ("http://h:/x", None, "h", 80, "/x"),
+            ("http://[::1]/x", None, "::1", 80, "/x"),
+            ("/x", None, "127.0.0.1", 8080, "/x"),
+            ("?x", None, "127.0.0.1", 8080, "/?x"),
+            (":8080/x", None, "127.0.0.1", 8080, "/x"),
+            (":81", None, "127.0.0.1", 81, "/"),
+            // host[:port][/path].
+            ("localhost:8080/x", None, "localhost", 8080, "/x"),
+            ("localhost", None, "localhost", 8080, "/"),
+            ("localhost/x", None, "localhost", 8080, "/x"),
+            ("localhost:/x", None, "localhost", 8080, "/x"),
+            ("localhost#x", None, "localhost", 8080, "/"),
+            ("[::1]:81/x", None, "::1", 81, "/x"),
+            ("[::1]", None, "::1", 8080, "/"),
+            ("::1", None, "::1", 8080, "/"),
+            ("h/http://x", None, "h", 8080, "/http://x"),
+        ];
+        for (line, method, host, port, path) in rows {
+            let wanted = (method.map(str::to_owned), target(host, port, path));
+            assert_eq!(parse(line), Ok(wanted), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_go_before_words() {
+        let rows = [
+            ("", Some("h"), Some(81), "h", 81, "/"),
+            ("GET /x", Some("h"), Some(81), "h", 81, "/x"),
+            ("http://a:82/x", None, Some(81), "a", 81, "/x"),
+            ("http://a/x", None, Some(81), "a", 81, "/x"),
+            ("http://a/x", Some("h"), None, "h", 80, "/x"),
+            ("a 82 x", Some("h"), Some(81), "h", 81, "/x"),
+            ("localhost", None, Some(81), "localhost", 81, "/"),
+            ("x.html", Some("h"), None, "h", 8080, "/x.html"),
+            (":82/x", Some("h"), None, "h", 82, "/x"),
+        ];
+        for (line, host, port, host_asked, port_asked, path) in rows {
+            let (_, found) = parse_with(line, host, port).unwrap();
+            assert_eq!(found, target(host_asked, port_asked, path), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_error_names_the_thing() {
+        let rows = [
+            ("/a /b", "unexpected word '/b'"),
+            ("GET h 8080", "unexpected word '8080'"),
+            ("h x.html", "unexpected word 'x.html'"),
+            ("h 81 x y", "unexpected word 'y'"),
+            ("h 81 GET /x y", "unexpected word 'y'"),
+            ("h 81 get /x", "'get' is not a method"),
+            ("h 99999", "'99999' is not a port"),
+            ("h 0", "'0' is not a port"),
+            ("h:x", "'x' is not a port"),
+            ("h:+80", "'+80' is not a port"),
+            ("http://h:70000/", "'70000' is not a port"),
+            ("https://h/", "https:// is not supported (no TLS)"),
+            ("GET HTTPS://h/", "https:// is not supported (no TLS)"),
+            ("ftp://h/", "'ftp://' is not supported"),
+            ("http://u:p@h/", "'u:p@h/' holds a user name"),
+            ("u@h", "'u@h' holds a user name"),
+            ("http:///x", "the host is empty"),
+            ("http://:81/x", "'http://:81/x' names no host"),
+            ("[::1/x", "is not a"),
+            ("[x]:81", "'[x]' is not an IPv6 address"),
+            ("[::1]x", "is not a host name or address"),
+            ("h%41", "'h%41' is not a host name or address"),
+            ("bücher.example", "'bücher.example' is not a host name"),
+            ("h\u{1}", "'h\\u{1}' is not a host name"),
+        ];
+        for (line, part) in rows {
+            let error = parse(line).unwrap_err().to_string();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+        let empty = parse_words(&[String::new()], &Overrides::default());
+        assert_eq!(empty.unwrap_err().to_string(), "the host is empty");
+    }
+
+    #[test]
+    fn the_host_field_has_brackets_and_a_port_where_they_belong() {
+        let rows = [("h", 80, "h"), ("h", 8080, "h:8080"), ("::1", 80, "[::1]"), ("::1", 8080, "[::1]:8080")];
+        for (host, port, authority) in rows {
+            assert_eq!(target(host, port, "/").authority(), authority);
+        }
+    }
+}

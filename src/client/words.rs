@@ -1,0 +1,142 @@
+//! What the client says to a person, on standard error, and with which code it exits.
+//!
+//! Each line is a function of what happened; it neither connects nor saves.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::conn::Failure;
+use super::reader::BadAnswer;
+use super::sink::SinkError;
+use crate::net::CloseReason;
+
+/// Why a run has failed. Displays as one line that names the thing; the codes are curl's.
+#[derive(Debug)]
+pub enum RunError {
+    /// The host has no address.
+    Resolve {
+        /// The host.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No address took the connection.
+    Connect {
+        /// Host, port and, for each address, the reason.
+        attempts: String,
+    },
+    /// The answer broke off or makes no sense.
+    Exchange(Failure),
+    /// The status says that it failed, and that was asked to be a failure.
+    Status(u16),
+    /// The body could not be put where it belongs.
+    Sink(SinkError),
+    /// The time that was given is over.
+    TimedOut(Duration),
+    /// A signal ended the run.
+    Interrupted(i32),
+    /// The event loop itself failed.
+    Reactor(io::Error),
+}
+
+impl RunError {
+    /// The exit code, curl's where curl has one.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Resolve { .. } => 6,
+            Self::Connect { .. } => 7,
+            Self::Exchange(Failure::Answer(BadAnswer::BodyCutShort(_))) => 18,
+            Self::Exchange(Failure::Answer(BadAnswer::Empty)) => 52,
+            Self::Exchange(Failure::TimedOut) | Self::TimedOut(_) => 28,
+            Self::Exchange(_) => 56,
+            Self::Status(_) => 22,
+            Self::Sink(_) => 23,
+            // As shells have it.
+            Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
+            Self::Reactor(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve { host, source } => write!(f, "cannot resolve '{host}': {source}"),
+            Self::Connect { attempts } => write!(f, "cannot connect to {attempts}"),
+            Self::Exchange(Failure::Answer(fault)) => fault.fmt(f),
+            Self::Exchange(Failure::Link(CloseReason::Failed(kind))) => {
+                write!(f, "the connection failed: {kind}")
+            }
+            Self::Exchange(Failure::Link(reason)) => write!(f, "the connection ended: {reason}"),
+            Self::Exchange(Failure::Stopped | Failure::TimedOut) => f.write_str("the exchange was given up"),
+            Self::Status(status) => write!(f, "the server answered with status {status}"),
+            Self::Sink(error) => error.fmt(f),
+            Self::TimedOut(limit) => write!(f, "timed out after {}", duration(*limit)),
+            Self::Interrupted(_) => f.write_str("interrupted; nothing was saved"),
+            Self::Reactor(error) => write!(f, "the event loop failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// A count with its thousands set off: `1,024`.
+pub(super) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A duration with a unit that suits it: `850 µs`, `2.1 ms`, `3.42 s`.
+pub(super) fn duration(time: Duration) -> String {
+    match time.as_micros() {
+        micros @ 0..1_000 => format!("{micros} µs"),
+        micros @ 1_000..1_000_000 => format!("{:.1} ms", micros as f64 / 1e3),
+        micros => format!("{:.2} s", micros as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        for (count, text) in [(0, "0"), (999, "999"), (1024, "1,024"), (5_368_709_120, "5,368,709,120")] {
+            assert_eq!(grouped(count), text);
+        }
+    }
+
+    #[test]
+    fn durations_have_a_unit_that_suits_them() {
+        for (micros, text) in
+            [(850, "850 µs"), (2_100, "2.1 ms"), (999_999, "1000.0 ms"), (3_420_000, "3.42 s")]
+        {
+            assert_eq!(duration(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn exit_codes_are_curls() {
+        let cut = Failure::Answer(BadAnswer::BodyCutShort(Some(3)));
+        for (error, code) in [
+            (RunError::Exchange(cut), 18),
+            (RunError::Exchange(Failure::Answer(BadAnswer::Empty)), 52),
+            (RunError::Exchange(Failure::Answer(BadAnswer::HeadCutShort)), 56),
+            (RunError::Exchange(Failure::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset))), 56),
+            (RunError::Status(404), 22),
+            (RunError::Sink(SinkError::BinaryToTerminal), 23),
+            (RunError::TimedOut(Duration::from_secs(1)), 28),
+            (RunError::Interrupted(2), 130),
+        ] {
+            assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
+}

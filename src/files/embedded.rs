@@ -1,0 +1,91 @@
+//! The pages of `content/`, inside the binary: an installed server has something to serve
+//! wherever it is started.
+//!
+//! A flat table and a search in it. Pages never change while the program runs; that they are the
+//! same as the directory's is what the test below is for.
+
+/// Every page: its path beneath the root, and its bytes.
+pub const PAGES: &[(&str, &[u8])] = &[
+    ("HelloWorld.html", include_bytes!("../../content/HelloWorld.html")),
+    ("favicon.svg", include_bytes!("../../content/favicon.svg")),
+    ("index.html", include_bytes!("../../content/index.html")),
+    ("style.css", include_bytes!("../../content/style.css")),
+];
+
+/// The bytes of the page at `path`, which has no leading slash.
+pub fn find(path: &[u8]) -> Option<&'static [u8]> {
+    PAGES.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, bytes)| bytes)
+}
+
+/// Whether `path` is the root, or a directory that some page is in.
+pub fn is_directory(path: &[u8]) -> bool {
+    let holds = |name: &str| name.as_bytes().strip_prefix(path).is_some_and(|rest| rest.starts_with(b"/"));
+    path.is_empty() || PAGES.iter().any(|(name, _)| holds(name))
+}
+
+/// The FNV-1a hash of `bytes`: changes when a page does, and is the same in every build of the
+/// same page. It guards against accidents, not against people.
+pub const fn fnv1a_64(bytes: &[u8]) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    fn walk(dir: &Path, root: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else {
+                let name = path.strip_prefix(root).expect("beneath the root");
+                let bytes = fs::read(&path).expect("a file");
+                found.insert(name.to_str().expect("UTF-8").to_owned(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_names_exactly_the_files_of_content() {
+        let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
+        let mut on_disk = BTreeMap::new();
+        walk(&content, &content, &mut on_disk);
+        let embedded: BTreeMap<_, _> =
+            PAGES.iter().map(|&(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+        assert_eq!(PAGES.len(), embedded.len(), "a page is named twice");
+        assert_eq!(embedded.keys().collect::<Vec<_>>(), on_disk.keys().collect::<Vec<_>>());
+        assert!(embedded == on_disk, "a page differs from its file");
+    }
+
+    #[test]
+    fn pages_are_found_by_their_whole_name_only() {
+        assert!(find(b"index.html").is_some());
+        for path in [&b""[..], b"/index.html", b"index", b"index.html/", b"INDEX.HTML"] {
+            assert_eq!(find(path), None, "{}", path.escape_ascii());
+        }
+        assert!(is_directory(b""));
+        assert!(!is_directory(b"index") && !is_directory(b"index.html"));
+    }
+
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        // From the test vectors of the algorithm's authors.
+        for (bytes, hash) in [
+            (&b""[..], 0xcbf2_9ce4_8422_2325),
+            (b"a", 0xaf63_dc4c_8601_ec8c),
+            (b"foobar", 0x8594_4171_f739_67e8),
+        ] {
+            assert_eq!(fnv1a_64(bytes), hash);
+        }
+    }
+}

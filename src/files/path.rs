@@ -1,0 +1,334 @@
+//! A request's path as a name beneath the root.
+//!
+//! [`RelativePath`] is the proof: whoever holds one holds a name without `..`, without empty or
+//! hidden segments and without NUL, whatever the encoding it came in (RFC 3986, sections 2.1,
+//! 5.2.4 and 6.2.2). It decodes exactly once and never asks the file system anything.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use percent_encoding::percent_decode;
+
+/// The longest name of one file, in bytes: `NAME_MAX` of Linux. Longer names cannot exist.
+pub const NAME_LEN_MAX: usize = 255;
+
+/// The longest path, in bytes: `PATH_MAX` of Linux less the NUL that ends it.
+pub const PATH_LEN_MAX: usize = 4095;
+
+/// Why the path of a request is not the name of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// A `%` without two hexadecimal digits behind it.
+    BadEscape,
+    /// A NUL byte, plain or encoded.
+    Nul,
+    /// More `..` than there are segments before it.
+    LeavesRoot,
+    /// A segment that begins with a dot: present or not, it is not served.
+    Hidden,
+    /// No file can have this name: a slash within a segment, a name or path that is too long,
+    /// or no slash at the beginning.
+    NotFound,
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PathError::BadEscape => "the path has a % that is not followed by two hex digits",
+            PathError::Nul => "the path has a NUL byte",
+            PathError::LeavesRoot => "the path leads out of the served directory",
+            PathError::Hidden => "names that begin with a dot are not served",
+            PathError::NotFound => "no file can have this name",
+        })
+    }
+}
+
+impl std::error::Error for PathError {}
+
+/// The name of a file or directory relative to the root, which it cannot leave.
+///
+/// No leading slash; the empty name is the root itself. Whether the path ended in a slash is
+/// kept beside the name, because `docs` and `docs/` are answered differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelativePath<'a> {
+    /// The segments with `/` between them, and behind the last one where the path had it there.
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> RelativePath<'a> {
+    /// Reads the path part of a request target: it begins with `/`, and has no query.
+    ///
+    /// Allocates only when the path is not in its plain form already.
+    ///
+    /// # Errors
+    /// See [`PathError`]: each variant is one reason.
+    pub fn parse(raw: &'a [u8]) -> Result<Self, PathError> {
+        let rest = raw.strip_prefix(b"/").ok_or(PathError::NotFound)?;
+        let bytes = if is_plain(rest) { Cow::Borrowed(rest) } else { Cow::Owned(normalise(rest)?) };
+        let path = RelativePath { bytes };
+        if path.as_bytes().len() > PATH_LEN_MAX {
+            return Err(PathError::NotFound);
+        }
+        Ok(path)
+    }
+
+    /// The name, without a slash at either end. Empty for the root.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.strip_suffix(b"/").unwrap_or(&self.bytes)
+    }
+
+    /// Whether the path asks for a directory: the root, or it ended in `/`, `/.` or `/..`.
+    pub fn has_trailing_slash(&self) -> bool {
+        self.bytes.is_empty() || self.bytes.ends_with(b"/")
+    }
+
+    /// The name and the trailing slash as one string of bytes, different for different paths.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// For people: what is not UTF-8, and what would move a terminal's cursor, shows as U+FFFD.
+impl fmt::Display for RelativePath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in String::from_utf8_lossy(&self.bytes).chars() {
+            f.write_char(if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether `rest`, a path without its first slash, needs no change and has nothing to refuse.
+fn is_plain(rest: &[u8]) -> bool {
+    // The length of the segment so far, and whether every segment before it was in order.
+    let mut segment_len = 0;
+    for &byte in rest {
+        match byte {
+            b'%' | 0 => return false,
+            b'.' | b'/' if segment_len == 0 => return false,
+            b'/' => segment_len = 0,
+            _ if segment_len == NAME_LEN_MAX => return false,
+            _ => segment_len += 1,
+        }
+    }
+    true
+}
+
+/// Decodes `rest` and resolves its dot segments.
+fn normalise(rest: &[u8]) -> Result<Vec<u8>, PathError> {
+    // Between segments `out` is empty or ends in a slash.
+    let mut out = Vec::with_capacity(rest.len() + 1);
+    let mut names_directory = true;
+    for segment in rest.split(|&byte| byte == b'/') {
+        let start = out.len();
+        decode_onto(&mut out, segment)?;
+        names_directory = true;
+        match out.get(start..).unwrap_or_default() {
+            b"" | b"." => out.truncate(start),
+            b".." => {
+                out.truncate(start);
+                pop_segment(&mut out)?;
+            }
+            name => {
+                check_name(name)?;
+                out.push(b'/');
+                names_directory = false;
+            }
+        }
+    }
+    if !names_directory {
+        out.pop();
+    }
+    // Asked only now: a hidden segment that a later `..` takes back is no harm.
+    if out.split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
+        return Err(PathError::Hidden);
+    }
+    Ok(out)
+}
+
+/// Appends `segment`, percent-decoded once (RFC 3986, section 2.1).
+fn decode_onto(out: &mut Vec<u8>, segment: &[u8]) -> Result<(), PathError> {
+    let is_escape = |after: &[u8]| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    // The first part stands before any `%`. The library would leave a bad escape as it stands.
+    if !segment.split(|&byte| byte == b'%').skip(1).all(is_escape) {
+        return Err(PathError::BadEscape);
+    }
+    out.extend(percent_decode(segment));
+    Ok(())
+}
+
+/// Takes the last segment off, as `..` asks for.
+fn pop_segment(out: &mut Vec<u8>) -> Result<(), PathError> {
+    // What ends in a slash has a segment before it: empty ones are never kept.
+    out.pop().ok_or(PathError::LeavesRoot)?;
+    let kept = out.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    out.truncate(kept);
+    Ok(())
+}
+
+fn check_name(name: &[u8]) -> Result<(), PathError> {
+    if name.contains(&0) {
+        Err(PathError::Nul)
+    } else if name.contains(&b'/') || name.len() > NAME_LEN_MAX {
+        Err(PathError::NotFound)
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_come_out_decoded_once_and_normalised() {
+        // (raw, name, trailing slash)
+        let cases: &[(&str, &[u8], bool)] = &[
+            ("/", b"", true),
+            ("//", b"", true),
+            ("/.", b"", true),
+            ("/a", b"a", false),
+            ("/a/", b"a", true),
+            ("/a//", b"a", true),
+            ("//a///b", b"a/b", false),
+            ("/a/b.html", b"a/b.html", false),
+            ("/a/./b", b"a/b", false),
+            ("/a/.", b"a", true),
+            ("/a/b/..", b"a", true),
+            ("/a/..", b"", true),
+            ("/a/../b", b"b", false),
+            ("/a/b/../../c/", b"c", true),
+            ("/.git/../a", b"a", false),
+            ("/%61", b"a", false),
+            ("/a%20b", b"a b", false),
+            ("/a%2Eb", b"a.b", false),
+            ("/%25", b"%", false),
+            ("/%252e%252e/a", b"%2e%2e/a", false),
+            ("/%252fetc", b"%2fetc", false),
+            ("/%5c..%5cetc", b"\\..\\etc", false),
+            ("/a/%2e%2e/b", b"b", false),
+            ("/a/%2E", b"a", true),
+            ("/a/.%2e/b", b"b", false),
+            ("/%ff%c3%a9", b"\xff\xc3\xa9", false),
+            ("/a+b", b"a+b", false),
+            ("/...a/../b", b"b", false),
+        ];
+        for &(raw, name, slash) in cases {
+            let path = RelativePath::parse(raw.as_bytes()).unwrap_or_else(|e| panic!("{raw}: {e}"));
+            assert_eq!((path.as_bytes(), path.has_trailing_slash()), (name, slash), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_servable_name_is_refused_for_its_reason() {
+        let cases: &[(&str, PathError)] = &[
+            ("", PathError::NotFound),
+            ("a", PathError::NotFound),
+            ("*", PathError::NotFound),
+            ("/..", PathError::LeavesRoot),
+            ("/../etc/passwd", PathError::LeavesRoot),
+            ("/a/../..", PathError::LeavesRoot),
+            ("/a/../../a", PathError::LeavesRoot),
+            ("//..", PathError::LeavesRoot),
+            ("/./..", PathError::LeavesRoot),
+            ("/%2e%2e/etc/passwd", PathError::LeavesRoot),
+            ("/%2e./etc/passwd", PathError::LeavesRoot),
+            ("/.%2E/etc/passwd", PathError::LeavesRoot),
+            ("/%2e%2e%2fetc", PathError::NotFound),
+            ("/..%2fetc", PathError::NotFound),
+            ("/a%2fb", PathError::NotFound),
+            ("/%2f", PathError::NotFound),
+            ("/.git", PathError::Hidden),
+            ("/.git/config", PathError::Hidden),
+            ("/a/.htaccess", PathError::Hidden),
+            ("/...", PathError::Hidden),
+            ("/%2egit", PathError::Hidden),
+            ("/..%5c..%5cetc", PathError::Hidden),
+            ("/a\0", PathError::Nul),
+            ("/a%00.html", PathError::Nul),
+            ("/%00/..", PathError::Nul),
+            ("/%", PathError::BadEscape),
+            ("/%2", PathError::BadEscape),
+            ("/%/1", PathError::BadEscape),
+            ("/%2/e", PathError::BadEscape),
+            ("/%zz", PathError::BadEscape),
+            ("/%+1", PathError::BadEscape),
+            ("/%%20", PathError::BadEscape),
+            ("/a/%u0041", PathError::BadEscape),
+        ];
+        for &(raw, reason) in cases {
+            assert_eq!(RelativePath::parse(raw.as_bytes()), Err(reason), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_end_where_those_of_linux_end() {
+        let name = |len: usize| format!("/{}", "a".repeat(len));
+        let parses = |raw: String| RelativePath::parse(raw.as_bytes()).map(|path| path.bytes.len());
+        assert_eq!(parses(name(255)), Ok(255));
+        assert_eq!(parses(name(256)), Err(PathError::NotFound));
+        assert_eq!(parses(format!("/{}", "%61".repeat(255))), Ok(255));
+        assert_eq!(parses(format!("/{}", "%61".repeat(256))), Err(PathError::NotFound));
+        assert_eq!(parses(name(255).repeat(16)), Ok(4095));
+        assert_eq!(parses(name(255).repeat(16) + "/"), Ok(4096));
+        assert_eq!(parses(name(255).repeat(16) + "/b"), Err(PathError::NotFound));
+        // Slashes do not count: they vanish.
+        assert_eq!(parses("/".repeat(8000) + "b"), Ok(1));
+    }
+
+    #[test]
+    fn a_plain_path_is_borrowed() {
+        for (raw, borrowed) in [("/", true), ("/a/b.c/", true), ("/a%20b", false), ("//a", false)] {
+            let path = RelativePath::parse(raw.as_bytes()).expect(raw);
+            assert_eq!(matches!(path.bytes, Cow::Borrowed(_)), borrowed, "{raw}");
+        }
+    }
+
+    #[test]
+    fn display_is_harmless_in_a_log() {
+        let path = RelativePath::parse(b"/a%0a%1b[2J%ff/").expect("a name");
+        assert_eq!(path.to_string(), "a\u{fffd}\u{fffd}[2J\u{fffd}/");
+    }
+
+    /// What a path that parsed promises, whatever it was made from.
+    fn assert_stays_inside(path: &RelativePath<'_>) {
+        let name = path.as_bytes();
+        assert!(!name.contains(&0) && name.len() <= PATH_LEN_MAX);
+        for segment in name.split(|&byte| byte == b'/') {
+            assert!(name.is_empty() || !segment.is_empty(), "empty segment in {path:?}");
+            assert!(!segment.starts_with(b"."), "dot segment in {path:?}");
+            assert!(segment.len() <= NAME_LEN_MAX, "long segment in {path:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_stay_inside_the_root(raw in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(path) = RelativePath::parse(&raw) {
+                assert_stays_inside(&path);
+            }
+        }
+
+        #[test]
+        fn any_mix_of_dots_and_escapes_stays_inside_the_root(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec!["/", ".", "%2e", "%2F", "%", "2", "a", "..", "%00", "%25"]),
+                0..24,
+            )
+        ) {
+            let raw = format!("/{}", parts.concat());
+            if let Ok(path) = RelativePath::parse(raw.as_bytes()) {
+                assert_stays_inside(&path);
+            }
+        }
+
+        #[test]
+        fn the_fast_check_and_the_slow_way_agree(raw in "(/[a-c.]{0,3}){1,5}/?") {
+            let rest = &raw.as_bytes()[1..];
+            if is_plain(rest) {
+                prop_assert_eq!(normalise(rest), Ok(rest.to_vec()));
+            }
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! One directory, and the files beneath it that may be read.
+//!
+//! [`Root`] opens names with `openat2` so that the kernel itself keeps every step beneath the
+//! directory, links included: there is no moment between a check and an open to slip through.
+//! What is not a regular file is never opened: even a non-blocking open of a FIFO releases the
+//! writer that waits at its other end. Nothing here reads, lists or writes.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags, makedev, open, openat2, statx};
+use rustix::io::Errno;
+
+/// How often an open is tried. The kernel gives up with EAGAIN when a name is renamed while it
+/// resolves `..` or a link; a second try nearly always works, and a loop must not be without end.
+const OPEN_ATTEMPTS_MAX: usize = 16;
+
+/// Why a name gives no file.
+#[derive(Debug)]
+pub enum LookupError {
+    /// There is no such name beneath the root, or it leads out of it.
+    NotFound,
+    /// The system does not let this process read it.
+    Forbidden,
+    /// A FIFO, socket or device.
+    NotRegular,
+    /// A directory without an index file.
+    NoIndex,
+    /// Out of descriptors or memory, or the directory is changing too fast: later may do.
+    Busy,
+    /// Anything else, an input error of the disk for one.
+    Failed(io::Error),
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LookupError::NotFound => f.write_str("no such file"),
+            LookupError::Forbidden => f.write_str("the file may not be read"),
+            LookupError::NotRegular => f.write_str("not a regular file"),
+            LookupError::NoIndex => f.write_str("the directory has no index file"),
+            LookupError::Busy => f.write_str("out of descriptors or memory for the moment"),
+            LookupError::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+impl From<Errno> for LookupError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // EXDEV: the name leads out of the root.
+            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::XDEV => {
+                LookupError::NotFound
+            }
+            Errno::ACCESS | Errno::PERM => LookupError::Forbidden,
+            // What opening a socket, or a device without a driver, gives.
+            Errno::NXIO | Errno::NODEV => LookupError::NotRegular,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => LookupError::Busy,
+            other => LookupError::Failed(other.into()),
+        }
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A FIFO, socket or device.
+    Other,
+}
+
+/// What the system knows about a file. As long as all of it stays the same, so does the content,
+/// but for the tick of the file system's clock: see [`RACY_WINDOW`](super::RACY_WINDOW).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The length in bytes.
+    pub len: u64,
+    /// When the content last changed, as its owner says: seconds since 1970.
+    pub modified_secs: i64,
+    /// The part of that second.
+    pub modified_nanos: u32,
+    /// When the content or anything else about the file last changed, as the system says.
+    pub changed_secs: i64,
+    /// The part of that second.
+    pub changed_nanos: u32,
+    /// The device that the file system is on.
+    pub device: u64,
+    /// The number of the file on that device.
+    pub inode: u64,
+    /// What it is.
+    pub kind: Kind,
+}
+
+impl Facts {
+    /// The facts of an open file.
+    pub(super) fn of(file: impl AsFd) -> Result<Facts, Errno> {
+        Facts::at(file, c"", AtFlags::EMPTY_PATH)
+    }
+
+    fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<Facts, Errno> {
+        let wanted =
+            StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MTIME | StatxFlags::CTIME;
+        let stat = statx(dir, path, flags, wanted)?;
+        Ok(Facts {
+            len: stat.stx_size,
+            modified_secs: stat.stx_mtime.tv_sec,
+            modified_nanos: stat.stx_mtime.tv_nsec,
+            changed_secs: stat.stx_ctime.tv_sec,
+            changed_nanos: stat.stx_ctime.tv_nsec,
+            device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
+            inode: stat.stx_ino,
+            kind: match FileType::from_raw_mode(stat.stx_mode.into()) {
+                FileType::RegularFile => Kind::File,
+                FileType::Directory => Kind::Directory,
+                _ => Kind::Other,
+            },
+        })
+    }
+}
+
+/// What [`Root::open_file`] found.
+#[derive(Debug)]
+pub enum Opened {
+    /// A regular file, open for reading, and its facts just after it was opened.
+    File(File, Facts),
+    /// A directory, which is not opened.
+    Directory,
+}
+
+/// The directory that is served.
+#[derive(Debug)]
+pub struct Root {
+    dir: OwnedFd,
+    path: PathBuf,
+}
+
+impl Root {
+    /// Opens the directory at `path`. It stays the same directory when it is renamed.
+    ///
+    /// # Errors
+    /// Of kind `NotFound`, `NotADirectory` or `PermissionDenied` when `path` is not a directory
+    /// that can be read; `Unsupported` when the kernel has no `openat2`.
+    pub fn open(path: &Path) -> io::Result<Root> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = Root { dir: open(path, flags, Mode::empty())?, path: path.to_owned() };
+        // Also finds out whether the directory may be searched, beside being read.
+        root.open_beneath(b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
+        Ok(root)
+    }
+
+    /// The path that the root was opened by, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the regular file at `path`: relative, without NUL, empty for the root itself.
+    ///
+    /// Links are followed while they stay beneath the root; absolute ones never do.
+    ///
+    /// # Errors
+    /// All of [`LookupError`] but `NoIndex`.
+    pub fn open_file(&self, path: &[u8]) -> Result<Opened, LookupError> {
+        match self.kind(path)? {
+            Kind::Directory => return Ok(Opened::Directory),
+            Kind::Other => return Err(LookupError::NotRegular),
+            Kind::File => {}
+        }
+        // Should the name mean something else by now, these flags let the open neither wait nor
+        // take a terminal, and the facts of what was really opened decide.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = File::from(self.open_beneath(path, flags)?);
+        let facts = Facts::of(&file)?;
+        match facts.kind {
+            Kind::File => Ok(Opened::File(file, facts)),
+            Kind::Directory => Ok(Opened::Directory),
+            Kind::Other => Err(LookupError::NotRegular),
+        }
+    }
+
+    /// What `path` stands for, found out without opening it.
+    pub(super) fn kind(&self, path: &[u8]) -> Result<Kind, LookupError> {
+        let place = self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC)?;
+        Ok(Facts::of(place)?.kind)
+    }
+
+    /// The present facts of the file at `path`. One system call, and no allocation.
+    ///
+    /// Follows links wherever they lead, so these facts are good for one thing only: comparing
+    /// them with those of a file that [`Root::open_file`] has opened.
+    pub(super) fn facts(&self, path: &CStr) -> Result<Facts, LookupError> {
+        Ok(Facts::at(&self.dir, path, AtFlags::empty())?)
+    }
+
+    fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+        let path = if path.is_empty() { b"." } else { path };
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        for _ in 0..OPEN_ATTEMPTS_MAX {
+            match openat2(&self.dir, path, flags, Mode::empty(), resolve) {
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                result => return result,
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+}
+
+/// The first `openat2` of the process tells whether there is such a thing.
+fn explain_first_open(errno: Errno) -> io::Error {
+    let reason = match errno {
+        Errno::NOSYS => "this kernel has no openat2: serving a directory needs Linux 5.6 or later",
+        // What sandboxes say that do not know the call; a directory's own refusal is EACCES.
+        Errno::PERM => "openat2 is not permitted here: a sandbox (seccomp) must allow it",
+        other => return other.into(),
+    };
+    io::Error::new(io::ErrorKind::Unsupported, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, inotify, mknodat};
+    use std::fs;
+    use std::mem::MaybeUninit;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+    use tempfile::TempDir;
+
+    /// A directory `site` to serve, with a secret beside it.
+    fn site() -> (TempDir, PathBuf, Root) {
+        let outer = tempfile::tempdir().expect("a directory");
+        let site = outer.path().join("site");
+        fs::create_dir_all(site.join("docs")).expect("docs");
+        fs::write(site.join("a.txt"), "inside").expect("a.txt");
+        fs::write(site.join("docs/b.txt"), "deeper").expect("b.txt");
+        fs::write(outer.path().join("secret"), "secret").expect("secret");
+        let root = Root::open(&site).expect("opens");
+        (outer, site, root)
+    }
+
+    /// What opening `path` comes to, in a word.
+    fn outcome(root: &Root, path: &str) -> String {
+        match root.open_file(path.as_bytes()) {
+            Ok(Opened::File(file, facts)) => {
+                let text = io::read_to_string(file).expect("reads");
+                assert_eq!(text.len() as u64, facts.len, "{path}");
+                text
+            }
+            Ok(Opened::Directory) => "directory".to_owned(),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn only_names_beneath_the_root_open() {
+        let (_outer, _site, root) = site();
+        let long = "a".repeat(300);
+        let cases = [
+            ("a.txt", "inside"),
+            ("docs/b.txt", "deeper"),
+            ("docs/../a.txt", "inside"),
+            ("", "directory"),
+            ("docs", "directory"),
+            ("docs/", "directory"),
+            ("a.txt/", "NotFound"),
+            ("a.txt/b", "NotFound"),
+            ("missing", "NotFound"),
+            ("missing/b", "NotFound"),
+            ("../secret", "NotFound"),
+            ("docs/../../secret", "NotFound"),
+            ("..", "NotFound"),
+            ("/etc/passwd", "NotFound"),
+            ("%2e%2e/secret", "NotFound"),
+            ("..\\secret", "NotFound"),
+            (long.as_str(), "NotFound"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(outcome(&root, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn links_are_followed_as_long_as_they_stay_inside() {
+        let (outer, site, root) = site();
+        let absolute = site.join("a.txt");
+        let secret = outer.path().join("secret");
+        let links = [
+            ("inside", Path::new("a.txt"), "inside"),
+            ("up", Path::new("docs/../a.txt"), "inside"),
+            ("dir", Path::new("docs"), "directory"),
+            ("chain", Path::new("inside"), "inside"),
+            ("outside", Path::new("../secret"), "NotFound"),
+            ("outside-dir", Path::new(".."), "NotFound"),
+            ("around", Path::new("../site/a.txt"), "NotFound"),
+            ("absolute", &absolute, "NotFound"),
+            ("absolute-secret", &secret, "NotFound"),
+            ("device", Path::new("/dev/null"), "NotFound"),
+            ("magic", Path::new("/proc/self/exe"), "NotFound"),
+            ("loop", Path::new("loop"), "NotFound"),
+            ("dangling", Path::new("missing"), "NotFound"),
+        ];
+        for (name, target, _) in links {
+            symlink(target, site.join(name)).expect(name);
+        }
+        for (name, _, expected) in links {
+            assert_eq!(outcome(&root, name), expected, "{name}");
+        }
+        assert_eq!(outcome(&root, "dir/b.txt"), "deeper");
+        assert_eq!(outcome(&root, "outside-dir/secret"), "NotFound");
+    }
+
+    /// Whether something was opened since `watch` was last asked.
+    fn has_seen_an_open(watch: &OwnedFd) -> bool {
+        let mut room = [MaybeUninit::uninit(); 1024];
+        match inotify::Reader::new(watch, &mut room).next() {
+            Ok(event) => event.events().contains(inotify::ReadFlags::OPEN),
+            Err(Errno::AGAIN) => false,
+            Err(errno) => panic!("{errno}"),
+        }
+    }
+
+    #[test]
+    fn a_fifo_is_refused_without_being_opened() {
+        let (_outer, site, root) = site();
+        let fifo = site.join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+        symlink("fifo", site.join("link")).expect("a link");
+        let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
+        let watch = inotify::init(flags).expect("inotify");
+        inotify::add_watch(&watch, &fifo, inotify::WatchFlags::OPEN).expect("a watch");
+
+        assert_eq!(outcome(&root, "fifo"), "NotRegular");
+        assert_eq!(outcome(&root, "link"), "NotRegular");
+        assert!(!has_seen_an_open(&watch));
+
+        // The watch does see an open when there is one.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let _reader = open(&fifo, flags, Mode::empty()).expect("opens");
+        assert!(has_seen_an_open(&watch));
+    }
+
+    #[test]
+    fn a_socket_is_refused() {
+        let (_outer, site, root) = site();
+        let _listener = UnixListener::bind(site.join("socket")).expect("binds");
+        assert_eq!(outcome(&root, "socket"), "NotRegular");
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_forbidden() {
+        if rustix::process::geteuid().is_root() {
+            eprintln!("skipped: root may read everything");
+            return;
+        }
+        let (_outer, site, root) = site();
+        let set_mode = |name: &str, mode| {
+            fs::set_permissions(site.join(name), fs::Permissions::from_mode(mode)).expect(name);
+        };
+        set_mode("a.txt", 0o000);
+        set_mode("docs", 0o000);
+        assert_eq!(outcome(&root, "a.txt"), "Forbidden");
+        assert_eq!(outcome(&root, "docs"), "directory");
+        assert_eq!(outcome(&root, "docs/b.txt"), "Forbidden");
+        set_mode("docs", 0o700);
+        set_mode("", 0o000);
+        let error = Root::open(&site).expect_err("may not be read");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        set_mode("", 0o700);
+    }
+
+    #[test]
+    fn a_root_is_a_directory_that_is_there() {
+        let (_outer, site, root) = site();
+        assert_eq!(root.path(), site);
+        for (name, kind) in [("missing", io::ErrorKind::NotFound), ("a.txt", io::ErrorKind::NotADirectory)] {
+            let error = Root::open(&site.join(name)).expect_err(name);
+            assert_eq!(error.kind(), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_root_stays_the_same_directory_when_it_is_renamed() {
+        let (outer, site, root) = site();
+        fs::rename(&site, outer.path().join("moved")).expect("renames");
+        assert_eq!(outcome(&root, "a.txt"), "inside");
+    }
+
+    #[test]
+    fn a_kernel_without_openat2_is_told_apart_from_a_refusal() {
+        for (errno, kind) in [
+            (Errno::NOSYS, io::ErrorKind::Unsupported),
+            (Errno::PERM, io::ErrorKind::Unsupported),
+            (Errno::ACCESS, io::ErrorKind::PermissionDenied),
+        ] {
+            assert_eq!(explain_first_open(errno).kind(), kind, "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn facts_by_name_are_those_of_the_open_file() {
+        let (_outer, site, root) = site();
+        symlink("docs/b.txt", site.join("link")).expect("a link");
+        for name in [c"docs/b.txt", c"link"] {
+            let Ok(Opened::File(file, facts)) = root.open_file(name.to_bytes()) else {
+                panic!("{name:?} does not open");
+            };
+            assert_eq!(Facts::of(&file).expect("facts"), facts);
+            assert_eq!(root.facts(name).expect("facts"), facts);
+            assert_eq!((facts.len, facts.kind), (6, Kind::File));
+        }
+        assert!(matches!(root.facts(c"missing"), Err(LookupError::NotFound)));
+    }
+
+    #[test]
+    fn errors_of_the_system_become_answers() {
+        let cases = [
+            (Errno::NOENT, "NotFound"),
+            (Errno::LOOP, "NotFound"),
+            (Errno::XDEV, "NotFound"),
+            (Errno::ACCESS, "Forbidden"),
+            (Errno::NXIO, "NotRegular"),
+            (Errno::MFILE, "Busy"),
+            (Errno::NFILE, "Busy"),
+            (Errno::NOMEM, "Busy"),
+            (Errno::AGAIN, "Busy"),
+        ];
+        for (errno, expected) in cases {
+            assert_eq!(format!("{:?}", LookupError::from(errno)), expected);
+        }
+        assert!(matches!(LookupError::from(Errno::IO), LookupError::Failed(_)));
+    }
+}

@@ -1,0 +1,273 @@
+//! A bounded shelf of things by name: how many a cache may hold, and which go first.
+//!
+//! The order is that of a clock with second chances: a hand goes round, passes over what was used
+//! since it last came by, and takes what was not. What was only put and never used again goes
+//! first, so that reading a whole site once does not push out the pages that everybody reads.
+//!
+//! Knows nothing of files: whoever puts a thing says what it costs.
+
+use std::collections::HashMap;
+use std::mem;
+use std::rc::Rc;
+
+/// How much a cache may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Files in all. Bounds what each costs beside its content, a few hundred bytes.
+    pub entries_max: usize,
+    /// Bytes of content, and of names.
+    pub bytes_max: usize,
+    /// Open descriptors, one for each large file. They come out of what the process may open,
+    /// so connections have that many fewer.
+    pub descriptors_max: usize,
+}
+
+impl CacheLimits {
+    /// For a site of thousands of pages, within memory that no server misses: 1,024 of the
+    /// largest small files, and a quarter of the 1,024 descriptors that a process has at least.
+    pub const DEFAULT: CacheLimits =
+        CacheLimits { entries_max: 8192, bytes_max: 64 * 1024 * 1024, descriptors_max: 256 };
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        CacheLimits::DEFAULT
+    }
+}
+
+/// What a thing takes of the limits, its name not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    pub(super) bytes: usize,
+    pub(super) descriptors: usize,
+}
+
+/// Things by name, within limits.
+#[derive(Debug)]
+pub(super) struct Shelf<T> {
+    limits: CacheLimits,
+    places: HashMap<Rc<[u8]>, usize>,
+    slots: Vec<Option<Slot<T>>>,
+    free_places: Vec<usize>,
+    /// Where the search for a thing to let go continues.
+    hand: usize,
+    held: Cost,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    name: Rc<[u8]>,
+    thing: T,
+    cost: Cost,
+    used_since_hand: bool,
+}
+
+impl<T> Shelf<T> {
+    pub(super) fn new(limits: CacheLimits) -> Self {
+        Shelf {
+            limits,
+            places: HashMap::new(),
+            slots: Vec::new(),
+            free_places: Vec::new(),
+            hand: 0,
+            held: Cost::default(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The thing called `name`, which counts as used now.
+    pub(super) fn get(&mut self, name: &[u8]) -> Option<&T> {
+        let place = *self.places.get(name)?;
+        let slot = self.slots.get_mut(place)?.as_mut()?;
+        slot.used_since_hand = true;
+        Some(&slot.thing)
+    }
+
+    /// Puts `thing` in, in place of what had its name, and lets others go to make room.
+    /// What is larger than the whole shelf is dropped instead.
+    pub(super) fn put(&mut self, name: &[u8], thing: T, mut cost: Cost) {
+        self.remove(name);
+        cost.bytes += name.len();
+        if !self.make_room(cost) {
+            return;
+        }
+        let name: Rc<[u8]> = name.into();
+        let slot = Some(Slot { name: Rc::clone(&name), thing, cost, used_since_hand: false });
+        // The place that was freed last is just behind the hand, so the hand comes here last.
+        let place = self.free_places.pop().unwrap_or(self.slots.len());
+        match self.slots.get_mut(place) {
+            Some(vacant) => *vacant = slot,
+            None => self.slots.push(slot),
+        }
+        self.places.insert(name, place);
+        self.held.bytes += cost.bytes;
+        self.held.descriptors += cost.descriptors;
+    }
+
+    /// Lets the thing called `name` go.
+    pub(super) fn remove(&mut self, name: &[u8]) {
+        if let Some(&place) = self.places.get(name) {
+            self.clear(place);
+        }
+    }
+
+    fn clear(&mut self, place: usize) {
+        let Some(slot) = self.slots.get_mut(place).and_then(Option::take) else {
+            return;
+        };
+        self.places.remove(&slot.name);
+        self.free_places.push(place);
+        self.held.bytes -= slot.cost.bytes;
+        self.held.descriptors -= slot.cost.descriptors;
+    }
+
+    /// Lets things go until one of this cost fits in. False when it never will.
+    fn make_room(&mut self, cost: Cost) -> bool {
+        let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
+        if entries_max == 0 || cost.bytes > bytes_max || cost.descriptors > descriptors_max {
+            return false;
+        }
+        while self.held.descriptors + cost.descriptors > descriptors_max {
+            self.clear_unused(|held| held.descriptors > 0);
+        }
+        while self.len() >= entries_max || self.held.bytes + cost.bytes > bytes_max {
+            self.clear_unused(|_| true);
+        }
+        true
+    }
+
+    /// Lets go of the next thing of a `wanted` cost that was not used since the hand last came by.
+    /// There is one of such a cost: it was just found to be in the way.
+    fn clear_unused(&mut self, wanted: impl Fn(Cost) -> bool) {
+        // In the first round all may turn out to have been used; the second finds one.
+        for _ in 0..2 * self.slots.len() {
+            let place = self.hand;
+            self.hand = (place + 1) % self.slots.len();
+            let Some(Some(slot)) = self.slots.get_mut(place) else {
+                continue;
+            };
+            if wanted(slot.cost) && !mem::take(&mut slot.used_since_hand) {
+                return self.clear(place);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FREE: Cost = Cost { bytes: 0, descriptors: 0 };
+
+    fn shelf(entries_max: usize, bytes_max: usize, descriptors_max: usize) -> Shelf<usize> {
+        Shelf::new(CacheLimits { entries_max, bytes_max, descriptors_max })
+    }
+
+    /// The names on the shelf, without using them.
+    fn names(shelf: &Shelf<usize>) -> Vec<&str> {
+        let mut names: Vec<_> =
+            shelf.places.keys().map(|name| std::str::from_utf8(name).expect("text")).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_thing_is_found_by_its_name_until_it_is_removed() {
+        let mut shelf = shelf(8, 100, 8);
+        shelf.put(b"a", 1, FREE);
+        shelf.put(b"", 2, FREE);
+        for (name, thing) in [(&b"a"[..], Some(&1)), (b"", Some(&2)), (b"b", None)] {
+            assert_eq!(shelf.get(name), thing);
+        }
+        shelf.put(b"a", 3, FREE);
+        assert_eq!(shelf.get(b"a"), Some(&3));
+        assert_eq!(shelf.len(), 2);
+        shelf.remove(b"a");
+        shelf.remove(b"a");
+        assert_eq!(shelf.get(b"a"), None);
+        assert_eq!(shelf.len(), 1);
+    }
+
+    #[test]
+    fn what_is_used_stays_while_others_pass_through() {
+        let mut shelf = shelf(4, 100, 8);
+        shelf.put(b"hot", 0, FREE);
+        for turn in 0..40 {
+            assert_eq!(shelf.get(b"hot"), Some(&0), "turn {turn}");
+            shelf.put(format!("cold-{turn}").as_bytes(), turn, FREE);
+            assert!(shelf.len() <= 4);
+        }
+        assert_eq!(names(&shelf), ["cold-37", "cold-38", "cold-39", "hot"]);
+    }
+
+    #[test]
+    fn when_all_were_used_one_goes_all_the_same() {
+        let mut shelf = shelf(3, 100, 8);
+        for name in [b"a", b"b", b"c"] {
+            shelf.put(name, 0, FREE);
+            shelf.get(name);
+        }
+        shelf.put(b"d", 0, FREE);
+        assert_eq!(names(&shelf), ["b", "c", "d"]);
+    }
+
+    #[test]
+    fn names_count_and_what_is_too_large_pushes_nothing_out() {
+        let mut shelf = shelf(8, 100, 8);
+        shelf.put(b"a", 0, Cost { bytes: 49, descriptors: 0 });
+        shelf.put(b"b", 0, Cost { bytes: 49, descriptors: 0 });
+        shelf.put(b"c", 0, Cost { bytes: 100, descriptors: 0 });
+        assert_eq!(names(&shelf), ["a", "b"]);
+        shelf.put(b"d", 0, Cost { bytes: 0, descriptors: 0 });
+        assert_eq!(names(&shelf), ["b", "d"]);
+    }
+
+    #[test]
+    fn descriptors_are_paid_for_by_those_who_hold_them() {
+        let one = Cost { bytes: 0, descriptors: 1 };
+        let mut shelf = shelf(8, 100, 2);
+        for (name, cost) in [(b"a", FREE), (b"b", one), (b"c", FREE), (b"d", one), (b"e", one)] {
+            shelf.put(name, 0, cost);
+        }
+        assert_eq!(names(&shelf), ["a", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_shelf_of_no_size_keeps_nothing() {
+        let mut shelf = shelf(0, 0, 0);
+        shelf.put(b"", 0, FREE);
+        assert_eq!(shelf.len(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_of_events_breaks_the_bounds_or_the_sums(
+            events in proptest::collection::vec((0..4u8, 0..12u8, 0..40usize, 0..2usize), 0..200)
+        ) {
+            let mut shelf = shelf(6, 100, 3);
+            for (action, name, bytes, descriptors) in events {
+                match action {
+                    0 => shelf.remove(&[name]),
+                    1 => {
+                        shelf.get(&[name]);
+                    }
+                    _ => {
+                        shelf.put(&[name], 0, Cost { bytes, descriptors });
+                        prop_assert!(shelf.places.contains_key(&[name][..]));
+                    }
+                }
+                let slots = || shelf.slots.iter().flatten();
+                let bytes: usize = slots().map(|slot| slot.cost.bytes).sum();
+                let descriptors: usize = slots().map(|slot| slot.cost.descriptors).sum();
+                prop_assert_eq!(shelf.held, Cost { bytes, descriptors });
+                prop_assert!(shelf.len() <= 6 && bytes <= 100 && descriptors <= 3);
+                prop_assert_eq!(shelf.len(), slots().count());
+                prop_assert!(shelf.slots.len() <= 6);
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Where files come from, and what is found there: content, or the news that it is a directory.
+//!
+//! A [`Store`] turns a [`RelativePath`] into a [`Resource`], index files included. Small files are
+//! read whole, so that a reply needs no further system call; large ones stay a descriptor. It
+//! keeps nothing: that is the work of the [`FileCache`](super::FileCache).
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+
+use super::embedded;
+use super::media_type;
+use super::path::RelativePath;
+use super::root::{Facts, Kind, LookupError, Opened, Root};
+
+/// Files up to this length, in bytes, are read whole. Beyond it a copy through user memory costs
+/// more than the system calls that `sendfile` needs.
+pub const SMALL_FILE_LEN_MAX: u64 = 64 * 1024;
+
+/// How often a file that changes while it is read is read again before it is served as it is.
+const READ_ATTEMPTS_MAX: usize = 4;
+
+/// Where files come from.
+#[derive(Debug)]
+pub enum Store {
+    /// A directory.
+    Disk(Root),
+    /// The pages inside the binary.
+    Embedded,
+}
+
+/// What a path stands for.
+#[derive(Debug)]
+pub enum Found {
+    /// A file, or the index file of a directory.
+    File(Resource),
+    /// A directory that was named without its trailing slash.
+    Directory,
+}
+
+/// A file that was found, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// The bytes, or where they are.
+    pub content: Content,
+    /// How many bytes there are.
+    pub len: u64,
+    /// When the content last changed, in seconds since 1970. Embedded pages do not know.
+    pub modified_secs: Option<i64>,
+    /// The media type, with its charset where it has one.
+    pub media_type: &'static str,
+    /// What tells this content from any other of the same path.
+    pub identity: Identity,
+    /// The facts that hold while this content does. None for embedded pages, and for a file that
+    /// did not stay the same while it was read.
+    pub(super) facts: Option<Facts>,
+}
+
+/// The bytes of a file, or where they are. A clone shares them.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Bytes of the binary.
+    Static(&'static [u8]),
+    /// A small file, read whole.
+    Memory(Rc<[u8]>),
+    /// A large file, open for reading. Read it at explicit offsets: its cursor is shared by all
+    /// who send it.
+    File(Rc<File>),
+}
+
+/// What a validator (RFC 9110, section 8.8.3) is made of: numbers that do not all stay the same
+/// when the content of a path changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The number of the file on its device; for an embedded page, the hash of its bytes.
+    pub inode: u64,
+    /// The length in bytes.
+    pub len: u64,
+    /// The time of modification in nanoseconds since 1970; 0 for an embedded page.
+    pub modified_nanos: u64,
+    /// The same for the time of change. The other three may all survive a change: tools that
+    /// build reproducibly give every file the same time, and numbers of files are used again.
+    pub changed_nanos: u64,
+}
+
+impl Store {
+    /// Finds what `path` stands for. With a trailing slash it is a directory's file `index`.
+    ///
+    /// # Errors
+    /// All of [`LookupError`]; `NoIndex` only for a directory named with its trailing slash.
+    pub fn lookup(&self, path: &RelativePath<'_>, index: &str) -> Result<Found, LookupError> {
+        let name = file_name(path, index);
+        match self {
+            Store::Disk(root) => find_on_disk(root, path, &name),
+            Store::Embedded => find_embedded(path, &name),
+        }
+    }
+}
+
+impl Resource {
+    fn new(name: &[u8], content: Content, len: u64, facts: &Facts) -> Resource {
+        Resource {
+            content,
+            len,
+            modified_secs: Some(facts.modified_secs),
+            media_type: media_type(name),
+            identity: Identity {
+                inode: facts.inode,
+                len,
+                modified_nanos: unix_nanos(facts.modified_secs, facts.modified_nanos),
+                changed_nanos: unix_nanos(facts.changed_secs, facts.changed_nanos),
+            },
+            facts: Some(*facts),
+        }
+    }
+}
+
+/// The path of the file that `path` stands for: with a trailing slash, the directory's index.
+pub(super) fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
+    let name = path.as_bytes();
+    if !path.has_trailing_slash() {
+        return Cow::Borrowed(name);
+    }
+    let slash: &[u8] = if name.is_empty() { b"" } else { b"/" };
+    Cow::Owned([name, slash, index.as_bytes()].concat())
+}
+
+/// Wraps around for times before 1970 and after 2554, which still tell times apart.
+fn unix_nanos(secs: i64, nanos: u32) -> u64 {
+    secs.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(nanos.into())
+}
+
+fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupError> {
+    let wants_index = path.has_trailing_slash();
+    match root.open_file(name) {
+        Ok(Opened::File(file, facts)) => load(file, facts, name).map(Found::File),
+        Ok(Opened::Directory) if wants_index => Err(LookupError::NoIndex),
+        Ok(Opened::Directory) => Ok(Found::Directory),
+        Err(LookupError::NotFound) if wants_index => match root.kind(path.as_bytes())? {
+            Kind::Directory => Err(LookupError::NoIndex),
+            Kind::File | Kind::Other => Err(LookupError::NotFound),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupError> {
+    if let Some(bytes) = embedded::find(name) {
+        return Ok(Found::File(embedded_resource(name, bytes)));
+    }
+    match (embedded::is_directory(path.as_bytes()), path.has_trailing_slash()) {
+        (true, true) => Err(LookupError::NoIndex),
+        (true, false) => Ok(Found::Directory),
+        (false, _) => Err(LookupError::NotFound),
+    }
+}
+
+fn embedded_resource(name: &[u8], bytes: &'static [u8]) -> Resource {
+    let len = bytes.len() as u64;
+    Resource {
+        content: Content::Static(bytes),
+        len,
+        modified_secs: None,
+        media_type: media_type(name),
+        identity: Identity { inode: embedded::fnv1a_64(bytes), len, modified_nanos: 0, changed_nanos: 0 },
+        facts: None,
+    }
+}
+
+/// Makes a resource of a file that was just opened: reads it if it is small.
+fn load(file: File, mut facts: Facts, name: &[u8]) -> Result<Resource, LookupError> {
+    for attempt in 1.. {
+        if facts.len > SMALL_FILE_LEN_MAX {
+            break;
+        }
+        let bytes = read_up_to(&file, facts.len).map_err(LookupError::Failed)?;
+        let len = bytes.len() as u64;
+        let facts_after = Facts::of(&file)?;
+        let is_settled = facts_after == facts && len == facts.len;
+        if is_settled || attempt == READ_ATTEMPTS_MAX {
+            let content = Content::Memory(bytes.into());
+            let mut resource = Resource::new(name, content, len, &facts_after);
+            resource.facts = is_settled.then_some(facts);
+            return Ok(resource);
+        }
+        facts = facts_after;
+    }
+    Ok(Resource::new(name, Content::File(Rc::new(file)), facts.len, &facts))
+}
+
+/// The first `len` bytes of `file`, or all of them when there are fewer.
+fn read_up_to(file: &File, len: u64) -> io::Result<Vec<u8>> {
+    // Never more than `SMALL_FILE_LEN_MAX`.
+    let mut bytes = vec![0; len as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use tempfile::TempDir;
+
+    fn site() -> (TempDir, Store) {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in ["with", "without", "odd/index.html"] {
+            fs::create_dir_all(dir.path().join(name)).expect(name);
+        }
+        for name in ["index.html", "with/index.html", "with/home.txt", "without/a.txt"] {
+            fs::write(dir.path().join(name), format!("this is {name}")).expect(name);
+        }
+        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        (dir, store)
+    }
+
+    fn lookup(store: &Store, raw: &str, index: &str) -> Result<Found, LookupError> {
+        let path = RelativePath::parse(raw.as_bytes()).expect(raw);
+        store.lookup(&path, index)
+    }
+
+    fn text(resource: &Resource) -> String {
+        let bytes = match &resource.content {
+            Content::Static(bytes) => bytes.to_vec(),
+            Content::Memory(bytes) => bytes.to_vec(),
+            Content::File(file) => {
+                let mut bytes = vec![0; resource.len as usize];
+                file.read_exact_at(&mut bytes, 0).expect("reads");
+                bytes
+            }
+        };
+        assert_eq!((bytes.len() as u64, resource.identity.len), (resource.len, resource.len));
+        String::from_utf8(bytes).expect("text")
+    }
+
+    fn outcome(store: &Store, raw: &str, index: &str) -> String {
+        match lookup(store, raw, index) {
+            Ok(Found::File(resource)) => text(&resource),
+            Ok(Found::Directory) => "Directory".to_owned(),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    fn file(store: &Store, raw: &str) -> Resource {
+        match lookup(store, raw, "index.html") {
+            Ok(Found::File(resource)) => resource,
+            other => panic!("{raw} gives {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_trailing_slash_finds_the_index_and_nothing_else() {
+        let (_dir, store) = site();
+        let cases = [
+            ("/", "index.html", "this is index.html"),
+            ("/index.html", "index.html", "this is index.html"),
+            ("/index.html/", "index.html", "NotFound"),
+            ("/with", "index.html", "Directory"),
+            ("/with/", "index.html", "this is with/index.html"),
+            ("/with/.", "index.html", "this is with/index.html"),
+            ("/with/", "home.txt", "this is with/home.txt"),
+            ("/without", "index.html", "Directory"),
+            ("/without/", "index.html", "NoIndex"),
+            ("/without/a.txt", "index.html", "this is without/a.txt"),
+            ("/without/a.txt/", "index.html", "NotFound"),
+            ("/odd/", "index.html", "NoIndex"),
+            ("/odd/index.html", "index.html", "Directory"),
+            ("/", "home.txt", "NoIndex"),
+            ("/missing", "index.html", "NotFound"),
+            ("/missing/", "index.html", "NotFound"),
+        ];
+        for (raw, index, expected) in cases {
+            assert_eq!(outcome(&store, raw, index), expected, "{raw} with {index}");
+        }
+        assert_eq!(file(&store, "/with/").media_type, "text/html; charset=utf-8");
+    }
+
+    #[test]
+    fn embedded_pages_are_found_like_files() {
+        let store = Store::Embedded;
+        let index = file(&store, "/");
+        assert!(matches!(index.content, Content::Static(_)));
+        assert_eq!(text(&index), text(&file(&store, "/index.html")));
+        assert_eq!(index.identity, file(&store, "/index.html").identity);
+        assert_ne!(index.identity, file(&store, "/HelloWorld.html").identity);
+        assert_eq!(index.media_type, "text/html; charset=utf-8");
+        assert_eq!(index.modified_secs, None);
+        assert_eq!(outcome(&store, "/missing", "index.html"), "NotFound");
+        assert_eq!(outcome(&store, "/index.html/", "index.html"), "NotFound");
+        assert_eq!(outcome(&store, "/", "missing"), "NoIndex");
+    }
+
+    #[test]
+    fn small_files_are_read_and_large_ones_stay_open() {
+        let (dir, store) = site();
+        for (len, stays_open) in
+            [(0, false), (1, false), (SMALL_FILE_LEN_MAX, false), (SMALL_FILE_LEN_MAX + 1, true)]
+        {
+            let content = "x".repeat(len as usize);
+            fs::write(dir.path().join("sized.txt"), &content).expect("writes");
+            let resource = file(&store, "/sized.txt");
+            assert_eq!(matches!(resource.content, Content::File(_)), stays_open, "{len}");
+            assert!(text(&resource) == content, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_any_length_is_opened_and_not_read() {
+        let (dir, store) = site();
+        let sparse = File::create(dir.path().join("huge.bin")).expect("creates");
+        sparse.set_len(5 << 30).expect("grows");
+        let resource = file(&store, "/huge.bin");
+        assert_eq!(resource.len, 5 << 30);
+        assert!(matches!(resource.content, Content::File(_)));
+    }
+
+    #[test]
+    fn what_a_file_is_known_by_changes_with_it() {
+        let (dir, store) = site();
+        let before = file(&store, "/with/home.txt");
+        assert_eq!(before.identity, file(&store, "/with/home.txt").identity);
+        // Replaced by another file of the same length and time.
+        let (old, new) = (dir.path().join("with/home.txt"), dir.path().join("new"));
+        fs::write(&new, "This is with/home.txt").expect("writes");
+        let modified = fs::metadata(&old).and_then(|facts| facts.modified()).expect("a time");
+        File::options().write(true).open(&new).and_then(|f| f.set_modified(modified)).expect("set");
+        fs::rename(&new, &old).expect("replaces");
+        let after = file(&store, "/with/home.txt");
+        assert_eq!(after.modified_secs, before.modified_secs);
+        assert_eq!(after.identity.modified_nanos, before.identity.modified_nanos);
+        assert_ne!(after.identity, before.identity);
+    }
+
+    #[test]
+    fn a_file_that_shrank_after_it_was_opened_is_read_again() {
+        let (dir, _store) = site();
+        let path = dir.path().join("shrinks.txt");
+        fs::write(&path, "long content").expect("writes");
+        let file = File::open(&path).expect("opens");
+        let facts = Facts::of(&file).expect("facts");
+        fs::write(&path, "short").expect("writes");
+        let resource = load(file, facts, b"shrinks.txt").expect("loads");
+        assert_eq!(text(&resource), "short");
+        assert_eq!(resource.facts.map(|facts| facts.len), Some(5));
+    }
+
+    #[test]
+    fn a_file_that_grew_large_after_it_was_opened_stays_open() {
+        let (dir, _store) = site();
+        let path = dir.path().join("grows.txt");
+        fs::write(&path, "short").expect("writes");
+        let file = File::open(&path).expect("opens");
+        let facts = Facts::of(&file).expect("facts");
+        fs::write(&path, "x".repeat(SMALL_FILE_LEN_MAX as usize + 1)).expect("writes");
+        let resource = load(file, facts, b"grows.txt").expect("loads");
+        assert!(matches!(resource.content, Content::File(_)));
+        assert_eq!(resource.len, SMALL_FILE_LEN_MAX + 1);
+    }
+
+    #[test]
+    fn times_before_1970_are_told_apart() {
+        assert_eq!(unix_nanos(1, 5), 1_000_000_005);
+        assert_ne!(unix_nanos(-1, 0), unix_nanos(-2, 0));
+    }
+}

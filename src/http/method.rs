@@ -1,0 +1,70 @@
+//! Request methods (RFC 9110 section 9).
+//!
+//! It owns the names. It never decides which of them is served.
+
+/// A request method; those that we have no name for are [`Method::Unknown`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs, reason = "each variant is the method it names")]
+pub enum Method {
+    Get,
+    Head,
+    Options,
+    Put,
+    Post,
+    Delete,
+    Patch,
+    Trace,
+    Connect,
+    /// A well-formed method of another name.
+    Unknown,
+}
+
+impl Method {
+    /// The method of that name; names are case-sensitive.
+    pub fn from_token(token: &[u8]) -> Method {
+        match token {
+            b"GET" => Method::Get,
+            b"HEAD" => Method::Head,
+            b"OPTIONS" => Method::Options,
+            b"PUT" => Method::Put,
+            b"POST" => Method::Post,
+            b"DELETE" => Method::Delete,
+            b"PATCH" => Method::Patch,
+            b"TRACE" => Method::Trace,
+            b"CONNECT" => Method::Connect,
+            _ => Method::Unknown,
+        }
+    }
+
+    /// Its name on the wire; `None` for [`Method::Unknown`], whose name only the request line has.
+    pub const fn as_str(self) -> Option<&'static str> {
+        Some(match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Options => "OPTIONS",
+            Method::Put => "PUT",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+            Method::Patch => "PATCH",
+            Method::Trace => "TRACE",
+            Method::Connect => "CONNECT",
+            Method::Unknown => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_are_case_sensitive() {
+        for name in ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE", "PATCH", "TRACE", "CONNECT"] {
+            let method = Method::from_token(name.as_bytes());
+            assert_eq!(method.as_str(), Some(name));
+            let lower = name.to_ascii_lowercase();
+            assert_eq!(Method::from_token(lower.as_bytes()), Method::Unknown);
+        }
+        assert_eq!(Method::Unknown.as_str(), None);
+    }
+}

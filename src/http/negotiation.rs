@@ -1,0 +1,153 @@
+//! Which form of prose (an error page, a listing) suits a client (RFC 9110 section 12.5.1).
+//!
+//! It owns the reading of Accept for that one question. It never refuses: a client that accepts
+//! neither form still gets plain text.
+
+use super::syntax::{elements, trim_ows};
+
+/// The two forms in which prose can be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prose {
+    /// `text/html`, for browsers.
+    Html,
+    /// `text/plain`, for terminals and scripts.
+    Plain,
+}
+
+/// A weight in thousandths: 1000 is `q=1`.
+type Weight = u16;
+
+/// The form to answer in: HTML when HTML (or `text/*`) is named and weighs no less than plain text.
+///
+/// Browsers name it; curl, wget and scripts send `*/*` or nothing, and get plain text.
+pub fn prose_for(accept: Option<&[u8]>) -> Prose {
+    let mut weights = Weights::default();
+    for range in elements(accept.unwrap_or_default()) {
+        weights.note(range);
+    }
+    match weights.html.or(weights.text) {
+        Some(html) if html > 0 && html >= weights.plain() => Prose::Html,
+        _ => Prose::Plain,
+    }
+}
+
+/// The greatest weight given to each range that bears on the question.
+#[derive(Default)]
+struct Weights {
+    html: Option<Weight>,
+    plain: Option<Weight>,
+    text: Option<Weight>,
+    any: Option<Weight>,
+}
+
+impl Weights {
+    fn note(&mut self, range: &[u8]) {
+        let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
+        let media = parts.next().unwrap_or_default();
+        let is = |known: &str| media.eq_ignore_ascii_case(known.as_bytes());
+        let place = if is("text/html") || is("application/xhtml+xml") {
+            &mut self.html
+        } else if is("text/plain") {
+            &mut self.plain
+        } else if is("text/*") {
+            &mut self.text
+        } else if is("*/*") {
+            &mut self.any
+        } else {
+            return;
+        };
+        // A range whose weight cannot be read says nothing.
+        *place = (*place).max(weight_among(parts));
+    }
+
+    /// What plain text weighs: the most specific range that covers it counts.
+    fn plain(&self) -> Weight {
+        self.plain.or(self.text).or(self.any).unwrap_or(0)
+    }
+}
+
+/// The weight among the parameters of a range: 1000 if there is none, `None` if it is malformed.
+fn weight_among<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> Option<Weight> {
+    parameters
+        .find_map(|parameter| match parameter {
+            [b'q' | b'Q', b'=', weight @ ..] => Some(parse_weight(weight)),
+            _ => None,
+        })
+        .unwrap_or(Some(1000))
+}
+
+/// `qvalue` (RFC 9110 section 12.4.2): 0 to 1 with at most three decimals.
+fn parse_weight(bytes: &[u8]) -> Option<Weight> {
+    let (whole, decimals) = match bytes {
+        [whole @ (b'0' | b'1')] => (*whole, &b""[..]),
+        [whole @ (b'0' | b'1'), b'.', decimals @ ..] => (*whole, decimals),
+        _ => return None,
+    };
+    if decimals.len() > 3 || !decimals.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = decimals.iter().copied().chain(std::iter::repeat(b'0')).take(3);
+    let weight =
+        digits.fold(Weight::from(whole - b'0'), |weight, digit| weight * 10 + Weight::from(digit - b'0'));
+    (weight <= 1000).then_some(weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_is_for_those_who_name_it() {
+        use Prose::{Html, Plain};
+        for (accept, prose) in [
+            ("", Plain),
+            ("*/*", Plain),
+            ("text/plain", Plain),
+            ("application/json", Plain),
+            ("text/html", Html),
+            ("TEXT/HTML", Html),
+            ("text/*", Html),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Html),
+            ("application/xhtml+xml", Html),
+            ("text/html;level=1;q=0.5, */*;q=0.1", Html),
+            ("text/html;q=0", Plain),
+            ("text/html;q=0.000, text/*", Plain),
+            ("text/html;q=0.5, text/plain;q=0.5", Html),
+            ("text/html;q=0.5, text/plain;q=0.501", Plain),
+            ("text/html ; q=0.4 , text/plain ; q=0.3", Html),
+            ("text/plain, text/html;Q=0.9", Plain),
+            ("text/html;q=0.5, */*;q=0.8", Plain),
+            ("text/*;q=0.5, text/plain", Plain),
+            ("text/html;q=2", Plain),
+            ("text/html;q=1.001", Plain),
+            ("text/html;q=0.1234", Plain),
+            ("text/html;q=.5", Plain),
+            ("text/html;q=", Plain),
+            ("text/html;q=x, text/html;q=0.1", Html),
+            (",,text/html,,", Html),
+            ("text/htmlx, xtext/html", Plain),
+        ] {
+            assert_eq!(prose_for(Some(accept.as_bytes())), prose, "{accept}");
+        }
+        assert_eq!(prose_for(None), Plain);
+    }
+
+    #[test]
+    fn weights_are_thousandths() {
+        for (bytes, weight) in [
+            (&b"1"[..], Some(1000)),
+            (b"1.000", Some(1000)),
+            (b"0", Some(0)),
+            (b"0.", Some(0)),
+            (b"0.5", Some(500)),
+            (b"0.05", Some(50)),
+            (b"0.005", Some(5)),
+            (b"1.1", None),
+            (b"0.0005", None),
+            (b"0.5 ", None),
+            (b"-0", None),
+        ] {
+            assert_eq!(parse_weight(bytes), weight, "{}", bytes.escape_ascii());
+        }
+    }
+}

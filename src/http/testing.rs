@@ -1,0 +1,110 @@
+//! How the parsers are tested: each case whole, one byte at a time, and with bytes behind it.
+//!
+//! It owns those three ways and the assertion that they agree. It holds no cases: they stand
+//! beside what they test.
+
+use std::fmt::Debug;
+
+use super::{
+    BadChunk, BadResponse, BodyReader, FieldSpace, Method, Reject, RequestHead, ResponseHead, parse_request,
+    parse_response,
+};
+
+/// Bytes behind a message, which must make no difference to it.
+const TRAILING: [&[u8]; 4] = [b"\n", b"\r\n\r\n", b"GET / HTTP/1.1\r\n", b"\0\xff"];
+
+/// What `look` sees in the request head at the beginning of `input`, parsed three ways.
+pub(super) fn request<T: PartialEq + Debug>(
+    input: &[u8],
+    look: impl Fn(usize, &RequestHead<'_, '_>) -> T,
+) -> Result<Option<T>, Reject> {
+    three_ways(input, |buf, searched| {
+        let mut space = FieldSpace::new();
+        let parsed = parse_request(buf, searched, &mut space)?;
+        Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
+    })
+    .map(|seen| seen.map(|(_, looked)| looked))
+}
+
+/// What `look` sees in the response head at the beginning of `input`, parsed three ways.
+pub(super) fn response<T: PartialEq + Debug>(
+    input: &[u8],
+    method: Method,
+    look: impl Fn(usize, &ResponseHead<'_, '_>) -> T,
+) -> Result<Option<T>, BadResponse> {
+    three_ways(input, |buf, searched| {
+        let mut space = FieldSpace::new();
+        let parsed = parse_response(buf, searched, &mut space, method)?;
+        Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
+    })
+    .map(|seen| seen.map(|(_, looked)| looked))
+}
+
+fn three_ways<T: PartialEq + Debug, E: PartialEq + Debug>(
+    input: &[u8],
+    parse: impl Fn(&[u8], &mut usize) -> Result<Option<T>, E>,
+) -> Result<Option<T>, E> {
+    let whole = parse(input, &mut 0);
+    let mut searched = 0;
+    let bytewise = (0..=input.len())
+        .filter_map(|len| input.get(..len))
+        .map(|arrived| parse(arrived, &mut searched))
+        .find(|seen| !matches!(seen, Ok(None)))
+        .unwrap_or(Ok(None));
+    assert_eq!(whole, bytewise, "bytewise: {}", input.escape_ascii());
+    if !matches!(whole, Ok(None)) {
+        for trailing in TRAILING {
+            let longer = [input, trailing].concat();
+            let seen = parse(&longer, &mut 0);
+            assert_eq!(whole, seen, "with more behind it: {}", input.escape_ascii());
+        }
+    }
+    whole
+}
+
+/// What came of reading a body.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct BodySeen {
+    pub(super) data: Vec<u8>,
+    pub(super) consumed: usize,
+    pub(super) is_done: bool,
+}
+
+/// Reads the body at the beginning of `input` three ways.
+pub(super) fn body(input: &[u8], reader: &BodyReader) -> Result<BodySeen, BadChunk> {
+    let whole = body_in_pieces(input, reader, input.len().max(1));
+    let bytewise = body_in_pieces(input, reader, 1);
+    assert_eq!(whole, bytewise, "bytewise: {}", input.escape_ascii());
+    if whole.as_ref().map_or(true, |seen| seen.is_done) {
+        for trailing in TRAILING {
+            let longer = [input, trailing].concat();
+            let seen = body_in_pieces(&longer, reader, longer.len());
+            assert_eq!(whole, seen, "with more behind it: {}", input.escape_ascii());
+        }
+    }
+    whole
+}
+
+/// Reads the body at the beginning of `input`, which arrives in pieces of `piece_len` bytes.
+pub(super) fn body_in_pieces(
+    input: &[u8],
+    reader: &BodyReader,
+    piece_len: usize,
+) -> Result<BodySeen, BadChunk> {
+    let mut reader = reader.clone();
+    let mut seen = BodySeen { data: Vec::new(), consumed: 0, is_done: false };
+    for mut piece in input.chunks(piece_len) {
+        loop {
+            let step = reader.decode(piece)?;
+            seen.data.extend_from_slice(step.data);
+            seen.consumed += step.consumed;
+            piece = &piece[step.consumed..];
+            if step.consumed == 0 {
+                break;
+            }
+        }
+        assert!(piece.is_empty() || reader.is_done(), "input was left over");
+    }
+    seen.is_done = reader.is_done();
+    Ok(seen)
+}

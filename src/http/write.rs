@@ -1,0 +1,160 @@
+//! Writing heads: small appenders onto a byte vector.
+//!
+//! It owns the spelling of lines, numbers and percent-encoded paths. It never decides what is
+//! said and never allocates beyond what the vector needs to grow. Lines end in CRLF.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use super::Status;
+
+/// What is encoded in a path: all but what RFC 3986 section 3.3 lets stand in a segment, and the
+/// colon too, which in a first segment would read as the end of a scheme.
+const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b'@');
+
+/// `HTTP/1.1 200 OK` (RFC 9112 section 4).
+pub fn status_line(out: &mut Vec<u8>, status: Status) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    decimal(out, u64::from(status.code()));
+    out.push(b' ');
+    out.extend_from_slice(status.reason().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `GET /path HTTP/1.1` (RFC 9112 section 3).
+pub fn request_line(out: &mut Vec<u8>, method: &str, target: &str) {
+    debug_assert!(is_on_one_line(method.as_bytes()) && is_on_one_line(target.as_bytes()));
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+}
+
+/// `name: value` (RFC 9112 section 5). Whoever passes on bytes of others has to have checked that
+/// they hold no line end; debug builds assert it.
+pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    debug_assert!(is_on_one_line(name.as_bytes()), "the name of a field");
+    debug_assert!(is_on_one_line(value), "the value of the field {name}");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `Content-Length: 5`.
+pub fn content_length(out: &mut Vec<u8>, len: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    decimal(out, len);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The empty line that ends a head.
+pub fn end(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A number in decimal digits.
+pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    // 2^64 - 1 has 20 digits.
+    let mut digits = [b'0'; 20];
+    let mut used = 0;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        used += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[digits.len() - used..]);
+}
+
+/// A decoded path, percent-encoded so that it can stand in a Location or a link.
+///
+/// A path that begins with `//` is written as `/.//`: alone it would name another host
+/// (RFC 3986 section 4.2), and the dot segment goes away again when the reference is resolved.
+pub fn percent_encode_path(out: &mut Vec<u8>, path: &[u8]) {
+    if path.starts_with(b"//") {
+        out.extend_from_slice(b"/.");
+    }
+    for piece in percent_encode(path, PATH_ENCODED) {
+        out.extend_from_slice(piece.as_bytes());
+    }
+}
+
+fn is_on_one_line(bytes: &[u8]) -> bool {
+    memchr::memchr2(b'\r', b'\n', bytes).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_head_is_written_line_by_line() {
+        let reply = written(|out| {
+            status_line(out, Status::NOT_FOUND);
+            field(out, "Server", b"x");
+            content_length(out, 1_234_567_890);
+            end(out);
+        });
+        assert_eq!(reply, "HTTP/1.1 404 Not Found\r\nServer: x\r\nContent-Length: 1234567890\r\n\r\n");
+        let request = written(|out| request_line(out, "GET", "/a?b"));
+        assert_eq!(request, "GET /a?b HTTP/1.1\r\n");
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for number in [0, 1, 9, 10, 99, 100, 65_536, u64::MAX - 1, u64::MAX] {
+            assert_eq!(written(|out| decimal(out, number)), number.to_string());
+        }
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "the value of the field X")]
+    fn a_value_that_would_break_the_line_is_caught() {
+        field(&mut Vec::new(), "X", b"a\r\nSet-Cookie: b");
+    }
+
+    #[test]
+    fn paths_are_encoded_so_that_they_can_only_be_paths() {
+        for (path, encoded) in [
+            (&b"/a/b-._~!$&'()*+,;=@"[..], "/a/b-._~!$&'()*+,;=@"),
+            (b"/a b", "/a%20b"),
+            (b"/100%", "/100%25"),
+            (b"/?#[]", "/%3F%23%5B%5D"),
+            (b"/\r\nX: y", "/%0D%0AX%3A%20y"),
+            (b"/\"<>\\^`{|}", "/%22%3C%3E%5C%5E%60%7B%7C%7D"),
+            (b"/\xc3\xa9\xff\0\x7f", "/%C3%A9%FF%00%7F"),
+            (b"a:b", "a%3Ab"),
+            (b"//evil.example/", "/.//evil.example/"),
+            (b"///", "/.///"),
+            (b"", ""),
+        ] {
+            assert_eq!(written(|out| percent_encode_path(out, path)), encoded);
+        }
+    }
+}

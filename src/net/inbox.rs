@@ -1,0 +1,120 @@
+//! What has been received and not yet understood.
+//!
+//! One buffer, leased from the pool while it holds anything. It reads no socket itself: the link
+//! fills it, the machine consumes it.
+
+use super::Pool;
+
+/// Received bytes, and whether more can come.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    buffer: Option<Box<[u8]>>,
+    start: usize,
+    end: usize,
+    eof: bool,
+}
+
+impl Inbox {
+    /// An inbox without a buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is there to be understood.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.as_deref().and_then(|buffer| buffer.get(self.start..self.end)).unwrap_or_default()
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether the peer has said that it sends no more.
+    pub fn is_eof(&self) -> bool {
+        self.eof
+    }
+
+    /// Drops the first `len` bytes: they are understood.
+    pub fn consume(&mut self, len: usize) {
+        debug_assert!(len <= self.end - self.start, "only what is there can be consumed");
+        self.start = (self.start + len).min(self.end);
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Room for more, moving what is there to the front when little is left behind it. Empty only
+    /// when the whole buffer is full of bytes that nobody understands.
+    pub fn room(&mut self, pool: &mut Pool) -> &mut [u8] {
+        let buffer = self.buffer.get_or_insert_with(|| pool.lease_inbox());
+        if self.start > 0 && buffer.len() - self.end < buffer.len() / 2 {
+            buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        &mut buffer[self.end..]
+    }
+
+    /// The first `len` bytes of [`Self::room`] have been filled.
+    pub fn filled(&mut self, len: usize) {
+        self.end += len;
+        debug_assert!(
+            self.buffer.as_ref().is_some_and(|buffer| self.end <= buffer.len()),
+            "filled beyond the room"
+        );
+    }
+
+    /// The peer has said that it sends no more.
+    pub fn set_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Gives the buffer back if it holds nothing.
+    pub(super) fn release(&mut self, pool: &mut Pool) {
+        if self.is_empty()
+            && let Some(buffer) = self.buffer.take()
+        {
+            pool.return_inbox(buffer);
+        }
+    }
+
+    /// Forgets everything: what comes after the end of the conversation is discarded.
+    pub(super) fn discard(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(inbox: &mut Inbox, pool: &mut Pool, bytes: &[u8]) {
+        let room = inbox.room(pool);
+        room[..bytes.len()].copy_from_slice(bytes);
+        inbox.filled(bytes.len());
+    }
+
+    #[test]
+    fn what_is_left_moves_to_the_front_so_that_a_full_head_always_fits() {
+        let mut pool = Pool::new(16);
+        let mut inbox = Inbox::new();
+        receive(&mut inbox, &mut pool, b"0123456789abcdef");
+        assert!(inbox.room(&mut pool).is_empty());
+        inbox.consume(12);
+        assert_eq!(inbox.room(&mut pool).len(), 12);
+        receive(&mut inbox, &mut pool, b"ghij");
+        assert_eq!(inbox.bytes(), b"cdefghij");
+    }
+
+    #[test]
+    fn an_empty_inbox_owns_no_buffer() {
+        let mut pool = Pool::new(16);
+        let mut inbox = Inbox::new();
+        receive(&mut inbox, &mut pool, b"abc");
+        inbox.release(&mut pool);
+        assert_eq!(inbox.bytes(), b"abc", "a buffer with bytes in it stays");
+        inbox.consume(3);
+        inbox.release(&mut pool);
+        assert!(inbox.buffer.is_none());
+    }
+}

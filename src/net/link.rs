@@ -1,0 +1,272 @@
+//! One connection: a socket, its two queues, and the machine that understands them.
+//!
+//! [`Link::pump`] is the only read/write/`WouldBlock` loop of the project. The link also lives the
+//! life of the connection (connecting, open, lingering), so that no machine has to. It knows
+//! nothing of any protocol.
+
+use std::io::ErrorKind;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+
+use super::{CloseReason, Flushed, Inbox, Machine, Outbox, Pool, Transport, Want};
+use crate::reactor::{Connection, Next, Now, Readiness};
+
+/// Bytes that one connection may read, and as many that it may write, in one turn: enough to keep
+/// the socket busy, little enough that a fast peer starves nobody.
+const TURN_LEN_MAX: usize = 256 * 1024;
+/// A lingering connection is closed after this long without input ...
+const LINGER_SILENCE: Duration = Duration::from_secs(5);
+/// ... and after this long in any case.
+const LINGER_IN_ALL: Duration = Duration::from_secs(30);
+
+/// The life of the connection; the life of a message is the machine's.
+#[derive(Debug)]
+enum Life {
+    /// The kernel is still connecting.
+    Connecting,
+    Open,
+    /// Our side is closed; what still comes in is discarded until the peer closes too, so that no
+    /// reset destroys what it has yet to read.
+    Lingering {
+        silence_ends: Instant,
+        ends: Instant,
+    },
+}
+
+/// What came of one attempt to move bytes.
+enum Moved {
+    Yes,
+    Blocked,
+    Spent,
+    Failed(CloseReason),
+}
+
+/// A connection that is pumped by the reactor.
+#[derive(Debug)]
+pub struct Link<M> {
+    stream: TcpStream,
+    life: Life,
+    want: Want,
+    inbox: Inbox,
+    outbox: Outbox,
+    machine: M,
+}
+
+impl<M: Machine> Link<M> {
+    /// A link over an established connection; the machine is asked to advance when the first
+    /// input arrives.
+    pub fn accepted(stream: TcpStream, machine: M) -> Self {
+        Self::new(stream, Life::Open, Want::Input, machine)
+    }
+
+    /// A link over a connection that the kernel is still making; the machine is asked to advance
+    /// when it is made.
+    pub fn connecting(stream: TcpStream, machine: M) -> Self {
+        Self::new(stream, Life::Connecting, Want::Turn, machine)
+    }
+
+    fn new(stream: TcpStream, life: Life, want: Want, machine: M) -> Self {
+        Self { stream, life, want, inbox: Inbox::new(), outbox: Outbox::new(), machine }
+    }
+
+    /// The protocol's part of the connection.
+    pub fn machine_mut(&mut self) -> &mut M {
+        &mut self.machine
+    }
+
+    /// Moves bytes and advances the machine until there is nothing to do but wait.
+    pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
+        self.outbox.lease(pool);
+        let next = match self.life {
+            Life::Connecting => self.finish_connecting(ready, site, pool, now),
+            Life::Open => self.converse(ready, site, pool, now),
+            Life::Lingering { .. } => self.linger(ready, pool, now),
+        };
+        self.inbox.release(pool);
+        self.outbox.release(pool);
+        next
+    }
+
+    /// Writable is not connected: first the pending error, then the peer's address tell.
+    fn finish_connecting(
+        &mut self,
+        ready: &mut Readiness,
+        site: &mut M::Site,
+        pool: &mut Pool,
+        now: Now,
+    ) -> Next {
+        if ready.is_writable() {
+            let error = match self.stream.take_error() {
+                Ok(None) => self.stream.peer_addr().err(),
+                Ok(pending) => pending,
+                Err(error) => Some(error),
+            };
+            match error {
+                None => {
+                    self.life = Life::Open;
+                    return self.converse(ready, site, pool, now);
+                }
+                Some(error) if matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::WouldBlock) => {
+                    ready.write_blocked();
+                }
+                Some(error) => {
+                    return self.close(CloseReason::ConnectFailed(error.kind()), ready, site, pool, now);
+                }
+            }
+        }
+        if self.is_overdue(now) {
+            let reason = CloseReason::ConnectFailed(ErrorKind::TimedOut);
+            return self.close(reason, ready, site, pool, now);
+        }
+        Next::Wait
+    }
+
+    /// The loop: flush, fill, advance, until blocked, spent or over.
+    fn converse(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
+        let (mut read_budget, mut write_budget) = (TURN_LEN_MAX, TURN_LEN_MAX);
+        if self.is_overdue(now) {
+            self.want = self.machine.expire(&mut self.inbox, &mut self.outbox, site, now);
+        } else if self.want == Want::Turn {
+            self.want = self.machine.advance(&mut self.inbox, &mut self.outbox, site, now);
+        }
+        loop {
+            let flushed = match self.want {
+                Want::Close(reason) => return self.close(reason, ready, site, pool, now),
+                _ => self.flush(ready, &mut write_budget),
+            };
+            let moved = match (self.want, flushed) {
+                (_, Moved::Failed(reason)) => Moved::Failed(reason),
+                (Want::Turn, _) => Moved::Spent,
+                (Want::Input, Moved::Spent) => Moved::Spent,
+                (Want::Input, _) => self.fill(ready, pool, &mut read_budget),
+                (_, flushed) => flushed,
+            };
+            match moved {
+                Moved::Yes => self.want = self.machine.advance(&mut self.inbox, &mut self.outbox, site, now),
+                Moved::Blocked => return Next::Wait,
+                Moved::Spent => return Next::Again,
+                Moved::Failed(reason) => return self.close(reason, ready, site, pool, now),
+            }
+        }
+    }
+
+    fn is_overdue(&self, now: Now) -> bool {
+        self.machine.deadline().is_some_and(|deadline| deadline <= now.instant)
+    }
+
+    fn flush(&mut self, ready: &mut Readiness, budget: &mut usize) -> Moved {
+        if self.outbox.is_empty() {
+            return Moved::Yes;
+        }
+        if !ready.is_writable() {
+            return Moved::Blocked;
+        }
+        match self.outbox.flush(&mut self.stream, budget) {
+            Flushed::Empty => Moved::Yes,
+            Flushed::Blocked => {
+                ready.write_blocked();
+                Moved::Blocked
+            }
+            Flushed::Spent => Moved::Spent,
+            Flushed::Failed(reason) => Moved::Failed(reason),
+        }
+    }
+
+    /// One read.
+    fn fill(&mut self, ready: &mut Readiness, pool: &mut Pool, budget: &mut usize) -> Moved {
+        if self.inbox.is_eof() {
+            // The machine has been told of the end and still wants more: there is none.
+            return Moved::Failed(CloseReason::PeerLeftEarly);
+        }
+        if !ready.is_readable() {
+            return Moved::Blocked;
+        }
+        if *budget == 0 {
+            return Moved::Spent;
+        }
+        loop {
+            let room = self.inbox.room(pool);
+            if room.is_empty() {
+                return Moved::Failed(CloseReason::Refused("a message larger than the inbox"));
+            }
+            let room_len = room.len();
+            match self.stream.read(room) {
+                Ok(0) => self.inbox.set_eof(),
+                Ok(len) => {
+                    self.inbox.filled(len);
+                    *budget = budget.saturating_sub(len);
+                    if len < room_len {
+                        ready.read_short();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    ready.read_blocked();
+                    return Moved::Blocked;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Moved::Failed(CloseReason::Failed(error.kind())),
+            }
+            return Moved::Yes;
+        }
+    }
+
+    /// Ends the conversation: at once, or by lingering if the peer may still be sending.
+    fn close(
+        &mut self,
+        reason: CloseReason,
+        ready: &mut Readiness,
+        site: &mut M::Site,
+        pool: &mut Pool,
+        now: Now,
+    ) -> Next {
+        self.machine.closed(reason, &self.outbox, site, now);
+        if !self.must_linger(reason, *ready) || self.stream.shutdown(Shutdown::Write).is_err() {
+            return Next::Close;
+        }
+        let ends = now.instant + LINGER_IN_ALL;
+        self.life = Life::Lingering { silence_ends: now.instant + LINGER_SILENCE, ends };
+        self.linger(ready, pool, now)
+    }
+
+    /// Whether closing at once could make the kernel reset the connection, and so destroy an answer
+    /// that the peer has yet to read: input is unread, or is likely to come. A conversation that has
+    /// ended as agreed, with nothing unread, needs no patience.
+    fn must_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
+        let answered = self.outbox.is_empty() && self.outbox.sent_total() > 0;
+        let all_read = self.inbox.is_empty() && !ready.is_readable();
+        let agreed = reason == CloseReason::Finished && all_read;
+        answered && reason.lingers() && !agreed && !self.inbox.is_eof()
+    }
+
+    /// Discards input until the peer closes or patience ends.
+    fn linger(&mut self, ready: &mut Readiness, pool: &mut Pool, now: Now) -> Next {
+        let mut budget = TURN_LEN_MAX;
+        loop {
+            self.inbox.discard();
+            let moved = self.fill(ready, pool, &mut budget);
+            let Life::Lingering { silence_ends, ends } = &mut self.life else { return Next::Close };
+            match moved {
+                Moved::Yes if !self.inbox.is_eof() => *silence_ends = now.instant + LINGER_SILENCE,
+                _ if now.instant >= (*silence_ends).min(*ends) => return Next::Close,
+                Moved::Blocked => return Next::Wait,
+                Moved::Spent => return Next::Again,
+                Moved::Yes | Moved::Failed(_) => return Next::Close,
+            }
+        }
+    }
+}
+
+impl<M: Machine> Connection for Link<M> {
+    fn source(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.life {
+            Life::Connecting | Life::Open => self.machine.deadline(),
+            Life::Lingering { silence_ends, ends } => Some(silence_ends.min(ends)),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What is to be sent: a queue of segments, flushed by the one function that writes.
+//!
+//! A segment is bytes of its own (heads, small bodies), shared bytes, or a range of a file. All
+//! bytes that are ready leave in one `writev` (or `write`), pipelined answers together; file
+//! ranges leave by `sendfile`. It knows nothing of what it sends.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{ErrorKind, IoSlice};
+use std::rc::Rc;
+
+use super::{CloseReason, Pool, Transport};
+
+/// Slices handed to one `writev`. Sixteen pipelined answers are two segments each.
+const SLICES_MAX: usize = 32;
+
+#[derive(Debug)]
+enum Segment {
+    /// The next bytes of the queue's own buffer.
+    Own {
+        len: usize,
+    },
+    Static {
+        bytes: &'static [u8],
+    },
+    Shared {
+        bytes: Rc<[u8]>,
+        from: usize,
+    },
+    File {
+        file: Rc<File>,
+        offset: u64,
+        len: u64,
+    },
+}
+
+/// The segments of one outbox, and the buffer of its own bytes: what is leased from the pool.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    segments: VecDeque<Segment>,
+    own: Vec<u8>,
+    /// How much of `own` has been sent.
+    own_sent: usize,
+}
+
+impl Queue {
+    pub(super) fn capacity(&self) -> usize {
+        self.own.capacity()
+    }
+}
+
+/// How far a flush came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// Everything has gone out.
+    Empty,
+    /// The socket takes no more for now.
+    Blocked,
+    /// The budget is spent.
+    Spent,
+    /// Nothing more can be sent.
+    Failed(CloseReason),
+}
+
+/// What is queued to be sent, and how much ever was.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queue: Queue,
+    queued_total: u64,
+    sent_total: u64,
+}
+
+impl Outbox {
+    /// An outbox without a buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn len(&self) -> u64 {
+        self.queued_total - self.sent_total
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_empty(&self) -> bool {
+        self.queued_total == self.sent_total
+    }
+
+    /// Bytes queued since the connection began: the position at which the next byte is queued.
+    pub fn queued_total(&self) -> u64 {
+        self.queued_total
+    }
+
+    /// Bytes sent since the connection began.
+    pub fn sent_total(&self) -> u64 {
+        self.sent_total
+    }
+
+    /// Queues what `write` appends to the buffer that it is given.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let queue = &mut self.queue;
+        let before = queue.own.len();
+        write(&mut queue.own);
+        let added = queue.own.len().saturating_sub(before);
+        if added == 0 {
+            return;
+        }
+        self.queued_total += added as u64;
+        match queue.segments.back_mut() {
+            Some(Segment::Own { len }) => *len += added,
+            _ => queue.segments.push_back(Segment::Own { len: added }),
+        }
+    }
+
+    /// Queues bytes that live as long as the program.
+    pub fn push_static(&mut self, bytes: &'static [u8]) {
+        self.push(bytes.len() as u64, Segment::Static { bytes });
+    }
+
+    /// Queues bytes that others may be sending too, without copying them.
+    pub fn push_shared(&mut self, bytes: Rc<[u8]>) {
+        self.push(bytes.len() as u64, Segment::Shared { bytes, from: 0 });
+    }
+
+    /// Queues `len` bytes of a file from `offset` on.
+    pub fn push_file(&mut self, file: Rc<File>, offset: u64, len: u64) {
+        self.push(len, Segment::File { file, offset, len });
+    }
+
+    fn push(&mut self, len: u64, segment: Segment) {
+        if len > 0 {
+            self.queued_total += len;
+            self.queue.segments.push_back(segment);
+        }
+    }
+
+    /// Sends what the transport takes, `budget` bytes at the most.
+    pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> Flushed {
+        let queue = &mut self.queue;
+        while let Some(front) = queue.segments.front_mut() {
+            if *budget == 0 {
+                return Flushed::Spent;
+            }
+            let is_file = matches!(front, Segment::File { .. });
+            let result = match front {
+                Segment::File { file, offset, len } => {
+                    let want = usize::try_from(*len).unwrap_or(usize::MAX).min(*budget);
+                    to.send_file(file, offset, want)
+                }
+                _ => queue.write(to),
+            };
+            match result {
+                Ok(0) if is_file => return Flushed::Failed(CloseReason::FileTruncated),
+                Ok(sent) => {
+                    self.sent_total += sent as u64;
+                    *budget = budget.saturating_sub(sent);
+                    queue.sent(sent as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Blocked,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_file && !is_peers(error.kind()) => {
+                    return Flushed::Failed(CloseReason::FileFailed(error.kind()));
+                }
+                Err(error) => return Flushed::Failed(CloseReason::Failed(error.kind())),
+            }
+        }
+        Flushed::Empty
+    }
+
+    /// Takes a buffer from the pool, so that what is queued needs no allocation.
+    pub(super) fn lease(&mut self, pool: &mut Pool) {
+        if self.queue.capacity() == 0 {
+            self.queue = pool.lease_queue();
+        }
+    }
+
+    /// Gives the buffer back if nothing waits in it.
+    pub(super) fn release(&mut self, pool: &mut Pool) {
+        if self.is_empty() {
+            pool.return_queue(std::mem::take(&mut self.queue));
+        }
+    }
+}
+
+impl Queue {
+    /// Writes the bytes at the front, up to the first file range, in one call.
+    fn write(&self, to: &mut impl Transport) -> std::io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut count = 0;
+        let mut own = self.own.get(self.own_sent..).unwrap_or_default();
+        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
+            *slice = IoSlice::new(match segment {
+                Segment::Own { len } => {
+                    let (this, rest) = own.split_at((*len).min(own.len()));
+                    own = rest;
+                    this
+                }
+                Segment::Static { bytes } => bytes,
+                Segment::Shared { bytes, from } => bytes.get(*from..).unwrap_or_default(),
+                Segment::File { .. } => break,
+            });
+            count += 1;
+        }
+        to.write(&slices[..count])
+    }
+
+    /// Drops the first `sent` bytes.
+    fn sent(&mut self, mut sent: u64) {
+        while sent > 0
+            && let Some(front) = self.segments.front_mut()
+        {
+            let left = match front {
+                Segment::Own { len } => *len as u64,
+                Segment::Static { bytes } => bytes.len() as u64,
+                Segment::Shared { bytes, from } => (bytes.len() - *from) as u64,
+                Segment::File { len, .. } => *len,
+            };
+            let now = sent.min(left);
+            sent -= now;
+            // `sendfile` has moved the file's offset itself.
+            match front {
+                Segment::Own { len } => {
+                    *len -= now as usize;
+                    self.own_sent += now as usize;
+                }
+                Segment::Static { bytes } => *bytes = bytes.get(now as usize..).unwrap_or_default(),
+                Segment::Shared { from, .. } => *from += now as usize,
+                Segment::File { len, .. } => *len -= now,
+            }
+            if now == left {
+                self.segments.pop_front();
+            }
+        }
+        if self.segments.is_empty() {
+            self.own.clear();
+            self.own_sent = 0;
+        }
+    }
+}
+
+/// Whether a failed `sendfile` is the socket's doing and not the file's.
+fn is_peers(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::TimedOut
+            | ErrorKind::NotConnected
+    )
+}

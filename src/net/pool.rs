@@ -1,0 +1,47 @@
+//! Buffers that connections borrow while they have bytes to hold, and only then.
+//!
+//! An idle connection owns no buffer: it leases one when its socket is readable or something is to
+//! be sent, and gives it back when it is empty. It knows nothing of what the bytes mean.
+
+use super::outbox::Queue;
+
+/// Spare buffers kept for reuse; more than this many are freed. It bounds what a burst leaves
+/// behind (64 inboxes of 16 KiB are 1 MiB).
+const SPARES_MAX: usize = 64;
+/// An outbox that a large answer has blown up beyond this is freed instead of kept.
+const KEPT_QUEUE_LEN_MAX: usize = 128 * 1024;
+
+/// The spare buffers of one reactor.
+#[derive(Debug)]
+pub struct Pool {
+    inbox_len: usize,
+    inboxes: Vec<Box<[u8]>>,
+    queues: Vec<Queue>,
+}
+
+impl Pool {
+    /// A pool whose inboxes hold `inbox_len` bytes each.
+    pub fn new(inbox_len: usize) -> Self {
+        Self { inbox_len, inboxes: Vec::new(), queues: Vec::new() }
+    }
+
+    pub(super) fn lease_inbox(&mut self) -> Box<[u8]> {
+        self.inboxes.pop().unwrap_or_else(|| vec![0; self.inbox_len].into_boxed_slice())
+    }
+
+    pub(super) fn return_inbox(&mut self, buffer: Box<[u8]>) {
+        if self.inboxes.len() < SPARES_MAX {
+            self.inboxes.push(buffer);
+        }
+    }
+
+    pub(super) fn lease_queue(&mut self) -> Queue {
+        self.queues.pop().unwrap_or_default()
+    }
+
+    pub(super) fn return_queue(&mut self, queue: Queue) {
+        if self.queues.len() < SPARES_MAX && queue.capacity() <= KEPT_QUEUE_LEN_MAX {
+            self.queues.push(queue);
+        }
+    }
+}

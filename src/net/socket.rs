@@ -1,0 +1,363 @@
+//! Sockets as this project wants them: made, configured, bound, listening or connecting.
+//!
+//! Owns which options a socket has and why, and how several addresses come to share one port.
+//! Every descriptor leaves here non-blocking and close-on-exec. It never registers a socket, never
+//! reads, writes or accepts, and knows no names, only addresses: resolving is somebody else's work.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use mio::net::{TcpListener, TcpStream};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+/// Connections that the kernel keeps for us between two accepts.
+///
+/// A burst of connects arrives faster than a turn of the loop; what does not fit waits a second
+/// for the client to try again. The kernel clamps it to `net.core.somaxconn`, 4096 by default.
+const LISTEN_BACKLOG: i32 = 4096;
+
+/// How often [`listen_all`] looks for a port that is free on every address.
+///
+/// The kernel proposes ports at random, so that even with nine of ten taken on the other address
+/// a search this long fails less than once in a hundred times.
+const FREE_PORT_TRIES: u32 = 64;
+
+/// An address to listen on, without its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenIp {
+    /// The address.
+    pub ip: IpAddr,
+    /// Whether it is left out in silence where this machine does not have it.
+    pub optional: bool,
+}
+
+/// An address that could not be listened on.
+///
+/// Its text is the address and the reason; what to do about it is for whoever chose the address.
+#[derive(Debug)]
+pub struct ListenError {
+    /// The address; its port is 0 if any port would have done.
+    pub addr: SocketAddr,
+    /// What the system answered.
+    pub source: io::Error,
+}
+
+/// Opens a listener on `addr`; with port 0 the kernel chooses the port.
+///
+/// IPv6 listeners take IPv6 only, so that `0.0.0.0` and `::` can both be bound. `TCP_NODELAY` is
+/// set here, once, because accepted sockets inherit it: that saves a system call per connection.
+///
+/// # Errors
+/// What the system says: the port is in use, the address is not one of this machine, and so on.
+pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let family = match addr {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    // Without this a restart fails for a minute, while old connections are in TIME_WAIT.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if addr.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    rustix::net::bind(&socket, &addr)?;
+    rustix::net::listen(&socket, LISTEN_BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Opens a listener on each of `ips`, in order and all on one port; port 0 means one that is free
+/// on all of them.
+///
+/// # Errors
+/// The first address that failed. An optional address that this machine does not have is no
+/// failure, unless nothing is left to listen on.
+pub fn listen_all(ips: &[ListenIp], port: u16) -> Result<Vec<TcpListener>, ListenError> {
+    open_all(ips, port, |addr| {
+        let listener = listen(addr)?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, port))
+    })
+}
+
+/// Begins to connect to `addr`, without waiting for the outcome.
+///
+/// The socket becomes writable when the attempt has ended, well or badly: ask `take_error`, then
+/// `peer_addr`.
+///
+/// # Errors
+/// What the system says at once, such as an unreachable network.
+pub fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// [`listen_all`] over any way to open one address, which tells the port that it got.
+fn open_all<L>(
+    ips: &[ListenIp],
+    port: u16,
+    mut open: impl FnMut(SocketAddr) -> io::Result<(L, u16)>,
+) -> Result<Vec<L>, ListenError> {
+    let mut tries_left = if port == 0 { FREE_PORT_TRIES } else { 1 };
+    loop {
+        tries_left -= 1;
+        match open_on_one_port(ips, port, &mut open) {
+            Err(error) if tries_left > 0 && error.source.kind() == io::ErrorKind::AddrInUse => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// One try of [`open_all`]: with port 0, the port that the first address got is everyone's.
+fn open_on_one_port<L>(
+    ips: &[ListenIp],
+    mut port: u16,
+    open: &mut impl FnMut(SocketAddr) -> io::Result<(L, u16)>,
+) -> Result<Vec<L>, ListenError> {
+    let mut opened = Vec::with_capacity(ips.len());
+    let mut left_out = None;
+    for &ListenIp { ip, optional } in ips {
+        let addr = SocketAddr::new(ip, port);
+        match open(addr) {
+            Ok((listener, got)) => {
+                opened.push(listener);
+                port = got;
+            }
+            Err(source) if optional && is_missing(&source) => {
+                left_out = Some(ListenError { addr, source });
+            }
+            Err(source) => return Err(ListenError { addr, source }),
+        }
+    }
+    match left_out {
+        Some(error) if opened.is_empty() => Err(error),
+        _ => Ok(opened),
+    }
+}
+
+/// Whether the machine lacks the address, or its whole family, as opposed to refusing the port.
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ListenError { addr, source } = self;
+        write!(f, "cannot listen on {addr}: ")?;
+        match source.kind() {
+            io::ErrorKind::AddrInUse => f.write_str("the port is in use"),
+            io::ErrorKind::PermissionDenied => f.write_str("this user may not take that port"),
+            _ if is_missing(source) => f.write_str("this machine does not have that address"),
+            _ => source.fmt(f),
+        }
+    }
+}
+
+impl Error for ListenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use rustix::fs::OFlags;
+    use rustix::io::{Errno, FdFlags};
+
+    use super::*;
+
+    const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+    fn required(ip: IpAddr) -> ListenIp {
+        ListenIp { ip, optional: false }
+    }
+
+    fn optional(ip: IpAddr) -> ListenIp {
+        ListenIp { ip, optional: true }
+    }
+
+    fn failure(errno: Errno) -> io::Result<((IpAddr, u16), u16)> {
+        Err(errno.into())
+    }
+
+    fn success(addr: SocketAddr, port: u16) -> io::Result<((IpAddr, u16), u16)> {
+        Ok(((addr.ip(), port), port))
+    }
+
+    /// Says so when the machine has no IPv6, so that a test of it is skipped in plain sight.
+    fn has_ipv6() -> bool {
+        let found = listen(SocketAddr::new(V6, 0)).is_ok();
+        if !found {
+            eprintln!("skipped: this machine has no IPv6");
+        }
+        found
+    }
+
+    #[test]
+    fn a_listener_has_the_options_it_promises() {
+        let listener = listen(SocketAddr::new(V4, 0)).unwrap();
+        assert!(sockopt::socket_reuseaddr(&listener).unwrap());
+        assert!(sockopt::tcp_nodelay(&listener).unwrap());
+        assert!(sockopt::socket_acceptconn(&listener).unwrap());
+        let flags = rustix::fs::fcntl_getfl(&listener).unwrap();
+        assert!(flags.contains(OFlags::NONBLOCK));
+        let flags = rustix::io::fcntl_getfd(&listener).unwrap();
+        assert!(flags.contains(FdFlags::CLOEXEC));
+    }
+
+    #[test]
+    fn accepted_sockets_inherit_nodelay() {
+        let listener = listen(SocketAddr::new(V4, 0)).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
+    }
+
+    #[test]
+    fn both_wildcards_share_a_port() {
+        if !has_ipv6() {
+            return;
+        }
+        let ips = [required(Ipv4Addr::UNSPECIFIED.into()), required(Ipv6Addr::UNSPECIFIED.into())];
+        let listeners = listen_all(&ips, 0).unwrap();
+        let ports: Vec<u16> =
+            listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        assert_eq!(ports.len(), 2);
+        assert_ne!(ports[0], 0);
+        assert_eq!(ports[0], ports[1]);
+        assert!(sockopt::ipv6_v6only(&listeners[1]).unwrap());
+    }
+
+    #[test]
+    fn a_taken_port_is_told_with_its_address() {
+        let taken = listen(SocketAddr::new(V4, 0)).unwrap();
+        let addr = taken.local_addr().unwrap();
+        let error = listen_all(&[required(V4)], addr.port()).unwrap_err();
+        assert_eq!(error.addr, addr);
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+        let line = error.to_string();
+        assert_eq!(line, format!("cannot listen on {addr}: the port is in use"));
+    }
+
+    #[test]
+    fn an_optional_address_that_is_missing_is_left_out() {
+        for errno in [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT] {
+            let open = |addr: SocketAddr| match addr {
+                SocketAddr::V4(_) => success(addr, 8080),
+                SocketAddr::V6(_) => failure(errno),
+            };
+            let opened = open_all(&[required(V4), optional(V6)], 8080, open).unwrap();
+            assert_eq!(opened, [(V4, 8080)], "{errno:?}");
+            let opened = open_all(&[optional(V6), required(V4)], 0, open).unwrap();
+            assert_eq!(opened, [(V4, 8080)], "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn every_other_failure_is_told() {
+        let cases = [
+            // Asked for by name, so it must work.
+            (required(V6), Errno::ADDRNOTAVAIL),
+            (required(V6), Errno::AFNOSUPPORT),
+            // The address is there: another program owns the port.
+            (optional(V6), Errno::ADDRINUSE),
+            (optional(V6), Errno::ACCESS),
+        ];
+        for (second, errno) in cases {
+            let open = |addr: SocketAddr| match addr {
+                SocketAddr::V4(_) => success(addr, 80),
+                SocketAddr::V6(_) => failure(errno),
+            };
+            let error = open_all(&[required(V4), second], 80, open).unwrap_err();
+            assert_eq!(error.addr, SocketAddr::new(V6, 80));
+            assert_eq!(error.source.raw_os_error(), Some(errno.raw_os_error()));
+        }
+    }
+
+    #[test]
+    fn nothing_left_to_listen_on_is_an_error() {
+        let open = |_| failure(Errno::AFNOSUPPORT);
+        let error = open_all(&[optional(V6)], 0, open).unwrap_err();
+        assert_eq!(error.addr.ip(), V6);
+    }
+
+    #[test]
+    fn port_zero_starts_again_when_another_address_has_the_port_taken() {
+        let mut proposals = 4000;
+        let opened = open_all(&[required(V4), optional(V6)], 0, |addr| {
+            if addr.port() == 0 {
+                proposals += 1;
+                success(addr, proposals)
+            } else if addr.port() < 4003 {
+                failure(Errno::ADDRINUSE)
+            } else {
+                success(addr, addr.port())
+            }
+        });
+        assert_eq!(opened.unwrap(), [(V4, 4003), (V6, 4003)]);
+    }
+
+    #[test]
+    fn the_search_for_a_common_port_ends() {
+        let mut proposals = 0;
+        let outcome = open_all(&[required(V4), required(V6)], 0, |addr| {
+            if addr.is_ipv6() {
+                return failure(Errno::ADDRINUSE);
+            }
+            proposals += 1;
+            success(addr, 5000)
+        });
+        assert_eq!(outcome.unwrap_err().addr, SocketAddr::new(V6, 5000));
+        assert_eq!(proposals, FREE_PORT_TRIES);
+    }
+
+    #[test]
+    fn an_asked_port_is_tried_once() {
+        let mut tries = 0;
+        let outcome = open_all(&[required(V4)], 8080, |_| {
+            tries += 1;
+            failure(Errno::ADDRINUSE)
+        });
+        assert!(outcome.is_err());
+        assert_eq!(tries, 1);
+    }
+
+    #[test]
+    fn each_failure_has_its_reason() {
+        let cases = [
+            (Errno::ADDRINUSE, "the port is in use"),
+            (Errno::ACCESS, "this user may not take that port"),
+            (Errno::ADDRNOTAVAIL, "this machine does not have that address"),
+            (Errno::AFNOSUPPORT, "this machine does not have that address"),
+            (Errno::NOBUFS, "No buffer space available"),
+        ];
+        for (errno, reason) in cases {
+            let error = ListenError { addr: SocketAddr::new(V6, 80), source: errno.into() };
+            let line = error.to_string();
+            let expected = format!("cannot listen on [::1]:80: {reason}");
+            assert!(line.starts_with(&expected), "{line}");
+            assert!(!line.contains('\n'), "{line}");
+            assert!(error.source().is_some());
+        }
+    }
+
+    #[test]
+    fn connecting_returns_at_once_with_nodelay_set() {
+        let listener = listen(SocketAddr::new(V4, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let stream = connect(addr).unwrap();
+        assert!(stream.nodelay().unwrap());
+        let flags = rustix::fs::fcntl_getfl(&stream).unwrap();
+        assert!(flags.contains(OFlags::NONBLOCK));
+        let (_accepted, peer) = listener.accept().unwrap();
+        assert_eq!(peer, stream.local_addr().unwrap());
+    }
+}

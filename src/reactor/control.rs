@@ -1,0 +1,69 @@
+//! What the application may learn and ask of the reactor between two turns.
+//!
+//! A plain letter box: the reactor fills in the news, the application its orders, and the reactor
+//! carries them out after the call. It does nothing itself.
+
+use std::ffi::c_int;
+
+/// The news of a turn and the orders for the next.
+#[derive(Debug)]
+pub struct Control<C> {
+    pub(super) connections: usize,
+    pub(super) signals: Vec<c_int>,
+    pub(super) woken: bool,
+    pub(super) opened: Vec<C>,
+    pub(super) stop_listening: bool,
+    pub(super) rouse: bool,
+    pub(super) stop: bool,
+}
+
+impl<C> Default for Control<C> {
+    fn default() -> Self {
+        Self {
+            connections: 0,
+            signals: Vec::new(),
+            woken: false,
+            opened: Vec::new(),
+            stop_listening: false,
+            rouse: false,
+            stop: false,
+        }
+    }
+}
+
+impl<C> Control<C> {
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// The signals that have come since the last call, by number, each told once.
+    pub fn take_signals(&mut self) -> Vec<c_int> {
+        std::mem::take(&mut self.signals)
+    }
+
+    /// Whether another thread has woken the reactor since the last call.
+    pub fn take_woken(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Adds a connection that the application has opened itself.
+    pub fn open(&mut self, conn: C) {
+        self.opened.push(conn);
+    }
+
+    /// Closes all listeners; connections go on.
+    pub fn stop_listening(&mut self) {
+        self.stop_listening = true;
+    }
+
+    /// Gives every connection a turn, whatever it waits for.
+    pub fn rouse_all(&mut self) {
+        self.rouse = true;
+    }
+
+    /// Ends the loop after this turn; what connections are left are dropped.
+    pub fn stop(&mut self) {
+        self.stop = true;
+    }
+}

@@ -1,0 +1,88 @@
+//! What names a connection: the index of its slot and the generation of what lives there.
+//!
+//! A slot may be freed and used again within one batch of kernel events. The generation tells the
+//! old tenant's events and timers from the new one's, so a stale key finds nobody.
+
+use mio::Token;
+
+const _: () = assert!(usize::BITS == 64, "a token carries an index and a generation of 32 bits each");
+
+/// Names one connection, and never another that lives in the same slot later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
+/// The generation that no connection has: listeners, signals and the waker use it.
+const FIXED: u32 = 0;
+const SIGNALS: u32 = u32::MAX;
+const WAKER: u32 = u32::MAX - 1;
+
+/// Whom a kernel event is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Addressee {
+    Connection(Key),
+    Listener(usize),
+    Signals,
+    Waker,
+}
+
+impl Addressee {
+    pub(super) fn of(token: Token) -> Self {
+        let (generation, index) = ((token.0 >> 32) as u32, token.0 as u32);
+        match (generation, index) {
+            (FIXED, SIGNALS) => Self::Signals,
+            (FIXED, WAKER) => Self::Waker,
+            (FIXED, listener) => Self::Listener(listener as usize),
+            (generation, index) => Self::Connection(Key { index, generation }),
+        }
+    }
+
+    pub(super) fn token(self) -> Token {
+        let (generation, index) = match self {
+            Self::Connection(key) => (key.generation, key.index),
+            Self::Listener(listener) => (FIXED, listener as u32),
+            Self::Signals => (FIXED, SIGNALS),
+            Self::Waker => (FIXED, WAKER),
+        };
+        Token((generation as usize) << 32 | index as usize)
+    }
+}
+
+/// Hands out generations: never 0, and the same one only after 2^32 - 1 others.
+#[derive(Debug, Default)]
+pub(super) struct Generations(u32);
+
+impl Generations {
+    pub(super) fn next(&mut self) -> u32 {
+        self.0 = self.0.checked_add(1).unwrap_or(FIXED + 1);
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_tells_again_whom_it_was_made_for() {
+        let key = |index, generation| Addressee::Connection(Key { index, generation });
+        for addressee in [
+            key(0, 1),
+            key(7, u32::MAX),
+            key(u32::MAX, 1),
+            Addressee::Listener(3),
+            Addressee::Signals,
+            Addressee::Waker,
+        ] {
+            assert_eq!(Addressee::of(addressee.token()), addressee);
+        }
+    }
+
+    #[test]
+    fn generations_wrap_without_ever_being_the_fixed_one() {
+        let mut generations = Generations(u32::MAX - 1);
+        assert_eq!([generations.next(), generations.next(), generations.next()], [u32::MAX, 1, 2]);
+    }
+}

@@ -1,0 +1,281 @@
+//! The reactor itself and its turn: the one loop that everything runs on.
+//!
+//! It waits, sets bits and queues keys, gives turns, accepts, frees, and asks the application once
+//! between turns. It never reads from or writes to a connection.
+
+use std::ffi::c_int;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Waker};
+
+use super::key::Addressee;
+use super::listeners::Listeners;
+use super::run_queue::RunQueue;
+use super::signals::Signals;
+use super::slots::Slots;
+use super::wheel::Wheel;
+use super::{App, Connection, Control, Key, ListenerId, Next, Now, Readiness, Watermarks};
+
+/// Kernel events taken at once; more stay in the kernel for the next turn.
+const EVENTS_MAX: usize = 1024;
+/// Connections accepted in one turn, after those that are already here had theirs.
+const ACCEPTS_MAX: usize = 64;
+
+/// An event loop around one application.
+pub struct Reactor<A: App> {
+    app: A,
+    poll: Poll,
+    events: Events,
+    slots: Slots<A::Conn>,
+    run_queue: RunQueue,
+    wheel: Wheel,
+    due: Vec<Key>,
+    closed: Vec<Key>,
+    listeners: Listeners,
+    signals: Signals,
+    waker: Arc<Waker>,
+    control: Control<A::Conn>,
+    /// When the application wants to be called at the latest.
+    app_wants: Option<Instant>,
+}
+
+impl<A: App> Reactor<A> {
+    /// A reactor with no listener and no connection yet; `now` is the origin of its timers.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll instance or no eventfd.
+    pub fn new(app: A, now: Now) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), Addressee::Waker.token())?);
+        Ok(Self {
+            app,
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            slots: Slots::new(),
+            run_queue: RunQueue::default(),
+            wheel: Wheel::new(now.instant),
+            due: Vec::new(),
+            closed: Vec::new(),
+            listeners: Listeners::new(),
+            signals: Signals::default(),
+            waker,
+            control: Control::default(),
+            app_wants: None,
+        })
+    }
+
+    /// Accepts connections from this socket from now on.
+    ///
+    /// # Errors
+    /// When it cannot be registered.
+    pub fn listen(&mut self, socket: TcpListener) -> io::Result<ListenerId> {
+        self.listeners.add(self.poll.registry(), socket)
+    }
+
+    /// Bounds the number of connections.
+    pub fn set_watermarks(&mut self, watermarks: Watermarks) {
+        self.listeners.set_watermarks(watermarks);
+    }
+
+    /// Turns these signals into news for [`App::between_turns`].
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub fn watch_signals(&mut self, numbers: &[c_int]) -> io::Result<()> {
+        self.signals.watch(self.poll.registry(), numbers)
+    }
+
+    /// What another thread wakes the reactor with.
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Runs until the application says stop, and gives it back.
+    ///
+    /// # Errors
+    /// When epoll itself fails; a connection's failure is its own affair.
+    pub fn run(mut self) -> io::Result<A> {
+        let mut now = Now::read();
+        self.ask_app(now, false);
+        while !self.control.stop {
+            self.wait(now.instant)?;
+            now = Now::read();
+            self.turn(now);
+        }
+        Ok(self.app)
+    }
+
+    /// Everything between two waits.
+    fn turn(&mut self, now: Now) {
+        let mut idle = self.events.is_empty() && self.run_queue.is_empty();
+        self.note_events();
+        self.note_timers(now.instant);
+        self.drive_queued(now);
+        idle &= !self.accept(now);
+        self.free_closed();
+        self.ask_app(now, idle);
+    }
+
+    fn wait(&mut self, now: Instant) -> io::Result<()> {
+        let timeout = self.timeout(now);
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Zero if somebody has work, else until the nearest timer.
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        if !self.run_queue.is_empty() || self.listeners.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let nearest =
+            [self.wheel.next(), self.app_wants, self.listeners.resting_until()].into_iter().flatten().min();
+        nearest.map(|instant| instant.saturating_duration_since(now))
+    }
+
+    /// Sets bits and queues keys; nothing else happens while events are walked.
+    fn note_events(&mut self) {
+        for event in &self.events {
+            match Addressee::of(event.token()) {
+                Addressee::Connection(key) => {
+                    if let Some(slot) = self.slots.get(key) {
+                        slot.ready.note(event);
+                        if !std::mem::replace(&mut slot.queued, true) {
+                            self.run_queue.push(key);
+                        }
+                    }
+                }
+                Addressee::Listener(id) => self.listeners.note_acceptable(id),
+                Addressee::Signals => self.signals.take(&mut self.control.signals),
+                Addressee::Waker => self.control.woken = true,
+            }
+        }
+    }
+
+    /// Queues those whose deadline has come; looks again later at those that have moved theirs.
+    fn note_timers(&mut self, now: Instant) {
+        let mut due = std::mem::take(&mut self.due);
+        let tick = self.wheel.expire(now, &mut due);
+        for key in due.drain(..) {
+            let Some(slot) = self.slots.get(key) else { continue };
+            if slot.timer_tick.is_some_and(|scheduled| scheduled <= tick) {
+                slot.timer_tick = None;
+                if slot.conn.deadline().is_some_and(|deadline| deadline <= now) {
+                    self.queue(key);
+                } else {
+                    self.schedule(key);
+                }
+            }
+        }
+        self.due = due;
+    }
+
+    fn queue(&mut self, key: Key) {
+        if let Some(slot) = self.slots.get(key)
+            && !std::mem::replace(&mut slot.queued, true)
+        {
+            self.run_queue.push(key);
+        }
+    }
+
+    /// Sees to it that the wheel looks at the connection no later than at its deadline.
+    fn schedule(&mut self, key: Key) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let Some(deadline) = slot.conn.deadline() else { return };
+        let tick = self.wheel.tick_of(deadline);
+        if slot.timer_tick.is_none_or(|scheduled| tick < scheduled) {
+            slot.timer_tick = Some(tick);
+            self.wheel.schedule(key, tick);
+        }
+    }
+
+    fn drive_queued(&mut self, now: Now) {
+        let stolen = self.run_queue.steal();
+        for &key in &stolen {
+            self.drive(key, now);
+        }
+        self.run_queue.give_back(stolen);
+    }
+
+    fn drive(&mut self, key: Key, now: Now) {
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.queued = false;
+        match self.app.drive(&mut slot.conn, &mut slot.ready, now) {
+            Next::Again => self.queue(key),
+            Next::Wait => self.park(key),
+            Next::Close => {
+                slot.closed = true;
+                self.closed.push(key);
+            }
+        }
+    }
+
+    /// Lets a connection wait: registered once, for both directions, and with its timer running.
+    ///
+    /// Registering only now is safe: epoll reports what is already ready when a socket is added.
+    fn park(&mut self, key: Key) {
+        let Some(slot) = self.slots.get(key) else { return };
+        if !slot.registered {
+            let token = Addressee::Connection(key).token();
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) = self.poll.registry().register(slot.conn.source(), token, both) {
+                log::error!("cannot watch a connection, so it is closed: {error}");
+                slot.closed = true;
+                self.closed.push(key);
+                return;
+            }
+            slot.registered = true;
+        }
+        self.schedule(key);
+    }
+
+    /// Lets callers in, within the budget, and gives each its first turn at once. Returns whether any came.
+    fn accept(&mut self, now: Now) -> bool {
+        for accepted in 0..ACCEPTS_MAX {
+            self.listeners.begin(self.slots.len(), now.instant);
+            if !self.listeners.has_work() {
+                return accepted > 0;
+            }
+            let Some((id, stream, peer)) = self.listeners.accept(now.instant) else { return accepted > 0 };
+            if let Some(conn) = self.app.accepted(id, stream, peer, now) {
+                let key = self.slots.insert(conn, Readiness::untried());
+                self.drive(key, now);
+            }
+        }
+        true
+    }
+
+    /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
+    /// with that epoll forgets it: no system call of its own is needed to deregister.
+    fn free_closed(&mut self) {
+        for key in self.closed.drain(..) {
+            self.slots.free(key);
+        }
+    }
+
+    /// Tells the application the news and carries out its orders.
+    fn ask_app(&mut self, now: Now, idle: bool) {
+        self.control.connections = self.slots.len();
+        self.app_wants = self.app.between_turns(&mut self.control, now, idle);
+        if std::mem::take(&mut self.control.stop_listening) {
+            self.listeners.close();
+        }
+        for conn in std::mem::take(&mut self.control.opened) {
+            // Nothing is known to be ready: a socket that is still connecting is told of by an event.
+            let key = self.slots.insert(conn, Readiness::default());
+            self.queue(key);
+        }
+        if std::mem::take(&mut self.control.rouse) {
+            for key in self.slots.keys().collect::<Vec<_>>() {
+                self.queue(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A coarse timer wheel: it only makes sure that a key gets its turn around its deadline.
+//!
+//! The deadline itself is a field of the connection and is moved by a store. The wheel holds a key
+//! at most once per scheduled tick; whether anything is due is asked when the tick comes. Time is an
+//! argument.
+
+use std::time::{Duration, Instant};
+
+use super::Key;
+
+/// One tick. Deadlines are seconds; nobody notices a tenth.
+const TICK: Duration = Duration::from_millis(100);
+/// Buckets, one a tick: a bit each in a `u128`. Later deadlines are looked at again after this
+/// horizon (12.8 s), which also bounds how long the keys of closed connections linger here.
+const BUCKETS: u64 = 128;
+
+/// The wheel.
+#[derive(Debug)]
+pub(super) struct Wheel {
+    origin: Instant,
+    /// The last tick whose bucket was emptied.
+    done: u64,
+    buckets: Vec<Vec<Key>>,
+    /// Bit `i`: bucket `i` holds keys.
+    occupied: u128,
+}
+
+impl Wheel {
+    pub(super) fn new(origin: Instant) -> Self {
+        Self { origin, done: 0, buckets: vec![Vec::new(); BUCKETS as usize], occupied: 0 }
+    }
+
+    /// The tick at which a deadline is looked at: the first one that is not before it, within the horizon.
+    pub(super) fn tick_of(&self, deadline: Instant) -> u64 {
+        let since = deadline.saturating_duration_since(self.origin);
+        let tick = u64::try_from(since.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX);
+        tick.clamp(self.done + 1, self.done + BUCKETS - 1)
+    }
+
+    /// Remembers to look at a key at a tick that [`Self::tick_of`] has just returned.
+    pub(super) fn schedule(&mut self, key: Key, tick: u64) {
+        let bucket = tick % BUCKETS;
+        self.occupied |= 1 << bucket;
+        self.buckets[bucket as usize].push(key);
+    }
+
+    /// Moves the keys of all ticks up to `now` to `due`, and returns the tick it has come to.
+    pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Key>) -> u64 {
+        let elapsed = now.saturating_duration_since(self.origin).as_millis() / TICK.as_millis();
+        let now_tick = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        // After a long sleep each bucket is emptied once: all its keys are in the past.
+        let first = (self.done + 1).max(now_tick.saturating_sub(BUCKETS - 1));
+        for tick in first..=now_tick {
+            let bucket = tick % BUCKETS;
+            if self.occupied & (1 << bucket) != 0 {
+                self.occupied &= !(1 << bucket);
+                due.append(&mut self.buckets[bucket as usize]);
+            }
+        }
+        self.done = self.done.max(now_tick);
+        self.done
+    }
+
+    /// When the nearest bucket that holds anything is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        if self.occupied == 0 {
+            return None;
+        }
+        let from = self.done + 1;
+        let ahead = self.occupied.rotate_right((from % BUCKETS) as u32).trailing_zeros();
+        let tick = from + u64::from(ahead);
+        Some(self.origin + TICK * u32::try_from(tick).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn key(index: u32) -> Key {
+        Key { index, generation: 1 }
+    }
+
+    fn schedule(wheel: &mut Wheel, index: u32, deadline: Instant) {
+        let tick = wheel.tick_of(deadline);
+        wheel.schedule(key(index), tick);
+    }
+
+    fn expired(wheel: &mut Wheel, now: Instant) -> Vec<u32> {
+        let mut due = Vec::new();
+        wheel.expire(now, &mut due);
+        due.iter().map(|key| key.index).collect()
+    }
+
+    #[test]
+    fn a_key_is_due_at_the_first_tick_that_is_not_before_its_deadline() {
+        let origin = Instant::now();
+        let mut wheel = Wheel::new(origin);
+        schedule(&mut wheel, 1, origin + Duration::from_millis(150));
+        assert_eq!(wheel.next(), Some(origin + Duration::from_millis(200)));
+        assert_eq!(expired(&mut wheel, origin + Duration::from_millis(199)), [0; 0]);
+        assert_eq!(expired(&mut wheel, origin + Duration::from_millis(200)), [1]);
+        assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn a_deadline_beyond_the_horizon_is_looked_at_early_and_never_missed() {
+        let origin = Instant::now();
+        let mut wheel = Wheel::new(origin);
+        schedule(&mut wheel, 1, origin + Duration::from_secs(60));
+        let horizon = wheel.next().expect("it is scheduled");
+        assert_eq!(horizon, origin + Duration::from_millis(12_700));
+        assert_eq!(expired(&mut wheel, horizon), [1]);
+    }
+
+    #[test]
+    fn a_past_deadline_is_due_at_the_next_tick() {
+        let origin = Instant::now();
+        let mut wheel = Wheel::new(origin);
+        expired(&mut wheel, origin + Duration::from_secs(5));
+        schedule(&mut wheel, 1, origin);
+        assert_eq!(expired(&mut wheel, origin + Duration::from_millis(5_100)), [1]);
+    }
+
+    #[test]
+    fn after_a_long_sleep_every_key_is_due_once() {
+        let origin = Instant::now();
+        let mut wheel = Wheel::new(origin);
+        for index in 0..200 {
+            schedule(&mut wheel, index, origin + Duration::from_millis(u64::from(index) * 60));
+        }
+        let mut due = expired(&mut wheel, origin + Duration::from_secs(3_600));
+        due.sort_unstable();
+        assert_eq!(due, (0..200).collect::<Vec<_>>());
+        assert_eq!(wheel.next(), None);
+    }
+}

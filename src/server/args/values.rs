@@ -1,0 +1,319 @@
+//! The values of options: how a person writes a port, an address, a time and the like.
+//!
+//! Owns the form of each value and what is said of a wrong one. It knows no option but by the name
+//! that it is told, and never looks whether a port is free or a file exists.
+
+use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::access_log::Destination;
+use crate::server::Bind;
+
+/// The longest time that can be set: what is longer is a slip of the pen.
+const TIME_SECS_MAX: f64 = 24.0 * 60.0 * 60.0;
+
+/// Reads a port: digits only.
+pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
+    let digits = digits(text).ok_or_else(|| format!("{} is not a port; write 0 to 65535", quoted(text)))?;
+    digits.parse().map_err(|_| format!("port {digits} is too large; ports go up to 65535"))
+}
+
+/// Reads the addresses to listen on: none at all, or `localhost`, is the loopback pair.
+///
+/// `localhost` among others is its two addresses, which must then both work.
+pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
+    if texts.is_empty() || (texts.len() == 1 && texts[0] == "localhost") {
+        return Ok(Bind::Loopback);
+    }
+    let mut ips = Vec::with_capacity(texts.len() + 1);
+    for text in texts {
+        let named: &[IpAddr] = match text == "localhost" {
+            true => &[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            false => &[parse_ip(text)?],
+        };
+        for ip in named {
+            if ips.contains(ip) {
+                return Err(format!("address {ip} is given twice; leave one out"));
+            }
+            ips.push(*ip);
+        }
+    }
+    Ok(Bind::Addresses(ips))
+}
+
+fn parse_ip(text: &OsStr) -> Result<IpAddr, String> {
+    let plain = text.to_str().unwrap_or_default();
+    let bare = plain
+        .strip_prefix('[')
+        .and_then(|inside| inside.strip_suffix(']'))
+        .filter(|inside| inside.contains(':'));
+    match bare.unwrap_or(plain).parse::<IpAddr>() {
+        // ::ffff:127.0.0.1 is 127.0.0.1 in disguise, and IPv6 listeners take IPv6 only.
+        Ok(ip) => Ok(ip.to_canonical()),
+        Err(_) if plain.parse::<SocketAddr>().is_ok() => {
+            Err(format!("{} is an address with a port; leave the port to --port", quoted(text)))
+        }
+        Err(_) => {
+            Err(format!("{} is not an IP address; write one like 0.0.0.0 or ::1, or localhost", quoted(text)))
+        }
+    }
+}
+
+/// Reads the name of the index file.
+pub(super) fn parse_index(text: &OsStr) -> Result<String, String> {
+    let name = text.to_str().filter(|name| !name.is_empty() && !name.starts_with('.') && !name.contains('/'));
+    name.map(str::to_owned).ok_or_else(|| {
+        format!(
+            "{} cannot be an index; it must be a plain file name, not hidden, without a slash",
+            quoted(text)
+        )
+    })
+}
+
+/// Reads where the access log goes: `off`, `-` or a file.
+pub(super) fn parse_destination(text: OsString) -> Destination {
+    match text.as_encoded_bytes() {
+        b"off" => Destination::Off,
+        b"-" => Destination::Stdout,
+        _ => Destination::File(text.into()),
+    }
+}
+
+/// Reads a number of at least 1; `name` is the option that it belongs to.
+pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
+    match digits(text).map(str::parse) {
+        Some(Ok(count)) if count > 0 => Ok(count),
+        Some(Err(_)) => Err(format!("{name}: {} is too large a number", quoted(text))),
+        _ => Err(format!("{name}: {} is not a number from 1 up", quoted(text))),
+    }
+}
+
+/// Reads a time: a number, perhaps with a fraction, and its unit, without one seconds. `name` is
+/// the option that it belongs to.
+pub(super) fn parse_time(name: &str, text: &OsStr, zero_allowed: bool) -> Result<Duration, String> {
+    let secs = text.to_str().and_then(secs_of).ok_or_else(|| {
+        let shown = quoted(text);
+        format!("{name}: {shown} is not a time; write it like 500ms, 10s, 2m or 1h")
+    })?;
+    if secs > TIME_SECS_MAX {
+        return Err(format!("{name}: {} is too long; at most 24h", quoted(text)));
+    }
+    let time = Duration::from_secs_f64(secs);
+    if time.is_zero() && !zero_allowed {
+        return Err(format!("{name}: {} is too short; it must be above 0", quoted(text)));
+    }
+    Ok(time)
+}
+
+/// The seconds that `text` stands for, at least zero and perhaps infinite.
+fn secs_of(text: &str) -> Option<f64> {
+    let unit_start = text.find(|letter: char| letter.is_ascii_alphabetic());
+    let (number, unit) = text.split_at(unit_start.unwrap_or(text.len()));
+    let unit_secs = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    // Floats may be written in more ways than times: no signs, no exponents, a digit on each end.
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && !number.starts_with('.')
+        && !number.ends_with('.');
+    let amount: f64 = number.parse().ok().filter(|_| is_plain)?;
+    Some(amount * unit_secs)
+}
+
+/// The text, if it is digits and nothing else.
+fn digits(text: &OsStr) -> Option<&str> {
+    text.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What a person wrote, in quotes, and on one line whatever is in it.
+pub(super) fn quoted(text: &OsStr) -> String {
+    let mut shown = String::from("'");
+    for letter in text.to_string_lossy().chars() {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown.push('\'');
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    const NOT_UTF8: &[u8] = b"caf\xe9";
+
+    fn texts(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn ports_are_digits_in_range() {
+        let cases = [
+            ("0", Ok(0)),
+            ("8080", Ok(8080)),
+            ("0080", Ok(80)),
+            ("65535", Ok(65535)),
+            ("65536", Err("port 65536 is too large; ports go up to 65535")),
+            ("99999999999999999999", Err("port 99999999999999999999 is too large; ports go up to 65535")),
+            ("+80", Err("'+80' is not a port; write 0 to 65535")),
+            ("http", Err("'http' is not a port; write 0 to 65535")),
+            ("8080/", Err("'8080/' is not a port; write 0 to 65535")),
+            ("٣", Err("'٣' is not a port; write 0 to 65535")),
+            ("", Err("'' is not a port; write 0 to 65535")),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map_err(str::to_owned);
+            assert_eq!(parse_port(OsStr::new(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_in_every_form() {
+        let cases: &[(&[&str], &[&str])] = &[
+            (&["127.0.0.1"], &["127.0.0.1"]),
+            (&["::1"], &["::1"]),
+            (&["[::1]"], &["::1"]),
+            (&["0.0.0.0", "::"], &["0.0.0.0", "::"]),
+            (&["::ffff:10.0.0.1"], &["10.0.0.1"]),
+            (&["localhost", "10.0.0.1"], &["127.0.0.1", "::1", "10.0.0.1"]),
+        ];
+        for (words, ips) in cases {
+            let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
+            assert_eq!(parse_bind(&texts(words)), Ok(Bind::Addresses(ips)), "{words:?}");
+        }
+        for words in [&[][..], &["localhost"]] {
+            assert_eq!(parse_bind(&texts(words)), Ok(Bind::Loopback), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_addresses_are_told_with_the_remedy() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["::1", "[::1]"], "address ::1 is given twice; leave one out"),
+            (&["localhost", "localhost"], "address 127.0.0.1 is given twice; leave one out"),
+            (&["0.0.0.0:80"], "'0.0.0.0:80' is an address with a port; leave the port to --port"),
+            (&["[::]:80"], "'[::]:80' is an address with a port; leave the port to --port"),
+            (
+                &["example.org"],
+                "'example.org' is not an IP address; write one like 0.0.0.0 or ::1, or localhost",
+            ),
+            (
+                &["[10.0.0.1]"],
+                "'[10.0.0.1]' is not an IP address; write one like 0.0.0.0 or ::1, or localhost",
+            ),
+            (&["::1", ""], "'' is not an IP address; write one like 0.0.0.0 or ::1, or localhost"),
+        ];
+        for (words, expected) in cases {
+            let outcome = parse_bind(&texts(words));
+            assert_eq!(outcome, Err((*expected).to_owned()), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_a_plain_file_name() {
+        for name in ["index.html", "home", "a b", "é.html", "-x"] {
+            assert_eq!(parse_index(OsStr::new(name)), Ok(name.to_owned()));
+        }
+        let wrong = ["", ".", "..", ".index", "a/b", "/index.html", "index.html/"];
+        let wrong = wrong.iter().map(|name| name.as_bytes());
+        for name in wrong.chain([NOT_UTF8]).map(OsStr::from_bytes) {
+            let line = parse_index(name).unwrap_err();
+            assert!(line.starts_with(&quoted(name)), "{line}");
+            assert!(line.ends_with("a plain file name, not hidden, without a slash"), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_access_log_goes_nowhere_to_stdout_or_to_a_file() {
+        let file = |name: &[u8]| Destination::File(OsStr::from_bytes(name).into());
+        let cases = [
+            (&b"off"[..], Destination::Off),
+            (b"-", Destination::Stdout),
+            (b"access.log", file(b"access.log")),
+            (b"./off", file(b"./off")),
+            (NOT_UTF8, file(NOT_UTF8)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_destination(OsStr::from_bytes(text).to_owned()), expected);
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_every_unit() {
+        let cases = [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("10", 10_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("1.5s", 1_500),
+            ("0.25", 250),
+            ("1.1s", 1_100),
+            ("1ms", 1),
+            ("24h", 86_400_000),
+            ("86400", 86_400_000),
+        ];
+        for (text, millis) in cases {
+            let expected = Ok(Duration::from_millis(millis));
+            assert_eq!(parse_time("--grace", OsStr::new(text), false), expected, "{text}");
+        }
+        for text in ["0", "0ms", "0.0h"] {
+            assert_eq!(parse_time("--grace", OsStr::new(text), true), Ok(Duration::ZERO));
+        }
+    }
+
+    #[test]
+    fn wrong_times_are_told_with_the_remedy() {
+        let wrong_form = [
+            "", "s", "-1", "+1", ".5s", "5.", ".", "1.2.3", "1e3", "1d", "10 s", "10S", "10sec", "inf",
+            "NaN", "٣s", "1s ", "é",
+        ];
+        for text in wrong_form {
+            let line = parse_time("--grace", OsStr::new(text), true).unwrap_err();
+            let expected = format!("--grace: '{text}' is not a time; write it like 500ms, 10s, 2m or 1h");
+            assert_eq!(line, expected);
+        }
+        let huge = "9".repeat(400);
+        for text in ["24.01h", "86401", "25h", &huge] {
+            let line = parse_time("--grace", OsStr::new(text), true).unwrap_err();
+            assert_eq!(line, format!("--grace: '{text}' is too long; at most 24h"));
+        }
+        for text in ["0", "0ms", "0.0000000001s"] {
+            let line = parse_time("--grace", OsStr::new(text), false).unwrap_err();
+            assert_eq!(line, format!("--grace: '{text}' is too short; it must be above 0"));
+        }
+        assert!(parse_time("--grace", OsStr::from_bytes(NOT_UTF8), true).is_err());
+    }
+
+    #[test]
+    fn counts_start_at_one() {
+        let cases = [
+            ("1", Ok(1)),
+            ("10000", Ok(10_000)),
+            ("0", Err("-n: '0' is not a number from 1 up")),
+            ("-1", Err("-n: '-1' is not a number from 1 up")),
+            ("1k", Err("-n: '1k' is not a number from 1 up")),
+            ("", Err("-n: '' is not a number from 1 up")),
+            ("99999999999999999999", Err("-n: '99999999999999999999' is too large a number")),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map_err(str::to_owned);
+            assert_eq!(parse_count("-n", OsStr::new(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_stays_on_one_line() {
+        assert_eq!(quoted(OsStr::new("a\nb\u{1b}[31mé")), "'a\\nb\\u{1b}[31mé'");
+        assert_eq!(quoted(OsStr::from_bytes(NOT_UTF8)), "'caf\u{fffd}'");
+    }
+}

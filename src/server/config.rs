@@ -1,0 +1,101 @@
+//! What the server is told to do, as typed values.
+//!
+//! Owns the settings and their defaults. It never reads arguments, the environment or the file
+//! system: `args` makes a `Config` of what a person wrote, tests make theirs by hand.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::access_log::Destination;
+use crate::net::ListenIp;
+
+/// Everything that can be set. Its default serves the embedded pages at 127.0.0.1:8080.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The port of every address; 0 takes one that is free.
+    pub port: u16,
+    /// The addresses to listen on.
+    pub bind: Bind,
+    /// What is served.
+    pub root: RootChoice,
+    /// The file that stands for its directory: a plain name, neither empty nor hidden.
+    pub index: String,
+    /// Where the access log goes.
+    pub access_log: Destination,
+    /// How long a kept-alive connection may stay silent between requests.
+    pub idle_timeout: Duration,
+    /// How long a request head may take from its first byte to its last.
+    pub header_timeout: Duration,
+    /// How long what is in flight may take after the signal to stop; zero waits for nothing.
+    pub grace: Duration,
+    /// The most connections at a time; `None` follows from the descriptor limit.
+    pub connections_max: Option<usize>,
+    /// Whether the address lines are left out.
+    pub quiet: bool,
+}
+
+/// The addresses to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// This machine only: 127.0.0.1 and, where there is IPv6, ::1.
+    Loopback,
+    /// These, every one of which must work. None is named twice.
+    Addresses(Vec<IpAddr>),
+}
+
+/// What is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootChoice {
+    /// The files in and below this directory.
+    Directory(PathBuf),
+    /// The pages that are built into the binary.
+    Embedded,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            port: 8080,
+            bind: Bind::Loopback,
+            root: RootChoice::Embedded,
+            index: "index.html".to_owned(),
+            access_log: Destination::Stdout,
+            // As long as a person reads before the next click, in most cases.
+            idle_timeout: Duration::from_secs(60),
+            // Ample for the slowest honest client, short for one that holds connections on purpose.
+            header_timeout: Duration::from_secs(10),
+            // What service managers and containers commonly wait before they kill.
+            grace: Duration::from_secs(10),
+            connections_max: None,
+            quiet: false,
+        }
+    }
+}
+
+impl Bind {
+    /// The addresses as `listen_all` takes them.
+    pub fn listen_ips(&self) -> Vec<ListenIp> {
+        match self {
+            Bind::Loopback => vec![
+                ListenIp { ip: Ipv4Addr::LOCALHOST.into(), optional: false },
+                ListenIp { ip: Ipv6Addr::LOCALHOST.into(), optional: true },
+            ],
+            Bind::Addresses(ips) => ips.iter().map(|&ip| ListenIp { ip, optional: false }).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_does_without_ipv6_but_asked_addresses_must_work() {
+        let wanted = |bind: Bind| -> Vec<(String, bool)> {
+            bind.listen_ips().iter().map(|listen| (listen.ip.to_string(), listen.optional)).collect()
+        };
+        assert_eq!(wanted(Bind::Loopback), [("127.0.0.1".to_owned(), false), ("::1".to_owned(), true)]);
+        assert_eq!(wanted(Bind::Addresses(vec![Ipv6Addr::LOCALHOST.into()])), [("::1".to_owned(), false)]);
+    }
+}

@@ -1,0 +1,429 @@
+//! The state machine of one connection to the server: the table to read first.
+//!
+//! | state | in words | waits for | leaves to | deadline |
+//! |---|---|---|---|---|
+//! | [`Reading`](Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
+//! | [`Parsing`](Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Writing · Closing | head |
+//! | [`Receiving`](Phase::Receiving) | receiving a body | input | Writing | body: stall, minimum rate |
+//! | [`Writing`](Phase::Writing) | writing file | room | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
+//! | [`Closing`](Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
+//!
+//! It owns no socket and decides neither what a request gets (`route`) nor how the answer
+//! reads (`reply`). `Conn::enter` is the only function that assigns the state.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::exchange::Batch;
+use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, TOO_LARGE};
+use super::reply::{self, Answer};
+use super::route::{refusal, route};
+use super::site::Site;
+use crate::http::{BodyReader, FieldSpace, Reject, RequestBody, Status, parse_request};
+use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::reactor::Now;
+
+/// Requests answered for one connection in one turn, so that a long pipeline starves nobody.
+const REQUESTS_PER_TURN_MAX: u32 = 16;
+/// Answers are gathered up to this many bytes before they must leave.
+const BATCH_LEN_MAX: u64 = 64 * 1024;
+/// A peer must send or take something within this time ...
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// ... and at this rate in bytes per second: what it has moved buys it time ...
+const RATE_MIN: u64 = 1024;
+/// ... up to this much at once, so that a fast start does not excuse a stall.
+const CREDIT_MAX: Duration = Duration::from_secs(270);
+
+/// The names of the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for a request, or for the rest of its head.
+    Reading,
+    /// Understanding what has been received.
+    Parsing,
+    /// Waiting for the rest of a request's body.
+    Receiving,
+    /// Waiting for the socket to take the answer.
+    Writing,
+    /// Over; the link sees to it that the peer has read what was sent.
+    Closing,
+}
+
+/// Every transition there is; [`Conn`] asserts each it makes against this table.
+pub const TRANSITIONS: &[(Phase, Phase)] = &[
+    (Phase::Reading, Phase::Parsing),
+    (Phase::Reading, Phase::Writing),
+    (Phase::Reading, Phase::Closing),
+    (Phase::Parsing, Phase::Reading),
+    (Phase::Parsing, Phase::Receiving),
+    (Phase::Parsing, Phase::Writing),
+    (Phase::Parsing, Phase::Closing),
+    (Phase::Receiving, Phase::Writing),
+    (Phase::Receiving, Phase::Closing),
+    (Phase::Writing, Phase::Parsing),
+    (Phase::Writing, Phase::Reading),
+    (Phase::Writing, Phase::Closing),
+];
+
+#[derive(Debug)]
+enum State {
+    Reading,
+    Parsing,
+    Receiving(Box<Receiving>),
+    Writing,
+    Closing(CloseReason),
+}
+
+impl State {
+    fn phase(&self) -> Phase {
+        match self {
+            Self::Reading => Phase::Reading,
+            Self::Parsing => Phase::Parsing,
+            Self::Receiving(_) => Phase::Receiving,
+            Self::Writing => Phase::Writing,
+            Self::Closing(_) => Phase::Closing,
+        }
+    }
+}
+
+/// What a state comes to: it rests and waits, or another follows at once.
+enum Step {
+    Rest(Want),
+    Enter(State),
+}
+
+/// The queues, the site and the time: what every step works with.
+struct Desk<'a> {
+    inbox: &'a mut Inbox,
+    outbox: &'a mut Outbox,
+    site: &'a mut Site,
+    now: Now,
+}
+
+/// One connection to the server.
+#[derive(Debug)]
+pub struct Conn {
+    peer: SocketAddr,
+    state: State,
+    deadline: Instant,
+    /// When the first byte of the head that is being read came.
+    head_since: Option<Instant>,
+    /// How far the end of the head has been searched, and how much of it was there then.
+    searched_len: usize,
+    seen_len: usize,
+    batch: Batch,
+    /// The connection ends when what is queued has gone out.
+    ending: Option<CloseReason>,
+    turn: Instant,
+    turn_requests: u32,
+    /// What had been sent when the write deadline was set.
+    sent_before: u64,
+}
+
+impl Conn {
+    /// The machine of a connection that has just been accepted.
+    pub fn new(peer: SocketAddr, idle_timeout: Duration, now: Now) -> Self {
+        Self {
+            peer,
+            state: State::Reading,
+            deadline: now.instant + idle_timeout,
+            head_since: None,
+            searched_len: 0,
+            seen_len: 0,
+            batch: Batch::default(),
+            ending: None,
+            turn: now.instant,
+            turn_requests: 0,
+            sent_before: 0,
+        }
+    }
+
+    /// The state it is in.
+    pub fn phase(&self) -> Phase {
+        self.state.phase()
+    }
+
+    /// The server shuts down: if nothing of a request has come yet, none is waited for.
+    pub(super) fn end_idling(&mut self, now: Now) {
+        if matches!(self.state, State::Reading) && self.head_since.is_none() {
+            self.deadline = now.instant;
+        }
+    }
+
+    /// The only place where the state changes.
+    fn enter(&mut self, next: State, desk: &Desk<'_>) {
+        let (from, to) = (self.state.phase(), next.phase());
+        log::debug!("{}: {from:?} -> {to:?}", self.peer);
+        debug_assert!(TRANSITIONS.contains(&(from, to)), "{from:?} -> {to:?} is not in the table");
+        self.state = next;
+        let now = desk.now.instant;
+        let config = &desk.site.config;
+        match self.state {
+            State::Reading | State::Parsing => {
+                if self.head_since.is_none() && !desk.inbox.is_empty() {
+                    self.head_since = Some(now);
+                }
+                let since = self.head_since.map(|since| since + config.header_timeout);
+                self.deadline = since.unwrap_or(now + config.idle_timeout);
+            }
+            State::Receiving(_) => self.deadline = now + STALL_TIMEOUT,
+            State::Writing => {
+                self.deadline = now + STALL_TIMEOUT;
+                self.sent_before = desk.outbox.sent_total();
+            }
+            State::Closing(_) => {}
+        }
+    }
+
+    /// Steps from state to state until one rests.
+    fn run(&mut self, mut step: Step, desk: &mut Desk<'_>) -> Want {
+        loop {
+            match step {
+                Step::Rest(want) => return want,
+                Step::Enter(next) => self.enter(next, desk),
+            }
+            step = self.step(desk);
+        }
+    }
+
+    fn step(&mut self, desk: &mut Desk<'_>) -> Step {
+        match &mut self.state {
+            State::Reading => self.read(desk),
+            State::Parsing => self.parse(desk),
+            State::Receiving(_) => self.receive(desk),
+            State::Writing => self.write(desk),
+            State::Closing(reason) => Step::Rest(Want::Close(*reason)),
+        }
+    }
+
+    fn read(&mut self, desk: &Desk<'_>) -> Step {
+        if desk.inbox.bytes().len() > self.seen_len || (desk.inbox.is_eof() && !desk.inbox.is_empty()) {
+            return Step::Enter(State::Parsing);
+        }
+        if desk.inbox.is_eof() {
+            return Step::Enter(State::Closing(CloseReason::PeerClosed));
+        }
+        Step::Rest(Want::Input)
+    }
+
+    fn parse(&mut self, desk: &mut Desk<'_>) -> Step {
+        if desk.outbox.len() >= BATCH_LEN_MAX {
+            return Step::Enter(State::Writing);
+        }
+        if !self.may_take_request(desk.now) {
+            return Step::Rest(Want::Turn);
+        }
+        let mut space = FieldSpace::new();
+        let (len, body, expects_continue, answer) =
+            match parse_request(desk.inbox.bytes(), &mut self.searched_len, &mut space) {
+                Ok(Some((len, head))) => {
+                    let answer = route(&head, desk.site, desk.now);
+                    self.lease_batch(desk.site);
+                    self.batch.begin(&head, desk.site.log.is_on(), desk.now);
+                    (len, head.body, head.expects_continue, answer)
+                }
+                Ok(None) => return self.need_more(desk),
+                Err(reject) => return self.refuse(&reject, desk),
+            };
+        desk.inbox.consume(len);
+        self.forget_head();
+        self.take_body(body, expects_continue, answer, desk)
+    }
+
+    /// Counts the requests of this turn.
+    fn may_take_request(&mut self, now: Now) -> bool {
+        if self.turn != now.instant {
+            (self.turn, self.turn_requests) = (now.instant, 0);
+        }
+        self.turn_requests += 1;
+        self.turn_requests <= REQUESTS_PER_TURN_MAX
+    }
+
+    fn lease_batch(&mut self, site: &mut Site) {
+        if self.batch.is_empty() {
+            self.batch = site.lease_batch();
+        }
+    }
+
+    fn forget_head(&mut self) {
+        self.head_since = None;
+        self.searched_len = 0;
+        self.seen_len = 0;
+    }
+
+    /// The head is not whole. Answers that are queued leave before anything else is waited for.
+    fn need_more(&mut self, desk: &mut Desk<'_>) -> Step {
+        self.turn_requests -= 1;
+        if desk.inbox.is_eof() {
+            let why = "The request ended before its head was complete.";
+            return self.refuse(&Reject::new(Status::BAD_REQUEST, why), desk);
+        }
+        self.seen_len = desk.inbox.bytes().len();
+        Step::Enter(if desk.outbox.is_empty() { State::Reading } else { State::Writing })
+    }
+
+    /// Answers what is no request, or not one that can be trusted, and ends the connection.
+    fn refuse(&mut self, reject: &Reject, desk: &mut Desk<'_>) -> Step {
+        let bytes = desk.inbox.bytes();
+        let line = bytes.split(|&byte| byte == b'\n').find(|line| line.len() > 1).unwrap_or(bytes);
+        self.lease_batch(desk.site);
+        self.batch.begin_refused(line.trim_ascii_end(), desk.site.log.is_on(), desk.now);
+        self.forget_head();
+        self.ending = Some(CloseReason::Refused(reject.why));
+        self.answer(&refusal(reject.status, reject.why), desk)
+    }
+
+    /// Reads the body that follows a head, if there is one, before the answer is sent.
+    fn take_body(
+        &mut self,
+        body: RequestBody,
+        expects_continue: bool,
+        answer: Answer,
+        desk: &mut Desk<'_>,
+    ) -> Step {
+        let body = match body {
+            RequestBody::None => return self.answer(&answer, desk),
+            RequestBody::Length(len) if len > DISCARDED_LEN_MAX => return self.refuse_body(&answer, desk),
+            RequestBody::Length(len) => BodyReader::sized(len),
+            RequestBody::Chunked => BodyReader::chunked(),
+        };
+        if expects_continue {
+            if answer.status().is_error() {
+                return self.refuse_body(&answer, desk);
+            }
+            reply::queue_continue(desk.outbox);
+        }
+        Step::Enter(State::Receiving(Box::new(Receiving::new(body, answer, desk.now.instant))))
+    }
+
+    /// Answers without reading the body; whether it comes or not, the connection cannot be used again.
+    fn refuse_body(&mut self, answer: &Answer, desk: &mut Desk<'_>) -> Step {
+        self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
+        if answer.status().is_error() {
+            return self.answer(answer, desk);
+        }
+        self.answer(&refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE), desk)
+    }
+
+    fn receive(&mut self, desk: &mut Desk<'_>) -> Step {
+        let State::Receiving(receiving) = &mut self.state else { return Step::Rest(Want::Turn) };
+        match receiving.take(desk.inbox) {
+            Progress::Whole => {
+                let answer = receiving.answer.clone();
+                self.answer(&answer, desk)
+            }
+            Progress::Failed(reject) => {
+                self.ending = Some(CloseReason::Refused(reject.why));
+                self.answer(&refusal(reject.status, reject.why), desk)
+            }
+            Progress::More => {
+                // Each piece moves the deadline, but never beyond what the least rate allows from the start.
+                let earned = receiving.since + STALL_TIMEOUT + credit(receiving.received_len());
+                self.deadline = earned.min(desk.now.instant + STALL_TIMEOUT);
+                Step::Rest(Want::Input)
+            }
+        }
+    }
+
+    /// Queues the answer to the last exchange.
+    fn answer(&mut self, answer: &Answer, desk: &mut Desk<'_>) -> Step {
+        let Some(exchange) = self.batch.unanswered() else { return Step::Enter(State::Writing) };
+        if !exchange.keep_alive {
+            self.ending = self.ending.or(Some(CloseReason::Finished));
+        } else if desk.site.draining {
+            self.ending = self.ending.or(Some(CloseReason::Shutdown));
+        }
+        let closes = self.ending.is_some();
+        let reply = reply::queue(desk.outbox, answer, exchange, closes, desk.site, desk.now);
+        self.batch.answered(reply);
+        Step::Enter(State::Writing)
+    }
+
+    /// Goes on to the next request while there is one and the answers are few; else lets them leave.
+    fn write(&mut self, desk: &mut Desk<'_>) -> Step {
+        let more = desk.inbox.bytes().len() > self.seen_len;
+        match (self.ending, desk.outbox.is_empty()) {
+            (None, false) if more && desk.outbox.len() < BATCH_LEN_MAX => Step::Enter(State::Parsing),
+            (_, false) => Step::Rest(Want::Drain),
+            (Some(reason), true) => Step::Enter(State::Closing(reason)),
+            (None, true) if more => Step::Enter(State::Parsing),
+            (None, true) if desk.site.draining => Step::Enter(State::Closing(CloseReason::Shutdown)),
+            (None, true) => Step::Enter(State::Reading),
+        }
+    }
+
+    /// Logs the exchanges whose answers have gone out.
+    fn end_exchanges(&mut self, desk: &mut Desk<'_>) {
+        if !self.batch.is_empty() {
+            self.batch.end_sent(desk.outbox.sent_total(), self.peer.ip(), &mut desk.site.log, desk.now);
+            if self.batch.is_empty() {
+                desk.site.return_batch(std::mem::take(&mut self.batch));
+            }
+        }
+    }
+
+    fn expired(&mut self, desk: &mut Desk<'_>) -> Step {
+        match self.state {
+            State::Reading if self.head_since.is_none() => {
+                let reason = if desk.site.draining {
+                    CloseReason::Shutdown
+                } else {
+                    CloseReason::TimedOut("a request")
+                };
+                Step::Enter(State::Closing(reason))
+            }
+            State::Reading | State::Parsing => self
+                .refuse(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), desk),
+            State::Receiving(_) => {
+                let why = "The request body took too long to arrive.";
+                self.ending = Some(CloseReason::Refused(why));
+                self.answer(&refusal(Status::REQUEST_TIMEOUT, why), desk)
+            }
+            State::Writing => self.write_expired(desk),
+            State::Closing(reason) => Step::Rest(Want::Close(reason)),
+        }
+    }
+
+    /// The peer has more time if it has taken anything since the deadline was set.
+    fn write_expired(&mut self, desk: &Desk<'_>) -> Step {
+        let moved_len = desk.outbox.sent_total() - self.sent_before;
+        if moved_len == 0 {
+            return Step::Enter(State::Closing(CloseReason::TimedOut("the peer to take the answer")));
+        }
+        self.sent_before = desk.outbox.sent_total();
+        self.deadline = desk.now.instant + STALL_TIMEOUT + credit(moved_len);
+        Step::Rest(Want::Drain)
+    }
+}
+
+/// The time that moved bytes buy.
+fn credit(moved_len: u64) -> Duration {
+    Duration::from_secs(moved_len / RATE_MIN).min(CREDIT_MAX)
+}
+
+impl Machine for Conn {
+    type Site = Site;
+
+    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Site, now: Now) -> Want {
+        let mut desk = Desk { inbox, outbox, site, now };
+        self.end_exchanges(&mut desk);
+        let step = self.step(&mut desk);
+        self.run(step, &mut desk)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    fn expire(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Site, now: Now) -> Want {
+        let mut desk = Desk { inbox, outbox, site, now };
+        let step = self.expired(&mut desk);
+        self.run(step, &mut desk)
+    }
+
+    fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Site, now: Now) {
+        self.batch.end_all(outbox.sent_total(), self.peer.ip(), &mut site.log, now);
+        site.return_batch(std::mem::take(&mut self.batch));
+        log::info!("{} closed: {reason}", self.peer);
+    }
+}

@@ -1,0 +1,143 @@
+//! The body of an error answer, as plain text or as a small page.
+//!
+//! Owns its wording around the caller's sentence, its looks, and the escaping of what it is given.
+//! It never chooses a status or a media type and never writes a header: the reply does.
+
+use std::io::Write;
+
+const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+    <meta name=\"color-scheme\" content=\"light dark\">\n<title>";
+
+/// System colours follow the reader's light or dark setting by themselves.
+const STYLE: &str = "</title>\n<style>\n\
+    :root { color-scheme: light dark }\n\
+    body { margin: 0; min-height: 100vh; display: grid; place-content: center; padding: 2rem;\n  \
+    box-sizing: border-box; max-width: 34rem; margin-inline: auto;\n  \
+    font: 1.125rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere }\n\
+    h1 { margin: 0; font-size: 1.5rem; line-height: 1.2 }\n\
+    h1 b { display: block; font-size: 6rem; line-height: 1; letter-spacing: -.04em }\n\
+    p { margin: 1rem 0 0 }\n\
+    </style>\n</head>\n<body>\n<main>\n<h1><b>";
+
+const FOOT: &str = "</p>\n<p><a href=\"/\">Go to the home page</a></p>\n</main>\n</body>\n</html>\n";
+
+/// Appends the body for `status_code` and its `reason` to `out`; `sentence` says what happened.
+///
+/// As plain text, two lines. As `html`, one page that needs nothing else, in the reader's light or
+/// dark colours; all three are escaped, so a sentence may quote what a client has sent.
+pub(super) fn render(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence: &str, html: bool) {
+    if html {
+        render_html(out, status_code, reason, sentence);
+    } else {
+        push_number(out, status_code);
+        for part in [" ", reason, "\n", sentence, "\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+}
+
+fn render_html(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence: &str) {
+    out.extend_from_slice(HEAD.as_bytes());
+    push_number(out, status_code);
+    out.push(b' ');
+    push_escaped(out, reason);
+    out.extend_from_slice(STYLE.as_bytes());
+    push_number(out, status_code);
+    out.extend_from_slice(b"</b> ");
+    push_escaped(out, reason);
+    out.extend_from_slice(b"</h1>\n<p>");
+    push_escaped(out, sentence);
+    out.extend_from_slice(FOOT.as_bytes());
+}
+
+fn push_number(out: &mut Vec<u8>, number: u16) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{number}");
+}
+
+/// Appends `text` so that it is only ever text, in an element and in a quoted attribute alike.
+fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'&' => out.extend_from_slice(b"&amp;"),
+            b'<' => out.extend_from_slice(b"&lt;"),
+            b'>' => out.extend_from_slice(b"&gt;"),
+            b'"' => out.extend_from_slice(b"&quot;"),
+            b'\'' => out.extend_from_slice(b"&#39;"),
+            _ => out.push(byte),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENTENCE: &str = "There is nothing at this address.";
+
+    /// The body in whole, after what `out` already held.
+    fn rendered(status_code: u16, reason: &str, sentence: &str, html: bool) -> String {
+        let mut out = b"before".to_vec();
+        render(&mut out, status_code, reason, sentence, html);
+        let text = String::from_utf8(out).unwrap();
+        text.strip_prefix("before").unwrap().to_owned()
+    }
+
+    #[test]
+    fn plain_is_the_status_and_the_sentence() {
+        assert_eq!(
+            rendered(404, "Not Found", SENTENCE, false),
+            "404 Not Found\nThere is nothing at this address.\n"
+        );
+        assert_eq!(rendered(400, "<&>", "\"'", false), "400 <&>\n\"'\n");
+    }
+
+    #[test]
+    fn the_page_is_small_and_needs_nothing_else() {
+        let page = rendered(431, "Request Header Fields Too Large", &"x".repeat(200), true);
+        assert!(page.len() < 1536, "{} bytes", page.len());
+        for fetched in ["src=", "<link", "@import", "url(", "<script"] {
+            assert!(!page.contains(fetched), "{fetched}");
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_a_page_must() {
+        let page = rendered(404, "Not Found", SENTENCE, true);
+        for part in [
+            "<!doctype html>\n<html lang=\"en\">",
+            "<meta charset=\"utf-8\">",
+            "<meta name=\"viewport\" content=\"width=device-width",
+            "<meta name=\"color-scheme\" content=\"light dark\">",
+            "<title>404 Not Found</title>",
+            "<h1><b>404</b> Not Found</h1>",
+            "<p>There is nothing at this address.</p>",
+            "<a href=\"/\">",
+        ] {
+            assert_eq!(page.matches(part).count(), 1, "{part}");
+        }
+        assert!(page.ends_with("</html>\n"));
+    }
+
+    #[test]
+    fn every_element_that_opens_also_closes() {
+        let page = rendered(404, "Not Found", SENTENCE, true);
+        for name in ["html", "head", "title", "style", "body", "main", "h1", "b", "p", "a"] {
+            let opened =
+                page.matches(&format!("<{name}>")).count() + page.matches(&format!("<{name} ")).count();
+            let closed = page.matches(&format!("</{name}>")).count();
+            assert!(opened > 0 && opened == closed, "{name}: {opened} {closed}");
+        }
+    }
+
+    #[test]
+    fn what_it_is_given_stays_text() {
+        let page = rendered(400, "<b>&", "</p><script>alert(\"x\", 'ü')</script>", true);
+        assert!(page.contains("<title>400 &lt;b&gt;&amp;</title>"));
+        assert!(
+            page.contains("<p>&lt;/p&gt;&lt;script&gt;alert(&quot;x&quot;, &#39;ü&#39;)&lt;/script&gt;</p>")
+        );
+        assert!(!page.contains("<script>"));
+    }
+}

@@ -1,0 +1,151 @@
+//! How many connections this process can hold, and what it does to hold more.
+//!
+//! Owns the arithmetic between the descriptor limit and the two numbers at which accepting stops
+//! and resumes. It never counts connections and never accepts: the server does, with these numbers.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::reactor::Watermarks;
+
+/// Descriptors kept back for what is neither a connection nor a cached file.
+///
+/// Standard streams (3), epoll, waker and signal pipe (5), inotify, the root directory, the access
+/// log, and a listener for each address: some 20 in a usual set-up. The rest is for dozens of
+/// `--bind`, a directory being read, and what libraries open for a moment (the resolver, time zones).
+/// The file cache keeps files open; whoever calls [`connections_max`] adds the cache's capacity.
+pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
+
+/// What an unlimited descriptor limit is taken for: the kernel's own ceiling (`fs.nr_open`).
+const NOFILE_UNLIMITED: u64 = 1 << 20;
+
+/// Raises this process's limit on open descriptors as far as it may, and returns what it is now.
+///
+/// The soft limit of a shell is often 1024, for the sake of programs that use `select`; this one
+/// does not. A refusal is no error: the limit then stays as it is.
+pub(super) fn raise_nofile() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.unwrap_or(NOFILE_UNLIMITED);
+    let present = current.unwrap_or(NOFILE_UNLIMITED);
+    if present >= wanted {
+        return present;
+    }
+    let raised = Rlimit { current: Some(wanted), maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => wanted,
+        Err(_) => present,
+    }
+}
+
+/// The watermarks for a limit of `nofile` descriptors of which `reserve` are not for connections.
+///
+/// Nothing `asked`: stop at 90 % of what is left, since a connection that sends a file which the
+/// cache does not hold has that file open too, and resume at 80 %. Otherwise stop at what was
+/// asked for, and resume at eight ninths of it.
+///
+/// # Errors
+/// One line for people, if the limit cannot hold what is asked for, or not even one connection.
+pub(super) fn connections_max(nofile: u64, asked: Option<usize>, reserve: u64) -> Result<Watermarks, String> {
+    let usable = usize::try_from(nofile.saturating_sub(reserve)).unwrap_or(usize::MAX);
+    let needed = reserve.saturating_add(asked.unwrap_or(1).max(1) as u64);
+    match asked {
+        _ if usable == 0 => Err(format!(
+            "a limit of {nofile} open files leaves no room for connections; \
+             raise it with `ulimit -n {needed}` or more"
+        )),
+        Some(0) => Err("the most connections cannot be 0; ask for at least 1".to_owned()),
+        Some(asked) if asked > usable => Err(format!(
+            "{asked} connections need a limit of {needed} open files, and it is {nofile}; \
+             raise it with `ulimit -n {needed}`, or ask for at most {usable}"
+        )),
+        Some(asked) => Ok(watermarks(asked, share(asked, 8, 9))),
+        None => Ok(watermarks(share(usable, 9, 10), share(usable, 8, 10))),
+    }
+}
+
+/// Puts right what rounding does to tiny numbers: stop at one at least, and resume below it.
+fn watermarks(stop_at: usize, resume_at: usize) -> Watermarks {
+    let stop_at = stop_at.max(1);
+    Watermarks { stop_at, resume_at: resume_at.min(stop_at - 1) }
+}
+
+/// `part / whole` of `count`, rounded down, without overflow.
+fn share(count: usize, part: usize, whole: usize) -> usize {
+    count / whole * part + count % whole * part / whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raising_reaches_the_hard_limit_and_stays_there() {
+        let raised = raise_nofile();
+        let now = getrlimit(Resource::Nofile);
+        assert_eq!(now.current.unwrap_or(NOFILE_UNLIMITED), raised);
+        assert_eq!(now.maximum.unwrap_or(NOFILE_UNLIMITED), raised);
+        assert_eq!(raise_nofile(), raised);
+    }
+
+    #[test]
+    fn watermarks_follow_from_the_limit_or_from_what_was_asked() {
+        let cases = [
+            // nofile, asked, reserve, stop_at, resume_at
+            (1024, None, 24, 900, 800),
+            (20_000, None, 64, 17_942, 15_948),
+            (25, None, 24, 1, 0),
+            (26, None, 24, 1, 0),
+            (34, None, 24, 9, 8),
+            (1 << 20, None, 0, 943_718, 838_860),
+            (1024, Some(900), 24, 900, 800),
+            (1024, Some(1000), 24, 1000, 888),
+            (1024, Some(1), 24, 1, 0),
+            (1024, Some(2), 24, 2, 1),
+            (1024, Some(9), 24, 9, 8),
+            (u64::MAX, Some(usize::MAX / 9 * 9), 0, usize::MAX / 9 * 9, usize::MAX / 9 * 8),
+        ];
+        for (nofile, asked, reserve, stop_at, resume_at) in cases {
+            let expected = Watermarks { stop_at, resume_at };
+            let outcome = connections_max(nofile, asked, reserve);
+            assert_eq!(outcome, Ok(expected), "{nofile} {asked:?} {reserve}");
+        }
+    }
+
+    #[test]
+    fn accepting_always_resumes_below_where_it_stops() {
+        for count in 1..2000 {
+            let marks = connections_max(count as u64, None, 0).unwrap();
+            assert!(marks.resume_at < marks.stop_at, "{count}");
+            let marks = connections_max(2000, Some(count), 0).unwrap();
+            assert!(marks.resume_at < marks.stop_at, "{count}");
+        }
+    }
+
+    #[test]
+    fn what_the_limit_cannot_hold_is_told_with_the_remedy() {
+        let cases = [
+            (
+                1024,
+                Some(1001),
+                "1001 connections need a limit of 1025 open files, and it is 1024; \
+                 raise it with `ulimit -n 1025`, or ask for at most 1000",
+            ),
+            (
+                24,
+                None,
+                "a limit of 24 open files leaves no room for connections; \
+                 raise it with `ulimit -n 25` or more",
+            ),
+            (
+                10,
+                Some(100),
+                "a limit of 10 open files leaves no room for connections; \
+                 raise it with `ulimit -n 124` or more",
+            ),
+            (1024, Some(0), "the most connections cannot be 0; ask for at least 1"),
+        ];
+        for (nofile, asked, expected) in cases {
+            let outcome = connections_max(nofile, asked, 24);
+            assert_eq!(outcome, Err(expected.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! From an answer to bytes on the outbox: heads, error pages, file bodies.
+//!
+//! The head of a file is rendered once ([`file_head`]) and kept with the file; only the date and
+//! the fate of the connection are added to each answer. It decides nothing about the connection.
+
+use std::rc::Rc;
+
+use super::error_page;
+use super::exchange::{Exchange, Reply};
+use super::site::Site;
+use crate::files::{Content, Entry, Identity, Resource};
+use crate::http::{Prose, Status, Version, content_length, end, field, imf_fixdate, status_line};
+use crate::net::Outbox;
+use crate::reactor::Now;
+
+/// What the `Server` field says.
+const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
+/// The methods of a file.
+const ALLOW: &[u8] = b"GET, HEAD, OPTIONS";
+/// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
+/// both; longer ones are shared instead.
+const COPIED_LEN_MAX: usize = 4 * 1024;
+
+/// What a request gets.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    File(Rc<Entry<Box<[u8]>>>),
+    Redirect { location: Vec<u8>, prose: Prose },
+    Options,
+    Error(ErrorAnswer),
+}
+
+/// An error, and how its body is to be worded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ErrorAnswer {
+    pub(super) status: Status,
+    pub(super) why: &'static str,
+    pub(super) prose: Prose,
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::File(_) => Status::OK,
+            Self::Redirect { .. } => Status::MOVED_PERMANENTLY,
+            Self::Options => Status::NO_CONTENT,
+            Self::Error(error) => error.status,
+        }
+    }
+}
+
+/// Renders the head of a file's answer, up to what changes from answer to answer.
+pub(super) fn file_head(resource: &Resource) -> Box<[u8]> {
+    let mut head = Vec::with_capacity(256);
+    status_line(&mut head, Status::OK);
+    field(&mut head, "Server", SERVER);
+    field(&mut head, "Content-Type", resource.media_type.as_bytes());
+    content_length(&mut head, resource.len);
+    if let Some(secs) = resource.modified_secs.and_then(|secs| u64::try_from(secs).ok()) {
+        field(&mut head, "Last-Modified", &imf_fixdate(secs));
+    }
+    field(&mut head, "ETag", entity_tag(resource.identity).as_bytes());
+    head.into_boxed_slice()
+}
+
+/// A strong entity-tag (RFC 9110 section 8.8.3): other bytes have another one.
+fn entity_tag(identity: Identity) -> String {
+    let Identity { inode, len, modified_nanos, changed_nanos } = identity;
+    format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{changed_nanos:x}\"")
+}
+
+/// Queues the answer to an exchange.
+pub(super) fn queue(
+    outbox: &mut Outbox,
+    answer: &Answer,
+    exchange: &Exchange,
+    closes: bool,
+    site: &mut Site,
+    now: Now,
+) -> Reply {
+    let date = *site.dates.at(now.unix_secs());
+    let tail = Tail { date: &date, connection: connection_option(exchange, closes) };
+    let body_starts = match answer {
+        Answer::File(entry) => queue_file(outbox, entry, exchange.head_only, tail),
+        Answer::Options => queue_head(outbox, Status::NO_CONTENT, tail, |out| field(out, "Allow", ALLOW)),
+        Answer::Redirect { location, prose } => {
+            let why = "The page is a directory: its address ends in a slash.";
+            let error = ErrorAnswer { status: answer.status(), why, prose: *prose };
+            queue_page(outbox, &error, Some(location), exchange.head_only, &mut site.scratch, tail)
+        }
+        Answer::Error(error) => queue_page(outbox, error, None, exchange.head_only, &mut site.scratch, tail),
+    };
+    Reply { status: answer.status(), body_starts, ends: outbox.queued_total() }
+}
+
+/// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).
+pub(super) fn queue_continue(outbox: &mut Outbox) {
+    outbox.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/// What differs from answer to answer at the end of a head.
+#[derive(Clone, Copy)]
+struct Tail<'a> {
+    date: &'a [u8; 29],
+    connection: Option<&'static [u8]>,
+}
+
+/// What the answer must say of the connection (RFC 9112 section 9.3).
+fn connection_option(exchange: &Exchange, closes: bool) -> Option<&'static [u8]> {
+    if closes {
+        return Some(b"close");
+    }
+    (exchange.version == Version::Http10 && exchange.keep_alive_asked).then_some(b"keep-alive")
+}
+
+fn finish_head(out: &mut Vec<u8>, tail: Tail<'_>) {
+    field(out, "Date", tail.date);
+    if let Some(connection) = tail.connection {
+        field(out, "Connection", connection);
+    }
+    end(out);
+}
+
+/// Queues a head and returns where its body begins.
+fn queue_head(outbox: &mut Outbox, status: Status, tail: Tail<'_>, fields: impl FnOnce(&mut Vec<u8>)) -> u64 {
+    outbox.push_with(|out| {
+        status_line(out, status);
+        field(out, "Server", SERVER);
+        fields(out);
+        finish_head(out, tail);
+    });
+    outbox.queued_total()
+}
+
+fn queue_file(outbox: &mut Outbox, entry: &Entry<Box<[u8]>>, head_only: bool, tail: Tail<'_>) -> u64 {
+    outbox.push_with(|out| {
+        out.extend_from_slice(&entry.value);
+        finish_head(out, tail);
+    });
+    let body_starts = outbox.queued_total();
+    if !head_only {
+        match &entry.resource.content {
+            Content::Memory(bytes) if bytes.len() <= COPIED_LEN_MAX => {
+                outbox.push_with(|out| out.extend_from_slice(bytes));
+            }
+            Content::Memory(bytes) => outbox.push_shared(Rc::clone(bytes)),
+            Content::Static(bytes) => outbox.push_static(bytes),
+            Content::File(file) => outbox.push_file(Rc::clone(file), 0, entry.resource.len),
+        }
+    }
+    body_starts
+}
+
+/// Queues an answer whose body is a sentence for a person.
+fn queue_page(
+    outbox: &mut Outbox,
+    error: &ErrorAnswer,
+    location: Option<&[u8]>,
+    head_only: bool,
+    body: &mut Vec<u8>,
+    tail: Tail<'_>,
+) -> u64 {
+    body.clear();
+    let html = error.prose == Prose::Html;
+    error_page::render(body, error.status.code(), error.status.reason(), error.why, html);
+    let body_starts = queue_head(outbox, error.status, tail, |out| {
+        let media_type: &[u8] = if html { b"text/html; charset=utf-8" } else { b"text/plain; charset=utf-8" };
+        field(out, "Content-Type", media_type);
+        content_length(out, body.len() as u64);
+        if let Some(location) = location {
+            field(out, "Location", location);
+        }
+        if error.status == Status::METHOD_NOT_ALLOWED {
+            field(out, "Allow", ALLOW);
+        }
+        if error.status == Status::SERVICE_UNAVAILABLE {
+            field(out, "Retry-After", b"1");
+        }
+    });
+    if !head_only {
+        outbox.push_with(|out| out.extend_from_slice(body));
+    }
+    body_starts
+}

@@ -1,0 +1,54 @@
+//! What all connections of a server share: settings, files, log, the date, spare room.
+//!
+//! It is handed down by mutable reference, one connection at a time; nothing here is locked or
+//! counted. It decides nothing.
+
+use super::Config;
+use super::exchange::Batch;
+use crate::access_log::AccessLog;
+use crate::files::{CacheLimits, FileCache, Store};
+use crate::http::DateCache;
+
+/// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
+const SPARE_BATCHES_MAX: usize = 64;
+
+/// What a connection serves from.
+pub struct Site {
+    pub(super) config: Config,
+    pub(super) store: Store,
+    /// Each file with the head of its answer, rendered once.
+    pub(super) cache: FileCache<Box<[u8]>>,
+    pub(super) log: AccessLog,
+    pub(super) dates: DateCache,
+    /// No new requests are wanted: answers say `Connection: close`.
+    pub(super) draining: bool,
+    spare_batches: Vec<Batch>,
+    /// Where the body of an error is rendered, so that its length is known before its head.
+    pub(super) scratch: Vec<u8>,
+}
+
+impl Site {
+    /// A site that serves `store` and logs to `log`.
+    pub fn new(config: Config, store: Store, log: AccessLog) -> Self {
+        Self {
+            config,
+            store,
+            cache: FileCache::new(CacheLimits::DEFAULT),
+            log,
+            dates: DateCache::default(),
+            draining: false,
+            spare_batches: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    pub(super) fn lease_batch(&mut self) -> Batch {
+        self.spare_batches.pop().unwrap_or_default()
+    }
+
+    pub(super) fn return_batch(&mut self, batch: Batch) {
+        if self.spare_batches.len() < SPARE_BATCHES_MAX {
+            self.spare_batches.push(batch);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! From a configuration to a server that listens: limits, root, log, sockets, in this order.
+//!
+//! Everything that can fail at the start fails here, with an error that names the thing and the
+//! remedy. It serves nothing itself.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use mio::Waker;
+
+use super::app::{STOP_SIGNALS, Server};
+use super::limits::{DESCRIPTORS_RESERVED, connections_max, raise_nofile};
+use super::{Config, RootChoice, Site};
+use crate::access_log::{AccessLog, Destination};
+use crate::files::{CacheLimits, Root, Store};
+use crate::net::{ListenError, listen_all};
+use crate::reactor::{Now, Reactor};
+
+/// Why a server cannot start: one line that names the thing and the remedy.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for StartError {}
+
+/// A server that listens and has yet to run.
+pub struct Bound {
+    reactor: Reactor<Server>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Opens all that the configuration names. Connections queue up in the kernel from now on.
+///
+/// # Errors
+/// When the root, the log or an address cannot be had.
+pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
+    let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
+    let watermarks = connections_max(raise_nofile(), config.connections_max, reserved).map_err(StartError)?;
+    let store = match &config.root {
+        RootChoice::Directory(path) => {
+            Store::Disk(Root::open(path).map_err(|error| root_error(path, &error))?)
+        }
+        RootChoice::Embedded => Store::Embedded,
+    };
+    let log = AccessLog::open(&config.access_log).map_err(|error| log_error(&config.access_log, &error))?;
+    let listeners =
+        listen_all(&config.bind.listen_ips(), config.port).map_err(|error| listen_error(&error))?;
+
+    let system = |error: io::Error| StartError(format!("cannot set up the event loop: {error}"));
+    let mut reactor = Reactor::new(Server::new(Site::new(config, store, log)), now).map_err(system)?;
+    reactor.set_watermarks(watermarks);
+    let mut addresses = Vec::with_capacity(listeners.len());
+    for listener in listeners {
+        addresses.push(listener.local_addr().map_err(system)?);
+        reactor.listen(listener).map_err(system)?;
+    }
+    Ok(Bound { reactor, addresses })
+}
+
+impl Bound {
+    /// The addresses that it listens on, with their real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Makes SIGINT and SIGTERM shut the server down in good order.
+    ///
+    /// # Errors
+    /// When a signal handler cannot be installed.
+    pub fn stop_on_signals(&mut self) -> io::Result<()> {
+        self.reactor.watch_signals(&STOP_SIGNALS)
+    }
+
+    /// What shuts the server down from another thread: the first wake-up like the first signal,
+    /// the second like the second.
+    pub fn stopper(&self) -> Arc<Waker> {
+        self.reactor.waker()
+    }
+
+    /// Serves until told to stop.
+    ///
+    /// # Errors
+    /// When epoll fails.
+    pub fn run(self) -> io::Result<Server> {
+        self.reactor.run()
+    }
+}
+
+fn root_error(path: &Path, error: &io::Error) -> StartError {
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => "create it, or name another directory with --root",
+        ErrorKind::NotADirectory => "name the directory that holds it with --root",
+        ErrorKind::PermissionDenied => "make it readable for this user, or name another with --root",
+        _ => "name another directory with --root",
+    };
+    StartError(format!("cannot serve '{}': {error}; {remedy}", path.display()))
+}
+
+fn log_error(destination: &Destination, error: &io::Error) -> StartError {
+    let name = match destination {
+        Destination::File(path) => path.display().to_string(),
+        Destination::Stdout => "stdout".to_owned(),
+        Destination::Off => "off".to_owned(),
+    };
+    StartError(format!(
+        "cannot write the access log '{name}': {error}; name another with --access-log, or off"
+    ))
+}
+
+fn listen_error(error: &ListenError) -> StartError {
+    let remedy = match error.source.kind() {
+        ErrorKind::AddrInUse => "stop what uses it, or choose another port with --port (0 takes a free one)",
+        ErrorKind::AddrNotAvailable => "name an address of this machine with --bind",
+        ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose another with --port",
+        _ => "choose another address with --bind or another port with --port",
+    };
+    StartError(format!("{error}; {remedy}"))
+}

@@ -1,0 +1,131 @@
+//! A client that sends exactly the bytes it is given and reads answers strictly.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use super::PATIENCE;
+
+/// One connection, byte by byte under the test's control.
+pub(crate) struct Raw {
+    stream: BufReader<TcpStream>,
+}
+
+/// An answer, read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The status line and the fields, as they came.
+    pub(crate) head: String,
+    /// The body, as long as the head says.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// The value of the one field of this name; panics if it is repeated.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self.head.lines().skip(1).filter_map(|line| {
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then(|| value.trim())
+        });
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} is there twice:\n{}", self.head);
+        value
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the body is UTF-8")
+    }
+}
+
+impl Raw {
+    /// Connects, with a deadline on everything.
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_nodelay(true).expect("no delay");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends these bytes.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.stream.get_mut().write_all(bytes.as_ref()).expect("the server reads");
+        self
+    }
+
+    /// Sends these bytes if the peer still takes them; a refusal may have closed the connection.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_ref())
+    }
+
+    /// Sends a GET for this path, kept alive.
+    pub(crate) fn get(&mut self, path: &str) -> Reply {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")).reply()
+    }
+
+    /// Says that no more will be sent.
+    pub(crate) fn finish(&mut self) -> &mut Self {
+        self.stream.get_mut().shutdown(Shutdown::Write).expect("shutdown");
+        self
+    }
+
+    /// Reads a head: the status line and the fields.
+    pub(crate) fn head(&mut self) -> String {
+        let mut head = String::new();
+        loop {
+            let before = head.len();
+            let len = self.stream.read_line(&mut head).expect("an answer before the deadline");
+            assert!(len > 0, "the connection ended within a head: {head:?}");
+            assert!(head.ends_with("\r\n"), "a line ends in CRLF: {head:?}");
+            if &head[before..] == "\r\n" {
+                head.truncate(before);
+                return head;
+            }
+        }
+    }
+
+    /// Reads an answer whose body has a Content-Length, or none where there can be none.
+    pub(crate) fn reply(&mut self) -> Reply {
+        let mut reply = self.reply_to_head();
+        let len = reply.field("content-length").map_or(0, |len| len.parse().expect("a length"));
+        if !matches!(reply.status, 100..=199 | 204 | 304) {
+            reply.body = self.bytes(len);
+        }
+        reply
+    }
+
+    /// Reads an answer to a HEAD request: no body, whatever the length says.
+    pub(crate) fn reply_to_head(&mut self) -> Reply {
+        let head = self.head();
+        let status =
+            head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+        Reply { status: status.unwrap_or_else(|| panic!("no status line: {head:?}")), head, body: Vec::new() }
+    }
+
+    /// Reads so many bytes.
+    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.stream.read_exact(&mut bytes).expect("the whole body");
+        bytes
+    }
+
+    /// Reads up to the end of the connection. A reset is a failure: it destroys answers.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).expect("an orderly end");
+        rest
+    }
+
+    /// Asserts that the connection ends in order, with nothing more to read.
+    pub(crate) fn expect_end(&mut self) {
+        let rest = self.rest();
+        assert!(rest.is_empty(), "more than the answer: {:?}", String::from_utf8_lossy(&rest));
+    }
+
+    /// The socket, for options and addresses.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        self.stream.get_ref()
+    }
+}

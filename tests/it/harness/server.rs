@@ -1,0 +1,169 @@
+//! The real server as a process on a free port, serving a folder of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{PATIENCE, Raw, Reply};
+
+/// A running server. Dropping it kills the process.
+pub(crate) struct Server {
+    child: Option<Child>,
+    address: SocketAddr,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+    folder: TempDir,
+}
+
+/// What a server has left behind.
+pub(crate) struct Stopped {
+    /// How it ended.
+    pub(crate) status: ExitStatus,
+    /// Its access log, if it was the file that the harness gives it.
+    pub(crate) log: String,
+    /// What it said on standard output after the first line.
+    pub(crate) stdout: String,
+    /// What it said on standard error.
+    pub(crate) stderr: String,
+}
+
+/// Writes these files below a folder.
+pub(crate) fn lay_out(folder: &Path, files: &[(&str, &[u8])]) {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("the folders");
+        fs::write(path, bytes).expect("the file");
+    }
+}
+
+/// Reads to the end in a thread of its own, so that a full pipe never stops the process.
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = from.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
+/// Waits for the exit of a process that should end by itself; kills it and fails after [`PATIENCE`].
+pub(crate) fn wait(mut child: Child) -> ExitStatus {
+    let pid = Pid::from_child(&child);
+    let (tell, told) = mpsc::channel();
+    let waiter = thread::spawn(move || {
+        let status = child.wait().expect("a status");
+        let _ = tell.send(());
+        status
+    });
+    if told.recv_timeout(PATIENCE).is_err() {
+        let _ = kill_process(pid, Signal::KILL);
+        panic!("the process did not end by itself");
+    }
+    waiter.join().expect("the waiter")
+}
+
+impl Server {
+    /// Serves these files with default settings.
+    pub(crate) fn serving(files: &[(&str, &[u8])]) -> Self {
+        Self::with(files, &[])
+    }
+
+    /// Serves these files with these options besides `--port 0`, `--bind 127.0.0.1`, `--root` and,
+    /// unless it is given, an `--access-log` file outside the root.
+    pub(crate) fn with(files: &[(&str, &[u8])], options: &[&str]) -> Self {
+        Self::spawn(files, options, |_| ())
+    }
+
+    /// The same, with a last word on the command: its environment, its working directory.
+    pub(crate) fn spawn(
+        files: &[(&str, &[u8])],
+        options: &[&str],
+        adjust: impl FnOnce(&mut Command),
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().join("root");
+        fs::create_dir(&root).expect("the root");
+        lay_out(&root, files);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+        command.args(["--port", "0", "--bind", "127.0.0.1"]).arg("--root").arg(&root);
+        if !options.contains(&"--access-log") {
+            command.arg("--access-log").arg(folder.path().join("access.log"));
+        }
+        command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        adjust(&mut command);
+        let mut child = command.spawn().expect("the server starts");
+        let stderr = collect(child.stderr.take().expect("its stderr"));
+        let mut stdout = BufReader::new(child.stdout.take().expect("its stdout"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line with its address");
+        let address = line.trim_end().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/'));
+        let Some(address) = address.and_then(|address| address.parse().ok()) else {
+            panic!("no address line but {line:?}, and on stderr: {}", stderr.join().unwrap_or_default());
+        };
+        Self { child: Some(child), address, stdout: Some(collect(stdout)), stderr: Some(stderr), folder }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The folder that it serves.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("root")
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(self.child.as_ref().expect("it runs"))
+    }
+
+    /// A new connection to it.
+    pub(crate) fn connect(&self) -> Raw {
+        Raw::connect(self.address)
+    }
+
+    /// One GET on a connection of its own.
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.connect().get(path)
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the signal is sent");
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    pub(crate) fn stop(self) -> Stopped {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(mut self) -> Stopped {
+        let status = wait(self.child.take().expect("it runs"));
+        let text =
+            |from: Option<JoinHandle<String>>| from.and_then(|thread| thread.join().ok()).unwrap_or_default();
+        Stopped {
+            status,
+            log: fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default(),
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The harness itself: if this fails, nothing else means anything.
+
+use crate::harness::Server;
+
+#[test]
+fn a_file_is_served_and_logged_and_the_server_stops_in_good_order() {
+    let server = Server::serving(&[("hello.txt", b"hello")]);
+    let reply = server.get("/hello.txt");
+    assert_eq!((reply.status, reply.text()), (200, "hello"));
+    let stopped = server.stop();
+    assert_eq!(stopped.status.code(), Some(0));
+    assert!(stopped.log.contains("\"GET /hello.txt HTTP/1.1\" 200 5"), "{}", stopped.log);
+}
