@@ -151,6 +151,7 @@ impl Outbox {
             };
             match result {
                 Ok(0) if is_file => return Flushed::Failed(CloseReason::FileTruncated),
+                Ok(0) => return Flushed::Failed(CloseReason::Failed(ErrorKind::WriteZero)),
                 Ok(sent) => {
                     self.sent_total += sent as u64;
                     *budget = budget.saturating_sub(sent);
@@ -248,4 +249,129 @@ fn is_peers(kind: ErrorKind) -> bool {
             | ErrorKind::TimedOut
             | ErrorKind::NotConnected
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    /// Takes `step` bytes a call and `room` in all, and remembers what it took and how.
+    struct Wire {
+        step: usize,
+        room: usize,
+        taken: Vec<u8>,
+        calls: Vec<&'static str>,
+    }
+
+    impl Wire {
+        fn new(step: usize, room: usize) -> Self {
+            Self { step, room, taken: Vec::new(), calls: Vec::new() }
+        }
+
+        fn take(&mut self, bytes: &[u8], call: &'static str) -> io::Result<usize> {
+            if self.room == 0 {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let len = bytes.len().min(self.step).min(self.room);
+            self.room -= len;
+            self.taken.extend_from_slice(&bytes[..len]);
+            self.calls.push(call);
+            Ok(len)
+        }
+    }
+
+    impl Transport for Wire {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            self.take(&bytes, if slices.len() == 1 { "write" } else { "writev" })
+        }
+
+        fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+            let mut bytes = vec![0; len];
+            let read = file.read_at(&mut bytes, *offset)?;
+            let sent = self.take(&bytes[..read], "sendfile")?;
+            *offset += sent as u64;
+            Ok(sent)
+        }
+    }
+
+    fn file(bytes: &[u8]) -> Rc<File> {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(bytes).expect("its bytes");
+        Rc::new(file)
+    }
+
+    /// Every kind of segment, and the bytes that they are.
+    fn filled() -> (Outbox, &'static [u8]) {
+        let mut outbox = Outbox::new();
+        outbox.push_with(|out| out.extend_from_slice(b"own "));
+        outbox.push_with(|out| out.extend_from_slice(b"own too "));
+        outbox.push_static(b"static ");
+        outbox.push_shared(Rc::from(&b"shared "[..]));
+        outbox.push_file(file(b"..a file.."), 2, 6);
+        outbox.push_with(|out| out.extend_from_slice(b" own again"));
+        (outbox, b"own own too static shared a file own again")
+    }
+
+    #[test]
+    fn all_bytes_that_are_ready_leave_in_one_call_and_files_by_sendfile() {
+        let (mut outbox, bytes) = filled();
+        let mut wire = Wire::new(usize::MAX, usize::MAX);
+        assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Empty);
+        assert_eq!(wire.taken, bytes);
+        assert_eq!(wire.calls, ["writev", "sendfile", "write"]);
+        assert_eq!((outbox.len(), outbox.sent_total()), (0, bytes.len() as u64));
+    }
+
+    #[test]
+    fn nothing_is_lost_or_doubled_however_little_the_socket_takes() {
+        for step in 1..12 {
+            let (mut outbox, bytes) = filled();
+            let mut wire = Wire::new(step, 0);
+            while !outbox.is_empty() {
+                wire.room += 5;
+                assert_ne!(outbox.flush(&mut wire, &mut 1000), Flushed::Spent);
+            }
+            assert_eq!(wire.taken, bytes, "{step} bytes a call");
+        }
+    }
+
+    #[test]
+    fn a_spent_budget_ends_a_flush_and_nothing_is_lost() {
+        let (mut outbox, bytes) = filled();
+        let mut wire = Wire::new(7, usize::MAX);
+        let mut flushes = 0;
+        while outbox.flush(&mut wire, &mut 10) == Flushed::Spent {
+            flushes += 1;
+        }
+        assert_eq!(wire.taken, bytes);
+        assert!(flushes >= bytes.len() / 14, "{flushes}");
+    }
+
+    #[test]
+    fn a_file_that_has_shrunk_fails_and_is_never_padded() {
+        let mut outbox = Outbox::new();
+        outbox.push_file(file(b"short"), 0, 10);
+        let mut wire = Wire::new(usize::MAX, usize::MAX);
+        assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Failed(CloseReason::FileTruncated));
+        assert_eq!(wire.taken, b"short");
+    }
+
+    #[test]
+    fn an_empty_outbox_owns_no_buffer() {
+        let mut pool = Pool::new(16);
+        let (mut outbox, _) = filled();
+        outbox.release(&mut pool);
+        assert_ne!(outbox.queue.capacity(), 0, "a buffer with bytes in it stays");
+        outbox.flush(&mut Wire::new(usize::MAX, usize::MAX), &mut 1000);
+        outbox.release(&mut pool);
+        assert_eq!(outbox.queue.capacity(), 0);
+    }
 }

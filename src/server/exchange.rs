@@ -9,8 +9,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::access_log::{AccessLog, Record};
-use crate::http::{RequestHead, Status, Version};
+use crate::http::{RequestHead, Version};
 use crate::reactor::Now;
+
+/// What the log says of a request whose sender was gone before it could be answered: not a code that
+/// is ever sent, but the one that readers of nginx's logs know for it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// What must be remembered of a request until its answer is on its way.
 #[derive(Debug)]
@@ -29,7 +33,7 @@ pub(super) struct Exchange {
 /// What has been queued in answer, in positions of the outbox.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reply {
-    pub(super) status: Status,
+    pub(super) status: u16,
     pub(super) body_starts: u64,
     pub(super) ends: u64,
 }
@@ -105,7 +109,7 @@ impl Batch {
         self.end(count, sent_total, peer, log, now);
     }
 
-    /// Logs and forgets all exchanges that have an answer, however much of it has been sent.
+    /// Logs and forgets all exchanges, however much of their answers has been sent.
     pub(super) fn end_all(&mut self, sent_total: u64, peer: IpAddr, log: &mut AccessLog, now: Now) {
         self.end(self.exchanges.len(), sent_total, peer, log, now);
     }
@@ -115,12 +119,14 @@ impl Batch {
             |range: &Range<u32>| self.text.get(range.start as usize..range.end as usize).unwrap_or_default();
         let logged = if log.is_on() { count } else { 0 };
         for exchange in self.exchanges.iter().take(logged) {
-            let Some(reply) = exchange.reply else { continue };
+            let unanswered =
+                Reply { status: CLIENT_CLOSED_REQUEST, body_starts: sent_total, ends: sent_total };
+            let reply = exchange.reply.unwrap_or(unanswered);
             let record = Record {
                 peer,
                 unix_secs: exchange.since.as_secs() as i64,
                 request_line: text(&exchange.line),
-                status: reply.status.code(),
+                status: reply.status,
                 body_bytes: sent_total.min(reply.ends).saturating_sub(reply.body_starts),
                 referer: exchange.referer.as_ref().map(text),
                 user_agent: exchange.user_agent.as_ref().map(text),

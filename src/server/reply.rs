@@ -90,7 +90,7 @@ pub(super) fn queue(
         }
         Answer::Error(error) => queue_page(outbox, error, None, exchange.head_only, &mut site.scratch, tail),
     };
-    Reply { status: answer.status(), body_starts, ends: outbox.queued_total() }
+    Reply { status: answer.status().code(), body_starts, ends: outbox.queued_total() }
 }
 
 /// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).
