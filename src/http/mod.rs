@@ -36,7 +36,7 @@ pub use fields::{FIELDS_MAX, FieldSpace, Fields};
 pub use framing::{RequestBody, ResponseBody};
 pub use head::{HEAD_LEN_MAX, RequestHead, TARGET_LEN_MAX, parse_request};
 pub use method::Method;
-pub use negotiation::{Prose, prose_for};
+pub use negotiation::{Prose, prose_for, prose_for_refused};
 pub use reject::Reject;
 pub use response::{BadResponse, ResponseHead, parse_response};
 pub use status::Status;

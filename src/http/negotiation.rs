@@ -31,6 +31,15 @@ pub fn prose_for(accept: Option<&[u8]>) -> Prose {
     }
 }
 
+/// The same for what was refused as a request: should one of its lines be an Accept field, it tells.
+pub fn prose_for_refused(received: &[u8]) -> Prose {
+    let accept = received.split(|&byte| byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked("Accept:".len())?;
+        name.eq_ignore_ascii_case(b"Accept:").then_some(value.trim_ascii())
+    });
+    prose_for(accept)
+}
+
 /// The greatest weight given to each range that bears on the question.
 #[derive(Default)]
 struct Weights {
@@ -130,6 +139,22 @@ mod tests {
             assert_eq!(prose_for(Some(accept.as_bytes())), prose, "{accept}");
         }
         assert_eq!(prose_for(None), Plain);
+    }
+
+    #[test]
+    fn who_is_refused_gets_the_form_of_the_accept_line_if_there_is_one() {
+        use Prose::{Html, Plain};
+        for (received, prose) in [
+            (&b""[..], Plain),
+            (b"GET / HTTP/2.0\r\n\r\n", Plain),
+            (b"GET / HTTP/2.0\r\nHost: h\r\nACCEPT:text/html\r\n\r\n", Html),
+            (b"GET /\nAccept: text/html\n", Html),
+            (b"GET / HTTP/2.0\r\nAccept: */*\r\nAccept: text/html\r\n", Plain),
+            (b"GET / HTTP/2.0\r\nAccept-Language: text/html\r\nX-Accept: text/html\r\n", Plain),
+            (b"\xff\0\nAccept", Plain),
+        ] {
+            assert_eq!(prose_for_refused(received), prose, "{}", received.escape_ascii());
+        }
     }
 
     #[test]

@@ -19,7 +19,9 @@ use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, TOO_LARGE};
 use super::reply::{self, Answer};
 use super::route::{refusal, route};
 use super::site::Site;
-use crate::http::{BodyReader, FieldSpace, Reject, RequestBody, Status, parse_request};
+use crate::http::{
+    BodyReader, FieldSpace, Prose, Reject, RequestBody, Status, parse_request, prose_for_refused,
+};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
 
@@ -266,11 +268,12 @@ impl Conn {
     fn refuse(&mut self, reject: &Reject, desk: &mut Desk<'_>) -> Step {
         let bytes = desk.inbox.bytes();
         let line = bytes.split(|&byte| byte == b'\n').find(|line| line.len() > 1).unwrap_or(bytes);
+        let prose = prose_for_refused(bytes);
         self.lease_batch(desk.site);
         self.batch.begin_refused(line.trim_ascii_end(), desk.site.log.is_on(), desk.now);
         self.forget_head();
         self.ending = Some(CloseReason::Refused(reject.why));
-        self.answer(&refusal(reject.status, reject.why), desk)
+        self.answer(&refusal(reject.status, reject.why, prose), desk)
     }
 
     /// Reads the body that follows a head, if there is one, before the answer is sent.
@@ -302,7 +305,7 @@ impl Conn {
         if answer.status().is_error() {
             return self.answer(answer, desk);
         }
-        self.answer(&refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE), desk)
+        self.answer(&refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain), desk)
     }
 
     fn receive(&mut self, desk: &mut Desk<'_>) -> Step {
@@ -314,7 +317,7 @@ impl Conn {
             }
             Progress::Failed(reject) => {
                 self.ending = Some(CloseReason::Refused(reject.why));
-                self.answer(&refusal(reject.status, reject.why), desk)
+                self.answer(&refusal(reject.status, reject.why, Prose::Plain), desk)
             }
             Progress::More => {
                 // Each piece moves the deadline, but never beyond what the least rate allows from the start.
@@ -377,7 +380,7 @@ impl Conn {
             State::Receiving(_) => {
                 let why = "The request body took too long to arrive.";
                 self.ending = Some(CloseReason::Refused(why));
-                self.answer(&refusal(Status::REQUEST_TIMEOUT, why), desk)
+                self.answer(&refusal(Status::REQUEST_TIMEOUT, why, Prose::Plain), desk)
             }
             State::Writing => self.write_expired(desk),
             State::Closing(reason) => Step::Rest(Want::Close(reason)),

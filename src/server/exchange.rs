@@ -68,9 +68,10 @@ impl Batch {
 
     /// Begins the exchange of something that is no request; `line` is as much of it as came.
     pub(super) fn begin_refused(&mut self, line: &[u8], logged: bool, now: Now) {
+        let head_only = line.starts_with(b"HEAD ");
         let line = self.keep(line, logged);
         self.exchanges.push(Exchange {
-            head_only: false,
+            head_only,
             version: Version::Http11,
             keep_alive: false,
             keep_alive_asked: false,

@@ -47,7 +47,7 @@ impl Receiving {
         while !self.body.is_done() {
             let consumed = match self.body.decode(inbox.bytes()) {
                 Ok(decoded) => decoded.consumed,
-                Err(fault) => return Progress::Failed(Reject::new(Status::BAD_REQUEST, fault.why())),
+                Err(fault) => return Progress::Failed(fault.into()),
             };
             inbox.consume(consumed);
             self.received_len += consumed as u64;

@@ -94,7 +94,7 @@ fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Answe
     Answer::Error(ErrorAnswer { status, why, prose: prose_for(head.accept) })
 }
 
-/// The answer to something that is no request: nothing is known of who sent it.
-pub(super) fn refusal(status: Status, why: &'static str) -> Answer {
-    Answer::Error(ErrorAnswer { status, why, prose: Prose::Plain })
+/// The answer to what never became a request, or broke off in its body.
+pub(super) fn refusal(status: Status, why: &'static str, prose: Prose) -> Answer {
+    Answer::Error(ErrorAnswer { status, why, prose })
 }

@@ -1,1 +1,323 @@
-//! To be written.
+//! What the client makes of answers: whole ones, broken ones, none at all.
+//!
+//! The body goes to standard output untouched, the story to standard error, and the exit code is
+//! curl's. A scripted server sends what no good server would.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with};
+
+use crate::harness::{Client, Outcome, Screen, Scripted, Server, Step, client};
+
+/// The start of an answer whose body ends with its last chunk.
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// Fetches from a server that follows this script.
+fn fetch(script: &[Step], options: &[&str]) -> Outcome {
+    let server = Scripted::following(script);
+    client(&[&["-p", &server.port()], options].concat())
+}
+
+/// Fetches this answer, after which the server closes.
+fn fetch_answer(answer: impl AsRef<[u8]>, options: &[&str]) -> Outcome {
+    fetch(&[Step::send(answer)], options)
+}
+
+/// A socket on a port of its own that nobody listens on until the test does.
+fn bound_socket(address: SocketAddr) -> OwnedFd {
+    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
+    bind(&socket, &address).expect("a free port");
+    socket
+}
+
+fn address_of(socket: &OwnedFd) -> SocketAddr {
+    getsockname(socket).expect("an address").try_into().expect("an internet address")
+}
+
+#[test]
+fn the_story_of_a_request_is_told_in_its_order() {
+    let server = Server::serving(&[("hello.txt", b"hello")]);
+    let outcome = client(&[&format!("{}/hello.txt", server.address())]).expect(0);
+    assert_eq!(outcome.text(), "hello");
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let wanted = [
+        format!("this host is {name}"),
+        format!("connected to {} (127.0.0.1) in ", server.address()),
+        "HTTP/1.1 200 OK".to_owned(),
+        "received 5 bytes of text/plain in ".to_owned(),
+    ];
+    assert_eq!(outcome.stderr.lines().count(), wanted.len(), "{}", outcome.stderr);
+    for (line, wanted) in outcome.stderr.lines().zip(&wanted) {
+        assert!(line.starts_with(wanted), "{wanted:?} is not how {line:?} begins");
+    }
+}
+
+#[test]
+fn a_body_ends_where_its_framing_says_and_the_client_waits_for_no_more() {
+    let rows = [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", "received 5 bytes in "),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 1\r\n\r\nx",
+            "x",
+            "received 1 byte of text/html in ",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n",
+            "",
+            "received 0 bytes of text/plain in ",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+             5;a=b;c=\"d\"\r\nhello\r\n00007\r\n, world\r\n0\r\nX-Sum: 1\r\nX-End: 2\r\n\r\n",
+            "hello, world",
+            "received 12 bytes in ",
+        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "", "received 0 bytes in "),
+        ("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nokmore", "ok", "received 2 bytes in "),
+        ("HTTP/1.1 204 No Content\r\n\r\n", "", "received 0 bytes in "),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "", "received 0 bytes in "),
+    ];
+    for (answer, body, words) in rows {
+        let bytes = answer.as_bytes().to_vec();
+        for step in [Step::Send(bytes.clone()), Step::Trickle(bytes)] {
+            let outcome = fetch(&[step, Step::Silence], &[]).expect(0);
+            assert_eq!(outcome.text(), body, "{answer:?}");
+            assert!(outcome.stderr.contains(words), "{answer:?}: {}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_body_without_a_length_ends_when_the_server_closes() {
+    for answer in ["HTTP/1.1 200 OK\r\n\r\nhello", "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nhello"] {
+        assert_eq!(fetch_answer(answer, &[]).expect(0).text(), "hello");
+    }
+}
+
+#[test]
+fn the_answer_to_head_has_no_body_whatever_its_length_says() {
+    let answer = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    let outcome = fetch(&[answer, Step::Silence], &["-I"]).expect(0);
+    assert_eq!(outcome.text(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+}
+
+#[test]
+fn a_pipe_gets_every_byte_untouched() {
+    let body: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+    let answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n", body.as_slice()].concat();
+    let outcome = fetch_answer(answer, &[]).expect(0);
+    assert!(outcome.stdout == body, "{} bytes came, and not as they were", outcome.stdout.len());
+    assert!(outcome.stderr.contains("received 200,000 bytes in "), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_has_come_is_on_standard_output_before_the_rest_is_there() {
+    let start = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirst");
+    let server = Scripted::following(&[start, Step::Await, Step::send("second")]);
+    let mut running = Client::start(&["-p", &server.port()], Screen::None, |_| ());
+    running.stdout().wait_for("first");
+    server.go();
+    assert_eq!(running.finish().expect(0).text(), "firstsecond");
+}
+
+#[test]
+fn interim_answers_are_skipped_and_shown_only_when_verbose() {
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+    let last = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    for count in [1, 3, 16] {
+        let answer = format!("{}{last}", interim.repeat(count));
+        let outcome = fetch_answer(&answer, &[]).expect(0);
+        assert_eq!(outcome.text(), "hello");
+        assert!(!outcome.stderr.contains("103"), "{}", outcome.stderr);
+        let outcome = fetch_answer(&answer, &["-v"]).expect(0);
+        assert_eq!(outcome.stderr.matches("< HTTP/1.1 103 Early Hints\n").count(), count);
+        assert_eq!(outcome.stderr.matches("< Link: </style.css>\n").count(), count);
+    }
+    let outcome = fetch_answer(interim.repeat(17), &[]).expect(56);
+    assert!(outcome.complaint().contains("interim"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_body_that_is_cut_short_is_an_error_after_what_came() {
+    let sized = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello".to_owned();
+    let rows = [
+        (sized, "hello", "95 bytes of it are missing"),
+        (format!("{CHUNKED}5\r\nhello\r\n"), "hello", "last chunk is missing"),
+        (format!("{CHUNKED}5\r\nhel"), "hel", "cut short"),
+        (format!("{CHUNKED}5\r\nhello\r\n0\r\n"), "hello", "cut short"),
+        (CHUNKED.to_owned(), "", "cut short"),
+    ];
+    for (answer, body, words) in rows {
+        let outcome = fetch_answer(&answer, &[]).expect(18);
+        assert_eq!(outcome.text(), body, "{answer:?}");
+        assert!(outcome.complaint().contains(words), "{answer:?}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("received"), "{answer:?}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn no_answer_at_all_is_an_empty_reply() {
+    let outcome = fetch(&[], &[]).expect(52);
+    assert!(outcome.complaint().contains("without an answer"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_reset_is_a_failure_to_receive() {
+    let part = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
+    for script in [vec![Step::Reset], vec![part, Step::Reset]] {
+        let outcome = fetch(&script, &[]).expect(56);
+        assert!(outcome.complaint().contains("connection reset"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn what_is_not_http_is_refused_in_one_clear_line() {
+    let rows = [
+        ("SSH-2.0-OpenSSH_9.6\r\n".to_owned(), "not HTTP"),
+        ("\u{16}\u{3}\u{1}\u{2}".to_owned(), "not HTTP"),
+        ("HTTP/2.0 200 OK\r\n\r\n".to_owned(), "version"),
+        ("HTTP/1.1 OK\r\n\r\n".to_owned(), "status line"),
+        ("HTTP/1.1 200 OK\nContent-Length: 0\n\n".to_owned(), "LF without CR"),
+        ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n".to_owned(), "header field"),
+        ("HTTP/1.1 200 OK\r\nContent-Le".to_owned(), "within the head"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_owned(), "two that differ"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nab".to_owned(), "Content-Length"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nab".to_owned(), "Content-Length"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, x\r\n\r\n".to_owned(), "Transfer-Encoding"),
+        (format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(20_000)), "longer than 16 KiB"),
+        (format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(65)), "more than 64"),
+        (format!("{CHUNKED}zz\r\nhello\r\n"), "chunk"),
+        (format!("{CHUNKED}fffffffffffffffff\r\n"), "chunk"),
+    ];
+    for (answer, words) in rows {
+        let outcome = fetch_answer(&answer, &[]).expect(56);
+        let complaint = outcome.complaint();
+        assert!(complaint.contains(words), "{answer:?}: {complaint}");
+        assert!(complaint.matches("the answer").count() <= 1, "said twice: {complaint}");
+        assert!(outcome.stdout.is_empty(), "{answer:?}");
+    }
+}
+
+#[test]
+fn escape_sequences_of_the_server_never_reach_the_terminal() {
+    let answers = [
+        "HTTP/1.1 200 \x1b[31mOK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 \u{9b}31mOK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: \x1b]0;title\x07\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: \u{9b}31m\r\nContent-Type: \u{9b}31m\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\x1b[31m: x\r\nContent-Length: 0\r\n\r\n",
+        "\x1b[31m",
+    ];
+    for answer in answers {
+        let outcome = fetch_answer(answer, &["-v"]);
+        let clean = outcome.stderr.chars().all(|c| c == '\n' || !c.is_control());
+        assert!(clean, "{answer:?}: {:?}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_bad_status_is_an_answer_like_any_other_unless_fail_is_asked_for() {
+    let server = Server::serving(&[]);
+    let place = format!("{}/missing", server.address());
+    let outcome = client(&[&place]).expect(0);
+    assert!(outcome.stderr.contains("HTTP/1.1 404 Not Found\n") && !outcome.stdout.is_empty());
+    for (status, args) in [(404, ["-f", "/missing"]), (500, ["--fail", "/"])] {
+        let answer = format!("HTTP/1.1 {status} Oh\r\nContent-Length: 5\r\n\r\nhello");
+        let outcome = fetch_answer(answer, &args).expect(22);
+        assert!(outcome.complaint().contains(&status.to_string()), "{}", outcome.stderr);
+        assert!(outcome.stdout.is_empty());
+    }
+    let outcome = client(&["-f", &place]).expect(22);
+    assert!(outcome.stdout.is_empty());
+}
+
+#[test]
+fn a_refused_connection_is_told_with_its_address_and_reason() {
+    let socket = bound_socket((Ipv4Addr::LOCALHOST, 0).into());
+    let address = address_of(&socket);
+    let outcome = client(&[&address.to_string()]).expect(7);
+    let complaint = outcome.complaint();
+    assert!(complaint.contains(&format!("{address}: connection refused")), "{complaint}");
+    assert!(outcome.stdout.is_empty());
+    assert_eq!(client(&["-s", &address.to_string()]).expect(7).stderr, "");
+}
+
+#[test]
+fn a_host_that_nobody_knows_is_told_by_its_name() {
+    let hurry = |command: &mut std::process::Command| {
+        command.env("RES_OPTIONS", "timeout:1 attempts:1");
+    };
+    let outcome = Client::start(&["http://nowhere.invalid/"], Screen::None, hurry).finish().expect(6);
+    assert!(outcome.complaint().contains("'nowhere.invalid'"), "{}", outcome.stderr);
+}
+
+#[test]
+fn every_address_of_a_host_is_tried() {
+    let addresses: Vec<_> = ("localhost", 0).to_socket_addrs().expect("localhost").collect();
+    let [first, .., last] = addresses.as_slice() else {
+        eprintln!("skipped: on this machine, localhost has a single address, {addresses:?}");
+        return;
+    };
+    let answer = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let server = Scripted::on(last.ip(), &[answer], 1);
+    let place = format!("localhost:{}", server.port());
+    let port = server.port().parse().expect("a port");
+    // Taken, but not listened on: the first address refuses for sure.
+    let _refusing = bound_socket(SocketAddr::new(first.ip(), port));
+    let outcome = client(&[&place]).expect(0);
+    let words = format!("connected to {} (localhost)", SocketAddr::new(last.ip(), port));
+    assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_server_that_says_nothing_more_is_given_up_at_the_time_limit() {
+    let head = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
+    for script in [vec![Step::Silence], vec![head, Step::Silence]] {
+        let outcome = fetch(&script, &["-m", "0.2"]).expect(28);
+        assert!(outcome.complaint().contains("timed out after 2"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_takes_no_connection_is_given_up_at_the_connect_timeout() {
+    let socket = bound_socket((Ipv4Addr::LOCALHOST, 0).into());
+    listen(&socket, 0).expect("a listener");
+    let address = address_of(&socket);
+    // More connections than its queue holds: the kernel leaves the next one without an answer.
+    let crowd: Vec<TcpStream> = (0..8)
+        .map(|_| {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let one = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket");
+            let _ = connect(&one, &address);
+            TcpStream::from(one)
+        })
+        .collect();
+    for option in ["--connect-timeout=0.2", "--max-time=0.2"] {
+        let outcome = client(&[option, &address.to_string()]).expect(28);
+        assert!(outcome.complaint().contains("timed out after 200.0 ms"), "{}", outcome.stderr);
+    }
+    drop(crowd);
+}
+
+#[test]
+fn a_standard_output_that_takes_nothing_ends_the_client_without_a_panic() {
+    let server = Server::serving(&[("hello.txt", b"hello"), ("large", &[b'x'; 300_000])]);
+    let small = format!("{}/hello.txt", server.address());
+    let large = format!("{}/large", server.address());
+    for args in [&[small.as_str()][..], &[&large], &["-I", &small], &["--help"], &["--version"]] {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let close = |command: &mut std::process::Command| {
+            command.stdout(writer);
+        };
+        let outcome = Client::start(args, Screen::None, close).finish().expect(23);
+        assert!(!outcome.stderr.contains("panicked"), "{args:?}: {}", outcome.stderr);
+        if !args[0].starts_with("--") {
+            let words = "cannot write standard output";
+            assert!(outcome.complaint().contains(words), "{args:?}: {}", outcome.stderr);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Chunked bodies that are framed in any way but the one that everybody understands.
+//!
+//! A decoder that takes an empty size or a bare LF for fine sees another message than its peer.
+
+use super::{GET, assert_refused, serve};
+
+/// Refuses each of these bodies behind a chunked GET.
+fn assert_all_refused(rows: &[(&[u8], u16)]) {
+    let server = serve();
+    for (body, status) in rows {
+        assert_refused(&server, &[GET, b"Transfer-Encoding: chunked\r\n\r\n", body].concat(), *status);
+    }
+}
+
+#[test]
+fn a_chunk_size_is_hexadecimal_digits_that_fit() {
+    assert_all_refused(&[
+        (b"\r\nhello\r\n0\r\n\r\n", 400),
+        (b";a\r\nhello\r\n0\r\n\r\n", 400),
+        (b"+5\r\nhello\r\n0\r\n\r\n", 400),
+        (b"-5\r\nhello\r\n0\r\n\r\n", 400),
+        (b"-0\r\n\r\n", 400),
+        (b"0x5\r\nhello\r\n0\r\n\r\n", 400),
+        (b"5h\r\nhello\r\n0\r\n\r\n", 400),
+        (b"g\r\n", 400),
+        (b" 5\r\nhello\r\n0\r\n\r\n", 400),
+        (b"5 \r\nhello\r\n0\r\n\r\n", 400),
+        (b"5 5\r\nhello\r\n0\r\n\r\n", 400),
+        (b"5,\r\nhello\r\n0\r\n\r\n", 400),
+        (b"1_0\r\n", 400),
+        (b"\"5\"\r\n", 400),
+        (b"5\0\r\n", 400),
+        (b"\xd9\xa5\r\n", 400),
+        (b"10000000000000000\r\n", 400),
+        (b"10000000000000005\r\nhello\r\n0\r\n\r\n", 400),
+        (b"00000000000000000\r\n\r\n", 400),
+        (b"fffffffffffffffff\r\n", 400),
+        (b"5\r\nhello\r\n\r\n", 400),
+        (b"5\r\nhello\r\nx\r\n\r\n", 400),
+    ]);
+}
+
+#[test]
+fn a_line_of_a_chunked_body_ends_in_cr_lf() {
+    assert_all_refused(&[
+        (b"5\nhello\r\n0\r\n\r\n", 400),
+        (b"5\rhello\r\n0\r\n\r\n", 400),
+        (b"5\r\r\nhello\r\n0\r\n\r\n", 400),
+        (b"5;a\nhello\r\n0\r\n\r\n", 400),
+        (b"5;a\rb\r\nhello\r\n0\r\n\r\n", 400),
+        (b"5;a\0\r\nhello\r\n0\r\n\r\n", 400),
+        (b"0\n\r\n", 400),
+        (b"0\n\n", 400),
+        (b"0\r\n\n", 400),
+        (b"0\r\n\rx", 400),
+        (b"\n", 400),
+    ]);
+}
+
+#[test]
+fn chunk_data_is_as_long_as_its_size_says_and_followed_by_cr_lf() {
+    assert_all_refused(&[
+        (b"5\r\nhello0\r\n\r\n", 400),
+        (b"5\r\nhello\n0\r\n\r\n", 400),
+        (b"5\r\nhello\r0\r\n\r\n", 400),
+        (b"5\r\nhello\r\r\n0\r\n\r\n", 400),
+        (b"4\r\nhello\r\n0\r\n\r\n", 400),
+        (b"6\r\nhello\r\n0\r\n\r\n", 400),
+        (b"7\r\nhello\r\n0\r\n\r\n", 400),
+    ]);
+}
+
+#[test]
+fn a_trailer_is_a_field_like_any_other() {
+    assert_all_refused(&[
+        (b"0\r\nA : b\r\n\r\n", 400),
+        (b"0\r\n A: b\r\n\r\n", 400),
+        (b"0\r\nA: b\r\n c\r\n\r\n", 400),
+        (b"0\r\nA\r\n\r\n", 400),
+        (b"0\r\n: b\r\n\r\n", 400),
+        (b"0\r\nA: b\n\r\n", 400),
+        (b"0\r\nA: b\rc\r\n\r\n", 400),
+        (b"0\r\nA: \0\r\n\r\n", 400),
+        // The next request, when the line that ends the trailers was forgotten.
+        (b"0\r\n", 400),
+    ]);
+}
+
+#[test]
+fn a_request_cannot_hide_in_extensions_or_trailers_without_end() {
+    let extension = [b"5;", "e".repeat(300).as_bytes(), b"\r\nhello\r\n0\r\n\r\n"].concat();
+    let giant = [b"5;", "e".repeat(500_000).as_bytes()].concat();
+    let spaces = [b"5", " ".repeat(300).as_bytes()].concat();
+    let one = [b"0\r\nA: ", "t".repeat(5000).as_bytes(), b"\r\n\r\n"].concat();
+    let many = [b"0\r\n", "A: b\r\n".repeat(1000).as_bytes(), b"\r\n"].concat();
+    assert_all_refused(&[(&extension, 400), (&giant, 400), (&spaces, 400), (&one, 431), (&many, 431)]);
+}
