@@ -54,7 +54,7 @@ impl FdSink {
             .create(true)
             .custom_flags(non_blocking_flags())
             .open(path)
-            .map_err(|error| explain_fifo(error, path))?;
+            .map_err(explain_fifo)?;
         let kind = match file.metadata()?.is_file() {
             true => Kind::Regular,
             false => Kind::NonBlocking,
@@ -115,12 +115,11 @@ fn non_blocking_flags() -> i32 {
     (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()
 }
 
-fn explain_fifo(error: io::Error, path: &Path) -> io::Error {
+fn explain_fifo(error: io::Error) -> io::Error {
     if error.raw_os_error() != Some(Errno::NXIO.raw_os_error()) {
         return error;
     }
-    let text = format!("nobody reads {}: start its reader first", path.display());
-    io::Error::new(error.kind(), text)
+    io::Error::new(error.kind(), "nobody reads it: start its reader first")
 }
 
 /// As many whole lines as one small write holds, or a piece of a line that is longer than that.

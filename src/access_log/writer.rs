@@ -28,11 +28,12 @@ const PAUSE_MIN: Duration = Duration::from_millis(1);
 /// The longest pause between tries: a full disk costs one system call a second.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// At the end, a reader that has stopped reading is given this long to go on.
-const LAST_WAIT: Duration = Duration::from_millis(250);
+/// At the end, a reader that is busy is given this long at a time to make room for some lines ...
+const LAST_WAIT: Duration = Duration::from_millis(25);
 
-/// At the end, a slow reader is waited for so many times; each time it has made room for some lines.
-const LAST_WAITS_MAX: u32 = 64;
+/// ... for as long as it takes some, but so often in vain: half a second in all, after which it is
+/// thought to have stopped reading.
+const LAST_WAITS_IN_VAIN_MAX: u32 = 20;
 
 /// A buffer of lines before a [`Sink`]; dropping it writes what is left.
 #[derive(Debug)]
@@ -188,12 +189,16 @@ impl<S: Sink> Writer<S> {
 
     /// Writes what is left, and gives a slow reader a little time to take it.
     fn finish(&mut self) {
-        let mut waits = 0;
-        while !self.flush() && !self.is_failing && waits < LAST_WAITS_MAX {
-            if !self.sink.wait(LAST_WAIT) {
+        let mut waits_in_vain = 0;
+        loop {
+            let before_len = self.buffer.len();
+            if self.flush() || self.is_failing || waits_in_vain > LAST_WAITS_IN_VAIN_MAX {
                 break;
             }
-            waits += 1;
+            if self.buffer.len() == before_len {
+                waits_in_vain += 1;
+            }
+            self.sink.wait(LAST_WAIT);
         }
         let left = memchr::memchr_iter(b'\n', &self.buffer).count();
         self.count_dropped(u64::try_from(left).unwrap_or(u64::MAX));
@@ -247,7 +252,7 @@ mod tests {
         writer(room, io::ErrorKind::WouldBlock)
     }
 
-    fn append(writer: &mut Writer<Scripted>, now: Instant, line: &str) {
+    fn append(writer: &mut Writer<impl Sink>, now: Instant, line: &str) {
         writer.append(now, |buffer| {
             buffer.extend_from_slice(line.as_bytes());
             buffer.push(b'\n');
@@ -383,6 +388,44 @@ mod tests {
         assert!(!writer.flush() && writer.is_failing);
         writer.sink.room = 100;
         assert!(writer.flush() && !writer.is_failing);
+    }
+
+    /// Takes one line after each wait, up to so many.
+    struct SlowReader {
+        lines_left: usize,
+        is_ready: bool,
+        text: Vec<u8>,
+    }
+
+    impl Sink for SlowReader {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !std::mem::take(&mut self.is_ready) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let len = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+            self.text.extend_from_slice(&bytes[..len]);
+            Ok(len)
+        }
+
+        fn wait(&mut self, _wait_time: Duration) -> bool {
+            self.is_ready = self.lines_left > 0;
+            self.lines_left = self.lines_left.saturating_sub(1);
+            self.is_ready
+        }
+    }
+
+    #[test]
+    fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
+        for (lines_taken, dropped) in [(2000, 0), (500, 500), (0, 1000)] {
+            let reader = SlowReader { lines_left: lines_taken, is_ready: false, text: Vec::new() };
+            let mut writer = Writer::new(reader);
+            for _ in 0..1000 {
+                append(&mut writer, Instant::now(), "line");
+            }
+            writer.finish();
+            assert_eq!(writer.dropped(), dropped, "{lines_taken}");
+            assert_eq!(writer.sink.text.len(), (1000 - dropped as usize) * b"line\n".len());
+        }
     }
 
     #[test]

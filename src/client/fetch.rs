@@ -153,6 +153,6 @@ impl App for Fetch {
         if self.session.is_over() {
             control.stop();
         }
-        self.deadline
+        [self.deadline, self.session.tick(now)].into_iter().flatten().min()
     }
 }

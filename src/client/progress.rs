@@ -18,46 +18,56 @@ const STYLE_UNSIZED: &str = "{spinner} {bytes}  {bytes_per_sec}";
 /// A progress bar that may never be seen.
 pub(super) struct Progress {
     wanted: bool,
-    since: Instant,
-    total_len: Option<u64>,
+    /// When the bar is to be shown, while it is still hidden.
+    due: Option<Instant>,
+    /// Hidden at first, so that it knows from the beginning how fast things move.
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
     /// No bar yet; none ever unless `wanted` and standard error is a terminal.
-    pub(super) fn new(now: Instant, wanted: bool) -> Self {
-        Self { wanted: wanted && io::stderr().is_terminal(), since: now, total_len: None, bar: None }
+    pub(super) fn new(wanted: bool) -> Self {
+        Self { wanted: wanted && io::stderr().is_terminal(), due: None, bar: None }
     }
 
-    /// The body begins; only one that is saved to a file has a bar.
-    pub(super) fn begin(&mut self, saved: bool, now: Instant) {
-        self.wanted &= saved;
-        self.since = now;
-    }
-
-    /// So many bytes will come.
-    pub(super) fn expect(&mut self, total_len: u64) {
-        self.total_len = Some(total_len);
+    /// A body begins to be saved; its length may be known.
+    pub(super) fn begin(&mut self, total_len: Option<u64>, now: Instant) {
+        if self.wanted {
+            self.due = Some(now + PATIENCE);
+            self.bar = Some(hidden(total_len));
+        }
     }
 
     /// So many bytes have come.
-    pub(super) fn moved(&mut self, len: u64, now: Instant) {
-        if !self.wanted || now.saturating_duration_since(self.since) < PATIENCE {
-            return;
+    pub(super) fn moved(&self, len: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(len);
         }
-        self.bar.get_or_insert_with(|| draw(self.total_len)).set_position(len);
     }
 
-    /// Takes the bar away: words follow.
+    /// Shows the bar when its time has come, even if nothing moves; tells when that will be.
+    pub(super) fn tick(&mut self, now: Instant) -> Option<Instant> {
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = None;
+            if let Some(bar) = &self.bar {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                bar.tick();
+            }
+        }
+        self.due
+    }
+
+    /// Takes the bar away, or calls it off: words follow.
     pub(super) fn clear(&mut self) {
+        self.due = None;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 }
 
-fn draw(total_len: Option<u64>) -> ProgressBar {
+fn hidden(total_len: Option<u64>) -> ProgressBar {
     let template = if total_len.is_some() { STYLE_SIZED } else { STYLE_UNSIZED };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(total_len, ProgressDrawTarget::stderr()).with_style(style)
+    ProgressBar::with_draw_target(total_len, ProgressDrawTarget::hidden()).with_style(style)
 }

@@ -60,7 +60,7 @@ pub enum BadAnswer {
 impl fmt::Display for BadAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Head(fault) => write!(f, "the answer is not valid HTTP: {fault}"),
+            Self::Head(fault) => fault.fmt(f),
             Self::Chunk(fault) => write!(f, "the body of the answer is not valid: {fault}"),
             Self::Interims => f.write_str("the server sends one interim answer after the other"),
             Self::Empty => f.write_str("the server closed the connection without an answer"),

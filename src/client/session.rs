@@ -6,6 +6,8 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Instant;
 
 use super::config::Config;
@@ -14,7 +16,7 @@ use super::progress::Progress;
 use super::reader::Piece;
 use super::request;
 use super::sink::{Sink, SinkError};
-use super::words::{RunError, duration, grouped};
+use super::words::{RunError, duration, grouped, printable};
 use crate::http::{Fields, ResponseBody, ResponseHead};
 use crate::net::CloseReason;
 use crate::reactor::Now;
@@ -40,7 +42,7 @@ impl Session {
         Self {
             request: request::render(&config),
             sink: Sink::new(&config.output),
-            progress: Progress::new(now.instant, !config.silent),
+            progress: Progress::new(!config.silent),
             started: now.instant,
             address: None,
             attempt_failed: None,
@@ -54,6 +56,11 @@ impl Session {
     /// Whether it is over.
     pub(super) fn is_over(&self) -> bool {
         self.outcome.is_some()
+    }
+
+    /// Shows the progress bar when it is due, even if nothing comes in; tells when to call again.
+    pub(super) fn tick(&mut self, now: Now) -> Option<Instant> {
+        self.progress.tick(now.instant)
     }
 
     /// How it ended.
@@ -93,23 +100,27 @@ impl Session {
             return Err(RunError::Status(head.status));
         }
         self.media_type = media_type(head.fields);
-        if let ResponseBody::Length(len) = head.body {
-            self.progress.expect(len);
+        if self.sink.path().is_some() {
+            let total_len = match head.body {
+                ResponseBody::None => Some(0),
+                ResponseBody::Length(len) => Some(len),
+                ResponseBody::Chunked | ResponseBody::UntilClose => None,
+            };
+            self.progress.begin(total_len, now.instant);
         }
-        self.progress.begin(self.sink.path().is_some(), now.instant);
         if self.config.include {
             self.sink.write_head(&render_head(head)).map_err(RunError::Sink)?;
         }
         Ok(())
     }
 
-    fn take_body(&mut self, bytes: &[u8], now: Now) -> Result<(), RunError> {
+    fn take_body(&mut self, bytes: &[u8]) -> Result<(), RunError> {
         if bytes.is_empty() {
             return Ok(());
         }
         self.sink.write(bytes).map_err(RunError::Sink)?;
         self.received_len += bytes.len() as u64;
-        self.progress.moved(self.received_len, now.instant);
+        self.progress.moved(self.received_len);
         Ok(())
     }
 
@@ -121,7 +132,8 @@ impl Session {
         let time = duration(now.instant.saturating_duration_since(self.started));
         let kind =
             if self.media_type.is_empty() { String::new() } else { format!(" of {}", self.media_type) };
-        let place = self.sink.path().map(|path| format!(", saved to {}", path.display())).unwrap_or_default();
+        let saved_to = |path: &Path| format!(", saved to {}", printable(path.as_os_str().as_bytes()));
+        let place = self.sink.path().map(saved_to).unwrap_or_default();
         self.say(format_args!("received {len} {unit}{kind} in {time}{place}"));
         Ok(())
     }
@@ -150,7 +162,7 @@ impl Audience for Session {
                 Ok(())
             }
             Piece::Head(head) => self.take_head(head, now),
-            Piece::Body(bytes) => self.take_body(bytes, now),
+            Piece::Body(bytes) => self.take_body(bytes),
             Piece::End => Ok(()),
         };
         taken.map_err(|error| self.fail(error)).is_ok()
@@ -194,23 +206,4 @@ fn media_type(fields: Fields<'_, '_>) -> String {
     let value = fields.first("content-type").unwrap_or_default();
     let essence = value.split(|&byte| byte == b';').next().unwrap_or_default();
     printable(essence).trim().to_owned()
-}
-
-/// Text from the peer, without what could play tricks on a terminal.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_peer_sends_cannot_play_tricks_on_a_terminal() {
-        assert_eq!(printable(b"OK \x1b[31m"), "OK \u{fffd}[31m");
-        assert_eq!(printable("naïve".as_bytes()), "naïve");
-    }
 }

@@ -3,19 +3,18 @@
 //! A file is written under a temporary name in the target's directory and renamed over the target
 //! when the body is whole, so nobody ever sees half of it. It knows nothing of HTTP.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use super::config::Output;
+use super::words::printable;
 
 /// How much of a body is looked at to tell text from binary.
 const LOOK_LEN_MAX: usize = 2000;
-/// What a new file may be, before the umask has its say: as any other program creates files.
-const MODE: u32 = 0o666;
 
 /// Why bytes could not be put where they belong.
 #[derive(Debug)]
@@ -47,10 +46,10 @@ impl std::error::Error for SinkError {}
 /// Takes a body.
 #[derive(Debug)]
 pub(super) enum Sink {
-    /// Standard output; `guarded` until it is known that nothing binary reaches a terminal.
+    /// Standard output; guarded until it is known that nothing binary reaches a terminal.
     Stdout {
-        /// Nothing has been looked at yet, and standard output is a terminal.
-        guarded: bool,
+        /// So much of the body must still be looked at; 0 if standard output is no terminal.
+        guarded_len: usize,
     },
     /// A file, opened when the first byte or the end comes.
     File {
@@ -74,8 +73,8 @@ impl Sink {
     /// The sink that the settings ask for. Nothing is opened yet.
     pub(super) fn new(output: &Output) -> Self {
         match output {
-            Output::Stdout => Self::Stdout { guarded: io::stdout().is_terminal() },
-            Output::ForcedStdout => Self::Stdout { guarded: false },
+            Output::Stdout if io::stdout().is_terminal() => Self::Stdout { guarded_len: LOOK_LEN_MAX },
+            Output::Stdout | Output::ForcedStdout => Self::Stdout { guarded_len: 0 },
             Output::File(path) => Self::File { target: path.clone(), open: None },
         }
     }
@@ -94,11 +93,13 @@ impl Sink {
     /// When it cannot be written, or should not be.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
         match self {
-            Self::Stdout { guarded } => {
-                if std::mem::take(guarded) && is_binary(bytes) {
+            Self::Stdout { guarded_len } => {
+                let looked_at = bytes.get(..*guarded_len).unwrap_or(bytes);
+                *guarded_len -= looked_at.len();
+                if is_binary(looked_at) {
                     return Err(SinkError::BinaryToTerminal);
                 }
-                io::stdout().lock().write_all(bytes).map_err(stdout_error)
+                write_stdout(bytes)
             }
             Self::File { target, open } => {
                 opened(target, open)?.write_all(bytes).map_err(|source| file_error(target, source))
@@ -112,7 +113,7 @@ impl Sink {
     /// When it cannot be written.
     pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), SinkError> {
         match self {
-            Self::Stdout { .. } => io::stdout().lock().write_all(head).map_err(stdout_error),
+            Self::Stdout { .. } => write_stdout(head),
             Self::File { .. } => self.write(head),
         }
     }
@@ -123,7 +124,7 @@ impl Sink {
     /// When that fails.
     pub(super) fn finish(&mut self) -> Result<(), SinkError> {
         match self {
-            Self::Stdout { .. } => io::stdout().lock().flush().map_err(stdout_error),
+            Self::Stdout { .. } => Ok(()),
             Self::File { target, open } => {
                 opened(target, open)?;
                 match open.take() {
@@ -137,17 +138,20 @@ impl Sink {
     }
 }
 
-fn stdout_error(source: io::Error) -> SinkError {
-    SinkError::Io { name: "standard output".to_owned(), source }
+/// Writes at once, whole lines or not: who reads a pipe wants what has come, not what is complete.
+fn write_stdout(bytes: &[u8]) -> Result<(), SinkError> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    written.map_err(|source| SinkError::Io { name: "standard output".to_owned(), source })
 }
 
 /// Text has no NUL byte: the rule that curl and git have.
 fn is_binary(bytes: &[u8]) -> bool {
-    bytes.iter().take(LOOK_LEN_MAX).any(|&byte| byte == 0)
+    bytes.contains(&0)
 }
 
 fn file_error(target: &Path, source: io::Error) -> SinkError {
-    SinkError::Io { name: format!("'{}'", target.display()), source }
+    SinkError::Io { name: format!("'{}'", printable(target.as_os_str().as_bytes())), source }
 }
 
 /// The file under way, opened now if this is the first call.
@@ -175,11 +179,11 @@ impl Open {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        // `create_new` makes a file as any other program does: all that the umask allows.
         tempfile::Builder::new()
             .prefix(".reactor-client.")
             .suffix(".part")
-            .permissions(Permissions::from_mode(MODE))
-            .tempfile_in(directory)
+            .make_in(directory, |path| File::create_new(path))
             .map(Self::Temporary)
     }
 }

@@ -103,6 +103,14 @@ pub(super) fn duration(time: Duration) -> String {
     }
 }
 
+/// Text that may be the peer's, without what could play tricks on a terminal.
+pub(super) fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +146,11 @@ mod tests {
         ] {
             assert_eq!(error.exit_code(), code, "{error}");
         }
+    }
+
+    #[test]
+    fn what_the_peer_sends_cannot_play_tricks_on_a_terminal() {
+        assert_eq!(printable(b"OK \x1b[31m"), "OK \u{fffd}[31m");
+        assert_eq!(printable("naïve".as_bytes()), "naïve");
     }
 }

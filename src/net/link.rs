@@ -76,6 +76,13 @@ impl<M: Machine> Link<M> {
         &mut self.machine
     }
 
+    /// The end of the loop: the machine is told, unless its conversation is over already.
+    pub fn abandon(mut self, site: &mut M::Site, now: Now) {
+        if !matches!(self.life, Life::Lingering { .. }) {
+            self.machine.closed(CloseReason::Shutdown, &self.outbox, site, now);
+        }
+    }
+
     /// Moves bytes and advances the machine until there is nothing to do but wait.
     pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
         self.outbox.lease(pool);

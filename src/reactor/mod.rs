@@ -72,4 +72,7 @@ pub trait App {
     /// `idle` says that the turn found nothing to do. Returns when it wants to be called again at
     /// the latest.
     fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, idle: bool) -> Option<Instant>;
+
+    /// The loop has been stopped while this connection was still open: called for each, then it is dropped.
+    fn abandoned(&mut self, _conn: Self::Conn, _now: Now) {}
 }

@@ -65,6 +65,11 @@ impl<C: Connection> Slots<C> {
         self.slab.try_remove(key.index as usize);
     }
 
+    /// All connections that are not going, for the end of the loop.
+    pub(super) fn into_conns(self) -> impl Iterator<Item = C> {
+        self.slab.into_iter().filter(|(_, slot)| !slot.closed).map(|(_, slot)| slot.conn)
+    }
+
     /// The keys of all connections that are not going.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         self.slab

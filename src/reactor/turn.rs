@@ -105,6 +105,9 @@ impl<A: App> Reactor<A> {
             now = Now::read();
             self.turn(now);
         }
+        for conn in self.slots.into_conns() {
+            self.app.abandoned(conn, now);
+        }
         Ok(self.app)
     }
 
@@ -239,6 +242,9 @@ impl<A: App> Reactor<A> {
     /// Lets callers in, within the budget, and gives each its first turn at once. Returns whether any came.
     fn accept(&mut self, now: Now) -> bool {
         for accepted in 0..ACCEPTS_MAX {
+            // Those that are over make room first: once the house counts as full, only an event would
+            // bring it here again.
+            self.free_closed();
             self.listeners.begin(self.slots.len(), now.instant);
             if !self.listeners.has_work() {
                 return accepted > 0;

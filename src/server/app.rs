@@ -92,4 +92,8 @@ impl App for Server {
         let log_wants = self.site.log.tick(now.instant, idle);
         [log_wants, self.grace_ends].into_iter().flatten().min()
     }
+
+    fn abandoned(&mut self, conn: Link<Conn>, now: Now) {
+        conn.abandon(&mut self.site, now);
+    }
 }

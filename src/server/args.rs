@@ -16,7 +16,9 @@ use std::os::unix::ffi::OsStrExt;
 use crate::access_log::Destination;
 use crate::server::{Config, RootChoice};
 use spelling::spell_out;
-use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time, quoted};
+use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time};
+
+pub(super) use values::quoted;
 
 /// The text of `--help`.
 pub const HELP: &str = include_str!("help.txt");

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use mio::Waker;
 
 use super::app::{STOP_SIGNALS, Server};
+use super::args::quoted;
 use super::limits::{DESCRIPTORS_RESERVED, connections_max, raise_nofile};
 use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
@@ -102,18 +103,16 @@ fn root_error(path: &Path, error: &io::Error) -> StartError {
         ErrorKind::PermissionDenied => "make it readable for this user, or name another with --root",
         _ => "name another directory with --root",
     };
-    StartError(format!("cannot serve '{}': {error}; {remedy}", path.display()))
+    StartError(format!("cannot serve {}: {error}; {remedy}", quoted(path.as_os_str())))
 }
 
 fn log_error(destination: &Destination, error: &io::Error) -> StartError {
     let name = match destination {
-        Destination::File(path) => path.display().to_string(),
+        Destination::File(path) => quoted(path.as_os_str()),
         Destination::Stdout => "stdout".to_owned(),
         Destination::Off => "off".to_owned(),
     };
-    StartError(format!(
-        "cannot write the access log '{name}': {error}; name another with --access-log, or off"
-    ))
+    StartError(format!("cannot write the access log {name}: {error}; name another with --access-log, or off"))
 }
 
 fn listen_error(error: &ListenError) -> StartError {

@@ -248,7 +248,7 @@ fn no_bar_is_shown_when_saving_is_quick_or_nobody_would_see_it() {
     {
         let server = Scripted::following(&[held()[0].clone(), Step::Silence]);
         let port = server.port();
-        let args = [&["-m", "0.9", "-p", &port], options].concat();
+        let args = [&["-m", "0.7", "-p", &port], options].concat();
         let outcome = Client::start_in(folder.path(), &args, screen).finish().expect(28);
         assert!(!outcome.stderr.contains("/11 B"), "{args:?}: {:?}", outcome.stderr);
     }

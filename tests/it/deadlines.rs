@@ -1,1 +1,154 @@
-//! To be written.
+//! What the server does with those who keep it waiting: it answers, or closes, and never waits longer.
+//!
+//! The options make the deadlines short; the tests wait for an answer or an end, and assert no times.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::harness::{PATIENCE, Raw, Server};
+
+const FILES: &[(&str, &[u8])] = &[("small", b"small")];
+const HEADER_SHORT: &[&str] = &["--header-timeout", "200ms", "--idle-timeout", "24h"];
+const IDLE_SHORT: &[&str] = &["--header-timeout", "24h", "--idle-timeout", "500ms"];
+
+fn expect_408(client: &mut Raw) {
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.field("connection")), (408, Some("close")), "{}", reply.head);
+    assert!(!reply.body.is_empty(), "it says why");
+    client.expect_end();
+}
+
+#[test]
+fn a_head_that_stalls_is_answered_408_and_the_connection_closes() {
+    let server = Server::with(FILES, HEADER_SHORT);
+    let starts: &[&str] = &[
+        "G",
+        "GET /small",
+        "GET /small HTTP/1.1\r\n",
+        "GET /small HTTP/1.1\r\nHost: test\r\nX-Half",
+        "GET /small HTTP/1.1\r\nHost: test\r\n",
+        "GET /small HTTP/1.1\r\nHost: test\r\n\r",
+    ];
+    let mut stalled: Vec<Raw> = starts
+        .iter()
+        .map(|start| {
+            let mut client = server.connect();
+            client.send(start);
+            client
+        })
+        .collect();
+    for client in &mut stalled {
+        expect_408(client);
+    }
+    drop(stalled);
+    let stopped = server.stop();
+    assert_eq!(stopped.log.matches("\" 408 ").count(), starts.len(), "{}", stopped.log);
+}
+
+#[test]
+fn a_second_head_that_stalls_is_answered_408_after_the_first_answer() {
+    let server = Server::with(FILES, HEADER_SHORT);
+    let mut client = server.connect();
+    client.send("GET /small HTTP/1.1\r\nHost: test\r\n\r\nGET /sma");
+    assert_eq!(client.reply().text(), "small");
+    expect_408(&mut client);
+}
+
+/// Sends a byte whenever the server has been silent for a moment, until it says something.
+fn drip(stream: &mut TcpStream) -> Vec<u8> {
+    stream.set_read_timeout(Some(Duration::from_millis(10))).expect("a short deadline");
+    let gives_up = Instant::now() + PATIENCE;
+    let mut answer = vec![0; 4096];
+    loop {
+        assert!(Instant::now() < gives_up, "a dripping head is never cut off");
+        match stream.read(&mut answer) {
+            Ok(len) => {
+                answer.truncate(len);
+                return answer;
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                stream.write_all(b"a").expect("the server reads");
+            }
+            Err(error) => panic!("no answer but {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_head_that_drips_in_byte_by_byte_is_cut_off_all_the_same() {
+    let server = Server::with(FILES, HEADER_SHORT);
+    for start in ["", "GET /small HTTP/1.1\r\nHost: test\r\nX-Long: "] {
+        let mut stream = TcpStream::connect(server.address()).expect("the server accepts");
+        stream.set_nodelay(true).expect("no delay");
+        stream.write_all(start.as_bytes()).expect("the server reads");
+        let answer = drip(&mut stream);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+}
+
+#[test]
+fn an_idle_kept_alive_connection_is_closed_in_silence() {
+    let server = Server::with(FILES, IDLE_SHORT);
+    let mut once = server.connect();
+    assert_eq!(once.get("/small").text(), "small");
+    let mut twice = server.connect();
+    assert_eq!(twice.get("/small").text(), "small");
+    assert_eq!(twice.get("/none").status, 404);
+    once.expect_end();
+    twice.expect_end();
+    drop((once, twice));
+    let log = server.stop().log;
+    assert_eq!(log.lines().count(), 3, "silence is nothing to log: {log}");
+}
+
+#[test]
+fn a_connection_that_never_sends_is_closed_in_silence() {
+    let server = Server::with(FILES, IDLE_SHORT);
+    let mut silent: Vec<Raw> = (0..20).map(|_| server.connect()).collect();
+    for client in &mut silent {
+        client.expect_end();
+    }
+    assert_eq!(server.stop().log, "");
+}
+
+#[test]
+fn the_header_timeout_does_not_apply_to_connections_that_are_idle() {
+    let server = Server::with(FILES, HEADER_SHORT);
+    let mut idle = server.connect();
+    assert_eq!(idle.get("/small").text(), "small");
+    // Others come and are cut off, so the time has passed: the idle one is there all the same.
+    let mut stalled = server.connect();
+    stalled.send("GET /");
+    expect_408(&mut stalled);
+    assert_eq!(idle.get("/small").text(), "small");
+}
+
+#[test]
+fn the_idle_timeout_does_not_apply_to_a_request_that_has_begun() {
+    let server = Server::with(FILES, IDLE_SHORT);
+    let mut asking = server.connect();
+    asking.send("GET /small HT");
+    let mut silent = server.connect();
+    silent.expect_end();
+    assert_eq!(asking.send("TP/1.1\r\nHost: test\r\n\r\n").reply().text(), "small");
+    asking.expect_end();
+}
+
+#[test]
+fn a_request_in_time_starts_the_idle_time_anew() {
+    let server = Server::with(FILES, &["--idle-timeout", "2s"]);
+    let mut busy = server.connect();
+    let mut silent = server.connect();
+    silent.socket().set_read_timeout(Some(Duration::from_millis(20))).expect("a short deadline");
+    let gives_up = Instant::now() + PATIENCE;
+    // The busy one asks every now and then for as long as the silent one is left open.
+    while let Err(error) = silent.socket().read(&mut [0]) {
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+        assert!(Instant::now() < gives_up, "the silent one is never closed");
+        assert_eq!(busy.get("/small").text(), "small");
+    }
+    assert_eq!(busy.get("/small").text(), "small");
+    silent.expect_end();
+}

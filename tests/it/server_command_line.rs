@@ -1,1 +1,367 @@
-//! To be written.
+//! The command line of `reactor-server` through the real binary: forms, addresses, help, mistakes.
+//!
+//! Which arguments make which configuration is tested beside the parser; here it is what a person
+//! sees: the lines on both streams, the exit code, and what is served.
+
+use std::fs;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use tempfile::TempDir;
+
+use crate::harness::{PATIENCE, Raw, lay_out, lines, wait};
+
+/// What a run that has ended leaves behind.
+struct Ended {
+    code: Option<i32>,
+    stdout: Vec<String>,
+    stderr: Vec<String>,
+}
+
+/// A program that was started in a folder with these arguments, and the lines it writes.
+struct Started {
+    child: Option<Child>,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+}
+
+impl Started {
+    fn new(folder: &Path, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_reactor-server"))
+            .args(args)
+            .current_dir(folder)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let stdout = lines(child.stdout.take().expect("its stdout"));
+        let stderr = lines(child.stderr.take().expect("its stderr"));
+        Self { child: Some(child), stdout, stderr }
+    }
+
+    /// The next address line.
+    fn address(&self) -> SocketAddr {
+        let line = self.stdout.recv_timeout(PATIENCE).ok();
+        let address = line.as_ref().and_then(|line| line.strip_prefix("http://")?.strip_suffix('/'));
+        address.and_then(|address| address.parse().ok()).unwrap_or_else(|| {
+            panic!("no address line but {line:?}, and on stderr: {:?}", self.stderr.recv_timeout(PATIENCE))
+        })
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(self.child.as_ref().expect("it runs"))
+    }
+
+    /// Waits until a signal is caught: how to know without a line that it has got so far.
+    fn wait_until_it_heeds(&self, signal: Signal) {
+        let gives_up = Instant::now() + PATIENCE;
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        let is_caught = || {
+            let status = fs::read_to_string(&path).expect("its status");
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask");
+            let mask = u64::from_str_radix(mask.trim(), 16).expect("in hex");
+            mask & (1 << (signal.as_raw() - 1)) != 0
+        };
+        while !is_caught() {
+            assert!(Instant::now() < gives_up, "it never starts");
+            thread::yield_now();
+        }
+    }
+
+    /// Waits until it ends.
+    fn end(mut self) -> Ended {
+        let status = wait(self.child.take().expect("it runs"));
+        let rest = |lines: &Receiver<String>| {
+            std::iter::from_fn(|| lines.recv_timeout(PATIENCE).ok()).collect::<Vec<_>>()
+        };
+        Ended { code: status.code(), stdout: rest(&self.stdout), stderr: rest(&self.stderr) }
+    }
+
+    fn stop(self) -> Ended {
+        kill_process(self.pid(), Signal::TERM).expect("the signal is sent");
+        self.end()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn run(folder: &Path, args: &[&str]) -> Ended {
+    Started::new(folder, args).end()
+}
+
+/// A folder with a site in it.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    lay_out(folder.path(), &[("site/index.html", b"a site"), ("site/home.htm", b"a home"), ("a-file", b"-")]);
+    folder
+}
+
+fn has_ipv6() -> bool {
+    let found = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    if !found {
+        eprintln!("skipped in part: this machine has no IPv6");
+    }
+    found
+}
+
+#[test]
+fn port_and_directory_are_understood_in_every_form_and_either_order() {
+    let folder = folder();
+    let site = folder.path().join("site");
+    let absolute = site.to_str().expect("a path in UTF-8");
+    let table: &[&[&str]] = &[
+        &["0", "site"],
+        &["site", "0"],
+        &["0", "./site/"],
+        &[absolute, "--port", "0"],
+        &["./site", "-p", "0"],
+        &["-p0", "-dsite"],
+        &["-p=0", "--root=site"],
+        &["--root", "site", "0"],
+        &["--port=0", "--", "site"],
+        &["-q", "--access-log=off", "site", "0", "--port"],
+    ];
+    let (last, good) = table.split_last().expect("a table");
+    for args in good {
+        let server = Started::new(folder.path(), args);
+        let mut client = Raw::connect(server.address());
+        assert_eq!(client.get("/").text(), "a site", "{args:?}");
+        drop(client);
+        assert_eq!(server.stop().code, Some(0), "{args:?}");
+    }
+    assert_eq!(run(folder.path(), last).code, Some(2), "a port without its number is a mistake");
+}
+
+#[test]
+fn another_index_may_stand_for_its_directory() {
+    let folder = folder();
+    let server = Started::new(folder.path(), &["0", "site", "--index", "home.htm"]);
+    assert_eq!(Raw::connect(server.address()).get("/").text(), "a home");
+}
+
+#[test]
+fn by_default_it_listens_on_both_loopback_addresses_with_one_port() {
+    let folder = folder();
+    let server = Started::new(folder.path(), &["0", "site", "--access-log", "off"]);
+    let first = server.address();
+    assert!(first.is_ipv4() && first.ip().is_loopback() && first.port() != 0, "{first}");
+    assert_eq!(Raw::connect(first).get("/").text(), "a site");
+    if has_ipv6() {
+        let second = server.address();
+        assert_eq!(second, SocketAddr::from((Ipv6Addr::LOCALHOST, first.port())));
+        assert_eq!(Raw::connect(second).get("/").text(), "a site");
+    }
+    let ended = server.stop();
+    assert_eq!((ended.stdout, ended.stderr), (vec![], vec![]), "nothing else is printed");
+}
+
+#[test]
+fn bind_takes_the_addresses_it_names_and_no_others() {
+    let folder = folder();
+    let args = ["0", "site", "--access-log=off", "--bind", "127.0.0.2", "-b", "127.0.0.3"];
+    let server = Started::new(folder.path(), &args);
+    let (first, second) = (server.address(), server.address());
+    assert_eq!(first.ip().to_string(), "127.0.0.2");
+    assert_eq!(second, SocketAddr::from(([127, 0, 0, 3], first.port())));
+    for address in [first, second] {
+        assert_eq!(Raw::connect(address).get("/").text(), "a site");
+    }
+    assert_eq!(server.stop().stdout, Vec::<String>::new());
+    let server = Started::new(folder.path(), &["0", "site", "--access-log=off", "--bind", "0.0.0.0"]);
+    let everywhere = server.address();
+    assert!(everywhere.ip().is_unspecified());
+    let near = SocketAddr::from(([127, 0, 0, 1], everywhere.port()));
+    assert_eq!(Raw::connect(near).get("/").text(), "a site");
+}
+
+#[test]
+fn content_is_served_if_it_is_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    lay_out(folder.path(), &[("content/index.html", b"my content")]);
+    let server = Started::new(folder.path(), &["--port", "0"]);
+    let mut client = Raw::connect(server.address());
+    assert_eq!(client.get("/").text(), "my content");
+    assert_eq!(client.get("/HelloWorld.html").status, 404);
+}
+
+#[test]
+fn where_there_is_no_content_the_same_pages_come_from_the_binary() {
+    let empty = tempfile::tempdir().expect("a temporary folder");
+    let server = Started::new(empty.path(), &["--port", "0"]);
+    let mut client = Raw::connect(server.address());
+    let pages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("content");
+    for (path, file) in [
+        ("/", "index.html"),
+        ("/index.html", "index.html"),
+        ("/HelloWorld.html", "HelloWorld.html"),
+        ("/style.css", "style.css"),
+        ("/favicon.svg", "favicon.svg"),
+    ] {
+        let page = fs::read(pages.join(file)).expect("the page");
+        let reply = client.get(path);
+        assert!(reply.status == 200 && reply.body == page, "{path}: {}", reply.head);
+        let head = client.send(format!("HEAD {path} HTTP/1.1\r\nHost: test\r\n\r\n")).reply_to_head();
+        for field in ["content-length", "content-type", "etag", "last-modified"] {
+            assert_eq!(head.field(field), reply.field(field), "{field} of {path}");
+        }
+        assert_eq!(head.field("content-length"), Some(page.len().to_string().as_str()));
+    }
+    for path in ["/nope", "/content/", "/Cargo.toml"] {
+        assert_eq!(client.get(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn the_help_is_for_people_and_goes_to_stdout() {
+    let folder = folder();
+    for flag in ["--help", "-h"] {
+        let ended = run(folder.path(), &[flag]);
+        assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
+        let help = ended.stdout;
+        let has = |text: &str| help.iter().any(|line| line.contains(text));
+        assert!(help.iter().all(|line| line.chars().count() <= 100), "it fits 100 columns");
+        for group in ["What to serve:", "Where to listen:", "Logging:", "Limits:", "Examples:"] {
+            assert!(help.iter().any(|line| line == group), "a group: {group}");
+        }
+        for option in [
+            "-p, --port",
+            "-b, --bind",
+            "-d, --root",
+            "-i, --index",
+            "--access-log",
+            "--idle-timeout",
+            "--header-timeout",
+            "--grace",
+            "--max-connections",
+            "-q, --quiet",
+            "-h, --help",
+            "-V, --version",
+        ] {
+            assert!(has(option), "an option: {option}");
+        }
+        for default in ["8080", "index.html", "./content", "60s", "10s", "localhost", "-"] {
+            assert!(has(&format!("[default: {default}")), "a default: {default}");
+        }
+        let examples = help.iter().skip_while(|line| *line != "Examples:").skip(1);
+        assert_eq!(examples.filter(|line| line.starts_with("  reactor-server")).count(), 3);
+    }
+}
+
+#[test]
+fn the_version_goes_to_stdout() {
+    let folder = folder();
+    for flag in ["--version", "-V"] {
+        let ended = run(folder.path(), &[flag]);
+        assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
+        assert_eq!(ended.stdout, [concat!("reactor-server ", env!("CARGO_PKG_VERSION"))]);
+    }
+}
+
+#[test]
+fn quiet_prints_nothing() {
+    let folder = folder();
+    for args in [&["-q", "0", "site"][..], &["--quiet", "0", "site", "--access-log", "log"]] {
+        let server = Started::new(folder.path(), args);
+        server.wait_until_it_heeds(Signal::TERM);
+        let ended = server.stop();
+        assert_eq!((ended.code, ended.stdout, ended.stderr), (Some(0), vec![], vec![]));
+    }
+}
+
+/// Exactly one line on standard error, which names the program, the thing and the remedy.
+fn expect_failure(folder: &Path, args: &[&str], code: i32, thing: &str, remedy: &str) {
+    let ended = run(folder, args);
+    let told = ended.stderr.join("\n");
+    assert_eq!(ended.code, Some(code), "{args:?}: {told}");
+    assert_eq!(ended.stderr.len(), 1, "{args:?}: one line: {told}");
+    assert!(told.starts_with("reactor-server: "), "{args:?}: {told}");
+    assert!(told.contains(thing) && told.contains(remedy), "{args:?}: {thing}, {remedy}: {told}");
+    assert_eq!(ended.stdout, Vec::<String>::new(), "{args:?}");
+}
+
+#[test]
+fn bad_arguments_are_told_in_one_line_with_the_remedy_and_exit_code_2() {
+    let folder = folder();
+    let table: &[(&[&str], &str, &str)] = &[
+        (&["--nonsense"], "'--nonsense'", "--help"),
+        (&["--prot", "1"], "'--prot'", "--port"),
+        (&["-x"], "'-x'", "--help"),
+        (&["65536"], "65536", "up to 65535"),
+        (&["--port", "http"], "'http'", "0 to 65535"),
+        (&["--port"], "'--port'", "needs a value"),
+        (&["--root"], "'--root'", "needs a value"),
+        (&["80", "81"], "port", "leave one out"),
+        (&["site", "other"], "directory", "leave one out"),
+        (&["--bind", "nowhere"], "'nowhere'", "or localhost"),
+        (&["--bind", "::1", "--bind", "::1"], "::1", "leave one out"),
+        (&["--index", "a/b"], "'a/b'", "plain file name"),
+        (&["--grace", "soon"], "'soon'", "10s"),
+        (&["--idle-timeout", "0"], "--idle-timeout", "above 0"),
+        (&["--header-timeout", "-1s"], "--header-timeout", "10s"),
+        (&["--max-connections", "0"], "--max-connections", "from 1 up"),
+        (&["--max-connections", "many"], "'many'", "from 1 up"),
+        (&["-q", "-q"], "'--quiet'", "once is enough"),
+        (&[""], "empty", "write ."),
+    ];
+    for (args, thing, remedy) in table {
+        expect_failure(folder.path(), args, 2, thing, remedy);
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_told_in_one_line_with_the_remedy_and_exit_code_1() {
+    let folder = folder();
+    let table: &[(&[&str], &str, &str)] = &[
+        (&["0", "missing"], "'missing'", "--root"),
+        (&["0", "a-file"], "'a-file'", "--root"),
+        (&["0", "a\nb"], "a\\nb", "--root"),
+        (&["0", "site", "--access-log", "missing/log"], "'missing/log'", "--access-log"),
+        (&["0", "site", "--access-log", "a\nb/log"], "a\\nb", "--access-log"),
+        (&["0", "site", "--access-log", "site"], "'site'", "--access-log"),
+        (&["0", "site", "--max-connections", "999999999"], "999999999 connections", "ulimit -n"),
+        (&["0", "site", "--bind", "192.0.2.1"], "192.0.2.1", "--bind"),
+    ];
+    for (args, thing, remedy) in table {
+        expect_failure(folder.path(), args, 1, thing, remedy);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_told_with_its_address_and_the_remedy() {
+    let folder = folder();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = taken.local_addr().expect("its address");
+    let port = address.port().to_string();
+    let thing = format!("{address}: the port is in use");
+    expect_failure(folder.path(), &["site", &port], 1, &thing, "--port");
+    expect_failure(folder.path(), &["site", "-p", &port, "-b", "127.0.0.1"], 1, &thing, "--port");
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_told_with_the_remedy() {
+    use std::os::unix::fs::PermissionsExt;
+    if geteuid().is_root() {
+        eprintln!("skipped: root may read everything");
+        return;
+    }
+    let folder = folder();
+    let locked = folder.path().join("locked");
+    fs::create_dir(&locked).expect("a directory");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("its mode");
+    expect_failure(folder.path(), &["0", "locked"], 1, "'locked'", "make it readable");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).expect("it can be removed");
+}

@@ -1,1 +1,108 @@
-//! To be written.
+//! The tables of states are true: each row of them happens, and nothing else does.
+//!
+//! The real programs run through a script of exchanges and tell each change of state on standard
+//! error; what only the right moment can reach is driven in virtual time.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::net::TcpListener;
+
+use reactor_http::{client, server};
+
+use crate::harness::{PATIENCE, Server};
+use crate::machines::an_attempt_that_is_overdue;
+
+/// A change of state, as it is told: `Reading -> Parsing`.
+type Rows = BTreeSet<String>;
+
+fn row(from: impl Debug, to: impl Debug) -> String {
+    format!("{from:?} -> {to:?}")
+}
+
+fn table<P: Debug>(rows: &[(P, P)]) -> Rows {
+    let told: Rows = rows.iter().map(|(from, to)| row(from, to)).collect();
+    assert_eq!(told.len(), rows.len(), "no row is there twice");
+    told
+}
+
+/// The changes that `module` has told in these diagnostics.
+fn seen(diagnostics: &str, module: &str) -> Rows {
+    let told = diagnostics.lines().filter(|line| line.contains(module) && line.contains(" -> "));
+    told.map(|line| {
+        let words: Vec<_> = line.split(' ').collect();
+        words[words.len() - 3..].join(" ")
+    })
+    .collect()
+}
+
+#[test]
+fn the_server_makes_every_transition_of_its_table_and_no_other() {
+    let options = ["--header-timeout", "100ms", "--idle-timeout", "20s"];
+    let server = Server::spawn(&[("a.txt", b"a")], &options, |command| {
+        command.env("RUST_LOG", "debug");
+    });
+    let get = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
+
+    // One at a time, two at once, and the end of the peer's input.
+    let mut client = server.connect();
+    assert_eq!(client.get("/a.txt").status, 200);
+    client.send(get.repeat(2));
+    assert_eq!((client.reply().status, client.reply().status), (200, 200));
+    client.finish().expect_end();
+
+    // A head that never becomes whole.
+    let mut client = server.connect();
+    client.send("GET /a.txt HTTP/1.1\r\n");
+    assert_eq!(client.reply().status, 408);
+    client.expect_end();
+
+    // A body, which must be asked for to be surely late.
+    let mut client = server.connect();
+    client.send("OPTIONS * HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.reply().status, 100);
+    assert_eq!(client.send("hello").reply().status, 204);
+
+    // The last request of a connection.
+    let mut client = server.connect();
+    client.send("GET /a.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    assert_eq!(client.reply().status, 200);
+    client.expect_end();
+
+    let stopped = server.stop();
+    assert_eq!(seen(&stopped.stderr, "server::conn"), table(server::TRANSITIONS));
+}
+
+#[test]
+fn the_client_makes_every_transition_of_its_table_and_no_other() {
+    let server = Server::serving(&[("a.txt", b"a")]);
+    let refusing = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let refused = refusing.local_addr().expect("its address");
+    drop(refusing);
+
+    let mut rows = Rows::new();
+    let addresses = [(server.address(), 0), (refused, 7)];
+    for (address, code) in addresses {
+        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
+            .arg(format!("http://{address}/a.txt"))
+            .env("RUST_LOG", "debug")
+            .timeout(PATIENCE)
+            .output()
+            .expect("the client runs");
+        assert_eq!(output.status.code(), Some(code));
+        rows.extend(seen(&String::from_utf8_lossy(&output.stderr), "client::conn"));
+    }
+    let (from, to) = an_attempt_that_is_overdue();
+    rows.insert(row(from, to));
+    assert_eq!(rows, table(client::conn::TRANSITIONS));
+}
+
+#[test]
+fn the_diagnostics_are_read_as_they_are_written() {
+    let text = [
+        "[2026-01-01T00:00:00Z DEBUG reactor_http::server::conn] 127.0.0.1:4000: Reading -> Parsing",
+        "[2026-01-01T00:00:00Z INFO  reactor_http::server::conn] 127.0.0.1:4000 closed: finished",
+        "[2026-01-01T00:00:00Z DEBUG elsewhere] this -> that",
+    ]
+    .join("\n");
+    assert_eq!(seen(&text, "server::conn"), Rows::from(["Reading -> Parsing".to_owned()]));
+}

@@ -131,7 +131,7 @@ fn digits(text: &OsStr) -> Option<&str> {
 }
 
 /// What a person wrote, in quotes, and on one line whatever is in it.
-pub(super) fn quoted(text: &OsStr) -> String {
+pub(in crate::server) fn quoted(text: &OsStr) -> String {
     let mut shown = String::from("'");
     for letter in text.to_string_lossy().chars() {
         match letter.is_control() {

@@ -3,13 +3,25 @@
 //! Nothing here sleeps: a test waits for a line, an answer or an exit, each with a deadline after
 //! which it fails instead of hanging.
 
+mod client;
 mod raw;
+mod scripted;
 mod server;
 
+pub(crate) use client::{Client, Outcome, Screen, client, client_in};
 pub(crate) use raw::{Raw, Reply};
-pub(crate) use server::{Server, lay_out, wait};
+pub(crate) use scripted::{Scripted, Step};
+pub(crate) use server::{Server, Stopped, lay_out, lines, wait};
 
 use std::time::Duration;
 
 /// How long a test waits for what must come: far beyond what a busy machine needs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes in which a piece that is lost, repeated or moved shows: the period is a prime.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    let period: Vec<u8> = (0..251).collect();
+    let mut bytes = period.repeat(len.div_ceil(period.len()));
+    bytes.truncate(len);
+    bytes
+}

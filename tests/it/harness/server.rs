@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -52,6 +52,20 @@ fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
+/// The lines of a stream as they come, read in a thread of its own: wait for each with a deadline.
+pub(crate) fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines() {
+            let Ok(line) = line else { return };
+            if tell.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    told
+}
+
 /// Waits for the exit of a process that should end by itself; kills it and fails after [`PATIENCE`].
 pub(crate) fn wait(mut child: Child) -> ExitStatus {
     let pid = Pid::from_child(&child);
@@ -86,6 +100,18 @@ impl Server {
         options: &[&str],
         adjust: impl FnOnce(&mut Command),
     ) -> Self {
+        let (mut server, stdout) = Self::spawn_apart(files, options, adjust);
+        server.stdout = Some(collect(stdout));
+        server
+    }
+
+    /// The same, but what it writes to standard output after its address is the caller's to read,
+    /// or not to read.
+    pub(crate) fn spawn_apart(
+        files: &[(&str, &[u8])],
+        options: &[&str],
+        adjust: impl FnOnce(&mut Command),
+    ) -> (Self, BufReader<ChildStdout>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().join("root");
         fs::create_dir(&root).expect("the root");
@@ -106,7 +132,7 @@ impl Server {
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
             panic!("no address line but {line:?}, and on stderr: {}", stderr.join().unwrap_or_default());
         };
-        Self { child: Some(child), address, stdout: Some(collect(stdout)), stderr: Some(stderr), folder }
+        (Self { child: Some(child), address, stdout: None, stderr: Some(stderr), folder }, stdout)
     }
 
     /// Where it listens.
@@ -117,6 +143,11 @@ impl Server {
     /// The folder that it serves.
     pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("root")
+    }
+
+    /// The access log that the harness gives it.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.folder.path().join("access.log")
     }
 
     /// Its process.
@@ -148,11 +179,12 @@ impl Server {
     /// Waits until it has ended.
     pub(crate) fn wait(mut self) -> Stopped {
         let status = wait(self.child.take().expect("it runs"));
+        let log = self.log_path();
         let text =
             |from: Option<JoinHandle<String>>| from.and_then(|thread| thread.join().ok()).unwrap_or_default();
         Stopped {
             status,
-            log: fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default(),
+            log: fs::read_to_string(log).unwrap_or_default(),
             stdout: text(self.stdout.take()),
             stderr: text(self.stderr.take()),
         }

@@ -1,0 +1,122 @@
+//! Whatever comes, the server's machine takes it calmly: it never panics, its inbox never fills up
+//! with what it does not understand, and every wait has an end.
+//!
+//! Noise finds little, so half of what is made here are pieces of real requests in a wrong order.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use reactor_http::reactor::Now;
+
+use super::pair::{Alone, Shelf};
+use super::wire::Pace;
+
+/// More than all the deadlines that one connection can go through in a row.
+const AN_AGE: Duration = Duration::from_secs(3600);
+
+const PIECES: [&str; 24] = [
+    "GET / HTTP/1.1\r\n",
+    "GET /index.html HTTP/1.0\r\n",
+    "HEAD /nothing HTTP/1.1\r\n",
+    "POST / HTTP/1.1\r\n",
+    "OPTIONS * HTTP/1.1\r\n",
+    "BREW /%2e%2e/pot HTTP/1.1\r\n",
+    "GET http://test/ HTTP/1.1\r\n",
+    "GET / HTTP/2.0\r\n",
+    "Host: test\r\n",
+    "Host : test\r\n",
+    "Connection: close\r\n",
+    "Connection: keep-alive\r\n",
+    "Expect: 100-continue\r\n",
+    "Content-Length: 5\r\n",
+    "Content-Length: 99999999999999999999\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "\r\n",
+    "\n",
+    "hello",
+    "5\r\nhello\r\n",
+    "0\r\n\r\n",
+    "+5;x=\"\r\n",
+    " folded\r\n",
+    "GET / HTTP/1.1\r\nHost: test\r\n\r\n",
+];
+
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        6 => (0..PIECES.len()).prop_map(|i| PIECES[i].as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..40),
+        1 => (any::<u8>(), 0..2000_usize).prop_map(|(byte, len)| vec![byte; len]),
+    ];
+    vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+}
+
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![vec(any::<u8>(), 0..400), vec(prop::sample::select(&b"GET /: \r\n10aHost;"[..]), 0..400)]
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// All that is answered to these bytes when they come in pieces of this length.
+fn conversation(shelf: &Shelf, now: Now, bytes: &[u8], pace: Pace) -> Vec<u8> {
+    let mut server = Alone::at(now, shelf, usize::MAX, pace);
+    server.send(bytes).finish();
+    let answer = server.take_all();
+    assert!(server.ended().is_some(), "all has come and all has been taken, so it is over");
+    answer
+}
+
+#[test]
+fn whatever_comes_the_server_ends_or_waits_with_a_deadline() {
+    let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
+    let script = prop_oneof![3 => pieces(), 1 => noise()];
+    proptest!(config(400), |(bytes in script, most in 1..500_usize)| {
+        let mut server = Alone::new(&shelf, usize::MAX, Pace::AtMost(most));
+        for part in bytes.chunks(most) {
+            server.send(part);
+        }
+        server.pass(AN_AGE);
+        prop_assert!(server.ended().is_some(), "it waits for ever");
+    });
+}
+
+#[test]
+fn what_is_answered_does_not_depend_on_how_the_bytes_arrive() {
+    let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
+    let now = Now::read();
+    proptest!(config(400), |(bytes in pieces(), most in 2..300_usize)| {
+        let whole = conversation(&shelf, now, &bytes, Pace::Whole);
+        for pace in [Pace::AtMost(1), Pace::AtMost(most)] {
+            let answer = conversation(&shelf, now, &bytes, pace);
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            prop_assert_eq!(text(&whole), text(&answer), "{:?}", pace);
+        }
+    });
+}
+
+#[test]
+fn a_head_without_an_end_is_refused_before_the_inbox_is_full() {
+    let shelf = Shelf::with(&[]);
+    let heads = [
+        ("GET /", "x", 414),
+        ("GET / HTTP/1.1\r\nHost: test\r\nX: ", "x", 431),
+        ("GET / HTTP/1.1\r\nHost: test\r\n", "X: y\r\n", 431),
+        ("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x", 400),
+        ("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", 400),
+    ];
+    for (start, more, status) in heads {
+        for most in [1, 1000, usize::MAX] {
+            let mut server = Alone::new(&shelf, usize::MAX, Pace::AtMost(most));
+            server.send(start);
+            for _ in 0..40 {
+                server.send(more.repeat(1000 / more.len()));
+            }
+            let answer = String::from_utf8(server.take_all()).expect("text");
+            let expected = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&expected), "{start:?} in pieces of {most}: {answer}");
+            assert!(server.ended().is_some(), "{start:?} in pieces of {most}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Client and server machines wired together in memory, without sockets: whatever way the bytes
+//! are cut on their way, the conversation is the same.
+//!
+//! `wire` carries bytes, `pair` drives machines; `time` promises what happens when nothing comes,
+//! `arbitrary` what happens when anything comes.
+
+mod arbitrary;
+mod pair;
+mod time;
+mod wire;
+
+use std::fs::File;
+
+use reactor_http::client::conn::Failure;
+use reactor_http::client::reader::BadAnswer;
+use reactor_http::net::CloseReason;
+
+use self::pair::{Alone, Pair, Shelf};
+use self::wire::{Pace, Random};
+
+pub(crate) use self::time::an_attempt_that_is_overdue;
+
+/// Around each length at which the server changes its way: none, copied, shared, sent from the file.
+const LENGTHS: [usize; 8] = [0, 1, 4096, 4097, 65_536, 65_537, 100_000, 270_000];
+
+/// Bytes without a period that a mistake could hide in.
+fn content(len: usize) -> Vec<u8> {
+    let mut random = Random(len as u64);
+    (0..len).map(|_| random.next() as u8).collect()
+}
+
+fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
+}
+
+/// The status and the body of each answer, and nothing between or after them.
+fn answers(mut bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let mut answers = Vec::new();
+    while !bytes.is_empty() {
+        let head_len = bytes.windows(4).position(|end| end == b"\r\n\r\n").expect("a whole head") + 4;
+        let (head, rest) = bytes.split_at(head_len);
+        let head = std::str::from_utf8(head).expect("a head in ASCII");
+        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest[..3].parse().ok());
+        let len = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let len: usize = len.map_or(0, |len| len.parse().expect("a length"));
+        assert!(rest.len() >= len, "a body of {len} bytes is cut short at {}", rest.len());
+        answers.push((status.expect("a status"), rest[..len].to_vec()));
+        bytes = &rest[len..];
+    }
+    answers
+}
+
+fn shelf_of_all_lengths() -> (Shelf, Vec<(String, Vec<u8>)>) {
+    let files: Vec<_> = LENGTHS.iter().map(|&len| (format!("{len}.bin"), content(len))).collect();
+    let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    (Shelf::with(&named), files)
+}
+
+fn fetch(shelf: &Shelf, name: &str, bytes: &[u8], capacity: usize, pace: Pace) {
+    let told = format!("{name} through {capacity} bytes, {pace:?}");
+    let mut pair = Pair::new(shelf, &request(&format!("/{name}")), capacity, pace);
+    pair.run();
+    let ear = &pair.client.site;
+    assert_eq!((ear.status, ear.outcome), (Some(200), Some(Ok(()))), "{told}");
+    assert!(ear.body == bytes, "{told}: {} other bytes", ear.body.len());
+    assert_eq!(pair.client.ended, Some(CloseReason::Finished), "{told}");
+    assert_eq!(pair.server.ended, Some(CloseReason::PeerClosed), "{told}");
+}
+
+#[test]
+fn the_client_gets_exactly_the_bytes_of_the_file_whatever_the_chunking() {
+    let (shelf, files) = shelf_of_all_lengths();
+    for (name, bytes) in &files {
+        fetch(&shelf, name, bytes, usize::MAX, Pace::Whole);
+        let most = if bytes.len() > 70_000 { 3 } else { 1 };
+        fetch(&shelf, name, bytes, 1000, Pace::AtMost(most));
+    }
+    for seed in 0..200 {
+        let mut random = Random(seed);
+        let (name, bytes) = &files[random.below(files.len() as u64) as usize];
+        let scale = 6 + random.below(12);
+        let capacity = 64 + random.below(1 << scale) as usize;
+        fetch(&shelf, name, bytes, capacity, Pace::Seeded(random));
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order_whatever_the_chunking() {
+    let (shelf, files) = shelf_of_all_lengths();
+    // Three times what one turn answers, and then some.
+    let order: Vec<_> = (0..50).map(|i| &files[i * i % 6]).collect();
+    let script: String = order.iter().map(|(name, _)| request(&format!("/{name}"))).collect();
+    let expected: Vec<_> = order.iter().map(|(_, bytes)| (200, bytes.clone())).collect();
+    let paces = [Pace::Whole, Pace::AtMost(1), Pace::AtMost(100), Pace::AtMost(5000)];
+    for (pace, capacity) in paces.into_iter().zip([usize::MAX, 10_000, 100, 100_000]) {
+        let mut server = Alone::new(&shelf, capacity, pace);
+        server.send(&script);
+        assert!(answers(&server.take_all()) == expected, "{pace:?} through {capacity} bytes");
+        assert_eq!(server.ended(), None, "it is kept alive");
+        assert_eq!(answers(&server.send(request("/1.bin")).take_all()).len(), 1, "and of use");
+    }
+}
+
+#[test]
+fn a_client_that_has_closed_its_side_still_gets_all_its_answers() {
+    let (shelf, files) = shelf_of_all_lengths();
+    let (name, bytes) = &files[7];
+    for pace in [Pace::Whole, Pace::AtMost(997)] {
+        let mut server = Alone::new(&shelf, 5000, pace);
+        let script = request(&format!("/{name}")).repeat(2);
+        server.send(script).finish();
+        assert_eq!(server.ended(), None, "the answers come first");
+        assert!(answers(&server.take_all()) == [(200, bytes.clone()), (200, bytes.clone())]);
+        assert_eq!(server.ended(), Some(CloseReason::PeerClosed));
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_is_a_truncated_answer_and_never_a_whole_one() {
+    let shelf = Shelf::with(&[("big.bin", &content(270_000))]);
+    let mut pair = Pair::new(&shelf, &request("/big.bin"), 10_000, Pace::AtMost(1000));
+    while pair.client.site.body.len() < 50_000 {
+        pair.step();
+    }
+    let file = File::options().write(true).open(shelf.path().join("big.bin")).expect("the file");
+    file.set_len(100_000).expect("a shorter file");
+    pair.run();
+    assert_eq!(pair.server.ended, Some(CloseReason::FileTruncated));
+    let missing = BadAnswer::BodyCutShort(Some(170_000));
+    assert_eq!(pair.client.site.outcome, Some(Err(Failure::Answer(missing))));
+    assert!(pair.client.site.body == content(270_000)[..100_000]);
+}
+
+#[test]
+fn an_answer_that_ends_the_connection_ends_it_for_both() {
+    let (shelf, files) = shelf_of_all_lengths();
+    let requests = [
+        "GET /100000.bin HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+        "GET /100000.bin HTTP/1.0\r\n\r\n",
+    ];
+    for request in requests {
+        for seed in 0..10 {
+            let mut pair = Pair::new(&shelf, request, 4096, Pace::Seeded(Random(seed)));
+            pair.run();
+            assert_eq!(pair.client.site.outcome, Some(Ok(())), "{request} with seed {seed}");
+            assert!(pair.client.site.body == files[6].1, "{request} with seed {seed}");
+            assert_eq!(pair.server.ended, Some(CloseReason::Finished), "{request} with seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A wire in memory: two pipes, and a transport that moves bytes through them in chunks of any size.
+//!
+//! It stands where a socket stands: it gives `WouldBlock` when a pipe is empty or full, `Ok(0)` after
+//! the peer's end, and sends file ranges too. Nothing here is left to chance but by a seed.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::unix::fs::FileExt;
+
+use reactor_http::net::Transport;
+
+/// Pseudo-random numbers, the same for the same seed (splitmix64).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+/// How many bytes one call moves.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pace {
+    /// All that there are.
+    Whole,
+    /// So many at the most.
+    AtMost(usize),
+    /// From one to many, and sometimes none at all.
+    Seeded(Random),
+}
+
+impl Pace {
+    fn of(&mut self, len: usize) -> usize {
+        match self {
+            Self::Whole => len,
+            Self::AtMost(most) => len.min(*most),
+            Self::Seeded(random) => {
+                // Once in four times the wire is not ready.
+                let scale = random.below(17);
+                let some = 1 + random.below(1 << scale) as usize;
+                if random.below(4) == 0 { 0 } else { len.min(some) }
+            }
+        }
+    }
+}
+
+/// One direction of a connection.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    bytes: VecDeque<u8>,
+    capacity: usize,
+    ended: bool,
+}
+
+impl Pipe {
+    /// An open pipe that holds up to so many bytes.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { bytes: VecDeque::new(), capacity, ended: false }
+    }
+
+    /// Puts these bytes in, whatever the capacity.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// Takes up to so many bytes out.
+    pub(super) fn take(&mut self, most: usize) -> Vec<u8> {
+        let len = most.min(self.bytes.len());
+        self.bytes.drain(..len).collect()
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether all was taken and nothing more will come.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended && self.bytes.is_empty()
+    }
+}
+
+/// One end of a connection, as a machine's link sees it.
+pub(super) struct Port<'a> {
+    pub(super) incoming: &'a mut Pipe,
+    pub(super) outgoing: &'a mut Pipe,
+    pub(super) pace: &'a mut Pace,
+}
+
+impl Port<'_> {
+    /// How many of `len` bytes go out now.
+    fn admit(&mut self, len: usize) -> io::Result<usize> {
+        assert!(!self.outgoing.ended, "nothing is written after the end");
+        assert!(len > 0, "a write of nothing is a wasted system call");
+        let free = self.outgoing.capacity.saturating_sub(self.outgoing.bytes.len());
+        match self.pace.of(len.min(free)) {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            len => Ok(len),
+        }
+    }
+}
+
+impl Transport for Port<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.incoming.is_over() {
+            return Ok(0);
+        }
+        let len = self.pace.of(room.len().min(self.incoming.bytes.len()));
+        if len == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        room[..len].copy_from_slice(&self.incoming.take(len));
+        Ok(len)
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let len = self.admit(slices.iter().map(|slice| slice.len()).sum())?;
+        let mut left = len;
+        for slice in slices {
+            let some = left.min(slice.len());
+            self.outgoing.put(&slice[..some]);
+            left -= some;
+        }
+        Ok(len)
+    }
+
+    fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+        let mut bytes = vec![0; self.admit(len)?];
+        let read = file.read_at(&mut bytes, *offset)?;
+        self.outgoing.put(&bytes[..read]);
+        *offset += read as u64;
+        Ok(read)
+    }
+}
