@@ -1,4 +1,6 @@
 //! `reactor-client`: arguments, configuration, request, exit code.
+//!
+//! It owns the exit codes that are not a request's own; all else is `reactor_http::client`'s.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

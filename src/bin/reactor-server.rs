@@ -1,4 +1,6 @@
 //! `reactor-server`: arguments, configuration, server, exit code.
+//!
+//! It prints the addresses before it serves, and nothing else; all else is `reactor_http::server`'s.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;

@@ -78,6 +78,11 @@ impl<A: Audience> Conn<A> {
         }
     }
 
+    /// The state it is in.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// The only place where the state changes.
     fn enter(&mut self, next: Phase) {
         log::debug!("{:?} -> {next:?}", self.phase);

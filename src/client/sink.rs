@@ -169,10 +169,13 @@ fn opened<'a>(target: &mut PathBuf, open: &'a mut Option<Open>) -> Result<&'a mu
 impl Open {
     /// Opens what will become `target`; a symbolic link is followed, not replaced.
     fn new(target: &mut PathBuf) -> io::Result<Self> {
+        let mut permissions = None;
         if let Ok(real) = fs::canonicalize(&*target) {
-            if !real.is_file() {
+            let metadata = fs::metadata(&real)?;
+            if !metadata.is_file() {
                 return OpenOptions::new().write(true).open(&real).map(Self::Direct);
             }
+            permissions = Some(metadata.permissions());
             *target = real;
         }
         let directory = match target.parent() {
@@ -180,16 +183,22 @@ impl Open {
             _ => Path::new("."),
         };
         // `create_new` makes a file as any other program does: all that the umask allows.
-        tempfile::Builder::new()
+        let file = tempfile::Builder::new()
             .prefix(".reactor-client.")
             .suffix(".part")
-            .make_in(directory, |path| File::create_new(path))
-            .map(Self::Temporary)
+            .make_in(directory, |path| File::create_new(path))?;
+        // What takes the place of a file is as private as that was.
+        if let Some(permissions) = permissions {
+            file.as_file().set_permissions(permissions)?;
+        }
+        Ok(Self::Temporary(file))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
@@ -209,6 +218,16 @@ mod tests {
         sink.finish().expect("the rename");
         assert_eq!(fs::read(&target).expect("the target"), b"new, whole");
         assert_eq!(names(directory.path()), ["page.html"]);
+    }
+
+    #[test]
+    fn what_takes_the_place_of_a_file_is_as_private_as_that_was() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let target = directory.path().join("secret");
+        fs::write(&target, "old").expect("the old file");
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).expect("its mode");
+        Sink::new(&Output::File(target.clone())).finish().expect("the file");
+        assert_eq!(fs::metadata(&target).expect("the target").permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

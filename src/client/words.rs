@@ -73,7 +73,7 @@ impl fmt::Display for RunError {
             Self::Status(status) => write!(f, "the server answered with status {status}"),
             Self::Sink(error) => error.fmt(f),
             Self::TimedOut(limit) => write!(f, "timed out after {}", duration(*limit)),
-            Self::Interrupted(_) => f.write_str("interrupted; nothing was saved"),
+            Self::Interrupted(_) => f.write_str("interrupted before the answer was whole"),
             Self::Reactor(error) => write!(f, "the event loop failed: {error}"),
         }
     }

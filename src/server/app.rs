@@ -49,7 +49,7 @@ impl Server {
             grace.as_millis()
         );
         self.grace_ends = Some(now.instant + grace);
-        self.site.draining = true;
+        self.site.drain();
         control.stop_listening();
         control.rouse_all();
     }

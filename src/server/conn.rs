@@ -3,7 +3,7 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Writing · Closing | head |
+//! | [`Parsing`](Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Writing | head |
 //! | [`Receiving`](Phase::Receiving) | receiving a body | input | Writing | body: stall, minimum rate |
 //! | [`Writing`](Phase::Writing) | writing file | room | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
@@ -31,10 +31,10 @@ const REQUESTS_PER_TURN_MAX: u32 = 16;
 const BATCH_LEN_MAX: u64 = 64 * 1024;
 /// A peer must send or take something within this time ...
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// ... and at this rate in bytes per second: what it has moved buys it time ...
+/// ... and at this rate in bytes per second: what it has moved buys it time.
 const RATE_MIN: u64 = 1024;
-/// ... up to this much at once, so that a fast start does not excuse a stall.
-const CREDIT_MAX: Duration = Duration::from_secs(270);
+/// What a peer has taken at once buys no more than this, so that a fast start does not excuse a stall.
+const CREDIT_MAX: Duration = Duration::from_secs(300);
 
 /// The names of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +59,7 @@ pub const TRANSITIONS: &[(Phase, Phase)] = &[
     (Phase::Parsing, Phase::Reading),
     (Phase::Parsing, Phase::Receiving),
     (Phase::Parsing, Phase::Writing),
-    (Phase::Parsing, Phase::Closing),
     (Phase::Receiving, Phase::Writing),
-    (Phase::Receiving, Phase::Closing),
     (Phase::Writing, Phase::Parsing),
     (Phase::Writing, Phase::Reading),
     (Phase::Writing, Phase::Closing),
@@ -146,7 +144,7 @@ impl Conn {
     }
 
     /// The server shuts down: if nothing of a request has come yet, none is waited for.
-    pub(super) fn end_idling(&mut self, now: Now) {
+    pub fn end_idling(&mut self, now: Now) {
         if matches!(self.state, State::Reading) && self.head_since.is_none() {
             self.deadline = now.instant;
         }
@@ -387,21 +385,22 @@ impl Conn {
         }
     }
 
-    /// The peer has more time if it has taken anything since the deadline was set.
+    /// The peer has more time if it has taken enough since the deadline was set: a trickle buys less
+    /// and less of it, until it buys none.
     fn write_expired(&mut self, desk: &Desk<'_>) -> Step {
-        let moved_len = desk.outbox.sent_total() - self.sent_before;
-        if moved_len == 0 {
+        let bought = credit(desk.outbox.sent_total() - self.sent_before).min(CREDIT_MAX);
+        if bought.is_zero() {
             return Step::Enter(State::Closing(CloseReason::TimedOut("the peer to take the answer")));
         }
         self.sent_before = desk.outbox.sent_total();
-        self.deadline = desk.now.instant + STALL_TIMEOUT + credit(moved_len);
+        self.deadline = desk.now.instant + bought;
         Step::Rest(Want::Drain)
     }
 }
 
 /// The time that moved bytes buy.
 fn credit(moved_len: u64) -> Duration {
-    Duration::from_secs(moved_len / RATE_MIN).min(CREDIT_MAX)
+    Duration::from_secs(moved_len / RATE_MIN)
 }
 
 impl Machine for Conn {

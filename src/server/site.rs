@@ -20,7 +20,7 @@ pub struct Site {
     pub(super) cache: FileCache<Box<[u8]>>,
     pub(super) log: AccessLog,
     pub(super) dates: DateCache,
-    /// No new requests are wanted: answers say `Connection: close`.
+    /// The server is shutting down.
     pub(super) draining: bool,
     spare_batches: Vec<Batch>,
     /// Where the body of an error is rendered, so that its length is known before its head.
@@ -40,6 +40,11 @@ impl Site {
             spare_batches: Vec::new(),
             scratch: Vec::new(),
         }
+    }
+
+    /// From now on no new requests are wanted: answers say `Connection: close`.
+    pub fn drain(&mut self) {
+        self.draining = true;
     }
 
     pub(super) fn lease_batch(&mut self) -> Batch {

@@ -104,7 +104,7 @@ fn a_head_without_an_end_is_refused_before_the_inbox_is_full() {
         ("GET / HTTP/1.1\r\nHost: test\r\nX: ", "x", 431),
         ("GET / HTTP/1.1\r\nHost: test\r\n", "X: y\r\n", 431),
         ("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x", 400),
-        ("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", 431),
     ];
     for (start, more, status) in heads {
         for most in [1, 1000, usize::MAX] {
