@@ -6,6 +6,7 @@ compile_error!("reactor-http needs Linux: it stands on epoll, openat2 and sendfi
 
 pub mod access_log;
 pub mod client;
+pub mod command_line;
 pub mod files;
 pub mod http;
 pub mod net;

@@ -5,8 +5,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use reactor_http::client::args::{self, Command};
+use reactor_http::client::args::{self, PROGRAM};
 use reactor_http::client::fetch;
+use reactor_http::command_line::Command;
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -19,20 +20,13 @@ fn main() -> ExitCode {
         Ok(Command::Help) => return print(args::HELP),
         Ok(Command::Version) => return print(args::VERSION),
         Ok(Command::Run(config)) => config,
-        Err(error) => {
-            say(format_args!("{error}"));
-            return ExitCode::from(EXIT_USAGE);
-        }
+        Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
     let says_errors = config.says_errors();
     match fetch(*config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if says_errors {
-                say(format_args!("reactor-client: {error}"));
-            }
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) if says_errors => PROGRAM.fail(&error, error.exit_code()),
+        Err(error) => ExitCode::from(error.exit_code()),
     }
 }
 
@@ -41,9 +35,4 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(EXIT_WRITE),
     }
-}
-
-/// Says a line; who has closed standard error does not want to know.
-fn say(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -6,8 +6,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use reactor_http::command_line::Command;
 use reactor_http::reactor::Now;
-use reactor_http::server::args::{self, Command};
+use reactor_http::server::args::{self, PROGRAM};
 use reactor_http::server::{Config, start};
 
 /// Wrong usage.
@@ -20,11 +21,11 @@ fn main() -> ExitCode {
     let content_exists = Path::new(args::CONTENT_DIRECTORY).is_dir();
     let done = match args::parse(std::env::args_os().skip(1).collect(), content_exists) {
         Ok(Command::Help) => print(args::HELP),
-        Ok(Command::Version) => print(concat!("reactor-server ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Command::Serve(config)) => serve(*config),
-        Err(error) => return fail(&error, EXIT_USAGE),
+        Ok(Command::Version) => print(args::VERSION),
+        Ok(Command::Run(config)) => serve(*config),
+        Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
-    done.unwrap_or_else(|error| fail(&error, 1))
+    done.unwrap_or_else(|error| PROGRAM.fail(&error, 1))
 }
 
 fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
@@ -54,9 +55,4 @@ fn print(text: &str) -> Result<ExitCode, Box<dyn std::error::Error>> {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("reactor-server: {error}");
-    ExitCode::from(code)
 }

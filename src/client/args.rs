@@ -1,10 +1,8 @@
 //! The command line of `reactor-client`: arguments become a [`Config`], or one line of refusal.
 //!
-//! It owns what the options mean together, and how a refusal reads. One-letter options mean what they
-//! mean for curl. How options are spelled is the work of `options`, what words mean that of `target`.
-//! It never prints, exits, or reads the environment.
-
-mod options;
+//! It owns which options there are and what they mean together. One-letter options mean what they
+//! mean for curl. How options are spelled is the work of `command_line`, what words mean that of
+//! `target`. It never prints, exits, or reads the environment.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,9 +11,9 @@ use std::path::PathBuf;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-use self::options::{Given, Opt, name_of};
 use super::config::{Config, FieldEdit, Output, parse_field, parse_method, parse_seconds, remote_name};
-use super::target::{Overrides, parse_host, parse_port, parse_words, quote};
+use super::target::{Overrides, parse_host, parse_port, parse_words};
+use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, quote};
 
 /// What `--help` shows.
 pub const HELP: &str = include_str!("help.txt");
@@ -23,141 +21,125 @@ pub const HELP: &str = include_str!("help.txt");
 /// What `--version` shows.
 pub const VERSION: &str = concat!("reactor-client ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// What the command line asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Show [`HELP`].
-    Help,
-    /// Show [`VERSION`].
-    Version,
-    /// Send a request.
-    Run(Box<Config>),
-}
-
-/// What is wrong with the command line; shown as one line that begins with the program's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageError(String);
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reactor-client: {}; see reactor-client --help", self.0)
-    }
-}
-
-impl std::error::Error for UsageError {}
+/// The program and its options.
+pub const PROGRAM: Program = Program {
+    name: "reactor-client",
+    spellings: &[
+        Spelling::valued(None, "--connect-timeout", "5"),
+        Spelling::flag(Some('f'), "--fail"),
+        Spelling::flag(Some('I'), "--head"),
+        Spelling::valued(Some('H'), "--header", "'Accept: text/html'"),
+        Spelling::flag(Some('h'), "--help"),
+        Spelling::valued(None, "--host", "localhost"),
+        Spelling::flag(Some('i'), "--include"),
+        Spelling::valued(Some('m'), "--max-time", "30"),
+        Spelling::valued(Some('o'), "--output", "page.html"),
+        Spelling::valued(Some('p'), "--port", "8080"),
+        Spelling::flag(Some('O'), "--remote-name"),
+        Spelling::valued(Some('X'), "--request", "OPTIONS"),
+        Spelling::flag(Some('S'), "--show-error"),
+        Spelling::flag(Some('s'), "--silent"),
+        Spelling::flag(Some('v'), "--verbose"),
+        Spelling::flag(Some('V'), "--version"),
+    ],
+    values: Values::Any,
+};
 
 /// Reads the arguments, without the program's name.
 ///
-/// An option given twice counts as given last, but `--header` adds up. `--help` and `--version` win
-/// over values that make no sense.
+/// An option given twice counts as given last, but `--header` adds up.
 ///
 /// # Errors
 ///
 /// A [`UsageError`] that names the option or word at fault.
-pub fn parse(args: Vec<OsString>) -> Result<Command, UsageError> {
-    let given = Given::read(args)?;
-    if given.has(Opt::Help) {
-        return Ok(Command::Help);
-    }
-    if given.has(Opt::Version) {
-        return Ok(Command::Version);
-    }
-    given.check().map(|config| Command::Run(Box::new(config)))
+pub fn parse(args: Vec<OsString>) -> Result<Command<Config>, UsageError> {
+    PROGRAM.command(args, read_config)
 }
 
-impl Given {
-    /// The value of an option, understood by `parse`.
-    fn value<T, E: fmt::Display>(
-        &self,
-        opt: Opt,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, UsageError> {
-        let value = self.last(opt);
-        value.map(|value| understand(opt, value, parse)).transpose()
-    }
+fn read_config(given: &mut Given) -> Result<Config, String> {
+    let overrides =
+        Overrides { host: value(given, "--host", parse_host)?, port: value(given, "--port", parse_port)? };
+    let words: Vec<String> = given.operands().iter().map(word_text).collect();
+    let (word, target) = parse_words(&words, &overrides)?;
+    let head = given.flag("--head");
+    let method = method(given, word, head)?;
+    let output = output(given, &target.path)?;
+    Ok(Config {
+        method,
+        fields: fields(given)?,
+        output,
+        include: given.flag("--include") || head,
+        verbose: given.flag("--verbose"),
+        silent: given.flag("--silent"),
+        show_error: given.flag("--show-error"),
+        fail: given.flag("--fail"),
+        max_time: value(given, "--max-time", parse_seconds)?.flatten(),
+        connect_timeout: value(given, "--connect-timeout", parse_seconds)?.flatten(),
+        target,
+    })
+}
 
-    fn check(&self) -> Result<Config, UsageError> {
-        let overrides =
-            Overrides { host: self.value(Opt::Host, parse_host)?, port: self.value(Opt::Port, parse_port)? };
-        let words: Vec<String> = self.words.iter().map(word_text).collect();
-        let (word, target) =
-            parse_words(&words, &overrides).map_err(|error| UsageError(error.to_string()))?;
-        let method = self.method(word)?;
-        let output = self.output(&target.path)?;
-        Ok(Config {
-            method,
-            fields: self.fields()?,
-            output,
-            include: self.has(Opt::Include) || self.has(Opt::Head),
-            verbose: self.has(Opt::Verbose),
-            silent: self.has(Opt::Silent),
-            show_error: self.has(Opt::ShowError),
-            fail: self.has(Opt::Fail),
-            max_time: self.value(Opt::MaxTime, parse_seconds)?.flatten(),
-            connect_timeout: self.value(Opt::ConnectTimeout, parse_seconds)?.flatten(),
-            target,
-        })
+/// The method: from a word, `-X` or `-I`, which must not contradict one another.
+fn method(given: &mut Given, word: Option<String>, head: bool) -> Result<String, String> {
+    let understood =
+        |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
+    let word = word.map(understood).transpose()?;
+    let request = value(given, "--request", parse_method)?;
+    let head = head.then(|| "HEAD".to_owned());
+    let mut methods = [word, request, head].into_iter().flatten();
+    let method = methods.next().unwrap_or_else(|| "GET".to_owned());
+    match methods.find(|other| *other != method) {
+        Some(other) => Err(format!("two methods are asked for, {method} and {other}: leave one out")),
+        None => Ok(method),
     }
+}
 
-    /// The method: from a word, `-X` or `-I`, which must not contradict one another.
-    fn method(&self, word: Option<String>) -> Result<String, UsageError> {
-        let word = match word {
-            Some(word) => match parse_method(&word) {
-                Ok(method) => Some(method),
-                Err(error) => return refuse(format!("word {}: {error}", quote(&word))),
-            },
-            None => None,
-        };
-        let request = self.value(Opt::Request, parse_method)?;
-        let head = self.has(Opt::Head).then(|| "HEAD".to_owned());
-        let mut methods = [word, request, head].into_iter().flatten();
-        let method = methods.next().unwrap_or_else(|| "GET".to_owned());
-        match methods.find(|other| *other != method) {
-            Some(other) => refuse(format!("two methods are asked for, {method} and {other}: leave one out")),
-            None => Ok(method),
+fn output(given: &mut Given, path: &str) -> Result<Output, String> {
+    match (given.last("--output"), given.flag("--remote-name")) {
+        (Some(_), true) => Err("-o and -O both say where to save: leave one out".to_owned()),
+        (Some(file), false) if file.is_empty() => {
+            Err("option '--output' needs the name of a file".to_owned())
         }
+        (Some(file), false) if file == "-" => Ok(Output::ForcedStdout),
+        (Some(file), false) => Ok(Output::File(PathBuf::from(file))),
+        (None, true) => match remote_name(path) {
+            Ok(file) => Ok(Output::File(file)),
+            Err(error) => Err(format!("option '--remote-name' with {}: {error}", quote(path))),
+        },
+        (None, false) => Ok(Output::Stdout),
     }
+}
 
-    fn output(&self, path: &str) -> Result<Output, UsageError> {
-        match (self.last(Opt::Output), self.has(Opt::RemoteName)) {
-            (Some(_), true) => refuse("-o and -O both say where to save: leave one out".to_owned()),
-            (Some(file), false) if file.is_empty() => {
-                refuse("option '--output' needs the name of a file".to_owned())
-            }
-            (Some(file), false) if file == "-" => Ok(Output::ForcedStdout),
-            (Some(file), false) => Ok(Output::File(PathBuf::from(file))),
-            (None, true) => match remote_name(path) {
-                Ok(file) => Ok(Output::File(file)),
-                Err(error) => refuse(format!("option '--remote-name' with {}: {error}", quote(path))),
-            },
-            (None, false) => Ok(Output::Stdout),
-        }
-    }
+fn fields(given: &mut Given) -> Result<Vec<(String, FieldEdit)>, String> {
+    let headers = given.all("--header");
+    headers.iter().map(|header| understand("--header", header, parse_field)).collect()
+}
 
-    fn fields(&self) -> Result<Vec<(String, FieldEdit)>, UsageError> {
-        let headers = self.options.iter().filter(|(opt, _)| *opt == Opt::Header);
-        let fields = headers.map(|(opt, value)| understand(*opt, value, parse_field));
-        fields.collect()
-    }
+/// The value of an option, understood by `parse`.
+fn value<T, E: fmt::Display>(
+    given: &mut Given,
+    name: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, String> {
+    given.last(name).map(|value| understand(name, &value, parse)).transpose()
 }
 
 /// Understands the value of an option, or says which value of which option it is not.
 fn understand<T, E: fmt::Display>(
-    opt: Opt,
+    name: &str,
     value: &OsString,
     parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, UsageError> {
+) -> Result<T, String> {
     let outcome = match value.to_str() {
         Some(text) => parse(text).map_err(|error| error.to_string()),
         None => Err("it is not UTF-8".to_owned()),
     };
     outcome.map_err(|error| {
-        let name = name_of(opt);
-        let shown = quote(&value.to_string_lossy());
+        let shown = quote(value);
         // Some errors quote the value themselves; once is enough.
         match error.starts_with(&shown) {
-            true => UsageError(format!("option '--{name}': {error}")),
-            false => UsageError(format!("option '--{name}' with {shown}: {error}")),
+            true => format!("option '{name}': {error}"),
+            false => format!("option '{name}' with {shown}: {error}"),
         }
     })
 }
@@ -177,20 +159,16 @@ fn word_text(word: &OsString) -> String {
     }
 }
 
-fn refuse<T>(text: String) -> Result<T, UsageError> {
-    Err(UsageError(text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use super::options::SPELLINGS;
+    use crate::command_line::check_table;
 
     use std::os::unix::ffi::OsStringExt;
     use std::time::Duration;
 
-    fn try_parse(args: &[&str]) -> Result<Command, UsageError> {
+    fn try_parse(args: &[&str]) -> Result<Command<Config>, UsageError> {
         parse(args.iter().map(OsString::from).collect())
     }
 
@@ -295,21 +273,6 @@ mod tests {
     }
 
     #[test]
-    fn help_and_version_win_over_bad_values() {
-        let rows: [(&[&str], Command); 6] = [
-            (&["-h"], Command::Help),
-            (&["--help"], Command::Help),
-            (&["-p", "x", "-svh"], Command::Help),
-            (&["-V", "-h"], Command::Help),
-            (&["-V"], Command::Version),
-            (&["a", "b", "--version"], Command::Version),
-        ];
-        for (args, command) in rows {
-            assert_eq!(try_parse(args), Ok(command), "{args:?}");
-        }
-    }
-
-    #[test]
     fn a_word_that_is_not_utf8_is_sent_as_it_is() {
         let args = vec![OsString::from_vec(b"/a b\xff%20".to_vec())];
         match parse(args) {
@@ -326,10 +289,10 @@ mod tests {
             (&["-sz"], "unknown option '-z'"),
             (&["-é"], "unknown option '-é'"),
             (&["--f\noo"], "unknown option '--f\\noo'"),
-            (&["-o"], "option '-o' needs a value"),
-            (&["-so"], "option '-o' needs a value"),
-            (&["--port"], "option '--port' needs a value"),
-            (&["--silent=yes"], "option '--silent' takes no value"),
+            (&["-o"], "'--output' needs a value, such as --output page.html"),
+            (&["-so"], "'--output' needs a value, such as --output page.html"),
+            (&["--port"], "'--port' needs a value, such as --port 8080"),
+            (&["--silent=yes"], "'--silent' takes no value"),
             (&["-p", "x"], "option '--port': 'x' is not a port: it is a number from 1 to 65535"),
             (&["--host", "a:1"], "option '--host': 'a:1' is not a host name or address"),
             (&["-m", "soon"], "option '--max-time' with 'soon': seconds are a number such as 5 or 0.5"),
@@ -349,20 +312,14 @@ mod tests {
         ];
         for (args, text) in rows {
             let error = try_parse(args).unwrap_err().to_string();
-            let wanted = format!("reactor-client: {text}; see reactor-client --help");
+            let wanted = format!("{text}; see reactor-client --help");
             assert_eq!(error, wanted, "{args:?}");
         }
     }
 
     #[test]
     fn the_help_names_every_option_and_fits_a_screen() {
-        for spelling in &SPELLINGS {
-            let text = match spelling.letter {
-                Some(letter) => format!("  -{letter}, --{}", spelling.name),
-                None => format!("      --{}", spelling.name),
-            };
-            assert!(HELP.contains(&text), "{text}");
-        }
+        check_table(&PROGRAM, HELP);
         assert!(HELP.ends_with('\n') && !HELP.contains('\t'));
         assert!(HELP.lines().all(|line| line.len() <= 100));
         assert!(!HELP.lines().any(|line| line.ends_with(' ')));

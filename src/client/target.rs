@@ -5,10 +5,10 @@
 
 mod request_path;
 
-use std::fmt;
 use std::net::Ipv6Addr;
 
 use self::request_path::request_path;
+use crate::command_line::quote;
 
 /// The host that is asked if none is named.
 const HOST_DEFAULT: &str = "127.0.0.1";
@@ -57,16 +57,6 @@ pub(super) struct Overrides {
     pub(super) port: Option<u16>,
 }
 
-/// What is wrong with the words, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct WordError(String);
-
-impl fmt::Display for WordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// What the words alone say; what they leave out has a default.
 #[derive(Default)]
 struct Place {
@@ -82,7 +72,7 @@ struct Place {
 pub(super) fn parse_words(
     words: &[String],
     overrides: &Overrides,
-) -> Result<(Option<String>, Target), WordError> {
+) -> Result<(Option<String>, Target), String> {
     let (method, place) = match words {
         [] => (None, Place::default()),
         [method, rest @ ..] if is_method(method) => (Some(method), parse_place(rest, overrides)?),
@@ -98,43 +88,30 @@ pub(super) fn parse_words(
 }
 
 /// Reads a port to connect to.
-pub(super) fn parse_port(text: &str) -> Result<u16, WordError> {
+pub(super) fn parse_port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port) if port > 0 && is_number(text) => Ok(port),
-        _ => refuse(format!("{} is not a port: it is a number from 1 to 65535", quote(text))),
+        _ => Err(format!("{} is not a port: it is a number from 1 to 65535", quote(text))),
     }
 }
 
 /// Reads a host without a port: a name, an IPv4 address, an IPv6 address with or without brackets.
-pub(super) fn parse_host(text: &str) -> Result<String, WordError> {
+pub(super) fn parse_host(text: &str) -> Result<String, String> {
     let bracketed = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
     if let Some(address) = bracketed {
         return match address.parse::<Ipv6Addr>() {
             Ok(_) => Ok(address.to_owned()),
-            Err(_) => refuse(format!("{} is not an IPv6 address", quote(text))),
+            Err(_) => Err(format!("{} is not an IPv6 address", quote(text))),
         };
     }
     let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     if is_ipv6(text) || (!text.is_empty() && text.bytes().all(is_name_byte)) {
         return Ok(text.to_owned());
     }
-    refuse(match text {
+    Err(match text {
         "" => "the host is empty".to_owned(),
         _ => format!("{} is not a host name or address", quote(text)),
     })
-}
-
-/// A word as it is shown in a message: in quotes, and without control characters.
-pub(super) fn quote(word: &str) -> String {
-    let mut shown = String::from("'");
-    for c in word.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown.push('\'');
-    shown
 }
 
 /// `host port [METHOD] [file]`.
@@ -142,7 +119,7 @@ fn parse_host_port<'a>(
     host: &str,
     port: &str,
     rest: &'a [String],
-) -> Result<(Option<&'a String>, Place), WordError> {
+) -> Result<(Option<&'a String>, Place), String> {
     let (method, file) = match rest {
         [] => (None, None),
         [word] if METHODS.contains(&word.as_str()) => (Some(word), None),
@@ -150,7 +127,7 @@ fn parse_host_port<'a>(
         [method, file] if is_method(method) => (Some(method), Some(file)),
         [file, extra] if !looks_like_method(file) => return too_many(extra),
         [method, _file] => {
-            return refuse(format!(
+            return Err(format!(
                 "{} is not a method: methods are upper case letters, such as {}",
                 quote(method),
                 method.to_ascii_uppercase()
@@ -168,7 +145,7 @@ fn parse_host_port<'a>(
 
 /// One word, or none: a URL, `/path`, `:port/path`, `*`, `host[:port][/path]`; after `--host`, a bare
 /// word is a path.
-fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, WordError> {
+fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, String> {
     let word = match words {
         [] => return Ok(Place::default()),
         [word] => word.as_str(),
@@ -178,7 +155,7 @@ fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, WordErr
         let mut place = parse_authority_and_path(after_scheme(scheme, rest)?)?;
         place.port = place.port.or(Some(PORT_HTTP));
         if place.host.is_none() {
-            return refuse(format!("{} names no host", quote(word)));
+            return Err(format!("{} names no host", quote(word)));
         }
         return Ok(place);
     }
@@ -191,11 +168,11 @@ fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, WordErr
 }
 
 /// `[host][:port][/path]`, an empty word excepted.
-fn parse_authority_and_path(text: &str) -> Result<Place, WordError> {
+fn parse_authority_and_path(text: &str) -> Result<Place, String> {
     let end = text.find(['/', '?', '#']).unwrap_or(text.len());
     let (authority, path) = text.split_at(end);
     if authority.contains('@') {
-        return refuse(format!(
+        return Err(format!(
             "{} holds a user name, which is not supported; send -H 'Authorization: ...' instead",
             quote(text)
         ));
@@ -232,11 +209,11 @@ fn split_scheme(word: &str) -> Option<(&str, &str)> {
     scheme.bytes().all(is_scheme_byte).then_some((scheme, rest))
 }
 
-fn after_scheme<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, WordError> {
+fn after_scheme<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, String> {
     match scheme.to_ascii_lowercase().as_str() {
         "http" => Ok(rest),
-        "https" => refuse("https:// is not supported (no TLS); use http://".to_owned()),
-        _ => refuse(format!("{} is not supported; use http://", quote(&format!("{scheme}://")))),
+        "https" => Err("https:// is not supported (no TLS); use http://".to_owned()),
+        _ => Err(format!("{} is not supported; use http://", quote(format!("{scheme}://")))),
     }
 }
 
@@ -257,19 +234,15 @@ fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn too_many<T>(extra: &str) -> Result<T, WordError> {
-    refuse(format!("unexpected word {}", quote(extra)))
-}
-
-fn refuse<T>(text: String) -> Result<T, WordError> {
-    Err(WordError(text))
+fn too_many<T>(extra: &str) -> Result<T, String> {
+    Err(format!("unexpected word {}", quote(extra)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    type Parsed = Result<(Option<String>, Target), WordError>;
+    type Parsed = Result<(Option<String>, Target), String>;
 
     fn parse_with(line: &str, host: Option<&str>, port: Option<u16>) -> Parsed {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -383,11 +356,11 @@ mod tests {
             ("h\u{1}", "'h\\u{1}' is not a host name"),
         ];
         for (line, part) in rows {
-            let error = parse(line).unwrap_err().to_string();
+            let error = parse(line).unwrap_err();
             assert!(error.contains(part), "{line}: {error}");
         }
         let empty = parse_words(&[String::new()], &Overrides::default());
-        assert_eq!(empty.unwrap_err().to_string(), "the host is empty");
+        assert_eq!(empty.unwrap_err(), "the host is empty");
     }
 
     #[test]

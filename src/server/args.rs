@@ -1,75 +1,59 @@
-//! The command line of `reactor-server`: raw arguments in, a `Command` or one clear line out.
+//! The command line of `reactor-server`: raw arguments in, a [`Command`] or one clear line out.
 //!
-//! Owns which options there are to give and how they make up a `Config`; how options are spelled
-//! is in `spelling`, how their values are written in `values`. It never prints, exits, or asks the
-//! file system: whether a directory exists is an argument too.
+//! Owns which options there are to give and how they make up a [`Config`]; how values are written is
+//! in `values`, how options are spelled in `command_line`. It never prints, exits, or asks the file
+//! system: whether a directory exists is an argument too.
 
-mod spelling;
 mod values;
 
-use std::convert::Infallible;
-use std::error::Error;
-use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::access_log::Destination;
+use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, twice};
 use crate::server::{Config, RootChoice};
-use spelling::spell_out;
 use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time};
-
-pub(super) use values::quoted;
 
 /// The text of `--help`.
 pub const HELP: &str = include_str!("help.txt");
 
+/// The text of `--version`.
+pub const VERSION: &str = concat!("reactor-server ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// The directory that is served when none is named, if it is there.
 pub const CONTENT_DIRECTORY: &str = "content";
 
-/// What a person asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Print [`HELP`].
-    Help,
-    /// Print the version.
-    Version,
-    /// Serve.
-    Serve(Box<Config>),
-}
-
-/// What makes no sense in the arguments: one line that names the thing and the remedy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageError(String);
+/// The program and its options.
+pub const PROGRAM: Program = Program {
+    name: "reactor-server",
+    spellings: &[
+        Spelling::valued(Some('p'), "--port", "8080"),
+        Spelling::valued(Some('b'), "--bind", "0.0.0.0"),
+        Spelling::valued(Some('d'), "--root", "./site"),
+        Spelling::valued(Some('i'), "--index", "index.html"),
+        Spelling::valued(None, "--access-log", "access.log"),
+        Spelling::valued(None, "--idle-timeout", "60s"),
+        Spelling::valued(None, "--header-timeout", "10s"),
+        Spelling::valued(None, "--grace", "10s"),
+        Spelling::valued(None, "--max-connections", "1000"),
+        Spelling::flag(Some('q'), "--quiet"),
+        Spelling::flag(Some('h'), "--help"),
+        Spelling::flag(Some('V'), "--version"),
+    ],
+    values: Values::Checked,
+};
 
 /// Reads `args`, which are without the program's name; `content_exists` says whether
 /// [`CONTENT_DIRECTORY`] is a directory here.
 ///
-/// A request for help is granted whatever else is wrong: who makes a mistake needs it most.
-///
 /// # Errors
 /// The arguments make no sense.
-pub fn parse(mut args: Vec<OsString>, content_exists: bool) -> Result<Command, UsageError> {
-    let dashes = args.iter().position(|arg| arg == "--");
-    let after_dashes = dashes.map_or(Vec::new(), |at| args.split_off(at));
-    let asks_for = |short, long| args.iter().any(|arg| arg == short || arg == long);
-    if asks_for("-h", "--help") {
-        return Ok(Command::Help);
-    }
-    if asks_for("-V", "--version") {
-        return Ok(Command::Version);
-    }
-    let given = Given(pico_args::Arguments::from_vec(spell_out(args)?));
-    let operands = after_dashes.into_iter().skip(1);
-    let config = read_config(given, operands, content_exists)?;
-    Ok(Command::Serve(Box::new(config)))
+pub fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<Config>, UsageError> {
+    PROGRAM.command(args, |given| read_config(given, content_exists))
 }
 
-fn read_config(
-    mut given: Given,
-    operands: impl Iterator<Item = OsString>,
-    content_exists: bool,
-) -> Result<Config, UsageError> {
-    let mut config = Config { quiet: given.flag("--quiet")?, ..Config::default() };
+fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String> {
+    let mut config = Config { quiet: given.flag_once("--quiet")?, ..Config::default() };
     match given.once("--access-log")? {
         Some(value) => config.access_log = parse_destination(value),
         None if config.quiet => config.access_log = Destination::Off,
@@ -78,20 +62,20 @@ fn read_config(
     if let Some(value) = given.once("--index")? {
         config.index = parse_index(&value)?;
     }
-    if let Some(value) = given.once("--idle-timeout")? {
-        config.idle_timeout = parse_time("--idle-timeout", &value, false)?;
-    }
-    if let Some(value) = given.once("--header-timeout")? {
-        config.header_timeout = parse_time("--header-timeout", &value, false)?;
-    }
-    if let Some(value) = given.once("--grace")? {
-        config.grace = parse_time("--grace", &value, true)?;
+    for (name, time, zero_allowed) in [
+        ("--idle-timeout", &mut config.idle_timeout, false),
+        ("--header-timeout", &mut config.header_timeout, false),
+        ("--grace", &mut config.grace, true),
+    ] {
+        if let Some(value) = given.once(name)? {
+            *time = parse_time(name, &value, zero_allowed)?;
+        }
     }
     if let Some(value) = given.once("--max-connections")? {
         config.connections_max = Some(parse_count("--max-connections", &value)?);
     }
-    config.bind = parse_bind(&given.all("--bind")?)?;
-    let (port, root) = given.port_and_root(operands)?;
+    config.bind = parse_bind(&given.all("--bind"))?;
+    let (port, root) = port_and_root(given)?;
     if let Some(value) = port {
         config.port = parse_port(&value)?;
     }
@@ -103,105 +87,44 @@ fn read_config(
     Ok(config)
 }
 
-/// What was given, once every option is spelled out.
-struct Given(pico_args::Arguments);
-
-impl Given {
-    /// The next value of an option, or `None` if it is not there, or not again.
-    fn next(&mut self, name: &'static str) -> Result<Option<OsString>, UsageError> {
-        let as_it_is = |value: &OsStr| Ok::<_, Infallible>(value.to_owned());
-        let value = self.0.opt_value_from_os_str(name, as_it_is);
-        value.map_err(|error| UsageError(error.to_string()))
-    }
-
-    fn once(&mut self, name: &'static str) -> Result<Option<OsString>, UsageError> {
-        let first = self.next(name)?;
-        match (&first, self.next(name)?) {
-            (Some(first), Some(second)) => Err(twice(name, first, &second)),
-            _ => Ok(first),
+/// The port and the directory, each from its option or from what is no option: digits are the port.
+fn port_and_root(given: &mut Given) -> Result<(Option<OsString>, Option<OsString>), String> {
+    let mut port = given.once("--port")?;
+    let mut root = given.once("--root")?;
+    for operand in given.operands() {
+        if operand.is_empty() {
+            return Err("the directory's name is empty; for this one, write .".to_owned());
         }
-    }
-
-    fn all(&mut self, name: &'static str) -> Result<Vec<OsString>, UsageError> {
-        let mut values = Vec::new();
-        while let Some(value) = self.next(name)? {
-            values.push(value);
+        let is_number = operand.as_bytes().iter().all(u8::is_ascii_digit);
+        let (slot, what) = match is_number {
+            true => (&mut port, "the port"),
+            false => (&mut root, "the directory"),
+        };
+        if let Some(first) = slot {
+            return Err(twice(what, first, &operand));
         }
-        Ok(values)
+        *slot = Some(operand);
     }
-
-    fn flag(&mut self, name: &'static str) -> Result<bool, UsageError> {
-        let given = self.0.contains(name);
-        if given && self.0.contains(name) {
-            return usage(format!("'{name}' is given twice; once is enough"));
-        }
-        Ok(given)
-    }
-
-    /// The port and the directory, each from its option or from what is no option: digits are the
-    /// port. To be called last, when every other option has been taken out.
-    fn port_and_root(
-        mut self,
-        operands: impl Iterator<Item = OsString>,
-    ) -> Result<(Option<OsString>, Option<OsString>), UsageError> {
-        let mut port = self.once("--port")?;
-        let mut root = self.once("--root")?;
-        for operand in self.0.finish().into_iter().chain(operands) {
-            if operand.is_empty() {
-                return usage("the directory's name is empty; for this one, write .".to_owned());
-            }
-            let is_number = operand.as_bytes().iter().all(u8::is_ascii_digit);
-            let (slot, what) = match is_number {
-                true => (&mut port, "the port"),
-                false => (&mut root, "the directory"),
-            };
-            if let Some(first) = slot {
-                return Err(twice(what, first, &operand));
-            }
-            *slot = Some(operand);
-        }
-        Ok((port, root))
-    }
+    Ok((port, root))
 }
-
-fn twice(what: &str, first: &OsStr, second: &OsStr) -> UsageError {
-    let (first, second) = (quoted(first), quoted(second));
-    UsageError(format!("{what} is given twice, {first} and {second}; leave one out"))
-}
-
-fn usage<T>(line: String) -> Result<T, UsageError> {
-    Err(UsageError(line))
-}
-
-impl From<String> for UsageError {
-    fn from(line: String) -> UsageError {
-        UsageError(line)
-    }
-}
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for UsageError {}
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
     use std::path::PathBuf;
     use std::time::Duration;
 
     use super::*;
+    use crate::command_line::check_table;
     use crate::server::Bind;
 
-    fn parsed(line: &[&str]) -> Result<Command, UsageError> {
+    fn parsed(line: &[&str]) -> Result<Command<Config>, UsageError> {
         parse(line.iter().map(OsString::from).collect(), false)
     }
 
     fn config(line: &[&str]) -> Config {
         match parsed(line) {
-            Ok(Command::Serve(config)) => *config,
+            Ok(Command::Run(config)) => *config,
             other => panic!("{line:?} gave {other:?}"),
         }
     }
@@ -221,10 +144,10 @@ mod tests {
         assert_eq!(config(&[]), Config::default());
         let with_content = config_with(|config| config.root = directory("content"));
         let command = parse(Vec::new(), true).unwrap();
-        assert_eq!(command, Command::Serve(Box::new(with_content)));
+        assert_eq!(command, Command::Run(Box::new(with_content)));
         let named = parse(vec!["site".into()], true).unwrap();
         let with_site = config_with(|config| config.root = directory("site"));
-        assert_eq!(named, Command::Serve(Box::new(with_site)));
+        assert_eq!(named, Command::Run(Box::new(with_site)));
     }
 
     #[test]
@@ -259,6 +182,7 @@ mod tests {
             (&["80a"], "80a"),
             (&["--", "-odd"], "-odd"),
             (&["--", "--"], "--"),
+            (&["--", "--help"], "--help"),
             (&["--root=a=b"], "a=b"),
             (&["+80"], "+80"),
             (&["-"], "-"),
@@ -276,7 +200,7 @@ mod tests {
         ] {
             let expected = config_with(|config| config.root = RootChoice::Directory(bytes.into()));
             let command = parse(line.clone(), true).unwrap();
-            assert_eq!(command, Command::Serve(Box::new(expected)), "{line:?}");
+            assert_eq!(command, Command::Run(Box::new(expected)), "{line:?}");
         }
     }
 
@@ -316,25 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn help_and_version_are_granted_whatever_else_is_wrong() {
-        let cases: &[(&[&str], Command)] = &[
-            (&["-h"], Command::Help),
-            (&["--help"], Command::Help),
-            (&["--nonsense", "-h"], Command::Help),
-            (&["-V", "--help"], Command::Help),
-            (&["-V"], Command::Version),
-            (&["99999", "--version"], Command::Version),
-        ];
-        for (line, expected) in cases {
-            assert_eq!(parsed(line).as_ref(), Ok(expected), "{line:?}");
-        }
-        assert_eq!(config(&["--", "--help"]).root, directory("--help"));
-    }
-
-    #[test]
     fn every_mistake_is_told_in_one_line() {
         let cases: &[(&[&str], &str)] = &[
-            (&["--prot", "1"], "unknown option '--prot'; did you mean '--port'? see reactor-server --help"),
+            (&["-x"], "unknown option '-x'"),
             (&["--root", "--", "x"], "'--root' needs a value, such as --root ./site"),
             (&["-q", "--quiet"], "'--quiet' is given twice; once is enough"),
             (&[""], "the directory's name is empty; for this one, write ."),
@@ -360,12 +268,13 @@ mod tests {
         ];
         for (line, expected) in cases {
             let error = parsed(line).unwrap_err().to_string();
-            assert_eq!(&error, expected, "{line:?}");
+            assert_eq!(error, format!("{expected}; see reactor-server --help"), "{line:?}");
         }
     }
 
     #[test]
-    fn the_help_is_in_lines_that_fit() {
+    fn the_help_tells_of_every_option_in_lines_that_fit() {
+        check_table(&PROGRAM, HELP);
         let longest = HELP.lines().map(str::len).max();
         assert!(longest <= Some(100), "{longest:?}");
         assert!(HELP.is_ascii());

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use mio::Waker;
 
 use super::app::{STOP_SIGNALS, Server};
-use super::args::quoted;
 use super::limits::{DESCRIPTORS_RESERVED, connections_max, raise_nofile};
 use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
+use crate::command_line::quote;
 use crate::files::{CacheLimits, Root, Store};
 use crate::net::{ListenError, listen_all};
 use crate::reactor::{Now, Reactor};
@@ -103,12 +103,12 @@ fn root_error(path: &Path, error: &io::Error) -> StartError {
         ErrorKind::PermissionDenied => "make it readable for this user, or name another with --root",
         _ => "name another directory with --root",
     };
-    StartError(format!("cannot serve {}: {error}; {remedy}", quoted(path.as_os_str())))
+    StartError(format!("cannot serve {}: {error}; {remedy}", quote(path)))
 }
 
 fn log_error(destination: &Destination, error: &io::Error) -> StartError {
     let name = match destination {
-        Destination::File(path) => quoted(path.as_os_str()),
+        Destination::File(path) => quote(path),
         Destination::Stdout => "stdout".to_owned(),
         Destination::Off => "off".to_owned(),
     };

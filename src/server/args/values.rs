@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::access_log::Destination;
+use crate::command_line::quote;
 use crate::server::Bind;
 
 /// The longest time that can be set: what is longer is a slip of the pen.
@@ -15,7 +16,7 @@ const TIME_SECS_MAX: f64 = 24.0 * 60.0 * 60.0;
 
 /// Reads a port: digits only.
 pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
-    let digits = digits(text).ok_or_else(|| format!("{} is not a port; write 0 to 65535", quoted(text)))?;
+    let digits = digits(text).ok_or_else(|| format!("{} is not a port; write 0 to 65535", quote(text)))?;
     digits.parse().map_err(|_| format!("port {digits} is too large; ports go up to 65535"))
 }
 
@@ -52,10 +53,10 @@ fn parse_ip(text: &OsStr) -> Result<IpAddr, String> {
         // ::ffff:127.0.0.1 is 127.0.0.1 in disguise, and IPv6 listeners take IPv6 only.
         Ok(ip) => Ok(ip.to_canonical()),
         Err(_) if plain.parse::<SocketAddr>().is_ok() => {
-            Err(format!("{} is an address with a port; leave the port to --port", quoted(text)))
+            Err(format!("{} is an address with a port; leave the port to --port", quote(text)))
         }
         Err(_) => {
-            Err(format!("{} is not an IP address; write one like 0.0.0.0 or ::1, or localhost", quoted(text)))
+            Err(format!("{} is not an IP address; write one like 0.0.0.0 or ::1, or localhost", quote(text)))
         }
     }
 }
@@ -66,7 +67,7 @@ pub(super) fn parse_index(text: &OsStr) -> Result<String, String> {
     name.map(str::to_owned).ok_or_else(|| {
         format!(
             "{} cannot be an index; it must be a plain file name, not hidden, without a slash",
-            quoted(text)
+            quote(text)
         )
     })
 }
@@ -84,8 +85,8 @@ pub(super) fn parse_destination(text: OsString) -> Destination {
 pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
     match digits(text).map(str::parse) {
         Some(Ok(count)) if count > 0 => Ok(count),
-        Some(Err(_)) => Err(format!("{name}: {} is too large a number", quoted(text))),
-        _ => Err(format!("{name}: {} is not a number from 1 up", quoted(text))),
+        Some(Err(_)) => Err(format!("{name}: {} is too large a number", quote(text))),
+        _ => Err(format!("{name}: {} is not a number from 1 up", quote(text))),
     }
 }
 
@@ -93,15 +94,15 @@ pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
 /// the option that it belongs to.
 pub(super) fn parse_time(name: &str, text: &OsStr, zero_allowed: bool) -> Result<Duration, String> {
     let secs = text.to_str().and_then(secs_of).ok_or_else(|| {
-        let shown = quoted(text);
+        let shown = quote(text);
         format!("{name}: {shown} is not a time; write it like 500ms, 10s, 2m or 1h")
     })?;
     if secs > TIME_SECS_MAX {
-        return Err(format!("{name}: {} is too long; at most 24h", quoted(text)));
+        return Err(format!("{name}: {} is too long; at most 24h", quote(text)));
     }
     let time = Duration::from_secs_f64(secs);
     if time.is_zero() && !zero_allowed {
-        return Err(format!("{name}: {} is too short; it must be above 0", quoted(text)));
+        return Err(format!("{name}: {} is too short; it must be above 0", quote(text)));
     }
     Ok(time)
 }
@@ -128,19 +129,6 @@ fn secs_of(text: &str) -> Option<f64> {
 /// The text, if it is digits and nothing else.
 fn digits(text: &OsStr) -> Option<&str> {
     text.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// What a person wrote, in quotes, and on one line whatever is in it.
-pub(in crate::server) fn quoted(text: &OsStr) -> String {
-    let mut shown = String::from("'");
-    for letter in text.to_string_lossy().chars() {
-        match letter.is_control() {
-            true => shown.extend(letter.escape_default()),
-            false => shown.push(letter),
-        }
-    }
-    shown.push('\'');
-    shown
 }
 
 #[cfg(test)]
@@ -227,7 +215,7 @@ mod tests {
         let wrong = wrong.iter().map(|name| name.as_bytes());
         for name in wrong.chain([NOT_UTF8]).map(OsStr::from_bytes) {
             let line = parse_index(name).unwrap_err();
-            assert!(line.starts_with(&quoted(name)), "{line}");
+            assert!(line.starts_with(&quote(name)), "{line}");
             assert!(line.ends_with("a plain file name, not hidden, without a slash"), "{line}");
         }
     }
@@ -309,11 +297,5 @@ mod tests {
             let expected = expected.map_err(str::to_owned);
             assert_eq!(parse_count("-n", OsStr::new(text)), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn what_is_quoted_stays_on_one_line() {
-        assert_eq!(quoted(OsStr::new("a\nb\u{1b}[31mé")), "'a\\nb\\u{1b}[31mé'");
-        assert_eq!(quoted(OsStr::from_bytes(NOT_UTF8)), "'caf\u{fffd}'");
     }
 }

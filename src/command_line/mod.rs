@@ -1,0 +1,193 @@
+//! The command line, the same for every program: arguments in, what they ask for or one line out.
+//!
+//! Owns how options are spelled and taken apart (`spelling`), how they are looked up afterwards
+//! (`given`), and how a refusal reads. A program brings its table, [`Program`], and makes its own
+//! configuration of what was [`Given`]. It knows no program's options but `--help` and `--version`,
+//! and never understands a value.
+
+mod given;
+mod spelling;
+
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+pub use given::Given;
+pub use spelling::{Spelling, Values};
+
+/// What the room needs to know of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// The name that stands in front of what the program says.
+    pub name: &'static str,
+    /// Its options, `--help` and `--version` among them.
+    pub spellings: &'static [Spelling],
+    /// Which values an option may have.
+    pub values: Values,
+}
+
+/// What a person asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<C> {
+    /// Print the help.
+    Help,
+    /// Print the version.
+    Version,
+    /// Do the work, so configured.
+    Run(Box<C>),
+}
+
+/// What makes no sense in the arguments: one line that names the thing and where help is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError {
+    program: &'static str,
+    thing: String,
+}
+
+impl Program {
+    /// Reads `args`, which are without the program's name; `configure` understands what was given.
+    ///
+    /// A request for help is granted whatever else is wrong: who makes a mistake needs it most.
+    ///
+    /// # Errors
+    /// The arguments make no sense, to this room or to `configure`.
+    pub fn command<C>(
+        &self,
+        args: Vec<OsString>,
+        configure: impl FnOnce(&mut Given) -> Result<C, String>,
+    ) -> Result<Command<C>, UsageError> {
+        let (mut given, well_spelled) = spelling::take_apart(self, args);
+        if given.flag("--help") {
+            return Ok(Command::Help);
+        }
+        if given.flag("--version") {
+            return Ok(Command::Version);
+        }
+        match well_spelled.and_then(|()| configure(&mut given)) {
+            Ok(config) => {
+                debug_assert!(given.is_used_up(), "an option was not looked up: {given:?}");
+                Ok(Command::Run(Box::new(config)))
+            }
+            Err(thing) => Err(UsageError { program: self.name, thing }),
+        }
+    }
+
+    /// Says why the program fails, on standard error; who has closed it does not want to know.
+    pub fn fail(&self, error: &dyn fmt::Display, code: u8) -> ExitCode {
+        let _ = writeln!(io::stderr().lock(), "{}: {error}", self.name);
+        ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stop = if self.thing.ends_with('?') { "" } else { ";" };
+        write!(f, "{}{stop} see {} --help", self.thing, self.program)
+    }
+}
+
+impl Error for UsageError {}
+
+/// What a person wrote, in quotes, and on one line whatever is in it.
+pub fn quote(text: impl AsRef<OsStr>) -> String {
+    let mut shown = String::from("'");
+    for letter in text.as_ref().to_string_lossy().chars() {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown.push('\'');
+    shown
+}
+
+/// Says that only one of two can be meant.
+pub fn twice(what: &str, first: &OsStr, second: &OsStr) -> String {
+    format!("{what} is given twice, {} and {}; leave one out", quote(first), quote(second))
+}
+
+/// Asserts what holds for every program: no two options are spelled alike, and the help has them all.
+#[cfg(test)]
+pub(crate) fn check_table(program: &Program, help: &str) {
+    for granted in ["--help", "--version"] {
+        assert!(program.spellings.iter().any(|known| known.long == granted), "{granted}");
+    }
+    for (index, Spelling { letter, long, .. }) in program.spellings.iter().enumerate() {
+        let others = &program.spellings[..index];
+        assert!(others.iter().all(|other| other.long != *long), "{long}");
+        assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
+        let shown = match letter {
+            Some(letter) => format!("  -{letter}, {long} "),
+            None => format!("      {long} "),
+        };
+        assert!(help.lines().any(|line| line.starts_with(&shown)), "{long}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    const PROGRAM: Program = Program {
+        name: "prog",
+        spellings: &[
+            Spelling::valued(Some('p'), "--port", "8080"),
+            Spelling::flag(Some('q'), "--quiet"),
+            Spelling::flag(Some('h'), "--help"),
+            Spelling::flag(Some('V'), "--version"),
+        ],
+        values: Values::Checked,
+    };
+
+    fn command(line: &[&str]) -> Result<Command<bool>, String> {
+        let args = line.iter().map(OsString::from).collect();
+        let outcome = PROGRAM.command(args, |given| match given.last("--port") {
+            Some(port) => Err(format!("{} is taken", quote(port))),
+            None => Ok(given.flag("--quiet")),
+        });
+        outcome.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn help_and_version_are_granted_whatever_else_is_wrong() {
+        let cases: &[(&[&str], Command<bool>)] = &[
+            (&["-h"], Command::Help),
+            (&["--help"], Command::Help),
+            (&["--nonsense", "-h"], Command::Help),
+            (&["-qz", "--help"], Command::Help),
+            (&["--port", "-h"], Command::Help),
+            (&["-p", "x", "-qqh"], Command::Help),
+            (&["-V", "-h"], Command::Help),
+            (&["-V"], Command::Version),
+            (&["a", "b", "-px", "--version"], Command::Version),
+            (&["--", "-h"], Command::Run(Box::new(false))),
+            (&["-q"], Command::Run(Box::new(true))),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(command(line).as_ref(), Ok(expected), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_ends_where_help_is() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["-p80"], "'80' is taken; see prog --help"),
+            (&["-x"], "unknown option '-x'; see prog --help"),
+            (&["--prot"], "unknown option '--prot'; did you mean '--port'? see prog --help"),
+            (&["-x", "-y", "-p80"], "unknown option '-x'; see prog --help"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(command(line), Err((*expected).to_owned()), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_stays_on_one_line() {
+        assert_eq!(quote("a\nb\u{1b}[31mé"), "'a\\nb\\u{1b}[31mé'");
+        assert_eq!(quote(OsStr::from_bytes(b"caf\xe9")), "'caf\u{fffd}'");
+    }
+}

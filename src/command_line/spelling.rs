@@ -1,0 +1,325 @@
+//! The ways to spell an option, and how arguments are taken apart.
+//!
+//! Owns the forms: `-sv`, `-fsSo FILE`, `-p8080`, `-p=8080`, `--port=8080`, `--port 8080`, and `--`
+//! before operands; and what is said of a slip. It goes from left to right, so that a value is never
+//! mistaken for an option, and spells each option out as `--port` and its value. It never looks into
+//! a value but at its first letter.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::vec::IntoIter;
+
+use super::given::marked;
+use super::{Given, Program, quote};
+
+/// How many letters a name may be off to be taken for a slip: `--prot` is two away from `--port`.
+const SLIPS_MAX: usize = 2;
+
+/// An option as a person may write it.
+#[derive(Clone, Copy, Debug)]
+pub struct Spelling {
+    /// The `p` of `-p`, if there is one; an ASCII letter.
+    pub letter: Option<char>,
+    /// `--port`.
+    pub long: &'static str,
+    /// A value to show by way of example, or none for a flag.
+    pub example: Option<&'static str>,
+}
+
+impl Spelling {
+    /// An option that takes no value.
+    pub const fn flag(letter: Option<char>, long: &'static str) -> Spelling {
+        Spelling { letter, long, example: None }
+    }
+
+    /// An option that takes a value, such as `example`.
+    pub const fn valued(letter: Option<char>, long: &'static str, example: &'static str) -> Spelling {
+        Spelling { letter, long, example: Some(example) }
+    }
+}
+
+/// Which values an option may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Not an empty one, and none that begins with `-` but `-` itself: that is more likely the next
+    /// option, the value forgotten.
+    Checked,
+    /// Whatever stands there, as it is with curl.
+    Any,
+}
+
+/// Takes `args` apart as far as they make sense, and says what is wrong first.
+pub(super) fn take_apart(program: &Program, args: Vec<OsString>) -> (Given, Result<(), String>) {
+    let Program { spellings, values, .. } = *program;
+    let rest = args.into_iter();
+    let mut reader = Reader { spellings, values, rest, options: Vec::new(), operands: Vec::new() };
+    let outcome = reader.read();
+    (Given::new(reader.options, reader.operands), outcome)
+}
+
+struct Reader {
+    spellings: &'static [Spelling],
+    values: Values,
+    rest: IntoIter<OsString>,
+    options: Vec<OsString>,
+    operands: Vec<OsString>,
+}
+
+impl Reader {
+    fn read(&mut self) -> Result<(), String> {
+        let mut outcome = Ok(());
+        while let Some(arg) = self.rest.next() {
+            match arg.as_bytes() {
+                b"--" => self.operands.extend(self.rest.by_ref()),
+                // After a mistake it goes on: a request for help may follow.
+                [b'-', b'-', ..] => outcome = outcome.and(self.read_long(&arg)),
+                [b'-', _, ..] => outcome = outcome.and(self.read_letters(&arg)),
+                _ => self.operands.push(arg),
+            }
+        }
+        outcome
+    }
+
+    /// `--name`, `--name VALUE`, `--name=VALUE`.
+    fn read_long(&mut self, arg: &OsStr) -> Result<(), String> {
+        let bytes = arg.as_bytes();
+        let (name, attached) = bytes.split_at(memchr::memchr(b'=', bytes).unwrap_or(bytes.len()));
+        match self.spellings.iter().find(|known| known.long.as_bytes() == name) {
+            Some(spelling) => self.take(spelling, attached),
+            None => Err(self.unknown(OsStr::from_bytes(name))),
+        }
+    }
+
+    /// `-s`, `-sv`, `-o FILE`, `-oFILE`, `-o=FILE`, `-sfo FILE`: the first that takes a value takes
+    /// the rest.
+    fn read_letters(&mut self, arg: &OsStr) -> Result<(), String> {
+        let (dash, mut letters) = arg.as_bytes().split_at(1);
+        // `-port` is a slip for `--port`, not the port `ort`.
+        let is_slip = |known: &Spelling| known.long.as_bytes().strip_prefix(dash) == Some(arg.as_bytes());
+        if self.spellings.iter().any(is_slip) {
+            return Err(self.unknown(arg));
+        }
+        let mut shown = arg.to_owned();
+        while let Some((&letter, after)) = letters.split_first() {
+            let found = self.spellings.iter().find(|known| known.letter == Some(char::from(letter)));
+            let Some(spelling) = found else {
+                return Err(self.unknown(&shown));
+            };
+            if spelling.example.is_some() || after.starts_with(b"=") {
+                return self.take(spelling, after);
+            }
+            self.take(spelling, b"")?;
+            letters = after;
+            // Of `-xyz` nobody knows which part was meant to be the name; after a known letter, it is
+            // the next.
+            let next = String::from_utf8_lossy(letters).chars().next();
+            shown = next.map_or(OsString::new(), |next| format!("-{next}").into());
+        }
+        Ok(())
+    }
+
+    /// Takes an option with the value that hangs on it or follows it.
+    fn take(&mut self, spelling: &Spelling, attached: &[u8]) -> Result<(), String> {
+        let long = spelling.long;
+        let value = match spelling.example {
+            Some(example) => Some(self.value(long, example, attached)?),
+            None if attached.is_empty() => None,
+            None => return Err(format!("'{long}' takes no value")),
+        };
+        self.options.push(long.into());
+        self.options.extend(value);
+        Ok(())
+    }
+
+    /// A value, [`marked`]; one that is refused is left to be read as the option that it looks like.
+    fn value(&mut self, long: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
+        let value = match attached {
+            [] => self.rest.as_slice().first().map(OsString::as_os_str),
+            _ => Some(OsStr::from_bytes(attached.strip_prefix(b"=").unwrap_or(attached))),
+        };
+        let needs = format!("'{long}' needs a value, such as {long} {example}");
+        let value = value.ok_or_else(|| needs.clone())?;
+        if self.values == Values::Checked {
+            match value.as_bytes() {
+                b"" | b"--" => return Err(needs),
+                [b'-', _, ..] => return Err(format!("{needs}, and {} looks like an option", quote(value))),
+                _ => {}
+            }
+        }
+        let value = marked(value);
+        if attached.is_empty() {
+            self.rest.next();
+        }
+        Ok(value)
+    }
+
+    /// Names the option, and the one that was probably meant.
+    fn unknown(&self, shown: &OsStr) -> String {
+        let off = |known: &Spelling| distance(known.long, shown);
+        let nearest = self.spellings.iter().min_by_key(|known| off(known));
+        let hint = match nearest.filter(|known| off(known) <= SLIPS_MAX) {
+            Some(known) => format!("; did you mean '{}'?", known.long),
+            None => String::new(),
+        };
+        format!("unknown option {}{hint}", quote(shown))
+    }
+}
+
+/// How many letters to insert, remove or replace to make `b` of `a` (Levenshtein's distance).
+fn distance(a: &str, b: &OsStr) -> usize {
+    let b = b.as_bytes();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &other) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != other);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPELLINGS: &[Spelling] = &[
+        Spelling::valued(Some('p'), "--port", "8080"),
+        Spelling::valued(Some('b'), "--bind", "0.0.0.0"),
+        Spelling::valued(Some('d'), "--root", "./site"),
+        Spelling::valued(Some('i'), "--index", "index.html"),
+        Spelling::valued(None, "--access-log", "access.log"),
+        Spelling::valued(Some('o'), "--output", "page.html"),
+        Spelling::flag(Some('q'), "--quiet"),
+        Spelling::flag(Some('s'), "--silent"),
+        Spelling::flag(Some('h'), "--help"),
+        Spelling::flag(Some('V'), "--version"),
+    ];
+
+    /// The options spelled out, their values marked, and the operands.
+    type Apart = (Vec<OsString>, Vec<OsString>);
+
+    fn apart(values: Values, line: &[&str]) -> Result<Apart, String> {
+        let rest = line.iter().map(OsString::from).collect::<Vec<_>>().into_iter();
+        let (options, operands) = (Vec::new(), Vec::new());
+        let mut reader = Reader { spellings: SPELLINGS, values, rest, options, operands };
+        reader.read().map(|()| (reader.options, reader.operands))
+    }
+
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn every_spelling_becomes_the_long_name_and_its_value() {
+        let cases: &[(&[&str], &[&str], &[&str])] = &[
+            (&[], &[], &[]),
+            (&["-p8080"], &["--port", "=8080"], &[]),
+            (&["-p", "8080"], &["--port", "=8080"], &[]),
+            (&["-p=8080"], &["--port", "=8080"], &[]),
+            (&["--port", "8080"], &["--port", "=8080"], &[]),
+            (&["--port=8080"], &["--port", "=8080"], &[]),
+            (&["--root=a=b"], &["--root", "=a=b"], &[]),
+            (&["--root", "=a"], &["--root", "==a"], &[]),
+            (&["--access-log=-"], &["--access-log", "=-"], &[]),
+            (&["-q", "-i", "x"], &["--quiet", "--index", "=x"], &[]),
+            (&["-qp80"], &["--quiet", "--port", "=80"], &[]),
+            (&["-q", "site", "-b::1", "80"], &["--quiet", "--bind", "=::1"], &["site", "80"]),
+            (&["-s", "-o", "FILE", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["-so", "FILE", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["x", "-soFILE"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["x", "-so=FILE"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["--silent", "x", "--output", "FILE"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["--silent", "--output=FILE", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["-soFILE", "--", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["-", "a-p", ""], &[], &["-", "a-p", ""]),
+            (&["-", "--", "-s", "--"], &[], &["-", "-s", "--"]),
+        ];
+        for (line, options, operands) in cases {
+            for values in [Values::Checked, Values::Any] {
+                let expected = (words(options), words(operands));
+                assert_eq!(apart(values, line), Ok(expected), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_value_may_hold_anything_if_so_wanted() {
+        let cases: &[(&[&str], &[&str])] = &[
+            (&["-o", "--", "--root=a=b"], &["--output", "=--", "--root", "=a=b"]),
+            (&["-o", "-s"], &["--output", "=-s"]),
+            (&["-o", "--help"], &["--output", "=--help"]),
+            (&["-o-s"], &["--output", "=-s"]),
+            (&["-o", ""], &["--output", "="]),
+            (&["--output="], &["--output", "="]),
+        ];
+        for (line, options) in cases {
+            assert_eq!(apart(Values::Any, line), Ok((words(options), Vec::new())), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_misspelling_is_told_in_one_line() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["--prot", "1"], "unknown option '--prot'; did you mean '--port'?"),
+            (&["--acess-log=x"], "unknown option '--acess-log'; did you mean '--access-log'?"),
+            (&["-port", "1"], "unknown option '-port'; did you mean '--port'?"),
+            (&["--Help"], "unknown option '--Help'; did you mean '--help'?"),
+            (&["-x"], "unknown option '-x'"),
+            (&["-sz"], "unknown option '-z'"),
+            (&["-sé"], "unknown option '-é'"),
+            (&["-é"], "unknown option '-é'"),
+            (&["-80"], "unknown option '-80'"),
+            (&["--a\nb=1"], "unknown option '--a\\nb'"),
+            (&["--=1"], "unknown option '--'"),
+            (&["--quiet=1"], "'--quiet' takes no value"),
+            (&["-q=1"], "'--quiet' takes no value"),
+            (&["--version=1"], "'--version' takes no value"),
+            (&["-p"], "'--port' needs a value, such as --port 8080"),
+            (&["-sp"], "'--port' needs a value, such as --port 8080"),
+        ];
+        for (line, expected) in cases {
+            for values in [Values::Checked, Values::Any] {
+                assert_eq!(apart(values, line), Err((*expected).to_owned()), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_forgotten_value_is_told_with_an_example() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["--port="], "'--port' needs a value, such as --port 8080"),
+            (&["-p="], "'--port' needs a value, such as --port 8080"),
+            (&["--root", ""], "'--root' needs a value, such as --root ./site"),
+            (&["--root", "--", "x"], "'--root' needs a value, such as --root ./site"),
+            (
+                &["--root", "-p", "80", "site"],
+                "'--root' needs a value, such as --root ./site, and '-p' looks like an option",
+            ),
+            (
+                &["--index=-p", "80", "site"],
+                "'--index' needs a value, such as --index index.html, and '-p' looks like an option",
+            ),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(apart(Values::Checked, line), Err((*expected).to_owned()), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_distance_counts_slips() {
+        let cases = [
+            ("--port", "--port", 0),
+            ("--port", "--prot", 2),
+            ("--port", "--ports", 1),
+            ("--port", "-port", 1),
+            ("--port", "", 6),
+            ("", "--port", 6),
+        ];
+        for (a, b, slips) in cases {
+            assert_eq!(distance(a, OsStr::new(b)), slips, "{a} {b}");
+        }
+    }
+}
