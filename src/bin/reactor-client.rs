@@ -5,9 +5,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use reactor_http::client::args::{self, PROGRAM};
+use reactor_http::client::args::{self, Command, PROGRAM};
 use reactor_http::client::fetch;
-use reactor_http::command_line::Command;
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;

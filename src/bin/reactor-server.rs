@@ -6,9 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use reactor_http::command_line::Command;
 use reactor_http::reactor::Now;
-use reactor_http::server::args::{self, PROGRAM};
+use reactor_http::server::args::{self, Command, PROGRAM};
 use reactor_http::server::{Config, start};
 
 /// Wrong usage.

@@ -13,7 +13,9 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::config::{Config, FieldEdit, Output, parse_field, parse_method, parse_seconds, remote_name};
 use super::target::{Overrides, parse_host, parse_port, parse_words};
-use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, quote};
+use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
+
+pub use crate::command_line::Command;
 
 /// What `--help` shows.
 pub const HELP: &str = include_str!("help.txt");
@@ -289,8 +291,8 @@ mod tests {
             (&["-sz"], "unknown option '-z'"),
             (&["-é"], "unknown option '-é'"),
             (&["--f\noo"], "unknown option '--f\\noo'"),
-            (&["-o"], "'--output' needs a value, such as --output page.html"),
-            (&["-so"], "'--output' needs a value, such as --output page.html"),
+            (&["-o"], "'-o' needs a value, such as -o page.html"),
+            (&["-so"], "'-o' needs a value, such as -o page.html"),
             (&["--port"], "'--port' needs a value, such as --port 8080"),
             (&["--silent=yes"], "'--silent' takes no value"),
             (&["-p", "x"], "option '--port': 'x' is not a port: it is a number from 1 to 65535"),

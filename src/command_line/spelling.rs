@@ -85,7 +85,7 @@ impl Reader {
         let bytes = arg.as_bytes();
         let (name, attached) = bytes.split_at(memchr::memchr(b'=', bytes).unwrap_or(bytes.len()));
         match self.spellings.iter().find(|known| known.long.as_bytes() == name) {
-            Some(spelling) => self.take(spelling, attached),
+            Some(spelling) => self.take(spelling, spelling.long, attached),
             None => Err(self.unknown(OsStr::from_bytes(name))),
         }
     }
@@ -99,45 +99,44 @@ impl Reader {
         if self.spellings.iter().any(is_slip) {
             return Err(self.unknown(arg));
         }
-        let mut shown = arg.to_owned();
         while let Some((&letter, after)) = letters.split_first() {
             let found = self.spellings.iter().find(|known| known.letter == Some(char::from(letter)));
             let Some(spelling) = found else {
+                // Of `-xyz` nobody knows which part was meant to be the name; of `-qxyz`, it is the x.
+                let first = String::from_utf8_lossy(letters).chars().next().unwrap_or_default();
+                let is_whole = letters.len() + dash.len() == arg.len();
+                let shown = if is_whole { arg.to_owned() } else { format!("-{first}").into() };
                 return Err(self.unknown(&shown));
             };
+            let shown = format!("-{}", char::from(letter));
             if spelling.example.is_some() || after.starts_with(b"=") {
-                return self.take(spelling, after);
+                return self.take(spelling, &shown, after);
             }
-            self.take(spelling, b"")?;
+            self.take(spelling, &shown, b"")?;
             letters = after;
-            // Of `-xyz` nobody knows which part was meant to be the name; after a known letter, it is
-            // the next.
-            let next = String::from_utf8_lossy(letters).chars().next();
-            shown = next.map_or(OsString::new(), |next| format!("-{next}").into());
         }
         Ok(())
     }
 
-    /// Takes an option with the value that hangs on it or follows it.
-    fn take(&mut self, spelling: &Spelling, attached: &[u8]) -> Result<(), String> {
-        let long = spelling.long;
+    /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
+    fn take(&mut self, spelling: &Spelling, shown: &str, attached: &[u8]) -> Result<(), String> {
         let value = match spelling.example {
-            Some(example) => Some(self.value(long, example, attached)?),
+            Some(example) => Some(self.value(shown, example, attached)?),
             None if attached.is_empty() => None,
-            None => return Err(format!("'{long}' takes no value")),
+            None => return Err(format!("'{shown}' takes no value")),
         };
-        self.options.push(long.into());
+        self.options.push(spelling.long.into());
         self.options.extend(value);
         Ok(())
     }
 
     /// A value, [`marked`]; one that is refused is left to be read as the option that it looks like.
-    fn value(&mut self, long: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
+    fn value(&mut self, shown: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
         let value = match attached {
             [] => self.rest.as_slice().first().map(OsString::as_os_str),
             _ => Some(OsStr::from_bytes(attached.strip_prefix(b"=").unwrap_or(attached))),
         };
-        let needs = format!("'{long}' needs a value, such as {long} {example}");
+        let needs = format!("'{shown}' needs a value, such as {shown} {example}");
         let value = value.ok_or_else(|| needs.clone())?;
         if self.values == Values::Checked {
             match value.as_bytes() {
@@ -275,10 +274,10 @@ mod tests {
             (&["--a\nb=1"], "unknown option '--a\\nb'"),
             (&["--=1"], "unknown option '--'"),
             (&["--quiet=1"], "'--quiet' takes no value"),
-            (&["-q=1"], "'--quiet' takes no value"),
+            (&["-q=1"], "'-q' takes no value"),
             (&["--version=1"], "'--version' takes no value"),
-            (&["-p"], "'--port' needs a value, such as --port 8080"),
-            (&["-sp"], "'--port' needs a value, such as --port 8080"),
+            (&["-p"], "'-p' needs a value, such as -p 8080"),
+            (&["-sp"], "'-p' needs a value, such as -p 8080"),
         ];
         for (line, expected) in cases {
             for values in [Values::Checked, Values::Any] {
@@ -291,7 +290,7 @@ mod tests {
     fn a_forgotten_value_is_told_with_an_example() {
         let cases: &[(&[&str], &str)] = &[
             (&["--port="], "'--port' needs a value, such as --port 8080"),
-            (&["-p="], "'--port' needs a value, such as --port 8080"),
+            (&["-p="], "'-p' needs a value, such as -p 8080"),
             (&["--root", ""], "'--root' needs a value, such as --root ./site"),
             (&["--root", "--", "x"], "'--root' needs a value, such as --root ./site"),
             (

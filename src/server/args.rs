@@ -10,9 +10,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::access_log::Destination;
-use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, twice};
+use crate::command_line::{Given, Program, Spelling, UsageError, Values, twice};
 use crate::server::{Config, RootChoice};
 use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time};
+
+pub use crate::command_line::Command;
 
 /// The text of `--help`.
 pub const HELP: &str = include_str!("help.txt");

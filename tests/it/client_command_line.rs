@@ -5,8 +5,7 @@
 
 use std::ffi::OsString;
 
-use reactor_http::client::args;
-use reactor_http::command_line::Command;
+use reactor_http::client::args::{self, Command};
 
 use crate::harness::{Scripted, Server, Step, client};
 
@@ -214,7 +213,7 @@ fn a_slip_is_refused_in_one_line_that_names_it_and_the_remedy() {
         (&["--frobnicate"], "'--frobnicate'"),
         (&["-z"], "'-z'"),
         (&["-sz"], "'-z'"),
-        (&["-p"], "'--port' needs a value"),
+        (&["-p"], "'-p' needs a value"),
         (&["--output"], "'--output' needs a value"),
         (&["--silent=yes"], "'--silent' takes no value"),
         (&["-p", "0"], "'0'"),
