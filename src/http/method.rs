@@ -4,7 +4,7 @@
 
 /// A request method; those that we have no name for are [`Method::Unknown`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[allow(missing_docs, reason = "each variant is the method it names")]
+#[expect(missing_docs, reason = "each variant is the method it names")]
 pub enum Method {
     Get,
     Head,

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Status(u16);
 
-#[allow(missing_docs, reason = "each name is the reason phrase of its code")]
+#[expect(missing_docs, reason = "each name is the reason phrase of its code")]
 impl Status {
     pub const CONTINUE: Status = Status(100);
     pub const OK: Status = Status(200);

@@ -265,7 +265,8 @@ impl Conn {
     /// Answers what is no request, or not one that can be trusted, and ends the connection.
     fn refuse(&mut self, reject: &Reject, desk: &mut Desk<'_>) -> Step {
         let bytes = desk.inbox.bytes();
-        let line = bytes.split(|&byte| byte == b'\n').find(|line| line.len() > 1).unwrap_or(bytes);
+        // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
+        let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let prose = prose_for_refused(bytes);
         self.lease_batch(desk.site);
         self.batch.begin_refused(line.trim_ascii_end(), desk.site.log.is_on(), desk.now);

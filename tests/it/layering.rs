@@ -1,1 +1,302 @@
-//! To be written.
+//! Who may use whom: the rooms of the house, their doors, and the crates that each may bring in.
+//!
+//! The checker reads the paths in `src`, not the compiler's mind: what is in `use` and in paths that
+//! are written out. Code that exists in tests only is exempt.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::harness::source::{Source, code, sources, without_tests};
+
+/// What a room may use.
+struct Room {
+    name: &'static str,
+    rooms: &'static [&'static str],
+    crates: &'static [&'static str],
+    /// Parts of the standard library that are another room's business.
+    never: &'static [&'static str],
+}
+
+const CLOCKS: [&str; 3] = ["std::time::Instant", "std::time::SystemTime", "std::thread"];
+
+const ROOMS: &[Room] = &[
+    Room {
+        name: "reactor",
+        rooms: &[],
+        crates: &["mio", "slab", "log", "signal_hook_mio"],
+        never: &["std::fs", "std::thread"],
+    },
+    Room {
+        name: "net",
+        rooms: &["reactor"],
+        crates: &["mio", "rustix", "log"],
+        never: &["std::thread", "std::path"],
+    },
+    Room {
+        name: "http",
+        rooms: &[],
+        crates: &["httparse", "httpdate", "memchr", "percent_encoding"],
+        never: &["std::net", "std::fs", CLOCKS[0], CLOCKS[1], CLOCKS[2]],
+    },
+    Room {
+        name: "files",
+        rooms: &[],
+        crates: &["rustix", "percent_encoding", "mime_guess", "log"],
+        never: &["std::net", "std::thread"],
+    },
+    Room {
+        name: "access_log",
+        rooms: &[],
+        crates: &["rustix", "jiff", "memchr", "log"],
+        never: &["std::thread", "std::net::TcpStream"],
+    },
+    Room {
+        name: "command_line",
+        rooms: &[],
+        crates: &["pico_args", "memchr"],
+        never: &["std::net", "std::fs", "std::env", CLOCKS[0], CLOCKS[1], CLOCKS[2]],
+    },
+    Room {
+        name: "server",
+        rooms: &["reactor", "net", "http", "files", "access_log", "command_line"],
+        crates: &["mio", "log", "rustix", "signal_hook"],
+        never: &["std::thread"],
+    },
+    Room {
+        name: "client",
+        rooms: &["reactor", "net", "http", "command_line"],
+        crates: &["mio", "log", "rustix", "percent_encoding", "indicatif", "tempfile", "signal_hook"],
+        never: &["std::thread", "std::net::TcpStream"],
+    },
+    Room {
+        name: "bin",
+        rooms: &["server", "client", "reactor", "command_line"],
+        crates: &["env_logger"],
+        never: &[],
+    },
+    Room { name: "lib", rooms: &[], crates: &[], never: &["std"] },
+];
+
+/// The one file that reads the time.
+const CLOCK: &str = "src/reactor/clock.rs";
+/// Who asks it: once a turn, and once at the start of each program.
+const CLOCK_READERS: [&str; 3] = ["src/reactor/turn.rs", "src/client/fetch.rs", "src/bin/reactor-server.rs"];
+
+type Path = Vec<String>;
+
+/// All paths of more than one name in this code, with those in braces written out.
+fn paths(code: &str) -> Vec<Path> {
+    let tokens = tokens(code);
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < tokens.len() {
+        let begins = is_name(tokens[at]) && tokens.get(at + 1) == Some(&"::");
+        if begins { tree(&tokens, &mut at, &Path::new(), &mut found) } else { at += 1 }
+    }
+    found
+}
+
+fn tokens(code: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut rest = code.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let name_len = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let len = match name_len {
+            0 if rest.starts_with("::") => 2,
+            0 => first.len_utf8(),
+            len => len,
+        };
+        tokens.push(&rest[..len]);
+        rest = rest[len..].trim_start();
+    }
+    tokens
+}
+
+fn is_name(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// One path or, behind `::{`, several.
+fn tree(tokens: &[&str], at: &mut usize, prefix: &[String], found: &mut Vec<Path>) {
+    let mut path = prefix.to_vec();
+    while let Some(&token) = tokens.get(*at).filter(|token| is_name(token)) {
+        path.push(token.to_owned());
+        *at += 1;
+        if tokens.get(*at) != Some(&"::") {
+            break;
+        }
+        *at += 1;
+        if tokens.get(*at) == Some(&"{") {
+            *at += 1;
+            while let Some(&token) = tokens.get(*at)
+                && token != "}"
+            {
+                if is_name(token) { tree(tokens, at, &path, found) } else { *at += 1 }
+            }
+            *at += 1;
+            return;
+        }
+    }
+    found.push(path);
+}
+
+/// The names from the crate's root to the module of this file.
+fn module(path: &str) -> Path {
+    let path = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// The room of this crate that a path leads to, if it leads to one.
+fn destination<'a>(path: &'a [String], module: &'a [String]) -> Option<&'a str> {
+    match path.first()?.as_str() {
+        "crate" | "reactor_http" => path.get(1).map(String::as_str),
+        "super" => {
+            let ups = path.iter().take_while(|name| *name == "super").count();
+            if ups < module.len() { module.first() } else { path.get(ups) }.map(String::as_str)
+        }
+        _ => None,
+    }
+}
+
+/// What this file does that its room may not, and the rooms that it uses.
+fn check(source: &Source, externals: &BTreeSet<String>) -> (Vec<String>, BTreeSet<String>) {
+    let module = module(&source.path);
+    let mut faults = Vec::new();
+    let mut used = BTreeSet::new();
+    let Some(room) = ROOMS.iter().find(|room| module.first().is_some_and(|name| name == room.name)) else {
+        return (vec![format!("{}: a room that is not in the table", source.path)], used);
+    };
+    for path in paths(&without_tests(&code(&source.text))) {
+        let text = path.join("::");
+        if let Some(to) = destination(&path, &module).filter(|to| *to != room.name) {
+            used.insert(to.to_owned());
+            if !room.rooms.contains(&to) {
+                faults.push(format!("{}: {} may not use {text}", source.path, room.name));
+            }
+        }
+        if externals.contains(&path[0]) && !room.crates.contains(&path[0].as_str()) {
+            faults.push(format!("{}: {} may not use the crate of {text}", source.path, room.name));
+        }
+        let within = |whole: &str| text == whole || text.starts_with(&format!("{whole}::"));
+        if room.never.iter().any(|never| within(never)) || reads_clock(&text, &source.path) {
+            faults.push(format!("{}: {} has no business with {text}", source.path, room.name));
+        }
+    }
+    (faults, used)
+}
+
+fn reads_clock(path: &str, file: &str) -> bool {
+    let ends = |end: &str| path == end || path.ends_with(&format!("::{end}"));
+    let reads = ends("Instant::now") || ends("SystemTime::now") || ends("Timestamp::now");
+    (reads && file != CLOCK) || (ends("Now::read") && !CLOCK_READERS.contains(&file))
+}
+
+/// Rooms that use one another, if there are any.
+fn cycle(uses: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
+    let mut left = uses.clone();
+    loop {
+        // Whoever uses nobody that is left stands on firm ground.
+        let names: BTreeSet<_> = left.keys().cloned().collect();
+        let before = left.len();
+        left.retain(|_, used| !used.is_disjoint(&names));
+        if left.is_empty() {
+            return None;
+        }
+        if left.len() == before {
+            return Some(names.into_iter().collect::<Vec<_>>().join(", "));
+        }
+    }
+}
+
+/// The crates that the manifest names.
+fn externals() -> BTreeSet<String> {
+    let manifest = include_str!("../../Cargo.toml");
+    let sections = manifest.split("\n[").filter(|section| section.contains("dependencies]"));
+    let lines = sections.flat_map(str::lines).filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_"))).collect()
+}
+
+fn made_up(path: &str, text: &str) -> Vec<String> {
+    check(&Source { path: path.to_owned(), text: text.to_owned() }, &externals()).0
+}
+
+#[test]
+fn no_room_uses_what_the_design_keeps_from_it() {
+    let externals = externals();
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut faults = Vec::new();
+    // These two exist for the unit tests of their room only.
+    let tests = ["src/http/agreement.rs", "src/http/testing.rs"];
+    for source in sources(&["src"], "rs").iter().filter(|source| !tests.contains(&source.path.as_str())) {
+        let (found, used) = check(source, &externals);
+        faults.extend(found);
+        uses.entry(module(&source.path)[0].clone()).or_default().extend(used);
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    assert!(uses["server"].len() >= 5 && uses["net"].len() == 1, "the checker is blind: {uses:?}");
+    assert_eq!(cycle(&uses), None);
+}
+
+#[test]
+fn the_checker_sees_every_way_to_break_the_rules() {
+    assert!(externals().is_superset(&["mio", "rustix", "signal_hook_mio"].map(str::to_owned).into()));
+    let cases = [
+        ("src/reactor/turn.rs", "use crate::net::Link;"),
+        ("src/reactor/turn.rs", "use crate::{net::Link, reactor::Key};"),
+        ("src/reactor/turn.rs", "fn f() { super::super::http::parse() }"),
+        ("src/reactor/mod.rs", "use super::server::Conn;"),
+        ("src/net/link.rs", "use crate::http;"),
+        ("src/net/link.rs", "fn f(x: crate::files::Root) {}"),
+        ("src/http/head.rs", "use std::{fmt, net::IpAddr};"),
+        ("src/http/head.rs", "use std::fs::File;"),
+        ("src/http/date.rs", "fn f() { std::time::SystemTime::now(); }"),
+        ("src/http/date.rs", "use std::time::{Duration, Instant};"),
+        ("src/http/write.rs", "use crate::net::Outbox;"),
+        ("src/http/write.rs", "use rustix::io;"),
+        ("src/files/root.rs", "use crate::http::Status;"),
+        ("src/files/root.rs", "use std::net::TcpStream;"),
+        ("src/access_log/mod.rs", "use crate::reactor::Now;"),
+        ("src/access_log/mod.rs", "use mio::Token;"),
+        ("src/client/conn.rs", "use crate::files::Root;"),
+        ("src/client/conn.rs", "use crate::server::Conn;"),
+        ("src/server/conn.rs", "use crate::client::Conn;"),
+        ("src/server/conn.rs", "fn f() { let now = Instant::now(); }"),
+        ("src/server/conn.rs", "fn f() { let now = Now::read(); }"),
+        ("src/server/conn.rs", "use slab::Slab;"),
+        ("src/attic/mod.rs", "//! A room that nobody knows."),
+    ];
+    for (path, text) in cases {
+        assert_eq!(made_up(path, text).len(), 1, "{path}: {text}");
+    }
+}
+
+#[test]
+fn the_checker_lets_everything_else_pass() {
+    let cases = [
+        (
+            "src/net/link.rs",
+            "use crate::reactor::{Key, Now};\nuse super::{Inbox, Outbox};\nuse mio::net::TcpStream;",
+        ),
+        ("src/server/args/values.rs", "use super::super::Config;\nuse crate::server::Bind;"),
+        ("src/server/route.rs", "use crate::{files::Root, http::Status};"),
+        ("src/http/head.rs", "// use crate::net::Link;\nconst A: &str = \"crate::net::Link\";"),
+        ("src/http/head.rs", "#[cfg(test)]\nmod tests {\n use crate::net::Link;\n}\nuse std::fmt;"),
+        ("src/reactor/clock.rs", "fn f() { Instant::now(); SystemTime::now(); }"),
+        ("src/reactor/turn.rs", "fn f(x: Vec<Instant>) { Now::read(); }"),
+    ];
+    for (path, text) in cases {
+        assert_eq!(made_up(path, text), [""; 0], "{path}: {text}");
+    }
+}
+
+#[test]
+fn the_checker_sees_cycles() {
+    let uses = |pairs: &[(&str, &str)]| {
+        let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (from, to) in pairs {
+            uses.entry((*to).to_owned()).or_default();
+            uses.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        cycle(&uses)
+    };
+    assert_eq!(uses(&[("a", "b"), ("b", "c"), ("a", "c")]), None);
+    assert_eq!(uses(&[("a", "b"), ("b", "c"), ("c", "b")]).as_deref(), Some("a, b, c"));
+}

@@ -1,4 +1,6 @@
 //! The integration tests: one binary, one harness. Each module is named for what it promises.
+//!
+//! A test says in its name what is promised; what several of them need is in `harness`.
 
 mod access_log;
 mod client_answers;

@@ -1,4 +1,6 @@
 //! The harness itself: if this fails, nothing else means anything.
+//!
+//! One file, one line in the log, one orderly end.
 
 use crate::harness::Server;
 

@@ -35,12 +35,8 @@ fn seen(diagnostics: &str, module: &str) -> Rows {
     .collect()
 }
 
-#[test]
-fn the_server_makes_every_transition_of_its_table_and_no_other() {
-    let options = ["--header-timeout", "100ms", "--idle-timeout", "20s"];
-    let server = Server::spawn(&[("a.txt", b"a")], &options, |command| {
-        command.env("RUST_LOG", "debug");
-    });
+/// Exchanges that lead a connection through all its states.
+fn converse(server: &Server) {
     let get = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
 
     // One at a time, two at once, and the end of the peer's input.
@@ -51,23 +47,31 @@ fn the_server_makes_every_transition_of_its_table_and_no_other() {
     client.finish().expect_end();
 
     // A head that never becomes whole.
-    let mut client = server.connect();
+    client = server.connect();
     client.send("GET /a.txt HTTP/1.1\r\n");
     assert_eq!(client.reply().status, 408);
     client.expect_end();
 
     // A body, which must be asked for to be surely late.
-    let mut client = server.connect();
+    client = server.connect();
     client.send("OPTIONS * HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.reply().status, 100);
     assert_eq!(client.send("hello").reply().status, 204);
 
     // The last request of a connection.
-    let mut client = server.connect();
+    client = server.connect();
     client.send("GET /a.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     assert_eq!(client.reply().status, 200);
     client.expect_end();
+}
 
+#[test]
+fn the_server_makes_every_transition_of_its_table_and_no_other() {
+    let options = ["--header-timeout", "100ms", "--idle-timeout", "20s"];
+    let server = Server::spawn(&[("a.txt", b"a")], &options, |command| {
+        command.env("RUST_LOG", "debug");
+    });
+    converse(&server);
     let stopped = server.stop();
     assert_eq!(seen(&stopped.stderr, "server::conn"), table(server::TRANSITIONS));
 }

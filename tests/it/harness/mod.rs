@@ -7,6 +7,7 @@ mod client;
 mod raw;
 mod scripted;
 mod server;
+pub(crate) mod source;
 
 pub(crate) use client::{Client, Outcome, Screen, client, client_in};
 pub(crate) use raw::{Raw, Reply};

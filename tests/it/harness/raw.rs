@@ -1,4 +1,6 @@
 //! A client that sends exactly the bytes it is given and reads answers strictly.
+//!
+//! It knows no more of HTTP than a test needs: heads, lengths, the end of the connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -1,4 +1,6 @@
 //! The real server as a process on a free port, serving a folder of its own.
+//!
+//! It learns the port from the line that the server prints, as a script would.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

@@ -97,6 +97,17 @@ fn what_is_answered_does_not_depend_on_how_the_bytes_arrive() {
 }
 
 #[test]
+fn a_refusal_has_its_body_even_if_a_head_request_follows_what_is_refused() {
+    let shelf = Shelf::with(&[]);
+    let now = Now::read();
+    for script in ["\nHEAD / HTTP/1.1\r\nHost: test\r\n\r\n", "x\nHEAD / HTTP/1.1\r\n\r\n"] {
+        let whole = conversation(&shelf, now, script.as_bytes(), Pace::Whole);
+        assert!(whole.starts_with(b"HTTP/1.1 400 ") && !whole.ends_with(b"\r\n\r\n"), "{script:?}");
+        assert_eq!(whole, conversation(&shelf, now, script.as_bytes(), Pace::AtMost(1)), "{script:?}");
+    }
+}
+
+#[test]
 fn a_head_without_an_end_is_refused_before_the_inbox_is_full() {
     let shelf = Shelf::with(&[]);
     let heads = [
