@@ -1,4 +1,97 @@
 //! Two programs on one hand-rolled, single-threaded mio reactor.
+//!
+//! `reactor-server` serves a directory over HTTP/1.1; `reactor-client` fetches over HTTP/1.1 and shows
+//! or saves what comes. Both are small `main` functions over this library: arguments, configuration,
+//! run, exit code. This page is the map; `README.md` has the tour, the options and the numbers.
+//!
+//! # Layers, and who may use whom
+//!
+//! | module | its job | may use | never |
+//! |---|---|---|---|
+//! | [`reactor`] | the event loop: readiness, tokens, run queue, timers, listeners, wake-ups, signals | mio, slab | any other module |
+//! | [`net`] | bytes between one socket and two queues; the only read/write loop | `reactor` | `http`, `files` |
+//! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out | httparse | any other module, sockets, files, clocks |
+//! | [`files`] | names and bytes on disk, and a cache of them that is never stale | rustix | any other module, sockets, HTTP |
+//! | [`access_log`] | one line for each request, buffered | std, jiff | any other module |
+//! | [`command_line`] | options, spelled and taken apart, for both programs | pico-args | any other module |
+//! | [`server`] | the glue, and the server's machine | all of the above | `client` |
+//! | [`client`] | the command line, the client's machine, showing and saving | `reactor`, `net`, `http`, `command_line` | `files`, `access_log`, `server` |
+//!
+//! `http` and `files` never meet but in one file, `src/server/route.rs`. A test over `use crate::`
+//! keeps the table true.
+//!
+//! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
+//! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
+//! [`Machine`](net::Machine): a protocol without a socket, which says what it waits for
+//! ([`Want`](net::Want)). The server, the client and the load generator in `benches/` are three pairs
+//! of an `App` and a `Machine`.
+//!
+//! # The turn
+//!
+//! Everything happens in turns of one loop ([`Reactor::run`](reactor::Reactor::run), in
+//! `src/reactor/turn.rs`):
+//!
+//! 1. Wait in `epoll_wait`: not at all if somebody still has work, else until the nearest timer.
+//! 2. Read the clock, once ([`Now`](reactor::Now)); from here on the time is an argument.
+//! 3. For each kernel event: check the key's generation, set [`Readiness`](reactor::Readiness) bits,
+//!    queue the [`Key`](reactor::Key). Nothing else.
+//! 4. Queue the keys whose deadlines have come.
+//! 5. Steal the run queue and give each key its turn. Who has more to do goes to the next queue; who
+//!    waits is registered with epoll, once, and given a timer.
+//! 6. Accept, within a budget, after those who are already here.
+//! 7. Free the connections that are over, so that they make room for more.
+//! 8. Ask the application once: signals, shutting down, flushing the log.
+//!
+//! # The server's states
+//!
+//! A state is what the connection waits for; what waits for nothing is a function. The table stands
+//! again, with the code, in `src/server/conn.rs`; the transitions are
+//! [`server::TRANSITIONS`].
+//!
+//! | state | in words | waits for | leaves to | deadline |
+//! |---|---|---|---|---|
+//! | [`Reading`](server::Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
+//! | [`Parsing`](server::Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Writing | head |
+//! | [`Receiving`](server::Phase::Receiving) | receiving a body | input | Writing | body: stall, minimum rate |
+//! | [`Writing`](server::Phase::Writing) | writing file | room | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
+//! | [`Closing`](server::Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
+//!
+//! # The client's states
+//!
+//! One request per connection; the code is in [`client::conn`], the transitions are
+//! [`client::conn::TRANSITIONS`].
+//!
+//! | state | waits for | leaves to |
+//! |---|---|---|
+//! | [`Asking`](client::conn::Phase::Asking) | the connection | Answering |
+//! | [`Answering`](client::conn::Phase::Answering) | the answer's head and body | Closing |
+//! | [`Closing`](client::conn::Phase::Closing) | nothing: the link closes | gone |
+//!
+//! # Invariants
+//!
+//! - Events only set bits and queue keys; they never read, write or close. A slot is freed in one
+//!   function, after the run queue, so no connection goes away while events are walked.
+//! - A key carries a generation: an event or a timer for a connection that is gone finds nobody, even
+//!   if its slot has a new tenant.
+//! - A readiness bit is cleared only where a system call has shown that it no longer holds. Who stops
+//!   early, because a budget is spent, asks for another turn ([`Next::Again`](reactor::Next::Again)).
+//! - The read/write/`WouldBlock` loop exists once: [`Link::pump`](net::Link::pump).
+//! - One function of a machine, `enter`, assigns its state, and asserts the pair against the table.
+//! - The clock is read in one file, `src/reactor/clock.rs`; timers are tested in virtual time.
+//! - Every queue, buffer, loop and wait has a bound: a named constant or an option.
+//! - A connection ends for one named reason ([`CloseReason`](net::CloseReason)), logged once.
+//! - What the peer did wrong ([`Reject`](http::Reject)) and what failed on our side are different types.
+//! - A [`RelativePath`](files::RelativePath) cannot leave the root, and the kernel (`openat2`) makes
+//!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
+//! - No unsafe code, no locks, no second thread.
+//!
+//! # Where to begin reading
+//!
+//! 1. `src/server/conn.rs`: the states of a connection, from a request to its answer.
+//! 2. [`net::Machine`] and [`net::Link`]: what a state may wait for, and who does the waiting.
+//! 3. `src/reactor/turn.rs`: who gets a turn, and when.
+//! 4. `src/server/route.rs` and `src/server/reply.rs`: what a request gets, and how it becomes bytes.
+//! 5. [`client::conn`]: the same link and reactor from the other side.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]

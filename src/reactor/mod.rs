@@ -4,7 +4,7 @@
 //! bytes, HTTP or files: what a connection is, and what it does with its turn, is the [`App`]'s.
 //!
 //! Events only set bits ([`Readiness`]) and queue keys ([`Key`]); work is done from the run queue,
-//! one turn at a time ([`Reactor::turn`]). No connection is freed while a batch of events is walked.
+//! one turn at a time ([`Reactor::run`]). No connection is freed while a batch of events is walked.
 
 mod clock;
 mod control;

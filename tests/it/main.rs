@@ -15,6 +15,7 @@ mod lifecycle;
 mod machines;
 mod paths;
 mod protocol;
+mod readme;
 mod real_clients;
 mod server_command_line;
 mod smoke;
