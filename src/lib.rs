@@ -63,7 +63,7 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](client::conn::Phase::Asking) | the connection | Answering |
+//! | [`Asking`](client::conn::Phase::Asking) | the connection | Answering · Closing (time-out) |
 //! | [`Answering`](client::conn::Phase::Answering) | the answer's head and body | Closing |
 //! | [`Closing`](client::conn::Phase::Closing) | nothing: the link closes | gone |
 //!

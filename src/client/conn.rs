@@ -2,7 +2,7 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](Phase::Asking) | the connection | Answering |
+//! | [`Asking`](Phase::Asking) | the connection | Answering · Closing (time-out) |
 //! | [`Answering`](Phase::Answering) | the answer's head and body | Closing |
 //! | [`Closing`](Phase::Closing) | nothing: the link closes | gone |
 //!

@@ -170,13 +170,14 @@ impl Open {
     /// Opens what will become `target`; a symbolic link is followed, not replaced.
     fn new(target: &mut PathBuf) -> io::Result<Self> {
         let mut permissions = None;
-        if let Ok(real) = fs::canonicalize(&*target) {
-            let metadata = fs::metadata(&real)?;
+        if let Ok(metadata) = fs::metadata(&*target) {
             if !metadata.is_file() {
-                return OpenOptions::new().write(true).open(&real).map(Self::Direct);
+                return OpenOptions::new().write(true).open(&*target).map(Self::Direct);
             }
             permissions = Some(metadata.permissions());
-            *target = real;
+            if fs::symlink_metadata(&*target)?.is_symlink() {
+                *target = fs::canonicalize(&*target)?;
+            }
         }
         let directory = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
