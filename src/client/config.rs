@@ -11,6 +11,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use super::target::Target;
+use crate::http::is_token;
 
 /// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.
 const SECS_MAX: f64 = 365.0 * 86_400.0;
@@ -38,7 +39,7 @@ pub struct Config {
     pub fail: bool,
     /// The longest the whole run may take.
     pub max_time: Option<Duration>,
-    /// The longest that resolving and connecting may take.
+    /// The longest that connecting may take.
     pub connect_timeout: Option<Duration>,
 }
 
@@ -83,7 +84,7 @@ pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static st
         (None, Some(name)) => (name, FieldEdit::Set(String::new())),
         (None, None) => return Err("a header field is written 'Name: value'"),
     };
-    if !is_token(name) {
+    if !is_token(name.as_bytes()) {
         return Err("a field name is letters, digits and !#$%&'*+-.^_`|~, with no space");
     }
     match &edit {
@@ -100,7 +101,7 @@ pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static st
 ///
 /// What is wrong, in words to stand behind a colon.
 pub(super) fn parse_method(text: &str) -> Result<String, &'static str> {
-    if !is_token(text) {
+    if !is_token(text.as_bytes()) {
         return Err("a method is one word such as GET");
     }
     // Its target is a host and port, and what follows its answer is not a body (RFC 9110 section 9.3.6).
@@ -145,12 +146,6 @@ pub(super) fn remote_name(path: &str) -> Result<PathBuf, &'static str> {
         }
         _ => Ok(PathBuf::from(OsString::from_vec(name))),
     }
-}
-
-/// A token of RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    let is_token_byte = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 #[cfg(test)]

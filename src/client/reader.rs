@@ -5,9 +5,7 @@
 
 use std::fmt;
 
-use crate::http::{
-    BadChunk, BadResponse, BodyReader, FieldSpace, Method, ResponseBody, ResponseHead, parse_response,
-};
+use crate::http::{BadChunk, BadResponse, BodyReader, FieldSpace, Method, ResponseHead, parse_response};
 
 /// Interim answers (1xx) before the final one; more are no conversation but a trick.
 const INTERIMS_MAX: u32 = 16;
@@ -137,12 +135,7 @@ impl AnswerReader {
             }
             return Ok(Some((len, Piece::Interim(head))));
         }
-        self.stage = Stage::Body(match head.body {
-            ResponseBody::None => BodyReader::sized(0),
-            ResponseBody::Length(len) => BodyReader::sized(len),
-            ResponseBody::Chunked => BodyReader::chunked(),
-            ResponseBody::UntilClose => BodyReader::until_close(),
-        });
+        self.stage = Stage::Body(head.body.into());
         Ok(Some((len, Piece::Head(head))))
     }
 

@@ -4,8 +4,6 @@
 //! `head` and `response` make sure beforehand that every line ends in CRLF.
 //! It never copies a byte and never allocates.
 
-use super::syntax::elements;
-
 /// How many fields a head may have: browsers send some 20, and each costs 32 bytes of stack.
 pub const FIELDS_MAX: usize = 64;
 
@@ -66,11 +64,6 @@ impl<'h, 'b> Fields<'h, 'b> {
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         self.iter().filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
-
-    /// Whether the comma list that all fields of that name make up holds `token`, in any case.
-    pub fn has_token(&self, name: &str, token: &str) -> bool {
-        self.all(name).any(|list| elements(list).any(|one| one.eq_ignore_ascii_case(token.as_bytes())))
-    }
 }
 
 #[cfg(test)]
@@ -89,17 +82,6 @@ mod tests {
         let all: Vec<&[u8]> = fields.all("Connection").collect();
         assert_eq!(all, [&b"Keep-Alive ,\t x"[..], b"close"]);
         assert_eq!(fields.iter().count(), 4);
-    }
-
-    #[test]
-    fn tokens_are_found_in_lists_over_several_lines() {
-        let mut space = FieldSpace::new();
-        let fields = Fields::parse(BLOCK, &mut space).unwrap();
-        for (token, found) in
-            [("keep-alive", true), ("X", true), ("close", true), ("keep", false), ("", false)]
-        {
-            assert_eq!(fields.has_token("Connection", token), found, "{token}");
-        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub use negotiation::{Prose, prose_for, prose_for_refused};
 pub use reject::Reject;
 pub use response::{BadResponse, ResponseHead, parse_response};
 pub use status::Status;
+pub use syntax::is_token;
 pub use target::Target;
 pub use version::Version;
 pub use write::{content_length, decimal, end, field, percent_encode_path, request_line, status_line};

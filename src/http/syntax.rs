@@ -39,8 +39,8 @@ pub(super) fn is_tchar(byte: u8) -> bool {
     TCHAR[usize::from(byte)]
 }
 
-/// `token`: one `tchar` or more.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+/// `token` (RFC 9110 section 5.6.2): one `tchar` or more, as in a method or the name of a field.
+pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
 }
 

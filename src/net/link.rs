@@ -51,6 +51,8 @@ pub struct Link<M> {
     want: Want,
     inbox: Inbox,
     outbox: Outbox,
+    /// What had been sent before this turn.
+    sent_before: u64,
     machine: M,
 }
 
@@ -68,7 +70,7 @@ impl<M: Machine> Link<M> {
     }
 
     fn new(stream: TcpStream, life: Life, want: Want, machine: M) -> Self {
-        Self { stream, life, want, inbox: Inbox::new(), outbox: Outbox::new(), machine }
+        Self { stream, life, want, inbox: Inbox::new(), outbox: Outbox::new(), sent_before: 0, machine }
     }
 
     /// The protocol's part of the connection.
@@ -86,6 +88,7 @@ impl<M: Machine> Link<M> {
     /// Moves bytes and advances the machine until there is nothing to do but wait.
     pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
         self.outbox.lease(pool);
+        self.sent_before = self.outbox.sent_total();
         let next = match self.life {
             Life::Connecting => self.finish_connecting(ready, site, pool, now),
             Life::Open => self.converse(ready, site, pool, now),
@@ -238,13 +241,14 @@ impl<M: Machine> Link<M> {
     }
 
     /// Whether closing at once could make the kernel reset the connection, and so destroy an answer
-    /// that the peer has yet to read: input is unread, or is likely to come. A conversation that has
-    /// ended as agreed, with nothing unread, needs no patience.
+    /// that the peer has yet to read: its end has only now left, and input is unread or is likely to
+    /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
+    /// does one that has been silent, whose last answer is long there.
     fn must_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
-        let answered = self.outbox.is_empty() && self.outbox.sent_total() > 0;
+        let answered_now = self.outbox.is_empty() && self.outbox.sent_total() > self.sent_before;
         let all_read = self.inbox.is_empty() && !ready.is_readable();
         let agreed = reason == CloseReason::Finished && all_read;
-        answered && reason.lingers() && !agreed && !self.inbox.is_eof()
+        answered_now && reason.lingers() && !agreed && !self.inbox.is_eof()
     }
 
     /// Discards input until the peer closes or patience ends.
@@ -275,5 +279,90 @@ impl<M: Machine> Connection for Link<M> {
             Life::Connecting | Life::Open => self.machine.deadline(),
             Life::Lingering { silence_ends, ends } => Some(silence_ends.min(ends)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Ipv4Addr, TcpListener as StdListener, TcpStream as StdStream};
+
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    /// Answers whatever comes, and then refuses more if that is how it is; gives up when it is told.
+    struct Parrot {
+        refuses: bool,
+        deadline: Option<Instant>,
+    }
+
+    impl Machine for Parrot {
+        type Site = ();
+
+        fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, _: &mut (), _: Now) -> Want {
+            if inbox.is_empty() {
+                return Want::Close(CloseReason::Refused("no more"));
+            }
+            inbox.consume(inbox.bytes().len());
+            outbox.push_static(b"answer");
+            if self.refuses { Want::Drain } else { Want::Input }
+        }
+
+        fn deadline(&self) -> Option<Instant> {
+            self.deadline
+        }
+
+        fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, _: &mut (), _: Now) -> Want {
+            Want::Close(CloseReason::TimedOut("a word"))
+        }
+
+        fn closed(&mut self, _: CloseReason, _: &Outbox, _: &mut (), _: Now) {}
+    }
+
+    /// A link whose peer has just spoken, and the peer.
+    fn addressed(refuses: bool) -> (Link<Parrot>, StdStream) {
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let mut peer = StdStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+        peer.write_all(b"question").expect("room");
+        let (stream, _) = listener.accept().expect("the other end");
+        stream.set_nonblocking(true).expect("no blocking");
+        poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).expect("the question");
+        let machine = Parrot { refuses, deadline: None };
+        (Link::accepted(TcpStream::from_std(stream), machine), peer)
+    }
+
+    fn pump(link: &mut Link<Parrot>, ready: &mut Readiness, now: Now) -> Next {
+        link.pump(ready, &mut (), &mut Pool::new(1024), now)
+    }
+
+    #[test]
+    fn an_answer_that_ends_the_connection_is_waited_for_until_the_peer_closes_or_patience_ends() {
+        let now = Now::read();
+        for peer_closes in [true, false] {
+            let (mut link, peer) = addressed(true);
+            let mut ready = Readiness::untried();
+            assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
+            assert_eq!(link.deadline(), Some(now.instant + LINGER_SILENCE));
+            if peer_closes {
+                drop(peer);
+                poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
+                assert_eq!(pump(&mut link, &mut Readiness::untried(), now), Next::Close);
+            } else {
+                let before = now.after(LINGER_SILENCE - Duration::from_millis(1));
+                assert_eq!(pump(&mut link, &mut ready, before), Next::Wait);
+                assert_eq!(pump(&mut link, &mut ready, now.after(LINGER_SILENCE)), Next::Close);
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_has_been_silent_is_closed_at_once() {
+        let now = Now::read();
+        let (mut link, _peer) = addressed(false);
+        let mut ready = Readiness::untried();
+        assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
+        link.machine_mut().deadline = Some(now.instant);
+        assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
     }
 }

@@ -99,6 +99,7 @@ impl Outbox {
     /// Queues what `write` appends to the buffer that it is given.
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let queue = &mut self.queue;
+        queue.reclaim();
         let before = queue.own.len();
         write(&mut queue.own);
         let added = queue.own.len().saturating_sub(before);
@@ -134,7 +135,8 @@ impl Outbox {
         }
     }
 
-    /// Sends what the transport takes, `budget` bytes at the most.
+    /// Sends what the transport takes, until `budget` bytes are spent. Bytes that are ready are not
+    /// cut to the budget, for they leave in one call: it may be overdrawn by one write.
     pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> Flushed {
         let queue = &mut self.queue;
         while let Some(front) = queue.segments.front_mut() {
@@ -170,7 +172,8 @@ impl Outbox {
 
     /// Takes a buffer from the pool, so that what is queued needs no allocation.
     pub(super) fn lease(&mut self, pool: &mut Pool) {
-        if self.queue.capacity() == 0 {
+        // Shared bytes and files need no room of their own, and must not be lost for the lack of it.
+        if self.is_empty() && self.queue.capacity() == 0 {
             self.queue = pool.lease_queue();
         }
     }
@@ -203,6 +206,15 @@ impl Queue {
             count += 1;
         }
         to.write(&slices[..count])
+    }
+
+    /// Drops what has been sent once it is half of the buffer: a queue that is always written to and
+    /// never empty stays as small as what waits in it.
+    fn reclaim(&mut self) {
+        if self.own_sent > 0 && self.own_sent >= self.own.len() - self.own_sent {
+            self.own.drain(..self.own_sent);
+            self.own_sent = 0;
+        }
     }
 
     /// Drops the first `sent` bytes.
@@ -362,6 +374,35 @@ mod tests {
         let mut wire = Wire::new(usize::MAX, usize::MAX);
         assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Failed(CloseReason::FileTruncated));
         assert_eq!(wire.taken, b"short");
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_does_not_grow() {
+        let mut outbox = Outbox::new();
+        let mut wire = Wire::new(usize::MAX, 0);
+        outbox.push_with(|out| out.extend_from_slice(b"ahead"));
+        for _ in 0..1000 {
+            outbox.push_with(|out| out.extend_from_slice(b"0123456789"));
+            wire.room = 10;
+            assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Blocked);
+        }
+        assert!(outbox.queue.capacity() < 100, "{} bytes", outbox.queue.capacity());
+        wire.room = 5;
+        assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Empty);
+        assert_eq!(wire.taken, ["ahead", &"0123456789".repeat(1000)].concat().as_bytes());
+    }
+
+    #[test]
+    fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
+        let mut pool = Pool::new(16);
+        let mut outbox = Outbox::new();
+        outbox.lease(&mut pool);
+        outbox.push_static(b"static");
+        outbox.release(&mut pool);
+        outbox.lease(&mut pool);
+        let mut wire = Wire::new(usize::MAX, usize::MAX);
+        assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Empty);
+        assert_eq!(wire.taken, b"static");
     }
 
     #[test]

@@ -39,6 +39,8 @@ struct Listener {
 #[derive(Debug)]
 pub(super) struct Listeners {
     all: Vec<Listener>,
+    /// The listener whose turn is next: a busy one does not keep the others waiting.
+    next: ListenerId,
     watermarks: Watermarks,
     full: bool,
     resting_until: Option<Instant>,
@@ -49,7 +51,7 @@ pub(super) struct Listeners {
 impl Listeners {
     pub(super) fn new() -> Self {
         let watermarks = Watermarks { stop_at: usize::MAX, resume_at: usize::MAX };
-        Self { all: Vec::new(), watermarks, full: false, resting_until: None, short: false }
+        Self { all: Vec::new(), next: 0, watermarks, full: false, resting_until: None, short: false }
     }
 
     pub(super) fn set_watermarks(&mut self, watermarks: Watermarks) {
@@ -101,29 +103,36 @@ impl Listeners {
         }
     }
 
-    /// Accepts one connection from any listener that may have one.
+    /// Accepts one connection from any listener that may have one, each in its turn.
     pub(super) fn accept(&mut self, now: Instant) -> Option<(ListenerId, TcpStream, SocketAddr)> {
-        for (id, listener) in self.all.iter_mut().enumerate() {
-            while listener.acceptable && self.resting_until.is_none() {
-                match listener.socket.accept() {
-                    Ok((stream, peer)) => {
-                        self.short = false;
-                        return Some((id, stream, peer));
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => listener.acceptable = false,
-                    Err(error) if is_shortage(&error) => {
-                        self.resting_until = Some(now + BACK_OFF);
-                        if !std::mem::replace(&mut self.short, true) {
-                            log::error!(
-                                "cannot accept: {error}; trying again every {} ms",
-                                BACK_OFF.as_millis()
-                            );
-                        }
-                    }
-                    // The caller has hung up, or its network has: accept(2) says to go on.
-                    Err(error) => log::debug!("a connection was gone before it was accepted: {error}"),
+        for _ in 0..self.all.len() {
+            let id = self.next % self.all.len();
+            self.next = id + 1;
+            if let Some((stream, peer)) = self.accept_from(id, now) {
+                return Some((id, stream, peer));
+            }
+        }
+        None
+    }
+
+    fn accept_from(&mut self, id: ListenerId, now: Instant) -> Option<(TcpStream, SocketAddr)> {
+        let resting = self.resting_until.is_some();
+        let listener = self.all.get_mut(id).filter(|listener| listener.acceptable && !resting)?;
+        match listener.socket.accept() {
+            Ok(accepted) => {
+                self.short = false;
+                return Some(accepted);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => listener.acceptable = false,
+            Err(error) if is_shortage(&error) => {
+                self.resting_until = Some(now + BACK_OFF);
+                if !std::mem::replace(&mut self.short, true) {
+                    log::error!("cannot accept: {error}; trying again every {} ms", BACK_OFF.as_millis());
                 }
             }
+            // The caller has hung up, or its network has: accept(2) says to go on. It stays acceptable,
+            // so that the next turn does.
+            Err(error) => log::debug!("a connection was gone before it was accepted: {error}"),
         }
         None
     }
@@ -136,4 +145,31 @@ fn is_shortage(error: &io::Error) -> bool {
     const EMFILE: i32 = 24;
     const ENOBUFS: i32 = 105;
     matches!(error.raw_os_error(), Some(ENOMEM | ENFILE | EMFILE | ENOBUFS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream as StdStream};
+
+    use mio::Poll;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_listener_does_not_keep_the_callers_of_another_waiting() {
+        let poll = Poll::new().expect("an epoll instance");
+        let mut listeners = Listeners::new();
+        let mut callers = Vec::new();
+        for callers_len in [3, 1] {
+            let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+            let address = socket.local_addr().expect("its address");
+            callers.extend((0..callers_len).map(|_| StdStream::connect(address).expect("a connection")));
+            let id = listeners.add(poll.registry(), socket).expect("it is registered");
+            listeners.note_acceptable(id);
+        }
+        let accepted = std::iter::from_fn(|| listeners.accept(Instant::now()));
+        let order: Vec<ListenerId> = accepted.map(|(id, ..)| id).collect();
+        assert_eq!(order, [0, 1, 0, 0]);
+        assert!(!listeners.has_work(), "all of them were let in");
+    }
 }

@@ -10,6 +10,7 @@ use super::Key;
 
 /// One tick. Deadlines are seconds; nobody notices a tenth.
 const TICK: Duration = Duration::from_millis(100);
+const TICKS_PER_SEC: u64 = 10;
 /// Buckets, one a tick: a bit each in a `u128`. Later deadlines are looked at again after this
 /// horizon (12.8 s), which also bounds how long the keys of closed connections linger here.
 const BUCKETS: u64 = 128;
@@ -33,7 +34,7 @@ impl Wheel {
     /// The tick at which a deadline is looked at: the first one that is not before it, within the horizon.
     pub(super) fn tick_of(&self, deadline: Instant) -> u64 {
         let since = deadline.saturating_duration_since(self.origin);
-        let tick = u64::try_from(since.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX);
+        let tick = whole_ticks(since) + u64::from(!since.subsec_nanos().is_multiple_of(TICK.subsec_nanos()));
         tick.clamp(self.done + 1, self.done + BUCKETS - 1)
     }
 
@@ -46,8 +47,7 @@ impl Wheel {
 
     /// Moves the keys of all ticks up to `now` to `due`, and returns the tick it has come to.
     pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Key>) -> u64 {
-        let elapsed = now.saturating_duration_since(self.origin).as_millis() / TICK.as_millis();
-        let now_tick = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        let now_tick = whole_ticks(now.saturating_duration_since(self.origin));
         // After a long sleep each bucket is emptied once: all its keys are in the past.
         let first = (self.done + 1).max(now_tick.saturating_sub(BUCKETS - 1));
         for tick in first..=now_tick {
@@ -73,6 +73,11 @@ impl Wheel {
     }
 }
 
+/// Asked at every turn of every connection, so it stays within 64 bits.
+fn whole_ticks(time: Duration) -> u64 {
+    time.as_secs() * TICKS_PER_SEC + u64::from(time.subsec_nanos() / TICK.subsec_nanos())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,12 +100,14 @@ mod tests {
     #[test]
     fn a_key_is_due_at_the_first_tick_that_is_not_before_its_deadline() {
         let origin = Instant::now();
-        let mut wheel = Wheel::new(origin);
-        schedule(&mut wheel, 1, origin + Duration::from_millis(150));
-        assert_eq!(wheel.next(), Some(origin + Duration::from_millis(200)));
-        assert_eq!(expired(&mut wheel, origin + Duration::from_millis(199)), [0; 0]);
-        assert_eq!(expired(&mut wheel, origin + Duration::from_millis(200)), [1]);
-        assert_eq!(wheel.next(), None);
+        for after_micros in [100_001, 150_000, 200_000] {
+            let mut wheel = Wheel::new(origin);
+            schedule(&mut wheel, 1, origin + Duration::from_micros(after_micros));
+            assert_eq!(wheel.next(), Some(origin + Duration::from_millis(200)));
+            assert_eq!(expired(&mut wheel, origin + Duration::from_millis(199)), [0; 0]);
+            assert_eq!(expired(&mut wheel, origin + Duration::from_millis(200)), [1]);
+            assert_eq!(wheel.next(), None);
+        }
     }
 
     #[test]

@@ -19,9 +19,7 @@ use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, TOO_LARGE};
 use super::reply::{self, Answer};
 use super::route::{refusal, route};
 use super::site::Site;
-use crate::http::{
-    BodyReader, FieldSpace, Prose, Reject, RequestBody, Status, parse_request, prose_for_refused,
-};
+use crate::http::{FieldSpace, Prose, Reject, RequestBody, Status, parse_request, prose_for_refused};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
 
@@ -160,7 +158,7 @@ impl Conn {
         let config = &desk.site.config;
         match self.state {
             State::Reading | State::Parsing => {
-                if self.head_since.is_none() && !desk.inbox.is_empty() {
+                if self.head_since.is_none() && holds_head(desk.inbox) {
                     self.head_since = Some(now);
                 }
                 let since = self.head_since.map(|since| since + config.header_timeout);
@@ -168,6 +166,8 @@ impl Conn {
             }
             State::Receiving(_) => self.deadline = now + STALL_TIMEOUT,
             State::Writing => {
+                // Nothing is read meanwhile, so the time of a head that has begun is not the peer's.
+                self.head_since = None;
                 self.deadline = now + STALL_TIMEOUT;
                 self.sent_before = desk.outbox.sent_total();
             }
@@ -197,7 +197,7 @@ impl Conn {
     }
 
     fn read(&mut self, desk: &Desk<'_>) -> Step {
-        if desk.inbox.bytes().len() > self.seen_len || (desk.inbox.is_eof() && !desk.inbox.is_empty()) {
+        if desk.inbox.bytes().len() > self.seen_len || (desk.inbox.is_eof() && holds_head(desk.inbox)) {
             return Step::Enter(State::Parsing);
         }
         if desk.inbox.is_eof() {
@@ -207,9 +207,6 @@ impl Conn {
     }
 
     fn parse(&mut self, desk: &mut Desk<'_>) -> Step {
-        if desk.outbox.len() >= BATCH_LEN_MAX {
-            return Step::Enter(State::Writing);
-        }
         if !self.may_take_request(desk.now) {
             return Step::Rest(Want::Turn);
         }
@@ -254,7 +251,7 @@ impl Conn {
     /// The head is not whole. Answers that are queued leave before anything else is waited for.
     fn need_more(&mut self, desk: &mut Desk<'_>) -> Step {
         self.turn_requests -= 1;
-        if desk.inbox.is_eof() {
+        if desk.inbox.is_eof() && holds_head(desk.inbox) {
             let why = "The request ended before its head was complete.";
             return self.refuse(&Reject::new(Status::BAD_REQUEST, why), desk);
         }
@@ -283,19 +280,18 @@ impl Conn {
         answer: Answer,
         desk: &mut Desk<'_>,
     ) -> Step {
-        let body = match body {
+        match body {
             RequestBody::None => return self.answer(&answer, desk),
             RequestBody::Length(len) if len > DISCARDED_LEN_MAX => return self.refuse_body(&answer, desk),
-            RequestBody::Length(len) => BodyReader::sized(len),
-            RequestBody::Chunked => BodyReader::chunked(),
-        };
+            RequestBody::Length(_) | RequestBody::Chunked => {}
+        }
         if expects_continue {
             if answer.status().is_error() {
                 return self.refuse_body(&answer, desk);
             }
             reply::queue_continue(desk.outbox);
         }
-        Step::Enter(State::Receiving(Box::new(Receiving::new(body, answer, desk.now.instant))))
+        Step::Enter(State::Receiving(Box::new(Receiving::new(body.into(), answer, desk.now.instant))))
     }
 
     /// Answers without reading the body; whether it comes or not, the connection cannot be used again.
@@ -399,6 +395,12 @@ impl Conn {
     }
 }
 
+/// Whether anything of a request has come. Empty lines before one are nothing: old clients end a body
+/// with one that nothing counts (RFC 9112 section 2.2).
+fn holds_head(inbox: &Inbox) -> bool {
+    inbox.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+}
+
 /// The time that moved bytes buy.
 fn credit(moved_len: u64) -> Duration {
     Duration::from_secs(moved_len / RATE_MIN)
@@ -425,8 +427,10 @@ impl Machine for Conn {
     }
 
     fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Site, now: Now) {
-        self.batch.end_all(outbox.sent_total(), self.peer.ip(), &mut site.log, now);
-        site.return_batch(std::mem::take(&mut self.batch));
+        if !self.batch.is_empty() {
+            self.batch.end_all(outbox.sent_total(), self.peer.ip(), &mut site.log, now);
+            site.return_batch(std::mem::take(&mut self.batch));
+        }
         log::info!("{} closed: {reason}", self.peer);
     }
 }

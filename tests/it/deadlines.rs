@@ -12,6 +12,8 @@ const FILES: &[(&str, &[u8])] = &[("small", b"small")];
 const HEADER_SHORT: &[&str] = &["--header-timeout", "200ms", "--idle-timeout", "24h"];
 const IDLE_SHORT: &[&str] = &["--header-timeout", "24h", "--idle-timeout", "500ms"];
 
+const BOTH_SHORT: &[&str] = &["--header-timeout", "200ms", "--idle-timeout", "500ms"];
+
 fn expect_408(client: &mut Raw) {
     let reply = client.reply();
     assert_eq!((reply.status, reply.field("connection")), (408, Some("close")), "{}", reply.head);
@@ -151,4 +153,19 @@ fn a_request_in_time_starts_the_idle_time_anew() {
     }
     assert_eq!(busy.get("/small").text(), "small");
     silent.expect_end();
+}
+
+#[test]
+fn an_empty_line_behind_a_request_is_nothing_and_starts_no_clock() {
+    let server = Server::with(FILES, BOTH_SHORT);
+    for half_closed in [false, true] {
+        let mut client = server.connect();
+        client.send("GET /small HTTP/1.1\r\nHost: test\r\n\r\n\r\n");
+        assert_eq!(client.reply().text(), "small");
+        if half_closed {
+            client.finish();
+        }
+        client.expect_end();
+    }
+    assert_eq!(server.stop().log.lines().count(), 2);
 }

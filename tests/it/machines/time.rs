@@ -94,6 +94,17 @@ fn a_head_that_drips_is_refused_when_its_time_is_over_however_it_drips() {
 }
 
 #[test]
+fn the_time_in_which_a_peer_takes_an_answer_is_no_time_of_the_head_that_waits_behind_it() {
+    let shelf = Shelf::with(&[("index.html", &[b'x'; 10_000])]);
+    let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+    server.send(request("/") + "GET / HTTP/1.1\r\n").pass(20 * SECOND);
+    assert_eq!(status(&mut server), [200]);
+    server.pass(10 * SECOND - TENTH);
+    assert_eq!(status(server.send("Host: test\r\n\r\n")), [200]);
+    assert_eq!(server.ended(), None);
+}
+
+#[test]
 fn a_body_that_stalls_is_refused_after_thirty_seconds() {
     let shelf = small();
     for body in ["", "x", "xxxxxxxxxx"] {
