@@ -91,7 +91,7 @@ impl<V> FileCache<V> {
             Found::File(resource) => resource,
             Found::Directory => return Ok(Lookup::Directory),
         };
-        let origin = origin(store, path, index, &resource, now);
+        let origin = origin(path, index, &resource, now);
         let entry = Rc::new(Entry { value: make(&resource), resource });
         if let Some(origin) = origin {
             let cost = cost(&entry.resource.content, &origin);
@@ -115,25 +115,19 @@ impl<V> FileCache<V> {
 /// Whether what was loaded from `origin` is what a new look at `store` would find.
 fn is_fresh(store: &Store, origin: &Origin) -> bool {
     match (store, origin) {
-        (Store::Disk(root), Origin::Disk { name, facts }) => {
+        (Store::Disk(root) | Store::DiskWithSource(root), Origin::Disk { name, facts }) => {
             root.facts(name).is_ok_and(|present| present == *facts)
         }
-        (Store::Embedded, Origin::Embedded) => true,
+        (Store::Embedded | Store::DiskWithSource(_), Origin::Embedded) => true,
         _ => false,
     }
 }
 
 /// Where `resource` came from, if it may be kept.
-fn origin(
-    store: &Store,
-    path: &RelativePath<'_>,
-    index: &str,
-    resource: &Resource,
-    now: SystemTime,
-) -> Option<Origin> {
-    match store {
-        Store::Embedded => Some(Origin::Embedded),
-        Store::Disk(_) => {
+fn origin(path: &RelativePath<'_>, index: &str, resource: &Resource, now: SystemTime) -> Option<Origin> {
+    match resource.content {
+        Content::Static(_) => Some(Origin::Embedded),
+        Content::Memory(_) | Content::File(_) => {
             let facts = resource.facts.filter(|facts| has_settled(facts, now))?;
             let name = CString::new(file_name(path, index)).ok()?;
             Some(Origin::Disk { name, facts })
@@ -346,6 +340,21 @@ mod tests {
         bench.now = UNIX_EPOCH;
         assert!(!bench.is_kept("/"));
         assert!(bench.is_kept("/"));
+    }
+
+    #[test]
+    fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
+        let mut bench = Bench::new(CacheLimits::DEFAULT);
+        bench.store = Store::DiskWithSource(Root::open(bench.dir.path()).expect("opens"));
+        bench.write("a.txt", "one");
+        bench.write("server-code.html", "of another build");
+        for path in ["/a.txt", "/server-code.html"] {
+            assert!(!bench.is_kept(path) && bench.is_kept(path), "{path}");
+        }
+        let page = bench.entry("/server-code.html");
+        assert!(matches!(page.resource.content, Content::Static(_)));
+        bench.write("a.txt", "longer");
+        assert_eq!(bench.text("/a.txt"), "longer");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The pages of `content/`, inside the binary: an installed server has something to serve
 //! wherever it is started.
 //!
-//! A flat table and a search in it. Pages never change while the program runs; that they are the
-//! same as the directory's is what the test below is for.
+//! A flat table and a search in it, and a second one of the source pages, which the build script
+//! renders from the files that this binary is compiled from. Pages never change while the program
+//! runs; that the first are the same as the directory's is what the test below is for.
 
 /// Every page: its path beneath the root, and its bytes.
 pub const PAGES: &[(&str, &[u8])] = &[
@@ -12,9 +13,25 @@ pub const PAGES: &[(&str, &[u8])] = &[
     ("style.css", include_bytes!("../../content/style.css")),
 ];
 
+/// The pages that show what this binary was built from. They are no files of `content/`: a file
+/// could fall behind the program.
+pub const SOURCE_PAGES: &[(&str, &[u8])] = &[
+    ("client-code.html", include_bytes!(concat!(env!("OUT_DIR"), "/client-code.html"))),
+    ("server-code.html", include_bytes!(concat!(env!("OUT_DIR"), "/server-code.html"))),
+];
+
 /// The bytes of the page at `path`, which has no leading slash.
 pub fn find(path: &[u8]) -> Option<&'static [u8]> {
-    PAGES.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, bytes)| bytes)
+    find_in(PAGES, path).or_else(|| find_source(path))
+}
+
+/// The same among the source pages alone.
+pub fn find_source(path: &[u8]) -> Option<&'static [u8]> {
+    find_in(SOURCE_PAGES, path)
+}
+
+fn find_in(pages: &[(&str, &'static [u8])], path: &[u8]) -> Option<&'static [u8]> {
+    pages.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, bytes)| bytes)
 }
 
 /// Whether `path` is the root, or a directory that some page is in.
@@ -75,6 +92,16 @@ mod tests {
         }
         assert!(is_directory(b""));
         assert!(!is_directory(b"index") && !is_directory(b"index.html"));
+    }
+
+    #[test]
+    fn the_source_pages_are_there_under_names_that_are_free() {
+        for &(name, bytes) in SOURCE_PAGES {
+            assert!(find_in(PAGES, name.as_bytes()).is_none(), "{name}");
+            assert_eq!(find(name.as_bytes()), Some(bytes), "{name}");
+            assert!(bytes.starts_with(b"<!doctype html>") && bytes.ends_with(b"</html>\n"), "{name}");
+        }
+        assert!(find_source(b"index.html").is_none());
     }
 
     #[test]

@@ -72,6 +72,23 @@ impl<'a> RelativePath<'a> {
         Ok(path)
     }
 
+    /// Reads a name as a person writes it: relative to the root, with or without a `/` in front, and
+    /// without percent signs that mean anything.
+    ///
+    /// # Errors
+    /// As [`RelativePath::parse`], but `BadEscape` and what only an escape can hide.
+    pub fn parse_plain(name: &[u8]) -> Result<RelativePath<'static>, PathError> {
+        let mut raw = b"/".to_vec();
+        for &byte in name.strip_prefix(b"/").unwrap_or(name) {
+            match byte {
+                b'%' => raw.extend_from_slice(b"%25"),
+                _ => raw.push(byte),
+            }
+        }
+        let path = RelativePath::parse(&raw)?;
+        Ok(RelativePath { bytes: Cow::Owned(path.bytes.into_owned()) })
+    }
+
     /// The name, without a slash at either end. Empty for the root.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.strip_suffix(b"/").unwrap_or(&self.bytes)

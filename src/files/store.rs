@@ -27,6 +27,9 @@ const READ_ATTEMPTS_MAX: usize = 4;
 pub enum Store {
     /// A directory.
     Disk(Root),
+    /// A directory over which the source pages inside the binary are laid: a file of the same name
+    /// is not seen, for it might show the source of another build.
+    DiskWithSource(Root),
     /// The pages inside the binary.
     Embedded,
 }
@@ -94,6 +97,10 @@ impl Store {
         let name = file_name(path, index);
         match self {
             Store::Disk(root) => find_on_disk(root, path, &name),
+            Store::DiskWithSource(root) => match embedded::find_source(&name) {
+                Some(bytes) => Ok(Found::File(embedded_resource(&name, bytes))),
+                None => find_on_disk(root, path, &name),
+            },
             Store::Embedded => find_embedded(path, &name),
         }
     }
@@ -299,6 +306,20 @@ mod tests {
         assert_eq!(outcome(&store, "/missing", "index.html"), "NotFound");
         assert_eq!(outcome(&store, "/index.html/", "index.html"), "NotFound");
         assert_eq!(outcome(&store, "/", "missing"), "NoIndex");
+    }
+
+    #[test]
+    fn source_pages_are_laid_over_a_directory_that_asks_for_it() {
+        let (dir, plain) = site();
+        let over = Store::DiskWithSource(Root::open(dir.path()).expect("opens"));
+        let page = "/server-code.html";
+        assert_eq!(outcome(&plain, page, "index.html"), "NotFound");
+        fs::write(dir.path().join("server-code.html"), "of another build").expect("writes");
+        assert_eq!(outcome(&plain, page, "index.html"), "of another build");
+        assert_eq!(text(&file(&over, page)), text(&file(&Store::Embedded, page)));
+        assert_eq!(outcome(&over, "/server-code.html/", "index.html"), "NotFound");
+        assert_eq!(outcome(&over, "/index.html", "index.html"), "this is index.html");
+        assert_eq!(outcome(&over, "/missing", "index.html"), "NotFound");
     }
 
     #[test]

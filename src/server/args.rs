@@ -4,6 +4,7 @@
 //! in `values`, how options are spelled in `command_line`. It never prints, exits, or asks the file
 //! system: whether a directory exists is an argument too.
 
+mod documents;
 mod values;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::access_log::Destination;
 use crate::command_line::{Given, Program, Spelling, UsageError, Values, twice};
 use crate::server::{Config, RootChoice};
+use documents::{parse_document, parse_error_pages};
 use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time};
 
 pub use crate::command_line::Command;
@@ -33,6 +35,8 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(Some('b'), "--bind", "0.0.0.0"),
         Spelling::valued(Some('d'), "--root", "./site"),
         Spelling::valued(Some('i'), "--index", "index.html"),
+        Spelling::valued(None, "--fallback", "index.html"),
+        Spelling::valued(None, "--error-page", "404=404.html"),
         Spelling::valued(None, "--access-log", "access.log"),
         Spelling::valued(None, "--idle-timeout", "60s"),
         Spelling::valued(None, "--header-timeout", "10s"),
@@ -64,6 +68,10 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
     if let Some(value) = given.once("--index")? {
         config.index = parse_index(&value)?;
     }
+    if let Some(value) = given.once("--fallback")? {
+        config.fallback = Some(parse_document("--fallback", &value)?);
+    }
+    config.error_pages = parse_error_pages(&given.all("--error-page"))?;
     for (name, time, zero_allowed) in [
         ("--idle-timeout", &mut config.idle_timeout, false),
         ("--header-timeout", &mut config.header_timeout, false),
@@ -83,7 +91,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
     }
     match root {
         Some(directory) => config.root = RootChoice::Directory(directory.into()),
-        None if content_exists => config.root = RootChoice::Directory(CONTENT_DIRECTORY.into()),
+        None if content_exists => config.root = RootChoice::DefaultDirectory(CONTENT_DIRECTORY.into()),
         None => {}
     }
     Ok(config)
@@ -118,7 +126,9 @@ mod tests {
 
     use super::*;
     use crate::command_line::check_table;
-    use crate::server::Bind;
+    use crate::files::RelativePath;
+    use crate::http::Status;
+    use crate::server::{Bind, ErrorPage};
 
     fn parsed(line: &[&str]) -> Result<Command<Config>, UsageError> {
         parse(line.iter().map(OsString::from).collect(), false)
@@ -144,7 +154,8 @@ mod tests {
     #[test]
     fn nothing_given_serves_content_if_it_is_there() {
         assert_eq!(config(&[]), Config::default());
-        let with_content = config_with(|config| config.root = directory("content"));
+        let content = RootChoice::DefaultDirectory(CONTENT_DIRECTORY.into());
+        let with_content = config_with(|config| config.root = content);
         let command = parse(Vec::new(), true).unwrap();
         assert_eq!(command, Command::Run(Box::new(with_content)));
         let named = parse(vec!["site".into()], true).unwrap();
@@ -212,6 +223,17 @@ mod tests {
         let cases: &[(&[&str], Change)] = &[
             (&["-i", "home.htm"], |config| config.index = "home.htm".into()),
             (&["--index=home.htm"], |config| config.index = "home.htm".into()),
+            (&["--fallback", "a/b.html"], |config| {
+                config.fallback = RelativePath::parse_plain(b"a/b.html").ok();
+            }),
+            (&["--error-page", "404=a.html", "--error-page=503=b.html"], |config| {
+                let page = |status, name: &str| ErrorPage {
+                    status,
+                    path: RelativePath::parse_plain(name.as_bytes()).unwrap(),
+                };
+                config.error_pages =
+                    vec![page(Status::NOT_FOUND, "a.html"), page(Status::SERVICE_UNAVAILABLE, "b.html")];
+            }),
             (&["--idle-timeout", "2m"], |config| {
                 config.idle_timeout = Duration::from_secs(120);
             }),
@@ -263,6 +285,7 @@ mod tests {
                 "'a/b' cannot be an index; it must be a plain file name, not hidden, \
                  without a slash",
             ),
+            (&["--fallback=a", "--fallback=b"], "--fallback is given twice, 'a' and 'b'; leave one out"),
             (&["--idle-timeout", "0"], "--idle-timeout: '0' is too short; it must be above 0"),
             (&["--header-timeout", "0s"], "--header-timeout: '0s' is too short; it must be above 0"),
             (&["--grace", "soon"], "--grace: 'soon' is not a time; write it like 500ms, 10s, 2m or 1h"),

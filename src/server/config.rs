@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::Destination;
+use crate::files::RelativePath;
+use crate::http::Status;
 use crate::net::ListenIp;
 
 /// Everything that can be set. Its default serves the embedded pages at 127.0.0.1:8080.
@@ -21,6 +23,10 @@ pub struct Config {
     pub root: RootChoice,
     /// The file that stands for its directory: a plain name, neither empty nor hidden.
     pub index: String,
+    /// The file that answers a GET for what is not there.
+    pub fallback: Option<RelativePath<'static>>,
+    /// The files that stand in for built-in error pages; no status is there twice.
+    pub error_pages: Vec<ErrorPage>,
     /// Where the access log goes.
     pub access_log: Destination,
     /// How long a kept-alive connection may stay silent between requests.
@@ -49,8 +55,19 @@ pub enum Bind {
 pub enum RootChoice {
     /// The files in and below this directory.
     Directory(PathBuf),
+    /// The same, if nobody has named it: the source pages are laid over it.
+    DefaultDirectory(PathBuf),
     /// The pages that are built into the binary.
     Embedded,
+}
+
+/// A file that is the body of an error answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The status that stays.
+    pub status: Status,
+    /// The file beneath the root.
+    pub path: RelativePath<'static>,
 }
 
 impl Default for Config {
@@ -60,6 +77,8 @@ impl Default for Config {
             bind: Bind::Loopback,
             root: RootChoice::Embedded,
             index: "index.html".to_owned(),
+            fallback: None,
+            error_pages: Vec::new(),
             access_log: Destination::Stdout,
             // As long as a person reads before the next click, in most cases.
             idle_timeout: Duration::from_secs(60),

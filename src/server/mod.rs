@@ -8,6 +8,7 @@ mod app;
 pub mod args;
 mod config;
 mod conn;
+mod default_documents;
 mod error_page;
 mod exchange;
 mod limits;
@@ -18,7 +19,7 @@ mod site;
 mod start;
 
 pub use app::Server;
-pub use config::{Bind, Config, RootChoice};
+pub use config::{Bind, Config, ErrorPage, RootChoice};
 pub use conn::{Conn, Phase, TRANSITIONS};
 pub use site::Site;
 pub use start::{Bound, StartError, start};

@@ -25,9 +25,17 @@ const COPIED_LEN_MAX: usize = 4 * 1024;
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     File(Rc<Entry<Box<[u8]>>>),
-    Redirect { location: Vec<u8>, prose: Prose },
+    Redirect {
+        location: Vec<u8>,
+        prose: Prose,
+    },
     Options,
     Error(ErrorAnswer),
+    /// An error whose body is a file of the site.
+    ErrorPage {
+        status: Status,
+        entry: Rc<Entry<Box<[u8]>>>,
+    },
 }
 
 /// An error, and how its body is to be worded.
@@ -45,6 +53,7 @@ impl Answer {
             Self::Redirect { .. } => Status::MOVED_PERMANENTLY,
             Self::Options => Status::NO_CONTENT,
             Self::Error(error) => error.status,
+            Self::ErrorPage { status, .. } => *status,
         }
     }
 }
@@ -89,6 +98,9 @@ pub(super) fn queue(
             queue_page(outbox, &error, Some(location), exchange.head_only, &mut site.scratch, tail)
         }
         Answer::Error(error) => queue_page(outbox, error, None, exchange.head_only, &mut site.scratch, tail),
+        Answer::ErrorPage { status, entry } => {
+            queue_error_page(outbox, *status, &entry.resource, exchange.head_only, tail)
+        }
     };
     Reply { status: answer.status().code(), body_starts, ends: outbox.queued_total() }
 }
@@ -139,16 +151,50 @@ fn queue_file(outbox: &mut Outbox, entry: &Entry<Box<[u8]>>, head_only: bool, ta
     });
     let body_starts = outbox.queued_total();
     if !head_only {
-        match &entry.resource.content {
-            Content::Memory(bytes) if bytes.len() <= COPIED_LEN_MAX => {
-                outbox.push_with(|out| out.extend_from_slice(bytes));
-            }
-            Content::Memory(bytes) => outbox.push_shared(Rc::clone(bytes)),
-            Content::Static(bytes) => outbox.push_static(bytes),
-            Content::File(file) => outbox.push_file(Rc::clone(file), 0, entry.resource.len),
-        }
+        queue_content(outbox, &entry.resource);
     }
     body_starts
+}
+
+fn queue_content(outbox: &mut Outbox, resource: &Resource) {
+    match &resource.content {
+        Content::Memory(bytes) if bytes.len() <= COPIED_LEN_MAX => {
+            outbox.push_with(|out| out.extend_from_slice(bytes));
+        }
+        Content::Memory(bytes) => outbox.push_shared(Rc::clone(bytes)),
+        Content::Static(bytes) => outbox.push_static(bytes),
+        Content::File(file) => outbox.push_file(Rc::clone(file), 0, resource.len),
+    }
+}
+
+/// Queues an error whose body is a file. The file's validators are not the error's: no cache may
+/// take one for the other.
+fn queue_error_page(
+    outbox: &mut Outbox,
+    status: Status,
+    resource: &Resource,
+    head_only: bool,
+    tail: Tail<'_>,
+) -> u64 {
+    let body_starts = queue_head(outbox, status, tail, |out| {
+        field(out, "Content-Type", resource.media_type.as_bytes());
+        content_length(out, resource.len);
+        status_fields(out, status);
+    });
+    if !head_only {
+        queue_content(outbox, resource);
+    }
+    body_starts
+}
+
+/// What an error of this status must say, whatever its body.
+fn status_fields(out: &mut Vec<u8>, status: Status) {
+    if status == Status::METHOD_NOT_ALLOWED {
+        field(out, "Allow", ALLOW);
+    }
+    if status == Status::SERVICE_UNAVAILABLE {
+        field(out, "Retry-After", b"1");
+    }
 }
 
 /// Queues an answer whose body is a sentence for a person.
@@ -170,12 +216,7 @@ fn queue_page(
         if let Some(location) = location {
             field(out, "Location", location);
         }
-        if error.status == Status::METHOD_NOT_ALLOWED {
-            field(out, "Allow", ALLOW);
-        }
-        if error.status == Status::SERVICE_UNAVAILABLE {
-            field(out, "Retry-After", b"1");
-        }
+        status_fields(out, error.status);
     });
     if !head_only {
         outbox.push_with(|out| out.extend_from_slice(body));

@@ -4,14 +4,22 @@
 
 use std::time::SystemTime;
 
+use super::default_documents;
 use super::reply::{self, Answer, ErrorAnswer};
 use super::site::Site;
 use crate::files::{Lookup, LookupError, PathError, RelativePath};
 use crate::http::{Method, Prose, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;
 
-/// Decides the answer to a request.
+/// Decides the answer to a request; an error may have a document of the site in its place.
 pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
+    match choose(head, site, now) {
+        Answer::Error(error) => default_documents::instead_of(error, head, site, now),
+        answer => answer,
+    }
+}
+
+fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
     match head.method {
         Method::Get | Method::Head => file(head, site, now),
         Method::Options => Answer::Options,
@@ -65,7 +73,7 @@ fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
     }
 }
 
-fn lookup_error(head: &RequestHead<'_, '_>, fault: &LookupError) -> Answer {
+pub(super) fn lookup_error(head: &RequestHead<'_, '_>, fault: &LookupError) -> Answer {
     match fault {
         LookupError::NotFound => not_found(head),
         LookupError::NoIndex => error(head, Status::NOT_FOUND, "This directory has no index page."),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use mio::Waker;
 
 use super::app::{STOP_SIGNALS, Server};
+use super::default_documents;
 use super::limits::{DESCRIPTORS_RESERVED, connections_max, raise_nofile};
 use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
@@ -50,8 +51,12 @@ pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
         RootChoice::Directory(path) => {
             Store::Disk(Root::open(path).map_err(|error| root_error(path, &error))?)
         }
+        RootChoice::DefaultDirectory(path) => {
+            Store::DiskWithSource(Root::open(path).map_err(|error| root_error(path, &error))?)
+        }
         RootChoice::Embedded => Store::Embedded,
     };
+    default_documents::warn_of_missing(&config, &store);
     let log = AccessLog::open(&config.access_log).map_err(|error| log_error(&config.access_log, &error))?;
     let listeners =
         listen_all(&config.bind.listen_ips(), config.port).map_err(|error| listen_error(&error))?;

@@ -123,7 +123,32 @@ impl Server {
         if !options.contains(&"--access-log") {
             command.arg("--access-log").arg(folder.path().join("access.log"));
         }
-        command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(options);
+        Self::launch(folder, command, adjust)
+    }
+
+    /// Serves what it finds in its working directory, which has these files; the options are all that
+    /// it is told besides `--port 0`, `--bind 127.0.0.1` and an `--access-log` file.
+    pub(crate) fn in_folder(files: &[(&str, &[u8])], options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().join("root");
+        fs::create_dir(&root).expect("the root");
+        lay_out(&root, files);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+        command.args(["--port", "0", "--bind", "127.0.0.1", "--access-log"]);
+        command.arg(folder.path().join("access.log")).args(options).current_dir(&root);
+        let (mut server, stdout) = Self::launch(folder, command, |_| ());
+        server.stdout = Some(collect(stdout));
+        server
+    }
+
+    /// Starts the process and reads its address.
+    fn launch(
+        folder: TempDir,
+        mut command: Command,
+        adjust: impl FnOnce(&mut Command),
+    ) -> (Self, BufReader<ChildStdout>) {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         adjust(&mut command);
         let mut child = command.spawn().expect("the server starts");
         let stderr = collect(child.stderr.take().expect("its stderr"));

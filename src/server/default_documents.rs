@@ -1,0 +1,86 @@
+//! Files that answer for others: the one for what is not there, and pages for errors.
+//!
+//! It takes the place of an error that `route` has decided on, and of nothing else: a file that is
+//! found never comes by here. Both kinds come out of the same cache as every file, as fresh as any.
+//! Should one be missing itself, the error stays as it was.
+
+use std::time::SystemTime;
+
+use super::Config;
+use super::reply::{self, Answer, ErrorAnswer};
+use super::route::lookup_error;
+use super::site::Site;
+use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store};
+use crate::http::{Method, RequestHead, Status};
+use crate::reactor::Now;
+
+/// The answer to a request that came to `error`.
+pub(super) fn instead_of(
+    error: ErrorAnswer,
+    head: &RequestHead<'_, '_>,
+    site: &mut Site,
+    now: Now,
+) -> Answer {
+    let answer = match fallback(error, head, site, now) {
+        Some(answer) => answer,
+        None => Answer::Error(error),
+    };
+    match answer {
+        Answer::Error(error) => error_page(error, head.method, site, now),
+        answer => answer,
+    }
+}
+
+/// The file for what is not there, or why it cannot be had. A hidden name is refused, not missing:
+/// it stays an error.
+fn fallback(error: ErrorAnswer, head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Option<Answer> {
+    let Site { cache, store, config, .. } = site;
+    let path = config.fallback.as_ref()?;
+    if error.status != Status::NOT_FOUND || !fetches(head.method) {
+        return None;
+    }
+    if matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden)) {
+        return None;
+    }
+    match cache.find(store, path, &config.index, SystemTime::UNIX_EPOCH + now.unix, reply::file_head) {
+        Ok(Lookup::File(entry)) => Some(Answer::File(entry)),
+        Ok(Lookup::Directory) | Err(LookupError::NotFound) => None,
+        // Not "not found", which is what caches would remember.
+        Err(fault) => Some(lookup_error(head, &fault)),
+    }
+}
+
+/// The error with the page for its status, if there is one. That there is no such method is said to
+/// every method; the other pages are for who fetches.
+fn error_page(error: ErrorAnswer, method: Method, site: &mut Site, now: Now) -> Answer {
+    let Site { cache, store, config, .. } = site;
+    let status = error.status;
+    let page = config.error_pages.iter().find(|page| page.status == status);
+    let Some(page) = page.filter(|_| fetches(method) || status == Status::METHOD_NOT_ALLOWED) else {
+        return Answer::Error(error);
+    };
+    let now = SystemTime::UNIX_EPOCH + now.unix;
+    match cache.find(store, &page.path, &config.index, now, reply::file_head) {
+        Ok(Lookup::File(entry)) => Answer::ErrorPage { status, entry },
+        Ok(Lookup::Directory) | Err(_) => Answer::Error(error),
+    }
+}
+
+fn fetches(method: Method) -> bool {
+    matches!(method, Method::Get | Method::Head)
+}
+
+/// Says at the start which documents are not there; they may come later, so it is no error.
+pub(super) fn warn_of_missing(config: &Config, store: &Store) {
+    let fallback = config.fallback.iter().map(|path| ("--fallback".to_owned(), path));
+    let pages = config.error_pages.iter();
+    let pages = pages.map(|page| (format!("--error-page {}", page.status.code()), &page.path));
+    for (option, path) in fallback.chain(pages) {
+        let why = match store.lookup(path, &config.index) {
+            Ok(Found::File(_)) => continue,
+            Ok(Found::Directory) => "it is a directory".to_owned(),
+            Err(fault) => fault.to_string(),
+        };
+        log::warn!("{option}: cannot serve {path} for now: {why}");
+    }
+}

@@ -1,0 +1,184 @@
+//! `--fallback` answers for what is not there, `--error-page` gives errors a page of one's own; neither
+//! reaches outside the root, and neither changes what else is promised of an answer.
+//!
+//! Files come and go while the server runs, and each answer tells of the moment of its request.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use crate::harness::{Raw, Server, pattern};
+
+const FILES: &[(&str, &[u8])] = &[
+    ("index.html", b"home"),
+    ("app.html", b"the app"),
+    ("lost.html", b"<p>lost"),
+    ("docs/a.txt", b"a"),
+    (".hidden", b"hidden"),
+];
+
+const FALLBACK: &[&str] = &["--fallback", "app.html"];
+const LOST: &[&str] = &["--error-page", "404=lost.html"];
+
+fn ask(client: &mut Raw, method: &str, path: &str) -> (u16, String) {
+    client.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n"));
+    let reply = client.reply();
+    (reply.status, reply.text().to_owned())
+}
+
+#[test]
+fn the_fallback_answers_for_what_is_not_there_and_only_for_that() {
+    let server = Server::with(FILES, FALLBACK);
+    let mut client = server.connect();
+    for path in ["/missing", "/missing/", "/a/b/c?d=e", "/index.html/", "/docs/", "/a%2Fb"] {
+        let reply = client.get(path);
+        assert_eq!((reply.status, reply.text()), (200, "the app"), "{path}");
+        assert_eq!(reply.field("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert_eq!(reply.field("etag"), server.get("/app.html").field("etag"), "{path}");
+    }
+    for (path, status, text) in [("/", 200, "home"), ("/docs/a.txt", 200, "a")] {
+        assert_eq!((client.get(path).status, client.get(path).text()), (status, text), "{path}");
+    }
+    assert_eq!(client.get("/docs").field("location"), Some("/docs/"));
+    for (path, status) in [("/.hidden", 404), ("/.missing", 404), ("/a%", 400), ("/..", 400), ("/a%00", 400)]
+    {
+        let reply = server.get(path);
+        assert!(reply.status == status && reply.text() != "the app", "{path}: {}", reply.head);
+    }
+}
+
+#[test]
+fn without_a_fallback_what_is_not_there_is_404() {
+    let server = Server::serving(FILES);
+    assert_eq!(server.get("/missing").status, 404);
+    assert_eq!(server.get("/docs/").status, 404);
+}
+
+#[test]
+fn an_error_page_keeps_the_status_and_no_validators() {
+    let large = pattern(200_000);
+    let files = [FILES, &[("large.bin", large.as_slice())]].concat();
+    let options = [LOST, &["--error-page=405=app.html", "--error-page=403=large.bin"]].concat();
+    let server = Server::with(&files, &options);
+    let mut client = server.connect();
+    for path in ["/missing", "/docs/", "/.hidden"] {
+        let reply = client.get(path);
+        assert_eq!((reply.status, reply.text()), (404, "<p>lost"), "{path}");
+        assert_eq!(reply.field("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!((reply.field("etag"), reply.field("last-modified")), (None, None));
+    }
+    client.send("PATCH /index.html HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc");
+    let refused = client.reply();
+    assert_eq!((refused.status, refused.text()), (405, "the app"));
+    assert!(refused.field("allow").is_some_and(|allow| allow.contains("GET")));
+    let fifo = server.root().join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+    let forbidden = client.get("/fifo");
+    assert!(forbidden.status == 403 && forbidden.body == large, "{}", forbidden.head);
+    assert_eq!(client.get("/").text(), "home");
+    drop(client);
+    let log = server.stop().log;
+    assert!(log.contains("\"GET /missing HTTP/1.1\" 404 7 "), "{log}");
+}
+
+#[test]
+fn head_says_what_get_would() {
+    let server = Server::with(FILES, &[FALLBACK, &["--error-page=404=lost.html"]].concat());
+    let mut client = server.connect();
+    for path in ["/missing", "/.hidden"] {
+        let reply = client.get(path);
+        let head = client.send(format!("HEAD {path} HTTP/1.1\r\nHost: test\r\n\r\n")).reply_to_head();
+        let fields = |head: &str| -> Vec<String> {
+            head.lines().filter(|line| !line.starts_with("Date:")).map(str::to_owned).collect()
+        };
+        assert_eq!(fields(&head.head), fields(&reply.head), "{path}");
+    }
+}
+
+#[test]
+fn neither_answers_for_methods_that_do_not_fetch() {
+    let server = Server::with(FILES, &[FALLBACK, LOST].concat());
+    let mut client = server.connect();
+    for method in ["PUT", "POST", "DELETE"] {
+        let (status, text) = ask(&mut client, method, "/missing");
+        assert!(status >= 400 && text != "the app" && text != "<p>lost", "{method}: {status} {text}");
+    }
+    assert_eq!(client.get("/missing").text(), "the app");
+}
+
+#[test]
+fn pipelined_requests_get_their_answers_in_order() {
+    let server = Server::with(FILES, &[FALLBACK, LOST].concat());
+    let mut client = server.connect();
+    let paths = ["/", "/missing", "/.hidden", "/docs/a.txt", "/x", "/.y"];
+    let request = |path: &&str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.send(paths.iter().map(request).collect::<String>());
+    for text in ["home", "the app", "<p>lost", "a", "the app", "<p>lost"] {
+        assert_eq!(client.reply().text(), text);
+    }
+}
+
+#[test]
+fn documents_are_as_fresh_as_any_file_and_may_come_and_go() {
+    let server = Server::with(&[("index.html", b"home")], &[FALLBACK, LOST].concat());
+    let mut client = server.connect();
+    let write = |name: &str, text: &str| fs::write(server.root().join(name), text).expect("writes");
+    let built_in = client.get("/missing");
+    assert!(built_in.status == 404 && built_in.text().starts_with("404 Not Found\n"), "{}", built_in.text());
+    for text in ["first", "another", "third"] {
+        write("lost.html", text);
+        assert_eq!((client.get("/missing").status, client.get("/missing").text()), (404, text));
+    }
+    for text in ["first", "another", "third"] {
+        write("app.html", text);
+        assert_eq!((client.get("/missing").status, client.get("/missing").text()), (200, text));
+    }
+    fs::remove_file(server.root().join("app.html")).expect("removes");
+    assert_eq!(client.get("/missing").text(), "third", "the error page is back");
+    fs::remove_file(server.root().join("lost.html")).expect("removes");
+    assert_eq!(client.get("/missing").body, built_in.body);
+    drop(client);
+    let said = server.stop().stderr;
+    for option in ["--fallback: cannot serve app.html", "--error-page 404: cannot serve lost.html"] {
+        assert_eq!(said.matches(option).count(), 1, "once, at the start: {said}");
+    }
+}
+
+#[test]
+fn what_is_there_at_the_start_is_no_cause_for_words() {
+    let server = Server::with(FILES, &[FALLBACK, LOST].concat());
+    assert_eq!(server.get("/missing").text(), "the app");
+    assert_eq!(server.stop().stderr, "");
+}
+
+#[test]
+fn a_document_never_comes_from_outside_the_root() {
+    let server = Server::with(FILES, &["--fallback", "out.html", "--error-page", "404=up/secret.html"]);
+    let outside = server.root().with_file_name("secret.html");
+    fs::write(&outside, "secret").expect("writes");
+    symlink("..", server.root().join("up")).expect("a link");
+    let link = server.root().join("out.html");
+    for target in [outside.as_path(), "../secret.html".as_ref()] {
+        symlink(target, &link).expect("a link");
+        assert_eq!(fs::read_to_string(&link).expect("leads there"), "secret");
+        let reply = server.get("/missing");
+        assert!(reply.status == 404 && reply.text().starts_with("404 Not Found"), "{}", reply.text());
+        fs::remove_file(&link).expect("removes");
+    }
+    for name in ["../secret.html", ".hidden", "docs/"] {
+        for option in [format!("--fallback={name}"), format!("--error-page=404={name}")] {
+            let outcome =
+                Command::new(env!("CARGO_BIN_EXE_reactor-server")).arg(&option).output().expect("runs");
+            assert_eq!(outcome.status.code(), Some(2), "{option}");
+        }
+    }
+}
+
+#[test]
+fn the_built_in_pages_have_documents_too() {
+    let server = Server::in_folder(&[], &["--fallback=HelloWorld.html", "--error-page=404=/style.css"]);
+    assert_eq!(server.get("/missing").body, server.get("/HelloWorld.html").body);
+    let hidden = server.get("/.hidden");
+    assert!(hidden.status == 404 && hidden.body == server.get("/style.css").body, "{}", hidden.head);
+    assert_eq!(hidden.field("content-type"), Some("text/css; charset=utf-8"));
+}
