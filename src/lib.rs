@@ -105,3 +105,4 @@ pub mod http;
 pub mod net;
 pub mod reactor;
 pub mod server;
+pub mod sum;

@@ -6,6 +6,7 @@
 //! counted. It never reads the clock, and it knows nothing of sockets, HTTP or the served files.
 
 mod combined;
+mod console;
 mod sink;
 mod time_cache;
 mod writer;
@@ -16,6 +17,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use jiff::tz::TimeZone;
+
+pub use self::console::Console;
 
 use self::sink::FdSink;
 use self::time_cache::TimeCache;

@@ -39,6 +39,8 @@ const LAST_WAITS_IN_VAIN_MAX: u32 = 20;
 #[derive(Debug)]
 pub(super) struct Writer<S: Sink> {
     sink: S,
+    /// What it is called where its trouble is told.
+    name: &'static str,
     /// Whole lines, but for the first, whose beginning may have been written already.
     buffer: Vec<u8>,
     /// When the oldest and the newest of the buffered lines came.
@@ -58,6 +60,7 @@ impl<S: Sink> Writer<S> {
     pub(super) fn new(sink: S) -> Self {
         Self {
             sink,
+            name: "access log",
             buffer: Vec::with_capacity(2 * FLUSH_LEN),
             span: None,
             pause: Duration::ZERO,
@@ -66,6 +69,12 @@ impl<S: Sink> Writer<S> {
             dropped: 0,
             dropped_lately: 0,
         }
+    }
+
+    /// The same, but for other lines than the access log's.
+    pub(super) fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Lets `write_line` append one whole line, and writes if enough has gathered.
@@ -158,7 +167,7 @@ impl<S: Sink> Writer<S> {
     /// Everything is written: whatever the trouble was, it is over.
     fn recover(&mut self) {
         if self.is_failing || self.dropped_lately > 0 {
-            log::warn!("access log: writing again; {} lines were dropped", self.dropped_lately);
+            log::warn!("{}: writing again; {} lines were dropped", self.name, self.dropped_lately);
         }
         self.is_failing = false;
         self.dropped_lately = 0;
@@ -176,8 +185,9 @@ impl<S: Sink> Writer<S> {
         }
         self.is_failing = true;
         log::error!(
-            "access log: cannot write: {error}; lines are kept up to {} KiB, then dropped, and \
+            "{}: cannot write: {error}; lines are kept up to {} KiB, then dropped, and \
              writing is tried again",
+            self.name,
             BUFFER_LEN_MAX / 1024
         );
     }
@@ -204,7 +214,7 @@ impl<S: Sink> Writer<S> {
         self.count_dropped(u64::try_from(left).unwrap_or(u64::MAX));
         self.buffer.clear();
         if self.is_failing {
-            log::error!("access log: {} lines were dropped", self.dropped_lately);
+            log::error!("{}: {} lines were dropped", self.name, self.dropped_lately);
         }
     }
 }

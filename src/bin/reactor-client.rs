@@ -2,11 +2,12 @@
 //!
 //! It owns the exit codes that are not a request's own; all else is `reactor_http::client`'s.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use reactor_http::client::args::{self, Command, PROGRAM};
-use reactor_http::client::fetch;
+use reactor_http::client::{fetch, sum};
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -15,7 +16,11 @@ const EXIT_WRITE: u8 = 23;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    let config = match args::parse(std::env::args_os().skip(1).collect()) {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if sum::args::is_asked_for(&args) {
+        return exchange_numbers(args);
+    }
+    let config = match args::parse(args) {
         Ok(Command::Help) => return print(args::HELP),
         Ok(Command::Version) => return print(args::VERSION),
         Ok(Command::Run(config)) => config,
@@ -26,6 +31,22 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if says_errors => PROGRAM.fail(&error, error.exit_code()),
         Err(error) => ExitCode::from(error.exit_code()),
+    }
+}
+
+fn exchange_numbers(args: Vec<OsString>) -> ExitCode {
+    let config = match sum::args::parse(args) {
+        Ok(Command::Help) => return print(sum::args::HELP),
+        Ok(Command::Version) => return print(args::VERSION),
+        Ok(Command::Run(config)) => config,
+        Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
+    };
+    match sum::exchange(*config) {
+        Ok(told) => match io::stdout().lock().write_all(told.to_string().as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => PROGRAM.fail(&format!("cannot write to standard output: {error}"), EXIT_WRITE),
+        },
+        Err(error) => PROGRAM.fail(&error, error.exit_code()),
     }
 }
 

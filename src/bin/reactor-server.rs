@@ -1,6 +1,6 @@
 //! `reactor-server`: arguments, configuration, server, exit code.
 //!
-//! It prints the addresses before it serves, and nothing else; all else is `reactor_http::server`'s.
+//! It prints the addresses before it serves; all else is `reactor_http::server`'s.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -35,6 +35,9 @@ fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
         let mut lines = String::new();
         for address in server.addresses() {
             lines += &format!("http://{address}/\n");
+        }
+        for address in server.sum_addresses() {
+            lines += &format!("sum {address}\n");
         }
         // A script may have closed its end; the server serves all the same.
         let _ = print(&lines);

@@ -118,7 +118,7 @@ fn fields(given: &mut Given) -> Result<Vec<(String, FieldEdit)>, String> {
 }
 
 /// The value of an option, understood by `parse`.
-fn value<T, E: fmt::Display>(
+pub(super) fn value<T, E: fmt::Display>(
     given: &mut Given,
     name: &'static str,
     parse: impl FnOnce(&str) -> Result<T, E>,

@@ -1,12 +1,9 @@
-//! One request from beginning to end: resolving, connecting to one address after the other, the
-//! exchange, and the outcome.
+//! One request from beginning to end: connecting, the exchange, and the outcome.
 //!
 //! It is an application of the same reactor as the server. What the answer means to a person is
 //! the session's.
 
-use std::collections::VecDeque;
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -14,10 +11,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::config::Config;
 use super::conn::Conn;
+use super::connector::{Attempt, Connector};
 use super::session::Session;
 use super::words::RunError;
 use crate::http::Method;
-use crate::net::{self, Link, Pool};
+use crate::net::{Link, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
 
 /// Bytes read at once: large bodies come in large pieces.
@@ -30,11 +28,7 @@ struct Fetch {
     session: Session,
     method: Method,
     pool: Pool,
-    addresses: VecDeque<SocketAddr>,
-    /// The address and the reason of each attempt that failed.
-    attempts: Vec<String>,
-    connecting: bool,
-    connect_deadline: Instant,
+    connector: Connector,
     deadline: Option<Instant>,
 }
 
@@ -46,22 +40,14 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     let now = Now::read();
     let (host, port) = (config.target.host.clone(), config.target.port);
     let deadline = config.max_time.map(|time| now.instant + time);
-    let connect_deadline = now.instant + config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let session = Session::new(config, now);
     session.say(format_args!("this host is {}", this_host()));
-    // The resolver of the system, with all its sources, blocks; nothing else goes on meanwhile.
-    let addresses: VecDeque<_> = (host.as_str(), port)
-        .to_socket_addrs()
-        .map_err(|source| RunError::Resolve { host, source })?
-        .collect();
     let fetch = Fetch {
         method: Method::from_token(session.config.method.as_bytes()),
         session,
         pool: Pool::new(INBOX_LEN),
-        addresses,
-        attempts: Vec::new(),
-        connecting: false,
-        connect_deadline,
+        connector: Connector::resolve(&host, port, connect_timeout, now)?,
         deadline,
     };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
@@ -70,51 +56,20 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
 }
 
 /// The name that this machine goes by.
-fn this_host() -> String {
+pub(super) fn this_host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 impl Fetch {
-    /// Begins to connect to the next address, or gives up.
-    fn connect_next(&mut self, now: Now) -> Option<Link<Conn<Session>>> {
-        while let Some(address) = self.addresses.pop_front() {
-            match net::connect(address) {
-                Ok(stream) => {
-                    self.session.address = Some(address);
-                    self.connecting = true;
-                    let conn = Conn::new(self.method, Some(self.attempt_deadline(now)), self.deadline);
-                    return Some(Link::connecting(stream, conn));
-                }
-                Err(error) => self.note_attempt(address, error.kind()),
-            }
-        }
-        let attempts = self.attempts.join("; ");
-        self.session.fail(RunError::Connect { attempts });
-        None
-    }
-
-    /// Each address that is left gets an equal share of the time that is left.
-    fn attempt_deadline(&self, now: Now) -> Instant {
-        let left = self.connect_deadline.saturating_duration_since(now.instant);
-        let shares = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
-        now.instant + left / shares
-    }
-
-    fn note_attempt(&mut self, address: SocketAddr, kind: io::ErrorKind) {
-        let remedy = match kind {
-            io::ErrorKind::ConnectionRefused => " (is the server running, and is this its port?)",
-            _ => "",
-        };
-        self.attempts.push(format!("{address}: {kind}{remedy}"));
+    fn connect(&mut self, attempt: Attempt) -> Link<Conn<Session>> {
+        self.session.address = Some(attempt.address);
+        let conn = Conn::new(self.method, Some(attempt.deadline), self.deadline);
+        Link::connecting(attempt.stream, conn)
     }
 
     fn check_time(&mut self, now: Now) {
-        let over = |deadline: Instant| deadline <= now.instant;
-        let connect_over = self.session.attempt_failed.is_some() && over(self.connect_deadline);
-        if connect_over || self.deadline.is_some_and(over) {
-            let limits = (self.session.config.connect_timeout, self.session.config.max_time);
-            let limit =
-                if connect_over { limits.0.unwrap_or(CONNECT_TIMEOUT) } else { limits.1.unwrap_or_default() };
+        if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
+            let limit = self.session.config.max_time.unwrap_or_default();
             self.session.fail(RunError::TimedOut(limit));
         }
     }
@@ -139,16 +94,14 @@ impl App for Fetch {
             self.check_time(now);
         }
         if let Some(kind) = self.session.attempt_failed.take() {
-            self.connecting = false;
-            if let Some(address) = self.session.address {
-                self.note_attempt(address, kind);
-            }
+            self.connector.failed(kind);
         }
-        if !self.session.is_over()
-            && !self.connecting
-            && let Some(conn) = self.connect_next(now)
-        {
-            control.open(conn);
+        if !self.session.is_over() {
+            match self.connector.next(now) {
+                Ok(None) => {}
+                Ok(Some(attempt)) => control.open(self.connect(attempt)),
+                Err(error) => self.session.fail(error),
+            }
         }
         if self.session.is_over() {
             control.stop();

@@ -2,17 +2,19 @@
 //! answer that is shown or saved.
 //!
 //! [`args`] makes a [`config::Config`] of words; [`fetch`] runs it; [`conn`] is the state machine of
-//! one connection. It never uses `files` or `server`.
+//! one connection. [`sum`] is the number exchange over the same reactor and link. It never uses `files` or `server`.
 
 pub mod args;
 pub mod config;
 pub mod conn;
+mod connector;
 mod fetch;
 mod progress;
 pub mod reader;
 mod request;
 mod session;
 mod sink;
+pub mod sum;
 pub mod target;
 mod words;
 

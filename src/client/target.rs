@@ -11,13 +11,16 @@ use self::request_path::request_path;
 use crate::command_line::quote;
 
 /// The host that is asked if none is named.
-const HOST_DEFAULT: &str = "127.0.0.1";
+pub(super) const HOST_DEFAULT: &str = "127.0.0.1";
 
 /// The port of `reactor-server`, for all words but `http://` URLs.
 const PORT_DEFAULT: u16 = 8080;
 
 /// The port of an `http://` URL that names none (RFC 9110 section 4.2.1).
 const PORT_HTTP: u16 = 80;
+
+/// The word that asks for the number exchange when it comes first: it is no host.
+pub(super) const SUM: &str = "sum";
 
 /// Methods that a third word is taken for if no fourth follows; other words are files.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
@@ -75,6 +78,12 @@ pub(super) fn parse_words(
 ) -> Result<(Option<String>, Target), String> {
     let (method, place) = match words {
         [] => (None, Place::default()),
+        [word, ..] if word == SUM => {
+            return Err(format!(
+                "'{SUM}' is a command and comes first, before all options; a host of this name is \
+                 written http://{SUM}/, a path /{SUM}"
+            ));
+        }
         [method, rest @ ..] if is_method(method) => (Some(method), parse_place(rest, overrides)?),
         [host, port, rest @ ..] if is_number(port) => parse_host_port(host, port, rest)?,
         rest => (None, parse_place(rest, overrides)?),
@@ -284,6 +293,9 @@ mod tests {
             // A URL, a path, a port.
             ("http://localhost:8080/a%20b?x=1", None, "localhost", 8080, "/a%20b?x=1"),
             ("HTTP://h", None, "h", 80, "/"),
+            ("http://sum/x", None, "sum", 80, "/x"),
+            ("sum:81/x", None, "sum", 81, "/x"),
+            ("/sum", None, "127.0.0.1", 8080, "/sum"),
             ("http://h?x", None, "h", 80, "/?x"),
             ("http://h:/x", None, "h", 80, "/x"),
             ("http://[::1]/x", None, "::1", 80, "/x"),
@@ -343,6 +355,8 @@ mod tests {
             ("http://h:70000/", "'70000' is not a port"),
             ("https://h/", "https:// is not supported (no TLS)"),
             ("GET HTTPS://h/", "https:// is not supported (no TLS)"),
+            ("sum", "'sum' is a command and comes first"),
+            ("sum 9042 /x", "a host of this name is written http://sum/"),
             ("ftp://h/", "'ftp://' is not supported"),
             ("http://u:p@h/", "'u:p@h/' holds a user name"),
             ("u@h", "'u@h' holds a user name"),

@@ -41,8 +41,8 @@ impl Spelling {
 /// Which values an option may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
-    /// Not an empty one, and none that begins with `-` but `-` itself: that is more likely the next
-    /// option, the value forgotten.
+    /// Not an empty one, and none that begins with `-` but `-` itself and negative numbers: that is
+    /// more likely the next option, the value forgotten.
     Checked,
     /// Whatever stands there, as it is with curl.
     Any,
@@ -141,6 +141,7 @@ impl Reader {
         if self.values == Values::Checked {
             match value.as_bytes() {
                 b"" | b"--" => return Err(needs),
+                [b'-', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {}
                 [b'-', _, ..] => return Err(format!("{needs}, and {} looks like an option", quote(value))),
                 _ => {}
             }
@@ -233,6 +234,8 @@ mod tests {
             (&["--silent", "x", "--output", "FILE"], &["--silent", "--output", "=FILE"], &["x"]),
             (&["--silent", "--output=FILE", "x"], &["--silent", "--output", "=FILE"], &["x"]),
             (&["-soFILE", "--", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["--port", "-80"], &["--port", "=-80"], &[]),
+            (&["-p=-80"], &["--port", "=-80"], &[]),
             (&["-", "a-p", ""], &[], &["-", "a-p", ""]),
             (&["-", "--", "-s", "--"], &[], &["-", "-s", "--"]),
         ];

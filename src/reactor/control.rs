@@ -5,6 +5,8 @@
 
 use std::ffi::c_int;
 
+use super::ListenerId;
+
 /// The news of a turn and the orders for the next.
 #[derive(Debug)]
 pub struct Control<C> {
@@ -13,6 +15,7 @@ pub struct Control<C> {
     pub(super) woken: bool,
     pub(super) opened: Vec<C>,
     pub(super) stop_listening: bool,
+    pub(super) closing: Vec<ListenerId>,
     pub(super) rouse: bool,
     pub(super) stop: bool,
 }
@@ -25,6 +28,7 @@ impl<C> Default for Control<C> {
             woken: false,
             opened: Vec::new(),
             stop_listening: false,
+            closing: Vec::new(),
             rouse: false,
             stop: false,
         }
@@ -55,6 +59,11 @@ impl<C> Control<C> {
     /// Closes all listeners; connections go on.
     pub fn stop_listening(&mut self) {
         self.stop_listening = true;
+    }
+
+    /// Closes this listener; its connections go on, and so do the other listeners, under their names.
+    pub fn close_listener(&mut self, id: ListenerId) {
+        self.closing.push(id);
     }
 
     /// Gives every connection a turn, whatever it waits for.

@@ -38,7 +38,8 @@ struct Listener {
 /// All listeners of a reactor.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    all: Vec<Listener>,
+    /// A closed one leaves its place empty, so that the others keep their names.
+    all: Vec<Option<Listener>>,
     /// The listener whose turn is next: a busy one does not keep the others waiting.
     next: ListenerId,
     watermarks: Watermarks,
@@ -61,24 +62,33 @@ impl Listeners {
     pub(super) fn add(&mut self, registry: &Registry, mut socket: TcpListener) -> io::Result<ListenerId> {
         let id = self.all.len();
         registry.register(&mut socket, Addressee::Listener(id).token(), Interest::READABLE)?;
-        self.all.push(Listener { socket, acceptable: false });
+        self.all.push(Some(Listener { socket, acceptable: false }));
         Ok(id)
     }
 
     pub(super) fn note_acceptable(&mut self, id: ListenerId) {
-        if let Some(listener) = self.all.get_mut(id) {
+        if let Some(Some(listener)) = self.all.get_mut(id) {
             listener.acceptable = true;
         }
     }
 
     /// Closes them all: the kernel refuses new callers from now on.
-    pub(super) fn close(&mut self) {
-        self.all.clear();
+    pub(super) fn close_all(&mut self) {
+        self.all.fill_with(|| None);
+    }
+
+    /// Closes one; whoever waits in its backlog is refused too.
+    pub(super) fn close(&mut self, id: ListenerId) {
+        if let Some(listener) = self.all.get_mut(id) {
+            *listener = None;
+        }
     }
 
     /// Whether there may be callers that can be let in now.
     pub(super) fn has_work(&self) -> bool {
-        !self.full && self.resting_until.is_none() && self.all.iter().any(|listener| listener.acceptable)
+        !self.full
+            && self.resting_until.is_none()
+            && self.all.iter().flatten().any(|listener| listener.acceptable)
     }
 
     /// When a rest ends.
@@ -117,7 +127,7 @@ impl Listeners {
 
     fn accept_from(&mut self, id: ListenerId, now: Instant) -> Option<(TcpStream, SocketAddr)> {
         let resting = self.resting_until.is_some();
-        let listener = self.all.get_mut(id).filter(|listener| listener.acceptable && !resting)?;
+        let listener = self.all.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !resting)?;
         match listener.socket.accept() {
             Ok(accepted) => {
                 self.short = false;
@@ -155,21 +165,46 @@ mod tests {
 
     use super::*;
 
+    fn listening(listeners: &mut Listeners, poll: &Poll) -> (ListenerId, SocketAddr) {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        let address = socket.local_addr().expect("its address");
+        let id = listeners.add(poll.registry(), socket).expect("it is registered");
+        listeners.note_acceptable(id);
+        (id, address)
+    }
+
     #[test]
     fn a_busy_listener_does_not_keep_the_callers_of_another_waiting() {
         let poll = Poll::new().expect("an epoll instance");
         let mut listeners = Listeners::new();
         let mut callers = Vec::new();
         for callers_len in [3, 1] {
-            let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
-            let address = socket.local_addr().expect("its address");
+            let (_, address) = listening(&mut listeners, &poll);
             callers.extend((0..callers_len).map(|_| StdStream::connect(address).expect("a connection")));
-            let id = listeners.add(poll.registry(), socket).expect("it is registered");
-            listeners.note_acceptable(id);
         }
         let accepted = std::iter::from_fn(|| listeners.accept(Instant::now()));
         let order: Vec<ListenerId> = accepted.map(|(id, ..)| id).collect();
         assert_eq!(order, [0, 1, 0, 0]);
         assert!(!listeners.has_work(), "all of them were let in");
+    }
+
+    #[test]
+    fn one_that_is_closed_refuses_and_the_others_keep_their_names() {
+        let poll = Poll::new().expect("an epoll instance");
+        let now = Instant::now();
+        let mut listeners = Listeners::new();
+        let (first, closed) = listening(&mut listeners, &poll);
+        let (second, open) = listening(&mut listeners, &poll);
+        listeners.close(first);
+        listeners.close(first);
+        listeners.note_acceptable(first);
+        let refused = StdStream::connect(closed).expect_err("it is closed");
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        let _caller = StdStream::connect(open).expect("a connection");
+        assert_eq!(listeners.accept(now).map(|(id, ..)| id), Some(second));
+        let (third, _) = listening(&mut listeners, &poll);
+        assert_eq!((first, second, third), (0, 1, 2));
+        listeners.close_all();
+        assert!(!listeners.has_work() && listeners.accept(now).is_none());
     }
 }

@@ -271,7 +271,10 @@ impl<A: App> Reactor<A> {
         self.control.connections = self.slots.len();
         self.app_wants = self.app.between_turns(&mut self.control, now, idle);
         if std::mem::take(&mut self.control.stop_listening) {
-            self.listeners.close();
+            self.listeners.close_all();
+        }
+        for id in std::mem::take(&mut self.control.closing) {
+            self.listeners.close(id);
         }
         for conn in std::mem::take(&mut self.control.opened) {
             // Nothing is known to be ready: a socket that is still connecting is told of by an event.

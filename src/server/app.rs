@@ -1,6 +1,7 @@
 //! The server as the reactor sees it: accepting, driving, and shutting down in good order.
 //!
-//! It owns the site and the buffers. It speaks no protocol; [`Conn`] does.
+//! It owns the site, the number exchange and the buffers. It speaks no protocol; [`Conn`] and
+//! [`crate::sum::Teller`] do.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -8,7 +9,8 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Conn, Site};
+use super::sum_room::SumRoom;
+use super::{Conn, Connection, Site};
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Link, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
@@ -23,11 +25,12 @@ pub struct Server {
     /// When patience with what is in flight ends, once shutting down has begun.
     grace_ends: Option<Instant>,
     stopped_by: Option<i32>,
+    sum: Option<SumRoom>,
 }
 
 impl Server {
-    pub(super) fn new(site: Site) -> Self {
-        Self { site, pool: Pool::new(HEAD_LEN_MAX), grace_ends: None, stopped_by: None }
+    pub(super) fn new(site: Site, sum: Option<SumRoom>) -> Self {
+        Self { site, pool: Pool::new(HEAD_LEN_MAX), grace_ends: None, stopped_by: None, sum }
     }
 
     /// The signal that cut the shutting down short, if one did.
@@ -36,7 +39,7 @@ impl Server {
     }
 
     /// Stops accepting and lets what is in flight finish; a second request ends it at once.
-    fn shut_down(&mut self, control: &mut Control<Link<Conn>>, signal: Option<i32>, now: Now) {
+    fn shut_down(&mut self, control: &mut Control<Connection>, signal: Option<i32>, now: Now) {
         if self.grace_ends.is_some() {
             self.stopped_by = signal;
             control.stop();
@@ -50,50 +53,92 @@ impl Server {
         );
         self.grace_ends = Some(now.instant + grace);
         self.site.drain();
+        if let Some(sum) = &mut self.sum {
+            sum.drain();
+        }
         control.stop_listening();
         control.rouse_all();
+    }
+
+    /// Says what the number exchange has to say, and closes its listeners when it is over: with it,
+    /// the server is, if there is nothing else to serve.
+    fn tend_sum(&mut self, control: &mut Control<Connection>, now: Now) -> Option<Instant> {
+        let sum = self.sum.as_mut()?;
+        let wants = sum.tick(now.instant);
+        if let Some(listeners) = sum.take_ended() {
+            log::info!("the number exchange has ended: its listeners are closed");
+            listeners.for_each(|id| control.close_listener(id));
+            if !self.site.config.http && self.grace_ends.is_none() {
+                self.shut_down(control, None, now);
+            }
+        }
+        wants
     }
 }
 
 impl App for Server {
-    type Conn = Link<Conn>;
+    type Conn = Connection;
 
     fn accepted(
         &mut self,
-        _: ListenerId,
+        listener: ListenerId,
         stream: TcpStream,
         peer: SocketAddr,
         now: Now,
-    ) -> Option<Link<Conn>> {
+    ) -> Option<Connection> {
         log::info!("{peer} connected");
-        Some(Link::accepted(stream, Conn::new(peer, self.site.config.idle_timeout, now)))
-    }
-
-    fn drive(&mut self, conn: &mut Link<Conn>, ready: &mut Readiness, now: Now) -> Next {
-        // A request that has already arrived is still answered.
-        if self.site.draining && !ready.is_readable() {
-            conn.machine_mut().end_idling(now);
+        match self.sum.as_ref().filter(|sum| sum.has(listener)) {
+            Some(sum) => sum.accepted(stream, peer, now).map(Connection::Sum),
+            None => {
+                let conn = Conn::new(peer, self.site.config.idle_timeout, now);
+                Some(Connection::Http(Link::accepted(stream, conn)))
+            }
         }
-        conn.pump(ready, &mut self.site, &mut self.pool, now)
     }
 
-    fn between_turns(&mut self, control: &mut Control<Link<Conn>>, now: Now, idle: bool) -> Option<Instant> {
+    fn drive(&mut self, conn: &mut Connection, ready: &mut Readiness, now: Now) -> Next {
+        // A request that has already arrived is still answered.
+        let ends_idling = self.site.draining && !ready.is_readable();
+        match (conn, &mut self.sum) {
+            (Connection::Http(link), _) => {
+                if ends_idling {
+                    link.machine_mut().end_idling(now);
+                }
+                link.pump(ready, &mut self.site, &mut self.pool, now)
+            }
+            (Connection::Sum(link), Some(sum)) => {
+                if ends_idling {
+                    link.machine_mut().end_idling(now);
+                }
+                sum.drive(link, ready, &mut self.pool, now)
+            }
+            // Nobody else accepts one.
+            (Connection::Sum(_), None) => Next::Close,
+        }
+    }
+
+    fn between_turns(&mut self, control: &mut Control<Connection>, now: Now, idle: bool) -> Option<Instant> {
         if control.take_woken() {
             self.shut_down(control, None, now);
         }
         for signal in control.take_signals() {
             self.shut_down(control, Some(signal), now);
         }
+        let sum_wants = self.tend_sum(control, now);
         if let Some(grace_ends) = self.grace_ends
             && (control.connections() == 0 || now.instant >= grace_ends)
         {
             control.stop();
         }
         let log_wants = self.site.log.tick(now.instant, idle);
-        [log_wants, self.grace_ends].into_iter().flatten().min()
+        [log_wants, self.grace_ends, sum_wants].into_iter().flatten().min()
     }
 
-    fn abandoned(&mut self, conn: Link<Conn>, now: Now) {
-        conn.abandon(&mut self.site, now);
+    fn abandoned(&mut self, conn: Connection, now: Now) {
+        match (conn, &mut self.sum) {
+            (Connection::Http(link), _) => link.abandon(&mut self.site, now),
+            (Connection::Sum(link), Some(sum)) => sum.abandoned(link, now),
+            (Connection::Sum(_), None) => {}
+        }
     }
 }

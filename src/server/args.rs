@@ -5,6 +5,7 @@
 //! system: whether a directory exists is an argument too.
 
 mod documents;
+mod sum;
 mod values;
 
 use std::ffi::OsString;
@@ -43,6 +44,10 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(None, "--grace", "10s"),
         Spelling::valued(None, "--max-connections", "1000"),
         Spelling::flag(Some('q'), "--quiet"),
+        Spelling::valued(None, "--sum-port", "9042"),
+        Spelling::valued(None, "--sum-name", "'Room 12'"),
+        Spelling::valued(None, "--sum-number", "42"),
+        Spelling::flag(None, "--no-http"),
         Spelling::flag(Some('h'), "--help"),
         Spelling::flag(Some('V'), "--version"),
     ],
@@ -84,6 +89,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
     if let Some(value) = given.once("--max-connections")? {
         config.connections_max = Some(parse_count("--max-connections", &value)?);
     }
+    sum::read(given, &mut config)?;
     config.bind = parse_bind(&given.all("--bind"))?;
     let (port, root) = port_and_root(given)?;
     if let Some(value) = port {
@@ -128,7 +134,8 @@ mod tests {
     use crate::command_line::check_table;
     use crate::files::RelativePath;
     use crate::http::Status;
-    use crate::server::{Bind, ErrorPage};
+    use crate::server::{Bind, ErrorPage, SumConfig};
+    use crate::sum::Name;
 
     fn parsed(line: &[&str]) -> Result<Command<Config>, UsageError> {
         parse(line.iter().map(OsString::from).collect(), false)
@@ -257,6 +264,14 @@ mod tests {
                 config.access_log = Destination::Off;
             }),
             (&["--quiet", "--access-log=-"], |config| config.quiet = true),
+            (&["--sum-port", "9042"], |config| {
+                config.sum = Some(SumConfig { port: 9042, name: None, number: 42 });
+            }),
+            (&["--sum-port=0", "--sum-name", "Zo\u{eb}: 1", "--sum-number", "-7", "--no-http"], |config| {
+                let name = Name::new("Zo\u{eb}: 1").ok();
+                config.sum = Some(SumConfig { port: 0, name, number: -7 });
+                config.http = false;
+            }),
         ];
         for (line, change) in cases {
             assert_eq!(config(line), config_with(change), "{line:?}");
@@ -289,6 +304,16 @@ mod tests {
             (&["--idle-timeout", "0"], "--idle-timeout: '0' is too short; it must be above 0"),
             (&["--header-timeout", "0s"], "--header-timeout: '0s' is too short; it must be above 0"),
             (&["--grace", "soon"], "--grace: 'soon' is not a time; write it like 500ms, 10s, 2m or 1h"),
+            (&["--sum-port", "x"], "'x' is not a port; write 0 to 65535"),
+            (&["--sum-port=0", "--sum-number=1.5"], "--sum-number: '1.5' is not an integer of 64 bits"),
+            (
+                &["--sum-port=0", "--sum-name=a\nb"],
+                "--sum-name: 'a\\nb' cannot be a name; a name is some text, not too long, without \
+                 control characters",
+            ),
+            (&["--sum-name", "Ada"], "'--sum-name' goes with --sum-port, which is not given"),
+            (&["--sum-number", "1"], "'--sum-number' goes with --sum-port, which is not given"),
+            (&["--no-http"], "'--no-http' goes with --sum-port, which is not given"),
             (&["--max-connections", "0"], "--max-connections: '0' is not a number from 1 up"),
         ];
         for (line, expected) in cases {

@@ -11,6 +11,7 @@ use crate::access_log::Destination;
 use crate::files::RelativePath;
 use crate::http::Status;
 use crate::net::ListenIp;
+use crate::sum::Name;
 
 /// Everything that can be set. Its default serves the embedded pages at 127.0.0.1:8080.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,21 @@ pub struct Config {
     pub connections_max: Option<usize>,
     /// Whether the address lines are left out.
     pub quiet: bool,
+    /// The number exchange, if it is served.
+    pub sum: Option<SumConfig>,
+    /// Whether HTTP is served; if not, the root, the port and the access log are of no use.
+    pub http: bool,
+}
+
+/// The number exchange, beside HTTP at the same addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SumConfig {
+    /// Its port at every address; 0 takes one that is free.
+    pub port: u16,
+    /// The server's name there; `None` is the name of the machine.
+    pub name: Option<Name>,
+    /// The server's number.
+    pub number: i64,
 }
 
 /// The addresses to listen on.
@@ -88,6 +104,8 @@ impl Default for Config {
             grace: Duration::from_secs(10),
             connections_max: None,
             quiet: false,
+            sum: None,
+            http: true,
         }
     }
 }

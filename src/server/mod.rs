@@ -3,11 +3,13 @@
 //! [`Conn`] is the state machine of one connection (its table is the first thing to read),
 //! `route` decides what a request gets, `reply` turns that into bytes, [`Server`] is the
 //! application that the reactor drives, and [`start`] builds it all from a [`Config`].
+//! `sum_room` is the number exchange, the second protocol on the same reactor.
 
 mod app;
 pub mod args;
 mod config;
 mod conn;
+mod connection;
 mod default_documents;
 mod error_page;
 mod exchange;
@@ -17,9 +19,11 @@ mod reply;
 mod route;
 mod site;
 mod start;
+mod sum_room;
 
 pub use app::Server;
-pub use config::{Bind, Config, ErrorPage, RootChoice};
+pub use config::{Bind, Config, ErrorPage, RootChoice, SumConfig};
 pub use conn::{Conn, Phase, TRANSITIONS};
+pub use connection::Connection;
 pub use site::Site;
 pub use start::{Bound, StartError, start};

@@ -11,10 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mio::Waker;
+use mio::net::TcpListener;
 
 use super::app::{STOP_SIGNALS, Server};
 use super::default_documents;
 use super::limits::{DESCRIPTORS_RESERVED, connections_max, raise_nofile};
+use super::sum_room::SumRoom;
 use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
@@ -38,6 +40,7 @@ impl Error for StartError {}
 pub struct Bound {
     reactor: Reactor<Server>,
     addresses: Vec<SocketAddr>,
+    sum_addresses: Vec<SocketAddr>,
 }
 
 /// Opens all that the configuration names. Connections queue up in the kernel from now on.
@@ -48,6 +51,7 @@ pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
     let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
     let watermarks = connections_max(raise_nofile(), config.connections_max, reserved).map_err(StartError)?;
     let store = match &config.root {
+        _ if !config.http => Store::Embedded,
         RootChoice::Directory(path) => {
             Store::Disk(Root::open(path).map_err(|error| root_error(path, &error))?)
         }
@@ -58,24 +62,53 @@ pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
     };
     default_documents::warn_of_missing(&config, &store);
     let log = AccessLog::open(&config.access_log).map_err(|error| log_error(&config.access_log, &error))?;
-    let listeners =
-        listen_all(&config.bind.listen_ips(), config.port).map_err(|error| listen_error(&error))?;
+    let (http, sum) = open_listeners(&config)?;
 
     let system = |error: io::Error| StartError(format!("cannot set up the event loop: {error}"));
-    let mut reactor = Reactor::new(Server::new(Site::new(config, store, log)), now).map_err(system)?;
+    // They are named in their order.
+    let sum_ids = http.len()..http.len() + sum.len();
+    let sum_room = config.sum.as_ref().map(|settings| SumRoom::open(&config, settings, sum_ids));
+    let sum_room = sum_room.transpose().map_err(system)?;
+    let server = Server::new(Site::new(config, store, log), sum_room);
+    let mut reactor = Reactor::new(server, now).map_err(system)?;
     reactor.set_watermarks(watermarks);
+    let addresses = listen(&mut reactor, http).map_err(system)?;
+    let sum_addresses = listen(&mut reactor, sum).map_err(system)?;
+    Ok(Bound { reactor, addresses, sum_addresses })
+}
+
+/// Those of HTTP and those of the number exchange, none of what is not served.
+fn open_listeners(config: &Config) -> Result<(Vec<TcpListener>, Vec<TcpListener>), StartError> {
+    let open = |port: Option<u16>, option| match port {
+        Some(port) => {
+            listen_all(&config.bind.listen_ips(), port).map_err(|error| listen_error(&error, option))
+        }
+        None => Ok(Vec::new()),
+    };
+    let http = open(config.http.then_some(config.port), "--port")?;
+    let sum = open(config.sum.as_ref().map(|sum| sum.port), "--sum-port")?;
+    Ok((http, sum))
+}
+
+/// Hands these over to the reactor; gives their addresses.
+fn listen(reactor: &mut Reactor<Server>, listeners: Vec<TcpListener>) -> io::Result<Vec<SocketAddr>> {
     let mut addresses = Vec::with_capacity(listeners.len());
     for listener in listeners {
-        addresses.push(listener.local_addr().map_err(system)?);
-        reactor.listen(listener).map_err(system)?;
+        addresses.push(listener.local_addr()?);
+        reactor.listen(listener)?;
     }
-    Ok(Bound { reactor, addresses })
+    Ok(addresses)
 }
 
 impl Bound {
-    /// The addresses that it listens on, with their real ports.
+    /// The addresses that it listens on for HTTP, with their real ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses that it listens on for the number exchange, with their real ports.
+    pub fn sum_addresses(&self) -> &[SocketAddr] {
+        &self.sum_addresses
     }
 
     /// Makes SIGINT and SIGTERM shut the server down in good order.
@@ -120,12 +153,17 @@ fn log_error(destination: &Destination, error: &io::Error) -> StartError {
     StartError(format!("cannot write the access log {name}: {error}; name another with --access-log, or off"))
 }
 
-fn listen_error(error: &ListenError) -> StartError {
+/// `option` is the one that chooses the port.
+fn listen_error(error: &ListenError, option: &str) -> StartError {
     let remedy = match error.source.kind() {
-        ErrorKind::AddrInUse => "stop what uses it, or choose another port with --port (0 takes a free one)",
-        ErrorKind::AddrNotAvailable => "name an address of this machine with --bind",
-        ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose another with --port",
-        _ => "choose another address with --bind or another port with --port",
+        ErrorKind::AddrInUse => {
+            format!("stop what uses it, or choose another port with {option} (0 takes a free one)")
+        }
+        ErrorKind::AddrNotAvailable => "name an address of this machine with --bind".to_owned(),
+        ErrorKind::PermissionDenied => {
+            format!("ports below 1024 need a privilege; choose another with {option}")
+        }
+        _ => format!("choose another address with --bind or another port with {option}"),
     };
     StartError(format!("{error}; {remedy}"))
 }

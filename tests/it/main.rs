@@ -21,5 +21,6 @@ mod real_clients;
 mod server_command_line;
 mod smoke;
 mod source_pages;
+mod sum;
 mod tidy;
 mod transitions;

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::net::TcpListener;
 
-use reactor_http::{client, server};
+use reactor_http::{client, server, sum};
 
-use crate::harness::{PATIENCE, Server};
-use crate::machines::an_attempt_that_is_overdue;
+use crate::harness::{PATIENCE, Raw, Server};
+use crate::machines::{an_asker_that_is_overdue, an_attempt_that_is_overdue};
+use crate::sum::Exchanging;
 
 /// A change of state, as it is told: `Reading -> Parsing`.
 type Rows = BTreeSet<String>;
@@ -98,6 +99,27 @@ fn the_client_makes_every_transition_of_its_table_and_no_other() {
     let (from, to) = an_attempt_that_is_overdue();
     rows.insert(row(from, to));
     assert_eq!(rows, table(client::conn::TRANSITIONS));
+}
+
+#[test]
+fn both_sides_of_the_number_exchange_make_every_transition_of_their_tables_and_no_other() {
+    let serving = Exchanging::spawn(&[], |command| {
+        command.env("RUST_LOG", "debug");
+    });
+    Raw::connect(serving.sum).finish().expect_end();
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
+        .args(["sum", "7", "-p", &serving.sum.port().to_string()])
+        .env("RUST_LOG", "debug")
+        .timeout(PATIENCE)
+        .output()
+        .expect("the client runs");
+    assert_eq!(output.status.code(), Some(0));
+    let mut rows = seen(&String::from_utf8_lossy(&output.stderr), "sum::asker");
+    let (from, to) = an_asker_that_is_overdue();
+    rows.insert(row(from, to));
+    assert_eq!(rows, table(sum::asker::TRANSITIONS));
+    let stopped = serving.server.stop();
+    assert_eq!(seen(&stopped.stderr, "sum::teller"), table(sum::teller::TRANSITIONS));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! are cut on their way, the conversation is the same.
 //!
 //! `wire` carries bytes, `pair` drives machines; `time` promises what happens when nothing comes,
-//! `arbitrary` what happens when anything comes.
+//! `arbitrary` what happens when anything comes; `sum` is the same for the number exchange.
 
 mod arbitrary;
 mod pair;
+mod sum;
 mod time;
 mod wire;
 
@@ -18,6 +19,7 @@ use reactor_http::net::CloseReason;
 use self::pair::{Alone, Pair, Shelf};
 use self::wire::{Pace, Random};
 
+pub(crate) use self::sum::an_asker_that_is_overdue;
 pub(crate) use self::time::an_attempt_that_is_overdue;
 
 /// Around each length at which the server changes its way: none, copied, shared, sent from the file.

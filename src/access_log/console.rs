@@ -1,0 +1,51 @@
+//! Lines for the person at the server, on standard output, beside the access log's.
+//!
+//! It writes through the same writer as the log, so a pipe that nobody reads never holds the loop
+//! up: what does not fit in its bounded buffer is dropped and counted. Unlike the log, it writes at
+//! once. It never makes the lines.
+
+use std::io;
+use std::time::Instant;
+
+use super::sink::FdSink;
+use super::writer::Writer;
+
+/// Standard output, or nothing at all if it is to be quiet.
+///
+/// Dropping it writes what is left.
+#[derive(Debug)]
+pub struct Console {
+    writer: Option<Writer<FdSink>>,
+}
+
+impl Console {
+    /// One that says nothing.
+    pub fn quiet() -> Self {
+        Self { writer: None }
+    }
+
+    /// One on standard output.
+    ///
+    /// # Errors
+    /// When the system has no second descriptor for it.
+    pub fn stdout() -> io::Result<Self> {
+        let sink = FdSink::shared(io::stdout())?;
+        Ok(Self { writer: Some(Writer::new(sink).named("standard output")) })
+    }
+
+    /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.
+    pub fn say(&mut self, line: &str, now: Instant) {
+        if let Some(writer) = &mut self.writer {
+            writer.append(now, |buffer| {
+                buffer.extend_from_slice(line.as_bytes());
+                buffer.push(b'\n');
+            });
+        }
+    }
+
+    /// Writes all that standard output takes; if that is not everything, returns when to call again.
+    pub fn tick(&mut self, now: Instant) -> Option<Instant> {
+        // As if the loop were always idle: a person watches.
+        self.writer.as_mut()?.tick(now, true)
+    }
+}

@@ -1,0 +1,96 @@
+//! Connecting: the addresses of a host, tried one after the other until one takes the connection.
+//!
+//! It resolves, begins attempts and keeps the reason of each that failed. Whether an attempt has
+//! succeeded is seen by the link; whoever owns that tells.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+
+use super::words::RunError;
+use crate::net;
+use crate::reactor::Now;
+
+/// The addresses that are left, and what became of the others.
+pub(super) struct Connector {
+    addresses: VecDeque<SocketAddr>,
+    /// The address that is being tried, or has taken the connection.
+    trying: Option<SocketAddr>,
+    /// The address and the reason of each attempt that failed.
+    failed: Vec<String>,
+    limit: Duration,
+    deadline: Instant,
+}
+
+/// A connection that is being made.
+pub(super) struct Attempt {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
+    /// When it is given up.
+    pub(super) deadline: Instant,
+}
+
+impl Connector {
+    /// Resolves the host; `limit` is for resolving and connecting, and began at `now`.
+    ///
+    /// The resolver of the system, with all its sources, blocks; nothing else goes on meanwhile.
+    ///
+    /// # Errors
+    /// When the host has no address.
+    pub(super) fn resolve(host: &str, port: u16, limit: Duration, now: Now) -> Result<Self, RunError> {
+        let addresses = (host, port)
+            .to_socket_addrs()
+            .map_err(|source| RunError::Resolve { host: host.to_owned(), source })?
+            .collect();
+        let deadline = now.instant + limit;
+        Ok(Self { addresses, trying: None, failed: Vec::new(), limit, deadline })
+    }
+
+    /// The attempt under way has failed, for this reason.
+    pub(super) fn failed(&mut self, kind: io::ErrorKind) {
+        if let Some(address) = self.trying.take() {
+            self.note(address, kind);
+        }
+    }
+
+    /// Begins to connect to the next address, unless an attempt is under way or has succeeded.
+    ///
+    /// # Errors
+    /// When no address is left, or no time.
+    pub(super) fn next(&mut self, now: Now) -> Result<Option<Attempt>, RunError> {
+        if self.trying.is_some() {
+            return Ok(None);
+        }
+        if !self.failed.is_empty() && self.deadline <= now.instant {
+            return Err(RunError::TimedOut(self.limit));
+        }
+        while let Some(address) = self.addresses.pop_front() {
+            match net::connect(address) {
+                Ok(stream) => {
+                    self.trying = Some(address);
+                    return Ok(Some(Attempt { stream, address, deadline: self.attempt_deadline(now) }));
+                }
+                Err(error) => self.note(address, error.kind()),
+            }
+        }
+        Err(RunError::Connect { attempts: self.failed.join("; ") })
+    }
+
+    /// Each address that is left gets an equal share of the time that is left.
+    fn attempt_deadline(&self, now: Now) -> Instant {
+        let left = self.deadline.saturating_duration_since(now.instant);
+        let shares = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
+        now.instant + left / shares
+    }
+
+    fn note(&mut self, address: SocketAddr, kind: io::ErrorKind) {
+        let remedy = match kind {
+            io::ErrorKind::ConnectionRefused => " (is the server running, and is this its port?)",
+            _ => "",
+        };
+        self.failed.push(format!("{address}: {kind}{remedy}"));
+    }
+}

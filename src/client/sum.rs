@@ -1,0 +1,207 @@
+//! The number exchange from beginning to end: the number, connecting, two lines, and their sum.
+//!
+//! It is an application of the same reactor as everything else. It prints nothing but the question
+//! for the number; what came of it is a [`Told`] or a [`SumError`].
+
+pub mod args;
+mod prompt;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::connector::Connector;
+use super::fetch::this_host;
+use super::words::RunError;
+use crate::net::{CloseReason, Link, Pool};
+use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
+use crate::sum::{Asker, BadLine, Exchange, Failure, LINE_LEN_MAX, Line, Name, Role, TIMEOUT};
+use args::Config;
+
+pub use prompt::NoNumber;
+
+/// What came of it. Displays as three lines: what the client said, what the server said, the sum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What the client said.
+    pub own: Line,
+    /// What the server said.
+    pub server: Line,
+    /// Both numbers together.
+    pub sum: i64,
+}
+
+/// Why nothing came of it. Displays as one line.
+#[derive(Debug)]
+pub enum SumError {
+    /// There is no number to send.
+    NoNumber(NoNumber),
+    /// Resolving, connecting or the run itself failed, as it may for a request.
+    Run(RunError),
+    /// The server gave no number.
+    Exchange(Failure),
+    /// Both numbers are too much.
+    Overflow(i64, i64),
+}
+
+impl SumError {
+    /// The exit code, the same as for requests where there is one.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoNumber(_) => 2,
+            Self::Run(error) => error.exit_code(),
+            Self::Exchange(Failure::Bad(BadLine::Refused(_))) => 1,
+            Self::Exchange(Failure::Nothing) => 52,
+            Self::Exchange(Failure::TimedOut) => 28,
+            Self::Exchange(Failure::Bad(_) | Failure::Link(_)) | Self::Overflow(..) => 56,
+        }
+    }
+}
+
+/// Sends the number to the server and takes its own.
+///
+/// # Errors
+/// Whatever keeps the two numbers from having a sum.
+pub fn exchange(config: Config) -> Result<Told, SumError> {
+    let number = match config.number {
+        Some(number) => number,
+        None => prompt::ask(io::stdin().lock(), io::stderr()).map_err(SumError::NoNumber)?,
+    };
+    let own = Line { name: config.name.unwrap_or_else(default_name), number };
+    let now = Now::read();
+    let sum = Sum {
+        connector: Connector::resolve(&config.host, config.port, TIMEOUT, now).map_err(SumError::Run)?,
+        exchange: Exchange { own, outcome: None },
+        pool: Pool::new(LINE_LEN_MAX),
+        error: None,
+    };
+    let reactor = |error| SumError::Run(RunError::Reactor(error));
+    let mut loops = Reactor::new(sum, now).map_err(reactor)?;
+    loops.watch_signals(&[SIGINT, SIGTERM]).map_err(reactor)?;
+    loops.run().map_err(reactor)?.into_told()
+}
+
+/// The user's name, else this machine's.
+fn default_name() -> Name {
+    Name::first_of([std::env::var("USER").unwrap_or_default(), this_host()])
+}
+
+/// The application of the client's reactor.
+struct Sum {
+    exchange: Exchange,
+    connector: Connector,
+    pool: Pool,
+    error: Option<RunError>,
+}
+
+impl Sum {
+    fn into_told(self) -> Result<Told, SumError> {
+        if let Some(error) = self.error {
+            return Err(SumError::Run(error));
+        }
+        let own = self.exchange.own;
+        let server = self.exchange.outcome.unwrap_or(Err(Failure::Nothing)).map_err(SumError::Exchange)?;
+        match own.number.checked_add(server.number) {
+            Some(sum) => Ok(Told { own, server, sum }),
+            None => Err(SumError::Overflow(own.number, server.number)),
+        }
+    }
+
+    /// An address that takes no connection is not the end: there may be another.
+    fn connect_next(&mut self, now: Now) -> Result<Option<Link<Asker>>, RunError> {
+        if let Some(Err(Failure::Link(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
+            self.exchange.outcome = None;
+            self.connector.failed(kind);
+        }
+        if self.exchange.outcome.is_some() {
+            return Ok(None);
+        }
+        let attempt = self.connector.next(now)?;
+        Ok(attempt.map(|attempt| Link::connecting(attempt.stream, Asker::new(attempt.deadline))))
+    }
+}
+
+impl App for Sum {
+    type Conn = Link<Asker>;
+
+    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _: Now) -> Option<Link<Asker>> {
+        None
+    }
+
+    fn drive(&mut self, link: &mut Link<Asker>, ready: &mut Readiness, now: Now) -> Next {
+        link.pump(ready, &mut self.exchange, &mut self.pool, now)
+    }
+
+    fn between_turns(&mut self, control: &mut Control<Link<Asker>>, now: Now, _: bool) -> Option<Instant> {
+        let interrupted = control.take_signals().first().map(|&signal| RunError::Interrupted(signal));
+        let next = match interrupted {
+            Some(error) => Err(error),
+            None => self.connect_next(now),
+        };
+        match next {
+            Ok(Some(link)) => control.open(link),
+            Ok(None) => {}
+            Err(error) => self.error = Some(error),
+        }
+        if self.error.is_some() || self.exchange.outcome.is_some() {
+            control.stop();
+        }
+        None
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.own.said_by(Role::Client))?;
+        writeln!(f, "{}", self.server.said_by(Role::Server))?;
+        writeln!(f, "sum: {}", self.sum)
+    }
+}
+
+impl fmt::Display for SumError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoNumber(why) => why.fmt(f),
+            Self::Run(error) => error.fmt(f),
+            Self::Exchange(Failure::Bad(BadLine::Refused(words))) => write!(f, "the server refuses: {words}"),
+            Self::Exchange(Failure::Bad(fault)) => write!(f, "the server's answer makes no sense: {fault}"),
+            Self::Exchange(Failure::Nothing) => f.write_str("the server sent nothing"),
+            Self::Exchange(Failure::TimedOut) => write!(f, "no answer within {} s", TIMEOUT.as_secs()),
+            Self::Exchange(Failure::Link(reason)) => write!(f, "the connection ended: {reason}"),
+            Self::Overflow(own, server) => {
+                write!(f, "the sum of {own} and {server} does not fit into 64 bits")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SumError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_requests_where_there_is_one() {
+        let refused = Failure::Bad(BadLine::Refused("no".to_owned()));
+        let reset = Failure::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset));
+        for (error, code) in [
+            (SumError::NoNumber(NoNumber::End), 2),
+            (SumError::Run(RunError::TimedOut(TIMEOUT)), 28),
+            (SumError::Run(RunError::Interrupted(2)), 130),
+            (SumError::Run(RunError::Connect { attempts: String::new() }), 7),
+            (SumError::Exchange(refused), 1),
+            (SumError::Exchange(Failure::Bad(BadLine::CutShort)), 56),
+            (SumError::Exchange(Failure::Nothing), 52),
+            (SumError::Exchange(Failure::TimedOut), 28),
+            (SumError::Exchange(reset), 56),
+            (SumError::Overflow(1, i64::MAX), 56),
+        ] {
+            assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
+}

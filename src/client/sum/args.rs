@@ -1,0 +1,201 @@
+//! The command line of `reactor-client sum`: words and options become a [`Config`].
+//!
+//! It owns the options of the number exchange; they share nothing with those of requests but their
+//! spelling. It never prints, exits, or reads the environment.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::client::args::value;
+use crate::client::target::{HOST_DEFAULT, SUM, parse_host, parse_port};
+use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
+use crate::sum::Name;
+
+pub use crate::command_line::Command;
+
+/// What `sum --help` shows.
+pub const HELP: &str = include_str!("help.txt");
+
+/// The port that a server of the number exchange has if none is named.
+const PORT_DEFAULT: u16 = 9042;
+
+/// The command and its options.
+pub const PROGRAM: Program = Program {
+    name: "reactor-client sum",
+    spellings: &[
+        Spelling::flag(Some('h'), "--help"),
+        Spelling::valued(None, "--host", "localhost"),
+        Spelling::valued(None, "--name", "Ada"),
+        Spelling::valued(Some('p'), "--port", "9042"),
+        Spelling::flag(Some('V'), "--version"),
+    ],
+    values: Values::Any,
+};
+
+/// What to say, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The number; `None` is asked for.
+    pub number: Option<i64>,
+    /// The client's name; `None` is the user's.
+    pub name: Option<Name>,
+    /// A name or an address to resolve; an IPv6 address has no brackets.
+    pub host: String,
+    /// The port to connect to.
+    pub port: u16,
+}
+
+/// Whether these arguments, without the program's name, are for this command.
+pub fn is_asked_for(args: &[OsString]) -> bool {
+    args.first().is_some_and(|word| word == SUM)
+}
+
+/// Reads the arguments, without the program's name; the first is the command.
+///
+/// # Errors
+///
+/// A [`UsageError`] that names the option or word at fault.
+pub fn parse(args: Vec<OsString>) -> Result<Command<Config>, UsageError> {
+    PROGRAM.command(number_last(args), read_config)
+}
+
+fn read_config(given: &mut Given) -> Result<Config, String> {
+    let (name, host) = (value(given, "--name", Name::new)?, value(given, "--host", parse_host)?);
+    let port = value(given, "--port", parse_port)?;
+    let words = given.operands();
+    let number = match &words[..] {
+        [_] => None,
+        [_, number] => Some(number.to_str().and_then(parse_number).ok_or_else(|| not_a_number(number))?),
+        [_, _, extra, ..] => {
+            let shown = quote(extra);
+            return Err(format!("unexpected word {shown}; a host called sum is written http://sum/"));
+        }
+        [] => return Err(format!("'{SUM}' is missing")),
+    };
+    Ok(Config {
+        number,
+        name,
+        host: host.unwrap_or_else(|| HOST_DEFAULT.to_owned()),
+        port: port.unwrap_or(PORT_DEFAULT),
+    })
+}
+
+/// Reads a number as a person writes it.
+pub(super) fn parse_number(text: &str) -> Option<i64> {
+    text.trim().parse().ok()
+}
+
+/// Says that something is no number.
+pub(super) fn not_a_number(text: impl AsRef<std::ffi::OsStr>) -> String {
+    format!("{} is not an integer from {} to {}", quote(text), i64::MIN, i64::MAX)
+}
+
+/// Puts a negative number, which looks like an option, behind a `--`; a value of an option stays.
+fn number_last(mut args: Vec<OsString>) -> Vec<OsString> {
+    let is_negative = |arg: &OsString| match arg.as_bytes() {
+        [b'-', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let takes_value = |arg: &OsString| {
+        let spelled =
+            |known: &&Spelling| arg == known.long || known.letter.is_some_and(|l| *arg == *format!("-{l}"));
+        PROGRAM.spellings.iter().find(spelled).is_some_and(|known| known.example.is_some())
+    };
+    let pairs = args.windows(2);
+    let at = pairs.enumerate().find_map(|(before, pair)| {
+        let [first, second] = pair else { return None };
+        (is_negative(second) && !takes_value(first)).then_some(before + 1)
+    });
+    if let Some(at) = at {
+        let number = args.remove(at);
+        if !args.iter().any(|arg| arg == "--") {
+            args.push("--".into());
+        }
+        args.push(number);
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::command_line::check_table;
+
+    fn parsed(line: &[&str]) -> Result<Command<Config>, String> {
+        let args: Vec<OsString> = line.iter().map(OsString::from).collect();
+        assert!(is_asked_for(&args));
+        parse(args).map_err(|error| error.to_string())
+    }
+
+    fn config(number: Option<i64>, name: Option<&str>, host: &str, port: u16) -> Config {
+        Config { number, name: name.and_then(|name| Name::new(name).ok()), host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn every_form_is_understood() {
+        let local = "127.0.0.1";
+        let cases: &[(&[&str], Config)] = &[
+            (&["sum"], config(None, None, local, 9042)),
+            (&["sum", "7"], config(Some(7), None, local, 9042)),
+            (&["sum", "+7"], config(Some(7), None, local, 9042)),
+            (&["sum", "-5"], config(Some(-5), None, local, 9042)),
+            (&["sum", "-5", "-p", "81"], config(Some(-5), None, local, 81)),
+            (&["sum", "-p", "81", "-5"], config(Some(-5), None, local, 81)),
+            (&["sum", "-p", "81", "--", "-5"], config(Some(-5), None, local, 81)),
+            (&["sum", "--name", "-5", "-6"], config(Some(-6), Some("-5"), local, 9042)),
+            (&["sum", "-9223372036854775808"], config(Some(i64::MIN), None, local, 9042)),
+            (
+                &["sum", "--host", "[::1]", "-p81", "7", "--name=Zo\u{eb}: 1"],
+                config(Some(7), Some("Zo\u{eb}: 1"), "::1", 81),
+            ),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(parsed(line), Ok(Command::Run(Box::new(expected.clone()))), "{line:?}");
+        }
+        assert_eq!(parsed(&["sum", "x", "--help"]), Ok(Command::Help));
+        assert_eq!(parsed(&["sum", "-V"]), Ok(Command::Version));
+    }
+
+    #[test]
+    fn only_the_first_word_asks_for_it() {
+        let args = |line: &[&str]| line.iter().map(OsString::from).collect::<Vec<_>>();
+        for line in [&[][..], &["localhost", "sum"], &["sum:80"], &["/sum"], &["SUM"], &["-v", "sum"]] {
+            assert!(!is_asked_for(&args(line)), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_one_line() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["sum", "x"], "'x' is not an integer from -9223372036854775808 to 9223372036854775807"),
+            (&["sum", "1.5"], "'1.5' is not an integer from -9223372036854775808 to 9223372036854775807"),
+            (&["sum", ""], "'' is not an integer from -9223372036854775808 to 9223372036854775807"),
+            (&["sum", "8080", "GET"], "unexpected word 'GET'; a host called sum is written http://sum/"),
+            (&["sum", "-o", "x"], "unknown option '-o'"),
+            (&["sum", "-p", "0"], "option '--port': '0' is not a port: it is a number from 1 to 65535"),
+            (&["sum", "--host", "a:1"], "option '--host': 'a:1' is not a host name or address"),
+            (
+                &["sum", "--name", "a\nb"],
+                "option '--name' with 'a\\nb': a name is some text, not too long, without control characters",
+            ),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(parsed(line), Err(format!("{expected}; see reactor-client sum --help")), "{line:?}");
+        }
+        let long = "9".repeat(30);
+        assert!(parsed(&["sum", &long]).is_err());
+    }
+
+    #[test]
+    fn the_help_names_every_option_and_its_examples_work() {
+        check_table(&PROGRAM, HELP);
+        assert!(HELP.is_ascii() && HELP.lines().all(|line| line.len() <= 100));
+        let (_, examples) = HELP.split_once("Examples\n").expect("examples");
+        for line in examples.lines() {
+            let (command, _) = line.trim().split_once("  ").expect("words about it");
+            let words: Vec<&str> = command.split(' ').skip(1).collect();
+            assert!(parsed(&words).is_ok(), "{command}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The number exchange in the server: its desk, its listeners, and its voice on standard output.
+//!
+//! It speaks no protocol, [`Teller`] does; it prints what that leaves to be said, and tells when the
+//! exchange is over.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+
+use super::{Config, SumConfig};
+use crate::access_log::Console;
+use crate::net::{Link, Pool};
+use crate::reactor::{ListenerId, Next, Now, Readiness};
+use crate::sum::{Desk, Name, Teller};
+
+/// What all connections of the number exchange share.
+pub(super) struct SumRoom {
+    desk: Desk,
+    console: Console,
+    /// Empty once they are closed.
+    listeners: Range<ListenerId>,
+}
+
+impl SumRoom {
+    /// The exchange that the configuration asks for, with these listeners.
+    ///
+    /// # Errors
+    /// When standard output cannot be had.
+    pub(super) fn open(config: &Config, sum: &SumConfig, listeners: Range<ListenerId>) -> io::Result<Self> {
+        let console = if config.quiet { Console::quiet() } else { Console::stdout()? };
+        let name = sum.name.clone().unwrap_or_else(default_name);
+        Ok(Self { desk: Desk::new(name, sum.number), console, listeners })
+    }
+
+    pub(super) fn has(&self, listener: ListenerId) -> bool {
+        self.listeners.contains(&listener)
+    }
+
+    /// Lets a caller in, unless the exchange has ended within this very turn.
+    pub(super) fn accepted(&self, stream: TcpStream, peer: SocketAddr, now: Now) -> Option<Link<Teller>> {
+        (!self.desk.has_ended()).then(|| Link::accepted(stream, Teller::new(peer, now)))
+    }
+
+    pub(super) fn drive(
+        &mut self,
+        link: &mut Link<Teller>,
+        ready: &mut Readiness,
+        pool: &mut Pool,
+        now: Now,
+    ) -> Next {
+        link.pump(ready, &mut self.desk, pool, now)
+    }
+
+    /// The server shuts down.
+    pub(super) fn drain(&mut self) {
+        self.desk.drain();
+    }
+
+    pub(super) fn abandoned(&mut self, link: Link<Teller>, now: Now) {
+        link.abandon(&mut self.desk, now);
+    }
+
+    /// Prints what there is to be said, in the turn in which it happened; tells when to call again.
+    pub(super) fn tick(&mut self, now: Instant) -> Option<Instant> {
+        for line in self.desk.take_said() {
+            self.console.say(&line, now);
+        }
+        self.console.tick(now)
+    }
+
+    /// The listeners that must be closed, told once: a number has ended the exchange.
+    pub(super) fn take_ended(&mut self) -> Option<Range<ListenerId>> {
+        let ended = self.desk.has_ended() && !self.listeners.is_empty();
+        ended.then(|| std::mem::take(&mut self.listeners))
+    }
+}
+
+fn default_name() -> Name {
+    Name::first_of([rustix::system::uname().nodename().to_string_lossy()])
+}

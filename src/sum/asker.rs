@@ -1,0 +1,137 @@
+//! The client's side: one line out, one line in.
+//!
+//! | state | waits for | leaves to | deadline |
+//! |---|---|---|---|
+//! | [`Asking`](Phase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
+//! | [`Hearing`](Phase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
+//! | [`Closing`](Phase::Closing) | nothing: the link closes | gone | the link's |
+//!
+//! It prints nothing and knows no address: whoever runs it reads the outcome from the [`Exchange`].
+
+use std::time::Instant;
+
+use super::TIMEOUT;
+use super::line::{BadLine, Line, Role};
+use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::reactor::Now;
+
+/// Why a client has no number from the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The connection ended before anything had come.
+    Nothing,
+    /// What came is no line of the server.
+    Bad(BadLine),
+    /// It took too long.
+    TimedOut,
+    /// The connection could not be made, or broke.
+    Link(CloseReason),
+}
+
+/// What is asked, and what has come of it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// What the client says.
+    pub own: Line,
+    /// What the server has said, once it is over, or why it has not.
+    pub outcome: Option<Result<Line, Failure>>,
+}
+
+/// The names of the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for the connection, then queueing the line.
+    Asking,
+    /// Waiting for the server's line.
+    Hearing,
+    /// Over.
+    Closing,
+}
+
+/// Every transition there is; [`Asker`] asserts each it makes against this table.
+pub const TRANSITIONS: &[(Phase, Phase)] =
+    &[(Phase::Asking, Phase::Hearing), (Phase::Asking, Phase::Closing), (Phase::Hearing, Phase::Closing)];
+
+/// One connection of the exchange.
+#[derive(Debug)]
+pub struct Asker {
+    phase: Phase,
+    deadline: Instant,
+}
+
+impl Asker {
+    /// The machine of a connection that is being made, until `deadline` at the latest.
+    pub fn new(deadline: Instant) -> Self {
+        Self { phase: Phase::Asking, deadline }
+    }
+
+    /// The state it is in.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The only place where the state changes.
+    fn enter(&mut self, next: Phase) {
+        log::debug!("{:?} -> {next:?}", self.phase);
+        debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
+        self.phase = next;
+    }
+
+    fn ask(&mut self, outbox: &mut Outbox, own: &Line, now: Now) -> Want {
+        self.enter(Phase::Hearing);
+        self.deadline = now.instant + TIMEOUT;
+        outbox.push_with(|out| own.write(Role::Client, out));
+        Want::Input
+    }
+
+    fn hear(&mut self, inbox: &mut Inbox, exchange: &mut Exchange) -> Want {
+        let outcome = match Line::parse(Role::Server, inbox.bytes()) {
+            Ok(Some((len, server))) => {
+                inbox.consume(len);
+                Ok(server)
+            }
+            Ok(None) if !inbox.is_eof() => return Want::Input,
+            Ok(None) if inbox.is_empty() => Err(Failure::Nothing),
+            Ok(None) => Err(Failure::Bad(BadLine::CutShort)),
+            Err(fault) => Err(Failure::Bad(fault)),
+        };
+        self.finish(outcome, CloseReason::Finished, exchange)
+    }
+
+    fn finish(&mut self, outcome: Result<Line, Failure>, reason: CloseReason, site: &mut Exchange) -> Want {
+        self.enter(Phase::Closing);
+        site.outcome = Some(outcome);
+        Want::Close(reason)
+    }
+}
+
+impl Machine for Asker {
+    type Site = Exchange;
+
+    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Exchange, now: Now) -> Want {
+        match self.phase {
+            Phase::Asking => self.ask(outbox, &site.own, now),
+            Phase::Hearing => self.hear(inbox, site),
+            Phase::Closing => Want::Close(CloseReason::Finished),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, site: &mut Exchange, _: Now) -> Want {
+        match self.phase {
+            Phase::Closing => Want::Close(CloseReason::Finished),
+            Phase::Asking | Phase::Hearing => {
+                let reason = CloseReason::TimedOut("the server's number");
+                self.finish(Err(Failure::TimedOut), reason, site)
+            }
+        }
+    }
+
+    fn closed(&mut self, reason: CloseReason, _: &Outbox, site: &mut Exchange, _: Now) {
+        log::info!("closed: {reason}");
+        site.outcome.get_or_insert(Err(Failure::Link(reason)));
+    }
+}

@@ -1,0 +1,261 @@
+//! The lines of the number exchange: `Client of NAME: N`, `Server of NAME: N` and `error: WHY`.
+//!
+//! Bytes in, values out, and back. It owns no buffer and no connection.
+
+use std::fmt;
+
+use super::TIMEOUT;
+
+/// The longest line, its end included: a name, a number and some words fit many times over.
+pub const LINE_LEN_MAX: usize = 256;
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Who connects.
+    Client,
+    /// Who answers.
+    Server,
+}
+
+impl Role {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Client => "Client of ",
+            Self::Server => "Server of ",
+        }
+    }
+}
+
+/// How a server's refusal begins.
+const ERROR: &str = "error: ";
+
+/// A name that can be shown: not blank, on one line, and without characters that play tricks on
+/// whatever shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// When it is blank, too long for a line, or has a control character in it.
+    pub fn new(name: &str) -> Result<Self, BadLine> {
+        // The other words of a line, and the longest number.
+        const ROOM: usize = LINE_LEN_MAX - "Client of : -9223372036854775808\r\n".len();
+        if name.trim().is_empty() || name.len() > ROOM || name.chars().any(is_control) {
+            return Err(BadLine::Name);
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The first of these that can be a name; `somebody` if none can.
+    pub fn first_of<S: AsRef<str>>(candidates: impl IntoIterator<Item = S>) -> Self {
+        let named = candidates.into_iter().find_map(|candidate| Self::new(candidate.as_ref()).ok());
+        named.unwrap_or_else(|| Self("somebody".to_owned()))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One line: who, and which number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The name of who speaks.
+    pub name: Name,
+    /// The number.
+    pub number: i64,
+}
+
+/// What is wrong with a line, in words for whoever sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadLine {
+    /// No line end within [`LINE_LEN_MAX`] bytes.
+    TooLong,
+    /// The connection ended before the line did.
+    CutShort,
+    /// Not UTF-8.
+    NotUtf8,
+    /// Not of the expected form.
+    Form(Role),
+    /// The name is blank, too long, or has control characters.
+    Name,
+    /// Not an integer of 64 bits.
+    Number,
+    /// No whole line within [`super::TIMEOUT`].
+    Late,
+    /// The server refused, in these words.
+    Refused(String),
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "a line has at most {LINE_LEN_MAX} bytes"),
+            Self::CutShort => f.write_str("the line has no end"),
+            Self::NotUtf8 => f.write_str("the line is not UTF-8"),
+            Self::Form(role) => write!(f, "the line is not of the form '{}NAME: NUMBER'", role.prefix()),
+            Self::Name => f.write_str("a name is some text, not too long, without control characters"),
+            Self::Number => write!(f, "the number is not an integer from {} to {}", i64::MIN, i64::MAX),
+            Self::Late => write!(f, "no whole line has come within {} s", TIMEOUT.as_secs()),
+            Self::Refused(words) => f.write_str(words),
+        }
+    }
+}
+
+impl std::error::Error for BadLine {}
+
+impl Line {
+    /// Reads a line of `role` from the beginning of `bytes`: (consumed, line), or `None` when its
+    /// end has yet to come.
+    ///
+    /// # Errors
+    /// When it is no such line.
+    pub fn parse(role: Role, bytes: &[u8]) -> Result<Option<(usize, Self)>, BadLine> {
+        let Some(len) = bytes.iter().take(LINE_LEN_MAX).position(|&byte| byte == b'\n') else {
+            return if bytes.len() >= LINE_LEN_MAX { Err(BadLine::TooLong) } else { Ok(None) };
+        };
+        let line = bytes.get(..len).unwrap_or_default();
+        let text =
+            std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).map_err(|_| BadLine::NotUtf8)?;
+        if role == Role::Server
+            && let Some(words) = text.strip_prefix(ERROR)
+        {
+            return Err(BadLine::Refused(words.chars().filter(|&c| !is_control(c)).collect()));
+        }
+        let rest = text.strip_prefix(role.prefix()).ok_or(BadLine::Form(role))?;
+        // The last colon: a name may have colons of its own.
+        let (name, number) = rest.rsplit_once(": ").ok_or(BadLine::Form(role))?;
+        let name = Name::new(name)?;
+        // `parse` takes a plus sign, which the form does not have.
+        let number = number.parse().ok().filter(|_| !number.starts_with('+')).ok_or(BadLine::Number)?;
+        Ok(Some((len + 1, Self { name, number })))
+    }
+
+    /// The line as `role` says it, without its end.
+    pub fn said_by(&self, role: Role) -> String {
+        format!("{}{}: {}", role.prefix(), self.name, self.number)
+    }
+
+    /// Appends the line as `role` says it.
+    pub fn write(&self, role: Role, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.said_by(role).as_bytes());
+        out.push(b'\n');
+    }
+}
+
+/// Appends a server's refusal, in these words.
+pub(super) fn write_error(why: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(ERROR.as_bytes());
+    out.extend_from_slice(why.as_bytes());
+    out.push(b'\n');
+}
+
+/// Control characters, and those of Unicode that end lines or turn the direction of writing.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, number: i64) -> Line {
+        Line { name: Name::new(name).expect("a name"), number }
+    }
+
+    #[test]
+    fn lines_are_read_whole_byte_by_byte_and_with_trailing_bytes() {
+        for (text, expected) in [
+            ("Client of Ada: 7\n", line("Ada", 7)),
+            ("Client of Ada: 7\r\n", line("Ada", 7)),
+            ("Client of a: b: -3\n", line("a: b", -3)),
+            ("Client of Zoë Ω: 100\n", line("Zoë Ω", 100)),
+            ("Client of x: 9223372036854775807\n", line("x", i64::MAX)),
+            ("Client of x: -9223372036854775808\n", line("x", i64::MIN)),
+        ] {
+            let bytes = text.as_bytes();
+            for len in 0..bytes.len() {
+                assert_eq!(Line::parse(Role::Client, &bytes[..len]), Ok(None), "{text:?} cut at {len}");
+            }
+            let whole = Ok(Some((bytes.len(), expected)));
+            assert_eq!(Line::parse(Role::Client, bytes), whole);
+            assert_eq!(Line::parse(Role::Client, &[bytes, b"more\n"].concat()), whole);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_its_reason() {
+        let long = format!("Client of {}: 7\n", "x".repeat(LINE_LEN_MAX));
+        for (bytes, expected) in [
+            (&b"\n"[..], BadLine::Form(Role::Client)),
+            (b"Server of Ada: 7\n", BadLine::Form(Role::Client)),
+            (b"client of Ada: 7\n", BadLine::Form(Role::Client)),
+            (b"Client of Ada 7\n", BadLine::Form(Role::Client)),
+            (b"Client of : 7\n", BadLine::Name),
+            (b"Client of \x1b[31m: 7\n", BadLine::Name),
+            (b"Client of  : 7\n", BadLine::Name),
+            (b"Client of a\x00b: 7\n", BadLine::Name),
+            (b"Client of a\rb: 7\n", BadLine::Name),
+            ("Client of a\u{85}b: 7\n".as_bytes(), BadLine::Name),
+            ("Client of a\u{202e}b: 7\n".as_bytes(), BadLine::Name),
+            (b"Client of \xff: 7\n", BadLine::NotUtf8),
+            (b"Client of Ada: \n", BadLine::Number),
+            (b"Client of Ada: +7\n", BadLine::Number),
+            (b"Client of Ada: 7.5\n", BadLine::Number),
+            (b"Client of Ada: 9223372036854775808\n", BadLine::Number),
+            (long.as_bytes(), BadLine::TooLong),
+            (b"error: no\n", BadLine::Form(Role::Client)),
+        ] {
+            assert_eq!(Line::parse(Role::Client, bytes), Err(expected), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn the_longest_line_has_256_bytes_its_end_included() {
+        let of_len = |len: usize| {
+            let number_len = len - "Client of A: \n".len();
+            format!("Client of A: {}7\n", "0".repeat(number_len - 1))
+        };
+        assert_eq!(Line::parse(Role::Client, of_len(256).as_bytes()), Ok(Some((256, line("A", 7)))));
+        assert_eq!(Line::parse(Role::Client, of_len(257).as_bytes()), Err(BadLine::TooLong));
+        assert_eq!(Line::parse(Role::Client, &[b'x'; 255]), Ok(None));
+        assert_eq!(Line::parse(Role::Client, &[b'x'; 256]), Err(BadLine::TooLong));
+    }
+
+    #[test]
+    fn a_default_name_is_always_found() {
+        assert_eq!(Name::first_of(["", "a\nb", "Ada", "Bob"]).to_string(), "Ada");
+        assert_eq!(Name::first_of(["", " "]).to_string(), "somebody");
+    }
+
+    #[test]
+    fn every_line_that_can_be_made_can_be_read() {
+        let longest = (1..LINE_LEN_MAX).rev().find_map(|len| Name::new(&"x".repeat(len)).ok());
+        let mut out = Vec::new();
+        let line = Line { name: longest.expect("a name"), number: i64::MIN };
+        line.write(Role::Server, &mut out);
+        assert!(out.len() > LINE_LEN_MAX - 3);
+        assert_eq!(Line::parse(Role::Server, &out), Ok(Some((out.len(), line))));
+    }
+
+    #[test]
+    fn a_refusal_is_read_back_without_what_could_play_tricks() {
+        let mut out = Vec::new();
+        write_error("no\u{1b}[31m, \u{202e}never", &mut out);
+        let refused = BadLine::Refused("no[31m, never".to_owned());
+        assert_eq!(Line::parse(Role::Server, &out), Err(refused));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut out = Vec::new();
+        line("Ada", -1).write(Role::Server, &mut out);
+        assert_eq!(out, b"Server of Ada: -1\n");
+        assert_eq!(Line::parse(Role::Server, &out), Ok(Some((out.len(), line("Ada", -1)))));
+    }
+}

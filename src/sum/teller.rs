@@ -1,0 +1,183 @@
+//! The server's side: one line in, one line out.
+//!
+//! | state | waits for | leaves to | deadline |
+//! |---|---|---|---|
+//! | [`Hearing`](Phase::Hearing) | the client's line | Telling · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
+//! | [`Telling`](Phase::Telling) | the answer to go out | Closing | [`TIMEOUT`] |
+//! | [`Closing`](Phase::Closing) | nothing: the link closes | gone | the link's |
+//!
+//! It prints nothing: what is to be said it leaves on the [`Desk`].
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Instant;
+
+use super::TIMEOUT;
+use super::line::{BadLine, Line, Name, Role, write_error};
+use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::reactor::Now;
+
+/// A client's number outside of these ends the exchange for all: the last of a class says so.
+const NUMBERS: RangeInclusive<i64> = 1..=100;
+
+/// What all connections of the exchange share.
+#[derive(Debug)]
+pub struct Desk {
+    own: Line,
+    said: Vec<String>,
+    ended: bool,
+    draining: bool,
+}
+
+impl Desk {
+    /// The desk of a server that has this name and tells this number.
+    pub fn new(name: Name, number: i64) -> Self {
+        Self { own: Line { name, number }, said: Vec::new(), ended: false, draining: false }
+    }
+
+    /// What there is to be said to the person at the server since the last call, a line each.
+    pub fn take_said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Whether a client has sent a number that ends the exchange: nobody else is to be let in.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The server shuts down: who has not begun to speak is not waited for.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Takes a client's line; gives what it is answered with, or why there is no sum.
+    fn take(&mut self, client: &Line) -> Result<&Line, String> {
+        let (own, said) = (&self.own, &mut self.said);
+        self.ended |= !NUMBERS.contains(&client.number);
+        said.push(format!("Client of {} has connected to Server of {}", client.name, own.name));
+        let sum = client.number.checked_add(own.number);
+        let shown = sum.map_or_else(|| "out of range".to_owned(), |sum| sum.to_string());
+        said.push(format!("{}, {}, sum: {shown}", client.said_by(Role::Client), own.said_by(Role::Server)));
+        match sum {
+            Some(_) => Ok(own),
+            None => Err(format!("the sum of {} and {} does not fit into 64 bits", client.number, own.number)),
+        }
+    }
+}
+
+/// The names of the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for the client's line.
+    Hearing,
+    /// Waiting for the socket to take the answer.
+    Telling,
+    /// Over.
+    Closing,
+}
+
+/// Every transition there is; [`Teller`] asserts each it makes against this table.
+pub const TRANSITIONS: &[(Phase, Phase)] =
+    &[(Phase::Hearing, Phase::Telling), (Phase::Hearing, Phase::Closing), (Phase::Telling, Phase::Closing)];
+
+/// One connection of the exchange.
+#[derive(Debug)]
+pub struct Teller {
+    peer: SocketAddr,
+    phase: Phase,
+    deadline: Instant,
+    /// A byte of the line has come.
+    begun: bool,
+    /// Why the connection ends when the answer has gone out.
+    ending: CloseReason,
+}
+
+impl Teller {
+    /// The machine of a connection that has just been accepted.
+    pub fn new(peer: SocketAddr, now: Now) -> Self {
+        let deadline = now.instant + TIMEOUT;
+        Self { peer, phase: Phase::Hearing, deadline, begun: false, ending: CloseReason::PeerClosed }
+    }
+
+    /// The state it is in.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The server shuts down: if nothing of a line has come yet, none is waited for.
+    pub fn end_idling(&mut self, now: Now) {
+        if self.phase == Phase::Hearing && !self.begun {
+            self.deadline = now.instant;
+        }
+    }
+
+    /// The only place where the state changes.
+    fn enter(&mut self, next: Phase) {
+        log::debug!("{}: {:?} -> {next:?}", self.peer, self.phase);
+        debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
+        self.phase = next;
+    }
+
+    fn close(&mut self, reason: CloseReason) -> Want {
+        self.enter(Phase::Closing);
+        Want::Close(reason)
+    }
+
+    fn hear(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, desk: &mut Desk, now: Now) -> Want {
+        self.begun |= !inbox.is_empty();
+        let answer = match Line::parse(Role::Client, inbox.bytes()) {
+            Ok(Some((len, client))) => {
+                inbox.consume(len);
+                desk.take(&client)
+            }
+            Ok(None) if !inbox.is_eof() => return Want::Input,
+            Ok(None) if !self.begun => return self.close(CloseReason::PeerClosed),
+            Ok(None) => Err(BadLine::CutShort.to_string()),
+            Err(fault) => Err(fault.to_string()),
+        };
+        self.tell(answer, outbox, now)
+    }
+
+    fn tell(&mut self, answer: Result<&Line, String>, outbox: &mut Outbox, now: Now) -> Want {
+        self.enter(Phase::Telling);
+        self.deadline = now.instant + TIMEOUT;
+        self.ending = match answer {
+            Ok(_) => CloseReason::Finished,
+            Err(_) => CloseReason::Refused("no number that can be added"),
+        };
+        outbox.push_with(|out| match answer {
+            Ok(own) => own.write(Role::Server, out),
+            Err(why) => write_error(&why, out),
+        });
+        Want::Drain
+    }
+}
+
+impl Machine for Teller {
+    type Site = Desk;
+
+    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, desk: &mut Desk, now: Now) -> Want {
+        match self.phase {
+            Phase::Hearing => self.hear(inbox, outbox, desk, now),
+            Phase::Telling => self.close(self.ending),
+            Phase::Closing => Want::Close(self.ending),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    fn expire(&mut self, _: &mut Inbox, outbox: &mut Outbox, desk: &mut Desk, now: Now) -> Want {
+        match self.phase {
+            Phase::Hearing if desk.draining && !self.begun => self.close(CloseReason::Shutdown),
+            Phase::Hearing => self.tell(Err(BadLine::Late.to_string()), outbox, now),
+            Phase::Telling => self.close(CloseReason::TimedOut("the peer to take the answer")),
+            Phase::Closing => Want::Close(self.ending),
+        }
+    }
+
+    fn closed(&mut self, reason: CloseReason, _: &Outbox, _: &mut Desk, _: Now) {
+        log::info!("{} closed: {reason}", self.peer);
+    }
+}

@@ -1,0 +1,156 @@
+//! The number exchange without sockets: both machines wired together, and what happens when nothing
+//! comes, in virtual time.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use reactor_http::net::{CloseReason, Want};
+use reactor_http::reactor::Now;
+use reactor_http::sum::asker;
+use reactor_http::sum::{Asker, Desk, Exchange, Failure, Line, Name, TIMEOUT, Teller};
+
+use super::pair::Side;
+use super::wire::{Pace, Pipe, Port, Random};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TENTH: Duration = Duration::from_millis(100);
+/// Far more turns than two lines need, even byte by byte on a wire that stutters.
+const TURNS_MAX: usize = 10_000;
+
+fn line(name: &str, number: i64) -> Line {
+    Line { name: Name::new(name).expect("a name"), number }
+}
+
+/// The server's machine, and a client that is the test.
+struct Alone {
+    side: Side<Teller>,
+    up: Pipe,
+    down: Pipe,
+    began: Now,
+}
+
+impl Alone {
+    /// The wire holds so many bytes that nobody has taken.
+    fn new(capacity: usize) -> Self {
+        let began = Now::read();
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
+        let desk = Desk::new(Name::new("Bob").expect("a name"), 42);
+        let side = Side::new(Teller::new(peer, began), desk, Want::Input);
+        Self { side, up: Pipe::new(usize::MAX), down: Pipe::new(capacity), began }
+    }
+
+    /// One turn, so long after the beginning; what the server has sent since.
+    fn turn(&mut self, after: Duration) -> String {
+        let mut port = Port { incoming: &mut self.up, outgoing: &mut self.down, pace: &mut Pace::Whole };
+        self.side.turn(&mut port, self.began.after(after));
+        String::from_utf8(self.down.take(usize::MAX)).expect("text")
+    }
+}
+
+#[test]
+fn both_learn_the_sum_whatever_way_the_bytes_are_cut() {
+    let paces = (0..200).map(|seed| Pace::Seeded(Random(seed)));
+    for mut pace in paces.chain([Pace::Whole, Pace::AtMost(1), Pace::AtMost(7)]) {
+        let now = Now::read();
+        let mut server = Alone::new(64);
+        let exchange = Exchange { own: line("Ada", 7), outcome: None };
+        let mut client = Side::new(Asker::new(now.instant + SECOND), exchange, Want::Turn);
+        for _ in 0..TURNS_MAX {
+            let (up, down) = (&mut server.up, &mut server.down);
+            client.turn(&mut Port { incoming: down, outgoing: up, pace: &mut pace }, now);
+            server.side.turn(&mut Port { incoming: up, outgoing: down, pace: &mut pace }, now);
+            if client.ended.is_some() && server.side.ended.is_some() {
+                break;
+            }
+        }
+        assert_eq!(client.site.outcome, Some(Ok(line("Bob", 42))), "{pace:?}");
+        let both = (client.ended, server.side.ended);
+        assert_eq!(both, (Some(CloseReason::Finished), Some(CloseReason::Finished)), "{pace:?}");
+        let said =
+            ["Client of Ada has connected to Server of Bob", "Client of Ada: 7, Server of Bob: 42, sum: 49"];
+        assert_eq!(server.side.site.take_said(), said, "{pace:?}");
+        assert!(!server.side.site.has_ended());
+    }
+}
+
+#[test]
+fn silence_for_ten_seconds_is_told_in_one_line_and_ends_the_connection() {
+    let mut server = Alone::new(1000);
+    assert_eq!((server.turn(Duration::ZERO), server.turn(TIMEOUT - TENTH)), (String::new(), String::new()));
+    assert_eq!(server.side.ended, None);
+    assert_eq!(server.turn(TIMEOUT), "error: no whole line has come within 10 s\n");
+    assert!(matches!(server.side.ended, Some(CloseReason::Refused(_))));
+}
+
+#[test]
+fn a_trickle_buys_no_time() {
+    let mut server = Alone::new(1000);
+    for second in 0..10 {
+        server.up.put(b"C");
+        assert_eq!(server.turn(second * SECOND), "");
+    }
+    assert_eq!(server.turn(TIMEOUT), "error: no whole line has come within 10 s\n");
+    assert!(server.side.ended.is_some() && server.side.site.take_said().is_empty());
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_given_up() {
+    let mut server = Alone::new(0);
+    server.up.put(b"Client of Ada: 7\n");
+    server.turn(SECOND);
+    server.turn(SECOND + TIMEOUT - TENTH);
+    assert_eq!(server.side.ended, None);
+    server.turn(SECOND + TIMEOUT);
+    assert_eq!(server.side.ended, Some(CloseReason::TimedOut("the peer to take the answer")));
+}
+
+#[test]
+fn shutting_down_ends_those_who_are_silent_at_once_and_lets_those_who_speak_finish() {
+    let mut silent = Alone::new(1000);
+    let mut speaking = Alone::new(1000);
+    speaking.up.put(b"Client of Ad");
+    for server in [&mut silent, &mut speaking] {
+        server.turn(SECOND);
+        server.side.site.drain();
+        server.side.machine.end_idling(server.began.after(2 * SECOND));
+    }
+    assert_eq!(silent.turn(2 * SECOND), "");
+    assert_eq!(silent.side.ended, Some(CloseReason::Shutdown));
+    assert_eq!(speaking.turn(2 * SECOND), "");
+    speaking.up.put(b"a: 7\n");
+    assert_eq!(speaking.turn(3 * SECOND), "Server of Bob: 42\n");
+    assert_eq!(speaking.side.ended, Some(CloseReason::Finished));
+}
+
+/// A client's machine after its connection was made; the wire brings nothing.
+fn asking(connect_patience: Duration, connected_after: Duration) -> (Side<Asker>, Pipe, Now) {
+    let now = Now::read();
+    let exchange = Exchange { own: line("Ada", 7), outcome: None };
+    let mut side = Side::new(Asker::new(now.instant + connect_patience), exchange, Want::Turn);
+    let (mut incoming, mut outgoing) = (Pipe::new(0), Pipe::new(1000));
+    let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut Pace::Whole };
+    side.turn(&mut port, now.after(connected_after));
+    (side, outgoing, now)
+}
+
+#[test]
+fn a_client_waits_ten_seconds_for_the_answer_and_no_longer() {
+    let (mut side, mut sent, now) = asking(SECOND, TENTH);
+    assert_eq!(sent.take(1000), b"Client of Ada: 7\n");
+    let mut turn = |after| {
+        let mut nothing = Pipe::new(0);
+        let mut port = Port { incoming: &mut nothing, outgoing: &mut sent, pace: &mut Pace::Whole };
+        side.turn(&mut port, now.after(after));
+        side.site.outcome.clone()
+    };
+    assert_eq!(turn(TIMEOUT), None);
+    assert_eq!(turn(TENTH + TIMEOUT), Some(Err(Failure::TimedOut)));
+}
+
+/// A connection that is made when its time is over: the states on the way.
+pub(crate) fn an_asker_that_is_overdue() -> (asker::Phase, asker::Phase) {
+    let (side, mut sent, now) = asking(SECOND, SECOND);
+    assert!(sent.take(1000).is_empty(), "the line is never sent");
+    assert_eq!(side.site.outcome, Some(Err(Failure::TimedOut)));
+    (Asker::new(now.instant).phase(), side.machine.phase())
+}
