@@ -14,8 +14,9 @@
 //! | [`files`] | names and bytes on disk, and a cache of them that is never stale | rustix | any other module, sockets, HTTP |
 //! | [`access_log`] | one line for each request, buffered | std, jiff | any other module |
 //! | [`command_line`] | options, spelled and taken apart, for both programs | pico-args | any other module |
+//! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
 //! | [`server`] | the glue, and the server's machine | all of the above | `client` |
-//! | [`client`] | the command line, the client's machine, showing and saving | `reactor`, `net`, `http`, `command_line` | `files`, `access_log`, `server` |
+//! | [`client`] | the command line, the client's machine, showing and saving | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
 //!
 //! `http` and `files` never meet but in one file, `src/server/route.rs`. A test over `use crate::`
 //! keeps the table true.
@@ -23,8 +24,8 @@
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
 //! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
 //! [`Machine`](net::Machine): a protocol without a socket, which says what it waits for
-//! ([`Want`](net::Want)). The server, the client and the load generator in `benches/` are three pairs
-//! of an `App` and a `Machine`.
+//! ([`Want`](net::Want)). The server, the client and the load generator in `benches/` are pairs of an
+//! `App` and a `Machine`; the number exchange is one more machine on the server's own `App`.
 //!
 //! # The turn
 //!
@@ -92,6 +93,7 @@
 //! 3. `src/reactor/turn.rs`: who gets a turn, and when.
 //! 4. `src/server/route.rs` and `src/server/reply.rs`: what a request gets, and how it becomes bytes.
 //! 5. [`client::conn`]: the same link and reactor from the other side.
+//! 6. [`sum`]: a whole protocol in two hundred lines, on the same link and reactor.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]
