@@ -23,6 +23,9 @@ const INBOX_LEN: usize = 64 * 1024;
 /// How long connecting may take when nothing else is asked for: what curl allows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// The signals that end the run.
+const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
 /// The application of the client's reactor.
 struct Fetch {
     session: Session,
@@ -43,15 +46,18 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let session = Session::new(config, now);
     session.say(format_args!("this host is {}", this_host()));
+    let connector = Connector::resolve(&host, port, connect_timeout, now)?;
+    // Not before: a signal ends the resolver as it ends any program that does not watch for one.
+    session.end_on(&STOP_SIGNALS).map_err(RunError::Reactor)?;
     let fetch = Fetch {
         method: Method::from_token(session.config.method.as_bytes()),
         session,
         pool: Pool::new(INBOX_LEN),
-        connector: Connector::resolve(&host, port, connect_timeout, now)?,
+        connector,
         deadline,
     };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
-    reactor.watch_signals(&[SIGINT, SIGTERM]).map_err(RunError::Reactor)?;
+    reactor.watch_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
     reactor.run().map_err(RunError::Reactor)?.session.into_outcome()
 }
 

@@ -9,6 +9,7 @@ pub mod config;
 pub mod conn;
 mod connector;
 mod fetch;
+mod held_up;
 mod progress;
 pub mod reader;
 mod request;

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use super::config::Config;
 use super::conn::{Audience, Failure};
+use super::held_up::HeldUp;
 use super::progress::Progress;
 use super::reader::Piece;
 use super::request;
@@ -26,6 +27,7 @@ pub(super) struct Session {
     pub(super) config: Config,
     request: Vec<u8>,
     sink: Sink,
+    held_up: HeldUp,
     progress: Progress,
     started: Instant,
     /// The address that is being tried.
@@ -42,6 +44,7 @@ impl Session {
         Self {
             request: request::render(&config),
             sink: Sink::new(&config.output),
+            held_up: HeldUp::default(),
             progress: Progress::new(!config.silent),
             started: now.instant,
             address: None,
@@ -51,6 +54,14 @@ impl Session {
             outcome: None,
             config,
         }
+    }
+
+    /// Makes these signals end the program even while the sink keeps it from the loop.
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub(super) fn end_on(&self, signals: &[i32]) -> io::Result<()> {
+        self.held_up.end_on(signals)
     }
 
     /// Whether it is over.
@@ -109,7 +120,8 @@ impl Session {
             self.progress.begin(total_len, now.instant);
         }
         if self.config.include {
-            self.sink.write_head(&render_head(head)).map_err(RunError::Sink)?;
+            let head = render_head(head);
+            self.with_sink(|sink| sink.write_head(&head))?;
         }
         Ok(())
     }
@@ -118,14 +130,21 @@ impl Session {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.sink.write(bytes).map_err(RunError::Sink)?;
+        self.with_sink(|sink| sink.write(bytes))?;
         self.received_len += bytes.len() as u64;
         self.progress.moved(self.received_len);
         Ok(())
     }
 
-    fn finish(&mut self, now: Now) -> Result<(), SinkError> {
-        self.sink.finish()?;
+    /// Has the sink do something, which no signal must have to wait for.
+    fn with_sink(&mut self, act: impl FnOnce(&mut Sink) -> Result<(), SinkError>) -> Result<(), RunError> {
+        let Self { sink, held_up, .. } = self;
+        let done = if sink.may_wait() { held_up.during(|| act(sink))? } else { act(sink) };
+        done.map_err(RunError::Sink)
+    }
+
+    fn finish(&mut self, now: Now) -> Result<(), RunError> {
+        self.with_sink(Sink::finish)?;
         self.progress.clear();
         let len = grouped(self.received_len);
         let unit = if self.received_len == 1 { "byte" } else { "bytes" };
@@ -172,7 +191,7 @@ impl Audience for Session {
         match outcome {
             Ok(()) => match self.finish(now) {
                 Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
-                Err(error) => self.fail(RunError::Sink(error)),
+                Err(error) => self.fail(error),
             },
             Err(Failure::Link(CloseReason::ConnectFailed(kind))) => self.attempt_failed = Some(kind),
             Err(Failure::TimedOut) => {

@@ -87,6 +87,17 @@ impl Sink {
         }
     }
 
+    /// Whether taking more may wait for another process: the reader of a pipe, or who opens a FIFO.
+    pub(super) fn may_wait(&self) -> bool {
+        match self {
+            Self::Stdout { .. } | Self::File { open: Some(Open::Direct(_)), .. } => true,
+            Self::File { open: Some(Open::Temporary(_)), .. } => false,
+            Self::File { target, open: None } => {
+                fs::metadata(target).is_ok_and(|metadata| !metadata.is_file())
+            }
+        }
+    }
+
     /// Takes the next part of the body.
     ///
     /// # Errors

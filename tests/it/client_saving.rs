@@ -5,11 +5,15 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::thread;
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::harness::{Client, Screen, Scripted, Server, Step, client, client_in};
+use crate::harness::{Client, PATIENCE, Screen, Scripted, Server, Step, client, client_in, pattern};
 
 /// A part of a bar that can be nothing else: how much has come of how much.
 const BAR: &str = "5 B/11 B";
@@ -26,6 +30,16 @@ fn names(folder: &Path) -> Vec<OsString> {
         fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     names.sort();
     names
+}
+
+/// Waits until a pipe takes no more.
+fn wait_until_full(writer: &impl AsFd) {
+    let begun = Instant::now();
+    let at_once = Timespec::default();
+    while poll(&mut [PollFd::new(writer, PollFlags::OUT)], Some(&at_once)).expect("it can be asked") > 0 {
+        assert!(begun.elapsed() < PATIENCE, "the pipe was never filled");
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -108,6 +122,23 @@ fn an_interrupted_download_leaves_nothing() {
         let outcome = running.finish().expect(code);
         assert!(outcome.stderr.contains("reactor-client: interrupted"), "{:?}", outcome.stderr);
         assert_eq!(names(folder.path()).len(), 0);
+    }
+}
+
+#[test]
+fn a_signal_ends_it_though_nobody_reads_what_it_writes() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let server = Server::serving(&[("large", &pattern(4 << 20))]);
+        let url = format!("http://{}/large", server.address());
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let stdout = writer.try_clone().expect("a second descriptor");
+        let running = Client::start(&["-s", &url], Screen::None, |command| {
+            command.stdout(stdout);
+        });
+        wait_until_full(&writer);
+        running.signal(signal);
+        running.finish().expect(code);
+        drop(reader);
     }
 }
 
