@@ -12,7 +12,7 @@
 //! | [`net`] | bytes between one socket and two queues; the only read/write loop | `reactor` | `http`, `files` |
 //! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out | httparse | any other module, sockets, files, clocks |
 //! | [`files`] | names and bytes on disk, and a cache of them that is never stale | rustix | any other module, sockets, HTTP |
-//! | [`access_log`] | one line for each request, buffered | std, jiff | any other module |
+//! | [`access_log`] | a record for each request, in four formats, buffered | std, jiff | any other module |
 //! | [`command_line`] | options, spelled and taken apart, for both programs | pico-args | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
 //! | [`server`] | the glue, and the server's machine | all of the above | `client` |

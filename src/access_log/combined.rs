@@ -1,63 +1,20 @@
 //! The combined log format of Apache and nginx, which GoAccess and its like read.
 //!
-//! `peer - - [time] "request line" status bytes "referer" "user agent"`. It owns the escaping that
-//! keeps a line one line: whatever a client sends, it cannot end a field or a line, nor bring control
-//! sequences to the terminal of whoever reads the log. It never allocates.
-
-use std::io::Write;
-use std::net::IpAddr;
+//! `peer - - [time] "request line" status bytes "referer" "user agent"`: the common format and two
+//! fields more. Whatever a client sends, it cannot end a field or a line. It never allocates.
 
 use super::Record;
+use super::common::fields;
+use super::text::quoted;
 
 /// Appends the line of one record, whose time is already text.
 pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{} - - [", unmapped(record.peer));
-    out.extend_from_slice(time);
-    out.extend_from_slice(b"] ");
-    let request_line = (!record.request_line.is_empty()).then_some(record.request_line);
-    quoted(out, request_line);
-    let _ = write!(out, " {} {} ", record.status, record.body_bytes);
+    fields(out, record, time);
+    out.push(b' ');
     quoted(out, record.referer);
     out.push(b' ');
     quoted(out, record.user_agent);
     out.push(b'\n');
-}
-
-/// `::ffff:192.0.2.1` is a client of IPv4 on a socket that listens for both: `192.0.2.1`.
-fn unmapped(peer: IpAddr) -> IpAddr {
-    peer.to_canonical()
-}
-
-fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
-    out.push(b'"');
-    escaped(out, value.unwrap_or(b"-"));
-    out.push(b'"');
-}
-
-/// Copies runs of harmless bytes whole, and the others one by one in their disguise.
-fn escaped(out: &mut Vec<u8>, mut value: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    while let Some(at) = value.iter().position(|&byte| !is_harmless(byte)) {
-        let (run, rest) = value.split_at(at);
-        out.extend_from_slice(run);
-        let Some((&byte, rest)) = rest.split_first() else {
-            break;
-        };
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            _ => {
-                let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
-                out.extend_from_slice(&[b'\\', b'x', HEX[high], HEX[low]]);
-            }
-        }
-        value = rest;
-    }
-    out.extend_from_slice(value);
-}
-
-fn is_harmless(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 #[cfg(test)]
@@ -76,13 +33,12 @@ mod tests {
 
     fn record<'a>(request_line: &'a [u8], referer: Option<&'a [u8]>) -> Record<'a> {
         Record {
-            peer: "192.0.2.7".parse().unwrap(),
-            unix_secs: 0,
+            peer: "192.0.2.7:4000".parse().unwrap(),
             request_line,
-            status: 200,
             body_bytes: 1024,
             referer,
             user_agent: Some(b"curl/8.5.0"),
+            ..super::super::tests::record()
         }
     }
 
@@ -139,7 +95,7 @@ mod tests {
         let rows = [("::ffff:192.0.2.1", "192.0.2.1 "), ("::1", "::1 "), ("2001:db8::7", "2001:db8::7 ")];
         for (peer, start) in rows {
             let mut record = record(b"GET / HTTP/1.1", None);
-            record.peer = peer.parse().unwrap();
+            record.peer = (peer.parse::<std::net::IpAddr>().unwrap(), 4000).into();
             assert!(rendered(&record).starts_with(start), "{peer}");
         }
     }
@@ -183,7 +139,7 @@ mod tests {
         ) {
             let mut record = record(&request_line, referer.as_deref());
             record.user_agent = Some(&user_agent);
-            record.status = status;
+            record.status = Some(status);
             record.body_bytes = body_bytes;
             let text = rendered(&record);
             prop_assert_eq!(text.matches('\n').count(), 1);

@@ -30,7 +30,7 @@ impl Console {
     /// When the system has no second descriptor for it.
     pub fn stdout() -> io::Result<Self> {
         let sink = FdSink::shared(io::stdout())?;
-        Ok(Self { writer: Some(Writer::new(sink).named("standard output")) })
+        Ok(Self { writer: Some(Writer::new(sink, b"\n").named("standard output")) })
     }
 
     /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.

@@ -1,27 +1,38 @@
-//! The access log: one line for each answered request, in a file or on standard output.
+//! The access log: a record for each answered request, in a file or on standard output.
 //!
-//! It owns the buffer, the format and the rule of when to write: when 64 KiB have gathered, when the
-//! loop is idle, when the oldest line is a second old, and at the end. It never holds the loop up:
+//! It owns the buffer, the formats and the rule of when to write: when 64 KiB have gathered, when the
+//! loop is idle, when the oldest record is a second old, and at the end. It never holds the loop up:
 //! a pipe that nobody reads is asked first, and what does not fit in a bounded buffer is dropped and
 //! counted. It never reads the clock, and it knows nothing of sockets, HTTP or the served files.
+//!
+//! A format is a value ([`Format`]) and a file of its own: `combined`, `common`, `json`, `headers`.
 
+mod buffer;
 mod combined;
+mod common;
 mod console;
+mod head;
+mod headers;
+mod json;
 mod sink;
+mod style;
+mod text;
 mod time_cache;
 mod writer;
 
+use std::fmt::Display;
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
 pub use self::console::Console;
+pub use self::style::{Detail, Format, HeaderChoice, Style};
 
 use self::sink::FdSink;
-use self::time_cache::TimeCache;
+use self::time_cache::{Shape, TimeCache};
 use self::writer::Writer;
 
 /// Where the access log goes.
@@ -35,25 +46,39 @@ pub enum Destination {
     File(PathBuf),
 }
 
-/// What one line tells: a request and how it was answered.
+/// What one record tells: a request and how it was answered.
 ///
-/// The bytes are the client's own; the format makes them harmless.
-#[derive(Clone, Copy, Debug)]
+/// The bytes are the peer's own; the format makes them harmless.
+#[derive(Clone, Copy)]
 pub struct Record<'a> {
-    /// The client's address; an IPv4-mapped IPv6 address is printed as IPv4.
-    pub peer: IpAddr,
-    /// When the head of the request was complete, in seconds since 1970.
-    pub unix_secs: i64,
+    /// The name of this machine, where the log tells of requests that it has made itself.
+    pub host: Option<&'a str>,
+    /// Which connection it was, by a number.
+    pub connection: u64,
+    /// The other side; an IPv4-mapped IPv6 address is printed as IPv4.
+    pub peer: SocketAddr,
+    /// When the head of the request was complete, since 1970.
+    pub unix: Duration,
+    /// From then until the answer was handed to the kernel, or its end was read.
+    pub duration: Duration,
     /// The request line as it came, without its line end; empty if none came, printed as `-`.
     pub request_line: &'a [u8],
-    /// The status code of the answer.
-    pub status: u16,
+    /// The `Referer` field; only asked for by [`Detail::Line`].
+    pub referer: Option<&'a [u8]>,
+    /// The `User-Agent` field; only asked for by [`Detail::Line`].
+    pub user_agent: Option<&'a [u8]>,
+    /// The head of the request as it came, as much of it as came; only asked for by [`Detail::Heads`].
+    pub request_head: &'a [u8],
+    /// The status code of the answer, if there is one.
+    pub status: Option<u16>,
+    /// The head of the answer as it was sent; only asked for by [`Detail::Heads`].
+    pub response_head: &'a [u8],
     /// The bytes of the answer's body that were sent, without its head.
     pub body_bytes: u64,
-    /// The `Referer` field.
-    pub referer: Option<&'a [u8]>,
-    /// The `User-Agent` field.
-    pub user_agent: Option<&'a [u8]>,
+    /// Why the connection ended, if it ended with this exchange.
+    pub closed: Option<&'a dyn Display>,
+    /// What was spoken on the connection.
+    pub protocol: &'static str,
 }
 
 /// The access log, or nothing at all if it is off.
@@ -68,24 +93,45 @@ pub struct AccessLog {
 #[derive(Debug)]
 struct On {
     writer: Writer<FdSink>,
+    style: Style,
     time: TimeCache,
+    /// The file, if it is one that can be opened anew.
+    path: Option<PathBuf>,
 }
 
 impl AccessLog {
-    /// Opens the destination; the system's time zone is looked up here, once.
+    /// Opens the destination, for records in the default style.
     ///
     /// # Errors
     ///
     /// What opening the file says: a directory, no permission, a FIFO without a reader.
     pub fn open(destination: &Destination) -> io::Result<Self> {
-        let sink = match destination {
+        Self::open_styled(destination, Style::default())
+    }
+
+    /// Opens the destination; the system's time zone is looked up here, once.
+    ///
+    /// # Errors
+    ///
+    /// What opening the file says: a directory, no permission, a FIFO without a reader.
+    pub fn open_styled(destination: &Destination, style: Style) -> io::Result<Self> {
+        let (sink, path) = match destination {
             Destination::Off => return Ok(Self { on: None }),
-            Destination::Stdout => FdSink::shared(io::stdout())?,
-            Destination::File(path) => FdSink::append(path)?,
+            Destination::Stdout => (FdSink::shared(io::stdout())?, None),
+            Destination::File(path) => (FdSink::append(path)?, Some(path.clone())),
         };
-        let writer = Writer::new(sink);
-        let time = TimeCache::new(TimeZone::system());
-        Ok(Self { on: Some(On { writer, time }) })
+        let writer = Writer::new(sink, style.format.record_end());
+        let shape = match style.format {
+            Format::Combined | Format::Common => Shape::Classic,
+            Format::Json | Format::Headers => Shape::Rfc3339,
+        };
+        let time = TimeCache::new(TimeZone::system(), shape);
+        Ok(Self { on: Some(On { writer, style, time, path }) })
+    }
+
+    /// How much of an exchange a record needs.
+    pub fn detail(&self) -> Detail {
+        self.on.as_ref().map_or(Detail::Nothing, |on| on.style.format.detail())
     }
 
     /// Whether records go anywhere; if not, there is no need to gather one.
@@ -93,11 +139,35 @@ impl AccessLog {
         self.on.is_some()
     }
 
-    /// Appends the line of one request, and writes if enough has gathered.
+    /// Appends the record of one exchange, and writes if enough has gathered.
     pub fn record(&mut self, record: &Record<'_>, now: Instant) {
-        if let Some(On { writer, time }) = &mut self.on {
-            let time = time.at(record.unix_secs);
-            writer.append(now, |buffer| combined::line(buffer, record, time));
+        let Some(On { writer, style, time, .. }) = &mut self.on else { return };
+        let time = time.at(record.unix);
+        let record = Record { request_line: head::request_line(record.request_line, style), ..*record };
+        writer.append(now, |buffer| match style.format {
+            Format::Combined => combined::line(buffer, &record, time),
+            Format::Common => common::line(buffer, &record, time),
+            Format::Json => json::line(buffer, &record, style, time),
+            Format::Headers => headers::block(buffer, &record, style, time),
+        });
+    }
+
+    /// Opens the file anew, by its name, as those who have renamed it wish; a log that is no file stays.
+    ///
+    /// All that was recorded before goes to the old file, all that is recorded afterwards to the new
+    /// one. If there can be no new one, that is said, and the old one is kept.
+    pub fn reopen(&mut self) {
+        let Some(On { writer, path: Some(path), .. }) = &mut self.on else { return };
+        writer.flush();
+        match FdSink::append(path) {
+            Ok(sink) => {
+                writer.set_sink(sink, FdSink::is_same);
+                log::info!("access log: opened {} anew", path.display());
+            }
+            Err(error) => log::error!(
+                "access log: cannot open {} anew: {error}; what was open is written to as before",
+                path.display()
+            ),
         }
     }
 
@@ -129,16 +199,41 @@ mod tests {
     use std::fs;
     use std::net::Ipv4Addr;
 
-    fn record() -> Record<'static> {
+    use proptest::prelude::*;
+
+    pub(super) fn record() -> Record<'static> {
         Record {
-            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            unix_secs: 1_795_179_143,
+            host: None,
+            connection: 7,
+            peer: (Ipv4Addr::LOCALHOST, 4000).into(),
+            unix: Duration::from_secs(1_795_179_143),
+            duration: Duration::from_micros(123),
             request_line: b"GET / HTTP/1.1",
-            status: 200,
-            body_bytes: 5,
             referer: None,
             user_agent: Some(b"test"),
+            request_head: b"",
+            status: Some(200),
+            response_head: b"",
+            body_bytes: 5,
+            closed: None,
+            protocol: "HTTP/1.1",
         }
+    }
+
+    /// The names and values of a head, with whatever bytes the wire can carry there.
+    pub(super) fn arbitrary_head() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
+        let name =
+            proptest::collection::vec(any::<u8>().prop_filter("a name", |b| !b"\r\n: \t".contains(b)), 1..12);
+        // Mostly the bytes that a forger would try.
+        let byte = prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'>'), Just(0xE2), any::<u8>()];
+        let value = proptest::collection::vec(byte.prop_filter("a value", |b| !b"\r\n".contains(b)), 0..40);
+        proptest::collection::vec((name, value.prop_map(|value| value.trim_ascii().to_vec())), 0..8)
+    }
+
+    /// The same as bytes on the wire.
+    pub(super) fn wire(head: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+        let lines = head.iter().map(|(name, value)| [name, &b":"[..], value, b"\r\n"].concat());
+        [b"GET / HTTP/1.1\r\n".to_vec(), lines.collect::<Vec<_>>().concat(), b"\r\n".to_vec()].concat()
     }
 
     #[test]
@@ -180,6 +275,46 @@ mod tests {
         log.record(&record(), now);
         assert_eq!(log.tick(now, true), None);
         assert_eq!(line_count(), 2);
+    }
+
+    #[test]
+    fn a_log_that_is_opened_anew_leaves_the_old_file_and_begins_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, old) = (dir.path().join("access.log"), dir.path().join("access.log.1"));
+        let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
+        let record_lines = |log: &mut AccessLog, count: usize| {
+            (0..count).for_each(|_| log.record(&record(), Instant::now()));
+        };
+        let line_count = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count();
+        record_lines(&mut log, 2);
+        fs::rename(&path, &old).unwrap();
+        record_lines(&mut log, 1);
+        log.reopen();
+        assert_eq!((line_count(&old), line_count(&path)), (3, 0));
+        record_lines(&mut log, 4);
+        // Nobody has renamed it: it goes on.
+        log.reopen();
+        assert_eq!((line_count(&old), line_count(&path)), (3, 4));
+        // There is a directory of that name now: the old file is kept.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        log.reopen();
+        record_lines(&mut log, 1);
+        log.flush();
+        assert_eq!((line_count(&old), log.dropped()), (3, 0));
+    }
+
+    #[test]
+    fn every_format_asks_for_what_it_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        let destination = Destination::File(dir.path().join("access.log"));
+        let detail = |format| {
+            let style = Style { format, ..Style::default() };
+            AccessLog::open_styled(&destination, style).unwrap().detail()
+        };
+        assert_eq!([Format::Combined, Format::Common].map(detail), [Detail::Line; 2]);
+        assert_eq!([Format::Json, Format::Headers].map(detail), [Detail::Heads; 2]);
+        assert_eq!(AccessLog::open(&Destination::Off).unwrap().detail(), Detail::Nothing);
     }
 
     #[test]

@@ -7,10 +7,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use memchr::memmem;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -77,6 +78,12 @@ impl FdSink {
         })
     }
 
+    /// Whether both write to one file, pipe or device.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let identity = |sink: &Self| sink.file.metadata().map(|facts| (facts.dev(), facts.ino())).ok();
+        identity(self).is_some_and(|own| identity(other) == Some(own))
+    }
+
     /// Whether a write has something to say now, be it that it takes bytes or that it fails.
     fn is_ready(&self, wait_time: Duration) -> io::Result<bool> {
         let wait_time = Timespec::try_from(wait_time).unwrap_or_default();
@@ -93,7 +100,7 @@ impl Sink for FdSink {
         if self.kind == Kind::Blocking && !self.is_ready(Duration::ZERO)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.file.write(whole_lines(bytes))
+        self.file.write(whole_records(bytes))
     }
 
     fn wait(&mut self, wait_time: Duration) -> bool {
@@ -122,14 +129,16 @@ fn explain_fifo(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), "nobody reads it: start its reader first")
 }
 
-/// As many whole lines as one small write holds, or a piece of a line that is longer than that.
+/// As many whole records, or at least lines, as one small write holds, or a piece of a longer line.
 ///
-/// A write this small is atomic, so that diagnostics on the same pipe cannot land inside a line.
-fn whole_lines(bytes: &[u8]) -> &[u8] {
+/// A write this small is atomic, so that diagnostics on the same pipe cannot land inside it.
+fn whole_records(bytes: &[u8]) -> &[u8] {
     let Some(piece) = bytes.get(..PIPE_WRITE_LEN_MAX) else {
         return bytes;
     };
-    match memchr::memrchr(b'\n', piece) {
+    // Records of several lines end in an empty one.
+    let end = memmem::rfind(piece, b"\n\n").map(|at| at + 1).or_else(|| memchr::memrchr(b'\n', piece));
+    match end {
         Some(end) => piece.get(..=end).unwrap_or(piece),
         None => piece,
     }
@@ -226,11 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn a_small_write_ends_with_a_line_where_it_can() {
+    fn a_small_write_ends_with_a_record_or_a_line_where_it_can() {
         let long = vec![b'a'; 2 * PIPE_WRITE_LEN_MAX];
         let lines = [&long[..10], b"\n", &long].concat();
-        assert_eq!(whole_lines(b"a\nb"), b"a\nb");
-        assert_eq!(whole_lines(&lines).len(), 11);
-        assert_eq!(whole_lines(&long).len(), PIPE_WRITE_LEN_MAX);
+        assert_eq!(whole_records(b"a\nb"), b"a\nb");
+        assert_eq!(whole_records(&lines).len(), 11);
+        assert_eq!(whole_records(&[b"a\nb\n\n", &lines[..]].concat()).len(), 5);
+        assert_eq!(whole_records(&long).len(), PIPE_WRITE_LEN_MAX);
     }
 }

@@ -7,6 +7,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::buffer::Buffer;
 use super::sink::Sink;
 
 /// So many bytes are written without waiting for a quiet moment: large enough that a system call
@@ -41,8 +42,7 @@ pub(super) struct Writer<S: Sink> {
     sink: S,
     /// What it is called where its trouble is told.
     name: &'static str,
-    /// Whole lines, but for the first, whose beginning may have been written already.
-    buffer: Vec<u8>,
+    buffer: Buffer,
     /// When the oldest and the newest of the buffered lines came.
     span: Option<(Instant, Instant)>,
     pause: Duration,
@@ -56,12 +56,12 @@ pub(super) struct Writer<S: Sink> {
 }
 
 impl<S: Sink> Writer<S> {
-    /// An empty buffer before a sink.
-    pub(super) fn new(sink: S) -> Self {
+    /// An empty buffer before a sink, for records that end like this.
+    pub(super) fn new(sink: S, record_end: &'static [u8]) -> Self {
         Self {
             sink,
             name: "access log",
-            buffer: Vec::with_capacity(2 * FLUSH_LEN),
+            buffer: Buffer::new(record_end, 2 * FLUSH_LEN),
             span: None,
             pause: Duration::ZERO,
             retry_at: None,
@@ -79,14 +79,11 @@ impl<S: Sink> Writer<S> {
 
     /// Lets `write_line` append one whole line, and writes if enough has gathered.
     pub(super) fn append(&mut self, now: Instant, write_line: impl FnOnce(&mut Vec<u8>)) {
-        let line_start = self.buffer.len();
-        write_line(&mut self.buffer);
-        if self.buffer.len() > BUFFER_LEN_MAX {
-            self.buffer.truncate(line_start);
-            self.count_dropped(1);
-        } else {
+        if self.buffer.push_with(BUFFER_LEN_MAX, write_line) {
             let oldest = self.span.map_or(now, |(oldest, _)| oldest);
             self.span = Some((oldest, now));
+        } else {
+            self.count_dropped(1);
         }
         if self.buffer.len() >= FLUSH_LEN && !self.is_pausing(now) {
             self.attempt(now);
@@ -104,7 +101,7 @@ impl<S: Sink> Writer<S> {
 
     /// Writes all that the sink takes without blocking; says whether that was everything.
     pub(super) fn flush(&mut self) -> bool {
-        match self.drain() {
+        match self.buffer.write_to(&mut self.sink) {
             Ok(()) => {
                 self.recover();
                 true
@@ -114,6 +111,17 @@ impl<S: Sink> Writer<S> {
                 false
             }
         }
+    }
+
+    /// Writes to another sink from now on. A record that the old one took in part is written whole to
+    /// the new one, unless both are the same underneath.
+    pub(super) fn set_sink(&mut self, sink: S, are_same: impl FnOnce(&S, &S) -> bool) {
+        if !are_same(&self.sink, &sink) {
+            self.buffer.begin_again();
+        }
+        self.sink = sink;
+        self.retry_at = None;
+        self.pause = Duration::ZERO;
     }
 
     /// How many lines were lost so far.
@@ -133,35 +141,15 @@ impl<S: Sink> Writer<S> {
 
     /// Flushes, and pauses longer and longer while that gets nothing across.
     fn attempt(&mut self, now: Instant) {
-        let before_len = self.buffer.len();
+        let before_len = self.buffer.left_len();
         if self.flush() {
             return;
         }
-        self.pause = match self.buffer.len() < before_len {
+        self.pause = match self.buffer.left_len() < before_len {
             true => PAUSE_MIN,
             false => (2 * self.pause).clamp(PAUSE_MIN, PAUSE_MAX),
         };
         self.retry_at = Some(now + self.pause);
-    }
-
-    /// Writes until the buffer is empty or the sink refuses; what is not written stays.
-    fn drain(&mut self) -> io::Result<()> {
-        let mut written_len = 0;
-        let outcome = loop {
-            let rest = self.buffer.get(written_len..).unwrap_or_default();
-            if rest.is_empty() {
-                break Ok(());
-            }
-            match self.sink.write(rest) {
-                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => written_len += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
-            }
-        };
-        let written_len = written_len.min(self.buffer.len());
-        self.buffer.drain(..written_len);
-        outcome
     }
 
     /// Everything is written: whatever the trouble was, it is over.
@@ -201,18 +189,17 @@ impl<S: Sink> Writer<S> {
     fn finish(&mut self) {
         let mut waits_in_vain = 0;
         loop {
-            let before_len = self.buffer.len();
+            let before_len = self.buffer.left_len();
             if self.flush() || self.is_failing || waits_in_vain > LAST_WAITS_IN_VAIN_MAX {
                 break;
             }
-            if self.buffer.len() == before_len {
+            if self.buffer.left_len() == before_len {
                 waits_in_vain += 1;
             }
             self.sink.wait(LAST_WAIT);
         }
-        let left = memchr::memchr_iter(b'\n', &self.buffer).count();
-        self.count_dropped(u64::try_from(left).unwrap_or(u64::MAX));
-        self.buffer.clear();
+        let left = self.buffer.drop_all();
+        self.count_dropped(left);
         if self.is_failing {
             log::error!("{}: {} lines were dropped", self.name, self.dropped_lately);
         }
@@ -255,7 +242,7 @@ mod tests {
     }
 
     fn writer(room: usize, refusal: io::ErrorKind) -> Writer<Scripted> {
-        Writer::new(Scripted { room, refusal, text: Vec::new(), write_count: 0 })
+        Writer::new(Scripted { room, refusal, text: Vec::new(), write_count: 0 }, b"\n")
     }
 
     fn blocking_after(room: usize) -> Writer<Scripted> {
@@ -347,6 +334,21 @@ mod tests {
     }
 
     #[test]
+    fn a_record_begun_in_one_sink_is_whole_in_the_next_unless_they_are_the_same() {
+        for (are_same, text) in [(false, "second\n"), (true, "cond\n")] {
+            let (mut writer, now) = (blocking_after(8), Instant::now());
+            append(&mut writer, now, "first");
+            append(&mut writer, now, "second");
+            assert!(!writer.flush());
+            let refusal = io::ErrorKind::WouldBlock;
+            let next = Scripted { room: 100, refusal, text: Vec::new(), write_count: 0 };
+            writer.set_sink(next, |_, _| are_same);
+            assert!(writer.flush() && writer.dropped() == 0);
+            assert_eq!(str::from_utf8(&writer.sink.text), Ok(text));
+        }
+    }
+
+    #[test]
     fn beyond_the_bound_whole_lines_are_dropped_and_counted() {
         let mut writer = blocking_after(10);
         let now = Instant::now();
@@ -428,7 +430,7 @@ mod tests {
     fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
         for (lines_taken, dropped) in [(2000, 0), (500, 500), (0, 1000)] {
             let reader = SlowReader { lines_left: lines_taken, is_ready: false, text: Vec::new() };
-            let mut writer = Writer::new(reader);
+            let mut writer = Writer::new(reader, b"\n");
             for _ in 0..1000 {
                 append(&mut writer, Instant::now(), "line");
             }

@@ -1,6 +1,6 @@
 //! `reactor-server`: arguments, configuration, server, exit code.
 //!
-//! It prints the addresses before it serves; all else is `reactor_http::server`'s.
+//! It prints the addresses and the host's name before it serves; all else is `reactor_http::server`'s.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use reactor_http::reactor::Now;
 use reactor_http::server::args::{self, Command, PROGRAM};
-use reactor_http::server::{Config, start};
+use reactor_http::server::{Config, host_name, start};
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -16,7 +16,6 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_SIGNAL: i32 = 128;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let content_exists = Path::new(args::CONTENT_DIRECTORY).is_dir();
     let done = match args::parse(std::env::args_os().skip(1).collect(), content_exists) {
         Ok(Command::Help) => print(args::HELP),
@@ -28,9 +27,11 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let level = if config.verbose { "info" } else { "warn" };
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
     let quiet = config.quiet;
     let mut server = start(config, Now::read())?;
-    server.stop_on_signals()?;
+    server.heed_signals()?;
     if !quiet {
         let mut lines = String::new();
         for address in server.addresses() {
@@ -39,11 +40,11 @@ fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
         for address in server.sum_addresses() {
             lines += &format!("sum {address}\n");
         }
-        // A script may have closed its end; the server serves all the same.
+        // A script may have closed its end; the server serves all the same. On standard error, since
+        // every line of standard output is an address or the log.
         let _ = print(&lines);
-    }
-    if io::stderr().is_terminal() && !quiet {
-        eprintln!("reactor-server: serving; Ctrl-C stops it");
+        let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
+        let _ = writeln!(io::stderr(), "{}: this host is {}{hint}", PROGRAM.name, host_name());
     }
     let server = server.run()?;
     Ok(match server.stopped_by() {

@@ -13,6 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::config::{Config, FieldEdit, Output, parse_field, parse_method, parse_seconds, remote_name};
 use super::target::{Overrides, parse_host, parse_port, parse_words};
+use crate::access_log::{Destination, Format, HeaderChoice, Style};
 use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
 
 pub use crate::command_line::Command;
@@ -34,6 +35,10 @@ pub const PROGRAM: Program = Program {
         Spelling::flag(Some('h'), "--help"),
         Spelling::valued(None, "--host", "localhost"),
         Spelling::flag(Some('i'), "--include"),
+        Spelling::valued(None, "--log", "exchanges.log"),
+        Spelling::valued(None, "--log-format", "json"),
+        Spelling::valued(None, "--log-headers", "Host,Server"),
+        Spelling::flag(None, "--log-secrets"),
         Spelling::valued(Some('m'), "--max-time", "30"),
         Spelling::valued(Some('o'), "--output", "page.html"),
         Spelling::valued(Some('p'), "--port", "8080"),
@@ -77,6 +82,8 @@ fn read_config(given: &mut Given) -> Result<Config, String> {
         fail: given.flag("--fail"),
         max_time: value(given, "--max-time", parse_seconds)?.flatten(),
         connect_timeout: value(given, "--connect-timeout", parse_seconds)?.flatten(),
+        log: log(given)?,
+        log_style: log_style(given)?,
         target,
     })
 }
@@ -110,6 +117,23 @@ fn output(given: &mut Given, path: &str) -> Result<Output, String> {
         },
         (None, false) => Ok(Output::Stdout),
     }
+}
+
+fn log(given: &mut Given) -> Result<Destination, String> {
+    match given.last("--log") {
+        None => Ok(Destination::Off),
+        Some(file) if file.is_empty() => Err("option '--log' needs the name of a file".to_owned()),
+        Some(file) if file == "-" => Ok(Destination::Stdout),
+        Some(file) => Ok(Destination::File(PathBuf::from(file))),
+    }
+}
+
+fn log_style(given: &mut Given) -> Result<Style, String> {
+    Ok(Style {
+        format: value(given, "--log-format", Format::parse)?.unwrap_or(Format::Headers),
+        headers: value(given, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
+        secrets: given.flag("--log-secrets"),
+    })
 }
 
 fn fields(given: &mut Given) -> Result<Vec<(String, FieldEdit)>, String> {
@@ -252,6 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn the_log_is_off_unless_it_is_named_and_shows_headers_unless_told_otherwise() {
+        let style = |format| Style { format, ..Style::default() };
+        let plain = config(&[]);
+        assert_eq!((plain.log, plain.log_style), (Destination::Off, style(Format::Headers)));
+        let named = config(&["--log", "a.log", "--log-format=json"]);
+        assert_eq!((named.log, named.log_style), (Destination::File("a.log".into()), style(Format::Json)));
+        let shown = config(&["--log=-", "--log-secrets", "--log-headers", "Host"]);
+        assert_eq!(shown.log, Destination::Stdout);
+        assert!(shown.log_style.secrets);
+        assert_eq!(shown.log_style.headers, HeaderChoice::Only(vec!["Host".to_owned()]));
+        for wrong in ["--log=", "--log-format=xml", "--log-headers=a:"] {
+            assert!(try_parse(&[wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn head_asks_for_the_head_and_shows_it() {
         for args in [&["-I"][..], &["-I", "HEAD", "/"], &["-IX", "HEAD"]] {
             let config = config(args);
@@ -286,8 +326,8 @@ mod tests {
     #[test]
     fn every_error_is_one_line_that_names_the_thing() {
         let rows: [(&[&str], &str); 22] = [
-            (&["--foo"], "unknown option '--foo'"),
-            (&["--foo=bar"], "unknown option '--foo'"),
+            (&["--quux"], "unknown option '--quux'"),
+            (&["--quux=bar"], "unknown option '--quux'"),
             (&["-sz"], "unknown option '-z'"),
             (&["-é"], "unknown option '-é'"),
             (&["--f\noo"], "unknown option '--f\\noo'"),

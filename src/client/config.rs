@@ -11,6 +11,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use super::target::Target;
+use crate::access_log::{Destination, Style};
 use crate::http::is_token;
 
 /// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.
@@ -41,6 +42,10 @@ pub struct Config {
     pub max_time: Option<Duration>,
     /// The longest that connecting may take.
     pub connect_timeout: Option<Duration>,
+    /// Where the exchange is logged.
+    pub log: Destination,
+    /// How it is logged.
+    pub log_style: Style,
 }
 
 impl Config {

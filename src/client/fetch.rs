@@ -7,13 +7,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use super::config::Config;
 use super::conn::Conn;
 use super::connector::{Attempt, Connector};
+use super::exchange_log::ExchangeLog;
 use super::session::Session;
 use super::words::RunError;
+use crate::access_log::Destination;
+use crate::command_line::quote;
 use crate::http::Method;
 use crate::net::{Link, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
@@ -25,6 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The signals that end the run.
 const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+/// Those, and one that would end it if nobody watched, when a write goes beyond the limit on file sizes.
+const WATCHED_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGXFSZ];
 
 /// The application of the client's reactor.
 struct Fetch {
@@ -44,7 +49,9 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     let (host, port) = (config.target.host.clone(), config.target.port);
     let deadline = config.max_time.map(|time| now.instant + time);
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let session = Session::new(config, now);
+    let log = ExchangeLog::open(&config.log, &config.log_style, this_host())
+        .map_err(|source| RunError::Log { name: log_name(&config.log), source })?;
+    let session = Session::new(config, log, now);
     session.say(format_args!("this host is {}", this_host()));
     let connector = Connector::resolve(&host, port, connect_timeout, now)?;
     // Not before: a signal ends the resolver as it ends any program that does not watch for one.
@@ -57,8 +64,15 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
         deadline,
     };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
-    reactor.watch_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
+    reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
     reactor.run().map_err(RunError::Reactor)?.session.into_outcome()
+}
+
+fn log_name(log: &Destination) -> String {
+    match log {
+        Destination::File(path) => quote(path),
+        Destination::Stdout | Destination::Off => "on standard output".to_owned(),
+    }
 }
 
 /// The name that this machine goes by.
@@ -93,7 +107,9 @@ impl App for Fetch {
     }
 
     fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
-        if let Some(&signal) = control.take_signals().first() {
+        // The other is no news: the write has failed, and whoever wrote says so.
+        if let Some(signal) = control.take_signals().into_iter().find(|signal| STOP_SIGNALS.contains(signal))
+        {
             self.session.fail(RunError::Interrupted(signal));
         }
         if !self.session.is_over() {
@@ -113,5 +129,9 @@ impl App for Fetch {
             control.stop();
         }
         [self.deadline, self.session.tick(now)].into_iter().flatten().min()
+    }
+
+    fn abandoned(&mut self, conn: Self::Conn, now: Now) {
+        conn.abandon(&mut self.session, now);
     }
 }

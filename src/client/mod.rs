@@ -8,6 +8,7 @@ pub mod args;
 pub mod config;
 pub mod conn;
 mod connector;
+mod exchange_log;
 mod fetch;
 mod held_up;
 mod progress;

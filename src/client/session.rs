@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use super::config::Config;
 use super::conn::{Audience, Failure};
+use super::exchange_log::ExchangeLog;
 use super::held_up::HeldUp;
 use super::progress::Progress;
 use super::reader::Piece;
@@ -37,10 +38,11 @@ pub(super) struct Session {
     media_type: String,
     received_len: u64,
     outcome: Option<Result<(), RunError>>,
+    log: ExchangeLog,
 }
 
 impl Session {
-    pub(super) fn new(config: Config, now: Now) -> Self {
+    pub(super) fn new(config: Config, log: ExchangeLog, now: Now) -> Self {
         Self {
             request: request::render(&config),
             sink: Sink::new(&config.output),
@@ -52,6 +54,7 @@ impl Session {
             media_type: String::new(),
             received_len: 0,
             outcome: None,
+            log,
             config,
         }
     }
@@ -107,6 +110,7 @@ impl Session {
 
     fn take_head(&mut self, head: &ResponseHead<'_, '_>, now: Now) -> Result<(), RunError> {
         self.show_head(head);
+        self.log.answered(head);
         if self.config.fail && head.status >= 400 {
             return Err(RunError::Status(head.status));
         }
@@ -163,6 +167,7 @@ impl Audience for Session {
         let time = duration(now.instant.saturating_duration_since(self.started));
         if let Some(address) = self.address {
             self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
+            self.log.asked(address, &self.request, now);
         }
         if self.config.verbose {
             for line in String::from_utf8_lossy(&self.request).lines() {
@@ -188,6 +193,16 @@ impl Audience for Session {
     }
 
     fn over(&mut self, outcome: Result<(), Failure>, now: Now) {
+        self.conclude(outcome, now);
+        match &self.outcome {
+            Some(Err(error)) => self.log.over(error, self.received_len, now),
+            _ => self.log.over(&CloseReason::Finished, self.received_len, now),
+        }
+    }
+}
+
+impl Session {
+    fn conclude(&mut self, outcome: Result<(), Failure>, now: Now) {
         match outcome {
             Ok(()) => match self.finish(now) {
                 Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),

@@ -32,6 +32,13 @@ pub enum RunError {
     Status(u16),
     /// The body could not be put where it belongs.
     Sink(SinkError),
+    /// The log cannot be opened.
+    Log {
+        /// Its name, as it is shown.
+        name: String,
+        /// What opening it said.
+        source: io::Error,
+    },
     /// The time that was given is over.
     TimedOut(Duration),
     /// A signal ended the run.
@@ -51,7 +58,7 @@ impl RunError {
             Self::Exchange(Failure::TimedOut) | Self::TimedOut(_) => 28,
             Self::Exchange(_) => 56,
             Self::Status(_) => 22,
-            Self::Sink(_) => 23,
+            Self::Sink(_) | Self::Log { .. } => 23,
             // As shells have it.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Reactor(_) => 1,
@@ -72,6 +79,9 @@ impl fmt::Display for RunError {
             Self::Exchange(Failure::Stopped | Failure::TimedOut) => f.write_str("the exchange was given up"),
             Self::Status(status) => write!(f, "the server answered with status {status}"),
             Self::Sink(error) => error.fmt(f),
+            Self::Log { name, source } => {
+                write!(f, "cannot write the log {name}: {source}; nothing was sent")
+            }
             Self::TimedOut(limit) => write!(f, "timed out after {}", duration(*limit)),
             Self::Interrupted(_) => f.write_str("interrupted before the answer was whole"),
             Self::Reactor(error) => write!(f, "the event loop failed: {error}"),

@@ -15,7 +15,7 @@ mod transport;
 pub use inbox::Inbox;
 pub use link::Link;
 pub use machine::{CloseReason, Machine, Want};
-pub use outbox::{Flushed, Outbox};
+pub use outbox::{Flushed, Mark, Outbox};
 pub use pool::Pool;
 pub use socket::{ListenError, ListenIp, connect, listen, listen_all};
 pub use transport::Transport;

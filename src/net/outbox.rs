@@ -62,6 +62,13 @@ pub enum Flushed {
     Failed(CloseReason),
 }
 
+/// A place in the queue: what was queued after it can be looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    own_len: usize,
+    queued_total: u64,
+}
+
 /// What is queued to be sent, and how much ever was.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -94,6 +101,20 @@ impl Outbox {
     /// Bytes sent since the connection began.
     pub fn sent_total(&self) -> u64 {
         self.sent_total
+    }
+
+    /// The place where the next bytes are queued.
+    pub fn mark(&mut self) -> Mark {
+        // Nothing is left to be moved to the front by what is queued next.
+        self.queue.reclaim();
+        Mark { own_len: self.queue.own.len(), queued_total: self.queued_total }
+    }
+
+    /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
+    /// nothing has been flushed since.
+    pub fn since(&self, mark: Mark, position: u64) -> &[u8] {
+        let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
+        self.queue.own.get(mark.own_len..mark.own_len.saturating_add(len)).unwrap_or_default()
     }
 
     /// Queues what `write` appends to the buffer that it is given.
@@ -365,6 +386,33 @@ mod tests {
         }
         assert_eq!(wire.taken, bytes);
         assert!(flushes >= bytes.len() / 14, "{flushes}");
+    }
+
+    #[test]
+    fn what_was_queued_since_a_mark_can_be_looked_at() {
+        let (mut outbox, _) = filled();
+        let mark = outbox.mark();
+        assert_eq!(outbox.since(mark, outbox.queued_total()), b"");
+        outbox.push_with(|out| out.extend_from_slice(b"a head"));
+        let position = outbox.queued_total();
+        outbox.push_with(|out| out.extend_from_slice(b"a body"));
+        outbox.push_static(b"static");
+        assert_eq!(outbox.since(mark, position), b"a head");
+        assert_eq!(outbox.since(mark, u64::MAX), b"");
+    }
+
+    #[test]
+    fn what_has_been_sent_does_not_move_a_mark() {
+        for room in 0..20 {
+            let mut outbox = Outbox::new();
+            outbox.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
+            outbox.flush(&mut Wire::new(usize::MAX, room), &mut 1000);
+            let mark = outbox.mark();
+            for piece in [&b"a "[..], b"head"] {
+                outbox.push_with(|out| out.extend_from_slice(piece));
+            }
+            assert_eq!(outbox.since(mark, outbox.queued_total()), b"a head", "{room} sent");
+        }
     }
 
     #[test]

@@ -26,6 +26,13 @@ impl Now {
         Self { instant: self.instant + later, unix: self.unix + later }
     }
 
+    /// How long ago this was: what a turn has taken so far, if it is the turn's own moment. Durations
+    /// that logs tell of would be zero without it, for a small answer leaves in the turn in which its
+    /// request came; nothing else may depend on it.
+    pub fn age(self) -> Duration {
+        Instant::now().saturating_duration_since(self.instant)
+    }
+
     /// Whole seconds since 1970-01-01T00:00:00Z.
     pub fn unix_secs(self) -> u64 {
         self.unix.as_secs()

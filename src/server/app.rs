@@ -7,16 +7,28 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::net::TcpStream;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 use super::sum_room::SumRoom;
 use super::{Conn, Connection, Site};
+use crate::access_log::Destination;
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Link, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
 
-/// The signals that end the server.
-pub(super) const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+/// The signals that the server watches whatever its settings: two end it, one is for the log, and one
+/// would end it if nobody watched.
+const SIGNALS: [i32; 4] = [SIGINT, SIGTERM, SIGUSR1, SIGXFSZ];
+
+/// The signals that mean something to a server that logs there. A terminal that goes away says SIGHUP:
+/// unless there is a file to be opened anew, that ends the server, as it ends every program.
+pub(super) fn signals(log: &Destination) -> Vec<i32> {
+    let mut signals = SIGNALS.to_vec();
+    if matches!(log, Destination::File(_)) {
+        signals.push(SIGHUP);
+    }
+    signals
+}
 
 /// The application of the server's reactor.
 pub struct Server {
@@ -26,11 +38,14 @@ pub struct Server {
     grace_ends: Option<Instant>,
     stopped_by: Option<i32>,
     sum: Option<SumRoom>,
+    /// How many connections there have been, for the logs.
+    accepted_total: u64,
 }
 
 impl Server {
     pub(super) fn new(site: Site, sum: Option<SumRoom>) -> Self {
-        Self { site, pool: Pool::new(HEAD_LEN_MAX), grace_ends: None, stopped_by: None, sum }
+        let pool = Pool::new(HEAD_LEN_MAX);
+        Self { site, pool, grace_ends: None, stopped_by: None, sum, accepted_total: 0 }
     }
 
     /// The signal that cut the shutting down short, if one did.
@@ -86,11 +101,13 @@ impl App for Server {
         peer: SocketAddr,
         now: Now,
     ) -> Option<Connection> {
-        log::info!("{peer} connected");
+        self.accepted_total += 1;
+        let number = self.accepted_total;
+        log::info!("{peer} connected (connection {number})");
         match self.sum.as_ref().filter(|sum| sum.has(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(Connection::Sum),
             None => {
-                let conn = Conn::new(peer, self.site.config.idle_timeout, now);
+                let conn = Conn::new(peer, self.site.config.idle_timeout, now).numbered(number);
                 Some(Connection::Http(Link::accepted(stream, conn)))
             }
         }
@@ -122,7 +139,12 @@ impl App for Server {
             self.shut_down(control, None, now);
         }
         for signal in control.take_signals() {
-            self.shut_down(control, Some(signal), now);
+            match signal {
+                SIGHUP | SIGUSR1 => self.site.log.reopen(),
+                // A write beyond the limit on file sizes has failed, and the log deals with that.
+                SIGXFSZ => {}
+                _ => self.shut_down(control, Some(signal), now),
+            }
         }
         let sum_wants = self.tend_sum(control, now);
         if let Some(grace_ends) = self.grace_ends

@@ -11,11 +11,11 @@ mod values;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::access_log::Destination;
+use crate::access_log::{Destination, Format, HeaderChoice, Style};
 use crate::command_line::{Given, Program, Spelling, UsageError, Values, twice};
 use crate::server::{Config, RootChoice};
 use documents::{parse_document, parse_error_pages};
-use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time};
+use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time, parse_words};
 
 pub use crate::command_line::Command;
 
@@ -39,11 +39,15 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(None, "--fallback", "index.html"),
         Spelling::valued(None, "--error-page", "404=404.html"),
         Spelling::valued(None, "--access-log", "access.log"),
+        Spelling::valued(None, "--log-format", "json"),
+        Spelling::valued(None, "--log-headers", "Host,User-Agent"),
+        Spelling::flag(None, "--log-secrets"),
         Spelling::valued(None, "--idle-timeout", "60s"),
         Spelling::valued(None, "--header-timeout", "10s"),
         Spelling::valued(None, "--grace", "10s"),
         Spelling::valued(None, "--max-connections", "1000"),
         Spelling::flag(Some('q'), "--quiet"),
+        Spelling::flag(Some('v'), "--verbose"),
         Spelling::valued(None, "--sum-port", "9042"),
         Spelling::valued(None, "--sum-name", "'Room 12'"),
         Spelling::valued(None, "--sum-number", "42"),
@@ -70,6 +74,8 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
         None if config.quiet => config.access_log = Destination::Off,
         None => {}
     }
+    config.log_style = log_style(given)?;
+    config.verbose = given.flag_once("--verbose")?;
     if let Some(value) = given.once("--index")? {
         config.index = parse_index(&value)?;
     }
@@ -101,6 +107,17 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
         None => {}
     }
     Ok(config)
+}
+
+fn log_style(given: &mut Given) -> Result<Style, String> {
+    let mut style = Style { secrets: given.flag_once("--log-secrets")?, ..Style::default() };
+    if let Some(value) = given.once("--log-format")? {
+        style.format = parse_words("--log-format", &value, Format::parse)?;
+    }
+    if let Some(value) = given.once("--log-headers")? {
+        style.headers = parse_words("--log-headers", &value, HeaderChoice::parse)?;
+    }
+    Ok(style)
 }
 
 /// The port and the directory, each from its option or from what is no option: digits are the port.
@@ -259,6 +276,10 @@ mod tests {
             (&["--access-log", "a.log"], |config| {
                 config.access_log = Destination::File("a.log".into());
             }),
+            (&["--log-format", "json"], |config| config.log_style.format = Format::Json),
+            (&["--log-headers=none"], |config| config.log_style.headers = HeaderChoice::None),
+            (&["--log-secrets"], |config| config.log_style.secrets = true),
+            (&["-v"], |config| config.verbose = true),
             (&["-q"], |config| {
                 config.quiet = true;
                 config.access_log = Destination::Off;
@@ -304,6 +325,15 @@ mod tests {
             (&["--idle-timeout", "0"], "--idle-timeout: '0' is too short; it must be above 0"),
             (&["--header-timeout", "0s"], "--header-timeout: '0s' is too short; it must be above 0"),
             (&["--grace", "soon"], "--grace: 'soon' is not a time; write it like 500ms, 10s, 2m or 1h"),
+            (
+                &["--log-format", "xml"],
+                "--log-format: 'xml' does not do: a log format is combined, common, json or headers",
+            ),
+            (
+                &["--log-headers", "Host:"],
+                "--log-headers: 'Host:' does not do: write all, none, or names of header fields with \
+                 commas between them",
+            ),
             (&["--sum-port", "x"], "'x' is not a port; write 0 to 65535"),
             (&["--sum-port=0", "--sum-number=1.5"], "--sum-number: '1.5' is not an integer of 64 bits"),
             (

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::access_log::Destination;
+use crate::access_log::{Destination, Style};
 use crate::files::RelativePath;
 use crate::http::Status;
 use crate::net::ListenIp;
@@ -30,6 +30,8 @@ pub struct Config {
     pub error_pages: Vec<ErrorPage>,
     /// Where the access log goes.
     pub access_log: Destination,
+    /// How it is written.
+    pub log_style: Style,
     /// How long a kept-alive connection may stay silent between requests.
     pub idle_timeout: Duration,
     /// How long a request head may take from its first byte to its last.
@@ -44,6 +46,8 @@ pub struct Config {
     pub sum: Option<SumConfig>,
     /// Whether HTTP is served; if not, the root, the port and the access log are of no use.
     pub http: bool,
+    /// Whether connections are told of on standard error.
+    pub verbose: bool,
 }
 
 /// The number exchange, beside HTTP at the same addresses.
@@ -96,6 +100,7 @@ impl Default for Config {
             fallback: None,
             error_pages: Vec::new(),
             access_log: Destination::Stdout,
+            log_style: Style::default(),
             // As long as a person reads before the next click, in most cases.
             idle_timeout: Duration::from_secs(60),
             // Ample for the slowest honest client, short for one that holds connections on purpose.
@@ -106,6 +111,7 @@ impl Default for Config {
             quiet: false,
             sum: None,
             http: true,
+            verbose: false,
         }
     }
 }

@@ -14,7 +14,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::exchange::Batch;
+use super::exchange::{Batch, Origin};
 use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, TOO_LARGE};
 use super::reply::{self, Answer};
 use super::route::{refusal, route};
@@ -25,7 +25,7 @@ use crate::reactor::Now;
 
 /// Requests answered for one connection in one turn, so that a long pipeline starves nobody.
 const REQUESTS_PER_TURN_MAX: u32 = 16;
-/// Answers are gathered up to this many bytes before they must leave.
+/// Answers, and what the log will tell of them, are gathered up to this many bytes before they must leave.
 const BATCH_LEN_MAX: u64 = 64 * 1024;
 /// A peer must send or take something within this time ...
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,6 +102,8 @@ struct Desk<'a> {
 #[derive(Debug)]
 pub struct Conn {
     peer: SocketAddr,
+    /// Counts the server's connections, for the logs.
+    number: u64,
     state: State,
     deadline: Instant,
     /// When the first byte of the head that is being read came.
@@ -123,6 +125,7 @@ impl Conn {
     pub fn new(peer: SocketAddr, idle_timeout: Duration, now: Now) -> Self {
         Self {
             peer,
+            number: 0,
             state: State::Reading,
             deadline: now.instant + idle_timeout,
             head_since: None,
@@ -134,6 +137,11 @@ impl Conn {
             turn_requests: 0,
             sent_before: 0,
         }
+    }
+
+    /// The same connection, by a number that the logs will tell.
+    pub fn numbered(self, number: u64) -> Self {
+        Self { number, ..self }
     }
 
     /// The state it is in.
@@ -216,7 +224,8 @@ impl Conn {
                 Ok(Some((len, head))) => {
                     let answer = route(&head, desk.site, desk.now);
                     self.lease_batch(desk.site);
-                    self.batch.begin(&head, desk.site.log.is_on(), desk.now);
+                    let bytes = desk.inbox.bytes().get(..len).unwrap_or_default();
+                    self.batch.begin(&head, bytes, desk.site.log.detail(), desk.now);
                     (len, head.body, head.expects_continue, answer)
                 }
                 Ok(None) => return self.need_more(desk),
@@ -266,7 +275,7 @@ impl Conn {
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let prose = prose_for_refused(bytes);
         self.lease_batch(desk.site);
-        self.batch.begin_refused(line.trim_ascii_end(), desk.site.log.is_on(), desk.now);
+        self.batch.begin_refused(line.trim_ascii_end(), bytes, desk.site.log.detail(), desk.now);
         self.forget_head();
         self.ending = Some(CloseReason::Refused(reject.why));
         self.answer(&refusal(reject.status, reject.why, prose), desk)
@@ -332,16 +341,18 @@ impl Conn {
             self.ending = self.ending.or(Some(CloseReason::Shutdown));
         }
         let closes = self.ending.is_some();
+        let mark = desk.outbox.mark();
         let reply = reply::queue(desk.outbox, answer, exchange, closes, desk.site, desk.now);
-        self.batch.answered(reply);
+        self.batch.answered(reply, desk.outbox, mark, desk.site.log.detail());
         Step::Enter(State::Writing)
     }
 
     /// Goes on to the next request while there is one and the answers are few; else lets them leave.
     fn write(&mut self, desk: &mut Desk<'_>) -> Step {
         let more = desk.inbox.bytes().len() > self.seen_len;
+        let gathered_len = desk.outbox.len().max(self.batch.text_len());
         match (self.ending, desk.outbox.is_empty()) {
-            (None, false) if more && desk.outbox.len() < BATCH_LEN_MAX => Step::Enter(State::Parsing),
+            (None, false) if more && gathered_len < BATCH_LEN_MAX => Step::Enter(State::Parsing),
             (_, false) => Step::Rest(Want::Drain),
             (Some(reason), true) => Step::Enter(State::Closing(reason)),
             (None, true) if more => Step::Enter(State::Parsing),
@@ -350,10 +361,15 @@ impl Conn {
         }
     }
 
+    fn origin(&self, closing: Option<CloseReason>) -> Origin {
+        Origin { peer: self.peer, connection: self.number, closing }
+    }
+
     /// Logs the exchanges whose answers have gone out.
     fn end_exchanges(&mut self, desk: &mut Desk<'_>) {
         if !self.batch.is_empty() {
-            self.batch.end_sent(desk.outbox.sent_total(), self.peer.ip(), &mut desk.site.log, desk.now);
+            let origin = self.origin(self.ending);
+            self.batch.end_sent(desk.outbox.sent_total(), origin, &mut desk.site.log, desk.now);
             if self.batch.is_empty() {
                 desk.site.return_batch(std::mem::take(&mut self.batch));
             }
@@ -428,9 +444,9 @@ impl Machine for Conn {
 
     fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Site, now: Now) {
         if !self.batch.is_empty() {
-            self.batch.end_all(outbox.sent_total(), self.peer.ip(), &mut site.log, now);
+            self.batch.end_all(outbox.sent_total(), self.origin(Some(reason)), &mut site.log, now);
             site.return_batch(std::mem::take(&mut self.batch));
         }
-        log::info!("{} closed: {reason}", self.peer);
+        log::info!("{} closed: {reason} (connection {})", self.peer, self.number);
     }
 }

@@ -4,12 +4,14 @@
 //! handed to the kernel, or the connection has broken. Pipelined answers leave in one write, so
 //! several exchanges may be under way: they are a [`Batch`]. Neither parses nor sends anything.
 
-use std::net::IpAddr;
+use std::fmt::Display;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::access_log::{AccessLog, Record};
+use crate::access_log::{AccessLog, Detail, Record};
 use crate::http::{RequestHead, Version};
+use crate::net::{CloseReason, Mark, Outbox};
 use crate::reactor::Now;
 
 /// What the log says of a request whose sender was gone before it could be answered: not a code that
@@ -23,10 +25,12 @@ pub(super) struct Exchange {
     pub(super) version: Version,
     pub(super) keep_alive: bool,
     pub(super) keep_alive_asked: bool,
-    since: Duration,
+    since: Now,
     line: Range<u32>,
     referer: Option<Range<u32>>,
     user_agent: Option<Range<u32>>,
+    request_head: Range<u32>,
+    response_head: Range<u32>,
     reply: Option<Reply>,
 }
 
@@ -36,6 +40,15 @@ pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body_starts: u64,
     pub(super) ends: u64,
+}
+
+/// The connection that exchanges are of, and why it ends, if it does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) peer: SocketAddr,
+    /// Counts the server's connections.
+    pub(super) connection: u64,
+    pub(super) closing: Option<CloseReason>,
 }
 
 /// The exchanges of one connection that have not ended, and the text of their log lines.
@@ -50,35 +63,41 @@ impl Batch {
         self.exchanges.is_empty()
     }
 
-    /// Begins the exchange of a request; its text is kept only if somebody will log it.
-    pub(super) fn begin(&mut self, head: &RequestHead<'_, '_>, logged: bool, now: Now) {
+    /// Begins the exchange of a request, which came as `bytes`; no more is kept than will be logged.
+    pub(super) fn begin(&mut self, head: &RequestHead<'_, '_>, bytes: &[u8], detail: Detail, now: Now) {
+        let logged = detail != Detail::Nothing;
         let exchange = Exchange {
             head_only: head.method == crate::http::Method::Head,
             version: head.version,
             keep_alive: head.keep_alive,
             keep_alive_asked: head.keep_alive_asked,
-            since: now.unix,
+            since: now,
             line: self.keep(head.line, logged),
             referer: head.referer.map(|text| self.keep(text, logged)),
             user_agent: head.user_agent.map(|text| self.keep(text, logged)),
+            request_head: self.keep(bytes, detail == Detail::Heads),
+            response_head: 0..0,
             reply: None,
         };
         self.exchanges.push(exchange);
     }
 
-    /// Begins the exchange of something that is no request; `line` is as much of it as came.
-    pub(super) fn begin_refused(&mut self, line: &[u8], logged: bool, now: Now) {
+    /// Begins the exchange of something that is no request; `bytes` are what came, `line` its first line.
+    pub(super) fn begin_refused(&mut self, line: &[u8], bytes: &[u8], detail: Detail, now: Now) {
         let head_only = line.starts_with(b"HEAD ");
-        let line = self.keep(line, logged);
+        let line = self.keep(line, detail != Detail::Nothing);
+        let request_head = self.keep(bytes, detail == Detail::Heads);
         self.exchanges.push(Exchange {
             head_only,
             version: Version::Http11,
             keep_alive: false,
             keep_alive_asked: false,
-            since: now.unix,
+            since: now,
             line,
             referer: None,
             user_agent: None,
+            request_head,
+            response_head: 0..0,
             reply: None,
         });
     }
@@ -91,52 +110,140 @@ impl Batch {
         start..self.text.len() as u32
     }
 
+    /// How much text is kept.
+    pub(super) fn text_len(&self) -> u64 {
+        self.text.len() as u64
+    }
+
     /// The exchange that has no answer yet.
     pub(super) fn unanswered(&self) -> Option<&Exchange> {
         self.exchanges.last().filter(|exchange| exchange.reply.is_none())
     }
 
-    /// Notes what has been queued in answer to it.
-    pub(super) fn answered(&mut self, reply: Reply) {
+    /// Notes what has been queued in answer to it, from the mark on.
+    pub(super) fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
+        let response_head = self.keep(outbox.since(mark, reply.body_starts), detail == Detail::Heads);
         if let Some(exchange) = self.exchanges.last_mut() {
+            exchange.response_head = response_head;
             exchange.reply = Some(reply);
         }
     }
 
     /// Logs and forgets the exchanges whose answers have been sent whole.
-    pub(super) fn end_sent(&mut self, sent_total: u64, peer: IpAddr, log: &mut AccessLog, now: Now) {
-        let is_sent = |exchange: &Exchange| exchange.reply.is_some_and(|reply| reply.ends <= sent_total);
-        let count = self.exchanges.iter().take_while(|exchange| is_sent(exchange)).count();
-        self.end(count, sent_total, peer, log, now);
+    pub(super) fn end_sent(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+        let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
+        self.end(count, sent_total, origin, log, now);
     }
 
     /// Logs and forgets all exchanges, however much of their answers has been sent.
-    pub(super) fn end_all(&mut self, sent_total: u64, peer: IpAddr, log: &mut AccessLog, now: Now) {
-        self.end(self.exchanges.len(), sent_total, peer, log, now);
+    pub(super) fn end_all(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+        self.end(self.exchanges.len(), sent_total, origin, log, now);
     }
 
-    fn end(&mut self, count: usize, sent_total: u64, peer: IpAddr, log: &mut AccessLog, now: Now) {
-        let text =
-            |range: &Range<u32>| self.text.get(range.start as usize..range.end as usize).unwrap_or_default();
+    fn end(&mut self, count: usize, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
         let logged = if log.is_on() { count } else { 0 };
-        for exchange in self.exchanges.iter().take(logged) {
+        // Only who tells durations pays for looking at the clock.
+        let tells_durations = logged > 0 && log.detail() == Detail::Heads;
+        let age = if tells_durations { now.age() } else { Duration::ZERO };
+        for (index, exchange) in self.exchanges.iter().take(logged).enumerate() {
+            let text = |range: &Range<u32>| {
+                self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
+            };
             let unanswered =
                 Reply { status: CLIENT_CLOSED_REQUEST, body_starts: sent_total, ends: sent_total };
             let reply = exchange.reply.unwrap_or(unanswered);
+            // The connection ends with its last exchange, and with those that it has cut short.
+            let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
+            let closing = origin.closing.filter(|_| is_last);
             let record = Record {
-                peer,
-                unix_secs: exchange.since.as_secs() as i64,
+                host: None,
+                connection: origin.connection,
+                peer: origin.peer,
+                unix: exchange.since.unix,
+                duration: now.instant.saturating_duration_since(exchange.since.instant) + age,
                 request_line: text(&exchange.line),
-                status: reply.status,
-                body_bytes: sent_total.min(reply.ends).saturating_sub(reply.body_starts),
                 referer: exchange.referer.as_ref().map(text),
                 user_agent: exchange.user_agent.as_ref().map(text),
+                request_head: text(&exchange.request_head),
+                status: Some(reply.status),
+                response_head: text(&exchange.response_head),
+                body_bytes: sent_total.min(reply.ends).saturating_sub(reply.body_starts),
+                closed: closing.as_ref().map(|reason| reason as &dyn Display),
+                protocol: Version::Http11.as_str(),
             };
             log.record(&record, now.instant);
         }
         self.exchanges.drain(..count);
-        if self.exchanges.is_empty() {
-            self.text.clear();
+        self.reclaim();
+    }
+
+    /// Drops the text of what has ended once it is half of all, so that a batch to which requests are
+    /// always added stays as small as what waits in it.
+    fn reclaim(&mut self) {
+        // The line is the first that is kept of an exchange.
+        let ended = self.exchanges.first().map_or(self.text.len(), |first| first.line.start as usize);
+        if ended >= self.text.len() - ended {
+            self.text.drain(..ended);
+            self.exchanges.iter_mut().for_each(|exchange| exchange.shift(ended as u32));
+        }
+    }
+}
+
+impl Exchange {
+    /// Its text has moved to the front by so much.
+    fn shift(&mut self, by: u32) {
+        let texts = [&mut self.line, &mut self.request_head, &mut self.response_head];
+        let fields = [self.referer.as_mut(), self.user_agent.as_mut()];
+        for text in texts.into_iter().chain(fields.into_iter().flatten()) {
+            *text = text.start.saturating_sub(by)..text.end.saturating_sub(by);
+        }
+    }
+
+    fn is_sent(&self, sent_total: u64) -> bool {
+        self.reply.is_some_and(|reply| reply.ends <= sent_total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::access_log::{Destination, Format, Style};
+
+    #[test]
+    fn a_batch_that_is_never_empty_does_not_grow_and_mixes_nothing_up() {
+        const COUNT: u64 = 500;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let style = Style { format: Format::Headers, ..Style::default() };
+        let mut log = AccessLog::open_styled(&Destination::File(path.clone()), style).unwrap();
+        let origin = Origin { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
+        let (mut batch, mut outbox, now) = (Batch::default(), Outbox::new(), Now::read());
+        for number in 0..COUNT {
+            let line = format!("GET /{number} HTTP/1.1");
+            let head = format!("{line}\r\nNumber: {number}\r\n\r\n");
+            batch.begin_refused(line.as_bytes(), head.as_bytes(), Detail::Heads, now);
+            let mark = outbox.mark();
+            outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
+            // The answer is one position long, and always one behind.
+            let reply = Reply { status: 200, body_starts: outbox.queued_total(), ends: number + 1 };
+            batch.answered(reply, &outbox, mark, Detail::Heads);
+            batch.end_sent(number, origin, &mut log, now);
+            assert!(batch.text_len() < 500, "{} bytes", batch.text_len());
+        }
+        batch.end_sent(COUNT, origin, &mut log, now);
+        assert!(batch.is_empty() && batch.text_len() == 0);
+        drop(log);
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!(text.matches("\n\n").count() as u64, COUNT);
+        for (number, block) in text.split_terminator("\n\n").enumerate() {
+            let lines: Vec<&str> = block.lines().skip(1).collect();
+            let told = [
+                format!("> GET /{number} HTTP/1.1"),
+                format!("> Number: {number}"),
+                format!("< HTTP/1.1 200 {number}"),
+            ];
+            assert_eq!(lines, told);
         }
     }
 }

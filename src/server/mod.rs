@@ -26,4 +26,4 @@ pub use config::{Bind, Config, ErrorPage, RootChoice, SumConfig};
 pub use conn::{Conn, Phase, TRANSITIONS};
 pub use connection::Connection;
 pub use site::Site;
-pub use start::{Bound, StartError, start};
+pub use start::{Bound, StartError, host_name, start};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use mio::Waker;
 use mio::net::TcpListener;
 
-use super::app::{STOP_SIGNALS, Server};
+use super::app::{Server, signals};
 use super::default_documents;
 use super::limits::{DESCRIPTORS_RESERVED, connections_max, raise_nofile};
 use super::sum_room::SumRoom;
@@ -41,6 +41,7 @@ pub struct Bound {
     reactor: Reactor<Server>,
     addresses: Vec<SocketAddr>,
     sum_addresses: Vec<SocketAddr>,
+    signals: Vec<i32>,
 }
 
 /// Opens all that the configuration names. Connections queue up in the kernel from now on.
@@ -61,7 +62,9 @@ pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
         RootChoice::Embedded => Store::Embedded,
     };
     default_documents::warn_of_missing(&config, &store);
-    let log = AccessLog::open(&config.access_log).map_err(|error| log_error(&config.access_log, &error))?;
+    let log = AccessLog::open_styled(&config.access_log, config.log_style.clone())
+        .map_err(|error| log_error(&config.access_log, &error))?;
+    let signals = signals(&config.access_log);
     let (http, sum) = open_listeners(&config)?;
 
     let system = |error: io::Error| StartError(format!("cannot set up the event loop: {error}"));
@@ -74,7 +77,7 @@ pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
     reactor.set_watermarks(watermarks);
     let addresses = listen(&mut reactor, http).map_err(system)?;
     let sum_addresses = listen(&mut reactor, sum).map_err(system)?;
-    Ok(Bound { reactor, addresses, sum_addresses })
+    Ok(Bound { reactor, addresses, sum_addresses, signals })
 }
 
 /// Those of HTTP and those of the number exchange, none of what is not served.
@@ -111,12 +114,13 @@ impl Bound {
         &self.sum_addresses
     }
 
-    /// Makes SIGINT and SIGTERM shut the server down in good order.
+    /// Makes SIGINT and SIGTERM shut the server down in good order, and SIGHUP and SIGUSR1 open the
+    /// access log anew.
     ///
     /// # Errors
     /// When a signal handler cannot be installed.
-    pub fn stop_on_signals(&mut self) -> io::Result<()> {
-        self.reactor.watch_signals(&STOP_SIGNALS)
+    pub fn heed_signals(&mut self) -> io::Result<()> {
+        self.reactor.watch_signals(&self.signals)
     }
 
     /// What shuts the server down from another thread: the first wake-up like the first signal,
@@ -132,6 +136,11 @@ impl Bound {
     pub fn run(self) -> io::Result<Server> {
         self.reactor.run()
     }
+}
+
+/// The name that this machine goes by.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn root_error(path: &Path, error: &io::Error) -> StartError {

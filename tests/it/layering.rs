@@ -69,7 +69,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "client",
-        rooms: &["reactor", "net", "http", "command_line", "sum"],
+        rooms: &["reactor", "net", "http", "access_log", "command_line", "sum"],
         crates: &["mio", "log", "rustix", "percent_encoding", "indicatif", "tempfile", "signal_hook"],
         never: &["std::thread", "std::net::TcpStream"],
     },

@@ -5,6 +5,7 @@
 mod access_log;
 mod client_answers;
 mod client_command_line;
+mod client_log;
 mod client_saving;
 mod concurrency;
 mod deadlines;
@@ -13,6 +14,8 @@ mod framing;
 mod harness;
 mod layering;
 mod lifecycle;
+mod log_formats;
+mod log_rotation;
 mod machines;
 mod paths;
 mod protocol;

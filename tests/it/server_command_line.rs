@@ -166,7 +166,9 @@ fn by_default_it_listens_on_both_loopback_addresses_with_one_port() {
         assert_eq!(Raw::connect(second).get("/").text(), "a site");
     }
     let ended = server.stop();
-    assert_eq!((ended.stdout, ended.stderr), (vec![], vec![]), "nothing else is printed");
+    assert_eq!(ended.stdout, [""; 0], "nothing else is printed");
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    assert_eq!(ended.stderr, [format!("reactor-server: this host is {host}")]);
 }
 
 #[test]

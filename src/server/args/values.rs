@@ -81,6 +81,16 @@ pub(super) fn parse_destination(text: OsString) -> Destination {
     }
 }
 
+/// Reads what others understand; `name` is the option that it belongs to.
+pub(super) fn parse_words<T>(
+    name: &str,
+    text: &OsStr,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<T, String> {
+    let outcome = text.to_str().map_or(Err("it is not UTF-8"), parse);
+    outcome.map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
+}
+
 /// Reads a number of at least 1; `name` is the option that it belongs to.
 pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
     match digits(text).map(str::parse) {

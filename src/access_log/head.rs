@@ -1,0 +1,134 @@
+//! A head as it was on the wire, taken apart for a record: its fields in their order, repeats and all.
+//!
+//! It takes any bytes, for what was refused is logged too, and loses none of them but the white space
+//! around a value. It owns what is left out and what is hidden. It copies nothing.
+
+use super::style::{HeaderChoice, REDACTED, Style, is_secret};
+
+/// One field line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Field<'a> {
+    /// What stands before the colon.
+    pub(super) name: &'a [u8],
+    /// What stands behind it; `None` if there is no colon, and all of the line is in `name`.
+    pub(super) value: Option<&'a [u8]>,
+}
+
+/// The fields of a head that a log in this style keeps.
+///
+/// The head may be without its end, or followed by something else.
+pub(super) fn fields<'a>(head: &'a [u8], style: &'a Style) -> impl Iterator<Item = Field<'a>> {
+    let mut rest = head;
+    while let Some(after) = rest.strip_prefix(b"\r\n") {
+        rest = after;
+    }
+    let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut before = Fate { kept: style.headers == HeaderChoice::All, hidden: false };
+    lines.skip(1).take_while(|line| !line.is_empty()).filter_map(move |line| {
+        let field = take_apart(line);
+        // A line that begins with white space goes on with the field before it (RFC 9112 section 5.2).
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            let name = field.name.trim_ascii();
+            before = Fate {
+                kept: match field.value {
+                    Some(_) => style.headers.keeps(name),
+                    None => style.headers == HeaderChoice::All,
+                },
+                hidden: !style.secrets && is_secret(name),
+            };
+        } else if before.hidden {
+            return before.kept.then_some(Field { name: b"", value: Some(REDACTED) });
+        }
+        let value = if before.hidden { field.value.map(|_| REDACTED) } else { field.value };
+        before.kept.then_some(Field { value, ..field })
+    })
+}
+
+/// A request line, unless it is a secret that strayed there from a head that was cut in two.
+pub(super) fn request_line<'a>(line: &'a [u8], style: &Style) -> &'a [u8] {
+    let field = take_apart(line);
+    match field.value.is_some() && !style.secrets && is_secret(field.name.trim_ascii()) {
+        true => REDACTED,
+        false => line,
+    }
+}
+
+/// What becomes of a field.
+struct Fate {
+    kept: bool,
+    hidden: bool,
+}
+
+fn take_apart(line: &[u8]) -> Field<'_> {
+    let parts = memchr::memchr(b':', line).and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?)));
+    match parts {
+        Some((name, value)) => Field { name, value: Some(value.trim_ascii()) },
+        None => Field { name: line, value: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nCookie: c=1\r\nx:2 \r\nauthorization: B\r\n\r\nbody: 1\r\n";
+
+    fn told(head: &[u8], style: &Style) -> Vec<(String, Option<String>)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        fields(head, style).map(|field| (text(field.name), field.value.map(text))).collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), Some((*value).to_owned()));
+        expected.iter().map(owned).collect()
+    }
+
+    fn only(names: &str) -> Style {
+        Style { headers: HeaderChoice::parse(names).unwrap(), ..Style::default() }
+    }
+
+    #[test]
+    fn fields_keep_their_order_and_repeats_and_secrets_are_hidden() {
+        let hidden = "(redacted)";
+        let all = [("Host", "a"), ("X", "1"), ("Cookie", hidden), ("x", "2"), ("authorization", hidden)];
+        assert_eq!(told(HEAD, &Style::default()), pairs(&all));
+        let shown = Style { secrets: true, ..Style::default() };
+        let all = [("Host", "a"), ("X", "1"), ("Cookie", "c=1"), ("x", "2"), ("authorization", "B")];
+        assert_eq!(told(HEAD, &shown), pairs(&all));
+    }
+
+    #[test]
+    fn a_choice_of_fields_does_not_show_secrets() {
+        assert_eq!(told(HEAD, &only("x,cookie")), pairs(&[("X", "1"), ("Cookie", "(redacted)"), ("x", "2")]));
+        assert_eq!(told(HEAD, &only("none")), []);
+    }
+
+    #[test]
+    fn a_head_that_makes_no_sense_is_told_line_by_line() {
+        let head = b"\r\n\r\nGET\nno colon\r\n: empty\r\nHost : a\n\nmore: 1";
+        let mut told = told(head, &Style::default());
+        assert_eq!(told.remove(0), ("no colon".to_owned(), None));
+        assert_eq!(told, pairs(&[("", "empty"), ("Host ", "a")]));
+        for nothing in [&b""[..], b"\r\n", b"\r", b"G", b"\n\n"] {
+            assert_eq!(fields(nothing, &Style::default()).count(), 0, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_it_is_written() {
+        let hide = |head: &[u8]| {
+            let told = format!("{:?}", told(head, &Style::default()));
+            assert!(!told.contains("secret"), "{told}");
+            told
+        };
+        hide(b"GET / HTTP/1.1\r\nAuthorization : secret\r\n");
+        hide(b"GET / HTTP/1.1\r\nCOOKIE:secret");
+        let told = hide(b"GET / HTTP/1.1\r\nSet-Cookie: a\r\n secret\r\n\ta: secret\r\nHost: a\r\n");
+        assert!(told.contains("Host"), "{told}");
+        assert_eq!(request_line(b"Cookie: secret", &Style::default()), REDACTED);
+        assert_eq!(request_line(b"GET /a:b HTTP/1.1", &Style::default()), b"GET /a:b HTTP/1.1");
+        let shown = Style { secrets: true, ..Style::default() };
+        assert_eq!(request_line(b"Cookie: secret", &shown), b"Cookie: secret");
+    }
+}

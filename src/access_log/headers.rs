@@ -1,0 +1,154 @@
+//! A block of lines for each exchange, with an empty line after it, for people.
+//!
+//! First time, address, status, bytes and duration; then `> ` before each line of the request and `< `
+//! before each of the answer, as curl shows them; `* ` before the reason if the connection ended with
+//! it. Every line has a prefix of its own and bytes are escaped (`\xHH`, `\\`), so that no client can
+//! write a line, let alone a block. It never allocates.
+
+use std::fmt;
+use std::io::Write;
+
+use super::Record;
+use super::head::{self, Field};
+use super::style::Style;
+use super::text::bare;
+
+/// Appends the block of one record, whose time is already text.
+pub(super) fn block(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
+    title(out, record, time);
+    out.extend_from_slice(b"\n> ");
+    bare(out, if record.request_line.is_empty() { b"-" } else { record.request_line });
+    lines(out, b"\n> ", head::fields(record.request_head, style));
+    if let Some(line) = record.response_head.split(|&byte| byte == b'\r').find(|line| !line.is_empty()) {
+        out.extend_from_slice(b"\n< ");
+        bare(out, line);
+    }
+    lines(out, b"\n< ", head::fields(record.response_head, style));
+    if let Some(words) = record.closed {
+        out.extend_from_slice(b"\n* closed: ");
+        // Writing to a vector cannot fail.
+        let _ = fmt::write(&mut Escaped(out), format_args!("{words}"));
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
+/// What a reader looks for first.
+fn title(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+    let mut peer = record.peer;
+    peer.set_ip(peer.ip().to_canonical());
+    out.extend_from_slice(time);
+    out.push(b' ');
+    // Writing to a vector cannot fail.
+    let _ = match record.host {
+        Some(host) => {
+            bare(out, host.as_bytes());
+            write!(out, " to {peer}: ")
+        }
+        None => write!(out, "{peer} connection {}: ", record.connection),
+    };
+    let _ = match record.status {
+        Some(status) => write!(out, "{status}, "),
+        None => write!(out, "no answer, "),
+    };
+    let _ = write!(out, "{} bytes in {} us", record.body_bytes, record.duration.as_micros());
+}
+
+fn lines<'a>(out: &mut Vec<u8>, prefix: &[u8], fields: impl Iterator<Item = Field<'a>>) {
+    for Field { name, value } in fields {
+        out.extend_from_slice(prefix);
+        bare(out, name);
+        if let Some(value) = value {
+            out.extend_from_slice(b": ");
+            bare(out, value);
+        }
+    }
+}
+
+/// Escapes what is displayed into it.
+struct Escaped<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        bare(self.0, text.as_bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{arbitrary_head, record, wire};
+    use super::super::text::undo_bare;
+    use super::*;
+
+    use proptest::prelude::*;
+
+    fn rendered(record: &Record<'_>, style: &Style) -> String {
+        let mut out = Vec::new();
+        block(&mut out, record, style, b"2026-11-20T12:52:23.000007+01:00");
+        String::from_utf8(out).expect("a block is ASCII")
+    }
+
+    #[test]
+    fn a_block_shows_both_heads() {
+        let record = Record {
+            closed: Some(&"finished as agreed"),
+            request_head: b"GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n",
+            response_head: b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\n",
+            ..record()
+        };
+        let lines = [
+            "2026-11-20T12:52:23.000007+01:00 127.0.0.1:4000 connection 7: 200, 5 bytes in 123 us",
+            "> GET / HTTP/1.1",
+            "> Host: a",
+            "> Cookie: (redacted)",
+            "< HTTP/1.1 200 OK",
+            "< Server: s",
+            "* closed: finished as agreed",
+            "\n",
+        ];
+        assert_eq!(rendered(&record, &Style::default()), lines.join("\n"));
+    }
+
+    #[test]
+    fn an_exchange_of_nothing_is_a_block_too() {
+        let record = Record { host: Some("here"), request_line: b"", status: None, ..record() };
+        let lines = [
+            "2026-11-20T12:52:23.000007+01:00 here to 127.0.0.1:4000: no answer, 5 bytes in 123 us",
+            "> -",
+            "\n",
+        ];
+        assert_eq!(rendered(&record, &Style::default()), lines.join("\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_one_block_that_can_be_read_back(
+            request_line in proptest::collection::vec(any::<u8>(), 1..60),
+            (request, response) in (arbitrary_head(), arbitrary_head()),
+        ) {
+            let (request_head, response_head) = (wire(&request), wire(&response));
+            let record =
+                Record { request_line: &request_line, request_head: &request_head, response_head: &response_head, ..record() };
+            let text = rendered(&record, &Style { secrets: true, ..Style::default() });
+            prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
+            prop_assert_eq!(text.find("\n\n"), Some(text.len() - 2));
+            let back = |prefix: &str| -> Vec<Vec<u8>> {
+                text.lines().skip(1).filter_map(|line| line.strip_prefix(prefix)).map(|line| undo_bare(line).unwrap()).collect()
+            };
+            let joined = |(name, value): &(Vec<u8>, Vec<u8>)| [&name[..], b": ", value].concat();
+            let sent: Vec<_> = std::iter::once(request_line.clone()).chain(request.iter().map(joined)).collect();
+            prop_assert_eq!(back("> "), sent);
+            let answered: Vec<_> = std::iter::once(b"GET / HTTP/1.1".to_vec()).chain(response.iter().map(joined)).collect();
+            prop_assert_eq!(back("< "), answered);
+            prop_assert_eq!(text.lines().count(), 4 + request.len() + response.len());
+        }
+
+        #[test]
+        fn any_bytes_for_a_head_are_one_block(head in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let record = Record { request_line: &head, request_head: &head, response_head: &head, ..record() };
+            let text = rendered(&record, &Style::default());
+            prop_assert_eq!(text.find("\n\n"), Some(text.len() - 2));
+            prop_assert!(text.lines().skip(1).all(|line| line.is_empty() || line.starts_with("> ") || line.starts_with("< ")));
+        }
+    }
+}

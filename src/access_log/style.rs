@@ -1,0 +1,166 @@
+//! How a log looks, as values: which format, which header fields, and whether secrets are shown.
+//!
+//! Owns the words by which a person asks for them, and what is secret. It renders nothing.
+
+/// Header fields whose values let others in (RFC 9110 section 11, RFC 6265): not for a log.
+const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+
+/// What stands in the place of a secret.
+pub(super) const REDACTED: &[u8] = b"(redacted)";
+
+/// How each record is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// The form of a record.
+    pub format: Format,
+    /// Which header fields [`Format::Json`] and [`Format::Headers`] keep.
+    pub headers: HeaderChoice,
+    /// Whether credentials and cookies are written as they are.
+    pub secrets: bool,
+}
+
+/// The form of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// A line, as Apache and nginx write it.
+    #[default]
+    Combined,
+    /// The same without referer and user agent, as NCSA httpd wrote it.
+    Common,
+    /// An object on a line of its own, for programs.
+    Json,
+    /// A block of lines with an empty line after it, for people.
+    Headers,
+}
+
+/// Which header fields are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HeaderChoice {
+    /// All of them.
+    #[default]
+    All,
+    /// None.
+    None,
+    /// Those of these names, in any case.
+    Only(Vec<String>),
+}
+
+/// How much of an exchange a log has a use for; nobody needs to keep more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing: the log is off.
+    Nothing,
+    /// The request line, the referer and the user agent.
+    Line,
+    /// Both heads as well.
+    Heads,
+}
+
+impl Format {
+    /// The format that goes by this name.
+    ///
+    /// # Errors
+    /// There is none; the words say which there are.
+    pub fn parse(name: &str) -> Result<Self, &'static str> {
+        match name {
+            "combined" => Ok(Self::Combined),
+            "common" => Ok(Self::Common),
+            "json" => Ok(Self::Json),
+            "headers" => Ok(Self::Headers),
+            _ => Err("a log format is combined, common, json or headers"),
+        }
+    }
+
+    /// What must be kept of an exchange for this format.
+    pub(super) fn detail(self) -> Detail {
+        match self {
+            Self::Combined | Self::Common => Detail::Line,
+            Self::Json | Self::Headers => Detail::Heads,
+        }
+    }
+
+    /// The bytes that end a record, and stand nowhere within one.
+    pub(super) fn record_end(self) -> &'static [u8] {
+        match self {
+            Self::Combined | Self::Common | Self::Json => b"\n",
+            Self::Headers => b"\n\n",
+        }
+    }
+}
+
+impl HeaderChoice {
+    /// Reads `all`, `none`, or names of header fields with commas between them.
+    ///
+    /// # Errors
+    /// What is wrong, in words to stand behind a colon.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "all" => return Ok(Self::All),
+            "none" => return Ok(Self::None),
+            _ => {}
+        }
+        let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        match names.iter().all(|name| !name.is_empty() && name.bytes().all(is_token_byte)) {
+            true => Ok(Self::Only(names)),
+            false => Err("write all, none, or names of header fields with commas between them"),
+        }
+    }
+
+    /// Whether fields of this name are kept.
+    pub(super) fn keeps(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Only(names) => names.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes())),
+        }
+    }
+}
+
+/// Whether the value of a field of this name is a secret.
+pub(super) fn is_secret(name: &[u8]) -> bool {
+    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_go_by_their_names() {
+        let rows = [
+            ("combined", Format::Combined),
+            ("common", Format::Common),
+            ("json", Format::Json),
+            ("headers", Format::Headers),
+        ];
+        for (name, format) in rows {
+            assert_eq!(Format::parse(name), Ok(format));
+        }
+        for name in ["", "JSON", "combined "] {
+            assert!(Format::parse(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn header_choices_are_all_none_or_names_in_any_case() {
+        assert_eq!(HeaderChoice::parse("all"), Ok(HeaderChoice::All));
+        assert_eq!(HeaderChoice::parse("none"), Ok(HeaderChoice::None));
+        let some = HeaderChoice::parse("Host, user-AGENT").unwrap();
+        for (name, kept) in [("host", true), ("User-Agent", true), ("Hos", false), ("", false)] {
+            assert_eq!(some.keeps(name.as_bytes()), kept, "{name}");
+        }
+        assert!(HeaderChoice::All.keeps(b"x") && !HeaderChoice::None.keeps(b"x"));
+        for text in ["", ",", "Host,", "Host:", "a b", "h\u{f6}st"] {
+            assert!(HeaderChoice::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_in_any_case() {
+        for name in ["Authorization", "PROXY-authorization", "cookie", "Set-Cookie"] {
+            assert!(is_secret(name.as_bytes()), "{name}");
+        }
+        assert!(!is_secret(b"Cookies") && !is_secret(b"WWW-Authenticate"));
+    }
+}

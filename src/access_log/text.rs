@@ -1,0 +1,98 @@
+//! Bytes of others as printable ASCII, on one line: what the formats for people and for old tools share.
+//!
+//! It owns one escaping: `\xHH` for all that is not printable ASCII, a backslash before a backslash
+//! and, within quotes, before a quote. Undoing it gives the bytes back. It never allocates.
+
+/// A value in quotes, or a hyphen in quotes if there is none.
+pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    out.push(b'"');
+    escaped(out, value.unwrap_or(b"-"), is_harmless_in_quotes);
+    out.push(b'"');
+}
+
+/// A value that stands alone, to the end of its line.
+pub(super) fn bare(out: &mut Vec<u8>, value: &[u8]) {
+    escaped(out, value, is_harmless);
+}
+
+/// Copies runs of harmless bytes whole, and the others one by one in their disguise.
+fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: fn(u8) -> bool) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    while let Some(at) = value.iter().position(|&byte| !is_harmless(byte)) {
+        let (run, rest) = value.split_at(at);
+        out.extend_from_slice(run);
+        let Some((&byte, rest)) = rest.split_first() else {
+            break;
+        };
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            _ => {
+                let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
+                out.extend_from_slice(&[b'\\', b'x', HEX[high], HEX[low]]);
+            }
+        }
+        value = rest;
+    }
+    out.extend_from_slice(value);
+}
+
+fn is_harmless(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'\\'
+}
+
+fn is_harmless_in_quotes(byte: u8) -> bool {
+    is_harmless(byte) && byte != b'"'
+}
+
+/// Undoes what [`bare`] does, for the tests of who uses it.
+#[cfg(test)]
+pub(super) fn undo_bare(text: &str) -> Option<Vec<u8>> {
+    let mut value = Vec::new();
+    let mut rest = text.as_bytes();
+    loop {
+        match rest {
+            [] => return Some(value),
+            [b'\\', b'x', high, low, after @ ..] => {
+                let hex = [*high, *low];
+                value.push(u8::from_str_radix(str::from_utf8(&hex).ok()?, 16).ok()?);
+                rest = after;
+            }
+            [b'\\', b'\\', after @ ..] => {
+                value.push(b'\\');
+                rest = after;
+            }
+            [byte @ b' '..=b'~', after @ ..] if *byte != b'\\' => {
+                value.push(*byte);
+                rest = after;
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    #[test]
+    fn quotes_matter_only_within_quotes() {
+        let mut out = Vec::new();
+        bare(&mut out, b"a\"b\\\n");
+        quoted(&mut out, Some(b"a\"b\\\n"));
+        quoted(&mut out, None);
+        assert_eq!(out, b"a\"b\\\\\\x0A\"a\\\"b\\\\\\x0A\"\"-\"");
+    }
+
+    proptest! {
+        #[test]
+        fn a_bare_value_can_be_read_back(value in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let mut out = Vec::new();
+            bare(&mut out, &value);
+            let text = String::from_utf8(out).unwrap();
+            prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+            prop_assert_eq!(undo_bare(&text), Some(value));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The client's log: the exchange with every header, in the formats of the server's access log.
+//!
+//! It owns what is remembered of the exchange until it is over. It is opened before anything is sent,
+//! and written at the end. It shows and saves nothing.
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::access_log::{AccessLog, Destination, Record, Style};
+use crate::http::ResponseHead;
+use crate::reactor::Now;
+
+/// The log of one run.
+pub(super) struct ExchangeLog {
+    log: AccessLog,
+    host: String,
+    exchange: Option<Exchange>,
+}
+
+/// What is known of the exchange that is under way.
+struct Exchange {
+    peer: SocketAddr,
+    since: Now,
+    request_head: Vec<u8>,
+    status: Option<u16>,
+    response_head: Vec<u8>,
+}
+
+impl ExchangeLog {
+    /// Opens the log; `host` is the name of this machine.
+    ///
+    /// # Errors
+    /// What opening the file says.
+    pub(super) fn open(destination: &Destination, style: &Style, host: String) -> io::Result<Self> {
+        Ok(Self { log: AccessLog::open_styled(destination, style.clone())?, host, exchange: None })
+    }
+
+    /// A request is being sent.
+    pub(super) fn asked(&mut self, peer: SocketAddr, request_head: &[u8], now: Now) {
+        if self.log.is_on() {
+            let request_head = request_head.to_vec();
+            self.exchange =
+                Some(Exchange { peer, since: now, request_head, status: None, response_head: Vec::new() });
+        }
+    }
+
+    /// The head of its answer has come.
+    pub(super) fn answered(&mut self, head: &ResponseHead<'_, '_>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.status = Some(head.status);
+            exchange.response_head = render(head);
+        }
+    }
+
+    /// It is over, for this reason, after so many bytes of the answer's body.
+    pub(super) fn over(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
+        let Some(exchange) = self.exchange.take() else { return };
+        let record = Record {
+            host: Some(&self.host),
+            connection: 1,
+            peer: exchange.peer,
+            unix: exchange.since.unix,
+            duration: now.instant.saturating_duration_since(exchange.since.instant) + now.age(),
+            request_line: exchange.request_head.split(|&byte| byte == b'\r').next().unwrap_or_default(),
+            referer: field(&exchange.request_head, b"referer"),
+            user_agent: field(&exchange.request_head, b"user-agent"),
+            request_head: &exchange.request_head,
+            status: exchange.status,
+            response_head: &exchange.response_head,
+            body_bytes,
+            closed: Some(reason),
+            protocol: "HTTP/1.1",
+        };
+        self.log.record(&record, now.instant);
+    }
+}
+
+/// The value of a field of the request, which this program has written itself.
+fn field<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    head.split(|&byte| byte == b'\n').skip(1).find_map(|line| {
+        let (known, value) = line.split_at_checked(name.len())?;
+        known.eq_ignore_ascii_case(name).then(|| value.strip_prefix(b":")).flatten().map(<[u8]>::trim_ascii)
+    })
+}
+
+/// The head as it was on the wire, but for white space around values.
+fn render(head: &ResponseHead<'_, '_>) -> Vec<u8> {
+    let mut out = format!("{} {} ", head.version.as_str(), head.status).into_bytes();
+    out.extend_from_slice(head.reason);
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in head.fields.iter() {
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_the_request_are_found_in_any_case() {
+        let head = b"GET /user-agent: HTTP/1.1\r\nHost: a\r\nUser-AGENT:  b \r\nReferers: c\r\n\r\n";
+        assert_eq!(field(head, b"user-agent"), Some(&b"b"[..]));
+        assert_eq!(field(head, b"referer"), None);
+    }
+}
