@@ -64,7 +64,8 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](client::conn::Phase::Asking) | the connection | Answering · Closing (time-out) |
+//! | [`Asking`](client::conn::Phase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
+//! | [`Sending`](client::conn::Phase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
 //! | [`Answering`](client::conn::Phase::Answering) | the answer's head and body | Closing |
 //! | [`Closing`](client::conn::Phase::Closing) | nothing: the link closes | gone |
 //!

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-use super::config::{Config, FieldEdit, Output, parse_field, parse_method, parse_seconds, remote_name};
+use super::config::{Config, FieldEdit, Output, last_segment, parse_field, parse_method, parse_seconds};
+use super::source;
 use super::target::{Overrides, parse_host, parse_port, parse_words};
 use crate::access_log::{Destination, Format, HeaderChoice, Style};
 use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
@@ -46,6 +47,7 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(Some('X'), "--request", "OPTIONS"),
         Spelling::flag(Some('S'), "--show-error"),
         Spelling::flag(Some('s'), "--silent"),
+        Spelling::valued(Some('T'), "--upload-file", "notes.txt"),
         Spelling::flag(Some('v'), "--verbose"),
         Spelling::flag(Some('V'), "--version"),
     ],
@@ -67,13 +69,20 @@ fn read_config(given: &mut Given) -> Result<Config, String> {
     let overrides =
         Overrides { host: value(given, "--host", parse_host)?, port: value(given, "--port", parse_port)? };
     let words: Vec<String> = given.operands().iter().map(word_text).collect();
-    let (word, target) = parse_words(&words, &overrides)?;
+    let (word, mut target) = parse_words(&words, &overrides)?;
     let head = given.flag("--head");
-    let method = method(given, word, head)?;
+    let file = given.last("--upload-file");
+    let method = method(given, word, head, if file.is_some() { "PUT" } else { "GET" })?;
+    let upload = source::choose(file, &method, &mut target.path)?;
+    let saves_under_its_name = given.clone().flag("--remote-name");
     let output = output(given, &target.path)?;
+    let fields = fields(given)?;
+    if upload.is_some() {
+        check_upload(&fields, saves_under_its_name)?;
+    }
     Ok(Config {
         method,
-        fields: fields(given)?,
+        fields,
         output,
         include: given.flag("--include") || head,
         verbose: given.flag("--verbose"),
@@ -85,18 +94,36 @@ fn read_config(given: &mut Given) -> Result<Config, String> {
         log: log(given)?,
         log_style: log_style(given)?,
         target,
+        upload,
     })
 }
 
+/// What would spoil what is sent: framing by hand, and saving the answer under the name of the file.
+fn check_upload(fields: &[(String, FieldEdit)], saves_under_its_name: bool) -> Result<(), String> {
+    let framing = ["Content-Length", "Transfer-Encoding"];
+    if let Some((name, _)) =
+        fields.iter().find(|(name, _)| framing.iter().any(|known| known.eq_ignore_ascii_case(name)))
+    {
+        return Err(format!(
+            "option '--header' with {}: how a file is sent follows from the file",
+            quote(name)
+        ));
+    }
+    match saves_under_its_name {
+        true => Err("-O would save the answer in the place of the file that is sent; use -o FILE".to_owned()),
+        false => Ok(()),
+    }
+}
+
 /// The method: from a word, `-X` or `-I`, which must not contradict one another.
-fn method(given: &mut Given, word: Option<String>, head: bool) -> Result<String, String> {
+fn method(given: &mut Given, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
     let understood =
         |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
     let word = word.map(understood).transpose()?;
     let request = value(given, "--request", parse_method)?;
     let head = head.then(|| "HEAD".to_owned());
     let mut methods = [word, request, head].into_iter().flatten();
-    let method = methods.next().unwrap_or_else(|| "GET".to_owned());
+    let method = methods.next().unwrap_or_else(|| default.to_owned());
     match methods.find(|other| *other != method) {
         Some(other) => Err(format!("two methods are asked for, {method} and {other}: leave one out")),
         None => Ok(method),
@@ -111,9 +138,9 @@ fn output(given: &mut Given, path: &str) -> Result<Output, String> {
         }
         (Some(file), false) if file == "-" => Ok(Output::ForcedStdout),
         (Some(file), false) => Ok(Output::File(PathBuf::from(file))),
-        (None, true) => match remote_name(path) {
+        (None, true) => match last_segment(path) {
             Ok(file) => Ok(Output::File(file)),
-            Err(error) => Err(format!("option '--remote-name' with {}: {error}", quote(path))),
+            Err(error) => Err(format!("option '--remote-name' with {}: {error}; use -o FILE", quote(path))),
         },
         (None, false) => Ok(Output::Stdout),
     }
@@ -189,6 +216,7 @@ fn word_text(word: &OsString) -> String {
 mod tests {
     use super::*;
 
+    use crate::client::source::Source;
     use crate::command_line::check_table;
 
     use std::os::unix::ffi::OsStringExt;
@@ -301,6 +329,25 @@ mod tests {
     }
 
     #[test]
+    fn put_sends_a_file_and_a_file_is_sent_by_put() {
+        let file = |name: &str| Some(Source::File(name.into()));
+        let rows: [(&[&str], &str, &str, Option<Source>); 7] = [
+            (&["localhost", "8080", "PUT", "/a.txt"], "PUT", "/a.txt", file("a.txt")),
+            (&["-X", "PUT", "/a.txt"], "PUT", "/a.txt", file("a.txt")),
+            (&["-T", "x", "/a.txt"], "PUT", "/a.txt", file("x")),
+            (&["-Tx", "PUT", ":81/in/"], "PUT", "/in/x", file("x")),
+            (&["--upload-file=x", "-X", "POST", "/a"], "POST", "/a", file("x")),
+            (&["-T-", "/a"], "PUT", "/a", Some(Source::Stdin)),
+            (&["-X", "POST", "/a"], "POST", "/a", None),
+        ];
+        for (args, method, path, upload) in rows {
+            let config = config(args);
+            assert_eq!((config.method.as_str(), config.target.path.as_str()), (method, path), "{args:?}");
+            assert_eq!(config.upload, upload, "{args:?}");
+        }
+    }
+
+    #[test]
     fn the_body_goes_where_it_is_told() {
         let rows: [(&[&str], Output); 5] = [
             (&["/a"], Output::Stdout),
@@ -325,7 +372,7 @@ mod tests {
 
     #[test]
     fn every_error_is_one_line_that_names_the_thing() {
-        let rows: [(&[&str], &str); 22] = [
+        let rows: &[(&[&str], &str)] = &[
             (&["--quux"], "unknown option '--quux'"),
             (&["--quux=bar"], "unknown option '--quux'"),
             (&["-sz"], "unknown option '-z'"),
@@ -343,6 +390,17 @@ mod tests {
             (&["CONNECT"], "word 'CONNECT': tunnels are not supported"),
             (&["-X", "PUT", "GET"], "two methods are asked for, GET and PUT: leave one out"),
             (&["-I", "GET"], "two methods are asked for, GET and HEAD: leave one out"),
+            (&["-T", "x", "GET", "/a"], "-T sends a file, and GET fetches one: leave one out"),
+            (&["-IT", "x", "/a"], "-T sends a file, and HEAD fetches one: leave one out"),
+            (&["PUT"], "PUT '/': the path ends with a slash and names no file; name it with -T FILE"),
+            (
+                &["PUT", "/a", "-O"],
+                "-O would save the answer in the place of the file that is sent; use -o FILE",
+            ),
+            (
+                &["PUT", "/a", "-H", "content-length: 5"],
+                "option '--header' with 'content-length': how a file is sent follows from the file",
+            ),
             (&["-O", "-o", "x", "/a"], "-o and -O both say where to save: leave one out"),
             (&["-o", ""], "option '--output' needs the name of a file"),
             (
@@ -352,7 +410,7 @@ mod tests {
             (&["/a", "/b"], "unexpected word '/b'"),
             (&["https://h/"], "https:// is not supported (no TLS); use http://"),
         ];
-        for (args, text) in rows {
+        for &(args, text) in rows {
             let error = try_parse(args).unwrap_err().to_string();
             let wanted = format!("{text}; see reactor-client --help");
             assert_eq!(error, wanted, "{args:?}");

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use super::source::Source;
 use super::target::Target;
 use crate::access_log::{Destination, Style};
 use crate::http::is_token;
@@ -46,6 +47,8 @@ pub struct Config {
     pub log: Destination,
     /// How it is logged.
     pub log_style: Style,
+    /// What is sent as the body of the request.
+    pub upload: Option<Source>,
 }
 
 impl Config {
@@ -134,20 +137,20 @@ pub(super) fn parse_seconds(text: &str) -> Result<Option<Duration>, &'static str
     Ok((!time.is_zero()).then_some(time))
 }
 
-/// The file name that `-O` saves under: the last segment of the path, percent-decoded.
+/// The file name that a path ends in, percent-decoded: `-O` saves under it, PUT sends it.
 ///
 /// # Errors
 ///
 /// What is wrong, in words to stand behind a colon. A name that would leave the directory is refused.
-pub(super) fn remote_name(path: &str) -> Result<PathBuf, &'static str> {
+pub(super) fn last_segment(path: &str) -> Result<PathBuf, &'static str> {
     let path = path.split_once('?').map_or(path, |(path, _query)| path);
     let segment = path.rsplit_once('/').map_or(path, |(_, segment)| segment);
     let name: Vec<u8> = percent_decode_str(segment).collect();
     match name.as_slice() {
-        b"" => Err("the path ends with a slash and names no file; use -o FILE"),
-        b"." | b".." => Err("the path ends with a directory; use -o FILE"),
+        b"" => Err("the path ends with a slash and names no file"),
+        b"." | b".." => Err("the path ends with a directory"),
         name if name.contains(&b'/') || name.contains(&0) => {
-            Err("the last part of the path is not a file name; use -o FILE")
+            Err("the last part of the path is not a file name")
         }
         _ => Ok(PathBuf::from(OsString::from_vec(name))),
     }
@@ -232,14 +235,14 @@ mod tests {
             ("/a/..b", "..b"),
         ];
         for (path, name) in rows {
-            assert_eq!(remote_name(path), Ok(PathBuf::from(name)), "{path}");
+            assert_eq!(last_segment(path), Ok(PathBuf::from(name)), "{path}");
         }
     }
 
     #[test]
     fn a_remote_name_never_leaves_the_directory() {
         for path in ["/", "/a/", "/a/?b", "/..", "/%2e%2E", "/.", "/..%2fetc%2Fpasswd", "/%2Fetc", "/a%00b"] {
-            assert!(remote_name(path).is_err(), "{path}");
+            assert!(last_segment(path).is_err(), "{path}");
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](Phase::Asking) | the connection | Answering · Closing (time-out) |
+//! | [`Asking`](Phase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
+//! | [`Sending`](Phase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
 //! | [`Answering`](Phase::Answering) | the answer's head and body | Closing |
 //! | [`Closing`](Phase::Closing) | nothing: the link closes | gone |
 //!
 //! It owns no socket and does not decide what becomes of the answer: that is the [`Audience`]'s.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::reader::{AnswerReader, BadAnswer, Piece};
 use crate::http::{FieldSpace, Method};
@@ -19,11 +20,37 @@ use crate::reactor::Now;
 pub trait Audience {
     /// The connection is made, and this is what is sent.
     fn connected(&mut self, now: Now) -> &[u8];
+    /// Whether the body of the request waits until the server asks for it (RFC 9110 section 10.1.1).
+    fn awaits_continue(&self) -> bool {
+        false
+    }
+    /// Queues some of the body of the request. Requests without one are whole already.
+    fn supply(&mut self, _outbox: &mut Outbox) -> Supply {
+        Supply::Whole
+    }
+    /// The final answer has come before the request had gone out: the rest of that is not sent.
+    fn unsent(&mut self) {}
     /// A piece of the answer has come.
     fn piece(&mut self, piece: &Piece<'_, '_>, now: Now) -> bool;
     /// It is over: the answer is whole, or this is why not.
     fn over(&mut self, outcome: Result<(), Failure>, now: Now);
 }
+
+/// How much of the body of a request there is to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supply {
+    /// All that was left has been queued.
+    Whole,
+    /// Something has been queued; there may be more.
+    Piece,
+    /// Nothing at the moment; the connection is roused when there is more.
+    Later,
+    /// The rest cannot be had.
+    Failed,
+}
+
+/// How long a body waits to be asked for: an old server may not know how to ask. It is what curl allows.
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a request has no whole answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +70,8 @@ pub enum Failure {
 pub enum Phase {
     /// Waiting for the connection, then queueing the request.
     Asking,
+    /// Waiting for the moment to queue more of the request's body, and for an early answer.
+    Sending,
     /// Waiting for the answer.
     Answering,
     /// Over.
@@ -50,8 +79,14 @@ pub enum Phase {
 }
 
 /// Every transition there is; [`Conn`] asserts each it makes against this table.
-pub const TRANSITIONS: &[(Phase, Phase)] =
-    &[(Phase::Asking, Phase::Answering), (Phase::Asking, Phase::Closing), (Phase::Answering, Phase::Closing)];
+pub const TRANSITIONS: &[(Phase, Phase)] = &[
+    (Phase::Asking, Phase::Sending),
+    (Phase::Asking, Phase::Answering),
+    (Phase::Asking, Phase::Closing),
+    (Phase::Sending, Phase::Answering),
+    (Phase::Sending, Phase::Closing),
+    (Phase::Answering, Phase::Closing),
+];
 
 /// One connection of the client, for one request.
 #[derive(Debug)]
@@ -60,6 +95,8 @@ pub struct Conn<A> {
     reader: AnswerReader,
     /// Until the connection is made.
     connect_deadline: Option<Instant>,
+    /// Until then the body waits to be asked for.
+    continue_deadline: Option<Instant>,
     deadline: Option<Instant>,
     told: bool,
     audience: std::marker::PhantomData<fn(&mut A)>,
@@ -72,6 +109,7 @@ impl<A: Audience> Conn<A> {
             phase: Phase::Asking,
             reader: AnswerReader::new(method),
             connect_deadline,
+            continue_deadline: None,
             deadline,
             told: false,
             audience: std::marker::PhantomData,
@@ -103,11 +141,66 @@ impl<A: Audience> Conn<A> {
         })
     }
 
-    fn answer(&mut self, inbox: &mut Inbox, audience: &mut A, now: Now) -> Want {
+    /// The connection is made.
+    fn ask(&mut self, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+        let request = audience.connected(now);
+        outbox.push_with(|out| out.extend_from_slice(request));
+        if audience.awaits_continue() {
+            self.continue_deadline = Some(now.instant + CONTINUE_TIMEOUT);
+            self.enter(Phase::Sending);
+            return Want::Input;
+        }
+        self.send(outbox, audience, now)
+    }
+
+    /// Queues more of the body.
+    fn send(&mut self, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+        let supply = audience.supply(outbox);
+        let next = if supply == Supply::Whole { Phase::Answering } else { Phase::Sending };
+        if self.phase != next {
+            self.enter(next);
+        }
+        match supply {
+            Supply::Whole | Supply::Later => Want::Input,
+            Supply::Piece => Want::Either,
+            Supply::Failed => self.finish(Err(Failure::Stopped), audience, now),
+        }
+    }
+
+    /// Goes on sending when it may, and there is room.
+    fn send_on(&mut self, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+        match (self.continue_deadline, outbox.is_empty()) {
+            (Some(_), _) => Want::Input,
+            (None, false) => Want::Either,
+            (None, true) => self.send(outbox, audience, now),
+        }
+    }
+
+    /// What a piece of the answer means for the request that is still going out.
+    fn heed(&mut self, piece: &Piece<'_, '_>, outbox: &mut Outbox, audience: &mut A) {
+        match piece {
+            Piece::Interim(head) if head.status == 100 => self.continue_deadline = None,
+            Piece::Head(_) => {
+                outbox.abandon();
+                if self.phase == Phase::Sending || outbox.has_abandoned() {
+                    audience.unsent();
+                }
+                if self.phase == Phase::Sending {
+                    self.enter(Phase::Answering);
+                }
+            }
+            Piece::Interim(_) | Piece::Body(_) | Piece::End => {}
+        }
+    }
+
+    fn answer(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
         loop {
             let mut space = FieldSpace::new();
             let (len, wanted, ended) = match self.reader.next(inbox.bytes(), &mut space) {
-                Ok(Some((len, piece))) => (len, audience.piece(&piece, now), matches!(piece, Piece::End)),
+                Ok(Some((len, piece))) => {
+                    self.heed(&piece, outbox, audience);
+                    (len, audience.piece(&piece, now), matches!(piece, Piece::End))
+                }
                 Ok(None) if inbox.is_eof() => {
                     let whole = self.reader.end_of_input().map_err(Failure::Answer);
                     return self.finish(whole, audience, now);
@@ -131,13 +224,12 @@ impl<A: Audience> Machine for Conn<A> {
 
     fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
         match self.phase {
-            Phase::Asking => {
-                let request = audience.connected(now);
-                outbox.push_with(|out| out.extend_from_slice(request));
-                self.enter(Phase::Answering);
-                Want::Input
-            }
-            Phase::Answering => self.answer(inbox, audience, now),
+            Phase::Asking => self.ask(outbox, audience, now),
+            Phase::Sending => match self.answer(inbox, outbox, audience, now) {
+                Want::Input if self.phase == Phase::Sending => self.send_on(outbox, audience, now),
+                want => want,
+            },
+            Phase::Answering => self.answer(inbox, outbox, audience, now),
             Phase::Closing => Want::Close(CloseReason::Finished),
         }
     }
@@ -145,14 +237,22 @@ impl<A: Audience> Machine for Conn<A> {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Asking => [self.connect_deadline, self.deadline].into_iter().flatten().min(),
+            Phase::Sending => [self.continue_deadline, self.deadline].into_iter().flatten().min(),
             Phase::Answering | Phase::Closing => self.deadline,
         }
     }
 
-    fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, audience: &mut A, now: Now) -> Want {
+    fn expire(&mut self, _: &mut Inbox, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= now.instant);
         match self.phase {
             Phase::Closing => Want::Close(CloseReason::Finished),
-            Phase::Asking | Phase::Answering => self.finish(Err(Failure::TimedOut), audience, now),
+            Phase::Sending if !is_late => {
+                self.continue_deadline = None;
+                self.send_on(outbox, audience, now)
+            }
+            Phase::Asking | Phase::Sending | Phase::Answering => {
+                self.finish(Err(Failure::TimedOut), audience, now)
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! the session's.
 
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -14,7 +15,9 @@ use super::conn::Conn;
 use super::connector::{Attempt, Connector};
 use super::exchange_log::ExchangeLog;
 use super::session::Session;
-use super::words::RunError;
+use super::source::Source;
+use super::upload::Upload;
+use super::words::{RunError, printable};
 use crate::access_log::Destination;
 use crate::command_line::quote;
 use crate::http::Method;
@@ -49,9 +52,11 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     let (host, port) = (config.target.host.clone(), config.target.port);
     let deadline = config.max_time.map(|time| now.instant + time);
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let upload = config.upload.as_ref().map(open).transpose()?;
+    let input = upload.as_ref().map(Upload::watchable).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style, this_host())
         .map_err(|source| RunError::Log { name: log_name(&config.log), source })?;
-    let session = Session::new(config, log, now);
+    let session = Session::new(config, upload, log, now);
     session.say(format_args!("this host is {}", this_host()));
     let connector = Connector::resolve(&host, port, connect_timeout, now)?;
     // Not before: a signal ends the resolver as it ends any program that does not watch for one.
@@ -65,6 +70,9 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
+    if let Some(input) = input {
+        reactor.watch_input(input).map_err(RunError::Reactor)?;
+    }
     reactor.run().map_err(RunError::Reactor)?.session.into_outcome()
 }
 
@@ -72,6 +80,19 @@ fn log_name(log: &Destination) -> String {
     match log {
         Destination::File(path) => quote(path),
         Destination::Stdout | Destination::Off => "on standard output".to_owned(),
+    }
+}
+
+/// Opens what is to be sent, before anybody is bothered.
+fn open(source: &Source) -> Result<Upload, RunError> {
+    Upload::open(source).map_err(|error| RunError::Source { name: source_name(source), source: error })
+}
+
+/// What is sent, by a name for people.
+pub(super) fn source_name(source: &Source) -> String {
+    match source {
+        Source::Stdin => "standard input".to_owned(),
+        Source::File(path) => format!("'{}'", printable(path.as_os_str().as_bytes())),
     }
 }
 
@@ -103,7 +124,13 @@ impl App for Fetch {
     }
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
-        conn.pump(ready, &mut self.session, &mut self.pool, now)
+        // There may be more to send, whether or not there is something to read.
+        if self.session.is_streaming() {
+            conn.rouse();
+        }
+        let next = conn.pump(ready, &mut self.session, &mut self.pool, now);
+        self.session.note_sent(conn.sent_total());
+        next
     }
 
     fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
@@ -111,6 +138,9 @@ impl App for Fetch {
         if let Some(signal) = control.take_signals().into_iter().find(|signal| STOP_SIGNALS.contains(signal))
         {
             self.session.fail(RunError::Interrupted(signal));
+        }
+        if control.take_input() {
+            control.rouse_all();
         }
         if !self.session.is_over() {
             self.check_time(now);

@@ -16,8 +16,10 @@ pub mod reader;
 mod request;
 mod session;
 mod sink;
+pub mod source;
 pub mod sum;
 pub mod target;
+mod upload;
 mod words;
 
 pub use fetch::fetch;

@@ -1,15 +1,40 @@
 //! The request, rendered once from the settings.
 //!
-//! Values in, bytes out: the default fields, and the changes that were asked for.
+//! Values in, bytes out: the default fields, how the body is framed, and the changes that were asked for.
 
 use super::config::{Config, FieldEdit};
-use crate::http::{end, field, request_line};
+use crate::http::{content_length, end, field, request_line};
 
 /// What `User-Agent` says.
 const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_VERSION"));
 
-/// Renders the head of the request; it has no body.
-pub(super) fn render(config: &Config) -> Vec<u8> {
+/// Longer bodies than this wait to be asked for, and so do those of unknown length: it is where curl
+/// begins to expect that it is worth it.
+const UNASKED_LEN_MAX: u64 = 1024 * 1024;
+
+/// How the body of a request is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// There is none.
+    None,
+    /// So many bytes.
+    Length(u64),
+    /// Chunks (RFC 9112 section 7.1).
+    Chunked,
+}
+
+/// Whether the body waits to be asked for (RFC 9110 section 10.1.1), which `-H Expect:` decides.
+pub(super) fn awaits_continue(config: &Config, framing: Framing) -> bool {
+    match config.fields.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("expect")) {
+        _ if framing == Framing::None => false,
+        Some((_, FieldEdit::Set(value))) => value.eq_ignore_ascii_case("100-continue"),
+        Some((_, FieldEdit::Remove)) => false,
+        None => !matches!(framing, Framing::Length(..=UNASKED_LEN_MAX)),
+    }
+}
+
+/// Renders the head of the request.
+pub(super) fn render(config: &Config, framing: Framing) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     request_line(&mut out, &config.method, &config.target.path);
     let defaults = [
@@ -21,6 +46,15 @@ pub(super) fn render(config: &Config) -> Vec<u8> {
         if !config.fields.iter().any(|(edited, _)| edited.eq_ignore_ascii_case(name)) {
             field(&mut out, name, value.as_bytes());
         }
+    }
+    match framing {
+        Framing::None => {}
+        Framing::Length(len) => content_length(&mut out, len),
+        Framing::Chunked => field(&mut out, "Transfer-Encoding", b"chunked"),
+    }
+    let is_edited = config.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("expect"));
+    if awaits_continue(config, framing) && !is_edited {
+        field(&mut out, "Expect", b"100-continue");
     }
     for (name, edit) in &config.fields {
         if let FieldEdit::Set(value) = edit {

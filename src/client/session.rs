@@ -11,16 +11,18 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::config::Config;
-use super::conn::{Audience, Failure};
+use super::conn::{Audience, Failure, Supply};
 use super::exchange_log::ExchangeLog;
+use super::fetch::source_name;
 use super::held_up::HeldUp;
 use super::progress::Progress;
 use super::reader::Piece;
-use super::request;
+use super::request::{self, Framing};
 use super::sink::{Sink, SinkError};
+use super::upload::Upload;
 use super::words::{RunError, duration, grouped, printable};
 use crate::http::{Fields, ResponseBody, ResponseHead};
-use crate::net::CloseReason;
+use crate::net::{CloseReason, Outbox};
 use crate::reactor::Now;
 
 /// One request of a person, and how it is going.
@@ -39,12 +41,23 @@ pub(super) struct Session {
     received_len: u64,
     outcome: Option<Result<(), RunError>>,
     log: ExchangeLog,
+    upload: Option<Upload>,
+    framing: Framing,
+    /// The final answer came before the request had gone out.
+    unsent: bool,
+    /// The status line of the final answer, and its code.
+    status: (u16, String),
 }
 
 impl Session {
-    pub(super) fn new(config: Config, log: ExchangeLog, now: Now) -> Self {
+    pub(super) fn new(config: Config, upload: Option<Upload>, log: ExchangeLog, now: Now) -> Self {
+        let framing = match upload.as_ref().map(Upload::len) {
+            None => Framing::None,
+            Some(Some(len)) => Framing::Length(len),
+            Some(None) => Framing::Chunked,
+        };
         Self {
-            request: request::render(&config),
+            request: request::render(&config, framing),
             sink: Sink::new(&config.output),
             held_up: HeldUp::default(),
             progress: Progress::new(!config.silent),
@@ -56,6 +69,10 @@ impl Session {
             outcome: None,
             log,
             config,
+            upload,
+            framing,
+            unsent: false,
+            status: (0, String::new()),
         }
     }
 
@@ -75,6 +92,18 @@ impl Session {
     /// Shows the progress bar when it is due, even if nothing comes in; tells when to call again.
     pub(super) fn tick(&mut self, now: Now) -> Option<Instant> {
         self.progress.tick(now.instant)
+    }
+
+    /// Whether something is sent that may come later than there is room for it.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.framing == Framing::Chunked
+    }
+
+    /// So many bytes of the request have gone out.
+    pub(super) fn note_sent(&self, sent_total: u64) {
+        if self.upload.is_some() && self.status.0 == 0 {
+            self.progress.moved(sent_total.saturating_sub(self.request.len() as u64));
+        }
     }
 
     /// How it ended.
@@ -109,6 +138,8 @@ impl Session {
     }
 
     fn take_head(&mut self, head: &ResponseHead<'_, '_>, now: Now) -> Result<(), RunError> {
+        self.progress.clear();
+        self.status = (head.status, status_line(head));
         self.show_head(head);
         self.log.answered(head);
         if self.config.fail && head.status >= 400 {
@@ -150,6 +181,9 @@ impl Session {
     fn finish(&mut self, now: Now) -> Result<(), RunError> {
         self.with_sink(Sink::finish)?;
         self.progress.clear();
+        if let Some(upload) = &self.upload {
+            return self.confirm(upload.queued_len);
+        }
         let len = grouped(self.received_len);
         let unit = if self.received_len == 1 { "byte" } else { "bytes" };
         let time = duration(now.instant.saturating_duration_since(self.started));
@@ -158,6 +192,28 @@ impl Session {
         let saved_to = |path: &Path| format!(", saved to {}", printable(path.as_os_str().as_bytes()));
         let place = self.sink.path().map(saved_to).unwrap_or_default();
         self.say(format_args!("received {len} {unit}{kind} in {time}{place}"));
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Says what has become of what was sent.
+    fn confirm(&self, len: u64) -> Result<(), RunError> {
+        let (status, status_line) = (self.status.0, &self.status.1);
+        if !(200..300).contains(&status) {
+            self.say(format_args!("not stored: the server answered {}", after_version(status_line)));
+            return Ok(());
+        }
+        if self.unsent {
+            return Err(RunError::Unsent);
+        }
+        let unit = if len == 1 { "byte" } else { "bytes" };
+        let (len, path) = (grouped(len), printable(self.config.target.path.as_bytes()));
+        match (self.config.method.as_str(), status) {
+            ("PUT", 201) => self.say(format_args!("stored {len} {unit} at {path} (created)")),
+            ("PUT", 200 | 204) => self.say(format_args!("stored {len} {unit} at {path} (replaced)")),
+            _ => self.say(format_args!("sent {len} {unit} to {path}: {}", after_version(status_line))),
+        }
         Ok(())
     }
 }
@@ -174,7 +230,27 @@ impl Audience for Session {
                 self.say(format_args!("> {line}"));
             }
         }
+        if let Some(upload) = &self.upload {
+            self.progress.begin(upload.len(), now.instant);
+        }
         &self.request
+    }
+
+    fn awaits_continue(&self) -> bool {
+        request::awaits_continue(&self.config, self.framing)
+    }
+
+    fn supply(&mut self, outbox: &mut Outbox) -> Supply {
+        let supplied = self.upload.as_mut().map(|upload| upload.supply(outbox));
+        supplied.unwrap_or(Ok(Supply::Whole)).unwrap_or_else(|source| {
+            let name = self.config.upload.as_ref().map(source_name).unwrap_or_default();
+            self.fail(RunError::Source { name, source });
+            Supply::Failed
+        })
+    }
+
+    fn unsent(&mut self) {
+        self.unsent = true;
     }
 
     fn piece(&mut self, piece: &Piece<'_, '_>, now: Now) -> bool {
@@ -219,6 +295,11 @@ impl Session {
 
 fn status_line(head: &ResponseHead<'_, '_>) -> String {
     format!("{} {} {}", head.version.as_str(), head.status, printable(head.reason)).trim_end().to_owned()
+}
+
+/// A status line without the version of the protocol: `403 Forbidden`.
+fn after_version(line: &str) -> &str {
+    line.split_once(' ').map_or(line, |(_version, rest)| rest)
 }
 
 /// The head as it would be on the wire, for whoever asked to have it with the body.

@@ -21,6 +21,15 @@ pub enum RunError {
         /// What the resolver said.
         source: io::Error,
     },
+    /// What is to be sent cannot be read.
+    Source {
+        /// What it is.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server was content before it had everything.
+    Unsent,
     /// No address took the connection.
     Connect {
         /// Host, port and, for each address, the reason.
@@ -53,6 +62,9 @@ impl RunError {
         match self {
             Self::Resolve { .. } => 6,
             Self::Connect { .. } => 7,
+            Self::Source { .. } => 26,
+            Self::Exchange(Failure::Link(CloseReason::FileTruncated | CloseReason::FileFailed(_))) => 26,
+            Self::Unsent => 55,
             Self::Exchange(Failure::Answer(BadAnswer::BodyCutShort(_))) => 18,
             Self::Exchange(Failure::Answer(BadAnswer::Empty)) => 52,
             Self::Exchange(Failure::TimedOut) | Self::TimedOut(_) => 28,
@@ -70,6 +82,8 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve { host, source } => write!(f, "cannot resolve '{host}': {source}"),
+            Self::Source { name, source } => write!(f, "cannot read {name}: {source}"),
+            Self::Unsent => f.write_str("the server answered before it had the whole file"),
             Self::Connect { attempts } => write!(f, "cannot connect to {attempts}"),
             Self::Exchange(Failure::Answer(fault)) => fault.fmt(f),
             Self::Exchange(Failure::Link(CloseReason::Failed(kind))) => {

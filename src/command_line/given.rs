@@ -17,7 +17,8 @@ pub struct Given {
 }
 
 impl Given {
-    /// `options` are long names, each followed by its value, [`marked`], if it takes one.
+    /// `options` are long names, each followed by its value, [`marked`], if it takes one; a value that
+    /// was left out is empty.
     pub(super) fn new(options: Vec<OsString>, operands: Vec<OsString>) -> Given {
         Given { options: pico_args::Arguments::from_vec(options), operands }
     }

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub use given::Given;
-pub use spelling::{Spelling, Values};
+pub use spelling::{Spelling, Takes, Values};
 
 /// What the room needs to know of a program.
 #[derive(Clone, Copy, Debug)]
@@ -114,13 +114,14 @@ pub(crate) fn check_table(program: &Program, help: &str) {
     for granted in ["--help", "--version"] {
         assert!(program.spellings.iter().any(|known| known.long == granted), "{granted}");
     }
-    for (index, Spelling { letter, long, .. }) in program.spellings.iter().enumerate() {
+    for (index, Spelling { letter, long, takes }) in program.spellings.iter().enumerate() {
         let others = &program.spellings[..index];
         assert!(others.iter().all(|other| other.long != *long), "{long}");
         assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
+        let next = if matches!(takes, Takes::Attached(_)) { "[=" } else { " " };
         let shown = match letter {
-            Some(letter) => format!("  -{letter}, {long} "),
-            None => format!("      {long} "),
+            Some(letter) => format!("  -{letter}, {long}{next}"),
+            None => format!("      {long}{next}"),
         };
         assert!(help.lines().any(|line| line.starts_with(&shown)), "{long}");
     }

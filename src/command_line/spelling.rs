@@ -1,9 +1,9 @@
 //! The ways to spell an option, and how arguments are taken apart.
 //!
-//! Owns the forms: `-sv`, `-fsSo FILE`, `-p8080`, `-p=8080`, `--port=8080`, `--port 8080`, and `--`
-//! before operands; and what is said of a slip. It goes from left to right, so that a value is never
-//! mistaken for an option, and spells each option out as `--port` and its value. It never looks into
-//! a value but at its first letter.
+//! Owns the forms: `-sv`, `-fsSo FILE`, `-p8080`, `-p=8080`, `--port=8080`, `--port 8080`, `-u=DIR`
+//! where a value may be left out, and `--` before operands; and what is said of a slip. It goes from
+//! left to right, so that a value is never mistaken for an option, and spells each option out as
+//! `--port` and its value. It never looks into a value but at its first letter.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -22,19 +22,36 @@ pub struct Spelling {
     pub letter: Option<char>,
     /// `--port`.
     pub long: &'static str,
-    /// A value to show by way of example, or none for a flag.
-    pub example: Option<&'static str>,
+    /// Whether a value goes with it.
+    pub takes: Takes,
+}
+
+/// Whether a value goes with an option; by way of example, one such value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// None.
+    Nothing,
+    /// One, which hangs on the option or follows it.
+    Value(&'static str),
+    /// One or none: only what hangs on it by an equals sign is its value, so that what follows is
+    /// never mistaken for one. Left out, it counts as empty.
+    Attached(&'static str),
 }
 
 impl Spelling {
     /// An option that takes no value.
     pub const fn flag(letter: Option<char>, long: &'static str) -> Spelling {
-        Spelling { letter, long, example: None }
+        Spelling { letter, long, takes: Takes::Nothing }
     }
 
     /// An option that takes a value, such as `example`.
     pub const fn valued(letter: Option<char>, long: &'static str, example: &'static str) -> Spelling {
-        Spelling { letter, long, example: Some(example) }
+        Spelling { letter, long, takes: Takes::Value(example) }
+    }
+
+    /// An option that may be given a value, such as `example`, as in `--long=example` or `-l=example`.
+    pub const fn attached(letter: Option<char>, long: &'static str, example: &'static str) -> Spelling {
+        Spelling { letter, long, takes: Takes::Attached(example) }
     }
 }
 
@@ -109,7 +126,7 @@ impl Reader {
                 return Err(self.unknown(&shown));
             };
             let shown = format!("-{}", char::from(letter));
-            if spelling.example.is_some() || after.starts_with(b"=") {
+            if matches!(spelling.takes, Takes::Value(_)) || after.starts_with(b"=") {
                 return self.take(spelling, &shown, after);
             }
             self.take(spelling, &shown, b"")?;
@@ -120,10 +137,12 @@ impl Reader {
 
     /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
     fn take(&mut self, spelling: &Spelling, shown: &str, attached: &[u8]) -> Result<(), String> {
-        let value = match spelling.example {
-            Some(example) => Some(self.value(shown, example, attached)?),
-            None if attached.is_empty() => None,
-            None => return Err(format!("'{shown}' takes no value")),
+        let value = match spelling.takes {
+            Takes::Value(example) => Some(self.value(shown, &format!("{shown} {example}"), attached)?),
+            Takes::Attached(_) if attached.is_empty() => Some(marked(OsStr::new(""))),
+            Takes::Attached(example) => Some(self.value(shown, &format!("{shown}={example}"), attached)?),
+            Takes::Nothing if attached.is_empty() => None,
+            Takes::Nothing => return Err(format!("'{shown}' takes no value")),
         };
         self.options.push(spelling.long.into());
         self.options.extend(value);
@@ -136,7 +155,7 @@ impl Reader {
             [] => self.rest.as_slice().first().map(OsString::as_os_str),
             _ => Some(OsStr::from_bytes(attached.strip_prefix(b"=").unwrap_or(attached))),
         };
-        let needs = format!("'{shown}' needs a value, such as {shown} {example}");
+        let needs = format!("'{shown}' needs a value, such as {example}");
         let value = value.ok_or_else(|| needs.clone())?;
         if self.values == Values::Checked {
             match value.as_bytes() {
@@ -192,6 +211,7 @@ mod tests {
         Spelling::valued(Some('i'), "--index", "index.html"),
         Spelling::valued(None, "--access-log", "access.log"),
         Spelling::valued(Some('o'), "--output", "page.html"),
+        Spelling::attached(Some('u'), "--upload", "incoming"),
         Spelling::flag(Some('q'), "--quiet"),
         Spelling::flag(Some('s'), "--silent"),
         Spelling::flag(Some('h'), "--help"),
@@ -236,6 +256,12 @@ mod tests {
             (&["-soFILE", "--", "x"], &["--silent", "--output", "=FILE"], &["x"]),
             (&["--port", "-80"], &["--port", "=-80"], &[]),
             (&["-p=-80"], &["--port", "=-80"], &[]),
+            (&["--upload", "site"], &["--upload", "="], &["site"]),
+            (&["--upload=in", "site"], &["--upload", "=in"], &["site"]),
+            (&["-u", "site"], &["--upload", "="], &["site"]),
+            (&["-u=in", "site"], &["--upload", "=in"], &["site"]),
+            (&["-qu", "-us"], &["--quiet", "--upload", "=", "--upload", "=", "--silent"], &[]),
+            (&["-qu=in", "-up80"], &["--quiet", "--upload", "=in", "--upload", "=", "--port", "=80"], &[]),
             (&["-", "a-p", ""], &[], &["-", "a-p", ""]),
             (&["-", "--", "-s", "--"], &[], &["-", "-s", "--"]),
         ];
@@ -293,6 +319,8 @@ mod tests {
     fn a_forgotten_value_is_told_with_an_example() {
         let cases: &[(&[&str], &str)] = &[
             (&["--port="], "'--port' needs a value, such as --port 8080"),
+            (&["--upload=", "x"], "'--upload' needs a value, such as --upload=incoming"),
+            (&["-u=-q"], "'-u' needs a value, such as -u=incoming, and '-q' looks like an option"),
             (&["-p="], "'-p' needs a value, such as -p 8080"),
             (&["--root", ""], "'--root' needs a value, such as --root ./site"),
             (&["--root", "--", "x"], "'--root' needs a value, such as --root ./site"),

@@ -2,7 +2,8 @@
 //!
 //! A [`RelativePath`] is a name that cannot leave the root; a [`Root`] opens such names beneath
 //! one directory and refuses all but regular files; a [`Store`] is where files come from, a
-//! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale.
+//! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale;
+//! an [`Upload`] is a file on its way in, which has its name only when it is whole.
 //!
 //! Nothing here knows sockets or HTTP: a status or a header is the server's word for what is
 //! found, or not found, here. Time comes in as an argument.
@@ -14,6 +15,7 @@ mod path;
 mod root;
 mod shelf;
 mod store;
+mod upload;
 
 pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
 pub use media_type::media_type;
@@ -21,3 +23,4 @@ pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath};
 pub use root::{Facts, Kind, LookupError, Opened, Root};
 pub use shelf::CacheLimits;
 pub use store::{Content, Found, Identity, Resource, SMALL_FILE_LEN_MAX, Store};
+pub use upload::{Stored, Upload, UploadError, may_hold_uploads};

@@ -200,17 +200,30 @@ impl Root {
         Ok(Facts::at(&self.dir, path, AtFlags::empty())?)
     }
 
-    fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        let path = if path.is_empty() { b"." } else { path };
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        for _ in 0..OPEN_ATTEMPTS_MAX {
-            match openat2(&self.dir, path, flags, Mode::empty(), resolve) {
-                Err(Errno::INTR | Errno::AGAIN) => {}
-                result => return result,
-            }
-        }
-        Err(Errno::AGAIN)
+    /// The directory at `path` beneath the directory `within` beneath the root: no link leads out of
+    /// either. What was opened so is good for opening, making and renaming what is in it.
+    pub(super) fn open_directory(&self, within: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let within = self.open_beneath(within, flags)?;
+        open_beneath(&within, path, flags)
     }
+
+    fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+        open_beneath(&self.dir, path, flags)
+    }
+}
+
+/// Opens `path`, empty for `dir` itself, with every step beneath `dir`.
+fn open_beneath(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let path = if path.is_empty() { b"." } else { path };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    for _ in 0..OPEN_ATTEMPTS_MAX {
+        match openat2(dir, path, flags, Mode::empty(), resolve) {
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            result => return result,
+        }
+    }
+    Err(Errno::AGAIN)
 }
 
 /// The first `openat2` of the process tells whether there is such a thing.

@@ -89,6 +89,23 @@ pub struct Identity {
 }
 
 impl Store {
+    /// The directory, if it is one.
+    pub(super) fn root(&self) -> Option<&Root> {
+        match self {
+            Store::Disk(root) | Store::DiskWithSource(root) => Some(root),
+            Store::Embedded => None,
+        }
+    }
+
+    /// Whether the page of this name is one of the binary, whatever is on the disk.
+    pub(super) fn is_built_in(&self, name: &[u8]) -> bool {
+        match self {
+            Store::Disk(_) => false,
+            Store::DiskWithSource(_) => embedded::find_source(name).is_some(),
+            Store::Embedded => true,
+        }
+    }
+
     /// Finds what `path` stands for. With a trailing slash it is a directory's file `index`.
     ///
     /// # Errors
@@ -113,13 +130,20 @@ impl Resource {
             len,
             modified_secs: Some(facts.modified_secs),
             media_type: media_type(name),
-            identity: Identity {
-                inode: facts.inode,
-                len,
-                modified_nanos: unix_nanos(facts.modified_secs, facts.modified_nanos),
-                changed_nanos: unix_nanos(facts.changed_secs, facts.changed_nanos),
-            },
+            identity: Identity::of(facts, len),
             facts: Some(*facts),
+        }
+    }
+}
+
+impl Identity {
+    /// The identity of `len` bytes of a file with these facts.
+    pub(super) fn of(facts: &Facts, len: u64) -> Identity {
+        Identity {
+            inode: facts.inode,
+            len,
+            modified_nanos: unix_nanos(facts.modified_secs, facts.modified_nanos),
+            changed_nanos: unix_nanos(facts.changed_secs, facts.changed_nanos),
         }
     }
 }

@@ -43,4 +43,4 @@ pub use status::Status;
 pub use syntax::is_token;
 pub use target::Target;
 pub use version::Version;
-pub use write::{content_length, decimal, end, field, percent_encode_path, request_line, status_line};
+pub use write::{chunk, content_length, decimal, end, field, percent_encode_path, request_line, status_line};

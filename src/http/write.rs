@@ -69,6 +69,13 @@ pub fn end(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// One chunk of a body (RFC 9112 section 7.1); without data it is the last one, with no trailers.
+pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
+    out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// A number in decimal digits.
 pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
     // 2^64 - 1 has 20 digits.
@@ -123,6 +130,15 @@ mod tests {
         assert_eq!(reply, "HTTP/1.1 404 Not Found\r\nServer: x\r\nContent-Length: 1234567890\r\n\r\n");
         let request = written(|out| request_line(out, "GET", "/a?b"));
         assert_eq!(request, "GET /a?b HTTP/1.1\r\n");
+    }
+
+    #[test]
+    fn chunks_are_written_with_their_length_and_the_last_has_none() {
+        let body = written(|out| {
+            chunk(out, &[b'x'; 26]);
+            chunk(out, b"");
+        });
+        assert_eq!(body, format!("1a\r\n{}\r\n0\r\n\r\n", "x".repeat(26)));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Link<M> {
     /// What had been sent before this turn.
     sent_before: u64,
     machine: M,
+    /// Why nothing can be sent any more. What the peer has said before is still read.
+    unsendable: Option<CloseReason>,
 }
 
 impl<M: Machine> Link<M> {
@@ -70,12 +72,26 @@ impl<M: Machine> Link<M> {
     }
 
     fn new(stream: TcpStream, life: Life, want: Want, machine: M) -> Self {
-        Self { stream, life, want, inbox: Inbox::new(), outbox: Outbox::new(), sent_before: 0, machine }
+        let (inbox, outbox) = (Inbox::new(), Outbox::new());
+        Self { stream, life, want, inbox, outbox, sent_before: 0, machine, unsendable: None }
     }
 
     /// The protocol's part of the connection.
     pub fn machine_mut(&mut self) -> &mut M {
         &mut self.machine
+    }
+
+    /// Lets the machine advance at the next pump, whether or not input has come: there is news for it
+    /// from outside the connection.
+    pub fn rouse(&mut self) {
+        if matches!(self.life, Life::Open) && self.want == Want::Input {
+            self.want = Want::Turn;
+        }
+    }
+
+    /// Bytes sent since the connection began.
+    pub fn sent_total(&self) -> u64 {
+        self.outbox.sent_total()
     }
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
@@ -147,10 +163,20 @@ impl<M: Machine> Link<M> {
                 _ => self.flush(ready, &mut write_budget),
             };
             let moved = match (self.want, flushed) {
+                (Want::Input | Want::Either, Moved::Failed(reason @ CloseReason::Failed(_))) => {
+                    self.read_on(reason, ready, pool, &mut read_budget)
+                }
                 (_, Moved::Failed(reason)) => Moved::Failed(reason),
                 (Want::Turn, _) => Moved::Spent,
-                (Want::Input, Moved::Spent) => Moved::Spent,
-                (Want::Input, _) => self.fill(ready, pool, &mut read_budget),
+                (Want::Either, Moved::Yes) => Moved::Yes,
+                // Who has much to send still listens: the answer may come early.
+                (Want::Input | Want::Either, Moved::Spent) => {
+                    match self.fill(ready, pool, &mut read_budget) {
+                        Moved::Blocked => Moved::Spent,
+                        moved => moved,
+                    }
+                }
+                (Want::Input | Want::Either, _) => self.fill(ready, pool, &mut read_budget),
                 (_, flushed) => flushed,
             };
             match moved {
@@ -162,11 +188,33 @@ impl<M: Machine> Link<M> {
         }
     }
 
+    /// Sending has failed, now or before: what the peer has said before it left is still understood,
+    /// for it may say why. The end of that is no orderly end of its input.
+    fn read_on(
+        &mut self,
+        reason: CloseReason,
+        ready: &mut Readiness,
+        pool: &mut Pool,
+        budget: &mut usize,
+    ) -> Moved {
+        let reason = *self.unsendable.get_or_insert(reason);
+        self.outbox.abandon();
+        ready.write_failed();
+        match self.fill(ready, pool, budget) {
+            Moved::Yes if !self.inbox.is_eof() => Moved::Yes,
+            Moved::Spent => Moved::Spent,
+            Moved::Yes | Moved::Blocked | Moved::Failed(_) => Moved::Failed(reason),
+        }
+    }
+
     fn is_overdue(&self, now: Now) -> bool {
         self.machine.deadline().is_some_and(|deadline| deadline <= now.instant)
     }
 
     fn flush(&mut self, ready: &mut Readiness, budget: &mut usize) -> Moved {
+        if let Some(reason) = self.unsendable {
+            return Moved::Failed(reason);
+        }
         if self.outbox.is_empty() {
             return Moved::Yes;
         }

@@ -15,6 +15,9 @@ use crate::reactor::Now;
 pub enum Want {
     /// More input, or the peer's end of it. What is queued goes out meanwhile.
     Input,
+    /// More input, or everything that is queued to have gone out, whichever comes first. Something has
+    /// to be queued.
+    Either,
     /// Its next turn: there is more to do, but the budget of this one is spent.
     Turn,
     /// Everything that is queued to have gone out.
@@ -30,7 +33,7 @@ pub trait Machine {
     type Site;
 
     /// What it waited for has come: at first the connection itself, later input (or its end), its
-    /// turn, or an empty outbox. At the end of the input it must want something else than more of it.
+    /// turn, an empty outbox, or news from outside the connection ([`Link::rouse`](super::Link::rouse)). At the end of the input it must want something else than more of it.
     fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Self::Site, now: Now) -> Want;
 
     /// The one deadline of the present state.

@@ -75,6 +75,7 @@ pub struct Outbox {
     queue: Queue,
     queued_total: u64,
     sent_total: u64,
+    abandoned: bool,
 }
 
 impl Outbox {
@@ -189,6 +190,21 @@ impl Outbox {
             }
         }
         Flushed::Empty
+    }
+
+    /// Drops what has not been sent: nobody wants it any more.
+    pub fn abandon(&mut self) {
+        self.abandoned |= !self.is_empty();
+        self.queue.segments.clear();
+        self.queue.own.clear();
+        self.queue.own_sent = 0;
+        self.queued_total = self.sent_total;
+    }
+
+    /// Whether something that was queued will never be sent: by the machine's own wish, or because
+    /// nothing can be sent any more.
+    pub fn has_abandoned(&self) -> bool {
+        self.abandoned
     }
 
     /// Takes a buffer from the pool, so that what is queued needs no allocation.
@@ -451,6 +467,20 @@ mod tests {
         let mut wire = Wire::new(usize::MAX, usize::MAX);
         assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Empty);
         assert_eq!(wire.taken, b"static");
+    }
+
+    #[test]
+    fn what_is_abandoned_is_never_sent_and_what_follows_is() {
+        let (mut outbox, bytes) = filled();
+        let mut wire = Wire::new(usize::MAX, usize::MAX);
+        assert_eq!(outbox.flush(&mut wire, &mut 6), Flushed::Spent);
+        let sent = wire.taken.len();
+        assert!(!outbox.has_abandoned());
+        outbox.abandon();
+        assert!(outbox.is_empty() && outbox.has_abandoned() && outbox.sent_total() == sent as u64);
+        outbox.push_with(|out| out.extend_from_slice(b"the end"));
+        assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Empty);
+        assert_eq!(wire.taken, [&bytes[..sent], b"the end"].concat());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub struct Control<C> {
     pub(super) connections: usize,
     pub(super) signals: Vec<c_int>,
     pub(super) woken: bool,
+    pub(super) input: bool,
     pub(super) opened: Vec<C>,
     pub(super) stop_listening: bool,
     pub(super) closing: Vec<ListenerId>,
@@ -26,6 +27,7 @@ impl<C> Default for Control<C> {
             connections: 0,
             signals: Vec::new(),
             woken: false,
+            input: false,
             opened: Vec::new(),
             stop_listening: false,
             closing: Vec::new(),
@@ -49,6 +51,11 @@ impl<C> Control<C> {
     /// Whether another thread has woken the reactor since the last call.
     pub fn take_woken(&mut self) -> bool {
         std::mem::take(&mut self.woken)
+    }
+
+    /// Whether the watched input may have something to read, since the last call.
+    pub fn take_input(&mut self) -> bool {
+        std::mem::take(&mut self.input)
     }
 
     /// Adds a connection that the application has opened itself.

@@ -14,10 +14,11 @@ pub struct Key {
     pub(super) generation: u32,
 }
 
-/// The generation that no connection has: listeners, signals and the waker use it.
+/// The generation that no connection has: listeners, signals, the waker and the input use it.
 const FIXED: u32 = 0;
 const SIGNALS: u32 = u32::MAX;
 const WAKER: u32 = u32::MAX - 1;
+const INPUT: u32 = u32::MAX - 2;
 
 /// Whom a kernel event is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub(super) enum Addressee {
     Listener(usize),
     Signals,
     Waker,
+    Input,
 }
 
 impl Addressee {
@@ -34,6 +36,7 @@ impl Addressee {
         match (generation, index) {
             (FIXED, SIGNALS) => Self::Signals,
             (FIXED, WAKER) => Self::Waker,
+            (FIXED, INPUT) => Self::Input,
             (FIXED, listener) => Self::Listener(listener as usize),
             (generation, index) => Self::Connection(Key { index, generation }),
         }
@@ -45,6 +48,7 @@ impl Addressee {
             Self::Listener(listener) => (FIXED, listener as u32),
             Self::Signals => (FIXED, SIGNALS),
             Self::Waker => (FIXED, WAKER),
+            Self::Input => (FIXED, INPUT),
         };
         Token((generation as usize) << 32 | index as usize)
     }
@@ -75,6 +79,7 @@ mod tests {
             Addressee::Listener(3),
             Addressee::Signals,
             Addressee::Waker,
+            Addressee::Input,
         ] {
             assert_eq!(Addressee::of(addressee.token()), addressee);
         }

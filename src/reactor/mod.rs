@@ -8,6 +8,7 @@
 
 mod clock;
 mod control;
+mod input;
 mod key;
 mod listeners;
 mod readiness;

@@ -51,6 +51,13 @@ impl Readiness {
         self.writable = false;
     }
 
+    /// A write failed, so there is something to read, the end of it at least, whether or not an event
+    /// has told so yet.
+    pub fn write_failed(&mut self) {
+        self.readable = true;
+        self.fin = true;
+    }
+
     /// A read came back short, so the socket's buffer was empty at that moment: as good as
     /// `WouldBlock`, unless the FIN was announced before and has yet to be read.
     pub fn read_short(&mut self) {

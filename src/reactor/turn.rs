@@ -5,12 +5,14 @@
 
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
+use super::input::Input;
 use super::key::Addressee;
 use super::listeners::Listeners;
 use super::run_queue::RunQueue;
@@ -36,6 +38,7 @@ pub struct Reactor<A: App> {
     closed: Vec<Key>,
     listeners: Listeners,
     signals: Signals,
+    input: Input,
     waker: Arc<Waker>,
     control: Control<A::Conn>,
     /// When the application wants to be called at the latest.
@@ -61,6 +64,7 @@ impl<A: App> Reactor<A> {
             closed: Vec::new(),
             listeners: Listeners::new(),
             signals: Signals::default(),
+            input: Input::default(),
             waker,
             control: Control::default(),
             app_wants: None,
@@ -86,6 +90,15 @@ impl<A: App> Reactor<A> {
     /// When a handler cannot be installed.
     pub fn watch_signals(&mut self, numbers: &[c_int]) -> io::Result<()> {
         self.signals.watch(self.poll.registry(), numbers)
+    }
+
+    /// Turns something to read on this descriptor, one and no connection, into news for
+    /// [`App::between_turns`]. What is always ready, a regular file, makes no news.
+    ///
+    /// # Errors
+    /// When it cannot be registered.
+    pub fn watch_input(&mut self, input: OwnedFd) -> io::Result<()> {
+        self.input.watch(self.poll.registry(), input)
     }
 
     /// What another thread wakes the reactor with.
@@ -158,6 +171,7 @@ impl<A: App> Reactor<A> {
                 Addressee::Listener(id) => self.listeners.note_acceptable(id),
                 Addressee::Signals => self.signals.take(&mut self.control.signals),
                 Addressee::Waker => self.control.woken = true,
+                Addressee::Input => self.control.input = true,
             }
         }
     }

@@ -6,6 +6,7 @@
 
 mod documents;
 mod sum;
+mod upload;
 mod values;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use crate::access_log::{Destination, Format, HeaderChoice, Style};
 use crate::command_line::{Given, Program, Spelling, UsageError, Values, twice};
 use crate::server::{Config, RootChoice};
 use documents::{parse_document, parse_error_pages};
+use upload::{parse_directory, parse_size};
 use values::{parse_bind, parse_count, parse_destination, parse_index, parse_port, parse_time, parse_words};
 
 pub use crate::command_line::Command;
@@ -46,6 +48,8 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(None, "--header-timeout", "10s"),
         Spelling::valued(None, "--grace", "10s"),
         Spelling::valued(None, "--max-connections", "1000"),
+        Spelling::attached(Some('u'), "--upload", "incoming"),
+        Spelling::valued(None, "--max-upload", "1GiB"),
         Spelling::flag(Some('q'), "--quiet"),
         Spelling::flag(Some('v'), "--verbose"),
         Spelling::valued(None, "--sum-port", "9042"),
@@ -96,6 +100,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
         config.connections_max = Some(parse_count("--max-connections", &value)?);
     }
     sum::read(given, &mut config)?;
+    upload(given, &mut config)?;
     config.bind = parse_bind(&given.all("--bind"))?;
     let (port, root) = port_and_root(given)?;
     if let Some(value) = port {
@@ -118,6 +123,17 @@ fn log_style(given: &mut Given) -> Result<Style, String> {
         style.headers = parse_words("--log-headers", &value, HeaderChoice::parse)?;
     }
     Ok(style)
+}
+
+/// Whether files can be stored, where, and how large they may be.
+fn upload(given: &mut Given, config: &mut Config) -> Result<(), String> {
+    config.upload = given.once("--upload")?.map(|value| parse_directory(&value)).transpose()?;
+    let Some(value) = given.once("--max-upload")? else { return Ok(()) };
+    config.upload_len_max = parse_size("--max-upload", &value)?;
+    match config.upload {
+        Some(_) => Ok(()),
+        None => Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned()),
+    }
 }
 
 /// The port and the directory, each from its option or from what is no option: digits are the port.
@@ -280,6 +296,18 @@ mod tests {
             (&["--log-headers=none"], |config| config.log_style.headers = HeaderChoice::None),
             (&["--log-secrets"], |config| config.log_style.secrets = true),
             (&["-v"], |config| config.verbose = true),
+            (&["-u"], |config| config.upload = Some(PathBuf::new())),
+            (&["--upload"], |config| config.upload = Some(PathBuf::new())),
+            (&["-u=incoming"], |config| config.upload = Some("incoming".into())),
+            (&["--upload=a/b/"], |config| config.upload = Some("a/b".into())),
+            (&["-u", "--max-upload", "5k"], |config| {
+                config.upload = Some(PathBuf::new());
+                config.upload_len_max = 5_000;
+            }),
+            (&["--upload", "site"], |config| {
+                config.upload = Some(PathBuf::new());
+                config.root = directory("site");
+            }),
             (&["-q"], |config| {
                 config.quiet = true;
                 config.access_log = Destination::Off;
@@ -344,6 +372,15 @@ mod tests {
             (&["--sum-name", "Ada"], "'--sum-name' goes with --sum-port, which is not given"),
             (&["--sum-number", "1"], "'--sum-number' goes with --sum-port, which is not given"),
             (&["--no-http"], "'--no-http' goes with --sum-port, which is not given"),
+            (&["-u", "--upload=a"], "--upload is given twice, '' and 'a'; leave one out"),
+            (&["--upload="], "'--upload' needs a value, such as --upload=incoming"),
+            (
+                &["--upload=../x"],
+                "--upload: '../x' is not a path beneath the root; write it like incoming or \
+                 notes/incoming, with no name that begins with a dot",
+            ),
+            (&["-u", "--max-upload=5x"], "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB"),
+            (&["--max-upload=5k"], "--max-upload limits uploads, which are off; turn them on with --upload"),
             (&["--max-connections", "0"], "--max-connections: '0' is not a number from 1 up"),
         ];
         for (line, expected) in cases {

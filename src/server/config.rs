@@ -48,6 +48,11 @@ pub struct Config {
     pub http: bool,
     /// Whether connections are told of on standard error.
     pub verbose: bool,
+    /// Where files may be stored by PUT: nowhere, or below this directory beneath the root, which is
+    /// the root itself if the path is empty.
+    pub upload: Option<PathBuf>,
+    /// The longest file that may be stored, in bytes.
+    pub upload_len_max: u64,
 }
 
 /// The number exchange, beside HTTP at the same addresses.
@@ -112,6 +117,9 @@ impl Default for Config {
             sum: None,
             http: true,
             verbose: false,
+            upload: None,
+            // A film fits, a mistake such as an endless stream does not fill the disk.
+            upload_len_max: 1 << 30,
         }
     }
 }

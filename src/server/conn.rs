@@ -15,9 +15,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::exchange::{Batch, Origin};
-use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, TOO_LARGE};
+use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, Sink, TOO_LARGE};
 use super::reply::{self, Answer};
-use super::route::{refusal, route};
+use super::route::{Plan, refusal, route};
 use super::site::Site;
 use crate::http::{FieldSpace, Prose, Reject, RequestBody, Status, parse_request, prose_for_refused};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
@@ -219,21 +219,24 @@ impl Conn {
             return Step::Rest(Want::Turn);
         }
         let mut space = FieldSpace::new();
-        let (len, body, expects_continue, answer) =
+        let (len, body, expects_continue, plan) =
             match parse_request(desk.inbox.bytes(), &mut self.searched_len, &mut space) {
                 Ok(Some((len, head))) => {
-                    let answer = route(&head, desk.site, desk.now);
+                    let plan = route(&head, desk.site, desk.now);
                     self.lease_batch(desk.site);
                     let bytes = desk.inbox.bytes().get(..len).unwrap_or_default();
                     self.batch.begin(&head, bytes, desk.site.log.detail(), desk.now);
-                    (len, head.body, head.expects_continue, answer)
+                    (len, head.body, head.expects_continue, plan)
                 }
                 Ok(None) => return self.need_more(desk),
                 Err(reject) => return self.refuse(&reject, desk),
             };
         desk.inbox.consume(len);
         self.forget_head();
-        self.take_body(body, expects_continue, answer, desk)
+        match plan {
+            Plan::Answer(answer) => self.take_body(body, expects_continue, answer, desk),
+            Plan::Store(storing) => self.receive_body(body, expects_continue, Sink::Store(storing), desk),
+        }
     }
 
     /// Counts the requests of this turn.
@@ -281,7 +284,7 @@ impl Conn {
         self.answer(&refusal(reject.status, reject.why, prose), desk)
     }
 
-    /// Reads the body that follows a head, if there is one, before the answer is sent.
+    /// Gets the body that follows a head, if there is one, out of the way before the answer is sent.
     fn take_body(
         &mut self,
         body: RequestBody,
@@ -290,17 +293,28 @@ impl Conn {
         desk: &mut Desk<'_>,
     ) -> Step {
         match body {
-            RequestBody::None => return self.answer(&answer, desk),
-            RequestBody::Length(len) if len > DISCARDED_LEN_MAX => return self.refuse_body(&answer, desk),
-            RequestBody::Length(_) | RequestBody::Chunked => {}
+            RequestBody::Length(len) if len > DISCARDED_LEN_MAX => self.refuse_body(&answer, desk),
+            _ if expects_continue && answer.status().is_error() => self.refuse_body(&answer, desk),
+            _ => self.receive_body(body, expects_continue, Sink::Discard(answer), desk),
+        }
+    }
+
+    /// Reads the body that follows a head into `sink`.
+    fn receive_body(
+        &mut self,
+        body: RequestBody,
+        expects_continue: bool,
+        sink: Sink,
+        desk: &mut Desk<'_>,
+    ) -> Step {
+        if body == RequestBody::None {
+            return self.answer(&sink.finish(), desk);
         }
         if expects_continue {
-            if answer.status().is_error() {
-                return self.refuse_body(&answer, desk);
-            }
             reply::queue_continue(desk.outbox);
         }
-        Step::Enter(State::Receiving(Box::new(Receiving::new(body.into(), answer, desk.now.instant))))
+        let receiving = Receiving::new(body.into(), sink, desk.now.instant);
+        Step::Enter(State::Receiving(Box::new(receiving)))
     }
 
     /// Answers without reading the body; whether it comes or not, the connection cannot be used again.
@@ -315,13 +329,10 @@ impl Conn {
     fn receive(&mut self, desk: &mut Desk<'_>) -> Step {
         let State::Receiving(receiving) = &mut self.state else { return Step::Rest(Want::Turn) };
         match receiving.take(desk.inbox) {
-            Progress::Whole => {
-                let answer = receiving.answer.clone();
-                self.answer(&answer, desk)
-            }
-            Progress::Failed(reject) => {
-                self.ending = Some(CloseReason::Refused(reject.why));
-                self.answer(&refusal(reject.status, reject.why, Prose::Plain), desk)
+            Progress::Whole(answer) => self.answer(&answer, desk),
+            Progress::Failed(error) => {
+                self.ending = Some(CloseReason::Refused(error.why));
+                self.answer(&Answer::Error(error), desk)
             }
             Progress::More => {
                 // Each piece moves the deadline, but never beyond what the least rate allows from the start.
@@ -388,10 +399,11 @@ impl Conn {
             }
             State::Reading | State::Parsing => self
                 .refuse(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), desk),
-            State::Receiving(_) => {
+            State::Receiving(ref receiving) => {
                 let why = "The request body took too long to arrive.";
+                let error = receiving.refusal(Status::REQUEST_TIMEOUT, why);
                 self.ending = Some(CloseReason::Refused(why));
-                self.answer(&refusal(Status::REQUEST_TIMEOUT, why, Prose::Plain), desk)
+                self.answer(&Answer::Error(error), desk)
             }
             State::Writing => self.write_expired(desk),
             State::Closing(reason) => Step::Rest(Want::Close(reason)),

@@ -36,6 +36,11 @@ pub(super) fn raise_nofile() -> u64 {
     }
 }
 
+/// The longest file that this process may write: beyond it the kernel ends the process (SIGXFSZ).
+pub(super) fn file_len_max() -> u64 {
+    getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
+}
+
 /// The watermarks for a limit of `nofile` descriptors of which `reserve` are not for connections.
 ///
 /// Nothing `asked`: stop at 90 % of what is left, since a connection that sends a file which the

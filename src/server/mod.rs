@@ -14,6 +14,7 @@ mod default_documents;
 mod error_page;
 mod exchange;
 mod limits;
+mod put;
 mod receiving;
 mod reply;
 mod route;

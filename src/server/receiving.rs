@@ -1,12 +1,13 @@
 //! The body of a request, read to its end before the answer that waits for it is sent.
 //!
-//! Here it is dropped; its framing is checked all the same, for the next request begins where it
-//! ends. It knows no connection and no deadline.
+//! It has a sink: the body is dropped, or it becomes a file. Its framing is checked all the same, for
+//! the next request begins where it ends. It knows no connection and no deadline.
 
 use std::time::Instant;
 
-use super::reply::Answer;
-use crate::http::{BodyReader, Reject, Status};
+use super::put::Storing;
+use super::reply::{Answer, ErrorAnswer};
+use crate::http::{BodyReader, Prose, Reject, Status};
 use crate::net::Inbox;
 
 /// A request body that nobody wants is read and dropped up to this length, so that the connection
@@ -15,26 +16,38 @@ pub(super) const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
 /// What the peer is told of a longer one.
 pub(super) const TOO_LARGE: &str = "The request has a body that is not wanted here.";
 
-/// A body that is being read, and the answer that waits for its end.
+/// A body that is being read.
 #[derive(Debug)]
 pub(super) struct Receiving {
     body: BodyReader,
     received_len: u64,
     pub(super) since: Instant,
-    pub(super) answer: Answer,
+    /// None once it has given its answer.
+    sink: Option<Sink>,
+}
+
+/// What becomes of a body.
+#[derive(Debug)]
+pub(super) enum Sink {
+    /// It is dropped; this is the answer that waits for its end.
+    Discard(Answer),
+    /// It becomes a file; the answer follows from that.
+    Store(Box<Storing>),
 }
 
 /// How far the body has come.
 #[derive(Debug)]
 pub(super) enum Progress {
     More,
-    Whole,
-    Failed(Reject),
+    /// It is whole, and this is the answer to the request.
+    Whole(Answer),
+    /// It will not be whole, and this is the answer to that.
+    Failed(ErrorAnswer),
 }
 
 impl Receiving {
-    pub(super) fn new(body: BodyReader, answer: Answer, since: Instant) -> Self {
-        Self { body, received_len: 0, since, answer }
+    pub(super) fn new(body: BodyReader, sink: Sink, since: Instant) -> Self {
+        Self { body, received_len: 0, since, sink: Some(sink) }
     }
 
     /// Bytes of the body that have come, framing and all: a peer cannot hide in chunk extensions.
@@ -45,22 +58,54 @@ impl Receiving {
     /// Takes what the inbox has of the body.
     pub(super) fn take(&mut self, inbox: &mut Inbox) -> Progress {
         while !self.body.is_done() {
-            let consumed = match self.body.decode(inbox.bytes()) {
-                Ok(decoded) => decoded.consumed,
-                Err(fault) => return Progress::Failed(fault.into()),
+            let decoded = match self.body.decode(inbox.bytes()) {
+                Ok(decoded) => decoded,
+                Err(fault) => return self.failed(fault.into()),
             };
-            inbox.consume(consumed);
+            let consumed = decoded.consumed;
             self.received_len += consumed as u64;
-            if self.received_len > DISCARDED_LEN_MAX {
-                return Progress::Failed(Reject::new(Status::CONTENT_TOO_LARGE, TOO_LARGE));
+            match &mut self.sink {
+                Some(Sink::Discard(_)) if self.received_len > DISCARDED_LEN_MAX => {
+                    return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, TOO_LARGE));
+                }
+                Some(Sink::Store(storing)) => {
+                    if let Err(error) = storing.take(decoded.data) {
+                        return Progress::Failed(error);
+                    }
+                }
+                Some(Sink::Discard(_)) | None => {}
             }
+            inbox.consume(consumed);
             if consumed == 0 && inbox.is_eof() {
-                return Progress::Failed(Reject::new(Status::BAD_REQUEST, "The request body ended early."));
+                return self.failed(Reject::new(Status::BAD_REQUEST, "The request body ended early."));
             }
             if consumed == 0 {
                 return Progress::More;
             }
         }
-        Progress::Whole
+        self.sink.take().map_or(Progress::More, |sink| Progress::Whole(sink.finish()))
+    }
+
+    fn failed(&self, reject: Reject) -> Progress {
+        Progress::Failed(self.refusal(reject.status, reject.why))
+    }
+
+    /// The answer to whoever sends a body that will not be whole.
+    pub(super) fn refusal(&self, status: Status, why: &'static str) -> ErrorAnswer {
+        let prose = match &self.sink {
+            Some(Sink::Store(storing)) => storing.prose(),
+            Some(Sink::Discard(_)) | None => Prose::Plain,
+        };
+        ErrorAnswer { status, why, prose }
+    }
+}
+
+impl Sink {
+    /// The body has come to its end.
+    pub(super) fn finish(self) -> Answer {
+        match self {
+            Self::Discard(answer) => answer,
+            Self::Store(storing) => storing.finish(),
+        }
     }
 }

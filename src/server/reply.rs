@@ -8,15 +8,17 @@ use std::rc::Rc;
 use super::error_page;
 use super::exchange::{Exchange, Reply};
 use super::site::Site;
-use crate::files::{Content, Entry, Identity, Resource};
+use crate::files::{Content, Entry, Identity, Resource, Stored};
 use crate::http::{Prose, Status, Version, content_length, end, field, imf_fixdate, status_line};
 use crate::net::Outbox;
 use crate::reactor::Now;
 
 /// What the `Server` field says.
 const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
-/// The methods of a file.
+/// The methods of a file ...
 const ALLOW: &[u8] = b"GET, HEAD, OPTIONS";
+/// ... where files can be stored too.
+const ALLOW_UPLOAD: &[u8] = b"GET, HEAD, OPTIONS, PUT";
 /// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
 /// both; longer ones are shared instead.
 const COPIED_LEN_MAX: usize = 4 * 1024;
@@ -30,12 +32,20 @@ pub(super) enum Answer {
         prose: Prose,
     },
     Options,
+    Stored(StoredAnswer),
     Error(ErrorAnswer),
     /// An error whose body is a file of the site.
     ErrorPage {
         status: Status,
         entry: Rc<Entry<Box<[u8]>>>,
     },
+}
+
+/// A file that has been stored, and its path as it stands in a URL.
+#[derive(Debug, Clone)]
+pub(super) struct StoredAnswer {
+    pub(super) stored: Stored,
+    pub(super) location: Vec<u8>,
 }
 
 /// An error, and how its body is to be worded.
@@ -52,6 +62,8 @@ impl Answer {
             Self::File(_) => Status::OK,
             Self::Redirect { .. } => Status::MOVED_PERMANENTLY,
             Self::Options => Status::NO_CONTENT,
+            Self::Stored(answer) if answer.stored.created => Status::CREATED,
+            Self::Stored(_) => Status::NO_CONTENT,
             Self::Error(error) => error.status,
             Self::ErrorPage { status, .. } => *status,
         }
@@ -65,11 +77,16 @@ pub(super) fn file_head(resource: &Resource) -> Box<[u8]> {
     field(&mut head, "Server", SERVER);
     field(&mut head, "Content-Type", resource.media_type.as_bytes());
     content_length(&mut head, resource.len);
-    if let Some(secs) = resource.modified_secs.and_then(|secs| u64::try_from(secs).ok()) {
-        field(&mut head, "Last-Modified", &imf_fixdate(secs));
-    }
-    field(&mut head, "ETag", entity_tag(resource.identity).as_bytes());
+    validators(&mut head, resource.modified_secs, resource.identity);
     head.into_boxed_slice()
+}
+
+/// What tells one version of a file from another (RFC 9110 section 8.8).
+fn validators(head: &mut Vec<u8>, modified_secs: Option<i64>, identity: Identity) {
+    if let Some(secs) = modified_secs.and_then(|secs| u64::try_from(secs).ok()) {
+        field(head, "Last-Modified", &imf_fixdate(secs));
+    }
+    field(head, "ETag", entity_tag(identity).as_bytes());
 }
 
 /// A strong entity-tag (RFC 9110 section 8.8.3): other bytes have another one.
@@ -88,10 +105,12 @@ pub(super) fn queue(
     now: Now,
 ) -> Reply {
     let date = *site.dates.at(now.unix_secs());
-    let tail = Tail { date: &date, connection: connection_option(exchange, closes) };
+    let allow = if site.config.upload.is_some() { ALLOW_UPLOAD } else { ALLOW };
+    let tail = Tail { date: &date, connection: connection_option(exchange, closes), allow };
     let body_starts = match answer {
         Answer::File(entry) => queue_file(outbox, entry, exchange.head_only, tail),
-        Answer::Options => queue_head(outbox, Status::NO_CONTENT, tail, |out| field(out, "Allow", ALLOW)),
+        Answer::Options => queue_head(outbox, Status::NO_CONTENT, tail, |out| field(out, "Allow", allow)),
+        Answer::Stored(stored) => queue_stored(outbox, answer.status(), stored, tail),
         Answer::Redirect { location, prose } => {
             let why = "The page is a directory: its address ends in a slash.";
             let error = ErrorAnswer { status: answer.status(), why, prose: *prose };
@@ -115,6 +134,8 @@ pub(super) fn queue_continue(outbox: &mut Outbox) {
 struct Tail<'a> {
     date: &'a [u8; 29],
     connection: Option<&'static [u8]>,
+    /// The methods that there are, for who asks or has used another.
+    allow: &'static [u8],
 }
 
 /// What the answer must say of the connection (RFC 9112 section 9.3).
@@ -179,7 +200,7 @@ fn queue_error_page(
     let body_starts = queue_head(outbox, status, tail, |out| {
         field(out, "Content-Type", resource.media_type.as_bytes());
         content_length(out, resource.len);
-        status_fields(out, status);
+        status_fields(out, status, tail.allow);
     });
     if !head_only {
         queue_content(outbox, resource);
@@ -188,13 +209,24 @@ fn queue_error_page(
 }
 
 /// What an error of this status must say, whatever its body.
-fn status_fields(out: &mut Vec<u8>, status: Status) {
+fn status_fields(out: &mut Vec<u8>, status: Status, allow: &[u8]) {
     if status == Status::METHOD_NOT_ALLOWED {
-        field(out, "Allow", ALLOW);
+        field(out, "Allow", allow);
     }
     if status == Status::SERVICE_UNAVAILABLE {
         field(out, "Retry-After", b"1");
     }
+}
+
+/// Queues the confirmation that a file is stored, with the validators of what it is now.
+fn queue_stored(outbox: &mut Outbox, status: Status, answer: &StoredAnswer, tail: Tail<'_>) -> u64 {
+    queue_head(outbox, status, tail, |out| {
+        if status == Status::CREATED {
+            content_length(out, 0);
+            field(out, "Location", &answer.location);
+        }
+        validators(out, Some(answer.stored.modified_secs), answer.stored.identity);
+    })
 }
 
 /// Queues an answer whose body is a sentence for a person.
@@ -216,7 +248,7 @@ fn queue_page(
         if let Some(location) = location {
             field(out, "Location", location);
         }
-        status_fields(out, error.status);
+        status_fields(out, error.status, tail.allow);
     });
     if !head_only {
         outbox.push_with(|out| out.extend_from_slice(body));

@@ -5,18 +5,31 @@
 use std::time::SystemTime;
 
 use super::default_documents;
+use super::put::{self, Storing};
 use super::reply::{self, Answer, ErrorAnswer};
 use super::site::Site;
 use crate::files::{Lookup, LookupError, PathError, RelativePath};
 use crate::http::{Method, Prose, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;
 
-/// Decides the answer to a request; an error may have a document of the site in its place.
-pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
-    match choose(head, site, now) {
+/// What becomes of a request.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// It has its answer, once its body, if it has one, is out of the way.
+    Answer(Answer),
+    /// Its body is stored; the answer follows from that.
+    Store(Box<Storing>),
+}
+
+/// Decides what becomes of a request; an error may have a document of the site in its place.
+pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Plan {
+    if head.method == Method::Put {
+        return put::plan(head, site);
+    }
+    Plan::Answer(match choose(head, site, now) {
         Answer::Error(error) => default_documents::instead_of(error, head, site, now),
         answer => answer,
-    }
+    })
 }
 
 fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
@@ -25,11 +38,11 @@ fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
         Method::Options => Answer::Options,
         Method::Unknown => error(head, Status::NOT_IMPLEMENTED, "This server does not know that method."),
         Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {
-            error(
-                head,
-                Status::METHOD_NOT_ALLOWED,
-                "Files here can be fetched with GET and HEAD, not changed.",
-            )
+            let why = match site.config.upload {
+                Some(_) => "Files here can be fetched with GET and HEAD, and stored with PUT.",
+                None => "Files here can be fetched with GET and HEAD, not changed.",
+            };
+            error(head, Status::METHOD_NOT_ALLOWED, why)
         }
     }
 }
@@ -60,7 +73,7 @@ fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Answer {
     Answer::Redirect { location, prose: prose_for(head.accept) }
 }
 
-fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
+pub(super) fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
     match fault {
         PathError::BadEscape => {
             error(head, Status::BAD_REQUEST, "The path has a % that no two hex digits follow.")
@@ -98,7 +111,7 @@ fn not_found(head: &RequestHead<'_, '_>) -> Answer {
     error(head, Status::NOT_FOUND, "There is no such page here.")
 }
 
-fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Answer {
+pub(super) fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Answer {
     Answer::Error(ErrorAnswer { status, why, prose: prose_for(head.accept) })
 }
 

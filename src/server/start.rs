@@ -15,9 +15,9 @@ use mio::net::TcpListener;
 
 use super::app::{Server, signals};
 use super::default_documents;
-use super::limits::{DESCRIPTORS_RESERVED, connections_max, raise_nofile};
+use super::limits::{DESCRIPTORS_RESERVED, connections_max, file_len_max, raise_nofile};
 use super::sum_room::SumRoom;
-use super::{Config, RootChoice, Site};
+use super::{Config, RootChoice, Site, put};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
 use crate::files::{CacheLimits, Root, Store};
@@ -48,7 +48,7 @@ pub struct Bound {
 ///
 /// # Errors
 /// When the root, the log or an address cannot be had.
-pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
+pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
     let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
     let watermarks = connections_max(raise_nofile(), config.connections_max, reserved).map_err(StartError)?;
     let store = match &config.root {
@@ -62,6 +62,8 @@ pub fn start(config: Config, now: Now) -> Result<Bound, StartError> {
         RootChoice::Embedded => Store::Embedded,
     };
     default_documents::warn_of_missing(&config, &store);
+    put::check(&config, &store).map_err(StartError)?;
+    config.upload_len_max = config.upload_len_max.min(file_len_max());
     let log = AccessLog::open_styled(&config.access_log, config.log_style.clone())
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config.access_log);

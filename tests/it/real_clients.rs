@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 use std::process::Output;
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{PATIENCE, Server, pattern};
 
 const FILES: &[(&str, &[u8])] = &[("a.txt", b"the first"), ("b.txt", b"the second one")];
 
@@ -69,7 +69,7 @@ fn curl_fetches_two_urls_over_one_connection() {
 }
 
 #[test]
-fn curl_is_refused_an_upload_with_405_and_can_go_on() {
+fn curl_is_refused_an_upload_with_403_and_can_go_on() {
     let server = Server::serving(FILES);
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Small ones are sent at once; for large ones curl waits to be asked.
@@ -81,8 +81,48 @@ fn curl_is_refused_an_upload_with_405_and_can_go_on() {
         let report = ["-o", "/dev/null", "--write-out", "%{http_code}"];
         let arguments = [&["-T", &upload], &report[..], &[&url]].concat();
         let Some(status) = curl(&arguments) else { return };
-        assert_eq!(status, "405", "{len} bytes");
+        assert_eq!(status, "403", "{len} bytes");
         assert_eq!(server.get("/a.txt").text(), "the first", "the file is what it was");
+    }
+}
+
+#[test]
+fn curl_uploads_with_and_without_being_asked_in_chunks_and_not_and_under_its_own_name() {
+    let server = Server::with(FILES, &["--upload", "--max-upload", "8M"]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let report = ["-o", "/dev/null", "--write-out", "%{http_code} %{num_connects}"];
+    for len in [0, 10, 3 << 20] {
+        let upload = folder.path().join("up load");
+        let bytes = pattern(len);
+        std::fs::write(&upload, &bytes).expect("a file");
+        let url = format!("http://{}/", server.address());
+        let upload = upload.to_string_lossy();
+        for fields in [
+            &["-H", "Expect:"][..],
+            &["-H", "Expect: 100-continue"],
+            &[],
+            &["-H", "Transfer-Encoding: chunked"],
+        ] {
+            // This curl never sends the last chunk of what it knows to be empty.
+            if len == 0 && fields.contains(&"Transfer-Encoding: chunked") {
+                continue;
+            }
+            let _ = std::fs::remove_file(server.root().join("up load"));
+            let arguments = [&["-T", &upload], &report[..], fields, &[&url]].concat();
+            for status in ["201", "204"] {
+                let Some(text) = curl(&arguments) else { return };
+                assert_eq!(text, format!("{status} 1"), "{len} bytes, {fields:?}");
+                assert!(server.get("/up%20load").body == bytes, "{len} bytes, {fields:?}");
+            }
+        }
+    }
+    let large = folder.path().join("large");
+    std::fs::File::create(&large).and_then(|file| file.set_len(64 << 20)).expect("a large file");
+    for fields in ["Expect:", "Expect: 100-continue"] {
+        let url = format!("http://{}/large", server.address());
+        let arguments = ["-T", &large.to_string_lossy(), "-H", fields, &url];
+        let Some(text) = curl(&arguments) else { return };
+        assert!(text.contains("413 Content Too Large\n") && text.contains("--max-upload"), "{text}");
     }
 }
 

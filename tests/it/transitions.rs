@@ -9,7 +9,7 @@ use std::net::TcpListener;
 
 use reactor_http::{client, server, sum};
 
-use crate::harness::{PATIENCE, Raw, Server};
+use crate::harness::{PATIENCE, Raw, Scripted, Server};
 use crate::machines::{an_asker_that_is_overdue, an_attempt_that_is_overdue};
 use crate::sum::Exchanging;
 
@@ -89,6 +89,19 @@ fn the_client_makes_every_transition_of_its_table_and_no_other() {
     for (address, code) in addresses {
         let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
             .arg(format!("http://{address}/a.txt"))
+            .env("RUST_LOG", "debug")
+            .timeout(PATIENCE)
+            .output()
+            .expect("the client runs");
+        assert_eq!(output.status.code(), Some(code));
+        rows.extend(seen(&String::from_utf8_lossy(&output.stderr), "client::conn"));
+    }
+    // A body that waits to be asked for: it is refused, and there is no answer at all.
+    let silent = Scripted::following(&[]);
+    for (url, code) in [(format!("http://{}/b", server.address()), 0), (format!(":{}/b", silent.port()), 52)]
+    {
+        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
+            .args(["-T", "-", &url])
             .env("RUST_LOG", "debug")
             .timeout(PATIENCE)
             .output()

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::client::args::value;
 use crate::client::target::{HOST_DEFAULT, SUM, parse_host, parse_port};
-use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
+use crate::command_line::{Given, Program, Spelling, Takes, UsageError, Values, quote};
 use crate::sum::Name;
 
 pub use crate::command_line::Command;
@@ -99,7 +99,7 @@ fn number_last(mut args: Vec<OsString>) -> Vec<OsString> {
     let takes_value = |arg: &OsString| {
         let spelled =
             |known: &&Spelling| arg == known.long || known.letter.is_some_and(|l| *arg == *format!("-{l}"));
-        PROGRAM.spellings.iter().find(spelled).is_some_and(|known| known.example.is_some())
+        PROGRAM.spellings.iter().find(spelled).is_some_and(|known| matches!(known.takes, Takes::Value(_)))
     };
     let pairs = args.windows(2);
     let at = pairs.enumerate().find_map(|(before, pair)| {

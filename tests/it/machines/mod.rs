@@ -8,6 +8,7 @@ mod arbitrary;
 mod pair;
 mod sum;
 mod time;
+mod upload;
 mod wire;
 
 use std::fs::File;

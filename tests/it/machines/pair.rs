@@ -6,7 +6,7 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reactor_http::access_log::{AccessLog, Destination};
@@ -75,7 +75,8 @@ impl<M: Machine> Side<M> {
                 (_, Flushed::Failed(reason)) => return self.close(reason, port, now),
                 (Want::Turn, _) | (_, Flushed::Spent) => return true,
                 (Want::Drain, Flushed::Blocked) => return false,
-                (Want::Input, _) if !self.fill(port) => return false,
+                (Want::Either, Flushed::Empty) => self.advance(now),
+                (Want::Input | Want::Either, _) if !self.fill(port) => return false,
                 _ => self.advance(now),
             }
         }
@@ -118,7 +119,7 @@ impl Shelf {
     }
 
     fn server(&self, now: Now) -> Side<server::Conn> {
-        let config = Config::default();
+        let config = Config { upload: Some(PathBuf::new()), ..Config::default() };
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
         let machine = server::Conn::new(peer, config.idle_timeout, now);
         let store = Store::Disk(Root::open(self.path()).expect("a root"));

@@ -182,7 +182,7 @@ fn a_body_that_will_not_be_taken_is_not_asked_for() {
     let too_large = format!("{}", DISCARDED_LEN_MAX + 1);
     for (line, len, status) in [
         ("POST /hello.txt", "5", 405),
-        ("PUT /new", "5", 405),
+        ("PUT /new", "5", 403),
         ("BREW /", "5", 501),
         ("GET /missing", "5", 404),
         ("GET /hello.txt", too_large.as_str(), 413),

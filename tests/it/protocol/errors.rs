@@ -23,7 +23,7 @@ fn cases() -> Vec<(String, u16, &'static str, After)> {
         (line("HEAD /missing HTTP/1.1"), 404, "Not Found", GoesOn),
         (line("GET /% HTTP/1.1"), 400, "Bad Request", GoesOn),
         (line("POST /hello.txt HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
-        (line("PUT /new HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
+        (line("PUT /new HTTP/1.1"), 403, "Forbidden", GoesOn),
         (line("DELETE /hello.txt HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
         (line("PATCH /hello.txt HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
         (line("TRACE / HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
@@ -124,7 +124,7 @@ fn who_gets_a_page_and_who_gets_text_is_told_by_accept() {
         ("Accept:".to_owned(), plain),
         ("User-Agent: curl/8.0".to_owned(), plain),
     ] {
-        for (line, status) in [("GET /missing", 404), ("PUT /x", 405), ("BREW /", 501), ("GET /d", 301)] {
+        for (line, status) in [("GET /missing", 404), ("PUT /x", 403), ("BREW /", 501), ("GET /d", 301)] {
             let reply = ask(&mut client, &format!("{line} HTTP/1.1\r\nHost: test\r\n{field}"));
             assert_eq!(reply.status, status);
             assert_eq!(reply.field("Content-Type"), Some(media_type), "{line} {field}");

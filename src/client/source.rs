@@ -1,0 +1,117 @@
+//! Which file a request sends, and under which name: what `-T`, the method and the path come to.
+//!
+//! Values in, values out; nothing is opened here.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use super::config::last_segment;
+use crate::command_line::quote;
+
+/// What a file's name keeps in a URL: the unreserved characters (RFC 3986 section 2.3).
+const NAME_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What a request sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This file.
+    File(PathBuf),
+    /// Standard input, up to its end.
+    Stdin,
+}
+
+/// What a request with this method to this path sends; `asked` is the value of `-T`. A path that ends
+/// in a slash gets the name of the file, as curl has it.
+///
+/// # Errors
+/// What does not go together, in words.
+pub(super) fn choose(
+    asked: Option<OsString>,
+    method: &str,
+    path: &mut String,
+) -> Result<Option<Source>, String> {
+    let Some(asked) = asked else {
+        return match (method, last_segment(path)) {
+            ("PUT", Ok(name)) => Ok(Some(Source::File(name))),
+            ("PUT", Err(error)) => Err(format!("PUT {}: {error}; name it with -T FILE", quote(&*path))),
+            _ => Ok(None),
+        };
+    };
+    if matches!(method, "GET" | "HEAD") {
+        return Err(format!("-T sends a file, and {method} fetches one: leave one out"));
+    }
+    if asked.is_empty() {
+        return Err("option '--upload-file' needs the name of a file".to_owned());
+    }
+    let source = if asked == "-" { Source::Stdin } else { Source::File(asked.into()) };
+    name_target(&source, path)?;
+    Ok(Some(source))
+}
+
+fn name_target(source: &Source, path: &mut String) -> Result<(), String> {
+    let end = path.find('?').unwrap_or(path.len());
+    if !path[..end].ends_with('/') {
+        return Ok(());
+    }
+    let name = match source {
+        Source::File(file) => Path::file_name(file),
+        Source::Stdin => None,
+    };
+    let Some(name) = name else {
+        return Err("the path ends with a slash, and what -T sends has no name to put there".to_owned());
+    };
+    path.insert_str(end, &percent_encode(name.as_bytes(), NAME_ENCODED).to_string());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(asked: Option<&str>, method: &str, path: &str) -> Result<(Option<Source>, String), String> {
+        let mut path = path.to_owned();
+        choose(asked.map(OsString::from), method, &mut path).map(|source| (source, path))
+    }
+
+    #[test]
+    fn put_sends_the_file_that_the_path_names_or_the_one_that_is_asked_for() {
+        let file = |name: &str| Some(Source::File(name.into()));
+        for (asked, method, path, source, target) in [
+            (None, "GET", "/a", None, "/a"),
+            (None, "PUT", "/client-text.txt", file("client-text.txt"), "/client-text.txt"),
+            (None, "PUT", "/a/b%20c?d/e", file("b c"), "/a/b%20c?d/e"),
+            (Some("x"), "PUT", "/a", file("x"), "/a"),
+            (Some("x"), "POST", "/a", file("x"), "/a"),
+            (Some("-"), "PUT", "/a", Some(Source::Stdin), "/a"),
+            (Some("./-"), "PUT", "/a", file("./-"), "/a"),
+            (Some("../d/x"), "PUT", "/", file("../d/x"), "/x"),
+            (Some("d/a b%20?.txt"), "PUT", "/in/", file("d/a b%20?.txt"), "/in/a%20b%2520%3F.txt"),
+            (Some("x"), "PUT", "/in/?q=/", file("x"), "/in/x?q=/"),
+        ] {
+            let wanted = Ok((source, target.to_owned()));
+            assert_eq!(chosen(asked, method, path), wanted, "{asked:?} {method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_told() {
+        for (asked, method, path, fault) in [
+            (None, "PUT", "/", "PUT '/': the path ends with a slash and names no file; name it with -T FILE"),
+            (None, "PUT", "/..", "PUT '/..': the path ends with a directory; name it with -T FILE"),
+            (Some("x"), "GET", "/a", "-T sends a file, and GET fetches one: leave one out"),
+            (Some(""), "PUT", "/a", "option '--upload-file' needs the name of a file"),
+            (Some("-"), "PUT", "/", "the path ends with a slash, and what -T sends has no name to put there"),
+            (
+                Some(".."),
+                "PUT",
+                "/",
+                "the path ends with a slash, and what -T sends has no name to put there",
+            ),
+        ] {
+            assert_eq!(chosen(asked, method, path), Err(fault.to_owned()), "{asked:?} {method} {path}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The body of a request: a file, sent as it is, or a stream, sent in chunks as it comes.
+//!
+//! A file leaves by `sendfile`. A pipe or a terminal is never waited for: it is read when it has
+//! something, one bounded piece for each that has gone out. It knows no connection and no answer.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::conn::Supply;
+use super::source::Source;
+use crate::http::chunk;
+use crate::net::Outbox;
+
+/// Bytes of a stream that are read at once: what a pipe holds.
+const PIECE_LEN_MAX: usize = 64 * 1024;
+
+/// What a request sends.
+#[derive(Debug)]
+pub(super) struct Upload {
+    body: Body,
+    /// Bytes of content that have been queued.
+    pub(super) queued_len: u64,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// A regular file, which had this length when it was opened.
+    File { file: Rc<File>, len: u64 },
+    /// Whatever else can be read.
+    Stream { file: File, piece: Vec<u8> },
+}
+
+impl Upload {
+    /// Opens what is to be sent.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is a directory.
+    pub(super) fn open(source: &Source) -> io::Result<Self> {
+        let (file, is_stream) = match source {
+            Source::Stdin => (File::from(io::stdin().as_fd().try_clone_to_owned()?), true),
+            Source::File(path) => {
+                let file = File::open(path)?;
+                let kind = file.metadata()?.file_type();
+                if kind.is_dir() {
+                    return Err(io::ErrorKind::IsADirectory.into());
+                }
+                (file, !kind.is_file())
+            }
+        };
+        let body = if is_stream {
+            Body::Stream { file, piece: vec![0; PIECE_LEN_MAX] }
+        } else {
+            let len = file.metadata()?.len();
+            Body::File { file: Rc::new(file), len }
+        };
+        Ok(Self { body, queued_len: 0 })
+    }
+
+    /// Its length, if it is known before it is sent.
+    pub(super) fn len(&self) -> Option<u64> {
+        match &self.body {
+            Body::File { len, .. } => Some(*len),
+            Body::Stream { .. } => None,
+        }
+    }
+
+    /// What may have to be waited for, to be watched.
+    ///
+    /// # Errors
+    /// When there is no descriptor for it.
+    pub(super) fn watchable(&self) -> io::Result<Option<OwnedFd>> {
+        match &self.body {
+            Body::File { .. } => Ok(None),
+            Body::Stream { file, .. } => file.as_fd().try_clone_to_owned().map(Some),
+        }
+    }
+
+    /// Queues all of a file, or of a stream a piece, if it has one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn supply(&mut self, outbox: &mut Outbox) -> io::Result<Supply> {
+        match &mut self.body {
+            Body::File { file, len } => {
+                outbox.push_file(Rc::clone(file), 0, *len);
+                self.queued_len = *len;
+                Ok(Supply::Whole)
+            }
+            Body::Stream { file, piece } => {
+                if !has_something(file)? {
+                    return Ok(Supply::Later);
+                }
+                let len = match file.read(piece) {
+                    Err(error) if is_for_later(&error) => return Ok(Supply::Later),
+                    result => result?,
+                };
+                outbox.push_with(|out| chunk(out, piece.get(..len).unwrap_or_default()));
+                self.queued_len += len as u64;
+                Ok(if len == 0 { Supply::Whole } else { Supply::Piece })
+            }
+        }
+    }
+}
+
+/// Whether reading would not have to wait: there are bytes, or the end, or a fault to be told of.
+fn has_something(file: &File) -> io::Result<bool> {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&at_once)) {
+        Ok(count) => Ok(count > 0),
+        Err(errno) if is_for_later(&errno.into()) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Another reader of the same pipe may have been quicker; a signal is news of its own.
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn stream() -> (io::PipeWriter, Upload) {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let body = Body::Stream { file: File::from(OwnedFd::from(reader)), piece: vec![0; 4] };
+        (writer, Upload { body, queued_len: 0 })
+    }
+
+    #[test]
+    fn a_stream_is_never_waited_for_and_ends_with_the_last_chunk() {
+        let (mut writer, mut upload) = stream();
+        let mut outbox = Outbox::new();
+        assert_eq!(upload.len(), None);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Later);
+        assert!(outbox.is_empty());
+        writer.write_all(b"hello").expect("a full pipe");
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Piece);
+        assert_eq!(outbox.len(), "4\r\nhell\r\n".len() as u64);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Piece);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Later);
+        drop(writer);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Whole);
+        assert_eq!((upload.queued_len, outbox.len()), (5, "4\r\nhell\r\n1\r\no\r\n0\r\n\r\n".len() as u64));
+    }
+
+    #[test]
+    fn a_file_is_queued_whole_with_its_length_known() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, "content").expect("a file");
+        let mut upload = Upload::open(&Source::File(path)).expect("it opens");
+        let mut outbox = Outbox::new();
+        assert_eq!(upload.len(), Some(7));
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Whole);
+        assert_eq!((upload.queued_len, outbox.len()), (7, 7));
+        assert!(Upload::open(&Source::File(folder.path().to_owned())).is_err(), "a directory");
+    }
+}

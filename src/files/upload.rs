@@ -1,0 +1,455 @@
+//! A file on its way in: it takes its name when it is whole, and leaves nothing if it never is.
+//!
+//! The bytes go to a file without a name (`O_TMPFILE`) in the directory of the target, so that not even
+//! the end of the process leaves any of it; whoever reads sees the old file or the new one. Where the
+//! file system makes no such files, a hidden name stands in. Every step is beneath the root, and no
+//! link is followed to the target.
+//!
+//! What is to come has its place: resuming in [`Upload::begin`], digests in [`Upload::write`],
+//! conditions in `Upload::take_name`, before either way to the name, and durability in
+//! [`Upload::commit`]: the file is synced before it takes its name, its directory after that.
+
+use std::ffi::CString;
+use std::fmt;
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, BufWriter, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, StatxFlags, fchmod, linkat, openat, renameat,
+    renameat_with, statx, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::path::RelativePath;
+use super::root::{Facts, Kind, Root};
+use super::store::{Identity, Store};
+
+/// Pieces smaller than this are gathered, so that a body in tiny chunks does not cost a system call for
+/// each; larger ones are written as they are.
+const GATHERED_LEN_MAX: usize = 16 * 1024;
+/// How often a name is tried for that others make or take away at the same moment.
+const NAMING_ATTEMPTS_MAX: usize = 16;
+/// What the umask leaves of this is the mode of a new file.
+const MODE_NEW: u32 = 0o666;
+/// What a new file keeps of the mode of the one whose place it takes: not the bits that give the
+/// owner's rights to whoever runs it.
+const MODE_KEPT: u32 = 0o777;
+
+/// Why a file cannot be stored.
+#[derive(Debug)]
+pub enum UploadError {
+    /// Uploads are for another directory.
+    Outside,
+    /// The directory that it should be in is not there, or a link leads out to it.
+    NoParent,
+    /// The name is that of a directory.
+    Directory,
+    /// The name is that of a link, FIFO, socket or device.
+    NotRegular,
+    /// The name is that of a page inside the binary, which would go on hiding the file.
+    BuiltIn,
+    /// The system does not let this process write there.
+    Forbidden,
+    /// The disk, or this user's share of it, is full.
+    Full,
+    /// Out of descriptors or memory, or the directory is changing too fast: later may do.
+    Busy,
+    /// Anything else, an output error of the disk for one.
+    Failed(io::Error),
+}
+
+impl fmt::Display for UploadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UploadError::Outside => "uploads are for another directory",
+            UploadError::NoParent => "no such directory",
+            UploadError::Directory => "it is a directory",
+            UploadError::NotRegular => "it is no regular file",
+            UploadError::BuiltIn => "the page is built in",
+            UploadError::Forbidden => "writing is not permitted",
+            UploadError::Full => "no room is left",
+            UploadError::Busy => "out of descriptors or memory for the moment",
+            UploadError::Failed(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for UploadError {}
+
+impl From<Errno> for UploadError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // EXDEV: the name leads out of the root, or of the directory for uploads.
+            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::XDEV => {
+                UploadError::NoParent
+            }
+            Errno::ISDIR => UploadError::Directory,
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => UploadError::Forbidden,
+            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => UploadError::Full,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => UploadError::Busy,
+            other => UploadError::Failed(other.into()),
+        }
+    }
+}
+
+impl From<io::Error> for UploadError {
+    fn from(error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(errno) => errno.into(),
+            None => UploadError::Failed(error),
+        }
+    }
+}
+
+/// A file that has been stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Whether there was no file of this name before.
+    pub created: bool,
+    /// What tells it from any other of the same name.
+    pub identity: Identity,
+    /// When it was written, in seconds since 1970.
+    pub modified_secs: i64,
+}
+
+/// A file on its way in. Dropped before [`Upload::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct Upload {
+    dir: OwnedFd,
+    name: CString,
+    file: BufWriter<File>,
+    /// The name that it has until it is whole, if it has one.
+    hidden: Option<CString>,
+}
+
+/// Whether uploads can go to the directory `within`, empty for the root: it is there.
+pub fn may_hold_uploads(store: &Store, within: &[u8]) -> bool {
+    store.root().is_some_and(|root| root.kind(within).is_ok_and(|kind| kind == Kind::Directory))
+}
+
+impl Upload {
+    /// Begins to store the file that `path` is to name; it has to be below the directory `within`,
+    /// which is empty for the root.
+    ///
+    /// # Errors
+    /// All of [`UploadError`].
+    pub fn begin(store: &Store, within: &[u8], path: &RelativePath<'_>) -> Result<Upload, UploadError> {
+        let root = store.root().ok_or(UploadError::BuiltIn)?;
+        let inner = inner(within, path.as_bytes()).ok_or(UploadError::Outside)?;
+        if inner.is_empty() || path.has_trailing_slash() {
+            return Err(UploadError::Directory);
+        }
+        if store.is_built_in(path.as_bytes()) {
+            return Err(UploadError::BuiltIn);
+        }
+        let slash = inner.iter().rposition(|&byte| byte == b'/');
+        let (parent, name) = match slash {
+            Some(slash) => {
+                (inner.get(..slash).unwrap_or_default(), inner.get(slash + 1..).unwrap_or_default())
+            }
+            None => (&b""[..], inner),
+        };
+        // A `RelativePath` has no NUL in it.
+        let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
+        Upload::begin_in(root, within, parent, name)
+    }
+
+    fn begin_in(root: &Root, within: &[u8], parent: &[u8], name: CString) -> Result<Upload, UploadError> {
+        let dir = root.open_directory(within, parent)?;
+        // From the first moment no more readable than the file whose place it takes.
+        let mode = mode_of(&dir, &name)?.unwrap_or(MODE_NEW);
+        let (file, hidden) = match create_nameless(&dir, mode)? {
+            Some(file) => (file, None),
+            None => create_hidden(&dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
+        };
+        Ok(Upload { dir, name, file: BufWriter::with_capacity(GATHERED_LEN_MAX, file), hidden })
+    }
+
+    /// Takes the next part of the content.
+    ///
+    /// # Errors
+    /// `Full`, `Busy` or `Failed`; what was written so far is of no more use.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+        Ok(self.file.write_all(bytes)?)
+    }
+
+    /// The content is whole: gives the file its name, in the place of the one that had it.
+    ///
+    /// # Errors
+    /// All of [`UploadError`] but `Outside`; the old file, if there is one, is what it was.
+    pub fn commit(mut self) -> Result<Stored, UploadError> {
+        self.file.flush()?;
+        let created = self.take_name()?;
+        let facts = Facts::of(self.file.get_ref())?;
+        let identity = Identity::of(&facts, facts.len);
+        Ok(Stored { created, identity, modified_secs: facts.modified_secs })
+    }
+
+    /// Returns whether the name is a new one.
+    fn take_name(&mut self) -> Result<bool, UploadError> {
+        for _ in 0..NAMING_ATTEMPTS_MAX {
+            let Some(mode) = mode_of(&self.dir, &self.name)? else {
+                match self.appear() {
+                    Ok(()) => return Ok(true),
+                    Err(Errno::EXIST) => continue,
+                    Err(errno) => return Err(errno.into()),
+                }
+            };
+            fchmod(self.file.get_ref(), Mode::from_raw_mode(mode))?;
+            self.replace()?;
+            return Ok(false);
+        }
+        Err(UploadError::Busy)
+    }
+
+    /// Takes the name if nobody has it.
+    fn appear(&mut self) -> Result<(), Errno> {
+        let Some(hidden) = &self.hidden else { return link(self.file.get_ref(), &self.dir, &self.name) };
+        match renameat_with(&self.dir, hidden, &self.dir, &self.name, RenameFlags::NOREPLACE) {
+            // Not every file system can promise as much.
+            Err(Errno::INVAL | Errno::NOSYS) => renameat(&self.dir, hidden, &self.dir, &self.name)?,
+            result => result?,
+        }
+        self.hidden = None;
+        Ok(())
+    }
+
+    /// Takes the name from the file that has it.
+    fn replace(&mut self) -> Result<(), Errno> {
+        let hidden = match self.hidden.take() {
+            Some(hidden) => hidden,
+            None => retry_hidden(|hidden| link(self.file.get_ref(), &self.dir, hidden))?.1,
+        };
+        let hidden = self.hidden.insert(hidden);
+        renameat(&self.dir, &*hidden, &self.dir, &self.name)?;
+        self.hidden = None;
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Some(hidden) = self.hidden.take()
+            && let Err(errno) = unlinkat(&self.dir, &hidden, AtFlags::empty())
+        {
+            log::error!("cannot remove what is left of an upload, {hidden:?}: {errno}");
+        }
+    }
+}
+
+/// What is left of `path` below `within`; empty if they are the same.
+fn inner<'a>(within: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    if within.is_empty() {
+        return Some(path);
+    }
+    match path.strip_prefix(within)? {
+        b"" => Some(b""),
+        rest => rest.strip_prefix(b"/"),
+    }
+}
+
+/// The mode that what has the name now hands on, if anything has it.
+fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {
+    let stat = match statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE | StatxFlags::MODE) {
+        Err(Errno::NOENT) => return Ok(None),
+        result => result?,
+    };
+    match FileType::from_raw_mode(stat.stx_mode.into()) {
+        FileType::RegularFile => Ok(Some(u32::from(stat.stx_mode) & MODE_KEPT)),
+        FileType::Directory => Err(UploadError::Directory),
+        _ => Err(UploadError::NotRegular),
+    }
+}
+
+/// A file without a name, or none where there can be none, or none that could be given one.
+fn create_nameless(dir: &OwnedFd, mode: u32) -> Result<Option<File>, Errno> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    match openat(dir, c".", flags, Mode::from_raw_mode(mode)) {
+        Ok(file) => {
+            let is_nameable = statx(CWD, proc_path(&file), AtFlags::empty(), StatxFlags::TYPE).is_ok();
+            Ok(is_nameable.then(|| File::from(file)))
+        }
+        // The last two are how file systems that have never heard of it put it.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn create_hidden(dir: &OwnedFd, mode: u32) -> Result<(File, CString), Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let (file, name) = retry_hidden(|name| openat(dir, name, flags, Mode::from_raw_mode(mode)))?;
+    Ok((File::from(file), name))
+}
+
+/// Gives a file without a name this one.
+fn link(file: &File, dir: &OwnedFd, name: &CString) -> Result<(), Errno> {
+    linkat(CWD, proc_path(file), dir, name, AtFlags::SYMLINK_FOLLOW)
+}
+
+/// The one path that a file without a name has.
+fn proc_path(file: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Makes something under a hidden name that nothing else has: never served, and told at a glance.
+fn retry_hidden<T>(mut make: impl FnMut(&CString) -> Result<T, Errno>) -> Result<(T, CString), Errno> {
+    for _ in 0..NAMING_ATTEMPTS_MAX {
+        // Other processes may be at work in the same directory, and earlier ones may have been killed.
+        let random = RandomState::new().build_hasher().finish();
+        let name = CString::new(format!(".reactor-upload-{random:016x}")).unwrap_or_default();
+        match make(&name) {
+            Err(Errno::EXIST) => {}
+            result => return result.map(|made| (made, name)),
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
+    use tempfile::TempDir;
+
+    fn site() -> (TempDir, Store) {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(folder.path().join("in/sub")).expect("folders");
+        fs::write(folder.path().join("old"), "old").expect("a file");
+        let root = Root::open(folder.path()).expect("a root");
+        (folder, Store::Disk(root))
+    }
+
+    fn begin(store: &Store, within: &str, path: &str) -> Result<Upload, UploadError> {
+        Upload::begin(store, within.as_bytes(), &RelativePath::parse(path.as_bytes()).expect("a path"))
+    }
+
+    /// An upload as it is where files without a name cannot be.
+    fn begin_hidden(folder: &Path, name: &str) -> Upload {
+        let root = Root::open(folder).expect("a root");
+        let dir = root.open_directory(b"", b"").expect("the folder");
+        let (file, hidden) = create_hidden(&dir, MODE_NEW).expect("a hidden file");
+        let name = CString::new(name).expect("a name");
+        Upload { dir, name, file: BufWriter::new(file), hidden: Some(hidden) }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_has_its_name_when_it_is_whole_and_no_name_before() {
+        let (folder, store) = site();
+        for (path, created) in [("/new", true), ("/new", false), ("/old", false), ("/in/sub/new", true)] {
+            let mut upload = begin(&store, "", path).expect("it begins");
+            upload.write(b"con").expect("it takes it");
+            upload.write(&[b'x'; 100_000]).expect("it takes it");
+            assert!(!names(folder.path()).iter().any(|name| name.starts_with('.')));
+            let before = fs::read(folder.path().join(&path[1..])).ok();
+            assert!(before.is_none_or(|bytes| bytes.len() != 100_003 || !created));
+            let stored = upload.commit().expect("it is stored");
+            assert_eq!((stored.created, stored.identity.len), (created, 100_003), "{path}");
+            assert_eq!(fs::read(folder.path().join(&path[1..])).expect("the file").len(), 100_003);
+        }
+        assert_eq!(names(folder.path()), ["in", "new", "old"]);
+    }
+
+    #[test]
+    fn what_is_dropped_leaves_nothing_with_or_without_a_hidden_name() {
+        let (folder, store) = site();
+        let mut upload = begin(&store, "", "/old").expect("it begins");
+        upload.write(b"half").expect("it takes it");
+        drop(upload);
+        let mut upload = begin_hidden(folder.path(), "old");
+        upload.write(b"half").expect("it takes it");
+        assert_eq!(names(folder.path()).len(), 3, "it has a hidden name");
+        drop(upload);
+        assert_eq!(names(folder.path()), ["in", "old"]);
+        assert_eq!(fs::read(folder.path().join("old")).expect("the file"), b"old");
+    }
+
+    #[test]
+    fn a_hidden_name_gives_way_to_the_real_one() {
+        let (folder, _store) = site();
+        fs::set_permissions(folder.path().join("old"), fs::Permissions::from_mode(0o640)).expect("a mode");
+        for (name, created) in [("new", true), ("old", false)] {
+            let mut upload = begin_hidden(folder.path(), name);
+            upload.write(b"content").expect("it takes it");
+            assert_eq!(upload.commit().expect("it is stored").created, created);
+            assert_eq!(fs::read(folder.path().join(name)).expect("the file"), b"content");
+        }
+        assert_eq!(names(folder.path()), ["in", "new", "old"]);
+        let mode = fs::metadata(folder.path().join("old")).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[test]
+    fn what_takes_the_name_meanwhile_decides_at_the_end() {
+        let (folder, store) = site();
+        let place = folder.path().join("x");
+        let begun = || begin(&store, "", "/x").expect("it begins");
+        let upload = begun();
+        fs::write(&place, "quicker").expect("a file");
+        assert!(!upload.commit().expect("it is stored").created);
+
+        let upload = begun();
+        fs::remove_file(&place).expect("it was there");
+        assert!(upload.commit().expect("it is stored").created);
+
+        fs::remove_file(&place).expect("it was there");
+        let uploads = [begun(), begun()];
+        fs::create_dir(&place).expect("a folder");
+        let [first, second] = uploads;
+        assert!(matches!(first.commit(), Err(UploadError::Directory)));
+        fs::remove_dir(&place).expect("it is empty");
+        symlink("old", &place).expect("a link");
+        assert!(matches!(second.commit(), Err(UploadError::NotRegular)));
+        assert_eq!(fs::read(folder.path().join("old")).expect("the file"), b"old");
+        assert_eq!(names(folder.path()), ["in", "old", "x"]);
+    }
+
+    #[test]
+    fn a_directory_that_goes_away_meanwhile_is_missing_at_the_end() {
+        let (folder, store) = site();
+        let upload = begin(&store, "", "/in/sub/x").expect("it begins");
+        fs::remove_dir(folder.path().join("in/sub")).expect("it is empty");
+        assert!(matches!(upload.commit(), Err(UploadError::NoParent)));
+    }
+
+    #[test]
+    fn only_what_is_below_the_directory_for_uploads_is_taken() {
+        let (_folder, store) = site();
+        for (within, path, expected) in [
+            ("", "/x", ""),
+            ("in", "/in/x", ""),
+            ("in", "/in/sub/x", ""),
+            ("in/sub", "/in/sub/x", ""),
+            ("in", "/x", "Outside"),
+            ("in", "/inx", "Outside"),
+            ("in", "/in", "Directory"),
+            ("in", "/in/", "Directory"),
+            ("in/sub", "/in/x", "Outside"),
+            ("", "/", "Directory"),
+            ("", "/in", "Directory"),
+            ("", "/none/x", "NoParent"),
+            ("none", "/none/x", "NoParent"),
+        ] {
+            let fault = begin(&store, within, path).err().map(|fault| format!("{fault:?}"));
+            assert_eq!(fault.unwrap_or_default(), expected, "{path} within {within:?}");
+        }
+        assert!(matches!(begin(&Store::Embedded, "", "/x"), Err(UploadError::BuiltIn)));
+        let Store::Disk(root) = store else { panic!("it is a directory") };
+        let store = Store::DiskWithSource(root);
+        assert!(matches!(begin(&store, "", "/server-code.html"), Err(UploadError::BuiltIn)));
+        assert!(begin(&store, "", "/x").is_ok());
+        assert!(may_hold_uploads(&store, b"in/sub") && may_hold_uploads(&store, b""));
+        assert!(!may_hold_uploads(&store, b"old") && !may_hold_uploads(&store, b"none"));
+    }
+}

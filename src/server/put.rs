@@ -1,0 +1,170 @@
+//! What a PUT gets: the beginning of an upload, or the reason why not; and the body on its way to it.
+//!
+//! It words what `files` says of an upload as statuses and sentences. It writes no file itself and
+//! knows no connection.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::Config;
+use super::reply::{Answer, ErrorAnswer, StoredAnswer};
+use super::route::{Plan, error, path_error};
+use super::site::Site;
+use crate::command_line::quote;
+use crate::files::{PathError, RelativePath, Store, Upload, UploadError, may_hold_uploads};
+use crate::http::{Prose, RequestBody, RequestHead, Status, percent_encode_path, prose_for};
+
+/// What is said of a file that is longer than this server takes.
+const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
+
+/// A body on its way to a file.
+#[derive(Debug)]
+pub(super) struct Storing {
+    upload: Upload,
+    location: Vec<u8>,
+    prose: Prose,
+    /// How much of the file may still come.
+    left_len: u64,
+}
+
+/// Makes sure that the directory for uploads, if there are to be any, can take them.
+///
+/// # Errors
+/// One line that names the thing and the remedy.
+pub(super) fn check(config: &Config, store: &Store) -> Result<(), String> {
+    let Some(within) = &config.upload else { return Ok(()) };
+    match store {
+        _ if may_hold_uploads(store, bytes(within)) || !config.http => Ok(()),
+        Store::Embedded => {
+            Err("--upload needs a directory to store files in; name one with --root".to_owned())
+        }
+        Store::Disk(root) | Store::DiskWithSource(root) => Err(format!(
+            "cannot take uploads in {}: there is no such directory in {}; create it, or name another with --upload",
+            quote(within),
+            quote(root.path())
+        )),
+    }
+}
+
+/// Decides what becomes of a PUT.
+pub(super) fn plan(head: &RequestHead<'_, '_>, site: &Site) -> Plan {
+    match begin(head, site) {
+        Ok(storing) => Plan::Store(Box::new(storing)),
+        Err(answer) => Plan::Answer(answer),
+    }
+}
+
+fn begin(head: &RequestHead<'_, '_>, site: &Site) -> Result<Storing, Answer> {
+    let Some(within) = &site.config.upload else {
+        let why = "Uploads are turned off on this server: starting it with --upload turns them on.";
+        return Err(error(head, Status::FORBIDDEN, why));
+    };
+    let path = RelativePath::parse(head.target.path()).map_err(|fault| refused_path(head, &fault))?;
+    check_body(head, site.config.upload_len_max)?;
+    let upload = Upload::begin(&site.store, bytes(within), &path).map_err(|fault| {
+        let ErrorAnswer { status, why, .. } = explain(&fault, Prose::Plain);
+        error(head, status, why)
+    })?;
+    let mut location = b"/".to_vec();
+    percent_encode_path(&mut location, path.as_bytes());
+    let left_len = site.config.upload_len_max;
+    Ok(Storing { upload, location, prose: prose_for(head.accept), left_len })
+}
+
+/// Whether the head describes a body that can be the content of a file.
+fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Answer> {
+    // RFC 9110 section 14.5: a part must never be taken for the whole.
+    if head.fields.first("content-range").is_some() {
+        let why = "Only whole files can be stored here: send the file without a Content-Range.";
+        return Err(error(head, Status::BAD_REQUEST, why));
+    }
+    match head.body {
+        // Who has only forgotten to send a file would make an empty one.
+        RequestBody::None if head.fields.first("content-length").is_none() => {
+            let why =
+                "The request does not say how long the file is: send a Content-Length, 0 for an empty file.";
+            Err(error(head, Status::LENGTH_REQUIRED, why))
+        }
+        RequestBody::Length(len) if len > len_max => Err(error(head, Status::CONTENT_TOO_LARGE, TOO_LARGE)),
+        RequestBody::None | RequestBody::Length(_) | RequestBody::Chunked => Ok(()),
+    }
+}
+
+fn refused_path(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
+    match fault {
+        PathError::Hidden => {
+            error(head, Status::FORBIDDEN, "Names that begin with a dot are neither served nor stored.")
+        }
+        PathError::NotFound => error(
+            head,
+            Status::BAD_REQUEST,
+            "No file can have this name: it is too long, or has a slash in it.",
+        ),
+        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, fault),
+    }
+}
+
+/// The answer to a file that cannot be stored.
+fn explain(fault: &UploadError, prose: Prose) -> ErrorAnswer {
+    let (status, why) = match fault {
+        UploadError::Outside => {
+            (Status::FORBIDDEN, "Uploads are limited to another directory, the one that --upload names.")
+        }
+        UploadError::NoParent => (
+            Status::CONFLICT,
+            "The directory that the file would be in does not exist; it has to be made first.",
+        ),
+        UploadError::Directory => {
+            (Status::CONFLICT, "This names a directory: the path has to end in the name of a file.")
+        }
+        UploadError::NotRegular => {
+            (Status::FORBIDDEN, "What has this name is not a regular file, so it is not replaced.")
+        }
+        UploadError::BuiltIn => {
+            (Status::FORBIDDEN, "What has this name is built into the server, so it is not replaced.")
+        }
+        UploadError::Forbidden => (Status::FORBIDDEN, "The server may not write in this directory."),
+        UploadError::Full => {
+            (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing has been stored.")
+        }
+        UploadError::Busy => {
+            (Status::SERVICE_UNAVAILABLE, "The server has no file descriptor to spare; try again.")
+        }
+        UploadError::Failed(cause) => {
+            log::error!("cannot store an upload: {cause}");
+            (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
+        }
+    };
+    ErrorAnswer { status, why, prose }
+}
+
+impl Storing {
+    /// Takes the next part of the file.
+    pub(super) fn take(&mut self, data: &[u8]) -> Result<(), ErrorAnswer> {
+        match self.left_len.checked_sub(data.len() as u64) {
+            Some(left_len) => self.left_len = left_len,
+            None => {
+                let status = Status::CONTENT_TOO_LARGE;
+                return Err(ErrorAnswer { status, why: TOO_LARGE, prose: self.prose });
+            }
+        }
+        self.upload.write(data).map_err(|fault| explain(&fault, self.prose))
+    }
+
+    /// The file is whole.
+    pub(super) fn finish(self) -> Answer {
+        match self.upload.commit() {
+            Ok(stored) => Answer::Stored(StoredAnswer { stored, location: self.location }),
+            Err(fault) => Answer::Error(explain(&fault, self.prose)),
+        }
+    }
+
+    /// How an answer to whoever sends the file is to be worded.
+    pub(super) fn prose(&self) -> Prose {
+        self.prose
+    }
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}

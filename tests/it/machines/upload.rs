@@ -1,0 +1,133 @@
+//! Uploads in virtual time and over wires that cut them anywhere: what stalls or drips leaves nothing,
+//! and what keeps the least rate is stored, however long it takes.
+
+use std::fs;
+use std::time::Duration;
+
+use reactor_http::net::CloseReason;
+
+use super::content;
+use super::pair::{Alone, Shelf};
+use super::wire::{Pace, Random};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TENTH: Duration = Duration::from_millis(100);
+
+fn shelf() -> Shelf {
+    Shelf::with(&[("old", b"old")])
+}
+
+fn names(shelf: &Shelf) -> Vec<String> {
+    let entries = fs::read_dir(shelf.path()).expect("a folder");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn head(path: &str, fields: &str) -> String {
+    format!("PUT {path} HTTP/1.1\r\nHost: test\r\n{fields}\r\n\r\n")
+}
+
+/// The status of the one answer that has come.
+fn status(server: &mut Alone) -> Option<String> {
+    let text = String::from_utf8(server.take_all()).expect("text");
+    text.strip_prefix("HTTP/1.1 ").map(|rest| rest[..3].to_owned())
+}
+
+#[test]
+fn an_upload_that_stalls_is_refused_after_thirty_seconds_and_leaves_nothing() {
+    for path in ["/old", "/new"] {
+        for (fields, start) in [
+            ("Content-Length: 100", ""),
+            ("Content-Length: 100", "half"),
+            ("Transfer-Encoding: chunked", "4\r\nhalf\r\n"),
+            ("Transfer-Encoding: chunked", "4\r\nhalf\r\n0\r\n"),
+        ] {
+            let shelf = shelf();
+            let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+            server.send(head(path, fields)).send(start);
+            server.pass(30 * SECOND - TENTH);
+            assert_eq!((server.ended(), status(&mut server)), (None, None));
+            server.pass(TENTH);
+            assert_eq!(status(&mut server).as_deref(), Some("408"));
+            assert!(matches!(server.ended(), Some(CloseReason::Refused(_))));
+            assert_eq!(names(&shelf), ["old"]);
+            assert_eq!(fs::read(shelf.path().join("old")).expect("the file"), b"old");
+        }
+    }
+}
+
+#[test]
+fn an_upload_below_the_least_rate_is_refused_and_a_slow_one_above_it_takes_its_hours() {
+    // Bytes in a piece, seconds between pieces, what comes of it.
+    for (len, secs, expected) in [(1, 1, "408"), (900, 1, "408"), (1100, 1, "201"), (30_000, 28, "201")] {
+        let shelf = shelf();
+        let bytes = content(8 << 20);
+        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        server.send(head("/new", &format!("Content-Length: {}", bytes.len())));
+        let mut pieces = bytes.chunks(len);
+        while server.ended().is_none()
+            && let Some(piece) = pieces.next()
+        {
+            server.pass(secs * SECOND).send(piece);
+        }
+        assert_eq!(status(&mut server).as_deref(), Some(expected), "{len} bytes each {secs} s");
+        if expected == "201" {
+            assert!(fs::read(shelf.path().join("new")).expect("the file") == bytes);
+        } else {
+            assert_eq!(names(&shelf), ["old"]);
+        }
+    }
+}
+
+#[test]
+fn an_upload_arrives_as_it_was_sent_whatever_the_chunking() {
+    for seed in 0..60 {
+        let mut random = Random(seed);
+        let bytes = content(random.below(100_000) as usize);
+        let shelf = shelf();
+        let mut server = Alone::new(&shelf, 1000, Pace::Seeded(Random(seed)));
+        let mut request;
+        if seed % 2 == 0 {
+            request = head("/old", &format!("Content-Length: {}", bytes.len())).into_bytes();
+            request.extend_from_slice(&bytes);
+        } else {
+            request = head("/old", "Transfer-Encoding: chunked").into_bytes();
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let (piece, left) = rest.split_at(rest.len().min(1 + random.below(20_000) as usize));
+                request.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                request.extend_from_slice(piece);
+                request.extend_from_slice(b"\r\n");
+                rest = left;
+            }
+            request.extend_from_slice(b"0\r\n\r\n");
+        }
+        server.send(request);
+        // A wire of this kind says now and then that there is nothing, and takes the answer in pieces.
+        let mut answer = server.take_all();
+        for _ in 0..10_000 {
+            if answer.ends_with(b"\r\n\r\n") {
+                break;
+            }
+            answer.extend(server.pass(Duration::from_millis(1)).take_all());
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 204 "), "seed {seed}");
+        assert!(fs::read(shelf.path().join("old")).expect("the file") == bytes, "seed {seed}");
+        assert_eq!(names(&shelf), ["old"]);
+    }
+}
+
+#[test]
+fn an_upload_that_is_cut_anywhere_leaves_nothing() {
+    let whole = head("/old", "Transfer-Encoding: chunked") + "3\r\nnew\r\n0\r\n\r\n";
+    for len in 1..whole.len() {
+        let shelf = shelf();
+        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        server.send(&whole[..len]).finish();
+        assert_eq!(status(&mut server).as_deref(), Some("400"), "{:?}", &whole[..len]);
+        assert_eq!(fs::read(shelf.path().join("old")).expect("the file"), b"old");
+        assert_eq!(names(&shelf), ["old"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Uploads: a file is there when it is whole, in the place that it was asked for, or not at all.
+//!
+//! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything, and
+//! `disk` what happens when there is no room.
+
+mod disk;
+mod refused;
+mod whole;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use crate::harness::{Raw, Reply, Server, pattern};
+
+/// A server that takes uploads anywhere, with these files.
+fn serve(files: &[(&str, &[u8])]) -> Server {
+    Server::with(files, &["--upload"])
+}
+
+fn head(path: &str, fields: &str) -> String {
+    format!("PUT {path} HTTP/1.1\r\nHost: test\r\n{fields}\r\n\r\n")
+}
+
+fn sized(path: &str, len: usize) -> String {
+    head(path, &format!("Content-Length: {len}"))
+}
+
+/// Stores these bytes, all in one piece.
+fn put(client: &mut Raw, path: &str, bytes: &[u8]) -> Reply {
+    client.send([sized(path, bytes.len()).as_bytes(), bytes].concat()).reply()
+}
+
+/// Everything in a folder, hidden names too, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_file_is_created_and_an_old_one_replaced_with_the_validators_that_a_get_will_see() {
+    let server = serve(&[("d/x", b"")]);
+    let mut client = server.connect();
+    for len in [0, 1, 5, 16_384, 70_000, 3_000_000] {
+        for (path, location) in
+            [("/a.txt", "/a.txt"), ("/d/./b%20c?q", "/d/b%20c"), ("http://test/d/%41", "/d/A")]
+        {
+            let name = location[1..].replace("%20", " ");
+            let _ = fs::remove_file(server.root().join(&name));
+            for (status, bytes) in [(201, pattern(len)), (204, pattern(len + 1))] {
+                let reply = put(&mut client, path, &bytes);
+                assert_eq!((reply.status, reply.field("Connection")), (status, None), "{path} {len}");
+                assert_eq!(reply.field("Location"), (status == 201).then_some(location));
+                assert_eq!(reply.field("Content-Length"), (status == 201).then_some("0"));
+                assert!(fs::read(server.root().join(&name)).expect("the file") == bytes, "{path} {len}");
+                let got = client.get(location);
+                assert!((got.status, &got.body) == (200, &bytes), "{path} {len}");
+                for validator in ["ETag", "Last-Modified"] {
+                    assert_eq!(got.field(validator), reply.field(validator), "{path} {len} {validator}");
+                }
+            }
+        }
+    }
+    assert_eq!(names(&server.root()), ["a.txt", "d"]);
+}
+
+#[test]
+fn a_body_in_chunks_is_stored_without_its_framing_however_it_arrives() {
+    let server = serve(&[]);
+    let chunked = head("/a", "Transfer-Encoding: chunked");
+    let mut client = server.connect();
+    for (body, expected) in [
+        ("0\r\n\r\n", ""),
+        ("5\r\nhello\r\n0\r\n\r\n", "hello"),
+        ("1;x=y\r\na\r\nA\r\n0123456789\r\n0\r\nT: v\r\n\r\n", "a0123456789"),
+        ("14\r\nGET / HTTP/1.1\r\n\r\nxx\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\nxx"),
+    ] {
+        client.send(&chunked);
+        for byte in body.bytes() {
+            client.send([byte]);
+        }
+        assert!(matches!(client.reply().status, 201 | 204), "{body}");
+        assert_eq!(client.get("/a").text(), expected);
+    }
+    let many = "1\r\nx\r\n".repeat(50_000) + "0\r\n\r\n";
+    assert_eq!(client.send(chunked + &many).reply().status, 204);
+    assert_eq!(client.get("/a").text(), "x".repeat(50_000));
+}
+
+#[test]
+fn who_waits_to_be_asked_is_asked_if_the_file_is_wanted_and_only_then() {
+    let server = serve(&[("d/x", b"")]);
+    let fields = "Content-Length: 5\r\nExpect: 100-continue";
+    let mut client = server.connect();
+    client.send(head("/a", fields));
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n");
+    assert_eq!(client.send("hello").reply().status, 201);
+    assert_eq!(client.get("/a").text(), "hello");
+    let too_large = "Content-Length: 99999999999\r\nExpect: 100-continue";
+    for (path, fields, status) in [("/d", fields, 409), ("/n/x", fields, 409), ("/a", too_large, 413)] {
+        let mut client = server.connect();
+        let reply = client.send(head(path, fields)).reply();
+        assert_eq!((reply.status, reply.field("Connection")), (status, Some("close")), "{path}");
+        client.expect_end();
+    }
+}
+
+#[test]
+fn what_follows_an_upload_in_the_same_write_is_answered_after_it_and_from_it() {
+    let server = serve(&[("a", b"old")]);
+    let get = "GET /a HTTP/1.1\r\nHost: test\r\n\r\n";
+    let mut client = server.connect();
+    let chunked = head("/a", "Transfer-Encoding: chunked") + "3\r\nten\r\n0\r\n\r\n";
+    client.send([get, &sized("/a", 3), "new", get, &chunked, get, &sized("/a", 0), get].concat());
+    for expected in ["old", "new", "ten", ""] {
+        assert_eq!(client.reply().text(), expected);
+        if !expected.is_empty() {
+            assert_eq!(client.reply().status, 204);
+        }
+    }
+}
+
+#[test]
+fn the_cache_never_serves_what_has_been_replaced() {
+    let server = serve(&[("a", b"first")]);
+    // Long ago, so that it may be kept.
+    let path = server.root().join("a");
+    let settled = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(settled)).expect("a time");
+    let (mut reader, mut writer) = (server.connect(), server.connect());
+    for turn in 0..100_u32 {
+        for _ in 0..3 {
+            assert_eq!(reader.get("/a").status, 200);
+        }
+        let bytes = format!("{turn:05}");
+        assert_eq!(put(&mut writer, "/a", bytes.as_bytes()).status, 204);
+        assert_eq!(reader.get("/a").text(), bytes);
+    }
+}
+
+#[test]
+fn a_new_file_has_the_mode_of_the_umask_and_one_that_replaces_keeps_the_old_mode() {
+    let server = Server::spawn(&[("private", b"x"), ("open", b"x")], &["-u"], |_| ());
+    let set = |name: &str, mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(server.root().join(name), mode).expect("a mode");
+    };
+    set("private", 0o600);
+    set("open", 0o4777);
+    let probe = server.root().join("d");
+    fs::write(&probe, "").expect("a file of ours");
+    let mut client = server.connect();
+    for name in ["/private", "/open", "/new"] {
+        assert!(matches!(put(&mut client, name, b"y").status, 201 | 204));
+    }
+    let mode = |name: &str| fs::metadata(server.root().join(name)).expect("it is there").mode() & 0o7777;
+    assert_eq!((mode("private"), mode("open"), mode("new")), (0o600, 0o777, mode("d")));
+}
+
+#[test]
+fn uploads_are_logged_like_anything() {
+    let server = serve(&[]);
+    put(&mut server.connect(), "/a", b"hello");
+    put(&mut server.connect(), "/a", b"hello");
+    put(&mut server.connect(), "/none/a", b"hello");
+    let log = server.stop().log;
+    for text in ["\"PUT /a HTTP/1.1\" 201 0 ", "\"PUT /a HTTP/1.1\" 204 0 ", "\"PUT /none/a HTTP/1.1\" 409 "]
+    {
+        assert!(log.contains(text), "{text} in {log}");
+    }
+}
+
+#[test]
+fn options_and_405_name_put_only_where_files_can_be_stored() {
+    for (options, allow) in [(&["-u"][..], "GET, HEAD, OPTIONS, PUT"), (&[], "GET, HEAD, OPTIONS")] {
+        let server = Server::with(&[("a", b"")], options);
+        for (line, status) in
+            [("OPTIONS * ", 204), ("OPTIONS /a ", 204), ("DELETE /a ", 405), ("POST /a ", 405)]
+        {
+            let request = format!("{line}HTTP/1.1\r\nHost: test\r\n\r\n");
+            let reply = server.connect().send(request).reply();
+            assert_eq!((reply.status, reply.field("Allow")), (status, Some(allow)), "{line}");
+        }
+    }
+}

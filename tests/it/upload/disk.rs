@@ -1,0 +1,85 @@
+//! A disk without room: the answer says so, and what was there stays.
+//!
+//! The disk is a file system of its own, of 1 MiB, which only a privileged user may make; elsewhere
+//! the tests say that they were skipped, and pass.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{head, names, put, serve};
+use crate::harness::{Server, pattern};
+
+/// A small file system, unmounted at the end.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("a folder");
+        let mut command = Command::new("mount");
+        let mounted = command.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(at.to_owned()));
+        }
+        eprintln!("skipped: this user cannot mount a file system");
+        None
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_507_with_a_sentence_and_what_was_there_stays() {
+    let server = serve(&[]);
+    let Some(disk) = Disk::mount(&server.root().join("disk")) else { return };
+    let mut client = server.connect();
+    assert_eq!(put(&mut client, "/disk/a", b"old").status, 201);
+    for fields in ["Content-Length: 9000000", "Transfer-Encoding: chunked"] {
+        let mut client = server.connect();
+        client.send(head("/disk/a", fields));
+        let piece = pattern(64 * 1024);
+        for _ in 0..64 {
+            if fields.starts_with('T') {
+                client.send(format!("{:x}\r\n", piece.len())).send(&piece).send("\r\n");
+            } else {
+                client.send(&piece);
+            }
+        }
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.field("Connection")), (507, Some("close")), "{fields}");
+        assert!(reply.text().contains("disk of the server is full"), "{}", reply.text());
+        client.finish().expect_end();
+        assert_eq!(names(&disk.0), ["a"]);
+        assert_eq!(server.get("/disk/a").text(), "old");
+    }
+    assert_eq!(put(&mut client, "/disk/b", &pattern(500_000)).status, 201, "there is room again");
+}
+
+#[test]
+fn a_disk_that_may_not_be_written_is_403() {
+    let server = serve(&[]);
+    let Some(disk) = Disk::mount(&server.root().join("disk")) else { return };
+    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0).status();
+    assert!(remounted.is_ok_and(|status| status.success()));
+    let reply = put(&mut server.connect(), "/disk/a", b"x");
+    assert_eq!(reply.status, 403);
+    assert!(reply.text().contains("may not write"), "{}", reply.text());
+}
+
+#[test]
+fn a_file_beyond_the_limit_of_the_process_is_413_and_does_not_end_the_server() {
+    // Beyond its limit a write would end the process.
+    let limited = |command: &mut Command| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -f 64; exec \"$@\"", "sh"]).arg(command.get_program());
+        shell.args(command.get_args()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        *command = shell;
+    };
+    let server = Server::spawn(&[], &["-u"], limited);
+    assert_eq!(put(&mut server.connect(), "/a", &pattern(200_000)).status, 413);
+    assert_eq!(put(&mut server.connect(), "/a", &pattern(20_000)).status, 201);
+    assert!(server.get("/a").body == pattern(20_000));
+}
