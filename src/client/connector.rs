@@ -49,6 +49,11 @@ impl Connector {
         Ok(Self { addresses, trying: None, failed: Vec::new(), limit, deadline })
     }
 
+    /// The address that is being tried, or has taken the connection.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.trying
+    }
+
     /// The attempt under way has failed, for this reason.
     pub(super) fn failed(&mut self, kind: io::ErrorKind) {
         if let Some(address) = self.trying.take() {

@@ -4,7 +4,7 @@
 //! connection and chooses no address.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -20,7 +20,7 @@ use super::reader::Piece;
 use super::request::{self, Framing};
 use super::sink::{Sink, SinkError};
 use super::upload::Upload;
-use super::words::{RunError, duration, grouped, printable};
+use super::words::{RunError, duration, grouped, printable, say};
 use crate::http::{Fields, ResponseBody, ResponseHead};
 use crate::net::{CloseReason, Outbox};
 use crate::reactor::Now;
@@ -120,8 +120,7 @@ impl Session {
     /// Says a line to the person.
     pub(super) fn say(&self, line: fmt::Arguments<'_>) {
         if !self.config.silent {
-            // Who has closed standard error does not want to know.
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            say(line);
         }
     }
 

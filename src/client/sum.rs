@@ -1,7 +1,7 @@
 //! The number exchange from beginning to end: the number, connecting, two lines, and their sum.
 //!
-//! It is an application of the same reactor as everything else. It prints nothing but the question
-//! for the number; what came of it is a [`Told`] or a [`SumError`].
+//! It is an application of the same reactor as everything else. It says nothing but the question for
+//! the number and who talked to whom; what came of it is a [`Told`] or a [`SumError`].
 
 pub mod args;
 mod prompt;
@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::connector::Connector;
 use super::fetch::this_host;
-use super::words::RunError;
+use super::words::{RunError, say};
 use crate::net::{CloseReason, Link, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
 use crate::sum::{Asker, BadLine, Exchange, Failure, LINE_LEN_MAX, Line, Name, Role, TIMEOUT};
@@ -73,8 +73,9 @@ pub fn exchange(config: Config) -> Result<Told, SumError> {
     };
     let own = Line { name: config.name.unwrap_or_else(default_name), number };
     let now = Now::read();
+    let host = config.host;
     let sum = Sum {
-        connector: Connector::resolve(&config.host, config.port, TIMEOUT, now).map_err(SumError::Run)?,
+        connector: Connector::resolve(&host, config.port, TIMEOUT, now).map_err(SumError::Run)?,
         exchange: Exchange { own, outcome: None },
         pool: Pool::new(LINE_LEN_MAX),
         error: None,
@@ -82,7 +83,13 @@ pub fn exchange(config: Config) -> Result<Told, SumError> {
     let reactor = |error| SumError::Run(RunError::Reactor(error));
     let mut loops = Reactor::new(sum, now).map_err(reactor)?;
     loops.watch_signals(&[SIGINT, SIGTERM]).map_err(reactor)?;
-    loops.run().map_err(reactor)?.into_told()
+    let sum = loops.run().map_err(reactor)?;
+    let address = sum.connector.address();
+    let told = sum.into_told()?;
+    if let Some(address) = address {
+        say(format_args!("this host is {}, connected to {address} ({host})", this_host()));
+    }
+    Ok(told)
 }
 
 /// The user's name, else this machine's.

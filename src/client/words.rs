@@ -3,7 +3,7 @@
 //! Each line is a function of what happened; it neither connects nor saves.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use super::conn::Failure;
@@ -104,6 +104,11 @@ impl fmt::Display for RunError {
 }
 
 impl std::error::Error for RunError {}
+
+/// Says a line to the person; who has closed standard error does not want to know.
+pub(super) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
 
 /// A count with its thousands set off: `1,024`.
 pub(super) fn grouped(count: u64) -> String {
