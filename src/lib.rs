@@ -1,8 +1,9 @@
 //! Two programs on one hand-rolled, single-threaded mio reactor.
 //!
-//! `reactor-server` serves a directory over HTTP/1.1; `reactor-client` fetches over HTTP/1.1 and shows
-//! or saves what comes. Both are small `main` functions over this library: arguments, configuration,
-//! run, exit code. This page is the map; `README.md` has the tour, the options and the numbers.
+//! `reactor-server` serves a directory over HTTP/1.1, and stores uploads in it if it is told to;
+//! `reactor-client` fetches over HTTP/1.1, shows or saves what comes, and sends files. Both are small
+//! `main` functions over this library: arguments, configuration, run, exit code. This page is the map;
+//! `README.md` has the tour, the options and the numbers.
 //!
 //! # Layers, and who may use whom
 //!
@@ -11,15 +12,16 @@
 //! | [`reactor`] | the event loop: readiness, tokens, run queue, timers, listeners, wake-ups, signals | mio, slab | any other module |
 //! | [`net`] | bytes between one socket and two queues; the only read/write loop | `reactor` | `http`, `files` |
 //! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out | httparse | any other module, sockets, files, clocks |
-//! | [`files`] | names and bytes on disk, and a cache of them that is never stale | rustix | any other module, sockets, HTTP |
-//! | [`access_log`] | a record for each request, in four formats, buffered | std, jiff | any other module |
+//! | [`files`] | names and bytes on disk, a cache of them that is never stale, and uploads that are whole or not there | rustix | any other module, sockets, HTTP |
+//! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
 //! | [`command_line`] | options, spelled and taken apart, for both programs | pico-args | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
-//! | [`server`] | the glue, and the server's machine | all of the above | `client` |
-//! | [`client`] | the command line, the client's machine, showing and saving | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
+//! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
+//! | [`client`] | the command line, the client's machines, showing, saving and sending | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
 //!
-//! `http` and `files` never meet but in one file, `src/server/route.rs`. A test over `use crate::`
-//! keeps the table true.
+//! `http` and `files` meet only in `server`: `route.rs` decides what a request gets, `put.rs` what
+//! becomes of an upload, `default_documents.rs` which page stands in for an error. A test over
+//! `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
 //! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
@@ -69,6 +71,9 @@
 //! | [`Answering`](client::conn::Phase::Answering) | the answer's head and body | Closing |
 //! | [`Closing`](client::conn::Phase::Closing) | nothing: the link closes | gone |
 //!
+//! The number exchange has a machine of three states on each side, made the same way: [`sum::teller`]
+//! and [`sum::asker`].
+//!
 //! # Invariants
 //!
 //! - Events only set bits and queue keys; they never read, write or close. A slot is freed in one
@@ -85,6 +90,8 @@
 //! - What the peer did wrong ([`Reject`](http::Reject)) and what failed on our side are different types.
 //! - A [`RelativePath`](files::RelativePath) cannot leave the root, and the kernel (`openat2`) makes
 //!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
+//! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
+//! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
 //! - No unsafe code, no locks, no second thread.
 //!
 //! # Where to begin reading

@@ -1,4 +1,4 @@
-//! What a request gets: the one place where HTTP and files are introduced to each other.
+//! What a request gets: here HTTP and files are introduced to each other.
 //!
 //! Values in, an [`Answer`] out. It writes nothing and knows no connection.
 
