@@ -141,7 +141,7 @@ fn push(out: &mut Vec<u8>, character: char) {
 /// Controls, line separators, and marks that are invisible or turn the direction of writing.
 fn is_tricky(character: char) -> bool {
     let is_mark = matches!(character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     character.is_control() || is_mark
 }
 
@@ -226,8 +226,8 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf8_have_a_form_of_their_own() {
         let mut out = Vec::new();
-        value(&mut out, "caf\u{e9} \u{202e}\u{9b}\u{7f}\n".as_bytes());
-        assert_eq!(str::from_utf8(&out).unwrap(), "\"caf\u{e9} \\u202e\\u009b\\u007f\\u000a\"");
+        value(&mut out, "caf\u{e9} \u{61c}\u{202e}\u{9b}\u{7f}\n".as_bytes());
+        assert_eq!(str::from_utf8(&out).unwrap(), "\"caf\u{e9} \\u061c\\u202e\\u009b\\u007f\\u000a\"");
         out.clear();
         value(&mut out, b"caf\xe9\x9b");
         assert_eq!(str::from_utf8(&out).unwrap(), "{\"latin1\":\"caf\u{e9}\\u009b\"}");

@@ -130,6 +130,9 @@ pub fn may_hold_uploads(store: &Store, within: &[u8]) -> bool {
 }
 
 impl Upload {
+    /// How many descriptors each has open: its file and the directory of that.
+    pub const DESCRIPTORS: u64 = 2;
+
     /// Begins to store the file that `path` is to name; it has to be below the directory `within`,
     /// which is empty for the root.
     ///

@@ -294,7 +294,9 @@ impl Conn {
     ) -> Step {
         match body {
             RequestBody::Length(len) if len > DISCARDED_LEN_MAX => self.refuse_body(&answer, desk),
+            // What is too long to be stored is not read for nothing, and a waiting client is not made to send.
             _ if expects_continue && answer.status().is_error() => self.refuse_body(&answer, desk),
+            _ if answer.status() == Status::CONTENT_TOO_LARGE => self.refuse_body(&answer, desk),
             _ => self.receive_body(body, expects_continue, Sink::Discard(answer), desk),
         }
     }

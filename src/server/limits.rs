@@ -41,7 +41,8 @@ pub(super) fn file_len_max() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
-/// The watermarks for a limit of `nofile` descriptors of which `reserve` are not for connections.
+/// The watermarks for a limit of `nofile` descriptors of which `reserve` are not for connections, each
+/// of which may hold `each` of them, one at least.
 ///
 /// Nothing `asked`: stop at 90 % of what is left, since a connection that sends a file which the
 /// cache does not hold has that file open too, and resume at 80 %. Otherwise stop at what was
@@ -49,9 +50,14 @@ pub(super) fn file_len_max() -> u64 {
 ///
 /// # Errors
 /// One line for people, if the limit cannot hold what is asked for, or not even one connection.
-pub(super) fn connections_max(nofile: u64, asked: Option<usize>, reserve: u64) -> Result<Watermarks, String> {
-    let usable = usize::try_from(nofile.saturating_sub(reserve)).unwrap_or(usize::MAX);
-    let needed = reserve.saturating_add(asked.unwrap_or(1).max(1) as u64);
+pub(super) fn connections_max(
+    nofile: u64,
+    asked: Option<usize>,
+    reserve: u64,
+    each: u64,
+) -> Result<Watermarks, String> {
+    let usable = usize::try_from(nofile.saturating_sub(reserve) / each).unwrap_or(usize::MAX);
+    let needed = reserve.saturating_add(each.saturating_mul(asked.unwrap_or(1).max(1) as u64));
     match asked {
         _ if usable == 0 => Err(format!(
             "a limit of {nofile} open files leaves no room for connections; \
@@ -94,33 +100,35 @@ mod tests {
     #[test]
     fn watermarks_follow_from_the_limit_or_from_what_was_asked() {
         let cases = [
-            // nofile, asked, reserve, stop_at, resume_at
-            (1024, None, 24, 900, 800),
-            (20_000, None, 64, 17_942, 15_948),
-            (25, None, 24, 1, 0),
-            (26, None, 24, 1, 0),
-            (34, None, 24, 9, 8),
-            (1 << 20, None, 0, 943_718, 838_860),
-            (1024, Some(900), 24, 900, 800),
-            (1024, Some(1000), 24, 1000, 888),
-            (1024, Some(1), 24, 1, 0),
-            (1024, Some(2), 24, 2, 1),
-            (1024, Some(9), 24, 9, 8),
-            (u64::MAX, Some(usize::MAX / 9 * 9), 0, usize::MAX / 9 * 9, usize::MAX / 9 * 8),
+            // nofile, asked, reserve, each, stop_at, resume_at
+            (1024, None, 24, 1, 900, 800),
+            (20_000, None, 64, 1, 17_942, 15_948),
+            (25, None, 24, 1, 1, 0),
+            (1024, None, 24, 3, 299, 266),
+            (1024, Some(300), 24, 3, 300, 266),
+            (26, None, 24, 1, 1, 0),
+            (34, None, 24, 1, 9, 8),
+            (1 << 20, None, 0, 1, 943_718, 838_860),
+            (1024, Some(900), 24, 1, 900, 800),
+            (1024, Some(1000), 24, 1, 1000, 888),
+            (1024, Some(1), 24, 1, 1, 0),
+            (1024, Some(2), 24, 1, 2, 1),
+            (1024, Some(9), 24, 1, 9, 8),
+            (u64::MAX, Some(usize::MAX / 9 * 9), 0, 1, usize::MAX / 9 * 9, usize::MAX / 9 * 8),
         ];
-        for (nofile, asked, reserve, stop_at, resume_at) in cases {
+        for (nofile, asked, reserve, each, stop_at, resume_at) in cases {
             let expected = Watermarks { stop_at, resume_at };
-            let outcome = connections_max(nofile, asked, reserve);
-            assert_eq!(outcome, Ok(expected), "{nofile} {asked:?} {reserve}");
+            let outcome = connections_max(nofile, asked, reserve, each);
+            assert_eq!(outcome, Ok(expected), "{nofile} {asked:?} {reserve} {each}");
         }
     }
 
     #[test]
     fn accepting_always_resumes_below_where_it_stops() {
         for count in 1..2000 {
-            let marks = connections_max(count as u64, None, 0).unwrap();
+            let marks = connections_max(count as u64, None, 0, 1).unwrap();
             assert!(marks.resume_at < marks.stop_at, "{count}");
-            let marks = connections_max(2000, Some(count), 0).unwrap();
+            let marks = connections_max(2000, Some(count), 0, 1).unwrap();
             assert!(marks.resume_at < marks.stop_at, "{count}");
         }
     }
@@ -131,25 +139,35 @@ mod tests {
             (
                 1024,
                 Some(1001),
+                1,
                 "1001 connections need a limit of 1025 open files, and it is 1024; \
                  raise it with `ulimit -n 1025`, or ask for at most 1000",
             ),
             (
+                1024,
+                Some(334),
+                3,
+                "334 connections need a limit of 1026 open files, and it is 1024; \
+                 raise it with `ulimit -n 1026`, or ask for at most 333",
+            ),
+            (
                 24,
                 None,
+                1,
                 "a limit of 24 open files leaves no room for connections; \
                  raise it with `ulimit -n 25` or more",
             ),
             (
                 10,
                 Some(100),
+                1,
                 "a limit of 10 open files leaves no room for connections; \
                  raise it with `ulimit -n 124` or more",
             ),
-            (1024, Some(0), "the most connections cannot be 0; ask for at least 1"),
+            (1024, Some(0), 1, "the most connections cannot be 0; ask for at least 1"),
         ];
-        for (nofile, asked, expected) in cases {
-            let outcome = connections_max(nofile, asked, 24);
+        for (nofile, asked, each, expected) in cases {
+            let outcome = connections_max(nofile, asked, 24, each);
             assert_eq!(outcome, Err(expected.to_owned()));
         }
     }

@@ -20,7 +20,7 @@ use super::sum_room::SumRoom;
 use super::{Config, RootChoice, Site, put};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
-use crate::files::{CacheLimits, Root, Store};
+use crate::files::{CacheLimits, Root, Store, Upload};
 use crate::net::{ListenError, listen_all};
 use crate::reactor::{Now, Reactor};
 
@@ -50,7 +50,9 @@ pub struct Bound {
 /// When the root, the log or an address cannot be had.
 pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
     let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
-    let watermarks = connections_max(raise_nofile(), config.connections_max, reserved).map_err(StartError)?;
+    let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
+    let watermarks =
+        connections_max(raise_nofile(), config.connections_max, reserved, each).map_err(StartError)?;
     let store = match &config.root {
         _ if !config.http => Store::Embedded,
         RootChoice::Directory(path) => {

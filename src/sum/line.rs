@@ -157,7 +157,9 @@ pub(super) fn write_error(why: &str, out: &mut Vec<u8>) {
 
 /// Control characters, and those of Unicode that end lines or turn the direction of writing.
 fn is_control(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let is_mark = matches!(c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_mark
 }
 
 #[cfg(test)]
@@ -203,6 +205,8 @@ mod tests {
             (b"Client of a\rb: 7\n", BadLine::Name),
             ("Client of a\u{85}b: 7\n".as_bytes(), BadLine::Name),
             ("Client of a\u{202e}b: 7\n".as_bytes(), BadLine::Name),
+            ("Client of \u{200f}: 7\n".as_bytes(), BadLine::Name),
+            ("Client of a\u{61c}1: 7\n".as_bytes(), BadLine::Name),
             (b"Client of \xff: 7\n", BadLine::NotUtf8),
             (b"Client of Ada: \n", BadLine::Number),
             (b"Client of Ada: +7\n", BadLine::Number),

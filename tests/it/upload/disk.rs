@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{head, names, put, serve};
-use crate::harness::{Server, pattern};
+use crate::harness::{PATIENCE, Server, pattern};
 
 /// A small file system, unmounted at the end.
 struct Disk(PathBuf);
@@ -82,4 +82,19 @@ fn a_file_beyond_the_limit_of_the_process_is_413_and_does_not_end_the_server() {
     assert_eq!(put(&mut server.connect(), "/a", &pattern(200_000)).status, 413);
     assert_eq!(put(&mut server.connect(), "/a", &pattern(20_000)).status, 201);
     assert!(server.get("/a").body == pattern(20_000));
+}
+
+#[test]
+fn the_descriptors_that_uploads_hold_count_when_connections_are_let_in() {
+    let root = tempfile::tempdir().expect("a folder");
+    let output = assert_cmd::Command::new("sh")
+        .args(["-c", "ulimit -n 600; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_reactor-server")])
+        .args(["0", "-u", "--max-connections", "250", "--root"])
+        .arg(root.path())
+        .timeout(PATIENCE)
+        .output()
+        .expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("250 connections need a limit of 1070 open files"), "{told}");
 }

@@ -194,6 +194,17 @@ fn a_file_that_is_too_large_is_refused_and_the_sentence_reaches_who_is_still_sen
 }
 
 #[test]
+fn a_length_that_is_too_large_is_refused_before_any_of_the_body_comes() {
+    let server = Server::with(&[], &["-u", "--max-upload", "100k"]);
+    for len in [100_001_u64, 1 << 20, 1 << 40] {
+        let mut client = server.connect();
+        let reply = client.send(head("/a", &format!("Content-Length: {len}"))).reply();
+        assert_eq!((reply.status, reply.field("Connection")), (413, Some("close")), "{len}");
+        client.expect_end();
+    }
+}
+
+#[test]
 fn a_part_of_a_file_or_a_file_of_unknown_length_is_never_taken_for_the_whole() {
     let server = serve(&[("a", b"old")]);
     let mut client = server.connect();
