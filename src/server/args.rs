@@ -108,7 +108,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
     }
     match root {
         Some(directory) => config.root = RootChoice::Directory(directory.into()),
-        None if content_exists => config.root = RootChoice::DefaultDirectory(CONTENT_DIRECTORY.into()),
+        None if content_exists => config.root = RootChoice::Directory(CONTENT_DIRECTORY.into()),
         None => {}
     }
     Ok(config)
@@ -194,8 +194,7 @@ mod tests {
     #[test]
     fn nothing_given_serves_content_if_it_is_there() {
         assert_eq!(config(&[]), Config::default());
-        let content = RootChoice::DefaultDirectory(CONTENT_DIRECTORY.into());
-        let with_content = config_with(|config| config.root = content);
+        let with_content = config_with(|config| config.root = directory(CONTENT_DIRECTORY));
         let command = parse(Vec::new(), true).unwrap();
         assert_eq!(command, Command::Run(Box::new(with_content)));
         let named = parse(vec!["site".into()], true).unwrap();

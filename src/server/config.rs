@@ -80,8 +80,6 @@ pub enum Bind {
 pub enum RootChoice {
     /// The files in and below this directory.
     Directory(PathBuf),
-    /// The same, if nobody has named it: the source pages are laid over it.
-    DefaultDirectory(PathBuf),
     /// The pages that are built into the binary.
     Embedded,
 }

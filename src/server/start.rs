@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,6 +15,7 @@ use mio::Waker;
 use mio::net::TcpListener;
 
 use super::app::{Server, signals};
+use super::args::CONTENT_DIRECTORY;
 use super::default_documents;
 use super::limits::{DESCRIPTORS_RESERVED, connections_max, file_len_max, raise_nofile};
 use super::sum_room::SumRoom;
@@ -56,10 +58,8 @@ pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
     let store = match &config.root {
         _ if !config.http => Store::Embedded,
         RootChoice::Directory(path) => {
-            Store::Disk(Root::open(path).map_err(|error| root_error(path, &error))?)
-        }
-        RootChoice::DefaultDirectory(path) => {
-            Store::DiskWithSource(Root::open(path).map_err(|error| root_error(path, &error))?)
+            let root = Root::open(path).map_err(|error| root_error(path, &error))?;
+            if is_content(path) { Store::DiskWithSource(root) } else { Store::Disk(root) }
         }
         RootChoice::Embedded => Store::Embedded,
     };
@@ -145,6 +145,13 @@ impl Bound {
 /// The name that this machine goes by.
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether this is the directory that is served when none is named, however it is named: the source
+/// pages belong to it.
+fn is_content(path: &Path) -> bool {
+    fs::canonicalize(path)
+        .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))
 }
 
 fn root_error(path: &Path, error: &io::Error) -> StartError {

@@ -99,9 +99,22 @@ fn a_root_of_ones_own_has_them_not() {
     let own = Server::serving(&[("index.html", b"mine"), ("client-code.html", b"my client")]);
     assert_eq!(own.get("/server-code.html").status, 404);
     assert_eq!(own.get("/client-code.html").text(), "my client");
-    let named = Server::in_folder(&[("content/index.html", b"mine")], &["./content"]);
-    assert_eq!(named.get("/").text(), "mine");
-    assert_eq!(named.get("/server-code.html").status, 404);
+    let beside =
+        Server::in_folder(&[("content/index.html", b"not mine"), ("site/index.html", b"mine")], &["site"]);
+    assert_eq!(beside.get("/").text(), "mine");
+    assert_eq!(beside.get("/server-code.html").status, 404);
+}
+
+#[test]
+fn content_has_them_however_it_is_named() {
+    for name in ["content", "./content/", "site/../content"] {
+        let files: &[(&str, &[u8])] = &[("content/index.html", b"mine"), ("site/index.html", b"not mine")];
+        let named = Server::in_folder(files, &[name]);
+        assert_eq!(named.get("/").text(), "mine");
+        for path in PAGES {
+            assert_eq!(named.get(path).status, 200, "{path} of {name}");
+        }
+    }
 }
 
 #[test]
