@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::mpsc::Receiver;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::harness::{PATIENCE, Server, Stopped, lines};
+use crate::harness::{PATIENCE, Server, Stopped, lines, random};
 
 const FILES: &[(&str, &[u8])] = &[("hello.txt", b"hello"), ("index.html", b"<p>home</p>")];
 const MONTHS: [&str; 12] =
@@ -222,13 +222,7 @@ fn nothing_a_client_sends_forges_or_breaks_a_line() {
 
 #[test]
 fn random_bytes_leave_as_many_lines_as_answers_each_of_which_can_be_read() {
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut random = random(0x9e37_79b9_7f4a_7c15);
     // Mostly what a forger would try; pieces of requests, so that some of it is one.
     let pieces: [&[u8]; 12] = [
         b"GET ",

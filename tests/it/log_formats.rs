@@ -7,7 +7,7 @@ use std::io::Read;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Raw, Server, lines};
+use crate::harness::{Raw, Server, lines, random};
 
 const FILES: &[(&str, &[u8])] = &[("hello.txt", b"hello")];
 const SECRETS: &str = "Authorization: Basic c2VjcmV0\r\nproxy-authorization: secret\r\nCookie: a=secret\r\n";
@@ -271,13 +271,7 @@ fn common_is_combined_without_referer_and_user_agent() {
 
 #[test]
 fn random_bytes_leave_as_many_records_as_answers_in_every_format() {
-    let mut state: u64 = 0x2545_f491_4f6c_dd1d;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut random = random(0x2545_f491_4f6c_dd1d);
     let pieces: [&[u8]; 12] = [
         b"GET / HTTP/1.1\r\nHost: t\r\n",
         b"\r\n",

@@ -36,6 +36,18 @@ fn seen(diagnostics: &str, module: &str) -> Rows {
     .collect()
 }
 
+/// The changes that a run of the client tells of, which must end with this exit code.
+fn seen_by_client(args: &[&str], code: i32) -> Rows {
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
+        .args(args)
+        .env("RUST_LOG", "debug")
+        .timeout(PATIENCE)
+        .output()
+        .expect("the client runs");
+    assert_eq!(output.status.code(), Some(code));
+    seen(&String::from_utf8_lossy(&output.stderr), "client::conn")
+}
+
 /// Exchanges that lead a connection through all its states.
 fn converse(server: &Server) {
     let get = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -87,27 +99,13 @@ fn the_client_makes_every_transition_of_its_table_and_no_other() {
     let mut rows = Rows::new();
     let addresses = [(server.address(), 0), (refused, 7)];
     for (address, code) in addresses {
-        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
-            .arg(format!("http://{address}/a.txt"))
-            .env("RUST_LOG", "debug")
-            .timeout(PATIENCE)
-            .output()
-            .expect("the client runs");
-        assert_eq!(output.status.code(), Some(code));
-        rows.extend(seen(&String::from_utf8_lossy(&output.stderr), "client::conn"));
+        rows.extend(seen_by_client(&[&format!("http://{address}/a.txt")], code));
     }
     // A body that waits to be asked for: it is refused, and there is no answer at all.
     let silent = Scripted::following(&[]);
     for (url, code) in [(format!("http://{}/b", server.address()), 0), (format!(":{}/b", silent.port()), 52)]
     {
-        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
-            .args(["-T", "-", &url])
-            .env("RUST_LOG", "debug")
-            .timeout(PATIENCE)
-            .output()
-            .expect("the client runs");
-        assert_eq!(output.status.code(), Some(code));
-        rows.extend(seen(&String::from_utf8_lossy(&output.stderr), "client::conn"));
+        rows.extend(seen_by_client(&["-T", "-", &url], code));
     }
     let (from, to) = an_attempt_that_is_overdue();
     rows.insert(row(from, to));

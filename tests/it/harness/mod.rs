@@ -26,3 +26,14 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     bytes.truncate(len);
     bytes
 }
+
+/// Numbers below a bound, the same ones for the same seed (xorshift): for tests that throw bytes about.
+pub(crate) fn random(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    }
+}
