@@ -198,7 +198,11 @@ impl Conn {
         match &mut self.state {
             State::Reading => self.read(desk),
             State::Parsing => self.parse(desk),
-            State::Receiving(_) => self.receive(desk),
+            State::Receiving(receiving) => {
+                let progress = receiving.take(desk.inbox);
+                let earned = receiving.since + STALL_TIMEOUT + credit(receiving.received_len());
+                self.receive(progress, earned, desk)
+            }
             State::Writing => self.write(desk),
             State::Closing(reason) => Step::Rest(Want::Close(*reason)),
         }
@@ -328,9 +332,10 @@ impl Conn {
         self.answer(&refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain), desk)
     }
 
-    fn receive(&mut self, desk: &mut Desk<'_>) -> Step {
-        let State::Receiving(receiving) = &mut self.state else { return Step::Rest(Want::Turn) };
-        match receiving.take(desk.inbox) {
+    /// Answers when the body has come to an end, good or bad. `earned` is how long what has come of it
+    /// lets the peer go on, at the least rate.
+    fn receive(&mut self, progress: Progress, earned: Instant, desk: &mut Desk<'_>) -> Step {
+        match progress {
             Progress::Whole(answer) => self.answer(&answer, desk),
             Progress::Failed(error) => {
                 self.ending = Some(CloseReason::Refused(error.why));
@@ -338,7 +343,6 @@ impl Conn {
             }
             Progress::More => {
                 // Each piece moves the deadline, but never beyond what the least rate allows from the start.
-                let earned = receiving.since + STALL_TIMEOUT + credit(receiving.received_len());
                 self.deadline = earned.min(desk.now.instant + STALL_TIMEOUT);
                 Step::Rest(Want::Input)
             }
@@ -347,7 +351,9 @@ impl Conn {
 
     /// Queues the answer to the last exchange.
     fn answer(&mut self, answer: &Answer, desk: &mut Desk<'_>) -> Step {
-        let Some(exchange) = self.batch.unanswered() else { return Step::Enter(State::Writing) };
+        let exchange = self.batch.unanswered();
+        debug_assert!(exchange.is_some(), "an answer to no request");
+        let Some(exchange) = exchange else { return Step::Enter(State::Writing) };
         if !exchange.keep_alive {
             self.ending = self.ending.or(Some(CloseReason::Finished));
         } else if desk.site.draining {
