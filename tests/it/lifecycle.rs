@@ -4,14 +4,13 @@
 //! down has begun is told by the end of an idle connection.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::net::TcpStream;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
 use rustix::process::Signal;
 
-use crate::harness::{PATIENCE, Raw, Server, pattern};
+use crate::harness::{Raw, Server, expect_shut, pattern};
 
 /// More than the socket buffers of both sides hold.
 const LARGE_LEN: usize = 32 * 1024 * 1024;
@@ -75,8 +74,7 @@ fn sigint_and_sigterm_let_what_is_in_flight_finish_and_nobody_else_in() {
         server.signal(signal);
         idle.expect_end();
         fresh.expect_end();
-        let refused = TcpStream::connect_timeout(&server.address(), PATIENCE).expect_err("nobody is let in");
-        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        expect_shut(server.address(), b"GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
         let reply = asking.send("st: test\r\n\r\n").reply();
         assert_eq!((reply.status, reply.text(), reply.field("connection")), (200, "small", Some("close")));
         asking.expect_end();

@@ -4,7 +4,7 @@
 
 mod client;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
@@ -12,10 +12,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{PATIENCE, Raw, Server, Stopped, lines, wait};
-
-/// Tries to connect to a listener that is just being closed.
-const KNOCKS_MAX: usize = 1000;
+use crate::harness::{PATIENCE, Raw, Server, Stopped, expect_shut, lines, wait};
 
 /// A server of HTTP and of the number exchange.
 pub(crate) struct Exchanging {
@@ -112,19 +109,7 @@ fn say(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
 
 /// Asserts that nobody is served any more, and soon nobody let in.
 fn expect_closed(address: SocketAddr) {
-    for _ in 0..KNOCKS_MAX {
-        let mut stream = match TcpStream::connect_timeout(&address, PATIENCE) {
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return,
-            outcome => outcome.expect("let in or refused"),
-        };
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-        let mut answer = Vec::new();
-        // It may be thrown out before it has said anything.
-        let _ =
-            stream.write_all(b"Client of Eve: 7\n").and_then(|()| stream.read_to_end(&mut answer).map(drop));
-        assert!(answer.is_empty(), "an answer: {:?}", String::from_utf8_lossy(&answer));
-    }
-    panic!("{address} is still open");
+    expect_shut(address, b"Client of Eve: 7\n");
 }
 
 #[test]

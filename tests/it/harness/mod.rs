@@ -10,7 +10,7 @@ mod server;
 pub(crate) mod source;
 
 pub(crate) use client::{Client, Outcome, Screen, client, client_in};
-pub(crate) use raw::{Raw, Reply};
+pub(crate) use raw::{Raw, Reply, expect_shut};
 pub(crate) use scripted::{Scripted, Step};
 pub(crate) use server::{Server, Stopped, lay_out, lines, wait};
 

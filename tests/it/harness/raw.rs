@@ -2,10 +2,13 @@
 //!
 //! It knows no more of HTTP than a test needs: heads, lengths, the end of the connection.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::PATIENCE;
+
+/// Tries to connect to a listener that is just being closed.
+const KNOCKS_MAX: usize = 1000;
 
 /// One connection, byte by byte under the test's control.
 pub(crate) struct Raw {
@@ -130,4 +133,22 @@ impl Raw {
     pub(crate) fn socket(&self) -> &TcpStream {
         self.stream.get_ref()
     }
+}
+
+/// Asserts that a listener that is being closed answers nobody any more and soon lets nobody in.
+pub(crate) fn expect_shut(address: SocketAddr, request: &[u8]) {
+    for _ in 0..KNOCKS_MAX {
+        let mut stream = match TcpStream::connect_timeout(&address, PATIENCE) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return,
+            // The listener closed between the handshake and this call's return.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => continue,
+            outcome => outcome.expect("let in, refused or thrown out"),
+        };
+        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        let mut answer = Vec::new();
+        // It may be thrown out before it has said anything.
+        let _ = stream.write_all(request).and_then(|()| stream.read_to_end(&mut answer).map(drop));
+        assert!(answer.is_empty(), "an answer: {:?}", String::from_utf8_lossy(&answer));
+    }
+    panic!("{address} is still open");
 }
