@@ -5,8 +5,10 @@
 //! nothing but the standard library. The pages are made of the very files that are compiled next, so
 //! they cannot be older than the program that shows them.
 
+mod markup;
 mod page;
 mod sources;
+mod test_items;
 mod tokens;
 
 use std::path::Path;

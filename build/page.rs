@@ -1,14 +1,14 @@
 //! One page of source: an index of its files, then each of them, highlighted, with line numbers.
 //!
-//! Every token that is not plain is an element of its own, such as `<k->fn</k->`: with eight thousand
-//! lines on a page, a class for each would double its length. A line begins with an empty anchor,
-//! whose number the style sheet draws, so that it is never selected with the code. What stands
-//! between the tags of a `pre` is the file, byte for byte.
+//! It knows what is around the code: head, words, index, sections, and what is said where tests are
+//! left out. How a line of code is marked up is the business of `markup`. The numbers are drawn by the
+//! style sheet, all of them as one text beside the code: so they are never selected with it, and cost
+//! nothing per line. What stands between the tags of a `code` is the file, byte for byte.
 
 use std::fmt::Write as _;
 
-use super::sources::{Part, SourceFile};
-use super::tokens::{Kind, tokens};
+use super::markup::{code, escape};
+use super::sources::{Part, Piece, SourceFile};
 
 /// The looks of what `content/style.css` does not know.
 const STYLE: &str = include_str!("page.css");
@@ -47,7 +47,7 @@ pub(crate) const PAGES: [&Page; 2] = [
 pub(crate) fn render(page: &Page, files: &[SourceFile], style: &str) -> String {
     let own: Vec<&SourceFile> = files.iter().filter(|file| file.part() == page.part).collect();
     let mut out = String::new();
-    head(&mut out, page, style);
+    head(&mut out, page, style, &own);
     intro(&mut out, page, &own);
     index(&mut out, &own);
     if page.part == Part::Client {
@@ -68,7 +68,10 @@ macro_rules! put {
     };
 }
 
-fn head(out: &mut String, page: &Page, style: &str) {
+fn head(out: &mut String, page: &Page, style: &str, own: &[&SourceFile]) {
+    let lines_max = own.iter().map(|file| file.line_count(true) + file.line_count(false)).max();
+    // A line feed in a style sheet's text; the space keeps what follows out of it.
+    let numbers: String = (1..=lines_max.unwrap_or(0)).map(|line| format!("{line}\\a ")).collect();
     put!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -76,15 +79,16 @@ fn head(out: &mut String, page: &Page, style: &str) {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"description\" content=\"The source that this {} was built from.\">\n\
          <title>{}</title>\n<link rel=\"icon\" href=\"favicon.svg\" type=\"image/svg+xml\">\n\
-         <style>\n{style}\n{STYLE}</style>\n</head>\n<body class=\"source\">\n<header>\n",
+         <style>\n{style}\n{STYLE}\n\
+         .source pre code::before {{\n  content: \"{numbers}\";\n}}\n</style>\n</head>\n<body class=\"source\">\n<header>\n",
         page.program,
         page.title
     );
 }
 
 fn intro(out: &mut String, page: &Page, own: &[&SourceFile]) {
-    let lines: usize = own.iter().map(|file| file.text.lines().count()).sum();
-    let test_lines: usize = own.iter().map(|file| file.test_lines).sum();
+    let [lines, test_lines] =
+        [true, false].map(|is_shown| own.iter().map(|file| file.line_count(is_shown)).sum::<usize>());
     let (other, other_title) = page.other;
     put!(out, "<h1>{}</h1>\n", page.title);
     put!(
@@ -96,8 +100,9 @@ fn intro(out: &mut String, page: &Page, own: &[&SourceFile]) {
     );
     put!(
         out,
-        "<p>A build renders this page from the files that it compiles. The unit tests at their \
-         ends, {} lines more, are left out. A line’s address is its file and its number, such as \
+        "<p>A build renders this page from the files that it compiles. What is compiled for unit \
+         tests only, {} lines more, is left out, and the numbers of its lines stand in its place. \
+         A line’s address is its file and its number, such as \
          <a href=\"#{path}:1\">#{path}:1</a>.</p>\n",
         grouped(test_lines),
         path = own.first().map_or("", |file| &file.path)
@@ -142,7 +147,7 @@ fn shared(out: &mut String, own: &[&SourceFile], files: &[SourceFile]) {
     for door in files.iter().filter(|file| file.part() == Part::Server && file.is_door()) {
         let room = door.room();
         let uses = [format!("crate::{room}::"), format!("reactor_http::{room}::")];
-        if own.iter().any(|file| uses.iter().any(|used| file.text.contains(used))) {
+        if own.iter().flat_map(|file| file.shown()).any(|text| uses.iter().any(|used| text.contains(used))) {
             let summary = sentence(&door.summary());
             put!(
                 out,
@@ -158,63 +163,40 @@ fn section(out: &mut String, file: &SourceFile) {
     // The number of lines lets a browser know how high it is before it is looked at.
     put!(
         out,
-        "<section id=\"{path}\" style=\"--lines: {}\">\n<h2><a href=\"#{path}\">src/{path}</a></h2>\n<pre><code>",
-        file.text.lines().count()
+        "<section id=\"{path}\" style=\"--lines: {}\">\n<h2><a href=\"#{path}\">src/{path}</a></h2>\n<pre>",
+        file.line_count(true) + file.pieces.iter().filter(|piece| !piece.is_shown).count()
     );
-    let is_rust = path.ends_with(".rs");
-    let tokens = if is_rust { tokens(&file.text) } else { vec![(Kind::Plain, file.text.as_str())] };
-    let (mut line, mut at_start) = (0, true);
-    for piece in tokens.iter().flat_map(|(kind, text)| text.split_inclusive('\n').map(|text| (*kind, text))) {
-        if at_start {
-            line += 1;
-            put!(out, "<a id={path}:{line}></a>");
+    let mut before = 0;
+    for piece in &file.pieces {
+        match piece.is_shown {
+            true => shown(out, path, before, piece),
+            false => left_out(out, before, piece),
         }
-        at_start = piece.1.ends_with('\n');
-        token(out, piece.0, piece.1);
+        before += piece.text.lines().count();
     }
-    out.push_str("</code></pre>\n</section>\n");
+    out.push_str("</pre>\n</section>\n");
 }
 
-/// A token, or what of it is on one line; the end of the line stays outside.
-fn token(out: &mut String, kind: Kind, text: &str) {
-    let bare = text.strip_suffix('\n').unwrap_or(text);
-    match element(kind) {
-        Some(name) if !bare.is_empty() => {
-            put!(out, "<{name}>");
-            escape(out, bare);
-            put!(out, "</{name}>");
-        }
-        _ => escape(out, bare),
-    }
-    out.push_str(&text[bare.len()..]);
-}
-
-/// The element of a kind, in the shortest name that is free for one's own.
-fn element(kind: Kind) -> Option<&'static str> {
-    Some(match kind {
-        Kind::Plain => return None,
-        Kind::Comment => "c-",
-        Kind::Doc => "d-",
-        Kind::Text => "s-",
-        Kind::Number => "n-",
-        Kind::Keyword => "k-",
-        Kind::Type => "t-",
-        Kind::Macro => "m-",
-        Kind::Attribute => "a-",
-        Kind::Lifetime => "l-",
-    })
-}
-
-/// Text as it must stand between tags.
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            _ => out.push(c),
+/// Lines of code, after so many others.
+fn shown(out: &mut String, path: &str, before: usize, piece: &Piece) {
+    match before {
+        0 => out.push_str("<code>"),
+        _ => {
+            put!(out, "<code style=\"--before: {before}\">");
         }
     }
+    code(out, path, before, &piece.text);
+    out.push_str("</code>");
+}
+
+/// What is said in the place of lines that the programs were built without.
+fn left_out(out: &mut String, before: usize, piece: &Piece) {
+    let (first, last) = (before + 1, before + piece.text.lines().count());
+    if first == last {
+        put!(out, "<o->line {first} is compiled for unit tests only</o->");
+        return;
+    }
+    put!(out, "<o->lines {first} to {last} are compiled for unit tests only</o->");
 }
 
 /// A sentence of Markdown, of which code and links to code are all that a summary has.
@@ -233,27 +215,26 @@ fn sentence(markdown: &str) -> String {
 mod tests {
     use super::*;
 
-    fn rendered(path: &str, text: &str) -> String {
-        let file = SourceFile { path: path.to_owned(), text: text.to_owned(), test_lines: 3 };
+    fn rendered(path: &str, pieces: &[(&str, bool)]) -> String {
+        let pieces =
+            pieces.iter().map(|(text, is_shown)| Piece { text: (*text).to_owned(), is_shown: *is_shown });
+        let file = SourceFile { path: path.to_owned(), pieces: pieces.collect() };
         render(PAGES[0], &[file], "")
     }
 
     #[test]
-    fn every_line_has_its_address_and_every_token_ends_where_its_line_does() {
-        let page = rendered("a/b.rs", "fn f<'a>() {}\n\n/* x\ny */ & \"<\"");
-        let lines = [
-            "<pre><code><a id=a/b.rs:1></a><k->fn</k-> f&lt;<l->'a</l->&gt;() {}",
-            "<a id=a/b.rs:2></a>",
-            "<a id=a/b.rs:3></a><c->/* x</c->",
-            "<a id=a/b.rs:4></a><c->y */</c-> &amp; <s->\"&lt;\"</s-></code></pre>",
-        ];
-        assert!(page.contains(&lines.join("\n")), "{page}");
-    }
-
-    #[test]
-    fn what_is_not_rust_is_shown_as_it_is() {
-        let page = rendered("a/help.txt", "the fn of \"x\n");
-        assert!(page.contains("<a id=a/help.txt:1></a>the fn of \"x\n</code>"), "{page}");
+    fn numbers_are_those_of_the_file_also_after_what_is_left_out() {
+        let page =
+            rendered("a/b.rs", &[("x\n", true), ("\nt\nt\n", false), ("y\n{\n", true), ("t\n", false)]);
+        let expected = "<section id=\"a/b.rs\" style=\"--lines: 5\">\n\
+            <h2><a href=\"#a/b.rs\">src/a/b.rs</a></h2>\n\
+            <pre><code><a id=a/b.rs:1></a>x\n</code>\
+            <o->lines 2 to 4 are compiled for unit tests only</o->\
+            <code style=\"--before: 4\"><a id=a/b.rs:5></a>y\n{\n</code>\
+            <o->line 7 is compiled for unit tests only</o-></pre>\n</section>\n";
+        assert!(page.contains(expected), "{page}");
+        assert!(page.contains("content: \"1\\a 2\\a 3\\a 4\\a 5\\a 6\\a 7\\a \";"), "{page}");
+        assert!(page.contains("1 files, 3 lines") && page.contains("tests only, 4 lines more"), "{page}");
     }
 
     #[test]

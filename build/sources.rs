@@ -1,19 +1,15 @@
 //! The files below `src`, in the order in which they are shown, and what of each is shown.
 //!
-//! Unit tests are left out: the programs were built without them, and they are nearly as long as the
-//! rest. It knows which page a file belongs on; how a page looks is the business of `page`.
+//! What exists in unit tests only is left out: the programs were built without it, and it is nearly as
+//! long as the rest. It knows which page a file belongs on; how a page looks is the business of `page`.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use super::test_items::{modules, test_items};
+
 /// The rooms from the door inwards; those that are not named here follow in alphabetical order.
 const ROOMS: &[&str] = &["lib.rs", "bin", "server", "client", "http", "files", "net", "reactor"];
-
-/// Where the unit tests of a file begin; they are its last item.
-const TESTS: &str = "\n#[cfg(test)]\nmod tests {\n";
-
-/// How a module is declared that exists in unit tests only.
-const TEST_MODULE: &str = "#[cfg(test)]\nmod ";
 
 /// Which page a file is shown on. What both programs are made of is shown on the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +23,15 @@ pub(crate) enum Part {
 pub(crate) struct SourceFile {
     /// Its path below `src`, such as `net/link.rs`.
     pub(crate) path: String,
-    /// All of it but its unit tests.
+    /// All of it, in whole lines: what is shown and what is not, one after the other.
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Lines of a file that are shown, or are not because they exist in unit tests only.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
     pub(crate) text: String,
-    /// How many lines of unit tests there are.
-    pub(crate) test_lines: usize,
+    pub(crate) is_shown: bool,
 }
 
 /// Reads the sources below `src`: Rust, and the texts that it includes.
@@ -56,25 +57,55 @@ pub(crate) fn read(src: &Path) -> io::Result<Vec<SourceFile>> {
 
 /// What is shown of `files`, which are paths and texts, and in which order.
 fn shown(files: Vec<(String, String)>) -> Vec<SourceFile> {
-    let test_files: Vec<String> = files.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
-    let shown = files.into_iter().filter(|(path, _)| !test_files.contains(path));
-    let mut shown: Vec<SourceFile> = shown.map(|(path, text)| SourceFile::new(path, text)).collect();
+    let files: Vec<_> = files.into_iter().map(|(path, text)| SourceFile::new(path, &text)).collect();
+    let test_files: Vec<String> = files.iter().flat_map(SourceFile::test_modules).collect();
+    let is_test = |path: &str| test_files.iter().any(|module| is_of_module(path, module));
+    let mut shown: Vec<_> = files.into_iter().filter(|file| !is_test(&file.path)).collect();
     shown.sort_by_cached_key(SourceFile::place);
     shown
 }
 
-/// The files of the modules in `text` that exist in unit tests only, each in both places where it may be.
-fn test_modules(path: &str, text: &str) -> Vec<String> {
-    let folder = path.strip_suffix("mod.rs").map_or_else(|| path.replace(".rs", "/"), str::to_owned);
-    let names = text.split(TEST_MODULE).skip(1).filter_map(|rest| rest.split_once(';'));
-    let names = names.map(|(name, _)| name).filter(|name| !name.contains('\n'));
-    names.flat_map(|name| [format!("{folder}{name}.rs"), format!("{folder}{name}/mod.rs")]).collect()
+/// Whether a file is that of a module, or of one below it.
+fn is_of_module(path: &str, module: &str) -> bool {
+    path.strip_prefix(module).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
 }
 
 impl SourceFile {
-    fn new(path: String, text: String) -> SourceFile {
-        let (text, tests) = without_tests(&text);
-        SourceFile { text: text.to_owned(), test_lines: tests.lines().count(), path }
+    fn new(path: String, text: &str) -> SourceFile {
+        let items = if path.ends_with(".rs") { test_items(text) } else { Vec::new() };
+        let mut pieces = Vec::new();
+        let mut piece = |text: &str, is_shown| {
+            if !text.is_empty() {
+                pieces.push(Piece { text: text.to_owned(), is_shown });
+            }
+        };
+        let mut at = 0;
+        for item in items {
+            piece(&text[at..item.start], true);
+            piece(&text[item.clone()], false);
+            at = item.end;
+        }
+        piece(&text[at..], true);
+        SourceFile { path, pieces }
+    }
+
+    /// What of it is shown.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter(|piece| piece.is_shown).map(|piece| piece.text.as_str())
+    }
+
+    /// How many lines are shown, or are not.
+    pub(crate) fn line_count(&self, is_shown: bool) -> usize {
+        let pieces = self.pieces.iter().filter(|piece| piece.is_shown == is_shown);
+        pieces.map(|piece| piece.text.lines().count()).sum()
+    }
+
+    /// The modules that exist in unit tests only, as paths without an ending.
+    fn test_modules(&self) -> Vec<String> {
+        let folder = self.path.strip_suffix("mod.rs").or(self.path.strip_suffix("lib.rs"));
+        let folder = folder.map_or_else(|| self.path.replace(".rs", "/"), str::to_owned);
+        let left_out = self.pieces.iter().filter(|piece| !piece.is_shown);
+        left_out.flat_map(|piece| modules(&piece.text)).map(|name| format!("{folder}{name}")).collect()
     }
 
     /// The page that it belongs on.
@@ -107,24 +138,15 @@ impl SourceFile {
     /// The first sentence of its documentation, in Markdown, and of what is not Rust the first line;
     /// empty if there is none.
     pub(crate) fn summary(&self) -> String {
+        let text = self.shown().next().unwrap_or_default();
         if !self.path.ends_with(".rs") {
-            return self.text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
+            return text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
         }
-        let lines = self.text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
+        let lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
         let paragraph: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
         let paragraph = paragraph.join(" ");
         let end = paragraph.find(". ").unwrap_or(paragraph.len());
         paragraph[..end].trim_end_matches('.').to_owned()
-    }
-}
-
-/// The text before its unit tests, and them. Should more follow them, nothing is taken away.
-fn without_tests(text: &str) -> (&str, &str) {
-    let Some(at) = text.find(TESTS) else { return (text, "") };
-    let (before, tests) = text.split_at(at);
-    match tests.find("\n}\n").is_some_and(|end| end + "\n}\n".len() == tests.len()) {
-        true => (before, tests.trim_start()),
-        false => (text, ""),
     }
 }
 
@@ -133,21 +155,25 @@ mod tests {
     use super::*;
 
     fn file(path: &str, text: &str) -> SourceFile {
-        SourceFile::new(path.to_owned(), text.to_owned())
+        SourceFile::new(path.to_owned(), text)
     }
 
     #[test]
-    fn tests_are_left_out_and_nothing_else_is() {
-        let tests = "#[cfg(test)]\nmod tests {\n    fn f() {\n    }\n}\n";
+    fn the_pieces_are_the_file_and_tests_are_not_shown() {
+        let tests = "\n#[cfg(test)]\nmod tests {\n    fn f() {\n    }\n}\n";
         let cases = [
-            ("a\n".to_owned(), "a\n", 0),
-            (format!("a\n\n{tests}"), "a\n", 5),
-            (format!("a\n\n{tests}b\n"), &format!("a\n\n{tests}b\n"), 0),
-            ("#[cfg(test)]\nmod b;\n".to_owned(), "#[cfg(test)]\nmod b;\n", 0),
+            ("a.rs", "a\n".to_owned(), "a\n", 0),
+            ("a.rs", format!("a\n{tests}"), "a\n", 6),
+            ("a.rs", format!("a\n{tests}b\n{tests}"), "a\nb\n", 12),
+            ("a.rs", "#[cfg(test)]\nmod b;\nc\n".to_owned(), "c\n", 2),
+            ("a.txt", format!("a\n{tests}"), &format!("a\n{tests}"), 0),
         ];
-        for (text, shown, test_lines) in cases {
-            let file = file("a.rs", &text);
-            assert_eq!((file.text.as_str(), file.test_lines), (shown, test_lines), "{text}");
+        for (path, text, shown, left_out) in cases {
+            let file = file(path, &text);
+            assert_eq!(file.shown().collect::<String>(), shown, "{text}");
+            assert_eq!(file.pieces.iter().map(|piece| piece.text.as_str()).collect::<String>(), text);
+            assert_eq!(file.line_count(false), left_out, "{text}");
+            assert_eq!(file.line_count(true), shown.lines().count(), "{text}");
         }
     }
 
@@ -157,9 +183,12 @@ mod tests {
         let paths = [
             ("sum/mod.rs", ""),
             ("http/agreement.rs", ""),
+            ("http/agreement/rows.rs", ""),
+            ("http/agreements.rs", ""),
             ("http/body.rs", ""),
             ("http/mod.rs", modules),
-            ("lib.rs", ""),
+            ("bench/mod.rs", ""),
+            ("lib.rs", "#[cfg(test)]\nmod bench;\n"),
             ("server/conn.rs", ""),
             ("server/args/values.rs", ""),
             ("server/args.rs", ""),
@@ -177,6 +206,7 @@ mod tests {
             "server/args/values.rs",
             "server/conn.rs",
             "http/mod.rs",
+            "http/agreements.rs",
             "http/body.rs",
             "attic/mod.rs",
             "sum/mod.rs",

@@ -6,13 +6,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::source::sources;
+use crate::harness::source::{code, sources, without_tests};
 use crate::harness::{Reply, Server};
 
+#[path = "../../build/markup.rs"]
+mod markup;
 #[path = "../../build/page.rs"]
 mod page;
 #[path = "../../build/sources.rs"]
 mod sources;
+#[path = "../../build/test_items.rs"]
+mod test_items;
 #[path = "../../build/tokens.rs"]
 mod tokens;
 
@@ -23,9 +27,6 @@ const PAGE_LEN_MAX: usize = 1024 * 1024;
 
 /// What is compiled for unit tests only, and so is no part of the binary.
 const TEST_FILES: [&str; 2] = ["src/http/agreement.rs", "src/http/testing.rs"];
-
-/// Where the tests of a file begin.
-const TESTS: &str = "#[cfg(test)]\nmod tests {";
 
 /// A server that nobody has told what to serve, in a folder with these files.
 fn default_site(files: &[(&str, &[u8])]) -> Server {
@@ -51,15 +52,46 @@ fn unescaped(markup: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// The files on a page: path and markup of the code.
-fn shown(page: &str) -> Vec<(&str, &str)> {
+/// A file as a page shows it: its path, and the lines that are shown, with their numbers and markup.
+struct Shown<'a> {
+    path: &'a str,
+    lines: Vec<(usize, &'a str)>,
+    /// Numbers of lines that the page says to be left out.
+    left_out: Vec<usize>,
+}
+
+fn shown(page: &str) -> Vec<Shown<'_>> {
     let sections = page.split("<section id=\"").skip(1);
     let files = sections.map(|section| {
         let (path, rest) = section.split_once('"').expect("an id");
-        let (_, rest) = rest.split_once("<pre><code>").expect("code");
-        (path, rest.split_once("</code></pre>").expect("the end of the code").0)
+        let (_, rest) = rest.split_once("<pre>").expect("code");
+        let (mut rest, _) = rest.split_once("</pre>").expect("the end of the code");
+        let mut file = Shown { path, lines: Vec::new(), left_out: Vec::new() };
+        while !rest.is_empty() {
+            rest = file.take(rest);
+        }
+        file
     });
     files.collect()
+}
+
+impl<'a> Shown<'a> {
+    /// Takes what comes first, lines or what stands in their place, and gives back what follows.
+    fn take(&mut self, markup: &'a str) -> &'a str {
+        if let Some(rest) = markup.strip_prefix("<o->") {
+            let (words, rest) = rest.split_once("</o->").expect("its end");
+            assert!(words.starts_with("line") && words.ends_with(" compiled for unit tests only"), "{words}");
+            let numbers: Vec<usize> = words.split(' ').filter_map(|word| word.parse().ok()).collect();
+            self.left_out.extend(numbers[0]..=numbers[numbers.len() - 1]);
+            return rest;
+        }
+        let (tag, rest) = markup.strip_prefix("<code").and_then(|rest| rest.split_once('>')).expect("code");
+        let before = tag.strip_prefix(" style=\"--before: ").map(|rest| rest.trim_end_matches('"'));
+        let before = before.map_or(0, |digits| digits.parse().expect("a number"));
+        let (code, rest) = rest.split_once("</code>").expect("the end of the code");
+        self.lines.extend((before + 1..).zip(code.split_inclusive('\n')));
+        rest
+    }
 }
 
 /// The values of what a tag begins with, such as `<a id=`, quoted or not. In text there is no `<`.
@@ -118,7 +150,7 @@ fn content_has_them_however_it_is_named() {
 }
 
 #[test]
-fn every_source_is_on_one_page_byte_for_byte_but_for_its_tests() {
+fn every_source_is_on_one_page_line_for_line_but_for_its_tests() {
     let server = default_site(&[]);
     let pages = PAGES.map(|path| server.get(path));
     let [on_server, on_client] = pages.each_ref().map(|page| shown(page.text()));
@@ -130,16 +162,34 @@ fn every_source_is_on_one_page_byte_for_byte_but_for_its_tests() {
         let path = file.path.trim_start_matches("src/");
         let is_clients = path.starts_with("client/") || path == "bin/reactor-client.rs";
         let page = if is_clients { &on_client } else { &on_server };
-        let markup = page.iter().find(|(shown, _)| *shown == path).unwrap_or_else(|| panic!("{path}")).1;
-        let text = unescaped(markup);
-        let rest = file.text.strip_prefix(text.as_str());
-        let rest = rest.unwrap_or_else(|| panic!("{path} differs:\n{text}"));
-        assert!(rest.is_empty() || rest.trim_start().starts_with(TESTS), "{path} lacks:\n{rest}");
-        assert!(!text.contains(TESTS), "{path} shows its tests");
-        let numbered: Vec<_> = values(markup, "<a id=").iter().map(ToString::to_string).collect();
-        let expected: Vec<_> = (1..=text.lines().count()).map(|line| format!("{path}:{line}")).collect();
-        assert!(numbered == expected, "the lines of {path} have their addresses");
+        let shown = page.iter().find(|shown| shown.path == path).unwrap_or_else(|| panic!("{path}"));
+        let text: Vec<&str> = file.text.split_inclusive('\n').collect();
+        for (number, markup) in &shown.lines {
+            assert_eq!(unescaped(markup), text[number - 1], "{path}:{number}");
+            let address = format!("{path}:{number}");
+            let addresses = values(markup, " id=");
+            let expected = text[number - 1].contains(char::is_alphanumeric).then_some(address.as_str());
+            assert_eq!(addresses, expected.as_slice(), "{path}:{number}");
+        }
+        let mut numbers: Vec<usize> = shown.lines.iter().map(|(number, _)| *number).collect();
+        numbers.extend(&shown.left_out);
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=text.len()), "each line of {path} is there once");
+        expect_tests_left_out(shown, &file.text);
     }
+}
+
+/// Asserts that tests are not shown, and all that is code and no test is.
+fn expect_tests_left_out(shown: &Shown<'_>, text: &str) {
+    let code = if shown.path.ends_with(".rs") { code(text) } else { text.to_owned() };
+    let compiled = without_tests(&code);
+    let is_test: Vec<bool> = code.lines().zip(compiled.lines()).map(|(code, left)| code != left).collect();
+    for (number, _) in &shown.lines {
+        assert!(!is_test[number - 1], "{}:{number} is a test", shown.path);
+    }
+    let is_compiled =
+        |number: &&usize| !compiled.lines().nth(**number - 1).unwrap_or_default().trim().is_empty();
+    assert_eq!(shown.left_out.iter().find(is_compiled), None, "{} lacks a line", shown.path);
 }
 
 #[test]
@@ -155,7 +205,7 @@ fn every_link_leads_somewhere_and_no_script_runs() {
             assert_eq!(markup.filter(|part| part.contains(foreign)).count(), 0, "{foreign} in {path}");
         }
         addresses.insert((*path).to_owned());
-        for id in ["<a id=", "<h2 id=", "<section id="].into_iter().flat_map(|tag| values(text, tag)) {
+        for id in values(text, " id=") {
             assert!(addresses.insert(format!("{path}#{id}")), "{id} is there twice");
         }
     }
