@@ -12,6 +12,7 @@ use std::ffi::CString;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::media_type::MediaTypes;
 use super::path::RelativePath;
 use super::root::{Facts, LookupError};
 use super::shelf::{CacheLimits, Cost, Shelf};
@@ -45,6 +46,7 @@ pub enum Lookup<V> {
 #[derive(Debug)]
 pub struct FileCache<V> {
     shelf: Shelf<Kept<V>>,
+    types: MediaTypes,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,12 @@ enum Origin {
 impl<V> FileCache<V> {
     /// An empty cache. Limits of 0 make it keep nothing.
     pub fn new(limits: CacheLimits) -> Self {
-        FileCache { shelf: Shelf::new(limits) }
+        FileCache { shelf: Shelf::new(limits), types: MediaTypes::default() }
+    }
+
+    /// The same, with media types that go before those that are known here.
+    pub fn with_types(self, types: MediaTypes) -> Self {
+        FileCache { types, ..self }
     }
 
     /// Finds what `path` stands for, as [`Store::lookup`] would this moment.
@@ -87,10 +94,13 @@ impl<V> FileCache<V> {
         if let Some(entry) = self.recall(store, path) {
             return Ok(Lookup::File(entry));
         }
-        let resource = match store.lookup(path, index)? {
+        let mut resource = match store.lookup(path, index)? {
             Found::File(resource) => resource,
             Found::Directory => return Ok(Lookup::Directory),
         };
+        if let Some(media_type) = self.types.given(&file_name(path, index)) {
+            resource.media_type = media_type.to_owned().into();
+        }
         let origin = origin(path, index, &resource, now);
         let entry = Rc::new(Entry { value: make(&resource), resource });
         if let Some(origin) = origin {

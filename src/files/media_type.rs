@@ -2,7 +2,8 @@
 //!
 //! `mime_guess` knows the long list; this file corrects it where it is behind the times and adds
 //! `charset=utf-8` where the type takes it, for text without one is guessed at by its reader.
-//! Content is never looked at: what a file is called is what its owner says it is.
+//! Content is never looked at: what a file is called is what its owner says it is, and with
+//! [`MediaTypes`] its owner may say so for each extension.
 
 /// What nothing is known about (RFC 9110, section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
@@ -39,6 +40,58 @@ const WITH_CHARSET: &[&str] = &[
     PLAIN,
 ];
 
+/// Media types that go before those known here, each for the names that end in an extension.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaTypes(Vec<(String, String)>);
+
+impl MediaTypes {
+    /// Gives the names that end in `.` and `extension` this media type; text is said to be UTF-8 unless
+    /// the type names a charset itself. Capitals do not matter.
+    ///
+    /// # Errors
+    /// The extension has a type already: which one.
+    pub fn give(&mut self, extension: &str, media_type: &str) -> Result<(), &str> {
+        let extension = extension.to_ascii_lowercase();
+        if let Some(at) = self.0.iter().position(|(known, _)| *known == extension) {
+            return Err(self.0.get(at).map_or("", |(_, media_type)| media_type));
+        }
+        self.0.push((extension, charset_added(media_type)));
+        Ok(())
+    }
+
+    /// The media type that was given for the file `name` (a name or a whole path); of `gz` and `tar.gz`,
+    /// that of the longer one.
+    pub fn given(&self, name: &[u8]) -> Option<&str> {
+        let fitting = self.0.iter().filter(|(extension, _)| ends_in(name, extension));
+        fitting.max_by_key(|(extension, _)| extension.len()).map(|(_, media_type)| media_type.as_str())
+    }
+
+    /// Each extension and its media type, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(extension, media_type)| (extension.as_str(), media_type.as_str()))
+    }
+}
+
+/// Whether `name` ends in a dot and this extension, in any case.
+fn ends_in(name: &[u8], extension: &str) -> bool {
+    let parts = name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at));
+    parts.is_some_and(|(before, after)| {
+        before.ends_with(b".") && after.eq_ignore_ascii_case(extension.as_bytes())
+    })
+}
+
+/// `media_type` with the charset that it needs and does not name.
+fn charset_added(media_type: &str) -> String {
+    let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
+    let essence = essence.trim().to_ascii_lowercase();
+    let is_text = essence.starts_with("text/")
+        || WITH_CHARSET.iter().any(|full| full.strip_suffix(CHARSET) == Some(essence.as_str()));
+    let names_charset = parameters.split(';').any(|parameter| {
+        parameter.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("charset"))
+    });
+    if is_text && !names_charset { media_type.to_owned() + CHARSET } else { media_type.to_owned() }
+}
+
 /// The media type of the file `name` (a name or a whole path), with its charset where it has one.
 ///
 /// Capitals do not matter. A name without a known extension is `application/octet-stream`.
@@ -72,21 +125,49 @@ fn corrected(extension: &str) -> Option<&'static str> {
         // RFC 8216, section 4: playlists, and their MPEG-2 segments.
         "m3u8" => "application/vnd.apple.mpegurl",
         "ts" | "mts" | "m2ts" => "video/mp2t",
+        // RFC 9559.
+        "mkv" => "video/matroska",
+        "mka" => "audio/matroska",
         "m4a" => "audio/mp4",
+        "m4s" => "video/iso.segment",
         "m4v" => "video/mp4",
-        "ipynb" => "application/x-ipynb+json",
-        "jsonl" => "application/jsonl",
-        "map" => "application/json",
-        "ndjson" => "application/x-ndjson",
-        "rpm" => "application/x-rpm",
+        "mid" | "midi" => "audio/midi",
+        "eac3" => "audio/eac3",
+        "cur" => "image/x-icon",
+        "ktx2" => "image/ktx2",
+        "jxr" => "image/jxr",
+        "psd" => "image/vnd.adobe.photoshop",
+        "3mf" => "model/3mf",
+        "mtl" => "model/mtl",
+        "obj" => "model/obj",
+        "step" | "stp" => "model/step",
         "stl" => "model/stl",
+        "usdz" => "model/vnd.usdz+zip",
+        "arrow" => "application/vnd.apache.arrow.file",
+        "cbor" => "application/cbor",
+        "deb" => "application/vnd.debian.binary-package",
+        "dfxp" | "ttml" => "application/ttml+xml",
+        "har" | "map" | "topojson" => "application/json",
+        "ipynb" => "application/x-ipynb+json",
+        "json-patch" => "application/json-patch+json",
+        "jsonl" => "application/jsonl",
+        "ndjson" => "application/x-ndjson",
+        "owl" => "application/rdf+xml",
+        "pem" => "application/pem-certificate-chain",
+        "rar" => "application/vnd.rar",
+        "rpm" => "application/x-rpm",
+        "sqlite" => "application/vnd.sqlite3",
+        "tgz" => "application/gzip",
+        "txz" => "application/x-xz",
         "vcf" => "text/vcard",
+        "warc" => "application/warc",
         "zst" => "application/zstd",
         // Source code is there to be read.
-        "adoc" | "bash" | "dart" | "diff" | "go" | "hs" | "java" | "kt" | "lock" | "nix" | "patch"
-        | "proto" | "rb" | "rst" | "sh" | "sql" | "srt" | "swift" | "tex" | "tsx" | "zig" | "zsh" => {
-            "text/plain"
-        }
+        "adoc" | "asciidoc" | "bash" | "bib" | "clj" | "cmake" | "dart" | "diff" | "elm" | "erl" | "ex"
+        | "exs" | "fish" | "frag" | "glsl" | "go" | "gql" | "gradle" | "graphql" | "hs" | "java" | "jl"
+        | "kt" | "lock" | "lua" | "ml" | "nim" | "nix" | "org" | "patch" | "pl" | "pm" | "proto" | "ps1"
+        | "r" | "rb" | "rst" | "scala" | "sh" | "sql" | "srt" | "svelte" | "swift" | "tex" | "tsx"
+        | "vert" | "vue" | "wgsl" | "zig" | "zsh" => "text/plain",
         _ => return None,
     })
 }
@@ -106,9 +187,15 @@ fn with_charset(essence: &'static str) -> &'static str {
 mod tests {
     use super::*;
 
+    fn check(cases: &[(&str, &str)]) {
+        for (name, expected) in cases {
+            assert_eq!(media_type(name.as_bytes()), *expected, "{name}");
+        }
+    }
+
     #[test]
     fn types_are_those_of_today_with_charset_where_it_belongs() {
-        let cases = [
+        check(&[
             ("index.html", "text/html; charset=utf-8"),
             ("a.htm", "text/html; charset=utf-8"),
             ("a.css", "text/css; charset=utf-8"),
@@ -138,6 +225,14 @@ mod tests {
             ("a.py", PLAIN),
             ("a.go", PLAIN),
             ("a.sh", PLAIN),
+            ("a.vue", PLAIN),
+            ("a.wgsl", PLAIN),
+        ]);
+    }
+
+    #[test]
+    fn media_data_and_archives_have_their_registered_types() {
+        check(&[
             ("a.wasm", "application/wasm"),
             ("a.pdf", "application/pdf"),
             ("a.png", "image/png"),
@@ -156,13 +251,46 @@ mod tests {
             ("a.webm", "video/webm"),
             ("a.m3u8", "application/vnd.apple.mpegurl"),
             ("a.ts", "video/mp2t"),
+            ("a.mpd", "application/dash+xml"),
+            ("a.m4s", "video/iso.segment"),
+            ("a.mkv", "video/matroska"),
+            ("a.opus", "audio/ogg"),
+            ("a.ogg", "audio/ogg"),
+            ("a.ogv", "video/ogg"),
+            ("a.flac", "audio/flac"),
+            ("a.aac", "audio/aac"),
+            ("a.weba", "audio/webm"),
+            ("a.mid", "audio/midi"),
+            ("a.jxl", "image/jxl"),
+            ("a.heic", "image/heic"),
+            ("a.apng", "image/apng"),
+            ("a.ktx2", "image/ktx2"),
+            ("a.glb", "model/gltf-binary"),
+            ("a.gltf", "model/gltf+json"),
+            ("a.usdz", "model/vnd.usdz+zip"),
+            ("a.obj", "model/obj"),
+            ("a.cbor", "application/cbor"),
+            ("a.geojson", "application/geo+json"),
+            ("a.topojson", "application/json"),
+            ("a.jsonld", "application/ld+json"),
+            ("a.json-patch", "application/json-patch+json"),
+            ("a.ndjson", "application/x-ndjson"),
+            ("a.pkpass", "application/vnd.apple.pkpass"),
+            ("a.parquet", "application/vnd.apache.parquet"),
+            ("a.arrow", "application/vnd.apache.arrow.file"),
+            ("a.sqlite", "application/vnd.sqlite3"),
+            ("a.epub", "application/epub+zip"),
+            ("a.gpx", "application/gpx+xml"),
+            ("a.rss", "application/rss+xml; charset=utf-8"),
+            ("a.ttml", "application/ttml+xml"),
+            ("a.deb", "application/vnd.debian.binary-package"),
+            ("a.rar", "application/vnd.rar"),
+            ("a.tgz", "application/gzip"),
+            ("a.7z", "application/x-7z-compressed"),
             ("a.zip", "application/zip"),
             ("a.tar.gz", "application/gzip"),
             ("a.zst", "application/zstd"),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(media_type(name.as_bytes()), expected, "{name}");
-        }
+        ]);
     }
 
     #[test]
@@ -188,6 +316,52 @@ mod tests {
         ];
         for name in names {
             assert_eq!(media_type(name), UNKNOWN, "{}", name.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_given_type_goes_before_and_the_longest_extension_decides() {
+        let mut types = MediaTypes::default();
+        for (extension, media_type) in
+            [("gz", "application/x-gz"), ("Tar.GZ", "application/x-tgz"), ("foo", "text/x-foo"), ("d", "x/y")]
+        {
+            assert_eq!(types.give(extension, media_type), Ok(()));
+        }
+        assert_eq!(types.give("FOO", "text/plain"), Err("text/x-foo; charset=utf-8"));
+        for (name, expected) in [
+            ("a.gz", Some("application/x-gz")),
+            ("a.tar.gz", Some("application/x-tgz")),
+            ("A.TAR.GZ", Some("application/x-tgz")),
+            ("b/a.foo", Some("text/x-foo; charset=utf-8")),
+            ("a.d/foo", None),
+            ("foo", None),
+            ("a.xfoo", None),
+            ("a.fo", None),
+            ("", None),
+        ] {
+            assert_eq!(types.given(name.as_bytes()), expected, "{name}");
+        }
+        assert_eq!(
+            types.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
+            ["gz", "tar.gz", "foo", "d"]
+        );
+    }
+
+    #[test]
+    fn a_given_text_type_says_its_charset_unless_it_names_one() {
+        for (given, said) in [
+            ("text/x-foo", "text/x-foo; charset=utf-8"),
+            ("TEXT/X-foo", "TEXT/X-foo; charset=utf-8"),
+            ("text/plain; format=flowed", "text/plain; format=flowed; charset=utf-8"),
+            ("text/html; Charset = latin1", "text/html; Charset = latin1"),
+            ("text/html;charset=\"utf-16\"", "text/html;charset=\"utf-16\""),
+            ("application/xhtml+xml", "application/xhtml+xml; charset=utf-8"),
+            ("application/json", "application/json"),
+            ("image/png", "image/png"),
+        ] {
+            let mut types = MediaTypes::default();
+            assert_eq!(types.give("x", given), Ok(()));
+            assert_eq!(types.given(b"a.x"), Some(said), "{given}");
         }
     }
 

@@ -18,9 +18,9 @@ mod store;
 mod upload;
 
 pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
-pub use media_type::media_type;
-pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath};
+pub use media_type::{MediaTypes, media_type};
+pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};
 pub use root::{Facts, Kind, LookupError, Opened, Root};
 pub use shelf::CacheLimits;
-pub use store::{Content, Found, Identity, Resource, SMALL_FILE_LEN_MAX, Store};
-pub use upload::{Stored, Upload, UploadError, may_hold_uploads};
+pub use store::{Content, Found, Identity, Resource, SMALL_FILE_LEN_MAX, Store, file_name};
+pub use upload::{Stored, Upload, UploadError, may_hold_uploads, may_store};

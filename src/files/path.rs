@@ -89,6 +89,15 @@ impl<'a> RelativePath<'a> {
         Ok(RelativePath { bytes: Cow::Owned(path.bytes.into_owned()) })
     }
 
+    /// The file that stands for this path where addresses do without the `extension` of a file, such as
+    /// `.html`. None for what ends in a slash, and where no file can have such a name.
+    pub fn with_extension(&self, extension: &str) -> Option<RelativePath<'static>> {
+        let bytes = [&self.bytes, extension.as_bytes()].concat();
+        let name_len = bytes.rsplit(|&byte| byte == b'/').next().map_or(0, <[u8]>::len);
+        let fits = name_len <= NAME_LEN_MAX && bytes.len() <= PATH_LEN_MAX;
+        (fits && !self.has_trailing_slash()).then_some(RelativePath { bytes: Cow::Owned(bytes) })
+    }
+
     /// The name, without a slash at either end. Empty for the root.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.strip_suffix(b"/").unwrap_or(&self.bytes)
@@ -103,6 +112,16 @@ impl<'a> RelativePath<'a> {
     pub(super) fn key(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// The path part of a request target in its normal form: decoded, without its first slash, without
+/// empty and dot segments. Hidden names are let through: this is for comparing, never for opening.
+///
+/// # Errors
+/// As [`RelativePath::parse`], but `Hidden`.
+pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
+    let rest = raw.strip_prefix(b"/").ok_or(PathError::NotFound)?;
+    if is_plain(rest) { Ok(Cow::Borrowed(rest)) } else { resolve(rest).map(Cow::Owned) }
 }
 
 /// For people: what is not UTF-8, and what would move a terminal's cursor, shows as U+FFFD.
@@ -131,8 +150,18 @@ fn is_plain(rest: &[u8]) -> bool {
     true
 }
 
-/// Decodes `rest` and resolves its dot segments.
+/// Decodes `rest`, resolves its dot segments, and refuses hidden names.
 fn normalise(rest: &[u8]) -> Result<Vec<u8>, PathError> {
+    let out = resolve(rest)?;
+    // Asked only now: a hidden segment that a later `..` takes back is no harm.
+    if out.split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
+        return Err(PathError::Hidden);
+    }
+    Ok(out)
+}
+
+/// Decodes `rest` and resolves its dot segments.
+fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
     // Between segments `out` is empty or ends in a slash.
     let mut out = Vec::with_capacity(rest.len() + 1);
     let mut names_directory = true;
@@ -155,10 +184,6 @@ fn normalise(rest: &[u8]) -> Result<Vec<u8>, PathError> {
     }
     if !names_directory {
         out.pop();
-    }
-    // Asked only now: a hidden segment that a later `..` takes back is no harm.
-    if out.split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
-        return Err(PathError::Hidden);
     }
     Ok(out)
 }
@@ -299,6 +324,44 @@ mod tests {
         for (raw, borrowed) in [("/", true), ("/a/b.c/", true), ("/a%20b", false), ("//a", false)] {
             let path = RelativePath::parse(raw.as_bytes()).expect(raw);
             assert_eq!(matches!(path.bytes, Cow::Borrowed(_)), borrowed, "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_extension_is_added_where_a_file_can_have_it() {
+        let long = format!("/{}", "a".repeat(251));
+        for (raw, expected) in [
+            ("/about", Some("about.html".to_owned())),
+            ("/a/b%20c", Some("a/b c.html".to_owned())),
+            ("/about.html", Some("about.html.html".to_owned())),
+            ("/", None),
+            ("/about/", None),
+            ("/about/.", None),
+            (&long[..251], Some(format!("{}.html", "a".repeat(250)))),
+            (&long, None),
+        ] {
+            let path = RelativePath::parse(raw.as_bytes()).expect(raw);
+            let found = path.with_extension(".html");
+            assert_eq!(found.map(|path| path.to_string()), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_normal_form_keeps_hidden_names_and_nothing_else_that_is_odd() {
+        for (raw, expected) in [
+            ("/", Ok(&b""[..])),
+            ("/a/b", Ok(b"a/b")),
+            ("/a//b/", Ok(b"a/b/")),
+            ("/a/../b%20c", Ok(b"b c")),
+            ("/.well-known/x", Ok(b".well-known/x")),
+            ("/a/./.b", Ok(b"a/.b")),
+            ("/..", Err(PathError::LeavesRoot)),
+            ("/a%2fb", Err(PathError::NotFound)),
+            ("/%", Err(PathError::BadEscape)),
+            ("/%00", Err(PathError::Nul)),
+            ("*", Err(PathError::NotFound)),
+        ] {
+            assert_eq!(normal_form(raw.as_bytes()).as_deref(), expected.as_deref(), "{raw}");
         }
     }
 

@@ -53,7 +53,7 @@ pub struct Resource {
     /// When the content last changed, in seconds since 1970. Embedded pages do not know.
     pub modified_secs: Option<i64>,
     /// The media type, with its charset where it has one.
-    pub media_type: &'static str,
+    pub media_type: Cow<'static, str>,
     /// What tells this content from any other of the same path.
     pub identity: Identity,
     /// The facts that hold while this content does. None for embedded pages, and for a file that
@@ -129,7 +129,7 @@ impl Resource {
             content,
             len,
             modified_secs: Some(facts.modified_secs),
-            media_type: media_type(name),
+            media_type: media_type(name).into(),
             identity: Identity::of(facts, len),
             facts: Some(*facts),
         }
@@ -149,7 +149,7 @@ impl Identity {
 }
 
 /// The path of the file that `path` stands for: with a trailing slash, the directory's index.
-pub(super) fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
+pub fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
     let name = path.as_bytes();
     if !path.has_trailing_slash() {
         return Cow::Borrowed(name);
@@ -194,7 +194,7 @@ fn embedded_resource(name: &[u8], bytes: &'static [u8]) -> Resource {
         content: Content::Static(bytes),
         len,
         modified_secs: None,
-        media_type: media_type(name),
+        media_type: media_type(name).into(),
         identity: Identity { inode: embedded::fnv1a_64(bytes), len, modified_nanos: 0, changed_nanos: 0 },
         facts: None,
     }

@@ -23,7 +23,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::path::RelativePath;
-use super::root::{Facts, Kind, Root};
+use super::root::{Facts, Kind};
 use super::store::{Identity, Store};
 
 /// Pieces smaller than this are gathered, so that a body in tiny chunks does not cost a system call for
@@ -129,6 +129,32 @@ pub fn may_hold_uploads(store: &Store, within: &[u8]) -> bool {
     store.root().is_some_and(|root| root.kind(within).is_ok_and(|kind| kind == Kind::Directory))
 }
 
+/// Whether a file can be stored under `path`, as [`Upload::begin`] would say, but for permissions and
+/// room, which only trying tells.
+pub fn may_store(store: &Store, within: &[u8], path: &RelativePath<'_>) -> bool {
+    place(store, within, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
+}
+
+/// The directory that the file `path` is to be in, and its name there.
+fn place(store: &Store, within: &[u8], path: &RelativePath<'_>) -> Result<(OwnedFd, CString), UploadError> {
+    let root = store.root().ok_or(UploadError::BuiltIn)?;
+    let inner = inner(within, path.as_bytes()).ok_or(UploadError::Outside)?;
+    if inner.is_empty() || path.has_trailing_slash() {
+        return Err(UploadError::Directory);
+    }
+    if store.is_built_in(path.as_bytes()) {
+        return Err(UploadError::BuiltIn);
+    }
+    let slash = inner.iter().rposition(|&byte| byte == b'/');
+    let (parent, name) = match slash {
+        Some(slash) => (inner.get(..slash).unwrap_or_default(), inner.get(slash + 1..).unwrap_or_default()),
+        None => (&b""[..], inner),
+    };
+    // A `RelativePath` has no NUL in it.
+    let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
+    Ok((root.open_directory(within, parent)?, name))
+}
+
 impl Upload {
     /// How many descriptors each has open: its file and the directory of that.
     pub const DESCRIPTORS: u64 = 2;
@@ -139,28 +165,7 @@ impl Upload {
     /// # Errors
     /// All of [`UploadError`].
     pub fn begin(store: &Store, within: &[u8], path: &RelativePath<'_>) -> Result<Upload, UploadError> {
-        let root = store.root().ok_or(UploadError::BuiltIn)?;
-        let inner = inner(within, path.as_bytes()).ok_or(UploadError::Outside)?;
-        if inner.is_empty() || path.has_trailing_slash() {
-            return Err(UploadError::Directory);
-        }
-        if store.is_built_in(path.as_bytes()) {
-            return Err(UploadError::BuiltIn);
-        }
-        let slash = inner.iter().rposition(|&byte| byte == b'/');
-        let (parent, name) = match slash {
-            Some(slash) => {
-                (inner.get(..slash).unwrap_or_default(), inner.get(slash + 1..).unwrap_or_default())
-            }
-            None => (&b""[..], inner),
-        };
-        // A `RelativePath` has no NUL in it.
-        let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
-        Upload::begin_in(root, within, parent, name)
-    }
-
-    fn begin_in(root: &Root, within: &[u8], parent: &[u8], name: CString) -> Result<Upload, UploadError> {
-        let dir = root.open_directory(within, parent)?;
+        let (dir, name) = place(store, within, path)?;
         // From the first moment no more readable than the file whose place it takes.
         let mode = mode_of(&dir, &name)?.unwrap_or(MODE_NEW);
         let (file, hidden) = match create_nameless(&dir, mode)? {
@@ -318,6 +323,8 @@ mod tests {
     use std::path::Path;
     use tempfile::TempDir;
 
+    use super::super::Root;
+
     fn site() -> (TempDir, Store) {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("in/sub")).expect("folders");
@@ -446,6 +453,8 @@ mod tests {
         ] {
             let fault = begin(&store, within, path).err().map(|fault| format!("{fault:?}"));
             assert_eq!(fault.unwrap_or_default(), expected, "{path} within {within:?}");
+            let name = RelativePath::parse(path.as_bytes()).expect(path);
+            assert_eq!(may_store(&store, within.as_bytes(), &name), expected.is_empty(), "{path}");
         }
         assert!(matches!(begin(&Store::Embedded, "", "/x"), Err(UploadError::BuiltIn)));
         let Store::Disk(root) = store else { panic!("it is a directory") };

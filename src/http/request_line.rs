@@ -35,6 +35,7 @@ impl<'b> RequestLine<'b> {
         let (target, version) = split_at_space(rest).ok_or(BAD_REQUEST_LINE)?;
         let version = Version::parse(version).map_err(|fault| match fault {
             VersionFault::Malformed => BAD_REQUEST_LINE,
+            VersionFault::Foreign if bytes == HTTP_2_PREFACE => HTTP_2,
             VersionFault::Foreign => Reject::new(
                 Status::VERSION_NOT_SUPPORTED,
                 "This server speaks HTTP/1.1 and HTTP/1.0 only: send the request in one of them.",
@@ -47,6 +48,13 @@ impl<'b> RequestLine<'b> {
         Ok(RequestLine { bytes, method, target: target::parse(method, target)?, version })
     }
 }
+
+/// The first line of a client that takes it for known that a server speaks HTTP/2 (RFC 9113 section 3.4).
+const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+const HTTP_2: Reject = Reject::new(
+    Status::VERSION_NOT_SUPPORTED,
+    "This server speaks HTTP/1.1, not HTTP/2: tell the client to use HTTP/1.1, as curl --http1.1 does.",
+);
 
 const BAD_REQUEST_LINE: Reject = Reject::bad_request(
     "The request line is malformed: it has to be a method, a target and HTTP/1.1, with one space between them.",
@@ -107,6 +115,13 @@ mod tests {
             };
             assert_eq!(status, *expected, "{}", input.escape_ascii());
         }
+    }
+
+    #[test]
+    fn who_takes_http_2_for_known_is_told_what_to_do() {
+        let why = |input: &[u8]| request(input, |_, _| ()).unwrap_err().why;
+        assert!(why(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").contains("--http1.1"));
+        assert!(!why(b"GET / HTTP/2.0\r\n").contains("--http1.1"));
     }
 
     #[test]

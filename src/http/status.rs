@@ -18,6 +18,7 @@ impl Status {
     pub const PARTIAL_CONTENT: Status = Status(206);
     pub const MOVED_PERMANENTLY: Status = Status(301);
     pub const NOT_MODIFIED: Status = Status(304);
+    pub const PERMANENT_REDIRECT: Status = Status(308);
     pub const BAD_REQUEST: Status = Status(400);
     pub const FORBIDDEN: Status = Status(403);
     pub const NOT_FOUND: Status = Status(404);
@@ -54,6 +55,7 @@ impl Status {
             Status::PARTIAL_CONTENT => "Partial Content",
             Status::MOVED_PERMANENTLY => "Moved Permanently",
             Status::NOT_MODIFIED => "Not Modified",
+            Status::PERMANENT_REDIRECT => "Permanent Redirect",
             Status::BAD_REQUEST => "Bad Request",
             Status::FORBIDDEN => "Forbidden",
             Status::NOT_FOUND => "Not Found",
@@ -79,6 +81,11 @@ impl Status {
     /// Whether it says that the request failed, by the client's fault (4xx) or ours (5xx).
     pub const fn is_error(self) -> bool {
         self.0 >= 400
+    }
+
+    /// Whether it sends the client to another address. 304 does not.
+    pub const fn is_redirect(self) -> bool {
+        matches!(self.0, 301..=303 | 307 | 308)
     }
 
     /// Whether a reply with this code may have a body (RFC 9110 section 6.4.1): not 1xx, 204, 304.
@@ -121,6 +128,13 @@ mod tests {
         ] {
             assert_eq!(status.has_body(), has_body, "{status}");
         }
+    }
+
+    #[test]
+    fn a_redirect_leads_elsewhere() {
+        assert!(Status::MOVED_PERMANENTLY.is_redirect() && Status::PERMANENT_REDIRECT.is_redirect());
+        assert!(!Status::NOT_MODIFIED.is_redirect() && !Status::OK.is_redirect());
+        assert!(!Status::BAD_REQUEST.is_redirect());
     }
 
     #[test]

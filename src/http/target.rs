@@ -111,8 +111,8 @@ fn parse_absolute(bytes: &[u8]) -> Result<Target<'_>, Reject> {
     })
 }
 
-/// A valid authority whose host is not empty.
-fn has_host(bytes: &[u8]) -> bool {
+/// Whether this is `uri-host [":" port]` (RFC 9110 section 7.2) with a host that is not empty.
+pub fn has_host(bytes: &[u8]) -> bool {
     is_authority(bytes) && !matches!(bytes, [] | [b':', ..])
 }
 

@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::rules::{CacheRule, Header, Origin, Redirect};
 use crate::access_log::{Destination, Style};
-use crate::files::RelativePath;
+use crate::files::{MediaTypes, RelativePath};
 use crate::http::Status;
 use crate::net::ListenIp;
 use crate::sum::Name;
@@ -28,6 +29,18 @@ pub struct Config {
     pub fallback: Option<RelativePath<'static>>,
     /// The files that stand in for built-in error pages; no status is there twice.
     pub error_pages: Vec<ErrorPage>,
+    /// The media types that go before those that are known.
+    pub media_types: MediaTypes,
+    /// Whether a path without the extension `.html` stands for the file with it.
+    pub clean_urls: bool,
+    /// Fields that go with every answer, in their order.
+    pub headers: Vec<Header>,
+    /// What is said of how long files keep; the first that fits decides.
+    pub cache_control: Vec<CacheRule>,
+    /// The origin whose pages may read what is served, if not only those of this server.
+    pub cors: Option<Origin>,
+    /// Paths that have moved; the first that fits decides, and none leads back to itself.
+    pub redirects: Vec<Redirect>,
     /// Where the access log goes.
     pub access_log: Destination,
     /// How it is written.
@@ -102,6 +115,12 @@ impl Default for Config {
             index: "index.html".to_owned(),
             fallback: None,
             error_pages: Vec::new(),
+            media_types: MediaTypes::default(),
+            clean_urls: false,
+            headers: Vec::new(),
+            cache_control: Vec::new(),
+            cors: None,
+            redirects: Vec::new(),
             access_log: Destination::Stdout,
             log_style: Style::default(),
             // As long as a person reads before the next click, in most cases.

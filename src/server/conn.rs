@@ -299,7 +299,9 @@ impl Conn {
         match body {
             RequestBody::Length(len) if len > DISCARDED_LEN_MAX => self.refuse_body(&answer, desk),
             // What is too long to be stored is not read for nothing, and a waiting client is not made to send.
-            _ if expects_continue && answer.status().is_error() => self.refuse_body(&answer, desk),
+            _ if expects_continue && is_elsewhere_or_nowhere(answer.status()) => {
+                self.refuse_body(&answer, desk)
+            }
             _ if answer.status() == Status::CONTENT_TOO_LARGE => self.refuse_body(&answer, desk),
             _ => self.receive_body(body, expects_continue, Sink::Discard(answer), desk),
         }
@@ -326,7 +328,7 @@ impl Conn {
     /// Answers without reading the body; whether it comes or not, the connection cannot be used again.
     fn refuse_body(&mut self, answer: &Answer, desk: &mut Desk<'_>) -> Step {
         self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
-        if answer.status().is_error() {
+        if is_elsewhere_or_nowhere(answer.status()) {
             return self.answer(answer, desk);
         }
         self.answer(&refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain), desk)
@@ -435,6 +437,11 @@ impl Conn {
 /// with one that nothing counts (RFC 9112 section 2.2).
 fn holds_head(inbox: &Inbox) -> bool {
     inbox.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+}
+
+/// Whether this server has no use for the body of a request that has this answer.
+fn is_elsewhere_or_nowhere(status: Status) -> bool {
+    status.is_error() || status.is_redirect()
 }
 
 /// The time that moved bytes buy.

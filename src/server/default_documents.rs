@@ -4,11 +4,9 @@
 //! found never comes by here. Both kinds come out of the same cache as every file, as fresh as any.
 //! Should one be missing itself, the error stays as it was.
 
-use std::time::SystemTime;
-
 use super::Config;
-use super::reply::{self, Answer, ErrorAnswer};
-use super::route::lookup_error;
+use super::reply::{Answer, ErrorAnswer};
+use super::route::{find, lookup_error};
 use super::site::Site;
 use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store};
 use crate::http::{Method, RequestHead, Status};
@@ -42,7 +40,7 @@ fn fallback(error: ErrorAnswer, head: &RequestHead<'_, '_>, site: &mut Site, now
     if matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden)) {
         return None;
     }
-    match cache.find(store, path, &config.index, SystemTime::UNIX_EPOCH + now.unix, reply::file_head) {
+    match find(cache, (store, config), path, now) {
         Ok(Lookup::File(entry)) => Some(Answer::File(entry)),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => None,
         // Not "not found", which is what caches would remember.
@@ -59,9 +57,8 @@ fn error_page(error: ErrorAnswer, method: Method, site: &mut Site, now: Now) -> 
     let Some(page) = page.filter(|_| fetches(method) || status == Status::METHOD_NOT_ALLOWED) else {
         return Answer::Error(error);
     };
-    let now = SystemTime::UNIX_EPOCH + now.unix;
-    match cache.find(store, &page.path, &config.index, now, reply::file_head) {
-        Ok(Lookup::File(entry)) => Answer::ErrorPage { status, entry },
+    match find(cache, (store, config), &page.path, now) {
+        Ok(Lookup::File(entry)) => Answer::ErrorPage { status, allow: error.allow, entry },
         Ok(Lookup::Directory) | Err(_) => Answer::Error(error),
     }
 }

@@ -3,8 +3,9 @@
 //! [`Conn`] is the state machine of one connection (its table is the first thing to read),
 //! `route` decides what a request gets, `reply` turns that into bytes, [`Server`] is the
 //! application that the reactor drives, and [`start`] builds it all from a [`Config`].
-//! `sum_room` is the number exchange, the second protocol on the same reactor.
+//! `rules` is what the operator has laid down for answers. `sum_room` is the number exchange, the second protocol on the same reactor.
 
+mod allow;
 mod app;
 pub mod args;
 mod config;
@@ -18,6 +19,7 @@ mod put;
 mod receiving;
 mod reply;
 mod route;
+mod rules;
 mod site;
 mod start;
 mod sum_room;
@@ -26,5 +28,6 @@ pub use app::Server;
 pub use config::{Bind, Config, ErrorPage, RootChoice, SumConfig};
 pub use conn::{Conn, Phase, TRANSITIONS};
 pub use connection::Connection;
+pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
 pub use site::Site;
 pub use start::{Bound, StartError, host_name, start};

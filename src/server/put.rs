@@ -135,7 +135,7 @@ fn explain(fault: &UploadError, prose: Prose) -> ErrorAnswer {
             (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
         }
     };
-    ErrorAnswer { status, why, prose }
+    ErrorAnswer::new(status, why, prose)
 }
 
 impl Storing {
@@ -145,7 +145,7 @@ impl Storing {
             Some(left_len) => self.left_len = left_len,
             None => {
                 let status = Status::CONTENT_TOO_LARGE;
-                return Err(ErrorAnswer { status, why: TOO_LARGE, prose: self.prose });
+                return Err(ErrorAnswer::new(status, TOO_LARGE, self.prose));
             }
         }
         self.upload.write(data).map_err(|fault| explain(&fault, self.prose))

@@ -96,7 +96,7 @@ impl Receiving {
             Some(Sink::Store(storing)) => storing.prose(),
             Some(Sink::Discard(_)) | None => Prose::Plain,
         };
-        ErrorAnswer { status, why, prose }
+        ErrorAnswer::new(status, why, prose)
     }
 }
 

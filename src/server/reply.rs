@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::allow::Allow;
 use super::error_page;
 use super::exchange::{Exchange, Reply};
 use super::site::Site;
@@ -13,12 +14,6 @@ use crate::http::{Prose, Status, Version, content_length, end, field, imf_fixdat
 use crate::net::Outbox;
 use crate::reactor::Now;
 
-/// What the `Server` field says.
-const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
-/// The methods of a file ...
-const ALLOW: &[u8] = b"GET, HEAD, OPTIONS";
-/// ... where files can be stored too.
-const ALLOW_UPLOAD: &[u8] = b"GET, HEAD, OPTIONS, PUT";
 /// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
 /// both; longer ones are shared instead.
 const COPIED_LEN_MAX: usize = 4 * 1024;
@@ -29,14 +24,19 @@ pub(super) enum Answer {
     File(Rc<Entry<Box<[u8]>>>),
     Redirect {
         location: Vec<u8>,
-        prose: Prose,
+        page: ErrorAnswer,
     },
-    Options,
+    Options {
+        allow: Allow,
+        /// What is said to a page of another origin that asks before it sends.
+        preflight: Option<Box<[u8]>>,
+    },
     Stored(StoredAnswer),
     Error(ErrorAnswer),
     /// An error whose body is a file of the site.
     ErrorPage {
         status: Status,
+        allow: Option<Allow>,
         entry: Rc<Entry<Box<[u8]>>>,
     },
 }
@@ -54,14 +54,22 @@ pub(super) struct ErrorAnswer {
     pub(super) status: Status,
     pub(super) why: &'static str,
     pub(super) prose: Prose,
+    /// The methods of the resource, if this is about its methods.
+    pub(super) allow: Option<Allow>,
+}
+
+impl ErrorAnswer {
+    pub(super) fn new(status: Status, why: &'static str, prose: Prose) -> Self {
+        Self { status, why, prose, allow: None }
+    }
 }
 
 impl Answer {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::File(_) => Status::OK,
-            Self::Redirect { .. } => Status::MOVED_PERMANENTLY,
-            Self::Options => Status::NO_CONTENT,
+            Self::Redirect { page, .. } => page.status,
+            Self::Options { .. } => Status::NO_CONTENT,
             Self::Stored(answer) if answer.stored.created => Status::CREATED,
             Self::Stored(_) => Status::NO_CONTENT,
             Self::Error(error) => error.status,
@@ -70,13 +78,16 @@ impl Answer {
     }
 }
 
-/// Renders the head of a file's answer, up to what changes from answer to answer.
-pub(super) fn file_head(resource: &Resource) -> Box<[u8]> {
+/// Renders the head of a file's answer, up to what changes from answer to answer; `cache_control` says
+/// how long it keeps, if a rule does.
+pub(super) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> Box<[u8]> {
     let mut head = Vec::with_capacity(256);
     status_line(&mut head, Status::OK);
-    field(&mut head, "Server", SERVER);
     field(&mut head, "Content-Type", resource.media_type.as_bytes());
     content_length(&mut head, resource.len);
+    if let Some(value) = cache_control {
+        field(&mut head, "Cache-Control", value);
+    }
     validators(&mut head, resource.modified_secs, resource.identity);
     head.into_boxed_slice()
 }
@@ -104,21 +115,22 @@ pub(super) fn queue(
     site: &mut Site,
     now: Now,
 ) -> Reply {
-    let date = *site.dates.at(now.unix_secs());
-    let allow = if site.config.upload.is_some() { ALLOW_UPLOAD } else { ALLOW };
-    let tail = Tail { date: &date, connection: connection_option(exchange, closes), allow };
+    let Site { dates, rules, scratch, .. } = site;
+    let date = dates.at(now.unix_secs());
+    let tail = Tail { common: &rules.common, date, connection: connection_option(exchange, closes) };
     let body_starts = match answer {
         Answer::File(entry) => queue_file(outbox, entry, exchange.head_only, tail),
-        Answer::Options => queue_head(outbox, Status::NO_CONTENT, tail, |out| field(out, "Allow", allow)),
+        Answer::Options { allow, preflight } => queue_head(outbox, Status::NO_CONTENT, tail, |out| {
+            field(out, "Allow", allow.as_bytes());
+            out.extend_from_slice(preflight.as_deref().unwrap_or_default());
+        }),
         Answer::Stored(stored) => queue_stored(outbox, answer.status(), stored, tail),
-        Answer::Redirect { location, prose } => {
-            let why = "The page is a directory: its address ends in a slash.";
-            let error = ErrorAnswer { status: answer.status(), why, prose: *prose };
-            queue_page(outbox, &error, Some(location), exchange.head_only, &mut site.scratch, tail)
+        Answer::Redirect { location, page } => {
+            queue_page(outbox, page, Some(location), exchange.head_only, scratch, tail)
         }
-        Answer::Error(error) => queue_page(outbox, error, None, exchange.head_only, &mut site.scratch, tail),
-        Answer::ErrorPage { status, entry } => {
-            queue_error_page(outbox, *status, &entry.resource, exchange.head_only, tail)
+        Answer::Error(error) => queue_page(outbox, error, None, exchange.head_only, scratch, tail),
+        Answer::ErrorPage { status, allow, entry } => {
+            queue_error_page(outbox, (*status, *allow), &entry.resource, exchange.head_only, tail)
         }
     };
     Reply { status: answer.status().code(), body_starts, ends: outbox.queued_total() }
@@ -132,10 +144,10 @@ pub(super) fn queue_continue(outbox: &mut Outbox) {
 /// What differs from answer to answer at the end of a head.
 #[derive(Clone, Copy)]
 struct Tail<'a> {
+    /// What goes with every answer.
+    common: &'a [u8],
     date: &'a [u8; 29],
     connection: Option<&'static [u8]>,
-    /// The methods that there are, for who asks or has used another.
-    allow: &'static [u8],
 }
 
 /// What the answer must say of the connection (RFC 9112 section 9.3).
@@ -147,6 +159,7 @@ fn connection_option(exchange: &Exchange, closes: bool) -> Option<&'static [u8]>
 }
 
 fn finish_head(out: &mut Vec<u8>, tail: Tail<'_>) {
+    out.extend_from_slice(tail.common);
     field(out, "Date", tail.date);
     if let Some(connection) = tail.connection {
         field(out, "Connection", connection);
@@ -158,7 +171,6 @@ fn finish_head(out: &mut Vec<u8>, tail: Tail<'_>) {
 fn queue_head(outbox: &mut Outbox, status: Status, tail: Tail<'_>, fields: impl FnOnce(&mut Vec<u8>)) -> u64 {
     outbox.push_with(|out| {
         status_line(out, status);
-        field(out, "Server", SERVER);
         fields(out);
         finish_head(out, tail);
     });
@@ -192,7 +204,7 @@ fn queue_content(outbox: &mut Outbox, resource: &Resource) {
 /// take one for the other.
 fn queue_error_page(
     outbox: &mut Outbox,
-    status: Status,
+    (status, allow): (Status, Option<Allow>),
     resource: &Resource,
     head_only: bool,
     tail: Tail<'_>,
@@ -200,7 +212,7 @@ fn queue_error_page(
     let body_starts = queue_head(outbox, status, tail, |out| {
         field(out, "Content-Type", resource.media_type.as_bytes());
         content_length(out, resource.len);
-        status_fields(out, status, tail.allow);
+        status_fields(out, status, allow);
     });
     if !head_only {
         queue_content(outbox, resource);
@@ -209,9 +221,9 @@ fn queue_error_page(
 }
 
 /// What an error of this status must say, whatever its body.
-fn status_fields(out: &mut Vec<u8>, status: Status, allow: &[u8]) {
-    if status == Status::METHOD_NOT_ALLOWED {
-        field(out, "Allow", allow);
+fn status_fields(out: &mut Vec<u8>, status: Status, allow: Option<Allow>) {
+    if let Some(allow) = allow {
+        field(out, "Allow", allow.as_bytes());
     }
     if status == Status::SERVICE_UNAVAILABLE {
         field(out, "Retry-After", b"1");
@@ -248,7 +260,9 @@ fn queue_page(
         if let Some(location) = location {
             field(out, "Location", location);
         }
-        status_fields(out, error.status, tail.allow);
+        // The form of the page was chosen by what the client accepts.
+        field(out, "Vary", b"Accept");
+        status_fields(out, error.status, error.allow);
     });
     if !head_only {
         outbox.push_with(|out| out.extend_from_slice(body));

@@ -4,13 +4,19 @@
 
 use std::time::SystemTime;
 
+use super::Config;
+use super::allow;
 use super::default_documents;
 use super::put::{self, Storing};
 use super::reply::{self, Answer, ErrorAnswer};
+use super::rules::{cache_control, moved};
 use super::site::Site;
-use crate::files::{Lookup, LookupError, PathError, RelativePath};
+use crate::files::{FileCache, Lookup, LookupError, PathError, RelativePath, Store, file_name};
 use crate::http::{Method, Prose, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;
+
+/// What `--clean-urls` lets addresses do without.
+const CLEAN_EXTENSION: &str = ".html";
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -23,6 +29,9 @@ pub(super) enum Plan {
 
 /// Decides what becomes of a request; an error may have a document of the site in its place.
 pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Plan {
+    if let Some(answer) = redirected(head, &site.config) {
+        return Plan::Answer(answer);
+    }
     if head.method == Method::Put {
         return put::plan(head, site);
     }
@@ -35,16 +44,41 @@ pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Pl
 fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
     match head.method {
         Method::Get | Method::Head => file(head, site, now),
-        Method::Options => Answer::Options,
+        Method::Options => allow::options(head, site),
         Method::Unknown => error(head, Status::NOT_IMPLEMENTED, "This server does not know that method."),
         Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {
-            let why = match site.config.upload {
-                Some(_) => "Files here can be fetched with GET and HEAD, and stored with PUT.",
-                None => "Files here can be fetched with GET and HEAD, not changed.",
-            };
-            error(head, Status::METHOD_NOT_ALLOWED, why)
+            allow::not_allowed(head, site)
         }
     }
+}
+
+/// What a rule has moved. Who changes something has to send the same again (308); who asks what can be
+/// done (OPTIONS), or for what there is nowhere, is not sent away.
+fn redirected(head: &RequestHead<'_, '_>, config: &Config) -> Option<Answer> {
+    let status = match head.method {
+        Method::Get | Method::Head => Status::MOVED_PERMANENTLY,
+        Method::Put | Method::Post | Method::Delete | Method::Patch => Status::PERMANENT_REDIRECT,
+        Method::Options | Method::Trace | Method::Connect | Method::Unknown => return None,
+    };
+    let location = moved(&config.redirects, head.target.path(), head.target.query())?;
+    Some(Answer::Redirect {
+        location,
+        page: error_answer(head, status, "This page has another address now."),
+    })
+}
+
+/// What a path stands for, with the head of its answer if it is a file.
+pub(super) fn find(
+    cache: &mut FileCache<Box<[u8]>>,
+    (store, config): (&Store, &Config),
+    path: &RelativePath<'_>,
+    now: Now,
+) -> Result<Lookup<Box<[u8]>>, LookupError> {
+    let now = SystemTime::UNIX_EPOCH + now.unix;
+    cache.find(store, path, &config.index, now, |resource| {
+        let name = file_name(path, &config.index);
+        reply::file_head(resource, cache_control(&config.cache_control, &name))
+    })
 }
 
 fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
@@ -53,7 +87,18 @@ fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
         Err(fault) => return path_error(head, &fault),
     };
     let Site { cache, store, config, .. } = site;
-    match cache.find(store, &path, &config.index, SystemTime::UNIX_EPOCH + now.unix, reply::file_head) {
+    let mut found = find(cache, (store, config), &path, now);
+    if config.clean_urls
+        && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
+        && let Some(page) = path.with_extension(CLEAN_EXTENSION)
+    {
+        // What is itself not there leaves what was found.
+        match find(cache, (store, config), &page, now) {
+            Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
+            page => found = page,
+        }
+    }
+    match found {
         Ok(Lookup::File(entry)) => Answer::File(entry),
         Ok(Lookup::Directory) => redirect(head, &path),
         Err(fault) => lookup_error(head, &fault),
@@ -70,7 +115,8 @@ fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Answer {
         location.push(b'?');
         location.extend_from_slice(query);
     }
-    Answer::Redirect { location, prose: prose_for(head.accept) }
+    let why = "The page is a directory: its address ends in a slash.";
+    Answer::Redirect { location, page: error_answer(head, Status::MOVED_PERMANENTLY, why) }
 }
 
 pub(super) fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
@@ -112,10 +158,15 @@ fn not_found(head: &RequestHead<'_, '_>) -> Answer {
 }
 
 pub(super) fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Answer {
-    Answer::Error(ErrorAnswer { status, why, prose: prose_for(head.accept) })
+    Answer::Error(error_answer(head, status, why))
+}
+
+/// The same as a value of its own, in the form that the client accepts.
+pub(super) fn error_answer(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> ErrorAnswer {
+    ErrorAnswer::new(status, why, prose_for(head.accept))
 }
 
 /// The answer to what never became a request, or broke off in its body.
 pub(super) fn refusal(status: Status, why: &'static str, prose: Prose) -> Answer {
-    Answer::Error(ErrorAnswer { status, why, prose })
+    Answer::Error(ErrorAnswer::new(status, why, prose))
 }

@@ -5,6 +5,7 @@
 
 use super::Config;
 use super::exchange::Batch;
+use super::rules::Rules;
 use crate::access_log::AccessLog;
 use crate::files::{CacheLimits, FileCache, Store};
 use crate::http::DateCache;
@@ -15,6 +16,7 @@ const SPARE_BATCHES_MAX: usize = 64;
 /// What a connection serves from.
 pub struct Site {
     pub(super) config: Config,
+    pub(super) rules: Rules,
     pub(super) store: Store,
     /// Each file with the head of its answer, rendered once.
     pub(super) cache: FileCache<Box<[u8]>>,
@@ -31,9 +33,10 @@ impl Site {
     /// A site that serves `store` and logs to `log`.
     pub fn new(config: Config, store: Store, log: AccessLog) -> Self {
         Self {
+            rules: Rules::new(&config),
+            cache: FileCache::new(CacheLimits::DEFAULT).with_types(config.media_types.clone()),
             config,
             store,
-            cache: FileCache::new(CacheLimits::DEFAULT),
             log,
             dates: DateCache::default(),
             draining: false,

@@ -1,4 +1,4 @@
-//! The values of `--fallback` and `--error-page`: how a person names a file beneath the root.
+//! `--index`, `--fallback` and `--error-page`: how a person names a file beneath the root.
 //!
 //! Owns their form and what is said of a wrong one. It never looks whether the file is there: it may
 //! come later.
@@ -6,10 +6,11 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::command_line::quote;
+use super::values::parse_index;
+use crate::command_line::{Given, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::ErrorPage;
+use crate::server::{Config, ErrorPage};
 
 /// The statuses that can have a page of their own: what a request that was understood may come to.
 /// The others are answers to what never became one, and end the connection.
@@ -21,8 +22,20 @@ const PAGED: [Status; 5] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
+/// Reads the options for the files that stand for something else.
+pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
+    if let Some(value) = given.once("--index")? {
+        config.index = parse_index(&value)?;
+    }
+    if let Some(value) = given.once("--fallback")? {
+        config.fallback = Some(parse_document("--fallback", &value)?);
+    }
+    config.error_pages = parse_error_pages(&given.all("--error-page"))?;
+    Ok(())
+}
+
 /// Reads the name of a file beneath the root; `name` is the option that it belongs to.
-pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {
+fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {
     match RelativePath::parse_plain(text.as_bytes()) {
         Ok(path) if !path.has_trailing_slash() => Ok(path),
         _ => Err(format!(
@@ -34,7 +47,7 @@ pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'s
 }
 
 /// Reads all of `--error-page`.
-pub(super) fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, String> {
+fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, String> {
     let mut pages: Vec<ErrorPage> = Vec::with_capacity(texts.len());
     for text in texts {
         let page = parse_error_page(text)?;

@@ -1,13 +1,14 @@
-//! The values of the options for uploads: a directory beneath the root, and a size.
+//! The options for uploads: a directory beneath the root, and a size.
 //!
-//! Owns how both are written and what is said of a wrong one. It never looks whether the directory
+//! Owns how both are written, what they mean together, and what is said of a wrong one. It never looks whether the directory
 //! is there.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::command_line::quote;
+use crate::command_line::{Given, quote};
+use crate::server::Config;
 
 /// The units of sizes, in small letters, and their bytes.
 const UNITS: &[(&str, u64)] = &[
@@ -27,8 +28,19 @@ const UNITS: &[(&str, u64)] = &[
     ("tib", 1 << 40),
 ];
 
+/// Reads whether files can be stored, where, and how large they may be.
+pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
+    config.upload = given.once("--upload")?.map(|value| parse_directory(&value)).transpose()?;
+    let Some(value) = given.once("--max-upload")? else { return Ok(()) };
+    config.upload_len_max = parse_size("--max-upload", &value)?;
+    match config.upload {
+        Some(_) => Ok(()),
+        None => Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned()),
+    }
+}
+
 /// Reads where uploads may go: beneath the root, in plain names; anywhere there if nothing is said.
-pub(super) fn parse_directory(text: &OsStr) -> Result<PathBuf, String> {
+fn parse_directory(text: &OsStr) -> Result<PathBuf, String> {
     let bytes = text.as_bytes();
     let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);
     let is_plain = |name: &[u8]| !name.is_empty() && !name.starts_with(b".");
@@ -43,7 +55,7 @@ pub(super) fn parse_directory(text: &OsStr) -> Result<PathBuf, String> {
 }
 
 /// Reads a size: digits and a unit, without one bytes; `name` is the option that it belongs to.
-pub(super) fn parse_size(name: &str, text: &OsStr) -> Result<u64, String> {
+fn parse_size(name: &str, text: &OsStr) -> Result<u64, String> {
     let plain = text.to_str().unwrap_or_default();
     let unit_start = plain.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(plain.len());
     let (digits, unit) = plain.split_at(unit_start);

@@ -1,0 +1,80 @@
+//! `--cache-control 'GLOB=VALUE'`: how long others may keep which files.
+//!
+//! A rule is for files as they are on the disk, `docs/index.html` where `/docs/` was asked for. It knows
+//! no answer: who renders the head of a file asks.
+
+use super::{Glob, split_once};
+use crate::http::is_field_value;
+
+/// What `Cache-Control` says of some files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheRule {
+    /// Which files.
+    pub glob: Glob,
+    /// The value of the field.
+    pub value: Vec<u8>,
+}
+
+impl CacheRule {
+    /// Reads `GLOB=VALUE`; the first equals sign ends the pattern.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the remedy.
+    pub fn parse(text: &[u8]) -> Result<CacheRule, String> {
+        let Some((pattern, value)) = split_once(text, b'=') else {
+            return Err("it is not a pattern and a value, such as '*.html=no-cache'".to_owned());
+        };
+        let pattern = std::str::from_utf8(pattern).map_err(|_| "its pattern is not UTF-8")?;
+        let glob = Glob::parse(pattern).map_err(|fault| format!("as a pattern, {fault}"))?;
+        let value = value.trim_ascii();
+        if value.is_empty() || !is_field_value(value) {
+            return Err(
+                "its value is empty or has a control character; write it like 'max-age=3600'".to_owned()
+            );
+        }
+        Ok(CacheRule { glob, value: value.to_vec() })
+    }
+}
+
+/// What the first of the rules that is for the file `name` says.
+pub(in crate::server) fn cache_control<'a>(rules: &'a [CacheRule], name: &[u8]) -> Option<&'a [u8]> {
+    rules.iter().find(|rule| rule.glob.matches(name)).map(|rule| rule.value.as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_fits_decides() {
+        let texts = ["*.html=no-cache", "assets/**=public, max-age=31536000, immutable", "**= max-age=60 "];
+        let rules: Vec<_> =
+            texts.iter().map(|text| CacheRule::parse(text.as_bytes()).expect("a rule")).collect();
+        for (name, expected) in [
+            ("index.html", "no-cache"),
+            ("assets/a.html", "no-cache"),
+            ("assets/a.js", "public, max-age=31536000, immutable"),
+            ("a.js", "max-age=60"),
+        ] {
+            assert_eq!(cache_control(&rules, name.as_bytes()), Some(expected.as_bytes()), "{name}");
+        }
+        assert_eq!(cache_control(&rules[..1], b"a.js"), None);
+    }
+
+    #[test]
+    fn what_is_no_rule_is_told_with_the_remedy() {
+        for (text, part) in [
+            (&b"*.html"[..], "such as '*.html=no-cache'"),
+            (b"=no-cache", "as a pattern, it is empty"),
+            (b"[a=no-cache", "as a pattern, unclosed character class"),
+            (b"caf\xe9=x", "not UTF-8"),
+            (b"*.html =x", "as a pattern, it has white space around it"),
+            (b"*.html=", "its value is empty"),
+            (b"*.html= ", "its value is empty"),
+            (b"*.html=a\r\nX: y", "control character"),
+        ] {
+            let fault = CacheRule::parse(text).unwrap_err();
+            assert!(fault.contains(part), "{}: {fault}", text.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! `--cors[=ORIGIN]`: which pages of other origins may read what is served here (the Fetch standard,
+//! section 3.3).
+//!
+//! Owns the form of an origin, the fields that say it, and the answer to a browser that asks before it
+//! sends (the preflight). The one origin is the same for whoever asks, so answers need no `Vary`.
+
+use crate::http::{Fields, field, has_host, is_token, is_token_list};
+
+/// What scripts may read beside the few fields that they always may.
+const EXPOSED: &[u8] = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, Date, ETag, Link, Location, Retry-After, Server";
+/// What may be sent where the browser does not say what it is going to send, or not in order.
+const ALLOWED: &[u8] = b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range";
+/// How much of what a browser says it is going to send is said back: more names than any script needs.
+const ASKED_LEN_MAX: usize = 1024;
+/// How long a browser may remember the answer: the longest that Chromium does.
+const MAX_AGE_SECS: &[u8] = b"7200";
+
+/// An origin whose pages may read what is served here: `*` for all, `null`, or a scheme and a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Every origin.
+    pub fn any() -> Origin {
+        Origin("*".to_owned())
+    }
+
+    /// Reads an origin as browsers send it; in small letters, which is how they do.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the remedy.
+    pub fn parse(text: &str) -> Result<Origin, String> {
+        let origin = text.to_ascii_lowercase();
+        if matches!(origin.as_str(), "*" | "null") {
+            return Ok(Origin(origin));
+        }
+        let form = "it is not one origin; write it like https://example.com, with no path behind it, or *";
+        let (scheme, host) = origin.split_once("://").ok_or(form)?;
+        let is_scheme = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        // In the grammar of hosts a star is no wildcard, and one that never fits helps nobody.
+        if !is_scheme || !has_host(host.as_bytes()) || host.ends_with(':') || host.contains('*') {
+            return Err(form.to_owned());
+        }
+        // Browsers leave out the port that goes without saying.
+        let host = match scheme {
+            "http" => host.strip_suffix(":80"),
+            "https" => host.strip_suffix(":443"),
+            _ => None,
+        }
+        .unwrap_or(host);
+        Ok(Origin(format!("{scheme}://{host}")))
+    }
+
+    /// As it stands in the field.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Appends what every answer says.
+    pub(super) fn render(&self, out: &mut Vec<u8>) {
+        field(out, "Access-Control-Allow-Origin", self.0.as_bytes());
+        field(out, "Access-Control-Expose-Headers", EXPOSED);
+    }
+}
+
+/// What the answer to a preflight says beside what every answer says; `None` if these are not the
+/// fields of one. `methods` are those of the resource.
+pub(in crate::server) fn preflight(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
+    fields.first("origin")?;
+    fields.first("access-control-request-method").filter(|method| is_token(method))?;
+    let asked = fields.first("access-control-request-headers").unwrap_or_default();
+    let is_in_order = asked.len() <= ASKED_LEN_MAX && is_token_list(asked);
+    let mut out = Vec::with_capacity(256);
+    field(&mut out, "Access-Control-Allow-Methods", methods);
+    field(&mut out, "Access-Control-Allow-Headers", if is_in_order { asked } else { ALLOWED });
+    field(&mut out, "Access-Control-Max-Age", MAX_AGE_SECS);
+    Some(out.into_boxed_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{FieldSpace, parse_request};
+
+    #[test]
+    fn an_origin_is_written_as_browsers_send_it() {
+        for (text, origin) in [
+            ("*", "*"),
+            ("null", "null"),
+            ("https://example.com", "https://example.com"),
+            ("HTTPS://Example.com", "https://example.com"),
+            ("https://example.com:443", "https://example.com"),
+            ("http://localhost:80", "http://localhost"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("https://a:80", "https://a:80"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("chrome-extension://abc", "chrome-extension://abc"),
+        ] {
+            assert_eq!(Origin::parse(text), Ok(Origin(origin.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_told_so() {
+        for text in [
+            "",
+            "example.com",
+            "https://",
+            "https://example.com/",
+            "https://example.com/a",
+            "https://a, https://b",
+            "https://a https://b",
+            "https://*.example.com",
+            "https://user@example.com",
+            "https://a:",
+            "https://a:x",
+            "1http://a",
+            "http//a",
+            "://a",
+            "https://a\r\nX: y",
+            "https://a?b",
+        ] {
+            let fault = Origin::parse(text).unwrap_err();
+            assert!(fault.contains("write it like https://example.com"), "{text:?}");
+        }
+    }
+
+    /// The preflight's answer to these fields.
+    fn answer(fields: &str) -> Option<String> {
+        let request = format!("OPTIONS /a HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        let mut space = FieldSpace::new();
+        let (_, head) = parse_request(request.as_bytes(), &mut 0, &mut space).unwrap().unwrap();
+        preflight(head.fields, b"GET, HEAD").map(|out| String::from_utf8(out.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_preflight_names_an_origin_and_a_method() {
+        assert_eq!(answer(""), None);
+        assert_eq!(answer("Origin: http://a\r\n"), None);
+        assert_eq!(answer("Access-Control-Request-Method: GET\r\n"), None);
+        assert_eq!(answer("Origin: http://a\r\nAccess-Control-Request-Method: G ET\r\n"), None);
+        let fields = "Origin: http://a\r\nAccess-Control-Request-Method: PUT\r\n";
+        let text = answer(fields).unwrap();
+        assert!(
+            text.starts_with("Access-Control-Allow-Methods: GET, HEAD\r\nAccess-Control-Allow-Headers: ")
+        );
+        assert!(text.ends_with("\r\nAccess-Control-Max-Age: 7200\r\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_asked_is_allowed_if_it_is_a_list_and_not_too_long() {
+        let allowed = |asked: &str| {
+            let fields = "Origin: http://a\r\nAccess-Control-Request-Method: GET\r\n";
+            let text = answer(&format!("{fields}Access-Control-Request-Headers: {asked}\r\n")).unwrap();
+            let line = text.lines().find_map(|line| line.strip_prefix("Access-Control-Allow-Headers: "));
+            line.unwrap().to_owned()
+        };
+        let fixed = String::from_utf8(ALLOWED.to_vec()).unwrap();
+        for asked in ["range", "if-match,content-type, x-y", "authorization"] {
+            assert_eq!(allowed(asked), asked);
+        }
+        for asked in ["", "a b", "a,,b", "a: b", "<script>", &"a".repeat(ASKED_LEN_MAX + 1)] {
+            assert_eq!(allowed(asked), fixed, "{asked}");
+        }
+        assert_eq!(allowed(&"a".repeat(ASKED_LEN_MAX)).len(), ASKED_LEN_MAX);
+    }
+}

@@ -1,0 +1,182 @@
+//! Patterns of paths: which files a rule is for.
+//!
+//! The matching is fast-glob's; this owns what a pattern may look like, so that each that is accepted
+//! means one thing and is tried in bounded time, and the one convention on top: a pattern without a
+//! slash is for names, wherever they are; one with a slash begins at the root.
+
+/// How long a pattern may be, in bytes: ample for a few names in braces.
+const PATTERN_LEN_MAX: usize = 256;
+/// How many ways through its braces a pattern may have: each of them may have to be tried.
+const WAYS_MAX: usize = 64;
+
+/// A pattern of paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    /// As the matcher takes it: without a slash in front.
+    pattern: String,
+    /// The pattern is for the last segment alone.
+    is_for_names: bool,
+}
+
+impl Glob {
+    /// Reads a pattern: `*` and `?` within a segment, `**` across segments, `[a-z]`, `{a,b}`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the remedy.
+    pub fn parse(text: &str) -> Result<Glob, String> {
+        let pattern = text.strip_prefix('/').unwrap_or(text);
+        if pattern.is_empty() {
+            return Err("it is empty; ** is every file".to_owned());
+        }
+        if pattern.trim() != pattern {
+            return Err("it has white space around it".to_owned());
+        }
+        if pattern.len() > PATTERN_LEN_MAX {
+            return Err(format!("it is longer than {PATTERN_LEN_MAX} bytes; make several of it"));
+        }
+        if pattern.starts_with('!') {
+            return Err(
+                "it begins with !, but only what fits can be named; the first rule that fits decides"
+                    .to_owned(),
+            );
+        }
+        if pattern.ends_with('/') {
+            return Err(format!("it ends in a slash; write {pattern}** for all that is in the directory"));
+        }
+        if pattern.contains('\\') || pattern.chars().any(char::is_control) {
+            return Err("it has a backslash or a control character; write [*] for a star".to_owned());
+        }
+        if pattern.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err("it has an empty segment, or one of dots; write it as a/b".to_owned());
+        }
+        fast_glob::validate(pattern).map_err(|fault| fault.to_string())?;
+        if ways(pattern) > WAYS_MAX {
+            return Err(format!("its braces can be read in more than {WAYS_MAX} ways; make several of it"));
+        }
+        Ok(Glob { pattern: pattern.to_owned(), is_for_names: !text.contains('/') })
+    }
+
+    /// Whether the file at `path`, which has no slash in front, fits.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        fast_glob::glob_match(&self.pattern, if self.is_for_names { name } else { path })
+    }
+
+    /// The pattern, as it might have been written.
+    pub fn as_text(&self) -> String {
+        let slash = if self.is_for_names || self.pattern.contains('/') { "" } else { "/" };
+        format!("{slash}{}", self.pattern)
+    }
+}
+
+/// At most how many ways there are through the braces: a comma outside them does no harm but to count.
+fn ways(pattern: &str) -> usize {
+    let groups = pattern.split('{').skip(1).map(|group| group.matches(',').count() + 1);
+    groups.fold(1, |product: usize, choices| product.saturating_mul(choices))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn fits(pattern: &str, path: &str) -> bool {
+        Glob::parse(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}")).matches(path.as_bytes())
+    }
+
+    #[test]
+    fn a_pattern_fits_what_it_says_and_nothing_else() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            (
+                "*.html",
+                &["index.html", "a/b/c.html", "a/.html"],
+                &["a.htm", "a.html/b", "a.html.br", "A.HTML"],
+            ),
+            ("index.html", &["index.html", "docs/index.html"], &["xindex.html", "index.html/x"]),
+            ("/index.html", &["index.html"], &["docs/index.html"]),
+            ("/*.html", &["index.html"], &["docs/index.html"]),
+            ("**", &["a", "a/b/c", "a b", "\u{e9}"], &[]),
+            ("/**", &["a", "a/b/c"], &[]),
+            ("*", &["a", "a/b"], &[]),
+            ("assets/**", &["assets/a", "assets/a/b.js"], &["assets.js", "x/assets/a", "asset/a"]),
+            ("/assets/**", &["assets/a", "assets/a/b.js"], &["x/assets/a"]),
+            ("assets/*", &["assets/a"], &["assets/a/b", "assets"]),
+            ("assets/*/b.js", &["assets/a/b.js"], &["assets/b.js", "assets/a/a/b.js"]),
+            ("**/b.js", &["b.js", "a/b.js", "a/a/b.js"], &["ab.js", "a/ab.js"]),
+            ("a/**/b", &["a/b", "a/x/b", "a/x/y/b"], &["a/xb", "ab", "x/a/b"]),
+            ("**/a/*.js", &["a/x.js", "z/a/x.js", "z/a/a/x.js"], &["z/a/b/x.js"]),
+            ("*.{js,css}", &["a.js", "x/a.css"], &["a.jss", "a.j", "a.js,css"]),
+            ("{a,b}/*.{js,m{j,c}s}", &["a/x.js", "b/x.mjs", "a/x.mcs"], &["c/x.js", "a/x.ms"]),
+            ("a{b/**,c}", &["ab/x", "ab/x/y", "ac"], &["acx", "a"]),
+            ("?.txt", &["a.txt", "x/b.txt"], &["ab.txt", ".txt"]),
+            ("[a-c]?[!0-9].js", &["abc.js", "x/c1x.js"], &["dbc.js", "ab1.js"]),
+            ("a[*]b", &["a*b"], &["aab", "a/b"]),
+            ("*.[0-9a-f][0-9a-f].*", &["main.3f.js"], &["main.js", "main.3g.js"]),
+            ("a,b", &["a,b"], &["a", "b"]),
+        ];
+        for (pattern, fitting, others) in cases {
+            for path in *fitting {
+                assert!(fits(pattern, path), "{pattern} fits {path}");
+            }
+            for path in *others {
+                assert!(!fits(pattern, path), "{pattern} does not fit {path}");
+            }
+        }
+        assert!(Glob::parse("caf?").unwrap().matches(b"caf\xe9"), "names need not be UTF-8");
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_told_with_the_remedy() {
+        let long = "a".repeat(PATTERN_LEN_MAX + 1);
+        let ways = "{a,b}".repeat(7);
+        for (text, part) in [
+            ("", "it is empty"),
+            ("/", "it is empty"),
+            ("!a", "begins with !"),
+            ("a/", "write a/** for all"),
+            ("a\\*", "write [*] for a star"),
+            ("a\nb", "control character"),
+            ("a//b", "empty segment"),
+            ("//a", "empty segment"),
+            ("../a", "of dots"),
+            ("a/./b", "of dots"),
+            ("{a,b", "unclosed brace"),
+            ("[a", "unclosed character class"),
+            (&"{a}".repeat(11), "supported limit"),
+            (&long, "longer than 256 bytes"),
+            (&ways, "more than 64 ways"),
+        ] {
+            let fault = Glob::parse(text).unwrap_err();
+            assert!(fault.contains(part), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_pattern_means_the_same() {
+        for text in ["*.html", "/index.html", "/a/b", "a/b", "**"] {
+            let glob = Glob::parse(text).unwrap();
+            assert_eq!(Glob::parse(&glob.as_text()), Ok(glob), "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_patterns_and_paths_take_bounded_time() {
+        let path = "a".repeat(4095);
+        let slashes = "a/".repeat(2047);
+        let begun = Instant::now();
+        for pattern in [
+            "*a*a*a*a*a*a*a*a*b".to_owned(),
+            "**/*a*a*a*a*a*b".to_owned(),
+            "/**/a/**/a/**/a/**/a/**/b".to_owned(),
+            "{a,*}".repeat(6) + "b",
+            format!("**/{}b", "{a/,*/}".repeat(6)),
+            "*?".repeat(127) + "b",
+        ] {
+            for path in [&path, &slashes] {
+                assert!(!fits(&pattern, path), "{pattern}");
+            }
+        }
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+}

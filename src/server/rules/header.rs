@@ -1,0 +1,159 @@
+//! `--header 'Name: value'`: fields that go with every answer.
+//!
+//! Owns which names can be set so. The fields that the server says itself cannot: two of them would
+//! contradict each other, and some decide where an answer ends.
+
+use super::split_once;
+use crate::http::{is_field_value, is_token};
+
+/// A field that goes with every answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its name, as it was written; a token.
+    pub name: String,
+    /// Its value, without white space around it.
+    pub value: Vec<u8>,
+}
+
+/// What the server says itself where it is true, and of each what to do instead.
+const RESERVED: &[(&str, &str)] = &[
+    ("Accept-Ranges", SAID_HERE),
+    ("Allow", SAID_HERE),
+    ("Cache-Control", "use --cache-control '**=VALUE'"),
+    ("Connection", SAID_HERE),
+    ("Content-Encoding", SAID_HERE),
+    ("Content-Length", SAID_HERE),
+    ("Content-Range", SAID_HERE),
+    ("Content-Type", "use --mime EXT=TYPE"),
+    ("Date", SAID_HERE),
+    ("ETag", SAID_HERE),
+    ("Keep-Alive", SAID_HERE),
+    ("Last-Modified", SAID_HERE),
+    ("Location", "use --redirect FROM=TO"),
+    ("Proxy-Connection", SAID_HERE),
+    ("Retry-After", SAID_HERE),
+    ("TE", SAID_HERE),
+    ("Trailer", SAID_HERE),
+    ("Transfer-Encoding", SAID_HERE),
+    ("Upgrade", SAID_HERE),
+    ("Vary", SAID_HERE),
+];
+
+const SAID_HERE: &str = "the server says it where it is true; leave it out";
+
+/// Fields of which an answer can have one only (the others may be lists).
+const SINGLE: &[&str] = &["Server", "X-Content-Type-Options", "Access-Control-Allow-Origin"];
+
+impl Header {
+    /// Reads `Name: value`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the remedy.
+    pub fn parse(text: &[u8]) -> Result<Header, String> {
+        let Some((name, value)) = split_once(text, b':') else {
+            return Err("it has no colon; write it like 'X-Frame-Options: DENY'".to_owned());
+        };
+        let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
+        let name =
+            name.ok_or("what is before the colon is not the name of a field, such as X-Frame-Options")?;
+        if let Some((_, remedy)) = RESERVED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Err(format!("{name} cannot be set; {remedy}"));
+        }
+        let value = value.trim_ascii();
+        if value.is_empty() {
+            return Err(format!("{name} has no value; leave it out, or write one behind the colon"));
+        }
+        if !is_field_value(value) {
+            return Err("its value has a control character; write it on one line, in plain text".to_owned());
+        }
+        Ok(Header { name: name.to_owned(), value: value.to_vec() })
+    }
+
+    /// Whether it is this field.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Whether these can go with one answer; `with_cors` says that `--cors` adds its own.
+///
+/// # Errors
+/// The one that cannot, and the remedy.
+pub(in crate::server) fn check_together(headers: &[Header], with_cors: bool) -> Result<(), String> {
+    for (index, header) in headers.iter().enumerate() {
+        let earlier = headers.iter().take(index).any(|other| other.is(&header.name));
+        if earlier && SINGLE.iter().any(|single| header.is(single)) {
+            return Err(format!("--header: {} is given twice; leave one out", header.name));
+        }
+        let is_cors = header.is("Access-Control-Allow-Origin") || header.is("Access-Control-Expose-Headers");
+        if with_cors && is_cors {
+            return Err(format!("--header: {} is what --cors sets; leave one of them out", header.name));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_a_name_a_colon_and_a_value() {
+        for (text, name, value) in [
+            ("X-Frame-Options: DENY", "X-Frame-Options", "DENY"),
+            ("x-a:b", "x-a", "b"),
+            ("Link:  <a>; rel=b\t", "Link", "<a>; rel=b"),
+            ("X-Time: 10:20", "X-Time", "10:20"),
+            ("Server: mine", "Server", "mine"),
+            ("X: caf\u{e9}", "X", "caf\u{e9}"),
+        ] {
+            let header = Header { name: name.to_owned(), value: value.as_bytes().to_vec() };
+            assert_eq!(Header::parse(text.as_bytes()), Ok(header), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_field_of_ours_is_told_with_the_remedy() {
+        let fault = |text: &[u8]| Header::parse(text).unwrap_err();
+        for (text, part) in [
+            (&b""[..], "it has no colon"),
+            (b"X-Frame-Options", "it has no colon"),
+            (b": x", "not the name of a field"),
+            (b"X Y: z", "not the name of a field"),
+            (b"X : z", "not the name of a field"),
+            (b"caf\xe9: z", "not the name of a field"),
+            (b"X:", "X has no value"),
+            (b"X: \t ", "X has no value"),
+            (b"X: a\r\nSet-Cookie: b", "control character"),
+            (b"X: a\0b", "control character"),
+            (b"X: a\x7f", "control character"),
+            (b"content-type: text/plain", "content-type cannot be set; use --mime EXT=TYPE"),
+            (b"CACHE-CONTROL: no-store", "CACHE-CONTROL cannot be set; use --cache-control '**=VALUE'"),
+            (b"Content-Length: 5", "leave it out"),
+        ] {
+            assert!(fault(text).contains(part), "{}: {}", text.escape_ascii(), fault(text));
+        }
+        for (name, _) in RESERVED {
+            assert!(fault(format!("{name}: x").as_bytes()).starts_with(name));
+        }
+    }
+
+    #[test]
+    fn only_some_fields_may_be_there_twice() {
+        let check = |texts: &[&str], with_cors| {
+            let headers: Vec<_> = texts.iter().map(|text| Header::parse(text.as_bytes()).unwrap()).collect();
+            check_together(&headers, with_cors)
+        };
+        assert_eq!(check(&["Link: a", "link: b", "Set-Cookie: a", "Set-Cookie: b"], true), Ok(()));
+        assert_eq!(check(&["Access-Control-Allow-Origin: *"], false), Ok(()));
+        for (texts, expected) in [
+            (&["Server: a", "server: b"][..], "--header: server is given twice; leave one out"),
+            (
+                &["access-control-allow-origin: *"],
+                "--header: access-control-allow-origin is what --cors sets; leave one of them out",
+            ),
+        ] {
+            assert_eq!(check(texts, true), Err(expected.to_owned()));
+        }
+    }
+}

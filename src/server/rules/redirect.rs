@@ -1,0 +1,342 @@
+//! `--redirect FROM=TO`: addresses that have moved.
+//!
+//! Owns the form of both sides, what a request's path turns into, and the refusal of rules that lead
+//! in a circle. What a client sends can become part of a path here, and of nothing before it: no rule
+//! can be made to lead to another host.
+
+use crate::files::normal_form;
+use crate::http::{has_host, percent_encode_path};
+
+/// A path that has moved, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// In its normal form: decoded, without the first slash.
+    from: Vec<u8>,
+    /// What has only begun with `from` has moved too.
+    with_rest: bool,
+    to: Destination,
+    /// As it was written.
+    text: String,
+}
+
+/// An address in parts, each as it goes on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Destination {
+    /// `https://host`; empty for this server.
+    origin: String,
+    /// The path, up to the `*` if there is one.
+    path: String,
+    /// What follows the `*`, if there is one.
+    after_rest: Option<String>,
+    /// With its question mark.
+    query: Option<String>,
+    /// With its `#`, or empty.
+    fragment: String,
+}
+
+impl Redirect {
+    /// Reads `FROM=TO`; the first equals sign ends `FROM`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the remedy.
+    pub fn parse(text: &str) -> Result<Redirect, String> {
+        let form = "it is not a path and where it has moved, such as /old=/new";
+        let (from, to) = text.split_once('=').ok_or(form)?;
+        let with_rest = from.ends_with('*');
+        if from.strip_suffix('*').unwrap_or(from).contains(['*', '?', '#']) {
+            return Err("its first path has a *, ? or # within; a * can only be its end".to_owned());
+        }
+        let from = normal_form(from.as_bytes()).map_err(
+            |_| "its first part is not a path that can be asked for; write it like /old, percent-encoded",
+        )?;
+        let from = from.strip_suffix(b"*").filter(|_| with_rest).unwrap_or(&from).to_vec();
+        let to = Destination::parse(to, with_rest)?;
+        Ok(Redirect { from, with_rest, to, text: text.to_owned() })
+    }
+
+    /// Where this path has moved, given in its normal form, if this rule is for it. The query goes
+    /// along unless the rule has one.
+    fn location(&self, path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
+        let rest =
+            path.strip_prefix(self.from.as_slice()).filter(|rest| self.with_rest || rest.is_empty())?;
+        Some(self.to.location(rest, query))
+    }
+
+    /// As it was written.
+    pub fn as_text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Destination {
+    fn parse(text: &str, with_rest: bool) -> Result<Destination, String> {
+        if let Some(letter) = text.chars().find(|letter| !is_uri_letter(*letter)) {
+            return Err(format!("where it leads has {letter:?} in it, which must be percent-encoded"));
+        }
+        let (text, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
+        let (text, query) = text.split_at(text.find('?').unwrap_or(text.len()));
+        let (origin, path) = split_origin(text)?;
+        let (path, after_rest) = match path.split_once('*') {
+            Some((path, after)) => (path, Some(after.to_owned())),
+            None => (path, None),
+        };
+        let stars = [origin, after_rest.as_deref().unwrap_or_default(), query, fragment].concat();
+        if stars.contains('*') || (after_rest.is_some() && !with_rest) {
+            return Err("it leads to a * that stands for nothing: one may be in the path, and the path that has moved must end in one".to_owned());
+        }
+        Ok(Destination {
+            origin: origin.to_owned(),
+            path: path.to_owned(),
+            after_rest,
+            query: (!query.is_empty()).then(|| query.to_owned()),
+            fragment: fragment.to_owned(),
+        })
+    }
+
+    fn location(&self, rest: &[u8], query: Option<&[u8]>) -> Vec<u8> {
+        let mut location = self.origin.clone().into_bytes();
+        location.extend_from_slice(self.path.as_bytes());
+        if let Some(after_rest) = &self.after_rest {
+            // Two slashes in a row at the front of a path would name a host.
+            let slashes =
+                if self.path.ends_with('/') { rest.iter().take_while(|&&b| b == b'/').count() } else { 0 };
+            percent_encode_path(&mut location, rest.get(slashes..).unwrap_or_default());
+            location.extend_from_slice(after_rest.as_bytes());
+        }
+        match (&self.query, query) {
+            (Some(own), _) => location.extend_from_slice(own.as_bytes()),
+            (None, Some(query)) => {
+                location.push(b'?');
+                location.extend_from_slice(query);
+            }
+            (None, None) => {}
+        }
+        location.extend_from_slice(self.fragment.as_bytes());
+        location
+    }
+}
+
+/// `https://host` and the path behind it, which is empty or begins with one slash; the former is empty
+/// where there is only a path.
+fn split_origin(text: &str) -> Result<(&str, &str), String> {
+    let form = "where it leads is not a path, such as /new, and not an http or https URL";
+    if text.starts_with("//") {
+        return Err(
+            "where it leads begins with two slashes, which names another host; write https:// in front"
+                .to_owned(),
+        );
+    }
+    if text.starts_with('/') {
+        return Ok(("", text));
+    }
+    let scheme_len = ["http://", "https://"]
+        .iter()
+        .find(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+        .map(|scheme| scheme.len())
+        .ok_or(form)?;
+    let path_starts = text.get(scheme_len..).and_then(|rest| rest.find('/')).map(|at| scheme_len + at);
+    let (origin, path) = text.split_at(path_starts.unwrap_or(text.len()));
+    if !has_host(origin.get(scheme_len..).unwrap_or_default().as_bytes()) {
+        return Err(form.to_owned());
+    }
+    Ok((origin, path))
+}
+
+/// What can stand in a URI (RFC 3986 section 2), percent signs among them.
+fn is_uri_letter(letter: char) -> bool {
+    letter.is_ascii_graphic() && !"\"<>\\^`{|}".contains(letter)
+}
+
+/// Where the first rule that is for this path leads, `path` as it came.
+pub(in crate::server) fn moved(rules: &[Redirect], path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
+    // Most servers have none, and then nothing is looked at.
+    if rules.is_empty() {
+        return None;
+    }
+    let path = normal_form(path).ok()?;
+    rules.iter().find_map(|rule| rule.location(&path, query))
+}
+
+/// Makes sure that no rule leads to where the rules lead back from.
+///
+/// # Errors
+/// The rule that begins a circle.
+pub(in crate::server) fn check_circles(rules: &[Redirect]) -> Result<(), String> {
+    for rule in rules {
+        let mut path = rule.sample();
+        // Each step that does not go in a circle takes another rule, or makes the path shorter.
+        for _ in 0..=rules.len() {
+            let Some(location) = moved(rules, &path, None) else { break };
+            path = location;
+            let end = path.iter().position(|byte| b"?#".contains(byte)).unwrap_or(path.len());
+            path.truncate(end);
+        }
+        if moved(rules, &path, None).is_some() {
+            return Err(format!(
+                "--redirect: '{}' leads back to where it begins; take one of them out",
+                rule.text
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Redirect {
+    /// A path that this rule is for.
+    fn sample(&self) -> Vec<u8> {
+        let mut path = b"/".to_vec();
+        percent_encode_path(&mut path, &self.from);
+        if self.with_rest {
+            path.push(b'x');
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(texts: &[&str]) -> Vec<Redirect> {
+        texts
+            .iter()
+            .map(|text| Redirect::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault}")))
+            .collect()
+    }
+
+    /// Where a target leads.
+    fn leads(texts: &[&str], target: &str) -> Option<String> {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.as_bytes())),
+            None => (target, None),
+        };
+        moved(&rules(texts), path.as_bytes(), query).map(|location| String::from_utf8(location).unwrap())
+    }
+
+    #[test]
+    fn a_path_leads_where_its_rule_says() {
+        for (rule, target, expected) in [
+            ("/old=/new", "/old", Some("/new")),
+            ("/old=/new", "/old?a=b", Some("/new?a=b")),
+            ("/old=/new", "/old?", Some("/new?")),
+            ("/old=/new?x", "/old?a=b", Some("/new?x")),
+            ("/old=/new#part", "/old?a", Some("/new?a#part")),
+            ("/old=/new", "/old/", None),
+            ("/old=/new", "/old/x", None),
+            ("/old=/new", "/older", None),
+            ("/old=/new", "/x/../%6fld", Some("/new")),
+            ("/old/=/new/", "//old//", Some("/new/")),
+            ("/%C3%A9 x=/new", "/\u{e9}%20x", Some("/new")),
+            ("/=/home", "/", Some("/home")),
+            ("/a=https://example.com", "/a?q", Some("https://example.com?q")),
+            ("/a=HTTP://example.com:8080/b", "/a", Some("HTTP://example.com:8080/b")),
+            ("/.well-known/change-password=/account", "/.well-known/change-password", Some("/account")),
+            ("/old/*=/new/*", "/old/a/b.html?q", Some("/new/a/b.html?q")),
+            ("/old/*=/new/*", "/old/", Some("/new/")),
+            ("/old/*=/new/*", "/old", None),
+            ("/old/*=/new/*.html", "/old/a", Some("/new/a.html")),
+            ("/old/*=/new", "/old/a/b", Some("/new")),
+            ("/old*=/new*", "/older/x", Some("/newer/x")),
+            ("/*=https://example.com/*", "/a%20b/%3Fc?d=e", Some("https://example.com/a%20b/%3Fc?d=e")),
+            ("/*=https://example.com/*", "/", Some("https://example.com/")),
+            ("/a%2A=/b", "/a*", Some("/b")),
+            ("/a%2A=/b", "/ab", None),
+            ("/old=/new", "/..", None),
+            ("/old=/new", "*", None),
+        ] {
+            assert_eq!(leads(&[rule], target).as_deref(), expected, "{rule} for {target}");
+        }
+        let first = ["/a/b=/first", "/a/*=/second/*"];
+        assert_eq!(leads(&first, "/a/b").as_deref(), Some("/first"));
+        assert_eq!(leads(&first, "/a/c").as_deref(), Some("/second/c"));
+    }
+
+    #[test]
+    fn no_request_makes_a_rule_lead_to_another_host() {
+        for rule in ["/old*=/*", "/old/*=/*", "/o*=/*x", "/*=/x/*"] {
+            for target in [
+                "/old//evil.example",
+                "/old/evil.example",
+                "/old%2f%2fevil.example",
+                "/old/\\evil.example",
+                "/old\\evil.example",
+                "/old/%5cevil.example",
+                "/old/%09/evil.example",
+                "/old/.//evil.example",
+                "/old/x/..//evil.example",
+                "/old/@evil.example",
+                "/old:evil.example",
+                "/old%0d%0aLocation:%20x",
+            ] {
+                let Some(location) = leads(&[rule], target) else { continue };
+                let mut letters = location.chars();
+                assert_eq!(letters.next(), Some('/'), "{rule} for {target}: {location}");
+                assert!(!matches!(letters.next(), Some('/' | '\\')), "{rule} for {target}: {location}");
+                assert!(location.is_ascii() && !location.contains(['\r', '\n', '\t', '\\']), "{location}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_is_told_with_the_remedy() {
+        for (text, part) in [
+            ("/old", "such as /old=/new"),
+            ("=/new", "not a path that can be asked for"),
+            ("old=/new", "not a path that can be asked for"),
+            ("/..=/new", "not a path that can be asked for"),
+            ("/a%=/new", "not a path that can be asked for"),
+            ("/a*b=/new", "a * can only be its end"),
+            ("/a**=/new", "a * can only be its end"),
+            ("/a?b=/new", "a * can only be its end"),
+            ("/old=", "not a path, such as /new"),
+            ("/old=new", "not a path, such as /new"),
+            ("/old=ftp://example.com/", "not a path, such as /new"),
+            ("/old=javascript:alert(1)", "not a path, such as /new"),
+            ("/old=https://", "not a path, such as /new"),
+            ("/old=https:///x", "not a path, such as /new"),
+            ("/old=https://user@example.com/", "not a path, such as /new"),
+            ("/old=//example.com/", "names another host"),
+            ("/old=/\\example.com/", "percent-encoded"),
+            ("/old=/a b", "' ' in it, which must be percent-encoded"),
+            ("/old=/caf\u{e9}", "percent-encoded"),
+            ("/old=/a\r\nX: y", "percent-encoded"),
+            ("/old=/new/*", "a * that stands for nothing"),
+            ("/old/*=/a/*/*", "a * that stands for nothing"),
+            ("/old/*=/a?q=*", "a * that stands for nothing"),
+            ("/old/*=https://*/", "a * that stands for nothing"),
+            ("/old/*=https://example.com*", "a * that stands for nothing"),
+        ] {
+            let fault = Redirect::parse(text).expect_err(text);
+            assert!(fault.contains(part), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn rules_that_lead_in_a_circle_are_refused() {
+        for texts in [
+            &["/a=/a"][..],
+            &["/a=/a?x"],
+            &["/a=/%61#b"],
+            &["/a=/b/../a"],
+            &["/a/*=/a/*"],
+            &["/a/*=/a/b"],
+            &["/*=/x"],
+            &["/old/*=/old/new/*"],
+            &["/a=/b", "/b=/a"],
+            &["/a=/b", "/b=/c", "/c=/b"],
+        ] {
+            let fault = check_circles(&rules(texts)).expect_err(texts[0]);
+            assert!(fault.starts_with("--redirect: '/") && fault.contains("leads back"), "{fault}");
+        }
+        for texts in [
+            &["/a=/b"][..],
+            &["/a=/b", "/b=/c", "/c=/d"],
+            &["/a=https://example.com/a"],
+            &["/*=https://example.com/*"],
+            &["/a/*=/b/*", "/b/*=/c"],
+            &["/a=/a/"],
+        ] {
+            assert_eq!(check_circles(&rules(texts)), Ok(()), "{texts:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a file is said to be: by the table, or by `--mime`, on every way to it.
+//!
+//! And that no browser may think otherwise: `X-Content-Type-Options: nosniff` stands in every answer.
+
+use std::fs;
+
+use crate::harness::{Raw, Reply, Server};
+
+fn ask(client: &mut Raw, method: &str, path: &str) -> Reply {
+    client.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+    if method == "HEAD" { client.reply_to_head() } else { client.reply() }
+}
+
+#[test]
+fn what_is_given_goes_before_the_table_for_get_and_head() {
+    let files: &[(&str, &[u8])] = &[
+        ("a.foo", b"a"),
+        ("b.FOO", b"b"),
+        ("c.tar.gz", b"c"),
+        ("d.gz", b"d"),
+        ("e.html", b"e"),
+        ("f.txt", b"f"),
+        ("index.htm", b"home"),
+        ("foo", b""),
+    ];
+    let options = [
+        "--mime=foo=text/x-foo",
+        "--mime",
+        ".Tar.GZ=application/x-tgz",
+        "--mime=html=text/html; charset=iso-8859-1",
+        "--mime=htm=application/xhtml+xml",
+        "--index=index.htm",
+    ];
+    let server = Server::with(files, &options);
+    let mut client = server.connect();
+    for (path, media_type) in [
+        ("/a.foo", "text/x-foo; charset=utf-8"),
+        ("/b.FOO?x", "text/x-foo; charset=utf-8"),
+        ("/c.tar.gz", "application/x-tgz"),
+        ("/d.gz", "application/gzip"),
+        ("/e.html", "text/html; charset=iso-8859-1"),
+        ("/f.txt", "text/plain; charset=utf-8"),
+        ("/", "application/xhtml+xml; charset=utf-8"),
+        ("/foo", "application/octet-stream"),
+    ] {
+        for method in ["GET", "HEAD", "GET"] {
+            let reply = ask(&mut client, method, path);
+            assert_eq!(
+                (reply.status, reply.field("Content-Type")),
+                (200, Some(media_type)),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn documents_and_files_that_change_have_the_given_type_too() {
+    let files: &[(&str, &[u8])] = &[("app.foo", b"app"), ("lost.foo", b"lost")];
+    let options = ["--mime=foo=text/x-foo", "--fallback=app.foo", "--error-page=404=lost.foo"];
+    let server = Server::with(files, &options);
+    let mut client = server.connect();
+    let expected = Some("text/x-foo; charset=utf-8");
+    let fallback = client.get("/missing");
+    assert_eq!((fallback.status, fallback.text(), fallback.field("Content-Type")), (200, "app", expected));
+    let lost = client.get("/.hidden");
+    assert_eq!((lost.status, lost.text(), lost.field("Content-Type")), (404, "lost", expected));
+    for text in ["first", "second"] {
+        fs::write(server.root().join("app.foo"), text).expect("writes");
+        let reply = client.get("/app.foo");
+        assert_eq!((reply.text(), reply.field("Content-Type")), (text, expected));
+    }
+}
+
+#[test]
+fn the_pages_of_the_binary_have_the_given_type_too() {
+    let server = Server::in_folder(&[], &["--mime=svg=image/x-test"]);
+    assert_eq!(server.get("/favicon.svg").field("Content-Type"), Some("image/x-test"));
+    assert_eq!(server.get("/style.css").field("Content-Type"), Some("text/css; charset=utf-8"));
+}
+
+#[test]
+fn no_browser_is_to_guess_a_type() {
+    let server = Server::with(&[("a.txt", b"a"), ("d/x", b"")], &["--upload"]);
+    let mut client = server.connect();
+    for (line, status) in [
+        ("GET /a.txt", 200),
+        ("HEAD /a.txt", 200),
+        ("GET /d", 301),
+        ("GET /missing", 404),
+        ("DELETE /a.txt", 405),
+        ("OPTIONS /a.txt", 204),
+        ("BREW /a.txt", 501),
+    ] {
+        let (method, path) = line.split_once(' ').expect("a method");
+        let reply = ask(&mut client, method, path);
+        let said = reply.field("X-Content-Type-Options");
+        assert_eq!((reply.status, said), (status, Some("nosniff")), "{line}");
+    }
+    let stored = client.send("PUT /new HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx").reply();
+    assert_eq!((stored.status, stored.field("X-Content-Type-Options")), (201, Some("nosniff")));
+    let refused = client.send("GET / HTTP/3.0\r\n\r\n").reply();
+    assert_eq!((refused.status, refused.field("X-Content-Type-Options")), (505, Some("nosniff")));
+}

@@ -1,0 +1,217 @@
+//! Which methods there are, resource by resource, and what becomes of other protocols.
+//!
+//! `Allow` is held against what the server then does: a method that it names is never 405.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::harness::{Raw, Reply, Server};
+
+const FETCH: &str = "GET, HEAD, OPTIONS";
+const STORE: &str = "GET, HEAD, OPTIONS, PUT";
+
+fn ask(client: &mut Raw, line: &str) -> Reply {
+    client.send(format!("{line} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n"));
+    if line.starts_with("HEAD ") { client.reply_to_head() } else { client.reply() }
+}
+
+/// Asserts what OPTIONS and 405 say of a target, and that PUT keeps to it.
+fn check(client: &mut Raw, target: &str, allow: &str) {
+    let options = ask(client, &format!("OPTIONS {target}"));
+    assert_eq!((options.status, options.field("Allow")), (204, Some(allow)), "OPTIONS {target}");
+    for method in ["POST", "DELETE", "PATCH", "TRACE"] {
+        let reply = ask(client, &format!("{method} {target}"));
+        assert_eq!((reply.status, reply.field("Allow")), (405, Some(allow)), "{method} {target}");
+    }
+    let put = ask(client, &format!("PUT {target}"));
+    assert_eq!(matches!(put.status, 201 | 204), allow == STORE, "PUT {target}: {}", put.head);
+}
+
+#[test]
+fn allow_is_right_for_each_resource_where_files_can_be_stored() {
+    let files: &[(&str, &[u8])] = &[("a.txt", b"a"), ("d/index.html", b"d"), ("e/x", b"")];
+    let server = Server::with(files, &["--upload"]);
+    symlink("a.txt", server.root().join("link")).expect("a link");
+    let mut client = server.connect();
+    for (target, allow) in [
+        ("/a.txt", STORE),
+        ("/a.txt?query", STORE),
+        ("http://test/a.txt", STORE),
+        ("/new", STORE),
+        ("/d/new", STORE),
+        ("/", FETCH),
+        ("/d", FETCH),
+        ("/d/", FETCH),
+        ("/e/", FETCH),
+        ("/none/new", FETCH),
+        ("/a.txt/x", FETCH),
+        ("/link", FETCH),
+        ("/.hidden", FETCH),
+        ("/a%2Fb", FETCH),
+    ] {
+        check(&mut client, target, allow);
+    }
+}
+
+#[test]
+fn allow_names_put_only_below_the_directory_for_uploads() {
+    let files: &[(&str, &[u8])] = &[("a.txt", b"a"), ("in/b.txt", b"b"), ("in/sub/c", b"")];
+    let server = Server::with(files, &["--upload=in"]);
+    let mut client = server.connect();
+    for (target, allow) in [
+        ("/in/b.txt", STORE),
+        ("/in/new", STORE),
+        ("/in/sub/new", STORE),
+        ("/a.txt", FETCH),
+        ("/new", FETCH),
+        ("/in", FETCH),
+        ("/in/", FETCH),
+        ("/in/sub", FETCH),
+        ("/inner", FETCH),
+    ] {
+        check(&mut client, target, allow);
+    }
+    assert_eq!(ask(&mut client, "OPTIONS *").field("Allow"), Some(STORE), "of the server as a whole");
+}
+
+#[test]
+fn nothing_can_be_stored_in_the_place_of_a_page_of_the_binary() {
+    let page = [("content/index.html", &b"home"[..])];
+    let server = Server::in_folder(&page, &["--upload"]);
+    let mut client = server.connect();
+    for (target, allow) in [("/server-code.html", FETCH), ("/index.html", STORE)] {
+        check(&mut client, target, allow);
+    }
+    assert_eq!(fs::read_dir(server.root().join("content")).expect("the folder").count(), 1);
+}
+
+#[test]
+fn without_uploads_everything_can_only_be_fetched() {
+    let server = Server::serving(&[("a.txt", b"a"), ("d/x", b"")]);
+    let mut client = server.connect();
+    for target in ["/a.txt", "/new", "/", "/d", "/d/", "/.hidden", "http://test/a.txt"] {
+        check(&mut client, target, FETCH);
+    }
+    assert_eq!(ask(&mut client, "OPTIONS *").field("Allow"), Some(FETCH));
+    assert_eq!(client.get("/a.txt").text(), "a", "and the connection goes on");
+}
+
+#[test]
+fn a_target_that_is_no_path_is_refused_to_options_too() {
+    let server = Server::with(&[], &["--upload"]);
+    let mut client = server.connect();
+    for target in ["/%", "/a%00", "/.."] {
+        assert_eq!(ask(&mut client, &format!("OPTIONS {target}")).status, 400, "{target}");
+        let refused = ask(&mut client, &format!("DELETE {target}"));
+        assert_eq!((refused.status, refused.field("Allow")), (405, Some(FETCH)), "{target}");
+    }
+}
+
+#[test]
+fn trace_and_connect_are_405_and_what_is_unknown_is_501() {
+    let server = Server::serving(&[("a.txt", b"a")]);
+    let mut client = server.connect();
+    for (line, status, allow) in [
+        ("TRACE /a.txt", 405, Some(FETCH)),
+        ("TRACE /", 405, Some(FETCH)),
+        ("CONNECT test:443", 405, Some(FETCH)),
+        ("BREW /a.txt", 501, None),
+        ("get /a.txt", 501, None),
+        ("PRI /a.txt", 501, None),
+    ] {
+        let reply = ask(&mut client, line);
+        assert_eq!((reply.status, reply.field("Allow")), (status, allow), "{line}");
+        // TRACE would send back what came, secrets of proxies among it.
+        assert!(!reply.text().contains("Host:"), "{line}");
+        assert_eq!(client.get("/a.txt").text(), "a", "{line}");
+    }
+}
+
+#[test]
+fn options_and_405_leave_a_pipeline_in_order() {
+    let server = Server::with(&[("a.txt", b"a")], &["--upload"]);
+    let mut client = server.connect();
+    let lines = [
+        "OPTIONS *",
+        "GET /a.txt",
+        "DELETE /a.txt",
+        "OPTIONS /a.txt",
+        "TRACE /",
+        "HEAD /a.txt",
+        "GET /a.txt",
+    ];
+    let request = |line: &&str| format!("{line} HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.send(lines.iter().map(request).collect::<String>());
+    for (line, status) in lines.iter().zip([204, 200, 405, 204, 405, 200, 200]) {
+        let reply = if line.starts_with("HEAD") { client.reply_to_head() } else { client.reply() };
+        assert_eq!(reply.status, status, "{line}");
+    }
+}
+
+#[test]
+fn http_1_2_is_answered_as_1_1_and_kept_alive() {
+    let server = Server::with(&[("a.txt", b"a")], &["--upload"]);
+    let mut client = server.connect();
+    for line in ["GET /a.txt HTTP/1.2", "OPTIONS /a.txt HTTP/1.3", "GET /missing HTTP/1.9"] {
+        let reply = client.send(format!("{line}\r\nHost: test\r\n\r\n")).reply();
+        assert!(reply.head.starts_with("HTTP/1.1 "), "{line}: {}", reply.head);
+        assert_eq!(reply.field("Connection"), None, "{line}");
+    }
+    assert_eq!(client.get("/a.txt").text(), "a");
+}
+
+#[test]
+fn who_takes_http_2_for_known_is_told_so_in_http_1_1() {
+    let server = Server::serving(&[("a.txt", b"a")]);
+    // The preface and an empty SETTINGS frame, whole, and byte by byte.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    for step in [preface.len(), 1] {
+        let mut client = server.connect();
+        for piece in preface.chunks(step) {
+            // It is refused as soon as its first line is there.
+            let _ = client.try_send(piece);
+        }
+        let reply = client.reply();
+        assert!(reply.head.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"), "{}", reply.head);
+        assert_eq!(reply.field("Connection"), Some("close"));
+        let expected = "505 HTTP Version Not Supported\nThis server speaks HTTP/1.1, not HTTP/2: tell the \
+                        client to use HTTP/1.1, as curl --http1.1 does.\n";
+        assert_eq!(reply.text(), expected);
+        client.expect_end();
+    }
+}
+
+#[test]
+fn an_offer_to_speak_http_2_is_passed_over() {
+    let server = Server::serving(&[("a.txt", b"a")]);
+    let mut client = server.connect();
+    for offer in ["h2c", "websocket", "TLS/1.0, HTTP/2.0"] {
+        let fields =
+            format!("Upgrade: {offer}\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk");
+        let reply = client.send(format!("GET /a.txt HTTP/1.1\r\nHost: test\r\n{fields}\r\n\r\n")).reply();
+        assert_eq!((reply.status, reply.text()), (200, "a"), "{offer}");
+        assert_eq!((reply.field("Upgrade"), reply.field("Connection")), (None, None), "{offer}");
+    }
+}
+
+#[test]
+fn what_is_worded_to_the_clients_taste_says_so() {
+    let server = Server::with(&[("a.txt", b"a"), ("d/x", b"")], &["--error-page=403=a.txt"]);
+    let mut client = server.connect();
+    for (line, status) in [
+        ("GET /missing", 404),
+        ("HEAD /missing", 404),
+        ("GET /d", 301),
+        ("DELETE /a.txt", 405),
+        ("GET /%", 400),
+    ] {
+        let reply = ask(&mut client, line);
+        assert_eq!((reply.status, reply.field("Vary")), (status, Some("Accept")), "{line}");
+    }
+    let own = client.get("/a.txt");
+    assert!(
+        own.field("Vary").is_none_or(|vary| !vary.split(", ").any(|name| name == "Accept")),
+        "{}",
+        own.head
+    );
+}
