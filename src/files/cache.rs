@@ -95,7 +95,7 @@ impl<V> FileCache<V> {
             return Ok(Lookup::File(entry));
         }
         let mut resource = match store.lookup(path, index)? {
-            Found::File(resource) => resource,
+            Found::File(resource) => resource.known_at(now),
             Found::Directory => return Ok(Lookup::Directory),
         };
         if let Some(media_type) = self.types.given(&file_name(path, index)) {
@@ -146,7 +146,7 @@ fn origin(path: &RelativePath<'_>, index: &str, resource: &Resource, now: System
 }
 
 /// Whether the file's next change is sure to give it other times than it has `now`.
-fn has_settled(facts: &Facts, now: SystemTime) -> bool {
+pub(super) fn has_settled(facts: &Facts, now: SystemTime) -> bool {
     let Some(limit) = now.duration_since(UNIX_EPOCH).ok().and_then(|t| t.checked_sub(RACY_WINDOW)) else {
         return false;
     };

@@ -43,7 +43,14 @@ pub fn is_directory(path: &[u8]) -> bool {
 /// The FNV-1a hash of `bytes`: changes when a page does, and is the same in every build of the
 /// same page. It guards against accidents, not against people.
 pub const fn fnv1a_64(bytes: &[u8]) -> u64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    fnv1a_64_on(FNV1A_64_BASIS, bytes)
+}
+
+/// The hash of no bytes.
+pub(super) const FNV1A_64_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash of some bytes and then `bytes`, given the hash of the first.
+pub(super) const fn fnv1a_64_on(mut hash: u64, bytes: &[u8]) -> u64 {
     let mut at = 0;
     while at < bytes.len() {
         hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
@@ -113,6 +120,8 @@ mod tests {
             (b"foobar", 0x8594_4171_f739_67e8),
         ] {
             assert_eq!(fnv1a_64(bytes), hash);
+            let (one, other) = bytes.split_at(bytes.len() / 2);
+            assert_eq!(fnv1a_64_on(fnv1a_64(one), other), hash);
         }
     }
 }

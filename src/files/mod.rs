@@ -10,6 +10,7 @@
 
 mod cache;
 pub mod embedded;
+mod identity;
 mod media_type;
 mod path;
 mod root;
@@ -18,9 +19,10 @@ mod store;
 mod upload;
 
 pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
+pub use identity::Identity;
 pub use media_type::{MediaTypes, media_type};
 pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};
 pub use root::{Facts, Kind, LookupError, Opened, Root};
 pub use shelf::CacheLimits;
-pub use store::{Content, Found, Identity, Resource, SMALL_FILE_LEN_MAX, Store, file_name};
-pub use upload::{Stored, Upload, UploadError, may_hold_uploads, may_store};
+pub use store::{Content, Found, Resource, SMALL_FILE_LEN_MAX, Store, file_name};
+pub use upload::{Present, Stored, Upload, UploadError, may_hold_uploads, may_store};

@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use super::embedded;
+use super::identity::Identity;
 use super::media_type;
 use super::path::RelativePath;
 use super::root::{Facts, Kind, LookupError, Opened, Root};
@@ -52,10 +53,13 @@ pub struct Resource {
     pub len: u64,
     /// When the content last changed, in seconds since 1970. Embedded pages do not know.
     pub modified_secs: Option<i64>,
+    /// Whether that is so long ago that the next change is sure to show in it.
+    pub modified_settled: bool,
     /// The media type, with its charset where it has one.
     pub media_type: Cow<'static, str>,
-    /// What tells this content from any other of the same path.
-    pub identity: Identity,
+    /// What tells this content from any other of the same path; none for a large file that has changed
+    /// so lately that its next change might not show.
+    pub identity: Option<Identity>,
     /// The facts that hold while this content does. None for embedded pages, and for a file that
     /// did not stay the same while it was read.
     pub(super) facts: Option<Facts>,
@@ -71,21 +75,6 @@ pub enum Content {
     /// A large file, open for reading. Read it at explicit offsets: its cursor is shared by all
     /// who send it.
     File(Rc<File>),
-}
-
-/// What a validator (RFC 9110, section 8.8.3) is made of: numbers that do not all stay the same
-/// when the content of a path changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The number of the file on its device; for an embedded page, the hash of its bytes.
-    pub inode: u64,
-    /// The length in bytes.
-    pub len: u64,
-    /// The time of modification in nanoseconds since 1970; 0 for an embedded page.
-    pub modified_nanos: u64,
-    /// The same for the time of change. The other three may all survive a change: tools that
-    /// build reproducibly give every file the same time, and numbers of files are used again.
-    pub changed_nanos: u64,
 }
 
 impl Store {
@@ -125,25 +114,19 @@ impl Store {
 
 impl Resource {
     fn new(name: &[u8], content: Content, len: u64, facts: &Facts) -> Resource {
+        let identity = match &content {
+            Content::Static(bytes) => Some(Identity::of_content(facts, len, embedded::fnv1a_64(bytes))),
+            Content::Memory(bytes) => Some(Identity::of_content(facts, len, embedded::fnv1a_64(bytes))),
+            Content::File(_) => None,
+        };
         Resource {
             content,
             len,
             modified_secs: Some(facts.modified_secs),
+            modified_settled: false,
             media_type: media_type(name).into(),
-            identity: Identity::of(facts, len),
+            identity,
             facts: Some(*facts),
-        }
-    }
-}
-
-impl Identity {
-    /// The identity of `len` bytes of a file with these facts.
-    pub(super) fn of(facts: &Facts, len: u64) -> Identity {
-        Identity {
-            inode: facts.inode,
-            len,
-            modified_nanos: unix_nanos(facts.modified_secs, facts.modified_nanos),
-            changed_nanos: unix_nanos(facts.changed_secs, facts.changed_nanos),
         }
     }
 }
@@ -156,11 +139,6 @@ pub fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
     }
     let slash: &[u8] = if name.is_empty() { b"" } else { b"/" };
     Cow::Owned([name, slash, index.as_bytes()].concat())
-}
-
-/// Wraps around for times before 1970 and after 2554, which still tell times apart.
-fn unix_nanos(secs: i64, nanos: u32) -> u64 {
-    secs.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(nanos.into())
 }
 
 fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupError> {
@@ -194,14 +172,15 @@ fn embedded_resource(name: &[u8], bytes: &'static [u8]) -> Resource {
         content: Content::Static(bytes),
         len,
         modified_secs: None,
+        modified_settled: false,
         media_type: media_type(name).into(),
-        identity: Identity { inode: embedded::fnv1a_64(bytes), len, modified_nanos: 0, changed_nanos: 0 },
+        identity: Some(Identity::of_page(len, embedded::fnv1a_64(bytes))),
         facts: None,
     }
 }
 
 /// Makes a resource of a file that was just opened: reads it if it is small.
-fn load(file: File, mut facts: Facts, name: &[u8]) -> Result<Resource, LookupError> {
+pub(super) fn load(file: File, mut facts: Facts, name: &[u8]) -> Result<Resource, LookupError> {
     for attempt in 1.. {
         if facts.len > SMALL_FILE_LEN_MAX {
             break;
@@ -271,7 +250,8 @@ mod tests {
                 bytes
             }
         };
-        assert_eq!((bytes.len() as u64, resource.identity.len), (resource.len, resource.len));
+        assert_eq!(bytes.len() as u64, resource.len);
+        assert!(resource.identity.is_none_or(|identity| identity.len == resource.len));
         String::from_utf8(bytes).expect("text")
     }
 
@@ -383,7 +363,8 @@ mod tests {
         fs::rename(&new, &old).expect("replaces");
         let after = file(&store, "/with/home.txt");
         assert_eq!(after.modified_secs, before.modified_secs);
-        assert_eq!(after.identity.modified_nanos, before.identity.modified_nanos);
+        let modified = |resource: &Resource| resource.identity.map(|identity| identity.modified_nanos);
+        assert_eq!(modified(&after), modified(&before));
         assert_ne!(after.identity, before.identity);
     }
 
@@ -411,11 +392,5 @@ mod tests {
         let resource = load(file, facts, b"grows.txt").expect("loads");
         assert!(matches!(resource.content, Content::File(_)));
         assert_eq!(resource.len, SMALL_FILE_LEN_MAX + 1);
-    }
-
-    #[test]
-    fn times_before_1970_are_told_apart() {
-        assert_eq!(unix_nanos(1, 5), 1_000_000_005);
-        assert_ne!(unix_nanos(-1, 0), unix_nanos(-2, 0));
     }
 }

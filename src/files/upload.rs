@@ -5,113 +5,58 @@
 //! file system makes no such files, a hidden name stands in. Every step is beneath the root, and no
 //! link is followed to the target.
 //!
-//! What is to come has its place: resuming in [`Upload::begin`], digests in [`Upload::write`],
-//! conditions in `Upload::take_name`, before either way to the name, and durability in
-//! [`Upload::commit`]: the file is synced before it takes its name, its directory after that.
+//! Conditions on what it may replace are asked once more in `Upload::take_name`, before either way to
+//! the name. What is to come has its place: resuming in [`Upload::begin`], digests in
+//! [`Upload::write`], and durability in [`Upload::commit_if`]: the file is synced before it takes its
+//! name, its directory after that.
+
+mod fault;
+mod naming;
+
+pub use self::fault::UploadError;
 
 use std::ffi::CString;
-use std::fmt;
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, BufWriter, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{BufWriter, Write};
+use std::os::fd::OwnedFd;
+use std::time::SystemTime;
 
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, StatxFlags, fchmod, linkat, openat, renameat,
-    renameat_with, statx, unlinkat,
-};
+use rustix::fs::{AtFlags, Mode, RenameFlags, fchmod, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
+use self::naming::{
+    NAMING_ATTEMPTS_MAX, create_hidden, create_nameless, link, mode_of, open_present, retry_hidden,
+};
+use super::identity::{ContentHash, Identity};
 use super::path::RelativePath;
-use super::root::{Facts, Kind};
-use super::store::{Identity, Store};
+use super::root::{Facts, Kind, LookupError};
+use super::store::{Resource, SMALL_FILE_LEN_MAX, Store, load};
 
 /// Pieces smaller than this are gathered, so that a body in tiny chunks does not cost a system call for
 /// each; larger ones are written as they are.
 const GATHERED_LEN_MAX: usize = 16 * 1024;
-/// How often a name is tried for that others make or take away at the same moment.
-const NAMING_ATTEMPTS_MAX: usize = 16;
 /// What the umask leaves of this is the mode of a new file.
 const MODE_NEW: u32 = 0o666;
-/// What a new file keeps of the mode of the one whose place it takes: not the bits that give the
-/// owner's rights to whoever runs it.
-const MODE_KEPT: u32 = 0o777;
-
-/// Why a file cannot be stored.
-#[derive(Debug)]
-pub enum UploadError {
-    /// Uploads are for another directory.
-    Outside,
-    /// The directory that it should be in is not there, or a link leads out to it.
-    NoParent,
-    /// The name is that of a directory.
-    Directory,
-    /// The name is that of a link, FIFO, socket or device.
-    NotRegular,
-    /// The name is that of a page inside the binary, which would go on hiding the file.
-    BuiltIn,
-    /// The system does not let this process write there.
-    Forbidden,
-    /// The disk, or this user's share of it, is full.
-    Full,
-    /// Out of descriptors or memory, or the directory is changing too fast: later may do.
-    Busy,
-    /// Anything else, an output error of the disk for one.
-    Failed(io::Error),
-}
-
-impl fmt::Display for UploadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            UploadError::Outside => "uploads are for another directory",
-            UploadError::NoParent => "no such directory",
-            UploadError::Directory => "it is a directory",
-            UploadError::NotRegular => "it is no regular file",
-            UploadError::BuiltIn => "the page is built in",
-            UploadError::Forbidden => "writing is not permitted",
-            UploadError::Full => "no room is left",
-            UploadError::Busy => "out of descriptors or memory for the moment",
-            UploadError::Failed(error) => return error.fmt(f),
-        })
-    }
-}
-
-impl std::error::Error for UploadError {}
-
-impl From<Errno> for UploadError {
-    fn from(errno: Errno) -> Self {
-        match errno {
-            // EXDEV: the name leads out of the root, or of the directory for uploads.
-            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::XDEV => {
-                UploadError::NoParent
-            }
-            Errno::ISDIR => UploadError::Directory,
-            Errno::ACCESS | Errno::PERM | Errno::ROFS => UploadError::Forbidden,
-            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => UploadError::Full,
-            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => UploadError::Busy,
-            other => UploadError::Failed(other.into()),
-        }
-    }
-}
-
-impl From<io::Error> for UploadError {
-    fn from(error: io::Error) -> Self {
-        match Errno::from_io_error(&error) {
-            Some(errno) => errno.into(),
-            None => UploadError::Failed(error),
-        }
-    }
-}
 
 /// A file that has been stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Whether there was no file of this name before.
     pub created: bool,
-    /// What tells it from any other of the same name.
-    pub identity: Identity,
-    /// When it was written, in seconds since 1970.
-    pub modified_secs: i64,
+    /// What tells it from any other of the same name, if it is a small file: of a large one that has
+    /// just been written nothing does.
+    pub identity: Option<Identity>,
+}
+
+/// What has the name that an upload is to take.
+#[derive(Debug)]
+pub enum Present {
+    /// Nothing has it.
+    Nothing,
+    /// A file that this process may replace, but not read.
+    Unreadable,
+    /// A file, and what is known of it.
+    File(Box<Resource>),
 }
 
 /// A file on its way in. Dropped before [`Upload::commit`], it leaves nothing.
@@ -122,6 +67,7 @@ pub struct Upload {
     file: BufWriter<File>,
     /// The name that it has until it is whole, if it has one.
     hidden: Option<CString>,
+    hash: ContentHash,
 }
 
 /// Whether uploads can go to the directory `within`, empty for the root: it is there.
@@ -172,7 +118,8 @@ impl Upload {
             Some(file) => (file, None),
             None => create_hidden(&dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
         };
-        Ok(Upload { dir, name, file: BufWriter::with_capacity(GATHERED_LEN_MAX, file), hidden })
+        let file = BufWriter::with_capacity(GATHERED_LEN_MAX, file);
+        Ok(Upload { dir, name, file, hidden, hash: ContentHash::new(SMALL_FILE_LEN_MAX) })
     }
 
     /// Takes the next part of the content.
@@ -180,25 +127,66 @@ impl Upload {
     /// # Errors
     /// `Full`, `Busy` or `Failed`; what was written so far is of no more use.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+        self.hash.update(bytes);
         Ok(self.file.write_all(bytes)?)
+    }
+
+    /// What has the name now, with what could be relied upon at `now`.
+    ///
+    /// # Errors
+    /// `Directory` and `NotRegular` for what is no file; `Busy` or `Failed` if it cannot be looked at.
+    pub fn present(&self, now: SystemTime) -> Result<Present, UploadError> {
+        let file = match open_present(&self.dir, &self.name) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Present::Nothing),
+            Err(UploadError::Forbidden) => return Ok(Present::Unreadable),
+            Err(fault) => return Err(fault),
+        };
+        let facts = Facts::of(&file)?;
+        if facts.kind != Kind::File {
+            return Err(UploadError::NotRegular);
+        }
+        match load(file, facts, self.name.as_bytes()) {
+            Ok(resource) => Ok(Present::File(Box::new(resource.known_at(now)))),
+            Err(LookupError::Failed(error)) => Err(error.into()),
+            Err(_) => Err(UploadError::Busy),
+        }
     }
 
     /// The content is whole: gives the file its name, in the place of the one that had it.
     ///
     /// # Errors
     /// All of [`UploadError`] but `Outside`; the old file, if there is one, is what it was.
-    pub fn commit(mut self) -> Result<Stored, UploadError> {
+    pub fn commit(self) -> Result<Stored, UploadError> {
+        self.commit_if(|_| Ok(true))
+    }
+
+    /// The same if `holds` says so of the upload at the moment before; it is asked anew whenever
+    /// somebody else was quicker.
+    ///
+    /// # Errors
+    /// `Unwanted` if it does not, and as [`Upload::commit`].
+    pub fn commit_if(
+        mut self,
+        holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
+    ) -> Result<Stored, UploadError> {
         self.file.flush()?;
-        let created = self.take_name()?;
+        let created = self.take_name(holds)?;
         let facts = Facts::of(self.file.get_ref())?;
-        let identity = Identity::of(&facts, facts.len);
-        Ok(Stored { created, identity, modified_secs: facts.modified_secs })
+        Ok(Stored { created, identity: self.hash.identity(&facts) })
     }
 
     /// Returns whether the name is a new one.
-    fn take_name(&mut self) -> Result<bool, UploadError> {
+    fn take_name(
+        &mut self,
+        mut holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
+    ) -> Result<bool, UploadError> {
         for _ in 0..NAMING_ATTEMPTS_MAX {
-            let Some(mode) = mode_of(&self.dir, &self.name)? else {
+            let mode = mode_of(&self.dir, &self.name)?;
+            if !holds(self)? {
+                return Err(UploadError::Unwanted);
+            }
+            let Some(mode) = mode else {
                 match self.appear() {
                     Ok(()) => return Ok(true),
                     Err(Errno::EXIST) => continue,
@@ -258,63 +246,6 @@ fn inner<'a>(within: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// The mode that what has the name now hands on, if anything has it.
-fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {
-    let stat = match statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE | StatxFlags::MODE) {
-        Err(Errno::NOENT) => return Ok(None),
-        result => result?,
-    };
-    match FileType::from_raw_mode(stat.stx_mode.into()) {
-        FileType::RegularFile => Ok(Some(u32::from(stat.stx_mode) & MODE_KEPT)),
-        FileType::Directory => Err(UploadError::Directory),
-        _ => Err(UploadError::NotRegular),
-    }
-}
-
-/// A file without a name, or none where there can be none, or none that could be given one.
-fn create_nameless(dir: &OwnedFd, mode: u32) -> Result<Option<File>, Errno> {
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    match openat(dir, c".", flags, Mode::from_raw_mode(mode)) {
-        Ok(file) => {
-            let is_nameable = statx(CWD, proc_path(&file), AtFlags::empty(), StatxFlags::TYPE).is_ok();
-            Ok(is_nameable.then(|| File::from(file)))
-        }
-        // The last two are how file systems that have never heard of it put it.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
-        Err(errno) => Err(errno),
-    }
-}
-
-fn create_hidden(dir: &OwnedFd, mode: u32) -> Result<(File, CString), Errno> {
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let (file, name) = retry_hidden(|name| openat(dir, name, flags, Mode::from_raw_mode(mode)))?;
-    Ok((File::from(file), name))
-}
-
-/// Gives a file without a name this one.
-fn link(file: &File, dir: &OwnedFd, name: &CString) -> Result<(), Errno> {
-    linkat(CWD, proc_path(file), dir, name, AtFlags::SYMLINK_FOLLOW)
-}
-
-/// The one path that a file without a name has.
-fn proc_path(file: &impl AsRawFd) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
-}
-
-/// Makes something under a hidden name that nothing else has: never served, and told at a glance.
-fn retry_hidden<T>(mut make: impl FnMut(&CString) -> Result<T, Errno>) -> Result<(T, CString), Errno> {
-    for _ in 0..NAMING_ATTEMPTS_MAX {
-        // Other processes may be at work in the same directory, and earlier ones may have been killed.
-        let random = RandomState::new().build_hasher().finish();
-        let name = CString::new(format!(".reactor-upload-{random:016x}")).unwrap_or_default();
-        match make(&name) {
-            Err(Errno::EXIST) => {}
-            result => return result.map(|made| (made, name)),
-        }
-    }
-    Err(Errno::AGAIN)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,7 +274,8 @@ mod tests {
         let dir = root.open_directory(b"", b"").expect("the folder");
         let (file, hidden) = create_hidden(&dir, MODE_NEW).expect("a hidden file");
         let name = CString::new(name).expect("a name");
-        Upload { dir, name, file: BufWriter::new(file), hidden: Some(hidden) }
+        let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
+        Upload { dir, name, file: BufWriter::new(file), hidden: Some(hidden), hash }
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -365,7 +297,7 @@ mod tests {
             let before = fs::read(folder.path().join(&path[1..])).ok();
             assert!(before.is_none_or(|bytes| bytes.len() != 100_003 || !created));
             let stored = upload.commit().expect("it is stored");
-            assert_eq!((stored.created, stored.identity.len), (created, 100_003), "{path}");
+            assert_eq!((stored.created, stored.identity), (created, None), "{path}");
             assert_eq!(fs::read(folder.path().join(&path[1..])).expect("the file").len(), 100_003);
         }
         assert_eq!(names(folder.path()), ["in", "new", "old"]);
@@ -423,6 +355,44 @@ mod tests {
         assert!(matches!(second.commit(), Err(UploadError::NotRegular)));
         assert_eq!(fs::read(folder.path().join("old")).expect("the file"), b"old");
         assert_eq!(names(folder.path()), ["in", "old", "x"]);
+    }
+
+    #[test]
+    fn what_is_stored_is_known_as_whoever_reads_it_will_know_it() {
+        let (_folder, store) = site();
+        for content in ["", "content", "another content"] {
+            let mut upload = begin(&store, "", "/old").expect("it begins");
+            content.as_bytes().chunks(3).for_each(|piece| upload.write(piece).expect("it takes it"));
+            let stored = upload.commit().expect("it is stored");
+            let upload = begin(&store, "", "/old").expect("it begins");
+            let Ok(Present::File(present)) = upload.present(SystemTime::UNIX_EPOCH) else {
+                panic!("it is there")
+            };
+            assert!(stored.identity.is_some() && stored.identity == present.identity, "{content}");
+        }
+        let upload = begin(&store, "", "/new").expect("it begins");
+        assert!(matches!(upload.present(SystemTime::UNIX_EPOCH), Ok(Present::Nothing)));
+    }
+
+    #[test]
+    fn a_condition_is_asked_again_when_somebody_was_quicker() {
+        let (folder, store) = site();
+        let place = folder.path().join("new");
+        let nothing = |upload: &Upload| match upload.present(SystemTime::UNIX_EPOCH)? {
+            Present::Nothing => Ok(true),
+            Present::Unreadable | Present::File(_) => Ok(false),
+        };
+        let quicker = |upload: &Upload| {
+            let holds = nothing(upload);
+            fs::write(&place, "quicker").expect("a file");
+            holds
+        };
+        let upload = begin(&store, "", "/new").expect("it begins");
+        assert!(matches!(upload.commit_if(quicker), Err(UploadError::Unwanted)));
+        assert_eq!(fs::read(&place).expect("the file"), b"quicker");
+        let upload = begin(&store, "", "/newer").expect("it begins");
+        assert!(upload.commit_if(nothing).expect("it is stored").created);
+        assert_eq!(names(folder.path()), ["in", "new", "newer", "old"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The date of an answer in the one form that is sent (RFC 9110 section 5.6.7).
+//! Dates: the one form that is sent, and the three that are understood (RFC 9110 section 5.6.7).
 //!
-//! It owns the formatting, and a cache for it, since all answers of one second share their date.
-//! It never reads a clock.
+//! It owns the formatting, with a cache, since all answers of one second share their date; and the
+//! reading, which tells 1994 from 2094 by a time of day that it is given. It never reads a clock.
 
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -54,6 +54,102 @@ impl Default for DateCache {
     }
 }
 
+/// The names of the days, and ...
+const DAYS: [&[u8]; 7] =
+    [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
+/// ... of the months, of both of which the short forms are the first three letters.
+const MONTHS: [&[u8; 3]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+
+const DAY_SECS: i64 = 24 * 60 * 60;
+/// The mean year of the Gregorian calendar.
+const YEAR_SECS: i64 = 31_556_952;
+/// A year of two digits lies no further ahead than this; beyond it, it is one of the last century.
+const AHEAD_SECS_MAX: i64 = 50 * YEAR_SECS;
+
+/// The second since 1970 that a date means: IMF-fixdate, or one of the two obsolete forms,
+/// `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+///
+/// None for what is no date; a day of the week that does not go with the date is let pass, as it says
+/// nothing. `now` is the time of day: a year of two digits is the latest that is no more than 50
+/// years ahead of it.
+pub fn parse_http_date(text: &[u8], now_unix_secs: u64) -> Option<i64> {
+    parse_imf_fixdate(text).or_else(|| parse_asctime(text)).or_else(|| parse_rfc850(text, now_unix_secs))
+}
+
+fn parse_imf_fixdate(text: &[u8]) -> Option<i64> {
+    let (day_name, rest) = text.split_at_checked(3)?;
+    let [b',', b' ', d1, d2, b' ', month @ .., b' ', y1, y2, y3, y4] = rest.get(..13)? else { return None };
+    let time = rest.get(13..)?.strip_prefix(b" ")?.strip_suffix(b" GMT")?;
+    is_day(day_name)?;
+    unix_secs(number(&[*y1, *y2, *y3, *y4])?, parse_month(month)?, number(&[*d1, *d2])?, parse_time(time)?)
+}
+
+fn parse_asctime(text: &[u8]) -> Option<i64> {
+    let (day_name, rest) = text.split_at_checked(3)?;
+    let [b' ', month @ .., b' ', d1, d2, b' '] = rest.get(..8)? else { return None };
+    let (time, year) = rest.get(8..)?.split_at_checked(8)?;
+    is_day(day_name)?;
+    let day = if *d1 == b' ' { number(&[*d2])? } else { number(&[*d1, *d2])? };
+    let year = year.strip_prefix(b" ").filter(|year| year.len() == 4)?;
+    unix_secs(number(year)?, parse_month(month)?, day, parse_time(time)?)
+}
+
+fn parse_rfc850(text: &[u8], now_unix_secs: u64) -> Option<i64> {
+    let rest = DAYS.iter().find_map(|name| text.strip_prefix(*name))?.strip_prefix(b", ")?;
+    let [d1, d2, b'-', month @ .., b'-', y1, y2] = rest.get(..9)? else { return None };
+    let time = parse_time(rest.get(9..)?.strip_prefix(b" ")?.strip_suffix(b" GMT")?)?;
+    let (month, day, year) = (parse_month(month)?, number(&[*d1, *d2])?, number(&[*y1, *y2])?);
+    let now = now_unix_secs.min(UNIX_SECS_MAX).cast_signed();
+    let century = (1970 + now / YEAR_SECS) / 100 * 100;
+    let candidates = [century + 100, century, century - 100].into_iter();
+    let mut times = candidates.filter_map(|century| unix_secs(century + year, month, day, time));
+    times.find(|secs| *secs <= now + AHEAD_SECS_MAX)
+}
+
+fn is_day(short: &[u8]) -> Option<()> {
+    DAYS.iter().any(|name| name.get(..3) == Some(short)).then_some(())
+}
+
+/// 1 to 12.
+fn parse_month(name: &[u8]) -> Option<i64> {
+    MONTHS.iter().zip(1..).find(|(month, _)| &month[..] == name).map(|(_, number)| number)
+}
+
+/// The second of the day. A leap second is taken for the first one of the next day.
+fn parse_time(text: &[u8]) -> Option<i64> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2] = text else { return None };
+    let (hour, minute, second) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?, number(&[*s1, *s2])?);
+    (hour < 24 && minute < 60 && second <= 60).then_some((hour * 60 + minute) * 60 + second)
+}
+
+/// Digits only; there are at most four.
+fn number(digits: &[u8]) -> Option<i64> {
+    digits
+        .iter()
+        .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
+}
+
+/// The second since 1970 of a day of the Gregorian calendar, if there is such a day.
+fn unix_secs(year: i64, month: i64, day: i64, secs_of_day: i64) -> Option<i64> {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let month_days = match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if !(1..=month_days).contains(&day) {
+        return None;
+    }
+    // Years that begin in March have their leap day at the end, and months of a regular length.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year;
+    /// From the first of March of the year 0 to the first of January 1970.
+    const DAYS_BEFORE_1970: i64 = 719_468;
+    Some((days - DAYS_BEFORE_1970) * DAY_SECS + secs_of_day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +175,104 @@ mod tests {
         for (unix_secs, text) in KNOWN.into_iter().chain(KNOWN.into_iter().rev()) {
             assert_eq!(cache.at(unix_secs), text);
             assert_eq!(cache.at(unix_secs), text);
+        }
+    }
+
+    const NOV_1994: i64 = 784_111_777;
+    /// The first second of 2026.
+    const NOW: u64 = 1_767_225_600;
+
+    fn parse(text: &str) -> Option<i64> {
+        parse_http_date(text.as_bytes(), NOW)
+    }
+
+    #[test]
+    fn all_three_forms_are_understood() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun Nov 06 08:49:37 1994",
+        ] {
+            assert_eq!(parse(text), Some(NOV_1994), "{text}");
+        }
+        assert_eq!(parse("Sat Nov 12 08:49:37 1994"), Some(NOV_1994 + 6 * DAY_SECS));
+        assert_eq!(parse("Wednesday, 09-Nov-94 08:49:37 GMT"), Some(NOV_1994 + 3 * DAY_SECS));
+        // The wrong day of the week, and times that only others than we would send.
+        assert_eq!(parse("Mon, 06 Nov 1994 08:49:37 GMT"), Some(NOV_1994));
+        assert_eq!(parse("Wed, 31 Dec 1969 23:59:59 GMT"), Some(-1));
+        assert_eq!(parse("Sat, 01 Jan 0000 00:00:00 GMT"), Some(-62_167_219_200));
+        assert_eq!(parse("Sat, 31 Dec 2016 23:59:60 GMT"), Some(1_483_228_800));
+    }
+
+    #[test]
+    fn what_is_written_is_understood_again() {
+        // Every 11 days and a bit, to the year 9999: each day of the year comes by.
+        for unix_secs in (0..=UNIX_SECS_MAX).step_by(977_777) {
+            assert_eq!(parse_http_date(&imf_fixdate(unix_secs), NOW), Some(unix_secs.cast_signed()));
+        }
+        assert_eq!(parse_http_date(&imf_fixdate(UNIX_SECS_MAX), 0), Some(UNIX_SECS_MAX.cast_signed()));
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for text in [
+            "",
+            "0",
+            "784111777",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 gmt",
+            "sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun,  6 Nov 1994 08:49:37 GMT",
+            "Sun,06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun, 06-Nov-1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 8:49:37 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 06 Nov 1994 08:60:00 GMT",
+            "Sun, 06 Nov 1994 08:49:61 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 29 Feb 1900 08:49:37 GMT",
+            "Sun, 29 Feb 1994 08:49:37 GMT",
+            "Sun, +6 Nov 1994 08:49:37 GMT",
+            " Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT ",
+            "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06-Nov-94 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37",
+            "Someday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov 6 08:49:37 1994",
+            "Sun Nov  6 08:49:37 94",
+            "Sun Nov  6 08:49:37 1994 GMT",
+            "S\u{fc}n Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_year_of_two_digits_is_at_most_50_years_ahead() {
+        let year = |text: &str, now: &[u8]| {
+            let now = parse_http_date(now, 0).expect("a date").cast_unsigned();
+            let secs = parse_http_date(text.as_bytes(), now).expect("a date").cast_unsigned();
+            String::from_utf8_lossy(&imf_fixdate(secs)[12..16]).into_owned()
+        };
+        for (text, now, expected) in [
+            ("Sunday, 06-Nov-94 08:49:37 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", "1994"),
+            ("Sunday, 06-Nov-75 08:49:37 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", "2075"),
+            ("Sunday, 06-Nov-76 08:49:37 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", "1976"),
+            ("Sunday, 06-Nov-76 08:49:37 GMT", "Thu, 05 Nov 2026 00:00:00 GMT", "1976"),
+            ("Sunday, 06-Nov-76 08:49:37 GMT", "Thu, 07 Nov 2026 12:00:00 GMT", "2076"),
+            ("Sunday, 06-Nov-26 08:49:37 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", "2026"),
+            ("Sunday, 06-Nov-00 08:49:37 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", "2000"),
+            ("Sunday, 06-Nov-10 08:49:37 GMT", "Thu, 01 Jan 2095 00:00:00 GMT", "2110"),
+            ("Tuesday, 29-Feb-00 08:49:37 GMT", "Thu, 01 Jan 2095 00:00:00 GMT", "2000"),
+        ] {
+            assert_eq!(year(text, now.as_bytes()), expected, "{text} seen at {now}");
         }
     }
 }

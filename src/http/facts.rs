@@ -1,7 +1,8 @@
 //! The facts about a request that its fields hold, gathered in one pass.
 //!
-//! It owns which fields matter before routing (Host, framing, Connection, Expect, and the three
-//! that the access log and error bodies need) and the rules over each. It never copies a value.
+//! It owns which fields matter before routing (Host, framing, Connection, Expect, the three that the
+//! access log and error bodies need, and whether any asks for less than the whole) and the rules over
+//! each. It never copies a value.
 
 use super::framing::Framing;
 use super::persistence::Persistence;
@@ -18,6 +19,8 @@ pub(super) struct RequestFacts<'b> {
     pub(super) accept: Option<&'b [u8]>,
     pub(super) referer: Option<&'b [u8]>,
     pub(super) user_agent: Option<&'b [u8]>,
+    /// There is a condition, or a Range: those fields are looked up only then.
+    pub(super) is_qualified: bool,
 }
 
 #[derive(Default, Debug)]
@@ -52,13 +55,18 @@ impl<'b> RequestFacts<'b> {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         match name.len() {
             4 if is("host") => self.host.note(value),
+            5 if is("range") => self.is_qualified = true,
             6 if is("accept") => self.accept = self.accept.or(Some(value)),
             6 if is("expect") => self.expect.note(value),
             7 if is("referer") => self.referer = self.referer.or(Some(value)),
+            8 if is("if-match") => self.is_qualified = true,
             10 if is("connection") => self.persistence.note(value),
             10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
+            13 if is("if-none-match") => self.is_qualified = true,
             14 if is("content-length") => self.framing.note_content_length(value),
+            17 if is("if-modified-since") => self.is_qualified = true,
             17 if is("transfer-encoding") => self.framing.note_transfer_encoding(value),
+            19 if is("if-unmodified-since") => self.is_qualified = true,
             _ => {}
         }
     }
@@ -204,5 +212,25 @@ mod tests {
             assert_eq!(head.user_agent, None);
         });
         assert_eq!(seen, Ok(()));
+    }
+
+    #[test]
+    fn a_condition_or_a_range_is_noticed() {
+        for (line, expected) in [
+            ("X: y", false),
+            ("Range: bytes=0-", true),
+            ("RANGE: x", true),
+            ("If-Match: x", true),
+            ("if-none-match: *", true),
+            ("If-Modified-Since:", true),
+            ("If-Unmodified-Since: x", true),
+            // Means nothing without a Range.
+            ("If-Range: \"x\"", false),
+            ("If-Batch: x", false),
+            ("Content-Range: bytes 0-1/2", false),
+        ] {
+            let lines = format!("Host: h\r\n{line}\r\nA: b\r\n");
+            assert_eq!(post("1.1", &lines, |head| head.is_qualified), Ok(expected), "{line}");
+        }
     }
 }

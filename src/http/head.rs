@@ -50,6 +50,8 @@ pub struct RequestHead<'h, 'b> {
     pub referer: Option<&'b [u8]>,
     /// The first User-Agent field.
     pub user_agent: Option<&'b [u8]>,
+    /// Whether it has a Range field, or one of the conditions that are looked for without one.
+    pub is_qualified: bool,
 }
 
 /// Parses the request head at the beginning of `buf`: (consumed bytes, head), or `None` when more
@@ -145,6 +147,7 @@ fn understand<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         accept: facts.accept,
         referer: facts.referer,
         user_agent: facts.user_agent,
+        is_qualified: facts.is_qualified,
     })
 }
 

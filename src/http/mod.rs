@@ -1,7 +1,7 @@
 //! HTTP/1.1 as values: bytes in, typed values out, bytes out, for server and client alike.
 //!
 //! It owns the grammar and the framing rules of RFC 9110 and RFC 9112: heads, targets, fields,
-//! bodies, dates and the writing of heads. It is strict where laxness is a smuggling risk.
+//! bodies, dates, conditions, ranges and the writing of heads. It is strict where laxness is a smuggling risk.
 //! It never touches a socket, a file or a clock, and owns no buffer: a parser is handed what has
 //! arrived and answers (consumed, value), "need more", or what is wrong with it.
 
@@ -9,15 +9,19 @@
 mod agreement;
 pub mod body;
 pub mod chunked;
+pub mod conditional;
 pub mod date;
+pub mod entity_tag;
 mod facts;
 pub mod fields;
 pub mod framing;
 pub mod head;
 mod lines;
 pub mod method;
+pub mod multipart;
 pub mod negotiation;
 mod persistence;
+pub mod range;
 pub mod reject;
 mod request_line;
 pub mod response;
@@ -31,16 +35,23 @@ pub mod write;
 
 pub use body::{BodyReader, Decoded};
 pub use chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, TRAILERS_LEN_MAX};
-pub use date::{DateCache, imf_fixdate};
+pub use conditional::{Modified, Preconditions, Validators, Verdict, if_range_holds};
+pub use date::{DateCache, imf_fixdate, parse_http_date};
+pub use entity_tag::EntityTag;
 pub use fields::{FIELDS_MAX, FieldSpace, Fields};
 pub use framing::{RequestBody, ResponseBody};
 pub use head::{HEAD_LEN_MAX, RequestHead, TARGET_LEN_MAX, parse_request};
 pub use method::Method;
+pub use multipart::Multipart;
 pub use negotiation::{Prose, prose_for, prose_for_refused};
+pub use range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
 pub use reject::Reject;
 pub use response::{BadResponse, ResponseHead, parse_response};
 pub use status::Status;
 pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};
 pub use target::{Target, has_host};
 pub use version::Version;
-pub use write::{chunk, content_length, decimal, end, field, percent_encode_path, request_line, status_line};
+pub use write::{
+    chunk, content_length, content_range, decimal, end, field, percent_encode_path, request_line,
+    status_line, unsatisfied_range,
+};

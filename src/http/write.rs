@@ -5,7 +5,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use super::Status;
+use super::{ByteRange, Status};
 
 /// What is encoded in a path: all but what RFC 3986 section 3.3 lets stand in a segment, and the
 /// colon too, which in a first segment would read as the end of a scheme.
@@ -61,6 +61,24 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 pub fn content_length(out: &mut Vec<u8>, len: u64) {
     out.extend_from_slice(b"Content-Length: ");
     decimal(out, len);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `Content-Range: bytes 5-9/100`: which bytes of how many these are (RFC 9110 section 14.4).
+pub fn content_range(out: &mut Vec<u8>, range: ByteRange, complete_len: u64) {
+    out.extend_from_slice(b"Content-Range: bytes ");
+    decimal(out, range.first);
+    out.push(b'-');
+    decimal(out, range.last);
+    out.push(b'/');
+    decimal(out, complete_len);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `Content-Range: bytes */100`: how many there are, for who has asked for others.
+pub fn unsatisfied_range(out: &mut Vec<u8>, complete_len: u64) {
+    out.extend_from_slice(b"Content-Range: bytes */");
+    decimal(out, complete_len);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -130,6 +148,17 @@ mod tests {
         assert_eq!(reply, "HTTP/1.1 404 Not Found\r\nServer: x\r\nContent-Length: 1234567890\r\n\r\n");
         let request = written(|out| request_line(out, "GET", "/a?b"));
         assert_eq!(request, "GET /a?b HTTP/1.1\r\n");
+    }
+
+    #[test]
+    fn a_range_is_written_with_the_length_of_the_whole() {
+        let range = ByteRange { first: 0, last: u64::MAX };
+        let fields = written(|out| {
+            content_range(out, range, 1000);
+            unsatisfied_range(out, 0);
+        });
+        let expected = "Content-Range: bytes 0-18446744073709551615/1000\r\nContent-Range: bytes */0\r\n";
+        assert_eq!(fields, expected);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod link;
 mod machine;
 mod outbox;
 mod pool;
+mod queue;
 mod socket;
 mod transport;
 

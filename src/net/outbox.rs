@@ -1,53 +1,16 @@
-//! What is to be sent: a queue of segments, flushed by the one function that writes.
+//! What is to be sent, flushed by the one function that writes.
 //!
-//! A segment is bytes of its own (heads, small bodies), shared bytes, or a range of a file. All
-//! bytes that are ready leave in one `writev` (or `write`), pipelined answers together; file
+//! Its queue is of segments: bytes of its own (heads, small bodies), shared bytes, or a range of a file.
+//! All bytes that are ready leave in one `writev` (or `write`), pipelined answers together; file
 //! ranges leave by `sendfile`. It knows nothing of what it sends.
 
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
+use std::ops::Range;
 use std::rc::Rc;
 
+use super::queue::{Queue, Segment};
 use super::{CloseReason, Pool, Transport};
-
-/// Slices handed to one `writev`. Sixteen pipelined answers are two segments each.
-const SLICES_MAX: usize = 32;
-
-#[derive(Debug)]
-enum Segment {
-    /// The next bytes of the queue's own buffer.
-    Own {
-        len: usize,
-    },
-    Static {
-        bytes: &'static [u8],
-    },
-    Shared {
-        bytes: Rc<[u8]>,
-        from: usize,
-    },
-    File {
-        file: Rc<File>,
-        offset: u64,
-        len: u64,
-    },
-}
-
-/// The segments of one outbox, and the buffer of its own bytes: what is leased from the pool.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    segments: VecDeque<Segment>,
-    own: Vec<u8>,
-    /// How much of `own` has been sent.
-    own_sent: usize,
-}
-
-impl Queue {
-    pub(super) fn capacity(&self) -> usize {
-        self.own.capacity()
-    }
-}
 
 /// How far a flush came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,31 +71,19 @@ impl Outbox {
     pub fn mark(&mut self) -> Mark {
         // Nothing is left to be moved to the front by what is queued next.
         self.queue.reclaim();
-        Mark { own_len: self.queue.own.len(), queued_total: self.queued_total }
+        Mark { own_len: self.queue.own().len(), queued_total: self.queued_total }
     }
 
     /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
     /// nothing has been flushed since.
     pub fn since(&self, mark: Mark, position: u64) -> &[u8] {
         let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
-        self.queue.own.get(mark.own_len..mark.own_len.saturating_add(len)).unwrap_or_default()
+        self.queue.own().get(mark.own_len..mark.own_len.saturating_add(len)).unwrap_or_default()
     }
 
     /// Queues what `write` appends to the buffer that it is given.
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let queue = &mut self.queue;
-        queue.reclaim();
-        let before = queue.own.len();
-        write(&mut queue.own);
-        let added = queue.own.len().saturating_sub(before);
-        if added == 0 {
-            return;
-        }
-        self.queued_total += added as u64;
-        match queue.segments.back_mut() {
-            Some(Segment::Own { len }) => *len += added,
-            _ => queue.segments.push_back(Segment::Own { len: added }),
-        }
+        self.queued_total += self.queue.push_own(write) as u64;
     }
 
     /// Queues bytes that live as long as the program.
@@ -142,7 +93,15 @@ impl Outbox {
 
     /// Queues bytes that others may be sending too, without copying them.
     pub fn push_shared(&mut self, bytes: Rc<[u8]>) {
-        self.push(bytes.len() as u64, Segment::Shared { bytes, from: 0 });
+        let all = 0..bytes.len();
+        self.push_shared_part(bytes, all);
+    }
+
+    /// The same for a part of them; what is beyond their end is not there to be queued.
+    pub fn push_shared_part(&mut self, bytes: Rc<[u8]>, part: Range<usize>) {
+        let to = part.end.min(bytes.len());
+        let from = part.start.min(to);
+        self.push((to - from) as u64, Segment::Shared { bytes, from, to });
     }
 
     /// Queues `len` bytes of a file from `offset` on.
@@ -153,7 +112,7 @@ impl Outbox {
     fn push(&mut self, len: u64, segment: Segment) {
         if len > 0 {
             self.queued_total += len;
-            self.queue.segments.push_back(segment);
+            self.queue.push(segment);
         }
     }
 
@@ -161,7 +120,7 @@ impl Outbox {
     /// cut to the budget, for they leave in one call: it may be overdrawn by one write.
     pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> Flushed {
         let queue = &mut self.queue;
-        while let Some(front) = queue.segments.front_mut() {
+        while let Some(front) = queue.front_mut() {
             if *budget == 0 {
                 return Flushed::Spent;
             }
@@ -195,9 +154,7 @@ impl Outbox {
     /// Drops what has not been sent: nobody wants it any more.
     pub fn abandon(&mut self) {
         self.abandoned |= !self.is_empty();
-        self.queue.segments.clear();
-        self.queue.own.clear();
-        self.queue.own_sent = 0;
+        self.queue.clear();
         self.queued_total = self.sent_total;
     }
 
@@ -223,71 +180,6 @@ impl Outbox {
     }
 }
 
-impl Queue {
-    /// Writes the bytes at the front, up to the first file range, in one call.
-    fn write(&self, to: &mut impl Transport) -> std::io::Result<usize> {
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let mut count = 0;
-        let mut own = self.own.get(self.own_sent..).unwrap_or_default();
-        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
-            *slice = IoSlice::new(match segment {
-                Segment::Own { len } => {
-                    let (this, rest) = own.split_at((*len).min(own.len()));
-                    own = rest;
-                    this
-                }
-                Segment::Static { bytes } => bytes,
-                Segment::Shared { bytes, from } => bytes.get(*from..).unwrap_or_default(),
-                Segment::File { .. } => break,
-            });
-            count += 1;
-        }
-        to.write(&slices[..count])
-    }
-
-    /// Drops what has been sent once it is half of the buffer: a queue that is always written to and
-    /// never empty stays as small as what waits in it.
-    fn reclaim(&mut self) {
-        if self.own_sent > 0 && self.own_sent >= self.own.len() - self.own_sent {
-            self.own.drain(..self.own_sent);
-            self.own_sent = 0;
-        }
-    }
-
-    /// Drops the first `sent` bytes.
-    fn sent(&mut self, mut sent: u64) {
-        while sent > 0
-            && let Some(front) = self.segments.front_mut()
-        {
-            let left = match front {
-                Segment::Own { len } => *len as u64,
-                Segment::Static { bytes } => bytes.len() as u64,
-                Segment::Shared { bytes, from } => (bytes.len() - *from) as u64,
-                Segment::File { len, .. } => *len,
-            };
-            let now = sent.min(left);
-            sent -= now;
-            // `sendfile` has moved the file's offset itself.
-            match front {
-                Segment::Own { len } => {
-                    *len -= now as usize;
-                    self.own_sent += now as usize;
-                }
-                Segment::Static { bytes } => *bytes = bytes.get(now as usize..).unwrap_or_default(),
-                Segment::Shared { from, .. } => *from += now as usize,
-                Segment::File { len, .. } => *len -= now,
-            }
-            if now == left {
-                self.segments.pop_front();
-            }
-        }
-        if self.segments.is_empty() {
-            self.own.clear();
-            self.own_sent = 0;
-        }
-    }
-}
-
 /// Whether a failed `sendfile` is the socket's doing and not the file's.
 fn is_peers(kind: ErrorKind) -> bool {
     matches!(
@@ -302,7 +194,7 @@ fn is_peers(kind: ErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
+    use std::io::{self, IoSlice, Write};
     use std::os::unix::fs::FileExt;
 
     use super::*;
@@ -364,9 +256,10 @@ mod tests {
         outbox.push_with(|out| out.extend_from_slice(b"own too "));
         outbox.push_static(b"static ");
         outbox.push_shared(Rc::from(&b"shared "[..]));
+        outbox.push_shared_part(Rc::from(&b"..a part .."[..]), 2..9);
         outbox.push_file(file(b"..a file.."), 2, 6);
         outbox.push_with(|out| out.extend_from_slice(b" own again"));
-        (outbox, b"own own too static shared a file own again")
+        (outbox, b"own own too static shared a part a file own again")
     }
 
     #[test]
@@ -389,6 +282,20 @@ mod tests {
                 assert_ne!(outbox.flush(&mut wire, &mut 1000), Flushed::Spent);
             }
             assert_eq!(wire.taken, bytes, "{step} bytes a call");
+        }
+    }
+
+    #[test]
+    fn of_shared_bytes_no_more_is_queued_than_there_is() {
+        let bytes: Rc<[u8]> = Rc::from(&b"0123456789"[..]);
+        for (part, expected) in
+            [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
+        {
+            let (mut outbox, mut wire) = (Outbox::new(), Wire::new(3, usize::MAX));
+            outbox.push_shared_part(Rc::clone(&bytes), part.clone());
+            assert_eq!(outbox.len(), expected.len() as u64);
+            assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Empty);
+            assert_eq!(wire.taken, expected.as_bytes(), "{part:?}");
         }
     }
 

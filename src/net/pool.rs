@@ -3,7 +3,7 @@
 //! An idle connection owns no buffer: it leases one when its socket is readable or something is to
 //! be sent, and gives it back when it is empty. It knows nothing of what the bytes mean.
 
-use super::outbox::Queue;
+use super::queue::Queue;
 
 /// Spare buffers kept for reuse; more than this many are freed. It bounds what a burst leaves
 /// behind (64 inboxes of 16 KiB are 1 MiB).

@@ -5,7 +5,7 @@
 //! Should one be missing itself, the error stays as it was.
 
 use super::Config;
-use super::reply::{Answer, ErrorAnswer};
+use super::reply::{Answer, ErrorAnswer, Part};
 use super::route::{find, lookup_error};
 use super::site::Site;
 use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store};
@@ -41,7 +41,7 @@ fn fallback(error: ErrorAnswer, head: &RequestHead<'_, '_>, site: &mut Site, now
         return None;
     }
     match find(cache, (store, config), path, now) {
-        Ok(Lookup::File(entry)) => Some(Answer::File(entry)),
+        Ok(Lookup::File(entry)) => Some(Answer::File(entry, Part::Whole)),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => None,
         // Not "not found", which is what caches would remember.
         Err(fault) => Some(lookup_error(head, &fault)),

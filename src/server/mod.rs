@@ -1,7 +1,8 @@
 //! The glue: where sockets, HTTP and files meet.
 //!
 //! [`Conn`] is the state machine of one connection (its table is the first thing to read),
-//! `route` decides what a request gets, `reply` turns that into bytes, [`Server`] is the
+//! `route` decides what a request gets, `selection` what its conditions and its Range make of that,
+//! `reply` turns it into bytes, [`Server`] is the
 //! application that the reactor drives, and [`start`] builds it all from a [`Config`].
 //! `rules` is what the operator has laid down for answers. `sum_room` is the number exchange, the second protocol on the same reactor.
 
@@ -20,6 +21,7 @@ mod receiving;
 mod reply;
 mod route;
 mod rules;
+mod selection;
 mod site;
 mod start;
 mod sum_room;

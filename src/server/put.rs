@@ -9,10 +9,12 @@ use std::path::Path;
 use super::Config;
 use super::reply::{Answer, ErrorAnswer, StoredAnswer};
 use super::route::{Plan, error, path_error};
+use super::selection::{Guard, NOT_AS_EXPECTED};
 use super::site::Site;
 use crate::command_line::quote;
 use crate::files::{PathError, RelativePath, Store, Upload, UploadError, may_hold_uploads};
 use crate::http::{Prose, RequestBody, RequestHead, Status, percent_encode_path, prose_for};
+use crate::reactor::Now;
 
 /// What is said of a file that is longer than this server takes.
 const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
@@ -21,6 +23,7 @@ const TOO_LARGE: &str = "The file is larger than what this server takes: --max-u
 #[derive(Debug)]
 pub(super) struct Storing {
     upload: Upload,
+    guard: Option<Box<Guard>>,
     location: Vec<u8>,
     prose: Prose,
     /// How much of the file may still come.
@@ -47,28 +50,32 @@ pub(super) fn check(config: &Config, store: &Store) -> Result<(), String> {
 }
 
 /// Decides what becomes of a PUT.
-pub(super) fn plan(head: &RequestHead<'_, '_>, site: &Site) -> Plan {
-    match begin(head, site) {
+pub(super) fn plan(head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Plan {
+    match begin(head, site, now) {
         Ok(storing) => Plan::Store(Box::new(storing)),
         Err(answer) => Plan::Answer(answer),
     }
 }
 
-fn begin(head: &RequestHead<'_, '_>, site: &Site) -> Result<Storing, Answer> {
+fn begin(head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Result<Storing, Answer> {
     let Some(within) = &site.config.upload else {
         let why = "Uploads are turned off on this server: starting it with --upload turns them on.";
         return Err(error(head, Status::FORBIDDEN, why));
     };
     let path = RelativePath::parse(head.target.path()).map_err(|fault| refused_path(head, &fault))?;
     check_body(head, site.config.upload_len_max)?;
-    let upload = Upload::begin(&site.store, bytes(within), &path).map_err(|fault| {
-        let ErrorAnswer { status, why, .. } = explain(&fault, Prose::Plain);
-        error(head, status, why)
-    })?;
+    let refused = |fault: UploadError| Answer::Error(explain(&fault, prose_for(head.accept)));
+    let upload = Upload::begin(&site.store, bytes(within), &path).map_err(refused)?;
+    let guard = Guard::of(head, now);
+    if let Some(guard) = &guard
+        && !guard.holds(&upload).map_err(refused)?
+    {
+        return Err(refused(UploadError::Unwanted));
+    }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     let left_len = site.config.upload_len_max;
-    Ok(Storing { upload, location, prose: prose_for(head.accept), left_len })
+    Ok(Storing { upload, guard, location, prose: prose_for(head.accept), left_len })
 }
 
 /// Whether the head describes a body that can be the content of a file.
@@ -123,6 +130,7 @@ fn explain(fault: &UploadError, prose: Prose) -> ErrorAnswer {
         UploadError::BuiltIn => {
             (Status::FORBIDDEN, "What has this name is built into the server, so it is not replaced.")
         }
+        UploadError::Unwanted => (Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
         UploadError::Forbidden => (Status::FORBIDDEN, "The server may not write in this directory."),
         UploadError::Full => {
             (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing has been stored.")
@@ -153,7 +161,11 @@ impl Storing {
 
     /// The file is whole.
     pub(super) fn finish(self) -> Answer {
-        match self.upload.commit() {
+        let stored = match self.guard {
+            Some(guard) => self.upload.commit_if(|upload| guard.holds(upload)),
+            None => self.upload.commit(),
+        };
+        match stored {
             Ok(stored) => Answer::Stored(StoredAnswer { stored, location: self.location }),
             Err(fault) => Answer::Error(explain(&fault, self.prose)),
         }

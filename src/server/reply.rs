@@ -1,27 +1,33 @@
-//! From an answer to bytes on the outbox: heads, error pages, file bodies.
+//! From an answer to bytes on the outbox.
 //!
-//! The head of a file is rendered once ([`file_head`]) and kept with the file; only the date and
-//! the fate of the connection are added to each answer. It decides nothing about the connection.
+//! What every head ends with is added here: the date and the fate of the connection. `file` sends
+//! files, whole or in part, from heads that are rendered once and kept with them; `page` sends what is
+//! worded for a person. It decides nothing about the connection.
+
+mod file;
+mod page;
 
 use std::rc::Rc;
 
+pub(super) use self::file::{FileHead, Part, entity_tag, file_head, multipart};
 use super::allow::Allow;
-use super::error_page;
 use super::exchange::{Exchange, Reply};
 use super::site::Site;
-use crate::files::{Content, Entry, Identity, Resource, Stored};
-use crate::http::{Prose, Status, Version, content_length, end, field, imf_fixdate, status_line};
+use crate::files::{Entry, Stored};
+use crate::http::{Prose, Status, Version, content_length, end, field, status_line, unsatisfied_range};
 use crate::net::Outbox;
 use crate::reactor::Now;
-
-/// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
-/// both; longer ones are shared instead.
-const COPIED_LEN_MAX: usize = 4 * 1024;
 
 /// What a request gets.
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
-    File(Rc<Entry<Box<[u8]>>>),
+    /// A file, or what a condition or a Range makes of it.
+    File(Rc<Entry<FileHead>>, Part),
+    /// 416: a file has nothing of what is asked for; it has that many bytes.
+    Unsatisfiable {
+        complete_len: u64,
+        error: ErrorAnswer,
+    },
     Redirect {
         location: Vec<u8>,
         page: ErrorAnswer,
@@ -37,7 +43,7 @@ pub(super) enum Answer {
     ErrorPage {
         status: Status,
         allow: Option<Allow>,
-        entry: Rc<Entry<Box<[u8]>>>,
+        entry: Rc<Entry<FileHead>>,
     },
 }
 
@@ -67,7 +73,8 @@ impl ErrorAnswer {
 impl Answer {
     pub(super) fn status(&self) -> Status {
         match self {
-            Self::File(_) => Status::OK,
+            Self::File(_, part) => part.status(),
+            Self::Unsatisfiable { error, .. } => error.status,
             Self::Redirect { page, .. } => page.status,
             Self::Options { .. } => Status::NO_CONTENT,
             Self::Stored(answer) if answer.stored.created => Status::CREATED,
@@ -76,34 +83,6 @@ impl Answer {
             Self::ErrorPage { status, .. } => *status,
         }
     }
-}
-
-/// Renders the head of a file's answer, up to what changes from answer to answer; `cache_control` says
-/// how long it keeps, if a rule does.
-pub(super) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> Box<[u8]> {
-    let mut head = Vec::with_capacity(256);
-    status_line(&mut head, Status::OK);
-    field(&mut head, "Content-Type", resource.media_type.as_bytes());
-    content_length(&mut head, resource.len);
-    if let Some(value) = cache_control {
-        field(&mut head, "Cache-Control", value);
-    }
-    validators(&mut head, resource.modified_secs, resource.identity);
-    head.into_boxed_slice()
-}
-
-/// What tells one version of a file from another (RFC 9110 section 8.8).
-fn validators(head: &mut Vec<u8>, modified_secs: Option<i64>, identity: Identity) {
-    if let Some(secs) = modified_secs.and_then(|secs| u64::try_from(secs).ok()) {
-        field(head, "Last-Modified", &imf_fixdate(secs));
-    }
-    field(head, "ETag", entity_tag(identity).as_bytes());
-}
-
-/// A strong entity-tag (RFC 9110 section 8.8.3): other bytes have another one.
-fn entity_tag(identity: Identity) -> String {
-    let Identity { inode, len, modified_nanos, changed_nanos } = identity;
-    format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{changed_nanos:x}\"")
 }
 
 /// Queues the answer to an exchange.
@@ -117,23 +96,29 @@ pub(super) fn queue(
 ) -> Reply {
     let Site { dates, rules, scratch, .. } = site;
     let date = dates.at(now.unix_secs());
-    let tail = Tail { common: &rules.common, date, connection: connection_option(exchange, closes) };
+    let status = answer.status();
+    let common = if status == Status::NOT_MODIFIED { &rules.common_unchanged } else { &rules.common };
+    let tail = Tail { common, date, connection: connection_option(exchange, closes) };
+    let head_only = exchange.head_only;
     let body_starts = match answer {
-        Answer::File(entry) => queue_file(outbox, entry, exchange.head_only, tail),
+        Answer::File(entry, part) => file::queue(outbox, entry, part, head_only, tail),
         Answer::Options { allow, preflight } => queue_head(outbox, Status::NO_CONTENT, tail, |out| {
             field(out, "Allow", allow.as_bytes());
             out.extend_from_slice(preflight.as_deref().unwrap_or_default());
         }),
-        Answer::Stored(stored) => queue_stored(outbox, answer.status(), stored, tail),
+        Answer::Stored(stored) => queue_stored(outbox, status, stored, tail),
         Answer::Redirect { location, page } => {
-            queue_page(outbox, page, Some(location), exchange.head_only, scratch, tail)
+            page::queue(outbox, page, head_only, scratch, tail, |out| field(out, "Location", location))
         }
-        Answer::Error(error) => queue_page(outbox, error, None, exchange.head_only, scratch, tail),
+        Answer::Error(error) => page::queue(outbox, error, head_only, scratch, tail, |_| ()),
+        Answer::Unsatisfiable { complete_len, error } => {
+            page::queue(outbox, error, head_only, scratch, tail, |out| unsatisfied_range(out, *complete_len))
+        }
         Answer::ErrorPage { status, allow, entry } => {
-            queue_error_page(outbox, (*status, *allow), &entry.resource, exchange.head_only, tail)
+            page::queue_from_file(outbox, (*status, *allow), &entry.resource, head_only, tail)
         }
     };
-    Reply { status: answer.status().code(), body_starts, ends: outbox.queued_total() }
+    Reply { status: status.code(), body_starts, ends: outbox.queued_total() }
 }
 
 /// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).
@@ -177,95 +162,16 @@ fn queue_head(outbox: &mut Outbox, status: Status, tail: Tail<'_>, fields: impl 
     outbox.queued_total()
 }
 
-fn queue_file(outbox: &mut Outbox, entry: &Entry<Box<[u8]>>, head_only: bool, tail: Tail<'_>) -> u64 {
-    outbox.push_with(|out| {
-        out.extend_from_slice(&entry.value);
-        finish_head(out, tail);
-    });
-    let body_starts = outbox.queued_total();
-    if !head_only {
-        queue_content(outbox, &entry.resource);
-    }
-    body_starts
-}
-
-fn queue_content(outbox: &mut Outbox, resource: &Resource) {
-    match &resource.content {
-        Content::Memory(bytes) if bytes.len() <= COPIED_LEN_MAX => {
-            outbox.push_with(|out| out.extend_from_slice(bytes));
-        }
-        Content::Memory(bytes) => outbox.push_shared(Rc::clone(bytes)),
-        Content::Static(bytes) => outbox.push_static(bytes),
-        Content::File(file) => outbox.push_file(Rc::clone(file), 0, resource.len),
-    }
-}
-
-/// Queues an error whose body is a file. The file's validators are not the error's: no cache may
-/// take one for the other.
-fn queue_error_page(
-    outbox: &mut Outbox,
-    (status, allow): (Status, Option<Allow>),
-    resource: &Resource,
-    head_only: bool,
-    tail: Tail<'_>,
-) -> u64 {
-    let body_starts = queue_head(outbox, status, tail, |out| {
-        field(out, "Content-Type", resource.media_type.as_bytes());
-        content_length(out, resource.len);
-        status_fields(out, status, allow);
-    });
-    if !head_only {
-        queue_content(outbox, resource);
-    }
-    body_starts
-}
-
-/// What an error of this status must say, whatever its body.
-fn status_fields(out: &mut Vec<u8>, status: Status, allow: Option<Allow>) {
-    if let Some(allow) = allow {
-        field(out, "Allow", allow.as_bytes());
-    }
-    if status == Status::SERVICE_UNAVAILABLE {
-        field(out, "Retry-After", b"1");
-    }
-}
-
-/// Queues the confirmation that a file is stored, with the validators of what it is now.
+/// Queues the confirmation that a file is stored, with the entity-tag that it has now.
 fn queue_stored(outbox: &mut Outbox, status: Status, answer: &StoredAnswer, tail: Tail<'_>) -> u64 {
     queue_head(outbox, status, tail, |out| {
         if status == Status::CREATED {
             content_length(out, 0);
             field(out, "Location", &answer.location);
         }
-        validators(out, Some(answer.stored.modified_secs), answer.stored.identity);
-    })
-}
-
-/// Queues an answer whose body is a sentence for a person.
-fn queue_page(
-    outbox: &mut Outbox,
-    error: &ErrorAnswer,
-    location: Option<&[u8]>,
-    head_only: bool,
-    body: &mut Vec<u8>,
-    tail: Tail<'_>,
-) -> u64 {
-    body.clear();
-    let html = error.prose == Prose::Html;
-    error_page::render(body, error.status.code(), error.status.reason(), error.why, html);
-    let body_starts = queue_head(outbox, error.status, tail, |out| {
-        let media_type: &[u8] = if html { b"text/html; charset=utf-8" } else { b"text/plain; charset=utf-8" };
-        field(out, "Content-Type", media_type);
-        content_length(out, body.len() as u64);
-        if let Some(location) = location {
-            field(out, "Location", location);
+        // No Last-Modified: what has just been written may change once more in the same second.
+        if let Some(identity) = answer.stored.identity {
+            field(out, "ETag", entity_tag(identity, None).as_bytes());
         }
-        // The form of the page was chosen by what the client accepts.
-        field(out, "Vary", b"Accept");
-        status_fields(out, error.status, error.allow);
-    });
-    if !head_only {
-        outbox.push_with(|out| out.extend_from_slice(body));
-    }
-    body_starts
+    })
 }

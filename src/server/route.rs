@@ -8,8 +8,9 @@ use super::Config;
 use super::allow;
 use super::default_documents;
 use super::put::{self, Storing};
-use super::reply::{self, Answer, ErrorAnswer};
+use super::reply::{self, Answer, ErrorAnswer, Part};
 use super::rules::{cache_control, moved};
+use super::selection;
 use super::site::Site;
 use crate::files::{FileCache, Lookup, LookupError, PathError, RelativePath, Store, file_name};
 use crate::http::{Method, Prose, RequestHead, Status, percent_encode_path, prose_for};
@@ -33,12 +34,13 @@ pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Pl
         return Plan::Answer(answer);
     }
     if head.method == Method::Put {
-        return put::plan(head, site);
+        return put::plan(head, site, now);
     }
-    Plan::Answer(match choose(head, site, now) {
+    let answer = match choose(head, site, now) {
         Answer::Error(error) => default_documents::instead_of(error, head, site, now),
         answer => answer,
-    })
+    };
+    Plan::Answer(if head.is_qualified { selection::narrow(answer, head, site, now) } else { answer })
 }
 
 fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
@@ -69,11 +71,11 @@ fn redirected(head: &RequestHead<'_, '_>, config: &Config) -> Option<Answer> {
 
 /// What a path stands for, with the head of its answer if it is a file.
 pub(super) fn find(
-    cache: &mut FileCache<Box<[u8]>>,
+    cache: &mut FileCache<reply::FileHead>,
     (store, config): (&Store, &Config),
     path: &RelativePath<'_>,
     now: Now,
-) -> Result<Lookup<Box<[u8]>>, LookupError> {
+) -> Result<Lookup<reply::FileHead>, LookupError> {
     let now = SystemTime::UNIX_EPOCH + now.unix;
     cache.find(store, path, &config.index, now, |resource| {
         let name = file_name(path, &config.index);
@@ -99,7 +101,7 @@ fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
         }
     }
     match found {
-        Ok(Lookup::File(entry)) => Answer::File(entry),
+        Ok(Lookup::File(entry)) => Answer::File(entry, Part::Whole),
         Ok(Lookup::Directory) => redirect(head, &path),
         Err(fault) => lookup_error(head, &fault),
     }

@@ -30,27 +30,35 @@ const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_b
 /// The rules that take work at the start.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// The fields that go with every answer, as they stand in a head.
+    /// The fields that go with every answer, as they stand in a head ...
     pub(super) common: Box<[u8]>,
+    /// ... but with a 304, which has no content for anyone to guess at.
+    pub(super) common_unchanged: Box<[u8]>,
 }
 
 impl Rules {
     pub(super) fn new(config: &Config) -> Rules {
-        let mut common = Vec::with_capacity(256);
         // A browser must take a file for what its type says, not for what its bytes look like.
-        for (name, value) in [("Server", SERVER), ("X-Content-Type-Options", b"nosniff")] {
-            if !config.headers.iter().any(|header| header.is(name)) {
-                field(&mut common, name, value);
-            }
-        }
-        for header in &config.headers {
-            field(&mut common, &header.name, &header.value);
-        }
-        if let Some(origin) = &config.cors {
-            origin.render(&mut common);
-        }
-        Rules { common: common.into_boxed_slice() }
+        let common = render(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);
+        Rules { common, common_unchanged: render(config, &[("Server", SERVER)]) }
     }
+}
+
+/// Our own fields, as far as no other value is given for them, and those that are given.
+fn render(config: &Config, own: &[(&str, &[u8])]) -> Box<[u8]> {
+    let mut common = Vec::with_capacity(256);
+    for (name, value) in own {
+        if !config.headers.iter().any(|header| header.is(name)) {
+            field(&mut common, name, value);
+        }
+    }
+    for header in &config.headers {
+        field(&mut common, &header.name, &header.value);
+    }
+    if let Some(origin) = &config.cors {
+        origin.render(&mut common);
+    }
+    common.into_boxed_slice()
 }
 
 /// What is before and behind the first of these bytes.
@@ -80,6 +88,8 @@ mod tests {
             env!("CARGO_PKG_VERSION")
         );
         assert_eq!(common(|_| ()), expected);
+        let unchanged = Rules::new(&Config::default()).common_unchanged;
+        assert_eq!(unchanged.as_ref(), expected.split_inclusive('\n').next().unwrap().as_bytes());
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! It is handed down by mutable reference, one connection at a time; nothing here is locked or
 //! counted. It decides nothing.
 
+use std::hash::RandomState;
+
 use super::Config;
 use super::exchange::Batch;
+use super::reply::FileHead;
 use super::rules::Rules;
 use crate::access_log::AccessLog;
 use crate::files::{CacheLimits, FileCache, Store};
@@ -18,10 +21,12 @@ pub struct Site {
     pub(super) config: Config,
     pub(super) rules: Rules,
     pub(super) store: Store,
-    /// Each file with the head of its answer, rendered once.
-    pub(super) cache: FileCache<Box<[u8]>>,
+    /// Each file with the head of its answers, rendered once.
+    pub(super) cache: FileCache<FileHead>,
     pub(super) log: AccessLog,
     pub(super) dates: DateCache,
+    /// Makes what stands between the parts of a body: nobody outside can guess it.
+    pub(super) boundaries: RandomState,
     /// The server is shutting down.
     pub(super) draining: bool,
     spare_batches: Vec<Batch>,
@@ -39,6 +44,7 @@ impl Site {
             store,
             log,
             dates: DateCache::default(),
+            boundaries: RandomState::new(),
             draining: false,
             spare_batches: Vec::new(),
             scratch: Vec::new(),

@@ -41,10 +41,10 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_new_file_is_created_and_an_old_one_replaced_with_the_validators_that_a_get_will_see() {
+fn a_new_file_is_created_and_an_old_one_replaced_with_the_entity_tag_that_a_get_will_see() {
     let server = serve(&[("d/x", b"")]);
     let mut client = server.connect();
-    for len in [0, 1, 5, 16_384, 70_000, 3_000_000] {
+    for len in [0, 1, 5, 16_384, 65_535, 65_536, 3_000_000] {
         for (path, location) in
             [("/a.txt", "/a.txt"), ("/d/./b%20c?q", "/d/b%20c"), ("http://test/d/%41", "/d/A")]
         {
@@ -58,9 +58,11 @@ fn a_new_file_is_created_and_an_old_one_replaced_with_the_validators_that_a_get_
                 assert!(fs::read(server.root().join(&name)).expect("the file") == bytes, "{path} {len}");
                 let got = client.get(location);
                 assert!((got.status, &got.body) == (200, &bytes), "{path} {len}");
-                for validator in ["ETag", "Last-Modified"] {
-                    assert_eq!(got.field(validator), reply.field(validator), "{path} {len} {validator}");
-                }
+                // A large file that has just been written cannot be told from its next version.
+                let is_small = bytes.len() <= 65_536;
+                assert_eq!(reply.field("ETag").is_some(), is_small, "{path} {len}");
+                assert!(!is_small || got.field("ETag") == reply.field("ETag"), "{path} {len}");
+                assert_eq!(reply.field("Last-Modified"), None, "it may change in the same second");
             }
         }
     }

@@ -2,13 +2,14 @@
 //!
 //! It learns the port from the line that the server prints, as a script would.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -36,13 +37,23 @@ pub(crate) struct Stopped {
     pub(crate) stderr: String,
 }
 
-/// Writes these files below a folder.
+/// When the files that tests are given were last modified, as they say.
+pub(crate) const LONG_AGO_DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
+
+/// Writes these files below a folder, as of long ago: what is said of a file changes while it is young.
 pub(crate) fn lay_out(folder: &Path, files: &[(&str, &[u8])]) {
     for (name, bytes) in files {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("the folders");
-        fs::write(path, bytes).expect("the file");
+        fs::write(&path, bytes).expect("the file");
+        make_old(&path);
     }
+}
+
+/// Has a file say that it was last modified at [`LONG_AGO_DATE`].
+pub(crate) fn make_old(path: &Path) {
+    let file = File::options().write(true).open(path).expect("the file");
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).expect("its time");
 }
 
 /// Reads to the end in a thread of its own, so that a full pipe never stops the process.
@@ -190,6 +201,22 @@ impl Server {
     /// One GET on a connection of its own.
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.connect().get(path)
+    }
+
+    /// One GET of a file, as soon as it has an entity-tag: while it is young, a large one has none.
+    pub(crate) fn get_tagged(&self, path: &str) -> Reply {
+        /// It is time itself that is waited for.
+        const PAUSE: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + PATIENCE;
+        let mut client = self.connect();
+        loop {
+            let reply = client.get(path);
+            if reply.field("ETag").is_some() {
+                return reply;
+            }
+            assert!(Instant::now() < deadline, "{path} never has an entity-tag: {}", reply.head);
+            thread::park_timeout(PAUSE);
+        }
     }
 
     /// Sends a signal.

@@ -1,0 +1,189 @@
+//! What tells one version of a file from all others, and since when that can be relied upon.
+//!
+//! The times of a file do not tell two versions of one tick of the clock apart, and whoever likes can
+//! set one of them. So a small file is known by its bytes too, whatever the clock says; a large one,
+//! which nobody reads before it is sent, only once its times are old enough that its next version is
+//! sure to have others. It never opens a file, and spells nothing: that is for who sends it.
+
+use std::time::SystemTime;
+
+use super::Resource;
+use super::cache::has_settled;
+use super::embedded::FNV1A_64_BASIS;
+use super::root::Facts;
+
+/// What a validator (RFC 9110, section 8.8.3) is made of: numbers that do not all stay the same
+/// when the content of a path changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The number of the file on its device; 0 for an embedded page.
+    pub inode: u64,
+    /// The length in bytes.
+    pub len: u64,
+    /// The time of modification in nanoseconds since 1970; 0 for an embedded page.
+    pub modified_nanos: u64,
+    /// What changes even if the other three do not, as they may: tools that build reproducibly give
+    /// every file the same time, and numbers of files are used again. The hash of the bytes of a small
+    /// file or an embedded page; of a large file, the time of change in nanoseconds since 1970.
+    pub seal: u64,
+}
+
+impl Identity {
+    /// The identity of bytes with this hash, which the file of these facts has.
+    pub(super) fn of_content(facts: &Facts, len: u64, hash: u64) -> Identity {
+        let modified_nanos = unix_nanos(facts.modified_secs, facts.modified_nanos);
+        Identity { inode: facts.inode, len, modified_nanos, seal: hash }
+    }
+
+    /// The identity of a page of the binary.
+    pub(super) fn of_page(len: u64, hash: u64) -> Identity {
+        Identity { inode: 0, len, modified_nanos: 0, seal: hash }
+    }
+
+    /// The identity of a file whose facts have settled.
+    fn of_facts(facts: &Facts) -> Identity {
+        Identity::of_content(facts, facts.len, unix_nanos(facts.changed_secs, facts.changed_nanos))
+    }
+}
+
+impl Resource {
+    /// The same, with what can be relied upon at `now`, the time of day at or before it was looked up.
+    pub(super) fn known_at(self, now: SystemTime) -> Resource {
+        // A page of the binary has no times, and what changes while it is read has none to rely on.
+        let Some(facts) = self.facts else { return self };
+        let (changed_secs, changed_nanos) = (facts.modified_secs, facts.modified_nanos);
+        let modified_settled = has_settled(&Facts { changed_secs, changed_nanos, ..facts }, now);
+        let identity = self.identity.or_else(|| has_settled(&facts, now).then(|| Identity::of_facts(&facts)));
+        Resource { identity, modified_settled, ..self }
+    }
+}
+
+/// The hash of content that comes in pieces, as long as it may be that of a small file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ContentHash {
+    hash: u64,
+    len: u64,
+    len_max: u64,
+}
+
+impl ContentHash {
+    /// The hash of nothing yet; from more than `len_max` bytes there is none.
+    pub(super) fn new(len_max: u64) -> ContentHash {
+        ContentHash { hash: FNV1A_64_BASIS, len: 0, len_max }
+    }
+
+    /// Takes the next piece.
+    pub(super) fn update(&mut self, piece: &[u8]) {
+        self.len = self.len.saturating_add(piece.len() as u64);
+        if self.len <= self.len_max {
+            self.hash = super::embedded::fnv1a_64_on(self.hash, piece);
+        }
+    }
+
+    /// The identity of what has come, as the content of the file of these facts.
+    pub(super) fn identity(self, facts: &Facts) -> Option<Identity> {
+        let is_known = self.len <= self.len_max && self.len == facts.len;
+        is_known.then(|| Identity::of_content(facts, self.len, self.hash))
+    }
+}
+
+/// Wraps around for times before 1970 and after 2554, which still tell times apart.
+fn unix_nanos(secs: i64, nanos: u32) -> u64 {
+    secs.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(nanos.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::embedded::fnv1a_64;
+    use super::super::{Found, RACY_WINDOW, RelativePath, Root, SMALL_FILE_LEN_MAX, Store};
+    use super::*;
+    use std::fs::{self, File};
+    use std::time::Duration;
+
+    const LARGE: usize = SMALL_FILE_LEN_MAX as usize + 1;
+
+    fn look_up(store: &Store) -> Resource {
+        let path = RelativePath::parse(b"/a").expect("a path");
+        match store.lookup(&path, "index.html") {
+            Ok(Found::File(resource)) => resource,
+            other => panic!("a is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_small_file_is_known_by_its_bytes_however_young_it_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let path = dir.path().join("a");
+        fs::write(&path, "0000").expect("a file");
+        let modified = fs::metadata(&path).and_then(|facts| facts.modified()).expect("a time");
+        let mut before = look_up(&store).identity.expect("it is small");
+        for turn in 1..200 {
+            fs::write(&path, format!("{turn:04}")).expect("a file");
+            File::options().write(true).open(&path).and_then(|f| f.set_modified(modified)).expect("set");
+            let after = look_up(&store).identity.expect("it is small");
+            assert_ne!(after.seal, before.seal);
+            assert_eq!(Identity { seal: 0, ..after }, Identity { seal: 0, ..before });
+            before = after;
+        }
+    }
+
+    #[test]
+    fn a_large_file_is_known_once_its_times_have_settled() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let path = dir.path().join("a");
+        fs::write(&path, vec![b'x'; LARGE]).expect("a file");
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        File::options().write(true).open(&path).and_then(|f| f.set_modified(long_ago)).expect("set");
+        let resource = look_up(&store);
+        let facts = resource.facts.expect("it did not change");
+        let changed = SystemTime::UNIX_EPOCH + Duration::new(facts.changed_secs as u64, facts.changed_nanos);
+        let nano = Duration::from_nanos(1);
+        for (now, is_settled, is_known) in [
+            (SystemTime::UNIX_EPOCH, false, false),
+            (long_ago + RACY_WINDOW - nano, false, false),
+            (long_ago + RACY_WINDOW, true, false),
+            (changed + RACY_WINDOW - nano, true, false),
+            (changed + RACY_WINDOW, true, true),
+        ] {
+            let seen = resource.clone().known_at(now);
+            assert_eq!((seen.modified_settled, seen.identity.is_some()), (is_settled, is_known), "{now:?}");
+        }
+        let later = changed + RACY_WINDOW;
+        let before = resource.known_at(later).identity;
+        // Changed in place, its length and its time of modification kept: the time of change tells.
+        loop {
+            fs::write(&path, vec![b'y'; LARGE]).expect("a file");
+            File::options().write(true).open(&path).and_then(|f| f.set_modified(long_ago)).expect("set");
+            let after = look_up(&store);
+            if after.facts != Some(facts) {
+                assert_ne!(after.known_at(later + Duration::from_secs(60)).identity, before);
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn content_in_pieces_is_known_by_the_same_numbers_as_long_as_it_is_small() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        for (len, is_small) in [(0, true), (1, true), (LARGE - 1, true), (LARGE, false), (2 * LARGE, false)] {
+            let bytes = vec![b'x'; len];
+            fs::write(dir.path().join("a"), &bytes).expect("a file");
+            let facts = Facts::of(File::open(dir.path().join("a")).expect("opens")).expect("facts");
+            let mut hash = ContentHash::new(SMALL_FILE_LEN_MAX);
+            bytes.chunks(1000).for_each(|piece| hash.update(piece));
+            assert_eq!(hash.identity(&facts).is_some(), is_small, "{len}");
+            assert_eq!(hash.identity(&facts), look_up(&store).identity, "{len}");
+            assert_eq!(hash.identity(&Facts { len: len as u64 + 1, ..facts }), None, "it is not this file");
+            assert!(!is_small || hash.hash == fnv1a_64(&bytes));
+        }
+    }
+
+    #[test]
+    fn times_before_1970_are_told_apart() {
+        assert_eq!(unix_nanos(1, 5), 1_000_000_005);
+        assert_ne!(unix_nanos(-1, 0), unix_nanos(-2, 0));
+    }
+}

@@ -1,0 +1,77 @@
+//! Why an upload comes to nothing: each reason that whoever sends it has to be told apart.
+//!
+//! It owns what the system's errors mean for an upload. It words nothing for HTTP.
+
+use std::fmt;
+use std::io;
+
+use rustix::io::Errno;
+
+/// Why a file cannot be stored.
+#[derive(Debug)]
+pub enum UploadError {
+    /// Uploads are for another directory.
+    Outside,
+    /// The directory that it should be in is not there, or a link leads out to it.
+    NoParent,
+    /// The name is that of a directory.
+    Directory,
+    /// The name is that of a link, FIFO, socket or device.
+    NotRegular,
+    /// The name is that of a page inside the binary, which would go on hiding the file.
+    BuiltIn,
+    /// Whoever sends it does not want it to replace what has the name now.
+    Unwanted,
+    /// The system does not let this process write there.
+    Forbidden,
+    /// The disk, or this user's share of it, is full.
+    Full,
+    /// Out of descriptors or memory, or the directory is changing too fast: later may do.
+    Busy,
+    /// Anything else, an output error of the disk for one.
+    Failed(io::Error),
+}
+
+impl fmt::Display for UploadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UploadError::Outside => "uploads are for another directory",
+            UploadError::NoParent => "no such directory",
+            UploadError::Directory => "it is a directory",
+            UploadError::NotRegular => "it is no regular file",
+            UploadError::BuiltIn => "the page is built in",
+            UploadError::Unwanted => "what has the name is to be kept",
+            UploadError::Forbidden => "writing is not permitted",
+            UploadError::Full => "no room is left",
+            UploadError::Busy => "out of descriptors or memory for the moment",
+            UploadError::Failed(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for UploadError {}
+
+impl From<Errno> for UploadError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // EXDEV: the name leads out of the root, or of the directory for uploads.
+            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::XDEV => {
+                UploadError::NoParent
+            }
+            Errno::ISDIR => UploadError::Directory,
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => UploadError::Forbidden,
+            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => UploadError::Full,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => UploadError::Busy,
+            other => UploadError::Failed(other.into()),
+        }
+    }
+}
+
+impl From<io::Error> for UploadError {
+    fn from(error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(errno) => errno.into(),
+            None => UploadError::Failed(error),
+        }
+    }
+}

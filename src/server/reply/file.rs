@@ -1,0 +1,225 @@
+//! Files as answers: whole, in parts, or the news that they are unchanged.
+//!
+//! It owns the fields that describe a file, rendered once and kept with it, and the spelling of its
+//! entity-tag. Which part of a file an answer carries has been decided before.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::{Tail, finish_head, queue_head};
+use crate::files::{Content, Entry, Identity, Resource};
+use crate::http::{
+    ByteRange, Multipart, Status, content_length, content_range, field, imf_fixdate, status_line,
+};
+use crate::net::Outbox;
+
+/// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
+/// both; longer ones are shared instead.
+const COPIED_LEN_MAX: usize = 4 * 1024;
+
+/// The head of a file's answers, up to what changes from answer to answer.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct FileHead {
+    /// That of the whole file, rendered.
+    whole: Box<[u8]>,
+    /// Where in it the fields begin that 200, 206 and 304 have in common; they are the last.
+    shared_at: usize,
+    /// The value of its ETag.
+    pub(in crate::server) entity_tag: Option<Box<str>>,
+}
+
+/// What of a file an answer carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::server) enum Part {
+    /// 200: all of it.
+    Whole,
+    /// 304: nothing, for the client has it.
+    Unchanged,
+    /// 206: these bytes.
+    One(ByteRange),
+    /// 206: these, each with a head of its own.
+    Several { ranges: Vec<ByteRange>, boundary: u64 },
+}
+
+impl Part {
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Whole => Status::OK,
+            Self::Unchanged => Status::NOT_MODIFIED,
+            Self::One(_) | Self::Several { .. } => Status::PARTIAL_CONTENT,
+        }
+    }
+}
+
+/// Renders the head of a file's answers; `cache_control` says how long they keep, if a rule does.
+pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> FileHead {
+    let entity_tag = resource.identity.map(|identity| entity_tag(identity, None).into_boxed_str());
+    let mut head = Vec::with_capacity(256);
+    status_line(&mut head, Status::OK);
+    field(&mut head, "Content-Type", resource.media_type.as_bytes());
+    content_length(&mut head, resource.len);
+    ranges_are_served(&mut head);
+    last_modified(&mut head, resource);
+    let shared_at = head.len();
+    if let Some(value) = cache_control {
+        field(&mut head, "Cache-Control", value);
+    }
+    if let Some(tag) = &entity_tag {
+        field(&mut head, "ETag", tag.as_bytes());
+    }
+    FileHead { whole: head.into_boxed_slice(), shared_at, entity_tag }
+}
+
+impl FileHead {
+    fn shared(&self) -> &[u8] {
+        self.whole.get(self.shared_at..).unwrap_or_default()
+    }
+}
+
+/// A strong entity-tag (RFC 9110 section 8.8.3): other bytes have another one, and so have the same
+/// bytes in another `coding`.
+pub(in crate::server) fn entity_tag(identity: Identity, coding: Option<&str>) -> String {
+    let Identity { inode, len, modified_nanos, seal } = identity;
+    let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding));
+    format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{seal:x}{dash}{coding}\"")
+}
+
+fn ranges_are_served(head: &mut Vec<u8>) {
+    field(head, "Accept-Ranges", b"bytes");
+}
+
+/// When the file was modified, if nobody can have seen anything else with the same date: a file that
+/// has changed within the last seconds may do so again (RFC 9110 section 8.8.2.2).
+fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
+    let secs = resource.modified_secs.filter(|_| resource.modified_settled);
+    if let Some(secs) = secs.and_then(|secs| u64::try_from(secs).ok()) {
+        field(head, "Last-Modified", &imf_fixdate(secs));
+    }
+}
+
+/// Queues a file, or the part of it that is meant, and returns where the body begins.
+pub(super) fn queue(
+    outbox: &mut Outbox,
+    entry: &Entry<FileHead>,
+    part: &Part,
+    head_only: bool,
+    tail: Tail<'_>,
+) -> u64 {
+    let Entry { resource, value: head, .. } = entry;
+    match part {
+        Part::Whole => {
+            outbox.push_with(|out| {
+                out.extend_from_slice(&head.whole);
+                finish_head(out, tail);
+            });
+            let body_starts = outbox.queued_total();
+            if !head_only {
+                queue_whole(outbox, resource);
+            }
+            body_starts
+        }
+        Part::Unchanged => queue_unchanged(outbox, resource, head, tail),
+        Part::One(range) => {
+            let body_starts = queue_partial_head(outbox, resource, head, tail, |out| {
+                field(out, "Content-Type", resource.media_type.as_bytes());
+                content_length(out, range.content_len());
+                content_range(out, *range, resource.len);
+            });
+            if !head_only {
+                queue_range(outbox, resource, *range);
+            }
+            body_starts
+        }
+        Part::Several { ranges, boundary } => {
+            let multipart = multipart(resource, *boundary);
+            let body_starts = queue_partial_head(outbox, resource, head, tail, |out| {
+                field(out, "Content-Type", multipart.content_type().as_bytes());
+                content_length(out, multipart.body_len(ranges));
+            });
+            if !head_only {
+                queue_parts(outbox, resource, &multipart, ranges);
+            }
+            body_starts
+        }
+    }
+}
+
+/// How the parts of a file become one body.
+pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multipart<'_> {
+    Multipart { boundary, media_type: resource.media_type.as_bytes(), complete_len: resource.len }
+}
+
+/// A 304 has what a cache needs to find and refresh what it keeps, and nothing that describes content
+/// (RFC 9110 section 15.4.5): the date stands in only where there is no entity-tag.
+fn queue_unchanged(outbox: &mut Outbox, resource: &Resource, head: &FileHead, tail: Tail<'_>) -> u64 {
+    queue_head(outbox, Status::NOT_MODIFIED, tail, |out| {
+        if head.entity_tag.is_none() {
+            last_modified(out, resource);
+        }
+        out.extend_from_slice(head.shared());
+    })
+}
+
+/// Queues the head of a 206: what a 200 would say of the file (RFC 9110 section 15.3.7), and what these
+/// bytes are. Nothing is left out for who has sent an If-Range: players look at the type every time.
+fn queue_partial_head(
+    outbox: &mut Outbox,
+    resource: &Resource,
+    head: &FileHead,
+    tail: Tail<'_>,
+    describe: impl FnOnce(&mut Vec<u8>),
+) -> u64 {
+    queue_head(outbox, Status::PARTIAL_CONTENT, tail, |out| {
+        describe(out);
+        ranges_are_served(out);
+        last_modified(out, resource);
+        out.extend_from_slice(head.shared());
+    })
+}
+
+/// Queues all bytes of a file.
+pub(super) fn queue_whole(outbox: &mut Outbox, resource: &Resource) {
+    match &resource.content {
+        Content::Memory(bytes) => queue_shared(outbox, bytes, 0..bytes.len()),
+        Content::Static(bytes) => outbox.push_static(bytes),
+        Content::File(file) => outbox.push_file(Rc::clone(file), 0, resource.len),
+    }
+}
+
+fn queue_range(outbox: &mut Outbox, resource: &Resource, range: ByteRange) {
+    // What is in memory has no more bytes than memory has.
+    let place = range.first as usize..range.first.saturating_add(range.content_len()) as usize;
+    match &resource.content {
+        Content::Memory(bytes) => queue_shared(outbox, bytes, place),
+        Content::Static(bytes) => outbox.push_static(bytes.get(place).unwrap_or_default()),
+        Content::File(file) => outbox.push_file(Rc::clone(file), range.first, range.content_len()),
+    }
+}
+
+fn queue_shared(outbox: &mut Outbox, bytes: &Rc<[u8]>, place: Range<usize>) {
+    if place.len() > COPIED_LEN_MAX {
+        outbox.push_shared_part(Rc::clone(bytes), place);
+    } else {
+        outbox.push_with(|out| out.extend_from_slice(bytes.get(place).unwrap_or_default()));
+    }
+}
+
+fn queue_parts(outbox: &mut Outbox, resource: &Resource, multipart: &Multipart<'_>, ranges: &[ByteRange]) {
+    for (index, range) in ranges.iter().enumerate() {
+        outbox.push_with(|out| multipart.part_head(out, *range, index == 0));
+        queue_range(outbox, resource, *range);
+    }
+    outbox.push_with(|out| multipart.close(out));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_coding_of_the_same_bytes_has_an_entity_tag_of_its_own() {
+        let identity = Identity { inode: 1, len: 16, modified_nanos: 255, seal: 0xabc };
+        assert_eq!(entity_tag(identity, None), "\"1-10-ff-abc\"");
+        assert_eq!(entity_tag(identity, Some("gzip")), "\"1-10-ff-abc-gzip\"");
+    }
+}

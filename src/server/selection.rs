@@ -1,0 +1,110 @@
+//! What the conditions and the Range of a request make of a file, and of a file that is to be stored.
+//!
+//! Here the facts of `files` become the validators of `http`, whose rules decide. It is asked only
+//! about requests that have such fields, and only when all else is in order: what is an error without
+//! conditions is the same error with them (RFC 9110 section 13.2.1).
+
+use std::hash::BuildHasher;
+use std::time::SystemTime;
+
+use super::reply::{Answer, ErrorAnswer, FileHead, Part, entity_tag, multipart};
+use super::route::error;
+use super::site::Site;
+use crate::files::{Entry, Present, Resource, Upload, UploadError};
+use crate::http::{
+    ByteRange, Method, Modified, Preconditions, RequestHead, Selection, Status, Validators, Verdict,
+    if_range_holds, prose_for, select,
+};
+use crate::reactor::Now;
+
+/// What is said when a file is not, or no longer, what a request is meant for.
+pub(super) const NOT_AS_EXPECTED: &str =
+    "What is here is not what the request asks for in its If-Match, If-None-Match or If-Unmodified-Since.";
+
+/// The part of a file that the request is for. What is no whole file stays as it is.
+pub(super) fn narrow(answer: Answer, head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Answer {
+    let Answer::File(entry, Part::Whole) = answer else { return answer };
+    let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
+    match Preconditions::among(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
+        Verdict::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
+        Verdict::NotModified => Answer::File(entry, Part::Unchanged),
+        Verdict::Perform => match asked_range(head, current, now) {
+            Some(range) => match select(range, entry.resource.len) {
+                Selection::Whole => Answer::File(entry, Part::Whole),
+                Selection::One(range) => Answer::File(entry, Part::One(range)),
+                Selection::Several(ranges) => {
+                    let part = several(&entry, ranges, site);
+                    Answer::File(entry, part)
+                }
+                Selection::Unsatisfiable => unsatisfiable(entry.resource.len, head),
+            },
+            None => Answer::File(entry, Part::Whole),
+        },
+    }
+}
+
+/// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what
+/// that would be told, which is what it is for (RFC 9110 sections 9.3.2 and 14.2).
+fn asked_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now) -> Option<&'b [u8]> {
+    let mut values = head.fields.all("range");
+    // Two of them are no list, but a mistake.
+    let value = values.next().filter(|_| values.next().is_none())?;
+    if_range_holds(head.fields.all("if-range"), current, now.unix_secs()).then_some(value)
+}
+
+/// Several parts, unless they would be longer than the whole.
+///
+/// The boundary is the same for HEAD and GET, and comes of the entity-tag, so that nobody can know it
+/// who writes the file: without a tag, which is for seconds only, there are no parts.
+fn several(entry: &Entry<FileHead>, ranges: Vec<ByteRange>, site: &Site) -> Part {
+    let Some(tag) = &entry.value.entity_tag else { return Part::Whole };
+    let boundary = site.boundaries.hash_one(tag);
+    if multipart(&entry.resource, boundary).body_len(&ranges) >= entry.resource.len {
+        return Part::Whole;
+    }
+    Part::Several { ranges, boundary }
+}
+
+fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Answer {
+    let why = "The file has none of the bytes that the request asks for in its Range.";
+    let error = ErrorAnswer::new(Status::RANGE_NOT_SATISFIABLE, why, prose_for(head.accept));
+    Answer::Unsatisfiable { complete_len, error }
+}
+
+fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {
+    let is_settled = resource.modified_settled;
+    let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_settled });
+    Validators { entity_tag: entity_tag.map(str::as_bytes), modified }
+}
+
+/// The conditions of an upload, which hold when it begins and must still hold when it is whole.
+#[derive(Debug)]
+pub(super) struct Guard {
+    conditions: Preconditions<'static>,
+    /// When it began: what has changed since then has not settled, and counts as changed.
+    since: Now,
+}
+
+impl Guard {
+    /// That of a request, if it has any conditions.
+    pub(super) fn of(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<Guard>> {
+        let conditions = || Preconditions::among(head.fields).into_owned();
+        head.is_qualified.then(|| Box::new(Guard { conditions: conditions(), since: now }))
+    }
+
+    /// Whether they hold for what has the name now.
+    pub(super) fn holds(&self, upload: &Upload) -> Result<bool, UploadError> {
+        let present = upload.present(SystemTime::UNIX_EPOCH + self.since.unix)?;
+        let tag = match &present {
+            Present::File(resource) => resource.identity.map(|identity| entity_tag(identity, None)),
+            Present::Nothing | Present::Unreadable => None,
+        };
+        let current = match &present {
+            Present::Nothing => None,
+            Present::Unreadable => Some(Validators::default()),
+            Present::File(resource) => Some(validators(resource, tag.as_deref())),
+        };
+        let verdict = self.conditions.evaluate(Method::Put, current, self.since.unix_secs());
+        Ok(verdict == Verdict::Perform)
+    }
+}
