@@ -54,9 +54,10 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](server::Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](server::Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Writing | head |
-//! | [`Receiving`](server::Phase::Receiving) | receiving a body | input | Writing | body: stall, minimum rate |
-//! | [`Writing`](server::Phase::Writing) | writing file | room | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
+//! | [`Parsing`](server::Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Gathering · Writing | head |
+//! | [`Receiving`](server::Phase::Receiving) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
+//! | [`Gathering`](server::Phase::Gathering) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`Writing`](server::Phase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](server::Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
 //! # The client's states

@@ -3,11 +3,13 @@
 //! A [`RelativePath`] is a name that cannot leave the root; a [`Root`] opens such names beneath
 //! one directory and refuses all but regular files; a [`Store`] is where files come from, a
 //! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale;
-//! an [`Upload`] is a file on its way in, which has its name only when it is whole.
+//! an [`Upload`] is a file on its way in, which has its name only when it is whole; an
+//! [`Archive`] is a folder on its way out, as one tar file.
 //!
 //! Nothing here knows sockets or HTTP: a status or a header is the server's word for what is
 //! found, or not found, here. Time comes in as an argument.
 
+mod archive;
 mod cache;
 pub mod embedded;
 mod identity;
@@ -16,8 +18,10 @@ mod path;
 mod root;
 mod shelf;
 mod store;
+mod tar;
 mod upload;
 
+pub use archive::{Archive, ArchiveError, FileRange, Piece, Tail};
 pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
 pub use identity::Identity;
 pub use media_type::{MediaTypes, media_type};

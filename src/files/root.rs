@@ -36,6 +36,24 @@ pub enum LookupError {
     Failed(io::Error),
 }
 
+impl LookupError {
+    /// Whether there is nothing here that could ever be served.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, LookupError::NotFound | LookupError::Forbidden | LookupError::NotRegular)
+    }
+
+    /// The same in the words of the standard library.
+    pub fn kind(&self) -> io::ErrorKind {
+        match self {
+            LookupError::NotFound | LookupError::NoIndex => io::ErrorKind::NotFound,
+            LookupError::Forbidden => io::ErrorKind::PermissionDenied,
+            LookupError::NotRegular => io::ErrorKind::Unsupported,
+            LookupError::Busy => io::ErrorKind::ResourceBusy,
+            LookupError::Failed(error) => error.kind(),
+        }
+    }
+}
+
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,7 +124,8 @@ impl Facts {
         Facts::at(file, c"", AtFlags::EMPTY_PATH)
     }
 
-    fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<Facts, Errno> {
+    /// The facts of what `path` beneath the directory `dir` names.
+    pub(super) fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<Facts, Errno> {
         let wanted =
             StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MTIME | StatxFlags::CTIME;
         let stat = statx(dir, path, flags, wanted)?;
@@ -188,8 +207,12 @@ impl Root {
 
     /// What `path` stands for, found out without opening it.
     pub(super) fn kind(&self, path: &[u8]) -> Result<Kind, LookupError> {
-        let place = self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC)?;
-        Ok(Facts::of(place)?.kind)
+        Ok(self.facts_beneath(path)?.kind)
+    }
+
+    /// The facts of what `path` stands for, links followed as long as they stay beneath the root.
+    pub(super) fn facts_beneath(&self, path: &[u8]) -> Result<Facts, LookupError> {
+        Ok(Facts::of(self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
 
     /// The present facts of the file at `path`. One system call, and no allocation.
@@ -206,6 +229,12 @@ impl Root {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let within = self.open_beneath(within, flags)?;
         open_beneath(&within, path, flags)
+    }
+
+    /// The directory at `path`, open for reading what is in it.
+    pub(super) fn open_to_read(&self, path: &[u8]) -> Result<OwnedFd, LookupError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(self.open_beneath(path, flags)?)
     }
 
     fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {

@@ -95,6 +95,16 @@ impl Store {
         }
     }
 
+    /// The pages of the binary that are served, with their paths.
+    pub(super) fn built_in(&self) -> impl Iterator<Item = (&'static str, &'static [u8])> {
+        let (pages, sources) = match self {
+            Store::Disk(_) => (&[][..], &[][..]),
+            Store::DiskWithSource(_) => (&[][..], embedded::SOURCE_PAGES),
+            Store::Embedded => (embedded::PAGES, embedded::SOURCE_PAGES),
+        };
+        pages.iter().chain(sources).copied()
+    }
+
     /// Finds what `path` stands for. With a trailing slash it is a directory's file `index`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod body;
 pub mod chunked;
 pub mod conditional;
 pub mod date;
+pub mod disposition;
 pub mod entity_tag;
 mod facts;
 pub mod fields;
@@ -37,6 +38,7 @@ pub use body::{BodyReader, Decoded};
 pub use chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, TRAILERS_LEN_MAX};
 pub use conditional::{Modified, Preconditions, Validators, Verdict, if_range_holds};
 pub use date::{DateCache, imf_fixdate, parse_http_date};
+pub use disposition::attachment;
 pub use entity_tag::EntityTag;
 pub use fields::{FIELDS_MAX, FieldSpace, Fields};
 pub use framing::{RequestBody, ResponseBody};
@@ -52,6 +54,6 @@ pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};
 pub use target::{Target, has_host};
 pub use version::Version;
 pub use write::{
-    chunk, content_length, content_range, decimal, end, field, percent_encode_path, request_line,
+    chunk, chunk_size, content_length, content_range, decimal, end, field, percent_encode_path, request_line,
     status_line, unsatisfied_range,
 };

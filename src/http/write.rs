@@ -89,9 +89,14 @@ pub fn end(out: &mut Vec<u8>) {
 
 /// One chunk of a body (RFC 9112 section 7.1); without data it is the last one, with no trailers.
 pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
-    out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+    chunk_size(out, data.len() as u64);
     out.extend_from_slice(data);
     out.extend_from_slice(b"\r\n");
+}
+
+/// The line before the data of a chunk; CRLF is to follow the data.
+pub fn chunk_size(out: &mut Vec<u8>, len: u64) {
+    out.extend_from_slice(format!("{len:x}\r\n").as_bytes());
 }
 
 /// A number in decimal digits.

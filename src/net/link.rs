@@ -9,6 +9,7 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use rustix::net::sockopt;
 
 use super::{CloseReason, Flushed, Inbox, Machine, Outbox, Pool, Transport, Want};
 use crate::reactor::{Connection, Next, Now, Readiness};
@@ -97,6 +98,7 @@ impl<M: Machine> Link<M> {
     /// The end of the loop: the machine is told, unless its conversation is over already.
     pub fn abandon(mut self, site: &mut M::Site, now: Now) {
         if !matches!(self.life, Life::Lingering { .. }) {
+            self.reset_if_broken_off();
             self.machine.closed(CloseReason::Shutdown, &self.outbox, site, now);
         }
     }
@@ -279,13 +281,23 @@ impl<M: Machine> Link<M> {
         pool: &mut Pool,
         now: Now,
     ) -> Next {
+        let broken_off = self.reset_if_broken_off();
         self.machine.closed(reason, &self.outbox, site, now);
-        if !self.must_linger(reason, *ready) || self.stream.shutdown(Shutdown::Write).is_err() {
+        if broken_off || !self.must_linger(reason, *ready) || self.stream.shutdown(Shutdown::Write).is_err() {
             return Next::Close;
         }
         let ends = now.instant + LINGER_IN_ALL;
         self.life = Life::Lingering { silence_ends: now.instant + LINGER_SILENCE, ends };
         self.linger(ready, pool, now)
+    }
+
+    /// Sees to it that closing resets the connection if its end would pass for the end of a message.
+    fn reset_if_broken_off(&self) -> bool {
+        let broken_off = matches!(self.life, Life::Open) && self.machine.breaks_off(&self.outbox);
+        if broken_off && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
+            log::warn!("cannot reset a connection whose answer breaks off: {errno}");
+        }
+        broken_off
     }
 
     /// Whether closing at once could make the kernel reset the connection, and so destroy an answer

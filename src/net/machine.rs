@@ -42,6 +42,12 @@ pub trait Machine {
     /// The deadline has passed.
     fn expire(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Self::Site, now: Now) -> Want;
 
+    /// Whether the peer would take the end of the connection, if it came now, for the end of a message
+    /// that is not whole: then the connection is reset instead.
+    fn breaks_off(&self, _outbox: &Outbox) -> bool {
+        false
+    }
+
     /// The connection has ended, for whatever reason; called exactly once. What is still in the
     /// outbox was never sent.
     fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Self::Site, now: Now);

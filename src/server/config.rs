@@ -66,6 +66,8 @@ pub struct Config {
     pub upload: Option<PathBuf>,
     /// The longest file that may be stored, in bytes.
     pub upload_len_max: u64,
+    /// Whether directories may be listed and archived; `None` is whether only this machine can ask.
+    pub listing: Option<bool>,
 }
 
 /// The number exchange, beside HTTP at the same addresses.
@@ -137,11 +139,27 @@ impl Default for Config {
             upload: None,
             // A film fits, a mistake such as an endless stream does not fill the disk.
             upload_len_max: 1 << 30,
+            listing: None,
         }
     }
 }
 
+impl Config {
+    /// Whether directories may be listed and archived.
+    pub fn lists(&self) -> bool {
+        self.listing.unwrap_or_else(|| self.bind.is_loopback())
+    }
+}
+
 impl Bind {
+    /// Whether nobody but this machine can connect.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Bind::Loopback => true,
+            Bind::Addresses(ips) => ips.iter().all(IpAddr::is_loopback),
+        }
+    }
+
     /// The addresses as `listen_all` takes them.
     pub fn listen_ips(&self) -> Vec<ListenIp> {
         match self {

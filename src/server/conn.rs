@@ -3,9 +3,10 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Writing | head |
-//! | [`Receiving`](Phase::Receiving) | receiving a body | input | Writing | body: stall, minimum rate |
-//! | [`Writing`](Phase::Writing) | writing file | room | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
+//! | [`Parsing`](Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Gathering · Writing | head |
+//! | [`Receiving`](Phase::Receiving) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
+//! | [`Gathering`](Phase::Gathering) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`Writing`](Phase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
 //! It owns no socket and decides neither what a request gets (`route`) nor how the answer
@@ -15,10 +16,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::exchange::{Batch, Origin};
+use super::patience::Patience;
+use super::phase::{Phase, TRANSITIONS};
 use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, Sink, TOO_LARGE};
 use super::reply::{self, Answer};
 use super::route::{Plan, refusal, route};
 use super::site::Site;
+use super::stream::{Framing, Gathering, Made, Stream};
 use crate::http::{FieldSpace, Prose, Reject, RequestBody, Status, parse_request, prose_for_refused};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
@@ -27,48 +31,15 @@ use crate::reactor::Now;
 const REQUESTS_PER_TURN_MAX: u32 = 16;
 /// Answers, and what the log will tell of them, are gathered up to this many bytes before they must leave.
 const BATCH_LEN_MAX: u64 = 64 * 1024;
-/// A peer must send or take something within this time ...
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// ... and at this rate in bytes per second: what it has moved buys it time.
-const RATE_MIN: u64 = 1024;
-/// What a peer has taken at once buys no more than this, so that a fast start does not excuse a stall.
-const CREDIT_MAX: Duration = Duration::from_secs(300);
-
-/// The names of the states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Waiting for a request, or for the rest of its head.
-    Reading,
-    /// Understanding what has been received.
-    Parsing,
-    /// Waiting for the rest of a request's body.
-    Receiving,
-    /// Waiting for the socket to take the answer.
-    Writing,
-    /// Over; the link sees to it that the peer has read what was sent.
-    Closing,
-}
-
-/// Every transition there is; [`Conn`] asserts each it makes against this table.
-pub const TRANSITIONS: &[(Phase, Phase)] = &[
-    (Phase::Reading, Phase::Parsing),
-    (Phase::Reading, Phase::Writing),
-    (Phase::Reading, Phase::Closing),
-    (Phase::Parsing, Phase::Reading),
-    (Phase::Parsing, Phase::Receiving),
-    (Phase::Parsing, Phase::Writing),
-    (Phase::Receiving, Phase::Writing),
-    (Phase::Writing, Phase::Parsing),
-    (Phase::Writing, Phase::Reading),
-    (Phase::Writing, Phase::Closing),
-];
 
 #[derive(Debug)]
 enum State {
     Reading,
     Parsing,
     Receiving(Box<Receiving>),
-    Writing,
+    Gathering(Box<Gathering>),
+    /// What of the last answer is yet to be made, if it is one whose body is made while it is sent.
+    Writing(Option<Box<Stream>>),
     Closing(CloseReason),
 }
 
@@ -78,7 +49,8 @@ impl State {
             Self::Reading => Phase::Reading,
             Self::Parsing => Phase::Parsing,
             Self::Receiving(_) => Phase::Receiving,
-            Self::Writing => Phase::Writing,
+            Self::Gathering(_) => Phase::Gathering,
+            Self::Writing(_) => Phase::Writing,
             Self::Closing(_) => Phase::Closing,
         }
     }
@@ -105,9 +77,7 @@ pub struct Conn {
     /// Counts the server's connections, for the logs.
     number: u64,
     state: State,
-    deadline: Instant,
-    /// When the first byte of the head that is being read came.
-    head_since: Option<Instant>,
+    patience: Patience,
     /// How far the end of the head has been searched, and how much of it was there then.
     searched_len: usize,
     seen_len: usize,
@@ -116,8 +86,6 @@ pub struct Conn {
     ending: Option<CloseReason>,
     turn: Instant,
     turn_requests: u32,
-    /// What had been sent when the write deadline was set.
-    sent_before: u64,
 }
 
 impl Conn {
@@ -127,15 +95,13 @@ impl Conn {
             peer,
             number: 0,
             state: State::Reading,
-            deadline: now.instant + idle_timeout,
-            head_since: None,
+            patience: Patience::new(idle_timeout, now.instant),
             searched_len: 0,
             seen_len: 0,
             batch: Batch::default(),
             ending: None,
             turn: now.instant,
             turn_requests: 0,
-            sent_before: 0,
         }
     }
 
@@ -151,8 +117,8 @@ impl Conn {
 
     /// The server shuts down: if nothing of a request has come yet, none is waited for.
     pub fn end_idling(&mut self, now: Now) {
-        if matches!(self.state, State::Reading) && self.head_since.is_none() {
-            self.deadline = now.instant;
+        if matches!(self.state, State::Reading) && self.patience.is_idle() {
+            self.patience.end(now.instant);
         }
     }
 
@@ -163,22 +129,13 @@ impl Conn {
         debug_assert!(TRANSITIONS.contains(&(from, to)), "{from:?} -> {to:?} is not in the table");
         self.state = next;
         let now = desk.now.instant;
-        let config = &desk.site.config;
         match self.state {
             State::Reading | State::Parsing => {
-                if self.head_since.is_none() && holds_head(desk.inbox) {
-                    self.head_since = Some(now);
-                }
-                let since = self.head_since.map(|since| since + config.header_timeout);
-                self.deadline = since.unwrap_or(now + config.idle_timeout);
+                self.patience.for_head(holds_head(desk.inbox), &desk.site.config, now);
             }
-            State::Receiving(_) => self.deadline = now + STALL_TIMEOUT,
-            State::Writing => {
-                // Nothing is read meanwhile, so the time of a head that has begun is not the peer's.
-                self.head_since = None;
-                self.deadline = now + STALL_TIMEOUT;
-                self.sent_before = desk.outbox.sent_total();
-            }
+            State::Receiving(_) => self.patience.for_body(now),
+            State::Gathering(_) => self.patience.for_gathering(now),
+            State::Writing(_) => self.patience.for_room(desk.outbox.sent_total(), now),
             State::Closing(_) => {}
         }
     }
@@ -200,10 +157,17 @@ impl Conn {
             State::Parsing => self.parse(desk),
             State::Receiving(receiving) => {
                 let progress = receiving.take(desk.inbox);
-                let earned = receiving.since + STALL_TIMEOUT + credit(receiving.received_len());
-                self.receive(progress, earned, desk)
+                let (since, received_len) = (receiving.since, receiving.received_len());
+                self.patience.for_piece(since, received_len, desk.now.instant);
+                self.receive(progress, desk)
             }
-            State::Writing => self.write(desk),
+            State::Gathering(gathering) => match gathering.work(desk.site) {
+                Some(answer) => self.answer(answer, desk),
+                None => Step::Rest(Want::Turn),
+            },
+            State::Writing(Some(_)) if desk.outbox.is_empty() => self.make(desk),
+            State::Writing(Some(_)) => Step::Rest(Want::Drain),
+            State::Writing(None) => self.write(desk),
             State::Closing(reason) => Step::Rest(Want::Close(*reason)),
         }
     }
@@ -259,7 +223,7 @@ impl Conn {
     }
 
     fn forget_head(&mut self) {
-        self.head_since = None;
+        self.patience.forget_head();
         self.searched_len = 0;
         self.seen_len = 0;
     }
@@ -272,7 +236,7 @@ impl Conn {
             return self.refuse(&Reject::new(Status::BAD_REQUEST, why), desk);
         }
         self.seen_len = desk.inbox.bytes().len();
-        Step::Enter(if desk.outbox.is_empty() { State::Reading } else { State::Writing })
+        Step::Enter(if desk.outbox.is_empty() { State::Reading } else { State::Writing(None) })
     }
 
     /// Answers what is no request, or not one that can be trusted, and ends the connection.
@@ -285,7 +249,7 @@ impl Conn {
         self.batch.begin_refused(line.trim_ascii_end(), bytes, desk.site.log.detail(), desk.now);
         self.forget_head();
         self.ending = Some(CloseReason::Refused(reject.why));
-        self.answer(&refusal(reject.status, reject.why, prose), desk)
+        self.answer(refusal(reject.status, reject.why, prose), desk)
     }
 
     /// Gets the body that follows a head, if there is one, out of the way before the answer is sent.
@@ -297,12 +261,12 @@ impl Conn {
         desk: &mut Desk<'_>,
     ) -> Step {
         match body {
-            RequestBody::Length(len) if len > DISCARDED_LEN_MAX => self.refuse_body(&answer, desk),
+            RequestBody::Length(len) if len > DISCARDED_LEN_MAX => self.refuse_body(answer, desk),
             // What is too long to be stored is not read for nothing, and a waiting client is not made to send.
             _ if expects_continue && is_elsewhere_or_nowhere(answer.status()) => {
-                self.refuse_body(&answer, desk)
+                self.refuse_body(answer, desk)
             }
-            _ if answer.status() == Status::CONTENT_TOO_LARGE => self.refuse_body(&answer, desk),
+            _ if answer.status() == Status::CONTENT_TOO_LARGE => self.refuse_body(answer, desk),
             _ => self.receive_body(body, expects_continue, Sink::Discard(answer), desk),
         }
     }
@@ -316,7 +280,7 @@ impl Conn {
         desk: &mut Desk<'_>,
     ) -> Step {
         if body == RequestBody::None {
-            return self.answer(&sink.finish(), desk);
+            return self.answer(sink.finish(), desk);
         }
         if expects_continue {
             reply::queue_continue(desk.outbox);
@@ -326,46 +290,64 @@ impl Conn {
     }
 
     /// Answers without reading the body; whether it comes or not, the connection cannot be used again.
-    fn refuse_body(&mut self, answer: &Answer, desk: &mut Desk<'_>) -> Step {
+    fn refuse_body(&mut self, answer: Answer, desk: &mut Desk<'_>) -> Step {
         self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
         if is_elsewhere_or_nowhere(answer.status()) {
             return self.answer(answer, desk);
         }
-        self.answer(&refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain), desk)
+        self.answer(refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain), desk)
     }
 
-    /// Answers when the body has come to an end, good or bad. `earned` is how long what has come of it
-    /// lets the peer go on, at the least rate.
-    fn receive(&mut self, progress: Progress, earned: Instant, desk: &mut Desk<'_>) -> Step {
+    /// Answers when the body has come to an end, good or bad.
+    fn receive(&mut self, progress: Progress, desk: &mut Desk<'_>) -> Step {
         match progress {
-            Progress::Whole(answer) => self.answer(&answer, desk),
+            Progress::Whole(answer) => self.answer(answer, desk),
             Progress::Failed(error) => {
                 self.ending = Some(CloseReason::Refused(error.why));
-                self.answer(&Answer::Error(error), desk)
+                self.answer(Answer::Error(error), desk)
             }
-            Progress::More => {
-                // Each piece moves the deadline, but never beyond what the least rate allows from the start.
-                self.deadline = earned.min(desk.now.instant + STALL_TIMEOUT);
-                Step::Rest(Want::Input)
-            }
+            Progress::More => Step::Rest(Want::Input),
         }
     }
 
-    /// Queues the answer to the last exchange.
-    fn answer(&mut self, answer: &Answer, desk: &mut Desk<'_>) -> Step {
+    /// Queues the answer to the last exchange, or what of it there is.
+    fn answer(&mut self, mut answer: Answer, desk: &mut Desk<'_>) -> Step {
+        if let Answer::Gather(gathering) = answer {
+            return Step::Enter(State::Gathering(gathering));
+        }
         let exchange = self.batch.unanswered();
         debug_assert!(exchange.is_some(), "an answer to no request");
-        let Some(exchange) = exchange else { return Step::Enter(State::Writing) };
-        if !exchange.keep_alive {
+        let Some(exchange) = exchange else { return Step::Enter(State::Writing(None)) };
+        let framing = answer.frame_for(exchange.version);
+        if !exchange.keep_alive || framing == Some(Framing::UntilClose) {
             self.ending = self.ending.or(Some(CloseReason::Finished));
         } else if desk.site.draining {
             self.ending = self.ending.or(Some(CloseReason::Shutdown));
         }
         let closes = self.ending.is_some();
         let mark = desk.outbox.mark();
-        let reply = reply::queue(desk.outbox, answer, exchange, closes, desk.site, desk.now);
+        let reply = reply::queue(desk.outbox, &answer, exchange, closes, desk.site, desk.now);
+        let head_only = exchange.head_only;
         self.batch.answered(reply, desk.outbox, mark, desk.site.log.detail());
-        Step::Enter(State::Writing)
+        Step::Enter(State::Writing(match answer {
+            Answer::Stream(stream) if !head_only => Some(stream),
+            _ => None,
+        }))
+    }
+
+    /// Makes the next slice of the answer's body; the turn ends with it.
+    fn make(&mut self, desk: &mut Desk<'_>) -> Step {
+        let State::Writing(rest) = &mut self.state else { return Step::Rest(Want::Turn) };
+        match rest.as_mut().map_or(Made::Whole, |stream| stream.make(desk.outbox, desk.site)) {
+            Made::More => Step::Rest(Want::Turn),
+            Made::Broken(reason) => Step::Enter(State::Closing(reason)),
+            Made::Whole => {
+                *rest = None;
+                self.batch.made(desk.outbox.queued_total());
+                self.end_exchanges(desk);
+                self.write(desk)
+            }
+        }
     }
 
     /// Goes on to the next request while there is one and the answers are few; else lets them leave.
@@ -399,7 +381,7 @@ impl Conn {
 
     fn expired(&mut self, desk: &mut Desk<'_>) -> Step {
         match self.state {
-            State::Reading if self.head_since.is_none() => {
+            State::Reading if self.patience.is_idle() => {
                 let reason = if desk.site.draining {
                     CloseReason::Shutdown
                 } else {
@@ -413,23 +395,29 @@ impl Conn {
                 let why = "The request body took too long to arrive.";
                 let error = receiving.refusal(Status::REQUEST_TIMEOUT, why);
                 self.ending = Some(CloseReason::Refused(why));
-                self.answer(&Answer::Error(error), desk)
+                self.answer(Answer::Error(error), desk)
             }
-            State::Writing => self.write_expired(desk),
+            State::Gathering(ref mut gathering) => {
+                let answer = gathering.give_up();
+                self.answer(answer, desk)
+            }
+            State::Writing(_) => self.write_expired(desk),
             State::Closing(reason) => Step::Rest(Want::Close(reason)),
         }
     }
 
-    /// The peer has more time if it has taken enough since the deadline was set: a trickle buys less
-    /// and less of it, until it buys none.
+    /// A peer that has taken too little is given up; our own side, if it is that which makes it wait,
+    /// is not.
     fn write_expired(&mut self, desk: &Desk<'_>) -> Step {
-        let bought = credit(desk.outbox.sent_total() - self.sent_before).min(CREDIT_MAX);
-        if bought.is_zero() {
-            return Step::Enter(State::Closing(CloseReason::TimedOut("the peer to take the answer")));
+        let (sent_total, now) = (desk.outbox.sent_total(), desk.now.instant);
+        if desk.outbox.is_empty() {
+            self.patience.for_room(sent_total, now);
+            return Step::Rest(Want::Turn);
         }
-        self.sent_before = desk.outbox.sent_total();
-        self.deadline = desk.now.instant + bought;
-        Step::Rest(Want::Drain)
+        if self.patience.goes_on(sent_total, now) {
+            return Step::Rest(Want::Drain);
+        }
+        Step::Enter(State::Closing(CloseReason::TimedOut("the peer to take the answer")))
     }
 }
 
@@ -444,11 +432,6 @@ fn is_elsewhere_or_nowhere(status: Status) -> bool {
     status.is_error() || status.is_redirect()
 }
 
-/// The time that moved bytes buy.
-fn credit(moved_len: u64) -> Duration {
-    Duration::from_secs(moved_len / RATE_MIN)
-}
-
 impl Machine for Conn {
     type Site = Site;
 
@@ -460,13 +443,17 @@ impl Machine for Conn {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
+        Some(self.patience.deadline())
     }
 
     fn expire(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Site, now: Now) -> Want {
         let mut desk = Desk { inbox, outbox, site, now };
         let step = self.expired(&mut desk);
         self.run(step, &mut desk)
+    }
+
+    fn breaks_off(&self, outbox: &Outbox) -> bool {
+        self.batch.breaks_off(outbox.sent_total())
     }
 
     fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Site, now: Now) {

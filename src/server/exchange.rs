@@ -39,7 +39,10 @@ pub(super) struct Exchange {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body_starts: u64,
+    /// `u64::MAX` as long as there is more of it to be made.
     pub(super) ends: u64,
+    /// The end of the connection is the end of its body.
+    pub(super) until_close: bool,
 }
 
 /// The connection that exchanges are of, and why it ends, if it does.
@@ -129,6 +132,19 @@ impl Batch {
         }
     }
 
+    /// Notes that the answer of which the last part was made while it was sent ends here.
+    pub(super) fn made(&mut self, ends: u64) {
+        if let Some(reply) = self.exchanges.last_mut().and_then(|exchange| exchange.reply.as_mut()) {
+            reply.ends = ends;
+        }
+    }
+
+    /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
+    pub(super) fn breaks_off(&self, sent_total: u64) -> bool {
+        let mut replies = self.exchanges.iter().filter_map(|exchange| exchange.reply);
+        replies.any(|reply| reply.until_close && reply.ends > sent_total)
+    }
+
     /// Logs and forgets the exchanges whose answers have been sent whole.
     pub(super) fn end_sent(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
         let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
@@ -149,8 +165,12 @@ impl Batch {
             let text = |range: &Range<u32>| {
                 self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
             };
-            let unanswered =
-                Reply { status: CLIENT_CLOSED_REQUEST, body_starts: sent_total, ends: sent_total };
+            let unanswered = Reply {
+                status: CLIENT_CLOSED_REQUEST,
+                body_starts: sent_total,
+                ends: sent_total,
+                until_close: false,
+            };
             let reply = exchange.reply.unwrap_or(unanswered);
             // The connection ends with its last exchange, and with those that it has cut short.
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
@@ -226,7 +246,12 @@ mod tests {
             let mark = outbox.mark();
             outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
             // The answer is one position long, and always one behind.
-            let reply = Reply { status: 200, body_starts: outbox.queued_total(), ends: number + 1 };
+            let reply = Reply {
+                status: 200,
+                body_starts: outbox.queued_total(),
+                ends: number + 1,
+                until_close: false,
+            };
             batch.answered(reply, &outbox, mark, Detail::Heads);
             batch.end_sent(number, origin, &mut log, now);
             assert!(batch.text_len() < 500, "{} bytes", batch.text_len());

@@ -8,6 +8,7 @@
 
 mod allow;
 mod app;
+mod archive;
 pub mod args;
 mod config;
 mod conn;
@@ -16,6 +17,8 @@ mod default_documents;
 mod error_page;
 mod exchange;
 mod limits;
+mod patience;
+mod phase;
 mod put;
 mod receiving;
 mod reply;
@@ -24,12 +27,14 @@ mod rules;
 mod selection;
 mod site;
 mod start;
+mod stream;
 mod sum_room;
 
 pub use app::Server;
 pub use config::{Bind, Config, ErrorPage, RootChoice, SumConfig};
-pub use conn::{Conn, Phase, TRANSITIONS};
+pub use conn::Conn;
 pub use connection::Connection;
+pub use phase::{Phase, TRANSITIONS};
 pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
 pub use site::Site;
 pub use start::{Bound, StartError, host_name, start};

@@ -13,13 +13,14 @@ pub(super) use self::file::{FileHead, Part, entity_tag, file_head, multipart};
 use super::allow::Allow;
 use super::exchange::{Exchange, Reply};
 use super::site::Site;
+use super::stream::{Framing, Gathering, Stream};
 use crate::files::{Entry, Stored};
 use crate::http::{Prose, Status, Version, content_length, end, field, status_line, unsatisfied_range};
 use crate::net::Outbox;
 use crate::reactor::Now;
 
 /// What a request gets.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Answer {
     /// A file, or what a condition or a Range makes of it.
     File(Rc<Entry<FileHead>>, Part),
@@ -45,6 +46,10 @@ pub(super) enum Answer {
         allow: Option<Allow>,
         entry: Rc<Entry<FileHead>>,
     },
+    /// Work in slices that comes to another answer.
+    Gather(Box<Gathering>),
+    /// A body that is made while it is sent.
+    Stream(Box<Stream>),
 }
 
 /// A file that has been stored, and its path as it stands in a URL.
@@ -74,6 +79,7 @@ impl Answer {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::File(_, part) => part.status(),
+            Self::Gather(_) | Self::Stream(_) => Status::OK,
             Self::Unsatisfiable { error, .. } => error.status,
             Self::Redirect { page, .. } => page.status,
             Self::Options { .. } => Status::NO_CONTENT,
@@ -81,6 +87,14 @@ impl Answer {
             Self::Stored(_) => Status::NO_CONTENT,
             Self::Error(error) => error.status,
             Self::ErrorPage { status, .. } => *status,
+        }
+    }
+
+    /// Decides how a peer of this version is told where the body ends, if that is not known yet.
+    pub(super) fn frame_for(&mut self, version: Version) -> Option<Framing> {
+        match self {
+            Self::Stream(stream) => Some(stream.frame_for(version)),
+            _ => None,
         }
     }
 }
@@ -117,8 +131,14 @@ pub(super) fn queue(
         Answer::ErrorPage { status, allow, entry } => {
             page::queue_from_file(outbox, (*status, *allow), &entry.resource, head_only, tail)
         }
+        Answer::Stream(stream) => queue_head(outbox, Status::OK, tail, |out| stream.fields(out)),
+        Answer::Gather(_) => outbox.queued_total(),
     };
-    Reply { status: status.code(), body_starts, ends: outbox.queued_total() }
+    let (ends, until_close) = match answer {
+        Answer::Stream(stream) if !exchange.head_only => (u64::MAX, stream.framing() == Framing::UntilClose),
+        _ => (outbox.queued_total(), false),
+    };
+    Reply { status: status.code(), body_starts, ends, until_close }
 }
 
 /// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::Config;
 use super::allow;
+use super::archive;
 use super::default_documents;
 use super::put::{self, Storing};
 use super::reply::{self, Answer, ErrorAnswer, Part};
@@ -18,6 +19,8 @@ use crate::reactor::Now;
 
 /// What `--clean-urls` lets addresses do without.
 const CLEAN_EXTENSION: &str = ".html";
+/// What is said of what is not there.
+const NO_SUCH_PAGE: &str = "There is no such page here.";
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -88,6 +91,11 @@ fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
         Ok(path) => path,
         Err(fault) => return path_error(head, &fault),
     };
+    if let Some(query) = head.target.query()
+        && let Some(answer) = archive::asked_for(query, head, &path, site)
+    {
+        return answer;
+    }
     let Site { cache, store, config, .. } = site;
     let mut found = find(cache, (store, config), &path, now);
     if config.clean_urls
@@ -135,28 +143,29 @@ pub(super) fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Answe
 }
 
 pub(super) fn lookup_error(head: &RequestHead<'_, '_>, fault: &LookupError) -> Answer {
+    let (status, why) = lookup_fault(fault, head.target.path());
+    error(head, status, why)
+}
+
+/// What is said of what cannot be had, and logged of what is our fault.
+pub(super) fn lookup_fault(fault: &LookupError, path: &[u8]) -> (Status, &'static str) {
     match fault {
-        LookupError::NotFound => not_found(head),
-        LookupError::NoIndex => error(head, Status::NOT_FOUND, "This directory has no index page."),
-        LookupError::Forbidden => error(head, Status::FORBIDDEN, "The server may not read this file."),
-        LookupError::NotRegular => {
-            error(head, Status::FORBIDDEN, "This is not a regular file, so it is not served.")
-        }
+        LookupError::NotFound => (Status::NOT_FOUND, NO_SUCH_PAGE),
+        LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),
+        LookupError::Forbidden => (Status::FORBIDDEN, "The server may not read this file."),
+        LookupError::NotRegular => (Status::FORBIDDEN, "This is not a regular file, so it is not served."),
         LookupError::Busy => {
-            error(head, Status::SERVICE_UNAVAILABLE, "The server has no file descriptor to spare; try again.")
+            (Status::SERVICE_UNAVAILABLE, "The server has no file descriptor to spare; try again.")
         }
         LookupError::Failed(cause) => {
-            log::error!(
-                "cannot read {}: {cause}",
-                String::from_utf8_lossy(head.target.path()).escape_debug()
-            );
-            error(head, Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
+            log::error!("cannot read {}: {cause}", String::from_utf8_lossy(path).escape_debug());
+            (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
         }
     }
 }
 
 fn not_found(head: &RequestHead<'_, '_>) -> Answer {
-    error(head, Status::NOT_FOUND, "There is no such page here.")
+    error(head, Status::NOT_FOUND, NO_SUCH_PAGE)
 }
 
 pub(super) fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Answer {

@@ -4,6 +4,7 @@
 //! counted. It decides nothing.
 
 use std::hash::RandomState;
+use std::rc::Rc;
 
 use super::Config;
 use super::exchange::Batch;
@@ -30,6 +31,8 @@ pub struct Site {
     /// The server is shutting down.
     pub(super) draining: bool,
     spare_batches: Vec<Batch>,
+    /// Held by each archive that is being made, so that they can be counted.
+    pub(super) archives: Rc<()>,
     /// Where the body of an error is rendered, so that its length is known before its head.
     pub(super) scratch: Vec<u8>,
 }
@@ -47,6 +50,7 @@ impl Site {
             boundaries: RandomState::new(),
             draining: false,
             spare_batches: Vec::new(),
+            archives: Rc::new(()),
             scratch: Vec::new(),
         }
     }

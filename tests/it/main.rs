@@ -3,6 +3,7 @@
 //! A test says in its name what is promised; what several of them need is in `harness`.
 
 mod access_log;
+mod archive;
 mod client_answers;
 mod client_command_line;
 mod client_log;

@@ -71,6 +71,15 @@ fn converse(server: &Server) {
     assert_eq!(client.reply().status, 100);
     assert_eq!(client.send("hello").reply().status, 204);
 
+    // A folder as an archive, with a body to be read first, and without.
+    client = server.connect();
+    client.send(
+        "GET /?archive=tar HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(client.reply().status, 100);
+    assert_eq!(client.send("hello").reply().status, 200);
+    assert_eq!(client.get("/?archive=tar").status, 200);
+
     // The last request of a connection.
     client = server.connect();
     client.send("GET /a.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");

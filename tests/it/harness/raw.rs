@@ -109,6 +109,21 @@ impl Raw {
         Reply { status: status.unwrap_or_else(|| panic!("no status line: {head:?}")), head, body: Vec::new() }
     }
 
+    /// Reads a body in chunks to its end, which has no trailers.
+    pub(crate) fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).expect("the size of a chunk");
+            let len = usize::from_str_radix(line.trim_end_matches("\r\n"), 16).expect("a number");
+            body.extend(self.bytes(len));
+            assert_eq!(self.bytes(2), b"\r\n", "CRLF after the data");
+            if len == 0 {
+                return body;
+            }
+        }
+    }
+
     /// Reads so many bytes.
     pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];

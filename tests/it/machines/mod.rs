@@ -2,9 +2,10 @@
 //! are cut on their way, the conversation is the same.
 //!
 //! `wire` carries bytes, `pair` drives machines; `time` promises what happens when nothing comes,
-//! `arbitrary` what happens when anything comes; `sum` is the same for the number exchange.
+//! `arbitrary` what happens when anything comes; `archive` streams folders; `sum` is the same for the number exchange.
 
 mod arbitrary;
+mod archive;
 mod pair;
 mod sum;
 mod time;

@@ -119,7 +119,11 @@ impl Shelf {
     }
 
     fn server(&self, now: Now) -> Side<server::Conn> {
-        let config = Config { upload: Some(PathBuf::new()), ..Config::default() };
+        self.server_with(Config { upload: Some(PathBuf::new()), ..Config::default() }, now)
+    }
+
+    /// A server machine with these settings.
+    pub(super) fn server_with(&self, config: Config, now: Now) -> Side<server::Conn> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
         let machine = server::Conn::new(peer, config.idle_timeout, now);
         let store = Store::Disk(Root::open(self.path()).expect("a root"));

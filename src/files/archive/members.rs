@@ -1,0 +1,78 @@
+//! The members of an archive that have been found and not yet been sent.
+//!
+//! One buffer for all their paths, for there may be tens of thousands. It knows nothing of directories
+//! or tar.
+
+/// So many are gathered before an archive begins, so that its length is known beforehand ...
+const GATHERED_MAX: usize = 32 * 1024;
+/// ... and so many bytes of their paths: with that, an archive holds some 3 MiB.
+const GATHERED_PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
+
+/// What is in a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    Directory,
+    /// A file on the disk, of this length when it was found.
+    File {
+        len: u64,
+    },
+    /// A page of the binary.
+    Page(&'static [u8]),
+}
+
+/// A member, and where its path ends in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    path_start: usize,
+    path_end: usize,
+    pub(super) modified_secs: i64,
+    pub(super) body: Body,
+}
+
+/// The members, in the order in which they were found.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    paths: Vec<u8>,
+    list: Vec<Member>,
+    taken: usize,
+}
+
+impl Members {
+    /// Adds one; `path` is beneath the folder, with a slash at the end of a directory's.
+    pub(super) fn push(&mut self, path: &[u8], modified_secs: i64, body: Body) {
+        let path_start = self.paths.len();
+        self.paths.extend_from_slice(path);
+        self.list.push(Member { path_start, path_end: self.paths.len(), modified_secs, body });
+    }
+
+    /// Whether no more are gathered.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= GATHERED_MAX || self.paths.len() >= GATHERED_PATHS_LEN_MAX
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<Member> {
+        self.list.get(index).copied()
+    }
+
+    /// The next one that was not taken.
+    pub(super) fn take(&mut self) -> Option<Member> {
+        let member = self.get(self.taken)?;
+        self.taken += 1;
+        Some(member)
+    }
+
+    pub(super) fn path(&self, member: &Member) -> &[u8] {
+        self.paths.get(member.path_start..member.path_end).unwrap_or_default()
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.paths.clear();
+        self.list.clear();
+        self.taken = 0;
+    }
+}

@@ -1,0 +1,285 @@
+//! Walking a folder: what would be served of it, found in bounded steps.
+//!
+//! Owns the one directory that is being read and the list of those that are still to be. Each is read
+//! to its end before those in it are entered, so that one descriptor is enough however deep they go.
+//! It opens no file.
+
+use std::ffi::CStr;
+use std::io;
+
+use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
+
+use super::super::PATH_LEN_MAX;
+use super::super::root::{Facts, Kind, LookupError, Root};
+use super::super::store::Store;
+use super::members::{Body, Members};
+
+/// Entries looked at in one step: each costs two or three system calls, so that a step takes about a
+/// millisecond.
+const ENTRIES_PER_STEP_MAX: usize = 256;
+
+/// What the paths of the directories still to be entered may take together: some hundred thousand.
+const PENDING_LEN_MAX: usize = 8 * 1024 * 1024;
+
+/// A walk beneath one folder, in no particular order but that a directory comes before what is in it.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Beneath the root.
+    folder: Vec<u8>,
+    open: Option<OpenDir>,
+    /// Directories still to be entered, beneath the folder.
+    pending: Vec<Vec<u8>>,
+    pending_len: usize,
+}
+
+#[derive(Debug)]
+struct OpenDir {
+    dir: Dir,
+    /// Beneath the folder, empty or with a slash at its end.
+    path: Vec<u8>,
+}
+
+impl Walk {
+    /// Opens the folder, and notes it as the first member.
+    pub(super) fn begin(root: &Root, folder: &[u8], found: &mut Members) -> Result<Self, LookupError> {
+        let mut walk = Walk { folder: folder.to_vec(), ..Walk::default() };
+        walk.enter(root, Vec::new(), found)?;
+        Ok(walk)
+    }
+
+    /// Whether there is nothing left to look at.
+    pub(super) fn is_over(&self) -> bool {
+        self.open.is_none() && self.pending.is_empty()
+    }
+
+    /// The path beneath the root of what is at `path` beneath the folder.
+    pub(super) fn path_of(&self, path: &[u8]) -> Vec<u8> {
+        let slash: &[u8] = if self.folder.is_empty() || path.is_empty() { b"" } else { b"/" };
+        [&self.folder, slash, path].concat()
+    }
+
+    pub(super) fn folder(&self) -> &[u8] {
+        &self.folder
+    }
+
+    /// Looks at some more entries and notes those that would be served.
+    ///
+    /// # Errors
+    /// A directory cannot be read to its end.
+    pub(super) fn step(&mut self, store: &Store, found: &mut Members) -> Result<(), LookupError> {
+        let Some(root) = store.root() else { return Ok(()) };
+        for _ in 0..ENTRIES_PER_STEP_MAX {
+            let Some(open) = &mut self.open else {
+                let Some(path) = self.pending.pop() else { return Ok(()) };
+                self.pending_len -= path.len();
+                match self.enter(root, path, found) {
+                    // What is gone by now, or may not be read, would not be served.
+                    Err(fault) if !fault.is_absence() => return Err(fault),
+                    _ => continue,
+                }
+            };
+            match open.dir.read() {
+                Some(Ok(entry)) => self.note(&entry, root, store, found)?,
+                Some(Err(errno)) => return Err(LookupError::Failed(errno.into())),
+                None => self.open = None,
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
+    fn enter(&mut self, root: &Root, path: Vec<u8>, found: &mut Members) -> Result<(), LookupError> {
+        let dir = root.open_to_read(&self.path_of(path.strip_suffix(b"/").unwrap_or(&path)))?;
+        found.push(&path, Facts::of(&dir)?.modified_secs, Body::Directory);
+        self.open = Some(OpenDir { dir: Dir::new(dir)?, path });
+        Ok(())
+    }
+
+    /// Notes an entry of the open directory, if it would be served.
+    fn note(
+        &mut self,
+        entry: &DirEntry,
+        root: &Root,
+        store: &Store,
+        found: &mut Members,
+    ) -> Result<(), LookupError> {
+        let Some(OpenDir { dir, path }) = &self.open else { return Ok(()) };
+        let name = entry.file_name().to_bytes();
+        let path = [path, name].concat();
+        let whole = self.path_of(&path);
+        if name.starts_with(b".") || whole.len() > PATH_LEN_MAX || store.is_built_in(&whole) {
+            return Ok(());
+        }
+        match look_at(entry, dir, root, &whole) {
+            Ok(Some(Facts { kind: Kind::Directory, .. })) => self.remember(path),
+            Ok(Some(facts)) => {
+                found.push(&path, facts.modified_secs, Body::File { len: facts.len });
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(fault) if fault.is_absence() => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Keeps a directory for later.
+    fn remember(&mut self, mut path: Vec<u8>) -> Result<(), LookupError> {
+        path.push(b'/');
+        self.pending_len += path.len();
+        if self.pending_len > PENDING_LEN_MAX {
+            return Err(LookupError::Failed(io::Error::other("too many folders for one archive")));
+        }
+        self.pending.push(path);
+        Ok(())
+    }
+}
+
+/// The facts of a directory, or of a regular file that may be read; of a link, those of the file that it
+/// leads to beneath the root. A link to a directory is neither: it could lead round in circles.
+fn look_at(entry: &DirEntry, dir: &Dir, root: &Root, path: &[u8]) -> Result<Option<Facts>, LookupError> {
+    let name: &CStr = entry.file_name();
+    let beneath =
+        || root.facts_beneath(path).map(|facts| Some(facts).filter(|facts| facts.kind == Kind::File));
+    let facts = match entry.file_type() {
+        FileType::Directory | FileType::RegularFile => {
+            Some(Facts::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?)
+        }
+        FileType::Symlink => beneath()?,
+        // Some file systems do not tell; a link is no file and no directory then.
+        FileType::Unknown => match Facts::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)? {
+            Facts { kind: Kind::Other, .. } => beneath()?,
+            facts => Some(facts),
+        },
+        _ => None,
+    };
+    let facts = facts.filter(|facts| facts.kind != Kind::Other);
+    if facts.is_some_and(|facts| facts.kind == Kind::File) {
+        accessat(dir.fd()?, name, Access::READ_OK, AtFlags::EACCESS)?;
+    }
+    Ok(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn site() -> (TempDir, PathBuf, Store) {
+        let outer = tempfile::tempdir().expect("a directory");
+        let root = outer.path().join("site");
+        fs::create_dir_all(root.join("docs/deep/er")).expect("folders");
+        for (name, text) in [("a.txt", "a"), ("docs/b.txt", "bb"), ("docs/deep/er/c.txt", "ccc")] {
+            fs::write(root.join(name), text).expect(name);
+        }
+        fs::write(outer.path().join("secret"), "secret").expect("a secret");
+        let store = Store::Disk(Root::open(&root).expect("opens"));
+        (outer, root, store)
+    }
+
+    /// What is found beneath a folder, in order, with the lengths of files.
+    fn found(store: &Store, folder: &str) -> Vec<String> {
+        let mut members = Members::default();
+        let root = store.root().expect("a directory");
+        let mut walk = Walk::begin(root, folder.as_bytes(), &mut members).expect("it begins");
+        while !walk.is_over() {
+            walk.step(store, &mut members).expect("it can be read");
+        }
+        let mut told = Vec::new();
+        while let Some(member) = members.take() {
+            let path = String::from_utf8_lossy(members.path(&member)).into_owned();
+            told.push(match member.body {
+                Body::Directory => path,
+                body => format!("{path} {}", body.len()),
+            });
+        }
+        told.sort();
+        told
+    }
+
+    /// What is in `docs`.
+    const DOCS: [&str; 5] = ["", "b.txt 2", "deep/", "deep/er/", "deep/er/c.txt 3"];
+
+    #[test]
+    fn all_that_is_beneath_a_folder_is_found() {
+        let (_outer, _root, store) = site();
+        assert_eq!(found(&store, "docs"), DOCS);
+        assert_eq!(found(&store, "docs/deep/er"), ["", "c.txt 3"]);
+        assert_eq!(found(&store, "").len(), 7);
+    }
+
+    #[test]
+    fn what_is_not_served_is_not_found() {
+        let (_outer, root, store) = site();
+        let docs = root.join("docs");
+        fs::write(docs.join(".hidden"), "hidden").expect("a file");
+        fs::create_dir(docs.join(".git")).expect("a folder");
+        fs::write(docs.join(".git/config"), "hidden").expect("a file");
+        let _socket = UnixListener::bind(docs.join("socket")).expect("a socket");
+        for (name, target) in [
+            ("out", "../../secret"),
+            ("out-dir", "../.."),
+            ("up", ".."),
+            ("self", "."),
+            ("dangling", "nothing"),
+            ("device", "/dev/null"),
+            ("dir", "deep"),
+            ("loop", "loop"),
+            ("socket-link", "socket"),
+        ] {
+            symlink(target, docs.join(name)).expect(name);
+        }
+        assert_eq!(found(&store, "docs"), DOCS);
+    }
+
+    #[test]
+    fn a_link_to_a_file_is_that_file_and_a_folder_may_be_named_through_one() {
+        let (_outer, root, store) = site();
+        symlink("../a.txt", root.join("docs/link")).expect("a link");
+        symlink("docs/deep", root.join("short")).expect("a link");
+        assert_eq!(found(&store, "docs").last().map(String::as_str), Some("link 1"));
+        assert_eq!(found(&store, "short"), ["", "er/", "er/c.txt 3"]);
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_left_out() {
+        let (_outer, root, store) = site();
+        let set = |name: &str, mode| {
+            fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).expect("permissions");
+        };
+        set("docs/b.txt", 0);
+        set("docs/deep", 0);
+        let is_almighty = fs::read(root.join("docs/b.txt")).is_ok();
+        let told = found(&store, "docs");
+        set("docs/deep", 0o755);
+        // Nothing is kept from the superuser.
+        assert_eq!(told, if is_almighty { &DOCS[..] } else { &[""] });
+    }
+
+    #[test]
+    fn a_path_that_nobody_can_ask_for_is_left_out() {
+        let (_outer, root, store) = site();
+        let mut folder = root.join("docs");
+        let name = "d".repeat(250);
+        for _ in 0..15 {
+            folder.push(&name);
+        }
+        fs::create_dir_all(&folder).expect("folders");
+        // What is deeper has a path of more than 4095 bytes beneath the root; the whole path is longer.
+        let inner = File::open(&folder).expect("the folder");
+        rustix::fs::mkdirat(&inner, "e".repeat(255), rustix::fs::Mode::RWXU).expect("a folder");
+        rustix::fs::mkdirat(&inner, "f".repeat(255), rustix::fs::Mode::RWXU).expect("a folder");
+        let deepest =
+            rustix::fs::openat(&inner, "e".repeat(255), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty());
+        rustix::fs::mkdirat(deepest.expect("it opens"), "g".repeat(250), rustix::fs::Mode::RWXU)
+            .expect("a folder");
+        let told = found(&store, "docs");
+        assert!(told.iter().any(|path| path.ends_with(&format!("{}/", "f".repeat(255)))));
+        assert!(!told.iter().any(|path| path.contains(&"g".repeat(250))));
+    }
+}

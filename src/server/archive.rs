@@ -1,0 +1,122 @@
+//! `?archive=tar`: a folder, with all that would be served of it, as one tar file.
+//!
+//! It understands the query, words the refusals, and stands between the archive that `files` makes and
+//! the stream that carries it. It never reads a folder itself.
+
+use std::rc::Rc;
+
+use super::reply::{Answer, ErrorAnswer};
+use super::route::{error, lookup_fault};
+use super::site::Site;
+use super::stream::{Body, Gathering, Stream};
+use crate::files::{Archive, ArchiveError, LookupError, Piece, RelativePath, Store};
+use crate::http::{Prose, RequestHead, Status, attachment, field, prose_for};
+use crate::net::CloseReason;
+
+/// Archives that are made at a time. Each holds the names of its members, some MiB at most, and two
+/// descriptors; more who ask are told to come again.
+const ARCHIVES_MAX: usize = 16;
+
+/// What the archive of the root is called, whose own name is nobody's business.
+const ROOT_NAME: &[u8] = b"archive";
+
+/// An archive whose members are being looked up.
+#[derive(Debug)]
+pub(super) struct Packing {
+    parcel: Parcel,
+    prose: Prose,
+}
+
+/// An archive, and the leave to make it.
+#[derive(Debug, Default)]
+pub(super) struct Parcel {
+    archive: Archive,
+    _permit: Rc<()>,
+}
+
+/// The answer to a request for the archive of a folder; `None` if this is no such request.
+///
+/// A folder named without its trailing slash is none: it is redirected, with its query.
+pub(super) fn asked_for(
+    query: &[u8],
+    head: &RequestHead<'_, '_>,
+    path: &RelativePath<'_>,
+    site: &Site,
+) -> Option<Answer> {
+    let format = query.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(b"archive="))?;
+    if !path.has_trailing_slash() {
+        return None;
+    }
+    Some(match (format, site.config.lists()) {
+        (b"tar", true) => begin(head, path, site),
+        (b"tar", false) => error(
+            head,
+            Status::FORBIDDEN,
+            "Archives of folders are turned off on this server, as listings are.",
+        ),
+        (_, true) => {
+            error(head, Status::BAD_REQUEST, "The only format of an archive here is tar: ?archive=tar.")
+        }
+        (_, false) => return None,
+    })
+}
+
+fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, site: &Site) -> Answer {
+    if Rc::strong_count(&site.archives) > ARCHIVES_MAX {
+        return error(head, Status::SERVICE_UNAVAILABLE, "The server is making many archives; try again.");
+    }
+    let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
+    match Archive::begin(&site.store, path, name.unwrap_or(ROOT_NAME)) {
+        Ok(archive) => {
+            let parcel = Parcel { archive, _permit: Rc::clone(&site.archives) };
+            Answer::Gather(Box::new(Gathering::Archive(Packing { parcel, prose: prose_for(head.accept) })))
+        }
+        Err(fault) => refusal(&fault, path.as_bytes(), prose_for(head.accept)),
+    }
+}
+
+fn refusal(fault: &LookupError, path: &[u8], prose: Prose) -> Answer {
+    let (status, why) = lookup_fault(fault, path);
+    Answer::Error(ErrorAnswer::new(status, why, prose))
+}
+
+impl Packing {
+    /// Looks up some more members; the answer, when all are known or enough.
+    pub(super) fn work(&mut self, site: &Site) -> Option<Answer> {
+        match self.parcel.archive.gather(&site.store) {
+            Ok(false) => None,
+            Ok(true) => Some(self.give_up()),
+            Err(fault) => Some(refusal(&fault, self.parcel.archive.folder(), self.prose)),
+        }
+    }
+
+    /// What is not known by now is found out while the archive is sent.
+    pub(super) fn give_up(&mut self) -> Answer {
+        let parcel = std::mem::take(&mut self.parcel);
+        let mut name = parcel.archive.name().to_vec();
+        name.extend_from_slice(b".tar");
+        let mut fields = Vec::new();
+        field(&mut fields, "Content-Disposition", &attachment(&name));
+        let len = parcel.archive.promised_len();
+        Answer::Stream(Box::new(Stream::new(
+            "application/x-tar",
+            fields,
+            len,
+            Body::Archive(Box::new(parcel)),
+        )))
+    }
+}
+
+impl Parcel {
+    /// Makes the next slice.
+    pub(super) fn make(&mut self, store: &Store, bytes: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+        self.archive.make(store, bytes).map_err(|fault| {
+            let folder = String::from_utf8_lossy(self.archive.folder()).escape_debug().to_string();
+            log::warn!("the archive of /{folder} breaks off: {fault}");
+            match fault {
+                ArchiveError::Shrank => CloseReason::FileTruncated,
+                ArchiveError::Failed(fault) => CloseReason::FileFailed(fault.kind()),
+            }
+        })
+    }
+}

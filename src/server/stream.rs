@@ -1,0 +1,147 @@
+//! Answers that take their time: what must be gathered before a head can be written, and bodies that
+//! are made while they are sent.
+//!
+//! Both work in slices, of about a millisecond each, so that others have their turns between them. The
+//! framing of such a body (RFC 9112 section 6.3) is decided and written here, in one place, whatever
+//! makes the bytes. It knows no connection: the states that drive it are `conn`'s.
+
+use super::archive::{Packing, Parcel};
+use super::reply::Answer;
+use super::site::Site;
+use crate::files::{Piece, Tail};
+use crate::http::{Version, chunk, chunk_size, content_length, field};
+use crate::net::{CloseReason, Outbox};
+
+/// What must be known before the head can be written.
+#[derive(Debug)]
+pub(super) enum Gathering {
+    Archive(Packing),
+}
+
+impl Gathering {
+    /// Does one slice of the work; the answer, when it has come to one.
+    pub(super) fn work(&mut self, site: &mut Site) -> Option<Answer> {
+        match self {
+            Self::Archive(packing) => packing.work(site),
+        }
+    }
+
+    /// The answer when no more time is left.
+    pub(super) fn give_up(&mut self) -> Answer {
+        match self {
+            Self::Archive(packing) => packing.give_up(),
+        }
+    }
+}
+
+/// An answer with status 200 whose body is made while it is sent.
+#[derive(Debug)]
+pub(super) struct Stream {
+    media_type: &'static str,
+    /// Further field lines, whole.
+    fields: Vec<u8>,
+    body: Body,
+    framing: Framing,
+}
+
+/// What makes the body.
+#[derive(Debug)]
+pub(super) enum Body {
+    Archive(Box<Parcel>),
+}
+
+/// How the peer is told where the body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// By its length; this much of it is left.
+    Sized(u64),
+    /// By its last chunk.
+    Chunked,
+    /// By the end of the connection, which is all that HTTP/1.0 has for a body of unknown length.
+    UntilClose,
+}
+
+/// How far the body has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    More,
+    /// Its last byte is queued.
+    Whole,
+    /// There will never be the rest.
+    Broken(CloseReason),
+}
+
+impl Stream {
+    /// A stream of this media type, with these further field lines, and this length if it is known.
+    pub(super) fn new(media_type: &'static str, fields: Vec<u8>, len: Option<u64>, body: Body) -> Self {
+        Self { media_type, fields, body, framing: len.map_or(Framing::Chunked, Framing::Sized) }
+    }
+
+    /// Decides how a peer of this version is told where the body ends.
+    pub(super) fn frame_for(&mut self, version: Version) -> Framing {
+        if self.framing == Framing::Chunked && version == Version::Http10 {
+            self.framing = Framing::UntilClose;
+        }
+        self.framing
+    }
+
+    pub(super) fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Writes the fields of the head that are this answer's own.
+    pub(super) fn fields(&self, out: &mut Vec<u8>) {
+        field(out, "Content-Type", self.media_type.as_bytes());
+        match self.framing {
+            Framing::Sized(len) => content_length(out, len),
+            Framing::Chunked => field(out, "Transfer-Encoding", b"chunked"),
+            Framing::UntilClose => {}
+        }
+        out.extend_from_slice(&self.fields);
+    }
+
+    /// Makes one slice of the body and queues it.
+    pub(super) fn make(&mut self, outbox: &mut Outbox, site: &mut Site) -> Made {
+        let bytes = &mut site.scratch;
+        bytes.clear();
+        let made = match &mut self.body {
+            Body::Archive(parcel) => parcel.make(&site.store, bytes),
+        };
+        match made {
+            Ok(piece) => self.queue(outbox, bytes, piece),
+            Err(reason) => Made::Broken(reason),
+        }
+    }
+
+    /// Queues a slice in the framing of the body.
+    fn queue(&mut self, outbox: &mut Outbox, bytes: &[u8], piece: Piece) -> Made {
+        let Piece { tail, more } = piece;
+        let len = bytes.len() as u64 + tail.as_ref().map_or(0, Tail::len);
+        let in_chunks = self.framing == Framing::Chunked && len > 0;
+        if let Framing::Sized(left) = &mut self.framing {
+            // A promise of another length than that of the body would be taken for the next answer's head.
+            match left.checked_sub(len) {
+                Some(rest) if more || rest == 0 => *left = rest,
+                _ => return Made::Broken(CloseReason::FileTruncated),
+            }
+        }
+        outbox.push_with(|out| {
+            if in_chunks {
+                chunk_size(out, len);
+            }
+            out.extend_from_slice(bytes);
+        });
+        match tail {
+            Some(Tail::File(range)) => outbox.push_file(range.file, range.offset, range.len),
+            Some(Tail::Static(bytes)) => outbox.push_static(bytes),
+            None => {}
+        }
+        if in_chunks {
+            outbox.push_static(b"\r\n");
+        }
+        if !more && self.framing == Framing::Chunked {
+            outbox.push_with(|out| chunk(out, b""));
+        }
+        if more { Made::More } else { Made::Whole }
+    }
+}
