@@ -4,7 +4,8 @@
 //! one directory and refuses all but regular files; a [`Store`] is where files come from, a
 //! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale;
 //! an [`Upload`] is a file on its way in, which has its name only when it is whole; an
-//! [`Archive`] is a folder on its way out, as one tar file.
+//! [`Archive`] is a folder on its way out, as one tar file; a [`Listing`] is what is in a directory.
+//! Both are gathered in slices.
 //!
 //! Nothing here knows sockets or HTTP: a status or a header is the server's word for what is
 //! found, or not found, here. Time comes in as an argument.
@@ -13,6 +14,7 @@ mod archive;
 mod cache;
 pub mod embedded;
 mod identity;
+pub mod listing;
 mod media_type;
 mod path;
 mod root;
@@ -24,6 +26,7 @@ mod upload;
 pub use archive::{Archive, ArchiveError, FileRange, Piece, Tail};
 pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
 pub use identity::Identity;
+pub use listing::{Listing, ListingBudget, ListingError};
 pub use media_type::{MediaTypes, media_type};
 pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};
 pub use root::{Facts, Kind, LookupError, Opened, Root};

@@ -15,7 +15,7 @@ pub enum Prose {
 }
 
 /// A weight in thousandths: 1000 is `q=1`.
-type Weight = u16;
+pub(super) type Weight = u16;
 
 /// The form to answer in: HTML when HTML (or `text/*`) is named and weighs no less than plain text.
 ///
@@ -76,7 +76,7 @@ impl Weights {
 }
 
 /// The weight among the parameters of a range: 1000 if there is none, `None` if it is malformed.
-fn weight_among<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> Option<Weight> {
+pub(super) fn weight_among<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> Option<Weight> {
     parameters
         .find_map(|parameter| match parameter {
             [b'q' | b'Q', b'=', weight @ ..] => Some(parse_weight(weight)),

@@ -5,6 +5,7 @@
 //! system: whether a directory exists is an argument too.
 
 mod documents;
+mod listing;
 mod log;
 mod rules;
 mod sum;
@@ -45,6 +46,7 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(None, "--cache-control", "'*.html=no-cache'"),
         Spelling::attached(None, "--cors", "https://example.com"),
         Spelling::valued(None, "--redirect", "/old=/new"),
+        Spelling::valued(None, "--listing", "auto"),
         Spelling::valued(None, "--access-log", "access.log"),
         Spelling::valued(None, "--log-format", "json"),
         Spelling::valued(None, "--log-headers", "Host,User-Agent"),
@@ -81,6 +83,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
     log::read(given, &mut config)?;
     documents::read(given, &mut config)?;
     rules::read(given, &mut config)?;
+    listing::read(given, &mut config)?;
     limits(given, &mut config)?;
     sum::read(given, &mut config)?;
     upload::read(given, &mut config)?;

@@ -66,7 +66,8 @@ pub struct Config {
     pub upload: Option<PathBuf>,
     /// The longest file that may be stored, in bytes.
     pub upload_len_max: u64,
-    /// Whether directories may be listed and archived; `None` is whether only this machine can ask.
+    /// Whether directories may be listed and archived; `None` is whether only this machine can ask, and
+    /// no file answers for what is not there.
     pub listing: Option<bool>,
 }
 
@@ -147,7 +148,7 @@ impl Default for Config {
 impl Config {
     /// Whether directories may be listed and archived.
     pub fn lists(&self) -> bool {
-        self.listing.unwrap_or_else(|| self.bind.is_loopback())
+        self.listing.unwrap_or_else(|| self.fallback.is_none() && self.bind.is_loopback())
     }
 }
 

@@ -11,7 +11,8 @@ use crate::reactor::Watermarks;
 ///
 /// Standard streams (3), epoll, waker and signal pipe (5), inotify, the root directory, the access
 /// log, and a listener for each address: some 20 in a usual set-up. The rest is for dozens of
-/// `--bind`, the directories of archives that are being made (16), and what libraries open for a moment (the resolver, time zones).
+/// `--bind`, the directories that are being listed (16) or put into archives (16), and what libraries
+/// open for a moment (the resolver, time zones).
 /// The file cache keeps files open; whoever calls [`connections_max`] adds the cache's capacity.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
 

@@ -17,6 +17,7 @@ mod default_documents;
 mod error_page;
 mod exchange;
 mod limits;
+mod listing;
 mod patience;
 mod phase;
 mod put;

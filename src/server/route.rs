@@ -8,6 +8,7 @@ use super::Config;
 use super::allow;
 use super::archive;
 use super::default_documents;
+use super::listing;
 use super::put::{self, Storing};
 use super::reply::{self, Answer, ErrorAnswer, Part};
 use super::rules::{cache_control, moved};
@@ -111,6 +112,7 @@ fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
     match found {
         Ok(Lookup::File(entry)) => Answer::File(entry, Part::Whole),
         Ok(Lookup::Directory) => redirect(head, &path),
+        Err(LookupError::NoIndex) if config.lists() => listing::of(&path, head, site),
         Err(fault) => lookup_error(head, &fault),
     }
 }

@@ -11,7 +11,7 @@ use super::exchange::Batch;
 use super::reply::FileHead;
 use super::rules::Rules;
 use crate::access_log::AccessLog;
-use crate::files::{CacheLimits, FileCache, Store};
+use crate::files::{CacheLimits, FileCache, ListingBudget, Store};
 use crate::http::DateCache;
 
 /// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
@@ -33,6 +33,8 @@ pub struct Site {
     spare_batches: Vec<Batch>,
     /// Held by each archive that is being made, so that they can be counted.
     pub(super) archives: Rc<()>,
+    /// The memory that all listings share.
+    pub(super) listings: ListingBudget,
     /// Where the body of an error is rendered, so that its length is known before its head.
     pub(super) scratch: Vec<u8>,
 }
@@ -51,6 +53,7 @@ impl Site {
             draining: false,
             spare_batches: Vec::new(),
             archives: Rc::new(()),
+            listings: ListingBudget::new(),
             scratch: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@
 //! makes the bytes. It knows no connection: the states that drive it are `conn`'s.
 
 use super::archive::{Packing, Parcel};
+use super::listing::{self, Collecting};
 use super::reply::Answer;
 use super::site::Site;
 use crate::files::{Piece, Tail};
@@ -16,6 +17,7 @@ use crate::net::{CloseReason, Outbox};
 #[derive(Debug)]
 pub(super) enum Gathering {
     Archive(Packing),
+    Listing(Collecting),
 }
 
 impl Gathering {
@@ -23,6 +25,7 @@ impl Gathering {
     pub(super) fn work(&mut self, site: &mut Site) -> Option<Answer> {
         match self {
             Self::Archive(packing) => packing.work(site),
+            Self::Listing(collecting) => collecting.work(site),
         }
     }
 
@@ -30,6 +33,7 @@ impl Gathering {
     pub(super) fn give_up(&mut self) -> Answer {
         match self {
             Self::Archive(packing) => packing.give_up(),
+            Self::Listing(collecting) => collecting.give_up(),
         }
     }
 }
@@ -48,6 +52,7 @@ pub(super) struct Stream {
 #[derive(Debug)]
 pub(super) enum Body {
     Archive(Box<Parcel>),
+    Listing(Box<listing::Body>),
 }
 
 /// How the peer is told where the body ends.
@@ -106,6 +111,7 @@ impl Stream {
         bytes.clear();
         let made = match &mut self.body {
             Body::Archive(parcel) => parcel.make(&site.store, bytes),
+            Body::Listing(listing) => Ok(Piece { tail: None, more: listing.make(bytes) }),
         };
         match made {
             Ok(piece) => self.queue(outbox, bytes, piece),

@@ -184,7 +184,7 @@ fn a_file_has_a_date_only_when_no_other_version_can_have_the_same() {
 #[test]
 fn what_is_an_error_or_a_redirect_is_the_same_with_conditions() {
     let options = ["--fallback", "home", "--error-page", "405=lost"];
-    let server = Server::serving(&[("d/x", b"")]);
+    let server = Server::with(&[("d/x", b"")], &["--listing", "off"]);
     let documents = Server::with(&[("home", b"the home"), ("lost", b"a page that is lost")], &options);
     let conditions =
         ["If-Match: \"no\"", "If-None-Match: *", "If-Unmodified-Since: Sun Sep  9 01:46:39 2001"];

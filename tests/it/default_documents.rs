@@ -49,7 +49,7 @@ fn the_fallback_answers_for_what_is_not_there_and_only_for_that() {
 
 #[test]
 fn without_a_fallback_what_is_not_there_is_404() {
-    let server = Server::serving(FILES);
+    let server = Server::with(FILES, &["--listing", "off"]);
     assert_eq!(server.get("/missing").status, 404);
     assert_eq!(server.get("/docs/").status, 404);
 }
@@ -58,7 +58,8 @@ fn without_a_fallback_what_is_not_there_is_404() {
 fn an_error_page_keeps_the_status_and_no_validators() {
     let large = pattern(200_000);
     let files = [FILES, &[("large.bin", large.as_slice())]].concat();
-    let options = [LOST, &["--error-page=405=app.html", "--error-page=403=large.bin"]].concat();
+    let options =
+        [LOST, &["--error-page=405=app.html", "--error-page=403=large.bin", "--listing=off"]].concat();
     let server = Server::with(&files, &options);
     let mut client = server.connect();
     for path in ["/missing", "/docs/", "/.hidden"] {

@@ -17,6 +17,7 @@ mod framing;
 mod harness;
 mod layering;
 mod lifecycle;
+mod listing;
 mod log_formats;
 mod log_rotation;
 mod machines;

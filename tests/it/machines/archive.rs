@@ -294,7 +294,8 @@ fn who_may_not_list_gets_no_archive_either() {
         ("archive=", Some(true), "400"),
         ("archive=zip", Some(false), "404"),
         ("x=1&archive=tar&y", Some(true), "200"),
-        ("archived=tar", Some(true), "404"),
+        ("archived=tar", Some(true), "200"),
+        ("archived=tar", Some(false), "404"),
     ] {
         let now = Now::read();
         let mut side = shelf.server_with(Config { listing, ..Config::default() }, now);

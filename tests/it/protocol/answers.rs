@@ -93,7 +93,7 @@ fn head_has_the_fields_of_get_and_no_body() {
         ("/empty", 200),
         ("/large", 200),
         ("/d", 301),
-        ("/d/", 404),
+        ("/d/", 200),
         ("/missing", 404),
         ("/.hidden", 404),
         ("/%", 400),
@@ -124,7 +124,7 @@ fn a_directory_shows_its_index() {
         assert_eq!((reply.status, reply.text()), (200, text), "{path}");
         assert_eq!(reply.field("Content-Type"), Some("text/html; charset=utf-8"));
     }
-    assert_eq!(client.get("/bare/").status, 404, "a directory without an index");
+    assert_eq!(client.get("/bare/").text(), "a\n", "a directory without an index is listed");
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn no_redirect_leads_to_another_host() {
         ("/\\evil.example", 301),
         ("/%5cevil.example", 301),
         ("//evil.example/../docs", 301),
-        ("//evil.example/..", 404),
-        ("//evil.example/%2e%2e", 404),
+        ("//evil.example/..", 200),
+        ("//evil.example/%2e%2e", 200),
         ("/%2fevil.example", 404),
         ("/%2f/evil.example", 404),
         ("/%2F%2Fevil.example/..", 404),

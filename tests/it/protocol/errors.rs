@@ -136,7 +136,7 @@ fn who_gets_a_page_and_who_gets_text_is_told_by_accept() {
 
 #[test]
 fn nothing_that_was_sent_comes_back_in_an_error() {
-    let server = Server::serving(&[]);
+    let server = Server::with(&[], &["--listing", "off"]);
     let mut client = server.connect();
     for line in ["GET /<mark>", "GET /%3Cmark%3E", "GET /?<mark>", "MARK /", "GET http://mark/"] {
         for accept in [BROWSER, "*/*"] {

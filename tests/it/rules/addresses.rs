@@ -134,7 +134,7 @@ fn a_clean_address_shows_its_page() {
         ("docs/index.html", b"docs"),
         ("docs/api.html", b"api"),
     ];
-    let server = Server::with(files, &["--clean-urls"]);
+    let server = Server::with(files, &["--clean-urls", "--listing=off"]);
     let mut client = server.connect();
     for (path, text) in [
         ("/about", "about"),

@@ -1,0 +1,470 @@
+//! What is in a directory, in the order that was asked for.
+//!
+//! A directory may hold a hundred thousand names, and one loop serves everybody: so a [`Gathering`]
+//! reads in slices of a few hundred entries, each sorted as a run of its own, and the [`Listing`]
+//! that comes of it merges the runs only as far as entries are taken. No call here takes longer
+//! than about a millisecond, and memory is leased from a [`ListingBudget`] for all listings together.
+//!
+//! Listed is what is served: files, directories, and links to them that stay beneath the root;
+//! neither hidden names nor FIFOs, sockets and devices. Nothing here is kept for the next time.
+
+mod budget;
+mod gathering;
+mod names;
+mod runs;
+mod source;
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use rustix::io::Errno;
+
+use super::root::LookupError;
+use budget::Lease;
+use runs::Merge;
+
+pub use budget::{DIRECTORIES_OPEN_MAX, LISTING_LEN_MAX, LISTINGS_LEN_MAX, ListingBudget};
+pub use gathering::Gathering;
+pub use names::NameFilter;
+
+/// One thing in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its name: any bytes but NUL and `/`, not beginning with a dot.
+    pub name: &'a [u8],
+    /// Whether it is a directory; it is a regular file otherwise.
+    pub is_directory: bool,
+    /// The length of the file in bytes; of a directory, nothing that means anything.
+    pub len: u64,
+    /// When the content last changed, in seconds since 1970. Embedded pages do not know.
+    pub modified_secs: Option<i64>,
+}
+
+/// What a listing is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SortKey {
+    /// As people read names: whatever the case of letters, and `file2` before `file10`.
+    #[default]
+    Name,
+    /// The length; directories have none and are sorted by name.
+    Size,
+    /// The time of modification.
+    Time,
+}
+
+/// The order of a listing. Directories come before files in every one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// What decides. Names break ties, from A to Z whatever the direction.
+    pub key: SortKey,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// Which entries, in which order.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// The order.
+    pub order: Order,
+    /// Only names that this one lets through.
+    pub filter: Option<NameFilter>,
+    /// Only the entries of one page; all of them if there is none.
+    pub page: Option<PageWanted>,
+}
+
+/// One page of a listing that is cut into such of `len` entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageWanted {
+    /// The number of the page, from 1 on. Beyond the last page it is the last.
+    pub number: usize,
+    /// How many entries a page has, 1 at least.
+    pub len: usize,
+}
+
+/// Where the entries of a listing stand among all that were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The number of the page, from 1 on.
+    pub number: usize,
+    /// How many pages there are, 1 at least.
+    pub count: usize,
+    /// How many entries stand before the first of this page.
+    pub skipped: usize,
+    /// How many entries this page has.
+    pub len: usize,
+}
+
+/// How much was found, on all pages together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Directories.
+    pub directories: usize,
+    /// Regular files.
+    pub files: usize,
+    /// The lengths of these files together.
+    pub files_len: u64,
+}
+
+/// Why there is no listing.
+#[derive(Debug)]
+pub enum ListingError {
+    /// The directory cannot be read.
+    Lookup(LookupError),
+    /// Too much is being listed at the moment: later will do.
+    Busy,
+    /// It has more entries than fit in [`LISTING_LEN_MAX`]. A filter may help.
+    TooLarge,
+}
+
+impl fmt::Display for ListingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListingError::Lookup(fault) => fault.fmt(f),
+            ListingError::Busy => f.write_str("too much is being listed for the moment"),
+            ListingError::TooLarge => f.write_str("the directory has too many entries to be listed"),
+        }
+    }
+}
+
+impl std::error::Error for ListingError {}
+
+impl From<LookupError> for ListingError {
+    fn from(fault: LookupError) -> Self {
+        ListingError::Lookup(fault)
+    }
+}
+
+impl From<Errno> for ListingError {
+    fn from(errno: Errno) -> Self {
+        ListingError::Lookup(errno.into())
+    }
+}
+
+impl Order {
+    fn compare(self, left: &Entry<'_>, right: &Entry<'_>) -> Ordering {
+        let by_key = match self.key {
+            SortKey::Name => names::compare(left.name, right.name),
+            SortKey::Size if left.is_directory => Ordering::Equal,
+            SortKey::Size => left.len.cmp(&right.len),
+            SortKey::Time => left.modified_secs.cmp(&right.modified_secs),
+        };
+        let by_key = if self.descending { by_key.reverse() } else { by_key };
+        let directories_first = right.is_directory.cmp(&left.is_directory);
+        directories_first.then(by_key).then_with(|| names::compare(left.name, right.name))
+    }
+}
+
+impl Page {
+    /// The page that is meant by `wanted` where there are so many `entries`.
+    fn of(wanted: Option<PageWanted>, entries: usize) -> Page {
+        let Some(PageWanted { number, len }) = wanted else {
+            return Page { number: 1, count: 1, skipped: 0, len: entries };
+        };
+        let len = len.max(1);
+        let count = entries.div_ceil(len).max(1);
+        let number = number.clamp(1, count);
+        let skipped = (number - 1) * len;
+        Page { number, count, skipped, len: (entries - skipped).min(len) }
+    }
+}
+
+impl Totals {
+    /// Directories and files.
+    pub fn entries(&self) -> usize {
+        self.directories + self.files
+    }
+
+    fn count(&mut self, entry: &Entry<'_>) {
+        if entry.is_directory {
+            self.directories += 1;
+        } else {
+            self.files += 1;
+            self.files_len = self.files_len.saturating_add(entry.len);
+        }
+    }
+}
+
+/// The entries of a directory, taken one after the other in their order.
+///
+/// It is of the time when it was gathered; what has changed since does not show.
+#[derive(Debug)]
+pub struct Listing {
+    totals: Totals,
+    page: Page,
+    merge: Merge,
+    /// Given back when the listing is dropped.
+    _lease: Lease,
+}
+
+impl Listing {
+    /// How much was found, on all pages together.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Which of it this listing has.
+    pub fn page(&self) -> Page {
+        self.page
+    }
+
+    /// The next entry. Of a large directory each costs a few comparisons of names: a microsecond.
+    pub fn next_entry(&mut self) -> Option<Entry<'_>> {
+        self.merge.next_entry()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
+    use super::super::embedded;
+    use super::super::path::RelativePath;
+    use super::super::root::Root;
+    use super::super::store::Store;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::ffi::OsStr;
+    use tempfile::TempDir;
+
+    fn site(names: &[&str]) -> (TempDir, Store) {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in names {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect(name);
+            match name.ends_with('/') {
+                true => fs::create_dir_all(path).expect(name),
+                false => fs::write(path, name).expect(name),
+            }
+        }
+        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        (dir, store)
+    }
+
+    fn begin(path: &str, wanted: Wanted) -> Gathering {
+        let path = RelativePath::parse(path.as_bytes()).expect("a path");
+        Gathering::begin(&path, wanted, &ListingBudget::new()).expect("begins")
+    }
+
+    fn listed(store: &Store, path: &str, wanted: Wanted) -> Listing {
+        let mut gathering = begin(path, wanted);
+        while gathering.gather(store).expect("gathers") {}
+        gathering.finish()
+    }
+
+    /// The names that are left, directories with a slash.
+    fn names(mut listing: Listing) -> Vec<String> {
+        let mut names = Vec::new();
+        while let Some(entry) = listing.next_entry() {
+            let slash = if entry.is_directory { "/" } else { "" };
+            names.push(format!("{}{slash}", entry.name.escape_ascii()));
+        }
+        names
+    }
+
+    fn plainly(store: &Store, path: &str) -> Vec<String> {
+        names(listed(store, path, Wanted::default()))
+    }
+
+    #[test]
+    fn what_is_served_is_listed_and_nothing_else() {
+        let (dir, store) =
+            site(&["docs/b.txt", "docs/.hidden", ".git/config", "a.txt", "empty/", "docs/deep/x"]);
+        let at = |name: &str| dir.path().join(name);
+        for (link, target) in [
+            ("docs/up", "../a.txt"),
+            ("docs/dir", "../empty"),
+            ("docs/out", "../../../../etc/passwd"),
+            ("docs/absolute", "/etc/passwd"),
+            ("docs/dangling", "missing"),
+            ("docs/loop", "loop"),
+            ("docs/to-fifo", "fifo"),
+        ] {
+            symlink(target, at(link)).expect(link);
+        }
+        mknodat(CWD, at("docs/fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+        let _listener = UnixListener::bind(at("docs/socket")).expect("binds");
+        assert_eq!(plainly(&store, "/docs/"), ["deep/", "dir/", "b.txt", "up"]);
+        assert_eq!(plainly(&store, "/"), ["docs/", "empty/", "a.txt"]);
+        assert_eq!(plainly(&store, "/empty/"), [""; 0]);
+        assert_eq!(plainly(&store, "/docs/dir/"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_directory_beneath_the_root_cannot_be_listed() {
+        let (dir, store) = site(&["a.txt"]);
+        symlink("..", dir.path().join("out")).expect("a link");
+        for path in ["/a.txt", "/missing/", "/out/"] {
+            let refused = begin(path, Wanted::default()).gather(&store);
+            assert!(
+                matches!(refused, Err(ListingError::Lookup(LookupError::NotFound))),
+                "{path}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn entries_come_with_their_facts() {
+        let (dir, store) = site(&["sub/"]);
+        let file = File::create(dir.path().join("a")).expect("creates");
+        file.set_len(5 << 30).expect("grows");
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        file.set_modified(time).expect("sets");
+        let odd = OsStr::from_bytes(b"\xff\n\"");
+        fs::write(dir.path().join(odd), "12").expect("writes");
+        symlink("a", dir.path().join("link")).expect("a link");
+        let mut listing = listed(&store, "/", Wanted::default());
+        assert_eq!(listing.totals(), Totals { directories: 1, files: 3, files_len: (10 << 30) + 2 });
+        assert_eq!(listing.page(), Page { number: 1, count: 1, skipped: 0, len: 4 });
+        assert!(listing.next_entry().is_some_and(|entry| entry.is_directory && entry.name == b"sub"));
+        for name in [&b"a"[..], b"link"] {
+            let modified_secs = Some(1_000_000_000);
+            let expected = Entry { name, is_directory: false, len: 5 << 30, modified_secs };
+            assert_eq!(listing.next_entry(), Some(expected));
+        }
+        assert!(listing.next_entry().is_some_and(|entry| entry.name == b"\xff\n\"" && entry.len == 2));
+        assert!(listing.next_entry().is_none());
+    }
+
+    #[test]
+    fn every_order_has_directories_first_and_names_to_break_ties() {
+        let (dir, store) = site(&["D2/", "d10/", "b", "A", "c10", "c9"]);
+        for (name, len, secs) in
+            [("b", 3, 30), ("A", 1, 10), ("c10", 2, 20), ("c9", 2, 20), ("D2", 0, 5), ("d10", 0, 7)]
+        {
+            let file = File::open(dir.path().join(name)).expect(name);
+            if len > 0 {
+                fs::write(dir.path().join(name), vec![b'x'; len]).expect(name);
+            }
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(secs);
+            file.set_modified(time).expect(name);
+        }
+        let sorted = |key, descending| {
+            let order = Order { key, descending };
+            names(listed(&store, "/", Wanted { order, ..Wanted::default() })).join(" ")
+        };
+        for (key, ascending, descending) in [
+            (SortKey::Name, "D2/ d10/ A b c9 c10", "d10/ D2/ c10 c9 b A"),
+            (SortKey::Size, "D2/ d10/ A c9 c10 b", "D2/ d10/ b c9 c10 A"),
+            (SortKey::Time, "D2/ d10/ A c9 c10 b", "d10/ D2/ b c9 c10 A"),
+        ] {
+            assert_eq!(sorted(key, false), ascending, "{key:?}");
+            assert_eq!(sorted(key, true), descending, "{key:?} descending");
+        }
+    }
+
+    #[test]
+    fn a_filter_counts_too() {
+        let (_dir, store) = site(&["Photos/", "photo1.jpg", "a.txt", "PHOTO2.jpg"]);
+        let filter = NameFilter::new("photo");
+        let listing = listed(&store, "/", Wanted { filter, ..Wanted::default() });
+        assert_eq!(listing.totals(), Totals { directories: 1, files: 2, files_len: 20 });
+        assert_eq!(names(listing), ["Photos/", "photo1.jpg", "PHOTO2.jpg"]);
+    }
+
+    #[test]
+    fn pages_are_cut_from_the_whole_order() {
+        let all: Vec<String> = (1..=25).map(|number| format!("f{number}")).collect();
+        let (_dir, store) = site(&all.iter().map(String::as_str).collect::<Vec<_>>());
+        for (number, len, page, range) in [
+            (1, 10, Page { number: 1, count: 3, skipped: 0, len: 10 }, 0..10),
+            (2, 10, Page { number: 2, count: 3, skipped: 10, len: 10 }, 10..20),
+            (3, 10, Page { number: 3, count: 3, skipped: 20, len: 5 }, 20..25),
+            (4, 10, Page { number: 3, count: 3, skipped: 20, len: 5 }, 20..25),
+            (0, 10, Page { number: 1, count: 3, skipped: 0, len: 10 }, 0..10),
+            (usize::MAX, 25, Page { number: 1, count: 1, skipped: 0, len: 25 }, 0..25),
+            (7, 0, Page { number: 7, count: 25, skipped: 6, len: 1 }, 6..7),
+        ] {
+            let wanted = Wanted { page: Some(PageWanted { number, len }), ..Wanted::default() };
+            let listing = listed(&store, "/", wanted);
+            assert_eq!((listing.page(), listing.totals().files), (page, 25));
+            assert_eq!(names(listing), all[range], "page {number} of {len}");
+        }
+        let (_dir, empty) = site(&[]);
+        let wanted = Wanted { page: Some(PageWanted { number: 3, len: 10 }), ..Wanted::default() };
+        assert_eq!(listed(&empty, "/", wanted).page(), Page { number: 1, count: 1, skipped: 0, len: 0 });
+    }
+
+    /// An empty file of so many names.
+    fn many(count: usize) -> (TempDir, Store) {
+        let (dir, store) = site(&["entry-0.txt"]);
+        let path = |number: usize| dir.path().join(format!("entry-{number}.txt"));
+        for number in 1..count {
+            fs::hard_link(path(0), path(number)).expect("a link");
+        }
+        (dir, store)
+    }
+
+    #[test]
+    fn a_large_directory_is_read_in_slices_of_some_hundred_and_leased() {
+        const COUNT: usize = 3000;
+        let (_dir, store) = many(COUNT);
+        let budget = ListingBudget::new();
+        let path = RelativePath::parse(b"/").expect("a path");
+        let wanted = Wanted { page: Some(PageWanted { number: 30, len: 100 }), ..Wanted::default() };
+        let mut gathering = Gathering::begin(&path, wanted, &budget).expect("begins");
+        let (mut slices, mut held_len_max) = (0, 0);
+        loop {
+            let before = gathering.found();
+            let more = gathering.gather(&store).expect("gathers");
+            assert!(gathering.found() - before <= 300, "a slice of {}", gathering.found() - before);
+            held_len_max = held_len_max.max(budget.held_len());
+            slices += 1;
+            if !more {
+                break;
+            }
+        }
+        assert!(slices >= COUNT / 300 + COUNT / 256, "{slices} slices");
+        assert!((COUNT * 36..COUNT * 60).contains(&held_len_max), "{held_len_max} bytes were leased");
+        assert!(budget.held_len() < 16 * 1024, "{} bytes are leased for a page", budget.held_len());
+        let names = names(gathering.finish());
+        assert_eq!((names[0].as_str(), names[99].as_str()), ("entry-2900.txt", "entry-2999.txt"));
+        assert_eq!(budget.held_len(), 0);
+    }
+
+    #[test]
+    fn a_directory_waits_while_too_many_are_open() {
+        let (_dir, store) = many(600);
+        let budget = ListingBudget::new();
+        let path = RelativePath::parse(b"/").expect("a path");
+        let begin = || Gathering::begin(&path, Wanted::default(), &budget).expect("begins");
+        let mut open: Vec<Gathering> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
+        assert!(open.iter_mut().all(|gathering| gathering.gather(&store).expect("gathers")));
+        let mut last = begin();
+        assert!(last.gather(&store).expect("waits") && last.found() == 0);
+        while open[0].gather(&store).expect("gathers") {}
+        assert!(last.gather(&store).expect("gathers") && last.found() > 0);
+    }
+
+    #[test]
+    fn a_listing_that_is_given_up_gives_everything_back() {
+        let (_dir, store) = many(600);
+        let budget = ListingBudget::new();
+        let path = RelativePath::parse(b"/").expect("a path");
+        let mut gathering = Gathering::begin(&path, Wanted::default(), &budget).expect("begins");
+        assert!(gathering.gather(&store).expect("gathers"));
+        assert!(budget.held_len() > 0);
+        drop(gathering);
+        assert_eq!(budget.held_len(), 0);
+    }
+
+    #[test]
+    fn embedded_pages_are_listed_and_those_laid_over_a_directory() {
+        let listing = listed(&Store::Embedded, "/", Wanted::default());
+        assert_eq!(listing.totals().files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
+        let found = names(listing);
+        assert!(found.contains(&"style.css".to_owned()) && found.contains(&"server-code.html".to_owned()));
+        let mut listing = listed(&Store::Embedded, "/", Wanted::default());
+        assert!(listing.next_entry().is_some_and(|entry| entry.len > 0 && entry.modified_secs.is_none()));
+
+        let (dir, _) = site(&["server-code.html", "a.txt", "sub/b.txt"]);
+        let over = Store::DiskWithSource(Root::open(Path::new(dir.path())).expect("opens"));
+        assert_eq!(plainly(&over, "/"), ["sub/", "a.txt", "client-code.html", "server-code.html"]);
+        assert_eq!(plainly(&over, "/sub/"), ["b.txt"]);
+        let filter = NameFilter::new("SERVER");
+        assert_eq!(names(listed(&over, "/", Wanted { filter, ..Wanted::default() })), ["server-code.html"]);
+    }
+}

@@ -1,0 +1,163 @@
+//! A directory on its way to being a listing: read in slices, then cut down to the page wanted.
+//!
+//! It owns the order of the work and nothing of how it is done: reading is `source`'s, sorting and
+//! merging that of `runs`. What is kept of the directory is leased; a page that is picked out of it
+//! is small, and the rest is let go as soon as the page is there.
+
+use super::budget::Lease;
+use super::runs::{Merge, Run};
+use super::source::{Directory, embedded_pages};
+use super::{Listing, ListingBudget, ListingError, NameFilter, Page, PageWanted, Totals, Wanted};
+use crate::files::path::RelativePath;
+use crate::files::store::Store;
+
+/// How many entries are merged in one slice. Each costs a few comparisons of names for every
+/// doubling of the number of runs: some 2 µs, if there are a hundred thousand entries.
+const MERGED_PER_SLICE_MAX: usize = 256;
+
+/// A directory on its way to being a [`Listing`].
+#[derive(Debug)]
+pub struct Gathering {
+    stage: Stage,
+    filter: Option<NameFilter>,
+    page_wanted: Option<PageWanted>,
+    totals: Totals,
+    merge: Merge,
+    lease: Lease,
+}
+
+/// What is still to do.
+#[derive(Debug)]
+enum Stage {
+    /// The directory at this path is not open yet.
+    Waiting(Vec<u8>),
+    Reading(Directory),
+    /// Taking the entries of one page out of what was read.
+    Picking {
+        page: Page,
+        skipped: usize,
+        picked: Run,
+    },
+    Ready(Page),
+}
+
+impl Gathering {
+    /// Begins with the directory at `path`, and asks nothing of it yet.
+    ///
+    /// # Errors
+    /// `Busy`, if there is no memory for one more listing.
+    pub fn begin(
+        path: &RelativePath<'_>,
+        wanted: Wanted,
+        budget: &ListingBudget,
+    ) -> Result<Gathering, ListingError> {
+        let Wanted { order, filter, page: page_wanted } = wanted;
+        let lease = budget.lease()?;
+        let stage = Stage::Waiting(path.as_bytes().to_vec());
+        let (totals, merge) = (Totals::default(), Merge::new(order));
+        Ok(Gathering { stage, filter, page_wanted, totals, merge, lease })
+    }
+
+    /// Does one slice of the work, which takes about a millisecond at the most. Says whether there is
+    /// more to do; `store` is the same at every call.
+    ///
+    /// # Errors
+    /// See [`ListingError`]; a path that is no directory is `NotFound`.
+    pub fn gather(&mut self, store: &Store) -> Result<bool, ListingError> {
+        if let Stage::Waiting(path) = &self.stage {
+            let path = path.clone();
+            self.open(store, &path)?;
+        }
+        match &mut self.stage {
+            Stage::Reading(directory) => {
+                let slice = directory.read_slice(store, |name| lets_through(&mut self.filter, name))?;
+                self.take_in(slice.run)?;
+                if slice.is_last {
+                    self.end_reading();
+                }
+            }
+            Stage::Picking { .. } => self.pick(),
+            Stage::Waiting(_) | Stage::Ready(_) => {}
+        }
+        Ok(!matches!(self.stage, Stage::Ready(_)))
+    }
+
+    /// Opens the directory, unless too many are open: then there will be room in one of the next turns.
+    fn open(&mut self, store: &Store, path: &[u8]) -> Result<(), ListingError> {
+        if store.root().is_some() && !self.lease.may_open_directory() {
+            return Ok(());
+        }
+        let pages = embedded_pages(store, path, |name| lets_through(&mut self.filter, name));
+        self.take_in(pages)?;
+        match store.root() {
+            Some(root) => self.stage = Stage::Reading(Directory::open(root, path)?),
+            None => self.end_reading(),
+        }
+        Ok(())
+    }
+
+    /// How many entries have been found so far.
+    pub fn found(&self) -> usize {
+        self.totals.entries()
+    }
+
+    /// The listing, once there is no more to do.
+    pub fn finish(self) -> Listing {
+        let page = match self.stage {
+            Stage::Ready(page) | Stage::Picking { page, .. } => page,
+            Stage::Waiting(_) | Stage::Reading(_) => Page::of(None, self.totals.entries()),
+        };
+        Listing { totals: self.totals, page, merge: self.merge, _lease: self.lease }
+    }
+
+    /// Keeps what was read, as one more run.
+    fn take_in(&mut self, mut run: Run) -> Result<(), ListingError> {
+        if run.len() == 0 {
+            return Ok(());
+        }
+        run.entries().for_each(|entry| self.totals.count(&entry));
+        run.sort(self.merge.order());
+        self.lease.grow(run.cost())?;
+        self.merge.push(run);
+        Ok(())
+    }
+
+    /// All has been read: if it is more than a page, that page is to be picked.
+    fn end_reading(&mut self) {
+        self.lease.close_directory();
+        let entries = self.totals.entries();
+        let page = Page::of(self.page_wanted, entries);
+        self.stage = if page.len == entries {
+            Stage::Ready(page)
+        } else {
+            Stage::Picking { page, skipped: 0, picked: Run::default() }
+        };
+    }
+
+    fn pick(&mut self) {
+        let Stage::Picking { page, skipped, picked } = &mut self.stage else { return };
+        let mut is_over = false;
+        for _ in 0..MERGED_PER_SLICE_MAX {
+            match self.merge.next_entry() {
+                Some(_) if *skipped < page.skipped => *skipped += 1,
+                Some(entry) => picked.push(&entry),
+                None => is_over = true,
+            }
+            is_over |= picked.len() >= page.len;
+            if is_over {
+                break;
+            }
+        }
+        if is_over {
+            let page = *page;
+            let run = std::mem::take(picked);
+            self.lease.shrink(run.cost());
+            self.merge.replace(run);
+            self.stage = Stage::Ready(page);
+        }
+    }
+}
+
+fn lets_through(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
+    filter.as_mut().is_none_or(|filter| filter.lets_through(name))
+}

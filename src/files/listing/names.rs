@@ -1,0 +1,166 @@
+//! The order of names that people expect, and a filter of names.
+//!
+//! Letters compare whatever their case, runs of digits as the numbers that they are, everything else
+//! by its place in Unicode; names that are alike so far compare byte by byte, so that no two names
+//! are equal. No language has a say: `é` comes after `z`. Names need not be UTF-8.
+
+use std::cmp::Ordering;
+use std::str;
+
+/// A piece of a name: a letter, or a whole run of digits. Pieces compare by their fields, in order.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Piece<'a> {
+    /// The letter in its lower case; `0` for every run of digits.
+    place: u32,
+    /// How many digits there are, zeros in front not counted: the longer number is the greater.
+    digits_len: usize,
+    digits: &'a [u8],
+}
+
+/// Where bytes are put that are no UTF-8: behind all letters.
+const NO_LETTER: u32 = char::MAX as u32 + 1;
+
+struct Pieces<'a>(&'a [u8]);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let &first = self.0.first()?;
+        if first.is_ascii_digit() {
+            let len = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let (mut digits, rest) = self.0.split_at(len);
+            while let [b'0', tail @ ..] = digits {
+                digits = tail;
+            }
+            self.0 = rest;
+            return Some(Piece { place: u32::from(b'0'), digits_len: digits.len(), digits });
+        }
+        let (place, len) = match first {
+            0..0x80 => (first.to_ascii_lowercase().into(), 1),
+            _ => first_letter(self.0).unwrap_or((NO_LETTER + u32::from(first), 1)),
+        };
+        self.0 = self.0.get(len..).unwrap_or_default();
+        Some(Piece { place, digits_len: 0, digits: &[] })
+    }
+}
+
+/// The letter that `bytes` begin with, in its lower case, and its length in bytes.
+fn first_letter(bytes: &[u8]) -> Option<(u32, usize)> {
+    (2..=4).find_map(|len| {
+        let letter = str::from_utf8(bytes.get(..len)?).ok()?.chars().next()?;
+        Some((fold(letter).into(), len))
+    })
+}
+
+/// The lower case of a letter, as far as it is a single one.
+fn fold(letter: char) -> char {
+    letter.to_lowercase().next().unwrap_or(letter)
+}
+
+/// Which of two names comes first.
+pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
+    let same = common_pieces_len(left, right);
+    pieces_from(left, same).cmp(pieces_from(right, same)).then_with(|| left.cmp(right))
+}
+
+fn pieces_from(name: &[u8], start: usize) -> Pieces<'_> {
+    Pieces(name.get(start..).unwrap_or_default())
+}
+
+/// How far two names are the same, up to the end of a piece of both: files of one directory often
+/// have long beginnings in common.
+fn common_pieces_len(left: &[u8], right: &[u8]) -> usize {
+    let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+    let ends_piece = |byte: &u8| byte.is_ascii() && !byte.is_ascii_digit();
+    left.iter().take(same).rposition(ends_piece).map_or(0, |last| last + 1)
+}
+
+/// Lets the names through that have a certain text in them, whatever the case of its letters.
+#[derive(Clone, Debug)]
+pub struct NameFilter {
+    folded: String,
+    /// The name that is being looked at, folded: kept for its room.
+    name: String,
+}
+
+impl NameFilter {
+    /// A filter for what has `text` in it; none if that is everything.
+    pub fn new(text: &str) -> Option<NameFilter> {
+        let folded: String = text.chars().map(fold).collect();
+        (!folded.is_empty()).then(|| NameFilter { folded, name: String::new() })
+    }
+
+    pub(super) fn lets_through(&mut self, name: &[u8]) -> bool {
+        self.name.clear();
+        self.name.extend(String::from_utf8_lossy(name).chars().map(fold));
+        self.name.contains(&self.folded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_stand_in_the_order_that_people_expect() {
+        let sorted = b" |!|-1|-a|0|00|000|01|1|1a|02|2|10|99999999999999999999999999999998\
+            |99999999999999999999999999999999|100000000000000000000000000000000|@|A|a|a b|a.txt|a1.txt\
+            |a1b2|a1b10|a01b11|A2|a10|AB|ab|abc|B|file2.txt|File10.txt|file10.txt|z\
+            |\xc3\xa9|\xc3\xa92|\xc3\x8910|\xc3\x89a|\xe4\xb8\xad|\xc3|\xc3a|\xff";
+        let sorted: Vec<&[u8]> = sorted.split(|&byte| byte == b'|').collect();
+        let mut names = sorted.clone();
+        names.reverse();
+        names.sort_unstable_by(|left, right| compare(left, right));
+        let shown = |names: &[&[u8]]| -> Vec<String> {
+            names.iter().map(|name| name.escape_ascii().to_string()).collect()
+        };
+        assert_eq!(shown(&names), shown(&sorted));
+    }
+
+    #[test]
+    fn a_filter_looks_anywhere_and_at_no_case() {
+        for (text, name, passes) in [
+            ("a", "a", true),
+            ("A", "cat", true),
+            ("cat", "a CAT.txt", true),
+            ("cats", "cat", false),
+            ("\u{e9}t", "\u{c9}t\u{e9}", true),
+            (".txt", "a.txt", true),
+            (" ", "ab", false),
+            ("*", "ab", false),
+        ] {
+            let mut filter = NameFilter::new(text).expect(text);
+            assert_eq!(filter.lets_through(name.as_bytes()), passes, "{text} in {name}");
+        }
+        assert!(NameFilter::new("").is_none());
+        let mut filter = NameFilter::new("b").expect("a filter");
+        assert!(filter.lets_through(b"\xff\xfeb") && !filter.lets_through(b"\xff"));
+    }
+
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        let parts = ["0", "00", "1", "9", "10", "a", "A", "b", ".", "\u{e9}", "\u{c9}", "\u{4e2d}"];
+        let parts = parts.map(|part| part.as_bytes().to_vec()).to_vec();
+        let part = prop_oneof![proptest::sample::select(parts), any::<u8>().prop_map(|byte| vec![byte])];
+        proptest::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_total(a in name(), b in name(), c in name()) {
+            prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
+            prop_assert_eq!(compare(&a, &b) == Ordering::Equal, a == b);
+            if compare(&a, &b) != Ordering::Greater && compare(&b, &c) != Ordering::Greater {
+                prop_assert_ne!(compare(&a, &c), Ordering::Greater);
+            }
+        }
+
+        #[test]
+        fn what_names_have_in_common_changes_nothing(a in name(), b in name(), same in name()) {
+            let (a, b) = ([&same[..], &a].concat(), [&same[..], &b].concat());
+            let whole = Pieces(&a).cmp(Pieces(&b)).then_with(|| a.cmp(&b));
+            prop_assert_eq!(compare(&a, &b), whole);
+        }
+    }
+}

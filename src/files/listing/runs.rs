@@ -1,0 +1,261 @@
+//! Entries in sorted runs, and runs merged into one order, one entry at a time.
+//!
+//! A [`Run`] is what one slice of reading has found: small records beside one stretch of names. A
+//! [`Merge`] keeps the runs in a heap by their next entries, so that a run more, or an entry less,
+//! costs a few comparisons and nothing is ever sorted or moved as a whole.
+
+use std::mem;
+
+use super::{Entry, Order};
+
+/// Entries, and how many of them have been taken.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    records: Vec<Record>,
+    names: Vec<u8>,
+    taken: usize,
+}
+
+/// An entry without its name: 24 bytes, of which a large directory has a hundred thousand.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    len: u64,
+    /// `NO_TIME` if it is not known.
+    modified_secs: i64,
+    name_start: u32,
+    name_len: u8,
+    is_directory: bool,
+}
+
+/// No file is that old: an `Option` would make records a third larger.
+const NO_TIME: i64 = i64::MIN;
+
+impl Record {
+    fn entry<'a>(&self, names: &'a [u8]) -> Entry<'a> {
+        let start = self.name_start as usize;
+        Entry {
+            name: names.get(start..start + usize::from(self.name_len)).unwrap_or_default(),
+            is_directory: self.is_directory,
+            len: self.len,
+            modified_secs: Some(self.modified_secs).filter(|&secs| secs != NO_TIME),
+        }
+    }
+}
+
+impl Run {
+    /// Puts an entry behind the others. A name that no file system can have is left out: one longer
+    /// than 255 bytes, or beyond 4 GiB of names.
+    pub(super) fn push(&mut self, entry: &Entry<'_>) {
+        let (Ok(name_start), Ok(name_len)) =
+            (u32::try_from(self.names.len()), u8::try_from(entry.name.len()))
+        else {
+            return;
+        };
+        self.names.extend_from_slice(entry.name);
+        self.records.push(Record {
+            len: entry.len,
+            modified_secs: entry.modified_secs.unwrap_or(NO_TIME),
+            name_start,
+            name_len,
+            is_directory: entry.is_directory,
+        });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.records.iter().map(|record| record.entry(&self.names))
+    }
+
+    /// Sorts the entries and gives back the room that is not used.
+    pub(super) fn sort(&mut self, order: Order) {
+        let names = &self.names;
+        self.records.sort_unstable_by(|left, right| order.compare(&left.entry(names), &right.entry(names)));
+        self.records.shrink_to_fit();
+        self.names.shrink_to_fit();
+    }
+
+    /// The memory that it holds, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        // The heap has its number, too.
+        mem::size_of::<Run>()
+            + mem::size_of::<usize>()
+            + self.names.capacity()
+            + self.records.capacity() * mem::size_of::<Record>()
+    }
+
+    fn entry(&self, at: usize) -> Option<Entry<'_>> {
+        Some(self.records.get(at)?.entry(&self.names))
+    }
+
+    fn next(&self) -> Option<Entry<'_>> {
+        self.entry(self.taken)
+    }
+}
+
+/// Sorted runs that are taken as one.
+#[derive(Debug)]
+pub(super) struct Merge {
+    order: Order,
+    runs: Vec<Run>,
+    /// Places in `runs` of those that have entries left, as a heap: that of the first entry on top.
+    heap: Vec<usize>,
+}
+
+impl Merge {
+    /// Nothing yet, to be taken in this order.
+    pub(super) fn new(order: Order) -> Merge {
+        Merge { order, runs: Vec::new(), heap: Vec::new() }
+    }
+
+    /// The order in which entries are taken.
+    pub(super) fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Lets go of everything but this run, which is sorted.
+    pub(super) fn replace(&mut self, run: Run) {
+        *self = Merge::new(self.order);
+        self.push(run);
+    }
+
+    /// Adds a run that is sorted in the order of the merge.
+    pub(super) fn push(&mut self, run: Run) {
+        if run.next().is_none() {
+            return;
+        }
+        self.heap.push(self.runs.len());
+        self.runs.push(run);
+        let mut place = self.heap.len() - 1;
+        while place > 0 && self.is_before(place, (place - 1) / 2) {
+            self.heap.swap(place, (place - 1) / 2);
+            place = (place - 1) / 2;
+        }
+    }
+
+    /// Takes the entry that comes first of all that are left.
+    pub(super) fn next_entry(&mut self) -> Option<Entry<'_>> {
+        let top = *self.heap.first()?;
+        let run = self.runs.get_mut(top)?;
+        let at = run.taken;
+        run.taken += 1;
+        if run.next().is_none() {
+            self.heap.swap_remove(0);
+        }
+        self.sink();
+        self.runs.get(top)?.entry(at)
+    }
+
+    /// Brings the run on top of the heap to where it belongs.
+    fn sink(&mut self) {
+        let mut place = 0;
+        loop {
+            let mut first = place;
+            for child in [2 * place + 1, 2 * place + 2] {
+                if self.is_before(child, first) {
+                    first = child;
+                }
+            }
+            if first == place {
+                return;
+            }
+            self.heap.swap(place, first);
+            place = first;
+        }
+    }
+
+    /// Whether the run at one place of the heap comes before the one at another. None is there: no.
+    fn is_before(&self, left: usize, right: usize) -> bool {
+        let next = |place: usize| self.runs.get(*self.heap.get(place)?)?.next();
+        match (next(left), next(right)) {
+            (Some(left), Some(right)) => self.order.compare(&left, &right).is_lt(),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SortKey;
+    use super::*;
+    use proptest::prelude::*;
+
+    type Plain = (Vec<u8>, bool, u64, Option<i64>);
+
+    fn entry((name, is_directory, len, modified_secs): &Plain) -> Entry<'_> {
+        Entry { name, is_directory: *is_directory, len: *len, modified_secs: *modified_secs }
+    }
+
+    fn plain(entry: &Entry<'_>) -> Plain {
+        (entry.name.to_vec(), entry.is_directory, entry.len, entry.modified_secs)
+    }
+
+    /// Cuts the entries into runs and merges these.
+    fn merged(entries: &[Plain], run_len: usize, order: Order) -> Vec<Plain> {
+        let mut merge = Merge::new(order);
+        for chunk in entries.chunks(run_len) {
+            let mut run = Run::default();
+            chunk.iter().for_each(|plain| run.push(&entry(plain)));
+            run.sort(order);
+            merge.push(run);
+        }
+        let mut taken = Vec::new();
+        while let Some(entry) = merge.next_entry() {
+            taken.push(plain(&entry));
+        }
+        assert!(merge.next_entry().is_none());
+        taken
+    }
+
+    fn orders() -> impl Iterator<Item = Order> {
+        let keys = [SortKey::Name, SortKey::Size, SortKey::Time].into_iter();
+        keys.flat_map(|key| [false, true].map(|descending| Order { key, descending }))
+    }
+
+    #[test]
+    fn nothing_is_left_out_or_made_up() {
+        let empty = Merge::new(Order::default()).next_entry().is_none();
+        assert!(empty);
+        let mut merge = Merge::new(Order::default());
+        merge.push(Run::default());
+        assert!(merge.next_entry().is_none());
+        let mut run = Run::default();
+        run.push(&Entry { name: &[b'a'; 256], is_directory: false, len: 0, modified_secs: None });
+        assert_eq!(run.len(), 0);
+    }
+
+    #[test]
+    fn a_record_is_small() {
+        assert_eq!(mem::size_of::<Record>(), 24);
+    }
+
+    fn any_entry() -> impl Strategy<Value = Plain> {
+        let name = "[ab01]{0,3}".prop_map(String::into_bytes);
+        (name, any::<bool>(), 0..4u64, proptest::option::of(-2..3i64))
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_sorting(
+            entries in proptest::collection::vec(any_entry(), 0..60),
+            run_len in 1..20usize,
+        ) {
+            for order in orders() {
+                let mut sorted = entries.clone();
+                sorted.sort_by(|left, right| order.compare(&entry(left), &entry(right)));
+                let taken = merged(&entries, run_len, order);
+                // What is equal in the order may still differ in what the order does not look at.
+                prop_assert_eq!(taken.len(), sorted.len());
+                for (taken, sorted) in taken.iter().zip(&sorted) {
+                    prop_assert!(order.compare(&entry(taken), &entry(sorted)).is_eq());
+                }
+                let (mut taken, mut given) = (taken, entries.clone());
+                taken.sort();
+                given.sort();
+                prop_assert_eq!(taken, given);
+            }
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! The body of a listing's answer, in slices.
+//!
+//! It owns how much is made in one go, and when the head, the entries and the foot of the form have
+//! their turn. What they look like is the form's to say, and which entries there are the listing's.
+
+use super::html::{self, Html};
+use super::{escape, json};
+use crate::files::listing::{Entry, Listing};
+use crate::http::field;
+
+/// A slice ends with the entry that brings it to this length, in bytes ...
+const SLICE_LEN_MIN: usize = 32 * 1024;
+/// ... or with this many entries, each of which costs some microseconds.
+const SLICE_ENTRIES_MAX: usize = 256;
+
+/// The body of a listing's answer, on its way.
+#[derive(Debug)]
+pub(in crate::server) struct Body {
+    listing: Listing,
+    writer: Writer,
+    stage: Stage,
+    /// The first slice, which is made beforehand: of most listings it is the whole, and tells its
+    /// length.
+    first_slice: Vec<u8>,
+}
+
+/// What a listing is written as.
+#[derive(Debug)]
+pub(super) enum Writer {
+    Html(Html),
+    Json,
+    Plain,
+}
+
+/// What of a body comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Head,
+    FirstEntry,
+    Entries,
+    Over,
+}
+
+impl Body {
+    pub(super) fn new(listing: Listing, writer: Writer) -> Body {
+        let mut body = Body { listing, writer, stage: Stage::Head, first_slice: Vec::new() };
+        let mut first_slice = Vec::new();
+        body.make_next(&mut first_slice);
+        body.first_slice = first_slice;
+        body
+    }
+
+    /// The length of the body, if it is known.
+    pub(super) fn whole_len(&self) -> Option<u64> {
+        (self.stage == Stage::Over).then_some(self.first_slice.len() as u64)
+    }
+
+    /// Appends the fields that tell of it: that it is chosen by Accept and, for a page, what that may
+    /// do.
+    pub(super) fn fields(&self, out: &mut Vec<u8>) {
+        field(out, "Vary", b"Accept");
+        if matches!(self.writer, Writer::Html(_)) {
+            let mut policy = Vec::new();
+            html::push_policy(&mut policy);
+            field(out, "Content-Security-Policy", &policy);
+        }
+    }
+
+    /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes; says whether there is more.
+    pub(in crate::server) fn make(&mut self, out: &mut Vec<u8>) -> bool {
+        match std::mem::take(&mut self.first_slice) {
+            slice if slice.is_empty() => self.make_next(out),
+            slice => out.extend_from_slice(&slice),
+        }
+        self.stage != Stage::Over
+    }
+
+    fn make_next(&mut self, out: &mut Vec<u8>) {
+        let start = out.len();
+        if self.stage == Stage::Head {
+            self.writer.head(out, &self.listing);
+            self.stage = Stage::FirstEntry;
+        }
+        for _ in 0..SLICE_ENTRIES_MAX {
+            if self.stage == Stage::Over || out.len() - start >= SLICE_LEN_MIN {
+                break;
+            }
+            let is_first = self.stage == Stage::FirstEntry;
+            self.stage = match self.listing.next_entry() {
+                Some(entry) => {
+                    self.writer.entry(out, &entry, is_first);
+                    Stage::Entries
+                }
+                None => {
+                    self.writer.foot(out, &self.listing);
+                    Stage::Over
+                }
+            };
+        }
+    }
+}
+
+impl Writer {
+    fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
+        match self {
+            Writer::Html(html) => html.head(out, listing),
+            Writer::Json => json::head(out),
+            Writer::Plain => {}
+        }
+    }
+
+    fn entry(&self, out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
+        match self {
+            Writer::Html(_) => Html::entry(out, entry),
+            Writer::Json => json::entry(out, entry, is_first),
+            Writer::Plain => {
+                escape::line(out, entry.name);
+                out.extend_from_slice(if entry.is_directory { b"/\n" } else { b"\n" });
+            }
+        }
+    }
+
+    fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
+        match self {
+            Writer::Html(html) => html.foot(out, listing),
+            Writer::Json => json::foot(out),
+            Writer::Plain => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::digest;
+    use super::super::query::{PAGE_LEN, Query};
+    use super::*;
+    use crate::files::listing::{Gathering, ListingBudget};
+    use crate::files::{RelativePath, Root, Store};
+    use crate::http::Form;
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use tempfile::TempDir;
+
+    /// Names that have broken other listings.
+    const HOSTILE: [&[u8]; 12] = [
+        b"<script>alert(1)<",
+        b"\"><img src=x onerror=alert(1)>",
+        b"javascript:alert(1)",
+        b"a&copy;b&lt;",
+        b"a:b?c#d%41",
+        b"'single' \"double\"",
+        b"new\nline\ttab\rreturn",
+        b"\x1b[31mred",
+        b"\xff\xfe no UTF-8",
+        b"exe.\xe2\x80\xaetxt",
+        b"]}, {\\\"",
+        b" spaces ",
+    ];
+
+    fn site(names: &[&[u8]]) -> (TempDir, Store) {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("sub")).expect("sub");
+        fs::write(dir.path().join("four"), "four").expect("a file");
+        for name in names {
+            // One file of many names is made faster than many files.
+            let path = dir.path().join("sub").join(OsStr::from_bytes(name));
+            fs::hard_link(dir.path().join("four"), path).expect("a link");
+        }
+        fs::create_dir(dir.path().join("sub").join("folder & more")).expect("a folder");
+        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        (dir, store)
+    }
+
+    fn body(store: &Store, path: &str, query: &str, form: Form) -> Body {
+        let path = RelativePath::parse(path.as_bytes()).expect("a path");
+        let query = Query::read(query.as_bytes());
+        let mut gathering =
+            Gathering::begin(&path, query.wanted(form), &ListingBudget::new()).expect("begins");
+        while gathering.gather(store).expect("gathers") {}
+        let writer = match form {
+            Form::Html => Writer::Html(Html::new(path.as_bytes().to_vec(), query)),
+            Form::Json => Writer::Json,
+            Form::Plain => Writer::Plain,
+        };
+        Body::new(gathering.finish(), writer)
+    }
+
+    fn text(store: &Store, path: &str, query: &str, form: Form) -> String {
+        let mut body = body(store, path, query, form);
+        let (mut out, len) = (Vec::new(), body.whole_len());
+        while body.make(&mut out) {}
+        assert!(len.is_none_or(|len| len == out.len() as u64));
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    /// What stands between two texts, each time.
+    fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+        text.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0)).collect()
+    }
+
+    /// The bytes that a link of a page leads to.
+    fn target(link: &str) -> Vec<u8> {
+        let link = link.replace("&#39;", "'").replace("&amp;", "&");
+        RelativePath::parse(format!("/{link}").as_bytes()).expect("a path").as_bytes().to_vec()
+    }
+
+    #[test]
+    fn no_name_breaks_the_page_and_every_link_is_exact() {
+        let (_dir, store) = site(&HOSTILE);
+        let page = text(&store, "/sub/", "", Form::Html);
+        let rows = between(&page, "<tr class=\"e", "</tr>");
+        assert_eq!(rows.len(), HOSTILE.len() + 1);
+        let mut linked: Vec<Vec<u8>> =
+            rows.iter().map(|row| target(between(row, "<a href=\"", "\"")[0])).collect();
+        let mut names: Vec<Vec<u8>> = HOSTILE.iter().map(|name| name.to_vec()).collect();
+        names.push(b"folder & more".to_vec());
+        linked.sort();
+        names.sort();
+        assert_eq!(linked, names);
+        assert!(rows[0].contains("href=\"folder%20&amp;%20more/\""), "folders come first: {}", rows[0]);
+        for row in rows {
+            let shown = row.replace("<i>", "").replace("</i>", "");
+            let name = between(&shown, "<bdi>", "</bdi>")[0];
+            assert!(!name.contains(['<', '>', '"', '\'', '\n', '\u{202e}']), "{name}");
+            // The row has the markup of every row, and no more.
+            assert_eq!(shown.matches('<').count(), 17, "{row}");
+        }
+    }
+
+    #[test]
+    fn the_page_needs_nobody_else_and_its_policy_is_that_of_its_own_texts() {
+        let (_dir, store) = site(&[b"a.txt"]);
+        let page = text(&store, "/sub/", "", Form::Html);
+        let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
+        for outside in ["http:", "https:", "url(", "@import", "src=", " style=", " onclick", "javascript:"] {
+            assert!(!elsewhere.contains(outside), "{outside}");
+        }
+        let mut policy = Vec::new();
+        html::push_policy(&mut policy);
+        let policy = String::from_utf8(policy).expect("UTF-8");
+        for element in ["style", "script"] {
+            let texts = between(&page, &format!("<{element}>"), &format!("</{element}>"));
+            assert_eq!((texts.len(), page.matches(&format!("<{element}")).count()), (1, 1));
+            let digest = digest::sha256_base64(texts[0].as_bytes());
+            let digest = std::str::from_utf8(&digest).expect("base64");
+            assert!(policy.contains(&format!("; {element}-src 'sha256-{digest}';")), "{policy}");
+        }
+        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    }
+
+    #[test]
+    fn every_element_that_opens_also_closes() {
+        let (_dir, store) = site(&HOSTILE);
+        for (path, query) in
+            [("/", ""), ("/sub/", ""), ("/sub/", "filter=zzz&sort=size"), ("/sub/folder%20&%20more/", "")]
+        {
+            let page = text(&store, path, query, Form::Html);
+            let names = [
+                "html", "head", "title", "style", "script", "body", "svg", "symbol", "header", "nav", "h1",
+                "div", "p",
+            ];
+            let names = names.iter().chain(&[
+                "form", "button", "main", "table", "thead", "tbody", "tr", "th", "td", "a", "bdi", "i",
+                "span", "time", "footer",
+            ]);
+            for name in names {
+                let opened =
+                    page.matches(&format!("<{name}>")).count() + page.matches(&format!("<{name} ")).count();
+                assert_eq!(opened, page.matches(&format!("</{name}>")).count(), "{name} of {path}?{query}");
+            }
+            assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">") && page.ends_with("</html>\n"));
+        }
+    }
+
+    #[test]
+    fn columns_turn_round_and_links_keep_what_was_chosen() {
+        let (_dir, store) = site(&[b"a.txt"]);
+        let headings = |query: &str| {
+            let page = text(&store, "/sub/", query, Form::Html);
+            let head = between(&page, "<thead>", "</thead>")[0].to_owned();
+            let sorted = between(&head, "<th scope=\"col\"", ">").join("|");
+            format!("{sorted} {}", between(&head, "<a href=\"", "\"").join(" "))
+        };
+        assert_eq!(
+            headings(""),
+            " aria-sort=\"ascending\"|| ?order=desc ?sort=size&amp;order=desc ?sort=time&amp;order=desc"
+        );
+        assert_eq!(
+            headings("sort=size&order=desc&filter=a+b&page=1"),
+            "| aria-sort=\"descending\"| ?filter=a+b ?sort=size&amp;filter=a+b \
+             ?sort=time&amp;order=desc&amp;filter=a+b"
+        );
+        let page = text(&store, "/sub/", "sort=time&order=desc&filter=%22%3E", Form::Html);
+        for part in [
+            "<input type=\"hidden\" name=\"sort\" value=\"time\"><input type=\"hidden\" name=\"order\" value=\"desc\">",
+            " value=\"&quot;&gt;\">",
+            "matching \u{201c}<bdi>&quot;&gt;</bdi>\u{201d}",
+            "<a href=\"?sort=time&amp;order=desc\">Show all</a>",
+            "<a href=\"?sort=time&amp;order=desc&amp;filter=%22%3E&amp;format=json\">JSON</a>",
+            "No name matches.",
+        ] {
+            assert_eq!(page.matches(part).count(), 1, "{part}");
+        }
+    }
+
+    #[test]
+    fn the_way_up_is_relative_and_the_root_has_none() {
+        let (dir, store) = site(&[]);
+        fs::create_dir_all(dir.path().join("a b/<c>")).expect("folders");
+        let page = text(&store, "/a%20b/%3Cc%3E/", "", Form::Html);
+        let heading = between(&page, "<h1>", "</h1>")[0];
+        assert_eq!(between(heading, "href=\"", "\""), ["../../", "../"]);
+        assert_eq!(between(heading, "<bdi>", "</bdi>"), ["Home", "a b"]);
+        assert!(heading.ends_with("<bdi aria-current=\"page\">&lt;c&gt;</bdi>"), "{heading}");
+        assert!(page.contains("<title>&lt;c&gt; \u{2013} /a b/&lt;c&gt;</title>"));
+        assert!(page.contains(">Parent folder<") && page.contains("This folder is empty."));
+        let root = text(&store, "/", "", Form::Html);
+        assert!(root.contains("<h1>Home</h1>") && !root.contains("../"));
+    }
+
+    #[test]
+    fn pages_are_turned() {
+        let names: Vec<String> = (1..=2345).map(|number| format!("f{number}")).collect();
+        let (_dir, store) = site(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
+        let page = text(&store, "/sub/", "page=2&sort=size", Form::Html);
+        let turns = between(&page, "<nav class=\"pages\"", "</nav>");
+        assert_eq!(turns.len(), 2);
+        for part in [
+            "<a href=\"?sort=size\">First</a>",
+            "<a rel=\"prev\" href=\"?sort=size\">Previous</a>",
+            "<span>1,001\u{2013}2,000 of 2,346</span>",
+            "<a rel=\"next\" href=\"?sort=size&amp;page=3\">Next</a>",
+            "<a href=\"?sort=size&amp;page=3\">Last</a>",
+        ] {
+            assert!(turns[0].contains(part), "{part} in {}", turns[0]);
+        }
+        assert!(page.contains("1 folder, 2,345 files, 9.4 kB"), "the sums are of all pages");
+        assert_eq!(page.matches("<tr class=\"e").count(), PAGE_LEN);
+        assert!(page.contains(">f1000<") && page.contains(">f1999<") && !page.contains(">f2000<"));
+        let last = text(&store, "/sub/", "page=9", Form::Html);
+        assert!(last.contains("<a>Next</a>\n<a>Last</a>") && last.contains("2,001\u{2013}2,346 of 2,346"));
+        assert_eq!(text(&store, "/sub/", "", Form::Plain).lines().count(), 2346);
+        assert_eq!(text(&store, "/sub/", "page=3", Form::Plain).lines().count(), 346);
+    }
+
+    #[test]
+    fn json_is_read_by_others_and_leads_to_the_exact_names() {
+        let (_dir, store) = site(&HOSTILE);
+        let list: Vec<serde_json::Value> =
+            serde_json::from_str(&text(&store, "/sub/", "", Form::Json)).expect("JSON");
+        assert_eq!(list.len(), HOSTILE.len() + 1);
+        let first = &list[0];
+        assert_eq!((&first["name"], &first["type"]), (&"folder & more".into(), &"directory".into()));
+        assert_eq!((&first["size"], &first["url"]), (&serde_json::Value::Null, &"folder%20&%20more/".into()));
+        for entry in &list[1..] {
+            let url = entry["url"].as_str().expect("a URL");
+            let name = target(url);
+            assert!(HOSTILE.contains(&name.as_slice()), "{entry}");
+            assert_eq!(entry["name"], *String::from_utf8_lossy(&name));
+            assert_eq!((&entry["type"], &entry["size"]), (&"file".into(), &4.into()));
+            let modified = entry["modified"].as_str().expect("a time");
+            assert!(modified.len() == 20 && modified.ends_with('Z'), "{modified}");
+        }
+        assert_eq!(text(&store, "/sub/folder%20&%20more/", "", Form::Json), "[\n]\n");
+        let embedded = text(&Store::Embedded, "/", "filter=favicon", Form::Json);
+        assert!(embedded.contains("\"modified\":null,\"url\":\"favicon.svg\"}"), "{embedded}");
+    }
+
+    #[test]
+    fn a_line_is_a_name() {
+        let (_dir, store) = site(&HOSTILE);
+        let lines = text(&store, "/sub/", "", Form::Plain);
+        assert_eq!(lines.lines().count(), HOSTILE.len() + 1);
+        assert!(lines.starts_with("folder & more/\n"), "{lines}");
+        assert!(lines.contains("\nnew\\nline\\ttab\\rreturn\n"), "{lines}");
+        assert_eq!(text(&store, "/sub/folder%20&%20more/", "", Form::Plain), "");
+    }
+
+    #[test]
+    fn no_slice_is_much_longer_than_another() {
+        let names: Vec<String> = (1..=900).map(|number| format!("{number}{}", "&".repeat(240))).collect();
+        let (_dir, store) = site(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
+        for form in Form::ALL {
+            let mut body = body(&store, "/sub/", "", form);
+            assert_eq!(body.whole_len(), None);
+            let (mut slices, mut more) = (0, true);
+            while more {
+                let mut out = Vec::new();
+                more = body.make(&mut out);
+                assert!(out.len() <= SLICE_LEN_MIN + 10 * 1024, "{form:?}: {} bytes", out.len());
+                slices += 1;
+            }
+            assert!(slices >= 900 / SLICE_ENTRIES_MAX, "{form:?}: {slices} slices");
+            assert!(!body.make(&mut Vec::new()), "it is over");
+        }
+    }
+}

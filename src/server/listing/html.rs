@@ -1,0 +1,274 @@
+//! A listing as a page: breadcrumbs, a filter, columns that sort, pages to turn.
+//!
+//! Owns the markup. Everything works without the script, which only filters as one types; nothing is
+//! fetched from anywhere, and the policy ([`push_policy`]) lets nothing else run. The look is that of
+//! `content/`. It reads no directory: entries are handed to it one by one.
+
+use std::fmt;
+use std::io::Write;
+
+use super::digest::{BASE64_LEN, sha256_base64};
+use super::escape;
+use super::human::{Count, Grouped, Minute, Size, Time};
+use super::query::Query;
+use crate::files::listing::{Entry, Listing, SortKey};
+use crate::files::media_type;
+use crate::http::Form;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+const ICONS: &str = include_str!("icons.svg");
+
+const STYLE_DIGEST: [u8; BASE64_LEN] = sha256_base64(STYLE.as_bytes());
+const SCRIPT_DIGEST: [u8; BASE64_LEN] = sha256_base64(SCRIPT.as_bytes());
+
+/// The icon in a browser's tab: a folder.
+const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
+    %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
+    %3C/svg%3E";
+
+/// Appends what a page of a listing may do (Content Security Policy): be styled and filtered by the
+/// two texts that are in it, show its own icon, and ask its own server.
+pub(super) fn push_policy(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"default-src 'none'; img-src data:; style-src 'sha256-");
+    out.extend_from_slice(&STYLE_DIGEST);
+    out.extend_from_slice(b"'; script-src 'sha256-");
+    out.extend_from_slice(&SCRIPT_DIGEST);
+    out.extend_from_slice(b"'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'");
+}
+
+/// A page that is being written.
+#[derive(Debug)]
+pub(super) struct Html {
+    /// The path beneath the root, decoded, without a slash at either end.
+    path: Vec<u8>,
+    query: Query,
+}
+
+impl Html {
+    pub(super) fn new(path: Vec<u8>, query: Query) -> Html {
+        Html { path, query }
+    }
+
+    /// Everything before the entries.
+    pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
+        put(
+            out,
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+        );
+        escape::html_title(out, self.name().unwrap_or(b"Home"));
+        put(out, " \u{2013} /");
+        escape::html_title(out, &self.path);
+        push(
+            out,
+            format_args!("</title>\n<link rel=\"icon\" href=\"{TAB_ICON}\">\n<style>{STYLE}</style>\n"),
+        );
+        push(out, format_args!("</head>\n<body>\n{ICONS}<header>\n"));
+        self.breadcrumbs(out);
+        put(out, "<div class=\"bar\">\n");
+        self.summary(out, listing);
+        self.filter(out, listing);
+        put(out, "</div>\n</header>\n<main>\n");
+        self.pages(out, listing);
+        self.columns(out);
+        if self.name().is_some() {
+            put(
+                out,
+                "<tr class=\"up\"><td><a href=\"../\"><svg><use href=\"#u\"/></svg>Parent folder</a></td>",
+            );
+            put(out, "<td></td><td></td></tr>\n");
+        }
+        if listing.page().len == 0 {
+            let why = if self.query.filter.is_empty() { "This folder is empty." } else { "No name matches." };
+            push(out, format_args!("<tr class=\"none\"><td colspan=\"3\">{why}</td></tr>\n"));
+        }
+    }
+
+    /// The row of an entry.
+    pub(super) fn entry(out: &mut Vec<u8>, entry: &Entry<'_>) {
+        let (class, slash) = if entry.is_directory { ("e d", "/") } else { ("e", "") };
+        push(out, format_args!("<tr class=\"{class}\"><td><a href=\""));
+        escape::html_link(out, entry.name);
+        push(out, format_args!("{slash}\"><svg><use href=\"#{}\"/></svg><span><bdi>", icon(entry)));
+        escape::html_name(out, entry.name);
+        push(out, format_args!("</bdi>{slash}</span></a></td>"));
+        match entry {
+            Entry { is_directory: true, .. } => put(out, "<td></td>"),
+            Entry { len: 0..1000, .. } => push(out, format_args!("<td>{}</td>", Size(entry.len))),
+            Entry { len, .. } => {
+                push(out, format_args!("<td title=\"{} bytes\">{}</td>", Grouped(*len), Size(*len)));
+            }
+        }
+        match entry.modified_secs.and_then(Time::at) {
+            Some(time) => {
+                let minute = Minute(time);
+                push(out, format_args!("<td><time datetime=\"{time}\">{minute}</time></td></tr>\n"));
+            }
+            None => put(out, "<td></td></tr>\n"),
+        }
+    }
+
+    /// Everything behind the entries.
+    pub(super) fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
+        put(out, "</tbody>\n</table>\n");
+        self.pages(out, listing);
+        put(out, "</main>\n<footer>\n<a href=\"?archive=tar\">Download as .tar</a>\n");
+        for (form, name) in [(Form::Json, "JSON"), (Form::Plain, "Plain text")] {
+            put(out, "<a href=\"");
+            Query { form: Some(form), page: None, ..self.query.clone() }.link(out);
+            push(out, format_args!("\">{name}</a>\n"));
+        }
+        push(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
+    }
+
+    /// The name of the directory; the root has none.
+    fn name(&self) -> Option<&[u8]> {
+        self.path.rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty())
+    }
+
+    /// The way down from the root, each step but the last a link. They lead upwards from here, so
+    /// that they are right behind a proxy that serves the root elsewhere, too.
+    fn breadcrumbs(&self, out: &mut Vec<u8>) {
+        put(out, "<nav aria-label=\"Folders\"><h1>");
+        let Some(name) = self.name() else {
+            put(out, "Home</h1></nav>\n");
+            return;
+        };
+        let folders: Vec<&[u8]> = self.path.split(|&byte| byte == b'/').collect();
+        let above = std::iter::once(&b"Home"[..]).chain(folders.iter().copied()).take(folders.len());
+        for (depth, folder) in above.enumerate() {
+            push(out, format_args!("<a href=\"{}\"><bdi>", "../".repeat(folders.len() - depth)));
+            escape::html_name(out, folder);
+            put(out, "</bdi></a><span aria-hidden=\"true\">/</span>");
+        }
+        put(out, "<bdi aria-current=\"page\">");
+        escape::html_name(out, name);
+        put(out, "</bdi></h1></nav>\n");
+    }
+
+    /// How much there is.
+    fn summary(&self, out: &mut Vec<u8>, listing: &Listing) {
+        let totals = listing.totals();
+        put(out, "<p>");
+        if totals.directories > 0 {
+            push(out, format_args!("{}, ", Count(totals.directories, "folder")));
+        }
+        push(out, format_args!("{}", Count(totals.files, "file")));
+        if totals.files > 0 {
+            push(out, format_args!(", {}", Size(totals.files_len)));
+        }
+        if !self.query.filter.is_empty() {
+            put(out, " matching \u{201c}<bdi>");
+            escape::html_name(out, self.query.filter.as_bytes());
+            put(out, "</bdi>\u{201d} \u{b7} <a href=\"");
+            Query { filter: String::new(), page: None, ..self.query.clone() }.link(out);
+            put(out, "\">Show all</a>");
+        }
+        put(out, " <span role=\"status\"></span></p>\n");
+    }
+
+    /// The box to filter by: a form, so that it works for who lets no script run.
+    fn filter(&self, out: &mut Vec<u8>, listing: &Listing) {
+        let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
+        let whole = if is_whole { "yes" } else { "no" };
+        push(out, format_args!("<form role=\"search\" data-whole=\"{whole}\">"));
+        let kept = Query { filter: String::new(), page: None, ..self.query.clone() };
+        for (name, value) in kept.pairs() {
+            push(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
+        }
+        put(
+            out,
+            "<input type=\"search\" name=\"filter\" placeholder=\"Filter by name\" \
+             aria-label=\"Filter by name\" autocomplete=\"off\" spellcheck=\"false\" value=\"",
+        );
+        escape::html(out, &self.query.filter);
+        put(out, "\"><button>Filter</button></form>\n");
+    }
+
+    /// The head of the table: what it is sorted by is turned round, the others sort as one would
+    /// want them first.
+    fn columns(&self, out: &mut Vec<u8>) {
+        put(out, "<table>\n<thead><tr>");
+        let order = self.query.order;
+        for (key, label, starts_descending) in [
+            (SortKey::Name, "Name", false),
+            (SortKey::Size, "Size", true),
+            (SortKey::Time, "Modified <small>UTC</small>", true),
+        ] {
+            let mut query = Query { page: None, ..self.query.clone() };
+            query.order.key = key;
+            query.order.descending = if key == order.key { !order.descending } else { starts_descending };
+            let sorted = match (key == order.key, order.descending) {
+                (false, _) => "",
+                (true, false) => " aria-sort=\"ascending\"",
+                (true, true) => " aria-sort=\"descending\"",
+            };
+            push(out, format_args!("<th scope=\"col\"{sorted}><a href=\""));
+            query.link(out);
+            push(out, format_args!("\">{label}</a></th>"));
+        }
+        put(out, "</tr></thead>\n<tbody>\n");
+    }
+
+    /// The pages to turn to, if there is more than this one.
+    fn pages(&self, out: &mut Vec<u8>, listing: &Listing) {
+        let page = listing.page();
+        if page.count == 1 {
+            return;
+        }
+        put(out, "<nav class=\"pages\" aria-label=\"Pages\">\n");
+        self.turn(out, "First", "", (page.number > 1).then_some(1));
+        self.turn(out, "Previous", " rel=\"prev\"", (page.number > 1).then(|| page.number - 1));
+        let (first, last) = (Grouped(page.skipped as u64 + 1), Grouped((page.skipped + page.len) as u64));
+        let entries = Grouped(listing.totals().entries() as u64);
+        push(out, format_args!("<span>{first}\u{2013}{last} of {entries}</span>\n"));
+        let is_last = page.number == page.count;
+        self.turn(out, "Next", " rel=\"next\"", (!is_last).then(|| page.number + 1));
+        self.turn(out, "Last", "", (!is_last).then_some(page.count));
+        put(out, "</nav>\n");
+    }
+
+    fn turn(&self, out: &mut Vec<u8>, label: &str, relation: &str, number: Option<usize>) {
+        put(out, "<a");
+        if let Some(number) = number {
+            push(out, format_args!("{relation} href=\""));
+            Query { page: Some(number).filter(|&number| number > 1), ..self.query.clone() }.link(out);
+            put(out, "\"");
+        }
+        push(out, format_args!(">{label}</a>\n"));
+    }
+}
+
+/// Which icon of `icons.svg` an entry has.
+fn icon(entry: &Entry<'_>) -> &'static str {
+    if entry.is_directory {
+        return "d";
+    }
+    let media_type = media_type(entry.name);
+    let essence = media_type.split(';').next().unwrap_or_default();
+    match essence.split_once('/') {
+        Some(("image", _)) => "i",
+        Some(("audio" | "video", _)) => "m",
+        Some(("text", "plain" | "markdown" | "csv" | "rtf")) | Some(("application", "pdf" | "rtf")) => "t",
+        Some(("text", _)) => "c",
+        Some(("application", kind)) if CODE.iter().any(|code| kind.ends_with(code)) => "c",
+        Some(("application", kind)) if ARCHIVES.iter().any(|archive| kind.contains(archive)) => "a",
+        _ => "f",
+    }
+}
+
+/// How the types of what programs read end ...
+const CODE: [&str; 6] = ["json", "xml", "javascript", "x-sh", "toml", "yaml"];
+/// ... and what is in those of archives.
+const ARCHIVES: [&str; 9] = ["zip", "tar", "zstd", "x-7z", "x-rar", "vnd.rar", "x-bzip", "x-xz", "compress"];
+
+fn put(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn push(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // Writing to a vector cannot fail.
+    let _ = out.write_fmt(text);
+}

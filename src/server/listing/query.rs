@@ -1,0 +1,180 @@
+//! What the query of a listing's address says, and how such a query is written.
+//!
+//! Nothing in it is ever an error: what is not understood is as if it were not there. What is read
+//! here can be written again, so that each link of a page keeps what the others have chosen.
+
+use super::escape::{query_value, read_query_value};
+use crate::files::listing::{NameFilter, Order, PageWanted, SortKey, Wanted};
+use crate::http::Form;
+
+/// How many entries a page has: as many as a browser shows without a pause.
+pub(super) const PAGE_LEN: usize = 1000;
+
+/// `?sort=…&order=…&filter=…&page=…&format=…`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Query {
+    pub(super) order: Order,
+    /// Only names with this text in them; empty for all.
+    pub(super) filter: String,
+    /// The number of a page, from 1 on.
+    pub(super) page: Option<usize>,
+    pub(super) form: Option<Form>,
+}
+
+impl Query {
+    /// Reads what follows the `?`. Of what is there twice, the last counts.
+    pub(super) fn read(raw: &[u8]) -> Query {
+        let mut query = Query::default();
+        for pair in raw.split(|&byte| byte == b'&') {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=');
+            let name = halves.next().unwrap_or_default();
+            let value = read_query_value(halves.next().unwrap_or_default());
+            match (name, value.as_str()) {
+                (b"sort", "name") => query.order.key = SortKey::Name,
+                (b"sort", "size") => query.order.key = SortKey::Size,
+                (b"sort", "time") => query.order.key = SortKey::Time,
+                (b"order", "asc") => query.order.descending = false,
+                (b"order", "desc") => query.order.descending = true,
+                (b"format", "html") => query.form = Some(Form::Html),
+                (b"format", "json") => query.form = Some(Form::Json),
+                (b"format", "plain") => query.form = Some(Form::Plain),
+                (b"page", number) => query.page = number.parse().ok().filter(|&number| number > 0),
+                (b"filter", _) => query.filter = value,
+                _ => {}
+            }
+        }
+        query
+    }
+
+    /// What is to be gathered for an answer in this form: a page at a time for people, all of it for
+    /// programs unless they ask for a page.
+    pub(super) fn wanted(&self, form: Form) -> Wanted {
+        let number = self.page.or((form == Form::Html).then_some(1));
+        Wanted {
+            order: self.order,
+            filter: NameFilter::new(&self.filter),
+            page: number.map(|number| PageWanted { number, len: PAGE_LEN }),
+        }
+    }
+
+    /// Appends the address of this query in the same directory, for a quoted attribute.
+    pub(super) fn link(&self, out: &mut Vec<u8>) {
+        let mut separator: &[u8] = b"?";
+        for (name, value) in self.pairs() {
+            out.extend_from_slice(separator);
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
+            query_value(out, &value);
+            separator = b"&amp;";
+        }
+        if separator == b"?" {
+            out.extend_from_slice(b"./");
+        }
+    }
+
+    /// What is not as it would be without a query.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let sort = match self.order.key {
+            SortKey::Name => None,
+            SortKey::Size => Some("size"),
+            SortKey::Time => Some("time"),
+        };
+        let form = self.form.map(|form| match form {
+            Form::Html => "html",
+            Form::Json => "json",
+            Form::Plain => "plain",
+        });
+        let pairs = [
+            ("sort", sort.map(str::to_owned)),
+            ("order", self.order.descending.then(|| "desc".to_owned())),
+            ("filter", Some(self.filter.clone()).filter(|text| !text.is_empty())),
+            ("page", self.page.map(|number| number.to_string())),
+            ("format", form.map(str::to_owned)),
+        ];
+        pairs.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn with(change: impl FnOnce(&mut Query)) -> Query {
+        let mut query = Query::default();
+        change(&mut query);
+        query
+    }
+
+    #[test]
+    fn what_is_understood_is_taken_and_the_rest_is_not_there() {
+        for (raw, query) in [
+            ("", Query::default()),
+            ("&&=&x&sort&order=&page=&format", Query::default()),
+            ("sort=name&order=asc", Query::default()),
+            ("sort=SIZE&order=up&page=0&format=xml", Query::default()),
+            ("page=-1", Query::default()),
+            ("page=99999999999999999999", Query::default()),
+            ("Sort=size", Query::default()),
+            ("sort=size", with(|query| query.order.key = SortKey::Size)),
+            ("sort=time&sort=size", with(|query| query.order.key = SortKey::Size)),
+            ("sort=size&sort=x", with(|query| query.order.key = SortKey::Size)),
+            ("order=desc", with(|query| query.order.descending = true)),
+            ("filter=a+b%26c", with(|query| query.filter = "a b&c".to_owned())),
+            ("filter==", with(|query| query.filter = "=".to_owned())),
+            ("page=12", with(|query| query.page = Some(12))),
+            ("format=json&archive=tar", with(|query| query.form = Some(Form::Json))),
+            ("format=html", with(|query| query.form = Some(Form::Html))),
+            ("format=plain", with(|query| query.form = Some(Form::Plain))),
+        ] {
+            assert_eq!(Query::read(raw.as_bytes()), query, "{raw}");
+        }
+    }
+
+    #[test]
+    fn people_get_pages_and_programs_get_all() {
+        let page = |query: &Query, form| query.wanted(form).page.map(|page| page.number);
+        let (none, second) = (Query::default(), with(|query| query.page = Some(2)));
+        assert_eq!((page(&none, Form::Html), page(&second, Form::Html)), (Some(1), Some(2)));
+        assert_eq!((page(&none, Form::Json), page(&second, Form::Json)), (None, Some(2)));
+        assert_eq!((page(&none, Form::Plain), page(&second, Form::Plain)), (None, Some(2)));
+    }
+
+    fn written(query: &Query) -> String {
+        let mut out = Vec::new();
+        query.link(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_link_says_only_what_is_not_so_anyway() {
+        assert_eq!(written(&Query::default()), "./");
+        let query = with(|query| {
+            query.order = Order { key: SortKey::Time, descending: true };
+            query.filter = "a b\"<".to_owned();
+            query.page = Some(3);
+        });
+        assert_eq!(written(&query), "?sort=time&amp;order=desc&amp;filter=a+b%22%3C&amp;page=3");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            key in proptest::sample::select(vec![SortKey::Name, SortKey::Size, SortKey::Time]),
+            descending in any::<bool>(),
+            filter in "\\PC{0,8}",
+            page in proptest::option::of(1..usize::MAX),
+            form in proptest::option::of(proptest::sample::select(Form::ALL.to_vec())),
+        ) {
+            let query = Query { order: Order { key, descending }, filter, page, form };
+            let link = written(&query).replace("&amp;", "&");
+            let raw = link.strip_prefix('?').unwrap_or_default();
+            prop_assert_eq!(Query::read(raw.as_bytes()), query);
+        }
+
+        #[test]
+        fn no_query_is_an_error(raw in proptest::collection::vec(any::<u8>(), 0..40)) {
+            Query::read(&raw);
+        }
+    }
+}

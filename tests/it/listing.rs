@@ -1,0 +1,192 @@
+//! Directories without an index page, as people and programs get to see them, the largest included.
+//!
+//! How a page looks, and what names do to it, is for the unit tests; here it goes over the wire.
+
+use std::fs::{self, File};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::harness::{Raw, Server};
+
+const FILES: &[(&str, &[u8])] = &[
+    ("docs/b.txt", b"four"),
+    ("docs/a <b>.txt", b"12"),
+    ("docs/.private", b"secret"),
+    ("docs/deep/x.txt", b"x"),
+    ("site/index.html", b"the index"),
+];
+
+/// More than one slice of any form of a listing holds.
+const MANY: usize = 3000;
+
+/// A name more for a file costs far less than a file more; but no file system gives it too many.
+const NAMES_PER_FILE: usize = 10_000;
+
+fn request(method: &str, path: &str, accept: &str, version: &str) -> String {
+    format!("{method} {path} {version}\r\nHost: test\r\nAccept: {accept}\r\n\r\n")
+}
+
+/// The fields of a head, without the one that tells the time.
+fn fields(head: &str) -> Vec<&str> {
+    head.lines().filter(|line| !line.starts_with("Date:")).collect()
+}
+
+fn with_many(count: usize) -> Server {
+    let server = Server::serving(FILES);
+    let folder = server.root().join("many");
+    fs::create_dir(&folder).expect("a folder");
+    let path = |number: usize| folder.join(format!("file-{number}.txt"));
+    for number in 0..count {
+        let first = number - number % NAMES_PER_FILE;
+        if number == first {
+            File::create(path(number)).expect("a file");
+        } else {
+            fs::hard_link(path(first), path(number)).expect("a link");
+        }
+    }
+    server
+}
+
+/// Reads an answer in chunks.
+fn chunked(client: &mut Raw) -> (String, Vec<u8>) {
+    let head = client.head();
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && head.contains("\r\nTransfer-Encoding: chunked\r\n"),
+        "{head}"
+    );
+    let body = client.chunks();
+    (head, body)
+}
+
+#[test]
+fn each_gets_the_form_that_it_asks_for() {
+    let server = Server::serving(FILES);
+    let mut client = server.connect();
+    for (path, accept, media_type, begins) in [
+        ("/docs/", "*/*", "text/plain; charset=utf-8", "deep/\na <b>.txt\nb.txt\n"),
+        ("/docs/", "text/html,*/*;q=0.8", "text/html; charset=utf-8", "<!doctype html>\n"),
+        ("/docs/", "application/json", "application/json", "[\n{\"name\":\"deep\",\"type\":\"directory\","),
+        ("/docs/?format=json", "text/html", "application/json", "[\n"),
+        ("/docs/?format=plain", "text/html", "text/plain; charset=utf-8", "deep/\n"),
+        ("/docs/?format=html", "*/*", "text/html; charset=utf-8", "<!doctype html>\n"),
+        ("/docs/?format=x&sort=y&page=z&order=", "*/*", "text/plain; charset=utf-8", "deep/\na <b>.txt\n"),
+        ("/docs/?sort=size&order=desc", "*/*", "text/plain; charset=utf-8", "deep/\nb.txt\na <b>.txt\n"),
+        ("/docs/?filter=%3CB%3e", "*/*", "text/plain; charset=utf-8", "a <b>.txt\n"),
+        ("/", "*/*", "text/plain; charset=utf-8", "docs/\nsite/\n"),
+    ] {
+        let reply = client.send(request("GET", path, accept, "HTTP/1.1")).reply();
+        assert_eq!((reply.status, reply.field("Content-Type")), (200, Some(media_type)), "{path} {accept}");
+        assert!(reply.text().starts_with(begins), "{path} {accept}: {}", reply.text());
+        assert!(!reply.text().contains("private"), "{path}");
+        assert_eq!(reply.field("Vary"), Some("Accept"));
+        let policy = reply.field("Content-Security-Policy");
+        assert_eq!(policy.is_some(), media_type.starts_with("text/html"), "{path}: {policy:?}");
+        let head = client.send(request("HEAD", path, accept, "HTTP/1.1")).reply_to_head();
+        assert_eq!(fields(&head.head), fields(&reply.head), "HEAD {path}");
+    }
+}
+
+#[test]
+fn what_is_listed_can_be_fetched() {
+    let server = Server::serving(FILES);
+    let reply = server.get("/docs/?format=json");
+    let entries: Vec<Value> = serde_json::from_slice(&reply.body).expect("JSON");
+    for entry in entries.iter().filter(|entry| entry["type"] == "file") {
+        let file = server.get(&format!("/docs/{}", entry["url"].as_str().expect("a URL")));
+        assert_eq!((file.status, file.body.len() as u64), (200, entry["size"].as_u64().expect("a size")));
+    }
+    assert_eq!(entries.len(), 3);
+}
+
+#[test]
+fn an_index_page_wins_and_off_is_off() {
+    let server = Server::serving(FILES);
+    assert_eq!(server.get("/site/?format=json").text(), "the index");
+    assert_eq!(server.get("/docs?sort=size").field("Location"), Some("/docs/?sort=size"));
+    let missing = server.connect().send(request("GET", "/missing/", "text/html", "HTTP/1.1")).reply();
+    assert_eq!(missing.status, 404);
+
+    let server = Server::with(FILES, &["--listing", "off"]);
+    let reply = server.get("/docs/");
+    assert_eq!((reply.status, reply.text()), (404, "404 Not Found\nThis directory has no index page.\n"));
+    let server = Server::with(FILES, &["--listing=auto"]);
+    assert_eq!(server.get("/docs/").status, 200);
+}
+
+#[test]
+fn a_long_listing_comes_in_chunks_and_the_connection_goes_on() {
+    let server = with_many(MANY);
+    let mut client = server.connect();
+    let ask = |path: &str, version: &str| request("GET", path, "application/json", version);
+    client.send(ask("/many/", "HTTP/1.1") + &ask("/docs/b.txt", "HTTP/1.1"));
+    let (head, body) = chunked(&mut client);
+    let entries: Vec<Value> = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(entries.len(), MANY);
+    let numbered = |(number, entry): (usize, &Value)| entry["name"] == format!("file-{number}.txt");
+    assert!(entries.iter().enumerate().all(numbered), "numbers are in their order");
+    assert_eq!(client.reply().text(), "four");
+
+    let only_head = client.send(request("HEAD", "/many/", "application/json", "HTTP/1.1")).reply_to_head();
+    assert_eq!(fields(&only_head.head), fields(&head));
+    assert_eq!(client.get("/docs/b.txt").text(), "four");
+
+    let mut old = server.connect();
+    let head = old.send(ask("/many/", "HTTP/1.0")).head();
+    assert!(!head.contains("Transfer-Encoding") && !head.contains("Content-Length"), "{head}");
+    assert!(old.rest() == body, "the same, up to the end of the connection");
+}
+
+#[test]
+fn people_get_a_thousand_at_a_time() {
+    let server = with_many(MANY);
+    let mut client = server.connect();
+    let (_, body) = chunked(client.send(request("GET", "/many/?page=2", "text/html", "HTTP/1.1")));
+    let page = String::from_utf8(body).expect("UTF-8");
+    assert_eq!(page.matches("<tr class=\"e").count(), 1000);
+    assert!(page.contains("1,001\u{2013}2,000 of 3,000") && page.contains("href=\"file-1999.txt\""));
+    assert!(page.ends_with("</html>\n"));
+}
+
+#[test]
+fn a_hundred_thousand_names_hold_nobody_up() {
+    const COUNT: usize = 100_000;
+    /// What a server that did the work in one go could answer meanwhile.
+    const ANSWERS_MIN: usize = 20;
+    let server = with_many(COUNT);
+    let done = AtomicBool::new(false);
+    let (lines, answers) = thread::scope(|scope| {
+        let listing = scope.spawn(|| {
+            let mut client = server.connect();
+            let (_, body) = chunked(client.send(request("GET", "/many/", "text/plain", "HTTP/1.1")));
+            done.store(true, Ordering::Release);
+            body
+        });
+        let mut other = server.connect();
+        let mut answers = 0;
+        while !done.load(Ordering::Acquire) {
+            assert_eq!(other.get("/docs/b.txt").text(), "four");
+            answers += 1;
+        }
+        (listing.join().expect("the listing"), answers)
+    });
+    assert_eq!(lines.split(|&byte| byte == b'\n').count(), COUNT + 1);
+    assert!(lines.starts_with(b"file-0.txt\nfile-1.txt\nfile-2.txt\n"));
+    assert!(answers > ANSWERS_MIN, "only {answers} answers while the listing was made");
+}
+
+#[test]
+fn who_goes_away_in_the_middle_leaves_nothing_behind() {
+    let server = with_many(MANY);
+    for _ in 0..50 {
+        let mut client = server.connect();
+        client.send(request("GET", "/many/", "application/json", "HTTP/1.1"));
+        drop(client);
+    }
+    // The memory that listings share would be spent many times over, were it not given back.
+    assert_eq!(server.get("/docs/").status, 200);
+    let descriptors =
+        fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).expect("a list").count();
+    assert!(descriptors < 100, "{descriptors} descriptors are open");
+}
