@@ -4,6 +4,7 @@
 
 mod access_log;
 mod archive;
+mod changing_files;
 mod client_answers;
 mod client_command_line;
 mod client_log;

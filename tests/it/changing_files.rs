@@ -1,0 +1,232 @@
+//! Files that change while they are sent: an answer is the file that was asked for, whole, or it ends
+//! before its promised length. It is never padded, never longer, and never a mixture.
+//!
+//! The reader is slow: it has begun to read, the sockets' buffers are full, and most of the file has
+//! yet to be sent when the file changes. What happens between the machines alone is in `machines`.
+//!
+//! One thing is beyond the server: `sendfile` hands pages of the file to the socket, not copies. If a
+//! file is cut in place within a page that is on its way, its rest may arrive as the zeros that the
+//! kernel makes of it, before the connection ends.
+
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+
+use crate::harness::{Raw, Reply, Server, pattern};
+
+/// Far more than the buffers of both sockets hold, so that most of it is sent after the change.
+const LARGE_LEN: usize = 16 << 20;
+/// A file that is kept in memory, asked for so often that its answers are as long as a large one.
+const SMALL_LEN: usize = 40_000;
+const SMALL_COUNT: usize = 400;
+/// What the reader has read when the file changes.
+const READ_LEN: usize = 1 << 20;
+
+/// By how much a file grows: a small one becomes too large for memory.
+const GROWTH_LEN: usize = 100_000;
+
+const NAME: &str = "file.bin";
+const TRUNCATED: &str = "aborted: the file shrank while it was sent";
+
+/// What is done to a file.
+type Change = fn(&Path);
+
+/// Other bytes of the same length, so that only they can tell which file it is.
+fn other(len: usize) -> Vec<u8> {
+    pattern(len).iter().map(|byte| byte ^ 0x80).collect()
+}
+
+fn replace(path: &Path) {
+    let len = fs::metadata(path).expect("its length").len() as usize;
+    let new = path.parent().and_then(Path::parent).expect("a folder").join("new");
+    fs::write(&new, other(len)).expect("the new file");
+    fs::rename(new, path).expect("it is replaced");
+}
+
+fn remove(path: &Path) {
+    fs::remove_file(path).expect("it is removed");
+}
+
+/// By zeros, in one step: what is written goes by pieces, and each is a file that may be served.
+fn grow(path: &Path) {
+    let len = fs::metadata(path).expect("its length").len() as usize;
+    set_len(path, len + GROWTH_LEN);
+}
+
+fn set_len(path: &Path, len: usize) {
+    let file = OpenOptions::new().write(true).open(path).expect("the file");
+    file.set_len(len as u64).expect("another length");
+}
+
+fn grown(len: usize) -> Vec<u8> {
+    [pattern(len), vec![0; GROWTH_LEN]].concat()
+}
+
+fn serving(len: usize) -> Server {
+    Server::with(&[(NAME, &pattern(len))], &["--log-format", "json"])
+}
+
+/// A reader whose socket is soon full.
+fn slow_reader(server: &Server) -> Raw {
+    let client = server.connect();
+    set_socket_recv_buffer_size(client.socket(), 64 * 1024).expect("a small window");
+    client
+}
+
+/// What is asked for: the fields of the request, the status of its answer, and its part of the file.
+struct Asked {
+    fields: &'static str,
+    status: u16,
+    first: usize,
+    end: usize,
+}
+
+const WHOLE: Asked = Asked { fields: "", status: 200, first: 0, end: LARGE_LEN };
+const PART: Asked =
+    Asked { fields: "Range: bytes=1000001-15999998\r\n", status: 206, first: 1_000_001, end: 15_999_999 };
+
+/// A large answer that has begun to be read, with another request behind it on the connection.
+struct Reading {
+    server: Server,
+    client: Raw,
+    /// What has been read, and what was promised.
+    read: Vec<u8>,
+    promised: Vec<u8>,
+}
+
+impl Reading {
+    fn of(asked: &Asked) -> Reading {
+        let server = serving(LARGE_LEN);
+        let mut client = slow_reader(&server);
+        let fields = asked.fields;
+        client.send(format!(
+            "GET /{NAME} HTTP/1.1\r\nHost: test\r\n{fields}\r\nGET /none HTTP/1.1\r\nHost: test\r\n\r\n"
+        ));
+        let reply = client.reply_to_head();
+        assert_eq!(reply.status, asked.status, "{}", reply.head);
+        let promised = pattern(LARGE_LEN)[asked.first..asked.end].to_vec();
+        assert_eq!(reply.field("content-length"), Some(promised.len().to_string().as_str()));
+        let read = client.bytes(READ_LEN);
+        Reading { server, client, read, promised }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.server.root().join(NAME)
+    }
+
+    /// Reads the rest of the answer, which is what was promised, and the next one.
+    fn expect_whole(mut self, what: &str) -> Server {
+        let rest = self.client.bytes(self.promised.len() - READ_LEN);
+        assert!([self.read, rest].concat() == self.promised, "{what}: another file");
+        assert_eq!(self.client.reply().status, 404, "{what}: the next answer");
+        self.server
+    }
+
+    /// Reads up to the end of the connection, which comes too early, and the log: what was sent.
+    fn expect_aborted(mut self, what: &str) -> (Vec<u8>, Vec<u8>) {
+        self.read.extend(self.client.rest());
+        assert!(self.read.len() < self.promised.len(), "{what}: it is whole, or has what comes next");
+        let now = fs::read(self.path()).expect("the file");
+        assert!(self.server.get(&format!("/{NAME}")).body == now, "{what}: who asks now gets what it is now");
+        let log = self.server.stop().log;
+        let told: Vec<serde_json::Value> =
+            log.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+        assert_eq!(told.len(), 2, "the request behind it is not answered: {log}");
+        assert_eq!(told[0]["close_reason"], TRUNCATED, "{what}");
+        assert_eq!(told[0]["body_bytes"], self.read.len(), "{what}");
+        self.promised.truncate(self.read.len());
+        (self.read, self.promised)
+    }
+}
+
+fn expect_the_old_one_whole(asked: &Asked) {
+    let changes: [(&str, Change, u16, Option<Vec<u8>>); 3] = [
+        ("replaced", replace, 200, Some(other(LARGE_LEN))),
+        ("removed", remove, 404, None),
+        ("grown", grow, 200, Some(grown(LARGE_LEN))),
+    ];
+    for (what, change, status, body) in changes {
+        let reading = Reading::of(asked);
+        change(&reading.path());
+        let server = reading.expect_whole(what);
+        let reply = server.get(&format!("/{NAME}"));
+        assert_eq!(reply.status, status, "{what}");
+        assert!(body.is_none_or(|body| body == reply.body), "{what}: who asks now gets what it is now");
+    }
+}
+
+fn expect_an_abort(asked: &Asked) {
+    for len in [0, 14_000_001] {
+        let what = format!("{len} bytes");
+        let reading = Reading::of(asked);
+        set_len(&reading.path(), len);
+        let (read, promised) = reading.expect_aborted(&what);
+        assert!(read == promised, "{what}: another file, or padding");
+        // Far beyond what the buffers hold it ends on the byte.
+        assert!(len == 0 || read.len() == len - asked.first, "{what}: all that is there");
+    }
+    let reading = Reading::of(asked);
+    set_len(&reading.path(), asked.first + READ_LEN + 200_001);
+    let (read, promised) = reading.expect_aborted("on its way");
+    let is_its_own = |(read, promised): (&u8, &u8)| read == promised || *read == 0;
+    assert!(read.iter().zip(&promised).all(is_its_own), "on its way: another file");
+}
+
+#[test]
+fn a_large_file_that_is_replaced_removed_or_grown_arrives_as_it_was() {
+    expect_the_old_one_whole(&WHOLE);
+}
+
+#[test]
+fn a_part_of_a_large_file_that_is_replaced_removed_or_grown_arrives_as_it_was() {
+    expect_the_old_one_whole(&PART);
+}
+
+#[test]
+fn a_large_file_that_is_truncated_ends_the_connection_and_the_log_says_why() {
+    expect_an_abort(&WHOLE);
+}
+
+#[test]
+fn a_part_of_a_large_file_that_is_truncated_ends_the_connection_and_the_log_says_why() {
+    expect_an_abort(&PART);
+}
+
+#[test]
+fn a_file_that_shrinks_behind_the_part_that_is_sent_harms_nobody() {
+    let reading = Reading::of(&PART);
+    set_len(&reading.path(), PART.end);
+    reading.expect_whole("shortened");
+}
+
+#[test]
+fn a_small_file_is_sent_as_it_was_or_as_it_is_and_never_as_a_mixture() {
+    let new: [(&str, Change, Option<Vec<u8>>); 4] = [
+        ("replaced", replace, Some(other(SMALL_LEN))),
+        ("removed", remove, None),
+        ("grown", grow, Some(grown(SMALL_LEN))),
+        ("truncated", |path| set_len(path, 30_000), Some(pattern(30_000))),
+    ];
+    let old = pattern(SMALL_LEN);
+    for (what, change, new) in new {
+        let server = serving(SMALL_LEN);
+        let mut client = slow_reader(&server);
+        client.send(format!("GET /{NAME} HTTP/1.1\r\nHost: test\r\n\r\n").repeat(SMALL_COUNT));
+        for _ in 0..READ_LEN / SMALL_LEN {
+            assert!(client.reply().body == old, "{what}: before the change");
+        }
+        let (head, half) = (client.head(), client.bytes(SMALL_LEN / 2));
+        change(&server.root().join(NAME));
+        assert!([half, client.bytes(SMALL_LEN / 2)].concat() == old, "{what}: torn, under {head}");
+        let left: Vec<Reply> = (READ_LEN / SMALL_LEN + 1..SMALL_COUNT).map(|_| client.reply()).collect();
+        let is_old = |reply: &&Reply| reply.status == 200 && reply.body == old;
+        let (_, after) = left.split_at(left.iter().take_while(is_old).count());
+        assert!(!after.is_empty(), "{what}: nobody sees it");
+        let is_new = |reply: &Reply| match &new {
+            Some(body) => reply.status == 200 && reply.body == *body,
+            None => reply.status == 404,
+        };
+        assert!(after.iter().all(is_new), "{what}: once it is new, it stays new");
+    }
+}

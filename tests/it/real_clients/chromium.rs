@@ -1,0 +1,149 @@
+//! A browser that seeks in a recording of which it has a small part: it asks for ranges.
+//!
+//! It is started with a profile of its own, allowed no address but this machine's, and ended by the
+//! test with all its processes, whatever comes of it.
+
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
+
+use super::home;
+use crate::harness::{PATIENCE, Server, lines, pattern};
+
+/// What browsers of this kind are called.
+const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+const FLAGS: [&str; 16] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-breakpad",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--no-first-run",
+    "--no-pings",
+    "--mute-audio",
+    "--autoplay-policy=no-user-gesture-required",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+
+/// Two minutes of stereo in 16 bits at 44,100 a second.
+const SECONDS: usize = 120;
+const BYTES_PER_SECOND: usize = 44_100 * 4;
+
+/// Where the page goes in the recording.
+const PLACE: usize = 100;
+
+/// The page; `PLACE` in it is a number.
+const PAGE: &str = r#"<!doctype html>
+<title>A recording</title>
+<audio id="audio" src="recording.wav" preload="metadata"></audio>
+<script>
+const tell = words => fetch("/" + words);
+audio.onerror = () => tell("failed-" + audio.error.code);
+audio.onloadedmetadata = () => { audio.currentTime = PLACE; };
+audio.onseeked = () => tell("done-" + audio.currentTime + "-of-" + audio.duration);
+</script>
+"#;
+
+/// A browser with all its processes, ended when dropped.
+struct Browser(Child);
+
+impl Browser {
+    /// Shows a page; nothing if there is no browser.
+    fn show(url: &str, home: &Path) -> Option<Browser> {
+        let profile = format!("--user-data-dir={}", home.join("profile").display());
+        for name in NAMES {
+            let mut command = Command::new(name);
+            command.args(FLAGS).args([&profile, url]).env("HOME", home);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+            match command.spawn() {
+                Ok(child) => return Some(Browser(child)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+        super::skipped("chromium");
+        None
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The group is the browser's own, so nobody else is in it.
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
+    }
+}
+
+/// A WAV file, as long as it says (the RIFF format: a head of 44 bytes, then samples).
+fn recording() -> Vec<u8> {
+    let len = (SECONDS * BYTES_PER_SECOND) as u32;
+    let mut wav = Vec::new();
+    wav.extend_from_slice(b"RIFF");
+    wav.extend((len + 36).to_le_bytes());
+    wav.extend_from_slice(b"WAVEfmt ");
+    wav.extend(16_u32.to_le_bytes());
+    // PCM, two channels, so many samples and bytes a second, so many bytes a sample, bits.
+    wav.extend([1_u16, 2].map(u16::to_le_bytes).concat());
+    wav.extend([44_100, BYTES_PER_SECOND as u32].map(u32::to_le_bytes).concat());
+    wav.extend([4_u16, 16].map(u16::to_le_bytes).concat());
+    wav.extend_from_slice(b"data");
+    wav.extend(len.to_le_bytes());
+    wav.extend(pattern(len as usize));
+    wav
+}
+
+/// The first byte that a request asks for, and the status of its answer.
+fn asked_range(exchange: &Value) -> Option<(usize, u64)> {
+    let fields = exchange["request_headers"].as_array()?;
+    let range = fields
+        .iter()
+        .find(|field| field[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("range")))?;
+    let first = range[1].as_str()?.strip_prefix("bytes=")?.split('-').next()?.parse().ok()?;
+    Some((first, exchange["status"].as_u64()?))
+}
+
+#[test]
+fn a_browser_seeks_in_a_recording_by_asking_for_ranges() {
+    let home = home();
+    let page = PAGE.replace("PLACE", &PLACE.to_string());
+    let files: &[(&str, &[u8])] = &[("index.html", page.as_bytes()), ("recording.wav", &recording())];
+    let options = ["--access-log", "-", "--log-format", "json"];
+    let (server, stdout) = Server::spawn_apart(files, &options, |_| ());
+    let log = lines(stdout);
+    let Some(browser) = Browser::show(&super::url(&server, "/"), home.path()) else { return };
+    let deadline = Instant::now() + PATIENCE;
+    let mut told = Vec::new();
+    let last = loop {
+        let line = log.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        let line = line.unwrap_or_else(|_| panic!("it never got there: {told:#?}"));
+        let exchange: Value = serde_json::from_str(&line).expect("a line of JSON");
+        let target = exchange["target"].as_str().unwrap_or_default().to_owned();
+        told.push(exchange);
+        assert!(!target.starts_with("/failed"), "{target}: {told:#?}");
+        if target.starts_with("/done") {
+            break target;
+        }
+    };
+    // What it still receives is logged when it is gone.
+    drop(browser);
+    let stopped = server.stop();
+    assert!(stopped.status.success());
+    told.extend(log.iter().filter_map(|line| serde_json::from_str(&line).ok()));
+    assert_eq!(last, format!("/done-{PLACE}-of-{SECONDS}"));
+    let ranges: Vec<_> = told.iter().filter_map(asked_range).collect();
+    assert!(ranges.iter().all(|(_, status)| *status == 206), "{ranges:?}");
+    let far = PLACE * BYTES_PER_SECOND * 9 / 10;
+    assert!(ranges.iter().any(|(first, _)| *first > far), "none from the far end: {ranges:?}");
+}

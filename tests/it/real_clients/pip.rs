@@ -1,0 +1,71 @@
+//! pip: a package index of files alone (PEP 503), which names a wheel that pip fetches and installs.
+//!
+//! The index is the only one that pip is told of, so it has nobody else to ask.
+
+use std::fs;
+use std::path::Path;
+
+use super::{answers, home, run, succeed, telling, url};
+
+/// Makes a wheel in the folder that is its argument, and says its SHA-256.
+const WHEEL: &str = r#"
+import hashlib, pathlib, sys, zipfile
+path = pathlib.Path(sys.argv[1]) / "tiny_wheel-1.0-py3-none-any.whl"
+about = "tiny_wheel-1.0.dist-info"
+files = {
+    "tiny_wheel.py": "ANSWER = 42\n",
+    about + "/METADATA": "Metadata-Version: 2.1\nName: tiny-wheel\nVersion: 1.0\n",
+    about + "/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+}
+record = "".join(name + ",,\n" for name in [*files, about + "/RECORD"])
+with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+    for name, text in {**files, about + "/RECORD": record}.items():
+        wheel.writestr(name, text)
+print(hashlib.sha256(path.read_bytes()).hexdigest(), end="")
+"#;
+
+const NAME: &str = "tiny_wheel-1.0-py3-none-any.whl";
+
+/// Runs pip with this index and no other, and nothing of the machine's settings.
+#[track_caller]
+fn pip(home: &Path, command: &str, index: &str, arguments: &[&str]) -> Option<String> {
+    let own = ["-I", "-m", "pip", "--isolated", "--disable-pip-version-check", "--no-input", "--retries=0"];
+    let which = [command, "--quiet", "--no-cache-dir", "--no-deps", "--index-url", index];
+    succeed("python3", home, &[&own[..], &which, arguments, &["tiny-wheel==1.0"]].concat())
+}
+
+fn has_pip(home: &Path) -> bool {
+    let has = run("python3", home, &["-I", "-m", "pip", "--version"]).map(|output| output.status.success());
+    if has == Some(false) {
+        super::skipped("pip");
+    }
+    has == Some(true)
+}
+
+#[test]
+fn pip_downloads_and_installs_from_a_served_index() {
+    let home = home();
+    if !has_pip(home.path()) {
+        return;
+    }
+    let server = telling(&[("simple/index.html", b"<a href=\"tiny-wheel/\">tiny-wheel</a>")]);
+    let shelf = server.root().join("simple/tiny-wheel");
+    fs::create_dir(&shelf).expect("a folder");
+    let arguments = ["-I", "-c", WHEEL, &shelf.to_string_lossy()];
+    let Some(sum) = succeed("python3", home.path(), &arguments) else { return };
+    let page = format!("<!doctype html><title>tiny-wheel</title><a href=\"{NAME}#sha256={sum}\">{NAME}</a>");
+    fs::write(shelf.join("index.html"), page).expect("its page");
+
+    let index = url(&server, "/simple/");
+    pip(home.path(), "download", &index, &["--dest", "downloaded"]);
+    let downloaded = fs::read(home.path().join("downloaded").join(NAME)).expect("the wheel");
+    assert!(downloaded == fs::read(shelf.join(NAME)).expect("the wheel"));
+
+    pip(home.path(), "install", &index, &["--target", "installed"]);
+    let ask = "import sys; sys.path.insert(0, 'installed'); import tiny_wheel; print(tiny_wheel.ANSWER)";
+    assert_eq!(succeed("python3", home.path(), &["-I", "-c", ask]).as_deref(), Some("42\n"));
+
+    let log = server.stop().log;
+    let asked = ["GET /simple/tiny-wheel/ 200".to_owned(), format!("GET /simple/tiny-wheel/{NAME} 200")];
+    assert_eq!(answers(&log), [asked.clone(), asked].concat(), "{log}");
+}
