@@ -5,7 +5,6 @@
 //! Nothing here waits, blocks for longer than about a millisecond, or knows a connection.
 
 mod body;
-mod digest;
 mod escape;
 mod html;
 mod human;

@@ -16,7 +16,7 @@
       shown += row.hidden ? 0 : 1;
     });
     const more = whole ? "" : "; Enter looks in the whole folder";
-    said.textContent = field.value === first ? "" : `${shown} of ${rows.length} shown${more}`;
+    said.textContent = field.value === first ? "" : `\u00b7 ${shown} of ${rows.length} shown${more}`;
   };
   field.addEventListener("input", narrow);
   document.addEventListener("keydown", (event) => {
