@@ -14,7 +14,7 @@
 //! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out | httparse | any other module, sockets, files, clocks |
 //! | [`files`] | names and bytes on disk, a cache of them that is never stale, and uploads that are whole or not there | rustix | any other module, sockets, HTTP |
 //! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
-//! | [`command_line`] | options, spelled and taken apart, for both programs | pico-args | any other module |
+//! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | pico-args, toml | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
 //! | [`client`] | the command line, the client's machines, showing, saving and sending | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |

@@ -46,6 +46,20 @@ pub enum Destination {
     File(PathBuf),
 }
 
+impl Destination {
+    /// Looks whether it could be opened, without making it.
+    ///
+    /// # Errors
+    ///
+    /// What opening it would say.
+    pub fn check(&self) -> io::Result<()> {
+        match self {
+            Self::Off | Self::Stdout => Ok(()),
+            Self::File(path) => FdSink::check_append(path),
+        }
+    }
+}
+
 /// What one record tells: a request and how it was answered.
 ///
 /// The bytes are the peer's own; the format makes them harmless.
@@ -320,7 +334,24 @@ mod tests {
     #[test]
     fn a_directory_is_not_a_log() {
         let dir = tempfile::tempdir().unwrap();
-        let opened = AccessLog::open(&Destination::File(dir.path().to_owned()));
-        assert_eq!(opened.unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        let destination = Destination::File(dir.path().to_owned());
+        assert_eq!(AccessLog::open(&destination).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(destination.check().unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+
+    #[test]
+    fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let check = |name: &str| Destination::File(dir.path().join(name)).check().map_err(|e| e.kind());
+        assert_eq!(check("access.log"), Ok(()));
+        assert_eq!(check("missing/access.log"), Err(io::ErrorKind::NotFound));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        fs::write(dir.path().join("access.log"), "a line\n").unwrap();
+        assert_eq!(check("access.log"), Ok(()));
+        assert_eq!(check("access.log/log"), Err(io::ErrorKind::NotADirectory));
+        assert_eq!(fs::read(dir.path().join("access.log")).unwrap(), b"a line\n");
+        for destination in [Destination::Off, Destination::Stdout] {
+            assert!(destination.check().is_ok());
+        }
     }
 }

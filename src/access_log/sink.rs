@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use memchr::memmem;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags};
 use rustix::io::Errno;
 
 /// The most that is written to a pipe at once. POSIX promises that PIPE_BUF bytes are written whole or
@@ -49,18 +49,24 @@ enum Kind {
 impl FdSink {
     /// Opens a file to append to; it is created if it is not there.
     pub(super) fn append(path: &Path) -> io::Result<Self> {
-        // A regular file does not mind O_NONBLOCK; opening a FIFO without it would wait for a reader.
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .custom_flags(non_blocking_flags())
-            .open(path)
-            .map_err(explain_fifo)?;
+        let file = appending().create(true).open(path).map_err(explain_fifo)?;
         let kind = match file.metadata()?.is_file() {
             true => Kind::Regular,
             false => Kind::NonBlocking,
         };
         Ok(Self { file, kind })
+    }
+
+    /// Looks whether [`append`](Self::append) would work: on what is there, or in the directory.
+    pub(super) fn check_append(path: &Path) -> io::Result<()> {
+        match appending().open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let access = Access::WRITE_OK | Access::EXEC_OK;
+                Ok(rustix::fs::access(parent.unwrap_or(Path::new(".")), access)?)
+            }
+            opened => opened.map(drop).map_err(explain_fifo),
+        }
     }
 
     /// Writes to a descriptor that other processes may share, such as standard output.
@@ -115,6 +121,13 @@ fn own_description(fd: BorrowedFd<'_>) -> io::Result<File> {
         .write(true)
         .custom_flags(non_blocking_flags())
         .open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+/// A regular file does not mind O_NONBLOCK; opening a FIFO without it would wait for a reader.
+fn appending() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.append(true).custom_flags(non_blocking_flags());
+    options
 }
 
 /// O_NOCTTY: a server must not make the terminal it logs to its own.

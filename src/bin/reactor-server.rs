@@ -1,14 +1,13 @@
-//! `reactor-server`: arguments, configuration, server, exit code.
+//! `reactor-server`: arguments, configuration, server or check, exit code.
 //!
 //! It prints the addresses and the host's name before it serves; all else is `reactor_http::server`'s.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use reactor_http::reactor::Now;
-use reactor_http::server::args::{self, Command, PROGRAM};
-use reactor_http::server::{Config, host_name, start};
+use reactor_http::server::args::{self, Command, Order, PROGRAM};
+use reactor_http::server::{Config, Surroundings, check, host_name, start};
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -16,19 +15,29 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_SIGNAL: i32 = 128;
 
 fn main() -> ExitCode {
-    let content_exists = Path::new(args::CONTENT_DIRECTORY).is_dir();
-    let done = match args::parse(std::env::args_os().skip(1).collect(), content_exists) {
+    let done = match args::command(std::env::args_os().skip(1).collect(), &Surroundings::look()) {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(args::VERSION),
-        Ok(Command::Run(config)) => serve(*config),
+        Ok(Command::Run(order)) => carry_out(*order),
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
     done.unwrap_or_else(|error| PROGRAM.fail(&error, 1))
 }
 
-fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let level = if config.verbose { "info" } else { "warn" };
+fn carry_out(order: Order) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let level = if order.config.verbose { "info" } else { "warn" };
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
+    order.warn();
+    match order.check {
+        Some(settings) => {
+            check(order.config)?;
+            print(&settings)
+        }
+        None => serve(order.config),
+    }
+}
+
+fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let quiet = config.quiet;
     let mut server = start(config, Now::read())?;
     server.heed_signals()?;

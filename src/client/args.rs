@@ -33,7 +33,7 @@ pub const PROGRAM: Program = Program {
         Spelling::flag(Some('f'), "--fail"),
         Spelling::flag(Some('I'), "--head"),
         Spelling::valued(Some('H'), "--header", "'Accept: text/html'"),
-        Spelling::flag(Some('h'), "--help"),
+        Spelling::order(Some('h'), "--help"),
         Spelling::valued(None, "--host", "localhost"),
         Spelling::flag(Some('i'), "--include"),
         Spelling::valued(None, "--log", "exchanges.log"),
@@ -49,7 +49,7 @@ pub const PROGRAM: Program = Program {
         Spelling::flag(Some('s'), "--silent"),
         Spelling::valued(Some('T'), "--upload-file", "notes.txt"),
         Spelling::flag(Some('v'), "--verbose"),
-        Spelling::flag(Some('V'), "--version"),
+        Spelling::order(Some('V'), "--version"),
     ],
     values: Values::Any,
 };

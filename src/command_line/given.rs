@@ -1,26 +1,100 @@
-//! What was given on the command line, taken apart and ready to be looked up.
+//! What was given, on the command line and beneath it, ready to be looked up.
 //!
-//! pico-args looks the options up, by their long names; this owns how often one may be there. What
-//! is looked up is used up. It never understands a value.
+//! pico-args looks the options up, by their long names; this owns how often one may be there, and
+//! which layer counts: the uppermost that names an option, and nothing of those beneath. What is
+//! looked up is used up. It never understands a value.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::twice;
+use super::setting::spelled_out;
+use super::{Origin, Setting, Spelling, quote, twice};
 
-/// The options and the operands of one command line.
+/// The options and the operands that a program is started with.
 #[derive(Clone, Debug)]
 pub struct Given {
+    spellings: &'static [Spelling],
+    /// All that is in force, whether it has been looked up or not.
+    settings: Vec<Setting>,
+    /// What has not been looked up yet.
     options: pico_args::Arguments,
     operands: Vec<OsString>,
 }
 
 impl Given {
-    /// `options` are long names, each followed by its value, [`marked`], if it takes one; a value that
-    /// was left out is empty.
-    pub(super) fn new(options: Vec<OsString>, operands: Vec<OsString>) -> Given {
-        Given { options: pico_args::Arguments::from_vec(options), operands }
+    pub(super) fn new(
+        spellings: &'static [Spelling],
+        settings: Vec<Setting>,
+        operands: Vec<OsString>,
+    ) -> Given {
+        let options = pico_args::Arguments::from_vec(spelled_out(&settings));
+        Given { spellings, settings, options, operands }
+    }
+
+    /// Lays settings beneath those that are there: what these name already stays as it is.
+    pub fn lay_beneath(&mut self, lower: Vec<Setting>) {
+        let is_new = |setting: &Setting| self.of(setting.spelling.long).next().is_none();
+        let lower = lower.into_iter().filter(is_new).collect();
+        self.add(lower);
+    }
+
+    /// Takes an operand for the value of this option.
+    pub fn adopt(&mut self, name: &'static str, operand: OsString) {
+        let spelling = self.spellings.iter().find(|known| known.long == name);
+        debug_assert!(spelling.is_some(), "{name} is no option");
+        let origin = Origin::CommandLine;
+        let setting = spelling.map(|spelling| Setting { spelling, text: Some(operand), origin });
+        self.add(setting.into_iter().collect());
+    }
+
+    fn add(&mut self, mut settings: Vec<Setting>) {
+        let empty = pico_args::Arguments::from_vec(Vec::new());
+        let mut options = std::mem::replace(&mut self.options, empty).finish();
+        options.extend(spelled_out(&settings));
+        self.options = pico_args::Arguments::from_vec(options);
+        self.settings.append(&mut settings);
+    }
+
+    /// All that is in force, whether it has been looked up or not, in the order in which it was given.
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    /// The value of an option, the first if there are several; it is not used up.
+    pub fn peek(&self, name: &str) -> Option<&OsStr> {
+        self.of(name).find_map(|setting| setting.text.as_deref())
+    }
+
+    /// Whether an option is turned off in so many words; it is not used up.
+    pub fn is_off(&self, name: &str) -> bool {
+        self.of(name).any(|setting| setting.text.is_none())
+    }
+
+    /// Puts in front of an error about this option where it is set, if not on the command line.
+    pub fn at(&self, name: &str, error: &str) -> String {
+        // Of several values, it is the one that the error shows, or shows a part of.
+        let part = error.split('\'').nth(1).filter(|part| !part.is_empty());
+        let shows_whole = |text: &str| error.contains(text);
+        let shows_part = |text: &str| part.is_some_and(|part| text.contains(part));
+        let find = |fits: &dyn Fn(&str) -> bool| {
+            self.of(name).find(|setting| setting.text.as_ref().is_some_and(|text| fits(&quote(text))))
+        };
+        let setting = find(&shows_whole).or_else(|| find(&shows_part)).or_else(|| self.of(name).next());
+        setting
+            .map_or_else(|| error.to_owned(), |setting| setting.origin.locate(setting.spelling.long, error))
+    }
+
+    /// The same for an error that begins with the option that it is about, as in `--port: 'x' is …`.
+    pub fn locate(&self, error: &str) -> String {
+        let start = error.strip_prefix('\'').unwrap_or(error);
+        let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+        let about = self.spellings.iter().find(|known| start.strip_prefix(known.long).is_some_and(ends));
+        about.map_or_else(|| error.to_owned(), |spelling| self.at(spelling.long, error))
+    }
+
+    fn of(&self, name: &str) -> impl Iterator<Item = &Setting> {
+        self.settings.iter().filter(move |setting| setting.spelling.long == name)
     }
 
     /// Whether a flag is there, once or more.
@@ -93,10 +167,32 @@ fn unmarked(value: &OsStr) -> OsString {
 mod tests {
     use super::*;
 
+    const SPELLINGS: &[Spelling] = &[
+        Spelling::valued(None, "--port", "8080"),
+        Spelling::valued(None, "--root", "site"),
+        Spelling::valued(None, "--bind", "::1").repeated(),
+        Spelling::attached(None, "--upload", "incoming"),
+        Spelling::flag(None, "--quiet"),
+    ];
+
+    fn setting(name: &str, text: Option<&str>, origin: Origin) -> Setting {
+        let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
+        Setting { spelling, text: text.map(OsString::from), origin }
+    }
+
     fn given(ports: &[&str], flags: &[&str]) -> Given {
-        let valued = ports.iter().flat_map(|port| ["--port".into(), marked(port.as_ref())]);
-        let options = valued.chain(flags.iter().map(OsString::from)).collect();
-        Given::new(options, vec!["b".into(), "--quiet".into(), "a".into()])
+        let ports = ports.iter().map(|port| setting("--port", Some(port), Origin::CommandLine));
+        let flags = flags.iter().map(|flag| setting(flag, Some(""), Origin::CommandLine));
+        let operands = vec!["b".into(), "--quiet".into(), "a".into()];
+        Given::new(SPELLINGS, ports.chain(flags).collect(), operands)
+    }
+
+    fn on_line(line: usize) -> Origin {
+        Origin::File { name: "f".into(), line }
+    }
+
+    fn in_variable() -> Origin {
+        Origin::Environment("VARIABLE".into())
     }
 
     #[test]
@@ -137,5 +233,72 @@ mod tests {
         assert!(!given.is_used_up());
         given.all("--port");
         assert!(given.is_used_up());
+    }
+
+    #[test]
+    fn the_uppermost_layer_that_names_an_option_counts_alone() {
+        let mut given = given(&["1"], &[]);
+        given.lay_beneath(vec![
+            setting("--port", Some("2"), in_variable()),
+            setting("--bind", Some("a"), in_variable()),
+            setting("--bind", Some("b"), in_variable()),
+            setting("--quiet", None, in_variable()),
+        ]);
+        given.lay_beneath(vec![
+            setting("--port", Some("3"), on_line(1)),
+            setting("--bind", Some("c"), on_line(2)),
+            setting("--quiet", Some(""), on_line(3)),
+            setting("--upload", Some(""), on_line(4)),
+        ]);
+        assert!(given.is_off("--quiet") && !given.is_off("--upload") && !given.is_off("--root"));
+        assert_eq!(given.peek("--bind"), Some(OsStr::new("a")));
+        assert_eq!(given.once("--port"), Ok(Some("1".into())));
+        assert_eq!(given.all("--bind"), ["a", "b"]);
+        assert_eq!(given.flag_once("--quiet"), Ok(false));
+        assert_eq!(given.once("--upload"), Ok(Some("".into())));
+        assert!(given.is_used_up());
+    }
+
+    #[test]
+    fn what_was_looked_up_hides_what_is_laid_beneath_it_later() {
+        let mut given = given(&["1"], &[]);
+        assert_eq!(given.once("--port"), Ok(Some("1".into())));
+        given.lay_beneath(vec![setting("--port", Some("2"), on_line(1))]);
+        assert_eq!(given.once("--port"), Ok(None));
+    }
+
+    #[test]
+    fn an_operand_that_is_adopted_is_an_option_of_the_command_line() {
+        let mut given = given(&[], &[]);
+        given.adopt("--root", "--quiet".into());
+        given.lay_beneath(vec![setting("--root", Some("other"), on_line(1))]);
+        assert_eq!(given.once("--root"), Ok(Some("--quiet".into())));
+        assert!(!given.flag("--quiet"));
+    }
+
+    #[test]
+    fn an_error_is_told_with_the_line_of_the_value_that_it_shows() {
+        let mut given = given(&["x"], &[]);
+        given.lay_beneath(vec![
+            setting("--bind", Some("a"), on_line(1)),
+            setting("--bind", Some("b=c"), on_line(2)),
+            setting("--upload", Some("a"), in_variable()),
+        ]);
+        let cases = [
+            ("--port: 'x' is none", "--port: 'x' is none"),
+            ("--bind: 'a' is none", "f:1: bind: 'a' is none"),
+            ("--bind: 'b=c' is none", "f:2: bind: 'b=c' is none"),
+            ("--bind: 'c' is none", "f:2: bind: 'c' is none"),
+            ("--bind: none at all", "f:1: bind: none at all"),
+            ("--binding: 'a'", "--binding: 'a'"),
+            ("--upload: it is off", "VARIABLE: it is off"),
+            ("'--upload' goes alone", "VARIABLE: '--upload' goes alone"),
+            ("--root: there is none", "--root: there is none"),
+            ("nothing about --bind", "nothing about --bind"),
+        ];
+        for (error, told) in cases {
+            assert_eq!(given.locate(error), told);
+        }
+        assert_eq!(given.at("--bind", "'b=c' is none"), "f:2: bind: 'b=c' is none");
     }
 }

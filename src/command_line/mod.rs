@@ -1,11 +1,18 @@
 //! The command line, the same for every program: arguments in, what they ask for or one line out.
 //!
-//! Owns how options are spelled and taken apart (`spelling`), how they are looked up afterwards
-//! (`given`), and how a refusal reads. A program brings its table, [`Program`], and makes its own
-//! configuration of what was [`Given`]. It knows no program's options but `--help` and `--version`,
-//! and never understands a value.
+//! Owns what an option is (`option`), how options are taken apart (`spelling`), set by variables
+//! (`environment`) and by a file (`file`), looked up afterwards (`given`) and shown (`show`), and how
+//! a refusal reads. A program brings its table, [`Program`], and makes its own configuration of what
+//! was [`Given`]. It knows no program's options but `--help` and `--version`, never understands a
+//! value, and reads neither the environment nor a file: both are handed in.
 
+mod environment;
+mod file;
 mod given;
+mod nearest;
+mod option;
+mod setting;
+mod show;
 mod spelling;
 
 use std::error::Error;
@@ -15,7 +22,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub use given::Given;
-pub use spelling::{Spelling, Takes, Values};
+pub use option::{Kind, Spelling, Takes};
+pub use setting::{Origin, Setting};
+pub use spelling::Values;
 
 /// What the room needs to know of a program.
 #[derive(Clone, Copy, Debug)]
@@ -92,14 +101,18 @@ impl Error for UsageError {}
 
 /// What a person wrote, in quotes, and on one line whatever is in it.
 pub fn quote(text: impl AsRef<OsStr>) -> String {
-    let mut shown = String::from("'");
-    for letter in text.as_ref().to_string_lossy().chars() {
+    format!("'{}'", plain(text.as_ref()))
+}
+
+/// The same without quotes.
+fn plain(text: &OsStr) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.to_string_lossy().chars() {
         match letter.is_control() {
             true => shown.extend(letter.escape_default()),
             false => shown.push(letter),
         }
     }
-    shown.push('\'');
     shown
 }
 
@@ -112,9 +125,10 @@ pub fn twice(what: &str, first: &OsStr, second: &OsStr) -> String {
 #[cfg(test)]
 pub(crate) fn check_table(program: &Program, help: &str) {
     for granted in ["--help", "--version"] {
-        assert!(program.spellings.iter().any(|known| known.long == granted), "{granted}");
+        let is_order = |known: &Spelling| known.long == granted && known.kind == Kind::Order;
+        assert!(program.spellings.iter().any(is_order), "{granted}");
     }
-    for (index, Spelling { letter, long, takes }) in program.spellings.iter().enumerate() {
+    for (index, Spelling { letter, long, takes, default, .. }) in program.spellings.iter().enumerate() {
         let others = &program.spellings[..index];
         assert!(others.iter().all(|other| other.long != *long), "{long}");
         assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
@@ -124,6 +138,7 @@ pub(crate) fn check_table(program: &Program, help: &str) {
             None => format!("      {long}{next}"),
         };
         assert!(help.lines().any(|line| line.starts_with(&shown)), "{long}");
+        assert!(default.is_none_or(|value| help.contains(&format!("[default: {value}"))), "{long}");
     }
 }
 
@@ -138,8 +153,8 @@ mod tests {
         spellings: &[
             Spelling::valued(Some('p'), "--port", "8080"),
             Spelling::flag(Some('q'), "--quiet"),
-            Spelling::flag(Some('h'), "--help"),
-            Spelling::flag(Some('V'), "--version"),
+            Spelling::order(Some('h'), "--help"),
+            Spelling::order(Some('V'), "--version"),
         ],
         values: Values::Checked,
     };

@@ -2,58 +2,16 @@
 //!
 //! Owns the forms: `-sv`, `-fsSo FILE`, `-p8080`, `-p=8080`, `--port=8080`, `--port 8080`, `-u=DIR`
 //! where a value may be left out, and `--` before operands; and what is said of a slip. It goes from
-//! left to right, so that a value is never mistaken for an option, and spells each option out as
-//! `--port` and its value. It never looks into a value but at its first letter.
+//! left to right, so that a value is never mistaken for an option, and makes a [`Setting`] of each
+//! option and its value. It never looks into a value but at its first letter.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::vec::IntoIter;
 
-use super::given::marked;
-use super::{Given, Program, quote};
-
-/// How many letters a name may be off to be taken for a slip: `--prot` is two away from `--port`.
-const SLIPS_MAX: usize = 2;
-
-/// An option as a person may write it.
-#[derive(Clone, Copy, Debug)]
-pub struct Spelling {
-    /// The `p` of `-p`, if there is one; an ASCII letter.
-    pub letter: Option<char>,
-    /// `--port`.
-    pub long: &'static str,
-    /// Whether a value goes with it.
-    pub takes: Takes,
-}
-
-/// Whether a value goes with an option; by way of example, one such value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// None.
-    Nothing,
-    /// One, which hangs on the option or follows it.
-    Value(&'static str),
-    /// One or none: only what hangs on it by an equals sign is its value, so that what follows is
-    /// never mistaken for one. Left out, it counts as empty.
-    Attached(&'static str),
-}
-
-impl Spelling {
-    /// An option that takes no value.
-    pub const fn flag(letter: Option<char>, long: &'static str) -> Spelling {
-        Spelling { letter, long, takes: Takes::Nothing }
-    }
-
-    /// An option that takes a value, such as `example`.
-    pub const fn valued(letter: Option<char>, long: &'static str, example: &'static str) -> Spelling {
-        Spelling { letter, long, takes: Takes::Value(example) }
-    }
-
-    /// An option that may be given a value, such as `example`, as in `--long=example` or `-l=example`.
-    pub const fn attached(letter: Option<char>, long: &'static str, example: &'static str) -> Spelling {
-        Spelling { letter, long, takes: Takes::Attached(example) }
-    }
-}
+use super::nearest::nearest;
+use super::setting::key;
+use super::{Given, Origin, Program, Setting, Spelling, Takes, quote};
 
 /// Which values an option may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +27,16 @@ pub enum Values {
 pub(super) fn take_apart(program: &Program, args: Vec<OsString>) -> (Given, Result<(), String>) {
     let Program { spellings, values, .. } = *program;
     let rest = args.into_iter();
-    let mut reader = Reader { spellings, values, rest, options: Vec::new(), operands: Vec::new() };
+    let mut reader = Reader { spellings, values, rest, settings: Vec::new(), operands: Vec::new() };
     let outcome = reader.read();
-    (Given::new(reader.options, reader.operands), outcome)
+    (Given::new(spellings, reader.settings, reader.operands), outcome)
 }
 
 struct Reader {
     spellings: &'static [Spelling],
     values: Values,
     rest: IntoIter<OsString>,
-    options: Vec<OsString>,
+    settings: Vec<Setting>,
     operands: Vec<OsString>,
 }
 
@@ -136,20 +94,18 @@ impl Reader {
     }
 
     /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
-    fn take(&mut self, spelling: &Spelling, shown: &str, attached: &[u8]) -> Result<(), String> {
-        let value = match spelling.takes {
-            Takes::Value(example) => Some(self.value(shown, &format!("{shown} {example}"), attached)?),
-            Takes::Attached(_) if attached.is_empty() => Some(marked(OsStr::new(""))),
-            Takes::Attached(example) => Some(self.value(shown, &format!("{shown}={example}"), attached)?),
-            Takes::Nothing if attached.is_empty() => None,
+    fn take(&mut self, spelling: &'static Spelling, shown: &str, attached: &[u8]) -> Result<(), String> {
+        let text = match spelling.takes {
+            Takes::Value(example) => self.value(shown, &format!("{shown} {example}"), attached)?,
+            Takes::Nothing | Takes::Attached(_) if attached.is_empty() => OsString::new(),
+            Takes::Attached(example) => self.value(shown, &format!("{shown}={example}"), attached)?,
             Takes::Nothing => return Err(format!("'{shown}' takes no value")),
         };
-        self.options.push(spelling.long.into());
-        self.options.extend(value);
+        self.settings.push(Setting { spelling, text: Some(text), origin: Origin::CommandLine });
         Ok(())
     }
 
-    /// A value, [`marked`]; one that is refused is left to be read as the option that it looks like.
+    /// A value; one that is refused is left to be read as the option that it looks like.
     fn value(&mut self, shown: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
         let value = match attached {
             [] => self.rest.as_slice().first().map(OsString::as_os_str),
@@ -165,7 +121,7 @@ impl Reader {
                 _ => {}
             }
         }
-        let value = marked(value);
+        let value = value.to_owned();
         if attached.is_empty() {
             self.rest.next();
         }
@@ -174,35 +130,19 @@ impl Reader {
 
     /// Names the option, and the one that was probably meant.
     fn unknown(&self, shown: &OsStr) -> String {
-        let off = |known: &Spelling| distance(known.long, shown);
-        let nearest = self.spellings.iter().min_by_key(|known| off(known));
-        let hint = match nearest.filter(|known| off(known) <= SLIPS_MAX) {
-            Some(known) => format!("; did you mean '{}'?", known.long),
-            None => String::new(),
-        };
+        let names = self.spellings.iter().map(|known| key(known.long));
+        let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
+        let (_, wrong) = shown.as_bytes().split_at(dashes);
+        let hint = nearest(names, OsStr::from_bytes(wrong)).map(|name| format!("; did you mean '--{name}'?"));
+        let hint = hint.unwrap_or_default();
         format!("unknown option {}{hint}", quote(shown))
     }
-}
-
-/// How many letters to insert, remove or replace to make `b` of `a` (Levenshtein's distance).
-fn distance(a: &str, b: &OsStr) -> usize {
-    let b = b.as_bytes();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &other) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != other);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command_line::setting::spelled_out;
 
     const SPELLINGS: &[Spelling] = &[
         Spelling::valued(Some('p'), "--port", "8080"),
@@ -214,8 +154,8 @@ mod tests {
         Spelling::attached(Some('u'), "--upload", "incoming"),
         Spelling::flag(Some('q'), "--quiet"),
         Spelling::flag(Some('s'), "--silent"),
-        Spelling::flag(Some('h'), "--help"),
-        Spelling::flag(Some('V'), "--version"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::order(Some('V'), "--version"),
     ];
 
     /// The options spelled out, their values marked, and the operands.
@@ -223,9 +163,9 @@ mod tests {
 
     fn apart(values: Values, line: &[&str]) -> Result<Apart, String> {
         let rest = line.iter().map(OsString::from).collect::<Vec<_>>().into_iter();
-        let (options, operands) = (Vec::new(), Vec::new());
-        let mut reader = Reader { spellings: SPELLINGS, values, rest, options, operands };
-        reader.read().map(|()| (reader.options, reader.operands))
+        let (settings, operands) = (Vec::new(), Vec::new());
+        let mut reader = Reader { spellings: SPELLINGS, values, rest, settings, operands };
+        reader.read().map(|()| (spelled_out(&reader.settings), reader.operands))
     }
 
     fn words(words: &[&str]) -> Vec<OsString> {
@@ -335,21 +275,6 @@ mod tests {
         ];
         for (line, expected) in cases {
             assert_eq!(apart(Values::Checked, line), Err((*expected).to_owned()), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn the_distance_counts_slips() {
-        let cases = [
-            ("--port", "--port", 0),
-            ("--port", "--prot", 2),
-            ("--port", "--ports", 1),
-            ("--port", "-port", 1),
-            ("--port", "", 6),
-            ("", "--port", 6),
-        ];
-        for (a, b, slips) in cases {
-            assert_eq!(distance(a, OsStr::new(b)), slips, "{a} {b}");
         }
     }
 }

@@ -1,10 +1,12 @@
-//! The command line of `reactor-server`: raw arguments in, a [`Command`] or one clear line out.
+//! The settings of `reactor-server`: raw arguments in, a [`Command`] or one clear line out.
 //!
 //! Owns which options there are to give and how they make up a [`Config`], topic by topic in the files
-//! beside it; how values are written is there and in `values`, how options are spelled in `command_line`. It never prints, exits, or asks the file
-//! system: whether a directory exists is an argument too.
+//! beside it; how values are written is there and in `values`, how options are spelled in
+//! `command_line`, how the environment and a file lie beneath the arguments in `layers`. It never
+//! prints, exits, or asks the file system: what is found around the program is an argument too.
 
 mod documents;
+mod layers;
 mod listing;
 mod log;
 mod rules;
@@ -12,14 +14,14 @@ mod sum;
 mod upload;
 mod values;
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::command_line::{Given, Program, Spelling, UsageError, Values, twice};
+use crate::command_line::{Given, Program, Spelling, Values, twice};
 use crate::server::{Config, RootChoice};
 use values::{parse_bind, parse_count, parse_port, parse_time};
 
 pub use crate::command_line::Command;
+pub use layers::{Order, command};
 
 /// The text of `--help`.
 pub const HELP: &str = include_str!("help.txt");
@@ -34,49 +36,42 @@ pub const CONTENT_DIRECTORY: &str = "content";
 pub const PROGRAM: Program = Program {
     name: "reactor-server",
     spellings: &[
-        Spelling::valued(Some('p'), "--port", "8080"),
-        Spelling::valued(Some('b'), "--bind", "0.0.0.0"),
-        Spelling::valued(Some('d'), "--root", "./site"),
-        Spelling::valued(Some('i'), "--index", "index.html"),
+        Spelling::valued(Some('p'), "--port", "8080").defaults_to("8080"),
+        Spelling::valued(Some('b'), "--bind", "0.0.0.0").repeated().defaults_to("localhost"),
+        Spelling::valued(Some('d'), "--root", "./site").path(&[]),
+        Spelling::valued(Some('i'), "--index", "index.html").defaults_to("index.html"),
         Spelling::valued(None, "--fallback", "index.html"),
-        Spelling::valued(None, "--error-page", "404=404.html"),
-        Spelling::valued(None, "--mime", "foo=text/plain"),
+        Spelling::valued(None, "--error-page", "404=404.html").pairs("="),
+        Spelling::valued(None, "--mime", "foo=text/plain").pairs("="),
         Spelling::flag(None, "--clean-urls"),
-        Spelling::valued(Some('H'), "--header", "'X-Frame-Options: DENY'"),
-        Spelling::valued(None, "--cache-control", "'*.html=no-cache'"),
+        Spelling::valued(Some('H'), "--header", "'X-Frame-Options: DENY'").pairs(": "),
+        Spelling::valued(None, "--cache-control", "'*.html=no-cache'").pairs("="),
         Spelling::attached(None, "--cors", "https://example.com"),
-        Spelling::valued(None, "--redirect", "/old=/new"),
+        Spelling::valued(None, "--redirect", "/old=/new").pairs("="),
         Spelling::valued(None, "--listing", "auto"),
-        Spelling::valued(None, "--access-log", "access.log"),
-        Spelling::valued(None, "--log-format", "json"),
-        Spelling::valued(None, "--log-headers", "Host,User-Agent"),
+        Spelling::valued(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
+        Spelling::valued(None, "--log-format", "json").defaults_to("combined"),
+        Spelling::valued(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
         Spelling::flag(None, "--log-secrets"),
-        Spelling::valued(None, "--idle-timeout", "60s"),
-        Spelling::valued(None, "--header-timeout", "10s"),
-        Spelling::valued(None, "--grace", "10s"),
+        Spelling::valued(None, "--idle-timeout", "60s").defaults_to("60s"),
+        Spelling::valued(None, "--header-timeout", "10s").defaults_to("10s"),
+        Spelling::valued(None, "--grace", "10s").defaults_to("10s"),
         Spelling::valued(None, "--max-connections", "1000"),
         Spelling::attached(Some('u'), "--upload", "incoming"),
-        Spelling::valued(None, "--max-upload", "1GiB"),
+        Spelling::valued(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         Spelling::flag(Some('q'), "--quiet"),
         Spelling::flag(Some('v'), "--verbose"),
         Spelling::valued(None, "--sum-port", "9042"),
         Spelling::valued(None, "--sum-name", "'Room 12'"),
         Spelling::valued(None, "--sum-number", "42"),
         Spelling::flag(None, "--no-http"),
-        Spelling::flag(Some('h'), "--help"),
-        Spelling::flag(Some('V'), "--version"),
+        Spelling::valued(Some('c'), "--config", "site.toml").settings_file(),
+        Spelling::order(None, "--check"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::order(Some('V'), "--version"),
     ],
     values: Values::Checked,
 };
-
-/// Reads `args`, which are without the program's name; `content_exists` says whether
-/// [`CONTENT_DIRECTORY`] is a directory here.
-///
-/// # Errors
-/// The arguments make no sense.
-pub fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<Config>, UsageError> {
-    PROGRAM.command(args, |given| read_config(given, content_exists))
-}
 
 fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String> {
     let mut config = Config::default();
@@ -110,12 +105,11 @@ fn limits(given: &mut Given, config: &mut Config) -> Result<(), String> {
 
 /// Where it listens, and the directory that it serves there.
 fn place(given: &mut Given, config: &mut Config, content_exists: bool) -> Result<(), String> {
-    config.bind = parse_bind(&given.all("--bind"))?;
-    let (port, root) = port_and_root(given)?;
-    if let Some(value) = port {
-        config.port = parse_port(&value)?;
+    config.bind = parse_bind(&given.all("--bind")).map_err(|error| given.at("--bind", &error))?;
+    if let Some(value) = given.once("--port")? {
+        config.port = parse_port(&value).map_err(|error| given.at("--port", &error))?;
     }
-    match root {
+    match given.once("--root")? {
         Some(directory) => config.root = RootChoice::Directory(directory.into()),
         None if content_exists => config.root = RootChoice::Directory(CONTENT_DIRECTORY.into()),
         None => {}
@@ -123,25 +117,23 @@ fn place(given: &mut Given, config: &mut Config, content_exists: bool) -> Result
     Ok(())
 }
 
-/// The port and the directory, each from its option or from what is no option: digits are the port.
-fn port_and_root(given: &mut Given) -> Result<(Option<OsString>, Option<OsString>), String> {
-    let mut port = given.once("--port")?;
-    let mut root = given.once("--root")?;
+/// Makes what is no option the port or the directory: digits are the port.
+fn name_operands(given: &mut Given) -> Result<(), String> {
     for operand in given.operands() {
         if operand.is_empty() {
             return Err("the directory's name is empty; for this one, write .".to_owned());
         }
         let is_number = operand.as_bytes().iter().all(u8::is_ascii_digit);
-        let (slot, what) = match is_number {
-            true => (&mut port, "the port"),
-            false => (&mut root, "the directory"),
+        let (option, what) = match is_number {
+            true => ("--port", "the port"),
+            false => ("--root", "the directory"),
         };
-        if let Some(first) = slot {
+        if let Some(first) = given.peek(option) {
             return Err(twice(what, first, &operand));
         }
-        *slot = Some(operand);
+        given.adopt(option, operand);
     }
-    Ok((port, root))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod site;
 mod start;
 mod stream;
 mod sum_room;
+mod surroundings;
 
 pub use app::Server;
 pub use config::{Bind, Config, ErrorPage, RootChoice, SumConfig};
@@ -38,4 +39,5 @@ pub use connection::Connection;
 pub use phase::{Phase, TRANSITIONS};
 pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
 pub use site::Site;
-pub use start::{Bound, StartError, host_name, start};
+pub use start::{Bound, StartError, check, host_name, start};
+pub use surroundings::Surroundings;

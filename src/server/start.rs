@@ -24,7 +24,7 @@ use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
 use crate::files::{CacheLimits, Root, Store, Upload};
 use crate::net::{ListenError, listen_all};
-use crate::reactor::{Now, Reactor};
+use crate::reactor::{Now, Reactor, Watermarks};
 
 /// Why a server cannot start: one line that names the thing and the remedy.
 #[derive(Debug)]
@@ -51,21 +51,7 @@ pub struct Bound {
 /// # Errors
 /// When the root, the log or an address cannot be had.
 pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
-    let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
-    let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
-    let watermarks =
-        connections_max(raise_nofile(), config.connections_max, reserved, each).map_err(StartError)?;
-    let store = match &config.root {
-        _ if !config.http => Store::Embedded,
-        RootChoice::Directory(path) => {
-            let root = Root::open(path).map_err(|error| root_error(path, &error))?;
-            if is_content(path) { Store::DiskWithSource(root) } else { Store::Disk(root) }
-        }
-        RootChoice::Embedded => Store::Embedded,
-    };
-    default_documents::warn_of_missing(&config, &store);
-    put::check(&config, &store).map_err(StartError)?;
-    config.upload_len_max = config.upload_len_max.min(file_len_max());
+    let (watermarks, store) = furnish(&mut config)?;
     let log = AccessLog::open_styled(&config.access_log, config.log_style.clone())
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config.access_log);
@@ -82,6 +68,36 @@ pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
     let addresses = listen(&mut reactor, http).map_err(system)?;
     let sum_addresses = listen(&mut reactor, sum).map_err(system)?;
     Ok(Bound { reactor, addresses, sum_addresses, signals })
+}
+
+/// Looks whether all is there that a start with this configuration needs, but for the addresses; it
+/// makes nothing and leaves nothing behind.
+///
+/// # Errors
+/// Those of [`start`].
+pub fn check(mut config: Config) -> Result<(), StartError> {
+    furnish(&mut config)?;
+    config.access_log.check().map_err(|error| log_error(&config.access_log, &error))
+}
+
+/// What can be had without opening the log or an address: room for connections, and the files.
+fn furnish(config: &mut Config) -> Result<(Watermarks, Store), StartError> {
+    let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
+    let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
+    let watermarks =
+        connections_max(raise_nofile(), config.connections_max, reserved, each).map_err(StartError)?;
+    let store = match &config.root {
+        _ if !config.http => Store::Embedded,
+        RootChoice::Directory(path) => {
+            let root = Root::open(path).map_err(|error| root_error(path, &error))?;
+            if is_content(path) { Store::DiskWithSource(root) } else { Store::Disk(root) }
+        }
+        RootChoice::Embedded => Store::Embedded,
+    };
+    default_documents::warn_of_missing(config, &store);
+    put::check(config, &store).map_err(StartError)?;
+    config.upload_len_max = config.upload_len_max.min(file_len_max());
+    Ok((watermarks, store))
 }
 
 /// Those of HTTP and those of the number exchange, none of what is not served.

@@ -5,9 +5,8 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
-use crate::harness::{Raw, Server, pattern};
+use crate::harness::{Raw, Server, pattern, reactor_server};
 
 const FILES: &[(&str, &[u8])] = &[
     ("index.html", b"home"),
@@ -169,8 +168,7 @@ fn a_document_never_comes_from_outside_the_root() {
     }
     for name in ["../secret.html", ".hidden", "docs/"] {
         for option in [format!("--fallback={name}"), format!("--error-page=404={name}")] {
-            let outcome =
-                Command::new(env!("CARGO_BIN_EXE_reactor-server")).arg(&option).output().expect("runs");
+            let outcome = reactor_server().arg(&option).output().expect("runs");
             assert_eq!(outcome.status.code(), Some(2), "{option}");
         }
     }

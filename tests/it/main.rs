@@ -31,6 +31,7 @@ mod readme;
 mod real_clients;
 mod rules;
 mod server_command_line;
+mod settings;
 mod smoke;
 mod source_pages;
 mod sum;

@@ -6,7 +6,7 @@
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
-use crate::harness::{PATIENCE, Raw, lay_out, lines, wait};
+use crate::harness::{PATIENCE, Raw, lay_out, lines, reactor_server, wait};
 
 /// What a run that has ended leaves behind.
 struct Ended {
@@ -32,7 +32,7 @@ struct Started {
 
 impl Started {
     fn new(folder: &Path, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_reactor-server"))
+        let mut child = reactor_server()
             .args(args)
             .current_dir(folder)
             .env_remove("RUST_LOG")
@@ -236,7 +236,7 @@ fn the_help_is_for_people_and_goes_to_stdout() {
         let help = ended.stdout;
         let has = |text: &str| help.iter().any(|line| line.contains(text));
         assert!(help.iter().all(|line| line.chars().count() <= 100), "it fits 100 columns");
-        for group in ["What to serve:", "Where to listen:", "Logging:", "Limits:", "Examples:"] {
+        for group in ["What to serve:", "Where to listen:", "Logging:", "Limits:", "Settings:", "Examples:"] {
             assert!(help.iter().any(|line| line == group), "a group: {group}");
         }
         for option in [
@@ -250,6 +250,8 @@ fn the_help_is_for_people_and_goes_to_stdout() {
             "--grace",
             "--max-connections",
             "-q, --quiet",
+            "-c, --config",
+            "--check",
             "-h, --help",
             "-V, --version",
         ] {

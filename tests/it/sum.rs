@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{PATIENCE, Raw, Server, Stopped, expect_shut, lines, wait};
+use crate::harness::{PATIENCE, Raw, Server, Stopped, expect_shut, lines, reactor_server, wait};
 
 /// A server of HTTP and of the number exchange.
 pub(crate) struct Exchanging {
@@ -66,7 +66,7 @@ struct Lone {
 impl Lone {
     /// There is no root, and none is asked for.
     fn new() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+        let mut command = reactor_server();
         command.args(["--root", "/does/not/exist"]);
         command.args([
             "--no-http",
@@ -321,7 +321,7 @@ fn a_quiet_server_answers_and_prints_nothing() {
     // No line tells its port, so the address is one that nobody else takes.
     let id = std::process::id().to_be_bytes();
     let sum = SocketAddr::from(([127, 77, id[2], id[3].max(1)], 9042));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+    let mut command = reactor_server();
     command.args(["-q", "--no-http", "--sum-port", "9042", "--bind", &sum.ip().to_string()]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
     let said = lines(child.stdout.take().expect("its stdout"));
@@ -343,7 +343,7 @@ fn it_listens_at_the_addresses_of_http_and_a_taken_port_is_told_with_its_option(
     assert_eq!(serving.sum.ip(), serving.server.address().ip());
     assert_ne!(serving.sum.port(), serving.server.address().port());
     let taken = serving.sum.port().to_string();
-    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+    let mut command = assert_cmd::Command::from_std(reactor_server());
     command.args(["--bind", "127.0.0.1", "-p", "0", "--sum-port", &taken]).timeout(PATIENCE);
     let output = command.output().expect("it runs");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

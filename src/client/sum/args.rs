@@ -23,11 +23,11 @@ const PORT_DEFAULT: u16 = 9042;
 pub const PROGRAM: Program = Program {
     name: "reactor-client sum",
     spellings: &[
-        Spelling::flag(Some('h'), "--help"),
+        Spelling::order(Some('h'), "--help"),
         Spelling::valued(None, "--host", "localhost"),
         Spelling::valued(None, "--name", "Ada"),
         Spelling::valued(Some('p'), "--port", "9042"),
-        Spelling::flag(Some('V'), "--version"),
+        Spelling::order(Some('V'), "--version"),
     ],
     values: Values::Any,
 };

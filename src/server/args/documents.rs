@@ -25,7 +25,7 @@ const PAGED: [Status; 5] = [
 /// Reads the options for the files that stand for something else.
 pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
     if let Some(value) = given.once("--index")? {
-        config.index = parse_index(&value)?;
+        config.index = parse_index(&value).map_err(|error| given.at("--index", &error))?;
     }
     if let Some(value) = given.once("--fallback")? {
         config.fallback = Some(parse_document("--fallback", &value)?);

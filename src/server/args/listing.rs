@@ -24,7 +24,8 @@ fn parse(text: &OsStr) -> Result<bool, String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::server::args::{Command, parse};
+    use crate::server::args::Command;
+    use crate::server::args::tests::parse;
 
     fn lists(line: &[&str]) -> bool {
         match parse(line.iter().map(Into::into).collect(), false) {

@@ -89,7 +89,7 @@ fn give_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
 mod tests {
     use std::ffi::OsString;
 
-    use super::super::parse;
+    use super::super::tests::parse;
     use super::*;
     use crate::command_line::Command;
 

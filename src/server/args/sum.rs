@@ -19,7 +19,7 @@ pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String>
     let no_http = given.flag_once("--no-http")?;
     let Some(port) = port else { return refuse_others(name, number, no_http) };
     config.sum = Some(SumConfig {
-        port: parse_port(&port)?,
+        port: parse_port(&port).map_err(|error| given.at("--sum-port", &error))?,
         name: name.as_deref().map(parse_name).transpose()?,
         number: number.as_deref().map_or(Ok(NUMBER_DEFAULT), parse_number)?,
     });

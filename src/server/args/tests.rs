@@ -2,17 +2,27 @@
 //!
 //! How single values are read is tested beside the code that reads them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
 use crate::access_log::{Destination, Format, HeaderChoice};
-use crate::command_line::check_table;
+use crate::command_line::{UsageError, check_table};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::{Bind, ErrorPage, SumConfig};
+use crate::server::{Bind, ErrorPage, SumConfig, Surroundings};
 use crate::sum::Name;
+
+/// What the arguments come to where nothing lies beneath them.
+pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<Config>, UsageError> {
+    let around = Surroundings { content_exists, ..Surroundings::default() };
+    Ok(match command(args, &around)? {
+        Command::Help => Command::Help,
+        Command::Version => Command::Version,
+        Command::Run(order) => Command::Run(Box::new(order.config)),
+    })
+}
 
 fn parsed(line: &[&str]) -> Result<Command<Config>, UsageError> {
     parse(line.iter().map(OsString::from).collect(), false)

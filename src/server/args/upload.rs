@@ -35,6 +35,7 @@ pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String>
     config.upload_len_max = parse_size("--max-upload", &value)?;
     match config.upload {
         Some(_) => Ok(()),
+        None if given.is_off("--upload") => Ok(()),
         None => Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned()),
     }
 }

@@ -12,7 +12,9 @@ pub(crate) mod source;
 pub(crate) use client::{Client, Outcome, Screen, client, client_in};
 pub(crate) use raw::{Raw, Reply, expect_shut};
 pub(crate) use scripted::{Scripted, Step};
-pub(crate) use server::{LONG_AGO_DATE, Server, Stopped, lay_out, lines, make_old, wait};
+pub(crate) use server::{
+    LONG_AGO_DATE, Server, Stopped, lay_out, lines, make_old, reactor_server, unset_settings, wait,
+};
 
 use std::time::Duration;
 

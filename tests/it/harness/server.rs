@@ -37,6 +37,23 @@ pub(crate) struct Stopped {
     pub(crate) stderr: String,
 }
 
+/// The server, which shall not be told anything by the environment of the tests.
+pub(crate) fn reactor_server() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+    unset_settings(&mut command);
+    command
+}
+
+/// Keeps settings in the environment of the tests from a program, but for those that it is given.
+pub(crate) fn unset_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let is_given = command.get_envs().any(|(given, _)| given == name);
+        if name.as_encoded_bytes().starts_with(b"REACTOR_") && !is_given {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// When the files that tests are given were last modified, as they say.
 pub(crate) const LONG_AGO_DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 
@@ -129,7 +146,7 @@ impl Server {
         let root = folder.path().join("root");
         fs::create_dir(&root).expect("the root");
         lay_out(&root, files);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+        let mut command = reactor_server();
         command.args(["--port", "0", "--bind", "127.0.0.1"]).arg("--root").arg(&root);
         if !options.contains(&"--access-log") {
             command.arg("--access-log").arg(folder.path().join("access.log"));
@@ -145,7 +162,7 @@ impl Server {
         let root = folder.path().join("root");
         fs::create_dir(&root).expect("the root");
         lay_out(&root, files);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-server"));
+        let mut command = reactor_server();
         command.args(["--port", "0", "--bind", "127.0.0.1", "--access-log"]);
         command.arg(folder.path().join("access.log")).args(options).current_dir(&root);
         let (mut server, stdout) = Self::launch(folder, command, |_| ());
@@ -161,6 +178,8 @@ impl Server {
     ) -> (Self, BufReader<ChildStdout>) {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         adjust(&mut command);
+        // Perhaps it is another command by now, such as a shell.
+        unset_settings(&mut command);
         let mut child = command.spawn().expect("the server starts");
         let stderr = collect(child.stderr.take().expect("its stderr"));
         let mut stdout = BufReader::new(child.stdout.take().expect("its stdout"));

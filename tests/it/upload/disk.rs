@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{head, names, put, serve};
-use crate::harness::{PATIENCE, Server, pattern};
+use crate::harness::{PATIENCE, Server, pattern, unset_settings};
 
 /// A small file system, unmounted at the end.
 struct Disk(PathBuf);
@@ -87,7 +87,9 @@ fn a_file_beyond_the_limit_of_the_process_is_413_and_does_not_end_the_server() {
 #[test]
 fn the_descriptors_that_uploads_hold_count_when_connections_are_let_in() {
     let root = tempfile::tempdir().expect("a folder");
-    let output = assert_cmd::Command::new("sh")
+    let mut shell = Command::new("sh");
+    unset_settings(&mut shell);
+    let output = assert_cmd::Command::from_std(shell)
         .args(["-c", "ulimit -n 600; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_reactor-server")])
         .args(["0", "-u", "--max-connections", "250", "--root"])
         .arg(root.path())

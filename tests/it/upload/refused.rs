@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::{head, names, put, serve, sized};
-use crate::harness::{PATIENCE, Raw, Reply, Server, pattern};
+use crate::harness::{PATIENCE, Raw, Reply, Server, pattern, reactor_server};
 
 /// Asserts that this PUT is refused with a sentence that has these words, and that the connection goes on.
 #[track_caller]
@@ -149,7 +149,7 @@ fn a_server_without_a_place_for_uploads_does_not_start_and_says_what_to_do() {
         (&["--upload=../x", &*folder], "is not a path beneath the root"),
         (&["--max-upload=1k", &*folder], "turn them on with --upload"),
     ] {
-        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-server"))
+        let output = assert_cmd::Command::from_std(reactor_server())
             .args(["-p", "0", "-b", "127.0.0.1"])
             .args(args)
             .current_dir(root.path())

@@ -1,0 +1,80 @@
+//! The name that was probably meant, by the distance that counts slips of the pen.
+//!
+//! It knows no options: names come in as an iterator, in the order in which equals are preferred, all
+//! without dashes or whatever else they have in common.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// How many slips a name may be off, and one so short that with more of them it were any other.
+const SLIPS_MAX: usize = 2;
+const SHORT_LEN: usize = 4;
+
+/// The first of the names that are nearest to `wrong`, if that is near enough.
+pub(super) fn nearest<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsStr) -> Option<N> {
+    let measured = names.map(|name| (distance(name.as_ref(), wrong), name));
+    let (slips, name) = measured.min_by_key(|(slips, _)| *slips)?;
+    let slips_max = if name.as_ref().len() <= SHORT_LEN { 1 } else { SLIPS_MAX };
+    (slips <= slips_max).then_some(name)
+}
+
+/// How many letters to insert, remove or replace, or neighbours to swap, to make `b` of `a`.
+fn distance(a: &str, b: &OsStr) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut above = vec![0; b.len() + 1];
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.iter().enumerate() {
+        let mut next = vec![i + 1; b.len() + 1];
+        for (j, other) in b.iter().enumerate() {
+            let replaced = row[j] + usize::from(letter != other);
+            next[j + 1] = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            let is_swap = i > 0 && j > 0 && *letter == b[j - 1] && *other == a[i - 1];
+            if is_swap {
+                next[j + 1] = next[j + 1].min(above[j - 1] + 1);
+            }
+        }
+        above = std::mem::replace(&mut row, next);
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_counts_slips() {
+        let cases = [
+            ("port", "port", 0),
+            ("port", "prot", 1),
+            ("port", "ports", 1),
+            ("port", "ort", 1),
+            ("port", "fork", 2),
+            ("port", "tropo", 4),
+            ("port", "", 4),
+            ("", "port", 4),
+        ];
+        for (a, b, slips) in cases {
+            assert_eq!(distance(a, OsStr::new(b)), slips, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_one_that_is_near() {
+        let names = ["port", "root", "fort", "header"];
+        for (wrong, meant) in [
+            ("prt", Some("port")),
+            ("prot", Some("port")),
+            ("foot", Some("root")),
+            ("port", Some("port")),
+            ("pert", Some("port")),
+            ("haeders", Some("header")),
+            ("site", None),
+            ("post_", None),
+            ("quiet", None),
+        ] {
+            assert_eq!(nearest(names.into_iter(), OsStr::new(wrong)), meant, "{wrong}");
+        }
+        assert_eq!(nearest(std::iter::empty::<&str>(), OsStr::new("port")), None);
+    }
+}

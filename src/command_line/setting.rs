@@ -1,0 +1,104 @@
+//! One setting: which option, what it is set to, and where that was written.
+//!
+//! Owns how the place is told in messages and comments. The command line, the environment and a file
+//! all become settings, so that what understands an option need not know which it was.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+use super::{Spelling, plain};
+
+/// An option that is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The option.
+    pub spelling: &'static Spelling,
+    /// Its value, empty if it takes none or if that was left out; `None` turns it off, whatever lies
+    /// beneath.
+    pub text: Option<OsString>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// Where a setting was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Among the arguments.
+    CommandLine,
+    /// In the environment variable of this name.
+    Environment(String),
+    /// In a file.
+    File {
+        /// Its name as it was given.
+        name: OsString,
+        /// The line, from 1.
+        line: usize,
+    },
+}
+
+impl Origin {
+    /// In front of an error about the option `long`: what it is called in this place.
+    ///
+    /// The error may begin with the option itself, as in `--port: 'x' is no port`.
+    pub(super) fn locate(&self, long: &str, error: &str) -> String {
+        let about = error.strip_prefix(long).and_then(|rest| rest.strip_prefix(": "));
+        match self {
+            Origin::CommandLine => error.to_owned(),
+            Origin::Environment(variable) => format!("{variable}: {}", about.unwrap_or(error)),
+            Origin::File { .. } => match (about, error.starts_with("--") || error.starts_with("'--")) {
+                (None, true) => format!("{self}: {error}"),
+                (about, _) => format!("{self}: {}: {}", key(long), about.unwrap_or(error)),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::CommandLine => f.write_str("command line"),
+            Origin::Environment(variable) => f.write_str(variable),
+            Origin::File { name, line } => write!(f, "{}:{line}", plain(name)),
+        }
+    }
+}
+
+/// What an option is called in a file.
+pub(super) fn key(long: &str) -> &str {
+    long.trim_start_matches('-')
+}
+
+/// Spells settings out as pico-args reads them: the long name, then the value, marked.
+pub(super) fn spelled_out(settings: &[Setting]) -> Vec<OsString> {
+    let on = settings.iter().filter_map(|setting| Some((setting.spelling, setting.text.as_deref()?)));
+    let words = on.map(|(spelling, text)| {
+        let value = spelling.takes_value().then(|| super::given::marked(text));
+        std::iter::once(OsStr::new(spelling.long).to_owned()).chain(value)
+    });
+    words.flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_where_the_setting_is_to_be_found() {
+        let environment = Origin::Environment("REACTOR_PORT".into());
+        let file = Origin::File { name: "a\nb.toml".into(), line: 3 };
+        let cases = [
+            (&Origin::CommandLine, "--port: 'x' is none", "--port: 'x' is none"),
+            (&Origin::CommandLine, "'x' is none", "'x' is none"),
+            (&environment, "--port: 'x' is none", "REACTOR_PORT: 'x' is none"),
+            (&environment, "'x' is none", "REACTOR_PORT: 'x' is none"),
+            (&environment, "'--port' goes alone", "REACTOR_PORT: '--port' goes alone"),
+            (&file, "--port: 'x' is none", "a\\nb.toml:3: port: 'x' is none"),
+            (&file, "'x' is none", "a\\nb.toml:3: port: 'x' is none"),
+            (&file, "'--port' goes alone", "a\\nb.toml:3: '--port' goes alone"),
+            (&file, "--port is given twice", "a\\nb.toml:3: --port is given twice"),
+        ];
+        for (origin, error, told) in cases {
+            assert_eq!(origin.locate("--port", error), told, "{origin:?}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What the program finds where it is started: the environment, the directory, a file of settings.
+//!
+//! Owns looking for it, once, before anything is served. It understands none of it: `args` does, which
+//! is handed this and can be handed anything else.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::args::CONTENT_DIRECTORY;
+
+/// The longest file of settings that is read: thousands of rules fit, an endless device does not.
+const SETTINGS_LEN_MAX: u64 = 1 << 20;
+
+/// What the arguments alone do not tell.
+pub struct Surroundings {
+    /// Whether [`CONTENT_DIRECTORY`] is a directory here.
+    pub content_exists: bool,
+    /// The working directory; empty if it is gone.
+    pub directory: PathBuf,
+    /// The environment, names and values.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Reads a file of settings.
+    pub read_file: fn(&Path) -> io::Result<Vec<u8>>,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn look() -> Surroundings {
+        Surroundings {
+            content_exists: Path::new(CONTENT_DIRECTORY).is_dir(),
+            directory: env::current_dir().unwrap_or_default(),
+            variables: env::vars_os().collect(),
+            read_file: read_settings,
+        }
+    }
+}
+
+/// Nothing at all: no directory, no variables, no files.
+impl Default for Surroundings {
+    fn default() -> Surroundings {
+        Surroundings {
+            content_exists: false,
+            directory: PathBuf::new(),
+            variables: Vec::new(),
+            read_file: |_| Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+impl fmt::Debug for Surroundings {
+    /// Without the environment, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("content_exists", &self.content_exists)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_settings(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(SETTINGS_LEN_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SETTINGS_LEN_MAX {
+        return Err(io::Error::other("it is longer than 1 MiB"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_settings_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.toml");
+        for (len, is_read) in [(0, true), (SETTINGS_LEN_MAX, true), (SETTINGS_LEN_MAX + 1, false)] {
+            std::fs::write(&path, vec![b'#'; usize::try_from(len).unwrap()]).unwrap();
+            assert_eq!(read_settings(&path).is_ok_and(|bytes| bytes.len() as u64 == len), is_read, "{len}");
+        }
+        assert!(read_settings(Path::new("/dev/zero")).is_err());
+        assert_eq!(read_settings(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+}
