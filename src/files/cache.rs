@@ -1,22 +1,28 @@
 //! The files that were served lately, and what their user made of each: never stale.
 //!
-//! A hit costs one `statx`, and no `open`, no `read`, no allocation. It is used only while
-//! everything that the system knows about the file is as it was when it was loaded; one function,
-//! `is_fresh`, decides that, and is the place for a cheaper way to know. What changed so lately
-//! that a further change might not show is served, but not kept. Bytes that another process
-//! writes through a memory map show as late as the kernel notes the time of such writes.
+//! A hit costs one `statx`, and no `open`, no `read`, no allocation; where an encoded variant of a
+//! file is wanted, one `statx` more or two (`twins` says which). It is used only while everything that the system knows about the file is as it was when it
+//! was loaded; one function, `is_fresh`, decides that, and is the place for a cheaper way to know.
+//! What changed so lately that a further change might not show is served, but not kept. Bytes that
+//! another process writes through a memory map show as late as the kernel notes the time of such
+//! writes.
 //!
 //! How many files are kept, and which go when there are too many, is the shelf's work.
 
+use std::borrow::Cow;
 use std::ffi::CString;
+use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::coding::Wanted;
 use super::media_type::MediaTypes;
 use super::path::RelativePath;
 use super::root::{Facts, LookupError};
 use super::shelf::{CacheLimits, Cost, Shelf};
-use super::store::{Content, Found, Resource, Store, file_name};
+use super::store::{Content, Found, Resource, Store, content_cost, file_name};
+use super::variants::{Ask, Choice, Variants};
+use super::workshop::Workshop;
 
 /// How long ago a file must have changed for its times to tell it from its next version. A file
 /// that changes twice within one tick of its file system's clock keeps its times, and may keep
@@ -40,6 +46,9 @@ pub enum Lookup<V> {
     File(Rc<Entry<V>>),
     /// A directory that was named without its trailing slash.
     Directory,
+    /// A file of which a variant is being made: the same look in the next turn tells more. Nothing
+    /// has to be remembered meanwhile, and nothing is held for who does not come back.
+    Later,
 }
 
 /// Keeps files by their path, for one [`Store`] and one name of index files.
@@ -47,12 +56,17 @@ pub enum Lookup<V> {
 pub struct FileCache<V> {
     shelf: Shelf<Kept<V>>,
     types: MediaTypes,
+    workshop: Workshop,
 }
 
 #[derive(Debug)]
 struct Kept<V> {
     entry: Rc<Entry<V>>,
     origin: Origin,
+    /// What is known of its variants, once somebody has wanted one. It goes when the file changes.
+    variants: Option<Box<Variants<V>>>,
+    /// What the shelf has been told that it costs.
+    cost: Cost,
 }
 
 /// What must still be so for an entry to be as good as a new one.
@@ -68,7 +82,7 @@ enum Origin {
 impl<V> FileCache<V> {
     /// An empty cache. Limits of 0 make it keep nothing.
     pub fn new(limits: CacheLimits) -> Self {
-        FileCache { shelf: Shelf::new(limits), types: MediaTypes::default() }
+        FileCache { shelf: Shelf::new(limits), types: MediaTypes::default(), workshop: Workshop::default() }
     }
 
     /// The same, with media types that go before those that are known here.
@@ -76,10 +90,11 @@ impl<V> FileCache<V> {
         FileCache { types, ..self }
     }
 
-    /// Finds what `path` stands for, as [`Store::lookup`] would this moment.
+    /// Finds what `path` stands for, as [`Store::lookup`] would this moment, and of its variants the
+    /// one that suits `wanted` best.
     ///
     /// `store` and `index` are the same at every call. `now` is the time of day at or before this
-    /// call; `make` derives the value from a file that was not at hand.
+    /// call; `make` derives the value from a file, or a variant of one, that was not at hand.
     ///
     /// # Errors
     /// As [`Store::lookup`]; errors are not kept.
@@ -88,37 +103,77 @@ impl<V> FileCache<V> {
         store: &Store,
         path: &RelativePath<'_>,
         index: &str,
+        wanted: &Wanted,
         now: SystemTime,
-        make: impl FnOnce(&Resource) -> V,
+        make: impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
-        if let Some(entry) = self.recall(store, path) {
-            return Ok(Lookup::File(entry));
+        let key = path.key();
+        let mut ask = Ask { store, key, is_settled: true, wanted, now };
+        if let Some(kept) = self.shelf.get(key) {
+            if is_fresh(store, &kept.origin) {
+                let name = || file_name(path, index);
+                let found = choose(&kept.entry, &mut kept.variants, name, &ask, &mut self.workshop, &make);
+                let cost = kept.present_cost();
+                if mem::replace(&mut kept.cost, cost) != cost {
+                    self.shelf.reweigh(key, cost);
+                }
+                return Ok(found);
+            }
+            self.shelf.remove(key);
         }
         let mut resource = match store.lookup(path, index)? {
             Found::File(resource) => resource.known_at(now),
             Found::Directory => return Ok(Lookup::Directory),
         };
         if let Some(media_type) = self.types.given(&file_name(path, index)) {
-            resource.media_type = media_type.to_owned().into();
+            resource = resource.of_type(media_type);
         }
         let origin = origin(path, index, &resource, now);
+        ask.is_settled = origin.is_some();
         let entry = Rc::new(Entry { value: make(&resource), resource });
+        let mut variants = None;
+        let name = || file_name(path, index);
+        let found = choose(&entry, &mut variants, name, &ask, &mut self.workshop, &make);
         if let Some(origin) = origin {
-            let cost = cost(&entry.resource.content, &origin);
-            let kept = Kept { entry: Rc::clone(&entry), origin };
-            self.shelf.put(path.key(), kept, cost);
+            let mut kept = Kept { entry, origin, variants, cost: Cost::default() };
+            kept.cost = kept.present_cost();
+            let cost = kept.cost;
+            self.shelf.put(key, kept, cost);
         }
-        Ok(Lookup::File(entry))
+        Ok(found)
     }
+}
 
-    /// The entry for `path` if there is one and it is fresh; a stale one is forgotten.
-    fn recall(&mut self, store: &Store, path: &RelativePath<'_>) -> Option<Rc<Entry<V>>> {
-        let kept = self.shelf.get(path.key())?;
-        if is_fresh(store, &kept.origin) {
-            return Some(Rc::clone(&kept.entry));
-        }
-        self.shelf.remove(path.key());
-        None
+impl<V> Kept<V> {
+    fn present_cost(&self) -> Cost {
+        let name_len = match &self.origin {
+            Origin::Embedded => 0,
+            Origin::Disk { name, .. } => name.as_bytes_with_nul().len(),
+        };
+        let mut cost = Cost { bytes: name_len, descriptors: 0 };
+        cost += content_cost(&self.entry.resource.content);
+        cost += self.variants.as_ref().map_or(Cost::default(), |variants| variants.cost());
+        cost
+    }
+}
+
+/// The file, or the variant of it that suits. `name` is that of the file beneath the root.
+fn choose<'n, V>(
+    entry: &Rc<Entry<V>>,
+    variants: &mut Option<Box<Variants<V>>>,
+    name: impl FnOnce() -> Cow<'n, [u8]>,
+    ask: &Ask<'_>,
+    workshop: &mut Workshop,
+    make: &impl Fn(&Resource) -> V,
+) -> Lookup<V> {
+    if ask.wanted.is_plain() || !entry.resource.varies {
+        return Lookup::File(Rc::clone(entry));
+    }
+    let variants = variants.get_or_insert_with(|| Box::new(Variants::new(&name())));
+    match variants.choose(&entry.resource, ask, workshop, make) {
+        Choice::Plain => Lookup::File(Rc::clone(entry)),
+        Choice::Variant(variant) => Lookup::File(variant),
+        Choice::Later => Lookup::Later,
     }
 }
 
@@ -152,18 +207,6 @@ pub(super) fn has_settled(facts: &Facts, now: SystemTime) -> bool {
     };
     let limit = (limit.as_secs().cast_signed(), limit.subsec_nanos());
     (facts.modified_secs, facts.modified_nanos) <= limit && (facts.changed_secs, facts.changed_nanos) <= limit
-}
-
-fn cost(content: &Content, origin: &Origin) -> Cost {
-    let name_len = match origin {
-        Origin::Embedded => 0,
-        Origin::Disk { name, .. } => name.as_bytes_with_nul().len(),
-    };
-    match content {
-        Content::Static(_) => Cost { bytes: name_len, descriptors: 0 },
-        Content::Memory(bytes) => Cost { bytes: name_len + bytes.len(), descriptors: 0 },
-        Content::File(_) => Cost { bytes: name_len, descriptors: 1 },
-    }
 }
 
 #[cfg(test)]
@@ -205,7 +248,7 @@ mod tests {
         fn find(&mut self, raw: &str) -> Result<Lookup<u32>, LookupError> {
             let path = RelativePath::parse(raw.as_bytes()).expect(raw);
             let loads = &self.loads;
-            self.cache.find(&self.store, &path, "index.html", self.now, |_| {
+            self.cache.find(&self.store, &path, "index.html", &Wanted::PLAIN, self.now, |_| {
                 loads.set(loads.get() + 1);
                 loads.get()
             })

@@ -2,16 +2,18 @@
 //!
 //! A [`RelativePath`] is a name that cannot leave the root; a [`Root`] opens such names beneath
 //! one directory and refuses all but regular files; a [`Store`] is where files come from, a
-//! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale;
-//! an [`Upload`] is a file on its way in, which has its name only when it is whole; an
-//! [`Archive`] is a folder on its way out, as one tar file; a [`Listing`] is what is in a directory.
-//! Both are gathered in slices.
+//! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale, and
+//! with it the encoded variants of a file, found beside it or made; an [`Upload`] is a file on its way
+//! in, which has its name only when it is whole; an [`Archive`] is a folder on its way out, as one tar
+//! file; a [`Listing`] is what is in a directory. Both are gathered in slices.
 //!
 //! Nothing here knows sockets or HTTP: a status or a header is the server's word for what is
 //! found, or not found, here. Time comes in as an argument.
 
 mod archive;
 mod cache;
+mod coding;
+mod compressible;
 pub mod embedded;
 mod identity;
 pub mod listing;
@@ -21,10 +23,16 @@ mod root;
 mod shelf;
 mod store;
 mod tar;
+#[cfg(test)]
+mod testing;
+mod twins;
 mod upload;
+mod variants;
+mod workshop;
 
 pub use archive::{Archive, ArchiveError, FileRange, Piece, Tail};
 pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
+pub use coding::{Coding, Wanted};
 pub use identity::Identity;
 pub use listing::{Listing, ListingBudget, ListingError};
 pub use media_type::{MediaTypes, media_type};

@@ -237,6 +237,13 @@ impl Root {
         Ok(self.open_beneath(path, flags)?)
     }
 
+    /// Whether nothing in `directory` is called `name`, which has no slash in it. A link that leads
+    /// nowhere is something; a name that is too long for any file is nothing.
+    pub(super) fn is_vacant(directory: &OwnedFd, name: &[u8]) -> bool {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        matches!(statx(directory, name, flags, StatxFlags::TYPE), Err(Errno::NOENT | Errno::NAMETOOLONG))
+    }
+
     fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         open_beneath(&self.dir, path, flags)
     }

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::ops::AddAssign;
 use std::rc::Rc;
 
 /// How much a cache may hold.
@@ -40,6 +41,13 @@ impl Default for CacheLimits {
 pub(super) struct Cost {
     pub(super) bytes: usize,
     pub(super) descriptors: usize,
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, other: Cost) {
+        self.bytes += other.bytes;
+        self.descriptors += other.descriptors;
+    }
 }
 
 /// Things by name, within limits.
@@ -79,11 +87,29 @@ impl<T> Shelf<T> {
     }
 
     /// The thing called `name`, which counts as used now.
-    pub(super) fn get(&mut self, name: &[u8]) -> Option<&T> {
+    pub(super) fn get(&mut self, name: &[u8]) -> Option<&mut T> {
         let place = *self.places.get(name)?;
         let slot = self.slots.get_mut(place)?.as_mut()?;
         slot.used_since_hand = true;
-        Some(&slot.thing)
+        Some(&mut slot.thing)
+    }
+
+    /// The thing called `name` has come to cost something else: others go if it takes more, and it
+    /// goes itself if it is the one that is in the way.
+    pub(super) fn reweigh(&mut self, name: &[u8], mut cost: Cost) {
+        cost.bytes += name.len();
+        let place = self.places.get(name).copied();
+        let Some(slot) = place.and_then(|place| self.slots.get_mut(place)?.as_mut()) else {
+            return;
+        };
+        let before = mem::replace(&mut slot.cost, cost);
+        self.held.bytes = self.held.bytes - before.bytes + cost.bytes;
+        self.held.descriptors = self.held.descriptors - before.descriptors + cost.descriptors;
+        let CacheLimits { bytes_max, descriptors_max, .. } = self.limits;
+        if cost.bytes > bytes_max || cost.descriptors > descriptors_max {
+            return self.remove(name);
+        }
+        self.clear_for(0, Cost::default());
     }
 
     /// Puts `thing` in, in place of what had its name, and lets others go to make room.
@@ -130,13 +156,19 @@ impl<T> Shelf<T> {
         if entries_max == 0 || cost.bytes > bytes_max || cost.descriptors > descriptors_max {
             return false;
         }
+        self.clear_for(1, cost);
+        true
+    }
+
+    /// Lets things go until `entries` more, of this cost in all, are within the limits.
+    fn clear_for(&mut self, entries: usize, cost: Cost) {
+        let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
         while self.held.descriptors + cost.descriptors > descriptors_max {
             self.clear_unused(|held| held.descriptors > 0);
         }
-        while self.len() >= entries_max || self.held.bytes + cost.bytes > bytes_max {
+        while self.len() + entries > entries_max || self.held.bytes + cost.bytes > bytes_max {
             self.clear_unused(|_| true);
         }
-        true
     }
 
     /// Lets go of the next thing of a `wanted` cost that was not used since the hand last came by.
@@ -180,11 +212,11 @@ mod tests {
         let mut shelf = shelf(8, 100, 8);
         shelf.put(b"a", 1, FREE);
         shelf.put(b"", 2, FREE);
-        for (name, thing) in [(&b"a"[..], Some(&1)), (b"", Some(&2)), (b"b", None)] {
-            assert_eq!(shelf.get(name), thing);
+        for (name, thing) in [(&b"a"[..], Some(1)), (b"", Some(2)), (b"b", None)] {
+            assert_eq!(shelf.get(name).copied(), thing);
         }
         shelf.put(b"a", 3, FREE);
-        assert_eq!(shelf.get(b"a"), Some(&3));
+        assert_eq!(shelf.get(b"a"), Some(&mut 3));
         assert_eq!(shelf.len(), 2);
         shelf.remove(b"a");
         shelf.remove(b"a");
@@ -197,7 +229,7 @@ mod tests {
         let mut shelf = shelf(4, 100, 8);
         shelf.put(b"hot", 0, FREE);
         for turn in 0..40 {
-            assert_eq!(shelf.get(b"hot"), Some(&0), "turn {turn}");
+            assert_eq!(shelf.get(b"hot"), Some(&mut 0), "turn {turn}");
             shelf.put(format!("cold-{turn}").as_bytes(), turn, FREE);
             assert!(shelf.len() <= 4);
         }
@@ -237,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn what_grows_pushes_others_out_and_what_grows_too_large_goes() {
+        let mut shelf = shelf(3, 100, 2);
+        for name in [b"a", b"b", b"c"] {
+            shelf.put(name, 0, Cost { bytes: 29, descriptors: 0 });
+        }
+        shelf.get(b"a");
+        shelf.reweigh(b"a", Cost { bytes: 39, descriptors: 1 });
+        assert_eq!(names(&shelf), ["a", "b", "c"], "there is room for just that");
+        shelf.get(b"a");
+        shelf.reweigh(b"a", Cost { bytes: 40, descriptors: 1 });
+        assert_eq!(shelf.len(), 2);
+        assert!(names(&shelf).contains(&"a"));
+        shelf.reweigh(b"a", Cost { bytes: 100, descriptors: 0 });
+        shelf.reweigh(b"gone", Cost { bytes: 100, descriptors: 0 });
+        assert_eq!((shelf.len(), shelf.held.descriptors), (1, 0));
+        assert!(!names(&shelf).contains(&"a"));
+    }
+
+    #[test]
     fn a_shelf_of_no_size_keeps_nothing() {
         let mut shelf = shelf(0, 0, 0);
         shelf.put(b"", 0, FREE);
@@ -246,7 +297,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_order_of_events_breaks_the_bounds_or_the_sums(
-            events in proptest::collection::vec((0..4u8, 0..12u8, 0..40usize, 0..2usize), 0..200)
+            events in proptest::collection::vec((0..5u8, 0..12u8, 0..40usize, 0..2usize), 0..200)
         ) {
             let mut shelf = shelf(6, 100, 3);
             for (action, name, bytes, descriptors) in events {
@@ -255,6 +306,7 @@ mod tests {
                     1 => {
                         shelf.get(&[name]);
                     }
+                    2 => shelf.reweigh(&[name], Cost { bytes: bytes * 3, descriptors: descriptors * 4 }),
                     _ => {
                         shelf.put(&[name], 0, Cost { bytes, descriptors });
                         prop_assert!(shelf.places.contains_key(&[name][..]));

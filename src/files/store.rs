@@ -10,11 +10,14 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use super::coding::Coding;
+use super::compressible::is_compressible;
 use super::embedded;
 use super::identity::Identity;
 use super::media_type;
 use super::path::RelativePath;
 use super::root::{Facts, Kind, LookupError, Opened, Root};
+use super::shelf::Cost;
 
 /// Files up to this length, in bytes, are read whole. Beyond it a copy through user memory costs
 /// more than the system calls that `sendfile` needs.
@@ -60,6 +63,12 @@ pub struct Resource {
     /// What tells this content from any other of the same path; none for a large file that has changed
     /// so lately that its next change might not show.
     pub identity: Option<Identity>,
+    /// What the bytes are encoded with, if they are not the file as it is.
+    pub coding: Option<Coding>,
+    /// Whether the same path may also give the file in another encoding: that goes by its type alone.
+    pub varies: bool,
+    /// Whether the encoding was made here, and is no file.
+    pub(super) made: bool,
     /// The facts that hold while this content does. None for embedded pages, and for a file that
     /// did not stay the same while it was read.
     pub(super) facts: Option<Facts>,
@@ -129,15 +138,42 @@ impl Resource {
             Content::Memory(bytes) => Some(Identity::of_content(facts, len, embedded::fnv1a_64(bytes))),
             Content::File(_) => None,
         };
+        let media_type = media_type(name);
         Resource {
             content,
             len,
             modified_secs: Some(facts.modified_secs),
             modified_settled: false,
-            media_type: media_type(name).into(),
+            media_type: media_type.into(),
             identity,
+            coding: None,
+            varies: is_compressible(media_type),
+            made: false,
             facts: Some(*facts),
         }
+    }
+
+    /// Whether these bytes were made here of the file that the other members tell of: then they are not
+    /// sure to be the same bytes when they are made again, and parts of them are not for sending.
+    pub fn is_made(&self) -> bool {
+        self.made
+    }
+
+    /// This file as one that stands for `original`, encoded.
+    pub(super) fn twin_of(self, original: &Resource, coding: Coding) -> Resource {
+        Resource { media_type: original.media_type.clone(), coding: Some(coding), varies: true, ..self }
+    }
+
+    /// The same as one of this type.
+    pub(super) fn of_type(self, media_type: &str) -> Resource {
+        let varies = is_compressible(media_type);
+        Resource { media_type: media_type.to_owned().into(), varies, ..self }
+    }
+
+    /// What was made of this file.
+    pub(super) fn made(&self, coding: Coding, bytes: Rc<[u8]>) -> Resource {
+        let len = bytes.len() as u64;
+        Resource { content: Content::Memory(bytes), len, coding: Some(coding), made: true, ..self.clone() }
     }
 }
 
@@ -178,13 +214,17 @@ fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupEr
 
 fn embedded_resource(name: &[u8], bytes: &'static [u8]) -> Resource {
     let len = bytes.len() as u64;
+    let media_type = media_type(name);
     Resource {
         content: Content::Static(bytes),
         len,
         modified_secs: None,
         modified_settled: false,
-        media_type: media_type(name).into(),
+        media_type: media_type.into(),
         identity: Some(Identity::of_page(len, embedded::fnv1a_64(bytes))),
+        coding: None,
+        varies: is_compressible(media_type),
+        made: false,
         facts: None,
     }
 }
@@ -195,7 +235,7 @@ pub(super) fn load(file: File, mut facts: Facts, name: &[u8]) -> Result<Resource
         if facts.len > SMALL_FILE_LEN_MAX {
             break;
         }
-        let bytes = read_up_to(&file, facts.len).map_err(LookupError::Failed)?;
+        let bytes = read_up_to(&file, 0, facts.len).map_err(LookupError::Failed)?;
         let len = bytes.len() as u64;
         let facts_after = Facts::of(&file)?;
         let is_settled = facts_after == facts && len == facts.len;
@@ -210,13 +250,13 @@ pub(super) fn load(file: File, mut facts: Facts, name: &[u8]) -> Result<Resource
     Ok(Resource::new(name, Content::File(Rc::new(file)), facts.len, &facts))
 }
 
-/// The first `len` bytes of `file`, or all of them when there are fewer.
-fn read_up_to(file: &File, len: u64) -> io::Result<Vec<u8>> {
-    // Never more than `SMALL_FILE_LEN_MAX`.
+/// The `len` bytes of `file` from `start` on, or all that there are when there are fewer.
+pub(super) fn read_up_to(file: &File, start: u64, len: u64) -> io::Result<Vec<u8>> {
+    // Never more than `SMALL_FILE_LEN_MAX`, or a slice of a larger one.
     let mut bytes = vec![0; len as usize];
     let mut filled = 0;
     while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
+        match file.read_at(&mut bytes[filled..], start + filled as u64) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -225,6 +265,15 @@ fn read_up_to(file: &File, len: u64) -> io::Result<Vec<u8>> {
     }
     bytes.truncate(filled);
     Ok(bytes)
+}
+
+/// What holding this content takes.
+pub(super) fn content_cost(content: &Content) -> Cost {
+    match content {
+        Content::Static(_) => Cost::default(),
+        Content::Memory(bytes) => Cost { bytes: bytes.len(), descriptors: 0 },
+        Content::File(_) => Cost { bytes: 0, descriptors: 1 },
+    }
 }
 
 #[cfg(test)]

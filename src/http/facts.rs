@@ -1,10 +1,11 @@
 //! The facts about a request that its fields hold, gathered in one pass.
 //!
-//! It owns which fields matter before routing (Host, framing, Connection, Expect, the three that the
-//! access log and error bodies need, and whether any asks for less than the whole) and the rules over
-//! each. It never copies a value.
+//! It owns which fields matter before routing (Host, framing, Connection, Expect, Accept-Encoding, the
+//! three that the access log and error bodies need, and whether any asks for less than the whole) and
+//! the rules over each. It never copies a value.
 
 use super::framing::Framing;
+use super::negotiation::CodingWeights;
 use super::persistence::Persistence;
 use super::target::is_authority;
 use super::{Fields, Reject, Status, Version};
@@ -17,6 +18,7 @@ pub(super) struct RequestFacts<'b> {
     pub(super) framing: Framing,
     pub(super) persistence: Persistence,
     pub(super) accept: Option<&'b [u8]>,
+    pub(super) codings: CodingWeights,
     pub(super) referer: Option<&'b [u8]>,
     pub(super) user_agent: Option<&'b [u8]>,
     /// There is a condition, or a Range: those fields are looked up only then.
@@ -64,6 +66,7 @@ impl<'b> RequestFacts<'b> {
             10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
             13 if is("if-none-match") => self.is_qualified = true,
             14 if is("content-length") => self.framing.note_content_length(value),
+            15 if is("accept-encoding") => self.codings.note(value),
             17 if is("if-modified-since") => self.is_qualified = true,
             17 if is("transfer-encoding") => self.framing.note_transfer_encoding(value),
             19 if is("if-unmodified-since") => self.is_qualified = true,
@@ -200,6 +203,22 @@ mod tests {
             let lines = format!("Host: h\r\n{lines}");
             let kept = post(version, &lines, |head| (head.keep_alive, head.keep_alive_asked));
             assert_eq!(kept, Ok(expected), "{version} {lines}");
+        }
+    }
+
+    #[test]
+    fn the_codings_of_all_fields_are_gathered() {
+        for (lines, codings) in [
+            ("", ""),
+            ("Accept-Encoding: gzip, br\r\n", "br gzip"),
+            ("accept-encoding: br;q=0.5\r\nA: b\r\nACCEPT-ENCODING: gzip\r\n", "gzip br"),
+            ("Accept-Encodings: gzip\r\nX-Accept-Encoding: gzip\r\n", ""),
+        ] {
+            let lines = format!("Host: h\r\n{lines}");
+            let found = post("1.1", &lines, |head| {
+                head.codings.iter().map(|coding| coding.as_str()).collect::<Vec<_>>().join(" ")
+            });
+            assert_eq!(found.as_deref(), Ok(codings), "{lines}");
         }
     }
 

@@ -11,7 +11,7 @@ use super::fields::FieldFault;
 use super::lines::{LineFault, LineScan};
 use super::request_line::{REQUEST_LINE_LEN_MAX, RequestLine, TARGET_TOO_LONG};
 use super::syntax::is_tchar;
-use super::{FieldSpace, Fields, Method, Reject, RequestBody, Status, Target, Version};
+use super::{AcceptedCodings, FieldSpace, Fields, Method, Reject, RequestBody, Status, Target, Version};
 
 /// How long a head may be, empty lines before it included; what servers commonly allow.
 pub const HEAD_LEN_MAX: usize = 16 * 1024;
@@ -46,6 +46,8 @@ pub struct RequestHead<'h, 'b> {
     pub expects_continue: bool,
     /// The first Accept field.
     pub accept: Option<&'b [u8]>,
+    /// What content may be encoded with.
+    pub codings: AcceptedCodings,
     /// The first Referer field.
     pub referer: Option<&'b [u8]>,
     /// The first User-Agent field.
@@ -145,6 +147,7 @@ fn understand<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         // A client that has no body to send cannot be waiting to send it.
         expects_continue: expects_continue && body != RequestBody::None,
         accept: facts.accept,
+        codings: facts.codings.accepted(),
         referer: facts.referer,
         user_agent: facts.user_agent,
         is_qualified: facts.is_qualified,

@@ -47,7 +47,7 @@ pub use framing::{RequestBody, ResponseBody};
 pub use head::{HEAD_LEN_MAX, RequestHead, TARGET_LEN_MAX, parse_request};
 pub use method::Method;
 pub use multipart::Multipart;
-pub use negotiation::{Prose, prose_for, prose_for_refused};
+pub use negotiation::{AcceptedCodings, ContentCoding, Prose, prose_for, prose_for_refused};
 pub use range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
 pub use reject::Reject;
 pub use response::{BadResponse, ResponseHead, parse_response};

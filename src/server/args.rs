@@ -49,6 +49,7 @@ pub const PROGRAM: Program = Program {
         Spelling::attached(None, "--cors", "https://example.com"),
         Spelling::valued(None, "--redirect", "/old=/new").pairs("="),
         Spelling::valued(None, "--listing", "auto"),
+        Spelling::flag(None, "--no-compress"),
         Spelling::valued(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
         Spelling::valued(None, "--log-format", "json").defaults_to("combined"),
         Spelling::valued(None, "--log-headers", "Host,User-Agent").defaults_to("all"),

@@ -41,6 +41,8 @@ pub struct Config {
     pub cors: Option<Origin>,
     /// Paths that have moved; the first that fits decides, and none leads back to itself.
     pub redirects: Vec<Redirect>,
+    /// Whether files are compressed as they are asked for. Twins that are there are sent either way.
+    pub compress: bool,
     /// Where the access log goes.
     pub access_log: Destination,
     /// How it is written.
@@ -124,6 +126,7 @@ impl Default for Config {
             cache_control: Vec::new(),
             cors: None,
             redirects: Vec::new(),
+            compress: true,
             access_log: Destination::Stdout,
             log_style: Style::default(),
             // As long as a person reads before the next click, in most cases.

@@ -190,7 +190,7 @@ impl Conn {
         let (len, body, expects_continue, plan) =
             match parse_request(desk.inbox.bytes(), &mut self.searched_len, &mut space) {
                 Ok(Some((len, head))) => {
-                    let plan = route(&head, desk.site, desk.now);
+                    let Ok(plan) = route(&head, desk.site, desk.now) else { return self.come_back(desk.now) };
                     self.lease_batch(desk.site);
                     let bytes = desk.inbox.bytes().get(..len).unwrap_or_default();
                     self.batch.begin(&head, bytes, desk.site.log.detail(), desk.now);
@@ -214,6 +214,13 @@ impl Conn {
         }
         self.turn_requests += 1;
         self.turn_requests <= REQUESTS_PER_TURN_MAX
+    }
+
+    /// What the request gets is being made. It stays where it is, to be understood anew next turn; it
+    /// has come in time, so its deadline is no longer that of its head.
+    fn come_back(&mut self, now: Now) -> Step {
+        self.patience.for_gathering(now.instant);
+        Step::Rest(Want::Turn)
     }
 
     fn lease_batch(&mut self, site: &mut Site) {

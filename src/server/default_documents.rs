@@ -5,10 +5,11 @@
 //! Should one be missing itself, the error stays as it was.
 
 use super::Config;
+use super::codings;
 use super::reply::{Answer, ErrorAnswer, Part};
-use super::route::{find, lookup_error};
+use super::route::{Later, find, lookup_error};
 use super::site::Site;
-use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store};
+use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store, Wanted};
 use crate::http::{Method, RequestHead, Status};
 use crate::reactor::Now;
 
@@ -18,33 +19,39 @@ pub(super) fn instead_of(
     head: &RequestHead<'_, '_>,
     site: &mut Site,
     now: Now,
-) -> Answer {
-    let answer = match fallback(error, head, site, now) {
+) -> Result<Answer, Later> {
+    let answer = match fallback(error, head, site, now)? {
         Some(answer) => answer,
         None => Answer::Error(error),
     };
-    match answer {
+    Ok(match answer {
         Answer::Error(error) => error_page(error, head.method, site, now),
         answer => answer,
-    }
+    })
 }
 
 /// The file for what is not there, or why it cannot be had. A hidden name is refused, not missing:
 /// it stays an error.
-fn fallback(error: ErrorAnswer, head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Option<Answer> {
+fn fallback(
+    error: ErrorAnswer,
+    head: &RequestHead<'_, '_>,
+    site: &mut Site,
+    now: Now,
+) -> Result<Option<Answer>, Later> {
     let Site { cache, store, config, .. } = site;
-    let path = config.fallback.as_ref()?;
+    let Some(path) = &config.fallback else { return Ok(None) };
     if error.status != Status::NOT_FOUND || !fetches(head.method) {
-        return None;
+        return Ok(None);
     }
     if matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden)) {
-        return None;
+        return Ok(None);
     }
-    match find(cache, (store, config), path, now) {
-        Ok(Lookup::File(entry)) => Some(Answer::File(entry, Part::Whole)),
-        Ok(Lookup::Directory) | Err(LookupError::NotFound) => None,
+    match find(cache, (store, config), path, &codings::wanted(head, config, now), now) {
+        Ok(Lookup::File(entry)) => Ok(Some(Answer::File(entry, Part::Whole))),
+        Ok(Lookup::Later) => Err(Later),
+        Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
         // Not "not found", which is what caches would remember.
-        Err(fault) => Some(lookup_error(head, &fault)),
+        Err(fault) => Ok(Some(lookup_error(head, &fault))),
     }
 }
 
@@ -57,9 +64,10 @@ fn error_page(error: ErrorAnswer, method: Method, site: &mut Site, now: Now) -> 
     let Some(page) = page.filter(|_| fetches(method) || status == Status::METHOD_NOT_ALLOWED) else {
         return Answer::Error(error);
     };
-    match find(cache, (store, config), &page.path, now) {
+    // As it is: an error is not worth making anything for, and its fields say nothing of encodings.
+    match find(cache, (store, config), &page.path, &Wanted::PLAIN, now) {
         Ok(Lookup::File(entry)) => Answer::ErrorPage { status, allow: error.allow, entry },
-        Ok(Lookup::Directory) | Err(_) => Answer::Error(error),
+        Ok(Lookup::Directory | Lookup::Later) | Err(_) => Answer::Error(error),
     }
 }
 

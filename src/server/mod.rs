@@ -10,6 +10,7 @@ mod allow;
 mod app;
 mod archive;
 pub mod args;
+mod codings;
 mod config;
 mod conn;
 mod connection;

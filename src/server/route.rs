@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::Config;
 use super::allow;
 use super::archive;
+use super::codings;
 use super::default_documents;
 use super::listing;
 use super::put::{self, Storing};
@@ -14,7 +15,7 @@ use super::reply::{self, Answer, ErrorAnswer, Part};
 use super::rules::{cache_control, moved};
 use super::selection;
 use super::site::Site;
-use crate::files::{FileCache, Lookup, LookupError, PathError, RelativePath, Store, file_name};
+use crate::files::{FileCache, Lookup, LookupError, PathError, RelativePath, Store, Wanted, file_name};
 use crate::http::{Method, Prose, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;
 
@@ -32,30 +33,35 @@ pub(super) enum Plan {
     Store(Box<Storing>),
 }
 
+/// What a request gets is being made: the same request finds out more in the next turn.
+#[derive(Debug)]
+pub(super) struct Later;
+
 /// Decides what becomes of a request; an error may have a document of the site in its place.
-pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Plan {
+pub(super) fn route(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Result<Plan, Later> {
     if let Some(answer) = redirected(head, &site.config) {
-        return Plan::Answer(answer);
+        return Ok(Plan::Answer(answer));
     }
     if head.method == Method::Put {
-        return put::plan(head, site, now);
+        return Ok(put::plan(head, site, now));
     }
-    let answer = match choose(head, site, now) {
-        Answer::Error(error) => default_documents::instead_of(error, head, site, now),
+    let answer = match choose(head, site, now)? {
+        Answer::Error(error) => default_documents::instead_of(error, head, site, now)?,
         answer => answer,
     };
-    Plan::Answer(if head.is_qualified { selection::narrow(answer, head, site, now) } else { answer })
+    let answer = if head.is_qualified { selection::narrow(answer, head, site, now) } else { answer };
+    Ok(Plan::Answer(answer))
 }
 
-fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
-    match head.method {
-        Method::Get | Method::Head => file(head, site, now),
+fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Result<Answer, Later> {
+    Ok(match head.method {
+        Method::Get | Method::Head => file(head, site, now)?,
         Method::Options => allow::options(head, site),
         Method::Unknown => error(head, Status::NOT_IMPLEMENTED, "This server does not know that method."),
         Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {
             allow::not_allowed(head, site)
         }
-    }
+    })
 }
 
 /// What a rule has moved. Who changes something has to send the same again (308); who asks what can be
@@ -73,47 +79,50 @@ fn redirected(head: &RequestHead<'_, '_>, config: &Config) -> Option<Answer> {
     })
 }
 
-/// What a path stands for, with the head of its answer if it is a file.
+/// What a path stands for, with the head of its answer if it is a file, in the encoding that suits.
 pub(super) fn find(
     cache: &mut FileCache<reply::FileHead>,
     (store, config): (&Store, &Config),
     path: &RelativePath<'_>,
+    wanted: &Wanted,
     now: Now,
 ) -> Result<Lookup<reply::FileHead>, LookupError> {
     let now = SystemTime::UNIX_EPOCH + now.unix;
-    cache.find(store, path, &config.index, now, |resource| {
+    cache.find(store, path, &config.index, wanted, now, |resource| {
         let name = file_name(path, &config.index);
         reply::file_head(resource, cache_control(&config.cache_control, &name))
     })
 }
 
-fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Answer {
+fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Result<Answer, Later> {
     let path = match RelativePath::parse(head.target.path()) {
         Ok(path) => path,
-        Err(fault) => return path_error(head, &fault),
+        Err(fault) => return Ok(path_error(head, &fault)),
     };
     if let Some(query) = head.target.query()
         && let Some(answer) = archive::asked_for(query, head, &path, site)
     {
-        return answer;
+        return Ok(answer);
     }
     let Site { cache, store, config, .. } = site;
-    let mut found = find(cache, (store, config), &path, now);
+    let wanted = codings::wanted(head, config, now);
+    let mut found = find(cache, (store, config), &path, &wanted, now);
     if config.clean_urls
         && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
         && let Some(page) = path.with_extension(CLEAN_EXTENSION)
     {
         // What is itself not there leaves what was found.
-        match find(cache, (store, config), &page, now) {
+        match find(cache, (store, config), &page, &wanted, now) {
             Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
             page => found = page,
         }
     }
     match found {
-        Ok(Lookup::File(entry)) => Answer::File(entry, Part::Whole),
-        Ok(Lookup::Directory) => redirect(head, &path),
-        Err(LookupError::NoIndex) if config.lists() => listing::of(&path, head, site),
-        Err(fault) => lookup_error(head, &fault),
+        Ok(Lookup::File(entry)) => Ok(Answer::File(entry, Part::Whole)),
+        Ok(Lookup::Directory) => Ok(redirect(head, &path)),
+        Ok(Lookup::Later) => Err(Later),
+        Err(LookupError::NoIndex) if config.lists() => Ok(listing::of(&path, head, site)),
+        Err(fault) => Ok(lookup_error(head, &fault)),
     }
 }
 

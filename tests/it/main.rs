@@ -24,6 +24,7 @@ mod log_rotation;
 mod machines;
 mod media_types;
 mod methods;
+mod negotiation;
 mod paths;
 mod protocol;
 mod ranges;

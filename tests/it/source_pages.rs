@@ -27,7 +27,7 @@ const PAGES: [&str; 2] = ["/server-code.html", "/client-code.html"];
 const PAGE_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// What is compiled for unit tests only, and so is no part of the binary.
-const TEST_FILES: [&str; 2] = ["src/http/agreement.rs", "src/http/testing.rs"];
+const TEST_FILES: [&str; 3] = ["src/http/agreement.rs", "src/http/testing.rs", "src/files/testing.rs"];
 
 /// A server that nobody has told what to serve, in a folder with these files.
 fn default_site(files: &[(&str, &[u8])]) -> Server {

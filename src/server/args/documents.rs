@@ -1,4 +1,5 @@
-//! `--index`, `--fallback` and `--error-page`: how a person names a file beneath the root.
+//! `--index`, `--fallback` and `--error-page`: how a person names a file beneath the root; and
+//! `--no-compress`, for how files are sent.
 //!
 //! Owns their form and what is said of a wrong one. It never looks whether the file is there: it may
 //! come later.
@@ -22,7 +23,7 @@ const PAGED: [Status; 5] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-/// Reads the options for the files that stand for something else.
+/// Reads the options for the files that stand for something else, and for how all are sent.
 pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
     if let Some(value) = given.once("--index")? {
         config.index = parse_index(&value).map_err(|error| given.at("--index", &error))?;
@@ -31,6 +32,7 @@ pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String>
         config.fallback = Some(parse_document("--fallback", &value)?);
     }
     config.error_pages = parse_error_pages(&given.all("--error-page"))?;
+    config.compress = !given.flag_once("--no-compress")?;
     Ok(())
 }
 

@@ -119,6 +119,7 @@ fn every_option_sets_its_own_value() {
         (&["--fallback", "a/b.html"], |config| {
             config.fallback = RelativePath::parse_plain(b"a/b.html").ok();
         }),
+        (&["--no-compress"], |config| config.compress = false),
         (&["--error-page", "404=a.html", "--error-page=503=b.html"], |config| {
             let page = |status, name: &str| ErrorPage {
                 status,

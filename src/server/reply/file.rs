@@ -12,6 +12,7 @@ use crate::http::{
     ByteRange, Multipart, Status, content_length, content_range, field, imf_fixdate, status_line,
 };
 use crate::net::Outbox;
+use crate::server::codings;
 
 /// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
 /// both; longer ones are shared instead.
@@ -53,16 +54,22 @@ impl Part {
 
 /// Renders the head of a file's answers; `cache_control` says how long they keep, if a rule does.
 pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> FileHead {
-    let entity_tag = resource.identity.map(|identity| entity_tag(identity, None).into_boxed_str());
+    let coding = codings::of(resource);
+    let entity_tag = resource.identity.map(|identity| entity_tag(identity, coding).into_boxed_str());
     let mut head = Vec::with_capacity(256);
     status_line(&mut head, Status::OK);
     field(&mut head, "Content-Type", resource.media_type.as_bytes());
     content_length(&mut head, resource.len);
-    ranges_are_served(&mut head);
+    content_encoding(&mut head, resource);
+    ranges_are_served(&mut head, resource);
     last_modified(&mut head, resource);
     let shared_at = head.len();
     if let Some(value) = cache_control {
         field(&mut head, "Cache-Control", value);
+    }
+    if resource.varies {
+        // Whatever was sent, another client may get the file in another encoding.
+        field(&mut head, "Vary", b"Accept-Encoding");
     }
     if let Some(tag) = &entity_tag {
         field(&mut head, "ETag", tag.as_bytes());
@@ -84,8 +91,17 @@ pub(in crate::server) fn entity_tag(identity: Identity, coding: Option<&str>) ->
     format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{seal:x}{dash}{coding}\"")
 }
 
-fn ranges_are_served(head: &mut Vec<u8>) {
-    field(head, "Accept-Ranges", b"bytes");
+fn content_encoding(head: &mut Vec<u8>, resource: &Resource) {
+    if let Some(coding) = codings::of(resource) {
+        field(head, "Content-Encoding", coding.as_bytes());
+    }
+}
+
+/// What was made of a file comes whole or not at all: a part of it would fit no other.
+fn ranges_are_served(head: &mut Vec<u8>, resource: &Resource) {
+    if !resource.is_made() {
+        field(head, "Accept-Ranges", b"bytes");
+    }
 }
 
 /// When the file was modified, if nobody can have seen anything else with the same date: a file that
@@ -171,7 +187,8 @@ fn queue_partial_head(
 ) -> u64 {
     queue_head(outbox, Status::PARTIAL_CONTENT, tail, |out| {
         describe(out);
-        ranges_are_served(out);
+        content_encoding(out, resource);
+        ranges_are_served(out, resource);
         last_modified(out, resource);
         out.extend_from_slice(head.shared());
     })

@@ -1,0 +1,88 @@
+//! The encodings in which a file can be found beside itself, or be made to be sent.
+//!
+//! Owns their names on disk and the order in which a request wants them. It knows nothing of what
+//! they are called in HTTP, and never looks into a file.
+
+use std::time::Instant;
+
+/// How the bytes of a file are encoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Coding {
+    /// Brotli, in files named `.br`.
+    Brotli,
+    /// Zstandard, in files named `.zst`.
+    Zstd,
+    /// gzip, in files named `.gz`, and the one that is made where there is no such file.
+    Gzip,
+}
+
+impl Coding {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    pub(super) const ALL: [Coding; Coding::COUNT] = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
+
+    /// What the name of an encoded file has behind the name of the file that it stands for.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Coding::Brotli => ".br",
+            Coding::Zstd => ".zst",
+            Coding::Gzip => ".gz",
+        }
+    }
+}
+
+/// The encodings that whoever asks for a file can read.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// The best first, and those that are there before those that are not.
+    codings: [Option<Coding>; Coding::COUNT],
+    /// The turn in which one may be made, if one may.
+    pub(super) turn: Option<Instant>,
+}
+
+impl Wanted {
+    /// Nothing but the file as it is.
+    pub const PLAIN: Wanted = Wanted { codings: [None; Coding::COUNT], turn: None };
+
+    /// These, the best first, of which no more than [`Coding::COUNT`] count. Where the file is in none of
+    /// them, one may be made if `turn` is given: the moment that all who ask in this turn are told.
+    pub fn new(codings: impl IntoIterator<Item = Coding>, turn: Option<Instant>) -> Wanted {
+        let mut wanted = Wanted { turn, ..Wanted::PLAIN };
+        for (place, coding) in wanted.codings.iter_mut().zip(codings) {
+            *place = Some(coding);
+        }
+        wanted
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.codings[0].is_none()
+    }
+
+    pub(super) fn codings(&self) -> impl Iterator<Item = Coding> + use<> {
+        self.codings.into_iter().flatten()
+    }
+
+    /// The turn in which a file in this encoding may be made, if it may.
+    pub(super) fn turn_to_make(&self, coding: Coding) -> Option<Instant> {
+        self.turn.filter(|_| self.codings.contains(&Some(coding)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_keeps_its_order() {
+        let turn = Some(Instant::now());
+        let wanted = Wanted::new([Coding::Gzip, Coding::Brotli], turn);
+        assert_eq!(wanted.codings().collect::<Vec<_>>(), [Coding::Gzip, Coding::Brotli]);
+        assert!(!wanted.is_plain());
+        assert_eq!((wanted.turn_to_make(Coding::Gzip), wanted.turn_to_make(Coding::Zstd)), (turn, None));
+        assert!(Wanted::PLAIN.is_plain() && Wanted::new([], turn).is_plain());
+        assert_eq!(Wanted::new([Coding::Gzip], None).turn_to_make(Coding::Gzip), None);
+        let many = Wanted::new([Coding::Zstd; 5], None);
+        assert_eq!(many.codings().count(), Coding::COUNT);
+    }
+}

@@ -1,0 +1,123 @@
+//! A site on the disk and a cache of it, for the unit tests of the modules beside it.
+//!
+//! Each look is a turn of its own, in an hour, when all that is written now has settled. It knows what
+//! was loaded by counting, and never looks into the cache.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tempfile::TempDir;
+
+use super::{
+    CacheLimits, Coding, Content, Entry, Facts, FileCache, Lookup, RelativePath, Resource, Root, Store,
+    Wanted,
+};
+
+/// A site and its cache, whose values count what was loaded or made. Each look is a turn.
+pub(super) struct Bench {
+    dir: TempDir,
+    pub(super) store: Store,
+    pub(super) cache: FileCache<u32>,
+    pub(super) now: SystemTime,
+    turn: Instant,
+    loads: Cell<u32>,
+    /// A file outside of the site.
+    scratch: PathBuf,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (site, scratch) = (dir.path().join("site"), dir.path().join("scratch"));
+        fs::create_dir(&site).expect("the site");
+        let store = Store::Disk(Root::open(&site).expect("opens"));
+        // In an hour, all that is written now has settled.
+        let now = SystemTime::now() + Duration::from_secs(3600);
+        let cache = FileCache::new(CacheLimits::DEFAULT);
+        Bench { dir, store, cache, now, turn: Instant::now(), loads: Cell::new(0), scratch }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("site").join(name)
+    }
+
+    pub(super) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).expect(name);
+    }
+
+    /// Sets when the file was modified, in nanoseconds after a moment long ago.
+    pub(super) fn date(&self, name: &str, nanos: u64) {
+        let file = File::options().write(true).open(self.path(name)).expect(name);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30) + Duration::from_nanos(nanos);
+        file.set_modified(time).expect("sets the time");
+    }
+
+    /// One look in the present turn.
+    pub(super) fn look(&mut self, raw: &str, wanted: &Wanted) -> Lookup<u32> {
+        let path = RelativePath::parse(raw.as_bytes()).expect(raw);
+        let wanted = Wanted::new(wanted.codings(), wanted.turn.map(|_| self.turn));
+        let loads = &self.loads;
+        let count = |_: &Resource| {
+            loads.set(loads.get() + 1);
+            loads.get()
+        };
+        self.cache.find(&self.store, &path, "index.html", &wanted, self.now, count).expect(raw)
+    }
+
+    pub(super) fn next_turn(&mut self) {
+        self.turn += Duration::from_nanos(1);
+    }
+
+    /// Looks until there is an answer.
+    pub(super) fn get(&mut self, raw: &str, wanted: &Wanted) -> Rc<Entry<u32>> {
+        for _ in 0..1000 {
+            self.next_turn();
+            match self.look(raw, wanted) {
+                Lookup::File(entry) => return entry,
+                Lookup::Later => {}
+                Lookup::Directory => panic!("{raw} is a directory"),
+            }
+        }
+        panic!("{raw} is never ready");
+    }
+
+    /// The twin that is found for who wants these, or the file as it is, and its bytes.
+    pub(super) fn found(&mut self, raw: &str, codings: &[Coding]) -> (Option<Coding>, String) {
+        let entry = self.get(raw, &Wanted::new(codings.iter().copied(), None));
+        let Content::Memory(bytes) = &entry.resource.content else { panic!("{raw} is large") };
+        assert_eq!(entry.resource.len, bytes.len() as u64);
+        let identity = entry.resource.identity.expect("it is small");
+        assert_eq!(identity.len, entry.resource.len, "a twin tells of itself");
+        (entry.resource.coding, String::from_utf8(bytes.to_vec()).expect("text"))
+    }
+
+    #[track_caller]
+    pub(super) fn check(&mut self, codings: &[Coding], coding: Option<Coding>, text: &str) {
+        for look in 0..3 {
+            assert_eq!(self.found("/a.css", codings), (coding, text.to_owned()), "look {look}");
+        }
+        self.tick();
+    }
+
+    /// Waits until the clock of the file system has moved on, as it has for all that has settled: a
+    /// few milliseconds at most.
+    pub(super) fn tick(&self) {
+        let changed = || {
+            fs::write(&self.scratch, "x").expect("writes");
+            let facts = File::open(&self.scratch).ok().and_then(|file| Facts::of(&file).ok());
+            facts.map(|facts| (facts.changed_secs, facts.changed_nanos))
+        };
+        let before = changed();
+        while changed() == before {}
+    }
+
+    /// How often something is loaded by another look for the same.
+    pub(super) fn loads_of(&mut self, codings: &[Coding]) -> u32 {
+        let before = self.loads.get();
+        self.found("/a.css", codings);
+        self.loads.get() - before
+    }
+}

@@ -1,0 +1,457 @@
+//! The twins of a file: `a.css.br`, `a.css.zst` and `a.css.gz`, which its owner has put beside `a.css`.
+//!
+//! A twin is used only while it is a regular file beneath the root, not empty and not older than its
+//! original, to the nanosecond. Owns what is known of the twins of one version of one file, and when
+//! that still holds; the original itself is the cache's to keep fresh.
+//!
+//! What that costs, once known: one `statx` for the twin that is used; one for each that is there
+//! and cannot be used; and one for the directory, however many are not there at all. That a name is
+//! not there is remembered with the directory's own facts, which change when a name comes or goes.
+//! They are those of the directory that was searched, so that a link in the path that turns
+//! elsewhere shows too; a name that is a link is always looked at itself. What cannot be remembered
+//! (what changed lately, what cannot be opened) costs an `openat2` or two each time.
+
+use std::ffi::CString;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use super::cache::{Entry, has_settled};
+use super::coding::{Coding, Wanted};
+use super::root::{Facts, Opened, Root};
+use super::shelf::Cost;
+use super::store::{Resource, content_cost, load};
+
+/// What is known of the twins of one version of a file.
+#[derive(Debug)]
+pub(super) struct Twins<V> {
+    /// The name of the original beneath the root, directories and their indexes resolved.
+    name: Box<[u8]>,
+    /// The directory that it is in.
+    directory: CString,
+    /// The facts of that directory when it was searched for what is [`Twin::Absent`].
+    searched: Option<Facts>,
+    known: [Twin<V>; Coding::COUNT],
+}
+
+#[derive(Debug)]
+enum Twin<V> {
+    Unknown,
+    /// There was nothing of this name when the directory was searched.
+    Absent,
+    Present(Present<V>),
+}
+
+#[derive(Debug)]
+struct Present<V> {
+    name: CString,
+    facts: Facts,
+    /// None if what has these facts cannot be used: it is older than the original, or empty.
+    entry: Option<Rc<Entry<V>>>,
+}
+
+/// The original, and where it was found.
+pub(super) struct Original<'a> {
+    pub(super) root: &'a Root,
+    pub(super) resource: &'a Resource,
+    pub(super) facts: &'a Facts,
+    /// The time of day at or before the call.
+    pub(super) now: SystemTime,
+}
+
+impl<V> Twins<V> {
+    /// Nothing is known yet of the twins of the file of this name.
+    pub(super) fn new(name: &[u8]) -> Self {
+        let directory = match name.iter().rposition(|&byte| byte == b'/') {
+            Some(slash) => name.get(..slash).unwrap_or_default(),
+            None => b".",
+        };
+        Twins {
+            name: name.into(),
+            // A name with a NUL byte in it is no name of a file, so nobody asks for its twins.
+            directory: CString::new(directory).unwrap_or_default(),
+            searched: None,
+            known: [Twin::Unknown, Twin::Unknown, Twin::Unknown],
+        }
+    }
+
+    /// The first twin, in the order of `wanted`, that is good for `original` now.
+    pub(super) fn find(
+        &mut self,
+        original: &Original<'_>,
+        wanted: &Wanted,
+        make: &impl Fn(&Resource) -> V,
+    ) -> Option<Rc<Entry<V>>> {
+        let mut is_searched = false;
+        for coding in wanted.codings() {
+            if let Twin::Present(present) = self.of(coding)
+                && original.root.facts(&present.name).is_ok_and(|facts| facts == present.facts)
+            {
+                match &present.entry {
+                    Some(entry) => return Some(Rc::clone(entry)),
+                    None => continue,
+                }
+            }
+            if !is_searched {
+                self.search(original);
+                is_searched = true;
+            }
+            if matches!(self.of(coding), Twin::Absent) {
+                continue;
+            }
+            let (entry, twin) = self.open(coding, original, make);
+            *self.of(coding) = twin;
+            if entry.is_some() {
+                return entry;
+            }
+        }
+        None
+    }
+
+    fn of(&mut self, coding: Coding) -> &mut Twin<V> {
+        let [brotli, zstd, gzip] = &mut self.known;
+        match coding {
+            Coding::Brotli => brotli,
+            Coding::Zstd => zstd,
+            Coding::Gzip => gzip,
+        }
+    }
+
+    /// Finds out which names are not there, unless that is known. Directories that have not settled are
+    /// not searched: their facts would not show the next change.
+    fn search(&mut self, original: &Original<'_>) {
+        let Original { root, now, .. } = *original;
+        if self.searched.is_some_and(|seen| root.facts(&self.directory).is_ok_and(|facts| facts == seen)) {
+            return;
+        }
+        let directory = root.open_directory(b"", self.directory.to_bytes()).ok();
+        let facts = directory.as_ref().and_then(|directory| Facts::of(directory).ok());
+        self.searched = facts.filter(|facts| has_settled(facts, now));
+        let directory = directory.filter(|_| self.searched.is_some());
+        for coding in Coding::ALL {
+            let name = self.name_of(coding);
+            let last = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            let is_absent = directory.as_ref().is_some_and(|directory| Root::is_vacant(directory, last));
+            match self.of(coding) {
+                twin if is_absent => *twin = Twin::Absent,
+                twin @ Twin::Absent => *twin = Twin::Unknown,
+                Twin::Unknown | Twin::Present(_) => {}
+            }
+        }
+    }
+
+    fn name_of(&self, coding: Coding) -> Vec<u8> {
+        [&self.name, coding.suffix().as_bytes()].concat()
+    }
+
+    /// Looks at the twin itself: what there is to send of it, and what may be remembered.
+    fn open(
+        &self,
+        coding: Coding,
+        original: &Original<'_>,
+        make: &impl Fn(&Resource) -> V,
+    ) -> (Option<Rc<Entry<V>>>, Twin<V>) {
+        let name = self.name_of(coding);
+        // Whatever keeps a twin from being read, its original can be sent.
+        let Ok(Opened::File(file, facts)) = original.root.open_file(&name) else {
+            return (None, Twin::Unknown);
+        };
+        let (entry, facts) = if is_good(&facts, original.facts) {
+            let Ok(resource) = load(file, facts, &self.name) else { return (None, Twin::Unknown) };
+            // It may have changed while it was read; without facts, it still does.
+            let Some(facts) = resource.facts else { return (None, Twin::Unknown) };
+            let resource = resource.known_at(original.now).twin_of(original.resource, coding);
+            let entry =
+                is_good(&facts, original.facts).then(|| Rc::new(Entry { value: make(&resource), resource }));
+            (entry, facts)
+        } else {
+            (None, facts)
+        };
+        match CString::new(name) {
+            Ok(name) if has_settled(&facts, original.now) => {
+                (entry.clone(), Twin::Present(Present { name, facts, entry }))
+            }
+            _ => (entry, Twin::Unknown),
+        }
+    }
+
+    /// What all that is held takes.
+    pub(super) fn cost(&self) -> Cost {
+        let names_len = self.name.len() + self.directory.as_bytes_with_nul().len();
+        let mut cost = Cost { bytes: names_len, descriptors: 0 };
+        for twin in &self.known {
+            if let Twin::Present(present) = twin {
+                cost.bytes += present.name.as_bytes_with_nul().len();
+                cost += present.entry.as_ref().map_or(Cost::default(), |e| content_cost(&e.resource.content));
+            }
+        }
+        cost
+    }
+}
+
+/// Whether a file with these facts can stand for its original: the shortest gzip stream has 18 bytes,
+/// so an empty one is not finished, or not begun.
+fn is_good(twin: &Facts, original: &Facts) -> bool {
+    let modified = |facts: &Facts| (facts.modified_secs, facts.modified_nanos);
+    twin.len > 0 && modified(twin) >= modified(original)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+    use super::super::{CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath};
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::time::Duration;
+
+    use Coding::{Brotli, Gzip, Zstd};
+
+    const ALL: [Coding; 3] = [Brotli, Zstd, Gzip];
+
+    #[test]
+    fn the_first_twin_that_is_wanted_is_found_and_kept() {
+        let mut bench = Bench::new();
+        for name in ["a.css", "a.css.zst", "a.css.gz"] {
+            bench.write(name, name);
+        }
+        bench.check(&ALL, Some(Zstd), "a.css.zst");
+        bench.check(&[Gzip, Brotli, Zstd], Some(Gzip), "a.css.gz");
+        bench.check(&[Brotli], None, "a.css");
+        bench.check(&[], None, "a.css");
+        let loads: Vec<u32> =
+            [&ALL[..], &[Gzip], &[Brotli], &[]].map(|codings| bench.loads_of(codings)).into();
+        assert_eq!(loads, [0; 4], "all is at hand");
+        let twin = bench.get("/a.css", &Wanted::new(ALL, None));
+        let original = bench.get("/a.css", &Wanted::PLAIN);
+        assert_eq!(twin.resource.media_type, "text/css; charset=utf-8");
+        assert_ne!(twin.resource.identity, original.resource.identity);
+        assert!(twin.resource.varies && original.resource.varies && !twin.resource.is_made());
+    }
+
+    #[test]
+    fn a_twin_by_its_own_name_is_a_plain_file() {
+        let mut bench = Bench::new();
+        bench.write("a.css", "plain");
+        bench.write("a.css.gz", "twin");
+        for _ in 0..2 {
+            let entry = bench.get("/a.css.gz", &Wanted::new(ALL, None));
+            assert_eq!((&*entry.resource.media_type, entry.resource.coding), ("application/gzip", None));
+            assert!(!entry.resource.varies);
+            bench.check(&[Gzip], Some(Gzip), "twin");
+        }
+    }
+
+    #[test]
+    fn types_that_are_not_worth_it_have_no_twins() {
+        let mut bench = Bench::new();
+        bench.write("a.png", "plain");
+        bench.write("a.png.gz", "twin");
+        assert_eq!(bench.found("/a.png", &ALL), (None, "plain".to_owned()));
+    }
+
+    #[test]
+    fn an_index_has_twins_and_so_has_a_file_in_a_directory() {
+        let mut bench = Bench::new();
+        fs::create_dir(bench.path("docs")).expect("docs");
+        for name in ["index.html", "index.html.br", "docs/index.html", "docs/index.html.gz"] {
+            bench.write(name, name);
+        }
+        for _ in 0..2 {
+            assert_eq!(bench.found("/", &ALL), (Some(Brotli), "index.html.br".to_owned()));
+            assert_eq!(bench.found("/docs/", &ALL), (Some(Gzip), "docs/index.html.gz".to_owned()));
+            assert_eq!(bench.found("/docs/index.html", &[Brotli]), (None, "docs/index.html".to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_change_of_a_twin_shows_at_the_next_look() {
+        let mut bench = Bench::new();
+        bench.write("a.css", "plain");
+        bench.check(&ALL, None, "plain");
+        bench.write("a.css.gz", "twin 1");
+        bench.check(&ALL, Some(Gzip), "twin 1");
+        bench.write("a.css.gz", "another twin");
+        bench.check(&ALL, Some(Gzip), "another twin");
+        bench.write("new", "renamed here");
+        fs::rename(bench.path("new"), bench.path("a.css.br")).expect("renames");
+        bench.check(&ALL, Some(Brotli), "renamed here");
+        bench.date("a.css.br", 0);
+        bench.check(&ALL, Some(Gzip), "another twin");
+        fs::remove_file(bench.path("a.css.gz")).expect("removes");
+        bench.check(&ALL, None, "plain");
+        bench.write("a.css.br", "new again");
+        bench.check(&ALL, Some(Brotli), "new again");
+        bench.write("a.css.br", "");
+        bench.check(&ALL, None, "plain");
+        bench.write("a.css.br", "and full");
+        bench.check(&ALL, Some(Brotli), "and full");
+        fs::remove_file(bench.path("a.css.br")).expect("removes");
+        fs::create_dir(bench.path("a.css.br")).expect("a directory");
+        bench.check(&ALL, None, "plain");
+        fs::remove_dir(bench.path("a.css.br")).expect("removes");
+        bench.write("a.css.br", "a file again");
+        bench.check(&ALL, Some(Brotli), "a file again");
+    }
+
+    #[test]
+    fn a_twin_is_stale_as_soon_as_its_original_is_younger_by_a_nanosecond() {
+        let mut bench = Bench::new();
+        bench.write("a.css", "plain");
+        bench.write("a.css.gz", "twin");
+        for (original, twin, is_good) in
+            [(5, 5, true), (6, 5, false), (6, 7, true), (8, 7, false), (7, 7, true)]
+        {
+            bench.date("a.css", original);
+            bench.date("a.css.gz", twin);
+            let (coding, text) = if is_good { (Some(Gzip), "twin") } else { (None, "plain") };
+            bench.check(&ALL, coding, text);
+        }
+        bench.write("a.css", "changed");
+        bench.check(&ALL, None, "changed");
+    }
+
+    #[test]
+    fn a_twin_of_what_is_gone_is_nothing() {
+        let mut bench = Bench::new();
+        bench.write("a.css", "plain");
+        bench.write("a.css.gz", "twin");
+        bench.check(&ALL, Some(Gzip), "twin");
+        fs::remove_file(bench.path("a.css")).expect("removes");
+        let path = RelativePath::parse(b"/a.css").expect("a path");
+        let wanted = Wanted::new(ALL, None);
+        assert!(bench.cache.find(&bench.store, &path, "index.html", &wanted, bench.now, |_| 0).is_err());
+        bench.write("a.css", "back");
+        bench.check(&ALL, None, "back");
+    }
+
+    #[test]
+    fn links_lead_to_twins_beneath_the_root_only_and_their_changes_show() {
+        let mut bench = Bench::new();
+        let outside = tempfile::tempdir().expect("a directory");
+        fs::write(outside.path().join("secret"), "secret").expect("writes");
+        bench.write("a.css", "plain");
+        let link = bench.path("a.css.gz");
+        let relink = |target: &str| {
+            let _ = fs::remove_file(&link);
+            symlink(target, &link).expect("a link");
+        };
+        relink(outside.path().join("secret").to_str().expect("text"));
+        bench.check(&ALL, None, "plain");
+        fs::create_dir(bench.path("twins")).expect("a directory");
+        // The directory of the link does not change when what it leads to comes, changes and goes.
+        relink("twins/one");
+        bench.check(&ALL, None, "plain");
+        bench.write("twins/one", "twin 1");
+        bench.check(&ALL, Some(Gzip), "twin 1");
+        bench.write("twins/one", "another twin");
+        bench.check(&ALL, Some(Gzip), "another twin");
+        bench.write("twins/two", "the other");
+        relink("twins/two");
+        bench.check(&ALL, Some(Gzip), "the other");
+        fs::remove_file(bench.path("twins/two")).expect("removes");
+        bench.check(&ALL, None, "plain");
+        relink("a.css.gz");
+        bench.check(&ALL, None, "plain");
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_may_turn_elsewhere() {
+        let mut bench = Bench::new();
+        for name in ["v1", "v2", "v3"] {
+            fs::create_dir(bench.path(name)).expect(name);
+        }
+        // One file in all three, so that it alone shows no change.
+        bench.write("v1/a.css", "plain");
+        for name in ["v2", "v3"] {
+            fs::hard_link(bench.path("v1/a.css"), bench.path(&format!("{name}/a.css"))).expect("a link");
+        }
+        bench.write("v2/a.css.gz", "of v2");
+        bench.write("v3/a.css.br", "of v3");
+        symlink("v1", bench.path("now")).expect("a link");
+        for (version, coding, text) in [
+            ("v1", None, "plain"),
+            ("v2", Some(Gzip), "of v2"),
+            ("v3", Some(Brotli), "of v3"),
+            ("v1", None, "plain"),
+            ("v3", Some(Brotli), "of v3"),
+        ] {
+            let _ = fs::remove_file(bench.path("next"));
+            symlink(version, bench.path("next")).expect("a link");
+            fs::rename(bench.path("next"), bench.path("now")).expect("replaces");
+            for _ in 0..3 {
+                assert_eq!(bench.found("/now/a.css", &ALL), (coding, text.to_owned()), "{version}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_changed_just_now_is_looked_at_each_time() {
+        let mut bench = Bench::new();
+        bench.write("a.css", "plain");
+        bench.write("a.css.gz", "twin");
+        bench.now = SystemTime::UNIX_EPOCH;
+        bench.check(&ALL, Some(Gzip), "twin");
+        assert_eq!(bench.loads_of(&ALL), 2, "the file and its twin");
+        bench.now = SystemTime::now() + Duration::from_secs(3600);
+        bench.check(&ALL, Some(Gzip), "twin");
+        assert_eq!(bench.loads_of(&ALL), 0);
+        // The original has settled, its twin and its directory have not.
+        let settled = bench.get("/a.css", &Wanted::PLAIN).resource.facts.expect("settled").changed_secs;
+        bench.date("a.css.gz", u64::MAX >> 2);
+        bench.now = SystemTime::UNIX_EPOCH + Duration::from_secs(settled.unsigned_abs() + 3600);
+        bench.check(&ALL, Some(Gzip), "twin");
+        assert_eq!(bench.loads_of(&ALL), 1, "the twin alone: it is dated in the future");
+    }
+
+    #[test]
+    fn a_directory_is_remembered_only_once_it_has_settled() {
+        let bench = Bench::new();
+        bench.write("a.css", "plain");
+        let root = bench.store.root().expect("a disk");
+        let Ok(Opened::File(file, facts)) = root.open_file(b"a.css") else { panic!("it does not open") };
+        let resource = load(file, facts, b"a.css").expect("loads");
+        bench.tick();
+        bench.write("b.css", "later");
+        let changed = |facts: Facts| {
+            let since = Duration::new(facts.changed_secs.unsigned_abs(), facts.changed_nanos);
+            SystemTime::UNIX_EPOCH + since + RACY_WINDOW
+        };
+        let directory = root.facts(c".").expect("facts");
+        assert!(has_settled(&facts, changed(facts)) && changed(facts) < changed(directory));
+        for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
+            let mut twins: Twins<u32> = Twins::new(b"a.css");
+            let original = Original { root, resource: &resource, facts: &facts, now };
+            assert!(twins.find(&original, &Wanted::new(ALL, None), &|_| 0).is_none());
+            assert_eq!(twins.searched.is_some(), is_remembered);
+            assert_eq!(twins.known.iter().all(|twin| matches!(twin, Twin::Absent)), is_remembered);
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_for_a_twin_has_none() {
+        let mut bench = Bench::new();
+        let name = format!("{}.css", "x".repeat(251));
+        bench.write(&name, "plain");
+        for _ in 0..2 {
+            assert_eq!(bench.found(&format!("/{name}"), &ALL), (None, "plain".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_large_twin_is_a_descriptor_and_is_counted() {
+        let mut bench = Bench::new();
+        bench.cache = FileCache::new(CacheLimits { descriptors_max: 1, ..CacheLimits::DEFAULT });
+        for name in ["a.css.gz", "b.css.gz"] {
+            bench.write(name.strip_suffix(".gz").expect(name), "plain");
+            bench.write(name, "x".repeat(100_000));
+        }
+        for _ in 0..2 {
+            for path in ["/a.css", "/b.css"] {
+                let entry = bench.get(path, &Wanted::new(ALL, None));
+                assert!(matches!(entry.resource.content, Content::File(_)));
+                assert_eq!((entry.resource.coding, entry.resource.len), (Some(Gzip), 100_000));
+            }
+        }
+        assert_eq!(bench.loads_of(&[]), 1, "it had to go for the other");
+    }
+}

@@ -1,0 +1,434 @@
+//! Which variant of a file suits who asks for it: a twin, one that is made, or the file as it is.
+//!
+//! A twin comes first: its owner made it with care. Only where no twin is good is gzip made of the
+//! file, and kept with it; that it gets no smaller is remembered too. Owns the choice, and what is
+//! known for it of one version of one file. It knows no path and no shelf: those are the cache's.
+
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use super::cache::Entry;
+use super::coding::{Coding, Wanted};
+use super::shelf::Cost;
+use super::store::{Resource, Store, content_cost};
+use super::twins::{Original, Twins};
+use super::workshop::{Made, Workshop};
+
+/// What is known of the variants of one version of a file.
+#[derive(Debug)]
+pub(super) struct Variants<V> {
+    twins: Twins<V>,
+    gzip: Gzip<V>,
+}
+
+/// What is known of the gzip that is made.
+#[derive(Debug)]
+enum Gzip<V> {
+    Untried,
+    /// It is no smaller than the original.
+    Useless,
+    Whole(Rc<Entry<V>>),
+}
+
+/// One request for a file, as far as its variants are concerned.
+pub(super) struct Ask<'a> {
+    pub(super) store: &'a Store,
+    /// The path that was asked for.
+    pub(super) key: &'a [u8],
+    /// Whether the next change of the original is sure to change its facts.
+    pub(super) is_settled: bool,
+    pub(super) wanted: &'a Wanted,
+    pub(super) now: SystemTime,
+}
+
+/// What suits.
+#[derive(Debug)]
+pub(super) enum Choice<V> {
+    /// The file as it is.
+    Plain,
+    /// This one.
+    Variant(Rc<Entry<V>>),
+    /// One that is under way: ask again next turn.
+    Later,
+}
+
+impl<V> Variants<V> {
+    /// Nothing is known yet of the variants of the file of this name beneath the root.
+    pub(super) fn new(name: &[u8]) -> Self {
+        Variants { twins: Twins::new(name), gzip: Gzip::Untried }
+    }
+
+    /// Chooses a variant of `original`, which is fresh.
+    pub(super) fn choose(
+        &mut self,
+        original: &Resource,
+        ask: &Ask<'_>,
+        workshop: &mut Workshop,
+        make: &impl Fn(&Resource) -> V,
+    ) -> Choice<V> {
+        // What is built in has no facts and no twins: a file of the disk might be of another build.
+        if let (Some(root), Some(facts)) = (ask.store.root(), &original.facts) {
+            let place = Original { root, resource: original, facts, now: ask.now };
+            if let Some(entry) = self.twins.find(&place, ask.wanted, make) {
+                return Choice::Variant(entry);
+            }
+        }
+        let Some(turn) = ask.wanted.turn_to_make(Coding::Gzip) else { return Choice::Plain };
+        match &self.gzip {
+            Gzip::Untried => {
+                let made = workshop.gzip(ask.key, original, ask.is_settled, turn);
+                self.take(made, original, make)
+            }
+            Gzip::Useless => Choice::Plain,
+            Gzip::Whole(entry) => Choice::Variant(Rc::clone(entry)),
+        }
+    }
+
+    /// Notes what has come of the making.
+    fn take(&mut self, made: Made, original: &Resource, make: &impl Fn(&Resource) -> V) -> Choice<V> {
+        match made {
+            Made::Whole(bytes) => {
+                let resource = original.made(Coding::Gzip, bytes);
+                let entry = Rc::new(Entry { value: make(&resource), resource });
+                self.gzip = Gzip::Whole(Rc::clone(&entry));
+                Choice::Variant(entry)
+            }
+            Made::NotSmaller => {
+                self.gzip = Gzip::Useless;
+                Choice::Plain
+            }
+            Made::Later => Choice::Later,
+            Made::Refused => Choice::Plain,
+        }
+    }
+
+    /// What all that is held takes.
+    pub(super) fn cost(&self) -> Cost {
+        let mut cost = self.twins.cost();
+        if let Gzip::Whole(entry) = &self.gzip {
+            cost += content_cost(&entry.resource.content);
+        }
+        cost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+    use super::super::workshop::{MADE_LEN_MAX, MADE_LEN_MIN};
+    use super::super::{CacheLimits, Content, FileCache, Lookup, SMALL_FILE_LEN_MAX};
+    use super::*;
+    use flate2::read::GzDecoder;
+    use std::fs::{self, File};
+    use std::io::{Read, Write};
+    use std::time::Instant;
+
+    const SMALL: u64 = SMALL_FILE_LEN_MAX;
+
+    fn gzip() -> Wanted {
+        Wanted::new([Coding::Brotli, Coding::Gzip], Some(Instant::now()))
+    }
+
+    /// Text of this length, no two lines of which are the same.
+    fn text(len: u64) -> Vec<u8> {
+        let lines = (0..).flat_map(|line: u32| {
+            format!("line {line} of many, {:x}\n", line.wrapping_mul(0x9e37_79b9)).into_bytes()
+        });
+        lines.take(len as usize).collect()
+    }
+
+    /// Bytes of this length that do not get smaller (xorshift).
+    fn noise(len: u64) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[0]
+        };
+        std::iter::repeat_with(next).take(len as usize).collect()
+    }
+
+    /// What the made variant decodes to; panics if it is none.
+    #[track_caller]
+    fn decoded(entry: &Entry<u32>) -> Vec<u8> {
+        let resource = &entry.resource;
+        assert!(
+            resource.is_made() && resource.varies && resource.coding == Some(Coding::Gzip),
+            "{resource:?}"
+        );
+        let Content::Memory(bytes) = &resource.content else { panic!("{resource:?}") };
+        assert_eq!(resource.len, bytes.len() as u64);
+        let mut plain = Vec::new();
+        GzDecoder::new(&bytes[..]).read_to_end(&mut plain).expect("gzip");
+        plain
+    }
+
+    #[track_caller]
+    fn assert_plain(entry: &Entry<u32>, len: u64) {
+        let resource = &entry.resource;
+        assert!(!resource.is_made() && resource.coding.is_none() && resource.varies, "{resource:?}");
+        assert_eq!(resource.len, len);
+    }
+
+    #[test]
+    fn what_is_long_enough_and_no_longer_is_made_once_and_kept() {
+        let mut bench = Bench::new();
+        for (len, is_made) in [
+            (0, false),
+            (MADE_LEN_MIN - 1, false),
+            (MADE_LEN_MIN, true),
+            (SMALL, true),
+            (SMALL + 1, true),
+            (3 * SMALL + 5, true),
+            (MADE_LEN_MAX, true),
+            (MADE_LEN_MAX + 1, false),
+        ] {
+            let content = text(len);
+            bench.write("a.txt", &content);
+            let entry = bench.get("/a.txt", &gzip());
+            if is_made {
+                assert!(decoded(&entry) == content, "{len}");
+                assert!(Rc::ptr_eq(&entry, &bench.get("/a.txt", &gzip())), "{len}");
+                assert_eq!(entry.resource.media_type, "text/plain; charset=utf-8");
+            } else {
+                assert_plain(&entry, len);
+            }
+            assert_plain(&bench.get("/a.txt", &Wanted::PLAIN), len);
+            assert_plain(&bench.get("/a.txt", &Wanted::new([Coding::Gzip], None)), len);
+            assert_plain(
+                &bench.get("/a.txt", &Wanted::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
+                len,
+            );
+        }
+    }
+
+    #[test]
+    fn what_gets_no_smaller_is_sent_as_it_is_and_tried_once() {
+        let mut bench = Bench::new();
+        for len in [5000, 3 * SMALL] {
+            bench.write("a.txt", noise(len));
+            let entry = bench.get("/a.txt", &gzip());
+            assert_plain(&entry, len);
+            // In the same turn, after which there is no time left to try again.
+            bench.write("b.txt", text(SMALL));
+            bench.next_turn();
+            assert!(matches!(bench.look("/b.txt", &gzip()), Lookup::File(_)));
+            let Lookup::File(again) = bench.look("/a.txt", &gzip()) else { panic!("it is tried again") };
+            assert!(Rc::ptr_eq(&entry, &again));
+        }
+    }
+
+    #[test]
+    fn every_change_of_the_original_shows_at_the_next_look() {
+        let mut bench = Bench::new();
+        for content in [text(5000), text(5001), noise(5000), text(4 * SMALL), text(900), text(2 * SMALL + 1)]
+        {
+            bench.write("a.txt", &content);
+            for _ in 0..2 {
+                let entry = bench.get("/a.txt", &gzip());
+                match entry.resource.is_made() {
+                    true => assert!(decoded(&entry) == content),
+                    false => assert_plain(&entry, content.len() as u64),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_twin_comes_before_what_is_made_and_goes() {
+        let mut bench = Bench::new();
+        let content = text(5000);
+        bench.write("a.txt", &content);
+        assert!(decoded(&bench.get("/a.txt", &gzip())) == content);
+        for name in ["a.txt.gz", "a.txt.br"] {
+            bench.tick();
+            bench.write(name, "twin");
+            for _ in 0..2 {
+                let entry = bench.get("/a.txt", &gzip());
+                assert_eq!((entry.resource.len, entry.resource.is_made()), (4, false), "{name}");
+            }
+            bench.tick();
+            fs::remove_file(bench.path(name)).expect("removes");
+            assert!(decoded(&bench.get("/a.txt", &gzip())) == content);
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_made_slice_by_slice_by_all_who_wait_together() {
+        let mut bench = Bench::new();
+        let content = text(10 * SMALL);
+        bench.write("a.txt", &content);
+        for turn in 1..10 {
+            bench.next_turn();
+            for waiting in 0..50 {
+                let found = bench.look("/a.txt", &gzip());
+                assert!(matches!(found, Lookup::Later), "turn {turn}, waiting {waiting}");
+            }
+            // Who wants it as it is does not wait.
+            assert!(matches!(bench.look("/a.txt", &Wanted::PLAIN), Lookup::File(_)));
+        }
+        bench.next_turn();
+        let found: Vec<_> = (0..50).map(|_| bench.look("/a.txt", &gzip())).collect();
+        let [Lookup::File(first), others @ ..] = &found[..] else { panic!("{:?}", found[0]) };
+        assert!(decoded(first) == content);
+        assert!(others.iter().all(|other| matches!(other, Lookup::File(entry) if Rc::ptr_eq(entry, first))));
+    }
+
+    #[test]
+    fn a_turn_compresses_no_more_than_two_slices_whatever_is_asked_for() {
+        let mut bench = Bench::new();
+        for number in 0..20 {
+            bench.write(&format!("{number}.txt"), text(SMALL / 2 + 1));
+        }
+        let mut ready = 0;
+        for _ in 0..10 {
+            bench.next_turn();
+            let looks: Vec<_> =
+                (0..20).map(|number| bench.look(&format!("/{number}.txt"), &gzip())).collect();
+            let now_ready = looks.iter().filter(|found| matches!(found, Lookup::File(_))).count();
+            assert_eq!(now_ready, ready + 2);
+            ready = now_ready;
+        }
+    }
+
+    #[test]
+    fn who_comes_when_there_is_too_much_to_do_gets_the_file_as_it_is() {
+        let mut bench = Bench::new();
+        let wait = |bench: &mut Bench, name: &str| match bench.look(&format!("/{name}"), &gzip()) {
+            Lookup::Later => true,
+            Lookup::File(entry) => !entry.resource.is_made() && panic!("not {}", entry.resource.is_made()),
+            Lookup::Directory => panic!("{name} is a directory"),
+        };
+        let names: Vec<String> = (0..12).map(|number| format!("{number}.txt")).collect();
+        for name in &names {
+            bench.write(name, text(4 * SMALL));
+        }
+        for _ in 0..2 {
+            bench.next_turn();
+            for name in &names[..8] {
+                assert!(wait(&mut bench, name), "{name}");
+            }
+            for name in &names[8..] {
+                let Lookup::File(entry) = bench.look(&format!("/{name}"), &gzip()) else { panic!("{name}") };
+                assert_plain(&entry, 4 * SMALL);
+            }
+        }
+        // The first two are long: together they are all that may be under way.
+        let mut bench = Bench::new();
+        for (name, len) in [("a.txt", MADE_LEN_MAX), ("b.txt", MADE_LEN_MAX), ("c.txt", SMALL + 1)] {
+            bench.write(name, text(len));
+        }
+        assert!(wait(&mut bench, "a.txt") && wait(&mut bench, "b.txt"));
+        let Lookup::File(entry) = bench.look("/c.txt", &gzip()) else { panic!("c") };
+        assert_plain(&entry, SMALL + 1);
+        // Nobody asks for them any more.
+        bench.next_turn();
+        bench.next_turn();
+        bench.write("d.txt", text(2000));
+        for _ in 0..2 {
+            bench.get("/d.txt", &gzip());
+            bench.write("d.txt", text(2001));
+        }
+        assert!(decoded(&bench.get("/c.txt", &gzip())) == text(SMALL + 1));
+    }
+
+    #[test]
+    fn a_long_file_that_changes_meanwhile_is_never_mixed() {
+        let mut bench = Bench::new();
+        let (old, new) = (text(6 * SMALL), noise(2 * SMALL).repeat(3));
+        let start = |bench: &mut Bench| {
+            bench.write("a.txt", &old);
+            for _ in 0..3 {
+                bench.next_turn();
+                assert!(matches!(bench.look("/a.txt", &gzip()), Lookup::Later));
+            }
+            bench.tick();
+        };
+        // Written over: the same file, the same length.
+        start(&mut bench);
+        let mut file = File::options().write(true).open(bench.path("a.txt")).expect("opens");
+        file.write_all(&new).expect("writes");
+        let entry = bench.get("/a.txt", &gzip());
+        assert!(if entry.resource.is_made() {
+            decoded(&entry) == new
+        } else {
+            entry.resource.len == old.len() as u64
+        });
+        // Replaced by another.
+        start(&mut bench);
+        bench.write("b.txt", text(7 * SMALL));
+        fs::rename(bench.path("b.txt"), bench.path("a.txt")).expect("replaces");
+        assert!(decoded(&bench.get("/a.txt", &gzip())) == text(7 * SMALL));
+        // Truncated.
+        start(&mut bench);
+        File::options()
+            .write(true)
+            .open(bench.path("a.txt"))
+            .and_then(|file| file.set_len(SMALL + 7))
+            .expect("cuts");
+        assert!(decoded(&bench.get("/a.txt", &gzip())) == old[..SMALL as usize + 7]);
+    }
+
+    #[test]
+    fn of_what_changed_just_now_only_what_is_read_whole_is_made() {
+        let mut bench = Bench::new();
+        bench.now = SystemTime::UNIX_EPOCH;
+        bench.write("a.txt", text(SMALL));
+        bench.write("b.txt", text(SMALL + 1));
+        for _ in 0..2 {
+            assert!(decoded(&bench.get("/a.txt", &gzip())) == text(SMALL));
+            assert_plain(&bench.get("/b.txt", &gzip()), SMALL + 1);
+        }
+    }
+
+    #[test]
+    fn built_in_pages_are_made_too_and_have_no_twins_on_the_disk() {
+        let mut bench = Bench::new();
+        bench.write("server-code.html.gz", "of another build");
+        let Store::Disk(root) = std::mem::replace(&mut bench.store, Store::Embedded) else {
+            panic!("a disk")
+        };
+        for store in [Store::Embedded, Store::DiskWithSource(root)] {
+            bench.store = store;
+            bench.cache = FileCache::new(CacheLimits::DEFAULT);
+            let plain = bench.get("/server-code.html", &Wanted::PLAIN);
+            let Content::Static(page) = plain.resource.content else { panic!("not built in") };
+            assert!(page.len() as u64 > SMALL);
+            assert!(decoded(&bench.get("/server-code.html", &gzip())) == page);
+        }
+    }
+
+    #[test]
+    fn what_is_made_counts_against_the_limits() {
+        let mut bench = Bench::new();
+        let bytes_max = 200_000;
+        bench.cache = FileCache::new(CacheLimits { bytes_max, ..CacheLimits::DEFAULT });
+        for number in 0..20 {
+            bench.write(&format!("{number}.txt"), text(SMALL));
+            let path = format!("/{number}.txt");
+            assert!(decoded(&bench.get(&path, &gzip())) == text(SMALL));
+        }
+        let mut kept = 0;
+        for number in 0..20 {
+            bench.next_turn();
+            // The turn's time goes to another, so that only what is at hand is found.
+            bench.write("other.txt", text(SMALL));
+            bench.look("/other.txt", &gzip());
+            kept += usize::from(matches!(bench.look(&format!("/{number}.txt"), &gzip()), Lookup::File(_)));
+        }
+        assert!(kept <= 2, "{kept} of {SMALL} bytes and more are kept in {bytes_max}");
+    }
+
+    #[test]
+    fn without_a_shelf_all_is_made_anew_and_right() {
+        let mut bench = Bench::new();
+        bench.cache = FileCache::new(CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 });
+        for len in [2000, 3 * SMALL] {
+            bench.write("a.txt", text(len));
+            for _ in 0..2 {
+                assert!(decoded(&bench.get("/a.txt", &gzip())) == text(len));
+            }
+        }
+    }
+}

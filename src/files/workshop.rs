@@ -1,0 +1,311 @@
+//! Where files are compressed as they are asked for: little by little, so that nobody has to wait.
+//!
+//! A [`Workshop`] makes gzip of what is short at once and of what is long in slices, one a turn of its
+//! caller, in a job that all who ask for the same version of a file share. Calls that are told the same
+//! moment are one turn. Jobs are bounded in number and length, and one that nobody asks for any
+//! more is dropped. It keeps no results: that is the cache's work.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::mem;
+use std::rc::Rc;
+use std::time::Instant;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::identity::Identity;
+use super::root::Facts;
+use super::store::{Content, Resource, read_up_to};
+
+/// What is shorter, in bytes, is sent as it is: with its head it fits in a packet or two anyway.
+pub(super) const MADE_LEN_MIN: u64 = 1024;
+/// What is longer, in bytes, is sent as it is: it would hold too much memory. Above this, people want twins.
+pub(super) const MADE_LEN_MAX: u64 = 8 << 20;
+/// How many bytes are compressed in a turn: less than a millisecond's work. What is no longer than this is
+/// begun while any of it is left, so that it is twice as much at most.
+const SLICE_LEN_MAX: u64 = 64 * 1024;
+/// How many files are compressed at the same time. Each holds a descriptor and 300 KiB beside its result.
+const JOBS_MAX: usize = 8;
+/// How long all that is being compressed may be: no result is longer than its original.
+const JOBS_LEN_MAX: u64 = 16 << 20;
+/// As good as the usual 6 to the third decimal, in three quarters of the time.
+const LEVEL: Compression = Compression::new(5);
+
+/// What came of a request for compression.
+#[derive(Debug)]
+pub(super) enum Made {
+    /// The whole, smaller than the original.
+    Whole(Rc<[u8]>),
+    /// It does not get smaller.
+    NotSmaller,
+    /// It is under way: ask again next turn.
+    Later,
+    /// Not now, or never: there is too much to do, the file changes, or it is too short or too long.
+    Refused,
+}
+
+/// Compresses.
+#[derive(Debug, Default)]
+pub(super) struct Workshop {
+    jobs: Vec<Job>,
+    /// Counts the turns in which anything was asked for.
+    turn: u64,
+    turn_began: Option<Instant>,
+    /// How much may still be compressed in this turn.
+    left_len: u64,
+}
+
+/// One version of one file, on its way.
+#[derive(Debug)]
+struct Job {
+    key: Box<[u8]>,
+    identity: Option<Identity>,
+    facts: Option<Facts>,
+    source: Content,
+    len: u64,
+    done_len: u64,
+    encoder: GzEncoder<Vec<u8>>,
+    /// The turn in which somebody last asked for it.
+    asked: u64,
+}
+
+impl Workshop {
+    /// The gzip of `original`, whose path is `key`, or the next slice of the work on it.
+    ///
+    /// `is_settled` says that its next change is sure to change its facts; `turn` is the moment of the turn.
+    pub(super) fn gzip(&mut self, key: &[u8], original: &Resource, is_settled: bool, turn: Instant) -> Made {
+        if !(MADE_LEN_MIN..=MADE_LEN_MAX).contains(&original.len) {
+            return Made::Refused;
+        }
+        self.begin_turn(turn);
+        match &original.content {
+            Content::Memory(bytes) => self.at_once(bytes),
+            Content::Static(bytes) if bytes.len() as u64 <= SLICE_LEN_MAX => self.at_once(bytes),
+            Content::Static(_) => self.in_slices(key, original),
+            // Of a file that changes between two slices, unseen, the parts would not be of one whole.
+            Content::File(_) if is_settled => self.in_slices(key, original),
+            Content::File(_) => Made::Refused,
+        }
+    }
+
+    /// Drops the jobs that nobody has asked for since the turn before the last: whoever waits asks in
+    /// every turn.
+    fn begin_turn(&mut self, turn: Instant) {
+        if self.turn_began == Some(turn) {
+            return;
+        }
+        self.turn_began = Some(turn);
+        self.turn += 1;
+        self.left_len = SLICE_LEN_MAX;
+        self.jobs.retain(|job| job.asked + 1 >= self.turn);
+    }
+
+    fn at_once(&mut self, bytes: &[u8]) -> Made {
+        if self.left_len == 0 {
+            return Made::Later;
+        }
+        self.left_len = self.left_len.saturating_sub(bytes.len() as u64);
+        let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), LEVEL);
+        let made = encoder.write_all(bytes).and_then(|()| encoder.finish());
+        finished(made, bytes.len() as u64)
+    }
+
+    fn in_slices(&mut self, key: &[u8], original: &Resource) -> Made {
+        let Some(place) = self.place(key, original) else { return Made::Refused };
+        let Some(job) = self.jobs.get_mut(place) else { return Made::Refused };
+        job.asked = self.turn;
+        let slice_len = mem::take(&mut self.left_len);
+        match job.advance(slice_len) {
+            Ok(true) => {
+                let job = self.jobs.swap_remove(place);
+                finished(job.encoder.finish(), job.len)
+            }
+            Ok(false) if job.is_futile() => {
+                self.jobs.swap_remove(place);
+                Made::NotSmaller
+            }
+            Ok(false) => Made::Later,
+            Err(error) => {
+                log::debug!("cannot compress a file: {error}");
+                self.jobs.swap_remove(place);
+                Made::Refused
+            }
+        }
+    }
+
+    /// Where the job for this version of a file is, a new one if need be and there is room for it.
+    fn place(&mut self, key: &[u8], original: &Resource) -> Option<usize> {
+        if let Some(place) = self.jobs.iter().position(|job| job.is_for(key, original)) {
+            return Some(place);
+        }
+        let held_len: u64 = self.jobs.iter().map(|job| job.len).sum();
+        if self.jobs.len() >= JOBS_MAX || held_len + original.len > JOBS_LEN_MAX {
+            return None;
+        }
+        self.jobs.push(Job {
+            key: key.into(),
+            identity: original.identity,
+            facts: original.facts,
+            source: original.content.clone(),
+            len: original.len,
+            done_len: 0,
+            encoder: GzEncoder::new(Vec::new(), LEVEL),
+            asked: self.turn,
+        });
+        Some(self.jobs.len() - 1)
+    }
+}
+
+impl Job {
+    fn is_for(&self, key: &[u8], original: &Resource) -> bool {
+        *self.key == *key && self.identity == original.identity && self.facts == original.facts
+    }
+
+    /// Compresses up to `slice_len` bytes more; true when all is done.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no longer what it was.
+    fn advance(&mut self, slice_len: u64) -> io::Result<bool> {
+        let slice_len = slice_len.min(self.len - self.done_len);
+        match &self.source {
+            Content::File(file) => {
+                let bytes = read_up_to(file, self.done_len, slice_len)?;
+                if bytes.len() as u64 != slice_len {
+                    return Err(changed());
+                }
+                self.encoder.write_all(&bytes)?;
+            }
+            Content::Static(bytes) => self.write_from(bytes, slice_len)?,
+            Content::Memory(bytes) => {
+                let bytes = Rc::clone(bytes);
+                self.write_from(&bytes, slice_len)?;
+            }
+        }
+        self.done_len += slice_len;
+        let is_whole = self.done_len == self.len;
+        match &self.source {
+            Content::File(file) if is_whole && !is_unchanged(file, self.facts) => Err(changed()),
+            _ => Ok(is_whole),
+        }
+    }
+
+    fn write_from(&mut self, bytes: &[u8], slice_len: u64) -> io::Result<()> {
+        let end = self.done_len + slice_len;
+        // Both are positions in `bytes`.
+        let slice = bytes.get(self.done_len as usize..end as usize).unwrap_or_default();
+        self.encoder.write_all(slice)
+    }
+
+    /// Whether there is already as much of the result as there is of the original.
+    fn is_futile(&self) -> bool {
+        self.encoder.get_ref().len() as u64 >= self.len
+    }
+}
+
+fn finished(made: io::Result<Vec<u8>>, original_len: u64) -> Made {
+    match made {
+        Ok(made) if (made.len() as u64) < original_len => Made::Whole(made.into()),
+        Ok(_) => Made::NotSmaller,
+        // Writing to memory does not fail.
+        Err(_) => Made::Refused,
+    }
+}
+
+/// Whether the file is what it was when it was opened, which had then settled: so no part of it is of
+/// another version.
+fn is_unchanged(file: &File, facts: Option<Facts>) -> bool {
+    Facts::of(file).is_ok_and(|present| facts == Some(present))
+}
+
+fn changed() -> io::Error {
+    io::Error::other("it changes while it is read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::load;
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::FileExt;
+    use std::time::Duration;
+
+    const LEN: u64 = 3 * SLICE_LEN_MAX;
+
+    /// A long file, and what was known of it when it was opened.
+    fn long_file() -> (tempfile::TempDir, File, Resource) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.txt");
+        fs::write(&path, "text ".repeat(LEN as usize / 5 + 1)).expect("writes");
+        let file = File::options().write(true).open(&path).expect("opens");
+        file.set_len(LEN).expect("cuts");
+        let opened = File::open(&path).expect("opens");
+        let facts = Facts::of(&opened).expect("facts");
+        let resource = load(opened, facts, b"a.txt").expect("loads");
+        (dir, file, resource)
+    }
+
+    /// What comes of it, turn by turn; `change` is called before the last.
+    fn made(resource: &Resource, change: impl FnOnce()) -> Made {
+        let mut workshop = Workshop::default();
+        let start = Instant::now();
+        let turn = |number: u64| start + Duration::from_nanos(number);
+        for number in 0..2 {
+            assert!(matches!(workshop.gzip(b"a.txt", resource, true, turn(number)), Made::Later));
+            assert_eq!(workshop.jobs.len(), 1);
+        }
+        change();
+        let made = workshop.gzip(b"a.txt", resource, true, turn(2));
+        assert!(workshop.jobs.is_empty());
+        made
+    }
+
+    #[test]
+    fn a_file_that_changes_before_the_last_slice_is_read_comes_to_nothing() {
+        let (_dir, _file, resource) = long_file();
+        assert!(matches!(made(&resource, || ()), Made::Whole(bytes) if !bytes.is_empty()));
+        let (_dir, file, resource) = long_file();
+        let overwrite = || {
+            // Until the clock of the file system has moved on.
+            while Facts::of(&file).ok() == resource.facts {
+                file.write_all_at(b"other", 7).expect("writes");
+            }
+        };
+        assert!(matches!(made(&resource, overwrite), Made::Refused));
+        let (_dir, file, resource) = long_file();
+        assert!(matches!(made(&resource, || file.set_len(LEN - 1).expect("cuts")), Made::Refused));
+    }
+
+    #[test]
+    fn a_job_is_for_one_version_of_one_file_and_ends_with_the_interest_in_it() {
+        let (_dir, _file, resource) = long_file();
+        let mut workshop = Workshop::default();
+        let now = Instant::now();
+        for (key, count) in [(&b"a.txt"[..], 1), (b"b.txt", 2), (b"a.txt", 2)] {
+            assert!(matches!(workshop.gzip(key, &resource, true, now), Made::Later));
+            assert_eq!(workshop.jobs.len(), count);
+        }
+        let mut other = resource.clone();
+        other.facts = other.facts.map(|facts| Facts { changed_secs: facts.changed_secs + 1, ..facts });
+        assert!(matches!(workshop.gzip(b"a.txt", &other, true, now), Made::Later));
+        assert_eq!(workshop.jobs.len(), 3);
+        for (nanos, count) in [(1, 3), (2, 1)] {
+            let later = now + Duration::from_nanos(nanos);
+            assert!(!matches!(workshop.gzip(b"b.txt", &resource, true, later), Made::Refused));
+            assert_eq!(workshop.jobs.len(), count, "{nanos}");
+        }
+        assert!(matches!(workshop.gzip(b"c.txt", &resource, false, now), Made::Refused));
+    }
+
+    #[test]
+    fn there_are_no_more_jobs_than_there_may_be() {
+        let (_dir, _file, resource) = long_file();
+        let mut workshop = Workshop::default();
+        let turn = Instant::now();
+        for number in 0..JOBS_MAX as u8 + 3 {
+            let made = workshop.gzip(&[number], &resource, true, turn);
+            assert_eq!(matches!(made, Made::Later), usize::from(number) < JOBS_MAX);
+        }
+        assert_eq!(workshop.jobs.len(), JOBS_MAX);
+    }
+}
