@@ -16,6 +16,8 @@ use super::{Fields, Method};
 pub struct Validators<'a> {
     /// Its entity-tag as it is sent, if it has one.
     pub entity_tag: Option<&'a [u8]>,
+    /// The one that the same version of it has in another encoding, for who changes all of them at once.
+    pub encoded_tag: Option<&'a [u8]>,
     /// When it was last modified, if that is known.
     pub modified: Option<Modified>,
 }
@@ -116,7 +118,7 @@ pub fn if_range_holds<'v>(
 
 fn is_exactly(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
     if let Some(asked) = EntityTag::parse(value) {
-        return tag_of(current).is_some_and(|tag| tag.is_exactly(asked));
+        return tags_of(current).any(|tag| tag.is_exactly(asked));
     }
     // A date is a strong validator only when nothing else can have had it (section 8.8.2.2).
     let asked = parse_http_date(value, now_unix_secs);
@@ -129,15 +131,15 @@ fn joined<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<Cow<'b, [u8]>> {
     Some(values.fold(first, |list, value| Cow::Owned([&list, &b", "[..], value].concat())))
 }
 
-fn tag_of<'a>(current: Validators<'a>) -> Option<EntityTag<'a>> {
-    current.entity_tag.and_then(EntityTag::parse)
+fn tags_of<'a>(current: Validators<'a>) -> impl Iterator<Item = EntityTag<'a>> + Clone {
+    [current.entity_tag, current.encoded_tag].into_iter().flatten().filter_map(EntityTag::parse)
 }
 
 /// If-Match (section 13.1.1). A list that cannot be read holds for nothing: it was a guard.
 fn matches_exactly(list: &[u8], current: Option<Validators<'_>>) -> bool {
     let Some(current) = current else { return false };
-    let tag = tag_of(current);
-    is_any(list) || any_of(list, |asked| tag.is_some_and(|tag| tag.is_exactly(asked))) == Some(true)
+    let tags = tags_of(current);
+    is_any(list) || any_of(list, |asked| tags.clone().any(|tag| tag.is_exactly(asked))) == Some(true)
 }
 
 /// The contrary of If-None-Match (section 13.1.2); none for a list that cannot be read.
@@ -145,8 +147,8 @@ fn matches_loosely(list: &[u8], current: Option<Validators<'_>>) -> Option<bool>
     if is_any(list) {
         return Some(current.is_some());
     }
-    let tag = current.and_then(tag_of);
-    any_of(list, |asked| tag.is_some_and(|tag| tag.is_as_good_as(asked)))
+    let tags = current.into_iter().flat_map(tags_of);
+    any_of(list, |asked| tags.clone().any(|tag| tag.is_as_good_as(asked)))
 }
 
 fn is_any(list: &[u8]) -> bool {
@@ -191,10 +193,13 @@ mod tests {
     const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
     const SETTLED: Modified = Modified { unix_secs: 784_111_777, is_settled: true };
     const YOUNG: Modified = Modified { is_settled: false, ..SETTLED };
-    const FILE: Option<Validators<'_>> = Some(Validators { entity_tag: Some(TAG), modified: Some(SETTLED) });
+    const FILE: Option<Validators<'_>> =
+        Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: Some(SETTLED) });
     /// An entity-tag and no date, as pages of the binary have; a young large file has neither.
-    const DATELESS: Option<Validators<'_>> = Some(Validators { entity_tag: Some(TAG), modified: None });
-    const TAGLESS: Option<Validators<'_>> = Some(Validators { entity_tag: None, modified: Some(YOUNG) });
+    const DATELESS: Option<Validators<'_>> =
+        Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: None });
+    const TAGLESS: Option<Validators<'_>> =
+        Some(Validators { entity_tag: None, encoded_tag: None, modified: Some(YOUNG) });
     const NOTHING: Option<Validators<'_>> = None;
 
     /// The verdicts on a GET and on a PUT with these field lines.
@@ -258,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn the_tag_of_another_encoding_stands_for_the_same_version() {
+        let both = Some(Validators { encoded_tag: Some(b"\"x-gzip\""), ..FILE.unwrap_or_default() });
+        for (tag, is_known) in [("\"x\"", true), ("\"x-gzip\"", true), ("\"x-br\"", false)] {
+            let (_, put) = verdicts(&[&format!("If-Match: \"a\", {tag}")], both);
+            assert_eq!(put == Perform, is_known, "{tag}");
+            let (_, put) = verdicts(&[&format!("If-None-Match: \"a\", {tag}")], both);
+            assert_eq!(put == Failed, is_known, "{tag}");
+        }
+    }
+
+    #[test]
     fn repeated_fields_are_one_list() {
         let none = "If-None-Match: \"a\"";
         assert_eq!(verdicts(&[none, "If-None-Match: \"x\""], FILE), (NotModified, Failed));
@@ -271,7 +287,7 @@ mod tests {
 
     #[test]
     fn dates_compare_by_the_second_and_only_what_has_settled_equals_its_own() {
-        let young = Some(Validators { entity_tag: Some(TAG), modified: Some(YOUNG) });
+        let young = Some(Validators { modified: Some(YOUNG), ..FILE.unwrap_or_default() });
         for (date, current, since, not_since) in [
             (BEFORE, FILE, Perform, Failed),
             (THEN, FILE, NotModified, Perform),

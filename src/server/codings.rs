@@ -8,6 +8,9 @@ use crate::files::{Coding, Resource, Wanted};
 use crate::http::{ContentCoding, RequestHead};
 use crate::reactor::Now;
 
+/// What a file is encoded with here, where its owner has not done so.
+pub(super) const MADE: &str = ContentCoding::Gzip.as_str();
+
 /// What is wanted of a file for this request.
 ///
 /// Nothing is made for who asks for a range: a part of what is made anew each time would fit no other.

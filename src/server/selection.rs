@@ -7,6 +7,7 @@
 use std::hash::BuildHasher;
 use std::time::SystemTime;
 
+use super::codings;
 use super::reply::{Answer, ErrorAnswer, FileHead, Part, entity_tag, multipart};
 use super::route::error;
 use super::site::Site;
@@ -21,9 +22,16 @@ use crate::reactor::Now;
 pub(super) const NOT_AS_EXPECTED: &str =
     "What is here is not what the request asks for in its If-Match, If-None-Match or If-Unmodified-Since.";
 
-/// The part of a file that the request is for. What is no whole file stays as it is.
+/// The part of a file that the request is for. What is made for each request, such as a listing, has
+/// no validators and no parts: a guard that names one fails there too. All else stays as it is.
 pub(super) fn narrow(answer: Answer, head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Answer {
-    let Answer::File(entry, Part::Whole) = answer else { return answer };
+    let entry = match answer {
+        Answer::File(entry, Part::Whole) => entry,
+        Answer::Gather(_) | Answer::Stream(_) if fails_on_what_is_made(head, now) => {
+            return error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED);
+        }
+        answer => return answer,
+    };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     match Preconditions::among(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
         Verdict::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
@@ -41,6 +49,11 @@ pub(super) fn narrow(answer: Answer, head: &RequestHead<'_, '_>, site: &Site, no
             None => Answer::File(entry, Part::Whole),
         },
     }
+}
+
+fn fails_on_what_is_made(head: &RequestHead<'_, '_>, now: Now) -> bool {
+    let conditions = Preconditions::among(head.fields);
+    conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) == Verdict::Failed
 }
 
 /// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what
@@ -74,7 +87,7 @@ fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Answer {
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {
     let is_settled = resource.modified_settled;
     let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_settled });
-    Validators { entity_tag: entity_tag.map(str::as_bytes), modified }
+    Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tag: None, modified }
 }
 
 /// The conditions of an upload, which hold when it begins and must still hold when it is whole.
@@ -95,14 +108,20 @@ impl Guard {
     /// Whether they hold for what has the name now.
     pub(super) fn holds(&self, upload: &Upload) -> Result<bool, UploadError> {
         let present = upload.present(SystemTime::UNIX_EPOCH + self.since.unix)?;
-        let tag = match &present {
-            Present::File(resource) => resource.identity.map(|identity| entity_tag(identity, None)),
+        let identity = match &present {
+            Present::File(resource) => resource.identity,
             Present::Nothing | Present::Unreadable => None,
         };
+        // Who has fetched it with Accept-Encoding, as browsers do, knows this version by the tag of its gzip.
+        let [tag, gzip_tag] =
+            [None, Some(codings::MADE)].map(|coding| identity.map(|identity| entity_tag(identity, coding)));
+        let encoded_tag = gzip_tag.as_deref().map(str::as_bytes);
         let current = match &present {
             Present::Nothing => None,
             Present::Unreadable => Some(Validators::default()),
-            Present::File(resource) => Some(validators(resource, tag.as_deref())),
+            Present::File(resource) => {
+                Some(Validators { encoded_tag, ..validators(resource, tag.as_deref()) })
+            }
         };
         let verdict = self.conditions.evaluate(Method::Put, current, self.since.unix_secs());
         Ok(verdict == Verdict::Perform)

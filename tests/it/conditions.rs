@@ -226,6 +226,27 @@ fn what_is_an_error_or_a_redirect_is_the_same_with_conditions() {
 }
 
 #[test]
+fn a_guard_fails_on_what_is_made_for_each_request() {
+    let server = Server::with(&[("d/x", b"")], &["--listing", "auto"]);
+    let mut client = server.connect();
+    for path in ["/d/", "/d/?format=json", "/d/?archive=tar"] {
+        for (line, status) in [
+            ("If-Match: \"no\"", 412),
+            ("If-Match: *", 200),
+            ("If-None-Match: \"no\"", 200),
+            // There is no date to compare.
+            ("If-Unmodified-Since: Sun Sep  9 01:46:39 2001", 200),
+            ("If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT", 200),
+        ] {
+            for method in ["GET", "HEAD"] {
+                let reply = ask(&mut client, method, path, &[line]);
+                assert_eq!(reply.status, status, "{method} {path} {line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn pages_of_the_binary_are_known_by_their_bytes() {
     let server = Server::in_folder(&[], &[]);
     let mut client = server.connect();

@@ -459,3 +459,20 @@ fn a_large_twin_is_sent_whole() {
     assert!(reply.field("content-encoding") == Some("br") && reply.body == twin, "{}", reply.head);
     assert_eq!(reply.field("content-type"), Some("application/wasm"));
 }
+
+#[test]
+fn who_has_fetched_the_gzip_can_store_over_the_version_that_it_is_of() {
+    let server = Server::with(&[("a.txt", &text(5000))], &["--upload"]);
+    let mut client = server.connect();
+    let put = |client: &mut Raw, field: &str, tag: &str| {
+        let fields = format!("Accept-Encoding: gzip\r\n{field}: {tag}\r\nContent-Length: 5000\r\n");
+        client.send(request("PUT", "/a.txt", &fields)).send(text(5001).split_off(1)).reply().status
+    };
+    let fetched = get(&mut client, "/a.txt", "gzip");
+    assert_eq!(decoded(&fetched), text(5000));
+    let tag = fetched.field("ETag").expect("an entity-tag");
+    assert!(tag.ends_with("-gzip\""), "{tag}");
+    assert_eq!(put(&mut client, "If-None-Match", tag), 412, "it is what is there");
+    assert_eq!(put(&mut client, "If-Match", tag), 204);
+    assert_eq!(put(&mut client, "If-Match", tag), 412, "another one is there");
+}

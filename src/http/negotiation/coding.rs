@@ -24,7 +24,7 @@ impl ContentCoding {
     const ALL: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstd, ContentCoding::Gzip];
 
     /// Its name in Content-Encoding.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Brotli => "br",
             Self::Zstd => "zstd",

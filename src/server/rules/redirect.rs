@@ -101,6 +101,9 @@ impl Destination {
             let slashes =
                 if self.path.ends_with('/') { rest.iter().take_while(|&&b| b == b'/').count() } else { 0 };
             percent_encode_path(&mut location, rest.get(slashes..).unwrap_or_default());
+            // So would those on both sides of a rest of nothing.
+            let joins_slashes = location.ends_with(b"/");
+            let after_rest = if joins_slashes { after_rest.trim_start_matches('/') } else { after_rest };
             location.extend_from_slice(after_rest.as_bytes());
         }
         match (&self.query, query) {
@@ -235,6 +238,10 @@ mod tests {
             ("/old/*=/new/*", "/old/", Some("/new/")),
             ("/old/*=/new/*", "/old", None),
             ("/old/*=/new/*.html", "/old/a", Some("/new/a.html")),
+            ("/old/*=/new/*/info", "/old/a", Some("/new/a/info")),
+            ("/old/*=/new/*/info", "/old/a/", Some("/new/a/info")),
+            ("/old/*=/*/info", "/old/", Some("/info")),
+            ("/old/*=/*//info", "/old/", Some("/info")),
             ("/old/*=/new", "/old/a/b", Some("/new")),
             ("/old*=/new*", "/older/x", Some("/newer/x")),
             ("/*=https://example.com/*", "/a%20b/%3Fc?d=e", Some("https://example.com/a%20b/%3Fc?d=e")),
@@ -253,8 +260,10 @@ mod tests {
 
     #[test]
     fn no_request_makes_a_rule_lead_to_another_host() {
-        for rule in ["/old*=/*", "/old/*=/*", "/o*=/*x", "/*=/x/*"] {
+        for rule in ["/old*=/*", "/old/*=/*", "/o*=/*x", "/*=/x/*", "/old/*=/*/x", "/old*=/*/x"] {
             for target in [
+                "/old",
+                "/old/",
                 "/old//evil.example",
                 "/old/evil.example",
                 "/old%2f%2fevil.example",
