@@ -24,8 +24,9 @@ use walk::Walk;
 
 pub use piece::{ArchiveError, FileRange, Piece, Tail};
 
-/// A piece is made of so many members at most, each of which may have to be opened ...
-const MEMBERS_PER_PIECE_MAX: usize = 64;
+/// A piece is made of so many members at most, each of which may have to be opened: through the longest
+/// paths, links among them, that takes some milliseconds ...
+const MEMBERS_PER_PIECE_MAX: usize = 16;
 /// ... and of so many bytes, and one file.
 const PIECE_LEN_MAX: usize = 64 * 1024;
 /// Files up to this length are copied into the piece; longer ones are for `sendfile`.
@@ -100,16 +101,19 @@ impl Archive {
             header.clear();
             self.write_header(&member, &mut header);
             let len = member.body.len();
-            self.len += header.len() as u64 + len + tar::padding_len(len);
+            let with_header = header.len() as u64 + tar::padding_len(len);
+            self.len = self.len.saturating_add(len).saturating_add(with_header);
         }
         self.counted = self.found.len();
         self.is_promised = self.walk.is_over();
         Ok(self.is_promised || self.found.is_full())
     }
 
-    /// The length of the archive in bytes, if all its members are known.
+    /// The length of the archive in bytes, if all its members are known and it is a length at all:
+    /// sparse files, which cost nothing, can come to more together than a file can be long.
     pub fn promised_len(&self) -> Option<u64> {
-        self.is_promised.then_some(self.len + tar::END.len() as u64)
+        let len = self.len.saturating_add(tar::END.len() as u64);
+        (self.is_promised && i64::try_from(len).is_ok()).then_some(len)
     }
 
     /// Appends the next bytes of the archive to `out`, and says what follows them.
@@ -328,6 +332,17 @@ mod tests {
         let outcome = archived(&store, "/");
         assert_eq!(outcome.members.len(), 7);
         assert_eq!(outcome.members["top/docs/deep/er/c.txt"], b"ccc");
+    }
+
+    #[test]
+    fn what_is_longer_than_a_file_can_be_has_no_length_beforehand() {
+        let (_outer, store) = site();
+        for len_before in [u64::MAX - 1, i64::MAX as u64 - 1024] {
+            let mut archive = begin(&store, "/docs/").expect("it begins");
+            archive.len = len_before;
+            gather(&mut archive, &store);
+            assert_eq!(archive.promised_len(), None, "{len_before}");
+        }
     }
 
     #[test]

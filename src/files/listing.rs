@@ -440,6 +440,23 @@ mod tests {
     }
 
     #[test]
+    fn a_short_directory_waits_for_no_long_one() {
+        let (dir, store) = many(600);
+        fs::create_dir(dir.path().join("short")).expect("a directory");
+        fs::write(dir.path().join("short/a.txt"), "a").expect("a file");
+        let budget = ListingBudget::new();
+        let begin = |path: &[u8]| {
+            let path = RelativePath::parse(path).expect("a path");
+            Gathering::begin(&path, Wanted::default(), &budget).expect("begins")
+        };
+        let mut open: Vec<Gathering> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin(b"/")).collect();
+        assert!(open.iter_mut().all(|gathering| gathering.gather(&store).expect("gathers")));
+        let mut short = begin(b"/short/");
+        assert!(!short.gather(&store).expect("gathers"), "it is there at once");
+        assert_eq!(names(short.finish()), ["a.txt"]);
+    }
+
+    #[test]
     fn a_listing_that_is_given_up_gives_everything_back() {
         let (_dir, store) = many(600);
         let budget = ListingBudget::new();

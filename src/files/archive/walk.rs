@@ -18,6 +18,13 @@ use super::members::{Body, Members};
 /// millisecond.
 const ENTRIES_PER_STEP_MAX: usize = 256;
 
+/// A link costs as many entries: following it takes as long as the system lets it, some milliseconds if
+/// forty links lead through one another by the longest paths.
+const LINK_COST: usize = 64;
+
+/// A directory costs an entry more for so many bytes of its path, each step of which is looked up.
+const PATH_LEN_PER_ENTRY: usize = 256;
+
 /// What the paths of the directories still to be entered may take together: some hundred thousand.
 const PENDING_LEN_MAX: usize = 8 * 1024 * 1024;
 
@@ -68,10 +75,13 @@ impl Walk {
     /// A directory cannot be read to its end.
     pub(super) fn step(&mut self, store: &Store, found: &mut Members) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
-        for _ in 0..ENTRIES_PER_STEP_MAX {
+        let mut cost = 0;
+        while cost < ENTRIES_PER_STEP_MAX {
+            cost += 1;
             let Some(open) = &mut self.open else {
                 let Some(path) = self.pending.pop() else { return Ok(()) };
                 self.pending_len -= path.len();
+                cost += path.len() / PATH_LEN_PER_ENTRY;
                 match self.enter(root, path, found) {
                     // What is gone by now, or may not be read, would not be served.
                     Err(fault) if !fault.is_absence() => return Err(fault),
@@ -79,7 +89,12 @@ impl Walk {
                 }
             };
             match open.dir.read() {
-                Some(Ok(entry)) => self.note(&entry, root, store, found)?,
+                Some(Ok(entry)) => {
+                    if !matches!(entry.file_type(), FileType::RegularFile | FileType::Directory) {
+                        cost += LINK_COST;
+                    }
+                    self.note(&entry, root, store, found)?;
+                }
                 Some(Err(errno)) => return Err(LookupError::Failed(errno.into())),
                 None => self.open = None,
             }
@@ -244,6 +259,33 @@ mod tests {
         symlink("docs/deep", root.join("short")).expect("a link");
         assert_eq!(found(&store, "docs").last().map(String::as_str), Some("link 1"));
         assert_eq!(found(&store, "short"), ["", "er/", "er/c.txt 3"]);
+    }
+
+    #[test]
+    fn links_and_long_paths_make_a_step_end_sooner() {
+        let (_outer, root, store) = site();
+        for number in 0..200 {
+            symlink("../a.txt", root.join(format!("docs/link-{number}"))).expect("a link");
+        }
+        let deep = "d".repeat(250) + "/";
+        fs::create_dir_all(root.join("docs").join(deep.repeat(14))).expect("folders");
+        let mut members = Members::default();
+        let mut walk =
+            Walk::begin(store.root().expect("a directory"), b"docs", &mut members).expect("it begins");
+        while !walk.is_over() {
+            let before = members.len();
+            walk.step(&store, &mut members).expect("it can be read");
+            let links = (before..members.len()).filter_map(|index| members.get(index));
+            let links = links.filter(|member| members.path(member).starts_with(b"link-")).count();
+            assert!(links <= ENTRIES_PER_STEP_MAX / LINK_COST, "{links} in a step");
+        }
+        assert!(members.len() > 200 + 14);
+        let mut walk = Walk { folder: b"docs".to_vec(), ..Walk::default() };
+        for _ in 0..100 {
+            walk.remember(deep.repeat(14).into_bytes()).expect("room");
+        }
+        walk.step(&store, &mut members).expect("it can be read");
+        assert!(walk.pending.len() > 80, "{} are left", walk.pending.len());
     }
 
     #[test]

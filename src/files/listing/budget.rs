@@ -15,9 +15,17 @@ pub const LISTING_LEN_MAX: usize = 32 * 1024 * 1024;
 /// The most that all listings together may hold, in bytes: as much as the cache of files.
 pub const LISTINGS_LEN_MAX: usize = 64 * 1024 * 1024;
 
-/// Directories that are open to be read at a time, a descriptor each. More wait for their turn: a
-/// directory is closed when it has been read, which no peer can hold up.
-pub const DIRECTORIES_OPEN_MAX: usize = 16;
+/// What of that only small listings may take, of [`SMALL_LEN_MAX`] at the most: large ones that are
+/// taken slowly must not keep everybody from seeing a folder of a few files.
+const RESERVED_LEN: usize = 4 * 1024 * 1024;
+
+/// What a folder of a few hundred names takes, in bytes.
+const SMALL_LEN_MAX: usize = 64 * 1024;
+
+/// Directories that are read at a time, and stay open meanwhile. In each turn everybody waits for a
+/// slice of each, about a millisecond, and the fewer there are, the sooner each is done. More wait:
+/// a directory is closed when it has been read, which no peer can hold up.
+pub const DIRECTORIES_OPEN_MAX: usize = 4;
 
 /// What a listing costs beside its entries, generously: it bounds their number, too.
 const LISTING_LEN_BASE: usize = 4 * 1024;
@@ -67,7 +75,9 @@ impl Lease {
         if self.bytes + bytes > LISTING_LEN_MAX {
             return Err(ListingError::TooLarge);
         }
-        if self.held.bytes.get() + bytes > LISTINGS_LEN_MAX {
+        let is_small = self.bytes + bytes <= SMALL_LEN_MAX;
+        let len_max = if is_small { LISTINGS_LEN_MAX } else { LISTINGS_LEN_MAX - RESERVED_LEN };
+        if self.held.bytes.get() + bytes > len_max {
             return Err(ListingError::Busy);
         }
         self.set(self.bytes + bytes);
@@ -132,18 +142,33 @@ mod tests {
     #[test]
     fn one_may_not_be_too_large_and_all_together_may_not_either() {
         let budget = ListingBudget::new();
-        let whole = LISTING_LEN_MAX - LISTING_LEN_BASE;
-        let mut leases = Vec::new();
-        for _ in 0..LISTINGS_LEN_MAX / LISTING_LEN_MAX {
-            let mut lease = budget.lease().expect("room");
-            lease.grow(whole).expect("room");
-            assert!(matches!(lease.grow(1), Err(ListingError::TooLarge)));
-            leases.push(lease);
+        let mut largest = budget.lease().expect("room");
+        largest.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
+        assert!(matches!(largest.grow(1), Err(ListingError::TooLarge)));
+        let mut second = budget.lease().expect("room");
+        let rest = LISTINGS_LEN_MAX - RESERVED_LEN - budget.held_len();
+        assert!(matches!(second.grow(rest + 1), Err(ListingError::Busy)));
+        second.grow(rest).expect("room");
+        assert!(matches!(second.grow(1), Err(ListingError::Busy)));
+        let mut small = Vec::new();
+        while let Ok(lease) = budget.lease() {
+            small.push(lease);
         }
-        assert!(matches!(budget.lease(), Err(ListingError::Busy)));
-        assert_eq!(budget.held_len(), LISTINGS_LEN_MAX);
-        leases.pop();
-        assert!(budget.lease().is_ok());
+        assert_eq!((small.len(), budget.held_len()), (RESERVED_LEN / LISTING_LEN_BASE, LISTINGS_LEN_MAX));
+        drop(largest);
+        assert!(budget.lease().is_ok_and(|mut lease| lease.grow(SMALL_LEN_MAX).is_ok()));
+    }
+
+    #[test]
+    fn what_is_large_leaves_some_of_it_to_what_is_small() {
+        let budget = ListingBudget::new();
+        let mut large = budget.lease().expect("room");
+        let mut larger = budget.lease().expect("room");
+        larger.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
+        while large.grow(SMALL_LEN_MAX).is_ok() {}
+        let mut small = budget.lease().expect("room");
+        small.grow(SMALL_LEN_MAX - LISTING_LEN_BASE).expect("room");
+        assert!(matches!(small.grow(1), Err(ListingError::Busy)), "it is small no longer");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Gathering {
     page_wanted: Option<PageWanted>,
     totals: Totals,
     merge: Merge,
+    /// Whether it has been found to be more than can be read in one go.
+    is_long: bool,
     lease: Lease,
 }
 
@@ -55,7 +57,7 @@ impl Gathering {
         let lease = budget.lease()?;
         let stage = Stage::Waiting(path.as_bytes().to_vec());
         let (totals, merge) = (Totals::default(), Merge::new(order));
-        Ok(Gathering { stage, filter, page_wanted, totals, merge, lease })
+        Ok(Gathering { stage, filter, page_wanted, totals, merge, is_long: false, lease })
     }
 
     /// Does one slice of the work, which takes about a millisecond at the most. Says whether there is
@@ -82,18 +84,37 @@ impl Gathering {
         Ok(!matches!(self.stage, Stage::Ready(_)))
     }
 
-    /// Opens the directory, unless too many are open: then there will be room in one of the next turns.
+    /// Opens the directory. If too many are open, it is read only as far as one slice goes, once: of most
+    /// directories that is all, and who asks for one need not wait for those who read long ones. A long
+    /// one waits until there is room, in one of the next turns.
     fn open(&mut self, store: &Store, path: &[u8]) -> Result<(), ListingError> {
-        if store.root().is_some() && !self.lease.may_open_directory() {
+        let Some(root) = store.root() else {
+            self.take_in_pages(store, path)?;
+            self.end_reading();
+            return Ok(());
+        };
+        if self.lease.may_open_directory() {
+            self.stage = Stage::Reading(Directory::open(root, path)?);
+            return self.take_in_pages(store, path);
+        }
+        if self.is_long {
             return Ok(());
         }
-        let pages = embedded_pages(store, path, |name| lets_through(&mut self.filter, name));
-        self.take_in(pages)?;
-        match store.root() {
-            Some(root) => self.stage = Stage::Reading(Directory::open(root, path)?),
-            None => self.end_reading(),
+        let mut directory = Directory::open(root, path)?;
+        let slice = directory.read_slice(store, |name| lets_through(&mut self.filter, name))?;
+        self.is_long = !slice.is_last;
+        if slice.is_last {
+            self.take_in_pages(store, path)?;
+            self.take_in(slice.run)?;
+            self.end_reading();
         }
         Ok(())
+    }
+
+    /// Keeps the pages of the binary that stand in the directory at `path`.
+    fn take_in_pages(&mut self, store: &Store, path: &[u8]) -> Result<(), ListingError> {
+        let pages = embedded_pages(store, path, |name| lets_through(&mut self.filter, name));
+        self.take_in(pages)
     }
 
     /// How many entries have been found so far.

@@ -316,6 +316,20 @@ mod tests {
     }
 
     #[test]
+    fn the_deepest_folder_has_a_page_of_usual_length() {
+        let (dir, store) = site(&[]);
+        let levels = 500;
+        fs::create_dir_all(dir.path().join("a/".repeat(levels))).expect("folders");
+        let page = text(&store, &format!("/{}", "a/".repeat(levels)), "", Form::Html);
+        let heading = between(&page, "<h1>", "</h1>")[0];
+        let ways: Vec<usize> =
+            between(heading, "href=\"", "\"").iter().map(|link| link.matches("../").count()).collect();
+        assert_eq!(ways, std::iter::once(levels).chain((1..=32).rev()).collect::<Vec<_>>());
+        assert_eq!(heading.matches("<span>\u{2026}</span>").count(), 1);
+        assert!(page.len() < 20_000, "{} bytes", page.len());
+    }
+
+    #[test]
     fn pages_are_turned() {
         let names: Vec<String> = (1..=2345).map(|number| format!("f{number}")).collect();
         let (_dir, store) = site(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());

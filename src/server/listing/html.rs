@@ -21,7 +21,7 @@ const ICONS: &str = include_str!("icons.svg");
 /// What a page of a listing may do (Content Security Policy): be styled and filtered by the two texts
 /// that are in it, which are known by their digests, show its own icon, and ask its own server.
 pub(super) const POLICY: &str = "default-src 'none'; img-src data:; \
-    style-src 'sha256-sYUVIEjYHQ5SrvNMRIH+73lm3OXc9FwbBAifO0/N7ns='; \
+    style-src 'sha256-9YyU9FLg4NfkopMsPpTKznisPPsgB2rPTyCNWWwS8PI='; \
     script-src 'sha256-6SfSuCFsq5gvJ+ztOhyA+mbtFGXAhSTt3suy6Twgvt0='; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
@@ -29,6 +29,10 @@ pub(super) const POLICY: &str = "default-src 'none'; img-src data:; \
 const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
     %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
     %3C/svg%3E";
+
+/// How many folders above this one are linked by name: the nearest. The links lead up step by step, so
+/// that together they are as long as the square of their number.
+const FOLDERS_LINKED_MAX: usize = 32;
 
 /// A page that is being written.
 #[derive(Debug)]
@@ -130,8 +134,18 @@ impl Html {
             return;
         };
         let folders: Vec<&[u8]> = self.path.split(|&byte| byte == b'/').collect();
+        let left_out = (folders.len() - 1).saturating_sub(FOLDERS_LINKED_MAX);
         let above = std::iter::once(&b"Home"[..]).chain(folders.iter().copied()).take(folders.len());
         for (depth, folder) in above.enumerate() {
+            match depth {
+                0 => {}
+                1 if left_out > 0 => {
+                    put(out, "<span>\u{2026}</span><span aria-hidden=\"true\">/</span>");
+                    continue;
+                }
+                depth if depth <= left_out => continue,
+                _ => {}
+            }
             push(out, format_args!("<a href=\"{}\"><bdi>", "../".repeat(folders.len() - depth)));
             escape::html_name(out, folder);
             put(out, "</bdi></a><span aria-hidden=\"true\">/</span>");

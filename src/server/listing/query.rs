@@ -10,6 +10,10 @@ use crate::http::Form;
 /// How many entries a page has: as many as a browser shows without a pause.
 pub(super) const PAGE_LEN: usize = 1000;
 
+/// How much of a filter is kept, in characters: no name has more than 255, so that a longer filter lets
+/// nothing through, cut or not. Each link of a page repeats it.
+const FILTER_LEN_MAX: usize = 256;
+
 /// `?sort=…&order=…&filter=…&page=…&format=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Query {
@@ -39,7 +43,7 @@ impl Query {
                 (b"format", "json") => query.form = Some(Form::Json),
                 (b"format", "plain") => query.form = Some(Form::Plain),
                 (b"page", number) => query.page = number.parse().ok().filter(|&number| number > 0),
-                (b"filter", _) => query.filter = value,
+                (b"filter", text) => query.filter = text.chars().take(FILTER_LEN_MAX).collect(),
                 _ => {}
             }
         }
@@ -138,6 +142,15 @@ mod tests {
         assert_eq!((page(&none, Form::Html), page(&second, Form::Html)), (Some(1), Some(2)));
         assert_eq!((page(&none, Form::Json), page(&second, Form::Json)), (None, Some(2)));
         assert_eq!((page(&none, Form::Plain), page(&second, Form::Plain)), (None, Some(2)));
+    }
+
+    #[test]
+    fn a_filter_that_no_name_can_match_is_kept_short() {
+        for raw in [&b"a"[..], b"\xff", b"%ff", b"%e2%82%ac"] {
+            let query = Query::read(&[b"filter=", &raw.repeat(8000 / raw.len())[..]].concat());
+            assert_eq!(query.filter.chars().count(), 256, "longer than any name");
+            assert!(written(&query).len() < 2500, "{} bytes", written(&query).len());
+        }
     }
 
     fn written(query: &Query) -> String {
