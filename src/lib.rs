@@ -19,9 +19,10 @@
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
 //! | [`client`] | the command line, the client's machines, showing, saving and sending | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
 //!
-//! `http` and `files` meet only in `server`: `route.rs` decides what a request gets, `put.rs` what
-//! becomes of an upload, `default_documents.rs` which page stands in for an error. A test over
-//! `use crate::` keeps the table true.
+//! `http` and `files` meet only in `server`: `route.rs` decides what a request gets, `selection.rs` which
+//! part of it, `codings.rs` in which encoding, `put.rs` what becomes of an upload, `allow.rs` which methods
+//! there are, `default_documents.rs` which page stands in for an error, `listing` and `archive.rs` what a
+//! folder looks like. A test over `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
 //! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
@@ -54,7 +55,7 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](server::Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](server::Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Gathering · Writing | head |
+//! | [`Parsing`](server::Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
 //! | [`Receiving`](server::Phase::Receiving) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
 //! | [`Gathering`](server::Phase::Gathering) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
 //! | [`Writing`](server::Phase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |

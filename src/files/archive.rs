@@ -8,6 +8,8 @@
 
 mod members;
 mod piece;
+#[cfg(test)]
+mod testing;
 mod walk;
 
 use std::fs::File;
@@ -241,9 +243,8 @@ mod tests {
     use std::os::unix::fs::{FileExt, symlink};
     use std::path::Path;
 
-    use tempfile::TempDir;
-
     use super::super::root::Root;
+    use super::testing::site;
     use super::*;
 
     /// More steps and pieces than any archive here needs.
@@ -310,21 +311,9 @@ mod tests {
         outcome.members.keys().map(String::as_str).collect()
     }
 
-    fn site() -> (TempDir, Store) {
-        let outer = tempfile::tempdir().expect("a directory");
-        let root = outer.path().join("site");
-        fs::create_dir_all(root.join("docs/deep/er")).expect("folders");
-        for (name, text) in [("a.txt", "a"), ("docs/b.txt", "bb"), ("docs/deep/er/c.txt", "ccc")] {
-            fs::write(root.join(name), text).expect(name);
-        }
-        fs::write(outer.path().join("secret"), "secret").expect("a secret");
-        let store = Store::Disk(Root::open(&root).expect("opens"));
-        (outer, store)
-    }
-
     #[test]
     fn a_folder_has_all_that_is_beneath_it_and_nothing_else() {
-        let (_outer, store) = site();
+        let (_outer, _, store) = site();
         let outcome = archived(&store, "/docs/");
         assert_eq!(names(&outcome), ["top/", "top/b.txt", "top/deep/", "top/deep/er/", "top/deep/er/c.txt"]);
         assert_eq!(outcome.members["top/b.txt"], b"bb");
@@ -336,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_is_longer_than_a_file_can_be_has_no_length_beforehand() {
-        let (_outer, store) = site();
+        let (_outer, _root, store) = site();
         for len_before in [u64::MAX - 1, i64::MAX as u64 - 1024] {
             let mut archive = begin(&store, "/docs/").expect("it begins");
             archive.len = len_before;
@@ -347,7 +336,7 @@ mod tests {
 
     #[test]
     fn only_folders_beneath_the_root_have_archives() {
-        let (outer, store) = site();
+        let (outer, _, store) = site();
         symlink("../..", outer.path().join("site/out")).expect("a link");
         for path in ["/a.txt/", "/missing/", "/out/"] {
             assert!(matches!(begin(&store, path), Err(LookupError::NotFound)), "{path}");
@@ -357,7 +346,7 @@ mod tests {
 
     #[test]
     fn pages_of_the_binary_are_archived_as_they_are_served() {
-        let (outer, _) = site();
+        let (outer, _, _) = site();
         let root = outer.path().join("site");
         fs::write(root.join("server-code.html"), "of another build").expect("a file");
         let over = Store::DiskWithSource(Root::open(&root).expect("opens"));
@@ -375,7 +364,7 @@ mod tests {
     /// Around each length at which the making of an archive changes its way.
     #[test]
     fn files_of_every_length_are_whole() {
-        let (outer, store) = site();
+        let (outer, _, store) = site();
         let folder = outer.path().join("site/lengths");
         fs::create_dir(&folder).expect("a folder");
         let lengths = [0, 1, 511, 512, 513, COPIED_LEN_MAX, COPIED_LEN_MAX + 1, 70_000, RANGE_LEN_MAX + 1];
@@ -405,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_too_large_to_be_known_beforehand_is_whole_all_the_same() {
-        let (outer, store) = site();
+        let (outer, _, store) = site();
         deep(&outer.path().join("site"), 800);
         let outcome = archived(&store, "/deep/");
         assert_eq!(outcome.promised_len, None);
@@ -416,7 +405,7 @@ mod tests {
 
     #[test]
     fn what_was_promised_is_kept_or_the_archive_breaks_off() {
-        let (outer, store) = site();
+        let (outer, _, store) = site();
         let root = outer.path().join("site");
         // What happens to a file of 3 bytes after the promise, and what comes of it.
         type Change = fn(&Path);
@@ -466,7 +455,7 @@ mod tests {
 
     #[test]
     fn what_was_never_promised_may_go_and_come() {
-        let (outer, store) = site();
+        let (outer, _, store) = site();
         let root = outer.path().join("site");
         deep(&root, 800);
         let mut archive = begin(&store, "/deep/").expect("it begins");

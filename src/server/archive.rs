@@ -5,11 +5,11 @@
 
 use std::rc::Rc;
 
-use super::reply::{Answer, ErrorAnswer};
-use super::route::{error, lookup_fault};
+use super::reply::Answer;
+use super::route::{error, unavailable};
 use super::site::Site;
 use super::stream::{Body, Gathering, Stream};
-use crate::files::{Archive, ArchiveError, LookupError, Piece, RelativePath, Store};
+use crate::files::{Archive, ArchiveError, Piece, RelativePath, Store};
 use crate::http::{Prose, RequestHead, Status, attachment, field, prose_for};
 use crate::net::CloseReason;
 
@@ -71,13 +71,8 @@ fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, site: &Site) -> An
             let parcel = Parcel { archive, _permit: Rc::clone(&site.archives) };
             Answer::Gather(Box::new(Gathering::Archive(Packing { parcel, prose: prose_for(head.accept) })))
         }
-        Err(fault) => refusal(&fault, path.as_bytes(), prose_for(head.accept)),
+        Err(fault) => unavailable(&fault, path.as_bytes(), prose_for(head.accept)),
     }
-}
-
-fn refusal(fault: &LookupError, path: &[u8], prose: Prose) -> Answer {
-    let (status, why) = lookup_fault(fault, path);
-    Answer::Error(ErrorAnswer::new(status, why, prose))
 }
 
 impl Packing {
@@ -86,7 +81,7 @@ impl Packing {
         match self.parcel.archive.gather(&site.store) {
             Ok(false) => None,
             Ok(true) => Some(self.give_up()),
-            Err(fault) => Some(refusal(&fault, self.parcel.archive.folder(), self.prose)),
+            Err(fault) => Some(unavailable(&fault, self.parcel.archive.folder(), self.prose)),
         }
     }
 

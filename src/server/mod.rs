@@ -1,10 +1,12 @@
 //! The glue: where sockets, HTTP and files meet.
 //!
-//! [`Conn`] is the state machine of one connection (its table is the first thing to read),
-//! `route` decides what a request gets, `selection` what its conditions and its Range make of that,
-//! `reply` turns it into bytes, [`Server`] is the
-//! application that the reactor drives, and [`start`] builds it all from a [`Config`].
-//! `rules` is what the operator has laid down for answers. `sum_room` is the number exchange, the second protocol on the same reactor.
+//! [`Conn`] is the state machine of one connection (its table is the first thing to read), `route` decides
+//! what a request gets, and `reply` turns it into bytes. Between the two, `selection` is what conditions and
+//! a Range make of a file, `codings` in which encoding it is wanted; `listing` and `archive` are what is
+//! made of a folder, as a `stream` that works in slices; `rules` is what the operator has laid down for
+//! answers. [`Server`] is the application that the reactor drives, and [`start`] builds it all from a
+//! [`Config`], which `args` makes of the [`Surroundings`]. `sum_room` is the number exchange, the second
+//! protocol on the same reactor.
 
 mod allow;
 mod app;

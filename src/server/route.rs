@@ -154,13 +154,12 @@ pub(super) fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Answe
 }
 
 pub(super) fn lookup_error(head: &RequestHead<'_, '_>, fault: &LookupError) -> Answer {
-    let (status, why) = lookup_fault(fault, head.target.path());
-    error(head, status, why)
+    unavailable(fault, head.target.path(), prose_for(head.accept))
 }
 
-/// What is said of what cannot be had, and logged of what is our fault.
-pub(super) fn lookup_fault(fault: &LookupError, path: &[u8]) -> (Status, &'static str) {
-    match fault {
+/// The answer to what cannot be had, where the head may be gone; what is our fault is logged.
+pub(super) fn unavailable(fault: &LookupError, path: &[u8], prose: Prose) -> Answer {
+    let (status, why) = match fault {
         LookupError::NotFound => (Status::NOT_FOUND, NO_SUCH_PAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),
         LookupError::Forbidden => (Status::FORBIDDEN, "The server may not read this file."),
@@ -172,7 +171,8 @@ pub(super) fn lookup_fault(fault: &LookupError, path: &[u8]) -> (Status, &'stati
             log::error!("cannot read {}: {cause}", String::from_utf8_lossy(path).escape_debug());
             (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
         }
-    }
+    };
+    refusal(status, why, prose)
 }
 
 fn not_found(head: &RequestHead<'_, '_>) -> Answer {
@@ -188,7 +188,7 @@ pub(super) fn error_answer(head: &RequestHead<'_, '_>, status: Status, why: &'st
     ErrorAnswer::new(status, why, prose_for(head.accept))
 }
 
-/// The answer to what never became a request, or broke off in its body.
+/// The same where there is no head to look at: of what never became a request, or is over.
 pub(super) fn refusal(status: Status, why: &'static str, prose: Prose) -> Answer {
     Answer::Error(ErrorAnswer::new(status, why, prose))
 }

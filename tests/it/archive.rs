@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use crate::harness::{PATIENCE, Raw, Server, pattern};
+use crate::harness::{PATIENCE, Raw, Server, fill, pattern};
 
 /// What the server makes at a time.
 const ARCHIVES_MAX: usize = 16;
@@ -308,11 +308,7 @@ fn readers_that_go_away_leave_nothing_open_and_only_so_many_are_served_at_a_time
 fn others_are_served_while_thousands_of_files_are_archived() {
     const COUNT: usize = 4000;
     let server = Server::serving(&[("a.txt", b"a")]);
-    let folder = server.root().join("many");
-    fs::create_dir(&folder).expect("a folder");
-    for number in 0..COUNT {
-        fs::write(folder.join(number.to_string()), pattern(number % 600)).expect("a file");
-    }
+    fill(&server.root().join("many"), COUNT, &pattern(600), |number| number.to_string());
     let address = server.address();
     let reader = thread::spawn(move || {
         let mut client = Raw::connect(address);

@@ -2,7 +2,6 @@
 //!
 //! A scripted server holds the body where a test wants to look; the terminals are real ones.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -13,7 +12,9 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::harness::{Client, PATIENCE, Screen, Scripted, Server, Step, client, client_in, pattern};
+use crate::harness::{
+    Client, PATIENCE, Screen, Scripted, Server, Step, client, client_in, names_in, pattern,
+};
 
 /// A part of a bar that can be nothing else: how much has come of how much.
 const BAR: &str = "5 B/11 B";
@@ -22,14 +23,6 @@ const BAR: &str = "5 B/11 B";
 fn held() -> [Step; 3] {
     let start = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirst";
     [Step::send(start), Step::Await, Step::send("second")]
-}
-
-/// The names in a folder.
-fn names(folder: &Path) -> Vec<OsString> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
-    names.sort();
-    names
 }
 
 /// Waits until a pipe takes no more.
@@ -59,7 +52,7 @@ fn a_saved_body_is_in_the_file_and_the_file_is_named_in_the_end() {
         args.push(&url);
         let outcome = client_in(folder.path(), &args).expect(0);
         assert_eq!(fs::read_to_string(folder.path().join(name)).expect("the file"), body, "{args:?}");
-        assert_eq!(names(folder.path()), [name], "{args:?}");
+        assert_eq!(names_in(folder.path()), [name], "{args:?}");
         assert!(outcome.stdout.is_empty(), "{args:?}");
         let last = outcome.stderr.lines().last().unwrap_or_default();
         assert!(last.starts_with(words) && last.ends_with(&format!(", saved to {name}")), "{last}");
@@ -88,7 +81,7 @@ fn nothing_is_left_when_the_body_does_not_become_whole() {
             let args = [&["-p", &port, "-o", "saved"], options].concat();
             client_in(folder.path(), &args).expect(code);
             assert_eq!(fs::read_to_string(&file).ok().as_deref(), old, "{answer:?}");
-            assert_eq!(names(folder.path()).len(), usize::from(old.is_some()), "{answer:?}");
+            assert_eq!(names_in(folder.path()).len(), usize::from(old.is_some()), "{answer:?}");
         }
     }
 }
@@ -102,11 +95,11 @@ fn an_existing_file_stays_as_it_is_until_the_new_one_is_whole() {
     let mut running = Client::start_in(folder.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
     running.stderr().wait_for(BAR);
     assert_eq!(fs::read_to_string(&file).expect("the file"), "old");
-    assert_eq!(names(folder.path()).len(), 2, "the old file, and the new one under another name");
+    assert_eq!(names_in(folder.path()).len(), 2, "the old file, and the new one under another name");
     server.go();
     running.finish().expect(0);
     assert_eq!(fs::read_to_string(&file).expect("the file"), "firstsecond");
-    assert_eq!(names(folder.path()), ["saved"]);
+    assert_eq!(names_in(folder.path()), ["saved"]);
 }
 
 #[test]
@@ -117,11 +110,11 @@ fn an_interrupted_download_leaves_nothing() {
         let mut running =
             Client::start_in(folder.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
         running.stderr().wait_for(BAR);
-        assert_eq!(names(folder.path()).len(), 1, "it is being saved");
+        assert_eq!(names_in(folder.path()).len(), 1, "it is being saved");
         running.signal(signal);
         let outcome = running.finish().expect(code);
         assert!(outcome.stderr.contains("reactor-client: interrupted"), "{:?}", outcome.stderr);
-        assert_eq!(names(folder.path()).len(), 0);
+        assert_eq!(names_in(folder.path()).len(), 0);
     }
 }
 
@@ -157,8 +150,8 @@ fn a_place_that_cannot_be_written_is_told_in_one_line() {
         let outcome = client_in(folder.path(), &["-o", file, &url]).expect(23);
         assert!(outcome.complaint().contains(words), "{}", outcome.stderr);
         assert!(!outcome.stderr.contains(".part"), "a name that nobody asked for: {}", outcome.stderr);
-        assert_eq!(names(folder.path()), ["folder"], "{file}");
-        assert_eq!(names(&folder.path().join("folder")), [""; 0], "{file}");
+        assert_eq!(names_in(folder.path()), ["folder"], "{file}");
+        assert_eq!(names_in(&folder.path().join("folder")), [""; 0], "{file}");
     }
 }
 
@@ -171,7 +164,7 @@ fn a_hyphen_is_standard_output_and_a_device_is_written_as_it_is() {
     let outcome = client_in(folder.path(), &["-o", "/dev/null", &url]).expect(0);
     assert!(outcome.stdout.is_empty() && outcome.stderr.contains(", saved to /dev/null\n"));
     assert!(!Path::new("/dev/null").is_file());
-    assert_eq!(names(folder.path()), [""; 0]);
+    assert_eq!(names_in(folder.path()), [""; 0]);
 }
 
 #[test]
@@ -192,7 +185,7 @@ fn a_remote_name_cannot_play_tricks_on_a_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!(":{}/a%1b%5b31m%0ab", server.port());
     let outcome = client_in(folder.path(), &["-O", &url]).expect(0);
-    assert_eq!(names(folder.path()), ["a\x1b[31m\nb"]);
+    assert_eq!(names_in(folder.path()), ["a\x1b[31m\nb"]);
     assert!(!outcome.stderr.contains('\x1b'), "{:?}", outcome.stderr);
     assert_eq!(outcome.stderr.lines().count(), 4, "{:?}", outcome.stderr);
 }

@@ -16,10 +16,12 @@ const LARGE: usize = 100_000;
 
 /// Sends a request with these field lines, and a body for a PUT; reads the answer.
 fn ask(client: &mut Raw, method: &str, path: &str, lines: &[&str]) -> Reply {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    let body = if method == "PUT" { "Content-Length: 3\r\n\r\nnew" } else { "\r\n" };
-    client.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{lines}{body}"));
-    if method == "HEAD" { client.reply_to_head() } else { client.reply() }
+    let (line, fields) = (format!("{method} {path}"), lines.join("\r\n"));
+    if method != "PUT" {
+        return client.ask(&line, &fields);
+    }
+    let gap = if fields.is_empty() { "" } else { "\r\n" };
+    client.send(format!("{line} HTTP/1.1\r\nHost: test\r\n{fields}{gap}Content-Length: 3\r\n\r\nnew")).reply()
 }
 
 /// The names of the fields, in order.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::harness::source::{Source, code, sources, without_tests};
+use crate::harness::source::{Source, code, is_test_only, sources, without_tests};
 
 /// What a room may use.
 struct Room {
@@ -230,10 +230,7 @@ fn no_room_uses_what_the_design_keeps_from_it() {
     let externals = externals();
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut faults = Vec::new();
-    // These exist for the unit tests of their room only.
-    let tests = ["src/http/agreement.rs", "src/http/testing.rs", "src/files/testing.rs"];
-    let is_test = |path: &str| tests.contains(&path) || path.ends_with("/tests.rs");
-    for source in sources(&["src"], "rs").iter().filter(|source| !is_test(&source.path)) {
+    for source in sources(&["src"], "rs").iter().filter(|source| !is_test_only(&source.path)) {
         let (found, used) = check(source, &externals);
         faults.extend(found);
         uses.entry(module(&source.path)[0].clone()).or_default().extend(used);

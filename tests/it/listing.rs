@@ -2,13 +2,13 @@
 //!
 //! How a page looks, and what names do to it, is for the unit tests; here it goes over the wire.
 
-use std::fs::{self, File};
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::Value;
 
-use crate::harness::{Raw, Server};
+use crate::harness::{Raw, Reply, Server, fill};
 
 const FILES: &[(&str, &[u8])] = &[
     ("docs/b.txt", b"four"),
@@ -21,43 +21,22 @@ const FILES: &[(&str, &[u8])] = &[
 /// More than one slice of any form of a listing holds.
 const MANY: usize = 3000;
 
-/// A name more for a file costs far less than a file more; but no file system gives it too many.
-const NAMES_PER_FILE: usize = 10_000;
-
 fn request(method: &str, path: &str, accept: &str, version: &str) -> String {
     format!("{method} {path} {version}\r\nHost: test\r\nAccept: {accept}\r\n\r\n")
 }
 
-/// The fields of a head, without the one that tells the time.
-fn fields(head: &str) -> Vec<&str> {
-    head.lines().filter(|line| !line.starts_with("Date:")).collect()
-}
-
 fn with_many(count: usize) -> Server {
     let server = Server::serving(FILES);
-    let folder = server.root().join("many");
-    fs::create_dir(&folder).expect("a folder");
-    let path = |number: usize| folder.join(format!("file-{number}.txt"));
-    for number in 0..count {
-        let first = number - number % NAMES_PER_FILE;
-        if number == first {
-            File::create(path(number)).expect("a file");
-        } else {
-            fs::hard_link(path(first), path(number)).expect("a link");
-        }
-    }
+    fill(&server.root().join("many"), count, b"", |number| format!("file-{number}.txt"));
     server
 }
 
 /// Reads an answer in chunks.
-fn chunked(client: &mut Raw) -> (String, Vec<u8>) {
-    let head = client.head();
-    assert!(
-        head.starts_with("HTTP/1.1 200 ") && head.contains("\r\nTransfer-Encoding: chunked\r\n"),
-        "{head}"
-    );
-    let body = client.chunks();
-    (head, body)
+fn chunked(client: &mut Raw) -> Reply {
+    let mut reply = client.reply_to_head();
+    assert_eq!((reply.status, reply.field("Transfer-Encoding")), (200, Some("chunked")), "{}", reply.head);
+    reply.body = client.chunks();
+    reply
 }
 
 #[test]
@@ -84,7 +63,7 @@ fn each_gets_the_form_that_it_asks_for() {
         let policy = reply.field("Content-Security-Policy");
         assert_eq!(policy.is_some(), media_type.starts_with("text/html"), "{path}: {policy:?}");
         let head = client.send(request("HEAD", path, accept, "HTTP/1.1")).reply_to_head();
-        assert_eq!(fields(&head.head), fields(&reply.head), "HEAD {path}");
+        assert_eq!(head.dateless(), reply.dateless(), "HEAD {path}");
     }
 }
 
@@ -121,29 +100,29 @@ fn a_long_listing_comes_in_chunks_and_the_connection_goes_on() {
     let mut client = server.connect();
     let ask = |path: &str, version: &str| request("GET", path, "application/json", version);
     client.send(ask("/many/", "HTTP/1.1") + &ask("/docs/b.txt", "HTTP/1.1"));
-    let (head, body) = chunked(&mut client);
-    let entries: Vec<Value> = serde_json::from_slice(&body).expect("JSON");
+    let listing = chunked(&mut client);
+    let entries: Vec<Value> = serde_json::from_slice(&listing.body).expect("JSON");
     assert_eq!(entries.len(), MANY);
     let numbered = |(number, entry): (usize, &Value)| entry["name"] == format!("file-{number}.txt");
     assert!(entries.iter().enumerate().all(numbered), "numbers are in their order");
     assert_eq!(client.reply().text(), "four");
 
     let only_head = client.send(request("HEAD", "/many/", "application/json", "HTTP/1.1")).reply_to_head();
-    assert_eq!(fields(&only_head.head), fields(&head));
+    assert_eq!(only_head.dateless(), listing.dateless());
     assert_eq!(client.get("/docs/b.txt").text(), "four");
 
     let mut old = server.connect();
     let head = old.send(ask("/many/", "HTTP/1.0")).head();
     assert!(!head.contains("Transfer-Encoding") && !head.contains("Content-Length"), "{head}");
-    assert!(old.rest() == body, "the same, up to the end of the connection");
+    assert!(old.rest() == listing.body, "the same, up to the end of the connection");
 }
 
 #[test]
 fn people_get_a_thousand_at_a_time() {
     let server = with_many(MANY);
     let mut client = server.connect();
-    let (_, body) = chunked(client.send(request("GET", "/many/?page=2", "text/html", "HTTP/1.1")));
-    let page = String::from_utf8(body).expect("UTF-8");
+    let listing = chunked(client.send(request("GET", "/many/?page=2", "text/html", "HTTP/1.1")));
+    let page = listing.text();
     assert_eq!(page.matches("<tr class=\"e").count(), 1000);
     assert!(page.contains("1,001\u{2013}2,000 of 3,000") && page.contains("href=\"file-1999.txt\""));
     assert!(page.ends_with("</html>\n"));
@@ -159,9 +138,9 @@ fn a_hundred_thousand_names_hold_nobody_up() {
     let (lines, answers) = thread::scope(|scope| {
         let listing = scope.spawn(|| {
             let mut client = server.connect();
-            let (_, body) = chunked(client.send(request("GET", "/many/", "text/plain", "HTTP/1.1")));
+            let listing = chunked(client.send(request("GET", "/many/", "text/plain", "HTTP/1.1")));
             done.store(true, Ordering::Release);
-            body
+            listing.body
         });
         let mut other = server.connect();
         let mut answers = 0;

@@ -16,6 +16,7 @@ mod deadlines;
 mod default_documents;
 mod framing;
 mod harness;
+mod hot_path;
 mod layering;
 mod lifecycle;
 mod listing;

@@ -4,12 +4,7 @@
 
 use std::fs;
 
-use crate::harness::{Raw, Reply, Server};
-
-fn ask(client: &mut Raw, method: &str, path: &str) -> Reply {
-    client.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
-    if method == "HEAD" { client.reply_to_head() } else { client.reply() }
-}
+use crate::harness::Server;
 
 #[test]
 fn what_is_given_goes_before_the_table_for_get_and_head() {
@@ -44,7 +39,7 @@ fn what_is_given_goes_before_the_table_for_get_and_head() {
         ("/foo", "application/octet-stream"),
     ] {
         for method in ["GET", "HEAD", "GET"] {
-            let reply = ask(&mut client, method, path);
+            let reply = client.ask(&format!("{method} {path}"), "");
             assert_eq!(
                 (reply.status, reply.field("Content-Type")),
                 (200, Some(media_type)),
@@ -92,8 +87,7 @@ fn no_browser_is_to_guess_a_type() {
         ("OPTIONS /a.txt", 204),
         ("BREW /a.txt", 501),
     ] {
-        let (method, path) = line.split_once(' ').expect("a method");
-        let reply = ask(&mut client, method, path);
+        let reply = client.ask(line, "");
         let said = reply.field("X-Content-Type-Options");
         assert_eq!((reply.status, said), (status, Some("nosniff")), "{line}");
     }

@@ -11,8 +11,7 @@ const FETCH: &str = "GET, HEAD, OPTIONS";
 const STORE: &str = "GET, HEAD, OPTIONS, PUT";
 
 fn ask(client: &mut Raw, line: &str) -> Reply {
-    client.send(format!("{line} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n"));
-    if line.starts_with("HEAD ") { client.reply_to_head() } else { client.reply() }
+    client.ask(line, "Content-Length: 0")
 }
 
 /// Asserts what OPTIONS and 405 say of a target, and that PUT keeps to it.

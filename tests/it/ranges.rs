@@ -3,34 +3,40 @@
 //!
 //! The rules themselves are tables in `src/http/range.rs`; here is what comes over the wire.
 
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
 use crate::harness::{LONG_AGO_DATE, Raw, Reply, Server, pattern};
 
 /// Files of each kind: copied behind their head, shared from memory, sent from the disk.
 const LENS: [usize; 3] = [1000, 60_000, 300_000];
 
-fn ask(client: &mut Raw, method: &str, path: &str, lines: &[&str]) -> Reply {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    client.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{lines}\r\n"));
-    if method == "HEAD" { client.reply_to_head() } else { client.reply() }
-}
-
-/// The head without its date, which may tick between two answers.
-fn without_date(reply: &Reply) -> String {
-    reply.head.lines().filter(|line| !line.starts_with("Date:")).collect::<Vec<_>>().join("\n")
-}
-
 /// The same range by GET and by HEAD, whose heads are the same.
 fn get(client: &mut Raw, path: &str, range: &str) -> Reply {
     let line = format!("Range: {range}");
-    let [got, head] = ["GET", "HEAD"].map(|method| ask(client, method, path, &[&line]));
-    assert_eq!(without_date(&got), without_date(&head), "{path} {range}");
+    let [got, head] = ["GET", "HEAD"].map(|method| client.ask(&format!("{method} {path}"), &line));
+    assert_eq!(got.dateless(), head.dateless(), "{path} {range}");
     let len = got.body.len().to_string();
     assert_eq!(got.field("Content-Length"), Some(len.as_str()), "{path} {range}");
     got
 }
 
+/// A server, and the paths and bytes of its files.
+type Served = (Server, Vec<(String, Vec<u8>)>);
+
+/// The server of the tests that run at the same time: each of its own would wait for seconds until its
+/// files are old enough.
+fn serve() -> Arc<Served> {
+    static SHARED: Mutex<Weak<Served>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let served = Arc::new(start());
+        *shared = Arc::downgrade(&served);
+        served
+    })
+}
+
 /// A server with a file of each length by its length, all of them old enough to have entity-tags.
-fn serve() -> (Server, Vec<(String, Vec<u8>)>) {
+fn start() -> Served {
     let files: Vec<(String, Vec<u8>)> = LENS.map(|len| (format!("{len}.bin"), pattern(len))).into();
     let named: Vec<(&str, &[u8])> =
         files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
@@ -70,9 +76,10 @@ fn parts(reply: &Reply) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn a_range_is_exactly_those_bytes_and_says_which_they_are() {
-    let (server, files) = serve();
+    let served = serve();
+    let (server, files) = &*served;
     let mut client = server.connect();
-    for (path, bytes) in &files {
+    for (path, bytes) in files {
         let len = bytes.len();
         let whole = client.get(path);
         for (range, first, last) in [
@@ -104,9 +111,10 @@ fn a_range_is_exactly_those_bytes_and_says_which_they_are() {
 
 #[test]
 fn several_ranges_come_as_parts_in_the_order_asked_for() {
-    let (server, files) = serve();
+    let served = serve();
+    let (server, files) = &*served;
     let mut client = server.connect();
-    for (path, bytes) in &files {
+    for (path, bytes) in files {
         let len = bytes.len();
         for (range, expected) in [
             ("bytes=0-9,500-509".to_owned(), vec![(0, 9), (500, 509)]),
@@ -130,9 +138,10 @@ fn several_ranges_come_as_parts_in_the_order_asked_for() {
 
 #[test]
 fn many_tiny_or_overlapping_ranges_never_cost_more_than_the_file() {
-    let (server, files) = serve();
+    let served = serve();
+    let (server, files) = &*served;
     let mut client = server.connect();
-    for (path, bytes) in &files {
+    for (path, bytes) in files {
         let len = bytes.len();
         let every = |step: usize, count: usize| {
             let specs: Vec<String> = (0..count).map(|at| format!("{}-{}", at * step, at * step)).collect();
@@ -159,7 +168,8 @@ fn many_tiny_or_overlapping_ranges_never_cost_more_than_the_file() {
 
 #[test]
 fn what_is_not_there_is_416_and_says_how_much_there_is() {
-    let (server, _) = serve();
+    let served = serve();
+    let (server, _) = &*served;
     let mut client = server.connect();
     for (path, range, len) in [
         ("/1000.bin", "bytes=1000-", "*/1000"),
@@ -187,23 +197,25 @@ fn what_is_not_there_is_416_and_says_how_much_there_is() {
 
 #[test]
 fn what_cannot_be_read_is_ignored() {
-    let (server, files) = serve();
+    let served = serve();
+    let (server, files) = &*served;
     let mut client = server.connect();
-    for (path, bytes) in &files {
+    for (path, bytes) in files {
         for range in ["bytes", "bytes=", "bytes=x", "bytes=5-1", "bytes=0-1,a-b", "lines=0-1", "bytes=0 -1"] {
             let reply = get(&mut client, path, range);
             assert!((reply.status, &reply.body) == (200, bytes), "{path} {range}");
         }
-        let reply = ask(&mut client, "GET", path, &["Range: bytes=0-0", "Range: bytes=1-1"]);
+        let reply = client.ask(&format!("GET {path}"), "Range: bytes=0-0\r\nRange: bytes=1-1");
         assert!((reply.status, &reply.body) == (200, bytes), "two are none");
     }
 }
 
 #[test]
 fn if_range_gives_the_part_of_what_is_known_or_the_whole_of_what_is_new() {
-    let (server, files) = serve();
+    let served = serve();
+    let (server, files) = &*served;
     let mut client = server.connect();
-    for (path, bytes) in &files {
+    for (path, bytes) in files {
         let tag = client.get(path).field("ETag").expect("a tag").to_owned();
         let weak = format!("W/{tag}");
         for (value, holds) in [
@@ -219,26 +231,30 @@ fn if_range_gives_the_part_of_what_is_known_or_the_whole_of_what_is_new() {
             ("Sun, 09 Sep 2001 01:46:41 GMT", false),
         ] {
             let line = format!("If-Range: {value}");
-            let reply = ask(&mut client, "GET", path, &["Range: bytes=5-9", &line]);
+            let reply = client.ask(&format!("GET {path}"), &format!("Range: bytes=5-9\r\n{line}"));
             let expected = if holds { (206, &bytes[5..10]) } else { (200, &bytes[..]) };
             assert!((reply.status, &reply.body[..]) == expected, "{path} {value}: {}", reply.head);
             // Alone it means nothing.
-            assert_eq!(ask(&mut client, "GET", path, &[&line]).status, 200);
+            assert_eq!(client.ask(&format!("GET {path}"), &line).status, 200);
         }
         // A part that cannot be had is no matter to who gets the whole.
-        let beyond = ["Range: bytes=9999999-", "If-Range: \"no\""];
-        assert_eq!(ask(&mut client, "GET", path, &beyond).status, 200);
+        let beyond = "Range: bytes=9999999-\r\nIf-Range: \"no\"";
+        assert_eq!(client.ask(&format!("GET {path}"), beyond).status, 200);
         // The conditions come first.
         for (line, status) in [(format!("If-None-Match: {tag}"), 304), (format!("If-Match: {weak}"), 412)] {
-            assert_eq!(ask(&mut client, "GET", path, &["Range: bytes=5-9", &line]).status, status);
+            assert_eq!(
+                client.ask(&format!("GET {path}"), &format!("Range: bytes=5-9\r\n{line}")).status,
+                status
+            );
         }
     }
 }
 
 #[test]
 fn every_status_goes_by_in_a_pipeline_and_leaves_the_next_answer_where_it_belongs() {
-    let (server, files) = serve();
-    for (path, bytes) in &files {
+    let served = serve();
+    let (server, files) = &*served;
+    for (path, bytes) in files {
         let mut client = server.connect();
         let requests = [
             ("If-None-Match: *", 304),
@@ -282,11 +298,11 @@ fn pages_of_the_binary_have_ranges_too() {
 
 #[test]
 fn the_log_tells_the_bytes_of_the_part() {
-    let (server, _) = serve();
+    let (server, _) = start();
     let mut client = server.connect();
     let one = get(&mut client, "/300000.bin", "bytes=10-109").body.len();
     let several = get(&mut client, "/60000.bin", "bytes=0-99,5000-5999").body.len();
-    assert_eq!(ask(&mut client, "GET", "/1000.bin", &["If-None-Match: *"]).status, 304);
+    assert_eq!(client.ask("GET /1000.bin", "If-None-Match: *").status, 304);
     drop(client);
     let log = server.stop().log;
     for expected in [

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::source::{code, sources, without_tests};
+use crate::harness::source::{code, is_test_only, sources, without_tests};
 use crate::harness::{Reply, Server};
 
 #[path = "../../build/markup.rs"]
@@ -25,9 +25,6 @@ const PAGES: [&str; 2] = ["/server-code.html", "/client-code.html"];
 /// A page is one document for a phone to load, compressed to a fifth on its way; beyond this it would
 /// have to be taken apart.
 const PAGE_LEN_MAX: usize = 2 * 1024 * 1024;
-
-/// What is compiled for unit tests only, and so is no part of the binary.
-const TEST_FILES: [&str; 3] = ["src/http/agreement.rs", "src/http/testing.rs", "src/files/testing.rs"];
 
 /// A server that nobody has told what to serve, in a folder with these files.
 fn default_site(files: &[(&str, &[u8])]) -> Server {
@@ -157,8 +154,7 @@ fn every_source_is_on_one_page_line_for_line_but_for_its_tests() {
     let [on_server, on_client] = pages.each_ref().map(|page| shown(page.text()));
     let mut files = sources(&["src"], "rs");
     files.extend(sources(&["src"], "txt"));
-    let is_test = |path: &str| TEST_FILES.contains(&path) || path.ends_with("/tests.rs");
-    files.retain(|file| !is_test(&file.path));
+    files.retain(|file| !is_test_only(&file.path));
     assert_eq!(files.len(), on_server.len() + on_client.len());
     for file in &files {
         let path = file.path.trim_start_matches("src/");

@@ -3,7 +3,7 @@
 //!
 //! Each rule is shown a made-up source that breaks it, for a rule that cannot fail keeps nothing.
 
-use crate::harness::source::{Source, code, item_len, sources, without_tests};
+use crate::harness::source::{Source, code, is_test_only, item_len, sources, without_tests};
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -77,12 +77,6 @@ fn unexplained(source: &Source) -> Vec<(usize, String)> {
     let panics = [".unwrap()", ".expect(\"", "panic!(", "unreachable!("];
     let found = panics.into_iter().flat_map(|call| occurrences(&code, call));
     found.filter(|(number, _)| !explained(number)).collect()
-}
-
-/// Modules that are compiled for unit tests only.
-fn is_test_only(path: &str) -> bool {
-    let known = ["src/http/agreement.rs", "src/http/testing.rs", "src/files/testing.rs"];
-    known.contains(&path) || path.ends_with("/tests.rs")
 }
 
 fn occurrences(text: &str, word: &str) -> Vec<(usize, String)> {

@@ -9,9 +9,8 @@ mod whole;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
 
-use crate::harness::{Raw, Reply, Server, pattern};
+use crate::harness::{Raw, Reply, Server, names_in, pattern};
 
 /// A server that takes uploads anywhere, with these files.
 fn serve(files: &[(&str, &[u8])]) -> Server {
@@ -29,15 +28,6 @@ fn sized(path: &str, len: usize) -> String {
 /// Stores these bytes, all in one piece.
 fn put(client: &mut Raw, path: &str, bytes: &[u8]) -> Reply {
     client.send([sized(path, bytes.len()).as_bytes(), bytes].concat()).reply()
-}
-
-/// Everything in a folder, hidden names too, in order.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -66,7 +56,7 @@ fn a_new_file_is_created_and_an_old_one_replaced_with_the_entity_tag_that_a_get_
             }
         }
     }
-    assert_eq!(names(&server.root()), ["a.txt", "d"]);
+    assert_eq!(names_in(&server.root()), ["a.txt", "d"]);
 }
 
 #[test]

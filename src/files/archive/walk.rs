@@ -179,23 +179,9 @@ mod tests {
     use std::fs::{self, File};
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
-    use std::path::PathBuf;
 
-    use tempfile::TempDir;
-
+    use super::super::testing::site;
     use super::*;
-
-    fn site() -> (TempDir, PathBuf, Store) {
-        let outer = tempfile::tempdir().expect("a directory");
-        let root = outer.path().join("site");
-        fs::create_dir_all(root.join("docs/deep/er")).expect("folders");
-        for (name, text) in [("a.txt", "a"), ("docs/b.txt", "bb"), ("docs/deep/er/c.txt", "ccc")] {
-            fs::write(root.join(name), text).expect(name);
-        }
-        fs::write(outer.path().join("secret"), "secret").expect("a secret");
-        let store = Store::Disk(Root::open(&root).expect("opens"));
-        (outer, root, store)
-    }
 
     /// What is found beneath a folder, in order, with the lengths of files.
     fn found(store: &Store, folder: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The options for uploads: a directory beneath the root, and a size.
 //!
-//! Owns how both are written, what they mean together, and what is said of a wrong one. It never looks whether the directory
-//! is there.
+//! Owns how both are written, what they mean together, and what is said of a wrong one. It never looks
+//! whether the directory is there.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

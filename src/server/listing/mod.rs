@@ -11,8 +11,8 @@ mod human;
 mod json;
 mod query;
 
-use super::reply::{Answer, ErrorAnswer};
-use super::route::lookup_fault;
+use super::reply::Answer;
+use super::route::{refusal, unavailable};
 use super::site::Site;
 use super::stream::{self, Gathering, Stream};
 use crate::files::RelativePath;
@@ -47,13 +47,14 @@ pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, site: &Sit
             let collecting = Collecting { gathering: Some(gathering), path, query, form, prose };
             Answer::Gather(Box::new(Gathering::Listing(collecting)))
         }
-        Err(fault) => refusal(&fault, path.as_bytes(), prose),
+        Err(fault) => explain(&fault, path.as_bytes(), prose),
     }
 }
 
-fn refusal(fault: &ListingError, path: &[u8], prose: Prose) -> Answer {
+/// The answer to what cannot be listed.
+fn explain(fault: &ListingError, path: &[u8], prose: Prose) -> Answer {
     let (status, why) = match fault {
-        ListingError::Lookup(fault) => lookup_fault(fault, path),
+        ListingError::Lookup(fault) => return unavailable(fault, path, prose),
         ListingError::Busy => {
             (Status::SERVICE_UNAVAILABLE, "The server is listing many directories; try again.")
         }
@@ -62,7 +63,7 @@ fn refusal(fault: &ListingError, path: &[u8], prose: Prose) -> Answer {
             "This directory has too many entries to be listed at once; ask for some with ?filter=.",
         ),
     };
-    Answer::Error(ErrorAnswer::new(status, why, prose))
+    refusal(status, why, prose)
 }
 
 impl Collecting {
@@ -71,14 +72,14 @@ impl Collecting {
         match self.gathering.as_mut()?.gather(&site.store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
-            Err(fault) => Some(refusal(&fault, &self.path, self.prose)),
+            Err(fault) => Some(explain(&fault, &self.path, self.prose)),
         }
     }
 
     /// The answer when no more time is left: half a listing would pass for a whole one.
     pub(super) fn give_up(&mut self) -> Answer {
         self.gathering = None;
-        refusal(&ListingError::Busy, &self.path, self.prose)
+        explain(&ListingError::Busy, &self.path, self.prose)
     }
 
     fn finish(&mut self) -> Answer {

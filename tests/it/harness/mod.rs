@@ -16,6 +16,8 @@ pub(crate) use server::{
     LONG_AGO_DATE, Server, Stopped, lay_out, lines, make_old, reactor_server, unset_settings, wait,
 };
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a test waits for what must come: far beyond what a busy machine needs.
@@ -27,6 +29,29 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     let mut bytes = period.repeat(len.div_ceil(period.len()));
     bytes.truncate(len);
     bytes
+}
+
+/// The names in a folder, in order; bytes that are no UTF-8 as U+FFFD.
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Makes a folder of so many names: of few files, which costs far less than a file for each.
+pub(crate) fn fill(folder: &Path, count: usize, bytes: &[u8], name: impl Fn(usize) -> String) {
+    /// Far below what any file system allows.
+    const NAMES_PER_FILE: usize = 10_000;
+    fs::create_dir_all(folder).expect("the folder");
+    let path = |number| folder.join(name(number));
+    for number in 0..count {
+        match number % NAMES_PER_FILE {
+            0 => fs::write(path(number), bytes).expect("a file"),
+            beyond => fs::hard_link(path(number - beyond), path(number)).expect("a link"),
+        }
+    }
 }
 
 /// Numbers below a bound, the same ones for the same seed (xorshift): for tests that throw bytes about.

@@ -29,13 +29,21 @@ pub(crate) struct Reply {
 impl Reply {
     /// The value of the one field of this name; panics if it is repeated.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let mut values = self.head.lines().skip(1).filter_map(|line| {
-            let (field, value) = line.split_once(':')?;
-            field.eq_ignore_ascii_case(name).then(|| value.trim())
-        });
-        let value = values.next();
-        assert_eq!(values.next(), None, "{name} is there twice:\n{}", self.head);
-        value
+        let values = self.values(name);
+        assert!(values.len() < 2, "{name} is there twice:\n{}", self.head);
+        values.first().copied()
+    }
+
+    /// The values of a field that may be there more than once, in order.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        let named = lines.filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.trim()).collect()
+    }
+
+    /// The lines of the head but for its date, which may tick between two answers.
+    pub(crate) fn dateless(&self) -> Vec<&str> {
+        self.head.lines().filter(|line| !line.starts_with("Date:")).collect()
     }
 
     /// The body as text.
@@ -68,6 +76,13 @@ impl Raw {
     /// Sends a GET for this path, kept alive.
     pub(crate) fn get(&mut self, path: &str) -> Reply {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")).reply()
+    }
+
+    /// Sends this request line with these fields, between which CRLF stands, and reads the answer.
+    pub(crate) fn ask(&mut self, line: &str, fields: &str) -> Reply {
+        let end = if fields.is_empty() { "" } else { "\r\n" };
+        self.send(format!("{line} HTTP/1.1\r\nHost: test\r\n{fields}{end}\r\n"));
+        if line.starts_with("HEAD ") { self.reply_to_head() } else { self.reply() }
     }
 
     /// Says that no more will be sent.

@@ -2,10 +2,12 @@
 //! are cut on their way, the conversation is the same.
 //!
 //! `wire` carries bytes, `pair` drives machines; `time` promises what happens when nothing comes,
-//! `arbitrary` what happens when anything comes; `archive` streams folders; `sum` is the same for the number exchange.
+//! `arbitrary` what happens when anything comes; `archive` streams folders; `hot_path` counts what a plain
+//! GET costs; `sum` is the same for the number exchange.
 
 mod arbitrary;
 mod archive;
+mod hot_path;
 mod pair;
 mod sum;
 mod time;

@@ -9,20 +9,13 @@ use reactor_http::net::CloseReason;
 use super::content;
 use super::pair::{Alone, Shelf};
 use super::wire::{Pace, Random};
+use crate::harness::names_in;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
 
 fn shelf() -> Shelf {
     Shelf::with(&[("old", b"old")])
-}
-
-fn names(shelf: &Shelf) -> Vec<String> {
-    let entries = fs::read_dir(shelf.path()).expect("a folder");
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 fn head(path: &str, fields: &str) -> String {
@@ -52,7 +45,7 @@ fn an_upload_that_stalls_is_refused_after_thirty_seconds_and_leaves_nothing() {
             server.pass(TENTH);
             assert_eq!(status(&mut server).as_deref(), Some("408"));
             assert!(matches!(server.ended(), Some(CloseReason::Refused(_))));
-            assert_eq!(names(&shelf), ["old"]);
+            assert_eq!(names_in(shelf.path()), ["old"]);
             assert_eq!(fs::read(shelf.path().join("old")).expect("the file"), b"old");
         }
     }
@@ -76,7 +69,7 @@ fn an_upload_below_the_least_rate_is_refused_and_a_slow_one_above_it_takes_its_h
         if expected == "201" {
             assert!(fs::read(shelf.path().join("new")).expect("the file") == bytes);
         } else {
-            assert_eq!(names(&shelf), ["old"]);
+            assert_eq!(names_in(shelf.path()), ["old"]);
         }
     }
 }
@@ -115,7 +108,7 @@ fn an_upload_arrives_as_it_was_sent_whatever_the_chunking() {
         }
         assert!(answer.starts_with(b"HTTP/1.1 204 "), "seed {seed}");
         assert!(fs::read(shelf.path().join("old")).expect("the file") == bytes, "seed {seed}");
-        assert_eq!(names(&shelf), ["old"]);
+        assert_eq!(names_in(shelf.path()), ["old"]);
     }
 }
 
@@ -128,6 +121,6 @@ fn an_upload_that_is_cut_anywhere_leaves_nothing() {
         server.send(&whole[..len]).finish();
         assert_eq!(status(&mut server).as_deref(), Some("400"), "{:?}", &whole[..len]);
         assert_eq!(fs::read(shelf.path().join("old")).expect("the file"), b"old");
-        assert_eq!(names(&shelf), ["old"]);
+        assert_eq!(names_in(shelf.path()), ["old"]);
     }
 }

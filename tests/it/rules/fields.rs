@@ -4,7 +4,6 @@
 
 use std::fs;
 
-use super::{ask, values, without_date};
 use crate::harness::Server;
 
 const FILES: &[(&str, &[u8])] = &[
@@ -47,9 +46,9 @@ fn a_given_field_goes_with_every_answer() {
         ("GET /a.txt", "Expect: tea", 417),
         ("GET /a.txt", "Host: twice", 400),
     ] {
-        let reply = ask(&mut server.connect(), line, fields);
+        let reply = server.connect().ask(line, fields);
         assert_eq!((reply.status, reply.field("X-Frame-Options")), (status, Some("DENY")), "{line} {fields}");
-        assert_eq!(values(&reply, "Link"), ["<a>", "<b>"], "{line}");
+        assert_eq!(reply.values("Link"), ["<a>", "<b>"], "{line}");
     }
     let mut client = server.connect();
     let head = "PUT /other HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
@@ -63,8 +62,8 @@ fn a_given_field_may_take_the_place_of_the_servers_own() {
     let mut client = server.connect();
     for path in ["/a.txt", "/missing", "/d"] {
         let reply = client.get(path);
-        assert_eq!(values(&reply, "Server"), ["mine"], "{path}");
-        assert_eq!(values(&reply, "X-Content-Type-Options"), ["other"], "{path}");
+        assert_eq!(reply.values("Server"), ["mine"], "{path}");
+        assert_eq!(reply.values("X-Content-Type-Options"), ["other"], "{path}");
     }
 }
 
@@ -75,9 +74,9 @@ fn head_and_get_stay_alike_and_a_pipeline_in_order() {
     let server = Server::with(FILES, &options);
     let mut client = server.connect();
     for path in ["/", "/a.txt", "/about", "/d", "/d/", "/old", "/missing", "/%"] {
-        let get = ask(&mut client, &format!("GET {path}"), "");
-        let head = ask(&mut client, &format!("HEAD {path}"), "");
-        assert_eq!(without_date(&head), without_date(&get), "{path}");
+        let get = client.ask(&format!("GET {path}"), "");
+        let head = client.ask(&format!("HEAD {path}"), "");
+        assert_eq!(head.dateless(), get.dateless(), "{path}");
     }
     let lines =
         ["GET /a.txt", "GET /old", "HEAD /missing", "OPTIONS /a.txt", "GET /about", "GET /d", "GET /a.txt"];
@@ -112,7 +111,7 @@ fn the_first_cache_rule_for_a_file_decides() {
         ("/d/x", None),
     ] {
         for method in ["GET", "HEAD", "GET"] {
-            let reply = ask(&mut client, &format!("{method} {path}"), "");
+            let reply = client.ask(&format!("{method} {path}"), "");
             assert_eq!((reply.status, reply.field("Cache-Control")), (200, expected), "{method} {path}");
         }
     }
@@ -140,7 +139,7 @@ fn a_cache_rule_is_not_for_errors_redirects_and_the_like() {
         ("DELETE /a.txt", "", 405),
         ("PUT /new", "Content-Length: 0", 201),
     ] {
-        let reply = ask(&mut client, line, fields);
+        let reply = client.ask(line, fields);
         assert_eq!((reply.status, reply.field("Cache-Control")), (status, None), "{line}");
     }
     assert_eq!(client.get("/a.txt").field("Cache-Control"), Some("max-age=31536000"));

@@ -2,7 +2,6 @@
 //!
 //! No browser is asked here: what one would need to see is read off the answers.
 
-use super::{ask, values};
 use crate::harness::Server;
 
 const FILES: &[(&str, &[u8])] = &[("a.txt", b"a"), ("d/x", b"")];
@@ -28,8 +27,8 @@ fn every_answer_names_the_origin_whoever_asks() {
             ("PUT /new", "Content-Length: 0", 204),
             ("GET /a.txt", "Expect: tea", 417),
         ] {
-            let reply = ask(&mut server.connect(), line, fields);
-            let said = values(&reply, "Access-Control-Allow-Origin");
+            let reply = server.connect().ask(line, fields);
+            let said = reply.values("Access-Control-Allow-Origin");
             assert_eq!((reply.status, said), (status, vec![origin]), "{option} {line} {fields}");
             let exposed = reply.field("Access-Control-Expose-Headers").expect("what scripts may read");
             for name in ["Accept-Ranges", "Content-Encoding", "Content-Range", "ETag", "Location"] {
@@ -49,7 +48,7 @@ fn a_preflight_is_told_the_methods_of_the_resource_and_gets_the_fields_that_it_a
         ("/d/new", "GET, HEAD, OPTIONS, PUT"),
         ("/d/", "GET, HEAD, OPTIONS"),
     ] {
-        let reply = ask(&mut client, &format!("OPTIONS {target}"), PREFLIGHT);
+        let reply = client.ask(&format!("OPTIONS {target}"), PREFLIGHT);
         assert_eq!(reply.status, 204, "{target}");
         assert_eq!(reply.field("Access-Control-Allow-Methods"), Some(methods), "{target}");
         assert_eq!(reply.field("Allow"), Some(methods), "{target}");
@@ -60,7 +59,7 @@ fn a_preflight_is_told_the_methods_of_the_resource_and_gets_the_fields_that_it_a
         }
     }
     let asked = format!("{PREFLIGHT}\r\nAccess-Control-Request-Headers: range,x-own, if-match");
-    let reply = ask(&mut client, "OPTIONS /a.txt", &asked);
+    let reply = client.ask("OPTIONS /a.txt", &asked);
     assert_eq!(reply.field("Access-Control-Allow-Headers"), Some("range,x-own, if-match"));
     assert_eq!(client.get("/a.txt").text(), "a", "and the connection goes on");
 }
@@ -71,7 +70,7 @@ fn what_is_no_list_of_names_is_not_said_back() {
     let mut client = server.connect();
     for asked in ["<mark>", "mark mark", "mark: x", ",mark", &"mark,".repeat(500)] {
         let fields = format!("{PREFLIGHT}\r\nAccess-Control-Request-Headers: {asked}");
-        let reply = ask(&mut client, "OPTIONS /a.txt", &fields);
+        let reply = client.ask("OPTIONS /a.txt", &fields);
         assert_eq!(reply.status, 204);
         assert!(!reply.head.contains("mark"), "{asked}: {}", reply.head);
     }
@@ -82,7 +81,7 @@ fn without_cors_nothing_is_said_of_origins() {
     let server = Server::with(FILES, &["--upload"]);
     let mut client = server.connect();
     for (line, fields) in [("GET /a.txt", "Origin: https://app.example"), ("OPTIONS /a.txt", PREFLIGHT)] {
-        let reply = ask(&mut client, line, fields);
+        let reply = client.ask(line, fields);
         assert!(!reply.head.contains("Access-Control"), "{line}: {}", reply.head);
     }
 }
@@ -92,7 +91,7 @@ fn options_that_is_no_preflight_is_answered_as_ever() {
     let server = Server::with(FILES, &["--cors"]);
     let mut client = server.connect();
     for fields in ["", "Origin: https://app.example", "Access-Control-Request-Method: GET"] {
-        let reply = ask(&mut client, "OPTIONS /a.txt", fields);
+        let reply = client.ask("OPTIONS /a.txt", fields);
         assert_eq!((reply.status, reply.field("Allow")), (204, Some("GET, HEAD, OPTIONS")), "{fields}");
         assert_eq!(reply.field("Access-Control-Allow-Methods"), None, "{fields}");
     }

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{head, names, put, serve};
-use crate::harness::{PATIENCE, Server, pattern, unset_settings};
+use super::{head, put, serve};
+use crate::harness::{PATIENCE, Server, names_in, pattern, unset_settings};
 
 /// A small file system, unmounted at the end.
 struct Disk(PathBuf);
@@ -52,7 +52,7 @@ fn a_full_disk_is_507_with_a_sentence_and_what_was_there_stays() {
         assert_eq!((reply.status, reply.field("Connection")), (507, Some("close")), "{fields}");
         assert!(reply.text().contains("disk of the server is full"), "{}", reply.text());
         client.finish().expect_end();
-        assert_eq!(names(&disk.0), ["a"]);
+        assert_eq!(names_in(&disk.0), ["a"]);
         assert_eq!(server.get("/disk/a").text(), "old");
     }
     assert_eq!(put(&mut client, "/disk/b", &pattern(500_000)).status, 201, "there is room again");

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use super::{head, names, put, serve, sized};
-use crate::harness::{PATIENCE, Raw, Reply, Server, pattern, reactor_server};
+use super::{head, put, serve, sized};
+use crate::harness::{PATIENCE, Raw, Reply, Server, names_in, pattern, reactor_server};
 
 /// Asserts that this PUT is refused with a sentence that has these words, and that the connection goes on.
 #[track_caller]
@@ -28,7 +28,7 @@ fn uploads_that_are_off_are_refused_and_it_is_said_how_to_turn_them_on() {
         refused(&mut client, path, 403, "--upload");
     }
     assert_eq!(client.get("/a").text(), "old");
-    assert_eq!(names(&server.root()), ["a"]);
+    assert_eq!(names_in(&server.root()), ["a"]);
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn a_path_that_cannot_name_a_file_is_refused() {
     ] {
         refused(&mut client, path, status, words);
     }
-    assert_eq!(names(&server.root()), ["a", "d"]);
-    assert_eq!(names(&server.root().join("d")), ["x"]);
-    assert_eq!(names(server.root().parent().expect("a parent")), ["access.log", "root"]);
+    assert_eq!(names_in(&server.root()), ["a", "d"]);
+    assert_eq!(names_in(&server.root().join("d")), ["x"]);
+    assert_eq!(names_in(server.root().parent().expect("a parent")), ["access.log", "root"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn no_link_leads_an_upload_out_of_the_root_and_none_is_replaced() {
         refused(&mut client, path, status, words);
     }
     assert_eq!(fs::read_to_string(outside.path().join("secret")).expect("the secret"), "secret");
-    assert_eq!(names(outside.path()), ["secret"]);
+    assert_eq!(names_in(outside.path()), ["secret"]);
     assert_eq!(client.get("/a").text(), "old");
     // A link to a directory beneath the root is a directory.
     assert_eq!(put(&mut client, "/dir/new", b"new").status, 201);
@@ -190,7 +190,7 @@ fn a_file_that_is_too_large_is_refused_and_the_sentence_reaches_who_is_still_sen
     let mut client = server.connect();
     assert_eq!(client.get("/a").text(), "old");
     assert_eq!(put(&mut client, "/a", &pattern(100_000)).status, 204, "the largest there may be");
-    assert_eq!(names(&server.root()), ["a"]);
+    assert_eq!(names_in(&server.root()), ["a"]);
 }
 
 #[test]
@@ -241,6 +241,6 @@ fn a_request_with_two_framings_or_none_that_can_be_trusted_stores_nothing() {
         assert_eq!(client.reply().status, 400, "{body:?}");
         client.expect_end();
     }
-    assert_eq!(names(&server.root()), ["a"]);
+    assert_eq!(names_in(&server.root()), ["a"]);
     assert_eq!(server.get("/a").text(), "old");
 }

@@ -7,8 +7,8 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use super::{head, names, put, serve, sized};
-use crate::harness::{PATIENCE, Server, pattern};
+use super::{head, put, serve, sized};
+use crate::harness::{PATIENCE, Server, names_in, pattern};
 
 #[test]
 fn readers_of_a_file_that_is_replaced_200_times_get_it_whole_every_time() {
@@ -36,7 +36,7 @@ fn readers_of_a_file_that_is_replaced_200_times_get_it_whole_every_time() {
             }
             over.store(true, Ordering::Relaxed);
         });
-        assert_eq!(names(&server.root()), ["a"]);
+        assert_eq!(names_in(&server.root()), ["a"]);
     }
 }
 
@@ -57,7 +57,7 @@ fn of_many_uploads_to_one_name_at_once_the_last_whole_one_wins() {
         assert!(server.get("/a").body == vec![index as u8; 100_000], "number {index}");
     }
     assert_eq!(created, 1);
-    assert_eq!(names(&server.root()), ["a"]);
+    assert_eq!(names_in(&server.root()), ["a"]);
 }
 
 /// Starts of uploads that will not go on.
@@ -90,7 +90,7 @@ fn an_upload_that_breaks_off_is_a_bad_request_and_leaves_nothing() {
     }
     assert_eq!(server.get("/a").text(), "old");
     assert_eq!(server.get("/new").status, 404);
-    assert_eq!(names(&server.root()), ["a"]);
+    assert_eq!(names_in(&server.root()), ["a"]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_server_that_is_killed_in_the_middle_of_uploads_leaves_nothing_of_them() {
         for client in &mut clients {
             let _ = client.try_send("x");
         }
-        assert_eq!(names(&kept), ["a"], "{signal:?}");
+        assert_eq!(names_in(&kept), ["a"], "{signal:?}");
         assert_eq!(fs::read_to_string(kept.join("a")).expect("the file"), "old");
     }
 }

@@ -1,0 +1,118 @@
+//! What a plain GET of a cached file costs in memory: nothing, whatever the operator has laid down.
+//!
+//! The machine is driven by hand here, so that only its own allocations count and none of a wire's.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+use allocation_counter::measure;
+use reactor_http::access_log::{AccessLog, Destination};
+use reactor_http::files::{RACY_WINDOW, Root, Store};
+use reactor_http::http::HEAD_LEN_MAX;
+use reactor_http::net::{Inbox, Machine, Outbox, Pool, Transport, Want};
+use reactor_http::reactor::Now;
+use reactor_http::server::args::{self, Command};
+use reactor_http::server::{Conn, Site, Surroundings};
+
+use super::pair::Shelf;
+use super::shelf_of_all_lengths;
+
+/// Times that each request is made, after those that fill the cache, the queues and the log's buffer.
+const TIMES: usize = 20;
+
+/// A socket that takes everything and keeps nothing.
+struct Void;
+
+impl Transport for Void {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn send_file(&mut self, _: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+        *offset += len as u64;
+        Ok(len)
+    }
+}
+
+/// A connection whose peer is the test.
+struct Bench {
+    machine: Conn,
+    site: Site,
+    inbox: Inbox,
+    outbox: Outbox,
+    pool: Pool,
+    now: Now,
+}
+
+impl Bench {
+    fn new(shelf: &Shelf, options: &[&str]) -> Self {
+        let options = options.iter().map(Into::into).collect();
+        let Ok(Command::Run(order)) = args::command(options, &Surroundings::default()) else {
+            panic!("the options are right")
+        };
+        let config = order.config;
+        // By then all that is on the shelf has settled, and is kept.
+        let now = Now::read().after(10 * RACY_WINDOW);
+        let log = AccessLog::open(&Destination::File(shelf.path().join("access.log"))).expect("a log");
+        let store = Store::Disk(Root::open(shelf.path()).expect("a root"));
+        let machine = Conn::new(([127, 0, 0, 1], 4000).into(), config.idle_timeout, now);
+        let (inbox, outbox, pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
+        Self { machine, site: Site::new(config, store, log), inbox, outbox, pool, now }
+    }
+
+    /// Has a request answered; how many bytes the answer has.
+    fn ask(&mut self, request: &[u8]) -> u64 {
+        self.now = self.now.after(Duration::from_micros(1));
+        self.inbox.room(&mut self.pool)[..request.len()].copy_from_slice(request);
+        self.inbox.filled(request.len());
+        let before = self.outbox.sent_total();
+        for expected in [Want::Drain, Want::Input] {
+            let want = self.machine.advance(&mut self.inbox, &mut self.outbox, &mut self.site, self.now);
+            assert_eq!(want, expected);
+            self.outbox.flush(&mut Void, &mut usize::MAX.clone());
+        }
+        self.outbox.sent_total() - before
+    }
+}
+
+#[test]
+fn a_plain_get_of_a_cached_file_allocates_nothing_whatever_the_rules() {
+    let (shelf, files) = shelf_of_all_lengths();
+    let rules = [
+        "-HX-Frame-Options: DENY",
+        "--cache-control=*.bin=max-age=60",
+        "--cors",
+        "--clean-urls",
+        "--mime=bin=text/plain",
+        "--redirect=/old/*=/new/*",
+        "--listing=auto",
+        "--fallback=1.bin",
+        "--error-page=404=1.bin",
+        "--upload",
+    ];
+    for options in [&[][..], &rules] {
+        let mut bench = Bench::new(&shelf, options);
+        for (name, bytes) in &files {
+            for method in ["GET", "HEAD"] {
+                let fields = "Host: test\r\nUser-Agent: browser\r\nAccept: */*\r\nReferer: http://test/";
+                let request = format!("{method} /{name} HTTP/1.1\r\n{fields}\r\n\r\n").into_bytes();
+                let len = if method == "GET" { bytes.len() as u64 } else { 0 };
+                (0..TIMES).for_each(|_| assert!(bench.ask(&request) > len));
+                let spent = measure(|| {
+                    for _ in 0..TIMES {
+                        bench.ask(&request);
+                    }
+                });
+                assert_eq!(spent.count_total, 0, "{method} {name} {options:?}");
+            }
+        }
+        // What is not on the hot path costs something: the counter counts.
+        let part = b"GET /4096.bin HTTP/1.1\r\nHost: test\r\nRange: bytes=0-1\r\n\r\n";
+        assert!(measure(|| assert!(bench.ask(part) > 0)).count_total > 0);
+    }
+}
