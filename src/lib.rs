@@ -1,6 +1,7 @@
 //! Two programs on one hand-rolled, single-threaded mio reactor.
 //!
-//! `reactor-server` serves a directory over HTTP/1.1, and stores uploads in it if it is told to;
+//! `reactor-server` serves a directory over HTTP/1.1, with conditions, ranges, compression and listings,
+//! and stores uploads in it if it is told to;
 //! `reactor-client` fetches over HTTP/1.1, shows or saves what comes, and sends files. Both are small
 //! `main` functions over this library: arguments, configuration, run, exit code. This page is the map;
 //! `README.md` has the tour, the options and the numbers.
@@ -11,8 +12,8 @@
 //! |---|---|---|---|
 //! | [`reactor`] | the event loop: readiness, tokens, run queue, timers, listeners, wake-ups, signals | mio, slab | any other module |
 //! | [`net`] | bytes between one socket and two queues; the only read/write loop | `reactor` | `http`, `files` |
-//! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out | httparse | any other module, sockets, files, clocks |
-//! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, and uploads that are whole or not there | rustix, flate2 | any other module, sockets, HTTP |
+//! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out; heads, bodies, conditions, ranges, negotiation | httparse, httpdate | any other module, sockets, files, clocks |
+//! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | rustix, flate2, mime_guess, tar | any other module, sockets, HTTP |
 //! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
 //! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | pico-args, toml | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
@@ -101,7 +102,8 @@
 //! 1. `src/server/conn.rs`: the states of a connection, from a request to its answer.
 //! 2. [`net::Machine`] and [`net::Link`]: what a state may wait for, and who does the waiting.
 //! 3. `src/reactor/turn.rs`: who gets a turn, and when.
-//! 4. `src/server/route.rs` and `src/server/reply.rs`: what a request gets, and how it becomes bytes.
+//! 4. `src/server/route.rs`, `selection.rs` and `reply.rs`: what a request gets, and how it becomes bytes;
+//!    [`http::range`] and [`http::conditional`] for the rules themselves, each a table of tests.
 //! 5. [`client::conn`]: the same link and reactor from the other side.
 //! 6. [`sum`]: a whole protocol in two hundred lines, on the same link and reactor.
 #![forbid(unsafe_code)]

@@ -1,11 +1,11 @@
 //! The files that were served lately, and what their user made of each: never stale.
 //!
 //! A hit costs one `statx`, and no `open`, no `read`, no allocation; where an encoded variant of a
-//! file is wanted, one `statx` more or two (`twins` says which). It is used only while everything that the system knows about the file is as it was when it
-//! was loaded; one function, `is_fresh`, decides that, and is the place for a cheaper way to know.
-//! What changed so lately that a further change might not show is served, but not kept. Bytes that
-//! another process writes through a memory map show as late as the kernel notes the time of such
-//! writes.
+//! file is wanted, one `statx` more or two (`twins` says which). It is used only while everything that
+//! the system knows about the file is as it was when it was loaded; one function, `is_fresh`, decides
+//! that, and is the place for a cheaper way to know. What changed so lately that a further change might
+//! not show is served, but not kept. Bytes that another process writes through a memory map show as late
+//! as the kernel notes the time of such writes.
 //!
 //! How many files are kept, and which go when there are too many, is the shelf's work.
 

@@ -261,7 +261,7 @@ fn the_help_is_for_people_and_goes_to_stdout() {
             assert!(has(&format!("[default: {default}")), "a default: {default}");
         }
         let examples = help.iter().skip_while(|line| *line != "Examples:").skip(1);
-        assert_eq!(examples.filter(|line| line.starts_with("  reactor-server")).count(), 3);
+        assert_eq!(examples.filter(|line| line.starts_with("  reactor-server")).count(), 4);
     }
 }
 
