@@ -166,7 +166,8 @@ impl Archive {
     fn write_header(&self, member: &Member, out: &mut Vec<u8>) {
         let kind = match member.body {
             Body::Directory => Kind::Directory,
-            Body::File { .. } | Body::Page(_) => Kind::File(member.body.len()),
+            Body::File { len, is_executable } => Kind::File { len, is_executable },
+            Body::Page(bytes) => Kind::File { len: bytes.len() as u64, is_executable: false },
         };
         let path = [&self.name, &b"/"[..], self.found.path(member)].concat();
         tar::write_header(out, &path, kind, member.modified_secs);
@@ -178,7 +179,7 @@ impl Archive {
         store: &Store,
         out: &mut Vec<u8>,
     ) -> Result<(), ArchiveError> {
-        let file = match member.body {
+        let (file, is_executable) = match member.body {
             Body::Directory => {
                 self.write_header(member, out);
                 return Ok(());
@@ -189,7 +190,7 @@ impl Archive {
                 self.padding_len = tar::padding_len(bytes.len() as u64);
                 return Ok(());
             }
-            Body::File { len } => self.open_member(member, len, store),
+            Body::File { len, is_executable } => (self.open_member(member, len, store), is_executable),
         };
         let (file, len) = match file {
             // Nobody was told that it would come.
@@ -197,7 +198,7 @@ impl Archive {
             file => file?,
         };
         let mut as_sent = *member;
-        as_sent.body = Body::File { len };
+        as_sent.body = Body::File { len, is_executable };
         self.write_header(&as_sent, out);
         if len > COPIED_LEN_MAX {
             self.rest = Some(Tail::File(FileRange { file: Rc::new(file), offset: 0, len }));
@@ -229,7 +230,7 @@ impl Body {
     fn len(&self) -> u64 {
         match self {
             Body::Directory => 0,
-            Body::File { len } => *len,
+            Body::File { len, .. } => *len,
             Body::Page(bytes) => bytes.len() as u64,
         }
     }

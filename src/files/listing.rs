@@ -75,8 +75,11 @@ pub struct Wanted {
 /// One page of a listing that is cut into such of `len` entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageWanted {
-    /// The number of the page, from 1 on. Beyond the last page it is the last.
+    /// The number of the page, from 1 on.
     pub number: usize,
+    /// Whether the last page stands in for one beyond it. For a person it should; a program that counts
+    /// pages up has to come to an empty one.
+    pub last_stands_in: bool,
     /// How many entries a page has, 1 at least.
     pub len: usize,
 }
@@ -157,11 +160,14 @@ impl Order {
 impl Page {
     /// The page that is meant by `wanted` where there are so many `entries`.
     fn of(wanted: Option<PageWanted>, entries: usize) -> Page {
-        let Some(PageWanted { number, len }) = wanted else {
+        let Some(PageWanted { number, last_stands_in, len }) = wanted else {
             return Page { number: 1, count: 1, skipped: 0, len: entries };
         };
         let len = len.max(1);
         let count = entries.div_ceil(len).max(1);
+        if number > count && !last_stands_in {
+            return Page { number, count, skipped: entries, len: 0 };
+        }
         let number = number.clamp(1, count);
         let skipped = (number - 1) * len;
         Page { number, count, skipped, len: (entries - skipped).min(len) }
@@ -365,6 +371,11 @@ mod tests {
         assert_eq!(names(listing), ["Photos/", "photo1.jpg", "PHOTO2.jpg"]);
     }
 
+    /// A page for a person.
+    fn wanted(number: usize, len: usize) -> Wanted {
+        Wanted { page: Some(PageWanted { number, last_stands_in: true, len }), ..Wanted::default() }
+    }
+
     #[test]
     fn pages_are_cut_from_the_whole_order() {
         let all: Vec<String> = (1..=25).map(|number| format!("f{number}")).collect();
@@ -378,14 +389,16 @@ mod tests {
             (usize::MAX, 25, Page { number: 1, count: 1, skipped: 0, len: 25 }, 0..25),
             (7, 0, Page { number: 7, count: 25, skipped: 6, len: 1 }, 6..7),
         ] {
-            let wanted = Wanted { page: Some(PageWanted { number, len }), ..Wanted::default() };
+            let wanted = wanted(number, len);
             let listing = listed(&store, "/", wanted);
             assert_eq!((listing.page(), listing.totals().files), (page, 25));
             assert_eq!(names(listing), all[range], "page {number} of {len}");
         }
         let (_dir, empty) = site(&[]);
-        let wanted = Wanted { page: Some(PageWanted { number: 3, len: 10 }), ..Wanted::default() };
-        assert_eq!(listed(&empty, "/", wanted).page(), Page { number: 1, count: 1, skipped: 0, len: 0 });
+        assert_eq!(
+            listed(&empty, "/", wanted(3, 10)).page(),
+            Page { number: 1, count: 1, skipped: 0, len: 0 }
+        );
     }
 
     /// An empty file of so many names.
@@ -404,8 +417,7 @@ mod tests {
         let (_dir, store) = many(COUNT);
         let budget = ListingBudget::new();
         let path = RelativePath::parse(b"/").expect("a path");
-        let wanted = Wanted { page: Some(PageWanted { number: 30, len: 100 }), ..Wanted::default() };
-        let mut gathering = Gathering::begin(&path, wanted, &budget).expect("begins");
+        let mut gathering = Gathering::begin(&path, wanted(30, 100), &budget).expect("begins");
         let (mut slices, mut held_len_max) = (0, 0);
         loop {
             let before = gathering.found();

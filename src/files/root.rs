@@ -116,6 +116,8 @@ pub struct Facts {
     pub inode: u64,
     /// What it is.
     pub kind: Kind,
+    /// Whether its owner may run it.
+    pub is_executable: bool,
 }
 
 impl Facts {
@@ -126,9 +128,8 @@ impl Facts {
 
     /// The facts of what `path` beneath the directory `dir` names.
     pub(super) fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<Facts, Errno> {
-        let wanted =
-            StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MTIME | StatxFlags::CTIME;
-        let stat = statx(dir, path, flags, wanted)?;
+        let what = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::INO | StatxFlags::SIZE;
+        let stat = statx(dir, path, flags, what | StatxFlags::MTIME | StatxFlags::CTIME)?;
         Ok(Facts {
             len: stat.stx_size,
             modified_secs: stat.stx_mtime.tv_sec,
@@ -142,6 +143,7 @@ impl Facts {
                 FileType::Directory => Kind::Directory,
                 _ => Kind::Other,
             },
+            is_executable: Mode::from_raw_mode(stat.stx_mode.into()).contains(Mode::XUSR),
         })
     }
 }

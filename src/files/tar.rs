@@ -27,15 +27,16 @@ const LONG_PATH: &[u8] = b"pax-long-path";
 pub(super) enum Kind {
     /// A directory, whose path ends in a slash.
     Directory,
-    /// A file of this length.
-    File(u64),
+    /// A file, and whether its owner may run it.
+    File { len: u64, is_executable: bool },
 }
 
 /// Appends the header of the member at `path`: one block, and those of a pax header before it if need be.
 pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_secs: i64) {
     let (len, entry_type, mode) = match kind {
         Kind::Directory => (0, EntryType::Directory, 0o755),
-        Kind::File(len) => (len, EntryType::Regular, 0o644),
+        Kind::File { len, is_executable: false } => (len, EntryType::Regular, 0o644),
+        Kind::File { len, is_executable: true } => (len, EntryType::Regular, 0o755),
     };
     let named = header_at(path);
     let mut records = Vec::new();
@@ -116,7 +117,7 @@ mod tests {
     /// The header of a file, and its length.
     fn header(path: &[u8], len: u64) -> Vec<u8> {
         let mut out = Vec::new();
-        write_header(&mut out, path, Kind::File(len), 1_000_000_000);
+        write_header(&mut out, path, Kind::File { len, is_executable: false }, 1_000_000_000);
         out
     }
 
@@ -133,6 +134,9 @@ mod tests {
     fn a_header_is_what_the_standard_says() {
         let bytes = header(b"docs/a.txt", 0o1234);
         assert_eq!(bytes.len(), BLOCK_LEN);
+        let mut script = Vec::new();
+        write_header(&mut script, b"a", Kind::File { len: 0, is_executable: true }, 0);
+        assert_eq!(script.get(100..107), Some(&b"0000755"[..]));
         let field = |from: usize, len: usize| bytes.get(from..from + len).unwrap().escape_ascii().to_string();
         for (name, from, len, expected) in [
             ("name", 0, 11, "docs/a.txt\\x00"),
@@ -213,7 +217,7 @@ mod tests {
         ];
         let mut whole = Vec::new();
         for (len, name) in names.iter().enumerate() {
-            write_header(&mut whole, name, Kind::File(len as u64), 5);
+            write_header(&mut whole, name, Kind::File { len: len as u64, is_executable: true }, 5);
             whole.resize(whole.len() + len, b'x');
             pad(&mut whole, len as u64);
         }

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -42,8 +42,9 @@ fn unpack(archive: &[u8]) -> Option<tempfile::TempDir> {
     }
 }
 
-/// Every file and folder below this one: its path, its bytes, and when it was modified.
-fn tree(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, i64)> {
+/// Every file and folder below this one: its path, its bytes, whether it can be run, and when it was
+/// modified.
+fn tree(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, bool, i64)> {
     let mut found = Vec::new();
     let mut left = vec![folder.to_owned()];
     while let Some(path) = left.pop() {
@@ -53,7 +54,7 @@ fn tree(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, i64)> {
             left.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
         }
         let name = path.strip_prefix(folder).expect("below it").to_owned();
-        found.push((name, bytes, facts.mtime()));
+        found.push((name, bytes, facts.mode() & 0o100 != 0, facts.mtime()));
     }
     found.sort();
     found
@@ -88,6 +89,8 @@ fn furnish(folder: &Path) {
     }
     let old = File::options().write(true).open(folder.join("plain.txt")).expect("a file");
     old.set_modified(UNIX_EPOCH + Duration::from_secs(86_400)).expect("a time");
+    let script = fs::Permissions::from_mode(0o744);
+    fs::set_permissions(folder.join("100%"), script).expect("permissions");
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(super) enum Body {
     /// A file on the disk, of this length when it was found.
     File {
         len: u64,
+        is_executable: bool,
     },
     /// A page of the binary.
     Page(&'static [u8]),

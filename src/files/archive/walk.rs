@@ -128,7 +128,8 @@ impl Walk {
         match look_at(entry, dir, root, &whole) {
             Ok(Some(Facts { kind: Kind::Directory, .. })) => self.remember(path),
             Ok(Some(facts)) => {
-                found.push(&path, facts.modified_secs, Body::File { len: facts.len });
+                let Facts { len, modified_secs, is_executable, .. } = facts;
+                found.push(&path, modified_secs, Body::File { len, is_executable });
                 Ok(())
             }
             Ok(None) => Ok(()),

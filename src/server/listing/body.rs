@@ -352,6 +352,9 @@ mod tests {
         assert!(last.contains("<a>Next</a>\n<a>Last</a>") && last.contains("2,001\u{2013}2,346 of 2,346"));
         assert_eq!(text(&store, "/sub/", "", Form::Plain).lines().count(), 2346);
         assert_eq!(text(&store, "/sub/", "page=3", Form::Plain).lines().count(), 346);
+        // Who counts up comes to an end.
+        assert_eq!(text(&store, "/sub/", "page=4", Form::Plain), "");
+        assert_eq!(text(&store, "/sub/", "page=4", Form::Json), "[\n]\n");
     }
 
     #[test]

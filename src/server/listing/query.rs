@@ -57,7 +57,11 @@ impl Query {
         Wanted {
             order: self.order,
             filter: NameFilter::new(&self.filter),
-            page: number.map(|number| PageWanted { number, len: PAGE_LEN }),
+            page: number.map(|number| PageWanted {
+                number,
+                last_stands_in: form == Form::Html,
+                len: PAGE_LEN,
+            }),
         }
     }
 
