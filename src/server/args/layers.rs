@@ -173,6 +173,7 @@ mod tests {
     fn the_file_that_the_help_shows_is_understood() {
         let indent = " ".repeat(31);
         let (_, section) = HELP.split_once("\nSettings:\n").unwrap();
+        let (section, _) = section.split_once("\n\n").unwrap();
         let example = section.lines().filter_map(|line| line.strip_prefix(&indent));
         let example = example.collect::<Vec<_>>().join("\n");
         let settings = PROGRAM.file_settings(Path::new("a.toml"), example.as_bytes()).unwrap();
