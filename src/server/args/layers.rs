@@ -102,6 +102,7 @@ mod tests {
                  redirect = '/a=/b'\n[header]\nX-B = 'b: c'\nX-A = 1\n\
                  [cache-control]\n'*.html' = 'no-cache'\n'**' = 'max-age=5'"
             }
+            Some("site.toml") => "root = 'site'",
             Some("upload.toml") => "upload = true\nmax-upload = '5k'",
             Some("other.toml") => "config = 'port.toml'",
             Some("wrong.toml") => "\nport = 'x'\nindex = 'a/b'\n[error-page]\n400 = 'a'",
@@ -183,6 +184,18 @@ mod tests {
         });
         let expected = alone(&["-q", "-p8080", "-b0.0.0.0", "-b::", "--cache-control=*.html=no-cache"]);
         assert_eq!(config, Ok(Command::Run(Box::new(expected))));
+    }
+
+    #[test]
+    fn the_examples_of_the_help_work() {
+        let (_, examples) = HELP.split_once("Examples:\n").unwrap();
+        let examples = examples.lines().filter(|line| line.starts_with("  reactor-server"));
+        let commands: Vec<&str> = examples.filter_map(|line| Some(line.trim().split_once("  ")?.0)).collect();
+        assert_eq!(commands.len(), 4);
+        for command in commands {
+            let words: Vec<&str> = command.split(' ').skip(1).collect();
+            assert!(order(&words, &[]).is_ok(), "{command}");
+        }
     }
 
     #[test]

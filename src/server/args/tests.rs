@@ -250,15 +250,3 @@ fn the_help_tells_of_every_option_in_lines_that_fit() {
     assert!(longest <= Some(100), "{longest:?}");
     assert!(HELP.is_ascii());
 }
-
-#[test]
-fn the_examples_of_the_help_work() {
-    let (_, examples) = HELP.split_once("Examples:\n").unwrap();
-    let examples: Vec<&str> = examples.lines().filter(|line| line.starts_with("  reactor-server")).collect();
-    assert_eq!(examples.len(), 4);
-    for line in examples {
-        let (command, _) = line.trim().split_once("  ").unwrap();
-        let words: Vec<&str> = command.split(' ').skip(1).collect();
-        assert!(parsed(&words).is_ok(), "{command}");
-    }
-}
