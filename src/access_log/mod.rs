@@ -354,4 +354,60 @@ mod tests {
             assert!(destination.check().is_ok());
         }
     }
+
+    #[test]
+    fn a_check_says_what_opening_the_log_would_say() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("made")).unwrap();
+        for (link, target) in [
+            ("to-new", "made/new"),
+            ("to-link", "to-new"),
+            ("to-missing", "missing/new"),
+            ("made/up", "../missing/new"),
+            ("circle", "circle"),
+        ] {
+            std::os::unix::fs::symlink(target, dir.path().join(link)).unwrap();
+        }
+        for name in [
+            "new",
+            "made/new",
+            "to-new",
+            "to-link",
+            "to-missing",
+            "made/up",
+            "circle",
+            "new/",
+            "new/.",
+            "new/..",
+            "made/../new",
+            "missing/../new",
+            "made/",
+            "made/.",
+        ] {
+            // Joining would make names plain.
+            let path = PathBuf::from(format!("{}/{name}", dir.path().display()));
+            let destination = Destination::File(path.clone());
+            let checked = destination.check().map_err(|error| error.to_string());
+            let opened = AccessLog::open(&destination).map(drop).map_err(|error| error.to_string());
+            assert_eq!(checked, opened, "{name}");
+            let _ = fs::remove_file(fs::canonicalize(path).unwrap_or_default());
+        }
+    }
+
+    #[test]
+    fn a_check_leaves_the_reader_of_a_fifo_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+        let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        let destination = Destination::File(path);
+        assert!(destination.check().is_ok());
+        // The end of input is told from no input yet by POLLHUP, and that only once there was a writer.
+        let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
+        assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 0);
+        assert!(AccessLog::open(&destination).is_ok());
+        assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 1, "so it shows");
+    }
 }

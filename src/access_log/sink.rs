@@ -4,10 +4,11 @@
 //! pipe, a terminal or a socket may have a reader that has stopped reading: there a write is small,
 //! ends with a line where it can, and is made only if it cannot block. It never buffers or retries.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ use rustix::io::Errno;
 /// The most that is written to a pipe at once. POSIX promises that PIPE_BUF bytes are written whole or
 /// not at all, and Linux says "writable" only when that many fit.
 const PIPE_WRITE_LEN_MAX: usize = 4096;
+
+/// Links that the system follows one after the other; more are a circle.
+const LINKS_MAX: usize = 40;
 
 /// What the buffered writer writes to.
 pub(super) trait Sink {
@@ -57,15 +61,13 @@ impl FdSink {
         Ok(Self { file, kind })
     }
 
-    /// Looks whether [`append`](Self::append) would work: on what is there, or in the directory.
+    /// Looks whether [`append`](Self::append) would work: on what is there, or in the directory. A FIFO is
+    /// not opened: its reader would take that for the beginning, and the end, of what it waits for.
     pub(super) fn check_append(path: &Path) -> io::Result<()> {
-        match appending().open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                let access = Access::WRITE_OK | Access::EXEC_OK;
-                Ok(rustix::fs::access(parent.unwrap_or(Path::new(".")), access)?)
-            }
-            opened => opened.map(drop).map_err(explain_fifo),
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => check_create(path),
+            Ok(facts) if facts.file_type().is_fifo() => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
+            _ => appending().open(path).map(drop).map_err(explain_fifo),
         }
     }
 
@@ -121,6 +123,25 @@ fn own_description(fd: BorrowedFd<'_>) -> io::Result<File> {
         .write(true)
         .custom_flags(non_blocking_flags())
         .open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+/// Looks whether a file could be made at `path`, where there is none: it may be a link that leads nowhere,
+/// and then the file would be made where that leads.
+fn check_create(path: &Path) -> io::Result<()> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path.pop();
+        path.push(target);
+    }
+    match path.as_os_str().as_bytes() {
+        [.., b'/'] => return Err(Errno::ISDIR.into()),
+        [.., b'/', b'.'] => return Err(Errno::NOENT.into()),
+        _ => {}
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    Ok(rustix::fs::access(parent.unwrap_or(Path::new(".")), access)?)
 }
 
 /// A regular file does not mind O_NONBLOCK; opening a FIFO without it would wait for a reader.

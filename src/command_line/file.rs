@@ -24,7 +24,7 @@ impl Program {
     /// # Errors
     /// It is no TOML, or it sets what cannot be set: one line that begins with the name of the file.
     pub fn file_settings(&self, path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
-        let file = File { path, bytes, spellings: self.spellings };
+        let file = File { path, line_ends: line_ends(bytes), spellings: self.spellings };
         let text = std::str::from_utf8(bytes)
             .map_err(|error| file.fault(error.valid_up_to(), "this is not UTF-8, and so no TOML"))?;
         let table = DeTable::parse(text).map_err(|error| {
@@ -42,7 +42,8 @@ impl Program {
 /// What is being read.
 struct File<'a> {
     path: &'a Path,
-    bytes: &'a [u8],
+    /// Where its lines end, found once: every setting is told with its line.
+    line_ends: Vec<usize>,
     spellings: &'static [Spelling],
 }
 
@@ -63,19 +64,19 @@ impl File<'_> {
             settings.push(Setting { spelling, text, origin: self.origin(span.start) });
             return Ok(());
         }
-        for (name, value, span) in values(spelling, value, span) {
-            let text = self.text(spelling, name, value, span.start)?;
+        for (name, part, span) in values(spelling, value, span) {
+            let is_whole = std::ptr::eq(part, value);
+            let text = self.text(spelling, (name, part, is_whole), span.start)?;
             settings.push(Setting { spelling, text: Some(text), origin: self.origin(span.start) });
         }
         Ok(())
     }
 
-    /// One value as text; `name` is that of its entry in a table.
+    /// One value as text; `name` is that of its entry in a table, and it may be all there is or not.
     fn text(
         &self,
         spelling: &Spelling,
-        name: Option<&str>,
-        value: &DeValue<'_>,
+        (name, value, is_whole): (Option<&str>, &DeValue<'_>, bool),
         at: usize,
     ) -> Result<OsString, String> {
         let option = key(spelling.long);
@@ -83,7 +84,10 @@ impl File<'_> {
         let text = text.filter(|text| name.is_some() || !text.is_empty());
         let Some(text) = text else {
             let (wanted, found) = (wanted(spelling), kind_of(value));
-            return Err(self.fault(at, &format!("{option}: {wanted} is wanted, not {found}")));
+            // Which of two lists, or tables, is the one too many.
+            let is_nested = !is_whole && matches!(value, DeValue::Array(_) | DeValue::Table(_));
+            let place = if is_nested { " in it" } else { "" };
+            return Err(self.fault(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
         };
         match (spelling.kind, name) {
             (Kind::Pairs(separator), Some(name)) if name.contains(separator.trim()) => {
@@ -103,7 +107,8 @@ impl File<'_> {
             return format!("{} is no setting; it belongs on the command line", quote(name));
         }
         let known = self.spellings.iter().filter(|known| known.is_setting());
-        let hint = nearest(known.map(|known| key(known.long)), OsStr::new(key(name)));
+        let plain_name = key(name).to_ascii_lowercase();
+        let hint = nearest(known.map(|known| key(known.long)), OsStr::new(&plain_name));
         let hint = hint.map(|name| format!("; did you mean '{name}'?"));
         format!("unknown key {}{}", quote(name), hint.unwrap_or_default())
     }
@@ -117,8 +122,13 @@ impl File<'_> {
     }
 
     fn line(&self, at: usize) -> usize {
-        self.bytes.iter().take(at).filter(|&&byte| byte == b'\n').count() + 1
+        self.line_ends.partition_point(|&end| end < at) + 1
     }
+}
+
+fn line_ends(bytes: &[u8]) -> Vec<usize> {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    ends.map(|(at, _)| at).collect()
 }
 
 /// The entries of a table as they stand in the file.
@@ -269,6 +279,7 @@ mod tests {
             ("\nprot = 1", "2: unknown key 'prot'; did you mean 'port'?"),
             ("--port = 1", "1: unknown key '--port'; did you mean 'port'?"),
             ("idle_timeout = 1", "1: unknown key 'idle_timeout'; did you mean 'idle-timeout'?"),
+            ("IDLE_TIMEOUT = 1", "1: unknown key 'IDLE_TIMEOUT'; did you mean 'idle-timeout'?"),
             ("[server]\nport = 1", "1: unknown key 'server'"),
             ("\"a\\nb\" = 1", "1: unknown key 'a\\nb'"),
             ("zzz = 1\nprot = 1", "1: unknown key 'zzz'"),
@@ -286,6 +297,11 @@ mod tests {
                 "1: upload: true, false or a value such as \"incoming\" is wanted, not a list",
             ),
             ("bind = [\n'::',\nfalse]", "3: bind: a list such as [\"::1\"] is wanted, not false"),
+            ("bind = ['::', []]", "1: bind: a list such as [\"::1\"] is wanted, not a list in it"),
+            (
+                "[header]\nA = { b = 'c' }",
+                "2: header: a list such as [\"A: b\"] or a table [header] is wanted, not a table in it",
+            ),
             ("[bind]\na = 'b'", "1: bind: a list such as [\"::1\"] is wanted, not a table"),
             (
                 "[error-page]\n404 = true",
@@ -304,5 +320,23 @@ mod tests {
         assert_eq!(fault, Err("a\\nb:3: this is not UTF-8, and so no TOML".to_owned()));
         let deep = format!("port = {}", "[".repeat(100_000));
         assert!(read(&deep).unwrap_err().starts_with("conf/a.toml:1: this is no TOML: "));
+    }
+
+    #[test]
+    fn what_is_as_long_as_may_be_is_read_in_a_moment_and_each_line_is_right() {
+        const COUNT: usize = 150_000;
+        let text = format!("bind = [\n{}]\nport = []", "'a',\n".repeat(COUNT));
+        let began = std::time::Instant::now();
+        let fault = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap_err();
+        assert!(fault.starts_with(&format!("f:{}: port: ", COUNT + 3)), "{fault}");
+        let text = text.replace("port = []", "");
+        let settings = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap();
+        for (index, setting) in settings.iter().enumerate() {
+            assert_eq!(setting.origin, Origin::File { name: "f".into(), line: index + 2 });
+        }
+        let mut given = crate::command_line::Given::new(PROGRAM.spellings, settings, Vec::new());
+        assert_eq!(given.all("--bind").len(), COUNT);
+        // It is one second or two; minutes, if each setting took as long as there are others.
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     }
 }

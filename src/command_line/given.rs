@@ -4,7 +4,6 @@
 //! which layer counts: the uppermost that names an option, and nothing of those beneath. What is
 //! looked up is used up. It never understands a value.
 
-use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -49,11 +48,15 @@ impl Given {
     }
 
     fn add(&mut self, mut settings: Vec<Setting>) {
-        let empty = pico_args::Arguments::from_vec(Vec::new());
-        let mut options = std::mem::replace(&mut self.options, empty).finish();
+        let mut options = self.take_options();
         options.extend(spelled_out(&settings));
         self.options = pico_args::Arguments::from_vec(options);
         self.settings.append(&mut settings);
+    }
+
+    fn take_options(&mut self) -> Vec<OsString> {
+        let empty = pico_args::Arguments::from_vec(Vec::new());
+        std::mem::replace(&mut self.options, empty).finish()
     }
 
     /// All that is in force, whether it has been looked up or not, in the order in which it was given.
@@ -133,9 +136,18 @@ impl Given {
 
     /// All the values of an option, in their order.
     pub fn all(&mut self, name: &'static str) -> Vec<OsString> {
-        let values = self.options.values_from_os_str(name, |value| Ok::<_, Infallible>(unmarked(value)));
-        // It can fail only where a value is missing, and that has been refused before.
-        values.unwrap_or_default()
+        // In one go: pico-args takes them out one by one, which is the square of thousands.
+        let mut words = self.take_options().into_iter();
+        let (mut values, mut others) = (Vec::new(), Vec::new());
+        while let Some(word) = words.next() {
+            // A value is marked, so it is never taken for the name.
+            match word == *name {
+                true => values.extend(words.next().map(|value| unmarked(&value))),
+                false => others.push(word),
+            }
+        }
+        self.options = pico_args::Arguments::from_vec(others);
+        values
     }
 
     /// What is no option, in its order.

@@ -81,6 +81,8 @@ pub struct Conn {
     /// How far the end of the head has been searched, and how much of it was there then.
     searched_len: usize,
     seen_len: usize,
+    /// When the request that is understood anew each turn was understood first: what the log counts from.
+    since: Option<Now>,
     batch: Batch,
     /// The connection ends when what is queued has gone out.
     ending: Option<CloseReason>,
@@ -98,6 +100,7 @@ impl Conn {
             patience: Patience::new(idle_timeout, now.instant),
             searched_len: 0,
             seen_len: 0,
+            since: None,
             batch: Batch::default(),
             ending: None,
             turn: now.instant,
@@ -193,7 +196,7 @@ impl Conn {
                     let Ok(plan) = route(&head, desk.site, desk.now) else { return self.come_back(desk.now) };
                     self.lease_batch(desk.site);
                     let bytes = desk.inbox.bytes().get(..len).unwrap_or_default();
-                    self.batch.begin(&head, bytes, desk.site.log.detail(), desk.now);
+                    self.batch.begin(&head, bytes, desk.site.log.detail(), self.since.unwrap_or(desk.now));
                     (len, head.body, head.expects_continue, plan)
                 }
                 Ok(None) => return self.need_more(desk),
@@ -219,6 +222,7 @@ impl Conn {
     /// What the request gets is being made. It stays where it is, to be understood anew next turn; it
     /// has come in time, so its deadline is no longer that of its head.
     fn come_back(&mut self, now: Now) -> Step {
+        self.since.get_or_insert(now);
         self.patience.for_gathering(now.instant);
         Step::Rest(Want::Turn)
     }
@@ -233,6 +237,7 @@ impl Conn {
         self.patience.forget_head();
         self.searched_len = 0;
         self.seen_len = 0;
+        self.since = None;
     }
 
     /// The head is not whole. Answers that are queued leave before anything else is waited for.

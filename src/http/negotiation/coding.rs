@@ -106,16 +106,14 @@ impl CodingWeights {
     }
 }
 
-/// Puts `new` behind all that weigh no less.
-fn insert(ranked: &mut [Option<(Weight, ContentCoding)>], mut new: (Weight, ContentCoding)) {
-    for place in ranked {
-        match place {
-            Some(held) if held.0 >= new.0 => {}
-            Some(held) => std::mem::swap(held, &mut new),
-            None => {
-                *place = Some(new);
-                return;
-            }
+/// Puts `new` behind all that weigh no less; the others keep their order.
+fn insert(ranked: &mut [Option<(Weight, ContentCoding)>], new: (Weight, ContentCoding)) {
+    let at = ranked.iter().position(|place| place.is_none_or(|held| held.0 < new.0));
+    if let Some(rest) = at.and_then(|at| ranked.get_mut(at..)) {
+        // There is a place for each, so the last of these is free.
+        rest.rotate_right(1);
+        if let Some(place) = rest.first_mut() {
+            *place = Some(new);
         }
     }
 }
@@ -179,6 +177,8 @@ mod tests {
             ("*, gzip;q=0", "br zstd"),
             ("*;q=0.5, gzip;q=0.1", "br zstd gzip"),
             ("br;q=0.4, *;q=0.5", "zstd gzip br"),
+            ("gzip, *;q=0.5", "gzip br zstd"),
+            ("zstd, gzip;q=0.5, br;q=0.5", "zstd br gzip"),
             // Against the content as it is, where that is weighed.
             ("identity, gzip;q=0.5", ""),
             ("identity;q=0.5, gzip;q=0.5", "gzip"),
@@ -219,6 +219,21 @@ mod tests {
         ] {
             assert_eq!(names(&[value]), "", "{value}");
             assert_eq!(names(&[&format!(",, {value} ,br;q=0.5,,")]), "br", "{value}");
+        }
+    }
+
+    #[test]
+    fn what_weighs_the_same_keeps_our_order_whatever_comes_before_it() {
+        let weights = [1, 2, 3].map(|tenths| (tenths, format!("0.{tenths}")));
+        for (br, br_text) in &weights {
+            for (zstd, zstd_text) in &weights {
+                for (gzip, gzip_text) in &weights {
+                    let mut expected = [(br, "br"), (zstd, "zstd"), (gzip, "gzip")];
+                    expected.sort_by_key(|(weight, _)| std::cmp::Reverse(**weight));
+                    let value = format!("br;q={br_text}, zstd;q={zstd_text}, gzip;q={gzip_text}");
+                    assert_eq!(names(&[&value]), expected.map(|(_, name)| name).join(" "), "{value}");
+                }
+            }
         }
     }
 

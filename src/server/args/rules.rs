@@ -4,7 +4,7 @@
 //! Owns which rule an option makes, and which rules cannot be together. The form of each rule is its
 //! own, in `server::rules`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::command_line::{Given, quote};
@@ -18,7 +18,7 @@ const RULES_MAX: usize = 1000;
 
 /// Reads all options of this kind.
 pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
-    for value in given.all("--mime") {
+    for value in rules(given, "--mime")? {
         give_media_type(&mut config.media_types, &value)?;
     }
     config.clean_urls = given.flag_once("--clean-urls")?;
@@ -30,20 +30,25 @@ pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String>
     check_circles(&config.redirects)
 }
 
+/// The values of an option, if they are not too many.
+fn rules(given: &mut Given, name: &'static str) -> Result<Vec<OsString>, String> {
+    let values = given.all(name);
+    match values.len() > RULES_MAX {
+        true => Err(format!("{name} is given more than {RULES_MAX} times; leave some out")),
+        false => Ok(values),
+    }
+}
+
 /// Reads each value of an option into a rule.
 fn parse_all<T>(
     given: &mut Given,
     name: &'static str,
     parse: impl Fn(&OsStr) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {
-    let values = given.all(name);
-    if values.len() > RULES_MAX {
-        return Err(format!("{name} is given more than {RULES_MAX} times; make one of several with a *"));
-    }
-    let parse = |text: &std::ffi::OsString| {
+    let parse = |text: &OsString| {
         parse(text).map_err(|fault| format!("{name}: {} does not do: {fault}", quote(text)))
     };
-    values.iter().map(parse).collect()
+    rules(given, name)?.iter().map(parse).collect()
 }
 
 fn plain(text: &OsStr) -> Result<&str, String> {
@@ -87,8 +92,6 @@ fn give_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::super::tests::parse;
     use super::*;
     use crate::command_line::Command;
@@ -204,9 +207,12 @@ mod tests {
             ),
         ];
         check(cases);
-        let many: Vec<String> = (0..=RULES_MAX).map(|number| format!("--redirect=/{number}=/x")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert!(config(&many).unwrap_err().contains("more than 1000 times"));
-        assert!(config(&many[1..]).is_ok());
+        for (option, value) in [("--redirect=/", "=/x"), ("--mime=x", "=a/b")] {
+            let many: Vec<String> =
+                (0..=RULES_MAX).map(|number| format!("{option}{number}{value}")).collect();
+            let many: Vec<&str> = many.iter().map(String::as_str).collect();
+            assert!(config(&many).unwrap_err().contains("more than 1000 times"), "{option}");
+            assert!(config(&many[1..]).is_ok(), "{option}");
+        }
     }
 }
