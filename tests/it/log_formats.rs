@@ -355,21 +355,3 @@ fn verbose_tells_of_each_connection_with_the_number_that_the_log_has() {
         assert!(stderr.contains(&told), "no {told}: {stderr}");
     }
 }
-
-#[test]
-fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
-    let server = Server::in_folder(&[], &["--log-format", "json", "--log-headers", "none"]);
-    let (mut waits, mut other) = (server.connect(), server.connect());
-    waits.send("GET /server-code.html HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n");
-    // With the answer to the first of these, the server has seen what came before it.
-    for path in ["/1", "/2"] {
-        other.get(path);
-    }
-    assert_eq!(waits.reply().field("content-encoding"), Some("gzip"));
-    let log = objects(&server.stop().log);
-    let time_of = |target: &str| {
-        let record = log.iter().find(|record| record["target"] == target);
-        record.and_then(|record| record["time"].as_str()).expect(target)
-    };
-    assert!(time_of("/server-code.html") < time_of("/2"), "{log:?}");
-}

@@ -8,6 +8,7 @@
 mod arbitrary;
 mod archive;
 mod hot_path;
+mod logged;
 mod pair;
 mod sum;
 mod time;

@@ -1,0 +1,47 @@
+//! What the log tells of time, where time can be made to pass.
+
+use std::fs;
+use std::time::Duration;
+
+use reactor_http::access_log::{AccessLog, Destination, Format, Style};
+use reactor_http::files::{RACY_WINDOW, Root, Store};
+use reactor_http::http::HEAD_LEN_MAX;
+use reactor_http::net::{Inbox, Machine, Outbox, Pool, Want};
+use reactor_http::reactor::Now;
+use reactor_http::server::{Config, Conn, Site};
+use serde_json::Value;
+
+use super::pair::Shelf;
+
+/// So much text takes several turns to be compressed.
+const TEXT_LEN: usize = 400_000;
+
+#[test]
+fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
+    let text = b"the same again, ".repeat(TEXT_LEN / 16);
+    let shelf = Shelf::with(&[("a.txt", &text)]);
+    let path = shelf.path().join("log.json");
+    let style = Style { format: Format::Json, ..Style::default() };
+    let log = AccessLog::open_styled(&Destination::File(path.clone()), style).expect("a log");
+    let store = Store::Disk(Root::open(shelf.path()).expect("a root"));
+    let mut site = Site::new(Config::default(), store, log);
+    let came = Now::read().after(10 * RACY_WINDOW);
+    let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
+    let (mut inbox, mut outbox, mut pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
+    let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
+    inbox.room(&mut pool)[..request.len()].copy_from_slice(request);
+    inbox.filled(request.len());
+    let mut turns = 0;
+    while machine.advance(&mut inbox, &mut outbox, &mut site, came.after(Duration::from_secs(turns)))
+        == Want::Turn
+    {
+        turns += 1;
+    }
+    assert!((3..60).contains(&turns), "{turns} turns");
+    let gone = came.after(Duration::from_secs(turns));
+    machine.closed(reactor_http::net::CloseReason::PeerClosed, &outbox, &mut site, gone);
+    drop(site);
+    let log = fs::read_to_string(path).expect("the log");
+    let record: Value = serde_json::from_str(&log).expect("one object");
+    assert!(record["duration_us"].as_u64() >= Some(turns * 1_000_000), "{record} after {turns} s");
+}
