@@ -1,4 +1,7 @@
 //! What the log tells of time, where time can be made to pass.
+//!
+//! The machine is driven by hand, a second a turn; nothing here waits, and the wall clock of the
+//! machine that runs this may jump as it likes.
 
 use std::fs;
 use std::time::Duration;
