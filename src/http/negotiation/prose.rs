@@ -1,4 +1,4 @@
-//! Which form of prose (an error page, a listing) suits a client (RFC 9110 section 12.5.1).
+//! Which form of prose (an error page, a redirect) suits a client (RFC 9110 section 12.5.1).
 //!
 //! It owns the reading of Accept for that one question. It never refuses: a client that accepts
 //! neither form still gets plain text.

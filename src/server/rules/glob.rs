@@ -49,7 +49,7 @@ impl Glob {
         if pattern.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err("it has an empty segment, or one of dots; write it as a/b".to_owned());
         }
-        fast_glob::validate(pattern).map_err(|fault| fault.to_string())?;
+        fast_glob::validate(pattern).map_err(|fault| worded(&fault.to_string()))?;
         if ways(pattern) > WAYS_MAX {
             return Err(format!("its braces can be read in more than {WAYS_MAX} ways; make several of it"));
         }
@@ -73,6 +73,14 @@ impl Glob {
 fn ways(pattern: &str) -> usize {
     let groups = pattern.split('{').skip(1).map(|group| group.matches(',').count() + 1);
     groups.fold(1, |product: usize, choices| product.saturating_mul(choices))
+}
+
+/// The library's words for a fault, without its advice to use a backslash, which no pattern here has.
+fn worded(fault: &str) -> String {
+    match fault.split_once(" (") {
+        Some((what, _)) => format!("{what}; for the sign itself, write [{{] or [[]"),
+        None => fault.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -141,8 +149,8 @@ mod tests {
             ("//a", "empty segment"),
             ("../a", "of dots"),
             ("a/./b", "of dots"),
-            ("{a,b", "unclosed brace"),
-            ("[a", "unclosed character class"),
+            ("{a,b", "missing '}'; for the sign itself, write [{] or [[]"),
+            ("[a", "missing ']'; for the sign itself, write [{] or [[]"),
             (&"{a}".repeat(11), "supported limit"),
             (&long, "longer than 256 bytes"),
             (&ways, "more than 64 ways"),

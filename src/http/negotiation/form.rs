@@ -3,8 +3,8 @@
 //! It owns the reading of Accept for that one question. It never refuses: who accepts none of the
 //! three gets lines of text, as does who does not care.
 
-use super::negotiation::{Weight, weight_among};
-use super::syntax::{elements, trim_ows};
+use super::weight::{Weight, weight_among};
+use crate::http::syntax::{elements, trim_ows};
 
 /// The forms in which a list can be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
