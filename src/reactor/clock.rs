@@ -5,6 +5,45 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::time::{ClockId, clock_gettime};
+
+/// What tells how late it has become within a turn. Measuring needs that: in a turn of many connections
+/// the turn's own moment is long past when the last of them is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The kernel's clock.
+    Running,
+    /// It stands still from one turn to the next: virtual time.
+    Still,
+}
+
+impl Clock {
+    /// The present moment, in a turn that began at `turn`.
+    pub fn at(self, turn: Now) -> Instant {
+        match self {
+            Self::Running => Instant::now(),
+            Self::Still => turn.instant,
+        }
+    }
+}
+
+/// The processor time that has been used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CpuTime {
+    /// By this thread.
+    pub thread: Duration,
+    /// By all threads of the process.
+    pub process: Duration,
+}
+
+impl CpuTime {
+    /// Reads both.
+    pub fn read() -> Self {
+        let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+        Self { thread: read(ClockId::ThreadCPUTime), process: read(ClockId::ProcessCPUTime) }
+    }
+}
+
 /// One moment, by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {

@@ -5,7 +5,7 @@
 
 use std::ffi::c_int;
 
-use super::ListenerId;
+use super::{Key, ListenerId};
 
 /// The news of a turn and the orders for the next.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct Control<C> {
     pub(super) stop_listening: bool,
     pub(super) closing: Vec<ListenerId>,
     pub(super) rouse: bool,
+    pub(super) roused: Vec<Key>,
     pub(super) stop: bool,
 }
 
@@ -32,6 +33,7 @@ impl<C> Default for Control<C> {
             stop_listening: false,
             closing: Vec::new(),
             rouse: false,
+            roused: Vec::new(),
             stop: false,
         }
     }
@@ -76,6 +78,11 @@ impl<C> Control<C> {
     /// Gives every connection a turn, whatever it waits for.
     pub fn rouse_all(&mut self) {
         self.rouse = true;
+    }
+
+    /// Gives this connection a turn before the loop waits again, whatever it waits for; nobody if it is gone.
+    pub fn rouse(&mut self, key: Key) {
+        self.roused.push(key);
     }
 
     /// Ends the loop after this turn; what connections are left are dropped.

@@ -14,11 +14,20 @@ pub struct Key {
     pub(super) generation: u32,
 }
 
-/// The generation that no connection has: listeners, signals, the waker and the input use it.
+#[cfg(test)]
+impl Key {
+    /// A key that names nobody.
+    pub(crate) fn for_test(index: u32) -> Self {
+        Self { index, generation: 1 }
+    }
+}
+
+/// The generation that no connection has: listeners, signals, the waker, the input and the alarm use it.
 const FIXED: u32 = 0;
 const SIGNALS: u32 = u32::MAX;
 const WAKER: u32 = u32::MAX - 1;
 const INPUT: u32 = u32::MAX - 2;
+const ALARM: u32 = u32::MAX - 3;
 
 /// Whom a kernel event is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +37,7 @@ pub(super) enum Addressee {
     Signals,
     Waker,
     Input,
+    Alarm,
 }
 
 impl Addressee {
@@ -37,6 +47,7 @@ impl Addressee {
             (FIXED, SIGNALS) => Self::Signals,
             (FIXED, WAKER) => Self::Waker,
             (FIXED, INPUT) => Self::Input,
+            (FIXED, ALARM) => Self::Alarm,
             (FIXED, listener) => Self::Listener(listener as usize),
             (generation, index) => Self::Connection(Key { index, generation }),
         }
@@ -49,6 +60,7 @@ impl Addressee {
             Self::Signals => (FIXED, SIGNALS),
             Self::Waker => (FIXED, WAKER),
             Self::Input => (FIXED, INPUT),
+            Self::Alarm => (FIXED, ALARM),
         };
         Token((generation as usize) << 32 | index as usize)
     }
@@ -80,6 +92,7 @@ mod tests {
             Addressee::Signals,
             Addressee::Waker,
             Addressee::Input,
+            Addressee::Alarm,
         ] {
             assert_eq!(Addressee::of(addressee.token()), addressee);
         }

@@ -6,6 +6,7 @@
 //! Events only set bits ([`Readiness`]) and queue keys ([`Key`]); work is done from the run queue,
 //! one turn at a time ([`Reactor::run`]). No connection is freed while a batch of events is walked.
 
+mod alarm;
 mod clock;
 mod control;
 mod input;
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 use mio::net::TcpStream;
 
-pub use clock::Now;
+pub use clock::{Clock, CpuTime, Now};
 pub use control::Control;
 pub use key::Key;
 pub use listeners::{ListenerId, Watermarks};
@@ -67,6 +68,9 @@ pub trait App {
 
     /// Gives the connection its turn. `ready` holds what the kernel has said and nobody has used up.
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
+
+    /// A connection that the application has opened itself ([`Control::open`]) has been given its key.
+    fn opened(&mut self, _conn: &mut Self::Conn, _key: Key) {}
 
     /// Called once a turn, after all connections: for logs, pacing, signals and shutting down.
     ///

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
+use super::alarm::Alarm;
 use super::input::Input;
 use super::key::Addressee;
 use super::listeners::Listeners;
@@ -39,6 +40,7 @@ pub struct Reactor<A: App> {
     listeners: Listeners,
     signals: Signals,
     input: Input,
+    alarm: Option<Alarm>,
     waker: Arc<Waker>,
     control: Control<A::Conn>,
     /// When the application wants to be called at the latest.
@@ -65,6 +67,7 @@ impl<A: App> Reactor<A> {
             listeners: Listeners::new(),
             signals: Signals::default(),
             input: Input::default(),
+            alarm: None,
             waker,
             control: Control::default(),
             app_wants: None,
@@ -101,6 +104,16 @@ impl<A: App> Reactor<A> {
         self.input.watch(self.poll.registry(), input)
     }
 
+    /// Calls the application when it wants to be called, to some microseconds. Without this it may be a
+    /// millisecond late, for that is how epoll counts.
+    ///
+    /// # Errors
+    /// When the kernel gives no timer.
+    pub fn wake_precisely(&mut self) -> io::Result<()> {
+        self.alarm = Some(Alarm::new(self.poll.registry())?);
+        Ok(())
+    }
+
     /// What another thread wakes the reactor with.
     pub fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
@@ -114,7 +127,7 @@ impl<A: App> Reactor<A> {
         let mut now = Now::read();
         self.ask_app(now, false);
         while !self.control.stop {
-            self.wait(now.instant)?;
+            self.wait(now)?;
             now = Now::read();
             self.turn(now);
         }
@@ -135,8 +148,14 @@ impl<A: App> Reactor<A> {
         self.ask_app(now, idle);
     }
 
-    fn wait(&mut self, now: Instant) -> io::Result<()> {
-        let timeout = self.timeout(now);
+    fn wait(&mut self, now: Now) -> io::Result<()> {
+        let mut timeout = self.timeout(now.instant);
+        if let (Some(alarm), Some(at)) = (&mut self.alarm, self.app_wants)
+            && timeout != Some(Duration::ZERO)
+            && !alarm.set(at, now.instant + now.age())?
+        {
+            timeout = Some(Duration::ZERO);
+        }
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 self.events.clear();
@@ -172,6 +191,8 @@ impl<A: App> Reactor<A> {
                 Addressee::Signals => self.signals.take(&mut self.control.signals),
                 Addressee::Waker => self.control.woken = true,
                 Addressee::Input => self.control.input = true,
+                // It has woken the loop, and that is all.
+                Addressee::Alarm => {}
             }
         }
     }
@@ -234,6 +255,18 @@ impl<A: App> Reactor<A> {
         }
     }
 
+    /// Gives their turn to those whom the application has roused: at once, for it has a reason. Who
+    /// stands in the queue already has one coming.
+    fn drive_roused(&mut self, now: Now) {
+        let mut roused = std::mem::take(&mut self.control.roused);
+        for key in roused.drain(..) {
+            if self.slots.get(key).is_some_and(|slot| !slot.queued) {
+                self.drive(key, now);
+            }
+        }
+        self.control.roused = roused;
+    }
+
     /// Lets a connection wait: registered once, for both directions, and with its timer running.
     ///
     /// Registering only now is safe: epoll reports what is already ready when a socket is added.
@@ -293,8 +326,12 @@ impl<A: App> Reactor<A> {
         for conn in std::mem::take(&mut self.control.opened) {
             // Nothing is known to be ready: a socket that is still connecting is told of by an event.
             let key = self.slots.insert(conn, Readiness::default());
+            if let Some(slot) = self.slots.get(key) {
+                self.app.opened(&mut slot.conn, key);
+            }
             self.queue(key);
         }
+        self.drive_roused(now);
         if std::mem::take(&mut self.control.rouse) {
             for key in self.slots.keys().collect::<Vec<_>>() {
                 self.queue(key);
