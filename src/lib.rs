@@ -28,7 +28,7 @@
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
 //! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
 //! [`Machine`](net::Machine): a protocol without a socket, which says what it waits for
-//! ([`Want`](net::Want)). The server, the client and the load generator in `benches/` are pairs of an
+//! ([`Want`](net::Want)). The server, the client and the load generator are pairs of an
 //! `App` and a `Machine`; the number exchange is one more machine on the server's own `App`.
 //!
 //! # The turn
@@ -45,7 +45,7 @@
 //!    waits is registered with epoll, once, and given a timer.
 //! 6. Accept, within a budget, after those who are already here.
 //! 7. Free the connections that are over, so that they make room for more.
-//! 8. Ask the application once: signals, shutting down, flushing the log.
+//! 8. Ask the application once: signals, shutting down, flushing the log. Whom it rouses gets a turn at once.
 //!
 //! # The server's states
 //!
@@ -77,6 +77,18 @@
 //! The number exchange has a machine of three states on each side, made the same way: [`sum::teller`]
 //! and [`sum::asker`].
 //!
+//! # The load generator's states
+//!
+//! The code is in [`client::load::machine`], the transitions are [`client::load::machine::TRANSITIONS`].
+//!
+//! | state | waits for | leaves to |
+//! |---|---|---|
+//! | [`Connecting`](client::load::machine::Phase::Connecting) | the connection | Resting · Awaiting · Closing |
+//! | [`Resting`](client::load::machine::Phase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
+//! | [`Awaiting`](client::load::machine::Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
+//! | [`Receiving`](client::load::machine::Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |
+//! | [`Closing`](client::load::machine::Phase::Closing) | nothing: the link closes | gone |
+//!
 //! # Invariants
 //!
 //! - Events only set bits and queue keys; they never read, write or close. A slot is freed in one
@@ -95,7 +107,8 @@
 //!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
 //! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
-//! - No unsafe code, no locks, no second thread.
+//! - No unsafe code, no locks. One thread, unless the load generator is told to have more: each of those
+//!   has a reactor of its own, and they share nothing.
 //!
 //! # Where to begin reading
 //!

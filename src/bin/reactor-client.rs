@@ -6,8 +6,10 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use reactor_http::client::args::{self, Command, PROGRAM};
-use reactor_http::client::{fetch, sum};
+use reactor_http::client::args::{self, Command, PROGRAM, Task};
+use reactor_http::client::config::Config;
+use reactor_http::client::load::kept::Kept;
+use reactor_http::client::{fetch, load, sum};
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -20,17 +22,43 @@ fn main() -> ExitCode {
     if sum::args::is_asked_for(&args) {
         return exchange_numbers(args);
     }
-    let config = match args::parse(args) {
+    if let Some(kept) = Kept::asked_for(&args) {
+        return use_kept(kept, args);
+    }
+    let task = match args::parse(args) {
         Ok(Command::Help) => return print(args::HELP),
         Ok(Command::Version) => return print(args::VERSION),
-        Ok(Command::Run(config)) => config,
+        Ok(Command::Run(task)) => task,
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
+    match *task {
+        Task::Fetch(config) => ask_once(*config),
+        Task::Load(settings) => match load::perform(&settings) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => PROGRAM.fail(&error, error.exit_code()),
+        },
+    }
+}
+
+fn ask_once(config: Config) -> ExitCode {
     let says_errors = config.says_errors();
-    match fetch(*config) {
+    match fetch(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if says_errors => PROGRAM.fail(&error, error.exit_code()),
         Err(error) => ExitCode::from(error.exit_code()),
+    }
+}
+
+fn use_kept(kept: Kept, args: Vec<OsString>) -> ExitCode {
+    let order = match kept.parse(args) {
+        Ok(Command::Help) => return print(kept.help()),
+        Ok(Command::Version) => return print(args::VERSION),
+        Ok(Command::Run(order)) => order,
+        Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
+    };
+    match order.perform() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => PROGRAM.fail(&error, error.exit_code()),
     }
 }
 

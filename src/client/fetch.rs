@@ -89,9 +89,10 @@ fn open(source: &Source) -> Result<Upload, RunError> {
 }
 
 /// What is sent, by a name for people.
-pub(super) fn source_name(source: &Source) -> String {
+pub(in crate::client) fn source_name(source: &Source) -> String {
     match source {
         Source::Stdin => "standard input".to_owned(),
+        Source::Data(_) => "what -d names".to_owned(),
         Source::File(path) => format!("'{}'", printable(path.as_os_str().as_bytes())),
     }
 }

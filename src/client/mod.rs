@@ -11,6 +11,7 @@ mod connector;
 mod exchange_log;
 mod fetch;
 mod held_up;
+pub mod load;
 mod progress;
 pub mod reader;
 mod request;

@@ -21,6 +21,58 @@ pub enum Source {
     File(PathBuf),
     /// Standard input, up to its end.
     Stdin,
+    /// What `-d` says, joined by `&`.
+    Data(Vec<Data>),
+}
+
+/// One `-d`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// The text itself.
+    Text(OsString),
+    /// A file without its line ends, as curl has it.
+    File(Source),
+}
+
+/// What `-d` sends unless `-H` says otherwise, as curl has it.
+pub(super) const DATA_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// One `-d`: text, or `@FILE`.
+pub(super) fn datum(text: OsString) -> Result<Data, String> {
+    match text.as_encoded_bytes().strip_prefix(b"@") {
+        None => Ok(Data::Text(text)),
+        Some(b"") => Err("option '--data' needs the name of a file behind its @".to_owned()),
+        Some(b"-") => Ok(Data::File(Source::Stdin)),
+        Some(_) => {
+            let name = text.to_str().and_then(|text| text.strip_prefix('@'));
+            let name = name.ok_or("option '--data': the name of the file is not UTF-8; send it with -T")?;
+            Ok(Data::File(Source::File(PathBuf::from(name))))
+        }
+    }
+}
+
+/// What several `-d` come to. What `read` brings is text, and its line ends are the editor's: like curl,
+/// this leaves them out.
+///
+/// # Errors
+/// Those of `read`.
+pub(super) fn join<E>(
+    data: &[Data],
+    mut read: impl FnMut(&Source) -> Result<Vec<u8>, E>,
+) -> Result<Vec<u8>, E> {
+    let mut joined = Vec::new();
+    for (index, datum) in data.iter().enumerate() {
+        if index > 0 {
+            joined.push(b'&');
+        }
+        match datum {
+            Data::Text(text) => joined.extend_from_slice(text.as_bytes()),
+            Data::File(source) => {
+                joined.extend(read(source)?.iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
+            }
+        }
+    }
+    Ok(joined)
 }
 
 /// What a request with this method to this path sends; `asked` is the value of `-T`. A path that ends
@@ -58,7 +110,7 @@ fn name_target(source: &Source, path: &mut String) -> Result<(), String> {
     }
     let name = match source {
         Source::File(file) => Path::file_name(file),
-        Source::Stdin => None,
+        Source::Stdin | Source::Data(_) => None,
     };
     let Some(name) = name else {
         return Err("the path ends with a slash, and what -T sends has no name to put there".to_owned());

@@ -7,7 +7,7 @@ mod request_path;
 
 use std::net::Ipv6Addr;
 
-use self::request_path::request_path;
+use self::request_path::{request_path, template_path};
 use crate::command_line::quote;
 
 /// The host that is asked if none is named.
@@ -58,6 +58,8 @@ pub(super) struct Overrides {
     pub(super) host: Option<String>,
     /// From `--port`.
     pub(super) port: Option<u16>,
+    /// Braces are kept in the path as they are: there may be placeholders in it.
+    pub(super) keeps_braces: bool,
 }
 
 /// What the words alone say; what they leave out has a default.
@@ -65,6 +67,7 @@ pub(super) struct Overrides {
 struct Place {
     host: Option<String>,
     port: Option<u16>,
+    /// As it is written.
     path: Option<String>,
 }
 
@@ -88,10 +91,11 @@ pub(super) fn parse_words(
         [host, port, rest @ ..] if is_number(port) => parse_host_port(host, port, rest)?,
         rest => (None, parse_place(rest, overrides)?),
     };
+    let path = place.path.unwrap_or_default();
     let target = Target {
         host: overrides.host.clone().or(place.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
         port: overrides.port.or(place.port).unwrap_or(PORT_DEFAULT),
-        path: place.path.unwrap_or_else(|| "/".to_owned()),
+        path: if overrides.keeps_braces { template_path(&path) } else { request_path(&path) },
     };
     Ok((method.cloned(), target))
 }
@@ -144,11 +148,7 @@ fn parse_host_port<'a>(
         }
         [_, _, extra, ..] => return too_many(extra),
     };
-    let place = Place {
-        host: Some(parse_host(host)?),
-        port: Some(parse_port(port)?),
-        path: file.map(|file| request_path(file)),
-    };
+    let place = Place { host: Some(parse_host(host)?), port: Some(parse_port(port)?), path: file.cloned() };
     Ok((method, place))
 }
 
@@ -171,7 +171,7 @@ fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, String>
     let is_path = word.starts_with(['/', '?']) || word == "*";
     let is_bare = !word.starts_with(':');
     if is_path || (is_bare && overrides.host.is_some()) {
-        return Ok(Place { path: Some(request_path(word)), ..Place::default() });
+        return Ok(Place { path: Some(word.to_owned()), ..Place::default() });
     }
     parse_authority_and_path(word)
 }
@@ -197,7 +197,7 @@ fn parse_authority_and_path(text: &str) -> Result<Place, String> {
             None | Some("") => None,
             Some(port) => Some(parse_port(port)?),
         },
-        path: Some(request_path(path)),
+        path: Some(path.to_owned()),
     };
     Ok(place)
 }
@@ -256,7 +256,7 @@ mod tests {
     fn parse_with(line: &str, host: Option<&str>, port: Option<u16>) -> Parsed {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let host = host.map(str::to_owned);
-        parse_words(&words, &Overrides { host, port })
+        parse_words(&words, &Overrides { host, port, keeps_braces: false })
     }
 
     fn parse(line: &str) -> Parsed {
@@ -336,6 +336,20 @@ mod tests {
         for (line, host, port, host_asked, port_asked, path) in rows {
             let (_, found) = parse_with(line, host, port).unwrap();
             assert_eq!(found, target(host_asked, port_asked, path), "{line}");
+        }
+    }
+
+    #[test]
+    fn braces_are_kept_where_there_may_be_placeholders() {
+        let overrides = Overrides { keeps_braces: true, ..Overrides::default() };
+        for (word, path) in [
+            ("/a b{SEQ}", "/a%20b{SEQ}"),
+            ("http://h/{RAND:1:2}#x", "/{RAND:1:2}"),
+            (":81/{SEQ}?n={SEQ}", "/{SEQ}?n={SEQ}"),
+            ("h:81", "/"),
+        ] {
+            let (_, target) = parse_words(&[word.to_owned()], &overrides).unwrap();
+            assert_eq!(target.path, path, "{word}");
         }
     }
 

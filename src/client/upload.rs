@@ -11,12 +11,14 @@ use std::rc::Rc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::conn::Supply;
-use super::source::Source;
+use super::source::{Source, join};
 use crate::http::chunk;
 use crate::net::Outbox;
 
 /// Bytes of a stream that are read at once: what a pipe holds.
 const PIECE_LEN_MAX: usize = 64 * 1024;
+/// More data than this is a file, which need not be in memory.
+const DATA_LEN_MAX: u64 = 16 * 1024 * 1024;
 
 /// What a request sends.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Upload {
 enum Body {
     /// A regular file, which had this length when it was opened.
     File { file: Rc<File>, len: u64 },
+    /// What was on the command line, and in the files that it named.
+    Data(Vec<u8>),
     /// Whatever else can be read.
     Stream { file: File, piece: Vec<u8> },
 }
@@ -41,6 +45,9 @@ impl Upload {
     /// When it cannot be opened, or is a directory.
     pub(super) fn open(source: &Source) -> io::Result<Self> {
         let (file, is_stream) = match source {
+            Source::Data(data) => {
+                return Ok(Self { body: Body::Data(join(data, read_part)?), queued_len: 0 });
+            }
             Source::Stdin => (File::from(io::stdin().as_fd().try_clone_to_owned()?), true),
             Source::File(path) => {
                 let file = File::open(path)?;
@@ -64,6 +71,7 @@ impl Upload {
     pub(super) fn len(&self) -> Option<u64> {
         match &self.body {
             Body::File { len, .. } => Some(*len),
+            Body::Data(bytes) => Some(bytes.len() as u64),
             Body::Stream { .. } => None,
         }
     }
@@ -74,7 +82,7 @@ impl Upload {
     /// When there is no descriptor for it.
     pub(super) fn watchable(&self) -> io::Result<Option<OwnedFd>> {
         match &self.body {
-            Body::File { .. } => Ok(None),
+            Body::File { .. } | Body::Data(_) => Ok(None),
             Body::Stream { file, .. } => file.as_fd().try_clone_to_owned().map(Some),
         }
     }
@@ -88,6 +96,11 @@ impl Upload {
             Body::File { file, len } => {
                 outbox.push_file(Rc::clone(file), 0, *len);
                 self.queued_len = *len;
+                Ok(Supply::Whole)
+            }
+            Body::Data(bytes) => {
+                self.queued_len = bytes.len() as u64;
+                outbox.push_with(|out| out.append(bytes));
                 Ok(Supply::Whole)
             }
             Body::Stream { file, piece } => {
@@ -104,6 +117,20 @@ impl Upload {
             }
         }
     }
+}
+
+/// Reads a file that a part of the data is in.
+fn read_part(source: &Source) -> io::Result<Vec<u8>> {
+    let (mut bytes, limit) = (Vec::new(), DATA_LEN_MAX + 1);
+    match source {
+        Source::Stdin => io::stdin().take(limit).read_to_end(&mut bytes)?,
+        Source::File(path) => File::open(path)?.take(limit).read_to_end(&mut bytes)?,
+        Source::Data(_) => 0,
+    };
+    if bytes.len() as u64 > DATA_LEN_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long for -d; send it with -T"));
+    }
+    Ok(bytes)
 }
 
 /// Whether reading would not have to wait: there are bytes, or the end, or a fault to be told of.

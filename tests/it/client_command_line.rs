@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use reactor_http::client::args::{self, Command};
+use reactor_http::client::args::{self, Command, Task};
 
 use crate::harness::{Scripted, Server, Step, client};
 
@@ -41,7 +41,8 @@ fn every_form_of_words_finds_its_host_port_and_path() {
     ];
     for (line, method, host, port, path) in rows {
         let words = line.split_whitespace().map(OsString::from).collect();
-        let Ok(Command::Run(config)) = args::parse(words) else { panic!("{line:?} is refused") };
+        let Ok(Command::Run(task)) = args::parse(words) else { panic!("{line:?} is refused") };
+        let Task::Fetch(config) = *task else { panic!("{line:?} is many requests") };
         let target = &config.target;
         let found = (config.method.as_str(), target.host.as_str(), target.port, target.path.as_str());
         assert_eq!(found, (method, host, port, path), "{line:?}");
@@ -211,8 +212,8 @@ fn version_names_the_program_and_its_number() {
 fn a_slip_is_refused_in_one_line_that_names_it_and_the_remedy() {
     let rows: [(&[&str], &str); 22] = [
         (&["--frobnicate"], "'--frobnicate'"),
-        (&["-z"], "'-z'"),
-        (&["-sz"], "'-z'"),
+        (&["-y"], "'-y'"),
+        (&["-sy"], "'-y'"),
         (&["-p"], "'-p' needs a value"),
         (&["--output"], "'--output' needs a value"),
         (&["--silent=yes"], "'--silent' takes no value"),

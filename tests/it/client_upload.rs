@@ -366,3 +366,22 @@ fn what_is_quick_has_no_bar_and_what_is_silent_says_nothing() {
     let outcome = client_in(folder.path(), &["-s", "PUT", &url]).expect(0);
     assert_eq!((outcome.text(), outcome.stderr.as_str()), ("", ""));
 }
+
+#[test]
+fn data_is_sent_with_its_length_and_files_of_it_without_their_line_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("part"), "c\r\n=\n3\n").expect("the file");
+    let server = Scripted::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let args = ["-d", "a=1", "-d", "@part", "-p", &server.port(), "/form"];
+    let outcome = client_in(folder.path(), &args).expect(0);
+    assert_eq!(outcome.text(), "ok");
+    assert!(outcome.stderr.contains("sent 7 bytes to /form: 200 OK"), "{}", outcome.stderr);
+    let request = server.request();
+    for line in
+        ["POST /form HTTP/1.1", "Content-Length: 7", "Content-Type: application/x-www-form-urlencoded"]
+    {
+        assert!(request.lines().any(|sent| sent == line), "{line} is not in {request}");
+    }
+    let outcome = client_in(folder.path(), &["-d", "@nothing", "/"]).expect(26);
+    assert!(outcome.complaint().contains("cannot read what -d names"), "{}", outcome.stderr);
+}

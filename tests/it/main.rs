@@ -20,6 +20,8 @@ mod hot_path;
 mod layering;
 mod lifecycle;
 mod listing;
+mod load;
+mod load_engine;
 mod log_formats;
 mod log_rotation;
 mod machines;

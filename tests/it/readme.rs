@@ -95,6 +95,9 @@ fn the_state_tables_are_those_of_the_code() {
     assert_eq!(in_code.len(), 10);
     assert_eq!(in_readme, in_code);
     assert_eq!(in_map, in_code);
+    let of_load = states(&module_doc("src/client/load/machine.rs"));
+    assert_eq!(of_load.len(), 5);
+    assert_eq!(states(section(&map, "# The load generator's states")), of_load);
 }
 
 #[test]

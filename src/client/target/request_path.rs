@@ -19,8 +19,20 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// The same, but braces are kept: whoever renders placeholders sees to those that are none.
+const NOT_IN_TEMPLATE: &AsciiSet = &NOT_IN_PATH.remove(b'{').remove(b'}');
+
 /// The path and query that are sent: from the first slash, without a fragment, fit for a request line.
 pub(super) fn request_path(text: &str) -> String {
+    encoded(text, NOT_IN_PATH)
+}
+
+/// The same, with the braces that were there.
+pub(super) fn template_path(text: &str) -> String {
+    encoded(text, NOT_IN_TEMPLATE)
+}
+
+fn encoded(text: &str, escaped: &'static AsciiSet) -> String {
     let text = text.split_once('#').map_or(text, |(text, _fragment)| text);
     if text == "*" {
         return text.to_owned();
@@ -34,7 +46,7 @@ pub(super) fn request_path(text: &str) -> String {
             // A percent sign that begins no escape means itself.
             path.push_str(if is_escape(part) { "%" } else { "%25" });
         }
-        path.extend(utf8_percent_encode(part, NOT_IN_PATH));
+        path.extend(utf8_percent_encode(part, escaped));
     }
     path
 }

@@ -1,0 +1,256 @@
+//! What the command line promises, in tables: each form and what it comes to, each mistake and what is
+//! said of it. Nothing is asked of anybody.
+
+use super::*;
+
+use crate::client::source::{Data, Source};
+use crate::command_line::check_table;
+
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+fn try_parse(args: &[&str]) -> Result<Command<Task>, UsageError> {
+    parse(args.iter().map(OsString::from).collect())
+}
+
+fn config(args: &[&str]) -> Config {
+    match try_parse(args) {
+        Ok(Command::Run(task)) => match *task {
+            Task::Fetch(config) => *config,
+            Task::Load(_) => panic!("{args:?}: load mode"),
+        },
+        other => panic!("{args:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn no_arguments_ask_the_server_of_this_machine() {
+    let config = config(&[]);
+    assert_eq!(config.target.authority(), "127.0.0.1:8080");
+    assert_eq!(config.target.path, "/");
+    assert_eq!(config.method, "GET");
+    assert_eq!(config.output, Output::Stdout);
+    assert_eq!((config.max_time, config.connect_timeout), (None, None));
+    assert!(config.fields.is_empty() && config.says_errors());
+    assert!(!(config.include || config.verbose || config.silent || config.fail));
+}
+
+#[test]
+fn options_may_stand_anywhere_in_any_spelling() {
+    let rows: [&[&str]; 8] = [
+        &["-s", "-f", "-o", "FILE", "-p", "81", "GET", "/x"],
+        &["GET", "/x", "-sfo", "FILE", "-p81"],
+        &["-sfoFILE", "GET", "-p", "81", "/x"],
+        &["--silent", "--fail", "--output", "FILE", "--port=81", "GET", "/x"],
+        &["GET", "--output=FILE", "/x", "--port", "81", "-fs"],
+        &["-p81", "-sfoFILE", "--", "GET", "/x"],
+        &["-p80", "-p81", "-o", "OTHER", "-ssfoFILE", "GET", "/x"],
+        &["-sfoFILE", "-XGET", ":81/x"],
+    ];
+    let wanted = config(rows[0]);
+    assert!(wanted.silent && wanted.fail && !wanted.says_errors());
+    assert_eq!(wanted.output, Output::File("FILE".into()));
+    assert_eq!(wanted.target.authority(), "127.0.0.1:81");
+    for args in rows {
+        assert_eq!(config(args), wanted, "{args:?}");
+    }
+}
+
+#[test]
+fn a_value_may_look_like_an_option() {
+    let config = config(&["-o", "-s", "-H", "-v: --help", "--", "-x.test"]);
+    assert_eq!(config.output, Output::File("-s".into()));
+    assert_eq!(config.fields[0].0, "-v");
+    assert_eq!(config.target.host, "-x.test");
+    assert!(!config.silent);
+}
+
+#[test]
+fn every_flag_has_its_setting() {
+    let config = config(&["-ivsSf"]);
+    assert!(config.include && config.verbose && config.silent && config.fail);
+    assert!(config.show_error && config.says_errors());
+}
+
+#[test]
+fn times_methods_and_fields_are_understood() {
+    let config = config(&[
+        "-m1.5",
+        "--connect-timeout=0.2",
+        "-X",
+        "PURGE",
+        "--host",
+        "[::1]",
+        "-HAccept:",
+        "--header=X: a=b",
+    ]);
+    assert_eq!(config.max_time, Some(Duration::from_millis(1500)));
+    assert_eq!(config.connect_timeout, Some(Duration::from_millis(200)));
+    assert_eq!(config.method, "PURGE");
+    assert_eq!(config.target.host, "::1");
+    let fields =
+        [("Accept".to_owned(), FieldEdit::Remove), ("X".to_owned(), FieldEdit::Set("a=b".to_owned()))];
+    assert_eq!(config.fields, fields);
+}
+
+#[test]
+fn the_log_is_off_unless_it_is_named_and_shows_headers_unless_told_otherwise() {
+    let style = |format| Style { format, ..Style::default() };
+    let plain = config(&[]);
+    assert_eq!((plain.log, plain.log_style), (Destination::Off, style(Format::Headers)));
+    let named = config(&["--log", "a.log", "--log-format=json"]);
+    assert_eq!((named.log, named.log_style), (Destination::File("a.log".into()), style(Format::Json)));
+    let shown = config(&["--log=-", "--log-secrets", "--log-headers", "Host"]);
+    assert_eq!(shown.log, Destination::Stdout);
+    assert!(shown.log_style.secrets);
+    assert_eq!(shown.log_style.headers, HeaderChoice::Only(vec!["Host".to_owned()]));
+    for wrong in ["--log=", "--log-format=xml", "--log-headers=a:"] {
+        assert!(try_parse(&[wrong]).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn head_asks_for_the_head_and_shows_it() {
+    for args in [&["-I"][..], &["-I", "HEAD", "/"], &["-IX", "HEAD"]] {
+        let config = config(args);
+        assert_eq!(config.method, "HEAD");
+        assert!(config.include);
+    }
+}
+
+#[test]
+fn put_sends_a_file_and_a_file_is_sent_by_put() {
+    let file = |name: &str| Some(Source::File(name.into()));
+    let rows: [(&[&str], &str, &str, Option<Source>); 7] = [
+        (&["localhost", "8080", "PUT", "/a.txt"], "PUT", "/a.txt", file("a.txt")),
+        (&["-X", "PUT", "/a.txt"], "PUT", "/a.txt", file("a.txt")),
+        (&["-T", "x", "/a.txt"], "PUT", "/a.txt", file("x")),
+        (&["-Tx", "PUT", ":81/in/"], "PUT", "/in/x", file("x")),
+        (&["--upload-file=x", "-X", "POST", "/a"], "POST", "/a", file("x")),
+        (&["-T-", "/a"], "PUT", "/a", Some(Source::Stdin)),
+        (&["-X", "POST", "/a"], "POST", "/a", None),
+    ];
+    for (args, method, path, upload) in rows {
+        let config = config(args);
+        assert_eq!((config.method.as_str(), config.target.path.as_str()), (method, path), "{args:?}");
+        assert_eq!(config.upload, upload, "{args:?}");
+    }
+}
+
+#[test]
+fn the_body_goes_where_it_is_told() {
+    let rows: [(&[&str], Output); 5] = [
+        (&["/a"], Output::Stdout),
+        (&["/a", "-o", "-"], Output::ForcedStdout),
+        (&["/a", "-o-"], Output::ForcedStdout),
+        (&["/a", "-o", "b/c"], Output::File("b/c".into())),
+        (&["-O", "/a/b%20c?d"], Output::File("b c".into())),
+    ];
+    for (args, output) in rows {
+        assert_eq!(config(args).output, output, "{args:?}");
+    }
+}
+
+#[test]
+fn a_word_that_is_not_utf8_is_sent_as_it_is() {
+    let args = vec![OsString::from_vec(b"/a b\xff%20".to_vec())];
+    match parse(args) {
+        Ok(Command::Run(task)) => match *task {
+            Task::Fetch(config) => assert_eq!(config.target.path, "/a%20b%FF%20"),
+            Task::Load(_) => panic!("load mode"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_error_is_one_line_that_names_the_thing() {
+    let rows: &[(&[&str], &str)] = &[
+        (&["--quux"], "unknown option '--quux'"),
+        (&["--quux=bar"], "unknown option '--quux'"),
+        (&["-sy"], "unknown option '-y'"),
+        (&["-é"], "unknown option '-é'"),
+        (&["--f\noo"], "unknown option '--f\\noo'"),
+        (&["-o"], "'-o' needs a value, such as -o page.html"),
+        (&["-so"], "'-o' needs a value, such as -o page.html"),
+        (&["--port"], "'--port' needs a value, such as --port 8080"),
+        (&["--silent=yes"], "'--silent' takes no value"),
+        (&["-p", "x"], "option '--port': 'x' is not a port: it is a number from 1 to 65535"),
+        (&["--host", "a:1"], "option '--host': 'a:1' is not a host name or address"),
+        (&["-m", "soon"], "option '--max-time' with 'soon': seconds are a number such as 5 or 0.5"),
+        (&["-H", "x"], "option '--header' with 'x': a header field is written 'Name: value'"),
+        (&["-X", "A B"], "option '--request' with 'A B': a method is one word such as GET"),
+        (&["CONNECT"], "word 'CONNECT': tunnels are not supported"),
+        (&["-X", "PUT", "GET"], "two methods are asked for, GET and PUT: leave one out"),
+        (&["-I", "GET"], "two methods are asked for, GET and HEAD: leave one out"),
+        (&["-T", "x", "-d", "a", "/a"], "-T and -d both say what to send: leave one out"),
+        (&["-d", "@"], "option '--data' needs the name of a file behind its @"),
+        (&["-T", "x", "GET", "/a"], "-T sends a file, and GET fetches one: leave one out"),
+        (&["-IT", "x", "/a"], "-T sends a file, and HEAD fetches one: leave one out"),
+        (&["PUT"], "PUT '/': the path ends with a slash and names no file; name it with -T FILE"),
+        (&["PUT", "/a", "-O"], "-O would save the answer in the place of the file that is sent; use -o FILE"),
+        (
+            &["PUT", "/a", "-H", "content-length: 5"],
+            "option '--header' with 'content-length': how a file is sent follows from the file",
+        ),
+        (&["-O", "-o", "x", "/a"], "-o and -O both say where to save: leave one out"),
+        (&["-o", ""], "option '--output' needs the name of a file"),
+        (
+            &["-O", "/a/"],
+            "option '--remote-name' with '/a/': the path ends with a slash and names no file; use -o FILE",
+        ),
+        (&["/a", "/b"], "unexpected word '/b'"),
+        (
+            &["--warmup", "1s"],
+            "option '--warmup' is for load mode, which begins with -c, -n, -z, -q, --steps or --ramp",
+        ),
+        (
+            &["--no-keepalive", "/a"],
+            "option '--no-keepalive' is for load mode, which begins with -c, -n, -z, -q, --steps or --ramp",
+        ),
+        (&["https://h/"], "https:// is not supported (no TLS); use http://"),
+    ];
+    for &(args, text) in rows {
+        let error = try_parse(args).unwrap_err().to_string();
+        let wanted = format!("{text}; see reactor-client --help");
+        assert_eq!(error, wanted, "{args:?}");
+    }
+}
+
+#[test]
+fn the_help_names_every_option_and_fits_a_screen() {
+    check_table(&PROGRAM, HELP);
+    assert!(HELP.ends_with('\n') && !HELP.contains('\t'));
+    assert!(HELP.lines().all(|line| line.len() <= 100));
+    assert!(!HELP.lines().any(|line| line.ends_with(' ')));
+}
+
+#[test]
+fn every_example_of_the_help_works() {
+    let examples = HELP.split("Examples\n").nth(1).unwrap();
+    assert!(examples.lines().count() >= 6);
+    for line in examples.lines() {
+        let command = line.trim_start().split("   ").next().unwrap();
+        let command = command.trim().replace('\'', "");
+        let mut args = command.split(' ');
+        assert_eq!(args.next(), Some("reactor-client"));
+        let outcome = try_parse(&args.collect::<Vec<_>>());
+        assert!(matches!(outcome, Ok(Command::Run(_))), "{line}: {outcome:?}");
+    }
+}
+
+#[test]
+fn data_is_sent_by_post_as_a_form_unless_told_otherwise() {
+    let rows: [(&[&str], &str, &str); 3] = [
+        (&["-d", "a=1", "-d", "b", "/x"], "POST", "application/x-www-form-urlencoded"),
+        (&["-d", "a=1", "-d", "b", "PUT", "/x/"], "PUT", "application/x-www-form-urlencoded"),
+        (&["-da=1", "--data=b", "-H", "content-type: a/b", "/x"], "POST", "a/b"),
+    ];
+    let data = ["a=1", "b"].map(|text| Data::Text(text.into())).to_vec();
+    for (args, method, media_type) in rows {
+        let config = config(args);
+        assert_eq!((config.method.as_str(), &config.upload), (method, &Some(Source::Data(data.clone()))));
+        let [(_, FieldEdit::Set(value))] = config.fields.as_slice() else { panic!("{args:?}") };
+        assert_eq!(value, media_type, "{args:?}");
+    }
+}

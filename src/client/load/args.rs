@@ -1,0 +1,372 @@
+//! The command line of load mode: options become [`Settings`], or one line of refusal.
+//!
+//! It owns which options begin load mode, which belong to it and which do not, and what they mean
+//! together. It never opens, resolves or prints anything.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::args::{check_upload, default_method, fields, method, value, word_text};
+use crate::client::config::FieldEdit;
+use crate::client::source::{self, Data, Source, datum};
+use crate::client::target::{Overrides, Target, parse_host, parse_port, parse_words};
+use crate::command_line::{Given, quote};
+use crate::http::Method;
+
+use super::assertion::Assertion;
+use super::pacer::Schedule;
+use super::plan::{
+    CONCURRENCY_DEFAULT, DURATION_DEFAULT, Order, PIPELINE_MAX, Plan, Stop, THREADS_MAX, TIMEOUT_DEFAULT,
+};
+use super::regression::Limits;
+use super::report::Format;
+use super::template::RequestTemplate;
+use super::units::{parse_count, parse_rate, parse_some_time, parse_time};
+
+/// How often a run off a terminal says how it is going if nothing else is asked for.
+const EVERY_DEFAULT: Duration = Duration::from_secs(10);
+/// The engine tells how it is going four times a second.
+const EVERY_MIN: Duration = Duration::from_millis(250);
+/// More steps than this are a slip.
+const STEPS_MAX: usize = 1000;
+
+/// What load mode begins with.
+const BEGIN: [&str; 6] = ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp"];
+/// What else belongs to it.
+const ONLY_LOAD: [&str; 16] = [
+    "--assert",
+    "--compare",
+    "--every",
+    "--fail-on",
+    "--format",
+    "--no-keepalive",
+    "--order",
+    "--out",
+    "--pipeline",
+    "--requests-per-connection",
+    "--save",
+    "--seed",
+    "--threads",
+    "--timeout",
+    "--urls",
+    "--warmup",
+];
+/// What is for a single request, and what load mode has instead.
+const ONLY_SINGLE: [(&str, &str); 12] = [
+    ("--connect-timeout", "--timeout covers connecting"),
+    ("--fail", "--assert judges a run"),
+    ("--include", "answers are counted, not shown"),
+    ("--log", "answers are counted, not logged"),
+    ("--log-format", "answers are counted, not logged"),
+    ("--log-headers", "answers are counted, not logged"),
+    ("--log-secrets", "answers are counted, not logged"),
+    ("--max-time", "-z ends the run, --timeout a request"),
+    ("--output", "--out FILE keeps the report"),
+    ("--remote-name", "--out FILE keeps the report"),
+    ("--show-error", "errors are always said"),
+    ("--verbose", "answers are counted, not shown"),
+];
+
+/// Everything a run needs to know before its files are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What to do; its targets and requests are yet to be filled in.
+    pub plan: Plan,
+    /// Whom to ask.
+    pub places: Places,
+    /// The method, as it is sent.
+    pub method: String,
+    /// Changes to the fields of the requests; values may have placeholders.
+    pub fields: Vec<(String, FieldEdit)>,
+    /// What is sent with each request.
+    pub body: Body,
+    /// What the report looks like.
+    pub format: Format,
+    /// Where the report goes instead of standard output.
+    pub out: Option<PathBuf>,
+    /// How often a run off a terminal says how it is going.
+    pub every: Duration,
+    /// Say nothing but the report.
+    pub silent: bool,
+    /// What the run is judged by.
+    pub assertion: Option<Assertion>,
+    /// Where the run is kept, to be compared or merged.
+    pub save: Option<PathBuf>,
+    /// The run that this one is compared with.
+    pub compare: Option<PathBuf>,
+    /// How much worse than that it may be.
+    pub limits: Option<Limits>,
+}
+
+/// Whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// This one.
+    One(Target),
+    /// Those of a list; the options go before what it says.
+    List {
+        /// Where the list is.
+        list: Source,
+        /// From `--host`.
+        host: Option<String>,
+        /// From `--port`.
+        port: Option<u16>,
+    },
+}
+
+/// What is sent with each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// A file as it is, without placeholders: `-T`.
+    File(Source),
+    /// Text with placeholders, joined by `&`: `-d`.
+    Data(Vec<Data>),
+}
+
+/// Whether these options ask for a run of many requests.
+pub(in crate::client) fn is_asked_for(given: &Given) -> bool {
+    BEGIN.iter().any(|name| given.peek(name).is_some())
+}
+
+/// Refuses what belongs to load mode where there is none.
+pub(in crate::client) fn refuse(given: &Given) -> Result<(), String> {
+    match ONLY_LOAD.iter().find(|name| given.peek(name).is_some()) {
+        Some(name) => Err(format!(
+            "option '{name}' is for load mode, which begins with -c, -n, -z, -q, --steps or --ramp"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Reads what a run needs.
+///
+/// # Errors
+/// One line that names the option or word at fault, and the remedy.
+pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, String> {
+    if let Some((name, instead)) = ONLY_SINGLE.iter().find(|(name, _)| given.peek(name).is_some()) {
+        return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
+    }
+    let plan = plan(given)?;
+    let (overrides, list) = (overrides(given)?, list(given)?);
+    let words: Vec<String> = given.operands().iter().map(word_text).collect();
+    let (word, mut target) = words_beside_list(&words, &overrides, list.is_some())?;
+    let head = given.flag("--head");
+    let (file, data) = (given.last("--upload-file"), given.all("--data"));
+    let method = method(given, word, head, default_method(file.is_some(), !data.is_empty())?)?;
+    let body = match data.is_empty() {
+        true => body_of_file(file, &method, list.is_some(), &mut target)?,
+        false => Body::Data(data.into_iter().map(datum).collect::<Result<_, _>>()?),
+    };
+    let fields = fields(given)?;
+    if body != Body::None {
+        check_upload(&fields, false)?;
+    }
+    let settings = Settings {
+        plan: Plan { method: Method::from_token(method.as_bytes()), ..plan },
+        places: match list {
+            Some(list) => Places::List { list, host: overrides.host, port: overrides.port },
+            None => Places::One(target),
+        },
+        method,
+        fields,
+        body,
+        format: value(given, "--format", parse_format)?.unwrap_or_default(),
+        out: file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"),
+        every: value(given, "--every", parse_every)?.unwrap_or(EVERY_DEFAULT),
+        silent: given.flag("--silent"),
+        assertion: value(given, "--assert", Assertion::parse)?,
+        save: file_name(given, "--save")?,
+        compare: file_name(given, "--compare")?,
+        limits: value(given, "--fail-on", Limits::parse)?,
+    };
+    if settings.limits.is_some() && settings.compare.is_none() {
+        return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
+    }
+    settings.check_standard_input()?;
+    Ok(settings)
+}
+
+impl Settings {
+    /// Standard input has one reader.
+    fn check_standard_input(&self) -> Result<(), String> {
+        let list = matches!(&self.places, Places::List { list: Source::Stdin, .. });
+        let file = self.body == Body::File(Source::Stdin);
+        let data = match &self.body {
+            Body::Data(data) => data.iter().filter(|datum| **datum == Data::File(Source::Stdin)).count(),
+            _ => 0,
+        };
+        match usize::from(list) + usize::from(file) + data {
+            0 | 1 => Ok(()),
+            _ => Err("standard input is to be read twice: name a file in the place of one -".to_owned()),
+        }
+    }
+}
+
+fn overrides(given: &mut Given) -> Result<Overrides, String> {
+    Ok(Overrides {
+        host: value(given, "--host", parse_host)?,
+        port: value(given, "--port", parse_port)?,
+        keeps_braces: true,
+    })
+}
+
+/// The list of `--urls`.
+fn list(given: &mut Given) -> Result<Option<Source>, String> {
+    let file = file_name(given, "--urls")?;
+    Ok(file.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) }))
+}
+
+/// With a list of URLs, the words can only say the method.
+fn words_beside_list(
+    words: &[String],
+    overrides: &Overrides,
+    is_list: bool,
+) -> Result<(Option<String>, Target), String> {
+    let (method, target) = parse_words(words, overrides)?;
+    let places = words.len().saturating_sub(usize::from(method.is_some()));
+    match words.last() {
+        Some(word) if is_list && places > 0 => {
+            Err(format!("{} and --urls both say whom to ask: leave one out", quote(word)))
+        }
+        _ => Ok((method, target)),
+    }
+}
+
+/// What `-T` and the method come to, as for one request.
+fn body_of_file(
+    file: Option<OsString>,
+    method: &str,
+    is_list: bool,
+    target: &mut Target,
+) -> Result<Body, String> {
+    if is_list && file.is_none() && method == "PUT" {
+        return Err("PUT sends a file, and --urls does not say which: name it with -T FILE".to_owned());
+    }
+    let source = source::choose(file, method, &mut target.path)?;
+    Ok(source.map_or(Body::None, Body::File))
+}
+
+pub(super) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<PathBuf>, String> {
+    match given.last(name) {
+        Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
+        file => Ok(file.map(PathBuf::from)),
+    }
+}
+
+/// The shape of the run.
+fn plan(given: &mut Given) -> Result<Plan, String> {
+    let schedule = schedule(given)?;
+    let requests = value(given, "--requests", parse_count)?;
+    let duration = value(given, "--duration", parse_some_time)?;
+    let threads = value(given, "--threads", |text| parse_small(text, THREADS_MAX))?.unwrap_or(1);
+    let concurrency = value(given, "--concurrency", |text| parse_small(text, usize::MAX))?;
+    let is_alone = schedule == Schedule::Closed && requests.is_none() && duration.is_none();
+    if is_alone && concurrency == Some(1) {
+        return Err(
+            "'-c 1' alone is a single request: leave it out, or say how many with -n or how long with -z"
+                .to_owned(),
+        );
+    }
+    let duration = match (schedule.len(), duration) {
+        (Some(_), Some(_)) => {
+            return Err("--steps and --ramp say how long the run is: leave -z out".to_owned());
+        }
+        (Some(len), None) => Some(len),
+        (None, None) if requests.is_none() => Some(DURATION_DEFAULT),
+        (None, duration) => duration,
+    };
+    let most = requests.and_then(|requests| usize::try_from(requests).ok()).unwrap_or(usize::MAX);
+    let plan = Plan {
+        targets: Vec::new(),
+        order: value(given, "--order", Order::parse)?.unwrap_or_default(),
+        request: RequestTemplate::default(),
+        method: Method::Get,
+        concurrency: concurrency.unwrap_or_else(|| CONCURRENCY_DEFAULT.min(most).max(threads)),
+        stop: Stop { requests, duration },
+        schedule,
+        warmup: value(given, "--warmup", parse_time)?.unwrap_or_default(),
+        pipeline: value(given, "--pipeline", |text| parse_small(text, PIPELINE_MAX))?.unwrap_or(1),
+        keep_alive: !given.flag("--no-keepalive"),
+        requests_per_connection: value(given, "--requests-per-connection", parse_count)?,
+        timeout: value(given, "--timeout", parse_some_time)?.unwrap_or(TIMEOUT_DEFAULT),
+        threads,
+        seed: value(given, "--seed", parse_seed)?.unwrap_or_default(),
+    };
+    plan.check()?;
+    Ok(plan)
+}
+
+fn schedule(given: &mut Given) -> Result<Schedule, String> {
+    let rate = value(given, "--rate", |text| parse_rate(text, false))?;
+    let steps = value(given, "--steps", parse_steps)?;
+    let ramp = value(given, "--ramp", parse_ramp)?;
+    let rate = rate.map(|per_sec| Schedule::Constant { per_sec });
+    let mut schedules = [rate, steps, ramp].into_iter().flatten();
+    match (schedules.next(), schedules.next()) {
+        (_, Some(_)) => Err("-q, --steps and --ramp each say the rate: leave out all but one".to_owned()),
+        (schedule, None) => Ok(schedule.unwrap_or(Schedule::Closed)),
+    }
+}
+
+/// Reads `100:30s,200:30s`.
+fn parse_steps(text: &str) -> Result<Schedule, String> {
+    const NOT_STEPS: &str = "steps are rates and times, such as 100:30s,200:30s";
+    let step = |step: &str| {
+        let (rate, time) = step.split_once(':').ok_or(NOT_STEPS)?;
+        let rate = parse_rate(rate, true).map_err(|error| format!("{}: {error}", quote(step)))?;
+        let time = parse_some_time(time).map_err(|error| format!("{}: {error}", quote(step)))?;
+        Ok::<_, String>((rate, time))
+    };
+    let steps = text.split(',').map(step).collect::<Result<Vec<_>, _>>()?;
+    match steps.len() {
+        len if len > STEPS_MAX => Err(format!("there are more than {STEPS_MAX} steps")),
+        _ if steps.iter().all(|(rate, _)| *rate == 0.0) => {
+            Err("every rate is 0: nothing would be sent".to_owned())
+        }
+        _ => Ok(Schedule::Steps(steps)),
+    }
+}
+
+/// Reads `0..5000/60s`.
+fn parse_ramp(text: &str) -> Result<Schedule, String> {
+    const NOT_A_RAMP: &str = "a ramp is two rates and a time, such as 0..5000/60s";
+    let (rates, time) = text.rsplit_once('/').ok_or(NOT_A_RAMP)?;
+    let (from, to) = rates.split_once("..").ok_or(NOT_A_RAMP)?;
+    let (from, to) = (parse_rate(from, true)?, parse_rate(to, true)?);
+    let over = parse_some_time(time)?;
+    match from == 0.0 && to == 0.0 {
+        true => Err("both rates are 0: nothing would be sent".to_owned()),
+        false => Ok(Schedule::Ramp { from, to, over }),
+    }
+}
+
+/// Reads a number from 1 to `most`, with `k` or `m` behind it if that fits.
+fn parse_small(text: &str, most: usize) -> Result<usize, String> {
+    match parse_count(text).map(usize::try_from) {
+        Ok(Ok(count)) if count <= most => Ok(count),
+        Ok(_) => Err(format!("at most {most} make sense")),
+        Err(_) => Err("it is a whole number above 0, such as 50".to_owned()),
+    }
+}
+
+pub(super) fn parse_format(text: &str) -> Result<Format, &'static str> {
+    Format::named(text).ok_or("the format is text, json, csv or hdr")
+}
+
+pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_plain.then(|| text.parse().ok()).flatten().ok_or("a seed is a whole number below 2^64, such as 1")
+}
+
+fn parse_every(text: &str) -> Result<Duration, String> {
+    match parse_some_time(text)? {
+        time if time < EVERY_MIN => Err("more often than every 250ms there is no news".to_owned()),
+        time => Ok(time),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! The figures that a person can set limits to, by name: `p99`, `connect.max`, `rps`, `errors`.
+//!
+//! Only what stands in the report has a name, so that a limit that is broken can be seen there. It
+//! finds figures and reads numbers with units; it compares nothing.
+
+use std::fmt;
+
+use super::report::units;
+use super::summary::{PERCENTILES, Spread, Summary};
+
+/// Which times a figure is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// Latency from the intended start.
+    Corrected,
+    /// Latency from the actual start.
+    Uncorrected,
+    /// Time to the first byte.
+    FirstByte,
+    /// Time to connect.
+    Connect,
+    /// How late the generator was.
+    Lag,
+}
+
+/// Which value of these times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// The shortest.
+    Min,
+    /// The mean.
+    Mean,
+    /// The longest.
+    Max,
+    /// One of [`PERCENTILES`], by its place there.
+    Percentile(usize),
+}
+
+/// A figure of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// A time in microseconds.
+    Time(Times, Statistic),
+    /// Answers a second.
+    Rate,
+    /// The share of errors: requests that failed, and statuses of 400 and above.
+    Errors,
+    /// Requests that failed, as a number.
+    Failed,
+    /// Requests that were unfinished, as a number.
+    Unfinished,
+}
+
+/// What a figure is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Microseconds.
+    Time,
+    /// So many a second.
+    Rate,
+    /// 0 to 1.
+    Share,
+    /// A number.
+    Count,
+}
+
+const TIMES: [(&str, Times); 5] = [
+    ("", Times::Corrected),
+    ("uncorrected.", Times::Uncorrected),
+    ("first-byte.", Times::FirstByte),
+    ("connect.", Times::Connect),
+    ("lag.", Times::Lag),
+];
+
+const STATISTICS: [(&str, Statistic); 3] =
+    [("min", Statistic::Min), ("mean", Statistic::Mean), ("max", Statistic::Max)];
+
+const OTHERS: [(&str, Figure); 4] = [
+    ("rps", Figure::Rate),
+    ("errors", Figure::Errors),
+    ("failed", Figure::Failed),
+    ("unfinished", Figure::Unfinished),
+];
+
+impl Figure {
+    /// The figure of this name.
+    ///
+    /// # Errors
+    ///
+    /// The names that there are, in words to stand behind a colon.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let other = OTHERS.iter().find(|(its, _)| *its == name).map(|(_, figure)| *figure);
+        other.or_else(|| Self::time_named(name)).ok_or_else(|| {
+            format!(
+                "there is no figure '{name}': there are rps, errors, failed, unfinished, min, mean, p50, p75, p90, \
+                 p95, p99, p99.9, p99.99 and max, and times also behind uncorrected., first-byte., connect. and lag."
+            )
+        })
+    }
+
+    fn time_named(name: &str) -> Option<Self> {
+        TIMES.iter().rev().find_map(|(prefix, times)| {
+            let name = name.strip_prefix(prefix)?;
+            let fixed = STATISTICS.iter().find(|(its, _)| *its == name).map(|(_, statistic)| *statistic);
+            let percentile = || {
+                let index = PERCENTILES.iter().position(|(its, _)| *its == name)?;
+                Some(Statistic::Percentile(index))
+            };
+            Some(Self::Time(*times, fixed.or_else(percentile)?))
+        })
+    }
+
+    /// What it is counted in.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Time(..) => Unit::Time,
+            Self::Rate => Unit::Rate,
+            Self::Errors => Unit::Share,
+            Self::Failed | Self::Unfinished => Unit::Count,
+        }
+    }
+
+    /// Its value in this run; none for a time that was never recorded.
+    pub fn of(self, summary: &Summary) -> Option<f64> {
+        match self {
+            Self::Time(times, statistic) => {
+                let spread = match times {
+                    Times::Corrected => &summary.corrected,
+                    Times::Uncorrected => &summary.uncorrected,
+                    Times::FirstByte => &summary.first_byte,
+                    Times::Connect => &summary.connect,
+                    Times::Lag => &summary.lag,
+                };
+                value(spread.as_ref()?, statistic)
+            }
+            Self::Rate => Some(summary.rate),
+            Self::Errors => Some(summary.error_share),
+            Self::Failed => Some(summary.totals.failed as f64),
+            Self::Unfinished => Some(summary.totals.unfinished as f64),
+        }
+    }
+}
+
+fn value(spread: &Spread, statistic: Statistic) -> Option<f64> {
+    match statistic {
+        Statistic::Min => Some(spread.min_us as f64),
+        Statistic::Mean => Some(spread.mean_us),
+        Statistic::Max => Some(spread.max_us as f64),
+        Statistic::Percentile(index) => spread.percentiles_us.get(index).map(|us| *us as f64),
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Time(times, statistic) => {
+                let prefix = TIMES.iter().find(|(_, its)| *its == times).map_or("", |(prefix, _)| prefix);
+                let name = match statistic {
+                    Statistic::Percentile(index) => PERCENTILES.get(index).map_or("", |(name, _)| name),
+                    fixed => STATISTICS.iter().find(|(_, its)| *its == fixed).map_or("", |(name, _)| name),
+                };
+                write!(f, "{prefix}{name}")
+            }
+            other => f.write_str(OTHERS.iter().find(|(_, its)| *its == other).map_or("", |(name, _)| name)),
+        }
+    }
+}
+
+impl Unit {
+    /// Reads a number with its unit: `10ms`, `5k`, `0.1%`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words to stand behind a colon.
+    pub fn parse(self, text: &str) -> Result<f64, String> {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (digits, unit) = text.split_at(end);
+        let number: f64 = digits.parse().map_err(|_| format!("'{text}' does not begin with a number"))?;
+        let scale = match (self, unit.trim()) {
+            (Self::Time, "us" | "µs") => 1.0,
+            (Self::Time, "ms") => 1e3,
+            (Self::Time, "s") => 1e6,
+            (Self::Time, "m" | "min") => 60e6,
+            (Self::Rate | Self::Count, "") | (Self::Rate, "/s") => 1.0,
+            (Self::Rate | Self::Count, "k") | (Self::Rate, "k/s") => 1e3,
+            (Self::Rate | Self::Count, "m" | "M") | (Self::Rate, "M/s") => 1e6,
+            (Self::Share, "%") => 0.01,
+            (_, unit) => return Err(self.refuse(digits, unit)),
+        };
+        Ok(number * scale)
+    }
+
+    fn refuse(self, digits: &str, unit: &str) -> String {
+        let (thing, units) = match self {
+            Self::Time => ("a time needs a unit", format!("{digits}us, {digits}ms or {digits}s")),
+            Self::Rate => ("a rate is a number a second", format!("{digits}, {digits}k or {digits}M")),
+            Self::Share => ("a share needs a percent sign", format!("{digits}%")),
+            Self::Count => ("this is a number", format!("{digits}, {digits}k or {digits}M")),
+        };
+        if unit.is_empty() {
+            format!("{thing}: {units}")
+        } else {
+            format!("'{unit}' is no unit here; {thing}: {units}")
+        }
+    }
+
+    /// A value for people.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Self::Time => units::time(value),
+            Self::Rate => units::rate(value),
+            Self::Share => units::share(value),
+            // A count is an integer and not negative.
+            Self::Count => units::count(value as u64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_is_found_by_the_name_that_it_shows() {
+        for name in ["rps", "errors", "failed", "unfinished", "min", "mean", "max", "p50", "p99.99"] {
+            assert_eq!(Figure::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
+        }
+        for name in ["uncorrected.p99.9", "first-byte.mean", "connect.max", "lag.p50"] {
+            assert_eq!(Figure::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
+        }
+        for name in ["", "p98", "p", "connect.", "connect.rps", "P99"] {
+            assert!(Figure::named(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_the_units_of_what_they_count() {
+        let rows = [
+            (Unit::Time, "10ms", 10_000.0),
+            (Unit::Time, "1.5 s", 1_500_000.0),
+            (Unit::Time, "7µs", 7.0),
+            (Unit::Rate, "5000", 5_000.0),
+            (Unit::Rate, "5k", 5_000.0),
+            (Unit::Share, "0.5%", 0.005),
+            (Unit::Count, "3", 3.0),
+        ];
+        for (unit, text, number) in rows {
+            assert_eq!(unit.parse(text), Ok(number), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_without_its_unit_says_which_there_are() {
+        let rows = [
+            (Unit::Time, "10", "a time needs a unit: 10us, 10ms or 10s"),
+            (Unit::Time, "10h", "'h' is no unit here; a time needs a unit: 10us, 10ms or 10s"),
+            (Unit::Share, "1", "a share needs a percent sign: 1%"),
+            (Unit::Rate, "9%", "'%' is no unit here; a rate is a number a second: 9, 9k or 9M"),
+            (Unit::Time, "ms", "'ms' does not begin with a number"),
+            (Unit::Time, "1.2.3ms", "'1.2.3ms' does not begin with a number"),
+            (Unit::Time, "", "'' does not begin with a number"),
+        ];
+        for (unit, text, error) in rows {
+            assert_eq!(unit.parse(text), Err(error.to_owned()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Runs that are kept in files: `compare BEFORE AFTER` and `merge RUN RUN…`.
+//!
+//! It owns the two commands' options and the reading of the files. What runs come to beside one another
+//! or together is made elsewhere.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::args::{file_name, parse_format, parse_seed};
+use super::compare::compare;
+use super::perform::{LoadError, write_file, write_report};
+use super::regression::Limits;
+use super::report::Format;
+use super::saved::Run;
+use crate::client::args::value;
+use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, quote};
+
+/// A longer file is no run of ours: it would be read into memory whole.
+const RUN_LEN_MAX: u64 = 256 * 1024 * 1024;
+
+/// The command that compares.
+const COMPARE: Program = Program {
+    name: "reactor-client compare",
+    spellings: &[
+        Spelling::valued(None, "--fail-on", "'p99>+10%'"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::valued(None, "--seed", "1"),
+        Spelling::order(Some('V'), "--version"),
+    ],
+    values: Values::Any,
+};
+
+/// The command that adds.
+const MERGE: Program = Program {
+    name: "reactor-client merge",
+    spellings: &[
+        Spelling::valued(None, "--format", "json"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::valued(None, "--out", "report.json"),
+        Spelling::valued(None, "--save", "both.run"),
+        Spelling::order(Some('V'), "--version"),
+    ],
+    values: Values::Any,
+};
+
+/// The two commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Two runs beside one another.
+    Compare,
+    /// Several as one.
+    Merge,
+}
+
+/// What is to be done with which files.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Puts the second beside the first.
+    Compare {
+        /// The two files.
+        files: [PathBuf; 2],
+        /// What the second may not come to.
+        limits: Option<Limits>,
+        /// What the interval's random choices follow from.
+        seed: u64,
+    },
+    /// Adds them up.
+    Merge {
+        /// The first file.
+        first: PathBuf,
+        /// The others, one at least.
+        others: Vec<PathBuf>,
+        /// What the report looks like.
+        format: Format,
+        /// Where it goes instead of standard output.
+        out: Option<PathBuf>,
+        /// Where the sum is kept.
+        save: Option<PathBuf>,
+    },
+}
+
+impl Kept {
+    /// Which command these arguments, without the program's name, are for.
+    pub fn asked_for(args: &[OsString]) -> Option<Self> {
+        match args.first()?.to_str()? {
+            "compare" => Some(Self::Compare),
+            "merge" => Some(Self::Merge),
+            _ => None,
+        }
+    }
+
+    /// The command and its options.
+    pub fn program(self) -> &'static Program {
+        match self {
+            Self::Compare => &COMPARE,
+            Self::Merge => &MERGE,
+        }
+    }
+
+    /// What `--help` shows.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Compare => include_str!("kept/compare.txt"),
+            Self::Merge => include_str!("kept/merge.txt"),
+        }
+    }
+
+    /// Reads the arguments, without the program's name; the first is the command.
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the option or word at fault.
+    pub fn parse(self, args: Vec<OsString>) -> Result<Command<Order>, UsageError> {
+        self.program().command(args, |given| match self {
+            Self::Compare => read_compare(given),
+            Self::Merge => read_merge(given),
+        })
+    }
+}
+
+fn read_compare(given: &mut Given) -> Result<Order, String> {
+    let limits = value(given, "--fail-on", Limits::parse)?;
+    let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
+    match given.operands().as_slice() {
+        [_, before, after] => Ok(Order::Compare { files: [before.into(), after.into()], limits, seed }),
+        [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
+        _ => Err("two files are needed: the run before, and the one after".to_owned()),
+    }
+}
+
+fn read_merge(given: &mut Given) -> Result<Order, String> {
+    let format = value(given, "--format", parse_format)?.unwrap_or_default();
+    let out = file_name(given, "--out")?.filter(|file| file.as_os_str() != "-");
+    let save = file_name(given, "--save")?;
+    match given.operands().as_slice() {
+        [_, first, others @ ..] if !others.is_empty() => {
+            let others = others.iter().map(PathBuf::from).collect();
+            Ok(Order::Merge { first: first.into(), others, format, out, save })
+        }
+        _ => Err("two files are needed, or more: the runs to be added".to_owned()),
+    }
+}
+
+impl Order {
+    /// Does it, and writes what comes of it.
+    ///
+    /// # Errors
+    /// A file is not to be read or written, runs do not add up, or a limit is broken.
+    pub fn perform(&self) -> Result<(), LoadError> {
+        match self {
+            Self::Compare { files: [before, after], limits, seed } => {
+                let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
+                let comparison = compare(&before, &after, *seed);
+                write_report(None, &comparison.text())?;
+                let fired = limits.as_ref().map_or_else(Vec::new, |limits| limits.judge(&comparison));
+                if fired.is_empty() { Ok(()) } else { Err(LoadError::Regressed(fired)) }
+            }
+            Self::Merge { first, others, format, out, save } => {
+                let mut sum = read_run(first)?;
+                for other in others {
+                    let apart = |error| LoadError::Failed(format!("cannot add {}: {error}", quote(other)));
+                    sum.merge(&read_run(other)?).map_err(apart)?;
+                }
+                write_report(out.as_deref(), &format.render(&sum.summary()))?;
+                save.as_deref().map_or(Ok(()), |file| write_file(file, &sum.write()))
+            }
+        }
+    }
+}
+
+/// Reads a run that `--save` has kept.
+///
+/// # Errors
+/// It cannot be read, or is no run.
+pub(super) fn read_run(path: &Path) -> Result<Run, LoadError> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(RUN_LEN_MAX).read_to_string(&mut text))
+        .map_err(|error| LoadError::Failed(format!("cannot read {}: {error}", quote(path))))?;
+    Run::read(&text).map_err(|error| LoadError::Failed(format!("{}: {error}", quote(path))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command_line::check_table;
+
+    fn parse(line: &str) -> Result<Order, String> {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let kept = Kept::asked_for(&args).expect("a command");
+        match kept.parse(args) {
+            Ok(Command::Run(order)) => Ok(*order),
+            Ok(other) => panic!("{line}: {other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn both_commands_take_files_and_options() {
+        let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3");
+        let limits = Limits::parse("p99>+10%").ok();
+        assert_eq!(order, Ok(Order::Compare { files: ["a.run".into(), "b.run".into()], limits, seed: 3 }));
+        let order = parse("merge a b c --format json --out - --save d");
+        let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
+        let wanted = Order::Merge { first: "a".into(), others, format: Format::Json, out: None, save };
+        assert_eq!(order, Ok(wanted));
+    }
+
+    #[test]
+    fn only_the_first_word_asks_for_them() {
+        for line in [&[][..], &["GET", "merge"], &["merge:80"], &["/compare"], &["-s", "merge"]] {
+            let args: Vec<OsString> = line.iter().map(OsString::from).collect();
+            assert_eq!(Kept::asked_for(&args), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_one_line() {
+        for (line, wanted) in [
+            (
+                "compare",
+                "two files are needed: the run before, and the one after; see reactor-client compare --help",
+            ),
+            (
+                "compare a",
+                "two files are needed: the run before, and the one after; see reactor-client compare --help",
+            ),
+            (
+                "compare a b c",
+                "unexpected word 'c': two runs are compared; see reactor-client compare --help",
+            ),
+            (
+                "merge a",
+                "two files are needed, or more: the runs to be added; see reactor-client merge --help",
+            ),
+            (
+                "merge a b --format x",
+                "option '--format' with 'x': the format is text, json, csv or hdr; see reactor-client merge --help",
+            ),
+        ] {
+            assert_eq!(parse(line), Err(wanted.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_option_and_its_examples_work() {
+        for kept in [Kept::Compare, Kept::Merge] {
+            check_table(kept.program(), kept.help());
+            assert!(kept.help().is_ascii() && kept.help().lines().all(|line| line.len() <= 100));
+            let (_, examples) = kept.help().split_once("Examples\n").expect("examples");
+            for line in examples.lines() {
+                let (command, _) = line.trim().split_once("  ").expect("words about it");
+                let (_, words) = command.split_once(' ').expect("a command");
+                assert!(parse(&words.replace('\'', "")).is_ok(), "{command}");
+            }
+        }
+    }
+}

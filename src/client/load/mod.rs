@@ -1,0 +1,54 @@
+//! The load generator: many requests, their figures, and a report of them.
+//!
+//! | file | owns |
+//! |---|---|
+//! | [`args`], [`units`] | the options, and numbers as people write them |
+//! | [`plan`] | what a run is to do |
+//! | [`template`], [`random`], `urls`, `prepare` | the requests |
+//! | [`perform()`], `descriptors`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
+//! | [`pacer`] | when each request is to be sent |
+//! | `tickets` | which request is next, and when the run is over |
+//! | `seats` | the places of the connections, and when each is opened again |
+//! | [`machine`] | the states of one connection |
+//! | [`answer`] | one answer, checked to the last byte |
+//! | [`run`] | what the connections share; what becomes of each request |
+//! | [`engine`] | the application of the reactor, and `threads` of it |
+//! | [`metrics`], [`recorder`], [`series`], [`failure`] | the sums |
+//! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
+//! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), [`regression`] | what is made of them, and nothing else |
+//! | [`saved`], [`kept`] | runs in files, and what is done with those |
+
+pub mod answer;
+pub mod args;
+pub mod assertion;
+pub mod compare;
+mod descriptors;
+pub mod engine;
+pub mod failure;
+pub mod figure;
+pub mod kept;
+mod live;
+pub mod machine;
+pub mod metrics;
+pub mod pacer;
+mod perform;
+pub mod plan;
+mod prepare;
+pub mod random;
+pub mod recorder;
+pub mod regression;
+pub mod report;
+mod resample;
+pub mod run;
+pub mod saved;
+mod seats;
+pub mod series;
+pub mod summary;
+pub mod template;
+mod threads;
+mod tickets;
+pub mod units;
+mod urls;
+pub mod validity;
+
+pub use perform::{LoadError, perform};

@@ -1,0 +1,274 @@
+//! When each request of a run is to be sent: a pure function of its number, and its inverse.
+//!
+//! It counts requests from 0 and time from the start of the schedule. Each moment is computed from the
+//! number alone and never from the moment before, so nothing drifts however long the run. It owns no
+//! clock and sends nothing.
+
+use std::time::Duration;
+
+const NANOS_PER_SEC: f64 = 1e9;
+
+/// How the sending of requests is spread over time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schedule {
+    /// Each connection sends its next request when the last one is answered: there is no schedule.
+    Closed,
+    /// So many a second.
+    Constant {
+        /// Requests a second, above 0.
+        per_sec: f64,
+    },
+    /// So many a second for so long, one after the other.
+    Steps(Vec<(f64, Duration)>),
+    /// A rate that changes evenly.
+    Ramp {
+        /// Requests a second at the beginning.
+        from: f64,
+        /// Requests a second at the end.
+        to: f64,
+        /// How long the change takes; the schedule ends with it.
+        over: Duration,
+    },
+}
+
+impl Schedule {
+    /// Whether requests are sent by the clock, whatever becomes of those before.
+    pub fn is_open(&self) -> bool {
+        *self != Self::Closed
+    }
+
+    /// How long the schedule is; `None` if it has no end.
+    pub fn len(&self) -> Option<Duration> {
+        match self {
+            Self::Closed | Self::Constant { .. } => None,
+            Self::Steps(steps) => Some(steps.iter().map(|(_, time)| *time).sum()),
+            Self::Ramp { over, .. } => Some(*over),
+        }
+    }
+
+    /// When request number `n` is to be sent, to the nanosecond; `None` when it never is, or when
+    /// there is no schedule. It never falls as `n` grows.
+    pub fn intended(&self, n: u64) -> Option<Duration> {
+        let nanos = match self {
+            Self::Closed => return None,
+            Self::Constant { per_sec } => Some(n as f64 * NANOS_PER_SEC / per_sec),
+            Self::Steps(steps) => intended_in_steps(steps, n as f64),
+            Self::Ramp { from, to, over } => intended_in_ramp(*from, *to, over.as_secs_f64(), n as f64),
+        };
+        // Beyond 2^64 nanoseconds nobody waits for it.
+        let intended = nanos.filter(|nanos| *nanos < u64::MAX as f64)?;
+        let intended = Duration::from_nanos(intended.round() as u64);
+        self.len().is_none_or(|len| intended < len).then_some(intended)
+    }
+
+    /// How many requests are to have been sent when so much time has passed: those whose moment has
+    /// come. Without a schedule there is no limit.
+    pub fn due(&self, elapsed: Duration) -> u64 {
+        if !self.is_open() {
+            return u64::MAX;
+        }
+        let has_come = |n: u64| self.intended(n).is_some_and(|moment| moment <= elapsed);
+        let mut count = self.estimate(elapsed.as_secs_f64()) as u64;
+        // The estimate may be off by the rounding of one division: a step or two.
+        while count > 0 && !has_come(count - 1) {
+            count -= 1;
+        }
+        while has_come(count) {
+            count += 1;
+        }
+        count
+    }
+
+    /// The area under the rate up to this moment.
+    fn estimate(&self, secs: f64) -> f64 {
+        match self {
+            Self::Closed => f64::INFINITY,
+            Self::Constant { per_sec } => secs * per_sec,
+            Self::Steps(steps) => {
+                let mut left = secs;
+                let mut area = 0.0;
+                for (rate, time) in steps {
+                    let here = left.min(time.as_secs_f64());
+                    area += here * rate;
+                    left -= here;
+                }
+                area
+            }
+            Self::Ramp { from, to, over } => {
+                let over = over.as_secs_f64();
+                let secs = secs.min(over);
+                from * secs + (to - from) * secs * secs / (2.0 * over)
+            }
+        }
+    }
+}
+
+fn intended_in_steps(steps: &[(f64, Duration)], n: f64) -> Option<f64> {
+    let (mut sent, mut began) = (0.0, 0.0);
+    for (rate, time) in steps {
+        let nanos = time.as_nanos() as f64;
+        let at = began + (n - sent) * NANOS_PER_SEC / rate;
+        if *rate > 0.0 && at < began + nanos {
+            // A request at the very end of a step may come out a hair before the next one's beginning.
+            return Some(at.max(began));
+        }
+        sent += rate * time.as_secs_f64();
+        began += nanos;
+    }
+    None
+}
+
+/// The smaller root of `from·t + (to - from)/(2·over)·t² = n`, in the form that loses no digits.
+fn intended_in_ramp(from: f64, to: f64, over_secs: f64, n: f64) -> Option<f64> {
+    if n == 0.0 {
+        return Some(0.0);
+    }
+    let discriminant = from * from + 2.0 * (to - from) / over_secs * n;
+    let secs = 2.0 * n / (from + discriminant.max(0.0).sqrt());
+    (discriminant >= 0.0 && secs.is_finite()).then_some(secs * NANOS_PER_SEC)
+}
+
+/// One of several that share a schedule: every so many-th request is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which of them it is, from 0.
+    pub index: u64,
+    /// How many they are.
+    pub of: u64,
+}
+
+impl Share {
+    /// The number, in the whole, of its own request number `n`.
+    pub fn number(self, n: u64) -> u64 {
+        n.saturating_mul(self.of).saturating_add(self.index)
+    }
+
+    /// How many of the first `count` requests of the whole are its own.
+    pub fn of_count(self, count: u64) -> u64 {
+        count.saturating_sub(self.index).div_ceil(self.of.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn secs(secs: f64) -> Duration {
+        Duration::from_secs_f64(secs)
+    }
+
+    #[test]
+    fn each_request_has_its_moment() {
+        let constant = |per_sec| Schedule::Constant { per_sec };
+        let steps = Schedule::Steps(vec![(100.0, secs(2.0)), (0.0, secs(1.0)), (10.0, secs(1.0))]);
+        let ramp = |from, to| Schedule::Ramp { from, to, over: secs(10.0) };
+        for (schedule, n, moment) in [
+            (Schedule::Closed, 0, None),
+            (constant(10.0), 0, Some(0.0)),
+            (constant(10.0), 25, Some(2.5)),
+            (constant(0.5), 3, Some(6.0)),
+            (constant(3.0), 1, Some(0.333_333_333)),
+            (steps.clone(), 0, Some(0.0)),
+            (steps.clone(), 199, Some(1.99)),
+            (steps.clone(), 200, Some(3.0)),
+            (steps.clone(), 209, Some(3.9)),
+            (steps, 210, None),
+            (ramp(0.0, 100.0), 0, Some(0.0)),
+            (ramp(0.0, 100.0), 125, Some(5.0)),
+            (ramp(0.0, 100.0), 499, Some(9.989_994_995)),
+            (ramp(0.0, 100.0), 500, None),
+            (ramp(100.0, 0.0), 375, Some(5.0)),
+            (ramp(100.0, 0.0), 501, None),
+            (ramp(50.0, 50.0), 100, Some(2.0)),
+        ] {
+            assert_eq!(schedule.intended(n), moment.map(secs), "{schedule:?} {n}");
+        }
+    }
+
+    #[test]
+    fn what_is_due_is_what_has_come() {
+        let constant = Schedule::Constant { per_sec: 1000.0 };
+        let steps = Schedule::Steps(vec![(100.0, secs(1.0)), (200.0, secs(1.0))]);
+        let ramp = Schedule::Ramp { from: 0.0, to: 100.0, over: secs(10.0) };
+        for (schedule, elapsed, due) in [
+            (Schedule::Closed, 0.0, u64::MAX),
+            (constant.clone(), 0.0, 1),
+            (constant.clone(), 0.000_999, 1),
+            (constant.clone(), 0.001, 2),
+            (constant, 3600.0, 3_600_001),
+            (steps.clone(), 1.0, 101),
+            (steps.clone(), 1.999, 300),
+            (steps, 60.0, 300),
+            (ramp.clone(), 5.0, 126),
+            (ramp, 1000.0, 500),
+        ] {
+            assert_eq!(schedule.due(secs(elapsed)), due, "{schedule:?} {elapsed}");
+        }
+    }
+
+    #[test]
+    fn a_year_at_an_odd_rate_does_not_drift() {
+        let schedule = Schedule::Constant { per_sec: 7.0 };
+        let year_secs = 365 * 24 * 3600;
+        let moment = schedule.intended(7 * year_secs);
+        assert_eq!(moment, Some(Duration::from_secs(year_secs)));
+    }
+
+    #[test]
+    fn shares_of_a_schedule_make_the_whole() {
+        for of in 1..5 {
+            for count in 0..40 {
+                let shares: Vec<_> = (0..of).map(|index| Share { index, of }).collect();
+                let own: u64 = shares.iter().map(|share| share.of_count(count)).sum();
+                assert_eq!(own, count);
+                for share in shares {
+                    let last = share.of_count(count).checked_sub(1).map(|n| share.number(n));
+                    assert!(last.is_none_or(|last| last < count));
+                    assert!(share.number(share.of_count(count)) >= count);
+                }
+            }
+        }
+    }
+
+    fn any_schedule() -> impl Strategy<Value = Schedule> {
+        let rate = || 0.01..1e6;
+        let time = || (1_u64..10_000).prop_map(Duration::from_millis);
+        prop_oneof![
+            rate().prop_map(|per_sec| Schedule::Constant { per_sec }),
+            prop::collection::vec((prop_oneof![Just(0.0), rate()], time()), 1..5).prop_map(Schedule::Steps),
+            (prop_oneof![Just(0.0), rate()], rate(), time()).prop_map(|(from, to, over)| Schedule::Ramp {
+                from,
+                to,
+                over
+            }),
+            (rate(), time()).prop_map(|(from, over)| Schedule::Ramp { from, to: 0.0, over }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn due_and_intended_are_inverse(schedule in any_schedule(), n in 0_u64..10_000_000) {
+            let Some(moment) = schedule.intended(n) else { return Ok(()) };
+            prop_assert!(schedule.due(moment) > n, "{n} is due at its moment");
+            if let Some(before) = moment.checked_sub(Duration::from_nanos(1)) {
+                prop_assert!(schedule.due(before) <= n, "{n} is not due before its moment");
+            }
+        }
+
+        #[test]
+        fn intended_never_falls(schedule in any_schedule(), n in 0_u64..10_000_000) {
+            let (this, next) = (schedule.intended(n), schedule.intended(n + 1));
+            prop_assert!(next.is_none() || this <= next, "{this:?} {next:?}");
+        }
+
+        #[test]
+        fn due_counts_the_moments_that_have_come(schedule in any_schedule(), millis in 0_u64..20_000) {
+            let elapsed = Duration::from_millis(millis);
+            let due = schedule.due(elapsed);
+            prop_assert!(due == 0 || schedule.intended(due - 1).is_some_and(|moment| moment <= elapsed));
+            prop_assert!(schedule.intended(due).is_none_or(|moment| moment > elapsed));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A run from its settings to its report and its exit code.
+//!
+//! It resolves, runs the engine, and hands what comes of it to whoever it is for. It makes no figure
+//! of its own.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::args::Settings;
+use super::assertion::{self, Broken};
+use super::compare::{Comparison, compare};
+use super::descriptors;
+use super::engine::{self, Ran};
+use super::kept::read_run;
+use super::live::Live;
+use super::plan::Plan;
+use super::prepare::prepare;
+use super::regression;
+use super::report::Format;
+use super::saved::Run;
+use super::summary::{Conditions, Pacing, Summary};
+use super::validity;
+use crate::client::target::Target;
+use crate::command_line::quote;
+use crate::reactor::Now;
+
+/// The signals that end a run before its time; the report tells of what there is by then.
+const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// Wrong usage.
+const EXIT_USAGE: u8 = 2;
+/// The run could not be made, or came to nothing.
+const EXIT_FAILED: u8 = 1;
+
+/// Why a run has not come to a good end. Displays as one line.
+#[derive(Debug)]
+pub enum LoadError {
+    /// What was asked for makes no sense, which shows only now.
+    Usage(String),
+    /// The run could not be made.
+    Failed(String),
+    /// Nothing was answered: there are no figures.
+    Unanswered,
+    /// The generator itself was what was measured.
+    ClientBound,
+    /// What the run was to come to, it has not.
+    Broken(Vec<Broken>),
+    /// It is worse than the run before, by more than it may be.
+    Regressed(Vec<Broken>),
+}
+
+impl LoadError {
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => EXIT_USAGE,
+            Self::Failed(_) | Self::Unanswered => EXIT_FAILED,
+            Self::ClientBound => validity::EXIT_CODE,
+            Self::Broken(_) => assertion::EXIT_CODE,
+            Self::Regressed(_) => regression::EXIT_CODE,
+        }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(what) | Self::Failed(what) => f.write_str(what),
+            Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
+            Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
+            Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses)),
+            Self::Regressed(clauses) => write!(f, "worse than before: {}", joined(clauses)),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+fn joined(clauses: &[Broken]) -> String {
+    clauses.iter().map(Broken::describe).collect::<Vec<_>>().join("; ")
+}
+
+/// Makes the run that the settings describe, and reports on it.
+///
+/// # Errors
+/// Whatever keeps the run from being made, or from having come to what it should.
+pub fn perform(settings: &Settings) -> Result<(), LoadError> {
+    let plan = prepare(settings)?;
+    let before = settings.compare.as_deref().map(read_run).transpose()?;
+    let limit = descriptors::raise();
+    descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
+    let addresses = resolve(&plan.targets)?;
+    let mut live = Live::on_stderr(&plan, settings.every, settings.silent);
+    let began = Now::read();
+    let ran =
+        engine::run(&plan, &addresses, &STOP_SIGNALS, &mut |metrics, elapsed| live.show(metrics, elapsed));
+    live.clear();
+    let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
+    let conditions = conditions(&plan, &settings.method, &ran, began);
+    let run = Run { metrics: ran.metrics, conditions };
+    let summary = run.summary();
+    write_report(settings.out.as_deref(), &settings.format.render(&summary))?;
+    if let Some(file) = &settings.save {
+        write_file(file, &run.write())?;
+    }
+    let comparison = before.map(|before| compare(&before.summary(), &summary, plan.seed));
+    if let Some(comparison) = &comparison {
+        show_comparison(settings, comparison)?;
+    }
+    judge(settings, &summary, comparison.as_ref())
+}
+
+/// Behind a report for people; beside any other, which is to stay as its reader expects it.
+fn show_comparison(settings: &Settings, comparison: &Comparison) -> Result<(), LoadError> {
+    match (settings.format, &settings.out) {
+        (Format::Text, None) => write_report(None, &format!("\n{}", comparison.text())),
+        _ => {
+            // Who has closed standard error does not want to know.
+            let _ = io::stderr().lock().write_all(comparison.text().as_bytes());
+            Ok(())
+        }
+    }
+}
+
+/// The addresses of each target; each name is looked up once.
+fn resolve(targets: &[Target]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
+    let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
+    let mut all = Vec::with_capacity(targets.len());
+    for Target { host, port, .. } in targets {
+        let found = match known.entry((host, *port)) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(look_up(host, *port)?),
+        };
+        all.push(found.clone());
+    }
+    Ok(all)
+}
+
+fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
+    let unknown = |reason: &str| LoadError::Failed(format!("cannot resolve {}: {reason}", quote(host)));
+    let found: Vec<_> =
+        (host, port).to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
+    if found.is_empty() { Err(unknown("it has no address")) } else { Ok(found) }
+}
+
+fn conditions(plan: &Plan, method: &str, ran: &Ran, began: Now) -> Conditions {
+    let url = |target: &Target| format!("http://{}{}", target.authority(), target.path);
+    let first = plan.targets.first().map(url).unwrap_or_default();
+    let target = match plan.targets.len() {
+        0 | 1 => format!("{method} {first}"),
+        count => format!("{method} {first} and {} more", count - 1),
+    };
+    let pacing = match plan.schedule.is_open() {
+        true => Pacing::Open { due: ran.metrics.totals().sent + ran.unsent },
+        false => Pacing::Closed,
+    };
+    Conditions {
+        target,
+        urls: if plan.targets.len() > 1 { plan.targets.iter().map(url).collect() } else { Vec::new() },
+        pacing,
+        concurrency: plan.concurrency as u64,
+        pipeline: plan.pipeline as u64,
+        wall: ran.wall,
+        threads: plan.threads as u64,
+        cpu: ran.cpu,
+        cpu_busiest: ran.cpu_busiest,
+        started_unix_secs: began.unix.as_secs(),
+        was_interrupted: ran.interrupted,
+    }
+}
+
+pub(super) fn write_report(out: Option<&Path>, report: &str) -> Result<(), LoadError> {
+    match out {
+        Some(file) => write_file(file, report),
+        None => io::stdout()
+            .lock()
+            .write_all(report.as_bytes())
+            .map_err(|error| LoadError::Failed(format!("cannot write to standard output: {error}"))),
+    }
+}
+
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), LoadError> {
+    File::create(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| LoadError::Failed(format!("cannot write {}: {error}", quote(path))))
+}
+
+/// A run that says nothing of the server is not judged by what it should come to.
+fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>) -> Result<(), LoadError> {
+    if !summary.validity.is_valid() {
+        return Err(LoadError::ClientBound);
+    }
+    if let Some(assertion) = &settings.assertion {
+        let broken = assertion.judge(summary);
+        if !broken.is_empty() {
+            return Err(LoadError::Broken(broken));
+        }
+    }
+    if let (Some(limits), Some(comparison)) = (&settings.limits, comparison) {
+        let fired = limits.judge(comparison);
+        if !fired.is_empty() {
+            return Err(LoadError::Regressed(fired));
+        }
+    }
+    match summary.totals.answered {
+        0 => Err(LoadError::Unanswered),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_failure_has_its_code_and_its_line() {
+        let broken = |clause: &str| Broken { clause: clause.to_owned(), found: "p99 is 12 ms".to_owned() };
+        let clauses = vec![broken("p99<10ms"), broken("p99<11ms")];
+        for (error, code, line) in [
+            (LoadError::Usage("u".to_owned()), 2, "u"),
+            (LoadError::Failed("f".to_owned()), 1, "f"),
+            (LoadError::Unanswered, 1, "no request was answered; the report tells how they failed"),
+            (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
+            (
+                LoadError::Broken(clauses),
+                99,
+                "assertion failed: p99<10ms does not hold: p99 is 12 ms; p99<11ms does not hold: p99 is 12 ms",
+            ),
+        ] {
+            assert_eq!((error.exit_code(), error.to_string().as_str()), (code, line));
+        }
+    }
+
+    #[test]
+    fn each_target_has_the_addresses_of_its_name() {
+        let target = |host: &str, port| Target { host: host.to_owned(), port, path: "/".to_owned() };
+        let targets = [target("127.0.0.1", 81), target("::1", 82), target("127.0.0.1", 81)];
+        let found = resolve(&targets).expect("addresses");
+        let text: Vec<_> = found.iter().flatten().map(SocketAddr::to_string).collect();
+        assert_eq!(text, ["127.0.0.1:81", "[::1]:82", "127.0.0.1:81"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Numbers that look random and are the same for the same seed.
+//!
+//! SplitMix64 (Steele, Lea and Flood, 2014): a counter and a mixer; it is not for secrets.
+
+/// What the counter goes on by: the golden ratio, as 64 bits.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A source of numbers. Each thread has its own, with a seed of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Random {
+    state: u64,
+}
+
+impl Random {
+    /// The source with this seed.
+    pub fn new(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    /// The source of one of several that share a seed: no two begin alike.
+    pub fn of_many(seed: u64, index: u64) -> Self {
+        Self::new(Self::new(seed ^ index.wrapping_mul(GOLDEN).rotate_left(32)).next_u64())
+    }
+
+    /// The next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(GOLDEN);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`, or 0 if that is 0 (Lemire's method, without its last correction: the
+    /// error is below one in 2^64 / `bound`).
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let wide = u128::from(self.next_u64()) * u128::from(bound);
+        u64::try_from(wide >> 64).unwrap_or_default()
+    }
+
+    /// A number from `first` to `last`, both included.
+    pub fn between(&mut self, first: u64, last: u64) -> u64 {
+        match last.wrapping_sub(first).checked_add(1) {
+            Some(span) => first.wrapping_add(self.below(span)),
+            None => self.next_u64(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_brings_the_same_numbers_and_another_others() {
+        // The first numbers of the reference implementation with this seed.
+        let mut random = Random::new(1_234_567);
+        let wanted = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        assert_eq!([random.next_u64(), random.next_u64(), random.next_u64()], wanted);
+        assert_ne!(Random::of_many(1, 0).next_u64(), Random::of_many(1, 1).next_u64());
+        assert_ne!(Random::of_many(1, 0).next_u64(), Random::of_many(2, 0).next_u64());
+    }
+
+    #[test]
+    fn numbers_stay_between_their_ends_and_reach_both() {
+        let mut random = Random::new(7);
+        let drawn: Vec<u64> = (0..1000).map(|_| random.between(3, 6)).collect();
+        assert!((3..=6).all(|number| drawn.contains(&number)));
+        assert!(drawn.iter().all(|number| (3..=6).contains(number)));
+        assert_eq!(random.between(5, 5), 5);
+        assert_eq!(random.below(0), 0);
+        random.between(0, u64::MAX);
+    }
+}

@@ -1,0 +1,120 @@
+//! The report is what its schema says, no more and no less; the part of JSON Schema that the schema
+//! uses is checked here in a few lines.
+
+use super::super::super::saved::Run;
+use super::super::super::summary::Conditions;
+use super::super::super::summary::tests::{conditions, nothing, stalling, stalling_metrics, steady};
+use super::*;
+
+/// What is wrong with a value, each with the path to it.
+fn faults(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        let pointer = reference.trim_start_matches('#');
+        return faults(root, root.pointer(pointer).expect("it leads somewhere"), value, path);
+    }
+    let mut found = Vec::new();
+    if schema.get("const").is_some_and(|constant| constant != value) {
+        found.push(format!("{path} is {value}"));
+    }
+    if schema.get("enum").and_then(Value::as_array).is_some_and(|values| !values.contains(value)) {
+        found.push(format!("{path} is {value}"));
+    }
+    if schema.get("type").is_some_and(|types| !has_type(types, value)) {
+        found.push(format!("{path} has the wrong type: {value}"));
+    }
+    let limit = |name| schema.get(name).and_then(Value::as_f64);
+    if let Some(number) = value.as_f64()
+        && (limit("minimum").is_some_and(|least| number < least)
+            || limit("maximum").is_some_and(|most| number > most))
+    {
+        found.push(format!("{path} is out of bounds: {value}"));
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        found.extend(faults(root, &schema["items"], item, &format!("{path}[{index}]")));
+    }
+    if let Some(fields) = value.as_object() {
+        found.extend(field_faults(root, schema, fields, path));
+    }
+    found
+}
+
+fn has_type(types: &Value, value: &Value) -> bool {
+    let is = |name: &str| match name {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
+        "null" => value.is_null(),
+        other => panic!("a type that is not known here: {other}"),
+    };
+    match types {
+        Value::String(name) => is(name),
+        types => types.as_array().into_iter().flatten().filter_map(Value::as_str).any(is),
+    }
+}
+
+fn field_faults(
+    root: &Value,
+    schema: &Value,
+    fields: &serde_json::Map<String, Value>,
+    path: &str,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, field) in fields {
+        match schema["properties"].get(name) {
+            Some(inner) => found.extend(faults(root, inner, field, &format!("{path}.{name}"))),
+            None => found.push(format!("{path}.{name} is not in the schema")),
+        }
+    }
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    found.extend(
+        required.filter(|name| !fields.contains_key(*name)).map(|name| format!("{path}.{name} is missing")),
+    );
+    found
+}
+
+fn check(report: &str) -> Vec<String> {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let report: Value = serde_json::from_str(report).expect("the report is JSON");
+    faults(&schema, &schema, &report, "report")
+}
+
+#[test]
+fn the_report_of_every_run_is_what_the_schema_says() {
+    let urls = vec!["http://localhost/a".to_owned(), "http://localhost/b".to_owned()];
+    let several = Run { metrics: stalling_metrics(2), conditions: Conditions { urls, ..conditions() } };
+    let invalid = nothing(Conditions { cpu_busiest: conditions().wall, ..conditions() });
+    assert!(!invalid.validity.is_valid());
+    for summary in [stalling(), steady(5, 1.0), nothing(conditions()), several.summary(), invalid] {
+        assert_eq!(check(&json(&summary)), [""; 0]);
+    }
+}
+
+#[test]
+fn the_check_sees_what_differs_from_the_schema() {
+    let report = json(&stalling());
+    let rows = [
+        ("\"version\": 1", "\"version\": 2", "report.version is 2"),
+        ("\"loop\": \"open\"", "\"loop\": \"ajar\"", "report.run.loop is \"ajar\""),
+        ("\"answers_per_sec\": 200.0,\n  \"client\"", "\"client\"", "report.answers_per_sec is missing"),
+        ("\"threads\": 1", "\"threads\": \"1\"", "report.run.threads has the wrong type: \"1\""),
+        ("\"threads\": 1", "\"threads\": -1", "report.run.threads is out of bounds: -1"),
+        ("\"sent\"", "\"posted\"", "report.requests.posted is not in the schema"),
+    ];
+    for (from, to, fault) in rows {
+        assert!(report.contains(from), "{from} in {report}");
+        assert!(check(&report.replacen(from, to, 1)).contains(&fault.to_owned()), "{fault}");
+    }
+}
+
+#[test]
+fn figures_are_not_rounded_for_show() {
+    let report: Value = serde_json::from_str(&json(&stalling())).expect("it is JSON");
+    assert_eq!(report["requests"]["sent"], 2007);
+    assert_eq!(report["latency"]["p99.9_us"], 200_831);
+    assert_eq!(report["failures"][0]["name"], "timed-out");
+    assert_eq!(report["slices"][1]["start_secs"], 1.0);
+    assert_eq!(report["lag"]["max_us"], 20);
+}

@@ -1,0 +1,52 @@
+//! What is said about a run: for people, for scripts, and for other programs' plots.
+//!
+//! Each format is a function of the same [`Summary`] and of nothing else, so that they cannot disagree.
+//! None of them writes anywhere, and none makes a quotient of its own.
+
+mod csv;
+mod hdr;
+mod json;
+mod text;
+pub mod units;
+
+pub use csv::csv;
+pub use hdr::hdr;
+pub use json::{SCHEMA, json};
+pub use text::text;
+
+use super::summary::Summary;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object, as [`SCHEMA`] has it.
+    Json,
+    /// One figure a line: group, name, value, unit.
+    Csv,
+    /// An HdrHistogram interval log, V2.
+    Hdr,
+}
+
+impl Format {
+    /// All of them, with their names.
+    pub const ALL: [(&str, Self); 4] =
+        [("text", Self::Text), ("json", Self::Json), ("csv", Self::Csv), ("hdr", Self::Hdr)];
+
+    /// The format of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(its, _)| *its == name).map(|(_, format)| format)
+    }
+
+    /// The report of a run; it ends with a line end.
+    pub fn render(self, summary: &Summary) -> String {
+        match self {
+            Self::Text => text(summary),
+            Self::Json => json(summary),
+            Self::Csv => csv(summary),
+            Self::Hdr => hdr(summary),
+        }
+    }
+}

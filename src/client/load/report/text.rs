@@ -1,0 +1,278 @@
+//! The report for people: what happened at a glance, then the figures, then what they mean.
+//!
+//! Both latencies stand side by side in an open loop; in a closed loop one sentence says what cannot be
+//! seen there. What speaks against the run comes first, with the figure that shows it.
+
+use std::fmt::{self, Write};
+
+use super::super::failure::FailureCounts;
+use super::super::summary::{Bar, PERCENTILES, Pacing, Spread, Summary, ratio};
+use super::super::validity::{CPU_SHARE_MAX, ClientBound, Remark};
+use super::units::{bytes, count, rate, share, time};
+
+/// The longest bar of the histogram, in characters.
+const BAR_LEN_MAX: usize = 40;
+/// Addresses that are listed; the other formats have all of them.
+const URLS_MAX: usize = 20;
+/// The columns in which names stand.
+const NAME_LEN: usize = 12;
+
+const BLIND: &str = "\
+Closed loop: a connection asks again only when its answer has come. While the server stalls
+nothing is asked, so those who would have had to wait are not in these figures; a fixed rate
+(--rate) shows them.
+";
+
+/// What a person reads.
+pub fn text(summary: &Summary) -> String {
+    let mut out = String::new();
+    // A string takes everything that is written to it.
+    write(&mut out, summary).expect("a string takes all");
+    out
+}
+
+fn write(out: &mut String, summary: &Summary) -> fmt::Result {
+    heading(out, summary)?;
+    verdict(out, summary)?;
+    totals(out, summary)?;
+    latency(out, summary)?;
+    bars(out, &summary.bars)?;
+    statuses(out, summary)?;
+    failures(out, "failed", &summary.failures)?;
+    failures(out, "no connection", &summary.connect_failures)?;
+    phases(out, summary)?;
+    urls(out, summary)
+}
+
+fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
+    let conditions = &summary.conditions;
+    writeln!(out, "{}", conditions.target)?;
+    let wall_secs = conditions.wall.as_secs_f64();
+    let pacing = match conditions.pacing {
+        Pacing::Open { due } => {
+            format!("open loop, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
+        }
+        Pacing::Closed => "closed loop".to_owned(),
+    };
+    let connections = plural(conditions.concurrency, "connection");
+    let threads = plural(conditions.threads, "thread");
+    write!(out, "{pacing}, {connections}, {threads}, {}", time(wall_secs * 1e6))?;
+    if conditions.pipeline > 1 {
+        write!(out, ", {} requests on each at a time", conditions.pipeline)?;
+    }
+    writeln!(out, "{}", if conditions.was_interrupted { ", interrupted" } else { "" })
+}
+
+fn plural(number: u64, name: &str) -> String {
+    format!("{} {name}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
+    if !summary.validity.is_valid() {
+        writeln!(out, "\nINVALID: client-bound")?;
+        for reason in &summary.validity.reasons {
+            writeln!(out, "  {}", in_words(*reason))?;
+        }
+    }
+    for remark in &summary.validity.remarks {
+        writeln!(out, "\nNote: {}", remark_in_words(*remark))?;
+    }
+    Ok(())
+}
+
+/// What speaks against a run, with its figure.
+pub(super) fn in_words(reason: ClientBound) -> String {
+    match reason {
+        ClientBound::Cpu { share: used } => format!(
+            "the client's busiest thread used {} of its CPU time (at most {} leaves it time to be on time): more --threads, or \
+             more machines",
+            share(used),
+            share(CPU_SHARE_MAX)
+        ),
+        ClientBound::Lag { p99_us, limit_us } => format!(
+            "the client itself was {} late at p99 (at most {} does not change the latencies much)",
+            time(p99_us as f64),
+            time(limit_us as f64)
+        ),
+        ClientBound::Missed { missed, due, cpu_share } => format!(
+            "the client did not send {} of the {} requests that were due, and used {} of its CPU time",
+            count(missed),
+            count(due),
+            share(cpu_share)
+        ),
+        ClientBound::Exhausted { failure, count: times } => {
+            format!("{} (times: {})", failure.describe(), count(times))
+        }
+    }
+}
+
+/// What should be known about a run.
+pub(super) fn remark_in_words(remark: Remark) -> String {
+    match remark {
+        Remark::Unreached { missed, due } => format!(
+            "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
+             was free",
+            count(missed),
+            count(due)
+        ),
+        Remark::Short => "so short a run does not show how busy the client was".to_owned(),
+    }
+}
+
+fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
+    let totals = &summary.totals;
+    let (sent, answered) = (count(totals.sent), count(totals.answered));
+    let (failed, unfinished) = (count(totals.failed), count(totals.unfinished));
+    let names = ["requests", "rate", "transfer", "errors", "client CPU"];
+    let lines = [
+        format!("{sent} sent = {answered} answered + {failed} failed + {unfinished} unfinished"),
+        format!("{} (answers)", rate(summary.rate)),
+        format!("{}, {}/s", bytes(totals.received_len as f64), bytes(summary.received_per_sec)),
+        format!(
+            "{} ({failed} failed, {} answered with a status of 400 or above)",
+            share(summary.error_share),
+            count(summary.bad_statuses)
+        ),
+        client_cpu(summary),
+    ];
+    writeln!(out)?;
+    for (name, line) in names.into_iter().zip(lines) {
+        writeln!(out, "{name:NAME_LEN$} {line}")?;
+    }
+    Ok(())
+}
+
+fn client_cpu(summary: &Summary) -> String {
+    let busiest = match summary.conditions.threads {
+        0 | 1 => String::new(),
+        _ => format!(" (the busiest thread {})", share(summary.cpu_share_max)),
+    };
+    format!("{}{busiest}, {} an answer", share(summary.cpu_share), cpu(summary.cpu_us_per_answer))
+}
+
+/// Microseconds of CPU time, of which a tenth matters.
+fn cpu(us: f64) -> String {
+    if us < 100.0 { format!("{us:.1} µs") } else { time(us) }
+}
+
+fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
+    let Some(corrected) = &summary.corrected else {
+        return writeln!(out, "\nlatency      there is none, for there are no answers");
+    };
+    match &summary.uncorrected {
+        Some(uncorrected) if summary.is_open() => {
+            writeln!(out, "\n{:NAME_LEN$} {:>10} {:>12}", "latency", "corrected", "uncorrected")?;
+            for ((name, one), (_, other)) in rows(corrected).into_iter().zip(rows(uncorrected)) {
+                writeln!(out, "  {name:10} {:>10} {:>12}", time(one), time(other))?;
+            }
+            writeln!(out, "Corrected: from when a request was due. Uncorrected: from when it was sent.")
+        }
+        _ => {
+            writeln!(out, "\nlatency")?;
+            for (name, value) in rows(corrected) {
+                writeln!(out, "  {name:10} {:>10}", time(value))?;
+            }
+            out.write_str(BLIND)
+        }
+    }
+}
+
+fn rows(spread: &Spread) -> Vec<(&'static str, f64)> {
+    let percentiles = PERCENTILES.iter().zip(spread.percentiles_us);
+    let mut rows = vec![("min", spread.min_us as f64), ("mean", spread.mean_us)];
+    rows.extend(percentiles.map(|((name, _), value)| (*name, value as f64)));
+    rows.push(("max", spread.max_us as f64));
+    rows
+}
+
+fn bars(out: &mut String, bars: &[Bar]) -> fmt::Result {
+    let (Some(most), total) =
+        (bars.iter().map(|bar| bar.count).max(), bars.iter().map(|bar| bar.count).sum::<u64>())
+    else {
+        return Ok(());
+    };
+    writeln!(out, "\n{:NAME_LEN$} {:>10}", "histogram", "requests")?;
+    for bar in bars {
+        // At most the longest bar, so that it is a short length again.
+        let len = (ratio(bar.count as f64, most as f64) * BAR_LEN_MAX as f64).ceil() as usize;
+        let line = "#".repeat(len.min(BAR_LEN_MAX));
+        let part = share(ratio(bar.count as f64, total as f64));
+        let end = time(bar.to_us as f64).replace(".00 ", " ").replace(".0 ", " ");
+        let line = format!("  {:10} {:>10} {part:>8} {line}", format!("to {end}"), count(bar.count));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn statuses(out: &mut String, summary: &Summary) -> fmt::Result {
+    if !summary.statuses.is_empty() {
+        writeln!(out, "\nstatus codes")?;
+    }
+    for (status, number) in &summary.statuses {
+        let part = share(ratio(*number as f64, summary.totals.answered as f64));
+        writeln!(out, "  {status:<10} {:>10} {part:>8}", count(*number))?;
+    }
+    Ok(())
+}
+
+fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::Result {
+    if failures.total() > 0 {
+        writeln!(out, "\n{heading}")?;
+    }
+    for (failure, number) in failures.seen() {
+        writeln!(out, "  {:17} {:>9}  {}", failure.name(), count(number), failure.describe())?;
+    }
+    Ok(())
+}
+
+fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
+    let phases =
+        [("connect", &summary.connect), ("first byte", &summary.first_byte), ("client's lag", &summary.lag)];
+    let mut seen = phases.into_iter().filter_map(|(name, spread)| Some((name, spread.as_ref()?))).peekable();
+    if seen.peek().is_some() {
+        writeln!(
+            out,
+            "\n{:NAME_LEN$} {:>10} {:>10} {:>10} {:>10} {:>10}",
+            "phases", "times", "mean", "p50", "p99", "max"
+        )?;
+    }
+    for (name, spread) in seen {
+        let percentile = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
+        let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
+        let (p50, p99) = (percentile("p50"), percentile("p99"));
+        writeln!(
+            out,
+            "{name:NAME_LEN$} {:>10} {mean:>10} {p50:>10} {p99:>10} {max:>10}",
+            count(spread.count)
+        )?;
+    }
+    Ok(())
+}
+
+fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
+    if summary.urls.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:>10} {:>8} {:>10} {:>10}  address", "answered", "failed", "p50", "p99")?;
+    for url in summary.urls.iter().take(URLS_MAX) {
+        let percentile = |name| {
+            let value = url.latency.as_ref().and_then(|latency| latency.percentile_us(name));
+            value.map_or("-".to_owned(), |us| time(us as f64))
+        };
+        let (answered, failed) = (count(url.totals.answered), count(url.totals.failed));
+        writeln!(
+            out,
+            "{answered:>10} {failed:>8} {:>10} {:>10}  {}",
+            percentile("p50"),
+            percentile("p99"),
+            url.url
+        )?;
+    }
+    match summary.urls.len().saturating_sub(URLS_MAX) {
+        0 => Ok(()),
+        more => writeln!(out, "{more:>10} more (--format json has them)"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Golden texts: what a person reads of runs that are made up.
+//!
+//! The texts are the files beside this one. `GOLDEN=write cargo test` writes them anew; the difference
+//! is then to be read before it is kept.
+
+use std::path::Path;
+use std::time::Duration;
+use std::{env, fs};
+
+use super::super::super::failure::Failure;
+use super::super::super::summary::Conditions;
+use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
+use super::*;
+
+fn compare(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/client/load/report/text").join(name);
+    if env::var_os("GOLDEN").is_some_and(|value| value == "write") {
+        fs::write(&path, text).expect("it is written");
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(text, golden, "{name}\n{text}");
+}
+
+#[test]
+fn an_open_loop_shows_both_latencies_side_by_side() {
+    compare("open.txt", &text(&stalling()));
+}
+
+#[test]
+fn a_closed_loop_says_what_it_cannot_see() {
+    compare("closed.txt", &text(&steady(5, 1.0)));
+}
+
+#[test]
+fn a_run_without_answers_is_told_without_figures() {
+    compare("empty.txt", &text(&nothing(conditions())));
+}
+
+#[test]
+fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
+    let mut metrics = metrics(0);
+    metrics.sent(0);
+    metrics.unfinished(1);
+    metrics.connect_failed(Failure::NoPort, Duration::ZERO);
+    metrics.lag(Duration::from_millis(30));
+    let conditions = Conditions {
+        threads: 2,
+        cpu: Duration::from_secs(11),
+        cpu_busiest: Duration::from_secs(10),
+        pipeline: 4,
+        was_interrupted: true,
+        ..conditions()
+    };
+    compare("invalid.txt", &text(&Summary::of(&metrics, &conditions)));
+}
+
+#[test]
+fn several_addresses_have_a_line_each_up_to_a_limit() {
+    let urls: Vec<_> = (0..30).map(|number| format!("http://localhost:8080/{number}")).collect();
+    let conditions = Conditions { urls, target: "GET 30 addresses".to_owned(), ..conditions() };
+    let text = text(&Summary::of(&stalling_metrics(30), &conditions));
+    compare("urls.txt", &text[text.find("\n  answered").unwrap_or(0)..]);
+}

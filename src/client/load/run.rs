@@ -1,0 +1,201 @@
+//! What the connections of one thread share: the next request, its text, and the figures.
+//!
+//! Whatever happens to a request is told here, once, and goes to the [`Metrics`]: so the balance of
+//! what was sent, answered, failed and unfinished is kept in one place. It owns no socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::answer::KnownHead;
+use super::failure::Failure;
+use super::metrics::{Answered, Failed, Metrics, MetricsSettings};
+use super::pacer::Share;
+use super::plan::{Order, Plan};
+use super::random::Random;
+use super::seats::Seats;
+use super::template::RequestTemplate;
+use super::tickets::{Ticket, Tickets};
+use crate::http::Method;
+use crate::reactor::Clock;
+
+/// How long a slice of the series is at first.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// How the connections behave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manners {
+    pub(super) method: Method,
+    pub(super) pipeline: usize,
+    /// Requests on one connection; 1 when it is not kept.
+    pub(super) requests_max: u64,
+    pub(super) timeout: Duration,
+}
+
+/// A request that was sent and has come to no end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) url: u32,
+    pub(super) intended: Instant,
+    pub(super) sent: Instant,
+    is_counted: bool,
+}
+
+/// One thread's part of a run.
+#[derive(Debug)]
+pub struct Run {
+    pub(super) clock: Clock,
+    pub(super) manners: Manners,
+    pub(super) tickets: Tickets,
+    pub(super) seats: Seats,
+    pub(super) metrics: Metrics,
+    pub(super) known: KnownHead,
+    request: RequestTemplate,
+    order: Order,
+    random: Random,
+    /// Since when there has been no connection.
+    dark_since: Instant,
+}
+
+impl Run {
+    /// The part of a run that begins at `start`.
+    ///
+    /// # Errors
+    /// When the plan cannot be followed with these addresses.
+    pub fn new(
+        plan: &Plan,
+        addresses: &[Vec<SocketAddr>],
+        share: Share,
+        clock: Clock,
+        start: Instant,
+    ) -> io::Result<Self> {
+        let requests_max = plan.requests_per_connection.filter(|_| plan.keep_alive);
+        let requests_max = requests_max.unwrap_or(if plan.keep_alive { u64::MAX } else { 1 });
+        Ok(Self {
+            clock,
+            manners: Manners {
+                method: plan.method,
+                pipeline: plan.pipeline.max(1),
+                requests_max,
+                timeout: plan.timeout,
+            },
+            tickets: Tickets::new(plan, share, start),
+            seats: Seats::new(plan, addresses, share, start)?,
+            metrics: Metrics::new(MetricsSettings { urls: plan.targets.len(), slice: SLICE }),
+            known: KnownHead::default(),
+            request: plan.request.clone(),
+            order: plan.order,
+            random: Random::of_many(plan.seed, share.index),
+            dark_since: start,
+        })
+    }
+
+    /// The figures so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn since(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.tickets.measured_from())
+    }
+
+    /// The next request that is due, for a seat that has been able to send since `free_since`; its
+    /// bytes are appended to what `send` is given.
+    pub(super) fn ask(
+        &mut self,
+        seat: usize,
+        free_since: Instant,
+        at: Instant,
+        send: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>)),
+    ) -> Option<Asked> {
+        let Ticket { number, intended, is_counted } = self.tickets.take(at)?;
+        let Self { random, order, seats, .. } = self;
+        let url = seats.next_url(seat, |number, urls| match order {
+            Order::Sequential => number % urls.max(1),
+            Order::Random => random.below(urls),
+        });
+        send(&mut |out| self.request.render(out, url, number, &mut self.random));
+        if is_counted {
+            self.metrics.sent(url);
+            if self.tickets.is_open() {
+                self.metrics.lag(at.saturating_duration_since(intended.max(free_since)));
+            }
+        }
+        Some(Asked { url, intended, sent: at, is_counted })
+    }
+
+    /// A request has its whole answer.
+    pub(super) fn answered(
+        &mut self,
+        asked: Asked,
+        status: u16,
+        first_byte: Instant,
+        done: Instant,
+        len: u64,
+    ) {
+        if asked.is_counted {
+            self.tickets.ended();
+            self.metrics.answered(Answered {
+                url: asked.url,
+                status,
+                intended: self.since(asked.intended),
+                sent: self.since(asked.sent),
+                first_byte: self.since(first_byte),
+                done: self.since(done),
+                received_len: len,
+            });
+        }
+    }
+
+    /// A request has failed. One that timed out has done so when its time was over, not when that was seen.
+    pub(super) fn failed(&mut self, asked: Asked, failure: Failure, at: Instant) {
+        if asked.is_counted {
+            let at = if failure == Failure::TimedOut { asked.sent + self.manners.timeout } else { at };
+            self.tickets.ended();
+            self.metrics.failed(Failed {
+                url: asked.url,
+                failure,
+                intended: self.since(asked.intended),
+                sent: self.since(asked.sent),
+                at: self.since(at),
+            });
+        }
+    }
+
+    /// The run has ended while this request was in flight.
+    pub(super) fn unfinished(&mut self, asked: Asked) {
+        if asked.is_counted {
+            self.tickets.ended();
+            self.metrics.unfinished(1);
+        }
+    }
+
+    /// A connection is made. Most are made before measuring begins, and are told of all the same.
+    pub(super) fn connected(&mut self, seat: usize, took: Duration) {
+        self.metrics.connected(took);
+        self.seats.connected(seat);
+    }
+
+    /// A connection could not be made.
+    pub(super) fn connect_failed(&mut self, seat: usize, failure: Failure, at: Instant) {
+        self.metrics.connect_failed(failure, self.since(at));
+        self.seats.failed(seat, at);
+    }
+
+    /// A connection has ended.
+    pub(super) fn left(&mut self, seat: usize, at: Instant) {
+        self.seats.left(seat, at);
+        if self.seats.taken() == 0 {
+            self.dark_since = at;
+        }
+    }
+
+    /// Gives up a run that would never end by itself: for as long as a request may take, nobody has
+    /// taken a connection.
+    pub(super) fn give_up_if_dark(&mut self, at: Instant) {
+        let dark = at.saturating_duration_since(self.dark_since);
+        if self.seats.taken() == 0 && !self.tickets.has_end() && dark >= self.manners.timeout {
+            self.tickets.call_off();
+        }
+    }
+}

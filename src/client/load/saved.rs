@@ -1,0 +1,312 @@
+//! A run in a file, and several runs as one: sums and histograms, never percentiles.
+//!
+//! The file is JSON; its histograms are those of all HdrHistograms (V2, compressed, base64). It opens
+//! nothing: text in, a run out. What was written by somebody else is checked, and refused in words.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::failure::{Failure, FailureCounts};
+use super::metrics::{Metrics, MetricsSettings, Totals, UrlMetrics};
+use super::recorder::Recorder;
+use super::series::{SLICES_MAX, Series};
+use super::summary::{Conditions, Pacing, Summary};
+
+/// What stands at the beginning of a file, so that no other JSON is taken for a run.
+const FORMAT: &str = "reactor-http load run";
+/// Changes when an older program could not read the file.
+const VERSION: u64 = 1;
+/// Addresses and statuses of a file: more was not written here.
+const ITEMS_MAX: usize = 1_000_000;
+
+/// Sums and what they were measured under: all that is known of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The sums.
+    pub metrics: Metrics,
+    /// What they were measured under.
+    pub conditions: Conditions,
+}
+
+impl Run {
+    /// The quotients.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.metrics, &self.conditions)
+    }
+
+    /// Adds a run that another machine made at the same time.
+    ///
+    /// # Errors
+    ///
+    /// Why the two do not add up, in words to stand behind a colon.
+    pub fn merge(&mut self, other: &Self) -> Result<(), String> {
+        let pacing = match (self.conditions.pacing, other.conditions.pacing) {
+            (Pacing::Closed, Pacing::Closed) => Pacing::Closed,
+            (Pacing::Open { due }, Pacing::Open { due: more }) => {
+                Pacing::Open { due: due.saturating_add(more) }
+            }
+            _ => return Err("one run followed a schedule and the other did not".to_owned()),
+        };
+        let (sum, other_sum) = (&mut self.conditions, &other.conditions);
+        if sum.urls.len() != other_sum.urls.len() {
+            return Err("the runs asked different addresses".to_owned());
+        }
+        if sum.target != other_sum.target {
+            sum.target = format!("{} + {}", sum.target, other_sum.target);
+        }
+        sum.pacing = pacing;
+        sum.concurrency = sum.concurrency.saturating_add(other_sum.concurrency);
+        sum.pipeline = sum.pipeline.max(other_sum.pipeline);
+        sum.wall = sum.wall.max(other_sum.wall);
+        sum.threads = sum.threads.saturating_add(other_sum.threads);
+        sum.cpu = sum.cpu.saturating_add(other_sum.cpu);
+        sum.cpu_busiest = sum.cpu_busiest.max(other_sum.cpu_busiest);
+        sum.started_unix_secs = sum.started_unix_secs.min(other_sum.started_unix_secs);
+        sum.was_interrupted |= other_sum.was_interrupted;
+        self.metrics.merge(&other.metrics);
+        Ok(())
+    }
+
+    /// The file of this run.
+    pub fn write(&self) -> String {
+        let metrics = &self.metrics;
+        let statuses = (0u16..).zip(&metrics.statuses).filter(|(_, count)| **count > 0);
+        let statuses: Map<_, _> =
+            statuses.map(|(status, count)| (status.to_string(), json!(count))).collect();
+        let urls = metrics.urls.iter();
+        let urls = urls.map(|url| json!({ "totals": totals(&url.totals), "latency": encode(&url.latency) }));
+        let value = json!({
+            "format": FORMAT,
+            "version": VERSION,
+            "conditions": conditions(&self.conditions),
+            "totals": totals(&metrics.totals),
+            "both": encode(&metrics.latencies.both),
+            "corrected": encode(&metrics.latencies.corrected),
+            "uncorrected": encode(&metrics.latencies.uncorrected),
+            "first_byte": encode(&metrics.first_byte),
+            "connect": encode(&metrics.connect),
+            "lag": encode(&metrics.lag),
+            "statuses": statuses,
+            "failures": failures(&metrics.failures),
+            "connect_failures": failures(&metrics.connect_failures),
+            "urls": urls.collect::<Vec<_>>(),
+            "slice_us": micros(metrics.series.slice()),
+            "slices": slices(&metrics.series),
+        });
+        format!("{value}\n")
+    }
+
+    /// Reads the file of a run.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words to stand behind its name and a colon.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(text).map_err(|error| format!("not a saved run: {error}"))?;
+        let run = Node { name: "run", value: &value };
+        if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
+            return Err("not a saved run: --save writes one".to_owned());
+        }
+        if run.number("version")? != VERSION {
+            return Err("saved by a newer reactor-client".to_owned());
+        }
+        let mut metrics = Metrics::new(MetricsSettings { urls: 0, slice: Duration::from_secs(1) });
+        metrics.totals = read_totals(&run.node("totals")?)?;
+        metrics.latencies.both = run.recorder("both")?;
+        metrics.latencies.corrected = run.recorder("corrected")?;
+        metrics.latencies.uncorrected = run.recorder("uncorrected")?;
+        metrics.first_byte = run.recorder("first_byte")?;
+        metrics.connect = run.recorder("connect")?;
+        metrics.lag = run.recorder("lag")?;
+        read_statuses(&run, &mut metrics.statuses)?;
+        metrics.failures = read_failures(&run.node("failures")?)?;
+        metrics.connect_failures = read_failures(&run.node("connect_failures")?)?;
+        metrics.series = read_series(&run)?;
+        for url in run.items("urls")? {
+            let totals = read_totals(&url.node("totals")?)?;
+            metrics.urls.push(UrlMetrics { totals, latency: url.recorder("latency")? });
+        }
+        if !metrics.is_balanced() {
+            return Err("its requests do not add up".to_owned());
+        }
+        Ok(Self { metrics, conditions: read_conditions(&run.node("conditions")?)? })
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn encode(recorder: &Recorder) -> String {
+    STANDARD.encode(recorder.encode())
+}
+
+fn totals(totals: &Totals) -> Value {
+    json!({
+        "sent": totals.sent,
+        "answered": totals.answered,
+        "failed": totals.failed,
+        "unfinished": totals.unfinished,
+        "received_len": totals.received_len,
+    })
+}
+
+fn failures(counts: &FailureCounts) -> Value {
+    counts
+        .seen()
+        .map(|(failure, count)| (failure.name().to_owned(), json!(count)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn slices(series: &Series) -> Vec<Value> {
+    let slices = series.slices().iter().map(|slice| {
+        json!({
+            "answered": slice.answered,
+            "failed": slice.failed,
+            "received_len": slice.received_len,
+            "latency": encode(&slice.latency()),
+        })
+    });
+    slices.collect()
+}
+
+fn conditions(conditions: &Conditions) -> Value {
+    let due = match conditions.pacing {
+        Pacing::Open { due } => Some(due),
+        Pacing::Closed => None,
+    };
+    json!({
+        "target": conditions.target,
+        "urls": conditions.urls,
+        "due": due,
+        "concurrency": conditions.concurrency,
+        "pipeline": conditions.pipeline,
+        "wall_us": micros(conditions.wall),
+        "threads": conditions.threads,
+        "cpu_us": micros(conditions.cpu),
+        "cpu_busiest_us": micros(conditions.cpu_busiest),
+        "started_unix_secs": conditions.started_unix_secs,
+        "interrupted": conditions.was_interrupted,
+    })
+}
+
+/// A value of the file, with its name for errors.
+struct Node<'a> {
+    name: &'a str,
+    value: &'a Value,
+}
+
+impl<'a> Node<'a> {
+    fn node(&self, name: &'a str) -> Result<Node<'a>, String> {
+        let value = self.value.get(name).ok_or_else(|| format!("its {} has no '{name}'", self.name))?;
+        Ok(Node { name, value })
+    }
+
+    fn wrong(&self, what: &str) -> String {
+        format!("its '{}' is no {what}", self.name)
+    }
+
+    fn number(&self, name: &'a str) -> Result<u64, String> {
+        let node = self.node(name)?;
+        node.value.as_u64().ok_or_else(|| node.wrong("number"))
+    }
+
+    fn text(&self, name: &'a str) -> Result<&'a str, String> {
+        let node = self.node(name)?;
+        node.value.as_str().ok_or_else(|| node.wrong("text"))
+    }
+
+    fn time(&self, name: &'a str) -> Result<Duration, String> {
+        self.number(name).map(Duration::from_micros)
+    }
+
+    fn items(&self, name: &'a str) -> Result<impl Iterator<Item = Node<'a>> + use<'a>, String> {
+        let node = self.node(name)?;
+        let items = node.value.as_array().filter(|items| items.len() <= ITEMS_MAX);
+        let items = items.ok_or_else(|| node.wrong("list"))?;
+        Ok(items.iter().map(move |value| Node { name, value }))
+    }
+
+    fn fields(&self) -> Result<&'a Map<String, Value>, String> {
+        self.value.as_object().ok_or_else(|| self.wrong("object"))
+    }
+
+    fn recorder(&self, name: &'a str) -> Result<Recorder, String> {
+        let bytes = STANDARD.decode(self.text(name)?).map_err(|_| format!("its '{name}' is no base64"))?;
+        Recorder::decode(&bytes).map_err(|error| format!("its '{name}': {error}"))
+    }
+}
+
+fn read_totals(node: &Node) -> Result<Totals, String> {
+    Ok(Totals {
+        sent: node.number("sent")?,
+        answered: node.number("answered")?,
+        failed: node.number("failed")?,
+        unfinished: node.number("unfinished")?,
+        received_len: node.number("received_len")?,
+    })
+}
+
+fn read_statuses(run: &Node, statuses: &mut [u64]) -> Result<(), String> {
+    let node = run.node("statuses")?;
+    for (status, count) in node.fields()? {
+        let index = status.parse::<usize>().ok();
+        let place =
+            index.and_then(|index| statuses.get_mut(index)).ok_or_else(|| node.wrong("list of statuses"))?;
+        *place = count.as_u64().ok_or_else(|| node.wrong("list of numbers"))?;
+    }
+    Ok(())
+}
+
+fn read_failures(node: &Node) -> Result<FailureCounts, String> {
+    let mut counts = FailureCounts::default();
+    for (name, count) in node.fields()? {
+        let failure = Failure::named(name).ok_or_else(|| node.wrong("list of failures"))?;
+        counts.add(failure, count.as_u64().ok_or_else(|| node.wrong("list of numbers"))?);
+    }
+    Ok(counts)
+}
+
+fn read_series(run: &Node) -> Result<Series, String> {
+    let slice = run.time("slice_us")?;
+    let mut series = Series::new(slice);
+    for (index, node) in (0u32..).zip(run.items("slices")?.take(SLICES_MAX)) {
+        let slice = series.at(slice.saturating_mul(index));
+        slice.answered = node.number("answered")?;
+        slice.failed = node.number("failed")?;
+        slice.received_len = node.number("received_len")?;
+        slice.restore(&node.recorder("latency")?);
+    }
+    Ok(series)
+}
+
+fn read_conditions(node: &Node) -> Result<Conditions, String> {
+    let urls =
+        node.items("urls")?.map(|url| url.value.as_str().map(str::to_owned).ok_or_else(|| url.wrong("text")));
+    let due = node.node("due")?;
+    let pacing = match due.value {
+        Value::Null => Pacing::Closed,
+        value => Pacing::Open { due: value.as_u64().ok_or_else(|| due.wrong("number"))? },
+    };
+    let interrupted = node.node("interrupted")?;
+    Ok(Conditions {
+        target: node.text("target")?.to_owned(),
+        urls: urls.collect::<Result<_, _>>()?,
+        pacing,
+        concurrency: node.number("concurrency")?,
+        pipeline: node.number("pipeline")?,
+        wall: node.time("wall_us")?,
+        threads: node.number("threads")?,
+        cpu: node.time("cpu_us")?,
+        cpu_busiest: node.time("cpu_busiest_us")?,
+        started_unix_secs: node.number("started_unix_secs")?,
+        was_interrupted: interrupted.value.as_bool().ok_or_else(|| interrupted.wrong("true or false"))?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

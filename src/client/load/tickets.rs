@@ -1,0 +1,209 @@
+//! Which request is next, and whether there is one: the schedule, the quota and the end of the run.
+//!
+//! It hands out tickets; whoever takes one sends the request. It counts what is under way and knows
+//! when the run is over. It owns no connection, and time is an argument.
+
+use std::time::{Duration, Instant};
+
+use super::pacer::{Schedule, Share};
+use super::plan::Plan;
+
+/// Leave to send one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    /// Its number in the run, over all threads.
+    pub(super) number: u64,
+    /// When it was to be sent; without a schedule that is now.
+    pub(super) intended: Instant,
+    /// Whether it counts; those of the warm-up do not.
+    pub(super) is_counted: bool,
+}
+
+/// A schedule under way.
+#[derive(Debug)]
+struct Pace {
+    schedule: Schedule,
+    share: Share,
+    origin: Instant,
+    taken: u64,
+    /// When the next request is to be sent, if there is a schedule and it has not ended.
+    next: Option<Instant>,
+}
+
+impl Pace {
+    fn new(schedule: Schedule, share: Share, origin: Instant) -> Self {
+        let mut pace = Self { schedule, share, origin, taken: 0, next: None };
+        pace.look_ahead();
+        pace
+    }
+
+    fn look_ahead(&mut self) {
+        self.next = self.moment(0);
+    }
+
+    /// When the request is to be sent that comes after so many others.
+    fn moment(&self, others: u64) -> Option<Instant> {
+        let number = self.share.number(self.taken.saturating_add(others));
+        self.schedule.intended(number).map(|intended| self.origin + intended)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.schedule.is_open() && self.next.is_none()
+    }
+
+    /// Requests that are to have been sent by now and were not.
+    fn waiting(&self, at: Instant) -> u64 {
+        let elapsed = at.saturating_duration_since(self.origin);
+        self.share.of_count(self.schedule.due(elapsed)).saturating_sub(self.taken)
+    }
+
+    fn take(&mut self, at: Instant) -> Option<(u64, Instant)> {
+        let number = self.share.number(self.taken);
+        if !self.schedule.is_open() {
+            self.taken += 1;
+            return Some((number, at));
+        }
+        let intended = self.next.filter(|next| *next <= at)?;
+        self.taken += 1;
+        self.look_ahead();
+        Some((number, intended))
+    }
+}
+
+/// All tickets of one thread.
+#[derive(Debug)]
+pub(super) struct Tickets {
+    pace: Pace,
+    /// The schedule that begins when the warm-up has ended.
+    ahead: Option<Schedule>,
+    measured_from: Instant,
+    ends: Option<Instant>,
+    /// Requests that may still be sent.
+    quota: Option<u64>,
+    /// Requests that were sent and have come to no end.
+    under_way: u64,
+    /// It takes part no more: the run was interrupted or given up.
+    is_called_off: bool,
+}
+
+impl Tickets {
+    /// The share of one thread of a run that begins at `start`, with its warm-up.
+    pub(super) fn new(plan: &Plan, share: Share, start: Instant) -> Self {
+        let measured_from = start + plan.warmup;
+        let (first, ahead) = match plan.warmup {
+            Duration::ZERO => (plan.schedule.clone(), None),
+            _ => (warm_up(&plan.schedule), Some(plan.schedule.clone())),
+        };
+        Self {
+            pace: Pace::new(first, share, start),
+            ahead,
+            measured_from,
+            ends: plan.stop.duration.map(|duration| measured_from + duration),
+            quota: plan.stop.requests.map(|requests| share.of_count(requests)),
+            under_way: 0,
+            is_called_off: false,
+        }
+    }
+
+    /// When measuring begins: all figures count from here.
+    pub(super) fn measured_from(&self) -> Instant {
+        self.measured_from
+    }
+
+    /// Whether requests are sent by the clock.
+    pub(super) fn is_open(&self) -> bool {
+        self.pace.schedule.is_open()
+    }
+
+    /// Leaves the warm-up behind once it is over.
+    pub(super) fn begin(&mut self, at: Instant) {
+        if at >= self.measured_from
+            && let Some(schedule) = self.ahead.take()
+        {
+            self.pace = Pace::new(schedule, self.pace.share, self.measured_from);
+        }
+    }
+
+    /// The next request, if one is due and the run goes on.
+    pub(super) fn take(&mut self, at: Instant) -> Option<Ticket> {
+        self.begin(at);
+        if self.is_called_off || self.quota == Some(0) || self.ends.is_some_and(|ends| at >= ends) {
+            return None;
+        }
+        let (number, intended) = self.pace.take(at)?;
+        let is_counted = self.ahead.is_none();
+        if is_counted {
+            self.under_way += 1;
+            self.quota = self.quota.map(|quota| quota.saturating_sub(1));
+        }
+        Some(Ticket { number, intended, is_counted })
+    }
+
+    /// Whether another request may ever be sent: who has none to send needs no connection.
+    pub(super) fn has_more(&self) -> bool {
+        let is_spent = self.quota == Some(0) || self.pace.is_exhausted();
+        !self.is_called_off && (self.ahead.is_some() || !is_spent)
+    }
+
+    /// A request that counts has come to its end.
+    pub(super) fn ended(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Whether a request could be sent by the schedule.
+    pub(super) fn has_due(&self, at: Instant) -> bool {
+        self.pace.next.is_some_and(|next| next <= at)
+    }
+
+    /// Requests that the schedule wanted sent by now, or by the end of the run, and nobody has taken.
+    pub(super) fn waiting(&self, at: Instant) -> u64 {
+        // What is due at the very end is not due any more.
+        let last = self.ends.and_then(|ends| ends.checked_sub(Duration::from_nanos(1)));
+        let waiting =
+            if self.is_open() { self.pace.waiting(last.map_or(at, |last| last.min(at))) } else { 0 };
+        self.quota.map_or(waiting, |quota| waiting.min(quota))
+    }
+
+    /// When the request is due that comes after so many others.
+    pub(super) fn due_after(&self, others: u64) -> Option<Instant> {
+        self.pace.moment(others).filter(|_| self.has_more())
+    }
+
+    /// When the warm-up or the run is over.
+    pub(super) fn next_change(&self) -> Option<Instant> {
+        self.ahead.as_ref().map(|_| self.measured_from).or(self.ends)
+    }
+
+    /// Ends the run before its time.
+    pub(super) fn call_off(&mut self) {
+        self.is_called_off = true;
+    }
+
+    /// Whether it was ended before its time.
+    pub(super) fn is_called_off(&self) -> bool {
+        self.is_called_off
+    }
+
+    /// Whether the run has an end of its own, however its requests fare.
+    pub(super) fn has_end(&self) -> bool {
+        self.ends.is_some()
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_over(&self, at: Instant) -> bool {
+        let is_late = self.is_called_off || self.ends.is_some_and(|ends| at >= ends);
+        is_late || (!self.has_more() && self.under_way == 0)
+    }
+}
+
+/// What the warm-up runs at: the rate with which the schedule begins, or its mean if that changes evenly.
+fn warm_up(schedule: &Schedule) -> Schedule {
+    match schedule {
+        Schedule::Closed | Schedule::Constant { .. } => schedule.clone(),
+        Schedule::Steps(steps) => {
+            let first = steps.iter().map(|(rate, _)| *rate).find(|rate| *rate > 0.0);
+            Schedule::Constant { per_sec: first.unwrap_or(1.0) }
+        }
+        Schedule::Ramp { from, to, .. } => Schedule::Constant { per_sec: (from + to) / 2.0 },
+    }
+}

@@ -1,0 +1,248 @@
+//! Whether a run says something about the server, or only about the generator.
+//!
+//! A pure function of figures: how late the generator was, how much of its CPU time it used, how much
+//! of the schedule it missed, and whether ports or descriptors ran out. It measures nothing.
+
+use std::time::Duration;
+
+use super::failure::{Failure, FailureCounts};
+
+/// The exit code of a run in which the generator was the bottleneck.
+pub const EXIT_CODE: u8 = 97;
+
+/// Above this share of its CPU time the generator has no time left to be on time: of the rest, most is
+/// spent on coming back from waiting.
+pub const CPU_SHARE_MAX: f64 = 0.95;
+/// At this share of its CPU time a schedule that is not kept is the generator's own fault.
+pub const CPU_SHARE_BUSY: f64 = 0.85;
+/// Shorter runs than this use too few ticks of the clock of CPU time to tell a share.
+pub const WALL_MIN: Duration = Duration::from_millis(500);
+/// The lag may be this part of the p99 that is reported, for then it changes it by no more than that.
+pub const LAG_SHARE_MAX: f64 = 0.1;
+/// A lag below this is the kernel's: a wait of epoll ends up to a millisecond late, and is rescheduled.
+pub const LAG_FLOOR_US: u64 = 2_000;
+/// A schedule of which more than this is missed was not kept.
+pub const MISSED_SHARE_MAX: f64 = 0.01;
+
+/// What is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence<'a> {
+    /// How long the run took.
+    pub wall: Duration,
+    /// The share of its CPU time that the busiest thread used, 0 to 1.
+    pub cpu_share: f64,
+    /// Requests that the schedule wanted sent by the end; none in a closed loop.
+    pub due: Option<u64>,
+    /// Requests that were sent.
+    pub sent: u64,
+    /// Connections: as many requests may be due and not yet sent at any time.
+    pub concurrency: u64,
+    /// The lag below which 99 % of the requests were; nothing when there was no schedule.
+    pub lag_p99_us: Option<u64>,
+    /// The corrected latency below which 99 % of the requests were.
+    pub latency_p99_us: u64,
+    /// Requests and connections that failed.
+    pub failures: &'a FailureCounts,
+    /// Connections that did not come about.
+    pub connect_failures: &'a FailureCounts,
+}
+
+/// Why a run is invalid, with the figure that shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClientBound {
+    /// The generator had hardly any CPU time left.
+    Cpu {
+        /// What it used, 0 to 1.
+        share: f64,
+    },
+    /// The generator was late by more than the latencies can bear.
+    Lag {
+        /// By how much.
+        p99_us: u64,
+        /// How much would have been borne.
+        limit_us: u64,
+    },
+    /// The schedule was not kept, and the generator was busy.
+    Missed {
+        /// Requests that were not sent.
+        missed: u64,
+        /// Of how many.
+        due: u64,
+        /// The CPU time it used, 0 to 1.
+        cpu_share: f64,
+    },
+    /// Ports or file descriptors ran out.
+    Exhausted {
+        /// Which.
+        failure: Failure,
+        /// How often.
+        count: u64,
+    },
+}
+
+impl ClientBound {
+    /// Its name for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu { .. } => "cpu",
+            Self::Lag { .. } => "lag",
+            Self::Missed { .. } => "missed",
+            Self::Exhausted { failure, .. } => failure.name(),
+        }
+    }
+}
+
+/// What is worth knowing about a run that is valid all the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Remark {
+    /// The schedule was not kept, for all connections were waiting for the server.
+    Unreached {
+        /// Requests that were not sent.
+        missed: u64,
+        /// Of how many.
+        due: u64,
+    },
+    /// Too short a run to tell how busy the generator was.
+    Short,
+}
+
+/// The verdict: no reason against it, and the run is valid.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Validity {
+    /// What speaks against the run.
+    pub reasons: Vec<ClientBound>,
+    /// What should be known.
+    pub remarks: Vec<Remark>,
+}
+
+impl Validity {
+    /// Whether the figures are the server's.
+    pub fn is_valid(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+/// Judges a run.
+pub fn judge(evidence: &Evidence) -> Validity {
+    let mut verdict = Validity::default();
+    let is_long = evidence.wall >= WALL_MIN;
+    if is_long && evidence.cpu_share >= CPU_SHARE_MAX {
+        verdict.reasons.push(ClientBound::Cpu { share: evidence.cpu_share });
+    }
+    if !is_long {
+        verdict.remarks.push(Remark::Short);
+    }
+    verdict.reasons.extend(lag(evidence));
+    match missed(evidence) {
+        Some((missed, due)) if is_long && evidence.cpu_share >= CPU_SHARE_BUSY => {
+            verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share: evidence.cpu_share });
+        }
+        Some((missed, due)) => verdict.remarks.push(Remark::Unreached { missed, due }),
+        None => {}
+    }
+    for failure in Failure::ALL.into_iter().filter(|failure| failure.is_ours()) {
+        let count = evidence.failures.of(failure) + evidence.connect_failures.of(failure);
+        if count > 0 {
+            verdict.reasons.push(ClientBound::Exhausted { failure, count });
+        }
+    }
+    verdict
+}
+
+fn lag(evidence: &Evidence) -> Option<ClientBound> {
+    let p99_us = evidence.lag_p99_us?;
+    // A float of an integer that is at most an hour of microseconds goes back into an integer.
+    let borne_us = (evidence.latency_p99_us as f64 * LAG_SHARE_MAX) as u64;
+    let limit_us = borne_us.max(LAG_FLOOR_US);
+    (p99_us > limit_us).then_some(ClientBound::Lag { p99_us, limit_us })
+}
+
+/// How many requests of the schedule were not sent, if they are more than may be on their way.
+fn missed(evidence: &Evidence) -> Option<(u64, u64)> {
+    let due = evidence.due?;
+    let missed = due.saturating_sub(evidence.sent);
+    let is_much = missed > evidence.concurrency && missed as f64 > due as f64 * MISSED_SHARE_MAX;
+    is_much.then_some((missed, due))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Change = fn(&mut Evidence);
+
+    fn with(change: impl Fn(&mut Evidence)) -> Validity {
+        let none = FailureCounts::default();
+        let mut evidence = Evidence {
+            wall: Duration::from_secs(10),
+            cpu_share: 0.3,
+            due: Some(20_000),
+            sent: 20_000,
+            concurrency: 50,
+            lag_p99_us: Some(300),
+            latency_p99_us: 5_000,
+            failures: &none,
+            connect_failures: &none,
+        };
+        change(&mut evidence);
+        judge(&evidence)
+    }
+
+    #[test]
+    fn a_run_is_the_servers_unless_a_figure_shows_that_it_is_the_clients() {
+        let lag = |p99_us, limit_us| vec![ClientBound::Lag { p99_us, limit_us }];
+        let rows: [(&str, Change, Vec<ClientBound>); 10] = [
+            ("all is well", |_| (), vec![]),
+            ("closed loop", |e| (e.due, e.lag_p99_us) = (None, None), vec![]),
+            ("busy", |e| e.cpu_share = 0.94, vec![]),
+            ("too busy", |e| e.cpu_share = 0.96, vec![ClientBound::Cpu { share: 0.96 }]),
+            ("busy but brief", |e| (e.cpu_share, e.wall) = (1.0, Duration::from_millis(10)), vec![]),
+            ("late", |e| e.lag_p99_us = Some(2_001), lag(2_001, 2_000)),
+            (
+                "late beside slow answers",
+                |e| (e.lag_p99_us, e.latency_p99_us) = (Some(9_000), 90_000),
+                vec![],
+            ),
+            ("later still", |e| (e.lag_p99_us, e.latency_p99_us) = (Some(9_001), 90_000), lag(9_001, 9_000)),
+            (
+                "busy and behind",
+                |e| (e.sent, e.cpu_share) = (19_000, 0.9),
+                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.9 }],
+            ),
+            ("nothing at all", |e| (e.due, e.sent, e.latency_p99_us) = (Some(0), 0, 0), vec![]),
+        ];
+        for (what, change, reasons) in rows {
+            assert_eq!(with(change).reasons, reasons, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_the_server_does_not_take_is_a_remark() {
+        let unreached = Remark::Unreached { missed: 1_000, due: 20_000 };
+        assert_eq!(with(|e| e.sent = 19_000).remarks, [unreached]);
+        assert_eq!(with(|e| e.sent = 19_950).remarks, []);
+        assert_eq!(with(|e| (e.due, e.sent) = (Some(100), 60)).remarks, []);
+        assert_eq!(with(|e| e.wall = Duration::from_millis(499)).remarks, [Remark::Short]);
+    }
+
+    #[test]
+    fn ports_and_descriptors_are_the_clients() {
+        let mut gone = FailureCounts::default();
+        gone.add(Failure::NoPort, 3);
+        gone.add(Failure::Refused, 9);
+        let evidence = Evidence {
+            wall: Duration::from_secs(1),
+            cpu_share: 0.0,
+            due: None,
+            sent: 0,
+            concurrency: 1,
+            lag_p99_us: None,
+            latency_p99_us: 0,
+            failures: &gone,
+            connect_failures: &gone,
+        };
+        let exhausted = ClientBound::Exhausted { failure: Failure::NoPort, count: 6 };
+        assert_eq!(judge(&evidence).reasons, [exhausted]);
+        assert_eq!(exhausted.name(), "no-port");
+    }
+}

@@ -1,0 +1,289 @@
+//! Load mode from the command line to the report, against the real server and against bad ones.
+//!
+//! What the figures mean is tested where they are made; here it is that the whole hangs together:
+//! options reach the engine, the report reaches the person, and exit codes tell scripts.
+
+use std::fs;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::harness::{Client, Outcome, Screen, Scripted, Server, Step, client};
+
+/// A machine that is busy with other tests may make the generator itself the limit; whether it was is not
+/// what these tests are about.
+const CLIENT_BOUND: i32 = 97;
+
+fn server() -> Server {
+    Server::serving(&[("index.html", b"home"), ("a.txt", b"a"), ("b.txt", b"bb"), ("7", b"seven")])
+}
+
+/// Runs the client against a server, with these options.
+fn load(server: &Server, args: &str) -> Outcome {
+    let port = server.address().port().to_string();
+    client(&[&["-p", &port], args.split_whitespace().collect::<Vec<_>>().as_slice()].concat())
+}
+
+/// The same, for a run that should be well but for the machine.
+#[track_caller]
+fn good(server: &Server, args: &str) -> Outcome {
+    let outcome = load(server, args);
+    assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{args}: {}", outcome.stderr);
+    outcome
+}
+
+#[track_caller]
+fn json(outcome: &Outcome) -> Value {
+    serde_json::from_slice(&outcome.stdout).expect("a JSON report")
+}
+
+/// A count of the JSON report.
+#[track_caller]
+fn count(report: &Value, name: &str) -> u64 {
+    let found = report.pointer(&format!("/requests/{name}"));
+    found.and_then(Value::as_u64).unwrap_or_else(|| panic!("no {name} in {report}"))
+}
+
+/// The request lines that the server has logged.
+fn asked(server: Server) -> Vec<String> {
+    let log = server.stop().log;
+    log.lines().filter_map(|line| line.split('"').nth(1)).map(str::to_owned).collect()
+}
+
+#[test]
+fn as_many_requests_are_sent_as_are_asked_for_and_all_are_accounted_for() {
+    for args in [
+        "-n 200 -c 8",
+        "-n 200 -c 8 --pipeline 4",
+        "-n 200 -c 4 --threads 2",
+        "-n 200 -c 4 --no-keepalive",
+        "-n 200 -c 4 --requests-per-connection 7",
+        "-n 200 -c 4 -q 10k",
+    ] {
+        let server = server();
+        let report = json(&good(&server, &format!("{args} --format json -s /a.txt")));
+        assert_eq!(count(&report, "sent"), 200, "{args}");
+        assert_eq!(count(&report, "answered"), 200, "{args}");
+        assert_eq!((count(&report, "failed"), count(&report, "unfinished")), (0, 0), "{args}");
+        assert_eq!(asked(server), ["GET /a.txt HTTP/1.1"; 200], "{args}");
+    }
+}
+
+#[test]
+fn a_run_of_some_time_ends_by_itself_and_reports_for_people() {
+    let server = server();
+    let outcome = good(&server, "-c 2 -z 300ms /");
+    let text = outcome.text();
+    for part in ["requests", "rate", "latency", "p99.9", "status codes", "200"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(asked(server).len() > 2);
+}
+
+#[test]
+fn placeholders_are_new_in_each_request() {
+    let server = server();
+    good(&server, "-n 3 -c 1 -s /{SEQ}?{RAND:7:7}&{{SEQ}&{x}");
+    let lines = [0, 1, 2].map(|seq| format!("GET /{seq}?7&%7BSEQ%7D&%7Bx%7D HTTP/1.1"));
+    assert_eq!(asked(server), lines);
+}
+
+#[test]
+fn urls_come_from_a_list_in_order_or_at_random() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("urls");
+    fs::write(&list, "# pages\n/a.txt\n/b.txt\n\n/7\n").expect("the list");
+    let list = list.to_str().expect("UTF-8");
+    let server = server();
+    good(&server, &format!("-n 4 -c 1 -s --urls {list} HEAD"));
+    let lines = ["/a.txt", "/b.txt", "/7", "/a.txt"].map(|path| format!("HEAD {path} HTTP/1.1"));
+    assert_eq!(asked(server), lines);
+    let runs = [1, 1, 2].map(|seed| {
+        let server = self::server();
+        good(&server, &format!("-n 40 -c 1 -s --urls {list} --order random --seed {seed}"));
+        asked(server)
+    });
+    assert_eq!(runs[0], runs[1], "the same seed");
+    assert_ne!(runs[0], runs[2], "another seed");
+}
+
+#[test]
+fn fields_and_bodies_are_sent_as_for_one_request() {
+    let ok = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let server = Scripted::repeating(&[ok], 2);
+    let args =
+        ["-n", "2", "-c", "1", "--no-keepalive", "-d", "n={SEQ}", "-H", "X-N: {SEQ}", "-p", &server.port()];
+    client(&args);
+    for seq in 0..2 {
+        let request = server.request();
+        for line in [
+            "POST / HTTP/1.1".to_owned(),
+            format!("X-N: {seq}"),
+            "Connection: close".to_owned(),
+            "Content-Type: application/x-www-form-urlencoded".to_owned(),
+            "Content-Length: 3".to_owned(),
+        ] {
+            assert!(request.lines().any(|sent| sent == line), "{line} is not in {request}");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_sent_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("body");
+    fs::write(&file, "{FOO} {SEQ}").expect("the file");
+    let server = Server::with(&[], &["--upload"]);
+    good(&server, &format!("-n 3 -c 1 -s -T {} /up{{SEQ}}.txt", file.display()));
+    for seq in 0..3 {
+        let stored = fs::read_to_string(server.root().join(format!("up{seq}.txt"))).expect("it is stored");
+        assert_eq!(stored, "{FOO} {SEQ}");
+    }
+}
+
+#[test]
+fn the_report_goes_to_a_file_and_in_each_format() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server();
+    for (format, part) in [("text", "latency"), ("json", "\"answered\""), ("csv", ","), ("hdr", "#[")] {
+        let out = folder.path().join(format);
+        let outcome = good(&server, &format!("-n 5 -s --format {format} --out {} /", out.display()));
+        assert!(outcome.stdout.is_empty(), "{format}");
+        let report = fs::read_to_string(out).expect("the report");
+        assert!(report.contains(part), "{format}: {report}");
+    }
+    let outcome = load(&server, "-n 5 -s --out /nowhere/report /").expect(1);
+    assert!(outcome.complaint().contains("cannot write '/nowhere/report'"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_assertion_that_does_not_hold_is_told_with_its_exit_code() {
+    let server = server();
+    good(&server, "-n 50 -s --assert errors<1%,p50<10s /");
+    let outcome = load(&server, "-n 50 -s --assert errors<1%,p50<1us /");
+    if outcome.code != Some(CLIENT_BOUND) {
+        let outcome = outcome.expect(99);
+        assert!(outcome.complaint().contains("p50<1us does not hold"), "{}", outcome.stderr);
+    }
+    let outcome = load(&server, "-n 50 --assert p99<10 /").expect(2);
+    assert!(outcome.complaint().contains("option '--assert'"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_run_that_cannot_be_made_is_refused_in_one_line() {
+    let server = server();
+    let rows = [
+        ("-n 5 --urls /nowhere/list", 1, "cannot read '/nowhere/list'"),
+        ("-n 5 -T /nowhere/body /x", 1, "cannot read '/nowhere/body'"),
+        ("-n 5 /{FOO}", 2, "'{FOO}' is no placeholder"),
+        ("-n 5 -d {RAND:2:1} /", 2, "option '--data': '{RAND:2:1}' ends before it begins"),
+        ("-c 100m /", 1, "raise it with `ulimit -n"),
+        ("-n 5 -o x /", 2, "--out FILE keeps the report"),
+        ("--warmup 1s /", 2, "is for load mode"),
+    ];
+    for (args, code, part) in rows {
+        let outcome = load(&server, args).expect(code);
+        assert!(outcome.complaint().contains(part), "{args}: {}", outcome.stderr);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{args}: {}", outcome.stderr);
+        assert!(outcome.stdout.is_empty(), "{args}");
+    }
+    assert_eq!(asked(server), [""; 0], "nobody was bothered");
+}
+
+#[test]
+fn a_soft_limit_on_open_files_is_raised() {
+    let server = server();
+    let port = server.address().port().to_string();
+    let args = ["-n", "100", "-c", "100", "-s", "--format", "json", "-p", &port];
+    let client = Client::start(&args, Screen::None, |command| {
+        let words: Vec<_> = command.get_args().map(|word| word.to_owned()).collect();
+        let program = command.get_program().to_owned();
+        *command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -Sn 40; exec \"$0\" \"$@\""]).arg(program).args(words);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
+    let outcome = client.finish();
+    assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{}", outcome.stderr);
+    assert_eq!(count(&json(&outcome), "answered"), 100);
+}
+
+#[test]
+fn nobody_there_is_a_failure_with_a_report() {
+    let port = {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        listener.local_addr().expect("an address").port().to_string()
+    };
+    let outcome = client(&["-c", "2", "-z", "300ms", "-s", "-p", &port]);
+    assert!(matches!(outcome.code, Some(1)), "{:?}: {}", outcome.code, outcome.stderr);
+    assert!(outcome.complaint().contains("no request was answered"), "{}", outcome.stderr);
+    assert!(outcome.text().contains("refused"), "{}", outcome.text());
+}
+
+#[test]
+fn an_interrupt_ends_the_run_and_the_report_tells_of_what_there_was() {
+    for threads in ["1", "2"] {
+        let server = server();
+        let port = server.address().port().to_string();
+        let args = [
+            "-c",
+            "2",
+            "-z",
+            "1h",
+            "--every",
+            "250ms",
+            "--threads",
+            threads,
+            "--format",
+            "json",
+            "-p",
+            &port,
+        ];
+        let mut client = Client::start(&args, Screen::None, |_| ());
+        client.stderr().wait_for("requests/s");
+        client.signal(Signal::INT);
+        let outcome = client.finish();
+        assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{}", outcome.stderr);
+        let report = json(&outcome);
+        let sum = count(&report, "answered") + count(&report, "failed") + count(&report, "unfinished");
+        assert!(count(&report, "answered") > 0);
+        assert_eq!(count(&report, "sent"), sum);
+    }
+}
+
+#[test]
+fn a_terminal_has_a_block_that_is_taken_away_and_a_pipe_has_none() {
+    let server = server();
+    let port = server.address().port().to_string();
+    let args = ["-c", "2", "-z", "900ms", "-p", &port];
+    let outcome = Client::start(&args, Screen::Stderr, |_| ()).finish();
+    assert!(outcome.stderr.contains("requests/s   p50 "), "{:?}", outcome.stderr);
+    assert!(outcome.stderr.contains("\x1b[3A"), "it is redrawn: {:?}", outcome.stderr);
+    assert!(outcome.stderr.contains("\x1b[J"), "it is taken away: {:?}", outcome.stderr);
+    assert!(outcome.text().contains("latency"));
+    let quiet = Client::start(&[&args[..], &["-s"]].concat(), Screen::Stderr, |_| ()).finish();
+    assert!(!quiet.stderr.contains('\x1b'), "{:?}", quiet.stderr);
+    let piped = client(&args);
+    assert!(!piped.stderr.contains('\x1b'), "{:?}", piped.stderr);
+}
+
+#[test]
+fn a_run_that_is_kept_can_be_compared_and_merged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (one, two, both) = (path("one.run"), path("two.run"), path("both.run"));
+    let server = server();
+    good(&server, &format!("-n 40 -c 2 -s --save {one} /a.txt"));
+    let second = good(&server, &format!("-n 60 -c 2 -s --save {two} --compare {one} /a.txt"));
+    assert!(second.text().contains("before") && second.text().contains("after"), "{}", second.text());
+    let compared = client(&["compare", &one, &two]).expect(0);
+    assert!(compared.text().contains("p50"), "{}", compared.text());
+    client(&["merge", &one, &two, "--format", "json", "--save", &both]);
+    let merged = json(&client(&["merge", &one, &two, "--format", "json"]));
+    assert_eq!(count(&merged, "answered"), 100);
+    assert!(client(&["merge", &both, &one]).expect(0).text().contains("latency"));
+    let outcome = client(&["compare", &one, "/nowhere.run"]).expect(1);
+    assert!(outcome.complaint().contains("cannot read '/nowhere.run'"), "{}", outcome.stderr);
+    let outcome = client(&["merge", &one]).expect(2);
+    assert!(outcome.stderr.contains("see reactor-client merge --help"), "{}", outcome.stderr);
+}

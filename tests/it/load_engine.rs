@@ -1,0 +1,156 @@
+//! The engine of the load generator against servers that answer, and against those that do not.
+//!
+//! In each run, whatever the server does: sent = answered + failed + unfinished, exactly.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use reactor_http::client::load::engine::{self, Ran};
+use reactor_http::client::load::failure::Failure;
+use reactor_http::client::load::metrics::Totals;
+use reactor_http::client::load::pacer::Schedule;
+use reactor_http::client::load::plan::{Order, Plan, Stop};
+use reactor_http::client::load::template::{RequestParts, RequestTemplate};
+use reactor_http::client::target::Target;
+use reactor_http::http::Method;
+
+use crate::harness::{PATIENCE, Scripted, Server, Step};
+
+/// What one connection does until it has sent so many requests, or fails.
+fn plan(requests: u64) -> Plan {
+    let targets = vec![Target { host: "localhost".to_owned(), port: 80, path: "/a.txt".to_owned() }];
+    let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
+    Plan {
+        request: RequestTemplate::new(&targets, &parts).expect("no placeholders"),
+        targets,
+        order: Order::Sequential,
+        method: Method::Get,
+        concurrency: 1,
+        stop: Stop { requests: Some(requests), duration: None },
+        schedule: Schedule::Closed,
+        warmup: Duration::ZERO,
+        pipeline: 1,
+        keep_alive: true,
+        requests_per_connection: None,
+        timeout: PATIENCE,
+        threads: 1,
+        seed: 0,
+    }
+}
+
+fn run(plan: &Plan, addresses: &[SocketAddr]) -> Ran {
+    let addresses = vec![addresses.to_vec(); plan.targets.len()];
+    let ran = engine::run(plan, &addresses, &[], &mut |_, _| {}).expect("the engine runs");
+    assert!(ran.metrics.is_balanced(), "{:?}", ran.metrics.totals());
+    ran
+}
+
+/// Sent, answered, failed, unfinished.
+fn totals(ran: &Ran) -> [u64; 4] {
+    let Totals { sent, answered, failed, unfinished, .. } = ran.metrics.totals();
+    [sent, answered, failed, unfinished]
+}
+
+fn address(server: &Scripted) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], server.port().parse().expect("a port")))
+}
+
+#[test]
+fn so_many_requests_are_answered_over_so_many_connections_in_so_many_threads() {
+    let server = Server::serving(&[("a.txt", b"hello")]);
+    for (concurrency, threads, pipeline) in [(1, 1, 1), (7, 1, 1), (7, 3, 1), (4, 2, 5)] {
+        let ran = run(&Plan { concurrency, threads, pipeline, ..plan(1000) }, &[server.address()]);
+        assert_eq!(totals(&ran), [1000, 1000, 0, 0]);
+        assert_eq!(ran.metrics.connect_times().len(), concurrency as u64);
+        assert!(!ran.interrupted && !ran.given_up && ran.unsent == 0);
+    }
+}
+
+#[test]
+fn connections_are_opened_again_when_they_are_not_kept() {
+    let server = Server::serving(&[("a.txt", b"hello")]);
+    let ran = run(&Plan { keep_alive: false, concurrency: 3, ..plan(30) }, &[server.address()]);
+    assert_eq!(totals(&ran), [30, 30, 0, 0]);
+    // Near the end, a connection may find that another has sent the last request.
+    assert!((30..=32).contains(&ran.metrics.connect_times().len()));
+    let ran = run(&Plan { requests_per_connection: Some(4), ..plan(10) }, &[server.address()]);
+    assert_eq!((totals(&ran), ran.metrics.connect_times().len()), ([10, 10, 0, 0], 3));
+}
+
+#[test]
+fn each_way_to_fail_is_counted_under_its_own_name() {
+    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (script, failure) in [
+        (vec![Step::send(format!("{ok}hell"))], Failure::Truncated),
+        (vec![Step::send(format!("{ok}hello!")), Step::Silence], Failure::TooLong),
+        (vec![Step::send(format!("{chunked}zz\r\n")), Step::Silence], Failure::BadChunk),
+        (vec![], Failure::ClosedEarly),
+        (vec![Step::Trickle(b"SSH-2.0-what".to_vec()), Step::Silence], Failure::BadHead),
+        (vec![Step::send("HTTP/1.1 200 OK\r\n"), Step::Reset], Failure::Reset),
+    ] {
+        let server = Scripted::repeating(&script, 3);
+        let ran = run(&plan(3), &[address(&server)]);
+        assert_eq!(totals(&ran), [3, 0, 3, 0], "{failure:?}");
+        assert_eq!(ran.metrics.failures().seen().collect::<Vec<_>>(), [(failure, 3)]);
+    }
+}
+
+#[test]
+fn silence_is_a_time_out() {
+    let server = Scripted::repeating(&[Step::Silence], 2);
+    let ran = run(&Plan { timeout: Duration::from_millis(150), ..plan(2) }, &[address(&server)]);
+    assert_eq!(totals(&ran), [2, 0, 2, 0]);
+    assert_eq!(ran.metrics.failures().of(Failure::TimedOut), 2);
+}
+
+#[test]
+fn what_is_in_flight_at_the_end_is_unfinished() {
+    let server = Scripted::following(&[Step::Silence]);
+    let stop = Stop { requests: None, duration: Some(Duration::from_millis(100)) };
+    let ran = run(&Plan { stop, ..plan(0) }, &[address(&server)]);
+    assert_eq!(totals(&ran), [1, 0, 0, 1]);
+    assert!(ran.wall >= Duration::from_millis(100));
+}
+
+#[test]
+fn every_address_is_tried_and_a_run_that_nobody_answers_is_given_up() {
+    let refusing = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let refused = refusing.local_addr().expect("its address");
+    drop(refusing);
+    let server = Server::serving(&[("a.txt", b"hello")]);
+    let ran = run(&Plan { concurrency: 2, ..plan(10) }, &[refused, server.address()]);
+    assert_eq!(totals(&ran), [10, 10, 0, 0]);
+    assert!(ran.metrics.connect_failures().of(Failure::Refused) >= 1);
+
+    let ran = run(&Plan { timeout: Duration::from_millis(200), ..plan(10) }, &[refused]);
+    assert!(ran.given_up);
+    assert_eq!(totals(&ran), [0; 4]);
+}
+
+#[test]
+fn an_open_loop_sends_what_its_schedule_says() {
+    let server = Server::serving(&[("a.txt", b"hello")]);
+    let schedule = Schedule::Steps(vec![
+        (1000.0, Duration::from_millis(200)),
+        (0.0, Duration::from_millis(50)),
+        (200.0, Duration::from_millis(100)),
+    ]);
+    let stop = Stop::default();
+    for threads in [1, 2] {
+        let plan = Plan { concurrency: 20, schedule: schedule.clone(), stop, threads, ..plan(0) };
+        let ran = run(&plan, &[server.address()]);
+        assert_eq!(totals(&ran), [220, 220, 0, 0]);
+        assert!(ran.wall >= Duration::from_millis(345));
+    }
+}
+
+#[test]
+fn what_is_due_while_no_connection_is_free_is_told() {
+    let server = Scripted::following(&[Step::Silence]);
+    let schedule = Schedule::Constant { per_sec: 100.0 };
+    let stop = Stop { requests: None, duration: Some(Duration::from_millis(200)) };
+    let ran = run(&Plan { schedule, stop, ..plan(0) }, &[address(&server)]);
+    assert_eq!(totals(&ran), [1, 0, 0, 1]);
+    assert!(ran.unsent >= 19, "{}", ran.unsent);
+}
