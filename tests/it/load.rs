@@ -146,7 +146,14 @@ fn a_file_is_sent_as_it_is() {
 fn the_report_goes_to_a_file_and_in_each_format() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = server();
-    for (format, part) in [("text", "latency"), ("json", "\"answered\""), ("csv", ","), ("hdr", "#[")] {
+    let formats = [
+        ("text", "latency"),
+        ("json", "\"answered\""),
+        ("csv", ","),
+        ("hdr", "#["),
+        ("html", "<!doctype html>"),
+    ];
+    for (format, part) in formats {
         let out = folder.path().join(format);
         let outcome = good(&server, &format!("-n 5 -s --format {format} --out {} /", out.display()));
         assert!(outcome.stdout.is_empty(), "{format}");

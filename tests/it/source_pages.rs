@@ -92,9 +92,12 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The values of what a tag begins with, such as `<a id=`, quoted or not. In text there is no `<`.
+/// The values of what a tag begins with, such as `<a id=`, quoted or not. In text there is no `<`, and what
+/// looks like an attribute there is none.
 fn values<'a>(page: &'a str, tag: &str) -> Vec<&'a str> {
-    let values = page.split(tag).skip(1).map(|rest| match rest.strip_prefix('"') {
+    let in_tag = |at: &usize| tag.starts_with('<') || page[..*at].rfind('<') > page[..*at].rfind('>');
+    let places = page.match_indices(tag).map(|(at, _)| at).filter(in_tag);
+    let values = places.map(|at| &page[at + tag.len()..]).map(|rest| match rest.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next(),
         None => rest.split('>').next(),
     });

@@ -353,7 +353,7 @@ fn parse_small(text: &str, most: usize) -> Result<usize, String> {
 }
 
 pub(super) fn parse_format(text: &str) -> Result<Format, &'static str> {
-    Format::named(text).ok_or("the format is text, json, csv or hdr")
+    Format::named(text).ok_or("the format is text, json, csv, hdr or html")
 }
 
 pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {

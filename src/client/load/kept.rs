@@ -236,7 +236,7 @@ mod tests {
             ),
             (
                 "merge a b --format x",
-                "option '--format' with 'x': the format is text, json, csv or hdr; see reactor-client merge --help",
+                "option '--format' with 'x': the format is text, json, csv, hdr or html; see reactor-client merge --help",
             ),
         ] {
             assert_eq!(parse(line), Err(wanted.to_owned()), "{line}");

@@ -178,7 +178,7 @@ fn every_mistake_is_told_in_one_line() {
         ("--steps 0:1s", "option '--steps' with '0:1s': every rate is 0: nothing would be sent"),
         ("--ramp 0..5", "option '--ramp' with '0..5': a ramp is two rates and a time, such as 0..5000/60s"),
         ("--ramp 0..0/1s", "option '--ramp' with '0..0/1s': both rates are 0: nothing would be sent"),
-        ("-n 5 --format xml", "option '--format' with 'xml': the format is text, json, csv or hdr"),
+        ("-n 5 --format xml", "option '--format' with 'xml': the format is text, json, csv, hdr or html"),
         ("-n 5 --order any", "option '--order' with 'any': the order is sequential or random"),
         ("-n 5 --seed -1", "option '--seed' with '-1': a seed is a whole number below 2^64, such as 1"),
         ("-n 5 --every 1ms", "option '--every' with '1ms': more often than every 250ms there is no news"),

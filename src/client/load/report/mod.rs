@@ -5,12 +5,14 @@
 
 mod csv;
 mod hdr;
+pub(super) mod html;
 mod json;
 mod text;
 pub mod units;
 
 pub use csv::csv;
 pub use hdr::hdr;
+pub use html::html;
 pub use json::{SCHEMA, json};
 pub use text::text;
 
@@ -28,12 +30,19 @@ pub enum Format {
     Csv,
     /// An HdrHistogram interval log, V2.
     Hdr,
+    /// One page with plots, for a browser.
+    Html,
 }
 
 impl Format {
     /// All of them, with their names.
-    pub const ALL: [(&str, Self); 4] =
-        [("text", Self::Text), ("json", Self::Json), ("csv", Self::Csv), ("hdr", Self::Hdr)];
+    pub const ALL: [(&str, Self); 5] = [
+        ("text", Self::Text),
+        ("json", Self::Json),
+        ("csv", Self::Csv),
+        ("hdr", Self::Hdr),
+        ("html", Self::Html),
+    ];
 
     /// The format of this name.
     pub fn named(name: &str) -> Option<Self> {
@@ -47,6 +56,7 @@ impl Format {
             Self::Json => json(summary),
             Self::Csv => csv(summary),
             Self::Hdr => hdr(summary),
+            Self::Html => html(summary),
         }
     }
 }

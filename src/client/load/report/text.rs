@@ -17,11 +17,14 @@ const URLS_MAX: usize = 20;
 /// The columns in which names stand.
 const NAME_LEN: usize = 12;
 
-const BLIND: &str = "\
+pub(super) const BLIND: &str = "\
 Closed loop: a connection asks again only when its answer has come. While the server stalls
 nothing is asked, so those who would have had to wait are not in these figures; a fixed rate
 (--rate) shows them.
 ";
+
+pub(super) const CORRECTED: &str =
+    "Corrected: from when a request was due. Uncorrected: from when it was sent.";
 
 /// What a person reads.
 pub fn text(summary: &Summary) -> String {
@@ -45,8 +48,12 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
+    writeln!(out, "{}\n{}", summary.conditions.target, asked(summary))
+}
+
+/// What was asked for, in one line.
+pub(super) fn asked(summary: &Summary) -> String {
     let conditions = &summary.conditions;
-    writeln!(out, "{}", conditions.target)?;
     let wall_secs = conditions.wall.as_secs_f64();
     let pacing = match conditions.pacing {
         Pacing::Open { due } => {
@@ -56,11 +63,12 @@ fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
     };
     let connections = plural(conditions.concurrency, "connection");
     let threads = plural(conditions.threads, "thread");
-    write!(out, "{pacing}, {connections}, {threads}, {}", time(wall_secs * 1e6))?;
-    if conditions.pipeline > 1 {
-        write!(out, ", {} requests on each at a time", conditions.pipeline)?;
-    }
-    writeln!(out, "{}", if conditions.was_interrupted { ", interrupted" } else { "" })
+    let pipeline = match conditions.pipeline {
+        0 | 1 => String::new(),
+        pipeline => format!(", {pipeline} requests on each at a time"),
+    };
+    let end = if conditions.was_interrupted { ", interrupted" } else { "" };
+    format!("{pacing}, {connections}, {threads}, {}{pipeline}{end}", time(wall_secs * 1e6))
 }
 
 fn plural(number: u64, name: &str) -> String {
@@ -151,7 +159,7 @@ fn client_cpu(summary: &Summary) -> String {
 }
 
 /// Microseconds of CPU time, of which a tenth matters.
-fn cpu(us: f64) -> String {
+pub(super) fn cpu(us: f64) -> String {
     if us < 100.0 { format!("{us:.1} µs") } else { time(us) }
 }
 
@@ -165,7 +173,7 @@ fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
             for ((name, one), (_, other)) in rows(corrected).into_iter().zip(rows(uncorrected)) {
                 writeln!(out, "  {name:10} {:>10} {:>12}", time(one), time(other))?;
             }
-            writeln!(out, "Corrected: from when a request was due. Uncorrected: from when it was sent.")
+            writeln!(out, "{CORRECTED}")
         }
         _ => {
             writeln!(out, "\nlatency")?;
@@ -177,7 +185,7 @@ fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
     }
 }
 
-fn rows(spread: &Spread) -> Vec<(&'static str, f64)> {
+pub(super) fn rows(spread: &Spread) -> Vec<(&'static str, f64)> {
     let percentiles = PERCENTILES.iter().zip(spread.percentiles_us);
     let mut rows = vec![("min", spread.min_us as f64), ("mean", spread.mean_us)];
     rows.extend(percentiles.map(|((name, _), value)| (*name, value as f64)));

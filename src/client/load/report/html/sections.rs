@@ -1,0 +1,328 @@
+//! What a page says in words and tables: the verdict first, then the figures, then what they mean.
+//!
+//! The words are those of the report in text; every figure is the summary's.
+
+use super::super::super::failure::FailureCounts;
+use super::super::super::summary::{Pacing, Spread, Summary, UrlSummary, ratio};
+use super::super::text::{BLIND, CORRECTED, asked, cpu, in_words, remark_in_words, rows};
+use super::super::units::{bytes, count, rate, share, time};
+use super::escape::escaped;
+use super::plots::when;
+use super::table::{Column, list, table, tile};
+use crate::http::imf_fixdate;
+
+/// What was asked, of whom, and when.
+pub(super) fn headline(summary: &Summary) -> String {
+    format!(
+        "<header>\n<p class=\"kind\">Load report</p>\n<h1>{}</h1>\n<p>{}</p>\n<p>began {}</p>\n</header>\n",
+        escaped(&summary.conditions.target),
+        escaped(&asked(summary)),
+        escaped(&began(summary))
+    )
+}
+
+fn began(summary: &Summary) -> String {
+    String::from_utf8_lossy(&imf_fixdate(summary.conditions.started_unix_secs)).into_owned()
+}
+
+/// What speaks against the run, with the figure that shows it, and what should be known.
+pub(super) fn verdict(summary: &Summary) -> String {
+    let validity = &summary.validity;
+    let reasons = validity.reasons.iter().map(|reason| format!("<li>{}</li>\n", escaped(&in_words(*reason))));
+    let reasons = reasons.collect::<String>();
+    let verdict = match (validity.is_valid(), summary.totals.answered) {
+        (false, _) => format!(
+            "<div class=\"verdict bad\">\n<p><strong>INVALID: client-bound</strong> What was measured is the \
+             client.</p>\n<ul>\n{reasons}</ul>\n</div>\n"
+        ),
+        (true, 0) => {
+            "<div class=\"verdict bad\">\n<p><strong>No answers</strong> Nothing was answered, so that \
+                      there are no figures of the server.</p>\n</div>\n"
+                .to_owned()
+        }
+        (true, _) => {
+            "<div class=\"verdict good\">\n<p><strong>Valid</strong> No figure shows that the client \
+                      was the bottleneck.</p>\n</div>\n"
+                .to_owned()
+        }
+    };
+    let remarks = validity.remarks.iter().map(|remark| {
+        let words = escaped(&remark_in_words(*remark));
+        format!("<div class=\"verdict note\">\n<p><strong>Note</strong> {words}</p>\n</div>\n")
+    });
+    format!("{verdict}{}", remarks.collect::<String>())
+}
+
+/// The figures that are to be seen at once.
+pub(super) fn tiles(summary: &Summary) -> String {
+    let totals = &summary.totals;
+    let (answered, failed) = (count(totals.answered), count(totals.failed));
+    let sum = format!("= {answered} answered + {failed} failed + {} unfinished", count(totals.unfinished));
+    let tiles = [
+        tile("rate", &rate(summary.rate), &format!("{answered} answers")),
+        percentile(summary, "p50", "half took no longer"),
+        percentile(summary, "p99", "one in 100 took longer"),
+        percentile(summary, "p99.9", "one in 1,000 took longer"),
+        tile("errors", &share(summary.error_share), &errors(summary)),
+        tile("requests", &count(totals.sent), &sum),
+        tile(
+            "received",
+            &format!("{}/s", bytes(summary.received_per_sec)),
+            &format!("{} in all", bytes(totals.received_len as f64)),
+        ),
+        tile(
+            "client's CPU",
+            &share(summary.cpu_share),
+            &format!("{} an answer", cpu(summary.cpu_us_per_answer)),
+        ),
+    ];
+    format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
+}
+
+fn errors(summary: &Summary) -> String {
+    let (failed, bad) = (count(summary.totals.failed), count(summary.bad_statuses));
+    let words = format!("{failed} failed, {bad} with a status of 400 or above");
+    match summary.connect_failures.total() {
+        0 => words,
+        lost => format!("{words}; {} connections did not come about", count(lost)),
+    }
+}
+
+fn percentile(summary: &Summary, name: &str, meaning: &str) -> String {
+    let of = |spread: &Option<Spread>| {
+        let us = spread.as_ref().and_then(|spread| spread.percentile_us(name));
+        us.map(|us| time(us as f64))
+    };
+    let words = match of(&summary.uncorrected) {
+        Some(uncorrected) if summary.is_open() => format!("uncorrected {uncorrected}"),
+        _ if summary.corrected.is_some() => meaning.to_owned(),
+        _ => String::new(),
+    };
+    tile(&format!("latency {name}"), &of(&summary.corrected).unwrap_or("none".to_owned()), &words)
+}
+
+/// The latencies, and what they cannot show.
+///
+/// They stand beside their chart, where there is room.
+pub(super) fn latency(summary: &Summary, chart: &str) -> String {
+    let Some(corrected) = &summary.corrected else {
+        return "<p>There is none, for there are no answers.</p>\n".to_owned();
+    };
+    let deviation = |spread: &Spread| ("std. deviation", spread.stdev_us);
+    let lines = |spread: &Spread| rows(spread).into_iter().chain([deviation(spread)]);
+    let (table, words) = match &summary.uncorrected {
+        Some(uncorrected) if summary.is_open() => {
+            let columns =
+                [Column::Text("latency"), Column::Number("corrected"), Column::Number("uncorrected")];
+            let pairs = lines(corrected).zip(lines(uncorrected));
+            let rows = pairs.map(|((name, one), (_, other))| vec![name.to_owned(), time(one), time(other)]);
+            (table("Latency", &columns, &rows.collect::<Vec<_>>()), CORRECTED)
+        }
+        _ => {
+            let rows = lines(corrected).map(|(name, us)| vec![name.to_owned(), time(us)]);
+            let columns = [Column::Text("latency"), Column::Number("time")];
+            (table("Latency", &columns, &rows.collect::<Vec<_>>()), BLIND)
+        }
+    };
+    let words = escaped(&flowing(words));
+    format!("<div class=\"beside\">\n{chart}{table}</div>\n<p class=\"aside\">{words}</p>\n")
+}
+
+/// Without its line ends, which are for terminals.
+fn flowing(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The histogram as every other report has it.
+pub(super) fn bars(summary: &Summary) -> String {
+    let total: u64 = summary.bars.iter().map(|bar| bar.count).sum();
+    let rows = summary.bars.iter().map(|bar| {
+        let part = share(ratio(bar.count as f64, total as f64));
+        vec![time(bar.from_us as f64), time(bar.to_us as f64), count(bar.count), part]
+    });
+    let columns = [
+        Column::Number("above"),
+        Column::Number("up to"),
+        Column::Number("requests"),
+        Column::Number("share"),
+    ];
+    folded("The histogram in figures", &table("Histogram", &columns, &rows.collect::<Vec<_>>()))
+}
+
+/// Figures that are there for who wants them.
+fn folded(summary: &str, table: &str) -> String {
+    if table.is_empty() {
+        return String::new();
+    }
+    format!("<details>\n<summary>{}</summary>\n{table}</details>\n", escaped(summary))
+}
+
+/// What happened when, in figures.
+pub(super) fn slices(summary: &Summary) -> String {
+    let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
+    let rows = summary.slices.iter().map(|slice| {
+        let its = &slice.slice;
+        vec![
+            when(slice),
+            rate(slice.rate),
+            us(its.quantile_us(0.5)),
+            us(its.quantile_us(0.99)),
+            count(its.failed),
+            bytes(its.received_len as f64),
+        ]
+    });
+    let columns = [
+        Column::Text("time"),
+        Column::Number("rate"),
+        Column::Number("p50"),
+        Column::Number("p99"),
+        Column::Number("failed"),
+        Column::Number("received"),
+    ];
+    let table = table("Slices of the run", &columns, &rows.collect::<Vec<_>>());
+    if table.is_empty() {
+        return "<p>Nothing has happened.</p>\n".to_owned();
+    }
+    folded("The slices in figures", &table)
+}
+
+fn section(heading: &str, content: &str) -> String {
+    if content.is_empty() {
+        return String::new();
+    }
+    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
+}
+
+/// Each status that came.
+pub(super) fn answers(summary: &Summary) -> String {
+    let rows = summary.statuses.iter().map(|(status, number)| {
+        let part = share(ratio(*number as f64, summary.totals.answered as f64));
+        vec![status.to_string(), count(*number), part, class(*status).to_owned()]
+    });
+    let columns =
+        [Column::Text("status"), Column::Number("answers"), Column::Number("share"), Column::Long("meaning")];
+    section("Status codes", &table("Status codes", &columns, &rows.collect::<Vec<_>>()))
+}
+
+/// What the first digit of a status means (RFC 9110 section 15).
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "informational",
+        2 => "successful",
+        3 => "redirection",
+        4 => "client error: the request was refused",
+        5 => "server error: the server failed",
+        _ => "no meaning",
+    }
+}
+
+/// How requests failed, and connections.
+pub(super) fn failures(summary: &Summary) -> String {
+    let tables = [
+        kinds("Requests that failed", "requests", &summary.failures),
+        kinds("Connections that did not come about", "connections", &summary.connect_failures),
+    ];
+    match tables.concat() {
+        none if none.is_empty() => none,
+        tables => section("Failures", &format!("<div>\n{tables}</div>\n")),
+    }
+}
+
+fn kinds(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
+    let rows = failures.seen().map(|(failure, number)| {
+        vec![failure.name().to_owned(), count(number), failure.describe().to_owned()]
+    });
+    let columns = [Column::Text("failure"), Column::Number(what), Column::Long("meaning")];
+    table(caption, &columns, &rows.collect::<Vec<_>>())
+}
+
+/// Where the time went, and how late the client was.
+pub(super) fn phases(summary: &Summary) -> String {
+    let phases = [
+        ("connect", &summary.connect, "a connection is made"),
+        ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
+        ("client's lag", &summary.lag, "from when a request was due until it was sent"),
+    ];
+    let seen = phases.into_iter().filter_map(|(name, spread, words)| Some((name, spread.as_ref()?, words)));
+    let rows = seen.map(|(name, spread, words)| {
+        let at = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
+        let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
+        vec![name.to_owned(), count(spread.count), mean, at("p50"), at("p99"), max, words.to_owned()]
+    });
+    let columns = [
+        Column::Text("phase"),
+        Column::Number("times"),
+        Column::Number("mean"),
+        Column::Number("p50"),
+        Column::Number("p99"),
+        Column::Number("max"),
+        Column::Long("meaning"),
+    ];
+    section("Phases", &table("Phases", &columns, &rows.collect::<Vec<_>>()))
+}
+
+/// The figures of each address, when there are several.
+pub(super) fn urls(summary: &Summary) -> String {
+    let columns = [
+        Column::Long("address"),
+        Column::Number("answered"),
+        Column::Number("failed"),
+        Column::Number("received"),
+        Column::Number("p50"),
+        Column::Number("p99"),
+        Column::Number("max"),
+    ];
+    let rows: Vec<_> = summary.urls.iter().map(url).collect();
+    section("Addresses", &table("Addresses", &columns, &rows))
+}
+
+fn url(url: &UrlSummary) -> Vec<String> {
+    let latency = |us: &dyn Fn(&Spread) -> Option<u64>| {
+        let us = url.latency.as_ref().and_then(us);
+        us.map_or("-".to_owned(), |us| time(us as f64))
+    };
+    vec![
+        url.url.clone(),
+        count(url.totals.answered),
+        count(url.totals.failed),
+        bytes(url.totals.received_len as f64),
+        latency(&|spread| spread.percentile_us("p50")),
+        latency(&|spread| spread.percentile_us("p99")),
+        latency(&|spread| Some(spread.max_us)),
+    ]
+}
+
+/// What the figures were measured under, and what it took the client.
+pub(super) fn settings(summary: &Summary) -> String {
+    let conditions = &summary.conditions;
+    let wall_secs = conditions.wall.as_secs_f64();
+    let pacing = match conditions.pacing {
+        Pacing::Open { due } => {
+            format!("open: a schedule, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
+        }
+        Pacing::Closed => "closed: the answer to the request before".to_owned(),
+    };
+    let mut entries = vec![("asked", conditions.target.clone()), ("loop", pacing)];
+    if !conditions.urls.is_empty() {
+        entries.push(("addresses", count(conditions.urls.len() as u64)));
+    }
+    entries.extend([
+        ("connections", count(conditions.concurrency)),
+        ("requests on each at a time", count(conditions.pipeline)),
+        ("threads", count(conditions.threads)),
+        ("took", time(wall_secs * 1e6)),
+        ("began", began(summary)),
+        ("ended", if conditions.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
+    ]);
+    let client = [
+        ("CPU time", time(conditions.cpu.as_secs_f64() * 1e6)),
+        ("CPU", share(summary.cpu_share)),
+        ("CPU of the busiest thread", share(summary.cpu_share_max)),
+        ("CPU time an answer", cpu(summary.cpu_us_per_answer)),
+    ];
+    format!(
+        "<div class=\"pair\">\n{}{}</div>\n",
+        section("Settings", &list(&entries)),
+        section("Client", &list(&client))
+    )
+}
