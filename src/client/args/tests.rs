@@ -202,11 +202,11 @@ fn every_error_is_one_line_that_names_the_thing() {
         (&["/a", "/b"], "unexpected word '/b'"),
         (
             &["--warmup", "1s"],
-            "option '--warmup' is for load mode, which begins with -c, -n, -z, -q, --steps or --ramp",
+            "option '--warmup' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate",
         ),
         (
             &["--no-keepalive", "/a"],
-            "option '--no-keepalive' is for load mode, which begins with -c, -n, -z, -q, --steps or --ramp",
+            "option '--no-keepalive' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate",
         ),
         (&["https://h/"], "https:// is not supported (no TLS); use http://"),
     ];

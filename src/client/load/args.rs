@@ -1,7 +1,7 @@
 //! The command line of load mode: options become [`Settings`], or one line of refusal.
 //!
 //! It owns which options begin load mode, which belong to it and which do not, and what they mean
-//! together. It never opens, resolves or prints anything.
+//! together; those of a search are read in [`search`]. It never opens, resolves or prints anything.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use crate::client::target::{Overrides, Target, parse_host, parse_port, parse_wor
 use crate::command_line::{Given, quote};
 use crate::http::Method;
 
+use self::search::{Search, read_search};
 use super::assertion::Assertion;
 use super::pacer::Schedule;
 use super::plan::{
@@ -32,9 +33,10 @@ const EVERY_MIN: Duration = Duration::from_millis(250);
 const STEPS_MAX: usize = 1000;
 
 /// What load mode begins with.
-const BEGIN: [&str; 6] = ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp"];
+const BEGIN: [&str; 7] =
+    ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp", "--find-rate"];
 /// What else belongs to it.
-const ONLY_LOAD: [&str; 16] = [
+const ONLY_LOAD: [&str; 17] = [
     "--assert",
     "--compare",
     "--every",
@@ -47,6 +49,7 @@ const ONLY_LOAD: [&str; 16] = [
     "--requests-per-connection",
     "--save",
     "--seed",
+    "--slo",
     "--threads",
     "--timeout",
     "--urls",
@@ -97,6 +100,8 @@ pub struct Settings {
     pub compare: Option<PathBuf>,
     /// How much worse than that it may be.
     pub limits: Option<Limits>,
+    /// What is searched for, if it is to be many runs instead of one.
+    pub search: Option<Search>,
 }
 
 /// Whom to ask.
@@ -135,7 +140,7 @@ pub(in crate::client) fn is_asked_for(given: &Given) -> bool {
 pub(in crate::client) fn refuse(given: &Given) -> Result<(), String> {
     match ONLY_LOAD.iter().find(|name| given.peek(name).is_some()) {
         Some(name) => Err(format!(
-            "option '{name}' is for load mode, which begins with -c, -n, -z, -q, --steps or --ramp"
+            "option '{name}' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate"
         )),
         None => Ok(()),
     }
@@ -149,7 +154,9 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
     if let Some((name, instead)) = ONLY_SINGLE.iter().find(|(name, _)| given.peek(name).is_some()) {
         return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
     }
-    let plan = plan(given)?;
+    let format = value(given, "--format", parse_format)?.unwrap_or_default();
+    let search = read_search(given, format)?;
+    let plan = plan(given, search.is_some())?;
     let (overrides, list) = (overrides(given)?, list(given)?);
     let words: Vec<String> = given.operands().iter().map(word_text).collect();
     let (word, mut target) = words_beside_list(&words, &overrides, list.is_some())?;
@@ -173,7 +180,7 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
         method,
         fields,
         body,
-        format: value(given, "--format", parse_format)?.unwrap_or_default(),
+        format,
         out: file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"),
         every: value(given, "--every", parse_every)?.unwrap_or(EVERY_DEFAULT),
         silent: given.flag("--silent"),
@@ -181,6 +188,7 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
         save: file_name(given, "--save")?,
         compare: file_name(given, "--compare")?,
         limits: value(given, "--fail-on", Limits::parse)?,
+        search,
     };
     if settings.limits.is_some() && settings.compare.is_none() {
         return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
@@ -257,14 +265,14 @@ pub(super) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<
 }
 
 /// The shape of the run.
-fn plan(given: &mut Given) -> Result<Plan, String> {
+fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
     let schedule = schedule(given)?;
     let requests = value(given, "--requests", parse_count)?;
     let duration = value(given, "--duration", parse_some_time)?;
     let threads = value(given, "--threads", |text| parse_small(text, THREADS_MAX))?.unwrap_or(1);
     let concurrency = value(given, "--concurrency", |text| parse_small(text, usize::MAX))?;
     let is_alone = schedule == Schedule::Closed && requests.is_none() && duration.is_none();
-    if is_alone && concurrency == Some(1) {
+    if is_alone && !is_search && concurrency == Some(1) {
         return Err(
             "'-c 1' alone is a single request: leave it out, or say how many with -n or how long with -z"
                 .to_owned(),
@@ -368,5 +376,6 @@ fn parse_every(text: &str) -> Result<Duration, String> {
     }
 }
 
+pub mod search;
 #[cfg(test)]
 mod tests;

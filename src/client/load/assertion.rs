@@ -48,11 +48,11 @@ impl Order {
 
 /// One limit.
 #[derive(Clone, Debug, PartialEq)]
-struct Clause {
-    text: String,
-    figure: Figure,
-    order: Order,
-    limit: f64,
+pub(super) struct Clause {
+    pub(super) text: String,
+    pub(super) figure: Figure,
+    pub(super) order: Order,
+    pub(super) limit: f64,
 }
 
 /// Limits that must all hold.
@@ -83,6 +83,11 @@ impl Assertion {
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
         clauses(text)?.map(Clause::parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The clauses, in the order in which they were written.
+    pub(super) fn clauses(&self) -> &[Clause] {
+        &self.0
     }
 
     /// The clauses that do not hold in this run, in the order in which they were written.

@@ -16,20 +16,24 @@
 //! | [`metrics`], [`recorder`], [`series`], [`failure`] | the sums |
 //! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
 //! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), [`regression`] | what is made of them, and nothing else |
+//! | [`objective`], [`search`], `find`, [`curve`] | the highest rate that meets an objective |
 //! | [`saved`], [`kept`] | runs in files, and what is done with those |
 
 pub mod answer;
 pub mod args;
 pub mod assertion;
 pub mod compare;
+pub mod curve;
 mod descriptors;
 pub mod engine;
 pub mod failure;
 pub mod figure;
+mod find;
 pub mod kept;
 mod live;
 pub mod machine;
 pub mod metrics;
+pub mod objective;
 pub mod pacer;
 mod perform;
 pub mod plan;
@@ -41,6 +45,7 @@ pub mod report;
 mod resample;
 pub mod run;
 pub mod saved;
+pub mod search;
 mod seats;
 pub mod series;
 pub mod summary;

@@ -18,6 +18,7 @@ use super::assertion::{self, Broken};
 use super::compare::{Comparison, compare};
 use super::descriptors;
 use super::engine::{self, Ran};
+use super::find::find;
 use super::kept::read_run;
 use super::live::Live;
 use super::plan::Plan;
@@ -32,7 +33,7 @@ use crate::command_line::quote;
 use crate::reactor::Now;
 
 /// The signals that end a run before its time; the report tells of what there is by then.
-const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+pub(super) const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -52,6 +53,10 @@ pub enum LoadError {
     ClientBound,
     /// What the run was to come to, it has not.
     Broken(Vec<Broken>),
+    /// Not even the lowest rate meets the objective.
+    NotMet(String),
+    /// The generator gave out before the server did.
+    GaveOut(String),
     /// It is worse than the run before, by more than it may be.
     Regressed(Vec<Broken>),
 }
@@ -62,8 +67,8 @@ impl LoadError {
         match self {
             Self::Usage(_) => EXIT_USAGE,
             Self::Failed(_) | Self::Unanswered => EXIT_FAILED,
-            Self::ClientBound => validity::EXIT_CODE,
-            Self::Broken(_) => assertion::EXIT_CODE,
+            Self::ClientBound | Self::GaveOut(_) => validity::EXIT_CODE,
+            Self::Broken(_) | Self::NotMet(_) => assertion::EXIT_CODE,
             Self::Regressed(_) => regression::EXIT_CODE,
         }
     }
@@ -72,7 +77,9 @@ impl LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(what) | Self::Failed(what) => f.write_str(what),
+            Self::Usage(what) | Self::Failed(what) | Self::NotMet(what) | Self::GaveOut(what) => {
+                f.write_str(what)
+            }
             Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
             Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
             Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses)),
@@ -97,14 +104,10 @@ pub fn perform(settings: &Settings) -> Result<(), LoadError> {
     let limit = descriptors::raise();
     descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
     let addresses = resolve(&plan.targets)?;
-    let mut live = Live::on_stderr(&plan, settings.every, settings.silent);
-    let began = Now::read();
-    let ran =
-        engine::run(&plan, &addresses, &STOP_SIGNALS, &mut |metrics, elapsed| live.show(metrics, elapsed));
-    live.clear();
-    let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
-    let conditions = conditions(&plan, &settings.method, &ran, began);
-    let run = Run { metrics: ran.metrics, conditions };
+    if let Some(search) = &settings.search {
+        return find(settings, search, &plan, &addresses);
+    }
+    let run = run_once(settings, &plan, &addresses, &|| ())?;
     let summary = run.summary();
     write_report(settings.out.as_deref(), &settings.format.render(&summary))?;
     if let Some(file) = &settings.save {
@@ -115,6 +118,28 @@ pub fn perform(settings: &Settings) -> Result<(), LoadError> {
         show_comparison(settings, comparison)?;
     }
     judge(settings, &summary, comparison.as_ref())
+}
+
+/// Runs the plan, and shows how it is going; `look` is called as often as it is shown.
+///
+/// # Errors
+/// The event loop fails.
+pub(super) fn run_once(
+    settings: &Settings,
+    plan: &Plan,
+    addresses: &[Vec<SocketAddr>],
+    look: &dyn Fn(),
+) -> Result<Run, LoadError> {
+    let mut live = Live::on_stderr(plan, settings.every, settings.silent);
+    let began = Now::read();
+    let ran = engine::run(plan, addresses, &STOP_SIGNALS, &mut |metrics, elapsed| {
+        live.show(metrics, elapsed);
+        look();
+    });
+    live.clear();
+    let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
+    let conditions = conditions(plan, &settings.method, &ran, began);
+    Ok(Run { metrics: ran.metrics, conditions })
 }
 
 /// Behind a report for people; beside any other, which is to stay as its reader expects it.
@@ -228,6 +253,8 @@ mod tests {
             (LoadError::Failed("f".to_owned()), 1, "f"),
             (LoadError::Unanswered, 1, "no request was answered; the report tells how they failed"),
             (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
+            (LoadError::GaveOut("g".to_owned()), 97, "g"),
+            (LoadError::NotMet("n".to_owned()), 99, "n"),
             (
                 LoadError::Broken(clauses),
                 99,

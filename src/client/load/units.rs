@@ -9,7 +9,7 @@ const SECS_MAX: f64 = 365.0 * 86_400.0;
 /// More requests than this are a slip: at a million a second they take thirty years.
 const COUNT_MAX: f64 = 1e15;
 /// The highest rate that can be asked for, a hundred million a second: beyond it a nanosecond counts.
-const RATE_MAX: f64 = 1e8;
+pub(super) const RATE_MAX: f64 = 1e8;
 
 /// The units of time, the longer name first where one begins like another.
 const UNITS: [(&str, f64); 6] =

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use super::*;
 use crate::client::args::{Command, Task, parse};
 
-fn try_settings(line: &str) -> Result<Settings, String> {
+pub(super) fn try_settings(line: &str) -> Result<Settings, String> {
     let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     match parse(args) {
         Ok(Command::Run(task)) => match *task {
@@ -18,7 +18,7 @@ fn try_settings(line: &str) -> Result<Settings, String> {
     }
 }
 
-fn settings(line: &str) -> Settings {
+pub(super) fn settings(line: &str) -> Settings {
     try_settings(line).unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
@@ -27,8 +27,9 @@ fn secs(secs: u64) -> Duration {
 }
 
 #[test]
-fn any_of_six_options_begins_load_mode_and_nothing_else_does() {
-    for line in ["-c 2", "-n 1", "-z 1s", "-q 5", "--steps 5:1s", "--ramp 0..5/1s", "-n1 -c1"] {
+fn any_of_seven_options_begins_load_mode_and_nothing_else_does() {
+    let search = "--find-rate --slo p99<1s";
+    for line in ["-c 2", "-n 1", "-z 1s", "-q 5", "--steps 5:1s", "--ramp 0..5/1s", "-n1 -c1", search] {
         settings(line);
     }
     for line in ["", "/", "-X POST /", "-s"] {

@@ -75,4 +75,4 @@ pub(in crate::client::load) fn page(title: &str, body: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -76,7 +76,7 @@ fn run(summary: &Summary) -> Value {
     })
 }
 
-fn spread(spread: Option<&Spread>) -> Value {
+pub(super) fn spread(spread: Option<&Spread>) -> Value {
     let Some(spread) = spread else { return Value::Null };
     let named = PERCENTILES.iter().zip(spread.percentiles_us);
     let percentiles = named.map(|((name, _), us)| (format!("{name}_us"), Value::from(us)));
@@ -143,4 +143,4 @@ fn validity(summary: &Summary) -> Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,6 +4,7 @@
 //! None of them writes anywhere, and none makes a quotient of its own.
 
 mod csv;
+pub mod curve;
 mod hdr;
 pub(super) mod html;
 mod json;
@@ -15,6 +16,7 @@ pub use hdr::hdr;
 pub use html::html;
 pub use json::{SCHEMA, json};
 pub use text::text;
+pub(super) use text::{in_words, remark_in_words};
 
 use super::summary::Summary;
 

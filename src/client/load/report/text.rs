@@ -89,7 +89,7 @@ fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 /// What speaks against a run, with its figure.
-pub(super) fn in_words(reason: ClientBound) -> String {
+pub(in super::super) fn in_words(reason: ClientBound) -> String {
     match reason {
         ClientBound::Cpu { share: used } => format!(
             "the client's busiest thread used {} of its CPU time (at most {} leaves it time to be on time): more --threads, or \
@@ -115,7 +115,7 @@ pub(super) fn in_words(reason: ClientBound) -> String {
 }
 
 /// What should be known about a run.
-pub(super) fn remark_in_words(remark: Remark) -> String {
+pub(in super::super) fn remark_in_words(remark: Remark) -> String {
     match remark {
         Remark::Unreached { missed, due } => format!(
             "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
@@ -283,4 +283,4 @@ fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

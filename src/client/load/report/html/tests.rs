@@ -17,7 +17,7 @@ use super::*;
 const VOID: [&str; 3] = ["meta", "br", "hr"];
 
 /// What keeps a page from being well formed: attributes are in double quotes and elements nest.
-fn faults(page: &str) -> Vec<String> {
+pub(in super::super) fn faults(page: &str) -> Vec<String> {
     let (mut open, mut found) = (Vec::new(), Vec::new());
     let mut rest = page.strip_prefix("<!doctype html>").unwrap_or(page);
     while let Some(at) = rest.find('<') {
@@ -46,7 +46,7 @@ fn faults(page: &str) -> Vec<String> {
 }
 
 /// What a page has from elsewhere, or runs.
-fn foreign(page: &str) -> Vec<&'static str> {
+pub(in super::super) fn foreign(page: &str) -> Vec<&'static str> {
     let words = [
         " src=",
         " href=",

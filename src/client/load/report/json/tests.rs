@@ -76,7 +76,12 @@ fn field_faults(
 }
 
 fn check(report: &str) -> Vec<String> {
-    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    check_against(SCHEMA, report)
+}
+
+/// What in a report is not as a schema has it.
+pub(in super::super) fn check_against(schema: &str, report: &str) -> Vec<String> {
+    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
     let report: Value = serde_json::from_str(report).expect("the report is JSON");
     faults(&schema, &schema, &report, "report")
 }

@@ -12,7 +12,7 @@ use super::super::super::summary::Conditions;
 use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
 use super::*;
 
-fn compare(name: &str, text: &str) {
+pub(in super::super) fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/client/load/report/text").join(name);
     if env::var_os("GOLDEN").is_some_and(|value| value == "write") {
         fs::write(&path, text).expect("it is written");

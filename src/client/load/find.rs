@@ -1,0 +1,200 @@
+//! A search from its settings to its report and its exit code: a run for each rate that is tried.
+//!
+//! Which rate is next is [`search::next`]'s to say, how a step came out its objective's. Of each run only
+//! figures are kept.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signal_hook::consts::SIGINT;
+
+use super::args::Settings;
+use super::args::search::Search;
+use super::curve::{Curve, Step};
+use super::objective::commonest;
+use super::pacer::Schedule;
+use super::perform::{LoadError, STOP_SIGNALS, run_once, write_report};
+use super::plan::{Plan, Stop};
+use super::report::units;
+use super::search::{self, Answer, Next, RATE_MIN};
+use super::summary::{Conditions, Summary};
+
+/// How long a closed loop tells how fast the server is about, if nobody says where to begin.
+const FIRST_LOOK_LEN: Duration = Duration::from_secs(1);
+/// The search begins at this part of what the closed loop comes to: most often the objective is met
+/// there, and not any more at four times of it.
+const FIRST_SHARE: f64 = 0.5;
+/// The warm-up of a step, if nobody says how long: connections are made and a backlog of the step before
+/// is gone.
+const WARMUP_MAX: Duration = Duration::from_millis(500);
+/// It is at most this part of the step.
+const WARMUP_PART: u32 = 4;
+
+/// Makes the search that the settings describe with this plan, and reports on it.
+///
+/// # Errors
+/// A run cannot be made, or nothing was found.
+pub(super) fn find(
+    settings: &Settings,
+    wanted: &Search,
+    plan: &Plan,
+    addresses: &[Vec<SocketAddr>],
+) -> Result<(), LoadError> {
+    let curve = Finder::new(settings, wanted, plan, addresses)?.search()?;
+    write_report(settings.out.as_deref(), &wanted.format.render(&curve))?;
+    judge(&curve)
+}
+
+/// What the exit code tells of a search.
+fn judge(curve: &Curve) -> Result<(), LoadError> {
+    match curve.answer {
+        Answer::Open { .. } => Err(LoadError::Failed(curve.in_words())),
+        _ if !curve.has_answers() => Err(LoadError::Unanswered),
+        Answer::Found { .. } => Ok(()),
+        Answer::GaveOut { .. } => Err(LoadError::GaveOut(curve.in_words())),
+        Answer::NotMet { .. } => Err(LoadError::NotMet(curve.in_words())),
+    }
+}
+
+/// A search under way.
+struct Finder<'a> {
+    settings: &'a Settings,
+    wanted: &'a Search,
+    plan: &'a Plan,
+    addresses: &'a [Vec<SocketAddr>],
+    /// Set by a signal, also between two runs.
+    is_stopped: Arc<AtomicBool>,
+    /// What the first run was made under.
+    first: Option<Conditions>,
+    /// How long all runs took together, with their warm-ups.
+    wall: Duration,
+}
+
+impl<'a> Finder<'a> {
+    fn new(
+        settings: &'a Settings,
+        wanted: &'a Search,
+        plan: &'a Plan,
+        addresses: &'a [Vec<SocketAddr>],
+    ) -> Result<Self, LoadError> {
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        for signal in STOP_SIGNALS {
+            signal_hook::flag::register(signal, Arc::clone(&is_stopped))
+                .map_err(|error| LoadError::Failed(format!("cannot watch for signals: {error}")))?;
+        }
+        Ok(Self { settings, wanted, plan, addresses, is_stopped, first: None, wall: Duration::ZERO })
+    }
+
+    fn search(mut self) -> Result<Curve, LoadError> {
+        let start = match self.wanted.start {
+            Some(start) => start,
+            None => self.first_look()?,
+        };
+        let mut steps: Vec<Step> = Vec::new();
+        let answer = loop {
+            let tried: Vec<_> = steps.iter().map(Step::tried).collect();
+            if self.is_stopped() {
+                break search::so_far(&tried);
+            }
+            match search::next(start, &tried) {
+                Next::Done(answer) => break answer,
+                Next::Try(rate) => {
+                    let summary = self.step(steps.len() + 1, rate)?;
+                    // What was cut short tells nothing.
+                    if !self.is_stopped() {
+                        steps.push(self.judged(rate, &summary));
+                    }
+                }
+            }
+        };
+        Ok(Curve {
+            target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
+            objective: self.wanted.objective.text().to_owned(),
+            time_limit: self.wanted.objective.time_limit(),
+            requests_min: self.wanted.objective.requests_min(),
+            concurrency: self.plan.concurrency as u64,
+            pipeline: self.plan.pipeline as u64,
+            threads: self.plan.threads as u64,
+            started_unix_secs: self.first.map_or(0, |first| first.started_unix_secs),
+            wall: self.wall,
+            steps,
+            answer,
+        })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    /// Where to begin.
+    fn first_look(&mut self) -> Result<f64, LoadError> {
+        let len = self.wanted.step_len.map_or(FIRST_LOOK_LEN, |len| len.min(FIRST_LOOK_LEN));
+        self.say("a closed loop tells where to begin\n");
+        let plan = Plan {
+            stop: Stop { requests: None, duration: Some(len) },
+            warmup: self.warmup(len),
+            ..self.plan.clone()
+        };
+        let summary = self.run(&plan)?;
+        if let (0, Some(failed), false) = (summary.totals.answered, commonest(&summary), self.is_stopped()) {
+            return Err(LoadError::Failed(format!("no request was answered: {failed}")));
+        }
+        Ok((summary.rate * FIRST_SHARE).max(RATE_MIN))
+    }
+
+    /// Runs at one rate.
+    fn step(&mut self, number: usize, rate: f64) -> Result<Summary, LoadError> {
+        let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.objective.step_len(rate));
+        self.say(&format!(
+            "step {number}: {} for {}\n",
+            units::rate(rate),
+            units::time(len.as_secs_f64() * 1e6)
+        ));
+        self.run(&Plan {
+            schedule: Schedule::Constant { per_sec: rate },
+            stop: Stop { requests: None, duration: Some(len) },
+            warmup: self.warmup(len),
+            ..self.plan.clone()
+        })
+    }
+
+    fn judged(&self, rate: f64, summary: &Summary) -> Step {
+        let step = Step::of(rate, &self.wanted.objective, summary);
+        let percentile = |name| {
+            let us = step.latency.as_ref().and_then(|latency| latency.percentile_us(name));
+            us.map_or("-".to_owned(), |us| units::time(us as f64))
+        };
+        let figures = ["p50", "p99", "p99.9"].map(|name| format!("{name} {}", percentile(name))).join(", ");
+        let reason = step.judgement.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));
+        self.say(&format!("  {}: {figures}{reason}\n", step.judgement.verdict.name()));
+        step
+    }
+
+    fn warmup(&self, len: Duration) -> Duration {
+        self.wanted.warmup.unwrap_or_else(|| (len / WARMUP_PART).min(WARMUP_MAX))
+    }
+
+    fn run(&mut self, plan: &Plan) -> Result<Summary, LoadError> {
+        let is_stopped = &self.is_stopped;
+        // A signal that came before this run listened to signals is sent to it once more.
+        let look = || {
+            if is_stopped.load(Ordering::Relaxed) {
+                let _ = signal_hook::low_level::raise(SIGINT);
+            }
+        };
+        let run = run_once(self.settings, plan, self.addresses, &look)?;
+        self.wall += plan.warmup + run.conditions.wall;
+        self.first.get_or_insert_with(|| run.conditions.clone());
+        Ok(run.summary())
+    }
+
+    /// Tells how it is going. Who has closed standard error does not want to know.
+    fn say(&self, text: &str) {
+        if !self.settings.silent {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+}
