@@ -2,8 +2,8 @@
 //!
 //! `reactor-server` serves a directory over HTTP/1.1, with conditions, ranges, compression and listings,
 //! and stores uploads in it if it is told to;
-//! `reactor-client` fetches over HTTP/1.1, shows or saves what comes, and sends files. Both are small
-//! `main` functions over this library: arguments, configuration, run, exit code. This page is the map;
+//! `reactor-client` fetches over HTTP/1.1, shows or saves what comes, sends files, and puts servers under
+//! load. Both are small `main` functions over this library: arguments, configuration, run, exit code. This page is the map;
 //! `README.md` has the tour, the options and the numbers.
 //!
 //! # Layers, and who may use whom
@@ -18,7 +18,7 @@
 //! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | pico-args, toml | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
-//! | [`client`] | the command line, the client's machines, showing, saving and sending | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
+//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
 //!
 //! `http` and `files` meet only in `server`: `route.rs` decides what a request gets, `selection.rs` which
 //! part of it, `codings.rs` in which encoding, `put.rs` what becomes of an upload, `allow.rs` which methods
@@ -79,7 +79,8 @@
 //!
 //! # The load generator's states
 //!
-//! The code is in [`client::load::machine`], the transitions are [`client::load::machine::TRANSITIONS`].
+//! A connection of a run is used for many requests. The code is in [`client::load::machine`], the
+//! transitions are [`client::load::machine::TRANSITIONS`].
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
@@ -88,6 +89,13 @@
 //! | [`Awaiting`](client::load::machine::Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
 //! | [`Receiving`](client::load::machine::Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |
 //! | [`Closing`](client::load::machine::Phase::Closing) | nothing: the link closes | gone |
+//!
+//! The room is [`client::load`], whose page says what each of its files owns. Figures are sums while a run
+//! lasts ([`client::load::metrics`]: histograms of hdrhistogram), quotients at its end
+//! ([`client::load::summary`]), and every report, assertion and comparison reads those. Runs in files are
+//! JSON (serde_json) with those histograms in base64 ([`client::load::saved`]). With `--threads` there are
+//! several reactors, one in each thread, whose sums are added at the end; nothing else in the library
+//! starts a thread.
 //!
 //! # Invariants
 //!
@@ -118,7 +126,8 @@
 //! 4. `src/server/route.rs`, `selection.rs` and `reply.rs`: what a request gets, and how it becomes bytes;
 //!    [`http::range`] and [`http::conditional`] for the rules themselves, each a table of tests.
 //! 5. [`client::conn`]: the same link and reactor from the other side.
-//! 6. [`sum`]: a whole protocol in two hundred lines, on the same link and reactor.
+//! 6. [`client::load::engine`] and [`client::load::pacer`]: the same again, many times over and by the clock.
+//! 7. [`sum`]: a whole protocol in two hundred lines, on the same link and reactor.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]

@@ -22,6 +22,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub use given::Given;
+pub use nearest::not_one_of;
 pub use option::{Kind, Spelling, Takes};
 pub use setting::{Origin, Setting};
 pub use spelling::Values;

@@ -18,6 +18,17 @@ pub(super) fn nearest<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsS
     (slips <= slips_max).then_some(name)
 }
 
+/// What is said of a value that is none of these: `the format is text, json or csv; did you mean 'csv'?`.
+pub fn not_one_of(what: &str, names: &[&str], wrong: &str) -> String {
+    let list = match names {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        names => names.concat(),
+    };
+    let hint = nearest(names.iter(), OsStr::new(wrong));
+    let hint = hint.map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
+    format!("{what} is {list}{hint}")
+}
+
 /// How many letters to insert, remove or replace, or neighbours to swap, to make `b` of `a`.
 fn distance(a: &str, b: &OsStr) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -75,6 +86,11 @@ mod tests {
         ] {
             assert_eq!(nearest(names.into_iter(), OsStr::new(wrong)), meant, "{wrong}");
         }
+        assert_eq!(
+            not_one_of("it", &["port", "root", "x"], "prot"),
+            "it is port, root or x; did you mean 'port'?"
+        );
+        assert_eq!(not_one_of("it", &["port"], "x"), "it is port");
         assert_eq!(nearest(std::iter::empty::<&str>(), OsStr::new("port")), None);
     }
 }

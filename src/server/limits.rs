@@ -1,9 +1,9 @@
-//! How many connections this process can hold, and what it does to hold more.
+//! How many connections this process can hold.
 //!
 //! Owns the arithmetic between the descriptor limit and the two numbers at which accepting stops
 //! and resumes. It never counts connections and never accepts: the server does, with these numbers.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 
 use crate::reactor::Watermarks;
 
@@ -15,27 +15,6 @@ use crate::reactor::Watermarks;
 /// open for a moment (the resolver, time zones).
 /// The file cache keeps files open; whoever calls [`connections_max`] adds the cache's capacity.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
-
-/// What an unlimited descriptor limit is taken for: the kernel's own ceiling (`fs.nr_open`).
-const NOFILE_UNLIMITED: u64 = 1 << 20;
-
-/// Raises this process's limit on open descriptors as far as it may, and returns what it is now.
-///
-/// The soft limit of a shell is often 1024, for the sake of programs that use `select`; this one
-/// does not. A refusal is no error: the limit then stays as it is.
-pub(super) fn raise_nofile() -> u64 {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = maximum.unwrap_or(NOFILE_UNLIMITED);
-    let present = current.unwrap_or(NOFILE_UNLIMITED);
-    if present >= wanted {
-        return present;
-    }
-    let raised = Rlimit { current: Some(wanted), maximum };
-    match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => wanted,
-        Err(_) => present,
-    }
-}
 
 /// The longest file that this process may write: beyond it the kernel ends the process (SIGXFSZ).
 pub(super) fn file_len_max() -> u64 {
@@ -88,15 +67,6 @@ fn share(count: usize, part: usize, whole: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn raising_reaches_the_hard_limit_and_stays_there() {
-        let raised = raise_nofile();
-        let now = getrlimit(Resource::Nofile);
-        assert_eq!(now.current.unwrap_or(NOFILE_UNLIMITED), raised);
-        assert_eq!(now.maximum.unwrap_or(NOFILE_UNLIMITED), raised);
-        assert_eq!(raise_nofile(), raised);
-    }
 
     #[test]
     fn watermarks_follow_from_the_limit_or_from_what_was_asked() {

@@ -17,13 +17,13 @@ use mio::net::TcpListener;
 use super::app::{Server, signals};
 use super::args::CONTENT_DIRECTORY;
 use super::default_documents;
-use super::limits::{DESCRIPTORS_RESERVED, connections_max, file_len_max, raise_nofile};
+use super::limits::{DESCRIPTORS_RESERVED, connections_max, file_len_max};
 use super::sum_room::SumRoom;
 use super::{Config, RootChoice, Site, put};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
 use crate::files::{CacheLimits, Root, Store, Upload};
-use crate::net::{ListenError, listen_all};
+use crate::net::{ListenError, listen_all, raise_descriptors};
 use crate::reactor::{Now, Reactor, Watermarks};
 
 /// Why a server cannot start: one line that names the thing and the remedy.
@@ -85,7 +85,7 @@ fn furnish(config: &mut Config) -> Result<(Watermarks, Store), StartError> {
     let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
     let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
     let watermarks =
-        connections_max(raise_nofile(), config.connections_max, reserved, each).map_err(StartError)?;
+        connections_max(raise_descriptors(), config.connections_max, reserved, each).map_err(StartError)?;
     let store = match &config.root {
         _ if !config.http => Store::Embedded,
         RootChoice::Directory(path) => {

@@ -22,6 +22,7 @@ mod lifecycle;
 mod listing;
 mod load;
 mod load_engine;
+mod load_people;
 mod load_search;
 mod log_formats;
 mod log_rotation;

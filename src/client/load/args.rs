@@ -4,14 +4,14 @@
 //! together; those of a search are read in [`search`]. It never opens, resolves or prints anything.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::client::args::{check_upload, default_method, fields, method, value, word_text};
 use crate::client::config::FieldEdit;
 use crate::client::source::{self, Data, Source, datum};
 use crate::client::target::{Overrides, Target, parse_host, parse_port, parse_words};
-use crate::command_line::{Given, quote};
+use crate::command_line::{Given, not_one_of, quote};
 use crate::http::Method;
 
 use self::search::{Search, read_search};
@@ -167,6 +167,9 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
         true => body_of_file(file, &method, list.is_some(), &mut target)?,
         false => Body::Data(data.into_iter().map(datum).collect::<Result<_, _>>()?),
     };
+    if method == "HEAD" && body != Body::None {
+        return Err("-d sends something, and HEAD only asks: leave one out".to_owned());
+    }
     let fields = fields(given)?;
     if body != Body::None {
         check_upload(&fields, false)?;
@@ -181,7 +184,7 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
         fields,
         body,
         format,
-        out: file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"),
+        out: out(given)?,
         every: value(given, "--every", parse_every)?.unwrap_or(EVERY_DEFAULT),
         silent: given.flag("--silent"),
         assertion: value(given, "--assert", Assertion::parse)?,
@@ -193,6 +196,7 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
     if settings.limits.is_some() && settings.compare.is_none() {
         return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
     }
+    differ(settings.out.as_deref(), settings.save.as_deref())?;
     settings.check_standard_input()?;
     Ok(settings)
 }
@@ -261,6 +265,21 @@ pub(super) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<
     match given.last(name) {
         Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
         file => Ok(file.map(PathBuf::from)),
+    }
+}
+
+/// Where the report goes, unless that is standard output.
+pub(super) fn out(given: &mut Given) -> Result<Option<PathBuf>, String> {
+    Ok(file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"))
+}
+
+/// Refuses to write a report and a run into one file.
+pub(super) fn differ(out: Option<&Path>, save: Option<&Path>) -> Result<(), String> {
+    match out.is_some() && out == save {
+        true => {
+            Err("--out and --save name the same file: the one would be written over the other".to_owned())
+        }
+        false => Ok(()),
     }
 }
 
@@ -360,8 +379,8 @@ fn parse_small(text: &str, most: usize) -> Result<usize, String> {
     }
 }
 
-pub(super) fn parse_format(text: &str) -> Result<Format, &'static str> {
-    Format::named(text).ok_or("the format is text, json, csv, hdr or html")
+pub(super) fn parse_format(text: &str) -> Result<Format, String> {
+    Format::named(text).ok_or_else(|| not_one_of("the format", &Format::ALL.map(|(name, _)| name), text))
 }
 
 pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {

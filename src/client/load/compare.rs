@@ -1,20 +1,22 @@
 //! Two runs beside one another: what differs, and whether the difference is more than chance.
 //!
-//! The interval of each difference is that of a seeded bootstrap, in `resample.rs`. A figure is
-//! called faster or slower only if its interval leaves out nought and the difference is one that two
-//! single runs can show; anything else is "no difference shown", which is not "the same".
+//! The interval of each difference is that of a seeded bootstrap, in `resample.rs`; that of the errors,
+//! which are counted, is in `shares.rs`. A figure is called faster or slower only if its interval leaves
+//! out nought and the difference is one that two single runs can show; anything else is "no difference
+//! shown", which is not "the same". Each figure is judged by itself: of twenty that have not changed, one
+//! may be called different.
 
-use std::fmt::Write;
+mod shares;
 
 use super::figure::{Figure, Statistic, Times};
+use super::random::Random;
 use super::report::units;
-use super::resample::{Draw, Random, Sample};
-use super::summary::{PERCENTILES, Summary, ratio};
+use super::resample::{BLOCKS_MIN, Draw, Sample, interval};
+use super::summary::{Conditions, PERCENTILES, Pacing, Summary, ratio};
+use shares::Part;
 
 /// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.
 const DRAWS: usize = 1000;
-/// How much of the draws lies in the interval.
-const CONFIDENCE: f64 = 0.95;
 /// Smaller differences come from one start of a program to the next, which a single run cannot show.
 const CHANGE_MIN: f64 = 0.01;
 /// So many answers must lie above a percentile before it is compared: fewer are single events.
@@ -27,10 +29,16 @@ pub enum Verdict {
     Faster,
     /// The second run was worse.
     Slower,
+    /// The second run had fewer errors.
+    Fewer,
+    /// The second run had more errors.
+    More,
     /// It could be chance.
     NotShown,
     /// There are too few answers to say anything.
     TooFew,
+    /// A run was too short to tell how seconds differ.
+    TooShort,
 }
 
 impl Verdict {
@@ -39,9 +47,32 @@ impl Verdict {
         match self {
             Self::Faster => "faster",
             Self::Slower => "slower",
+            Self::Fewer => "fewer",
+            Self::More => "more",
             Self::NotShown => "no difference shown",
             Self::TooFew => "too few answers",
+            Self::TooShort => "too short a run",
         }
+    }
+
+    /// Its name for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotShown => "no-difference-shown",
+            Self::TooFew => "too-few-answers",
+            Self::TooShort => "too-short",
+            other => other.describe(),
+        }
+    }
+
+    /// Whether there is a difference, and it is more than chance.
+    pub fn is_shown(self) -> bool {
+        matches!(self, Self::Faster | Self::Slower | Self::Fewer | Self::More)
+    }
+
+    /// Whether there was too little to judge by.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::TooFew | Self::TooShort)
     }
 }
 
@@ -56,19 +87,48 @@ pub struct Row {
     pub after: f64,
     /// The difference as a share of the first value: 0.1 is a tenth more.
     pub change: f64,
-    /// Where the difference lies with a confidence of 95 %.
-    pub interval: (f64, f64),
+    /// Where the difference lies with a confidence of 95 %; nothing when the runs are too short to tell.
+    pub interval: Option<(f64, f64)>,
     /// What it shows.
     pub verdict: Verdict,
+}
+
+/// The errors of two runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Errors {
+    /// Their share in the first run, 0 to 1.
+    pub before: f64,
+    /// Their share in the second.
+    pub after: f64,
+    /// Where the difference of the two lies with a confidence of 95 %; nothing when a run has no request
+    /// that came to an end.
+    pub interval: Option<(f64, f64)>,
+    /// What it shows.
+    pub verdict: Verdict,
+}
+
+/// What must be known of a run that is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Side {
+    /// What was asked.
+    pub target: String,
+    /// When it began, in seconds since 1970.
+    pub started_unix_secs: u64,
+    /// How long it took.
+    pub wall_secs: f64,
+    /// Whether its figures are the server's.
+    pub is_valid: bool,
 }
 
 /// Two runs beside one another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
+    /// The runs.
+    pub sides: [Side; 2],
     /// The rate and the percentiles.
     pub rows: Vec<Row>,
-    /// The shares of errors, before and after.
-    pub errors: (f64, f64),
+    /// The errors.
+    pub errors: Errors,
     /// What speaks against comparing them at all, in words.
     pub caveats: Vec<String>,
 }
@@ -79,15 +139,38 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let samples = (Sample::of(before), Sample::of(after));
     let draws: Vec<(Draw, Draw)> =
         (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();
-    let mut rows = vec![row(Figure::Rate, (before, after), &draws, |draw| draw.rate, true)];
+    let drawn = Drawn { draws, blocks: samples.0.blocks().min(samples.1.blocks()) };
+    let mut rows = vec![row(Figure::Rate, (before, after), &drawn, |draw| draw.rate, true)];
     for (index, (_, quantile)) in PERCENTILES.iter().enumerate() {
         let figure = Figure::Time(Times::Corrected, Statistic::Percentile(index));
         let beyond = |summary: &Summary| summary.corrected_times.len() as f64 * (1.0 - quantile);
         let is_enough = beyond(before).min(beyond(after)) >= TAIL_MIN;
         let value = |draw: &Draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0);
-        rows.push(row(figure, (before, after), &draws, value, is_enough));
+        rows.push(row(figure, (before, after), &drawn, value, is_enough));
     }
-    Comparison { rows, errors: (before.error_share, after.error_share), caveats: caveats(before, after) }
+    let mut caveats = caveats(before, after);
+    if drawn.blocks < BLOCKS_MIN {
+        caveats.push(format!(
+            "runs of less than {BLOCKS_MIN} s do not show how one second differs from the next, so no time or rate is judged"
+        ));
+    }
+    Comparison { sides: [side(before), side(after)], rows, errors: errors(before, after), caveats }
+}
+
+fn side(run: &Summary) -> Side {
+    Side {
+        target: run.conditions.target.clone(),
+        started_unix_secs: run.conditions.started_unix_secs,
+        wall_secs: run.conditions.wall.as_secs_f64(),
+        is_valid: run.validity.is_valid(),
+    }
+}
+
+/// What could have been, for both runs.
+struct Drawn {
+    draws: Vec<(Draw, Draw)>,
+    /// How many blocks the run with fewer of them has.
+    blocks: usize,
 }
 
 fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
@@ -104,6 +187,14 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
         );
     }
     let (one, other) = (&before.conditions, &after.conditions);
+    if one.target != other.target || one.urls != other.urls {
+        caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
+    }
+    let due = (due_per_sec(one), due_per_sec(other));
+    if before.is_open() && after.is_open() && (due.0 - due.1).abs() > due.0.max(due.1) * CHANGE_MIN {
+        let (one, other) = (units::rate(due.0), units::rate(due.1));
+        caveats.push(format!("the runs differ in what was asked of the server: {one} and {other}"));
+    }
     let pairs = [
         ("connections", one.concurrency, other.concurrency),
         ("requests on each at a time", one.pipeline, other.pipeline),
@@ -115,27 +206,43 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
     caveats
 }
 
+/// The rate of the schedule; nought if there was none.
+fn due_per_sec(conditions: &Conditions) -> f64 {
+    match conditions.pacing {
+        Pacing::Open { due } => ratio(due as f64, conditions.wall.as_secs_f64()),
+        Pacing::Closed => 0.0,
+    }
+}
+
 fn row(
     figure: Figure,
     (before, after): (&Summary, &Summary),
-    draws: &[(Draw, Draw)],
+    drawn: &Drawn,
     value: impl Fn(&Draw) -> f64,
     is_enough: bool,
 ) -> Row {
-    let mut changes: Vec<f64> = draws.iter().map(|(one, other)| change(value(one), value(other))).collect();
-    changes.sort_by(f64::total_cmp);
-    // At most the number of draws.
-    let outside = (changes.len() as f64 * (1.0 - CONFIDENCE) / 2.0) as usize;
-    let at = |index: usize| changes.get(index).copied().unwrap_or(0.0);
-    let interval = (at(outside), at(changes.len().saturating_sub(outside + 1)));
+    let changes = drawn.draws.iter().map(|(one, other)| change(value(one), value(other)));
+    let interval = interval(changes.collect(), drawn.blocks);
     let value = |summary| figure.of(summary).unwrap_or(0.0);
     let (before, after) = (value(before), value(after));
     let change = change(before, after);
-    let verdict = match is_enough && before > 0.0 && after > 0.0 {
-        true => verdict(figure, change, interval),
-        false => Verdict::TooFew,
+    let verdict = match interval {
+        _ if !is_enough || before <= 0.0 || after <= 0.0 => Verdict::TooFew,
+        Some(interval) => verdict(figure, change, interval),
+        None => Verdict::TooShort,
     };
     Row { figure, before, after, change, interval, verdict }
+}
+
+fn errors(before: &Summary, after: &Summary) -> Errors {
+    let interval = shares::difference(Part::of(before), Part::of(after));
+    let verdict = match interval {
+        Some((low, _)) if low > 0.0 => Verdict::More,
+        Some((_, high)) if high < 0.0 => Verdict::Fewer,
+        Some(_) => Verdict::NotShown,
+        None => Verdict::TooFew,
+    };
+    Errors { before: before.error_share, after: after.error_share, interval, verdict }
 }
 
 fn change(before: f64, after: f64) -> f64 {
@@ -156,110 +263,7 @@ impl Comparison {
     pub fn row(&self, figure: Figure) -> Option<&Row> {
         self.rows.iter().find(|row| row.figure == figure)
     }
-
-    /// The comparison for people.
-    pub fn text(&self) -> String {
-        let mut out =
-            format!("{:8} {:>10} {:>10} {:>10}  {:22}\n", "", "before", "after", "change", "95 % interval");
-        for row in &self.rows {
-            let show = |value| row.figure.unit().show(value);
-            let interval = format!("{} to {}", units::change(row.interval.0), units::change(row.interval.1));
-            let _ = writeln!(
-                out,
-                "{:8} {:>10} {:>10} {:>10}  {interval:22} {}",
-                row.figure.to_string(),
-                show(row.before),
-                show(row.after),
-                units::change(row.change),
-                row.verdict.describe()
-            );
-        }
-        let errors = [self.errors.0, self.errors.1].map(units::share);
-        let _ = writeln!(out, "{:8} {:>10} {:>10}", "errors", errors[0], errors[1]);
-        for caveat in &self.caveats {
-            let _ = writeln!(out, "{caveat}");
-        }
-        out
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::summary::tests::{conditions, nothing, steady};
-    use super::super::validity::ClientBound;
-    use super::*;
-
-    fn verdicts(before: &Summary, after: &Summary) -> Vec<Verdict> {
-        compare(before, after, 1).rows.iter().map(|row| row.verdict).collect()
-    }
-
-    #[test]
-    fn a_run_beside_itself_shows_no_difference() {
-        let run = steady(20, 1.0);
-        let verdicts = verdicts(&run, &run);
-        assert!(
-            verdicts.iter().all(|verdict| matches!(verdict, Verdict::NotShown | Verdict::TooFew)),
-            "{verdicts:?}"
-        );
-        assert_eq!(verdicts.last(), Some(&Verdict::TooFew), "p99.99 of a few thousand answers");
-    }
-
-    #[test]
-    fn a_run_with_half_the_latency_is_faster_and_the_other_way_round_slower() {
-        for secs in [5, 20] {
-            let (slow, fast) = (steady(secs, 1.0), steady(secs, 0.5));
-            assert_eq!(verdicts(&slow, &fast)[1..6], [Verdict::Faster; 5], "{secs} s");
-            assert_eq!(verdicts(&fast, &slow)[1..6], [Verdict::Slower; 5], "{secs} s");
-            let p50 = compare(&slow, &fast, 1).rows[1];
-            assert!((p50.change + 0.5).abs() < 0.02, "{p50:?}");
-            assert!(p50.interval.0 <= p50.change && p50.change <= p50.interval.1, "{p50:?}");
-        }
-    }
-
-    #[test]
-    fn the_rate_counts_the_other_way_round_than_times() {
-        assert_eq!(verdict(Figure::Rate, 0.2, (0.1, 0.3)), Verdict::Faster);
-        assert_eq!(verdict(Figure::Rate, -0.2, (-0.3, -0.1)), Verdict::Slower);
-        assert_eq!(verdict(Figure::Rate, 0.2, (-0.1, 0.3)), Verdict::NotShown);
-        assert_eq!(verdict(Figure::Rate, 0.009, (0.008, 0.01)), Verdict::NotShown);
-    }
-
-    #[test]
-    fn the_same_seed_compares_the_same() {
-        let (one, other) = (steady(12, 1.0), steady(12, 1.02));
-        assert_eq!(compare(&one, &other, 3), compare(&one, &other, 3));
-    }
-
-    #[test]
-    fn a_person_reads_a_table() {
-        let text = compare(&steady(20, 1.0), &steady(20, 0.5), 1).text();
-        let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
-        let words: Vec<_> = line.split_whitespace().collect();
-        assert_eq!((words[0], words[words.len() - 1]), ("p50", "faster"), "{text}");
-        assert!(text.contains("\nerrors          0 %        0 %\n"), "{text}");
-    }
-
-    #[test]
-    fn what_speaks_against_the_comparison_is_said() {
-        let (before, mut after) = (steady(5, 1.0), steady(5, 1.0));
-        assert_eq!(compare(&before, &after, 1).caveats, [""; 0]);
-        after.conditions.concurrency = 64;
-        after.validity.reasons.push(ClientBound::Cpu { share: 1.0 });
-        let caveats = [
-            "INVALID: the second run was client-bound, so its figures are the client's",
-            "the runs differ in connections: 50 and 64",
-        ];
-        assert_eq!(compare(&before, &after, 1).caveats, caveats);
-        assert!(
-            compare(&before, &after, 1).text().ends_with("\nthe runs differ in connections: 50 and 64\n")
-        );
-    }
-
-    #[test]
-    fn runs_without_answers_are_compared_without_a_verdict() {
-        let empty = nothing(conditions());
-        assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
-        assert!(verdicts(&steady(5, 1.0), &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
-        assert!(compare(&empty, &empty, 1).text().contains("too few answers"));
-    }
-}
+mod tests;

@@ -1,32 +1,11 @@
 //! Room for the connections of a run among this process's open files.
 //!
-//! It raises the soft limit as far as it may, and says what to do when that is not enough.
-
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+//! It says what to do when there is not enough; the limit is raised before, and elsewhere.
 
 /// Descriptors for what is no connection: standard streams, signals, the report, the resolver.
 const RESERVED: u64 = 32;
 /// Descriptors that each reactor has for itself: epoll, its waker, signals.
 const EACH_THREAD: u64 = 8;
-/// What an unlimited limit is taken for: the kernel's own ceiling (`fs.nr_open`).
-const UNLIMITED: u64 = 1 << 20;
-
-/// Raises this process's limit on open files as far as it may, and returns what it is now.
-///
-/// The soft limit of a shell is often 1024, for the sake of programs that use `select`; this one does
-/// not. A refusal is no error: the limit then stays as it is.
-pub(super) fn raise() -> u64 {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = maximum.unwrap_or(UNLIMITED);
-    let present = current.unwrap_or(UNLIMITED);
-    if present >= wanted {
-        return present;
-    }
-    match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }) {
-        Ok(()) => wanted,
-        Err(_) => present,
-    }
-}
 
 /// Checks that so many connections have room below a limit.
 ///
@@ -50,13 +29,6 @@ pub(super) fn check(limit: u64, concurrency: usize, threads: usize) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn raising_reaches_the_hard_limit_and_stays_there() {
-        let raised = raise();
-        assert_eq!(getrlimit(Resource::Nofile).current.unwrap_or(UNLIMITED), raised);
-        assert_eq!(raise(), raised);
-    }
 
     #[test]
     fn too_many_connections_are_told_with_the_remedy() {

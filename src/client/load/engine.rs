@@ -58,8 +58,23 @@ impl Ran {
     }
 }
 
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing counts yet.
+    Warming {
+        /// For how long.
+        left: Duration,
+    },
+    /// Everything counts.
+    Measuring {
+        /// Since when.
+        elapsed: Duration,
+    },
+}
+
 /// Runs the plan. `addresses` are those of each target, in order; these signals end the run before its
-/// time. The observer is told four times a second what there is so far, and since when.
+/// time. The observer is told four times a second what there is so far.
 ///
 /// # Errors
 /// When the plan cannot be followed with these addresses, or the event loop fails.
@@ -67,7 +82,7 @@ pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     signals: &[c_int],
-    observer: &mut dyn FnMut(&Metrics, Duration),
+    observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     match plan.threads {
         0 | 1 => run_share(plan, addresses, signals, Share { index: 0, of: 1 }, observer),
@@ -81,7 +96,7 @@ pub(super) fn run_share(
     addresses: &[Vec<SocketAddr>],
     signals: &[c_int],
     share: Share,
-    observer: &mut dyn FnMut(&Metrics, Duration),
+    observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     let now = Now::read();
     let run = Run::new(plan, addresses, share, Clock::Running, now.instant)?;
@@ -89,7 +104,7 @@ pub(super) fn run_share(
         run,
         pool: Pool::new(INBOX_LEN),
         observer,
-        observe_at: now.instant + plan.warmup + OBSERVED_EVERY,
+        observe_at: now.instant + OBSERVED_EVERY,
         cpu_before: None,
         ended: None,
         interrupted: false,
@@ -106,7 +121,7 @@ pub(super) fn run_share(
 struct Engine<'o> {
     run: Run,
     pool: Pool,
-    observer: &'o mut dyn FnMut(&Metrics, Duration),
+    observer: &'o mut dyn FnMut(&Metrics, Stage),
     observe_at: Instant,
     /// Processor time that was used before measuring began.
     cpu_before: Option<CpuTime>,
@@ -155,8 +170,12 @@ impl Engine<'_> {
     fn observe(&mut self, at: Instant) {
         if at >= self.observe_at {
             self.observe_at = at + OBSERVED_EVERY;
-            let elapsed = at.saturating_duration_since(self.run.tickets.measured_from());
-            (self.observer)(self.run.metrics(), elapsed);
+            let from = self.run.tickets.measured_from();
+            let stage = match from.saturating_duration_since(at) {
+                Duration::ZERO => Stage::Measuring { elapsed: at.saturating_duration_since(from) },
+                left => Stage::Warming { left },
+            };
+            (self.observer)(self.run.metrics(), stage);
         }
     }
 

@@ -15,8 +15,9 @@ use super::args::Settings;
 use super::args::search::Search;
 use super::curve::{Curve, Step};
 use super::objective::commonest;
+use super::output::Output;
 use super::pacer::Schedule;
-use super::perform::{LoadError, STOP_SIGNALS, run_once, write_report};
+use super::perform::{LoadError, STOP_SIGNALS, run_once};
 use super::plan::{Plan, Stop};
 use super::report::units;
 use super::search::{self, Answer, Next, RATE_MIN};
@@ -42,9 +43,10 @@ pub(super) fn find(
     wanted: &Search,
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
+    out: Output,
 ) -> Result<(), LoadError> {
     let curve = Finder::new(settings, wanted, plan, addresses)?.search()?;
-    write_report(settings.out.as_deref(), &wanted.format.render(&curve))?;
+    out.write(&wanted.format.render(&curve))?;
     judge(&curve)
 }
 

@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::args::{file_name, parse_format, parse_seed};
+use super::args::{differ, file_name, out, parse_format, parse_seed};
 use super::compare::compare;
-use super::perform::{LoadError, write_file, write_report};
+use super::output::{Opened, Output};
+use super::perform::{LoadError, keep};
 use super::regression::Limits;
 use super::report::Format;
 use super::saved::Run;
@@ -25,7 +26,9 @@ const COMPARE: Program = Program {
     name: "reactor-client compare",
     spellings: &[
         Spelling::valued(None, "--fail-on", "'p99>+10%'"),
+        Spelling::valued(None, "--format", "json"),
         Spelling::order(Some('h'), "--help"),
+        Spelling::valued(None, "--out", "changes.json"),
         Spelling::valued(None, "--seed", "1"),
         Spelling::order(Some('V'), "--version"),
     ],
@@ -65,6 +68,10 @@ pub enum Order {
         limits: Option<Limits>,
         /// What the interval's random choices follow from.
         seed: u64,
+        /// What the comparison looks like.
+        format: Format,
+        /// Where it goes instead of standard output.
+        out: Option<PathBuf>,
     },
     /// Adds them up.
     Merge {
@@ -122,17 +129,28 @@ impl Kept {
 fn read_compare(given: &mut Given) -> Result<Order, String> {
     let limits = value(given, "--fail-on", Limits::parse)?;
     let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
+    let format = value(given, "--format", parse_comparable)?.unwrap_or_default();
+    let out = out(given)?;
     match given.operands().as_slice() {
-        [_, before, after] => Ok(Order::Compare { files: [before.into(), after.into()], limits, seed }),
+        [_, before, after] => {
+            Ok(Order::Compare { files: [before.into(), after.into()], limits, seed, format, out })
+        }
         [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
         _ => Err("two files are needed: the run before, and the one after".to_owned()),
     }
 }
 
+fn parse_comparable(text: &str) -> Result<Format, String> {
+    match parse_format(text)? {
+        format if format.can_compare() => Ok(format),
+        _ => Err("a comparison is text, json or csv".to_owned()),
+    }
+}
+
 fn read_merge(given: &mut Given) -> Result<Order, String> {
     let format = value(given, "--format", parse_format)?.unwrap_or_default();
-    let out = file_name(given, "--out")?.filter(|file| file.as_os_str() != "-");
-    let save = file_name(given, "--save")?;
+    let (out, save) = (out(given)?, file_name(given, "--save")?);
+    differ(out.as_deref(), save.as_deref())?;
     match given.operands().as_slice() {
         [_, first, others @ ..] if !others.is_empty() => {
             let others = others.iter().map(PathBuf::from).collect();
@@ -149,12 +167,11 @@ impl Order {
     /// A file is not to be read or written, runs do not add up, or a limit is broken.
     pub fn perform(&self) -> Result<(), LoadError> {
         match self {
-            Self::Compare { files: [before, after], limits, seed } => {
+            Self::Compare { files: [before, after], limits, seed, format, out } => {
                 let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
                 let comparison = compare(&before, &after, *seed);
-                write_report(None, &comparison.text())?;
-                let fired = limits.as_ref().map_or_else(Vec::new, |limits| limits.judge(&comparison));
-                if fired.is_empty() { Ok(()) } else { Err(LoadError::Regressed(fired)) }
+                Output::to(out.as_deref())?.write(&format.render_comparison(&comparison))?;
+                limits.as_ref().map_or(Ok(()), |limits| keep(limits, &comparison))
             }
             Self::Merge { first, others, format, out, save } => {
                 let mut sum = read_run(first)?;
@@ -162,8 +179,11 @@ impl Order {
                     let apart = |error| LoadError::Failed(format!("cannot add {}: {error}", quote(other)));
                     sum.merge(&read_run(other)?).map_err(apart)?;
                 }
-                write_report(out.as_deref(), &format.render(&sum.summary()))?;
-                save.as_deref().map_or(Ok(()), |file| write_file(file, &sum.write()))
+                let save = save.as_deref().map(Opened::open).transpose()?;
+                let summary = sum.summary();
+                Output::to(out.as_deref())?.write(&format.render(&summary))?;
+                save.map_or(Ok(()), |save| save.write(&sum.write()))?;
+                if summary.validity.is_valid() { Ok(()) } else { Err(LoadError::ClientBound) }
             }
         }
     }
@@ -198,9 +218,10 @@ mod tests {
 
     #[test]
     fn both_commands_take_files_and_options() {
-        let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3");
-        let limits = Limits::parse("p99>+10%").ok();
-        assert_eq!(order, Ok(Order::Compare { files: ["a.run".into(), "b.run".into()], limits, seed: 3 }));
+        let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
+        let (limits, files) = (Limits::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
+        let out = Some("c".into());
+        assert_eq!(order, Ok(Order::Compare { files, limits, seed: 3, format: Format::Csv, out }));
         let order = parse("merge a b c --format json --out - --save d");
         let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
         let wanted = Order::Merge { first: "a".into(), others, format: Format::Json, out: None, save };
@@ -237,6 +258,14 @@ mod tests {
             (
                 "merge a b --format x",
                 "option '--format' with 'x': the format is text, json, csv, hdr or html; see reactor-client merge --help",
+            ),
+            (
+                "merge a b --out c --save c",
+                "--out and --save name the same file: the one would be written over the other; see reactor-client merge --help",
+            ),
+            (
+                "compare a b --format hdr",
+                "option '--format' with 'hdr': a comparison is text, json or csv; see reactor-client compare --help",
             ),
         ] {
             assert_eq!(parse(line), Err(wanted.to_owned()), "{line}");

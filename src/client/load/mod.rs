@@ -5,7 +5,7 @@
 //! | [`args`], [`units`] | the options, and numbers as people write them |
 //! | [`plan`] | what a run is to do |
 //! | [`template`], [`random`], `urls`, `prepare` | the requests |
-//! | [`perform()`], `descriptors`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
+//! | [`perform()`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
 //! | [`pacer`] | when each request is to be sent |
 //! | `tickets` | which request is next, and when the run is over |
 //! | `seats` | the places of the connections, and when each is opened again |
@@ -15,7 +15,7 @@
 //! | [`engine`] | the application of the reactor, and `threads` of it |
 //! | [`metrics`], [`recorder`], [`series`], [`failure`] | the sums |
 //! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
-//! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), [`regression`] | what is made of them, and nothing else |
+//! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), `resample`, [`regression`] | what is made of them, and nothing else |
 //! | [`objective`], [`search`], `find`, [`curve`] | the highest rate that meets an objective |
 //! | [`saved`], [`kept`] | runs in files, and what is done with those |
 
@@ -34,6 +34,7 @@ mod live;
 pub mod machine;
 pub mod metrics;
 pub mod objective;
+mod output;
 pub mod pacer;
 mod perform;
 pub mod plan;

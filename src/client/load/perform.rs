@@ -6,10 +6,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::Path;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -21,15 +19,18 @@ use super::engine::{self, Ran};
 use super::find::find;
 use super::kept::read_run;
 use super::live::Live;
+use super::output::{Opened, Output};
 use super::plan::Plan;
 use super::prepare::prepare;
-use super::regression;
+use super::regression::{self, Limits};
 use super::report::Format;
 use super::saved::Run;
 use super::summary::{Conditions, Pacing, Summary};
 use super::validity;
 use crate::client::target::Target;
+use crate::client::words::say;
 use crate::command_line::quote;
+use crate::net::raise_descriptors;
 use crate::reactor::Now;
 
 /// The signals that end a run before its time; the report tells of what there is by then.
@@ -82,16 +83,19 @@ impl fmt::Display for LoadError {
             }
             Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
             Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
-            Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses)),
-            Self::Regressed(clauses) => write!(f, "worse than before: {}", joined(clauses)),
+            Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses, Broken::describe)),
+            Self::Regressed(clauses) => {
+                let fired = |clause: &Broken| format!("{} ({})", clause.found, clause.clause);
+                write!(f, "worse than before: {}", joined(clauses, fired))
+            }
         }
     }
 }
 
 impl std::error::Error for LoadError {}
 
-fn joined(clauses: &[Broken]) -> String {
-    clauses.iter().map(Broken::describe).collect::<Vec<_>>().join("; ")
+fn joined(clauses: &[Broken], describe: impl Fn(&Broken) -> String) -> String {
+    clauses.iter().map(describe).collect::<Vec<_>>().join("; ")
 }
 
 /// Makes the run that the settings describe, and reports on it.
@@ -101,21 +105,26 @@ fn joined(clauses: &[Broken]) -> String {
 pub fn perform(settings: &Settings) -> Result<(), LoadError> {
     let plan = prepare(settings)?;
     let before = settings.compare.as_deref().map(read_run).transpose()?;
-    let limit = descriptors::raise();
+    let out = Output::to(settings.out.as_deref())?;
+    let save = settings.save.as_deref().map(Opened::open).transpose()?;
+    let limit = raise_descriptors();
     descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
     let addresses = resolve(&plan.targets)?;
     if let Some(search) = &settings.search {
-        return find(settings, search, &plan, &addresses);
+        return find(settings, search, &plan, &addresses, out);
     }
     let run = run_once(settings, &plan, &addresses, &|| ())?;
     let summary = run.summary();
-    write_report(settings.out.as_deref(), &settings.format.render(&summary))?;
-    if let Some(file) = &settings.save {
-        write_file(file, &run.write())?;
-    }
     let comparison = before.map(|before| compare(&before.summary(), &summary, plan.seed));
-    if let Some(comparison) = &comparison {
-        show_comparison(settings, comparison)?;
+    out.write(&settings.format.render_beside(&summary, comparison.as_ref()))?;
+    if let Some(save) = save {
+        save.write(&run.write())?;
+    }
+    if let Some(comparison) = &comparison
+        && !settings.format.can_compare()
+    {
+        // Who has closed standard error does not want to know.
+        let _ = io::stderr().lock().write_all(Format::Text.render_comparison(comparison).as_bytes());
     }
     judge(settings, &summary, comparison.as_ref())
 }
@@ -132,26 +141,14 @@ pub(super) fn run_once(
 ) -> Result<Run, LoadError> {
     let mut live = Live::on_stderr(plan, settings.every, settings.silent);
     let began = Now::read();
-    let ran = engine::run(plan, addresses, &STOP_SIGNALS, &mut |metrics, elapsed| {
-        live.show(metrics, elapsed);
+    let ran = engine::run(plan, addresses, &STOP_SIGNALS, &mut |metrics, stage| {
+        live.show(metrics, stage);
         look();
     });
     live.clear();
     let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
     let conditions = conditions(plan, &settings.method, &ran, began);
     Ok(Run { metrics: ran.metrics, conditions })
-}
-
-/// Behind a report for people; beside any other, which is to stay as its reader expects it.
-fn show_comparison(settings: &Settings, comparison: &Comparison) -> Result<(), LoadError> {
-    match (settings.format, &settings.out) {
-        (Format::Text, None) => write_report(None, &format!("\n{}", comparison.text())),
-        _ => {
-            // Who has closed standard error does not want to know.
-            let _ = io::stderr().lock().write_all(comparison.text().as_bytes());
-            Ok(())
-        }
-    }
 }
 
 /// The addresses of each target; each name is looked up once.
@@ -198,23 +195,8 @@ fn conditions(plan: &Plan, method: &str, ran: &Ran, began: Now) -> Conditions {
         cpu_busiest: ran.cpu_busiest,
         started_unix_secs: began.unix.as_secs(),
         was_interrupted: ran.interrupted,
+        merged: None,
     }
-}
-
-pub(super) fn write_report(out: Option<&Path>, report: &str) -> Result<(), LoadError> {
-    match out {
-        Some(file) => write_file(file, report),
-        None => io::stdout()
-            .lock()
-            .write_all(report.as_bytes())
-            .map_err(|error| LoadError::Failed(format!("cannot write to standard output: {error}"))),
-    }
-}
-
-pub(super) fn write_file(path: &Path, text: &str) -> Result<(), LoadError> {
-    File::create(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| LoadError::Failed(format!("cannot write {}: {error}", quote(path))))
 }
 
 /// A run that says nothing of the server is not judged by what it should come to.
@@ -229,14 +211,28 @@ fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>
         }
     }
     if let (Some(limits), Some(comparison)) = (&settings.limits, comparison) {
-        let fired = limits.judge(comparison);
-        if !fired.is_empty() {
-            return Err(LoadError::Regressed(fired));
-        }
+        keep(limits, comparison)?;
     }
     match summary.totals.answered {
         0 => Err(LoadError::Unanswered),
         _ => Ok(()),
+    }
+}
+
+/// Checks that a run is not much worse than the one before; says which clauses could not be judged.
+///
+/// # Errors
+/// One of the runs is invalid, or a clause fires.
+pub(super) fn keep(limits: &Limits, comparison: &Comparison) -> Result<(), LoadError> {
+    if comparison.sides.iter().any(|side| !side.is_valid) {
+        return Err(LoadError::ClientBound);
+    }
+    for line in limits.open(comparison) {
+        say(format_args!("{line}"));
+    }
+    match limits.judge(comparison) {
+        fired if fired.is_empty() => Ok(()),
+        fired => Err(LoadError::Regressed(fired)),
     }
 }
 
@@ -255,6 +251,11 @@ mod tests {
             (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
             (LoadError::GaveOut("g".to_owned()), 97, "g"),
             (LoadError::NotMet("n".to_owned()), 99, "n"),
+            (
+                LoadError::Regressed(clauses.clone()),
+                98,
+                "worse than before: p99 is 12 ms (p99<10ms); p99 is 12 ms (p99<11ms)",
+            ),
             (
                 LoadError::Broken(clauses),
                 99,

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::client::target::Target;
+use crate::command_line::not_one_of;
 use crate::http::Method;
 
 use super::pacer::Schedule;
@@ -70,11 +71,11 @@ impl Order {
     ///
     /// # Errors
     /// In words to stand behind a colon.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "sequential" => Ok(Self::Sequential),
             "random" => Ok(Self::Random),
-            _ => Err("the order is sequential or random"),
+            _ => Err(not_one_of("the order", &["sequential", "random"], text)),
         }
     }
 }

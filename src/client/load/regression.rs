@@ -1,11 +1,11 @@
 //! How much worse a run may be than the one before: `--fail-on 'p99>+10%,rps<-5%,errors>+0.1%'`.
 //!
 //! A clause fires when the difference is beyond its limit *and* is shown to be more than chance.
-//! Changes of the rate and of percentiles are shares of the value before. Errors are counted, not
-//! measured: any difference fires that is beyond its limit, in percentage points.
+//! Changes of the rate and of percentiles are shares of the value before; those of the errors are
+//! percentage points. A clause about what could not be judged never fires, and can be asked for.
 
 use super::assertion::{Broken, Order, clauses};
-use super::compare::{Comparison, Verdict};
+use super::compare::Comparison;
 use super::figure::{Figure, Statistic, Times, Unit};
 use super::report::units;
 
@@ -39,6 +39,11 @@ impl Limits {
     pub fn judge(&self, comparison: &Comparison) -> Vec<Broken> {
         self.0.iter().filter_map(|clause| clause.judge(comparison)).collect()
     }
+
+    /// The clauses that there was too little to judge by, each in a line for people.
+    pub fn open(&self, comparison: &Comparison) -> Vec<String> {
+        self.0.iter().filter_map(|clause| clause.open(comparison)).collect()
+    }
 }
 
 impl Clause {
@@ -67,29 +72,33 @@ impl Clause {
     }
 
     fn judge(&self, comparison: &Comparison) -> Option<Broken> {
-        let (change, found) = if self.figure == Figure::Errors {
-            let (before, after) = comparison.errors;
-            (after - before, format!("errors went from {} to {}", units::share(before), units::share(after)))
+        let (verdict, change, found) = if self.figure == Figure::Errors {
+            let errors = &comparison.errors;
+            let (before, after) = (units::share(errors.before), units::share(errors.after));
+            (errors.verdict, errors.after - errors.before, format!("errors went from {before} to {after}"))
         } else {
             let row = comparison.row(self.figure)?;
-            if !matches!(row.verdict, Verdict::Faster | Verdict::Slower) {
-                return None;
-            }
             let show = |value| self.figure.unit().show(value);
-            let (before, after) = (show(row.before), show(row.after));
-            (
-                row.change,
-                format!("{} went from {before} to {after}, {}", self.figure, units::change(row.change)),
-            )
+            let (before, after, change) = (show(row.before), show(row.after), units::change(row.change));
+            (row.verdict, row.change, format!("{} went from {before} to {after}, {change}", self.figure))
         };
-        self.order.holds(change, self.change).then(|| Broken { clause: self.text.clone(), found })
+        let fires = verdict.is_shown() && self.order.holds(change, self.change);
+        fires.then(|| Broken { clause: self.text.clone(), found })
+    }
+
+    fn open(&self, comparison: &Comparison) -> Option<String> {
+        let verdict = match self.figure {
+            Figure::Errors => comparison.errors.verdict,
+            figure => comparison.row(figure)?.verdict,
+        };
+        verdict.is_open().then(|| format!("{} was not judged: {}", self.text, verdict.describe()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::compare::compare;
-    use super::super::summary::tests::steady;
+    use super::super::summary::{Summary, tests::steady};
     use super::*;
 
     fn fired(text: &str, factor: f64) -> Vec<String> {
@@ -108,6 +117,28 @@ mod tests {
     #[test]
     fn what_may_be_chance_does_not_fire() {
         assert_eq!(fired("p50>=-50%,p99>=-50%,p99.99>=-50%,errors>+0.1%", 1.0), [""; 0]);
+    }
+
+    #[test]
+    fn errors_fire_when_they_are_more_than_chance() {
+        let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
+        let limits = Limits::parse("errors>+0.01%").expect("it can be read");
+        for (share, fires) in [(0.0, false), (0.000_2, false), (0.002, true)] {
+            let comparison = compare(&with_errors(0.0), &with_errors(share), 1);
+            assert_eq!(!limits.judge(&comparison).is_empty(), fires, "{share}: {:?}", comparison.errors);
+        }
+        let fired = limits.judge(&compare(&with_errors(0.0), &with_errors(0.002), 1));
+        assert_eq!(fired[0].found, "errors went from 0 % to 0.2 %");
+    }
+
+    #[test]
+    fn a_clause_that_there_is_too_little_to_judge_by_is_told() {
+        let limits = Limits::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
+        let open = |secs| limits.open(&compare(&steady(secs, 1.0), &steady(secs, 2.0), 1));
+        assert_eq!(open(20), ["p99.99>+10% was not judged: too few answers"]);
+        let both =
+            ["p50>+10% was not judged: too short a run", "p99.99>+10% was not judged: too few answers"];
+        assert_eq!(open(3), both);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::failure::{Failure, FailureCounts};
 use super::metrics::{Metrics, MetricsSettings, Totals, UrlMetrics};
 use super::recorder::Recorder;
 use super::series::{SLICES_MAX, Series};
-use super::summary::{Conditions, Pacing, Summary};
+use super::summary::{Conditions, Merged, Pacing, Summary};
 
 /// What stands at the beginning of a file, so that no other JSON is taken for a run.
 const FORMAT: &str = "reactor-http load run";
@@ -29,6 +29,35 @@ pub struct Run {
     pub metrics: Metrics,
     /// What they were measured under.
     pub conditions: Conditions,
+}
+
+impl Merged {
+    fn and(&self, other: &Self) -> Self {
+        Self {
+            runs: self.runs.saturating_add(other.runs),
+            client_bound: self.client_bound.saturating_add(other.client_bound),
+            wall_min: self.wall_min.min(other.wall_min),
+            last_started_unix_secs: self.last_started_unix_secs.max(other.last_started_unix_secs),
+        }
+    }
+
+    fn write(&self) -> Value {
+        json!({
+            "runs": self.runs,
+            "client_bound": self.client_bound,
+            "wall_min_us": micros(self.wall_min),
+            "last_started_unix_secs": self.last_started_unix_secs,
+        })
+    }
+
+    fn read(node: &Node) -> Result<Self, String> {
+        Ok(Self {
+            runs: node.number("runs")?,
+            client_bound: node.number("client_bound")?,
+            wall_min: node.time("wall_min_us")?,
+            last_started_unix_secs: node.number("last_started_unix_secs")?,
+        })
+    }
 }
 
 impl Run {
@@ -50,10 +79,11 @@ impl Run {
             }
             _ => return Err("one run followed a schedule and the other did not".to_owned()),
         };
-        let (sum, other_sum) = (&mut self.conditions, &other.conditions);
-        if sum.urls.len() != other_sum.urls.len() {
-            return Err("the runs asked different addresses".to_owned());
+        if self.conditions.urls != other.conditions.urls {
+            return Err("the runs have different lists of addresses".to_owned());
         }
+        let merged = self.merged().and(&other.merged());
+        let (sum, other_sum) = (&mut self.conditions, &other.conditions);
         if sum.target != other_sum.target {
             sum.target = format!("{} + {}", sum.target, other_sum.target);
         }
@@ -66,8 +96,19 @@ impl Run {
         sum.cpu_busiest = sum.cpu_busiest.max(other_sum.cpu_busiest);
         sum.started_unix_secs = sum.started_unix_secs.min(other_sum.started_unix_secs);
         sum.was_interrupted |= other_sum.was_interrupted;
+        sum.merged = Some(merged);
         self.metrics.merge(&other.metrics);
         Ok(())
+    }
+
+    /// What is to be known of it in a sum.
+    fn merged(&self) -> Merged {
+        self.conditions.merged.unwrap_or_else(|| Merged {
+            runs: 1,
+            client_bound: u64::from(!self.summary().validity.is_valid()),
+            wall_min: self.conditions.wall,
+            last_started_unix_secs: self.conditions.started_unix_secs,
+        })
     }
 
     /// The file of this run.
@@ -191,6 +232,7 @@ fn conditions(conditions: &Conditions) -> Value {
         "cpu_busiest_us": micros(conditions.cpu_busiest),
         "started_unix_secs": conditions.started_unix_secs,
         "interrupted": conditions.was_interrupted,
+        "merged": conditions.merged.as_ref().map(Merged::write),
     })
 }
 
@@ -293,6 +335,9 @@ fn read_conditions(node: &Node) -> Result<Conditions, String> {
         value => Pacing::Open { due: value.as_u64().ok_or_else(|| due.wrong("number"))? },
     };
     let interrupted = node.node("interrupted")?;
+    // Files from before there were sums do not have it.
+    let merged = node.value.get("merged").filter(|value| !value.is_null());
+    let merged = merged.map(|value| Merged::read(&Node { name: "merged", value })).transpose()?;
     Ok(Conditions {
         target: node.text("target")?.to_owned(),
         urls: urls.collect::<Result<_, _>>()?,
@@ -305,6 +350,7 @@ fn read_conditions(node: &Node) -> Result<Conditions, String> {
         cpu_busiest: node.time("cpu_busiest_us")?,
         started_unix_secs: node.number("started_unix_secs")?,
         was_interrupted: interrupted.value.as_bool().ok_or_else(|| interrupted.wrong("true or false"))?,
+        merged,
     })
 }
 

@@ -59,6 +59,21 @@ pub struct Conditions {
     pub started_unix_secs: u64,
     /// Whether a signal ended the run before its time.
     pub was_interrupted: bool,
+    /// What is known of the runs that were added up to this one, if it is a sum.
+    pub merged: Option<Merged>,
+}
+
+/// Runs that were added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// How many.
+    pub runs: u64,
+    /// Those of them that were invalid by themselves: sums hide what bound a single one.
+    pub client_bound: u64,
+    /// How long the shortest of them took; the rate is over the longest.
+    pub wall_min: Duration,
+    /// When the last of them began, in seconds since 1970.
+    pub last_started_unix_secs: u64,
 }
 
 /// How times are distributed, in microseconds.
@@ -230,6 +245,9 @@ impl Summary {
             validity: Validity::default(),
         };
         summary.validity = judge(&summary.evidence());
+        if let Some(merged) = &conditions.merged {
+            summary.validity.add_merged(merged, conditions);
+        }
         summary
     }
 

@@ -9,9 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-use super::engine::{Ran, run_share};
+use super::engine::{Ran, Stage, run_share};
 use super::metrics::Metrics;
 use super::pacer::Share;
 use super::plan::Plan;
@@ -25,7 +24,7 @@ pub(super) fn run(
     addresses: &[Vec<SocketAddr>],
     signals: &[c_int],
     count: usize,
-    observer: &mut dyn FnMut(&Metrics, Duration),
+    observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
@@ -34,9 +33,9 @@ pub(super) fn run(
             .map(|share| {
                 let tell = tell.clone();
                 scope.spawn(move || {
-                    let mut observer = |metrics: &Metrics, elapsed| {
+                    let mut observer = |metrics: &Metrics, stage| {
                         // The receiver outlives all threads.
-                        let _ = tell.send((share.index as usize, metrics.clone(), elapsed));
+                        let _ = tell.send((share.index as usize, metrics.clone(), stage));
                     };
                     run_share(plan, addresses, signals, share, &mut observer)
                 })
@@ -58,12 +57,12 @@ pub(super) fn run(
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
 fn watch(
-    told: &mpsc::Receiver<(usize, Metrics, Duration)>,
+    told: &mpsc::Receiver<(usize, Metrics, Stage)>,
     count: usize,
-    observer: &mut dyn FnMut(&Metrics, Duration),
+    observer: &mut dyn FnMut(&Metrics, Stage),
 ) {
     let mut latest: Vec<Option<Metrics>> = (0..count).map(|_| None).collect();
-    for (index, metrics, elapsed) in told {
+    for (index, metrics, stage) in told {
         if let Some(place) = latest.get_mut(index) {
             *place = Some(metrics);
         }
@@ -73,7 +72,7 @@ fn watch(
             && let Some(mut sum) = known.next().cloned()
         {
             known.for_each(|metrics| sum.merge(metrics));
-            observer(&sum, elapsed);
+            observer(&sum, stage);
         }
     }
 }

@@ -43,12 +43,15 @@ pub fn parse_rate(text: &str, may_be_nought: bool) -> Result<f64, &'static str> 
     }
 }
 
-/// Reads a time with its unit: `10s`, `250ms`, `1m30s`, `0.5h`; it may be nought.
+/// Reads a time with its unit: `10s`, `250ms`, `1m30s`, `0.5h`; it may be nought, which needs no unit.
 ///
 /// # Errors
 /// What is wrong, in words to stand behind a colon; a missing unit is told with what to write.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
     let not_a_time = || "a time is a number and a unit, such as 10s, 250ms or 1m30s".to_owned();
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
     let (mut secs, mut rest) = (0.0, text);
     loop {
         let number_len = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
@@ -133,6 +136,7 @@ mod tests {
             ("0.5h", 1_800_000),
             ("1s5ms", 1_005),
             ("0s", 0),
+            ("0", 0),
         ] {
             assert_eq!(parse_time(text), Ok(Duration::from_millis(millis)), "{text}");
         }
@@ -141,7 +145,9 @@ mod tests {
         for text in ["", "s", "-1s", "1x", "1s x", "1 s", "1sec", ".s", "9999999h"] {
             assert!(parse_time(text).is_err(), "{text}");
         }
-        assert!(parse_some_time("0ms").is_err());
+        for text in ["0ms", "0"] {
+            assert_eq!(parse_some_time(text), Err("it must be longer than 0".to_owned()));
+        }
     }
 
     #[test]

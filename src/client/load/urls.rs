@@ -29,7 +29,7 @@ pub(super) fn read_bounded(from: &mut impl Read, len_max: u64) -> io::Result<Vec
     match bytes.len() as u64 > len_max {
         true => Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            format!("it is longer than {} MiB", len_max / (1024 * 1024)),
+            format!("it is longer than {} MiB, and would be held in memory", len_max / (1024 * 1024)),
         )),
         false => Ok(bytes),
     }
@@ -115,6 +115,6 @@ mod tests {
     fn what_has_no_end_in_sight_is_refused() {
         assert_eq!(read_bounded(&mut &b"abc"[..], 3).expect("three bytes"), b"abc");
         let error = read_bounded(&mut io::repeat(b'/'), 1024 * 1024).unwrap_err();
-        assert_eq!(error.to_string(), "it is longer than 1 MiB");
+        assert_eq!(error.to_string(), "it is longer than 1 MiB, and would be held in memory");
     }
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::failure::{Failure, FailureCounts};
+use super::summary::{Conditions, Merged};
 
 /// The exit code of a run in which the generator was the bottleneck.
 pub const EXIT_CODE: u8 = 97;
@@ -21,6 +22,8 @@ pub const WALL_MIN: Duration = Duration::from_millis(500);
 pub const LAG_SHARE_MAX: f64 = 0.1;
 /// A lag below this is the kernel's: a wait of epoll ends up to a millisecond late, and is rescheduled.
 pub const LAG_FLOOR_US: u64 = 2_000;
+/// Runs that are added up may take differently long by this share of the longest.
+const WALLS_DIFFER_MAX: f64 = 0.05;
 /// A schedule of which more than this is missed was not kept.
 pub const MISSED_SHARE_MAX: f64 = 0.01;
 
@@ -78,6 +81,13 @@ pub enum ClientBound {
         /// How often.
         count: u64,
     },
+    /// Runs that were added up were invalid by themselves.
+    Merged {
+        /// How many.
+        runs: u64,
+        /// Of how many.
+        of: u64,
+    },
 }
 
 impl ClientBound {
@@ -88,6 +98,7 @@ impl ClientBound {
             Self::Lag { .. } => "lag",
             Self::Missed { .. } => "missed",
             Self::Exhausted { failure, .. } => failure.name(),
+            Self::Merged { .. } => "merged",
         }
     }
 }
@@ -104,6 +115,18 @@ pub enum Remark {
     },
     /// Too short a run to tell how busy the generator was.
     Short,
+    /// Runs that were added up took differently long: the rate is over the longest.
+    Unequal {
+        /// The shortest.
+        shortest: Duration,
+        /// The longest.
+        longest: Duration,
+    },
+    /// Runs that were added up did not run at the same time.
+    Apart {
+        /// From the beginning of the first to that of the last.
+        secs: u64,
+    },
 }
 
 /// The verdict: no reason against it, and the run is valid.
@@ -119,6 +142,21 @@ impl Validity {
     /// Whether the figures are the server's.
     pub fn is_valid(&self) -> bool {
         self.reasons.is_empty()
+    }
+
+    /// Adds what is to be said of a sum of runs.
+    pub(super) fn add_merged(&mut self, merged: &Merged, conditions: &Conditions) {
+        if merged.client_bound > 0 {
+            self.reasons.push(ClientBound::Merged { runs: merged.client_bound, of: merged.runs });
+        }
+        let (shortest, longest) = (merged.wall_min, conditions.wall);
+        if longest.saturating_sub(shortest).as_secs_f64() > longest.as_secs_f64() * WALLS_DIFFER_MAX {
+            self.remarks.push(Remark::Unequal { shortest, longest });
+        }
+        let secs = merged.last_started_unix_secs.saturating_sub(conditions.started_unix_secs);
+        if secs > 0 && secs >= longest.as_secs() {
+            self.remarks.push(Remark::Apart { secs });
+        }
     }
 }
 

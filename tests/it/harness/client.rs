@@ -44,6 +44,8 @@ pub(crate) enum Screen {
     None,
     /// Standard error is a terminal, standard output a pipe.
     Stderr,
+    /// The same, and the terminal has only 40 columns.
+    Narrow,
     /// Both are one terminal; what appears there counts as standard error.
     Both,
 }
@@ -94,7 +96,8 @@ impl Client {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reactor-client"));
         command.args(args).env_remove("RUST_LOG").env("TERM", "xterm");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let terminal = (screen != Screen::None).then(open_terminal);
+        let columns = if screen == Screen::Narrow { 40 } else { 100 };
+        let terminal = (screen != Screen::None).then(|| open_terminal(columns));
         let master = terminal.map(|(master, slave)| {
             if screen == Screen::Both {
                 command.stdout(slave.try_clone().expect("a second descriptor"));
@@ -194,15 +197,15 @@ impl Tape {
     }
 }
 
-/// A new terminal, 100 columns wide: the side that reads what appears on it, and the client's side.
-fn open_terminal() -> (File, OwnedFd) {
+/// A new terminal of so many columns: the side that reads what appears on it, and the client's side.
+fn open_terminal(columns: u16) -> (File, OwnedFd) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&master).expect("access to it");
     unlockpt(&master).expect("its lock is opened");
     let name = ptsname(&master, Vec::new()).expect("its name");
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let slave = rustix::fs::open(name, flags, Mode::empty()).expect("its other side");
-    let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&slave, size).expect("its size");
     (master.into(), slave)
 }

@@ -152,6 +152,48 @@ fn urls_come_from_a_list_or_standard_input() {
     assert_eq!((options.places, options.method.as_str()), (list(Source::Stdin, Some("h"), Some(81)), "HEAD"));
 }
 
+/// Checks what is said of each of these lines.
+#[track_caller]
+fn check_told(rows: &[(&str, &str)]) {
+    for (line, wanted) in rows {
+        // A question has its own mark.
+        let joint = if wanted.ends_with('?') { "" } else { ";" };
+        assert_eq!(try_settings(line), Err(format!("{wanted}{joint} see reactor-client --help")), "{line}");
+    }
+}
+
+#[test]
+fn what_nobody_can_mean_is_told_in_one_line() {
+    check_told(&[
+        ("-z 0", "option '--duration' with '0': it must be longer than 0"),
+        ("-z 1000000h", "option '--duration' with '1000000h': that is longer than a year"),
+        ("-n 5 --timeout 0", "option '--timeout' with '0': it must be longer than 0"),
+        ("-n 99999999999999999999", "option '--requests' with '99999999999999999999': that is too many"),
+        ("-q 9999999999", "option '--rate' with '9999999999': that is more than 100 million a second"),
+        (
+            "-q 1e308",
+            "option '--rate' with '1e308': a rate is requests per second, above 0, such as 200, 0.5 or 10k",
+        ),
+        (
+            "-n 5 --format jsn",
+            "option '--format' with 'jsn': the format is text, json, csv, hdr or html; did you mean 'json'?",
+        ),
+        (
+            "-n 5 --order ramdom",
+            "option '--order' with 'ramdom': the order is sequential or random; did you mean 'random'?",
+        ),
+        ("-n 5 -I -d a", "-d sends something, and HEAD only asks: leave one out"),
+        ("-n 5 -d a -X HEAD", "-d sends something, and HEAD only asks: leave one out"),
+        (
+            "-n 5 --out a --save a",
+            "--out and --save name the same file: the one would be written over the other",
+        ),
+        ("-n 5 --threads 0", "option '--threads' with '0': it is a whole number above 0, such as 50"),
+        ("-n 5 --pipeline 0", "option '--pipeline' with '0': it is a whole number above 0, such as 50"),
+        ("--ramp soon", "option '--ramp' with 'soon': a ramp is two rates and a time, such as 0..5000/60s"),
+    ]);
+}
+
 #[test]
 fn every_mistake_is_told_in_one_line() {
     for (line, wanted) in [

@@ -3,11 +3,13 @@
 //! Lines are never missing because of what happened to a run, apart from figures that were never
 //! recorded; a name that needs it is quoted.
 
+use super::super::compare::Comparison;
 use super::super::summary::{PERCENTILES, Spread, Summary};
+use super::comparison;
 
-/// One figure a line, below a heading.
-pub fn csv(summary: &Summary) -> String {
-    let mut table = Table("group,name,value,unit\r\n".to_owned());
+/// One figure a line, below a heading; those of a comparison behind those of the run.
+pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
+    let mut table = Table::new();
     totals(&mut table, summary);
     let spreads = [
         ("latency", &summary.corrected),
@@ -42,7 +44,10 @@ pub fn csv(summary: &Summary) -> String {
         table.row("slice_p50", &start, &slice.slice.quantile_us(0.5), "us");
         table.row("slice_p99", &start, &slice.slice.quantile_us(0.99), "us");
     }
-    table.0
+    if let Some(beside) = beside {
+        comparison::rows(&mut table, beside);
+    }
+    table.into_text()
 }
 
 fn totals(table: &mut Table, summary: &Summary) {
@@ -67,10 +72,19 @@ fn totals(table: &mut Table, summary: &Summary) {
     table.row("client", "cpu_per_answer", &summary.cpu_us_per_answer, "us");
 }
 
-struct Table(String);
+/// Lines of four cells below a heading.
+pub(super) struct Table(String);
 
 impl Table {
-    fn row(&mut self, group: &str, name: &str, value: &dyn ToString, unit: &str) {
+    pub(super) fn new() -> Self {
+        Self("group,name,value,unit\r\n".to_owned())
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
+    pub(super) fn row(&mut self, group: &str, name: &str, value: &dyn ToString, unit: &str) {
         let value = value.to_string();
         for (index, cell) in [group, name, value.as_str(), unit].into_iter().enumerate() {
             if index > 0 {
@@ -111,13 +125,13 @@ mod tests {
 
     #[test]
     fn every_line_has_four_cells() {
-        let text = csv(&stalling());
+        let text = csv(&stalling(), None);
         assert!(text.contains("\r\nrequests,sent,2007,requests\r\n"), "{text}");
         assert!(text.contains("\r\nstatus,200,2000,answers\r\n"), "{text}");
         assert!(text.contains("\r\nfailure,timed-out,2,requests\r\n"), "{text}");
         assert!(text.lines().all(|line| line.split(',').count() == 4), "{text}");
         assert!(text.lines().count() > 60);
-        assert!(csv(&nothing(conditions())).contains("\r\nrate,answers,0,per_sec\r\n"));
+        assert!(csv(&nothing(conditions()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
     }
 
     #[test]

@@ -4,19 +4,21 @@
 
 use serde_json::{Value, json as value};
 
+use super::super::compare::Comparison;
 use super::super::failure::FailureCounts;
 use super::super::summary::{PERCENTILES, Pacing, Spread, Summary};
+use super::comparison;
 use super::text::{in_words, remark_in_words};
 
 /// The JSON Schema of the report.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-/// What a script reads.
-pub fn json(summary: &Summary) -> String {
-    format!("{:#}\n", object(summary))
+/// What a script reads; with what a comparison says, if there is one.
+pub fn json(summary: &Summary, beside: Option<&Comparison>) -> String {
+    format!("{:#}\n", object(summary, beside))
 }
 
-fn object(summary: &Summary) -> Value {
+fn object(summary: &Summary, beside: Option<&Comparison>) -> Value {
     let totals = &summary.totals;
     value!({
         "format": "reactor-http load report",
@@ -54,6 +56,7 @@ fn object(summary: &Summary) -> Value {
             "cpu_us_per_answer": summary.cpu_us_per_answer,
         },
         "validity": validity(summary),
+        "comparison": beside.map(comparison::object),
     })
 }
 
@@ -73,6 +76,7 @@ fn run(summary: &Summary) -> Value {
         "wall_secs": conditions.wall.as_secs_f64(),
         "started_unix_secs": conditions.started_unix_secs,
         "interrupted": conditions.was_interrupted,
+        "runs": conditions.merged.map_or(1, |merged| merged.runs),
     })
 }
 

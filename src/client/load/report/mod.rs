@@ -3,6 +3,7 @@
 //! Each format is a function of the same [`Summary`] and of nothing else, so that they cannot disagree.
 //! None of them writes anywhere, and none makes a quotient of its own.
 
+mod comparison;
 mod csv;
 pub mod curve;
 mod hdr;
@@ -18,6 +19,7 @@ pub use json::{SCHEMA, json};
 pub use text::text;
 pub(super) use text::{in_words, remark_in_words};
 
+use super::compare::Comparison;
 use super::summary::Summary;
 
 /// How a report is written.
@@ -53,12 +55,36 @@ impl Format {
 
     /// The report of a run; it ends with a line end.
     pub fn render(self, summary: &Summary) -> String {
+        self.render_beside(summary, None)
+    }
+
+    /// The report of a run that was compared with another, as one document. Formats that
+    /// [`can_compare`](Self::can_compare) say what the comparison says, the others nothing of it.
+    pub fn render_beside(self, summary: &Summary, beside: Option<&Comparison>) -> String {
         match self {
-            Self::Text => text(summary),
-            Self::Json => json(summary),
-            Self::Csv => csv(summary),
+            Self::Text => {
+                let behind =
+                    beside.map_or_else(String::new, |beside| format!("\n{}", comparison::text(beside)));
+                text(summary) + &behind
+            }
+            Self::Json => json(summary, beside),
+            Self::Csv => csv(summary, beside),
             Self::Hdr => hdr(summary),
             Self::Html => html(summary),
+        }
+    }
+
+    /// Whether a comparison can be written in this format.
+    pub fn can_compare(self) -> bool {
+        matches!(self, Self::Text | Self::Json | Self::Csv)
+    }
+
+    /// A comparison by itself, for people where there is no other form of it.
+    pub fn render_comparison(self, comparison: &Comparison) -> String {
+        match self {
+            Self::Json => comparison::json(comparison),
+            Self::Csv => comparison::csv(comparison),
+            _ => comparison::text(comparison),
         }
     }
 }

@@ -67,8 +67,11 @@ pub(super) fn asked(summary: &Summary) -> String {
         0 | 1 => String::new(),
         pipeline => format!(", {pipeline} requests on each at a time"),
     };
+    let runs = conditions
+        .merged
+        .map_or_else(String::new, |merged| format!(", {} as one", plural(merged.runs, "run")));
     let end = if conditions.was_interrupted { ", interrupted" } else { "" };
-    format!("{pacing}, {connections}, {threads}, {}{pipeline}{end}", time(wall_secs * 1e6))
+    format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}", time(wall_secs * 1e6))
 }
 
 fn plural(number: u64, name: &str) -> String {
@@ -111,6 +114,9 @@ pub(in super::super) fn in_words(reason: ClientBound) -> String {
         ClientBound::Exhausted { failure, count: times } => {
             format!("{} (times: {})", failure.describe(), count(times))
         }
+        ClientBound::Merged { runs, of } => {
+            format!("{runs} of the {of} runs that were added: the report of each says by which figure")
+        }
     }
 }
 
@@ -119,11 +125,21 @@ pub(in super::super) fn remark_in_words(remark: Remark) -> String {
     match remark {
         Remark::Unreached { missed, due } => format!(
             "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
-             was free",
+             was free: the server is too slow for this rate, or -c is too low",
             count(missed),
             count(due)
         ),
         Remark::Short => "so short a run does not show how busy the client was".to_owned(),
+        Remark::Unequal { shortest, longest } => format!(
+            "the runs that were added took from {} to {}; the rate is over the longest",
+            time(shortest.as_secs_f64() * 1e6),
+            time(longest.as_secs_f64() * 1e6)
+        ),
+        Remark::Apart { secs } => format!(
+            "the runs that were added did not run at the same time, but began within {}; the rate is what \
+             they come to side by side",
+            time(secs as f64 * 1e6)
+        ),
     }
 }
 

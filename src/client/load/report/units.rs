@@ -2,17 +2,11 @@
 //!
 //! Everything here takes any number, NaN included, and never panics.
 
+use crate::client::words::grouped;
+
 /// `1,234,567`.
 pub fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(count)
 }
 
 /// Microseconds: `41 µs`, `1.52 ms`, `3.02 s`.
@@ -57,7 +51,18 @@ pub fn share(share: f64) -> String {
 
 /// A change with its sign: `+12.3 %`.
 pub fn change(share: f64) -> String {
-    format!("{:+.1} %", share * 100.0)
+    // Rounded first: what is next to nothing has no sign that is worth showing.
+    format!("{:+.1} %", (share * 1000.0).round() / 10.0 + 0.0)
+}
+
+/// A difference of shares with its sign, in percentage points: `+0.3 pp`, `-0.012 pp`.
+pub fn points(share: f64) -> String {
+    let points = share * 100.0;
+    match points.abs() {
+        0.0 => "+0 pp".to_owned(),
+        size if size < 0.1 => format!("{points:+.3} pp"),
+        _ => format!("{points:+.1} pp"),
+    }
 }
 
 fn scaled(value: f64, unit: &str) -> String {
@@ -105,13 +110,14 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 99.5, 12_345.4].map(rate), ["0.0/s", "99.5/s", "12,345/s"]);
         assert_eq!([0.0, 0.00012, 0.993].map(share), ["0 %", "0.012 %", "99.3 %"]);
-        assert_eq!([0.123, -0.01].map(change), ["+12.3 %", "-1.0 %"]);
+        assert_eq!([0.123, -0.01, -0.000_1].map(change), ["+12.3 %", "-1.0 %", "+0.0 %"]);
+        assert_eq!([0.0, 0.123, -0.000_12].map(points), ["+0 pp", "+12.3 pp", "-0.012 pp"]);
     }
 
     #[test]
     fn what_is_no_number_is_still_a_text() {
         for odd in [f64::NAN, f64::INFINITY, -1.0, f64::MAX] {
-            for write in [time, bytes, rate, share, change] {
+            for write in [time, bytes, rate, share, change, points] {
                 assert!(!write(odd).is_empty());
             }
         }

@@ -4,7 +4,9 @@
 
 use proptest::prelude::*;
 
+use super::super::report::Format;
 use super::super::summary::tests::{conditions, stalling_metrics};
+use super::super::validity::{ClientBound, Remark};
 use super::*;
 
 fn run(urls: usize) -> Run {
@@ -24,6 +26,14 @@ fn what_is_saved_is_read_back_whole() {
 }
 
 #[test]
+fn a_file_from_before_there_were_sums_is_read() {
+    let text = run(0).write();
+    let older = text.replace("\"merged\":null,", "");
+    assert_ne!(older, text);
+    assert_eq!(Run::read(&older), Ok(run(0)));
+}
+
+#[test]
 fn runs_of_several_machines_add_up_by_their_histograms() {
     let (mut sum, other) = (run(3), run(3));
     sum.merge(&other).expect("they add up");
@@ -36,11 +46,48 @@ fn runs_of_several_machines_add_up_by_their_histograms() {
 }
 
 #[test]
+fn a_sum_is_as_valid_as_the_least_of_its_runs() {
+    let bound = Conditions { cpu_busiest: conditions().wall, ..conditions() };
+    let longer = Conditions { wall: 3 * conditions().wall, ..conditions() };
+    let (bound, longer) = (Run { conditions: bound, ..run(0) }, Run { conditions: longer, ..run(0) });
+    for (first, other) in [(&bound, &longer), (&longer, &bound)] {
+        let mut sum = first.clone();
+        sum.merge(other).expect("they add up");
+        sum.merge(&run(0)).expect("they add up");
+        let sum = Run::read(&sum.write()).expect("it is read back");
+        let validity = sum.summary().validity;
+        let hidden = "its share of the CPU time is no more seen in the sum";
+        assert_eq!(validity.reasons, [ClientBound::Merged { runs: 1, of: 3 }], "{hidden}");
+        let (shortest, longest) = (conditions().wall, 3 * conditions().wall);
+        let unequal = Remark::Unequal { shortest, longest };
+        assert!(validity.remarks.contains(&unequal), "{:?}", validity.remarks);
+    }
+}
+
+#[test]
+fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
+    let mut sum = run(0);
+    let began = conditions().started_unix_secs;
+    let later = |secs| Conditions { started_unix_secs: began + secs, ..conditions() };
+    sum.merge(&Run { conditions: later(9), ..run(0) }).expect("they add up");
+    assert_eq!(sum.summary().validity.remarks, []);
+    assert!(Format::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
+    let mut both = sum.clone();
+    both.merge(&sum).expect("they add up");
+    assert!(Format::Json.render(&both.summary()).contains("\"runs\": 4"));
+    sum.merge(&Run { conditions: later(10), ..run(0) }).expect("they add up");
+    assert_eq!(sum.summary().validity.remarks, [Remark::Apart { secs: 10 }]);
+}
+
+#[test]
 fn runs_that_do_not_add_up_say_why() {
     let mut sum = run(0);
     let closed = Run { conditions: Conditions { pacing: Pacing::Closed, ..conditions() }, ..run(0) };
     assert_eq!(sum.merge(&closed), Err("one run followed a schedule and the other did not".to_owned()));
-    assert_eq!(sum.merge(&run(3)), Err("the runs asked different addresses".to_owned()));
+    assert_eq!(sum.merge(&run(3)), Err("the runs have different lists of addresses".to_owned()));
+    let others = Conditions { urls: vec!["http://localhost/x".to_owned(); 3], ..conditions() };
+    let others = Run { conditions: others, ..run(3) };
+    assert_eq!(run(3).merge(&others), Err("the runs have different lists of addresses".to_owned()));
     assert_eq!(sum, run(0), "nothing was added");
 }
 

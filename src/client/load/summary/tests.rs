@@ -25,6 +25,7 @@ pub(in super::super) fn conditions() -> Conditions {
         cpu_busiest: Duration::from_millis(1500),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
+        merged: None,
     }
 }
 

@@ -152,7 +152,7 @@ fn the_figures_are_those_of_the_json_report() {
     for (what, summary) in
         [("open", stalling()), ("closed", steady(5, 1.0)), ("two", several(2, stalling_metrics(2)))]
     {
-        let (page, report) = (html(&summary), json(&summary));
+        let (page, report) = (html(&summary), json(&summary, None));
         let report: Value = serde_json::from_str(&report).expect("it is JSON");
         let mut wanted = vec![
             told(&report, "/answers_per_sec", rate),

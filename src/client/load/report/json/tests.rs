@@ -1,6 +1,7 @@
 //! The report is what its schema says, no more and no less; the part of JSON Schema that the schema
 //! uses is checked here in a few lines.
 
+use super::super::super::compare::compare;
 use super::super::super::saved::Run;
 use super::super::super::summary::Conditions;
 use super::super::super::summary::tests::{conditions, nothing, stalling, stalling_metrics, steady};
@@ -93,13 +94,30 @@ fn the_report_of_every_run_is_what_the_schema_says() {
     let invalid = nothing(Conditions { cpu_busiest: conditions().wall, ..conditions() });
     assert!(!invalid.validity.is_valid());
     for summary in [stalling(), steady(5, 1.0), nothing(conditions()), several.summary(), invalid] {
-        assert_eq!(check(&json(&summary)), [""; 0]);
+        assert_eq!(check(&json(&summary, None)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_comparison_is_what_the_schema_says_alone_and_in_a_report() {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let (empty, slower) = (nothing(conditions()), (steady(20, 1.0), steady(20, 2.0)));
+    for (before, after) in [slower, (empty.clone(), empty), (stalling(), steady(4, 1.0))] {
+        let compared = compare(&before, &after, 1);
+        let alone: Value = serde_json::from_str(&comparison::json(&compared)).expect("it is JSON");
+        assert_eq!(faults(&schema, &schema["$defs"]["comparison"], &alone, "comparison"), [""; 0]);
+        let report = json(&after, Some(&compared));
+        assert_eq!(check(&report), [""; 0]);
+        let report: Value = serde_json::from_str(&report).expect("it is one document");
+        assert_eq!(report["comparison"], alone);
+        let p50 = &alone["figures"][1];
+        assert_eq!((&p50["name"], &p50["unit"]), (&"p50".into(), &"us".into()));
     }
 }
 
 #[test]
 fn the_check_sees_what_differs_from_the_schema() {
-    let report = json(&stalling());
+    let report = json(&stalling(), None);
     let rows = [
         ("\"version\": 1", "\"version\": 2", "report.version is 2"),
         ("\"loop\": \"open\"", "\"loop\": \"ajar\"", "report.run.loop is \"ajar\""),
@@ -116,7 +134,7 @@ fn the_check_sees_what_differs_from_the_schema() {
 
 #[test]
 fn figures_are_not_rounded_for_show() {
-    let report: Value = serde_json::from_str(&json(&stalling())).expect("it is JSON");
+    let report: Value = serde_json::from_str(&json(&stalling(), None)).expect("it is JSON");
     assert_eq!(report["requests"]["sent"], 2007);
     assert_eq!(report["latency"]["p99.9_us"], 200_831);
     assert_eq!(report["failures"][0]["name"], "timed-out");

@@ -1,0 +1,151 @@
+//! Where reports and runs go: standard output, or a file that is opened before the run begins.
+//!
+//! Whoever has waited an hour for a run is not told then that its report cannot be written. A file that
+//! is there keeps what it holds until there is something to write; one that was made for nothing is
+//! taken away. What is written is made elsewhere.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::perform::LoadError;
+use crate::command_line::quote;
+
+/// Where something is to be written, once.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(Opened),
+}
+
+/// A file, ready to be written.
+#[derive(Debug)]
+pub(super) struct Opened {
+    path: PathBuf,
+    file: File,
+    /// Nobody has had anything in it, for it was made here and is still empty.
+    is_blank: bool,
+}
+
+impl Output {
+    /// Opens the file, or takes standard output if there is none.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn to(path: Option<&Path>) -> Result<Self, LoadError> {
+        path.map_or(Ok(Self::Stdout), |path| Opened::open(path).map(Self::File))
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write(self, text: &str) -> Result<(), LoadError> {
+        match self {
+            Self::Stdout => io::stdout()
+                .lock()
+                .write_all(text.as_bytes())
+                .map_err(|error| LoadError::Failed(format!("cannot write to standard output: {error}"))),
+            Self::File(file) => file.write(text),
+        }
+    }
+}
+
+impl Opened {
+    /// Opens or makes the file; what it holds stays there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
+        let made = OpenOptions::new().write(true).create_new(true).open(path);
+        let (file, is_blank) = match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => (existing(path), false),
+            made => (made, true),
+        };
+        let file = file.map_err(|error| cannot_write(path, &error))?;
+        Ok(Self { path: path.to_owned(), file, is_blank })
+    }
+
+    /// Puts this in the place of what the file holds.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write(mut self, text: &str) -> Result<(), LoadError> {
+        self.is_blank = false;
+        replace(&mut self.file, text).map_err(|error| cannot_write(&self.path, &error))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if self.is_blank {
+            // If it cannot be taken away, an empty file stays: nothing is lost by that.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A link may lead to a file that is not there yet.
+fn existing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).open(path)
+}
+
+/// Pipes and devices have nothing to be cut off.
+fn replace(file: &mut File, text: &str) -> io::Result<()> {
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+        file.rewind()?;
+    }
+    file.write_all(text.as_bytes())
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> LoadError {
+    LoadError::Failed(format!("cannot write {}: {error}", quote(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder")
+    }
+
+    #[test]
+    fn a_file_keeps_what_it_holds_until_there_is_something_to_write() {
+        let folder = folder();
+        let path = folder.path().join("report");
+        fs::write(&path, "an older and longer one").expect("the file");
+        drop(Output::to(Some(&path)).expect("it opens"));
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "an older and longer one");
+        Output::to(Some(&path)).expect("it opens").write("new").expect("it is written");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "new");
+    }
+
+    #[test]
+    fn a_file_that_was_made_for_nothing_is_taken_away() {
+        let folder = folder();
+        let path = folder.path().join("report");
+        let output = Output::to(Some(&path)).expect("it opens");
+        assert!(path.exists());
+        drop(output);
+        assert!(!path.exists());
+        Output::to(Some(&path)).expect("it opens").write("").expect("it is written");
+        assert!(path.exists(), "an empty report is one, too");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_by_its_name() {
+        let folder = folder();
+        for path in [folder.path().to_owned(), folder.path().join("none/report")] {
+            let error = Output::to(Some(&path)).expect_err("no file");
+            assert!(
+                error.to_string().starts_with(&format!("cannot write '{}': ", path.display())),
+                "{error}"
+            );
+        }
+        Output::to(Some(Path::new("/dev/null"))).expect("a device").write("gone").expect("it is written");
+    }
+}
