@@ -84,7 +84,7 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](client::load::machine::Phase::Connecting) | the connection | Resting · Awaiting · Closing |
+//! | [`Connecting`](client::load::machine::Phase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
 //! | [`Resting`](client::load::machine::Phase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
 //! | [`Awaiting`](client::load::machine::Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
 //! | [`Receiving`](client::load::machine::Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Client, Outcome, Screen, Scripted, Server, Step, client};
+use crate::harness::{Client, Crowd, End, Habit, Outcome, Screen, Scripted, Server, Step, client};
 
 /// A machine that is busy with other tests may make the generator itself the limit; whether it was is not
 /// what these tests are about.
@@ -87,6 +87,17 @@ fn placeholders_are_new_in_each_request() {
     good(&server, "-n 3 -c 1 -s /{SEQ}?{RAND:7:7}&{{SEQ}&{x}");
     let lines = [0, 1, 2].map(|seq| format!("GET /{seq}?7&%7BSEQ%7D&%7Bx%7D HTTP/1.1"));
     assert_eq!(asked(server), lines);
+}
+
+#[test]
+fn a_warm_up_changes_nothing_in_what_is_measured() {
+    let server = server();
+    let report = json(&good(&server, "-n 3 -c 1 -s --warmup 50ms --format json /{SEQ}"));
+    assert_eq!(count(&report, "sent"), 3);
+    let asked = asked(server);
+    let (before, measured) = asked.split_at(asked.len() - 3);
+    assert_eq!(measured, [0, 1, 2].map(|seq| format!("GET /{seq} HTTP/1.1")));
+    assert_eq!(before.first().map(String::as_str), Some("GET /0 HTTP/1.1"));
 }
 
 #[test]
@@ -255,6 +266,20 @@ fn an_interrupt_ends_the_run_and_the_report_tells_of_what_there_was() {
         let sum = count(&report, "answered") + count(&report, "failed") + count(&report, "unfinished");
         assert!(count(&report, "answered") > 0);
         assert_eq!(count(&report, "sent"), sum);
+    }
+}
+
+#[test]
+fn an_interrupt_in_the_warm_up_says_that_nothing_was_measured() {
+    for threads in ["1", "2"] {
+        let server = Crowd::of(Habit::Errs { after: 1, bytes: Vec::new(), end: End::Silence });
+        let args = ["-c", "2", "-n", "9", "--warmup", "1h", "--threads", threads, "-p", &server.port()];
+        let client = Client::start(&args, Screen::None, |_| ());
+        server.wait_for_request();
+        client.signal(Signal::INT);
+        let outcome = client.finish().expect(1);
+        assert!(outcome.complaint().ends_with("ended in the warm-up, so nothing was measured yet"));
+        assert!(outcome.stdout.is_empty());
     }
 }
 

@@ -5,6 +5,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use allocation_counter::measure;
 use reactor_http::client::load::engine::{self, Ran};
 use reactor_http::client::load::failure::Failure;
 use reactor_http::client::load::metrics::Totals;
@@ -14,7 +15,7 @@ use reactor_http::client::load::template::{RequestParts, RequestTemplate};
 use reactor_http::client::target::Target;
 use reactor_http::http::Method;
 
-use crate::harness::{PATIENCE, Scripted, Server, Step};
+use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
 
 /// What one connection does until it has sent so many requests, or fails.
 fn plan(requests: u64) -> Plan {
@@ -126,6 +127,56 @@ fn every_address_is_tried_and_a_run_that_nobody_answers_is_given_up() {
     let ran = run(&Plan { timeout: Duration::from_millis(200), ..plan(10) }, &[refused]);
     assert!(ran.given_up);
     assert_eq!(totals(&ran), [0; 4]);
+}
+
+#[test]
+fn a_request_allocates_nothing_anywhere_in_the_engine() {
+    let server = Server::serving(&[("a.txt", b"hello")]);
+    for (schedule, pipeline) in
+        [(Schedule::Closed, 1), (Schedule::Closed, 8), (Schedule::Constant { per_sec: 20_000.0 }, 1)]
+    {
+        let mut spent = [0, 0];
+        for (spent, requests) in spent.iter_mut().zip([2_000, 8_000]) {
+            let plan = Plan { concurrency: 4, pipeline, schedule: schedule.clone(), ..plan(requests) };
+            *spent =
+                measure(|| assert_eq!(totals(&run(&plan, &[server.address()]))[1], requests)).count_total;
+        }
+        // A slice of the series takes some, and so does a latency that is longer than all before.
+        let [few, many] = spent;
+        assert!(many < few + 100, "{schedule:?} {pipeline}: {few} and {many}");
+    }
+}
+
+#[test]
+fn connections_are_spread_evenly_over_the_addresses_and_opened_again_where_they_were_closed() {
+    // The first request of each connection is answered, and the second one is not.
+    let habit = Habit::Errs { after: 1, bytes: Vec::new(), end: End::Close };
+    for threads in [1, 2] {
+        let servers = [Crowd::of(habit.clone()), Crowd::of(habit.clone())];
+        let addresses = servers.each_ref().map(Crowd::address);
+        // Ten connections send one request each, and that is all.
+        let ran = run(&Plan { concurrency: 10, threads, ..plan(10) }, &addresses);
+        assert_eq!(totals(&ran), [10, 10, 0, 0]);
+        assert_eq!(servers.map(|server| server.stop().connections), [5, 5]);
+
+        let server = Crowd::of(habit.clone());
+        let ran = run(&Plan { concurrency: 4, threads, ..plan(80) }, &[server.address()]);
+        let Log { erred, connections, .. } = server.stop();
+        assert_eq!(totals(&ran), [80, 80 - erred, erred, 0]);
+        // Each connection that ended has had a follower, but for those of the end.
+        assert!((erred..=erred + 4).contains(&connections), "{erred} {connections}");
+    }
+}
+
+#[test]
+fn who_is_refused_tries_again_ever_less_often() {
+    let refused =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let stop = Stop { requests: None, duration: Some(Duration::from_millis(400)) };
+    let ran = run(&Plan { stop, concurrency: 10, ..plan(0) }, &[refused]);
+    // Ten connections, at 0, 10, 30, 70, 150 and 310 ms.
+    let attempts = ran.metrics.connect_failures().of(Failure::Refused);
+    assert!((10..=60).contains(&attempts), "{attempts}");
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod load;
 mod load_engine;
 mod load_people;
 mod load_search;
+mod load_stalls;
+mod load_wrong;
 mod log_formats;
 mod log_rotation;
 mod machines;

@@ -121,6 +121,40 @@ fn the_client_makes_every_transition_of_its_table_and_no_other() {
     assert_eq!(rows, table(client::conn::TRANSITIONS));
 }
 
+/// The changes that a run of the load generator against this port tells of, however it ends.
+fn seen_in_load(port: &str, options: &str) -> Rows {
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
+        .args(["-s", "-p", port])
+        .args(options.split(' '))
+        .env("RUST_LOG", "debug")
+        .timeout(PATIENCE)
+        .output()
+        .expect("the client runs");
+    seen(&String::from_utf8_lossy(&output.stderr), "load::machine")
+}
+
+#[test]
+fn the_load_generator_makes_every_transition_of_its_table_and_no_other() {
+    let options = ["--idle-timeout", "100ms"];
+    let server = Server::with(&[("small", b"a"), ("large", &[b'x'; 3_000_000])], &options);
+    let port = server.address().port().to_string();
+    let mut rows = Rows::new();
+    for options in [
+        // An answer in one piece and one in many, each followed by another request or by none.
+        "-n 3 -c 1 /small",
+        "-n 3 -c 1 /large",
+        "-n 2 -c 1 --no-keepalive /small",
+        "-n 2 -c 1 --no-keepalive /large",
+        // By a schedule: a connection that is made too early, rests between requests, and is closed.
+        "-n 3 -c 2 -q 20 /small",
+        "-n 3 -c 1 -q 20 /large",
+        "-n 2 -c 1 -q 2 /small",
+    ] {
+        rows.extend(seen_in_load(&port, options));
+    }
+    assert_eq!(rows, table(client::load::machine::TRANSITIONS));
+}
+
 #[test]
 fn both_sides_of_the_number_exchange_make_every_transition_of_their_tables_and_no_other() {
     let serving = Exchanging::spawn(&[], |command| {

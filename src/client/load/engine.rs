@@ -6,6 +6,7 @@
 use std::ffi::c_int;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -41,6 +42,8 @@ pub struct Ran {
     pub unsent: u64,
     /// It was ended by a signal.
     pub interrupted: bool,
+    /// That came in the warm-up: nothing was measured.
+    pub only_warmed_up: bool,
     /// It was given up, for nobody took a connection.
     pub given_up: bool,
 }
@@ -54,6 +57,7 @@ impl Ran {
         self.cpu_busiest = self.cpu_busiest.max(other.cpu_busiest);
         self.unsent += other.unsent;
         self.interrupted |= other.interrupted;
+        self.only_warmed_up |= other.only_warmed_up;
         self.given_up |= other.given_up;
     }
 }
@@ -85,17 +89,19 @@ pub fn run(
     observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     match plan.threads {
-        0 | 1 => run_share(plan, addresses, signals, Share { index: 0, of: 1 }, observer),
+        0 | 1 => run_share(plan, addresses, signals, Share { index: 0, of: 1 }, None, observer),
         count => threads::run(plan, addresses, signals, count, observer),
     }
 }
 
-/// Runs the part of one thread, in this one.
+/// Runs the part of one thread, in this one. A signal that came before this thread watched for it is told
+/// by `early`.
 pub(super) fn run_share(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     signals: &[c_int],
     share: Share,
+    early: Option<&AtomicBool>,
     observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     let now = Now::read();
@@ -107,6 +113,7 @@ pub(super) fn run_share(
         observe_at: now.instant + OBSERVED_EVERY,
         cpu_before: None,
         ended: None,
+        early,
         interrupted: false,
     };
     let mut reactor = Reactor::new(engine, now)?;
@@ -126,6 +133,8 @@ struct Engine<'o> {
     /// Processor time that was used before measuring began.
     cpu_before: Option<CpuTime>,
     ended: Option<Ending>,
+    /// Looked at once, when signals are watched.
+    early: Option<&'o AtomicBool>,
     interrupted: bool,
 }
 
@@ -141,7 +150,7 @@ impl Engine<'_> {
     /// Opens the connections whose time has come, within the budget.
     fn open(&mut self, control: &mut Control<Link<Requester>>, at: Instant) {
         for _ in 0..OPENS_MAX {
-            if !self.run.tickets.has_more() {
+            if !self.run.has_more() {
                 return;
             }
             let Some((seat, address)) = self.run.seats.next_vacant(at) else { return };
@@ -188,12 +197,13 @@ impl Engine<'_> {
         is_over
     }
 
-    fn into_ran(self) -> Ran {
+    fn into_ran(mut self) -> Ran {
         let measured_from = self.run.tickets.measured_from();
         let cpu_before = self.cpu_before.unwrap_or_default();
         let (at, cpu, unsent) = self
             .ended
             .map_or((measured_from, cpu_before, 0), |ending| (ending.at, ending.cpu, ending.unsent));
+        self.run.end(at);
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
         Ran {
             wall: at.saturating_duration_since(measured_from),
@@ -201,6 +211,7 @@ impl Engine<'_> {
             cpu_busiest: cpu,
             unsent,
             interrupted: self.interrupted,
+            only_warmed_up: self.interrupted && at < measured_from,
             given_up: self.run.tickets.is_called_off() && !self.interrupted,
             metrics: self.run.metrics,
         }
@@ -221,8 +232,8 @@ impl App for Engine<'_> {
         }
         let next = conn.pump(ready, &mut self.run, &mut self.pool, now);
         let machine = conn.machine_mut();
-        if is_open && machine.has_room() {
-            self.run.seats.line_up(machine.seat());
+        if is_open {
+            self.run.seats.line_up(machine.seat(), machine.has_room());
         }
         next
     }
@@ -233,7 +244,8 @@ impl App for Engine<'_> {
 
     fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let at = self.run.clock.at(now);
-        if !control.take_signals().is_empty() {
+        let came_early = self.early.take().is_some_and(|early| early.load(Ordering::SeqCst));
+        if came_early || !control.take_signals().is_empty() {
             self.interrupted = true;
             self.run.tickets.call_off();
         }
@@ -249,7 +261,7 @@ impl App for Engine<'_> {
         self.open(control, at);
         let next_due = self.rouse(control, at);
         self.observe(at);
-        let opening = self.run.seats.next_opening().filter(|_| self.run.tickets.has_more());
+        let opening = self.run.seats.next_opening().filter(|_| self.run.has_more());
         let changes = [self.run.tickets.next_change(), next_due, opening, Some(self.observe_at)];
         changes.into_iter().flatten().min()
     }

@@ -104,9 +104,7 @@ impl<'a> Finder<'a> {
             match search::next(start, &tried) {
                 Next::Done(answer) => break answer,
                 Next::Try(rate) => {
-                    let summary = self.step(steps.len() + 1, rate)?;
-                    // What was cut short tells nothing.
-                    if !self.is_stopped() {
+                    if let Some(summary) = self.step(steps.len() + 1, rate)? {
                         steps.push(self.judged(rate, &summary));
                     }
                 }
@@ -140,15 +138,15 @@ impl<'a> Finder<'a> {
             warmup: self.warmup(len),
             ..self.plan.clone()
         };
-        let summary = self.run(&plan)?;
-        if let (0, Some(failed), false) = (summary.totals.answered, commonest(&summary), self.is_stopped()) {
+        let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
+        if let (0, Some(failed)) = (summary.totals.answered, commonest(&summary)) {
             return Err(LoadError::Failed(format!("no request was answered: {failed}")));
         }
         Ok((summary.rate * FIRST_SHARE).max(RATE_MIN))
     }
 
     /// Runs at one rate.
-    fn step(&mut self, number: usize, rate: f64) -> Result<Summary, LoadError> {
+    fn step(&mut self, number: usize, rate: f64) -> Result<Option<Summary>, LoadError> {
         let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.objective.step_len(rate));
         self.say(&format!(
             "step {number}: {} for {}\n",
@@ -179,7 +177,8 @@ impl<'a> Finder<'a> {
         self.wanted.warmup.unwrap_or_else(|| (len / WARMUP_PART).min(WARMUP_MAX))
     }
 
-    fn run(&mut self, plan: &Plan) -> Result<Summary, LoadError> {
+    /// Makes one run; none if it was cut short, for that tells nothing.
+    fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
         let is_stopped = &self.is_stopped;
         // A signal that came before this run listened to signals is sent to it once more.
         let look = || {
@@ -187,10 +186,13 @@ impl<'a> Finder<'a> {
                 let _ = signal_hook::low_level::raise(SIGINT);
             }
         };
-        let run = run_once(self.settings, plan, self.addresses, &look)?;
+        let run = match run_once(self.settings, plan, self.addresses, &look) {
+            Err(LoadError::OnlyWarmedUp) => return Ok(None),
+            run => run?,
+        };
         self.wall += plan.warmup + run.conditions.wall;
         self.first.get_or_insert_with(|| run.conditions.clone());
-        Ok(run.summary())
+        Ok((!self.is_stopped()).then(|| run.summary()))
     }
 
     /// Tells how it is going. Who has closed standard error does not want to know.

@@ -2,14 +2,16 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](Phase::Connecting) | the connection | Resting · Awaiting · Closing |
+//! | [`Connecting`](Phase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
 //! | [`Resting`](Phase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
 //! | [`Awaiting`](Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
 //! | [`Receiving`](Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |
 //! | [`Closing`](Phase::Closing) | nothing: the link closes | gone |
 //!
 //! It sends what is due as soon as there is room, checks each answer, and tells the [`Run`] what became
-//! of each request, exactly once. It owns no socket and allocates nothing once it is under way.
+//! of each request, exactly once. When a connection ends, the request whose answer was due fails, if it
+//! was not answered; those that were pipelined behind it are stranded, and are sent again on the next
+//! connection (RFC 9112 section 9.3.2). It owns no socket and allocates nothing once it is under way.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -40,7 +42,6 @@ pub enum Phase {
 pub const TRANSITIONS: &[(Phase, Phase)] = &[
     (Phase::Connecting, Phase::Resting),
     (Phase::Connecting, Phase::Awaiting),
-    (Phase::Connecting, Phase::Closing),
     (Phase::Resting, Phase::Awaiting),
     (Phase::Resting, Phase::Closing),
     (Phase::Awaiting, Phase::Receiving),
@@ -64,6 +65,8 @@ pub struct Requester {
     answer: Answer,
     /// When the first byte of the present answer came.
     began: Option<Instant>,
+    /// Whether an answer has come that was whole.
+    has_answered: bool,
     connect_began: Instant,
     /// Since when there has been room for a request.
     free_since: Instant,
@@ -80,6 +83,7 @@ impl Requester {
             left: manners.requests_max,
             answer: Answer::new(manners.method),
             began: None,
+            has_answered: false,
             connect_began: at,
             free_since: at,
         }
@@ -115,10 +119,28 @@ impl Requester {
         Want::Close(reason)
     }
 
-    /// Nothing that was asked on this connection will be answered.
+    /// Nothing that was asked on this connection will be answered: the request whose turn it was has
+    /// failed, and those behind it are stranded.
     fn fail(&mut self, failure: Failure, run: &mut Run, at: Instant) {
-        for asked in self.asked.drain(..) {
+        if let Some(asked) = self.asked.pop_front() {
             run.failed(asked, failure, at);
+        }
+        self.strand(run);
+    }
+
+    fn strand(&mut self, run: &mut Run) {
+        for asked in self.asked.drain(..) {
+            run.stranded(self.seat, asked);
+        }
+    }
+
+    /// What to call an answer that cannot be understood. What does not even begin like one, behind an
+    /// answer that was whole, is more of that: its body was longer than it was said to be, and the rest
+    /// came when the next request was on its way already.
+    fn name(&self, failure: Failure, bytes: &[u8]) -> Failure {
+        match failure {
+            Failure::BadHead if self.has_answered && !bytes.starts_with(b"HTTP/") => Failure::TooLong,
+            _ => failure,
         }
     }
 
@@ -151,7 +173,10 @@ impl Requester {
             }
             let (len, is_whole) = match self.answer.take(inbox.bytes(), &mut run.known) {
                 Ok(taken) => taken,
-                Err(failure) => return Some(self.refuse(failure, run, at)),
+                Err(failure) => {
+                    let failure = self.name(failure, inbox.bytes());
+                    return Some(self.refuse(failure, run, at));
+                }
             };
             inbox.consume(len);
             match (is_whole, inbox.is_eof()) {
@@ -169,7 +194,10 @@ impl Requester {
         }
         match (inbox.is_eof(), inbox.is_empty()) {
             (true, true) => Some(self.close(CloseReason::PeerClosed)),
-            (_, false) => Some(self.close(CloseReason::Refused("bytes that nobody has asked for"))),
+            (_, false) => {
+                run.unasked(at);
+                Some(self.close(CloseReason::Refused("bytes that nobody has asked for")))
+            }
             (false, true) => None,
         }
     }
@@ -186,10 +214,11 @@ impl Requester {
         }
         let first_byte = self.began.take().unwrap_or(at);
         run.answered(asked, self.answer.status(), first_byte, at, self.answer.received_len());
+        self.has_answered = true;
         let is_last = !self.answer.keep_alive() || (self.left == 0 && self.asked.is_empty());
         if is_last {
-            // What was sent behind it is lost.
-            self.fail(Failure::ClosedEarly, run, at);
+            // The server has said so, in good order (RFC 9112 section 9.6): it owes no other answer.
+            self.strand(run);
             return Some(self.close(CloseReason::Finished));
         }
         self.answer = Answer::new(self.manners.method);
@@ -222,15 +251,18 @@ impl Machine for Requester {
     }
 
     fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, run: &mut Run, now: Now) -> Want {
-        let at = run.clock.at(now);
-        while let Some(asked) = self.asked.front().copied()
-            && asked.sent + self.manners.timeout <= at
-        {
-            self.asked.pop_front();
-            run.failed(asked, Failure::TimedOut, at);
+        if self.phase == Phase::Connecting {
+            // It was made, but too late.
+            return Want::Close(CloseReason::ConnectFailed(ErrorKind::TimedOut));
         }
-        // Those behind it lose their connection.
-        self.fail(Failure::ClosedEarly, run, at);
+        let at = run.clock.at(now);
+        for asked in self.asked.drain(..) {
+            if asked.sent + self.manners.timeout <= at {
+                run.failed(asked, Failure::TimedOut, at);
+            } else {
+                run.stranded(self.seat, asked);
+            }
+        }
         self.close(CloseReason::TimedOut("an answer"))
     }
 
@@ -240,7 +272,7 @@ impl Machine for Requester {
         match reason {
             CloseReason::Shutdown => {
                 for asked in self.asked.drain(..) {
-                    run.unfinished(asked);
+                    run.unfinished(asked, at);
                 }
             }
             CloseReason::ConnectFailed(kind) => {

@@ -129,6 +129,9 @@ pub struct Metrics {
     pub(super) first_byte: Recorder,
     pub(super) connect: Recorder,
     pub(super) lag: Recorder,
+    pub(super) unfinished: Recorder,
+    pub(super) resent: u64,
+    pub(super) unasked: u64,
     pub(super) statuses: Vec<u64>,
     pub(super) failures: FailureCounts,
     pub(super) connect_failures: FailureCounts,
@@ -146,6 +149,9 @@ impl Metrics {
             first_byte: Recorder::default(),
             connect: Recorder::default(),
             lag: Recorder::default(),
+            unfinished: Recorder::default(),
+            resent: 0,
+            unasked: 0,
             statuses: vec![0; STATUS_END],
             failures: FailureCounts::default(),
             connect_failures: FailureCounts::default(),
@@ -198,9 +204,20 @@ impl Metrics {
         }
     }
 
-    /// Requests were in flight when the run ended.
-    pub fn unfinished(&mut self, count: u64) {
-        self.totals.unfinished += count;
+    /// A request was in flight when the run ended, so long after it was to be sent.
+    pub fn unfinished(&mut self, age: Duration) {
+        self.totals.unfinished += 1;
+        self.unfinished.record(age);
+    }
+
+    /// Requests were sent again, for their connection had ended before their turn came.
+    pub fn resent(&mut self, count: u64) {
+        self.resent += count;
+    }
+
+    /// A connection was closed, for bytes came on it while nothing was asked.
+    pub fn unasked(&mut self) {
+        self.unasked += 1;
     }
 
     /// A connection was made.
@@ -228,6 +245,9 @@ impl Metrics {
         self.first_byte.merge(&other.first_byte);
         self.connect.merge(&other.connect);
         self.lag.merge(&other.lag);
+        self.unfinished.merge(&other.unfinished);
+        self.resent = self.resent.saturating_add(other.resent);
+        self.unasked = self.unasked.saturating_add(other.unasked);
         for (sum, count) in self.statuses.iter_mut().zip(&other.statuses) {
             *sum = sum.saturating_add(*count);
         }

@@ -50,6 +50,8 @@ pub enum LoadError {
     Failed(String),
     /// Nothing was answered: there are no figures.
     Unanswered,
+    /// A signal ended the run before anything was measured.
+    OnlyWarmedUp,
     /// The generator itself was what was measured.
     ClientBound,
     /// What the run was to come to, it has not.
@@ -67,7 +69,7 @@ impl LoadError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => EXIT_USAGE,
-            Self::Failed(_) | Self::Unanswered => EXIT_FAILED,
+            Self::Failed(_) | Self::Unanswered | Self::OnlyWarmedUp => EXIT_FAILED,
             Self::ClientBound | Self::GaveOut(_) => validity::EXIT_CODE,
             Self::Broken(_) | Self::NotMet(_) => assertion::EXIT_CODE,
             Self::Regressed(_) => regression::EXIT_CODE,
@@ -82,6 +84,7 @@ impl fmt::Display for LoadError {
                 f.write_str(what)
             }
             Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
+            Self::OnlyWarmedUp => f.write_str("ended in the warm-up, so nothing was measured yet"),
             Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
             Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses, Broken::describe)),
             Self::Regressed(clauses) => {
@@ -132,7 +135,7 @@ pub fn perform(settings: &Settings) -> Result<(), LoadError> {
 /// Runs the plan, and shows how it is going; `look` is called as often as it is shown.
 ///
 /// # Errors
-/// The event loop fails.
+/// The event loop fails, or a signal has ended the run before anything was measured.
 pub(super) fn run_once(
     settings: &Settings,
     plan: &Plan,
@@ -147,6 +150,9 @@ pub(super) fn run_once(
     });
     live.clear();
     let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
+    if ran.only_warmed_up {
+        return Err(LoadError::OnlyWarmedUp);
+    }
     let conditions = conditions(plan, &settings.method, &ran, began);
     Ok(Run { metrics: ran.metrics, conditions })
 }
@@ -248,6 +254,7 @@ mod tests {
             (LoadError::Usage("u".to_owned()), 2, "u"),
             (LoadError::Failed("f".to_owned()), 1, "f"),
             (LoadError::Unanswered, 1, "no request was answered; the report tells how they failed"),
+            (LoadError::OnlyWarmedUp, 1, "ended in the warm-up, so nothing was measured yet"),
             (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
             (LoadError::GaveOut("g".to_owned()), 97, "g"),
             (LoadError::NotMet("n".to_owned()), 99, "n"),

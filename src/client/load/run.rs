@@ -38,6 +38,7 @@ pub(super) struct Asked {
     pub(super) url: u32,
     pub(super) intended: Instant,
     pub(super) sent: Instant,
+    number: u64,
     is_counted: bool,
 }
 
@@ -108,20 +109,59 @@ impl Run {
         at: Instant,
         send: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>)),
     ) -> Option<Asked> {
+        let asked = match self.ask_again(seat, at) {
+            Some(asked) => asked,
+            None => self.ask_anew(seat, free_since, at)?,
+        };
+        send(&mut |out| self.request.render(out, asked.url, asked.number, &mut self.random));
+        Some(asked)
+    }
+
+    fn ask_anew(&mut self, seat: usize, free_since: Instant, at: Instant) -> Option<Asked> {
         let Ticket { number, intended, is_counted } = self.tickets.take(at)?;
         let Self { random, order, seats, .. } = self;
         let url = seats.next_url(seat, |number, urls| match order {
             Order::Sequential => number % urls.max(1),
             Order::Random => random.below(urls),
         });
-        send(&mut |out| self.request.render(out, url, number, &mut self.random));
         if is_counted {
             self.metrics.sent(url);
             if self.tickets.is_open() {
                 self.metrics.lag(at.saturating_duration_since(intended.max(free_since)));
             }
         }
-        Some(Asked { url, intended, sent: at, is_counted })
+        Some(Asked { url, intended, sent: at, number, is_counted })
+    }
+
+    /// What was stranded with the last connection of this seat. It is the same request, sent when it
+    /// was first sent, so its latency hides nothing; its time may be over by now.
+    fn ask_again(&mut self, seat: usize, at: Instant) -> Option<Asked> {
+        while self.tickets.goes_on(at) {
+            let asked = self.seats.next_stranded(seat)?;
+            if asked.sent + self.manners.timeout > at {
+                self.metrics.resent(u64::from(asked.is_counted));
+                return Some(asked);
+            }
+            self.failed(asked, Failure::TimedOut, at);
+        }
+        None
+    }
+
+    /// A request lost its connection before its turn to be answered came: it is sent again.
+    pub(super) fn stranded(&mut self, seat: usize, asked: Asked) {
+        self.seats.strand(seat, asked);
+    }
+
+    /// Whether another request may ever be sent: who has none to send needs no connection.
+    pub(super) fn has_more(&self) -> bool {
+        self.seats.has_stranded() || self.tickets.has_more()
+    }
+
+    /// The run has ended: nobody sends the stranded requests any more.
+    pub(super) fn end(&mut self, at: Instant) {
+        while let Some(asked) = self.seats.take_stranded() {
+            self.unfinished(asked, at);
+        }
     }
 
     /// A request has its whole answer.
@@ -163,10 +203,17 @@ impl Run {
     }
 
     /// The run has ended while this request was in flight.
-    pub(super) fn unfinished(&mut self, asked: Asked) {
+    pub(super) fn unfinished(&mut self, asked: Asked, at: Instant) {
         if asked.is_counted {
             self.tickets.ended();
-            self.metrics.unfinished(1);
+            self.metrics.unfinished(at.saturating_duration_since(asked.intended));
+        }
+    }
+
+    /// A connection on which nothing was asked has brought bytes, and is closed.
+    pub(super) fn unasked(&mut self, at: Instant) {
+        if at >= self.tickets.measured_from() {
+            self.metrics.unasked();
         }
     }
 
@@ -180,6 +227,13 @@ impl Run {
     pub(super) fn connect_failed(&mut self, seat: usize, failure: Failure, at: Instant) {
         self.metrics.connect_failed(failure, self.since(at));
         self.seats.failed(seat, at);
+        // What is stranded there may wait no longer than on a connection.
+        while let Some(asked) = self.seats.first_stranded(seat)
+            && asked.sent + self.manners.timeout <= at
+            && let Some(asked) = self.seats.next_stranded(seat)
+        {
+            self.failed(asked, Failure::TimedOut, at);
+        }
     }
 
     /// A connection has ended.

@@ -130,6 +130,9 @@ impl Run {
             "first_byte": encode(&metrics.first_byte),
             "connect": encode(&metrics.connect),
             "lag": encode(&metrics.lag),
+            "unfinished": encode(&metrics.unfinished),
+            "resent": metrics.resent,
+            "unasked": metrics.unasked,
             "statuses": statuses,
             "failures": failures(&metrics.failures),
             "connect_failures": failures(&metrics.connect_failures),
@@ -162,6 +165,9 @@ impl Run {
         metrics.first_byte = run.recorder("first_byte")?;
         metrics.connect = run.recorder("connect")?;
         metrics.lag = run.recorder("lag")?;
+        metrics.unfinished = run.recorder("unfinished")?;
+        metrics.resent = run.number("resent")?;
+        metrics.unasked = run.number("unasked")?;
         read_statuses(&run, &mut metrics.statuses)?;
         metrics.failures = read_failures(&run.node("failures")?)?;
         metrics.connect_failures = read_failures(&run.node("connect_failures")?)?;

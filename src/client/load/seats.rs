@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::pacer::Share;
 use super::plan::Plan;
+use super::run::Asked;
 use crate::reactor::Key;
 
 /// The pause after all addresses have failed once; it doubles with each further round ...
@@ -37,6 +38,17 @@ struct Seat {
     key: Option<Key>,
     /// It waits in the line of those that could send.
     in_line: bool,
+    /// It could send.
+    has_room: bool,
+    /// What its last connection left without an answer, the oldest first: at most what is pipelined.
+    stranded: VecDeque<Asked>,
+}
+
+impl Seat {
+    fn vacant(origin: usize, address: usize) -> Self {
+        let stranded = VecDeque::new();
+        Self { origin, address, failures: 0, key: None, in_line: false, has_room: false, stranded }
+    }
 }
 
 /// All seats of one thread.
@@ -49,6 +61,8 @@ pub(super) struct Seats {
     vacant: BinaryHeap<Reverse<(Instant, usize)>>,
     share: Share,
     taken: usize,
+    /// Requests that are stranded, over all seats.
+    stranded: usize,
 }
 
 impl Seats {
@@ -75,10 +89,11 @@ impl Seats {
             };
             let addresses = origins.get(origin).map_or(1, |origin| origin.addresses.len());
             let address = number / origins.len() % addresses;
-            seats.push(Seat { origin, address, failures: 0, key: None, in_line: false });
+            seats.push(Seat::vacant(origin, address));
         }
         let vacant = (0..count).map(|seat| Reverse((start, seat))).collect();
-        Ok(Self { origins, seats, line: VecDeque::with_capacity(count), vacant, share, taken: 0 })
+        let line = VecDeque::with_capacity(count);
+        Ok(Self { origins, seats, line, vacant, share, taken: 0, stranded: 0 })
     }
 
     /// A vacant seat whose time has come, and where its connection leads.
@@ -142,30 +157,71 @@ impl Seats {
         if let Some(place) = self.seats.get_mut(seat) {
             place.key = None;
             // It is passed over when its turn in the line comes.
-            place.in_line = false;
+            place.has_room = false;
         }
     }
 
-    /// This seat could send something.
-    pub(super) fn line_up(&mut self, seat: usize) {
-        if let Some(place) = self.seats.get_mut(seat)
-            && place.key.is_some()
-            && !std::mem::replace(&mut place.in_line, true)
-        {
-            self.line.push_back(seat);
+    /// This seat could send something, or no longer: then it is passed over when its turn in the line
+    /// comes. No seat stands there twice.
+    pub(super) fn line_up(&mut self, seat: usize, has_room: bool) {
+        if let Some(place) = self.seats.get_mut(seat) {
+            place.has_room = has_room && place.key.is_some();
+            if place.has_room && !std::mem::replace(&mut place.in_line, true) {
+                self.line.push_back(seat);
+            }
         }
     }
 
     /// The connection that has been able to send for the longest time; it leaves the line.
     pub(super) fn first_in_line(&mut self) -> Option<Key> {
         while let Some(seat) = self.line.pop_front() {
-            if let Some(place) = self.seats.get_mut(seat)
-                && std::mem::take(&mut place.in_line)
-            {
+            let Some(place) = self.seats.get_mut(seat) else { continue };
+            place.in_line = false;
+            if place.has_room {
                 return place.key;
             }
         }
         None
+    }
+
+    /// A request was left without an answer when the connection of this seat ended.
+    pub(super) fn strand(&mut self, seat: usize, asked: Asked) {
+        if let Some(place) = self.seats.get_mut(seat) {
+            place.stranded.push_back(asked);
+            self.stranded += 1;
+        }
+    }
+
+    /// How many such requests there are, over all seats.
+    #[cfg(test)]
+    pub(super) fn stranded(&self) -> u64 {
+        self.stranded as u64
+    }
+
+    /// Whether any seat has such requests.
+    pub(super) fn has_stranded(&self) -> bool {
+        self.stranded > 0
+    }
+
+    /// The next of them that this seat is to send again.
+    pub(super) fn next_stranded(&mut self, seat: usize) -> Option<Asked> {
+        if self.stranded == 0 {
+            return None;
+        }
+        let asked = self.seats.get_mut(seat)?.stranded.pop_front()?;
+        self.stranded -= 1;
+        Some(asked)
+    }
+
+    /// The same, but it stays.
+    pub(super) fn first_stranded(&self, seat: usize) -> Option<&Asked> {
+        self.seats.get(seat)?.stranded.front()
+    }
+
+    /// One of them, of any seat, for nobody sends it any more.
+    pub(super) fn take_stranded(&mut self) -> Option<Asked> {
+        let seat = self.seats.iter().position(|place| !place.stranded.is_empty())?;
+        self.next_stranded(seat)
     }
 
     /// What this seat asks for next; `choose` picks one of so many.
@@ -318,13 +374,19 @@ mod tests {
         for seat in 0..3 {
             let key = Key::for_test(seat);
             seats.seated(seat as usize, key);
-            seats.line_up(seat as usize);
-            seats.line_up(seat as usize);
+            seats.line_up(seat as usize, true);
+            seats.line_up(seat as usize, true);
             keys.push(key);
         }
         seats.left(0, start);
         assert_eq!([seats.first_in_line(), seats.first_in_line()], [Some(keys[1]), Some(keys[2])]);
         assert_eq!(seats.first_in_line(), None);
+        // One that has sent something while it stood in line is passed over too, and stands there once.
+        for has_room in [true, false, true, false] {
+            seats.line_up(1, has_room);
+        }
+        seats.line_up(2, true);
+        assert_eq!((seats.line.len(), seats.first_in_line()), (2, Some(keys[2])));
     }
 
     #[test]

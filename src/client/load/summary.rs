@@ -9,7 +9,7 @@ use super::failure::FailureCounts;
 use super::metrics::{Metrics, Totals, URL_FIGURES_MAX};
 use super::recorder::Recorder;
 use super::series::Slice;
-use super::validity::{Evidence, Validity, judge};
+use super::validity::{Evidence, Unfinished, Validity, judge};
 
 /// The percentiles that are reported, with the share of the values that lies at or below each.
 pub const PERCENTILES: [(&str, f64); 7] = [
@@ -174,6 +174,12 @@ pub struct Summary {
     pub connect: Option<Spread>,
     /// How late the generator was.
     pub lag: Option<Spread>,
+    /// The requests that were unfinished at the end, if the latencies flatter without them.
+    pub unfinished: Option<Unfinished>,
+    /// Requests that were sent again, for their connection had ended before their turn came.
+    pub resent: u64,
+    /// Connections that were closed, for bytes came on them while nothing was asked.
+    pub unasked: u64,
     /// The corrected latencies themselves.
     pub corrected_times: Recorder,
     /// The uncorrected latencies themselves.
@@ -231,6 +237,9 @@ impl Summary {
             first_byte: Spread::of(&metrics.first_byte),
             connect: Spread::of(&metrics.connect),
             lag: Spread::of(&metrics.lag),
+            unfinished: unfinished(&corrected_times, &metrics.unfinished),
+            resent: metrics.resent,
+            unasked: metrics.unasked,
             bars: bars(&corrected_times),
             corrected_times,
             uncorrected_times,
@@ -270,10 +279,36 @@ impl Summary {
             concurrency: self.conditions.concurrency.saturating_mul(self.conditions.pipeline),
             lag_p99_us: due.and(self.lag.as_ref().map(p99_us)),
             latency_p99_us: self.corrected.as_ref().map_or(0, p99_us),
+            unfinished: self.unfinished,
+            resent: self.resent,
+            unasked: self.unasked,
             failures: &self.failures,
             connect_failures: &self.connect_failures,
         }
     }
+}
+
+/// What the requests that were in flight at the end would have come to is not known; but had they been
+/// answered at that moment, the percentiles would be different. Nothing, if by little.
+fn unfinished(latency: &Recorder, ages: &Recorder) -> Option<Unfinished> {
+    /// What changes by a smaller factor than this is no news.
+    const FACTOR_MIN: f64 = 1.1;
+    if ages.is_empty() {
+        return None;
+    }
+    let mut all = latency.clone();
+    all.merge(ages);
+    let (mut most, mut changed) = (FACTOR_MIN, None);
+    for (percentile, quantile) in PERCENTILES {
+        let least_us = all.quantile_us(quantile);
+        let factor = ratio(least_us as f64, latency.quantile_us(quantile) as f64);
+        if factor > most {
+            most = factor;
+            changed = Some((percentile, least_us));
+        }
+    }
+    let (percentile, least_us) = changed?;
+    Some(Unfinished { count: ages.len(), oldest_us: ages.histogram().max(), percentile, least_us })
 }
 
 fn statuses(metrics: &Metrics) -> Vec<(u16, u64)> {

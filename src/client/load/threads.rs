@@ -1,19 +1,47 @@
 //! Several reactors, each in a thread of its own: nothing is shared, and all is added at the end.
 //!
 //! The thread that called waits and tells the observer. What the threads send it four times a second are
-//! copies of their sums; there is no lock and no counter that two of them touch. The only file of the
-//! client that starts a thread.
+//! copies of their sums; there is no lock and no counter that two of them touch, but for a flag that each
+//! reads once. The only file of the client that starts a thread.
 
 use std::ffi::c_int;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
 use std::thread;
+
+use signal_hook::{SigId, flag, low_level};
 
 use super::engine::{Ran, Stage, run_share};
 use super::metrics::Metrics;
 use super::pacer::Share;
 use super::plan::Plan;
+
+/// Hears signals from before the first thread starts: one may be at work already, and be heard of by a
+/// person, while another does not watch for them yet.
+struct Early {
+    flag: Arc<AtomicBool>,
+    ids: Vec<SigId>,
+}
+
+impl Early {
+    fn watch(signals: &[c_int]) -> io::Result<Self> {
+        let mut early = Self { flag: Arc::default(), ids: Vec::new() };
+        for signal in signals {
+            early.ids.push(flag::register(*signal, Arc::clone(&early.flag))?);
+        }
+        Ok(early)
+    }
+}
+
+impl Drop for Early {
+    fn drop(&mut self) {
+        for id in self.ids.drain(..) {
+            low_level::unregister(id);
+        }
+    }
+}
 
 /// Runs the plan in so many threads.
 ///
@@ -27,6 +55,8 @@ pub(super) fn run(
     observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     let (tell, told) = mpsc::channel();
+    let early = Early::watch(signals)?;
+    let flag = early.flag.as_ref();
     thread::scope(|scope| {
         let shares = (0..count as u64).map(|index| Share { index, of: count as u64 });
         let threads: Vec<_> = shares
@@ -37,7 +67,7 @@ pub(super) fn run(
                         // The receiver outlives all threads.
                         let _ = tell.send((share.index as usize, metrics.clone(), stage));
                     };
-                    run_share(plan, addresses, signals, share, &mut observer)
+                    run_share(plan, addresses, signals, share, Some(flag), &mut observer)
                 })
             })
             .collect();

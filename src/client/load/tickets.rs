@@ -11,7 +11,8 @@ use super::plan::Plan;
 /// Leave to send one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ticket {
-    /// Its number in the run, over all threads.
+    /// Its number in the run, over all threads, from 0. The warm-up has numbers of its own, also from 0:
+    /// what is measured then asks for the same, however long the warm-up was.
     pub(super) number: u64,
     /// When it was to be sent; without a schedule that is now.
     pub(super) intended: Instant,
@@ -127,7 +128,7 @@ impl Tickets {
     /// The next request, if one is due and the run goes on.
     pub(super) fn take(&mut self, at: Instant) -> Option<Ticket> {
         self.begin(at);
-        if self.is_called_off || self.quota == Some(0) || self.ends.is_some_and(|ends| at >= ends) {
+        if self.quota == Some(0) || !self.goes_on(at) {
             return None;
         }
         let (number, intended) = self.pace.take(at)?;
@@ -139,7 +140,12 @@ impl Tickets {
         Some(Ticket { number, intended, is_counted })
     }
 
-    /// Whether another request may ever be sent: who has none to send needs no connection.
+    /// Whether it is not too late to send anything.
+    pub(super) fn goes_on(&self, at: Instant) -> bool {
+        !self.is_called_off && self.ends.is_none_or(|ends| at < ends)
+    }
+
+    /// Whether there will be another ticket.
     pub(super) fn has_more(&self) -> bool {
         let is_spent = self.quota == Some(0) || self.pace.is_exhausted();
         !self.is_called_off && (self.ahead.is_some() || !is_spent)
@@ -191,8 +197,7 @@ impl Tickets {
 
     /// Whether nothing is left to do.
     pub(super) fn is_over(&self, at: Instant) -> bool {
-        let is_late = self.is_called_off || self.ends.is_some_and(|ends| at >= ends);
-        is_late || (!self.has_more() && self.under_way == 0)
+        !self.goes_on(at) || (!self.has_more() && self.under_way == 0)
     }
 }
 
@@ -205,5 +210,87 @@ fn warm_up(schedule: &Schedule) -> Schedule {
             Schedule::Constant { per_sec: first.unwrap_or(1.0) }
         }
         Schedule::Ramp { from, to, .. } => Schedule::Constant { per_sec: (from + to) / 2.0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::load::plan::{Order, Stop};
+    use crate::client::load::template::RequestTemplate;
+    use crate::http::Method;
+    use crate::reactor::Now;
+
+    const ALONE: Share = Share { index: 0, of: 1 };
+
+    fn plan(schedule: Schedule, warmup_ms: u64, requests: Option<u64>, millis: Option<u64>) -> Plan {
+        Plan {
+            targets: Vec::new(),
+            order: Order::Sequential,
+            request: RequestTemplate::default(),
+            method: Method::Get,
+            concurrency: 1,
+            stop: Stop { requests, duration: millis.map(Duration::from_millis) },
+            schedule,
+            warmup: Duration::from_millis(warmup_ms),
+            pipeline: 1,
+            keep_alive: true,
+            requests_per_connection: None,
+            timeout: Duration::from_secs(1),
+            threads: 1,
+            seed: 0,
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_what_is_measured_begin_at_nought_whatever_the_warm_up_was() {
+        for schedule in [Schedule::Closed, Schedule::Constant { per_sec: 1000.0 }] {
+            for share in [ALONE, Share { index: 1, of: 3 }] {
+                let start = Now::read().instant;
+                let mut tickets = Tickets::new(&plan(schedule.clone(), 100, Some(30), None), share, start);
+                let mut numbers = |millis| {
+                    let at = start + Duration::from_millis(millis);
+                    [0; 3].map(|_| tickets.take(at).map(|ticket| (ticket.number, ticket.is_counted)))
+                };
+                let of = |is_counted| [0, 1, 2].map(|n| Some((share.number(n), is_counted)));
+                assert_eq!(numbers(50), of(false));
+                assert_eq!(numbers(100 + 50), of(true));
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_tickets_than_were_asked_for_and_none_after_the_end() {
+        let start = Now::read().instant;
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut few = Tickets::new(&plan(Schedule::Closed, 0, Some(2), None), ALONE, start);
+        assert!([0; 2].iter().all(|_| few.take(start).is_some()) && few.take(start).is_none());
+        assert!(!few.has_more() && !few.is_over(start));
+        few.ended();
+        few.ended();
+        assert!(few.is_over(start));
+
+        let mut brief = Tickets::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        assert!(brief.take(after(9)).is_some() && brief.take(after(10)).is_none());
+        assert!(!brief.is_over(after(9)) && brief.is_over(after(10)));
+        assert!(brief.goes_on(after(9)) && !brief.goes_on(after(10)));
+
+        let mut interrupted = Tickets::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        interrupted.call_off();
+        assert!(interrupted.take(start).is_none() && interrupted.is_over(start));
+    }
+
+    #[test]
+    fn what_is_due_at_the_very_end_is_not_due_and_what_waits_is_told() {
+        let start = Now::read().instant;
+        let after = |millis| start + Duration::from_millis(millis);
+        let schedule = Schedule::Constant { per_sec: 100.0 };
+        let mut tickets = Tickets::new(&plan(schedule, 0, None, Some(100)), ALONE, start);
+        assert_eq!(
+            [after(0), after(95), after(100), after(500)].map(|at| tickets.waiting(at)),
+            [1, 10, 10, 10]
+        );
+        assert_eq!(tickets.take(after(35)).map(|ticket| ticket.intended), Some(start));
+        assert_eq!((tickets.waiting(after(35)), tickets.due_after(3)), (3, Some(after(40))));
     }
 }

@@ -20,10 +20,13 @@ pub const CPU_SHARE_BUSY: f64 = 0.85;
 pub const WALL_MIN: Duration = Duration::from_millis(500);
 /// The lag may be this part of the p99 that is reported, for then it changes it by no more than that.
 pub const LAG_SHARE_MAX: f64 = 0.1;
-/// A lag below this is the kernel's: a wait of epoll ends up to a millisecond late, and is rescheduled.
+/// A lag below this is the machine's: so long may a thread that is woken wait for a processor, where there
+/// is something else to do besides.
 pub const LAG_FLOOR_US: u64 = 2_000;
 /// Runs that are added up may take differently long by this share of the longest.
 const WALLS_DIFFER_MAX: f64 = 0.05;
+/// A lag from here on is told if it may be most of what is reported: from half of it, that is.
+pub const LAG_TOLD_US: u64 = 500;
 /// A schedule of which more than this is missed was not kept.
 pub const MISSED_SHARE_MAX: f64 = 0.01;
 
@@ -44,10 +47,30 @@ pub struct Evidence<'a> {
     pub lag_p99_us: Option<u64>,
     /// The corrected latency below which 99 % of the requests were.
     pub latency_p99_us: u64,
+    /// Requests that were unfinished at the end, if the latencies flatter without them.
+    pub unfinished: Option<Unfinished>,
+    /// Requests that were sent again.
+    pub resent: u64,
+    /// Connections that brought bytes which nobody had asked for, beside those that made a request fail.
+    pub unasked: u64,
     /// Requests and connections that failed.
     pub failures: &'a FailureCounts,
     /// Connections that did not come about.
     pub connect_failures: &'a FailureCounts,
+}
+
+/// Requests that were in flight when the run ended, and had waited for so long that the percentiles
+/// flatter without them. What they would have taken is not known, but it is longer than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// How many were in flight.
+    pub count: u64,
+    /// How long the oldest had waited.
+    pub oldest_us: u64,
+    /// The percentile that they would change most.
+    pub percentile: &'static str,
+    /// What it would be at the least.
+    pub least_us: u64,
 }
 
 /// Why a run is invalid, with the figure that shows it.
@@ -127,6 +150,25 @@ pub enum Remark {
         /// From the beginning of the first to that of the last.
         secs: u64,
     },
+    /// The generator was late by what it may be, but the latencies are no longer than twice that.
+    Late {
+        /// By how much.
+        lag_p99_us: u64,
+        /// The corrected latency that this is part of.
+        latency_p99_us: u64,
+    },
+    /// The percentiles flatter, for requests were unfinished.
+    Flattering(Unfinished),
+    /// Connections ended while requests were pipelined whose turn had not come.
+    Resent {
+        /// Requests that were sent again.
+        requests: u64,
+    },
+    /// Connections were closed for bytes that nobody had asked for.
+    Unasked {
+        /// How many.
+        connections: u64,
+    },
 }
 
 /// The verdict: no reason against it, and the run is valid.
@@ -170,7 +212,10 @@ pub fn judge(evidence: &Evidence) -> Validity {
     if !is_long {
         verdict.remarks.push(Remark::Short);
     }
-    verdict.reasons.extend(lag(evidence));
+    match lag(evidence) {
+        Some(reason) => verdict.reasons.push(reason),
+        None => verdict.remarks.extend(late(evidence)),
+    }
     match missed(evidence) {
         Some((missed, due)) if is_long && evidence.cpu_share >= CPU_SHARE_BUSY => {
             verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share: evidence.cpu_share });
@@ -178,6 +223,7 @@ pub fn judge(evidence: &Evidence) -> Validity {
         Some((missed, due)) => verdict.remarks.push(Remark::Unreached { missed, due }),
         None => {}
     }
+    verdict.remarks.extend(asides(evidence));
     for failure in Failure::ALL.into_iter().filter(|failure| failure.is_ours()) {
         let count = evidence.failures.of(failure) + evidence.connect_failures.of(failure);
         if count > 0 {
@@ -187,12 +233,27 @@ pub fn judge(evidence: &Evidence) -> Validity {
     verdict
 }
 
+fn asides(evidence: &Evidence) -> impl Iterator<Item = Remark> {
+    let flattering = evidence.unfinished.map(Remark::Flattering);
+    let (requests, connections) = (evidence.resent, evidence.unasked);
+    let resent = (requests > 0).then_some(Remark::Resent { requests });
+    let unasked = (connections > 0).then_some(Remark::Unasked { connections });
+    [flattering, resent, unasked].into_iter().flatten()
+}
+
 fn lag(evidence: &Evidence) -> Option<ClientBound> {
     let p99_us = evidence.lag_p99_us?;
     // A float of an integer that is at most an hour of microseconds goes back into an integer.
     let borne_us = (evidence.latency_p99_us as f64 * LAG_SHARE_MAX) as u64;
     let limit_us = borne_us.max(LAG_FLOOR_US);
     (p99_us > limit_us).then_some(ClientBound::Lag { p99_us, limit_us })
+}
+
+/// What is left of the latencies without the lag is nothing to rely on.
+fn late(evidence: &Evidence) -> Option<Remark> {
+    let (lag_p99_us, latency_p99_us) = (evidence.lag_p99_us?, evidence.latency_p99_us);
+    let is_most = lag_p99_us >= LAG_TOLD_US && lag_p99_us.saturating_mul(2) >= latency_p99_us;
+    is_most.then_some(Remark::Late { lag_p99_us, latency_p99_us })
 }
 
 /// How many requests of the schedule were not sent, if they are more than may be on their way.
@@ -219,6 +280,9 @@ mod tests {
             concurrency: 50,
             lag_p99_us: Some(300),
             latency_p99_us: 5_000,
+            unfinished: None,
+            resent: 0,
+            unasked: 0,
             failures: &none,
             connect_failures: &none,
         };
@@ -264,6 +328,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_figures_leave_out_is_a_remark() {
+        let waiting = Unfinished { count: 50, oldest_us: 4_000_000, percentile: "p99", least_us: 3_000_000 };
+        assert_eq!(with(|e| e.unfinished = Some(waiting)).remarks, [Remark::Flattering(waiting)]);
+        let late = |lag_us, latency_us| {
+            with(move |e| (e.lag_p99_us, e.latency_p99_us) = (Some(lag_us), latency_us)).remarks
+        };
+        assert_eq!(late(1_000, 2_000), [Remark::Late { lag_p99_us: 1_000, latency_p99_us: 2_000 }]);
+        assert_eq!((late(1_000, 2_001), late(499, 600), late(2_001, 2_001)), (vec![], vec![], vec![]));
+        assert_eq!(with(|e| e.resent = 7).remarks, [Remark::Resent { requests: 7 }]);
+        assert_eq!(with(|e| e.unasked = 3).remarks, [Remark::Unasked { connections: 3 }]);
+    }
+
+    #[test]
     fn ports_and_descriptors_are_the_clients() {
         let mut gone = FailureCounts::default();
         gone.add(Failure::NoPort, 3);
@@ -276,6 +353,9 @@ mod tests {
             concurrency: 1,
             lag_p99_us: None,
             latency_p99_us: 0,
+            unfinished: None,
+            resent: 0,
+            unasked: 0,
             failures: &gone,
             connect_failures: &gone,
         };

@@ -4,12 +4,14 @@
 //! which it fails instead of hanging.
 
 mod client;
+mod crowd;
 mod raw;
 mod scripted;
 mod server;
 pub(crate) mod source;
 
 pub(crate) use client::{Client, Outcome, Screen, client, client_in};
+pub(crate) use crowd::{Crowd, End, GOOD, Habit, Log, Stall, Stalls};
 pub(crate) use raw::{Raw, Reply, expect_shut};
 pub(crate) use scripted::{Scripted, Step};
 pub(crate) use server::{

@@ -2,6 +2,8 @@
 //!
 //! A [`Stage`] keeps the contract of the link, and looks at the balance whenever a connection is over.
 
+mod hot_path;
+
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -56,7 +58,7 @@ struct Stage {
 impl Stage {
     fn new(plan: &Plan) -> Self {
         let start = Now::read();
-        let addresses = [vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 80))]];
+        let addresses = vec![vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 80))]; plan.targets.len()];
         let mut run = Run::new(plan, &addresses, Share { index: 0, of: 1 }, Clock::Still, start.instant)
             .expect("the plan fits");
         let (seat, _) = run.seats.next_vacant(start.instant).expect("a seat");
@@ -96,9 +98,20 @@ impl Stage {
     fn follow(&mut self, want: Want) -> Want {
         if let Want::Close(reason) = want {
             self.machine.closed(reason, &self.outbox, &mut self.run, self.now);
-            assert!(self.balance().is_balanced());
+            let [sent, answered, failed, unfinished] = self.totals();
+            assert_eq!(sent, answered + failed + unfinished + self.run.seats.stranded());
         }
         want
+    }
+
+    /// The seat has a new connection, some time after the last one has ended.
+    fn connect_again(&mut self, pause: Duration) {
+        self.pass(pause);
+        let (seat, _) = self.run.seats.next_vacant(self.now.instant).expect("its seat is vacant");
+        self.machine = Requester::new(seat, self.run.manners, self.now.instant);
+        self.inbox = Inbox::new();
+        self.outbox = Outbox::new();
+        assert_eq!(self.turn(), Want::Input);
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Want {
@@ -123,10 +136,6 @@ impl Stage {
         let want = self.machine.expire(&mut self.inbox, &mut self.outbox, &mut self.run, self.now);
         self.note(before);
         self.follow(want)
-    }
-
-    fn balance(&self) -> &crate::client::load::metrics::Metrics {
-        self.run.metrics()
     }
 
     /// Sent, answered, failed, unfinished.
@@ -220,14 +229,88 @@ fn a_time_out_is_recorded_at_the_time_out_value() {
     assert!(waited >= TIMEOUT && waited < TIMEOUT + TIMEOUT / 100, "{waited:?}");
 }
 
+/// The last answer on its connection.
+const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 #[test]
-fn pipelined_requests_are_answered_in_order_and_fail_together() {
-    let mut stage = Stage::connected(&Plan { pipeline: 3, ..plan() });
+fn pipelined_requests_are_answered_in_order_and_those_behind_the_last_answer_are_sent_again() {
+    let stop = Stop { requests: Some(6), duration: None };
+    let mut stage = Stage::connected(&Plan { pipeline: 3, stop, ..plan() });
     assert_eq!(stage.totals(), [3, 0, 0, 0]);
     stage.receive(&[OK, OK].concat());
     assert_eq!(stage.totals(), [5, 2, 0, 0]);
-    stage.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::ClosedEarly, 2)], [5, 3, 2, 0]));
+    stage.receive(LAST);
+    assert_eq!((stage.totals(), stage.run.seats.stranded()), ([5, 3, 0, 0], 2));
+    stage.connect_again(Duration::from_millis(100));
+    assert_eq!((stage.totals(), stage.run.metrics().resent), ([6, 3, 0, 0], 2));
+    stage.receive(LAST);
+    assert_eq!((stage.totals(), stage.run.seats.stranded()), ([6, 4, 0, 0], 2));
+    assert!(stage.run.has_more() && !stage.run.tickets.is_over(stage.now.instant));
+    stage.connect_again(Duration::from_millis(100));
+    stage.receive(&[OK, OK].concat());
+    assert_eq!((stage.totals(), stage.failures()), ([6, 6, 0, 0], vec![]));
+    assert!(stage.run.tickets.is_over(stage.now.instant));
+    // Each counts from when it was first sent.
+    let longest = stage.run.metrics().uncorrected().quantile_us(1.0);
+    assert_eq!(longest / 1000, 200);
+}
+
+#[test]
+fn an_answer_that_is_wrong_fails_its_own_request_only() {
+    let mut stage = Stage::connected(&Plan { pipeline: 4, ..plan() });
+    stage.receive(&[OK, b"what?"].concat());
+    assert_eq!(stage.failures(), [(Failure::TooLong, 1)]);
+    assert_eq!((stage.totals(), stage.run.seats.stranded()), ([4, 1, 1, 0], 2));
+    // Nobody sends them any more, if the run ends before that.
+    stage.run.end(stage.now.instant);
+    assert_eq!(stage.totals(), [4, 1, 1, 2]);
+}
+
+#[test]
+fn what_is_stranded_times_out_when_its_time_is_over() {
+    let plan = Plan { pipeline: 3, ..plan() };
+    // Without another connection ...
+    let mut stage = Stage::connected(&plan);
+    stage.receive(LAST);
+    stage.pass(TIMEOUT);
+    stage.run.connect_failed(0, Failure::Refused, stage.now.instant);
+    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::TimedOut, 2)], [3, 1, 2, 0]));
+    // ... when there is one again ...
+    let mut stage = Stage::connected(&plan);
+    stage.receive(LAST);
+    stage.connect_again(TIMEOUT);
+    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::TimedOut, 2)], [6, 1, 2, 0]));
+    // ... and on it, counted from when it was sent first.
+    let mut stage = Stage::connected(&plan);
+    stage.receive(LAST);
+    stage.connect_again(TIMEOUT / 2);
+    assert_eq!(stage.machine.deadline(), Some(stage.start.instant + TIMEOUT));
+    stage.expire();
+    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::TimedOut, 2)], [4, 1, 2, 0]));
+    assert_eq!(stage.run.seats.stranded(), 1);
+}
+
+#[test]
+fn bytes_that_come_behind_an_answer_are_named_so_even_when_the_next_request_is_on_its_way() {
+    for (bytes, failure) in [(&b"!"[..], Failure::TooLong), (b"HTTP/9 what?\r\n\r\n", Failure::BadHead)] {
+        let mut stage = Stage::connected(&plan());
+        stage.receive(OK);
+        stage.receive(bytes);
+        assert_eq!((stage.failures(), stage.totals()), (vec![(failure, 1)], [2, 1, 1, 0]));
+    }
+    // When nothing is on its way no request has failed, and it is told all the same.
+    let mut stage = Stage::connected(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
+    stage.receive(OK);
+    assert!(matches!(stage.receive(b"!"), Want::Close(CloseReason::Refused(_))));
+    assert_eq!((stage.totals(), stage.run.metrics().unasked), ([1, 1, 0, 0], 1));
+}
+
+#[test]
+fn a_connection_that_is_made_too_late_is_none() {
+    let mut stage = Stage::new(&plan());
+    stage.expire();
+    assert_eq!(stage.run.metrics().connect_failures.of(Failure::ConnectTimedOut), 1);
+    assert_eq!((stage.totals(), stage.run.seats.taken()), ([0; 4], 0));
 }
 
 #[test]
@@ -345,9 +428,6 @@ fn every_transition_of_the_table_happens_and_no_other() {
     });
     play(&Plan { stop: Stop { requests: Some(0), duration: None }, ..plan() }, &|stage| {
         stage.turn();
-    });
-    play(&plan(), &|stage| {
-        stage.expire();
     });
     let table: BTreeSet<_> = TRANSITIONS.iter().map(|(from, to)| (*from as u8, *to as u8)).collect();
     assert_eq!(seen, table);

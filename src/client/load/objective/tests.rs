@@ -77,8 +77,10 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut Conditions)) 
             received_len: 9,
         });
     }
-    (0..unfinished).for_each(|_| metrics.sent(0));
-    metrics.unfinished(unfinished);
+    for _ in 0..unfinished {
+        metrics.sent(0);
+        metrics.unfinished(Duration::from_millis(1));
+    }
     let mut conditions = Conditions { pacing: Pacing::Open { due: 1_000 }, ..conditions() };
     change(&mut conditions);
     Summary::of(&metrics, &conditions)

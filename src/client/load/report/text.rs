@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 
 use super::super::failure::FailureCounts;
 use super::super::summary::{Bar, PERCENTILES, Pacing, Spread, Summary, ratio};
-use super::super::validity::{CPU_SHARE_MAX, ClientBound, Remark};
+use super::super::validity::{CPU_SHARE_MAX, ClientBound, Remark, Unfinished};
 use super::units::{bytes, count, rate, share, time};
 
 /// The longest bar of the histogram, in characters.
@@ -128,6 +128,33 @@ pub(in super::super) fn remark_in_words(remark: Remark) -> String {
              was free: the server is too slow for this rate, or -c is too low",
             count(missed),
             count(due)
+        ),
+        Remark::Flattering(Unfinished { count: 1, oldest_us, percentile, least_us }) => format!(
+            "1 request was unfinished at the end, and had waited for {}: if it counted, {percentile} would be {} \
+             or more",
+            time(oldest_us as f64),
+            time(least_us as f64)
+        ),
+        Remark::Flattering(Unfinished { count: waiting, oldest_us, percentile, least_us }) => format!(
+            "{} requests were unfinished at the end, the oldest of which had waited for {}: if they counted, \
+             {percentile} would be {} or more",
+            count(waiting),
+            time(oldest_us as f64),
+            time(least_us as f64)
+        ),
+        Remark::Late { lag_p99_us, latency_p99_us } => format!(
+            "the client itself was {} late at p99, and that is part of the corrected p99 of {}; the uncorrected \
+             one is free of it",
+            time(lag_p99_us as f64),
+            time(latency_p99_us as f64)
+        ),
+        Remark::Resent { requests } => format!(
+            "pipelined requests were sent again, for their connection had ended before their turn came (times: {})",
+            count(requests)
+        ),
+        Remark::Unasked { connections } => format!(
+            "bytes that nobody had asked for came on a connection at rest, which was closed (times: {})",
+            count(connections)
         ),
         Remark::Short => "so short a run does not show how busy the client was".to_owned(),
         Remark::Unequal { shortest, longest } => format!(

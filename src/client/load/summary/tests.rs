@@ -75,7 +75,8 @@ pub(in super::super) fn stalling_metrics(urls: usize) -> Metrics {
     }
     metrics.sent(0);
     metrics.sent(1);
-    metrics.unfinished(2);
+    metrics.unfinished(us(100));
+    metrics.unfinished(us(100));
     for _ in 0..50 {
         metrics.connected(us(300));
     }
@@ -231,6 +232,33 @@ proptest! {
         for (_, format) in super::super::report::Format::ALL {
             let report = format.render(&summary);
             prop_assert!(!report.contains("NaN") && !report.contains("inf/"), "{report}");
+        }
+    }
+}
+
+#[test]
+fn requests_that_still_wait_at_the_end_are_told_of_if_the_percentiles_flatter_without_them() {
+    let latency = |count, each_us| {
+        let mut recorder = Recorder::default();
+        recorder.record_us(each_us, count);
+        recorder
+    };
+    let answered = latency(900, 1_000);
+    let rows = [
+        // None; as young as the others; too few to show; one in ten; nobody was answered.
+        (&answered, latency(0, 1), None),
+        (&answered, latency(100, 900), None),
+        (&latency(1_000_000, 1_000), latency(9, 5_000_000), None),
+        (&answered, latency(100, 5_000_000), Some(("p95", 5_000_000))),
+        (&answered, latency(9, 5_000_000), Some(("p99.9", 5_000_000))),
+        (&latency(0, 1), latency(9, 5_000_000), None),
+    ];
+    for (answered, ages, expected) in rows {
+        let found = unfinished(answered, &ages);
+        assert_eq!(found.map(|found| found.percentile), expected.map(|(percentile, _)| percentile));
+        if let (Some(found), Some((_, least_us))) = (found, expected) {
+            assert!(found.least_us.abs_diff(least_us) < least_us / 500, "{found:?}");
+            assert_eq!(found.count, ages.len());
         }
     }
 }

@@ -40,7 +40,7 @@ fn a_run_without_answers_is_told_without_figures() {
 fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
     let mut metrics = metrics(0);
     metrics.sent(0);
-    metrics.unfinished(1);
+    metrics.unfinished(Duration::ZERO);
     metrics.connect_failed(Failure::NoPort, Duration::ZERO);
     metrics.lag(Duration::from_millis(30));
     let conditions = Conditions {
@@ -60,4 +60,39 @@ fn several_addresses_have_a_line_each_up_to_a_limit() {
     let conditions = Conditions { urls, target: "GET 30 addresses".to_owned(), ..conditions() };
     let text = text(&Summary::of(&stalling_metrics(30), &conditions));
     compare("urls.txt", &text[text.find("\n  answered").unwrap_or(0)..]);
+}
+
+#[test]
+fn what_the_figures_leave_out_is_said_in_words() {
+    let waiting = |count| {
+        Remark::Flattering(Unfinished { count, oldest_us: 5_100_000, percentile: "p99", least_us: 4_000_000 })
+    };
+    for (remark, words) in [
+        (
+            waiting(50),
+            "50 requests were unfinished at the end, the oldest of which had waited for 5.10 s: if they \
+             counted, p99 would be 4.00 s or more",
+        ),
+        (
+            waiting(1),
+            "1 request was unfinished at the end, and had waited for 5.10 s: if it counted, p99 would be \
+             4.00 s or more",
+        ),
+        (
+            Remark::Late { lag_p99_us: 1_500, latency_p99_us: 2_000 },
+            "the client itself was 1.50 ms late at p99, and that is part of the corrected p99 of 2.00 ms; \
+             the uncorrected one is free of it",
+        ),
+        (
+            Remark::Resent { requests: 7 },
+            "pipelined requests were sent again, for their connection had ended before their turn came \
+             (times: 7)",
+        ),
+        (
+            Remark::Unasked { connections: 3 },
+            "bytes that nobody had asked for came on a connection at rest, which was closed (times: 3)",
+        ),
+    ] {
+        assert_eq!(remark_in_words(remark), words);
+    }
 }

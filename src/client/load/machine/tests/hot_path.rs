@@ -1,0 +1,81 @@
+//! What a request costs in memory once a run is under way: nothing.
+//!
+//! The machine is driven by hand, so that only its own allocations count, and those of the tickets, the
+//! templates and the figures; the reactor around it is for `load_engine`, among the tests of programs.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+
+use allocation_counter::measure;
+
+use super::*;
+use crate::net::Transport;
+
+/// Requests of each run.
+const REQUESTS: u64 = 10_000;
+/// From one batch of answers to the next: the whole run lies within one slice of the series.
+const PAUSE: Duration = Duration::from_micros(20);
+
+/// A socket that takes everything and keeps nothing.
+struct Void;
+
+impl Transport for Void {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn send_file(&mut self, _: &File, _: &mut u64, _: usize) -> io::Result<usize> {
+        Err(ErrorKind::Unsupported.into())
+    }
+}
+
+impl Stage {
+    /// Has so many requests answered that are pipelined like this; what is due goes out in between.
+    fn exchange(&mut self, requests: u64, answers: &[u8], pipeline: u64) {
+        for _ in 0..requests / pipeline {
+            self.pass(PAUSE);
+            assert_eq!(self.receive(answers), Want::Input);
+            self.pass(PAUSE);
+            assert_eq!(self.turn(), Want::Input);
+            self.outbox.flush(&mut Void, &mut usize::MAX.clone());
+        }
+    }
+}
+
+#[test]
+fn a_request_allocates_nothing_in_closed_and_open_loop_pipelined_or_not() {
+    let targets: Vec<_> = ["/{SEQ}", "/?{RAND:1:1000000}"]
+        .map(|path| Target { host: "localhost".to_owned(), port: 80, path: path.to_owned() })
+        .into();
+    let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
+    let request = RequestTemplate::new(&targets, &parts).expect("good placeholders");
+    let changing = Plan { targets, request, order: Order::Random, ..plan() };
+    for pipeline in [1, 8] {
+        // As many are due in two pauses as are answered in them.
+        let per_sec = pipeline as f64 / (2.0 * PAUSE.as_secs_f64());
+        for schedule in [Schedule::Closed, Schedule::Constant { per_sec }] {
+            for plan in [&plan(), &changing] {
+                let plan = Plan { pipeline, schedule: schedule.clone(), ..plan.clone() };
+                let mut stage = Stage::new(&plan);
+                assert_eq!(stage.turn(), Want::Input);
+                // By a schedule, the first request is alone and the others follow in time.
+                while stage.totals()[0] < pipeline as u64 {
+                    stage.pass(PAUSE);
+                    stage.turn();
+                }
+                let answers = OK.repeat(pipeline);
+                stage.exchange(800, &answers, pipeline as u64);
+                let before = stage.totals()[1];
+                let spent = measure(|| stage.exchange(REQUESTS, &answers, pipeline as u64));
+                assert_eq!(stage.totals()[1] - before, REQUESTS, "{schedule:?} {pipeline}");
+                assert_eq!(spent.count_total, 0, "{schedule:?} {pipeline}");
+            }
+        }
+    }
+    // The counter counts.
+    assert!(measure(|| drop(Stage::new(&plan()))).count_total > 0);
+}
