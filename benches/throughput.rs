@@ -1,9 +1,14 @@
-//! Throughput over loopback: this project's server in one thread, this project's client in another.
+//! Throughput over loopback, made by this project's load generator.
 //!
-//! The server is the real one, built by `server::start` with its log off. The client is a load
-//! generator of one screen on the same reactor, link and HTTP code: so many connections, each of
-//! which sends the next request when its answer is whole. Setting up connections is not measured.
+//! First against the server of this project, the real one, built by `server::start` with its log off, in
+//! a thread of its own: client and server together. Then against a responder that parses nothing: the
+//! load generator alone, its rate and its processor time. Setting up connections is not measured.
 //! How to run it, and what was measured last, is in `benches/README.md`.
+
+#[path = "shared/cores.rs"]
+mod cores;
+#[path = "shared/responder.rs"]
+mod responder;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,29 +17,35 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use cores::Cores;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use mio::Waker;
-use mio::net::TcpStream;
 use reactor_http::access_log::Destination;
-use reactor_http::client::reader::{AnswerReader, Piece};
+use reactor_http::client::load::engine::{self, Ran};
+use reactor_http::client::load::pacer::Schedule;
+use reactor_http::client::load::plan::{Order, Plan, Stop};
+use reactor_http::client::load::template::{RequestParts, RequestTemplate};
+use reactor_http::client::target::Target;
 use reactor_http::files::RACY_WINDOW;
-use reactor_http::http::{FieldSpace, Method, end, field, request_line};
-use reactor_http::net::{self, CloseReason, Inbox, Link, Machine, Outbox, Pool, Want};
-use reactor_http::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
+use reactor_http::http::Method;
+use reactor_http::reactor::Now;
 use reactor_http::server::{Bind, Config, RootChoice, start};
+use responder::Responder;
 use tempfile::TempDir;
 
 /// The small file: its answer, head and all, is one write.
 const SMALL: Fixture = Fixture { path: "/small.bin", len: 1024 };
 /// The large file: it leaves by `sendfile`, over many turns.
 const LARGE: Fixture = Fixture { path: "/large.bin", len: 10 * 1024 * 1024 };
-/// What the client's own buffers hold: as many bytes as one read of `reactor-client` takes.
-const INBOX_LEN: usize = 64 * 1024;
+/// Time for all connections to be made before measuring begins.
+const WARMUP: Duration = Duration::from_millis(50);
 /// An answer that takes longer than this ends the run: something is broken, not slow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Measurements of one benchmark, and the time that they take together.
 const SAMPLES: usize = 20;
 const MEASUREMENT_TIME: Duration = Duration::from_secs(5);
+/// One that waits for each answer, a load as of many users, and half as many as one batch of events holds.
+const CONNECTIONS: [usize; 3] = [1, 64, 512];
 
 /// A file that is served.
 #[derive(Clone, Copy)]
@@ -47,14 +58,6 @@ impl Fixture {
     fn lay_out(self, folder: &Path) {
         let bytes: Vec<u8> = (0..self.len).map(|index| (index % 251) as u8).collect();
         fs::write(folder.join(self.path.trim_start_matches('/')), bytes).expect("the fixture is written");
-    }
-
-    fn request(self, address: SocketAddr) -> Vec<u8> {
-        let mut out = Vec::new();
-        request_line(&mut out, "GET", self.path);
-        field(&mut out, "Host", address.to_string().as_bytes());
-        end(&mut out);
-        out
     }
 }
 
@@ -95,9 +98,9 @@ impl Served {
     fn settle(&self) {
         let since = Instant::now();
         while since.elapsed() < RACY_WINDOW + Duration::from_millis(100) {
-            measure(self.address, SMALL, 1, 1000);
+            load(self.address, SMALL, 1, 1000);
         }
-        measure(self.address, LARGE, 1, 1);
+        load(self.address, LARGE, 1, 1);
     }
 
     fn stop(self) {
@@ -106,168 +109,82 @@ impl Served {
     }
 }
 
-/// What all connections of one measurement share.
-struct Tally {
-    request: Vec<u8>,
-    body_len: u64,
-    /// Connections that have yet to receive their first answer: until then nothing is counted.
-    cold: usize,
-    /// Answers that are still wanted.
-    wanted: u64,
-    started: Option<Instant>,
-    ended: Option<Instant>,
+/// So many answers over so many connections, each of which must be right and the whole file.
+fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> Ran {
+    let plan = plan(address, fixture.path, connections, answers);
+    let ran = engine::run(&plan, &[vec![address]], &[], &mut |_, _| {}).expect("the reactor runs");
+    let totals = ran.metrics.totals();
+    assert_eq!((totals.answered, totals.failed), (answers, 0), "all are answered");
+    assert!(totals.received_len >= answers * fixture.len, "the answers are whole files");
+    assert!(ran.metrics.failures().total() == 0 && ran.metrics.is_balanced(), "none is lost");
+    ran
 }
 
-impl Tally {
-    /// Counts an answer, which must be the whole file.
-    fn answered(&mut self, body_len: u64, is_first: bool) {
-        assert_eq!(body_len, self.body_len, "the answer is the whole file");
-        if self.started.is_some() {
-            self.wanted = self.wanted.saturating_sub(1);
-            if self.wanted == 0 {
-                self.ended.get_or_insert_with(Instant::now);
-            }
-        } else if is_first {
-            self.cold -= 1;
-            if self.cold == 0 {
-                self.started = Some(Instant::now());
-            }
-        }
-    }
-}
-
-/// One connection: a request, its answer, the next request.
-struct Requester {
-    reader: AnswerReader,
-    asked: bool,
-    answers: u64,
-    body_len: u64,
-    deadline: Instant,
-}
-
-impl Requester {
-    fn new(now: Now) -> Self {
-        let (reader, deadline) = (AnswerReader::new(Method::Get), now.instant + ANSWER_TIMEOUT);
-        Self { reader, asked: false, answers: 0, body_len: 0, deadline }
-    }
-
-    fn ask(&mut self, outbox: &mut Outbox, tally: &Tally, now: Now) {
-        outbox.push_with(|out| out.extend_from_slice(&tally.request));
-        self.reader = AnswerReader::new(Method::Get);
-        self.asked = true;
-        self.body_len = 0;
-        self.deadline = now.instant + ANSWER_TIMEOUT;
-    }
-
-    /// Takes the next piece of the answer; `None` when more must come first, else whether it was the last.
-    fn take_piece(&mut self, inbox: &mut Inbox) -> Option<bool> {
-        let mut space = FieldSpace::new();
-        let (len, piece) =
-            self.reader.next(inbox.bytes(), &mut space).expect("the server sends valid answers")?;
-        let is_end = match piece {
-            Piece::Interim(_) => false,
-            Piece::Head(head) => {
-                assert_eq!(head.status, 200);
-                false
-            }
-            Piece::Body(bytes) => {
-                self.body_len += bytes.len() as u64;
-                false
-            }
-            Piece::End => true,
-        };
-        inbox.consume(len);
-        Some(is_end)
+fn plan(address: SocketAddr, path: &str, concurrency: usize, requests: u64) -> Plan {
+    let (host, path) = (address.ip().to_string(), path.to_owned());
+    let targets = vec![Target { host, port: address.port(), path }];
+    let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
+    let request = RequestTemplate::new(&targets, &parts).expect("there are no placeholders");
+    Plan {
+        targets,
+        order: Order::Sequential,
+        request,
+        method: Method::Get,
+        concurrency,
+        stop: Stop { requests: Some(requests), duration: None },
+        schedule: Schedule::Closed,
+        warmup: WARMUP,
+        pipeline: 1,
+        keep_alive: true,
+        requests_per_connection: None,
+        timeout: ANSWER_TIMEOUT,
+        threads: 1,
+        seed: 0,
     }
 }
 
-impl Machine for Requester {
-    type Site = Tally;
-
-    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, tally: &mut Tally, now: Now) -> Want {
-        if !self.asked {
-            self.ask(outbox, tally, now);
-        }
-        while let Some(is_end) = self.take_piece(inbox) {
-            if is_end {
-                self.answers += 1;
-                tally.answered(self.body_len, self.answers == 1);
-                if tally.ended.is_some() {
-                    return Want::Close(CloseReason::Finished);
-                }
-                self.ask(outbox, tally, now);
-            }
-        }
-        Want::Input
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
-    }
-
-    fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, _: &mut Tally, _: Now) -> Want {
-        Want::Close(CloseReason::TimedOut("an answer"))
-    }
-
-    fn closed(&mut self, reason: CloseReason, _: &Outbox, tally: &mut Tally, _: Now) {
-        assert!(tally.ended.is_some(), "a connection ended too early: {reason}");
-    }
-}
-
-/// The application of the load generator's reactor.
-struct Load {
-    tally: Tally,
-    pool: Pool,
-    address: SocketAddr,
-    /// Connections that have yet to be opened.
-    unopened: usize,
-}
-
-impl App for Load {
-    type Conn = Link<Requester>;
-
-    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _: Now) -> Option<Self::Conn> {
-        None
-    }
-
-    fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
-        conn.pump(ready, &mut self.tally, &mut self.pool, now)
-    }
-
-    fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
-        for _ in 0..std::mem::take(&mut self.unopened) {
-            let stream = net::connect(self.address).expect("the server takes connections");
-            control.open(Link::connecting(stream, Requester::new(now)));
-        }
-        if self.tally.ended.is_some() {
-            control.stop();
-        }
-        None
-    }
-}
-
-/// The time that `answers` take over so many connections, each of which has had an answer before.
-fn measure(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> Duration {
-    let tally = Tally {
-        request: fixture.request(address),
-        body_len: fixture.len,
-        cold: connections,
-        wanted: answers,
-        started: None,
-        ended: None,
-    };
-    let load = Load { tally, pool: Pool::new(INBOX_LEN), address, unopened: connections };
-    let reactor = Reactor::new(load, Now::read()).expect("a reactor");
-    let Tally { started, ended, .. } = reactor.run().expect("the reactor runs").tally;
-    ended.zip(started).map(|(ended, started)| ended - started).expect("it has started and ended")
-}
-
-fn bench(group: &mut BenchmarkGroup<'_, WallTime>, served: &Served, fixture: Fixture, connections: usize) {
-    let unit = if connections == 1 { "connection" } else { "connections" };
+fn settings(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.sample_size(SAMPLES).measurement_time(MEASUREMENT_TIME).sampling_mode(SamplingMode::Flat);
-    group.bench_function(format!("{connections} {unit}"), |bencher| {
-        bencher.iter_custom(|answers| measure(served.address, fixture, connections, answers));
+}
+
+fn name(connections: usize) -> String {
+    format!("{connections} connection{}", if connections == 1 { "" } else { "s" })
+}
+
+/// The time that answers take, client and server together.
+fn bench(group: &mut BenchmarkGroup<'_, WallTime>, served: &Served, fixture: Fixture, connections: usize) {
+    settings(group);
+    group.bench_function(name(connections), |bencher| {
+        bencher.iter_custom(|answers| load(served.address, fixture, connections, answers).wall);
     });
+}
+
+/// What the load generator takes for an answer: its time, which is that of its core if it is busy, and
+/// its processor time.
+fn bench_generator(criterion: &mut Criterion, responder: &Responder) {
+    let run = |connections, answers| {
+        let before = responder.answered();
+        let ran = load(responder.address(), SMALL, connections, answers);
+        responder.await_connections(0).expect("connections go away");
+        assert!(responder.answered() - before >= answers, "what was counted was sent");
+        ran
+    };
+    let mut rate = criterion.benchmark_group("load generator alone");
+    settings(rate.throughput(Throughput::Elements(1)));
+    for connections in CONNECTIONS {
+        rate.bench_function(name(connections), |bencher| {
+            bencher.iter_custom(|answers| run(connections, answers).wall);
+        });
+    }
+    rate.finish();
+    let mut cost = criterion.benchmark_group("load generator alone, processor time");
+    settings(&mut cost);
+    for connections in CONNECTIONS {
+        cost.bench_function(name(connections), |bencher| {
+            bencher.iter_custom(|answers| run(connections, answers).cpu);
+        });
+    }
+    cost.finish();
 }
 
 fn main() {
@@ -285,7 +202,13 @@ fn main() {
     large.throughput(Throughput::Bytes(LARGE.len));
     bench(&mut large, &served, LARGE, 1);
     large.finish();
+    served.stop();
+
+    let cores = Cores::choose().expect("there is a core");
+    let responder = Responder::start(cores.server).expect("the responder starts");
+    cores::pin(cores.generator).expect("this thread has a core");
+    bench_generator(&mut criterion, &responder);
+    responder.stop().expect("the responder stops in good order");
 
     criterion.final_summary();
-    served.stop();
 }

@@ -13,13 +13,13 @@
 //! was not answered; those that were pipelined behind it are stranded, and are sent again on the next
 //! connection (RFC 9112 section 9.3.2). It owns no socket and allocates nothing once it is under way.
 
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Instant;
 
 use super::answer::Answer;
 use super::failure::Failure;
-use super::run::{Asked, Manners, Run};
+use super::in_flight::InFlight;
+use super::run::{Manners, Run};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
 
@@ -59,7 +59,7 @@ pub struct Requester {
     seat: usize,
     manners: Manners,
     /// What was sent and is not answered, the oldest first.
-    asked: VecDeque<Asked>,
+    asked: InFlight,
     /// Requests that this connection may still send.
     left: u64,
     answer: Answer,
@@ -79,7 +79,7 @@ impl Requester {
             phase: Phase::Connecting,
             seat,
             manners,
-            asked: VecDeque::with_capacity(manners.pipeline),
+            asked: InFlight::with_capacity(manners.pipeline),
             left: manners.requests_max,
             answer: Answer::new(manners.method),
             began: None,
@@ -129,7 +129,7 @@ impl Requester {
     }
 
     fn strand(&mut self, run: &mut Run) {
-        for asked in self.asked.drain(..) {
+        for asked in self.asked.drain() {
             run.stranded(self.seat, asked);
         }
     }
@@ -256,7 +256,7 @@ impl Machine for Requester {
             return Want::Close(CloseReason::ConnectFailed(ErrorKind::TimedOut));
         }
         let at = run.clock.at(now);
-        for asked in self.asked.drain(..) {
+        for asked in self.asked.drain() {
             if asked.sent + self.manners.timeout <= at {
                 run.failed(asked, Failure::TimedOut, at);
             } else {
@@ -271,7 +271,7 @@ impl Machine for Requester {
         log::debug!("closed: {reason}");
         match reason {
             CloseReason::Shutdown => {
-                for asked in self.asked.drain(..) {
+                for asked in self.asked.drain() {
                     run.unfinished(asked, at);
                 }
             }

@@ -9,7 +9,7 @@
 //! | [`pacer`] | when each request is to be sent |
 //! | `tickets` | which request is next, and when the run is over |
 //! | `seats` | the places of the connections, and when each is opened again |
-//! | [`machine`] | the states of one connection |
+//! | [`machine`], `in_flight` | the states of one connection, and its requests |
 //! | [`answer`] | one answer, checked to the last byte |
 //! | [`run`] | what the connections share; what becomes of each request |
 //! | [`engine`] | the application of the reactor, and `threads` of it |
@@ -29,6 +29,7 @@ pub mod engine;
 pub mod failure;
 pub mod figure;
 mod find;
+mod in_flight;
 pub mod kept;
 mod live;
 pub mod machine;

@@ -42,6 +42,14 @@ pub(super) struct Asked {
     is_counted: bool,
 }
 
+#[cfg(test)]
+impl Asked {
+    /// One that does not count.
+    pub(super) fn for_test(url: u32, at: Instant) -> Self {
+        Self { url, intended: at, sent: at, number: 0, is_counted: false }
+    }
+}
+
 /// One thread's part of a run.
 #[derive(Debug)]
 pub struct Run {
