@@ -7,7 +7,11 @@ use std::fs;
 use crate::harness::Server;
 
 /// Requests, one after the other on one connection.
-const REQUESTS: u64 = 500;
+const REQUESTS: u64 = 100;
+
+/// So many times they are sent: on a busy machine the kernel may take an answer in two pieces now and then,
+/// which can only add to the count.
+const ROUNDS: u64 = 5;
 
 /// The reads and writes that a process has made, if the kernel counts them.
 fn reads_and_writes(server: &Server) -> Option<(u64, u64)> {
@@ -28,14 +32,18 @@ fn a_plain_get_of_a_cached_file_is_one_read_and_one_write() {
     for path in ["/small", "/shared"] {
         let mut client = server.connect();
         assert_eq!(client.get(path).status, 200);
-        let Some(before) = reads_and_writes(&server) else {
-            eprintln!("skipped: this kernel does not count system calls");
-            return;
-        };
-        for _ in 0..REQUESTS {
-            assert_eq!(client.get(path).status, 200);
+        let mut counts = Vec::new();
+        for _ in 0..ROUNDS {
+            let Some(before) = reads_and_writes(&server) else {
+                eprintln!("skipped: this kernel does not count system calls");
+                return;
+            };
+            for _ in 0..REQUESTS {
+                assert_eq!(client.get(path).status, 200);
+            }
+            let after = reads_and_writes(&server).expect("it still counts");
+            counts.push((after.0 - before.0, after.1 - before.1));
         }
-        let after = reads_and_writes(&server).expect("it still counts");
-        assert_eq!((after.0 - before.0, after.1 - before.1), (REQUESTS, REQUESTS), "{path}");
+        assert_eq!(counts.iter().min(), Some(&(REQUESTS, REQUESTS)), "{path}: {counts:?}");
     }
 }
