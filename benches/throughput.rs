@@ -22,6 +22,7 @@ use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement
 use mio::Waker;
 use reactor_http::access_log::Destination;
 use reactor_http::client::load::engine::{self, Ran};
+use reactor_http::client::load::interrupt::Interrupt;
 use reactor_http::client::load::pacer::Schedule;
 use reactor_http::client::load::plan::{Order, Plan, Stop};
 use reactor_http::client::load::template::{RequestParts, RequestTemplate};
@@ -112,7 +113,8 @@ impl Served {
 /// So many answers over so many connections, each of which must be right and the whole file.
 fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> Ran {
     let plan = plan(address, fixture.path, connections, answers);
-    let ran = engine::run(&plan, &[vec![address]], &[], &mut |_, _| {}).expect("the reactor runs");
+    let ran =
+        engine::run(&plan, &[vec![address]], &Interrupt::never(), &mut |_, _| {}).expect("the reactor runs");
     let totals = ran.metrics.totals();
     assert_eq!((totals.answered, totals.failed), (answers, 0), "all are answered");
     assert!(totals.received_len >= answers * fixture.len, "the answers are whole files");

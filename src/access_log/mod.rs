@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 
 pub use self::console::Console;
-pub use self::style::{Detail, Format, HeaderChoice, Style};
+pub use self::style::{Detail, Format, HeaderChoice, REDACTED, Style, is_secret};
 
 use self::sink::FdSink;
 use self::time_cache::{Shape, TimeCache};

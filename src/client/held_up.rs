@@ -35,6 +35,11 @@ impl HeldUp {
         Ok(())
     }
 
+    /// Whether a signal has come so far.
+    pub(super) fn has_come(&self) -> bool {
+        self.signal.load(Ordering::SeqCst) != 0
+    }
+
     /// Does what may wait for ever, unless a signal has come that nobody has heard of yet.
     ///
     /// # Errors

@@ -5,7 +5,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::time::{ClockId, clock_gettime};
+
+/// What the kernel's scheduler tells of a thread, if it keeps account of it: three numbers, of which the
+/// first two are nanoseconds on a processor, and nanoseconds of waiting for one.
+const SCHEDULE_FILE: &str = "/proc/thread-self/schedstat";
 
 /// What tells how late it has become within a turn. Measuring needs that: in a turn of many connections
 /// the turn's own moment is long past when the last of them is served.
@@ -34,14 +39,38 @@ pub struct CpuTime {
     pub thread: Duration,
     /// By all threads of the process.
     pub process: Duration,
+    /// For how long this thread was ready to run and waited for a processor; nothing if the kernel does
+    /// not tell.
+    pub waited: Option<Duration>,
 }
 
 impl CpuTime {
-    /// Reads both.
+    /// Reads all of them.
     pub fn read() -> Self {
         let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
-        Self { thread: read(ClockId::ThreadCPUTime), process: read(ClockId::ProcessCPUTime) }
+        Self {
+            thread: read(ClockId::ThreadCPUTime),
+            process: read(ClockId::ProcessCPUTime),
+            waited: read_waited(),
+        }
     }
+}
+
+fn read_waited() -> Option<Duration> {
+    // Three numbers of 64 bits fit.
+    let mut text = [0; 64];
+    let file = open(SCHEDULE_FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let len = rustix::io::read(&file, &mut text).ok()?;
+    waited(text.get(..len)?)
+}
+
+/// The second number, unless the first is nought: a thread that runs has used something, so no account is
+/// kept.
+fn waited(text: &[u8]) -> Option<Duration> {
+    let mut numbers = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
+    let used: u64 = numbers.next()?.parse().ok()?;
+    let waited = numbers.next()?.parse().ok()?;
+    (used > 0).then(|| Duration::from_nanos(waited))
 }
 
 /// One moment, by both clocks.
@@ -75,5 +104,27 @@ impl Now {
     /// Whole seconds since 1970-01-01T00:00:00Z.
     pub fn unix_secs(self) -> u64 {
         self.unix.as_secs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_thread_has_waited_for_a_processor_is_read_if_the_kernel_tells() {
+        for (text, nanos) in [
+            ("107220 3753497 2\n", Some(3_753_497)),
+            ("18446744073709551615 18446744073709551615 18446744073709551615\n", Some(u64::MAX)),
+            ("5 0 1\n", Some(0)),
+            ("0 0 0\n", None),
+            ("5\n", None),
+            ("", None),
+            ("five 5 5\n", None),
+            ("5 -5 5\n", None),
+        ] {
+            assert_eq!(waited(text.as_bytes()), nanos.map(Duration::from_nanos), "{text:?}");
+        }
+        assert_eq!(waited(&[b'5', b' ', 0xff]), None);
     }
 }

@@ -5,11 +5,15 @@
 
 use std::fs;
 use std::process::Stdio;
+use std::thread;
+use std::time::Instant;
 
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+use rustix::io::Errno;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Client, Crowd, End, Habit, Outcome, Screen, Scripted, Server, Step, client};
+use crate::harness::{Client, Crowd, End, Habit, Outcome, PATIENCE, Screen, Scripted, Server, Step, client};
 
 /// A machine that is busy with other tests may make the generator itself the limit; whether it was is not
 /// what these tests are about.
@@ -270,6 +274,54 @@ fn an_interrupt_ends_the_run_and_the_report_tells_of_what_there_was() {
 }
 
 #[test]
+fn a_signal_ends_a_client_that_waits_for_its_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("urls");
+    mknodat(CWD, &list, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+    let args = ["-c", "2", "-z", "1h", "--urls", list.to_str().expect("UTF-8")];
+    let client = Client::start(&args, Screen::None, |_| ());
+    let deadline = Instant::now() + PATIENCE;
+    // It cannot be opened for writing until somebody reads.
+    let writer = loop {
+        match open(&list, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Err(Errno::NXIO) if Instant::now() < deadline => thread::yield_now(),
+            writer => break writer.expect("the client reads its list"),
+        }
+    };
+    client.signal(Signal::INT);
+    let outcome = client.finish().expect(130);
+    assert!(outcome.stdout.is_empty());
+    drop(writer);
+}
+
+#[test]
+fn every_report_tells_how_the_run_was_set_up_and_no_secret() {
+    let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
+    let run = folder.path().join("run");
+    let run = run.to_str().expect("UTF-8");
+    for format in ["text", "json", "csv", "hdr", "html"] {
+        let port = server.address().port().to_string();
+        let line = "-n 20 -c 2 --timeout 9s --requests-per-connection 5 -X PUT -d s3cret-body /none";
+        let fields = ["-H", "Cookie: id=s3cret", "-H", "X-Kind: a,b"];
+        let files = ["-p", &port, "--format", format, "--save", run];
+        let words: Vec<_> = line.split_whitespace().chain(fields).chain(files).collect();
+        let outcome = client(&words);
+        assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{format}: {}", outcome.stderr);
+        let kept = fs::read_to_string(run).expect("the run is kept");
+        assert!(!outcome.text().contains("s3cret") && !kept.contains("s3cret"), "{format}");
+        for part in ["X-Kind", "(redacted)", "9", "PUT", env!("CARGO_PKG_VERSION")] {
+            assert!(outcome.text().contains(part), "{format}: {part} in {}", outcome.text());
+        }
+        if format == "json" {
+            let report = json(&outcome);
+            let setup = &report["run"]["setup"];
+            assert_eq!((&setup["timeout_secs"], &setup["body_bytes"]), (&9.0.into(), &11.into()));
+            assert_eq!(count(&report, "bad_statuses"), count(&report, "answered"));
+        }
+    }
+}
+
+#[test]
 fn an_interrupt_in_the_warm_up_says_that_nothing_was_measured() {
     for threads in ["1", "2"] {
         let server = Crowd::of(Habit::Errs { after: 1, bytes: Vec::new(), end: End::Silence });
@@ -278,7 +330,7 @@ fn an_interrupt_in_the_warm_up_says_that_nothing_was_measured() {
         server.wait_for_request();
         client.signal(Signal::INT);
         let outcome = client.finish().expect(1);
-        assert!(outcome.complaint().ends_with("ended in the warm-up, so nothing was measured yet"));
+        assert!(outcome.complaint().ends_with("interrupted before anything was measured"));
         assert!(outcome.stdout.is_empty());
     }
 }

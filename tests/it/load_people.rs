@@ -8,7 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use reactor_http::client::load::metrics::{Answered, Metrics, MetricsSettings};
+use reactor_http::client::load::pacer::Schedule;
+use reactor_http::client::load::plan::Stop;
 use reactor_http::client::load::saved::Run;
+use reactor_http::client::load::setup::{Course, KeepAlive, Sent, Setup};
 use reactor_http::client::load::summary::{Conditions, Pacing};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -110,6 +113,19 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
     let conditions = Conditions {
         target: "GET http://localhost/".to_owned(),
         urls: Vec::new(),
+        setup: Setup {
+            sent: Sent { method: "GET".to_owned(), fields: Vec::new(), body_len: Some(0) },
+            order: None,
+            seed: None,
+            keep_alive: KeepAlive::On,
+            timeout: Duration::from_secs(30),
+            client_version: "0.1.0".to_owned(),
+        },
+        course: Course {
+            schedule: Schedule::Closed,
+            stop: Stop { requests: None, duration: Some(Duration::from_secs(10)) },
+            warmup: Duration::ZERO,
+        },
         pacing: Pacing::Closed,
         concurrency: 4,
         pipeline: 1,
@@ -117,6 +133,8 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
         wall: Duration::from_secs(10),
         cpu,
         cpu_busiest: cpu,
+        waited: None,
+        wanted_most: cpu,
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
         merged: None,

@@ -22,6 +22,7 @@ use super::plan::{
 };
 use super::regression::Limits;
 use super::report::Format;
+use super::schedule::{parse_ramp, parse_steps};
 use super::template::RequestTemplate;
 use super::units::{parse_count, parse_rate, parse_some_time, parse_time};
 
@@ -29,8 +30,6 @@ use super::units::{parse_count, parse_rate, parse_some_time, parse_time};
 const EVERY_DEFAULT: Duration = Duration::from_secs(10);
 /// The engine tells how it is going four times a second.
 const EVERY_MIN: Duration = Duration::from_millis(250);
-/// More steps than this are a slip.
-const STEPS_MAX: usize = 1000;
 
 /// What load mode begins with.
 const BEGIN: [&str; 7] =
@@ -335,38 +334,6 @@ fn schedule(given: &mut Given) -> Result<Schedule, String> {
     match (schedules.next(), schedules.next()) {
         (_, Some(_)) => Err("-q, --steps and --ramp each say the rate: leave out all but one".to_owned()),
         (schedule, None) => Ok(schedule.unwrap_or(Schedule::Closed)),
-    }
-}
-
-/// Reads `100:30s,200:30s`.
-fn parse_steps(text: &str) -> Result<Schedule, String> {
-    const NOT_STEPS: &str = "steps are rates and times, such as 100:30s,200:30s";
-    let step = |step: &str| {
-        let (rate, time) = step.split_once(':').ok_or(NOT_STEPS)?;
-        let rate = parse_rate(rate, true).map_err(|error| format!("{}: {error}", quote(step)))?;
-        let time = parse_some_time(time).map_err(|error| format!("{}: {error}", quote(step)))?;
-        Ok::<_, String>((rate, time))
-    };
-    let steps = text.split(',').map(step).collect::<Result<Vec<_>, _>>()?;
-    match steps.len() {
-        len if len > STEPS_MAX => Err(format!("there are more than {STEPS_MAX} steps")),
-        _ if steps.iter().all(|(rate, _)| *rate == 0.0) => {
-            Err("every rate is 0: nothing would be sent".to_owned())
-        }
-        _ => Ok(Schedule::Steps(steps)),
-    }
-}
-
-/// Reads `0..5000/60s`.
-fn parse_ramp(text: &str) -> Result<Schedule, String> {
-    const NOT_A_RAMP: &str = "a ramp is two rates and a time, such as 0..5000/60s";
-    let (rates, time) = text.rsplit_once('/').ok_or(NOT_A_RAMP)?;
-    let (from, to) = rates.split_once("..").ok_or(NOT_A_RAMP)?;
-    let (from, to) = (parse_rate(from, true)?, parse_rate(to, true)?);
-    let over = parse_some_time(time)?;
-    match from == 0.0 && to == 0.0 {
-        true => Err("both rates are 0: nothing would be sent".to_owned()),
-        false => Ok(Schedule::Ramp { from, to, over }),
     }
 }
 

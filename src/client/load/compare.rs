@@ -12,6 +12,7 @@ use super::figure::{Figure, Statistic, Times};
 use super::random::Random;
 use super::report::units;
 use super::resample::{BLOCKS_MIN, Draw, Sample, interval};
+use super::setup::differences;
 use super::summary::{Conditions, PERCENTILES, Pacing, Summary, ratio};
 use shares::Part;
 
@@ -191,16 +192,20 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
         caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
     }
     let due = (due_per_sec(one), due_per_sec(other));
-    if before.is_open() && after.is_open() && (due.0 - due.1).abs() > due.0.max(due.1) * CHANGE_MIN {
+    let is_told = one.course.schedule != other.course.schedule;
+    if !is_told
+        && before.is_open()
+        && after.is_open()
+        && (due.0 - due.1).abs() > due.0.max(due.1) * CHANGE_MIN
+    {
         let (one, other) = (units::rate(due.0), units::rate(due.1));
         caveats.push(format!("the runs differ in what was asked of the server: {one} and {other}"));
     }
-    let pairs = [
-        ("connections", one.concurrency, other.concurrency),
-        ("requests on each at a time", one.pipeline, other.pipeline),
-        ("threads", one.threads, other.threads),
-    ];
+    let pairs =
+        [("connections", one.concurrency, other.concurrency), ("threads", one.threads, other.threads)];
     let differing = pairs.into_iter().filter(|(_, one, other)| one != other);
+    caveats
+        .extend(differences(one, other).iter().map(|difference| format!("the runs differ in {difference}")));
     caveats
         .extend(differing.map(|(name, one, other)| format!("the runs differ in {name}: {one} and {other}")));
     caveats

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::objective::{Judgement, Objective};
 use super::report::units::rate;
 use super::search::{Answer, Tried, Verdict, of_rate};
+use super::setup::Setup;
 use super::summary::{Pacing, Spread, Summary};
 use super::validity::WALL_MIN;
 
@@ -14,6 +15,10 @@ use super::validity::WALL_MIN;
 pub struct Curve {
     /// What was asked, in words: `GET http://localhost:8080/`.
     pub target: String,
+    /// How many addresses.
+    pub urls: u64,
+    /// How all steps were set up.
+    pub setup: Setup,
     /// The objective, as it was written.
     pub objective: String,
     /// Its first clause on the latency, and the limit in microseconds.

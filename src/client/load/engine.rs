@@ -3,14 +3,13 @@
 //! An application of the reactor like the server and the client. It decides when a connection is opened
 //! and which one is roused; what it says is the [`Requester`]'s. The figures are the [`Run`]'s.
 
-use std::ffi::c_int;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
+use super::interrupt::Interrupt;
 use super::machine::{Requester, connect_failure};
 use super::metrics::Metrics;
 use super::pacer::Share;
@@ -38,6 +37,11 @@ pub struct Ran {
     pub cpu: Duration,
     /// The same of the thread that used the most: the run was bound by it if this is as long as `wall`.
     pub cpu_busiest: Duration,
+    /// For how long all threads together were ready to run and waited for a processor, if the kernel
+    /// tells.
+    pub waited: Option<Duration>,
+    /// What was used and waited for by the thread for which that is most.
+    pub wanted_most: Duration,
     /// Requests that the schedule wanted sent and that were not, for no connection was free.
     pub unsent: u64,
     /// It was ended by a signal.
@@ -55,6 +59,8 @@ impl Ran {
         self.wall = self.wall.max(other.wall);
         self.cpu += other.cpu;
         self.cpu_busiest = self.cpu_busiest.max(other.cpu_busiest);
+        self.waited = self.waited.zip(other.waited).map(|(one, more)| one.saturating_add(more));
+        self.wanted_most = self.wanted_most.max(other.wanted_most);
         self.unsent += other.unsent;
         self.interrupted |= other.interrupted;
         self.only_warmed_up |= other.only_warmed_up;
@@ -77,7 +83,7 @@ pub enum Stage {
     },
 }
 
-/// Runs the plan. `addresses` are those of each target, in order; these signals end the run before its
+/// Runs the plan. `addresses` are those of each target, in order; an interrupt ends the run before its
 /// time. The observer is told four times a second what there is so far.
 ///
 /// # Errors
@@ -85,23 +91,21 @@ pub enum Stage {
 pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
-    signals: &[c_int],
+    interrupt: &Interrupt,
     observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     match plan.threads {
-        0 | 1 => run_share(plan, addresses, signals, Share { index: 0, of: 1 }, None, observer),
-        count => threads::run(plan, addresses, signals, count, observer),
+        0 | 1 => run_share(plan, addresses, interrupt, Share { index: 0, of: 1 }, observer),
+        count => threads::run(plan, addresses, interrupt, count, observer),
     }
 }
 
-/// Runs the part of one thread, in this one. A signal that came before this thread watched for it is told
-/// by `early`.
+/// Runs the part of one thread, in this one.
 pub(super) fn run_share(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
-    signals: &[c_int],
+    interrupt: &Interrupt,
     share: Share,
-    early: Option<&AtomicBool>,
     observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     let now = Now::read();
@@ -113,13 +117,13 @@ pub(super) fn run_share(
         observe_at: now.instant + OBSERVED_EVERY,
         cpu_before: None,
         ended: None,
-        early,
+        early: Some(interrupt),
         interrupted: false,
     };
     let mut reactor = Reactor::new(engine, now)?;
     reactor.wake_precisely()?;
-    if !signals.is_empty() {
-        reactor.watch_signals(signals)?;
+    if !interrupt.signals().is_empty() {
+        reactor.watch_signals(interrupt.signals())?;
     }
     Ok(reactor.run()?.into_ran())
 }
@@ -133,8 +137,8 @@ struct Engine<'o> {
     /// Processor time that was used before measuring began.
     cpu_before: Option<CpuTime>,
     ended: Option<Ending>,
-    /// Looked at once, when signals are watched.
-    early: Option<&'o AtomicBool>,
+    /// Looked at once, when signals are watched: one may have come before.
+    early: Option<&'o Interrupt>,
     interrupted: bool,
 }
 
@@ -204,11 +208,14 @@ impl Engine<'_> {
             .ended
             .map_or((measured_from, cpu_before, 0), |ending| (ending.at, ending.cpu, ending.unsent));
         self.run.end(at);
+        let waited = cpu.waited.zip(cpu_before.waited).map(|(then, before)| then.saturating_sub(before));
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
         Ran {
             wall: at.saturating_duration_since(measured_from),
             cpu,
             cpu_busiest: cpu,
+            waited,
+            wanted_most: cpu.saturating_add(waited.unwrap_or_default()),
             unsent,
             interrupted: self.interrupted,
             only_warmed_up: self.interrupted && at < measured_from,
@@ -244,7 +251,7 @@ impl App for Engine<'_> {
 
     fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let at = self.run.clock.at(now);
-        let came_early = self.early.take().is_some_and(|early| early.load(Ordering::SeqCst));
+        let came_early = self.early.take().is_some_and(Interrupt::has_come);
         if came_early || !control.take_signals().is_empty() {
             self.interrupted = true;
             self.run.tickets.call_off();

@@ -4,20 +4,16 @@
 //! figures are kept.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use signal_hook::consts::SIGINT;
 
 use super::args::Settings;
 use super::args::search::Search;
 use super::curve::{Curve, Step};
+use super::interrupt::Interrupt;
 use super::objective::commonest;
 use super::output::Output;
 use super::pacer::Schedule;
-use super::perform::{LoadError, STOP_SIGNALS, run_once};
+use super::perform::{LoadError, Task, run_once};
 use super::plan::{Plan, Stop};
 use super::report::units;
 use super::search::{self, Answer, Next, RATE_MIN};
@@ -34,18 +30,19 @@ const WARMUP_MAX: Duration = Duration::from_millis(500);
 /// It is at most this part of the step.
 const WARMUP_PART: u32 = 4;
 
-/// Makes the search that the settings describe with this plan, and reports on it.
+/// Makes the search that the settings describe with this task, and reports on it.
 ///
 /// # Errors
 /// A run cannot be made, or nothing was found.
 pub(super) fn find(
     settings: &Settings,
     wanted: &Search,
-    plan: &Plan,
-    addresses: &[Vec<SocketAddr>],
+    task: &Task,
+    interrupt: &Interrupt,
     out: Output,
 ) -> Result<(), LoadError> {
-    let curve = Finder::new(settings, wanted, plan, addresses)?.search()?;
+    let finder = Finder { settings, wanted, task, interrupt, first: None, wall: Duration::ZERO };
+    let curve = finder.search()?;
     out.write(&wanted.format.render(&curve))?;
     judge(&curve)
 }
@@ -65,31 +62,16 @@ fn judge(curve: &Curve) -> Result<(), LoadError> {
 struct Finder<'a> {
     settings: &'a Settings,
     wanted: &'a Search,
-    plan: &'a Plan,
-    addresses: &'a [Vec<SocketAddr>],
-    /// Set by a signal, also between two runs.
-    is_stopped: Arc<AtomicBool>,
+    task: &'a Task,
+    /// It may also come between two runs.
+    interrupt: &'a Interrupt,
     /// What the first run was made under.
     first: Option<Conditions>,
     /// How long all runs took together, with their warm-ups.
     wall: Duration,
 }
 
-impl<'a> Finder<'a> {
-    fn new(
-        settings: &'a Settings,
-        wanted: &'a Search,
-        plan: &'a Plan,
-        addresses: &'a [Vec<SocketAddr>],
-    ) -> Result<Self, LoadError> {
-        let is_stopped = Arc::new(AtomicBool::new(false));
-        for signal in STOP_SIGNALS {
-            signal_hook::flag::register(signal, Arc::clone(&is_stopped))
-                .map_err(|error| LoadError::Failed(format!("cannot watch for signals: {error}")))?;
-        }
-        Ok(Self { settings, wanted, plan, addresses, is_stopped, first: None, wall: Duration::ZERO })
-    }
-
+impl Finder<'_> {
     fn search(mut self) -> Result<Curve, LoadError> {
         let start = match self.wanted.start {
             Some(start) => start,
@@ -98,7 +80,7 @@ impl<'a> Finder<'a> {
         let mut steps: Vec<Step> = Vec::new();
         let answer = loop {
             let tried: Vec<_> = steps.iter().map(Step::tried).collect();
-            if self.is_stopped() {
+            if self.interrupt.has_come() {
                 break search::so_far(&tried);
             }
             match search::next(start, &tried) {
@@ -112,21 +94,19 @@ impl<'a> Finder<'a> {
         };
         Ok(Curve {
             target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
+            urls: self.task.plan.targets.len() as u64,
+            setup: self.task.setup.clone(),
             objective: self.wanted.objective.text().to_owned(),
             time_limit: self.wanted.objective.time_limit(),
             requests_min: self.wanted.objective.requests_min(),
-            concurrency: self.plan.concurrency as u64,
-            pipeline: self.plan.pipeline as u64,
-            threads: self.plan.threads as u64,
+            concurrency: self.task.plan.concurrency as u64,
+            pipeline: self.task.plan.pipeline as u64,
+            threads: self.task.plan.threads as u64,
             started_unix_secs: self.first.map_or(0, |first| first.started_unix_secs),
             wall: self.wall,
             steps,
             answer,
         })
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
     }
 
     /// Where to begin.
@@ -136,7 +116,7 @@ impl<'a> Finder<'a> {
         let plan = Plan {
             stop: Stop { requests: None, duration: Some(len) },
             warmup: self.warmup(len),
-            ..self.plan.clone()
+            ..self.task.plan.clone()
         };
         let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
         if let (0, Some(failed)) = (summary.totals.answered, commonest(&summary)) {
@@ -157,7 +137,7 @@ impl<'a> Finder<'a> {
             schedule: Schedule::Constant { per_sec: rate },
             stop: Stop { requests: None, duration: Some(len) },
             warmup: self.warmup(len),
-            ..self.plan.clone()
+            ..self.task.plan.clone()
         })
     }
 
@@ -179,20 +159,13 @@ impl<'a> Finder<'a> {
 
     /// Makes one run; none if it was cut short, for that tells nothing.
     fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
-        let is_stopped = &self.is_stopped;
-        // A signal that came before this run listened to signals is sent to it once more.
-        let look = || {
-            if is_stopped.load(Ordering::Relaxed) {
-                let _ = signal_hook::low_level::raise(SIGINT);
-            }
-        };
-        let run = match run_once(self.settings, plan, self.addresses, &look) {
-            Err(LoadError::OnlyWarmedUp) => return Ok(None),
+        let run = match run_once(self.settings, self.task, plan, self.interrupt) {
+            Err(LoadError::Unmeasured) => return Ok(None),
             run => run?,
         };
         self.wall += plan.warmup + run.conditions.wall;
         self.first.get_or_insert_with(|| run.conditions.clone());
-        Ok((!self.is_stopped()).then(|| run.summary()))
+        Ok((!self.interrupt.has_come()).then(|| run.summary()))
     }
 
     /// Tells how it is going. Who has closed standard error does not want to know.

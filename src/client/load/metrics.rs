@@ -17,6 +17,9 @@ pub const URL_FIGURES_MAX: usize = 100;
 /// Statuses have three digits (RFC 9110 section 15).
 const STATUS_END: usize = 1000;
 
+/// Answers with this status or above are errors (RFC 9110 section 15).
+pub const BAD_STATUS_MIN: u16 = 400;
+
 /// How figures are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricsSettings {
@@ -67,7 +70,9 @@ pub struct Totals {
     pub sent: u64,
     /// Of those, answered properly, whatever the status.
     pub answered: u64,
-    /// Of those, failed.
+    /// Of those, answered with [`BAD_STATUS_MIN`] or above; they count as answered, too.
+    pub bad_statuses: u64,
+    /// Of those that were sent, failed.
     pub failed: u64,
     /// Of those, still waiting when the run ended.
     pub unfinished: u64,
@@ -79,6 +84,7 @@ impl Totals {
     pub(super) fn merge(&mut self, other: &Self) {
         self.sent = self.sent.saturating_add(other.sent);
         self.answered = self.answered.saturating_add(other.answered);
+        self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
         self.failed = self.failed.saturating_add(other.failed);
         self.unfinished = self.unfinished.saturating_add(other.unfinished);
         self.received_len = self.received_len.saturating_add(other.received_len);
@@ -171,16 +177,19 @@ impl Metrics {
     /// A request has its whole answer.
     pub fn answered(&mut self, answer: Answered) {
         let corrected = answer.done.saturating_sub(answer.intended);
+        let bad = u64::from(answer.status >= BAD_STATUS_MIN);
         self.totals.answered += 1;
+        self.totals.bad_statuses += bad;
         self.totals.received_len += answer.received_len;
         self.latencies.record(corrected, answer.done.saturating_sub(answer.sent));
         self.first_byte.record(answer.first_byte.saturating_sub(answer.sent));
         if let Some(count) = self.statuses.get_mut(usize::from(answer.status)) {
             *count += 1;
         }
-        self.series.answered(answer.done, corrected, answer.received_len);
+        self.series.answered(corrected, &answer);
         if let Some(url) = self.url(answer.url) {
             url.totals.answered += 1;
+            url.totals.bad_statuses += bad;
             url.totals.received_len += answer.received_len;
             url.latency.record(corrected);
         }

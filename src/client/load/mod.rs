@@ -2,10 +2,10 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | [`args`], [`units`] | the options, and numbers as people write them |
-//! | [`plan`] | what a run is to do |
+//! | [`args`], [`units`], `schedule` | the options, and numbers and schedules as people write them |
+//! | [`plan`], [`setup`] | what a run is to do; what of it every report tells |
 //! | [`template`], [`random`], `urls`, `prepare` | the requests |
-//! | [`perform()`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
+//! | [`perform()`], [`interrupt`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
 //! | [`pacer`] | when each request is to be sent |
 //! | `tickets` | which request is next, and when the run is over |
 //! | `seats` | the places of the connections, and when each is opened again |
@@ -30,6 +30,7 @@ pub mod failure;
 pub mod figure;
 mod find;
 mod in_flight;
+pub mod interrupt;
 pub mod kept;
 mod live;
 pub mod machine;
@@ -47,9 +48,11 @@ pub mod report;
 mod resample;
 pub mod run;
 pub mod saved;
+mod schedule;
 pub mod search;
 mod seats;
 pub mod series;
+pub mod setup;
 pub mod summary;
 pub mod template;
 mod threads;

@@ -86,7 +86,7 @@ impl Objective {
     pub fn judge(&self, summary: &Summary) -> Judgement {
         let validity = &summary.validity;
         let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));
-        let remarks = validity.remarks.iter().filter_map(|remark| unreached(*remark));
+        let remarks = validity.remarks.iter().filter_map(unreached);
         let unsent = remarks.chain(validity.reasons.iter().filter_map(|reason| behind(*reason))).next();
         let mut reasons: Vec<_> = self.assertion.judge(summary).iter().map(Broken::describe).collect();
         reasons.extend(unsent.or_else(|| self.waiting(summary)));
@@ -157,7 +157,7 @@ fn time_limit_us(clause: &Clause) -> Option<f64> {
     matches!(clause.figure, Figure::Time(..)).then_some(clause.limit)
 }
 
-fn unreached(remark: Remark) -> Option<String> {
+fn unreached(remark: &Remark) -> Option<String> {
     matches!(remark, Remark::Unreached { .. }).then(|| remark_in_words(remark))
 }
 

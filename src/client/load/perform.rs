@@ -9,14 +9,13 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
 use super::args::Settings;
 use super::assertion::{self, Broken};
 use super::compare::{Comparison, compare};
 use super::descriptors;
 use super::engine::{self, Ran};
 use super::find::find;
+use super::interrupt::Interrupt;
 use super::kept::read_run;
 use super::live::Live;
 use super::output::{Opened, Output};
@@ -25,6 +24,7 @@ use super::prepare::prepare;
 use super::regression::{self, Limits};
 use super::report::Format;
 use super::saved::Run;
+use super::setup::{Course, Setup};
 use super::summary::{Conditions, Pacing, Summary};
 use super::validity;
 use crate::client::target::Target;
@@ -32,9 +32,6 @@ use crate::client::words::say;
 use crate::command_line::quote;
 use crate::net::raise_descriptors;
 use crate::reactor::Now;
-
-/// The signals that end a run before its time; the report tells of what there is by then.
-pub(super) const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -51,7 +48,7 @@ pub enum LoadError {
     /// Nothing was answered: there are no figures.
     Unanswered,
     /// A signal ended the run before anything was measured.
-    OnlyWarmedUp,
+    Unmeasured,
     /// The generator itself was what was measured.
     ClientBound,
     /// What the run was to come to, it has not.
@@ -69,7 +66,7 @@ impl LoadError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => EXIT_USAGE,
-            Self::Failed(_) | Self::Unanswered | Self::OnlyWarmedUp => EXIT_FAILED,
+            Self::Failed(_) | Self::Unanswered | Self::Unmeasured => EXIT_FAILED,
             Self::ClientBound | Self::GaveOut(_) => validity::EXIT_CODE,
             Self::Broken(_) | Self::NotMet(_) => assertion::EXIT_CODE,
             Self::Regressed(_) => regression::EXIT_CODE,
@@ -84,7 +81,7 @@ impl fmt::Display for LoadError {
                 f.write_str(what)
             }
             Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
-            Self::OnlyWarmedUp => f.write_str("ended in the warm-up, so nothing was measured yet"),
+            Self::Unmeasured => f.write_str("interrupted before anything was measured"),
             Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
             Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses, Broken::describe)),
             Self::Regressed(clauses) => {
@@ -106,19 +103,16 @@ fn joined(clauses: &[Broken], describe: impl Fn(&Broken) -> String) -> String {
 /// # Errors
 /// Whatever keeps the run from being made, or from having come to what it should.
 pub fn perform(settings: &Settings) -> Result<(), LoadError> {
-    let plan = prepare(settings)?;
-    let before = settings.compare.as_deref().map(read_run).transpose()?;
-    let out = Output::to(settings.out.as_deref())?;
-    let save = settings.save.as_deref().map(Opened::open).transpose()?;
-    let limit = raise_descriptors();
-    descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
-    let addresses = resolve(&plan.targets)?;
+    let interrupt = Interrupt::watch()
+        .map_err(|error| LoadError::Failed(format!("cannot watch for signals: {error}")))?;
+    let Ready { task, before, out, save } =
+        interrupt.during(|| Ready::of(settings)).ok_or(LoadError::Unmeasured)??;
     if let Some(search) = &settings.search {
-        return find(settings, search, &plan, &addresses, out);
+        return find(settings, search, &task, &interrupt, out);
     }
-    let run = run_once(settings, &plan, &addresses, &|| ())?;
+    let run = run_once(settings, &task, &task.plan, &interrupt)?;
     let summary = run.summary();
-    let comparison = before.map(|before| compare(&before.summary(), &summary, plan.seed));
+    let comparison = before.map(|before| compare(&before.summary(), &summary, task.plan.seed));
     out.write(&settings.format.render_beside(&summary, comparison.as_ref()))?;
     if let Some(save) = save {
         save.write(&run.write())?;
@@ -132,28 +126,55 @@ pub fn perform(settings: &Settings) -> Result<(), LoadError> {
     judge(settings, &summary, comparison.as_ref())
 }
 
-/// Runs the plan, and shows how it is going; `look` is called as often as it is shown.
+/// What is to be done, as far as it is the same for each run of a search.
+pub(super) struct Task {
+    pub(super) plan: Plan,
+    pub(super) setup: Setup,
+    addresses: Vec<Vec<SocketAddr>>,
+}
+
+/// All that a run needs from elsewhere.
+struct Ready {
+    task: Task,
+    before: Option<Run>,
+    out: Output,
+    save: Option<Opened>,
+}
+
+impl Ready {
+    /// Reads, opens and resolves; each of those may wait for others.
+    fn of(settings: &Settings) -> Result<Self, LoadError> {
+        let (plan, sent) = prepare(settings)?;
+        let before = settings.compare.as_deref().map(read_run).transpose()?;
+        let limit = raise_descriptors();
+        descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
+        let addresses = resolve(&plan.targets)?;
+        let out = Output::to(settings.out.as_deref())?;
+        let save = settings.save.as_deref().map(Opened::open).transpose()?;
+        let setup = Setup::of(&plan, sent);
+        Ok(Self { task: Task { plan, setup, addresses }, before, out, save })
+    }
+}
+
+/// Runs this plan of a task, and shows how it is going.
 ///
 /// # Errors
 /// The event loop fails, or a signal has ended the run before anything was measured.
 pub(super) fn run_once(
     settings: &Settings,
+    task: &Task,
     plan: &Plan,
-    addresses: &[Vec<SocketAddr>],
-    look: &dyn Fn(),
+    interrupt: &Interrupt,
 ) -> Result<Run, LoadError> {
     let mut live = Live::on_stderr(plan, settings.every, settings.silent);
     let began = Now::read();
-    let ran = engine::run(plan, addresses, &STOP_SIGNALS, &mut |metrics, stage| {
-        live.show(metrics, stage);
-        look();
-    });
+    let ran = engine::run(plan, &task.addresses, interrupt, &mut |metrics, stage| live.show(metrics, stage));
     live.clear();
     let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
-    if ran.only_warmed_up {
-        return Err(LoadError::OnlyWarmedUp);
+    if ran.only_warmed_up || (ran.interrupted && ran.metrics.totals().sent == 0) {
+        return Err(LoadError::Unmeasured);
     }
-    let conditions = conditions(plan, &settings.method, &ran, began);
+    let conditions = conditions(plan, &task.setup, &ran, began);
     Ok(Run { metrics: ran.metrics, conditions })
 }
 
@@ -178,7 +199,8 @@ fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
     if found.is_empty() { Err(unknown("it has no address")) } else { Ok(found) }
 }
 
-fn conditions(plan: &Plan, method: &str, ran: &Ran, began: Now) -> Conditions {
+fn conditions(plan: &Plan, setup: &Setup, ran: &Ran, began: Now) -> Conditions {
+    let method = &setup.sent.method;
     let url = |target: &Target| format!("http://{}{}", target.authority(), target.path);
     let first = plan.targets.first().map(url).unwrap_or_default();
     let target = match plan.targets.len() {
@@ -192,6 +214,8 @@ fn conditions(plan: &Plan, method: &str, ran: &Ran, began: Now) -> Conditions {
     Conditions {
         target,
         urls: if plan.targets.len() > 1 { plan.targets.iter().map(url).collect() } else { Vec::new() },
+        setup: setup.clone(),
+        course: Course::of(plan),
         pacing,
         concurrency: plan.concurrency as u64,
         pipeline: plan.pipeline as u64,
@@ -199,6 +223,8 @@ fn conditions(plan: &Plan, method: &str, ran: &Ran, began: Now) -> Conditions {
         threads: plan.threads as u64,
         cpu: ran.cpu,
         cpu_busiest: ran.cpu_busiest,
+        waited: ran.waited,
+        wanted_most: ran.wanted_most,
         started_unix_secs: began.unix.as_secs(),
         was_interrupted: ran.interrupted,
         merged: None,
@@ -254,7 +280,7 @@ mod tests {
             (LoadError::Usage("u".to_owned()), 2, "u"),
             (LoadError::Failed("f".to_owned()), 1, "f"),
             (LoadError::Unanswered, 1, "no request was answered; the report tells how they failed"),
-            (LoadError::OnlyWarmedUp, 1, "ended in the warm-up, so nothing was measured yet"),
+            (LoadError::Unmeasured, 1, "interrupted before anything was measured"),
             (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
             (LoadError::GaveOut("g".to_owned()), 97, "g"),
             (LoadError::NotMet("n".to_owned()), 99, "n"),

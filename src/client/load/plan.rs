@@ -67,6 +67,14 @@ pub enum Order {
 }
 
 impl Order {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::Random => "random",
+        }
+    }
+
     /// Reads `sequential` or `random`.
     ///
     /// # Errors
@@ -161,8 +169,9 @@ mod tests {
 
     #[test]
     fn orders_have_names() {
-        assert_eq!(Order::parse("sequential"), Ok(Order::Sequential));
-        assert_eq!(Order::parse("random"), Ok(Order::Random));
+        for order in [Order::Sequential, Order::Random] {
+            assert_eq!(Order::parse(order.name()), Ok(order));
+        }
         assert!(Order::parse("Random").is_err());
     }
 }

@@ -13,17 +13,18 @@ use crate::client::target::{Overrides, Target};
 use super::args::{Body, Places, Settings};
 use super::perform::LoadError;
 use super::plan::Plan;
+use super::setup::Sent;
 use super::template::{RequestParts, RequestTemplate, Template};
 use super::urls::{parse_list, read_bounded, read_list};
 
 /// A longer body is refused: each request that is on the way has a copy of it.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// Fills in what the settings leave to files.
+/// Fills in what the settings leave to files; tells what is sent, too.
 ///
 /// # Errors
 /// What cannot be read, or makes no sense when it is.
-pub(super) fn prepare(settings: &Settings) -> Result<Plan, LoadError> {
+pub(super) fn prepare(settings: &Settings) -> Result<(Plan, Sent), LoadError> {
     let targets = targets(&settings.places)?;
     let body = body(&settings.body)?;
     let mut fields = settings.fields.clone();
@@ -38,7 +39,8 @@ pub(super) fn prepare(settings: &Settings) -> Result<Plan, LoadError> {
         keep_alive: settings.plan.keep_alive,
     };
     let request = RequestTemplate::new(&targets, &parts).map_err(LoadError::Usage)?;
-    Ok(Plan { targets, request, ..settings.plan.clone() })
+    let sent = Sent::new(&settings.method, &fields, body.as_ref());
+    Ok((Plan { targets, request, ..settings.plan.clone() }, sent))
 }
 
 fn targets(places: &Places) -> Result<Vec<Target>, LoadError> {

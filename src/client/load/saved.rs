@@ -3,6 +3,8 @@
 //! The file is JSON; its histograms are those of all HdrHistograms (V2, compressed, base64). It opens
 //! nothing: text in, a run out. What was written by somebody else is checked, and refused in words.
 
+mod conditions;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -13,6 +15,7 @@ use super::failure::{Failure, FailureCounts};
 use super::metrics::{Metrics, MetricsSettings, Totals, UrlMetrics};
 use super::recorder::Recorder;
 use super::series::{SLICES_MAX, Series};
+use super::setup::differences;
 use super::summary::{Conditions, Merged, Pacing, Summary};
 
 /// What stands at the beginning of a file, so that no other JSON is taken for a run.
@@ -21,6 +24,9 @@ const FORMAT: &str = "reactor-http load run";
 const VERSION: u64 = 1;
 /// Addresses and statuses of a file: more was not written here.
 const ITEMS_MAX: usize = 1_000_000;
+/// More differences between the runs of a sum are not told one by one: who adds up runs of so many kinds
+/// knows.
+const DIFFERENCES_MAX: usize = 20;
 
 /// Sums and what they were measured under: all that is known of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,30 +39,24 @@ pub struct Run {
 
 impl Merged {
     fn and(&self, other: &Self) -> Self {
-        Self {
+        let mut both = Self {
             runs: self.runs.saturating_add(other.runs),
             client_bound: self.client_bound.saturating_add(other.client_bound),
             wall_min: self.wall_min.min(other.wall_min),
             last_started_unix_secs: self.last_started_unix_secs.max(other.last_started_unix_secs),
+            differences: self.differences.clone(),
+        };
+        both.add(other.differences.clone());
+        both
+    }
+
+    /// Adds what is not there yet.
+    fn add(&mut self, differences: Vec<String>) {
+        for difference in differences {
+            if self.differences.len() < DIFFERENCES_MAX && !self.differences.contains(&difference) {
+                self.differences.push(difference);
+            }
         }
-    }
-
-    fn write(&self) -> Value {
-        json!({
-            "runs": self.runs,
-            "client_bound": self.client_bound,
-            "wall_min_us": micros(self.wall_min),
-            "last_started_unix_secs": self.last_started_unix_secs,
-        })
-    }
-
-    fn read(node: &Node) -> Result<Self, String> {
-        Ok(Self {
-            runs: node.number("runs")?,
-            client_bound: node.number("client_bound")?,
-            wall_min: node.time("wall_min_us")?,
-            last_started_unix_secs: node.number("last_started_unix_secs")?,
-        })
     }
 }
 
@@ -82,7 +82,8 @@ impl Run {
         if self.conditions.urls != other.conditions.urls {
             return Err("the runs have different lists of addresses".to_owned());
         }
-        let merged = self.merged().and(&other.merged());
+        let mut merged = self.merged().and(&other.merged());
+        merged.add(differences(&self.conditions, &other.conditions));
         let (sum, other_sum) = (&mut self.conditions, &other.conditions);
         if sum.target != other_sum.target {
             sum.target = format!("{} + {}", sum.target, other_sum.target);
@@ -94,6 +95,8 @@ impl Run {
         sum.threads = sum.threads.saturating_add(other_sum.threads);
         sum.cpu = sum.cpu.saturating_add(other_sum.cpu);
         sum.cpu_busiest = sum.cpu_busiest.max(other_sum.cpu_busiest);
+        sum.waited = sum.waited.zip(other_sum.waited).map(|(one, more)| one.saturating_add(more));
+        sum.wanted_most = sum.wanted_most.max(other_sum.wanted_most);
         sum.started_unix_secs = sum.started_unix_secs.min(other_sum.started_unix_secs);
         sum.was_interrupted |= other_sum.was_interrupted;
         sum.merged = Some(merged);
@@ -103,11 +106,12 @@ impl Run {
 
     /// What is to be known of it in a sum.
     fn merged(&self) -> Merged {
-        self.conditions.merged.unwrap_or_else(|| Merged {
+        self.conditions.merged.clone().unwrap_or_else(|| Merged {
             runs: 1,
             client_bound: u64::from(!self.summary().validity.is_valid()),
             wall_min: self.conditions.wall,
             last_started_unix_secs: self.conditions.started_unix_secs,
+            differences: Vec::new(),
         })
     }
 
@@ -122,7 +126,7 @@ impl Run {
         let value = json!({
             "format": FORMAT,
             "version": VERSION,
-            "conditions": conditions(&self.conditions),
+            "conditions": conditions::write(&self.conditions),
             "totals": totals(&metrics.totals),
             "both": encode(&metrics.latencies.both),
             "corrected": encode(&metrics.latencies.corrected),
@@ -179,7 +183,7 @@ impl Run {
         if !metrics.is_balanced() {
             return Err("its requests do not add up".to_owned());
         }
-        Ok(Self { metrics, conditions: read_conditions(&run.node("conditions")?)? })
+        Ok(Self { metrics, conditions: conditions::read(&run.node("conditions")?)? })
     }
 }
 
@@ -195,6 +199,7 @@ fn totals(totals: &Totals) -> Value {
     json!({
         "sent": totals.sent,
         "answered": totals.answered,
+        "bad_statuses": totals.bad_statuses,
         "failed": totals.failed,
         "unfinished": totals.unfinished,
         "received_len": totals.received_len,
@@ -213,33 +218,13 @@ fn slices(series: &Series) -> Vec<Value> {
     let slices = series.slices().iter().map(|slice| {
         json!({
             "answered": slice.answered,
+            "bad_statuses": slice.bad_statuses,
             "failed": slice.failed,
             "received_len": slice.received_len,
             "latency": encode(&slice.latency()),
         })
     });
     slices.collect()
-}
-
-fn conditions(conditions: &Conditions) -> Value {
-    let due = match conditions.pacing {
-        Pacing::Open { due } => Some(due),
-        Pacing::Closed => None,
-    };
-    json!({
-        "target": conditions.target,
-        "urls": conditions.urls,
-        "due": due,
-        "concurrency": conditions.concurrency,
-        "pipeline": conditions.pipeline,
-        "wall_us": micros(conditions.wall),
-        "threads": conditions.threads,
-        "cpu_us": micros(conditions.cpu),
-        "cpu_busiest_us": micros(conditions.cpu_busiest),
-        "started_unix_secs": conditions.started_unix_secs,
-        "interrupted": conditions.was_interrupted,
-        "merged": conditions.merged.as_ref().map(Merged::write),
-    })
 }
 
 /// A value of the file, with its name for errors.
@@ -268,6 +253,31 @@ impl<'a> Node<'a> {
         node.value.as_str().ok_or_else(|| node.wrong("text"))
     }
 
+    /// What is not there is null.
+    fn known(&self, name: &'a str) -> Result<Option<Node<'a>>, String> {
+        Ok(Some(self.node(name)?).filter(|node| !node.value.is_null()))
+    }
+
+    fn maybe_number(&self, name: &'a str) -> Result<Option<u64>, String> {
+        let node = self.known(name)?;
+        node.map(|node| node.value.as_u64().ok_or_else(|| node.wrong("number"))).transpose()
+    }
+
+    fn maybe_text(&self, name: &'a str) -> Result<Option<&'a str>, String> {
+        let node = self.known(name)?;
+        node.map(|node| node.value.as_str().ok_or_else(|| node.wrong("text"))).transpose()
+    }
+
+    fn truth(&self, name: &'a str) -> Result<bool, String> {
+        let node = self.node(name)?;
+        node.value.as_bool().ok_or_else(|| node.wrong("true or false"))
+    }
+
+    fn texts(&self, name: &'a str) -> Result<Vec<String>, String> {
+        let texts = self.items(name)?;
+        texts.map(|text| text.value.as_str().map(str::to_owned).ok_or_else(|| text.wrong("text"))).collect()
+    }
+
     fn time(&self, name: &'a str) -> Result<Duration, String> {
         self.number(name).map(Duration::from_micros)
     }
@@ -293,6 +303,7 @@ fn read_totals(node: &Node) -> Result<Totals, String> {
     Ok(Totals {
         sent: node.number("sent")?,
         answered: node.number("answered")?,
+        bad_statuses: node.number("bad_statuses")?,
         failed: node.number("failed")?,
         unfinished: node.number("unfinished")?,
         received_len: node.number("received_len")?,
@@ -325,39 +336,12 @@ fn read_series(run: &Node) -> Result<Series, String> {
     for (index, node) in (0u32..).zip(run.items("slices")?.take(SLICES_MAX)) {
         let slice = series.at(slice.saturating_mul(index));
         slice.answered = node.number("answered")?;
+        slice.bad_statuses = node.number("bad_statuses")?;
         slice.failed = node.number("failed")?;
         slice.received_len = node.number("received_len")?;
         slice.restore(&node.recorder("latency")?);
     }
     Ok(series)
-}
-
-fn read_conditions(node: &Node) -> Result<Conditions, String> {
-    let urls =
-        node.items("urls")?.map(|url| url.value.as_str().map(str::to_owned).ok_or_else(|| url.wrong("text")));
-    let due = node.node("due")?;
-    let pacing = match due.value {
-        Value::Null => Pacing::Closed,
-        value => Pacing::Open { due: value.as_u64().ok_or_else(|| due.wrong("number"))? },
-    };
-    let interrupted = node.node("interrupted")?;
-    // Files from before there were sums do not have it.
-    let merged = node.value.get("merged").filter(|value| !value.is_null());
-    let merged = merged.map(|value| Merged::read(&Node { name: "merged", value })).transpose()?;
-    Ok(Conditions {
-        target: node.text("target")?.to_owned(),
-        urls: urls.collect::<Result<_, _>>()?,
-        pacing,
-        concurrency: node.number("concurrency")?,
-        pipeline: node.number("pipeline")?,
-        wall: node.time("wall_us")?,
-        threads: node.number("threads")?,
-        cpu: node.time("cpu_us")?,
-        cpu_busiest: node.time("cpu_busiest_us")?,
-        started_unix_secs: node.number("started_unix_secs")?,
-        was_interrupted: interrupted.value.as_bool().ok_or_else(|| interrupted.wrong("true or false"))?,
-        merged,
-    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::metrics::{Answered, BAD_STATUS_MIN};
 use super::recorder::{DIGITS, Recorder, to_us};
 
 /// More slices than this are merged in pairs: five minutes by the second, and some 10 MB at the most
@@ -18,6 +19,8 @@ pub const SLICES_MAX: usize = 300;
 pub struct Slice {
     /// Requests answered.
     pub answered: u64,
+    /// Of those, with a status of 400 or above.
+    pub bad_statuses: u64,
     /// Requests failed, and connections that did not come about.
     pub failed: u64,
     /// Bytes received.
@@ -36,6 +39,7 @@ impl Slice {
 
     fn merge(&mut self, other: &Self) {
         self.answered = self.answered.saturating_add(other.answered);
+        self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
         self.failed = self.failed.saturating_add(other.failed);
         self.received_len = self.received_len.saturating_add(other.received_len);
         for (us, count) in other.values() {
@@ -58,6 +62,11 @@ impl Slice {
         recorder
     }
 
+    /// What did not go well: requests and connections that failed, and bad statuses.
+    pub fn errors(&self) -> u64 {
+        self.failed.saturating_add(self.bad_statuses)
+    }
+
     /// The latency below or at which this share of the slice lies; 0 when there was none.
     pub fn quantile_us(&self, quantile: f64) -> u64 {
         self.latency.as_ref().map_or(0, |histogram| histogram.value_at_quantile(quantile))
@@ -75,8 +84,8 @@ impl Slice {
 impl PartialEq for Slice {
     /// By what was recorded, not by how much room there is for more.
     fn eq(&self, other: &Self) -> bool {
-        (self.answered, self.failed, self.received_len) == (other.answered, other.failed, other.received_len)
-            && self.values().eq(other.values())
+        let counts = |slice: &Self| [slice.answered, slice.bad_statuses, slice.failed, slice.received_len];
+        counts(self) == counts(other) && self.values().eq(other.values())
     }
 }
 
@@ -104,10 +113,11 @@ impl Series {
         &self.slices
     }
 
-    pub(super) fn answered(&mut self, at: Duration, latency: Duration, received_len: u64) {
-        let slice = self.at(at);
+    pub(super) fn answered(&mut self, latency: Duration, answer: &Answered) {
+        let slice = self.at(answer.done);
         slice.answered += 1;
-        slice.received_len += received_len;
+        slice.bad_statuses += u64::from(answer.status >= BAD_STATUS_MIN);
+        slice.received_len += answer.received_len;
         slice.record(to_us(latency), 1);
     }
 
@@ -166,11 +176,17 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn answered(series: &mut Series, at: Duration, latency: Duration, status: u16) {
+        let (url, intended, sent, first_byte, done) = (0, at, at, at, at);
+        series
+            .answered(latency, &Answered { url, status, intended, sent, first_byte, done, received_len: 10 });
+    }
+
     #[test]
     fn an_answer_belongs_to_the_second_in_which_it_came() {
         let mut series = Series::new(SECOND);
         for at_ms in [0, 999, 1000, 3500] {
-            series.answered(Duration::from_millis(at_ms), Duration::from_millis(5), 10);
+            answered(&mut series, Duration::from_millis(at_ms), Duration::from_millis(5), 200);
         }
         let answered: Vec<_> = series.slices().iter().map(|slice| slice.answered).collect();
         assert_eq!(answered, [2, 1, 0, 1]);
@@ -179,10 +195,21 @@ mod tests {
     }
 
     #[test]
+    fn bad_statuses_are_errors_and_so_is_what_failed() {
+        let mut series = Series::new(SECOND);
+        for status in [200, 399, 400, 503] {
+            answered(&mut series, Duration::ZERO, SECOND, status);
+        }
+        series.failed(Duration::ZERO, None);
+        let slice = &series.slices()[0];
+        assert_eq!((slice.answered, slice.bad_statuses, slice.failed, slice.errors()), (4, 2, 1, 3));
+    }
+
+    #[test]
     fn however_long_a_run_is_its_slices_are_few_and_complete() {
         let mut series = Series::new(SECOND);
         for at_secs in 0..10_000 {
-            series.answered(Duration::from_secs(at_secs), Duration::from_micros(at_secs), 1);
+            answered(&mut series, Duration::from_secs(at_secs), Duration::from_micros(at_secs), 200);
         }
         series.failed(Duration::MAX, None);
         assert!(series.slices().len() <= SLICES_MAX);
@@ -195,9 +222,9 @@ mod tests {
     fn series_of_different_grain_merge_into_the_coarser() {
         let (mut long, mut short) = (Series::new(SECOND), Series::new(SECOND));
         for at_secs in 0..400 {
-            long.answered(Duration::from_secs(at_secs), SECOND, 1);
+            answered(&mut long, Duration::from_secs(at_secs), SECOND, 200);
         }
-        short.answered(Duration::from_secs(3), SECOND, 1);
+        answered(&mut short, Duration::from_secs(3), SECOND, 200);
         let mut other_way = short.clone();
         other_way.merge(&long);
         long.merge(&short);

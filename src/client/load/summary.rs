@@ -9,6 +9,7 @@ use super::failure::FailureCounts;
 use super::metrics::{Metrics, Totals, URL_FIGURES_MAX};
 use super::recorder::Recorder;
 use super::series::Slice;
+use super::setup::{Course, Setup};
 use super::validity::{Evidence, Unfinished, Validity, judge};
 
 /// The percentiles that are reported, with the share of the values that lies at or below each.
@@ -41,6 +42,10 @@ pub struct Conditions {
     pub target: String,
     /// The addresses, in the order of the figures; may be empty when there is one.
     pub urls: Vec<String>,
+    /// How it was set up; of a sum, the first of its runs.
+    pub setup: Setup,
+    /// What was to happen when; of a sum, in each of its runs.
+    pub course: Course,
     /// What decides when a request is sent.
     pub pacing: Pacing,
     /// Connections at a time, all threads together.
@@ -55,6 +60,11 @@ pub struct Conditions {
     pub cpu: Duration,
     /// CPU time of the thread that used most.
     pub cpu_busiest: Duration,
+    /// For how long all threads were ready to run and waited for a processor; nothing if that is not
+    /// known.
+    pub waited: Option<Duration>,
+    /// What was used and, if known, waited for by the thread for which that is most.
+    pub wanted_most: Duration,
     /// When the run began, in seconds since 1970.
     pub started_unix_secs: u64,
     /// Whether a signal ended the run before its time.
@@ -64,7 +74,7 @@ pub struct Conditions {
 }
 
 /// Runs that were added up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
     /// How many.
     pub runs: u64,
@@ -74,6 +84,8 @@ pub struct Merged {
     pub wall_min: Duration,
     /// When the last of them began, in seconds since 1970.
     pub last_started_unix_secs: u64,
+    /// In what their settings differ, in words.
+    pub differences: Vec<String>,
 }
 
 /// How times are distributed, in microseconds.
@@ -160,8 +172,6 @@ pub struct Summary {
     pub rate: f64,
     /// Bytes received a second.
     pub received_per_sec: f64,
-    /// Answers with a status of 400 or above.
-    pub bad_statuses: u64,
     /// The share of the finished requests that failed or were answered with 400 or above, 0 to 1.
     pub error_share: f64,
     /// Latency from the intended start.
@@ -174,6 +184,8 @@ pub struct Summary {
     pub connect: Option<Spread>,
     /// How late the generator was.
     pub lag: Option<Spread>,
+    /// How long the oldest of the requests had waited that were unfinished at the end, if any were.
+    pub oldest_unfinished_us: Option<u64>,
     /// The requests that were unfinished at the end, if the latencies flatter without them.
     pub unfinished: Option<Unfinished>,
     /// Requests that were sent again, for their connection had ended before their turn came.
@@ -200,6 +212,10 @@ pub struct Summary {
     pub cpu_share: f64,
     /// The share that the busiest of them used: it is what holds the others up.
     pub cpu_share_max: f64,
+    /// The share of their time that its threads were ready to run and waited for a processor.
+    pub waited_share: Option<f64>,
+    /// The share that one of them used or waited for at most: what is left is all that it could spare.
+    pub wanted_share_max: f64,
     /// CPU time of the generator for one answer.
     pub cpu_us_per_answer: f64,
     /// Whether the figures are the server's.
@@ -217,39 +233,40 @@ impl Summary {
     pub fn of(metrics: &Metrics, conditions: &Conditions) -> Self {
         let totals = metrics.totals();
         let wall_secs = conditions.wall.as_secs_f64();
-        let statuses = statuses(metrics);
-        let bad = statuses.iter().filter(|(status, _)| *status >= 400);
-        let bad_statuses: u64 = bad.map(|(_, count)| count).sum();
         let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
         let cpu_secs = conditions.cpu.as_secs_f64();
+        let threads_secs = wall_secs * conditions.threads.max(1) as f64;
         let mut summary = Self {
             conditions: conditions.clone(),
             totals,
             rate: ratio(totals.answered as f64, wall_secs),
             received_per_sec: ratio(totals.received_len as f64, wall_secs),
-            bad_statuses,
             error_share: ratio(
-                (totals.failed + bad_statuses) as f64,
-                (totals.failed + totals.answered) as f64,
+                totals.failed.saturating_add(totals.bad_statuses) as f64,
+                totals.failed.saturating_add(totals.answered) as f64,
             ),
             corrected: Spread::of(&corrected_times),
             uncorrected: Spread::of(&uncorrected_times),
             first_byte: Spread::of(&metrics.first_byte),
             connect: Spread::of(&metrics.connect),
             lag: Spread::of(&metrics.lag),
+            oldest_unfinished_us: (!metrics.unfinished.is_empty())
+                .then(|| metrics.unfinished.histogram().max()),
             unfinished: unfinished(&corrected_times, &metrics.unfinished),
             resent: metrics.resent,
             unasked: metrics.unasked,
             bars: bars(&corrected_times),
             corrected_times,
             uncorrected_times,
-            statuses,
+            statuses: statuses(metrics),
             failures: metrics.failures.clone(),
             connect_failures: metrics.connect_failures.clone(),
             urls: urls(metrics, conditions),
             slices: slices(metrics, conditions.wall),
-            cpu_share: ratio(cpu_secs, wall_secs * conditions.threads.max(1) as f64),
+            cpu_share: ratio(cpu_secs, threads_secs),
             cpu_share_max: ratio(conditions.cpu_busiest.as_secs_f64(), wall_secs),
+            waited_share: conditions.waited.map(|waited| ratio(waited.as_secs_f64(), threads_secs)),
+            wanted_share_max: ratio(conditions.wanted_most.as_secs_f64(), wall_secs),
             cpu_us_per_answer: ratio(cpu_secs * 1e6, totals.answered as f64),
             validity: Validity::default(),
         };
@@ -274,6 +291,8 @@ impl Summary {
         Evidence {
             wall: self.conditions.wall,
             cpu_share: self.cpu_share_max,
+            wanted_share: self.wanted_share_max,
+            waited_share: self.waited_share,
             due,
             sent: self.totals.sent,
             concurrency: self.conditions.concurrency.saturating_mul(self.conditions.pipeline),

@@ -78,6 +78,11 @@ impl Template {
         }
     }
 
+    /// Whether it differs from one time to the next by chance.
+    fn is_random(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Random(..)))
+    }
+
     /// Takes what begins with a brace; returns what follows.
     fn take_brace<'a>(&mut self, from: &'a [u8]) -> Result<&'a [u8], String> {
         let inner = from.get(1..).unwrap_or_default();

@@ -4,44 +4,16 @@
 //! copies of their sums; there is no lock and no counter that two of them touch, but for a flag that each
 //! reads once. The only file of the client that starts a thread.
 
-use std::ffi::c_int;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
-use signal_hook::{SigId, flag, low_level};
-
 use super::engine::{Ran, Stage, run_share};
+use super::interrupt::Interrupt;
 use super::metrics::Metrics;
 use super::pacer::Share;
 use super::plan::Plan;
-
-/// Hears signals from before the first thread starts: one may be at work already, and be heard of by a
-/// person, while another does not watch for them yet.
-struct Early {
-    flag: Arc<AtomicBool>,
-    ids: Vec<SigId>,
-}
-
-impl Early {
-    fn watch(signals: &[c_int]) -> io::Result<Self> {
-        let mut early = Self { flag: Arc::default(), ids: Vec::new() };
-        for signal in signals {
-            early.ids.push(flag::register(*signal, Arc::clone(&early.flag))?);
-        }
-        Ok(early)
-    }
-}
-
-impl Drop for Early {
-    fn drop(&mut self) {
-        for id in self.ids.drain(..) {
-            low_level::unregister(id);
-        }
-    }
-}
 
 /// Runs the plan in so many threads.
 ///
@@ -50,13 +22,11 @@ impl Drop for Early {
 pub(super) fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
-    signals: &[c_int],
+    interrupt: &Interrupt,
     count: usize,
     observer: &mut dyn FnMut(&Metrics, Stage),
 ) -> io::Result<Ran> {
     let (tell, told) = mpsc::channel();
-    let early = Early::watch(signals)?;
-    let flag = early.flag.as_ref();
     thread::scope(|scope| {
         let shares = (0..count as u64).map(|index| Share { index, of: count as u64 });
         let threads: Vec<_> = shares
@@ -67,7 +37,7 @@ pub(super) fn run(
                         // The receiver outlives all threads.
                         let _ = tell.send((share.index as usize, metrics.clone(), stage));
                     };
-                    run_share(plan, addresses, signals, share, Some(flag), &mut observer)
+                    run_share(plan, addresses, interrupt, share, &mut observer)
                 })
             })
             .collect();

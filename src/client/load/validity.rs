@@ -1,7 +1,7 @@
 //! Whether a run says something about the server, or only about the generator.
 //!
-//! A pure function of figures: how late the generator was, how much of its CPU time it used, how much
-//! of the schedule it missed, and whether ports or descriptors ran out. It measures nothing.
+//! A pure function of figures: how late the generator was, how much of its CPU time it used or had to
+//! wait for, how much of the schedule it missed, and whether ports or descriptors ran out. It measures nothing.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub const EXIT_CODE: u8 = 97;
 /// Above this share of its CPU time the generator has no time left to be on time: of the rest, most is
 /// spent on coming back from waiting.
 pub const CPU_SHARE_MAX: f64 = 0.95;
-/// At this share of its CPU time a schedule that is not kept is the generator's own fault.
+/// At this share of its time, used or waited for, a schedule that is not kept is the generator's own fault.
 pub const CPU_SHARE_BUSY: f64 = 0.85;
 /// Shorter runs than this use too few ticks of the clock of CPU time to tell a share.
 pub const WALL_MIN: Duration = Duration::from_millis(500);
@@ -27,6 +27,8 @@ pub const LAG_FLOOR_US: u64 = 2_000;
 const WALLS_DIFFER_MAX: f64 = 0.05;
 /// A lag from here on is told if it may be most of what is reported: from half of it, that is.
 pub const LAG_TOLD_US: u64 = 500;
+/// Who waits for a processor for this share of the time or more is told so: it is part of each latency.
+pub const WAITED_TOLD: f64 = 0.1;
 /// A schedule of which more than this is missed was not kept.
 pub const MISSED_SHARE_MAX: f64 = 0.01;
 
@@ -37,6 +39,11 @@ pub struct Evidence<'a> {
     pub wall: Duration,
     /// The share of its CPU time that the busiest thread used, 0 to 1.
     pub cpu_share: f64,
+    /// The share of the time in which a thread, the one for which that is most, used a processor or
+    /// waited for one.
+    pub wanted_share: f64,
+    /// The share of the time in which the threads waited for a processor; none if that is not known.
+    pub waited_share: Option<f64>,
     /// Requests that the schedule wanted sent by the end; none in a closed loop.
     pub due: Option<u64>,
     /// Requests that were sent.
@@ -81,6 +88,13 @@ pub enum ClientBound {
         /// What it used, 0 to 1.
         share: f64,
     },
+    /// The generator was ready to run all the time, and did not get the processor that it needed.
+    Waited {
+        /// How much of the time it was ready to run, 0 to 1.
+        wanted_share: f64,
+        /// How much of the time its busiest thread did run.
+        cpu_share: f64,
+    },
     /// The generator was late by more than the latencies can bear.
     Lag {
         /// By how much.
@@ -88,7 +102,7 @@ pub enum ClientBound {
         /// How much would have been borne.
         limit_us: u64,
     },
-    /// The schedule was not kept, and the generator was busy.
+    /// The schedule was not kept, and the generator was busy, or waiting to be.
     Missed {
         /// Requests that were not sent.
         missed: u64,
@@ -96,6 +110,8 @@ pub enum ClientBound {
         due: u64,
         /// The CPU time it used, 0 to 1.
         cpu_share: f64,
+        /// The same, and what it waited for.
+        wanted_share: f64,
     },
     /// Ports or file descriptors ran out.
     Exhausted {
@@ -118,6 +134,7 @@ impl ClientBound {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu { .. } => "cpu",
+            Self::Waited { .. } => "waited",
             Self::Lag { .. } => "lag",
             Self::Missed { .. } => "missed",
             Self::Exhausted { failure, .. } => failure.name(),
@@ -127,7 +144,7 @@ impl ClientBound {
 }
 
 /// What is worth knowing about a run that is valid all the same.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Remark {
     /// The schedule was not kept, for all connections were waiting for the server.
     Unreached {
@@ -150,12 +167,22 @@ pub enum Remark {
         /// From the beginning of the first to that of the last.
         secs: u64,
     },
+    /// Runs that were added up were set up differently.
+    Differing {
+        /// In what, and how, in words.
+        difference: String,
+    },
     /// The generator was late by what it may be, but the latencies are no longer than twice that.
     Late {
         /// By how much.
         lag_p99_us: u64,
         /// The corrected latency that this is part of.
         latency_p99_us: u64,
+    },
+    /// The generator waited for a processor: what takes up the time may be that, not the server.
+    HeldUp {
+        /// For how much of the time, 0 to 1.
+        waited_share: f64,
     },
     /// The percentiles flatter, for requests were unfinished.
     Flattering(Unfinished),
@@ -169,6 +196,24 @@ pub enum Remark {
         /// How many.
         connections: u64,
     },
+}
+
+impl Remark {
+    /// Its name for scripts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unreached { .. } => "unreached",
+            Self::Short => "short",
+            Self::Unequal { .. } => "unequal",
+            Self::Apart { .. } => "apart",
+            Self::Differing { .. } => "differing",
+            Self::Late { .. } => "late",
+            Self::HeldUp { .. } => "held-up",
+            Self::Flattering(_) => "flattering",
+            Self::Resent { .. } => "resent",
+            Self::Unasked { .. } => "unasked",
+        }
+    }
 }
 
 /// The verdict: no reason against it, and the run is valid.
@@ -199,6 +244,8 @@ impl Validity {
         if secs > 0 && secs >= longest.as_secs() {
             self.remarks.push(Remark::Apart { secs });
         }
+        let differences = merged.differences.iter().cloned();
+        self.remarks.extend(differences.map(|difference| Remark::Differing { difference }));
     }
 }
 
@@ -206,8 +253,11 @@ impl Validity {
 pub fn judge(evidence: &Evidence) -> Validity {
     let mut verdict = Validity::default();
     let is_long = evidence.wall >= WALL_MIN;
-    if is_long && evidence.cpu_share >= CPU_SHARE_MAX {
-        verdict.reasons.push(ClientBound::Cpu { share: evidence.cpu_share });
+    let (cpu_share, wanted_share) = (evidence.cpu_share, evidence.wanted_share);
+    if is_long && cpu_share >= CPU_SHARE_MAX {
+        verdict.reasons.push(ClientBound::Cpu { share: cpu_share });
+    } else if is_long && wanted_share >= CPU_SHARE_MAX {
+        verdict.reasons.push(ClientBound::Waited { wanted_share, cpu_share });
     }
     if !is_long {
         verdict.remarks.push(Remark::Short);
@@ -217,8 +267,8 @@ pub fn judge(evidence: &Evidence) -> Validity {
         None => verdict.remarks.extend(late(evidence)),
     }
     match missed(evidence) {
-        Some((missed, due)) if is_long && evidence.cpu_share >= CPU_SHARE_BUSY => {
-            verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share: evidence.cpu_share });
+        Some((missed, due)) if is_long && wanted_share.max(cpu_share) >= CPU_SHARE_BUSY => {
+            verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share, wanted_share });
         }
         Some((missed, due)) => verdict.remarks.push(Remark::Unreached { missed, due }),
         None => {}
@@ -234,11 +284,13 @@ pub fn judge(evidence: &Evidence) -> Validity {
 }
 
 fn asides(evidence: &Evidence) -> impl Iterator<Item = Remark> {
+    let held_up = evidence.waited_share.filter(|share| evidence.wall >= WALL_MIN && *share >= WAITED_TOLD);
+    let held_up = held_up.map(|waited_share| Remark::HeldUp { waited_share });
     let flattering = evidence.unfinished.map(Remark::Flattering);
     let (requests, connections) = (evidence.resent, evidence.unasked);
     let resent = (requests > 0).then_some(Remark::Resent { requests });
     let unasked = (connections > 0).then_some(Remark::Unasked { connections });
-    [flattering, resent, unasked].into_iter().flatten()
+    [held_up, flattering, resent, unasked].into_iter().flatten()
 }
 
 fn lag(evidence: &Evidence) -> Option<ClientBound> {
@@ -275,6 +327,8 @@ mod tests {
         let mut evidence = Evidence {
             wall: Duration::from_secs(10),
             cpu_share: 0.3,
+            wanted_share: 0.35,
+            waited_share: Some(0.05),
             due: Some(20_000),
             sent: 20_000,
             concurrency: 50,
@@ -293,12 +347,29 @@ mod tests {
     #[test]
     fn a_run_is_the_servers_unless_a_figure_shows_that_it_is_the_clients() {
         let lag = |p99_us, limit_us| vec![ClientBound::Lag { p99_us, limit_us }];
-        let rows: [(&str, Change, Vec<ClientBound>); 10] = [
+        let rows: [(&str, Change, Vec<ClientBound>); 15] = [
             ("all is well", |_| (), vec![]),
             ("closed loop", |e| (e.due, e.lag_p99_us) = (None, None), vec![]),
             ("busy", |e| e.cpu_share = 0.94, vec![]),
             ("too busy", |e| e.cpu_share = 0.96, vec![ClientBound::Cpu { share: 0.96 }]),
             ("busy but brief", |e| (e.cpu_share, e.wall) = (1.0, Duration::from_millis(10)), vec![]),
+            ("held up", |e| e.wanted_share = 0.94, vec![]),
+            (
+                "held up too much",
+                |e| e.wanted_share = 0.96,
+                vec![ClientBound::Waited { wanted_share: 0.96, cpu_share: 0.3 }],
+            ),
+            ("held up but brief", |e| (e.wanted_share, e.wall) = (1.0, Duration::from_millis(10)), vec![]),
+            (
+                "busy, whatever it waited for",
+                |e| (e.cpu_share, e.wanted_share) = (0.96, 1.0),
+                vec![ClientBound::Cpu { share: 0.96 }],
+            ),
+            (
+                "held up and behind",
+                |e| (e.sent, e.wanted_share) = (19_000, 0.9),
+                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.3, wanted_share: 0.9 }],
+            ),
             ("late", |e| e.lag_p99_us = Some(2_001), lag(2_001, 2_000)),
             (
                 "late beside slow answers",
@@ -309,7 +380,7 @@ mod tests {
             (
                 "busy and behind",
                 |e| (e.sent, e.cpu_share) = (19_000, 0.9),
-                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.9 }],
+                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.9, wanted_share: 0.35 }],
             ),
             ("nothing at all", |e| (e.due, e.sent, e.latency_p99_us) = (Some(0), 0, 0), vec![]),
         ];
@@ -336,6 +407,11 @@ mod tests {
         };
         assert_eq!(late(1_000, 2_000), [Remark::Late { lag_p99_us: 1_000, latency_p99_us: 2_000 }]);
         assert_eq!((late(1_000, 2_001), late(499, 600), late(2_001, 2_001)), (vec![], vec![], vec![]));
+        let held_up = |share| with(move |e| e.waited_share = share).remarks;
+        assert_eq!(held_up(Some(0.1)), [Remark::HeldUp { waited_share: 0.1 }]);
+        assert_eq!((held_up(Some(0.09)), held_up(None)), (vec![], vec![]));
+        let brief = with(|e| (e.waited_share, e.wall) = (Some(0.9), Duration::from_millis(10))).remarks;
+        assert_eq!(brief, [Remark::Short]);
         assert_eq!(with(|e| e.resent = 7).remarks, [Remark::Resent { requests: 7 }]);
         assert_eq!(with(|e| e.unasked = 3).remarks, [Remark::Unasked { connections: 3 }]);
     }
@@ -348,6 +424,8 @@ mod tests {
         let evidence = Evidence {
             wall: Duration::from_secs(1),
             cpu_share: 0.0,
+            wanted_share: 0.0,
+            waited_share: None,
             due: None,
             sent: 0,
             concurrency: 1,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::super::failure::Failure;
 use super::super::metrics::{Answered, Failed, Metrics};
+use super::super::pacer::Schedule;
+use super::super::setup::KeepAlive;
 use super::super::summary::tests::{conditions, metrics, nothing, steady};
 use super::super::validity::ClientBound;
 use super::*;
@@ -194,6 +196,52 @@ fn errors_that_came_in_one_burst_are_not_a_trend() {
     assert_eq!((burst.after, burst.verdict), (0.005, Verdict::NotShown), "{burst:?}");
     let all = compare(&failing(|_| false), &failing(|_| true), 1).errors;
     assert_eq!(all.verdict, Verdict::More, "{all:?}");
+}
+
+#[test]
+fn answers_with_bad_statuses_come_in_bursts_too() {
+    let run = |at: fn(u64) -> bool| {
+        let mut metrics = metrics(0);
+        for number in 0..10_000 {
+            let (sent, bad) = (Duration::from_millis(number), at(number / 1000) && number % 1000 < 50);
+            let (url, status, done) = (0, if bad { 503 } else { 200 }, sent);
+            metrics.sent(url);
+            metrics.answered(Answered {
+                url,
+                status,
+                intended: sent,
+                sent,
+                first_byte: done,
+                done,
+                received_len: 1,
+            });
+        }
+        Summary::of(&metrics, &conditions())
+    };
+    let burst = compare(&run(|_| false), &run(|second| second == 3), 1).errors;
+    assert_eq!((burst.after, burst.verdict), (0.005, Verdict::NotShown), "{burst:?}");
+    let all = compare(&run(|_| false), &run(|_| true), 1).errors;
+    assert_eq!(all.verdict, Verdict::More, "{all:?}");
+}
+
+#[test]
+fn runs_that_were_set_up_differently_are_said() {
+    let (before, mut after) = (nothing(conditions()), nothing(conditions()));
+    after.conditions.setup.timeout = Duration::from_secs(5);
+    after.conditions.setup.keep_alive = KeepAlive::Off;
+    after.conditions.setup.sent.method = "HEAD".to_owned();
+    after.conditions.course.schedule = Schedule::Constant { per_sec: 400.0 };
+    after.conditions.pacing = Pacing::Open { due: 4014 };
+    let caveats = compare(&before, &after, 1).caveats;
+    assert_eq!(
+        caveats[..4],
+        [
+            "the runs differ in method: GET and HEAD",
+            "the runs differ in keep-alive: on and off",
+            "the runs differ in time-out: 30.0 s and 5.00 s",
+            "the runs differ in schedule: 200/s and 400/s",
+        ]
+    );
 }
 
 #[test]

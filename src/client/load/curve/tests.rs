@@ -2,6 +2,7 @@
 //! answer.
 
 use super::super::search::{self, Next};
+use super::super::setup::tests::setup;
 use super::*;
 
 /// The spread of a server whose latency explodes at 1000 requests a second.
@@ -46,6 +47,8 @@ fn step(rate: f64) -> Step {
 fn curve(steps: Vec<Step>, answer: Answer) -> Curve {
     Curve {
         target: "GET http://localhost:8080/".to_owned(),
+        urls: 1,
+        setup: setup(),
         objective: "p99<10ms,errors<0.1%".to_owned(),
         time_limit: Some(("p99<10ms".to_owned(), 10_000.0)),
         requests_min: 1_000,

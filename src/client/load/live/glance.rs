@@ -27,6 +27,7 @@ pub(super) struct Glance {
     elapsed: Duration,
     answered: u64,
     failed: u64,
+    bad_statuses: u64,
     /// Answers in each second so far, the last one whole; per second.
     rates: Vec<f64>,
     /// Of the last slice, in microseconds.
@@ -45,6 +46,7 @@ impl Glance {
             elapsed,
             answered: totals.answered,
             failed: totals.failed,
+            bad_statuses: totals.bad_statuses,
             rates: rates(series, whole, elapsed),
             p50_us: quantile(0.5),
             p99_us: quantile(0.99),
@@ -63,7 +65,7 @@ impl Glance {
             grouped(self.rate().round() as u64),
             millis(self.p50_us),
             millis(self.p99_us),
-            errors(self.failed),
+            errors(self.failed + self.bad_statuses),
         )
     }
 
@@ -77,7 +79,7 @@ impl Glance {
             format!("p50 {}", millis(self.p50_us)),
             format!("p99 {}", millis(self.p99_us)),
             format!("{} answered", grouped(self.answered)),
-            errors(self.failed),
+            errors(self.failed + self.bad_statuses),
         ];
         let columns = usable(room);
         let mut lines = vec![format!("{}{times}", bar(share, columns.saturating_sub(times.len() + 2)))];

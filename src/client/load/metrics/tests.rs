@@ -59,6 +59,18 @@ fn every_request_is_answered_failed_or_unfinished() {
 }
 
 #[test]
+fn answers_of_400_and_above_are_counted_of_the_run_and_of_the_address() {
+    let mut metrics = metrics();
+    for (url, status) in [(0, 200), (1, 404), (1, 399), (2, 400), (2, 599)] {
+        metrics.answered(Answered { url, status, ..answer(0, 0, 1) });
+    }
+    assert_eq!((metrics.totals().answered, metrics.totals().bad_statuses), (5, 3));
+    let by_url: Vec<_> = metrics.urls.iter().map(|url| url.totals.bad_statuses).collect();
+    assert_eq!(by_url, [0, 1, 2]);
+    assert_eq!(metrics.series().slices()[0].bad_statuses, 3);
+}
+
+#[test]
 fn a_single_address_has_no_figures_of_its_own() {
     let settings = MetricsSettings { urls: 1, slice: ms(1000) };
     assert!(Metrics::new(settings).urls.is_empty());

@@ -3,14 +3,19 @@
 //! Lines are never missing because of what happened to a run, apart from figures that were never
 //! recorded; a name that needs it is quoted.
 
+use serde_json::Value;
+
 use super::super::compare::Comparison;
 use super::super::summary::{PERCENTILES, Spread, Summary};
-use super::comparison;
+use super::verdict::{Figure, in_words, reason_figures, remark_figures, remark_in_words};
+use super::{comparison, settings};
 
 /// One figure a line, below a heading; those of a comparison behind those of the run.
 pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     let mut table = Table::new();
     totals(&mut table, summary);
+    table.object("run", &settings::run(&summary.conditions));
+    verdict(&mut table, summary);
     let spreads = [
         ("latency", &summary.corrected),
         ("latency_uncorrected", &summary.uncorrected),
@@ -32,6 +37,7 @@ pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     }
     for url in &summary.urls {
         table.row("url_answered", &url.url, &url.totals.answered, "requests");
+        table.row("url_bad_statuses", &url.url, &url.totals.bad_statuses, "requests");
         table.row("url_failed", &url.url, &url.totals.failed, "requests");
         if let Some(p99_us) = url.latency.as_ref().and_then(|latency| latency.percentile_us("p99")) {
             table.row("url_p99", &url.url, &p99_us, "us");
@@ -40,6 +46,7 @@ pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     for slice in &summary.slices {
         let start = slice.start.as_secs_f64().to_string();
         table.row("slice_rate", &start, &slice.rate, "per_sec");
+        table.row("slice_bad_statuses", &start, &slice.slice.bad_statuses, "requests");
         table.row("slice_failed", &start, &slice.slice.failed, "requests");
         table.row("slice_p50", &start, &slice.slice.quantile_us(0.5), "us");
         table.row("slice_p99", &start, &slice.slice.quantile_us(0.99), "us");
@@ -55,22 +62,49 @@ fn totals(table: &mut Table, summary: &Summary) {
     let requests = [
         ("sent", totals.sent),
         ("answered", totals.answered),
+        ("bad_statuses", totals.bad_statuses),
         ("failed", totals.failed),
         ("unfinished", totals.unfinished),
+        ("resent", summary.resent),
     ];
     for (name, count) in requests {
         table.row("requests", name, &count, "requests");
     }
+    if let Some(oldest_us) = summary.oldest_unfinished_us {
+        table.row("requests", "unfinished_oldest", &oldest_us, "us");
+    }
+    table.row("connections", "unasked", &summary.unasked, "connections");
     table.row("rate", "answers", &summary.rate, "per_sec");
     table.row("rate", "received", &summary.received_per_sec, "bytes_per_sec");
     table.row("rate", "errors", &summary.error_share, "share");
-    table.row("run", "wall", &summary.conditions.wall.as_secs_f64(), "secs");
     table.row("run", "received", &totals.received_len, "bytes");
     table.row("run", "valid", &u8::from(summary.validity.is_valid()), "bool");
     table.row("client", "cpu", &summary.cpu_share, "share");
     table.row("client", "cpu_max", &summary.cpu_share_max, "share");
+    if let Some(waited) = summary.waited_share {
+        table.row("client", "waited", &waited, "share");
+    }
+    table.row("client", "wanted_max", &summary.wanted_share_max, "share");
     table.row("client", "cpu_per_answer", &summary.cpu_us_per_answer, "us");
 }
+
+fn verdict(table: &mut Table, summary: &Summary) {
+    let mut said = |group: String, words: String, figures: Vec<Figure>| {
+        table.row(&group, "meaning", &words, "text");
+        for (name, value) in figures {
+            table.value(&group, &name, &value);
+        }
+    };
+    for reason in &summary.validity.reasons {
+        said(format!("client_bound_{}", reason.name()), in_words(*reason), reason_figures(*reason));
+    }
+    for remark in &summary.validity.remarks {
+        said(format!("remark_{}", remark.name()), remark_in_words(remark), remark_figures(remark));
+    }
+}
+
+/// The units in which names end, with what stands in the last column.
+const UNITS: [&str; 4] = ["secs", "us", "bytes", "share"];
 
 /// Lines of four cells below a heading.
 pub(super) struct Table(String);
@@ -93,6 +127,32 @@ impl Table {
             self.cell(cell);
         }
         self.0.push_str("\r\n");
+    }
+
+    /// The values of an object of the JSON report, and of the objects in it.
+    fn object(&mut self, group: &str, object: &Value) {
+        for (name, value) in object.as_object().into_iter().flatten() {
+            match value {
+                Value::Object(_) => self.object(name, value),
+                value => self.value(group, name, value),
+            }
+        }
+    }
+
+    /// A value whose name ends in its unit; what does not apply is empty.
+    fn value(&mut self, group: &str, name: &str, value: &Value) {
+        let with_unit = name.rsplit_once('_').filter(|(_, unit)| UNITS.contains(unit));
+        let (name, unit) = with_unit.unwrap_or(match value {
+            Value::Number(_) => (name, "count"),
+            Value::Bool(_) => (name, "bool"),
+            _ => (name, "text"),
+        });
+        match value {
+            Value::Null => self.row(group, name, &"", unit),
+            Value::Bool(value) => self.row(group, name, &u8::from(*value), unit),
+            Value::String(text) => self.row(group, name, text, unit),
+            value => self.row(group, name, value, unit),
+        }
     }
 
     fn cell(&mut self, text: &str) {
@@ -131,6 +191,22 @@ mod tests {
         assert!(text.contains("\r\nfailure,timed-out,2,requests\r\n"), "{text}");
         assert!(text.lines().all(|line| line.split(',').count() == 4), "{text}");
         assert!(text.lines().count() > 60);
+        for line in [
+            "requests,bad_statuses,0,requests",
+            "requests,resent,0,requests",
+            "connections,unasked,0,connections",
+            "run,wall,10.0,secs",
+            "setup,timeout,30.0,secs",
+            "setup,keep_alive,1,bool",
+            "setup,seed,,text",
+            "course,schedule,200/s,text",
+            "client,waited,0.05,share",
+            "slice_bad_statuses,3,0,requests",
+        ] {
+            assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
+        }
+        let text = csv(&nothing(conditions()), None);
+        assert!(text.contains("\r\nremark_unreached,missed,2007,count\r\n"), "{text}");
         assert!(csv(&nothing(conditions()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
     }
 

@@ -9,6 +9,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::super::summary::Summary;
+use super::text::{asked, set_up};
 
 /// One value of the log's second column is so many microseconds, and is shown in milliseconds.
 const US_PER_MS: f64 = 1000.0;
@@ -18,10 +19,13 @@ pub fn hdr(summary: &Summary) -> String {
     let mut out = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.conditions.started_unix_secs);
+    let conditions = &summary.conditions;
+    let settings = [&conditions.target, &asked(summary), &set_up(conditions)].map(|words| one_line(words));
     let mut builder = IntervalLogWriterBuilder::new();
     builder
         .add_comment("[Histogram log format version 1.2]")
         .add_comment("Latencies of a load test by reactor-client, in microseconds; untagged: corrected")
+        .add_comment(&settings.join("; "))
         .with_start_time(started)
         .with_base_time(started)
         .with_max_value_divisor(US_PER_MS);
@@ -35,6 +39,11 @@ pub fn hdr(summary: &Summary) -> String {
     let written = log.write_histogram(uncorrected, Duration::ZERO, wall, Tag::new("uncorrected"));
     debug_assert!(written.is_ok(), "memory takes all bytes");
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A comment ends with its line.
+fn one_line(words: &str) -> String {
+    words.replace(char::is_control, " ")
 }
 
 #[cfg(test)]

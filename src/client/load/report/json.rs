@@ -6,9 +6,9 @@ use serde_json::{Value, json as value};
 
 use super::super::compare::Comparison;
 use super::super::failure::FailureCounts;
-use super::super::summary::{PERCENTILES, Pacing, Spread, Summary};
-use super::comparison;
-use super::text::{in_words, remark_in_words};
+use super::super::summary::{PERCENTILES, Spread, Summary};
+use super::verdict::{Figure, in_words, reason_figures, remark_figures, remark_in_words};
+use super::{comparison, settings};
 
 /// The JSON Schema of the report.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -23,13 +23,17 @@ fn object(summary: &Summary, beside: Option<&Comparison>) -> Value {
     value!({
         "format": "reactor-http load report",
         "version": 1,
-        "run": run(summary),
+        "run": settings::run(&summary.conditions),
         "requests": {
             "sent": totals.sent,
             "answered": totals.answered,
+            "bad_statuses": totals.bad_statuses,
             "failed": totals.failed,
             "unfinished": totals.unfinished,
+            "unfinished_oldest_us": summary.oldest_unfinished_us,
+            "resent": summary.resent,
         },
+        "unasked_connections": summary.unasked,
         "answers_per_sec": summary.rate,
         "received_bytes": totals.received_len,
         "received_bytes_per_sec": summary.received_per_sec,
@@ -53,30 +57,13 @@ fn object(summary: &Summary, beside: Option<&Comparison>) -> Value {
             "cpu_secs": summary.conditions.cpu.as_secs_f64(),
             "cpu_share": summary.cpu_share,
             "cpu_share_max": summary.cpu_share_max,
+            "waited_secs": summary.conditions.waited.map(|waited| waited.as_secs_f64()),
+            "waited_share": summary.waited_share,
+            "wanted_share_max": summary.wanted_share_max,
             "cpu_us_per_answer": summary.cpu_us_per_answer,
         },
         "validity": validity(summary),
         "comparison": beside.map(comparison::object),
-    })
-}
-
-fn run(summary: &Summary) -> Value {
-    let conditions = &summary.conditions;
-    let (pacing, due) = match conditions.pacing {
-        Pacing::Open { due } => ("open", Some(due)),
-        Pacing::Closed => ("closed", None),
-    };
-    value!({
-        "target": conditions.target,
-        "loop": pacing,
-        "due": due,
-        "concurrency": conditions.concurrency,
-        "pipeline": conditions.pipeline,
-        "threads": conditions.threads,
-        "wall_secs": conditions.wall.as_secs_f64(),
-        "started_unix_secs": conditions.started_unix_secs,
-        "interrupted": conditions.was_interrupted,
-        "runs": conditions.merged.map_or(1, |merged| merged.runs),
     })
 }
 
@@ -111,6 +98,7 @@ fn urls(summary: &Summary) -> Vec<Value> {
             "url": url.url,
             "sent": url.totals.sent,
             "answered": url.totals.answered,
+            "bad_statuses": url.totals.bad_statuses,
             "failed": url.totals.failed,
             "received_bytes": url.totals.received_len,
             "latency": spread(url.latency.as_ref()),
@@ -125,6 +113,7 @@ fn slices(summary: &Summary) -> Vec<Value> {
             "start_secs": slice.start.as_secs_f64(),
             "length_secs": slice.length.as_secs_f64(),
             "answered": slice.slice.answered,
+            "bad_statuses": slice.slice.bad_statuses,
             "failed": slice.slice.failed,
             "received_bytes": slice.slice.received_len,
             "answers_per_sec": slice.rate,
@@ -137,8 +126,13 @@ fn slices(summary: &Summary) -> Vec<Value> {
 
 fn validity(summary: &Summary) -> Value {
     let reasons = summary.validity.reasons.iter();
-    let reasons = reasons.map(|reason| value!({ "name": reason.name(), "meaning": in_words(*reason) }));
-    let remarks = summary.validity.remarks.iter().map(|remark| remark_in_words(*remark));
+    let said = |name: &str, meaning: String, figures: Vec<Figure>| {
+        let figures = figures.into_iter().map(|(name, figure)| value!({ "name": name, "value": figure }));
+        value!({ "name": name, "meaning": meaning, "figures": figures.collect::<Vec<_>>() })
+    };
+    let reasons = reasons.map(|reason| said(reason.name(), in_words(*reason), reason_figures(*reason)));
+    let remarks = summary.validity.remarks.iter();
+    let remarks = remarks.map(|remark| said(remark.name(), remark_in_words(remark), remark_figures(remark)));
     value!({
         "valid": summary.validity.is_valid(),
         "client_bound": reasons.collect::<Vec<_>>(),

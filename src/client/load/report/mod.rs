@@ -9,15 +9,17 @@ pub mod curve;
 mod hdr;
 pub(super) mod html;
 mod json;
+mod settings;
 mod text;
 pub mod units;
+mod verdict;
 
 pub use csv::csv;
 pub use hdr::hdr;
 pub use html::html;
 pub use json::{SCHEMA, json};
 pub use text::text;
-pub(super) use text::{in_words, remark_in_words};
+pub(super) use verdict::{in_words, remark_in_words};
 
 use super::compare::Comparison;
 use super::summary::Summary;

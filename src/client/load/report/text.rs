@@ -4,11 +4,12 @@
 //! seen there. What speaks against the run comes first, with the figure that shows it.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use super::super::failure::FailureCounts;
-use super::super::summary::{Bar, PERCENTILES, Pacing, Spread, Summary, ratio};
-use super::super::validity::{CPU_SHARE_MAX, ClientBound, Remark, Unfinished};
+use super::super::summary::{Bar, Conditions, PERCENTILES, Pacing, Spread, Summary, ratio};
 use super::units::{bytes, count, rate, share, time};
+use super::verdict::{in_words, remark_in_words};
 
 /// The longest bar of the histogram, in characters.
 const BAR_LEN_MAX: usize = 40;
@@ -48,7 +49,8 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
-    writeln!(out, "{}\n{}", summary.conditions.target, asked(summary))
+    let conditions = &summary.conditions;
+    writeln!(out, "{}\n{}\n{}", conditions.target, asked(summary), set_up(conditions))
 }
 
 /// What was asked for, in one line.
@@ -56,9 +58,13 @@ pub(super) fn asked(summary: &Summary) -> String {
     let conditions = &summary.conditions;
     let wall_secs = conditions.wall.as_secs_f64();
     let pacing = match conditions.pacing {
-        Pacing::Open { due } => {
-            format!("open loop, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
-        }
+        Pacing::Open { due } => format!(
+            "open loop ({}{}), {} due ({})",
+            conditions.course.schedule_in_words(),
+            if conditions.merged.is_some() { " each" } else { "" },
+            count(due),
+            rate(ratio(due as f64, wall_secs))
+        ),
         Pacing::Closed => "closed loop".to_owned(),
     };
     let connections = plural(conditions.concurrency, "connection");
@@ -69,9 +75,19 @@ pub(super) fn asked(summary: &Summary) -> String {
     };
     let runs = conditions
         .merged
+        .as_ref()
         .map_or_else(String::new, |merged| format!(", {} as one", plural(merged.runs, "run")));
     let end = if conditions.was_interrupted { ", interrupted" } else { "" };
     format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}", time(wall_secs * 1e6))
+}
+
+/// How the run was set up, in one line.
+pub(super) fn set_up(conditions: &Conditions) -> String {
+    let warmup = match conditions.course.warmup {
+        Duration::ZERO => String::new(),
+        warmup => format!("warm-up {}, ", time(warmup.as_secs_f64() * 1e6)),
+    };
+    format!("{warmup}{}", conditions.setup.in_words())
 }
 
 fn plural(number: u64, name: &str) -> String {
@@ -86,88 +102,9 @@ fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
         }
     }
     for remark in &summary.validity.remarks {
-        writeln!(out, "\nNote: {}", remark_in_words(*remark))?;
+        writeln!(out, "\nNote: {}", remark_in_words(remark))?;
     }
     Ok(())
-}
-
-/// What speaks against a run, with its figure.
-pub(in super::super) fn in_words(reason: ClientBound) -> String {
-    match reason {
-        ClientBound::Cpu { share: used } => format!(
-            "the client's busiest thread used {} of its CPU time (at most {} leaves it time to be on time): more --threads, or \
-             more machines",
-            share(used),
-            share(CPU_SHARE_MAX)
-        ),
-        ClientBound::Lag { p99_us, limit_us } => format!(
-            "the client itself was {} late at p99 (at most {} does not change the latencies much)",
-            time(p99_us as f64),
-            time(limit_us as f64)
-        ),
-        ClientBound::Missed { missed, due, cpu_share } => format!(
-            "the client did not send {} of the {} requests that were due, and used {} of its CPU time",
-            count(missed),
-            count(due),
-            share(cpu_share)
-        ),
-        ClientBound::Exhausted { failure, count: times } => {
-            format!("{} (times: {})", failure.describe(), count(times))
-        }
-        ClientBound::Merged { runs, of } => {
-            format!("{runs} of the {of} runs that were added: the report of each says by which figure")
-        }
-    }
-}
-
-/// What should be known about a run.
-pub(in super::super) fn remark_in_words(remark: Remark) -> String {
-    match remark {
-        Remark::Unreached { missed, due } => format!(
-            "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
-             was free: the server is too slow for this rate, or -c is too low",
-            count(missed),
-            count(due)
-        ),
-        Remark::Flattering(Unfinished { count: 1, oldest_us, percentile, least_us }) => format!(
-            "1 request was unfinished at the end, and had waited for {}: if it counted, {percentile} would be {} \
-             or more",
-            time(oldest_us as f64),
-            time(least_us as f64)
-        ),
-        Remark::Flattering(Unfinished { count: waiting, oldest_us, percentile, least_us }) => format!(
-            "{} requests were unfinished at the end, the oldest of which had waited for {}: if they counted, \
-             {percentile} would be {} or more",
-            count(waiting),
-            time(oldest_us as f64),
-            time(least_us as f64)
-        ),
-        Remark::Late { lag_p99_us, latency_p99_us } => format!(
-            "the client itself was {} late at p99, and that is part of the corrected p99 of {}; the uncorrected \
-             one is free of it",
-            time(lag_p99_us as f64),
-            time(latency_p99_us as f64)
-        ),
-        Remark::Resent { requests } => format!(
-            "pipelined requests were sent again, for their connection had ended before their turn came (times: {})",
-            count(requests)
-        ),
-        Remark::Unasked { connections } => format!(
-            "bytes that nobody had asked for came on a connection at rest, which was closed (times: {})",
-            count(connections)
-        ),
-        Remark::Short => "so short a run does not show how busy the client was".to_owned(),
-        Remark::Unequal { shortest, longest } => format!(
-            "the runs that were added took from {} to {}; the rate is over the longest",
-            time(shortest.as_secs_f64() * 1e6),
-            time(longest.as_secs_f64() * 1e6)
-        ),
-        Remark::Apart { secs } => format!(
-            "the runs that were added did not run at the same time, but began within {}; the rate is what \
-             they come to side by side",
-            time(secs as f64 * 1e6)
-        ),
-    }
 }
 
 fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -179,11 +116,7 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
         format!("{sent} sent = {answered} answered + {failed} failed + {unfinished} unfinished"),
         format!("{} (answers)", rate(summary.rate)),
         format!("{}, {}/s", bytes(totals.received_len as f64), bytes(summary.received_per_sec)),
-        format!(
-            "{} ({failed} failed, {} answered with a status of 400 or above)",
-            share(summary.error_share),
-            count(summary.bad_statuses)
-        ),
+        format!("{} ({})", share(summary.error_share), errors(summary)),
         client_cpu(summary),
     ];
     writeln!(out)?;
@@ -193,12 +126,27 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
     Ok(())
 }
 
+/// What did not go well, in numbers.
+pub(super) fn errors(summary: &Summary) -> String {
+    let (failed, bad) = (count(summary.totals.failed), count(summary.totals.bad_statuses));
+    let words = format!("{failed} failed, {bad} answered with a status of 400 or above");
+    match summary.connect_failures.total() {
+        0 => words,
+        1 => format!("{words}; 1 connection did not come about"),
+        lost => format!("{words}; {} connections did not come about", count(lost)),
+    }
+}
+
 fn client_cpu(summary: &Summary) -> String {
     let busiest = match summary.conditions.threads {
         0 | 1 => String::new(),
         _ => format!(" (the busiest thread {})", share(summary.cpu_share_max)),
     };
-    format!("{}{busiest}, {} an answer", share(summary.cpu_share), cpu(summary.cpu_us_per_answer))
+    let waited = match summary.waited_share {
+        Some(waited) => format!("; waited for a processor for {} of the time", share(waited)),
+        None => String::new(),
+    };
+    format!("{}{busiest}, {} an answer{waited}", share(summary.cpu_share), cpu(summary.cpu_us_per_answer))
 }
 
 /// Microseconds of CPU time, of which a tenth matters.
@@ -304,16 +252,21 @@ fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
     if summary.urls.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{:>10} {:>8} {:>10} {:>10}  address", "answered", "failed", "p50", "p99")?;
+    writeln!(
+        out,
+        "\n{:>10} {:>10} {:>8} {:>10} {:>10}  address",
+        "answered", "400 and up", "failed", "p50", "p99"
+    )?;
     for url in summary.urls.iter().take(URLS_MAX) {
         let percentile = |name| {
             let value = url.latency.as_ref().and_then(|latency| latency.percentile_us(name));
             value.map_or("-".to_owned(), |us| time(us as f64))
         };
-        let (answered, failed) = (count(url.totals.answered), count(url.totals.failed));
+        let [answered, bad, failed] =
+            [url.totals.answered, url.totals.bad_statuses, url.totals.failed].map(count);
         writeln!(
             out,
-            "{answered:>10} {failed:>8} {:>10} {:>10}  {}",
+            "{answered:>10} {bad:>10} {failed:>8} {:>10} {:>10}  {}",
             percentile("p50"),
             percentile("p99"),
             url.url

@@ -4,7 +4,11 @@
 
 use proptest::prelude::*;
 
+use super::super::pacer::Schedule;
+use super::super::plan::Stop;
 use super::super::report::Format;
+use super::super::setup::tests::odd;
+use super::super::setup::{Course, KeepAlive, Setup};
 use super::super::summary::tests::{conditions, stalling_metrics};
 use super::super::validity::{ClientBound, Remark};
 use super::*;
@@ -21,16 +25,21 @@ fn what_is_saved_is_read_back_whole() {
         assert_eq!(Run::read(&run.write()), Ok(run));
     }
     let closed = Conditions { pacing: Pacing::Closed, was_interrupted: true, ..conditions() };
-    let run = Run { conditions: closed, ..run(0) };
-    assert_eq!(Run::read(&run.write()), Ok(run));
-}
-
-#[test]
-fn a_file_from_before_there_were_sums_is_read() {
-    let text = run(0).write();
-    let older = text.replace("\"merged\":null,", "");
-    assert_ne!(older, text);
-    assert_eq!(Run::read(&older), Ok(run(0)));
+    let closed = Run { conditions: closed, ..run(0) };
+    assert_eq!(Run::read(&closed.write()), Ok(closed));
+    let steps = Schedule::Steps(vec![(0.5, Duration::from_secs(3)), (1e8, Duration::from_millis(250))]);
+    let stop = Stop { requests: Some(9), duration: None };
+    let course = Course { schedule: steps, stop, warmup: Duration::from_secs(1) };
+    for keep_alive in [KeepAlive::On, KeepAlive::For(1), KeepAlive::Off] {
+        let odd = Conditions {
+            setup: Setup { keep_alive, ..odd() },
+            course: course.clone(),
+            waited: None,
+            ..conditions()
+        };
+        let odd = Run { conditions: odd, ..run(0) };
+        assert_eq!(Run::read(&odd.write()), Ok(odd));
+    }
 }
 
 #[test]
@@ -80,6 +89,24 @@ fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
 }
 
 #[test]
+fn a_sum_says_in_what_its_runs_differ_once() {
+    let (mut sum, mut both) = (run(0), run(0));
+    let other = Setup { timeout: Duration::from_secs(5), ..conditions().setup };
+    let other = Run { conditions: Conditions { setup: other, waited: None, ..conditions() }, ..run(0) };
+    for _ in 0..3 {
+        sum.merge(&other).expect("they add up");
+    }
+    both.merge(&sum).expect("they add up");
+    both = Run::read(&both.write()).expect("it is read back");
+    let difference = "time-out: 30.0 s and 5.00 s".to_owned();
+    assert_eq!(both.summary().validity.remarks, [Remark::Differing { difference }]);
+    let text = Format::Text.render(&both.summary());
+    let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
+    assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
+    assert_eq!(both.conditions.waited, None, "it is not known of all");
+}
+
+#[test]
 fn runs_that_do_not_add_up_say_why() {
     let mut sum = run(0);
     let closed = Run { conditions: Conditions { pacing: Pacing::Closed, ..conditions() }, ..run(0) };
@@ -102,6 +129,11 @@ fn a_file_that_is_no_run_is_refused_in_words() {
         (&text.replace("\"sent\":2007", "\"sent\":-1"), "its 'sent' is no number"),
         (&text.replace("\"lag\"", "\"log\""), "its run has no 'lag'"),
         (&text.replace("\"reset\"", "\"bad luck\""), "its 'failures' is no list of failures"),
+        (
+            &text.replace("\"200/s\"", "\"200/m\""),
+            "its 'schedule': a rate is requests per second, above 0, such as 200, 0.5 or 10k",
+        ),
+        (&text.replace("\"timeout_us\":30000000", "\"timeout_us\":null"), "its 'timeout_us' is no number"),
         (&text.replace("\"200\"", "\"2000\""), "its 'statuses' is no list of statuses"),
     ];
     for (text, error) in rows {

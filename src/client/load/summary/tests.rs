@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::super::failure::Failure;
 use super::super::metrics::{Answered, Failed, MetricsSettings};
+use super::super::pacer::Schedule;
+use super::super::setup::tests::{course, setup};
 use super::super::validity::{ClientBound, Remark};
 use super::*;
 
@@ -16,6 +18,8 @@ pub(in super::super) fn conditions() -> Conditions {
     Conditions {
         target: "GET http://localhost:8080/".to_owned(),
         urls: Vec::new(),
+        setup: setup(),
+        course: course(),
         pacing: Pacing::Open { due: 2007 },
         concurrency: 50,
         pipeline: 1,
@@ -23,6 +27,8 @@ pub(in super::super) fn conditions() -> Conditions {
         threads: 1,
         cpu: Duration::from_millis(1500),
         cpu_busiest: Duration::from_millis(1500),
+        waited: Some(Duration::from_millis(500)),
+        wanted_most: Duration::from_secs(2),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
         merged: None,
@@ -112,7 +118,9 @@ pub(in super::super) fn steady(secs: u64, factor: f64) -> Summary {
             received_len: 100,
         });
     }
-    let conditions = Conditions { pacing: Pacing::Closed, wall: Duration::from_secs(secs), ..conditions() };
+    let (pacing, course) = (Pacing::Closed, Course { schedule: Schedule::Closed, ..course() });
+    let (wall, waited) = (Duration::from_secs(secs), Some(Duration::from_millis(50 * secs)));
+    let conditions = Conditions { pacing, course, wall, waited, ..conditions() };
     Summary::of(&metrics, &conditions)
 }
 
@@ -121,6 +129,8 @@ fn quotients_are_made_of_the_sums() {
     let summary = stalling();
     assert_eq!((summary.rate, summary.received_per_sec), (200.0, 204_800.0));
     assert_eq!((summary.cpu_share, summary.cpu_us_per_answer), (0.15, 750.0));
+    assert_eq!((summary.waited_share, summary.wanted_share_max), (Some(0.05), 0.2));
+    assert_eq!(summary.oldest_unfinished_us, Some(100));
     assert_eq!(summary.error_share, 5.0 / 2005.0);
     assert_eq!(summary.statuses, [(200, 2000)]);
     assert!(summary.validity.is_valid());
@@ -160,7 +170,7 @@ fn errors_are_failures_and_bad_statuses() {
         });
     }
     let summary = Summary::of(&metrics, &conditions());
-    assert_eq!((summary.bad_statuses, summary.error_share), (3, 0.6));
+    assert_eq!((summary.totals.bad_statuses, summary.error_share), (3, 0.6));
 }
 
 #[test]
@@ -209,6 +219,10 @@ fn the_verdict_is_made_of_the_figures_of_the_run() {
         ..conditions()
     });
     assert_eq!(busy.validity.reasons, [ClientBound::Cpu { share: 1.0 }]);
+    let held_up = nothing(Conditions { wanted_most: Duration::from_secs(10), ..conditions() });
+    let waited = ClientBound::Waited { wanted_share: 1.0, cpu_share: 0.15 };
+    let missed = ClientBound::Missed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
+    assert_eq!(held_up.validity.reasons, [waited, missed]);
     let idle = nothing(conditions());
     assert_eq!(idle.validity.remarks, [Remark::Unreached { missed: 2007, due: 2007 }]);
 }
@@ -225,7 +239,7 @@ proptest! {
             let (done, sent) = (us(done), us(sent));
             metrics.answered(Answered { url: 0, status, intended: sent, sent, first_byte: done, done, received_len: sent.as_secs() });
         }
-        let conditions = Conditions { wall: us(wall), threads, cpu: us(cpu), cpu_busiest: us(cpu), pacing: Pacing::Open { due }, ..conditions() };
+        let conditions = Conditions { wall: us(wall), threads, cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu), pacing: Pacing::Open { due }, ..conditions() };
         let summary = Summary::of(&metrics, &conditions);
         let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.cpu_share, summary.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");

@@ -50,6 +50,13 @@ impl RequestTemplate {
         Ok(Self { requests: requests? })
     }
 
+    /// Whether anything in them is left to chance.
+    pub fn is_random(&self) -> bool {
+        self.requests.iter().any(|Request { head, sized }| {
+            head.is_random() || sized.as_ref().is_some_and(|(_, body)| body.is_random())
+        })
+    }
+
     /// Appends request `seq` of the run, which is for this URL.
     pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
         if let Some(request) = usize::try_from(url).ok().and_then(|url| self.requests.get(url)) {

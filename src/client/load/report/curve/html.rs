@@ -197,16 +197,18 @@ fn steps(curve: &Curve) -> String {
 }
 
 fn settings(curve: &Curve) -> String {
-    list(&[
+    let mut entries = vec![
         ("asked", curve.target.clone()),
+        ("addresses", count(curve.urls)),
         ("objective", curve.objective.clone()),
         ("requests that a step needs", count(curve.requests_min)),
         ("connections", count(curve.concurrency)),
         ("requests on each at a time", count(curve.pipeline)),
         ("threads", count(curve.threads)),
-        ("took", time(curve.wall.as_secs_f64() * 1e6)),
-        ("began", began(curve)),
-    ])
+    ];
+    entries.extend(curve.setup.entries().into_iter().filter(|(_, value)| !value.is_empty()));
+    entries.extend([("took", time(curve.wall.as_secs_f64() * 1e6)), ("began", began(curve))]);
+    list(&entries)
 }
 
 fn section(heading: &str, content: &str) -> String {

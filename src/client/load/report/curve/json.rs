@@ -6,6 +6,7 @@ use serde_json::{Value, json as value};
 
 use super::super::super::curve::{Curve, Step};
 use super::super::json::spread;
+use super::super::settings::setup;
 
 /// The JSON Schema of the report of a search.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -22,6 +23,8 @@ fn object(curve: &Curve) -> Value {
         "version": 1,
         "run": {
             "target": curve.target,
+            "addresses": curve.urls,
+            "setup": setup(&curve.setup),
             "objective": curve.objective,
             "requests_min": curve.requests_min,
             "concurrency": curve.concurrency,

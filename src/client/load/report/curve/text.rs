@@ -41,7 +41,7 @@ fn heading(out: &mut String, curve: &Curve) -> fmt::Result {
     if curve.pipeline > 1 {
         write!(out, ", {} requests on each at a time", curve.pipeline)?;
     }
-    writeln!(out, "\n\n{:NAME_LEN$} {}", "objective", curve.objective)?;
+    writeln!(out, "\n{}\n\n{:NAME_LEN$} {}", curve.setup.in_words(), "objective", curve.objective)?;
     writeln!(out, "{:NAME_LEN$} {}", "found", curve.in_words())
 }
 

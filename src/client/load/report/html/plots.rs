@@ -165,17 +165,20 @@ fn quantile_us(slice: &SliceSummary, quantile: f64) -> Option<f64> {
     (us > 0).then_some(us as f64)
 }
 
-/// Requests that failed and connections that did not come about, if there are any.
+/// Requests that failed, connections that did not come about and bad statuses, if there are any.
 pub(super) fn errors(summary: &Summary) -> Option<Chart> {
-    let most = summary.slices.iter().map(|slice| slice.slice.failed).max().filter(|most| *most > 0)?;
-    let y = Axis::linear("failures", 0.0, most as f64, Unit::Count);
-    let title = "Failures over time";
-    let mut chart = over_time("errors", title, summary, y, |slice| count(slice.slice.failed));
-    chart.bars = summary.slices.iter().map(|slice| bar(slice, slice.slice.failed as f64)).collect();
-    let with = summary.slices.iter().filter(|slice| slice.slice.failed > 0).count();
+    let most = summary.slices.iter().map(|slice| slice.slice.errors()).max().filter(|most| *most > 0)?;
+    let y = Axis::linear("errors", 0.0, most as f64, Unit::Count);
+    let mut chart = over_time("errors", "Errors over time", summary, y, |slice| {
+        let (failed, bad) = (count(slice.slice.failed), count(slice.slice.bad_statuses));
+        format!("{failed} failed, {bad} with a status of 400 or above")
+    });
+    chart.bars = summary.slices.iter().map(|slice| bar(slice, slice.slice.errors() as f64)).collect();
+    let with = summary.slices.iter().filter(|slice| slice.slice.errors() > 0).count();
     let (most, slices) = (count(most), count(summary.slices.len() as u64));
     chart.description = format!(
-        "Requests that failed, and connections that did not come about: at most {most} in a slice, and some in {with} of {slices} slices"
+        "Requests that failed or were answered with a status of 400 or above, and connections that did not come \
+         about: at most {most} in a slice, and some in {with} of {slices} slices"
     );
     Some(chart)
 }

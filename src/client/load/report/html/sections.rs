@@ -4,8 +4,9 @@
 
 use super::super::super::failure::FailureCounts;
 use super::super::super::summary::{Pacing, Spread, Summary, UrlSummary, ratio};
-use super::super::text::{BLIND, CORRECTED, asked, cpu, in_words, remark_in_words, rows};
+use super::super::text::{BLIND, CORRECTED, asked, cpu, errors, rows};
 use super::super::units::{bytes, count, rate, share, time};
+use super::super::verdict::{in_words, remark_in_words};
 use super::escape::escaped;
 use super::plots::when;
 use super::table::{Column, list, table, tile};
@@ -47,7 +48,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
         }
     };
     let remarks = validity.remarks.iter().map(|remark| {
-        let words = escaped(&remark_in_words(*remark));
+        let words = escaped(&remark_in_words(remark));
         format!("<div class=\"verdict note\">\n<p><strong>Note</strong> {words}</p>\n</div>\n")
     });
     format!("{verdict}{}", remarks.collect::<String>())
@@ -77,15 +78,6 @@ pub(super) fn tiles(summary: &Summary) -> String {
         ),
     ];
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
-}
-
-fn errors(summary: &Summary) -> String {
-    let (failed, bad) = (count(summary.totals.failed), count(summary.bad_statuses));
-    let words = format!("{failed} failed, {bad} with a status of 400 or above");
-    match summary.connect_failures.total() {
-        0 => words,
-        lost => format!("{words}; {} connections did not come about", count(lost)),
-    }
 }
 
 fn percentile(summary: &Summary, name: &str, meaning: &str) -> String {
@@ -168,6 +160,7 @@ pub(super) fn slices(summary: &Summary) -> String {
             us(its.quantile_us(0.5)),
             us(its.quantile_us(0.99)),
             count(its.failed),
+            count(its.bad_statuses),
             bytes(its.received_len as f64),
         ]
     });
@@ -177,6 +170,7 @@ pub(super) fn slices(summary: &Summary) -> String {
         Column::Number("p50"),
         Column::Number("p99"),
         Column::Number("failed"),
+        Column::Number("400 or above"),
         Column::Number("received"),
     ];
     let table = table("Slices of the run", &columns, &rows.collect::<Vec<_>>());
@@ -266,6 +260,7 @@ pub(super) fn urls(summary: &Summary) -> String {
     let columns = [
         Column::Long("address"),
         Column::Number("answered"),
+        Column::Number("400 or above"),
         Column::Number("failed"),
         Column::Number("received"),
         Column::Number("p50"),
@@ -284,6 +279,7 @@ fn url(url: &UrlSummary) -> Vec<String> {
     vec![
         url.url.clone(),
         count(url.totals.answered),
+        count(url.totals.bad_statuses),
         count(url.totals.failed),
         bytes(url.totals.received_len as f64),
         latency(&|spread| spread.percentile_us("p50")),
@@ -310,6 +306,10 @@ pub(super) fn settings(summary: &Summary) -> String {
         ("connections", count(conditions.concurrency)),
         ("requests on each at a time", count(conditions.pipeline)),
         ("threads", count(conditions.threads)),
+    ]);
+    let told = conditions.course.entries().into_iter().chain(conditions.setup.entries());
+    entries.extend(told.filter(|(_, value)| !value.is_empty()));
+    entries.extend([
         ("took", time(wall_secs * 1e6)),
         ("began", began(summary)),
         ("ended", if conditions.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
@@ -319,6 +319,10 @@ pub(super) fn settings(summary: &Summary) -> String {
         ("CPU", share(summary.cpu_share)),
         ("CPU of the busiest thread", share(summary.cpu_share_max)),
         ("CPU time an answer", cpu(summary.cpu_us_per_answer)),
+        ("waited for a processor", summary.waited_share.map_or("not known".to_owned(), share)),
+        ("CPU and waiting, most of one thread", share(summary.wanted_share_max)),
+        ("requests sent again", count(summary.resent)),
+        ("connections closed for bytes not asked for", count(summary.unasked)),
     ];
     format!(
         "<div class=\"pair\">\n{}{}</div>\n",

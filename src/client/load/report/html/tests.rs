@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::super::metrics::{Answered, Metrics};
 use super::super::super::saved::Run;
+use super::super::super::setup::tests::odd;
 use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
 use super::super::super::summary::{Conditions, Pacing};
 use super::super::json;
@@ -209,6 +210,38 @@ fn the_verdict_and_what_cannot_be_seen_are_said_in_words() {
         let summary = runs.iter().find(|(name, _)| *name == what).map(|(_, summary)| html(summary));
         assert!(summary.is_some_and(|page| page.contains(part)), "{what}: {part}");
     }
+}
+
+#[test]
+fn the_settings_stand_on_the_page() {
+    let page = html(&nothing(Conditions { setup: odd(), ..conditions() }));
+    for (name, value) in [
+        ("schedule", "200/s"),
+        ("ends after", "10.0 s"),
+        ("warm-up", "none"),
+        ("method", "POST"),
+        ("extra fields", "Authorization: (redacted); no User-Agent"),
+        ("body", "of different lengths"),
+        ("keep-alive", "for 100 requests"),
+        ("time-out", "250 ms"),
+        ("reactor-client", "0.2.0"),
+        ("waited for a processor", "5.0 %"),
+    ] {
+        assert!(page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>")), "{name} in {page}");
+    }
+    assert!(!html(&nothing(conditions())).contains("<dt>seed</dt>"), "there is none");
+}
+
+#[test]
+fn bad_statuses_are_errors_in_the_course_of_the_run() {
+    let mut metrics = metrics(0);
+    metrics.sent(0);
+    let (sent, done) = (Duration::ZERO, Duration::from_millis(1));
+    let (intended, first_byte) = (sent, done);
+    metrics.answered(Answered { url: 0, status: 503, intended, sent, first_byte, done, received_len: 1 });
+    let page = html(&Summary::of(&metrics, &conditions()));
+    assert!(page.contains("0 failed, 1 with a status of 400 or above"), "{page}");
+    assert!(page.contains("<figure class=\"chart\" id=\"errors\">"), "{page}");
 }
 
 #[test]

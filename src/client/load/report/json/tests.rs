@@ -1,8 +1,11 @@
 //! The report is what its schema says, no more and no less; the part of JSON Schema that the schema
 //! uses is checked here in a few lines.
 
+use std::time::Duration;
+
 use super::super::super::compare::compare;
 use super::super::super::saved::Run;
+use super::super::super::setup::tests::odd;
 use super::super::super::summary::Conditions;
 use super::super::super::summary::tests::{conditions, nothing, stalling, stalling_metrics, steady};
 use super::*;
@@ -93,7 +96,20 @@ fn the_report_of_every_run_is_what_the_schema_says() {
     let several = Run { metrics: stalling_metrics(2), conditions: Conditions { urls, ..conditions() } };
     let invalid = nothing(Conditions { cpu_busiest: conditions().wall, ..conditions() });
     assert!(!invalid.validity.is_valid());
-    for summary in [stalling(), steady(5, 1.0), nothing(conditions()), several.summary(), invalid] {
+    let held_up =
+        nothing(Conditions { setup: odd(), waited: None, wanted_most: conditions().wall, ..conditions() });
+    let mut merged = several.clone();
+    let apart = Conditions { setup: odd(), started_unix_secs: 1, ..several.conditions.clone() };
+    merged.merge(&Run { conditions: apart, ..several.clone() }).expect("they add up");
+    for summary in [
+        stalling(),
+        steady(5, 1.0),
+        nothing(conditions()),
+        several.summary(),
+        invalid,
+        held_up,
+        merged.summary(),
+    ] {
         assert_eq!(check(&json(&summary, None)), [""; 0]);
     }
 }
@@ -130,6 +146,60 @@ fn the_check_sees_what_differs_from_the_schema() {
         assert!(report.contains(from), "{from} in {report}");
         assert!(check(&report.replacen(from, to, 1)).contains(&fault.to_owned()), "{fault}");
     }
+}
+
+/// A report, read back.
+fn read(summary: &Summary) -> Value {
+    serde_json::from_str(&json(summary, None)).expect("it is JSON")
+}
+
+#[test]
+fn the_settings_are_there_as_values() {
+    let report = read(&nothing(Conditions { setup: odd(), ..conditions() }));
+    assert_eq!(
+        report["run"]["setup"],
+        value!({
+            "method": "POST",
+            "fields": [
+                { "name": "Authorization", "value": "(redacted)" },
+                { "name": "User-Agent", "value": null },
+            ],
+            "body_bytes": null,
+            "order": "random",
+            "seed": u64::MAX,
+            "keep_alive": true,
+            "requests_per_connection": 100,
+            "timeout_secs": 0.25,
+            "client_version": "0.2.0",
+        })
+    );
+    let course = value!({
+        "schedule": "200/s", "requests_max": null, "duration_secs": 10.0, "warmup_secs": 0.0,
+    });
+    assert_eq!(report["run"]["course"], course);
+}
+
+#[test]
+fn the_numbers_behind_remarks_are_numbers() {
+    let mut metrics = stalling_metrics(0);
+    metrics.resent(7);
+    metrics.unasked();
+    metrics.sent(0);
+    metrics.unfinished(Duration::from_secs(4));
+    let report = read(&Summary::of(&metrics, &conditions()));
+    assert_eq!((&report["requests"]["resent"], &report["unasked_connections"]), (&7.into(), &1.into()));
+    assert_eq!(report["requests"]["unfinished_oldest_us"].as_u64().map(|us| us / 10_000), Some(400));
+    let remarks = report["validity"]["remarks"].as_array().expect("remarks");
+    let figures = |name: &str| {
+        let remark = remarks.iter().find(|remark| remark["name"] == name);
+        remark.unwrap_or_else(|| panic!("no {name} in {remarks:?}"))["figures"].clone()
+    };
+    assert_eq!(figures("resent"), value!([{ "name": "requests", "value": 7 }]));
+    assert_eq!(figures("unasked"), value!([{ "name": "connections", "value": 1 }]));
+    assert_eq!(figures("flattering")[0], value!({ "name": "unfinished", "value": 3 }));
+    let held_up = read(&nothing(Conditions { wanted_most: conditions().wall, ..conditions() }));
+    let figure = &held_up["validity"]["client_bound"][0]["figures"][0];
+    assert_eq!(*figure, value!({ "name": "wanted_share_max", "value": 1.0 }));
 }
 
 #[test]

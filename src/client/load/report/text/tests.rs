@@ -8,8 +8,10 @@ use std::time::Duration;
 use std::{env, fs};
 
 use super::super::super::failure::Failure;
+use super::super::super::metrics::Answered;
 use super::super::super::summary::Conditions;
 use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
+use super::super::super::validity::{ClientBound, Remark, Unfinished};
 use super::*;
 
 pub(in super::super) fn compare(name: &str, text: &str) {
@@ -47,6 +49,7 @@ fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
         threads: 2,
         cpu: Duration::from_secs(11),
         cpu_busiest: Duration::from_secs(10),
+        wanted_most: Duration::from_secs(10),
         pipeline: 4,
         was_interrupted: true,
         ..conditions()
@@ -84,6 +87,16 @@ fn what_the_figures_leave_out_is_said_in_words() {
              the uncorrected one is free of it",
         ),
         (
+            Remark::Differing { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
+            "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings that are shown are \
+             those of the first",
+        ),
+        (
+            Remark::HeldUp { waited_share: 0.342 },
+            "the client waited for a processor for 34.2 % of the time, and that is part of the latencies: leave \
+             it a core of its own before it is laid to the server",
+        ),
+        (
             Remark::Resent { requests: 7 },
             "pipelined requests were sent again, for their connection had ended before their turn came \
              (times: 7)",
@@ -93,6 +106,46 @@ fn what_the_figures_leave_out_is_said_in_words() {
             "bytes that nobody had asked for came on a connection at rest, which was closed (times: 3)",
         ),
     ] {
-        assert_eq!(remark_in_words(remark), words);
+        assert_eq!(remark_in_words(&remark), words);
     }
+}
+
+#[test]
+fn a_client_that_is_held_up_says_by_how_much() {
+    for (reason, words) in [
+        (
+            ClientBound::Waited { wanted_share: 0.97, cpu_share: 0.45 },
+            "the client was ready to run for 97.0 % of the time (at most 95.0 % leaves it time to be on time) \
+             and had a processor for 45.0 %: leave it a core of its own, or use another machine",
+        ),
+        (
+            ClientBound::Missed { missed: 1, due: 2, cpu_share: 0.5, wanted_share: 0.9 },
+            "the client did not send 1 of the 2 requests that were due, and used 50.0 % of its CPU time \
+             (90.0 % with what it waited for a processor)",
+        ),
+    ] {
+        assert_eq!(in_words(reason), words);
+    }
+}
+
+#[test]
+fn a_fast_404_does_not_look_as_good_as_a_200() {
+    let mut metrics = metrics(2);
+    for (url, status) in [(0, 200), (1, 404)] {
+        let zero = Duration::ZERO;
+        metrics.sent(url);
+        let (intended, sent, first_byte, done) = (zero, zero, zero, zero);
+        metrics.answered(Answered { url, status, intended, sent, first_byte, done, received_len: 1 });
+    }
+    let urls = ["http://localhost/a", "http://localhost/b"].map(str::to_owned).to_vec();
+    let text = text(&Summary::of(&metrics, &Conditions { urls, ..conditions() }));
+    let cells = |url: &str| {
+        let line = text.lines().find(|line| line.ends_with(url)).unwrap_or_default();
+        line.split_whitespace().take(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (cells("/a"), cells("/b")),
+        (vec!["1".into(), "0".into(), "0".into()], vec!["1".into(), "1".into(), "0".into()]),
+        "{text}"
+    );
 }

@@ -1,0 +1,96 @@
+//! The signals that end a run before its time, heard of from before its first thread starts.
+//!
+//! Each reactor watches for them too, so that it wakes; what came before it did is told by the flag that
+//! this owns. While the program waits for others before the run (a name to be resolved, a FIFO that
+//! nobody opens), a signal ends it there.
+
+use std::ffi::c_int;
+use std::io;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::client::held_up::HeldUp;
+
+/// The signals that end a run; the report tells of what there is by then.
+const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
+
+/// Whether a run is to end before its time.
+#[derive(Debug, Default)]
+pub struct Interrupt {
+    signals: &'static [c_int],
+    held_up: HeldUp,
+}
+
+impl Interrupt {
+    /// Watches for the signals from now on.
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub(super) fn watch() -> io::Result<Self> {
+        Self::on(&STOP_SIGNALS)
+    }
+
+    /// No signal ends the run.
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    fn on(signals: &'static [c_int]) -> io::Result<Self> {
+        let held_up = HeldUp::default();
+        held_up.end_on(signals)?;
+        Ok(Self { signals, held_up })
+    }
+
+    /// The signals, for a reactor to watch.
+    pub(super) fn signals(&self) -> &'static [c_int] {
+        self.signals
+    }
+
+    /// Whether one of them has come.
+    pub(super) fn has_come(&self) -> bool {
+        self.held_up.has_come()
+    }
+
+    /// Does what may wait for others; none if a signal came first. One that comes meanwhile ends the
+    /// program.
+    pub(super) fn during<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
+        self.held_up.during(wait).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use signal_hook::consts::{SIGURG, SIGWINCH};
+    use signal_hook::low_level::raise;
+
+    use super::super::engine;
+    use super::super::prepare::prepare;
+    use super::super::setup::tests::settings;
+    use super::*;
+
+    #[test]
+    fn a_signal_is_heard_of_from_the_beginning_on_and_stays() {
+        let interrupt = Interrupt::on(&[SIGWINCH]).expect("handlers");
+        assert_eq!((interrupt.has_come(), interrupt.during(|| 7)), (false, Some(7)));
+        raise(SIGWINCH).expect("the signal");
+        assert!(interrupt.has_come() && interrupt.has_come());
+        assert_eq!(interrupt.during(|| 7), None);
+        assert!(!Interrupt::never().has_come() && Interrupt::never().signals().is_empty());
+    }
+
+    #[test]
+    fn a_run_ends_before_it_begins_if_a_signal_came_before_its_reactors_watched() {
+        let interrupt = Interrupt::on(&[SIGURG]).expect("handlers");
+        raise(SIGURG).expect("the signal");
+        for threads in ["1", "2"] {
+            let (plan, _) =
+                prepare(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
+            // Nobody is asked, so it does not matter whether anybody is there.
+            let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
+            let ran = engine::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
+            assert!(ran.interrupted && ran.metrics.totals().sent == 0, "{ran:?}");
+        }
+    }
+}
