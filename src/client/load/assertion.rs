@@ -158,6 +158,19 @@ mod tests {
     }
 
     #[test]
+    fn only_signs_with_an_equals_sign_hold_at_the_limit_itself() {
+        let rows = [
+            (Order::Below, [true, false, false]),
+            (Order::AtMost, [true, true, false]),
+            (Order::Above, [false, false, true]),
+            (Order::AtLeast, [false, true, true]),
+        ];
+        for (order, holds) in rows {
+            assert_eq!([1.0, 2.0, 3.0].map(|value| order.holds(value, 2.0)), holds, "{order:?}");
+        }
+    }
+
+    #[test]
     fn a_run_without_answers_is_not_fast() {
         let summary = nothing(conditions());
         let lines = ["p99<10s does not hold: nothing was recorded for p99"];

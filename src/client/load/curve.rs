@@ -1,5 +1,8 @@
 //! What a search came to: a step for each rate that was tried, and the answer. Every report of a search
 //! is a function of a [`Curve`] and of nothing else.
+//!
+//! It owns the figures of each step, and which step stands for a rate that was tried twice. It runs and
+//! judges nothing.
 
 use std::time::Duration;
 

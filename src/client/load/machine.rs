@@ -89,11 +89,6 @@ impl Requester {
         }
     }
 
-    /// The state it is in.
-    pub fn phase(&self) -> Phase {
-        self.phase
-    }
-
     /// Which seat of the run it sits on.
     pub(super) fn seat(&self) -> usize {
         self.seat

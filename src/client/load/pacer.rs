@@ -143,6 +143,11 @@ impl Share {
         n.saturating_mul(self.of).saturating_add(self.index)
     }
 
+    /// Whether this number, in the whole, is one of its own.
+    pub fn has(self, number: u64) -> bool {
+        number.checked_rem(self.of).is_some_and(|rest| rest == self.index)
+    }
+
     /// How many of the first `count` requests of the whole are its own.
     pub fn of_count(self, count: u64) -> u64 {
         count.saturating_sub(self.index).div_ceil(self.of.max(1))
@@ -205,6 +210,9 @@ mod tests {
             (ramp, 1000.0, 500),
         ] {
             assert_eq!(schedule.due(secs(elapsed)), due, "{schedule:?} {elapsed}");
+            // It is found in a step or two, also long after the end.
+            let off = schedule.estimate(elapsed) - due as f64;
+            assert!(!schedule.is_open() || off.abs() <= 2.0, "{schedule:?} {elapsed}: {off}");
         }
     }
 
@@ -221,9 +229,11 @@ mod tests {
         for of in 1..5 {
             for count in 0..40 {
                 let shares: Vec<_> = (0..of).map(|index| Share { index, of }).collect();
+                assert_eq!(shares.iter().filter(|share| share.has(count)).count(), 1);
                 let own: u64 = shares.iter().map(|share| share.of_count(count)).sum();
                 assert_eq!(own, count);
                 for share in shares {
+                    assert!(share.has(share.number(count)));
                     let last = share.of_count(count).checked_sub(1).map(|n| share.number(n));
                     assert!(last.is_none_or(|last| last < count));
                     assert!(share.number(share.of_count(count)) >= count);

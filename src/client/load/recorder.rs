@@ -110,6 +110,7 @@ mod tests {
         assert_eq!(recorder.len(), 2);
         assert_eq!(recorder.histogram().min(), TIME_MIN_US);
         assert!(recorder.quantile_us(1.0).abs_diff(TIME_MAX_US) < TIME_MAX_US / 1000);
+        assert_eq!([to_us(Duration::ZERO), to_us(Duration::MAX)], [TIME_MIN_US, TIME_MAX_US]);
     }
 
     #[test]

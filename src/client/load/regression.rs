@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(fired("p99>+10%, p50>+10%,rps<-5%", 1.5), ["p99>+10%", "p50>+10%"]);
         assert_eq!(fired("p99>+60%", 1.5), [""; 0]);
         assert_eq!(fired("p50<-10%", 0.5), ["p50<-10%"]);
+        assert_eq!(fired("p50<-60%", 0.5), [""; 0]);
     }
 
     #[test]

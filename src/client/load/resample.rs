@@ -166,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_is_the_value_at_or_below_which_its_share_lies() {
+        let block = Block { secs: 1.0, answered: 100.0, counts: vec![50, 25, 25] };
+        let sample = Sample { values_us: vec![10, 20, 30], blocks: vec![block] };
+        let draw = sample.draw(&mut Random::new(1));
+        assert_eq!((draw.rate, &draw.percentiles_us[..3]), (100.0, &[10.0, 20.0, 30.0][..]));
+    }
+
+    #[test]
     fn blocks_hold_all_of_a_run_and_take_as_long_as_it_did() {
         let mut summary = steady(7, 1.0);
         summary.conditions.wall = Duration::from_millis(6500);

@@ -253,10 +253,11 @@ impl Run {
     }
 
     /// Gives up a run that would never end by itself: for as long as a request may take, nobody has
-    /// taken a connection.
+    /// taken a connection. The report is to tell why, so one attempt has come to its end.
     pub(super) fn give_up_if_dark(&mut self, at: Instant) {
         let dark = at.saturating_duration_since(self.dark_since);
-        if self.seats.taken() == 0 && !self.tickets.has_end() && dark >= self.manners.timeout {
+        let is_dark = self.seats.taken() == 0 && dark >= self.manners.timeout;
+        if is_dark && !self.tickets.has_end() && self.metrics.connect_failures().total() > 0 {
             self.tickets.call_off();
         }
     }

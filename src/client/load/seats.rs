@@ -80,16 +80,19 @@ impl Seats {
         let (origins, origin_of) = origins(plan, addresses)?;
         let count = share.of_count(plan.concurrency as u64) as usize;
         let mut seats = Vec::with_capacity(count);
-        for own in 0..count {
-            let number = share.number(own as u64) as usize;
+        // How many seats each origin has so far, over all threads: its addresses are taken in turn.
+        let mut seats_of = vec![0; origins.len()];
+        for number in 0..plan.concurrency {
             // Each origin has one seat at least.
             let origin = match origin_of.get(number % origin_of.len()) {
                 Some(origin) if number >= origins.len() => *origin,
                 _ => number % origins.len(),
             };
             let addresses = origins.get(origin).map_or(1, |origin| origin.addresses.len());
-            let address = number / origins.len() % addresses;
-            seats.push(Seat::vacant(origin, address));
+            let before = seats_of.get_mut(origin).map_or(0, |seats| std::mem::replace(seats, *seats + 1));
+            if share.has(number as u64) {
+                seats.push(Seat::vacant(origin, before % addresses));
+            }
         }
         let vacant = (0..count).map(|seat| Reverse((start, seat))).collect();
         let line = VecDeque::with_capacity(count);
@@ -339,6 +342,8 @@ mod tests {
                 ("a", 6, 2, &[('a', 0, 3), ('a', 1, 3)]),
                 ("ab", 6, 1, &[('a', 0, 3), ('b', 0, 3)]),
                 ("aaab", 8, 1, &[('a', 0, 5), ('b', 0, 3)]),
+                ("ab", 8, 2, &[('a', 0, 2), ('a', 1, 2), ('b', 0, 2), ('b', 1, 2)]),
+                ("aaab", 40, 2, &[('a', 0, 15), ('a', 1, 14), ('b', 0, 6), ('b', 1, 5)]),
                 ("abc", 3, 1, &[('a', 0, 1), ('b', 0, 1), ('c', 0, 1)]),
             ] {
                 assert_eq!(
@@ -368,6 +373,24 @@ mod tests {
             assert_eq!((seat, found), (0, address('a', number)));
             seats.failed(seat, start);
         }
+    }
+
+    #[test]
+    fn who_was_connected_is_tried_again_at_once_however_often_it_was_refused_before() {
+        let start = crate::reactor::Now::read().instant;
+        let mut seats = seats("a", 1, 1, ALONE, start).expect("seats");
+        for pause in [10, 20, 40] {
+            seats.vacant.clear();
+            seats.failed(0, start);
+            assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(pause)));
+        }
+        seats.vacant.clear();
+        seats.connected(0);
+        seats.left(0, start);
+        assert_eq!(seats.next_opening(), Some(start));
+        seats.vacant.clear();
+        seats.failed(0, start);
+        assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(10)));
     }
 
     #[test]

@@ -248,7 +248,7 @@ impl Summary {
             corrected: Spread::of(&corrected_times),
             uncorrected: Spread::of(&uncorrected_times),
             first_byte: Spread::of(&metrics.first_byte),
-            connect: Spread::of(&metrics.connect),
+            connect: Spread::of(metrics.connect_times()),
             lag: Spread::of(&metrics.lag),
             oldest_unfinished_us: (!metrics.unfinished.is_empty())
                 .then(|| metrics.unfinished.histogram().max()),

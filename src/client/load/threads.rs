@@ -5,6 +5,7 @@
 //! reads once. The only file of the client that starts a thread.
 
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
@@ -62,17 +63,52 @@ fn watch(
     observer: &mut dyn FnMut(&Metrics, Stage),
 ) {
     let mut latest: Vec<Option<Metrics>> = (0..count).map(|_| None).collect();
+    let mut has_spoken = vec![false; count];
     for (index, metrics, stage) in told {
+        let speaks_again = has_spoken.get_mut(index).is_some_and(|spoken| mem::replace(spoken, true));
         if let Some(place) = latest.get_mut(index) {
             *place = Some(metrics);
         }
-        // Once for all threads, when the first has its say.
+        // Once for all threads, when the last has had its say; one that has ended has no more to say, so
+        // nobody waits for it longer than until another speaks again.
         let mut known = latest.iter().flatten();
-        if index == 0
+        if (speaks_again || has_spoken.iter().all(|spoken| *spoken))
             && let Some(mut sum) = known.next().cloned()
         {
+            has_spoken.fill(false);
+            if let (true, Some(spoken)) = (speaks_again, has_spoken.get_mut(index)) {
+                *spoken = true;
+            }
             known.for_each(|metrics| sum.merge(metrics));
             observer(&sum, stage);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::load::metrics::MetricsSettings;
+
+    #[test]
+    fn the_sum_is_told_once_a_round_also_when_a_thread_has_ended() {
+        let (tell, told) = mpsc::channel();
+        let mut metrics =
+            [0, 1].map(|_| Metrics::new(MetricsSettings { urls: 1, slice: Duration::from_secs(1) }));
+        // Two rounds of both threads; then the first has ended.
+        for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
+            metrics[index].sent(0);
+            let stage = Stage::Measuring { elapsed: Duration::from_secs(secs) };
+            tell.send((index, metrics[index].clone(), stage)).expect("it is heard");
+        }
+        drop(tell);
+        let mut sums = Vec::new();
+        watch(&told, 2, &mut |sum, stage| {
+            let Stage::Measuring { elapsed } = stage else { return };
+            sums.push((elapsed.as_secs(), sum.totals().sent));
+        });
+        assert_eq!(sums, [(1, 2), (2, 4), (4, 6), (5, 7), (6, 8)]);
     }
 }

@@ -147,8 +147,7 @@ impl Tickets {
 
     /// Whether there will be another ticket.
     pub(super) fn has_more(&self) -> bool {
-        let is_spent = self.quota == Some(0) || self.pace.is_exhausted();
-        !self.is_called_off && (self.ahead.is_some() || !is_spent)
+        !self.is_called_off && self.quota != Some(0) && !self.pace.is_exhausted()
     }
 
     /// A request that counts has come to its end.
@@ -292,5 +291,52 @@ mod tests {
         );
         assert_eq!(tickets.take(after(35)).map(|ticket| ticket.intended), Some(start));
         assert_eq!((tickets.waiting(after(35)), tickets.due_after(3)), (3, Some(after(40))));
+    }
+
+    #[test]
+    fn a_run_ends_its_time_after_the_warm_up_whose_end_and_its_own_it_tells() {
+        let start = Now::read().instant;
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut tickets = Tickets::new(&plan(Schedule::Closed, 50, None, Some(100)), ALONE, start);
+        assert_eq!((tickets.measured_from(), tickets.next_change()), (after(50), Some(after(50))));
+        tickets.begin(after(50));
+        assert_eq!(tickets.next_change(), Some(after(150)));
+        assert!(tickets.take(after(149)).is_some() && tickets.take(after(150)).is_none());
+    }
+
+    #[test]
+    fn several_threads_send_together_what_was_asked_for() {
+        let start = Now::read().instant;
+        let taken = [0, 1, 2].map(|index| {
+            let share = Share { index, of: 3 };
+            let mut tickets = Tickets::new(&plan(Schedule::Closed, 0, Some(10), None), share, start);
+            (0..20).filter_map(|_| tickets.take(start)).count()
+        });
+        assert_eq!(taken, [4, 3, 3]);
+    }
+
+    #[test]
+    fn nothing_waits_and_nothing_is_due_beyond_what_was_asked_for() {
+        let start = Now::read().instant;
+        let late = start + Duration::from_secs(1);
+        let schedule = Schedule::Constant { per_sec: 100.0 };
+        let mut tickets = Tickets::new(&plan(schedule, 0, Some(2), None), ALONE, start);
+        assert_eq!(tickets.waiting(late), 2);
+        assert!(tickets.take(late).is_some() && tickets.due_after(0).is_some());
+        assert!(tickets.take(late).is_some() && tickets.due_after(0).is_none());
+        assert_eq!(tickets.waiting(late), 0);
+    }
+
+    #[test]
+    fn the_warm_up_runs_at_the_first_rate_that_is_one_or_at_the_mean() {
+        let second = Duration::from_secs(1);
+        for (schedule, per_sec) in [
+            (Schedule::Constant { per_sec: 7.0 }, 7.0),
+            (Schedule::Steps(vec![(0.0, second), (5.0, second), (9.0, second)]), 5.0),
+            (Schedule::Ramp { from: 10.0, to: 30.0, over: second }, 20.0),
+        ] {
+            assert_eq!(warm_up(&schedule), Schedule::Constant { per_sec });
+        }
+        assert_eq!(warm_up(&Schedule::Closed), Schedule::Closed);
     }
 }

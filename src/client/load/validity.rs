@@ -394,6 +394,9 @@ mod tests {
         let unreached = Remark::Unreached { missed: 1_000, due: 20_000 };
         assert_eq!(with(|e| e.sent = 19_000).remarks, [unreached]);
         assert_eq!(with(|e| e.sent = 19_950).remarks, []);
+        let brief =
+            |e: &mut Evidence| (e.sent, e.cpu_share, e.wall) = (19_000, 1.0, Duration::from_millis(10));
+        assert_eq!(with(brief).remarks, [Remark::Short, unreached]);
         assert_eq!(with(|e| (e.due, e.sent) = (Some(100), 60)).remarks, []);
         assert_eq!(with(|e| e.wall = Duration::from_millis(499)).remarks, [Remark::Short]);
     }

@@ -258,3 +258,20 @@ fn other_addresses_and_other_schedules_are_said() {
         ]
     );
 }
+
+#[test]
+fn a_percentile_is_compared_only_if_both_runs_have_answers_beyond_it() {
+    let (few, many) = (steady(5, 1.0), steady(40, 1.0));
+    let p99_9 = |before, after| compare(before, after, 1).rows[6].verdict;
+    assert_eq!((p99_9(&few, &many), p99_9(&many, &few)), (Verdict::TooFew, Verdict::TooFew));
+    assert_ne!(p99_9(&many, &many), Verdict::TooFew);
+}
+
+#[test]
+fn a_run_by_a_schedule_beside_one_without_is_said_once() {
+    let (closed, mut open) = (steady(5, 1.0), steady(5, 1.0));
+    open.conditions.pacing = Pacing::Open { due: 2500 };
+    let caveat = "only one of the runs followed a schedule, so their latencies mean different things";
+    assert_eq!(compare(&closed, &open, 1).caveats, [caveat]);
+    assert_eq!(compare(&open, &closed, 1).caveats, [caveat]);
+}

@@ -41,6 +41,8 @@ fn a_timed_out_request_is_recorded_as_long_as_it_was_waited_for() {
     assert_eq!((metrics.corrected().len(), metrics.totals().failed), (1, 2));
     assert!(metrics.corrected().quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
     assert!(metrics.uncorrected().quantile_us(0.5).abs_diff(2_000_000) <= 2_000);
+    assert_eq!((metrics.urls[0].totals.failed, metrics.urls[0].latency.len()), (2, 1));
+    assert!(metrics.urls[0].latency.quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
 }
 
 #[test]
@@ -55,6 +57,7 @@ fn every_request_is_answered_failed_or_unfinished() {
     assert!(metrics.is_balanced());
     metrics.connect_failed(Failure::NoPort, ms(1));
     assert!(metrics.is_balanced(), "a connection is no request");
+    assert_eq!(metrics.series().slices()[0].failed, 2, "but it is an error of its second");
     assert_eq!(metrics.urls[2].totals.failed, 1, "what is out of range counts at the end");
 }
 
@@ -86,6 +89,9 @@ enum Event {
     Connected(u64),
     ConnectFailed(Failure, u64),
     Lag(u64),
+    Unfinished(u64),
+    Resent(u64),
+    Unasked,
 }
 
 fn apply(metrics: &mut Metrics, event: &Event) {
@@ -96,6 +102,9 @@ fn apply(metrics: &mut Metrics, event: &Event) {
         Event::Connected(took) => metrics.connected(ms(took)),
         Event::ConnectFailed(failure, at) => metrics.connect_failed(failure, ms(at)),
         Event::Lag(late) => metrics.lag(ms(late)),
+        Event::Unfinished(age) => metrics.unfinished(ms(age)),
+        Event::Resent(count) => metrics.resent(count),
+        Event::Unasked => metrics.unasked(),
     }
 }
 
@@ -103,7 +112,7 @@ fn event() -> impl Strategy<Value = Event> {
     // Up to a run of more slices than are kept.
     let at = 0..900_000u64;
     let times = (0..5u32, at.clone(), 0..500u64, 0..9_000u64, 0..Failure::COUNT);
-    (0..6u8, times, 100..1000u16).prop_map(|(kind, (url, intended, late, took, failure), status)| {
+    (0..9u8, times, 100..1000u16).prop_map(|(kind, (url, intended, late, took, failure), status)| {
         let failure = Failure::ALL[failure];
         let (sent, done) = (intended + late, intended + late + took);
         match kind {
@@ -111,8 +120,11 @@ fn event() -> impl Strategy<Value = Event> {
             1 | 2 => Event::Answered(Answered { url, status, ..answer(intended, sent, done) }),
             3 => Event::Failed(Failed { url, failure, intended: ms(intended), sent: ms(sent), at: ms(done) }),
             4 => Event::ConnectFailed(failure, done),
-            _ if late % 2 == 0 => Event::Connected(took),
-            _ => Event::Lag(late),
+            5 => Event::Connected(took),
+            6 => Event::Lag(late),
+            7 => Event::Unfinished(took),
+            _ if late % 2 == 0 => Event::Resent(took),
+            _ => Event::Unasked,
         }
     })
 }

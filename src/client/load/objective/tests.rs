@@ -117,6 +117,15 @@ fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
 }
 
 #[test]
+fn the_strictest_of_several_limits_says_how_many_may_wait_at_the_end() {
+    // p50 alone would bear 600 of them.
+    for text in ["p50<1s,p99<10ms", "p99<10ms,p50<1s"] {
+        let judgement = objective(text).judge(&run(987, 0, 13, |_| ()));
+        assert_eq!(judgement.verdict, Verdict::Missed, "{text}: {judgement:?}");
+    }
+}
+
+#[test]
 fn errors_count_and_what_ran_out_is_the_clients() {
     let with = |failure| {
         let mut metrics = metrics(0);

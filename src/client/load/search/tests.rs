@@ -80,8 +80,9 @@ fn what_meets_at_no_rate_is_said_with_the_lowest() {
     let (steps, answer) = search(100.0, |_| Verdict::Missed);
     assert_eq!(answer, Answer::NotMet { lowest: RATE_MIN });
     assert_eq!(steps.len(), 10, "{steps:?}");
-    let (_, answer) = search(100.0, |_| Verdict::ClientBound);
+    let (steps, answer) = search(100.0, |_| Verdict::ClientBound);
     assert_eq!(answer, Answer::GaveOut { rate: None, above: RATE_MIN });
+    assert_eq!(steps.len(), 10, "each rate is tried twice, whoever seems to blame: {steps:?}");
 }
 
 #[test]
@@ -113,6 +114,25 @@ fn what_may_be_the_generators_fault_is_not_laid_to_the_server() {
 fn what_meets_at_every_rate_ends_at_the_highest_there_is() {
     let (_, answer) = search(100.0, |_| Verdict::Met);
     assert_eq!(answer, Answer::Found { rate: RATE_MAX, above: None });
+}
+
+#[test]
+fn an_interval_of_five_percent_is_narrow_enough() {
+    let tried = |rate, verdict| Tried { rate, verdict };
+    let steps =
+        |above| [tried(100.0, Verdict::Met), tried(above, Verdict::Missed), tried(above, Verdict::Missed)];
+    let found = Answer::Found { rate: 100.0, above: Some(105.0) };
+    assert_eq!(next(1.0, &steps(105.0)), Next::Done(found));
+    assert_eq!(next(1.0, &steps(106.0)), Next::Try(103.0));
+}
+
+#[test]
+fn no_search_takes_more_steps_than_it_may() {
+    let steps: Vec<_> =
+        (1..=STEPS_MAX).map(|step| Tried { rate: step as f64, verdict: Verdict::Met }).collect();
+    assert!(matches!(next(1.0, &steps[1..]), Next::Try(_)));
+    let open = Answer::Open { rate: Some(STEPS_MAX as f64), above: None };
+    assert_eq!(next(1.0, &steps), Next::Done(open));
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! The curve for spreadsheets: a step a line, in the order of the rates (RFC 4180). A latency that was
-//! never recorded is an empty cell.
+//! The curve for spreadsheets: a step a line, in the order of the rates (RFC 4180).
+//!
+//! A latency that was never recorded is an empty cell. It makes no figure of its own.
 
 use super::super::super::curve::{Curve, Step};
 

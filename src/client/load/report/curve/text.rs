@@ -55,7 +55,7 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
     }
     writeln!(
         out,
-        "\n{:>12} {:>10} {:>10} {:>10} {:>8}  {:12} p99",
+        "\n{:>12} {:>10} {:>10} {:>10} {:>8}  {:13} p99",
         "rate", "p50", "p99", "p99.9", "errors", "verdict"
     )?;
     let scale = Scale::of(curve);
@@ -65,7 +65,7 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
         let (errors, verdict) = (share(step.error_share), verdict(step));
         let bar = percentile(step, "p99").map_or_else(String::new, |us| scale.bar(us));
         let line = format!(
-            "{:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:12} {bar}",
+            "{:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}",
             rate(step.rate)
         );
         writeln!(out, "{}", line.trim_end())?;
