@@ -78,6 +78,7 @@ const ROOMS: &[Room] = &[
             "indicatif",
             "tempfile",
             "signal_hook",
+            "flate2",
             "hdrhistogram",
             "base64",
             "serde_json",

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reactor_http::client::load::metrics::{Answered, Metrics, MetricsSettings};
 use reactor_http::client::load::pacer::Schedule;
@@ -13,10 +13,10 @@ use reactor_http::client::load::plan::Stop;
 use reactor_http::client::load::saved::Run;
 use reactor_http::client::load::setup::{Course, KeepAlive, Sent, Setup};
 use reactor_http::client::load::summary::{Conditions, Pacing};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::harness::{Client, Outcome, Screen, Server, client};
+use crate::harness::{Client, Crowd, End, Habit, Outcome, Screen, Server, client};
 
 /// As in `load.rs`: on a busy machine the client may be the limit of a real run.
 const CLIENT_BOUND: i32 = 97;
@@ -276,4 +276,53 @@ fn a_rate_that_cannot_be_reached_is_told_with_how_much_was_missed() {
     assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{}", outcome.stderr);
     let validity = json(&outcome)["validity"].to_string();
     assert!(validity.contains(" of the 600,000 requests that were due"), "{validity}");
+}
+
+/// A pipe that takes nothing, for nobody reads it; and its other end.
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("it need not wait");
+    while std::io::Write::write(&mut writer, &[0; 512]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).expect("it waits");
+    (reader, writer)
+}
+
+#[test]
+fn nobody_who_stops_reading_holds_up_a_run_or_makes_it_deaf_to_signals() {
+    let server = server();
+    let port = server.address().port().to_string();
+    // How it is going cannot be told, and the run ends all the same.
+    for more in [&[][..], &["--threads", "2"], &["--find-rate", "--slo", "p99<9s", "-q", "5"]] {
+        let (reader, writer) = full_pipe();
+        let args = [&["-c", "2", "-z", "300ms", "--every", "250ms", "-p", &port], more].concat();
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
+            .args(args)
+            .stdout(std::process::Stdio::piped())
+            .stderr(writer)
+            .spawn()
+            .expect("the client starts");
+        let mut stdout = child.stdout.take().expect("a pipe");
+        let mut first = [0; 1];
+        std::io::Read::read_exact(&mut stdout, &mut first).expect("a report");
+        // What is said at the very end may have to wait; now nobody does.
+        drop(reader);
+        let rest = std::io::read_to_string(&mut stdout).expect("the rest of the report");
+        child.wait().expect("it ends");
+        assert!(rest.contains("p99"), "{more:?}: {rest}");
+    }
+    // The report cannot be written: one signal ends the run, the next one that.
+    let crowd = Crowd::of(Habit::Errs { after: usize::MAX, bytes: Vec::new(), end: End::Close });
+    let (_reader, writer) = full_pipe();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
+        .args(["-c", "2", "-z", "60s", "-s", "-p", &crowd.port()])
+        .stdout(writer)
+        .spawn()
+        .expect("the client starts");
+    crowd.wait_for_request();
+    let until = Instant::now() + Duration::from_secs(20);
+    while child.try_wait().expect("it is ours").is_none() {
+        assert!(Instant::now() < until, "it goes on");
+        kill_process(Pid::from_child(&child), Signal::INT).expect("the signal is sent");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
 }

@@ -184,3 +184,32 @@ fn a_search_without_an_objective_bothers_nobody() {
     }
     assert_eq!(server.stop().log, "");
 }
+
+/// A server that answers so many requests, one connection at a time, and is gone.
+fn dying_after(requests: usize) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    let life = thread::spawn(move || {
+        let mut left = requests;
+        while left > 0 {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut request = [0; 1024];
+            while left > 0 && stream.read(&mut request).is_ok_and(|len| len > 0) {
+                left -= 1;
+                if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    (port, life)
+}
+
+#[test]
+fn a_server_that_is_gone_is_not_taken_for_one_that_has_found_its_limit() {
+    let (port, life) = dying_after(30);
+    let outcome = find(&port, "-c 1 -q 100 -z 200ms --warmup 0s --slo p99<5s -s").expect(1);
+    life.join().expect("it has not failed");
+    let wanted = "ended before its time, when nothing was answered any more: 100/s meets the objective, ";
+    assert!(outcome.stderr.contains(wanted), "{}", outcome.stderr);
+}

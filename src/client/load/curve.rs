@@ -137,7 +137,9 @@ impl Curve {
                 ];
                 let known: Vec<_> = known.into_iter().flatten().collect();
                 let known = if known.is_empty() { "nothing is known".to_owned() } else { known.join(", ") };
-                format!("the search was ended before its time: {known}")
+                let is_silent = self.steps.last().is_some_and(|step| step.answered == 0);
+                let why = if is_silent { ", when nothing was answered any more" } else { "" };
+                format!("the search was ended before its time{why}: {known}")
             }
         }
     }

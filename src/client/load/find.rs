@@ -10,10 +10,11 @@ use super::args::Settings;
 use super::args::search::Search;
 use super::curve::{Curve, Step};
 use super::interrupt::Interrupt;
+use super::live::stderr_takes;
 use super::objective::commonest;
 use super::output::Output;
 use super::pacer::Schedule;
-use super::perform::{LoadError, Task, run_once};
+use super::perform::{LoadError, Task, heed_signals, run_once};
 use super::plan::{Plan, Stop};
 use super::report::units;
 use super::search::{self, Answer, Next, RATE_MIN};
@@ -43,8 +44,16 @@ pub(super) fn find(
 ) -> Result<(), LoadError> {
     let finder = Finder { settings, wanted, task, interrupt, first: None, wall: Duration::ZERO };
     let curve = finder.search()?;
+    heed_signals(interrupt)?;
     out.write(&wanted.format.render(&curve))?;
     judge(&curve)
+}
+
+/// Whether nothing was answered at the lowest rate that failed: the rate may be too high, or the server is
+/// gone. The highest rate that met the objective tells, once more.
+fn falls_silent(steps: &[Step], above: Option<f64>) -> bool {
+    let mut tries = steps.iter().filter(|step| Some(step.rate) == above).peekable();
+    tries.peek().is_some() && tries.all(|step| step.answered == 0)
 }
 
 /// What the exit code tells of a search.
@@ -92,6 +101,21 @@ impl Finder<'_> {
                 }
             }
         };
+        let answer = match answer {
+            Answer::Found { rate, above } if falls_silent(&steps, above) => {
+                match self.step(steps.len() + 1, rate)? {
+                    Some(summary) => steps.push(self.judged(rate, &summary)),
+                    None => return self.curve(steps, Answer::Open { rate: Some(rate), above }),
+                }
+                let is_gone = steps.last().is_some_and(|step| step.answered == 0);
+                if is_gone { Answer::Open { rate: Some(rate), above } } else { answer }
+            }
+            answer => answer,
+        };
+        self.curve(steps, answer)
+    }
+
+    fn curve(self, steps: Vec<Step>, answer: Answer) -> Result<Curve, LoadError> {
         Ok(Curve {
             target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
             urls: self.task.plan.targets.len() as u64,
@@ -168,9 +192,9 @@ impl Finder<'_> {
         Ok((!self.interrupt.has_come()).then(|| run.summary()))
     }
 
-    /// Tells how it is going. Who has closed standard error does not want to know.
+    /// Tells how it is going. Who has closed standard error, or does not read it, does not want to know.
     fn say(&self, text: &str) {
-        if !self.settings.silent {
+        if !self.settings.silent && stderr_takes() {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         }
     }

@@ -6,8 +6,11 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
 
 use crate::client::held_up::HeldUp;
 
@@ -49,6 +52,18 @@ impl Interrupt {
     /// Whether one of them has come.
     pub(super) fn has_come(&self) -> bool {
         self.held_up.has_come()
+    }
+
+    /// From here on a signal ends the program, as if nobody had watched for it.
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub(super) fn let_go(&self) -> io::Result<()> {
+        let always = Arc::new(AtomicBool::new(true));
+        for &signal in self.signals {
+            register_conditional_default(signal, Arc::clone(&always))?;
+        }
+        Ok(())
     }
 
     /// Does what may wait for others; none if a signal came first. One that comes meanwhile ends the

@@ -5,7 +5,6 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::args::{differ, file_name, out, parse_format, parse_seed};
@@ -15,11 +14,12 @@ use super::perform::{LoadError, keep};
 use super::regression::Limits;
 use super::report::Format;
 use super::saved::Run;
+use super::urls::read_bounded;
 use crate::client::args::value;
 use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, quote};
 
-/// A longer file is no run of ours: it would be read into memory whole.
-const RUN_LEN_MAX: u64 = 256 * 1024 * 1024;
+/// A longer file is no run of ours: it would be read into memory whole, twice.
+const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
 
 /// The command that compares.
 const COMPARE: Program = Program {
@@ -194,11 +194,12 @@ impl Order {
 /// # Errors
 /// It cannot be read, or is no run.
 pub(super) fn read_run(path: &Path) -> Result<Run, LoadError> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(RUN_LEN_MAX).read_to_string(&mut text))
+    let bytes = File::open(path)
+        .and_then(|mut file| read_bounded(&mut file, RUN_LEN_MAX))
         .map_err(|error| LoadError::Failed(format!("cannot read {}: {error}", quote(path))))?;
-    Run::read(&text).map_err(|error| LoadError::Failed(format!("{}: {error}", quote(path))))
+    let text = String::from_utf8(bytes).map_err(|_| "not a saved run: it is not UTF-8".to_owned());
+    let run = text.and_then(|text| Run::read(&text));
+    run.map_err(|error| LoadError::Failed(format!("{}: {error}", quote(path))))
 }
 
 #[cfg(test)]

@@ -13,12 +13,16 @@ use std::time::Duration;
 use super::engine::Stage;
 use super::metrics::Metrics;
 use super::plan::{Plan, Stop};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use glance::{Glance, warming, whole_secs};
 use terminal::{Room, can_redraw};
 
 /// What is shown, and where.
 pub(super) struct Live<W> {
     out: W,
+    /// Whether it takes something now.
+    takes: fn() -> bool,
     view: View,
     stop: Stop,
 }
@@ -41,13 +45,17 @@ impl Live<io::Stderr> {
             true => View::Block { room: Room::on_stderr, drawn: Vec::new() },
             false => View::Lines { every, next: every, has_warmed: false },
         };
-        Self { out, view, stop: plan.stop }
+        Self { out, takes: stderr_takes, view, stop: plan.stop }
     }
 }
 
 impl<W: Write> Live<W> {
-    /// Shows how it is going, if it is time. Who has closed the stream does not want to know.
+    /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
+    /// does not read it, or has stopped the terminal, must not hold up the run.
     pub(super) fn show(&mut self, metrics: &Metrics, stage: Stage) {
+        if matches!(self.view, View::Silent) || !(self.takes)() {
+            return;
+        }
         match (&mut self.view, stage) {
             (View::Silent, _) => {}
             (View::Lines { has_warmed, .. }, Stage::Warming { left }) => {
@@ -79,11 +87,21 @@ impl<W: Write> Live<W> {
 
     /// Takes the block away: the report follows.
     pub(super) fn clear(&mut self) {
-        if let View::Block { room, drawn } = &mut self.view {
+        if let View::Block { room, drawn } = &mut self.view
+            && (self.takes)()
+        {
             let _ = write!(self.out, "{}\r\x1b[J", up(rows(drawn, room())));
             drawn.clear();
         }
     }
+}
+
+/// Whether something can be written to standard error without waiting until somebody reads it.
+pub(super) fn stderr_takes() -> bool {
+    let stderr = io::stderr();
+    let mut asked = [PollFd::new(&stderr, PollFlags::OUT)];
+    // What cannot be asked is written to.
+    poll(&mut asked, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
 }
 
 /// A block over the one before: each line to its end, and then what is left of the other.
@@ -154,7 +172,7 @@ mod tests {
     fn lines_come_when_they_are_due_and_no_more_often() {
         let metrics = metrics(&[10; 9]);
         let view = View::Lines { every: secs(2.0), next: secs(2.0), has_warmed: false };
-        let mut live = Live { out: Vec::new(), view, stop: Stop::default() };
+        let mut live = Live { out: Vec::new(), takes: || true, view, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
             live.show(&metrics, Stage::Warming { left: secs(left) });
         }
@@ -173,7 +191,7 @@ mod tests {
     fn a_block_is_drawn_over_the_one_before_and_taken_away() {
         let view = View::Block { room: || Room { columns: 100, rows: 24 }, drawn: Vec::new() };
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
-        let mut live = Live { out: Vec::new(), view, stop };
+        let mut live = Live { out: Vec::new(), takes: || true, view, stop };
         let metrics = metrics(&[4, 8]);
         live.show(&metrics, Stage::Warming { left: secs(1.0) });
         live.show(&metrics, measuring(2.0));
@@ -189,6 +207,22 @@ mod tests {
         );
         assert!(text.contains("  2 s  8 s left\x1b[K\n") && text.contains("▅█\x1b[K\n"), "{text:?}");
         assert!(!text.contains("\x1b[?25l") && !text.contains("\x1b[3m"), "neither cursor nor colour");
+    }
+
+    #[test]
+    fn what_would_have_to_wait_is_not_written() {
+        let metrics = metrics(&[10; 3]);
+        let drawn = Vec::new();
+        for view in [
+            View::Lines { every: secs(1.0), next: secs(1.0), has_warmed: false },
+            View::Block { room: || Room { columns: 100, rows: 24 }, drawn },
+        ] {
+            let mut live = Live { out: Vec::new(), takes: || false, view, stop: Stop::default() };
+            live.show(&metrics, Stage::Warming { left: secs(1.0) });
+            live.show(&metrics, measuring(2.0));
+            live.clear();
+            assert_eq!(text(live), "");
+        }
     }
 
     #[test]

@@ -277,7 +277,8 @@ impl Machine for Requester {
             _ => self.fail(link_failure(reason, self.began.is_some()), run, at),
         }
         if self.phase != Phase::Connecting {
-            run.left(self.seat, at);
+            let was_used = self.left < self.manners.requests_max;
+            run.left(self.seat, self.connect_began, was_used, at);
         }
     }
 }

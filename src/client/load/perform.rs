@@ -103,14 +103,14 @@ fn joined(clauses: &[Broken], describe: impl Fn(&Broken) -> String) -> String {
 /// # Errors
 /// Whatever keeps the run from being made, or from having come to what it should.
 pub fn perform(settings: &Settings) -> Result<(), LoadError> {
-    let interrupt = Interrupt::watch()
-        .map_err(|error| LoadError::Failed(format!("cannot watch for signals: {error}")))?;
+    let interrupt = Interrupt::watch().map_err(unwatched)?;
     let Ready { task, before, out, save } =
         interrupt.during(|| Ready::of(settings)).ok_or(LoadError::Unmeasured)??;
     if let Some(search) = &settings.search {
         return find(settings, search, &task, &interrupt, out);
     }
     let run = run_once(settings, &task, &task.plan, &interrupt)?;
+    heed_signals(&interrupt)?;
     let summary = run.summary();
     let comparison = before.map(|before| compare(&before.summary(), &summary, task.plan.seed));
     out.write(&settings.format.render_beside(&summary, comparison.as_ref()))?;
@@ -154,6 +154,18 @@ impl Ready {
         let setup = Setup::of(&plan, sent);
         Ok(Self { task: Task { plan, setup, addresses }, before, out, save })
     }
+}
+
+/// From here on a signal ends the program: the report may wait for somebody who never reads it.
+///
+/// # Errors
+/// Signals cannot be watched for.
+pub(super) fn heed_signals(interrupt: &Interrupt) -> Result<(), LoadError> {
+    interrupt.let_go().map_err(unwatched)
+}
+
+fn unwatched(error: io::Error) -> LoadError {
+    LoadError::Failed(format!("cannot watch for signals: {error}"))
 }
 
 /// Runs this plan of a task, and shows how it is going.

@@ -3,8 +3,10 @@
 //! What lies outside is recorded at the nearest end, never dropped. It divides nothing while it
 //! records; it knows nothing of requests.
 
+use std::io::Read;
 use std::time::Duration;
 
+use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
@@ -14,6 +16,16 @@ pub const TIME_MIN_US: u64 = 1;
 pub const TIME_MAX_US: u64 = 3_600_000_000;
 /// How many digits of a value are kept: the error is at most a thousandth.
 pub const DIGITS: u8 = 3;
+
+/// The most that counts add up to: sums of many histograms and slices then overflow nowhere.
+pub(super) const COUNT_MAX: u64 = 1 << 53;
+
+/// What every uncompressed histogram of the second version begins with.
+const V2_COOKIE: u32 = 0x1c84_9313;
+/// The head of one: cookie, length of the counts, offset, digits, lowest and highest value, ratio.
+const HEAD_LEN: usize = 40;
+/// All of one that has our bounds: 23,000 counts of nine bytes at most, and its head.
+const PLAIN_LEN_MAX: u64 = 256 * 1024;
 
 /// Whole microseconds within what a histogram holds.
 pub(super) fn to_us(time: Duration) -> u64 {
@@ -78,15 +90,20 @@ impl Recorder {
         out
     }
 
-    /// Reads what [`Self::encode`] wrote, or another program's histogram of microseconds.
+    /// Reads what [`Self::encode`] wrote, or another program's histogram of microseconds with no wider
+    /// bounds.
     ///
     /// # Errors
     ///
     /// What is wrong, in words to stand behind a colon.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
-        let mut bytes = bytes;
+        const UNREADABLE: &str = "a histogram cannot be read";
+        let plain = inflate(bytes).filter(|plain| is_sound(plain)).ok_or(UNREADABLE)?;
         let read: Histogram<u64> =
-            Deserializer::new().deserialize(&mut bytes).map_err(|_| "a histogram cannot be read")?;
+            Deserializer::new().deserialize(&mut plain.as_slice()).map_err(|_| UNREADABLE)?;
+        if read.len() > COUNT_MAX {
+            return Err("a histogram counts too much");
+        }
         if !read.is_empty() && read.max() > read.highest_equivalent(TIME_MAX_US) {
             return Err("a histogram holds times above an hour");
         }
@@ -98,9 +115,63 @@ impl Recorder {
     }
 }
 
+/// The histogram that is compressed in these bytes; none if it is longer than any of ours.
+fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
+    /// A cookie, and the length of what is compressed.
+    const OUTER_LEN: usize = 8;
+    let mut plain = Vec::new();
+    let decoder = ZlibDecoder::new(bytes.get(OUTER_LEN..)?);
+    decoder.take(PLAIN_LEN_MAX + 1).read_to_end(&mut plain).ok()?;
+    (plain.len() as u64 <= PLAIN_LEN_MAX).then_some(plain)
+}
+
+/// Whether the crate can be given these bytes: it makes room for whatever their head says, and negates
+/// the one number that has no opposite.
+fn is_sound(plain: &[u8]) -> bool {
+    let word = |at: usize| plain.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
+    let highest = plain.get(24..32).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+    word(0) == Some(V2_COOKIE)
+        && word(4).and_then(|len| usize::try_from(len).ok()) == plain.len().checked_sub(HEAD_LEN)
+        && word(12).is_some_and(|digits| digits <= u32::from(DIGITS))
+        && highest.is_some_and(|highest| highest <= TIME_MAX_US)
+        && !plain.windows(9).any(|bytes| bytes.iter().all(|byte| *byte == 0xff))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    /// A histogram as somebody else may write it.
+    fn made_up(len: usize, digits: u32, highest: u64, counts: &[u8]) -> Vec<u8> {
+        let mut plain =
+            [V2_COOKIE, u32::try_from(len).expect("a length"), 0, digits].map(u32::to_be_bytes).concat();
+        plain.extend([TIME_MIN_US, highest, 1.0f64.to_bits()].map(u64::to_be_bytes).concat());
+        plain.extend_from_slice(counts);
+        let mut bytes = [0x1c84_9314u32, 0].map(u32::to_be_bytes).concat();
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&plain).expect("memory");
+        bytes.extend(encoder.finish().expect("memory"));
+        bytes
+    }
+
+    #[test]
+    fn a_histogram_that_would_take_gigabytes_or_overflow_is_refused() {
+        let most = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        assert_eq!(Recorder::decode(&made_up(2, 3, TIME_MAX_US, &[0, 2])).map(|read| read.len()), Ok(1));
+        let gigabytes = u32::MAX as usize;
+        for (what, bytes) in [
+            ("a length that is not there", made_up(gigabytes, 3, TIME_MAX_US, &[0, 2])),
+            ("a bomb", made_up(64 << 20, 3, TIME_MAX_US, &vec![0; 64 << 20])),
+            ("wide bounds", made_up(2, 5, u64::MAX, &[0, 2])),
+            ("a number without an opposite", made_up(10, 3, TIME_MAX_US, &[&[0xff; 9][..], &[0]].concat())),
+        ] {
+            assert_eq!(Recorder::decode(&bytes), Err("a histogram cannot be read"), "{what}");
+        }
+        let too_many = made_up(9, 3, TIME_MAX_US, &most);
+        assert_eq!(Recorder::decode(&too_many), Err("a histogram counts too much"));
+    }
 
     #[test]
     fn times_outside_the_range_count_at_its_ends() {

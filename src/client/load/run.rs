@@ -245,8 +245,8 @@ impl Run {
     }
 
     /// A connection has ended.
-    pub(super) fn left(&mut self, seat: usize, at: Instant) {
-        self.seats.left(seat, at);
+    pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
+        self.seats.left(seat, opened, was_used, at);
         if self.seats.taken() == 0 {
             self.dark_since = at;
         }

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::failure::{Failure, FailureCounts};
-use super::metrics::{Metrics, MetricsSettings, Totals, UrlMetrics};
-use super::recorder::Recorder;
+use super::metrics::{Metrics, MetricsSettings, Totals, URL_FIGURES_MAX, UrlMetrics};
+use super::recorder::{COUNT_MAX, Recorder};
 use super::series::{SLICES_MAX, Series};
 use super::setup::differences;
 use super::summary::{Conditions, Merged, Pacing, Summary};
@@ -22,8 +22,9 @@ use super::summary::{Conditions, Merged, Pacing, Summary};
 const FORMAT: &str = "reactor-http load run";
 /// Changes when an older program could not read the file.
 const VERSION: u64 = 1;
-/// Addresses and statuses of a file: more was not written here.
-const ITEMS_MAX: usize = 1_000_000;
+/// Values of a file, about: a list of a hundred thousand addresses is in it, more was not written here,
+/// and each takes far more memory than the few letters that it may be.
+const VALUES_MAX: usize = 250_000;
 /// More differences between the runs of a sum are not told one by one: who adds up runs of so many kinds
 /// knows.
 const DIFFERENCES_MAX: usize = 20;
@@ -153,6 +154,9 @@ impl Run {
     ///
     /// What is wrong with it, in words to stand behind its name and a colon.
     pub fn read(text: &str) -> Result<Self, String> {
+        if values(text) > VALUES_MAX {
+            return Err("not a saved run: there is too much in it".to_owned());
+        }
         let value: Value = serde_json::from_str(text).map_err(|error| format!("not a saved run: {error}"))?;
         let run = Node { name: "run", value: &value };
         if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
@@ -176,7 +180,7 @@ impl Run {
         metrics.failures = read_failures(&run.node("failures")?)?;
         metrics.connect_failures = read_failures(&run.node("connect_failures")?)?;
         metrics.series = read_series(&run)?;
-        for url in run.items("urls")? {
+        for url in run.items("urls")?.take(URL_FIGURES_MAX) {
             let totals = read_totals(&url.node("totals")?)?;
             metrics.urls.push(UrlMetrics { totals, latency: url.recorder("latency")? });
         }
@@ -185,6 +189,21 @@ impl Run {
         }
         Ok(Self { metrics, conditions: conditions::read(&run.node("conditions")?)? })
     }
+}
+
+/// How many values a JSON text has at most: one begins it, and each of the others follows one of these.
+fn values(text: &str) -> usize {
+    let (mut count, mut is_string, mut is_escaped) = (1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            b',' | b'[' | b'{' if !is_string => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn micros(time: Duration) -> u64 {
@@ -244,13 +263,16 @@ impl<'a> Node<'a> {
     }
 
     fn number(&self, name: &'a str) -> Result<u64, String> {
-        let node = self.node(name)?;
-        node.value.as_u64().ok_or_else(|| node.wrong("number"))
+        self.node(name)?.count("number")
+    }
+
+    /// It, as a number that can be added to many others.
+    fn count(&self, what: &str) -> Result<u64, String> {
+        self.value.as_u64().filter(|count| *count <= COUNT_MAX).ok_or_else(|| self.wrong(what))
     }
 
     fn text(&self, name: &'a str) -> Result<&'a str, String> {
-        let node = self.node(name)?;
-        node.value.as_str().ok_or_else(|| node.wrong("text"))
+        self.node(name)?.shown()
     }
 
     /// What is not there is null.
@@ -264,8 +286,7 @@ impl<'a> Node<'a> {
     }
 
     fn maybe_text(&self, name: &'a str) -> Result<Option<&'a str>, String> {
-        let node = self.known(name)?;
-        node.map(|node| node.value.as_str().ok_or_else(|| node.wrong("text"))).transpose()
+        self.known(name)?.map(|node| node.shown()).transpose()
     }
 
     fn truth(&self, name: &'a str) -> Result<bool, String> {
@@ -274,8 +295,19 @@ impl<'a> Node<'a> {
     }
 
     fn texts(&self, name: &'a str) -> Result<Vec<String>, String> {
-        let texts = self.items(name)?;
-        texts.map(|text| text.value.as_str().map(str::to_owned).ok_or_else(|| text.wrong("text"))).collect()
+        self.items(name)?.map(|text| text.plain()).collect()
+    }
+
+    /// It, as text that a terminal may be shown.
+    fn shown(&self) -> Result<&'a str, String> {
+        let text = self.value.as_str().filter(|text| !text.chars().any(char::is_control));
+        text.ok_or_else(|| self.wrong("text"))
+    }
+
+    /// It, as what is asked for: that is percent-encoded, so nothing else was written here.
+    fn plain(&self) -> Result<String, String> {
+        let text = self.value.as_str().filter(|text| text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()));
+        text.map(str::to_owned).ok_or_else(|| self.wrong("plain text"))
     }
 
     fn time(&self, name: &'a str) -> Result<Duration, String> {
@@ -284,8 +316,7 @@ impl<'a> Node<'a> {
 
     fn items(&self, name: &'a str) -> Result<impl Iterator<Item = Node<'a>> + use<'a>, String> {
         let node = self.node(name)?;
-        let items = node.value.as_array().filter(|items| items.len() <= ITEMS_MAX);
-        let items = items.ok_or_else(|| node.wrong("list"))?;
+        let items = node.value.as_array().ok_or_else(|| node.wrong("list"))?;
         Ok(items.iter().map(move |value| Node { name, value }))
     }
 
@@ -316,7 +347,7 @@ fn read_statuses(run: &Node, statuses: &mut [u64]) -> Result<(), String> {
         let index = status.parse::<usize>().ok();
         let place =
             index.and_then(|index| statuses.get_mut(index)).ok_or_else(|| node.wrong("list of statuses"))?;
-        *place = count.as_u64().ok_or_else(|| node.wrong("list of numbers"))?;
+        *place = Node { name: node.name, value: count }.count("list of numbers")?;
     }
     Ok(())
 }
@@ -325,7 +356,7 @@ fn read_failures(node: &Node) -> Result<FailureCounts, String> {
     let mut counts = FailureCounts::default();
     for (name, count) in node.fields()? {
         let failure = Failure::named(name).ok_or_else(|| node.wrong("list of failures"))?;
-        counts.add(failure, count.as_u64().ok_or_else(|| node.wrong("list of numbers"))?);
+        counts.add(failure, Node { name: node.name, value: count }.count("list of numbers")?);
     }
     Ok(counts)
 }

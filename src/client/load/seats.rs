@@ -14,10 +14,13 @@ use super::plan::Plan;
 use super::run::Asked;
 use crate::reactor::Key;
 
-/// The pause after all addresses have failed once; it doubles with each further round ...
+/// The pause after all addresses have failed once, and from one connection that ends unused to the next;
+/// it doubles with each further round ...
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// ... up to this: a server that comes back is noticed within a second.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// ... or to this if connections are made and end unused: a request that becomes due may wait for it.
+const UNUSED_PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// A host and port, with what is asked of it.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ struct Seat {
     address: usize,
     /// Attempts in a row that came to nothing.
     failures: u32,
+    /// Connections in a row that ended before anything was asked on them.
+    unused: u32,
     key: Option<Key>,
     /// It waits in the line of those that could send.
     in_line: bool,
@@ -47,7 +52,7 @@ struct Seat {
 impl Seat {
     fn vacant(origin: usize, address: usize) -> Self {
         let stranded = VecDeque::new();
-        Self { origin, address, failures: 0, key: None, in_line: false, has_room: false, stranded }
+        Self { origin, address, failures: 0, unused: 0, key: None, in_line: false, has_room: false, stranded }
     }
 }
 
@@ -133,11 +138,18 @@ impl Seats {
         }
     }
 
-    /// The connection of this seat has ended; it is opened again at once.
-    pub(super) fn left(&mut self, seat: usize, at: Instant) {
+    /// The connection of this seat, which was `opened` then, has ended; another is opened at once. But a
+    /// server that ends connections on which it was asked nothing must not have them by the thousands.
+    pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
         self.clear(seat);
-        self.vacant.push(Reverse((at, seat)));
+        let Some(place) = self.seats.get_mut(seat) else { return };
+        place.unused = if was_used { 0 } else { place.unused.saturating_add(1) };
+        let when = place
+            .unused
+            .checked_sub(1)
+            .map_or(at, |doublings| at.max(opened + pause(doublings).min(UNUSED_PAUSE_MAX)));
+        self.vacant.push(Reverse((when, seat)));
     }
 
     /// The connection of this seat could not be made: the next address is tried, after a pause if all
@@ -151,7 +163,7 @@ impl Seats {
         let rounds = place.failures / u32::try_from(addresses).unwrap_or(u32::MAX);
         let pause = match rounds.checked_sub(1) {
             None => Duration::ZERO,
-            Some(doublings) => PAUSE_MIN.saturating_mul(1 << doublings.min(16)).min(PAUSE_MAX),
+            Some(doublings) => pause(doublings),
         };
         self.vacant.push(Reverse((at + pause, seat)));
     }
@@ -240,6 +252,10 @@ impl Seats {
         let index = choose(number, origin.urls.len() as u64) as usize;
         origin.urls.get(index).copied().unwrap_or_default()
     }
+}
+
+fn pause(doublings: u32) -> Duration {
+    PAUSE_MIN.saturating_mul(1 << doublings.min(16)).min(PAUSE_MAX)
 }
 
 /// The origins among the targets, and which of them each target has.
@@ -386,11 +402,28 @@ mod tests {
         }
         seats.vacant.clear();
         seats.connected(0);
-        seats.left(0, start);
+        seats.left(0, start, true, start);
         assert_eq!(seats.next_opening(), Some(start));
         seats.vacant.clear();
         seats.failed(0, start);
         assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn what_ends_unused_is_opened_again_after_a_pause_that_counts_from_its_opening() {
+        let start = crate::reactor::Now::read().instant;
+        let mut seats = seats("a", 1, 1, ALONE, start).expect("seats");
+        for (unused_for, wanted) in [(0, 10), (0, 20), (30, 40), (95, 95), (0, 100), (0, 100), (3000, 3000)] {
+            let opened = seats.next_opening().expect("it is vacant");
+            seats.next_vacant(opened).expect("it is vacant");
+            seats.left(0, opened, false, opened + Duration::from_millis(unused_for));
+            assert_eq!(seats.next_opening(), Some(opened + Duration::from_millis(wanted)));
+        }
+        // Whoever has been asked something is opened again at once.
+        let opened = seats.next_opening().expect("it is vacant");
+        seats.next_vacant(opened).expect("it is vacant");
+        seats.left(0, opened, true, opened);
+        assert_eq!(seats.next_opening(), Some(opened));
     }
 
     #[test]
@@ -405,7 +438,7 @@ mod tests {
             seats.line_up(seat as usize, true);
             keys.push(key);
         }
-        seats.left(0, start);
+        seats.left(0, start, true, start);
         assert_eq!([seats.first_in_line(), seats.first_in_line()], [Some(keys[1]), Some(keys[2])]);
         assert_eq!(seats.first_in_line(), None);
         // One that has sent something while it stood in line is passed over too, and stands there once.

@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn a_rate_that_the_server_does_not_take_is_a_remark() {
         let unreached = Remark::Unreached { missed: 1_000, due: 20_000 };
-        assert_eq!(with(|e| e.sent = 19_000).remarks, [unreached]);
+        assert_eq!(with(|e| e.sent = 19_000).remarks, std::slice::from_ref(&unreached));
         assert_eq!(with(|e| e.sent = 19_950).remarks, []);
         let brief =
             |e: &mut Evidence| (e.sent, e.cpu_share, e.wall) = (19_000, 1.0, Duration::from_millis(10));

@@ -40,11 +40,14 @@ pub(super) fn write(conditions: &Conditions) -> Value {
 
 pub(super) fn read(node: &Node) -> Result<Conditions, String> {
     Ok(Conditions {
-        target: node.text("target")?.to_owned(),
+        target: node.node("target")?.plain()?,
         urls: node.texts("urls")?,
         setup: read_setup(&node.node("setup")?)?,
         course: read_course(&node.node("course")?)?,
-        pacing: node.maybe_number("due")?.map_or(Pacing::Closed, |due| Pacing::Open { due }),
+        pacing: match node.known("due")? {
+            Some(due) => Pacing::Open { due: due.count("number")? },
+            None => Pacing::Closed,
+        },
         concurrency: node.number("concurrency")?,
         pipeline: node.number("pipeline")?,
         wall: node.time("wall_us")?,

@@ -135,10 +135,43 @@ fn a_file_that_is_no_run_is_refused_in_words() {
         ),
         (&text.replace("\"timeout_us\":30000000", "\"timeout_us\":null"), "its 'timeout_us' is no number"),
         (&text.replace("\"200\"", "\"2000\""), "its 'statuses' is no list of statuses"),
+        (
+            &text.replace("\"200\":", "\"200\":18446744073709551615,\"500\":"),
+            "its 'statuses' is no list of numbers",
+        ),
+        (&text.replace("GET http", "GET \\u001b[2Jhttp"), "its 'target' is no plain text"),
+        (&text.replace("GET http", "GET \u{202e}http"), "its 'target' is no plain text"),
+        (&format!("[{}0]", "0,".repeat(VALUES_MAX)), "not a saved run: there is too much in it"),
     ];
     for (text, error) in rows {
         assert_eq!(Run::read(text).map(|_| ()), Err(error.to_owned()));
     }
+}
+
+#[test]
+fn counts_of_a_file_can_be_added_up() {
+    let text = run(0).write();
+    let before = Run::read(&text).expect("a run").summary();
+    let (_, slices) = text.split_once("\"slices\":").expect("slices");
+    for huge in [u64::MAX, 1 << 53] {
+        let slices = slices.replace("\"failed\":0", &format!("\"failed\":{huge}"));
+        let changed = text.replace(text.split_once("\"slices\":").expect("slices").1, &slices);
+        assert_ne!(changed, text);
+        if let Ok(read) = Run::read(&changed) {
+            crate::client::load::compare::compare(&before, &read.summary(), 0);
+            assert_eq!(huge, 1 << 53);
+        }
+    }
+}
+
+#[test]
+fn figures_by_address_are_no_more_than_a_run_has() {
+    let text = run(3).write();
+    let mut value: Value = serde_json::from_str(&text).expect("JSON");
+    let one = value["urls"][0].clone();
+    value["urls"] = Value::Array(vec![one; 2 * URL_FIGURES_MAX]);
+    let read = Run::read(&value.to_string()).expect("a run");
+    assert_eq!(read.metrics.urls.len(), URL_FIGURES_MAX);
 }
 
 proptest! {
