@@ -37,22 +37,16 @@ impl Clock {
 pub struct CpuTime {
     /// By this thread.
     pub thread: Duration,
-    /// By all threads of the process.
-    pub process: Duration,
     /// For how long this thread was ready to run and waited for a processor; nothing if the kernel does
     /// not tell.
     pub waited: Option<Duration>,
 }
 
 impl CpuTime {
-    /// Reads all of them.
+    /// Reads both.
     pub fn read() -> Self {
-        let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
-        Self {
-            thread: read(ClockId::ThreadCPUTime),
-            process: read(ClockId::ProcessCPUTime),
-            waited: read_waited(),
-        }
+        let thread = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
+        Self { thread, waited: read_waited() }
     }
 }
 

@@ -80,7 +80,7 @@ fn an_interrupted_block_is_taken_away_before_the_report() {
 fn a_terminal_that_cannot_redraw_has_lines() {
     let server = server();
     let port = server.address().port().to_string();
-    let args = ["-c", "2", "-z", "700ms", "--every", "250ms", "--warmup", "500ms", "-p", &port];
+    let args = ["-c", "2", "-z", "700ms", "--every", "250ms", "--warmup", "1s", "-p", &port];
     for (name, value) in [("TERM", "dumb"), ("LC_ALL", "POSIX")] {
         let outcome = Client::start(&args, Screen::Stderr, |command| {
             command.env(name, value);

@@ -18,6 +18,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use glance::{Glance, warming, whole_secs};
 use terminal::{Room, can_redraw};
 
+/// Less of a warm-up than this is not worth a line: it would say "0 s left".
+const WARMING_MIN: Duration = Duration::from_millis(500);
+
 /// What is shown, and where.
 pub(super) struct Live<W> {
     out: W,
@@ -59,7 +62,7 @@ impl<W: Write> Live<W> {
         match (&mut self.view, stage) {
             (View::Silent, _) => {}
             (View::Lines { has_warmed, .. }, Stage::Warming { left }) => {
-                if !*has_warmed {
+                if !*has_warmed && left >= WARMING_MIN {
                     *has_warmed = true;
                     let _ = writeln!(self.out, "warming up, {} left", whole_secs(left));
                 }

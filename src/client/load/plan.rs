@@ -106,7 +106,7 @@ impl Plan {
         let Self { concurrency, threads, pipeline, .. } = *self;
         if threads > concurrency {
             return Err(format!(
-                "{threads} threads share {concurrency} connections, and each needs one: raise -c or lower --threads"
+                "each of {threads} threads needs a connection, and -c is {concurrency}: raise -c or lower --threads"
             ));
         }
         if self.stop.requests.is_some_and(|requests| requests < concurrency as u64) {

@@ -267,7 +267,7 @@ pub fn judge(evidence: &Evidence) -> Validity {
         None => verdict.remarks.extend(late(evidence)),
     }
     match missed(evidence) {
-        Some((missed, due)) if is_long && wanted_share.max(cpu_share) >= CPU_SHARE_BUSY => {
+        Some((missed, due)) if is_long && is_pressed(evidence) => {
             verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share, wanted_share });
         }
         Some((missed, due)) => verdict.remarks.push(Remark::Unreached { missed, due }),
@@ -281,6 +281,14 @@ pub fn judge(evidence: &Evidence) -> Validity {
         }
     }
     verdict
+}
+
+/// Whether the generator had little time left, or waited for a processor for longer than it used one: what
+/// it did not send then is not the server's fault alone.
+fn is_pressed(evidence: &Evidence) -> bool {
+    let is_pushed_aside = |waited: f64| waited >= WAITED_TOLD && waited >= evidence.cpu_share;
+    evidence.wanted_share.max(evidence.cpu_share) >= CPU_SHARE_BUSY
+        || evidence.waited_share.is_some_and(is_pushed_aside)
 }
 
 fn asides(evidence: &Evidence) -> impl Iterator<Item = Remark> {
@@ -347,7 +355,7 @@ mod tests {
     #[test]
     fn a_run_is_the_servers_unless_a_figure_shows_that_it_is_the_clients() {
         let lag = |p99_us, limit_us| vec![ClientBound::Lag { p99_us, limit_us }];
-        let rows: [(&str, Change, Vec<ClientBound>); 15] = [
+        let rows: [(&str, Change, Vec<ClientBound>); 16] = [
             ("all is well", |_| (), vec![]),
             ("closed loop", |e| (e.due, e.lag_p99_us) = (None, None), vec![]),
             ("busy", |e| e.cpu_share = 0.94, vec![]),
@@ -369,6 +377,11 @@ mod tests {
                 "held up and behind",
                 |e| (e.sent, e.wanted_share) = (19_000, 0.9),
                 vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.3, wanted_share: 0.9 }],
+            ),
+            (
+                "pushed aside and behind",
+                |e| (e.sent, e.cpu_share, e.wanted_share, e.waited_share) = (19_000, 0.1, 0.4, Some(0.3)),
+                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.1, wanted_share: 0.4 }],
             ),
             ("late", |e| e.lag_p99_us = Some(2_001), lag(2_001, 2_000)),
             (

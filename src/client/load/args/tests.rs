@@ -251,7 +251,7 @@ fn every_mistake_is_told_in_one_line() {
         ("-n 5 -c 10", "-n 5 leaves some of 10 connections without a request: raise -n or lower -c"),
         (
             "-c 2 --threads 3",
-            "3 threads share 2 connections, and each needs one: raise -c or lower --threads",
+            "each of 3 threads needs a connection, and -c is 2: raise -c or lower --threads",
         ),
         ("-n 5 /a /b", "unexpected word '/b'"),
     ] {

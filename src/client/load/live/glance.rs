@@ -61,7 +61,7 @@ impl Glance {
     pub(super) fn line(&self) -> String {
         format!(
             "{}: {} requests/s, p50 {}, p99 {}, {}",
-            whole_secs(self.elapsed),
+            to_tenths(self.elapsed),
             grouped(self.rate().round() as u64),
             millis(self.p50_us),
             millis(self.p99_us),
@@ -198,6 +198,15 @@ pub(super) fn whole_secs(time: Duration) -> String {
     }
 }
 
+/// The same, for lines that come more often than once a second.
+fn to_tenths(time: Duration) -> String {
+    let tenths = (time.as_secs_f64() * 10.0).round();
+    match tenths % 10.0 == 0.0 || tenths >= 1200.0 {
+        true => whole_secs(time),
+        false => format!("{:.1} s", tenths / 10.0),
+    }
+}
+
 fn errors(count: u64) -> String {
     format!("{} {}", grouped(count), if count == 1 { "error" } else { "errors" })
 }
@@ -215,7 +224,7 @@ mod tests {
         assert_eq!(Glance::of(&metrics, secs(2.5)).rates, [10.0, 20.0]);
         assert_eq!(
             Glance::of(&metrics, secs(2.5)).line(),
-            "3 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
+            "2.5 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
         );
         assert_eq!(Glance::of(&metrics, secs(0.5)).rates, [20.0], "all there is, for half a second");
     }
