@@ -23,12 +23,10 @@ use mio::Waker;
 use reactor_http::access_log::Destination;
 use reactor_http::client::load::engine::{self, Ran};
 use reactor_http::client::load::interrupt::Interrupt;
-use reactor_http::client::load::pacer::Schedule;
-use reactor_http::client::load::plan::{Order, Plan, Stop};
+use reactor_http::client::load::plan::{Plan, Stop};
 use reactor_http::client::load::template::{RequestParts, RequestTemplate};
 use reactor_http::client::target::Target;
 use reactor_http::files::RACY_WINDOW;
-use reactor_http::http::Method;
 use reactor_http::reactor::Now;
 use reactor_http::server::{Bind, Config, RootChoice, start};
 use responder::Responder;
@@ -127,22 +125,8 @@ fn plan(address: SocketAddr, path: &str, concurrency: usize, requests: u64) -> P
     let targets = vec![Target { host, port: address.port(), path }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("there are no placeholders");
-    Plan {
-        targets,
-        order: Order::Sequential,
-        request,
-        method: Method::Get,
-        concurrency,
-        stop: Stop { requests: Some(requests), duration: None },
-        schedule: Schedule::Closed,
-        warmup: WARMUP,
-        pipeline: 1,
-        keep_alive: true,
-        requests_per_connection: None,
-        timeout: ANSWER_TIMEOUT,
-        threads: 1,
-        seed: 0,
-    }
+    let stop = Stop { requests: Some(requests), duration: None };
+    Plan { targets, request, concurrency, stop, warmup: WARMUP, timeout: ANSWER_TIMEOUT, ..Plan::default() }
 }
 
 fn settings(group: &mut BenchmarkGroup<'_, WallTime>) {

@@ -11,10 +11,9 @@ use reactor_http::client::load::failure::Failure;
 use reactor_http::client::load::interrupt::Interrupt;
 use reactor_http::client::load::metrics::Totals;
 use reactor_http::client::load::pacer::Schedule;
-use reactor_http::client::load::plan::{Order, Plan, Stop};
+use reactor_http::client::load::plan::{Plan, Stop};
 use reactor_http::client::load::template::{RequestParts, RequestTemplate};
 use reactor_http::client::target::Target;
-use reactor_http::http::Method;
 
 use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
 
@@ -25,18 +24,9 @@ fn plan(requests: u64) -> Plan {
     Plan {
         request: RequestTemplate::new(&targets, &parts).expect("no placeholders"),
         targets,
-        order: Order::Sequential,
-        method: Method::Get,
-        concurrency: 1,
         stop: Stop { requests: Some(requests), duration: None },
-        schedule: Schedule::Closed,
-        warmup: Duration::ZERO,
-        pipeline: 1,
-        keep_alive: true,
-        requests_per_connection: None,
         timeout: PATIENCE,
-        threads: 1,
-        seed: 0,
+        ..Plan::default()
     }
 }
 

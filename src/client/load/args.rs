@@ -23,7 +23,6 @@ use super::plan::{
 use super::regression::Limits;
 use super::report::Format;
 use super::schedule::{parse_ramp, parse_steps};
-use super::template::RequestTemplate;
 use super::units::{parse_count, parse_rate, parse_some_time, parse_time};
 
 /// How often a run off a terminal says how it is going if nothing else is asked for.
@@ -306,10 +305,7 @@ fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
     };
     let most = requests.and_then(|requests| usize::try_from(requests).ok()).unwrap_or(usize::MAX);
     let plan = Plan {
-        targets: Vec::new(),
         order: value(given, "--order", Order::parse)?.unwrap_or_default(),
-        request: RequestTemplate::default(),
-        method: Method::Get,
         concurrency: concurrency.unwrap_or_else(|| CONCURRENCY_DEFAULT.min(most).max(threads)),
         stop: Stop { requests, duration },
         schedule,
@@ -320,6 +316,7 @@ fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
         timeout: value(given, "--timeout", parse_some_time)?.unwrap_or(TIMEOUT_DEFAULT),
         threads,
         seed: value(given, "--seed", parse_seed)?.unwrap_or_default(),
+        ..Plan::default()
     };
     plan.check()?;
     Ok(plan)

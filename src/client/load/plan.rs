@@ -97,6 +97,28 @@ pub struct Stop {
     pub duration: Option<Duration>,
 }
 
+impl Default for Plan {
+    /// One connection in a closed loop without an end, and nobody to ask yet.
+    fn default() -> Self {
+        Self {
+            targets: Vec::new(),
+            order: Order::default(),
+            request: RequestTemplate::default(),
+            method: Method::Get,
+            concurrency: 1,
+            stop: Stop::default(),
+            schedule: Schedule::Closed,
+            warmup: Duration::ZERO,
+            pipeline: 1,
+            keep_alive: true,
+            requests_per_connection: None,
+            timeout: TIMEOUT_DEFAULT,
+            threads: 1,
+            seed: 0,
+        }
+    }
+}
+
 impl Plan {
     /// Checks what does not follow from single values.
     ///
@@ -135,22 +157,8 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        Plan {
-            targets: Vec::new(),
-            order: Order::Sequential,
-            request: RequestTemplate::default(),
-            method: Method::Get,
-            concurrency: 4,
-            stop: Stop { requests: Some(100), duration: None },
-            schedule: Schedule::Closed,
-            warmup: Duration::ZERO,
-            pipeline: 1,
-            keep_alive: true,
-            requests_per_connection: None,
-            timeout: TIMEOUT_DEFAULT,
-            threads: 1,
-            seed: 0,
-        }
+        let stop = Stop { requests: Some(100), duration: None };
+        Plan { concurrency: 4, stop, ..Plan::default() }
     }
 
     #[test]

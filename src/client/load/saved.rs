@@ -295,13 +295,17 @@ impl<'a> Node<'a> {
     }
 
     fn texts(&self, name: &'a str) -> Result<Vec<String>, String> {
-        self.items(name)?.map(|text| text.plain()).collect()
+        self.items(name)?.map(|text| text.shown().map(str::to_owned)).collect()
     }
 
-    /// It, as text that a terminal may be shown.
+    fn addresses(&self, name: &'a str) -> Result<Vec<String>, String> {
+        self.items(name)?.map(|address| address.plain()).collect()
+    }
+
+    /// It, as text that a terminal may be shown. The value of a field may have tabs.
     fn shown(&self) -> Result<&'a str, String> {
-        let text = self.value.as_str().filter(|text| !text.chars().any(char::is_control));
-        text.ok_or_else(|| self.wrong("text"))
+        let is_harmless = |text: &&str| !text.chars().any(|letter| letter.is_control() && letter != '\t');
+        self.value.as_str().filter(is_harmless).ok_or_else(|| self.wrong("text"))
     }
 
     /// It, as what is asked for: that is percent-encoded, so nothing else was written here.

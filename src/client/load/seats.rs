@@ -293,33 +293,15 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::client::load::pacer::Schedule;
-    use crate::client::load::plan::{Order, Stop};
-    use crate::client::load::template::RequestTemplate;
+
     use crate::client::target::Target;
-    use crate::http::Method;
 
     const ALONE: Share = Share { index: 0, of: 1 };
 
     /// So many connections to these hosts, each named by a letter.
     fn plan(hosts: &str, concurrency: usize) -> Plan {
         let target = |host: char| Target { host: host.to_string(), port: 80, path: "/".to_owned() };
-        Plan {
-            targets: hosts.chars().map(target).collect(),
-            order: Order::Sequential,
-            request: RequestTemplate::default(),
-            method: Method::Get,
-            concurrency,
-            stop: Stop::default(),
-            schedule: Schedule::Closed,
-            warmup: Duration::ZERO,
-            pipeline: 1,
-            keep_alive: true,
-            requests_per_connection: None,
-            timeout: Duration::from_secs(1),
-            threads: 1,
-            seed: 0,
-        }
+        Plan { targets: hosts.chars().map(target).collect(), concurrency, ..Plan::default() }
     }
 
     /// The address that stands for this host, or the other of two.

@@ -215,30 +215,15 @@ fn warm_up(schedule: &Schedule) -> Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::load::plan::{Order, Stop};
-    use crate::client::load::template::RequestTemplate;
-    use crate::http::Method;
+    use crate::client::load::plan::Stop;
+
     use crate::reactor::Now;
 
     const ALONE: Share = Share { index: 0, of: 1 };
 
     fn plan(schedule: Schedule, warmup_ms: u64, requests: Option<u64>, millis: Option<u64>) -> Plan {
-        Plan {
-            targets: Vec::new(),
-            order: Order::Sequential,
-            request: RequestTemplate::default(),
-            method: Method::Get,
-            concurrency: 1,
-            stop: Stop { requests, duration: millis.map(Duration::from_millis) },
-            schedule,
-            warmup: Duration::from_millis(warmup_ms),
-            pipeline: 1,
-            keep_alive: true,
-            requests_per_connection: None,
-            timeout: Duration::from_secs(1),
-            threads: 1,
-            seed: 0,
-        }
+        let stop = Stop { requests, duration: millis.map(Duration::from_millis) };
+        Plan { stop, schedule, warmup: Duration::from_millis(warmup_ms), ..Plan::default() }
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::client::load::pacer::{Schedule, Share};
 use crate::client::load::plan::{Order, Plan, Stop};
 use crate::client::load::template::{RequestParts, RequestTemplate};
 use crate::client::target::Target;
-use crate::http::Method;
 use crate::net::Pool;
 use crate::reactor::Clock;
 
@@ -26,22 +25,8 @@ fn plan() -> Plan {
     let targets = vec![Target { host: "localhost".to_owned(), port: 80, path: "/".to_owned() }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("no placeholders");
-    Plan {
-        targets,
-        order: Order::Sequential,
-        request,
-        method: Method::Get,
-        concurrency: 1,
-        stop: Stop { requests: None, duration: Some(Duration::from_secs(60)) },
-        schedule: Schedule::Closed,
-        warmup: Duration::ZERO,
-        pipeline: 1,
-        keep_alive: true,
-        requests_per_connection: None,
-        timeout: TIMEOUT,
-        threads: 1,
-        seed: 0,
-    }
+    let stop = Stop { requests: None, duration: Some(Duration::from_secs(60)) };
+    Plan { targets, request, stop, timeout: TIMEOUT, ..Plan::default() }
 }
 
 /// One machine and its run, driven by hand.

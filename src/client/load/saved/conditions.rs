@@ -41,7 +41,7 @@ pub(super) fn write(conditions: &Conditions) -> Value {
 pub(super) fn read(node: &Node) -> Result<Conditions, String> {
     Ok(Conditions {
         target: node.node("target")?.plain()?,
-        urls: node.texts("urls")?,
+        urls: node.addresses("urls")?,
         setup: read_setup(&node.node("setup")?)?,
         course: read_course(&node.node("course")?)?,
         pacing: match node.known("due")? {

@@ -149,6 +149,20 @@ fn a_file_that_is_no_run_is_refused_in_words() {
 }
 
 #[test]
+fn whatever_a_field_may_hold_is_read_back_and_so_is_what_differs_in_it() {
+    let with = |value: &str| {
+        let mut run = run(0);
+        run.conditions.setup.sent.fields = vec![("X".to_owned(), Some(value.to_owned()))];
+        run
+    };
+    let mut sum = with("a\tb");
+    assert_eq!(Run::read(&sum.write()), Ok(sum.clone()));
+    sum.merge(&with("é")).expect("they add up");
+    let differences = sum.conditions.merged.as_ref().map_or(0, |merged| merged.differences.len());
+    assert_eq!((Run::read(&sum.write()), differences), (Ok(sum), 1));
+}
+
+#[test]
 fn counts_of_a_file_can_be_added_up() {
     let text = run(0).write();
     let before = Run::read(&text).expect("a run").summary();
