@@ -96,7 +96,7 @@ pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static st
         return Err("a field name is letters, digits and !#$%&'*+-.^_`|~, with no space");
     }
     match &edit {
-        FieldEdit::Set(value) if value.chars().any(|c| c.is_ascii_control() && c != '\t') => {
+        FieldEdit::Set(value) if value.chars().any(|c| c.is_control() && c != '\t') => {
             Err("a field value cannot hold line ends or control characters")
         }
         _ => Ok((name.to_owned(), edit)),
@@ -193,6 +193,7 @@ mod tests {
             "A: b\nC: d",
             "A: \0",
             "A: \x7f",
+            "A: \u{9b}1m",
             "A\r\nB;",
         ] {
             assert!(parse_field(text).is_err(), "{text:?}");

@@ -10,6 +10,9 @@ use crate::http::{BodyReader, FieldSpace, Method, ResponseBody, parse_response};
 /// Interim answers (1xx) before the final one; more are no conversation but a trick.
 const INTERIMS_MAX: u32 = 16;
 
+/// The answer to a request for another protocol.
+const SWITCHING_PROTOCOLS: u16 = 101;
+
 /// Longer heads than this are read anew each time: they are rare, and the copy is what it costs.
 const KNOWN_LEN_MAX: usize = 1024;
 
@@ -117,6 +120,10 @@ impl Answer {
         let mut space = FieldSpace::new();
         let parsed = parse_response(bytes, searched_len, &mut space, self.method);
         let Some((len, head)) = parsed.map_err(|_| Failure::BadHead)? else { return Ok((0, false)) };
+        // Nobody has asked for another protocol (RFC 9110 section 15.2.2).
+        if head.status == SWITCHING_PROTOCOLS {
+            return Err(Failure::BadHead);
+        }
         if (100..200).contains(&head.status) {
             self.interims += 1;
             return if self.interims > INTERIMS_MAX { Err(Failure::BadHead) } else { Ok((len, true)) };
@@ -194,6 +201,7 @@ mod tests {
             (&sized[..sized.len() - 1], Err(Failure::Truncated)),
             (&chunked[..chunked.len() - 1], Err(Failure::Truncated)),
             (b"SSH-2.0-OpenSSH\r\n", Err(Failure::BadHead)),
+            (b"HTTP/1.1 101 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Err(Failure::BadHead)),
             (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Err(Failure::BadHead)),
             (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", Err(Failure::BadChunk)),
         ];

@@ -10,6 +10,8 @@ use crate::client::target::{Overrides, Target, parse_words};
 const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
 /// More URLs than this are refused: each of them is a request that is kept rendered.
 const URLS_MAX: usize = 100_000;
+/// A longer line is refused: servers take 8 KiB or so (RFC 9112 section 3), and an error would repeat it.
+const URL_LEN_MAX: usize = 64 * 1024;
 
 /// Reads a list to its end, if that is near enough.
 ///
@@ -49,6 +51,9 @@ pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<Targe
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
+        }
+        if line.len() > URL_LEN_MAX {
+            return Err(format!("line {}: it is longer than {URL_LEN_MAX} bytes", index + 1));
         }
         if targets.len() == URLS_MAX {
             return Err(format!("line {}: there are more than {URLS_MAX} URLs", index + 1));
@@ -107,6 +112,8 @@ mod tests {
             let error = parse(list).unwrap_err();
             assert!(error.contains(part), "{error}");
         }
+        let long = format!("/a\nhttp://{}", "h".repeat(URL_LEN_MAX));
+        assert_eq!(parse(long.as_bytes()).unwrap_err(), "line 2: it is longer than 65536 bytes");
         let many = "/a\n".repeat(URLS_MAX + 1);
         assert_eq!(parse(many.as_bytes()).unwrap_err(), "line 100001: there are more than 100000 URLs");
     }
