@@ -13,7 +13,7 @@ use super::units::RATE_MAX;
 pub const PRECISION: f64 = 1.05;
 /// No rate below this is tried, in requests a second: it is no load any more.
 pub const RATE_MIN: f64 = 1.0;
-/// No search takes more steps, whatever is found: from [`RATE_MAX`] down to [`RATE_MIN`], or back, and
+/// No search takes more steps, whatever is found: from `RATE_MAX` down to `RATE_MIN`, or back, and
 /// then into the interval, with each rate that fails tried twice. It bounds how long a search takes.
 pub const STEPS_MAX: usize = 48;
 
