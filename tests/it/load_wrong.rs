@@ -134,8 +134,8 @@ fn garbage_is_a_bad_head() {
 
 #[test]
 fn silence_is_a_time_out() {
-    is_counted_as("timed-out", AFTER, b"", End::Silence, " --timeout 100ms");
-    is_counted_as("timed-out", AFTER, &GOOD[..GOOD.len() - 1], End::Silence, " --timeout 100ms");
+    is_counted_as("timed-out", AFTER, b"", End::Silence, " --timeout 250ms");
+    is_counted_as("timed-out", AFTER, &GOOD[..GOOD.len() - 1], End::Silence, " --timeout 250ms");
 }
 
 #[test]
