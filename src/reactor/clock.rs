@@ -1,4 +1,5 @@
-//! The clock, read once a turn and handed down as an argument.
+//! The clock: read once a turn and handed down as an argument, and within a turn where latencies or an alarm need
+//! it; and the processor time of a thread.
 //!
 //! This is the only file of the library that reads the time; everything else is given a [`Now`],
 //! which is why timer tests can run in virtual time.
@@ -43,7 +44,7 @@ pub struct CpuTime {
 }
 
 impl CpuTime {
-    /// Reads both.
+    /// Reads what this thread has used, and waited.
     pub fn read() -> Self {
         let thread = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
         Self { thread, waited: read_waited() }

@@ -20,7 +20,7 @@ use super::run_queue::RunQueue;
 use super::signals::Signals;
 use super::slots::Slots;
 use super::wheel::Wheel;
-use super::{App, Connection, Control, Key, ListenerId, Next, Now, Readiness, Watermarks};
+use super::{App, Clock, Connection, Control, Key, ListenerId, Next, Now, Readiness, Watermarks};
 
 /// Kernel events taken at once; more stay in the kernel for the next turn.
 const EVENTS_MAX: usize = 1024;
@@ -152,7 +152,7 @@ impl<A: App> Reactor<A> {
         let mut timeout = self.timeout(now.instant);
         if let (Some(alarm), Some(at)) = (&mut self.alarm, self.app_wants)
             && timeout != Some(Duration::ZERO)
-            && !alarm.set(at, now.instant + now.age())?
+            && !alarm.set(at, Clock::Running.at(now))?
         {
             timeout = Some(Duration::ZERO);
         }

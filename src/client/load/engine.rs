@@ -234,7 +234,7 @@ impl App for Engine<'_> {
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         let is_open = self.run.tickets.is_open();
-        if is_open && self.run.tickets.has_due(self.run.clock.at(now)) && conn.machine_mut().has_room() {
+        if is_open && conn.machine_mut().has_room() && self.run.tickets.has_due(self.run.clock.at(now)) {
             conn.rouse();
         }
         let next = conn.pump(ready, &mut self.run, &mut self.pool, now);

@@ -97,7 +97,11 @@ impl Requester {
     /// Whether it could send a request now.
     pub(super) fn has_room(&self) -> bool {
         let is_open = !matches!(self.phase, Phase::Connecting | Phase::Closing);
-        is_open && self.left > 0 && self.asked.len() < self.manners.pipeline
+        is_open && self.may_ask()
+    }
+
+    fn may_ask(&self) -> bool {
+        self.left > 0 && self.asked.len() < self.manners.pipeline
     }
 
     /// The only place where the state changes.
@@ -132,7 +136,7 @@ impl Requester {
     /// What to call an answer that cannot be understood. What does not even begin like one, behind an
     /// answer that was whole, is more of that: its body was longer than it was said to be, and the rest
     /// came when the next request was on its way already.
-    fn name(&self, failure: Failure, bytes: &[u8]) -> Failure {
+    fn told_apart(&self, failure: Failure, bytes: &[u8]) -> Failure {
         match failure {
             Failure::BadHead if self.has_answered && !bytes.starts_with(b"HTTP/") => Failure::TooLong,
             _ => failure,
@@ -146,7 +150,7 @@ impl Requester {
 
     /// Sends what is due, as far as there is room.
     fn ask(&mut self, outbox: &mut Outbox, run: &mut Run, at: Instant) -> Want {
-        while self.left > 0 && self.asked.len() < self.manners.pipeline {
+        while self.may_ask() {
             let asked = run.ask(self.seat, self.free_since, at, |render| outbox.push_with(render));
             let Some(asked) = asked else { break };
             self.left -= 1;
@@ -169,7 +173,7 @@ impl Requester {
             let (len, is_whole) = match self.answer.take(inbox.bytes(), &mut run.known) {
                 Ok(taken) => taken,
                 Err(failure) => {
-                    let failure = self.name(failure, inbox.bytes());
+                    let failure = self.told_apart(failure, inbox.bytes());
                     return Some(self.refuse(failure, run, at));
                 }
             };

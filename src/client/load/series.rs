@@ -143,10 +143,11 @@ impl Series {
 
     /// The slice of this time, made when it is not there yet.
     pub(super) fn at(&mut self, at: Duration) -> &mut Slice {
-        while self.index(at) >= SLICES_MAX {
+        let mut index = self.index(at);
+        while index >= SLICES_MAX {
             self.coarsen();
+            index = self.index(at);
         }
-        let index = self.index(at);
         if index >= self.slices.len() {
             self.slices.resize_with(index + 1, Slice::default);
         }

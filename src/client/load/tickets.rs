@@ -54,6 +54,9 @@ impl Pace {
 
     /// Requests that are to have been sent by now and were not.
     fn waiting(&self, at: Instant) -> u64 {
+        if self.next.is_none_or(|next| next > at) {
+            return 0;
+        }
         let elapsed = at.saturating_duration_since(self.origin);
         self.share.of_count(self.schedule.due(elapsed)).saturating_sub(self.taken)
     }
