@@ -87,7 +87,7 @@ impl AnswerReader {
     pub fn next<'h, 'b>(
         &mut self,
         bytes: &'b [u8],
-        space: &'h mut FieldSpace<'b>,
+        space: &'h mut FieldSpace,
     ) -> Result<Option<(usize, Piece<'h, 'b>)>, BadAnswer> {
         match &mut self.stage {
             Stage::Head { .. } => self.head(bytes, space),
@@ -121,7 +121,7 @@ impl AnswerReader {
     fn head<'h, 'b>(
         &mut self,
         bytes: &'b [u8],
-        space: &'h mut FieldSpace<'b>,
+        space: &'h mut FieldSpace,
     ) -> Result<Option<(usize, Piece<'h, 'b>)>, BadAnswer> {
         let Stage::Head { searched_len, began } = &mut self.stage else { return Ok(None) };
         *began |= !bytes.is_empty();

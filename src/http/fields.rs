@@ -1,32 +1,59 @@
 //! The fields of one head, borrowed from the buffer they arrived in (RFC 9110 section 5).
 //!
-//! It owns the space for the parsed fields and the ways to look into them. Parsing is httparse's;
-//! `head` and `response` make sure beforehand that every line ends in CRLF.
-//! It never copies a byte and never allocates.
+//! It owns the room for their places in the head, and the ways to look into them. A block of field lines
+//! is taken apart by httparse; `head` and `response` make sure beforehand that every line ends in CRLF.
+//! `whole_head` knows the places already. It never copies a byte and never allocates.
 
-/// How many fields a head may have: browsers send some 20, and each costs 32 bytes of stack.
+use std::fmt;
+
+use super::head::HEAD_LEN_MAX;
+
+/// How many fields a head may have: browsers send some 20.
 pub const FIELDS_MAX: usize = 64;
 
 /// Room for the fields of one head; lives on the caller's stack beside the buffer.
 #[derive(Debug)]
-pub struct FieldSpace<'b>([httparse::Header<'b>; FIELDS_MAX]);
+pub struct FieldSpace(pub(super) [Place; FIELDS_MAX]);
 
-impl FieldSpace<'_> {
+/// Where in a head the name and the value of a field stand. A head has 16 KiB at most, so that 16 bits
+/// are enough: each head begins with empty places, and those of 64 pairs of slices would take longer to
+/// make than a short head takes to read.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Place {
+    name: (u16, u16),
+    value: (u16, u16),
+}
+
+impl FieldSpace {
     /// Empty room.
     pub fn new() -> Self {
-        FieldSpace([httparse::EMPTY_HEADER; FIELDS_MAX])
+        FieldSpace([Place::default(); FIELDS_MAX])
     }
 }
 
-impl Default for FieldSpace<'_> {
+impl Default for FieldSpace {
     fn default() -> Self {
         FieldSpace::new()
     }
 }
 
+const _: () = assert!(HEAD_LEN_MAX <= u16::MAX as usize);
+
+impl Place {
+    /// The place of a name and a value, each given as where it begins and how long it is. All of it is
+    /// within [`HEAD_LEN_MAX`].
+    pub(super) fn new(name: (usize, usize), value: (usize, usize)) -> Place {
+        let narrow = |(at, len): (usize, usize)| (at as u16, len as u16);
+        Place { name: narrow(name), value: narrow(value) }
+    }
+}
+
 /// The fields of a head in the order in which they came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fields<'h, 'b>(&'h [httparse::Header<'b>]);
+#[derive(Clone, Copy)]
+pub struct Fields<'h, 'b> {
+    head: &'b [u8],
+    places: &'h [Place],
+}
 
 /// Why a block of field lines is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,30 +66,67 @@ pub(super) enum FieldFault {
 
 impl<'h, 'b> Fields<'h, 'b> {
     /// Parses a whole block: field lines and the empty line that ends them, all ending in CRLF.
-    pub(super) fn parse(
-        block: &'b [u8],
-        space: &'h mut FieldSpace<'b>,
-    ) -> Result<Fields<'h, 'b>, FieldFault> {
-        match httparse::parse_headers(block, &mut space.0) {
-            Ok(httparse::Status::Complete((len, fields))) if len == block.len() => Ok(Fields(fields)),
-            Err(httparse::Error::TooManyHeaders) => Err(FieldFault::TooMany),
-            Ok(_) | Err(_) => Err(FieldFault::Malformed),
+    pub(super) fn parse(block: &'b [u8], space: &'h mut FieldSpace) -> Result<Fields<'h, 'b>, FieldFault> {
+        let mut found = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let found = match httparse::parse_headers(block, &mut found) {
+            Ok(httparse::Status::Complete((len, fields))) if len == block.len() => fields,
+            Err(httparse::Error::TooManyHeaders) => return Err(FieldFault::TooMany),
+            Ok(_) | Err(_) => return Err(FieldFault::Malformed),
+        };
+        // What is empty may stand anywhere.
+        let place = |part: &[u8]| (part.as_ptr().addr().saturating_sub(block.as_ptr().addr()), part.len());
+        for (vacant, field) in space.0.iter_mut().zip(found) {
+            let value = if field.value.is_empty() { (0, 0) } else { place(field.value) };
+            *vacant = Place::new(place(field.name.as_bytes()), value);
         }
+        Ok(Fields::at(block, space.0.get(..found.len()).unwrap_or_default()))
+    }
+
+    /// Those that stand in these places of a head. Their names are tokens.
+    pub(super) fn at(head: &'b [u8], places: &'h [Place]) -> Fields<'h, 'b> {
+        Fields { head, places }
     }
 
     /// Every field as (name, value), in order; values have no white space around them.
     pub fn iter(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'h, 'b> {
-        self.0.iter().map(|field| (field.name, field.value))
+        self.as_bytes().map(|(name, value)| (str::from_utf8(name).unwrap_or_default(), value))
+    }
+
+    /// The same, with names that nobody need take for text.
+    pub(super) fn as_bytes(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'h, 'b> {
+        let head = self.head;
+        let part = move |(at, len): (u16, u16)| {
+            let at = usize::from(at);
+            head.get(at..at + usize::from(len)).unwrap_or_default()
+        };
+        self.places.iter().map(move |place| (part(place.name), part(place.value)))
     }
 
     /// The value of the first field of that name (names compare without regard to case).
     pub fn first(&self, name: &str) -> Option<&'b [u8]> {
-        self.iter().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.all(name).next()
     }
 
     /// The values of all fields of that name, in order.
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
-        self.iter().filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let is_meant = |candidate: &[u8]| candidate.eq_ignore_ascii_case(name.as_bytes());
+        self.as_bytes().filter(move |(candidate, _)| is_meant(candidate)).map(|(_, value)| value)
+    }
+}
+
+impl PartialEq for Fields<'_, '_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes().eq(other.as_bytes())
+    }
+}
+
+impl Eq for Fields<'_, '_> {}
+
+impl fmt::Debug for Fields<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, value.escape_ascii().to_string())))
+            .finish()
     }
 }
 

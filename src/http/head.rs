@@ -11,6 +11,7 @@ use super::fields::FieldFault;
 use super::lines::{LineFault, LineScan};
 use super::request_line::{REQUEST_LINE_LEN_MAX, RequestLine, TARGET_TOO_LONG};
 use super::syntax::is_tchar;
+use super::whole_head;
 use super::{AcceptedCodings, FieldSpace, Fields, Method, Reject, RequestBody, Status, Target, Version};
 
 /// How long a head may be, empty lines before it included; what servers commonly allow.
@@ -65,11 +66,18 @@ pub struct RequestHead<'h, 'b> {
 pub fn parse_request<'h, 'b>(
     buf: &'b [u8],
     searched: &mut usize,
-    space: &'h mut FieldSpace<'b>,
+    space: &'h mut FieldSpace,
 ) -> Result<Option<(usize, RequestHead<'h, 'b>)>, Reject> {
     let Some(start) = skip_empty_lines(buf)? else {
         return Ok(None);
     };
+    if *searched <= start
+        && let Some(whole) = whole_head::find(buf, start, space)
+    {
+        *searched = 0;
+        let fields = Fields::at(buf, space.0.get(..whole.fields_len).unwrap_or_default());
+        return Ok(Some((whole.end, understand(whole.line, fields)?)));
+    }
     refuse_endless_line(buf, start, *searched)?;
     let mut lines = LineScan::new(buf, start, searched);
     let mut request_line = None;

@@ -28,12 +28,14 @@ pub mod range;
 pub mod reject;
 mod request_line;
 pub mod response;
+mod scan;
 pub mod status;
 mod syntax;
 pub mod target;
 #[cfg(test)]
 mod testing;
 pub mod version;
+mod whole_head;
 pub mod write;
 
 pub use body::{BodyReader, Decoded};

@@ -7,7 +7,7 @@
 use memchr::memchr;
 
 use super::head::TARGET_LEN_MAX;
-use super::syntax::is_token;
+use super::syntax::{is_token, token_len};
 use super::version::VersionFault;
 use super::{Method, Reject, Status, Target, Version, target};
 
@@ -46,6 +46,25 @@ impl<'b> RequestLine<'b> {
         }
         let method = Method::from_token(method);
         Ok(RequestLine { bytes, method, target: target::parse(method, target)?, version })
+    }
+
+    /// The line at the beginning of `buf`, which ends in CRLF there; `None` where it is not whole, or has
+    /// anything to refuse.
+    pub(super) fn at_front(buf: &'b [u8]) -> Option<RequestLine<'b>> {
+        let (method, rest) = buf.split_at_checked(token_len(buf))?;
+        let rest = rest.strip_prefix(b" ")?;
+        let (target, rest) = rest.split_at_checked(target::bytes_len(rest))?;
+        let (version, rest) = rest.strip_prefix(b" ")?.split_at_checked("HTTP/1.1".len())?;
+        if !(1..=METHOD_LEN_MAX).contains(&method.len()) || target.len() > TARGET_LEN_MAX {
+            return None;
+        }
+        let method = Method::from_token(method);
+        Some(RequestLine {
+            bytes: buf.get(..buf.len() - rest.len()).filter(|_| rest.starts_with(b"\r\n"))?,
+            method,
+            target: target::in_form(method, target).ok()?,
+            version: Version::parse(version).ok()?,
+        })
     }
 }
 

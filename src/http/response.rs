@@ -89,7 +89,7 @@ impl Error for BadResponse {}
 pub fn parse_response<'h, 'b>(
     buf: &'b [u8],
     searched: &mut usize,
-    space: &'h mut FieldSpace<'b>,
+    space: &'h mut FieldSpace,
     method: Method,
 ) -> Result<Option<(usize, ResponseHead<'h, 'b>)>, BadResponse> {
     if !buf.iter().zip(b"HTTP/").all(|(got, want)| got == want) {
@@ -135,8 +135,8 @@ fn understand<'h, 'b>(
 fn gather(fields: Fields<'_, '_>) -> (Framing, Persistence) {
     let mut framing = Framing::default();
     let mut persistence = Persistence::default();
-    for (name, value) in fields.iter() {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
+    for (name, value) in fields.as_bytes() {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
             10 if is("connection") => persistence.note(value),
             14 if is("content-length") => framing.note_content_length(value),

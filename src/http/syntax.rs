@@ -5,40 +5,59 @@
 
 use memchr::memchr;
 
-/// Which bytes are `tchar`: what methods, field names and tokens are made of.
-static TCHAR: [bool; 256] = tchar_table();
+use super::scan;
 
-const fn tchar_table() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric()
-            || matches!(
-                b,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        byte += 1;
+/// Which bytes are `tchar`: what methods, field names and tokens are made of.
+static TCHAR: ByteSet = ByteSet::ALPHANUMERIC.with(b"!#$%&'*+-.^_`|~");
+
+/// A set of bytes as a table: looking a byte up costs the same, whatever the set is made of.
+pub(super) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// ASCII letters and digits.
+    pub(super) const ALPHANUMERIC: ByteSet =
+        ByteSet::of_range(b'0', b'9').or(&ByteSet::of_range(b'A', b'Z')).or(&ByteSet::of_range(b'a', b'z'));
+
+    /// The bytes from one to another, both included.
+    pub(super) const fn of_range(first: u8, last: u8) -> ByteSet {
+        let mut table = [false; 256];
+        let mut byte = first as usize;
+        while byte <= last as usize {
+            table[byte] = true;
+            byte += 1;
+        }
+        ByteSet(table)
     }
-    table
+
+    /// What is in either set.
+    pub(super) const fn or(mut self, other: &ByteSet) -> ByteSet {
+        let mut byte = 0;
+        while byte < 256 {
+            self.0[byte] |= other.0[byte];
+            byte += 1;
+        }
+        self
+    }
+
+    /// The same and these.
+    pub(super) const fn with(mut self, bytes: &[u8]) -> ByteSet {
+        let mut at = 0;
+        while at < bytes.len() {
+            self.0[bytes[at] as usize] = true;
+            at += 1;
+        }
+        self
+    }
+
+    /// Whether the byte is in it.
+    pub(super) fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
 }
 
 /// `tchar` (RFC 9110 section 5.6.2).
 pub(super) fn is_tchar(byte: u8) -> bool {
-    TCHAR[usize::from(byte)]
+    TCHAR.has(byte)
 }
 
 /// `token` (RFC 9110 section 5.6.2): one `tchar` or more, as in a method or the name of a field.
@@ -49,6 +68,21 @@ pub fn is_token(bytes: &[u8]) -> bool {
 /// `token, token, ...` (RFC 9110 section 5.6.1): one or more, and no empty one among them.
 pub fn is_token_list(list: &[u8]) -> bool {
     elements(list).all(is_token)
+}
+
+/// How many bytes of a token there are in front.
+pub(super) fn token_len(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|&&byte| is_tchar(byte)).count()
+}
+
+/// How many bytes in front can be in the value of a field.
+pub(super) fn text_len(bytes: &[u8]) -> usize {
+    let len = scan::unmarked_len(bytes, |word| scan::below(word, b' ') | scan::equal(word, 0x7f));
+    match bytes.get(len..) {
+        // The one control byte that can be there, and hardly ever is.
+        Some(rest @ [b'\t', ..]) => len + rest.iter().take_while(|&&byte| is_text(byte)).count(),
+        _ => len,
+    }
 }
 
 /// What can be sent as the value of a field (RFC 9110 section 5.5): no control bytes but HTAB, and no

@@ -5,6 +5,8 @@
 
 use memchr::memmem;
 
+use super::scan;
+use super::syntax::ByteSet;
 use super::{Method, Reject};
 
 /// What a request asks for, borrowed from the request line.
@@ -30,36 +32,49 @@ impl<'b> Target<'b> {
     /// The path without the query, still percent-encoded: it begins with `/`, or is `*` for
     /// [`Target::Asterisk`], or empty for [`Target::Authority`].
     pub fn path(&self) -> &'b [u8] {
-        match self.split().0 {
-            [] if matches!(self, Target::Absolute { .. }) => b"/",
-            path => path,
-        }
+        self.path_and_query().0
     }
 
     /// What follows the first `?`, if there is one.
     pub fn query(&self) -> Option<&'b [u8]> {
-        self.split().1
+        self.path_and_query().1
     }
 
-    fn split(&self) -> (&'b [u8], Option<&'b [u8]>) {
+    /// Both, for who needs both.
+    pub fn path_and_query(&self) -> (&'b [u8], Option<&'b [u8]>) {
         let whole = match *self {
             Target::Origin(whole) => whole,
             Target::Absolute { path_and_query, .. } => path_and_query,
             Target::Authority(_) => return (b"", None),
             Target::Asterisk => return (b"*", None),
         };
-        match memchr::memchr(b'?', whole).and_then(|at| whole.split_at_checked(at)) {
+        let (path, query) = match memchr::memchr(b'?', whole).and_then(|at| whole.split_at_checked(at)) {
             Some((path, [_, query @ ..])) => (path, Some(query)),
             _ => (whole, None),
-        }
+        };
+        // Only what stands behind an authority may do without its slash.
+        (if path.is_empty() { b"/" } else { path }, query)
     }
 }
 
 /// Parses a request target; the form has to go with the method (RFC 9112 section 3.2).
 pub fn parse(method: Method, bytes: &[u8]) -> Result<Target<'_>, Reject> {
-    if !bytes.iter().all(|&byte| is_target_byte(byte)) {
+    if bytes_len(bytes) < bytes.len() {
         return Err(BAD_BYTE);
     }
+    in_form(method, bytes)
+}
+
+/// How many bytes in front are let into a target. `#` never goes on the wire; bytes of 0x80 and above
+/// should be percent-encoded but do no harm to framing, and old clients send them.
+pub(super) fn bytes_len(bytes: &[u8]) -> usize {
+    scan::unmarked_len(bytes, |word| {
+        scan::below(word, b' ' + 1) | scan::equal(word, 0x7f) | scan::equal(word, b'#')
+    })
+}
+
+/// The same as [`parse`] of bytes that can be in a target.
+pub(super) fn in_form(method: Method, bytes: &[u8]) -> Result<Target<'_>, Reject> {
     match (bytes, method) {
         (_, Method::Connect) => parse_authority(bytes),
         ([b'/', ..], _) => Ok(Target::Origin(bytes)),
@@ -76,11 +91,10 @@ const BAD_FORM: Reject =
     Reject::bad_request("The request target has to begin with \"/\", or be a whole http or https URL.");
 const BAD_AUTHORITY: Reject = Reject::bad_request("The host in the request target is missing or malformed.");
 
-/// What we let into a target. `#` never goes on the wire; bytes of 0x80 and above should be
-/// percent-encoded but do no harm to framing, and old clients send them.
-fn is_target_byte(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7e | 0x80..) && byte != b'#'
-}
+/// What a host is made of ...
+static HOST: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=");
+/// ... and what a literal address is.
+static LITERAL: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=:");
 
 fn parse_authority(bytes: &[u8]) -> Result<Target<'_>, Reject> {
     let port = bytes.rsplit(|&byte| byte == b':').next().unwrap_or_default();
@@ -119,37 +133,22 @@ pub fn has_host(bytes: &[u8]) -> bool {
 /// `uri-host [":" port]` (RFC 9110 section 7.2), where the host may be empty. Of the characters
 /// that RFC 3986 allows in a host the comma is refused: it would make a list of two hosts.
 pub(super) fn is_authority(bytes: &[u8]) -> bool {
-    let (host_is_valid, after_host) = match bytes {
-        [b'[', literal @ ..] => match memchr::memchr(b']', literal) {
-            Some(end) => (
-                end > 0 && literal.iter().take(end).all(|&byte| is_literal_byte(byte)),
-                literal.get(end + 1..).unwrap_or_default(),
-            ),
-            None => (false, &b""[..]),
+    let after_host = match bytes {
+        [b'[', literal @ ..] => match literal.iter().position(|&byte| !LITERAL.has(byte)) {
+            Some(end) if end > 0 && literal.get(end) == Some(&b']') => literal.get(end + 1..),
+            _ => None,
         },
-        _ => {
-            let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
-            (bytes.iter().take(end).all(|&byte| is_host_byte(byte)), bytes.get(end..).unwrap_or_default())
-        }
+        name => name.iter().position(|&byte| !HOST.has(byte)).map_or(Some(&b""[..]), |end| name.get(end..)),
     };
-    host_is_valid
-        && match after_host {
-            [] => true,
-            [b':', port @ ..] => is_port(port),
-            _ => false,
-        }
+    match after_host {
+        Some([]) => true,
+        Some([b':', port @ ..]) => is_port(port),
+        _ => false,
+    }
 }
 
 fn is_port(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_digit)
-}
-
-fn is_literal_byte(byte: u8) -> bool {
-    byte == b':' || is_host_byte(byte)
-}
-
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&byte)
 }
 
 #[cfg(test)]

@@ -94,6 +94,10 @@ impl CodingWeights {
 
     /// Those that are accepted and weigh no less than the content as it is, if that is weighed at all.
     pub(in crate::http) fn accepted(&self) -> AcceptedCodings {
+        // Who asks for nothing of the kind gets nothing of the kind.
+        if self.any.is_none() && self.named.iter().all(Option::is_none) {
+            return AcceptedCodings::default();
+        }
         let least = self.identity.unwrap_or(0).max(1);
         let mut ranked = [None; ContentCoding::ALL.len()];
         for (coding, named) in ContentCoding::ALL.into_iter().zip(self.named) {
