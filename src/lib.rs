@@ -13,7 +13,7 @@
 //! | [`reactor`] | the event loop: readiness, tokens, run queue, timers, listeners, wake-ups, signals | mio, slab | any other module |
 //! | [`net`] | bytes between one socket and two queues; the only read/write loop | `reactor` | `http`, `files` |
 //! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out; heads, bodies, conditions, ranges, negotiation | httparse, httpdate | any other module, sockets, files, clocks |
-//! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | rustix, flate2, mime_guess, tar | any other module, sockets, HTTP |
+//! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | rustix, flate2, foldhash, mime_guess, tar | any other module, sockets, HTTP |
 //! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
 //! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | pico-args, toml | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |

@@ -113,9 +113,12 @@ impl<V> FileCache<V> {
             if is_fresh(store, &kept.origin) {
                 let name = || file_name(path, index);
                 let found = choose(&kept.entry, &mut kept.variants, name, &ask, &mut self.workshop, &make);
-                let cost = kept.present_cost();
-                if mem::replace(&mut kept.cost, cost) != cost {
-                    self.shelf.reweigh(key, cost);
+                // What has no variants costs what it did.
+                if kept.variants.is_some() {
+                    let cost = kept.present_cost();
+                    if mem::replace(&mut kept.cost, cost) != cost {
+                        self.shelf.reweigh(key, cost);
+                    }
                 }
                 return Ok(found);
             }

@@ -136,19 +136,25 @@ impl fmt::Display for RelativePath<'_> {
 
 /// Whether `rest`, a path without its first slash, needs no change and has nothing to refuse.
 fn is_plain(rest: &[u8]) -> bool {
-    // The length of the segment so far, and whether every segment before it was in order.
-    let mut segment_len = 0;
+    // Most names are short as a whole, so that none of their segments need be measured.
+    let are_short = rest.len() <= NAME_LEN_MAX || rest.split(|&b| b == b'/').all(|n| n.len() <= NAME_LEN_MAX);
+    let mut before = b'/';
     for &byte in rest {
-        match byte {
-            b'%' | 0 => return false,
-            b'.' | b'/' if segment_len == 0 => return false,
-            b'/' => segment_len = 0,
-            _ if segment_len == NAME_LEN_MAX => return false,
-            _ => segment_len += 1,
+        let is_special = TELLING[usize::from(byte)];
+        if is_special && (matches!(byte, b'%' | 0) || before == b'/') {
+            return false;
         }
+        before = byte;
     }
-    true
+    are_short
 }
+
+/// The bytes that can make a path be other than plain: an escape, NUL, and a slash or dot after a slash.
+static TELLING: [bool; 256] = {
+    let mut table = [false; 256];
+    (table[0], table[b'%' as usize], table[b'.' as usize], table[b'/' as usize]) = (true, true, true, true);
+    table
+};
 
 /// Decodes `rest`, resolves its dot segments, and refuses hidden names.
 fn normalise(rest: &[u8]) -> Result<Vec<u8>, PathError> {

@@ -11,6 +11,8 @@ use std::mem;
 use std::ops::AddAssign;
 use std::rc::Rc;
 
+use foldhash::fast::RandomState;
+
 /// How much a cache may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
@@ -54,7 +56,7 @@ impl AddAssign for Cost {
 #[derive(Debug)]
 pub(super) struct Shelf<T> {
     limits: CacheLimits,
-    places: HashMap<Rc<[u8]>, usize>,
+    places: HashMap<Rc<[u8]>, usize, RandomState>,
     slots: Vec<Option<Slot<T>>>,
     free_places: Vec<usize>,
     /// Where the search for a thing to let go continues.
@@ -74,7 +76,7 @@ impl<T> Shelf<T> {
     pub(super) fn new(limits: CacheLimits) -> Self {
         Shelf {
             limits,
-            places: HashMap::new(),
+            places: HashMap::default(),
             slots: Vec::new(),
             free_places: Vec::new(),
             hand: 0,

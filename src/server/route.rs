@@ -67,6 +67,10 @@ fn choose(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Result<Answe
 /// What a rule has moved. Who changes something has to send the same again (308); who asks what can be
 /// done (OPTIONS), or for what there is nowhere, is not sent away.
 fn redirected(head: &RequestHead<'_, '_>, config: &Config) -> Option<Answer> {
+    // Most servers have no such rule, and then nothing is looked at.
+    if config.redirects.is_empty() {
+        return None;
+    }
     let status = match head.method {
         Method::Get | Method::Head => Status::MOVED_PERMANENTLY,
         Method::Put | Method::Post | Method::Delete | Method::Patch => Status::PERMANENT_REDIRECT,
@@ -95,11 +99,12 @@ pub(super) fn find(
 }
 
 fn file(head: &RequestHead<'_, '_>, site: &mut Site, now: Now) -> Result<Answer, Later> {
-    let path = match RelativePath::parse(head.target.path()) {
+    let (path, query) = head.target.path_and_query();
+    let path = match RelativePath::parse(path) {
         Ok(path) => path,
         Err(fault) => return Ok(path_error(head, &fault)),
     };
-    if let Some(query) = head.target.query()
+    if let Some(query) = query
         && let Some(answer) = archive::asked_for(query, head, &path, site)
     {
         return Ok(answer);

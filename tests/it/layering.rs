@@ -40,7 +40,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "files",
         rooms: &[],
-        crates: &["rustix", "percent_encoding", "mime_guess", "flate2", "log", "tar"],
+        crates: &["rustix", "percent_encoding", "mime_guess", "flate2", "foldhash", "log", "tar"],
         never: &["std::net", "std::thread"],
     },
     Room {

@@ -152,10 +152,6 @@ fn is_uri_letter(letter: char) -> bool {
 
 /// Where the first rule that is for this path leads, `path` as it came.
 pub(in crate::server) fn moved(rules: &[Redirect], path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
-    // Most servers have none, and then nothing is looked at.
-    if rules.is_empty() {
-        return None;
-    }
     let path = normal_form(path).ok()?;
     rules.iter().find_map(|rule| rule.location(&path, query))
 }
