@@ -4,9 +4,10 @@
 //! line, nor bring control sequences to the terminal of whoever reads the log. It never allocates.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use super::Record;
-use super::text::quoted;
+use super::text::{decimal, quoted};
 
 /// Appends the line of one record, whose time is already text.
 pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
@@ -17,16 +18,34 @@ pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
 /// The same without the end of the line.
 pub(super) fn fields(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
     // `::ffff:192.0.2.1` is a client of IPv4 on a socket that listens for both: `192.0.2.1`.
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{} - - [", record.peer.ip().to_canonical());
+    address(out, record.peer.ip().to_canonical());
+    out.extend_from_slice(b" - - [");
     out.extend_from_slice(time);
     out.extend_from_slice(b"] ");
     let request_line = (!record.request_line.is_empty()).then_some(record.request_line);
     quoted(out, request_line);
-    let _ = match record.status {
-        Some(status) => write!(out, " {status} {}", record.body_bytes),
-        None => write!(out, " - {}", record.body_bytes),
-    };
+    out.push(b' ');
+    match record.status {
+        Some(status) => decimal(out, status.into()),
+        None => out.push(b'-'),
+    }
+    out.push(b' ');
+    decimal(out, record.body_bytes);
+}
+
+fn address(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (index, part) in ip.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b'.');
+                }
+                decimal(out, part.into());
+            }
+        }
+        // Writing to a vector cannot fail.
+        IpAddr::V6(ip) => _ = write!(out, "{ip}"),
+    }
 }
 
 #[cfg(test)]

@@ -153,16 +153,17 @@ impl AccessLog {
         self.on.is_some()
     }
 
-    /// Appends the record of one exchange, and writes if enough has gathered.
-    pub fn record(&mut self, record: &Record<'_>, now: Instant) {
+    /// Appends the record of one exchange, and writes if enough has gathered. What strayed into its
+    /// request line and is nobody's business is hidden from the caller too.
+    pub fn record(&mut self, record: &mut Record<'_>, now: Instant) {
         let Some(On { writer, style, time, .. }) = &mut self.on else { return };
         let time = time.at(record.unix);
-        let record = Record { request_line: head::request_line(record.request_line, style), ..*record };
+        record.request_line = head::request_line(record.request_line, style);
         writer.append(now, |buffer| match style.format {
-            Format::Combined => combined::line(buffer, &record, time),
-            Format::Common => common::line(buffer, &record, time),
-            Format::Json => json::line(buffer, &record, style, time),
-            Format::Headers => headers::block(buffer, &record, style, time),
+            Format::Combined => combined::line(buffer, record, time),
+            Format::Common => common::line(buffer, record, time),
+            Format::Json => json::line(buffer, record, style, time),
+            Format::Headers => headers::block(buffer, record, style, time),
         });
     }
 
@@ -254,7 +255,7 @@ mod tests {
     fn a_log_that_is_off_does_nothing() {
         let mut log = AccessLog::open(&Destination::Off).unwrap();
         let now = Instant::now();
-        log.record(&record(), now);
+        log.record(&mut record(), now);
         assert!(!log.is_on());
         assert_eq!(log.tick(now, true), None);
         assert_eq!(log.dropped(), 0);
@@ -267,7 +268,7 @@ mod tests {
         for _ in 0..2 {
             let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
             assert!(log.is_on());
-            log.record(&record(), Instant::now());
+            log.record(&mut record(), Instant::now());
         }
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2);
@@ -282,11 +283,11 @@ mod tests {
         let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
         let now = Instant::now();
         let line_count = || fs::read_to_string(&path).unwrap().lines().count();
-        log.record(&record(), now);
+        log.record(&mut record(), now);
         assert_eq!(line_count(), 0);
         log.flush();
         assert_eq!(line_count(), 1);
-        log.record(&record(), now);
+        log.record(&mut record(), now);
         assert_eq!(log.tick(now, true), None);
         assert_eq!(line_count(), 2);
     }
@@ -297,7 +298,7 @@ mod tests {
         let (path, old) = (dir.path().join("access.log"), dir.path().join("access.log.1"));
         let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
         let record_lines = |log: &mut AccessLog, count: usize| {
-            (0..count).for_each(|_| log.record(&record(), Instant::now()));
+            (0..count).for_each(|_| log.record(&mut record(), Instant::now()));
         };
         let line_count = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count();
         record_lines(&mut log, 2);

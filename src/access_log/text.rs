@@ -5,8 +5,9 @@
 
 /// A value in quotes, or a hyphen in quotes if there is none.
 pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    let Some(value) = value else { return out.extend_from_slice(b"\"-\"") };
     out.push(b'"');
-    escaped(out, value.unwrap_or(b"-"), is_harmless_in_quotes);
+    escaped(out, value, is_harmless_in_quotes);
     out.push(b'"');
 }
 
@@ -15,10 +16,29 @@ pub(super) fn bare(out: &mut Vec<u8>, value: &[u8]) {
     escaped(out, value, is_harmless);
 }
 
+/// A number in decimal digits. What `write!` does for this costs more than the rest of a line.
+pub(super) fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    if number < 10 {
+        return out.push(b'0' + number as u8);
+    }
+    // 2^64 - 1 has 20 digits.
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
 /// Copies runs of harmless bytes whole, and the others one by one in their disguise.
-fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: fn(u8) -> bool) {
+fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: impl Fn(u8) -> bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    while let Some(at) = value.iter().position(|&byte| !is_harmless(byte)) {
+    while let Some(at) = first_harmful(value, &is_harmless) {
         let (run, rest) = value.split_at(at);
         out.extend_from_slice(run);
         let Some((&byte, rest)) = rest.split_first() else {
@@ -36,12 +56,29 @@ fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: fn(u8) -> bool) {
     out.extend_from_slice(value);
 }
 
+/// Where the first byte stands that is not harmless. Sixteen bytes are looked at in one go, for nearly
+/// always all of them are.
+fn first_harmful(value: &[u8], is_harmless: impl Fn(u8) -> bool) -> Option<usize> {
+    let are_harmless = |chunk: &[u8; 16]| chunk.iter().fold(true, |all, &byte| all & is_harmless(byte));
+    let (chunks, rest) = value.as_chunks::<16>();
+    let passed = chunks.iter().take_while(|chunk| are_harmless(chunk)).count();
+    if passed == chunks.len() {
+        let mut last = [b' '; 16];
+        last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+        if are_harmless(&last) {
+            return None;
+        }
+    }
+    let found = value.get(16 * passed..)?.iter().position(|&byte| !is_harmless(byte))?;
+    Some(16 * passed + found)
+}
+
 fn is_harmless(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'\\'
+    matches!(byte, b' '..=b'~') & (byte != b'\\')
 }
 
 fn is_harmless_in_quotes(byte: u8) -> bool {
-    is_harmless(byte) && byte != b'"'
+    is_harmless(byte) & (byte != b'"')
 }
 
 /// Undoes what [`bare`] does, for the tests of who uses it.

@@ -56,7 +56,7 @@ impl ExchangeLog {
     /// It is over, for this reason, after so many bytes of the answer's body.
     pub(super) fn over(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
         let Some(exchange) = self.exchange.take() else { return };
-        let record = Record {
+        let mut record = Record {
             host: Some(&self.host),
             connection: 1,
             peer: exchange.peer,
@@ -72,7 +72,7 @@ impl ExchangeLog {
             closed: Some(reason),
             protocol: "HTTP/1.1",
         };
-        self.log.record(&record, now.instant);
+        self.log.record(&mut record, now.instant);
     }
 }
 

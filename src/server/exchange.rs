@@ -175,7 +175,7 @@ impl Batch {
             // The connection ends with its last exchange, and with those that it has cut short.
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
             let closing = origin.closing.filter(|_| is_last);
-            let record = Record {
+            let mut record = Record {
                 host: None,
                 connection: origin.connection,
                 peer: origin.peer,
@@ -191,10 +191,15 @@ impl Batch {
                 closed: closing.as_ref().map(|reason| reason as &dyn Display),
                 protocol: Version::Http11.as_str(),
             };
-            log.record(&record, now.instant);
+            log.record(&mut record, now.instant);
         }
-        self.exchanges.drain(..count);
-        self.reclaim();
+        if count == self.exchanges.len() {
+            self.exchanges.clear();
+            self.text.clear();
+        } else {
+            self.exchanges.drain(..count);
+            self.reclaim();
+        }
     }
 
     /// Drops the text of what has ended once it is half of all, so that a batch to which requests are
