@@ -85,6 +85,12 @@ impl<C> Control<C> {
         self.roused.push(key);
     }
 
+    /// Whether there is anything to be carried out. Most turns have nothing.
+    pub(super) fn has_orders(&self) -> bool {
+        let flags = self.stop_listening | self.rouse;
+        flags || !(self.opened.is_empty() && self.closing.is_empty() && self.roused.is_empty())
+    }
+
     /// Ends the loop after this turn; what connections are left are dropped.
     pub fn stop(&mut self) {
         self.stop = true;

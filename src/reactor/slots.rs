@@ -2,6 +2,8 @@
 //!
 //! It finds a connection by its key and nobody by a stale one. It never drives or closes any.
 
+use std::time::Instant;
+
 use slab::Slab;
 
 use super::key::{Generations, Key};
@@ -12,8 +14,8 @@ use super::{Connection, Readiness};
 pub(super) struct Slot<C> {
     pub(super) conn: C,
     pub(super) ready: Readiness,
-    /// The tick for which the timer wheel holds its key.
-    pub(super) timer_tick: Option<u64>,
+    /// For when the timer wheel holds its key.
+    pub(super) timer: Option<Timer>,
     generation: u32,
     /// It stands in the run queue.
     pub(super) queued: bool,
@@ -21,6 +23,15 @@ pub(super) struct Slot<C> {
     pub(super) registered: bool,
     /// It is over and waits for the end of the turn to be freed.
     pub(super) closed: bool,
+}
+
+/// A key that the timer wheel holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timer {
+    /// The tick at which it is looked at ...
+    pub(super) tick: u64,
+    /// ... which is not after the tick of this deadline, nor of any later one.
+    pub(super) deadline: Instant,
 }
 
 /// All connections.
@@ -41,15 +52,8 @@ impl<C: Connection> Slots<C> {
 
     pub(super) fn insert(&mut self, conn: C, ready: Readiness) -> Key {
         let generation = self.generations.next();
-        let slot = Slot {
-            conn,
-            ready,
-            timer_tick: None,
-            generation,
-            queued: false,
-            registered: false,
-            closed: false,
-        };
+        let slot =
+            Slot { conn, ready, timer: None, generation, queued: false, registered: false, closed: false };
         // A slot costs two descriptors' worth of kernel memory at least: 2^32 of them do not exist.
         Key { index: self.slab.insert(slot) as u32, generation }
     }

@@ -18,7 +18,7 @@ use super::key::Addressee;
 use super::listeners::Listeners;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
-use super::slots::Slots;
+use super::slots::{Slots, Timer};
 use super::wheel::Wheel;
 use super::{App, Clock, Connection, Control, Key, ListenerId, Next, Now, Readiness, Watermarks};
 
@@ -170,8 +170,7 @@ impl<A: App> Reactor<A> {
         if !self.run_queue.is_empty() || self.listeners.has_work() {
             return Some(Duration::ZERO);
         }
-        let nearest =
-            [self.wheel.next(), self.app_wants, self.listeners.resting_until()].into_iter().flatten().min();
+        let nearest = earlier(earlier(self.wheel.next(), self.app_wants), self.listeners.resting_until());
         nearest.map(|instant| instant.saturating_duration_since(now))
     }
 
@@ -203,8 +202,8 @@ impl<A: App> Reactor<A> {
         let tick = self.wheel.expire(now, &mut due);
         for key in due.drain(..) {
             let Some(slot) = self.slots.get(key) else { continue };
-            if slot.timer_tick.is_some_and(|scheduled| scheduled <= tick) {
-                slot.timer_tick = None;
+            if slot.timer.is_some_and(|timer| timer.tick <= tick) {
+                slot.timer = None;
                 if slot.conn.deadline().is_some_and(|deadline| deadline <= now) {
                     self.queue(key);
                 } else {
@@ -227,9 +226,13 @@ impl<A: App> Reactor<A> {
     fn schedule(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key) else { return };
         let Some(deadline) = slot.conn.deadline() else { return };
+        // Most deadlines only ever move away: the wheel has not to be asked for those.
+        if slot.timer.is_some_and(|timer| timer.deadline <= deadline) {
+            return;
+        }
         let tick = self.wheel.tick_of(deadline);
-        if slot.timer_tick.is_none_or(|scheduled| tick < scheduled) {
-            slot.timer_tick = Some(tick);
+        if slot.timer.is_none_or(|timer| tick < timer.tick) {
+            slot.timer = Some(Timer { tick, deadline });
             self.wheel.schedule(key, tick);
         }
     }
@@ -308,7 +311,7 @@ impl<A: App> Reactor<A> {
     /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
     /// with that epoll forgets it: no system call of its own is needed to deregister.
     fn free_closed(&mut self) {
-        for key in self.closed.drain(..) {
+        while let Some(key) = self.closed.pop() {
             self.slots.free(key);
         }
     }
@@ -317,6 +320,12 @@ impl<A: App> Reactor<A> {
     fn ask_app(&mut self, now: Now, idle: bool) {
         self.control.connections = self.slots.len();
         self.app_wants = self.app.between_turns(&mut self.control, now, idle);
+        if self.control.has_orders() {
+            self.carry_out_orders(now);
+        }
+    }
+
+    fn carry_out_orders(&mut self, now: Now) {
         if std::mem::take(&mut self.control.stop_listening) {
             self.listeners.close_all();
         }
@@ -337,5 +346,13 @@ impl<A: App> Reactor<A> {
                 self.queue(key);
             }
         }
+    }
+}
+
+/// The earlier of two moments, if there is any.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

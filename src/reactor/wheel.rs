@@ -24,11 +24,16 @@ pub(super) struct Wheel {
     buckets: Vec<Vec<Key>>,
     /// Bit `i`: bucket `i` holds keys.
     occupied: u128,
+    /// When the tick after `done` comes; until then there is nothing to empty.
+    next_tick: Instant,
+    /// When the nearest bucket that holds anything is due. Asked for each turn, and hardly ever another.
+    next: Option<Instant>,
 }
 
 impl Wheel {
     pub(super) fn new(origin: Instant) -> Self {
-        Self { origin, done: 0, buckets: vec![Vec::new(); BUCKETS as usize], occupied: 0 }
+        let buckets = vec![Vec::new(); BUCKETS as usize];
+        Self { origin, done: 0, buckets, occupied: 0, next_tick: origin + TICK, next: None }
     }
 
     /// The tick at which a deadline is looked at: the first one that is not before it, within the horizon.
@@ -43,10 +48,14 @@ impl Wheel {
         let bucket = tick % BUCKETS;
         self.occupied |= 1 << bucket;
         self.buckets[bucket as usize].push(key);
+        self.next = self.nearest();
     }
 
     /// Moves the keys of all ticks up to `now` to `due`, and returns the tick it has come to.
     pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Key>) -> u64 {
+        if now < self.next_tick {
+            return self.done;
+        }
         let now_tick = whole_ticks(now.saturating_duration_since(self.origin));
         // After a long sleep each bucket is emptied once: all its keys are in the past.
         let first = (self.done + 1).max(now_tick.saturating_sub(BUCKETS - 1));
@@ -58,22 +67,31 @@ impl Wheel {
             }
         }
         self.done = self.done.max(now_tick);
+        self.next_tick = self.moment_of(self.done + 1);
+        self.next = self.nearest();
         self.done
     }
 
     /// When the nearest bucket that holds anything is due.
     pub(super) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    fn nearest(&self) -> Option<Instant> {
         if self.occupied == 0 {
             return None;
         }
         let from = self.done + 1;
         let ahead = self.occupied.rotate_right((from % BUCKETS) as u32).trailing_zeros();
-        let tick = from + u64::from(ahead);
-        Some(self.origin + TICK * u32::try_from(tick).unwrap_or(u32::MAX))
+        Some(self.moment_of(from + u64::from(ahead)))
+    }
+
+    fn moment_of(&self, tick: u64) -> Instant {
+        self.origin + TICK * u32::try_from(tick).unwrap_or(u32::MAX)
     }
 }
 
-/// Asked at every turn of every connection, so it stays within 64 bits.
+/// Stays within 64 bits, for those of 128 are slow to divide.
 fn whole_ticks(time: Duration) -> u64 {
     time.as_secs() * TICKS_PER_SEC + u64::from(time.subsec_nanos() / TICK.subsec_nanos())
 }
