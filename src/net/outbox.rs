@@ -35,7 +35,8 @@ pub struct Mark {
 /// What is queued to be sent, and how much ever was.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    queue: Queue,
+    /// What waits, and the room for it: leased from the pool, and none while nothing waits.
+    queue: Option<Box<Queue>>,
     queued_total: u64,
     sent_total: u64,
     abandoned: bool,
@@ -70,20 +71,22 @@ impl Outbox {
     /// The place where the next bytes are queued.
     pub fn mark(&mut self) -> Mark {
         // Nothing is left to be moved to the front by what is queued next.
-        self.queue.reclaim();
-        Mark { own_len: self.queue.own().len(), queued_total: self.queued_total }
+        let queue = self.queue.get_or_insert_default();
+        queue.reclaim();
+        Mark { own_len: queue.own().len(), queued_total: self.queued_total }
     }
 
     /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
     /// nothing has been flushed since.
     pub fn since(&self, mark: Mark, position: u64) -> &[u8] {
         let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
-        self.queue.own().get(mark.own_len..mark.own_len.saturating_add(len)).unwrap_or_default()
+        let own = self.queue.as_ref().map_or(&[][..], |queue| queue.own());
+        own.get(mark.own_len..mark.own_len.saturating_add(len)).unwrap_or_default()
     }
 
     /// Queues what `write` appends to the buffer that it is given.
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.queued_total += self.queue.push_own(write) as u64;
+        self.queued_total += self.queue.get_or_insert_default().push_own(write) as u64;
     }
 
     /// Queues bytes that live as long as the program.
@@ -112,14 +115,14 @@ impl Outbox {
     fn push(&mut self, len: u64, segment: Segment) {
         if len > 0 {
             self.queued_total += len;
-            self.queue.push(segment);
+            self.queue.get_or_insert_default().push(segment);
         }
     }
 
     /// Sends what the transport takes, until `budget` bytes are spent. Bytes that are ready are not
     /// cut to the budget, for they leave in one call: it may be overdrawn by one write.
     pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> Flushed {
-        let queue = &mut self.queue;
+        let Some(queue) = &mut self.queue else { return Flushed::Empty };
         while let Some(front) = queue.front_mut() {
             if *budget == 0 {
                 return Flushed::Spent;
@@ -154,7 +157,9 @@ impl Outbox {
     /// Drops what has not been sent: nobody wants it any more.
     pub fn abandon(&mut self) {
         self.abandoned |= !self.is_empty();
-        self.queue.clear();
+        if let Some(queue) = &mut self.queue {
+            queue.clear();
+        }
         self.queued_total = self.sent_total;
     }
 
@@ -166,16 +171,15 @@ impl Outbox {
 
     /// Takes a buffer from the pool, so that what is queued needs no allocation.
     pub(super) fn lease(&mut self, pool: &mut Pool) {
-        // Shared bytes and files need no room of their own, and must not be lost for the lack of it.
-        if self.is_empty() && self.queue.capacity() == 0 {
-            self.queue = pool.lease_queue();
-        }
+        self.queue.get_or_insert_with(|| pool.lease_queue());
     }
 
     /// Gives the buffer back if nothing waits in it.
     pub(super) fn release(&mut self, pool: &mut Pool) {
-        if self.is_empty() {
-            pool.return_queue(std::mem::take(&mut self.queue));
+        if self.is_empty()
+            && let Some(queue) = self.queue.take()
+        {
+            pool.return_queue(queue);
         }
     }
 }
@@ -357,7 +361,8 @@ mod tests {
             wire.room = 10;
             assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Blocked);
         }
-        assert!(outbox.queue.capacity() < 100, "{} bytes", outbox.queue.capacity());
+        let capacity = outbox.queue.as_ref().map_or(0, |queue| queue.capacity());
+        assert!(capacity < 100, "{capacity} bytes");
         wire.room = 5;
         assert_eq!(outbox.flush(&mut wire, &mut 1000), Flushed::Empty);
         assert_eq!(wire.taken, ["ahead", &"0123456789".repeat(1000)].concat().as_bytes());
@@ -395,9 +400,9 @@ mod tests {
         let mut pool = Pool::new(16);
         let (mut outbox, _) = filled();
         outbox.release(&mut pool);
-        assert_ne!(outbox.queue.capacity(), 0, "a buffer with bytes in it stays");
+        assert!(outbox.queue.is_some(), "a buffer with bytes in it stays");
         outbox.flush(&mut Wire::new(usize::MAX, usize::MAX), &mut 1000);
         outbox.release(&mut pool);
-        assert_eq!(outbox.queue.capacity(), 0);
+        assert!(outbox.queue.is_none());
     }
 }

@@ -16,7 +16,11 @@ const KEPT_QUEUE_LEN_MAX: usize = 128 * 1024;
 pub struct Pool {
     inbox_len: usize,
     inboxes: Vec<Box<[u8]>>,
-    queues: Vec<Queue>,
+    #[expect(
+        clippy::vec_box,
+        reason = "they are lent in their boxes: to box one anew would be an allocation"
+    )]
+    queues: Vec<Box<Queue>>,
 }
 
 impl Pool {
@@ -35,11 +39,11 @@ impl Pool {
         }
     }
 
-    pub(super) fn lease_queue(&mut self) -> Queue {
+    pub(super) fn lease_queue(&mut self) -> Box<Queue> {
         self.queues.pop().unwrap_or_default()
     }
 
-    pub(super) fn return_queue(&mut self, queue: Queue) {
+    pub(super) fn return_queue(&mut self, queue: Box<Queue>) {
         if self.queues.len() < SPARES_MAX && queue.capacity() <= KEPT_QUEUE_LEN_MAX {
             self.queues.push(queue);
         }

@@ -76,9 +76,15 @@ impl Queue {
 
     /// Writes the bytes at the front, up to the first file range, in one call.
     pub(super) fn write(&self, to: &mut impl Transport) -> std::io::Result<usize> {
+        let mut own = self.own.get(self.own_sent..).unwrap_or_default();
+        // Nearly always, and then there is no list to be made.
+        if let Some(Segment::Own { len }) = self.segments.front()
+            && self.segments.len() == 1
+        {
+            return to.write(&[IoSlice::new(own.get(..*len).unwrap_or(own))]);
+        }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
-        let mut own = self.own.get(self.own_sent..).unwrap_or_default();
         for (slice, segment) in slices.iter_mut().zip(&self.segments) {
             *slice = IoSlice::new(match segment {
                 Segment::Own { len } => {
