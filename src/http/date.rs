@@ -1,7 +1,7 @@
 //! Dates: the one form that is sent, and the three that are understood (RFC 9110 section 5.6.7).
 //!
-//! It owns the formatting, with a cache, since all answers of one second share their date; and the
-//! reading, which tells 1994 from 2094 by a time of day that it is given. It never reads a clock.
+//! It owns the formatting and the reading, which tells 1994 from 2094 by a time of day that it is given.
+//! It never reads a clock.
 
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -23,35 +23,6 @@ pub fn imf_fixdate(unix_secs: u64) -> [u8; 29] {
     let written = write!(&mut text[..], "{date}");
     debug_assert!(written.is_ok(), "a date has 29 bytes");
     text
-}
-
-/// The date that was last asked for, so that it is formatted once a second.
-#[derive(Clone, Debug)]
-pub struct DateCache {
-    unix_secs: u64,
-    text: [u8; 29],
-}
-
-impl DateCache {
-    /// A cache that holds the first second of 1970.
-    pub fn new() -> DateCache {
-        DateCache { unix_secs: 0, text: imf_fixdate(0) }
-    }
-
-    /// The date at that second since 1970.
-    pub fn at(&mut self, unix_secs: u64) -> &[u8; 29] {
-        if self.unix_secs != unix_secs {
-            self.unix_secs = unix_secs;
-            self.text = imf_fixdate(unix_secs);
-        }
-        &self.text
-    }
-}
-
-impl Default for DateCache {
-    fn default() -> Self {
-        DateCache::new()
-    }
 }
 
 /// The names of the days, and ...
@@ -166,15 +137,6 @@ mod tests {
     fn known_dates_are_written_as_the_rfc_has_them() {
         for (unix_secs, text) in KNOWN {
             assert_eq!(&imf_fixdate(unix_secs), text);
-        }
-    }
-
-    #[test]
-    fn the_cache_follows_the_clock_both_ways() {
-        let mut cache = DateCache::new();
-        for (unix_secs, text) in KNOWN.into_iter().chain(KNOWN.into_iter().rev()) {
-            assert_eq!(cache.at(unix_secs), text);
-            assert_eq!(cache.at(unix_secs), text);
         }
     }
 

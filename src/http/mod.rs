@@ -41,7 +41,7 @@ pub mod write;
 pub use body::{BodyReader, Decoded};
 pub use chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, TRAILERS_LEN_MAX};
 pub use conditional::{Modified, Preconditions, Validators, Verdict, if_range_holds};
-pub use date::{DateCache, imf_fixdate, parse_http_date};
+pub use date::{imf_fixdate, parse_http_date};
 pub use disposition::attachment;
 pub use entity_tag::EntityTag;
 pub use fields::{FIELDS_MAX, FieldSpace, Fields};

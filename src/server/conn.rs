@@ -40,7 +40,8 @@ enum State {
     Gathering(Box<Gathering>),
     /// What of the last answer is yet to be made, if it is one whose body is made while it is sent.
     Writing(Option<Box<Stream>>),
-    Closing(CloseReason),
+    /// For the reason that stands in [`Conn::ending`].
+    Closing,
 }
 
 impl State {
@@ -51,7 +52,7 @@ impl State {
             Self::Receiving(_) => Phase::Receiving,
             Self::Gathering(_) => Phase::Gathering,
             Self::Writing(_) => Phase::Writing,
-            Self::Closing(_) => Phase::Closing,
+            Self::Closing => Phase::Closing,
         }
     }
 }
@@ -84,7 +85,7 @@ pub struct Conn {
     /// When the request that is understood anew each turn was understood first: what the log counts from.
     since: Option<Now>,
     batch: Batch,
-    /// The connection ends when what is queued has gone out.
+    /// The connection ends when what is queued has gone out, or is about to be closed as it is.
     ending: Option<CloseReason>,
     turn: Instant,
     turn_requests: u32,
@@ -139,18 +140,17 @@ impl Conn {
             State::Receiving(_) => self.patience.for_body(now),
             State::Gathering(_) => self.patience.for_gathering(now),
             State::Writing(_) => self.patience.for_room(desk.outbox.sent_total(), now),
-            State::Closing(_) => {}
+            State::Closing => {}
         }
     }
 
     /// Steps from state to state until one rests.
-    fn run(&mut self, mut step: Step, desk: &mut Desk<'_>) -> Want {
+    fn run(&mut self, desk: &mut Desk<'_>) -> Want {
         loop {
-            match step {
+            match self.step(desk) {
                 Step::Rest(want) => return want,
                 Step::Enter(next) => self.enter(next, desk),
             }
-            step = self.step(desk);
         }
     }
 
@@ -171,7 +171,7 @@ impl Conn {
             State::Writing(Some(_)) if desk.outbox.is_empty() => self.make(desk),
             State::Writing(Some(_)) => Step::Rest(Want::Drain),
             State::Writing(None) => self.write(desk),
-            State::Closing(reason) => Step::Rest(Want::Close(*reason)),
+            State::Closing => self.closed_for(),
         }
     }
 
@@ -180,11 +180,13 @@ impl Conn {
             return Step::Enter(State::Parsing);
         }
         if desk.inbox.is_eof() {
-            return Step::Enter(State::Closing(CloseReason::PeerClosed));
+            return self.close(CloseReason::PeerClosed);
         }
         Step::Rest(Want::Input)
     }
 
+    /// Apart from the other steps, which are short and taken more often.
+    #[inline(never)]
     fn parse(&mut self, desk: &mut Desk<'_>) -> Step {
         if !self.may_take_request(desk.now) {
             return Step::Rest(Want::Turn);
@@ -279,6 +281,7 @@ impl Conn {
                 self.refuse_body(answer, desk)
             }
             _ if answer.status() == Status::CONTENT_TOO_LARGE => self.refuse_body(answer, desk),
+            RequestBody::None => self.answer(answer, desk),
             _ => self.receive_body(body, expects_continue, Sink::Discard(answer), desk),
         }
     }
@@ -352,7 +355,7 @@ impl Conn {
         let State::Writing(rest) = &mut self.state else { return Step::Rest(Want::Turn) };
         match rest.as_mut().map_or(Made::Whole, |stream| stream.make(desk.outbox, desk.site)) {
             Made::More => Step::Rest(Want::Turn),
-            Made::Broken(reason) => Step::Enter(State::Closing(reason)),
+            Made::Broken(reason) => self.close(reason),
             Made::Whole => {
                 *rest = None;
                 self.batch.made(desk.outbox.queued_total());
@@ -369,11 +372,21 @@ impl Conn {
         match (self.ending, desk.outbox.is_empty()) {
             (None, false) if more && gathered_len < BATCH_LEN_MAX => Step::Enter(State::Parsing),
             (_, false) => Step::Rest(Want::Drain),
-            (Some(reason), true) => Step::Enter(State::Closing(reason)),
+            (Some(reason), true) => self.close(reason),
             (None, true) if more => Step::Enter(State::Parsing),
-            (None, true) if desk.site.draining => Step::Enter(State::Closing(CloseReason::Shutdown)),
+            (None, true) if desk.site.draining => self.close(CloseReason::Shutdown),
             (None, true) => Step::Enter(State::Reading),
         }
+    }
+
+    /// Closes the connection, whatever is still to be sent.
+    fn close(&mut self, reason: CloseReason) -> Step {
+        self.ending = Some(reason);
+        Step::Enter(State::Closing)
+    }
+
+    fn closed_for(&self) -> Step {
+        Step::Rest(Want::Close(self.ending.unwrap_or(CloseReason::Finished)))
     }
 
     fn origin(&self, closing: Option<CloseReason>) -> Origin {
@@ -399,7 +412,7 @@ impl Conn {
                 } else {
                     CloseReason::TimedOut("a request")
                 };
-                Step::Enter(State::Closing(reason))
+                self.close(reason)
             }
             State::Reading | State::Parsing => self
                 .refuse(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), desk),
@@ -414,7 +427,7 @@ impl Conn {
                 self.answer(answer, desk)
             }
             State::Writing(_) => self.write_expired(desk),
-            State::Closing(reason) => Step::Rest(Want::Close(reason)),
+            State::Closing => self.closed_for(),
         }
     }
 
@@ -429,7 +442,7 @@ impl Conn {
         if self.patience.goes_on(sent_total, now) {
             return Step::Rest(Want::Drain);
         }
-        Step::Enter(State::Closing(CloseReason::TimedOut("the peer to take the answer")))
+        self.close(CloseReason::TimedOut("the peer to take the answer"))
     }
 }
 
@@ -450,8 +463,7 @@ impl Machine for Conn {
     fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Site, now: Now) -> Want {
         let mut desk = Desk { inbox, outbox, site, now };
         self.end_exchanges(&mut desk);
-        let step = self.step(&mut desk);
-        self.run(step, &mut desk)
+        self.run(&mut desk)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -460,8 +472,13 @@ impl Machine for Conn {
 
     fn expire(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Site, now: Now) -> Want {
         let mut desk = Desk { inbox, outbox, site, now };
-        let step = self.expired(&mut desk);
-        self.run(step, &mut desk)
+        match self.expired(&mut desk) {
+            Step::Rest(want) => want,
+            Step::Enter(next) => {
+                self.enter(next, &desk);
+                self.run(&mut desk)
+            }
+        }
     }
 
     fn breaks_off(&self, outbox: &Outbox) -> bool {

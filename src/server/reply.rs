@@ -1,21 +1,24 @@
 //! From an answer to bytes on the outbox.
 //!
-//! What every head ends with is added here: the date and the fate of the connection. `file` sends
-//! files, whole or in part, from heads that are rendered once and kept with them; `page` sends what is
-//! worded for a person. It decides nothing about the connection.
+//! `file` sends files, whole or in part, from heads that are rendered once and kept with them; `page` sends
+//! what is worded for a person; `tail` is what every head ends with. It decides nothing about the connection.
 
 mod file;
 mod page;
+mod tail;
 
 use std::rc::Rc;
 
 pub(super) use self::file::{FileHead, Part, entity_tag, file_head, multipart};
+pub(super) use self::page::RenderedPage;
+use self::tail::Tail;
+pub(super) use self::tail::Tails;
 use super::allow::Allow;
 use super::exchange::{Exchange, Reply};
 use super::site::Site;
 use super::stream::{Framing, Gathering, Stream};
 use crate::files::{Entry, Stored};
-use crate::http::{Prose, Status, Version, content_length, end, field, status_line, unsatisfied_range};
+use crate::http::{Prose, Status, Version, content_length, field, status_line, unsatisfied_range};
 use crate::net::Outbox;
 use crate::reactor::Now;
 
@@ -60,7 +63,7 @@ pub(super) struct StoredAnswer {
 }
 
 /// An error, and how its body is to be worded.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ErrorAnswer {
     pub(super) status: Status,
     pub(super) why: &'static str,
@@ -108,11 +111,10 @@ pub(super) fn queue(
     site: &mut Site,
     now: Now,
 ) -> Reply {
-    let Site { dates, rules, scratch, .. } = site;
-    let date = dates.at(now.unix_secs());
+    let Site { tails, rules, page: rendered, .. } = site;
     let status = answer.status();
-    let common = if status == Status::NOT_MODIFIED { &rules.common_unchanged } else { &rules.common };
-    let tail = Tail { common, date, connection: connection_option(exchange, closes) };
+    let tails = tails.at(now.unix_secs(), rules);
+    let tail = tails.of(exchange, status == Status::NOT_MODIFIED, closes);
     let head_only = exchange.head_only;
     let body_starts = match answer {
         Answer::File(entry, part) => file::queue(outbox, entry, part, head_only, tail),
@@ -122,11 +124,11 @@ pub(super) fn queue(
         }),
         Answer::Stored(stored) => queue_stored(outbox, status, stored, tail),
         Answer::Redirect { location, page } => {
-            page::queue(outbox, page, head_only, scratch, tail, |out| field(out, "Location", location))
+            page::queue(outbox, page, head_only, rendered, tail, |out| field(out, "Location", location))
         }
-        Answer::Error(error) => page::queue(outbox, error, head_only, scratch, tail, |_| ()),
+        Answer::Error(error) => page::queue(outbox, error, head_only, rendered, tail, |_| ()),
         Answer::Unsatisfiable { complete_len, error } => {
-            page::queue(outbox, error, head_only, scratch, tail, |out| unsatisfied_range(out, *complete_len))
+            page::queue(outbox, error, head_only, rendered, tail, |out| unsatisfied_range(out, *complete_len))
         }
         Answer::ErrorPage { status, allow, entry } => {
             page::queue_from_file(outbox, (*status, *allow), &entry.resource, head_only, tail)
@@ -146,38 +148,12 @@ pub(super) fn queue_continue(outbox: &mut Outbox) {
     outbox.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-/// What differs from answer to answer at the end of a head.
-#[derive(Clone, Copy)]
-struct Tail<'a> {
-    /// What goes with every answer.
-    common: &'a [u8],
-    date: &'a [u8; 29],
-    connection: Option<&'static [u8]>,
-}
-
-/// What the answer must say of the connection (RFC 9112 section 9.3).
-fn connection_option(exchange: &Exchange, closes: bool) -> Option<&'static [u8]> {
-    if closes {
-        return Some(b"close");
-    }
-    (exchange.version == Version::Http10 && exchange.keep_alive_asked).then_some(b"keep-alive")
-}
-
-fn finish_head(out: &mut Vec<u8>, tail: Tail<'_>) {
-    out.extend_from_slice(tail.common);
-    field(out, "Date", tail.date);
-    if let Some(connection) = tail.connection {
-        field(out, "Connection", connection);
-    }
-    end(out);
-}
-
 /// Queues a head and returns where its body begins.
 fn queue_head(outbox: &mut Outbox, status: Status, tail: Tail<'_>, fields: impl FnOnce(&mut Vec<u8>)) -> u64 {
     outbox.push_with(|out| {
         status_line(out, status);
         fields(out);
-        finish_head(out, tail);
+        tail.finish(out);
     });
     outbox.queued_total()
 }

@@ -8,11 +8,10 @@ use std::rc::Rc;
 
 use super::Config;
 use super::exchange::Batch;
-use super::reply::FileHead;
+use super::reply::{FileHead, RenderedPage, Tails};
 use super::rules::Rules;
 use crate::access_log::AccessLog;
 use crate::files::{CacheLimits, FileCache, ListingBudget, Store};
-use crate::http::DateCache;
 
 /// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -25,7 +24,10 @@ pub struct Site {
     /// Each file with the head of its answers, rendered once.
     pub(super) cache: FileCache<FileHead>,
     pub(super) log: AccessLog,
-    pub(super) dates: DateCache,
+    /// What the heads of this second end with.
+    pub(super) tails: Tails,
+    /// The error that was answered last, rendered.
+    pub(super) page: RenderedPage,
     /// Makes what stands between the parts of a body: nobody outside can guess it.
     pub(super) boundaries: RandomState,
     /// The server is shutting down.
@@ -35,7 +37,7 @@ pub struct Site {
     pub(super) archives: Rc<()>,
     /// The memory that all listings share.
     pub(super) listings: ListingBudget,
-    /// Where the body of an error is rendered, so that its length is known before its head.
+    /// Where bytes are made whose number must be known before they are queued.
     pub(super) scratch: Vec<u8>,
 }
 
@@ -48,7 +50,8 @@ impl Site {
             config,
             store,
             log,
-            dates: DateCache::default(),
+            tails: Tails::default(),
+            page: RenderedPage::default(),
             boundaries: RandomState::new(),
             draining: false,
             spare_batches: Vec::new(),

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{Tail, finish_head, queue_head};
+use super::{Tail, queue_head};
 use crate::files::{Content, Entry, Identity, Resource};
 use crate::http::{
     ByteRange, Multipart, Status, content_length, content_range, field, imf_fixdate, status_line,
@@ -124,12 +124,15 @@ pub(super) fn queue(
     let Entry { resource, value: head, .. } = entry;
     match part {
         Part::Whole => {
+            // What is copied leaves in one piece with its head.
+            let body = if head_only { None } else { copied(resource) };
             outbox.push_with(|out| {
                 out.extend_from_slice(&head.whole);
-                finish_head(out, tail);
+                tail.finish(out);
+                out.extend_from_slice(body.unwrap_or_default());
             });
-            let body_starts = outbox.queued_total();
-            if !head_only {
+            let body_starts = outbox.queued_total() - body.map_or(0, |body| body.len() as u64);
+            if !head_only && body.is_none() {
                 queue_whole(outbox, resource);
             }
             body_starts
@@ -194,11 +197,21 @@ fn queue_partial_head(
     })
 }
 
+/// The bytes of a file that is small enough to be copied.
+fn copied(resource: &Resource) -> Option<&[u8]> {
+    let bytes = match &resource.content {
+        Content::Memory(bytes) => bytes,
+        Content::Static(bytes) => *bytes,
+        Content::File(_) => return None,
+    };
+    (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
+}
+
 /// Queues all bytes of a file.
 pub(super) fn queue_whole(outbox: &mut Outbox, resource: &Resource) {
     match &resource.content {
         Content::Memory(bytes) => queue_shared(outbox, bytes, 0..bytes.len()),
-        Content::Static(bytes) => outbox.push_static(bytes),
+        Content::Static(bytes) => queue_static(outbox, bytes),
         Content::File(file) => outbox.push_file(Rc::clone(file), 0, resource.len),
     }
 }
@@ -208,7 +221,7 @@ fn queue_range(outbox: &mut Outbox, resource: &Resource, range: ByteRange) {
     let place = range.first as usize..range.first.saturating_add(range.content_len()) as usize;
     match &resource.content {
         Content::Memory(bytes) => queue_shared(outbox, bytes, place),
-        Content::Static(bytes) => outbox.push_static(bytes.get(place).unwrap_or_default()),
+        Content::Static(bytes) => queue_static(outbox, bytes.get(place).unwrap_or_default()),
         Content::File(file) => outbox.push_file(Rc::clone(file), range.first, range.content_len()),
     }
 }
@@ -218,6 +231,14 @@ fn queue_shared(outbox: &mut Outbox, bytes: &Rc<[u8]>, place: Range<usize>) {
         outbox.push_shared_part(Rc::clone(bytes), place);
     } else {
         outbox.push_with(|out| out.extend_from_slice(bytes.get(place).unwrap_or_default()));
+    }
+}
+
+fn queue_static(outbox: &mut Outbox, bytes: &'static [u8]) {
+    if bytes.len() > COPIED_LEN_MAX {
+        outbox.push_static(bytes);
+    } else {
+        outbox.push_with(|out| out.extend_from_slice(bytes));
     }
 }
 

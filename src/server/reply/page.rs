@@ -6,36 +6,60 @@
 use super::file::queue_whole;
 use super::{ErrorAnswer, Tail, queue_head};
 use crate::files::Resource;
-use crate::http::{Prose, Status, content_length, field};
+use crate::http::{Prose, Status, content_length, field, status_line};
 use crate::net::Outbox;
 use crate::server::allow::Allow;
 use crate::server::error_page;
+
+/// The answer of this kind that was queued last, for most that follow are the same: what is not there is
+/// asked for again and again.
+#[derive(Debug, Default)]
+pub(in crate::server) struct RenderedPage {
+    error: Option<ErrorAnswer>,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl RenderedPage {
+    /// Makes it the answer to that error.
+    fn render(&mut self, error: &ErrorAnswer) {
+        if self.error.as_ref() == Some(error) {
+            return;
+        }
+        self.error = Some(*error);
+        let (head, body) = (&mut self.head, &mut self.body);
+        body.clear();
+        let html = error.prose == Prose::Html;
+        error_page::render(body, error.status.code(), error.status.reason(), error.why, html);
+        head.clear();
+        status_line(head, error.status);
+        let media_type: &[u8] = if html { b"text/html; charset=utf-8" } else { b"text/plain; charset=utf-8" };
+        field(head, "Content-Type", media_type);
+        content_length(head, body.len() as u64);
+        // The form of the page was chosen by what the client accepts.
+        field(head, "Vary", b"Accept");
+        status_fields(head, error.status, error.allow);
+    }
+}
 
 /// Queues an answer whose body is a sentence for a person, with `more` fields of its own.
 pub(super) fn queue(
     outbox: &mut Outbox,
     error: &ErrorAnswer,
     head_only: bool,
-    body: &mut Vec<u8>,
+    page: &mut RenderedPage,
     tail: Tail<'_>,
     more: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
-    body.clear();
-    let html = error.prose == Prose::Html;
-    error_page::render(body, error.status.code(), error.status.reason(), error.why, html);
-    let body_starts = queue_head(outbox, error.status, tail, |out| {
-        let media_type: &[u8] = if html { b"text/html; charset=utf-8" } else { b"text/plain; charset=utf-8" };
-        field(out, "Content-Type", media_type);
-        content_length(out, body.len() as u64);
+    page.render(error);
+    let body = if head_only { &[] } else { page.body.as_slice() };
+    outbox.push_with(|out| {
+        out.extend_from_slice(&page.head);
         more(out);
-        // The form of the page was chosen by what the client accepts.
-        field(out, "Vary", b"Accept");
-        status_fields(out, error.status, error.allow);
+        tail.finish(out);
+        out.extend_from_slice(body);
     });
-    if !head_only {
-        outbox.push_with(|out| out.extend_from_slice(body));
-    }
-    body_starts
+    outbox.queued_total() - body.len() as u64
 }
 
 /// Queues an error whose body is a file. The file's validators are not the error's: no cache may
