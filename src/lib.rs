@@ -94,8 +94,14 @@
 //! lasts ([`client::load::metrics`]: histograms of hdrhistogram), quotients at its end
 //! ([`client::load::summary`]), and every report, assertion and comparison reads those. Runs in files are
 //! JSON (serde_json) with those histograms in base64 ([`client::load::saved`]). With `--threads` there are
-//! several reactors, one in each thread, whose sums are added at the end; nothing else in the library
-//! starts a thread.
+//! several reactors, one in each thread, whose sums are added at the end.
+//!
+//! # Threads
+//!
+//! Each program has one file that starts threads, and only if it is told to: `src/server/workers.rs`
+//! (`--workers`) and `src/client/load/threads.rs` (`--threads`). Each thread has a whole reactor of its
+//! own. Those of the server have a listener each at the same address, a cache and a log; the main thread
+//! takes the signals for them, and ends them all when one fails.
 //!
 //! # Invariants
 //!
@@ -115,8 +121,9 @@
 //!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
 //! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
-//! - No unsafe code, no locks. One thread, unless the load generator is told to have more: each of those
-//!   has a reactor of its own, and they share nothing.
+//! - No unsafe code. One thread, unless the server or the load generator is told to have more: each of
+//!   those has a reactor of its own, and they share nothing that is waited for, but that uploads take
+//!   their names one at a time. Whose turn it is to write to the log is a flag that nobody waits for.
 //!
 //! # Where to begin reading
 //!

@@ -71,6 +71,11 @@ impl Buffer {
         outcome
     }
 
+    /// Whether a record has been written in part.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun_len > 0
+    }
+
     /// The record that has been begun is written from its beginning again.
     pub(super) fn begin_again(&mut self) {
         self.begun_len = 0;

@@ -18,6 +18,7 @@ mod sink;
 mod style;
 mod text;
 mod time_cache;
+mod turns;
 mod writer;
 
 use std::fmt::Display;
@@ -33,6 +34,7 @@ pub use self::style::{Detail, Format, HeaderChoice, REDACTED, Style, is_secret};
 
 use self::sink::FdSink;
 use self::time_cache::{Shape, TimeCache};
+use self::turns::Turn;
 use self::writer::Writer;
 
 /// Where the access log goes.
@@ -141,6 +143,21 @@ impl AccessLog {
         };
         let time = TimeCache::new(TimeZone::system(), shape);
         Ok(Self { on: Some(On { writer, style, time, path }) })
+    }
+
+    /// Opens the destination once for each of so many threads: logs that write whole records among
+    /// each other's.
+    ///
+    /// # Errors
+    ///
+    /// As [`AccessLog::open_styled`].
+    pub fn open_several(destination: &Destination, style: &Style, count: usize) -> io::Result<Vec<Self>> {
+        let open = |turn| {
+            let mut log = Self::open_styled(destination, style.clone())?;
+            log.on = log.on.map(|on| On { writer: on.writer.in_turn(turn), ..on });
+            Ok(log)
+        };
+        Turn::of(count).into_iter().map(open).collect()
     }
 
     /// How much of an exchange a record needs.

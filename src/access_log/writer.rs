@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
 use super::sink::Sink;
+use super::turns::Turn;
 
 /// So many bytes are written without waiting for a quiet moment: large enough that a system call
 /// costs nothing per line, small enough to be what a pipe holds.
@@ -36,6 +37,10 @@ const LAST_WAIT: Duration = Duration::from_millis(25);
 /// thought to have stopped reading.
 const LAST_WAITS_IN_VAIN_MAX: u32 = 20;
 
+/// At the end, others are waited for as long as this: each of them gives up a reader that has stopped
+/// much sooner.
+const LAST_TURN_WAIT: Duration = Duration::from_secs(10);
+
 /// A buffer of lines before a [`Sink`]; dropping it writes what is left.
 #[derive(Debug)]
 pub(super) struct Writer<S: Sink> {
@@ -43,6 +48,8 @@ pub(super) struct Writer<S: Sink> {
     /// What it is called where its trouble is told.
     name: &'static str,
     buffer: Buffer,
+    /// Held while a record has been written in part.
+    turn: Turn,
     /// When the oldest and the newest of the buffered lines came.
     span: Option<(Instant, Instant)>,
     pause: Duration,
@@ -62,6 +69,7 @@ impl<S: Sink> Writer<S> {
             sink,
             name: "access log",
             buffer: Buffer::new(record_end, 2 * FLUSH_LEN),
+            turn: Turn::default(),
             span: None,
             pause: Duration::ZERO,
             retry_at: None,
@@ -74,6 +82,12 @@ impl<S: Sink> Writer<S> {
     /// The same, but for other lines than the access log's.
     pub(super) fn named(mut self, name: &'static str) -> Self {
         self.name = name;
+        self
+    }
+
+    /// The same, but it takes turns with others.
+    pub(super) fn in_turn(mut self, turn: Turn) -> Self {
+        self.turn = turn;
         self
     }
 
@@ -101,7 +115,14 @@ impl<S: Sink> Writer<S> {
 
     /// Writes all that the sink takes without blocking; says whether that was everything.
     pub(super) fn flush(&mut self) -> bool {
-        match self.buffer.write_to(&mut self.sink) {
+        if !self.turn.take() {
+            return self.buffer.left_len() == 0;
+        }
+        let outcome = self.buffer.write_to(&mut self.sink);
+        if !self.buffer.has_begun() {
+            self.turn.pass();
+        }
+        match outcome {
             Ok(()) => {
                 self.recover();
                 true
@@ -118,6 +139,7 @@ impl<S: Sink> Writer<S> {
     pub(super) fn set_sink(&mut self, sink: S, are_same: impl FnOnce(&S, &S) -> bool) {
         if !are_same(&self.sink, &sink) {
             self.buffer.begin_again();
+            self.turn.pass();
         }
         self.sink = sink;
         self.retry_at = None;
@@ -188,7 +210,7 @@ impl<S: Sink> Writer<S> {
     /// Writes what is left, and gives a slow reader a little time to take it.
     fn finish(&mut self) {
         let mut waits_in_vain = 0;
-        loop {
+        while self.turn.wait(LAST_TURN_WAIT) {
             let before_len = self.buffer.left_len();
             if self.flush() || self.is_failing || waits_in_vain > LAST_WAITS_IN_VAIN_MAX {
                 break;
@@ -438,6 +460,22 @@ mod tests {
             assert_eq!(writer.dropped(), dropped, "{lines_taken}");
             assert_eq!(writer.sink.text.len(), (1000 - dropped as usize) * b"line\n".len());
         }
+    }
+
+    #[test]
+    fn nobody_writes_into_the_middle_of_another_s_record() {
+        let now = Instant::now();
+        let mut turns = Turn::of(2).into_iter();
+        let mut both = [8, 100].map(|room| blocking_after(room).in_turn(turns.next().expect("a turn")));
+        both.iter_mut().for_each(|writer| append(writer, now, "a record"));
+        let [one, other] = &mut both;
+        assert!(!one.flush());
+        let retry_at = other.tick(now, true).expect("it is not its turn");
+        assert_eq!((other.sink.write_count, other.is_failing), (0, false));
+        one.sink.room = 1;
+        assert!(one.flush());
+        assert_eq!(other.tick(retry_at, false), None);
+        assert_eq!((written(one), written(other)), (vec!["a record"], vec!["a record"]));
     }
 
     #[test]

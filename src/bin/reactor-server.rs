@@ -55,8 +55,7 @@ fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
         let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
         let _ = writeln!(io::stderr(), "{}: this host is {}{hint}", PROGRAM.name, host_name());
     }
-    let server = server.run()?;
-    Ok(match server.stopped_by() {
+    Ok(match server.run()? {
         Some(signal) => ExitCode::from(u8::try_from(EXIT_SIGNAL + signal).unwrap_or(1)),
         None => ExitCode::SUCCESS,
     })

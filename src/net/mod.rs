@@ -20,5 +20,5 @@ pub use link::Link;
 pub use machine::{CloseReason, Machine, Want};
 pub use outbox::{Flushed, Mark, Outbox};
 pub use pool::Pool;
-pub use socket::{ListenError, ListenIp, connect, listen, listen_all};
+pub use socket::{ListenError, ListenIp, connect, listen, listen_all, listen_beside};
 pub use transport::Transport;

@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use mio::net::{TcpListener, TcpStream};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -52,6 +52,31 @@ pub struct ListenError {
 /// # Errors
 /// What the system says: the port is in use, the address is not one of this machine, and so on.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    open(addr, false)
+}
+
+/// Opens another listener at the address of each of these, which share it from now on: the kernel gives
+/// each caller to one of them.
+///
+/// Only who is here already is joined. The first ones were opened without `SO_REUSEPORT`, so that a port
+/// which anybody listens on, be it another of this program, was refused as ever; they get it here.
+///
+/// # Errors
+/// The first address that failed.
+pub fn listen_beside(listeners: &[TcpListener]) -> Result<Vec<TcpListener>, ListenError> {
+    let beside = |listener: &TcpListener, addr: SocketAddr| {
+        sockopt::set_socket_reuseport(listener, true)?;
+        open(addr, true)
+    };
+    let open_one = |listener: &TcpListener| {
+        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        let addr = listener.local_addr().map_err(|source| ListenError { addr: nowhere, source })?;
+        beside(listener, addr).map_err(|source| ListenError { addr, source })
+    };
+    listeners.iter().map(open_one).collect()
+}
+
+fn open(addr: SocketAddr, beside_others: bool) -> io::Result<TcpListener> {
     let family = match addr {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -62,6 +87,9 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if addr.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    if beside_others {
+        sockopt::set_socket_reuseport(&socket, true)?;
     }
     sockopt::set_tcp_nodelay(&socket, true)?;
     rustix::net::bind(&socket, &addr)?;
@@ -166,7 +194,7 @@ impl Error for ListenError {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv6Addr;
 
     use rustix::fs::OFlags;
     use rustix::io::{Errno, FdFlags};
@@ -245,6 +273,23 @@ mod tests {
         assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
         let line = error.to_string();
         assert_eq!(line, format!("cannot listen on {addr}: the port is in use"));
+    }
+
+    #[test]
+    fn listeners_share_an_address_with_each_other_and_with_nobody_else() {
+        let first = vec![listen(SocketAddr::new(V4, 0)).unwrap()];
+        let addr = first[0].local_addr().unwrap();
+        let second = listen_beside(&first).unwrap();
+        let third = listen_beside(&first).unwrap();
+        let all = [&first[0], &second[0], &third[0]];
+        assert!(all.iter().all(|listener| listener.local_addr().unwrap() == addr));
+        assert_eq!(listen(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        // So many callers do not all come to one door: 3 * (2/3)^200 is no chance.
+        let callers: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
+        let let_in = |listener: &TcpListener| std::iter::from_fn(|| listener.accept().ok()).count();
+        let counts = all.map(let_in);
+        assert_eq!(counts.iter().sum::<usize>(), callers.len());
+        assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
     }
 
     #[test]

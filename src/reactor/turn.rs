@@ -82,6 +82,11 @@ impl<A: App> Reactor<A> {
         self.listeners.add(self.poll.registry(), socket)
     }
 
+    /// The application, as long as it does not run.
+    pub fn app_mut(&mut self) -> &mut A {
+        &mut self.app
+    }
+
     /// Bounds the number of connections.
     pub fn set_watermarks(&mut self, watermarks: Watermarks) {
         self.listeners.set_watermarks(watermarks);

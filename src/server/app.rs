@@ -4,12 +4,14 @@
 //! [`crate::sum::Teller`] do.
 
 use std::net::SocketAddr;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 use super::sum_room::SumRoom;
+use super::workers::Rank;
 use super::{Conn, Connection, Site};
 use crate::access_log::Destination;
 use crate::http::HEAD_LEN_MAX;
@@ -38,14 +40,43 @@ pub struct Server {
     grace_ends: Option<Instant>,
     stopped_by: Option<i32>,
     sum: Option<SumRoom>,
+    /// Which of how many workers this is; its orders come from outside if there are others.
+    rank: Rank,
+    orders: Option<Receiver<Order>>,
     /// How many connections there have been, for the logs.
     accepted_total: u64,
 }
 
+/// What a server is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Open the access log anew.
+    Reopen,
+    /// Stop in good order, or at once if it is told so again; the signal that wants it, if one does.
+    ShutDown(Option<i32>),
+}
+
+impl Order {
+    /// What a signal means, if anything.
+    pub(super) fn of(signal: i32) -> Option<Self> {
+        match signal {
+            SIGHUP | SIGUSR1 => Some(Self::Reopen),
+            // A write beyond the limit on file sizes has failed, and the log deals with that.
+            SIGXFSZ => None,
+            _ => Some(Self::ShutDown(Some(signal))),
+        }
+    }
+}
+
 impl Server {
-    pub(super) fn new(site: Site, sum: Option<SumRoom>) -> Self {
+    pub(super) fn new(site: Site, sum: Option<SumRoom>, rank: Rank) -> Self {
         let pool = Pool::new(HEAD_LEN_MAX);
-        Self { site, pool, grace_ends: None, stopped_by: None, sum, accepted_total: 0 }
+        Self { site, pool, grace_ends: None, stopped_by: None, sum, rank, orders: None, accepted_total: 0 }
+    }
+
+    /// Its orders come from here, and a wake-up tells that there are some.
+    pub(super) fn heed(&mut self, orders: Receiver<Order>) {
+        self.orders = Some(orders);
     }
 
     /// The signal that cut the shutting down short, if one did.
@@ -75,6 +106,21 @@ impl Server {
         control.rouse_all();
     }
 
+    fn carry_out(&mut self, order: Order, control: &mut Control<Connection>, now: Now) {
+        match order {
+            Order::Reopen => self.site.log.reopen(),
+            Order::ShutDown(signal) => self.shut_down(control, signal, now),
+        }
+    }
+
+    /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
+    fn heard(&self) -> Vec<Order> {
+        match &self.orders {
+            Some(orders) => orders.try_iter().collect(),
+            None => vec![Order::ShutDown(None)],
+        }
+    }
+
     /// Says what the number exchange has to say, and closes its listeners when it is over: with it,
     /// the server is, if there is nothing else to serve.
     fn tend_sum(&mut self, control: &mut Control<Connection>, now: Now) -> Option<Instant> {
@@ -102,7 +148,7 @@ impl App for Server {
         now: Now,
     ) -> Option<Connection> {
         self.accepted_total += 1;
-        let number = self.accepted_total;
+        let number = self.rank.number(self.accepted_total);
         log::info!("{peer} connected (connection {number})");
         match self.sum.as_ref().filter(|sum| sum.has(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(Connection::Sum),
@@ -136,15 +182,10 @@ impl App for Server {
 
     fn between_turns(&mut self, control: &mut Control<Connection>, now: Now, idle: bool) -> Option<Instant> {
         if control.take_woken() {
-            self.shut_down(control, None, now);
+            self.heard().into_iter().for_each(|order| self.carry_out(order, control, now));
         }
-        for signal in control.take_signals() {
-            match signal {
-                SIGHUP | SIGUSR1 => self.site.log.reopen(),
-                // A write beyond the limit on file sizes has failed, and the log deals with that.
-                SIGXFSZ => {}
-                _ => self.shut_down(control, Some(signal), now),
-            }
+        for order in control.take_signals().into_iter().filter_map(Order::of) {
+            self.carry_out(order, control, now);
         }
         let sum_wants = self.tend_sum(control, now);
         if let Some(grace_ends) = self.grace_ends

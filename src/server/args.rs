@@ -13,6 +13,7 @@ mod rules;
 mod sum;
 mod upload;
 mod values;
+mod workers;
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -58,6 +59,7 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(None, "--header-timeout", "10s").defaults_to("10s"),
         Spelling::valued(None, "--grace", "10s").defaults_to("10s"),
         Spelling::valued(None, "--max-connections", "1000"),
+        Spelling::valued(None, "--workers", "auto").defaults_to("1"),
         Spelling::attached(Some('u'), "--upload", "incoming"),
         Spelling::valued(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         Spelling::flag(Some('q'), "--quiet"),
@@ -81,6 +83,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
     rules::read(given, &mut config)?;
     listing::read(given, &mut config)?;
     limits(given, &mut config)?;
+    workers::read(given, &mut config)?;
     sum::read(given, &mut config)?;
     upload::read(given, &mut config)?;
     place(given, &mut config, content_exists)?;

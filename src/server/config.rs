@@ -55,6 +55,8 @@ pub struct Config {
     pub grace: Duration,
     /// The most connections at a time; `None` follows from the descriptor limit.
     pub connections_max: Option<usize>,
+    /// How many threads serve, each a whole server of its own; `None` is one for each core.
+    pub workers: Option<usize>,
     /// Whether the address lines are left out.
     pub quiet: bool,
     /// The number exchange, if it is served.
@@ -136,6 +138,8 @@ impl Default for Config {
             // What service managers and containers commonly wait before they kill.
             grace: Duration::from_secs(10),
             connections_max: None,
+            // What one core serves is more than most have visitors for.
+            workers: Some(1),
             quiet: false,
             sum: None,
             http: true,

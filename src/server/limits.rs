@@ -53,6 +53,26 @@ pub(super) fn connections_max(
     }
 }
 
+/// The part of one worker, by its number from 0, `of` so many.
+pub(super) fn part(whole: Watermarks, index: usize, of: usize) -> Watermarks {
+    let part = |count: usize| count / of + usize::from(index < count % of);
+    watermarks(part(whole.stop_at), part(whole.resume_at))
+}
+
+/// Whether there is a connection at least for each of so many workers.
+///
+/// # Errors
+/// One line for people, if not.
+pub(super) fn check_parts(whole: Watermarks, of: usize) -> Result<(), String> {
+    match whole.stop_at {
+        count if count < of => Err(format!(
+            "{of} workers need {of} connections at least, and {count} can be had; \
+             ask for fewer workers, or allow more with --max-connections and `ulimit -n`"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Puts right what rounding does to tiny numbers: stop at one at least, and resume below it.
 fn watermarks(stop_at: usize, resume_at: usize) -> Watermarks {
     let stop_at = stop_at.max(1);
@@ -101,6 +121,18 @@ mod tests {
             assert!(marks.resume_at < marks.stop_at, "{count}");
             let marks = connections_max(2000, Some(count), 0, 1).unwrap();
             assert!(marks.resume_at < marks.stop_at, "{count}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_all_workers_are_the_whole() {
+        for (stop_at, of) in [(2, 2), (3, 2), (10, 3), (17_942, 2), (255, 16)] {
+            let whole = Watermarks { stop_at, resume_at: share(stop_at, 8, 9) };
+            let parts: Vec<_> = (0..of).map(|index| part(whole, index, of)).collect();
+            assert_eq!(parts.iter().map(|part| part.stop_at).sum::<usize>(), stop_at, "{stop_at} {of}");
+            assert!(parts.iter().all(|part| part.resume_at < part.stop_at && part.stop_at > 0), "{parts:?}");
+            assert_eq!(check_parts(whole, of), Ok(()));
+            assert!(check_parts(whole, stop_at + 1).unwrap_err().contains("fewer workers"));
         }
     }
 

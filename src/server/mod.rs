@@ -6,7 +6,7 @@
 //! made of a folder, as a `stream` that works in slices; `rules` is what the operator has laid down for
 //! answers. [`Server`] is the application that the reactor drives, and [`start`] builds it all from a
 //! [`Config`], which `args` makes of the [`Surroundings`]. `sum_room` is the number exchange, the second
-//! protocol on the same reactor.
+//! protocol on the same reactor. `workers` has several of all that, one in each thread.
 
 mod allow;
 mod app;
@@ -34,6 +34,7 @@ mod start;
 mod stream;
 mod sum_room;
 mod surroundings;
+mod workers;
 
 pub use app::Server;
 pub use config::{Bind, Config, ErrorPage, RootChoice, SumConfig};

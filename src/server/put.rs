@@ -5,6 +5,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Config;
 use super::reply::{Answer, ErrorAnswer, StoredAnswer};
@@ -24,6 +25,8 @@ const TOO_LARGE: &str = "The file is larger than what this server takes: --max-u
 pub(super) struct Storing {
     upload: Upload,
     guard: Option<Box<Guard>>,
+    /// Whoever holds it gives a file its name.
+    naming: Arc<Mutex<()>>,
     location: Vec<u8>,
     prose: Prose,
     /// How much of the file may still come.
@@ -75,7 +78,8 @@ fn begin(head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Result<Storing, A
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     let left_len = site.config.upload_len_max;
-    Ok(Storing { upload, guard, location, prose: prose_for(head.accept), left_len })
+    let naming = Arc::clone(&site.naming);
+    Ok(Storing { upload, guard, naming, location, prose: prose_for(head.accept), left_len })
 }
 
 /// Whether the head describes a body that can be the content of a file.
@@ -161,6 +165,8 @@ impl Storing {
 
     /// The file is whole.
     pub(super) fn finish(self) -> Answer {
+        // It guards no data, so it does not matter that somebody has failed while holding it.
+        let _turn = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = match self.guard {
             Some(guard) => self.upload.commit_if(|upload| guard.holds(upload)),
             None => self.upload.commit(),

@@ -1,10 +1,11 @@
 //! What all connections of a server share: settings, files, log, the date, spare room.
 //!
-//! It is handed down by mutable reference, one connection at a time; nothing here is locked or
-//! counted. It decides nothing.
+//! It is handed down by mutable reference, one connection at a time; nothing here is locked, but for the
+//! moment in which an upload takes its name. It decides nothing.
 
 use std::hash::RandomState;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use super::Config;
 use super::exchange::Batch;
@@ -33,6 +34,9 @@ pub struct Site {
     /// The server is shutting down.
     pub(super) draining: bool,
     spare_batches: Vec<Batch>,
+    /// Held while an upload takes its name, so that its conditions hold at that moment whichever worker
+    /// stores another.
+    pub(super) naming: Arc<Mutex<()>>,
     /// Held by each archive that is being made, so that they can be counted.
     pub(super) archives: Rc<()>,
     /// The memory that all listings share.
@@ -55,10 +59,17 @@ impl Site {
             boundaries: RandomState::new(),
             draining: false,
             spare_batches: Vec::new(),
+            naming: Arc::default(),
             archives: Rc::new(()),
             listings: ListingBudget::new(),
             scratch: Vec::new(),
         }
+    }
+
+    /// One whose uploads take their names in turn with those of other sites.
+    pub(super) fn naming_by(mut self, naming: Arc<Mutex<()>>) -> Self {
+        self.naming = naming;
+        self
     }
 
     /// From now on no new requests are wanted: answers say `Connection: close`.

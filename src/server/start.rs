@@ -9,21 +9,23 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 
 use mio::Waker;
 use mio::net::TcpListener;
 
-use super::app::{Server, signals};
+use super::app::{Order, Server, signals};
 use super::args::CONTENT_DIRECTORY;
 use super::default_documents;
-use super::limits::{DESCRIPTORS_RESERVED, connections_max, file_len_max};
+use super::limits::{DESCRIPTORS_RESERVED, check_parts, connections_max, file_len_max, part};
 use super::sum_room::SumRoom;
+use super::workers::{self, Herald, Job, Rank, Workers};
 use super::{Config, RootChoice, Site, put};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
 use crate::files::{CacheLimits, Root, Store, Upload};
-use crate::net::{ListenError, listen_all, raise_descriptors};
+use crate::net::{ListenError, listen_all, listen_beside, raise_descriptors};
 use crate::reactor::{Now, Reactor, Watermarks};
 
 /// Why a server cannot start: one line that names the thing and the remedy.
@@ -40,10 +42,32 @@ impl Error for StartError {}
 
 /// A server that listens and has yet to run.
 pub struct Bound {
-    reactor: Reactor<Server>,
+    crew: Crew,
     addresses: Vec<SocketAddr>,
     sum_addresses: Vec<SocketAddr>,
     signals: Vec<i32>,
+}
+
+/// Who serves.
+enum Crew {
+    /// This very thread.
+    One(Box<Reactor<Server>>),
+    /// Others, while this one watches.
+    Several(Workers<Kit>),
+}
+
+/// What one worker serves with: all that can fail is there, and it can go to another thread.
+struct Kit {
+    config: Config,
+    store: Store,
+    log: AccessLog,
+    http: Vec<TcpListener>,
+    /// Only the first worker has any: one number ends the exchange for all.
+    sum: Vec<TcpListener>,
+    watermarks: Watermarks,
+    rank: Rank,
+    naming: Arc<Mutex<()>>,
+    now: Now,
 }
 
 /// Opens all that the configuration names. Connections queue up in the kernel from now on.
@@ -51,23 +75,19 @@ pub struct Bound {
 /// # Errors
 /// When the root, the log or an address cannot be had.
 pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
-    let (watermarks, store) = furnish(&mut config)?;
-    let log = AccessLog::open_styled(&config.access_log, config.log_style.clone())
+    let count = workers::count(&config);
+    let watermarks = furnish(&mut config, count)?;
+    let logs = AccessLog::open_several(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config.access_log);
     let (http, sum) = open_listeners(&config)?;
-
-    let system = |error: io::Error| StartError(format!("cannot set up the event loop: {error}"));
-    // They are named in their order.
-    let sum_ids = http.len()..http.len() + sum.len();
-    let sum_room = config.sum.as_ref().map(|settings| SumRoom::open(&config, settings, sum_ids));
-    let sum_room = sum_room.transpose().map_err(system)?;
-    let server = Server::new(Site::new(config, store, log), sum_room);
-    let mut reactor = Reactor::new(server, now).map_err(system)?;
-    reactor.set_watermarks(watermarks);
-    let addresses = listen(&mut reactor, http).map_err(system)?;
-    let sum_addresses = listen(&mut reactor, sum).map_err(system)?;
-    Ok(Bound { reactor, addresses, sum_addresses, signals })
+    let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
+    let mut kits = kits(config, watermarks, logs, http, sum, now)?;
+    let crew = match kits.pop() {
+        Some(kit) if kits.is_empty() => Crew::One(Box::new(kit.build().map_err(system)?)),
+        last => Crew::Several(Workers::of(kits.into_iter().chain(last).collect(), now).map_err(system)?),
+    };
+    Ok(Bound { crew, addresses, sum_addresses, signals })
 }
 
 /// Looks whether all is there that a start with this configuration needs, but for the addresses; it
@@ -76,28 +96,35 @@ pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
 /// # Errors
 /// Those of [`start`].
 pub fn check(mut config: Config) -> Result<(), StartError> {
-    furnish(&mut config)?;
+    let count = workers::count(&config);
+    furnish(&mut config, count)?;
     config.access_log.check().map_err(|error| log_error(&config.access_log, &error))
 }
 
 /// What can be had without opening the log or an address: room for connections, and the files.
-fn furnish(config: &mut Config) -> Result<(Watermarks, Store), StartError> {
+fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError> {
     let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
+    let reserved = reserved.saturating_mul(workers as u64);
     let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
     let watermarks =
         connections_max(raise_descriptors(), config.connections_max, reserved, each).map_err(StartError)?;
-    let store = match &config.root {
+    check_parts(watermarks, workers).map_err(StartError)?;
+    let store = open_store(config)?;
+    default_documents::warn_of_missing(config, &store);
+    put::check(config, &store).map_err(StartError)?;
+    config.upload_len_max = config.upload_len_max.min(file_len_max());
+    Ok(watermarks)
+}
+
+fn open_store(config: &Config) -> Result<Store, StartError> {
+    Ok(match &config.root {
         _ if !config.http => Store::Embedded,
         RootChoice::Directory(path) => {
             let root = Root::open(path).map_err(|error| root_error(path, &error))?;
             if is_content(path) { Store::DiskWithSource(root) } else { Store::Disk(root) }
         }
         RootChoice::Embedded => Store::Embedded,
-    };
-    default_documents::warn_of_missing(config, &store);
-    put::check(config, &store).map_err(StartError)?;
-    config.upload_len_max = config.upload_len_max.min(file_len_max());
-    Ok((watermarks, store))
+    })
 }
 
 /// Those of HTTP and those of the number exchange, none of what is not served.
@@ -113,14 +140,70 @@ fn open_listeners(config: &Config) -> Result<(Vec<TcpListener>, Vec<TcpListener>
     Ok((http, sum))
 }
 
-/// Hands these over to the reactor; gives their addresses.
-fn listen(reactor: &mut Reactor<Server>, listeners: Vec<TcpListener>) -> io::Result<Vec<SocketAddr>> {
-    let mut addresses = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        addresses.push(listener.local_addr()?);
-        reactor.listen(listener)?;
+fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, StartError> {
+    listeners.iter().map(|listener| listener.local_addr().map_err(system)).collect()
+}
+
+/// One for each log: the first has the listeners, the others have more of their own at the same addresses.
+fn kits(
+    config: Config,
+    watermarks: Watermarks,
+    logs: Vec<AccessLog>,
+    http: Vec<TcpListener>,
+    mut sum: Vec<TcpListener>,
+    now: Now,
+) -> Result<Vec<Kit>, StartError> {
+    let of = logs.len();
+    let naming = Arc::default();
+    let mut kits: Vec<Kit> = Vec::with_capacity(of);
+    let mut own = Some(http);
+    for (index, log) in logs.into_iter().enumerate() {
+        let http = match (own.take(), kits.first()) {
+            (None, Some(first)) => {
+                listen_beside(&first.http).map_err(|error| listen_error(&error, "--port"))?
+            }
+            (own, _) => own.unwrap_or_default(),
+        };
+        kits.push(Kit {
+            config: config.clone(),
+            store: open_store(&config)?,
+            log,
+            http,
+            sum: std::mem::take(&mut sum),
+            watermarks: part(watermarks, index, of),
+            rank: Rank { index, of },
+            naming: Arc::clone(&naming),
+            now,
+        });
     }
-    Ok(addresses)
+    Ok(kits)
+}
+
+impl Kit {
+    /// The server and the loop around it.
+    fn build(self) -> io::Result<Reactor<Server>> {
+        let Self { config, store, log, http, sum, watermarks, rank, naming, now } = self;
+        // They are named in their order.
+        let sum_ids = http.len()..http.len() + sum.len();
+        let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
+        let sum_room = settings.map(|settings| SumRoom::open(&config, settings, sum_ids)).transpose()?;
+        let site = Site::new(config, store, log).naming_by(naming);
+        let mut reactor = Reactor::new(Server::new(site, sum_room, rank), now)?;
+        reactor.set_watermarks(watermarks);
+        for listener in http.into_iter().chain(sum) {
+            reactor.listen(listener)?;
+        }
+        Ok(reactor)
+    }
+}
+
+impl Job for Kit {
+    fn work(self, orders: Receiver<Order>, herald: &Herald) -> io::Result<()> {
+        let mut reactor = self.build()?;
+        reactor.app_mut().heed(orders);
+        herald.at_work(reactor.waker());
+        reactor.run().map(drop)
+    }
 }
 
 impl Bound {
@@ -140,22 +223,35 @@ impl Bound {
     /// # Errors
     /// When a signal handler cannot be installed.
     pub fn heed_signals(&mut self) -> io::Result<()> {
-        self.reactor.watch_signals(&self.signals)
+        match &mut self.crew {
+            Crew::One(reactor) => reactor.watch_signals(&self.signals),
+            Crew::Several(workers) => workers.watch_signals(&self.signals),
+        }
     }
 
     /// What shuts the server down from another thread: the first wake-up like the first signal,
     /// the second like the second.
     pub fn stopper(&self) -> Arc<Waker> {
-        self.reactor.waker()
+        match &self.crew {
+            Crew::One(reactor) => reactor.waker(),
+            Crew::Several(workers) => workers.stopper(),
+        }
     }
 
-    /// Serves until told to stop.
+    /// Serves until told to stop; the signal that cut the stopping short, if one did.
     ///
     /// # Errors
-    /// When epoll fails.
-    pub fn run(self) -> io::Result<Server> {
-        self.reactor.run()
+    /// When epoll fails, or a worker.
+    pub fn run(self) -> io::Result<Option<i32>> {
+        match self.crew {
+            Crew::One(reactor) => reactor.run().map(|server| server.stopped_by()),
+            Crew::Several(workers) => workers.run(),
+        }
     }
+}
+
+fn system(error: io::Error) -> StartError {
+    StartError(format!("cannot set up the event loop: {error}"))
 }
 
 /// The name that this machine goes by.

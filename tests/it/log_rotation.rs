@@ -47,12 +47,19 @@ fn targets(paths: &[PathBuf]) -> BTreeMap<String, u32> {
 
 #[test]
 fn no_line_is_lost_or_doubled_across_rotations_under_load() {
+    for workers in ["1", "2"] {
+        rotate_under_load(workers);
+    }
+}
+
+fn rotate_under_load(workers: &str) {
     const ROTATIONS: usize = 8;
     const CLIENTS: u32 = 3;
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("access.log");
     let log_name = log.to_str().expect("a path in UTF-8");
-    let server = Server::with(FILES, &["--log-format", "json", "--access-log", log_name]);
+    let server =
+        Server::with(FILES, &["--log-format", "json", "--access-log", log_name, "--workers", workers]);
     let (over, sent) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut files = vec![log.clone()];
     thread::scope(|scope| {

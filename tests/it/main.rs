@@ -46,3 +46,4 @@ mod sum;
 mod tidy;
 mod transitions;
 mod upload;
+mod workers;

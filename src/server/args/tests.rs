@@ -136,6 +136,7 @@ fn every_option_sets_its_own_value() {
         }),
         (&["--grace", "0"], |config| config.grace = Duration::ZERO),
         (&["--max-connections", "7"], |config| config.connections_max = Some(7)),
+        (&["--workers", "auto"], |config| config.workers = None),
         (&["-b", "localhost"], |config| config.bind = Bind::Loopback),
         (&["-b::", "--bind", "10.0.0.1"], |config| {
             config.bind = Bind::Addresses(vec!["::".parse().unwrap(), "10.0.0.1".parse().unwrap()]);

@@ -1,0 +1,320 @@
+//! Several workers: each a whole server in a thread of its own, and this thread, which watches.
+//!
+//! Workers share nothing but the address; what they are told comes as [`Order`]s, each with a wake-up.
+//! Whoever watches takes the signals for all, and sees to it that none goes on without the others: one
+//! that fails ends them all. The only file of the server that starts a thread. It serves nothing itself.
+
+use std::ffi::c_int;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use mio::Waker;
+use mio::net::TcpStream;
+
+use super::app::Order;
+use super::{Config, Connection};
+use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
+
+/// More than the largest machines have cores.
+pub(super) const WORKERS_MAX: usize = 256;
+
+/// How many threads are to serve.
+pub(super) fn count(config: &Config) -> usize {
+    let asked = match config.http {
+        true => config.workers,
+        // The number exchange alone: it has one room.
+        false => Some(1),
+    };
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    asked.unwrap_or_else(cores).clamp(1, WORKERS_MAX)
+}
+
+/// Which of how many workers one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rank {
+    /// From 0.
+    pub(super) index: usize,
+    pub(super) of: usize,
+}
+
+impl Rank {
+    /// The number of its connection that is the `count`th, from 1: no other worker has it.
+    pub(super) fn number(self, count: u64) -> u64 {
+        count.saturating_sub(1).saturating_mul(self.of as u64).saturating_add(self.index as u64 + 1)
+    }
+}
+
+/// What a thread is made for.
+pub(super) trait Job: Send + 'static {
+    /// Does it until it is told to stop.
+    ///
+    /// # Errors
+    /// Whatever keeps it from going on.
+    fn work(self, orders: Receiver<Order>, herald: &Herald) -> io::Result<()>;
+}
+
+/// What a worker has to say to whoever watches.
+enum News {
+    /// It works, and this wakes it.
+    AtWork(usize, Arc<Waker>),
+    /// It has come to its end, good or bad.
+    Gone(usize),
+}
+
+/// Tells whoever watches of one worker: when it is at work and, in any case, when it is gone.
+pub(super) struct Herald {
+    index: usize,
+    tell: Sender<News>,
+    /// Each byte makes who watches look; nobody reads them.
+    bell: UnixStream,
+}
+
+impl Herald {
+    /// The worker hears its orders from now on, if it is woken by this.
+    pub(super) fn at_work(&self, waker: Arc<Waker>) {
+        self.say(News::AtWork(self.index, waker));
+    }
+
+    fn say(&self, news: News) {
+        // Who watches is gone only when the whole process is about to be.
+        let _ = self.tell.send(news);
+        if let Err(error) = (&self.bell).write_all(b"!") {
+            log::error!("cannot tell what has become of a worker: {error}");
+        }
+    }
+}
+
+impl Drop for Herald {
+    fn drop(&mut self) {
+        self.say(News::Gone(self.index));
+    }
+}
+
+/// Workers that have yet to begin, and whoever is to watch them.
+pub(super) struct Workers<J> {
+    jobs: Vec<J>,
+    watch: Box<Reactor<Watch>>,
+}
+
+impl<J: Job> Workers<J> {
+    /// One for each job.
+    ///
+    /// # Errors
+    /// When there cannot be another event loop.
+    pub(super) fn of(jobs: Vec<J>, now: Now) -> io::Result<Self> {
+        Ok(Self { jobs, watch: Box::new(Reactor::new(Watch::default(), now)?) })
+    }
+
+    /// Takes these signals for all of them.
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub(super) fn watch_signals(&mut self, signals: &[c_int]) -> io::Result<()> {
+        self.watch.watch_signals(signals)
+    }
+
+    /// What has them all shut down, as a signal has.
+    pub(super) fn stopper(&self) -> Arc<Waker> {
+        self.watch.waker()
+    }
+
+    /// Lets them work until all have ended; the signal that cut the stopping short, if one did.
+    ///
+    /// # Errors
+    /// When one of them has failed, what it had: the others have ended in good order.
+    pub(super) fn run(mut self) -> io::Result<Option<i32>> {
+        let (tell, told) = mpsc::channel();
+        let (bell, ear) = UnixStream::pair()?;
+        self.watch.watch_input(ear.into())?;
+        let watch = self.watch.app_mut();
+        watch.told = Some(told);
+        for (index, job) in self.jobs.into_iter().enumerate() {
+            let (orders, heard) = mpsc::channel();
+            let herald = Herald { index, tell: tell.clone(), bell: bell.try_clone()? };
+            let thread = thread::Builder::new()
+                .name(format!("worker {}", index + 1))
+                .spawn(move || job.work(heard, &herald))?;
+            watch.workers.push(Worker { orders, waker: None, thread: Some(thread) });
+        }
+        let watch = self.watch.run()?;
+        watch.failure.map_or(Ok(watch.stopped_by), Err)
+    }
+}
+
+/// One of those who are watched.
+struct Worker {
+    orders: Sender<Order>,
+    /// None until it is at work; what it was told before is there when it begins to listen.
+    waker: Option<Arc<Waker>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Worker {
+    fn order(&self, order: Order) {
+        // Who is gone needs no orders.
+        let _ = self.orders.send(order);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(Err(error)) = self.waker.as_ref().map(|waker| waker.wake()) {
+            log::error!("cannot wake a worker: {error}");
+        }
+    }
+}
+
+/// The application of whoever watches: signals and news come in, orders go out.
+#[derive(Default)]
+struct Watch {
+    told: Option<Receiver<News>>,
+    workers: Vec<Worker>,
+    /// They have been told to shut down.
+    stopping: bool,
+    stopped_by: Option<i32>,
+    /// What the first that failed had.
+    failure: Option<io::Error>,
+}
+
+impl Watch {
+    fn pass_on(&mut self, order: Order) {
+        if let Order::ShutDown(signal) = order
+            && std::mem::replace(&mut self.stopping, true)
+        {
+            self.stopped_by = signal;
+        }
+        self.workers.iter().for_each(|worker| worker.order(order));
+    }
+
+    fn hear(&mut self) {
+        while let Some(news) = self.told.as_ref().and_then(|told| told.try_recv().ok()) {
+            match news {
+                News::AtWork(index, waker) => {
+                    if let Some(worker) = self.workers.get_mut(index) {
+                        worker.waker = Some(waker);
+                        worker.wake();
+                    }
+                }
+                News::Gone(index) => self.see_off(index),
+            }
+        }
+    }
+
+    /// A worker is gone: nobody goes on without it.
+    fn see_off(&mut self, index: usize) {
+        let thread = self.workers.get_mut(index).and_then(|worker| worker.thread.take());
+        let outcome = match thread.map(JoinHandle::join) {
+            Some(Ok(Ok(()))) | None if self.stopping => return,
+            Some(Ok(Ok(()))) | None => "it has ended too early".to_owned(),
+            Some(Ok(Err(error))) => error.to_string(),
+            Some(Err(_)) => "it has panicked".to_owned(),
+        };
+        let failure = format!("worker {} of {} has failed: {outcome}", index + 1, self.workers.len());
+        log::error!("{failure}; the server ends");
+        self.failure.get_or_insert(io::Error::other(failure));
+        if !self.stopping {
+            self.pass_on(Order::ShutDown(None));
+        }
+    }
+}
+
+impl App for Watch {
+    type Conn = Connection;
+
+    /// Nobody calls here: there are no listeners.
+    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _: Now) -> Option<Connection> {
+        None
+    }
+
+    fn drive(&mut self, _: &mut Connection, _: &mut Readiness, _: Now) -> Next {
+        Next::Close
+    }
+
+    fn between_turns(&mut self, control: &mut Control<Connection>, _: Now, _: bool) -> Option<Instant> {
+        let stop = control.take_woken().then_some(Order::ShutDown(None));
+        for order in control.take_signals().into_iter().filter_map(Order::of).chain(stop) {
+            self.pass_on(order);
+        }
+        control.take_input();
+        self.hear();
+        if self.workers.iter().all(|worker| worker.thread.is_none()) {
+            control.stop();
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use mio::{Poll, Token};
+
+    type First = fn() -> io::Result<bool>;
+
+    /// A worker that only waits for its orders, unless it has something else to do first.
+    struct Waiting {
+        first: First,
+        /// Told what it heard.
+        heard: Sender<Order>,
+    }
+
+    impl Job for Waiting {
+        fn work(self, orders: Receiver<Order>, herald: &Herald) -> io::Result<()> {
+            let poll = Poll::new()?;
+            herald.at_work(Arc::new(Waker::new(poll.registry(), Token(0))?));
+            while (self.first)()? {
+                let order = orders.recv().map_err(io::Error::other)?;
+                self.heard.send(order).map_err(io::Error::other)?;
+                if matches!(order, Order::ShutDown(_)) {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn panics() -> io::Result<bool> {
+        std::panic::resume_unwind(Box::new("on purpose"))
+    }
+
+    #[test]
+    fn one_that_fails_panics_or_just_ends_ends_them_all_with_an_error() {
+        let cases: [(First, &str); 3] = [
+            (|| Err(io::Error::other("no luck")), "worker 2 of 3 has failed: no luck"),
+            (panics, "worker 2 of 3 has failed: it has panicked"),
+            (|| Ok(false), "worker 2 of 3 has failed: it has ended too early"),
+        ];
+        for (first, expected) in cases {
+            let (tell, heard) = mpsc::channel();
+            let firsts: [First; 3] = [|| Ok(true), first, || Ok(true)];
+            let jobs = firsts.map(|first| Waiting { first, heard: tell.clone() }).into();
+            drop(tell);
+            let workers = Workers::of(jobs, Now::read()).expect("an event loop");
+            assert_eq!(workers.run().expect_err("one has failed").to_string(), expected);
+            assert_eq!(heard.iter().collect::<Vec<_>>(), [Order::ShutDown(None); 2], "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_stopper_stops_them_and_is_no_failure() {
+        let (tell, heard) = mpsc::channel();
+        let jobs = (0..2).map(|_| Waiting { first: || Ok(true), heard: tell.clone() }).collect();
+        drop(tell);
+        let workers = Workers::of(jobs, Now::read()).expect("an event loop");
+        workers.stopper().wake().expect("it is told");
+        assert_eq!(workers.run().expect("nothing fails"), None);
+        assert_eq!(heard.iter().collect::<Vec<_>>(), [Order::ShutDown(None); 2]);
+    }
+
+    #[test]
+    fn no_two_connections_have_one_number() {
+        let numbers = |index| (1..=3).map(move |count| Rank { index, of: 2 }.number(count));
+        assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);
+        assert_eq!(numbers(1).collect::<Vec<_>>(), [2, 4, 6]);
+    }
+}

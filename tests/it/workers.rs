@@ -1,0 +1,228 @@
+//! `--workers`: several threads that are one server to whoever looks from outside.
+//!
+//! Which of them has served a connection shows in its number, for each counts with a step of their
+//! number; that they are threads shows in /proc.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::process::Stdio;
+use std::thread;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::harness::{Raw, Server, expect_shut, pattern, reactor_server};
+use crate::sum::Exchanging;
+
+const FILES: &[(&str, &[u8])] = &[("small", b"small")];
+/// More than the socket buffers of both sides hold.
+const LARGE_LEN: usize = 32 * 1024 * 1024;
+/// Callers of whom each comes to either of two workers by chance: one in 2^60 times all come to one.
+const CALLERS: usize = 60;
+
+fn serving(options: &[&str]) -> Server {
+    Server::with(FILES, &[&["--workers", "2"], options].concat())
+}
+
+/// So many kept-alive connections, each of which has been answered once.
+fn callers(server: &Server) -> Vec<Raw> {
+    let caller = |_| {
+        let mut client = server.connect();
+        assert_eq!(client.get("/small").text(), "small");
+        client
+    };
+    (0..CALLERS).map(caller).collect()
+}
+
+/// The records of a JSON log, each of which is a whole line.
+fn records(log: &str) -> Vec<Value> {
+    assert!(log.is_empty() || log.ends_with('\n'), "the log ends within a line");
+    log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect()
+}
+
+#[test]
+fn all_workers_serve_and_no_two_connections_have_one_number() {
+    let server = serving(&["--log-format", "json"]);
+    drop(callers(&server));
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).expect("its threads");
+    let names = tasks.map(|task| fs::read_to_string(task.expect("a thread").path().join("comm")));
+    let names: BTreeSet<String> = names.map(|name| name.expect("a name").trim_end().to_owned()).collect();
+    assert!(names.is_superset(&["worker 1", "worker 2"].map(str::to_owned).into()), "{names:?}");
+    let records = records(&server.stop().log);
+    let numbers: BTreeSet<u64> =
+        records.iter().map(|record| record["connection"].as_u64().expect("a number")).collect();
+    assert_eq!(numbers.len(), CALLERS);
+    let parities: BTreeSet<u64> = numbers.iter().map(|number| number % 2).collect();
+    assert_eq!(parities.len(), 2, "one worker has served them all: {numbers:?}");
+}
+
+/// Clients that reconnect now and then ask for this many targets, each of them once.
+fn ask_for_much(server: &Server) -> usize {
+    const CLIENTS: usize = 4;
+    const REQUESTS: usize = 60;
+    // Longer than what a pipe takes in one piece.
+    let filler = "x".repeat(6000);
+    let ask = |client: usize| {
+        let mut connection = server.connect();
+        for number in 0..REQUESTS {
+            if number % 10 == 0 {
+                connection = server.connect();
+            }
+            let filler = if number % 2 == 0 { filler.as_str() } else { "" };
+            assert_eq!(connection.get(&format!("/small?{client}-{number}-{filler}")).status, 200);
+        }
+    };
+    thread::scope(|scope| (0..CLIENTS).for_each(|client| drop(scope.spawn(move || ask(client)))));
+    CLIENTS * REQUESTS
+}
+
+#[track_caller]
+fn expect_each_once(log: &str, count: usize) {
+    let mut targets = BTreeMap::new();
+    for record in records(log) {
+        *targets.entry(record["target"].as_str().expect("a target").to_owned()).or_insert(0) += 1;
+    }
+    assert!(targets.values().all(|count| *count == 1), "a line is doubled");
+    assert_eq!(targets.len(), count, "a line is lost");
+}
+
+#[test]
+fn the_lines_of_all_workers_are_whole_in_one_file() {
+    let server = serving(&["--log-format", "json"]);
+    let count = ask_for_much(&server);
+    expect_each_once(&server.stop().log, count);
+}
+
+#[test]
+fn the_lines_of_all_workers_are_whole_in_a_pipe_however_late_it_is_read() {
+    let options = ["--workers", "2", "--log-format", "json", "--access-log", "-"];
+    let (server, mut stdout) = Server::spawn_apart(FILES, &options, |_| ());
+    let count = ask_for_much(&server);
+    // All are stuck in the middle of a line by now.
+    let reader = thread::spawn(move || {
+        let mut log = String::new();
+        stdout.read_to_string(&mut log).map(|_| log)
+    });
+    let stopped = server.stop();
+    assert_eq!(stopped.status.code(), Some(0), "{}", stopped.stderr);
+    expect_each_once(&reader.join().expect("the reader").expect("its log"), count);
+}
+
+#[test]
+fn a_signal_stops_all_workers_in_good_order() {
+    let large = pattern(LARGE_LEN);
+    let server =
+        Server::with(&[("small", b"small"), ("large", &large)], &["--workers", "2", "--grace", "24h"]);
+    let mut idle = callers(&server);
+    let mut download = server.connect();
+    download.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n");
+    download.head();
+    server.signal(Signal::TERM);
+    idle.iter_mut().for_each(Raw::expect_end);
+    expect_shut(server.address(), b"GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert!(download.bytes(LARGE_LEN) == large);
+    download.expect_end();
+    drop((idle, download));
+    let stopped = server.wait();
+    assert_eq!(stopped.status.code(), Some(0), "{}", stopped.stderr);
+    assert_eq!(stopped.log.lines().count(), CALLERS + 1);
+}
+
+#[test]
+fn a_second_signal_ends_all_workers_at_once() {
+    let server = serving(&["--grace", "24h"]);
+    let large = fs::File::create(server.root().join("endless")).expect("a file");
+    large.set_len(4 << 30).expect("a sparse file");
+    let mut idle = callers(&server);
+    let mut stalled = server.connect();
+    stalled.send("GET /endless HTTP/1.1\r\nHost: test\r\n\r\n");
+    stalled.head();
+    server.signal(Signal::TERM);
+    idle.iter_mut().for_each(Raw::expect_end);
+    server.signal(Signal::INT);
+    let stopped = server.wait();
+    assert_eq!(stopped.status.code(), Some(130), "{}", stopped.stderr);
+    assert_eq!(stopped.log.lines().count(), CALLERS + 1);
+}
+
+#[test]
+fn a_port_that_is_taken_stays_so_whoever_has_workers() {
+    for (first, second) in [("2", "2"), ("2", "1"), ("1", "2")] {
+        let server = Server::with(FILES, &["--workers", first]);
+        let port = server.address().port().to_string();
+        let command = reactor_server()
+            .args(["--bind", "127.0.0.1", "--access-log", "off", "--workers", second, &port])
+            .arg(server.root())
+            .stdin(Stdio::null())
+            .output();
+        let output = command.expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{first} and {second}: {stderr}");
+        assert!(stderr.contains(&format!("{}: the port is in use", server.address())), "{stderr}");
+        callers(&server);
+    }
+}
+
+#[test]
+fn what_is_changed_under_conditions_is_never_changed_by_two_at_once() {
+    const CLIENTS: usize = 4;
+    const TRIES: usize = 60;
+    let server = Server::with(&[("count", b"0")], &["--workers", "2", "--upload"]);
+    let count = |client: &mut Raw| {
+        let reply = client.get("/count");
+        let tag = reply.field("ETag").expect("an entity-tag").to_owned();
+        (reply.text().parse::<usize>().expect("a number"), tag)
+    };
+    let raise = || {
+        let mut client = server.connect();
+        let mut raised = 0;
+        for _ in 0..TRIES {
+            let (number, tag) = count(&mut client);
+            let body = (number + 1).to_string();
+            let fields = format!("If-Match: {tag}\r\nContent-Length: {}", body.len());
+            client.send(format!("PUT /count HTTP/1.1\r\nHost: test\r\n{fields}\r\n\r\n{body}"));
+            match client.reply().status {
+                204 => raised += 1,
+                status => assert_eq!(status, 412),
+            }
+        }
+        raised
+    };
+    let raised: usize = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(raise)).collect();
+        clients.into_iter().map(|client| client.join().expect("a client")).sum()
+    });
+    assert!(raised > 0);
+    assert_eq!(count(&mut server.connect()).0, raised, "an update is lost");
+}
+
+#[test]
+fn the_number_exchange_has_one_room_however_many_workers_there_are() {
+    let exchange = Exchanging::spawn(&["--workers", "3"], |_| ());
+    for number in 1..10 {
+        let mut caller = Raw::connect(exchange.sum);
+        caller.send(format!("Client of Eve: {number}\n"));
+        assert_eq!(caller.rest(), b"Server of Bob: 42\n");
+    }
+    let mut last = Raw::connect(exchange.sum);
+    last.send("Client of Eve: 0\n").rest();
+    expect_shut(exchange.sum, b"Client of Eve: 1\n");
+    callers(&exchange.server);
+}
+
+#[test]
+fn workers_that_cannot_have_a_connection_each_are_told() {
+    let output = reactor_server().args(["--workers", "3", "--max-connections", "2", "0"]).output();
+    let output = output.expect("it runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("3 workers need 3 connections at least, and 2 can be had"), "{stderr}");
+}
+
+#[test]
+fn one_worker_is_no_thread_beside_the_main_one() {
+    let server = Server::serving(FILES);
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).expect("its threads");
+    assert_eq!(tasks.count(), 1);
+}
