@@ -30,10 +30,14 @@ enum Life {
     Open,
     /// Our side is closed; what still comes in is discarded until the peer closes too, so that no
     /// reset destroys what it has yet to read.
-    Lingering {
-        silence_ends: Instant,
-        ends: Instant,
-    },
+    Lingering(Box<Linger>),
+}
+
+/// How long a link lingers. Few do, so it stands apart from the link.
+#[derive(Debug)]
+struct Linger {
+    silence_ends: Instant,
+    ends: Instant,
 }
 
 /// What came of one attempt to move bytes.
@@ -97,7 +101,7 @@ impl<M: Machine> Link<M> {
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
     pub fn abandon(mut self, site: &mut M::Site, now: Now) {
-        if !matches!(self.life, Life::Lingering { .. }) {
+        if !matches!(self.life, Life::Lingering(_)) {
             self.reset_if_broken_off();
             self.machine.closed(CloseReason::Shutdown, &self.outbox, site, now);
         }
@@ -110,7 +114,7 @@ impl<M: Machine> Link<M> {
         let next = match self.life {
             Life::Connecting => self.finish_connecting(ready, site, pool, now),
             Life::Open => self.converse(ready, site, pool, now),
-            Life::Lingering { .. } => self.linger(ready, pool, now),
+            Life::Lingering(_) => self.linger(ready, pool, now),
         };
         self.inbox.release(pool);
         self.outbox.release(pool);
@@ -287,7 +291,8 @@ impl<M: Machine> Link<M> {
             return Next::Close;
         }
         let ends = now.instant + LINGER_IN_ALL;
-        self.life = Life::Lingering { silence_ends: now.instant + LINGER_SILENCE, ends };
+        let linger = Linger { silence_ends: now.instant + LINGER_SILENCE, ends };
+        self.life = Life::Lingering(Box::new(linger));
         self.linger(ready, pool, now)
     }
 
@@ -317,10 +322,12 @@ impl<M: Machine> Link<M> {
         loop {
             self.inbox.discard();
             let moved = self.fill(ready, pool, &mut budget);
-            let Life::Lingering { silence_ends, ends } = &mut self.life else { return Next::Close };
+            let Life::Lingering(linger) = &mut self.life else { return Next::Close };
             match moved {
-                Moved::Yes if !self.inbox.is_eof() => *silence_ends = now.instant + LINGER_SILENCE,
-                _ if now.instant >= (*silence_ends).min(*ends) => return Next::Close,
+                Moved::Yes if !self.inbox.is_eof() => {
+                    linger.silence_ends = now.instant + LINGER_SILENCE;
+                }
+                _ if now.instant >= linger.silence_ends.min(linger.ends) => return Next::Close,
                 Moved::Blocked => return Next::Wait,
                 Moved::Spent => return Next::Again,
                 Moved::Yes | Moved::Failed(_) => return Next::Close,
@@ -335,9 +342,9 @@ impl<M: Machine> Connection for Link<M> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.life {
+        match &self.life {
             Life::Connecting | Life::Open => self.machine.deadline(),
-            Life::Lingering { silence_ends, ends } => Some(silence_ends.min(ends)),
+            Life::Lingering(linger) => Some(linger.silence_ends.min(linger.ends)),
         }
     }
 }

@@ -15,6 +15,10 @@ const TICKS_PER_SEC: u64 = 10;
 /// horizon (12.8 s), which also bounds how long the keys of closed connections linger here.
 const BUCKETS: u64 = 128;
 
+/// Room for keys that an emptied bucket keeps. Keys wander through all of them, many together: each would
+/// come to keep room for the most.
+const BUCKET_LEN_KEPT: usize = 64;
+
 /// The wheel.
 #[derive(Debug)]
 pub(super) struct Wheel {
@@ -63,7 +67,9 @@ impl Wheel {
             let bucket = tick % BUCKETS;
             if self.occupied & (1 << bucket) != 0 {
                 self.occupied &= !(1 << bucket);
-                due.append(&mut self.buckets[bucket as usize]);
+                let keys = &mut self.buckets[bucket as usize];
+                due.append(keys);
+                keys.shrink_to(BUCKET_LEN_KEPT);
             }
         }
         self.done = self.done.max(now_tick);
@@ -145,6 +151,22 @@ mod tests {
         expired(&mut wheel, origin + Duration::from_secs(5));
         schedule(&mut wheel, 1, origin);
         assert_eq!(expired(&mut wheel, origin + Duration::from_millis(5_100)), [1]);
+    }
+
+    #[test]
+    fn keys_that_wander_leave_no_room_behind() {
+        const KEYS: u32 = 10_000;
+        let (mut now, mut due) = (Instant::now(), Vec::new());
+        let mut wheel = Wheel::new(now);
+        (0..KEYS).for_each(|index| schedule(&mut wheel, index, now + Duration::from_secs(3_600)));
+        for _ in 0..2 * BUCKETS {
+            now = wheel.next().expect("they are scheduled");
+            wheel.expire(now, &mut due);
+            assert_eq!(due.len(), KEYS as usize);
+            due.drain(..).for_each(|key| schedule(&mut wheel, key.index, now + Duration::from_secs(3_600)));
+        }
+        let room: usize = wheel.buckets.iter().map(Vec::capacity).sum();
+        assert!(room < 3 * KEYS as usize, "room for {room} keys");
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub struct Conn {
     searched_len: usize,
     seen_len: usize,
     /// When the request that is understood anew each turn was understood first: what the log counts from.
-    since: Option<Now>,
+    since: Option<Box<Now>>,
     batch: Batch,
     /// The connection ends when what is queued has gone out, or is about to be closed as it is.
     ending: Option<CloseReason>,
@@ -198,7 +198,8 @@ impl Conn {
                     let Ok(plan) = route(&head, desk.site, desk.now) else { return self.come_back(desk.now) };
                     self.lease_batch(desk.site);
                     let bytes = desk.inbox.bytes().get(..len).unwrap_or_default();
-                    self.batch.begin(&head, bytes, desk.site.log.detail(), self.since.unwrap_or(desk.now));
+                    let since = self.since.as_deref().copied().unwrap_or(desk.now);
+                    self.batch.begin(&head, bytes, desk.site.log.detail(), since);
                     (len, head.body, head.expects_continue, plan)
                 }
                 Ok(None) => return self.need_more(desk),
@@ -224,7 +225,7 @@ impl Conn {
     /// What the request gets is being made. It stays where it is, to be understood anew next turn; it
     /// has come in time, so its deadline is no longer that of its head.
     fn come_back(&mut self, now: Now) -> Step {
-        self.since.get_or_insert(now);
+        self.since.get_or_insert_with(|| Box::new(now));
         self.patience.for_gathering(now.instant);
         Step::Rest(Want::Turn)
     }

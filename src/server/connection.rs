@@ -19,6 +19,10 @@ pub enum Connection {
     Sum(Link<Teller>),
 }
 
+/// There are as many of these as there are idle connections, so what is rare stands in a box of its own.
+const CONNECTION_LEN_MAX: usize = 336;
+const _: () = assert!(size_of::<Connection>() <= CONNECTION_LEN_MAX);
+
 impl reactor::Connection for Connection {
     fn source(&mut self) -> &mut TcpStream {
         match self {

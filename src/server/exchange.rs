@@ -56,18 +56,80 @@ pub(super) struct Origin {
 
 /// The exchanges of one connection that have not ended, and the text of their log lines.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
-    exchanges: Vec<Exchange>,
-    text: Vec<u8>,
-}
+pub(super) struct Batch(Option<Box<Sheet>>);
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.exchanges.is_empty()
+        self.0.as_ref().is_none_or(|sheet| sheet.exchanges.is_empty())
     }
 
     /// Begins the exchange of a request, which came as `bytes`; no more is kept than will be logged.
     pub(super) fn begin(&mut self, head: &RequestHead<'_, '_>, bytes: &[u8], detail: Detail, now: Now) {
+        self.0.get_or_insert_default().begin(head, bytes, detail, now);
+    }
+
+    /// Begins the exchange of something that is no request; `bytes` are what came, `line` its first line.
+    pub(super) fn begin_refused(&mut self, line: &[u8], bytes: &[u8], detail: Detail, now: Now) {
+        self.0.get_or_insert_default().begin_refused(line, bytes, detail, now);
+    }
+
+    /// How much text is kept.
+    pub(super) fn text_len(&self) -> u64 {
+        self.0.as_ref().map_or(0, |sheet| sheet.text.len() as u64)
+    }
+
+    /// The exchange that has no answer yet.
+    pub(super) fn unanswered(&self) -> Option<&Exchange> {
+        self.0.as_ref()?.exchanges.last().filter(|exchange| exchange.reply.is_none())
+    }
+
+    /// Notes what has been queued in answer to it, from the mark on.
+    pub(super) fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
+        if let Some(sheet) = &mut self.0 {
+            sheet.answered(reply, outbox, mark, detail);
+        }
+    }
+
+    /// Notes that the answer of which the last part was made while it was sent ends here.
+    pub(super) fn made(&mut self, ends: u64) {
+        let last = self.0.as_mut().and_then(|sheet| sheet.exchanges.last_mut());
+        if let Some(reply) = last.and_then(|exchange| exchange.reply.as_mut()) {
+            reply.ends = ends;
+        }
+    }
+
+    /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
+    pub(super) fn breaks_off(&self, sent_total: u64) -> bool {
+        let mut replies =
+            self.0.iter().flat_map(|sheet| &sheet.exchanges).filter_map(|exchange| exchange.reply);
+        replies.any(|reply| reply.until_close && reply.ends > sent_total)
+    }
+
+    /// Logs and forgets the exchanges whose answers have been sent whole.
+    pub(super) fn end_sent(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+        if let Some(sheet) = &mut self.0 {
+            let count = sheet.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
+            sheet.end(count, sent_total, origin, log, now);
+        }
+    }
+
+    /// Logs and forgets all exchanges, however much of their answers has been sent.
+    pub(super) fn end_all(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+        if let Some(sheet) = &mut self.0 {
+            sheet.end(sheet.exchanges.len(), sent_total, origin, log, now);
+        }
+    }
+}
+
+/// What a batch holds. Most connections are idle, so it stands apart from them.
+#[derive(Debug, Default)]
+struct Sheet {
+    exchanges: Vec<Exchange>,
+    text: Vec<u8>,
+}
+
+impl Sheet {
+    fn begin(&mut self, head: &RequestHead<'_, '_>, bytes: &[u8], detail: Detail, now: Now) {
         let logged = detail != Detail::Nothing;
         let exchange = Exchange {
             head_only: head.method == crate::http::Method::Head,
@@ -85,8 +147,7 @@ impl Batch {
         self.exchanges.push(exchange);
     }
 
-    /// Begins the exchange of something that is no request; `bytes` are what came, `line` its first line.
-    pub(super) fn begin_refused(&mut self, line: &[u8], bytes: &[u8], detail: Detail, now: Now) {
+    fn begin_refused(&mut self, line: &[u8], bytes: &[u8], detail: Detail, now: Now) {
         let head_only = line.starts_with(b"HEAD ");
         let line = self.keep(line, detail != Detail::Nothing);
         let request_head = self.keep(bytes, detail == Detail::Heads);
@@ -113,47 +174,12 @@ impl Batch {
         start..self.text.len() as u32
     }
 
-    /// How much text is kept.
-    pub(super) fn text_len(&self) -> u64 {
-        self.text.len() as u64
-    }
-
-    /// The exchange that has no answer yet.
-    pub(super) fn unanswered(&self) -> Option<&Exchange> {
-        self.exchanges.last().filter(|exchange| exchange.reply.is_none())
-    }
-
-    /// Notes what has been queued in answer to it, from the mark on.
-    pub(super) fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
+    fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
         let response_head = self.keep(outbox.since(mark, reply.body_starts), detail == Detail::Heads);
         if let Some(exchange) = self.exchanges.last_mut() {
             exchange.response_head = response_head;
             exchange.reply = Some(reply);
         }
-    }
-
-    /// Notes that the answer of which the last part was made while it was sent ends here.
-    pub(super) fn made(&mut self, ends: u64) {
-        if let Some(reply) = self.exchanges.last_mut().and_then(|exchange| exchange.reply.as_mut()) {
-            reply.ends = ends;
-        }
-    }
-
-    /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
-    pub(super) fn breaks_off(&self, sent_total: u64) -> bool {
-        let mut replies = self.exchanges.iter().filter_map(|exchange| exchange.reply);
-        replies.any(|reply| reply.until_close && reply.ends > sent_total)
-    }
-
-    /// Logs and forgets the exchanges whose answers have been sent whole.
-    pub(super) fn end_sent(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
-        let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
-        self.end(count, sent_total, origin, log, now);
-    }
-
-    /// Logs and forgets all exchanges, however much of their answers has been sent.
-    pub(super) fn end_all(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
-        self.end(self.exchanges.len(), sent_total, origin, log, now);
     }
 
     fn end(&mut self, count: usize, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {

@@ -30,6 +30,7 @@ mod log_formats;
 mod log_rotation;
 mod machines;
 mod media_types;
+mod memory;
 mod methods;
 mod negotiation;
 mod paths;

@@ -55,7 +55,11 @@ impl Reply {
 impl Raw {
     /// Connects, with a deadline on everything.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+        Self::of(TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts"))
+    }
+
+    /// A connection that is there, with a deadline on everything.
+    pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
         stream.set_write_timeout(Some(PATIENCE)).expect("a deadline");
         stream.set_nodelay(true).expect("no delay");
