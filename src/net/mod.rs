@@ -4,6 +4,7 @@
 //! server or client, is a [`Machine`] on top of it: bytes in, segments out, no socket. It knows
 //! nothing of HTTP or of what files mean.
 
+mod deferral;
 mod descriptors;
 mod inbox;
 mod link;
@@ -14,6 +15,7 @@ mod queue;
 mod socket;
 mod transport;
 
+pub use deferral::defer_accept;
 pub use descriptors::raise_descriptors;
 pub use inbox::Inbox;
 pub use link::Link;

@@ -25,7 +25,7 @@ use super::{Config, RootChoice, Site, put};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
 use crate::files::{CacheLimits, Root, Store, Upload};
-use crate::net::{ListenError, listen_all, listen_beside, raise_descriptors};
+use crate::net::{ListenError, defer_accept, listen_all, listen_beside, raise_descriptors};
 use crate::reactor::{Now, Reactor, Watermarks};
 
 /// Why a server cannot start: one line that names the thing and the remedy.
@@ -82,6 +82,7 @@ pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
     let signals = signals(&config.access_log);
     let (http, sum) = open_listeners(&config)?;
     let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
+    http.iter().try_for_each(defer_accept).map_err(system)?;
     let mut kits = kits(config, watermarks, logs, http, sum, now)?;
     let crew = match kits.pop() {
         Some(kit) if kits.is_empty() => Crew::One(Box::new(kit.build().map_err(system)?)),
@@ -160,7 +161,9 @@ fn kits(
     for (index, log) in logs.into_iter().enumerate() {
         let http = match (own.take(), kits.first()) {
             (None, Some(first)) => {
-                listen_beside(&first.http).map_err(|error| listen_error(&error, "--port"))?
+                let more = listen_beside(&first.http).map_err(|error| listen_error(&error, "--port"))?;
+                more.iter().try_for_each(defer_accept).map_err(system)?;
+                more
             }
             (own, _) => own.unwrap_or_default(),
         };

@@ -28,7 +28,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "net",
         rooms: &["reactor"],
-        crates: &["mio", "rustix", "log"],
+        crates: &["mio", "rustix", "nix", "log"],
         never: &["std::thread", "std::path"],
     },
     Room {

@@ -4,7 +4,7 @@
 //! down has begun is told by the end of an idle connection.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
@@ -73,7 +73,12 @@ fn sigint_and_sigterm_let_what_is_in_flight_finish_and_nobody_else_in() {
 
         server.signal(signal);
         idle.expect_end();
-        fresh.expect_end();
+        // Who has not said anything yet was never let in, and is told so at the first word.
+        let mut answer = Vec::new();
+        let _ = fresh.try_send("GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
+        let end = fresh.socket().read_to_end(&mut answer);
+        let is_told = end.map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
+        assert!(is_told && answer.is_empty(), "{signal:?}: {}", answer.escape_ascii());
         expect_shut(server.address(), b"GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
         let reply = asking.send("st: test\r\n\r\n").reply();
         assert_eq!((reply.status, reply.text(), reply.field("connection")), (200, "small", Some("close")));
