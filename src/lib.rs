@@ -41,7 +41,8 @@
 //! 3. For each kernel event: check the key's generation, set [`Readiness`](reactor::Readiness) bits,
 //!    queue the [`Key`](reactor::Key). Nothing else.
 //! 4. Queue the keys whose deadlines have come.
-//! 5. Steal the run queue and give each key its turn. Who has more to do goes to the next queue; who
+//! 5. Steal the run queue. Of each sixteen keys, all take in what has come; then each has its turn, and what
+//!    must be known after that input, changes on disk, is found out once for all. Who has more to do goes to the next queue; who
 //!    waits is registered with epoll, once, and given a timer.
 //! 6. Accept, within a budget, after those who are already here.
 //! 7. Free the connections that are over, so that they make room for more.

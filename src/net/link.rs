@@ -107,6 +107,20 @@ impl<M: Machine> Link<M> {
         }
     }
 
+    /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
+    /// pump of the same turn goes on from there.
+    pub fn fill_ahead(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) {
+        let waits = matches!(self.life, Life::Open) && self.want == Want::Input && self.outbox.is_empty();
+        if !waits || !ready.is_readable() || self.unsendable.is_some() || self.is_overdue(now) {
+            return;
+        }
+        match self.fill(ready, site, pool, &mut TURN_LEN_MAX.clone()) {
+            Moved::Yes => self.want = Want::Turn,
+            Moved::Failed(reason) => self.want = Want::Close(reason),
+            Moved::Blocked | Moved::Spent => self.inbox.release(pool),
+        }
+    }
+
     /// Moves bytes and advances the machine until there is nothing to do but wait.
     pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
         self.outbox.lease(pool);
@@ -114,7 +128,7 @@ impl<M: Machine> Link<M> {
         let next = match self.life {
             Life::Connecting => self.finish_connecting(ready, site, pool, now),
             Life::Open => self.converse(ready, site, pool, now),
-            Life::Lingering(_) => self.linger(ready, pool, now),
+            Life::Lingering(_) => self.linger(ready, site, pool, now),
         };
         self.inbox.release(pool);
         self.outbox.release(pool);
@@ -170,19 +184,19 @@ impl<M: Machine> Link<M> {
             };
             let moved = match (self.want, flushed) {
                 (Want::Input | Want::Either, Moved::Failed(reason @ CloseReason::Failed(_))) => {
-                    self.read_on(reason, ready, pool, &mut read_budget)
+                    self.read_on(reason, ready, site, pool, &mut read_budget)
                 }
                 (_, Moved::Failed(reason)) => Moved::Failed(reason),
                 (Want::Turn, _) => Moved::Spent,
                 (Want::Either, Moved::Yes) => Moved::Yes,
                 // Who has much to send still listens: the answer may come early.
                 (Want::Input | Want::Either, Moved::Spent) => {
-                    match self.fill(ready, pool, &mut read_budget) {
+                    match self.fill(ready, site, pool, &mut read_budget) {
                         Moved::Blocked => Moved::Spent,
                         moved => moved,
                     }
                 }
-                (Want::Input | Want::Either, _) => self.fill(ready, pool, &mut read_budget),
+                (Want::Input | Want::Either, _) => self.fill(ready, site, pool, &mut read_budget),
                 (_, flushed) => flushed,
             };
             match moved {
@@ -200,13 +214,14 @@ impl<M: Machine> Link<M> {
         &mut self,
         reason: CloseReason,
         ready: &mut Readiness,
+        site: &mut M::Site,
         pool: &mut Pool,
         budget: &mut usize,
     ) -> Moved {
         let reason = *self.unsendable.get_or_insert(reason);
         self.outbox.abandon();
         ready.write_failed();
-        match self.fill(ready, pool, budget) {
+        match self.fill(ready, site, pool, budget) {
             Moved::Yes if !self.inbox.is_eof() => Moved::Yes,
             Moved::Spent => Moved::Spent,
             Moved::Yes | Moved::Blocked | Moved::Failed(_) => Moved::Failed(reason),
@@ -239,7 +254,13 @@ impl<M: Machine> Link<M> {
     }
 
     /// One read.
-    fn fill(&mut self, ready: &mut Readiness, pool: &mut Pool, budget: &mut usize) -> Moved {
+    fn fill(
+        &mut self,
+        ready: &mut Readiness,
+        site: &mut M::Site,
+        pool: &mut Pool,
+        budget: &mut usize,
+    ) -> Moved {
         if self.inbox.is_eof() {
             // The machine has been told of the end and still wants more: there is none.
             return Moved::Failed(CloseReason::PeerLeftEarly);
@@ -260,6 +281,7 @@ impl<M: Machine> Link<M> {
                 Ok(0) => self.inbox.set_eof(),
                 Ok(len) => {
                     self.inbox.filled(len);
+                    self.machine.received(site);
                     *budget = budget.saturating_sub(len);
                     if len < room_len {
                         ready.read_short();
@@ -293,7 +315,7 @@ impl<M: Machine> Link<M> {
         let ends = now.instant + LINGER_IN_ALL;
         let linger = Linger { silence_ends: now.instant + LINGER_SILENCE, ends };
         self.life = Life::Lingering(Box::new(linger));
-        self.linger(ready, pool, now)
+        self.linger(ready, site, pool, now)
     }
 
     /// Sees to it that closing resets the connection if its end would pass for the end of a message.
@@ -317,11 +339,11 @@ impl<M: Machine> Link<M> {
     }
 
     /// Discards input until the peer closes or patience ends.
-    fn linger(&mut self, ready: &mut Readiness, pool: &mut Pool, now: Now) -> Next {
+    fn linger(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
         let mut budget = TURN_LEN_MAX;
         loop {
             self.inbox.discard();
-            let moved = self.fill(ready, pool, &mut budget);
+            let moved = self.fill(ready, site, pool, &mut budget);
             let Life::Lingering(linger) = &mut self.life else { return Next::Close };
             match moved {
                 Moved::Yes if !self.inbox.is_eof() => {
@@ -362,18 +384,26 @@ mod tests {
     struct Parrot {
         refuses: bool,
         deadline: Option<Instant>,
+        /// How often it was told of input, and how often it went on.
+        received: usize,
+        advanced: usize,
     }
 
     impl Machine for Parrot {
         type Site = ();
 
         fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, _: &mut (), _: Now) -> Want {
+            self.advanced += 1;
             if inbox.is_empty() {
                 return Want::Close(CloseReason::Refused("no more"));
             }
             inbox.consume(inbox.bytes().len());
             outbox.push_static(b"answer");
             if self.refuses { Want::Drain } else { Want::Input }
+        }
+
+        fn received(&mut self, _: &mut ()) {
+            self.received += 1;
         }
 
         fn deadline(&self) -> Option<Instant> {
@@ -395,7 +425,7 @@ mod tests {
         let (stream, _) = listener.accept().expect("the other end");
         stream.set_nonblocking(true).expect("no blocking");
         poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).expect("the question");
-        let machine = Parrot { refuses, deadline: None };
+        let machine = Parrot { refuses, deadline: None, received: 0, advanced: 0 };
         (Link::accepted(TcpStream::from_std(stream), machine), peer)
     }
 
@@ -430,6 +460,35 @@ mod tests {
         let mut ready = Readiness::untried();
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         link.machine_mut().deadline = Some(now.instant);
+        assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
+    }
+
+    #[test]
+    fn what_is_taken_in_ahead_is_told_at_once_and_understood_in_its_turn() {
+        let now = Now::read();
+        let (mut link, peer) = addressed(false);
+        let (mut ready, mut pool) = (Readiness::untried(), Pool::new(1024));
+        let told = |link: &mut Link<Parrot>| (link.machine.received, link.machine.advanced);
+        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        assert_eq!(told(&mut link), (1, 0));
+        assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
+        assert_eq!(told(&mut link), (1, 1));
+        // Nothing more has come, and a buffer is held for nothing only while there is hope.
+        let mut ready = Readiness::untried();
+        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        assert!(!ready.is_readable() && link.inbox.bytes().is_empty());
+        assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
+        assert_eq!(told(&mut link), (1, 1));
+        // Whose time is over is not listened to any more, and the end is no input.
+        link.machine_mut().deadline = Some(now.instant);
+        peer.shutdown(Shutdown::Write).expect("its end");
+        poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
+        let mut ready = Readiness::untried();
+        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        assert!(ready.is_readable() && !link.inbox.is_eof());
+        link.machine_mut().deadline = None;
+        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        assert!(link.inbox.is_eof() && told(&mut link) == (1, 1));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
     }
 }

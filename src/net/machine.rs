@@ -36,6 +36,10 @@ pub trait Machine {
     /// turn, an empty outbox, or news from outside the connection ([`Link::rouse`](super::Link::rouse)). At the end of the input it must want something else than more of it.
     fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Self::Site, now: Now) -> Want;
 
+    /// Input has come into its inbox, and it will advance: what it then finds out for this input must not
+    /// be older than it. Between the two, the same may happen to other machines of the site.
+    fn received(&mut self, _site: &mut Self::Site) {}
+
     /// The one deadline of the present state.
     fn deadline(&self) -> Option<Instant>;
 

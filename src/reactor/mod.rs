@@ -66,6 +66,10 @@ pub trait App {
         now: Now,
     ) -> Option<Self::Conn>;
 
+    /// Lets the connection take in what has come, before any of those beside it in the queue has its turn:
+    /// what must be found out after all of it has come then is, once for all of them.
+    fn fill_ahead(&mut self, _conn: &mut Self::Conn, _ready: &mut Readiness, _now: Now) {}
+
     /// Gives the connection its turn. `ready` holds what the kernel has said and nobody has used up.
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
 

@@ -24,6 +24,9 @@ use super::{App, Clock, Connection, Control, Key, ListenerId, Next, Now, Readine
 
 /// Kernel events taken at once; more stay in the kernel for the next turn.
 const EVENTS_MAX: usize = 1024;
+/// Connections that take in what has come before the first of them has its turn: so many share what is
+/// then found out once, and no more of them hold a buffer at a time.
+const FILLED_AHEAD_MAX: usize = 16;
 /// Connections accepted in one turn, after those that are already here had theirs.
 const ACCEPTS_MAX: usize = 64;
 
@@ -244,8 +247,15 @@ impl<A: App> Reactor<A> {
 
     fn drive_queued(&mut self, now: Now) {
         let stolen = self.run_queue.steal();
-        for &key in &stolen {
-            self.drive(key, now);
+        for batch in stolen.chunks(FILLED_AHEAD_MAX) {
+            for &key in batch {
+                if let Some(slot) = self.slots.get(key) {
+                    self.app.fill_ahead(&mut slot.conn, &mut slot.ready, now);
+                }
+            }
+            for &key in batch {
+                self.drive(key, now);
+            }
         }
         self.run_queue.give_back(stolen);
     }

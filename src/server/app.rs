@@ -159,6 +159,15 @@ impl App for Server {
         }
     }
 
+    fn fill_ahead(&mut self, conn: &mut Connection, ready: &mut Readiness, now: Now) {
+        // Who is to go unless a request is still to be read is asked before it is read.
+        if let Connection::Http(link) = conn
+            && !self.site.draining
+        {
+            link.fill_ahead(ready, &mut self.site, &mut self.pool, now);
+        }
+    }
+
     fn drive(&mut self, conn: &mut Connection, ready: &mut Readiness, now: Now) -> Next {
         // A request that has already arrived is still answered.
         let ends_idling = self.site.draining && !ready.is_readable();

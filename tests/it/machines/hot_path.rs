@@ -70,6 +70,7 @@ impl Bench {
         self.now = self.now.after(Duration::from_micros(1));
         self.inbox.room(&mut self.pool)[..request.len()].copy_from_slice(request);
         self.inbox.filled(request.len());
+        self.machine.received(&mut self.site);
         let before = self.outbox.sent_total();
         for expected in [Want::Drain, Want::Input] {
             let want = self.machine.advance(&mut self.inbox, &mut self.outbox, &mut self.site, self.now);

@@ -89,7 +89,10 @@ impl<M: Machine> Side<M> {
         assert!(!room.is_empty(), "the inbox is full, and the machine wants more");
         match port.read(room) {
             Ok(0) => self.inbox.set_eof(),
-            Ok(len) => self.inbox.filled(len),
+            Ok(len) => {
+                self.inbox.filled(len);
+                self.machine.received(&mut self.site);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
             Err(error) => panic!("a wire does not fail: {error}"),
         }
