@@ -120,6 +120,9 @@
 //! - What the peer did wrong ([`Reject`](http::Reject)) and what failed on our side are different types.
 //! - A [`RelativePath`](files::RelativePath) cannot leave the root, and the kernel (`openat2`) makes
 //!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
+//! - No answer is older than its request: what changes on disk is asked for after the bytes have come and
+//!   before the file is looked up ([`Machine::received`](net::Machine::received),
+//!   [`FileCache::fall_behind`](files::FileCache::fall_behind)).
 //! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
 //! - No unsafe code. One thread, unless the server or the load generator is told to have more: each of

@@ -26,9 +26,11 @@ mod store;
 mod tar;
 #[cfg(test)]
 mod testing;
+mod trail;
 mod twins;
 mod upload;
 mod variants;
+mod watch;
 mod workshop;
 
 pub use archive::{Archive, ArchiveError, FileRange, Piece, Tail};

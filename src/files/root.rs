@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags, makedev, open, openat2, statx};
@@ -223,6 +223,11 @@ impl Root {
     /// them with those of a file that [`Root::open_file`] has opened.
     pub(super) fn facts(&self, path: &CStr) -> Result<Facts, LookupError> {
         Ok(Facts::at(&self.dir, path, AtFlags::empty())?)
+    }
+
+    /// The directory itself.
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
     }
 
     /// The directory at `path` beneath the directory `within` beneath the root: no link leads out of

@@ -30,6 +30,9 @@ impl CacheLimits {
     /// largest small files, and a quarter of the 1,024 descriptors that a process has at least.
     pub const DEFAULT: CacheLimits =
         CacheLimits { entries_max: 8192, bytes_max: 64 * 1024 * 1024, descriptors_max: 256 };
+
+    /// For who keeps nothing.
+    pub const NONE: CacheLimits = CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 };
 }
 
 impl Default for CacheLimits {
@@ -109,7 +112,8 @@ impl<T> Shelf<T> {
         self.held.descriptors = self.held.descriptors - before.descriptors + cost.descriptors;
         let CacheLimits { bytes_max, descriptors_max, .. } = self.limits;
         if cost.bytes > bytes_max || cost.descriptors > descriptors_max {
-            return self.remove(name);
+            self.take(name);
+            return;
         }
         self.clear_for(0, Cost::default());
     }
@@ -117,7 +121,7 @@ impl<T> Shelf<T> {
     /// Puts `thing` in, in place of what had its name, and lets others go to make room.
     /// What is larger than the whole shelf is dropped instead.
     pub(super) fn put(&mut self, name: &[u8], thing: T, mut cost: Cost) {
-        self.remove(name);
+        self.take(name);
         cost.bytes += name.len();
         if !self.make_room(cost) {
             return;
@@ -135,21 +139,18 @@ impl<T> Shelf<T> {
         self.held.descriptors += cost.descriptors;
     }
 
-    /// Lets the thing called `name` go.
-    pub(super) fn remove(&mut self, name: &[u8]) {
-        if let Some(&place) = self.places.get(name) {
-            self.clear(place);
-        }
+    /// Takes the thing called `name` down.
+    pub(super) fn take(&mut self, name: &[u8]) -> Option<T> {
+        self.clear(*self.places.get(name)?)
     }
 
-    fn clear(&mut self, place: usize) {
-        let Some(slot) = self.slots.get_mut(place).and_then(Option::take) else {
-            return;
-        };
+    fn clear(&mut self, place: usize) -> Option<T> {
+        let slot = self.slots.get_mut(place).and_then(Option::take)?;
         self.places.remove(&slot.name);
         self.free_places.push(place);
         self.held.bytes -= slot.cost.bytes;
         self.held.descriptors -= slot.cost.descriptors;
+        Some(slot.thing)
     }
 
     /// Lets things go until one of this cost fits in. False when it never will.
@@ -184,7 +185,8 @@ impl<T> Shelf<T> {
                 continue;
             };
             if wanted(slot.cost) && !mem::take(&mut slot.used_since_hand) {
-                return self.clear(place);
+                self.clear(place);
+                return;
             }
         }
     }
@@ -220,8 +222,8 @@ mod tests {
         shelf.put(b"a", 3, FREE);
         assert_eq!(shelf.get(b"a"), Some(&mut 3));
         assert_eq!(shelf.len(), 2);
-        shelf.remove(b"a");
-        shelf.remove(b"a");
+        shelf.take(b"a");
+        shelf.take(b"a");
         assert_eq!(shelf.get(b"a"), None);
         assert_eq!(shelf.len(), 1);
     }
@@ -304,7 +306,7 @@ mod tests {
             let mut shelf = shelf(6, 100, 3);
             for (action, name, bytes, descriptors) in events {
                 match action {
-                    0 => shelf.remove(&[name]),
+                    0 => drop(shelf.take(&[name])),
                     1 => {
                         shelf.get(&[name]);
                     }

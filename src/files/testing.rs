@@ -60,6 +60,7 @@ impl Bench {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
         let wanted = Wanted::new(wanted.codings(), wanted.turn.map(|_| self.turn));
         let loads = &self.loads;
+        self.cache.fall_behind();
         let count = |_: &Resource| {
             loads.set(loads.get() + 1);
             loads.get()

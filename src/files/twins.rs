@@ -4,7 +4,8 @@
 //! original, to the nanosecond. Owns what is known of the twins of one version of one file, and when
 //! that still holds; the original itself is the cache's to keep fresh.
 //!
-//! What that costs, once known: one `statx` for the twin that is used; one for each that is there
+//! What that costs, once known: nothing while all three names are watched, as they are when the original
+//! is. Else one `statx` for the twin that is used; one for each that is there
 //! and cannot be used; and one for the directory, however many are not there at all. That a name is
 //! not there is remembered with the directory's own facts, which change when a name comes or goes.
 //! They are those of the directory that was searched, so that a link in the path that turns
@@ -13,13 +14,14 @@
 
 use std::ffi::CString;
 use std::rc::Rc;
-use std::time::SystemTime;
 
 use super::cache::{Entry, has_settled};
-use super::coding::{Coding, Wanted};
+use super::coding::Coding;
 use super::root::{Facts, Opened, Root};
 use super::shelf::Cost;
 use super::store::{Resource, content_cost, load};
+use super::variants::Ask;
+use super::watch::{Standing, Ties, Watch};
 
 /// What is known of the twins of one version of a file.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Twins<V> {
     /// The facts of that directory when it was searched for what is [`Twin::Absent`].
     searched: Option<Facts>,
     known: [Twin<V>; Coding::COUNT],
+    /// What tells of changes of any of the three.
+    ties: Ties,
 }
 
 #[derive(Debug)]
@@ -49,13 +53,20 @@ struct Present<V> {
     entry: Option<Rc<Entry<V>>>,
 }
 
+impl<V> Present<V> {
+    /// Whether what has this name is what it was.
+    fn is_same(&self, root: &Root) -> bool {
+        root.facts(&self.name).is_ok_and(|facts| facts == self.facts)
+    }
+}
+
 /// The original, and where it was found.
 pub(super) struct Original<'a> {
     pub(super) root: &'a Root,
     pub(super) resource: &'a Resource,
     pub(super) facts: &'a Facts,
-    /// The time of day at or before the call.
-    pub(super) now: SystemTime,
+    /// Who asks for it.
+    pub(super) ask: &'a Ask<'a>,
 }
 
 impl<V> Twins<V> {
@@ -71,20 +82,22 @@ impl<V> Twins<V> {
             directory: CString::new(directory).unwrap_or_default(),
             searched: None,
             known: [Twin::Unknown, Twin::Unknown, Twin::Unknown],
+            ties: Ties::default(),
         }
     }
 
-    /// The first twin, in the order of `wanted`, that is good for `original` now.
+    /// The first twin, in the order that is wanted, that is good for `original` now.
     pub(super) fn find(
         &mut self,
         original: &Original<'_>,
-        wanted: &Wanted,
+        watch: &mut Watch,
         make: &impl Fn(&Resource) -> V,
     ) -> Option<Rc<Entry<V>>> {
-        let mut is_searched = false;
-        for coding in wanted.codings() {
+        let is_sure = original.ask.is_watched && self.is_sure(original, watch);
+        let mut is_searched = is_sure;
+        for coding in original.ask.wanted.codings() {
             if let Twin::Present(present) = self.of(coding)
-                && original.root.facts(&present.name).is_ok_and(|facts| facts == present.facts)
+                && (is_sure || present.is_same(original.root))
             {
                 match &present.entry {
                     Some(entry) => return Some(Rc::clone(entry)),
@@ -92,7 +105,7 @@ impl<V> Twins<V> {
                 }
             }
             if !is_searched {
-                self.search(original);
+                self.search(original, is_sure);
                 is_searched = true;
             }
             if matches!(self.of(coding), Twin::Absent) {
@@ -107,6 +120,30 @@ impl<V> Twins<V> {
         None
     }
 
+    /// Whether all that is known is so without a look. Where it was not, it is watched first if it can
+    /// be, and then looked at once more.
+    fn is_sure(&mut self, original: &Original<'_>, watch: &mut Watch) -> bool {
+        let Original { root, ask, .. } = *original;
+        if self.ties.standing(watch, ask.secs) == Standing::Holds {
+            return true;
+        }
+        if !self.ties.may_be_made(watch, ask.secs) {
+            return false;
+        }
+        let names = Coding::ALL.map(|coding| self.name_of(coding));
+        self.ties = watch.tie(root, &names.each_ref().map(Vec::as_slice), ask.secs);
+        if self.ties.is_empty() {
+            return false;
+        }
+        for twin in &mut self.known {
+            if matches!(twin, Twin::Present(present) if !present.is_same(root)) {
+                *twin = Twin::Unknown;
+            }
+        }
+        self.search(original, true);
+        true
+    }
+
     fn of(&mut self, coding: Coding) -> &mut Twin<V> {
         let [brotli, zstd, gzip] = &mut self.known;
         match coding {
@@ -117,16 +154,16 @@ impl<V> Twins<V> {
     }
 
     /// Finds out which names are not there, unless that is known. Directories that have not settled are
-    /// not searched: their facts would not show the next change.
-    fn search(&mut self, original: &Original<'_>) {
-        let Original { root, now, .. } = *original;
+    /// not searched unless they are watched: their facts would not show the next change.
+    fn search(&mut self, original: &Original<'_>, is_watched: bool) {
+        let Original { root, ask, .. } = *original;
         if self.searched.is_some_and(|seen| root.facts(&self.directory).is_ok_and(|facts| facts == seen)) {
             return;
         }
         let directory = root.open_directory(b"", self.directory.to_bytes()).ok();
         let facts = directory.as_ref().and_then(|directory| Facts::of(directory).ok());
-        self.searched = facts.filter(|facts| has_settled(facts, now));
-        let directory = directory.filter(|_| self.searched.is_some());
+        self.searched = facts.filter(|facts| has_settled(facts, ask.now));
+        let directory = directory.filter(|_| is_watched || self.searched.is_some());
         for coding in Coding::ALL {
             let name = self.name_of(coding);
             let last = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
@@ -159,7 +196,7 @@ impl<V> Twins<V> {
             let Ok(resource) = load(file, facts, &self.name) else { return (None, Twin::Unknown) };
             // It may have changed while it was read; without facts, it still does.
             let Some(facts) = resource.facts else { return (None, Twin::Unknown) };
-            let resource = resource.known_at(original.now).twin_of(original.resource, coding);
+            let resource = resource.known_at(original.ask.now).twin_of(original.resource, coding);
             let entry =
                 is_good(&facts, original.facts).then(|| Rc::new(Entry { value: make(&resource), resource }));
             (entry, facts)
@@ -167,7 +204,7 @@ impl<V> Twins<V> {
             (None, facts)
         };
         match CString::new(name) {
-            Ok(name) if has_settled(&facts, original.now) => {
+            Ok(name) if has_settled(&facts, original.ask.now) => {
                 (entry.clone(), Twin::Present(Present { name, facts, entry }))
             }
             _ => (entry, Twin::Unknown),
@@ -177,7 +214,7 @@ impl<V> Twins<V> {
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
         let names_len = self.name.len() + self.directory.as_bytes_with_nul().len();
-        let mut cost = Cost { bytes: names_len, descriptors: 0 };
+        let mut cost = Cost { bytes: names_len + self.ties.bytes(), descriptors: 0 };
         for twin in &self.known {
             if let Twin::Present(present) = twin {
                 cost.bytes += present.name.as_bytes_with_nul().len();
@@ -198,11 +235,11 @@ fn is_good(twin: &Facts, original: &Facts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::Bench;
-    use super::super::{CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath};
+    use super::super::{CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath, Wanted};
     use super::*;
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use Coding::{Brotli, Gzip, Zstd};
 
@@ -319,6 +356,7 @@ mod tests {
         fs::remove_file(bench.path("a.css")).expect("removes");
         let path = RelativePath::parse(b"/a.css").expect("a path");
         let wanted = Wanted::new(ALL, None);
+        bench.cache.fall_behind();
         assert!(bench.cache.find(&bench.store, &path, "index.html", &wanted, bench.now, |_| 0).is_err());
         bench.write("a.css", "back");
         bench.check(&ALL, None, "back");
@@ -420,8 +458,10 @@ mod tests {
         assert!(has_settled(&facts, changed(facts)) && changed(facts) < changed(directory));
         for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
             let mut twins: Twins<u32> = Twins::new(b"a.css");
-            let original = Original { root, resource: &resource, facts: &facts, now };
-            assert!(twins.find(&original, &Wanted::new(ALL, None), &|_| 0).is_none());
+            let wanted = Wanted::new(ALL, None);
+            let ask = Ask::new(&bench.store, b"a.css", &wanted, now);
+            let original = Original { root, resource: &resource, facts: &facts, ask: &ask };
+            assert!(twins.find(&original, &mut Watch::new(true), &|_| 0).is_none());
             assert_eq!(twins.searched.is_some(), is_remembered);
             assert_eq!(twins.known.iter().all(|twin| matches!(twin, Twin::Absent)), is_remembered);
         }

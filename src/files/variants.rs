@@ -5,13 +5,14 @@
 //! known for it of one version of one file. It knows no path and no shelf: those are the cache's.
 
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::cache::Entry;
 use super::coding::{Coding, Wanted};
 use super::shelf::Cost;
 use super::store::{Resource, Store, content_cost};
 use super::twins::{Original, Twins};
+use super::watch::Watch;
 use super::workshop::{Made, Workshop};
 
 /// What is known of the variants of one version of a file.
@@ -37,8 +38,19 @@ pub(super) struct Ask<'a> {
     pub(super) key: &'a [u8],
     /// Whether the next change of the original is sure to change its facts.
     pub(super) is_settled: bool,
+    /// Whether the original is watched, for it was asked for more than once.
+    pub(super) is_watched: bool,
     pub(super) wanted: &'a Wanted,
+    /// The time of day, and the same in seconds since 1970.
     pub(super) now: SystemTime,
+    pub(super) secs: u64,
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn new(store: &'a Store, key: &'a [u8], wanted: &'a Wanted, now: SystemTime) -> Ask<'a> {
+        let secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Ask { store, key, is_settled: false, is_watched: false, wanted, now, secs }
+    }
 }
 
 /// What suits.
@@ -63,13 +75,13 @@ impl<V> Variants<V> {
         &mut self,
         original: &Resource,
         ask: &Ask<'_>,
-        workshop: &mut Workshop,
+        (workshop, watch): &mut (&mut Workshop, &mut Watch),
         make: &impl Fn(&Resource) -> V,
     ) -> Choice<V> {
         // What is built in has no facts and no twins: a file of the disk might be of another build.
         if let (Some(root), Some(facts)) = (ask.store.root(), &original.facts) {
-            let place = Original { root, resource: original, facts, now: ask.now };
-            if let Some(entry) = self.twins.find(&place, ask.wanted, make) {
+            let place = Original { root, resource: original, facts, ask };
+            if let Some(entry) = self.twins.find(&place, watch, make) {
                 return Choice::Variant(entry);
             }
         }
@@ -423,7 +435,7 @@ mod tests {
     #[test]
     fn without_a_shelf_all_is_made_anew_and_right() {
         let mut bench = Bench::new();
-        bench.cache = FileCache::new(CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 });
+        bench.cache = FileCache::new(CacheLimits::NONE);
         for len in [2000, 3 * SMALL] {
             bench.write("a.txt", text(len));
             for _ in 0..2 {

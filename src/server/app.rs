@@ -196,6 +196,8 @@ impl App for Server {
         for order in control.take_signals().into_iter().filter_map(Order::of) {
             self.carry_out(order, control, now);
         }
+        // Whose requests have come before, and wait for their turn, see what changes meanwhile.
+        self.site.cache.fall_behind();
         let sum_wants = self.tend_sum(control, now);
         if let Some(grace_ends) = self.grace_ends
             && (control.connections() == 0 || now.instant >= grace_ends)

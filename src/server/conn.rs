@@ -467,6 +467,10 @@ impl Machine for Conn {
         self.run(&mut desk)
     }
 
+    fn received(&mut self, site: &mut Site) {
+        site.cache.fall_behind();
+    }
+
     fn deadline(&self) -> Option<Instant> {
         Some(self.patience.deadline())
     }

@@ -111,7 +111,7 @@ pub(super) fn queue(
     site: &mut Site,
     now: Now,
 ) -> Reply {
-    let Site { tails, rules, page: rendered, .. } = site;
+    let Site { tails, rules, page: rendered, cache, .. } = site;
     let status = answer.status();
     let tails = tails.at(now.unix_secs(), rules);
     let tail = tails.of(exchange, status == Status::NOT_MODIFIED, closes);
@@ -122,7 +122,11 @@ pub(super) fn queue(
             field(out, "Allow", allow.as_bytes());
             out.extend_from_slice(preflight.as_deref().unwrap_or_default());
         }),
-        Answer::Stored(stored) => queue_stored(outbox, status, stored, tail),
+        Answer::Stored(stored) => {
+            // The next request may have come with this one, and it may be for what is stored now.
+            cache.fall_behind();
+            queue_stored(outbox, status, stored, tail)
+        }
         Answer::Redirect { location, page } => {
             page::queue(outbox, page, head_only, rendered, tail, |out| field(out, "Location", location))
         }

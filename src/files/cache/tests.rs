@@ -1,0 +1,228 @@
+//! What the cache promises of single files, at their times: of those that change while they are watched, in
+//! `fresh`; of their variants, in the modules that those have.
+
+mod fresh;
+
+use super::super::{Root, SMALL_FILE_LEN_MAX};
+use super::*;
+use std::cell::Cell;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// A site and its cache, whose values are the number of the load that made them.
+struct Bench {
+    dir: TempDir,
+    store: Store,
+    cache: FileCache<u32>,
+    loads: Cell<u32>,
+    now: SystemTime,
+}
+
+impl Bench {
+    fn new(limits: CacheLimits) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        // In an hour, all that is written now has settled.
+        let now = SystemTime::now() + Duration::from_secs(3600);
+        Bench { dir, store, cache: FileCache::new(limits), loads: Cell::new(0), now }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).expect(name);
+    }
+
+    fn find(&mut self, raw: &str) -> Result<Lookup<u32>, LookupError> {
+        let path = RelativePath::parse(raw.as_bytes()).expect(raw);
+        let loads = &self.loads;
+        self.cache.fall_behind();
+        self.cache.find(&self.store, &path, "index.html", &Wanted::PLAIN, self.now, |_| {
+            loads.set(loads.get() + 1);
+            loads.get()
+        })
+    }
+
+    fn entry(&mut self, raw: &str) -> Rc<Entry<u32>> {
+        match self.find(raw) {
+            Ok(Lookup::File(entry)) => entry,
+            other => panic!("{raw} gives {other:?}"),
+        }
+    }
+
+    fn text(&mut self, raw: &str) -> String {
+        match &self.entry(raw).resource.content {
+            Content::Memory(bytes) => String::from_utf8(bytes.to_vec()).expect("text"),
+            other => panic!("{raw} is {other:?}"),
+        }
+    }
+
+    /// Whether `raw` is found without loading it.
+    fn is_kept(&mut self, raw: &str) -> bool {
+        let before = self.loads.get();
+        self.entry(raw);
+        self.loads.get() == before
+    }
+}
+
+#[test]
+fn a_file_that_stays_the_same_is_loaded_once() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.write("a.txt", "hello");
+    let first = bench.entry("/a.txt");
+    let second = bench.entry("/a.txt");
+    assert!(Rc::ptr_eq(&first, &second));
+    assert_eq!((second.value, bench.loads.get()), (1, 1));
+    // The same file by another spelling of its path.
+    assert!(Rc::ptr_eq(&first, &bench.entry("//x/../%61.txt")));
+}
+
+#[test]
+fn every_change_shows_at_the_next_look() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.write("a.txt", "one");
+    assert_eq!(bench.text("/a.txt"), "one");
+
+    bench.write("a.txt", "longer");
+    assert_eq!(bench.text("/a.txt"), "longer");
+
+    bench.write("b.txt", "LONGER");
+    fs::rename(bench.path("b.txt"), bench.path("a.txt")).expect("replaces");
+    assert_eq!(bench.text("/a.txt"), "LONGER");
+
+    let file = fs::File::options().write(true).open(bench.path("a.txt")).expect("opens");
+    file.set_len(4).expect("truncates");
+    assert_eq!(bench.text("/a.txt"), "LONG");
+
+    fs::remove_file(bench.path("a.txt")).expect("removes");
+    assert!(matches!(bench.find("/a.txt"), Err(LookupError::NotFound)));
+
+    fs::create_dir(bench.path("a.txt")).expect("a directory");
+    assert!(matches!(bench.find("/a.txt"), Ok(Lookup::Directory)));
+}
+
+#[test]
+fn a_change_that_keeps_length_and_modification_time_shows() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.write("a.txt", "one");
+    let path = bench.path("a.txt");
+    let before = bench.entry("/a.txt").resource.facts.expect("settled");
+    let modified = fs::metadata(&path).and_then(|facts| facts.modified()).expect("a time");
+    // Until the file system's clock has ticked: a few milliseconds at most.
+    loop {
+        fs::write(&path, "two").expect("writes");
+        let file = fs::File::options().write(true).open(&path).expect("opens");
+        file.set_modified(modified).expect("sets the time");
+        let after = Facts::of(&file).expect("facts");
+        assert_eq!(after.modified_nanos, before.modified_nanos);
+        if after != before {
+            break;
+        }
+    }
+    assert_eq!(bench.text("/a.txt"), "two");
+}
+
+#[test]
+fn a_link_that_changes_its_target_shows() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    for name in ["v1", "v2"] {
+        fs::create_dir(bench.path(name)).expect(name);
+        bench.write(&format!("{name}/index.html"), name);
+    }
+    symlink("v1", bench.path("now")).expect("a link");
+    assert_eq!(bench.text("/now/"), "v1");
+    assert!(bench.is_kept("/now/"));
+    symlink("v2", bench.path("next")).expect("a link");
+    fs::rename(bench.path("next"), bench.path("now")).expect("replaces");
+    assert_eq!(bench.text("/now/"), "v2");
+}
+
+#[test]
+fn an_index_and_its_directory_are_told_apart() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    fs::create_dir(bench.path("docs")).expect("docs");
+    bench.write("docs/index.html", "docs");
+    bench.write("index.html", "home");
+    for _ in 0..2 {
+        assert_eq!(bench.text("/docs/"), "docs");
+        assert_eq!(bench.text("/"), "home");
+        assert!(matches!(bench.find("/docs"), Ok(Lookup::Directory)));
+        assert!(matches!(bench.find("/docs/index.html/"), Err(LookupError::NotFound)));
+    }
+    assert_eq!(bench.loads.get(), 2);
+    fs::remove_file(bench.path("docs/index.html")).expect("removes");
+    assert!(matches!(bench.find("/docs/"), Err(LookupError::NoIndex)));
+}
+
+#[test]
+fn what_changed_just_now_is_served_but_not_kept() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.write("a.txt", "young");
+    let changed = bench.entry("/a.txt").resource.facts.expect("settled");
+    let changed_at = UNIX_EPOCH + Duration::new(changed.changed_secs as u64, changed.changed_nanos);
+    let nano = Duration::from_nanos(1);
+    for (now, is_kept) in [
+        (UNIX_EPOCH, false),
+        (changed_at, false),
+        (changed_at + RACY_WINDOW - nano, false),
+        (changed_at + RACY_WINDOW, true),
+    ] {
+        bench.cache = FileCache::new(CacheLimits::DEFAULT);
+        bench.now = now;
+        assert_eq!(bench.text("/a.txt"), "young");
+        assert_eq!(bench.is_kept("/a.txt"), is_kept, "{now:?}");
+    }
+}
+
+#[test]
+fn embedded_pages_are_kept_for_good() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.store = Store::Embedded;
+    bench.now = UNIX_EPOCH;
+    assert!(!bench.is_kept("/"));
+    assert!(bench.is_kept("/"));
+}
+
+#[test]
+fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.store = Store::DiskWithSource(Root::open(bench.dir.path()).expect("opens"));
+    bench.write("a.txt", "one");
+    bench.write("server-code.html", "of another build");
+    for path in ["/a.txt", "/server-code.html"] {
+        assert!(!bench.is_kept(path) && bench.is_kept(path), "{path}");
+    }
+    let page = bench.entry("/server-code.html");
+    assert!(matches!(page.resource.content, Content::Static(_)));
+    bench.write("a.txt", "longer");
+    assert_eq!(bench.text("/a.txt"), "longer");
+}
+
+#[test]
+fn the_descriptors_are_bounded_and_small_files_do_not_pay_for_them() {
+    let mut bench = Bench::new(CacheLimits { descriptors_max: 2, ..CacheLimits::DEFAULT });
+    bench.write("small", "small");
+    bench.entry("/small");
+    for number in 0..6 {
+        let name = format!("large-{number}");
+        bench.write(&name, "");
+        let file = fs::File::options().write(true).open(bench.path(&name)).expect("opens");
+        file.set_len(SMALL_FILE_LEN_MAX + 1).expect("grows");
+        let entry = bench.entry(&format!("/{name}"));
+        assert!(matches!(entry.resource.content, Content::File(_)));
+    }
+    assert!(bench.is_kept("/small") && bench.is_kept("/large-5") && !bench.is_kept("/large-0"));
+}
+
+#[test]
+fn a_cache_of_no_size_still_finds() {
+    let none = CacheLimits::NONE;
+    let mut bench = Bench::new(none);
+    bench.write("a.txt", "found");
+    assert_eq!(bench.text("/a.txt"), "found");
+    assert!(!bench.is_kept("/a.txt"));
+}

@@ -1,0 +1,306 @@
+//! Every way in which a file comes to be another shows at the next look, at once and with no help from the
+//! file's times: what is young is kept only because it is watched.
+
+use std::os::unix::fs::{FileExt, PermissionsExt};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::*;
+
+/// What is done to the site.
+type Change = (&'static str, fn(&Bench));
+
+/// A file at the end of two links, one of them on the way, and some beside it; all of one length.
+fn linked_site(bench: &Bench) {
+    for directory in ["v1/deep", "v2/deep", "spare"] {
+        fs::create_dir_all(bench.path(directory)).expect(directory);
+    }
+    bench.write("v1/deep/real.txt", "one");
+    bench.write("v2/deep/real.txt", "two");
+    bench.write("spare/real.txt", "new");
+    symlink("v1", bench.path("now")).expect("a link");
+    symlink("real.txt", bench.path("v1/deep/a.txt")).expect("a link");
+    symlink("../deep/real.txt", bench.path("v2/deep/a.txt")).expect("a link");
+    fs::hard_link(bench.path("v1/deep/real.txt"), bench.path("spare/other-name.txt")).expect("a link");
+}
+
+/// Does something to a file without its times telling of it.
+fn in_secret(bench: &Bench, name: &str, act: impl FnOnce(&fs::File)) {
+    let file = fs::File::options().write(true).open(bench.path(name)).expect(name);
+    let modified = file.metadata().and_then(|facts| facts.modified()).expect("a time");
+    act(&file);
+    file.set_modified(modified).expect("sets the time");
+}
+
+fn swap(bench: &Bench, new: &str, old: &str) {
+    fs::rename(bench.path(old), bench.path("gone")).expect(old);
+    fs::rename(bench.path(new), bench.path(old)).expect(new);
+}
+
+fn relink(bench: &Bench, target: &str, link: &str) {
+    symlink(target, bench.path("next")).expect(target);
+    fs::rename(bench.path("next"), bench.path(link)).expect(link);
+}
+
+/// Everything that makes `/now/deep/a.txt` another file or none, or leaves it what it is.
+const CHANGES: &[Change] = &[
+    ("nothing", |_| ()),
+    ("written", |bench| {
+        in_secret(bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+    }),
+    ("written by another name", |bench| {
+        in_secret(bench, "spare/other-name.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+    }),
+    ("truncated", |bench| {
+        in_secret(bench, "v1/deep/real.txt", |file| file.set_len(2).expect("cuts"));
+    }),
+    ("truncated and grown", |bench| {
+        in_secret(bench, "v1/deep/real.txt", |file| {
+            file.set_len(0).expect("cuts");
+            file.set_len(3).expect("grows");
+        });
+    }),
+    ("touched", |bench| {
+        let file = fs::File::options().write(true).open(bench.path("v1/deep/real.txt")).expect("opens");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("sets the time");
+    }),
+    ("renamed over", |bench| {
+        fs::rename(bench.path("spare/real.txt"), bench.path("v1/deep/real.txt")).expect("renames");
+    }),
+    ("removed", |bench| fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes")),
+    ("removed and made again", |bench| {
+        fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
+        bench.write("v1/deep/real.txt", "new");
+    }),
+    ("the last link turned", |bench| {
+        fs::rename(bench.path("spare/real.txt"), bench.path("v1/deep/new.txt")).expect("renames");
+        relink(bench, "new.txt", "v1/deep/a.txt");
+    }),
+    ("the last link replaced", |bench| {
+        fs::rename(bench.path("spare/real.txt"), bench.path("v1/deep/a.txt")).expect("renames");
+    }),
+    ("the first link turned", |bench| relink(bench, "v2", "now")),
+    ("the first link turned nowhere", |bench| relink(bench, "v3", "now")),
+    ("the first link removed", |bench| fs::remove_file(bench.path("now")).expect("removes")),
+    ("the deep directory replaced", |bench| swap(bench, "v2/deep", "v1/deep")),
+    ("the upper directory replaced", |bench| swap(bench, "v2", "v1")),
+    ("the upper directory moved away", |bench| {
+        fs::rename(bench.path("v1"), bench.path("v3")).expect("renames");
+    }),
+    ("the upper directory exchanged", |bench| {
+        let flags = RenameFlags::EXCHANGE;
+        renameat_with(CWD, bench.path("v1"), CWD, bench.path("v2"), flags).expect("exchanges");
+    }),
+    ("all removed", |bench| fs::remove_dir_all(bench.path("v1")).expect("removes")),
+    ("made a directory", |bench| {
+        fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
+        fs::create_dir(bench.path("v1/deep/real.txt")).expect("a directory");
+    }),
+    ("closed to all", |bench| {
+        fs::set_permissions(bench.path("v1/deep/real.txt"), fs::Permissions::from_mode(0o0)).expect("closes");
+    }),
+    ("its directory closed to all", |bench| {
+        fs::set_permissions(bench.path("v1/deep"), fs::Permissions::from_mode(0o0)).expect("closes");
+    }),
+];
+
+/// What there is, and what is told of it.
+fn told(found: Result<Lookup<u32>, LookupError>) -> String {
+    match found {
+        Ok(Lookup::File(entry)) => told_of(&entry.resource),
+        Ok(other) => format!("{other:?}"),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+fn told_of(resource: &Resource) -> String {
+    let Content::Memory(bytes) = &resource.content else { panic!("{resource:?}") };
+    format!("{:?} {:?} {:?}", String::from_utf8_lossy(bytes), resource.facts, resource.modified_secs)
+}
+
+/// What somebody who keeps nothing finds.
+fn told_by_the_disk(bench: &Bench, raw: &str) -> String {
+    let path = RelativePath::parse(raw.as_bytes()).expect(raw);
+    match bench.store.lookup(&path, "index.html") {
+        Ok(Found::File(resource)) => told_of(&resource),
+        Ok(Found::Directory) => "Directory".to_owned(),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+impl Bench {
+    /// One that lives now, when nothing has settled.
+    fn young() -> Bench {
+        Bench { now: SystemTime::now(), ..Bench::new(CacheLimits::DEFAULT) }
+    }
+
+    /// Whether the kernel tells of all that `raw` depends on.
+    fn is_watched(&mut self, raw: &str) -> bool {
+        let path = RelativePath::parse(raw.as_bytes()).expect(raw);
+        self.cache.shelf.get(path.key()).is_some_and(|kept| kept.origin.is_watched())
+    }
+}
+
+#[test]
+fn of_what_is_asked_for_again_every_change_shows_however_secret() {
+    const PATH: &str = "/now/deep/a.txt";
+    for (what, change) in CHANGES {
+        for looks in [1, 2, 5] {
+            let mut bench = Bench::young();
+            linked_site(&bench);
+            for look in 0..looks {
+                assert_eq!(told(bench.find(PATH)), told_by_the_disk(&bench, PATH), "{what}, look {look}");
+            }
+            assert_eq!(bench.is_watched(PATH), looks > 1);
+            let loads = bench.loads.get();
+            assert_eq!(loads, looks.min(2), "it is loaded, and again when it is watched");
+            change(&bench);
+            for look in 0..3 {
+                assert_eq!(told(bench.find(PATH)), told_by_the_disk(&bench, PATH), "{what}, then {look}");
+            }
+            assert!(*what != "nothing" || bench.loads.get() == loads.max(2));
+        }
+    }
+}
+
+#[test]
+fn changes_that_follow_one_another_all_show() {
+    let mut bench = Bench::young();
+    linked_site(&bench);
+    let path = "/now/deep/a.txt";
+    for round in 0..100 {
+        let text = format!("{round:03}");
+        match round % 3 {
+            0 => in_secret(&bench, "v1/deep/real.txt", |file| {
+                file.write_all_at(text.as_bytes(), 0).expect("writes");
+            }),
+            1 => {
+                bench.write("spare/next.txt", &text);
+                fs::rename(bench.path("spare/next.txt"), bench.path("v1/deep/real.txt")).expect("renames");
+            }
+            _ => {
+                fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
+                assert!(matches!(bench.find(path), Err(LookupError::NotFound)), "{round}");
+                bench.write("v1/deep/real.txt", &text);
+            }
+        }
+        for look in 0..round % 4 + 1 {
+            assert_eq!(bench.text(path), text, "look {look} of {round}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_shows_as_soon_as_it_is() {
+    let comings: &[(&str, Change)] = &[
+        ("/new.txt", ("made", |bench| bench.write("new.txt", "new"))),
+        ("/new.txt", ("a link", |bench| symlink("spare/real.txt", bench.path("new.txt")).expect("a link"))),
+        (
+            "/new.txt",
+            ("moved", |bench| {
+                fs::rename(bench.path("spare/real.txt"), bench.path("new.txt")).expect("renames");
+            }),
+        ),
+        (
+            "/v3/deep/a.txt",
+            ("moved with its directory", |bench| {
+                fs::rename(bench.path("v1"), bench.path("v3")).expect("renames");
+            }),
+        ),
+        (
+            "/to/new.txt",
+            ("at the end of a link", |bench| {
+                fs::create_dir(bench.path("v3")).expect("a directory");
+                bench.write("v3/new.txt", "new");
+            }),
+        ),
+        (
+            "/v1/deep/real.txt/x",
+            ("beneath what was a file", |bench| {
+                fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
+                fs::create_dir(bench.path("v1/deep/real.txt")).expect("a directory");
+                bench.write("v1/deep/real.txt/x", "new");
+            }),
+        ),
+    ];
+    for (path, (what, come)) in comings {
+        for looks in [1, 2, 5] {
+            let mut bench = Bench::young();
+            linked_site(&bench);
+            symlink("v3", bench.path("to")).expect("a link");
+            for _ in 0..looks {
+                assert!(matches!(bench.find(path), Err(LookupError::NotFound)), "{what}");
+            }
+            assert_eq!(bench.is_watched(path), looks > 1, "{what}");
+            come(&bench);
+            assert_eq!(told(bench.find(path)), told_by_the_disk(&bench, path), "{what} after {looks}");
+            assert!(matches!(bench.find(path), Ok(Lookup::File(_))), "{what}");
+        }
+    }
+}
+
+#[test]
+fn more_changes_than_the_kernel_can_tell_of_lose_none() {
+    let queue_len = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a limit");
+    let queue_len: usize = queue_len.trim().parse().expect("a number");
+    if queue_len > 1 << 17 {
+        eprintln!("skipped: the kernel is told to queue {queue_len} events");
+        return;
+    }
+    let mut bench = Bench::young();
+    linked_site(&bench);
+    let path = "/now/deep/a.txt";
+    (0..3).for_each(|_| assert_eq!(bench.text(path), "one"));
+    // Two events for each, which are never the same as the ones before.
+    for number in 0..queue_len / 2 + 1 {
+        fs::File::create(bench.path(["x", "y"][number % 2])).expect("a file");
+        fs::remove_file(bench.path(["x", "y"][number % 2])).expect("removes");
+    }
+    in_secret(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+    assert_eq!(bench.text(path), "new");
+    (0..3).for_each(|_| assert_eq!(bench.text(path), "new"));
+    in_secret(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"end", 0).expect("writes"));
+    assert_eq!(bench.text(path), "end");
+}
+
+#[test]
+fn once_a_second_somebody_looks_whatever_the_kernel_tells() {
+    let mut bench = Bench::young();
+    bench.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
+    assert_eq!(bench.loads.get(), 2);
+    // While it is young, it may tell of itself what it could not before.
+    bench.now += Duration::from_secs(1);
+    assert!(!bench.is_kept("/a.txt") && bench.is_kept("/a.txt"));
+    bench.now += Duration::from_secs(3600);
+    assert!(!bench.is_kept("/a.txt") && bench.is_kept("/a.txt"));
+    // Once it has settled, a look is enough.
+    bench.now += Duration::from_secs(1);
+    assert!(bench.is_kept("/a.txt") && bench.is_watched("/a.txt"));
+}
+
+#[test]
+fn who_is_not_told_of_changes_looks_each_time() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
+    bench.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
+    assert!(bench.loads.get() == 1 && !bench.is_watched("/a.txt"));
+    (0..3).for_each(|_| assert!(matches!(bench.find("/b.txt"), Err(LookupError::NotFound))));
+    assert_eq!(bench.cache.shelf.len(), 1, "what is not there is not kept");
+}
+
+#[test]
+fn a_look_that_nobody_asked_to_be_new_may_be_as_old_as_the_last_that_was() {
+    let mut bench = Bench::young();
+    bench.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
+    bench.write("a.txt", "two");
+    let path = RelativePath::parse(b"/a.txt").expect("a path");
+    for text in ["one", "two"] {
+        let found = bench.cache.find(&bench.store, &path, "", &Wanted::PLAIN, bench.now, |_| 0);
+        let Ok(Lookup::File(entry)) = found else { panic!("it is there") };
+        assert!(matches!(&entry.resource.content, Content::Memory(bytes) if **bytes == *text.as_bytes()));
+        bench.cache.fall_behind();
+    }
+}

@@ -1,0 +1,366 @@
+//! News of changes on disk: inotify queues each inside the very system call that makes it.
+//!
+//! So *take the bytes of a request in, catch up once, then look up* never finds what is older than the
+//! request, at the price of one read for all requests that came in together. A [`Ties`] is what one
+//! look depended on; it breaks with the first change of any of that. Owns the inotify instance, and the
+//! rule where it can be relied upon: on local file systems, while the kernel has room for watches.
+//!
+//! What was changed is not told apart further than by a hash: a tie may break without need, never
+//! hold without right. Changes that inotify does not tell of (writes through a memory map until it is
+//! closed, mounts) are why ties are only good for the second in which somebody looked. It follows no
+//! names: that is `trail`.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
+
+use foldhash::fast::RandomState;
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, ioctl_getflags, openat};
+use rustix::io::Errno;
+
+use super::root::Root;
+use super::trail;
+
+/// Counters of changes, 16 KiB of them: enough for thousands of names to have one of their own, nearly.
+const CELLS: u64 = 4096;
+/// Files and directories that are watched. Each is some 1 KiB of kernel memory, for it stays there with
+/// its inode; the cache has up to 8,192 files, and they share their directories.
+const WATCHES_MAX: usize = 16 * 1024;
+/// The fewest watches that are worth looking through for such as nobody needs any more.
+const SWEPT_MIN: usize = 64;
+/// Events that are read at once, four times what the kernel queues unless it is told otherwise. Beyond
+/// it somebody writes faster than we read: then all counts as changed.
+const EVENTS_MAX: usize = 64 * 1024;
+/// Bytes for one read of events: a dozen of the longest, a hundred of the usual.
+const READ_LEN: usize = 4096;
+/// File systems whose answer about inotify is remembered; more are asked each time.
+const DEVICES_MAX: usize = 64;
+/// A directory in which names that differ in case are one (`FS_CASEFOLD_FL`): events tell them as they
+/// are written there, not as they are asked for.
+const CASEFOLD: u32 = 0x4000_0000;
+
+/// The file systems on which nothing changes but through this kernel, by the numbers of `statfs`: ext2 to
+/// ext4, XFS, Btrfs, F2FS, bcachefs, ZFS, tmpfs, ramfs, and SquashFS and EROFS, which do not change at
+/// all. Of network file systems others write the files; an overlay tells of one layer only.
+const TOLD_OF: &[u64] = &[
+    0xEF53,
+    0x5846_5342,
+    0x9123_683E,
+    0xF2F5_2010,
+    0xCA45_1A4E,
+    0x2FC1_2FC1,
+    0x0102_1994,
+    0x8584_58F6,
+    0x7371_7368,
+    0xE0F5_E1E2,
+];
+
+/// All that happens to what is in a file, who may read it, and where it is.
+const OF_FILES: WatchFlags = WatchFlags::MODIFY
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::DELETE_SELF);
+/// All that happens to the names in a directory, who may search it, and where it is.
+const OF_DIRECTORIES: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::DELETE_SELF);
+
+/// What is watched, and how often it has changed.
+#[derive(Debug)]
+pub(super) struct Watch {
+    is_on: bool,
+    /// Opened for the first that is to be watched.
+    inotify: Option<OwnedFd>,
+    /// Whether requests have come since events were read.
+    is_behind: bool,
+    /// How often events were read that mattered.
+    changes: u64,
+    cells: Vec<u32>,
+    hasher: RandomState,
+    held: HashMap<i32, Rc<i32>, RandomState>,
+    /// How many may be held before it is seen which are needed.
+    sweep_at: usize,
+    /// When it was seen that all were.
+    full_secs: Option<u64>,
+    /// Whether inotify tells all of what is on these devices.
+    devices: Vec<(u64, bool)>,
+}
+
+/// What a look depended on.
+#[derive(Debug, Default)]
+pub(super) struct Ties {
+    /// None at all if it could not be watched, or nobody has tried.
+    ties: Vec<Tie>,
+    /// The watch's count when they were last seen to hold.
+    changes: u64,
+    /// The second since 1970 of the look, or of the vain attempt to watch.
+    looked_secs: u64,
+}
+
+/// One name in one directory, or one file or directory itself.
+#[derive(Debug)]
+pub(super) struct Tie {
+    cell: u16,
+    seen: u32,
+    /// Keeps it watched.
+    _held: Rc<i32>,
+}
+
+/// What is to be thought of an earlier look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It would find the same now.
+    Holds,
+    /// The same, for all that inotify knows; but it is time to look.
+    Due,
+    /// Something has changed, or nobody would know.
+    Unsure,
+}
+
+impl Watch {
+    /// Watches what it is told to, if it `is_on`; else everything is always unsure.
+    pub(super) fn new(is_on: bool) -> Watch {
+        Watch {
+            is_on,
+            inotify: None,
+            is_behind: false,
+            changes: 0,
+            cells: Vec::new(),
+            hasher: RandomState::default(),
+            held: HashMap::default(),
+            sweep_at: SWEPT_MIN,
+            full_secs: None,
+            devices: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Whoever looks next wants to know of all changes up to now.
+    pub(super) fn fall_behind(&mut self) {
+        self.is_behind = true;
+    }
+
+    /// Takes note of all changes up to now, unless nobody has asked since the last time: one system call
+    /// if there are none.
+    pub(super) fn catch_up(&mut self) {
+        if mem::take(&mut self.is_behind) && self.inotify.is_some() {
+            self.read_events();
+        }
+    }
+
+    /// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
+    /// for as long as the ties hold. There are none if not everything can be watched.
+    pub(super) fn tie(&mut self, root: &Root, names: &[&[u8]], secs: u64) -> Ties {
+        let mut ties = Vec::new();
+        let followed = names.iter().try_for_each(|name| trail::follow(root, name, self, &mut ties, secs));
+        match followed {
+            Ok(()) => ties.shrink_to_fit(),
+            Err(Errno::OPNOTSUPP) if ties.is_empty() => {
+                log::info!("the file system does not tell of all changes, so each request looks at its file");
+                self.is_on = false;
+            }
+            Err(errno) => {
+                log::debug!("cannot watch all on the way to a file, so it is looked at each time: {errno}");
+                ties.clear();
+            }
+        }
+        Ties { ties, changes: self.changes, looked_secs: secs }
+    }
+
+    /// Watches the file or directory that is open here, from now on.
+    ///
+    /// # Errors
+    /// When it cannot be watched, or inotify does not tell all about it.
+    pub(super) fn hold(&mut self, file: &OwnedFd, secs: u64) -> Result<Rc<i32>, Errno> {
+        let stat = fstat(file)?;
+        if !self.is_told_of(file, stat.st_dev)? {
+            return Err(Errno::OPNOTSUPP);
+        }
+        self.make_room(secs)?;
+        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        let events = if is_directory { OF_DIRECTORIES } else { OF_FILES };
+        // The file itself and none that has its name by now; and there is no other way to name it.
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let number = inotify::add_watch(self.open()?, path, events)?;
+        if let Some(held) = self.held.get(&number) {
+            return Ok(Rc::clone(held));
+        }
+        if is_directory && ignores_case(file)? {
+            inotify::remove_watch(self.open()?, number)?;
+            return Err(Errno::OPNOTSUPP);
+        }
+        let held = Rc::new(number);
+        self.held.insert(number, Rc::clone(&held));
+        Ok(held)
+    }
+
+    /// A tie to `name` in the directory that is held, or, without a name, to what is held itself.
+    pub(super) fn bind(&self, held: &Rc<i32>, name: Option<&[u8]>) -> Tie {
+        let cell = cell(&self.hasher, **held, name);
+        Tie { cell, seen: self.seen(cell), _held: Rc::clone(held) }
+    }
+
+    fn seen(&self, cell: u16) -> u32 {
+        self.cells.get(usize::from(cell)).copied().unwrap_or_default()
+    }
+
+    /// The inotify instance. Where there is none to be had, nothing is watched any more.
+    fn open(&mut self) -> Result<&OwnedFd, Errno> {
+        if self.inotify.is_none() {
+            match inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC) {
+                Ok(inotify) => {
+                    self.inotify = Some(inotify);
+                    self.cells = vec![0; CELLS as usize];
+                }
+                Err(errno) => {
+                    log::warn!("cannot watch files, so each is looked at for each request: {errno}");
+                    self.is_on = false;
+                    return Err(errno);
+                }
+            }
+        }
+        self.inotify.as_ref().ok_or(Errno::BADF)
+    }
+
+    /// Whether inotify tells of all that changes on the file system that this is on.
+    fn is_told_of(&mut self, file: &OwnedFd, device: u64) -> Result<bool, Errno> {
+        if let Some((_, is_told_of)) = self.devices.iter().find(|(known, _)| *known == device) {
+            return Ok(*is_told_of);
+        }
+        // How wide the number is, and whether it has a sign, depends on the machine.
+        let magic = fstatfs(file)?.f_type as u64 & u64::from(u32::MAX);
+        let is_told_of = TOLD_OF.contains(&magic);
+        if self.devices.len() < DEVICES_MAX {
+            self.devices.push((device, is_told_of));
+        }
+        Ok(is_told_of)
+    }
+
+    /// Lets go of what nobody is tied to, when there is much; an error if there is no room all the same.
+    fn make_room(&mut self, secs: u64) -> Result<(), Errno> {
+        if self.held.len() < self.sweep_at {
+            return Ok(());
+        }
+        // To look through all of them is worth it once a second.
+        if self.full_secs == Some(secs) {
+            return Err(Errno::NOSPC);
+        }
+        let Watch { held, inotify, .. } = self;
+        held.retain(|number, held| {
+            let is_needed = Rc::strong_count(held) > 1;
+            if !is_needed && let Some(inotify) = inotify {
+                // An error says that it is gone already.
+                let _ = inotify::remove_watch(inotify, *number);
+            }
+            is_needed
+        });
+        if held.len() >= WATCHES_MAX {
+            self.full_secs = Some(secs);
+            return Err(Errno::NOSPC);
+        }
+        self.full_secs = None;
+        self.sweep_at = (2 * held.len()).clamp(SWEPT_MIN, WATCHES_MAX);
+        Ok(())
+    }
+
+    fn read_events(&mut self) {
+        let Watch { inotify: Some(inotify), cells, hasher, held, changes, .. } = self else { return };
+        let mut room = [MaybeUninit::uninit(); READ_LEN];
+        let mut reader = inotify::Reader::new(inotify.as_fd(), &mut room);
+        for _ in 0..EVENTS_MAX {
+            let event = match reader.next() {
+                Ok(event) => event,
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => return,
+                Err(errno) => {
+                    log::error!("cannot learn what changes on disk: {errno}");
+                    break;
+                }
+            };
+            let name = event.file_name().map(|name| name.to_bytes());
+            if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+                log::debug!("files change faster than the kernel can tell");
+                cells.iter_mut().for_each(bump);
+                *changes += 1;
+            } else if name.is_none() || !event.events().contains(ReadFlags::ATTRIB) {
+                // Of the attributes of what is in a directory we hear by its own watch.
+                if event.events().contains(ReadFlags::IGNORED) {
+                    held.remove(&event.wd());
+                }
+                let cell = cell(hasher, event.wd(), name);
+                cells.get_mut(usize::from(cell)).into_iter().for_each(bump);
+                *changes += 1;
+            }
+        }
+        cells.iter_mut().for_each(bump);
+        *changes += 1;
+    }
+}
+
+impl Ties {
+    /// Whether anything can be known by these; if not, all must be looked at each time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ties.is_empty()
+    }
+
+    /// Whether it is worth trying to watch, in this second.
+    pub(super) fn may_be_made(&self, watch: &Watch, secs: u64) -> bool {
+        watch.is_on && !(self.is_empty() && self.looked_secs == secs)
+    }
+
+    /// What is to be thought, in this second, of the look that has these ties.
+    pub(super) fn standing(&mut self, watch: &Watch, secs: u64) -> Standing {
+        if self.changes != watch.changes {
+            if self.ties.iter().any(|tie| watch.seen(tie.cell) != tie.seen) {
+                self.ties.clear();
+                // That is known now, and it is no vain attempt.
+                self.looked_secs = 0;
+            }
+            self.changes = watch.changes;
+        }
+        match (self.ties.is_empty(), self.looked_secs == secs) {
+            (true, _) => Standing::Unsure,
+            (false, true) => Standing::Holds,
+            (false, false) => Standing::Due,
+        }
+    }
+
+    /// Somebody has looked in this second, and found the same.
+    pub(super) fn looked(&mut self, secs: u64) {
+        self.looked_secs = secs;
+    }
+
+    /// The memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.ties.len() * size_of::<Tie>()
+    }
+}
+
+fn bump(cell: &mut u32) {
+    *cell = cell.wrapping_add(1);
+}
+
+fn cell(hasher: &RandomState, number: i32, name: Option<&[u8]>) -> u16 {
+    (hasher.hash_one((number, name)) % CELLS) as u16
+}
+
+/// Whether this directory is one where names that differ in case are one. Most file systems have none.
+fn ignores_case(directory: &OwnedFd) -> Result<bool, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let readable = openat(directory, c".", flags, Mode::empty())?;
+    Ok(ioctl_getflags(readable).is_ok_and(|flags| flags.bits() & CASEFOLD != 0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! What ties promise, and what happens where nothing can be promised. That the cache believes them where it
+//! may, and only there, is for its own tests.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A second like any other.
+const SECS: u64 = 1_000_000_000;
+
+fn site() -> (TempDir, Root, Watch) {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::create_dir(dir.path().join("docs")).expect("docs");
+    for name in ["a", "b", "docs/a"] {
+        fs::write(dir.path().join(name), name).expect(name);
+    }
+    let root = Root::open(dir.path()).expect("opens");
+    (dir, root, Watch::new(true))
+}
+
+fn standing(ties: &mut Ties, watch: &mut Watch) -> Standing {
+    watch.fall_behind();
+    watch.catch_up();
+    ties.standing(watch, SECS)
+}
+
+#[test]
+fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
+    type Act = fn(&Path);
+    let acts: &[(&str, &str, Act, bool)] = &[
+        ("docs/a", "read", |dir| drop(fs::read(dir.join("docs/a")).expect("reads")), false),
+        (
+            "docs/a",
+            "listed",
+            |dir| assert!(fs::read_dir(dir.join("docs")).expect("reads").count() > 0),
+            false,
+        ),
+        ("docs/a", "a neighbour", |dir| fs::write(dir.join("b"), "x").expect("writes"), false),
+        ("docs/a", "its namesake", |dir| fs::remove_file(dir.join("a")).expect("removes"), false),
+        ("docs/a", "a newcomer", |dir| fs::write(dir.join("docs/c"), "x").expect("writes"), false),
+        ("docs/a", "written", |dir| fs::write(dir.join("docs/a"), "x").expect("writes"), true),
+        ("docs/a", "moved", |dir| fs::rename(dir.join("docs"), dir.join("d")).expect("renames"), true),
+        ("docs/c", "a neighbour", |dir| fs::write(dir.join("docs/b"), "x").expect("writes"), false),
+        ("docs/c", "come", |dir| fs::write(dir.join("docs/c"), "x").expect("writes"), true),
+        ("d/c", "its directory come", |dir| fs::create_dir(dir.join("d")).expect("makes"), true),
+        ("a/c", "no directory", |dir| fs::remove_file(dir.join("a")).expect("removes"), true),
+        ("../c", "outside", |dir| fs::write(dir.join("c"), "x").expect("writes"), false),
+    ];
+    for (name, what, act, breaks) in acts {
+        let survives = || {
+            let (dir, root, mut watch) = site();
+            let mut ties = watch.tie(&root, &[name.as_bytes()], SECS);
+            assert_eq!(standing(&mut ties, &mut watch), Standing::Holds, "{name}");
+            act(dir.path());
+            standing(&mut ties, &mut watch) == Standing::Holds
+        };
+        // Once in a thousand times it shares a counter with something else.
+        assert_eq!((0..3).any(|_| survives()), !breaks, "{name}: {what}");
+    }
+}
+
+#[test]
+fn ties_are_good_for_a_second_and_then_a_look_is_due() {
+    let (_dir, root, mut watch) = site();
+    let mut ties = watch.tie(&root, &[b"a"], SECS);
+    assert_eq!(ties.standing(&watch, SECS), Standing::Holds);
+    assert_eq!(ties.standing(&watch, SECS + 1), Standing::Due);
+    ties.looked(SECS + 1);
+    assert_eq!(ties.standing(&watch, SECS + 1), Standing::Holds);
+    // A clock that is put back makes it due as well.
+    assert_eq!(ties.standing(&watch, SECS), Standing::Due);
+}
+
+#[test]
+fn what_cannot_be_watched_is_tried_again_only_in_the_next_second() {
+    let (dir, root, mut watch) = site();
+    symlink("loop", dir.path().join("loop")).expect("a link");
+    let ties = watch.tie(&root, &[b"loop"], SECS);
+    assert!(ties.is_empty() && !ties.may_be_made(&watch, SECS) && ties.may_be_made(&watch, SECS + 1));
+    assert!(Ties::default().may_be_made(&watch, SECS));
+    assert!(!Ties::default().may_be_made(&Watch::new(false), SECS));
+}
+
+#[test]
+fn a_file_system_that_does_not_tell_of_all_changes_is_not_watched() {
+    let root = Root::open(Path::new("/proc")).expect("it is there");
+    let mut watch = Watch::new(true);
+    let ties = watch.tie(&root, &[b"version"], SECS);
+    assert!(ties.is_empty() && !watch.is_on());
+}
+
+#[test]
+fn what_nobody_is_tied_to_is_let_go_and_there_is_a_most() {
+    let (dir, root, mut watch) = site();
+    let names: Vec<String> = (0..10 * SWEPT_MIN).map(|number| format!("docs/{number}")).collect();
+    for name in &names {
+        fs::write(dir.path().join(name), "x").expect(name);
+        assert!(!watch.tie(&root, &[name.as_bytes()], SECS).is_empty());
+        assert!(watch.held.len() <= SWEPT_MIN + 1, "{}", watch.held.len());
+    }
+    let kept: Vec<Ties> = names.iter().map(|name| watch.tie(&root, &[name.as_bytes()], SECS)).collect();
+    assert!(watch.held.len() > names.len() && kept.iter().all(|ties| !ties.is_empty()));
+    // As if that were the most.
+    watch.full_secs = Some(SECS);
+    watch.sweep_at = 0;
+    assert!(watch.tie(&root, &[b"a"], SECS).is_empty());
+    drop(kept);
+    assert!(watch.tie(&root, &[b"a"], SECS).is_empty(), "it has been tried in this second");
+    assert!(!watch.tie(&root, &[b"a"], SECS + 1).is_empty());
+    assert!(watch.held.len() < 4);
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_held_and_its_successor_is_another() {
+    let (dir, root, mut watch) = site();
+    let mut first = watch.tie(&root, &[b"a"], SECS);
+    let held = watch.held.len();
+    fs::remove_file(dir.path().join("a")).expect("removes");
+    assert_eq!(standing(&mut first, &mut watch), Standing::Unsure);
+    assert_eq!(watch.held.len(), held - 1);
+    fs::write(dir.path().join("a"), "new").expect("writes");
+    let mut second = watch.tie(&root, &[b"a"], SECS);
+    assert_eq!(standing(&mut second, &mut watch), Standing::Unsure, "its own making is yet to be told");
+    second = watch.tie(&root, &[b"a"], SECS);
+    assert_eq!(standing(&mut second, &mut watch), Standing::Holds);
+}
+
+#[test]
+fn nothing_is_read_unless_somebody_has_asked() {
+    let (dir, root, mut watch) = site();
+    let mut ties = watch.tie(&root, &[b"a"], SECS);
+    fs::write(dir.path().join("a"), "new").expect("writes");
+    watch.catch_up();
+    assert_eq!(ties.standing(&watch, SECS), Standing::Holds);
+    assert_eq!(standing(&mut ties, &mut watch), Standing::Unsure);
+}
