@@ -5,6 +5,7 @@
 //! `command_line`, how the environment and a file lie beneath the arguments in `layers`. It never
 //! prints, exits, or asks the file system: what is found around the program is an argument too.
 
+mod cache;
 mod documents;
 mod layers;
 mod listing;
@@ -60,6 +61,8 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(None, "--grace", "10s").defaults_to("10s"),
         Spelling::valued(None, "--max-connections", "1000"),
         Spelling::valued(None, "--workers", "auto").defaults_to("1"),
+        Spelling::valued(None, "--cache", "stat").defaults_to("fresh"),
+        Spelling::valued(None, "--cache-size", "256MiB").defaults_to("64MiB"),
         Spelling::attached(Some('u'), "--upload", "incoming"),
         Spelling::valued(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         Spelling::flag(Some('q'), "--quiet"),
@@ -82,6 +85,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
     documents::read(given, &mut config)?;
     rules::read(given, &mut config)?;
     listing::read(given, &mut config)?;
+    cache::read(given, &mut config)?;
     limits(given, &mut config)?;
     workers::read(given, &mut config)?;
     sum::read(given, &mut config)?;

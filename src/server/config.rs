@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::rules::{CacheRule, Header, Origin, Redirect};
 use crate::access_log::{Destination, Style};
-use crate::files::{MediaTypes, RelativePath};
+use crate::files::{CacheLimits, MediaTypes, RelativePath};
 use crate::http::Status;
 use crate::net::ListenIp;
 use crate::sum::Name;
@@ -53,6 +53,10 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long what is in flight may take after the signal to stop; zero waits for nothing.
     pub grace: Duration,
+    /// How files are kept in memory.
+    pub cache: CacheMode,
+    /// The bytes of files that are kept there at most.
+    pub cache_len_max: usize,
     /// The most connections at a time; `None` follows from the descriptor limit.
     pub connections_max: Option<usize>,
     /// How many threads serve, each a whole server of its own; `None` is one for each core.
@@ -73,6 +77,17 @@ pub struct Config {
     /// Whether directories may be listed and archived; `None` is whether only this machine can ask, and
     /// no file answers for what is not there.
     pub listing: Option<bool>,
+}
+
+/// How files are kept in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheMode {
+    /// As long as the kernel tells of no change, where it tells of all.
+    Fresh,
+    /// As long as a look at each file, for each request, shows no change.
+    Stat,
+    /// Not at all.
+    Off,
 }
 
 /// The number exchange, beside HTTP at the same addresses.
@@ -137,6 +152,8 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             // What service managers and containers commonly wait before they kill.
             grace: Duration::from_secs(10),
+            cache: CacheMode::Fresh,
+            cache_len_max: CacheLimits::DEFAULT.bytes_max,
             connections_max: None,
             // What one core serves is more than most have visitors for.
             workers: Some(1),
@@ -156,6 +173,16 @@ impl Config {
     /// Whether directories may be listed and archived.
     pub fn lists(&self) -> bool {
         self.listing.unwrap_or_else(|| self.fallback.is_none() && self.bind.is_loopback())
+    }
+
+    /// How much is kept in memory.
+    pub fn cache_limits(&self) -> CacheLimits {
+        match self.cache {
+            CacheMode::Fresh | CacheMode::Stat => {
+                CacheLimits { bytes_max: self.cache_len_max, ..CacheLimits::DEFAULT }
+            }
+            CacheMode::Off => CacheLimits::NONE,
+        }
     }
 }
 

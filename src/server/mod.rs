@@ -37,7 +37,7 @@ mod surroundings;
 mod workers;
 
 pub use app::Server;
-pub use config::{Bind, Config, ErrorPage, RootChoice, SumConfig};
+pub use config::{Bind, CacheMode, Config, ErrorPage, RootChoice, SumConfig};
 pub use conn::Conn;
 pub use connection::Connection;
 pub use phase::{Phase, TRANSITIONS};

@@ -7,12 +7,12 @@ use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use super::Config;
 use super::exchange::Batch;
 use super::reply::{FileHead, RenderedPage, Tails};
 use super::rules::Rules;
+use super::{CacheMode, Config};
 use crate::access_log::AccessLog;
-use crate::files::{CacheLimits, FileCache, ListingBudget, Store};
+use crate::files::{FileCache, ListingBudget, Store};
 
 /// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -48,9 +48,10 @@ pub struct Site {
 impl Site {
     /// A site that serves `store` and logs to `log`.
     pub fn new(config: Config, store: Store, log: AccessLog) -> Self {
+        let cache = FileCache::new(config.cache_limits()).with_types(config.media_types.clone());
         Self {
             rules: Rules::new(&config),
-            cache: FileCache::new(CacheLimits::DEFAULT).with_types(config.media_types.clone()),
+            cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
             config,
             store,
             log,

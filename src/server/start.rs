@@ -24,7 +24,7 @@ use super::workers::{self, Herald, Job, Rank, Workers};
 use super::{Config, RootChoice, Site, put};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
-use crate::files::{CacheLimits, Root, Store, Upload};
+use crate::files::{Root, Store, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_beside, raise_descriptors};
 use crate::reactor::{Now, Reactor, Watermarks};
 
@@ -104,7 +104,7 @@ pub fn check(mut config: Config) -> Result<(), StartError> {
 
 /// What can be had without opening the log or an address: room for connections, and the files.
 fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError> {
-    let reserved = DESCRIPTORS_RESERVED + CacheLimits::DEFAULT.descriptors_max as u64;
+    let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
     let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
     let watermarks =

@@ -15,6 +15,7 @@ mod conditions;
 mod deadlines;
 mod default_documents;
 mod framing;
+mod fresh;
 mod harness;
 mod hot_path;
 mod layering;

@@ -11,7 +11,7 @@ use crate::access_log::{Destination, Format, HeaderChoice};
 use crate::command_line::{UsageError, check_table};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::{Bind, ErrorPage, SumConfig, Surroundings};
+use crate::server::{Bind, CacheMode, ErrorPage, SumConfig, Surroundings};
 use crate::sum::Name;
 
 /// What the arguments come to where nothing lies beneath them.
@@ -137,6 +137,7 @@ fn every_option_sets_its_own_value() {
         (&["--grace", "0"], |config| config.grace = Duration::ZERO),
         (&["--max-connections", "7"], |config| config.connections_max = Some(7)),
         (&["--workers", "auto"], |config| config.workers = None),
+        (&["--cache", "stat"], |config| config.cache = CacheMode::Stat),
         (&["-b", "localhost"], |config| config.bind = Bind::Loopback),
         (&["-b::", "--bind", "10.0.0.1"], |config| {
             config.bind = Bind::Addresses(vec!["::".parse().unwrap(), "10.0.0.1".parse().unwrap()]);

@@ -7,26 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use super::values::parse_size;
 use crate::command_line::{Given, quote};
 use crate::server::Config;
-
-/// The units of sizes, in small letters, and their bytes.
-const UNITS: &[(&str, u64)] = &[
-    ("", 1),
-    ("b", 1),
-    ("k", 1_000),
-    ("kb", 1_000),
-    ("kib", 1 << 10),
-    ("m", 1_000_000),
-    ("mb", 1_000_000),
-    ("mib", 1 << 20),
-    ("g", 1_000_000_000),
-    ("gb", 1_000_000_000),
-    ("gib", 1 << 30),
-    ("t", 1_000_000_000_000),
-    ("tb", 1_000_000_000_000),
-    ("tib", 1 << 40),
-];
 
 /// Reads whether files can be stored, where, and how large they may be.
 pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
@@ -55,61 +38,9 @@ fn parse_directory(text: &OsStr) -> Result<PathBuf, String> {
     ))
 }
 
-/// Reads a size: digits and a unit, without one bytes; `name` is the option that it belongs to.
-fn parse_size(name: &str, text: &OsStr) -> Result<u64, String> {
-    let plain = text.to_str().unwrap_or_default();
-    let unit_start = plain.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(plain.len());
-    let (digits, unit) = plain.split_at(unit_start);
-    let unit = unit.to_ascii_lowercase();
-    let unit_len = UNITS.iter().find(|(known, _)| *known == unit).filter(|_| !digits.is_empty());
-    let Some((_, unit_len)) = unit_len else {
-        return Err(format!("{name}: {} is not a size; write it like 500k, 20M, 1GiB", quote(text)));
-    };
-    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(*unit_len)) {
-        Some(0) => Err(format!("{name}: {} is too small; it must be above 0", quote(text))),
-        Some(len) => Ok(len),
-        None => Err(format!("{name}: {} is too large a number", quote(text))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_the_units_that_people_write() {
-        for (text, len) in [
-            ("1", 1),
-            ("123B", 123),
-            ("5k", 5_000),
-            ("5K", 5_000),
-            ("5KiB", 5_120),
-            ("20M", 20_000_000),
-            ("20MB", 20_000_000),
-            ("1MiB", 1_048_576),
-            ("1g", 1_000_000_000),
-            ("1GiB", 1 << 30),
-            ("3TiB", 3 << 40),
-            ("18446744073709551615", u64::MAX),
-        ] {
-            assert_eq!(parse_size("--max-upload", OsStr::new(text)), Ok(len), "{text}");
-        }
-        for (text, fault) in [
-            ("", "is not a size"),
-            ("k", "is not a size"),
-            ("-1", "is not a size"),
-            ("1.5G", "is not a size"),
-            ("5 k", "is not a size"),
-            ("5x", "is not a size"),
-            ("0", "is too small"),
-            ("0k", "is too small"),
-            ("18446744073709551616", "is too large"),
-            ("99999999TiB", "is too large"),
-        ] {
-            let error = parse_size("--max-upload", OsStr::new(text)).unwrap_err();
-            assert!(error.starts_with("--max-upload: ") && error.contains(fault), "{text}: {error}");
-        }
-    }
 
     #[test]
     fn a_directory_is_named_beneath_the_root() {

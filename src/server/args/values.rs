@@ -14,6 +14,24 @@ use crate::server::Bind;
 /// The longest time that can be set: what is longer is a slip of the pen.
 const TIME_SECS_MAX: f64 = 24.0 * 60.0 * 60.0;
 
+/// The units of sizes, in small letters, and their bytes.
+const UNITS: &[(&str, u64)] = &[
+    ("", 1),
+    ("b", 1),
+    ("k", 1_000),
+    ("kb", 1_000),
+    ("kib", 1 << 10),
+    ("m", 1_000_000),
+    ("mb", 1_000_000),
+    ("mib", 1 << 20),
+    ("g", 1_000_000_000),
+    ("gb", 1_000_000_000),
+    ("gib", 1 << 30),
+    ("t", 1_000_000_000_000),
+    ("tb", 1_000_000_000_000),
+    ("tib", 1 << 40),
+];
+
 /// Reads a port: digits only.
 pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
     let digits = digits(text).ok_or_else(|| format!("{} is not a port; write 0 to 65535", quote(text)))?;
@@ -139,6 +157,23 @@ fn secs_of(text: &str) -> Option<f64> {
 /// The text, if it is digits and nothing else.
 fn digits(text: &OsStr) -> Option<&str> {
     text.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Reads a size: digits and a unit, without one bytes; `name` is the option that it belongs to.
+pub(super) fn parse_size(name: &str, text: &OsStr) -> Result<u64, String> {
+    let plain = text.to_str().unwrap_or_default();
+    let unit_start = plain.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(plain.len());
+    let (digits, unit) = plain.split_at(unit_start);
+    let unit = unit.to_ascii_lowercase();
+    let unit_len = UNITS.iter().find(|(known, _)| *known == unit).filter(|_| !digits.is_empty());
+    let Some((_, unit_len)) = unit_len else {
+        return Err(format!("{name}: {} is not a size; write it like 500k, 20M, 1GiB", quote(text)));
+    };
+    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(*unit_len)) {
+        Some(0) => Err(format!("{name}: {} is too small; it must be above 0", quote(text))),
+        Some(len) => Ok(len),
+        None => Err(format!("{name}: {} is too large a number", quote(text))),
+    }
 }
 
 #[cfg(test)]
@@ -306,6 +341,41 @@ mod tests {
         for (text, expected) in cases {
             let expected = expected.map_err(str::to_owned);
             assert_eq!(parse_count("-n", OsStr::new(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_the_units_that_people_write() {
+        for (text, len) in [
+            ("1", 1),
+            ("123B", 123),
+            ("5k", 5_000),
+            ("5K", 5_000),
+            ("5KiB", 5_120),
+            ("20M", 20_000_000),
+            ("20MB", 20_000_000),
+            ("1MiB", 1_048_576),
+            ("1g", 1_000_000_000),
+            ("1GiB", 1 << 30),
+            ("3TiB", 3 << 40),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_size("--max-upload", OsStr::new(text)), Ok(len), "{text}");
+        }
+        for (text, fault) in [
+            ("", "is not a size"),
+            ("k", "is not a size"),
+            ("-1", "is not a size"),
+            ("1.5G", "is not a size"),
+            ("5 k", "is not a size"),
+            ("5x", "is not a size"),
+            ("0", "is too small"),
+            ("0k", "is too small"),
+            ("18446744073709551616", "is too large"),
+            ("99999999TiB", "is too large"),
+        ] {
+            let error = parse_size("--max-upload", OsStr::new(text)).unwrap_err();
+            assert!(error.starts_with("--max-upload: ") && error.contains(fault), "{text}: {error}");
         }
     }
 }
