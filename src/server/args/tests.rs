@@ -128,9 +128,7 @@ fn every_option_sets_its_own_value() {
             config.error_pages =
                 vec![page(Status::NOT_FOUND, "a.html"), page(Status::SERVICE_UNAVAILABLE, "b.html")];
         }),
-        (&["--idle-timeout", "2m"], |config| {
-            config.idle_timeout = Duration::from_secs(120);
-        }),
+        (&["--idle-timeout", "2m"], |config| config.idle_timeout = Duration::from_secs(120)),
         (&["--header-timeout=1.5s"], |config| {
             config.header_timeout = Duration::from_millis(1500);
         }),
