@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 
+use super::watch::tells_of_all;
 use super::{
     CacheLimits, Coding, Content, Entry, Facts, FileCache, Lookup, RelativePath, Resource, Root, Store,
     Wanted,
@@ -28,9 +29,19 @@ pub(super) struct Bench {
     scratch: PathBuf,
 }
 
+/// A directory that the kernel tells all about: the usual one, unless that is on an overlay, as it is in
+/// containers; then one in memory.
+pub(super) fn watched_dir() -> TempDir {
+    let usual = tempfile::tempdir().expect("a directory");
+    match tells_of_all(File::open(usual.path()).expect("opens")) {
+        Ok(true) => usual,
+        _ => TempDir::new_in("/dev/shm").expect("a directory in memory"),
+    }
+}
+
 impl Bench {
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = watched_dir();
         let (site, scratch) = (dir.path().join("site"), dir.path().join("scratch"));
         fs::create_dir(&site).expect("the site");
         let store = Store::Disk(Root::open(&site).expect("opens"));

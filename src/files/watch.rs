@@ -233,14 +233,12 @@ impl Watch {
         self.inotify.as_ref().ok_or(Errno::BADF)
     }
 
-    /// Whether inotify tells of all that changes on the file system that this is on.
+    /// Whether the file system that this is on tells of all that changes, by what is remembered of its device.
     fn is_told_of(&mut self, file: &OwnedFd, device: u64) -> Result<bool, Errno> {
         if let Some((_, is_told_of)) = self.devices.iter().find(|(known, _)| *known == device) {
             return Ok(*is_told_of);
         }
-        // How wide the number is, and whether it has a sign, depends on the machine.
-        let magic = fstatfs(file)?.f_type as u64 & u64::from(u32::MAX);
-        let is_told_of = TOLD_OF.contains(&magic);
+        let is_told_of = tells_of_all(file)?;
         if self.devices.len() < DEVICES_MAX {
             self.devices.push((device, is_told_of));
         }
@@ -345,6 +343,13 @@ impl Ties {
     pub(super) fn bytes(&self) -> usize {
         self.ties.len() * size_of::<Tie>()
     }
+}
+
+/// Whether inotify tells of all that changes on the file system that this is on.
+pub(super) fn tells_of_all(file: impl AsFd) -> Result<bool, Errno> {
+    // How wide the number is, and whether it has a sign, depends on the machine.
+    let magic = fstatfs(file)?.f_type as u64 & u64::from(u32::MAX);
+    Ok(TOLD_OF.contains(&magic))
 }
 
 fn bump(cell: &mut u32) {

@@ -3,6 +3,7 @@
 
 mod fresh;
 
+use super::super::testing::watched_dir;
 use super::super::{Root, SMALL_FILE_LEN_MAX};
 use super::*;
 use std::cell::Cell;
@@ -22,7 +23,7 @@ struct Bench {
 
 impl Bench {
     fn new(limits: CacheLimits) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = watched_dir();
         let store = Store::Disk(Root::open(dir.path()).expect("opens"));
         // In an hour, all that is written now has settled.
         let now = SystemTime::now() + Duration::from_secs(3600);

@@ -1,6 +1,7 @@
 //! What ties promise, and what happens where nothing can be promised. That the cache believes them where it
 //! may, and only there, is for its own tests.
 
+use super::super::testing::watched_dir;
 use super::*;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 const SECS: u64 = 1_000_000_000;
 
 fn site() -> (TempDir, Root, Watch) {
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = watched_dir();
     fs::create_dir(dir.path().join("docs")).expect("docs");
     for name in ["a", "b", "docs/a"] {
         fs::write(dir.path().join(name), name).expect(name);
