@@ -20,10 +20,10 @@
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
 //! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
 //!
-//! `http` and `files` meet only in `server`: `route.rs` decides what a request gets, `selection.rs` which
-//! part of it, `codings.rs` in which encoding, `put.rs` what becomes of an upload, `allow.rs` which methods
-//! there are, `default_documents.rs` which page stands in for an error, `listing` and `archive.rs` what a
-//! folder looks like. A test over `use crate::` keeps the table true.
+//! `http` and `files` meet only in `server`: `intake.rs` makes a request of bytes, `route.rs` decides what
+//! it gets, `selection.rs` which part of it, `codings.rs` in which encoding, `put.rs` what becomes of an
+//! upload, `allow.rs` which methods there are, `default_documents.rs` which page stands in for an error,
+//! `listing` and `archive.rs` what a folder looks like. A test over `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
 //! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
@@ -122,7 +122,8 @@
 //!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
 //! - No answer is older than its request: what changes on disk is asked for after the bytes have come and
 //!   before the file is looked up ([`Machine::received`](net::Machine::received),
-//!   [`FileCache::fall_behind`](files::FileCache::fall_behind)).
+//!   [`FileCache::fall_behind`](files::FileCache::fall_behind)). What is remembered of earlier requests is
+//!   good for one [`Edition`](files::Edition) of what is on disk.
 //! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
 //! - No unsafe code. One thread, unless the server or the load generator is told to have more: each of

@@ -55,6 +55,15 @@ pub enum Lookup<V> {
     Later,
 }
 
+/// What the files were like at some moment, in one second: as long as it is the same, what was certain then
+/// is certain still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// How much has changed on disk, and gone from the cache.
+    changes: u64,
+    unix_secs: u64,
+}
+
 /// Keeps files by their path, for one [`Store`] and one name of index files.
 #[derive(Debug)]
 pub struct FileCache<V> {
@@ -62,6 +71,17 @@ pub struct FileCache<V> {
     types: MediaTypes,
     workshop: Workshop,
     watch: Watch,
+    certainty: Certainty,
+}
+
+/// Whether all that was found in this edition is certain, if anything was looked for.
+#[derive(Debug, Default)]
+struct Certainty(Option<bool>);
+
+impl Certainty {
+    fn note(&mut self, is_certain: bool) {
+        self.0 = Some(is_certain && self.0 != Some(false));
+    }
 }
 
 #[derive(Debug)]
@@ -94,7 +114,8 @@ impl<V> FileCache<V> {
     /// An empty cache. Limits of 0 make it keep nothing.
     pub fn new(limits: CacheLimits) -> Self {
         let (types, workshop) = (MediaTypes::default(), Workshop::default());
-        FileCache { shelf: Shelf::new(limits), types, workshop, watch: Watch::new(limits.entries_max > 0) }
+        let (shelf, watch) = (Shelf::new(limits), Watch::new(limits.entries_max > 0));
+        FileCache { shelf, types, workshop, watch, certainty: Certainty::default() }
     }
 
     /// The same, with media types that go before those that are known here.
@@ -110,6 +131,19 @@ impl<V> FileCache<V> {
     /// A request has come, or something was stored: what is found from now on must not be older.
     pub fn fall_behind(&mut self) {
         self.watch.fall_behind();
+    }
+
+    /// The edition that there is now, or was at the last [`FileCache::fall_behind`], in this second.
+    pub fn edition(&mut self, unix_secs: u64) -> Edition {
+        self.watch.catch_up();
+        self.certainty = Certainty::default();
+        Edition { changes: self.watch.changes() + self.shelf.gone_total(), unix_secs }
+    }
+
+    /// Whether something was looked for since the edition was asked for, and would be found again, as often
+    /// as there is no other edition.
+    pub fn is_certain(&self) -> bool {
+        self.certainty.0 == Some(true)
     }
 
     /// Finds what `path` stands for, as [`Store::lookup`] would at this moment, or would have at the last
@@ -135,13 +169,13 @@ impl<V> FileCache<V> {
         let mut ties = Ties::default();
         if let Some(kept) = self.shelf.get(key) {
             if kept.origin.holds(&ask, &mut self.watch) {
-                let Kept { entry: Some(entry), origin, variants, .. } = kept else {
-                    return Err(LookupError::NotFound);
-                };
-                let name = || file_name(path, index);
-                let ask = Ask { is_settled: origin.is_settled(), is_watched: origin.is_watched(), ..ask };
-                let mut hands = (&mut self.workshop, &mut self.watch);
-                let found = choose(entry, variants, name, &ask, &mut hands, &make);
+                let Kept { entry, origin, variants, .. } = kept;
+                let found = entry.as_ref().ok_or(LookupError::NotFound).map(|entry| {
+                    let name = || file_name(path, index);
+                    let ask = Ask { is_settled: origin.is_settled(), is_watched: origin.is_watched(), ..ask };
+                    choose(entry, variants, name, &ask, &mut (&mut self.workshop, &mut self.watch), &make)
+                });
+                self.certainty.note(kept.is_certain(&ask, &self.watch));
                 // What has no variants costs what it did.
                 if kept.variants.is_some() {
                     let cost = kept.present_cost();
@@ -149,7 +183,7 @@ impl<V> FileCache<V> {
                         self.shelf.reweigh(key, cost);
                     }
                 }
-                return Ok(found);
+                return found;
             }
             ties = self.shelf.take(key).map(|kept| kept.origin.into_ties()).unwrap_or_default();
         }
@@ -164,6 +198,7 @@ impl<V> FileCache<V> {
         ties: Ties,
         make: impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
+        self.certainty.note(false);
         let name = || file_name(path, index);
         let mut resource = match ask.store.lookup(path, index) {
             Ok(Found::File(resource)) => resource.known_at(ask.now),
@@ -229,6 +264,15 @@ impl<V> FileCache<V> {
 }
 
 impl<V> Kept<V> {
+    /// Whether what was just found in this would be found again without a look at the disk, for the rest of
+    /// this second, unless news come.
+    fn is_certain(&mut self, ask: &Ask<'_>, watch: &Watch) -> bool {
+        let Origin::Disk { ties, .. } = &mut self.origin else { return true };
+        let variants = self.variants.as_mut().filter(|_| !ask.wanted.is_plain());
+        ties.standing(watch, ask.secs) == Standing::Holds
+            && variants.is_none_or(|variants| variants.is_certain(watch, ask.secs))
+    }
+
     fn present_cost(&self) -> Cost {
         let bytes = match &self.origin {
             Origin::Embedded => 0,

@@ -34,7 +34,7 @@ mod watch;
 mod workshop;
 
 pub use archive::{Archive, ArchiveError, FileRange, Piece, Tail};
-pub use cache::{Entry, FileCache, Lookup, RACY_WINDOW};
+pub use cache::{Edition, Entry, FileCache, Lookup, RACY_WINDOW};
 pub use coding::{Coding, Wanted};
 pub use identity::Identity;
 pub use listing::{Listing, ListingBudget, ListingError};

@@ -65,6 +65,7 @@ pub(super) struct Shelf<T> {
     /// Where the search for a thing to let go continues.
     hand: usize,
     held: Cost,
+    gone_total: u64,
 }
 
 #[derive(Debug)]
@@ -84,11 +85,17 @@ impl<T> Shelf<T> {
             free_places: Vec::new(),
             hand: 0,
             held: Cost::default(),
+            gone_total: 0,
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// How many things have gone, whether others took their names or not.
+    pub(super) fn gone_total(&self) -> u64 {
+        self.gone_total
     }
 
     /// The thing called `name`, which counts as used now.
@@ -148,6 +155,7 @@ impl<T> Shelf<T> {
         let slot = self.slots.get_mut(place).and_then(Option::take)?;
         self.places.remove(&slot.name);
         self.free_places.push(place);
+        self.gone_total += 1;
         self.held.bytes -= slot.cost.bytes;
         self.held.descriptors -= slot.cost.descriptors;
         Some(slot.thing)

@@ -34,7 +34,7 @@ pub(super) struct Twins<V> {
     searched: Option<Facts>,
     known: [Twin<V>; Coding::COUNT],
     /// What tells of changes of any of the three.
-    ties: Ties,
+    pub(super) ties: Ties,
 }
 
 #[derive(Debug)]

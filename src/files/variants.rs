@@ -12,7 +12,7 @@ use super::coding::{Coding, Wanted};
 use super::shelf::Cost;
 use super::store::{Resource, Store, content_cost};
 use super::twins::{Original, Twins};
-use super::watch::Watch;
+use super::watch::{Standing, Watch};
 use super::workshop::{Made, Workshop};
 
 /// What is known of the variants of one version of a file.
@@ -94,6 +94,11 @@ impl<V> Variants<V> {
             Gzip::Useless => Choice::Plain,
             Gzip::Whole(entry) => Choice::Variant(Rc::clone(entry)),
         }
+    }
+
+    /// Whether the choice was made without a look at the disk, and would be for the rest of this second.
+    pub(super) fn is_certain(&mut self, watch: &Watch, secs: u64) -> bool {
+        self.twins.ties.standing(watch, secs) == Standing::Holds
     }
 
     /// Notes what has come of the making.

@@ -142,6 +142,11 @@ impl Watch {
         }
     }
 
+    /// How often something has changed, as far as is known.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub(super) fn is_on(&self) -> bool {
         self.is_on
     }

@@ -16,14 +16,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::exchange::{Batch, Origin};
+use super::intake::{self, Arrival, Intake};
 use super::patience::Patience;
 use super::phase::{Phase, TRANSITIONS};
 use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, Sink, TOO_LARGE};
 use super::reply::{self, Answer};
-use super::route::{Plan, refusal, route};
+use super::route::{Plan, refusal};
 use super::site::Site;
 use super::stream::{Framing, Gathering, Made, Stream};
-use crate::http::{FieldSpace, Prose, Reject, RequestBody, Status, parse_request, prose_for_refused};
+use crate::http::{Prose, Reject, RequestBody, Status, prose_for_refused};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
 
@@ -79,11 +80,7 @@ pub struct Conn {
     number: u64,
     state: State,
     patience: Patience,
-    /// How far the end of the head has been searched, and how much of it was there then.
-    searched_len: usize,
-    seen_len: usize,
-    /// When the request that is understood anew each turn was understood first: what the log counts from.
-    since: Option<Box<Now>>,
+    arrival: Arrival,
     batch: Batch,
     /// The connection ends when what is queued has gone out, or is about to be closed as it is.
     ending: Option<CloseReason>,
@@ -99,9 +96,7 @@ impl Conn {
             number: 0,
             state: State::Reading,
             patience: Patience::new(idle_timeout, now.instant),
-            searched_len: 0,
-            seen_len: 0,
-            since: None,
+            arrival: Arrival::default(),
             batch: Batch::default(),
             ending: None,
             turn: now.instant,
@@ -176,7 +171,8 @@ impl Conn {
     }
 
     fn read(&mut self, desk: &Desk<'_>) -> Step {
-        if desk.inbox.bytes().len() > self.seen_len || (desk.inbox.is_eof() && holds_head(desk.inbox)) {
+        if desk.inbox.bytes().len() > self.arrival.seen_len || (desk.inbox.is_eof() && holds_head(desk.inbox))
+        {
             return Step::Enter(State::Parsing);
         }
         if desk.inbox.is_eof() {
@@ -191,25 +187,20 @@ impl Conn {
         if !self.may_take_request(desk.now) {
             return Step::Rest(Want::Turn);
         }
-        let mut space = FieldSpace::new();
-        let (len, body, expects_continue, plan) =
-            match parse_request(desk.inbox.bytes(), &mut self.searched_len, &mut space) {
-                Ok(Some((len, head))) => {
-                    let Ok(plan) = route(&head, desk.site, desk.now) else { return self.come_back(desk.now) };
-                    self.lease_batch(desk.site);
-                    let bytes = desk.inbox.bytes().get(..len).unwrap_or_default();
-                    let since = self.since.as_deref().copied().unwrap_or(desk.now);
-                    self.batch.begin(&head, bytes, desk.site.log.detail(), since);
-                    (len, head.body, head.expects_continue, plan)
+        match intake::take(desk.inbox.bytes(), &mut self.arrival, &mut self.batch, desk.site, desk.now) {
+            Intake::Request { len, body, expects_continue, plan } => {
+                desk.inbox.consume(len);
+                self.forget_head();
+                match plan {
+                    Plan::Answer(answer) => self.take_body(body, expects_continue, answer, desk),
+                    Plan::Store(storing) => {
+                        self.receive_body(body, expects_continue, Sink::Store(storing), desk)
+                    }
                 }
-                Ok(None) => return self.need_more(desk),
-                Err(reject) => return self.refuse(&reject, desk),
-            };
-        desk.inbox.consume(len);
-        self.forget_head();
-        match plan {
-            Plan::Answer(answer) => self.take_body(body, expects_continue, answer, desk),
-            Plan::Store(storing) => self.receive_body(body, expects_continue, Sink::Store(storing), desk),
+            }
+            Intake::Nothing => self.need_more(desk),
+            Intake::Refused(reject) => self.refuse(&reject, desk),
+            Intake::Later => self.come_back(desk.now),
         }
     }
 
@@ -225,22 +216,14 @@ impl Conn {
     /// What the request gets is being made. It stays where it is, to be understood anew next turn; it
     /// has come in time, so its deadline is no longer that of its head.
     fn come_back(&mut self, now: Now) -> Step {
-        self.since.get_or_insert_with(|| Box::new(now));
+        self.arrival.come_back(now);
         self.patience.for_gathering(now.instant);
         Step::Rest(Want::Turn)
     }
 
-    fn lease_batch(&mut self, site: &mut Site) {
-        if self.batch.is_empty() {
-            self.batch = site.lease_batch();
-        }
-    }
-
     fn forget_head(&mut self) {
         self.patience.forget_head();
-        self.searched_len = 0;
-        self.seen_len = 0;
-        self.since = None;
+        self.arrival = Arrival::default();
     }
 
     /// The head is not whole. Answers that are queued leave before anything else is waited for.
@@ -250,7 +233,7 @@ impl Conn {
             let why = "The request ended before its head was complete.";
             return self.refuse(&Reject::new(Status::BAD_REQUEST, why), desk);
         }
-        self.seen_len = desk.inbox.bytes().len();
+        self.arrival.seen_len = desk.inbox.bytes().len();
         Step::Enter(if desk.outbox.is_empty() { State::Reading } else { State::Writing(None) })
     }
 
@@ -260,7 +243,7 @@ impl Conn {
         // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let prose = prose_for_refused(bytes);
-        self.lease_batch(desk.site);
+        desk.site.lease_for(&mut self.batch);
         self.batch.begin_refused(line.trim_ascii_end(), bytes, desk.site.log.detail(), desk.now);
         self.forget_head();
         self.ending = Some(CloseReason::Refused(reject.why));
@@ -368,7 +351,7 @@ impl Conn {
 
     /// Goes on to the next request while there is one and the answers are few; else lets them leave.
     fn write(&mut self, desk: &mut Desk<'_>) -> Step {
-        let more = desk.inbox.bytes().len() > self.seen_len;
+        let more = desk.inbox.bytes().len() > self.arrival.seen_len;
         let gathered_len = desk.outbox.len().max(self.batch.text_len());
         match (self.ending, desk.outbox.is_empty()) {
             (None, false) if more && gathered_len < BATCH_LEN_MAX => Step::Enter(State::Parsing),

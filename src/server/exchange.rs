@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::access_log::{AccessLog, Detail, Record};
-use crate::http::{RequestHead, Version};
+use crate::http::{Method, RequestHead, Version};
 use crate::net::{CloseReason, Mark, Outbox};
 use crate::reactor::Now;
 
@@ -32,6 +32,54 @@ pub(super) struct Exchange {
     request_head: Range<u32>,
     response_head: Range<u32>,
     reply: Option<Reply>,
+}
+
+/// What a request asks for, as far as its answer and its log line depend on it, and where in its head the
+/// words are that the log tells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    head_only: bool,
+    version: Version,
+    keep_alive: bool,
+    keep_alive_asked: bool,
+    line: Words,
+    referer: Option<Words>,
+    user_agent: Option<Words>,
+}
+
+/// Some bytes of a head. It is short enough for these numbers.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    start: u16,
+    len: u16,
+}
+
+impl Asked {
+    /// What this head asks for; `bytes` begin with what it was parsed from.
+    pub(super) fn of(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
+        Self {
+            head_only: head.method == Method::Head,
+            version: head.version,
+            keep_alive: head.keep_alive,
+            keep_alive_asked: head.keep_alive_asked,
+            line: Words::of(head.line, bytes),
+            referer: head.referer.map(|value| Words::of(value, bytes)),
+            user_agent: head.user_agent.map(|value| Words::of(value, bytes)),
+        }
+    }
+}
+
+impl Words {
+    /// Where `part` is in `bytes`, of which it is a part.
+    fn of(part: &[u8], bytes: &[u8]) -> Self {
+        let start = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+        Self { start: start as u16, len: part.len() as u16 }
+    }
+
+    fn in_bytes(self, bytes: &[u8]) -> &[u8] {
+        let start = usize::from(self.start);
+        bytes.get(start..start + usize::from(self.len)).unwrap_or_default()
+    }
 }
 
 /// What has been queued in answer, in positions of the outbox.
@@ -64,8 +112,8 @@ impl Batch {
     }
 
     /// Begins the exchange of a request, which came as `bytes`; no more is kept than will be logged.
-    pub(super) fn begin(&mut self, head: &RequestHead<'_, '_>, bytes: &[u8], detail: Detail, now: Now) {
-        self.0.get_or_insert_default().begin(head, bytes, detail, now);
+    pub(super) fn begin(&mut self, asked: &Asked, bytes: &[u8], detail: Detail, now: Now) {
+        self.0.get_or_insert_default().begin(asked, bytes, detail, now);
     }
 
     /// Begins the exchange of something that is no request; `bytes` are what came, `line` its first line.
@@ -129,17 +177,18 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn begin(&mut self, head: &RequestHead<'_, '_>, bytes: &[u8], detail: Detail, now: Now) {
+    fn begin(&mut self, asked: &Asked, bytes: &[u8], detail: Detail, now: Now) {
         let logged = detail != Detail::Nothing;
+        let mut keep = |words: Words| self.keep(words.in_bytes(bytes), logged);
         let exchange = Exchange {
-            head_only: head.method == crate::http::Method::Head,
-            version: head.version,
-            keep_alive: head.keep_alive,
-            keep_alive_asked: head.keep_alive_asked,
+            head_only: asked.head_only,
+            version: asked.version,
+            keep_alive: asked.keep_alive,
+            keep_alive_asked: asked.keep_alive_asked,
             since: now,
-            line: self.keep(head.line, logged),
-            referer: head.referer.map(|text| self.keep(text, logged)),
-            user_agent: head.user_agent.map(|text| self.keep(text, logged)),
+            line: keep(asked.line),
+            referer: asked.referer.map(&mut keep),
+            user_agent: asked.user_agent.map(&mut keep),
             request_head: self.keep(bytes, detail == Detail::Heads),
             response_head: 0..0,
             reply: None,

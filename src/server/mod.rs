@@ -1,7 +1,8 @@
 //! The glue: where sockets, HTTP and files meet.
 //!
-//! [`Conn`] is the state machine of one connection (its table is the first thing to read), `route` decides
-//! what a request gets, and `reply` turns it into bytes. Between the two, `selection` is what conditions and
+//! [`Conn`] is the state machine of one connection (its table is the first thing to read), `intake` makes a
+//! request of what has come, with a `memo` of what came a moment ago, `route` decides what it gets, and
+//! `reply` turns that into bytes. Between the two, `selection` is what conditions and
 //! a Range make of a file, `codings` in which encoding it is wanted; `listing` and `archive` are what is
 //! made of a folder, as a `stream` that works in slices; `rules` is what the operator has laid down for
 //! answers. [`Server`] is the application that the reactor drives, and [`start`] builds it all from a
@@ -19,8 +20,10 @@ mod connection;
 mod default_documents;
 mod error_page;
 mod exchange;
+mod intake;
 mod limits;
 mod listing;
+mod memo;
 mod patience;
 mod phase;
 mod put;

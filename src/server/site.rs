@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use super::exchange::Batch;
+use super::memo::Memo;
 use super::reply::{FileHead, RenderedPage, Tails};
 use super::rules::Rules;
 use super::{CacheMode, Config};
@@ -24,6 +25,8 @@ pub struct Site {
     pub(super) store: Store,
     /// Each file with the head of its answers, rendered once.
     pub(super) cache: FileCache<FileHead>,
+    /// What became of the requests that came lately.
+    pub(super) memo: Memo,
     pub(super) log: AccessLog,
     /// What the heads of this second end with.
     pub(super) tails: Tails,
@@ -54,6 +57,7 @@ impl Site {
             cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
             config,
             store,
+            memo: Memo::default(),
             log,
             tails: Tails::default(),
             page: RenderedPage::default(),
@@ -78,8 +82,11 @@ impl Site {
         self.draining = true;
     }
 
-    pub(super) fn lease_batch(&mut self) -> Batch {
-        self.spare_batches.pop().unwrap_or_default()
+    /// Gives room to a batch that has none: it is empty.
+    pub(super) fn lease_for(&mut self, batch: &mut Batch) {
+        if batch.is_empty() {
+            *batch = self.spare_batches.pop().unwrap_or_default();
+        }
     }
 
     pub(super) fn return_batch(&mut self, batch: Batch) {

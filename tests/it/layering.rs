@@ -64,7 +64,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "server",
         rooms: &["reactor", "net", "http", "files", "access_log", "command_line", "sum"],
-        crates: &["mio", "log", "rustix", "signal_hook", "fast_glob"],
+        crates: &["mio", "log", "rustix", "signal_hook", "fast_glob", "foldhash"],
         never: &["std::thread"],
     },
     Room {
