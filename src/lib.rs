@@ -128,7 +128,7 @@
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
 //! - No unsafe code. One thread, unless the server or the load generator is told to have more: each of
 //!   those has a reactor of its own, and they share nothing that is waited for, but that uploads take
-//!   their names one at a time. Whose turn it is to write to the log is a flag that nobody waits for.
+//!   their names one at a time, and that one thread unpacks a page of the binary for all, once. Whose turn it is to write to the log is a flag that nobody waits for.
 //!
 //! # Where to begin reading
 //!

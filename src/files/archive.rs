@@ -70,12 +70,12 @@ impl Archive {
             }
             None => return Err(LookupError::NotFound),
         };
-        for (page, bytes) in store.built_in() {
-            let inside = page.as_bytes().strip_prefix(folder);
+        for (name, page) in store.built_in() {
+            let inside = name.as_bytes().strip_prefix(folder);
             let inside =
                 inside.and_then(|rest| if folder.is_empty() { Some(rest) } else { rest.strip_prefix(b"/") });
             if let Some(path) = inside {
-                found.push(path, 0, Body::Page(bytes));
+                found.push(path, 0, Body::Page(page));
             }
         }
         Ok(Archive { name: name.to_vec(), walk, found, ..Archive::default() })
@@ -167,7 +167,7 @@ impl Archive {
         let kind = match member.body {
             Body::Directory => Kind::Directory,
             Body::File { len, is_executable } => Kind::File { len, is_executable },
-            Body::Page(bytes) => Kind::File { len: bytes.len() as u64, is_executable: false },
+            Body::Page(page) => Kind::File { len: page.len(), is_executable: false },
         };
         let path = [&self.name, &b"/"[..], self.found.path(member)].concat();
         tar::write_header(out, &path, kind, member.modified_secs);
@@ -184,10 +184,10 @@ impl Archive {
                 self.write_header(member, out);
                 return Ok(());
             }
-            Body::Page(bytes) => {
+            Body::Page(page) => {
                 self.write_header(member, out);
-                self.rest = Some(Tail::Static(bytes));
-                self.padding_len = tar::padding_len(bytes.len() as u64);
+                self.rest = Some(Tail::Static(page.bytes()));
+                self.padding_len = tar::padding_len(page.len());
                 return Ok(());
             }
             Body::File { len, is_executable } => (self.open_member(member, len, store), is_executable),
@@ -231,7 +231,7 @@ impl Body {
         match self {
             Body::Directory => 0,
             Body::File { len, .. } => *len,
-            Body::Page(bytes) => bytes.len() as u64,
+            Body::Page(page) => page.len(),
         }
     }
 }
@@ -352,12 +352,12 @@ mod tests {
         fs::write(root.join("server-code.html"), "of another build").expect("a file");
         let over = Store::DiskWithSource(Root::open(&root).expect("opens"));
         let outcome = archived(&over, "/");
-        let page = embedded::find_source(b"server-code.html").expect("a page");
+        let page = embedded::find_source(b"server-code.html").expect("a page").bytes();
         assert!(outcome.members["top/server-code.html"] == page && outcome.members.contains_key("top/a.txt"));
         assert_eq!(outcome.promised_len, Some(outcome.len));
         assert!(!archived(&over, "/docs/").members.contains_key("top/server-code.html"));
         let outcome = archived(&Store::Embedded, "/");
-        assert_eq!(outcome.members["top/index.html"], embedded::find(b"index.html").expect("a page"));
+        assert_eq!(outcome.members["top/index.html"], embedded::find(b"index.html").expect("a page").bytes());
         assert_eq!(outcome.members.len(), 1 + embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
         assert_eq!(outcome.promised_len, Some(outcome.len));
     }

@@ -237,7 +237,7 @@ impl<V> FileCache<V> {
         ties: Ties,
         now: SystemTime,
     ) -> Option<Origin> {
-        if let Content::Static(_) = resource.content {
+        if let Content::Static(_) | Content::Packed(_) = resource.content {
             return Some(Origin::Embedded);
         }
         // What changes while it is read is not for keeping.

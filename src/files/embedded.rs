@@ -2,36 +2,74 @@
 //! wherever it is started.
 //!
 //! A flat table and a search in it, and a second one of the source pages, which the build script
-//! renders from the files that this binary is compiled from. Pages never change while the program
-//! runs; that the first are the same as the directory's is what the test below is for.
+//! renders from the files that this binary is compiled from, and compresses. Pages never change while
+//! the program runs; that the first are the same as the directory's is what the test below is for.
 
-/// Every page: its path beneath the root, and its bytes.
-pub const PAGES: &[(&str, &[u8])] = &[
-    ("HelloWorld.html", include_bytes!("../../content/HelloWorld.html")),
-    ("favicon.svg", include_bytes!("../../content/favicon.svg")),
-    ("index.html", include_bytes!("../../content/index.html")),
-    ("style.css", include_bytes!("../../content/style.css")),
+use super::packed::Packed;
+
+/// What is at a path of the binary.
+#[derive(Clone, Copy, Debug)]
+pub enum Page {
+    /// A page as it is.
+    Plain(&'static [u8]),
+    /// A compressed one.
+    Packed(&'static Packed),
+}
+
+impl Page {
+    /// How many bytes it has.
+    pub(super) fn len(self) -> u64 {
+        match self {
+            Page::Plain(bytes) => bytes.len() as u64,
+            Page::Packed(page) => page.len(),
+        }
+    }
+
+    /// The bytes, unpacked if need be.
+    pub(super) fn bytes(self) -> &'static [u8] {
+        match self {
+            Page::Plain(bytes) => bytes,
+            Page::Packed(page) => page.plain(),
+        }
+    }
+
+    /// Another page has another one.
+    pub(super) fn hash(self) -> u64 {
+        match self {
+            Page::Plain(bytes) => fnv1a_64(bytes),
+            Page::Packed(page) => page.hash(),
+        }
+    }
+}
+
+/// Every page: its path beneath the root, and what is there.
+pub const PAGES: &[(&str, Page)] = &[
+    ("HelloWorld.html", Page::Plain(include_bytes!("../../content/HelloWorld.html"))),
+    ("favicon.svg", Page::Plain(include_bytes!("../../content/favicon.svg"))),
+    ("index.html", Page::Plain(include_bytes!("../../content/index.html"))),
+    ("style.css", Page::Plain(include_bytes!("../../content/style.css"))),
 ];
 
 /// The pages that show what this binary was built from. They are no files of `content/`: a file
 /// could fall behind the program.
-pub const SOURCE_PAGES: &[(&str, &[u8])] = &[
-    ("client-code.html", include_bytes!(concat!(env!("OUT_DIR"), "/client-code.html"))),
-    ("server-code.html", include_bytes!(concat!(env!("OUT_DIR"), "/server-code.html"))),
-];
+pub static SOURCE_PAGES: &[(&str, Page)] =
+    &[("client-code.html", Page::Packed(&CLIENT_CODE)), ("server-code.html", Page::Packed(&SERVER_CODE))];
 
-/// The bytes of the page at `path`, which has no leading slash.
-pub fn find(path: &[u8]) -> Option<&'static [u8]> {
+static CLIENT_CODE: Packed = Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/client-code.html.gz")));
+static SERVER_CODE: Packed = Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/server-code.html.gz")));
+
+/// The page at `path`, which has no leading slash.
+pub fn find(path: &[u8]) -> Option<Page> {
     find_in(PAGES, path).or_else(|| find_source(path))
 }
 
 /// The same among the source pages alone.
-pub fn find_source(path: &[u8]) -> Option<&'static [u8]> {
+pub fn find_source(path: &[u8]) -> Option<Page> {
     find_in(SOURCE_PAGES, path)
 }
 
-fn find_in(pages: &[(&str, &'static [u8])], path: &[u8]) -> Option<&'static [u8]> {
-    pages.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, bytes)| bytes)
+fn find_in(pages: &[(&str, Page)], path: &[u8]) -> Option<Page> {
+    pages.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, page)| page)
 }
 
 /// Whether `path` is the root, or a directory that some page is in.
@@ -85,7 +123,7 @@ mod tests {
         let mut on_disk = BTreeMap::new();
         walk(&content, &content, &mut on_disk);
         let embedded: BTreeMap<_, _> =
-            PAGES.iter().map(|&(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+            PAGES.iter().map(|&(name, page)| (name.to_owned(), page.bytes().to_vec())).collect();
         assert_eq!(PAGES.len(), embedded.len(), "a page is named twice");
         assert_eq!(embedded.keys().collect::<Vec<_>>(), on_disk.keys().collect::<Vec<_>>());
         assert!(embedded == on_disk, "a page differs from its file");
@@ -95,7 +133,7 @@ mod tests {
     fn pages_are_found_by_their_whole_name_only() {
         assert!(find(b"index.html").is_some());
         for path in [&b""[..], b"/index.html", b"index", b"index.html/", b"INDEX.HTML"] {
-            assert_eq!(find(path), None, "{}", path.escape_ascii());
+            assert!(find(path).is_none(), "{}", path.escape_ascii());
         }
         assert!(is_directory(b""));
         assert!(!is_directory(b"index") && !is_directory(b"index.html"));
@@ -103,9 +141,11 @@ mod tests {
 
     #[test]
     fn the_source_pages_are_there_under_names_that_are_free() {
-        for &(name, bytes) in SOURCE_PAGES {
+        for &(name, page) in SOURCE_PAGES {
             assert!(find_in(PAGES, name.as_bytes()).is_none(), "{name}");
-            assert_eq!(find(name.as_bytes()), Some(bytes), "{name}");
+            let bytes = page.bytes();
+            assert!(find(name.as_bytes()).is_some_and(|found| found.bytes() == bytes), "{name}");
+            assert_eq!(page.len(), bytes.len() as u64, "{name}");
             assert!(bytes.starts_with(b"<!doctype html>") && bytes.ends_with(b"</html>\n"), "{name}");
         }
         assert!(find_source(b"index.html").is_none());

@@ -12,9 +12,10 @@ use std::rc::Rc;
 
 use super::coding::Coding;
 use super::compressible::is_compressible;
-use super::embedded;
+use super::embedded::{self, Page};
 use super::identity::Identity;
 use super::media_type;
+use super::packed::Packed;
 use super::path::RelativePath;
 use super::root::{Facts, Kind, LookupError, Opened, Root};
 use super::shelf::Cost;
@@ -79,6 +80,8 @@ pub struct Resource {
 pub enum Content {
     /// Bytes of the binary.
     Static(&'static [u8]),
+    /// A page of the binary that is compressed there.
+    Packed(&'static Packed),
     /// A small file, read whole.
     Memory(Rc<[u8]>),
     /// A large file, open for reading. Read it at explicit offsets: its cursor is shared by all
@@ -105,7 +108,7 @@ impl Store {
     }
 
     /// The pages of the binary that are served, with their paths.
-    pub(super) fn built_in(&self) -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    pub(super) fn built_in(&self) -> impl Iterator<Item = (&'static str, Page)> {
         let (pages, sources) = match self {
             Store::Disk(_) => (&[][..], &[][..]),
             Store::DiskWithSource(_) => (&[][..], embedded::SOURCE_PAGES),
@@ -123,7 +126,7 @@ impl Store {
         match self {
             Store::Disk(root) => find_on_disk(root, path, &name),
             Store::DiskWithSource(root) => match embedded::find_source(&name) {
-                Some(bytes) => Ok(Found::File(embedded_resource(&name, bytes))),
+                Some(page) => Ok(Found::File(embedded_resource(&name, page))),
                 None => find_on_disk(root, path, &name),
             },
             Store::Embedded => find_embedded(path, &name),
@@ -132,11 +135,11 @@ impl Store {
 }
 
 impl Resource {
+    /// A file of the disk.
     fn new(name: &[u8], content: Content, len: u64, facts: &Facts) -> Resource {
         let identity = match &content {
-            Content::Static(bytes) => Some(Identity::of_content(facts, len, embedded::fnv1a_64(bytes))),
             Content::Memory(bytes) => Some(Identity::of_content(facts, len, embedded::fnv1a_64(bytes))),
-            Content::File(_) => None,
+            Content::File(_) | Content::Static(_) | Content::Packed(_) => None,
         };
         let media_type = media_type(name);
         Resource {
@@ -168,6 +171,15 @@ impl Resource {
     pub(super) fn of_type(self, media_type: &str) -> Resource {
         let varies = is_compressible(media_type);
         Resource { media_type: media_type.to_owned().into(), varies, ..self }
+    }
+
+    /// This page, compressed, as the binary has it: good for all that another file is.
+    pub(super) fn packed(&self, page: &'static Packed) -> Resource {
+        let gzip = page.gzip();
+        let len = gzip.len() as u64;
+        let identity = Some(Identity::of_page(len, page.hash()));
+        let coding = Some(Coding::Gzip);
+        Resource { content: Content::Static(gzip), len, identity, coding, ..self.clone() }
     }
 
     /// What was made of this file.
@@ -202,8 +214,8 @@ fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Fou
 }
 
 fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupError> {
-    if let Some(bytes) = embedded::find(name) {
-        return Ok(Found::File(embedded_resource(name, bytes)));
+    if let Some(page) = embedded::find(name) {
+        return Ok(Found::File(embedded_resource(name, page)));
     }
     match (embedded::is_directory(path.as_bytes()), path.has_trailing_slash()) {
         (true, true) => Err(LookupError::NoIndex),
@@ -212,16 +224,20 @@ fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupEr
     }
 }
 
-fn embedded_resource(name: &[u8], bytes: &'static [u8]) -> Resource {
-    let len = bytes.len() as u64;
+fn embedded_resource(name: &[u8], page: Page) -> Resource {
+    let content = match page {
+        Page::Plain(bytes) => Content::Static(bytes),
+        Page::Packed(page) => Content::Packed(page),
+    };
+    let len = page.len();
     let media_type = media_type(name);
     Resource {
-        content: Content::Static(bytes),
+        content,
         len,
         modified_secs: None,
         modified_settled: false,
         media_type: media_type.into(),
-        identity: Some(Identity::of_page(len, embedded::fnv1a_64(bytes))),
+        identity: Some(Identity::of_page(len, page.hash())),
         coding: None,
         varies: is_compressible(media_type),
         made: false,
@@ -270,7 +286,7 @@ pub(super) fn read_up_to(file: &File, start: u64, len: u64) -> io::Result<Vec<u8
 /// What holding this content takes.
 pub(super) fn content_cost(content: &Content) -> Cost {
     match content {
-        Content::Static(_) => Cost::default(),
+        Content::Static(_) | Content::Packed(_) => Cost::default(),
         Content::Memory(bytes) => Cost { bytes: bytes.len(), descriptors: 0 },
         Content::File(_) => Cost { bytes: 0, descriptors: 1 },
     }
@@ -302,6 +318,7 @@ mod tests {
     fn text(resource: &Resource) -> String {
         let bytes = match &resource.content {
             Content::Static(bytes) => bytes.to_vec(),
+            Content::Packed(page) => page.plain().to_vec(),
             Content::Memory(bytes) => bytes.to_vec(),
             Content::File(file) => {
                 let mut bytes = vec![0; resource.len as usize];

@@ -1,7 +1,7 @@
 //! Which variant of a file suits who asks for it: a twin, one that is made, or the file as it is.
 //!
-//! A twin comes first: its owner made it with care. Only where no twin is good is gzip made of the
-//! file, and kept with it; that it gets no smaller is remembered too. Owns the choice, and what is
+//! A twin comes first: its owner made it with care. What the binary has compressed is at hand. Only else
+//! is gzip made of the file, and kept with it; that it gets no smaller is remembered too. Owns the choice, and what is
 //! known for it of one version of one file. It knows no path and no shelf: those are the cache's.
 
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::cache::Entry;
 use super::coding::{Coding, Wanted};
 use super::shelf::Cost;
-use super::store::{Resource, Store, content_cost};
+use super::store::{Content, Resource, Store, content_cost};
 use super::twins::{Original, Twins};
 use super::watch::{Standing, Watch};
 use super::workshop::{Made, Workshop};
@@ -22,7 +22,7 @@ pub(super) struct Variants<V> {
     gzip: Gzip<V>,
 }
 
-/// What is known of the gzip that is made.
+/// What is known of the gzip that is made, or that the binary has.
 #[derive(Debug)]
 enum Gzip<V> {
     Untried,
@@ -85,6 +85,14 @@ impl<V> Variants<V> {
                 return Choice::Variant(entry);
             }
         }
+        if let Content::Packed(page) = &original.content {
+            let is_wanted = ask.wanted.codings().any(|coding| coding == Coding::Gzip);
+            return match &self.gzip {
+                _ if !is_wanted => Choice::Plain,
+                Gzip::Whole(entry) => Choice::Variant(Rc::clone(entry)),
+                Gzip::Untried | Gzip::Useless => self.keep(original.packed(page), make),
+            };
+        }
         let Some(turn) = ask.wanted.turn_to_make(Coding::Gzip) else { return Choice::Plain };
         match &self.gzip {
             Gzip::Untried => {
@@ -104,12 +112,7 @@ impl<V> Variants<V> {
     /// Notes what has come of the making.
     fn take(&mut self, made: Made, original: &Resource, make: &impl Fn(&Resource) -> V) -> Choice<V> {
         match made {
-            Made::Whole(bytes) => {
-                let resource = original.made(Coding::Gzip, bytes);
-                let entry = Rc::new(Entry { value: make(&resource), resource });
-                self.gzip = Gzip::Whole(Rc::clone(&entry));
-                Choice::Variant(entry)
-            }
+            Made::Whole(bytes) => self.keep(original.made(Coding::Gzip, bytes), make),
             Made::NotSmaller => {
                 self.gzip = Gzip::Useless;
                 Choice::Plain
@@ -117,6 +120,12 @@ impl<V> Variants<V> {
             Made::Later => Choice::Later,
             Made::Refused => Choice::Plain,
         }
+    }
+
+    fn keep(&mut self, resource: Resource, make: &impl Fn(&Resource) -> V) -> Choice<V> {
+        let entry = Rc::new(Entry { value: make(&resource), resource });
+        self.gzip = Gzip::Whole(Rc::clone(&entry));
+        Choice::Variant(entry)
     }
 
     /// What all that is held takes.
@@ -400,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn built_in_pages_are_made_too_and_have_no_twins_on_the_disk() {
+    fn built_in_pages_have_a_gzip_of_their_own_and_no_twins_on_the_disk() {
         let mut bench = Bench::new();
         bench.write("server-code.html.gz", "of another build");
         let Store::Disk(root) = std::mem::replace(&mut bench.store, Store::Embedded) else {
@@ -410,9 +419,19 @@ mod tests {
             bench.store = store;
             bench.cache = FileCache::new(CacheLimits::DEFAULT);
             let plain = bench.get("/server-code.html", &Wanted::PLAIN);
-            let Content::Static(page) = plain.resource.content else { panic!("not built in") };
-            assert!(page.len() as u64 > SMALL);
-            assert!(decoded(&bench.get("/server-code.html", &gzip())) == page);
+            let Content::Packed(page) = plain.resource.content else { panic!("not built in") };
+            // Nothing is made, so that it may be had whether or not anything may.
+            let entry = bench.get("/server-code.html", &Wanted::new([Coding::Gzip], None));
+            assert!(Rc::ptr_eq(&entry, &bench.get("/server-code.html", &gzip())), "it is kept");
+            let resource = &entry.resource;
+            assert_eq!((resource.coding, resource.is_made()), (Some(Coding::Gzip), false));
+            assert_ne!(resource.identity, plain.resource.identity);
+            assert_eq!(resource.len, page.gzip().len() as u64);
+            assert!(matches!(resource.content, Content::Static(gzip) if gzip == page.gzip()));
+            assert_plain(
+                &bench.get("/server-code.html", &Wanted::new([Coding::Brotli], gzip().turn)),
+                page.len(),
+            );
         }
     }
 

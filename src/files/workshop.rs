@@ -62,7 +62,7 @@ struct Job {
     key: Box<[u8]>,
     identity: Option<Identity>,
     facts: Option<Facts>,
-    source: Content,
+    source: Rc<File>,
     len: u64,
     done_len: u64,
     encoder: GzEncoder<Vec<u8>>,
@@ -81,11 +81,11 @@ impl Workshop {
         self.begin_turn(turn);
         match &original.content {
             Content::Memory(bytes) => self.at_once(bytes),
-            Content::Static(bytes) if bytes.len() as u64 <= SLICE_LEN_MAX => self.at_once(bytes),
-            Content::Static(_) => self.in_slices(key, original),
+            Content::Static(bytes) => self.at_once(bytes),
             // Of a file that changes between two slices, unseen, the parts would not be of one whole.
-            Content::File(_) if is_settled => self.in_slices(key, original),
-            Content::File(_) => Made::Refused,
+            Content::File(file) if is_settled => self.in_slices(key, original, file),
+            // What the binary has compressed is not compressed again.
+            Content::File(_) | Content::Packed(_) => Made::Refused,
         }
     }
 
@@ -111,8 +111,8 @@ impl Workshop {
         finished(made, bytes.len() as u64)
     }
 
-    fn in_slices(&mut self, key: &[u8], original: &Resource) -> Made {
-        let Some(place) = self.place(key, original) else { return Made::Refused };
+    fn in_slices(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Made {
+        let Some(place) = self.place(key, original, file) else { return Made::Refused };
         let Some(job) = self.jobs.get_mut(place) else { return Made::Refused };
         job.asked = self.turn;
         let slice_len = mem::take(&mut self.left_len);
@@ -135,7 +135,7 @@ impl Workshop {
     }
 
     /// Where the job for this version of a file is, a new one if need be and there is room for it.
-    fn place(&mut self, key: &[u8], original: &Resource) -> Option<usize> {
+    fn place(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<usize> {
         if let Some(place) = self.jobs.iter().position(|job| job.is_for(key, original)) {
             return Some(place);
         }
@@ -147,7 +147,7 @@ impl Workshop {
             key: key.into(),
             identity: original.identity,
             facts: original.facts,
-            source: original.content.clone(),
+            source: Rc::clone(file),
             len: original.len,
             done_len: 0,
             encoder: GzEncoder::new(Vec::new(), LEVEL),
@@ -168,33 +168,17 @@ impl Job {
     /// The file cannot be read, or is no longer what it was.
     fn advance(&mut self, slice_len: u64) -> io::Result<bool> {
         let slice_len = slice_len.min(self.len - self.done_len);
-        match &self.source {
-            Content::File(file) => {
-                let bytes = read_up_to(file, self.done_len, slice_len)?;
-                if bytes.len() as u64 != slice_len {
-                    return Err(changed());
-                }
-                self.encoder.write_all(&bytes)?;
-            }
-            Content::Static(bytes) => self.write_from(bytes, slice_len)?,
-            Content::Memory(bytes) => {
-                let bytes = Rc::clone(bytes);
-                self.write_from(&bytes, slice_len)?;
-            }
+        let bytes = read_up_to(&self.source, self.done_len, slice_len)?;
+        if bytes.len() as u64 != slice_len {
+            return Err(changed());
         }
+        self.encoder.write_all(&bytes)?;
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
-        match &self.source {
-            Content::File(file) if is_whole && !is_unchanged(file, self.facts) => Err(changed()),
-            _ => Ok(is_whole),
+        if is_whole && !is_unchanged(&self.source, self.facts) {
+            return Err(changed());
         }
-    }
-
-    fn write_from(&mut self, bytes: &[u8], slice_len: u64) -> io::Result<()> {
-        let end = self.done_len + slice_len;
-        // Both are positions in `bytes`.
-        let slice = bytes.get(self.done_len as usize..end as usize).unwrap_or_default();
-        self.encoder.write_all(slice)
+        Ok(is_whole)
     }
 
     /// Whether there is already as much of the result as there is of the original.

@@ -5,6 +5,9 @@
 //! script's, is here for its own unit tests.
 
 use std::collections::BTreeSet;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 
 use crate::harness::source::{code, is_test_only, sources, without_tests};
 use crate::harness::{Reply, Server};
@@ -124,6 +127,36 @@ fn the_default_site_has_them_with_and_without_content() {
             }
         }
         assert!(own.get(path).body == reply.body, "a second time");
+    }
+}
+
+#[test]
+fn who_accepts_gzip_gets_them_as_they_are_in_the_binary() {
+    for options in [&[][..], &["--no-compress"]] {
+        let server = Server::in_folder(&[], options);
+        let mut client = server.connect();
+        let mut get = |path: &str, fields: &str| {
+            let head =
+                format!("GET {path} HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip, br\r\n{fields}\r\n");
+            client.send(head).reply()
+        };
+        for path in PAGES {
+            let (plain, packed) = (server.get(path), get(path, ""));
+            assert_eq!((packed.status, packed.field("content-encoding")), (200, Some("gzip")), "{path}");
+            assert_eq!(
+                (packed.field("vary"), packed.field("content-type")),
+                (Some("Accept-Encoding"), plain.field("content-type"))
+            );
+            assert_ne!(packed.field("etag"), plain.field("etag"));
+            let mut decoded = Vec::new();
+            GzDecoder::new(&packed.body[..]).read_to_end(&mut decoded).expect("gzip");
+            assert!(decoded == plain.body, "{path}");
+            // Nothing is made anew, so that there are parts of it, and they fit.
+            let tag = packed.field("etag").expect("a tag");
+            let part = get(path, &format!("Range: bytes=100-199\r\nIf-Range: {tag}\r\n"));
+            assert!((part.status, &part.body[..]) == (206, &packed.body[100..200]), "{path}");
+            assert_eq!(get(path, &format!("If-None-Match: {tag}\r\n")).status, 304);
+        }
     }
 }
 

@@ -3,13 +3,15 @@
 //! One buffer for all their paths, for there may be tens of thousands. It knows nothing of directories
 //! or tar.
 
+use super::super::embedded::Page;
+
 /// So many are gathered before an archive begins, so that its length is known beforehand ...
 const GATHERED_MAX: usize = 32 * 1024;
 /// ... and so many bytes of their paths: with that, an archive holds some 3 MiB.
 const GATHERED_PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// What is in a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Body {
     Directory,
     /// A file on the disk, of this length when it was found.
@@ -18,7 +20,7 @@ pub(super) enum Body {
         is_executable: bool,
     },
     /// A page of the binary.
-    Page(&'static [u8]),
+    Page(Page),
 }
 
 /// A member, and where its path ends in the buffer.

@@ -198,7 +198,7 @@ fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
         assert!(!bench.is_kept(path) && bench.is_kept(path), "{path}");
     }
     let page = bench.entry("/server-code.html");
-    assert!(matches!(page.resource.content, Content::Static(_)));
+    assert!(matches!(page.resource.content, Content::Packed(_)));
     bench.write("a.txt", "longer");
     assert_eq!(bench.text("/a.txt"), "longer");
 }

@@ -148,8 +148,8 @@ pub(super) fn embedded_pages(store: &Store, path: &[u8], mut wants: impl FnMut(&
     let prefix = prefix(path);
     let mut run = Run::default();
     let mut directories: Vec<&[u8]> = Vec::new();
-    for (page, bytes) in store.built_in() {
-        let Some(rest) = page.as_bytes().strip_prefix(prefix.as_slice()) else { continue };
+    for (path, page) in store.built_in() {
+        let Some(rest) = path.as_bytes().strip_prefix(prefix.as_slice()) else { continue };
         let name = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
         let is_directory = name.len() < rest.len();
         if !wants(name) || directories.contains(&name) {
@@ -158,7 +158,7 @@ pub(super) fn embedded_pages(store: &Store, path: &[u8], mut wants: impl FnMut(&
         if is_directory {
             directories.push(name);
         }
-        let len = if is_directory { 0 } else { bytes.len() as u64 };
+        let len = if is_directory { 0 } else { page.len() };
         run.push(&Entry { name, is_directory, len, modified_secs: None });
     }
     run

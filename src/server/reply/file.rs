@@ -202,7 +202,7 @@ fn copied(resource: &Resource) -> Option<&[u8]> {
     let bytes = match &resource.content {
         Content::Memory(bytes) => bytes,
         Content::Static(bytes) => *bytes,
-        Content::File(_) => return None,
+        Content::File(_) | Content::Packed(_) => return None,
     };
     (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
 }
@@ -212,6 +212,7 @@ pub(super) fn queue_whole(outbox: &mut Outbox, resource: &Resource) {
     match &resource.content {
         Content::Memory(bytes) => queue_shared(outbox, bytes, 0..bytes.len()),
         Content::Static(bytes) => queue_static(outbox, bytes),
+        Content::Packed(page) => queue_static(outbox, page.plain()),
         Content::File(file) => outbox.push_file(Rc::clone(file), 0, resource.len),
     }
 }
@@ -222,6 +223,7 @@ fn queue_range(outbox: &mut Outbox, resource: &Resource, range: ByteRange) {
     match &resource.content {
         Content::Memory(bytes) => queue_shared(outbox, bytes, place),
         Content::Static(bytes) => queue_static(outbox, bytes.get(place).unwrap_or_default()),
+        Content::Packed(page) => queue_static(outbox, page.plain().get(place).unwrap_or_default()),
         Content::File(file) => outbox.push_file(Rc::clone(file), range.first, range.content_len()),
     }
 }
