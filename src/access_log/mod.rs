@@ -20,14 +20,13 @@ mod text;
 mod time_cache;
 mod turns;
 mod writer;
+mod zone;
 
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-use jiff::tz::TimeZone;
 
 pub use self::console::Console;
 pub use self::style::{Detail, Format, HeaderChoice, REDACTED, Style, is_secret};
@@ -141,7 +140,7 @@ impl AccessLog {
             Format::Combined | Format::Common => Shape::Classic,
             Format::Json | Format::Headers => Shape::Rfc3339,
         };
-        let time = TimeCache::new(TimeZone::system(), shape);
+        let time = TimeCache::new(zone::local(), shape);
         Ok(Self { on: Some(On { writer, style, time, path }) })
     }
 

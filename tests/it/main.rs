@@ -44,6 +44,7 @@ mod server_command_line;
 mod settings;
 mod smoke;
 mod source_pages;
+mod startup;
 mod sum;
 mod tidy;
 mod transitions;

@@ -1,9 +1,11 @@
-//! What the log tells of time, where time can be made to pass.
+//! What the log tells of time, where time can be made to pass, and what is in it after a panic.
 //!
 //! The machine is driven by hand, a second a turn; nothing here waits, and the wall clock of the
 //! machine that runs this may jump as it likes.
 
 use std::fs;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Duration;
 
 use reactor_http::access_log::{AccessLog, Destination, Format, Style};
@@ -47,4 +49,34 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
     let log = fs::read_to_string(path).expect("the log");
     let record: Value = serde_json::from_str(&log).expect("one object");
     assert!(record["duration_us"].as_u64() >= Some(turns * 1_000_000), "{record} after {turns} s");
+}
+
+/// Answers one request, and panics before the log has been written.
+fn answer_and_panic(shelf: &Shelf, log: &Destination) {
+    let log = AccessLog::open(log).expect("a log");
+    let store = Store::Disk(Root::open(shelf.path()).expect("a root"));
+    let mut site = Site::new(Config::default(), store, log);
+    let now = Now::read();
+    let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
+    let (mut inbox, mut outbox, mut pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
+    let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
+    inbox.room(&mut pool)[..request.len()].copy_from_slice(request);
+    inbox.filled(request.len());
+    machine.advance(&mut inbox, &mut outbox, &mut site, now);
+    machine.closed(reactor_http::net::CloseReason::PeerClosed, &outbox, &mut site, now);
+    resume_unwind(Box::new("on purpose"));
+}
+
+#[test]
+fn a_panic_leaves_no_answer_out_of_the_log() {
+    let shelf = Shelf::with(&[("a.txt", b"text")]);
+    let path = shelf.path().join("access.log");
+    let log = Destination::File(path.clone());
+    let outcome = thread::scope(|scope| scope.spawn(|| answer_and_panic(&shelf, &log)).join());
+    assert!(outcome.is_err(), "it has panicked");
+    let log = fs::read_to_string(path).expect("the log");
+    assert!(log.contains("\"GET /a.txt HTTP/1.1\" 200 "), "{log:?}");
+    // Tests always unwind; so does what is delivered, or all this would not be so.
+    let manifest = include_str!("../../../Cargo.toml");
+    assert!(!manifest.lines().any(|line| line.starts_with("panic")), "a profile that does not unwind");
 }
