@@ -126,7 +126,7 @@
 //!   good for one [`Edition`](files::Edition) of what is on disk.
 //! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
-//! - No unsafe code. One thread, unless the server or the load generator is told to have more: each of
+//! - No unsafe code of our own. One thread, unless the server or the load generator is told to have more: each of
 //!   those has a reactor of its own, and they share nothing that is waited for, but that uploads take
 //!   their names one at a time, and that one thread unpacks a page of the binary for all, once. Whose turn it is to write to the log is a flag that nobody waits for.
 //!
