@@ -15,10 +15,11 @@
 //! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out; heads, bodies, conditions, ranges, negotiation | httparse, httpdate | any other module, sockets, files, clocks |
 //! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | rustix, flate2, foldhash, mime_guess, tar | any other module, sockets, HTTP |
 //! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
-//! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | pico-args, toml | any other module |
+//! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | `text`, pico-args, toml | any other module |
+//! | [`text`] | which characters deceive who reads them | std | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
-//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log` | `files`, `server` |
+//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log`, `text` | `files`, `server` |
 //!
 //! `http` and `files` meet only in `server`: `intake.rs` makes a request of bytes, `route.rs` decides what
 //! it gets, `selection.rs` which part of it, `codings.rs` in which encoding, `put.rs` what becomes of an
@@ -154,3 +155,4 @@ pub mod net;
 pub mod reactor;
 pub mod server;
 pub mod sum;
+pub mod text;

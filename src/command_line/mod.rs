@@ -21,6 +21,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::text::is_deceptive;
+
 pub use given::Given;
 pub use nearest::not_one_of;
 pub use option::{Kind, Spelling, Takes};
@@ -109,7 +111,7 @@ pub fn quote(text: impl AsRef<OsStr>) -> String {
 fn plain(text: &OsStr) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.to_string_lossy().chars() {
-        match letter.is_control() {
+        match is_deceptive(letter) {
             true => shown.extend(letter.escape_default()),
             false => shown.push(letter),
         }

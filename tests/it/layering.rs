@@ -51,7 +51,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "command_line",
-        rooms: &[],
+        rooms: &["text"],
         crates: &["pico_args", "memchr", "toml"],
         never: &["std::net", "std::fs", "std::env", CLOCKS[0], CLOCKS[1], CLOCKS[2]],
     },
@@ -63,13 +63,13 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "server",
-        rooms: &["reactor", "net", "http", "files", "access_log", "command_line", "sum"],
+        rooms: &["reactor", "net", "http", "files", "access_log", "command_line", "sum", "text"],
         crates: &["mio", "log", "rustix", "signal_hook", "fast_glob", "foldhash"],
         never: &["std::thread"],
     },
     Room {
         name: "client",
-        rooms: &["reactor", "net", "http", "access_log", "command_line", "sum"],
+        rooms: &["reactor", "net", "http", "access_log", "command_line", "sum", "text"],
         crates: &[
             "mio",
             "log",
@@ -91,6 +91,7 @@ const ROOMS: &[Room] = &[
         crates: &["env_logger"],
         never: &[],
     },
+    Room { name: "text", rooms: &[], crates: &[], never: &["std::net", "std::fs", "std::env"] },
     Room { name: "lib", rooms: &[], crates: &[], never: &["std"] },
 ];
 

@@ -8,17 +8,7 @@ use std::io::Write;
 use std::str;
 
 use crate::http::percent_encode_path;
-
-/// What cannot be seen, or makes what is around it seem other than it is: controls, separators of
-/// lines, and the characters that turn the direction of text (Unicode Standard Annex 9) or have no
-/// width. Joiners are left alone, for words of several scripts and many pictures need them.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}')
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}')
-}
+use crate::text::is_deceptive;
 
 /// Appends text so that it is only ever text, in an element and in a quoted attribute alike.
 pub(super) fn html(out: &mut Vec<u8>, text: &str) {

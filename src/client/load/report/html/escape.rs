@@ -3,14 +3,10 @@
 //! Addresses and methods come from a command line, or from a saved run that somebody else has made.
 //! It writes no markup and never decides what is written.
 
-/// What cannot be seen, or turns the direction of what is around it: it stands as U+FFFD.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
-}
+use crate::text::is_deceptive;
 
-/// The text, so that it is only ever text: in an element and in a quoted attribute alike.
+/// The text, so that it is only ever text: in an element and in a quoted attribute alike. What deceives
+/// stands as U+FFFD.
 pub(in crate::client::load) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
