@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::config::{Config, FieldEdit, Output, last_segment, parse_field, parse_method, parse_seconds};
 use super::load;
-use super::source::{self, DATA_TYPE, Source, datum};
+use super::source::{self, DATA_TYPE, Payload, datum};
 use super::target::{Overrides, parse_host, parse_port, parse_words};
 use crate::access_log::{Destination, Format, HeaderChoice, Style};
 use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
@@ -118,8 +118,8 @@ fn read_config(given: &mut Given) -> Result<Config, String> {
     let method = method(given, word, head, default_method(file.is_some(), !data.is_empty())?)?;
     let is_data = !data.is_empty();
     let upload = match is_data {
-        true => Some(Source::Data(data.into_iter().map(datum).collect::<Result<_, _>>()?)),
-        false => source::choose(file, &method, &mut target.path)?,
+        true => Some(Payload::Data(data.into_iter().map(datum).collect::<Result<_, _>>()?)),
+        false => source::choose(file, &method, &mut target.path)?.map(Payload::Source),
     };
     let saves_under_its_name = given.clone().flag("--remote-name");
     let output = output(given, &target.path)?;

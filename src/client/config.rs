@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use super::source::Source;
+use super::source::Payload;
 use super::target::Target;
 use crate::access_log::{Destination, Style};
 use crate::http::is_token;
@@ -48,7 +48,7 @@ pub struct Config {
     /// How it is logged.
     pub log_style: Style,
     /// What is sent as the body of the request.
-    pub upload: Option<Source>,
+    pub upload: Option<Payload>,
 }
 
 impl Config {

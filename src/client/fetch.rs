@@ -15,7 +15,7 @@ use super::conn::Conn;
 use super::connector::{Attempt, Connector};
 use super::exchange_log::ExchangeLog;
 use super::session::Session;
-use super::source::Source;
+use super::source::{Payload, Source};
 use super::upload::Upload;
 use super::words::{RunError, printable};
 use crate::access_log::Destination;
@@ -84,15 +84,22 @@ fn log_name(log: &Destination) -> String {
 }
 
 /// Opens what is to be sent, before anybody is bothered.
-fn open(source: &Source) -> Result<Upload, RunError> {
-    Upload::open(source).map_err(|error| RunError::Source { name: source_name(source), source: error })
+fn open(payload: &Payload) -> Result<Upload, RunError> {
+    Upload::open(payload).map_err(|error| RunError::Source { name: payload_name(payload), source: error })
 }
 
 /// What is sent, by a name for people.
+pub(super) fn payload_name(payload: &Payload) -> String {
+    match payload {
+        Payload::Source(source) => source_name(source),
+        Payload::Data(_) => "what -d names".to_owned(),
+    }
+}
+
+/// The same of a source.
 pub(in crate::client) fn source_name(source: &Source) -> String {
     match source {
         Source::Stdin => "standard input".to_owned(),
-        Source::Data(_) => "what -d names".to_owned(),
         Source::File(path) => format!("'{}'", printable(path.as_os_str().as_bytes())),
     }
 }

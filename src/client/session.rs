@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::config::Config;
 use super::conn::{Audience, Failure, Supply};
 use super::exchange_log::ExchangeLog;
-use super::fetch::source_name;
+use super::fetch::payload_name;
 use super::held_up::HeldUp;
 use super::progress::Progress;
 use super::reader::Piece;
@@ -242,7 +242,7 @@ impl Audience for Session {
     fn supply(&mut self, outbox: &mut Outbox) -> Supply {
         let supplied = self.upload.as_mut().map(|upload| upload.supply(outbox));
         supplied.unwrap_or(Ok(Supply::Whole)).unwrap_or_else(|source| {
-            let name = self.config.upload.as_ref().map(source_name).unwrap_or_default();
+            let name = self.config.upload.as_ref().map(payload_name).unwrap_or_default();
             self.fail(RunError::Source { name, source });
             Supply::Failed
         })

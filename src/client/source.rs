@@ -16,13 +16,20 @@ const NAME_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remo
 
 /// What a request sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// All of one source, as it is.
+    Source(Source),
+    /// What `-d` says, joined by `&`.
+    Data(Vec<Data>),
+}
+
+/// Where bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// This file.
     File(PathBuf),
     /// Standard input, up to its end.
     Stdin,
-    /// What `-d` says, joined by `&`.
-    Data(Vec<Data>),
 }
 
 /// One `-d`.
@@ -110,7 +117,7 @@ fn name_target(source: &Source, path: &mut String) -> Result<(), String> {
     }
     let name = match source {
         Source::File(file) => Path::file_name(file),
-        Source::Stdin | Source::Data(_) => None,
+        Source::Stdin => None,
     };
     let Some(name) = name else {
         return Err("the path ends with a slash, and what -T sends has no name to put there".to_owned());

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::conn::Supply;
-use super::source::{Source, join};
+use super::source::{Payload, Source, join};
 use crate::http::chunk;
 use crate::net::Outbox;
 
@@ -43,13 +43,13 @@ impl Upload {
     ///
     /// # Errors
     /// When it cannot be opened, or is a directory.
-    pub(super) fn open(source: &Source) -> io::Result<Self> {
-        let (file, is_stream) = match source {
-            Source::Data(data) => {
+    pub(super) fn open(payload: &Payload) -> io::Result<Self> {
+        let (file, is_stream) = match payload {
+            Payload::Data(data) => {
                 return Ok(Self { body: Body::Data(join(data, read_part)?), queued_len: 0 });
             }
-            Source::Stdin => (File::from(io::stdin().as_fd().try_clone_to_owned()?), true),
-            Source::File(path) => {
+            Payload::Source(Source::Stdin) => (File::from(io::stdin().as_fd().try_clone_to_owned()?), true),
+            Payload::Source(Source::File(path)) => {
                 let file = File::open(path)?;
                 let kind = file.metadata()?.file_type();
                 if kind.is_dir() {
@@ -125,7 +125,6 @@ fn read_part(source: &Source) -> io::Result<Vec<u8>> {
     match source {
         Source::Stdin => io::stdin().take(limit).read_to_end(&mut bytes)?,
         Source::File(path) => File::open(path)?.take(limit).read_to_end(&mut bytes)?,
-        Source::Data(_) => 0,
     };
     if bytes.len() as u64 > DATA_LEN_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long for -d; send it with -T"));
@@ -151,6 +150,7 @@ fn is_for_later(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::path::Path;
 
     use super::*;
 
@@ -182,11 +182,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file");
         std::fs::write(&path, "content").expect("a file");
-        let mut upload = Upload::open(&Source::File(path)).expect("it opens");
+        let open = |path: &Path| Upload::open(&Payload::Source(Source::File(path.to_owned())));
+        let mut upload = open(&path).expect("it opens");
         let mut outbox = Outbox::new();
         assert_eq!(upload.len(), Some(7));
         assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Whole);
         assert_eq!((upload.queued_len, outbox.len()), (7, 7));
-        assert!(Upload::open(&Source::File(folder.path().to_owned())).is_err(), "a directory");
+        assert!(open(folder.path()).is_err(), "a directory");
     }
 }

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use reactor_http::client::load::effort::Effort;
 use reactor_http::client::load::metrics::{Answered, Metrics, MetricsSettings};
 use reactor_http::client::load::pacer::Schedule;
 use reactor_http::client::load::plan::Stop;
-use reactor_http::client::load::saved::Run;
+use reactor_http::client::load::saved::SavedRun;
 use reactor_http::client::load::setup::{Course, KeepAlive, Sent, Setup};
 use reactor_http::client::load::summary::{Conditions, Pacing};
 use rustix::process::{Pid, Signal, kill_process};
@@ -131,16 +132,13 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
         pipeline: 1,
         threads: 1,
         wall: Duration::from_secs(10),
-        cpu,
-        cpu_busiest: cpu,
-        waited: None,
-        wanted_most: cpu,
+        effort: Effort::of_thread(cpu, None),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
         merged: None,
     };
     let path = folder.join(name);
-    fs::write(&path, Run { metrics, conditions }.write()).expect("the run is written");
+    fs::write(&path, SavedRun { metrics, conditions }.write()).expect("the run is written");
     path.to_str().expect("UTF-8").to_owned()
 }
 
@@ -184,6 +182,25 @@ fn a_comparison_is_there_for_scripts_and_fails_only_on_what_is_worse() {
         (&json(&merged)["run"]["runs"], &json(&merged)["validity"]["valid"]),
         (&2.into(), &false.into())
     );
+}
+
+#[test]
+fn a_report_is_not_written_over_a_run_that_it_is_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [one, other] = ["one", "other"]
+        .map(|name| made_up(folder.path(), name, Duration::from_millis(10), Duration::from_secs(1)));
+    let before = fs::read(&one).expect("the run");
+    let same = folder.path().join("./one").to_str().expect("UTF-8").to_owned();
+    for args in [
+        &["compare", &one, &other, "--out", &same][..],
+        &["merge", &other, &one, "--out", &same],
+        &["-n1", "--compare", &one, "--out", &same, "http://127.0.0.1:1/"],
+        &["-n1", "--save", &one, "--out", &same, "http://127.0.0.1:1/"],
+    ] {
+        let told = client(args).expect(2);
+        assert!(told.stderr.contains("--out names the same file as "), "{}", told.stderr);
+        assert!(fs::read(&one).expect("the run") == before, "{args:?}");
+    }
 }
 
 #[test]

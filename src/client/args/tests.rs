@@ -3,7 +3,7 @@
 
 use super::*;
 
-use crate::client::source::{Data, Source};
+use crate::client::source::{Data, Payload, Source};
 use crate::command_line::check_table;
 
 use std::os::unix::ffi::OsStringExt;
@@ -120,14 +120,14 @@ fn head_asks_for_the_head_and_shows_it() {
 
 #[test]
 fn put_sends_a_file_and_a_file_is_sent_by_put() {
-    let file = |name: &str| Some(Source::File(name.into()));
-    let rows: [(&[&str], &str, &str, Option<Source>); 7] = [
+    let file = |name: &str| Some(Payload::Source(Source::File(name.into())));
+    let rows: [(&[&str], &str, &str, Option<Payload>); 7] = [
         (&["localhost", "8080", "PUT", "/a.txt"], "PUT", "/a.txt", file("a.txt")),
         (&["-X", "PUT", "/a.txt"], "PUT", "/a.txt", file("a.txt")),
         (&["-T", "x", "/a.txt"], "PUT", "/a.txt", file("x")),
         (&["-Tx", "PUT", ":81/in/"], "PUT", "/in/x", file("x")),
         (&["--upload-file=x", "-X", "POST", "/a"], "POST", "/a", file("x")),
-        (&["-T-", "/a"], "PUT", "/a", Some(Source::Stdin)),
+        (&["-T-", "/a"], "PUT", "/a", Some(Payload::Source(Source::Stdin))),
         (&["-X", "POST", "/a"], "POST", "/a", None),
     ];
     for (args, method, path, upload) in rows {
@@ -249,7 +249,7 @@ fn data_is_sent_by_post_as_a_form_unless_told_otherwise() {
     let data = ["a=1", "b"].map(|text| Data::Text(text.into())).to_vec();
     for (args, method, media_type) in rows {
         let config = config(args);
-        assert_eq!((config.method.as_str(), &config.upload), (method, &Some(Source::Data(data.clone()))));
+        assert_eq!((config.method.as_str(), &config.upload), (method, &Some(Payload::Data(data.clone()))));
         let [(_, FieldEdit::Set(value))] = config.fields.as_slice() else { panic!("{args:?}") };
         assert_eq!(value, media_type, "{args:?}");
     }

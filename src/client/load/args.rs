@@ -4,7 +4,7 @@
 //! together; those of a search are read in [`search`]. It never opens, resolves or prints anything.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::args::{check_upload, default_method, fields, method, value, word_text};
@@ -18,7 +18,7 @@ use self::search::{Search, read_search};
 use super::assertion::Assertion;
 use super::pacer::Schedule;
 use super::plan::{
-    CONCURRENCY_DEFAULT, DURATION_DEFAULT, Order, PIPELINE_MAX, Plan, Stop, THREADS_MAX, TIMEOUT_DEFAULT,
+    CONCURRENCY_DEFAULT, DURATION_DEFAULT, PIPELINE_MAX, Plan, Stop, THREADS_MAX, TIMEOUT_DEFAULT, UrlOrder,
 };
 use super::regression::Limits;
 use super::report::Format;
@@ -194,7 +194,6 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
     if settings.limits.is_some() && settings.compare.is_none() {
         return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
     }
-    differ(settings.out.as_deref(), settings.save.as_deref())?;
     settings.check_standard_input()?;
     Ok(settings)
 }
@@ -271,16 +270,6 @@ pub(super) fn out(given: &mut Given) -> Result<Option<PathBuf>, String> {
     Ok(file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"))
 }
 
-/// Refuses to write a report and a run into one file.
-pub(super) fn differ(out: Option<&Path>, save: Option<&Path>) -> Result<(), String> {
-    match out.is_some() && out == save {
-        true => {
-            Err("--out and --save name the same file: the one would be written over the other".to_owned())
-        }
-        false => Ok(()),
-    }
-}
-
 /// The shape of the run.
 fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
     let schedule = schedule(given)?;
@@ -305,7 +294,7 @@ fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
     };
     let most = requests.and_then(|requests| usize::try_from(requests).ok()).unwrap_or(usize::MAX);
     let plan = Plan {
-        order: value(given, "--order", Order::parse)?.unwrap_or_default(),
+        order: value(given, "--order", UrlOrder::parse)?.unwrap_or_default(),
         concurrency: concurrency.unwrap_or_else(|| CONCURRENCY_DEFAULT.min(most).max(threads)),
         stop: Stop { requests, duration },
         schedule,

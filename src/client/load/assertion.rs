@@ -14,7 +14,7 @@ const CLAUSES_MAX: usize = 64;
 
 /// How a figure is compared with its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Relation {
     /// `<`
     Below,
     /// `<=`
@@ -25,7 +25,7 @@ pub enum Order {
     AtLeast,
 }
 
-impl Order {
+impl Relation {
     /// Whether a value stands so to its limit.
     pub fn holds(self, value: f64, limit: f64) -> bool {
         match self {
@@ -51,7 +51,7 @@ impl Order {
 pub(super) struct Clause {
     pub(super) text: String,
     pub(super) figure: Figure,
-    pub(super) order: Order,
+    pub(super) order: Relation,
     pub(super) limit: f64,
 }
 
@@ -111,7 +111,7 @@ pub(super) fn clauses(text: &str) -> Result<impl Iterator<Item = &str>, String> 
 impl Clause {
     fn parse(text: &str) -> Result<Self, String> {
         let named = |error: String| format!("'{text}': {error}");
-        let (figure, order, limit) = Order::split(text)
+        let (figure, order, limit) = Relation::split(text)
             .ok_or_else(|| named("a clause is a figure, < or >, and a number: p99<10ms".to_owned()))?;
         let figure = Figure::named(figure).map_err(named)?;
         let limit = figure.unit().parse(limit).map_err(named)?;
@@ -160,10 +160,10 @@ mod tests {
     #[test]
     fn only_signs_with_an_equals_sign_hold_at_the_limit_itself() {
         let rows = [
-            (Order::Below, [true, false, false]),
-            (Order::AtMost, [true, true, false]),
-            (Order::Above, [false, false, true]),
-            (Order::AtLeast, [false, true, true]),
+            (Relation::Below, [true, false, false]),
+            (Relation::AtMost, [true, true, false]),
+            (Relation::Above, [false, false, true]),
+            (Relation::AtLeast, [false, true, true]),
         ];
         for (order, holds) in rows {
             assert_eq!([1.0, 2.0, 3.0].map(|value| order.holds(value, 2.0)), holds, "{order:?}");

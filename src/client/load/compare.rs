@@ -13,7 +13,7 @@ use super::random::Random;
 use super::report::units;
 use super::resample::{BLOCKS_MIN, Draw, Sample, interval};
 use super::setup::differences;
-use super::summary::{Conditions, PERCENTILES, Pacing, Summary, ratio};
+use super::summary::{Conditions, PERCENTILES, Summary, ratio};
 use shares::Part;
 
 /// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.
@@ -213,10 +213,7 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
 
 /// The rate of the schedule; nought if there was none.
 fn due_per_sec(conditions: &Conditions) -> f64 {
-    match conditions.pacing {
-        Pacing::Open { due } => ratio(due as f64, conditions.wall.as_secs_f64()),
-        Pacing::Closed => 0.0,
-    }
+    conditions.pacing.due().map_or(0.0, |due| ratio(due as f64, conditions.wall.as_secs_f64()))
 }
 
 fn row(

@@ -10,7 +10,7 @@ use super::objective::{Judgement, Objective};
 use super::report::units::rate;
 use super::search::{Answer, Tried, Verdict, of_rate};
 use super::setup::Setup;
-use super::summary::{Pacing, Spread, Summary};
+use super::summary::{Spread, Summary};
 use super::validity::WALL_MIN;
 
 /// A search and its figures.
@@ -75,10 +75,7 @@ impl Step {
     /// The figures of a step at this rate.
     pub fn of(rate: f64, objective: &Objective, summary: &Summary) -> Self {
         let totals = &summary.totals;
-        let due = match summary.conditions.pacing {
-            Pacing::Open { due } => due,
-            Pacing::Closed => totals.sent,
-        };
+        let due = summary.conditions.pacing.due().unwrap_or(totals.sent);
         Self {
             rate,
             wall: summary.conditions.wall,

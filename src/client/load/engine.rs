@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
+use super::effort::Effort;
 use super::interrupt::Interrupt;
 use super::machine::{Requester, connect_failure};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, SoFar};
 use super::pacer::Share;
 use super::plan::Plan;
 use super::run::Run;
@@ -33,15 +34,8 @@ pub struct Ran {
     pub metrics: Metrics,
     /// How long was measured: without the warm-up, up to the end.
     pub wall: Duration,
-    /// Processor time that was used meanwhile, by all threads.
-    pub cpu: Duration,
-    /// The same of the thread that used the most: the run was bound by it if this is as long as `wall`.
-    pub cpu_busiest: Duration,
-    /// For how long all threads together were ready to run and waited for a processor, if the kernel
-    /// tells.
-    pub waited: Option<Duration>,
-    /// What was used and waited for by the thread for which that is most.
-    pub wanted_most: Duration,
+    /// What it took of the processors meanwhile.
+    pub effort: Effort,
     /// Requests that the schedule wanted sent and that were not, for no connection was free.
     pub unsent: u64,
     /// It was ended by a signal.
@@ -57,10 +51,7 @@ impl Ran {
     pub(super) fn merge(&mut self, other: &Self) {
         self.metrics.merge(&other.metrics);
         self.wall = self.wall.max(other.wall);
-        self.cpu += other.cpu;
-        self.cpu_busiest = self.cpu_busiest.max(other.cpu_busiest);
-        self.waited = self.waited.zip(other.waited).map(|(one, more)| one.saturating_add(more));
-        self.wanted_most = self.wanted_most.max(other.wanted_most);
+        self.effort.merge(&other.effort);
         self.unsent += other.unsent;
         self.interrupted |= other.interrupted;
         self.only_warmed_up |= other.only_warmed_up;
@@ -92,7 +83,7 @@ pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    observer: &mut dyn FnMut(&Metrics, Stage),
+    observer: &mut dyn FnMut(SoFar<'_>, Stage),
 ) -> io::Result<Ran> {
     match plan.threads {
         0 | 1 => run_share(plan, addresses, interrupt, Share { index: 0, of: 1 }, observer),
@@ -106,7 +97,7 @@ pub(super) fn run_share(
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
     share: Share,
-    observer: &mut dyn FnMut(&Metrics, Stage),
+    observer: &mut dyn FnMut(SoFar<'_>, Stage),
 ) -> io::Result<Ran> {
     let now = Now::read();
     let run = Run::new(plan, addresses, share, Clock::Running, now.instant)?;
@@ -132,7 +123,7 @@ pub(super) fn run_share(
 struct Engine<'o> {
     run: Run,
     pool: Pool,
-    observer: &'o mut dyn FnMut(&Metrics, Stage),
+    observer: &'o mut dyn FnMut(SoFar<'_>, Stage),
     observe_at: Instant,
     /// Processor time that was used before measuring began.
     cpu_before: Option<CpuTime>,
@@ -188,7 +179,7 @@ impl Engine<'_> {
                 Duration::ZERO => Stage::Measuring { elapsed: at.saturating_duration_since(from) },
                 left => Stage::Warming { left },
             };
-            (self.observer)(self.run.metrics(), stage);
+            (self.observer)(self.run.metrics().so_far(), stage);
         }
     }
 
@@ -212,10 +203,7 @@ impl Engine<'_> {
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
         Ran {
             wall: at.saturating_duration_since(measured_from),
-            cpu,
-            cpu_busiest: cpu,
-            waited,
-            wanted_most: cpu.saturating_add(waited.unwrap_or_default()),
+            effort: Effort::of_thread(cpu, waited),
             unsent,
             interrupted: self.interrupted,
             only_warmed_up: self.interrupted && at < measured_from,

@@ -5,16 +5,17 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::iter;
 use std::path::{Path, PathBuf};
 
-use super::args::{differ, file_name, out, parse_format, parse_seed};
+use super::args::{file_name, out, parse_format, parse_seed};
+use super::bounded::read_bounded;
 use super::compare::compare;
-use super::output::{Opened, Output};
+use super::output::Output;
 use super::perform::{LoadError, keep};
 use super::regression::Limits;
 use super::report::Format;
-use super::saved::Run;
-use super::urls::read_bounded;
+use super::saved::SavedRun;
 use crate::client::args::value;
 use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, quote};
 
@@ -59,7 +60,7 @@ pub enum Kept {
 
 /// What is to be done with which files.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Order {
+pub enum KeptTask {
     /// Puts the second beside the first.
     Compare {
         /// The two files.
@@ -118,7 +119,7 @@ impl Kept {
     ///
     /// # Errors
     /// A [`UsageError`] that names the option or word at fault.
-    pub fn parse(self, args: Vec<OsString>) -> Result<Command<Order>, UsageError> {
+    pub fn parse(self, args: Vec<OsString>) -> Result<Command<KeptTask>, UsageError> {
         self.program().command(args, |given| match self {
             Self::Compare => read_compare(given),
             Self::Merge => read_merge(given),
@@ -126,14 +127,14 @@ impl Kept {
     }
 }
 
-fn read_compare(given: &mut Given) -> Result<Order, String> {
+fn read_compare(given: &mut Given) -> Result<KeptTask, String> {
     let limits = value(given, "--fail-on", Limits::parse)?;
     let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
     let format = value(given, "--format", parse_comparable)?.unwrap_or_default();
     let out = out(given)?;
     match given.operands().as_slice() {
         [_, before, after] => {
-            Ok(Order::Compare { files: [before.into(), after.into()], limits, seed, format, out })
+            Ok(KeptTask::Compare { files: [before.into(), after.into()], limits, seed, format, out })
         }
         [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
         _ => Err("two files are needed: the run before, and the one after".to_owned()),
@@ -147,30 +148,32 @@ fn parse_comparable(text: &str) -> Result<Format, String> {
     }
 }
 
-fn read_merge(given: &mut Given) -> Result<Order, String> {
+fn read_merge(given: &mut Given) -> Result<KeptTask, String> {
     let format = value(given, "--format", parse_format)?.unwrap_or_default();
     let (out, save) = (out(given)?, file_name(given, "--save")?);
-    differ(out.as_deref(), save.as_deref())?;
     match given.operands().as_slice() {
         [_, first, others @ ..] if !others.is_empty() => {
             let others = others.iter().map(PathBuf::from).collect();
-            Ok(Order::Merge { first: first.into(), others, format, out, save })
+            Ok(KeptTask::Merge { first: first.into(), others, format, out, save })
         }
         _ => Err("two files are needed, or more: the runs to be added".to_owned()),
     }
 }
 
-impl Order {
+impl KeptTask {
     /// Does it, and writes what comes of it.
     ///
     /// # Errors
     /// A file is not to be read or written, runs do not add up, or a limit is broken.
     pub fn perform(&self) -> Result<(), LoadError> {
         match self {
-            Self::Compare { files: [before, after], limits, seed, format, out } => {
+            Self::Compare { files, limits, seed, format, out } => {
+                let [before, after] = files;
                 let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
                 let comparison = compare(&before, &after, *seed);
-                Output::to(out.as_deref())?.write(&format.render_comparison(&comparison))?;
+                let out = Output::to(out.as_deref())?;
+                files.iter().try_for_each(|file| out.spare("a run", file))?;
+                out.write(&format.render_comparison(&comparison))?;
                 limits.as_ref().map_or(Ok(()), |limits| keep(limits, &comparison))
             }
             Self::Merge { first, others, format, out, save } => {
@@ -179,9 +182,11 @@ impl Order {
                     let apart = |error| LoadError::Failed(format!("cannot add {}: {error}", quote(other)));
                     sum.merge(&read_run(other)?).map_err(apart)?;
                 }
-                let save = save.as_deref().map(Opened::open).transpose()?;
+                let out = Output::to(out.as_deref())?;
+                iter::once(first).chain(others).try_for_each(|file| out.spare("a run", file))?;
+                let save = out.and_saved(save.as_deref())?;
                 let summary = sum.summary();
-                Output::to(out.as_deref())?.write(&format.render(&summary))?;
+                out.write(&format.render(&summary))?;
                 save.map_or(Ok(()), |save| save.write(&sum.write()))?;
                 if summary.validity.is_valid() { Ok(()) } else { Err(LoadError::ClientBound) }
             }
@@ -193,12 +198,12 @@ impl Order {
 ///
 /// # Errors
 /// It cannot be read, or is no run.
-pub(super) fn read_run(path: &Path) -> Result<Run, LoadError> {
+pub(super) fn read_run(path: &Path) -> Result<SavedRun, LoadError> {
     let bytes = File::open(path)
         .and_then(|mut file| read_bounded(&mut file, RUN_LEN_MAX))
         .map_err(|error| LoadError::Failed(format!("cannot read {}: {error}", quote(path))))?;
     let text = String::from_utf8(bytes).map_err(|_| "not a saved run: it is not UTF-8".to_owned());
-    let run = text.and_then(|text| Run::read(&text));
+    let run = text.and_then(|text| SavedRun::read(&text));
     run.map_err(|error| LoadError::Failed(format!("{}: {error}", quote(path))))
 }
 
@@ -207,7 +212,7 @@ mod tests {
     use super::*;
     use crate::command_line::check_table;
 
-    fn parse(line: &str) -> Result<Order, String> {
+    fn parse(line: &str) -> Result<KeptTask, String> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let kept = Kept::asked_for(&args).expect("a command");
         match kept.parse(args) {
@@ -222,10 +227,10 @@ mod tests {
         let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
         let (limits, files) = (Limits::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
         let out = Some("c".into());
-        assert_eq!(order, Ok(Order::Compare { files, limits, seed: 3, format: Format::Csv, out }));
+        assert_eq!(order, Ok(KeptTask::Compare { files, limits, seed: 3, format: Format::Csv, out }));
         let order = parse("merge a b c --format json --out - --save d");
         let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
-        let wanted = Order::Merge { first: "a".into(), others, format: Format::Json, out: None, save };
+        let wanted = KeptTask::Merge { first: "a".into(), others, format: Format::Json, out: None, save };
         assert_eq!(order, Ok(wanted));
     }
 
@@ -259,10 +264,6 @@ mod tests {
             (
                 "merge a b --format x",
                 "option '--format' with 'x': the format is text, json, csv, hdr or html; see reactor-client merge --help",
-            ),
-            (
-                "merge a b --out c --save c",
-                "--out and --save name the same file: the one would be written over the other; see reactor-client merge --help",
             ),
             (
                 "compare a b --format hdr",

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::engine::Stage;
-use super::metrics::Metrics;
+use super::metrics::SoFar;
 use super::plan::{Plan, Stop};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -55,7 +55,7 @@ impl Live<io::Stderr> {
 impl<W: Write> Live<W> {
     /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
     /// does not read it, or has stopped the terminal, must not hold up the run.
-    pub(super) fn show(&mut self, metrics: &Metrics, stage: Stage) {
+    pub(super) fn show(&mut self, so_far: SoFar<'_>, stage: Stage) {
         if matches!(self.view, View::Silent) || !(self.takes)() {
             return;
         }
@@ -69,7 +69,7 @@ impl<W: Write> Live<W> {
             }
             (View::Lines { every, next, .. }, Stage::Measuring { elapsed }) => {
                 if *next <= elapsed {
-                    let _ = writeln!(self.out, "{}", Glance::of(metrics, elapsed).line());
+                    let _ = writeln!(self.out, "{}", Glance::of(so_far, elapsed).line());
                     while *next <= elapsed {
                         *next = next.saturating_add(*every);
                     }
@@ -79,7 +79,7 @@ impl<W: Write> Live<W> {
                 let room = room();
                 let block = match stage {
                     Stage::Warming { left } => warming(left, room),
-                    Stage::Measuring { elapsed } => Glance::of(metrics, elapsed).block(self.stop, room),
+                    Stage::Measuring { elapsed } => Glance::of(so_far, elapsed).block(self.stop, room),
                 };
                 // In one write, so that nobody sees half of it.
                 let _ = self.out.write_all(redrawn(&block, drawn, room).as_bytes());
@@ -133,7 +133,7 @@ fn up(rows: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::load::metrics::{Answered, MetricsSettings};
+    use crate::client::load::metrics::{Answered, Metrics, MetricsSettings};
 
     /// `per_sec` answers in each of so many seconds.
     pub(super) fn metrics(per_sec: &[u64]) -> Metrics {
@@ -177,10 +177,10 @@ mod tests {
         let view = View::Lines { every: secs(2.0), next: secs(2.0), has_warmed: false };
         let mut live = Live { out: Vec::new(), takes: || true, view, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
-            live.show(&metrics, Stage::Warming { left: secs(left) });
+            live.show(metrics.so_far(), Stage::Warming { left: secs(left) });
         }
         for quarter in 0..36 {
-            live.show(&metrics, measuring(f64::from(quarter) / 4.0));
+            live.show(metrics.so_far(), measuring(f64::from(quarter) / 4.0));
         }
         live.clear();
         let text = text(live);
@@ -196,9 +196,9 @@ mod tests {
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
         let mut live = Live { out: Vec::new(), takes: || true, view, stop };
         let metrics = metrics(&[4, 8]);
-        live.show(&metrics, Stage::Warming { left: secs(1.0) });
-        live.show(&metrics, measuring(2.0));
-        live.show(&metrics, measuring(2.25));
+        live.show(metrics.so_far(), Stage::Warming { left: secs(1.0) });
+        live.show(metrics.so_far(), measuring(2.0));
+        live.show(metrics.so_far(), measuring(2.25));
         live.clear();
         let text = text(live);
         assert!(text.contains("warming up, 1 s left\x1b[K\n\x1b[J\x1b[1A\r"), "{text:?}");
@@ -221,8 +221,8 @@ mod tests {
             View::Block { room: || Room { columns: 100, rows: 24 }, drawn },
         ] {
             let mut live = Live { out: Vec::new(), takes: || false, view, stop: Stop::default() };
-            live.show(&metrics, Stage::Warming { left: secs(1.0) });
-            live.show(&metrics, measuring(2.0));
+            live.show(metrics.so_far(), Stage::Warming { left: secs(1.0) });
+            live.show(metrics.so_far(), measuring(2.0));
             live.clear();
             assert_eq!(text(live), "");
         }

@@ -127,6 +127,15 @@ impl Latencies {
     }
 }
 
+/// What of the figures is shown while a run lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct SoFar<'a> {
+    /// Where the requests went.
+    pub totals: &'a Totals,
+    /// What happened in each slice.
+    pub series: &'a Series,
+}
+
 /// The sums of one thread, or of several when merged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
@@ -245,6 +254,11 @@ impl Metrics {
     /// no lag.
     pub fn lag(&mut self, late: Duration) {
         self.lag.record(late);
+    }
+
+    /// What is shown while the run lasts.
+    pub fn so_far(&self) -> SoFar<'_> {
+        SoFar { totals: &self.totals, series: &self.series }
     }
 
     /// Adds the sums of another thread or run.

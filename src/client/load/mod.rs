@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`args`], [`units`], `schedule` | the options, and numbers and schedules as people write them |
 //! | [`plan`], [`setup`] | what a run is to do; what of it every report tells |
-//! | [`template`], [`random`], `urls`, `prepare` | the requests |
+//! | [`template`], [`random`], `urls`, `bounded`, `prepare` | the requests |
 //! | [`perform()`], [`interrupt`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
 //! | [`pacer`] | when each request is to be sent |
 //! | `tickets` | which request is next, and when the run is over |
@@ -13,7 +13,7 @@
 //! | [`answer`] | one answer, checked to the last byte |
 //! | [`run`] | what the connections share; what becomes of each request |
 //! | [`engine`] | the application of the reactor, and `threads` of it |
-//! | [`metrics`], [`recorder`], [`series`], [`failure`] | the sums |
+//! | [`metrics`], [`recorder`], [`series`], [`failure`], [`effort`] | the sums |
 //! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
 //! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), `resample`, [`regression`] | what is made of them, and nothing else |
 //! | [`objective`], [`search`], `find`, [`curve`] | the highest rate that meets an objective |
@@ -22,9 +22,11 @@
 pub mod answer;
 pub mod args;
 pub mod assertion;
+mod bounded;
 pub mod compare;
 pub mod curve;
 mod descriptors;
+pub mod effort;
 pub mod engine;
 pub mod failure;
 pub mod figure;

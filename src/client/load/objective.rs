@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use super::assertion::{Assertion, Broken, Clause, Order};
+use super::assertion::{Assertion, Broken, Clause, Relation};
 use super::figure::{Figure, Statistic, Times};
 use super::report::units::count;
 use super::report::{in_words, remark_in_words};
 use super::search::{PRECISION, Verdict};
-use super::summary::{PERCENTILES, Pacing, Summary};
+use super::summary::{PERCENTILES, Summary};
 use super::validity::{ClientBound, Remark};
 
 /// A percentile is told from at least so many requests beyond it: fewer are chance.
@@ -107,7 +107,7 @@ impl Objective {
     /// Requests without an answer have no latency, so no percentile shows them. At the end of a step
     /// that keeps its percentile, no more wait than have just been sent, or are among those beyond it.
     fn waiting(&self, summary: &Summary) -> Option<String> {
-        let Pacing::Open { due } = summary.conditions.pacing else { return None };
+        let due = summary.conditions.pacing.due()?;
         let rate = due as f64 / summary.conditions.wall.as_secs_f64().max(1e-9);
         let bearable = |clause: &Clause| match clause.figure {
             Figure::Time(Times::Corrected, Statistic::Percentile(index)) => {
@@ -134,7 +134,7 @@ fn refusal(clause: &Clause) -> Option<&'static str> {
             Some("connections are there before a step counts: leave it out")
         }
         (Figure::Time(Times::Lag, _), _) => Some("the lag is the client's, not the server's: leave it out"),
-        (_, Order::Above | Order::AtLeast) => Some("an objective is an upper limit: write < or <="),
+        (_, Relation::Above | Relation::AtLeast) => Some("an objective is an upper limit: write < or <="),
         _ => None,
     }
 }

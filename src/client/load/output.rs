@@ -4,8 +4,9 @@
 //! is there keeps what it holds until there is something to write; one that was made for nothing is
 //! taken away. What is written is made elsewhere.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::perform::LoadError;
@@ -36,6 +37,34 @@ impl Output {
     /// It cannot be written.
     pub(super) fn to(path: Option<&Path>) -> Result<Self, LoadError> {
         path.map_or(Ok(Self::Stdout), |path| Opened::open(path).map(Self::File))
+    }
+
+    /// Refuses to be written over this file, which is for `what`, however the two are spelled.
+    ///
+    /// # Errors
+    /// It is the same file.
+    pub(super) fn spare(&self, what: &str, path: &Path) -> Result<(), LoadError> {
+        let Self::File(out) = self else { return Ok(()) };
+        let place = |facts: Metadata| facts.is_file().then(|| (facts.dev(), facts.ino()));
+        // What cannot be looked at is told of by whoever reads or writes it.
+        let own = out.file.metadata().ok().and_then(place);
+        match own.is_some() && own == fs::metadata(path).ok().and_then(place) {
+            true => Err(LoadError::Usage(format!(
+                "--out names the same file as {what}, {}: the one would be written over the other",
+                quote(path)
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Opens the file in which a run is kept beside this, if one is.
+    ///
+    /// # Errors
+    /// It cannot be written, or is this one.
+    pub(super) fn and_saved(&self, save: Option<&Path>) -> Result<Option<Opened>, LoadError> {
+        let opened = save.map(Opened::open).transpose()?;
+        save.map_or(Ok(()), |path| self.spare("--save", path))?;
+        Ok(opened)
     }
 
     /// Writes all of it.
@@ -134,6 +163,32 @@ mod tests {
         assert!(!path.exists());
         Output::to(Some(&path)).expect("it opens").write("").expect("it is written");
         assert!(path.exists(), "an empty report is one, too");
+    }
+
+    #[test]
+    fn a_report_is_not_written_over_a_run_however_it_is_spelled() {
+        let folder = folder();
+        let (run, link, other) =
+            (folder.path().join("run"), folder.path().join("link"), folder.path().join("b"));
+        fs::write(&run, "a run").expect("the run");
+        std::os::unix::fs::symlink("run", &link).expect("a link");
+        for spelling in [&run, &link, &folder.path().join("./run")] {
+            let out = Output::to(Some(spelling)).expect("it opens");
+            let error = out.spare("--compare", &run).expect_err("it is the same").to_string();
+            assert!(error.starts_with("--out names the same file as --compare, '"), "{error}");
+            out.and_saved(Some(&run)).expect_err("it is the same");
+            out.spare("a run", &other).expect("there is none yet");
+            out.and_saved(Some(&other)).expect("it is another one");
+        }
+        assert_eq!(fs::read_to_string(&run).expect("the run"), "a run");
+        let (new, again) = (folder.path().join("new"), folder.path().join("./new"));
+        let out = Output::to(Some(&new)).expect("it opens");
+        out.and_saved(Some(&again)).expect_err("it is the same");
+        drop(out);
+        assert!(!new.exists() && !other.exists(), "what was made for nothing is gone");
+        let (device, stdout) = (Path::new("/dev/null"), Output::to(None).expect("standard output"));
+        Output::to(Some(device)).expect("it opens").spare("--save", device).expect("devices take all");
+        stdout.spare("--save", &run).expect("it is no file");
     }
 
     #[test]

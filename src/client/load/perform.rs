@@ -23,7 +23,7 @@ use super::plan::Plan;
 use super::prepare::prepare;
 use super::regression::{self, Limits};
 use super::report::Format;
-use super::saved::Run;
+use super::saved::SavedRun;
 use super::setup::{Course, Setup};
 use super::summary::{Conditions, Pacing, Summary};
 use super::validity;
@@ -136,7 +136,7 @@ pub(super) struct Task {
 /// All that a run needs from elsewhere.
 struct Ready {
     task: Task,
-    before: Option<Run>,
+    before: Option<SavedRun>,
     out: Output,
     save: Option<Opened>,
 }
@@ -150,7 +150,8 @@ impl Ready {
         descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
         let addresses = resolve(&plan.targets)?;
         let out = Output::to(settings.out.as_deref())?;
-        let save = settings.save.as_deref().map(Opened::open).transpose()?;
+        settings.compare.iter().try_for_each(|file| out.spare("--compare", file))?;
+        let save = out.and_saved(settings.save.as_deref())?;
         let setup = Setup::of(&plan, sent);
         Ok(Self { task: Task { plan, setup, addresses }, before, out, save })
     }
@@ -177,17 +178,17 @@ pub(super) fn run_once(
     task: &Task,
     plan: &Plan,
     interrupt: &Interrupt,
-) -> Result<Run, LoadError> {
+) -> Result<SavedRun, LoadError> {
     let mut live = Live::on_stderr(plan, settings.every, settings.silent);
     let began = Now::read();
-    let ran = engine::run(plan, &task.addresses, interrupt, &mut |metrics, stage| live.show(metrics, stage));
+    let ran = engine::run(plan, &task.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
     live.clear();
     let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
     if ran.only_warmed_up || (ran.interrupted && ran.metrics.totals().sent == 0) {
         return Err(LoadError::Unmeasured);
     }
     let conditions = conditions(plan, &task.setup, &ran, began);
-    Ok(Run { metrics: ran.metrics, conditions })
+    Ok(SavedRun { metrics: ran.metrics, conditions })
 }
 
 /// The addresses of each target; each name is looked up once.
@@ -233,10 +234,7 @@ fn conditions(plan: &Plan, setup: &Setup, ran: &Ran, began: Now) -> Conditions {
         pipeline: plan.pipeline as u64,
         wall: ran.wall,
         threads: plan.threads as u64,
-        cpu: ran.cpu,
-        cpu_busiest: ran.cpu_busiest,
-        waited: ran.waited,
-        wanted_most: ran.wanted_most,
+        effort: ran.effort,
         started_unix_secs: began.unix.as_secs(),
         was_interrupted: ran.interrupted,
         merged: None,

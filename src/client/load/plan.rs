@@ -29,7 +29,7 @@ pub struct Plan {
     /// Whom to ask, in the order of the requests' templates; at least one.
     pub targets: Vec<Target>,
     /// How the next of them is chosen.
-    pub order: Order,
+    pub order: UrlOrder,
     /// What is sent, by the index of the target.
     pub request: RequestTemplate,
     /// The method, for reading answers: one to HEAD has no body.
@@ -58,7 +58,7 @@ pub struct Plan {
 
 /// How the target of the next request is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub enum UrlOrder {
     /// One after the other, from the first again after the last.
     #[default]
     Sequential,
@@ -66,7 +66,7 @@ pub enum Order {
     Random,
 }
 
-impl Order {
+impl UrlOrder {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -102,7 +102,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             targets: Vec::new(),
-            order: Order::default(),
+            order: UrlOrder::default(),
             request: RequestTemplate::default(),
             method: Method::Get,
             concurrency: 1,
@@ -177,9 +177,9 @@ mod tests {
 
     #[test]
     fn orders_have_names() {
-        for order in [Order::Sequential, Order::Random] {
-            assert_eq!(Order::parse(order.name()), Ok(order));
+        for order in [UrlOrder::Sequential, UrlOrder::Random] {
+            assert_eq!(UrlOrder::parse(order.name()), Ok(order));
         }
-        assert!(Order::parse("Random").is_err());
+        assert!(UrlOrder::parse("Random").is_err());
     }
 }

@@ -11,11 +11,12 @@ use crate::client::source::{DATA_TYPE, Source, join};
 use crate::client::target::{Overrides, Target};
 
 use super::args::{Body, Places, Settings};
+use super::bounded::read_bounded;
 use super::perform::LoadError;
 use super::plan::Plan;
 use super::setup::Sent;
 use super::template::{RequestParts, RequestTemplate, Template};
-use super::urls::{parse_list, read_bounded, read_list};
+use super::urls::{parse_list, read_list};
 
 /// A longer body is refused: each request that is on the way has a copy of it.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
@@ -76,7 +77,6 @@ fn open(source: &Source) -> io::Result<Box<dyn Read>> {
     match source {
         Source::Stdin => Ok(Box::new(io::stdin())),
         Source::File(path) => Ok(Box::new(File::open(path)?)),
-        Source::Data(_) => Ok(Box::new(io::empty())),
     }
 }
 

@@ -4,7 +4,7 @@
 //! Changes of the rate and of percentiles are shares of the value before; those of the errors are
 //! percentage points. A clause about what could not be judged never fires, and can be asked for.
 
-use super::assertion::{Broken, Order, clauses};
+use super::assertion::{Broken, Relation, clauses};
 use super::compare::Comparison;
 use super::figure::{Figure, Statistic, Times, Unit};
 use super::report::units;
@@ -17,7 +17,7 @@ pub const EXIT_CODE: u8 = 98;
 struct Clause {
     text: String,
     figure: Figure,
-    order: Order,
+    order: Relation,
     change: f64,
 }
 
@@ -50,7 +50,7 @@ impl Clause {
     fn parse(text: &str) -> Result<Self, String> {
         const SHAPE: &str = "a clause is a figure, < or >, and a change in percent: p99>+10%";
         let named = |error: &str| format!("'{text}': {error}");
-        let (name, order, change) = Order::split(text).ok_or_else(|| named(SHAPE))?;
+        let (name, order, change) = Relation::split(text).ok_or_else(|| named(SHAPE))?;
         let figure = Figure::named(name).map_err(|error| named(&error))?;
         let is_compared = match figure {
             Figure::Rate | Figure::Errors => true,

@@ -11,7 +11,7 @@ use super::answer::KnownHead;
 use super::failure::Failure;
 use super::metrics::{Answered, Failed, Metrics, MetricsSettings};
 use super::pacer::Share;
-use super::plan::{Order, Plan};
+use super::plan::{Plan, UrlOrder};
 use super::random::Random;
 use super::seats::Seats;
 use super::template::RequestTemplate;
@@ -60,7 +60,7 @@ pub struct Run {
     pub(super) metrics: Metrics,
     pub(super) known: KnownHead,
     request: RequestTemplate,
-    order: Order,
+    order: UrlOrder,
     random: Random,
     /// Since when there has been no connection.
     dark_since: Instant,
@@ -129,8 +129,8 @@ impl Run {
         let Ticket { number, intended, is_counted } = self.tickets.take(at)?;
         let Self { random, order, seats, .. } = self;
         let url = seats.next_url(seat, |number, urls| match order {
-            Order::Sequential => number % urls.max(1),
-            Order::Random => random.below(urls),
+            UrlOrder::Sequential => number % urls.max(1),
+            UrlOrder::Random => random.below(urls),
         });
         if is_counted {
             self.metrics.sent(url);

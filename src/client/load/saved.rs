@@ -31,7 +31,7 @@ const DIFFERENCES_MAX: usize = 20;
 
 /// Sums and what they were measured under: all that is known of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub struct SavedRun {
     /// The sums.
     pub metrics: Metrics,
     /// What they were measured under.
@@ -61,7 +61,7 @@ impl Merged {
     }
 }
 
-impl Run {
+impl SavedRun {
     /// The quotients.
     pub fn summary(&self) -> Summary {
         Summary::of(&self.metrics, &self.conditions)
@@ -94,10 +94,7 @@ impl Run {
         sum.pipeline = sum.pipeline.max(other_sum.pipeline);
         sum.wall = sum.wall.max(other_sum.wall);
         sum.threads = sum.threads.saturating_add(other_sum.threads);
-        sum.cpu = sum.cpu.saturating_add(other_sum.cpu);
-        sum.cpu_busiest = sum.cpu_busiest.max(other_sum.cpu_busiest);
-        sum.waited = sum.waited.zip(other_sum.waited).map(|(one, more)| one.saturating_add(more));
-        sum.wanted_most = sum.wanted_most.max(other_sum.wanted_most);
+        sum.effort.merge(&other_sum.effort);
         sum.started_unix_secs = sum.started_unix_secs.min(other_sum.started_unix_secs);
         sum.was_interrupted |= other_sum.was_interrupted;
         sum.merged = Some(merged);

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::pacer::Schedule;
-use super::plan::{Order, Plan, Stop};
+use super::plan::{Plan, Stop, UrlOrder};
 use super::report::units::{bytes, count, time};
 use super::summary::Conditions;
 use super::template::Template;
@@ -92,7 +92,7 @@ pub struct Setup {
     /// What is sent.
     pub sent: Sent,
     /// How the next address is chosen; none if there is one.
-    pub order: Option<Order>,
+    pub order: Option<UrlOrder>,
     /// What random choices follow from; none if there are none.
     pub seed: Option<u64>,
     /// For how many requests a connection is kept.
@@ -107,7 +107,7 @@ impl Setup {
     /// What of a plan its figures depend on.
     pub(super) fn of(plan: &Plan, sent: Sent) -> Self {
         let order = (plan.targets.len() > 1).then_some(plan.order);
-        let is_random = order == Some(Order::Random) || plan.request.is_random();
+        let is_random = order == Some(UrlOrder::Random) || plan.request.is_random();
         let keep_alive = match (plan.keep_alive, plan.requests_per_connection) {
             (false, _) => KeepAlive::Off,
             (true, Some(requests)) => KeepAlive::For(requests),

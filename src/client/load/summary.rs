@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::effort::Effort;
 use super::failure::FailureCounts;
 use super::metrics::{Metrics, Totals, URL_FIGURES_MAX};
 use super::recorder::Recorder;
@@ -35,6 +36,16 @@ pub enum Pacing {
     },
 }
 
+impl Pacing {
+    /// Requests that a schedule wanted sent by the end of the run, if there was one.
+    pub fn due(self) -> Option<u64> {
+        match self {
+            Self::Open { due } => Some(due),
+            Self::Closed => None,
+        }
+    }
+}
+
 /// What the figures were measured under.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conditions {
@@ -56,15 +67,8 @@ pub struct Conditions {
     pub threads: u64,
     /// How long the run took, warm-up left out.
     pub wall: Duration,
-    /// CPU time, in user mode and in the kernel, that all threads used in that time.
-    pub cpu: Duration,
-    /// CPU time of the thread that used most.
-    pub cpu_busiest: Duration,
-    /// For how long all threads were ready to run and waited for a processor; nothing if that is not
-    /// known.
-    pub waited: Option<Duration>,
-    /// What was used and, if known, waited for by the thread for which that is most.
-    pub wanted_most: Duration,
+    /// What it took of the processors in that time.
+    pub effort: Effort,
     /// When the run began, in seconds since 1970.
     pub started_unix_secs: u64,
     /// Whether a signal ended the run before its time.
@@ -234,7 +238,7 @@ impl Summary {
         let totals = metrics.totals();
         let wall_secs = conditions.wall.as_secs_f64();
         let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
-        let cpu_secs = conditions.cpu.as_secs_f64();
+        let cpu_secs = conditions.effort.cpu.as_secs_f64();
         let threads_secs = wall_secs * conditions.threads.max(1) as f64;
         let mut summary = Self {
             conditions: conditions.clone(),
@@ -264,9 +268,9 @@ impl Summary {
             urls: urls(metrics, conditions),
             slices: slices(metrics, conditions.wall),
             cpu_share: ratio(cpu_secs, threads_secs),
-            cpu_share_max: ratio(conditions.cpu_busiest.as_secs_f64(), wall_secs),
-            waited_share: conditions.waited.map(|waited| ratio(waited.as_secs_f64(), threads_secs)),
-            wanted_share_max: ratio(conditions.wanted_most.as_secs_f64(), wall_secs),
+            cpu_share_max: ratio(conditions.effort.cpu_busiest.as_secs_f64(), wall_secs),
+            waited_share: conditions.effort.waited.map(|waited| ratio(waited.as_secs_f64(), threads_secs)),
+            wanted_share_max: ratio(conditions.effort.wanted_most.as_secs_f64(), wall_secs),
             cpu_us_per_answer: ratio(cpu_secs * 1e6, totals.answered as f64),
             validity: Validity::default(),
         };
@@ -279,14 +283,11 @@ impl Summary {
 
     /// Whether a schedule decided when requests were sent.
     pub fn is_open(&self) -> bool {
-        matches!(self.conditions.pacing, Pacing::Open { .. })
+        self.conditions.pacing.due().is_some()
     }
 
     fn evidence(&self) -> Evidence<'_> {
-        let due = match self.conditions.pacing {
-            Pacing::Open { due } => Some(due),
-            Pacing::Closed => None,
-        };
+        let due = self.conditions.pacing.due();
         let p99_us = |spread: &Spread| spread.percentile_us("p99").unwrap_or(0);
         Evidence {
             wall: self.conditions.wall,

@@ -1,7 +1,7 @@
 //! Several reactors, each in a thread of its own: nothing is shared, and all is added at the end.
 //!
 //! The thread that called waits and tells the observer. What the threads send it four times a second are
-//! copies of their sums; there is no lock and no counter that two of them touch, but for a flag that each
+//! copies of what is shown of their sums; there is no lock and no counter that two of them touch, but for a flag that each
 //! reads once. The only file of the client that starts a thread.
 
 use std::io;
@@ -12,9 +12,32 @@ use std::thread;
 
 use super::engine::{Ran, Stage, run_share};
 use super::interrupt::Interrupt;
-use super::metrics::Metrics;
+use super::metrics::{SoFar, Totals};
 use super::pacer::Share;
 use super::plan::Plan;
+use super::series::Series;
+
+/// What a thread has to show.
+#[derive(Clone)]
+struct Shown {
+    totals: Totals,
+    series: Series,
+}
+
+impl Shown {
+    fn of(so_far: SoFar<'_>) -> Self {
+        Self { totals: *so_far.totals, series: so_far.series.clone() }
+    }
+
+    fn so_far(&self) -> SoFar<'_> {
+        SoFar { totals: &self.totals, series: &self.series }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.totals.merge(&other.totals);
+        self.series.merge(&other.series);
+    }
+}
 
 /// Runs the plan in so many threads.
 ///
@@ -25,7 +48,7 @@ pub(super) fn run(
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
     count: usize,
-    observer: &mut dyn FnMut(&Metrics, Stage),
+    observer: &mut dyn FnMut(SoFar<'_>, Stage),
 ) -> io::Result<Ran> {
     let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
@@ -34,9 +57,9 @@ pub(super) fn run(
             .map(|share| {
                 let tell = tell.clone();
                 scope.spawn(move || {
-                    let mut observer = |metrics: &Metrics, stage| {
+                    let mut observer = |so_far: SoFar<'_>, stage| {
                         // The receiver outlives all threads.
-                        let _ = tell.send((share.index as usize, metrics.clone(), stage));
+                        let _ = tell.send((share.index as usize, Shown::of(so_far), stage));
                     };
                     run_share(plan, addresses, interrupt, share, &mut observer)
                 })
@@ -58,16 +81,16 @@ pub(super) fn run(
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
 fn watch(
-    told: &mpsc::Receiver<(usize, Metrics, Stage)>,
+    told: &mpsc::Receiver<(usize, Shown, Stage)>,
     count: usize,
-    observer: &mut dyn FnMut(&Metrics, Stage),
+    observer: &mut dyn FnMut(SoFar<'_>, Stage),
 ) {
-    let mut latest: Vec<Option<Metrics>> = (0..count).map(|_| None).collect();
+    let mut latest: Vec<Option<Shown>> = (0..count).map(|_| None).collect();
     let mut has_spoken = vec![false; count];
-    for (index, metrics, stage) in told {
+    for (index, shown, stage) in told {
         let speaks_again = has_spoken.get_mut(index).is_some_and(|spoken| mem::replace(spoken, true));
         if let Some(place) = latest.get_mut(index) {
-            *place = Some(metrics);
+            *place = Some(shown);
         }
         // Once for all threads, when the last has had its say; one that has ended has no more to say, so
         // nobody waits for it longer than until another speaks again.
@@ -79,8 +102,8 @@ fn watch(
             if let (true, Some(spoken)) = (speaks_again, has_spoken.get_mut(index)) {
                 *spoken = true;
             }
-            known.for_each(|metrics| sum.merge(metrics));
-            observer(&sum, stage);
+            known.for_each(|shown| sum.merge(shown));
+            observer(sum.so_far(), stage);
         }
     }
 }
@@ -90,7 +113,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::client::load::metrics::MetricsSettings;
+    use crate::client::load::metrics::{Metrics, MetricsSettings};
 
     #[test]
     fn the_sum_is_told_once_a_round_also_when_a_thread_has_ended() {
@@ -101,13 +124,13 @@ mod tests {
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
             metrics[index].sent(0);
             let stage = Stage::Measuring { elapsed: Duration::from_secs(secs) };
-            tell.send((index, metrics[index].clone(), stage)).expect("it is heard");
+            tell.send((index, Shown::of(metrics[index].so_far()), stage)).expect("it is heard");
         }
         drop(tell);
         let mut sums = Vec::new();
         watch(&told, 2, &mut |sum, stage| {
             let Stage::Measuring { elapsed } = stage else { return };
-            sums.push((elapsed.as_secs(), sum.totals().sent));
+            sums.push((elapsed.as_secs(), sum.totals.sent));
         });
         assert_eq!(sums, [(1, 2), (2, 4), (4, 6), (5, 7), (6, 8)]);
     }

@@ -1,6 +1,7 @@
-//! Numbers as people write them: `10k`, `1.5m`, `250ms`, `1m30s`, `5000/s`.
+//! Numbers as people type them, read: `10k`, `1.5m`, `250ms`, `1m30s`, `5000/s`.
 //!
-//! It owns the suffixes and what is said when one is missing. It knows no option.
+//! It owns the suffixes and what is said when one is missing. It knows no option, and shows nothing: that
+//! is `report::units`.
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read};
 
+use super::bounded::read_bounded;
 use crate::client::target::{Overrides, Target, parse_words};
 
 /// A longer list is refused: it would be kept in memory whole, rendered.
@@ -19,22 +20,6 @@ const URL_LEN_MAX: usize = 64 * 1024;
 /// Reading fails, or the list is too long.
 pub(super) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
     read_bounded(&mut from, LIST_LEN_MAX)
-}
-
-/// Reads to the end, which must come within so many bytes.
-///
-/// # Errors
-/// Reading fails, or there is more.
-pub(super) fn read_bounded(from: &mut impl Read, len_max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(len_max + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > len_max {
-        true => Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it is longer than {} MiB, and would be held in memory", len_max / (1024 * 1024)),
-        )),
-        false => Ok(bytes),
-    }
 }
 
 /// Understands a list. Empty lines, and those that begin with `#`, are left out.
@@ -116,12 +101,5 @@ mod tests {
         assert_eq!(parse(long.as_bytes()).unwrap_err(), "line 2: it is longer than 65536 bytes");
         let many = "/a\n".repeat(URLS_MAX + 1);
         assert_eq!(parse(many.as_bytes()).unwrap_err(), "line 100001: there are more than 100000 URLs");
-    }
-
-    #[test]
-    fn what_has_no_end_in_sight_is_refused() {
-        assert_eq!(read_bounded(&mut &b"abc"[..], 3).expect("three bytes"), b"abc");
-        let error = read_bounded(&mut io::repeat(b'/'), 1024 * 1024).unwrap_err();
-        assert_eq!(error.to_string(), "it is longer than 1 MiB, and would be held in memory");
     }
 }

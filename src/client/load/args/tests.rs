@@ -46,7 +46,7 @@ fn a_run_that_is_asked_for_with_little_has_sensible_rest() {
     assert_eq!((plan.schedule, plan.concurrency, plan.threads), (Schedule::Closed, 50, 1));
     assert_eq!((plan.warmup, plan.pipeline, plan.keep_alive), (Duration::ZERO, 1, true));
     assert_eq!((plan.requests_per_connection, plan.timeout), (None, secs(30)));
-    assert_eq!((plan.order, plan.seed, plan.method), (Order::Sequential, 0, Method::Get));
+    assert_eq!((plan.order, plan.seed, plan.method), (UrlOrder::Sequential, 0, Method::Get));
     assert!(matches!(places, Places::One(target) if target.authority() == "127.0.0.1:8080"));
     assert_eq!((method.as_str(), body, format, out), ("GET", Body::None, Format::Text, None));
     assert_eq!((every, silent), (secs(10), false));
@@ -108,7 +108,7 @@ fn every_option_has_its_setting() {
     let settings = settings(line);
     let plan = &settings.plan;
     assert_eq!((plan.warmup, plan.pipeline, plan.requests_per_connection), (secs(2), 4, Some(100)));
-    assert_eq!((plan.timeout, plan.order, plan.seed), (secs(5), Order::Random, 7));
+    assert_eq!((plan.timeout, plan.order, plan.seed), (secs(5), UrlOrder::Random, 7));
     assert_eq!((settings.every, settings.format, settings.silent), (secs(1), Format::Json, true));
     assert_eq!((settings.out, settings.save), (Some("r.json".into()), Some("a.run".into())));
     assert_eq!((settings.compare, settings.limits), (Some("b.run".into()), Limits::parse("p99>+10%").ok()));
@@ -184,10 +184,6 @@ fn what_nobody_can_mean_is_told_in_one_line() {
         ),
         ("-n 5 -I -d a", "-d sends something, and HEAD only asks: leave one out"),
         ("-n 5 -d a -X HEAD", "-d sends something, and HEAD only asks: leave one out"),
-        (
-            "-n 5 --out a --save a",
-            "--out and --save name the same file: the one would be written over the other",
-        ),
         ("-n 5 --threads 0", "option '--threads' with '0': it is a whole number above 0, such as 50"),
         ("-n 5 --pipeline 0", "option '--pipeline' with '0': it is a whole number above 0, such as 50"),
         ("--ramp soon", "option '--ramp' with 'soon': a ramp is two rates and a time, such as 0..5000/60s"),

@@ -7,6 +7,7 @@ use super::super::failure::Failure;
 use super::super::metrics::{Answered, Failed, Metrics};
 use super::super::pacer::Schedule;
 use super::super::setup::KeepAlive;
+use super::super::summary::Pacing;
 use super::super::summary::tests::{conditions, metrics, nothing, steady};
 use super::super::validity::ClientBound;
 use super::*;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::terminal::Room;
-use crate::client::load::metrics::Metrics;
+use crate::client::load::metrics::SoFar;
 use crate::client::load::plan::Stop;
 use crate::client::load::series::Series;
 use crate::client::words::grouped;
@@ -36,8 +36,7 @@ pub(super) struct Glance {
 }
 
 impl Glance {
-    pub(super) fn of(metrics: &Metrics, elapsed: Duration) -> Self {
-        let (totals, series) = (metrics.totals(), metrics.series());
+    pub(super) fn of(SoFar { totals, series }: SoFar<'_>, elapsed: Duration) -> Self {
         let whole = whole_slices(series, elapsed);
         // In the first second the slice that is not over yet is all there is.
         let last = series.slices().get(whole.saturating_sub(1));
@@ -221,17 +220,17 @@ mod tests {
     #[test]
     fn a_glance_tells_of_the_last_second_that_is_over() {
         let metrics = metrics(&[10, 20, 5]);
-        assert_eq!(Glance::of(&metrics, secs(2.5)).rates, [10.0, 20.0]);
+        assert_eq!(Glance::of(metrics.so_far(), secs(2.5)).rates, [10.0, 20.0]);
         assert_eq!(
-            Glance::of(&metrics, secs(2.5)).line(),
+            Glance::of(metrics.so_far(), secs(2.5)).line(),
             "2.5 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
         );
-        assert_eq!(Glance::of(&metrics, secs(0.5)).rates, [20.0], "all there is, for half a second");
+        assert_eq!(Glance::of(metrics.so_far(), secs(0.5)).rates, [20.0], "all there is, for half a second");
     }
 
     #[test]
     fn what_ends_the_run_first_says_how_long_it_takes() {
-        let glance = Glance::of(&metrics(&[10, 10]), secs(2.0));
+        let glance = Glance::of(metrics(&[10, 10]).so_far(), secs(2.0));
         let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
         assert_eq!(glance.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
         assert_eq!(glance.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
@@ -240,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_block_takes_the_room_that_there_is_and_leaves_nothing_out() {
-        let glance = Glance::of(&metrics(&[4, 8, 8, 8, 2, 8]), secs(6.0));
+        let glance = Glance::of(metrics(&[4, 8, 8, 8, 2, 8]).so_far(), secs(6.0));
         let stop = Stop { requests: None, duration: Some(secs(12.0)) };
         let wide = glance.block(stop, WIDE);
         assert_eq!(

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::*;
 use crate::client::load::metrics::Totals;
 use crate::client::load::pacer::{Schedule, Share};
-use crate::client::load::plan::{Order, Plan, Stop};
+use crate::client::load::plan::{Plan, Stop, UrlOrder};
 use crate::client::load::template::{RequestParts, RequestTemplate};
 use crate::client::target::Target;
 use crate::net::Pool;

@@ -4,8 +4,8 @@
 
 use super::super::failure::Failure;
 use super::super::metrics::Answered;
-use super::super::summary::Conditions;
 use super::super::summary::tests::{conditions, metrics};
+use super::super::summary::{Conditions, Pacing};
 use super::*;
 
 fn objective(text: &str) -> Objective {
@@ -88,7 +88,7 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut Conditions)) 
 
 #[test]
 fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
-    let busy = |conditions: &mut Conditions| conditions.cpu_busiest = Duration::from_millis(9_900);
+    let busy = |conditions: &mut Conditions| conditions.effort.cpu_busiest = Duration::from_millis(9_900);
     let well = |_: &mut Conditions| ();
     let late = "p99<10ms does not hold: p99 is 50.0 ms";
     let waiting = "13 of the 1,000 requests were without an answer at the end";

@@ -4,20 +4,17 @@
 
 use serde_json::{Value, json};
 
-use super::super::plan::Order;
+use super::super::plan::UrlOrder;
 use super::super::setup::{Course, KeepAlive, Setup};
-use super::super::summary::{Conditions, Pacing};
+use super::super::summary::Conditions;
 
 /// What a run was made under.
 pub(super) fn run(conditions: &Conditions) -> Value {
-    let (pacing, due) = match conditions.pacing {
-        Pacing::Open { due } => ("open", Some(due)),
-        Pacing::Closed => ("closed", None),
-    };
+    let due = conditions.pacing.due();
     json!({
         "target": conditions.target,
         "addresses": conditions.urls.len().max(1),
-        "loop": pacing,
+        "loop": if due.is_some() { "open" } else { "closed" },
         "due": due,
         "concurrency": conditions.concurrency,
         "pipeline": conditions.pipeline,
@@ -52,7 +49,7 @@ pub(super) fn setup(setup: &Setup) -> Value {
         "method": setup.sent.method,
         "fields": fields.collect::<Vec<_>>(),
         "body_bytes": setup.sent.body_len,
-        "order": setup.order.map(Order::name),
+        "order": setup.order.map(UrlOrder::name),
         "seed": setup.seed,
         "keep_alive": setup.keep_alive != KeepAlive::Off,
         "requests_per_connection": requests,

@@ -146,11 +146,17 @@ fn client_cpu(summary: &Summary) -> String {
         Some(waited) => format!("; waited for a processor for {} of the time", share(waited)),
         None => String::new(),
     };
-    format!("{}{busiest}, {} an answer{waited}", share(summary.cpu_share), cpu(summary.cpu_us_per_answer))
+    let each = cpu_per_answer(summary).map_or_else(String::new, |each| format!(", {each} an answer"));
+    format!("{}{busiest}{each}{waited}", share(summary.cpu_share))
+}
+
+/// The CPU time of an answer, if there are any.
+pub(super) fn cpu_per_answer(summary: &Summary) -> Option<String> {
+    (summary.totals.answered > 0).then(|| cpu(summary.cpu_us_per_answer))
 }
 
 /// Microseconds of CPU time, of which a tenth matters.
-pub(super) fn cpu(us: f64) -> String {
+fn cpu(us: f64) -> String {
     if us < 100.0 { format!("{us:.1} µs") } else { time(us) }
 }
 

@@ -1,6 +1,7 @@
-//! Numbers as people write them: three digits that matter, and the unit beside them.
+//! Figures as people read them: three digits that matter, and the unit beside them.
 //!
-//! Everything here takes any number, NaN included, and never panics.
+//! Everything here takes any number, NaN included, and never panics. It reads nothing: that is
+//! `load::units`.
 
 use crate::client::words::grouped;
 

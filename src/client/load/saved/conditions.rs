@@ -7,31 +7,28 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::effort::Effort;
 use super::super::pacer::Schedule;
-use super::super::plan::{Order, Stop};
+use super::super::plan::{Stop, UrlOrder};
 use super::super::setup::{Course, KeepAlive, Sent, Setup};
 use super::super::summary::{Conditions, Merged, Pacing};
 use super::{Node, micros};
 
 pub(super) fn write(conditions: &Conditions) -> Value {
-    let due = match conditions.pacing {
-        Pacing::Open { due } => Some(due),
-        Pacing::Closed => None,
-    };
     json!({
         "target": conditions.target,
         "urls": conditions.urls,
         "setup": write_setup(&conditions.setup),
         "course": write_course(&conditions.course),
-        "due": due,
+        "due": conditions.pacing.due(),
         "concurrency": conditions.concurrency,
         "pipeline": conditions.pipeline,
         "wall_us": micros(conditions.wall),
         "threads": conditions.threads,
-        "cpu_us": micros(conditions.cpu),
-        "cpu_busiest_us": micros(conditions.cpu_busiest),
-        "waited_us": conditions.waited.map(micros),
-        "wanted_most_us": micros(conditions.wanted_most),
+        "cpu_us": micros(conditions.effort.cpu),
+        "cpu_busiest_us": micros(conditions.effort.cpu_busiest),
+        "waited_us": conditions.effort.waited.map(micros),
+        "wanted_most_us": micros(conditions.effort.wanted_most),
         "started_unix_secs": conditions.started_unix_secs,
         "interrupted": conditions.was_interrupted,
         "merged": conditions.merged.as_ref().map(write_merged),
@@ -52,13 +49,19 @@ pub(super) fn read(node: &Node) -> Result<Conditions, String> {
         pipeline: node.number("pipeline")?,
         wall: node.time("wall_us")?,
         threads: node.number("threads")?,
+        effort: read_effort(node)?,
+        started_unix_secs: node.number("started_unix_secs")?,
+        was_interrupted: node.truth("interrupted")?,
+        merged: node.known("merged")?.map(|merged| read_merged(&merged)).transpose()?,
+    })
+}
+
+fn read_effort(node: &Node) -> Result<Effort, String> {
+    Ok(Effort {
         cpu: node.time("cpu_us")?,
         cpu_busiest: node.time("cpu_busiest_us")?,
         waited: node.maybe_number("waited_us")?.map(Duration::from_micros),
         wanted_most: node.time("wanted_most_us")?,
-        started_unix_secs: node.number("started_unix_secs")?,
-        was_interrupted: node.truth("interrupted")?,
-        merged: node.known("merged")?.map(|merged| read_merged(&merged)).transpose()?,
     })
 }
 
@@ -74,7 +77,7 @@ fn write_setup(setup: &Setup) -> Value {
             .map(|(name, value)| json!({ "name": name, "value": value }))
             .collect::<Vec<_>>(),
         "body_len": setup.sent.body_len,
-        "order": setup.order.map(Order::name),
+        "order": setup.order.map(UrlOrder::name),
         "seed": setup.seed,
         "keep_alive_for": keep_alive_for,
         "timeout_us": micros(setup.timeout),
@@ -97,7 +100,7 @@ fn read_setup(node: &Node) -> Result<Setup, String> {
             fields: node.items("fields")?.map(field).collect::<Result<_, _>>()?,
             body_len: node.maybe_number("body_len")?,
         },
-        order: node.maybe_text("order")?.map(Order::parse).transpose()?,
+        order: node.maybe_text("order")?.map(UrlOrder::parse).transpose()?,
         seed: node.maybe_number("seed")?,
         keep_alive,
         timeout: node.time("timeout_us")?,

@@ -2,6 +2,7 @@
 //!
 //! Files are texts in memory: cut, changed and foreign ones are among them.
 
+use crate::client::load::effort::Effort;
 use proptest::prelude::*;
 
 use super::super::pacer::Schedule;
@@ -13,20 +14,20 @@ use super::super::summary::tests::{conditions, stalling_metrics};
 use super::super::validity::{ClientBound, Remark};
 use super::*;
 
-fn run(urls: usize) -> Run {
+fn run(urls: usize) -> SavedRun {
     let urls_named = (0..urls).map(|number| format!("http://localhost/{number}")).collect();
-    Run { metrics: stalling_metrics(urls), conditions: Conditions { urls: urls_named, ..conditions() } }
+    SavedRun { metrics: stalling_metrics(urls), conditions: Conditions { urls: urls_named, ..conditions() } }
 }
 
 #[test]
 fn what_is_saved_is_read_back_whole() {
     for urls in [0, 3] {
         let run = run(urls);
-        assert_eq!(Run::read(&run.write()), Ok(run));
+        assert_eq!(SavedRun::read(&run.write()), Ok(run));
     }
     let closed = Conditions { pacing: Pacing::Closed, was_interrupted: true, ..conditions() };
-    let closed = Run { conditions: closed, ..run(0) };
-    assert_eq!(Run::read(&closed.write()), Ok(closed));
+    let closed = SavedRun { conditions: closed, ..run(0) };
+    assert_eq!(SavedRun::read(&closed.write()), Ok(closed));
     let steps = Schedule::Steps(vec![(0.5, Duration::from_secs(3)), (1e8, Duration::from_millis(250))]);
     let stop = Stop { requests: Some(9), duration: None };
     let course = Course { schedule: steps, stop, warmup: Duration::from_secs(1) };
@@ -34,11 +35,11 @@ fn what_is_saved_is_read_back_whole() {
         let odd = Conditions {
             setup: Setup { keep_alive, ..odd() },
             course: course.clone(),
-            waited: None,
+            effort: Effort { waited: None, ..conditions().effort },
             ..conditions()
         };
-        let odd = Run { conditions: odd, ..run(0) };
-        assert_eq!(Run::read(&odd.write()), Ok(odd));
+        let odd = SavedRun { conditions: odd, ..run(0) };
+        assert_eq!(SavedRun::read(&odd.write()), Ok(odd));
     }
 }
 
@@ -56,14 +57,18 @@ fn runs_of_several_machines_add_up_by_their_histograms() {
 
 #[test]
 fn a_sum_is_as_valid_as_the_least_of_its_runs() {
-    let bound = Conditions { cpu_busiest: conditions().wall, ..conditions() };
+    let bound = Conditions {
+        effort: Effort { cpu_busiest: conditions().wall, ..conditions().effort },
+        ..conditions()
+    };
     let longer = Conditions { wall: 3 * conditions().wall, ..conditions() };
-    let (bound, longer) = (Run { conditions: bound, ..run(0) }, Run { conditions: longer, ..run(0) });
+    let (bound, longer) =
+        (SavedRun { conditions: bound, ..run(0) }, SavedRun { conditions: longer, ..run(0) });
     for (first, other) in [(&bound, &longer), (&longer, &bound)] {
         let mut sum = first.clone();
         sum.merge(other).expect("they add up");
         sum.merge(&run(0)).expect("they add up");
-        let sum = Run::read(&sum.write()).expect("it is read back");
+        let sum = SavedRun::read(&sum.write()).expect("it is read back");
         let validity = sum.summary().validity;
         let hidden = "its share of the CPU time is no more seen in the sum";
         assert_eq!(validity.reasons, [ClientBound::Merged { runs: 1, of: 3 }], "{hidden}");
@@ -78,13 +83,13 @@ fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
     let mut sum = run(0);
     let began = conditions().started_unix_secs;
     let later = |secs| Conditions { started_unix_secs: began + secs, ..conditions() };
-    sum.merge(&Run { conditions: later(9), ..run(0) }).expect("they add up");
+    sum.merge(&SavedRun { conditions: later(9), ..run(0) }).expect("they add up");
     assert_eq!(sum.summary().validity.remarks, []);
     assert!(Format::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
     let mut both = sum.clone();
     both.merge(&sum).expect("they add up");
     assert!(Format::Json.render(&both.summary()).contains("\"runs\": 4"));
-    sum.merge(&Run { conditions: later(10), ..run(0) }).expect("they add up");
+    sum.merge(&SavedRun { conditions: later(10), ..run(0) }).expect("they add up");
     assert_eq!(sum.summary().validity.remarks, [Remark::Apart { secs: 10 }]);
 }
 
@@ -92,28 +97,35 @@ fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
 fn a_sum_says_in_what_its_runs_differ_once() {
     let (mut sum, mut both) = (run(0), run(0));
     let other = Setup { timeout: Duration::from_secs(5), ..conditions().setup };
-    let other = Run { conditions: Conditions { setup: other, waited: None, ..conditions() }, ..run(0) };
+    let other = SavedRun {
+        conditions: Conditions {
+            setup: other,
+            effort: Effort { waited: None, ..conditions().effort },
+            ..conditions()
+        },
+        ..run(0)
+    };
     for _ in 0..3 {
         sum.merge(&other).expect("they add up");
     }
     both.merge(&sum).expect("they add up");
-    both = Run::read(&both.write()).expect("it is read back");
+    both = SavedRun::read(&both.write()).expect("it is read back");
     let difference = "time-out: 30.0 s and 5.00 s".to_owned();
     assert_eq!(both.summary().validity.remarks, [Remark::Differing { difference }]);
     let text = Format::Text.render(&both.summary());
     let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
     assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
-    assert_eq!(both.conditions.waited, None, "it is not known of all");
+    assert_eq!(both.conditions.effort.waited, None, "it is not known of all");
 }
 
 #[test]
 fn runs_that_do_not_add_up_say_why() {
     let mut sum = run(0);
-    let closed = Run { conditions: Conditions { pacing: Pacing::Closed, ..conditions() }, ..run(0) };
+    let closed = SavedRun { conditions: Conditions { pacing: Pacing::Closed, ..conditions() }, ..run(0) };
     assert_eq!(sum.merge(&closed), Err("one run followed a schedule and the other did not".to_owned()));
     assert_eq!(sum.merge(&run(3)), Err("the runs have different lists of addresses".to_owned()));
     let others = Conditions { urls: vec!["http://localhost/x".to_owned(); 3], ..conditions() };
-    let others = Run { conditions: others, ..run(3) };
+    let others = SavedRun { conditions: others, ..run(3) };
     assert_eq!(run(3).merge(&others), Err("the runs have different lists of addresses".to_owned()));
     assert_eq!(sum, run(0), "nothing was added");
 }
@@ -144,7 +156,7 @@ fn a_file_that_is_no_run_is_refused_in_words() {
         (&format!("[{}0]", "0,".repeat(VALUES_MAX)), "not a saved run: there is too much in it"),
     ];
     for (text, error) in rows {
-        assert_eq!(Run::read(text).map(|_| ()), Err(error.to_owned()));
+        assert_eq!(SavedRun::read(text).map(|_| ()), Err(error.to_owned()));
     }
 }
 
@@ -156,22 +168,22 @@ fn whatever_a_field_may_hold_is_read_back_and_so_is_what_differs_in_it() {
         run
     };
     let mut sum = with("a\tb");
-    assert_eq!(Run::read(&sum.write()), Ok(sum.clone()));
+    assert_eq!(SavedRun::read(&sum.write()), Ok(sum.clone()));
     sum.merge(&with("é")).expect("they add up");
     let differences = sum.conditions.merged.as_ref().map_or(0, |merged| merged.differences.len());
-    assert_eq!((Run::read(&sum.write()), differences), (Ok(sum), 1));
+    assert_eq!((SavedRun::read(&sum.write()), differences), (Ok(sum), 1));
 }
 
 #[test]
 fn counts_of_a_file_can_be_added_up() {
     let text = run(0).write();
-    let before = Run::read(&text).expect("a run").summary();
+    let before = SavedRun::read(&text).expect("a run").summary();
     let (_, slices) = text.split_once("\"slices\":").expect("slices");
     for huge in [u64::MAX, 1 << 53] {
         let slices = slices.replace("\"failed\":0", &format!("\"failed\":{huge}"));
         let changed = text.replace(text.split_once("\"slices\":").expect("slices").1, &slices);
         assert_ne!(changed, text);
-        if let Ok(read) = Run::read(&changed) {
+        if let Ok(read) = SavedRun::read(&changed) {
             crate::client::load::compare::compare(&before, &read.summary(), 0);
             assert_eq!(huge, 1 << 53);
         }
@@ -184,7 +196,7 @@ fn figures_by_address_are_no_more_than_a_run_has() {
     let mut value: Value = serde_json::from_str(&text).expect("JSON");
     let one = value["urls"][0].clone();
     value["urls"] = Value::Array(vec![one; 2 * URL_FIGURES_MAX]);
-    let read = Run::read(&value.to_string()).expect("a run");
+    let read = SavedRun::read(&value.to_string()).expect("a run");
     assert_eq!(read.metrics.urls.len(), URL_FIGURES_MAX);
 }
 
@@ -194,9 +206,9 @@ proptest! {
     fn a_file_that_was_cut_or_changed_never_panics(at in 0.0..1.0f64, byte in 32u8..127) {
         let text = run(0).write();
         let at = (text.len() as f64 * at) as usize;
-        let _ = Run::read(&text[..at]).map(|run| run.summary());
+        let _ = SavedRun::read(&text[..at]).map(|run| run.summary());
         let mut changed = text.into_bytes();
         changed[at] = byte;
-        let _ = String::from_utf8(changed).map(|text| Run::read(&text).map(|run| run.summary()));
+        let _ = String::from_utf8(changed).map(|text| SavedRun::read(&text).map(|run| run.summary()));
     }
 }

@@ -32,7 +32,7 @@ pub(in super::super) fn odd() -> Setup {
             fields: vec![field("Authorization", Some("(redacted)")), field("User-Agent", None)],
             body_len: None,
         },
-        order: Some(Order::Random),
+        order: Some(UrlOrder::Random),
         seed: Some(u64::MAX),
         keep_alive: KeepAlive::For(100),
         timeout: Duration::from_millis(250),

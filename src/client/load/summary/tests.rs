@@ -1,6 +1,7 @@
 //! Runs that are made up, for the tests of everything that reads a summary; and that quotients are
 //! numbers.
 
+use crate::client::load::effort::Effort;
 use proptest::prelude::*;
 
 use super::super::failure::Failure;
@@ -25,10 +26,7 @@ pub(in super::super) fn conditions() -> Conditions {
         pipeline: 1,
         wall: Duration::from_secs(10),
         threads: 1,
-        cpu: Duration::from_millis(1500),
-        cpu_busiest: Duration::from_millis(1500),
-        waited: Some(Duration::from_millis(500)),
-        wanted_most: Duration::from_secs(2),
+        effort: Effort::of_thread(Duration::from_millis(1500), Some(Duration::from_millis(500))),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
         merged: None,
@@ -119,8 +117,9 @@ pub(in super::super) fn steady(secs: u64, factor: f64) -> Summary {
         });
     }
     let (pacing, course) = (Pacing::Closed, Course { schedule: Schedule::Closed, ..course() });
-    let (wall, waited) = (Duration::from_secs(secs), Some(Duration::from_millis(50 * secs)));
-    let conditions = Conditions { pacing, course, wall, waited, ..conditions() };
+    let wall = Duration::from_secs(secs);
+    let effort = Effort { waited: Some(Duration::from_millis(50 * secs)), ..conditions().effort };
+    let conditions = Conditions { pacing, course, wall, effort, ..conditions() };
     Summary::of(&metrics, &conditions)
 }
 
@@ -213,13 +212,19 @@ fn the_last_slice_is_as_long_as_the_run_leaves_it() {
 fn the_verdict_is_made_of_the_figures_of_the_run() {
     let busy = nothing(Conditions {
         threads: 2,
-        cpu: Duration::from_secs(10),
-        cpu_busiest: Duration::from_secs(10),
+        effort: Effort {
+            cpu: Duration::from_secs(10),
+            cpu_busiest: Duration::from_secs(10),
+            ..conditions().effort
+        },
         pacing: Pacing::Closed,
         ..conditions()
     });
     assert_eq!(busy.validity.reasons, [ClientBound::Cpu { share: 1.0 }]);
-    let held_up = nothing(Conditions { wanted_most: Duration::from_secs(10), ..conditions() });
+    let held_up = nothing(Conditions {
+        effort: Effort { wanted_most: Duration::from_secs(10), ..conditions().effort },
+        ..conditions()
+    });
     let waited = ClientBound::Waited { wanted_share: 1.0, cpu_share: 0.15 };
     let missed = ClientBound::Missed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
     assert_eq!(held_up.validity.reasons, [waited, missed]);
@@ -239,7 +244,7 @@ proptest! {
             let (done, sent) = (us(done), us(sent));
             metrics.answered(Answered { url: 0, status, intended: sent, sent, first_byte: done, done, received_len: sent.as_secs() });
         }
-        let conditions = Conditions { wall: us(wall), threads, cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu), pacing: Pacing::Open { due }, ..conditions() };
+        let conditions = Conditions { wall: us(wall), threads, effort: Effort { cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu) }, pacing: Pacing::Open { due }, ..conditions() };
         let summary = Summary::of(&metrics, &conditions);
         let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.cpu_share, summary.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");

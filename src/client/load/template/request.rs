@@ -125,36 +125,12 @@ impl Request {
         after.render(out, seq, random);
         let body_at = out.len();
         body.render(out, seq, random);
-        let mut len = Digits::of((out.len() - body_at) as u64);
-        // The length is known only now: what follows it makes room.
-        out.splice(length_at..length_at, &mut len);
-    }
-}
-
-/// The digits of a number, from the first to the last.
-struct Digits {
-    rest: u64,
-    power: u64,
-}
-
-impl Digits {
-    fn of(number: u64) -> Self {
-        Self { rest: number, power: 10u64.pow(number.checked_ilog10().unwrap_or(0)) }
-    }
-}
-
-impl Iterator for Digits {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        let digit = self.rest.checked_div(self.power)?;
-        self.rest %= self.power;
-        self.power /= 10;
-        u8::try_from(digit).ok().map(|digit| b'0' + digit)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.power.checked_ilog10().map_or(0, |log| log as usize + 1);
-        (left, Some(left))
+        // The length is known only now: it is written behind the rest, which then moves behind it.
+        let end = out.len();
+        decimal(out, (end - body_at) as u64);
+        let len_len = out.len() - end;
+        if let Some(rest) = out.get_mut(length_at..) {
+            rest.rotate_right(len_len);
+        }
     }
 }

@@ -53,7 +53,7 @@ fn a_request_allocates_nothing_in_closed_and_open_loop_pipelined_or_not() {
         .into();
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("good placeholders");
-    let changing = Plan { targets, request, order: Order::Random, ..plan() };
+    let changing = Plan { targets, request, order: UrlOrder::Random, ..plan() };
     for pipeline in [1, 8] {
         // As many are due in two pauses as are answered in them.
         let per_sec = pipeline as f64 / (2.0 * PAUSE.as_secs_f64());

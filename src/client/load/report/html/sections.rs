@@ -4,7 +4,7 @@
 
 use super::super::super::failure::FailureCounts;
 use super::super::super::summary::{Pacing, Spread, Summary, UrlSummary, ratio};
-use super::super::text::{BLIND, CORRECTED, asked, cpu, errors, rows};
+use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, rows};
 use super::super::units::{bytes, count, rate, share, time};
 use super::super::verdict::{in_words, remark_in_words};
 use super::escape::escaped;
@@ -74,7 +74,8 @@ pub(super) fn tiles(summary: &Summary) -> String {
         tile(
             "client's CPU",
             &share(summary.cpu_share),
-            &format!("{} an answer", cpu(summary.cpu_us_per_answer)),
+            &cpu_per_answer(summary)
+                .map_or_else(|| "no answers".to_owned(), |each| format!("{each} an answer")),
         ),
     ];
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
@@ -315,10 +316,10 @@ pub(super) fn settings(summary: &Summary) -> String {
         ("ended", if conditions.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
     ]);
     let client = [
-        ("CPU time", time(conditions.cpu.as_secs_f64() * 1e6)),
+        ("CPU time", time(conditions.effort.cpu.as_secs_f64() * 1e6)),
         ("CPU", share(summary.cpu_share)),
         ("CPU of the busiest thread", share(summary.cpu_share_max)),
-        ("CPU time an answer", cpu(summary.cpu_us_per_answer)),
+        ("CPU time an answer", cpu_per_answer(summary).unwrap_or_else(|| "no answers".to_owned())),
         ("waited for a processor", summary.waited_share.map_or("not known".to_owned(), share)),
         ("CPU and waiting, most of one thread", share(summary.wanted_share_max)),
         ("requests sent again", count(summary.resent)),

@@ -1,12 +1,13 @@
 //! The page is well formed, needs nobody, tells the figures of every other report, and can be read: in
 //! words as well as in charts, and in colours that stand out.
 
+use crate::client::load::effort::Effort;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::super::super::metrics::{Answered, Metrics};
-use super::super::super::saved::Run;
+use super::super::super::saved::SavedRun;
 use super::super::super::setup::tests::odd;
 use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
 use super::super::super::summary::{Conditions, Pacing};
@@ -72,7 +73,7 @@ pub(in super::super) fn foreign(page: &str) -> Vec<&'static str> {
 
 fn several(urls: usize, metrics: Metrics) -> Summary {
     let urls = (0..urls).map(|url| format!("http://localhost/{url}?<script src=x>\"'&\u{202e}")).collect();
-    Run { metrics, conditions: Conditions { urls, ..conditions() } }.summary()
+    SavedRun { metrics, conditions: Conditions { urls, ..conditions() } }.summary()
 }
 
 /// A closed loop of so many answers, one each ten seconds, the first of them at once.
@@ -110,7 +111,13 @@ fn runs() -> Vec<(&'static str, Summary)> {
         ("an hour", seldom(361)),
         ("two addresses", several(2, stalling_metrics(2))),
         ("a hundred addresses", several(150, stalling_metrics(150))),
-        ("invalid", nothing(Conditions { cpu_busiest: conditions().wall, ..conditions() })),
+        (
+            "invalid",
+            nothing(Conditions {
+                effort: Effort { cpu_busiest: conditions().wall, ..conditions().effort },
+                ..conditions()
+            }),
+        ),
         ("hostile", nothing(Conditions { target: hostile.to_owned(), ..conditions() })),
     ]
 }

@@ -1,10 +1,11 @@
 //! The report is what its schema says, no more and no less; the part of JSON Schema that the schema
 //! uses is checked here in a few lines.
 
+use crate::client::load::effort::Effort;
 use std::time::Duration;
 
 use super::super::super::compare::compare;
-use super::super::super::saved::Run;
+use super::super::super::saved::SavedRun;
 use super::super::super::setup::tests::odd;
 use super::super::super::summary::Conditions;
 use super::super::super::summary::tests::{conditions, nothing, stalling, stalling_metrics, steady};
@@ -93,14 +94,20 @@ pub(in super::super) fn check_against(schema: &str, report: &str) -> Vec<String>
 #[test]
 fn the_report_of_every_run_is_what_the_schema_says() {
     let urls = vec!["http://localhost/a".to_owned(), "http://localhost/b".to_owned()];
-    let several = Run { metrics: stalling_metrics(2), conditions: Conditions { urls, ..conditions() } };
-    let invalid = nothing(Conditions { cpu_busiest: conditions().wall, ..conditions() });
+    let several = SavedRun { metrics: stalling_metrics(2), conditions: Conditions { urls, ..conditions() } };
+    let invalid = nothing(Conditions {
+        effort: Effort { cpu_busiest: conditions().wall, ..conditions().effort },
+        ..conditions()
+    });
     assert!(!invalid.validity.is_valid());
-    let held_up =
-        nothing(Conditions { setup: odd(), waited: None, wanted_most: conditions().wall, ..conditions() });
+    let held_up = nothing(Conditions {
+        setup: odd(),
+        effort: Effort { waited: None, wanted_most: conditions().wall, ..conditions().effort },
+        ..conditions()
+    });
     let mut merged = several.clone();
     let apart = Conditions { setup: odd(), started_unix_secs: 1, ..several.conditions.clone() };
-    merged.merge(&Run { conditions: apart, ..several.clone() }).expect("they add up");
+    merged.merge(&SavedRun { conditions: apart, ..several.clone() }).expect("they add up");
     for summary in [
         stalling(),
         steady(5, 1.0),
@@ -197,7 +204,10 @@ fn the_numbers_behind_remarks_are_numbers() {
     assert_eq!(figures("resent"), value!([{ "name": "requests", "value": 7 }]));
     assert_eq!(figures("unasked"), value!([{ "name": "connections", "value": 1 }]));
     assert_eq!(figures("flattering")[0], value!({ "name": "unfinished", "value": 3 }));
-    let held_up = read(&nothing(Conditions { wanted_most: conditions().wall, ..conditions() }));
+    let held_up = read(&nothing(Conditions {
+        effort: Effort { wanted_most: conditions().wall, ..conditions().effort },
+        ..conditions()
+    }));
     let figure = &held_up["validity"]["client_bound"][0]["figures"][0];
     assert_eq!(*figure, value!({ "name": "wanted_share_max", "value": 1.0 }));
 }

@@ -3,6 +3,7 @@
 //! The texts are the files beside this one. `GOLDEN=write cargo test` writes them anew; the difference
 //! is then to be read before it is kept.
 
+use crate::client::load::effort::Effort;
 use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
@@ -47,9 +48,12 @@ fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
     metrics.lag(Duration::from_millis(30));
     let conditions = Conditions {
         threads: 2,
-        cpu: Duration::from_secs(11),
-        cpu_busiest: Duration::from_secs(10),
-        wanted_most: Duration::from_secs(10),
+        effort: Effort {
+            cpu: Duration::from_secs(11),
+            cpu_busiest: Duration::from_secs(10),
+            wanted_most: Duration::from_secs(10),
+            ..conditions().effort
+        },
         pipeline: 4,
         was_interrupted: true,
         ..conditions()
