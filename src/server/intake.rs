@@ -89,6 +89,7 @@ mod tests {
 
     use crate::access_log::{AccessLog, Destination, Format, Style};
     use crate::files::{CacheLimits, Root, Store};
+    use crate::server::reply::Answer;
     use crate::server::{CacheMode, Config};
 
     /// Some that differ in what they get only, some in what stands in the log only, some in their last byte.
@@ -120,8 +121,11 @@ mod tests {
     fn taken(head: &str, site: &mut Site, now: Now) -> String {
         let (mut arrival, mut batch) = (Arrival::default(), Batch::default());
         site.cache.fall_behind();
-        let intake = take(head.as_bytes(), &mut arrival, &mut batch, site, now);
-        format!("{intake:?} {batch:?}")
+        match take(head.as_bytes(), &mut arrival, &mut batch, site, now) {
+            // Two that do the same work hold two descriptors.
+            Intake::Request { plan: Plan::Answer(Answer::Gather(_)), .. } => format!("gathers {batch:?}"),
+            intake => format!("{intake:?} {batch:?}"),
+        }
     }
 
     type Change = fn(&Path);
