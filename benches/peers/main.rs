@@ -1,35 +1,25 @@
-//! Load generators side by side: what a request costs each of them, in processor time.
+//! Side by side with other programs: what a request costs each, in processor time.
 //!
-//! All are run against one server that parses nothing, in interleaved rounds, each on a core of its own.
-//! The floor among them writes and reads and does nothing else: the ratio to it is what checking,
-//! counting and timing cost. `benches/README.md` says how to run it, and what came of it last.
+//! `benches/README.md` says how to run it, how it measures, and what came of it last.
 
 #[path = "../shared/cores.rs"]
 mod cores;
-mod floor;
-mod generator;
+mod generators;
 mod options;
 #[path = "../shared/responder.rs"]
 mod responder;
-mod round;
-mod table;
+mod stats;
 mod usage;
 
-use std::io;
 use std::process::ExitCode;
 
-use cores::Cores;
-use generator::Generator;
-use options::{Options, Wish};
-use responder::Responder;
-use round::{Load, Sample};
-use table::Table;
+use options::Wish;
 
 fn main() -> ExitCode {
     let outcome = match options::read(std::env::args_os().skip(1).collect()) {
         Ok(Wish::Nothing) => Ok(()),
-        Ok(Wish::Floor(load)) => floor::run(&load).map_err(|error| error.to_string()),
-        Ok(Wish::Measure(options)) => measure(&options),
+        Ok(Wish::Floor(load)) => generators::floor::run(&load).map_err(|error| error.to_string()),
+        Ok(Wish::Measure(options)) => generators::measure(&options),
         Err(error) => Err(error),
     };
     match outcome {
@@ -39,76 +29,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Runs all rounds, and prints a table for each number of connections as soon as it is whole.
-fn measure(options: &Options) -> Result<(), String> {
-    let cores = Cores::choose().map_err(|error| error.to_string())?;
-    if cores.generator == cores.server {
-        eprintln!("peers: there is one core only: generator and server share it");
-    }
-    let generators = generators();
-    let responder = Responder::start(cores.server).map_err(|error| error.to_string())?;
-    // What is started from here on inherits the core; this thread sleeps meanwhile.
-    cores::pin(cores.generator).map_err(|error| error.to_string())?;
-    for &connections in &options.connections {
-        let load = Load { address: responder.address(), connections, lasts: options.round_lasts };
-        let table = rounds(&generators, &responder, &load, options.rounds)?;
-        println!(
-            "Connections: {connections}; rounds: {} of {:?} each.\n",
-            options.rounds, options.round_lasts
-        );
-        println!("{table}");
-    }
-    responder.stop().map_err(|error: io::Error| error.to_string())
-}
-
-/// Those that are there; of each of the others it is said that it is not.
-fn generators() -> Vec<Generator> {
-    let (found, missing): (Vec<_>, Vec<_>) = Generator::ALL.into_iter().partition(|one| one.is_there());
-    for generator in missing {
-        eprintln!("peers: {} is not on PATH and is left out", generator.name());
-    }
-    found
-}
-
-/// One that takes part, with what came of its rounds so far.
-struct Contender {
-    generator: Generator,
-    samples: Vec<Sample>,
-    /// A round of it has failed.
-    is_out: bool,
-}
-
-/// Each generator once a round, beginning with another one each time: what changes on the machine in the
-/// meantime is spread over all of them. One that fails is left out; without the first two there is nothing
-/// to compare with.
-fn rounds(
-    generators: &[Generator],
-    responder: &Responder,
-    load: &Load,
-    count: usize,
-) -> Result<Table, String> {
-    let contender = |generator: &Generator| Contender {
-        generator: *generator,
-        samples: Vec::with_capacity(count),
-        is_out: false,
-    };
-    let mut contenders: Vec<Contender> = generators.iter().map(contender).collect();
-    for round in 0..count {
-        contenders.rotate_left(usize::from(round > 0));
-        for Contender { generator, samples, is_out } in contenders.iter_mut().filter(|one| !one.is_out) {
-            match round::run(*generator, responder, load) {
-                Ok(sample) => samples.push(sample),
-                Err(error) if generator.is_measure() => return Err(format!("{}: {error}", generator.name())),
-                Err(error) => {
-                    eprintln!("peers: {} is left out here: {error}", generator.name());
-                    *is_out = true;
-                }
-            }
-        }
-    }
-    contenders.retain(|one| !one.is_out);
-    contenders.sort_by_key(|one| one.generator);
-    Ok(Table::new(&contenders.into_iter().map(|one| (one.generator, one.samples)).collect::<Vec<_>>()))
 }

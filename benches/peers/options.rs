@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pico_args::Arguments;
 
-use crate::round::Load;
+use crate::generators::round::Load;
 
 /// Enough for a median that one disturbed round does not move.
 const ROUNDS_DEFAULT: usize = 5;
@@ -20,25 +20,25 @@ const CONNECTIONS_DEFAULT: &str = "1,64,512";
 
 /// What is to be measured.
 #[derive(Debug)]
-pub(super) struct Options {
-    pub(super) rounds: usize,
-    pub(super) round_lasts: Duration,
-    pub(super) connections: Vec<usize>,
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    pub(crate) round_lasts: Duration,
+    pub(crate) connections: Vec<usize>,
 }
 
 /// What the process is for.
 #[derive(Debug)]
-pub(super) enum Wish {
+pub(crate) enum Wish {
     /// It was started as a test: there is nothing to be tested.
     Nothing,
-    /// To be the floor: see [`crate::floor`].
+    /// To be the floor: see [`crate::generators::floor`].
     Floor(Load),
     /// To measure.
     Measure(Options),
 }
 
 /// Reads the arguments, without the program's name. `cargo bench` adds `--bench`.
-pub(super) fn read(args: Vec<OsString>) -> Result<Wish, String> {
+pub(crate) fn read(args: Vec<OsString>) -> Result<Wish, String> {
     let mut args = Arguments::from_vec(args);
     let wish = if args.contains("--floor") {
         Wish::Floor(Load {

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 /// What all threads of this process have used so far, in user mode and in the kernel.
-pub(super) fn of(pid: u32) -> io::Result<Duration> {
+pub(crate) fn of(pid: u32) -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let path = task?.path().join("schedstat");

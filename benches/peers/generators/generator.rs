@@ -7,15 +7,15 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::round::Load;
+use super::round::Load;
 
 /// More than `ab` sends in a round of some seconds.
 const AB_REQUESTS_MAX: u32 = 20_000_000;
 
 /// One that is measured, in the order of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Generator {
-    /// This program, as its own child: see [`crate::floor`].
+pub(crate) enum Generator {
+    /// This program, as its own child: see [`super::floor`].
     Floor,
     /// This project's.
     Ours,
@@ -27,10 +27,10 @@ pub(super) enum Generator {
 
 impl Generator {
     /// All of them; the first two are what the others are compared with.
-    pub(super) const ALL: [Self; 6] = [Self::Floor, Self::Ours, Self::Wrk, Self::H2load, Self::Oha, Self::Ab];
+    pub(crate) const ALL: [Self; 6] = [Self::Floor, Self::Ours, Self::Wrk, Self::H2load, Self::Oha, Self::Ab];
 
     /// What it is called, on the command line and in tables.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Floor => "the floor",
             Self::Ours => "reactor-client",
@@ -42,12 +42,12 @@ impl Generator {
     }
 
     /// Whether the others are compared with it.
-    pub(super) fn is_measure(self) -> bool {
+    pub(crate) fn is_measure(self) -> bool {
         matches!(self, Self::Floor | Self::Ours)
     }
 
     /// Whether it can be run.
-    pub(super) fn is_there(self) -> bool {
+    pub(crate) fn is_there(self) -> bool {
         self.program().is_some()
     }
 
@@ -60,7 +60,7 @@ impl Generator {
     }
 
     /// What puts this load on.
-    pub(super) fn command(self, load: &Load) -> Option<Command> {
+    pub(crate) fn command(self, load: &Load) -> Option<Command> {
         let mut command = Command::new(self.program()?);
         let Load { address, connections, .. } = load;
         let url = format!("http://{address}/");

@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::generator::Generator;
+use super::generator::Generator;
 use crate::responder::Responder;
 use crate::usage;
 
@@ -19,22 +19,22 @@ const SETTLES: Duration = Duration::from_millis(500);
 
 /// What is put on the server.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    pub(super) address: SocketAddr,
-    pub(super) connections: usize,
+pub(crate) struct Load {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: usize,
     /// How long it is watched.
-    pub(super) lasts: Duration,
+    pub(crate) lasts: Duration,
 }
 
 /// What came of a round.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// Microseconds of the generator's processor time that a request took.
-    pub(super) cpu_us: f64,
+    pub(crate) cpu_us: f64,
     /// Requests a second.
-    pub(super) per_sec: f64,
+    pub(crate) per_sec: f64,
     /// The share of its core that the generator used.
-    pub(super) busy: f64,
+    pub(crate) busy: f64,
 }
 
 /// One moment of a round.
@@ -70,7 +70,7 @@ impl Drop for Ended {
 }
 
 /// Runs one round of this generator.
-pub(super) fn run(generator: Generator, responder: &Responder, load: &Load) -> io::Result<Sample> {
+pub(crate) fn run(generator: Generator, responder: &Responder, load: &Load) -> io::Result<Sample> {
     let mut command = generator.command(load).ok_or(io::ErrorKind::NotFound)?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = Ended(command.spawn()?);

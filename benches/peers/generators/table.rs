@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use crate::generator::Generator;
-use crate::round::Sample;
+use super::generator::Generator;
+use super::round::Sample;
+use crate::stats::median;
 
 /// One generator's line.
 struct Row {
@@ -21,11 +22,11 @@ struct Row {
 }
 
 /// What came of all rounds with one number of connections.
-pub(super) struct Table(Vec<Row>);
+pub(crate) struct Table(Vec<Row>);
 
 impl Table {
     /// The medians of these samples; the rounds of all generators are in the same order.
-    pub(super) fn new(samples: &[(Generator, Vec<Sample>)]) -> Self {
+    pub(crate) fn new(samples: &[(Generator, Vec<Sample>)]) -> Self {
         let of = |wanted: Generator| samples.iter().find(|(generator, _)| *generator == wanted);
         let ratio = |samples: &[Sample], to: Generator| {
             let to = of(to).map_or(&[][..], |(_, samples)| samples.as_slice());
@@ -72,16 +73,5 @@ impl fmt::Display for Table {
             )?;
         }
         Ok(())
-    }
-}
-
-/// The one in the middle, or the mean of the two there.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
-    match (values.get(low), values.get(high)) {
-        (Some(low), Some(high)) => (low + high) / 2.0,
-        _ => f64::NAN,
     }
 }

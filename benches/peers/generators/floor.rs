@@ -10,8 +10,8 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use super::round::Load;
 use crate::responder;
-use crate::round::Load;
 
 /// What one read takes.
 const READ_LEN: usize = 64 * 1024;
@@ -26,7 +26,7 @@ struct Conn {
 }
 
 /// Puts on the load until its time is over.
-pub(super) fn run(load: &Load) -> io::Result<()> {
+pub(crate) fn run(load: &Load) -> io::Result<()> {
     let began = Instant::now();
     let request = request(load);
     let answer_len = responder::answer().len();
