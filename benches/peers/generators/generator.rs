@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::round::Load;
+use crate::on_path;
 
 /// More than `ab` sends in a round of some seconds.
 const AB_REQUESTS_MAX: u32 = 20_000_000;
@@ -82,10 +83,4 @@ impl Generator {
         );
         Some(command)
     }
-}
-
-/// Where a program is, as a shell would look for it.
-fn on_path(name: &str) -> Option<PathBuf> {
-    let folders = env::var_os("PATH")?;
-    env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
