@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use rustix::net::sockopt;
 
-use super::{CloseReason, Flushed, Inbox, Machine, Outbox, Pool, Transport, Want};
+use super::channel::{Channel, Moved};
+use super::{CloseReason, Machine, Pool, Want};
 use crate::reactor::{Connection, Next, Now, Readiness};
 
 /// Bytes that one connection may read, and as many that it may write, in one turn: enough to keep
@@ -40,27 +41,15 @@ struct Linger {
     ends: Instant,
 }
 
-/// What came of one attempt to move bytes.
-enum Moved {
-    Yes,
-    Blocked,
-    Spent,
-    Failed(CloseReason),
-}
-
 /// A connection that is pumped by the reactor.
 #[derive(Debug)]
 pub struct Link<M> {
-    stream: TcpStream,
+    channel: Channel,
     life: Life,
     want: Want,
-    inbox: Inbox,
-    outbox: Outbox,
     /// What had been sent before this turn.
     sent_before: u64,
     machine: M,
-    /// Why nothing can be sent any more. What the peer has said before is still read.
-    unsendable: Option<CloseReason>,
 }
 
 impl<M: Machine> Link<M> {
@@ -77,8 +66,7 @@ impl<M: Machine> Link<M> {
     }
 
     fn new(stream: TcpStream, life: Life, want: Want, machine: M) -> Self {
-        let (inbox, outbox) = (Inbox::new(), Outbox::new());
-        Self { stream, life, want, inbox, outbox, sent_before: 0, machine, unsendable: None }
+        Self { channel: Channel::new(stream), life, want, sent_before: 0, machine }
     }
 
     /// The protocol's part of the connection.
@@ -96,42 +84,43 @@ impl<M: Machine> Link<M> {
 
     /// Bytes sent since the connection began.
     pub fn sent_total(&self) -> u64 {
-        self.outbox.sent_total()
+        self.channel.outbox.sent_total()
     }
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
     pub fn abandon(mut self, site: &mut M::Site, now: Now) {
         if !matches!(self.life, Life::Lingering(_)) {
             self.reset_if_broken_off();
-            self.machine.closed(CloseReason::Shutdown, &self.outbox, site, now);
+            self.machine.closed(CloseReason::Shutdown, &self.channel.outbox, site, now);
         }
     }
 
     /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
     /// pump of the same turn goes on from there.
     pub fn fill_ahead(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) {
-        let waits = matches!(self.life, Life::Open) && self.want == Want::Input && self.outbox.is_empty();
-        if !waits || !ready.is_readable() || self.unsendable.is_some() || self.is_overdue(now) {
+        let waits =
+            matches!(self.life, Life::Open) && self.want == Want::Input && self.channel.outbox.is_empty();
+        if !waits || !ready.is_readable() || self.channel.is_unsendable() || self.is_overdue(now) {
             return;
         }
         match self.fill(ready, site, pool, &mut TURN_LEN_MAX.clone()) {
             Moved::Yes => self.want = Want::Turn,
             Moved::Failed(reason) => self.want = Want::Close(reason),
-            Moved::Blocked | Moved::Spent => self.inbox.release(pool),
+            Moved::Blocked | Moved::Spent => self.channel.inbox.release(pool),
         }
     }
 
     /// Moves bytes and advances the machine until there is nothing to do but wait.
     pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
-        self.outbox.lease(pool);
-        self.sent_before = self.outbox.sent_total();
+        self.channel.outbox.lease(pool);
+        self.sent_before = self.channel.outbox.sent_total();
         let next = match self.life {
             Life::Connecting => self.finish_connecting(ready, site, pool, now),
             Life::Open => self.converse(ready, site, pool, now),
             Life::Lingering(_) => self.linger(ready, site, pool, now),
         };
-        self.inbox.release(pool);
-        self.outbox.release(pool);
+        self.channel.inbox.release(pool);
+        self.channel.outbox.release(pool);
         next
     }
 
@@ -144,8 +133,8 @@ impl<M: Machine> Link<M> {
         now: Now,
     ) -> Next {
         if ready.is_writable() {
-            let error = match self.stream.take_error() {
-                Ok(None) => self.stream.peer_addr().err(),
+            let error = match self.channel.stream.take_error() {
+                Ok(None) => self.channel.stream.peer_addr().err(),
                 Ok(pending) => pending,
                 Err(error) => Some(error),
             };
@@ -173,18 +162,19 @@ impl<M: Machine> Link<M> {
     fn converse(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
         let (mut read_budget, mut write_budget) = (TURN_LEN_MAX, TURN_LEN_MAX);
         if self.is_overdue(now) {
-            self.want = self.machine.expire(&mut self.inbox, &mut self.outbox, site, now);
+            let Channel { inbox, outbox, .. } = &mut self.channel;
+            self.want = self.machine.expire(inbox, outbox, site, now);
         } else if self.want == Want::Turn {
-            self.want = self.machine.advance(&mut self.inbox, &mut self.outbox, site, now);
+            self.advance(site, now);
         }
         loop {
             let flushed = match self.want {
                 Want::Close(reason) => return self.close(reason, ready, site, pool, now),
-                _ => self.flush(ready, &mut write_budget),
+                _ => self.channel.flush(ready, &mut write_budget),
             };
             let moved = match (self.want, flushed) {
                 (Want::Input | Want::Either, Moved::Failed(reason @ CloseReason::Failed(_))) => {
-                    self.read_on(reason, ready, site, pool, &mut read_budget)
+                    self.channel.read_on(reason, ready, &mut self.machine, site, pool, &mut read_budget)
                 }
                 (_, Moved::Failed(reason)) => Moved::Failed(reason),
                 (Want::Turn, _) => Moved::Spent,
@@ -200,7 +190,7 @@ impl<M: Machine> Link<M> {
                 (_, flushed) => flushed,
             };
             match moved {
-                Moved::Yes => self.want = self.machine.advance(&mut self.inbox, &mut self.outbox, site, now),
+                Moved::Yes => self.advance(site, now),
                 Moved::Blocked => return Next::Wait,
                 Moved::Spent => return Next::Again,
                 Moved::Failed(reason) => return self.close(reason, ready, site, pool, now),
@@ -208,52 +198,11 @@ impl<M: Machine> Link<M> {
         }
     }
 
-    /// Sending has failed, now or before: what the peer has said before it left is still understood,
-    /// for it may say why. The end of that is no orderly end of its input.
-    fn read_on(
-        &mut self,
-        reason: CloseReason,
-        ready: &mut Readiness,
-        site: &mut M::Site,
-        pool: &mut Pool,
-        budget: &mut usize,
-    ) -> Moved {
-        let reason = *self.unsendable.get_or_insert(reason);
-        self.outbox.abandon();
-        ready.write_failed();
-        match self.fill(ready, site, pool, budget) {
-            Moved::Yes if !self.inbox.is_eof() => Moved::Yes,
-            Moved::Spent => Moved::Spent,
-            Moved::Yes | Moved::Blocked | Moved::Failed(_) => Moved::Failed(reason),
-        }
+    fn advance(&mut self, site: &mut M::Site, now: Now) {
+        let Channel { inbox, outbox, .. } = &mut self.channel;
+        self.want = self.machine.advance(inbox, outbox, site, now);
     }
 
-    fn is_overdue(&self, now: Now) -> bool {
-        self.machine.deadline().is_some_and(|deadline| deadline <= now.instant)
-    }
-
-    fn flush(&mut self, ready: &mut Readiness, budget: &mut usize) -> Moved {
-        if let Some(reason) = self.unsendable {
-            return Moved::Failed(reason);
-        }
-        if self.outbox.is_empty() {
-            return Moved::Yes;
-        }
-        if !ready.is_writable() {
-            return Moved::Blocked;
-        }
-        match self.outbox.flush(&mut self.stream, budget) {
-            Flushed::Empty => Moved::Yes,
-            Flushed::Blocked => {
-                ready.write_blocked();
-                Moved::Blocked
-            }
-            Flushed::Spent => Moved::Spent,
-            Flushed::Failed(reason) => Moved::Failed(reason),
-        }
-    }
-
-    /// One read.
     fn fill(
         &mut self,
         ready: &mut Readiness,
@@ -261,41 +210,11 @@ impl<M: Machine> Link<M> {
         pool: &mut Pool,
         budget: &mut usize,
     ) -> Moved {
-        if self.inbox.is_eof() {
-            // The machine has been told of the end and still wants more: there is none.
-            return Moved::Failed(CloseReason::PeerLeftEarly);
-        }
-        if !ready.is_readable() {
-            return Moved::Blocked;
-        }
-        if *budget == 0 {
-            return Moved::Spent;
-        }
-        loop {
-            let room = self.inbox.room(pool);
-            if room.is_empty() {
-                return Moved::Failed(CloseReason::Refused("a message larger than the inbox"));
-            }
-            let room_len = room.len();
-            match self.stream.read(room) {
-                Ok(0) => self.inbox.set_eof(),
-                Ok(len) => {
-                    self.inbox.filled(len);
-                    self.machine.received(site);
-                    *budget = budget.saturating_sub(len);
-                    if len < room_len {
-                        ready.read_short();
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    ready.read_blocked();
-                    return Moved::Blocked;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Moved::Failed(CloseReason::Failed(error.kind())),
-            }
-            return Moved::Yes;
-        }
+        self.channel.fill(ready, &mut self.machine, site, pool, budget)
+    }
+
+    fn is_overdue(&self, now: Now) -> bool {
+        self.machine.deadline().is_some_and(|deadline| deadline <= now.instant)
     }
 
     /// Ends the conversation: at once, or by lingering if the peer may still be sending.
@@ -308,8 +227,11 @@ impl<M: Machine> Link<M> {
         now: Now,
     ) -> Next {
         let broken_off = self.reset_if_broken_off();
-        self.machine.closed(reason, &self.outbox, site, now);
-        if broken_off || !self.must_linger(reason, *ready) || self.stream.shutdown(Shutdown::Write).is_err() {
+        self.machine.closed(reason, &self.channel.outbox, site, now);
+        if broken_off
+            || !self.must_linger(reason, *ready)
+            || self.channel.stream.shutdown(Shutdown::Write).is_err()
+        {
             return Next::Close;
         }
         let ends = now.instant + LINGER_IN_ALL;
@@ -320,8 +242,10 @@ impl<M: Machine> Link<M> {
 
     /// Sees to it that closing resets the connection if its end would pass for the end of a message.
     fn reset_if_broken_off(&self) -> bool {
-        let broken_off = matches!(self.life, Life::Open) && self.machine.breaks_off(&self.outbox);
-        if broken_off && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
+        let broken_off = matches!(self.life, Life::Open) && self.machine.breaks_off(&self.channel.outbox);
+        if broken_off
+            && let Err(errno) = sockopt::set_socket_linger(&self.channel.stream, Some(Duration::ZERO))
+        {
             log::warn!("cannot reset a connection whose answer breaks off: {errno}");
         }
         broken_off
@@ -332,21 +256,22 @@ impl<M: Machine> Link<M> {
     /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
     /// does one that has been silent, whose last answer is long there.
     fn must_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
-        let answered_now = self.outbox.is_empty() && self.outbox.sent_total() > self.sent_before;
-        let all_read = self.inbox.is_empty() && !ready.is_readable();
+        let answered_now =
+            self.channel.outbox.is_empty() && self.channel.outbox.sent_total() > self.sent_before;
+        let all_read = self.channel.inbox.is_empty() && !ready.is_readable();
         let agreed = reason == CloseReason::Finished && all_read;
-        answered_now && reason.lingers() && !agreed && !self.inbox.is_eof()
+        answered_now && reason.lingers() && !agreed && !self.channel.inbox.is_eof()
     }
 
     /// Discards input until the peer closes or patience ends.
     fn linger(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
         let mut budget = TURN_LEN_MAX;
         loop {
-            self.inbox.discard();
+            self.channel.inbox.discard();
             let moved = self.fill(ready, site, pool, &mut budget);
             let Life::Lingering(linger) = &mut self.life else { return Next::Close };
             match moved {
-                Moved::Yes if !self.inbox.is_eof() => {
+                Moved::Yes if !self.channel.inbox.is_eof() => {
                     linger.silence_ends = now.instant + LINGER_SILENCE;
                 }
                 _ if now.instant >= linger.silence_ends.min(linger.ends) => return Next::Close,
@@ -360,7 +285,7 @@ impl<M: Machine> Link<M> {
 
 impl<M: Machine> Connection for Link<M> {
     fn source(&mut self) -> &mut TcpStream {
-        &mut self.stream
+        &mut self.channel.stream
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -379,6 +304,7 @@ mod tests {
     use rustix::event::{PollFd, PollFlags, poll};
 
     use super::*;
+    use crate::net::{Inbox, Outbox};
 
     /// Answers whatever comes, and then refuses more if that is how it is; gives up when it is told.
     struct Parrot {
@@ -443,7 +369,7 @@ mod tests {
             assert_eq!(link.deadline(), Some(now.instant + LINGER_SILENCE));
             if peer_closes {
                 drop(peer);
-                poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
+                poll(&mut [PollFd::new(&link.channel.stream, PollFlags::RDHUP)], None).expect("the end");
                 assert_eq!(pump(&mut link, &mut Readiness::untried(), now), Next::Close);
             } else {
                 let before = now.after(LINGER_SILENCE - Duration::from_millis(1));
@@ -476,19 +402,19 @@ mod tests {
         // Nothing more has come, and a buffer is held for nothing only while there is hope.
         let mut ready = Readiness::untried();
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(!ready.is_readable() && link.inbox.bytes().is_empty());
+        assert!(!ready.is_readable() && link.channel.inbox.bytes().is_empty());
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         assert_eq!(told(&mut link), (1, 1));
         // Whose time is over is not listened to any more, and the end is no input.
         link.machine_mut().deadline = Some(now.instant);
         peer.shutdown(Shutdown::Write).expect("its end");
-        poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
+        poll(&mut [PollFd::new(&link.channel.stream, PollFlags::RDHUP)], None).expect("the end");
         let mut ready = Readiness::untried();
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(ready.is_readable() && !link.inbox.is_eof());
+        assert!(ready.is_readable() && !link.channel.inbox.is_eof());
         link.machine_mut().deadline = None;
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(link.inbox.is_eof() && told(&mut link) == (1, 1));
+        assert!(link.channel.inbox.is_eof() && told(&mut link) == (1, 1));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
     }
 }

@@ -4,6 +4,7 @@
 //! server or client, is a [`Machine`] on top of it: bytes in, segments out, no socket. It knows
 //! nothing of HTTP or of what files mean.
 
+mod channel;
 mod deferral;
 mod descriptors;
 mod inbox;
