@@ -16,7 +16,8 @@ use super::{CloseReason, Machine, Pool, Want};
 use crate::reactor::{Connection, Next, Now, Readiness};
 
 /// Bytes that one connection may read, and as many that it may write, in one turn: enough to keep
-/// the socket busy, little enough that a fast peer starves nobody.
+/// the socket busy, little enough that a fast peer starves nobody. Of files it is four times as much,
+/// for they take less time (`FILE_LEN_PER_BYTE`, of the outbox).
 const TURN_LEN_MAX: usize = 256 * 1024;
 /// A lingering connection is closed after this long without input ...
 const LINGER_SILENCE: Duration = Duration::from_secs(5);
