@@ -2,7 +2,7 @@
 //!
 //! That it costs no memory either is for `machines::hot_path`, where time can be made to pass.
 
-use std::fs;
+use std::fs::{self, File};
 
 use rustix::fs::statfs;
 use rustix::process::Signal;
@@ -28,8 +28,12 @@ fn serve() -> Server {
     let rules = ["--cors", "--clean-urls", "-HX-A: b", "--cache-control=*=no-cache"];
     let options = [&["--access-log", "off"][..], &rules].concat();
     // Written last, the large one tells by its entity-tag that the others are old enough.
-    let files: &[(&str, &[u8])] =
-        &[("small", b"small"), ("shared", &[b'x'; 40_000]), ("large", &[b'x'; 100_000])];
+    let files: &[(&str, &[u8])] = &[
+        ("small", b"small"),
+        ("middling", &[b'x'; 16 * 1024]),
+        ("shared", &[b'x'; 40_000]),
+        ("large", &[b'x'; 100_000]),
+    ];
     let server = Server::with(files, &options);
     server.get_tagged("/large");
     server
@@ -61,7 +65,7 @@ fn least_spent(server: &Server, mut ask: impl FnMut()) -> Option<(u64, u64)> {
 #[test]
 fn a_plain_get_of_a_cached_file_is_one_read_one_write_and_one_read_of_the_news() {
     let server = serve();
-    for path in ["/small", "/shared", "/none"] {
+    for path in ["/small", "/middling", "/shared", "/none"] {
         let mut client = server.connect();
         // The second look has it watched.
         (0..3).for_each(|_| assert!([200, 404].contains(&client.get(path).status)));
@@ -87,6 +91,21 @@ fn a_pipelined_batch_is_one_read_one_write_and_one_read_of_the_news() {
         }
     });
     assert!(calls.is_none_or(|calls| calls == (2 * REQUESTS, REQUESTS)), "{calls:?}");
+}
+
+#[test]
+fn a_large_file_leaves_in_pieces_of_a_mib_if_the_socket_takes_them() {
+    const MIBS: u64 = 10;
+    let server = serve();
+    let huge = File::create(server.root().join("huge")).expect("a file");
+    huge.set_len(MIBS << 20).expect("a sparse file");
+    let mut client = server.connect();
+    let calls = least_spent(&server, || {
+        client.send("GET /huge HTTP/1.1\r\nHost: test\r\n\r\n").head();
+        client.bytes((MIBS << 20) as usize);
+    });
+    // One for the head, and what a socket that is nearly full leaves of a piece takes two more.
+    assert!(calls.is_none_or(|(_, writes)| writes <= 1 + 3 * MIBS), "{calls:?}");
 }
 
 #[test]
