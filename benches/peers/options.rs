@@ -17,7 +17,7 @@ const ROUNDS_DEFAULT: usize = 5;
 const SECONDS_DEFAULT: f64 = 2.0;
 /// With `--quick`: enough to see that all works, and which way it goes.
 const ROUNDS_QUICK: usize = 3;
-const SECONDS_QUICK: f64 = 0.25;
+const SECONDS_QUICK: f64 = 0.2;
 /// One that waits for each answer, a load as of many users, and half as many as
 /// one batch of events holds.
 const CONNECTIONS_DEFAULT: &str = "1,64,512";

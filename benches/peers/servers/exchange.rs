@@ -172,13 +172,15 @@ pub(crate) fn repeat(address: SocketAddr, load: &Load, times: usize) -> io::Resu
 
 /// Asks for each of the many files once, so that who keeps files has them.
 pub(crate) fn visit(address: SocketAddr, load: &Load, count: usize) -> io::Result<()> {
-    let mut client = Client::connect(address)?;
     let numbers: Vec<usize> = (0..count).collect();
-    for batch in numbers.chunks(BATCH) {
-        let requests: Vec<u8> = batch.iter().flat_map(|&number| load.request(address, number)).collect();
-        client.send(&requests)?;
-        for _ in batch {
-            client.receive()?;
+    for connection in numbers.chunks(MANY_REQUESTS) {
+        let mut client = Client::connect(address)?;
+        for batch in connection.chunks(BATCH) {
+            let requests: Vec<u8> = batch.iter().flat_map(|&number| load.request(address, number)).collect();
+            client.send(&requests)?;
+            for _ in batch {
+                client.receive()?;
+            }
         }
     }
     Ok(())

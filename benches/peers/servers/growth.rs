@@ -4,6 +4,9 @@
 
 use std::fs;
 use std::io;
+use std::thread;
+
+use reactor_http::files::RACY_WINDOW;
 
 use super::bench::{Bench, Entry, Lane};
 use super::exchange::{self, Expected};
@@ -19,9 +22,9 @@ use crate::stats::{median, ratio, slope};
 const CONNECTIONS: usize = 64;
 const IDLE: [usize; 4] = [1, 100, 1000, 10_000];
 const FIELDS: [usize; 4] = [1, 10, 30, 60];
-/// Few and many files; fewer are many for a quick run, that need not be laid out for seconds.
-const FILES: [usize; 2] = [10, 100_000];
-const FILES_QUICK: [usize; 2] = [10, 10_000];
+/// Few, more and very many files; fewer are many for a quick run, that need not be laid out for seconds.
+const FILES: [usize; 3] = [10, 1000, 100_000];
+const FILES_QUICK: [usize; 3] = [10, 1000, 10_000];
 /// Those that are compared; nginx as it is best at small files.
 const SERVERS: [Server; 5] = [Server::Floor, Server::Ours, Server::Nginx, Server::H2o, Server::Lighttpd];
 
@@ -66,8 +69,10 @@ pub(crate) fn measure(bench: &Bench) -> Result<(), String> {
 fn files(bench: &Bench) -> Result<(), String> {
     println!("### Distinct files of 1 KiB, at random, 64 connections: µs a request\n");
     let counts = if bench.is_quick { FILES_QUICK } else { FILES };
-    let most = counts[1];
+    let most = counts[counts.len() - 1];
     bench.site.lay_out_many(most).map_err(|error| error.to_string())?;
+    // Files that have only just changed are not kept.
+    thread::sleep(RACY_WINDOW);
     let level = |count| Level { count, idle: 0, load: Load::of(SMALL, CONNECTIONS).over_files(count) };
     let levels = counts.map(level).into_iter().collect();
     let mut entries = bench.entries(&SERVERS);

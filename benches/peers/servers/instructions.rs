@@ -27,8 +27,7 @@ const BUILT_IN: &str = "/HelloWorld.html";
 const SLOWLY: Duration = Duration::from_secs(60);
 const GOAL: Goal = Goal::AtMost(3000.0, "instructions");
 /// Caddy brings a runtime with threads of its own, which cannot be told from requests.
-const SERVERS: [Server; 6] =
-    [Server::Floor, Server::Ours, Server::NginxSendfile, Server::Nginx, Server::H2o, Server::Lighttpd];
+const SERVERS: [Server; 5] = [Server::Floor, Server::Ours, Server::Nginx, Server::H2o, Server::Lighttpd];
 
 /// Measures it, if it is asked for.
 pub(crate) fn measure(bench: &Bench) -> Result<(), String> {

@@ -22,7 +22,7 @@ use crate::stats::{median, range};
 const CONNECTIONS: usize = 10_000;
 /// A server has this long to tidy up before its memory is read.
 const SETTLES: Duration = Duration::from_millis(200);
-/// The first is of a server that has met few connections; memory does not vary with the machine's mood.
+/// Bytes that a connection may cost.
 const GOAL: Goal = Goal::AtMost(512.0, "B");
 const SERVERS: [Server; 5] =
     [Server::Ours, Server::NginxSendfile, Server::H2o, Server::Lighttpd, Server::Caddy];

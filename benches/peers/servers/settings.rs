@@ -16,8 +16,9 @@ use super::{floor, site::Site};
 const CONNECTIONS_MAX: usize = 12_000;
 /// Longer than any connection rests here.
 const IDLE_SECS: usize = 600;
-/// No limit, for those that know none.
+/// No limit, for those that know none; and the highest that lighttpd can count to.
 const REQUESTS_MAX: usize = 1_000_000_000;
+const LIGHTTPD_REQUESTS_MAX: u16 = u16::MAX;
 /// Files that nginx keeps open, where descriptors allow it.
 const OPEN_FILES_MAX: u64 = 200_000;
 
@@ -205,7 +206,7 @@ server.port = {port}
 server.bind = \"127.0.0.1\"
 server.max-connections = {CONNECTIONS_MAX}
 server.max-fds = {}
-server.max-keep-alive-requests = {REQUESTS_MAX}
+server.max-keep-alive-requests = {LIGHTTPD_REQUESTS_MAX}
 server.max-keep-alive-idle = {IDLE_SECS}
 server.max-read-idle = {IDLE_SECS}
 server.listen-backlog = 4096
