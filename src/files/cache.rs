@@ -13,7 +13,6 @@
 //! How many files are kept, and which go when there are too many, is the shelf's work.
 
 use std::borrow::Cow;
-use std::ffi::CString;
 use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -102,7 +101,7 @@ enum Origin {
     Embedded,
     Disk {
         /// The name of the file, once directories and their indexes are resolved.
-        name: CString,
+        name: Box<[u8]>,
         /// The facts of the file, if they tell it from all that may come after it.
         facts: Option<Facts>,
         /// What tells of changes.
@@ -204,10 +203,8 @@ impl<V> FileCache<V> {
             Ok(Found::File(resource)) => resource.known_at(ask.now),
             Ok(Found::Directory) => return Ok(Lookup::Directory),
             Err(LookupError::NotFound) => {
-                if self.watch.is_on()
-                    && let Some(origin) = Origin::on_disk(name(), None, ties)
-                {
-                    self.keep(ask.key, None, origin, None);
+                if self.watch.is_on() {
+                    self.keep(ask.key, None, Origin::on_disk(name(), None, ties), None);
                 }
                 return Err(LookupError::NotFound);
             }
@@ -246,7 +243,7 @@ impl<V> FileCache<V> {
         if settled.is_none() && !self.watch.is_on() {
             return None;
         }
-        Origin::on_disk(name, settled, ties)
+        Some(Origin::on_disk(name, settled, ties))
     }
 
     fn keep(
@@ -276,7 +273,7 @@ impl<V> Kept<V> {
     fn present_cost(&self) -> Cost {
         let bytes = match &self.origin {
             Origin::Embedded => 0,
-            Origin::Disk { name, ties, .. } => name.as_bytes_with_nul().len() + ties.bytes(),
+            Origin::Disk { name, ties, .. } => name.len() + ties.bytes(),
         };
         let mut cost = Cost { bytes, descriptors: 0 };
         cost += self.entry.as_ref().map_or(Cost::default(), |entry| content_cost(&entry.resource.content));
@@ -286,8 +283,8 @@ impl<V> Kept<V> {
 }
 
 impl Origin {
-    fn on_disk(name: Cow<'_, [u8]>, facts: Option<Facts>, ties: Ties) -> Option<Origin> {
-        Some(Origin::Disk { name: CString::new(name).ok()?, facts, ties })
+    fn on_disk(name: Cow<'_, [u8]>, facts: Option<Facts>, ties: Ties) -> Origin {
+        Origin::Disk { name: name.into(), facts, ties }
     }
 
     /// Whether what was loaded from here is what a new look would find. If not, what is loaded now can
@@ -310,7 +307,7 @@ impl Origin {
             Standing::Due | Standing::Unsure => {}
         }
         if ties.may_be_made(watch, ask.secs) {
-            *ties = watch.tie(root, &[name.to_bytes()], ask.secs);
+            *ties = watch.tie(root, &[name], ask.secs);
         }
         is_same()
     }

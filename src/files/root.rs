@@ -209,20 +209,14 @@ impl Root {
 
     /// What `path` stands for, found out without opening it.
     pub(super) fn kind(&self, path: &[u8]) -> Result<Kind, LookupError> {
-        Ok(self.facts_beneath(path)?.kind)
+        Ok(self.facts(path)?.kind)
     }
 
-    /// The facts of what `path` stands for, links followed as long as they stay beneath the root.
-    pub(super) fn facts_beneath(&self, path: &[u8]) -> Result<Facts, LookupError> {
+    /// The facts of what `path` stands for, links followed as long as they stay beneath the root: what
+    /// has been moved out of it is not found by a link that leads there. No allocation, unless the path
+    /// is very long.
+    pub(super) fn facts(&self, path: &[u8]) -> Result<Facts, LookupError> {
         Ok(Facts::of(self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC)?)?)
-    }
-
-    /// The present facts of the file at `path`. One system call, and no allocation.
-    ///
-    /// Follows links wherever they lead, so these facts are good for one thing only: comparing
-    /// them with those of a file that [`Root::open_file`] has opened.
-    pub(super) fn facts(&self, path: &CStr) -> Result<Facts, LookupError> {
-        Ok(Facts::at(&self.dir, path, AtFlags::empty())?)
     }
 
     /// The directory itself.
@@ -464,15 +458,15 @@ mod tests {
     fn facts_by_name_are_those_of_the_open_file() {
         let (_outer, site, root) = site();
         symlink("docs/b.txt", site.join("link")).expect("a link");
-        for name in [c"docs/b.txt", c"link"] {
-            let Ok(Opened::File(file, facts)) = root.open_file(name.to_bytes()) else {
+        for name in ["docs/b.txt", "link"].map(str::as_bytes) {
+            let Ok(Opened::File(file, facts)) = root.open_file(name) else {
                 panic!("{name:?} does not open");
             };
             assert_eq!(Facts::of(&file).expect("facts"), facts);
             assert_eq!(root.facts(name).expect("facts"), facts);
             assert_eq!((facts.len, facts.kind), (6, Kind::File));
         }
-        assert!(matches!(root.facts(c"missing"), Err(LookupError::NotFound)));
+        assert!(matches!(root.facts(b"missing"), Err(LookupError::NotFound)));
     }
 
     #[test]

@@ -12,7 +12,6 @@
 //! elsewhere shows too; a name that is a link is always looked at itself. What cannot be remembered
 //! (what changed lately, what cannot be opened) costs an `openat2` or two each time.
 
-use std::ffi::CString;
 use std::rc::Rc;
 
 use super::cache::{Entry, has_settled};
@@ -29,7 +28,7 @@ pub(super) struct Twins<V> {
     /// The name of the original beneath the root, directories and their indexes resolved.
     name: Box<[u8]>,
     /// The directory that it is in.
-    directory: CString,
+    directory: Box<[u8]>,
     /// The facts of that directory when it was searched for what is [`Twin::Absent`].
     searched: Option<Facts>,
     known: [Twin<V>; Coding::COUNT],
@@ -47,7 +46,7 @@ enum Twin<V> {
 
 #[derive(Debug)]
 struct Present<V> {
-    name: CString,
+    name: Box<[u8]>,
     facts: Facts,
     /// None if what has these facts cannot be used: it is older than the original, or empty.
     entry: Option<Rc<Entry<V>>>,
@@ -78,8 +77,7 @@ impl<V> Twins<V> {
         };
         Twins {
             name: name.into(),
-            // A name with a NUL byte in it is no name of a file, so nobody asks for its twins.
-            directory: CString::new(directory).unwrap_or_default(),
+            directory: directory.into(),
             searched: None,
             known: [Twin::Unknown, Twin::Unknown, Twin::Unknown],
             ties: Ties::default(),
@@ -160,7 +158,7 @@ impl<V> Twins<V> {
         if self.searched.is_some_and(|seen| root.facts(&self.directory).is_ok_and(|facts| facts == seen)) {
             return;
         }
-        let directory = root.open_directory(b"", self.directory.to_bytes()).ok();
+        let directory = root.open_directory(b"", &self.directory).ok();
         let facts = directory.as_ref().and_then(|directory| Facts::of(directory).ok());
         self.searched = facts.filter(|facts| has_settled(facts, ask.now));
         let directory = directory.filter(|_| is_watched || self.searched.is_some());
@@ -203,21 +201,19 @@ impl<V> Twins<V> {
         } else {
             (None, facts)
         };
-        match CString::new(name) {
-            Ok(name) if has_settled(&facts, original.ask.now) => {
-                (entry.clone(), Twin::Present(Present { name, facts, entry }))
-            }
-            _ => (entry, Twin::Unknown),
+        if !has_settled(&facts, original.ask.now) {
+            return (entry, Twin::Unknown);
         }
+        (entry.clone(), Twin::Present(Present { name: name.into(), facts, entry }))
     }
 
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
-        let names_len = self.name.len() + self.directory.as_bytes_with_nul().len();
+        let names_len = self.name.len() + self.directory.len();
         let mut cost = Cost { bytes: names_len + self.ties.bytes(), descriptors: 0 };
         for twin in &self.known {
             if let Twin::Present(present) = twin {
-                cost.bytes += present.name.as_bytes_with_nul().len();
+                cost.bytes += present.name.len();
                 cost += present.entry.as_ref().map_or(Cost::default(), |e| content_cost(&e.resource.content));
             }
         }
@@ -454,7 +450,7 @@ mod tests {
             let since = Duration::new(facts.changed_secs.unsigned_abs(), facts.changed_nanos);
             SystemTime::UNIX_EPOCH + since + RACY_WINDOW
         };
-        let directory = root.facts(c".").expect("facts");
+        let directory = root.facts(b".").expect("facts");
         assert!(has_settled(&facts, changed(facts)) && changed(facts) < changed(directory));
         for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
             let mut twins: Twins<u32> = Twins::new(b"a.css");

@@ -36,22 +36,20 @@ const SWEPT_MIN: usize = 64;
 const EVENTS_MAX: usize = 64 * 1024;
 /// Bytes for one read of events: a dozen of the longest, a hundred of the usual.
 const READ_LEN: usize = 4096;
-/// File systems whose answer about inotify is remembered; more are asked each time.
-const DEVICES_MAX: usize = 64;
 /// A directory in which names that differ in case are one (`FS_CASEFOLD_FL`): events tell them as they
 /// are written there, not as they are asked for.
 const CASEFOLD: u32 = 0x4000_0000;
 
 /// The file systems on which nothing changes but through this kernel, by the numbers of `statfs`: ext2 to
-/// ext4, XFS, Btrfs, F2FS, bcachefs, ZFS, tmpfs, ramfs, and SquashFS and EROFS, which do not change at
-/// all. Of network file systems others write the files; an overlay tells of one layer only.
+/// ext4, XFS, Btrfs, F2FS, bcachefs, tmpfs, ramfs, and SquashFS and EROFS, which do not change at all. Of
+/// network file systems others write the files; an overlay tells of one layer only; ZFS rolls files back
+/// without a word, and may take names for one that differ in case.
 const TOLD_OF: &[u64] = &[
     0xEF53,
     0x5846_5342,
     0x9123_683E,
     0xF2F5_2010,
     0xCA45_1A4E,
-    0x2FC1_2FC1,
     0x0102_1994,
     0x8584_58F6,
     0x7371_7368,
@@ -90,8 +88,6 @@ pub(super) struct Watch {
     sweep_at: usize,
     /// When it was seen that all were.
     full_secs: Option<u64>,
-    /// Whether inotify tells all of what is on these devices.
-    devices: Vec<(u64, bool)>,
 }
 
 /// What a look depended on.
@@ -138,7 +134,6 @@ impl Watch {
             held: HashMap::default(),
             sweep_at: SWEPT_MIN,
             full_secs: None,
-            devices: Vec::new(),
         }
     }
 
@@ -188,12 +183,11 @@ impl Watch {
     /// # Errors
     /// When it cannot be watched, or inotify does not tell all about it.
     pub(super) fn hold(&mut self, file: &OwnedFd, secs: u64) -> Result<Rc<i32>, Errno> {
-        let stat = fstat(file)?;
-        if !self.is_told_of(file, stat.st_dev)? {
+        if !tells_of_all(file)? {
             return Err(Errno::OPNOTSUPP);
         }
         self.make_room(secs)?;
-        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        let is_directory = FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::Directory;
         let events = if is_directory { OF_DIRECTORIES } else { OF_FILES };
         // The file itself and none that has its name by now; and there is no other way to name it.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -236,18 +230,6 @@ impl Watch {
             }
         }
         self.inotify.as_ref().ok_or(Errno::BADF)
-    }
-
-    /// Whether the file system that this is on tells of all that changes, by what is remembered of its device.
-    fn is_told_of(&mut self, file: &OwnedFd, device: u64) -> Result<bool, Errno> {
-        if let Some((_, is_told_of)) = self.devices.iter().find(|(known, _)| *known == device) {
-            return Ok(*is_told_of);
-        }
-        let is_told_of = tells_of_all(file)?;
-        if self.devices.len() < DEVICES_MAX {
-            self.devices.push((device, is_told_of));
-        }
-        Ok(is_told_of)
     }
 
     /// Lets go of what nobody is tied to, when there is much; an error if there is no room all the same.

@@ -154,8 +154,7 @@ impl Walk {
 /// leads to beneath the root. A link to a directory is neither: it could lead round in circles.
 fn look_at(entry: &DirEntry, dir: &Dir, root: &Root, path: &[u8]) -> Result<Option<Facts>, LookupError> {
     let name: &CStr = entry.file_name();
-    let beneath =
-        || root.facts_beneath(path).map(|facts| Some(facts).filter(|facts| facts.kind == Kind::File));
+    let beneath = || root.facts(path).map(|facts| Some(facts).filter(|facts| facts.kind == Kind::File));
     let facts = match entry.file_type() {
         FileType::Directory | FileType::RegularFile => {
             Some(Facts::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?)

@@ -108,7 +108,7 @@ impl Directory {
         let left = self.links.len().saturating_sub(SLICE_LINKS_MAX);
         for name in self.links.drain(left..) {
             let path = [self.prefix.as_slice(), &name].concat();
-            push(run, &name, root.facts_beneath(&path))?;
+            push(run, &name, root.facts(&path))?;
         }
         Ok(())
     }

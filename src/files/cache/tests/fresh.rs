@@ -240,6 +240,26 @@ fn what_is_not_there_shows_as_soon_as_it_is() {
 }
 
 #[test]
+fn what_is_moved_out_is_not_found_by_a_link_to_where_it_is_now() {
+    const PATH: &str = "/v1/deep/real.txt";
+    for moved in ["v1", "v1/deep", "v1/deep/real.txt"] {
+        for (looks, is_watched) in [(1, true), (3, true), (3, false)] {
+            // It has settled: by its facts, the file is still what it was.
+            let mut bench = Bench::new(CacheLimits::DEFAULT);
+            if !is_watched {
+                bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
+            }
+            linked_site(&bench);
+            let outside = watched_dir();
+            (0..looks).for_each(|_| assert_eq!(bench.text(PATH), "one"));
+            fs::rename(bench.path(moved), outside.path().join("moved")).expect("renames");
+            symlink(outside.path().join("moved"), bench.path(moved)).expect("a link");
+            assert!(matches!(bench.find(PATH), Err(LookupError::NotFound)), "{moved} after {looks}");
+        }
+    }
+}
+
+#[test]
 fn more_changes_than_the_kernel_can_tell_of_lose_none() {
     let queue_len = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a limit");
     let queue_len: usize = queue_len.trim().parse().expect("a number");
