@@ -1,14 +1,14 @@
 //! The files that were served lately, and what their user made of each: never stale.
 //!
-//! What is asked for again is watched (`watch`): then a hit costs no system call at all, but for one
-//! `statx` a second, and no allocation. What is not watched, because inotify does not tell all about it
-//! or nobody has asked twice, costs that `statx` for each hit, and what was found not to be there is
-//! looked for anew; where an encoded variant of a file is wanted, `twins` says what that costs. One
-//! function, [`Origin::holds`], decides whether what was loaded is still so.
+//! What is asked for again is watched (`watch`): then a hit costs no system call at all, but for one look
+//! a second, and no allocation. What is not watched, because inotify does not tell all about it or nobody
+//! has asked twice, costs that look (`openat2`, `statx`, `close`) for each hit, and what was found not to
+//! be there is looked for anew; where an encoded variant of a file is wanted, `twins` says what that
+//! costs. One function, [`Origin::holds`], decides whether what was loaded is still so.
 //!
 //! What changed so lately that a further change might not show in its times is kept only while it is
-//! watched: nobody but inotify would tell. Bytes that another process writes through a memory map show as
-//! late as the kernel notes the time of such writes, or the map is closed, or a second.
+//! watched: nobody but inotify would tell. Of what is written through a memory map, the kernel tells when
+//! the map is closed; before that, and where nothing is watched, it shows at most in the file's times.
 //!
 //! How many files are kept, and which go when there are too many, is the shelf's work.
 
@@ -298,18 +298,19 @@ impl Origin {
             (Origin::Disk { .. }, Store::Embedded) => return false,
         };
         let is_same = || facts.is_some_and(|facts| root.facts(name).is_ok_and(|present| present == facts));
-        match ties.standing(watch, ask.secs) {
+        let standing = ties.standing(watch, ask.secs);
+        match standing {
             Standing::Holds => return true,
             Standing::Due if is_same() => {
                 ties.looked(ask.secs);
                 return true;
             }
-            Standing::Due | Standing::Unsure => {}
+            Standing::Due | Standing::Broken | Standing::Unsure => {}
         }
         if ties.may_be_made(watch, ask.secs) {
             *ties = watch.tie(root, &[name], ask.secs);
         }
-        is_same()
+        standing == Standing::Unsure && is_same()
     }
 
     fn is_settled(&self) -> bool {

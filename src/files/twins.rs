@@ -5,12 +5,12 @@
 //! that still holds; the original itself is the cache's to keep fresh.
 //!
 //! What that costs, once known: nothing while all three names are watched, as they are when the original
-//! is. Else one `statx` for the twin that is used; one for each that is there
-//! and cannot be used; and one for the directory, however many are not there at all. That a name is
-//! not there is remembered with the directory's own facts, which change when a name comes or goes.
-//! They are those of the directory that was searched, so that a link in the path that turns
-//! elsewhere shows too; a name that is a link is always looked at itself. What cannot be remembered
-//! (what changed lately, what cannot be opened) costs an `openat2` or two each time.
+//! is. Else a look at the twin that is used, at each that is there and cannot be used, and at the
+//! directory, however many are not there at all. That a name is not there is remembered with the
+//! directory's own facts, which change when a name comes or goes. They are those of the directory that
+//! was searched, so that a link in the path that turns elsewhere shows too; a name that is a link is
+//! always looked at itself. What cannot be remembered (what changed lately, what cannot be opened) is
+//! opened each time.
 
 use std::rc::Rc;
 
@@ -36,8 +36,9 @@ pub(super) struct Twins<V> {
     pub(super) ties: Ties,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Twin<V> {
+    #[default]
     Unknown,
     /// There was nothing of this name when the directory was searched.
     Absent,
@@ -79,7 +80,7 @@ impl<V> Twins<V> {
             name: name.into(),
             directory: directory.into(),
             searched: None,
-            known: [Twin::Unknown, Twin::Unknown, Twin::Unknown],
+            known: Default::default(),
             ties: Ties::default(),
         }
     }
@@ -122,8 +123,10 @@ impl<V> Twins<V> {
     /// be, and then looked at once more.
     fn is_sure(&mut self, original: &Original<'_>, watch: &mut Watch) -> bool {
         let Original { root, ask, .. } = *original;
-        if self.ties.standing(watch, ask.secs) == Standing::Holds {
-            return true;
+        match self.ties.standing(watch, ask.secs) {
+            Standing::Holds => return true,
+            Standing::Broken => (self.known, self.searched) = Default::default(),
+            Standing::Due | Standing::Unsure => {}
         }
         if !self.ties.may_be_made(watch, ask.secs) {
             return false;

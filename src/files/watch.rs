@@ -6,9 +6,9 @@
 //! rule where it can be relied upon: on local file systems, while the kernel has room for watches.
 //!
 //! What was changed is not told apart further than by a hash: a tie may break without need, never
-//! hold without right. Changes that inotify does not tell of (writes through a memory map until it is
-//! closed, mounts) are why ties are only good for the second in which somebody looked. It follows no
-//! names: that is `trail`.
+//! hold without right. Changes that inotify does not tell of (mounts, writes by `io_submit`, and those
+//! through a memory map until it is closed) are why ties are only good for the second in which somebody
+//! looked. It follows no names: that is `trail`.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -31,9 +31,9 @@ const CELLS: u64 = 4096;
 const WATCHES_MAX: usize = 16 * 1024;
 /// The fewest watches that are worth looking through for such as nobody needs any more.
 const SWEPT_MIN: usize = 64;
-/// Events that are read at once, four times what the kernel queues unless it is told otherwise. Beyond
-/// it somebody writes faster than we read: then all counts as changed.
-const EVENTS_MAX: usize = 64 * 1024;
+/// Events that are read at once, as many as there are counters; a millisecond's work. Who changes more
+/// between two turns has changed nearly all: then all counts as changed, and the rest is read next time.
+const EVENTS_MAX: usize = CELLS as usize;
 /// Bytes for one read of events: a dozen of the longest, a hundred of the usual.
 const READ_LEN: usize = 4096;
 /// A directory in which names that differ in case are one (`FS_CASEFOLD_FL`): events tell them as they
@@ -56,20 +56,16 @@ const TOLD_OF: &[u64] = &[
     0xE0F5_E1E2,
 ];
 
-/// All that happens to what is in a file, who may read it, and where it is.
-const OF_FILES: WatchFlags = WatchFlags::MODIFY
-    .union(WatchFlags::CLOSE_WRITE)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::DELETE_SELF);
-/// All that happens to the names in a directory, who may search it, and where it is.
+/// All that happens to what is in a file, and who may read it. That it is closed by who could write to it
+/// ends what may have been written through a memory map.
+const OF_FILES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ATTRIB);
+/// All that happens to the names in a directory, and who may search it. So where a file or a directory is
+/// and whether it is there is told by the directories above, and need not be told by itself.
 const OF_DIRECTORIES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MOVED_FROM)
     .union(WatchFlags::MOVED_TO)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::DELETE_SELF);
+    .union(WatchFlags::ATTRIB);
 
 /// What is watched, and how often it has changed.
 #[derive(Debug)]
@@ -117,7 +113,10 @@ pub(super) enum Standing {
     Holds,
     /// The same, for all that inotify knows; but it is time to look.
     Due,
-    /// Something has changed, or nobody would know.
+    /// Something has changed, be it that the facts of the file do not show it: what is written through a
+    /// memory map may leave them as they were.
+    Broken,
+    /// Nobody would know.
     Unsure,
 }
 
@@ -278,8 +277,7 @@ impl Watch {
                 log::debug!("files change faster than the kernel can tell");
                 cells.iter_mut().for_each(bump);
                 *changes += 1;
-            } else if name.is_none() || !event.events().contains(ReadFlags::ATTRIB) {
-                // Of the attributes of what is in a directory we hear by its own watch.
+            } else {
                 if event.events().contains(ReadFlags::IGNORED) {
                     held.remove(&event.wd());
                 }
@@ -306,13 +304,13 @@ impl Ties {
 
     /// What is to be thought, in this second, of the look that has these ties.
     pub(super) fn standing(&mut self, watch: &Watch, secs: u64) -> Standing {
-        if self.changes != watch.changes {
+        if mem::replace(&mut self.changes, watch.changes) != watch.changes {
             if self.ties.iter().any(|tie| watch.seen(tie.cell) != tie.seen) {
                 self.ties.clear();
                 // That is known now, and it is no vain attempt.
                 self.looked_secs = 0;
+                return Standing::Broken;
             }
-            self.changes = watch.changes;
         }
         match (self.ties.is_empty(), self.looked_secs == secs) {
             (true, _) => Standing::Unsure,

@@ -4,7 +4,7 @@
 use super::super::testing::watched_dir;
 use super::*;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -17,8 +17,17 @@ fn site() -> (TempDir, Root, Watch) {
     for name in ["a", "b", "docs/a"] {
         fs::write(dir.path().join(name), name).expect(name);
     }
+    symlink("docs", dir.path().join("link")).expect("a link");
     let root = Root::open(dir.path()).expect("opens");
     (dir, root, Watch::new(true))
+}
+
+fn append_to(path: &Path) -> fs::File {
+    fs::File::options().append(true).open(path).expect("opens")
+}
+
+fn close_to_all(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o0)).expect("closes");
 }
 
 fn standing(ties: &mut Ties, watch: &mut Watch) -> Standing {
@@ -41,12 +50,23 @@ fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
         ("docs/a", "a neighbour", |dir| fs::write(dir.join("b"), "x").expect("writes"), false),
         ("docs/a", "its namesake", |dir| fs::remove_file(dir.join("a")).expect("removes"), false),
         ("docs/a", "a newcomer", |dir| fs::write(dir.join("docs/c"), "x").expect("writes"), false),
+        ("docs/a", "open for writing", |dir| drop(append_to(&dir.join("docs/a"))), true),
+        ("docs/a", "closed to all", |dir| close_to_all(&dir.join("docs/a")), true),
+        ("docs/a", "its folder closed to all", |dir| close_to_all(&dir.join("docs")), true),
+        ("docs/a", "the root closed to all", |dir| close_to_all(dir), true),
+        ("docs/c", "a neighbour closed to all", |dir| close_to_all(&dir.join("docs/a")), false),
         ("docs/a", "written", |dir| fs::write(dir.join("docs/a"), "x").expect("writes"), true),
         ("docs/a", "moved", |dir| fs::rename(dir.join("docs"), dir.join("d")).expect("renames"), true),
         ("docs/c", "a neighbour", |dir| fs::write(dir.join("docs/b"), "x").expect("writes"), false),
         ("docs/c", "come", |dir| fs::write(dir.join("docs/c"), "x").expect("writes"), true),
         ("d/c", "its directory come", |dir| fs::create_dir(dir.join("d")).expect("makes"), true),
         ("a/c", "no directory", |dir| fs::remove_file(dir.join("a")).expect("removes"), true),
+        (
+            "link/a",
+            "its link moved",
+            |dir| fs::rename(dir.join("link"), dir.join("d")).expect("renames"),
+            true,
+        ),
         ("../c", "outside", |dir| fs::write(dir.join("c"), "x").expect("writes"), false),
     ];
     for (name, what, act, breaks) in acts {
@@ -119,11 +139,12 @@ fn a_file_that_is_gone_is_not_held_and_its_successor_is_another() {
     let mut first = watch.tie(&root, &[b"a"], SECS);
     let held = watch.held.len();
     fs::remove_file(dir.path().join("a")).expect("removes");
-    assert_eq!(standing(&mut first, &mut watch), Standing::Unsure);
+    assert_eq!(standing(&mut first, &mut watch), Standing::Broken);
+    assert_eq!(standing(&mut first, &mut watch), Standing::Unsure, "that is told once");
     assert_eq!(watch.held.len(), held - 1);
     fs::write(dir.path().join("a"), "new").expect("writes");
     let mut second = watch.tie(&root, &[b"a"], SECS);
-    assert_eq!(standing(&mut second, &mut watch), Standing::Unsure, "its own making is yet to be told");
+    assert_eq!(standing(&mut second, &mut watch), Standing::Broken, "its own making is yet to be told");
     second = watch.tie(&root, &[b"a"], SECS);
     assert_eq!(standing(&mut second, &mut watch), Standing::Holds);
 }
@@ -135,5 +156,22 @@ fn nothing_is_read_unless_somebody_has_asked() {
     fs::write(dir.path().join("a"), "new").expect("writes");
     watch.catch_up();
     assert_eq!(ties.standing(&watch, SECS), Standing::Holds);
-    assert_eq!(standing(&mut ties, &mut watch), Standing::Unsure);
+    assert_eq!(standing(&mut ties, &mut watch), Standing::Broken);
+}
+
+#[test]
+fn of_more_changes_than_are_read_at_once_none_is_missed() {
+    let (dir, root, mut watch) = site();
+    let mut ties = watch.tie(&root, &[b"a"], SECS);
+    // Two events each, never the same as the ones before.
+    for number in 0..EVENTS_MAX * 5 / 8 {
+        let path = dir.path().join(["x", "y"][number % 2]);
+        fs::File::create(&path).and_then(|_| fs::remove_file(path)).expect("comes and goes");
+    }
+    fs::write(dir.path().join("a"), "new").expect("writes");
+    for _ in 0..2 {
+        assert_eq!(standing(&mut ties, &mut watch), Standing::Broken, "at once, and when it is read");
+        ties = watch.tie(&root, &[b"a"], SECS);
+    }
+    assert_eq!(standing(&mut ties, &mut watch), Standing::Holds);
 }

@@ -81,6 +81,12 @@ const CHANGES: &[Change] = &[
     }),
     ("the first link turned", |bench| relink(bench, "v2", "now")),
     ("the first link turned nowhere", |bench| relink(bench, "v3", "now")),
+    ("the first link moved away", |bench| {
+        fs::rename(bench.path("now"), bench.path("then")).expect("renames");
+    }),
+    ("the last link moved away", |bench| {
+        fs::rename(bench.path("v1/deep/a.txt"), bench.path("a.txt")).expect("renames");
+    }),
     ("the first link removed", |bench| fs::remove_file(bench.path("now")).expect("removes")),
     ("the deep directory replaced", |bench| swap(bench, "v2/deep", "v1/deep")),
     ("the upper directory replaced", |bench| swap(bench, "v2", "v1")),
@@ -236,6 +242,20 @@ fn what_is_not_there_shows_as_soon_as_it_is() {
             assert_eq!(told(bench.find(path)), told_by_the_disk(&bench, path), "{what} after {looks}");
             assert!(matches!(bench.find(path), Ok(Lookup::File(_))), "{what}");
         }
+    }
+}
+
+#[test]
+fn what_may_have_been_written_through_a_memory_map_is_loaded_anew_whatever_its_times_say() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
+    assert_eq!(bench.loads.get(), 1, "it has settled");
+    for _ in 0..2 {
+        let file = fs::File::options().write(true).open(bench.path("a.txt")).expect("opens");
+        assert!(bench.is_kept("/a.txt"));
+        drop(file);
+        assert!(!bench.is_kept("/a.txt") && bench.is_kept("/a.txt"));
     }
 }
 
