@@ -1,0 +1,265 @@
+//! When lines are written, and what becomes of them when they cannot be, against sinks that are scripted.
+//!
+//! Real files, pipes and sockets are for the tests of `sink`; time is given.
+
+use super::*;
+
+/// Takes `room` bytes in all, then refuses with `refusal`.
+struct Scripted {
+    room: usize,
+    refusal: io::ErrorKind,
+    text: Vec<u8>,
+    write_count: u32,
+}
+
+impl Sink for Scripted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_count += 1;
+        let count = bytes.len().min(self.room);
+        if count == 0 {
+            return Err(self.refusal.into());
+        }
+        self.room -= count;
+        self.text.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn wait(&mut self, _wait_time: Duration) -> bool {
+        self.room > 0
+    }
+}
+
+fn writer(room: usize, refusal: io::ErrorKind) -> Writer<Scripted> {
+    Writer::new(Scripted { room, refusal, text: Vec::new(), write_count: 0 }, b"\n")
+}
+
+fn blocking_after(room: usize) -> Writer<Scripted> {
+    writer(room, io::ErrorKind::WouldBlock)
+}
+
+fn append(writer: &mut Writer<impl Sink>, now: Instant, line: &str) {
+    writer.append(now, |buffer| {
+        buffer.extend_from_slice(line.as_bytes());
+        buffer.push(b'\n');
+    });
+}
+
+fn written(writer: &Writer<Scripted>) -> Vec<&str> {
+    str::from_utf8(&writer.sink.text).unwrap().lines().collect()
+}
+
+fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+#[test]
+fn an_empty_log_wants_no_call() {
+    let mut writer = blocking_after(100);
+    assert_eq!(writer.tick(Instant::now(), true), None);
+    assert_eq!(writer.sink.write_count, 0);
+}
+
+#[test]
+fn lines_are_written_when_idle_quiet_or_old() {
+    let now = Instant::now();
+    // (idle, ms from the first line to the last, ms from there to the tick, whether it writes)
+    let rows = [
+        (true, 0, 0, true),
+        (false, 0, 0, false),
+        (false, 0, 49, false),
+        (false, 0, 50, true),
+        (false, 990, 9, false),
+        (false, 990, 10, true),
+    ];
+    for (idle, last, tick, writes) in rows {
+        let mut writer = blocking_after(100);
+        append(&mut writer, now, "first");
+        append(&mut writer, now + millis(last), "last");
+        let tick = now + millis(last + tick);
+        let next = writer.tick(tick, idle);
+        assert_eq!(writer.sink.write_count, u32::from(writes));
+        assert_eq!(next.is_none(), writes);
+        assert!(next.is_none_or(|next| next > tick));
+    }
+}
+
+#[test]
+fn a_full_buffer_is_written_without_a_tick() {
+    let mut writer = blocking_after(usize::MAX);
+    let line = "a".repeat(1023);
+    for _ in 0..64 {
+        assert_eq!(writer.sink.write_count, 0);
+        append(&mut writer, Instant::now(), &line);
+    }
+    assert_eq!(writer.sink.write_count, 1);
+    assert_eq!(writer.sink.text.len(), FLUSH_LEN);
+}
+
+#[test]
+fn the_steady_state_does_not_grow_the_buffer() {
+    let mut writer = blocking_after(usize::MAX);
+    let capacity = writer.buffer.capacity();
+    let line = "a".repeat(200);
+    for _ in 0..10_000 {
+        append(&mut writer, Instant::now(), &line);
+    }
+    assert_eq!(writer.buffer.capacity(), capacity);
+}
+
+#[test]
+fn a_partial_write_neither_doubles_nor_loses_a_byte() {
+    for room in 1..12 {
+        let mut writer = blocking_after(room);
+        let now = Instant::now();
+        append(&mut writer, now, "first");
+        append(&mut writer, now, "second");
+        let retry_at = writer.tick(now, true).unwrap();
+        append(&mut writer, now, "third");
+        writer.sink.room = 100;
+        assert_eq!(writer.tick(retry_at, false), None);
+        assert_eq!(written(&writer), ["first", "second", "third"]);
+    }
+}
+
+#[test]
+fn a_record_begun_in_one_sink_is_whole_in_the_next_unless_they_are_the_same() {
+    for (are_same, text) in [(false, "second\n"), (true, "cond\n")] {
+        let (mut writer, now) = (blocking_after(8), Instant::now());
+        append(&mut writer, now, "first");
+        append(&mut writer, now, "second");
+        assert!(!writer.flush());
+        let refusal = io::ErrorKind::WouldBlock;
+        let next = Scripted { room: 100, refusal, text: Vec::new(), write_count: 0 };
+        writer.set_sink(next, |_, _| are_same);
+        assert!(writer.flush() && writer.dropped() == 0);
+        assert_eq!(str::from_utf8(&writer.sink.text), Ok(text));
+    }
+}
+
+#[test]
+fn beyond_the_bound_whole_lines_are_dropped_and_counted() {
+    let mut writer = blocking_after(10);
+    let now = Instant::now();
+    let line_count = 2 * BUFFER_LEN_MAX / 1000;
+    for number in 0..line_count {
+        append(&mut writer, now, &format!("{number:0999}"));
+    }
+    assert!(writer.buffer.len() <= BUFFER_LEN_MAX);
+    assert!(writer.dropped() > 0);
+    writer.sink.room = usize::MAX;
+    assert!(writer.flush());
+    let kept_count = line_count - usize::try_from(writer.dropped()).unwrap();
+    assert_eq!(written(&writer).len(), kept_count);
+    for (number, line) in written(&writer).iter().enumerate() {
+        assert_eq!(*line, format!("{number:0999}"));
+    }
+    assert!(writer.buffer.capacity() <= 3 * FLUSH_LEN);
+}
+
+#[test]
+fn trouble_is_tried_again_after_pauses_that_double() {
+    for refusal in [io::ErrorKind::WouldBlock, io::ErrorKind::StorageFull] {
+        let mut writer = writer(0, refusal);
+        let mut now = Instant::now();
+        append(&mut writer, now, "line");
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            let next = writer.tick(now, true).unwrap();
+            // An idle loop does not cut a pause short.
+            assert_eq!(writer.tick(now, true), Some(next));
+            pauses.push((next - now).as_millis());
+            now = next;
+        }
+        assert_eq!(writer.sink.write_count, 12);
+        assert_eq!(pauses[..4], [1, 2, 4, 8]);
+        assert_eq!(pauses[10..], [1000, 1000]);
+        writer.sink.room = 100;
+        assert_eq!(writer.tick(now, false), None);
+        assert_eq!(written(&writer), ["line"]);
+        assert_eq!(writer.dropped(), 0);
+    }
+}
+
+#[test]
+fn a_failure_is_said_once_and_its_end_once() {
+    let mut writer = writer(0, io::ErrorKind::BrokenPipe);
+    append(&mut writer, Instant::now(), "line");
+    assert!(!writer.flush() && writer.is_failing);
+    assert!(!writer.flush() && writer.is_failing);
+    writer.sink.room = 100;
+    assert!(writer.flush() && !writer.is_failing);
+}
+
+/// Takes one line after each wait, up to so many.
+struct SlowReader {
+    lines_left: usize,
+    is_ready: bool,
+    text: Vec<u8>,
+}
+
+impl Sink for SlowReader {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !std::mem::take(&mut self.is_ready) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let len = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+        self.text.extend_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn wait(&mut self, _wait_time: Duration) -> bool {
+        self.is_ready = self.lines_left > 0;
+        self.lines_left = self.lines_left.saturating_sub(1);
+        self.is_ready
+    }
+}
+
+#[test]
+fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
+    for (lines_taken, dropped) in [(2000, 0), (500, 500), (0, 1000)] {
+        let reader = SlowReader { lines_left: lines_taken, is_ready: false, text: Vec::new() };
+        let mut writer = Writer::new(reader, b"\n");
+        for _ in 0..1000 {
+            append(&mut writer, Instant::now(), "line");
+        }
+        writer.finish();
+        assert_eq!(writer.dropped(), dropped, "{lines_taken}");
+        assert_eq!(writer.sink.text.len(), (1000 - dropped as usize) * b"line\n".len());
+    }
+}
+
+#[test]
+fn nobody_writes_into_the_middle_of_another_s_record() {
+    let now = Instant::now();
+    let mut turns = Turn::of(2).into_iter();
+    let mut both = [8, 100].map(|room| blocking_after(room).in_turn(turns.next().expect("a turn")));
+    both.iter_mut().for_each(|writer| append(writer, now, "a record"));
+    let [one, other] = &mut both;
+    assert!(!one.flush());
+    let retry_at = other.tick(now, true).expect("it is not its turn");
+    assert_eq!((other.sink.write_count, other.is_failing), (0, false));
+    one.sink.room = 1;
+    assert!(one.flush());
+    assert_eq!(other.tick(retry_at, false), None);
+    assert_eq!((written(one), written(other)), (vec!["a record"], vec!["a record"]));
+}
+
+#[test]
+fn a_reader_that_only_waits_is_no_failure() {
+    let mut writer = blocking_after(0);
+    append(&mut writer, Instant::now(), "line");
+    assert!(!writer.flush() && !writer.is_failing);
+}
+
+#[test]
+fn the_end_writes_what_is_left_and_counts_what_it_cannot() {
+    // The room there is, and how many of the two lines are lost.
+    for (room, lost) in [(8, 0), (7, 1), (4, 1), (2, 2)] {
+        let mut writer = blocking_after(room);
+        append(&mut writer, Instant::now(), "one");
+        append(&mut writer, Instant::now(), "two");
+        writer.finish();
+        assert_eq!(writer.sink.text.len(), room);
+        assert_eq!(writer.dropped(), lost);
+    }
+}

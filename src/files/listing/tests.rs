@@ -1,0 +1,272 @@
+//! What is listed of a real directory, in which order, and what is left out.
+//!
+//! How it is written for people or programs is for the server's own tests.
+
+use super::*;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use super::super::embedded;
+use super::super::path::RelativePath;
+use super::super::root::Root;
+use super::super::store::Store;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use std::ffi::OsStr;
+use tempfile::TempDir;
+
+fn site(names: &[&str]) -> (TempDir, Store) {
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in names {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect(name);
+        match name.ends_with('/') {
+            true => fs::create_dir_all(path).expect(name),
+            false => fs::write(path, name).expect(name),
+        }
+    }
+    let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+    (dir, store)
+}
+
+fn begin(path: &str, wanted: Wanted) -> Gathering {
+    let path = RelativePath::parse(path.as_bytes()).expect("a path");
+    Gathering::begin(&path, wanted, &ListingBudget::new()).expect("begins")
+}
+
+fn listed(store: &Store, path: &str, wanted: Wanted) -> Listing {
+    let mut gathering = begin(path, wanted);
+    while gathering.gather(store).expect("gathers") {}
+    gathering.finish()
+}
+
+/// The names that are left, directories with a slash.
+fn names(mut listing: Listing) -> Vec<String> {
+    let mut names = Vec::new();
+    while let Some(entry) = listing.next_entry() {
+        let slash = if entry.is_directory { "/" } else { "" };
+        names.push(format!("{}{slash}", entry.name.escape_ascii()));
+    }
+    names
+}
+
+fn plainly(store: &Store, path: &str) -> Vec<String> {
+    names(listed(store, path, Wanted::default()))
+}
+
+#[test]
+fn what_is_served_is_listed_and_nothing_else() {
+    let (dir, store) = site(&["docs/b.txt", "docs/.hidden", ".git/config", "a.txt", "empty/", "docs/deep/x"]);
+    let at = |name: &str| dir.path().join(name);
+    for (link, target) in [
+        ("docs/up", "../a.txt"),
+        ("docs/dir", "../empty"),
+        ("docs/out", "../../../../etc/passwd"),
+        ("docs/absolute", "/etc/passwd"),
+        ("docs/dangling", "missing"),
+        ("docs/loop", "loop"),
+        ("docs/to-fifo", "fifo"),
+    ] {
+        symlink(target, at(link)).expect(link);
+    }
+    mknodat(CWD, at("docs/fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+    let _listener = UnixListener::bind(at("docs/socket")).expect("binds");
+    assert_eq!(plainly(&store, "/docs/"), ["deep/", "dir/", "b.txt", "up"]);
+    assert_eq!(plainly(&store, "/"), ["docs/", "empty/", "a.txt"]);
+    assert_eq!(plainly(&store, "/empty/"), [""; 0]);
+    assert_eq!(plainly(&store, "/docs/dir/"), [""; 0]);
+}
+
+#[test]
+fn what_is_no_directory_beneath_the_root_cannot_be_listed() {
+    let (dir, store) = site(&["a.txt"]);
+    symlink("..", dir.path().join("out")).expect("a link");
+    for path in ["/a.txt", "/missing/", "/out/"] {
+        let refused = begin(path, Wanted::default()).gather(&store);
+        assert!(matches!(refused, Err(ListingError::Lookup(LookupError::NotFound))), "{path}: {refused:?}");
+    }
+}
+
+#[test]
+fn entries_come_with_their_facts() {
+    let (dir, store) = site(&["sub/"]);
+    let file = File::create(dir.path().join("a")).expect("creates");
+    file.set_len(5 << 30).expect("grows");
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    file.set_modified(time).expect("sets");
+    let odd = OsStr::from_bytes(b"\xff\n\"");
+    fs::write(dir.path().join(odd), "12").expect("writes");
+    symlink("a", dir.path().join("link")).expect("a link");
+    let mut listing = listed(&store, "/", Wanted::default());
+    assert_eq!(listing.totals(), Totals { directories: 1, files: 3, files_len: (10 << 30) + 2 });
+    assert_eq!(listing.page(), Page { number: 1, count: 1, skipped: 0, len: 4 });
+    assert!(listing.next_entry().is_some_and(|entry| entry.is_directory && entry.name == b"sub"));
+    for name in [&b"a"[..], b"link"] {
+        let modified_secs = Some(1_000_000_000);
+        let expected = Entry { name, is_directory: false, len: 5 << 30, modified_secs };
+        assert_eq!(listing.next_entry(), Some(expected));
+    }
+    assert!(listing.next_entry().is_some_and(|entry| entry.name == b"\xff\n\"" && entry.len == 2));
+    assert!(listing.next_entry().is_none());
+}
+
+#[test]
+fn every_order_has_directories_first_and_names_to_break_ties() {
+    let (dir, store) = site(&["D2/", "d10/", "b", "A", "c10", "c9"]);
+    for (name, len, secs) in
+        [("b", 3, 30), ("A", 1, 10), ("c10", 2, 20), ("c9", 2, 20), ("D2", 0, 5), ("d10", 0, 7)]
+    {
+        let file = File::open(dir.path().join(name)).expect(name);
+        if len > 0 {
+            fs::write(dir.path().join(name), vec![b'x'; len]).expect(name);
+        }
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(secs);
+        file.set_modified(time).expect(name);
+    }
+    let sorted = |key, descending| {
+        let order = Order { key, descending };
+        names(listed(&store, "/", Wanted { order, ..Wanted::default() })).join(" ")
+    };
+    for (key, ascending, descending) in [
+        (SortKey::Name, "D2/ d10/ A b c9 c10", "d10/ D2/ c10 c9 b A"),
+        (SortKey::Size, "D2/ d10/ A c9 c10 b", "D2/ d10/ b c9 c10 A"),
+        (SortKey::Time, "D2/ d10/ A c9 c10 b", "d10/ D2/ b c9 c10 A"),
+    ] {
+        assert_eq!(sorted(key, false), ascending, "{key:?}");
+        assert_eq!(sorted(key, true), descending, "{key:?} descending");
+    }
+}
+
+#[test]
+fn a_filter_counts_too() {
+    let (_dir, store) = site(&["Photos/", "photo1.jpg", "a.txt", "PHOTO2.jpg"]);
+    let filter = NameFilter::new("photo");
+    let listing = listed(&store, "/", Wanted { filter, ..Wanted::default() });
+    assert_eq!(listing.totals(), Totals { directories: 1, files: 2, files_len: 20 });
+    assert_eq!(names(listing), ["Photos/", "photo1.jpg", "PHOTO2.jpg"]);
+}
+
+/// A page for a person.
+fn wanted(number: usize, len: usize) -> Wanted {
+    Wanted { page: Some(PageWanted { number, last_stands_in: true, len }), ..Wanted::default() }
+}
+
+#[test]
+fn pages_are_cut_from_the_whole_order() {
+    let all: Vec<String> = (1..=25).map(|number| format!("f{number}")).collect();
+    let (_dir, store) = site(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    for (number, len, page, range) in [
+        (1, 10, Page { number: 1, count: 3, skipped: 0, len: 10 }, 0..10),
+        (2, 10, Page { number: 2, count: 3, skipped: 10, len: 10 }, 10..20),
+        (3, 10, Page { number: 3, count: 3, skipped: 20, len: 5 }, 20..25),
+        (4, 10, Page { number: 3, count: 3, skipped: 20, len: 5 }, 20..25),
+        (0, 10, Page { number: 1, count: 3, skipped: 0, len: 10 }, 0..10),
+        (usize::MAX, 25, Page { number: 1, count: 1, skipped: 0, len: 25 }, 0..25),
+        (7, 0, Page { number: 7, count: 25, skipped: 6, len: 1 }, 6..7),
+    ] {
+        let wanted = wanted(number, len);
+        let listing = listed(&store, "/", wanted);
+        assert_eq!((listing.page(), listing.totals().files), (page, 25));
+        assert_eq!(names(listing), all[range], "page {number} of {len}");
+    }
+    let (_dir, empty) = site(&[]);
+    assert_eq!(listed(&empty, "/", wanted(3, 10)).page(), Page { number: 1, count: 1, skipped: 0, len: 0 });
+}
+
+/// An empty file of so many names.
+fn many(count: usize) -> (TempDir, Store) {
+    let (dir, store) = site(&["entry-0.txt"]);
+    let path = |number: usize| dir.path().join(format!("entry-{number}.txt"));
+    for number in 1..count {
+        fs::hard_link(path(0), path(number)).expect("a link");
+    }
+    (dir, store)
+}
+
+#[test]
+fn a_large_directory_is_read_in_slices_of_some_hundred_and_leased() {
+    const COUNT: usize = 3000;
+    let (_dir, store) = many(COUNT);
+    let budget = ListingBudget::new();
+    let path = RelativePath::parse(b"/").expect("a path");
+    let mut gathering = Gathering::begin(&path, wanted(30, 100), &budget).expect("begins");
+    let (mut slices, mut held_len_max) = (0, 0);
+    loop {
+        let before = gathering.found();
+        let more = gathering.gather(&store).expect("gathers");
+        assert!(gathering.found() - before <= 300, "a slice of {}", gathering.found() - before);
+        held_len_max = held_len_max.max(budget.held_len());
+        slices += 1;
+        if !more {
+            break;
+        }
+    }
+    assert!(slices >= COUNT / 300 + COUNT / 256, "{slices} slices");
+    assert!((COUNT * 36..COUNT * 60).contains(&held_len_max), "{held_len_max} bytes were leased");
+    assert!(budget.held_len() < 16 * 1024, "{} bytes are leased for a page", budget.held_len());
+    let names = names(gathering.finish());
+    assert_eq!((names[0].as_str(), names[99].as_str()), ("entry-2900.txt", "entry-2999.txt"));
+    assert_eq!(budget.held_len(), 0);
+}
+
+#[test]
+fn a_directory_waits_while_too_many_are_open() {
+    let (_dir, store) = many(600);
+    let budget = ListingBudget::new();
+    let path = RelativePath::parse(b"/").expect("a path");
+    let begin = || Gathering::begin(&path, Wanted::default(), &budget).expect("begins");
+    let mut open: Vec<Gathering> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
+    assert!(open.iter_mut().all(|gathering| gathering.gather(&store).expect("gathers")));
+    let mut last = begin();
+    assert!(last.gather(&store).expect("waits") && last.found() == 0);
+    while open[0].gather(&store).expect("gathers") {}
+    assert!(last.gather(&store).expect("gathers") && last.found() > 0);
+}
+
+#[test]
+fn a_short_directory_waits_for_no_long_one() {
+    let (dir, store) = many(600);
+    fs::create_dir(dir.path().join("short")).expect("a directory");
+    fs::write(dir.path().join("short/a.txt"), "a").expect("a file");
+    let budget = ListingBudget::new();
+    let begin = |path: &[u8]| {
+        let path = RelativePath::parse(path).expect("a path");
+        Gathering::begin(&path, Wanted::default(), &budget).expect("begins")
+    };
+    let mut open: Vec<Gathering> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin(b"/")).collect();
+    assert!(open.iter_mut().all(|gathering| gathering.gather(&store).expect("gathers")));
+    let mut short = begin(b"/short/");
+    assert!(!short.gather(&store).expect("gathers"), "it is there at once");
+    assert_eq!(names(short.finish()), ["a.txt"]);
+}
+
+#[test]
+fn a_listing_that_is_given_up_gives_everything_back() {
+    let (_dir, store) = many(600);
+    let budget = ListingBudget::new();
+    let path = RelativePath::parse(b"/").expect("a path");
+    let mut gathering = Gathering::begin(&path, Wanted::default(), &budget).expect("begins");
+    assert!(gathering.gather(&store).expect("gathers"));
+    assert!(budget.held_len() > 0);
+    drop(gathering);
+    assert_eq!(budget.held_len(), 0);
+}
+
+#[test]
+fn embedded_pages_are_listed_and_those_laid_over_a_directory() {
+    let listing = listed(&Store::Embedded, "/", Wanted::default());
+    assert_eq!(listing.totals().files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
+    let found = names(listing);
+    assert!(found.contains(&"style.css".to_owned()) && found.contains(&"server-code.html".to_owned()));
+    let mut listing = listed(&Store::Embedded, "/", Wanted::default());
+    assert!(listing.next_entry().is_some_and(|entry| entry.len > 0 && entry.modified_secs.is_none()));
+
+    let (dir, _) = site(&["server-code.html", "a.txt", "sub/b.txt"]);
+    let over = Store::DiskWithSource(Root::open(Path::new(dir.path())).expect("opens"));
+    assert_eq!(plainly(&over, "/"), ["sub/", "a.txt", "client-code.html", "server-code.html"]);
+    assert_eq!(plainly(&over, "/sub/"), ["b.txt"]);
+    let filter = NameFilter::new("SERVER");
+    assert_eq!(names(listed(&over, "/", Wanted { filter, ..Wanted::default() })), ["server-code.html"]);
+}

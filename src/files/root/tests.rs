@@ -1,0 +1,215 @@
+//! What opens beneath a root and what does not, on a real directory with a secret beside it.
+//!
+//! Links, FIFOs, sockets and modes are made here; whose kernel or user forbids one skips it.
+
+use super::*;
+use rustix::fs::{CWD, inotify, mknodat};
+use std::fs;
+use std::mem::MaybeUninit;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use tempfile::TempDir;
+
+/// A directory `site` to serve, with a secret beside it.
+fn site() -> (TempDir, PathBuf, Root) {
+    let outer = tempfile::tempdir().expect("a directory");
+    let site = outer.path().join("site");
+    fs::create_dir_all(site.join("docs")).expect("docs");
+    fs::write(site.join("a.txt"), "inside").expect("a.txt");
+    fs::write(site.join("docs/b.txt"), "deeper").expect("b.txt");
+    fs::write(outer.path().join("secret"), "secret").expect("secret");
+    let root = Root::open(&site).expect("opens");
+    (outer, site, root)
+}
+
+/// What opening `path` comes to, in a word.
+fn outcome(root: &Root, path: &str) -> String {
+    match root.open_file(path.as_bytes()) {
+        Ok(Opened::File(file, facts)) => {
+            let text = io::read_to_string(file).expect("reads");
+            assert_eq!(text.len() as u64, facts.len, "{path}");
+            text
+        }
+        Ok(Opened::Directory) => "directory".to_owned(),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+#[test]
+fn only_names_beneath_the_root_open() {
+    let (_outer, _site, root) = site();
+    let long = "a".repeat(300);
+    let cases = [
+        ("a.txt", "inside"),
+        ("docs/b.txt", "deeper"),
+        ("docs/../a.txt", "inside"),
+        ("", "directory"),
+        ("docs", "directory"),
+        ("docs/", "directory"),
+        ("a.txt/", "NotFound"),
+        ("a.txt/b", "NotFound"),
+        ("missing", "NotFound"),
+        ("missing/b", "NotFound"),
+        ("../secret", "NotFound"),
+        ("docs/../../secret", "NotFound"),
+        ("..", "NotFound"),
+        ("/etc/passwd", "NotFound"),
+        ("%2e%2e/secret", "NotFound"),
+        ("..\\secret", "NotFound"),
+        (long.as_str(), "NotFound"),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(outcome(&root, path), expected, "{path}");
+    }
+}
+
+#[test]
+fn links_are_followed_as_long_as_they_stay_inside() {
+    let (outer, site, root) = site();
+    let absolute = site.join("a.txt");
+    let secret = outer.path().join("secret");
+    let links = [
+        ("inside", Path::new("a.txt"), "inside"),
+        ("up", Path::new("docs/../a.txt"), "inside"),
+        ("dir", Path::new("docs"), "directory"),
+        ("chain", Path::new("inside"), "inside"),
+        ("outside", Path::new("../secret"), "NotFound"),
+        ("outside-dir", Path::new(".."), "NotFound"),
+        ("around", Path::new("../site/a.txt"), "NotFound"),
+        ("absolute", &absolute, "NotFound"),
+        ("absolute-secret", &secret, "NotFound"),
+        ("device", Path::new("/dev/null"), "NotFound"),
+        ("magic", Path::new("/proc/self/exe"), "NotFound"),
+        ("loop", Path::new("loop"), "NotFound"),
+        ("dangling", Path::new("missing"), "NotFound"),
+    ];
+    for (name, target, _) in links {
+        symlink(target, site.join(name)).expect(name);
+    }
+    for (name, _, expected) in links {
+        assert_eq!(outcome(&root, name), expected, "{name}");
+    }
+    assert_eq!(outcome(&root, "dir/b.txt"), "deeper");
+    assert_eq!(outcome(&root, "outside-dir/secret"), "NotFound");
+}
+
+/// Whether something was opened since `watch` was last asked.
+fn has_seen_an_open(watch: &OwnedFd) -> bool {
+    let mut room = [MaybeUninit::uninit(); 1024];
+    match inotify::Reader::new(watch, &mut room).next() {
+        Ok(event) => event.events().contains(inotify::ReadFlags::OPEN),
+        Err(Errno::AGAIN) => false,
+        Err(errno) => panic!("{errno}"),
+    }
+}
+
+#[test]
+fn a_fifo_is_refused_without_being_opened() {
+    let (_outer, site, root) = site();
+    let fifo = site.join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+    symlink("fifo", site.join("link")).expect("a link");
+    let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
+    let watch = inotify::init(flags).expect("inotify");
+    inotify::add_watch(&watch, &fifo, inotify::WatchFlags::OPEN).expect("a watch");
+
+    assert_eq!(outcome(&root, "fifo"), "NotRegular");
+    assert_eq!(outcome(&root, "link"), "NotRegular");
+    assert!(!has_seen_an_open(&watch));
+
+    // The watch does see an open when there is one.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let _reader = open(&fifo, flags, Mode::empty()).expect("opens");
+    assert!(has_seen_an_open(&watch));
+}
+
+#[test]
+fn a_socket_is_refused() {
+    let (_outer, site, root) = site();
+    let _listener = UnixListener::bind(site.join("socket")).expect("binds");
+    assert_eq!(outcome(&root, "socket"), "NotRegular");
+}
+
+#[test]
+fn what_may_not_be_read_is_forbidden() {
+    if rustix::process::geteuid().is_root() {
+        eprintln!("skipped: root may read everything");
+        return;
+    }
+    let (_outer, site, root) = site();
+    let set_mode = |name: &str, mode| {
+        fs::set_permissions(site.join(name), fs::Permissions::from_mode(mode)).expect(name);
+    };
+    set_mode("a.txt", 0o000);
+    set_mode("docs", 0o000);
+    assert_eq!(outcome(&root, "a.txt"), "Forbidden");
+    assert_eq!(outcome(&root, "docs"), "directory");
+    assert_eq!(outcome(&root, "docs/b.txt"), "Forbidden");
+    set_mode("docs", 0o700);
+    set_mode("", 0o000);
+    let error = Root::open(&site).expect_err("may not be read");
+    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    set_mode("", 0o700);
+}
+
+#[test]
+fn a_root_is_a_directory_that_is_there() {
+    let (_outer, site, root) = site();
+    assert_eq!(root.path(), site);
+    for (name, kind) in [("missing", io::ErrorKind::NotFound), ("a.txt", io::ErrorKind::NotADirectory)] {
+        let error = Root::open(&site.join(name)).expect_err(name);
+        assert_eq!(error.kind(), kind, "{name}");
+    }
+}
+
+#[test]
+fn a_root_stays_the_same_directory_when_it_is_renamed() {
+    let (outer, site, root) = site();
+    fs::rename(&site, outer.path().join("moved")).expect("renames");
+    assert_eq!(outcome(&root, "a.txt"), "inside");
+}
+
+#[test]
+fn a_kernel_without_openat2_is_told_apart_from_a_refusal() {
+    for (errno, kind) in [
+        (Errno::NOSYS, io::ErrorKind::Unsupported),
+        (Errno::PERM, io::ErrorKind::Unsupported),
+        (Errno::ACCESS, io::ErrorKind::PermissionDenied),
+    ] {
+        assert_eq!(explain_first_open(errno).kind(), kind, "{errno:?}");
+    }
+}
+
+#[test]
+fn facts_by_name_are_those_of_the_open_file() {
+    let (_outer, site, root) = site();
+    symlink("docs/b.txt", site.join("link")).expect("a link");
+    for name in ["docs/b.txt", "link"].map(str::as_bytes) {
+        let Ok(Opened::File(file, facts)) = root.open_file(name) else {
+            panic!("{name:?} does not open");
+        };
+        assert_eq!(Facts::of(&file).expect("facts"), facts);
+        assert_eq!(root.facts(name).expect("facts"), facts);
+        assert_eq!((facts.len, facts.kind), (6, Kind::File));
+    }
+    assert!(matches!(root.facts(b"missing"), Err(LookupError::NotFound)));
+}
+
+#[test]
+fn errors_of_the_system_become_answers() {
+    let cases = [
+        (Errno::NOENT, "NotFound"),
+        (Errno::LOOP, "NotFound"),
+        (Errno::XDEV, "NotFound"),
+        (Errno::ACCESS, "Forbidden"),
+        (Errno::NXIO, "NotRegular"),
+        (Errno::MFILE, "Busy"),
+        (Errno::NFILE, "Busy"),
+        (Errno::NOMEM, "Busy"),
+        (Errno::AGAIN, "Busy"),
+    ];
+    for (errno, expected) in cases {
+        assert_eq!(format!("{:?}", LookupError::from(errno)), expected);
+    }
+    assert!(matches!(LookupError::from(Errno::IO), LookupError::Failed(_)));
+}

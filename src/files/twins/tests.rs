@@ -1,0 +1,273 @@
+//! Which twin is found, and that every change of one shows at the next look.
+//!
+//! Each look is a turn of its own, on a real directory; what is loaded is counted.
+
+use super::super::testing::Bench;
+use super::super::{CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath, Wanted};
+use super::*;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
+
+use Coding::{Brotli, Gzip, Zstd};
+
+const ALL: [Coding; 3] = [Brotli, Zstd, Gzip];
+
+#[test]
+fn the_first_twin_that_is_wanted_is_found_and_kept() {
+    let mut bench = Bench::new();
+    for name in ["a.css", "a.css.zst", "a.css.gz"] {
+        bench.write(name, name);
+    }
+    bench.check(&ALL, Some(Zstd), "a.css.zst");
+    bench.check(&[Gzip, Brotli, Zstd], Some(Gzip), "a.css.gz");
+    bench.check(&[Brotli], None, "a.css");
+    bench.check(&[], None, "a.css");
+    let loads: Vec<u32> = [&ALL[..], &[Gzip], &[Brotli], &[]].map(|codings| bench.loads_of(codings)).into();
+    assert_eq!(loads, [0; 4], "all is at hand");
+    let twin = bench.get("/a.css", &Wanted::new(ALL, None));
+    let original = bench.get("/a.css", &Wanted::PLAIN);
+    assert_eq!(twin.resource.media_type, "text/css; charset=utf-8");
+    assert_ne!(twin.resource.identity, original.resource.identity);
+    assert!(twin.resource.varies && original.resource.varies && !twin.resource.is_made());
+}
+
+#[test]
+fn a_twin_by_its_own_name_is_a_plain_file() {
+    let mut bench = Bench::new();
+    bench.write("a.css", "plain");
+    bench.write("a.css.gz", "twin");
+    for _ in 0..2 {
+        let entry = bench.get("/a.css.gz", &Wanted::new(ALL, None));
+        assert_eq!((&*entry.resource.media_type, entry.resource.coding), ("application/gzip", None));
+        assert!(!entry.resource.varies);
+        bench.check(&[Gzip], Some(Gzip), "twin");
+    }
+}
+
+#[test]
+fn types_that_are_not_worth_it_have_no_twins() {
+    let mut bench = Bench::new();
+    bench.write("a.png", "plain");
+    bench.write("a.png.gz", "twin");
+    assert_eq!(bench.found("/a.png", &ALL), (None, "plain".to_owned()));
+}
+
+#[test]
+fn an_index_has_twins_and_so_has_a_file_in_a_directory() {
+    let mut bench = Bench::new();
+    fs::create_dir(bench.path("docs")).expect("docs");
+    for name in ["index.html", "index.html.br", "docs/index.html", "docs/index.html.gz"] {
+        bench.write(name, name);
+    }
+    for _ in 0..2 {
+        assert_eq!(bench.found("/", &ALL), (Some(Brotli), "index.html.br".to_owned()));
+        assert_eq!(bench.found("/docs/", &ALL), (Some(Gzip), "docs/index.html.gz".to_owned()));
+        assert_eq!(bench.found("/docs/index.html", &[Brotli]), (None, "docs/index.html".to_owned()));
+    }
+}
+
+#[test]
+fn every_change_of_a_twin_shows_at_the_next_look() {
+    let mut bench = Bench::new();
+    bench.write("a.css", "plain");
+    bench.check(&ALL, None, "plain");
+    bench.write("a.css.gz", "twin 1");
+    bench.check(&ALL, Some(Gzip), "twin 1");
+    bench.write("a.css.gz", "another twin");
+    bench.check(&ALL, Some(Gzip), "another twin");
+    bench.write("new", "renamed here");
+    fs::rename(bench.path("new"), bench.path("a.css.br")).expect("renames");
+    bench.check(&ALL, Some(Brotli), "renamed here");
+    bench.date("a.css.br", 0);
+    bench.check(&ALL, Some(Gzip), "another twin");
+    fs::remove_file(bench.path("a.css.gz")).expect("removes");
+    bench.check(&ALL, None, "plain");
+    bench.write("a.css.br", "new again");
+    bench.check(&ALL, Some(Brotli), "new again");
+    bench.write("a.css.br", "");
+    bench.check(&ALL, None, "plain");
+    bench.write("a.css.br", "and full");
+    bench.check(&ALL, Some(Brotli), "and full");
+    fs::remove_file(bench.path("a.css.br")).expect("removes");
+    fs::create_dir(bench.path("a.css.br")).expect("a directory");
+    bench.check(&ALL, None, "plain");
+    fs::remove_dir(bench.path("a.css.br")).expect("removes");
+    bench.write("a.css.br", "a file again");
+    bench.check(&ALL, Some(Brotli), "a file again");
+}
+
+#[test]
+fn a_twin_that_may_have_been_written_through_a_memory_map_is_loaded_anew() {
+    let mut bench = Bench::new();
+    bench.write("a.css", "plain");
+    bench.write("a.css.gz", "twin");
+    bench.check(&[Gzip], Some(Gzip), "twin");
+    assert_eq!(bench.loads_of(&[Gzip]), 0);
+    drop(fs::File::options().write(true).open(bench.path("a.css.gz")).expect("opens"));
+    assert_eq!([1, 0], [(); 2].map(|()| bench.loads_of(&[Gzip])));
+}
+
+#[test]
+fn a_twin_is_stale_as_soon_as_its_original_is_younger_by_a_nanosecond() {
+    let mut bench = Bench::new();
+    bench.write("a.css", "plain");
+    bench.write("a.css.gz", "twin");
+    for (original, twin, is_good) in [(5, 5, true), (6, 5, false), (6, 7, true), (8, 7, false), (7, 7, true)]
+    {
+        bench.date("a.css", original);
+        bench.date("a.css.gz", twin);
+        let (coding, text) = if is_good { (Some(Gzip), "twin") } else { (None, "plain") };
+        bench.check(&ALL, coding, text);
+    }
+    bench.write("a.css", "changed");
+    bench.check(&ALL, None, "changed");
+}
+
+#[test]
+fn a_twin_of_what_is_gone_is_nothing() {
+    let mut bench = Bench::new();
+    bench.write("a.css", "plain");
+    bench.write("a.css.gz", "twin");
+    bench.check(&ALL, Some(Gzip), "twin");
+    fs::remove_file(bench.path("a.css")).expect("removes");
+    let path = RelativePath::parse(b"/a.css").expect("a path");
+    let wanted = Wanted::new(ALL, None);
+    bench.cache.fall_behind();
+    assert!(bench.cache.find(&bench.store, &path, "index.html", &wanted, bench.now, |_| 0).is_err());
+    bench.write("a.css", "back");
+    bench.check(&ALL, None, "back");
+}
+
+#[test]
+fn links_lead_to_twins_beneath_the_root_only_and_their_changes_show() {
+    let mut bench = Bench::new();
+    let outside = tempfile::tempdir().expect("a directory");
+    fs::write(outside.path().join("secret"), "secret").expect("writes");
+    bench.write("a.css", "plain");
+    let link = bench.path("a.css.gz");
+    let relink = |target: &str| {
+        let _ = fs::remove_file(&link);
+        symlink(target, &link).expect("a link");
+    };
+    relink(outside.path().join("secret").to_str().expect("text"));
+    bench.check(&ALL, None, "plain");
+    fs::create_dir(bench.path("twins")).expect("a directory");
+    // The directory of the link does not change when what it leads to comes, changes and goes.
+    relink("twins/one");
+    bench.check(&ALL, None, "plain");
+    bench.write("twins/one", "twin 1");
+    bench.check(&ALL, Some(Gzip), "twin 1");
+    bench.write("twins/one", "another twin");
+    bench.check(&ALL, Some(Gzip), "another twin");
+    bench.write("twins/two", "the other");
+    relink("twins/two");
+    bench.check(&ALL, Some(Gzip), "the other");
+    fs::remove_file(bench.path("twins/two")).expect("removes");
+    bench.check(&ALL, None, "plain");
+    relink("a.css.gz");
+    bench.check(&ALL, None, "plain");
+}
+
+#[test]
+fn a_directory_that_is_a_link_may_turn_elsewhere() {
+    let mut bench = Bench::new();
+    for name in ["v1", "v2", "v3"] {
+        fs::create_dir(bench.path(name)).expect(name);
+    }
+    // One file in all three, so that it alone shows no change.
+    bench.write("v1/a.css", "plain");
+    for name in ["v2", "v3"] {
+        fs::hard_link(bench.path("v1/a.css"), bench.path(&format!("{name}/a.css"))).expect("a link");
+    }
+    bench.write("v2/a.css.gz", "of v2");
+    bench.write("v3/a.css.br", "of v3");
+    symlink("v1", bench.path("now")).expect("a link");
+    for (version, coding, text) in [
+        ("v1", None, "plain"),
+        ("v2", Some(Gzip), "of v2"),
+        ("v3", Some(Brotli), "of v3"),
+        ("v1", None, "plain"),
+        ("v3", Some(Brotli), "of v3"),
+    ] {
+        let _ = fs::remove_file(bench.path("next"));
+        symlink(version, bench.path("next")).expect("a link");
+        fs::rename(bench.path("next"), bench.path("now")).expect("replaces");
+        for _ in 0..3 {
+            assert_eq!(bench.found("/now/a.css", &ALL), (coding, text.to_owned()), "{version}");
+        }
+    }
+}
+
+#[test]
+fn what_changed_just_now_is_looked_at_each_time() {
+    let mut bench = Bench::new();
+    bench.write("a.css", "plain");
+    bench.write("a.css.gz", "twin");
+    bench.now = SystemTime::UNIX_EPOCH;
+    bench.check(&ALL, Some(Gzip), "twin");
+    assert_eq!(bench.loads_of(&ALL), 2, "the file and its twin");
+    bench.now = SystemTime::now() + Duration::from_secs(3600);
+    bench.check(&ALL, Some(Gzip), "twin");
+    assert_eq!(bench.loads_of(&ALL), 0);
+    // The original has settled, its twin and its directory have not.
+    let settled = bench.get("/a.css", &Wanted::PLAIN).resource.facts.expect("settled").changed_secs;
+    bench.date("a.css.gz", u64::MAX >> 2);
+    bench.now = SystemTime::UNIX_EPOCH + Duration::from_secs(settled.unsigned_abs() + 3600);
+    bench.check(&ALL, Some(Gzip), "twin");
+    assert_eq!(bench.loads_of(&ALL), 1, "the twin alone: it is dated in the future");
+}
+
+#[test]
+fn a_directory_is_remembered_only_once_it_has_settled() {
+    let bench = Bench::new();
+    bench.write("a.css", "plain");
+    let root = bench.store.root().expect("a disk");
+    let Ok(Opened::File(file, facts)) = root.open_file(b"a.css") else { panic!("it does not open") };
+    let resource = load(file, facts, b"a.css").expect("loads");
+    bench.tick();
+    bench.write("b.css", "later");
+    let changed = |facts: Facts| {
+        let since = Duration::new(facts.changed_secs.unsigned_abs(), facts.changed_nanos);
+        SystemTime::UNIX_EPOCH + since + RACY_WINDOW
+    };
+    let directory = root.facts(b".").expect("facts");
+    assert!(has_settled(&facts, changed(facts)) && changed(facts) < changed(directory));
+    for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
+        let mut twins: Twins<u32> = Twins::new(b"a.css");
+        let wanted = Wanted::new(ALL, None);
+        let ask = Ask::new(&bench.store, b"a.css", &wanted, now);
+        let original = Original { root, resource: &resource, facts: &facts, ask: &ask };
+        assert!(twins.find(&original, &mut Watch::new(true), &|_| 0).is_none());
+        assert_eq!(twins.searched.is_some(), is_remembered);
+        assert_eq!(twins.known.iter().all(|twin| matches!(twin, Twin::Absent)), is_remembered);
+    }
+}
+
+#[test]
+fn what_has_no_room_for_a_twin_has_none() {
+    let mut bench = Bench::new();
+    let name = format!("{}.css", "x".repeat(251));
+    bench.write(&name, "plain");
+    for _ in 0..2 {
+        assert_eq!(bench.found(&format!("/{name}"), &ALL), (None, "plain".to_owned()));
+    }
+}
+
+#[test]
+fn a_large_twin_is_a_descriptor_and_is_counted() {
+    let mut bench = Bench::new();
+    bench.cache = FileCache::new(CacheLimits { descriptors_max: 1, ..CacheLimits::DEFAULT });
+    for name in ["a.css.gz", "b.css.gz"] {
+        bench.write(name.strip_suffix(".gz").expect(name), "plain");
+        bench.write(name, "x".repeat(100_000));
+    }
+    for _ in 0..2 {
+        for path in ["/a.css", "/b.css"] {
+            let entry = bench.get(path, &Wanted::new(ALL, None));
+            assert!(matches!(entry.resource.content, Content::File(_)));
+            assert_eq!((entry.resource.coding, entry.resource.len), (Some(Gzip), 100_000));
+        }
+    }
+    assert_eq!(bench.loads_of(&[]), 1, "it had to go for the other");
+}
