@@ -80,6 +80,7 @@ pub(super) struct Watch {
     cells: Vec<u32>,
     hasher: RandomState,
     held: HashMap<i32, Rc<i32>, RandomState>,
+    held_max: usize,
     /// How many may be held before it is seen which are needed.
     sweep_at: usize,
     /// When it was seen that all were.
@@ -131,6 +132,7 @@ impl Watch {
             cells: Vec::new(),
             hasher: RandomState::default(),
             held: HashMap::default(),
+            held_max: WATCHES_MAX,
             sweep_at: SWEPT_MIN,
             full_secs: None,
         }
@@ -240,7 +242,7 @@ impl Watch {
         if self.full_secs == Some(secs) {
             return Err(Errno::NOSPC);
         }
-        let Watch { held, inotify, .. } = self;
+        let Watch { held, held_max, inotify, .. } = self;
         held.retain(|number, held| {
             let is_needed = Rc::strong_count(held) > 1;
             if !is_needed && let Some(inotify) = inotify {
@@ -249,12 +251,12 @@ impl Watch {
             }
             is_needed
         });
-        if held.len() >= WATCHES_MAX {
+        if held.len() >= *held_max {
             self.full_secs = Some(secs);
             return Err(Errno::NOSPC);
         }
         self.full_secs = None;
-        self.sweep_at = (2 * held.len()).clamp(SWEPT_MIN, WATCHES_MAX);
+        self.sweep_at = (2 * held.len()).max(SWEPT_MIN).min(*held_max);
         Ok(())
     }
 

@@ -68,8 +68,25 @@ fn an_index_has_twins_and_so_has_a_file_in_a_directory() {
 }
 
 #[test]
-fn every_change_of_a_twin_shows_at_the_next_look() {
+fn a_twin_that_changes_before_it_is_watched_shows_at_the_next_look() {
     let mut bench = Bench::new();
+    bench.write("a.css", "plain");
+    bench.write("a.css.gz", "twin");
+    assert_eq!(bench.found("/a.css", &ALL), (Some(Gzip), "twin".to_owned()));
+    bench.tick();
+    bench.write("a.css.gz", "niwt");
+    bench.check(&ALL, Some(Gzip), "niwt");
+}
+
+#[test]
+fn every_change_of_a_twin_shows_at_the_next_look() {
+    changes_show(Bench::new());
+    let mut unwatched = Bench::new();
+    unwatched.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
+    changes_show(unwatched);
+}
+
+fn changes_show(mut bench: Bench) {
     bench.write("a.css", "plain");
     bench.check(&ALL, None, "plain");
     bench.write("a.css.gz", "twin 1");

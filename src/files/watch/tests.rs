@@ -123,12 +123,11 @@ fn what_nobody_is_tied_to_is_let_go_and_there_is_a_most() {
     }
     let kept: Vec<Ties> = names.iter().map(|name| watch.tie(&root, &[name.as_bytes()], SECS)).collect();
     assert!(watch.held.len() > names.len() && kept.iter().all(|ties| !ties.is_empty()));
-    // As if that were the most.
-    watch.full_secs = Some(SECS);
-    watch.sweep_at = 0;
-    assert!(watch.tie(&root, &[b"a"], SECS).is_empty());
+    (watch.held_max, watch.sweep_at) = (watch.held.len(), watch.held.len());
+    fs::write(dir.path().join("late"), "x").expect("writes");
+    assert!(watch.tie(&root, &[b"late"], SECS).is_empty(), "that is the most");
     drop(kept);
-    assert!(watch.tie(&root, &[b"a"], SECS).is_empty(), "it has been tried in this second");
+    assert!(watch.tie(&root, &[b"a"], SECS).is_empty(), "it has been seen in this second");
     assert!(!watch.tie(&root, &[b"a"], SECS + 1).is_empty());
     assert!(watch.held.len() < 4);
 }
