@@ -306,13 +306,12 @@ impl Ties {
 
     /// What is to be thought, in this second, of the look that has these ties.
     pub(super) fn standing(&mut self, watch: &Watch, secs: u64) -> Standing {
-        if mem::replace(&mut self.changes, watch.changes) != watch.changes {
-            if self.ties.iter().any(|tie| watch.seen(tie.cell) != tie.seen) {
-                self.ties.clear();
-                // That is known now, and it is no vain attempt.
-                self.looked_secs = 0;
-                return Standing::Broken;
-            }
+        let has_news = mem::replace(&mut self.changes, watch.changes) != watch.changes;
+        if has_news && self.ties.iter().any(|tie| watch.seen(tie.cell) != tie.seen) {
+            self.ties.clear();
+            // That is known now, and it is no vain attempt.
+            self.looked_secs = 0;
+            return Standing::Broken;
         }
         match (self.ties.is_empty(), self.looked_secs == secs) {
             (true, _) => Standing::Unsure,
