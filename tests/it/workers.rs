@@ -57,6 +57,30 @@ fn all_workers_serve_and_no_two_connections_have_one_number() {
     assert_eq!(parities.len(), 2, "one worker has served them all: {numbers:?}");
 }
 
+#[test]
+fn who_says_nothing_is_let_in_after_those_who_speak_by_every_worker() {
+    // The kernel keeps them waiting for a second: on a busy machine that is over too soon now and then.
+    const TRIES: usize = 10;
+    let speakers_come_first = |workers: usize| {
+        let server = Server::with(FILES, &["--workers", &workers.to_string(), "--log-format", "json"]);
+        let silent: Vec<Raw> = (0..CALLERS).map(|_| server.connect()).collect();
+        drop(callers(&server));
+        let log = server.stop().log;
+        drop(silent);
+        let mut numbers: Vec<u64> = records(&log).iter().filter_map(|it| it["connection"].as_u64()).collect();
+        numbers.sort_unstable();
+        // Each worker counts whom it lets in, from its own number on and with a step of how many there are.
+        let mut next: Vec<u64> = (1..).take(workers).collect();
+        numbers.iter().all(|&number| {
+            let next = &mut next[(number - 1) as usize % workers];
+            std::mem::replace(next, *next + workers as u64) == number
+        })
+    };
+    for workers in [1, 2] {
+        assert!((0..TRIES).any(|_| speakers_come_first(workers)), "{workers}");
+    }
+}
+
 /// Clients that reconnect now and then ask for this many targets, each of them once.
 fn ask_for_much(server: &Server) -> usize {
     const CLIENTS: usize = 4;

@@ -64,6 +64,14 @@ const CHANGES: &[Change] = &[
         let file = fs::File::options().write(true).open(bench.path("v1/deep/real.txt")).expect("opens");
         file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("sets the time");
     }),
+    ("touched by another name", |bench| {
+        let file = fs::File::options().write(true).open(bench.path("spare/other-name.txt")).expect("opens");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("sets the time");
+    }),
+    ("closed to all by another name", |bench| {
+        let nobody = fs::Permissions::from_mode(0o0);
+        fs::set_permissions(bench.path("spare/other-name.txt"), nobody).expect("closes");
+    }),
     ("renamed over", |bench| {
         fs::rename(bench.path("spare/real.txt"), bench.path("v1/deep/real.txt")).expect("renames");
     }),
@@ -328,6 +336,32 @@ fn who_is_not_told_of_changes_looks_each_time() {
     assert!(bench.loads.get() == 1 && !bench.is_watched("/a.txt"));
     (0..3).for_each(|_| assert!(matches!(bench.find("/b.txt"), Err(LookupError::NotFound))));
     assert_eq!(bench.cache.shelf.len(), 1, "what is not there is not kept");
+}
+
+#[test]
+fn an_edition_ends_with_the_second_with_news_and_when_something_is_let_go() {
+    let mut bench = Bench::young();
+    bench.cache = FileCache::new(CacheLimits { entries_max: 1, ..CacheLimits::DEFAULT });
+    bench.write("a.txt", "one");
+    let edition = |bench: &mut Bench, secs: u64| {
+        bench.cache.fall_behind();
+        bench.cache.edition(secs)
+    };
+    let look = |bench: &mut Bench, raw: &str| {
+        let found = (edition(bench, 1), bench.find(raw).is_ok());
+        (found, bench.cache.is_certain())
+    };
+    for (raw, news) in [("/a.txt", "/new"), ("/none", "/newer")] {
+        (0..2).for_each(|_| assert!(!look(&mut bench, raw).1, "{raw} is not watched"));
+        let known = look(&mut bench, raw);
+        assert!(known.1 && look(&mut bench, raw) == known && edition(&mut bench, 2) != known.0.0, "{raw}");
+        bench.write(news.trim_start_matches('/'), "");
+        let later = look(&mut bench, raw);
+        assert!(later.1 && later != known, "{raw}");
+        // What takes its place does not tell of its changes.
+        let before = edition(&mut bench, 1);
+        assert!(bench.find(news).is_ok() && edition(&mut bench, 1) != before, "{raw}");
+    }
 }
 
 #[test]
