@@ -1,8 +1,8 @@
 //! The files that were served lately, and what their user made of each: never stale.
 //!
-//! What is asked for again is watched (`watch`): then a hit costs no system call at all, but for one look
-//! a second, and no allocation. What is not watched, because inotify does not tell all about it or nobody
-//! has asked twice, costs that look (`openat2`, `statx`, `close`) for each hit, and what was found not to
+//! What is asked for twice in a second is watched (`watch`): then a hit costs no system call at all, but for
+//! one look a second, and no allocation. What is not watched, because inotify does not tell all about it or
+//! it is asked for less often, costs that look (`openat2`, `statx`, `close`) for each hit, and what was found not to
 //! be there is looked for anew; where an encoded variant of a file is wanted, `twins` says what that
 //! costs. One function, [`Origin::holds`], decides whether what was loaded is still so.
 //!
@@ -31,6 +31,10 @@ use super::workshop::Workshop;
 /// that changes twice within one tick of its file system's clock keeps its times, and may keep
 /// its length; the coarsest tick in use is that of FAT, 2 s.
 pub const RACY_WINDOW: Duration = Duration::from_secs(2);
+
+/// What an entry takes beside its content and its names, about: what is known of the file, the head of its
+/// answers, its place on the shelf.
+const ENTRY_LEN: usize = 1024;
 
 /// A file, and what its user made of it.
 #[derive(Debug)]
@@ -165,7 +169,7 @@ impl<V> FileCache<V> {
         let key = path.key();
         let ask = Ask::new(store, key, wanted, now);
         self.watch.catch_up();
-        let mut ties = Ties::default();
+        let mut ties = Ties::none(ask.secs);
         if let Some(kept) = self.shelf.get(key) {
             if kept.origin.holds(&ask, &mut self.watch) {
                 let Kept { entry, origin, variants, .. } = kept;
@@ -271,11 +275,11 @@ impl<V> Kept<V> {
     }
 
     fn present_cost(&self) -> Cost {
-        let bytes = match &self.origin {
+        let origin_len = match &self.origin {
             Origin::Embedded => 0,
             Origin::Disk { name, ties, .. } => name.len() + ties.bytes(),
         };
-        let mut cost = Cost { bytes, descriptors: 0 };
+        let mut cost = Cost { bytes: ENTRY_LEN + origin_len, descriptors: 0 };
         cost += self.entry.as_ref().map_or(Cost::default(), |entry| content_cost(&entry.resource.content));
         cost += self.variants.as_ref().map_or(Cost::default(), |variants| variants.cost());
         cost
@@ -307,7 +311,9 @@ impl Origin {
             }
             Standing::Due | Standing::Broken | Standing::Unsure => {}
         }
-        if ties.may_be_made(watch, ask.secs) {
+        // A look a second is needed even of what is watched, so who asks no more often gains nothing by it.
+        let is_worth_it = standing != Standing::Unsure || ties.are_asked_for_again(ask.secs);
+        if is_worth_it && ties.may_be_made(watch, ask.secs) {
             *ties = watch.tie(root, &[name], ask.secs);
         }
         standing == Standing::Unsure && is_same()

@@ -16,9 +16,9 @@ use foldhash::fast::RandomState;
 /// How much a cache may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Files in all. Bounds what each costs beside its content, a few hundred bytes.
+    /// Files in all.
     pub entries_max: usize,
-    /// Bytes of content, and of names.
+    /// Bytes of content and of names, and what each file takes beside that.
     pub bytes_max: usize,
     /// Open descriptors, one for each large file. They come out of what the process may open,
     /// so connections have that many fewer.
@@ -26,10 +26,10 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// For a site of thousands of pages, within memory that no server misses: 1,024 of the
+    /// For a site of tens of thousands of pages, within memory that no server misses: 1,000 of the
     /// largest small files, and a quarter of the 1,024 descriptors that a process has at least.
     pub const DEFAULT: CacheLimits =
-        CacheLimits { entries_max: 8192, bytes_max: 64 * 1024 * 1024, descriptors_max: 256 };
+        CacheLimits { entries_max: 128 * 1024, bytes_max: 64 * 1024 * 1024, descriptors_max: 256 };
 
     /// For who keeps nothing.
     pub const NONE: CacheLimits = CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 };

@@ -38,7 +38,7 @@ pub(super) struct Ask<'a> {
     pub(super) key: &'a [u8],
     /// Whether the next change of the original is sure to change its facts.
     pub(super) is_settled: bool,
-    /// Whether the original is watched, for it was asked for more than once.
+    /// Whether the original is watched, for it was asked for twice in a second.
     pub(super) is_watched: bool,
     pub(super) wanted: &'a Wanted,
     /// The time of day, and the same in seconds since 1970.

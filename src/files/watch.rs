@@ -27,7 +27,7 @@ use super::trail;
 /// Counters of changes, 16 KiB of them: enough for thousands of names to have one of their own, nearly.
 const CELLS: u64 = 4096;
 /// Files and directories that are watched. Each is some 1 KiB of kernel memory, for it stays there with
-/// its inode; the cache has up to 8,192 files, and they share their directories.
+/// its inode; and only what is asked for more than once a second is watched.
 const WATCHES_MAX: usize = 16 * 1024;
 /// The fewest watches that are worth looking through for such as nobody needs any more.
 const SWEPT_MIN: usize = 64;
@@ -96,6 +96,8 @@ pub(super) struct Ties {
     changes: u64,
     /// The second since 1970 of the look, or of the vain attempt to watch.
     looked_secs: u64,
+    /// The second in which somebody has asked last without there being any.
+    asked_secs: u64,
 }
 
 /// One name in one directory, or one file or directory itself.
@@ -176,7 +178,7 @@ impl Watch {
                 ties.clear();
             }
         }
-        Ties { ties, changes: self.changes, looked_secs: secs }
+        Ties { ties, changes: self.changes, looked_secs: secs, asked_secs: secs }
     }
 
     /// Watches the file or directory that is open here, from now on.
@@ -294,6 +296,16 @@ impl Watch {
 }
 
 impl Ties {
+    /// None yet, for what somebody asks for in this second.
+    pub(super) fn none(secs: u64) -> Ties {
+        Ties { asked_secs: secs, ..Ties::default() }
+    }
+
+    /// Somebody asks in this second; whether somebody has before.
+    pub(super) fn are_asked_for_again(&mut self, secs: u64) -> bool {
+        mem::replace(&mut self.asked_secs, secs) == secs
+    }
+
     /// Whether anything can be known by these; if not, all must be looked at each time.
     pub(super) fn is_empty(&self) -> bool {
         self.ties.is_empty()

@@ -174,7 +174,7 @@ mod tests {
                 (1..=2).for_each(|looks| compare(heads, looks, *change, CacheLimits::DEFAULT.bytes_max));
             }
             // Neighbours; and nothing is kept for long.
-            for cache_len_max in [CacheLimits::DEFAULT.bytes_max, 300] {
+            for cache_len_max in [CacheLimits::DEFAULT.bytes_max, 3000] {
                 compare(HEADS, 2, *change, cache_len_max);
             }
         }

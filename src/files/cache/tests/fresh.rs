@@ -328,6 +328,20 @@ fn once_a_second_somebody_looks_whatever_the_kernel_tells() {
 }
 
 #[test]
+fn what_is_asked_for_once_a_second_is_looked_at_and_not_watched() {
+    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    bench.write("a.txt", "one");
+    for _ in 0..5 {
+        assert_eq!(bench.text("/a.txt"), "one");
+        assert!(!bench.is_watched("/a.txt"));
+        bench.now += Duration::from_secs(1);
+    }
+    assert_eq!(bench.loads.get(), 1);
+    (0..2).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
+    assert!(bench.is_watched("/a.txt"));
+}
+
+#[test]
 fn who_is_not_told_of_changes_looks_each_time() {
     let mut bench = Bench::new(CacheLimits::DEFAULT);
     bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
