@@ -2,7 +2,7 @@
 //!
 //! The machine is driven by hand here, so that only its own allocations count and none of a wire's.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
@@ -67,7 +67,12 @@ impl Bench {
 
     /// Has a request answered; how many bytes the answer has.
     fn ask(&mut self, request: &[u8]) -> u64 {
-        self.now = self.now.after(Duration::from_micros(1));
+        self.ask_after(Duration::from_micros(1), request)
+    }
+
+    /// The same, so much later.
+    fn ask_after(&mut self, later: Duration, request: &[u8]) -> u64 {
+        self.now = self.now.after(later);
         self.inbox.room(&mut self.pool)[..request.len()].copy_from_slice(request);
         self.inbox.filled(request.len());
         self.machine.received(&mut self.site);
@@ -79,6 +84,25 @@ impl Bench {
         }
         self.outbox.sent_total() - before
     }
+}
+
+#[test]
+fn ten_thousand_gets_of_cached_files_allocate_nothing_while_seconds_pass_and_the_log_is_written() {
+    const GETS: usize = 10_000;
+    let (shelf, files) = shelf_of_all_lengths();
+    let mut bench = Bench::new(&shelf, &[]);
+    let get = |name: &str| format!("GET /{name} HTTP/1.1\r\nHost: test\r\n\r\n").into_bytes();
+    let requests: Vec<_> = files.iter().map(|(name, _)| get(name)).collect();
+    let mut ask_for_all = |count: usize| {
+        for request in requests.iter().cycle().take(count) {
+            bench.ask_after(Duration::from_millis(1), request);
+        }
+    };
+    ask_for_all(GETS);
+    assert_eq!(measure(|| ask_for_all(GETS)).count_total, 0);
+    drop(bench);
+    let log = fs::read_to_string(shelf.path().join("access.log")).expect("the log");
+    assert_eq!(log.lines().count(), 2 * GETS);
 }
 
 #[test]
