@@ -22,7 +22,7 @@ use crate::http::{RequestBody, RequestHead, Status};
 /// Heads that are known at once: what is asked for over and over is little.
 const PLACES: usize = 64;
 /// Longer heads are not remembered. A browser's has some 600 bytes, and with cookies twice that.
-const HEAD_LEN_MAX: usize = 1536;
+const KNOWN_HEAD_LEN_MAX: usize = 1536;
 /// A head is looked for by so many of its first bytes: the target is among them, or most of it.
 const FRONT_LEN: usize = 64;
 
@@ -101,7 +101,7 @@ impl Memo {
             }
             Plan::Answer(_) | Plan::Store(_) => return,
         };
-        if head.body != RequestBody::None || bytes.len() > HEAD_LEN_MAX {
+        if head.body != RequestBody::None || bytes.len() > KNOWN_HEAD_LEN_MAX {
             return;
         }
         if self.places.is_empty() {
