@@ -30,7 +30,7 @@ const FRONT_LEN: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     /// Made for the first head that is to be remembered.
-    places: Vec<Place>,
+    places: Vec<Option<Place>>,
     hasher: RandomState,
 }
 
@@ -55,8 +55,8 @@ struct Place {
     head: Vec<u8>,
     asked: Asked,
     outcome: Outcome,
-    /// When that was so; never, for a place that is free.
-    edition: Option<Edition>,
+    /// When that was so.
+    edition: Edition,
 }
 
 #[derive(Debug)]
@@ -73,8 +73,8 @@ impl Memo {
 
     /// What became of the request that `bytes` begin with, if it came before in this edition.
     pub(super) fn recall(&self, place: PlaceId, bytes: &[u8], edition: Edition) -> Option<Known> {
-        let place = self.places.get(place.0)?;
-        if place.edition != Some(edition) || !bytes.starts_with(&place.head) {
+        let place = self.places.get(place.0)?.as_ref()?;
+        if place.edition != edition || !bytes.starts_with(&place.head) {
             return None;
         }
         let answer = match &place.outcome {
@@ -90,7 +90,7 @@ impl Memo {
         &mut self,
         place: PlaceId,
         (bytes, asked): (&[u8], Asked),
-        head: &RequestHead<'_, '_>,
+        request: &RequestHead<'_, '_>,
         plan: &Plan,
         edition: Edition,
     ) {
@@ -101,18 +101,17 @@ impl Memo {
             }
             Plan::Answer(_) | Plan::Store(_) => return,
         };
-        if head.body != RequestBody::None || bytes.len() > KNOWN_HEAD_LEN_MAX {
+        if request.body != RequestBody::None || bytes.len() > KNOWN_HEAD_LEN_MAX {
             return;
         }
         if self.places.is_empty() {
-            let nothing = || Outcome::File(Weak::new());
-            let free = || Place { head: Vec::new(), asked, outcome: nothing(), edition: None };
-            self.places.resize_with(PLACES, free);
+            self.places.resize_with(PLACES, || None);
         }
-        if let Some(place) = self.places.get_mut(place.0) {
-            place.head.clear();
-            place.head.extend_from_slice(bytes);
-            (place.asked, place.outcome, place.edition) = (asked, outcome, Some(edition));
-        }
+        let Some(place) = self.places.get_mut(place.0) else { return };
+        // The room of the head that was here serves the next one.
+        let mut head = place.take().map(|place| place.head).unwrap_or_default();
+        head.clear();
+        head.extend_from_slice(bytes);
+        *place = Some(Place { head, asked, outcome, edition });
     }
 }
