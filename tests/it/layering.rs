@@ -39,13 +39,13 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "files",
-        rooms: &[],
+        rooms: &["text"],
         crates: &["rustix", "percent_encoding", "mime_guess", "flate2", "foldhash", "log", "tar"],
         never: &["std::net", "std::thread"],
     },
     Room {
         name: "access_log",
-        rooms: &[],
+        rooms: &["text"],
         crates: &["rustix", "jiff", "memchr", "log"],
         never: &["std::thread", "std::net::TcpStream"],
     },

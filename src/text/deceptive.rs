@@ -1,6 +1,6 @@
-//! Which characters deceive whoever reads them: the one rule for names and addresses that are shown.
+//! Characters that deceive a reader: the one rule for names and addresses that are shown.
 //!
-//! It decides nothing else: whether such a character is escaped, replaced or refused is for who shows it.
+//! Whether such a character is escaped, replaced or refused is the caller's decision.
 
 /// What cannot be seen, or makes what is around it seem other than it is: controls, separators of
 /// lines, and the characters that turn the direction of text (Unicode Standard Annex 9) or have no
