@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Comparison of an old and a new build over some 1,500 requests and 400 command lines.
+
+Usage: python3 tests/differential/run.py OLD_DIR NEW_DIR [WORD]
+
+Each directory holds a reactor-server and a reactor-client. Both builds get the same raw requests in many
+configurations and the same command lines; responses, logs, stored files, output, exit codes and files made
+must be equal, apart from dates, times, ports and temporary paths. Only cases whose name contains WORD are
+reported, if it is given. Differences that are intended are listed in `intended.py`.
+
+Exit codes: 0 equal, 1 different, 2 wrong usage.
+"""
+
+import difflib
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import commands
+import serving
+import tree
+from configurations import CONFIGURATIONS
+from intended import INTENDED
+from serving import Side
+
+PROGRAMS = ("reactor-server", "reactor-client")
+JOBS = 6
+DIFF_LINES_MAX = 24
+SETTLE_SECS = 2.2
+
+Findings = dict[str, str]
+
+
+def _side(name: str, source: Path, work: Path, site: Path) -> Side:
+    """Copies of the binaries in a directory that every user can read."""
+    own = work / name
+    own.mkdir()
+    for program in PROGRAMS:
+        shutil.copy(source / program, own / program)
+        (own / program).chmod(0o755)
+    return Side(name, own / PROGRAMS[0], own / PROGRAMS[1], own, site)
+
+
+def _jobs(old: Side, side: Side) -> list[Callable[[], Findings]]:
+    """What is observed on one side; each job has its own servers."""
+    servers = [lambda one=one: serving.observe(one, side) for one in CONFIGURATIONS]
+    lines = [lambda one=one: commands.observe(one, side, old) for one in commands.GROUPS]
+    return servers + lines
+
+
+def _difference(name: str, old: str, new: str) -> str:
+    """A short unified diff of one case."""
+    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), "old", "new", n=1, lineterm=""))
+    hidden = len(lines) - DIFF_LINES_MAX
+    more = [f"... {hidden} lines more"] if hidden > 0 else []
+    return "\n".join([f"=== {name}", *lines[:DIFF_LINES_MAX], *more])
+
+
+def _judge(old: Findings, new: Findings, word: str) -> list[str]:
+    """The differences that nobody intended, and the intended ones that do not occur."""
+    used = set()
+    faults = []
+    for name in sorted(old.keys() | new.keys(), key=str.lower):
+        before, after = old.get(name, "(no such case)"), new.get(name, "(no such case)")
+        if before == after:
+            continue
+        reasons = [pattern for pattern, _ in INTENDED if fnmatchcase(name, pattern)]
+        used.update(reasons)
+        if not reasons and word in name:
+            faults.append(_difference(name, before, after))
+    unused = [f"=== not seen, though intended: {pattern} ({why})" for pattern, why in INTENDED if pattern not in used]
+    return faults + unused
+
+
+def _compare(old_dir: Path, new_dir: Path, word: str, work: Path) -> int:
+    site = work / "site"
+    tree.build(site, work / "outside.txt")
+    work.chmod(0o755)
+    # What was changed a moment ago has fewer validators, and might have them in one response only.
+    time.sleep(SETTLE_SECS)
+    old, new = (_side(name, source, work, site) for name, source in (("old", old_dir), ("new", new_dir)))
+    pairs = zip(_jobs(old, old), _jobs(old, new), strict=True)
+    with ThreadPoolExecutor(JOBS) as pool:
+        running = [(pool.submit(one), pool.submit(other)) for one, other in pairs]
+        found: tuple[Findings, Findings] = ({}, {})
+        for futures in running:
+            for findings, future in zip(found, futures, strict=True):
+                findings.update(future.result())
+    faults = _judge(*found, word)
+    print("\n".join(faults), end="\n" if faults else "")
+    requests = serving.requests_sent(found[1])
+    lines = commands.lines_run(found[1])
+    print(f"{requests} requests, {lines} command lines, {len(found[1])} cases: {len(faults)} differences")
+    return 1 if faults else 0
+
+
+def main(args: list[str]) -> int:
+    """The exit code."""
+    directories = [Path(arg) for arg in args[:2]]
+    if len(args) not in (2, 3) or not all((one / program).is_file() for one in directories for program in PROGRAMS):
+        print(__doc__, file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="reactor-differential-") as work:
+        code = _compare(directories[0], directories[1], args[2] if len(args) == 3 else "", Path(work))
+    print(f"{time.monotonic() - began:.0f} s")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
