@@ -20,6 +20,8 @@ class Configuration:
     stores: bool = False
     # It has an access log in `{own}/access.log`, unless it logs to standard output.
     logs_to_file: bool = True
+    # It serves the pages that are built in.
+    is_built_in: bool = False
     # Records of several threads come in any order.
     is_ordered: bool = True
 
@@ -81,6 +83,8 @@ CONFIGURATIONS = [
             "REACTOR_VERBOSE": "0", "REACTOR_HEADER": "X-A: b", "REACTOR_UNKNOWN": "x", "REACTOR_IDLE_TIMEOUT": "2m",
         },
     ),
-    Configuration("number exchange beside", ["--sum-port", "0", "--sum-name", "Bob", "--sum-number=7"]),
+    Configuration("number exchange beside", ["--sum-port", "0", "--sum-name", "Bob", "--sum-number=7"], ["few", "numbers"]),
+    Configuration("number exchange alone", ["--no-http", "--sum-port", "0", "-v"], ["numbers"]),
+    Configuration("built-in pages", groups=["built-in"], is_built_in=True),
     Configuration("everything", [*_MARKED, *_CACHE, *_REDIRECT, *_PAGES, "--clean-urls", "--cors", "--fallback", "index.html"], ["few", "paths"]),
 ]

@@ -48,7 +48,8 @@ def normalise(data: bytes, paths: dict[str, str], files_made: bool = False) -> s
     if len(data) > TEXT_MAX:
         digest = hashlib.sha256(data).hexdigest()
         data = data[:SHOWN_MAX] + f"\n({len(data)} bytes, SHA-256 {digest})".encode()
-    return data.decode("utf-8", "backslashreplace")
+    text = data.decode("utf-8", "backslashreplace")
+    return "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 # Parts of a JSON report whose numbers are the same in each run.

@@ -303,8 +303,27 @@ def _times() -> list[Request]:
     ]
 
 
+def _built_in() -> list[Request]:
+    # Pages that show the source, and archives with them, differ in each build.
+    paths = ["/", "/index.html", "/HelloWorld.html", "/CafeStory.html", "/missing", "/style.css", "/favicon.svg", "/a/b"]
+    return [get(path, *fields) for path in paths for fields in ([], ["Accept-Encoding: gzip"], ["Range: bytes=0-9"])]
+
+
+# The last one ends the exchange.
+NUMBERS = [
+    "Client of Ada: 7\n", "Client of Ada: 7\r\n", "Client of Ada: 1\n", "Client of Ada: 100\nmore", "Client of Ada: x\n",
+    "Client of : 7\n", "Client of Ada:7\n", "client of Ada: 7\n", "Client of A\u00adb\u202e: 7\n", "Client of Ada: 007\n",
+    "Client of Ada: +7\n", "Client of Ada: 9223372036854775808\n", "Client of A:b: 7\n", "\n", "", "Client of Ada: 7",
+    "Client of " + "x" * 300 + ": 7\n", "x" * 5000, "GET / HTTP/1.1\r\n", "Client of Ada: -7\n",
+]
+
+
+def _numbers() -> list[Request]:
+    return [Request(f"{line[:60]!a}", line.encode(), is_shut=True) for line in NUMBERS]
+
+
 GROUPS = {
     "paths": _paths, "few": _few, "negotiation": _negotiation, "ranges": _ranges, "conditions": _conditions,
     "methods": _methods, "syntax": _syntax, "pipelines": _pipelines, "uploads": _uploads, "deceptive": _deceptive,
-    "times": _times,
+    "times": _times, "numbers": _numbers, "built-in": _built_in,
 }

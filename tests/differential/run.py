@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Comparison of an old and a new build over some 1,500 requests and 400 command lines.
+"""Comparison of an old and a new build over some 2,500 requests and 1,100 command lines.
 
 Usage: python3 tests/differential/run.py OLD_DIR NEW_DIR [WORD]
 
@@ -31,6 +31,8 @@ from serving import Side
 PROGRAMS = ("reactor-server", "reactor-client")
 JOBS = 6
 DIFF_LINES_MAX = 24
+LINE_LEN_MAX = 300
+NAMES_MAX = 3
 SETTLE_SECS = 2.2
 
 Findings = dict[str, str]
@@ -53,18 +55,28 @@ def _jobs(old: Side, side: Side) -> list[Callable[[], Findings]]:
     return servers + lines
 
 
-def _difference(name: str, old: str, new: str) -> str:
+def _difference(old: str, new: str) -> str:
     """A short unified diff of one case."""
-    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), "old", "new", n=1, lineterm=""))
+    lines = list(difflib.unified_diff(old.split("\n"), new.split("\n"), n=1, lineterm=""))[2:]
+    lines = [line[:LINE_LEN_MAX] for line in lines if not line.startswith("@@")]
     hidden = len(lines) - DIFF_LINES_MAX
     more = [f"... {hidden} lines more"] if hidden > 0 else []
-    return "\n".join([f"=== {name}", *lines[:DIFF_LINES_MAX], *more])
+    return "\n".join([*lines[:DIFF_LINES_MAX], *more])
+
+
+def _report(differences: dict[str, list[str]]) -> list[str]:
+    """The names of the cases that differ in the same way, and how."""
+    faults = []
+    for difference, names in differences.items():
+        more = [f"=== and {len(names) - NAMES_MAX} cases more"] if len(names) > NAMES_MAX else []
+        faults.append("\n".join([*(f"=== {name}" for name in names[:NAMES_MAX]), *more, difference]))
+    return faults
 
 
 def _judge(old: Findings, new: Findings, word: str) -> list[str]:
     """The differences that nobody intended, and the intended ones that do not occur."""
     used = set()
-    faults = []
+    differences: dict[str, list[str]] = {}
     for name in sorted(old.keys() | new.keys(), key=str.lower):
         before, after = old.get(name, "(no such case)"), new.get(name, "(no such case)")
         if before == after:
@@ -72,9 +84,10 @@ def _judge(old: Findings, new: Findings, word: str) -> list[str]:
         reasons = [pattern for pattern, _ in INTENDED if fnmatchcase(name, pattern)]
         used.update(reasons)
         if not reasons and word in name:
-            faults.append(_difference(name, before, after))
-    unused = [f"=== not seen, though intended: {pattern} ({why})" for pattern, why in INTENDED if pattern not in used]
-    return faults + unused
+            differences.setdefault(_difference(before, after), []).append(name)
+    missing = [(pattern, why) for pattern, why in INTENDED if pattern not in used and not word]
+    unused = [f"=== not seen, though intended: {pattern} ({why})" for pattern, why in missing]
+    return _report(differences) + unused
 
 
 def _compare(old_dir: Path, new_dir: Path, word: str, work: Path) -> int:

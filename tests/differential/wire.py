@@ -103,8 +103,8 @@ def connect(port: int) -> socket.socket:
     return link
 
 
-def exchange(port: int, request: Request) -> bytes:
-    """All that the server sends; at the end, what it does with one more request."""
+def exchange(port: int, request: Request) -> tuple[bytes, bytes]:
+    """All that the server sends, and what it does with one more request."""
     raw = request.raw
     if request.tag_of:
         raw = raw.replace(b"@TAG@", tag(port, request.tag_of))
@@ -115,20 +115,21 @@ def exchange(port: int, request: Request) -> bytes:
         if request.is_shut:
             link.shutdown(socket.SHUT_WR)
             incoming.rest()
-            return incoming.taken + incoming.ending.encode()
+            return incoming.taken + incoming.ending.encode(), b""
         for method in methods:
             incoming.response(method)
-        if not incoming.ending:
-            _send(link, _LAST, False)
-            incoming.taken += b"\n--- one more request\n"
-            incoming.rest()
-        return incoming.taken + incoming.ending.encode()
+        if incoming.ending:
+            return incoming.taken + incoming.ending.encode(), b""
+        responses, incoming.taken = incoming.taken, b""
+        _send(link, _LAST, False)
+        incoming.rest()
+        return responses, incoming.taken + incoming.ending.encode()
 
 
 def tag(port: int, path: str) -> bytes:
     """The entity-tag of a path, or `none`."""
     request = Request("tag", f"HEAD {path} HTTP/1.1\r\nHost: tag\r\nConnection: close\r\n\r\n".encode())
-    found = re.search(rb"(?m)^ETag: ([^\r]*)\r$", exchange(port, request))
+    found = re.search(rb"(?m)^ETag: ([^\r]*)\r$", exchange(port, request)[0])
     return found[1] if found else b"none"
 
 

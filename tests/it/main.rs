@@ -40,6 +40,7 @@ mod ranges;
 mod readme;
 mod real_clients;
 mod rules;
+mod saved_reports;
 mod server_command_line;
 mod settings;
 mod smoke;

@@ -1,264 +1,11 @@
-"""The command lines, in groups; words are split as a shell does.
+"""The command lines of the client: `{P}` is the port of the scripted server.
 
-`{P}` is the port of the scripted server, `{S}` that of a real one of the old build.
+In a group that is served, `{S}` is the port of a real one of the old build, and `{N}` that of its number exchange.
 """
 
-from dataclasses import dataclass, field
+from lines import NUMBERS, TIMES, Group, Line, split
 
-# Words that are no value of an option that takes times, sizes or numbers; and some odd ones that may be.
-TIMES = [
-    "", "0", "0s", "-1", "-1s", "+1s", "1", "10", "1.5", "1.5s", ".5s", "5.", "500ms", "1500us", "10S", "10sec", "2m", "1h",
-    "1d", "24h", "25h", "1m30s", "1h1m1s", "30s1m", "1m1m", "1 s", " 1s", "1e3", "1_000s", "١s", "99999999999999999999s",
-    "0.0001ms", "inf", "nan", "5x", "s", "1,5s",
-]
-SIZES = ["", "0", "1", "-1", "+1", "500k", "500K", "20M", "20m", "1GiB", "1gib", "1GB", "1.5M", "5.", ".5k", "1 M", "1T", "9999999T",
-         "18446744073709551616", "1kk", "k", "1e3", "0x10", "1KiB", "1kB", "1B"]
-NUMBERS = ["", "0", "1", "-1", "+1", "10k", "1.5m", "1.5", "1e3", "x", "18446744073709551616", " 1", "1 ", "0x1", "007"]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One run of a program."""
-
-    program: str
-    words: str | list[str]
-    stdin: bytes = b""
-    environment: dict[str, str] = field(default_factory=dict)
-    # How its output is normalised beyond the usual: "", "json" or "text" for reports of live runs.
-    report: str = ""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Lines that run one after the other, with the same servers."""
-
-    name: str
-    lines: list[Line]
-    # Whether a real server is needed.
-    is_served: bool = False
-
-
-def _server(lines: str, **more: dict[str, str]) -> list[Line]:
-    return [Line("server", line, **more) for line in lines.strip().splitlines()]
-
-
-def _client(lines: str, report: str = "") -> list[Line]:
-    return [Line("client", line, report=report) for line in lines.strip("\n").splitlines()]
-
-
-def _checks(option: str, values: list[str]) -> list[Line]:
-    return [Line("server", ["--check", f"{option}={value}", "site"]) for value in values]
-
-
-SERVER_FORMS = _server("""
---help
--h
---version
--V
---check
---check site
---check 0 site
---check site 0
---check site other
---check 1 2
---check 99999
---check -p0 -dsite
---check -p=0 --root=site
---check -p 0 -p 1
---check --port 1 --port=1
---check -p
---check --port
---check --port=
---check --port=http
---check -p -1
---check --prot 1
---check --por 1
---check --nonsense
---check --nonsense=1
---check -x
---check -qv
---check -qp0
---check -vq site
---check -q -q
---check --quiet=yes
---check --quiet= site
---check -- -odd
---check -- --help
---check -- --
---check -
---check +80
---check --root=
---check --root=missing
---check --root=site/index.html
---check 'si te'
---check -d site -d other
---check site -d other
---check --check site
---check --version
---check --help
---no-compress=1
---check -- site 0 1
---check -u ./site
---check -u=in site
---check -uin site
---check --upload in site
---check --upload=in site
---check --upload=missing site
---check --upload=../x site
---check --upload=/in site
---check --cors site
---check --cors=https://example.com site
---check --cors=example.com site
---check --cors=https://example.com/ site
---check --cors= site
---check --cors='*' site
---check --cors --cors site
---check -c site.toml
---check -csite.toml
---check --config=site.toml -p 7 --index other.html
---check -c missing.toml
---check -c bad.toml
---check -c unknown.toml
---check -c types.toml
---check -c nested.toml
---check -c
---check -c site.toml -c site.toml
---check -H
-""")
-
-SERVER_VALUES = _server("""
---check -i home.htm site
---check --index=a/b site
---check --index= site
---check --index=.. site
---check -i a -i b site
---check --fallback=index.html site
---check --fallback=missing.html site
---check --fallback=../x site
---check --fallback=/index.html site
---check --fallback= site
---check --error-page=404=index.html --error-page 500=index.html site
---check --error-page=404=index.html --error-page=404=index.html site
---check --error-page=404 site
---check --error-page=404= site
---check --error-page=418=index.html site
---check --error-page=x=index.html site
---check --error-page==index.html site
---check --error-page=404=missing.html site
---check --clean-urls site
---check --clean-urls=x site
---check --listing=auto site
---check --listing=off site
---check --listing=on site
---check --listing= site
---check --listing=AUTO site
---check --no-compress site
---check --mime foo=text/plain --mime bar='text/x; charset=x' site
---check --mime foo site
---check --mime =text/plain site
---check --mime foo= site
---check --mime foo=text site
---check --mime .foo=text/plain site
---check --mime foo=text/plain --mime foo=text/html site
---check -H 'X-A: b' --header='X-C:d' site
---check -H 'X-A b' site
---check -H ': b' site
---check -H 'X-A:' site
---check -H 'Content-Length: 1' site
---check -H 'Date: x' site
---check -H 'X A: b' site
---check --cache-control '*.html=no-cache' --cache-control 'a/**=max-age=1, immutable' site
---check --cache-control '*.html' site
---check --cache-control '=x' site
---check --cache-control '[=x' site
---check --cache-control '{a=x' site
---check --cache-control '*.html=' site
---check --redirect /a=/b --redirect '/c/*=https://example.com/*' site
---check --redirect /a site
---check --redirect a=/b site
---check --redirect /a=b site
---check --redirect '/a*b=/c' site
---check --redirect '/a=/c*' site
---check --redirect /a=/a site
---check --redirect /a=ftp://x/ site
---check --redirect /a=/b --redirect /a=/c site
---check -b 127.0.0.1 --bind ::1 site
---check -b localhost site
---check -b nowhere site
---check -b 127.0.0.1 -b 127.0.0.1 site
---check -b [::1] site
---check -b 127.0.0.1:80 site
---check --bind= site
---check -b localhost -b 127.0.0.1 site
---check --access-log=off site
---check --access-log=- site
---check --access-log=a.log site
---check --access-log= site
---check --access-log=missing/a.log site
---check --access-log=site site
---check --log-format=json --log-headers=host,cookie --log-secrets site
---check --log-format=common site
---check --log-format=headers --log-headers=none site
---check --log-format=xml site
---check --log-format= site
---check --log-headers=a: site
---check --log-headers= site
---check --log-headers=a,,b site
---check --log-secrets=1 site
---check --workers=auto site
---check --workers=2 site
---check --workers=0 site
---check --workers=many site
---check --workers=9999 site
---check --cache=fresh site
---check --cache=stat site
---check --cache=off site
---check --cache=on site
---check --cache= site
---check --max-connections=0 site
---check --max-connections=7 site
---check --max-connections=many site
---check --max-connections=-1 site
---check --max-connections=999999999 site
---check --sum-port 0 --sum-name Bob --sum-number 7 site
---check --sum-port=x site
---check --sum-port=99999 site
---check --sum-name=Bob site
---check --sum-port=0 --sum-name= site
---check --sum-port=0 --sum-name='a:b' site
---check --sum-port=0 --sum-number=x site
---check --sum-port=0 --sum-number=9223372036854775808 site
---check --no-http
---check --no-http site
---check --no-http --sum-port 0
---check --no-http --sum-port 0 --listing auto
-0 missing
-0 site/index.html
-0 site --access-log missing/log
-0 site --access-log site
-0 site --max-connections 999999999
-0 site --bind 192.0.2.99
-0 site -c missing.toml
-0 a\\nb
-""")
-
-SERVER_ENVIRONMENT = [
-    Line("server", "--check site", environment=one)
-    for one in (
-        {"REACTOR_PORT": "7"}, {"REACTOR_PORT": "x"}, {"REACTOR_PORT": ""}, {"REACTOR_QUIET": "1"}, {"REACTOR_QUIET": "0"},
-        {"REACTOR_QUIET": "yes"}, {"REACTOR_BIND": "127.0.0.1\n::1"}, {"REACTOR_UNKNOWN": "1"}, {"REACTOR_CONFIG": "site.toml"},
-        {"REACTOR_CONFIG": "missing.toml"}, {"REACTOR_IDLE_TIMEOUT": "2m"}, {"REACTOR_IDLE_TIMEOUT": "5x"}, {"REACTOR_CORS": "1"},
-        {"REACTOR_CORS": "https://example.com"}, {"REACTOR_UPLOAD": "in"}, {"REACTOR_HEADER": "X-A: b\nX-B: c"},
-        {"REACTOR_ERROR_PAGE": "404=index.html\n"}, {"REACTOR_CHECK": "1"}, {"REACTOR_HELP": "1"}, {"REACTOR_ROOT": "site"},
-        {"REACTOR_MAX_UPLOAD": "1k"}, {"REACTOR_CACHE_SIZE": "x"}, {"reactor_port": "7"},
-    )
-]
-
-SERVER_TIMES = [line for option in ("--idle-timeout", "--header-timeout", "--grace") for line in _checks(option, TIMES)]
-SERVER_SIZES = [line for option in ("--max-upload", "--cache-size") for line in _checks(option, SIZES)]
-SERVER_NUMBERS = [line for option in ("--workers", "--max-connections", "--port", "--sum-port") for line in _checks(option, NUMBERS)]
-
-CLIENT_USAGE = _client("""
+CLIENT_USAGE = split("client", """
 --help
 -h
 --version
@@ -353,16 +100,16 @@ no-such-host.invalid
 """)
 
 CLIENT_FETCHES = [
-    *_client("\n".join(f":{{P}}/{name}" for name in (
+    *split("client", "\n".join(f":{{P}}/{name}" for name in (
         "", "html", "binary", "large", "empty", "chunked", "to-the-end", "no-content", "not-modified", "moved", "missing", "broken",
         "odd-status", "no-reason", "early", "many-early", "cut-head", "cut-body", "cut-chunks", "bad-chunks", "more", "nothing",
         "nonsense", "http2", "http10", "http10-end", "two-lengths", "bad-length", "long-head", "many-fields", "too-many-fields",
         "line-feeds", "deceptive", "latin", "secrets", "gzip", "disposition",
     ))),
-    *_client("\n".join(f"-v -i -o out {{name}}".replace("{name}", f":{{P}}/{name}") for name in (
+    *split("client", "\n".join(f"-v -i -o out {{name}}".replace("{name}", f":{{P}}/{name}") for name in (
         "", "binary", "chunked", "to-the-end", "missing", "early", "cut-body", "many-fields", "deceptive", "latin", "secrets", "no-content",
     ))),
-    *_client("""
+    *split("client", """
 -s :{P}/
 -f :{P}/missing
 -fs :{P}/missing
@@ -443,7 +190,7 @@ PUT :{P}/created/a.txt
 ]
 
 CLIENT_SUM = [
-    *_client("""
+    *split("client", """
 sum x
 sum 1 2
 sum 9223372036854775808
@@ -456,15 +203,20 @@ sum 7 --name 'a:b'
 sum 7 --nonsense
 sum 7 -p x
 sum 7 --host a:1
-sum -- -7 -p 1
+sum 7 -p {N}
+sum 7 -p {N} --name Ada
+sum 100 -p {N} --name 'a b'
+sum 1 --port={N} --host localhost
+sum 7 -p {S}
+sum -p {N} -- 8
 sum 7 --host no-such-host.invalid
 """),
-    Line("client", "sum -p 1", stdin=b"seven\n7\n"),
+    Line("client", "sum -p {N} --name Ada", stdin=b"seven\n7\n"),
     Line("client", "sum -p 1", stdin=b"seven\n"),
 ]
 
 LOAD_USAGE = [
-    *_client("""
+    *split("client", """
 -n 0 /
 -n x /
 -n -1 /
@@ -555,7 +307,7 @@ LOAD_USAGE = [
 ]
 
 LOAD_RUNS = [
-    *_client("""
+    *split("client", """
 -n 20 -c 2 -s --format json -p {S} /a.txt
 -n 20 -c 2 -s --format json --pipeline 4 -p {S} /a.txt
 -n 20 -c 2 -s --format json --no-keepalive -p {S} /a.txt
@@ -578,7 +330,7 @@ LOAD_RUNS = [
 -n 20 -c 2 -s --format json --compare before.run -p {S} /a.txt
 -n 5 -c 1 -s --format json --save live.run -p {S} /a.txt
 """, "json"),
-    *_client("""
+    *split("client", """
 -n 20 -c 2 -p {S} /a.txt
 -n 20 -c 2 -s -p {S} /a.txt
 -n 20 -c 2 -s --format csv -p {S} /a.txt
@@ -591,7 +343,7 @@ LOAD_RUNS = [
 """, "text"),
 ]
 
-SAVED_RUNS = _client("""
+SAVED_RUNS = split("client", """
 compare
 compare before.run
 compare before.run after.run
@@ -659,15 +411,9 @@ merge -- before.run after.run
 """)
 
 GROUPS = [
-    Group("server forms", SERVER_FORMS),
-    Group("server values", SERVER_VALUES),
-    Group("server environment", SERVER_ENVIRONMENT),
-    Group("server times", SERVER_TIMES),
-    Group("server sizes", SERVER_SIZES),
-    Group("server numbers", SERVER_NUMBERS),
     Group("client usage", CLIENT_USAGE),
     Group("client fetches", CLIENT_FETCHES),
-    Group("client sum", CLIENT_SUM),
+    Group("client sum", CLIENT_SUM, is_served=True),
     Group("load usage", LOAD_USAGE),
     Group("load runs", LOAD_RUNS, is_served=True),
     Group("saved runs", SAVED_RUNS),
