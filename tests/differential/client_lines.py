@@ -101,13 +101,17 @@ no-such-host.invalid
 
 CLIENT_FETCHES = [
     *split("client", "\n".join(f":{{P}}/{name}" for name in (
-        "", "html", "binary", "large", "empty", "chunked", "to-the-end", "no-content", "not-modified", "moved", "missing", "broken",
-        "odd-status", "no-reason", "early", "many-early", "cut-head", "cut-body", "cut-chunks", "bad-chunks", "more", "nothing",
-        "nonsense", "http2", "http10", "http10-end", "two-lengths", "bad-length", "long-head", "many-fields", "too-many-fields",
+        "", "html", "binary", "large", "empty", "chunked", "to-the-end", "no-content", "not-modified", "moved",
+        "missing", "broken",
+        "odd-status", "no-reason", "early", "many-early", "cut-head", "cut-body", "cut-chunks", "bad-chunks",
+        "more", "nothing",
+        "nonsense", "http2", "http10", "http10-end", "two-lengths", "bad-length", "long-head", "many-fields",
+        "too-many-fields",
         "line-feeds", "deceptive", "latin", "secrets", "gzip", "disposition",
     ))),
     *split("client", "\n".join(f"-v -i -o out {{name}}".replace("{name}", f":{{P}}/{name}") for name in (
-        "", "binary", "chunked", "to-the-end", "missing", "early", "cut-body", "many-fields", "deceptive", "latin", "secrets", "no-content",
+        "", "binary", "chunked", "to-the-end", "missing", "early", "cut-body", "many-fields", "deceptive", "latin",
+        "secrets", "no-content",
     ))),
     *split("client", """
 -s :{P}/
@@ -185,8 +189,13 @@ PUT :{P}/created/a.txt
 --log client.log --log-format json :{P}/nothing
 --log client.log -T a.txt :{P}/created
 -ivsSf :{P}/html
+-m 0.2 :{P}/silence
+-s -m 0.2 :{P}/silence
+-m 0.2 -T a.txt :{P}/silence
+-m 0.2 --log client.log :{P}/silence
 """),
-    *[Line("client", words, stdin=b"from standard input\n") for words in ("-T - :{P}/created", "-d @- :{P}/created", "-T - -X POST :{P}/created/")],
+    *[Line("client", words, stdin=b"from standard input\n") for words in ("-T - :{P}/created", "-d @- :{P}/created",
+        "-T - -X POST :{P}/created/")],
 ]
 
 CLIENT_SUM = [
@@ -301,7 +310,8 @@ LOAD_USAGE = [
     *[Line("client", ["-n", "1", "--urls", "missing", f"{option}={value}"])
       for option in ("--warmup", "--timeout", "--every") for value in TIMES],
     *[Line("client", ["-z", value, "--urls", "missing"]) for value in TIMES],
-    *[Line("client", [option, value, "--urls", "missing"]) for option in ("-n", "-c", "-q", "--seed", "--pipeline", "--threads") for value in NUMBERS],
+    *[Line("client", [option, value, "--urls", "missing"]) for option in ("-n", "-c", "-q", "--seed", "--pipeline",
+        "--threads") for value in NUMBERS],
     *[Line("client", ["-m", value, "-p", "1", "/"]) for value in TIMES],
     *[Line("client", ["--connect-timeout", value, "-p", "1", "/"]) for value in TIMES],
 ]
@@ -329,6 +339,14 @@ LOAD_RUNS = [
 -n 5 -c 1 -s --format json --timeout 1m30s -p {S} /a.txt
 -n 20 -c 2 -s --format json --compare before.run -p {S} /a.txt
 -n 5 -c 1 -s --format json --save live.run -p {S} /a.txt
+-n 5 -c 1 -s --format json :{P}/cut-body
+-n 5 -c 1 -s --format json :{P}/nothing
+-n 5 -c 1 -s --format json :{P}/bad-length
+-n 5 -c 1 -s --format json :{P}/chunked
+-n 5 -c 1 -s --format json :{P}/bad-chunks
+-n 5 -c 1 -s --format json :{P}/early
+-n 5 -c 1 -s --format json :{P}/missing
+-n 2 -c 1 -s --format json --timeout 100ms :{P}/silence
 """, "json"),
     *split("client", """
 -n 20 -c 2 -p {S} /a.txt
@@ -340,7 +358,13 @@ LOAD_RUNS = [
 -n 20 -c 2 -s --assert 'errors<1%' -p {S} /missing
 -n 20 -c 2 -s --save live.run -p {S} /a.txt
 -n 20 -c 2 -s -p {S} --urls urls
+-n 5 -c 1 -s :{P}/cut-body
+-n 5 -c 1 -s :{P}/nonsense
 """, "text"),
+    *split("client", """
+--find-rate --slo 'p99<1us' -z 20ms -q 50 -s --format json -p {S} /a.txt
+--find-rate --slo 'p99<1us' -z 20ms -q 50 -s --format json --out report.json -p {S} /a.txt
+""", "search"),
 ]
 
 SAVED_RUNS = split("client", """

@@ -25,7 +25,7 @@ class Line:
     words: str | list[str]
     stdin: bytes = b""
     environment: dict[str, str] = field(default_factory=dict)
-    # How its output is normalised beyond the usual: "", "json" or "text" for reports of live runs.
+    # How its output is normalised beyond the usual: "", "json", "text" or "search" for reports of live runs.
     report: str = ""
 
 

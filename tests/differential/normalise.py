@@ -55,7 +55,7 @@ def normalise(data: bytes, paths: dict[str, str], files_made: bool = False) -> s
 # Parts of a JSON report whose numbers are the same in each run.
 _STABLE_NUMBERS = {"requests", "statuses", "run", "version", "urls"}
 _UNSTABLE_KEYS = {"wall_secs", "started_unix_secs", "unfinished_oldest_us", "latency"}
-_UNSTABLE_LISTS = {"histogram", "slices", "steps", "reasons", "caveats"}
+_UNSTABLE_LISTS = {"histogram", "slices", "curve", "reasons", "caveats"}
 # A busy machine may be the limit of a run, and the report says so.
 _JUDGEMENTS = {"client_bound", "remarks", "valid"}
 

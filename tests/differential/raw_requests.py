@@ -53,7 +53,8 @@ ENCODINGS = [
 ]
 
 RANGES = [
-    "bytes=0-0", "bytes=0-9", "bytes=5-", "bytes=-5", "bytes=-0", "bytes=0-", "bytes=36-36", "bytes=37-", "bytes=100-200",
+    "bytes=0-0", "bytes=0-9", "bytes=5-", "bytes=-5", "bytes=-0", "bytes=0-", "bytes=36-36", "bytes=37-",
+    "bytes=100-200",
     "bytes=9-5", "bytes=0-1,3-4", "bytes=0-1,1-2", "bytes=0-0,-1", "bytes=0-5,100-200", "bytes=100-,200-", "bytes=",
     "bytes=a-b", "bytes", "items=0-1", "bytes=0-1, 3-4 , 6-7", "bytes=,0-1", "bytes=99999999999999999999-",
     "bytes=0-99999999999999999999", "bytes= 0-1", "BYTES=0-1", "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 30, 2)),
@@ -80,7 +81,8 @@ CONDITIONS = [
 ]
 
 METHODS = [
-    "GET", "HEAD", "OPTIONS", "TRACE", "POST", "DELETE", "PATCH", "PUT", "CONNECT", "BREW", "get", "PROPFIND", "M-SEARCH",
+    "GET", "HEAD", "OPTIONS", "TRACE", "POST", "DELETE", "PATCH", "PUT", "CONNECT", "BREW", "get", "PROPFIND",
+    "M-SEARCH",
 ]
 
 # Name, bytes; responses are read as long as there are any.
@@ -211,7 +213,8 @@ def _methods() -> list[Request]:
     origin = ["Origin: https://example.com", "Access-Control-Request-Method: PUT"]
     preflight = Request("preflight", request("OPTIONS /a.txt", *origin, "Access-Control-Request-Headers: x-a, x-b"))
     other = Request("preflight of another", request("OPTIONS /a.txt", "Origin: https://other.example", *origin[1:]))
-    return [*plain, preflight, other, get("/a.txt", origin[0]), get("/missing", origin[0]), get("/a.txt", "Origin: null")]
+    return [*plain, preflight, other, get("/a.txt", origin[0]), get("/missing", origin[0]),
+        get("/a.txt", "Origin: null")]
 
 
 def _syntax() -> list[Request]:
@@ -264,7 +267,8 @@ def _uploads() -> list[Request]:
         put("/../x", b"x"), put("/in/../y", b"y"), put("/in/q?query", b"q"), put("/in/link", b"over the link"),
         put("/in/new.txt", b"n", "If-None-Match: *"), put("/in/fresh.txt", b"f", "If-None-Match: *"),
         put("/in/new.txt", b"n", 'If-Match: "other"'), put("/in/absent", b"n", "If-Match: *"),
-        Request("with its tag", request("PUT /in/new.txt", "Content-Length: 1", "If-Match: @TAG@", body=b"t"), tag_of="/in/new.txt"),
+        Request("with its tag", request("PUT /in/new.txt", "Content-Length: 1", "If-Match: @TAG@", body=b"t"),
+            tag_of="/in/new.txt"),
         put("/in/r", b"r", "Content-Range: bytes 0-0/1"), put("/in/e", b"e", "Content-Encoding: gzip"),
         put("/in/t.html", b"t", "Content-Type: text/plain"), put("/in/post", b"p", method="POST"),
         put("/in/expect", b"e", "Expect: 100-continue"), put("/in/over2", big, "Expect: 100-continue"),
@@ -279,19 +283,24 @@ def _uploads() -> list[Request]:
         Request("a body that ends early", request("PUT /in/early", "Content-Length: 9", body=b"abc"), is_shut=True),
         Request("no length", request("PUT /in/nothing"), ("PUT",)),
         Request("1.0", request("PUT /in/old HTTP/1.0", "Content-Length: 3", body=b"old")),
-        Request("pipelined", request("PUT /in/p1", "Content-Length: 2", body=b"p1") + request("GET /in/p1"), ("PUT", "GET")),
+        Request("pipelined", request("PUT /in/p1", "Content-Length: 2", body=b"p1") + request("GET /in/p1"),
+            ("PUT", "GET")),
         Request("byte by byte", request("PUT /in/slow", "Content-Length: 4", body=b"slow"), is_slow=True),
         Request("delete", request("DELETE /in/new.txt"), ("DELETE",)),
         Request("options", request("OPTIONS /in/new.txt")),
-        Request("preflight", request("OPTIONS /in/x", "Origin: https://example.com", "Access-Control-Request-Method: PUT")),
+        Request("preflight", request("OPTIONS /in/x", "Origin: https://example.com",
+            "Access-Control-Request-Method: PUT")),
     ]
 
 
 def _deceptive() -> list[Request]:
-    values = ["a\u00adb", "a\u180eb", "a\ufff9b", "a\U000e0041b", "a\u202eb", "a\u200bb", "a\x7fb", 'a"b\\c', "a\tb", "<a>&'"]
-    fields = [Request(f"field {value!a}", request("GET /a.txt", f"User-Agent: {value}", f"Referer: {value}")) for value in values]
+    values = ["a\u00adb", "a\u180eb", "a\ufff9b", "a\U000e0041b", "a\u202eb", "a\u200bb", "a\x7fb", 'a"b\\c',
+        "a\tb", "<a>&'"]
+    fields = [Request(f"field {value!a}",
+        request("GET /a.txt", f"User-Agent: {value}", f"Referer: {value}")) for value in values]
     secrets = ["Cookie: id=1", "Authorization: Basic eA==", "Proxy-Authorization: x", "X-Other: y"]
-    return [*fields, get("/a.txt", *secrets), Request("raw bytes", b"GET /a.txt HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\xfe\r\n\r\n")]
+    return [*fields, get("/a.txt", *secrets),
+        Request("raw bytes", b"GET /a.txt HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\xfe\r\n\r\n")]
 
 
 def _times() -> list[Request]:
@@ -305,14 +314,26 @@ def _times() -> list[Request]:
 
 def _built_in() -> list[Request]:
     # Pages that show the source, and archives with them, differ in each build.
-    paths = ["/", "/index.html", "/HelloWorld.html", "/CafeStory.html", "/missing", "/style.css", "/favicon.svg", "/a/b"]
+    paths = ["/", "/index.html", "/HelloWorld.html", "/CafeStory.html", "/missing", "/style.css", "/favicon.svg",
+        "/a/b"]
     return [get(path, *fields) for path in paths for fields in ([], ["Accept-Encoding: gzip"], ["Range: bytes=0-9"])]
+
+
+def _listings() -> list[Request]:
+    paths = ["/", "/without-index/", "/empty-directory/", "/deep/a/b/c/d/", "/missing/"]
+    types = ["text/html", "application/json", "text/plain"]
+    plain = [get(path, f"Accept: {value}") for path in paths for value in types]
+    compressed = [get(path, "Accept: text/html", "Accept-Encoding: gzip") for path in paths]
+    heads = [Request(f"HEAD {path}", request(f"HEAD {path}", "Accept: text/html")) for path in paths]
+    return [*plain, *compressed, *heads, get("/?archive=tar"), get("/deep/?archive=tar", "Range: bytes=0-9")]
 
 
 # The last one ends the exchange.
 NUMBERS = [
-    "Client of Ada: 7\n", "Client of Ada: 7\r\n", "Client of Ada: 1\n", "Client of Ada: 100\nmore", "Client of Ada: x\n",
-    "Client of : 7\n", "Client of Ada:7\n", "client of Ada: 7\n", "Client of A\u00adb\u202e: 7\n", "Client of Ada: 007\n",
+    "Client of Ada: 7\n", "Client of Ada: 7\r\n", "Client of Ada: 1\n", "Client of Ada: 100\nmore",
+    "Client of Ada: x\n",
+    "Client of : 7\n", "Client of Ada:7\n", "client of Ada: 7\n", "Client of A\u00adb\u202e: 7\n",
+    "Client of Ada: 007\n",
     "Client of Ada: +7\n", "Client of Ada: 9223372036854775808\n", "Client of A:b: 7\n", "\n", "", "Client of Ada: 7",
     "Client of " + "x" * 300 + ": 7\n", "x" * 5000, "GET / HTTP/1.1\r\n", "Client of Ada: -7\n",
 ]
@@ -325,5 +346,5 @@ def _numbers() -> list[Request]:
 GROUPS = {
     "paths": _paths, "few": _few, "negotiation": _negotiation, "ranges": _ranges, "conditions": _conditions,
     "methods": _methods, "syntax": _syntax, "pipelines": _pipelines, "uploads": _uploads, "deceptive": _deceptive,
-    "times": _times, "numbers": _numbers, "built-in": _built_in,
+    "times": _times, "numbers": _numbers, "built-in": _built_in, "listings": _listings,
 }

@@ -18,14 +18,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import commands
 import serving
 import tree
 from configurations import CONFIGURATIONS
-from intended import INTENDED
+from intended import INTENDED, Intended
 from serving import Side
 
 PROGRAMS = ("reactor-server", "reactor-client")
@@ -75,18 +74,18 @@ def _report(differences: dict[str, list[str]]) -> list[str]:
 
 def _judge(old: Findings, new: Findings, word: str) -> list[str]:
     """The differences that nobody intended, and the intended ones that do not occur."""
-    used = set()
+    used: set[Intended] = set()
     differences: dict[str, list[str]] = {}
     for name in sorted(old.keys() | new.keys(), key=str.lower):
         before, after = old.get(name, "(no such case)"), new.get(name, "(no such case)")
         if before == after:
             continue
-        reasons = [pattern for pattern, _ in INTENDED if fnmatchcase(name, pattern)]
+        reasons = [entry for entry in INTENDED if entry.allows(name, after)]
         used.update(reasons)
         if not reasons and word in name:
             differences.setdefault(_difference(before, after), []).append(name)
-    missing = [(pattern, why) for pattern, why in INTENDED if pattern not in used and not word]
-    unused = [f"=== not seen, though intended: {pattern} ({why})" for pattern, why in missing]
+    missing = [entry for entry in INTENDED if entry not in used and not word]
+    unused = [f"=== not seen, though intended: {entry.name} ({entry.why})" for entry in missing]
     return _report(differences) + unused
 
 

@@ -51,7 +51,8 @@ RESPONSES: dict[str, bytes] = {
     "many-fields": _response("200 OK\r\n" + "\r\n".join(f"X-{n}: y" for n in range(80)), b"ok"),
     "too-many-fields": _response("200 OK\r\n" + "\r\n".join(f"X-{n}: y" for n in range(500)), b"ok"),
     "line-feeds": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
-    "deceptive": _response("200 OK\r\nContent-Type: text/plain\r\nX: a\u00adb\u202ec\u180ed\ufff9e\x1b[2J", b"a\x1b[2J\xc2\xad\n"),
+    "deceptive": _response("200 OK\r\nContent-Type: text/plain\r\nX: a\u00adb\u202ec\u180ed\ufff9e\x1b[2J",
+        b"a\x1b[2J\xc2\xad\n"),
     "latin": b"HTTP/1.1 200 OK\r\nX: \xff\xfe\r\nContent-Length: 1\r\n\r\n\xff",
     "secrets": _response("200 OK\r\nSet-Cookie: id=1\r\nWWW-Authenticate: Basic", b"ok"),
     "gzip": _response("200 OK\r\nContent-Encoding: gzip", b"\x1f\x8bnot really"),
@@ -110,8 +111,9 @@ class Scripted:
         if words[0] == b"HEAD":
             response = response.split(b"\r\n\r\n")[0] + b"\r\n\r\n"
         self.heard.append(_body(link, heard))
-        link.sendall(response)
-        link.shutdown(socket.SHUT_WR)
+        if name != "silence":
+            link.sendall(response)
+            link.shutdown(socket.SHUT_WR)
         while link.recv(1 << 16):
             pass
 

@@ -202,18 +202,23 @@ SERVER_VALUES = split("server", """
 SERVER_ENVIRONMENT = [
     Line("server", "--check site", environment=one)
     for one in (
-        {"REACTOR_PORT": "7"}, {"REACTOR_PORT": "x"}, {"REACTOR_PORT": ""}, {"REACTOR_QUIET": "1"}, {"REACTOR_QUIET": "0"},
-        {"REACTOR_QUIET": "yes"}, {"REACTOR_BIND": "127.0.0.1\n::1"}, {"REACTOR_UNKNOWN": "1"}, {"REACTOR_CONFIG": "site.toml"},
-        {"REACTOR_CONFIG": "missing.toml"}, {"REACTOR_IDLE_TIMEOUT": "2m"}, {"REACTOR_IDLE_TIMEOUT": "5x"}, {"REACTOR_CORS": "1"},
+        {"REACTOR_PORT": "7"}, {"REACTOR_PORT": "x"}, {"REACTOR_PORT": ""}, {"REACTOR_QUIET": "1"},
+        {"REACTOR_QUIET": "0"},
+        {"REACTOR_QUIET": "yes"}, {"REACTOR_BIND": "127.0.0.1\n::1"}, {"REACTOR_UNKNOWN": "1"},
+        {"REACTOR_CONFIG": "site.toml"},
+        {"REACTOR_CONFIG": "missing.toml"}, {"REACTOR_IDLE_TIMEOUT": "2m"}, {"REACTOR_IDLE_TIMEOUT": "5x"},
+        {"REACTOR_CORS": "1"},
         {"REACTOR_CORS": "https://example.com"}, {"REACTOR_UPLOAD": "in"}, {"REACTOR_HEADER": "X-A: b\nX-B: c"},
-        {"REACTOR_ERROR_PAGE": "404=index.html\n"}, {"REACTOR_CHECK": "1"}, {"REACTOR_HELP": "1"}, {"REACTOR_ROOT": "site"},
+        {"REACTOR_ERROR_PAGE": "404=index.html\n"}, {"REACTOR_CHECK": "1"}, {"REACTOR_HELP": "1"},
+        {"REACTOR_ROOT": "site"},
         {"REACTOR_MAX_UPLOAD": "1k"}, {"REACTOR_CACHE_SIZE": "x"}, {"reactor_port": "7"},
     )
 ]
 
 SERVER_TIMES = [line for option in ("--idle-timeout", "--header-timeout", "--grace") for line in _checks(option, TIMES)]
 SERVER_SIZES = [line for option in ("--max-upload", "--cache-size") for line in _checks(option, SIZES)]
-SERVER_NUMBERS = [line for option in ("--workers", "--max-connections", "--port", "--sum-port") for line in _checks(option, NUMBERS)]
+SERVER_NUMBERS = [line for option in ("--workers", "--max-connections", "--port",
+    "--sum-port") for line in _checks(option, NUMBERS)]
 
 GROUPS = [
     Group("server forms", SERVER_FORMS),

@@ -37,7 +37,8 @@ class Side:
 
     def paths(self, own: Path) -> dict[str, str]:
         """Paths in output, and the words in their place."""
-        return {str(own): "(own)", str(self.site): "(site)", str(self.work): "(work)", str(self.server): "reactor-server"}
+        return {str(own): "(own)", str(self.site): "(site)", str(self.work): "(work)",
+            str(self.server): "reactor-server"}
 
 
 def environment(more: dict[str, str]) -> dict[str, str]:
