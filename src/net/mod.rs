@@ -4,24 +4,22 @@
 //! server or client, is a [`Machine`] on top of it: bytes in, segments out, no socket. It knows
 //! nothing of HTTP or of what files mean.
 
-mod channel;
-mod deferral;
-mod descriptors;
+mod connect;
+mod connection;
 mod inbox;
-mod link;
+mod listen;
 mod machine;
-mod outbox;
 mod pool;
-mod queue;
-mod socket;
+mod rlimit;
+mod send_queue;
 mod transport;
 
-pub use deferral::defer_accept;
-pub use descriptors::raise_descriptors;
+pub use connect::connect;
+pub use connection::Link;
 pub use inbox::Inbox;
-pub use link::Link;
-pub use machine::{CloseReason, Machine, Want};
-pub use outbox::{Flushed, Mark, Outbox};
+pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_beside};
+pub use machine::{Machine, Want};
 pub use pool::Pool;
-pub use socket::{ListenError, ListenIp, connect, listen, listen_all, listen_beside};
-pub use transport::Transport;
+pub use rlimit::raise_nofile_limit;
+pub use send_queue::{Mark, Outbox};
+pub use transport::{CloseReason, IoOutcome, Transport};

@@ -3,7 +3,8 @@
 //! An idle connection owns no buffer: it leases one when its socket is readable or something is to
 //! be sent, and gives it back when it is empty. It knows nothing of what the bytes mean.
 
-use super::queue::Queue;
+use super::Outbox;
+use super::send_queue::SegmentQueue;
 
 /// Spare buffers kept for reuse; more than this many are freed. It bounds what a burst leaves
 /// behind (64 inboxes of 16 KiB are 1 MiB).
@@ -20,7 +21,7 @@ pub struct Pool {
         clippy::vec_box,
         reason = "they are lent in their boxes: to box one anew would be an allocation"
     )]
-    queues: Vec<Box<Queue>>,
+    queues: Vec<Box<SegmentQueue>>,
 }
 
 impl Pool {
@@ -39,12 +40,18 @@ impl Pool {
         }
     }
 
-    pub(super) fn lease_queue(&mut self) -> Box<Queue> {
-        self.queues.pop().unwrap_or_default()
+    /// Gives the outbox a buffer, so that what is queued needs no allocation.
+    pub(super) fn lend(&mut self, outbox: &mut Outbox) {
+        outbox.queue.get_or_insert_with(|| self.queues.pop().unwrap_or_default());
     }
 
-    pub(super) fn return_queue(&mut self, queue: Box<Queue>) {
-        if self.queues.len() < SPARES_MAX && queue.capacity() <= KEPT_QUEUE_LEN_MAX {
+    /// Takes the buffer of the outbox back if nothing waits in it.
+    pub(super) fn take_back(&mut self, outbox: &mut Outbox) {
+        if outbox.is_empty()
+            && let Some(queue) = outbox.queue.take()
+            && self.queues.len() < SPARES_MAX
+            && queue.capacity() <= KEPT_QUEUE_LEN_MAX
+        {
             self.queues.push(queue);
         }
     }

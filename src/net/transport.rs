@@ -1,10 +1,11 @@
 //! The few system calls that move bytes, behind a trait.
 //!
 //! A socket is one transport; the tests' wires are another, and TLS would be a third. Nothing here
-//! loops or decides: one call, one result.
+//! loops or decides: one call, one result. Beside it stand the outcomes of moving bytes over one.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 
 use mio::net::TcpStream;
 
@@ -45,5 +46,68 @@ impl Transport for TcpStream {
 
     fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
         Ok(rustix::fs::sendfile(&*self, file, Some(offset), len)?)
+    }
+}
+
+/// What came of an attempt to move bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IoOutcome {
+    /// They have moved: all that was queued, or one read.
+    Done,
+    /// The socket takes or gives no more for now.
+    Blocked,
+    /// The budget is spent.
+    Spent,
+    /// None can move any more.
+    Failed(CloseReason),
+}
+
+/// Why a connection ended. Displays as the words that follow "closed:" in the diagnostics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The protocol came to its end as both sides had agreed.
+    Finished,
+    /// The peer's input ended between two messages.
+    PeerClosed,
+    /// The peer's input ended within a message.
+    PeerLeftEarly,
+    /// Waiting took too long; the words say for what.
+    TimedOut(&'static str),
+    /// The peer broke the protocol; the words say how.
+    Refused(&'static str),
+    /// Our side is shutting down.
+    Shutdown,
+    /// The connection could not be made.
+    ConnectFailed(ErrorKind),
+    /// A system call on the socket failed.
+    Failed(ErrorKind),
+    /// The file that was being sent shrank: its promised length cannot be kept.
+    FileTruncated,
+    /// The file that was being sent could not be read.
+    FileFailed(ErrorKind),
+}
+
+impl CloseReason {
+    /// Whether the peer may still be sending, so that closing at once would make the kernel reset
+    /// the connection and destroy the answer before the peer has read it.
+    pub(super) fn lingers(self) -> bool {
+        matches!(self, Self::Finished | Self::TimedOut(_) | Self::Refused(_) | Self::Shutdown)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finished => f.write_str("finished as agreed"),
+            Self::PeerClosed => f.write_str("the peer closed it"),
+            Self::PeerLeftEarly => f.write_str("the peer left in the middle of a message"),
+            Self::TimedOut(what) => write!(f, "timed out waiting for {what}"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Shutdown => f.write_str("shutting down"),
+            Self::ConnectFailed(kind) => write!(f, "could not connect: {kind}"),
+            Self::Failed(kind) => write!(f, "failed: {kind}"),
+            Self::FileTruncated => f.write_str("aborted: the file shrank while it was sent"),
+            Self::FileFailed(kind) => write!(f, "aborted: the file could not be read: {kind}"),
+        }
     }
 }

@@ -25,7 +25,7 @@ use super::{Config, RootChoice, Site, put};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
 use crate::files::{Root, Store, Upload};
-use crate::net::{ListenError, defer_accept, listen_all, listen_beside, raise_descriptors};
+use crate::net::{ListenError, defer_accept, listen_all, listen_beside, raise_nofile_limit};
 use crate::reactor::{Now, Reactor, Watermarks};
 
 /// Why a server cannot start: one line that names the thing and the remedy.
@@ -108,7 +108,7 @@ fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError
     let reserved = reserved.saturating_mul(workers as u64);
     let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
     let watermarks =
-        connections_max(raise_descriptors(), config.connections_max, reserved, each).map_err(StartError)?;
+        connections_max(raise_nofile_limit(), config.connections_max, reserved, each).map_err(StartError)?;
     check_parts(watermarks, workers).map_err(StartError)?;
     let store = open_store(config)?;
     default_documents::warn_of_missing(config, &store);

@@ -272,8 +272,8 @@ fn the_checker_sees_every_way_to_break_the_rules() {
         ("src/reactor/turn.rs", "use crate::{net::Link, reactor::Key};"),
         ("src/reactor/turn.rs", "fn f() { super::super::http::parse() }"),
         ("src/reactor/mod.rs", "use super::server::Conn;"),
-        ("src/net/link.rs", "use crate::http;"),
-        ("src/net/link.rs", "fn f(x: crate::files::Root) {}"),
+        ("src/net/connection.rs", "use crate::http;"),
+        ("src/net/connection.rs", "fn f(x: crate::files::Root) {}"),
         ("src/http/head.rs", "use std::{fmt, net::IpAddr};"),
         ("src/http/head.rs", "use std::fs::File;"),
         ("src/http/date.rs", "fn f() { std::time::SystemTime::now(); }"),
@@ -307,7 +307,7 @@ fn the_checker_sees_every_way_to_break_the_rules() {
 fn the_checker_lets_everything_else_pass() {
     let cases = [
         (
-            "src/net/link.rs",
+            "src/net/connection.rs",
             "use crate::reactor::{Key, Now};\nuse super::{Inbox, Outbox};\nuse mio::net::TcpStream;",
         ),
         ("src/server/args/values.rs", "use super::super::Config;\nuse crate::server::Bind;"),

@@ -34,7 +34,7 @@ use server::Server;
 /// Measures all that is asked for, and prints each table as soon as it is whole.
 pub(crate) fn measure(options: &Options) -> Result<(), String> {
     // Ten thousand connections, on both sides.
-    let _ = reactor_http::net::raise_descriptors();
+    let _ = reactor_http::net::raise_nofile_limit();
     let bench = Bench::new(options)?;
     if bench.cores.generator == bench.cores.server {
         eprintln!("peers: there is one core only: load and server share it");

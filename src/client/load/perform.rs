@@ -30,7 +30,7 @@ use super::validity;
 use crate::client::target::Target;
 use crate::client::words::say;
 use crate::command_line::quote;
-use crate::net::raise_descriptors;
+use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
 
 /// Wrong usage.
@@ -146,7 +146,7 @@ impl Ready {
     fn of(settings: &Settings) -> Result<Self, LoadError> {
         let (plan, sent) = prepare(settings)?;
         let before = settings.compare.as_deref().map(read_run).transpose()?;
-        let limit = raise_descriptors();
+        let limit = raise_nofile_limit();
         descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
         let addresses = resolve(&plan.targets)?;
         let out = Output::to(settings.out.as_deref())?;

@@ -15,7 +15,7 @@ use reactor_http::client::conn::{Audience, Failure};
 use reactor_http::client::reader::Piece;
 use reactor_http::files::{Root, Store};
 use reactor_http::http::{HEAD_LEN_MAX, Method};
-use reactor_http::net::{CloseReason, Flushed, Inbox, Machine, Outbox, Pool, Transport, Want};
+use reactor_http::net::{CloseReason, Inbox, IoOutcome, Machine, Outbox, Pool, Transport, Want};
 use reactor_http::reactor::Now;
 use reactor_http::server::{self, Config, Site};
 use tempfile::TempDir;
@@ -72,10 +72,10 @@ impl<M: Machine> Side<M> {
             }
             let flushed = self.outbox.flush(port, &mut budget);
             match (self.want, flushed) {
-                (_, Flushed::Failed(reason)) => return self.close(reason, port, now),
-                (Want::Turn, _) | (_, Flushed::Spent) => return true,
-                (Want::Drain, Flushed::Blocked) => return false,
-                (Want::Either, Flushed::Empty) => self.advance(now),
+                (_, IoOutcome::Failed(reason)) => return self.close(reason, port, now),
+                (Want::Turn, _) | (_, IoOutcome::Spent) => return true,
+                (Want::Drain, IoOutcome::Blocked) => return false,
+                (Want::Either, IoOutcome::Done) => self.advance(now),
                 (Want::Input | Want::Either, _) if !self.fill(port) => return false,
                 _ => self.advance(now),
             }

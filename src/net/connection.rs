@@ -1,8 +1,8 @@
 //! One connection: a socket, its two queues, and the machine that understands them.
 //!
-//! [`Link::pump`] is the only read/write/`WouldBlock` loop of the project. The link also lives the
-//! life of the connection (connecting, open, lingering), so that no machine has to. It knows
-//! nothing of any protocol.
+//! [`Link::pump`] is the only read/write/`WouldBlock` loop of the project. It clears the readiness bits where
+//! a system call shows that they no longer hold. The link also has the states of a connection's life
+//! (connecting, open, lingering), so that no machine needs them. It knows nothing of any protocol.
 
 use std::io::ErrorKind;
 use std::net::Shutdown;
@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use rustix::net::sockopt;
 
-use super::channel::{Channel, Moved};
-use super::{CloseReason, Machine, Pool, Want};
+use super::{CloseReason, Inbox, IoOutcome, Machine, Outbox, Pool, Transport, Want, connect};
 use crate::reactor::{Connection, Next, Now, Readiness};
 
 /// Bytes that one connection may read, and as many that it may write, in one turn: enough to keep
 /// the socket busy, little enough that a fast peer starves nobody. Of files it is four times as much,
-/// for they take less time (`FILE_LEN_PER_BYTE`, of the outbox).
+/// for they take less time (`FILE_LEN_PER_BYTE`, of the send queue).
 const TURN_LEN_MAX: usize = 256 * 1024;
 /// A lingering connection is closed after this long without input ...
 const LINGER_SILENCE: Duration = Duration::from_secs(5);
@@ -45,12 +44,24 @@ struct Linger {
 /// A connection that is pumped by the reactor.
 #[derive(Debug)]
 pub struct Link<M> {
-    channel: Channel,
+    stream: TcpStream,
+    inbox: Inbox,
+    outbox: Outbox,
     life: Life,
     want: Want,
+    /// Why nothing can be sent any more. What the peer has said before is still read.
+    unsendable: Option<CloseReason>,
     /// What had been sent before this turn.
     sent_before: u64,
     machine: M,
+}
+
+/// What a link is lent for one turn.
+struct Tick<'t, S> {
+    ready: &'t mut Readiness,
+    site: &'t mut S,
+    pool: &'t mut Pool,
+    now: Now,
 }
 
 impl<M: Machine> Link<M> {
@@ -67,7 +78,8 @@ impl<M: Machine> Link<M> {
     }
 
     fn new(stream: TcpStream, life: Life, want: Want, machine: M) -> Self {
-        Self { channel: Channel::new(stream), life, want, sent_before: 0, machine }
+        let (inbox, outbox) = (Inbox::new(), Outbox::new());
+        Self { stream, inbox, outbox, life, want, unsendable: None, sent_before: 0, machine }
     }
 
     /// The protocol's part of the connection.
@@ -85,133 +97,177 @@ impl<M: Machine> Link<M> {
 
     /// Bytes sent since the connection began.
     pub fn sent_total(&self) -> u64 {
-        self.channel.outbox.sent_total()
+        self.outbox.sent_total()
     }
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
     pub fn abandon(mut self, site: &mut M::Site, now: Now) {
         if !matches!(self.life, Life::Lingering(_)) {
             self.reset_if_broken_off();
-            self.machine.closed(CloseReason::Shutdown, &self.channel.outbox, site, now);
+            self.machine.closed(CloseReason::Shutdown, &self.outbox, site, now);
         }
     }
 
     /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
     /// pump of the same turn goes on from there.
     pub fn fill_ahead(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) {
-        let waits =
-            matches!(self.life, Life::Open) && self.want == Want::Input && self.channel.outbox.is_empty();
-        if !waits || !ready.is_readable() || self.channel.is_unsendable() || self.is_overdue(now) {
+        let waits = matches!(self.life, Life::Open) && self.want == Want::Input && self.outbox.is_empty();
+        if !waits || !ready.is_readable() || self.unsendable.is_some() || self.is_overdue(now) {
             return;
         }
-        match self.fill(ready, site, pool, &mut TURN_LEN_MAX.clone()) {
-            Moved::Yes => self.want = Want::Turn,
-            Moved::Failed(reason) => self.want = Want::Close(reason),
-            Moved::Blocked | Moved::Spent => self.channel.inbox.release(pool),
+        match self.fill(&mut Tick { ready, site, pool, now }, &mut TURN_LEN_MAX.clone()) {
+            IoOutcome::Done => self.want = Want::Turn,
+            IoOutcome::Failed(reason) => self.want = Want::Close(reason),
+            IoOutcome::Blocked | IoOutcome::Spent => self.inbox.release(pool),
         }
     }
 
     /// Moves bytes and advances the machine until there is nothing to do but wait.
     pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
-        self.channel.outbox.lease(pool);
-        self.sent_before = self.channel.outbox.sent_total();
+        pool.lend(&mut self.outbox);
+        self.sent_before = self.outbox.sent_total();
+        let mut tick = Tick { ready, site, pool, now };
         let next = match self.life {
-            Life::Connecting => self.finish_connecting(ready, site, pool, now),
-            Life::Open => self.converse(ready, site, pool, now),
-            Life::Lingering(_) => self.linger(ready, site, pool, now),
+            Life::Connecting => self.finish_connecting(&mut tick),
+            Life::Open => self.converse(&mut tick),
+            Life::Lingering(_) => self.linger(&mut tick),
         };
-        self.channel.inbox.release(pool);
-        self.channel.outbox.release(pool);
+        self.inbox.release(pool);
+        pool.take_back(&mut self.outbox);
         next
     }
 
-    /// Writable is not connected: first the pending error, then the peer's address tell.
-    fn finish_connecting(
-        &mut self,
-        ready: &mut Readiness,
-        site: &mut M::Site,
-        pool: &mut Pool,
-        now: Now,
-    ) -> Next {
-        if ready.is_writable() {
-            let error = match self.channel.stream.take_error() {
-                Ok(None) => self.channel.stream.peer_addr().err(),
-                Ok(pending) => pending,
-                Err(error) => Some(error),
-            };
-            match error {
-                None => {
+    fn finish_connecting(&mut self, tick: &mut Tick<'_, M::Site>) -> Next {
+        if tick.ready.is_writable() {
+            match connect::outcome(&self.stream) {
+                Ok(()) => {
                     self.life = Life::Open;
-                    return self.converse(ready, site, pool, now);
+                    return self.converse(tick);
                 }
-                Some(error) if matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::WouldBlock) => {
-                    ready.write_blocked();
-                }
-                Some(error) => {
-                    return self.close(CloseReason::ConnectFailed(error.kind()), ready, site, pool, now);
-                }
+                Err(ErrorKind::NotConnected | ErrorKind::WouldBlock) => tick.ready.write_blocked(),
+                Err(kind) => return self.close(CloseReason::ConnectFailed(kind), tick),
             }
         }
-        if self.is_overdue(now) {
-            let reason = CloseReason::ConnectFailed(ErrorKind::TimedOut);
-            return self.close(reason, ready, site, pool, now);
+        if self.is_overdue(tick.now) {
+            return self.close(CloseReason::ConnectFailed(ErrorKind::TimedOut), tick);
         }
         Next::Wait
     }
 
     /// The loop: flush, fill, advance, until blocked, spent or over.
-    fn converse(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
+    fn converse(&mut self, tick: &mut Tick<'_, M::Site>) -> Next {
         let (mut read_budget, mut write_budget) = (TURN_LEN_MAX, TURN_LEN_MAX);
-        if self.is_overdue(now) {
-            let Channel { inbox, outbox, .. } = &mut self.channel;
-            self.want = self.machine.expire(inbox, outbox, site, now);
+        if self.is_overdue(tick.now) {
+            self.want = self.machine.expire(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
         } else if self.want == Want::Turn {
-            self.advance(site, now);
+            self.advance(tick);
         }
         loop {
             let flushed = match self.want {
-                Want::Close(reason) => return self.close(reason, ready, site, pool, now),
-                _ => self.channel.flush(ready, &mut write_budget),
+                Want::Close(reason) => return self.close(reason, tick),
+                _ => self.flush(tick.ready, &mut write_budget),
             };
             let moved = match (self.want, flushed) {
-                (Want::Input | Want::Either, Moved::Failed(reason @ CloseReason::Failed(_))) => {
-                    self.channel.read_on(reason, ready, &mut self.machine, site, pool, &mut read_budget)
+                (Want::Input | Want::Either, IoOutcome::Failed(reason @ CloseReason::Failed(_))) => {
+                    self.read_after_write_error(reason, tick, &mut read_budget)
                 }
-                (_, Moved::Failed(reason)) => Moved::Failed(reason),
-                (Want::Turn, _) => Moved::Spent,
-                (Want::Either, Moved::Yes) => Moved::Yes,
+                (_, IoOutcome::Failed(reason)) => IoOutcome::Failed(reason),
+                (Want::Turn, _) => IoOutcome::Spent,
+                (Want::Either, IoOutcome::Done) => IoOutcome::Done,
                 // Who has much to send still listens: the answer may come early.
-                (Want::Input | Want::Either, Moved::Spent) => {
-                    match self.fill(ready, site, pool, &mut read_budget) {
-                        Moved::Blocked => Moved::Spent,
-                        moved => moved,
-                    }
-                }
-                (Want::Input | Want::Either, _) => self.fill(ready, site, pool, &mut read_budget),
+                (Want::Input | Want::Either, IoOutcome::Spent) => match self.fill(tick, &mut read_budget) {
+                    IoOutcome::Blocked => IoOutcome::Spent,
+                    moved => moved,
+                },
+                (Want::Input | Want::Either, _) => self.fill(tick, &mut read_budget),
                 (_, flushed) => flushed,
             };
             match moved {
-                Moved::Yes => self.advance(site, now),
-                Moved::Blocked => return Next::Wait,
-                Moved::Spent => return Next::Again,
-                Moved::Failed(reason) => return self.close(reason, ready, site, pool, now),
+                IoOutcome::Done => self.advance(tick),
+                IoOutcome::Blocked => return Next::Wait,
+                IoOutcome::Spent => return Next::Again,
+                IoOutcome::Failed(reason) => return self.close(reason, tick),
             }
         }
     }
 
-    fn advance(&mut self, site: &mut M::Site, now: Now) {
-        let Channel { inbox, outbox, .. } = &mut self.channel;
-        self.want = self.machine.advance(inbox, outbox, site, now);
+    fn advance(&mut self, tick: &mut Tick<'_, M::Site>) {
+        self.want = self.machine.advance(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
     }
 
-    fn fill(
+    /// Sends what is queued, as far as the socket and the budget take it.
+    fn flush(&mut self, ready: &mut Readiness, budget: &mut usize) -> IoOutcome {
+        if let Some(reason) = self.unsendable {
+            return IoOutcome::Failed(reason);
+        }
+        if self.outbox.is_empty() {
+            return IoOutcome::Done;
+        }
+        if !ready.is_writable() {
+            return IoOutcome::Blocked;
+        }
+        let outcome = self.outbox.flush(&mut self.stream, budget);
+        if outcome == IoOutcome::Blocked {
+            ready.write_blocked();
+        }
+        outcome
+    }
+
+    /// One read, which the machine is told of.
+    fn fill(&mut self, tick: &mut Tick<'_, M::Site>, budget: &mut usize) -> IoOutcome {
+        if self.inbox.is_eof() {
+            // The machine has been told of the end and still wants more: there is none.
+            return IoOutcome::Failed(CloseReason::PeerLeftEarly);
+        }
+        if !tick.ready.is_readable() {
+            return IoOutcome::Blocked;
+        }
+        if *budget == 0 {
+            return IoOutcome::Spent;
+        }
+        loop {
+            let room = self.inbox.room(tick.pool);
+            if room.is_empty() {
+                return IoOutcome::Failed(CloseReason::Refused("a message larger than the inbox"));
+            }
+            let room_len = room.len();
+            match self.stream.read(room) {
+                Ok(0) => self.inbox.set_eof(),
+                Ok(len) => {
+                    self.inbox.filled(len);
+                    self.machine.received(tick.site);
+                    *budget = budget.saturating_sub(len);
+                    if len < room_len {
+                        tick.ready.read_short();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    tick.ready.read_blocked();
+                    return IoOutcome::Blocked;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return IoOutcome::Failed(CloseReason::Failed(error.kind())),
+            }
+            return IoOutcome::Done;
+        }
+    }
+
+    /// After a write error, now or before, the input is still read: the peer may have sent an error
+    /// response. The end of that input is not an orderly one.
+    fn read_after_write_error(
         &mut self,
-        ready: &mut Readiness,
-        site: &mut M::Site,
-        pool: &mut Pool,
+        reason: CloseReason,
+        tick: &mut Tick<'_, M::Site>,
         budget: &mut usize,
-    ) -> Moved {
-        self.channel.fill(ready, &mut self.machine, site, pool, budget)
+    ) -> IoOutcome {
+        let reason = *self.unsendable.get_or_insert(reason);
+        self.outbox.abandon();
+        tick.ready.write_failed();
+        match self.fill(tick, budget) {
+            IoOutcome::Done if !self.inbox.is_eof() => IoOutcome::Done,
+            IoOutcome::Spent => IoOutcome::Spent,
+            IoOutcome::Done | IoOutcome::Blocked | IoOutcome::Failed(_) => IoOutcome::Failed(reason),
+        }
     }
 
     fn is_overdue(&self, now: Now) -> bool {
@@ -219,34 +275,25 @@ impl<M: Machine> Link<M> {
     }
 
     /// Ends the conversation: at once, or by lingering if the peer may still be sending.
-    fn close(
-        &mut self,
-        reason: CloseReason,
-        ready: &mut Readiness,
-        site: &mut M::Site,
-        pool: &mut Pool,
-        now: Now,
-    ) -> Next {
+    fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, M::Site>) -> Next {
         let broken_off = self.reset_if_broken_off();
-        self.machine.closed(reason, &self.channel.outbox, site, now);
+        self.machine.closed(reason, &self.outbox, tick.site, tick.now);
         if broken_off
-            || !self.must_linger(reason, *ready)
-            || self.channel.stream.shutdown(Shutdown::Write).is_err()
+            || !self.must_linger(reason, *tick.ready)
+            || self.stream.shutdown(Shutdown::Write).is_err()
         {
             return Next::Close;
         }
-        let ends = now.instant + LINGER_IN_ALL;
-        let linger = Linger { silence_ends: now.instant + LINGER_SILENCE, ends };
+        let now = tick.now.instant;
+        let linger = Linger { silence_ends: now + LINGER_SILENCE, ends: now + LINGER_IN_ALL };
         self.life = Life::Lingering(Box::new(linger));
-        self.linger(ready, site, pool, now)
+        self.linger(tick)
     }
 
     /// Sees to it that closing resets the connection if its end would pass for the end of a message.
     fn reset_if_broken_off(&self) -> bool {
-        let broken_off = matches!(self.life, Life::Open) && self.machine.breaks_off(&self.channel.outbox);
-        if broken_off
-            && let Err(errno) = sockopt::set_socket_linger(&self.channel.stream, Some(Duration::ZERO))
-        {
+        let broken_off = matches!(self.life, Life::Open) && self.machine.breaks_off(&self.outbox);
+        if broken_off && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
             log::warn!("cannot reset a connection whose answer breaks off: {errno}");
         }
         broken_off
@@ -257,28 +304,25 @@ impl<M: Machine> Link<M> {
     /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
     /// does one that has been silent, whose last answer is long there.
     fn must_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
-        let answered_now =
-            self.channel.outbox.is_empty() && self.channel.outbox.sent_total() > self.sent_before;
-        let all_read = self.channel.inbox.is_empty() && !ready.is_readable();
+        let answered_now = self.outbox.is_empty() && self.outbox.sent_total() > self.sent_before;
+        let all_read = self.inbox.is_empty() && !ready.is_readable();
         let agreed = reason == CloseReason::Finished && all_read;
-        answered_now && reason.lingers() && !agreed && !self.channel.inbox.is_eof()
+        answered_now && reason.lingers() && !agreed && !self.inbox.is_eof()
     }
 
     /// Discards input until the peer closes or patience ends.
-    fn linger(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
-        let mut budget = TURN_LEN_MAX;
+    fn linger(&mut self, tick: &mut Tick<'_, M::Site>) -> Next {
+        let (mut budget, now) = (TURN_LEN_MAX, tick.now.instant);
         loop {
-            self.channel.inbox.discard();
-            let moved = self.fill(ready, site, pool, &mut budget);
+            self.inbox.discard();
+            let moved = self.fill(tick, &mut budget);
             let Life::Lingering(linger) = &mut self.life else { return Next::Close };
             match moved {
-                Moved::Yes if !self.channel.inbox.is_eof() => {
-                    linger.silence_ends = now.instant + LINGER_SILENCE;
-                }
-                _ if now.instant >= linger.silence_ends.min(linger.ends) => return Next::Close,
-                Moved::Blocked => return Next::Wait,
-                Moved::Spent => return Next::Again,
-                Moved::Yes | Moved::Failed(_) => return Next::Close,
+                IoOutcome::Done if !self.inbox.is_eof() => linger.silence_ends = now + LINGER_SILENCE,
+                _ if now >= linger.silence_ends.min(linger.ends) => return Next::Close,
+                IoOutcome::Blocked => return Next::Wait,
+                IoOutcome::Spent => return Next::Again,
+                IoOutcome::Done | IoOutcome::Failed(_) => return Next::Close,
             }
         }
     }
@@ -286,7 +330,7 @@ impl<M: Machine> Link<M> {
 
 impl<M: Machine> Connection for Link<M> {
     fn source(&mut self) -> &mut TcpStream {
-        &mut self.channel.stream
+        &mut self.stream
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -305,7 +349,6 @@ mod tests {
     use rustix::event::{PollFd, PollFlags, poll};
 
     use super::*;
-    use crate::net::{Inbox, Outbox};
 
     /// Answers whatever comes, and then refuses more if that is how it is; gives up when it is told.
     struct Parrot {
@@ -370,7 +413,7 @@ mod tests {
             assert_eq!(link.deadline(), Some(now.instant + LINGER_SILENCE));
             if peer_closes {
                 drop(peer);
-                poll(&mut [PollFd::new(&link.channel.stream, PollFlags::RDHUP)], None).expect("the end");
+                poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
                 assert_eq!(pump(&mut link, &mut Readiness::untried(), now), Next::Close);
             } else {
                 let before = now.after(LINGER_SILENCE - Duration::from_millis(1));
@@ -403,19 +446,19 @@ mod tests {
         // Nothing more has come, and a buffer is held for nothing only while there is hope.
         let mut ready = Readiness::untried();
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(!ready.is_readable() && link.channel.inbox.bytes().is_empty());
+        assert!(!ready.is_readable() && link.inbox.bytes().is_empty());
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         assert_eq!(told(&mut link), (1, 1));
         // Whose time is over is not listened to any more, and the end is no input.
         link.machine_mut().deadline = Some(now.instant);
         peer.shutdown(Shutdown::Write).expect("its end");
-        poll(&mut [PollFd::new(&link.channel.stream, PollFlags::RDHUP)], None).expect("the end");
+        poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
         let mut ready = Readiness::untried();
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(ready.is_readable() && !link.channel.inbox.is_eof());
+        assert!(ready.is_readable() && !link.inbox.is_eof());
         link.machine_mut().deadline = None;
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(link.channel.inbox.is_eof() && told(&mut link) == (1, 1));
+        assert!(link.inbox.is_eof() && told(&mut link) == (1, 1));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
     }
 }

@@ -11,7 +11,7 @@ const UNLIMITED: u64 = 1 << 20;
 ///
 /// The soft limit of a shell is often 1024, for the sake of programs that use `select`; these do
 /// not. A refusal is no error: the limit then stays as it is.
-pub fn raise_descriptors() -> u64 {
+pub fn raise_nofile_limit() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.unwrap_or(UNLIMITED);
     let present = current.unwrap_or(UNLIMITED);
@@ -30,10 +30,10 @@ mod tests {
 
     #[test]
     fn raising_reaches_the_hard_limit_and_stays_there() {
-        let raised = raise_descriptors();
+        let raised = raise_nofile_limit();
         let now = getrlimit(Resource::Nofile);
         assert_eq!(now.current.unwrap_or(UNLIMITED), raised);
         assert_eq!(now.maximum.unwrap_or(UNLIMITED), raised);
-        assert_eq!(raise_descriptors(), raised);
+        assert_eq!(raise_nofile_limit(), raised);
     }
 }

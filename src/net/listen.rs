@@ -1,15 +1,19 @@
-//! Sockets as this project wants them: made, configured, bound, listening or connecting.
+//! Listening sockets: their options, the addresses they are bound to, and `TCP_DEFER_ACCEPT`.
 //!
-//! Owns which options a socket has and why, and how several addresses come to share one port.
-//! Every descriptor leaves here non-blocking and close-on-exec. It never registers a socket, never
-//! reads, writes or accepts, and knows no names, only addresses: resolving is somebody else's work.
+//! It owns which options a listener has and why, and how several addresses come to share one port.
+//! Every descriptor leaves here non-blocking and close-on-exec. It never registers a socket and never
+//! accepts, and knows no names, only addresses.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
+use nix::libc::{self, IPPROTO_TCP, TCP_DEFER_ACCEPT};
+use nix::sys::socket::setsockopt;
+use nix::{setsockopt_impl, sockopt_impl};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 /// Connections that the kernel keeps for us between two accepts.
@@ -23,6 +27,10 @@ const LISTEN_BACKLOG: i32 = 4096;
 /// The kernel proposes ports at random, so that even with nine of ten taken on the other address
 /// a search this long fails less than once in a hundred times.
 const FREE_PORT_TRIES: u32 = 64;
+
+/// A peer that says nothing is let in after this long. The kernel rounds it to the times at which it
+/// would repeat its part of the handshake: this is the first, about a second.
+const DEFER_ACCEPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An address to listen on, without its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,17 +126,26 @@ pub fn listen_all(ips: &[ListenIp], port: u16) -> Result<Vec<TcpListener>, Liste
     })
 }
 
-/// Begins to connect to `addr`, without waiting for the outcome.
+sockopt_impl!(
+    /// In seconds.
+    DeferAccept,
+    SetOnly,
+    IPPROTO_TCP,
+    TCP_DEFER_ACCEPT,
+    u32
+);
+
+/// Keeps a connection in the kernel until its first bytes have come, or for about a second.
 ///
-/// The socket becomes writable when the attempt has ended, well or badly: ask `take_error`, then
-/// `peer_addr`.
+/// The first read then finds them: a short connection is accepted, read, answered and closed in one turn,
+/// and epoll never hears of it. Neither rustix nor socket2 has this option. The macro of `nix` that makes
+/// it expands to an `unsafe` block, one call of `setsockopt`. Lints do not look into macros of other crates.
 ///
 /// # Errors
-/// What the system says at once, such as an unreachable network.
-pub fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(addr)?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+/// What the system says.
+pub fn defer_accept(listener: &TcpListener) -> io::Result<()> {
+    let secs = u32::try_from(DEFER_ACCEPT_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
+    Ok(setsockopt(listener, DeferAccept, &secs)?)
 }
 
 /// [`listen_all`] over any way to open one address, which tells the port that it got.
@@ -201,8 +218,10 @@ impl Error for ListenError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::Ipv6Addr;
 
+    use rustix::event::{PollFd, PollFlags, poll};
     use rustix::fs::OFlags;
     use rustix::io::{Errno, FdFlags};
 
@@ -402,14 +421,15 @@ mod tests {
     }
 
     #[test]
-    fn connecting_returns_at_once_with_nodelay_set() {
-        let listener = listen(SocketAddr::new(V4, 0)).unwrap();
-        let addr = listener.local_addr().unwrap();
-        let stream = connect(addr).unwrap();
-        assert!(stream.nodelay().unwrap());
-        let flags = rustix::fs::fcntl_getfl(&stream).unwrap();
-        assert!(flags.contains(OFlags::NONBLOCK));
-        let (_accepted, peer) = listener.accept().unwrap();
-        assert_eq!(peer, stream.local_addr().unwrap());
+    fn who_has_said_something_is_let_in_before_who_came_first() {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        defer_accept(&listener).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _silent = std::net::TcpStream::connect(address).unwrap();
+        let mut speaking = std::net::TcpStream::connect(address).unwrap();
+        speaking.write_all(b"a word").unwrap();
+        poll(&mut [PollFd::new(&listener, PollFlags::IN)], None).unwrap();
+        let (_, peer) = listener.accept().unwrap();
+        assert_eq!(peer, speaking.local_addr().unwrap());
     }
 }

@@ -1,0 +1,299 @@
+//! Send queue: segments that wait for room in the socket.
+//!
+//! A segment is inline bytes (heads, small bodies), shared bytes or a file range. [`Outbox::flush`] is the
+//! only function that writes: one `write` or `writev` for all ready bytes, `sendfile` for file ranges.
+//! The inline bytes share one buffer. It is leased from the pool, and stays as small as what waits in it.
+//! The queue knows nothing of what it sends.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSlice};
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::{CloseReason, IoOutcome, Transport};
+
+/// Slices handed to one `writev`. Sixteen pipelined answers are two segments each.
+const SLICES_MAX: usize = 32;
+
+/// So many bytes of a file weigh as much in a budget as one byte that is copied: `sendfile` only hands
+/// pages over. A MiB of them, with a turn's budget, takes some 50 microseconds, no longer than ten small
+/// answers. A quarter of that in a turn costs a large file 8 % more, and three times the calls; twice that
+/// saves little more, and small answers beside it wait longer, some of them by far.
+const FILE_LEN_PER_BYTE: usize = 4;
+
+/// What is to be sent in one piece.
+#[derive(Debug)]
+enum Segment {
+    /// The next bytes of the queue's own buffer.
+    Own { len: usize },
+    /// Bytes that live as long as the program.
+    Static { bytes: &'static [u8] },
+    /// Bytes that others may be sending too, from one position up to another.
+    Shared { bytes: Rc<[u8]>, from: usize, to: usize },
+    /// Bytes of a file.
+    File { file: Rc<File>, offset: u64, len: u64 },
+}
+
+/// The segments of one connection, and the buffer of their inline bytes: what is leased from the pool.
+#[derive(Debug, Default)]
+pub(super) struct SegmentQueue {
+    segments: VecDeque<Segment>,
+    own: Vec<u8>,
+    /// How much of `own` has been sent.
+    own_sent: usize,
+}
+
+/// A place in the queue: what was queued after it can be looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    own_len: usize,
+    queued_total: u64,
+}
+
+/// What is queued to be sent, and how much ever was.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// What waits, and the room for it: leased from the pool, and none while nothing waits.
+    pub(super) queue: Option<Box<SegmentQueue>>,
+    queued_total: u64,
+    sent_total: u64,
+    abandoned: bool,
+}
+
+impl Outbox {
+    /// An outbox without a buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn len(&self) -> u64 {
+        self.queued_total - self.sent_total
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_empty(&self) -> bool {
+        self.queued_total == self.sent_total
+    }
+
+    /// Bytes queued since the connection began: the position at which the next byte is queued.
+    pub fn queued_total(&self) -> u64 {
+        self.queued_total
+    }
+
+    /// Bytes sent since the connection began.
+    pub fn sent_total(&self) -> u64 {
+        self.sent_total
+    }
+
+    /// The place where the next bytes are queued.
+    pub fn mark(&mut self) -> Mark {
+        // Nothing is left to be moved to the front by what is queued next.
+        let queue = self.queue.get_or_insert_default();
+        queue.reclaim();
+        Mark { own_len: queue.own.len(), queued_total: self.queued_total }
+    }
+
+    /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
+    /// nothing has been flushed since.
+    pub fn since(&self, mark: Mark, position: u64) -> &[u8] {
+        let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
+        let own = self.queue.as_ref().map_or(&[][..], |queue| &queue.own);
+        own.get(mark.own_len..mark.own_len.saturating_add(len)).unwrap_or_default()
+    }
+
+    /// Queues what `write` appends to the buffer that it is given.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let queue = self.queue.get_or_insert_default();
+        queue.reclaim();
+        let before = queue.own.len();
+        write(&mut queue.own);
+        let added = queue.own.len().saturating_sub(before);
+        match queue.segments.back_mut() {
+            Some(Segment::Own { len }) => *len += added,
+            _ if added > 0 => queue.segments.push_back(Segment::Own { len: added }),
+            _ => {}
+        }
+        self.queued_total += added as u64;
+    }
+
+    /// Queues bytes that live as long as the program.
+    pub fn push_static(&mut self, bytes: &'static [u8]) {
+        self.push(bytes.len() as u64, Segment::Static { bytes });
+    }
+
+    /// Queues bytes that others may be sending too, without copying them.
+    pub fn push_shared(&mut self, bytes: Rc<[u8]>) {
+        let all = 0..bytes.len();
+        self.push_shared_part(bytes, all);
+    }
+
+    /// The same for a part of them; what is beyond their end is not there to be queued.
+    pub fn push_shared_part(&mut self, bytes: Rc<[u8]>, part: Range<usize>) {
+        let to = part.end.min(bytes.len());
+        let from = part.start.min(to);
+        self.push((to - from) as u64, Segment::Shared { bytes, from, to });
+    }
+
+    /// Queues `len` bytes of a file from `offset` on.
+    pub fn push_file(&mut self, file: Rc<File>, offset: u64, len: u64) {
+        self.push(len, Segment::File { file, offset, len });
+    }
+
+    fn push(&mut self, len: u64, segment: Segment) {
+        if len > 0 {
+            self.queued_total += len;
+            self.queue.get_or_insert_default().segments.push_back(segment);
+        }
+    }
+
+    /// Sends what the transport takes, until `budget` bytes are spent, of which those of files take less
+    /// (`FILE_LEN_PER_BYTE`). Bytes that are ready are not cut to the budget, for they leave in one
+    /// call: it may be overdrawn by one write.
+    pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> IoOutcome {
+        let Some(queue) = &mut self.queue else { return IoOutcome::Done };
+        while let Some(front) = queue.segments.front_mut() {
+            if *budget == 0 {
+                return IoOutcome::Spent;
+            }
+            let is_file = matches!(front, Segment::File { .. });
+            let result = match front {
+                Segment::File { file, offset, len } => {
+                    let most = budget.saturating_mul(FILE_LEN_PER_BYTE);
+                    let want = usize::try_from(*len).unwrap_or(usize::MAX).min(most);
+                    to.send_file(file, offset, want)
+                }
+                _ => queue.write(to),
+            };
+            match result {
+                Ok(0) if is_file => return IoOutcome::Failed(CloseReason::FileTruncated),
+                Ok(0) => return IoOutcome::Failed(CloseReason::Failed(ErrorKind::WriteZero)),
+                Ok(sent) => {
+                    self.sent_total += sent as u64;
+                    let weight = if is_file { sent.div_ceil(FILE_LEN_PER_BYTE) } else { sent };
+                    *budget = budget.saturating_sub(weight);
+                    queue.sent(sent as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return IoOutcome::Blocked,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_file && !is_peers(error.kind()) => {
+                    return IoOutcome::Failed(CloseReason::FileFailed(error.kind()));
+                }
+                Err(error) => return IoOutcome::Failed(CloseReason::Failed(error.kind())),
+            }
+        }
+        IoOutcome::Done
+    }
+
+    /// Drops what has not been sent: nobody wants it any more.
+    pub fn abandon(&mut self) {
+        self.abandoned |= !self.is_empty();
+        if let Some(queue) = &mut self.queue {
+            queue.clear();
+        }
+        self.queued_total = self.sent_total;
+    }
+
+    /// Whether something that was queued will never be sent: by the machine's own wish, or because
+    /// nothing can be sent any more.
+    pub fn has_abandoned(&self) -> bool {
+        self.abandoned
+    }
+}
+
+impl SegmentQueue {
+    /// The size of its buffer.
+    pub(super) fn capacity(&self) -> usize {
+        self.own.capacity()
+    }
+
+    fn clear(&mut self) {
+        self.segments.clear();
+        self.own.clear();
+        self.own_sent = 0;
+    }
+
+    /// Writes the bytes at the front, up to the first file range, in one call.
+    fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
+        let mut own = self.own.get(self.own_sent..).unwrap_or_default();
+        // Nearly always, and then there is no list to be made.
+        if let Some(Segment::Own { len }) = self.segments.front()
+            && self.segments.len() == 1
+        {
+            return to.write(&[IoSlice::new(own.get(..*len).unwrap_or(own))]);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut count = 0;
+        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
+            *slice = IoSlice::new(match segment {
+                Segment::Own { len } => {
+                    let (this, rest) = own.split_at((*len).min(own.len()));
+                    own = rest;
+                    this
+                }
+                Segment::Static { bytes } => bytes,
+                Segment::Shared { bytes, from, to } => bytes.get(*from..*to).unwrap_or_default(),
+                Segment::File { .. } => break,
+            });
+            count += 1;
+        }
+        to.write(&slices[..count])
+    }
+
+    /// Drops what has been sent once it is half of the buffer: a queue that is always written to and
+    /// never empty stays as small as what waits in it.
+    fn reclaim(&mut self) {
+        if self.own_sent > 0 && self.own_sent >= self.own.len() - self.own_sent {
+            self.own.drain(..self.own_sent);
+            self.own_sent = 0;
+        }
+    }
+
+    /// Drops the first `sent` bytes.
+    fn sent(&mut self, mut sent: u64) {
+        while sent > 0
+            && let Some(front) = self.segments.front_mut()
+        {
+            let left = match front {
+                Segment::Own { len } => *len as u64,
+                Segment::Static { bytes } => bytes.len() as u64,
+                Segment::Shared { from, to, .. } => (*to - *from) as u64,
+                Segment::File { len, .. } => *len,
+            };
+            let now = sent.min(left);
+            sent -= now;
+            // `sendfile` has moved the file's offset itself.
+            match front {
+                Segment::Own { len } => {
+                    *len -= now as usize;
+                    self.own_sent += now as usize;
+                }
+                Segment::Static { bytes } => *bytes = bytes.get(now as usize..).unwrap_or_default(),
+                Segment::Shared { from, .. } => *from += now as usize,
+                Segment::File { len, .. } => *len -= now,
+            }
+            if now == left {
+                self.segments.pop_front();
+            }
+        }
+        if self.segments.is_empty() {
+            self.clear();
+        }
+    }
+}
+
+/// Whether a failed `sendfile` is the socket's doing and not the file's.
+fn is_peers(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::TimedOut
+            | ErrorKind::NotConnected
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Tests of the send queue: what leaves, in which calls, and what stays.
+//!
+//! They own a transport that takes as much as it is told to.
+
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::FileExt;
+
+use super::*;
+use crate::net::Pool;
+
+/// Takes `step` bytes a call and `room` in all, and remembers what it took and how.
+struct Wire {
+    step: usize,
+    room: usize,
+    taken: Vec<u8>,
+    calls: Vec<&'static str>,
+}
+
+impl Wire {
+    fn new(step: usize, room: usize) -> Self {
+        Self { step, room, taken: Vec::new(), calls: Vec::new() }
+    }
+
+    fn take(&mut self, bytes: &[u8], call: &'static str) -> io::Result<usize> {
+        if self.room == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let len = bytes.len().min(self.step).min(self.room);
+        self.room -= len;
+        self.taken.extend_from_slice(&bytes[..len]);
+        self.calls.push(call);
+        Ok(len)
+    }
+}
+
+impl Transport for Wire {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        self.take(&bytes, if slices.len() == 1 { "write" } else { "writev" })
+    }
+
+    fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+        let mut bytes = vec![0; len];
+        let read = file.read_at(&mut bytes, *offset)?;
+        let sent = self.take(&bytes[..read], "sendfile")?;
+        *offset += sent as u64;
+        Ok(sent)
+    }
+}
+
+fn file(bytes: &[u8]) -> Rc<File> {
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(bytes).expect("its bytes");
+    Rc::new(file)
+}
+
+/// Every kind of segment, and the bytes that they are.
+fn filled() -> (Outbox, &'static [u8]) {
+    let mut outbox = Outbox::new();
+    outbox.push_with(|out| out.extend_from_slice(b"own "));
+    outbox.push_with(|out| out.extend_from_slice(b"own too "));
+    outbox.push_static(b"static ");
+    outbox.push_shared(Rc::from(&b"shared "[..]));
+    outbox.push_shared_part(Rc::from(&b"..a part .."[..]), 2..9);
+    outbox.push_file(file(b"..a file.."), 2, 6);
+    outbox.push_with(|out| out.extend_from_slice(b" own again"));
+    (outbox, b"own own too static shared a part a file own again")
+}
+
+#[test]
+fn all_bytes_that_are_ready_leave_in_one_call_and_files_by_sendfile() {
+    let (mut outbox, bytes) = filled();
+    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(wire.taken, bytes);
+    assert_eq!(wire.calls, ["writev", "sendfile", "write"]);
+    assert_eq!((outbox.len(), outbox.sent_total()), (0, bytes.len() as u64));
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_however_little_the_socket_takes() {
+    for step in 1..12 {
+        let (mut outbox, bytes) = filled();
+        let mut wire = Wire::new(step, 0);
+        while !outbox.is_empty() {
+            wire.room += 5;
+            assert_ne!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Spent);
+        }
+        assert_eq!(wire.taken, bytes, "{step} bytes a call");
+    }
+}
+
+#[test]
+fn of_shared_bytes_no_more_is_queued_than_there_is() {
+    let bytes: Rc<[u8]> = Rc::from(&b"0123456789"[..]);
+    for (part, expected) in
+        [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
+    {
+        let (mut outbox, mut wire) = (Outbox::new(), Wire::new(3, usize::MAX));
+        outbox.push_shared_part(Rc::clone(&bytes), part.clone());
+        assert_eq!(outbox.len(), expected.len() as u64);
+        assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+        assert_eq!(wire.taken, expected.as_bytes(), "{part:?}");
+    }
+}
+
+#[test]
+fn a_spent_budget_ends_a_flush_and_nothing_is_lost() {
+    let (mut outbox, bytes) = filled();
+    let mut wire = Wire::new(7, usize::MAX);
+    let mut flushes = 0;
+    while outbox.flush(&mut wire, &mut 10) == IoOutcome::Spent {
+        flushes += 1;
+    }
+    assert_eq!(wire.taken, bytes);
+    assert!(flushes >= bytes.len() / 14, "{flushes}");
+}
+
+#[test]
+fn a_file_weighs_a_quarter_of_bytes_that_are_copied() {
+    for (head, budget, expected) in [("", 2, 8), ("head", 5, 4 + 4), ("head", 4, 4), ("", 3, 10)] {
+        let mut outbox = Outbox::new();
+        outbox.push_with(|out| out.extend_from_slice(head.as_bytes()));
+        outbox.push_file(file(b"0123456789"), 0, 10);
+        let mut wire = Wire::new(usize::MAX, usize::MAX);
+        outbox.flush(&mut wire, &mut budget.clone());
+        assert_eq!(wire.taken.len(), expected, "{head:?} and a file, {budget}");
+    }
+}
+
+#[test]
+fn what_was_queued_since_a_mark_can_be_looked_at() {
+    let (mut outbox, _) = filled();
+    let mark = outbox.mark();
+    assert_eq!(outbox.since(mark, outbox.queued_total()), b"");
+    outbox.push_with(|out| out.extend_from_slice(b"a head"));
+    let position = outbox.queued_total();
+    outbox.push_with(|out| out.extend_from_slice(b"a body"));
+    outbox.push_static(b"static");
+    assert_eq!(outbox.since(mark, position), b"a head");
+    assert_eq!(outbox.since(mark, u64::MAX), b"");
+}
+
+#[test]
+fn what_has_been_sent_does_not_move_a_mark() {
+    for room in 0..20 {
+        let mut outbox = Outbox::new();
+        outbox.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
+        outbox.flush(&mut Wire::new(usize::MAX, room), &mut 1000);
+        let mark = outbox.mark();
+        for piece in [&b"a "[..], b"head"] {
+            outbox.push_with(|out| out.extend_from_slice(piece));
+        }
+        assert_eq!(outbox.since(mark, outbox.queued_total()), b"a head", "{room} sent");
+    }
+}
+
+#[test]
+fn a_file_that_has_shrunk_fails_and_is_never_padded() {
+    let mut outbox = Outbox::new();
+    outbox.push_file(file(b"short"), 0, 10);
+    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Failed(CloseReason::FileTruncated));
+    assert_eq!(wire.taken, b"short");
+}
+
+#[test]
+fn a_queue_that_is_never_empty_does_not_grow() {
+    let mut outbox = Outbox::new();
+    let mut wire = Wire::new(usize::MAX, 0);
+    outbox.push_with(|out| out.extend_from_slice(b"ahead"));
+    for _ in 0..1000 {
+        outbox.push_with(|out| out.extend_from_slice(b"0123456789"));
+        wire.room = 10;
+        assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Blocked);
+    }
+    let capacity = outbox.queue.as_ref().map_or(0, |queue| queue.own.capacity());
+    assert!(capacity < 100, "{capacity} bytes");
+    wire.room = 5;
+    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(wire.taken, ["ahead", &"0123456789".repeat(1000)].concat().as_bytes());
+}
+
+#[test]
+fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
+    let mut pool = Pool::new(16);
+    let mut outbox = Outbox::new();
+    pool.lend(&mut outbox);
+    outbox.push_static(b"static");
+    pool.take_back(&mut outbox);
+    pool.lend(&mut outbox);
+    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(wire.taken, b"static");
+}
+
+#[test]
+fn what_is_abandoned_is_never_sent_and_what_follows_is() {
+    let (mut outbox, bytes) = filled();
+    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    assert_eq!(outbox.flush(&mut wire, &mut 6), IoOutcome::Spent);
+    let sent = wire.taken.len();
+    assert!(!outbox.has_abandoned());
+    outbox.abandon();
+    assert!(outbox.is_empty() && outbox.has_abandoned() && outbox.sent_total() == sent as u64);
+    outbox.push_with(|out| out.extend_from_slice(b"the end"));
+    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(wire.taken, [&bytes[..sent], b"the end"].concat());
+}
+
+#[test]
+fn an_empty_outbox_owns_no_buffer() {
+    let mut pool = Pool::new(16);
+    let (mut outbox, _) = filled();
+    pool.take_back(&mut outbox);
+    assert!(outbox.queue.is_some(), "a buffer with bytes in it stays");
+    outbox.flush(&mut Wire::new(usize::MAX, usize::MAX), &mut 1000);
+    pool.take_back(&mut outbox);
+    assert!(outbox.queue.is_none());
+}
