@@ -3,7 +3,7 @@
 //! It owns how much of the input belongs to the body and which of it is data. It never keeps,
 //! copies or allocates: data is handed on as slices of the input.
 
-use super::chunked::{BadChunk, Dechunker};
+use super::chunked::{BadChunk, Dechunker, Decoded};
 use super::{RequestBody, ResponseBody};
 
 /// Where one body stands.
@@ -18,16 +18,6 @@ pub enum BodyReader {
     Chunked(Dechunker),
     /// Everything up to the end of the connection.
     UntilClose,
-}
-
-/// One step of reading a body.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Decoded<'i> {
-    /// So many bytes of the input are done with, framing included. With 0, more input is needed,
-    /// or the body is done.
-    pub consumed: usize,
-    /// The data among them; may be empty although bytes were consumed.
-    pub data: &'i [u8],
 }
 
 impl BodyReader {

@@ -8,7 +8,6 @@
 use std::error::Error;
 use std::fmt;
 
-use super::body::Decoded;
 use super::syntax::{is_tchar, is_text};
 use super::{Reject, Status};
 
@@ -71,6 +70,16 @@ impl From<BadChunk> for Reject {
             _ => Reject::bad_request(fault.why()),
         }
     }
+}
+
+/// One step of reading a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decoded<'i> {
+    /// So many bytes of the input are done with, framing included. With 0, more input is needed,
+    /// or the body is done.
+    pub consumed: usize,
+    /// The data among them; may be empty although bytes were consumed.
+    pub data: &'i [u8],
 }
 
 /// Decodes one chunked body, in as many pieces as it arrives in.
@@ -185,7 +194,8 @@ impl Dechunker {
                 if digits == SIZE_DIGITS_MAX {
                     return Err(BadChunk::SizeTooLong);
                 }
-                State::Size { size: (size << 4) | u64::from(hex_value(byte)), digits: digits + 1 }
+                let value = char::from(byte).to_digit(16).unwrap_or_default();
+                State::Size { size: (size << 4) | u64::from(value), digits: digits + 1 }
             }
             (State::Size { size, .. } | State::Extension { size }, b'\r') => {
                 return Ok(State::SizeLf { size });
@@ -231,14 +241,6 @@ impl Dechunker {
 impl Default for Dechunker {
     fn default() -> Self {
         Dechunker::new()
-    }
-}
-
-/// The value of a hex digit; the caller has made sure that it is one.
-fn hex_value(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
     }
 }
 

@@ -80,7 +80,7 @@ impl<'b> Preconditions<'b> {
     pub fn evaluate(&self, method: Method, current: Option<Validators<'_>>, now_unix_secs: u64) -> Verdict {
         let guard = match (&self.if_match, &self.if_unmodified_since) {
             (Some(list), _) => matches_exactly(list, current),
-            (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs),
+            (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
         };
         if !guard {
@@ -91,7 +91,7 @@ impl<'b> Preconditions<'b> {
             // A list that cannot be read matches nothing for who fetches, which costs no more than the
             // bytes; who changes something has wanted to be kept from overwriting it.
             (Some(list), _) => matches_loosely(list, current).unwrap_or(!fetches),
-            (None, Some(date)) if fetches => is_unchanged_since(date, current, now_unix_secs),
+            (None, Some(date)) if fetches => is_unmodified_since(date, current, now_unix_secs, false),
             (None, _) => false,
         };
         match (is_unchanged, fetches) {
@@ -155,27 +155,19 @@ fn is_any(list: &[u8]) -> bool {
     trim_ows(list) == b"*"
 }
 
-/// If-Unmodified-Since (section 13.1.4). It is ignored if it is no date, or if there is none to compare
-/// it with; that nothing is there is no date either.
-fn is_unmodified_since(date: &[u8], current: Option<Validators<'_>>, now_unix_secs: u64) -> bool {
+/// Whether nothing has been modified after that date: If-Unmodified-Since (section 13.1.4), and the contrary
+/// of If-Modified-Since (section 13.1.3). Both are ignored, which `otherwise` stands for, if they are no date
+/// or if there is none to compare with.
+fn is_unmodified_since(
+    date: &[u8],
+    current: Option<Validators<'_>>,
+    now_unix_secs: u64,
+    otherwise: bool,
+) -> bool {
     match (parse_http_date(date, now_unix_secs), current.and_then(|current| current.modified)) {
-        (Some(asked), Some(modified)) => modified.is_by(asked),
-        (None, _) | (_, None) => true,
-    }
-}
-
-/// The contrary of If-Modified-Since (section 13.1.3), which is ignored just so.
-fn is_unchanged_since(date: &[u8], current: Option<Validators<'_>>, now_unix_secs: u64) -> bool {
-    match (parse_http_date(date, now_unix_secs), current.and_then(|current| current.modified)) {
-        (Some(asked), Some(modified)) => modified.is_by(asked),
-        (None, _) | (_, None) => false,
-    }
-}
-
-impl Modified {
-    /// Whether nothing has been modified after that second.
-    fn is_by(self, unix_secs: i64) -> bool {
-        if self.is_settled { self.unix_secs <= unix_secs } else { self.unix_secs < unix_secs }
+        (Some(asked), Some(Modified { unix_secs, is_settled: true })) => unix_secs <= asked,
+        (Some(asked), Some(Modified { unix_secs, is_settled: false })) => unix_secs < asked,
+        (None, _) | (_, None) => otherwise,
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use httpdate::HttpDate;
 
+use super::syntax::parse_decimal;
+
 /// 9999-12-31 23:59:59, after which the form has no room for the year.
 const UNIX_SECS_MAX: u64 = 253_402_300_799;
 /// What a date is before it is written; never seen, for every date fills all of it.
@@ -96,9 +98,7 @@ fn parse_time(text: &[u8]) -> Option<i64> {
 
 /// Digits only; there are at most four.
 fn number(digits: &[u8]) -> Option<i64> {
-    digits
-        .iter()
-        .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
+    parse_decimal(digits).map(u64::cast_signed)
 }
 
 /// The second since 1970 of a day of the Gregorian calendar, if there is such a day.

@@ -1,15 +1,16 @@
-//! The fields of one head, borrowed from the buffer they arrived in (RFC 9110 section 5).
+//! The lines of a head and its fields, borrowed from the buffer they arrived in (RFC 9110 section 5).
 //!
-//! It owns the room for their places in the head, and the ways to look into them. A block of field lines
-//! is taken apart by httparse; `head` and `response` make sure beforehand that every line ends in CRLF.
-//! `whole_head` knows the places already. It never copies a byte and never allocates.
+//! It owns the search for the lines of a head that arrives in part, the room for the places of its fields,
+//! and the ways to look into them. Every line must end in CRLF: RFC 9112 section 2.2 lets a recipient take a
+//! bare LF, but two recipients that disagree about lines can be played against each other. A block of field
+//! lines is then taken apart by httparse; `fast_path` knows the places already. It never copies a byte and
+//! never allocates.
 
 use std::fmt;
 
-use super::head::HEAD_LEN_MAX;
+use memchr::{memchr, memrchr};
 
-/// How many fields a head may have: browsers send some 20.
-pub const FIELDS_MAX: usize = 64;
+use super::limits::{FIELDS_MAX, HEAD_LEN_MAX};
 
 /// Room for the fields of one head; lives on the caller's stack beside the buffer.
 #[derive(Debug)]
@@ -55,23 +56,27 @@ pub struct Fields<'h, 'b> {
     places: &'h [Place],
 }
 
-/// Why a block of field lines is refused.
+/// Why no head can come of some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum FieldFault {
-    /// More than [`FIELDS_MAX`].
-    TooMany,
-    /// Not `name ":" OWS value OWS CRLF`.
-    Malformed,
+pub(super) enum HeadError {
+    /// A line ends in LF without CR.
+    BareLf,
+    /// There is no end of the head within [`HEAD_LEN_MAX`].
+    TooLong,
+    /// There are more than [`FIELDS_MAX`] fields.
+    TooManyFields,
+    /// A field line is not `name ":" OWS value OWS CRLF`.
+    Field,
 }
 
 impl<'h, 'b> Fields<'h, 'b> {
     /// Parses a whole block: field lines and the empty line that ends them, all ending in CRLF.
-    pub(super) fn parse(block: &'b [u8], space: &'h mut FieldSpace) -> Result<Fields<'h, 'b>, FieldFault> {
+    pub(super) fn parse(block: &'b [u8], space: &'h mut FieldSpace) -> Result<Fields<'h, 'b>, HeadError> {
         let mut found = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let found = match httparse::parse_headers(block, &mut found) {
             Ok(httparse::Status::Complete((len, fields))) if len == block.len() => fields,
-            Err(httparse::Error::TooManyHeaders) => return Err(FieldFault::TooMany),
-            Ok(_) | Err(_) => return Err(FieldFault::Malformed),
+            Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyFields),
+            Ok(_) | Err(_) => return Err(HeadError::Field),
         };
         // What is empty may stand anywhere.
         let place = |part: &[u8]| (part.as_ptr().addr().saturating_sub(block.as_ptr().addr()), part.len());
@@ -130,6 +135,71 @@ impl fmt::Debug for Fields<'_, '_> {
     }
 }
 
+/// Walks the complete lines of a head that has arrived in part.
+///
+/// All that is kept between two arrivals is how far line ends were searched, in the caller's hands.
+#[derive(Debug)]
+pub(super) struct LineScan<'s, 'b> {
+    buf: &'b [u8],
+    first: usize,
+    /// Where the next line begins, once it is known; an earlier arrival may have begun it.
+    start: Option<usize>,
+    searched: &'s mut usize,
+}
+
+/// One complete line.
+#[derive(Debug)]
+pub(super) struct Line<'b> {
+    /// The line without its CRLF.
+    pub(super) bytes: &'b [u8],
+    /// Where it begins in the buffer.
+    pub(super) start: usize,
+    /// Where the next line begins.
+    pub(super) end: usize,
+}
+
+impl<'s, 'b> LineScan<'s, 'b> {
+    /// A walk over the lines of the head that begins at `first`; those before `searched` are done.
+    pub(super) fn new(buf: &'b [u8], first: usize, searched: &'s mut usize) -> Self {
+        LineScan { buf, first, start: (*searched <= first).then_some(first), searched }
+    }
+
+    /// The next line that was not yet seen complete; `None` when more has to arrive first.
+    pub(super) fn next(&mut self) -> Result<Option<Line<'b>>, HeadError> {
+        let limit = self.buf.len().min(HEAD_LEN_MAX);
+        let from = (*self.searched).max(self.first).min(limit);
+        let unseen = self.buf.get(from..limit).unwrap_or_default();
+        let Some(found) = memchr(b'\n', unseen) else {
+            *self.searched = limit;
+            return if limit == HEAD_LEN_MAX { Err(HeadError::TooLong) } else { Ok(None) };
+        };
+        let lf = from + found;
+        let start = self.start.unwrap_or_else(|| self.line_start(lf));
+        let Some([bytes @ .., b'\r']) = self.buf.get(start..lf) else {
+            return Err(HeadError::BareLf);
+        };
+        let end = lf + 1;
+        self.start = Some(end);
+        *self.searched = end;
+        Ok(Some(Line { bytes, start, end }))
+    }
+
+    /// The first line, which an earlier walk has already found complete.
+    pub(super) fn first_line(&self) -> &'b [u8] {
+        let from_first = self.buf.get(self.first..).unwrap_or_default();
+        let len = memchr(b'\n', from_first).unwrap_or(from_first.len());
+        match from_first.get(..len) {
+            Some([bytes @ .., b'\r']) => bytes,
+            _ => from_first,
+        }
+    }
+
+    fn line_start(&self, lf: usize) -> usize {
+        let before = self.buf.get(self.first..lf).unwrap_or_default();
+        memrchr(b'\n', before).map_or(self.first, |at| self.first + at + 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,7 +226,7 @@ mod tests {
             let parsed = Fields::parse(block.as_bytes(), &mut space);
             match fits {
                 true => assert_eq!(parsed.unwrap().iter().count(), count),
-                false => assert_eq!(parsed, Err(FieldFault::TooMany)),
+                false => assert_eq!(parsed, Err(HeadError::TooManyFields)),
             }
         }
     }
@@ -177,5 +247,40 @@ mod tests {
                 assert_eq!(parses(&value), value_is_fine, "{byte:#04x}");
             }
         }
+    }
+
+    fn walk(buf: &[u8], searched: &mut usize) -> Result<Vec<(Vec<u8>, usize, usize)>, HeadError> {
+        let mut scan = LineScan::new(buf, 0, searched);
+        let mut seen = Vec::new();
+        while let Some(line) = scan.next()? {
+            seen.push((line.bytes.to_vec(), line.start, line.end));
+        }
+        Ok(seen)
+    }
+
+    #[test]
+    fn each_line_is_seen_once_however_it_arrives() {
+        let buf = b"ab\r\n\r\nc\rd\r\n";
+        let whole = walk(buf, &mut 0).unwrap();
+        let mut searched = 0;
+        let bytewise: Vec<_> =
+            (0..=buf.len()).flat_map(|len| walk(&buf[..len], &mut searched).unwrap()).collect();
+        let expected = [(b"ab".to_vec(), 0, 4), (b"".to_vec(), 4, 6), (b"c\rd".to_vec(), 6, 11)];
+        assert_eq!(whole, expected);
+        assert_eq!(bytewise, expected);
+    }
+
+    #[test]
+    fn a_bare_lf_is_refused_wherever_it_stands() {
+        for buf in [&b"\n"[..], b"a\n", b"a\r\n\n", b"a\r\r\nb\n"] {
+            assert_eq!(walk(buf, &mut 0), Err(HeadError::BareLf));
+        }
+    }
+
+    #[test]
+    fn a_head_without_end_is_refused_at_the_bound() {
+        let buf = vec![b'a'; HEAD_LEN_MAX];
+        assert_eq!(walk(&buf, &mut 0), Err(HeadError::TooLong));
+        assert_eq!(walk(&buf[1..], &mut 0), Ok(Vec::new()));
     }
 }

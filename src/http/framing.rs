@@ -4,10 +4,9 @@
 //! request everything that two readers could understand differently is refused, of a response only
 //! what has no single meaning. It never reads the body itself: that is `body`.
 
-use super::response::BadResponse;
 use super::status::code_has_body;
 use super::syntax::{elements, is_token, parse_decimal};
-use super::{Method, Reject, Status, Version};
+use super::{BadResponse, Method, Reject, Status, Version};
 
 /// How the body of a request is framed; a request cannot hold two framings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

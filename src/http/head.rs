@@ -1,23 +1,21 @@
 //! The head of a request: finding it, bounding it, and what its line and fields come to.
 //!
-//! It owns the strict reading of RFC 9112 sections 2 and 5, and the bounds on a head. It never
-//! owns the bytes, never waits for them, and never routes: it says (consumed, head), "need more",
+//! It owns the strict reading of RFC 9112 sections 2 and 5, the one pass over the fields, and which of them
+//! matter before routing. It never owns the bytes, never waits for them, and never routes: it says (consumed, head), "need more",
 //! or what to refuse the request with. Each refusal comes as soon as the bytes show it.
 
 use memchr::memchr;
 
-use super::facts::RequestFacts;
-use super::fields::FieldFault;
-use super::lines::{LineFault, LineScan};
+use super::fast_path;
+use super::fields::{HeadError, LineScan};
+use super::framing::Framing;
+use super::negotiation::CodingWeights;
+use super::persistence::Persistence;
 use super::request_line::{REQUEST_LINE_LEN_MAX, RequestLine, TARGET_TOO_LONG};
 use super::syntax::is_tchar;
-use super::whole_head;
+use super::target::is_authority;
 use super::{AcceptedCodings, FieldSpace, Fields, Method, Reject, RequestBody, Status, Target, Version};
 
-/// How long a head may be, empty lines before it included; what servers commonly allow.
-pub const HEAD_LEN_MAX: usize = 16 * 1024;
-/// How long a request target may be: what RFC 9112 section 3 asks everyone to support, and more.
-pub const TARGET_LEN_MAX: usize = 8 * 1024;
 /// Empty lines that may precede a request line; some old clients send one after a body.
 const EMPTY_LINES_MAX: usize = 4;
 /// The first byte of a TLS record that carries a handshake (RFC 8446 section 5.1).
@@ -72,11 +70,11 @@ pub fn parse_request<'h, 'b>(
         return Ok(None);
     };
     if *searched <= start
-        && let Some(whole) = whole_head::find(buf, start, space)
+        && let Some(whole) = fast_path::find(buf, start, space)
     {
         *searched = 0;
         let fields = Fields::at(buf, space.0.get(..whole.fields_len).unwrap_or_default());
-        return Ok(Some((whole.end, understand(whole.line, fields)?)));
+        return Ok(Some((whole.end, build_head(whole.line, fields)?)));
     }
     refuse_endless_line(buf, start, *searched)?;
     let mut lines = LineScan::new(buf, start, searched);
@@ -91,7 +89,7 @@ pub fn parse_request<'h, 'b>(
             };
             let fields_start = start + request_line.bytes.len() + "\r\n".len();
             let block = buf.get(fields_start..line.end).unwrap_or_default();
-            let head = understand(request_line, Fields::parse(block, space)?)?;
+            let head = build_head(request_line, Fields::parse(block, space)?)?;
             *searched = 0;
             return Ok(Some((line.end, head)));
         }
@@ -118,7 +116,7 @@ fn refuse_first_byte(first: u8) -> Reject {
         TLS_HANDSHAKE => Reject::bad_request(
             "TLS was sent, but this port speaks plain HTTP, not TLS: use http:// instead of https://.",
         ),
-        b'\n' => LineFault::BareLf.into(),
+        b'\n' => HeadError::BareLf.into(),
         _ => Reject::bad_request("What was sent does not begin like an HTTP request."),
     }
 }
@@ -137,12 +135,12 @@ fn refuse_endless_line(buf: &[u8], start: usize, searched: usize) -> Result<(), 
 }
 
 /// Puts the head together, refusing what the fields say against the rules.
-fn understand<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<RequestHead<'h, 'b>, Reject> {
+fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<RequestHead<'h, 'b>, Reject> {
     let version = line.version;
-    let facts = RequestFacts::gather(fields);
-    let body = facts.framing.of_request(version)?;
-    facts.check_host(version)?;
-    let expects_continue = facts.expects_continue(version)?;
+    let summary = HeaderSummary::scan_fields(fields);
+    let body = summary.framing.of_request(version)?;
+    summary.check_host(version)?;
+    let expects_continue = summary.expects_continue(version)?;
     Ok(RequestHead {
         method: line.method,
         target: line.target,
@@ -150,221 +148,149 @@ fn understand<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         line: line.bytes,
         fields,
         body,
-        keep_alive: facts.persistence.persists(version),
-        keep_alive_asked: facts.persistence.was_asked_for(version),
+        keep_alive: summary.persistence.persists(version),
+        keep_alive_asked: summary.persistence.was_asked_for(version),
         // A client that has no body to send cannot be waiting to send it.
         expects_continue: expects_continue && body != RequestBody::None,
-        accept: facts.accept,
-        codings: facts.codings.accepted(),
-        referer: facts.referer,
-        user_agent: facts.user_agent,
-        is_qualified: facts.is_qualified,
+        accept: summary.accept,
+        codings: summary.codings.accepted(),
+        referer: summary.referer,
+        user_agent: summary.user_agent,
+        is_qualified: summary.is_qualified,
     })
 }
 
-impl From<LineFault> for Reject {
-    fn from(fault: LineFault) -> Reject {
-        match fault {
-            LineFault::BareLf => {
+impl From<HeadError> for Reject {
+    fn from(error: HeadError) -> Reject {
+        match error {
+            HeadError::BareLf => {
                 Reject::bad_request("A line of the request ends in LF alone: end it in CR LF.")
             }
-            LineFault::TooLong => Reject::new(
+            HeadError::TooLong => Reject::new(
                 Status::HEADER_FIELDS_TOO_LARGE,
                 "The request line and the header fields together are longer than 16 KiB.",
             ),
-        }
-    }
-}
-
-impl From<FieldFault> for Reject {
-    fn from(fault: FieldFault) -> Reject {
-        match fault {
-            FieldFault::TooMany => {
+            HeadError::TooManyFields => {
                 Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The request has more than 64 header fields.")
             }
-            FieldFault::Malformed => Reject::bad_request(
+            HeadError::Field => Reject::bad_request(
                 "A header field is malformed: it has to be a name, a colon right after it, and a value without control bytes, all on one line.",
             ),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::testing::request;
-    use super::*;
+/// What one pass over the fields of a request found.
+#[derive(Default, Debug)]
+struct HeaderSummary<'b> {
+    host: HostSeen,
+    expect: ExpectSeen,
+    framing: Framing,
+    persistence: Persistence,
+    accept: Option<&'b [u8]>,
+    codings: CodingWeights,
+    referer: Option<&'b [u8]>,
+    user_agent: Option<&'b [u8]>,
+    /// There is a condition, or a Range: those fields are looked up only then.
+    is_qualified: bool,
+}
 
-    /// The status that the request is refused with, 200 if it is fine, 0 if more has to come.
-    fn verdict(input: &[u8]) -> u16 {
-        match request(input, |_, _| ()) {
-            Ok(Some(())) => 200,
-            Ok(None) => 0,
-            Err(reject) => reject.status.code(),
+#[derive(Default, Debug)]
+enum HostSeen {
+    #[default]
+    Absent,
+    Once,
+    Invalid,
+    Repeated,
+}
+
+#[derive(Default, PartialEq, Debug)]
+enum ExpectSeen {
+    #[default]
+    Nothing,
+    Continue,
+    Unknown,
+}
+
+impl<'b> HeaderSummary<'b> {
+    /// One pass over all fields; nothing is refused yet.
+    fn scan_fields(fields: Fields<'_, 'b>) -> HeaderSummary<'b> {
+        let mut summary = HeaderSummary::default();
+        for (name, value) in fields.as_bytes() {
+            summary.note(name, value);
+        }
+        summary
+    }
+
+    /// The length tells nearly all names apart, so that most fields cost one comparison.
+    fn note(&mut self, name: &[u8], value: &'b [u8]) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        match name.len() {
+            4 if is("host") => self.host.note(value),
+            5 if is("range") => self.is_qualified = true,
+            6 if is("accept") => self.accept = self.accept.or(Some(value)),
+            6 if is("expect") => self.expect.note(value),
+            7 if is("referer") => self.referer = self.referer.or(Some(value)),
+            8 if is("if-match") => self.is_qualified = true,
+            10 if is("connection") => self.persistence.note(value),
+            10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
+            13 if is("if-none-match") => self.is_qualified = true,
+            14 if is("content-length") => self.framing.note_content_length(value),
+            15 if is("accept-encoding") => self.codings.note(value),
+            17 if is("if-modified-since") => self.is_qualified = true,
+            17 if is("transfer-encoding") => self.framing.note_transfer_encoding(value),
+            19 if is("if-unmodified-since") => self.is_qualified = true,
+            _ => {}
         }
     }
 
-    fn check_all(cases: &[(&[u8], u16)]) {
-        for (input, expected) in cases {
-            assert_eq!(verdict(input), *expected, "{}", input.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn a_plain_get_is_understood() {
-        let input = b"GET /a?b HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\nReferer: r\r\n\
-            User-Agent: u\r\nX:\r\n\r\n";
-        let seen = request(input, |consumed, head| {
-            assert_eq!(consumed, input.len());
-            assert_eq!(head.method, Method::Get);
-            assert_eq!(head.target.path(), b"/a");
-            assert_eq!(head.target.query(), Some(&b"b"[..]));
-            assert_eq!(head.version, Version::Http11);
-            assert_eq!(head.line, b"GET /a?b HTTP/1.1");
-            assert_eq!(head.fields.iter().count(), 5);
-            assert_eq!(head.body, RequestBody::None);
-            assert_eq!(head.accept, Some(&b"text/html"[..]));
-            assert_eq!(head.referer, Some(&b"r"[..]));
-            assert_eq!(head.user_agent, Some(&b"u"[..]));
-            assert!(head.keep_alive && !head.keep_alive_asked && !head.expects_continue);
-        });
-        assert_eq!(seen, Ok(Some(())));
-    }
-
-    #[test]
-    fn every_prefix_of_a_head_needs_more_and_is_searched_once() {
-        let input = b"\r\nPUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n";
-        let mut searched = 0;
-        for len in 0..input.len() {
-            let mut space = FieldSpace::new();
-            let parsed = parse_request(&input[..len], &mut searched, &mut space);
-            assert_eq!(parsed, Ok(None));
-            assert!(len <= 3 || searched == len, "{len} bytes, searched {searched}");
-        }
-        let mut space = FieldSpace::new();
-        let (consumed, head) = parse_request(input, &mut searched, &mut space).unwrap().unwrap();
-        assert_eq!((consumed, searched), (input.len(), 0));
-        assert_eq!(head.body, RequestBody::Length(1));
-    }
-
-    #[test]
-    fn what_cannot_begin_a_request_is_refused_at_its_first_byte() {
-        for byte in (0..=u8::MAX).filter(|&byte| !is_tchar(byte) && byte != b'\r') {
-            check_all(&[(&[byte], 400), (&[b'\r', b'\n', byte], 400)]);
-        }
-        check_all(&[(b"\rG", 400), (b"\r\r", 400)]);
-        let hello = request(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", |_, _| ());
-        let why = hello.unwrap_err().why;
-        assert!(why.contains("this port speaks plain HTTP, not TLS"), "{why}");
-    }
-
-    #[test]
-    fn up_to_four_empty_lines_may_come_first() {
-        let head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-        for (count, expected) in [(0, 200), (1, 200), (4, 200), (5, 400), (6, 400)] {
-            let input = "\r\n".repeat(count) + head;
-            assert_eq!(verdict(input.as_bytes()), expected, "{count} empty lines");
-        }
-        check_all(&[(b"\r\n\r\n\r\n\r\n", 0), (b"\r\n\r\n\r\n\r\n\r\n", 400)]);
-        let consumed = request(b"\r\n\r\nGET / HTTP/1.0\r\n\r\n", |consumed, _| consumed);
-        assert_eq!(consumed, Ok(Some(22)));
-    }
-
-    #[test]
-    fn field_lines_are_taken_strictly_or_not_at_all() {
-        let cases: &[(&[u8], u16)] = &[
-            (b"", 200),
-            (b"A: b\r\n", 200),
-            (b"A:b\r\n", 200),
-            (b"A:\t b \t\r\n", 200),
-            (b"A:\r\n", 200),
-            (b"A: b\tc\xff\r\n", 200),
-            (b"!#$%&'*+-.^_`|~09az: b\r\n", 200),
-            (b"A : b\r\n", 400),
-            (b"A\t: b\r\n", 400),
-            (b": b\r\n", 400),
-            (b" A: b\r\n", 400),
-            (b"A: b\r\n c\r\n", 400),
-            (b"A: b\r\n\tc\r\n", 400),
-            (b"A: b\r\n \r\n", 400),
-            (b"A:\r\n b\r\n", 400),
-            (b"A\r\n", 400),
-            (b"A b\r\n", 400),
-            (b"A: b\n", 400),
-            (b"A: b\r\r\n", 400),
-            (b"A: b\rc\r\n", 400),
-            (b"A: b\rC: d\r\n", 400),
-            (b"A:\rb\r\n", 400),
-            (b"A\r: b\r\n", 400),
-            (b"\r\r\n", 400),
-            (b"A: b\0c\r\n", 400),
-            (b"A: \x01\r\n", 400),
-            (b"A: b\x0b\r\n", 400),
-            (b"A: \x7f\r\n", 400),
-            (b"A\0: b\r\n", 400),
-            (b"\xc9: b\r\n", 400),
-            (b"A(: b\r\n", 400),
-            (b"\"A\": b\r\n", 400),
-        ];
-        for (lines, expected) in cases {
-            for before in [&b"Host: h\r\n"[..], b"Host: h\r\nLonger: a line of many bytes\r\n"] {
-                let input = [b"GET / HTTP/1.1\r\n", before, lines, b"\r\n"].concat();
-                assert_eq!(verdict(&input), *expected, "{}", lines.escape_ascii());
+    /// Host: once and valid in HTTP/1.1, at most once and valid in HTTP/1.0 (RFC 9112 section 3.2).
+    fn check_host(&self, version: Version) -> Result<(), Reject> {
+        match self.host {
+            HostSeen::Absent if version == Version::Http10 => Ok(()),
+            HostSeen::Once => Ok(()),
+            HostSeen::Absent => {
+                Err(Reject::bad_request("The request has no Host field, which HTTP/1.1 requires."))
             }
-        }
-        check_all(&[
-            (b"GET / HTTP/1.1\n", 400),
-            (b"GET / HTTP/1.1\r\nHost: h\r\n\n", 400),
-            (b"GET / HTTP/1.1\r\n Host: h\r\n\r\n", 400),
-            (b"GET / HTTP/1.1\r\n\tHost: h\r\n\r\n", 400),
-        ]);
-    }
-
-    #[test]
-    fn a_target_is_refused_when_it_is_certainly_too_long() {
-        let line = |len: usize| format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(len - 1));
-        assert_eq!(verdict(line(TARGET_LEN_MAX).as_bytes()), 200);
-        assert_eq!(verdict(line(TARGET_LEN_MAX + 1).as_bytes()), 414);
-        let endless = format!("\r\nGET /{}", "a".repeat(REQUEST_LINE_LEN_MAX));
-        let undecided = endless.len() - "GET /".len() + 1;
-        assert_eq!(verdict(&endless.as_bytes()[..undecided]), 0);
-        assert_eq!(verdict(&endless.as_bytes()[..undecided + 1]), 414);
-        assert_eq!(verdict(line(3 * HEAD_LEN_MAX).as_bytes()), 414);
-    }
-
-    #[test]
-    fn a_head_may_have_16_kib_and_64_fields() {
-        let head = |len: usize| {
-            let start = "GET / HTTP/1.0\r\nA: ";
-            format!("{start}{}\r\n\r\n", "a".repeat(len - start.len() - 4))
-        };
-        assert_eq!(verdict(head(HEAD_LEN_MAX).as_bytes()), 200);
-        assert_eq!(verdict(head(HEAD_LEN_MAX + 1).as_bytes()), 431);
-        assert_eq!(verdict(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX - 1]), 0);
-        assert_eq!(verdict(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX]), 431);
-        for (count, expected) in [(64, 200), (65, 431)] {
-            let input = format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(count));
-            assert_eq!(verdict(input.as_bytes()), expected, "{count} fields");
+            HostSeen::Repeated => {
+                Err(Reject::bad_request("The request has more than one Host field: send it once."))
+            }
+            HostSeen::Invalid => Err(Reject::bad_request(
+                "The Host field is malformed: it has to be a host, or a host, a colon and a port.",
+            )),
         }
     }
 
-    #[test]
-    fn framing_decides_about_the_body() {
-        for (lines, expected) in [
-            ("Content-Length: 5", Ok(RequestBody::Length(5))),
-            ("content-length:5", Ok(RequestBody::Length(5))),
-            ("Content-Length: 0", Ok(RequestBody::None)),
-            ("TRANSFER-ENCODING: Chunked", Ok(RequestBody::Chunked)),
-            ("Transfer-Encoding: chunked\r\nContent-Length: 5", Err(400)),
-            ("Content-Length: 5\r\nX: y\r\nContent-Length: 5", Err(400)),
-            ("Content-Length: 5, 5", Err(400)),
-            ("Content-Length: +5", Err(400)),
-            ("Transfer-Encoding: gzip, chunked", Err(501)),
-            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", Err(400)),
-        ] {
-            let input = format!("POST / HTTP/1.1\r\nHost: h\r\n{lines}\r\n\r\n");
-            let body = request(input.as_bytes(), |_, head| head.body);
-            let body = body.map(Option::unwrap).map_err(|reject| reject.status.code());
-            assert_eq!(body, expected, "{lines}");
+    /// Whether the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1).
+    fn expects_continue(&self, version: Version) -> Result<bool, Reject> {
+        match self.expect {
+            _ if version == Version::Http10 => Ok(false),
+            ExpectSeen::Unknown => Err(Reject::new(
+                Status::EXPECTATION_FAILED,
+                "The only expectation that can be met here is 100-continue.",
+            )),
+            ExpectSeen::Continue => Ok(true),
+            ExpectSeen::Nothing => Ok(false),
         }
     }
 }
+
+impl HostSeen {
+    fn note(&mut self, value: &[u8]) {
+        *self = match self {
+            HostSeen::Absent if is_authority(value) => HostSeen::Once,
+            HostSeen::Absent => HostSeen::Invalid,
+            _ => HostSeen::Repeated,
+        };
+    }
+}
+
+impl ExpectSeen {
+    fn note(&mut self, value: &[u8]) {
+        let is_met = *self != ExpectSeen::Unknown && value.eq_ignore_ascii_case(b"100-continue");
+        *self = if is_met { ExpectSeen::Continue } else { ExpectSeen::Unknown };
+    }
+}
+
+#[cfg(test)]
+mod tests;

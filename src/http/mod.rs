@@ -13,13 +13,12 @@ pub mod body;
 pub mod chunked;
 pub mod conditional;
 pub mod date;
-pub mod disposition;
 pub mod entity_tag;
-mod facts;
+mod fast_path;
 pub mod fields;
 pub mod framing;
 pub mod head;
-mod lines;
+mod limits;
 pub mod method;
 pub mod multipart;
 pub mod negotiation;
@@ -28,36 +27,34 @@ pub mod range;
 pub mod reject;
 mod request_line;
 pub mod response;
-mod scan;
 pub mod status;
 mod syntax;
 pub mod target;
 #[cfg(test)]
 mod testing;
 pub mod version;
-mod whole_head;
 pub mod write;
 
-pub use body::{BodyReader, Decoded};
-pub use chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, TRAILERS_LEN_MAX};
+pub use body::BodyReader;
+pub use chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, Decoded, TRAILERS_LEN_MAX};
 pub use conditional::{Modified, Preconditions, Validators, Verdict, if_range_holds};
 pub use date::{imf_fixdate, parse_http_date};
-pub use disposition::attachment;
 pub use entity_tag::EntityTag;
-pub use fields::{FIELDS_MAX, FieldSpace, Fields};
+pub use fields::{FieldSpace, Fields};
 pub use framing::{RequestBody, ResponseBody};
-pub use head::{HEAD_LEN_MAX, RequestHead, TARGET_LEN_MAX, parse_request};
+pub use head::{RequestHead, parse_request};
+pub use limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
 pub use method::Method;
 pub use multipart::Multipart;
 pub use negotiation::{AcceptedCodings, ContentCoding, Form, Prose, form_for, prose_for, prose_for_refused};
 pub use range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
-pub use reject::Reject;
-pub use response::{BadResponse, ResponseHead, parse_response};
+pub use reject::{BadResponse, Reject};
+pub use response::{ResponseHead, parse_response};
 pub use status::Status;
 pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};
 pub use target::{Target, has_host};
 pub use version::Version;
 pub use write::{
-    chunk, chunk_size, content_length, content_range, decimal, end, field, percent_encode_path, request_line,
-    status_line, unsatisfied_range,
+    attachment, chunk, chunk_size, content_length, content_range, decimal, end, field, percent_encode_path,
+    request_line, status_line, unsatisfied_range,
 };

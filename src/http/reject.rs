@@ -1,7 +1,7 @@
-//! What is wrong with a request, and how to answer it.
+//! Errors of the peer: a request to be refused, and a response that cannot be used.
 //!
-//! A [`Reject`] is always the peer's fault and carries the status to answer with; faults of ours
-//! are other types. It never formats the answer.
+//! A [`Reject`] carries the status to answer with; a [`BadResponse`] has nobody to be answered. Errors of
+//! ours are other types. It never formats the answer.
 
 use std::error::Error;
 use std::fmt;
@@ -36,6 +36,54 @@ impl fmt::Display for Reject {
 }
 
 impl Error for Reject {}
+
+/// Why some bytes are no response that we can use; the server's fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BadResponse {
+    /// The bytes do not begin with `HTTP/`.
+    NotHttp,
+    /// The status line is malformed.
+    StatusLine,
+    /// The major version is not 1.
+    Version,
+    /// A line ends in LF without CR.
+    BareLf,
+    /// The head is longer than [`HEAD_LEN_MAX`](super::HEAD_LEN_MAX).
+    HeadTooLong,
+    /// There are more than [`FIELDS_MAX`](super::FIELDS_MAX) fields.
+    TooManyFields,
+    /// A field line is malformed.
+    Field,
+    /// Content-Length is no number, or there are two that differ.
+    ContentLength,
+    /// Transfer-Encoding is malformed, or chunked is not last in it.
+    TransferEncoding,
+    /// A 2xx to CONNECT: what follows would be a tunnel.
+    Tunnel,
+}
+
+impl fmt::Display for BadResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BadResponse::NotHttp => "the answer is not HTTP: it does not begin with \"HTTP/\"",
+            BadResponse::StatusLine => "the status line of the answer is malformed",
+            BadResponse::Version => "the answer is in a version of HTTP other than 1.1 and 1.0",
+            BadResponse::BareLf => "a line in the head of the answer ends in LF without CR",
+            BadResponse::HeadTooLong => "the head of the answer is longer than 16 KiB",
+            BadResponse::TooManyFields => "the answer has more than 64 header fields",
+            BadResponse::Field => "a header field of the answer is malformed",
+            BadResponse::ContentLength => {
+                "the Content-Length of the answer is not a number, or there are two that differ"
+            }
+            BadResponse::TransferEncoding => {
+                "the Transfer-Encoding of the answer is malformed, or chunked is not last in it"
+            }
+            BadResponse::Tunnel => "the server opened a tunnel, which is not supported",
+        })
+    }
+}
+
+impl Error for BadResponse {}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 
 use memchr::memchr;
 
-use super::head::TARGET_LEN_MAX;
+use super::limits::TARGET_LEN_MAX;
 use super::syntax::{is_token, token_len};
 use super::version::VersionFault;
 use super::{Method, Reject, Status, Target, Version, target};

@@ -4,16 +4,12 @@
 //! lines as the server's. It never follows, retries or shows anything: a 1xx is a head like any
 //! other, and the caller reads on.
 
-use std::error::Error;
-use std::fmt;
-
-use super::fields::FieldFault;
+use super::fields::{HeadError, LineScan};
 use super::framing::Framing;
-use super::lines::{LineFault, LineScan};
 use super::persistence::Persistence;
 use super::syntax::{is_text, parse_decimal};
 use super::version::VersionFault;
-use super::{FieldSpace, Fields, Method, ResponseBody, Version};
+use super::{BadResponse, FieldSpace, Fields, Method, ResponseBody, Version};
 
 /// One response, as far as its head tells. It borrows from the buffer (`'b`) and from the
 /// [`FieldSpace`] (`'h`).
@@ -32,54 +28,6 @@ pub struct ResponseHead<'h, 'b> {
     /// Whether the connection can carry another request after this response.
     pub keep_alive: bool,
 }
-
-/// Why some bytes are no response that we can use; the server's fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BadResponse {
-    /// The bytes do not begin with `HTTP/`.
-    NotHttp,
-    /// The status line is malformed.
-    StatusLine,
-    /// The major version is not 1.
-    Version,
-    /// A line ends in LF without CR.
-    BareLf,
-    /// The head is longer than [`HEAD_LEN_MAX`](super::HEAD_LEN_MAX).
-    HeadTooLong,
-    /// There are more than [`FIELDS_MAX`](super::FIELDS_MAX) fields.
-    TooManyFields,
-    /// A field line is malformed.
-    Field,
-    /// Content-Length is no number, or there are two that differ.
-    ContentLength,
-    /// Transfer-Encoding is malformed, or chunked is not last in it.
-    TransferEncoding,
-    /// A 2xx to CONNECT: what follows would be a tunnel.
-    Tunnel,
-}
-
-impl fmt::Display for BadResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            BadResponse::NotHttp => "the answer is not HTTP: it does not begin with \"HTTP/\"",
-            BadResponse::StatusLine => "the status line of the answer is malformed",
-            BadResponse::Version => "the answer is in a version of HTTP other than 1.1 and 1.0",
-            BadResponse::BareLf => "a line in the head of the answer ends in LF without CR",
-            BadResponse::HeadTooLong => "the head of the answer is longer than 16 KiB",
-            BadResponse::TooManyFields => "the answer has more than 64 header fields",
-            BadResponse::Field => "a header field of the answer is malformed",
-            BadResponse::ContentLength => {
-                "the Content-Length of the answer is not a number, or there are two that differ"
-            }
-            BadResponse::TransferEncoding => {
-                "the Transfer-Encoding of the answer is malformed, or chunked is not last in it"
-            }
-            BadResponse::Tunnel => "the server opened a tunnel, which is not supported",
-        })
-    }
-}
-
-impl Error for BadResponse {}
 
 /// Parses the response head at the beginning of `buf`, which answers a request of that method:
 /// (consumed bytes, head), or `None` when more has to arrive first.
@@ -170,20 +118,13 @@ fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), BadResponse> 
     Ok((version, status, reason))
 }
 
-impl From<LineFault> for BadResponse {
-    fn from(fault: LineFault) -> BadResponse {
-        match fault {
-            LineFault::BareLf => BadResponse::BareLf,
-            LineFault::TooLong => BadResponse::HeadTooLong,
-        }
-    }
-}
-
-impl From<FieldFault> for BadResponse {
-    fn from(fault: FieldFault) -> BadResponse {
-        match fault {
-            FieldFault::TooMany => BadResponse::TooManyFields,
-            FieldFault::Malformed => BadResponse::Field,
+impl From<HeadError> for BadResponse {
+    fn from(error: HeadError) -> BadResponse {
+        match error {
+            HeadError::BareLf => BadResponse::BareLf,
+            HeadError::TooLong => BadResponse::HeadTooLong,
+            HeadError::TooManyFields => BadResponse::TooManyFields,
+            HeadError::Field => BadResponse::Field,
         }
     }
 }

@@ -1,11 +1,9 @@
 //! The small grammar that several parsers share (RFC 9110 section 5.6).
 //!
-//! It owns byte classes, white space, comma lists and decimal numbers. It never knows which field
-//! or line it is looking at.
+//! It owns byte classes, white space, comma lists, decimal numbers, and the search for the end of bytes of
+//! one class, eight bytes at a time (SWAR). It never knows which field or line it is looking at.
 
 use memchr::memchr;
-
-use super::scan;
 
 /// Which bytes are `tchar`: what methods, field names and tokens are made of.
 static TCHAR: ByteSet = ByteSet::ALPHANUMERIC.with(b"!#$%&'*+-.^_`|~");
@@ -77,7 +75,7 @@ pub(super) fn token_len(bytes: &[u8]) -> usize {
 
 /// How many bytes in front can be in the value of a field.
 pub(super) fn text_len(bytes: &[u8]) -> usize {
-    let len = scan::unmarked_len(bytes, |word| scan::below(word, b' ') | scan::equal(word, 0x7f));
+    let len = unmarked_len(bytes, |word| below(word, b' ') | equal(word, 0x7f));
     match bytes.get(len..) {
         // The one control byte that can be there, and hardly ever is.
         Some(rest @ [b'\t', ..]) => len + rest.iter().take_while(|&&byte| is_text(byte)).count(),
@@ -163,9 +161,45 @@ pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
     })
 }
 
+// A word of eight bytes is tested for all of them at once, by arithmetic in which no byte disturbs those
+// behind it, and may only disturb those before it. The last byte of the word is the first in memory, so that
+// the first byte found is always the right one.
+const HIGH_BITS: u64 = repeat(0x80);
+
+const fn repeat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// Marks the bytes below `limit`, which is 0x80 at most: the lowest mark is true, others may not be.
+pub(super) const fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(repeat(limit)) & !word & HIGH_BITS
+}
+
+/// Marks the bytes that are this one, in the same way.
+pub(super) const fn equal(word: u64, byte: u8) -> u64 {
+    below(word ^ repeat(byte), 1)
+}
+
+/// How many bytes there are in front of the first that `mark` marks; it marks NUL, which stands behind
+/// the last byte.
+#[inline]
+pub(super) fn unmarked_len(bytes: &[u8], mark: impl Fn(u64) -> u64) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let marks = mark(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return 8 * index + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    8 * words.len() + mark(u64::from_le_bytes(last)).trailing_zeros() as usize / 8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn tchar_is_what_the_rfc_lists() {
@@ -275,6 +309,31 @@ mod tests {
             (b"1e3", None),
         ] {
             assert_eq!(parse_decimal(digits), value, "{}", digits.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn each_byte_is_marked_or_not_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in 0..20 {
+                let mut bytes = [b'a'; 24];
+                bytes[at] = byte;
+                let len = unmarked_len(&bytes, |word| below(word, b' ') | equal(word, 0x7f));
+                let is_marked = byte < b' ' || byte == 0x7f;
+                assert_eq!(len, if is_marked { at } else { bytes.len() }, "{byte:#04x} at {at}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_look_at_words_finds_what_a_look_at_each_byte_finds(
+            bytes in proptest::collection::vec(prop_oneof![0u8..4, 0x7du8..0x84, any::<u8>()], 0..40),
+            limit in 1u8..=0x80,
+            other: u8,
+        ) {
+            let ends_at = bytes.iter().position(|&byte| byte < limit || byte == other).unwrap_or(bytes.len());
+            prop_assert_eq!(unmarked_len(&bytes, |word| below(word, limit) | equal(word, other)), ends_at);
         }
     }
 }

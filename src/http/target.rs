@@ -5,8 +5,7 @@
 
 use memchr::memmem;
 
-use super::scan;
-use super::syntax::ByteSet;
+use super::syntax::{ByteSet, below, equal, unmarked_len};
 use super::{Method, Reject};
 
 /// What a request asks for, borrowed from the request line.
@@ -68,9 +67,7 @@ pub fn parse(method: Method, bytes: &[u8]) -> Result<Target<'_>, Reject> {
 /// How many bytes in front are let into a target. `#` never goes on the wire; bytes of 0x80 and above
 /// should be percent-encoded but do no harm to framing, and old clients send them.
 pub(super) fn bytes_len(bytes: &[u8]) -> usize {
-    scan::unmarked_len(bytes, |word| {
-        scan::below(word, b' ' + 1) | scan::equal(word, 0x7f) | scan::equal(word, b'#')
-    })
+    unmarked_len(bytes, |word| below(word, b' ' + 1) | equal(word, 0x7f) | equal(word, b'#'))
 }
 
 /// The same as [`parse`] of bytes that can be in a target.

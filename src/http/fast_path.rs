@@ -5,7 +5,7 @@
 //! the same is what the tests of the parser check: each case arrives in both ways.
 
 use super::fields::Place;
-use super::head::HEAD_LEN_MAX;
+use super::limits::HEAD_LEN_MAX;
 use super::request_line::RequestLine;
 use super::syntax::{text_len, token_len};
 use super::{FIELDS_MAX, FieldSpace};
