@@ -6,16 +6,13 @@
 //! Events only set bits ([`Readiness`]) and queue keys ([`Key`]); work is done from the run queue,
 //! one turn at a time ([`Reactor::run`]). No connection is freed while a batch of events is walked.
 
-mod alarm;
 mod clock;
 mod control;
-mod input;
 mod key;
 mod listeners;
 mod readiness;
-mod run_queue;
-mod signals;
 mod slots;
+mod sources;
 mod turn;
 mod wheel;
 

@@ -1,7 +1,10 @@
-//! The slab of connections, and what the reactor keeps of each beside it.
+//! The slab of connections, what the reactor keeps of each beside it, and the run queue.
 //!
-//! It finds a connection by its key and nobody by a stale one. It never drives or closes any.
+//! It finds a connection by its key and nobody by a stale one. It never drives any.
+//! The run queue holds the keys of the connections that get a turn. The present queue is taken whole before
+//! it is drained; a key that is queued meanwhile goes to the next one, so a turn always ends.
 
+use std::mem;
 use std::time::Instant;
 
 use slab::Slab;
@@ -22,7 +25,7 @@ pub(super) struct Slot<C> {
     /// Its socket is registered with epoll.
     pub(super) registered: bool,
     /// It is over and waits for the end of the turn to be freed.
-    pub(super) closed: bool,
+    closed: bool,
 }
 
 /// A key that the timer wheel holds.
@@ -34,16 +37,28 @@ pub(super) struct Timer {
     pub(super) deadline: Instant,
 }
 
-/// All connections.
+/// All connections, and which of them have something to do.
 #[derive(Debug)]
 pub(super) struct Slots<C> {
     slab: Slab<Slot<C>>,
     generations: Generations,
+    /// The run queue of the next turn. The flag of its slot keeps a key from standing here twice.
+    queued: Vec<Key>,
+    /// The drained queue of this turn, kept for its room.
+    spare: Vec<Key>,
+    /// Those that are over and wait for the end of the turn.
+    closed: Vec<Key>,
 }
 
 impl<C: Connection> Slots<C> {
     pub(super) fn new() -> Self {
-        Self { slab: Slab::new(), generations: Generations::default() }
+        Self {
+            slab: Slab::new(),
+            generations: Generations::default(),
+            queued: Vec::new(),
+            spare: Vec::new(),
+            closed: Vec::new(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,13 +75,48 @@ impl<C: Connection> Slots<C> {
 
     /// The connection that the key names, unless it is gone or going.
     pub(super) fn get(&mut self, key: Key) -> Option<&mut Slot<C>> {
-        let slot = self.slab.get_mut(key.index as usize)?;
-        (slot.generation == key.generation && !slot.closed).then_some(slot)
+        find(&mut self.slab, key)
     }
 
-    /// Frees a slot, dropping its connection and with it the socket.
-    pub(super) fn free(&mut self, key: Key) {
-        self.slab.try_remove(key.index as usize);
+    /// The same, queued for the next turn.
+    pub(super) fn queue(&mut self, key: Key) -> Option<&mut Slot<C>> {
+        let slot = find(&mut self.slab, key)?;
+        if !mem::replace(&mut slot.queued, true) {
+            self.queued.push(key);
+        }
+        Some(slot)
+    }
+
+    /// Whether any is queued.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queued.is_empty()
+    }
+
+    /// Takes all that is queued; what is queued from now on belongs to the turn after.
+    pub(super) fn take_queued(&mut self) -> Vec<Key> {
+        mem::replace(&mut self.queued, mem::take(&mut self.spare))
+    }
+
+    /// Gives the room of the taken queue back.
+    pub(super) fn give_back(&mut self, mut taken: Vec<Key>) {
+        taken.clear();
+        self.spare = taken;
+    }
+
+    /// A connection is over: its slot is freed at the end of the turn.
+    pub(super) fn close(&mut self, key: Key) {
+        if let Some(slot) = self.get(key) {
+            slot.closed = true;
+            self.closed.push(key);
+        }
+    }
+
+    /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
+    /// with that epoll forgets it: no system call of its own is needed to deregister.
+    pub(super) fn free_closed(&mut self) {
+        while let Some(key) = self.closed.pop() {
+            self.slab.try_remove(key.index as usize);
+        }
     }
 
     /// All connections that are not going, for the end of the loop.
@@ -80,5 +130,43 @@ impl<C: Connection> Slots<C> {
             .iter()
             .filter(|(_, slot)| !slot.closed)
             .map(|(index, slot)| Key { index: index as u32, generation: slot.generation })
+    }
+}
+
+fn find<C>(slab: &mut Slab<Slot<C>>, key: Key) -> Option<&mut Slot<C>> {
+    let slot = slab.get_mut(key.index as usize)?;
+    (slot.generation == key.generation && !slot.closed).then_some(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::net::TcpStream;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Connection for Nobody {
+        fn source(&mut self) -> &mut TcpStream {
+            unreachable!("it is never registered")
+        }
+
+        fn deadline(&self) -> Option<Instant> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_is_queued_while_draining_waits_for_the_next_turn() {
+        let mut slots = Slots::new();
+        let [first, second] = [(); 2].map(|()| slots.insert(Nobody, Readiness::default()));
+        slots.queue(first);
+        slots.queue(first);
+        let taken = slots.take_queued();
+        slots.queue(second);
+        assert_eq!(taken, [first], "a key is queued once");
+        slots.give_back(taken);
+        assert_eq!(slots.take_queued(), [second]);
+        assert!(!slots.has_queued());
     }
 }

@@ -12,13 +12,10 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
-use super::alarm::Alarm;
-use super::input::Input;
 use super::key::Addressee;
 use super::listeners::Listeners;
-use super::run_queue::RunQueue;
-use super::signals::Signals;
 use super::slots::{Slots, Timer};
+use super::sources::{Alarm, Input, Signals};
 use super::wheel::Wheel;
 use super::{App, Clock, Connection, Control, Key, ListenerId, Next, Now, Readiness, Watermarks};
 
@@ -36,10 +33,8 @@ pub struct Reactor<A: App> {
     poll: Poll,
     events: Events,
     slots: Slots<A::Conn>,
-    run_queue: RunQueue,
     wheel: Wheel,
     due: Vec<Key>,
-    closed: Vec<Key>,
     listeners: Listeners,
     signals: Signals,
     input: Input,
@@ -63,10 +58,8 @@ impl<A: App> Reactor<A> {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             slots: Slots::new(),
-            run_queue: RunQueue::default(),
             wheel: Wheel::new(now.instant),
             due: Vec::new(),
-            closed: Vec::new(),
             listeners: Listeners::new(),
             signals: Signals::default(),
             input: Input::default(),
@@ -147,12 +140,12 @@ impl<A: App> Reactor<A> {
 
     /// Everything between two waits.
     fn turn(&mut self, now: Now) {
-        let mut idle = self.events.is_empty() && self.run_queue.is_empty();
+        let mut idle = self.events.is_empty() && !self.slots.has_queued();
         self.note_events();
         self.note_timers(now.instant);
         self.drive_queued(now);
         idle &= !self.accept(now);
-        self.free_closed();
+        self.slots.free_closed();
         self.ask_app(now, idle);
     }
 
@@ -175,7 +168,7 @@ impl<A: App> Reactor<A> {
 
     /// Zero if somebody has work, else until the nearest timer.
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        if !self.run_queue.is_empty() || self.listeners.has_work() {
+        if self.slots.has_queued() || self.listeners.has_work() {
             return Some(Duration::ZERO);
         }
         let nearest = earlier(earlier(self.wheel.next(), self.app_wants), self.listeners.resting_until());
@@ -187,11 +180,8 @@ impl<A: App> Reactor<A> {
         for event in &self.events {
             match Addressee::of(event.token()) {
                 Addressee::Connection(key) => {
-                    if let Some(slot) = self.slots.get(key) {
+                    if let Some(slot) = self.slots.queue(key) {
                         slot.ready.note(event);
-                        if !std::mem::replace(&mut slot.queued, true) {
-                            self.run_queue.push(key);
-                        }
                     }
                 }
                 Addressee::Listener(id) => self.listeners.note_acceptable(id),
@@ -213,21 +203,13 @@ impl<A: App> Reactor<A> {
             if slot.timer.is_some_and(|timer| timer.tick <= tick) {
                 slot.timer = None;
                 if slot.conn.deadline().is_some_and(|deadline| deadline <= now) {
-                    self.queue(key);
+                    self.slots.queue(key);
                 } else {
                     self.schedule(key);
                 }
             }
         }
         self.due = due;
-    }
-
-    fn queue(&mut self, key: Key) {
-        if let Some(slot) = self.slots.get(key)
-            && !std::mem::replace(&mut slot.queued, true)
-        {
-            self.run_queue.push(key);
-        }
     }
 
     /// Sees to it that the wheel looks at the connection no later than at its deadline.
@@ -246,8 +228,8 @@ impl<A: App> Reactor<A> {
     }
 
     fn drive_queued(&mut self, now: Now) {
-        let stolen = self.run_queue.steal();
-        for batch in stolen.chunks(FILLED_AHEAD_MAX) {
+        let queued = self.slots.take_queued();
+        for batch in queued.chunks(FILLED_AHEAD_MAX) {
             for &key in batch {
                 if let Some(slot) = self.slots.get(key) {
                     self.app.fill_ahead(&mut slot.conn, &mut slot.ready, now);
@@ -257,19 +239,18 @@ impl<A: App> Reactor<A> {
                 self.drive(key, now);
             }
         }
-        self.run_queue.give_back(stolen);
+        self.slots.give_back(queued);
     }
 
     fn drive(&mut self, key: Key, now: Now) {
         let Some(slot) = self.slots.get(key) else { return };
         slot.queued = false;
         match self.app.drive(&mut slot.conn, &mut slot.ready, now) {
-            Next::Again => self.queue(key),
-            Next::Wait => self.park(key),
-            Next::Close => {
-                slot.closed = true;
-                self.closed.push(key);
+            Next::Again => {
+                self.slots.queue(key);
             }
+            Next::Wait => self.park(key),
+            Next::Close => self.slots.close(key),
         }
     }
 
@@ -295,8 +276,7 @@ impl<A: App> Reactor<A> {
             let both = Interest::READABLE | Interest::WRITABLE;
             if let Err(error) = self.poll.registry().register(slot.conn.source(), token, both) {
                 log::error!("cannot watch a connection, so it is closed: {error}");
-                slot.closed = true;
-                self.closed.push(key);
+                self.slots.close(key);
                 return;
             }
             slot.registered = true;
@@ -309,7 +289,7 @@ impl<A: App> Reactor<A> {
         for accepted in 0..ACCEPTS_MAX {
             // Those that are over make room first: once the house counts as full, only an event would
             // bring it here again.
-            self.free_closed();
+            self.slots.free_closed();
             self.listeners.begin(self.slots.len(), now.instant);
             if !self.listeners.has_work() {
                 return accepted > 0;
@@ -321,14 +301,6 @@ impl<A: App> Reactor<A> {
             }
         }
         true
-    }
-
-    /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
-    /// with that epoll forgets it: no system call of its own is needed to deregister.
-    fn free_closed(&mut self) {
-        while let Some(key) = self.closed.pop() {
-            self.slots.free(key);
-        }
     }
 
     /// Tells the application the news and carries out its orders.
@@ -350,15 +322,14 @@ impl<A: App> Reactor<A> {
         for conn in std::mem::take(&mut self.control.opened) {
             // Nothing is known to be ready: a socket that is still connecting is told of by an event.
             let key = self.slots.insert(conn, Readiness::default());
-            if let Some(slot) = self.slots.get(key) {
+            if let Some(slot) = self.slots.queue(key) {
                 self.app.opened(&mut slot.conn, key);
             }
-            self.queue(key);
         }
         self.drive_roused(now);
         if std::mem::take(&mut self.control.rouse) {
             for key in self.slots.keys().collect::<Vec<_>>() {
-                self.queue(key);
+                self.slots.queue(key);
             }
         }
     }
