@@ -13,9 +13,20 @@ pub fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
+/// Text of any origin with U+FFFD for each deceptive character and for bytes that are not UTF-8.
+pub fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace(is_deceptive, "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn printable_text_has_no_deceptive_character() {
+        assert_eq!(printable(b"a\x1b[2J\t\xff"), "a\u{fffd}[2J\u{fffd}\u{fffd}");
+        assert_eq!(printable("na\u{ef}ve \u{ad}\u{e0041}".as_bytes()), "na\u{ef}ve \u{fffd}\u{fffd}");
+    }
 
     #[test]
     fn what_deceives_is_told_from_what_is_only_foreign() {

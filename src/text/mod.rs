@@ -1,8 +1,20 @@
 //! Text rules shared by both programs.
 //!
-//! Owns one rule for each: which characters deceive a reader. It decides nothing about who shows a text, and
-//! uses no other module.
+//! Owns one rule for each: HTML and JSON escapes, deceptive characters, units in output. It decides
+//! nothing about which text is shown, and uses no other module.
 
 mod deceptive;
+mod escape;
+pub mod units;
 
-pub use deceptive::is_deceptive;
+pub use deceptive::{is_deceptive, printable};
+pub use escape::{HtmlText, JsonString, OneLine};
+
+use std::fmt;
+use std::io::Write;
+
+/// Appends formatted text to bytes.
+pub fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // Writing to a vector cannot fail.
+    let _ = out.write_fmt(text);
+}

@@ -1,0 +1,227 @@
+//! HTML, JSON and one-line escapes, as adapters for formatting.
+//!
+//! An adapter writes its text so that it is only ever text in its place. It copies runs of harmless
+//! characters whole and allocates nothing.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use super::is_deceptive;
+
+/// Text in an HTML element or in a quoted attribute.
+#[derive(Clone, Copy, Debug)]
+pub struct HtmlText<'a>(pub &'a str);
+
+impl Display for HtmlText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // A parser of HTML drops or changes NUL and CR.
+        let is_special = |c| matches!(c, '&' | '<' | '>' | '"' | '\'' | '\0' | '\r');
+        escape(f, self.0, is_special, |f, c| {
+            f.write_str(match c {
+                '&' => "&amp;",
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '"' => "&quot;",
+                '\'' => "&#39;",
+                '\r' => "&#13;",
+                _ => "\u{fffd}",
+            })
+        })
+    }
+}
+
+/// A JSON string with its quotes (RFC 8259 section 7). Deceptive characters are `\u` escapes.
+#[derive(Clone, Copy, Debug)]
+pub struct JsonString<T>(pub T);
+
+impl<T: Display> Display for JsonString<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        write!(JsonContent(f), "{}", self.0)?;
+        f.write_char('"')
+    }
+}
+
+struct JsonContent<'a, 'f>(&'a mut Formatter<'f>);
+
+impl Write for JsonContent<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape(self.0, text, |c| matches!(c, '"' | '\\') || is_deceptive(c), write_json_escape)
+    }
+}
+
+fn write_json_escape(f: &mut Formatter<'_>, c: char) -> fmt::Result {
+    match c {
+        '"' | '\\' => write!(f, "\\{c}"),
+        // A character beyond U+FFFF has two units.
+        _ => c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(f, "\\u{unit:04x}")),
+    }
+}
+
+/// Bytes on one line: deceptive characters, bytes that are not UTF-8 and the backslash are escapes.
+///
+/// The bytes can be read back from it.
+#[derive(Clone, Copy, Debug)]
+pub struct OneLine<'a>(pub &'a [u8]);
+
+impl Display for OneLine<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            escape(
+                f,
+                chunk.valid(),
+                |c| c == '\\' || is_deceptive(c),
+                |f, c| match c {
+                    '\n' | '\r' | '\t' | '\\' => write!(f, "{}", c.escape_default()),
+                    '\0'..='\u{7f}' => write!(f, "\\x{:02x}", u32::from(c)),
+                    c => write!(f, "{}", c.escape_unicode()),
+                },
+            )?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes text with an escape in the place of each special character.
+fn escape(
+    f: &mut Formatter<'_>,
+    text: &str,
+    is_special: impl Fn(char) -> bool,
+    write_escape: impl Fn(&mut Formatter<'_>, char) -> fmt::Result,
+) -> fmt::Result {
+    let mut rest = text;
+    while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_special(c)) {
+        let (run, special) = rest.split_at(at);
+        f.write_str(run)?;
+        write_escape(f, c)?;
+        rest = special.get(c.len_utf8()..).unwrap_or_default();
+    }
+    f.write_str(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    #[test]
+    fn html_text_has_no_markup() {
+        for (text, page) in [
+            ("GET http://localhost:8080/", "GET http://localhost:8080/"),
+            ("a&b=<c>", "a&amp;b=&lt;c&gt;"),
+            ("\"'", "&quot;&#39;"),
+            ("&amp;", "&amp;amp;"),
+            ("a\0\r\n", "a\u{fffd}&#13;\n"),
+            ("\u{e9}\u{5d0} 41 \u{b5}s", "\u{e9}\u{5d0} 41 \u{b5}s"),
+        ] {
+            assert_eq!(HtmlText(text).to_string(), page);
+        }
+    }
+
+    #[test]
+    fn json_string_escapes_each_deceptive_character() {
+        for (text, string) in [
+            ("caf\u{e9} \u{1f980}", "\"caf\u{e9} \u{1f980}\""),
+            ("a\"b\\c", "\"a\\\"b\\\\c\""),
+            ("\n\t\u{7f}\u{9b}", "\"\\u000a\\u0009\\u007f\\u009b\""),
+            ("\u{ad}\u{180e}\u{fff9}\u{202e}", "\"\\u00ad\\u180e\\ufff9\\u202e\""),
+            ("\u{e0041}", "\"\\udb40\\udc41\""),
+        ] {
+            assert_eq!(JsonString(text).to_string(), string);
+        }
+        assert_eq!(JsonString(format_args!("{}-{}", 1, '"')).to_string(), "\"1-\\\"\"");
+    }
+
+    #[test]
+    fn one_line_shows_what_deceives() {
+        for (bytes, line) in [
+            (&b"a b.txt"[..], "a b.txt"),
+            (b"<b>&\"'", "<b>&\"'"),
+            (b"a\nb\tc\rd", "a\\nb\\tc\\rd"),
+            (b"\x1b[2J", "\\x1b[2J"),
+            (b"a\\n", "a\\\\n"),
+            (b"\xff.txt", "\\xff.txt"),
+            ("a\u{202e}txt.exe".as_bytes(), "a\\u{202e}txt.exe"),
+            ("\u{85}\u{2028}".as_bytes(), "\\u{85}\\u{2028}"),
+            ("\u{e9}\u{5d0}".as_bytes(), "\u{e9}\u{5d0}"),
+        ] {
+            assert_eq!(OneLine(bytes).to_string(), line);
+        }
+    }
+
+    /// What a parser of HTML makes of text without markup.
+    fn parse_html(page: &str) -> String {
+        let known =
+            [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#13;", "\r"), ("&amp;", "&")];
+        known.iter().fold(page.to_owned(), |text, (entity, c)| text.replace(entity, c))
+    }
+
+    /// The bytes that a line stands for.
+    fn parse_line(line: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = line;
+        while let Some(at) = rest.find('\\') {
+            bytes.extend_from_slice(&rest.as_bytes()[..at]);
+            let escape = &rest[at + 1..];
+            let len = match escape.as_bytes()[0] {
+                b'x' => {
+                    bytes.push(u8::from_str_radix(&escape[1..3], 16).expect("a byte"));
+                    3
+                }
+                b'u' => {
+                    let end = escape.find('}').expect("an end");
+                    let c = u32::from_str_radix(&escape[2..end], 16).ok().and_then(char::from_u32);
+                    bytes.extend_from_slice(c.expect("a character").to_string().as_bytes());
+                    end + 1
+                }
+                c => {
+                    bytes.push(match c {
+                        b'n' => b'\n',
+                        b'r' => b'\r',
+                        b't' => b'\t',
+                        c => c,
+                    });
+                    1
+                }
+            };
+            rest = &escape[len..];
+        }
+        bytes.extend_from_slice(rest.as_bytes());
+        bytes
+    }
+
+    /// Names as they are and as they are made to break things.
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        let parts =
+            ["<", "&", "\"", "'", "\\", "\n", "\u{202e}", "\u{e9}", "a", "amp;", "x41", "\0", "\u{e0041}"];
+        let parts = parts.map(|part| part.as_bytes().to_vec()).to_vec();
+        let part = prop_oneof![proptest::sample::select(parts), any::<u8>().prop_map(|byte| vec![byte])];
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn html_comes_out_of_a_page_as_it_went_in(text in "\\PC{0,12}") {
+            let page = HtmlText(&text).to_string();
+            prop_assert!(!page.contains(['<', '>', '"', '\'']));
+            prop_assert_eq!(parse_html(&page), text);
+        }
+
+        #[test]
+        fn one_line_is_read_back(name in name()) {
+            let line = OneLine(&name).to_string();
+            prop_assert!(!line.contains(is_deceptive));
+            prop_assert_eq!(parse_line(&line), name);
+        }
+
+        #[test]
+        fn json_is_read_back_by_another_parser(name in name()) {
+            let text = String::from_utf8_lossy(&name);
+            let string = JsonString(&text).to_string();
+            let value: serde_json::Value = serde_json::from_str(&string).expect(&string);
+            prop_assert_eq!(value.as_str(), Some(&*text));
+            prop_assert!(!string.contains(is_deceptive));
+        }
+    }
+}
