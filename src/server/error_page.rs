@@ -3,7 +3,7 @@
 //! Owns its wording around the caller's sentence, its looks, and the escaping of what it is given.
 //! It never chooses a status or a media type and never writes a header: the reply does.
 
-use std::io::Write;
+use crate::text::{HtmlText, append};
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -30,44 +30,18 @@ pub(super) fn render(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence
     if html {
         render_html(out, status_code, reason, sentence);
     } else {
-        push_number(out, status_code);
-        for part in [" ", reason, "\n", sentence, "\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
+        append(out, format_args!("{status_code} {reason}\n{sentence}\n"));
     }
 }
 
 fn render_html(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence: &str) {
-    out.extend_from_slice(HEAD.as_bytes());
-    push_number(out, status_code);
-    out.push(b' ');
-    push_escaped(out, reason);
-    out.extend_from_slice(STYLE.as_bytes());
-    push_number(out, status_code);
-    out.extend_from_slice(b"</b> ");
-    push_escaped(out, reason);
-    out.extend_from_slice(b"</h1>\n<p>");
-    push_escaped(out, sentence);
-    out.extend_from_slice(FOOT.as_bytes());
-}
-
-fn push_number(out: &mut Vec<u8>, number: u16) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{number}");
-}
-
-/// Appends `text` so that it is only ever text, in an element and in a quoted attribute alike.
-fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b'&' => out.extend_from_slice(b"&amp;"),
-            b'<' => out.extend_from_slice(b"&lt;"),
-            b'>' => out.extend_from_slice(b"&gt;"),
-            b'"' => out.extend_from_slice(b"&quot;"),
-            b'\'' => out.extend_from_slice(b"&#39;"),
-            _ => out.push(byte),
-        }
-    }
+    let (reason, sentence) = (HtmlText(reason), HtmlText(sentence));
+    append(
+        out,
+        format_args!(
+            "{HEAD}{status_code} {reason}{STYLE}{status_code}</b> {reason}</h1>\n<p>{sentence}{FOOT}"
+        ),
+    );
 }
 
 #[cfg(test)]

@@ -57,14 +57,14 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "sum",
-        rooms: &["reactor", "net"],
+        rooms: &["reactor", "net", "text"],
         crates: &["log"],
         never: &["std::fs", "std::thread", "std::net::TcpStream"],
     },
     Room {
         name: "server",
         rooms: &["reactor", "net", "http", "files", "access_log", "command_line", "sum", "text"],
-        crates: &["mio", "log", "rustix", "signal_hook", "fast_glob", "foldhash"],
+        crates: &["mio", "log", "rustix", "signal_hook", "fast_glob", "foldhash", "jiff", "percent_encoding"],
         never: &["std::thread"],
     },
     Room {

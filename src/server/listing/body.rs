@@ -4,9 +4,10 @@
 //! their turn. What they look like is the form's to say, and which entries there are the listing's.
 
 use super::html::{self, Html};
-use super::{escape, json};
+use super::utc;
 use crate::files::listing::{Entry, Listing};
-use crate::http::field;
+use crate::http::{field, percent_encode_path};
+use crate::text::{JsonString, OneLine, append};
 
 /// A slice ends with the entry that brings it to this length, in bytes ...
 const SLICE_LEN_MIN: usize = 32 * 1024;
@@ -102,7 +103,7 @@ impl Writer {
     fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
         match self {
             Writer::Html(html) => html.head(out, listing),
-            Writer::Json => json::head(out),
+            Writer::Json => out.push(b'['),
             Writer::Plain => {}
         }
     }
@@ -110,10 +111,10 @@ impl Writer {
     fn entry(&self, out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
         match self {
             Writer::Html(_) => Html::entry(out, entry),
-            Writer::Json => json::entry(out, entry, is_first),
+            Writer::Json => json_entry(out, entry, is_first),
             Writer::Plain => {
-                escape::line(out, entry.name);
-                out.extend_from_slice(if entry.is_directory { b"/\n" } else { b"\n" });
+                let slash = if entry.is_directory { "/" } else { "" };
+                append(out, format_args!("{}{slash}\n", OneLine(entry.name)));
             }
         }
     }
@@ -121,10 +122,31 @@ impl Writer {
     fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
         match self {
             Writer::Html(html) => html.foot(out, listing),
-            Writer::Json => json::foot(out),
+            Writer::Json => out.extend_from_slice(b"\n]\n"),
             Writer::Plain => {}
         }
     }
+}
+
+/// An object on a line of its own (RFC 8259).
+///
+/// `name` is for people: bytes that are not UTF-8 are U+FFFD in it. `url` is exact: percent-encoded,
+/// relative to the address of the listing. What is not known, or means nothing, is null.
+fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
+    let comma = if is_first { "" } else { "," };
+    append(out, format_args!("{comma}\n{{\"name\":{}", JsonString(String::from_utf8_lossy(entry.name))));
+    let slash = if entry.is_directory { "/" } else { "" };
+    match entry.is_directory {
+        true => out.extend_from_slice(b",\"type\":\"directory\",\"size\":null"),
+        false => append(out, format_args!(",\"type\":\"file\",\"size\":{}", entry.len)),
+    }
+    match entry.modified_secs.and_then(utc) {
+        Some(time) => append(out, format_args!(",\"modified\":\"{time}Z\",\"url\":\"")),
+        None => out.extend_from_slice(b",\"modified\":null,\"url\":\""),
+    }
+    // A percent-encoded path has nothing in it that JSON would have escaped.
+    percent_encode_path(out, entry.name);
+    append(out, format_args!("{slash}\"}}"));
 }
 
 #[cfg(test)]

@@ -4,15 +4,13 @@
 //! fetched from anywhere, and the policy ([`POLICY`]) lets nothing else run. The look is that of
 //! `content/`. It reads no directory: entries are handed to it one by one.
 
-use std::fmt;
-use std::io::Write;
-
-use super::escape;
-use super::human::{Count, Grouped, Minute, Size, Time};
 use super::query::Query;
+use super::utc;
 use crate::files::listing::{Entry, Listing, SortKey};
 use crate::files::media_type;
-use crate::http::Form;
+use crate::http::{Form, percent_encode_path};
+use crate::text::units::{Grouped, plural, size};
+use crate::text::{HtmlText, OneLine, append, is_deceptive, printable};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -55,14 +53,11 @@ impl Html {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n<title>",
         );
-        escape::html_title(out, self.name().unwrap_or(b"Home"));
-        put(out, " \u{2013} /");
-        escape::html_title(out, &self.path);
-        push(
-            out,
-            format_args!("</title>\n<link rel=\"icon\" href=\"{TAB_ICON}\">\n<style>{STYLE}</style>\n"),
-        );
-        push(out, format_args!("</head>\n<body>\n{ICONS}<header>\n"));
+        // A title can have no markup.
+        let (name, path) = (printable(self.name().unwrap_or(b"Home")), printable(&self.path));
+        append(out, format_args!("{} \u{2013} /{}</title>\n", HtmlText(&name), HtmlText(&path)));
+        append(out, format_args!("<link rel=\"icon\" href=\"{TAB_ICON}\">\n<style>{STYLE}</style>\n"));
+        append(out, format_args!("</head>\n<body>\n{ICONS}<header>\n"));
         self.breadcrumbs(out);
         put(out, "<div class=\"bar\">\n");
         self.summary(out, listing);
@@ -79,29 +74,30 @@ impl Html {
         }
         if listing.page().len == 0 {
             let why = if self.query.filter.is_empty() { "This folder is empty." } else { "No name matches." };
-            push(out, format_args!("<tr class=\"none\"><td colspan=\"3\">{why}</td></tr>\n"));
+            append(out, format_args!("<tr class=\"none\"><td colspan=\"3\">{why}</td></tr>\n"));
         }
     }
 
     /// The row of an entry.
     pub(super) fn entry(out: &mut Vec<u8>, entry: &Entry<'_>) {
         let (class, slash) = if entry.is_directory { ("e d", "/") } else { ("e", "") };
-        push(out, format_args!("<tr class=\"{class}\"><td><a href=\""));
-        escape::html_link(out, entry.name);
-        push(out, format_args!("{slash}\"><svg><use href=\"#{}\"/></svg><span><bdi>", icon(entry)));
-        escape::html_name(out, entry.name);
-        push(out, format_args!("</bdi>{slash}</span></a></td>"));
+        append(out, format_args!("<tr class=\"{class}\"><td><a href=\""));
+        push_link(out, entry.name);
+        append(out, format_args!("{slash}\"><svg><use href=\"#{}\"/></svg><span><bdi>", icon(entry)));
+        push_name(out, entry.name);
+        append(out, format_args!("</bdi>{slash}</span></a></td>"));
         match entry {
             Entry { is_directory: true, .. } => put(out, "<td></td>"),
-            Entry { len: 0..1000, .. } => push(out, format_args!("<td>{}</td>", Size(entry.len))),
+            Entry { len: 0..1000, .. } => append(out, format_args!("<td>{}</td>", size(entry.len))),
             Entry { len, .. } => {
-                push(out, format_args!("<td title=\"{} bytes\">{}</td>", Grouped(*len), Size(*len)));
+                append(out, format_args!("<td title=\"{} bytes\">{}</td>", Grouped(*len), size(*len)));
             }
         }
-        match entry.modified_secs.and_then(Time::at) {
+        match entry.modified_secs.and_then(utc) {
             Some(time) => {
-                let minute = Minute(time);
-                push(out, format_args!("<td><time datetime=\"{time}\">{minute}</time></td></tr>\n"));
+                let (date, hour, minute) = (time.date(), time.hour(), time.minute());
+                append(out, format_args!("<td><time datetime=\"{time}Z\">{date} {hour:02}:{minute:02}"));
+                put(out, "</time></td></tr>\n");
             }
             None => put(out, "<td></td></tr>\n"),
         }
@@ -115,9 +111,9 @@ impl Html {
         for (form, name) in [(Form::Json, "JSON"), (Form::Plain, "Plain text")] {
             put(out, "<a href=\"");
             Query { form: Some(form), page: None, ..self.query.clone() }.link(out);
-            push(out, format_args!("\">{name}</a>\n"));
+            append(out, format_args!("\">{name}</a>\n"));
         }
-        push(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
+        append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
     }
 
     /// The name of the directory; the root has none.
@@ -146,12 +142,12 @@ impl Html {
                 depth if depth <= left_out => continue,
                 _ => {}
             }
-            push(out, format_args!("<a href=\"{}\"><bdi>", "../".repeat(folders.len() - depth)));
-            escape::html_name(out, folder);
+            append(out, format_args!("<a href=\"{}\"><bdi>", "../".repeat(folders.len() - depth)));
+            push_name(out, folder);
             put(out, "</bdi></a><span aria-hidden=\"true\">/</span>");
         }
         put(out, "<bdi aria-current=\"page\">");
-        escape::html_name(out, name);
+        push_name(out, name);
         put(out, "</bdi></h1></nav>\n");
     }
 
@@ -160,15 +156,15 @@ impl Html {
         let totals = listing.totals();
         put(out, "<p>");
         if totals.directories > 0 {
-            push(out, format_args!("{}, ", Count(totals.directories, "folder")));
+            append(out, format_args!("{}, ", plural(totals.directories as u64, "folder")));
         }
-        push(out, format_args!("{}", Count(totals.files, "file")));
+        append(out, format_args!("{}", plural(totals.files as u64, "file")));
         if totals.files > 0 {
-            push(out, format_args!(", {}", Size(totals.files_len)));
+            append(out, format_args!(", {}", size(totals.files_len)));
         }
         if !self.query.filter.is_empty() {
             put(out, " matching \u{201c}<bdi>");
-            escape::html_name(out, self.query.filter.as_bytes());
+            push_name(out, self.query.filter.as_bytes());
             put(out, "</bdi>\u{201d} \u{b7} <a href=\"");
             Query { filter: String::new(), page: None, ..self.query.clone() }.link(out);
             put(out, "\">Show all</a>");
@@ -180,18 +176,17 @@ impl Html {
     fn filter(&self, out: &mut Vec<u8>, listing: &Listing) {
         let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
         let whole = if is_whole { "yes" } else { "no" };
-        push(out, format_args!("<form role=\"search\" data-whole=\"{whole}\">"));
+        append(out, format_args!("<form role=\"search\" data-whole=\"{whole}\">"));
         let kept = Query { filter: String::new(), page: None, ..self.query.clone() };
         for (name, value) in kept.pairs() {
-            push(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
+            append(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
         }
         put(
             out,
             "<input type=\"search\" name=\"filter\" placeholder=\"Filter by name\" \
              aria-label=\"Filter by name\" autocomplete=\"off\" spellcheck=\"false\" value=\"",
         );
-        escape::html(out, &self.query.filter);
-        put(out, "\"><button>Filter</button></form>\n");
+        append(out, format_args!("{}\"><button>Filter</button></form>\n", HtmlText(&self.query.filter)));
     }
 
     /// The head of the table: what it is sorted by is turned round, the others sort as one would
@@ -212,9 +207,9 @@ impl Html {
                 (true, false) => " aria-sort=\"ascending\"",
                 (true, true) => " aria-sort=\"descending\"",
             };
-            push(out, format_args!("<th scope=\"col\"{sorted}><a href=\""));
+            append(out, format_args!("<th scope=\"col\"{sorted}><a href=\""));
             query.link(out);
-            push(out, format_args!("\">{label}</a></th>"));
+            append(out, format_args!("\">{label}</a></th>"));
         }
         put(out, "</tr></thead>\n<tbody>\n");
     }
@@ -230,7 +225,7 @@ impl Html {
         self.turn(out, "Previous", " rel=\"prev\"", (page.number > 1).then(|| page.number - 1));
         let (first, last) = (Grouped(page.skipped as u64 + 1), Grouped((page.skipped + page.len) as u64));
         let entries = Grouped(listing.totals().entries() as u64);
-        push(out, format_args!("<span>{first}\u{2013}{last} of {entries}</span>\n"));
+        append(out, format_args!("<span>{first}\u{2013}{last} of {entries}</span>\n"));
         let is_last = page.number == page.count;
         self.turn(out, "Next", " rel=\"next\"", (!is_last).then(|| page.number + 1));
         self.turn(out, "Last", "", (!is_last).then_some(page.count));
@@ -240,11 +235,11 @@ impl Html {
     fn turn(&self, out: &mut Vec<u8>, label: &str, relation: &str, number: Option<usize>) {
         put(out, "<a");
         if let Some(number) = number {
-            push(out, format_args!("{relation} href=\""));
+            append(out, format_args!("{relation} href=\""));
             Query { page: Some(number).filter(|&number| number > 1), ..self.query.clone() }.link(out);
             put(out, "\"");
         }
-        push(out, format_args!(">{label}</a>\n"));
+        append(out, format_args!(">{label}</a>\n"));
     }
 }
 
@@ -275,7 +270,80 @@ fn put(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn push(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // Writing to a vector cannot fail.
-    let _ = out.write_fmt(text);
+/// A file name: bytes that are not UTF-8 as U+FFFD, a deceptive character as an escape in `<i>`.
+fn push_name(out: &mut Vec<u8>, name: &[u8]) {
+    for part in String::from_utf8_lossy(name).split_inclusive(is_deceptive) {
+        let (run, deceptive) = part.split_at(part.trim_end_matches(is_deceptive).len());
+        append(out, format_args!("{}", HtmlText(run)));
+        if !deceptive.is_empty() {
+            append(out, format_args!("<i>{}</i>", OneLine(deceptive.as_bytes())));
+        }
+    }
+}
+
+/// A path as a link in a quoted attribute: it leads to exactly these bytes.
+fn push_link(out: &mut Vec<u8>, path: &[u8]) {
+    let mut link = Vec::with_capacity(path.len() * 3);
+    percent_encode_path(&mut link, path);
+    append(out, format_args!("{}", HtmlText(&String::from_utf8_lossy(&link))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    fn written(write: fn(&mut Vec<u8>, &[u8]), bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        write(&mut out, bytes);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn names_stay_text_and_what_deceives_is_shown() {
+        for (bytes, page) in [
+            (&b"a b.txt"[..], "a b.txt"),
+            (b"<b>&\"'", "&lt;b&gt;&amp;&quot;&#39;"),
+            (b"&lt;", "&amp;lt;"),
+            (b"a\nb\tc\rd", "a<i>\\n</i>b<i>\\t</i>c<i>\\r</i>d"),
+            (b"\x1b[2J", "<i>\\x1b</i>[2J"),
+            (b"a\\n", "a\\n"),
+            (b"\xff.txt", "\u{fffd}.txt"),
+            ("a\u{202e}txt.exe".as_bytes(), "a<i>\\u{202e}</i>txt.exe"),
+            ("\u{85}\u{2028}".as_bytes(), "<i>\\u{85}</i><i>\\u{2028}</i>"),
+            ("\u{e9}\u{5d0}".as_bytes(), "\u{e9}\u{5d0}"),
+        ] {
+            assert_eq!(written(push_name, bytes), page);
+        }
+    }
+
+    #[test]
+    fn links_lead_to_the_exact_bytes() {
+        for (path, expected) in [
+            (&b"a b"[..], "a%20b"),
+            (b"a:b?c#d%", "a%3Ab%3Fc%23d%25"),
+            (b"a&lt;'\"<>", "a&amp;lt;&#39;%22%3C%3E"),
+            (b"\xff\n", "%FF%0A"),
+            (b"a/b", "a/b"),
+        ] {
+            assert_eq!(written(push_link, path), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_brings_markup_of_its_own(text in "[<&\"'\\\\\n\u{202e}\0ae\u{e9};]{0,12}") {
+            let page = written(push_name, text.as_bytes());
+            prop_assert!(!page.replace("<i>", "").replace("</i>", "").contains(['<', '>', '"', '\'']));
+            prop_assert!(!page.contains(is_deceptive));
+        }
+
+        #[test]
+        fn links_come_back(path in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let link = written(push_link, &path).replace("&#39;", "'").replace("&amp;", "&");
+            prop_assert!(link.bytes().all(|byte| byte.is_ascii_graphic() && !b":?#\"<>".contains(&byte)));
+            prop_assert_eq!(percent_encoding::percent_decode_str(&link).collect::<Vec<u8>>(), path);
+        }
+    }
 }

@@ -5,11 +5,11 @@
 //! Nothing here waits, blocks for longer than about a millisecond, or knows a connection.
 
 mod body;
-mod escape;
 mod html;
-mod human;
-mod json;
 mod query;
+
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
 
 use super::reply::Answer;
 use super::route::{refusal, unavailable};
@@ -34,6 +34,12 @@ pub(super) struct Collecting {
     form: Form,
     /// The form of an error.
     prose: Prose,
+}
+
+/// A second since 1970 as date and time in UTC, if its year has four digits.
+fn utc(unix_secs: i64) -> Option<DateTime> {
+    let time = date(1970, 1, 1).at(0, 0, 0, 0).checked_add(SignedDuration::from_secs(unix_secs)).ok()?;
+    (time.year() >= 0).then_some(time)
 }
 
 /// The answer to a request for the directory at `path`, which has no index page.
@@ -96,5 +102,32 @@ impl Collecting {
         body.fields(&mut fields);
         let body = stream::Body::Listing(Box::new(body));
         Answer::Stream(Box::new(Stream::new(self.form.media_type(), fields, len, body)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (unix_secs, text) in [
+            (0, "1970-01-01T00:00:00"),
+            (-1, "1969-12-31T23:59:59"),
+            (951_782_399, "2000-02-28T23:59:59"),
+            (951_782_400, "2000-02-29T00:00:00"),
+            (951_868_800, "2000-03-01T00:00:00"),
+            (1_709_164_800, "2024-02-29T00:00:00"),
+            (4_107_542_400, "2100-03-01T00:00:00"),
+            (4_107_542_399, "2100-02-28T23:59:59"),
+            (784_111_777, "1994-11-06T08:49:37"),
+            (-62_167_219_200, "0000-01-01T00:00:00"),
+            (253_402_300_799, "9999-12-31T23:59:59"),
+        ] {
+            assert_eq!(utc(unix_secs).map(|time| time.to_string()).as_deref(), Some(text));
+        }
+        for unix_secs in [-62_167_219_201, 253_402_300_800, i64::MIN, i64::MAX] {
+            assert_eq!(utc(unix_secs), None);
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Nothing in it is ever an error: what is not understood is as if it were not there. What is read
 //! here can be written again, so that each link of a page keeps what the others have chosen.
 
-use super::escape::{query_value, read_query_value};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+
 use crate::files::listing::{NameFilter, Order, PageWanted, SortKey, Wanted};
 use crate::http::Form;
 
@@ -13,6 +14,10 @@ pub(super) const PAGE_LEN: usize = 1000;
 /// How much of a filter is kept, in characters: no name has more than 255, so that a longer filter lets
 /// nothing through, cut or not. Each link of a page repeats it.
 const FILTER_LEN_MAX: usize = 256;
+
+/// Every byte that a form encodes; a space becomes `+` (URL Standard, `application/x-www-form-urlencoded`).
+const FORM_ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b' ');
 
 /// `?sort=…&order=…&filter=…&page=…&format=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +37,7 @@ impl Query {
         for pair in raw.split(|&byte| byte == b'&') {
             let mut halves = pair.splitn(2, |&byte| byte == b'=');
             let name = halves.next().unwrap_or_default();
-            let value = read_query_value(halves.next().unwrap_or_default());
+            let value = decode_value(halves.next().unwrap_or_default());
             match (name, value.as_str()) {
                 (b"sort", "name") => query.order.key = SortKey::Name,
                 (b"sort", "size") => query.order.key = SortKey::Size,
@@ -72,7 +77,7 @@ impl Query {
             out.extend_from_slice(separator);
             out.extend_from_slice(name.as_bytes());
             out.push(b'=');
-            query_value(out, &value);
+            out.extend_from_slice(encode_value(&value).as_bytes());
             separator = b"&amp;";
         }
         if separator == b"?" {
@@ -101,6 +106,16 @@ impl Query {
         ];
         pairs.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
+}
+
+fn encode_value(value: &str) -> String {
+    utf8_percent_encode(value, FORM_ENCODED).to_string().replace(' ', "+")
+}
+
+/// A `%` without two hexadecimal digits is itself. Bytes that are not UTF-8 become U+FFFD.
+fn decode_value(raw: &[u8]) -> String {
+    let spaced: Vec<u8> = raw.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+    percent_decode(&spaced).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -172,6 +187,24 @@ mod tests {
             query.page = Some(3);
         });
         assert_eq!(written(&query), "?sort=time&amp;order=desc&amp;filter=a+b%22%3C&amp;page=3");
+    }
+
+    #[test]
+    fn values_of_queries_are_read_as_forms_write_them() {
+        for (raw, value) in [
+            ("", ""),
+            ("a+b", "a b"),
+            ("a%20b%2B", "a b+"),
+            ("%C3%A9%c3%a9", "\u{e9}\u{e9}"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz%41", "%zzA"),
+            ("%+1", "% 1"),
+            ("%ff", "\u{fffd}"),
+        ] {
+            assert_eq!(decode_value(raw.as_bytes()), value, "{raw}");
+        }
+        assert_eq!(encode_value("aZ09-._* +%&=\u{e9}~"), "aZ09-._*+%2B%25%26%3D%C3%A9%7E");
     }
 
     proptest! {
