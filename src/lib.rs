@@ -16,8 +16,8 @@
 //! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | rustix, flate2, foldhash, mime_guess, tar | any other module, sockets, HTTP |
 //! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
 //! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | `text`, pico-args, toml | any other module |
-//! | [`text`] | which characters deceive who reads them | std | any other module |
-//! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net` | `http`, `files` |
+//! | [`text`] | escapes for HTML and JSON, deceptive characters, units in output | std | any other module |
+//! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net`, `text` | `http`, `files` |
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
 //! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log`, `text` | `files`, `server` |
 //!

@@ -11,9 +11,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// How long saving takes before it is worth a bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// With a length: how much of it, how fast, and how long it still takes.
-const STYLE_SIZED: &str = "{bar:40} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+const STYLE_SIZED: &str =
+    "{bar:40} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
 /// Without: how much so far, and how fast.
-const STYLE_UNSIZED: &str = "{spinner} {bytes}  {bytes_per_sec}";
+const STYLE_UNSIZED: &str = "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}";
 
 /// A progress bar that may never be seen.
 pub(super) struct Progress {

@@ -20,10 +20,11 @@ use super::reader::Piece;
 use super::request::{self, Framing};
 use super::sink::{Sink, SinkError};
 use super::upload::Upload;
-use super::words::{RunError, duration, grouped, printable, say};
+use super::words::{RunError, printable, say};
 use crate::http::{Fields, ResponseBody, ResponseHead};
 use crate::net::{CloseReason, Outbox};
 use crate::reactor::Now;
+use crate::text::units::{count, duration};
 
 /// One request of a person, and how it is going.
 pub(super) struct Session {
@@ -183,7 +184,7 @@ impl Session {
         if let Some(upload) = &self.upload {
             return self.confirm(upload.queued_len);
         }
-        let len = grouped(self.received_len);
+        let len = count(self.received_len);
         let unit = if self.received_len == 1 { "byte" } else { "bytes" };
         let time = duration(now.instant.saturating_duration_since(self.started));
         let kind =
@@ -207,7 +208,7 @@ impl Session {
             return Err(RunError::Unsent);
         }
         let unit = if len == 1 { "byte" } else { "bytes" };
-        let (len, path) = (grouped(len), printable(self.config.target.path.as_bytes()));
+        let (len, path) = (count(len), printable(self.config.target.path.as_bytes()));
         match (self.config.method.as_str(), status) {
             ("PUT", 201) => self.say(format_args!("stored {len} {unit} at {path} (created)")),
             ("PUT", 200 | 204) => self.say(format_args!("stored {len} {unit} at {path} (replaced)")),

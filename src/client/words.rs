@@ -10,6 +10,8 @@ use super::conn::Failure;
 use super::reader::BadAnswer;
 use super::sink::SinkError;
 use crate::net::CloseReason;
+use crate::text::is_deceptive;
+use crate::text::units::duration;
 
 /// Why a run has failed. Displays as one line that names the thing; the codes are curl's.
 #[derive(Debug)]
@@ -110,55 +112,17 @@ pub(super) fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// A count with its thousands set off: `1,024`.
-pub(super) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A duration with a unit that suits it: `850 µs`, `2.1 ms`, `3.42 s`.
-pub(super) fn duration(time: Duration) -> String {
-    match time.as_micros() {
-        micros @ 0..1_000 => format!("{micros} µs"),
-        micros @ 1_000..1_000_000 => format!("{:.1} ms", micros as f64 / 1e3),
-        micros => format!("{:.2} s", micros as f64 / 1e6),
-    }
-}
-
-/// Text that may be the peer's, without what could play tricks on a terminal.
+/// Text that may be the peer's, with U+FFFD for each deceptive character but the tab, which field values may have.
 pub(super) fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
-        .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .map(|c| if is_deceptive(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counts_are_grouped_by_thousands() {
-        for (count, text) in [(0, "0"), (999, "999"), (1024, "1,024"), (5_368_709_120, "5,368,709,120")] {
-            assert_eq!(grouped(count), text);
-        }
-    }
-
-    #[test]
-    fn durations_have_a_unit_that_suits_them() {
-        for (micros, text) in
-            [(850, "850 µs"), (2_100, "2.1 ms"), (999_999, "1000.0 ms"), (3_420_000, "3.42 s")]
-        {
-            assert_eq!(duration(Duration::from_micros(micros)), text);
-        }
-    }
 
     #[test]
     fn exit_codes_are_curls() {
@@ -180,6 +144,6 @@ mod tests {
     #[test]
     fn what_the_peer_sends_cannot_play_tricks_on_a_terminal() {
         assert_eq!(printable(b"OK \x1b[31m"), "OK \u{fffd}[31m");
-        assert_eq!(printable("naïve".as_bytes()), "naïve");
+        assert_eq!(printable("naïve\t\u{202e}\u{ad}".as_bytes()), "naïve\t\u{fffd}\u{fffd}");
     }
 }

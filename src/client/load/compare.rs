@@ -10,10 +10,10 @@ mod shares;
 
 use super::figure::{Figure, Statistic, Times};
 use super::random::Random;
-use super::report::units;
 use super::resample::{BLOCKS_MIN, Draw, Sample, interval};
 use super::setup::differences;
 use super::summary::{Conditions, PERCENTILES, Summary, ratio};
+use crate::text::units;
 use shares::Part;
 
 /// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use super::objective::{Judgement, Objective};
-use super::report::units::rate;
 use super::search::{Answer, Tried, Verdict, of_rate};
 use super::setup::Setup;
 use super::summary::{Spread, Summary};
 use super::validity::WALL_MIN;
+use crate::text::units::rate;
 
 /// A search and its figures.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use super::report::units;
 use super::summary::{PERCENTILES, Spread, Summary};
+use crate::text::units;
 
 /// Which times a figure is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

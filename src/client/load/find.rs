@@ -16,9 +16,9 @@ use super::output::Output;
 use super::pacer::Schedule;
 use super::perform::{LoadError, Task, heed_signals, run_once};
 use super::plan::{Plan, Stop};
-use super::report::units;
 use super::search::{self, Answer, Next, RATE_MIN};
 use super::summary::{Conditions, Summary};
+use crate::text::units;
 
 /// How long a closed loop tells how fast the server is about, if nobody says where to begin.
 const FIRST_LOOK_LEN: Duration = Duration::from_secs(1);

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::assertion::{Assertion, Broken, Clause, Relation};
 use super::figure::{Figure, Statistic, Times};
-use super::report::units::count;
 use super::report::{in_words, remark_in_words};
 use super::search::{PRECISION, Verdict};
 use super::summary::{PERCENTILES, Summary};
 use super::validity::{ClientBound, Remark};
+use crate::text::units::count;
 
 /// A percentile is told from at least so many requests beyond it: fewer are chance.
 const BEYOND_MIN: f64 = 10.0;

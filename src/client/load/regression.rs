@@ -7,7 +7,7 @@
 use super::assertion::{Broken, Relation, clauses};
 use super::compare::Comparison;
 use super::figure::{Figure, Statistic, Times, Unit};
-use super::report::units;
+use crate::text::units;
 
 /// The exit code of a run in which a clause fired.
 pub const EXIT_CODE: u8 = 98;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::pacer::Schedule;
 use super::plan::{Plan, Stop, UrlOrder};
-use super::report::units::{bytes, count, time};
 use super::summary::Conditions;
 use super::template::Template;
 use crate::access_log::{REDACTED, is_secret};
 use crate::client::config::FieldEdit;
+use crate::text::units::{bytes, count, time};
 
 /// Schedules of more steps than this are cut for people.
 const STEPS_SHOWN_MAX: usize = 4;

@@ -8,7 +8,7 @@ use super::terminal::Room;
 use crate::client::load::metrics::SoFar;
 use crate::client::load::plan::Stop;
 use crate::client::load::series::Series;
-use crate::client::words::grouped;
+use crate::text::units::{count, plural};
 
 /// Slices that the sparkline shows.
 const SPARKS: usize = 60;
@@ -61,7 +61,7 @@ impl Glance {
         format!(
             "{}: {} requests/s, p50 {}, p99 {}, {}",
             to_tenths(self.elapsed),
-            grouped(self.rate().round() as u64),
+            count(self.rate().round() as u64),
             millis(self.p50_us),
             millis(self.p99_us),
             errors(self.failed + self.bad_statuses),
@@ -74,10 +74,10 @@ impl Glance {
         let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs(left)));
         let times = format!("{}{left}", whole_secs(self.elapsed));
         let figures = [
-            format!("{} requests/s", grouped(self.rate().round() as u64)),
+            format!("{} requests/s", count(self.rate().round() as u64)),
             format!("p50 {}", millis(self.p50_us)),
             format!("p99 {}", millis(self.p99_us)),
-            format!("{} answered", grouped(self.answered)),
+            format!("{} answered", count(self.answered)),
             errors(self.failed + self.bad_statuses),
         ];
         let columns = usable(room);
@@ -184,7 +184,7 @@ fn sparkline(rates: &[f64]) -> String {
 fn millis(us: u64) -> String {
     match us {
         0..100_000 => format!("{:.2} ms", us as f64 / 1e3),
-        100_000..10_000_000 => format!("{} ms", grouped(us / 1000)),
+        100_000..10_000_000 => format!("{} ms", count(us / 1000)),
         _ => format!("{:.1} s", us as f64 / 1e6),
     }
 }
@@ -207,7 +207,7 @@ fn to_tenths(time: Duration) -> String {
 }
 
 fn errors(count: u64) -> String {
-    format!("{} {}", grouped(count), if count == 1 { "error" } else { "errors" })
+    plural(count, "error")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json as value};
 use super::super::compare::{Comparison, Row, Side};
 use super::super::figure::Unit;
 use super::csv::Table;
-use super::units::{change, points, share};
+use crate::text::units::{change, points, share};
 
 /// The table for people.
 pub(super) fn text(comparison: &Comparison) -> String {

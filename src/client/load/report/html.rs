@@ -8,18 +8,22 @@
 pub(in crate::client::load) mod axis;
 mod bins;
 pub(in crate::client::load) mod chart;
-pub(in crate::client::load) mod escape;
 mod plots;
 mod sections;
 pub(in crate::client::load) mod table;
 pub(in crate::client::load) mod ticks;
 
 use super::super::summary::Summary;
+use crate::text::{HtmlText, printable};
 use chart::Chart;
-use escape::escaped;
 
 /// The looks; they name no file and no address.
 const STYLE: &str = include_str!("html/style.css");
+
+/// Text as text in a page; a deceptive character is U+FFFD. It may come from a saved run of somebody else.
+pub(in crate::client::load) fn escaped(text: &str) -> String {
+    HtmlText(&printable(text.as_bytes())).to_string()
+}
 
 /// What a browser shows.
 pub fn html(summary: &Summary) -> String {

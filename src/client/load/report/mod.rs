@@ -11,7 +11,6 @@ pub(super) mod html;
 mod json;
 mod settings;
 mod text;
-pub mod units;
 mod verdict;
 
 pub use csv::csv;

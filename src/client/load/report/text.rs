@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::super::failure::FailureCounts;
 use super::super::summary::{Bar, Conditions, PERCENTILES, Pacing, Spread, Summary, ratio};
-use super::units::{bytes, count, rate, share, time};
 use super::verdict::{in_words, remark_in_words};
+use crate::text::units::{bytes, count, plural, rate, share, time};
 
 /// The longest bar of the histogram, in characters.
 const BAR_LEN_MAX: usize = 40;
@@ -88,10 +88,6 @@ pub(super) fn set_up(conditions: &Conditions) -> String {
         warmup => format!("warm-up {}, ", time(warmup.as_secs_f64() * 1e6)),
     };
     format!("{warmup}{}", conditions.setup.in_words())
-}
-
-fn plural(number: u64, name: &str) -> String {
-    format!("{} {name}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {

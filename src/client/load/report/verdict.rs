@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::super::validity::{CPU_SHARE_MAX, ClientBound, Remark, Unfinished};
-use super::units::{count, share, time};
+use crate::text::units::{count, share, time};
 
 /// A number by its name, which ends in its unit.
 pub(super) type Figure = (String, Value);

@@ -7,13 +7,13 @@ use super::super::super::curve::{Curve, Step};
 use super::super::super::search::Answer;
 use super::super::html::axis::Axis;
 use super::super::html::chart::{Chart, Dot, Hint, Line, Mark};
-use super::super::html::escape::escaped;
+use super::super::html::escaped;
 use super::super::html::page;
 use super::super::html::table::{Column, list, table, tile};
 use super::super::html::ticks::Unit;
-use super::super::units::{count, rate, share, time};
 use super::text::{BRIEF, COUNTED, few, verdict};
 use crate::http::imf_fixdate;
+use crate::text::units::{count, rate, share, time};
 
 /// The percentiles that are drawn and told.
 const SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];

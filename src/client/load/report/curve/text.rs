@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use super::super::super::curve::{Curve, Step};
 use super::super::super::search::Verdict;
-use super::super::units::{count, rate, share, time};
+use crate::text::units::{count, plural, rate, share, time};
 
 /// The longest bar, in characters.
 const BAR_LEN_MAX: usize = 24;
@@ -43,10 +43,6 @@ fn heading(out: &mut String, curve: &Curve) -> fmt::Result {
     }
     writeln!(out, "\n{}\n\n{:NAME_LEN$} {}", curve.setup.in_words(), "objective", curve.objective)?;
     writeln!(out, "{:NAME_LEN$} {}", "found", curve.in_words())
-}
-
-fn plural(number: u64, name: &str) -> String {
-    format!("{} {name}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 fn steps(out: &mut String, curve: &Curve) -> fmt::Result {

@@ -6,7 +6,7 @@
 //! not in colour alone. It knows nothing of runs and makes no figure.
 
 use super::axis::Axis;
-use super::escape::escaped;
+use super::escaped;
 
 /// Looks of a series: there is a colour, a dash and a dot for so many, in `style.css` and in [`DOTS`].
 const LOOKS: usize = 4;

@@ -4,11 +4,11 @@
 
 use super::super::super::recorder::Recorder;
 use super::super::super::summary::{PERCENTILES, SliceSummary, Spread, Summary};
-use super::super::units::{count, rate, time};
 use super::axis::Axis;
 use super::bins::bins;
 use super::chart::{Bar, Chart, Dot, Hint, Line, Mark};
 use super::ticks::Unit;
+use crate::text::units::{count, rate, time};
 
 /// More slices than this have no room for dots.
 const DOTS_MAX: usize = 40;

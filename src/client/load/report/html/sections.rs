@@ -5,12 +5,12 @@
 use super::super::super::failure::FailureCounts;
 use super::super::super::summary::{Pacing, Spread, Summary, UrlSummary, ratio};
 use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, rows};
-use super::super::units::{bytes, count, rate, share, time};
 use super::super::verdict::{in_words, remark_in_words};
-use super::escape::escaped;
+use super::escaped;
 use super::plots::when;
 use super::table::{Column, list, table, tile};
 use crate::http::imf_fixdate;
+use crate::text::units::{bytes, count, rate, share, time};
 
 /// What was asked, of whom, and when.
 pub(super) fn headline(summary: &Summary) -> String {

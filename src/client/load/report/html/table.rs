@@ -2,7 +2,7 @@
 //!
 //! A table is as wide as it must be and scrolls within itself. It knows nothing of runs.
 
-use super::escape::escaped;
+use super::escaped;
 
 /// How the cells of a column stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

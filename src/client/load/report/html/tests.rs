@@ -12,8 +12,8 @@ use super::super::super::setup::tests::odd;
 use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
 use super::super::super::summary::{Conditions, Pacing};
 use super::super::json;
-use super::super::units::{bytes, count, rate, share, time};
 use super::*;
+use crate::text::units::{bytes, count, rate, share, time};
 
 /// Elements without an end.
 const VOID: [&str; 3] = ["meta", "br", "hr"];

@@ -3,7 +3,7 @@
 //! Steps are 1, 2 and 5 of each power of ten; long times go by halves of minutes and by hours, as
 //! clocks do. Everything here takes any number, NaN included, gives few ticks, and never panics.
 
-use super::super::units::count;
+use crate::text::units::count;
 
 /// More ticks than this nobody reads; steps are chosen so that there are fewer.
 const TICKS_MAX: usize = 64;
