@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::setting::key;
 use super::{Given, Kind, Program, Setting, Spelling, Takes};
+use crate::text::is_deceptive;
 
 impl Program {
     /// Writes every setting down. `defaults` are values that follow from others; where there is none,
@@ -91,8 +92,12 @@ fn value(text: &OsStr) -> String {
     for letter in plain_text.chars() {
         match letter {
             '"' | '\\' => quoted.extend(['\\', letter]),
-            _ if letter.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(letter));
+            _ if is_deceptive(letter) => {
+                let code = u32::from(letter);
+                let _ = match code {
+                    ..=0xffff => write!(quoted, "\\u{code:04X}"),
+                    _ => write!(quoted, "\\U{code:08X}"),
+                };
             }
             _ => quoted.push(letter),
         }
@@ -154,7 +159,7 @@ mod tests {
         let text = |text: &'static str| Some(OsStr::new(text));
         let settings = vec![
             set("--port", text("0080"), &here),
-            set("--name", text("\"\\\n\u{85}\u{e9}"), &here),
+            set("--name", text("\"\\\n\u{85}\u{e9}\u{ad}\u{e0041}"), &here),
             set("--root", text("./a//b/"), &here),
             set("--log", text("off"), &variable),
             set("--bind", text("::1"), &variable),
@@ -165,7 +170,7 @@ mod tests {
         ];
         let expected = "\
             port = \"0080\"  # command line\n\
-            name = \"\\\"\\\\\\u000A\\u0085\u{e9}\"  # command line\n\
+            name = \"\\\"\\\\\\u000A\\u0085\u{e9}\\u00AD\\U000E0041\"  # command line\n\
             root = \"/here/a/b\"  # command line\n\
             log = \"off\"  # REACTOR_X\n\
             bind = [\n    \"::1\",\n    -7,\n]  # REACTOR_X\n\

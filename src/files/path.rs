@@ -5,9 +5,11 @@
 //! 5.2.4 and 6.2.2). It decodes exactly once and never asks the file system anything.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use percent_encoding::percent_decode;
+
+use crate::text::printable;
 
 /// The longest name of one file, in bytes: `NAME_MAX` of Linux. Longer names cannot exist.
 pub const NAME_LEN_MAX: usize = 255;
@@ -127,10 +129,7 @@ pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
 /// For people: what is not UTF-8, and what would move a terminal's cursor, shows as U+FFFD.
 impl fmt::Display for RelativePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in String::from_utf8_lossy(&self.bytes).chars() {
-            f.write_char(if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })?;
-        }
-        Ok(())
+        f.write_str(&printable(&self.bytes))
     }
 }
 

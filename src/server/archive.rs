@@ -12,6 +12,7 @@ use super::stream::{Body, Gathering, Stream};
 use crate::files::{Archive, ArchiveError, Piece, RelativePath, Store};
 use crate::http::{Prose, RequestHead, Status, attachment, field, prose_for};
 use crate::net::CloseReason;
+use crate::text::OneLine;
 
 /// Archives that are made at a time. Each holds the names of its members, some MiB at most, and two
 /// descriptors; more who ask are told to come again.
@@ -106,8 +107,7 @@ impl Parcel {
     /// Makes the next slice.
     pub(super) fn make(&mut self, store: &Store, bytes: &mut Vec<u8>) -> Result<Piece, CloseReason> {
         self.archive.make(store, bytes).map_err(|fault| {
-            let folder = String::from_utf8_lossy(self.archive.folder()).escape_debug().to_string();
-            log::warn!("the archive of /{folder} breaks off: {fault}");
+            log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.folder()));
             match fault {
                 ArchiveError::Shrank => CloseReason::FileTruncated,
                 ArchiveError::Failed(fault) => CloseReason::FileFailed(fault.kind()),

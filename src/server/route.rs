@@ -18,6 +18,7 @@ use super::site::Site;
 use crate::files::{FileCache, Lookup, LookupError, PathError, RelativePath, Store, Wanted, file_name};
 use crate::http::{Method, Prose, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;
+use crate::text::OneLine;
 
 /// What `--clean-urls` lets addresses do without.
 const CLEAN_EXTENSION: &str = ".html";
@@ -173,7 +174,7 @@ pub(super) fn unavailable(fault: &LookupError, path: &[u8], prose: Prose) -> Ans
             (Status::SERVICE_UNAVAILABLE, "The server has no file descriptor to spare; try again.")
         }
         LookupError::Failed(cause) => {
-            log::error!("cannot read {}: {cause}", String::from_utf8_lossy(path).escape_debug());
+            log::error!("cannot read {}: {cause}", OneLine(path));
             (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
         }
     };

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::TIMEOUT;
+use crate::text::is_deceptive;
 
 /// The longest line, its end included: a name, a number and some words fit many times over.
 pub const LINE_LEN_MAX: usize = 256;
@@ -43,7 +44,7 @@ impl Name {
     pub fn new(name: &str) -> Result<Self, BadLine> {
         // The other words of a line, and the longest number.
         const ROOM: usize = LINE_LEN_MAX - "Client of : -9223372036854775808\r\n".len();
-        if name.trim().is_empty() || name.len() > ROOM || name.chars().any(is_control) {
+        if name.trim().is_empty() || name.len() > ROOM || name.chars().any(is_deceptive) {
             return Err(BadLine::Name);
         }
         Ok(Self(name.to_owned()))
@@ -125,7 +126,7 @@ impl Line {
         if role == Role::Server
             && let Some(words) = text.strip_prefix(ERROR)
         {
-            return Err(BadLine::Refused(words.chars().filter(|&c| !is_control(c)).collect()));
+            return Err(BadLine::Refused(words.chars().filter(|&c| !is_deceptive(c)).collect()));
         }
         let rest = text.strip_prefix(role.prefix()).ok_or(BadLine::Form(role))?;
         // The last colon: a name may have colons of its own.
@@ -153,13 +154,6 @@ pub(super) fn write_error(why: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(ERROR.as_bytes());
     out.extend_from_slice(why.as_bytes());
     out.push(b'\n');
-}
-
-/// Control characters, and those of Unicode that end lines or turn the direction of writing.
-fn is_control(c: char) -> bool {
-    let is_mark = matches!(c,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || is_mark
 }
 
 #[cfg(test)]

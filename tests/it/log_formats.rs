@@ -123,6 +123,21 @@ fn pipelined_answers_have_a_record_each_with_their_own_heads() {
 }
 
 #[test]
+fn json_log_escapes_every_deceptive_character() {
+    let server = json_server(&[]);
+    // Soft hyphen, Mongolian vowel separator, Hangul fillers, interlinear annotation, tag characters.
+    let deceptive = "\u{ad}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}\u{202e}\u{2060}\u{3164}\u{feff}\u{ffa0}\
+                     \u{fff9}\u{fffb}\u{e0001}\u{e0041}\u{e007f}";
+    let request = format!("GET /{deceptive} HTTP/1.1\r\nHost: t\r\nX: {deceptive}\r\n\r\n");
+    provoke(&server, request.as_bytes()).rest();
+    let log = server.stop().log;
+    assert!(log.trim_end().bytes().all(|byte| matches!(byte, b' '..=b'~')), "{log}");
+    let record = &objects(&log)[0];
+    assert_eq!(bytes(&record["target"]), format!("/{deceptive}").as_bytes());
+    assert_eq!(record["request_headers"][1], json!(["X", deceptive]));
+}
+
+#[test]
 fn bytes_that_are_not_utf8_survive_in_json() {
     let server = json_server(&[]);
     let value: Vec<u8> = (0x20..=0xff).filter(|byte| *byte != 0x7f).collect();

@@ -10,6 +10,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::super::summary::Summary;
 use super::text::{asked, set_up};
+use crate::text::is_deceptive;
 
 /// One value of the log's second column is so many microseconds, and is shown in milliseconds.
 const US_PER_MS: f64 = 1000.0;
@@ -43,7 +44,7 @@ pub fn hdr(summary: &Summary) -> String {
 
 /// A comment ends with its line.
 fn one_line(words: &str) -> String {
-    words.replace(char::is_control, " ")
+    words.replace(is_deceptive, " ")
 }
 
 #[cfg(test)]
