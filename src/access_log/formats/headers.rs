@@ -8,22 +8,22 @@
 use std::fmt;
 use std::io::Write;
 
-use super::Record;
-use super::head::{self, Field};
-use super::style::Style;
-use super::text::bare;
+use super::bare;
+use crate::access_log::Record;
+use crate::access_log::record::Style;
+use crate::access_log::redact::{self, Field};
 
 /// Appends the block of one record, whose time is already text.
-pub(super) fn block(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
+pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
     title(out, record, time);
     out.extend_from_slice(b"\n> ");
     bare(out, if record.request_line.is_empty() { b"-" } else { record.request_line });
-    lines(out, b"\n> ", head::fields(record.request_head, style));
+    lines(out, b"\n> ", redact::fields(record.request_head, style));
     if let Some(line) = record.response_head.split(|&byte| byte == b'\r').find(|line| !line.is_empty()) {
         out.extend_from_slice(b"\n< ");
         bare(out, line);
     }
-    lines(out, b"\n< ", head::fields(record.response_head, style));
+    lines(out, b"\n< ", redact::fields(record.response_head, style));
     if let Some(words) = record.closed {
         out.extend_from_slice(b"\n* closed: ");
         // Writing to a vector cannot fail.
@@ -76,9 +76,9 @@ impl fmt::Write for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{arbitrary_head, record, wire};
-    use super::super::text::undo_bare;
+    use super::super::undo_bare;
     use super::*;
+    use crate::access_log::tests::{arbitrary_head, record, wire};
 
     use proptest::prelude::*;
 

@@ -3,6 +3,11 @@
 //! It owns one escaping: `\xHH` for all that is not printable ASCII, a backslash before a backslash
 //! and, within quotes, before a quote. Undoing it gives the bytes back. It never allocates.
 
+pub(super) mod combined;
+pub(super) mod common;
+pub(super) mod headers;
+pub(super) mod json;
+
 /// A value in quotes, or a hyphen in quotes if there is none.
 pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
     let Some(value) = value else { return out.extend_from_slice(b"\"-\"") };

@@ -3,7 +3,7 @@
 //! It takes any bytes, for what was refused is logged too, and loses none of them but the white space
 //! around a value. It owns what is left out and what is hidden. It copies nothing.
 
-use super::style::{HeaderChoice, REDACTED, Style, is_secret};
+use super::record::{HeaderChoice, REDACTED, Style, is_secret};
 
 /// One field line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

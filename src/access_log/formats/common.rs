@@ -6,11 +6,11 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use super::Record;
-use super::text::{decimal, quoted};
+use super::{decimal, quoted};
+use crate::access_log::Record;
 
 /// Appends the line of one record, whose time is already text.
-pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
     fields(out, record, time);
     out.push(b'\n');
 }
@@ -50,8 +50,8 @@ fn address(out: &mut Vec<u8>, ip: IpAddr) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::record;
     use super::*;
+    use crate::access_log::tests::record;
 
     #[test]
     fn a_line_reads_as_it_did_in_1995() {

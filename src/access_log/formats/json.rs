@@ -14,12 +14,12 @@
 use std::fmt::{self, Display};
 use std::io::Write;
 
-use super::Record;
-use super::head;
-use super::style::Style;
+use crate::access_log::Record;
+use crate::access_log::record::Style;
+use crate::access_log::redact;
 
 /// Appends the line of one record, whose time is already text.
-pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
+pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(time);
     out.push(b'"');
@@ -68,7 +68,7 @@ fn request_line(out: &mut Vec<u8>, line: &[u8]) {
 
 fn headers(out: &mut Vec<u8>, bytes: &[u8], style: &Style) {
     out.push(b'[');
-    for (index, field) in head::fields(bytes, style).enumerate() {
+    for (index, field) in redact::fields(bytes, style).enumerate() {
         out.extend_from_slice(if index == 0 { b"[" } else { b",[" });
         value(out, field.name);
         out.push(b',');
@@ -147,8 +147,8 @@ fn is_tricky(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{arbitrary_head, record, wire};
     use super::*;
+    use crate::access_log::tests::{arbitrary_head, record, wire};
 
     use proptest::prelude::*;
     use serde_json::{Value, json};

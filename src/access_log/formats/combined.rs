@@ -3,12 +3,12 @@
 //! `peer - - [time] "request line" status bytes "referer" "user agent"`: the common format and two
 //! fields more. Whatever a client sends, it cannot end a field or a line. It never allocates.
 
-use super::Record;
 use super::common::fields;
-use super::text::quoted;
+use super::quoted;
+use crate::access_log::Record;
 
 /// Appends the line of one record, whose time is already text.
-pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
     fields(out, record, time);
     out.push(b' ');
     quoted(out, record.referer);
@@ -38,7 +38,7 @@ mod tests {
             body_bytes: 1024,
             referer,
             user_agent: Some(b"curl/8.5.0"),
-            ..super::super::tests::record()
+            ..crate::access_log::tests::record()
         }
     }
 

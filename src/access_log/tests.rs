@@ -1,0 +1,210 @@
+//! Opening, checking and writing a log, and records that the tests of the formats share.
+//!
+//! Each format has tests of its own beside it.
+
+use super::*;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+
+pub(super) fn record() -> Record<'static> {
+    Record {
+        host: None,
+        connection: 7,
+        peer: (Ipv4Addr::LOCALHOST, 4000).into(),
+        unix: Duration::from_secs(1_795_179_143),
+        duration: Duration::from_micros(123),
+        request_line: b"GET / HTTP/1.1",
+        referer: None,
+        user_agent: Some(b"test"),
+        request_head: b"",
+        status: Some(200),
+        response_head: b"",
+        body_bytes: 5,
+        closed: None,
+        protocol: "HTTP/1.1",
+    }
+}
+
+/// The names and values of a head, with whatever bytes the wire can carry there.
+pub(super) fn arbitrary_head() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
+    let name =
+        proptest::collection::vec(any::<u8>().prop_filter("a name", |b| !b"\r\n: \t".contains(b)), 1..12);
+    // Mostly the bytes that a forger would try.
+    let byte = prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'>'), Just(0xE2), any::<u8>()];
+    let value = proptest::collection::vec(byte.prop_filter("a value", |b| !b"\r\n".contains(b)), 0..40);
+    proptest::collection::vec((name, value.prop_map(|value| value.trim_ascii().to_vec())), 0..8)
+}
+
+/// The same as bytes on the wire.
+pub(super) fn wire(head: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let lines = head.iter().map(|(name, value)| [name, &b":"[..], value, b"\r\n"].concat());
+    [b"GET / HTTP/1.1\r\n".to_vec(), lines.collect::<Vec<_>>().concat(), b"\r\n".to_vec()].concat()
+}
+
+#[test]
+fn a_log_that_is_off_does_nothing() {
+    let mut log = AccessLog::open(&Destination::Off).unwrap();
+    let now = Instant::now();
+    log.record(&mut record(), now);
+    assert!(!log.is_on());
+    assert_eq!(log.tick(now, true), None);
+    assert_eq!(log.dropped(), 0);
+}
+
+#[test]
+fn a_file_is_created_and_then_appended_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.log");
+    for _ in 0..2 {
+        let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
+        assert!(log.is_on());
+        log.record(&mut record(), Instant::now());
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 2);
+    assert!(text.starts_with("127.0.0.1 - - ["), "{text}");
+    assert!(text.ends_with("\"GET / HTTP/1.1\" 200 5 \"-\" \"test\"\n"), "{text}");
+}
+
+#[test]
+fn a_flush_and_an_idle_tick_write_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.log");
+    let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
+    let now = Instant::now();
+    let line_count = || fs::read_to_string(&path).unwrap().lines().count();
+    log.record(&mut record(), now);
+    assert_eq!(line_count(), 0);
+    log.flush();
+    assert_eq!(line_count(), 1);
+    log.record(&mut record(), now);
+    assert_eq!(log.tick(now, true), None);
+    assert_eq!(line_count(), 2);
+}
+
+#[test]
+fn a_log_that_is_opened_anew_leaves_the_old_file_and_begins_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, old) = (dir.path().join("access.log"), dir.path().join("access.log.1"));
+    let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
+    let record_lines = |log: &mut AccessLog, count: usize| {
+        (0..count).for_each(|_| log.record(&mut record(), Instant::now()));
+    };
+    let line_count = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count();
+    record_lines(&mut log, 2);
+    fs::rename(&path, &old).unwrap();
+    record_lines(&mut log, 1);
+    log.reopen();
+    assert_eq!((line_count(&old), line_count(&path)), (3, 0));
+    record_lines(&mut log, 4);
+    // Nobody has renamed it: it goes on.
+    log.reopen();
+    assert_eq!((line_count(&old), line_count(&path)), (3, 4));
+    // There is a directory of that name now: the old file is kept.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    log.reopen();
+    record_lines(&mut log, 1);
+    log.flush();
+    assert_eq!((line_count(&old), log.dropped()), (3, 0));
+}
+
+#[test]
+fn every_format_asks_for_what_it_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let destination = Destination::File(dir.path().join("access.log"));
+    let detail = |format| {
+        let style = Style { format, ..Style::default() };
+        AccessLog::open_styled(&destination, style).unwrap().detail()
+    };
+    assert_eq!([Format::Combined, Format::Common].map(detail), [Detail::Line; 2]);
+    assert_eq!([Format::Json, Format::Headers].map(detail), [Detail::Heads; 2]);
+    assert_eq!(AccessLog::open(&Destination::Off).unwrap().detail(), Detail::Nothing);
+}
+
+#[test]
+fn a_directory_is_not_a_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let destination = Destination::File(dir.path().to_owned());
+    assert_eq!(AccessLog::open(&destination).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    assert_eq!(destination.check().unwrap_err().kind(), io::ErrorKind::IsADirectory);
+}
+
+#[test]
+fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |name: &str| Destination::File(dir.path().join(name)).check().map_err(|e| e.kind());
+    assert_eq!(check("access.log"), Ok(()));
+    assert_eq!(check("missing/access.log"), Err(io::ErrorKind::NotFound));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    fs::write(dir.path().join("access.log"), "a line\n").unwrap();
+    assert_eq!(check("access.log"), Ok(()));
+    assert_eq!(check("access.log/log"), Err(io::ErrorKind::NotADirectory));
+    assert_eq!(fs::read(dir.path().join("access.log")).unwrap(), b"a line\n");
+    for destination in [Destination::Off, Destination::Stdout] {
+        assert!(destination.check().is_ok());
+    }
+}
+
+#[test]
+fn a_check_says_what_opening_the_log_would_say() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("made")).unwrap();
+    for (link, target) in [
+        ("to-new", "made/new"),
+        ("to-link", "to-new"),
+        ("to-missing", "missing/new"),
+        ("made/up", "../missing/new"),
+        ("circle", "circle"),
+    ] {
+        std::os::unix::fs::symlink(target, dir.path().join(link)).unwrap();
+    }
+    for name in [
+        "new",
+        "made/new",
+        "to-new",
+        "to-link",
+        "to-missing",
+        "made/up",
+        "circle",
+        "new/",
+        "new/.",
+        "new/..",
+        "made/../new",
+        "missing/../new",
+        "made/",
+        "made/.",
+    ] {
+        // Joining would make names plain.
+        let path = PathBuf::from(format!("{}/{name}", dir.path().display()));
+        let destination = Destination::File(path.clone());
+        let checked = destination.check().map_err(|error| error.to_string());
+        let opened = AccessLog::open(&destination).map(drop).map_err(|error| error.to_string());
+        assert_eq!(checked, opened, "{name}");
+        let _ = fs::remove_file(fs::canonicalize(path).unwrap_or_default());
+    }
+}
+
+#[test]
+fn a_check_leaves_the_reader_of_a_fifo_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+    let destination = Destination::File(path);
+    assert!(destination.check().is_ok());
+    // The end of input is told from no input yet by POLLHUP, and that only once there was a writer.
+    let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
+    assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 0);
+    assert!(AccessLog::open(&destination).is_ok());
+    assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 1, "so it shows");
+}
