@@ -8,7 +8,7 @@ use std::io;
 use std::time::Instant;
 
 use super::sink::FdSink;
-use super::writer::Writer;
+use super::writer::{WriteLock, Writer};
 
 /// Standard output, or nothing at all if it is to be quiet.
 ///
@@ -30,7 +30,7 @@ impl Console {
     /// When the system has no second descriptor for it.
     pub fn stdout() -> io::Result<Self> {
         let sink = FdSink::shared(io::stdout())?;
-        Ok(Self { writer: Some(Writer::new(sink, b"\n").named("standard output")) })
+        Ok(Self { writer: Some(Writer::new(sink, "standard output", b"\n", WriteLock::default())) })
     }
 
     /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.

@@ -5,9 +5,8 @@
 //! a pipe that nobody reads is asked first, and what does not fit in a bounded buffer is dropped and
 //! counted. It never reads the clock, and it knows nothing of sockets, HTTP or the served files.
 //!
-//! A format is a value ([`Format`]) and a file of its own: `combined`, `common`, `json`, `headers`.
+//! A format is a value ([`Format`]) and a function in `formats`.
 
-mod buffer;
 mod console;
 mod formats;
 mod log;
@@ -15,13 +14,12 @@ mod record;
 mod redact;
 mod sink;
 mod time;
-mod turns;
 mod writer;
-mod zone;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::console::Console;
-pub use self::log::{AccessLog, Destination, Record};
-pub use self::record::{Detail, Format, HeaderChoice, REDACTED, Style, is_secret};
+pub use self::log::{AccessLog, Destination};
+pub use self::record::{Detail, Format, HeaderChoice, Record, Style};
+pub use self::redact::{REDACTED, is_secret};

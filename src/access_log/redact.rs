@@ -3,7 +3,13 @@
 //! It takes any bytes, for what was refused is logged too, and loses none of them but the white space
 //! around a value. It owns what is left out and what is hidden. It copies nothing.
 
-use super::record::{HeaderChoice, REDACTED, Style, is_secret};
+use super::record::{HeaderChoice, Style};
+
+/// Header fields whose values let others in (RFC 9110 section 11, RFC 6265): not for a log.
+const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+
+/// What stands in the place of a secret.
+pub const REDACTED: &[u8] = b"(redacted)";
 
 /// One field line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +29,13 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a Style) -> impl Iterator<Item
         rest = after;
     }
     let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let mut before = Fate { kept: style.headers == HeaderChoice::All, hidden: false };
+    let mut before = FieldAction { kept: style.headers == HeaderChoice::All, hidden: false };
     lines.skip(1).take_while(|line| !line.is_empty()).filter_map(move |line| {
         let field = take_apart(line);
         // A line that begins with white space goes on with the field before it (RFC 9112 section 5.2).
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = field.name.trim_ascii();
-            before = Fate {
+            before = FieldAction {
                 kept: match field.value {
                     Some(_) => style.headers.keeps(name),
                     None => style.headers == HeaderChoice::All,
@@ -53,8 +59,13 @@ pub(super) fn request_line<'a>(line: &'a [u8], style: &Style) -> &'a [u8] {
     }
 }
 
+/// Whether the value of a field of this name is a secret.
+pub fn is_secret(name: &[u8]) -> bool {
+    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+}
+
 /// What becomes of a field.
-struct Fate {
+struct FieldAction {
     kept: bool,
     hidden: bool,
 }
@@ -130,5 +141,13 @@ mod tests {
         assert_eq!(request_line(b"GET /a:b HTTP/1.1", &Style::default()), b"GET /a:b HTTP/1.1");
         let shown = Style { secrets: true, ..Style::default() };
         assert_eq!(request_line(b"Cookie: secret", &shown), b"Cookie: secret");
+    }
+
+    #[test]
+    fn secrets_are_known_in_any_case() {
+        for name in ["Authorization", "PROXY-authorization", "cookie", "Set-Cookie"] {
+            assert!(is_secret(name.as_bytes()), "{name}");
+        }
+        assert!(!is_secret(b"Cookies") && !is_secret(b"WWW-Authenticate"));
     }
 }

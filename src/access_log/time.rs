@@ -1,42 +1,41 @@
 //! The time of a record: `20/Nov/2026:12:52:23 +0000` or `2026-11-20T12:52:23.000007+00:00`.
 //!
-//! It owns the time zone and the last rendered second; a busy server asks for the same second
-//! thousands of times. It never reads the clock.
+//! It owns the time zone of the system and the last rendered second; a busy server asks for the same
+//! second thousands of times. It never reads the clock.
 
-use std::io::Write;
+use std::env;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+use crate::text::append;
 
 /// Where the six digits of the microseconds stand in the time of RFC 3339.
 const MICROS: std::ops::Range<usize> = 20..26;
 
-/// How a time is written, always in local time with its offset from UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// As Apache and nginx do, to the second.
-    Classic,
-    /// RFC 3339, to the microsecond.
-    Rfc3339,
-}
+/// As Apache and nginx write a time, to the second, with its offset from UTC (strftime).
+pub(super) const CLASSIC: &str = "%d/%b/%Y:%H:%M:%S %z";
+/// RFC 3339, to the microsecond; each record has its own.
+pub(super) const RFC_3339: &str = "%Y-%m-%dT%H:%M:%S.000000%:z";
 
 /// Renders times in a time zone, and remembers the last second.
 #[derive(Debug)]
 pub(super) struct TimeCache {
     zone: TimeZone,
-    shape: Shape,
+    format: &'static str,
     unix_secs: Option<u64>,
     text: Vec<u8>,
 }
 
 impl TimeCache {
-    /// A cache for one time zone.
-    pub(super) fn new(zone: TimeZone, shape: Shape) -> Self {
-        Self { zone, shape, unix_secs: None, text: Vec::with_capacity(32) }
+    /// A cache for one time zone and [`CLASSIC`] or [`RFC_3339`].
+    pub(super) fn new(zone: TimeZone, format: &'static str) -> Self {
+        Self { zone, format, unix_secs: None, text: Vec::with_capacity(32) }
     }
 
     /// The text for a time since 1970.
@@ -46,7 +45,7 @@ impl TimeCache {
             self.render(unix_secs);
             self.unix_secs = Some(unix_secs);
         }
-        if self.shape == Shape::Rfc3339
+        if self.format == RFC_3339
             && let Some(digits) = self.text.get_mut(MICROS)
         {
             let mut micros = unix.subsec_micros();
@@ -62,42 +61,50 @@ impl TimeCache {
         // Only years beyond 9999 are out of range; a clock that wrong may as well say 1970.
         let timestamp = i64::try_from(unix_secs).ok().and_then(|secs| Timestamp::from_second(secs).ok());
         let timestamp = timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
-        let offset = self.zone.to_offset(timestamp);
-        let local = offset.to_datetime(timestamp);
-        let offset_mins = offset.seconds() / 60;
-        let sign = if offset_mins < 0 { '-' } else { '+' };
-        let (offset_hours, offset_mins) = (offset_mins.abs() / 60, offset_mins.abs() % 60);
-        let (year, month, day) = (local.year(), local.month(), local.day());
-        let (hour, minute, second) = (local.hour(), local.minute(), local.second());
+        let local = timestamp.to_zoned(self.zone.clone());
         self.text.clear();
-        // Writing to a vector cannot fail.
-        let _ = match self.shape {
-            Shape::Classic => {
-                let month =
-                    usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).unwrap_or(&"Jan");
-                write!(
-                    self.text,
-                    "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} \
-                     {sign}{offset_hours:02}{offset_mins:02}"
-                )
-            }
-            Shape::Rfc3339 => write!(
-                self.text,
-                "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000000\
-                 {sign}{offset_hours:02}:{offset_mins:02}"
-            ),
-        };
+        append(&mut self.text, format_args!("{}", local.strftime(self.format)));
     }
+}
+
+/// Where systems have theirs.
+const ZONE_FILE: &str = "/etc/localtime";
+/// The longest files of the zones that there are have 4 KiB.
+const ZONE_LEN_MAX: u64 = 64 * 1024;
+
+/// The time zone that times are local to; UTC if there is none to be found.
+///
+/// It is a file, unless the environment names another. The library that understands it would first list
+/// the directories of all time zones there are, to know what the file is called: half of the system calls
+/// of a start, for a name that no record has.
+pub(super) fn local_zone() -> TimeZone {
+    choose(env::var_os("TZ").as_deref(), Path::new(ZONE_FILE)).unwrap_or_else(TimeZone::system)
+}
+
+/// The zone in this file, if the environment leaves it to that and there is one in it.
+fn choose(named: Option<&OsStr>, file: &Path) -> Option<TimeZone> {
+    if named.is_some() {
+        return None;
+    }
+    TimeZone::tzif("local", &read(file).ok()?).ok()
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut data = Vec::new();
+    File::open(file)?.take(ZONE_LEN_MAX).read_to_end(&mut data)?;
+    Ok(data)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use std::fs;
+
     use jiff::tz::offset;
 
     fn at(zone: TimeZone, unix_secs: u64) -> String {
-        let mut cache = TimeCache::new(zone, Shape::Classic);
+        let mut cache = TimeCache::new(zone, CLASSIC);
         String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap()
     }
 
@@ -128,7 +135,7 @@ mod tests {
     #[test]
     fn summer_time_follows_the_zone() {
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        let mut cache = TimeCache::new(zone, Shape::Classic);
+        let mut cache = TimeCache::new(zone, CLASSIC);
         let mut at =
             |unix_secs| String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap();
         assert_eq!(at(1_795_179_143), "20/Nov/2026:13:52:23 +0100");
@@ -139,7 +146,7 @@ mod tests {
     #[test]
     fn microseconds_are_those_of_each_record_though_the_second_is_cached() {
         let zone = TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap());
-        let mut cache = TimeCache::new(zone, Shape::Rfc3339);
+        let mut cache = TimeCache::new(zone, RFC_3339);
         for (micros, digits) in [(7, "000007"), (999_999, "999999"), (0, "000000"), (120_340, "120340")] {
             let time = Duration::from_secs(1_795_179_143) + Duration::from_micros(micros);
             assert_eq!(
@@ -147,5 +154,40 @@ mod tests {
                 format!("2026-11-20T09:22:23.{digits}-03:30")
             );
         }
+    }
+
+    /// A zone four hours and a half ahead of UTC, all the year: a header and no transitions, then the same
+    /// with numbers of 64 bits and the rule (RFC 8536 section 3).
+    fn tzif() -> Vec<u8> {
+        let header = |version| {
+            let counts = [0, 0, 0, 0, 1, 4u32].map(u32::to_be_bytes).concat();
+            [&b"TZif"[..], &[version], &[0; 15], &counts].concat()
+        };
+        let zone = [&16_200i32.to_be_bytes()[..], &[0, 0], b"XYZ\0"].concat();
+        [header(b'2'), zone.clone(), header(b'2'), zone, b"\nXYZ-4:30\n".to_vec()].concat()
+    }
+
+    fn offset_secs(zone: &TimeZone) -> i32 {
+        zone.to_offset(Timestamp::UNIX_EPOCH).seconds()
+    }
+
+    #[test]
+    fn the_zone_is_that_of_the_file_unless_another_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("localtime");
+        assert!(choose(None, &file).is_none(), "there is none");
+        fs::write(&file, tzif()).expect("writes");
+        assert_eq!(choose(None, &file).map(|zone| offset_secs(&zone)), Some(16_200));
+        assert!(choose(Some("Etc/UTC".as_ref()), &file).is_none());
+        assert!(choose(Some("".as_ref()), &file).is_none());
+        fs::write(&file, "no zone").expect("writes");
+        assert!(choose(None, &file).is_none());
+        fs::write(&file, vec![0; 1 << 20]).expect("writes");
+        assert!(choose(None, &file).is_none());
+    }
+
+    #[test]
+    fn it_is_the_one_that_the_library_finds() {
+        assert_eq!(offset_secs(&local_zone()), offset_secs(&TimeZone::system()));
     }
 }

@@ -5,11 +5,14 @@
 //! lines beyond it are dropped and counted. It never drops part of a line and never reads the clock.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::buffer::Buffer;
+use memchr::memmem;
+use rustix::event::{Timespec, poll};
+
 use super::sink::Sink;
-use super::turns::Turn;
 
 /// So many bytes are written without waiting for a quiet moment: large enough that a system call
 /// costs nothing per line, small enough to be what a pipe holds.
@@ -39,7 +42,11 @@ const LAST_WAITS_IN_VAIN_MAX: u32 = 20;
 
 /// At the end, others are waited for as long as this: each of them gives up a reader that has stopped
 /// much sooner.
-const LAST_TURN_WAIT: Duration = Duration::from_secs(10);
+const LAST_LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// How often the lock is tried in that time: others hold it for microseconds, unless their reader makes
+/// them wait.
+const LOCK_RETRY: Duration = Duration::from_millis(1);
 
 /// A buffer of lines before a [`Sink`]; dropping it writes what is left.
 #[derive(Debug)]
@@ -49,7 +56,7 @@ pub(super) struct Writer<S: Sink> {
     name: &'static str,
     buffer: Buffer,
     /// Held while a record has been written in part.
-    turn: Turn,
+    lock: WriteLock,
     /// When the oldest and the newest of the buffered lines came.
     span: Option<(Instant, Instant)>,
     pause: Duration,
@@ -64,12 +71,12 @@ pub(super) struct Writer<S: Sink> {
 
 impl<S: Sink> Writer<S> {
     /// An empty buffer before a sink, for records that end like this.
-    pub(super) fn new(sink: S, record_end: &'static [u8]) -> Self {
+    pub(super) fn new(sink: S, name: &'static str, record_end: &'static [u8], lock: WriteLock) -> Self {
         Self {
             sink,
-            name: "access log",
-            buffer: Buffer::new(record_end, 2 * FLUSH_LEN),
-            turn: Turn::default(),
+            name,
+            buffer: Buffer { bytes: Vec::with_capacity(2 * FLUSH_LEN), record_end, begun_len: 0 },
+            lock,
             span: None,
             pause: Duration::ZERO,
             retry_at: None,
@@ -77,18 +84,6 @@ impl<S: Sink> Writer<S> {
             dropped: 0,
             dropped_lately: 0,
         }
-    }
-
-    /// The same, but for other lines than the access log's.
-    pub(super) fn named(mut self, name: &'static str) -> Self {
-        self.name = name;
-        self
-    }
-
-    /// The same, but it takes turns with others.
-    pub(super) fn in_turn(mut self, turn: Turn) -> Self {
-        self.turn = turn;
-        self
     }
 
     /// Lets `write_line` append one whole line, and writes if enough has gathered.
@@ -99,7 +94,7 @@ impl<S: Sink> Writer<S> {
         } else {
             self.count_dropped(1);
         }
-        if self.buffer.len() >= FLUSH_LEN && !self.is_pausing(now) {
+        if self.buffer.bytes.len() >= FLUSH_LEN && !self.is_pausing(now) {
             self.attempt(now);
         }
     }
@@ -115,12 +110,12 @@ impl<S: Sink> Writer<S> {
 
     /// Writes all that the sink takes without blocking; says whether that was everything.
     pub(super) fn flush(&mut self) -> bool {
-        if !self.turn.take() {
+        if !self.lock.try_lock() {
             return self.buffer.left_len() == 0;
         }
         let outcome = self.buffer.write_to(&mut self.sink);
-        if !self.buffer.has_begun() {
-            self.turn.pass();
+        if self.buffer.begun_len == 0 {
+            self.lock.unlock();
         }
         match outcome {
             Ok(()) => {
@@ -138,8 +133,8 @@ impl<S: Sink> Writer<S> {
     /// the new one, unless both are the same underneath.
     pub(super) fn set_sink(&mut self, sink: S, are_same: impl FnOnce(&S, &S) -> bool) {
         if !are_same(&self.sink, &sink) {
-            self.buffer.begin_again();
-            self.turn.pass();
+            self.buffer.begun_len = 0;
+            self.lock.unlock();
         }
         self.sink = sink;
         self.retry_at = None;
@@ -184,7 +179,7 @@ impl<S: Sink> Writer<S> {
         self.span = None;
         self.retry_at = None;
         self.pause = Duration::ZERO;
-        self.buffer.shrink_to(2 * FLUSH_LEN);
+        self.buffer.bytes.shrink_to(2 * FLUSH_LEN);
     }
 
     /// Says once that writing fails. A reader that has stopped reading is not a failure, and is not
@@ -210,7 +205,7 @@ impl<S: Sink> Writer<S> {
     /// Writes what is left, and gives a slow reader a little time to take it.
     fn finish(&mut self) {
         let mut waits_in_vain = 0;
-        while self.turn.wait(LAST_TURN_WAIT) {
+        while self.lock.lock_within(LAST_LOCK_WAIT) {
             let before_len = self.buffer.left_len();
             if self.flush() || self.is_failing || waits_in_vain > LAST_WAITS_IN_VAIN_MAX {
                 break;
@@ -231,6 +226,123 @@ impl<S: Sink> Writer<S> {
 impl<S: Sink> Drop for Writer<S> {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+/// A queue of whole records, of which the first may have been written in part.
+///
+/// A record that was written in part stays, for the rest may have to go elsewhere, and then all of it does.
+#[derive(Debug)]
+struct Buffer {
+    bytes: Vec<u8>,
+    /// What every record ends with, and has nowhere else.
+    record_end: &'static [u8],
+    /// How much of the first record has been written already.
+    begun_len: usize,
+}
+
+impl Buffer {
+    /// How many bytes are yet to be written.
+    fn left_len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.begun_len)
+    }
+
+    /// Takes the record that `write` appends, unless all would be longer than this; says whether.
+    fn push_with(&mut self, len_max: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        let fits = self.bytes.len() <= len_max;
+        if !fits {
+            self.bytes.truncate(start);
+        }
+        fits
+    }
+
+    /// Writes until nothing is left or the sink refuses.
+    fn write_to(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        let mut written_len = self.begun_len;
+        let outcome = loop {
+            let rest = self.bytes.get(written_len..).unwrap_or_default();
+            if rest.is_empty() {
+                break Ok(());
+            }
+            match sink.write(rest) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written_len += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.forget(written_len.min(self.bytes.len()));
+        outcome
+    }
+
+    /// Drops everything; says how many records that were.
+    fn drop_all(&mut self) -> u64 {
+        let count = memmem::find_iter(&self.bytes, self.record_end).count();
+        self.bytes.clear();
+        self.begun_len = 0;
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+
+    /// Forgets the records that are written whole.
+    fn forget(&mut self, written_len: usize) {
+        let written = self.bytes.get(..written_len).unwrap_or_default();
+        let whole_len = match written_len == self.bytes.len() {
+            true => written_len,
+            false => memmem::rfind(written, self.record_end).map_or(0, |at| at + self.record_end.len()),
+        };
+        self.bytes.drain(..whole_len);
+        self.begun_len = written_len - whole_len;
+    }
+}
+
+/// A lock between writers with one destination: a record that does not leave in one piece, to a pipe or on
+/// a full disk, must not have another's in its middle.
+///
+/// A writer that does not get it tries again later, as if the destination took nothing now.
+#[derive(Debug, Default)]
+pub(super) struct WriteLock {
+    taken: Arc<AtomicBool>,
+    is_held: bool,
+}
+
+impl WriteLock {
+    /// The same lock for another writer.
+    pub(super) fn for_another(&self) -> Self {
+        Self { taken: Arc::clone(&self.taken), is_held: false }
+    }
+
+    fn try_lock(&mut self) -> bool {
+        self.is_held = self.is_held || !self.taken.swap(true, Ordering::Acquire);
+        self.is_held
+    }
+
+    /// Locks it within this time, if it can be had.
+    fn lock_within(&mut self, wait_time: Duration) -> bool {
+        let pause = Timespec::try_from(LOCK_RETRY).unwrap_or_default();
+        let mut waited = Duration::ZERO;
+        while !self.try_lock() {
+            if waited >= wait_time {
+                return false;
+            }
+            // Whether it was a signal that ended it does not matter.
+            let _ = poll(&mut [], Some(&pause));
+            waited += LOCK_RETRY;
+        }
+        true
+    }
+
+    fn unlock(&mut self) {
+        if std::mem::take(&mut self.is_held) {
+            self.taken.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for WriteLock {
+    fn drop(&mut self) {
+        self.unlock();
     }
 }
 

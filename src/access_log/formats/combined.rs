@@ -1,14 +1,17 @@
-//! The combined log format of Apache and nginx, which GoAccess and its like read.
+//! The common log format of NCSA httpd, and the combined one of Apache and nginx.
 //!
-//! `peer - - [time] "request line" status bytes "referer" "user agent"`: the common format and two
-//! fields more. Whatever a client sends, it cannot end a field or a line. It never allocates.
+//! Common: `peer - - [time] "request line" status bytes`. Combined: ` "referer" "user agent"` as well,
+//! which GoAccess and its like read. Whatever a client sends, it cannot end a field or a line, nor bring
+//! control sequences to the terminal of whoever reads the log. It never allocates.
 
-use super::common::fields;
-use super::quoted;
-use crate::access_log::Record;
+use std::net::IpAddr;
 
-/// Appends the line of one record, whose time is already text.
-pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+use super::{decimal, quoted};
+use crate::access_log::record::Record;
+use crate::text::append;
+
+/// Appends the combined line of one record, whose time is already text.
+pub(in crate::access_log) fn combined_line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
     fields(out, record, time);
     out.push(b' ');
     quoted(out, record.referer);
@@ -17,9 +20,47 @@ pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, time: 
     out.push(b'\n');
 }
 
+/// Appends the common line of one record, whose time is already text.
+pub(in crate::access_log) fn common_line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+    fields(out, record, time);
+    out.push(b'\n');
+}
+
+fn fields(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+    // `::ffff:192.0.2.1` is a client of IPv4 on a socket that listens for both: `192.0.2.1`.
+    address(out, record.peer.ip().to_canonical());
+    out.extend_from_slice(b" - - [");
+    out.extend_from_slice(time);
+    out.extend_from_slice(b"] ");
+    let request_line = (!record.request_line.is_empty()).then_some(record.request_line);
+    quoted(out, request_line);
+    out.push(b' ');
+    match record.status {
+        Some(status) => decimal(out, status.into()),
+        None => out.push(b'-'),
+    }
+    out.push(b' ');
+    decimal(out, record.body_bytes);
+}
+
+fn address(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (index, part) in ip.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b'.');
+                }
+                decimal(out, part.into());
+            }
+        }
+        IpAddr::V6(ip) => append(out, format_args!("{ip}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access_log::tests::record as plain_record;
 
     use proptest::prelude::*;
 
@@ -27,7 +68,7 @@ mod tests {
 
     fn rendered(record: &Record<'_>) -> String {
         let mut out = Vec::new();
-        line(&mut out, record, TIME);
+        combined_line(&mut out, record, TIME);
         String::from_utf8(out).expect("a line is ASCII")
     }
 
@@ -38,7 +79,7 @@ mod tests {
             body_bytes: 1024,
             referer,
             user_agent: Some(b"curl/8.5.0"),
-            ..crate::access_log::tests::record()
+            ..plain_record()
         }
     }
 
@@ -124,6 +165,21 @@ mod tests {
             let text = rendered(&record(sent, None));
             assert!(text.contains(&format!("] \"{shown}\" 200 ")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_line_reads_as_it_did_in_1995() {
+        let mut out = Vec::new();
+        common_line(&mut out, &plain_record(), b"20/Nov/2026:12:52:23 +0000");
+        let text = str::from_utf8(&out).unwrap();
+        assert_eq!(text, "127.0.0.1 - - [20/Nov/2026:12:52:23 +0000] \"GET / HTTP/1.1\" 200 5\n");
+    }
+
+    #[test]
+    fn an_exchange_without_an_answer_has_no_status() {
+        let mut out = Vec::new();
+        common_line(&mut out, &Record { status: None, body_bytes: 0, ..plain_record() }, b"");
+        assert!(out.ends_with(b"\"GET / HTTP/1.1\" - 0\n"), "{out:?}");
     }
 
     proptest! {

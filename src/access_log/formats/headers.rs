@@ -6,28 +6,23 @@
 //! write a line, let alone a block. It never allocates.
 
 use std::fmt;
-use std::io::Write;
 
 use super::bare;
-use crate::access_log::Record;
-use crate::access_log::record::Style;
+use crate::access_log::record::{Record, Style};
 use crate::access_log::redact::{self, Field};
+use crate::text::append;
 
 /// Appends the block of one record, whose time is already text.
 pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
     title(out, record, time);
-    out.extend_from_slice(b"\n> ");
-    bare(out, if record.request_line.is_empty() { b"-" } else { record.request_line });
-    lines(out, b"\n> ", redact::fields(record.request_head, style));
-    if let Some(line) = record.response_head.split(|&byte| byte == b'\r').find(|line| !line.is_empty()) {
-        out.extend_from_slice(b"\n< ");
-        bare(out, line);
-    }
-    lines(out, b"\n< ", redact::fields(record.response_head, style));
+    let request_line = if record.request_line.is_empty() { b"-" } else { record.request_line };
+    lines(out, b"\n> ", Some(request_line), redact::fields(record.request_head, style));
+    let status_line = record.response_head.split(|&byte| byte == b'\r').find(|line| !line.is_empty());
+    lines(out, b"\n< ", status_line, redact::fields(record.response_head, style));
     if let Some(words) = record.closed {
         out.extend_from_slice(b"\n* closed: ");
         // Writing to a vector cannot fail.
-        let _ = fmt::write(&mut Escaped(out), format_args!("{words}"));
+        let _ = fmt::write(&mut Bare(out), format_args!("{words}"));
     }
     out.extend_from_slice(b"\n\n");
 }
@@ -38,23 +33,29 @@ fn title(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
     peer.set_ip(peer.ip().to_canonical());
     out.extend_from_slice(time);
     out.push(b' ');
-    // Writing to a vector cannot fail.
-    let _ = match record.host {
+    match record.host {
         Some(host) => {
             bare(out, host.as_bytes());
-            write!(out, " to {peer}: ")
+            append(out, format_args!(" to {peer}: "));
         }
-        None => write!(out, "{peer} connection {}: ", record.connection),
-    };
-    let _ = match record.status {
-        Some(status) => write!(out, "{status}, "),
-        None => write!(out, "no answer, "),
-    };
-    let _ = write!(out, "{} bytes in {} us", record.body_bytes, record.duration.as_micros());
+        None => append(out, format_args!("{peer} connection {}: ", record.connection)),
+    }
+    match record.status {
+        Some(status) => append(out, format_args!("{status}, ")),
+        None => out.extend_from_slice(b"no answer, "),
+    }
+    append(out, format_args!("{} bytes in {} us", record.body_bytes, record.duration.as_micros()));
 }
 
-fn lines<'a>(out: &mut Vec<u8>, prefix: &[u8], fields: impl Iterator<Item = Field<'a>>) {
-    for Field { name, value } in fields {
+/// The first line of a head, if there is one, and its fields.
+fn lines<'a>(
+    out: &mut Vec<u8>,
+    prefix: &[u8],
+    first: Option<&'a [u8]>,
+    fields: impl Iterator<Item = Field<'a>>,
+) {
+    let first = first.map(|name| Field { name, value: None });
+    for Field { name, value } in first.into_iter().chain(fields) {
         out.extend_from_slice(prefix);
         bare(out, name);
         if let Some(value) = value {
@@ -65,9 +66,9 @@ fn lines<'a>(out: &mut Vec<u8>, prefix: &[u8], fields: impl Iterator<Item = Fiel
 }
 
 /// Escapes what is displayed into it.
-struct Escaped<'a>(&'a mut Vec<u8>);
+struct Bare<'a>(&'a mut Vec<u8>);
 
-impl fmt::Write for Escaped<'_> {
+impl fmt::Write for Bare<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         bare(self.0, text.as_bytes());
         Ok(())

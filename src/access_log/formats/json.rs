@@ -8,15 +8,14 @@
 //! method, target and version, these three are null and `request_line` has it; otherwise that is null.
 //!
 //! Bytes that are UTF-8 are a string. Others are `{"latin1": string}`, in which each character stands for
-//! the byte of its number: nothing is lost, and no string can be taken for it. What could play tricks
-//! on a reader's terminal is written as `\u` escapes. It never allocates.
+//! the byte of its number: nothing is lost, and no string can be taken for it. Deceptive characters
+//! are `\u` escapes. It never allocates.
 
-use std::fmt::{self, Display};
-use std::io::Write;
+use std::fmt::{self, Display, Formatter, Write};
 
-use crate::access_log::Record;
-use crate::access_log::record::Style;
+use crate::access_log::record::{Record, Style};
 use crate::access_log::redact;
+use crate::text::{JsonString, append};
 
 /// Appends the line of one record, whose time is already text.
 pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
@@ -24,125 +23,81 @@ pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, style:
     out.extend_from_slice(time);
     out.push(b'"');
     if let Some(host) = record.host {
-        out.extend_from_slice(b",\"host\":");
-        value(out, host.as_bytes());
+        append(out, format_args!(",\"host\":{}", JsonString(host)));
     }
     let (peer, port) = (record.peer.ip().to_canonical(), record.peer.port());
-    // Writing to a vector cannot fail.
-    let _ =
-        write!(out, ",\"connection\":{},\"peer\":\"{peer}\",\"port\":{port},\"method\":", record.connection);
-    request_line(out, record.request_line);
-    out.extend_from_slice(b",\"request_headers\":");
-    headers(out, record.request_head, style);
-    let _ = match record.status {
-        Some(status) => write!(out, ",\"status\":{status},\"response_headers\":"),
-        None => write!(out, ",\"status\":null,\"response_headers\":"),
-    };
-    headers(out, record.response_head, style);
+    let [method, target, version, whole_line] =
+        request_line(record.request_line).map(|part| OrNull(part.map(Bytes)));
+    append(out, format_args!(",\"connection\":{},\"peer\":\"{peer}\",\"port\":{port}", record.connection));
+    append(out, format_args!(",\"method\":{method},\"target\":{target},\"version\":{version}"));
+    append(out, format_args!(",\"request_line\":{whole_line}"));
+    append(out, format_args!(",\"request_headers\":{}", Fields(record.request_head, style)));
+    append(out, format_args!(",\"status\":{}", OrNull(record.status)));
+    append(out, format_args!(",\"response_headers\":{}", Fields(record.response_head, style)));
     let (bytes, micros) = (record.body_bytes, record.duration.as_micros());
-    let _ = write!(out, ",\"body_bytes\":{bytes},\"duration_us\":{micros},\"close_reason\":");
-    match record.closed {
-        Some(words) => displayed(out, words),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"protocol\":");
-    value(out, record.protocol.as_bytes());
-    out.extend_from_slice(b"}\n");
+    append(out, format_args!(",\"body_bytes\":{bytes},\"duration_us\":{micros}"));
+    let (reason, protocol) = (OrNull(record.closed.map(JsonString)), JsonString(record.protocol));
+    append(out, format_args!(",\"close_reason\":{reason},\"protocol\":{protocol}}}\n"));
 }
 
-/// The values of method, target and version, with the names of those that follow, and of the whole line.
-fn request_line(out: &mut Vec<u8>, line: &[u8]) {
-    let mut parts = line.split(|&byte| byte == b' ');
-    let words = [parts.next(), parts.next(), parts.next()].map(|part| part.filter(|part| !part.is_empty()));
-    let [method, target, version] = match (words, parts.next()) {
-        ([Some(_), Some(_), Some(version)], None) if version.starts_with(b"HTTP/") => words,
-        _ => [None; 3],
-    };
-    for (part, next) in [(method, ",\"target\":"), (target, ",\"version\":"), (version, ",\"request_line\":")]
-    {
-        optional(out, part);
-        out.extend_from_slice(next.as_bytes());
+/// Method, target and version of a request line; the whole line if it is not these three.
+fn request_line(line: &[u8]) -> [Option<&[u8]>; 4] {
+    let mut words = line.split(|&byte| byte == b' ');
+    match [words.next(), words.next(), words.next(), words.next()] {
+        [Some(method), Some(target), Some(version), None]
+            if !method.is_empty() && !target.is_empty() && version.starts_with(b"HTTP/") =>
+        {
+            [Some(method), Some(target), Some(version), None]
+        }
+        _ => [None, None, None, Some(line)],
     }
-    optional(out, method.is_none().then_some(line));
 }
 
-fn headers(out: &mut Vec<u8>, bytes: &[u8], style: &Style) {
-    out.push(b'[');
-    for (index, field) in redact::fields(bytes, style).enumerate() {
-        out.extend_from_slice(if index == 0 { b"[" } else { b",[" });
-        value(out, field.name);
-        out.push(b',');
-        optional(out, field.value);
-        out.push(b']');
-    }
-    out.push(b']');
-}
+/// A value, or `null`.
+struct OrNull<T>(Option<T>);
 
-fn optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    match bytes {
-        Some(bytes) => value(out, bytes),
-        None => out.extend_from_slice(b"null"),
+impl<T: Display> Display for OrNull<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("null"),
+        }
     }
 }
 
 /// Any bytes.
-fn value(out: &mut Vec<u8>, bytes: &[u8]) {
-    match str::from_utf8(bytes) {
-        Ok(text) => string(out, text.chars()),
-        Err(_) => {
-            out.extend_from_slice(b"{\"latin1\":");
-            string(out, bytes.iter().map(|&byte| char::from(byte)));
-            out.push(b'}');
+struct Bytes<'a>(&'a [u8]);
+
+impl Display for Bytes<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match str::from_utf8(self.0) {
+            Ok(text) => JsonString(text).fmt(f),
+            Err(_) => write!(f, "{{\"latin1\":{}}}", JsonString(Latin1(self.0))),
         }
     }
 }
 
-fn displayed(out: &mut Vec<u8>, words: &dyn Display) {
-    out.push(b'"');
-    // Writing to a vector cannot fail.
-    let _ = fmt::write(&mut Escaped(out), format_args!("{words}"));
-    out.push(b'"');
-}
+/// Bytes as the characters of their numbers.
+struct Latin1<'a>(&'a [u8]);
 
-fn string(out: &mut Vec<u8>, characters: impl Iterator<Item = char>) {
-    out.push(b'"');
-    for character in characters {
-        push(out, character);
-    }
-    out.push(b'"');
-}
-
-/// Escapes what is displayed into it.
-struct Escaped<'a>(&'a mut Vec<u8>);
-
-impl fmt::Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().for_each(|character| push(self.0, character));
-        Ok(())
+impl Display for Latin1<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|&byte| f.write_char(char::from(byte)))
     }
 }
 
-/// One character of a string (RFC 8259 section 7).
-fn push(out: &mut Vec<u8>, character: char) {
-    match character {
-        '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
-        ' '..='~' => out.push(character as u8),
-        _ if is_tricky(character) => {
-            // All of these are below U+10000: no surrogate pairs. Writing to a vector cannot fail.
-            let _ = write!(out, "\\u{:04x}", u32::from(character));
+/// The fields of a head that a style keeps, as a list of pairs.
+struct Fields<'a>(&'a [u8], &'a Style);
+
+impl Display for Fields<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('[')?;
+        for (index, field) in redact::fields(self.0, self.1).enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}[{},{}]", Bytes(field.name), OrNull(field.value.map(Bytes)))?;
         }
-        _ => {
-            let mut bytes = [0; 4];
-            out.extend_from_slice(character.encode_utf8(&mut bytes).as_bytes());
-        }
+        f.write_char(']')
     }
-}
-
-/// Controls, line separators, and marks that are invisible or turn the direction of writing.
-fn is_tricky(character: char) -> bool {
-    let is_mark = matches!(character,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    character.is_control() || is_mark
 }
 
 #[cfg(test)]
@@ -213,8 +168,17 @@ mod tests {
 
     #[test]
     fn a_request_line_that_makes_no_sense_is_told_whole() {
-        let lines: [&[u8]; 7] =
-            [b"", b"GET", b"GET / ", b"GET  / HTTP/1.1", b"a b c", b"a b HTTP/1 d", b"\xff"];
+        let lines: [&[u8]; 9] = [
+            b"",
+            b"GET",
+            b"GET / ",
+            b"GET  / HTTP/1.1",
+            b" GET / HTTP/1.1",
+            b"GET / HTTP/1.1 ",
+            b"a b c",
+            b"a b HTTP/1 d",
+            b"\xff",
+        ];
         for line in lines {
             let record = Record { request_line: line, ..record() };
             let told: Value = serde_json::from_str(&rendered(&record, &Style::default())).unwrap();
@@ -225,12 +189,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf8_have_a_form_of_their_own() {
-        let mut out = Vec::new();
-        value(&mut out, "caf\u{e9} \u{61c}\u{202e}\u{9b}\u{7f}\n".as_bytes());
-        assert_eq!(str::from_utf8(&out).unwrap(), "\"caf\u{e9} \\u061c\\u202e\\u009b\\u007f\\u000a\"");
-        out.clear();
-        value(&mut out, b"caf\xe9\x9b");
-        assert_eq!(str::from_utf8(&out).unwrap(), "{\"latin1\":\"caf\u{e9}\\u009b\"}");
+        let text = Bytes("caf\u{e9} \u{61c}\u{202e}\u{9b}\u{7f}\n".as_bytes()).to_string();
+        assert_eq!(text, "\"caf\u{e9} \\u061c\\u202e\\u009b\\u007f\\u000a\"");
+        assert_eq!(Bytes(b"caf\xe9\x9b").to_string(), "{\"latin1\":\"caf\u{e9}\\u009b\"}");
     }
 
     #[test]

@@ -1,10 +1,9 @@
-//! Bytes of others as printable ASCII, on one line: what the formats for people and for old tools share.
+//! The formats of a record, and the escapes that those for people and for old tools share.
 //!
-//! It owns one escaping: `\xHH` for all that is not printable ASCII, a backslash before a backslash
-//! and, within quotes, before a quote. Undoing it gives the bytes back. It never allocates.
+//! It owns one escaping of bytes as printable ASCII: `\xHH` for all that is not, a backslash before a
+//! backslash and, within quotes, before a quote. Undoing it gives the bytes back. It never allocates.
 
 pub(super) mod combined;
-pub(super) mod common;
 pub(super) mod headers;
 pub(super) mod json;
 

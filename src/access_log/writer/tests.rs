@@ -30,7 +30,8 @@ impl Sink for Scripted {
 }
 
 fn writer(room: usize, refusal: io::ErrorKind) -> Writer<Scripted> {
-    Writer::new(Scripted { room, refusal, text: Vec::new(), write_count: 0 }, b"\n")
+    let sink = Scripted { room, refusal, text: Vec::new(), write_count: 0 };
+    Writer::new(sink, "test", b"\n", WriteLock::default())
 }
 
 fn blocking_after(room: usize) -> Writer<Scripted> {
@@ -98,12 +99,12 @@ fn a_full_buffer_is_written_without_a_tick() {
 #[test]
 fn the_steady_state_does_not_grow_the_buffer() {
     let mut writer = blocking_after(usize::MAX);
-    let capacity = writer.buffer.capacity();
+    let capacity = writer.buffer.bytes.capacity();
     let line = "a".repeat(200);
     for _ in 0..10_000 {
         append(&mut writer, Instant::now(), &line);
     }
-    assert_eq!(writer.buffer.capacity(), capacity);
+    assert_eq!(writer.buffer.bytes.capacity(), capacity);
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn beyond_the_bound_whole_lines_are_dropped_and_counted() {
     for number in 0..line_count {
         append(&mut writer, now, &format!("{number:0999}"));
     }
-    assert!(writer.buffer.len() <= BUFFER_LEN_MAX);
+    assert!(writer.buffer.bytes.len() <= BUFFER_LEN_MAX);
     assert!(writer.dropped() > 0);
     writer.sink.room = usize::MAX;
     assert!(writer.flush());
@@ -153,7 +154,7 @@ fn beyond_the_bound_whole_lines_are_dropped_and_counted() {
     for (number, line) in written(&writer).iter().enumerate() {
         assert_eq!(*line, format!("{number:0999}"));
     }
-    assert!(writer.buffer.capacity() <= 3 * FLUSH_LEN);
+    assert!(writer.buffer.bytes.capacity() <= 3 * FLUSH_LEN);
 }
 
 #[test]
@@ -218,7 +219,7 @@ impl Sink for SlowReader {
 fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
     for (lines_taken, dropped) in [(2000, 0), (500, 500), (0, 1000)] {
         let reader = SlowReader { lines_left: lines_taken, is_ready: false, text: Vec::new() };
-        let mut writer = Writer::new(reader, b"\n");
+        let mut writer = Writer::new(reader, "test", b"\n", WriteLock::default());
         for _ in 0..1000 {
             append(&mut writer, Instant::now(), "line");
         }
@@ -231,8 +232,8 @@ fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
 #[test]
 fn nobody_writes_into_the_middle_of_another_s_record() {
     let now = Instant::now();
-    let mut turns = Turn::of(2).into_iter();
-    let mut both = [8, 100].map(|room| blocking_after(room).in_turn(turns.next().expect("a turn")));
+    let mut both = [8, 100].map(blocking_after);
+    both[1].lock = both[0].lock.for_another();
     both.iter_mut().for_each(|writer| append(writer, now, "a record"));
     let [one, other] = &mut both;
     assert!(!one.flush());
@@ -261,5 +262,68 @@ fn the_end_writes_what_is_left_and_counts_what_it_cannot() {
         writer.finish();
         assert_eq!(writer.sink.text.len(), room);
         assert_eq!(writer.dropped(), lost);
+    }
+}
+
+#[test]
+fn one_holds_the_lock_until_it_unlocks_or_is_gone() {
+    let mut one = WriteLock::default();
+    let mut other = one.for_another();
+    assert!(one.try_lock() && one.try_lock() && !other.try_lock() && !other.lock_within(LOCK_RETRY));
+    one.unlock();
+    assert!(other.lock_within(Duration::ZERO) && !one.try_lock());
+    drop(other);
+    assert!(one.try_lock());
+}
+
+/// Takes so many bytes and then no more.
+struct Room(usize, Vec<u8>);
+
+impl Sink for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = bytes.len().min(self.0);
+        self.0 -= len;
+        self.1.extend_from_slice(&bytes[..len]);
+        if len == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(len) }
+    }
+
+    fn wait(&mut self, _wait_time: Duration) -> bool {
+        false
+    }
+}
+
+fn buffer() -> Buffer {
+    Buffer { bytes: Vec::new(), record_end: b"\n\n", begun_len: 0 }
+}
+
+#[test]
+fn a_record_that_is_begun_goes_on_or_begins_again() {
+    const BLOCKS: &[u8] = b"a\nb\n\nc\nd\n\n";
+    for room in 0..BLOCKS.len() {
+        for again in [false, true] {
+            let mut buffer = buffer();
+            assert!(buffer.push_with(100, |bytes| bytes.extend_from_slice(&BLOCKS[..5])));
+            assert!(buffer.push_with(100, |bytes| bytes.extend_from_slice(&BLOCKS[5..])));
+            assert!(!buffer.push_with(12, |bytes| bytes.extend_from_slice(b"too long")));
+            assert!(buffer.write_to(&mut Room(room, Vec::new())).is_err());
+            assert_eq!(buffer.left_len(), BLOCKS.len() - room);
+            if again {
+                buffer.begun_len = 0;
+            }
+            let mut rest = Room(100, Vec::new());
+            assert!(buffer.write_to(&mut rest).is_ok() && buffer.bytes.is_empty());
+            let from = if again { room / 5 * 5 } else { room };
+            assert_eq!(rest.1, BLOCKS[from..], "{room}");
+        }
+    }
+}
+
+#[test]
+fn records_that_are_dropped_are_counted_the_begun_one_too() {
+    for (room, count) in [(0, 2), (4, 2), (5, 1), (9, 1)] {
+        let mut buffer = buffer();
+        buffer.push_with(100, |bytes| bytes.extend_from_slice(b"a\nb\n\nc\nd\n\n"));
+        assert!(buffer.write_to(&mut Room(room, Vec::new())).is_err());
+        assert_eq!((buffer.drop_all(), buffer.bytes.len()), (count, 0));
     }
 }
