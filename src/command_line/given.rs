@@ -1,13 +1,13 @@
 //! What was given, on the command line and beneath it, ready to be looked up.
 //!
-//! pico-args looks the options up, by their long names; this owns how often one may be there, and
-//! which layer counts: the uppermost that names an option, and nothing of those beneath. What is
-//! looked up is used up. It never understands a value.
+//! pico-args looks the options up by their long names, in one list that only shrinks. This owns how
+//! often an option may be there, and which layer counts: the uppermost that names it, and nothing of
+//! those beneath. An option that was looked up is used up.
 
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::setting::spelled_out;
 use super::{Origin, Setting, Spelling, quote, twice};
 
 /// The options and the operands that a program is started with.
@@ -27,8 +27,10 @@ impl Given {
         settings: Vec<Setting>,
         operands: Vec<OsString>,
     ) -> Given {
-        let options = pico_args::Arguments::from_vec(spelled_out(&settings));
-        Given { spellings, settings, options, operands }
+        let options = pico_args::Arguments::from_vec(Vec::new());
+        let mut given = Given { spellings, settings: Vec::new(), options, operands };
+        given.add(settings);
+        given
     }
 
     /// Lays settings beneath those that are there: what these name already stays as it is.
@@ -47,16 +49,24 @@ impl Given {
         self.add(setting.into_iter().collect());
     }
 
-    fn add(&mut self, mut settings: Vec<Setting>) {
-        let mut options = self.take_options();
-        options.extend(spelled_out(&settings));
-        self.options = pico_args::Arguments::from_vec(options);
-        self.settings.append(&mut settings);
-    }
-
-    fn take_options(&mut self) -> Vec<OsString> {
+    /// Spells settings out behind the others, as pico-args reads them: the long name, then the value,
+    /// marked. An option with any number of values is there once: pico-args takes values out one by
+    /// one, which is the square of thousands, so [`Given::all`] has them from the settings.
+    fn add(&mut self, mut added: Vec<Setting>) {
         let empty = pico_args::Arguments::from_vec(Vec::new());
-        std::mem::replace(&mut self.options, empty).finish()
+        let mut words = std::mem::replace(&mut self.options, empty).finish();
+        for spelling in self.spellings {
+            let mut texts = values_of(&added, spelling.long).peekable();
+            if spelling.is_many() {
+                words.extend(texts.peek().map(|_| spelling.long.into()));
+            } else if spelling.takes_value() {
+                words.extend(texts.flat_map(|text| [spelling.long.into(), marked(text)]));
+            } else {
+                words.extend(texts.map(|_| OsString::from(spelling.long)));
+            }
+        }
+        self.options = pico_args::Arguments::from_vec(words);
+        self.settings.append(&mut added);
     }
 
     /// All that is in force, whether it has been looked up or not, in the order in which it was given.
@@ -134,20 +144,43 @@ impl Given {
         }
     }
 
+    /// The value of an option as `parse` reads it.
+    ///
+    /// # Errors
+    /// There are several, or `parse` refuses it: with the place where it is set.
+    pub fn read<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&OsStr) -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
+        let value = self.once(name)?;
+        value.as_deref().map(parse).transpose().map_err(|error| self.at(name, &error))
+    }
+
+    /// Sets `place` to the value of an option, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Given::read`].
+    pub fn set<T>(
+        &mut self,
+        name: &'static str,
+        place: &mut T,
+        parse: impl FnOnce(&OsStr) -> Result<T, String>,
+    ) -> Result<(), String> {
+        self.read(name, parse).map(|value| value.map_or((), |value| *place = value))
+    }
+
     /// All the values of an option, in their order.
     pub fn all(&mut self, name: &'static str) -> Vec<OsString> {
-        // In one go: pico-args takes them out one by one, which is the square of thousands.
-        let mut words = self.take_options().into_iter();
-        let (mut values, mut others) = (Vec::new(), Vec::new());
-        while let Some(word) = words.next() {
-            // A value is marked, so it is never taken for the name.
-            match word == *name {
-                true => values.extend(words.next().map(|value| unmarked(&value))),
-                false => others.push(word),
+        let is_many = self.spellings.iter().any(|known| known.long == name && known.is_many());
+        match is_many {
+            true if self.options.contains(name) => {
+                values_of(&self.settings, name).map(OsStr::to_owned).collect()
             }
+            true => Vec::new(),
+            // Every name has a value behind it, and every value will do.
+            false => self.options.values_from_os_str(name, unmarked).unwrap_or_default(),
         }
-        self.options = pico_args::Arguments::from_vec(others);
-        values
     }
 
     /// What is no option, in its order.
@@ -170,9 +203,14 @@ pub(super) fn marked(value: &OsStr) -> OsString {
     OsString::from_vec([b"=", value.as_bytes()].concat())
 }
 
-fn unmarked(value: &OsStr) -> OsString {
+fn unmarked(value: &OsStr) -> Result<OsString, Infallible> {
     let bytes = value.as_bytes();
-    OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned()
+    Ok(OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned())
+}
+
+/// The values of an option among settings, in their order; not what turns it off.
+fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item = &'a OsStr> {
+    settings.iter().filter(move |setting| setting.spelling.long == name).filter_map(|set| set.text.as_deref())
 }
 
 #[cfg(test)]

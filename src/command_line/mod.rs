@@ -1,6 +1,6 @@
 //! The command line, the same for every program: arguments in, what they ask for or one line out.
 //!
-//! Owns what an option is (`option`), how options are taken apart (`spelling`), set by variables
+//! Owns what an option is (`option`), how arguments become options (`tokenizer`), set by variables
 //! (`environment`) and by a file (`file`), looked up afterwards (`given`) and shown (`show`), and how
 //! a refusal reads. A program brings its table, [`Program`], and makes its own configuration of what
 //! was [`Given`]. It knows no program's options but `--help` and `--version`, never understands a
@@ -13,7 +13,7 @@ mod nearest;
 mod option;
 mod setting;
 mod show;
-mod spelling;
+mod tokenizer;
 
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
@@ -27,7 +27,7 @@ pub use given::Given;
 pub use nearest::not_one_of;
 pub use option::{Kind, Spelling, Takes};
 pub use setting::{Origin, Setting};
-pub use spelling::Values;
+pub use tokenizer::Values;
 
 /// What the room needs to know of a program.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ impl Program {
         args: Vec<OsString>,
         configure: impl FnOnce(&mut Given) -> Result<C, String>,
     ) -> Result<Command<C>, UsageError> {
-        let (mut given, well_spelled) = spelling::take_apart(self, args);
+        let (mut given, well_spelled) = tokenizer::tokenize(self, args);
         if given.flag("--help") {
             return Ok(Command::Help);
         }

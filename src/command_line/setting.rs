@@ -3,7 +3,7 @@
 //! Owns how the place is told in messages and comments. The command line, the environment and a file
 //! all become settings, so that what understands an option need not know which it was.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 
 use super::{Spelling, plain};
@@ -66,16 +66,6 @@ impl fmt::Display for Origin {
 /// What an option is called in a file.
 pub(super) fn key(long: &str) -> &str {
     long.trim_start_matches('-')
-}
-
-/// Spells settings out as pico-args reads them: the long name, then the value, marked.
-pub(super) fn spelled_out(settings: &[Setting]) -> Vec<OsString> {
-    let on = settings.iter().filter_map(|setting| Some((setting.spelling, setting.text.as_deref()?)));
-    let words = on.map(|(spelling, text)| {
-        let value = spelling.takes_value().then(|| super::given::marked(text));
-        std::iter::once(OsStr::new(spelling.long).to_owned()).chain(value)
-    });
-    words.flatten().collect()
 }
 
 #[cfg(test)]

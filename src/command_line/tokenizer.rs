@@ -1,9 +1,9 @@
-//! The ways to spell an option, and how arguments are taken apart.
+//! Tokenizer of the command line: one pass from left to right over the arguments.
 //!
 //! Owns the forms: `-sv`, `-fsSo FILE`, `-p8080`, `-p=8080`, `--port=8080`, `--port 8080`, `-u=DIR`
-//! where a value may be left out, and `--` before operands; and what is said of a slip. It goes from
-//! left to right, so that a value is never mistaken for an option, and makes a [`Setting`] of each
-//! option and its value. It never looks into a value but at its first letter.
+//! where a value may be left out, and `--` before operands; and what is said of a slip. It knows which
+//! options take a value, so a value is never mistaken for an option. Each option and its value become a
+//! [`Setting`]. Of a value it looks at the first letter only.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -21,18 +21,18 @@ pub enum Values {
     Checked,
     /// Whatever stands there, as it is with curl.
     Any,
+    /// The same; and a negative number that is no value is an operand.
+    AnyAndNumbers,
 }
 
-/// Takes `args` apart as far as they make sense, and says what is wrong first.
-pub(super) fn take_apart(program: &Program, args: Vec<OsString>) -> (Given, Result<(), String>) {
-    let Program { spellings, values, .. } = *program;
-    let rest = args.into_iter();
-    let mut reader = Reader { spellings, values, rest, settings: Vec::new(), operands: Vec::new() };
-    let outcome = reader.read();
-    (Given::new(spellings, reader.settings, reader.operands), outcome)
+/// Splits `args` in one pass, as far as they make sense, and says what is wrong first.
+pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (Given, Result<(), String>) {
+    let mut tokenizer = Tokenizer::new(program, args);
+    let outcome = tokenizer.run();
+    (Given::new(program.spellings, tokenizer.settings, tokenizer.operands), outcome)
 }
 
-struct Reader {
+struct Tokenizer {
     spellings: &'static [Spelling],
     values: Values,
     rest: IntoIter<OsString>,
@@ -40,19 +40,29 @@ struct Reader {
     operands: Vec<OsString>,
 }
 
-impl Reader {
-    fn read(&mut self) -> Result<(), String> {
+impl Tokenizer {
+    fn new(&Program { spellings, values, .. }: &Program, args: Vec<OsString>) -> Tokenizer {
+        Tokenizer { spellings, values, rest: args.into_iter(), settings: Vec::new(), operands: Vec::new() }
+    }
+
+    fn run(&mut self) -> Result<(), String> {
         let mut outcome = Ok(());
         while let Some(arg) = self.rest.next() {
             match arg.as_bytes() {
                 b"--" => self.operands.extend(self.rest.by_ref()),
                 // After a mistake it goes on: a request for help may follow.
+                [b'-', digits @ ..] if self.is_operand(digits) => self.operands.push(arg),
                 [b'-', b'-', ..] => outcome = outcome.and(self.read_long(&arg)),
                 [b'-', _, ..] => outcome = outcome.and(self.read_letters(&arg)),
                 _ => self.operands.push(arg),
             }
         }
         outcome
+    }
+
+    /// Whether these letters behind a hyphen are no options but a negative number.
+    fn is_operand(&self, letters: &[u8]) -> bool {
+        self.values == Values::AnyAndNumbers && letters.iter().all(u8::is_ascii_digit)
     }
 
     /// `--name`, `--name VALUE`, `--name=VALUE`.
@@ -78,17 +88,15 @@ impl Reader {
             let found = self.spellings.iter().find(|known| known.letter == Some(char::from(letter)));
             let Some(spelling) = found else {
                 // Of `-xyz` nobody knows which part was meant to be the name; of `-qxyz`, it is the x.
-                let first = String::from_utf8_lossy(letters).chars().next().unwrap_or_default();
                 let is_whole = letters.len() + dash.len() == arg.len();
+                let first = String::from_utf8_lossy(letters).chars().next().unwrap_or_default();
                 let shown = if is_whole { arg.to_owned() } else { format!("-{first}").into() };
                 return Err(self.unknown(&shown));
             };
-            let shown = format!("-{}", char::from(letter));
-            if matches!(spelling.takes, Takes::Value(_)) || after.starts_with(b"=") {
-                return self.take(spelling, &shown, after);
-            }
-            self.take(spelling, &shown, b"")?;
-            letters = after;
+            let takes_rest = matches!(spelling.takes, Takes::Value(_)) || after.starts_with(b"=");
+            let (attached, others) = if takes_rest { (after, &b""[..]) } else { (&b""[..], after) };
+            self.take(spelling, &format!("-{}", char::from(letter)), attached)?;
+            letters = others;
         }
         Ok(())
     }
@@ -133,8 +141,8 @@ impl Reader {
         let names = self.spellings.iter().map(|known| key(known.long));
         let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
         let (_, wrong) = shown.as_bytes().split_at(dashes);
-        let hint = nearest(names, OsStr::from_bytes(wrong)).map(|name| format!("; did you mean '--{name}'?"));
-        let hint = hint.unwrap_or_default();
+        let hint = nearest(names, OsStr::from_bytes(wrong));
+        let hint = hint.map(|name| format!("; did you mean '--{name}'?")).unwrap_or_default();
         format!("unknown option {}{hint}", quote(shown))
     }
 }
@@ -142,7 +150,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command_line::setting::spelled_out;
+    use crate::command_line::given::marked;
 
     const SPELLINGS: &[Spelling] = &[
         Spelling::valued(Some('p'), "--port", "8080"),
@@ -162,10 +170,14 @@ mod tests {
     type Apart = (Vec<OsString>, Vec<OsString>);
 
     fn apart(values: Values, line: &[&str]) -> Result<Apart, String> {
-        let rest = line.iter().map(OsString::from).collect::<Vec<_>>().into_iter();
-        let (settings, operands) = (Vec::new(), Vec::new());
-        let mut reader = Reader { spellings: SPELLINGS, values, rest, settings, operands };
-        reader.read().map(|()| (spelled_out(&reader.settings), reader.operands))
+        let program = Program { name: "prog", spellings: SPELLINGS, values };
+        let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
+        tokenizer.run()?;
+        let words = tokenizer.settings.iter().flat_map(|Setting { spelling, text, .. }| {
+            let value = text.as_deref().filter(|_| spelling.takes != Takes::Nothing).map(marked);
+            [Some(OsString::from(spelling.long)), value].into_iter().flatten()
+        });
+        Ok((words.collect(), tokenizer.operands))
     }
 
     fn words(words: &[&str]) -> Vec<OsString> {
