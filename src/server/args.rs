@@ -5,22 +5,17 @@
 //! `command_line`, how the environment and a file lie beneath the arguments in `layers`. It never
 //! prints, exits, or asks the file system: what is found around the program is an argument too.
 
-mod cache;
-mod documents;
+mod files;
 mod layers;
-mod listing;
-mod log;
+mod operation;
 mod rules;
-mod sum;
-mod upload;
 mod values;
-mod workers;
 
 use std::os::unix::ffi::OsStrExt;
 
 use crate::command_line::{Given, Program, Spelling, Values, twice};
 use crate::server::{Config, RootChoice};
-use values::{parse_bind, parse_count, parse_port, parse_time};
+use values::{parse_bind, parse_port};
 
 pub use crate::command_line::Command;
 pub use layers::{Order, command};
@@ -81,42 +76,21 @@ pub const PROGRAM: Program = Program {
 
 fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String> {
     let mut config = Config::default();
-    log::read(given, &mut config)?;
-    documents::read(given, &mut config)?;
+    operation::read_log(given, &mut config)?;
+    files::read_documents(given, &mut config)?;
     rules::read(given, &mut config)?;
-    listing::read(given, &mut config)?;
-    cache::read(given, &mut config)?;
-    limits(given, &mut config)?;
-    workers::read(given, &mut config)?;
-    sum::read(given, &mut config)?;
-    upload::read(given, &mut config)?;
+    files::read_directories_and_cache(given, &mut config)?;
+    operation::read_limits(given, &mut config)?;
+    operation::read_sum(given, &mut config)?;
+    files::read_uploads(given, &mut config)?;
     place(given, &mut config, content_exists)?;
     Ok(config)
-}
-
-/// How long and how many.
-fn limits(given: &mut Given, config: &mut Config) -> Result<(), String> {
-    for (name, time, zero_allowed) in [
-        ("--idle-timeout", &mut config.idle_timeout, false),
-        ("--header-timeout", &mut config.header_timeout, false),
-        ("--grace", &mut config.grace, true),
-    ] {
-        if let Some(value) = given.once(name)? {
-            *time = parse_time(name, &value, zero_allowed)?;
-        }
-    }
-    if let Some(value) = given.once("--max-connections")? {
-        config.connections_max = Some(parse_count("--max-connections", &value)?);
-    }
-    Ok(())
 }
 
 /// Where it listens, and the directory that it serves there.
 fn place(given: &mut Given, config: &mut Config, content_exists: bool) -> Result<(), String> {
     config.bind = parse_bind(&given.all("--bind")).map_err(|error| given.at("--bind", &error))?;
-    if let Some(value) = given.once("--port")? {
-        config.port = parse_port(&value).map_err(|error| given.at("--port", &error))?;
-    }
+    given.set("--port", &mut config.port, parse_port)?;
     match given.once("--root")? {
         Some(directory) => config.root = RootChoice::Directory(directory.into()),
         None if content_exists => config.root = RootChoice::Directory(CONTENT_DIRECTORY.into()),

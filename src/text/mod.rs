@@ -1,14 +1,16 @@
 //! Text rules shared by both programs.
 //!
-//! Owns one rule for each: HTML and JSON escapes, deceptive characters, units in output. It decides
-//! nothing about which text is shown, and uses no other module.
+//! Owns one rule for each: HTML and JSON escapes, deceptive characters, how quantities are written in
+//! options, units in output. It decides nothing about which text is shown, and uses no other module.
 
 mod deceptive;
 mod escape;
+mod quantity;
 pub mod units;
 
 pub use deceptive::{is_deceptive, printable};
 pub use escape::{HtmlText, JsonString, OneLine};
+pub use quantity::{RATE_MAX, parse_count, parse_duration, parse_rate, parse_size};
 
 use std::fmt;
 use std::io::Write;

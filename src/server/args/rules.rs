@@ -25,7 +25,7 @@ pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String>
     config.headers = parse_all(given, "--header", |text| Header::parse(text.as_bytes()))?;
     config.cache_control = parse_all(given, "--cache-control", |text| CacheRule::parse(text.as_bytes()))?;
     config.redirects = parse_all(given, "--redirect", |text| Redirect::parse(plain(text)?))?;
-    config.cors = given.once("--cors")?.map(|value| parse_origin(&value)).transpose()?;
+    config.cors = given.read("--cors", parse_origin)?;
     check_together(&config.headers, config.cors.is_some())?;
     check_circles(&config.redirects)
 }

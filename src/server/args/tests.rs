@@ -206,7 +206,7 @@ fn every_mistake_is_told_in_one_line() {
         (&["--fallback=a", "--fallback=b"], "--fallback is given twice, 'a' and 'b'; leave one out"),
         (&["--idle-timeout", "0"], "--idle-timeout: '0' is too short; it must be above 0"),
         (&["--header-timeout", "0s"], "--header-timeout: '0s' is too short; it must be above 0"),
-        (&["--grace", "soon"], "--grace: 'soon' is not a time; write it like 500ms, 10s, 2m or 1h"),
+        (&["--grace", "soon"], "--grace: 'soon' is not a time; write it like 500ms, 10s, 1m30s or 2h"),
         (
             &["--log-format", "xml"],
             "--log-format: 'xml' does not do: a log format is combined, common, json or headers",

@@ -1,0 +1,245 @@
+//! Quantities as people write them: durations (`10s`, `1m30s`, `500ms`), sizes (`500k`, `1GiB`), counts
+//! (`10k`) and rates (`5000/s`).
+//!
+//! The one grammar for every option, variable and file of both programs. An error stands behind the
+//! value, which the caller quotes. What an option means by zero is its own.
+
+use std::time::Duration;
+
+/// The units of time in seconds, the longer name first where one begins like another.
+const TIME_UNITS: [(&str, f64); 7] =
+    [("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0)];
+
+/// The units of sizes, in small letters, and their bytes.
+const SIZE_UNITS: [(&str, u64); 14] = [
+    ("", 1),
+    ("b", 1),
+    ("k", 1_000),
+    ("kb", 1_000),
+    ("kib", 1 << 10),
+    ("m", 1_000_000),
+    ("mb", 1_000_000),
+    ("mib", 1 << 20),
+    ("g", 1_000_000_000),
+    ("gb", 1_000_000_000),
+    ("gib", 1 << 30),
+    ("t", 1_000_000_000_000),
+    ("tb", 1_000_000_000_000),
+    ("tib", 1 << 40),
+];
+
+/// More requests than this are a slip: at a million a second they take thirty years.
+const COUNT_MAX: f64 = 1e15;
+/// The highest rate that can be asked for, a hundred million a second: beyond it a nanosecond counts.
+pub const RATE_MAX: f64 = 1e8;
+
+/// Reads a time: numbers, perhaps with fractions, each with its unit; a bare number is seconds.
+///
+/// # Errors
+/// The text is no time, or longer than `hours_max`, or zero where that is not allowed.
+pub fn parse_duration(text: &str, zero_allowed: bool, hours_max: u32) -> Result<Duration, String> {
+    let secs = parse_secs(text).ok_or("is not a time; write it like 500ms, 10s, 1m30s or 2h")?;
+    if secs > f64::from(hours_max) * 3600.0 {
+        return Err(format!("is too long; at most {hours_max}h"));
+    }
+    match Duration::from_secs_f64(secs) {
+        Duration::ZERO if !zero_allowed => Err("is too short; it must be above 0".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// The seconds that `text` stands for, at least zero and perhaps infinite.
+fn parse_secs(text: &str) -> Option<f64> {
+    let (mut secs, mut rest) = (0.0, text);
+    loop {
+        // Floats may be written in more ways than times: no signs, no exponents.
+        let is_number = |c: char| c.is_ascii_digit() || c == '.';
+        let (number, after) = rest.split_at(rest.find(|c| !is_number(c)).unwrap_or(rest.len()));
+        let number: f64 = number.parse().ok()?;
+        if after.is_empty() {
+            return (rest.len() == text.len()).then_some(number);
+        }
+        let (unit, scale) = TIME_UNITS.iter().find(|(unit, _)| after.starts_with(unit))?;
+        secs += number * scale;
+        rest = after.strip_prefix(unit)?;
+        if rest.is_empty() {
+            return Some(secs);
+        }
+    }
+}
+
+/// Reads a size above 0: digits and a unit in any case; a bare number is bytes.
+///
+/// # Errors
+/// The text is no size, or zero, or more than 64 bits hold.
+pub fn parse_size(text: &str) -> Result<u64, &'static str> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit_len = SIZE_UNITS.iter().find(|(known, _)| unit.eq_ignore_ascii_case(known));
+    let Some((_, unit_len)) = unit_len.filter(|_| !digits.is_empty()) else {
+        return Err("is not a size; write it like 500k, 20M, 1GiB");
+    };
+    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(*unit_len)) {
+        Some(0) => Err("is too small; it must be above 0"),
+        Some(len) => Ok(len),
+        None => Err("is too large a number"),
+    }
+}
+
+/// Reads a whole number above 0, perhaps with `k` or `m` behind it: `500`, `10k`, `1.5m`.
+///
+/// # Errors
+/// What is wrong, in words to stand behind a colon.
+pub fn parse_count(text: &str) -> Result<u64, &'static str> {
+    const NOT_A_COUNT: &str = "it is a whole number above 0, such as 500, 10k or 1.5m";
+    let count = parse_scaled(text).ok_or(NOT_A_COUNT)?;
+    match count {
+        count if count > COUNT_MAX => Err("that is too many"),
+        count if count < 1.0 || count.fract() != 0.0 => Err(NOT_A_COUNT),
+        count => Ok(count as u64),
+    }
+}
+
+/// Reads a number per second: `200`, `0.5`, `10k`, `10k/s`; nought only if `may_be_nought`.
+///
+/// # Errors
+/// What is wrong, in words to stand behind a colon.
+pub fn parse_rate(text: &str, may_be_nought: bool) -> Result<f64, &'static str> {
+    const NOT_A_RATE: &str = "a rate is requests per second, above 0, such as 200, 0.5 or 10k";
+    let rate = parse_scaled(text.strip_suffix("/s").unwrap_or(text)).ok_or(NOT_A_RATE)?;
+    match rate {
+        rate if rate > RATE_MAX => Err("that is more than 100 million a second"),
+        rate if rate == 0.0 && !may_be_nought => Err(NOT_A_RATE),
+        rate => Ok(rate),
+    }
+}
+
+/// A decimal number, times a thousand or a million.
+fn parse_scaled(text: &str) -> Option<f64> {
+    let (digits, scale) = match text.as_bytes().last()? {
+        b'k' | b'K' => (text.get(..text.len() - 1)?, 1e3),
+        b'm' | b'M' => (text.get(..text.len() - 1)?, 1e6),
+        _ => (text, 1.0),
+    };
+    // The parser of floating-point numbers takes signs, exponents and "inf" as well.
+    let is_plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let number: f64 = is_plain.then(|| digits.parse().ok())??;
+    // What is a whole number on paper is one here: 1.1m is not a hair more than 1,100,000.
+    let scaled = number * scale;
+    Some(if (scaled - scaled.round()).abs() < 1e-6 { scaled.round() } else { scaled })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_every_unit() {
+        let cases = [
+            ("500ms", 500_000),
+            ("10s", 10_000_000),
+            ("10", 10_000_000),
+            ("2m", 120_000_000),
+            ("2min", 120_000_000),
+            ("1h", 3_600_000_000),
+            ("1m30s", 90_000_000),
+            ("1min30s", 90_000_000),
+            ("1s5ms", 1_005_000),
+            ("0.5h", 1_800_000_000),
+            ("1.5s", 1_500_000),
+            ("0.25", 250_000),
+            (".5", 500_000),
+            ("5.", 5_000_000),
+            ("1.1s", 1_100_000),
+            ("1ms", 1_000),
+            ("10us", 10),
+            ("10µs", 10),
+            ("24h", 86_400_000_000),
+            ("86400", 86_400_000_000),
+        ];
+        for (text, micros) in cases {
+            assert_eq!(parse_duration(text, false, 24), Ok(Duration::from_micros(micros)), "{text}");
+        }
+        for text in ["0", "0.0", "0ms", "0.0h"] {
+            assert_eq!(parse_duration(text, true, 24), Ok(Duration::ZERO), "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_durations_are_told_with_the_remedy() {
+        let wrong_form = [
+            "", "s", "-1", "+1", "-1s", ".", ".s", "1.2.3", "1e3", "1d", "1x", "10 s", "1 s", "10S", "10sec",
+            "1s x", "1m30", "inf", "NaN", "٣s", "1s ", "é",
+        ];
+        let not_a_time = Err("is not a time; write it like 500ms, 10s, 1m30s or 2h".to_owned());
+        for text in wrong_form {
+            assert_eq!(parse_duration(text, true, 24), not_a_time, "{text}");
+        }
+        let huge = "9".repeat(400);
+        for text in ["24.01h", "86401", "25h", "24h1ms", "99999999999", &huge] {
+            let too_long = Err("is too long; at most 24h".to_owned());
+            assert_eq!(parse_duration(text, true, 24), too_long, "{text}");
+        }
+        for text in ["0", "0ms", "0s", "0.0000000001s"] {
+            let too_short = Err("is too short; it must be above 0".to_owned());
+            assert_eq!(parse_duration(text, false, 24), too_short, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_the_units_that_people_write() {
+        for (text, len) in [
+            ("1", 1),
+            ("123B", 123),
+            ("5k", 5_000),
+            ("5K", 5_000),
+            ("5KiB", 5_120),
+            ("20M", 20_000_000),
+            ("20MB", 20_000_000),
+            ("1MiB", 1_048_576),
+            ("1g", 1_000_000_000),
+            ("1GiB", 1 << 30),
+            ("3TiB", 3 << 40),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_size(text), Ok(len), "{text}");
+        }
+        for (text, fault) in [
+            ("", "is not a size"),
+            ("k", "is not a size"),
+            ("-1", "is not a size"),
+            ("1.5G", "is not a size"),
+            ("5 k", "is not a size"),
+            ("5x", "is not a size"),
+            ("0", "is too small"),
+            ("0k", "is too small"),
+            ("18446744073709551616", "is too large"),
+            ("99999999TiB", "is too large"),
+        ] {
+            let error = parse_size(text).unwrap_err();
+            assert!(error.starts_with(fault), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn counts_have_thousands_and_millions() {
+        for (text, count) in
+            [("1", 1), ("500", 500), ("10k", 10_000), ("1.5K", 1_500), ("1.1m", 1_100_000), ("2M", 2_000_000)]
+        {
+            assert_eq!(parse_count(text), Ok(count), "{text}");
+        }
+        for text in ["", "0", "-1", "+1", "k", "1e3", "0.5", "1.0005k", "ten", "10g", "inf", "9999999999m"] {
+            assert!(parse_count(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_are_per_second_and_may_be_fractions() {
+        for (text, rate) in [("200", 200.0), ("0.5", 0.5), ("10k", 10_000.0), ("10k/s", 10_000.0)] {
+            assert_eq!(parse_rate(text, false), Ok(rate), "{text}");
+        }
+        assert_eq!(parse_rate("0", true), Ok(0.0));
+        for text in ["", "0", "-5", "/s", "5/m", "101m", "NaN"] {
+            assert!(parse_rate(text, false).is_err(), "{text}");
+        }
+    }
+}
