@@ -1,6 +1,6 @@
 //! The settings of one run of the client, checked: what to ask, whom, and what to do with the answer.
 //!
-//! It owns the meaning of single values: a header field, a method, seconds, a file name taken from a
+//! It owns the meaning of single values: a header field, a method, a file name taken from a
 //! path. It never reads the command line, opens nothing and resolves nothing.
 
 use std::ffi::OsString;
@@ -14,9 +14,6 @@ use super::source::Payload;
 use super::target::Target;
 use crate::access_log::{Destination, Style};
 use crate::http::is_token;
-
-/// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.
-const SECS_MAX: f64 = 365.0 * 86_400.0;
 
 /// Everything one run of the client needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,24 +116,6 @@ pub(super) fn parse_method(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// Reads seconds such as `2` or `0.5`; nought means no limit, as it does for curl.
-///
-/// # Errors
-///
-/// What is wrong, in words to stand behind a colon.
-pub(super) fn parse_seconds(text: &str) -> Result<Option<Duration>, &'static str> {
-    const NOT_SECONDS: &str = "seconds are a number such as 5 or 0.5";
-    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(NOT_SECONDS);
-    }
-    let seconds: f64 = text.parse().map_err(|_| NOT_SECONDS)?;
-    if seconds > SECS_MAX {
-        return Err("that is longer than a year");
-    }
-    let time = Duration::try_from_secs_f64(seconds).map_err(|_| NOT_SECONDS)?;
-    Ok((!time.is_zero()).then_some(time))
-}
-
 /// The file name that a path ends in, percent-decoded: `-O` saves under it, PUT sends it.
 ///
 /// # Errors
@@ -207,23 +186,6 @@ mod tests {
         }
         for text in ["", "GET /", "GE\nT", "É", "CONNECT"] {
             assert!(parse_method(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn seconds_may_have_fractions_and_nought_is_no_limit() {
-        let rows = [
-            ("2", Some(Duration::from_secs(2))),
-            ("0.25", Some(Duration::from_millis(250))),
-            (".5", Some(Duration::from_millis(500))),
-            ("0", None),
-            ("0.0", None),
-        ];
-        for (text, time) in rows {
-            assert_eq!(parse_seconds(text), Ok(time), "{text}");
-        }
-        for text in ["", ".", "-1", "+1", "1s", "1e3", "inf", "NaN", "1.2.3", "99999999999"] {
-            assert!(parse_seconds(text).is_err(), "{text:?}");
         }
     }
 

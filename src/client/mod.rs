@@ -12,6 +12,7 @@ mod exchange_log;
 mod fetch;
 mod held_up;
 pub mod load;
+mod options;
 mod progress;
 pub mod reader;
 mod request;

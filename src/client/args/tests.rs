@@ -3,6 +3,7 @@
 
 use super::*;
 
+use crate::client::config::FieldEdit;
 use crate::client::source::{Data, Payload, Source};
 use crate::command_line::check_table;
 
@@ -94,6 +95,22 @@ fn times_methods_and_fields_are_understood() {
 }
 
 #[test]
+fn time_limits_are_seconds_or_have_units_and_nought_is_none() {
+    let millis = |millis| Some(Duration::from_millis(millis));
+    for (text, time) in
+        [("2", millis(2000)), ("0.25", millis(250)), (".5", millis(500)), ("0", None), ("0.0", None)]
+            .into_iter()
+            .chain([("0s", None), ("500ms", millis(500)), ("1m30s", millis(90_000))])
+    {
+        assert_eq!(config(&["-m", text, "--connect-timeout", text]).max_time, time, "{text}");
+        assert_eq!(config(&["-m", text, "--connect-timeout", text]).connect_timeout, time, "{text}");
+    }
+    for text in ["", ".", "-1", "+1", "1e3", "inf", "NaN", "1.2.3", "99999999999"] {
+        assert!(try_parse(&["-m", text]).is_err(), "{text:?}");
+    }
+}
+
+#[test]
 fn the_log_is_off_unless_it_is_named_and_shows_headers_unless_told_otherwise() {
     let style = |format| Style { format, ..Style::default() };
     let plain = config(&[]);
@@ -177,7 +194,7 @@ fn every_error_is_one_line_that_names_the_thing() {
         (&["--silent=yes"], "'--silent' takes no value"),
         (&["-p", "x"], "option '--port': 'x' is not a port: it is a number from 1 to 65535"),
         (&["--host", "a:1"], "option '--host': 'a:1' is not a host name or address"),
-        (&["-m", "soon"], "option '--max-time' with 'soon': seconds are a number such as 5 or 0.5"),
+        (&["-m", "soon"], "option '--max-time': 'soon' is not a time; write it like 500ms, 10s, 1m30s or 2h"),
         (&["-H", "x"], "option '--header' with 'x': a header field is written 'Name: value'"),
         (&["-X", "A B"], "option '--request' with 'A B': a method is one word such as GET"),
         (&["CONNECT"], "word 'CONNECT': tunnels are not supported"),

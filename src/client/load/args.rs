@@ -3,16 +3,16 @@
 //! It owns which options begin load mode, which belong to it and which do not, and what they mean
 //! together; those of a search are read in [`search`]. It never opens, resolves or prints anything.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::client::args::{check_upload, default_method, fields, method, value, word_text};
 use crate::client::config::FieldEdit;
-use crate::client::source::{self, Data, Source, datum};
-use crate::client::target::{Overrides, Target, parse_host, parse_port, parse_words};
-use crate::command_line::{Given, not_one_of, quote};
+use crate::client::options::{file_name, overrides, parse_some_time, parse_time, read_request, value};
+use crate::client::source::{Data, Payload, Source};
+use crate::client::target::Target;
+use crate::command_line::{Given, not_one_of};
 use crate::http::Method;
+use crate::text::{parse_count, parse_rate};
 
 use self::search::{Search, read_search};
 use super::assertion::Assertion;
@@ -23,7 +23,6 @@ use super::plan::{
 use super::regression::Limits;
 use super::report::Format;
 use super::schedule::{parse_ramp, parse_steps};
-use super::units::{parse_count, parse_rate, parse_some_time, parse_time};
 
 /// How often a run off a terminal says how it is going if nothing else is asked for.
 const EVERY_DEFAULT: Duration = Duration::from_secs(10);
@@ -33,26 +32,9 @@ const EVERY_MIN: Duration = Duration::from_millis(250);
 /// What load mode begins with.
 const BEGIN: [&str; 7] =
     ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp", "--find-rate"];
-/// What else belongs to it.
-const ONLY_LOAD: [&str; 17] = [
-    "--assert",
-    "--compare",
-    "--every",
-    "--fail-on",
-    "--format",
-    "--no-keepalive",
-    "--order",
-    "--out",
-    "--pipeline",
-    "--requests-per-connection",
-    "--save",
-    "--seed",
-    "--slo",
-    "--threads",
-    "--timeout",
-    "--urls",
-    "--warmup",
-];
+/// What a single request and load mode share.
+const BOTH: [&str; 8] =
+    ["--data", "--head", "--header", "--host", "--port", "--request", "--silent", "--upload-file"];
 /// What is for a single request, and what load mode has instead.
 const ONLY_SINGLE: [(&str, &str); 12] = [
     ("--connect-timeout", "--timeout covers connecting"),
@@ -80,8 +62,8 @@ pub struct Settings {
     pub method: String,
     /// Changes to the fields of the requests; values may have placeholders.
     pub fields: Vec<(String, FieldEdit)>,
-    /// What is sent with each request.
-    pub body: Body,
+    /// What is sent with each request: a file as it is, or text with placeholders.
+    pub payload: Option<Payload>,
     /// What the report looks like.
     pub format: Format,
     /// Where the report goes instead of standard output.
@@ -118,17 +100,6 @@ pub enum Places {
     },
 }
 
-/// What is sent with each request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// Nothing.
-    None,
-    /// A file as it is, without placeholders: `-T`.
-    File(Source),
-    /// Text with placeholders, joined by `&`: `-d`.
-    Data(Vec<Data>),
-}
-
 /// Whether these options ask for a run of many requests.
 pub(in crate::client) fn is_asked_for(given: &Given) -> bool {
     BEGIN.iter().any(|name| given.peek(name).is_some())
@@ -136,7 +107,9 @@ pub(in crate::client) fn is_asked_for(given: &Given) -> bool {
 
 /// Refuses what belongs to load mode where there is none.
 pub(in crate::client) fn refuse(given: &Given) -> Result<(), String> {
-    match ONLY_LOAD.iter().find(|name| given.peek(name).is_some()) {
+    let names = given.settings().iter().map(|setting| setting.spelling.long);
+    let is_single = |name: &str| BOTH.contains(&name) || ONLY_SINGLE.iter().any(|(known, _)| *known == name);
+    match names.filter(|name| !is_single(name)).min() {
         Some(name) => Err(format!(
             "option '{name}' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate"
         )),
@@ -155,32 +128,20 @@ pub(in crate::client) fn read_settings(given: &mut Given) -> Result<Settings, St
     let format = value(given, "--format", parse_format)?.unwrap_or_default();
     let search = read_search(given, format)?;
     let plan = plan(given, search.is_some())?;
-    let (overrides, list) = (overrides(given)?, list(given)?);
-    let words: Vec<String> = given.operands().iter().map(word_text).collect();
-    let (word, mut target) = words_beside_list(&words, &overrides, list.is_some())?;
-    let head = given.flag("--head");
-    let (file, data) = (given.last("--upload-file"), given.all("--data"));
-    let method = method(given, word, head, default_method(file.is_some(), !data.is_empty())?)?;
-    let body = match data.is_empty() {
-        true => body_of_file(file, &method, list.is_some(), &mut target)?,
-        false => Body::Data(data.into_iter().map(datum).collect::<Result<_, _>>()?),
-    };
-    if method == "HEAD" && body != Body::None {
+    let (overrides, list) = (overrides(given, true)?, list(given)?);
+    let request = read_request(given, &overrides, list.is_some())?;
+    if request.method == "HEAD" && request.payload.is_some() {
         return Err("-d sends something, and HEAD only asks: leave one out".to_owned());
     }
-    let fields = fields(given)?;
-    if body != Body::None {
-        check_upload(&fields, false)?;
-    }
     let settings = Settings {
-        plan: Plan { method: Method::from_token(method.as_bytes()), ..plan },
+        plan: Plan { method: Method::from_token(request.method.as_bytes()), ..plan },
         places: match list {
             Some(list) => Places::List { list, host: overrides.host, port: overrides.port },
-            None => Places::One(target),
+            None => Places::One(request.target),
         },
-        method,
-        fields,
-        body,
+        method: request.method,
+        fields: request.fields,
+        payload: request.payload,
         format,
         out: out(given)?,
         every: value(given, "--every", parse_every)?.unwrap_or(EVERY_DEFAULT),
@@ -202,67 +163,24 @@ impl Settings {
     /// Standard input has one reader.
     fn check_standard_input(&self) -> Result<(), String> {
         let list = matches!(&self.places, Places::List { list: Source::Stdin, .. });
-        let file = self.body == Body::File(Source::Stdin);
-        let data = match &self.body {
-            Body::Data(data) => data.iter().filter(|datum| **datum == Data::File(Source::Stdin)).count(),
-            _ => 0,
+        let sent = match &self.payload {
+            Some(Payload::Source(source)) => usize::from(*source == Source::Stdin),
+            Some(Payload::Data(data)) => {
+                data.iter().filter(|datum| **datum == Data::File(Source::Stdin)).count()
+            }
+            None => 0,
         };
-        match usize::from(list) + usize::from(file) + data {
+        match usize::from(list) + sent {
             0 | 1 => Ok(()),
             _ => Err("standard input is to be read twice: name a file in the place of one -".to_owned()),
         }
     }
 }
 
-fn overrides(given: &mut Given) -> Result<Overrides, String> {
-    Ok(Overrides {
-        host: value(given, "--host", parse_host)?,
-        port: value(given, "--port", parse_port)?,
-        keeps_braces: true,
-    })
-}
-
 /// The list of `--urls`.
 fn list(given: &mut Given) -> Result<Option<Source>, String> {
     let file = file_name(given, "--urls")?;
     Ok(file.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) }))
-}
-
-/// With a list of URLs, the words can only say the method.
-fn words_beside_list(
-    words: &[String],
-    overrides: &Overrides,
-    is_list: bool,
-) -> Result<(Option<String>, Target), String> {
-    let (method, target) = parse_words(words, overrides)?;
-    let places = words.len().saturating_sub(usize::from(method.is_some()));
-    match words.last() {
-        Some(word) if is_list && places > 0 => {
-            Err(format!("{} and --urls both say whom to ask: leave one out", quote(word)))
-        }
-        _ => Ok((method, target)),
-    }
-}
-
-/// What `-T` and the method come to, as for one request.
-fn body_of_file(
-    file: Option<OsString>,
-    method: &str,
-    is_list: bool,
-    target: &mut Target,
-) -> Result<Body, String> {
-    if is_list && file.is_none() && method == "PUT" {
-        return Err("PUT sends a file, and --urls does not say which: name it with -T FILE".to_owned());
-    }
-    let source = source::choose(file, method, &mut target.path)?;
-    Ok(source.map_or(Body::None, Body::File))
-}
-
-pub(super) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<PathBuf>, String> {
-    match given.last(name) {
-        Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
-        file => Ok(file.map(PathBuf::from)),
-    }
 }
 
 /// Where the report goes, unless that is standard output.

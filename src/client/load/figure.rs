@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::summary::{PERCENTILES, Spread, Summary};
-use crate::text::units;
+use crate::text::{parse_duration, units};
 
 /// Which times a figure is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,10 +177,11 @@ impl Unit {
         let (digits, unit) = text.split_at(end);
         let number: f64 = digits.parse().map_err(|_| format!("'{text}' does not begin with a number"))?;
         let scale = match (self, unit.trim()) {
-            (Self::Time, "us" | "µs") => 1.0,
-            (Self::Time, "ms") => 1e3,
-            (Self::Time, "s") => 1e6,
-            (Self::Time, "m" | "min") => 60e6,
+            // A limit has a unit: `p99<10` would be ten seconds, which hardly anybody means.
+            (Self::Time, unit) if !unit.is_empty() => {
+                let time = parse_duration(&format!("{digits}{unit}"), true, u32::MAX);
+                return time.map(|time| time.as_nanos() as f64 / 1e3).map_err(|_| self.refuse(digits, unit));
+            }
             (Self::Rate | Self::Count, "") | (Self::Rate, "/s") => 1.0,
             (Self::Rate | Self::Count, "k") | (Self::Rate, "k/s") => 1e3,
             (Self::Rate | Self::Count, "m" | "M") | (Self::Rate, "M/s") => 1e6,
@@ -239,6 +240,8 @@ mod tests {
             (Unit::Time, "10ms", 10_000.0),
             (Unit::Time, "1.5 s", 1_500_000.0),
             (Unit::Time, "7µs", 7.0),
+            (Unit::Time, "1m30s", 90_000_000.0),
+            (Unit::Time, "1min", 60_000_000.0),
             (Unit::Rate, "5000", 5_000.0),
             (Unit::Rate, "5k", 5_000.0),
             (Unit::Share, "0.5%", 0.005),
@@ -253,7 +256,7 @@ mod tests {
     fn a_number_without_its_unit_says_which_there_are() {
         let rows = [
             (Unit::Time, "10", "a time needs a unit: 10us, 10ms or 10s"),
-            (Unit::Time, "10h", "'h' is no unit here; a time needs a unit: 10us, 10ms or 10s"),
+            (Unit::Time, "10d", "'d' is no unit here; a time needs a unit: 10us, 10ms or 10s"),
             (Unit::Share, "1", "a share needs a percent sign: 1%"),
             (Unit::Rate, "9%", "'%' is no unit here; a rate is a number a second: 9, 9k or 9M"),
             (Unit::Time, "ms", "'ms' does not begin with a number"),

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::iter;
 use std::path::{Path, PathBuf};
 
-use super::args::{file_name, out, parse_format, parse_seed};
+use super::args::{out, parse_format, parse_seed};
 use super::bounded::read_bounded;
 use super::compare::compare;
 use super::output::Output;
@@ -16,7 +16,7 @@ use super::perform::{LoadError, keep};
 use super::regression::Limits;
 use super::report::Format;
 use super::saved::SavedRun;
-use crate::client::args::value;
+use crate::client::options::{file_name, value};
 use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, quote};
 
 /// A longer file is no run of ours: it would be read into memory whole, twice.

@@ -2,7 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | [`args`], [`units`], `schedule` | the options, and numbers and schedules as people write them |
+//! | [`args`], `schedule` | the options, and schedules as people write them |
 //! | [`plan`], [`setup`] | what a run is to do; what of it every report tells |
 //! | [`template`], [`random`], `urls`, `bounded`, `prepare` | the requests |
 //! | [`perform()`], [`interrupt`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
@@ -59,7 +59,6 @@ pub mod summary;
 pub mod template;
 mod threads;
 mod tickets;
-pub mod units;
 mod urls;
 pub mod validity;
 

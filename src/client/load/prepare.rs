@@ -7,10 +7,10 @@ use std::io::{self, Read};
 
 use crate::client::config::FieldEdit;
 use crate::client::fetch::source_name;
-use crate::client::source::{DATA_TYPE, Source, join};
+use crate::client::source::{DATA_TYPE, Payload, Source, join};
 use crate::client::target::{Overrides, Target};
 
-use super::args::{Body, Places, Settings};
+use super::args::{Places, Settings};
 use super::bounded::read_bounded;
 use super::perform::LoadError;
 use super::plan::Plan;
@@ -27,10 +27,10 @@ const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 /// What cannot be read, or makes no sense when it is.
 pub(super) fn prepare(settings: &Settings) -> Result<(Plan, Sent), LoadError> {
     let targets = targets(&settings.places)?;
-    let body = body(&settings.body)?;
+    let body = body(settings.payload.as_ref())?;
     let mut fields = settings.fields.clone();
     let names_type = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if matches!(settings.body, Body::Data(_)) && !names_type {
+    if matches!(settings.payload, Some(Payload::Data(_))) && !names_type {
         fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
     }
     let parts = RequestParts {
@@ -56,11 +56,11 @@ fn targets(places: &Places) -> Result<Vec<Target>, LoadError> {
     }
 }
 
-fn body(body: &Body) -> Result<Option<Template>, LoadError> {
-    match body {
-        Body::None => Ok(None),
-        Body::File(source) => Ok(Some(Template::constant_of(read(source)?))),
-        Body::Data(data) => {
+fn body(payload: Option<&Payload>) -> Result<Option<Template>, LoadError> {
+    match payload {
+        None => Ok(None),
+        Some(Payload::Source(source)) => Ok(Some(Template::constant_of(read(source)?))),
+        Some(Payload::Data(data)) => {
             let text = join(data, read)?;
             let usage = |error| LoadError::Usage(format!("option '--data': {error}"));
             Template::parse(&text).map(Some).map_err(usage)

@@ -6,8 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::pacer::Schedule;
-use super::units::{parse_rate, parse_some_time};
+use crate::client::options::parse_some_time;
 use crate::command_line::quote;
+use crate::text::parse_rate;
 
 /// More steps than this are a slip.
 const STEPS_MAX: usize = 1000;
@@ -106,7 +107,7 @@ mod tests {
         ] {
             assert_eq!(Schedule::parse(text).map(|read| read.to_string()), Ok(written.to_owned()));
         }
-        for text in ["", "open", "0", "1:2", "0..0/1s", "1..2", "-1/s"] {
+        for text in ["", "open", "0", "1:2x", "0..0/1s", "1..2", "-1/s"] {
             assert!(Schedule::parse(text).is_err(), "{text}");
         }
     }

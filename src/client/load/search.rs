@@ -7,7 +7,7 @@
 //! Measuring is noisy, and one hiccup of the machine is not the server's limit. So a rate that does not
 //! meet the objective is tried once more, and [`of_rate`] says what both come to.
 
-use super::units::RATE_MAX;
+use crate::text::RATE_MAX;
 
 /// The answer is found when the lowest rate that fails is at most so many times the highest that does not.
 pub const PRECISION: f64 = 1.05;

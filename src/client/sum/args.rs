@@ -4,11 +4,10 @@
 //! spelling. It never prints, exits, or reads the environment.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
-use crate::client::args::value;
+use crate::client::options::value;
 use crate::client::target::{HOST_DEFAULT, SUM, parse_host, parse_port};
-use crate::command_line::{Given, Program, Spelling, Takes, UsageError, Values, quote};
+use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
 use crate::sum::Name;
 
 pub use crate::command_line::Command;
@@ -29,7 +28,7 @@ pub const PROGRAM: Program = Program {
         Spelling::valued(Some('p'), "--port", "9042"),
         Spelling::order(Some('V'), "--version"),
     ],
-    values: Values::Any,
+    values: Values::AnyAndNumbers,
 };
 
 /// What to say, and to whom.
@@ -56,7 +55,7 @@ pub fn is_asked_for(args: &[OsString]) -> bool {
 ///
 /// A [`UsageError`] that names the option or word at fault.
 pub fn parse(args: Vec<OsString>) -> Result<Command<Config>, UsageError> {
-    PROGRAM.command(number_last(args), read_config)
+    PROGRAM.command(args, read_config)
 }
 
 fn read_config(given: &mut Given) -> Result<Config, String> {
@@ -90,32 +89,6 @@ pub(super) fn not_a_number(text: impl AsRef<std::ffi::OsStr>) -> String {
     format!("{} is not an integer from {} to {}", quote(text), i64::MIN, i64::MAX)
 }
 
-/// Puts a negative number, which looks like an option, behind a `--`; a value of an option stays.
-fn number_last(mut args: Vec<OsString>) -> Vec<OsString> {
-    let is_negative = |arg: &OsString| match arg.as_bytes() {
-        [b'-', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    let takes_value = |arg: &OsString| {
-        let spelled =
-            |known: &&Spelling| arg == known.long || known.letter.is_some_and(|l| *arg == *format!("-{l}"));
-        PROGRAM.spellings.iter().find(spelled).is_some_and(|known| matches!(known.takes, Takes::Value(_)))
-    };
-    let pairs = args.windows(2);
-    let at = pairs.enumerate().find_map(|(before, pair)| {
-        let [first, second] = pair else { return None };
-        (is_negative(second) && !takes_value(first)).then_some(before + 1)
-    });
-    if let Some(at) = at {
-        let number = args.remove(at);
-        if !args.iter().any(|arg| arg == "--") {
-            args.push("--".into());
-        }
-        args.push(number);
-    }
-    args
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +116,7 @@ mod tests {
             (&["sum", "-5", "-p", "81"], config(Some(-5), None, local, 81)),
             (&["sum", "-p", "81", "-5"], config(Some(-5), None, local, 81)),
             (&["sum", "-p", "81", "--", "-5"], config(Some(-5), None, local, 81)),
+            (&["sum", "--", "-5"], config(Some(-5), None, local, 9042)),
             (&["sum", "--name", "-5", "-6"], config(Some(-6), Some("-5"), local, 9042)),
             (&["sum", "-9223372036854775808"], config(Some(i64::MIN), None, local, 9042)),
             (

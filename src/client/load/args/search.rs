@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use crate::client::args::value;
+use crate::client::options::{parse_some_time, parse_time, value};
 use crate::command_line::Given;
+use crate::text::parse_rate;
 
 use super::super::objective::Objective;
 use super::super::report::Format;
 use super::super::report::curve::CurveFormat;
 use super::super::search::RATE_MIN;
-use super::super::units::{parse_rate, parse_some_time, parse_time};
 
 /// What makes no sense in a search, and why.
 const NOT_FOR_SEARCH: [(&str, &str); 7] = [

@@ -1,0 +1,177 @@
+//! What the commands of the client share of their options: how values are read, and what says the request.
+//!
+//! Owns the words about a wrong value, `option '--port': …`, and what the target, the method and the body
+//! of a request mean together. It opens nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+use super::config::{FieldEdit, parse_field, parse_method};
+use super::source::{self, DATA_TYPE, Payload, datum};
+use super::target::{Overrides, Target, parse_host, parse_port, parse_words};
+use crate::command_line::{Given, quote};
+use crate::text::parse_duration;
+
+/// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.
+const HOURS_MAX: u32 = 365 * 24;
+
+/// What the command line says of a request, whether it is sent once or many times.
+pub(super) struct RequestArgs {
+    pub(super) target: Target,
+    pub(super) method: String,
+    pub(super) fields: Vec<(String, FieldEdit)>,
+    pub(super) payload: Option<Payload>,
+    /// Whether `-I` is given.
+    pub(super) is_head_asked: bool,
+}
+
+impl RequestArgs {
+    /// Says what `-d` sends, unless `-H` has said so.
+    pub(super) fn name_data_type(&mut self) {
+        if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            self.fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
+        }
+    }
+}
+
+/// Reads the words, the method, the fields and the body; with a list of URLs, words can only say the method.
+pub(super) fn read_request(
+    given: &mut Given,
+    overrides: &Overrides,
+    has_list: bool,
+) -> Result<RequestArgs, String> {
+    let words: Vec<String> = given.operands().iter().map(word_text).collect();
+    let (word, mut target) = parse_words(&words, overrides)?;
+    let is_place = words.len() > usize::from(word.is_some());
+    if let Some(last) = words.last().filter(|_| has_list && is_place) {
+        return Err(format!("{} and --urls both say whom to ask: leave one out", quote(last)));
+    }
+    let is_head_asked = given.flag("--head");
+    let (file, data) = (given.last("--upload-file"), given.all("--data"));
+    let method = method(given, word, is_head_asked, default_method(file.is_some(), !data.is_empty())?)?;
+    let payload = match data.is_empty() {
+        false => Some(Payload::Data(data.into_iter().map(datum).collect::<Result<_, _>>()?)),
+        true if has_list && file.is_none() && method == "PUT" => {
+            return Err("PUT sends a file, and --urls does not say which: name it with -T FILE".to_owned());
+        }
+        true => source::choose(file, &method, &mut target.path)?.map(Payload::Source),
+    };
+    let headers = given.all("--header");
+    let fields = headers.iter().map(|header| understand("--header", header, parse_field));
+    let fields = fields.collect::<Result<Vec<_>, _>>()?;
+    if payload.is_some() {
+        check_framing(&fields)?;
+    }
+    Ok(RequestArgs { target, method, fields, payload, is_head_asked })
+}
+
+/// Reads what the options say of the target.
+pub(super) fn overrides(given: &mut Given, keeps_braces: bool) -> Result<Overrides, String> {
+    let host = value(given, "--host", parse_host)?;
+    Ok(Overrides { host, port: value(given, "--port", parse_port)?, keeps_braces })
+}
+
+/// The method if nobody says one: it follows from what is sent.
+fn default_method(is_file: bool, is_data: bool) -> Result<&'static str, String> {
+    match (is_file, is_data) {
+        (true, false) => Ok("PUT"),
+        (false, true) => Ok("POST"),
+        (true, true) => Err("-T and -d both say what to send: leave one out".to_owned()),
+        (false, false) => Ok("GET"),
+    }
+}
+
+/// Refuses framing by hand of what is sent.
+fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
+    let framing = ["Content-Length", "Transfer-Encoding"];
+    let is_framing = |name: &str| framing.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match fields.iter().find(|(name, _)| is_framing(name)) {
+        Some((name, _)) => {
+            let shown = quote(name);
+            Err(format!("option '--header' with {shown}: how a file is sent follows from the file"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The method: from a word, `-X` or `-I`, which must not contradict one another.
+fn method(given: &mut Given, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
+    let understood =
+        |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
+    let word = word.map(understood).transpose()?;
+    let request = value(given, "--request", parse_method)?;
+    let head = head.then(|| "HEAD".to_owned());
+    let mut methods = [word, request, head].into_iter().flatten();
+    let method = methods.next().unwrap_or_else(|| default.to_owned());
+    match methods.find(|other| *other != method) {
+        Some(other) => Err(format!("two methods are asked for, {method} and {other}: leave one out")),
+        None => Ok(method),
+    }
+}
+
+/// The name of a file that an option gives.
+pub(super) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<PathBuf>, String> {
+    match given.last(name) {
+        Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
+        file => Ok(file.map(PathBuf::from)),
+    }
+}
+
+/// Reads a time; it may be nought.
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    parse_duration(text, true, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
+}
+
+/// Reads a time above nought.
+pub(super) fn parse_some_time(text: &str) -> Result<Duration, String> {
+    parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
+}
+
+/// The value of an option, understood by `parse`.
+pub(super) fn value<T, E: fmt::Display>(
+    given: &mut Given,
+    name: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, String> {
+    given.last(name).map(|value| understand(name, &value, parse)).transpose()
+}
+
+/// Understands the value of an option, or says which value of which option it is not.
+fn understand<T, E: fmt::Display>(
+    name: &str,
+    value: &OsString,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, String> {
+    let outcome = match value.to_str() {
+        Some(text) => parse(text).map_err(|error| error.to_string()),
+        None => Err("it is not UTF-8".to_owned()),
+    };
+    outcome.map_err(|error| {
+        let shown = quote(value);
+        // Some errors quote the value themselves; once is enough.
+        match error.starts_with(&shown) {
+            true => format!("option '{name}': {error}"),
+            false => format!("option '{name}' with {shown}: {error}"),
+        }
+    })
+}
+
+/// A word as text. Linux knows file names that are not UTF-8; such a word is percent-encoded, which is
+/// how a path is sent anyway.
+fn word_text(word: &OsString) -> String {
+    match word.to_str() {
+        Some(text) => text.to_owned(),
+        None => {
+            let keeps_ascii = |b: u8| match b.is_ascii() {
+                true => char::from(b).to_string(),
+                false => percent_encode(&[b], NON_ALPHANUMERIC).to_string(),
+            };
+            word.as_bytes().iter().copied().map(keeps_ascii).collect()
+        }
+    }
+}
