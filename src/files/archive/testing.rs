@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::super::root::Root;
-use super::super::store::Store;
+use super::super::source::Store;
 
 /// Everything, the root, and a store of it.
 pub(super) fn site() -> (TempDir, PathBuf, Store) {

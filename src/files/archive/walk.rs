@@ -11,7 +11,7 @@ use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 
 use super::super::PATH_LEN_MAX;
 use super::super::root::{Facts, Kind, LookupError, Root};
-use super::super::store::Store;
+use super::super::source::Store;
 use super::members::{Body, Members};
 
 /// Entries looked at in one step: each costs two or three system calls, so that a step takes about a

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::super::embedded;
 use super::super::path::RelativePath;
 use super::super::root::Root;
-use super::super::store::Store;
+use super::super::source::Store;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::ffi::OsStr;
 use tempfile::TempDir;

@@ -14,9 +14,9 @@ use std::time::Instant;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::identity::Identity;
-use super::root::Facts;
-use super::store::{Content, Resource, read_up_to};
+use crate::files::file_version::Identity;
+use crate::files::root::Facts;
+use crate::files::source::{Content, Resource, read_up_to};
 
 /// What is shorter, in bytes, is sent as it is: with its head it fits in a packet or two anyway.
 pub(super) const MADE_LEN_MIN: u64 = 1024;
@@ -208,8 +208,8 @@ fn changed() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::load;
     use super::*;
+    use crate::files::source::load;
     use std::fs;
     use std::os::unix::fs::FileExt;
     use std::time::Duration;

@@ -1,15 +1,15 @@
 //! A directory on its way to being a listing: read in slices, then cut down to the page wanted.
 //!
-//! It owns the order of the work and nothing of how it is done: reading is `source`'s, sorting and
+//! It owns the order of the work and nothing of how it is done: reading is `read_dir`'s, sorting and
 //! merging that of `runs`. What is kept of the directory is leased; a page that is picked out of it
 //! is small, and the rest is let go as soon as the page is there.
 
 use super::budget::Lease;
+use super::read_dir::{Directory, embedded_pages};
 use super::runs::{Merge, Run};
-use super::source::{Directory, embedded_pages};
 use super::{Listing, ListingBudget, ListingError, NameFilter, Page, PageWanted, Totals, Wanted};
 use crate::files::path::RelativePath;
-use crate::files::store::Store;
+use crate::files::source::Store;
 
 /// How many entries are merged in one slice. Each costs a few comparisons of names for every
 /// doubling of the number of runs: some 2 µs, if there are a hundred thousand entries.

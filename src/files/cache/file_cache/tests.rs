@@ -3,9 +3,9 @@
 
 mod fresh;
 
-use super::super::testing::watched_dir;
-use super::super::{Root, SMALL_FILE_LEN_MAX};
 use super::*;
+use crate::files::testing::watched_dir;
+use crate::files::{Root, SMALL_FILE_LEN_MAX};
 use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -12,7 +12,7 @@ use super::Entry;
 use super::runs::Run;
 use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX};
 use crate::files::root::{Facts, Kind, LookupError, Root};
-use crate::files::store::Store;
+use crate::files::source::Store;
 
 /// A slice ends with the stretch of names in which it has looked at so many. Each costs a system
 /// call: some microseconds.

@@ -3,7 +3,7 @@
 //! What is asked for twice in a second is watched (`watch`): then a hit costs no system call at all, but for
 //! one look a second, and no allocation. What is not watched, because inotify does not tell all about it or
 //! it is asked for less often, costs that look (`openat2`, `statx`, `close`) for each hit, and what was found not to
-//! be there is looked for anew; where an encoded variant of a file is wanted, `twins` says what that
+//! be there is looked for anew; where an encoded variant of a file is wanted, `precompressed` says what that
 //! costs. One function, [`Origin::holds`], decides whether what was loaded is still so.
 //!
 //! What changed so lately that a further change might not show in its times is kept only while it is
@@ -17,15 +17,15 @@ use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::coding::Wanted;
-use super::media_type::MediaTypes;
-use super::path::RelativePath;
-use super::root::{Facts, LookupError};
-use super::shelf::{CacheLimits, Cost, Shelf};
-use super::store::{Content, Found, Resource, Store, content_cost, file_name};
+use super::clock_cache::{CacheLimits, Cost, Shelf};
+use super::gzip_jobs::Workshop;
 use super::variants::{Ask, Choice, Variants};
-use super::watch::{Standing, Ties, Watch};
-use super::workshop::Workshop;
+use crate::files::coding::Wanted;
+use crate::files::media_type::MediaTypes;
+use crate::files::path::RelativePath;
+use crate::files::root::{Facts, LookupError};
+use crate::files::source::{Content, Found, Resource, Store, content_cost, file_name};
+use crate::files::watch::{Standing, Ties, Watch};
 
 /// How long ago a file must have changed for its times to tell it from its next version. A file
 /// that changes twice within one tick of its file system's clock keeps its times, and may keep
@@ -356,7 +356,7 @@ fn choose<'n, V>(
 }
 
 /// Whether the file's next change is sure to give it other times than it has `now`.
-pub(super) fn has_settled(facts: &Facts, now: SystemTime) -> bool {
+pub(crate) fn has_settled(facts: &Facts, now: SystemTime) -> bool {
     let Some(limit) = now.duration_since(UNIX_EPOCH).ok().and_then(|t| t.checked_sub(RACY_WINDOW)) else {
         return false;
     };

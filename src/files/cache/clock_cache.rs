@@ -43,9 +43,9 @@ impl Default for CacheLimits {
 
 /// What a thing takes of the limits, its name not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cost {
-    pub(super) bytes: usize,
-    pub(super) descriptors: usize,
+pub(crate) struct Cost {
+    pub(crate) bytes: usize,
+    pub(crate) descriptors: usize,
 }
 
 impl AddAssign for Cost {

@@ -10,15 +10,15 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use super::cache::clock_cache::Cost;
 use super::coding::Coding;
 use super::compressible::is_compressible;
+use super::embedded::Packed;
 use super::embedded::{self, Page};
-use super::identity::Identity;
+use super::file_version::Identity;
 use super::media_type;
-use super::packed::Packed;
 use super::path::RelativePath;
 use super::root::{Facts, Kind, LookupError, Opened, Root};
-use super::shelf::Cost;
 
 /// Files up to this length, in bytes, are read whole. Beyond it a copy through user memory costs
 /// more than the system calls that `sendfile` needs.

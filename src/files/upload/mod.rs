@@ -10,10 +10,10 @@
 //! [`Upload::write`], and durability in [`Upload::commit_if`]: the file is synced before it takes its
 //! name, its directory after that.
 
-mod fault;
-mod naming;
+mod error;
+mod link_name;
 
-pub use self::fault::UploadError;
+pub use self::error::UploadError;
 
 use std::ffi::CString;
 use std::fs::File;
@@ -24,13 +24,13 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, Mode, RenameFlags, fchmod, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
-use self::naming::{
+use self::link_name::{
     NAMING_ATTEMPTS_MAX, create_hidden, create_nameless, link, mode_of, open_present, retry_hidden,
 };
-use super::identity::{ContentHash, Identity};
+use super::file_version::{ContentHash, Identity};
 use super::path::RelativePath;
 use super::root::{Facts, Kind, LookupError};
-use super::store::{Resource, SMALL_FILE_LEN_MAX, Store, load};
+use super::source::{Resource, SMALL_FILE_LEN_MAX, Store, load};
 
 /// Pieces smaller than this are gathered, so that a body in tiny chunks does not cost a system call for
 /// each; larger ones are written as they are.

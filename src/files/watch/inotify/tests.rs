@@ -1,8 +1,8 @@
 //! What ties promise, and what happens where nothing can be promised. That the cache believes them where it
 //! may, and only there, is for its own tests.
 
-use super::super::testing::watched_dir;
 use super::*;
+use crate::files::testing::watched_dir;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;

@@ -8,7 +8,7 @@
 //! What was changed is not told apart further than by a hash: a tie may break without need, never
 //! hold without right. Changes that inotify does not tell of (mounts, writes by `io_submit`, and those
 //! through a memory map until it is closed) are why ties are only good for the second in which somebody
-//! looked. It follows no names: that is `trail`.
+//! looked. It follows no names: that is `path_watch`.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -21,8 +21,8 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, ioctl_getflags, openat};
 use rustix::io::Errno;
 
-use super::root::Root;
-use super::trail;
+use super::path_watch;
+use crate::files::root::Root;
 
 /// Counters of changes, 16 KiB of them: enough for thousands of names to have one of their own, nearly.
 const CELLS: u64 = 4096;
@@ -69,7 +69,7 @@ const OF_DIRECTORIES: WatchFlags = WatchFlags::CREATE
 
 /// What is watched, and how often it has changed.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     is_on: bool,
     /// Opened for the first that is to be watched.
     inotify: Option<OwnedFd>,
@@ -89,7 +89,7 @@ pub(super) struct Watch {
 
 /// What a look depended on.
 #[derive(Debug, Default)]
-pub(super) struct Ties {
+pub(crate) struct Ties {
     /// None at all if it could not be watched, or nobody has tried.
     ties: Vec<Tie>,
     /// The watch's count when they were last seen to hold.
@@ -111,7 +111,7 @@ pub(super) struct Tie {
 
 /// What is to be thought of an earlier look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// It would find the same now.
     Holds,
     /// The same, for all that inotify knows; but it is time to look.
@@ -125,7 +125,7 @@ pub(super) enum Standing {
 
 impl Watch {
     /// Watches what it is told to, if it `is_on`; else everything is always unsure.
-    pub(super) fn new(is_on: bool) -> Watch {
+    pub(crate) fn new(is_on: bool) -> Watch {
         Watch {
             is_on,
             inotify: None,
@@ -141,22 +141,22 @@ impl Watch {
     }
 
     /// How often something has changed, as far as is known.
-    pub(super) fn changes(&self) -> u64 {
+    pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
 
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.is_on
     }
 
     /// Whoever looks next wants to know of all changes up to now.
-    pub(super) fn fall_behind(&mut self) {
+    pub(crate) fn fall_behind(&mut self) {
         self.is_behind = true;
     }
 
     /// Takes note of all changes up to now, unless nobody has asked since the last time: one system call
     /// if there are none.
-    pub(super) fn catch_up(&mut self) {
+    pub(crate) fn catch_up(&mut self) {
         if mem::take(&mut self.is_behind) && self.inotify.is_some() {
             self.read_events();
         }
@@ -164,9 +164,10 @@ impl Watch {
 
     /// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
     /// for as long as the ties hold. There are none if not everything can be watched.
-    pub(super) fn tie(&mut self, root: &Root, names: &[&[u8]], secs: u64) -> Ties {
+    pub(crate) fn tie(&mut self, root: &Root, names: &[&[u8]], secs: u64) -> Ties {
         let mut ties = Vec::new();
-        let followed = names.iter().try_for_each(|name| trail::follow(root, name, self, &mut ties, secs));
+        let followed =
+            names.iter().try_for_each(|name| path_watch::follow(root, name, self, &mut ties, secs));
         match followed {
             Ok(()) => ties.shrink_to_fit(),
             Err(Errno::OPNOTSUPP) if ties.is_empty() => {
@@ -297,27 +298,27 @@ impl Watch {
 
 impl Ties {
     /// None yet, for what somebody asks for in this second.
-    pub(super) fn none(secs: u64) -> Ties {
+    pub(crate) fn none(secs: u64) -> Ties {
         Ties { asked_secs: secs, ..Ties::default() }
     }
 
     /// Somebody asks in this second; whether somebody has before.
-    pub(super) fn are_asked_for_again(&mut self, secs: u64) -> bool {
+    pub(crate) fn are_asked_for_again(&mut self, secs: u64) -> bool {
         mem::replace(&mut self.asked_secs, secs) == secs
     }
 
     /// Whether anything can be known by these; if not, all must be looked at each time.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ties.is_empty()
     }
 
     /// Whether it is worth trying to watch, in this second.
-    pub(super) fn may_be_made(&self, watch: &Watch, secs: u64) -> bool {
+    pub(crate) fn may_be_made(&self, watch: &Watch, secs: u64) -> bool {
         watch.is_on && !(self.is_empty() && self.looked_secs == secs)
     }
 
     /// What is to be thought, in this second, of the look that has these ties.
-    pub(super) fn standing(&mut self, watch: &Watch, secs: u64) -> Standing {
+    pub(crate) fn standing(&mut self, watch: &Watch, secs: u64) -> Standing {
         let has_news = mem::replace(&mut self.changes, watch.changes) != watch.changes;
         if has_news && self.ties.iter().any(|tie| watch.seen(tie.cell) != tie.seen) {
             self.ties.clear();
@@ -333,18 +334,18 @@ impl Ties {
     }
 
     /// Somebody has looked in this second, and found the same.
-    pub(super) fn looked(&mut self, secs: u64) {
+    pub(crate) fn looked(&mut self, secs: u64) {
         self.looked_secs = secs;
     }
 
     /// The memory that they take.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.ties.len() * size_of::<Tie>()
     }
 }
 
 /// Whether inotify tells of all that changes on the file system that this is on.
-pub(super) fn tells_of_all(file: impl AsFd) -> Result<bool, Errno> {
+pub(crate) fn tells_of_all(file: impl AsFd) -> Result<bool, Errno> {
     // How wide the number is, and whether it has a sign, depends on the machine.
     let magic = fstatfs(file)?.f_type as u64 & u64::from(u32::MAX);
     Ok(TOLD_OF.contains(&magic))

@@ -8,6 +8,7 @@
 
 mod members;
 mod piece;
+mod tar_header;
 #[cfg(test)]
 mod testing;
 mod walk;
@@ -19,9 +20,9 @@ use std::rc::Rc;
 use super::embedded;
 use super::path::RelativePath;
 use super::root::{LookupError, Opened};
-use super::store::Store;
-use super::tar::{self, Kind};
+use super::source::Store;
 use members::{Body, Member, Members};
+use tar_header::Kind;
 use walk::Walk;
 
 pub use piece::{ArchiveError, FileRange, Piece, Tail};
@@ -103,7 +104,7 @@ impl Archive {
             header.clear();
             self.write_header(&member, &mut header);
             let len = member.body.len();
-            let with_header = header.len() as u64 + tar::padding_len(len);
+            let with_header = header.len() as u64 + tar_header::padding_len(len);
             self.len = self.len.saturating_add(len).saturating_add(with_header);
         }
         self.counted = self.found.len();
@@ -114,7 +115,7 @@ impl Archive {
     /// The length of the archive in bytes, if all its members are known and it is a length at all:
     /// sparse files, which cost nothing, can come to more together than a file can be long.
     pub fn promised_len(&self) -> Option<u64> {
-        let len = self.len.saturating_add(tar::END.len() as u64);
+        let len = self.len.saturating_add(tar_header::END.len() as u64);
         (self.is_promised && i64::try_from(len).is_ok()).then_some(len)
     }
 
@@ -158,7 +159,7 @@ impl Archive {
             self.found.clear();
             self.walk.step(store, &mut self.found)?;
         } else {
-            out.extend_from_slice(tar::END);
+            out.extend_from_slice(tar_header::END);
         }
         Ok(Piece { tail: None, more })
     }
@@ -170,7 +171,7 @@ impl Archive {
             Body::Page(page) => Kind::File { len: page.len(), is_executable: false },
         };
         let path = [&self.name, &b"/"[..], self.found.path(member)].concat();
-        tar::write_header(out, &path, kind, member.modified_secs);
+        tar_header::write_header(out, &path, kind, member.modified_secs);
     }
 
     fn write_member(
@@ -187,7 +188,7 @@ impl Archive {
             Body::Page(page) => {
                 self.write_header(member, out);
                 self.rest = Some(Tail::Static(page.bytes()));
-                self.padding_len = tar::padding_len(page.len());
+                self.padding_len = tar_header::padding_len(page.len());
                 return Ok(());
             }
             Body::File { len, is_executable } => (self.open_member(member, len, store), is_executable),
@@ -202,13 +203,13 @@ impl Archive {
         self.write_header(&as_sent, out);
         if len > COPIED_LEN_MAX {
             self.rest = Some(Tail::File(FileRange { file: Rc::new(file), offset: 0, len }));
-            self.padding_len = tar::padding_len(len);
+            self.padding_len = tar_header::padding_len(len);
             return Ok(());
         }
         let start = out.len();
         out.resize(start + len as usize, 0);
         file.read_exact_at(out.get_mut(start..).unwrap_or_default(), 0)?;
-        tar::pad(out, len);
+        tar_header::pad(out, len);
         Ok(())
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Each look is a turn of its own, on a real directory; what is loaded is counted.
 
-use super::super::testing::Bench;
-use super::super::{CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath, Wanted};
 use super::*;
+use crate::files::testing::Bench;
+use crate::files::{CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath, Wanted};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use flate2::read::GzDecoder;
 
-use super::embedded::fnv1a_64;
+use super::fnv1a_64;
 
 /// A page, as the build script has compressed it.
 #[derive(Debug)]
@@ -26,17 +26,17 @@ impl Packed {
     }
 
     /// The page, compressed.
-    pub(super) fn gzip(&self) -> &'static [u8] {
+    pub(crate) fn gzip(&self) -> &'static [u8] {
         self.gzip
     }
 
     /// How many bytes the page has, without unpacking it: gzip ends with the length.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.gzip.last_chunk().map_or(0, |len| u32::from_le_bytes(*len).into())
     }
 
     /// The hash of the gzip: another page has another one.
-    pub(super) fn hash(&self) -> u64 {
+    pub(crate) fn hash(&self) -> u64 {
         *self.hash.get_or_init(|| fnv1a_64(self.gzip))
     }
 

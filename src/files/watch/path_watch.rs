@@ -11,8 +11,8 @@ use std::rc::Rc;
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
-use super::root::Root;
-use super::watch::{Tie, Watch};
+use super::inotify::{Tie, Watch};
+use crate::files::root::Root;
 
 /// Links that the kernel follows in one name, and steps that all of them together may have here: a name
 /// has at most 2,048, and who makes 40 links of as many each is not worth a watch.

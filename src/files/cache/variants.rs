@@ -7,13 +7,13 @@
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::cache::Entry;
-use super::coding::{Coding, Wanted};
-use super::shelf::Cost;
-use super::store::{Content, Resource, Store, content_cost};
-use super::twins::{Original, Twins};
-use super::watch::{Standing, Watch};
-use super::workshop::{Made, Workshop};
+use super::clock_cache::Cost;
+use super::file_cache::Entry;
+use super::gzip_jobs::{Made, Workshop};
+use super::precompressed::{Original, Twins};
+use crate::files::coding::{Coding, Wanted};
+use crate::files::source::{Content, Resource, Store, content_cost};
+use crate::files::watch::{Standing, Watch};
 
 /// What is known of the variants of one version of a file.
 #[derive(Debug)]
@@ -140,10 +140,10 @@ impl<V> Variants<V> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Bench;
-    use super::super::workshop::{MADE_LEN_MAX, MADE_LEN_MIN};
-    use super::super::{CacheLimits, Content, FileCache, Lookup, SMALL_FILE_LEN_MAX};
+    use super::super::gzip_jobs::{MADE_LEN_MAX, MADE_LEN_MIN};
     use super::*;
+    use crate::files::testing::Bench;
+    use crate::files::{CacheLimits, Content, FileCache, Lookup, SMALL_FILE_LEN_MAX};
     use flate2::read::GzDecoder;
     use std::fs::{self, File};
     use std::io::{Read, Write};

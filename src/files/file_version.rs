@@ -8,7 +8,7 @@
 use std::time::SystemTime;
 
 use super::Resource;
-use super::cache::has_settled;
+use super::cache::file_cache::has_settled;
 use super::embedded::FNV1A_64_BASIS;
 use super::root::Facts;
 

@@ -5,7 +5,9 @@
 //! renders from the files that this binary is compiled from, and compresses. Pages never change while
 //! the program runs; that the first are the same as the directory's is what the test below is for.
 
-use super::packed::Packed;
+mod gzip_page;
+
+pub use gzip_page::Packed;
 
 /// What is at a path of the binary.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +46,10 @@ impl Page {
 
 /// Every page: its path beneath the root, and what is there.
 pub const PAGES: &[(&str, Page)] = &[
-    ("HelloWorld.html", Page::Plain(include_bytes!("../../content/HelloWorld.html"))),
-    ("favicon.svg", Page::Plain(include_bytes!("../../content/favicon.svg"))),
-    ("index.html", Page::Plain(include_bytes!("../../content/index.html"))),
-    ("style.css", Page::Plain(include_bytes!("../../content/style.css"))),
+    ("HelloWorld.html", Page::Plain(include_bytes!("../../../content/HelloWorld.html"))),
+    ("favicon.svg", Page::Plain(include_bytes!("../../../content/favicon.svg"))),
+    ("index.html", Page::Plain(include_bytes!("../../../content/index.html"))),
+    ("style.css", Page::Plain(include_bytes!("../../../content/style.css"))),
 ];
 
 /// The pages that show what this binary was built from. They are no files of `content/`: a file

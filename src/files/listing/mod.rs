@@ -9,10 +9,10 @@
 //! neither hidden names nor FIFOs, sockets and devices. Nothing here is kept for the next time.
 
 mod budget;
-mod gathering;
-mod names;
+mod builder;
+mod natural_order;
+mod read_dir;
 mod runs;
-mod source;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -24,8 +24,8 @@ use budget::Lease;
 use runs::Merge;
 
 pub use budget::{DIRECTORIES_OPEN_MAX, LISTING_LEN_MAX, LISTINGS_LEN_MAX, ListingBudget};
-pub use gathering::Gathering;
-pub use names::NameFilter;
+pub use builder::Gathering;
+pub use natural_order::NameFilter;
 
 /// One thing in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,14 +146,14 @@ impl From<Errno> for ListingError {
 impl Order {
     fn compare(self, left: &Entry<'_>, right: &Entry<'_>) -> Ordering {
         let by_key = match self.key {
-            SortKey::Name => names::compare(left.name, right.name),
+            SortKey::Name => natural_order::compare(left.name, right.name),
             SortKey::Size if left.is_directory => Ordering::Equal,
             SortKey::Size => left.len.cmp(&right.len),
             SortKey::Time => left.modified_secs.cmp(&right.modified_secs),
         };
         let by_key = if self.descending { by_key.reverse() } else { by_key };
         let directories_first = right.is_directory.cmp(&left.is_directory);
-        directories_first.then(by_key).then_with(|| names::compare(left.name, right.name))
+        directories_first.then(by_key).then_with(|| natural_order::compare(left.name, right.name))
     }
 }
 

@@ -14,13 +14,13 @@
 
 use std::rc::Rc;
 
-use super::cache::{Entry, has_settled};
-use super::coding::Coding;
-use super::root::{Facts, Opened, Root};
-use super::shelf::Cost;
-use super::store::{Resource, content_cost, load};
+use super::clock_cache::Cost;
+use super::file_cache::{Entry, has_settled};
 use super::variants::Ask;
-use super::watch::{Standing, Ties, Watch};
+use crate::files::coding::Coding;
+use crate::files::root::{Facts, Opened, Root};
+use crate::files::source::{Resource, content_cost, load};
+use crate::files::watch::{Standing, Ties, Watch};
 
 /// What is known of the twins of one version of a file.
 #[derive(Debug)]

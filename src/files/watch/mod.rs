@@ -1,0 +1,11 @@
+//! Notification of changes on disk: what is watched, and whether an earlier look at it still holds.
+//!
+//! Owns the inotify instance and the walk of a path that finds all that it depends on. It never reads a file
+//! and keeps none.
+
+mod inotify;
+mod path_watch;
+
+#[cfg(test)]
+pub(super) use inotify::tells_of_all;
+pub(super) use inotify::{Standing, Ties, Watch};
