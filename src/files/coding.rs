@@ -63,9 +63,8 @@ impl Wanted {
         self.codings.into_iter().flatten()
     }
 
-    /// The turn in which a file in this encoding may be made, if it may.
-    pub(super) fn turn_to_make(&self, coding: Coding) -> Option<Instant> {
-        self.turn.filter(|_| self.codings.contains(&Some(coding)))
+    pub(super) fn includes(&self, coding: Coding) -> bool {
+        self.codings.contains(&Some(coding))
     }
 }
 
@@ -79,9 +78,10 @@ mod tests {
         let wanted = Wanted::new([Coding::Gzip, Coding::Brotli], turn);
         assert_eq!(wanted.codings().collect::<Vec<_>>(), [Coding::Gzip, Coding::Brotli]);
         assert!(!wanted.is_plain());
-        assert_eq!((wanted.turn_to_make(Coding::Gzip), wanted.turn_to_make(Coding::Zstd)), (turn, None));
+        assert_eq!((wanted.includes(Coding::Gzip), wanted.includes(Coding::Zstd)), (true, false));
+        assert_eq!(wanted.turn, turn);
         assert!(Wanted::PLAIN.is_plain() && Wanted::new([], turn).is_plain());
-        assert_eq!(Wanted::new([Coding::Gzip], None).turn_to_make(Coding::Gzip), None);
+        assert_eq!(Wanted::new([Coding::Gzip], None).turn, None);
         let many = Wanted::new([Coding::Zstd; 5], None);
         assert_eq!(many.codings().count(), Coding::COUNT);
     }

@@ -5,12 +5,14 @@
 //! which nobody reads before it is sent, only once its times are old enough that its next version is
 //! sure to have others. It never opens a file, and spells nothing: that is for who sends it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Resource;
-use super::cache::file_cache::has_settled;
-use super::embedded::FNV1A_64_BASIS;
 use super::root::Facts;
+
+/// How long ago a file must have changed for its times to tell it from its next version. A file
+/// that changes twice within one tick of its file system's clock keeps its times, and may keep
+/// its length; the coarsest tick in use is that of FAT, 2 s.
+pub const RACY_WINDOW: Duration = Duration::from_secs(2);
 
 /// What a validator (RFC 9110, section 8.8.3) is made of: numbers that do not all stay the same
 /// when the content of a path changes.
@@ -41,20 +43,8 @@ impl Identity {
     }
 
     /// The identity of a file whose facts have settled.
-    fn of_facts(facts: &Facts) -> Identity {
+    pub(super) fn of_facts(facts: &Facts) -> Identity {
         Identity::of_content(facts, facts.len, unix_nanos(facts.changed_secs, facts.changed_nanos))
-    }
-}
-
-impl Resource {
-    /// The same, with what can be relied upon at `now`, the time of day at or before it was looked up.
-    pub(super) fn known_at(self, now: SystemTime) -> Resource {
-        // A page of the binary has no times, and what changes while it is read has none to rely on.
-        let Some(facts) = self.facts else { return self };
-        let (changed_secs, changed_nanos) = (facts.modified_secs, facts.modified_nanos);
-        let modified_settled = has_settled(&Facts { changed_secs, changed_nanos, ..facts }, now);
-        let identity = self.identity.or_else(|| has_settled(&facts, now).then(|| Identity::of_facts(&facts)));
-        Resource { identity, modified_settled, ..self }
     }
 }
 
@@ -76,7 +66,7 @@ impl ContentHash {
     pub(super) fn update(&mut self, piece: &[u8]) {
         self.len = self.len.saturating_add(piece.len() as u64);
         if self.len <= self.len_max {
-            self.hash = super::embedded::fnv1a_64_on(self.hash, piece);
+            self.hash = fnv1a_64_on(self.hash, piece);
         }
     }
 
@@ -92,13 +82,39 @@ fn unix_nanos(secs: i64, nanos: u32) -> u64 {
     secs.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(nanos.into())
 }
 
+/// Whether the file's next change is sure to give it other times than it has `now`.
+pub(super) fn has_settled(facts: &Facts, now: SystemTime) -> bool {
+    let Some(limit) = now.duration_since(UNIX_EPOCH).ok().and_then(|t| t.checked_sub(RACY_WINDOW)) else {
+        return false;
+    };
+    let limit = (limit.as_secs().cast_signed(), limit.subsec_nanos());
+    (facts.modified_secs, facts.modified_nanos) <= limit && (facts.changed_secs, facts.changed_nanos) <= limit
+}
+
+/// The FNV-1a hash of `bytes`: changes when a page does, and is the same in every build of the
+/// same page. It guards against accidents, not against people.
+pub(super) const fn fnv1a_64(bytes: &[u8]) -> u64 {
+    fnv1a_64_on(FNV1A_64_BASIS, bytes)
+}
+
+/// The hash of no bytes.
+const FNV1A_64_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash of some bytes and then `bytes`, given the hash of the first.
+const fn fnv1a_64_on(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::embedded::fnv1a_64;
-    use super::super::{Found, RACY_WINDOW, RelativePath, Root, SMALL_FILE_LEN_MAX, Store};
+    use super::super::{Found, RelativePath, Resource, Root, SMALL_FILE_LEN_MAX, Store};
     use super::*;
     use std::fs::{self, File};
-    use std::time::Duration;
 
     const LARGE: usize = SMALL_FILE_LEN_MAX as usize + 1;
 
@@ -185,5 +201,19 @@ mod tests {
     fn times_before_1970_are_told_apart() {
         assert_eq!(unix_nanos(1, 5), 1_000_000_005);
         assert_ne!(unix_nanos(-1, 0), unix_nanos(-2, 0));
+    }
+
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        // From the test vectors of the algorithm's authors.
+        for (bytes, hash) in [
+            (&b""[..], 0xcbf2_9ce4_8422_2325),
+            (b"a", 0xaf63_dc4c_8601_ec8c),
+            (b"foobar", 0x8594_4171_f739_67e8),
+        ] {
+            assert_eq!(fnv1a_64(bytes), hash);
+            let (one, other) = bytes.split_at(bytes.len() / 2);
+            assert_eq!(fnv1a_64_on(fnv1a_64(one), other), hash);
+        }
     }
 }

@@ -28,10 +28,10 @@ mod upload;
 mod watch;
 
 pub use archive::{Archive, ArchiveError, FileRange, Piece, Tail};
-pub use cache::{CacheLimits, Edition, Entry, FileCache, Lookup, RACY_WINDOW};
+pub use cache::{CacheLimits, Edition, Entry, FileCache, Lookup};
 pub use coding::{Coding, Wanted};
 pub use embedded::Packed;
-pub use file_version::Identity;
+pub use file_version::{Identity, RACY_WINDOW};
 pub use listing::{Listing, ListingBudget, ListingError};
 pub use media_type::{MediaTypes, media_type};
 pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};

@@ -126,6 +126,27 @@ pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     if is_plain(rest) { Ok(Cow::Borrowed(rest)) } else { resolve(rest).map(Cow::Owned) }
 }
 
+/// The path of `name` in the directory `dir`. Either may be empty.
+pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let slash: &[u8] = if dir.is_empty() || name.is_empty() { b"" } else { b"/" };
+    [dir, slash, name].concat()
+}
+
+/// The directory that `path` is in, and its name there.
+pub(super) fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (b"", path),
+    }
+}
+
+/// The name of `path` relative to the directory `dir`, if it is in it, however deep.
+pub(super) fn beneath<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    let rest = path.strip_prefix(dir)?;
+    let rest = if dir.is_empty() { rest } else { rest.strip_prefix(b"/")? };
+    (!rest.is_empty()).then_some(rest)
+}
+
 /// For people: what is not UTF-8, and what would move a terminal's cursor, shows as U+FFFD.
 impl fmt::Display for RelativePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

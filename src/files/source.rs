@@ -9,15 +9,15 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
+use std::time::SystemTime;
 
-use super::cache::clock_cache::Cost;
 use super::coding::Coding;
 use super::compressible::is_compressible;
 use super::embedded::Packed;
 use super::embedded::{self, Page};
-use super::file_version::Identity;
+use super::file_version::{Identity, fnv1a_64, has_settled};
 use super::media_type;
-use super::path::RelativePath;
+use super::path::{RelativePath, join};
 use super::root::{Facts, Kind, LookupError, Opened, Root};
 
 /// Files up to this length, in bytes, are read whole. Beyond it a copy through user memory costs
@@ -135,24 +135,20 @@ impl Store {
 }
 
 impl Resource {
-    /// A file of the disk.
-    fn new(name: &[u8], content: Content, len: u64, facts: &Facts) -> Resource {
-        let identity = match &content {
-            Content::Memory(bytes) => Some(Identity::of_content(facts, len, embedded::fnv1a_64(bytes))),
-            Content::File(_) | Content::Static(_) | Content::Packed(_) => None,
-        };
+    /// A file of this name, of which nothing more is known.
+    fn new(name: &[u8], content: Content, len: u64) -> Resource {
         let media_type = media_type(name);
         Resource {
             content,
             len,
-            modified_secs: Some(facts.modified_secs),
+            modified_secs: None,
             modified_settled: false,
             media_type: media_type.into(),
-            identity,
+            identity: None,
             coding: None,
             varies: is_compressible(media_type),
             made: false,
-            facts: Some(*facts),
+            facts: None,
         }
     }
 
@@ -160,6 +156,16 @@ impl Resource {
     /// sure to be the same bytes when they are made again, and parts of them are not for sending.
     pub fn is_made(&self) -> bool {
         self.made
+    }
+
+    /// The same, with what can be relied upon at `now`, the time of day at or before it was looked up.
+    pub(super) fn known_at(self, now: SystemTime) -> Resource {
+        // A page of the binary has no times, and what changes while it is read has none to rely on.
+        let Some(facts) = self.facts else { return self };
+        let (changed_secs, changed_nanos) = (facts.modified_secs, facts.modified_nanos);
+        let modified_settled = has_settled(&Facts { changed_secs, changed_nanos, ..facts }, now);
+        let identity = self.identity.or_else(|| has_settled(&facts, now).then(|| Identity::of_facts(&facts)));
+        Resource { identity, modified_settled, ..self }
     }
 
     /// This file as one that stands for `original`, encoded.
@@ -195,8 +201,7 @@ pub fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
     if !path.has_trailing_slash() {
         return Cow::Borrowed(name);
     }
-    let slash: &[u8] = if name.is_empty() { b"" } else { b"/" };
-    Cow::Owned([name, slash, index.as_bytes()].concat())
+    Cow::Owned(join(name, index.as_bytes()))
 }
 
 fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupError> {
@@ -230,19 +235,8 @@ fn embedded_resource(name: &[u8], page: Page) -> Resource {
         Page::Packed(page) => Content::Packed(page),
     };
     let len = page.len();
-    let media_type = media_type(name);
-    Resource {
-        content,
-        len,
-        modified_secs: None,
-        modified_settled: false,
-        media_type: media_type.into(),
-        identity: Some(Identity::of_page(len, page.hash())),
-        coding: None,
-        varies: is_compressible(media_type),
-        made: false,
-        facts: None,
-    }
+    let identity = Some(Identity::of_page(len, page.hash()));
+    Resource { identity, ..Resource::new(name, content, len) }
 }
 
 /// Makes a resource of a file that was just opened: reads it if it is small.
@@ -256,14 +250,16 @@ pub(super) fn load(file: File, mut facts: Facts, name: &[u8]) -> Result<Resource
         let facts_after = Facts::of(&file)?;
         let is_settled = facts_after == facts && len == facts.len;
         if is_settled || attempt == READ_ATTEMPTS_MAX {
-            let content = Content::Memory(bytes.into());
-            let mut resource = Resource::new(name, content, len, &facts_after);
-            resource.facts = is_settled.then_some(facts);
-            return Ok(resource);
+            let modified_secs = Some(facts_after.modified_secs);
+            let identity = Some(Identity::of_content(&facts_after, len, fnv1a_64(&bytes)));
+            let facts = is_settled.then_some(facts);
+            let resource = Resource::new(name, Content::Memory(bytes.into()), len);
+            return Ok(Resource { modified_secs, identity, facts, ..resource });
         }
         facts = facts_after;
     }
-    Ok(Resource::new(name, Content::File(Rc::new(file)), facts.len, &facts))
+    let resource = Resource::new(name, Content::File(Rc::new(file)), facts.len);
+    Ok(Resource { modified_secs: Some(facts.modified_secs), facts: Some(facts), ..resource })
 }
 
 /// The `len` bytes of `file` from `start` on, or all that there are when there are fewer.
@@ -281,15 +277,6 @@ pub(super) fn read_up_to(file: &File, start: u64, len: u64) -> io::Result<Vec<u8
     }
     bytes.truncate(filled);
     Ok(bytes)
-}
-
-/// What holding this content takes.
-pub(super) fn content_cost(content: &Content) -> Cost {
-    match content {
-        Content::Static(_) | Content::Packed(_) => Cost::default(),
-        Content::Memory(bytes) => Cost { bytes: bytes.len(), descriptors: 0 },
-        Content::File(_) => Cost { bytes: 0, descriptors: 1 },
-    }
 }
 
 #[cfg(test)]

@@ -133,3 +133,17 @@ impl Bench {
         self.loads.get() - before
     }
 }
+
+/// A site with a folder to archive, the root of it, and a store of it. There is a secret beside the root,
+/// which no archive may ever have.
+pub(super) fn site_with_folder() -> (TempDir, PathBuf, Store) {
+    let outer = tempfile::tempdir().expect("a directory");
+    let root = outer.path().join("site");
+    fs::create_dir_all(root.join("docs/deep/er")).expect("folders");
+    for (name, text) in [("a.txt", "a"), ("docs/b.txt", "bb"), ("docs/deep/er/c.txt", "ccc")] {
+        fs::write(root.join(name), text).expect(name);
+    }
+    fs::write(outer.path().join("secret"), "secret").expect("a secret");
+    let store = Store::Disk(Root::open(&root).expect("opens"));
+    (outer, root, store)
+}

@@ -9,8 +9,6 @@
 mod members;
 mod piece;
 mod tar_header;
-#[cfg(test)]
-mod testing;
 mod walk;
 
 use std::fs::File;
@@ -18,7 +16,7 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use super::embedded;
-use super::path::RelativePath;
+use super::path::{RelativePath, beneath};
 use super::root::{LookupError, Opened};
 use super::source::Store;
 use members::{Body, Member, Members};
@@ -72,10 +70,7 @@ impl Archive {
             None => return Err(LookupError::NotFound),
         };
         for (name, page) in store.built_in() {
-            let inside = name.as_bytes().strip_prefix(folder);
-            let inside =
-                inside.and_then(|rest| if folder.is_empty() { Some(rest) } else { rest.strip_prefix(b"/") });
-            if let Some(path) = inside {
+            if let Some(path) = beneath(folder, name.as_bytes()) {
                 found.push(path, 0, Body::Page(page));
             }
         }
@@ -246,8 +241,8 @@ mod tests {
     use std::path::Path;
 
     use super::super::root::Root;
-    use super::testing::site;
     use super::*;
+    use crate::files::testing::site_with_folder as site;
 
     /// More steps and pieces than any archive here needs.
     const STEPS_MAX: usize = 10_000;

@@ -9,7 +9,7 @@ use std::io;
 
 use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 
-use super::super::PATH_LEN_MAX;
+use super::super::path::{PATH_LEN_MAX, join};
 use super::super::root::{Facts, Kind, LookupError, Root};
 use super::super::source::Store;
 use super::members::{Body, Members};
@@ -61,8 +61,7 @@ impl Walk {
 
     /// The path beneath the root of what is at `path` beneath the folder.
     pub(super) fn path_of(&self, path: &[u8]) -> Vec<u8> {
-        let slash: &[u8] = if self.folder.is_empty() || path.is_empty() { b"" } else { b"/" };
-        [&self.folder, slash, path].concat()
+        join(&self.folder, path)
     }
 
     pub(super) fn folder(&self) -> &[u8] {
@@ -180,8 +179,8 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
 
-    use super::super::testing::site;
     use super::*;
+    use crate::files::testing::site_with_folder as site;
 
     /// What is found beneath a folder, in order, with the lengths of files.
     fn found(store: &Store, folder: &str) -> Vec<String> {

@@ -43,9 +43,9 @@ impl Default for CacheLimits {
 
 /// What a thing takes of the limits, its name not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cost {
-    pub(crate) bytes: usize,
-    pub(crate) descriptors: usize,
+pub(super) struct Cost {
+    pub(super) bytes: usize,
+    pub(super) descriptors: usize,
 }
 
 impl AddAssign for Cost {
@@ -117,8 +117,7 @@ impl<T> Shelf<T> {
         let before = mem::replace(&mut slot.cost, cost);
         self.held.bytes = self.held.bytes - before.bytes + cost.bytes;
         self.held.descriptors = self.held.descriptors - before.descriptors + cost.descriptors;
-        let CacheLimits { bytes_max, descriptors_max, .. } = self.limits;
-        if cost.bytes > bytes_max || cost.descriptors > descriptors_max {
+        if !self.fits(cost) {
             self.take(name);
             return;
         }
@@ -130,9 +129,10 @@ impl<T> Shelf<T> {
     pub(super) fn put(&mut self, name: &[u8], thing: T, mut cost: Cost) {
         self.take(name);
         cost.bytes += name.len();
-        if !self.make_room(cost) {
+        if self.limits.entries_max == 0 || !self.fits(cost) {
             return;
         }
+        self.clear_for(1, cost);
         let name: Rc<[u8]> = name.into();
         let slot = Some(Slot { name: Rc::clone(&name), thing, cost, used_since_hand: false });
         // The place that was freed last is just behind the hand, so the hand comes here last.
@@ -161,14 +161,9 @@ impl<T> Shelf<T> {
         Some(slot.thing)
     }
 
-    /// Lets things go until one of this cost fits in. False when it never will.
-    fn make_room(&mut self, cost: Cost) -> bool {
-        let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
-        if entries_max == 0 || cost.bytes > bytes_max || cost.descriptors > descriptors_max {
-            return false;
-        }
-        self.clear_for(1, cost);
-        true
+    /// Whether a thing of this cost is within the limits on its own.
+    fn fits(&self, cost: Cost) -> bool {
+        cost.bytes <= self.limits.bytes_max && cost.descriptors <= self.limits.descriptors_max
     }
 
     /// Lets things go until `entries` more, of this cost in all, are within the limits.

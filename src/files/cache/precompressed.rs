@@ -15,12 +15,13 @@
 use std::rc::Rc;
 
 use super::clock_cache::Cost;
-use super::file_cache::{Entry, has_settled};
-use super::variants::Ask;
+use super::entry::{Entry, VariantRequest};
 use crate::files::coding::Coding;
+use crate::files::file_version::has_settled;
+use crate::files::path::split_last;
 use crate::files::root::{Facts, Opened, Root};
-use crate::files::source::{Resource, content_cost, load};
-use crate::files::watch::{Standing, Ties, Watch};
+use crate::files::source::{Resource, load};
+use crate::files::watch::{Standing, Ties, Watch, watch_paths};
 
 /// What is known of the twins of one version of a file.
 #[derive(Debug)]
@@ -66,16 +67,13 @@ pub(super) struct Original<'a> {
     pub(super) resource: &'a Resource,
     pub(super) facts: &'a Facts,
     /// Who asks for it.
-    pub(super) ask: &'a Ask<'a>,
+    pub(super) ask: &'a VariantRequest<'a>,
 }
 
 impl<V> Twins<V> {
     /// Nothing is known yet of the twins of the file of this name.
     pub(super) fn new(name: &[u8]) -> Self {
-        let directory = match name.iter().rposition(|&byte| byte == b'/') {
-            Some(slash) => name.get(..slash).unwrap_or_default(),
-            None => b".",
-        };
+        let (directory, _) = split_last(name);
         Twins {
             name: name.into(),
             directory: directory.into(),
@@ -132,7 +130,7 @@ impl<V> Twins<V> {
             return false;
         }
         let names = Coding::ALL.map(|coding| self.name_of(coding));
-        self.ties = watch.tie(root, &names.each_ref().map(Vec::as_slice), ask.secs);
+        self.ties = watch_paths(watch, root, &names.each_ref().map(Vec::as_slice), ask.secs);
         if self.ties.is_empty() {
             return false;
         }
@@ -146,12 +144,7 @@ impl<V> Twins<V> {
     }
 
     fn of(&mut self, coding: Coding) -> &mut Twin<V> {
-        let [brotli, zstd, gzip] = &mut self.known;
-        match coding {
-            Coding::Brotli => brotli,
-            Coding::Zstd => zstd,
-            Coding::Gzip => gzip,
-        }
+        &mut self.known[coding as usize]
     }
 
     /// Finds out which names are not there, unless that is known. Directories that have not settled are
@@ -167,8 +160,8 @@ impl<V> Twins<V> {
         let directory = directory.filter(|_| is_watched || self.searched.is_some());
         for coding in Coding::ALL {
             let name = self.name_of(coding);
-            let last = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-            let is_absent = directory.as_ref().is_some_and(|directory| Root::is_vacant(directory, last));
+            let is_vacant = |directory| Root::is_vacant(directory, split_last(&name).1);
+            let is_absent = directory.as_ref().is_some_and(is_vacant);
             match self.of(coding) {
                 twin if is_absent => *twin = Twin::Absent,
                 twin @ Twin::Absent => *twin = Twin::Unknown,
@@ -198,8 +191,7 @@ impl<V> Twins<V> {
             // It may have changed while it was read; without facts, it still does.
             let Some(facts) = resource.facts else { return (None, Twin::Unknown) };
             let resource = resource.known_at(original.ask.now).twin_of(original.resource, coding);
-            let entry =
-                is_good(&facts, original.facts).then(|| Rc::new(Entry { value: make(&resource), resource }));
+            let entry = is_good(&facts, original.facts).then(|| Entry::new(resource, make));
             (entry, facts)
         } else {
             (None, facts)
@@ -217,7 +209,7 @@ impl<V> Twins<V> {
         for twin in &self.known {
             if let Twin::Present(present) = twin {
                 cost.bytes += present.name.len();
-                cost += present.entry.as_ref().map_or(Cost::default(), |e| content_cost(&e.resource.content));
+                cost += present.entry.as_ref().map_or(Cost::default(), |entry| entry.cost());
             }
         }
         cost

@@ -5,14 +5,13 @@
 //! known for it of one version of one file. It knows no path and no shelf: those are the cache's.
 
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::clock_cache::Cost;
-use super::file_cache::Entry;
+use super::entry::{Entry, Lookup, VariantRequest};
 use super::gzip_jobs::{Made, Workshop};
 use super::precompressed::{Original, Twins};
-use crate::files::coding::{Coding, Wanted};
-use crate::files::source::{Content, Resource, Store, content_cost};
+use crate::files::coding::Coding;
+use crate::files::source::{Content, Resource};
 use crate::files::watch::{Standing, Watch};
 
 /// What is known of the variants of one version of a file.
@@ -31,76 +30,47 @@ enum Gzip<V> {
     Whole(Rc<Entry<V>>),
 }
 
-/// One request for a file, as far as its variants are concerned.
-pub(super) struct Ask<'a> {
-    pub(super) store: &'a Store,
-    /// The path that was asked for.
-    pub(super) key: &'a [u8],
-    /// Whether the next change of the original is sure to change its facts.
-    pub(super) is_settled: bool,
-    /// Whether the original is watched, for it was asked for twice in a second.
-    pub(super) is_watched: bool,
-    pub(super) wanted: &'a Wanted,
-    /// The time of day, and the same in seconds since 1970.
-    pub(super) now: SystemTime,
-    pub(super) secs: u64,
-}
-
-impl<'a> Ask<'a> {
-    pub(super) fn new(store: &'a Store, key: &'a [u8], wanted: &'a Wanted, now: SystemTime) -> Ask<'a> {
-        let secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Ask { store, key, is_settled: false, is_watched: false, wanted, now, secs }
-    }
-}
-
-/// What suits.
-#[derive(Debug)]
-pub(super) enum Choice<V> {
-    /// The file as it is.
-    Plain,
-    /// This one.
-    Variant(Rc<Entry<V>>),
-    /// One that is under way: ask again next turn.
-    Later,
-}
-
 impl<V> Variants<V> {
     /// Nothing is known yet of the variants of the file of this name beneath the root.
     pub(super) fn new(name: &[u8]) -> Self {
         Variants { twins: Twins::new(name), gzip: Gzip::Untried }
     }
 
-    /// Chooses a variant of `original`, which is fresh.
+    /// Chooses `original`, which is fresh, or a variant of it.
     pub(super) fn choose(
         &mut self,
-        original: &Resource,
-        ask: &Ask<'_>,
-        (workshop, watch): &mut (&mut Workshop, &mut Watch),
+        original: &Rc<Entry<V>>,
+        ask: &VariantRequest<'_>,
+        workshop: &mut Workshop,
+        watch: &mut Watch,
         make: &impl Fn(&Resource) -> V,
-    ) -> Choice<V> {
+    ) -> Lookup<V> {
+        let resource = &original.resource;
         // What is built in has no facts and no twins: a file of the disk might be of another build.
-        if let (Some(root), Some(facts)) = (ask.store.root(), &original.facts) {
-            let place = Original { root, resource: original, facts, ask };
+        if let (Some(root), Some(facts)) = (ask.store.root(), &resource.facts) {
+            let place = Original { root, resource, facts, ask };
             if let Some(entry) = self.twins.find(&place, watch, make) {
-                return Choice::Variant(entry);
+                return Lookup::File(entry);
             }
         }
-        if let Content::Packed(page) = &original.content {
-            let is_wanted = ask.wanted.codings().any(|coding| coding == Coding::Gzip);
-            return match &self.gzip {
-                _ if !is_wanted => Choice::Plain,
-                Gzip::Whole(entry) => Choice::Variant(Rc::clone(entry)),
-                Gzip::Untried | Gzip::Useless => self.keep(original.packed(page), make),
-            };
+        let plain = || Lookup::File(Rc::clone(original));
+        let may_encode = ask.wanted.turn.is_some() || matches!(resource.content, Content::Packed(_));
+        if !may_encode || !ask.wanted.includes(Coding::Gzip) {
+            return plain();
         }
-        let Some(turn) = ask.wanted.turn_to_make(Coding::Gzip) else { return Choice::Plain };
-        match &self.gzip {
-            Gzip::Untried => {
-                let made = workshop.gzip(ask.key, original, ask.is_settled, turn);
-                self.take(made, original, make)
-            }
-            Gzip::Useless => Choice::Plain,
-            Gzip::Whole(entry) => Choice::Variant(Rc::clone(entry)),
+        match (&self.gzip, &resource.content, ask.wanted.turn) {
+            (Gzip::Whole(entry), ..) => Lookup::File(Rc::clone(entry)),
+            (Gzip::Untried, Content::Packed(page), _) => self.keep(resource.packed(page), make),
+            (Gzip::Untried, _, Some(turn)) => match workshop.gzip(ask.key, resource, ask.is_settled, turn) {
+                Made::Whole(bytes) => self.keep(resource.made(Coding::Gzip, bytes), make),
+                Made::NotSmaller => {
+                    self.gzip = Gzip::Useless;
+                    plain()
+                }
+                Made::Later => Lookup::Later,
+                Made::Refused => plain(),
+            },
+            _ => plain(),
         }
     }
 
@@ -109,30 +79,17 @@ impl<V> Variants<V> {
         self.twins.ties.standing(watch, secs) == Standing::Holds
     }
 
-    /// Notes what has come of the making.
-    fn take(&mut self, made: Made, original: &Resource, make: &impl Fn(&Resource) -> V) -> Choice<V> {
-        match made {
-            Made::Whole(bytes) => self.keep(original.made(Coding::Gzip, bytes), make),
-            Made::NotSmaller => {
-                self.gzip = Gzip::Useless;
-                Choice::Plain
-            }
-            Made::Later => Choice::Later,
-            Made::Refused => Choice::Plain,
-        }
-    }
-
-    fn keep(&mut self, resource: Resource, make: &impl Fn(&Resource) -> V) -> Choice<V> {
-        let entry = Rc::new(Entry { value: make(&resource), resource });
+    fn keep(&mut self, resource: Resource, make: &impl Fn(&Resource) -> V) -> Lookup<V> {
+        let entry = Entry::new(resource, make);
         self.gzip = Gzip::Whole(Rc::clone(&entry));
-        Choice::Variant(entry)
+        Lookup::File(entry)
     }
 
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
         let mut cost = self.twins.cost();
         if let Gzip::Whole(entry) = &self.gzip {
-            cost += content_cost(&entry.resource.content);
+            cost += entry.cost();
         }
         cost
     }
@@ -143,11 +100,11 @@ mod tests {
     use super::super::gzip_jobs::{MADE_LEN_MAX, MADE_LEN_MIN};
     use super::*;
     use crate::files::testing::Bench;
-    use crate::files::{CacheLimits, Content, FileCache, Lookup, SMALL_FILE_LEN_MAX};
+    use crate::files::{CacheLimits, FileCache, SMALL_FILE_LEN_MAX, Store, Wanted};
     use flate2::read::GzDecoder;
     use std::fs::{self, File};
     use std::io::{Read, Write};
-    use std::time::Instant;
+    use std::time::{Instant, SystemTime};
 
     const SMALL: u64 = SMALL_FILE_LEN_MAX;
 

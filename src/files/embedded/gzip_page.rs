@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use flate2::read::GzDecoder;
 
-use super::fnv1a_64;
+use crate::files::file_version::fnv1a_64;
 
 /// A page, as the build script has compressed it.
 #[derive(Debug)]

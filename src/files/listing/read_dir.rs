@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType, RawDir};
 
 use super::Entry;
 use super::runs::Run;
-use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX};
+use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, join};
 use crate::files::root::{Facts, Kind, LookupError, Root};
 use crate::files::source::Store;
 
@@ -33,8 +33,8 @@ pub(super) struct Directory {
     /// Names that may be links and have not been followed yet: those of one slice at the most.
     links: Vec<Vec<u8>>,
     is_read: bool,
-    /// The path beneath the root, and a slash unless that is the root itself.
-    prefix: Vec<u8>,
+    /// The path beneath the root.
+    path: Vec<u8>,
 }
 
 /// What a slice of reading has found.
@@ -49,7 +49,7 @@ impl Directory {
     /// Opens the directory at `path`.
     pub(super) fn open(root: &Root, path: &[u8]) -> Result<Directory, LookupError> {
         let dir = root.open_to_read(path)?;
-        Ok(Directory { dir, links: Vec::new(), is_read: false, prefix: prefix(path) })
+        Ok(Directory { dir, links: Vec::new(), is_read: false, path: path.to_vec() })
     }
 
     /// Reads on; `wants` says which names.
@@ -76,12 +76,10 @@ impl Directory {
         let mut room = [MaybeUninit::uninit(); STRETCH_LEN];
         let mut stretches = RawDir::new(&self.dir, &mut room);
         let mut seen: usize = 0;
-        let mut path = self.prefix.clone();
         while let Some(found) = stretches.next() {
             let found = found?;
             let name = found.file_name();
-            path.truncate(self.prefix.len());
-            path.extend_from_slice(name.to_bytes());
+            let path = join(&self.path, name.to_bytes());
             if may_be_served(name.to_bytes(), &path) && !store.is_built_in(&path) && wants(name.to_bytes()) {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
@@ -107,8 +105,7 @@ impl Directory {
         let Some(root) = store.root() else { return Ok(()) };
         let left = self.links.len().saturating_sub(SLICE_LINKS_MAX);
         for name in self.links.drain(left..) {
-            let path = [self.prefix.as_slice(), &name].concat();
-            push(run, &name, root.facts(&path))?;
+            push(run, &name, root.facts(&join(&self.path, &name)))?;
         }
         Ok(())
     }
@@ -135,21 +132,12 @@ fn push(run: &mut Run, name: &[u8], facts: Result<Facts, LookupError>) -> Result
     Ok(())
 }
 
-fn prefix(path: &[u8]) -> Vec<u8> {
-    let mut prefix = path.to_vec();
-    if !prefix.is_empty() {
-        prefix.push(b'/');
-    }
-    prefix
-}
-
 /// The pages of the binary that stand in the directory at `path` of this store, in no order.
 pub(super) fn embedded_pages(store: &Store, path: &[u8], mut wants: impl FnMut(&[u8]) -> bool) -> Run {
-    let prefix = prefix(path);
     let mut run = Run::default();
     let mut directories: Vec<&[u8]> = Vec::new();
-    for (path, page) in store.built_in() {
-        let Some(rest) = path.as_bytes().strip_prefix(prefix.as_slice()) else { continue };
+    for (page_path, page) in store.built_in() {
+        let Some(rest) = beneath(path, page_path.as_bytes()) else { continue };
         let name = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
         let is_directory = name.len() < rest.len();
         if !wants(name) || directories.contains(&name) {

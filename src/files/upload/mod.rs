@@ -28,7 +28,7 @@ use self::link_name::{
     NAMING_ATTEMPTS_MAX, create_hidden, create_nameless, link, mode_of, open_present, retry_hidden,
 };
 use super::file_version::{ContentHash, Identity};
-use super::path::RelativePath;
+use super::path::{RelativePath, beneath, split_last};
 use super::root::{Facts, Kind, LookupError};
 use super::source::{Resource, SMALL_FILE_LEN_MAX, Store, load};
 
@@ -84,18 +84,16 @@ pub fn may_store(store: &Store, within: &[u8], path: &RelativePath<'_>) -> bool 
 /// The directory that the file `path` is to be in, and its name there.
 fn place(store: &Store, within: &[u8], path: &RelativePath<'_>) -> Result<(OwnedFd, CString), UploadError> {
     let root = store.root().ok_or(UploadError::BuiltIn)?;
-    let inner = inner(within, path.as_bytes()).ok_or(UploadError::Outside)?;
-    if inner.is_empty() || path.has_trailing_slash() {
+    let Some(inner) = beneath(within, path.as_bytes()) else {
+        return Err(if path.as_bytes() == within { UploadError::Directory } else { UploadError::Outside });
+    };
+    if path.has_trailing_slash() {
         return Err(UploadError::Directory);
     }
     if store.is_built_in(path.as_bytes()) {
         return Err(UploadError::BuiltIn);
     }
-    let slash = inner.iter().rposition(|&byte| byte == b'/');
-    let (parent, name) = match slash {
-        Some(slash) => (inner.get(..slash).unwrap_or_default(), inner.get(slash + 1..).unwrap_or_default()),
-        None => (&b""[..], inner),
-    };
+    let (parent, name) = split_last(inner);
     // A `RelativePath` has no NUL in it.
     let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
     Ok((root.open_directory(within, parent)?, name))
@@ -232,17 +230,6 @@ impl Drop for Upload {
         {
             log::error!("cannot remove what is left of an upload, {hidden:?}: {errno}");
         }
-    }
-}
-
-/// What is left of `path` below `within`; empty if they are the same.
-fn inner<'a>(within: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
-    if within.is_empty() {
-        return Some(path);
-    }
-    match path.strip_prefix(within)? {
-        b"" => Some(b""),
-        rest => rest.strip_prefix(b"/"),
     }
 }
 

@@ -21,9 +21,6 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, ioctl_getflags, openat};
 use rustix::io::Errno;
 
-use super::path_watch;
-use crate::files::root::Root;
-
 /// Counters of changes, 16 KiB of them: enough for thousands of names to have one of their own, nearly.
 const CELLS: u64 = 4096;
 /// Files and directories that are watched. Each is some 1 KiB of kernel memory, for it stays there with
@@ -162,24 +159,9 @@ impl Watch {
         }
     }
 
-    /// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
-    /// for as long as the ties hold. There are none if not everything can be watched.
-    pub(crate) fn tie(&mut self, root: &Root, names: &[&[u8]], secs: u64) -> Ties {
-        let mut ties = Vec::new();
-        let followed =
-            names.iter().try_for_each(|name| path_watch::follow(root, name, self, &mut ties, secs));
-        match followed {
-            Ok(()) => ties.shrink_to_fit(),
-            Err(Errno::OPNOTSUPP) if ties.is_empty() => {
-                log::info!("the file system does not tell of all changes, so each request looks at its file");
-                self.is_on = false;
-            }
-            Err(errno) => {
-                log::debug!("cannot watch all on the way to a file, so it is looked at each time: {errno}");
-                ties.clear();
-            }
-        }
-        Ties { ties, changes: self.changes, looked_secs: secs, asked_secs: secs }
+    /// Watches nothing any more: everything is unsure from now on.
+    pub(super) fn turn_off(&mut self) {
+        self.is_on = false;
     }
 
     /// Watches the file or directory that is open here, from now on.
@@ -297,6 +279,11 @@ impl Watch {
 }
 
 impl Ties {
+    /// These, of a look that begins in this second.
+    pub(super) fn new(ties: Vec<Tie>, watch: &Watch, secs: u64) -> Ties {
+        Ties { ties, changes: watch.changes, looked_secs: secs, asked_secs: secs }
+    }
+
     /// None yet, for what somebody asks for in this second.
     pub(crate) fn none(secs: u64) -> Ties {
         Ties { asked_secs: secs, ..Ties::default() }

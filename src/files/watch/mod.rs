@@ -9,3 +9,4 @@ mod path_watch;
 #[cfg(test)]
 pub(super) use inotify::tells_of_all;
 pub(super) use inotify::{Standing, Ties, Watch};
+pub(super) use path_watch::watch_paths;

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
-use super::inotify::{Tie, Watch};
+use super::inotify::{Tie, Ties, Watch};
 use crate::files::root::Root;
 
 /// Links that the kernel follows in one name, and steps that all of them together may have here: a name
@@ -25,17 +25,30 @@ struct Place {
     held: Rc<i32>,
 }
 
+/// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
+/// for as long as the ties hold. There are none if not everything can be watched.
+pub(crate) fn watch_paths(watch: &mut Watch, root: &Root, names: &[&[u8]], secs: u64) -> Ties {
+    let mut ties = Vec::new();
+    let followed = names.iter().try_for_each(|name| follow(root, name, watch, &mut ties, secs));
+    match followed {
+        Ok(()) => ties.shrink_to_fit(),
+        Err(Errno::OPNOTSUPP) if ties.is_empty() => {
+            log::info!("the file system does not tell of all changes, so each request looks at its file");
+            watch.turn_off();
+        }
+        Err(errno) => {
+            log::debug!("cannot watch all on the way to a file, so it is looked at each time: {errno}");
+            ties.clear();
+        }
+    }
+    Ties::new(ties, watch, secs)
+}
+
 /// Ties `ties` to all that `name` beneath `root` depends on, be there such a file or not.
 ///
 /// # Errors
 /// When something on the way cannot be watched, or is no file at its end.
-pub(super) fn follow(
-    root: &Root,
-    name: &[u8],
-    watch: &mut Watch,
-    ties: &mut Vec<Tie>,
-    secs: u64,
-) -> Result<(), Errno> {
+fn follow(root: &Root, name: &[u8], watch: &mut Watch, ties: &mut Vec<Tie>, secs: u64) -> Result<(), Errno> {
     let mut places = vec![Place::enter(step(root.dir(), b".")?, watch, ties, secs)?];
     let mut todo = steps(name);
     let mut links = 0;

@@ -5,11 +5,12 @@ mod fresh;
 
 use super::*;
 use crate::files::testing::watched_dir;
-use crate::files::{Root, SMALL_FILE_LEN_MAX};
+use crate::files::{RACY_WINDOW, Root, SMALL_FILE_LEN_MAX};
 use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// A site and its cache, whose values are the number of the load that made them.

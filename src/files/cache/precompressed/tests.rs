@@ -253,7 +253,7 @@ fn a_directory_is_remembered_only_once_it_has_settled() {
     for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
         let mut twins: Twins<u32> = Twins::new(b"a.css");
         let wanted = Wanted::new(ALL, None);
-        let ask = Ask::new(&bench.store, b"a.css", &wanted, now);
+        let ask = VariantRequest::new(&bench.store, b"a.css", &wanted, now);
         let original = Original { root, resource: &resource, facts: &facts, ask: &ask };
         assert!(twins.find(&original, &mut Watch::new(true), &|_| 0).is_none());
         assert_eq!(twins.searched.is_some(), is_remembered);

@@ -1,7 +1,9 @@
 //! What ties promise, and what happens where nothing can be promised. That the cache believes them where it
 //! may, and only there, is for its own tests.
 
+use super::super::watch_paths;
 use super::*;
+use crate::files::Root;
 use crate::files::testing::watched_dir;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -72,7 +74,7 @@ fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
     for (name, what, act, breaks) in acts {
         let survives = || {
             let (dir, root, mut watch) = site();
-            let mut ties = watch.tie(&root, &[name.as_bytes()], SECS);
+            let mut ties = watch_paths(&mut watch, &root, &[name.as_bytes()], SECS);
             assert_eq!(standing(&mut ties, &mut watch), Standing::Holds, "{name}");
             act(dir.path());
             standing(&mut ties, &mut watch) == Standing::Holds
@@ -85,7 +87,7 @@ fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
 #[test]
 fn ties_are_good_for_a_second_and_then_a_look_is_due() {
     let (_dir, root, mut watch) = site();
-    let mut ties = watch.tie(&root, &[b"a"], SECS);
+    let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     assert_eq!(ties.standing(&watch, SECS), Standing::Holds);
     assert_eq!(ties.standing(&watch, SECS + 1), Standing::Due);
     ties.looked(SECS + 1);
@@ -98,7 +100,7 @@ fn ties_are_good_for_a_second_and_then_a_look_is_due() {
 fn what_cannot_be_watched_is_tried_again_only_in_the_next_second() {
     let (dir, root, mut watch) = site();
     symlink("loop", dir.path().join("loop")).expect("a link");
-    let ties = watch.tie(&root, &[b"loop"], SECS);
+    let ties = watch_paths(&mut watch, &root, &[b"loop"], SECS);
     assert!(ties.is_empty() && !ties.may_be_made(&watch, SECS) && ties.may_be_made(&watch, SECS + 1));
     assert!(Ties::default().may_be_made(&watch, SECS));
     assert!(!Ties::default().may_be_made(&Watch::new(false), SECS));
@@ -108,7 +110,7 @@ fn what_cannot_be_watched_is_tried_again_only_in_the_next_second() {
 fn a_file_system_that_does_not_tell_of_all_changes_is_not_watched() {
     let root = Root::open(Path::new("/proc")).expect("it is there");
     let mut watch = Watch::new(true);
-    let ties = watch.tie(&root, &[b"version"], SECS);
+    let ties = watch_paths(&mut watch, &root, &[b"version"], SECS);
     assert!(ties.is_empty() && !watch.is_on());
 }
 
@@ -118,40 +120,41 @@ fn what_nobody_is_tied_to_is_let_go_and_there_is_a_most() {
     let names: Vec<String> = (0..10 * SWEPT_MIN).map(|number| format!("docs/{number}")).collect();
     for name in &names {
         fs::write(dir.path().join(name), "x").expect(name);
-        assert!(!watch.tie(&root, &[name.as_bytes()], SECS).is_empty());
+        assert!(!watch_paths(&mut watch, &root, &[name.as_bytes()], SECS).is_empty());
         assert!(watch.held.len() <= SWEPT_MIN + 1, "{}", watch.held.len());
     }
-    let kept: Vec<Ties> = names.iter().map(|name| watch.tie(&root, &[name.as_bytes()], SECS)).collect();
+    let kept: Vec<Ties> =
+        names.iter().map(|name| watch_paths(&mut watch, &root, &[name.as_bytes()], SECS)).collect();
     assert!(watch.held.len() > names.len() && kept.iter().all(|ties| !ties.is_empty()));
     (watch.held_max, watch.sweep_at) = (watch.held.len(), watch.held.len());
     fs::write(dir.path().join("late"), "x").expect("writes");
-    assert!(watch.tie(&root, &[b"late"], SECS).is_empty(), "that is the most");
+    assert!(watch_paths(&mut watch, &root, &[b"late"], SECS).is_empty(), "that is the most");
     drop(kept);
-    assert!(watch.tie(&root, &[b"a"], SECS).is_empty(), "it has been seen in this second");
-    assert!(!watch.tie(&root, &[b"a"], SECS + 1).is_empty());
+    assert!(watch_paths(&mut watch, &root, &[b"a"], SECS).is_empty(), "it has been seen in this second");
+    assert!(!watch_paths(&mut watch, &root, &[b"a"], SECS + 1).is_empty());
     assert!(watch.held.len() < 4);
 }
 
 #[test]
 fn a_file_that_is_gone_is_not_held_and_its_successor_is_another() {
     let (dir, root, mut watch) = site();
-    let mut first = watch.tie(&root, &[b"a"], SECS);
+    let mut first = watch_paths(&mut watch, &root, &[b"a"], SECS);
     let held = watch.held.len();
     fs::remove_file(dir.path().join("a")).expect("removes");
     assert_eq!(standing(&mut first, &mut watch), Standing::Broken);
     assert_eq!(standing(&mut first, &mut watch), Standing::Unsure, "that is told once");
     assert_eq!(watch.held.len(), held - 1);
     fs::write(dir.path().join("a"), "new").expect("writes");
-    let mut second = watch.tie(&root, &[b"a"], SECS);
+    let mut second = watch_paths(&mut watch, &root, &[b"a"], SECS);
     assert_eq!(standing(&mut second, &mut watch), Standing::Broken, "its own making is yet to be told");
-    second = watch.tie(&root, &[b"a"], SECS);
+    second = watch_paths(&mut watch, &root, &[b"a"], SECS);
     assert_eq!(standing(&mut second, &mut watch), Standing::Holds);
 }
 
 #[test]
 fn nothing_is_read_unless_somebody_has_asked() {
     let (dir, root, mut watch) = site();
-    let mut ties = watch.tie(&root, &[b"a"], SECS);
+    let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     fs::write(dir.path().join("a"), "new").expect("writes");
     watch.catch_up();
     assert_eq!(ties.standing(&watch, SECS), Standing::Holds);
@@ -161,7 +164,7 @@ fn nothing_is_read_unless_somebody_has_asked() {
 #[test]
 fn of_more_changes_than_are_read_at_once_none_is_missed() {
     let (dir, root, mut watch) = site();
-    let mut ties = watch.tie(&root, &[b"a"], SECS);
+    let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     // Two events each, never the same as the ones before.
     for number in 0..EVENTS_MAX * 5 / 8 {
         let path = dir.path().join(["x", "y"][number % 2]);
@@ -170,7 +173,7 @@ fn of_more_changes_than_are_read_at_once_none_is_missed() {
     fs::write(dir.path().join("a"), "new").expect("writes");
     for _ in 0..2 {
         assert_eq!(standing(&mut ties, &mut watch), Standing::Broken, "at once, and when it is read");
-        ties = watch.tie(&root, &[b"a"], SECS);
+        ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     }
     assert_eq!(standing(&mut ties, &mut watch), Standing::Holds);
 }
