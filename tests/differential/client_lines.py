@@ -189,10 +189,10 @@ PUT :{P}/created/a.txt
 --log client.log --log-format json :{P}/nothing
 --log client.log -T a.txt :{P}/created
 -ivsSf :{P}/html
--m 0.2 :{P}/silence
--s -m 0.2 :{P}/silence
--m 0.2 -T a.txt :{P}/silence
--m 0.2 --log client.log :{P}/silence
+-m 1.5 :{P}/silence
+-s -m 1.5 :{P}/silence
+-m 1.5 -T a.txt :{P}/silence
+-m 1.5 --log client.log :{P}/silence
 """),
     *[Line("client", words, stdin=b"from standard input\n") for words in ("-T - :{P}/created", "-d @- :{P}/created",
         "-T - -X POST :{P}/created/")],
@@ -333,8 +333,8 @@ LOAD_RUNS = [
 -n 5 -c 1 -s --format json -T a.txt -p {S} /a.txt
 -n 5 -c 1 -s --format json -H 'X: {SEQ}' -X OPTIONS -p {S} /a.txt
 -n 5 -c 1 -s --format json --out report.json -p {S} /a.txt
--n 5 -c 1 -s --format json -p {S} --steps 100:50ms,200:50ms /a.txt
--z 100ms -c 1 -s --format json -p {S} --ramp 10..100/100ms /a.txt
+-n 20 -c 1 -s --format json -p {S} --steps 100:300ms,200:300ms /a.txt
+-z 300ms -c 1 -s --format json -p {S} --ramp 50..100/300ms /a.txt
 -n 5 -c 1 -s --format json --warmup 20ms -p {S} /a.txt
 -n 5 -c 1 -s --format json --timeout 1m30s -p {S} /a.txt
 -n 20 -c 2 -s --format json --compare before.run -p {S} /a.txt
@@ -346,7 +346,7 @@ LOAD_RUNS = [
 -n 5 -c 1 -s --format json :{P}/bad-chunks
 -n 5 -c 1 -s --format json :{P}/early
 -n 5 -c 1 -s --format json :{P}/missing
--n 2 -c 1 -s --format json --timeout 100ms :{P}/silence
+-n 2 -c 1 -s --format json --timeout 1s :{P}/silence
 """, "json"),
     *split("client", """
 -n 20 -c 2 -p {S} /a.txt
@@ -362,8 +362,8 @@ LOAD_RUNS = [
 -n 5 -c 1 -s :{P}/nonsense
 """, "text"),
     *split("client", """
---find-rate --slo 'p99<1us' -z 20ms -q 50 -s --format json -p {S} /a.txt
---find-rate --slo 'p99<1us' -z 20ms -q 50 -s --format json --out report.json -p {S} /a.txt
+--find-rate --slo 'p99<1us' -z 200ms -q 100 -s --format json -p {S} /a.txt
+--find-rate --slo 'p99<1us' -z 200ms -q 100 -s --format json --out report.json -p {S} /a.txt
 """, "search"),
 ]
 

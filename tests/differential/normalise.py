@@ -25,6 +25,7 @@ _ALWAYS: list[tuple[bytes, bytes]] = [
     (rb"\bin \d+ us\b", b"in N us"),
     (rb"\b(in|after|of|for) [\d.,]+ (?:\xc2\xb5s|ms|s)\b", rb"\1 DURATION"),
     (rb"(127\.0\.0\.\d+|\[::1?\]|0\.0\.0\.0|localhost):\d{2,5}\b", rb"\1:PORT"),
+    (rb"\(times: \d+\)", b"(times: N)"),
     # Modules of the program move; the log level and the message stay.
     (rb"reactor_http(?:::\w+)+", b"reactor_http"),
 ]

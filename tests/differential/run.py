@@ -25,6 +25,7 @@ import serving
 import tree
 from configurations import CONFIGURATIONS
 from intended import INTENDED, Intended
+from lines import Group
 from serving import Side
 
 PROGRAMS = ("reactor-server", "reactor-client")
@@ -32,6 +33,7 @@ JOBS = 6
 DIFF_LINES_MAX = 24
 LINE_LEN_MAX = 300
 NAMES_MAX = 3
+ATTEMPTS = 4
 SETTLE_SECS = 2.2
 
 Findings = dict[str, str]
@@ -47,11 +49,20 @@ def _side(name: str, source: Path, work: Path, site: Path) -> Side:
     return Side(name, own / PROGRAMS[0], own / PROGRAMS[1], own, site)
 
 
-def _jobs(old: Side, side: Side) -> list[Callable[[], Findings]]:
-    """What is observed on one side; each job has its own servers."""
-    servers = [lambda one=one: serving.observe(one, side) for one in CONFIGURATIONS]
-    lines = [lambda one=one: commands.observe(one, side, old) for one in commands.GROUPS]
-    return servers + lines
+def _jobs(old: Side) -> list[Callable[[Side], Findings]]:
+    """What is observed, each on a side that is given, with servers of its own."""
+    servers = [lambda side, one=one: serving.observe(one, side) for one in CONFIGURATIONS]
+    groups = [group for group in commands.GROUPS if not group.is_served]
+    return servers + [lambda side, one=one: commands.observe(one, side, old) for one in groups]
+
+
+def _live(group: Group, old: Side, new: Side) -> tuple[Findings, Findings]:
+    """Runs against real servers, by themselves; a difference must be seen each time, for they depend on time."""
+    for _ in range(ATTEMPTS):
+        found = commands.observe(group, old, old), commands.observe(group, new, old)
+        if found[0] == found[1]:
+            break
+    return found
 
 
 def _difference(old: str, new: str) -> str:
@@ -96,13 +107,14 @@ def _compare(old_dir: Path, new_dir: Path, word: str, work: Path) -> int:
     # What was changed a moment ago has fewer validators, and might have them in one response only.
     time.sleep(SETTLE_SECS)
     old, new = (_side(name, source, work, site) for name, source in (("old", old_dir), ("new", new_dir)))
-    pairs = zip(_jobs(old, old), _jobs(old, new), strict=True)
+    found: tuple[Findings, Findings] = ({}, {})
     with ThreadPoolExecutor(JOBS) as pool:
-        running = [(pool.submit(one), pool.submit(other)) for one, other in pairs]
-        found: tuple[Findings, Findings] = ({}, {})
-        for futures in running:
-            for findings, future in zip(found, futures, strict=True):
-                findings.update(future.result())
+        running = [[pool.submit(job, side) for side in (old, new)] for job in _jobs(old)]
+        results = [[future.result() for future in futures] for futures in running]
+    results += [list(_live(group, old, new)) for group in commands.GROUPS if group.is_served]
+    for pair in results:
+        for findings, more in zip(found, pair, strict=True):
+            findings.update(more)
     faults = _judge(*found, word)
     print("\n".join(faults), end="\n" if faults else "")
     requests = serving.requests_sent(found[1])

@@ -143,13 +143,20 @@ def observe(configuration: Configuration, side: Side) -> dict[str, str]:
     args = _prepare(configuration, side, own)
     paths = side.paths(own)
     found: dict[str, str] = {}
-    server = Server.start(side.server, args, own, configuration.environment)
+    try:
+        server = Server.start(side.server, args, own, configuration.environment)
+    except RuntimeError as error:
+        return {f"{configuration.name}: start": normalise(str(error).encode(), paths)}
     try:
         for group in configuration.groups:
             port = server.sum_port if group == "numbers" else server.port
             for number, request in enumerate(GROUPS[group]()):
                 name = f"{configuration.name}: {group} {number}: {request.name[:100]}"
-                responses, more = wire.exchange(port, request)
+                try:
+                    responses, more = wire.exchange(port, request)
+                except OSError as error:
+                    # It may have crashed; the other cases tell when.
+                    responses, more = f"({type(error).__name__})".encode(), b""
                 found[name] = normalise(responses, paths, configuration.stores)
                 found[f"{name} [one more request]"] = normalise(more, paths)
     finally:
