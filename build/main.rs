@@ -2,7 +2,7 @@
 //! into the binary, compressed.
 //!
 //! It reads `src` and the style sheet of `content`, writes into `OUT_DIR` and nowhere else, and needs
-//! nothing but the standard library and the gzip that the programs have anyway. The pages are made of
+//! nothing but the standard library, the lexer of the compiler and the gzip of the programs. The pages are made of
 //! the very files that are compiled next, so they cannot be older than the program that shows them.
 
 mod markup;

@@ -1,8 +1,11 @@
 //! Rust source taken apart into what a reader tells apart by colour.
 //!
-//! It knows comments, literals, words and attributes, and no grammar beyond them. The tokens, one
-//! after the other, are the source again, byte for byte, whatever the source is: what it does not
-//! know is plain, and what is not closed goes on to the end.
+//! The lexer is the compiler's own; this module puts its tokens together to attributes and names of macros,
+//! and tells keywords and types from other words. The tokens, one after the other, are the source again,
+//! byte for byte, whatever the source is: what it does not know is plain, and what is not closed goes on to
+//! the end.
+
+use ra_ap_rustc_lexer::{LiteralKind, TokenKind, tokenize};
 
 /// What a token is to a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +41,24 @@ const PRIMITIVES: &[&str] = &[
     "u64", "u8", "usize",
 ];
 
+/// A token of the compiler's lexer, and its text.
+type Lexed<'a> = (TokenKind, &'a str);
+
 /// The tokens of `source`. No two plain ones stand side by side.
 pub(crate) fn tokens(source: &str) -> Vec<(Kind, &str)> {
+    let mut rest = source;
+    let lexed = tokenize(source).map(|token| {
+        let (text, after) = rest.split_at(token.len as usize);
+        rest = after;
+        (token.kind, text)
+    });
+    let lexed: Vec<Lexed<'_>> = lexed.collect();
     let mut found = Vec::new();
     // Where the plain text before the present place begins.
-    let (mut plain, mut at) = (0, 0);
-    while at < source.len() {
-        let (kind, len) = first(&source[at..]);
+    let (mut plain, mut at, mut index) = (0, 0, 0);
+    while index < lexed.len() {
+        let (kind, count) = first(&lexed[index..]);
+        let len: usize = lexed[index..index + count].iter().map(|(_, text)| text.len()).sum();
         if kind != Kind::Plain {
             if plain < at {
                 found.push((Kind::Plain, &source[plain..at]));
@@ -52,7 +66,7 @@ pub(crate) fn tokens(source: &str) -> Vec<(Kind, &str)> {
             plain = at + len;
             found.push((kind, &source[at..plain]));
         }
-        at += len;
+        (at, index) = (at + len, index + count);
     }
     if plain < at {
         found.push((Kind::Plain, &source[plain..]));
@@ -60,155 +74,46 @@ pub(crate) fn tokens(source: &str) -> Vec<(Kind, &str)> {
     found
 }
 
-/// The kind and the length of the token at the front of `rest`, which is not empty.
-fn first(rest: &str) -> (Kind, usize) {
-    let bytes = rest.as_bytes();
-    match bytes {
-        [b'/', b'/', ..] => (line_comment(bytes), rest.find('\n').unwrap_or(rest.len())),
-        [b'/', b'*', ..] => block_comment(bytes),
-        [b'#', b'[', ..] | [b'#', b'!', b'[', ..] => (Kind::Attribute, attribute_len(rest)),
-        [b'"', ..] => (Kind::Text, quoted_len(bytes, b'"')),
-        [b'\'', ..] => quote(rest),
-        [b'0'..=b'9', ..] => (Kind::Number, number_len(bytes)),
-        _ => match name_len(rest) {
-            0 => (Kind::Plain, rest.chars().next().map_or(1, char::len_utf8)),
-            len => word(rest, len),
-        },
-    }
-}
-
-/// What documents is a doc comment; four slashes do not.
-fn line_comment(bytes: &[u8]) -> Kind {
-    match bytes {
-        [_, _, b'/', b'/', ..] => Kind::Comment,
-        [_, _, b'/' | b'!', ..] => Kind::Doc,
-        _ => Kind::Comment,
-    }
-}
-
-/// Comments nest.
-fn block_comment(bytes: &[u8]) -> (Kind, usize) {
-    let kind = match bytes {
-        [_, _, b'*', b'*' | b'/', ..] => Kind::Comment,
-        [_, _, b'*' | b'!', ..] => Kind::Doc,
-        _ => Kind::Comment,
-    };
-    let (mut depth, mut at) = (0, 0);
-    while at < bytes.len() {
-        match bytes[at..] {
-            [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
-            [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
+/// What is at the front of some tokens, which are not none, and how many of them it takes.
+fn first(lexed: &[Lexed<'_>]) -> (Kind, usize) {
+    use TokenKind::{Bang, BlockComment, Eq, Ident, Lifetime, LineComment, Literal, OpenBracket, Pound};
+    let kind_at = |index| lexed.get(index).map(|(kind, _)| *kind);
+    match lexed[0] {
+        (LineComment { doc_style } | BlockComment { doc_style, .. }, _) => {
+            (if doc_style.is_some() { Kind::Doc } else { Kind::Comment }, 1)
         }
-        if depth == 0 {
-            break;
+        (Pound, _) if kind_at(1) == Some(OpenBracket) => (Kind::Attribute, attribute_len(lexed)),
+        (Pound, _) if kind_at(1) == Some(Bang) && kind_at(2) == Some(OpenBracket) => {
+            (Kind::Attribute, attribute_len(lexed))
         }
+        (Literal { kind: LiteralKind::Int { .. } | LiteralKind::Float { .. }, .. }, _) => (Kind::Number, 1),
+        (Literal { .. }, _) => (Kind::Text, 1),
+        (Lifetime { .. }, _) => (Kind::Lifetime, 1),
+        (Ident, word) if KEYWORDS.binary_search(&word).is_ok() => (Kind::Keyword, 1),
+        (Ident, _) if kind_at(1) == Some(Bang) && kind_at(2) != Some(Eq) => (Kind::Macro, 2),
+        (Ident, word) if is_type(word) => (Kind::Type, 1),
+        _ => (Kind::Plain, 1),
     }
-    (kind, at)
 }
 
-/// To the bracket that closes the first; brackets in literals and comments do not count.
-fn attribute_len(rest: &str) -> usize {
-    let mut at = rest.find('[').unwrap_or(0);
+/// How many tokens there are to the bracket that closes the first.
+fn attribute_len(lexed: &[Lexed<'_>]) -> usize {
     let mut depth = 0;
-    while at < rest.len() {
-        let (_, len) = first(&rest[at..]);
-        match &rest[at..at + len] {
-            "[" => depth += 1,
-            "]" => depth -= 1,
-            _ => {}
+    let closes = lexed.iter().position(|(kind, _)| {
+        match kind {
+            TokenKind::OpenBracket => depth += 1,
+            TokenKind::CloseBracket => depth -= 1,
+            _ => return false,
         }
-        at += len;
-        if depth == 0 {
-            break;
-        }
-    }
-    at
+        depth == 0
+    });
+    closes.map_or(lexed.len(), |at| at + 1)
 }
 
-/// To the quote that closes the first, which no backslash precedes.
-fn quoted_len(bytes: &[u8], quote: u8) -> usize {
-    let mut at = 1;
-    while at < bytes.len() && bytes[at] != quote {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
-    }
-    (at + 1).min(bytes.len())
-}
-
-/// A character is closed after one; what is not is a lifetime or a label.
-fn quote(rest: &str) -> (Kind, usize) {
-    let inside = &rest[1..];
-    if inside.starts_with('\\') {
-        return (Kind::Text, quoted_len(rest.as_bytes(), b'\''));
-    }
-    match (inside.char_indices().nth(1), name_len(inside)) {
-        (Some((len, '\'')), _) => (Kind::Text, 1 + len + 1),
-        (_, 0) => (Kind::Plain, 1),
-        (_, len) => (Kind::Lifetime, 1 + len),
-    }
-}
-
-/// Digits of any base with their suffix, one fraction, and the sign of an exponent. `1..2` is two
-/// numbers, and `1.max(2)` has one at its front.
-fn number_len(bytes: &[u8]) -> usize {
-    let is_decimal = !matches!(bytes, [b'0', b'x' | b'o' | b'b', ..]);
-    let (mut at, mut has_fraction) = (1, false);
-    while let Some(&byte) = bytes.get(at) {
-        let next_is_digit = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-        match byte {
-            b'.' if is_decimal && !has_fraction && next_is_digit => has_fraction = true,
-            b'+' | b'-' if is_decimal && next_is_digit && matches!(bytes[at - 1], b'e' | b'E') => {}
-            b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {}
-            _ => break,
-        }
-        at += 1;
-    }
-    at
-}
-
-/// The length of the name at the front; nothing if there is none.
-fn name_len(rest: &str) -> usize {
-    if rest.starts_with(|c: char| c.is_ascii_digit()) {
-        return 0;
-    }
-    rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
-}
-
-/// A token that begins with a name of `len` bytes.
-fn word(rest: &str, len: usize) -> (Kind, usize) {
-    let (word, after) = rest.split_at(len);
-    if let Some(literal_len) = prefixed_len(word, after) {
-        return (Kind::Text, len + literal_len);
-    }
-    if word == "r" && after.starts_with('#') && name_len(&after[1..]) > 0 {
-        return (Kind::Plain, len + 1 + name_len(&after[1..]));
-    }
-    if KEYWORDS.binary_search(&word).is_ok() {
-        return (Kind::Keyword, len);
-    }
-    if after.starts_with('!') && !after.starts_with("!=") {
-        return (Kind::Macro, len + 1);
-    }
-    let is_camel = word.starts_with(char::is_uppercase) && (len == 1 || word.contains(char::is_lowercase));
-    match is_camel || PRIMITIVES.binary_search(&word).is_ok() {
-        true => (Kind::Type, len),
-        false => (Kind::Plain, len),
-    }
-}
-
-/// The length of a literal that `prefix` belongs to: raw, of bytes, or of C.
-fn prefixed_len(prefix: &str, rest: &str) -> Option<usize> {
-    let hashes = rest.bytes().take_while(|byte| *byte == b'#').count();
-    let quote = *rest.as_bytes().get(hashes)?;
-    match (prefix, quote) {
-        ("r" | "br" | "cr", b'"') => {
-            let end = format!("\"{}", "#".repeat(hashes));
-            let start = hashes + 1;
-            Some(rest[start..].find(&end).map_or(rest.len(), |len| start + len + end.len()))
-        }
-        ("b" | "c", b'"') | ("b", b'\'') if hashes == 0 => Some(quoted_len(rest.as_bytes(), quote)),
-        _ => None,
-    }
+fn is_type(word: &str) -> bool {
+    let is_camel =
+        word.starts_with(char::is_uppercase) && (word.len() == 1 || word.contains(char::is_lowercase));
+    is_camel || PRIMITIVES.binary_search(&word).is_ok()
 }
 
 #[cfg(test)]
