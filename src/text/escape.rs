@@ -29,31 +29,38 @@ impl Display for HtmlText<'_> {
     }
 }
 
-/// A JSON string with its quotes (RFC 8259 section 7). Deceptive characters are `\u` escapes.
-#[derive(Clone, Copy, Debug)]
-pub struct JsonString<T>(pub T);
-
-impl<T: Display> Display for JsonString<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        write!(JsonContent(f), "{}", self.0)?;
-        f.write_char('"')
-    }
+/// Appends a JSON string with its quotes (RFC 8259 section 7). Deceptive characters are `\u` escapes.
+///
+/// `write` writes the content, unescaped. It is a function and no adapter, for a log writes many strings:
+/// formatting costs twice as much.
+pub fn json_string(out: &mut Vec<u8>, write: impl FnOnce(&mut JsonContent<'_>) -> fmt::Result) {
+    out.push(b'"');
+    // Writing to a vector cannot fail.
+    let _ = write(&mut JsonContent(out));
+    out.push(b'"');
 }
 
-struct JsonContent<'a, 'f>(&'a mut Formatter<'f>);
+/// The content of a JSON string; it escapes what is written to it.
+#[derive(Debug)]
+pub struct JsonContent<'a>(&'a mut Vec<u8>);
 
-impl Write for JsonContent<'_, '_> {
+impl Write for JsonContent<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        escape(self.0, text, |c| matches!(c, '"' | '\\') || is_deceptive(c), write_json_escape)
+        let is_special = |c| matches!(c, '"' | '\\') || is_deceptive(c);
+        escape(&mut Utf8(self.0), text, is_special, |out, c| match c {
+            '"' | '\\' => write!(out, "\\{c}"),
+            // A character beyond U+FFFF has two units.
+            _ => c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}")),
+        })
     }
 }
 
-fn write_json_escape(f: &mut Formatter<'_>, c: char) -> fmt::Result {
-    match c {
-        '"' | '\\' => write!(f, "\\{c}"),
-        // A character beyond U+FFFF has two units.
-        _ => c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(f, "\\u{unit:04x}")),
+struct Utf8<'a>(&'a mut Vec<u8>);
+
+impl Write for Utf8<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -83,20 +90,39 @@ impl Display for OneLine<'_> {
 }
 
 /// Writes text with an escape in the place of each special character.
-fn escape(
-    f: &mut Formatter<'_>,
+fn escape<W: Write>(
+    out: &mut W,
     text: &str,
     is_special: impl Fn(char) -> bool,
-    write_escape: impl Fn(&mut Formatter<'_>, char) -> fmt::Result,
+    write_escape: impl Fn(&mut W, char) -> fmt::Result,
 ) -> fmt::Result {
-    let mut rest = text;
-    while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_special(c)) {
-        let (run, special) = rest.split_at(at);
-        f.write_str(run)?;
-        write_escape(f, c)?;
-        rest = special.get(c.len_utf8()..).unwrap_or_default();
+    // ASCII characters that no escape replaces. Nearly all characters are.
+    let is_plain =
+        |byte| matches!(byte, b' '..=b'~') & !matches!(byte, b'"' | b'&' | b'\'' | b'<' | b'>' | b'\\');
+    let (mut run_start, mut at) = (0, 0);
+    loop {
+        at += plain_len(text.as_bytes().get(at..).unwrap_or_default(), is_plain);
+        let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else {
+            return out.write_str(text.get(run_start..).unwrap_or_default());
+        };
+        let next = at + c.len_utf8();
+        if is_special(c) {
+            out.write_str(text.get(run_start..at).unwrap_or_default())?;
+            write_escape(out, c)?;
+            run_start = next;
+        }
+        at = next;
     }
-    f.write_str(rest)
+}
+
+/// How many bytes there are before the first that is not plain. Sixteen bytes are looked at in one go, for
+/// nearly always all of them are.
+pub fn plain_len(bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> usize {
+    let are_plain = |chunk: &[u8; 16]| chunk.iter().fold(true, |all, &byte| all & is_plain(byte));
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let passed_len = 16 * chunks.iter().take_while(|chunk| are_plain(chunk)).count();
+    let rest = bytes.get(passed_len..).unwrap_or_default();
+    passed_len + rest.iter().position(|&byte| !is_plain(byte)).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -119,6 +145,12 @@ mod tests {
         }
     }
 
+    fn json(text: &str) -> String {
+        let mut out = Vec::new();
+        json_string(&mut out, |content| content.write_str(text));
+        String::from_utf8(out).expect("UTF-8")
+    }
+
     #[test]
     fn json_string_escapes_each_deceptive_character() {
         for (text, string) in [
@@ -128,9 +160,11 @@ mod tests {
             ("\u{ad}\u{180e}\u{fff9}\u{202e}", "\"\\u00ad\\u180e\\ufff9\\u202e\""),
             ("\u{e0041}", "\"\\udb40\\udc41\""),
         ] {
-            assert_eq!(JsonString(text).to_string(), string);
+            assert_eq!(json(text), string);
         }
-        assert_eq!(JsonString(format_args!("{}-{}", 1, '"')).to_string(), "\"1-\\\"\"");
+        let mut out = b"a:".to_vec();
+        json_string(&mut out, |content| write!(content, "{}-\"", 1));
+        assert_eq!(out, b"a:\"1-\\\"\"");
     }
 
     #[test]
@@ -218,7 +252,7 @@ mod tests {
         #[test]
         fn json_is_read_back_by_another_parser(name in name()) {
             let text = String::from_utf8_lossy(&name);
-            let string = JsonString(&text).to_string();
+            let string = json(&text);
             let value: serde_json::Value = serde_json::from_str(&string).expect(&string);
             prop_assert_eq!(value.as_str(), Some(&*text));
             prop_assert!(!string.contains(is_deceptive));

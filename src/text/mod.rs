@@ -9,7 +9,7 @@ mod quantity;
 pub mod units;
 
 pub use deceptive::{is_deceptive, printable};
-pub use escape::{HtmlText, JsonString, OneLine};
+pub use escape::{HtmlText, JsonContent, OneLine, json_string, plain_len};
 pub use quantity::{RATE_MAX, parse_count, parse_duration, parse_rate, parse_size};
 
 use std::fmt;

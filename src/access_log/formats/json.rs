@@ -11,11 +11,11 @@
 //! the byte of its number: nothing is lost, and no string can be taken for it. Deceptive characters
 //! are `\u` escapes. It never allocates.
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::Write as _;
 
 use crate::access_log::record::{Record, Style};
 use crate::access_log::redact;
-use crate::text::{JsonString, append};
+use crate::text::{append, json_string};
 
 /// Appends the line of one record, whose time is already text.
 pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
@@ -23,21 +23,32 @@ pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, style:
     out.extend_from_slice(time);
     out.push(b'"');
     if let Some(host) = record.host {
-        append(out, format_args!(",\"host\":{}", JsonString(host)));
+        out.extend_from_slice(b",\"host\":");
+        json_string(out, |content| content.write_str(host));
     }
     let (peer, port) = (record.peer.ip().to_canonical(), record.peer.port());
-    let [method, target, version, whole_line] =
-        request_line(record.request_line).map(|part| OrNull(part.map(Bytes)));
     append(out, format_args!(",\"connection\":{},\"peer\":\"{peer}\",\"port\":{port}", record.connection));
-    append(out, format_args!(",\"method\":{method},\"target\":{target},\"version\":{version}"));
-    append(out, format_args!(",\"request_line\":{whole_line}"));
-    append(out, format_args!(",\"request_headers\":{}", Fields(record.request_head, style)));
-    append(out, format_args!(",\"status\":{}", OrNull(record.status)));
-    append(out, format_args!(",\"response_headers\":{}", Fields(record.response_head, style)));
+    let keys = [",\"method\":", ",\"target\":", ",\"version\":", ",\"request_line\":"];
+    for (key, part) in keys.into_iter().zip(request_line(record.request_line)) {
+        out.extend_from_slice(key.as_bytes());
+        value(out, part);
+    }
+    out.extend_from_slice(b",\"request_headers\":");
+    headers(out, record.request_head, style);
+    match record.status {
+        Some(status) => append(out, format_args!(",\"status\":{status},\"response_headers\":")),
+        None => out.extend_from_slice(b",\"status\":null,\"response_headers\":"),
+    }
+    headers(out, record.response_head, style);
     let (bytes, micros) = (record.body_bytes, record.duration.as_micros());
-    append(out, format_args!(",\"body_bytes\":{bytes},\"duration_us\":{micros}"));
-    let (reason, protocol) = (OrNull(record.closed.map(JsonString)), JsonString(record.protocol));
-    append(out, format_args!(",\"close_reason\":{reason},\"protocol\":{protocol}}}\n"));
+    append(out, format_args!(",\"body_bytes\":{bytes},\"duration_us\":{micros},\"close_reason\":"));
+    match record.closed {
+        Some(words) => json_string(out, |content| write!(content, "{words}")),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"protocol\":");
+    json_string(out, |content| content.write_str(record.protocol));
+    out.extend_from_slice(b"}\n");
 }
 
 /// Method, target and version of a request line; the whole line if it is not these three.
@@ -53,50 +64,31 @@ fn request_line(line: &[u8]) -> [Option<&[u8]>; 4] {
     }
 }
 
-/// A value, or `null`.
-struct OrNull<T>(Option<T>);
-
-impl<T: Display> Display for OrNull<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str("null"),
-        }
-    }
-}
-
-/// Any bytes.
-struct Bytes<'a>(&'a [u8]);
-
-impl Display for Bytes<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match str::from_utf8(self.0) {
-            Ok(text) => JsonString(text).fmt(f),
-            Err(_) => write!(f, "{{\"latin1\":{}}}", JsonString(Latin1(self.0))),
-        }
-    }
-}
-
-/// Bytes as the characters of their numbers.
-struct Latin1<'a>(&'a [u8]);
-
-impl Display for Latin1<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|&byte| f.write_char(char::from(byte)))
-    }
-}
-
 /// The fields of a head that a style keeps, as a list of pairs.
-struct Fields<'a>(&'a [u8], &'a Style);
+fn headers(out: &mut Vec<u8>, head: &[u8], style: &Style) {
+    out.push(b'[');
+    for (index, field) in redact::fields(head, style).enumerate() {
+        out.extend_from_slice(if index == 0 { b"[" } else { b",[" });
+        value(out, Some(field.name));
+        out.push(b',');
+        value(out, field.value);
+        out.push(b']');
+    }
+    out.push(b']');
+}
 
-impl Display for Fields<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_char('[')?;
-        for (index, field) in redact::fields(self.0, self.1).enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}[{},{}]", Bytes(field.name), OrNull(field.value.map(Bytes)))?;
+/// Any bytes, or `null`.
+fn value(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    let Some(bytes) = bytes else { return out.extend_from_slice(b"null") };
+    match str::from_utf8(bytes) {
+        Ok(text) => json_string(out, |content| content.write_str(text)),
+        Err(_) => {
+            out.extend_from_slice(b"{\"latin1\":");
+            json_string(out, |content| {
+                bytes.iter().try_for_each(|&byte| content.write_char(char::from(byte)))
+            });
+            out.push(b'}');
         }
-        f.write_char(']')
     }
 }
 
@@ -189,9 +181,14 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf8_have_a_form_of_their_own() {
-        let text = Bytes("caf\u{e9} \u{61c}\u{202e}\u{9b}\u{7f}\n".as_bytes()).to_string();
+        let written = |bytes: &[u8]| {
+            let mut out = Vec::new();
+            value(&mut out, Some(bytes));
+            String::from_utf8(out).expect("UTF-8")
+        };
+        let text = written("caf\u{e9} \u{61c}\u{202e}\u{9b}\u{7f}\n".as_bytes());
         assert_eq!(text, "\"caf\u{e9} \\u061c\\u202e\\u009b\\u007f\\u000a\"");
-        assert_eq!(Bytes(b"caf\xe9\x9b").to_string(), "{\"latin1\":\"caf\u{e9}\\u009b\"}");
+        assert_eq!(written(b"caf\xe9\x9b"), "{\"latin1\":\"caf\u{e9}\\u009b\"}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub(super) mod combined;
 pub(super) mod headers;
 pub(super) mod json;
 
+use crate::text::plain_len;
+
 /// A value in quotes, or a hyphen in quotes if there is none.
 pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
     let Some(value) = value else { return out.extend_from_slice(b"\"-\"") };
@@ -42,12 +44,10 @@ pub(super) fn decimal(out: &mut Vec<u8>, mut number: u64) {
 /// Copies runs of harmless bytes whole, and the others one by one in their disguise.
 fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: impl Fn(u8) -> bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    while let Some(at) = first_harmful(value, &is_harmless) {
-        let (run, rest) = value.split_at(at);
+    loop {
+        let (run, rest) = value.split_at(plain_len(value, &is_harmless));
         out.extend_from_slice(run);
-        let Some((&byte, rest)) = rest.split_first() else {
-            break;
-        };
+        let Some((&byte, rest)) = rest.split_first() else { return };
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             _ => {
@@ -57,24 +57,6 @@ fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: impl Fn(u8) -> bool
         }
         value = rest;
     }
-    out.extend_from_slice(value);
-}
-
-/// Where the first byte stands that is not harmless. Sixteen bytes are looked at in one go, for nearly
-/// always all of them are.
-fn first_harmful(value: &[u8], is_harmless: impl Fn(u8) -> bool) -> Option<usize> {
-    let are_harmless = |chunk: &[u8; 16]| chunk.iter().fold(true, |all, &byte| all & is_harmless(byte));
-    let (chunks, rest) = value.as_chunks::<16>();
-    let passed = chunks.iter().take_while(|chunk| are_harmless(chunk)).count();
-    if passed == chunks.len() {
-        let mut last = [b' '; 16];
-        last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
-        if are_harmless(&last) {
-            return None;
-        }
-    }
-    let found = value.get(16 * passed..)?.iter().position(|&byte| !is_harmless(byte))?;
-    Some(16 * passed + found)
 }
 
 fn is_harmless(byte: u8) -> bool {

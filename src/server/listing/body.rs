@@ -3,11 +3,13 @@
 //! It owns how much is made in one go, and when the head, the entries and the foot of the form have
 //! their turn. What they look like is the form's to say, and which entries there are the listing's.
 
+use std::fmt::Write as _;
+
 use super::html::{self, Html};
 use super::utc;
 use crate::files::listing::{Entry, Listing};
 use crate::http::{field, percent_encode_path};
-use crate::text::{JsonString, OneLine, append};
+use crate::text::{OneLine, append, json_string};
 
 /// A slice ends with the entry that brings it to this length, in bytes ...
 const SLICE_LEN_MIN: usize = 32 * 1024;
@@ -133,8 +135,8 @@ impl Writer {
 /// `name` is for people: bytes that are not UTF-8 are U+FFFD in it. `url` is exact: percent-encoded,
 /// relative to the address of the listing. What is not known, or means nothing, is null.
 fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
-    let comma = if is_first { "" } else { "," };
-    append(out, format_args!("{comma}\n{{\"name\":{}", JsonString(String::from_utf8_lossy(entry.name))));
+    out.extend_from_slice(if is_first { b"\n{\"name\":" } else { b",\n{\"name\":" });
+    json_string(out, |name| name.write_str(&String::from_utf8_lossy(entry.name)));
     let slash = if entry.is_directory { "/" } else { "" };
     match entry.is_directory {
         true => out.extend_from_slice(b",\"type\":\"directory\",\"size\":null"),
