@@ -3,25 +3,13 @@
 //! One buffer for all their paths, for there may be tens of thousands. It knows nothing of directories
 //! or tar.
 
-use super::super::embedded::Page;
+use super::tar_header::Kind;
+use crate::files::embedded::Page;
 
 /// So many are gathered before an archive begins, so that its length is known beforehand ...
 const GATHERED_MAX: usize = 32 * 1024;
 /// ... and so many bytes of their paths: with that, an archive holds some 3 MiB.
 const GATHERED_PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
-
-/// What is in a member.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Body {
-    Directory,
-    /// A file on the disk, of this length when it was found.
-    File {
-        len: u64,
-        is_executable: bool,
-    },
-    /// A page of the binary.
-    Page(Page),
-}
 
 /// A member, and where its path ends in the buffer.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +17,9 @@ pub(super) struct Member {
     path_start: usize,
     path_end: usize,
     pub(super) modified_secs: i64,
-    pub(super) body: Body,
+    pub(super) kind: Kind,
+    /// If it is a page of the binary.
+    pub(super) page: Option<Page>,
 }
 
 /// The members, in the order in which they were found.
@@ -42,10 +32,18 @@ pub(super) struct Members {
 
 impl Members {
     /// Adds one; `path` is beneath the folder, with a slash at the end of a directory's.
-    pub(super) fn push(&mut self, path: &[u8], modified_secs: i64, body: Body) {
+    pub(super) fn push(&mut self, path: &[u8], modified_secs: i64, kind: Kind) {
+        self.add(path, modified_secs, kind, None);
+    }
+
+    pub(super) fn push_page(&mut self, path: &[u8], page: Page) {
+        self.add(path, 0, Kind::File { len: page.len(), is_executable: false }, Some(page));
+    }
+
+    fn add(&mut self, path: &[u8], modified_secs: i64, kind: Kind, page: Option<Page>) {
         let path_start = self.paths.len();
         self.paths.extend_from_slice(path);
-        self.list.push(Member { path_start, path_end: self.paths.len(), modified_secs, body });
+        self.list.push(Member { path_start, path_end: self.paths.len(), modified_secs, kind, page });
     }
 
     /// Whether no more are gathered.

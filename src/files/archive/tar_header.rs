@@ -31,6 +31,16 @@ pub(super) enum Kind {
     File { len: u64, is_executable: bool },
 }
 
+impl Kind {
+    /// How long it is in the archive, without the padding.
+    pub(super) fn len(self) -> u64 {
+        match self {
+            Kind::Directory => 0,
+            Kind::File { len, .. } => len,
+        }
+    }
+}
+
 /// Appends the header of the member at `path`: one block, and those of a pax header before it if need be.
 pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_secs: i64) {
     let (len, entry_type, mode) = match kind {

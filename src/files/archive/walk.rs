@@ -12,7 +12,8 @@ use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 use super::super::path::{PATH_LEN_MAX, join};
 use super::super::root::{Facts, Kind, LookupError, Root};
 use super::super::source::Store;
-use super::members::{Body, Members};
+use super::members::Members;
+use super::tar_header;
 
 /// Entries looked at in one step: each costs two or three system calls, so that a step takes about a
 /// millisecond.
@@ -104,7 +105,7 @@ impl Walk {
     /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
     fn enter(&mut self, root: &Root, path: Vec<u8>, found: &mut Members) -> Result<(), LookupError> {
         let dir = root.open_to_read(&self.path_of(path.strip_suffix(b"/").unwrap_or(&path)))?;
-        found.push(&path, Facts::of(&dir)?.modified_secs, Body::Directory);
+        found.push(&path, Facts::of(&dir)?.modified_secs, tar_header::Kind::Directory);
         self.open = Some(OpenDir { dir: Dir::new(dir)?, path });
         Ok(())
     }
@@ -128,7 +129,7 @@ impl Walk {
             Ok(Some(Facts { kind: Kind::Directory, .. })) => self.remember(path),
             Ok(Some(facts)) => {
                 let Facts { len, modified_secs, is_executable, .. } = facts;
-                found.push(&path, modified_secs, Body::File { len, is_executable });
+                found.push(&path, modified_secs, tar_header::Kind::File { len, is_executable });
                 Ok(())
             }
             Ok(None) => Ok(()),
@@ -193,9 +194,9 @@ mod tests {
         let mut told = Vec::new();
         while let Some(member) = members.take() {
             let path = String::from_utf8_lossy(members.path(&member)).into_owned();
-            told.push(match member.body {
-                Body::Directory => path,
-                body => format!("{path} {}", body.len()),
+            told.push(match member.kind {
+                tar_header::Kind::Directory => path,
+                kind => format!("{path} {}", kind.len()),
             });
         }
         told.sort();

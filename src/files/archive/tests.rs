@@ -1,0 +1,232 @@
+//! What an archive of a folder has in it, how long it is, and when it breaks off.
+//!
+//! Archives are read back by the reader of the `tar` crate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::Path;
+
+use super::*;
+use crate::files::root::Root;
+use crate::files::testing::site_with_folder as site;
+
+/// More steps and pieces than any archive here needs.
+const STEPS_MAX: usize = 10_000;
+
+/// What the archive of a folder comes to: its members by their paths, and what was promised and sent.
+struct Outcome {
+    members: BTreeMap<String, Vec<u8>>,
+    promised_len: Option<u64>,
+    len: u64,
+}
+
+fn begin(store: &Store, path: &str) -> Result<Archive, LookupError> {
+    let path = RelativePath::parse(path.as_bytes()).expect("a path");
+    Archive::begin(store, &path, b"top")
+}
+
+fn gather(archive: &mut Archive, store: &Store) {
+    let steps = (0..STEPS_MAX).find(|_| archive.gather(store).expect("it can be read"));
+    assert!(steps.is_some(), "it never ends");
+}
+
+/// The rest of the archive, and whether it breaks off.
+fn rest(archive: &mut Archive, store: &Store) -> Result<Vec<u8>, ArchiveError> {
+    let mut whole = Vec::new();
+    for _ in 0..STEPS_MAX {
+        let before = whole.len();
+        let piece = archive.make(store, &mut whole)?;
+        assert!(whole.len() - before < 128 * 1024, "a piece of {} bytes", whole.len() - before);
+        match piece.tail {
+            Some(Tail::File(FileRange { file, offset, len })) => {
+                assert!(piece.more && len > 0 && len <= RANGE_LEN_MAX);
+                let start = whole.len();
+                whole.resize(start + len as usize, 0);
+                file.read_exact_at(&mut whole[start..], offset).expect("it is that long");
+            }
+            Some(Tail::Static(bytes)) => whole.extend_from_slice(bytes),
+            None => {}
+        }
+        if !piece.more {
+            return Ok(whole);
+        }
+    }
+    panic!("it never ends");
+}
+
+fn archived(store: &Store, path: &str) -> Outcome {
+    let mut archive = begin(store, path).expect("it begins");
+    gather(&mut archive, store);
+    let promised_len = archive.promised_len();
+    let whole = rest(&mut archive, store).expect("it ends");
+    let mut members = BTreeMap::new();
+    for entry in ::tar::Archive::new(whole.as_slice()).entries().expect("an archive") {
+        let mut entry = entry.expect("a member");
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).expect("its bytes");
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        assert!(members.insert(name.clone(), bytes).is_none(), "{name} is there twice");
+    }
+    Outcome { members, promised_len, len: whole.len() as u64 }
+}
+
+fn names(outcome: &Outcome) -> Vec<&str> {
+    outcome.members.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_folder_has_all_that_is_beneath_it_and_nothing_else() {
+    let (_outer, _, store) = site();
+    let outcome = archived(&store, "/docs/");
+    assert_eq!(names(&outcome), ["top/", "top/b.txt", "top/deep/", "top/deep/er/", "top/deep/er/c.txt"]);
+    assert_eq!(outcome.members["top/b.txt"], b"bb");
+    assert_eq!(outcome.promised_len, Some(outcome.len));
+    let outcome = archived(&store, "/");
+    assert_eq!(outcome.members.len(), 7);
+    assert_eq!(outcome.members["top/docs/deep/er/c.txt"], b"ccc");
+}
+
+#[test]
+fn what_is_longer_than_a_file_can_be_has_no_length_beforehand() {
+    let (_outer, _root, store) = site();
+    for len_before in [u64::MAX - 1, i64::MAX as u64 - 1024] {
+        let mut archive = begin(&store, "/docs/").expect("it begins");
+        archive.len = len_before;
+        gather(&mut archive, &store);
+        assert_eq!(archive.promised_len(), None, "{len_before}");
+    }
+}
+
+#[test]
+fn only_folders_beneath_the_root_have_archives() {
+    let (outer, _, store) = site();
+    symlink("../..", outer.path().join("site/out")).expect("a link");
+    for path in ["/a.txt/", "/missing/", "/out/"] {
+        assert!(matches!(begin(&store, path), Err(LookupError::NotFound)), "{path}");
+        assert!(matches!(begin(&Store::Embedded, path), Err(LookupError::NotFound)), "{path}");
+    }
+}
+
+#[test]
+fn pages_of_the_binary_are_archived_as_they_are_served() {
+    let (outer, _, _) = site();
+    let root = outer.path().join("site");
+    fs::write(root.join("server-code.html"), "of another build").expect("a file");
+    let over = Store::DiskWithSource(Root::open(&root).expect("opens"));
+    let outcome = archived(&over, "/");
+    let page = embedded::find_source(b"server-code.html").expect("a page").bytes();
+    assert!(outcome.members["top/server-code.html"] == page && outcome.members.contains_key("top/a.txt"));
+    assert_eq!(outcome.promised_len, Some(outcome.len));
+    assert!(!archived(&over, "/docs/").members.contains_key("top/server-code.html"));
+    let outcome = archived(&Store::Embedded, "/");
+    assert_eq!(outcome.members["top/index.html"], embedded::find(b"index.html").expect("a page").bytes());
+    assert_eq!(outcome.members.len(), 1 + embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
+    assert_eq!(outcome.promised_len, Some(outcome.len));
+}
+
+/// Around each length at which the making of an archive changes its way.
+#[test]
+fn files_of_every_length_are_whole() {
+    let (outer, _, store) = site();
+    let folder = outer.path().join("site/lengths");
+    fs::create_dir(&folder).expect("a folder");
+    let lengths = [0, 1, 511, 512, 513, COPIED_LEN_MAX, COPIED_LEN_MAX + 1, 70_000, RANGE_LEN_MAX + 1];
+    for len in lengths {
+        let bytes: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+        fs::write(folder.join(len.to_string()), bytes).expect("a file");
+    }
+    let outcome = archived(&store, "/lengths/");
+    for len in lengths {
+        let whole = fs::read(folder.join(len.to_string())).expect("a file");
+        assert!(outcome.members[&format!("top/{len}")] == whole, "{len}");
+    }
+    assert_eq!(outcome.promised_len, Some(outcome.len));
+}
+
+/// A folder whose paths are too long to be gathered beforehand, with so many files.
+fn deep(root: &Path, count: usize) {
+    let mut folder = root.join("deep");
+    for _ in 0..15 {
+        folder.push("d".repeat(250));
+    }
+    fs::create_dir_all(&folder).expect("folders");
+    for number in 0..count {
+        fs::write(folder.join(number.to_string()), number.to_string()).expect("a file");
+    }
+}
+
+#[test]
+fn a_folder_that_is_too_large_to_be_known_beforehand_is_whole_all_the_same() {
+    let (outer, _, store) = site();
+    deep(&outer.path().join("site"), 800);
+    let outcome = archived(&store, "/deep/");
+    assert_eq!(outcome.promised_len, None);
+    assert_eq!(outcome.members.len(), 16 + 800);
+    let path = format!("top/{}799", format!("{}/", "d".repeat(250)).repeat(15));
+    assert_eq!(outcome.members[&path], b"799");
+}
+
+#[test]
+fn what_was_promised_is_kept_or_the_archive_breaks_off() {
+    let (outer, _, store) = site();
+    let root = outer.path().join("site");
+    // What happens to a file of 3 bytes after the promise, and what comes of it.
+    type Change = fn(&Path);
+    let cases: [(&str, Change, Option<&str>); 6] = [
+        ("grown", |path| fs::write(path, "cccccc").expect("written"), None),
+        (
+            "replaced by a longer one",
+            |path| {
+                fs::write(path.with_extension("new"), "dddd").expect("written");
+                fs::rename(path.with_extension("new"), path).expect("renamed");
+            },
+            None,
+        ),
+        ("shrunk", |path| fs::write(path, "c").expect("written"), Some("a file shrank")),
+        ("gone", |path| fs::remove_file(path).expect("removed"), Some("no such file")),
+        (
+            "a folder now",
+            |path| {
+                fs::remove_file(path).expect("removed");
+                fs::create_dir(path).expect("a folder");
+            },
+            Some("not a regular file"),
+        ),
+        (
+            "a link to the outside now",
+            |path| {
+                fs::remove_file(path).expect("removed");
+                symlink("../../../../secret", path).expect("a link");
+            },
+            Some("no such file"),
+        ),
+    ];
+    for (told, change, expected) in cases {
+        let path = root.join("docs/deep/er/c.txt");
+        fs::write(&path, "ccc").expect("a file");
+        let mut archive = begin(&store, "/docs/").expect("it begins");
+        gather(&mut archive, &store);
+        change(&path);
+        match (rest(&mut archive, &store), expected) {
+            (Ok(whole), None) => assert_eq!(Some(whole.len() as u64), archive.promised_len(), "{told}"),
+            (Err(fault), Some(expected)) => assert_eq!(fault.to_string(), expected, "{told}"),
+            (outcome, _) => panic!("{told}: {outcome:?}"),
+        }
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+    }
+}
+
+#[test]
+fn what_was_never_promised_may_go_and_come() {
+    let (outer, _, store) = site();
+    let root = outer.path().join("site");
+    deep(&root, 800);
+    let mut archive = begin(&store, "/deep/").expect("it begins");
+    gather(&mut archive, &store);
+    fs::remove_dir_all(root.join("deep")).expect("removed");
+    let whole = rest(&mut archive, &store).expect("it ends in order");
+    let count = ::tar::Archive::new(whole.as_slice()).entries().expect("an archive").count();
+    assert_eq!(count, 16, "the folders had been found");
+}
