@@ -3,7 +3,8 @@
 //! `mime_guess` knows the long list; this file corrects it where it is behind the times and adds
 //! `charset=utf-8` where the type takes it, for text without one is guessed at by its reader.
 //! Content is never looked at: what a file is called is what its owner says it is, and with
-//! [`MediaTypes`] its owner may say so for each extension.
+//! [`MediaTypes`] its owner may say so for each extension. Which types are worth compressing goes by the type
+//! alone, too: whether one file gets smaller is found out when it is tried.
 
 /// What nothing is known about (RFC 9110, section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
@@ -39,6 +40,67 @@ const WITH_CHARSET: &[&str] = &[
     "text/xml; charset=utf-8",
     PLAIN,
 ];
+
+/// Types that are not text by their name, but by what is in them, or that hold long runs of the
+/// same. What is compressed by itself is not here: woff fonts, archives, most pictures, sound, film.
+const COMPRESSIBLE: &[&str] = &[
+    "application/ecmascript",
+    "application/font-sfnt",
+    "application/hjson",
+    "application/javascript",
+    "application/json",
+    "application/json5",
+    "application/jsonl",
+    "application/mbox",
+    "application/postscript",
+    "application/rtf",
+    "application/sql",
+    "application/step",
+    "application/toml",
+    "application/typescript",
+    "application/vnd.apple.mpegurl",
+    "application/vnd.ms-fontobject",
+    "application/wasm",
+    "application/x-csh",
+    "application/x-dxf",
+    "application/x-font-bdf",
+    "application/x-font-ttf",
+    "application/x-httpd-php",
+    "application/x-javascript",
+    "application/x-latex",
+    "application/x-ndjson",
+    "application/x-perl",
+    "application/x-sh",
+    "application/x-sql",
+    "application/x-subrip",
+    "application/x-tcl",
+    "application/x-tex",
+    "application/x-texinfo",
+    "application/x-yaml",
+    "application/xml",
+    "application/yaml",
+    "audio/x-mpegurl",
+    "font/collection",
+    "font/otf",
+    "font/ttf",
+    "image/bmp",
+    "image/vnd.microsoft.icon",
+    "image/x-icon",
+    "image/x-portable-anymap",
+    "image/x-portable-bitmap",
+    "image/x-portable-graymap",
+    "image/x-portable-pixmap",
+    "message/rfc822",
+    "model/mesh",
+    "model/mtl",
+    "model/obj",
+    "model/stl",
+    "model/vrml",
+    "video/vnd.mpegurl",
+];
+
+/// The structured syntaxes that are text (RFC 6838, section 4.2.8).
+const TEXT_SYNTAXES: [&str; 3] = ["+json", "+xml", "+yaml"];
 
 /// Media types that go before those known here, each for the names that end in an extension.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -183,193 +245,13 @@ fn with_charset(essence: &'static str) -> &'static str {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(cases: &[(&str, &str)]) {
-        for (name, expected) in cases {
-            assert_eq!(media_type(name.as_bytes()), *expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn types_are_those_of_today_with_charset_where_it_belongs() {
-        check(&[
-            ("index.html", "text/html; charset=utf-8"),
-            ("a.htm", "text/html; charset=utf-8"),
-            ("a.css", "text/css; charset=utf-8"),
-            ("a.js", "text/javascript; charset=utf-8"),
-            ("a.mjs", "text/javascript; charset=utf-8"),
-            ("a.cjs", "text/javascript; charset=utf-8"),
-            ("a.json", "application/json"),
-            ("a.jsonl", "application/jsonl"),
-            ("a.js.map", "application/json"),
-            ("a.webmanifest", "application/manifest+json"),
-            ("a.xml", "text/xml; charset=utf-8"),
-            ("a.xhtml", "application/xhtml+xml; charset=utf-8"),
-            ("a.svg", "image/svg+xml; charset=utf-8"),
-            ("a.atom", "application/atom+xml; charset=utf-8"),
-            ("a.md", "text/markdown; charset=utf-8"),
-            ("a.csv", "text/csv; charset=utf-8"),
-            ("a.vtt", "text/vtt; charset=utf-8"),
-            ("a.ics", "text/calendar; charset=utf-8"),
-            ("a.vcf", "text/vcard; charset=utf-8"),
-            ("a.txt", PLAIN),
-            ("a.log", PLAIN),
-            ("a.toml", PLAIN),
-            ("a.yaml", PLAIN),
-            ("a.yml", PLAIN),
-            ("a.rs", PLAIN),
-            ("a.c", PLAIN),
-            ("a.py", PLAIN),
-            ("a.go", PLAIN),
-            ("a.sh", PLAIN),
-            ("a.vue", PLAIN),
-            ("a.wgsl", PLAIN),
-        ]);
-    }
-
-    #[test]
-    fn media_data_and_archives_have_their_registered_types() {
-        check(&[
-            ("a.wasm", "application/wasm"),
-            ("a.pdf", "application/pdf"),
-            ("a.png", "image/png"),
-            ("a.jpg", "image/jpeg"),
-            ("a.gif", "image/gif"),
-            ("a.avif", "image/avif"),
-            ("a.webp", "image/webp"),
-            ("a.ico", "image/x-icon"),
-            ("a.woff", "font/woff"),
-            ("a.woff2", "font/woff2"),
-            ("a.ttf", "font/ttf"),
-            ("a.otf", "font/otf"),
-            ("a.mp3", "audio/mpeg"),
-            ("a.m4a", "audio/mp4"),
-            ("a.mp4", "video/mp4"),
-            ("a.webm", "video/webm"),
-            ("a.m3u8", "application/vnd.apple.mpegurl"),
-            ("a.ts", "video/mp2t"),
-            ("a.mpd", "application/dash+xml"),
-            ("a.m4s", "video/iso.segment"),
-            ("a.mkv", "video/matroska"),
-            ("a.opus", "audio/ogg"),
-            ("a.ogg", "audio/ogg"),
-            ("a.ogv", "video/ogg"),
-            ("a.flac", "audio/flac"),
-            ("a.aac", "audio/aac"),
-            ("a.weba", "audio/webm"),
-            ("a.mid", "audio/midi"),
-            ("a.jxl", "image/jxl"),
-            ("a.heic", "image/heic"),
-            ("a.apng", "image/apng"),
-            ("a.ktx2", "image/ktx2"),
-            ("a.glb", "model/gltf-binary"),
-            ("a.gltf", "model/gltf+json"),
-            ("a.usdz", "model/vnd.usdz+zip"),
-            ("a.obj", "model/obj"),
-            ("a.cbor", "application/cbor"),
-            ("a.geojson", "application/geo+json"),
-            ("a.topojson", "application/json"),
-            ("a.jsonld", "application/ld+json"),
-            ("a.json-patch", "application/json-patch+json"),
-            ("a.ndjson", "application/x-ndjson"),
-            ("a.pkpass", "application/vnd.apple.pkpass"),
-            ("a.parquet", "application/vnd.apache.parquet"),
-            ("a.arrow", "application/vnd.apache.arrow.file"),
-            ("a.sqlite", "application/vnd.sqlite3"),
-            ("a.epub", "application/epub+zip"),
-            ("a.gpx", "application/gpx+xml"),
-            ("a.rss", "application/rss+xml; charset=utf-8"),
-            ("a.ttml", "application/ttml+xml"),
-            ("a.deb", "application/vnd.debian.binary-package"),
-            ("a.rar", "application/vnd.rar"),
-            ("a.tgz", "application/gzip"),
-            ("a.7z", "application/x-7z-compressed"),
-            ("a.zip", "application/zip"),
-            ("a.tar.gz", "application/gzip"),
-            ("a.zst", "application/zstd"),
-        ]);
-    }
-
-    #[test]
-    fn capitals_do_not_matter() {
-        for name in ["A.HTML", "a.Html", "dir.d/INDEX.HTM"] {
-            assert_eq!(media_type(name.as_bytes()), "text/html; charset=utf-8", "{name}");
-        }
-        assert_eq!(media_type(b"A.MJS"), "text/javascript; charset=utf-8");
-    }
-
-    #[test]
-    fn what_is_not_known_is_a_stream_of_octets() {
-        let names: &[&[u8]] = &[
-            b"",
-            b"README",
-            b"Makefile",
-            b"a.",
-            b"html",
-            b"dir.html/file",
-            b"a.no-such-type",
-            b"a.an-extension-beyond-all-reason",
-            b"a.\xff\xfe",
-        ];
-        for name in names {
-            assert_eq!(media_type(name), UNKNOWN, "{}", name.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn a_given_type_goes_before_and_the_longest_extension_decides() {
-        let mut types = MediaTypes::default();
-        for (extension, media_type) in
-            [("gz", "application/x-gz"), ("Tar.GZ", "application/x-tgz"), ("foo", "text/x-foo"), ("d", "x/y")]
-        {
-            assert_eq!(types.give(extension, media_type), Ok(()));
-        }
-        assert_eq!(types.give("FOO", "text/plain"), Err("text/x-foo; charset=utf-8"));
-        for (name, expected) in [
-            ("a.gz", Some("application/x-gz")),
-            ("a.tar.gz", Some("application/x-tgz")),
-            ("A.TAR.GZ", Some("application/x-tgz")),
-            ("b/a.foo", Some("text/x-foo; charset=utf-8")),
-            ("a.d/foo", None),
-            ("foo", None),
-            ("a.xfoo", None),
-            ("a.fo", None),
-            ("", None),
-        ] {
-            assert_eq!(types.given(name.as_bytes()), expected, "{name}");
-        }
-        assert_eq!(
-            types.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
-            ["gz", "tar.gz", "foo", "d"]
-        );
-    }
-
-    #[test]
-    fn a_given_text_type_says_its_charset_unless_it_names_one() {
-        for (given, said) in [
-            ("text/x-foo", "text/x-foo; charset=utf-8"),
-            ("TEXT/X-foo", "TEXT/X-foo; charset=utf-8"),
-            ("text/plain; format=flowed", "text/plain; format=flowed; charset=utf-8"),
-            ("text/html; Charset = latin1", "text/html; Charset = latin1"),
-            ("text/html;charset=\"utf-16\"", "text/html;charset=\"utf-16\""),
-            ("application/xhtml+xml", "application/xhtml+xml; charset=utf-8"),
-            ("application/json", "application/json"),
-            ("image/png", "image/png"),
-        ] {
-            let mut types = MediaTypes::default();
-            assert_eq!(types.give("x", given), Ok(()));
-            assert_eq!(types.given(b"a.x"), Some(said), "{given}");
-        }
-    }
-
-    #[test]
-    fn every_type_in_the_table_ends_in_its_charset() {
-        for full in WITH_CHARSET {
-            let essence = full.strip_suffix(CHARSET).expect(full);
-            assert_eq!(with_charset(essence), *full);
-        }
-    }
+/// Whether files of this type, which may have parameters, are worth encoding. Capitals do not matter.
+pub(super) fn is_compressible(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    essence.starts_with("text/")
+        || TEXT_SYNTAXES.iter().any(|syntax| essence.ends_with(syntax))
+        || COMPRESSIBLE.contains(&essence.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,6 @@
 mod archive;
 mod cache;
 mod coding;
-mod compressible;
 pub mod embedded;
 mod file_version;
 pub mod listing;

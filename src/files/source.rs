@@ -12,11 +12,10 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::coding::Coding;
-use super::compressible::is_compressible;
 use super::embedded::Packed;
 use super::embedded::{self, Page};
 use super::file_version::{Identity, fnv1a_64, has_settled};
-use super::media_type;
+use super::media_type::{is_compressible, media_type};
 use super::path::{RelativePath, join};
 use super::root::{Facts, Kind, LookupError, Opened, Root};
 

@@ -1,0 +1,249 @@
+//! The media types of well-known names, those that an owner gives, and which of them are compressible.
+//!
+//! Names are looked up as the server does: by their extension alone.
+
+use super::*;
+
+fn check(cases: &[(&str, &str)]) {
+    for (name, expected) in cases {
+        assert_eq!(media_type(name.as_bytes()), *expected, "{name}");
+    }
+}
+
+#[test]
+fn types_are_those_of_today_with_charset_where_it_belongs() {
+    check(&[
+        ("index.html", "text/html; charset=utf-8"),
+        ("a.htm", "text/html; charset=utf-8"),
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("a.mjs", "text/javascript; charset=utf-8"),
+        ("a.cjs", "text/javascript; charset=utf-8"),
+        ("a.json", "application/json"),
+        ("a.jsonl", "application/jsonl"),
+        ("a.js.map", "application/json"),
+        ("a.webmanifest", "application/manifest+json"),
+        ("a.xml", "text/xml; charset=utf-8"),
+        ("a.xhtml", "application/xhtml+xml; charset=utf-8"),
+        ("a.svg", "image/svg+xml; charset=utf-8"),
+        ("a.atom", "application/atom+xml; charset=utf-8"),
+        ("a.md", "text/markdown; charset=utf-8"),
+        ("a.csv", "text/csv; charset=utf-8"),
+        ("a.vtt", "text/vtt; charset=utf-8"),
+        ("a.ics", "text/calendar; charset=utf-8"),
+        ("a.vcf", "text/vcard; charset=utf-8"),
+        ("a.txt", PLAIN),
+        ("a.log", PLAIN),
+        ("a.toml", PLAIN),
+        ("a.yaml", PLAIN),
+        ("a.yml", PLAIN),
+        ("a.rs", PLAIN),
+        ("a.c", PLAIN),
+        ("a.py", PLAIN),
+        ("a.go", PLAIN),
+        ("a.sh", PLAIN),
+        ("a.vue", PLAIN),
+        ("a.wgsl", PLAIN),
+    ]);
+}
+
+#[test]
+fn media_data_and_archives_have_their_registered_types() {
+    check(&[
+        ("a.wasm", "application/wasm"),
+        ("a.pdf", "application/pdf"),
+        ("a.png", "image/png"),
+        ("a.jpg", "image/jpeg"),
+        ("a.gif", "image/gif"),
+        ("a.avif", "image/avif"),
+        ("a.webp", "image/webp"),
+        ("a.ico", "image/x-icon"),
+        ("a.woff", "font/woff"),
+        ("a.woff2", "font/woff2"),
+        ("a.ttf", "font/ttf"),
+        ("a.otf", "font/otf"),
+        ("a.mp3", "audio/mpeg"),
+        ("a.m4a", "audio/mp4"),
+        ("a.mp4", "video/mp4"),
+        ("a.webm", "video/webm"),
+        ("a.m3u8", "application/vnd.apple.mpegurl"),
+        ("a.ts", "video/mp2t"),
+        ("a.mpd", "application/dash+xml"),
+        ("a.m4s", "video/iso.segment"),
+        ("a.mkv", "video/matroska"),
+        ("a.opus", "audio/ogg"),
+        ("a.ogg", "audio/ogg"),
+        ("a.ogv", "video/ogg"),
+        ("a.flac", "audio/flac"),
+        ("a.aac", "audio/aac"),
+        ("a.weba", "audio/webm"),
+        ("a.mid", "audio/midi"),
+        ("a.jxl", "image/jxl"),
+        ("a.heic", "image/heic"),
+        ("a.apng", "image/apng"),
+        ("a.ktx2", "image/ktx2"),
+        ("a.glb", "model/gltf-binary"),
+        ("a.gltf", "model/gltf+json"),
+        ("a.usdz", "model/vnd.usdz+zip"),
+        ("a.obj", "model/obj"),
+        ("a.cbor", "application/cbor"),
+        ("a.geojson", "application/geo+json"),
+        ("a.topojson", "application/json"),
+        ("a.jsonld", "application/ld+json"),
+        ("a.json-patch", "application/json-patch+json"),
+        ("a.ndjson", "application/x-ndjson"),
+        ("a.pkpass", "application/vnd.apple.pkpass"),
+        ("a.parquet", "application/vnd.apache.parquet"),
+        ("a.arrow", "application/vnd.apache.arrow.file"),
+        ("a.sqlite", "application/vnd.sqlite3"),
+        ("a.epub", "application/epub+zip"),
+        ("a.gpx", "application/gpx+xml"),
+        ("a.rss", "application/rss+xml; charset=utf-8"),
+        ("a.ttml", "application/ttml+xml"),
+        ("a.deb", "application/vnd.debian.binary-package"),
+        ("a.rar", "application/vnd.rar"),
+        ("a.tgz", "application/gzip"),
+        ("a.7z", "application/x-7z-compressed"),
+        ("a.zip", "application/zip"),
+        ("a.tar.gz", "application/gzip"),
+        ("a.zst", "application/zstd"),
+    ]);
+}
+
+#[test]
+fn capitals_do_not_matter() {
+    for name in ["A.HTML", "a.Html", "dir.d/INDEX.HTM"] {
+        assert_eq!(media_type(name.as_bytes()), "text/html; charset=utf-8", "{name}");
+    }
+    assert_eq!(media_type(b"A.MJS"), "text/javascript; charset=utf-8");
+}
+
+#[test]
+fn what_is_not_known_is_a_stream_of_octets() {
+    let names: &[&[u8]] = &[
+        b"",
+        b"README",
+        b"Makefile",
+        b"a.",
+        b"html",
+        b"dir.html/file",
+        b"a.no-such-type",
+        b"a.an-extension-beyond-all-reason",
+        b"a.\xff\xfe",
+    ];
+    for name in names {
+        assert_eq!(media_type(name), UNKNOWN, "{}", name.escape_ascii());
+    }
+}
+
+#[test]
+fn a_given_type_goes_before_and_the_longest_extension_decides() {
+    let mut types = MediaTypes::default();
+    for (extension, media_type) in
+        [("gz", "application/x-gz"), ("Tar.GZ", "application/x-tgz"), ("foo", "text/x-foo"), ("d", "x/y")]
+    {
+        assert_eq!(types.give(extension, media_type), Ok(()));
+    }
+    assert_eq!(types.give("FOO", "text/plain"), Err("text/x-foo; charset=utf-8"));
+    for (name, expected) in [
+        ("a.gz", Some("application/x-gz")),
+        ("a.tar.gz", Some("application/x-tgz")),
+        ("A.TAR.GZ", Some("application/x-tgz")),
+        ("b/a.foo", Some("text/x-foo; charset=utf-8")),
+        ("a.d/foo", None),
+        ("foo", None),
+        ("a.xfoo", None),
+        ("a.fo", None),
+        ("", None),
+    ] {
+        assert_eq!(types.given(name.as_bytes()), expected, "{name}");
+    }
+    assert_eq!(
+        types.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
+        ["gz", "tar.gz", "foo", "d"]
+    );
+}
+
+#[test]
+fn a_given_text_type_says_its_charset_unless_it_names_one() {
+    for (given, said) in [
+        ("text/x-foo", "text/x-foo; charset=utf-8"),
+        ("TEXT/X-foo", "TEXT/X-foo; charset=utf-8"),
+        ("text/plain; format=flowed", "text/plain; format=flowed; charset=utf-8"),
+        ("text/html; Charset = latin1", "text/html; Charset = latin1"),
+        ("text/html;charset=\"utf-16\"", "text/html;charset=\"utf-16\""),
+        ("application/xhtml+xml", "application/xhtml+xml; charset=utf-8"),
+        ("application/json", "application/json"),
+        ("image/png", "image/png"),
+    ] {
+        let mut types = MediaTypes::default();
+        assert_eq!(types.give("x", given), Ok(()));
+        assert_eq!(types.given(b"a.x"), Some(said), "{given}");
+    }
+}
+
+#[test]
+fn every_type_in_the_table_ends_in_its_charset() {
+    for full in WITH_CHARSET {
+        let essence = full.strip_suffix(CHARSET).expect(full);
+        assert_eq!(with_charset(essence), *full);
+    }
+}
+
+#[test]
+fn text_code_data_and_plain_fonts_are_worth_it() {
+    for name in [
+        "a.html",
+        "a.css",
+        "a.js",
+        "a.mjs",
+        "a.json",
+        "a.map",
+        "a.jsonl",
+        "a.ndjson",
+        "a.webmanifest",
+        "a.geojson",
+        "a.xml",
+        "a.xhtml",
+        "a.atom",
+        "a.rss",
+        "a.svg",
+        "a.txt",
+        "a.md",
+        "a.csv",
+        "a.rs",
+        "a.ipynb",
+        "a.wasm",
+        "a.ttf",
+        "a.otf",
+        "a.eot",
+        "a.ico",
+        "a.bmp",
+        "a.m3u8",
+        "a.gpx",
+        "a.mpd",
+        "a.sh",
+        "a.eml",
+        "a.yaml",
+    ] {
+        let media_type = media_type(name.as_bytes());
+        assert!(is_compressible(media_type), "{name}: {media_type}");
+    }
+    for media_type in ["TEXT/PLAIN", "text/html ; charset=utf-8", "Application/Problem+JSON; a=b"] {
+        assert!(is_compressible(media_type), "{media_type}");
+    }
+}
+
+#[test]
+fn what_is_compressed_already_or_not_known_is_left_alone() {
+    for name in [
+        "a", "a.bin", "a.png", "a.jpg", "a.gif", "a.webp", "a.avif", "a.woff", "a.woff2", "a.zip", "a.gz",
+        "a.br", "a.zst", "a.css.gz", "a.tar", "a.pdf", "a.mp3", "a.mp4", "a.webm", "a.ts", "a.docx", "a.jar",
+    ] {
+        let media_type = media_type(name.as_bytes());
+        assert!(!is_compressible(media_type), "{name}: {media_type}");
+    }
+    for media_type in ["", "text", ";", "+xm", "textual/plain", "image/svg+xmlx", "application/jsonx"] {
+        assert!(!is_compressible(media_type), "{media_type}");
+    }
+}
