@@ -14,7 +14,6 @@ use std::time::Instant;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::files::file_version::Identity;
 use crate::files::root::Facts;
 use crate::files::source::{Content, Resource, read_up_to};
 
@@ -60,7 +59,6 @@ pub(super) struct Workshop {
 #[derive(Debug)]
 struct Job {
     key: Box<[u8]>,
-    identity: Option<Identity>,
     facts: Option<Facts>,
     source: Rc<File>,
     len: u64,
@@ -112,56 +110,46 @@ impl Workshop {
     }
 
     fn in_slices(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Made {
-        let Some(place) = self.place(key, original, file) else { return Made::Refused };
-        let Some(job) = self.jobs.get_mut(place) else { return Made::Refused };
+        let Some(mut job) = self.take_job(key, original, file) else { return Made::Refused };
         job.asked = self.turn;
-        let slice_len = mem::take(&mut self.left_len);
-        match job.advance(slice_len) {
-            Ok(true) => {
-                let job = self.jobs.swap_remove(place);
-                finished(job.encoder.finish(), job.len)
+        match job.advance(mem::take(&mut self.left_len)) {
+            Ok(true) => finished(job.encoder.finish(), job.len),
+            Ok(false) if job.is_futile() => Made::NotSmaller,
+            Ok(false) => {
+                self.jobs.push(job);
+                Made::Later
             }
-            Ok(false) if job.is_futile() => {
-                self.jobs.swap_remove(place);
-                Made::NotSmaller
-            }
-            Ok(false) => Made::Later,
             Err(error) => {
                 log::debug!("cannot compress a file: {error}");
-                self.jobs.swap_remove(place);
                 Made::Refused
             }
         }
     }
 
-    /// Where the job for this version of a file is, a new one if need be and there is room for it.
-    fn place(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<usize> {
-        if let Some(place) = self.jobs.iter().position(|job| job.is_for(key, original)) {
-            return Some(place);
+    /// The job for this version of a file, a new one if need be and there is room for it.
+    fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<Job> {
+        // Equal facts are those of one version: they had settled.
+        let is_same = |job: &Job| *job.key == *key && job.facts == original.facts;
+        if let Some(place) = self.jobs.iter().position(is_same) {
+            return Some(self.jobs.swap_remove(place));
         }
         let held_len: u64 = self.jobs.iter().map(|job| job.len).sum();
         if self.jobs.len() >= JOBS_MAX || held_len + original.len > JOBS_LEN_MAX {
             return None;
         }
-        self.jobs.push(Job {
+        Some(Job {
             key: key.into(),
-            identity: original.identity,
             facts: original.facts,
             source: Rc::clone(file),
             len: original.len,
             done_len: 0,
             encoder: GzEncoder::new(Vec::new(), LEVEL),
             asked: self.turn,
-        });
-        Some(self.jobs.len() - 1)
+        })
     }
 }
 
 impl Job {
-    fn is_for(&self, key: &[u8], original: &Resource) -> bool {
-        *self.key == *key && self.identity == original.identity && self.facts == original.facts
-    }
-
     /// Compresses up to `slice_len` bytes more; true when all is done.
     ///
     /// # Errors
@@ -169,14 +157,12 @@ impl Job {
     fn advance(&mut self, slice_len: u64) -> io::Result<bool> {
         let slice_len = slice_len.min(self.len - self.done_len);
         let bytes = read_up_to(&self.source, self.done_len, slice_len)?;
-        if bytes.len() as u64 != slice_len {
-            return Err(changed());
-        }
         self.encoder.write_all(&bytes)?;
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
-        if is_whole && !is_unchanged(&self.source, self.facts) {
-            return Err(changed());
+        // It had settled when it was opened: if it is the same at the end, no part is of another version.
+        if bytes.len() as u64 != slice_len || (is_whole && Facts::of(&self.source).ok() != self.facts) {
+            return Err(io::Error::other("it changes while it is read"));
         }
         Ok(is_whole)
     }
@@ -194,16 +180,6 @@ fn finished(made: io::Result<Vec<u8>>, original_len: u64) -> Made {
         // Writing to memory does not fail.
         Err(_) => Made::Refused,
     }
-}
-
-/// Whether the file is what it was when it was opened, which had then settled: so no part of it is of
-/// another version.
-fn is_unchanged(file: &File, facts: Option<Facts>) -> bool {
-    Facts::of(file).is_ok_and(|present| facts == Some(present))
-}
-
-fn changed() -> io::Error {
-    io::Error::other("it changes while it is read")
 }
 
 #[cfg(test)]

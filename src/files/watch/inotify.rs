@@ -65,7 +65,7 @@ const OF_DIRECTORIES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::ATTRIB);
 
 /// What is watched, and how often it has changed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Watch {
     is_on: bool,
     /// Opened for the first that is to be watched.
@@ -123,18 +123,7 @@ pub(crate) enum Standing {
 impl Watch {
     /// Watches what it is told to, if it `is_on`; else everything is always unsure.
     pub(crate) fn new(is_on: bool) -> Watch {
-        Watch {
-            is_on,
-            inotify: None,
-            is_behind: false,
-            changes: 0,
-            cells: Vec::new(),
-            hasher: RandomState::default(),
-            held: HashMap::default(),
-            held_max: WATCHES_MAX,
-            sweep_at: SWEPT_MIN,
-            full_secs: None,
-        }
+        Watch { is_on, held_max: WATCHES_MAX, sweep_at: SWEPT_MIN, ..Watch::default() }
     }
 
     /// How often something has changed, as far as is known.
@@ -260,18 +249,17 @@ impl Watch {
                 }
             };
             let name = event.file_name().map(|name| name.to_bytes());
+            *changes += 1;
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 log::debug!("files change faster than the kernel can tell");
                 cells.iter_mut().for_each(bump);
-                *changes += 1;
-            } else {
-                if event.events().contains(ReadFlags::IGNORED) {
-                    held.remove(&event.wd());
-                }
-                let cell = cell(hasher, event.wd(), name);
-                cells.get_mut(usize::from(cell)).into_iter().for_each(bump);
-                *changes += 1;
+                continue;
             }
+            if event.events().contains(ReadFlags::IGNORED) {
+                held.remove(&event.wd());
+            }
+            let cell = cell(hasher, event.wd(), name);
+            cells.get_mut(usize::from(cell)).into_iter().for_each(bump);
         }
         cells.iter_mut().for_each(bump);
         *changes += 1;
