@@ -17,8 +17,6 @@ mod runs;
 use std::cmp::Ordering;
 use std::fmt;
 
-use rustix::io::Errno;
-
 use super::root::LookupError;
 use budget::Lease;
 use runs::Merge;
@@ -134,12 +132,6 @@ impl std::error::Error for ListingError {}
 impl From<LookupError> for ListingError {
     fn from(fault: LookupError) -> Self {
         ListingError::Lookup(fault)
-    }
-}
-
-impl From<Errno> for ListingError {
-    fn from(errno: Errno) -> Self {
-        ListingError::Lookup(errno.into())
     }
 }
 

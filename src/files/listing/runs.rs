@@ -4,6 +4,9 @@
 //! [`Merge`] keeps the runs in a heap by their next entries, so that a run more, or an entry less,
 //! costs a few comparisons and nothing is ever sorted or moved as a whole.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::mem;
 
 use super::{Entry, Order};
@@ -14,6 +17,8 @@ pub(super) struct Run {
     records: Vec<Record>,
     names: Vec<u8>,
     taken: usize,
+    /// That in which it is sorted.
+    order: Order,
 }
 
 /// An entry without its name: 24 bytes, of which a large directory has a hundred thousand.
@@ -71,6 +76,7 @@ impl Run {
 
     /// Sorts the entries and gives back the room that is not used.
     pub(super) fn sort(&mut self, order: Order) {
+        self.order = order;
         let names = &self.names;
         self.records.sort_unstable_by(|left, right| order.compare(&left.entry(names), &right.entry(names)));
         self.records.shrink_to_fit();
@@ -79,19 +85,35 @@ impl Run {
 
     /// The memory that it holds, in bytes.
     pub(super) fn cost(&self) -> usize {
-        // The heap has its number, too.
-        mem::size_of::<Run>()
-            + mem::size_of::<usize>()
-            + self.names.capacity()
-            + self.records.capacity() * mem::size_of::<Record>()
-    }
-
-    fn entry(&self, at: usize) -> Option<Entry<'_>> {
-        Some(self.records.get(at)?.entry(&self.names))
+        mem::size_of::<Run>() + self.names.capacity() + self.records.capacity() * mem::size_of::<Record>()
     }
 
     fn next(&self) -> Option<Entry<'_>> {
-        self.entry(self.taken)
+        Some(self.records.get(self.taken)?.entry(&self.names))
+    }
+}
+
+/// The greatest run is that whose next entry comes first: a heap has it on top.
+impl Ord for Run {
+    fn cmp(&self, other: &Run) -> Ordering {
+        match (self.next(), other.next()) {
+            (Some(next), Some(other)) => self.order.compare(&other, &next),
+            (next, other) => next.is_some().cmp(&other.is_some()),
+        }
+    }
+}
+
+impl PartialOrd for Run {
+    fn partial_cmp(&self, other: &Run) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Run {}
+
+impl PartialEq for Run {
+    fn eq(&self, other: &Run) -> bool {
+        self.cmp(other).is_eq()
     }
 }
 
@@ -99,15 +121,15 @@ impl Run {
 #[derive(Debug)]
 pub(super) struct Merge {
     order: Order,
-    runs: Vec<Run>,
-    /// Places in `runs` of those that have entries left, as a heap: that of the first entry on top.
-    heap: Vec<usize>,
+    heap: BinaryHeap<Run>,
+    /// Whether the next entry of the run on top has been taken.
+    is_top_taken: bool,
 }
 
 impl Merge {
     /// Nothing yet, to be taken in this order.
     pub(super) fn new(order: Order) -> Merge {
-        Merge { order, runs: Vec::new(), heap: Vec::new() }
+        Merge { order, heap: BinaryHeap::new(), is_top_taken: false }
     }
 
     /// The order in which entries are taken.
@@ -121,58 +143,24 @@ impl Merge {
         self.push(run);
     }
 
-    /// Adds a run that is sorted in the order of the merge.
+    /// Adds a run that is sorted in the order of the merge, before any entry is taken.
     pub(super) fn push(&mut self, run: Run) {
-        if run.next().is_none() {
-            return;
-        }
-        self.heap.push(self.runs.len());
-        self.runs.push(run);
-        let mut place = self.heap.len() - 1;
-        while place > 0 && self.is_before(place, (place - 1) / 2) {
-            self.heap.swap(place, (place - 1) / 2);
-            place = (place - 1) / 2;
+        if run.next().is_some() {
+            self.heap.push(run);
         }
     }
 
     /// Takes the entry that comes first of all that are left.
     pub(super) fn next_entry(&mut self) -> Option<Entry<'_>> {
-        let top = *self.heap.first()?;
-        let run = self.runs.get_mut(top)?;
-        let at = run.taken;
-        run.taken += 1;
-        if run.next().is_none() {
-            self.heap.swap_remove(0);
-        }
-        self.sink();
-        self.runs.get(top)?.entry(at)
-    }
-
-    /// Brings the run on top of the heap to where it belongs.
-    fn sink(&mut self) {
-        let mut place = 0;
-        loop {
-            let mut first = place;
-            for child in [2 * place + 1, 2 * place + 2] {
-                if self.is_before(child, first) {
-                    first = child;
-                }
+        if mem::replace(&mut self.is_top_taken, true)
+            && let Some(mut top) = self.heap.peek_mut()
+        {
+            top.taken += 1;
+            if top.next().is_none() {
+                PeekMut::pop(top);
             }
-            if first == place {
-                return;
-            }
-            self.heap.swap(place, first);
-            place = first;
         }
-    }
-
-    /// Whether the run at one place of the heap comes before the one at another. None is there: no.
-    fn is_before(&self, left: usize, right: usize) -> bool {
-        let next = |place: usize| self.runs.get(*self.heap.get(place)?)?.next();
-        match (next(left), next(right)) {
-            (Some(left), Some(right)) => self.order.compare(&left, &right).is_lt(),
-            _ => false,
-        }
+        self.heap.peek()?.next()
     }
 }
 
