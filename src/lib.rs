@@ -21,10 +21,10 @@
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
 //! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log`, `text` | `files`, `server` |
 //!
-//! `http` and `files` meet only in `server`: `intake.rs` makes a request of bytes, `route.rs` decides what
-//! it gets, `selection.rs` which part of it, `codings.rs` in which encoding, `put.rs` what becomes of an
-//! upload, `allow.rs` which methods there are, `default_documents.rs` which page stands in for an error,
-//! `listing` and `archive.rs` what a folder looks like. A test over `use crate::` keeps the table true.
+//! `http` and `files` meet only in `server`: `intake.rs` makes a request of bytes, `route.rs` decides who
+//! answers it, `static_file.rs` finds the file in the right encoding, `selection.rs` which part of it is sent,
+//! `put.rs` what becomes of an upload, `allow.rs` which methods there are, `default_documents.rs` which page
+//! stands in for an error, `listing` and `archive.rs` what a folder looks like. A test over `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
 //! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a

@@ -6,64 +6,44 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::reply::Answer;
-use super::route::{error_answer, path_error};
+use super::context::ServerContext;
+use super::reply::{Allow, Answer, ErrorAnswer, path_error};
 use super::rules::preflight;
-use super::site::Site;
 use crate::files::{PathError, RelativePath, may_store};
 use crate::http::{RequestHead, Status, Target};
 
-/// The methods of a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Allow {
-    /// It can be fetched.
-    Fetch,
-    /// It can be fetched, and a file be stored in its place.
-    FetchAndStore,
-}
-
-impl Allow {
-    /// As the field says it.
-    pub(super) fn as_bytes(self) -> &'static [u8] {
-        match self {
-            Self::Fetch => b"GET, HEAD, OPTIONS",
-            Self::FetchAndStore => b"GET, HEAD, OPTIONS, PUT",
-        }
-    }
-}
-
 /// The answer to OPTIONS.
-pub(super) fn options(head: &RequestHead<'_, '_>, site: &Site) -> Answer {
-    let allow = match allow(head, site) {
+pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {
+    let allow = match allow(head, context) {
         Ok(allow) => allow,
         Err(fault) => return path_error(head, &fault),
     };
-    let preflight = site.config.cors.as_ref().and_then(|_| preflight(head.fields, allow.as_bytes()));
+    let preflight = context.config.cors.as_ref().and_then(|_| preflight(head.fields, allow.as_bytes()));
     Answer::Options { allow, preflight }
 }
 
 /// The answer to a method that is known, but not of this resource.
-pub(super) fn not_allowed(head: &RequestHead<'_, '_>, site: &Site) -> Answer {
+pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {
     // A path that nothing can have has no other methods either.
-    let allow = allow(head, site).unwrap_or(Allow::Fetch);
+    let allow = allow(head, context).unwrap_or(Allow::Fetch);
     let why = match allow {
         Allow::Fetch => "What is here can be fetched with GET and HEAD, not changed.",
         Allow::FetchAndStore => "Files here can be fetched with GET and HEAD, and stored with PUT.",
     };
-    let mut error = error_answer(head, Status::METHOD_NOT_ALLOWED, why);
+    let mut error = ErrorAnswer::to(head, Status::METHOD_NOT_ALLOWED, why);
     error.allow = Some(allow);
     Answer::Error(error)
 }
 
 /// The methods of what is asked for, which need not be there: that a name could be given to a file counts.
-fn allow(head: &RequestHead<'_, '_>, site: &Site) -> Result<Allow, PathError> {
-    let within = site.config.upload.as_ref().map(|within| within.as_os_str().as_bytes());
+fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, PathError> {
+    let within = context.config.upload.as_ref().map(|within| within.as_os_str().as_bytes());
     let may_be_stored = match (head.target, within) {
         // `*` is the server as a whole, and CONNECT names no resource of it.
         (Target::Asterisk | Target::Authority(_), within) => within.is_some(),
         (Target::Origin(_) | Target::Absolute { .. }, within) => {
             match (RelativePath::parse(head.target.path()), within) {
-                (Ok(path), Some(within)) => may_store(&site.store, within, &path),
+                (Ok(path), Some(within)) => may_store(&context.store, within, &path),
                 (Ok(_) | Err(PathError::Hidden | PathError::NotFound), _) => false,
                 (Err(fault), _) => return Err(fault),
             }

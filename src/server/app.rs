@@ -91,7 +91,7 @@ impl Server {
             control.stop();
             return;
         }
-        let grace = self.site.config.grace;
+        let grace = self.site.context.config.grace;
         log::info!(
             "shutting down: {} connections have {} ms to finish",
             control.connections(),
@@ -129,7 +129,7 @@ impl Server {
         if let Some(listeners) = sum.take_ended() {
             log::info!("the number exchange has ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));
-            if !self.site.config.http && self.grace_ends.is_none() {
+            if !self.site.context.config.http && self.grace_ends.is_none() {
                 self.shut_down(control, None, now);
             }
         }
@@ -153,7 +153,7 @@ impl App for Server {
         match self.sum.as_ref().filter(|sum| sum.has(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(Connection::Sum),
             None => {
-                let conn = Conn::new(peer, self.site.config.idle_timeout, now).numbered(number);
+                let conn = Conn::new(peer, self.site.context.config.idle_timeout, now).numbered(number);
                 Some(Connection::Http(Link::accepted(stream, conn)))
             }
         }
@@ -197,7 +197,7 @@ impl App for Server {
             self.carry_out(order, control, now);
         }
         // Whose requests have come before, and wait for their turn, see what changes meanwhile.
-        self.site.cache.fall_behind();
+        self.site.context.cache.fall_behind();
         let sum_wants = self.tend_sum(control, now);
         if let Some(grace_ends) = self.grace_ends
             && (control.connections() == 0 || now.instant >= grace_ends)

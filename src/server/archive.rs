@@ -5,10 +5,8 @@
 
 use std::rc::Rc;
 
-use super::reply::Answer;
-use super::route::{error, unavailable};
-use super::site::Site;
-use super::stream::{Body, Gathering, Stream};
+use super::context::ServerContext;
+use super::reply::{Answer, BodySource, PreparingResponse, Stream, error, lookup_error};
 use crate::files::{Archive, ArchiveError, Piece, RelativePath, Store};
 use crate::http::{Prose, RequestHead, Status, attachment, field, prose_for};
 use crate::net::CloseReason;
@@ -42,14 +40,14 @@ pub(super) fn asked_for(
     query: &[u8],
     head: &RequestHead<'_, '_>,
     path: &RelativePath<'_>,
-    site: &Site,
+    context: &ServerContext,
 ) -> Option<Answer> {
     let format = query.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(b"archive="))?;
     if !path.has_trailing_slash() {
         return None;
     }
-    Some(match (format, site.config.lists()) {
-        (b"tar", true) => begin(head, path, site),
+    Some(match (format, context.config.lists()) {
+        (b"tar", true) => begin(head, path, context),
         (b"tar", false) => error(
             head,
             Status::FORBIDDEN,
@@ -62,51 +60,45 @@ pub(super) fn asked_for(
     })
 }
 
-fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, site: &Site) -> Answer {
-    if Rc::strong_count(&site.archives) > ARCHIVES_MAX {
+fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerContext) -> Answer {
+    if Rc::strong_count(&context.archives) > ARCHIVES_MAX {
         return error(head, Status::SERVICE_UNAVAILABLE, "The server is making many archives; try again.");
     }
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
-    match Archive::begin(&site.store, path, name.unwrap_or(ROOT_NAME)) {
+    match Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME)) {
         Ok(archive) => {
-            let parcel = Parcel { archive, _permit: Rc::clone(&site.archives) };
-            Answer::Gather(Box::new(Gathering::Archive(Packing { parcel, prose: prose_for(head.accept) })))
+            let parcel = Parcel { archive, _permit: Rc::clone(&context.archives) };
+            Answer::Gather(Box::new(Packing { parcel, prose: prose_for(head.accept) }))
         }
-        Err(fault) => unavailable(&fault, path.as_bytes(), prose_for(head.accept)),
+        Err(fault) => lookup_error(&fault, path.as_bytes(), prose_for(head.accept)),
     }
 }
 
-impl Packing {
+impl PreparingResponse for Packing {
     /// Looks up some more members; the answer, when all are known or enough.
-    pub(super) fn work(&mut self, site: &Site) -> Option<Answer> {
-        match self.parcel.archive.gather(&site.store) {
+    fn work(&mut self, store: &Store) -> Option<Answer> {
+        match self.parcel.archive.gather(store) {
             Ok(false) => None,
             Ok(true) => Some(self.give_up()),
-            Err(fault) => Some(unavailable(&fault, self.parcel.archive.folder(), self.prose)),
+            Err(fault) => Some(lookup_error(&fault, self.parcel.archive.folder(), self.prose)),
         }
     }
 
     /// What is not known by now is found out while the archive is sent.
-    pub(super) fn give_up(&mut self) -> Answer {
+    fn give_up(&mut self) -> Answer {
         let parcel = std::mem::take(&mut self.parcel);
         let mut name = parcel.archive.name().to_vec();
         name.extend_from_slice(b".tar");
         let mut fields = Vec::new();
         field(&mut fields, "Content-Disposition", &attachment(&name));
         let len = parcel.archive.promised_len();
-        Answer::Stream(Box::new(Stream::new(
-            "application/x-tar",
-            fields,
-            len,
-            Body::Archive(Box::new(parcel)),
-        )))
+        Answer::Stream(Box::new(Stream::new("application/x-tar", fields, len, Box::new(parcel))))
     }
 }
 
-impl Parcel {
-    /// Makes the next slice.
-    pub(super) fn make(&mut self, store: &Store, bytes: &mut Vec<u8>) -> Result<Piece, CloseReason> {
-        self.archive.make(store, bytes).map_err(|fault| {
+impl BodySource for Parcel {
+    fn make(&mut self, store: &Store, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+        self.archive.make(store, out).map_err(|fault| {
             log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.folder()));
             match fault {
                 ArchiveError::Shrank => CloseReason::FileTruncated,

@@ -15,15 +15,14 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::exchange::{Batch, Origin};
+use super::exchange::{Asked, BoxedBatch, Exchange, Origin};
 use super::intake::{self, Arrival, Intake};
 use super::patience::Patience;
 use super::phase::{Phase, TRANSITIONS};
 use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, Sink, TOO_LARGE};
-use super::reply::{self, Answer};
-use super::route::{Plan, refusal};
+use super::reply::{self, Answer, Framing, Made, PreparingResponse, Stream, refusal};
+use super::route::Plan;
 use super::site::Site;
-use super::stream::{Framing, Gathering, Made, Stream};
 use crate::http::{Prose, Reject, RequestBody, Status, prose_for_refused};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
@@ -38,7 +37,8 @@ enum State {
     Reading,
     Parsing,
     Receiving(Box<Receiving>),
-    Gathering(Box<Gathering>),
+    /// A thin pointer, for there is a state for each idle connection.
+    Gathering(Box<Box<dyn PreparingResponse>>),
     /// What of the last answer is yet to be made, if it is one whose body is made while it is sent.
     Writing(Option<Box<Stream>>),
     /// For the reason that stands in [`Conn::ending`].
@@ -81,7 +81,7 @@ pub struct Conn {
     state: State,
     patience: Patience,
     arrival: Arrival,
-    batch: Batch,
+    batch: Option<BoxedBatch>,
     /// The connection ends when what is queued has gone out, or is about to be closed as it is.
     ending: Option<CloseReason>,
     turn: Instant,
@@ -97,7 +97,7 @@ impl Conn {
             state: State::Reading,
             patience: Patience::new(idle_timeout, now.instant),
             arrival: Arrival::default(),
-            batch: Batch::default(),
+            batch: None,
             ending: None,
             turn: now.instant,
             turn_requests: 0,
@@ -130,7 +130,7 @@ impl Conn {
         let now = desk.now.instant;
         match self.state {
             State::Reading | State::Parsing => {
-                self.patience.for_head(holds_head(desk.inbox), &desk.site.config, now);
+                self.patience.for_head(holds_head(desk.inbox), &desk.site.context.config, now);
             }
             State::Receiving(_) => self.patience.for_body(now),
             State::Gathering(_) => self.patience.for_gathering(now),
@@ -159,7 +159,7 @@ impl Conn {
                 self.patience.for_piece(since, received_len, desk.now.instant);
                 self.receive(progress, desk)
             }
-            State::Gathering(gathering) => match gathering.work(desk.site) {
+            State::Gathering(gathering) => match gathering.work(&desk.site.context.store) {
                 Some(answer) => self.answer(answer, desk),
                 None => Step::Rest(Want::Turn),
             },
@@ -243,8 +243,9 @@ impl Conn {
         // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let prose = prose_for_refused(bytes);
-        desk.site.lease_for(&mut self.batch);
-        self.batch.begin_refused(line.trim_ascii_end(), bytes, desk.site.log.detail(), desk.now);
+        let asked = Asked::refused(line.trim_ascii_end(), bytes);
+        let batch = self.batch.get_or_insert_with(|| desk.site.lease_batch());
+        batch.begin(&asked, bytes, desk.site.log.detail(), desk.now);
         self.forget_head();
         self.ending = Some(CloseReason::Refused(reject.why));
         self.answer(refusal(reject.status, reject.why, prose), desk)
@@ -279,7 +280,7 @@ impl Conn {
         desk: &mut Desk<'_>,
     ) -> Step {
         if body == RequestBody::None {
-            return self.answer(sink.finish(), desk);
+            return self.answer(sink.finish(&mut desk.site.context), desk);
         }
         if expects_continue {
             reply::queue_continue(desk.outbox);
@@ -300,7 +301,7 @@ impl Conn {
     /// Answers when the body has come to an end, good or bad.
     fn receive(&mut self, progress: Progress, desk: &mut Desk<'_>) -> Step {
         match progress {
-            Progress::Whole(answer) => self.answer(answer, desk),
+            Progress::Whole(sink) => self.answer(sink.finish(&mut desk.site.context), desk),
             Progress::Failed(error) => {
                 self.ending = Some(CloseReason::Refused(error.why));
                 self.answer(Answer::Error(error), desk)
@@ -312,24 +313,28 @@ impl Conn {
     /// Queues the answer to the last exchange, or what of it there is.
     fn answer(&mut self, mut answer: Answer, desk: &mut Desk<'_>) -> Step {
         if let Answer::Gather(gathering) = answer {
-            return Step::Enter(State::Gathering(gathering));
+            return Step::Enter(State::Gathering(Box::new(gathering)));
         }
-        let exchange = self.batch.unanswered();
+        let exchange = self.batch.as_ref().and_then(|batch| batch.unanswered());
         debug_assert!(exchange.is_some(), "an answer to no request");
-        let Some(exchange) = exchange else { return Step::Enter(State::Writing(None)) };
-        let framing = answer.frame_for(exchange.version);
-        if !exchange.keep_alive || framing == Some(Framing::UntilClose) {
+        let Some(&Exchange { request, .. }) = exchange else { return Step::Enter(State::Writing(None)) };
+        let framing = match &mut answer {
+            Answer::Stream(stream) => Some(stream.frame_for(request.version)),
+            _ => None,
+        };
+        if !request.keep_alive || framing == Some(Framing::UntilClose) {
             self.ending = self.ending.or(Some(CloseReason::Finished));
         } else if desk.site.draining {
             self.ending = self.ending.or(Some(CloseReason::Shutdown));
         }
         let closes = self.ending.is_some();
         let mark = desk.outbox.mark();
-        let reply = reply::queue(desk.outbox, &answer, exchange, closes, desk.site, desk.now);
-        let head_only = exchange.head_only;
-        self.batch.answered(reply, desk.outbox, mark, desk.site.log.detail());
+        let reply = desk.site.writer.queue(desk.outbox, &answer, request, closes, desk.now);
+        if let Some(batch) = &mut self.batch {
+            batch.answered(reply, desk.outbox, mark, desk.site.log.detail());
+        }
         Step::Enter(State::Writing(match answer {
-            Answer::Stream(stream) if !head_only => Some(stream),
+            Answer::Stream(stream) if !request.head_only => Some(stream),
             _ => None,
         }))
     }
@@ -337,12 +342,16 @@ impl Conn {
     /// Makes the next slice of the answer's body; the turn ends with it.
     fn make(&mut self, desk: &mut Desk<'_>) -> Step {
         let State::Writing(rest) = &mut self.state else { return Step::Rest(Want::Turn) };
-        match rest.as_mut().map_or(Made::Whole, |stream| stream.make(desk.outbox, desk.site)) {
+        let Site { context, scratch, .. } = &mut *desk.site;
+        let made = rest.as_mut().map(|stream| stream.make(desk.outbox, &context.store, scratch));
+        match made.unwrap_or(Made::Whole) {
             Made::More => Step::Rest(Want::Turn),
             Made::Broken(reason) => self.close(reason),
             Made::Whole => {
                 *rest = None;
-                self.batch.made(desk.outbox.queued_total());
+                if let Some(batch) = &mut self.batch {
+                    batch.made(desk.outbox.queued_total());
+                }
                 self.end_exchanges(desk);
                 self.write(desk)
             }
@@ -352,7 +361,7 @@ impl Conn {
     /// Goes on to the next request while there is one and the answers are few; else lets them leave.
     fn write(&mut self, desk: &mut Desk<'_>) -> Step {
         let more = desk.inbox.bytes().len() > self.arrival.seen_len;
-        let gathered_len = desk.outbox.len().max(self.batch.text_len());
+        let gathered_len = desk.outbox.len().max(self.batch.as_ref().map_or(0, |batch| batch.text_len()));
         match (self.ending, desk.outbox.is_empty()) {
             (None, false) if more && gathered_len < BATCH_LEN_MAX => Step::Enter(State::Parsing),
             (_, false) => Step::Rest(Want::Drain),
@@ -379,11 +388,11 @@ impl Conn {
 
     /// Logs the exchanges whose answers have gone out.
     fn end_exchanges(&mut self, desk: &mut Desk<'_>) {
-        if !self.batch.is_empty() {
-            let origin = self.origin(self.ending);
-            self.batch.end_sent(desk.outbox.sent_total(), origin, &mut desk.site.log, desk.now);
-            if self.batch.is_empty() {
-                desk.site.return_batch(std::mem::take(&mut self.batch));
+        let origin = self.origin(self.ending);
+        if let Some(batch) = &mut self.batch {
+            batch.end_sent(desk.outbox.sent_total(), origin, &mut desk.site.log, desk.now);
+            if batch.is_empty() {
+                self.batch.take().into_iter().for_each(|batch| desk.site.return_batch(batch));
             }
         }
     }
@@ -451,7 +460,7 @@ impl Machine for Conn {
     }
 
     fn received(&mut self, site: &mut Site) {
-        site.cache.fall_behind();
+        site.context.cache.fall_behind();
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -470,13 +479,13 @@ impl Machine for Conn {
     }
 
     fn breaks_off(&self, outbox: &Outbox) -> bool {
-        self.batch.breaks_off(outbox.sent_total())
+        self.batch.as_ref().is_some_and(|batch| batch.breaks_off(outbox.sent_total()))
     }
 
     fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Site, now: Now) {
-        if !self.batch.is_empty() {
-            self.batch.end_all(outbox.sent_total(), self.origin(Some(reason)), &mut site.log, now);
-            site.return_batch(std::mem::take(&mut self.batch));
+        if let Some(mut batch) = self.batch.take() {
+            batch.end_all(outbox.sent_total(), self.origin(Some(reason)), &mut site.log, now);
+            site.return_batch(batch);
         }
         log::info!("{} closed: {reason} (connection {})", self.peer, self.number);
     }

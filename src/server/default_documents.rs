@@ -5,27 +5,26 @@
 //! Should one be missing itself, the error stays as it was.
 
 use super::Config;
-use super::codings;
-use super::reply::{Answer, ErrorAnswer, Part};
-use super::route::{Later, find, lookup_error};
-use super::site::Site;
+use super::context::ServerContext;
+use super::reply::{Answer, ErrorAnswer, Later, Part, lookup_error};
+use super::static_file::{find, wanted};
 use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store, Wanted};
-use crate::http::{Method, RequestHead, Status};
+use crate::http::{Method, RequestHead, Status, prose_for};
 use crate::reactor::Now;
 
 /// The answer to a request that came to `error`.
 pub(super) fn instead_of(
     error: ErrorAnswer,
     head: &RequestHead<'_, '_>,
-    site: &mut Site,
+    context: &mut ServerContext,
     now: Now,
 ) -> Result<Answer, Later> {
-    let answer = match fallback(error, head, site, now)? {
+    let answer = match fallback(error, head, context, now)? {
         Some(answer) => answer,
         None => Answer::Error(error),
     };
     Ok(match answer {
-        Answer::Error(error) => error_page(error, head.method, site, now),
+        Answer::Error(error) => error_page(error, head.method, context, now),
         answer => answer,
     })
 }
@@ -35,10 +34,10 @@ pub(super) fn instead_of(
 fn fallback(
     error: ErrorAnswer,
     head: &RequestHead<'_, '_>,
-    site: &mut Site,
+    context: &mut ServerContext,
     now: Now,
 ) -> Result<Option<Answer>, Later> {
-    let Site { cache, store, config, .. } = site;
+    let ServerContext { cache, store, config, .. } = context;
     let Some(path) = &config.fallback else { return Ok(None) };
     if error.status != Status::NOT_FOUND || !fetches(head.method) {
         return Ok(None);
@@ -46,19 +45,19 @@ fn fallback(
     if matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden)) {
         return Ok(None);
     }
-    match find(cache, (store, config), path, &codings::wanted(head, config, now), now) {
+    match find(cache, (store, config), path, &wanted(head, config, now), now) {
         Ok(Lookup::File(entry)) => Ok(Some(Answer::File(entry, Part::Whole))),
         Ok(Lookup::Later) => Err(Later),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
         // Not "not found", which is what caches would remember.
-        Err(fault) => Ok(Some(lookup_error(head, &fault))),
+        Err(fault) => Ok(Some(lookup_error(&fault, head.target.path(), prose_for(head.accept)))),
     }
 }
 
 /// The error with the page for its status, if there is one. That there is no such method is said to
 /// every method; the other pages are for who fetches.
-fn error_page(error: ErrorAnswer, method: Method, site: &mut Site, now: Now) -> Answer {
-    let Site { cache, store, config, .. } = site;
+fn error_page(error: ErrorAnswer, method: Method, context: &mut ServerContext, now: Now) -> Answer {
+    let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
     let page = config.error_pages.iter().find(|page| page.status == status);
     let Some(page) = page.filter(|_| fetches(method) || status == Status::METHOD_NOT_ALLOWED) else {

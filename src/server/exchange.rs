@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::reply::{Reply, RequestFlags};
 use crate::access_log::{AccessLog, Detail, Record};
 use crate::http::{Method, RequestHead, Version};
 use crate::net::{CloseReason, Mark, Outbox};
@@ -21,10 +22,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// What must be remembered of a request until its answer is on its way.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) head_only: bool,
-    pub(super) version: Version,
-    pub(super) keep_alive: bool,
-    pub(super) keep_alive_asked: bool,
+    pub(super) request: RequestFlags,
     since: Now,
     line: Range<u32>,
     referer: Option<Range<u32>>,
@@ -38,10 +36,7 @@ pub(super) struct Exchange {
 /// words are that the log tells.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
-    head_only: bool,
-    version: Version,
-    keep_alive: bool,
-    keep_alive_asked: bool,
+    flags: RequestFlags,
     line: Words,
     referer: Option<Words>,
     user_agent: Option<Words>,
@@ -57,15 +52,22 @@ struct Words {
 impl Asked {
     /// What this head asks for; `bytes` begin with what it was parsed from.
     pub(super) fn of(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
+        let &RequestHead { version, keep_alive, keep_alive_asked, .. } = head;
+        let head_only = head.method == Method::Head;
         Self {
-            head_only: head.method == Method::Head,
-            version: head.version,
-            keep_alive: head.keep_alive,
-            keep_alive_asked: head.keep_alive_asked,
+            flags: RequestFlags { head_only, version, keep_alive, keep_alive_asked },
             line: Words::of(head.line, bytes),
             referer: head.referer.map(|value| Words::of(value, bytes)),
             user_agent: head.user_agent.map(|value| Words::of(value, bytes)),
         }
+    }
+
+    /// The same of something that is no request; `bytes` are what came, and `line` is the first line in them.
+    pub(super) fn refused(line: &[u8], bytes: &[u8]) -> Self {
+        let head_only = line.starts_with(b"HEAD ");
+        let version = Version::Http11;
+        let flags = RequestFlags { head_only, version, keep_alive: false, keep_alive_asked: false };
+        Self { flags, line: Words::of(line, bytes), referer: None, user_agent: None }
     }
 }
 
@@ -82,17 +84,6 @@ impl Words {
     }
 }
 
-/// What has been queued in answer, in positions of the outbox.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) body_starts: u64,
-    /// `u64::MAX` as long as there is more of it to be made.
-    pub(super) ends: u64,
-    /// The end of the connection is the end of its body.
-    pub(super) until_close: bool,
-}
-
 /// The connection that exchanges are of, and why it ends, if it does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
@@ -104,87 +95,25 @@ pub(super) struct Origin {
 
 /// The exchanges of one connection that have not ended, and the text of their log lines.
 #[derive(Debug, Default)]
-pub(super) struct Batch(Option<Box<Sheet>>);
-
-impl Batch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.as_ref().is_none_or(|sheet| sheet.exchanges.is_empty())
-    }
-
-    /// Begins the exchange of a request, which came as `bytes`; no more is kept than will be logged.
-    pub(super) fn begin(&mut self, asked: &Asked, bytes: &[u8], detail: Detail, now: Now) {
-        self.0.get_or_insert_default().begin(asked, bytes, detail, now);
-    }
-
-    /// Begins the exchange of something that is no request; `bytes` are what came, `line` its first line.
-    pub(super) fn begin_refused(&mut self, line: &[u8], bytes: &[u8], detail: Detail, now: Now) {
-        self.0.get_or_insert_default().begin_refused(line, bytes, detail, now);
-    }
-
-    /// How much text is kept.
-    pub(super) fn text_len(&self) -> u64 {
-        self.0.as_ref().map_or(0, |sheet| sheet.text.len() as u64)
-    }
-
-    /// The exchange that has no answer yet.
-    pub(super) fn unanswered(&self) -> Option<&Exchange> {
-        self.0.as_ref()?.exchanges.last().filter(|exchange| exchange.reply.is_none())
-    }
-
-    /// Notes what has been queued in answer to it, from the mark on.
-    pub(super) fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
-        if let Some(sheet) = &mut self.0 {
-            sheet.answered(reply, outbox, mark, detail);
-        }
-    }
-
-    /// Notes that the answer of which the last part was made while it was sent ends here.
-    pub(super) fn made(&mut self, ends: u64) {
-        let last = self.0.as_mut().and_then(|sheet| sheet.exchanges.last_mut());
-        if let Some(reply) = last.and_then(|exchange| exchange.reply.as_mut()) {
-            reply.ends = ends;
-        }
-    }
-
-    /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
-    pub(super) fn breaks_off(&self, sent_total: u64) -> bool {
-        let mut replies =
-            self.0.iter().flat_map(|sheet| &sheet.exchanges).filter_map(|exchange| exchange.reply);
-        replies.any(|reply| reply.until_close && reply.ends > sent_total)
-    }
-
-    /// Logs and forgets the exchanges whose answers have been sent whole.
-    pub(super) fn end_sent(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
-        if let Some(sheet) = &mut self.0 {
-            let count = sheet.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
-            sheet.end(count, sent_total, origin, log, now);
-        }
-    }
-
-    /// Logs and forgets all exchanges, however much of their answers has been sent.
-    pub(super) fn end_all(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
-        if let Some(sheet) = &mut self.0 {
-            sheet.end(sheet.exchanges.len(), sent_total, origin, log, now);
-        }
-    }
-}
-
-/// What a batch holds. Most connections are idle, so it stands apart from them.
-#[derive(Debug, Default)]
-struct Sheet {
+pub(super) struct Batch {
     exchanges: Vec<Exchange>,
     text: Vec<u8>,
 }
 
-impl Sheet {
-    fn begin(&mut self, asked: &Asked, bytes: &[u8], detail: Detail, now: Now) {
+/// Most connections are idle and have no batch, so it stands apart from them.
+pub(super) type BoxedBatch = Box<Batch>;
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.exchanges.is_empty()
+    }
+
+    /// Begins the exchange of a request, which came as `bytes`; no more is kept than will be logged.
+    pub(super) fn begin(&mut self, asked: &Asked, bytes: &[u8], detail: Detail, now: Now) {
         let logged = detail != Detail::Nothing;
         let mut keep = |words: Words| self.keep(words.in_bytes(bytes), logged);
         let exchange = Exchange {
-            head_only: asked.head_only,
-            version: asked.version,
-            keep_alive: asked.keep_alive,
-            keep_alive_asked: asked.keep_alive_asked,
+            request: asked.flags,
             since: now,
             line: keep(asked.line),
             referer: asked.referer.map(&mut keep),
@@ -196,23 +125,47 @@ impl Sheet {
         self.exchanges.push(exchange);
     }
 
-    fn begin_refused(&mut self, line: &[u8], bytes: &[u8], detail: Detail, now: Now) {
-        let head_only = line.starts_with(b"HEAD ");
-        let line = self.keep(line, detail != Detail::Nothing);
-        let request_head = self.keep(bytes, detail == Detail::Heads);
-        self.exchanges.push(Exchange {
-            head_only,
-            version: Version::Http11,
-            keep_alive: false,
-            keep_alive_asked: false,
-            since: now,
-            line,
-            referer: None,
-            user_agent: None,
-            request_head,
-            response_head: 0..0,
-            reply: None,
-        });
+    /// How much text is kept.
+    pub(super) fn text_len(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// The exchange that has no answer yet.
+    pub(super) fn unanswered(&self) -> Option<&Exchange> {
+        self.exchanges.last().filter(|exchange| exchange.reply.is_none())
+    }
+
+    /// Notes what has been queued in answer to it, from the mark on.
+    pub(super) fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
+        let response_head = self.keep(outbox.since(mark, reply.body_starts), detail == Detail::Heads);
+        if let Some(exchange) = self.exchanges.last_mut() {
+            exchange.response_head = response_head;
+            exchange.reply = Some(reply);
+        }
+    }
+
+    /// Notes that the answer of which the last part was made while it was sent ends here.
+    pub(super) fn made(&mut self, ends: u64) {
+        if let Some(reply) = self.exchanges.last_mut().and_then(|exchange| exchange.reply.as_mut()) {
+            reply.ends = ends;
+        }
+    }
+
+    /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
+    pub(super) fn breaks_off(&self, sent_total: u64) -> bool {
+        let mut replies = self.exchanges.iter().filter_map(|exchange| exchange.reply);
+        replies.any(|reply| reply.until_close && reply.ends > sent_total)
+    }
+
+    /// Logs and forgets the exchanges whose answers have been sent whole.
+    pub(super) fn end_sent(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+        let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
+        self.end(count, sent_total, origin, log, now);
+    }
+
+    /// Logs and forgets all exchanges, however much of their answers has been sent.
+    pub(super) fn end_all(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+        self.end(self.exchanges.len(), sent_total, origin, log, now);
     }
 
     fn keep(&mut self, text: &[u8], logged: bool) -> Range<u32> {
@@ -221,14 +174,6 @@ impl Sheet {
             self.text.extend_from_slice(text);
         }
         start..self.text.len() as u32
-    }
-
-    fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
-        let response_head = self.keep(outbox.since(mark, reply.body_starts), detail == Detail::Heads);
-        if let Some(exchange) = self.exchanges.last_mut() {
-            exchange.response_head = response_head;
-            exchange.reply = Some(reply);
-        }
     }
 
     fn end(&mut self, count: usize, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
@@ -322,7 +267,8 @@ mod tests {
         for number in 0..COUNT {
             let line = format!("GET /{number} HTTP/1.1");
             let head = format!("{line}\r\nNumber: {number}\r\n\r\n");
-            batch.begin_refused(line.as_bytes(), head.as_bytes(), Detail::Heads, now);
+            let line = &head.as_bytes()[..line.len()];
+            batch.begin(&Asked::refused(line, head.as_bytes()), head.as_bytes(), Detail::Heads, now);
             let mark = outbox.mark();
             outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
             // The answer is one position long, and always one behind.

@@ -4,7 +4,7 @@
 //! It has the head parsed and routed, unless the `memo` knows what becomes of it, and begins the exchange.
 //! It owns what must be remembered of a head that is not whole; it consumes nothing and answers nothing.
 
-use super::exchange::{Asked, Batch};
+use super::exchange::{Asked, BoxedBatch};
 use super::memo::Known;
 use super::route::{Plan, route};
 use super::site::Site;
@@ -51,14 +51,14 @@ pub(super) enum Intake {
 pub(super) fn take(
     bytes: &[u8],
     arrival: &mut Arrival,
-    batch: &mut Batch,
+    batch: &mut Option<BoxedBatch>,
     site: &mut Site,
     now: Now,
 ) -> Intake {
     let since = arrival.since.as_deref().copied().unwrap_or(now);
-    let (edition, place) = (site.cache.edition(now.unix_secs()), site.memo.place_of(bytes));
+    let (edition, place) = (site.context.cache.edition(now.unix_secs()), site.memo.place_of(bytes));
     if let Some(Known { asked, len, answer }) = site.memo.recall(place, bytes, edition) {
-        site.lease_for(batch);
+        let batch = batch.get_or_insert_with(|| site.lease_batch());
         batch.begin(&asked, bytes.get(..len).unwrap_or_default(), site.log.detail(), since);
         let plan = Plan::Answer(answer);
         return Intake::Request { len, body: RequestBody::None, expects_continue: false, plan };
@@ -69,12 +69,12 @@ pub(super) fn take(
         Ok(None) => return Intake::Nothing,
         Err(reject) => return Intake::Refused(reject),
     };
-    let Ok(plan) = route(&head, site, now) else { return Intake::Later };
+    let Ok(plan) = route(&head, &mut site.context, now) else { return Intake::Later };
     let (asked, bytes) = (Asked::of(&head, bytes), bytes.get(..len).unwrap_or_default());
-    if site.cache.is_certain() {
+    if site.context.cache.is_certain() {
         site.memo.note(place, (bytes, asked), &head, &plan, edition);
     }
-    site.lease_for(batch);
+    let batch = batch.get_or_insert_with(|| site.lease_batch());
     batch.begin(&asked, bytes, site.log.detail(), since);
     Intake::Request { len, body: head.body, expects_continue: head.expects_continue, plan }
 }
@@ -119,8 +119,8 @@ mod tests {
 
     /// All that comes of a request, with the bytes of what it gets and what will be logged.
     fn taken(head: &str, site: &mut Site, now: Now) -> String {
-        let (mut arrival, mut batch) = (Arrival::default(), Batch::default());
-        site.cache.fall_behind();
+        let (mut arrival, mut batch) = (Arrival::default(), None);
+        site.context.cache.fall_behind();
         match take(head.as_bytes(), &mut arrival, &mut batch, site, now) {
             // Two that do the same work hold two descriptors.
             Intake::Request { plan: Plan::Answer(Answer::Gather(_)), .. } => format!("gathers {batch:?}"),

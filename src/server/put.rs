@@ -5,13 +5,12 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::Config;
-use super::reply::{Answer, ErrorAnswer, StoredAnswer};
-use super::route::{Plan, error, path_error};
+use super::context::ServerContext;
+use super::reply::{Answer, ErrorAnswer, StoredAnswer, error, path_error};
 use super::selection::{Guard, NOT_AS_EXPECTED};
-use super::site::Site;
 use crate::command_line::quote;
 use crate::files::{PathError, RelativePath, Store, Upload, UploadError, may_hold_uploads};
 use crate::http::{Prose, RequestBody, RequestHead, Status, percent_encode_path, prose_for};
@@ -25,8 +24,6 @@ const TOO_LARGE: &str = "The file is larger than what this server takes: --max-u
 pub(super) struct Storing {
     upload: Upload,
     guard: Option<Box<Guard>>,
-    /// Whoever holds it gives a file its name.
-    naming: Arc<Mutex<()>>,
     location: Vec<u8>,
     prose: Prose,
     /// How much of the file may still come.
@@ -52,23 +49,20 @@ pub(super) fn check(config: &Config, store: &Store) -> Result<(), String> {
     }
 }
 
-/// Decides what becomes of a PUT.
-pub(super) fn plan(head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Plan {
-    match begin(head, site, now) {
-        Ok(storing) => Plan::Store(Box::new(storing)),
-        Err(answer) => Plan::Answer(answer),
-    }
-}
-
-fn begin(head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Result<Storing, Answer> {
-    let Some(within) = &site.config.upload else {
+/// Begins the upload that a PUT asks for, or says why it cannot be.
+pub(super) fn begin(
+    head: &RequestHead<'_, '_>,
+    context: &ServerContext,
+    now: Now,
+) -> Result<Storing, Answer> {
+    let Some(within) = &context.config.upload else {
         let why = "Uploads are turned off on this server: starting it with --upload turns them on.";
         return Err(error(head, Status::FORBIDDEN, why));
     };
     let path = RelativePath::parse(head.target.path()).map_err(|fault| refused_path(head, &fault))?;
-    check_body(head, site.config.upload_len_max)?;
+    check_body(head, context.config.upload_len_max)?;
     let refused = |fault: UploadError| Answer::Error(explain(&fault, prose_for(head.accept)));
-    let upload = Upload::begin(&site.store, bytes(within), &path).map_err(refused)?;
+    let upload = Upload::begin(&context.store, bytes(within), &path).map_err(refused)?;
     let guard = Guard::of(head, now);
     if let Some(guard) = &guard
         && !guard.holds(&upload).map_err(refused)?
@@ -77,9 +71,8 @@ fn begin(head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Result<Storing, A
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
-    let left_len = site.config.upload_len_max;
-    let naming = Arc::clone(&site.naming);
-    Ok(Storing { upload, guard, naming, location, prose: prose_for(head.accept), left_len })
+    let left_len = context.config.upload_len_max;
+    Ok(Storing { upload, guard, location, prose: prose_for(head.accept), left_len })
 }
 
 /// Whether the head describes a body that can be the content of a file.
@@ -164,9 +157,11 @@ impl Storing {
     }
 
     /// The file is whole.
-    pub(super) fn finish(self) -> Answer {
+    pub(super) fn finish(self, context: &mut ServerContext) -> Answer {
+        // The next request may have come with this one, and it may be for what is stored now.
+        context.cache.fall_behind();
         // It guards no data, so it does not matter that somebody has failed while holding it.
-        let _turn = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = context.naming.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = match self.guard {
             Some(guard) => self.upload.commit_if(|upload| guard.holds(upload)),
             None => self.upload.commit(),

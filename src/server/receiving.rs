@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use super::context::ServerContext;
 use super::put::Storing;
 use super::reply::{Answer, ErrorAnswer};
 use crate::http::{BodyReader, Prose, Reject, Status};
@@ -39,8 +40,8 @@ pub(super) enum Sink {
 #[derive(Debug)]
 pub(super) enum Progress {
     More,
-    /// It is whole, and this is the answer to the request.
-    Whole(Answer),
+    /// It is whole, and the sink has all of it.
+    Whole(Sink),
     /// It will not be whole, and this is the answer to that.
     Failed(ErrorAnswer),
 }
@@ -83,7 +84,7 @@ impl Receiving {
                 return Progress::More;
             }
         }
-        self.sink.take().map_or(Progress::More, |sink| Progress::Whole(sink.finish()))
+        self.sink.take().map_or(Progress::More, Progress::Whole)
     }
 
     fn failed(&self, reject: Reject) -> Progress {
@@ -102,10 +103,10 @@ impl Receiving {
 
 impl Sink {
     /// The body has come to its end.
-    pub(super) fn finish(self) -> Answer {
+    pub(super) fn finish(self, context: &mut ServerContext) -> Answer {
         match self {
             Self::Discard(answer) => answer,
-            Self::Store(storing) => storing.finish(),
+            Self::Store(storing) => storing.finish(context),
         }
     }
 }

@@ -7,14 +7,12 @@
 use std::hash::BuildHasher;
 use std::time::SystemTime;
 
-use super::codings;
-use super::reply::{Answer, ErrorAnswer, FileHead, Part, entity_tag, multipart};
-use super::route::error;
-use super::site::Site;
+use super::context::ServerContext;
+use super::reply::{Answer, ErrorAnswer, FileHead, Part, entity_tag, error, multipart};
 use crate::files::{Entry, Present, Resource, Upload, UploadError};
 use crate::http::{
-    ByteRange, Method, Modified, Preconditions, RequestHead, Selection, Status, Validators, Verdict,
-    if_range_holds, prose_for, select,
+    ByteRange, ContentCoding, Method, Modified, Preconditions, RequestHead, Selection, Status, Validators,
+    Verdict, if_range_holds, select,
 };
 use crate::reactor::Now;
 
@@ -24,7 +22,12 @@ pub(super) const NOT_AS_EXPECTED: &str =
 
 /// The part of a file that the request is for. What is made for each request, such as a listing, has
 /// no validators and no parts: a guard that names one fails there too. All else stays as it is.
-pub(super) fn narrow(answer: Answer, head: &RequestHead<'_, '_>, site: &Site, now: Now) -> Answer {
+pub(super) fn narrow(
+    answer: Answer,
+    head: &RequestHead<'_, '_>,
+    context: &ServerContext,
+    now: Now,
+) -> Answer {
     let entry = match answer {
         Answer::File(entry, Part::Whole) => entry,
         Answer::Gather(_) | Answer::Stream(_) if fails_on_what_is_made(head, now) => {
@@ -41,7 +44,7 @@ pub(super) fn narrow(answer: Answer, head: &RequestHead<'_, '_>, site: &Site, no
                 Selection::Whole => Answer::File(entry, Part::Whole),
                 Selection::One(range) => Answer::File(entry, Part::One(range)),
                 Selection::Several(ranges) => {
-                    let part = several(&entry, ranges, site);
+                    let part = several(&entry, ranges, context);
                     Answer::File(entry, part)
                 }
                 Selection::Unsatisfiable => unsatisfiable(entry.resource.len, head),
@@ -69,9 +72,9 @@ fn asked_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now
 ///
 /// The boundary is the same for HEAD and GET, and comes of the entity-tag, so that nobody can know it
 /// who writes the file: without a tag, which is for seconds only, there are no parts.
-fn several(entry: &Entry<FileHead>, ranges: Vec<ByteRange>, site: &Site) -> Part {
+fn several(entry: &Entry<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> Part {
     let Some(tag) = &entry.value.entity_tag else { return Part::Whole };
-    let boundary = site.boundaries.hash_one(tag);
+    let boundary = context.boundaries.hash_one(tag);
     if multipart(&entry.resource, boundary).body_len(&ranges) >= entry.resource.len {
         return Part::Whole;
     }
@@ -80,7 +83,7 @@ fn several(entry: &Entry<FileHead>, ranges: Vec<ByteRange>, site: &Site) -> Part
 
 fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Answer {
     let why = "The file has none of the bytes that the request asks for in its Range.";
-    let error = ErrorAnswer::new(Status::RANGE_NOT_SATISFIABLE, why, prose_for(head.accept));
+    let error = ErrorAnswer::to(head, Status::RANGE_NOT_SATISFIABLE, why);
     Answer::Unsatisfiable { complete_len, error }
 }
 
@@ -113,8 +116,8 @@ impl Guard {
             Present::Nothing | Present::Unreadable => None,
         };
         // Who has fetched it with Accept-Encoding, as browsers do, knows this version by the tag of its gzip.
-        let [tag, gzip_tag] =
-            [None, Some(codings::MADE)].map(|coding| identity.map(|identity| entity_tag(identity, coding)));
+        let [tag, gzip_tag] = [None, Some(ContentCoding::Gzip.as_str())]
+            .map(|coding| identity.map(|identity| entity_tag(identity, coding)));
         let encoded_tag = gzip_tag.as_deref().map(str::as_bytes);
         let current = match &present {
             Present::Nothing => None,

@@ -1,49 +1,31 @@
-//! What all connections of a server share: settings, files, log, the date, spare room.
+//! What all connections of a worker share: the handlers' context, log, response writer, spare room.
 //!
-//! It is handed down by mutable reference, one connection at a time; nothing here is locked, but for the
-//! moment in which an upload takes its name. It decides nothing.
+//! It is handed down by mutable reference, one connection at a time. It decides nothing.
 
-use std::hash::RandomState;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use super::exchange::Batch;
+use super::Config;
+use super::context::ServerContext;
+use super::exchange::BoxedBatch;
 use super::memo::Memo;
-use super::reply::{FileHead, RenderedPage, Tails};
-use super::rules::Rules;
-use super::{CacheMode, Config};
+use super::reply::ResponseWriter;
 use crate::access_log::AccessLog;
-use crate::files::{FileCache, ListingBudget, Store};
+use crate::files::Store;
 
 /// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
 const SPARE_BATCHES_MAX: usize = 64;
 
 /// What a connection serves from.
 pub struct Site {
-    pub(super) config: Config,
-    pub(super) rules: Rules,
-    pub(super) store: Store,
-    /// Each file with the head of its answers, rendered once.
-    pub(super) cache: FileCache<FileHead>,
+    /// What the handlers of requests need.
+    pub(super) context: ServerContext,
+    pub(super) log: AccessLog,
+    pub(super) writer: ResponseWriter,
     /// What became of the requests that came lately.
     pub(super) memo: Memo,
-    pub(super) log: AccessLog,
-    /// What the heads of this second end with.
-    pub(super) tails: Tails,
-    /// The error that was answered last, rendered.
-    pub(super) page: RenderedPage,
-    /// Makes what stands between the parts of a body: nobody outside can guess it.
-    pub(super) boundaries: RandomState,
     /// The server is shutting down.
     pub(super) draining: bool,
-    spare_batches: Vec<Batch>,
-    /// Held while an upload takes its name, so that its conditions hold at that moment whichever worker
-    /// stores another.
-    pub(super) naming: Arc<Mutex<()>>,
-    /// Held by each archive that is being made, so that they can be counted.
-    pub(super) archives: Rc<()>,
-    /// The memory that all listings share.
-    pub(super) listings: ListingBudget,
+    spare_batches: Vec<BoxedBatch>,
     /// Where bytes are made whose number must be known before they are queued.
     pub(super) scratch: Vec<u8>,
 }
@@ -51,29 +33,20 @@ pub struct Site {
 impl Site {
     /// A site that serves `store` and logs to `log`.
     pub fn new(config: Config, store: Store, log: AccessLog) -> Self {
-        let cache = FileCache::new(config.cache_limits()).with_types(config.media_types.clone());
         Self {
-            rules: Rules::new(&config),
-            cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
-            config,
-            store,
-            memo: Memo::default(),
             log,
-            tails: Tails::default(),
-            page: RenderedPage::default(),
-            boundaries: RandomState::new(),
+            writer: ResponseWriter::new(&config),
+            context: ServerContext::new(config, store),
+            memo: Memo::default(),
             draining: false,
             spare_batches: Vec::new(),
-            naming: Arc::default(),
-            archives: Rc::new(()),
-            listings: ListingBudget::new(),
             scratch: Vec::new(),
         }
     }
 
     /// One whose uploads take their names in turn with those of other sites.
     pub(super) fn naming_by(mut self, naming: Arc<Mutex<()>>) -> Self {
-        self.naming = naming;
+        self.context.naming = naming;
         self
     }
 
@@ -82,14 +55,12 @@ impl Site {
         self.draining = true;
     }
 
-    /// Gives room to a batch that has none: it is empty.
-    pub(super) fn lease_for(&mut self, batch: &mut Batch) {
-        if batch.is_empty() {
-            *batch = self.spare_batches.pop().unwrap_or_default();
-        }
+    /// A batch for a connection that has none: it is empty.
+    pub(super) fn lease_batch(&mut self) -> BoxedBatch {
+        self.spare_batches.pop().unwrap_or_default()
     }
 
-    pub(super) fn return_batch(&mut self, batch: Batch) {
+    pub(super) fn return_batch(&mut self, batch: BoxedBatch) {
         if self.spare_batches.len() < SPARE_BATCHES_MAX {
             self.spare_batches.push(batch);
         }

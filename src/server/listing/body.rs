@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 use super::html::{self, Html};
 use super::utc;
 use crate::files::listing::{Entry, Listing};
+use crate::files::{Piece, Store};
 use crate::http::{field, percent_encode_path};
+use crate::net::CloseReason;
+use crate::server::reply::BodySource;
 use crate::text::{OneLine, append, json_string};
 
 /// A slice ends with the entry that brings it to this length, in bytes ...
@@ -18,10 +21,11 @@ const SLICE_ENTRIES_MAX: usize = 256;
 
 /// The body of a listing's answer, on its way.
 #[derive(Debug)]
-pub(in crate::server) struct Body {
+pub(super) struct Body {
     listing: Listing,
     writer: Writer,
-    stage: Stage,
+    has_entries: bool,
+    is_over: bool,
     /// The first slice, which is made beforehand: of most listings it is the whole, and tells its
     /// length.
     first_slice: Vec<u8>,
@@ -35,27 +39,18 @@ pub(super) enum Writer {
     Plain,
 }
 
-/// What of a body comes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Head,
-    FirstEntry,
-    Entries,
-    Over,
-}
-
 impl Body {
     pub(super) fn new(listing: Listing, writer: Writer) -> Body {
-        let mut body = Body { listing, writer, stage: Stage::Head, first_slice: Vec::new() };
         let mut first_slice = Vec::new();
-        body.make_next(&mut first_slice);
-        body.first_slice = first_slice;
-        body
+        writer.head(&mut first_slice, &listing);
+        let mut body = Body { listing, writer, has_entries: false, is_over: false, first_slice: Vec::new() };
+        body.make_next(&mut first_slice, 0);
+        Body { first_slice, ..body }
     }
 
     /// The length of the body, if it is known.
     pub(super) fn whole_len(&self) -> Option<u64> {
-        (self.stage == Stage::Over).then_some(self.first_slice.len() as u64)
+        self.is_over.then_some(self.first_slice.len() as u64)
     }
 
     /// Appends the fields that tell of it: that it is chosen by Accept and, for a page, what that may
@@ -67,37 +62,34 @@ impl Body {
         }
     }
 
-    /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes; says whether there is more.
-    pub(in crate::server) fn make(&mut self, out: &mut Vec<u8>) -> bool {
-        match std::mem::take(&mut self.first_slice) {
-            slice if slice.is_empty() => self.make_next(out),
-            slice => out.extend_from_slice(&slice),
-        }
-        self.stage != Stage::Over
-    }
-
-    fn make_next(&mut self, out: &mut Vec<u8>) {
-        let start = out.len();
-        if self.stage == Stage::Head {
-            self.writer.head(out, &self.listing);
-            self.stage = Stage::FirstEntry;
-        }
+    /// Appends entries to the slice that begins at `start`.
+    fn make_next(&mut self, out: &mut Vec<u8>, start: usize) {
         for _ in 0..SLICE_ENTRIES_MAX {
-            if self.stage == Stage::Over || out.len() - start >= SLICE_LEN_MIN {
+            if self.is_over || out.len() - start >= SLICE_LEN_MIN {
                 break;
             }
-            let is_first = self.stage == Stage::FirstEntry;
-            self.stage = match self.listing.next_entry() {
+            match self.listing.next_entry() {
                 Some(entry) => {
+                    let is_first = !std::mem::replace(&mut self.has_entries, true);
                     self.writer.entry(out, &entry, is_first);
-                    Stage::Entries
                 }
                 None => {
                     self.writer.foot(out, &self.listing);
-                    Stage::Over
+                    self.is_over = true;
                 }
-            };
+            }
         }
+    }
+}
+
+impl BodySource for Body {
+    /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes.
+    fn make(&mut self, _store: &Store, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+        match std::mem::take(&mut self.first_slice) {
+            slice if slice.is_empty() => self.make_next(out, out.len()),
+            slice => out.extend_from_slice(&slice),
+        }
+        Ok(Piece { tail: None, more: !self.is_over })
     }
 }
 
@@ -209,10 +201,15 @@ mod tests {
         Body::new(gathering.finish(), writer)
     }
 
+    /// Makes the next slice; whether there is another.
+    fn more(body: &mut Body, store: &Store, out: &mut Vec<u8>) -> bool {
+        body.make(store, out).expect("a listing does not fail").more
+    }
+
     fn text(store: &Store, path: &str, query: &str, form: Form) -> String {
         let mut body = body(store, path, query, form);
         let (mut out, len) = (Vec::new(), body.whole_len());
-        while body.make(&mut out) {}
+        while more(&mut body, store, &mut out) {}
         assert!(len.is_none_or(|len| len == out.len() as u64));
         String::from_utf8(out).expect("UTF-8")
     }
@@ -421,15 +418,15 @@ mod tests {
         for form in Form::ALL {
             let mut body = body(&store, "/sub/", "", form);
             assert_eq!(body.whole_len(), None);
-            let (mut slices, mut more) = (0, true);
-            while more {
+            let (mut slices, mut goes_on) = (0, true);
+            while goes_on {
                 let mut out = Vec::new();
-                more = body.make(&mut out);
+                goes_on = more(&mut body, &store, &mut out);
                 assert!(out.len() <= SLICE_LEN_MIN + 10 * 1024, "{form:?}: {} bytes", out.len());
                 slices += 1;
             }
             assert!(slices >= 900 / SLICE_ENTRIES_MAX, "{form:?}: {slices} slices");
-            assert!(!body.make(&mut Vec::new()), "it is over");
+            assert!(!more(&mut body, &store, &mut Vec::new()), "it is over");
         }
     }
 }

@@ -11,24 +11,20 @@ mod query;
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 
-use super::reply::Answer;
-use super::route::{refusal, unavailable};
-use super::site::Site;
-use super::stream::{self, Gathering, Stream};
-use crate::files::RelativePath;
-use crate::files::listing::{self, ListingError};
+use super::context::ServerContext;
+use super::reply::{Answer, PreparingResponse, Stream, lookup_error, refusal};
+use crate::files::listing::{Gathering, ListingError};
+use crate::files::{RelativePath, Store};
 use crate::http::{Form, Prose, RequestHead, Status, form_for, prose_for};
-use body::Writer;
+use body::{Body, Writer};
 use html::Html;
 use query::Query;
-
-pub(super) use body::Body;
 
 /// A listing that is being gathered.
 #[derive(Debug)]
 pub(super) struct Collecting {
     /// None once it has come to its end.
-    gathering: Option<listing::Gathering>,
+    gathering: Option<Gathering>,
     path: Vec<u8>,
     query: Query,
     form: Form,
@@ -43,15 +39,15 @@ fn utc(unix_secs: i64) -> Option<DateTime> {
 }
 
 /// The answer to a request for the directory at `path`, which has no index page.
-pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, site: &Site) -> Answer {
+pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {
     let query = Query::read(head.target.query().unwrap_or_default());
     let form = query.form.unwrap_or_else(|| form_for(head.accept));
     let prose = prose_for(head.accept);
-    match listing::Gathering::begin(path, query.wanted(form), &site.listings) {
+    match Gathering::begin(path, query.wanted(form), &context.listings) {
         Ok(gathering) => {
             let path = path.as_bytes().to_vec();
             let collecting = Collecting { gathering: Some(gathering), path, query, form, prose };
-            Answer::Gather(Box::new(Gathering::Listing(collecting)))
+            Answer::Gather(Box::new(collecting))
         }
         Err(fault) => explain(&fault, path.as_bytes(), prose),
     }
@@ -60,7 +56,7 @@ pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, site: &Sit
 /// The answer to what cannot be listed.
 fn explain(fault: &ListingError, path: &[u8], prose: Prose) -> Answer {
     let (status, why) = match fault {
-        ListingError::Lookup(fault) => return unavailable(fault, path, prose),
+        ListingError::Lookup(fault) => return lookup_error(fault, path, prose),
         ListingError::Busy => {
             (Status::SERVICE_UNAVAILABLE, "The server is listing many directories; try again.")
         }
@@ -72,10 +68,9 @@ fn explain(fault: &ListingError, path: &[u8], prose: Prose) -> Answer {
     refusal(status, why, prose)
 }
 
-impl Collecting {
-    /// Does one slice of the work; the answer, when it has come to one.
-    pub(super) fn work(&mut self, site: &Site) -> Option<Answer> {
-        match self.gathering.as_mut()?.gather(&site.store) {
+impl PreparingResponse for Collecting {
+    fn work(&mut self, store: &Store) -> Option<Answer> {
+        match self.gathering.as_mut()?.gather(store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
             Err(fault) => Some(explain(&fault, &self.path, self.prose)),
@@ -83,11 +78,13 @@ impl Collecting {
     }
 
     /// The answer when no more time is left: half a listing would pass for a whole one.
-    pub(super) fn give_up(&mut self) -> Answer {
+    fn give_up(&mut self) -> Answer {
         self.gathering = None;
         explain(&ListingError::Busy, &self.path, self.prose)
     }
+}
 
+impl Collecting {
     fn finish(&mut self) -> Answer {
         let Some(gathering) = self.gathering.take() else { return self.give_up() };
         let (path, query) = (std::mem::take(&mut self.path), std::mem::take(&mut self.query));
@@ -100,8 +97,7 @@ impl Collecting {
         let len = body.whole_len();
         let mut fields = Vec::new();
         body.fields(&mut fields);
-        let body = stream::Body::Listing(Box::new(body));
-        Answer::Stream(Box::new(Stream::new(self.form.media_type(), fields, len, body)))
+        Answer::Stream(Box::new(Stream::new(self.form.media_type(), fields, len, Box::new(body))))
     }
 }
 

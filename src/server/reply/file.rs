@@ -6,13 +6,13 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{Tail, queue_head};
-use crate::files::{Content, Entry, Identity, Resource};
+use super::tail::{Tail, queue_head};
+use crate::files::{Coding, Content, Entry, Identity, Resource};
 use crate::http::{
-    ByteRange, Multipart, Status, content_length, content_range, field, imf_fixdate, status_line,
+    ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
+    status_line,
 };
 use crate::net::Outbox;
-use crate::server::codings;
 
 /// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
 /// both; longer ones are shared instead.
@@ -54,7 +54,7 @@ impl Part {
 
 /// Renders the head of a file's answers; `cache_control` says how long they keep, if a rule does.
 pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> FileHead {
-    let coding = codings::of(resource);
+    let coding = coding_of(resource);
     let entity_tag = resource.identity.map(|identity| entity_tag(identity, coding).into_boxed_str());
     let mut head = Vec::with_capacity(256);
     status_line(&mut head, Status::OK);
@@ -91,8 +91,18 @@ pub(in crate::server) fn entity_tag(identity: Identity, coding: Option<&str>) ->
     format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{seal:x}{dash}{coding}\"")
 }
 
+/// What the content of a file is encoded with, as Content-Encoding says it (RFC 9110 section 8.4).
+fn coding_of(resource: &Resource) -> Option<&'static str> {
+    let coding = match resource.coding? {
+        Coding::Brotli => ContentCoding::Brotli,
+        Coding::Zstd => ContentCoding::Zstd,
+        Coding::Gzip => ContentCoding::Gzip,
+    };
+    Some(coding.as_str())
+}
+
 fn content_encoding(head: &mut Vec<u8>, resource: &Resource) {
-    if let Some(coding) = codings::of(resource) {
+    if let Some(coding) = coding_of(resource) {
         field(head, "Content-Encoding", coding.as_bytes());
     }
 }

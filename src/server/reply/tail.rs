@@ -1,44 +1,79 @@
-//! What every head ends with: the fields that go with every answer, the date, the fate of the connection.
+//! The fields that go with every response: `Server`, those of the settings, `Date` and `Connection`.
 //!
-//! All answers of one second share the first two, so those are rendered once a second. The time is told;
-//! no clock is read.
+//! All but the last are the same for all responses of one second, so they are rendered once a second. The time is
+//! an argument; no clock is read.
 
-use crate::http::{Version, end, field, imf_fixdate};
-use crate::server::exchange::Exchange;
-use crate::server::rules::Rules;
+use crate::http::{Status, end, field, imf_fixdate, status_line};
+use crate::net::Outbox;
+use crate::server::Config;
 
-/// What the heads of one second end with, but for their connections.
-#[derive(Debug, Default)]
-pub(in crate::server) struct Tails {
+/// What the `Server` field says unless `--header` says otherwise.
+const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
+
+/// The fields that go with every response.
+#[derive(Debug)]
+pub(in crate::server) struct CommonHeaders {
+    /// The second since 1970 that the dates are of.
     unix_secs: Option<u64>,
-    usual: Vec<u8>,
-    /// Of a 304, which has no content for anyone to guess at.
-    unchanged: Vec<u8>,
+    usual: Fields,
+    /// Those of a 304, which has no content for anyone to guess at.
+    unchanged: Fields,
 }
 
-impl Tails {
-    /// Those of that second since 1970, under rules that are the same at every call.
-    pub(super) fn at(&mut self, unix_secs: u64, rules: &Rules) -> &Tails {
+/// Rendered field lines, the last of which is the date.
+#[derive(Debug)]
+struct Fields {
+    text: Vec<u8>,
+    date_starts: usize,
+}
+
+impl CommonHeaders {
+    pub(in crate::server) fn new(config: &Config) -> Self {
+        // A browser must take a file for what its type says, not for what its bytes look like.
+        let usual = Fields::new(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);
+        Self { unix_secs: None, usual, unchanged: Fields::new(config, &[("Server", SERVER)]) }
+    }
+
+    /// The end of the head of a response with this status and this value of `Connection`.
+    pub(super) fn tail(
+        &mut self,
+        status: Status,
+        connection: Option<&'static [u8]>,
+        unix_secs: u64,
+    ) -> Tail<'_> {
         if self.unix_secs != Some(unix_secs) {
             self.unix_secs = Some(unix_secs);
             let date = imf_fixdate(unix_secs);
-            render(&mut self.usual, &rules.common, &date);
-            render(&mut self.unchanged, &rules.common_unchanged, &date);
+            self.usual.set_date(&date);
+            self.unchanged.set_date(&date);
         }
-        self
-    }
-
-    /// The tail of an answer to that exchange, after which the connection may close.
-    pub(super) fn of(&self, exchange: &Exchange, is_unchanged: bool, closes: bool) -> Tail<'_> {
-        let rendered = if is_unchanged { &self.unchanged } else { &self.usual };
-        Tail { rendered, connection: connection_option(exchange, closes) }
+        let fields = if status == Status::NOT_MODIFIED { &self.unchanged } else { &self.usual };
+        Tail { rendered: &fields.text, connection }
     }
 }
 
-fn render(tail: &mut Vec<u8>, common: &[u8], date: &[u8]) {
-    tail.clear();
-    tail.extend_from_slice(common);
-    field(tail, "Date", date);
+impl Fields {
+    /// Our own fields, as far as no other value is given for them, and those that are given.
+    fn new(config: &Config, own: &[(&str, &[u8])]) -> Self {
+        let mut text = Vec::with_capacity(256);
+        for (name, value) in own {
+            if !config.headers.iter().any(|header| header.is(name)) {
+                field(&mut text, name, value);
+            }
+        }
+        for header in &config.headers {
+            field(&mut text, &header.name, &header.value);
+        }
+        if let Some(origin) = &config.cors {
+            origin.render(&mut text);
+        }
+        Self { date_starts: text.len(), text }
+    }
+
+    fn set_date(&mut self, date: &[u8]) {
+        self.text.truncate(self.date_starts);
+        field(&mut self.text, "Date", date);
+    }
 }
 
 /// The end of one head.
@@ -59,36 +94,84 @@ impl Tail<'_> {
     }
 }
 
-/// What the answer must say of the connection (RFC 9112 section 9.3).
-fn connection_option(exchange: &Exchange, closes: bool) -> Option<&'static [u8]> {
-    if closes {
-        return Some(b"close");
-    }
-    (exchange.version == Version::Http10 && exchange.keep_alive_asked).then_some(b"keep-alive")
+/// Queues a head and returns where its body begins.
+pub(super) fn queue_head(
+    outbox: &mut Outbox,
+    status: Status,
+    tail: Tail<'_>,
+    fields: impl FnOnce(&mut Vec<u8>),
+) -> u64 {
+    outbox.push_with(|out| {
+        status_line(out, status);
+        fields(out);
+        tail.finish(out);
+    });
+    outbox.queued_total()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::server::Config;
+    use crate::server::{Header, Origin};
+
+    /// The fields that go with a response at that second.
+    fn rendered(config: &Config, status: Status, unix_secs: u64) -> String {
+        let tail = CommonHeaders::new(config).tail(status, None, unix_secs).rendered.to_vec();
+        String::from_utf8(tail).expect("UTF-8")
+    }
+
+    fn common(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        let text = rendered(&config, Status::OK, 0);
+        text.strip_suffix("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n").expect("the date is last").to_owned()
+    }
+
+    fn header(text: &str) -> Header {
+        Header::parse(text.as_bytes()).expect("a field")
+    }
+
+    #[test]
+    fn every_answer_names_the_server_and_forbids_guessing_the_type() {
+        let server = format!("Server: reactor-server/{}\r\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(common(|_| ()), format!("{server}X-Content-Type-Options: nosniff\r\n"));
+        let unchanged = rendered(&Config::default(), Status::NOT_MODIFIED, 0);
+        assert_eq!(unchanged, format!("{server}Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"));
+    }
+
+    #[test]
+    fn what_is_given_goes_with_every_answer_and_in_the_place_of_ours() {
+        let text = common(|config| {
+            config.headers = vec![header("server: mine"), header("Link: a"), header("Link: b")];
+        });
+        assert_eq!(text, "X-Content-Type-Options: nosniff\r\nserver: mine\r\nLink: a\r\nLink: b\r\n");
+        let text = common(|config| config.headers = vec![header("X-CONTENT-TYPE-OPTIONS: other")]);
+        assert_eq!(text.to_lowercase().matches("x-content-type-options").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn another_origin_is_named_and_told_what_it_may_read() {
+        let text = common(|config| config.cors = Origin::parse("https://example.com").ok());
+        assert!(text.contains("\r\nAccess-Control-Allow-Origin: https://example.com\r\n"), "{text}");
+        assert!(text.contains("\r\nAccess-Control-Expose-Headers: "), "{text}");
+        assert!(text.contains("Content-Range") && text.contains("ETag"), "{text}");
+    }
 
     #[test]
     fn the_date_follows_the_clock_both_ways() {
-        let rules = Rules::new(&Config::default());
-        let mut tails = Tails::default();
+        let mut headers = CommonHeaders::new(&Config::default());
         for (unix_secs, date) in [
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
             (784_111_778, "Sun, 06 Nov 1994 08:49:38 GMT"),
             (784_111_776, "Sun, 06 Nov 1994 08:49:36 GMT"),
         ] {
-            for _ in 0..2 {
-                let Tails { usual, unchanged, .. } = tails.at(unix_secs, &rules);
-                for (tail, common) in [(usual, &rules.common), (unchanged, &rules.common_unchanged)] {
-                    let expected = [common, b"Date: ".as_slice(), date.as_bytes(), b"\r\n"].concat();
-                    assert_eq!(*tail, expected);
-                }
+            for status in [Status::OK, Status::NOT_MODIFIED, Status::OK] {
+                let text = headers.tail(status, None, unix_secs).rendered;
+                let expected = rendered(&Config::default(), status, unix_secs);
+                assert_eq!(text, expected.as_bytes());
+                assert!(expected.ends_with(&format!("\r\nDate: {date}\r\n")), "{expected}");
             }
         }
     }

@@ -58,7 +58,7 @@ impl Origin {
     }
 
     /// Appends what every answer says.
-    pub(super) fn render(&self, out: &mut Vec<u8>) {
+    pub(in crate::server) fn render(&self, out: &mut Vec<u8>) {
         field(out, "Access-Control-Allow-Origin", self.0.as_bytes());
         field(out, "Access-Control-Expose-Headers", EXPOSED);
     }

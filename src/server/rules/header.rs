@@ -70,7 +70,7 @@ impl Header {
     }
 
     /// Whether it is this field.
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(in crate::server) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 }

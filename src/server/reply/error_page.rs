@@ -1,9 +1,16 @@
-//! The body of an error answer, as plain text or as a small page.
+//! Responses whose body is worded for a person: rendered here, or a page of the site.
 //!
-//! Owns its wording around the caller's sentence, its looks, and the escaping of what it is given.
-//! It never chooses a status or a media type and never writes a header: the reply does.
+//! They are no representation of what was asked for, so they carry no validator, and neither conditions
+//! nor a Range ever touch them. The status and the sentence are given.
 
 use crate::text::{HtmlText, append};
+
+use super::file::queue_whole;
+use super::tail::{Tail, queue_head};
+use super::types::{Allow, ErrorAnswer};
+use crate::files::Resource;
+use crate::http::{Prose, Status, content_length, field, status_line};
+use crate::net::Outbox;
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -22,11 +29,90 @@ const STYLE: &str = "</title>\n<style>\n\
 
 const FOOT: &str = "</p>\n<p><a href=\"/\">Go to the home page</a></p>\n</main>\n</body>\n</html>\n";
 
+/// The answer of this kind that was queued last, for most that follow are the same: what is not there is
+/// asked for again and again.
+#[derive(Debug, Default)]
+pub(super) struct RenderedPage {
+    error: Option<ErrorAnswer>,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl RenderedPage {
+    /// Queues an answer whose body is a sentence for a person, with `more` fields of its own.
+    pub(super) fn queue(
+        &mut self,
+        outbox: &mut Outbox,
+        error: &ErrorAnswer,
+        head_only: bool,
+        tail: Tail<'_>,
+        more: impl FnOnce(&mut Vec<u8>),
+    ) -> u64 {
+        if self.error.as_ref() != Some(error) {
+            self.render(error);
+        }
+        let body = if head_only { &[] } else { self.body.as_slice() };
+        outbox.push_with(|out| {
+            out.extend_from_slice(&self.head);
+            more(out);
+            tail.finish(out);
+            out.extend_from_slice(body);
+        });
+        outbox.queued_total() - body.len() as u64
+    }
+
+    fn render(&mut self, error: &ErrorAnswer) {
+        self.error = Some(*error);
+        let (head, body) = (&mut self.head, &mut self.body);
+        body.clear();
+        let html = error.prose == Prose::Html;
+        render(body, error.status.code(), error.status.reason(), error.why, html);
+        head.clear();
+        status_line(head, error.status);
+        let media_type: &[u8] = if html { b"text/html; charset=utf-8" } else { b"text/plain; charset=utf-8" };
+        field(head, "Content-Type", media_type);
+        content_length(head, body.len() as u64);
+        // The form of the page was chosen by what the client accepts.
+        field(head, "Vary", b"Accept");
+        status_fields(head, error.status, error.allow);
+    }
+}
+
+/// Queues an error whose body is a file. The file's validators are not the error's: no cache may
+/// take one for the other.
+pub(super) fn queue_from_file(
+    outbox: &mut Outbox,
+    (status, allow): (Status, Option<Allow>),
+    resource: &Resource,
+    head_only: bool,
+    tail: Tail<'_>,
+) -> u64 {
+    let body_starts = queue_head(outbox, status, tail, |out| {
+        field(out, "Content-Type", resource.media_type.as_bytes());
+        content_length(out, resource.len);
+        status_fields(out, status, allow);
+    });
+    if !head_only {
+        queue_whole(outbox, resource);
+    }
+    body_starts
+}
+
+/// What an error of this status must say, whatever its body.
+fn status_fields(out: &mut Vec<u8>, status: Status, allow: Option<Allow>) {
+    if let Some(allow) = allow {
+        field(out, "Allow", allow.as_bytes());
+    }
+    if status == Status::SERVICE_UNAVAILABLE {
+        field(out, "Retry-After", b"1");
+    }
+}
+
 /// Appends the body for `status_code` and its `reason` to `out`; `sentence` says what happened.
 ///
 /// As plain text, two lines. As `html`, one page that needs nothing else, in the reader's light or
 /// dark colours; all three are escaped, so a sentence may quote what a client has sent.
-pub(super) fn render(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence: &str, html: bool) {
+fn render(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence: &str, html: bool) {
     if html {
         render_html(out, status_code, reason, sentence);
     } else {

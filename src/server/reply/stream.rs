@@ -1,63 +1,34 @@
-//! Answers that take their time: what must be gathered before a head can be written, and bodies that
-//! are made while they are sent.
+//! A response body that is made while it is sent.
 //!
-//! Both work in slices, of about a millisecond each, so that others have their turns between them. The
+//! It is made in slices, of about a millisecond each, so that others have their turns between them. The
 //! framing of such a body (RFC 9112 section 6.3) is decided and written here, in one place, whatever
-//! makes the bytes. It knows no connection: the states that drive it are `conn`'s.
+//! makes the bytes. It knows no connection.
 
-use super::archive::{Packing, Parcel};
-use super::listing::{self, Collecting};
-use super::reply::Answer;
-use super::site::Site;
-use crate::files::{Piece, Tail};
+use std::fmt;
+
+use crate::files::{Piece, Store, Tail};
 use crate::http::{Version, chunk, chunk_size, content_length, field};
 use crate::net::{CloseReason, Outbox};
 
-/// What must be known before the head can be written.
-#[derive(Debug)]
-pub(super) enum Gathering {
-    Archive(Packing),
-    Listing(Collecting),
-}
-
-impl Gathering {
-    /// Does one slice of the work; the answer, when it has come to one.
-    pub(super) fn work(&mut self, site: &mut Site) -> Option<Answer> {
-        match self {
-            Self::Archive(packing) => packing.work(site),
-            Self::Listing(collecting) => collecting.work(site),
-        }
-    }
-
-    /// The answer when no more time is left.
-    pub(super) fn give_up(&mut self) -> Answer {
-        match self {
-            Self::Archive(packing) => packing.give_up(),
-            Self::Listing(collecting) => collecting.give_up(),
-        }
-    }
-}
-
 /// An answer with status 200 whose body is made while it is sent.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(in crate::server) struct Stream {
     media_type: &'static str,
     /// Further field lines, whole.
     fields: Vec<u8>,
-    body: Body,
+    body: Box<dyn BodySource>,
     framing: Framing,
 }
 
-/// What makes the body.
-#[derive(Debug)]
-pub(super) enum Body {
-    Archive(Box<Parcel>),
-    Listing(Box<listing::Body>),
+/// What makes the body of a stream.
+pub(in crate::server) trait BodySource: fmt::Debug {
+    /// Appends the next slice of the body.
+    fn make(&mut self, store: &Store, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
 }
 
 /// How the peer is told where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::server) enum Framing {
     /// By its length; this much of it is left.
     Sized(u64),
     /// By its last chunk.
@@ -68,7 +39,7 @@ pub(super) enum Framing {
 
 /// How far the body has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Made {
+pub(in crate::server) enum Made {
     More,
     /// Its last byte is queued.
     Whole,
@@ -78,24 +49,29 @@ pub(super) enum Made {
 
 impl Stream {
     /// A stream of this media type, with these further field lines, and this length if it is known.
-    pub(super) fn new(media_type: &'static str, fields: Vec<u8>, len: Option<u64>, body: Body) -> Self {
+    pub(in crate::server) fn new(
+        media_type: &'static str,
+        fields: Vec<u8>,
+        len: Option<u64>,
+        body: Box<dyn BodySource>,
+    ) -> Self {
         Self { media_type, fields, body, framing: len.map_or(Framing::Chunked, Framing::Sized) }
     }
 
     /// Decides how a peer of this version is told where the body ends.
-    pub(super) fn frame_for(&mut self, version: Version) -> Framing {
+    pub(in crate::server) fn frame_for(&mut self, version: Version) -> Framing {
         if self.framing == Framing::Chunked && version == Version::Http10 {
             self.framing = Framing::UntilClose;
         }
         self.framing
     }
 
-    pub(super) fn framing(&self) -> Framing {
+    pub(in crate::server) fn framing(&self) -> Framing {
         self.framing
     }
 
     /// Writes the fields of the head that are this answer's own.
-    pub(super) fn fields(&self, out: &mut Vec<u8>) {
+    pub(in crate::server) fn fields(&self, out: &mut Vec<u8>) {
         field(out, "Content-Type", self.media_type.as_bytes());
         match self.framing {
             Framing::Sized(len) => content_length(out, len),
@@ -105,16 +81,16 @@ impl Stream {
         out.extend_from_slice(&self.fields);
     }
 
-    /// Makes one slice of the body and queues it.
-    pub(super) fn make(&mut self, outbox: &mut Outbox, site: &mut Site) -> Made {
-        let bytes = &mut site.scratch;
-        bytes.clear();
-        let made = match &mut self.body {
-            Body::Archive(parcel) => parcel.make(&site.store, bytes),
-            Body::Listing(listing) => Ok(Piece { tail: None, more: listing.make(bytes) }),
-        };
-        match made {
-            Ok(piece) => self.queue(outbox, bytes, piece),
+    /// Makes one slice of the body in `scratch` and queues it.
+    pub(in crate::server) fn make(
+        &mut self,
+        outbox: &mut Outbox,
+        store: &Store,
+        scratch: &mut Vec<u8>,
+    ) -> Made {
+        scratch.clear();
+        match self.body.make(store, scratch) {
+            Ok(piece) => self.queue(outbox, scratch, piece),
             Err(reason) => Made::Broken(reason),
         }
     }

@@ -1,0 +1,44 @@
+//! What request handlers work with: the settings, the files, and what the requests of one worker share.
+//!
+//! It is handed down by reference, for one request at a time; nothing here is locked, but for the
+//! moment in which an upload takes its name. It decides nothing.
+
+use std::hash::RandomState;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use super::reply::FileHead;
+use super::{CacheMode, Config};
+use crate::files::{FileCache, ListingBudget, Store};
+
+/// What handlers make their responses from.
+pub(super) struct ServerContext {
+    pub(super) config: Config,
+    pub(super) store: Store,
+    /// Each file with the head of its answers, rendered once.
+    pub(super) cache: FileCache<FileHead>,
+    /// Makes what stands between the parts of a body: nobody outside can guess it.
+    pub(super) boundaries: RandomState,
+    /// Held while an upload takes its name, so that its conditions hold at that moment whichever worker
+    /// stores another.
+    pub(super) naming: Arc<Mutex<()>>,
+    /// Held by each archive that is being made, so that they can be counted.
+    pub(super) archives: Rc<()>,
+    /// The memory that all listings share.
+    pub(super) listings: ListingBudget,
+}
+
+impl ServerContext {
+    pub(super) fn new(config: Config, store: Store) -> Self {
+        let cache = FileCache::new(config.cache_limits()).with_types(config.media_types.clone());
+        Self {
+            cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
+            config,
+            store,
+            boundaries: RandomState::new(),
+            naming: Arc::default(),
+            archives: Rc::new(()),
+            listings: ListingBudget::new(),
+        }
+    }
+}

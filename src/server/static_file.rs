@@ -1,0 +1,102 @@
+//! GET and HEAD of what is on disk: a file, in the encoding that suits, or what there is of a directory.
+//!
+//! Here the target of a request becomes a path beneath the root. The cache and the store find the file; the
+//! conditions and the Range of the request are not looked at.
+
+use std::time::SystemTime;
+
+use super::Config;
+use super::context::ServerContext;
+use super::reply::{Answer, ErrorAnswer, FileHead, Later, Part, file_head, lookup_error, path_error};
+use super::rules::cache_control;
+use super::{archive, listing};
+use crate::files::{Coding, FileCache, Lookup, LookupError, RelativePath, Store, Wanted, file_name};
+use crate::http::{ContentCoding, RequestHead, Status, percent_encode_path, prose_for};
+use crate::reactor::Now;
+
+/// What `--clean-urls` lets addresses do without.
+const CLEAN_EXTENSION: &str = ".html";
+
+/// The answer to a request for what its target names.
+pub(super) fn get(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Result<Answer, Later> {
+    let (path, query) = head.target.path_and_query();
+    let path = match RelativePath::parse(path) {
+        Ok(path) => path,
+        Err(fault) => return Ok(path_error(head, &fault)),
+    };
+    if let Some(query) = query
+        && let Some(answer) = archive::asked_for(query, head, &path, context)
+    {
+        return Ok(answer);
+    }
+    let ServerContext { cache, store, config, .. } = context;
+    let wanted = wanted(head, config, now);
+    let mut found = find(cache, (store, config), &path, &wanted, now);
+    if config.clean_urls
+        && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
+        && let Some(page) = path.with_extension(CLEAN_EXTENSION)
+    {
+        // What is itself not there leaves what was found.
+        match find(cache, (store, config), &page, &wanted, now) {
+            Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
+            page => found = page,
+        }
+    }
+    match found {
+        Ok(Lookup::File(entry)) => Ok(Answer::File(entry, Part::Whole)),
+        Ok(Lookup::Directory) => Ok(redirect(head, &path)),
+        Ok(Lookup::Later) => Err(Later),
+        Err(LookupError::NoIndex) if config.lists() => Ok(listing::of(&path, head, context)),
+        Err(fault) => Ok(lookup_error(&fault, head.target.path(), prose_for(head.accept))),
+    }
+}
+
+/// What a path stands for, with the head of its answer if it is a file, in the encoding that suits.
+pub(super) fn find(
+    cache: &mut FileCache<FileHead>,
+    (store, config): (&Store, &Config),
+    path: &RelativePath<'_>,
+    wanted: &Wanted,
+    now: Now,
+) -> Result<Lookup<FileHead>, LookupError> {
+    let now = SystemTime::UNIX_EPOCH + now.unix;
+    cache.find(store, path, &config.index, wanted, now, |resource| {
+        let name = file_name(path, &config.index);
+        file_head(resource, cache_control(&config.cache_control, &name))
+    })
+}
+
+/// The encodings in which this request may get a file.
+///
+/// Nothing is compressed for a Range request: what is compressed anew each time has other bytes each time.
+pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> Wanted {
+    if head.codings.is_empty() {
+        return Wanted::PLAIN;
+    }
+    let asks_for_range = head.is_qualified && head.fields.first("range").is_some();
+    let may_make = config.compress && !asks_for_range;
+    let codings = head.codings.iter().map(|coding| match coding {
+        ContentCoding::Brotli => Coding::Brotli,
+        ContentCoding::Zstd => Coding::Zstd,
+        ContentCoding::Gzip => Coding::Gzip,
+    });
+    Wanted::new(codings, may_make.then_some(now.instant))
+}
+
+/// To the same directory with its trailing slash. The path is the normalised one, so that it can
+/// never be read as another host (`//host`); the query is kept.
+fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Answer {
+    let mut location = b"/".to_vec();
+    percent_encode_path(&mut location, path.as_bytes());
+    location.push(b'/');
+    if let Some(query) = head.target.query() {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    let why = "The page is a directory: its address ends in a slash.";
+    Answer::Redirect { location, page: ErrorAnswer::to(head, Status::MOVED_PERMANENTLY, why) }
+}
