@@ -21,10 +21,11 @@
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
 //! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log`, `text` | `files`, `server` |
 //!
-//! `http` and `files` meet only in `server`: `intake.rs` makes a request of bytes, `route.rs` decides who
-//! answers it, `static_file.rs` finds the file in the right encoding, `selection.rs` which part of it is sent,
-//! `put.rs` what becomes of an upload, `allow.rs` which methods there are, `default_documents.rs` which page
-//! stands in for an error, `listing` and `archive.rs` what a folder looks like. A test over `use crate::` keeps the table true.
+//! `http` and `files` meet only in `server`: in `connection`, `read_request.rs` makes a request of bytes; in
+//! `handlers`, `route.rs` decides who answers it, `static_file.rs` finds the file in the right encoding,
+//! `preconditions.rs` which part of it is sent, `put.rs` what becomes of an upload, `options.rs` which methods there
+//! are, `error_documents.rs` which page stands in for an error, `listing` and `archive.rs` what a folder looks like.
+//! A test over `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
 //! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
@@ -52,7 +53,7 @@
 //! # The server's states
 //!
 //! A state is what the connection waits for; what waits for nothing is a function. The table stands
-//! again, with the code, in `src/server/conn.rs`; the transitions are
+//! again, with the code, in `src/server/connection/state_machine.rs`; the transitions are
 //! [`server::TRANSITIONS`].
 //!
 //! | state | in words | waits for | leaves to | deadline |
@@ -133,10 +134,11 @@
 //!
 //! # Where to begin reading
 //!
-//! 1. `src/server/conn.rs`: the states of a connection, from a request to its answer.
+//! 1. `src/server/connection/state_machine.rs`: the states of a connection, from a request to its answer.
 //! 2. [`net::Machine`] and [`net::Link`]: what a state may wait for, and who does the waiting.
 //! 3. `src/reactor/turn.rs`: who gets a turn, and when.
-//! 4. `src/server/route.rs`, `selection.rs` and `reply.rs`: what a request gets, and how it becomes bytes;
+//! 4. `handlers/route.rs`, `handlers/preconditions.rs` and `response/write.rs` in `src/server`: what a request gets,
+//!    and how it becomes bytes;
 //!    [`http::range`] and [`http::conditional`] for the rules themselves, each a table of tests.
 //! 5. [`client::conn`]: the same link and reactor from the other side.
 //! 6. [`client::load::engine`] and [`client::load::pacer`]: the same again, many times over and by the clock.

@@ -7,7 +7,7 @@ use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use super::reply::FileHead;
+use super::response::FileHead;
 use super::{CacheMode, Config};
 use crate::files::{FileCache, ListingBudget, Store};
 

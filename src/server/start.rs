@@ -17,11 +17,11 @@ use mio::net::TcpListener;
 
 use super::app::{Order, Server, signals};
 use super::args::CONTENT_DIRECTORY;
-use super::default_documents;
+use super::handlers::{error_documents, put};
 use super::limits::{DESCRIPTORS_RESERVED, check_parts, connections_max, file_len_max, part};
 use super::sum_room::SumRoom;
 use super::workers::{self, Herald, Job, Rank, Workers};
-use super::{Config, RootChoice, Site, put};
+use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
 use crate::files::{Root, Store, Upload};
@@ -111,7 +111,7 @@ fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError
         connections_max(raise_nofile_limit(), config.connections_max, reserved, each).map_err(StartError)?;
     check_parts(watermarks, workers).map_err(StartError)?;
     let store = open_store(config)?;
-    default_documents::warn_of_missing(config, &store);
+    error_documents::warn_of_missing(config, &store);
     put::check(config, &store).map_err(StartError)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
     Ok(watermarks)

@@ -292,10 +292,10 @@ fn the_checker_sees_every_way_to_break_the_rules() {
         ("src/sum/teller.rs", "use crate::access_log::Console;"),
         ("src/client/conn.rs", "use crate::files::Root;"),
         ("src/client/conn.rs", "use crate::server::Conn;"),
-        ("src/server/conn.rs", "use crate::client::Conn;"),
-        ("src/server/conn.rs", "fn f() { let now = Instant::now(); }"),
-        ("src/server/conn.rs", "fn f() { let now = Now::read(); }"),
-        ("src/server/conn.rs", "use slab::Slab;"),
+        ("src/server/connection/state_machine.rs", "use crate::client::Conn;"),
+        ("src/server/connection/state_machine.rs", "fn f() { let now = Instant::now(); }"),
+        ("src/server/connection/state_machine.rs", "fn f() { let now = Now::read(); }"),
+        ("src/server/connection/state_machine.rs", "use slab::Slab;"),
         ("src/attic/mod.rs", "//! A room that nobody knows."),
     ];
     for (path, text) in cases {
@@ -311,7 +311,7 @@ fn the_checker_lets_everything_else_pass() {
             "use crate::reactor::{Key, Now};\nuse super::{Inbox, Outbox};\nuse mio::net::TcpStream;",
         ),
         ("src/server/args/values.rs", "use super::super::Config;\nuse crate::server::Bind;"),
-        ("src/server/route.rs", "use crate::{files::Root, http::Status};"),
+        ("src/server/handlers/route.rs", "use crate::{files::Root, http::Status};"),
         ("src/server/workers.rs", "use std::thread::{self, JoinHandle};"),
         ("src/http/head.rs", "// use crate::net::Link;\nconst A: &str = \"crate::net::Link\";"),
         ("src/http/head.rs", "#[cfg(test)]\nmod tests {\n use crate::net::Link;\n}\nuse std::fmt;"),

@@ -95,7 +95,7 @@ fn the_server_makes_every_transition_of_its_table_and_no_other() {
     });
     converse(&server);
     let stopped = server.stop();
-    assert_eq!(seen(&stopped.stderr, "server::conn"), table(server::TRANSITIONS));
+    assert_eq!(seen(&stopped.stderr, "server::connection::state_machine"), table(server::TRANSITIONS));
 }
 
 #[test]
@@ -179,10 +179,13 @@ fn both_sides_of_the_number_exchange_make_every_transition_of_their_tables_and_n
 #[test]
 fn the_diagnostics_are_read_as_they_are_written() {
     let text = [
-        "[2026-01-01T00:00:00Z DEBUG reactor_http::server::conn] 127.0.0.1:4000: Reading -> Parsing",
-        "[2026-01-01T00:00:00Z INFO  reactor_http::server::conn] 127.0.0.1:4000 closed: finished",
+        "[2026-01-01T00:00:00Z DEBUG reactor_http::server::connection::state_machine] 127.0.0.1:4000: Reading -> Parsing",
+        "[2026-01-01T00:00:00Z INFO  reactor_http::server::connection::state_machine] 127.0.0.1:4000 closed: finished",
         "[2026-01-01T00:00:00Z DEBUG elsewhere] this -> that",
     ]
     .join("\n");
-    assert_eq!(seen(&text, "server::conn"), Rows::from(["Reading -> Parsing".to_owned()]));
+    assert_eq!(
+        seen(&text, "server::connection::state_machine"),
+        Rows::from(["Reading -> Parsing".to_owned()])
+    );
 }

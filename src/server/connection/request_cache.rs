@@ -14,10 +14,10 @@ use std::rc::{Rc, Weak};
 use foldhash::fast::RandomState;
 
 use super::exchange::Asked;
-use super::reply::{Answer, ErrorAnswer, FileHead, Part};
-use super::route::Plan;
 use crate::files::{Edition, Entry};
 use crate::http::{RequestBody, RequestHead, Status};
+use crate::server::handlers::Plan;
+use crate::server::response::{Answer, ErrorAnswer, FileHead, Part};
 
 /// Heads that are known at once: what is asked for over and over is little.
 const PLACES: usize = 64;

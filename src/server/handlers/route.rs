@@ -3,20 +3,20 @@
 //! Redirects come first, then the method decides; an error may be replaced by a document of the site, and
 //! conditions and a Range may leave only a part of a file. It writes nothing and knows no connection.
 
-use super::allow;
-use super::context::ServerContext;
-use super::default_documents;
+use super::error_documents;
+use super::options;
+use super::preconditions;
 use super::put::{self, Storing};
-use super::reply::{Answer, ErrorAnswer, Later, error};
-use super::rules::moved;
-use super::selection;
 use super::static_file;
 use crate::http::{Method, RequestHead, Status};
 use crate::reactor::Now;
+use crate::server::context::ServerContext;
+use crate::server::response::{Answer, ErrorAnswer, Later, error};
+use crate::server::rules::moved;
 
 /// What becomes of a request.
 #[derive(Debug)]
-pub(super) enum Plan {
+pub(in crate::server) enum Plan {
     /// It has its answer, once its body, if it has one, is out of the way.
     Answer(Answer),
     /// Its body is stored; the answer follows from that.
@@ -24,7 +24,7 @@ pub(super) enum Plan {
 }
 
 /// Decides what becomes of a request.
-pub(super) fn route(
+pub(in crate::server) fn route(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
@@ -39,20 +39,20 @@ pub(super) fn route(
         });
     }
     let answer = match choose(head, context, now)? {
-        Answer::Error(error) => default_documents::instead_of(error, head, context, now)?,
+        Answer::Error(error) => error_documents::instead_of(error, head, context, now)?,
         answer => answer,
     };
-    let answer = if head.is_qualified { selection::narrow(answer, head, context, now) } else { answer };
+    let answer = if head.is_qualified { preconditions::narrow(answer, head, context, now) } else { answer };
     Ok(Plan::Answer(answer))
 }
 
 fn choose(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> Result<Answer, Later> {
     Ok(match head.method {
         Method::Get | Method::Head => static_file::get(head, context, now)?,
-        Method::Options => allow::options(head, context),
+        Method::Options => options::options(head, context),
         Method::Unknown => error(head, Status::NOT_IMPLEMENTED, "This server does not know that method."),
         Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {
-            allow::not_allowed(head, context)
+            options::not_allowed(head, context)
         }
     })
 }

@@ -7,21 +7,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::Config;
-use super::context::ServerContext;
-use super::reply::{Answer, ErrorAnswer, StoredAnswer, error, path_error};
-use super::selection::{Guard, NOT_AS_EXPECTED};
+use super::preconditions::{Guard, NOT_AS_EXPECTED};
 use crate::command_line::quote;
 use crate::files::{PathError, RelativePath, Store, Upload, UploadError, may_hold_uploads};
 use crate::http::{Prose, RequestBody, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;
+use crate::server::Config;
+use crate::server::context::ServerContext;
+use crate::server::response::{Answer, ErrorAnswer, StoredAnswer, error, path_error};
 
 /// What is said of a file that is longer than this server takes.
 const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
 
 /// A body on its way to a file.
 #[derive(Debug)]
-pub(super) struct Storing {
+pub(in crate::server) struct Storing {
     upload: Upload,
     guard: Option<Box<Guard>>,
     location: Vec<u8>,
@@ -34,7 +34,7 @@ pub(super) struct Storing {
 ///
 /// # Errors
 /// One line that names the thing and the remedy.
-pub(super) fn check(config: &Config, store: &Store) -> Result<(), String> {
+pub(in crate::server) fn check(config: &Config, store: &Store) -> Result<(), String> {
     let Some(within) = &config.upload else { return Ok(()) };
     match store {
         _ if may_hold_uploads(store, bytes(within)) || !config.http => Ok(()),
@@ -145,7 +145,7 @@ fn explain(fault: &UploadError, prose: Prose) -> ErrorAnswer {
 
 impl Storing {
     /// Takes the next part of the file.
-    pub(super) fn take(&mut self, data: &[u8]) -> Result<(), ErrorAnswer> {
+    pub(in crate::server) fn take(&mut self, data: &[u8]) -> Result<(), ErrorAnswer> {
         match self.left_len.checked_sub(data.len() as u64) {
             Some(left_len) => self.left_len = left_len,
             None => {
@@ -157,7 +157,7 @@ impl Storing {
     }
 
     /// The file is whole.
-    pub(super) fn finish(self, context: &mut ServerContext) -> Answer {
+    pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Answer {
         // The next request may have come with this one, and it may be for what is stored now.
         context.cache.fall_behind();
         // It guards no data, so it does not matter that somebody has failed while holding it.
@@ -173,7 +173,7 @@ impl Storing {
     }
 
     /// How an answer to whoever sends the file is to be worded.
-    pub(super) fn prose(&self) -> Prose {
+    pub(in crate::server) fn prose(&self) -> Prose {
         self.prose
     }
 }

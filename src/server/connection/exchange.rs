@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::reply::{Reply, RequestFlags};
 use crate::access_log::{AccessLog, Detail, Record};
 use crate::http::{Method, RequestHead, Version};
 use crate::net::{CloseReason, Mark, Outbox};
 use crate::reactor::Now;
+use crate::server::response::{Reply, RequestFlags};
 
 /// What the log says of a request whose sender was gone before it could be answered: not a code that
 /// is ever sent, but the one that readers of nginx's logs know for it.

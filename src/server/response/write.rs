@@ -1,53 +1,42 @@
-//! From an answer to bytes on the outbox: the one writer of HTTP/1.1 responses.
+//! The writer of responses: from an answer to bytes on the outbox.
 //!
-//! `types` has the answers as values. `file` sends files, whole or in part, from heads that are rendered once and
-//! kept with them; `error_page` sends what is worded for a person; `stream` what is made while it is sent; `tail`
-//! is what every head ends with. Nothing here decides anything about the connection.
+//! It writes HTTP/1.1, and to a peer of HTTP/1.0 what that understands. It decides nothing about the connection.
 
-mod error_page;
-mod file;
-mod stream;
-mod tail;
-mod types;
-
-use self::error_page::RenderedPage;
-pub(super) use self::file::{FileHead, Part, entity_tag, file_head, multipart};
-pub(super) use self::stream::{BodySource, Framing, Made, Stream};
-use self::tail::{CommonHeaders, queue_head};
-pub(super) use self::types::{
-    Allow, Answer, ErrorAnswer, Later, PreparingResponse, RequestFlags, StoredAnswer, error, lookup_error,
-    path_error, refusal,
-};
-use super::Config;
+use super::common_headers::{CommonHeaders, queue_head};
+use super::error_page::{self, RenderedPage};
+use super::file::{self, entity_tag};
+use super::stream::Framing;
+use super::types::{Answer, RequestFlags, StoredAnswer};
 use crate::http::{Version, content_length, field, unsatisfied_range};
 use crate::net::Outbox;
 use crate::reactor::Now;
+use crate::server::Config;
 
 /// The writer of responses, with what many of them have in common.
 #[derive(Debug)]
-pub(super) struct ResponseWriter {
+pub(in crate::server) struct ResponseWriter {
     common: CommonHeaders,
     page: RenderedPage,
 }
 
 /// What has been queued in answer, in positions of the outbox.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) body_starts: u64,
+pub(in crate::server) struct Reply {
+    pub(in crate::server) status: u16,
+    pub(in crate::server) body_starts: u64,
     /// `u64::MAX` as long as there is more of it to be made.
-    pub(super) ends: u64,
+    pub(in crate::server) ends: u64,
     /// The end of the connection is the end of its body.
-    pub(super) until_close: bool,
+    pub(in crate::server) until_close: bool,
 }
 
 impl ResponseWriter {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(in crate::server) fn new(config: &Config) -> Self {
         Self { common: CommonHeaders::new(config), page: RenderedPage::default() }
     }
 
     /// Queues the answer to a request, after which the connection may close.
-    pub(super) fn queue(
+    pub(in crate::server) fn queue(
         &mut self,
         outbox: &mut Outbox,
         answer: &Answer,
@@ -96,7 +85,7 @@ impl ResponseWriter {
 }
 
 /// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).
-pub(super) fn queue_continue(outbox: &mut Outbox) {
+pub(in crate::server) fn queue_continue(outbox: &mut Outbox) {
     outbox.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 

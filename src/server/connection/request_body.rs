@@ -5,11 +5,11 @@
 
 use std::time::Instant;
 
-use super::context::ServerContext;
-use super::put::Storing;
-use super::reply::{Answer, ErrorAnswer};
 use crate::http::{BodyReader, Prose, Reject, Status};
 use crate::net::Inbox;
+use crate::server::context::ServerContext;
+use crate::server::handlers::Storing;
+use crate::server::response::{Answer, ErrorAnswer};
 
 /// A request body that nobody wants is read and dropped up to this length, so that the connection
 /// can be used again; a longer one ends it.

@@ -7,14 +7,14 @@
 use std::hash::BuildHasher;
 use std::time::SystemTime;
 
-use super::context::ServerContext;
-use super::reply::{Answer, ErrorAnswer, FileHead, Part, entity_tag, error, multipart};
 use crate::files::{Entry, Present, Resource, Upload, UploadError};
 use crate::http::{
     ByteRange, ContentCoding, Method, Modified, Preconditions, RequestHead, Selection, Status, Validators,
     Verdict, if_range_holds, select,
 };
 use crate::reactor::Now;
+use crate::server::context::ServerContext;
+use crate::server::response::{Answer, ErrorAnswer, FileHead, Part, entity_tag, error, multipart};
 
 /// What is said when a file is not, or no longer, what a request is meant for.
 pub(super) const NOT_AS_EXPECTED: &str =

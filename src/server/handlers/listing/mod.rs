@@ -11,11 +11,11 @@ mod query;
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 
-use super::context::ServerContext;
-use super::reply::{Answer, PreparingResponse, Stream, lookup_error, refusal};
 use crate::files::listing::{Gathering, ListingError};
 use crate::files::{RelativePath, Store};
 use crate::http::{Form, Prose, RequestHead, Status, form_for, prose_for};
+use crate::server::context::ServerContext;
+use crate::server::response::{Answer, PreparingResponse, Stream, lookup_error, refusal};
 use body::{Body, Writer};
 use html::Html;
 use query::Query;

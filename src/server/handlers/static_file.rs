@@ -5,14 +5,16 @@
 
 use std::time::SystemTime;
 
-use super::Config;
-use super::context::ServerContext;
-use super::reply::{Answer, ErrorAnswer, FileHead, Later, Part, file_head, lookup_error, path_error};
-use super::rules::cache_control;
 use super::{archive, listing};
 use crate::files::{Coding, FileCache, Lookup, LookupError, RelativePath, Store, Wanted, file_name};
 use crate::http::{ContentCoding, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;
+use crate::server::Config;
+use crate::server::context::ServerContext;
+use crate::server::response::{
+    Answer, ErrorAnswer, FileHead, Later, Part, file_head, lookup_error, path_error,
+};
+use crate::server::rules::cache_control;
 
 /// What `--clean-urls` lets addresses do without.
 const CLEAN_EXTENSION: &str = ".html";

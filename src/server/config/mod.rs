@@ -3,16 +3,20 @@
 //! Owns the settings and their defaults. It never reads arguments, the environment or the file
 //! system: `args` makes a `Config` of what a person wrote, tests make theirs by hand.
 
+mod process_env;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rules::{CacheRule, Header, Origin, Redirect};
 use crate::access_log::{Destination, Style};
 use crate::files::{CacheLimits, MediaTypes, RelativePath};
 use crate::http::Status;
 use crate::net::ListenIp;
+use crate::server::rules::{CacheRule, Header, Origin, Redirect};
 use crate::sum::Name;
+
+pub use process_env::Surroundings;
 
 /// Everything that can be set. Its default serves the embedded pages at 127.0.0.1:8080.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::tail::{Tail, queue_head};
+use super::common_headers::{Tail, queue_head};
 use crate::files::{Coding, Content, Entry, Identity, Resource};
 use crate::http::{
     ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,

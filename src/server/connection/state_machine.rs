@@ -15,17 +15,17 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::Site;
+use super::deadlines::Patience;
 use super::exchange::{Asked, BoxedBatch, Exchange, Origin};
-use super::intake::{self, Arrival, Intake};
-use super::patience::Patience;
 use super::phase::{Phase, TRANSITIONS};
-use super::receiving::{DISCARDED_LEN_MAX, Progress, Receiving, Sink, TOO_LARGE};
-use super::reply::{self, Answer, Framing, Made, PreparingResponse, Stream, refusal};
-use super::route::Plan;
-use super::site::Site;
+use super::read_request::{self, Arrival, Intake};
+use super::request_body::{DISCARDED_LEN_MAX, Progress, Receiving, Sink, TOO_LARGE};
 use crate::http::{Prose, Reject, RequestBody, Status, prose_for_refused};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
+use crate::server::handlers::Plan;
+use crate::server::response::{Answer, Framing, Made, PreparingResponse, Stream, queue_continue, refusal};
 
 /// Requests answered for one connection in one turn, so that a long pipeline starves nobody.
 const REQUESTS_PER_TURN_MAX: u32 = 16;
@@ -187,7 +187,8 @@ impl Conn {
         if !self.may_take_request(desk.now) {
             return Step::Rest(Want::Turn);
         }
-        match intake::take(desk.inbox.bytes(), &mut self.arrival, &mut self.batch, desk.site, desk.now) {
+        match read_request::take(desk.inbox.bytes(), &mut self.arrival, &mut self.batch, desk.site, desk.now)
+        {
             Intake::Request { len, body, expects_continue, plan } => {
                 desk.inbox.consume(len);
                 self.forget_head();
@@ -283,7 +284,7 @@ impl Conn {
             return self.answer(sink.finish(&mut desk.site.context), desk);
         }
         if expects_continue {
-            reply::queue_continue(desk.outbox);
+            queue_continue(desk.outbox);
         }
         let receiving = Receiving::new(body.into(), sink, desk.now.instant);
         Step::Enter(State::Receiving(Box::new(receiving)))

@@ -5,8 +5,8 @@
 
 use crate::text::{HtmlText, append};
 
+use super::common_headers::{Tail, queue_head};
 use super::file::queue_whole;
-use super::tail::{Tail, queue_head};
 use super::types::{Allow, ErrorAnswer};
 use crate::files::Resource;
 use crate::http::{Prose, Status, content_length, field, status_line};

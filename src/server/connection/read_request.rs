@@ -4,12 +4,12 @@
 //! It has the head parsed and routed, unless the `memo` knows what becomes of it, and begins the exchange.
 //! It owns what must be remembered of a head that is not whole; it consumes nothing and answers nothing.
 
+use super::Site;
 use super::exchange::{Asked, BoxedBatch};
-use super::memo::Known;
-use super::route::{Plan, route};
-use super::site::Site;
+use super::request_cache::Known;
 use crate::http::{FieldSpace, Reject, RequestBody, parse_request};
 use crate::reactor::Now;
+use crate::server::handlers::{Plan, route};
 
 /// A head on its way in.
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ mod tests {
 
     use crate::access_log::{AccessLog, Destination, Format, Style};
     use crate::files::{CacheLimits, Root, Store};
-    use crate::server::reply::Answer;
+    use crate::server::response::Answer;
     use crate::server::{CacheMode, Config};
 
     /// Some that differ in what they get only, some in what stands in the log only, some in their last byte.

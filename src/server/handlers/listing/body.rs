@@ -11,7 +11,7 @@ use crate::files::listing::{Entry, Listing};
 use crate::files::{Piece, Store};
 use crate::http::{field, percent_encode_path};
 use crate::net::CloseReason;
-use crate::server::reply::BodySource;
+use crate::server::response::BodySource;
 use crate::text::{OneLine, append, json_string};
 
 /// A slice ends with the entry that brings it to this length, in bytes ...

@@ -6,11 +6,11 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::context::ServerContext;
-use super::reply::{Allow, Answer, ErrorAnswer, path_error};
-use super::rules::preflight;
 use crate::files::{PathError, RelativePath, may_store};
 use crate::http::{RequestHead, Status, Target};
+use crate::server::context::ServerContext;
+use crate::server::response::{Allow, Answer, ErrorAnswer, path_error};
+use crate::server::rules::preflight;
 
 /// The answer to OPTIONS.
 pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {

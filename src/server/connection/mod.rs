@@ -1,15 +1,29 @@
-//! A connection of the server's reactor: one link for each protocol that the server speaks.
+//! The connections of the server: from received bytes to handlers, and from responses to sent bytes.
 //!
-//! It only chooses; what a connection does is its machine's.
+//! `state_machine` is HTTP/1.1, with the table to read first. `read_request` parses and routes what has come, or
+//! finds it in the `request_cache`; `request_body` reads a body; `deadlines` are the time-outs; an `exchange` is what the
+//! log will tell. Handlers and responses never use any of it.
+
+mod deadlines;
+mod exchange;
+mod phase;
+mod read_request;
+mod request_body;
+mod request_cache;
+mod state_machine;
+mod worker_state;
 
 use std::time::Instant;
 
 use mio::net::TcpStream;
 
-use super::Conn;
 use crate::net::Link;
 use crate::reactor;
 use crate::sum::Teller;
+
+pub use phase::{Phase, TRANSITIONS};
+pub use state_machine::Conn;
+pub use worker_state::Site;
 
 /// One connection to the server; which kind it is follows from the listener.
 pub enum Connection {

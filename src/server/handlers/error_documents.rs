@@ -4,13 +4,13 @@
 //! found never comes by here. Both kinds come out of the same cache as every file, as fresh as any.
 //! Should one be missing itself, the error stays as it was.
 
-use super::Config;
-use super::context::ServerContext;
-use super::reply::{Answer, ErrorAnswer, Later, Part, lookup_error};
 use super::static_file::{find, wanted};
 use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store, Wanted};
 use crate::http::{Method, RequestHead, Status, prose_for};
 use crate::reactor::Now;
+use crate::server::Config;
+use crate::server::context::ServerContext;
+use crate::server::response::{Answer, ErrorAnswer, Later, Part, lookup_error};
 
 /// The answer to a request that came to `error`.
 pub(super) fn instead_of(
@@ -75,7 +75,7 @@ fn fetches(method: Method) -> bool {
 }
 
 /// Says at the start which documents are not there; they may come later, so it is no error.
-pub(super) fn warn_of_missing(config: &Config, store: &Store) {
+pub(in crate::server) fn warn_of_missing(config: &Config, store: &Store) {
     let fallback = config.fallback.iter().map(|path| ("--fallback".to_owned(), path));
     let pages = config.error_pages.iter();
     let pages = pages.map(|page| (format!("--error-page {}", page.status.code()), &page.path));

@@ -5,11 +5,11 @@
 
 use std::rc::Rc;
 
-use super::context::ServerContext;
-use super::reply::{Answer, BodySource, PreparingResponse, Stream, error, lookup_error};
 use crate::files::{Archive, ArchiveError, Piece, RelativePath, Store};
 use crate::http::{Prose, RequestHead, Status, attachment, field, prose_for};
 use crate::net::CloseReason;
+use crate::server::context::ServerContext;
+use crate::server::response::{Answer, BodySource, PreparingResponse, Stream, error, lookup_error};
 use crate::text::OneLine;
 
 /// Archives that are made at a time. Each holds the names of its members, some MiB at most, and two

@@ -4,13 +4,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::Config;
-use super::context::ServerContext;
 use super::exchange::BoxedBatch;
-use super::memo::Memo;
-use super::reply::ResponseWriter;
+use super::request_cache::Memo;
 use crate::access_log::AccessLog;
 use crate::files::Store;
+use crate::server::Config;
+use crate::server::context::ServerContext;
+use crate::server::response::ResponseWriter;
 
 /// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
 const SPARE_BATCHES_MAX: usize = 64;
@@ -18,13 +18,13 @@ const SPARE_BATCHES_MAX: usize = 64;
 /// What a connection serves from.
 pub struct Site {
     /// What the handlers of requests need.
-    pub(super) context: ServerContext,
-    pub(super) log: AccessLog,
+    pub(in crate::server) context: ServerContext,
+    pub(in crate::server) log: AccessLog,
     pub(super) writer: ResponseWriter,
     /// What became of the requests that came lately.
     pub(super) memo: Memo,
     /// The server is shutting down.
-    pub(super) draining: bool,
+    pub(in crate::server) draining: bool,
     spare_batches: Vec<BoxedBatch>,
     /// Where bytes are made whose number must be known before they are queued.
     pub(super) scratch: Vec<u8>,
@@ -45,7 +45,7 @@ impl Site {
     }
 
     /// One whose uploads take their names in turn with those of other sites.
-    pub(super) fn naming_by(mut self, naming: Arc<Mutex<()>>) -> Self {
+    pub(in crate::server) fn naming_by(mut self, naming: Arc<Mutex<()>>) -> Self {
         self.context.naming = naming;
         self
     }

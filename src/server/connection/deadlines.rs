@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Config;
+use crate::server::Config;
 
 /// A peer must send or take something within this time ...
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,16 @@
+//! The handlers of requests: from a parsed head to a response, or to an upload that begins.
+//!
+//! `route` chooses the handler; each of the others is one. They use `response`, `rules` and the `ServerContext`. They
+//! never know a connection, and never write a response.
+
+mod archive;
+pub(super) mod error_documents;
+mod listing;
+mod options;
+mod preconditions;
+pub(super) mod put;
+mod route;
+mod static_file;
+
+pub(super) use put::Storing;
+pub(super) use route::{Plan, route};

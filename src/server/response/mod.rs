@@ -1,0 +1,19 @@
+//! Responses: the values that handlers return, and the one writer that turns them into HTTP/1.1.
+//!
+//! It owns the fields of a response and their order, the built-in error pages, and the framing of bodies. It never
+//! chooses what a request gets, and knows no connection.
+
+mod common_headers;
+mod error_page;
+mod file;
+mod stream;
+mod types;
+mod write;
+
+pub(super) use file::{FileHead, Part, entity_tag, file_head, multipart};
+pub(super) use stream::{BodySource, Framing, Made, Stream};
+pub(super) use types::{
+    Allow, Answer, ErrorAnswer, Later, PreparingResponse, RequestFlags, StoredAnswer, error, lookup_error,
+    path_error, refusal,
+};
+pub(super) use write::{Reply, ResponseWriter, queue_continue};
