@@ -100,7 +100,7 @@ impl Server {
         self.grace_ends = Some(now.instant + grace);
         self.site.drain();
         if let Some(sum) = &mut self.sum {
-            sum.drain();
+            sum.desk.drain();
         }
         control.stop_listening();
         control.rouse_all();
@@ -182,7 +182,7 @@ impl App for Server {
                 if ends_idling {
                     link.machine_mut().end_idling(now);
                 }
-                sum.drive(link, ready, &mut self.pool, now)
+                link.pump(ready, &mut sum.desk, &mut self.pool, now)
             }
             // Nobody else accepts one.
             (Connection::Sum(_), None) => Next::Close,
@@ -211,7 +211,7 @@ impl App for Server {
     fn abandoned(&mut self, conn: Connection, now: Now) {
         match (conn, &mut self.sum) {
             (Connection::Http(link), _) => link.abandon(&mut self.site, now),
-            (Connection::Sum(link), Some(sum)) => sum.abandoned(link, now),
+            (Connection::Sum(link), Some(sum)) => link.abandon(&mut sum.desk, now),
             (Connection::Sum(_), None) => {}
         }
     }

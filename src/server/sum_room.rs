@@ -12,13 +12,13 @@ use mio::net::TcpStream;
 
 use super::{Config, SumConfig};
 use crate::access_log::Console;
-use crate::net::{Link, Pool};
-use crate::reactor::{ListenerId, Next, Now, Readiness};
+use crate::net::Link;
+use crate::reactor::{ListenerId, Now};
 use crate::sum::{Desk, Name, Teller};
 
 /// What all connections of the number exchange share.
 pub(super) struct SumRoom {
-    desk: Desk,
+    pub(super) desk: Desk,
     console: Console,
     /// Empty once they are closed.
     listeners: Range<ListenerId>,
@@ -42,25 +42,6 @@ impl SumRoom {
     /// Lets a caller in, unless the exchange has ended within this very turn.
     pub(super) fn accepted(&self, stream: TcpStream, peer: SocketAddr, now: Now) -> Option<Link<Teller>> {
         (!self.desk.has_ended()).then(|| Link::accepted(stream, Teller::new(peer, now)))
-    }
-
-    pub(super) fn drive(
-        &mut self,
-        link: &mut Link<Teller>,
-        ready: &mut Readiness,
-        pool: &mut Pool,
-        now: Now,
-    ) -> Next {
-        link.pump(ready, &mut self.desk, pool, now)
-    }
-
-    /// The server shuts down.
-    pub(super) fn drain(&mut self) {
-        self.desk.drain();
-    }
-
-    pub(super) fn abandoned(&mut self, link: Link<Teller>, now: Now) {
-        link.abandon(&mut self.desk, now);
     }
 
     /// Prints what there is to be said, in the turn in which it happened; tells when to call again.

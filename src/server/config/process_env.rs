@@ -5,7 +5,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use crate::server::args::CONTENT_DIRECTORY;
 /// The longest file of settings that is read: thousands of rules fit, an endless device does not.
 const SETTINGS_LEN_MAX: u64 = 1 << 20;
 
-/// What the arguments alone do not tell.
+/// What the arguments alone do not tell. It has no `Debug`: the environment may hold secrets.
 pub struct Surroundings {
     /// Whether [`CONTENT_DIRECTORY`] is a directory here.
     pub content_exists: bool,
@@ -48,16 +47,6 @@ impl Default for Surroundings {
             variables: Vec::new(),
             read_file: |_| Err(io::ErrorKind::NotFound.into()),
         }
-    }
-}
-
-impl fmt::Debug for Surroundings {
-    /// Without the environment, which may hold secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Surroundings")
-            .field("content_exists", &self.content_exists)
-            .field("directory", &self.directory)
-            .finish_non_exhaustive()
     }
 }
 

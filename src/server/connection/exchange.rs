@@ -22,11 +22,9 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// What must be remembered of a request until its answer is on its way.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) request: RequestFlags,
+    asked: Asked,
     since: Now,
-    line: Range<u32>,
-    referer: Option<Range<u32>>,
-    user_agent: Option<Range<u32>>,
+    /// Its head in the text of the batch, if something of it will be logged; so with the head of the response.
     request_head: Range<u32>,
     response_head: Range<u32>,
     reply: Option<Reply>,
@@ -36,7 +34,7 @@ pub(super) struct Exchange {
 /// words are that the log tells.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
-    flags: RequestFlags,
+    pub(super) flags: RequestFlags,
     line: Words,
     referer: Option<Words>,
     user_agent: Option<Words>,
@@ -108,21 +106,10 @@ impl Batch {
         self.exchanges.is_empty()
     }
 
-    /// Begins the exchange of a request, which came as `bytes`; no more is kept than will be logged.
-    pub(super) fn begin(&mut self, asked: &Asked, bytes: &[u8], detail: Detail, now: Now) {
-        let logged = detail != Detail::Nothing;
-        let mut keep = |words: Words| self.keep(words.in_bytes(bytes), logged);
-        let exchange = Exchange {
-            request: asked.flags,
-            since: now,
-            line: keep(asked.line),
-            referer: asked.referer.map(&mut keep),
-            user_agent: asked.user_agent.map(&mut keep),
-            request_head: self.keep(bytes, detail == Detail::Heads),
-            response_head: 0..0,
-            reply: None,
-        };
-        self.exchanges.push(exchange);
+    /// Begins the exchange of a request, which came as `bytes`; they are kept if they will be logged.
+    pub(super) fn begin(&mut self, asked: Asked, bytes: &[u8], detail: Detail, now: Now) {
+        let request_head = self.keep(bytes, detail != Detail::Nothing);
+        self.exchanges.push(Exchange { asked, since: now, request_head, response_head: 0..0, reply: None });
     }
 
     /// How much text is kept.
@@ -130,9 +117,10 @@ impl Batch {
         self.text.len() as u64
     }
 
-    /// The exchange that has no answer yet.
-    pub(super) fn unanswered(&self) -> Option<&Exchange> {
-        self.exchanges.last().filter(|exchange| exchange.reply.is_none())
+    /// What the exchange asks for that has no answer yet.
+    pub(super) fn unanswered(&self) -> Option<RequestFlags> {
+        let last = self.exchanges.last().filter(|exchange| exchange.reply.is_none());
+        last.map(|exchange| exchange.asked.flags)
     }
 
     /// Notes what has been queued in answer to it, from the mark on.
@@ -179,12 +167,13 @@ impl Batch {
     fn end(&mut self, count: usize, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
         let logged = if log.is_on() { count } else { 0 };
         // Only who tells durations pays for looking at the clock.
-        let tells_durations = logged > 0 && log.detail() == Detail::Heads;
-        let age = if tells_durations { now.age() } else { Duration::ZERO };
+        let tells_heads = log.detail() == Detail::Heads;
+        let age = if logged > 0 && tells_heads { now.age() } else { Duration::ZERO };
         for (index, exchange) in self.exchanges.iter().take(logged).enumerate() {
             let text = |range: &Range<u32>| {
                 self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
             };
+            let (asked, request_head) = (&exchange.asked, text(&exchange.request_head));
             let unanswered = Reply {
                 status: CLIENT_CLOSED_REQUEST,
                 body_starts: sent_total,
@@ -201,10 +190,10 @@ impl Batch {
                 peer: origin.peer,
                 unix: exchange.since.unix,
                 duration: now.instant.saturating_duration_since(exchange.since.instant) + age,
-                request_line: text(&exchange.line),
-                referer: exchange.referer.as_ref().map(text),
-                user_agent: exchange.user_agent.as_ref().map(text),
-                request_head: text(&exchange.request_head),
+                request_line: asked.line.in_bytes(request_head),
+                referer: asked.referer.map(|words| words.in_bytes(request_head)),
+                user_agent: asked.user_agent.map(|words| words.in_bytes(request_head)),
+                request_head: if tells_heads { request_head } else { &[] },
                 status: Some(reply.status),
                 response_head: text(&exchange.response_head),
                 body_bytes: sent_total.min(reply.ends).saturating_sub(reply.body_starts),
@@ -225,8 +214,8 @@ impl Batch {
     /// Drops the text of what has ended once it is half of all, so that a batch to which requests are
     /// always added stays as small as what waits in it.
     fn reclaim(&mut self) {
-        // The line is the first that is kept of an exchange.
-        let ended = self.exchanges.first().map_or(self.text.len(), |first| first.line.start as usize);
+        // The head of the request is the first that is kept of an exchange.
+        let ended = self.exchanges.first().map_or(self.text.len(), |first| first.request_head.start as usize);
         if ended >= self.text.len() - ended {
             self.text.drain(..ended);
             self.exchanges.iter_mut().for_each(|exchange| exchange.shift(ended as u32));
@@ -237,9 +226,7 @@ impl Batch {
 impl Exchange {
     /// Its text has moved to the front by so much.
     fn shift(&mut self, by: u32) {
-        let texts = [&mut self.line, &mut self.request_head, &mut self.response_head];
-        let fields = [self.referer.as_mut(), self.user_agent.as_mut()];
-        for text in texts.into_iter().chain(fields.into_iter().flatten()) {
+        for text in [&mut self.request_head, &mut self.response_head] {
             *text = text.start.saturating_sub(by)..text.end.saturating_sub(by);
         }
     }
@@ -268,7 +255,7 @@ mod tests {
             let line = format!("GET /{number} HTTP/1.1");
             let head = format!("{line}\r\nNumber: {number}\r\n\r\n");
             let line = &head.as_bytes()[..line.len()];
-            batch.begin(&Asked::refused(line, head.as_bytes()), head.as_bytes(), Detail::Heads, now);
+            batch.begin(Asked::refused(line, head.as_bytes()), head.as_bytes(), Detail::Heads, now);
             let mark = outbox.mark();
             outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
             // The answer is one position long, and always one behind.

@@ -6,7 +6,6 @@
 
 mod deadlines;
 mod exchange;
-mod phase;
 mod read_request;
 mod request_body;
 mod request_cache;
@@ -21,8 +20,7 @@ use crate::net::Link;
 use crate::reactor;
 use crate::sum::Teller;
 
-pub use phase::{Phase, TRANSITIONS};
-pub use state_machine::Conn;
+pub use state_machine::{Conn, Phase, TRANSITIONS};
 pub use worker_state::Site;
 
 /// One connection to the server; which kind it is follows from the listener.

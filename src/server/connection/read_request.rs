@@ -59,7 +59,7 @@ pub(super) fn take(
     let (edition, place) = (site.context.cache.edition(now.unix_secs()), site.memo.place_of(bytes));
     if let Some(Known { asked, len, answer }) = site.memo.recall(place, bytes, edition) {
         let batch = batch.get_or_insert_with(|| site.lease_batch());
-        batch.begin(&asked, bytes.get(..len).unwrap_or_default(), site.log.detail(), since);
+        batch.begin(asked, bytes.get(..len).unwrap_or_default(), site.log.detail(), since);
         let plan = Plan::Answer(answer);
         return Intake::Request { len, body: RequestBody::None, expects_continue: false, plan };
     }
@@ -75,7 +75,7 @@ pub(super) fn take(
         site.memo.note(place, (bytes, asked), &head, &plan, edition);
     }
     let batch = batch.get_or_insert_with(|| site.lease_batch());
-    batch.begin(&asked, bytes, site.log.detail(), since);
+    batch.begin(asked, bytes, site.log.detail(), since);
     Intake::Request { len, body: head.body, expects_continue: head.expects_continue, plan }
 }
 

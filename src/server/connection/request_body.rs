@@ -1,19 +1,18 @@
 //! The body of a request, read to its end before the answer that waits for it is sent.
 //!
-//! It has a sink: the body is dropped, or it becomes a file. Its framing is checked all the same, for
+//! The body is dropped, or it becomes a file, as the plan of the request has it. Its framing is checked all the same, for
 //! the next request begins where it ends. It knows no connection and no deadline.
 
 use std::time::Instant;
 
-use crate::http::{BodyReader, Prose, Reject, Status};
+use crate::http::{BodyReader, Prose, Reject, RequestBody, Status};
 use crate::net::Inbox;
-use crate::server::context::ServerContext;
-use crate::server::handlers::Storing;
-use crate::server::response::{Answer, ErrorAnswer};
+use crate::server::handlers::Plan;
+use crate::server::response::ErrorAnswer;
 
 /// A request body that nobody wants is read and dropped up to this length, so that the connection
 /// can be used again; a longer one ends it.
-pub(super) const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
+const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
 /// What the peer is told of a longer one.
 pub(super) const TOO_LARGE: &str = "The request has a body that is not wanted here.";
 
@@ -23,32 +22,23 @@ pub(super) struct Receiving {
     body: BodyReader,
     received_len: u64,
     pub(super) since: Instant,
-    /// None once it has given its answer.
-    sink: Option<Sink>,
-}
-
-/// What becomes of a body.
-#[derive(Debug)]
-pub(super) enum Sink {
-    /// It is dropped; this is the answer that waits for its end.
-    Discard(Answer),
-    /// It becomes a file; the answer follows from that.
-    Store(Box<Storing>),
+    /// What the request gets; none once it is told.
+    plan: Option<Plan>,
 }
 
 /// How far the body has come.
 #[derive(Debug)]
 pub(super) enum Progress {
     More,
-    /// It is whole, and the sink has all of it.
-    Whole(Sink),
+    /// It is whole, and the plan can be finished.
+    Whole(Plan),
     /// It will not be whole, and this is the answer to that.
     Failed(ErrorAnswer),
 }
 
 impl Receiving {
-    pub(super) fn new(body: BodyReader, sink: Sink, since: Instant) -> Self {
-        Self { body, received_len: 0, since, sink: Some(sink) }
+    pub(super) fn new(body: BodyReader, plan: Plan, since: Instant) -> Self {
+        Self { body, received_len: 0, since, plan: Some(plan) }
     }
 
     /// Bytes of the body that have come, framing and all: a peer cannot hide in chunk extensions.
@@ -65,16 +55,16 @@ impl Receiving {
             };
             let consumed = decoded.consumed;
             self.received_len += consumed as u64;
-            match &mut self.sink {
-                Some(Sink::Discard(_)) if self.received_len > DISCARDED_LEN_MAX => {
+            match &mut self.plan {
+                Some(Plan::Answer(_)) if self.received_len > DISCARDED_LEN_MAX => {
                     return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, TOO_LARGE));
                 }
-                Some(Sink::Store(storing)) => {
+                Some(Plan::Store(storing)) => {
                     if let Err(error) = storing.take(decoded.data) {
                         return Progress::Failed(error);
                     }
                 }
-                Some(Sink::Discard(_)) | None => {}
+                Some(Plan::Answer(_)) | None => {}
             }
             inbox.consume(consumed);
             if consumed == 0 && inbox.is_eof() {
@@ -84,7 +74,7 @@ impl Receiving {
                 return Progress::More;
             }
         }
-        self.sink.take().map_or(Progress::More, Progress::Whole)
+        self.plan.take().map_or(Progress::More, Progress::Whole)
     }
 
     fn failed(&self, reject: Reject) -> Progress {
@@ -93,20 +83,23 @@ impl Receiving {
 
     /// The answer to whoever sends a body that will not be whole.
     pub(super) fn refusal(&self, status: Status, why: &'static str) -> ErrorAnswer {
-        let prose = match &self.sink {
-            Some(Sink::Store(storing)) => storing.prose(),
-            Some(Sink::Discard(_)) | None => Prose::Plain,
+        let prose = match &self.plan {
+            Some(Plan::Store(storing)) => storing.prose,
+            Some(Plan::Answer(_)) | None => Prose::Plain,
         };
         ErrorAnswer::new(status, why, prose)
     }
 }
 
-impl Sink {
-    /// The body has come to its end.
-    pub(super) fn finish(self, context: &mut ServerContext) -> Answer {
-        match self {
-            Self::Discard(answer) => answer,
-            Self::Store(storing) => storing.finish(context),
-        }
-    }
+/// Whether this server has no use for the body of a request that has this answer.
+pub(super) fn needs_no_body(status: Status) -> bool {
+    status.is_error() || status.is_redirect()
+}
+
+/// Whether the body of a request is not read: it is too long to be dropped or stored, or a client that waits for
+/// leave to send it would send it for nothing.
+pub(super) fn is_refused(body: RequestBody, expects_continue: bool, status: Status) -> bool {
+    matches!(body, RequestBody::Length(len) if len > DISCARDED_LEN_MAX)
+        || status == Status::CONTENT_TOO_LARGE
+        || (expects_continue && needs_no_body(status))
 }

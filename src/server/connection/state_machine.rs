@@ -17,10 +17,9 @@ use std::time::{Duration, Instant};
 
 use super::Site;
 use super::deadlines::Patience;
-use super::exchange::{Asked, BoxedBatch, Exchange, Origin};
-use super::phase::{Phase, TRANSITIONS};
+use super::exchange::{Asked, BoxedBatch, Origin};
 use super::read_request::{self, Arrival, Intake};
-use super::request_body::{DISCARDED_LEN_MAX, Progress, Receiving, Sink, TOO_LARGE};
+use super::request_body::{Progress, Receiving, TOO_LARGE, is_refused, needs_no_body};
 use crate::http::{Prose, Reject, RequestBody, Status, prose_for_refused};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
@@ -31,6 +30,40 @@ use crate::server::response::{Answer, Framing, Made, PreparingResponse, Stream, 
 const REQUESTS_PER_TURN_MAX: u32 = 16;
 /// Answers, and what the log will tell of them, are gathered up to this many bytes before they must leave.
 const BATCH_LEN_MAX: u64 = 64 * 1024;
+
+/// The names of the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for a request, or for the rest of its head.
+    Reading,
+    /// Understanding what has been received.
+    Parsing,
+    /// Waiting for the rest of a request's body.
+    Receiving,
+    /// Finding out, turn by turn, what the head of the answer must say.
+    Gathering,
+    /// Waiting for the socket to take the answer.
+    Writing,
+    /// Over; the link sees to it that the peer has read what was sent.
+    Closing,
+}
+
+/// Every transition there is; [`Conn`] asserts each it makes against this table.
+pub const TRANSITIONS: &[(Phase, Phase)] = &[
+    (Phase::Reading, Phase::Parsing),
+    (Phase::Reading, Phase::Writing),
+    (Phase::Reading, Phase::Closing),
+    (Phase::Parsing, Phase::Reading),
+    (Phase::Parsing, Phase::Receiving),
+    (Phase::Parsing, Phase::Gathering),
+    (Phase::Parsing, Phase::Writing),
+    (Phase::Receiving, Phase::Gathering),
+    (Phase::Receiving, Phase::Writing),
+    (Phase::Gathering, Phase::Writing),
+    (Phase::Writing, Phase::Parsing),
+    (Phase::Writing, Phase::Reading),
+    (Phase::Writing, Phase::Closing),
+];
 
 #[derive(Debug)]
 enum State {
@@ -192,12 +225,7 @@ impl Conn {
             Intake::Request { len, body, expects_continue, plan } => {
                 desk.inbox.consume(len);
                 self.forget_head();
-                match plan {
-                    Plan::Answer(answer) => self.take_body(body, expects_continue, answer, desk),
-                    Plan::Store(storing) => {
-                        self.receive_body(body, expects_continue, Sink::Store(storing), desk)
-                    }
-                }
+                self.take_body(body, expects_continue, plan, desk)
             }
             Intake::Nothing => self.need_more(desk),
             Intake::Refused(reject) => self.refuse(&reject, desk),
@@ -246,63 +274,43 @@ impl Conn {
         let prose = prose_for_refused(bytes);
         let asked = Asked::refused(line.trim_ascii_end(), bytes);
         let batch = self.batch.get_or_insert_with(|| desk.site.lease_batch());
-        batch.begin(&asked, bytes, desk.site.log.detail(), desk.now);
+        batch.begin(asked, bytes, desk.site.log.detail(), desk.now);
         self.forget_head();
         self.ending = Some(CloseReason::Refused(reject.why));
         self.answer(refusal(reject.status, reject.why, prose), desk)
     }
 
-    /// Gets the body that follows a head, if there is one, out of the way before the answer is sent.
+    /// Gets the body that follows a head, if there is one, to where the plan wants it, before the answer is sent.
     fn take_body(
         &mut self,
         body: RequestBody,
         expects_continue: bool,
-        answer: Answer,
+        plan: Plan,
         desk: &mut Desk<'_>,
     ) -> Step {
-        match body {
-            RequestBody::Length(len) if len > DISCARDED_LEN_MAX => self.refuse_body(answer, desk),
-            // What is too long to be stored is not read for nothing, and a waiting client is not made to send.
-            _ if expects_continue && is_elsewhere_or_nowhere(answer.status()) => {
-                self.refuse_body(answer, desk)
+        match plan {
+            Plan::Answer(answer) if is_refused(body, expects_continue, answer.status()) => {
+                // Whether the body comes or not, the connection cannot be used again.
+                self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
+                let too_large = || refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain);
+                let answer = if needs_no_body(answer.status()) { answer } else { too_large() };
+                self.answer(answer, desk)
             }
-            _ if answer.status() == Status::CONTENT_TOO_LARGE => self.refuse_body(answer, desk),
-            RequestBody::None => self.answer(answer, desk),
-            _ => self.receive_body(body, expects_continue, Sink::Discard(answer), desk),
+            plan if body == RequestBody::None => self.answer(plan.finish(&mut desk.site.context), desk),
+            plan => {
+                if expects_continue {
+                    queue_continue(desk.outbox);
+                }
+                let receiving = Receiving::new(body.into(), plan, desk.now.instant);
+                Step::Enter(State::Receiving(Box::new(receiving)))
+            }
         }
-    }
-
-    /// Reads the body that follows a head into `sink`.
-    fn receive_body(
-        &mut self,
-        body: RequestBody,
-        expects_continue: bool,
-        sink: Sink,
-        desk: &mut Desk<'_>,
-    ) -> Step {
-        if body == RequestBody::None {
-            return self.answer(sink.finish(&mut desk.site.context), desk);
-        }
-        if expects_continue {
-            queue_continue(desk.outbox);
-        }
-        let receiving = Receiving::new(body.into(), sink, desk.now.instant);
-        Step::Enter(State::Receiving(Box::new(receiving)))
-    }
-
-    /// Answers without reading the body; whether it comes or not, the connection cannot be used again.
-    fn refuse_body(&mut self, answer: Answer, desk: &mut Desk<'_>) -> Step {
-        self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
-        if is_elsewhere_or_nowhere(answer.status()) {
-            return self.answer(answer, desk);
-        }
-        self.answer(refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain), desk)
     }
 
     /// Answers when the body has come to an end, good or bad.
     fn receive(&mut self, progress: Progress, desk: &mut Desk<'_>) -> Step {
         match progress {
-            Progress::Whole(sink) => self.answer(sink.finish(&mut desk.site.context), desk),
+            Progress::Whole(plan) => self.answer(plan.finish(&mut desk.site.context), desk),
             Progress::Failed(error) => {
                 self.ending = Some(CloseReason::Refused(error.why));
                 self.answer(Answer::Error(error), desk)
@@ -316,9 +324,9 @@ impl Conn {
         if let Answer::Gather(gathering) = answer {
             return Step::Enter(State::Gathering(Box::new(gathering)));
         }
-        let exchange = self.batch.as_ref().and_then(|batch| batch.unanswered());
-        debug_assert!(exchange.is_some(), "an answer to no request");
-        let Some(&Exchange { request, .. }) = exchange else { return Step::Enter(State::Writing(None)) };
+        let request = self.batch.as_ref().and_then(|batch| batch.unanswered());
+        debug_assert!(request.is_some(), "an answer to no request");
+        let Some(request) = request else { return Step::Enter(State::Writing(None)) };
         let framing = match &mut answer {
             Answer::Stream(stream) => Some(stream.frame_for(request.version)),
             _ => None,
@@ -444,11 +452,6 @@ impl Conn {
 /// with one that nothing counts (RFC 9112 section 2.2).
 fn holds_head(inbox: &Inbox) -> bool {
     inbox.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
-}
-
-/// Whether this server has no use for the body of a request that has this answer.
-fn is_elsewhere_or_nowhere(status: Status) -> bool {
-    status.is_error() || status.is_redirect()
 }
 
 impl Machine for Conn {

@@ -12,5 +12,4 @@ pub(super) mod put;
 mod route;
 mod static_file;
 
-pub(super) use put::Storing;
 pub(super) use route::{Plan, route};

@@ -25,7 +25,8 @@ pub(in crate::server) struct Storing {
     upload: Upload,
     guard: Option<Box<Guard>>,
     location: Vec<u8>,
-    prose: Prose,
+    /// How an answer to whoever sends the file is to be worded.
+    pub(in crate::server) prose: Prose,
     /// How much of the file may still come.
     left_len: u64,
 }
@@ -146,13 +147,8 @@ fn explain(fault: &UploadError, prose: Prose) -> ErrorAnswer {
 impl Storing {
     /// Takes the next part of the file.
     pub(in crate::server) fn take(&mut self, data: &[u8]) -> Result<(), ErrorAnswer> {
-        match self.left_len.checked_sub(data.len() as u64) {
-            Some(left_len) => self.left_len = left_len,
-            None => {
-                let status = Status::CONTENT_TOO_LARGE;
-                return Err(ErrorAnswer::new(status, TOO_LARGE, self.prose));
-            }
-        }
+        let left_len = self.left_len.checked_sub(data.len() as u64);
+        self.left_len = left_len.ok_or(ErrorAnswer::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.prose))?;
         self.upload.write(data).map_err(|fault| explain(&fault, self.prose))
     }
 
@@ -170,11 +166,6 @@ impl Storing {
             Ok(stored) => Answer::Stored(StoredAnswer { stored, location: self.location }),
             Err(fault) => Answer::Error(explain(&fault, self.prose)),
         }
-    }
-
-    /// How an answer to whoever sends the file is to be worded.
-    pub(in crate::server) fn prose(&self) -> Prose {
-        self.prose
     }
 }
 

@@ -23,6 +23,16 @@ pub(in crate::server) enum Plan {
     Store(Box<Storing>),
 }
 
+impl Plan {
+    /// The answer, once the body has come to its end.
+    pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Answer {
+        match self {
+            Self::Answer(answer) => answer,
+            Self::Store(storing) => storing.finish(context),
+        }
+    }
+}
+
 /// Decides what becomes of a request.
 pub(in crate::server) fn route(
     head: &RequestHead<'_, '_>,

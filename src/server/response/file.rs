@@ -3,7 +3,6 @@
 //! It owns the fields that describe a file, rendered once and kept with it, and the spelling of its
 //! entity-tag. Which part of a file an answer carries has been decided before.
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use super::common_headers::{Tail, queue_head};
@@ -23,8 +22,10 @@ const COPIED_LEN_MAX: usize = 4 * 1024;
 pub(in crate::server) struct FileHead {
     /// That of the whole file, rendered.
     whole: Box<[u8]>,
-    /// Where in it the fields begin that 200, 206 and 304 have in common; they are the last.
-    shared_at: usize,
+    /// Where in it the fields begin that 200 and 206 have in common ...
+    described_at: u32,
+    /// ... and those that 304 has too; they are the last.
+    shared_at: u32,
     /// The value of its ETag.
     pub(in crate::server) entity_tag: Option<Box<str>>,
 }
@@ -60,10 +61,16 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
     status_line(&mut head, Status::OK);
     field(&mut head, "Content-Type", resource.media_type.as_bytes());
     content_length(&mut head, resource.len);
-    content_encoding(&mut head, resource);
-    ranges_are_served(&mut head, resource);
+    let described_at = head.len() as u32;
+    if let Some(coding) = coding {
+        field(&mut head, "Content-Encoding", coding.as_bytes());
+    }
+    // What was made of a file comes whole or not at all: a part of it would fit no other.
+    if !resource.is_made() {
+        field(&mut head, "Accept-Ranges", b"bytes");
+    }
     last_modified(&mut head, resource);
-    let shared_at = head.len();
+    let shared_at = head.len() as u32;
     if let Some(value) = cache_control {
         field(&mut head, "Cache-Control", value);
     }
@@ -74,12 +81,12 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
     if let Some(tag) = &entity_tag {
         field(&mut head, "ETag", tag.as_bytes());
     }
-    FileHead { whole: head.into_boxed_slice(), shared_at, entity_tag }
+    FileHead { whole: head.into_boxed_slice(), described_at, shared_at, entity_tag }
 }
 
 impl FileHead {
-    fn shared(&self) -> &[u8] {
-        self.whole.get(self.shared_at..).unwrap_or_default()
+    fn fields_from(&self, start: u32) -> &[u8] {
+        self.whole.get(start as usize..).unwrap_or_default()
     }
 }
 
@@ -99,19 +106,6 @@ fn coding_of(resource: &Resource) -> Option<&'static str> {
         Coding::Gzip => ContentCoding::Gzip,
     };
     Some(coding.as_str())
-}
-
-fn content_encoding(head: &mut Vec<u8>, resource: &Resource) {
-    if let Some(coding) = coding_of(resource) {
-        field(head, "Content-Encoding", coding.as_bytes());
-    }
-}
-
-/// What was made of a file comes whole or not at all: a part of it would fit no other.
-fn ranges_are_served(head: &mut Vec<u8>, resource: &Resource) {
-    if !resource.is_made() {
-        field(head, "Accept-Ranges", b"bytes");
-    }
 }
 
 /// When the file was modified, if nobody can have seen anything else with the same date: a file that
@@ -149,19 +143,19 @@ pub(super) fn queue(
         }
         Part::Unchanged => queue_unchanged(outbox, resource, head, tail),
         Part::One(range) => {
-            let body_starts = queue_partial_head(outbox, resource, head, tail, |out| {
+            let body_starts = queue_partial_head(outbox, head, tail, |out| {
                 field(out, "Content-Type", resource.media_type.as_bytes());
                 content_length(out, range.content_len());
                 content_range(out, *range, resource.len);
             });
             if !head_only {
-                queue_range(outbox, resource, *range);
+                queue_bytes(outbox, resource, range.first, range.content_len());
             }
             body_starts
         }
         Part::Several { ranges, boundary } => {
             let multipart = multipart(resource, *boundary);
-            let body_starts = queue_partial_head(outbox, resource, head, tail, |out| {
+            let body_starts = queue_partial_head(outbox, head, tail, |out| {
                 field(out, "Content-Type", multipart.content_type().as_bytes());
                 content_length(out, multipart.body_len(ranges));
             });
@@ -185,7 +179,7 @@ fn queue_unchanged(outbox: &mut Outbox, resource: &Resource, head: &FileHead, ta
         if head.entity_tag.is_none() {
             last_modified(out, resource);
         }
-        out.extend_from_slice(head.shared());
+        out.extend_from_slice(head.fields_from(head.shared_at));
     })
 }
 
@@ -193,17 +187,13 @@ fn queue_unchanged(outbox: &mut Outbox, resource: &Resource, head: &FileHead, ta
 /// bytes are. Nothing is left out for who has sent an If-Range: players look at the type every time.
 fn queue_partial_head(
     outbox: &mut Outbox,
-    resource: &Resource,
     head: &FileHead,
     tail: Tail<'_>,
     describe: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
     queue_head(outbox, Status::PARTIAL_CONTENT, tail, |out| {
         describe(out);
-        content_encoding(out, resource);
-        ranges_are_served(out, resource);
-        last_modified(out, resource);
-        out.extend_from_slice(head.shared());
+        out.extend_from_slice(head.fields_from(head.described_at));
     })
 }
 
@@ -219,45 +209,33 @@ fn copied(resource: &Resource) -> Option<&[u8]> {
 
 /// Queues all bytes of a file.
 pub(super) fn queue_whole(outbox: &mut Outbox, resource: &Resource) {
-    match &resource.content {
-        Content::Memory(bytes) => queue_shared(outbox, bytes, 0..bytes.len()),
-        Content::Static(bytes) => queue_static(outbox, bytes),
-        Content::Packed(page) => queue_static(outbox, page.plain()),
-        Content::File(file) => outbox.push_file(Rc::clone(file), 0, resource.len),
-    }
+    queue_bytes(outbox, resource, 0, resource.len);
 }
 
-fn queue_range(outbox: &mut Outbox, resource: &Resource, range: ByteRange) {
+/// Queues `len` bytes of a file, from `first` on.
+fn queue_bytes(outbox: &mut Outbox, resource: &Resource, first: u64, len: u64) {
     // What is in memory has no more bytes than memory has.
-    let place = range.first as usize..range.first.saturating_add(range.content_len()) as usize;
-    match &resource.content {
-        Content::Memory(bytes) => queue_shared(outbox, bytes, place),
-        Content::Static(bytes) => queue_static(outbox, bytes.get(place).unwrap_or_default()),
-        Content::Packed(page) => queue_static(outbox, page.plain().get(place).unwrap_or_default()),
-        Content::File(file) => outbox.push_file(Rc::clone(file), range.first, range.content_len()),
-    }
-}
-
-fn queue_shared(outbox: &mut Outbox, bytes: &Rc<[u8]>, place: Range<usize>) {
-    if place.len() > COPIED_LEN_MAX {
-        outbox.push_shared_part(Rc::clone(bytes), place);
-    } else {
-        outbox.push_with(|out| out.extend_from_slice(bytes.get(place).unwrap_or_default()));
-    }
-}
-
-fn queue_static(outbox: &mut Outbox, bytes: &'static [u8]) {
-    if bytes.len() > COPIED_LEN_MAX {
-        outbox.push_static(bytes);
-    } else {
-        outbox.push_with(|out| out.extend_from_slice(bytes));
+    let place = first as usize..first.saturating_add(len) as usize;
+    let copied = |outbox: &mut Outbox, bytes: &[u8]| outbox.push_with(|out| out.extend_from_slice(bytes));
+    let bytes: &'static [u8] = match &resource.content {
+        Content::File(file) => return outbox.push_file(Rc::clone(file), first, len),
+        Content::Memory(bytes) if place.len() > COPIED_LEN_MAX => {
+            return outbox.push_shared_part(Rc::clone(bytes), place);
+        }
+        Content::Memory(bytes) => return copied(outbox, bytes.get(place).unwrap_or_default()),
+        Content::Static(bytes) => bytes,
+        Content::Packed(page) => page.plain(),
+    };
+    match bytes.get(place).unwrap_or_default() {
+        bytes if bytes.len() > COPIED_LEN_MAX => outbox.push_static(bytes),
+        bytes => copied(outbox, bytes),
     }
 }
 
 fn queue_parts(outbox: &mut Outbox, resource: &Resource, multipart: &Multipart<'_>, ranges: &[ByteRange]) {
     for (index, range) in ranges.iter().enumerate() {
         outbox.push_with(|out| multipart.part_head(out, *range, index == 0));
-        queue_range(outbox, resource, *range);
+        queue_bytes(outbox, resource, range.first, range.content_len());
     }
     outbox.push_with(|out| multipart.close(out));
 }

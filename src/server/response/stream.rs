@@ -17,7 +17,7 @@ pub(in crate::server) struct Stream {
     /// Further field lines, whole.
     fields: Vec<u8>,
     body: Box<dyn BodySource>,
-    framing: Framing,
+    pub(super) framing: Framing,
 }
 
 /// What makes the body of a stream.
@@ -63,10 +63,6 @@ impl Stream {
         if self.framing == Framing::Chunked && version == Version::Http10 {
             self.framing = Framing::UntilClose;
         }
-        self.framing
-    }
-
-    pub(in crate::server) fn framing(&self) -> Framing {
         self.framing
     }
 

@@ -77,7 +77,7 @@ impl ResponseWriter {
             Answer::Gather(_) => outbox.queued_total(),
         };
         let (ends, until_close) = match answer {
-            Answer::Stream(stream) if !head_only => (u64::MAX, stream.framing() == Framing::UntilClose),
+            Answer::Stream(stream) if !head_only => (u64::MAX, stream.framing == Framing::UntilClose),
             _ => (outbox.queued_total(), false),
         };
         Reply { status: status.code(), body_starts, ends, until_close }
