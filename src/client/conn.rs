@@ -11,8 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::reader::{AnswerReader, BadAnswer, Piece};
-use crate::http::{FieldSpace, Method};
+use crate::http::{FieldSpace, Method, ResponseError, ResponseEvent, ResponseReader};
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
 
@@ -31,7 +30,7 @@ pub trait Audience {
     /// The final answer has come before the request had gone out: the rest of that is not sent.
     fn unsent(&mut self) {}
     /// A piece of the answer has come.
-    fn piece(&mut self, piece: &Piece<'_, '_>, now: Now) -> bool;
+    fn piece(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool;
     /// It is over: the answer is whole, or this is why not.
     fn over(&mut self, outcome: Result<(), Failure>, now: Now);
 }
@@ -58,7 +57,7 @@ pub enum Failure {
     /// The connection broke, could not be made, or was given up.
     Link(CloseReason),
     /// What came is no whole answer.
-    Answer(BadAnswer),
+    Answer(ResponseError),
     /// The audience wanted no more.
     Stopped,
     /// It took too long.
@@ -92,7 +91,7 @@ pub const TRANSITIONS: &[(Phase, Phase)] = &[
 #[derive(Debug)]
 pub struct Conn<A> {
     phase: Phase,
-    reader: AnswerReader,
+    reader: ResponseReader,
     /// Until the connection is made.
     connect_deadline: Option<Instant>,
     /// Until then the body waits to be asked for.
@@ -107,7 +106,7 @@ impl<A: Audience> Conn<A> {
     pub fn new(method: Method, connect_deadline: Option<Instant>, deadline: Option<Instant>) -> Self {
         Self {
             phase: Phase::Asking,
-            reader: AnswerReader::new(method),
+            reader: ResponseReader::new(method),
             connect_deadline,
             continue_deadline: None,
             deadline,
@@ -177,10 +176,10 @@ impl<A: Audience> Conn<A> {
     }
 
     /// What a piece of the answer means for the request that is still going out.
-    fn heed(&mut self, piece: &Piece<'_, '_>, outbox: &mut Outbox, audience: &mut A) {
+    fn heed(&mut self, piece: &ResponseEvent<'_, '_>, outbox: &mut Outbox, audience: &mut A) {
         match piece {
-            Piece::Interim(head) if head.status == 100 => self.continue_deadline = None,
-            Piece::Head(_) => {
+            ResponseEvent::Interim(head) if head.status == 100 => self.continue_deadline = None,
+            ResponseEvent::Head(_) => {
                 outbox.abandon();
                 if self.phase == Phase::Sending || outbox.has_abandoned() {
                     audience.unsent();
@@ -189,7 +188,7 @@ impl<A: Audience> Conn<A> {
                     self.enter(Phase::Answering);
                 }
             }
-            Piece::Interim(_) | Piece::Body(_) | Piece::End => {}
+            ResponseEvent::Interim(_) | ResponseEvent::Body(_) | ResponseEvent::End => {}
         }
     }
 
@@ -199,7 +198,7 @@ impl<A: Audience> Conn<A> {
             let (len, wanted, ended) = match self.reader.next(inbox.bytes(), &mut space) {
                 Ok(Some((len, piece))) => {
                     self.heed(&piece, outbox, audience);
-                    (len, audience.piece(&piece, now), matches!(piece, Piece::End))
+                    (len, audience.piece(&piece, now), matches!(piece, ResponseEvent::End))
                 }
                 Ok(None) if inbox.is_eof() => {
                     let whole = self.reader.end_of_input().map_err(Failure::Answer);

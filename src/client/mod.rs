@@ -14,7 +14,6 @@ mod held_up;
 pub mod load;
 mod options;
 mod progress;
-pub mod reader;
 mod request;
 mod session;
 mod sink;

@@ -16,12 +16,11 @@ use super::exchange_log::ExchangeLog;
 use super::fetch::payload_name;
 use super::held_up::HeldUp;
 use super::progress::Progress;
-use super::reader::Piece;
 use super::request::{self, Framing};
 use super::sink::{Sink, SinkError};
 use super::upload::Upload;
 use super::words::{RunError, printable, say};
-use crate::http::{Fields, ResponseBody, ResponseHead};
+use crate::http::{Fields, ResponseBody, ResponseEvent, ResponseHead};
 use crate::net::{CloseReason, Outbox};
 use crate::reactor::Now;
 use crate::text::units::{count, duration};
@@ -253,17 +252,17 @@ impl Audience for Session {
         self.unsent = true;
     }
 
-    fn piece(&mut self, piece: &Piece<'_, '_>, now: Now) -> bool {
+    fn piece(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool {
         let taken = match piece {
-            Piece::Interim(head) => {
+            ResponseEvent::Interim(head) => {
                 if self.config.verbose {
                     self.show_head(head);
                 }
                 Ok(())
             }
-            Piece::Head(head) => self.take_head(head, now),
-            Piece::Body(bytes) => self.take_body(bytes),
-            Piece::End => Ok(()),
+            ResponseEvent::Head(head) => self.take_head(head, now),
+            ResponseEvent::Body(bytes) => self.take_body(bytes),
+            ResponseEvent::End => Ok(()),
         };
         taken.map_err(|error| self.fail(error)).is_ok()
     }

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::conn::Failure;
-use super::reader::BadAnswer;
 use super::sink::SinkError;
+use crate::http::ResponseError;
 use crate::net::CloseReason;
 use crate::text::is_deceptive;
 use crate::text::units::duration;
@@ -67,8 +67,8 @@ impl RunError {
             Self::Source { .. } => 26,
             Self::Exchange(Failure::Link(CloseReason::FileTruncated | CloseReason::FileFailed(_))) => 26,
             Self::Unsent => 55,
-            Self::Exchange(Failure::Answer(BadAnswer::BodyCutShort(_))) => 18,
-            Self::Exchange(Failure::Answer(BadAnswer::Empty)) => 52,
+            Self::Exchange(Failure::Answer(ResponseError::BodyCutShort(_))) => 18,
+            Self::Exchange(Failure::Answer(ResponseError::Empty)) => 52,
             Self::Exchange(Failure::TimedOut) | Self::TimedOut(_) => 28,
             Self::Exchange(_) => 56,
             Self::Status(_) => 22,
@@ -126,11 +126,11 @@ mod tests {
 
     #[test]
     fn exit_codes_are_curls() {
-        let cut = Failure::Answer(BadAnswer::BodyCutShort(Some(3)));
+        let cut = Failure::Answer(ResponseError::BodyCutShort(Some(3)));
         for (error, code) in [
             (RunError::Exchange(cut), 18),
-            (RunError::Exchange(Failure::Answer(BadAnswer::Empty)), 52),
-            (RunError::Exchange(Failure::Answer(BadAnswer::HeadCutShort)), 56),
+            (RunError::Exchange(Failure::Answer(ResponseError::Empty)), 52),
+            (RunError::Exchange(Failure::Answer(ResponseError::HeadCutShort)), 56),
             (RunError::Exchange(Failure::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset))), 56),
             (RunError::Status(404), 22),
             (RunError::Sink(SinkError::BinaryToTerminal), 23),

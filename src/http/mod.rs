@@ -49,6 +49,7 @@ pub use multipart::Multipart;
 pub use negotiation::{AcceptedCodings, ContentCoding, Form, Prose, form_for, prose_for, prose_for_refused};
 pub use range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
 pub use reject::{BadResponse, Reject};
+pub use response::reader::{LastHead, ResponseError, ResponseEvent, ResponseReader};
 pub use response::{ResponseHead, parse_response};
 pub use status::Status;
 pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};

@@ -4,6 +4,8 @@
 //! lines as the server's. It never follows, retries or shows anything: a 1xx is a head like any
 //! other, and the caller reads on.
 
+pub mod reader;
+
 use super::fields::{HeadError, LineScan};
 use super::framing::Framing;
 use super::persistence::Persistence;

@@ -2,6 +2,8 @@
 //!
 //! A name is for scripts and stays as it is; the words are for people. It never counts.
 
+use crate::http::ResponseError;
+
 /// Why a request has no answer, or a connection did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Failure {
@@ -105,6 +107,19 @@ impl Failure {
     /// Its place in [`Self::ALL`].
     pub(super) fn index(self) -> usize {
         self as usize
+    }
+}
+
+impl From<ResponseError> for Failure {
+    fn from(error: ResponseError) -> Self {
+        match error {
+            ResponseError::Empty => Self::ClosedEarly,
+            ResponseError::HeadCutShort | ResponseError::BodyCutShort(_) => Self::Truncated,
+            ResponseError::Chunk(_) => Self::BadChunk,
+            ResponseError::Head(_) | ResponseError::Interims | ResponseError::SwitchingProtocols => {
+                Self::BadHead
+            }
+        }
     }
 }
 

@@ -16,10 +16,10 @@
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use super::answer::Answer;
 use super::failure::Failure;
 use super::in_flight::InFlight;
 use super::run::{Manners, Run};
+use crate::http::ResponseReader;
 use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
 use crate::reactor::Now;
 
@@ -62,7 +62,7 @@ pub struct Requester {
     asked: InFlight,
     /// Requests that this connection may still send.
     left: u64,
-    answer: Answer,
+    reader: ResponseReader,
     /// When the first byte of the present answer came.
     began: Option<Instant>,
     /// Whether an answer has come that was whole.
@@ -81,7 +81,7 @@ impl Requester {
             manners,
             asked: InFlight::with_capacity(manners.pipeline),
             left: manners.requests_max,
-            answer: Answer::new(manners.method),
+            reader: ResponseReader::new(manners.method),
             began: None,
             has_answered: false,
             connect_began: at,
@@ -170,10 +170,10 @@ impl Requester {
             if !inbox.is_empty() {
                 self.began.get_or_insert(at);
             }
-            let (len, is_whole) = match self.answer.take(inbox.bytes(), &mut run.known) {
+            let (len, is_whole) = match self.reader.check(inbox.bytes(), &mut run.last_head) {
                 Ok(taken) => taken,
-                Err(failure) => {
-                    let failure = self.told_apart(failure, inbox.bytes());
+                Err(error) => {
+                    let failure = self.told_apart(error.into(), inbox.bytes());
                     return Some(self.refuse(failure, run, at));
                 }
             };
@@ -182,8 +182,8 @@ impl Requester {
                 (true, _) => {}
                 (false, false) => return None,
                 (false, true) => {
-                    if let Err(failure) = self.answer.end_of_input(self.began.is_some()) {
-                        return Some(self.refuse(failure, run, at));
+                    if let Err(error) = self.reader.end_of_input() {
+                        return Some(self.refuse(error.into(), run, at));
                     }
                 }
             }
@@ -212,15 +212,15 @@ impl Requester {
             return Some(self.close(CloseReason::Refused(Failure::TooLong.describe())));
         }
         let first_byte = self.began.take().unwrap_or(at);
-        run.answered(asked, self.answer.status(), first_byte, at, self.answer.received_len());
+        run.answered(asked, self.reader.status(), first_byte, at, self.reader.received_len());
         self.has_answered = true;
-        let is_last = !self.answer.keep_alive() || (self.left == 0 && self.asked.is_empty());
+        let is_last = !self.reader.keep_alive() || (self.left == 0 && self.asked.is_empty());
         if is_last {
             // The server has said so, in good order (RFC 9112 section 9.6): it owes no other answer.
             self.strand(run);
             return Some(self.close(CloseReason::Finished));
         }
-        self.answer = Answer::new(self.manners.method);
+        self.reader = ResponseReader::new(self.manners.method);
         None
     }
 }

@@ -10,7 +10,6 @@
 //! | `tickets` | which request is next, and when the run is over |
 //! | `seats` | the places of the connections, and when each is opened again |
 //! | [`machine`], `in_flight` | the states of one connection, and its requests |
-//! | [`answer`] | one answer, checked to the last byte |
 //! | [`run`] | what the connections share; what becomes of each request |
 //! | [`engine`] | the application of the reactor, and `threads` of it |
 //! | [`metrics`], [`recorder`], [`series`], [`failure`], [`effort`] | the sums |
@@ -19,7 +18,6 @@
 //! | [`objective`], [`search`], `find`, [`curve`] | the highest rate that meets an objective |
 //! | [`saved`], [`kept`] | runs in files, and what is done with those |
 
-pub mod answer;
 pub mod args;
 pub mod assertion;
 mod bounded;

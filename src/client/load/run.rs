@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::answer::KnownHead;
 use super::failure::Failure;
 use super::metrics::{Answered, Failed, Metrics, MetricsSettings};
 use super::pacer::Share;
@@ -16,7 +15,7 @@ use super::random::Random;
 use super::seats::Seats;
 use super::template::RequestTemplate;
 use super::tickets::{Ticket, Tickets};
-use crate::http::Method;
+use crate::http::{LastHead, Method};
 use crate::reactor::Clock;
 
 /// How long a slice of the series is at first.
@@ -58,7 +57,7 @@ pub struct Run {
     pub(super) tickets: Tickets,
     pub(super) seats: Seats,
     pub(super) metrics: Metrics,
-    pub(super) known: KnownHead,
+    pub(super) last_head: LastHead,
     request: RequestTemplate,
     order: UrlOrder,
     random: Random,
@@ -91,7 +90,7 @@ impl Run {
             tickets: Tickets::new(plan, share, start),
             seats: Seats::new(plan, addresses, share, start)?,
             metrics: Metrics::new(MetricsSettings { urls: plan.targets.len(), slice: SLICE }),
-            known: KnownHead::default(),
+            last_head: LastHead::default(),
             request: plan.request.clone(),
             order: plan.order,
             random: Random::of_many(plan.seed, share.index),

@@ -18,7 +18,7 @@ mod wire;
 use std::fs::File;
 
 use reactor_http::client::conn::Failure;
-use reactor_http::client::reader::BadAnswer;
+use reactor_http::http::ResponseError;
 use reactor_http::net::CloseReason;
 
 use self::pair::{Alone, Pair, Shelf};
@@ -133,7 +133,7 @@ fn a_file_that_shrinks_while_it_is_sent_is_a_truncated_answer_and_never_a_whole_
     file.set_len(100_000).expect("a shorter file");
     pair.run();
     assert_eq!(pair.server.ended, Some(CloseReason::FileTruncated));
-    let missing = BadAnswer::BodyCutShort(Some(170_000));
+    let missing = ResponseError::BodyCutShort(Some(170_000));
     assert_eq!(pair.client.site.outcome, Some(Err(Failure::Answer(missing))));
     assert!(pair.client.site.body == content(270_000)[..100_000]);
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use reactor_http::access_log::{AccessLog, Destination};
 use reactor_http::client;
 use reactor_http::client::conn::{Audience, Failure};
-use reactor_http::client::reader::Piece;
 use reactor_http::files::{Root, Store};
+use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
 use reactor_http::net::{CloseReason, Inbox, IoOutcome, Machine, Outbox, Pool, Transport, Want};
 use reactor_http::reactor::Now;
@@ -252,11 +252,11 @@ impl Audience for Ear {
         &self.request
     }
 
-    fn piece(&mut self, piece: &Piece<'_, '_>, _: Now) -> bool {
+    fn piece(&mut self, piece: &ResponseEvent<'_, '_>, _: Now) -> bool {
         match piece {
-            Piece::Head(head) => assert_eq!(self.status.replace(head.status), None, "one head"),
-            Piece::Body(bytes) => self.body.extend_from_slice(bytes),
-            Piece::Interim(_) | Piece::End => {}
+            ResponseEvent::Head(head) => assert_eq!(self.status.replace(head.status), None, "one head"),
+            ResponseEvent::Body(bytes) => self.body.extend_from_slice(bytes),
+            ResponseEvent::Interim(_) | ResponseEvent::End => {}
         }
         true
     }

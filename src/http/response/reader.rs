@@ -1,0 +1,369 @@
+//! Reading a response: interim heads, the final head, the body, the end.
+//!
+//! Bytes in, events out: it owns no buffer and no connection, so one reader serves the client, which wants
+//! each part ([`ResponseReader::next`]), and the load generator, which only wants to know that the response
+//! is valid ([`ResponseReader::check`]). Framing is checked to the last byte (RFC 9112 section 6.3).
+
+use std::fmt;
+
+use super::{ResponseHead, parse_response};
+use crate::http::{BadChunk, BadResponse, BodyReader, FieldSpace, Method, ResponseBody};
+
+/// Interim responses (1xx) before the final one: more of them are an attack or a fault.
+const INTERIMS_MAX: u32 = 16;
+
+/// The response to a request for another protocol.
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// A head longer than this is not remembered in a [`LastHead`]: such heads are rare, and the copy costs time.
+const LAST_HEAD_LEN_MAX: usize = 1024;
+
+/// One response that is being read.
+#[derive(Debug)]
+pub struct ResponseReader {
+    method: Method,
+    stage: Stage,
+    interims: u32,
+    status: u16,
+    keep_alive: bool,
+    received_len: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Head { searched_len: usize, began: bool },
+    Body(BodyReader),
+    Ended,
+}
+
+/// A part of a response.
+#[derive(Debug)]
+pub enum ResponseEvent<'h, 'b> {
+    /// The head of an interim response (1xx); another follows.
+    Interim(ResponseHead<'h, 'b>),
+    /// The head of the final response.
+    Head(ResponseHead<'h, 'b>),
+    /// A part of its body; empty where only framing was read.
+    Body(&'b [u8]),
+    /// The response is whole.
+    End,
+}
+
+/// Why a response cannot be read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseError {
+    /// Its head is malformed.
+    Head(BadResponse),
+    /// Its chunks are malformed.
+    Chunk(BadChunk),
+    /// There are too many interim responses.
+    Interims,
+    /// The server switches to a protocol that nobody has asked for (RFC 9110 section 15.2.2).
+    SwitchingProtocols,
+    /// The connection ended before anything of a response had come.
+    Empty,
+    /// The connection ended within the head.
+    HeadCutShort,
+    /// The connection ended within the body; so many bytes were still to come, if that was known.
+    BodyCutShort(Option<u64>),
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(fault) => fault.fmt(f),
+            Self::Chunk(fault) => write!(f, "the body of the answer is not valid: {fault}"),
+            Self::Interims => f.write_str("the server sends one interim answer after the other"),
+            Self::SwitchingProtocols => f.write_str("the server switches to another protocol"),
+            Self::Empty => f.write_str("the server closed the connection without an answer"),
+            Self::HeadCutShort => f.write_str("the connection ended within the head of the answer"),
+            Self::BodyCutShort(Some(left)) => {
+                write!(f, "the body was cut short: {left} bytes of it are missing")
+            }
+            Self::BodyCutShort(None) => f.write_str("the body was cut short: its last chunk is missing"),
+        }
+    }
+}
+
+impl std::error::Error for ResponseError {}
+
+/// The last head that was checked, and what it says. A server under load sends the same head again and
+/// again, but for its date; a head of the same bytes need not be parsed again.
+#[derive(Debug, Default)]
+pub struct LastHead {
+    bytes: Vec<u8>,
+    summary: Option<HeadSummary>,
+}
+
+/// What the head of a final response says.
+#[derive(Clone, Copy, Debug)]
+struct HeadSummary {
+    method: Method,
+    status: u16,
+    body: ResponseBody,
+    keep_alive: bool,
+}
+
+impl LastHead {
+    fn find(&self, bytes: &[u8], method: Method) -> Option<(usize, HeadSummary)> {
+        let summary = self.summary.filter(|summary| summary.method == method)?;
+        bytes.starts_with(&self.bytes).then_some((self.bytes.len(), summary))
+    }
+
+    fn remember(&mut self, bytes: &[u8], summary: HeadSummary) {
+        if bytes.len() <= LAST_HEAD_LEN_MAX {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(bytes);
+            self.summary = Some(summary);
+        }
+    }
+}
+
+impl ResponseReader {
+    /// A reader of the response to a request with this method: the response to HEAD has no body.
+    pub fn new(method: Method) -> Self {
+        let stage = Stage::Head { searched_len: 0, began: false };
+        Self { method, stage, interims: 0, status: 0, keep_alive: false, received_len: 0 }
+    }
+
+    /// The status of the final response; 0 until its head has come.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Whether the connection can carry another request.
+    pub fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// Bytes taken by [`Self::check`] so far: heads, framing and body.
+    pub fn received_len(&self) -> u64 {
+        self.received_len
+    }
+
+    /// Reads the next part of `bytes`: how many of them it took, and what it is; `None` when more must
+    /// come first.
+    ///
+    /// # Errors
+    /// When the bytes are no response.
+    pub fn next<'h, 'b>(
+        &mut self,
+        bytes: &'b [u8],
+        space: &'h mut FieldSpace,
+    ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
+        match &self.stage {
+            Stage::Head { .. } => self.next_head(bytes, space),
+            Stage::Body(_) | Stage::Ended => self.next_of_body(bytes),
+        }
+    }
+
+    /// Takes what belongs to the response off `bytes`: how many those are, and whether it is whole.
+    ///
+    /// # Errors
+    /// When the bytes are no response.
+    pub fn check(&mut self, bytes: &[u8], last: &mut LastHead) -> Result<(usize, bool), ResponseError> {
+        let mut taken = 0;
+        loop {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let step = match &self.stage {
+                Stage::Head { .. } => self.check_head(rest, last)?.map(|len| (len, false)),
+                Stage::Body(_) | Stage::Ended => {
+                    self.next_of_body(rest)?.map(|(len, event)| (len, matches!(event, ResponseEvent::End)))
+                }
+            };
+            let Some((len, is_whole)) = step else { return Ok((taken, false)) };
+            taken += len;
+            self.received_len += len as u64;
+            if is_whole {
+                return Ok((taken, true));
+            }
+        }
+    }
+
+    fn check_head(&mut self, bytes: &[u8], last: &mut LastHead) -> Result<Option<usize>, ResponseError> {
+        if let Some((len, summary)) = last.find(bytes, self.method) {
+            self.begin_body(summary);
+            return Ok(Some(len));
+        }
+        let mut space = FieldSpace::new();
+        let Some((len, event)) = self.next_head(bytes, &mut space)? else { return Ok(None) };
+        match event {
+            ResponseEvent::Interim(head) if head.status == SWITCHING_PROTOCOLS => {
+                return Err(ResponseError::SwitchingProtocols);
+            }
+            ResponseEvent::Head(head) => {
+                last.remember(bytes.get(..len).unwrap_or_default(), HeadSummary::of(&head, self.method));
+            }
+            _ => {}
+        }
+        Ok(Some(len))
+    }
+
+    fn next_head<'h, 'b>(
+        &mut self,
+        bytes: &'b [u8],
+        space: &'h mut FieldSpace,
+    ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
+        let Stage::Head { searched_len, began } = &mut self.stage else { return Ok(None) };
+        *began |= !bytes.is_empty();
+        let parsed = parse_response(bytes, searched_len, space, self.method).map_err(ResponseError::Head)?;
+        let Some((len, head)) = parsed else { return Ok(None) };
+        if (100..200).contains(&head.status) {
+            self.interims += 1;
+            if self.interims > INTERIMS_MAX {
+                return Err(ResponseError::Interims);
+            }
+            return Ok(Some((len, ResponseEvent::Interim(head))));
+        }
+        self.begin_body(HeadSummary::of(&head, self.method));
+        Ok(Some((len, ResponseEvent::Head(head))))
+    }
+
+    fn begin_body(&mut self, summary: HeadSummary) {
+        self.status = summary.status;
+        self.keep_alive = summary.keep_alive;
+        self.stage = Stage::Body(summary.body.into());
+    }
+
+    fn next_of_body<'b>(
+        &mut self,
+        bytes: &'b [u8],
+    ) -> Result<Option<(usize, ResponseEvent<'static, 'b>)>, ResponseError> {
+        let Stage::Body(body) = &mut self.stage else { return Ok(None) };
+        let mut taken = 0;
+        while !body.is_done() {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let decoded = body.decode(rest).map_err(ResponseError::Chunk)?;
+            taken += decoded.consumed;
+            if !decoded.data.is_empty() {
+                return Ok(Some((taken, ResponseEvent::Body(decoded.data))));
+            }
+            if decoded.consumed == 0 {
+                // Framing alone has no data to hand out.
+                return Ok((taken > 0).then_some((taken, ResponseEvent::Body(&[]))));
+            }
+        }
+        self.stage = Stage::Ended;
+        Ok(Some((taken, ResponseEvent::End)))
+    }
+
+    /// The connection has ended: is the response whole?
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn end_of_input(&self) -> Result<(), ResponseError> {
+        match &self.stage {
+            Stage::Ended => Ok(()),
+            Stage::Body(body) if body.is_done() || body.ends_at_close() => Ok(()),
+            Stage::Body(body) => Err(ResponseError::BodyCutShort(body.left())),
+            Stage::Head { began: false, .. } => Err(ResponseError::Empty),
+            Stage::Head { .. } => Err(ResponseError::HeadCutShort),
+        }
+    }
+}
+
+impl HeadSummary {
+    fn of(head: &ResponseHead<'_, '_>, method: Method) -> Self {
+        Self { method, status: head.status, body: head.body, keep_alive: head.keep_alive }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Read = Result<(usize, u16), ResponseError>;
+
+    /// What becomes of these bytes and then the end of the connection, whole and byte by byte: how much
+    /// is taken, and the status or the failure.
+    fn read(bytes: &[u8]) -> Read {
+        let whole = read_in_pieces(bytes, bytes.len().max(1));
+        assert_eq!(whole, read_in_pieces(bytes, 1), "{}", bytes.escape_ascii());
+        whole
+    }
+
+    fn read_in_pieces(bytes: &[u8], step: usize) -> Read {
+        let (mut reader, mut last) = (ResponseReader::new(Method::Get), LastHead::default());
+        let (mut taken, mut end) = (0, 0);
+        while end < bytes.len() {
+            end = (end + step).min(bytes.len());
+            let (len, is_whole) = reader.check(&bytes[taken..end], &mut last)?;
+            taken += len;
+            if is_whole {
+                assert_eq!(reader.received_len(), taken as u64);
+                return Ok((taken, reader.status()));
+            }
+        }
+        reader.end_of_input()?;
+        Ok((taken, reader.status()))
+    }
+
+    #[test]
+    fn an_answer_is_whole_or_has_its_failure() {
+        let sized = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        let chunked = b"HTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        let interim = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+        let until_close = b"HTTP/1.0 200 OK\r\n\r\nhello";
+        let cases: &[(&[u8], Read)] = &[
+            (sized, Ok((sized.len(), 200))),
+            (&[sized, &b"more"[..]].concat(), Ok((sized.len(), 200))),
+            (chunked, Ok((chunked.len(), 404))),
+            (interim, Ok((interim.len(), 204))),
+            (until_close, Ok((until_close.len(), 200))),
+            (b"", Err(ResponseError::Empty)),
+            (b"HTTP/1.1 200 OK\r\nConte", Err(ResponseError::HeadCutShort)),
+            (&sized[..sized.len() - 1], Err(ResponseError::BodyCutShort(Some(1)))),
+            (&chunked[..chunked.len() - 1], Err(ResponseError::BodyCutShort(None))),
+            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseError::Head(BadResponse::NotHttp))),
+            (
+                b"HTTP/1.1 101 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                Err(ResponseError::SwitchingProtocols),
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+                Err(ResponseError::Head(BadResponse::ContentLength)),
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+                Err(ResponseError::Chunk(BadChunk::Size)),
+            ),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(read(bytes), *expected, "{}", bytes.escape_ascii());
+        }
+        assert_eq!(read(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(17)), Err(ResponseError::Interims));
+    }
+
+    #[test]
+    fn the_answer_to_head_has_no_body() {
+        let mut reader = ResponseReader::new(Method::Head);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        assert_eq!(reader.check(head, &mut LastHead::default()), Ok((head.len(), true)));
+        assert!(reader.keep_alive());
+    }
+
+    #[test]
+    fn a_head_that_is_known_says_the_same_and_one_that_differs_is_read() {
+        let mut last = LastHead::default();
+        let mut read = |text: &str, method| {
+            let mut reader = ResponseReader::new(method);
+            let taken = reader.check(text.as_bytes(), &mut last);
+            (taken, reader.status(), reader.keep_alive())
+        };
+        let hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        for _ in 0..3 {
+            assert_eq!(read(hello, Method::Get), (Ok((hello.len(), true)), 200, true));
+        }
+        // The same head with another method, a shorter body, another status; a head cut short; a longer one.
+        assert_eq!(read(&hello[..38], Method::Head), (Ok((38, true)), 200, true));
+        assert_eq!(read(&hello[..40], Method::Get), (Ok((40, false)), 200, true));
+        assert_eq!(read(&hello.replace("200", "404"), Method::Get).1, 404);
+        assert_eq!(read(&hello[..36], Method::Get), (Ok((0, false)), 0, false));
+        let closing = hello.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        assert_eq!(read(&closing, Method::Get), (Ok((closing.len(), true)), 200, false));
+        let long = hello.replace("\r\n\r\n", &format!("\r\nX: {}\r\n\r\n", "x".repeat(LAST_HEAD_LEN_MAX)));
+        for text in [&long, &closing] {
+            assert_eq!(read(text, Method::Get).0, Ok((text.len(), true)));
+        }
+    }
+}
