@@ -13,7 +13,7 @@ use signal_hook::flag::{register_conditional_shutdown, register_usize};
 use super::words::RunError;
 
 /// Ends the run on a signal that comes while the program is held up.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct HeldUp {
     waits: Arc<AtomicBool>,
     /// The last signal that has come, or 0.

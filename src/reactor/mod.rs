@@ -13,6 +13,7 @@ mod listeners;
 mod readiness;
 mod slots;
 mod sources;
+mod threads;
 mod turn;
 mod wheel;
 
@@ -26,6 +27,7 @@ pub use control::Control;
 pub use key::Key;
 pub use listeners::{ListenerId, Watermarks};
 pub use readiness::Readiness;
+pub use threads::{ThreadEvent, available_cores, spawn_reactors};
 pub use turn::Reactor;
 
 /// What a connection does after its turn.

@@ -11,7 +11,6 @@ use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 use super::sum_room::SumRoom;
-use super::workers::Rank;
 use super::{Conn, Connection, Site};
 use crate::access_log::Destination;
 use crate::http::HEAD_LEN_MAX;
@@ -65,6 +64,21 @@ impl Order {
             SIGXFSZ => None,
             _ => Some(Self::ShutDown(Some(signal))),
         }
+    }
+}
+
+/// Which of how many workers one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rank {
+    /// From 0.
+    pub(super) index: usize,
+    pub(super) of: usize,
+}
+
+impl Rank {
+    /// The number of its connection that is the `count`th, from 1: no other worker has it.
+    pub(super) fn number(self, count: u64) -> u64 {
+        count.saturating_sub(1).saturating_mul(self.of as u64).saturating_add(self.index as u64 + 1)
     }
 }
 
@@ -214,5 +228,17 @@ impl App for Server {
             (Connection::Sum(link), Some(sum)) => link.abandon(&mut sum.desk, now),
             (Connection::Sum(_), None) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_connections_have_one_number() {
+        let numbers = |index| (1..=3).map(move |count| Rank { index, of: 2 }.number(count));
+        assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);
+        assert_eq!(numbers(1).collect::<Vec<_>>(), [2, 4, 6]);
     }
 }

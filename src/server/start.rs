@@ -15,12 +15,12 @@ use std::sync::{Arc, Mutex};
 use mio::Waker;
 use mio::net::TcpListener;
 
-use super::app::{Order, Server, signals};
+use super::app::{Order, Rank, Server, signals};
 use super::args::CONTENT_DIRECTORY;
 use super::handlers::{error_documents, put};
 use super::limits::{DESCRIPTORS_RESERVED, check_parts, connections_max, file_len_max, part};
 use super::sum_room::SumRoom;
-use super::workers::{self, Herald, Job, Rank, Workers};
+use super::workers::{self, Job, Workers};
 use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
 use crate::command_line::quote;
@@ -201,10 +201,10 @@ impl Kit {
 }
 
 impl Job for Kit {
-    fn work(self, orders: Receiver<Order>, herald: &Herald) -> io::Result<()> {
+    fn work(self, orders: Receiver<Order>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
         reactor.app_mut().heed(orders);
-        herald.at_work(reactor.waker());
+        ready(reactor.waker());
         reactor.run().map(drop)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Workers share nothing but the address; what they are told comes as [`Order`]s, each with a wake-up.
 //! Whoever watches takes the signals for all, and sees to it that none goes on without the others: one
-//! that fails ends them all. The only file of the server that starts a thread. It serves nothing itself.
+//! that fails ends them all. It serves nothing itself.
 
 use std::ffi::c_int;
 use std::io::{self, Write};
@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use mio::Waker;
@@ -18,7 +17,9 @@ use mio::net::TcpStream;
 
 use super::app::Order;
 use super::{Config, Connection};
-use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
+use crate::reactor::{
+    App, Control, ListenerId, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
+};
 
 /// More than the largest machines have cores.
 pub(super) const WORKERS_MAX: usize = 256;
@@ -30,69 +31,16 @@ pub(super) fn count(config: &Config) -> usize {
         // The number exchange alone: it has one room.
         false => Some(1),
     };
-    let cores = || thread::available_parallelism().map_or(1, usize::from);
-    asked.unwrap_or_else(cores).clamp(1, WORKERS_MAX)
-}
-
-/// Which of how many workers one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rank {
-    /// From 0.
-    pub(super) index: usize,
-    pub(super) of: usize,
-}
-
-impl Rank {
-    /// The number of its connection that is the `count`th, from 1: no other worker has it.
-    pub(super) fn number(self, count: u64) -> u64 {
-        count.saturating_sub(1).saturating_mul(self.of as u64).saturating_add(self.index as u64 + 1)
-    }
+    asked.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
 }
 
 /// What a thread is made for.
 pub(super) trait Job: Send + 'static {
-    /// Does it until it is told to stop.
+    /// Does it until it is told to stop; `ready` is told what wakes it when there are orders.
     ///
     /// # Errors
     /// Whatever keeps it from going on.
-    fn work(self, orders: Receiver<Order>, herald: &Herald) -> io::Result<()>;
-}
-
-/// What a worker has to say to whoever watches.
-enum News {
-    /// It works, and this wakes it.
-    AtWork(usize, Arc<Waker>),
-    /// It has come to its end, good or bad.
-    Gone(usize),
-}
-
-/// Tells whoever watches of one worker: when it is at work and, in any case, when it is gone.
-pub(super) struct Herald {
-    index: usize,
-    tell: Sender<News>,
-    /// Each byte makes who watches look; nobody reads them.
-    bell: UnixStream,
-}
-
-impl Herald {
-    /// The worker hears its orders from now on, if it is woken by this.
-    pub(super) fn at_work(&self, waker: Arc<Waker>) {
-        self.say(News::AtWork(self.index, waker));
-    }
-
-    fn say(&self, news: News) {
-        // Who watches is gone only when the whole process is about to be.
-        let _ = self.tell.send(news);
-        if let Err(error) = (&self.bell).write_all(b"!") {
-            log::error!("cannot tell what has become of a worker: {error}");
-        }
-    }
-}
-
-impl Drop for Herald {
-    fn drop(&mut self) {
-        self.say(News::Gone(self.index));
-    }
+    fn work(self, orders: Receiver<Order>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
 }
 
 /// Workers that have yet to begin, and whoever is to watch them.
@@ -129,18 +77,24 @@ impl<J: Job> Workers<J> {
     /// When one of them has failed, what it had: the others have ended in good order.
     pub(super) fn run(mut self) -> io::Result<Option<i32>> {
         let (tell, told) = mpsc::channel();
+        // Each byte makes who watches look; nobody reads them.
         let (bell, ear) = UnixStream::pair()?;
         self.watch.watch_input(ear.into())?;
         let watch = self.watch.app_mut();
         watch.told = Some(told);
-        for (index, job) in self.jobs.into_iter().enumerate() {
+        let jobs = self.jobs.into_iter().map(|job| {
             let (orders, heard) = mpsc::channel();
-            let herald = Herald { index, tell: tell.clone(), bell: bell.try_clone()? };
-            let thread = thread::Builder::new()
-                .name(format!("worker {}", index + 1))
-                .spawn(move || job.work(heard, &herald))?;
-            watch.workers.push(Worker { orders, waker: None, thread: Some(thread) });
-        }
+            watch.workers.push(Worker { orders, waker: None, has_ended: false });
+            move |ready: &dyn Fn(Arc<Waker>)| job.work(heard, ready)
+        });
+        let bell = Arc::new(bell);
+        spawn_reactors(jobs, move |index, event| {
+            // Who watches is gone only when the whole process is about to be.
+            let _ = tell.send((index, event));
+            if let Err(error) = (&*bell).write_all(b"!") {
+                log::error!("cannot tell what has become of a worker: {error}");
+            }
+        })?;
         let watch = self.watch.run()?;
         watch.failure.map_or(Ok(watch.stopped_by), Err)
     }
@@ -151,7 +105,7 @@ struct Worker {
     orders: Sender<Order>,
     /// None until it is at work; what it was told before is there when it begins to listen.
     waker: Option<Arc<Waker>>,
-    thread: Option<JoinHandle<io::Result<()>>>,
+    has_ended: bool,
 }
 
 impl Worker {
@@ -171,7 +125,7 @@ impl Worker {
 /// The application of whoever watches: signals and news come in, orders go out.
 #[derive(Default)]
 struct Watch {
-    told: Option<Receiver<News>>,
+    told: Option<Receiver<(usize, ThreadEvent<()>)>>,
     workers: Vec<Worker>,
     /// They have been told to shut down.
     stopping: bool,
@@ -191,27 +145,28 @@ impl Watch {
     }
 
     fn hear(&mut self) {
-        while let Some(news) = self.told.as_ref().and_then(|told| told.try_recv().ok()) {
-            match news {
-                News::AtWork(index, waker) => {
-                    if let Some(worker) = self.workers.get_mut(index) {
-                        worker.waker = Some(waker);
-                        worker.wake();
-                    }
+        while let Some((index, event)) = self.told.as_ref().and_then(|told| told.try_recv().ok()) {
+            let Some(worker) = self.workers.get_mut(index) else { continue };
+            match event {
+                ThreadEvent::Ready(waker) => {
+                    worker.waker = Some(waker);
+                    worker.wake();
                 }
-                News::Gone(index) => self.see_off(index),
+                ThreadEvent::Ended(outcome) => {
+                    worker.has_ended = true;
+                    self.see_off(index, outcome);
+                }
             }
         }
     }
 
     /// A worker is gone: nobody goes on without it.
-    fn see_off(&mut self, index: usize) {
-        let thread = self.workers.get_mut(index).and_then(|worker| worker.thread.take());
-        let outcome = match thread.map(JoinHandle::join) {
-            Some(Ok(Ok(()))) | None if self.stopping => return,
-            Some(Ok(Ok(()))) | None => "it has ended too early".to_owned(),
-            Some(Ok(Err(error))) => error.to_string(),
-            Some(Err(_)) => "it has panicked".to_owned(),
+    fn see_off(&mut self, index: usize, outcome: Option<io::Result<()>>) {
+        let outcome = match outcome {
+            Some(Ok(())) if self.stopping => return,
+            Some(Ok(())) => "it has ended too early".to_owned(),
+            Some(Err(error)) => error.to_string(),
+            None => "it has panicked".to_owned(),
         };
         let failure = format!("worker {} of {} has failed: {outcome}", index + 1, self.workers.len());
         log::error!("{failure}; the server ends");
@@ -241,7 +196,7 @@ impl App for Watch {
         }
         control.take_input();
         self.hear();
-        if self.workers.iter().all(|worker| worker.thread.is_none()) {
+        if self.workers.iter().all(|worker| worker.has_ended) {
             control.stop();
         }
         None
@@ -264,9 +219,9 @@ mod tests {
     }
 
     impl Job for Waiting {
-        fn work(self, orders: Receiver<Order>, herald: &Herald) -> io::Result<()> {
+        fn work(self, orders: Receiver<Order>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
             let poll = Poll::new()?;
-            herald.at_work(Arc::new(Waker::new(poll.registry(), Token(0))?));
+            ready(Arc::new(Waker::new(poll.registry(), Token(0))?));
             while (self.first)()? {
                 let order = orders.recv().map_err(io::Error::other)?;
                 self.heard.send(order).map_err(io::Error::other)?;
@@ -309,12 +264,5 @@ mod tests {
         workers.stopper().wake().expect("it is told");
         assert_eq!(workers.run().expect("nothing fails"), None);
         assert_eq!(heard.iter().collect::<Vec<_>>(), [Order::ShutDown(None); 2]);
-    }
-
-    #[test]
-    fn no_two_connections_have_one_number() {
-        let numbers = |index| (1..=3).map(move |count| Rank { index, of: 2 }.number(count));
-        assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);
-        assert_eq!(numbers(1).collect::<Vec<_>>(), [2, 4, 6]);
     }
 }

@@ -18,7 +18,7 @@ use crate::client::held_up::HeldUp;
 const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 
 /// Whether a run is to end before its time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     signals: &'static [c_int],
     held_up: HeldUp,
@@ -80,9 +80,9 @@ mod tests {
     use signal_hook::consts::{SIGURG, SIGWINCH};
     use signal_hook::low_level::raise;
 
-    use super::super::engine;
     use super::super::prepare::prepare;
     use super::super::setup::tests::settings;
+    use super::super::threads;
     use super::*;
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
                 prepare(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
             // Nobody is asked, so it does not matter whether anybody is there.
             let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
-            let ran = engine::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
+            let ran = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
             assert!(ran.interrupted && ran.metrics.totals().sent == 0, "{ran:?}");
         }
     }

@@ -11,7 +11,7 @@
 //! | `seats` | the places of the connections, and when each is opened again |
 //! | [`machine`], `in_flight` | the states of one connection, and its requests |
 //! | [`run`] | what the connections share; what becomes of each request |
-//! | [`engine`] | the application of the reactor, and `threads` of it |
+//! | [`engine`] | the application of the reactor, and [`threads`] of it |
 //! | [`metrics`], [`recorder`], [`series`], [`failure`], [`effort`] | the sums |
 //! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
 //! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), `resample`, [`regression`] | what is made of them, and nothing else |
@@ -55,7 +55,7 @@ pub mod series;
 pub mod setup;
 pub mod summary;
 pub mod template;
-mod threads;
+pub mod threads;
 mod tickets;
 mod urls;
 pub mod validity;

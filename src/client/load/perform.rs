@@ -13,7 +13,7 @@ use super::args::Settings;
 use super::assertion::{self, Broken};
 use super::compare::{Comparison, compare};
 use super::descriptors;
-use super::engine::{self, Ran};
+use super::engine::Ran;
 use super::find::find;
 use super::interrupt::Interrupt;
 use super::kept::read_run;
@@ -26,6 +26,7 @@ use super::report::Format;
 use super::saved::SavedRun;
 use super::setup::{Course, Setup};
 use super::summary::{Conditions, Pacing, Summary};
+use super::threads;
 use super::validity;
 use crate::client::target::Target;
 use crate::client::words::say;
@@ -181,7 +182,7 @@ pub(super) fn run_once(
 ) -> Result<SavedRun, LoadError> {
     let mut live = Live::on_stderr(plan, settings.every, settings.silent);
     let began = Now::read();
-    let ran = engine::run(plan, &task.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
+    let ran = threads::run(plan, &task.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
     live.clear();
     let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
     if ran.only_warmed_up || (ran.interrupted && ran.metrics.totals().sent == 0) {

@@ -1,14 +1,15 @@
 //! Several reactors, each in a thread of its own: nothing is shared, and all is added at the end.
 //!
 //! The thread that called waits and tells the observer. What the threads send it four times a second are
-//! copies of what is shown of their sums; there is no lock and no counter that two of them touch, but for a flag that each
-//! reads once. The only file of the client that starts a thread.
+//! copies of what is shown of their sums; there is no lock and no counter that two of them touch, but for a
+//! flag that each reads once.
 
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::thread;
+use std::sync::{Arc, mpsc};
+
+use mio::Waker;
 
 use super::engine::{Ran, Stage, run_share};
 use super::interrupt::Interrupt;
@@ -16,6 +17,7 @@ use super::metrics::{SoFar, Totals};
 use super::pacer::Share;
 use super::plan::Plan;
 use super::series::Series;
+use crate::reactor::{ThreadEvent, spawn_reactors};
 
 /// What a thread has to show.
 #[derive(Clone)]
@@ -39,44 +41,50 @@ impl Shown {
     }
 }
 
-/// Runs the plan in so many threads.
+/// Runs the plan. `addresses` are those of each target, in order; an interrupt ends the run before its
+/// time. The observer is told four times a second what there is so far.
 ///
 /// # Errors
-/// What the first that failed had.
-pub(super) fn run(
+/// When the plan cannot be followed with these addresses, an event loop fails, or a thread cannot be had.
+pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    count: usize,
     observer: &mut dyn FnMut(SoFar<'_>, Stage),
 ) -> io::Result<Ran> {
+    let count = plan.threads.max(1);
+    if count == 1 {
+        return run_share(plan, addresses, interrupt, Share { index: 0, of: 1 }, observer);
+    }
     let (tell, told) = mpsc::channel();
-    thread::scope(|scope| {
-        let shares = (0..count as u64).map(|index| Share { index, of: count as u64 });
-        let threads: Vec<_> = shares
-            .map(|share| {
-                let tell = tell.clone();
-                scope.spawn(move || {
-                    let mut observer = |so_far: SoFar<'_>, stage| {
-                        // The receiver outlives all threads.
-                        let _ = tell.send((share.index as usize, Shown::of(so_far), stage));
-                    };
-                    run_share(plan, addresses, interrupt, share, &mut observer)
-                })
-            })
-            .collect();
-        drop(tell);
-        watch(&told, count, observer);
-        let mut whole: Option<Ran> = None;
-        for thread in threads {
-            let ran = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread has panicked")))?;
-            match &mut whole {
-                Some(whole) => whole.merge(&ran),
-                None => whole = Some(ran),
-            }
+    let (end, ended) = mpsc::channel();
+    let shared = Arc::new((plan.clone(), addresses.to_vec(), interrupt.clone()));
+    let jobs = (0..count).map(|index| {
+        let (shared, tell) = (Arc::clone(&shared), tell.clone());
+        move |_: &dyn Fn(Arc<Waker>)| {
+            let (plan, addresses, interrupt) = &*shared;
+            // The receiver outlives all threads.
+            let mut observer = |so_far: SoFar<'_>, stage| _ = tell.send((index, Shown::of(so_far), stage));
+            let share = Share { index: index as u64, of: count as u64 };
+            run_share(plan, addresses, interrupt, share, &mut observer)
         }
-        whole.ok_or_else(|| io::Error::other("there is no thread"))
-    })
+    });
+    spawn_reactors(jobs, move |index, event| {
+        if let ThreadEvent::Ended(outcome) = event {
+            let panicked = || Err(io::Error::other("a thread has panicked"));
+            _ = end.send((index, outcome.unwrap_or_else(panicked)));
+        }
+    })?;
+    drop(tell);
+    watch(&told, count, observer);
+    let mut ended: Vec<_> = ended.iter().collect();
+    ended.sort_by_key(|(index, _)| *index);
+    let all = ended.into_iter().map(|(_, ran)| ran).reduce(|whole, ran| {
+        let mut whole = whole?;
+        whole.merge(&ran?);
+        Ok(whole)
+    });
+    all.unwrap_or_else(|| Err(io::Error::other("there is no thread")))
 }
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
