@@ -101,8 +101,8 @@
 //!
 //! # Threads
 //!
-//! Each program has one file that starts threads, and only if it is told to: `src/server/workers.rs`
-//! (`--workers`) and `src/client/load/threads.rs` (`--threads`). Each thread has a whole reactor of its
+//! One file starts threads, `src/reactor/threads.rs`, and only if it is told to: by `src/server/workers.rs`
+//! (`--workers`) and by `src/client/load/threads.rs` (`--threads`). Each thread has a whole reactor of its
 //! own. Those of the server have a listener each at the same address, a cache and a log; the main thread
 //! takes the signals for them, and ends them all when one fails.
 //!

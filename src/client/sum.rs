@@ -8,17 +8,15 @@ mod prompt;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Instant;
 
-use mio::net::TcpStream;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::connector::Connector;
 use super::fetch::this_host;
 use super::words::{RunError, say};
 use crate::net::{CloseReason, Link, Pool};
-use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
+use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 use crate::sum::{Asker, BadLine, Exchange, Failure, LINE_LEN_MAX, Line, Name, Role, TIMEOUT};
 use args::Config;
 
@@ -134,10 +132,6 @@ impl Sum {
 
 impl App for Sum {
     type Conn = Link<Asker>;
-
-    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _: Now) -> Option<Link<Asker>> {
-        None
-    }
 
     fn drive(&mut self, link: &mut Link<Asker>, ready: &mut Readiness, now: Now) -> Next {
         link.pump(ready, &mut self.exchange, &mut self.pool, now)

@@ -56,14 +56,11 @@ pub trait App {
     /// One connection of the application.
     type Conn: Connection;
 
-    /// Makes a connection of an accepted socket (non-blocking already), or drops it with `None`.
-    fn accepted(
-        &mut self,
-        listener: ListenerId,
-        stream: TcpStream,
-        peer: SocketAddr,
-        now: Now,
-    ) -> Option<Self::Conn>;
+    /// Makes a connection of an accepted socket (non-blocking already), or drops it with `None`. An
+    /// application without listeners has none.
+    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _now: Now) -> Option<Self::Conn> {
+        None
+    }
 
     /// Lets the connection take in what has come, before any of those beside it in the queue has its turn:
     /// what must be found out after all of it has come then is, once for all of them.

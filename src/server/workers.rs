@@ -6,19 +6,17 @@
 
 use std::ffi::c_int;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
 use mio::Waker;
-use mio::net::TcpStream;
 
 use super::app::Order;
 use super::{Config, Connection};
 use crate::reactor::{
-    App, Control, ListenerId, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
+    App, Control, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
 };
 
 /// More than the largest machines have cores.
@@ -179,11 +177,6 @@ impl Watch {
 
 impl App for Watch {
     type Conn = Connection;
-
-    /// Nobody calls here: there are no listeners.
-    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _: Now) -> Option<Connection> {
-        None
-    }
 
     fn drive(&mut self, _: &mut Connection, _: &mut Readiness, _: Now) -> Next {
         Next::Close

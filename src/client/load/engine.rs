@@ -7,8 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
-
 use super::effort::Effort;
 use super::interrupt::Interrupt;
 use super::machine::{Requester, connect_failure};
@@ -17,7 +15,7 @@ use super::pacer::Share;
 use super::plan::Plan;
 use super::run::Run;
 use crate::net::{self, Link, Pool};
-use crate::reactor::{App, Clock, Control, CpuTime, Key, ListenerId, Next, Now, Reactor, Readiness};
+use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
 /// What one read takes.
 const INBOX_LEN: usize = 64 * 1024;
@@ -197,10 +195,6 @@ impl Engine<'_> {
 
 impl App for Engine<'_> {
     type Conn = Link<Requester>;
-
-    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _: Now) -> Option<Self::Conn> {
-        None
-    }
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         let is_open = self.run.tickets.is_open();
