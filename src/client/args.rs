@@ -7,10 +7,10 @@
 
 use std::ffi::OsString;
 
-use super::config::{Config, Output, last_segment};
+use super::config::{Config, Output};
 use super::load;
 use super::options::{file_name, overrides, parse_time, read_request, value};
-use super::source::Payload;
+use super::source::{Payload, last_segment};
 use crate::access_log::{Destination, Format, HeaderChoice, Style};
 use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
 

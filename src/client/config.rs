@@ -1,14 +1,10 @@
 //! The settings of one run of the client, checked: what to ask, whom, and what to do with the answer.
 //!
-//! It owns the meaning of single values: a header field, a method, a file name taken from a
-//! path. It never reads the command line, opens nothing and resolves nothing.
+//! It owns the meaning of single values: a header field, a method. It never reads the command line,
+//! opens nothing and resolves nothing.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
-
-use percent_encoding::percent_decode_str;
 
 use super::source::Payload;
 use super::target::Target;
@@ -116,25 +112,6 @@ pub(super) fn parse_method(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// The file name that a path ends in, percent-decoded: `-O` saves under it, PUT sends it.
-///
-/// # Errors
-///
-/// What is wrong, in words to stand behind a colon. A name that would leave the directory is refused.
-pub(super) fn last_segment(path: &str) -> Result<PathBuf, &'static str> {
-    let path = path.split_once('?').map_or(path, |(path, _query)| path);
-    let segment = path.rsplit_once('/').map_or(path, |(_, segment)| segment);
-    let name: Vec<u8> = percent_decode_str(segment).collect();
-    match name.as_slice() {
-        b"" => Err("the path ends with a slash and names no file"),
-        b"." | b".." => Err("the path ends with a directory"),
-        name if name.contains(&b'/') || name.contains(&0) => {
-            Err("the last part of the path is not a file name")
-        }
-        _ => Ok(PathBuf::from(OsString::from_vec(name))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,26 +163,6 @@ mod tests {
         }
         for text in ["", "GET /", "GE\nT", "É", "CONNECT"] {
             assert!(parse_method(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_remote_name_is_the_last_segment_decoded() {
-        let rows = [
-            ("/a/b.html", "b.html"),
-            ("/a%20b.txt?x=/y", "a b.txt"),
-            ("/.hidden", ".hidden"),
-            ("/a/..b", "..b"),
-        ];
-        for (path, name) in rows {
-            assert_eq!(last_segment(path), Ok(PathBuf::from(name)), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_remote_name_never_leaves_the_directory() {
-        for path in ["/", "/a/", "/a/?b", "/..", "/%2e%2E", "/.", "/..%2fetc%2Fpasswd", "/%2Fetc", "/a%00b"] {
-            assert!(last_segment(path).is_err(), "{path}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use super::words::RunError;
+use super::run_error::RunError;
 use crate::net;
 use crate::reactor::Now;
 

@@ -3,26 +3,23 @@
 //! It is an application of the same reactor as the server. What the answer means to a person is
 //! the session's.
 
-use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use super::config::Config;
 use super::conn::Conn;
 use super::connector::{Attempt, Connector};
 use super::exchange_log::ExchangeLog;
+use super::run_error::RunError;
 use super::session::Session;
-use super::source::{Payload, Source};
+use super::source::Payload;
 use super::upload::Upload;
-use super::words::{RunError, printable};
 use crate::access_log::Destination;
 use crate::command_line::quote;
 use crate::http::Method;
 use crate::net::{Link, Pool};
-use crate::reactor::{App, Control, ListenerId, Next, Now, Reactor, Readiness};
+use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 
 /// Bytes read at once: large bodies come in large pieces.
 const INBOX_LEN: usize = 64 * 1024;
@@ -85,23 +82,7 @@ fn log_name(log: &Destination) -> String {
 
 /// Opens what is to be sent, before anybody is bothered.
 fn open(payload: &Payload) -> Result<Upload, RunError> {
-    Upload::open(payload).map_err(|error| RunError::Source { name: payload_name(payload), source: error })
-}
-
-/// What is sent, by a name for people.
-pub(super) fn payload_name(payload: &Payload) -> String {
-    match payload {
-        Payload::Source(source) => source_name(source),
-        Payload::Data(_) => "what -d names".to_owned(),
-    }
-}
-
-/// The same of a source.
-pub(in crate::client) fn source_name(source: &Source) -> String {
-    match source {
-        Source::Stdin => "standard input".to_owned(),
-        Source::File(path) => format!("'{}'", printable(path.as_os_str().as_bytes())),
-    }
+    Upload::open(payload).map_err(|error| RunError::Source { name: payload.to_string(), source: error })
 }
 
 /// The name that this machine goes by.
@@ -126,10 +107,6 @@ impl Fetch {
 
 impl App for Fetch {
     type Conn = Link<Conn<Session>>;
-
-    fn accepted(&mut self, _: ListenerId, _: TcpStream, _: SocketAddr, _: Now) -> Option<Self::Conn> {
-        None
-    }
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         // There may be more to send, whether or not there is something to read.

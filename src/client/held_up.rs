@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::flag::{register_conditional_shutdown, register_usize};
 
-use super::words::RunError;
+use super::run_error::RunError;
 
 /// Ends the run on a signal that comes while the program is held up.
 #[derive(Clone, Debug, Default)]

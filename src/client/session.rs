@@ -13,13 +13,14 @@ use std::time::Instant;
 use super::config::Config;
 use super::conn::{Audience, Failure, Supply};
 use super::exchange_log::ExchangeLog;
-use super::fetch::payload_name;
 use super::held_up::HeldUp;
+use super::messages::{printable, say};
 use super::progress::Progress;
 use super::request::{self, Framing};
+use super::run_error::RunError;
 use super::sink::{Sink, SinkError};
+use super::source::Payload;
 use super::upload::Upload;
-use super::words::{RunError, printable, say};
 use crate::http::{Fields, ResponseBody, ResponseEvent, ResponseHead};
 use crate::net::{CloseReason, Outbox};
 use crate::reactor::Now;
@@ -242,7 +243,7 @@ impl Audience for Session {
     fn supply(&mut self, outbox: &mut Outbox) -> Supply {
         let supplied = self.upload.as_mut().map(|upload| upload.supply(outbox));
         supplied.unwrap_or(Ok(Supply::Whole)).unwrap_or_else(|source| {
-            let name = self.config.upload.as_ref().map(payload_name).unwrap_or_default();
+            let name = self.config.upload.as_ref().map(Payload::to_string).unwrap_or_default();
             self.fail(RunError::Source { name, source });
             Supply::Failed
         })

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::config::Output;
-use super::words::printable;
+use super::messages::printable;
 
 /// How much of a body is looked at to tell text from binary.
 const LOOK_LEN_MAX: usize = 2000;

@@ -3,12 +3,13 @@
 //! Values in, values out; nothing is opened here.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use super::config::last_segment;
+use super::messages::printable;
 use crate::command_line::quote;
 
 /// What a file's name keeps in a URL: the unreserved characters (RFC 3986 section 2.3).
@@ -39,6 +40,24 @@ pub enum Data {
     Text(OsString),
     /// A file without its line ends, as curl has it.
     File(Source),
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(source) => source.fmt(f),
+            Self::Data(_) => f.write_str("what -d names"),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => write!(f, "'{}'", printable(path.as_os_str().as_bytes())),
+        }
+    }
 }
 
 /// What `-d` sends unless `-H` says otherwise, as curl has it.
@@ -126,6 +145,25 @@ fn name_target(source: &Source, path: &mut String) -> Result<(), String> {
     Ok(())
 }
 
+/// The file name that a path ends in, percent-decoded: `-O` saves under it, PUT sends it.
+///
+/// # Errors
+///
+/// What is wrong, in words to stand behind a colon. A name that would leave the directory is refused.
+pub(super) fn last_segment(path: &str) -> Result<PathBuf, &'static str> {
+    let path = path.split_once('?').map_or(path, |(path, _query)| path);
+    let segment = path.rsplit_once('/').map_or(path, |(_, segment)| segment);
+    let name: Vec<u8> = percent_decode_str(segment).collect();
+    match name.as_slice() {
+        b"" => Err("the path ends with a slash and names no file"),
+        b"." | b".." => Err("the path ends with a directory"),
+        name if name.contains(&b'/') || name.contains(&0) => {
+            Err("the last part of the path is not a file name")
+        }
+        _ => Ok(PathBuf::from(OsString::from_vec(name))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +209,26 @@ mod tests {
             ),
         ] {
             assert_eq!(chosen(asked, method, path), Err(fault.to_owned()), "{asked:?} {method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_remote_name_is_the_last_segment_decoded() {
+        let rows = [
+            ("/a/b.html", "b.html"),
+            ("/a%20b.txt?x=/y", "a b.txt"),
+            ("/.hidden", ".hidden"),
+            ("/a/..b", "..b"),
+        ];
+        for (path, name) in rows {
+            assert_eq!(last_segment(path), Ok(PathBuf::from(name)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_remote_name_never_leaves_the_directory() {
+        for path in ["/", "/a/", "/a/?b", "/..", "/%2e%2E", "/.", "/..%2fetc%2Fpasswd", "/%2Fetc", "/a%00b"] {
+            assert!(last_segment(path).is_err(), "{path}");
         }
     }
 }

@@ -14,7 +14,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::connector::Connector;
 use super::fetch::this_host;
-use super::words::{RunError, say};
+use super::messages::say;
+use super::run_error::RunError;
 use crate::net::{CloseReason, Link, Pool};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 use crate::sum::{Asker, BadLine, Exchange, Failure, LINE_LEN_MAX, Line, Name, Role, TIMEOUT};

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use crate::client::config::FieldEdit;
-use crate::client::fetch::source_name;
 use crate::client::source::{DATA_TYPE, Payload, Source, join};
 use crate::client::target::{Overrides, Target};
 
@@ -50,7 +49,7 @@ fn targets(places: &Places) -> Result<Vec<Target>, LoadError> {
         Places::List { list, host, port } => {
             let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
             let bytes = open(list).and_then(read_list).map_err(|error| unreadable(list, &error))?;
-            let usage = |error| LoadError::Usage(format!("{}: {error}", source_name(list)));
+            let usage = |error| LoadError::Usage(format!("{list}: {error}"));
             parse_list(&bytes, &overrides).map_err(usage)
         }
     }
@@ -81,5 +80,5 @@ fn open(source: &Source) -> io::Result<Box<dyn Read>> {
 }
 
 fn unreadable(source: &Source, error: &io::Error) -> LoadError {
-    LoadError::Failed(format!("cannot read {}: {error}", source_name(source)))
+    LoadError::Failed(format!("cannot read {source}: {error}"))
 }

@@ -1,16 +1,15 @@
-//! What the client says to a person, on standard error, and with which code it exits.
+//! Why a run of the client has failed: the line that says so, and the exit code.
 //!
-//! Each line is a function of what happened; it neither connects nor saves.
+//! The codes are curl's where curl has one. It neither connects nor saves.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
 use super::conn::Failure;
 use super::sink::SinkError;
 use crate::http::ResponseError;
 use crate::net::CloseReason;
-use crate::text::is_deceptive;
 use crate::text::units::duration;
 
 /// Why a run has failed. Displays as one line that names the thing; the codes are curl's.
@@ -107,19 +106,6 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Says a line to the person; who has closed standard error does not want to know.
-pub(super) fn say(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
-
-/// Text that may be the peer's, with U+FFFD for each deceptive character but the tab, which field values may have.
-pub(super) fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| if is_deceptive(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,11 +125,5 @@ mod tests {
         ] {
             assert_eq!(error.exit_code(), code, "{error}");
         }
-    }
-
-    #[test]
-    fn what_the_peer_sends_cannot_play_tricks_on_a_terminal() {
-        assert_eq!(printable(b"OK \x1b[31m"), "OK \u{fffd}[31m");
-        assert_eq!(printable("naïve\t\u{202e}\u{ad}".as_bytes()), "naïve\t\u{fffd}\u{fffd}");
     }
 }

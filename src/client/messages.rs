@@ -1,0 +1,32 @@
+//! What the client says to a person on standard error, and text of the peer made fit for that.
+//!
+//! Each is a function of its arguments; it neither connects nor saves.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use crate::text::is_deceptive;
+
+/// Says a line to the person; who has closed standard error does not want to know.
+pub(super) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Text that may be the peer's, with U+FFFD for each deceptive character but the tab, which field values may have.
+pub(super) fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| if is_deceptive(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_peer_sends_cannot_play_tricks_on_a_terminal() {
+        assert_eq!(printable(b"OK \x1b[31m"), "OK \u{fffd}[31m");
+        assert_eq!(printable("naïve\t\u{202e}\u{ad}".as_bytes()), "naïve\t\u{fffd}\u{fffd}");
+    }
+}
