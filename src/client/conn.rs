@@ -92,12 +92,10 @@ pub const TRANSITIONS: &[(Phase, Phase)] = &[
 pub struct Conn<A> {
     phase: Phase,
     reader: ResponseReader,
-    /// Until the connection is made.
-    connect_deadline: Option<Instant>,
-    /// Until then the body waits to be asked for.
-    continue_deadline: Option<Instant>,
+    /// Of the present state: for connecting, and for the body to be asked for.
+    phase_deadline: Option<Instant>,
+    /// Of the whole exchange.
     deadline: Option<Instant>,
-    told: bool,
     audience: std::marker::PhantomData<fn(&mut A)>,
 }
 
@@ -107,10 +105,8 @@ impl<A: Audience> Conn<A> {
         Self {
             phase: Phase::Asking,
             reader: ResponseReader::new(method),
-            connect_deadline,
-            continue_deadline: None,
+            phase_deadline: connect_deadline,
             deadline,
-            told: false,
             audience: std::marker::PhantomData,
         }
     }
@@ -125,11 +121,11 @@ impl<A: Audience> Conn<A> {
         log::debug!("{:?} -> {next:?}", self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
         self.phase = next;
+        self.phase_deadline = None;
     }
 
     fn finish(&mut self, outcome: Result<(), Failure>, audience: &mut A, now: Now) -> Want {
         self.enter(Phase::Closing);
-        self.told = true;
         audience.over(outcome, now);
         Want::Close(match outcome {
             Ok(()) => CloseReason::Finished,
@@ -145,8 +141,8 @@ impl<A: Audience> Conn<A> {
         let request = audience.connected(now);
         outbox.push_with(|out| out.extend_from_slice(request));
         if audience.awaits_continue() {
-            self.continue_deadline = Some(now.instant + CONTINUE_TIMEOUT);
             self.enter(Phase::Sending);
+            self.phase_deadline = Some(now.instant + CONTINUE_TIMEOUT);
             return Want::Input;
         }
         self.send(outbox, audience, now)
@@ -168,7 +164,7 @@ impl<A: Audience> Conn<A> {
 
     /// Goes on sending when it may, and there is room.
     fn send_on(&mut self, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
-        match (self.continue_deadline, outbox.is_empty()) {
+        match (self.phase_deadline, outbox.is_empty()) {
             (Some(_), _) => Want::Input,
             (None, false) => Want::Either,
             (None, true) => self.send(outbox, audience, now),
@@ -178,7 +174,7 @@ impl<A: Audience> Conn<A> {
     /// What a piece of the answer means for the request that is still going out.
     fn heed(&mut self, piece: &ResponseEvent<'_, '_>, outbox: &mut Outbox, audience: &mut A) {
         match piece {
-            ResponseEvent::Interim(head) if head.status == 100 => self.continue_deadline = None,
+            ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,
             ResponseEvent::Head(_) => {
                 outbox.abandon();
                 if self.phase == Phase::Sending || outbox.has_abandoned() {
@@ -234,11 +230,7 @@ impl<A: Audience> Machine for Conn<A> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Asking => [self.connect_deadline, self.deadline].into_iter().flatten().min(),
-            Phase::Sending => [self.continue_deadline, self.deadline].into_iter().flatten().min(),
-            Phase::Answering | Phase::Closing => self.deadline,
-        }
+        [self.phase_deadline, self.deadline].into_iter().flatten().min()
     }
 
     fn expire(&mut self, _: &mut Inbox, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
@@ -246,7 +238,7 @@ impl<A: Audience> Machine for Conn<A> {
         match self.phase {
             Phase::Closing => Want::Close(CloseReason::Finished),
             Phase::Sending if !is_late => {
-                self.continue_deadline = None;
+                self.phase_deadline = None;
                 self.send_on(outbox, audience, now)
             }
             Phase::Asking | Phase::Sending | Phase::Answering => {
@@ -257,8 +249,7 @@ impl<A: Audience> Machine for Conn<A> {
 
     fn closed(&mut self, reason: CloseReason, _: &Outbox, audience: &mut A, now: Now) {
         log::info!("closed: {reason}");
-        if !self.told {
-            self.told = true;
+        if self.phase != Phase::Closing {
             audience.over(Err(Failure::Link(reason)), now);
         }
     }

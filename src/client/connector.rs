@@ -25,14 +25,6 @@ pub(super) struct Connector {
     deadline: Instant,
 }
 
-/// A connection that is being made.
-pub(super) struct Attempt {
-    pub(super) stream: TcpStream,
-    pub(super) address: SocketAddr,
-    /// When it is given up.
-    pub(super) deadline: Instant,
-}
-
 impl Connector {
     /// Resolves the host; `limit` is for resolving and connecting, and began at `now`.
     ///
@@ -61,11 +53,12 @@ impl Connector {
         }
     }
 
-    /// Begins to connect to the next address, unless an attempt is under way or has succeeded.
+    /// Begins to connect to the next address, unless an attempt is under way or has succeeded: the socket,
+    /// and when the attempt is given up.
     ///
     /// # Errors
     /// When no address is left, or no time.
-    pub(super) fn next(&mut self, now: Now) -> Result<Option<Attempt>, RunError> {
+    pub(super) fn next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, RunError> {
         if self.trying.is_some() {
             return Ok(None);
         }
@@ -76,7 +69,7 @@ impl Connector {
             match net::connect(address) {
                 Ok(stream) => {
                     self.trying = Some(address);
-                    return Ok(Some(Attempt { stream, address, deadline: self.attempt_deadline(now) }));
+                    return Ok(Some((stream, self.attempt_deadline(now))));
                 }
                 Err(error) => self.note(address, error.kind()),
             }

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::access_log::{AccessLog, Destination, Record, Style};
-use crate::http::ResponseHead;
+use crate::http::{self, Fields, ResponseHead, end};
 use crate::reactor::Now;
 
 /// The log of one run.
@@ -88,14 +88,17 @@ fn field<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 fn render(head: &ResponseHead<'_, '_>) -> Vec<u8> {
     let mut out = format!("{} {} ", head.version.as_str(), head.status).into_bytes();
     out.extend_from_slice(head.reason);
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in head.fields.iter() {
-        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-            out.extend_from_slice(part);
-        }
-    }
-    out.extend_from_slice(b"\r\n");
+    write_fields(&mut out, head.fields);
     out
+}
+
+/// Ends the status line and appends the fields as they were on the wire.
+pub(super) fn write_fields(out: &mut Vec<u8>, fields: Fields<'_, '_>) {
+    end(out);
+    for (name, value) in fields.iter() {
+        http::field(out, name, value);
+    }
+    end(out);
 }
 
 #[cfg(test)]

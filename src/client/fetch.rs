@@ -9,8 +9,9 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use super::config::Config;
 use super::conn::Conn;
-use super::connector::{Attempt, Connector};
+use super::connector::Connector;
 use super::exchange_log::ExchangeLog;
+use super::messages::say;
 use super::run_error::RunError;
 use super::session::Session;
 use super::source::Payload;
@@ -36,7 +37,6 @@ struct Fetch {
     session: Session,
     method: Method,
     pool: Pool,
-    connector: Connector,
     deadline: Option<Instant>,
 }
 
@@ -46,23 +46,23 @@ struct Fetch {
 /// Whatever keeps the answer from being whole and where it belongs.
 pub fn fetch(config: Config) -> Result<(), RunError> {
     let now = Now::read();
-    let (host, port) = (config.target.host.clone(), config.target.port);
     let deadline = config.max_time.map(|time| now.instant + time);
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let upload = config.upload.as_ref().map(open).transpose()?;
     let input = upload.as_ref().map(Upload::watchable).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style, this_host())
         .map_err(|source| RunError::Log { name: log_name(&config.log), source })?;
-    let session = Session::new(config, upload, log, now);
-    session.say(format_args!("this host is {}", this_host()));
-    let connector = Connector::resolve(&host, port, connect_timeout, now)?;
+    if !config.silent {
+        say(format_args!("this host is {}", this_host()));
+    }
+    let connector = Connector::resolve(&config.target.host, config.target.port, connect_timeout, now)?;
+    let session = Session::new(config, upload, connector, log, now);
     // Not before: a signal ends the resolver as it ends any program that does not watch for one.
     session.end_on(&STOP_SIGNALS).map_err(RunError::Reactor)?;
     let fetch = Fetch {
         method: Method::from_token(session.config.method.as_bytes()),
         session,
         pool: Pool::new(INBOX_LEN),
-        connector,
         deadline,
     };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
@@ -90,21 +90,6 @@ pub(super) fn this_host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-impl Fetch {
-    fn connect(&mut self, attempt: Attempt) -> Link<Conn<Session>> {
-        self.session.address = Some(attempt.address);
-        let conn = Conn::new(self.method, Some(attempt.deadline), self.deadline);
-        Link::connecting(attempt.stream, conn)
-    }
-
-    fn check_time(&mut self, now: Now) {
-        if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
-            let limit = self.session.config.max_time.unwrap_or_default();
-            self.session.fail(RunError::TimedOut(limit));
-        }
-    }
-}
-
 impl App for Fetch {
     type Conn = Link<Conn<Session>>;
 
@@ -127,16 +112,16 @@ impl App for Fetch {
         if control.take_input() {
             control.rouse_all();
         }
-        if !self.session.is_over() {
-            self.check_time(now);
-        }
-        if let Some(kind) = self.session.attempt_failed.take() {
-            self.connector.failed(kind);
+        if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
+            self.session.fail(RunError::TimedOut(self.session.config.max_time.unwrap_or_default()));
         }
         if !self.session.is_over() {
-            match self.connector.next(now) {
+            match self.session.connector.next(now) {
                 Ok(None) => {}
-                Ok(Some(attempt)) => control.open(self.connect(attempt)),
+                Ok(Some((stream, attempt))) => {
+                    control
+                        .open(Link::connecting(stream, Conn::new(self.method, Some(attempt), self.deadline)));
+                }
                 Err(error) => self.session.fail(error),
             }
         }

@@ -5,14 +5,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
 use super::config::Config;
 use super::conn::{Audience, Failure, Supply};
-use super::exchange_log::ExchangeLog;
+use super::connector::Connector;
+use super::exchange_log::{ExchangeLog, write_fields};
 use super::held_up::HeldUp;
 use super::messages::{printable, say};
 use super::progress::Progress;
@@ -24,7 +24,7 @@ use super::upload::Upload;
 use crate::http::{Fields, ResponseBody, ResponseEvent, ResponseHead};
 use crate::net::{CloseReason, Outbox};
 use crate::reactor::Now;
-use crate::text::units::{count, duration};
+use crate::text::units::{duration, plural};
 
 /// One request of a person, and how it is going.
 pub(super) struct Session {
@@ -34,10 +34,7 @@ pub(super) struct Session {
     held_up: HeldUp,
     progress: Progress,
     started: Instant,
-    /// The address that is being tried.
-    pub(super) address: Option<SocketAddr>,
-    /// Why the last address took no connection, until the next is tried.
-    pub(super) attempt_failed: Option<io::ErrorKind>,
+    pub(super) connector: Connector,
     media_type: String,
     received_len: u64,
     outcome: Option<Result<(), RunError>>,
@@ -51,7 +48,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(config: Config, upload: Option<Upload>, log: ExchangeLog, now: Now) -> Self {
+    pub(super) fn new(
+        config: Config,
+        upload: Option<Upload>,
+        connector: Connector,
+        log: ExchangeLog,
+        now: Now,
+    ) -> Self {
         let framing = match upload.as_ref().map(Upload::len) {
             None => Framing::None,
             Some(Some(len)) => Framing::Length(len),
@@ -63,8 +66,7 @@ impl Session {
             held_up: HeldUp::default(),
             progress: Progress::new(!config.silent),
             started: now.instant,
-            address: None,
-            attempt_failed: None,
+            connector,
             media_type: String::new(),
             received_len: 0,
             outcome: None,
@@ -184,19 +186,16 @@ impl Session {
         if let Some(upload) = &self.upload {
             return self.confirm(upload.queued_len);
         }
-        let len = count(self.received_len);
-        let unit = if self.received_len == 1 { "byte" } else { "bytes" };
+        let len = plural(self.received_len, "byte");
         let time = duration(now.instant.saturating_duration_since(self.started));
         let kind =
             if self.media_type.is_empty() { String::new() } else { format!(" of {}", self.media_type) };
         let saved_to = |path: &Path| format!(", saved to {}", printable(path.as_os_str().as_bytes()));
         let place = self.sink.path().map(saved_to).unwrap_or_default();
-        self.say(format_args!("received {len} {unit}{kind} in {time}{place}"));
+        self.say(format_args!("received {len}{kind} in {time}{place}"));
         Ok(())
     }
-}
 
-impl Session {
     /// Says what has become of what was sent.
     fn confirm(&self, len: u64) -> Result<(), RunError> {
         let (status, status_line) = (self.status.0, &self.status.1);
@@ -207,21 +206,34 @@ impl Session {
         if self.unsent {
             return Err(RunError::Unsent);
         }
-        let unit = if len == 1 { "byte" } else { "bytes" };
-        let (len, path) = (count(len), printable(self.config.target.path.as_bytes()));
+        let (len, path) = (plural(len, "byte"), printable(self.config.target.path.as_bytes()));
         match (self.config.method.as_str(), status) {
-            ("PUT", 201) => self.say(format_args!("stored {len} {unit} at {path} (created)")),
-            ("PUT", 200 | 204) => self.say(format_args!("stored {len} {unit} at {path} (replaced)")),
-            _ => self.say(format_args!("sent {len} {unit} to {path}: {}", after_version(status_line))),
+            ("PUT", 201) => self.say(format_args!("stored {len} at {path} (created)")),
+            ("PUT", 200 | 204) => self.say(format_args!("stored {len} at {path} (replaced)")),
+            _ => self.say(format_args!("sent {len} to {path}: {}", after_version(status_line))),
         }
         Ok(())
+    }
+
+    fn conclude(&mut self, outcome: Result<(), Failure>, now: Now) {
+        match outcome {
+            Ok(()) => match self.finish(now) {
+                Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
+                Err(error) => self.fail(error),
+            },
+            Err(Failure::Link(CloseReason::ConnectFailed(kind))) => self.connector.failed(kind),
+            Err(Failure::TimedOut) => {
+                self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
+            }
+            Err(failure) => self.fail(RunError::Exchange(failure)),
+        }
     }
 }
 
 impl Audience for Session {
     fn connected(&mut self, now: Now) -> &[u8] {
         let time = duration(now.instant.saturating_duration_since(self.started));
-        if let Some(address) = self.address {
+        if let Some(address) = self.connector.address() {
             self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
             self.log.asked(address, &self.request, now);
         }
@@ -277,22 +289,6 @@ impl Audience for Session {
     }
 }
 
-impl Session {
-    fn conclude(&mut self, outcome: Result<(), Failure>, now: Now) {
-        match outcome {
-            Ok(()) => match self.finish(now) {
-                Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
-                Err(error) => self.fail(error),
-            },
-            Err(Failure::Link(CloseReason::ConnectFailed(kind))) => self.attempt_failed = Some(kind),
-            Err(Failure::TimedOut) => {
-                self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
-            }
-            Err(failure) => self.fail(RunError::Exchange(failure)),
-        }
-    }
-}
-
 fn status_line(head: &ResponseHead<'_, '_>) -> String {
     format!("{} {} {}", head.version.as_str(), head.status, printable(head.reason)).trim_end().to_owned()
 }
@@ -305,14 +301,7 @@ fn after_version(line: &str) -> &str {
 /// The head as it would be on the wire, for whoever asked to have it with the body.
 fn render_head(head: &ResponseHead<'_, '_>) -> Vec<u8> {
     let mut out = status_line(head).into_bytes();
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in head.fields.iter() {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
+    write_fields(&mut out, head.fields);
     out
 }
 

@@ -127,7 +127,7 @@ impl Sum {
             return Ok(None);
         }
         let attempt = self.connector.next(now)?;
-        Ok(attempt.map(|attempt| Link::connecting(attempt.stream, Asker::new(attempt.deadline))))
+        Ok(attempt.map(|(stream, deadline)| Link::connecting(stream, Asker::new(deadline))))
     }
 }
 
