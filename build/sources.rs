@@ -218,7 +218,7 @@ mod tests {
     fn the_client_page_has_what_is_the_clients_alone() {
         let cases = [
             ("client/conn.rs", Part::Client),
-            ("client/target/request_path.rs", Part::Client),
+            ("client/sum/args.rs", Part::Client),
             ("bin/reactor-client.rs", Part::Client),
             ("bin/reactor-server.rs", Part::Server),
             ("http/head.rs", Part::Server),

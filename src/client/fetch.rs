@@ -48,6 +48,9 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     let now = Now::read();
     let deadline = config.max_time.map(|time| now.instant + time);
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let open = |payload: &Payload| {
+        Upload::open(payload).map_err(|source| RunError::Source { name: payload.to_string(), source })
+    };
     let upload = config.upload.as_ref().map(open).transpose()?;
     let input = upload.as_ref().map(Upload::watchable).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style, this_host())
@@ -78,11 +81,6 @@ fn log_name(log: &Destination) -> String {
         Destination::File(path) => quote(path),
         Destination::Stdout | Destination::Off => "on standard output".to_owned(),
     }
-}
-
-/// Opens what is to be sent, before anybody is bothered.
-fn open(payload: &Payload) -> Result<Upload, RunError> {
-    Upload::open(payload).map_err(|error| RunError::Source { name: payload.to_string(), source: error })
 }
 
 /// The name that this machine goes by.

@@ -45,19 +45,13 @@ impl std::error::Error for SinkError {}
 
 /// Takes a body.
 #[derive(Debug)]
-pub(super) enum Sink {
-    /// Standard output; guarded until it is known that nothing binary reaches a terminal.
-    Stdout {
-        /// So much of the body must still be looked at; 0 if standard output is no terminal.
-        guarded_len: usize,
-    },
-    /// A file, opened when the first byte or the end comes.
-    File {
-        /// The file to be.
-        target: PathBuf,
-        /// What is written until then.
-        open: Option<Open>,
-    },
+pub(super) struct Sink {
+    /// The file to be; standard output if there is none.
+    target: Option<PathBuf>,
+    /// What is written until the file is whole, opened when the first byte or the end comes.
+    open: Option<Open>,
+    /// So much of the body must still be searched for binary data; 0 if standard output is no terminal.
+    guarded_len: usize,
 }
 
 /// A file under way.
@@ -72,29 +66,25 @@ pub(super) enum Open {
 impl Sink {
     /// The sink that the settings ask for. Nothing is opened yet.
     pub(super) fn new(output: &Output) -> Self {
-        match output {
-            Output::Stdout if io::stdout().is_terminal() => Self::Stdout { guarded_len: LOOK_LEN_MAX },
-            Output::Stdout | Output::ForcedStdout => Self::Stdout { guarded_len: 0 },
-            Output::File(path) => Self::File { target: path.clone(), open: None },
-        }
+        let (target, guarded_len) = match output {
+            Output::Stdout if io::stdout().is_terminal() => (None, LOOK_LEN_MAX),
+            Output::Stdout | Output::ForcedStdout => (None, 0),
+            Output::File(path) => (Some(path.clone()), 0),
+        };
+        Self { target, open: None, guarded_len }
     }
 
     /// The file that is written, if it is one.
     pub(super) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Stdout { .. } => None,
-            Self::File { target, .. } => Some(target),
-        }
+        self.target.as_deref()
     }
 
     /// Whether taking more may wait for another process: the reader of a pipe, or who opens a FIFO.
     pub(super) fn may_wait(&self) -> bool {
-        match self {
-            Self::Stdout { .. } | Self::File { open: Some(Open::Direct(_)), .. } => true,
-            Self::File { open: Some(Open::Temporary(_)), .. } => false,
-            Self::File { target, open: None } => {
-                fs::metadata(target).is_ok_and(|metadata| !metadata.is_file())
-            }
+        match (&self.target, &self.open) {
+            (None, _) | (_, Some(Open::Direct(_))) => true,
+            (_, Some(Open::Temporary(_))) => false,
+            (Some(target), None) => fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()),
         }
     }
 
@@ -103,19 +93,12 @@ impl Sink {
     /// # Errors
     /// When it cannot be written, or should not be.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout { guarded_len } => {
-                let looked_at = bytes.get(..*guarded_len).unwrap_or(bytes);
-                *guarded_len -= looked_at.len();
-                if is_binary(looked_at) {
-                    return Err(SinkError::BinaryToTerminal);
-                }
-                write_stdout(bytes)
-            }
-            Self::File { target, open } => {
-                opened(target, open)?.write_all(bytes).map_err(|source| file_error(target, source))
-            }
+        let looked_at = bytes.get(..self.guarded_len).unwrap_or(bytes);
+        self.guarded_len -= looked_at.len();
+        if is_binary(looked_at) {
+            return Err(SinkError::BinaryToTerminal);
         }
+        self.write_head(bytes)
     }
 
     /// Takes the head of the answer, which is text whatever the body is.
@@ -123,10 +106,8 @@ impl Sink {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout { .. } => write_stdout(head),
-            Self::File { .. } => self.write(head),
-        }
+        let Self { target: Some(target), open, .. } = self else { return write_stdout(head) };
+        opened(target, open)?.write_all(head).map_err(|source| file_error(target, source))
     }
 
     /// The body is whole: gives the file its name.
@@ -134,17 +115,13 @@ impl Sink {
     /// # Errors
     /// When that fails.
     pub(super) fn finish(&mut self) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout { .. } => Ok(()),
-            Self::File { target, open } => {
-                opened(target, open)?;
-                match open.take() {
-                    Some(Open::Temporary(file)) => {
-                        file.persist(&*target).map(drop).map_err(|error| file_error(target, error.error))
-                    }
-                    Some(Open::Direct(_)) | None => Ok(()),
-                }
+        let Self { target: Some(target), open, .. } = self else { return Ok(()) };
+        opened(target, open)?;
+        match open.take() {
+            Some(Open::Temporary(file)) => {
+                file.persist(&*target).map(drop).map_err(|error| file_error(target, error.error))
             }
+            Some(Open::Direct(_)) | None => Ok(()),
         }
     }
 }

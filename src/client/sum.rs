@@ -4,10 +4,9 @@
 //! the number and who talked to whom; what came of it is a [`Told`] or a [`SumError`].
 
 pub mod args;
-mod prompt;
 
 use std::fmt;
-use std::io;
+use std::io::{self, BufRead, Read, Write};
 use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -19,9 +18,12 @@ use super::run_error::RunError;
 use crate::net::{CloseReason, Link, Pool};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 use crate::sum::{Asker, BadLine, Exchange, Failure, LINE_LEN_MAX, Line, Name, Role, TIMEOUT};
-use args::Config;
+use args::{Config, not_a_number, parse_number};
 
-pub use prompt::NoNumber;
+/// A longer line is no number; what follows is taken for the next one.
+const PROMPT_LINE_LEN_MAX: u64 = 256;
+/// After so many lines that are no number, nobody is there who understands the question.
+const TRIES_MAX: usize = 100;
 
 /// What came of it. Displays as three lines: what the client said, what the server said, the sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,27 @@ pub struct Told {
     pub server: Line,
     /// Both numbers together.
     pub sum: i64,
+}
+
+/// Why there is no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoNumber {
+    /// The input ended.
+    End,
+    /// The input could not be read.
+    Failed(io::ErrorKind),
+    /// Too many lines were something else.
+    NeverOne,
+}
+
+impl fmt::Display for NoNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End => f.write_str("no number was given: standard input has ended"),
+            Self::Failed(kind) => write!(f, "no number was given: cannot read standard input: {kind}"),
+            Self::NeverOne => write!(f, "no number was given in {TRIES_MAX} lines"),
+        }
+    }
 }
 
 /// Why nothing came of it. Displays as one line.
@@ -68,7 +91,7 @@ impl SumError {
 pub fn exchange(config: Config) -> Result<Told, SumError> {
     let number = match config.number {
         Some(number) => number,
-        None => prompt::ask(io::stdin().lock(), io::stderr()).map_err(SumError::NoNumber)?,
+        None => ask(io::stdin().lock(), io::stderr()).map_err(SumError::NoNumber)?,
     };
     let own = Line { name: config.name.unwrap_or_else(default_name), number };
     let now = Now::read();
@@ -89,6 +112,34 @@ pub fn exchange(config: Config) -> Result<Told, SumError> {
         say(format_args!("this host is {}, connected to {address} ({host})", this_host()));
     }
     Ok(told)
+}
+
+/// Asks on `screen` and reads from `input`, again and again until it is an integer.
+///
+/// # Errors
+/// When the input ends before.
+fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, NoNumber> {
+    for _ in 0..TRIES_MAX {
+        // Who has closed the screen can still answer.
+        let _ = write!(screen, "Your number: ").and_then(|()| screen.flush());
+        let mut line = Vec::new();
+        match input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line) {
+            Ok(0) => {
+                let _ = writeln!(screen);
+                return Err(NoNumber::End);
+            }
+            Ok(_) => {}
+            Err(error) => return Err(NoNumber::Failed(error.kind())),
+        }
+        let text = String::from_utf8_lossy(&line);
+        match parse_number(&text) {
+            Some(number) => return Ok(number),
+            None => {
+                let _ = writeln!(screen, "{}", not_a_number(text.trim()));
+            }
+        }
+    }
+    Err(NoNumber::NeverOne)
 }
 
 /// The user's name, else this machine's.
@@ -205,5 +256,36 @@ mod tests {
         ] {
             assert_eq!(error.exit_code(), code, "{error}");
         }
+    }
+
+    fn asked(input: &[u8]) -> (Result<i64, NoNumber>, String) {
+        let mut screen = Vec::new();
+        let outcome = ask(input, &mut screen);
+        (outcome, String::from_utf8(screen).unwrap())
+    }
+
+    #[test]
+    fn it_asks_until_it_is_an_integer() {
+        let range = "is not an integer from -9223372036854775808 to 9223372036854775807";
+        let (number, said) = asked(b"seven\n\n7.5\n \x1b[31m\n -7 \r\n8\n");
+        assert_eq!(number, Ok(-7));
+        let lines: Vec<_> = said.split("Your number: ").collect();
+        let expected = ["'seven'", "''", "'7.5'", "'\\u{1b}[31m'"].map(|shown| format!("{shown} {range}\n"));
+        assert_eq!(lines[1..5], expected);
+        assert_eq!((lines[0], &lines[5..]), ("", &[""][..]));
+    }
+
+    #[test]
+    fn an_input_that_ends_is_told() {
+        assert_eq!(asked(b"").0, Err(NoNumber::End));
+        assert_eq!(asked(b"x\n").0, Err(NoNumber::End));
+        assert_eq!(asked(b"x").0, Err(NoNumber::End));
+        assert_eq!(asked(b"12").0, Ok(12), "the last line may lack its end");
+    }
+
+    #[test]
+    fn an_input_without_a_number_or_an_end_is_given_up() {
+        assert_eq!(asked(&b"x\n".repeat(1000)).0, Err(NoNumber::NeverOne));
+        assert_eq!(asked(&b"x".repeat(100_000)).0, Err(NoNumber::NeverOne));
     }
 }

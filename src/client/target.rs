@@ -1,13 +1,13 @@
 //! Whom to ask and for what: the words of the command line become a host, a port and a path.
 //!
 //! It owns the forms that words may take, the order in which they are tried, and the defaults of what
-//! they leave out. It never resolves a name, and it leaves the making of paths to `request_path`.
-
-mod request_path;
+//! they leave out, and what of a path is percent-encoded. It never resolves a name, and never touches `.` or
+//! `..` segments: what is asked for is sent, and the server judges.
 
 use std::net::Ipv6Addr;
 
-use self::request_path::{request_path, template_path};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use crate::command_line::quote;
 
 /// The host that is asked if none is named.
@@ -24,6 +24,23 @@ pub(super) const SUM: &str = "sum";
 
 /// Methods that a third word is taken for if no fourth follows; other words are files.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
+
+/// What must not stand in a request target as it is: space, controls, and what RFC 3986 leaves out.
+/// `%` is judged by what follows it.
+const NOT_IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The same, but braces are kept: whoever renders placeholders sees to those that are none.
+const NOT_IN_TEMPLATE: &AsciiSet = &NOT_IN_PATH.remove(b'{').remove(b'}');
 
 /// Whom to ask, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +112,7 @@ pub(super) fn parse_words(
     let target = Target {
         host: overrides.host.clone().or(place.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
         port: overrides.port.or(place.port).unwrap_or(PORT_DEFAULT),
-        path: if overrides.keeps_braces { template_path(&path) } else { request_path(&path) },
+        path: request_path(&path, if overrides.keeps_braces { NOT_IN_TEMPLATE } else { NOT_IN_PATH }),
     };
     Ok((method.cloned(), target))
 }
@@ -247,6 +264,31 @@ fn too_many<T>(extra: &str) -> Result<T, String> {
     Err(format!("unexpected word {}", quote(extra)))
 }
 
+/// The path and query that are sent: from the first slash, without a fragment, fit for a request line.
+fn request_path(text: &str, escaped: &'static AsciiSet) -> String {
+    let text = text.split_once('#').map_or(text, |(text, _fragment)| text);
+    if text == "*" {
+        return text.to_owned();
+    }
+    let mut path = String::with_capacity(text.len() + 1);
+    if !text.starts_with('/') {
+        path.push('/');
+    }
+    for (index, part) in text.split('%').enumerate() {
+        if index > 0 {
+            // A percent sign that begins no escape means itself.
+            path.push_str(if is_escape(part) { "%" } else { "%25" });
+        }
+        path.extend(utf8_percent_encode(part, escaped));
+    }
+    path
+}
+
+/// Whether what follows a percent sign makes it an escape.
+fn is_escape(rest: &str) -> bool {
+    matches!(rest.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,6 +438,27 @@ mod tests {
         let rows = [("h", 80, "h"), ("h", 8080, "h:8080"), ("::1", 80, "[::1]"), ("::1", 8080, "[::1]:8080")];
         for (host, port, authority) in rows {
             assert_eq!(target(host, port, "/").authority(), authority);
+        }
+    }
+
+    #[test]
+    fn a_path_is_made_fit_for_a_request_line() {
+        let rows = [
+            ("/a b", "/a%20b"),
+            ("/a%20b%2F%c3", "/a%20b%2F%c3"),
+            ("/100%", "/100%25"),
+            ("/%zz%4", "/%25zz%254"),
+            ("/%€", "/%25%E2%82%AC"),
+            ("/é", "/%C3%A9"),
+            ("/a\r\nB: c\t\0\x7f", "/a%0D%0AB:%20c%09%00%7F"),
+            ("/a?b c#d?e", "/a?b%20c"),
+            ("#", "/"),
+            ("/../a/./b", "/../a/./b"),
+            ("/[a]'(b)*;=&,+@!$~", "/[a]'(b)*;=&,+@!$~"),
+            ("/\"<>\\^`{|}", "/%22%3C%3E%5C%5E%60%7B%7C%7D"),
+        ];
+        for (text, path) in rows {
+            assert_eq!(request_path(text, NOT_IN_PATH), path, "{text:?}");
         }
     }
 }
