@@ -21,7 +21,7 @@ pub(crate) enum Part {
 /// One file as it is shown.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceFile {
-    /// Its path below `src`, such as `net/link.rs`.
+    /// Its path below `src`, such as `net/connection.rs`.
     pub(crate) path: String,
     /// All of it, in whole lines: what is shown and what is not, one after the other.
     pub(crate) pieces: Vec<Piece>,

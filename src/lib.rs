@@ -15,11 +15,11 @@
 //! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out; heads, bodies, conditions, ranges, negotiation | httparse, httpdate | any other module, sockets, files, clocks |
 //! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | rustix, flate2, foldhash, mime_guess, tar | any other module, sockets, HTTP |
 //! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
-//! | [`command_line`] | options, spelled, set by variables and a file, and taken apart, for both programs | `text`, pico-args, toml | any other module |
+//! | [`cli`] | options, spelled, set by variables and a file, and taken apart, for both programs | `text`, pico-args, toml | any other module |
 //! | [`text`] | escapes for HTML and JSON, deceptive characters, units in output | std | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net`, `text` | `http`, `files` |
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
-//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `command_line`, `access_log`, `text` | `files`, `server` |
+//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `cli`, `access_log`, `text` | `files`, `server` |
 //!
 //! `http` and `files` meet only in `server`: in `connection`, `read_request.rs` makes a request of bytes; in
 //! `handlers`, `route.rs` decides who answers it, `static_file.rs` finds the file in the right encoding,
@@ -36,7 +36,7 @@
 //! # The turn
 //!
 //! Everything happens in turns of one loop ([`Reactor::run`](reactor::Reactor::run), in
-//! `src/reactor/turn.rs`):
+//! `src/reactor/event_loop.rs`):
 //!
 //! 1. Wait in `epoll_wait`: not at all if somebody still has work, else until the nearest timer.
 //! 2. Read the clock, once ([`Now`](reactor::Now)); from here on the time is an argument.
@@ -67,15 +67,15 @@
 //!
 //! # The client's states
 //!
-//! One request per connection; the code is in [`client::conn`], the transitions are
-//! [`client::conn::TRANSITIONS`].
+//! One request per connection; the code is in [`client::connection`], the transitions are
+//! [`client::connection::TRANSITIONS`].
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](client::conn::Phase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
-//! | [`Sending`](client::conn::Phase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
-//! | [`Answering`](client::conn::Phase::Answering) | the answer's head and body | Closing |
-//! | [`Closing`](client::conn::Phase::Closing) | nothing: the link closes | gone |
+//! | [`Asking`](client::connection::Phase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
+//! | [`Sending`](client::connection::Phase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
+//! | [`Answering`](client::connection::Phase::Answering) | the answer's head and body | Closing |
+//! | [`Closing`](client::connection::Phase::Closing) | nothing: the link closes | gone |
 //!
 //! The number exchange has a machine of three states on each side, made the same way: [`sum::teller`]
 //! and [`sum::asker`].
@@ -136,11 +136,11 @@
 //!
 //! 1. `src/server/connection/state_machine.rs`: the states of a connection, from a request to its answer.
 //! 2. [`net::Machine`] and [`net::Link`]: what a state may wait for, and who does the waiting.
-//! 3. `src/reactor/turn.rs`: who gets a turn, and when.
+//! 3. `src/reactor/event_loop.rs`: who gets a turn, and when.
 //! 4. `handlers/route.rs`, `handlers/preconditions.rs` and `response/write.rs` in `src/server`: what a request gets,
 //!    and how it becomes bytes;
-//!    [`http::range`] and [`http::conditional`] for the rules themselves, each a table of tests.
-//! 5. [`client::conn`]: the same link and reactor from the other side.
+//!    [`http::rules::range`] and [`http::rules::conditional`] for the rules themselves, each a table of tests.
+//! 5. [`client::connection`]: the same link and reactor from the other side.
 //! 6. [`client::load::engine`] and [`client::load::pacer`]: the same again, many times over and by the clock.
 //! 7. [`sum`]: a whole protocol in two hundred lines, on the same link and reactor.
 #![forbid(unsafe_code)]
@@ -149,8 +149,8 @@
 compile_error!("reactor-http needs Linux: it stands on epoll, openat2 and sendfile");
 
 pub mod access_log;
+pub mod cli;
 pub mod client;
-pub mod command_line;
 pub mod files;
 pub mod http;
 pub mod net;

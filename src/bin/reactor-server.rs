@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use reactor_http::reactor::Now;
-use reactor_http::server::args::{self, Command, Order, PROGRAM};
+use reactor_http::server::config::args;
+use reactor_http::server::config::args::{Command, Order, PROGRAM};
 use reactor_http::server::{Config, Surroundings, check, host_name, start};
 
 /// Wrong usage.

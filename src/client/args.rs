@@ -2,7 +2,7 @@
 //!
 //! It owns which options there are and what they mean together; those of load mode are read in
 //! `load::args`. One-letter options mean what they mean for curl, those of load mode what they mean for
-//! hey and oha. How options are spelled is the work of `command_line`, what words mean that of
+//! hey and oha. How options are spelled is the work of `cli`, what words mean that of
 //! `target`. It never prints, exits, or reads the environment.
 
 use std::ffi::OsString;
@@ -12,9 +12,9 @@ use super::load;
 use super::options::{file_name, overrides, parse_time, read_request, value};
 use super::source::{Payload, last_segment};
 use crate::access_log::{Destination, Format, HeaderChoice, Style};
-use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
+use crate::cli::{Given, Program, Spelling, UsageError, Values, quote};
 
-pub use crate::command_line::Command;
+pub use crate::cli::Command;
 
 /// What `--help` shows.
 pub const HELP: &str = include_str!("help.txt");

@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use super::config::{FieldEdit, parse_field, parse_method};
 use super::source::{self, DATA_TYPE, Payload, datum};
 use super::target::{Overrides, Target, parse_host, parse_port, parse_words};
-use crate::command_line::{Given, quote};
+use crate::cli::{Given, quote};
 use crate::text::parse_duration;
 
 /// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::conn::Failure;
+use super::connection::Failure;
 use super::sink::SinkError;
 use crate::http::ResponseError;
 use crate::net::CloseReason;

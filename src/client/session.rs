@@ -9,11 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
+use super::blocking::HeldUp;
 use super::config::Config;
-use super::conn::{Audience, Failure, Supply};
+use super::connection::{Audience, Failure, Supply};
 use super::connector::Connector;
-use super::exchange_log::{ExchangeLog, write_fields};
-use super::held_up::HeldUp;
+use super::log::{ExchangeLog, write_fields};
 use super::messages::{printable, say};
 use super::progress::Progress;
 use super::request::{self, Framing};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::messages::printable;
-use crate::command_line::quote;
+use crate::cli::quote;
 
 /// What a file's name keeps in a URL: the unreserved characters (RFC 3986 section 2.3).
 const NAME_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::command_line::quote;
+use crate::cli::quote;
 
 /// The host that is asked if none is named.
 pub(super) const HOST_DEFAULT: &str = "127.0.0.1";

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::conn::Supply;
+use super::connection::Supply;
 use super::source::{Payload, Source, join};
 use crate::http::chunk;
 use crate::net::Outbox;

@@ -7,53 +7,45 @@
 //! It never touches a socket, a file or a clock, and owns no buffer: a parser is handed what has
 //! arrived and answers (consumed, value), "need more", or what is wrong with it.
 
-#[cfg(test)]
-mod agreement;
 pub mod body;
-pub mod chunked;
-pub mod conditional;
 pub mod date;
-pub mod entity_tag;
-mod fast_path;
 pub mod fields;
-pub mod framing;
-pub mod head;
 mod limits;
 pub mod method;
-pub mod multipart;
-pub mod negotiation;
-mod persistence;
-pub mod range;
+#[cfg(test)]
+mod parser_proptests;
 pub mod reject;
-mod request_line;
+pub mod request;
 pub mod response;
+pub mod rules;
 pub mod status;
 mod syntax;
-pub mod target;
 #[cfg(test)]
 mod testing;
 pub mod version;
 pub mod write;
 
-pub use body::BodyReader;
-pub use chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, Decoded, TRAILERS_LEN_MAX};
-pub use conditional::{Modified, Preconditions, Validators, Verdict, if_range_holds};
+pub use body::chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, Decoded, TRAILERS_LEN_MAX};
+pub use body::decoder::BodyReader;
+pub use body::framing::{RequestBody, ResponseBody};
+pub use body::multipart::Multipart;
 pub use date::{imf_fixdate, parse_http_date};
-pub use entity_tag::EntityTag;
 pub use fields::{FieldSpace, Fields};
-pub use framing::{RequestBody, ResponseBody};
-pub use head::{RequestHead, parse_request};
 pub use limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
 pub use method::Method;
-pub use multipart::Multipart;
-pub use negotiation::{AcceptedCodings, ContentCoding, Form, Prose, form_for, prose_for, prose_for_refused};
-pub use range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
 pub use reject::{BadResponse, Reject};
+pub use request::head::{RequestHead, parse_request};
+pub use request::target::{Target, has_host};
+pub use response::head::{ResponseHead, parse_response};
 pub use response::reader::{LastHead, ResponseError, ResponseEvent, ResponseReader};
-pub use response::{ResponseHead, parse_response};
+pub use rules::conditional::{Modified, Preconditions, Validators, Verdict, if_range_holds};
+pub use rules::entity_tag::EntityTag;
+pub use rules::negotiation::{
+    AcceptedCodings, ContentCoding, Form, Prose, form_for, prose_for, prose_for_refused,
+};
+pub use rules::range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
 pub use status::Status;
 pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};
-pub use target::{Target, has_host};
 pub use version::Version;
 pub use write::{
     attachment, chunk, chunk_size, content_length, content_range, decimal, end, field, percent_encode_path,

@@ -6,20 +6,20 @@
 
 mod connect;
 mod connection;
-mod inbox;
 mod listen;
-mod machine;
 mod pool;
+mod protocol;
+mod recv_buf;
 mod rlimit;
 mod send_queue;
 mod transport;
 
 pub use connect::connect;
 pub use connection::Link;
-pub use inbox::Inbox;
 pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_beside};
-pub use machine::{Machine, Want};
 pub use pool::Pool;
+pub use protocol::{Machine, Want};
+pub use recv_buf::Inbox;
 pub use rlimit::raise_nofile_limit;
 pub use send_queue::{Mark, Outbox};
 pub use transport::{CloseReason, IoOutcome, Transport};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 
-use super::key::Addressee;
+use super::token::Addressee;
 
 /// How long accepting rests when descriptors or memory have run out: the backlog keeps the callers,
 /// and something may be closed by then.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use super::key::{Generations, Key};
+use super::token::{Generations, Key};
 use super::{Connection, Readiness};
 
 /// One connection and the reactor's own notes on it.

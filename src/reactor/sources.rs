@@ -17,7 +17,7 @@ use rustix::time::{
 };
 use signal_hook_mio::v1_0::Signals as SignalPipe;
 
-use super::key::Addressee;
+use super::token::Addressee;
 
 /// What is nearer than this is not slept for: falling asleep and waking up take longer.
 const SLEEP_MIN: Duration = Duration::from_micros(5);

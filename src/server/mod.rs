@@ -5,15 +5,14 @@
 //! are the operator's. `sum_room` is a second protocol on the same reactor.
 
 mod app;
-pub mod args;
-mod config;
+pub mod config;
 mod connection;
 mod context;
 mod handlers;
 mod limits;
 mod response;
 mod rules;
-mod start;
+mod startup;
 mod sum_room;
 mod workers;
 
@@ -21,4 +20,4 @@ pub use app::Server;
 pub use config::{Bind, CacheMode, Config, ErrorPage, RootChoice, SumConfig, Surroundings};
 pub use connection::{Conn, Connection, Phase, Site, TRANSITIONS};
 pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
-pub use start::{Bound, StartError, check, host_name, start};
+pub use startup::{Bound, StartError, check, host_name, start};

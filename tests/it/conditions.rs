@@ -1,7 +1,7 @@
 //! Conditional requests through the real server: who has a file is told so, who may not overwrite one
 //! is kept from it, and no entity-tag ever stands for other bytes than it was given for.
 //!
-//! The rules themselves are tables in `src/http/conditional.rs`; here is what they mean for files.
+//! The rules themselves are tables in `src/http/rules/conditional.rs`; here is what they mean for files.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -50,7 +50,7 @@ const ROOMS: &[Room] = &[
         never: &["std::thread", "std::net::TcpStream"],
     },
     Room {
-        name: "command_line",
+        name: "cli",
         rooms: &["text"],
         crates: &["pico_args", "memchr", "toml"],
         never: &["std::net", "std::fs", "std::env", CLOCKS[0], CLOCKS[1], CLOCKS[2]],
@@ -63,13 +63,13 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "server",
-        rooms: &["reactor", "net", "http", "files", "access_log", "command_line", "sum", "text"],
+        rooms: &["reactor", "net", "http", "files", "access_log", "cli", "sum", "text"],
         crates: &["mio", "log", "rustix", "signal_hook", "fast_glob", "foldhash", "jiff", "percent_encoding"],
         never: &["std::thread"],
     },
     Room {
         name: "client",
-        rooms: &["reactor", "net", "http", "access_log", "command_line", "sum", "text"],
+        rooms: &["reactor", "net", "http", "access_log", "cli", "sum", "text"],
         crates: &[
             "mio",
             "log",
@@ -85,12 +85,7 @@ const ROOMS: &[Room] = &[
         ],
         never: &["std::thread", "std::net::TcpStream"],
     },
-    Room {
-        name: "bin",
-        rooms: &["server", "client", "reactor", "command_line"],
-        crates: &["env_logger"],
-        never: &[],
-    },
+    Room { name: "bin", rooms: &["server", "client", "reactor", "cli"], crates: &["env_logger"], never: &[] },
     Room { name: "text", rooms: &[], crates: &[], never: &["std::net", "std::fs", "std::env"] },
     Room { name: "lib", rooms: &[], crates: &[], never: &["std"] },
 ];
@@ -99,7 +94,7 @@ const ROOMS: &[Room] = &[
 const CLOCK: &str = "src/reactor/clock.rs";
 /// Who asks it: once a turn, and once at the start of each program.
 const CLOCK_READERS: [&str; 6] = [
-    "src/reactor/turn.rs",
+    "src/reactor/event_loop.rs",
     "src/client/fetch.rs",
     "src/client/sum.rs",
     "src/client/load/engine.rs",
@@ -268,14 +263,14 @@ fn no_room_uses_what_the_design_keeps_from_it() {
 fn the_checker_sees_every_way_to_break_the_rules() {
     assert!(externals().is_superset(&["mio", "rustix", "signal_hook_mio"].map(str::to_owned).into()));
     let cases = [
-        ("src/reactor/turn.rs", "use crate::net::Link;"),
-        ("src/reactor/turn.rs", "use crate::{net::Link, reactor::Key};"),
-        ("src/reactor/turn.rs", "fn f() { super::super::http::parse() }"),
+        ("src/reactor/event_loop.rs", "use crate::net::Link;"),
+        ("src/reactor/event_loop.rs", "use crate::{net::Link, reactor::Key};"),
+        ("src/reactor/event_loop.rs", "fn f() { super::super::http::parse() }"),
         ("src/reactor/mod.rs", "use super::server::Conn;"),
         ("src/net/connection.rs", "use crate::http;"),
         ("src/net/connection.rs", "fn f(x: crate::files::Root) {}"),
-        ("src/http/head.rs", "use std::{fmt, net::IpAddr};"),
-        ("src/http/head.rs", "use std::fs::File;"),
+        ("src/http/request/head.rs", "use std::{fmt, net::IpAddr};"),
+        ("src/http/request/head.rs", "use std::fs::File;"),
         ("src/http/date.rs", "fn f() { std::time::SystemTime::now(); }"),
         ("src/http/date.rs", "use std::time::{Duration, Instant};"),
         ("src/http/write.rs", "use crate::net::Outbox;"),
@@ -285,15 +280,15 @@ fn the_checker_sees_every_way_to_break_the_rules() {
         ("src/client/load/threads.rs", "use std::thread;"),
         ("src/client/load/threads.rs", "use std::net::TcpStream;"),
         ("src/server/workers.rs", "use std::thread;"),
-        ("src/reactor/turn.rs", "use std::thread;"),
-        ("src/server/start.rs", "fn f() { std::thread::spawn(g); }"),
+        ("src/reactor/event_loop.rs", "use std::thread;"),
+        ("src/server/startup.rs", "fn f() { std::thread::spawn(g); }"),
         ("src/server/workers.rs", "fn f() { Instant::now(); }"),
         ("src/access_log/mod.rs", "use crate::reactor::Now;"),
         ("src/access_log/mod.rs", "use mio::Token;"),
         ("src/sum/teller.rs", "use crate::http::Status;"),
         ("src/sum/teller.rs", "use crate::access_log::Console;"),
-        ("src/client/conn.rs", "use crate::files::Root;"),
-        ("src/client/conn.rs", "use crate::server::Conn;"),
+        ("src/client/connection.rs", "use crate::files::Root;"),
+        ("src/client/connection.rs", "use crate::server::Conn;"),
         ("src/server/connection/state_machine.rs", "use crate::client::Conn;"),
         ("src/server/connection/state_machine.rs", "fn f() { let now = Instant::now(); }"),
         ("src/server/connection/state_machine.rs", "fn f() { let now = Now::read(); }"),
@@ -312,13 +307,13 @@ fn the_checker_lets_everything_else_pass() {
             "src/net/connection.rs",
             "use crate::reactor::{Key, Now};\nuse super::{Inbox, Outbox};\nuse mio::net::TcpStream;",
         ),
-        ("src/server/args/values.rs", "use super::super::Config;\nuse crate::server::Bind;"),
+        ("src/server/config/args/values.rs", "use super::super::Config;\nuse crate::server::Bind;"),
         ("src/server/handlers/route.rs", "use crate::{files::Root, http::Status};"),
         ("src/reactor/threads.rs", "use std::thread;"),
-        ("src/http/head.rs", "// use crate::net::Link;\nconst A: &str = \"crate::net::Link\";"),
-        ("src/http/head.rs", "#[cfg(test)]\nmod tests {\n use crate::net::Link;\n}\nuse std::fmt;"),
+        ("src/http/request/head.rs", "// use crate::net::Link;\nconst A: &str = \"crate::net::Link\";"),
+        ("src/http/request/head.rs", "#[cfg(test)]\nmod tests {\n use crate::net::Link;\n}\nuse std::fmt;"),
         ("src/reactor/clock.rs", "fn f() { Instant::now(); SystemTime::now(); }"),
-        ("src/reactor/turn.rs", "fn f(x: Vec<Instant>) { Now::read(); }"),
+        ("src/reactor/event_loop.rs", "fn f(x: Vec<Instant>) { Now::read(); }"),
     ];
     for (path, text) in cases {
         assert_eq!(made_up(path, text), [""; 0], "{path}: {text}");

@@ -1,7 +1,7 @@
 //! Ranges through the real server: exactly the bytes that were asked for, from memory, from the disk
 //! and from the binary alike, and never more than the file.
 //!
-//! The rules themselves are tables in `src/http/range.rs`; here is what comes over the wire.
+//! The rules themselves are tables in `src/http/rules/range.rs`; here is what comes over the wire.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -95,7 +95,7 @@ fn the_state_tables_are_those_of_the_code() {
         .map(|heading| states(section(&map, heading)))
         .concat();
     let in_code =
-        ["src/server/connection/state_machine.rs", "src/client/conn.rs", "src/client/load/machine.rs"]
+        ["src/server/connection/state_machine.rs", "src/client/connection.rs", "src/client/load/machine.rs"]
             .map(|path| states(&module_doc(path)))
             .concat();
     assert_eq!(in_code.len(), 15);

@@ -45,7 +45,7 @@ fn seen_by_client(args: &[&str], code: i32) -> Rows {
         .output()
         .expect("the client runs");
     assert_eq!(output.status.code(), Some(code));
-    seen(&String::from_utf8_lossy(&output.stderr), "client::conn")
+    seen(&String::from_utf8_lossy(&output.stderr), "client::connection")
 }
 
 /// Exchanges that lead a connection through all its states.
@@ -118,7 +118,7 @@ fn the_client_makes_every_transition_of_its_table_and_no_other() {
     }
     let (from, to) = an_attempt_that_is_overdue();
     rows.insert(row(from, to));
-    assert_eq!(rows, table(client::conn::TRANSITIONS));
+    assert_eq!(rows, table(client::connection::TRANSITIONS));
 }
 
 /// The changes that a run of the load generator against this port tells of, however it ends.

@@ -3,9 +3,9 @@
 
 use super::*;
 
+use crate::cli::check_table;
 use crate::client::config::FieldEdit;
 use crate::client::source::{Data, Payload, Source};
-use crate::command_line::check_table;
 
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;

@@ -6,11 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::{Given, not_one_of};
 use crate::client::config::FieldEdit;
 use crate::client::options::{file_name, overrides, parse_some_time, parse_time, read_request, value};
 use crate::client::source::{Data, Payload, Source};
 use crate::client::target::Target;
-use crate::command_line::{Given, not_one_of};
 use crate::http::Method;
 use crate::text::{parse_count, parse_rate};
 

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 
-use crate::client::held_up::HeldUp;
+use crate::client::blocking::HeldUp;
 
 /// The signals that end a run; the report tells of what there is by then.
 const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];

@@ -16,8 +16,8 @@ use super::perform::{LoadError, keep};
 use super::regression::Limits;
 use super::report::Format;
 use super::saved::SavedRun;
+use crate::cli::{Command, Given, Program, Spelling, UsageError, Values, quote};
 use crate::client::options::{file_name, value};
-use crate::command_line::{Command, Given, Program, Spelling, UsageError, Values, quote};
 
 /// A longer file is no run of ours: it would be read into memory whole, twice.
 const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
@@ -210,7 +210,7 @@ pub(super) fn read_run(path: &Path) -> Result<SavedRun, LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command_line::check_table;
+    use crate::cli::check_table;
 
     fn parse(line: &str) -> Result<KeptTask, String> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();

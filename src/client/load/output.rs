@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::perform::LoadError;
-use crate::command_line::quote;
+use crate::cli::quote;
 
 /// Where something is to be written, once.
 #[derive(Debug)]

@@ -28,9 +28,9 @@ use super::setup::{Course, Setup};
 use super::summary::{Conditions, Pacing, Summary};
 use super::threads;
 use super::validity;
+use crate::cli::quote;
 use crate::client::messages::say;
 use crate::client::target::Target;
-use crate::command_line::quote;
 use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
 

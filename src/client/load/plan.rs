@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use crate::cli::not_one_of;
 use crate::client::target::Target;
-use crate::command_line::not_one_of;
 use crate::http::Method;
 
 use super::pacer::Schedule;

@@ -6,8 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::pacer::Schedule;
+use crate::cli::quote;
 use crate::client::options::parse_some_time;
-use crate::command_line::quote;
 use crate::text::parse_rate;
 
 /// More steps than this are a slip.

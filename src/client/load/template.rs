@@ -6,7 +6,7 @@
 
 mod request;
 
-use crate::command_line::quote;
+use crate::cli::quote;
 use crate::http::decimal;
 
 use super::random::Random;

@@ -5,12 +5,12 @@
 
 use std::ffi::OsString;
 
+use crate::cli::{Given, Program, Spelling, UsageError, Values, quote};
 use crate::client::options::value;
 use crate::client::target::{HOST_DEFAULT, SUM, parse_host, parse_port};
-use crate::command_line::{Given, Program, Spelling, UsageError, Values, quote};
 use crate::sum::Name;
 
-pub use crate::command_line::Command;
+pub use crate::cli::Command;
 
 /// What `sum --help` shows.
 pub const HELP: &str = include_str!("help.txt");
@@ -93,7 +93,7 @@ pub(super) fn not_a_number(text: impl AsRef<std::ffi::OsStr>) -> String {
 mod tests {
     use super::*;
 
-    use crate::command_line::check_table;
+    use crate::cli::check_table;
 
     fn parsed(line: &[&str]) -> Result<Command<Config>, String> {
         let args: Vec<OsString> = line.iter().map(OsString::from).collect();

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{ResponseHead, parse_response};
+use super::head::{ResponseHead, parse_response};
 use crate::http::{BadChunk, BadResponse, BodyReader, FieldSpace, Method, ResponseBody};
 
 /// Interim responses (1xx) before the final one: more of them are an attack or a fault.

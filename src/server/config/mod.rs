@@ -3,6 +3,7 @@
 //! Owns the settings and their defaults. It never reads arguments, the environment or the file
 //! system: `args` makes a `Config` of what a person wrote, tests make theirs by hand.
 
+pub mod args;
 mod process_env;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

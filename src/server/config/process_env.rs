@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::server::args::CONTENT_DIRECTORY;
+use super::args::CONTENT_DIRECTORY;
 
 /// The longest file of settings that is read: thousands of rules fit, an endless device does not.
 const SETTINGS_LEN_MAX: u64 = 1 << 20;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use super::preconditions::{Guard, NOT_AS_EXPECTED};
-use crate::command_line::quote;
+use crate::cli::quote;
 use crate::files::{PathError, RelativePath, Store, Upload, UploadError, may_hold_uploads};
 use crate::http::{Prose, RequestBody, RequestHead, Status, percent_encode_path, prose_for};
 use crate::reactor::Now;

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::time::Duration;
 
-use reactor_http::client::conn::Failure;
+use reactor_http::client::connection::Failure;
 use reactor_http::http::ResponseError;
 use reactor_http::net::CloseReason;
 use reactor_http::reactor::Now;

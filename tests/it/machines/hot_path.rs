@@ -12,7 +12,8 @@ use reactor_http::files::{RACY_WINDOW, Root, Store};
 use reactor_http::http::HEAD_LEN_MAX;
 use reactor_http::net::{Inbox, Machine, Outbox, Pool, Transport, Want};
 use reactor_http::reactor::Now;
-use reactor_http::server::args::{self, Command};
+use reactor_http::server::config::args;
+use reactor_http::server::config::args::Command;
 use reactor_http::server::{Conn, Site, Surroundings};
 
 use super::pair::Shelf;

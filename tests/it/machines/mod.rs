@@ -17,7 +17,7 @@ mod wire;
 
 use std::fs::File;
 
-use reactor_http::client::conn::Failure;
+use reactor_http::client::connection::Failure;
 use reactor_http::http::ResponseError;
 use reactor_http::net::CloseReason;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reactor_http::access_log::{AccessLog, Destination};
 use reactor_http::client;
-use reactor_http::client::conn::{Audience, Failure};
+use reactor_http::client::connection::{Audience, Failure};
 use reactor_http::files::{Root, Store};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
@@ -267,14 +267,14 @@ impl Audience for Ear {
 }
 
 /// A client machine that connects, with an overall deadline after so long.
-pub(super) fn client(ear: Ear, now: Now, patience: Duration) -> Side<client::conn::Conn<Ear>> {
+pub(super) fn client(ear: Ear, now: Now, patience: Duration) -> Side<client::connection::Conn<Ear>> {
     let deadline = Some(now.instant + patience);
-    Side::new(client::conn::Conn::new(Method::Get, None, deadline), ear, Want::Turn)
+    Side::new(client::connection::Conn::new(Method::Get, None, deadline), ear, Want::Turn)
 }
 
 /// A client machine and a server machine, and a wire between them.
 pub(super) struct Pair {
-    pub(super) client: Side<client::conn::Conn<Ear>>,
+    pub(super) client: Side<client::connection::Conn<Ear>>,
     pub(super) server: Side<server::Conn>,
     up: Pipe,
     down: Pipe,

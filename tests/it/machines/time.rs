@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use reactor_http::client::conn::{Failure, Phase};
+use reactor_http::client::connection::{Failure, Phase};
 use reactor_http::net::CloseReason;
 use reactor_http::reactor::Now;
 

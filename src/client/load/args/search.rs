@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use crate::cli::Given;
 use crate::client::options::{parse_some_time, parse_time, value};
-use crate::command_line::Given;
 use crate::text::parse_rate;
 
 use super::super::objective::Objective;

@@ -8,8 +8,8 @@ use super::super::args::Settings;
 use super::super::prepare::prepare;
 use super::super::summary::tests::conditions;
 use super::*;
+use crate::cli::Command;
 use crate::client::args;
-use crate::command_line::Command;
 
 /// A run that was set up as most are.
 pub(in super::super) fn setup() -> Setup {

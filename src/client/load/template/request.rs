@@ -3,10 +3,10 @@
 //! It owns what the head of such a request has, and where the length of a body with placeholders
 //! goes. Nothing is sent here.
 
+use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::request::USER_AGENT;
 use crate::client::target::Target;
-use crate::command_line::quote;
 use crate::http::{decimal, end, field, request_line};
 
 use super::super::random::Random;

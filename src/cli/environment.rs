@@ -1,0 +1,173 @@
+//! Settings from environment variables: `REACTOR_IDLE_TIMEOUT` for `--idle-timeout`.
+//!
+//! Owns what the variables are called and how each kind of option is written in one. The variables are
+//! handed in. Names that are nobody's are told, not refused: whoever starts a program may add
+//! variables that begin alike, as service managers do.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use super::did_you_mean::nearest;
+use super::setting::key;
+use super::{Kind, Origin, Program, Setting, Spelling, Takes, plain, quote};
+
+/// What the names of all variables begin with.
+const PREFIX: &str = "REACTOR_";
+
+/// What turns a flag on, and what turns it off, in any case.
+const ON: [&str; 4] = ["1", "true", "yes", "on"];
+const OFF: [&str; 4] = ["0", "false", "no", "off"];
+
+impl Program {
+    /// Reads the settings among environment variables; one that is empty sets nothing.
+    ///
+    /// # Errors
+    /// A variable holds what no option of its kind can be.
+    pub fn environment_settings(&self, variables: &[(OsString, OsString)]) -> Result<Vec<Setting>, String> {
+        let mut settings = Vec::new();
+        for spelling in self.spellings.iter().filter(|known| known.kind != Kind::Order) {
+            let name = variable(spelling);
+            let value = variables.iter().find(|(known, _)| *known == *name).map(|(_, value)| value);
+            let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+            let texts = texts(spelling, value).map_err(|fault| format!("{name}: {fault}"))?;
+            let origin = Origin::Environment(name);
+            settings.extend(texts.into_iter().map(|text| Setting { spelling, text, origin: origin.clone() }));
+        }
+        Ok(settings)
+    }
+
+    /// A line for each variable that is called like a setting and is none.
+    pub fn stray_variables(&self, variables: &[(OsString, OsString)]) -> Vec<String> {
+        let known = self.spellings.iter().filter(|known| known.kind != Kind::Order);
+        let known: Vec<String> = known.map(own_name).collect();
+        let names = variables.iter().filter_map(|(name, _)| name.as_bytes().strip_prefix(PREFIX.as_bytes()));
+        let strays = names.map(OsStr::from_bytes).filter(|name| !known.iter().any(|known| **name == **known));
+        let mut lines: Vec<String> = strays.map(|name| stray(name, &known)).collect();
+        // The environment has no order.
+        lines.sort_unstable();
+        lines
+    }
+}
+
+fn stray(name: &OsStr, known: &[String]) -> String {
+    let hint = nearest(known.iter(), name).map(|known| format!("; did you mean {PREFIX}{known}?"));
+    format!("{PREFIX}{} sets nothing{}", plain(name), hint.unwrap_or_default())
+}
+
+fn variable(spelling: &Spelling) -> String {
+    format!("{PREFIX}{}", own_name(spelling))
+}
+
+/// The name of its variable without what all have in common.
+fn own_name(spelling: &Spelling) -> String {
+    key(spelling.long).replace('-', "_").to_ascii_uppercase()
+}
+
+/// What the option is set to by a value that is not empty: nothing for off.
+fn texts(spelling: &Spelling, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
+    let is_one_of = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    match spelling.takes {
+        Takes::Nothing | Takes::Attached(_) if is_one_of(&ON) => Ok(vec![Some(OsString::new())]),
+        Takes::Nothing | Takes::Attached(_) if is_one_of(&OFF) => Ok(vec![None]),
+        Takes::Nothing => Err(format!("{} is neither on nor off; write 1 or 0", quote(value))),
+        _ if spelling.is_many() => {
+            let lines = value.as_bytes().split(|&byte| byte == b'\n');
+            let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+            let lines = lines.filter(|line| !line.is_empty());
+            Ok(lines.map(|line| Some(OsStr::from_bytes(line).to_owned())).collect())
+        }
+        _ => Ok(vec![Some(value.to_owned())]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Values;
+
+    const PROGRAM: Program = Program {
+        name: "prog",
+        spellings: &[
+            Spelling::valued(None, "--idle-timeout", "60s"),
+            Spelling::valued(None, "--bind", "::1").repeated(),
+            Spelling::valued(None, "--error-page", "404=a").pairs("="),
+            Spelling::attached(None, "--upload", "incoming"),
+            Spelling::flag(None, "--quiet"),
+            Spelling::valued(None, "--config", "a.toml").settings_file(),
+            Spelling::order(None, "--help"),
+        ],
+        values: Values::Checked,
+    };
+
+    fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    /// The texts of all settings with their options, `off` for none.
+    fn read(name: &str, value: &str) -> Result<String, String> {
+        let settings = PROGRAM.environment_settings(&variables(&[("PATH", "/bin"), (name, value)]))?;
+        let told = settings.into_iter().map(|setting| {
+            assert_eq!(setting.origin, Origin::Environment(name.to_owned()));
+            let text = setting.text.map_or("off".into(), quote);
+            format!("{} {text}", setting.spelling.long)
+        });
+        Ok(told.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn every_kind_of_option_is_read_from_its_variable() {
+        let cases = [
+            ("REACTOR_IDLE_TIMEOUT", "2m", "--idle-timeout '2m'"),
+            ("REACTOR_IDLE_TIMEOUT", "off", "--idle-timeout 'off'"),
+            ("REACTOR_IDLE_TIMEOUT", "a\nb", "--idle-timeout 'a\\nb'"),
+            ("REACTOR_IDLE_TIMEOUT", "", ""),
+            ("REACTOR_BIND", "::1", "--bind '::1'"),
+            ("REACTOR_BIND", "\na\r\nb c\n\n", "--bind 'a' --bind 'b c'"),
+            ("REACTOR_ERROR_PAGE", "404=a\n500=b", "--error-page '404=a' --error-page '500=b'"),
+            ("REACTOR_QUIET", "1", "--quiet ''"),
+            ("REACTOR_QUIET", "True", "--quiet ''"),
+            ("REACTOR_QUIET", "yes", "--quiet ''"),
+            ("REACTOR_QUIET", "ON", "--quiet ''"),
+            ("REACTOR_QUIET", "0", "--quiet off"),
+            ("REACTOR_QUIET", "no", "--quiet off"),
+            ("REACTOR_QUIET", "", ""),
+            ("REACTOR_UPLOAD", "1", "--upload ''"),
+            ("REACTOR_UPLOAD", "incoming", "--upload 'incoming'"),
+            ("REACTOR_UPLOAD", "Off", "--upload off"),
+            ("REACTOR_CONFIG", "a.toml", "--config 'a.toml'"),
+            ("REACTOR_HELP", "1", ""),
+            ("REACTOR_OTHER", "1", ""),
+            ("reactor_quiet", "1", ""),
+        ];
+        for (name, value, settings) in cases {
+            assert_eq!(read(name, value).as_deref(), Ok(settings), "{name}={value:?}");
+        }
+        let told = "REACTOR_QUIET: '2' is neither on nor off; write 1 or 0";
+        assert_eq!(read("REACTOR_QUIET", "2"), Err(told.to_owned()));
+    }
+
+    #[test]
+    fn a_value_need_not_be_utf8() {
+        let value = OsStr::from_bytes(b"caf\xe9").to_owned();
+        let settings = PROGRAM.environment_settings(&[("REACTOR_BIND".into(), value.clone())]);
+        assert_eq!(settings.unwrap()[0].text, Some(value));
+    }
+
+    #[test]
+    fn names_that_are_nobodys_are_told_with_the_nearest() {
+        let found = variables(&[
+            ("REACTOR_SERVICE_HOST", "10.0.0.1"),
+            ("REACTOR_QUITE", "1"),
+            ("REACTOR_HELP", "1"),
+            ("REACTOR_QUIET", ""),
+            ("REACTOR", "1"),
+            ("PATH", "/bin"),
+        ]);
+        let told = [
+            "REACTOR_HELP sets nothing",
+            "REACTOR_QUITE sets nothing; did you mean REACTOR_QUIET?",
+            "REACTOR_SERVICE_HOST sets nothing",
+        ];
+        assert_eq!(PROGRAM.stray_variables(&found), told);
+    }
+}

@@ -1,0 +1,342 @@
+//! Settings from a file: TOML, whose keys are the long names of options.
+//!
+//! Owns how each kind of option is written there, and what is said of what makes no sense, with its
+//! line. The bytes are handed in. It knows types, not values: what a port may be, others know, and
+//! they are told it as text, whatever it was in the file.
+
+use std::ffi::{OsStr, OsString};
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::did_you_mean::nearest;
+use super::setting::key;
+use super::{Kind, Origin, Program, Setting, Spelling, Takes, plain, quote};
+
+/// A value and its name in a table, if it stands in one, and where it is.
+type Found<'a, 'i> = (Option<&'a str>, &'a DeValue<'i>, Range<usize>);
+
+impl Program {
+    /// Reads the settings in a file of this name.
+    ///
+    /// # Errors
+    /// It is no TOML, or it sets what cannot be set: one line that begins with the name of the file.
+    pub fn file_settings(&self, path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
+        let file = File { path, line_ends: line_ends(bytes), spellings: self.spellings };
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| file.fault(error.valid_up_to(), "this is not UTF-8, and so no TOML"))?;
+        let table = DeTable::parse(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            file.fault(at, &format!("this is no TOML: {}", error.message().replace('\n', ", ")))
+        })?;
+        let mut settings = Vec::new();
+        for (name, value, span) in in_order(table.get_ref()) {
+            file.read(name.unwrap_or_default(), value, span, &mut settings)?;
+        }
+        Ok(settings)
+    }
+}
+
+/// What is being read.
+struct File<'a> {
+    path: &'a Path,
+    /// Where its lines end, found once: every setting is told with its line.
+    line_ends: Vec<usize>,
+    spellings: &'static [Spelling],
+}
+
+impl File<'_> {
+    fn read(
+        &self,
+        name: &str,
+        value: &DeValue<'_>,
+        span: Range<usize>,
+        settings: &mut Vec<Setting>,
+    ) -> Result<(), String> {
+        let known = self.spellings.iter().find(|known| key(known.long) == name);
+        let Some(spelling) = known.filter(|known| known.is_setting()) else {
+            return Err(self.fault(span.start, &self.unknown(name, known.is_some())));
+        };
+        if let (DeValue::Boolean(on), false) = (value, matches!(spelling.takes, Takes::Value(_))) {
+            let text = on.then(OsString::new);
+            settings.push(Setting { spelling, text, origin: self.origin(span.start) });
+            return Ok(());
+        }
+        for (name, part, span) in values(spelling, value, span) {
+            let is_whole = std::ptr::eq(part, value);
+            let text = self.text(spelling, (name, part, is_whole), span.start)?;
+            settings.push(Setting { spelling, text: Some(text), origin: self.origin(span.start) });
+        }
+        Ok(())
+    }
+
+    /// One value as text; `name` is that of its entry in a table, and it may be all there is or not.
+    fn text(
+        &self,
+        spelling: &Spelling,
+        (name, value, is_whole): (Option<&str>, &DeValue<'_>, bool),
+        at: usize,
+    ) -> Result<OsString, String> {
+        let option = key(spelling.long);
+        let text = (spelling.takes_value()).then(|| plain_value(value)).flatten();
+        let text = text.filter(|text| name.is_some() || !text.is_empty());
+        let Some(text) = text else {
+            let (wanted, found) = (wanted(spelling), kind_of(value));
+            // Which of two lists, or tables, is the one too many.
+            let is_nested = !is_whole && matches!(value, DeValue::Array(_) | DeValue::Table(_));
+            let place = if is_nested { " in it" } else { "" };
+            return Err(self.fault(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
+        };
+        match (spelling.kind, name) {
+            (Kind::Pairs(separator), Some(name)) if name.contains(separator.trim()) => {
+                let fault = format!("{option}: {} cannot be a name, for it has a '{separator}'", quote(name));
+                Err(self.fault(at, &fault))
+            }
+            (Kind::Pairs(separator), Some(name)) => Ok(format!("{name}{separator}{text}").into()),
+            (Kind::Path(words), _) if !words.contains(&text.as_str()) => {
+                Ok(self.path.parent().unwrap_or(Path::new("")).join(text).into())
+            }
+            _ => Ok(text.into()),
+        }
+    }
+
+    fn unknown(&self, name: &str, is_order: bool) -> String {
+        if is_order {
+            return format!("{} is no setting; it belongs on the command line", quote(name));
+        }
+        let known = self.spellings.iter().filter(|known| known.is_setting());
+        let plain_name = key(name).to_ascii_lowercase();
+        let hint = nearest(known.map(|known| key(known.long)), OsStr::new(&plain_name));
+        let hint = hint.map(|name| format!("; did you mean '{name}'?"));
+        format!("unknown key {}{}", quote(name), hint.unwrap_or_default())
+    }
+
+    fn fault(&self, at: usize, fault: &str) -> String {
+        format!("{}:{}: {fault}", plain(self.path.as_os_str()), self.line(at))
+    }
+
+    fn origin(&self, at: usize) -> Origin {
+        Origin::File { name: self.path.into(), line: self.line(at) }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.line_ends.partition_point(|&end| end < at) + 1
+    }
+}
+
+fn line_ends(bytes: &[u8]) -> Vec<usize> {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    ends.map(|(at, _)| at).collect()
+}
+
+/// The entries of a table as they stand in the file.
+fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<Found<'a, 'i>> {
+    let entry = |(name, value): (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>)| {
+        (Some(name.get_ref().as_ref()), value.get_ref(), name.span())
+    };
+    let mut entries: Vec<_> = table.iter().map(entry).collect();
+    entries.sort_by_key(|(_, _, span)| span.start);
+    entries
+}
+
+/// The values of one option: those within, where it may have many.
+fn values<'a, 'i>(spelling: &Spelling, value: &'a DeValue<'i>, span: Range<usize>) -> Vec<Found<'a, 'i>> {
+    match (value, spelling.kind) {
+        (DeValue::Array(array), _) if spelling.is_many() => {
+            array.iter().map(|value| (None, value.get_ref(), value.span())).collect()
+        }
+        (DeValue::Table(table), Kind::Pairs(_)) => in_order(table),
+        _ => vec![(None, value, span)],
+    }
+}
+
+/// A value that can be written as text.
+fn plain_value(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        DeValue::Integer(number) => Some(match i128::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => number.to_string(),
+            Err(_) => number.to_string(),
+        }),
+        DeValue::Float(number) => Some(match number.as_str().parse::<f64>() {
+            Ok(number) => number.to_string(),
+            Err(_) => number.to_string(),
+        }),
+        _ => None,
+    }
+}
+
+fn wanted(spelling: &Spelling) -> String {
+    let (option, example) = (key(spelling.long), spelling.example());
+    match (spelling.takes, spelling.kind) {
+        (Takes::Nothing, _) => "true or false".to_owned(),
+        (Takes::Attached(_), _) => format!("true, false or a value such as \"{example}\""),
+        (_, Kind::Pairs(_)) => format!("a list such as [\"{example}\"] or a table [{option}]"),
+        (_, Kind::Repeated) => format!("a list such as [\"{example}\"]"),
+        _ if example.bytes().all(|byte| byte.is_ascii_digit()) => format!("a number such as {example}"),
+        _ => format!("a value such as \"{example}\""),
+    }
+}
+
+fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(text) if text.is_empty() => "an empty text",
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(true) => "true",
+        DeValue::Boolean(false) => "false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Values;
+
+    const PROGRAM: Program = Program {
+        name: "prog",
+        spellings: &[
+            Spelling::valued(None, "--port", "8080"),
+            Spelling::valued(None, "--idle-timeout", "60s"),
+            Spelling::valued(None, "--root", "./site").path(&[]),
+            Spelling::valued(None, "--log", "a.log").path(&["-", "off"]),
+            Spelling::valued(None, "--bind", "::1").repeated(),
+            Spelling::valued(None, "--error-page", "404=404.html").pairs("="),
+            Spelling::valued(None, "--header", "'A: b'").pairs(": "),
+            Spelling::attached(None, "--upload", "incoming"),
+            Spelling::flag(None, "--quiet"),
+            Spelling::valued(None, "--config", "a.toml").settings_file(),
+            Spelling::order(None, "--help"),
+        ],
+        values: Values::Checked,
+    };
+
+    fn read(text: &str) -> Result<String, String> {
+        let settings = PROGRAM.file_settings(Path::new("conf/a.toml"), text.as_bytes())?;
+        let told = settings.into_iter().map(|Setting { spelling, text, origin }| {
+            let Origin::File { name, line } = origin else { panic!("{origin:?}") };
+            assert_eq!(name, "conf/a.toml");
+            let text = text.map_or("off".into(), |text| plain(&text));
+            format!("{line} {} {text}", key(spelling.long)).trim_end().to_owned()
+        });
+        Ok(told.collect::<Vec<_>>().join("|"))
+    }
+
+    #[test]
+    fn every_kind_of_option_is_read_in_the_types_that_fit_it() {
+        let cases = [
+            ("", ""),
+            ("# nothing\n", ""),
+            ("port = 8080", "1 port 8080"),
+            ("port = '8080'", "1 port 8080"),
+            ("port = 0x1F_90", "1 port 8080"),
+            ("port = -1", "1 port -1"),
+            ("port = +5", "1 port 5"),
+            ("port = 99999999999999999999999", "1 port 99999999999999999999999"),
+            ("\n\nidle-timeout = 60", "3 idle-timeout 60"),
+            ("idle-timeout = 1.5", "1 idle-timeout 1.5"),
+            ("idle-timeout = 6_0.0e1", "1 idle-timeout 600"),
+            ("idle-timeout = inf", "1 idle-timeout inf"),
+            ("idle-timeout = '2m'", "1 idle-timeout 2m"),
+            ("root = 'site'", "1 root conf/site"),
+            ("root = '../site'", "1 root conf/../site"),
+            ("root = '/srv'", "1 root /srv"),
+            ("log = 'a.log'", "1 log conf/a.log"),
+            ("log = '-'", "1 log -"),
+            ("log = 'off'", "1 log off"),
+            ("root = '-'", "1 root conf/-"),
+            ("bind = '::1'", "1 bind ::1"),
+            ("bind = ['::1',\n\n'::']", "1 bind ::1|3 bind ::"),
+            ("bind = []", ""),
+            ("quiet = true", "1 quiet"),
+            ("quiet = false", "1 quiet off"),
+            ("upload = true", "1 upload"),
+            ("upload = false", "1 upload off"),
+            ("upload = 'true'", "1 upload true"),
+            ("error-page = ['404=a']", "1 error-page 404=a"),
+            ("error-page = '404=a'", "1 error-page 404=a"),
+            ("[error-page]\n500 = 'b'\n404 = 'a=c'", "2 error-page 500=b|3 error-page 404=a=c"),
+            ("error-page = { 500 = 'b', 404 = 'a' }", "1 error-page 500=b|1 error-page 404=a"),
+            ("error-page.500 = 'b'\nerror-page.404 = 'a'", "1 error-page 500=b|2 error-page 404=a"),
+            ("[header]\n'B' = ''\n'A' = 5\n", "2 header B:|3 header A: 5"),
+            ("port = 1\r\nquiet = true\r\n", "1 port 1|2 quiet"),
+            ("\u{feff}port = 1\nquiet = true", "1 port 1|2 quiet"),
+            ("quiet = true\nport = 1\nbind = ''' \n'''", "1 quiet|2 port 1|3 bind  \\n"),
+        ];
+        for (text, told) in cases {
+            assert_eq!(read(text).as_deref(), Ok(told), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told_with_its_line() {
+        let cases = [
+            ("\nprot = 1", "2: unknown key 'prot'; did you mean 'port'?"),
+            ("--port = 1", "1: unknown key '--port'; did you mean 'port'?"),
+            ("idle_timeout = 1", "1: unknown key 'idle_timeout'; did you mean 'idle-timeout'?"),
+            ("IDLE_TIMEOUT = 1", "1: unknown key 'IDLE_TIMEOUT'; did you mean 'idle-timeout'?"),
+            ("[server]\nport = 1", "1: unknown key 'server'"),
+            ("\"a\\nb\" = 1", "1: unknown key 'a\\nb'"),
+            ("zzz = 1\nprot = 1", "1: unknown key 'zzz'"),
+            ("port = 1\nhelp = true", "2: 'help' is no setting; it belongs on the command line"),
+            ("config = 'b.toml'", "1: 'config' is no setting; it belongs on the command line"),
+            ("port = true", "1: port: a number such as 8080 is wanted, not true"),
+            ("port = [1]", "1: port: a number such as 8080 is wanted, not a list"),
+            ("port = ''", "1: port: a number such as 8080 is wanted, not an empty text"),
+            ("[port]", "1: port: a number such as 8080 is wanted, not a table"),
+            ("root = 1979-05-27", "1: root: a value such as \"./site\" is wanted, not a date or time"),
+            ("quiet = 'yes'", "1: quiet: true or false is wanted, not a text"),
+            ("quiet = 1", "1: quiet: true or false is wanted, not a number"),
+            (
+                "upload = ['a']",
+                "1: upload: true, false or a value such as \"incoming\" is wanted, not a list",
+            ),
+            ("bind = [\n'::',\nfalse]", "3: bind: a list such as [\"::1\"] is wanted, not false"),
+            ("bind = ['::', []]", "1: bind: a list such as [\"::1\"] is wanted, not a list in it"),
+            (
+                "[header]\nA = { b = 'c' }",
+                "2: header: a list such as [\"A: b\"] or a table [header] is wanted, not a table in it",
+            ),
+            ("[bind]\na = 'b'", "1: bind: a list such as [\"::1\"] is wanted, not a table"),
+            (
+                "[error-page]\n404 = true",
+                "2: error-page: a list such as [\"404=404.html\"] or a table [error-page] is wanted, not true",
+            ),
+            ("[error-page]\n'4=4' = 'a'", "2: error-page: '4=4' cannot be a name, for it has a '='"),
+            ("[header]\n'A:' = 'a'", "2: header: 'A:' cannot be a name, for it has a ': '"),
+            ("port = 1\nport = 2", "2: this is no TOML: duplicate key"),
+            ("quiet = true\nport 80", "2: this is no TOML: key with no value, expected `=`"),
+            ("root = site", "1: this is no TOML: string values must be quoted, expected literal string"),
+        ];
+        for (text, told) in cases {
+            assert_eq!(read(text), Err(format!("conf/a.toml:{told}")), "{text}");
+        }
+        let fault = PROGRAM.file_settings(Path::new("a\nb"), b"\n\n\xe9 = 1");
+        assert_eq!(fault, Err("a\\nb:3: this is not UTF-8, and so no TOML".to_owned()));
+        let deep = format!("port = {}", "[".repeat(100_000));
+        assert!(read(&deep).unwrap_err().starts_with("conf/a.toml:1: this is no TOML: "));
+    }
+
+    #[test]
+    fn what_is_as_long_as_may_be_is_read_in_a_moment_and_each_line_is_right() {
+        const COUNT: usize = 150_000;
+        let text = format!("bind = [\n{}]\nport = []", "'a',\n".repeat(COUNT));
+        let began = std::time::Instant::now();
+        let fault = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap_err();
+        assert!(fault.starts_with(&format!("f:{}: port: ", COUNT + 3)), "{fault}");
+        let text = text.replace("port = []", "");
+        let settings = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap();
+        for (index, setting) in settings.iter().enumerate() {
+            assert_eq!(setting.origin, Origin::File { name: "f".into(), line: index + 2 });
+        }
+        let mut given = crate::cli::Given::new(PROGRAM.spellings, settings, Vec::new());
+        assert_eq!(given.all("--bind").len(), COUNT);
+        // It is one second or two; minutes, if each setting took as long as there are others.
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+}

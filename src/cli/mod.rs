@@ -1,0 +1,149 @@
+//! The command line, the same for every program: arguments in, what they ask for or one line out.
+//!
+//! Owns what an option is (`option`), how arguments become options (`tokenizer`), set by variables
+//! (`environment`) and by a file (`file`), looked up afterwards (`given`) and shown (`show`), and how
+//! a refusal reads. A program brings its table, [`Program`], and makes its own configuration of what
+//! was [`Given`]. It knows no program's options but `--help` and `--version`, never understands a
+//! value, and reads neither the environment nor a file: both are handed in.
+
+mod did_you_mean;
+mod environment;
+mod file;
+mod option_spec;
+mod parsed_args;
+mod setting;
+mod show;
+mod tokenizer;
+
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::text::is_deceptive;
+
+pub use did_you_mean::not_one_of;
+pub use option_spec::{Kind, Spelling, Takes};
+pub use parsed_args::Given;
+pub use setting::{Origin, Setting};
+pub use tokenizer::Values;
+
+/// What the room needs to know of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// The name that stands in front of what the program says.
+    pub name: &'static str,
+    /// Its options, `--help` and `--version` among them.
+    pub spellings: &'static [Spelling],
+    /// Which values an option may have.
+    pub values: Values,
+}
+
+/// What a person asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<C> {
+    /// Print the help.
+    Help,
+    /// Print the version.
+    Version,
+    /// Do the work, so configured.
+    Run(Box<C>),
+}
+
+/// What makes no sense in the arguments: one line that names the thing and where help is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError {
+    program: &'static str,
+    thing: String,
+}
+
+impl Program {
+    /// Reads `args`, which are without the program's name; `configure` understands what was given.
+    ///
+    /// A request for help is granted whatever else is wrong: who makes a mistake needs it most.
+    ///
+    /// # Errors
+    /// The arguments make no sense, to this room or to `configure`.
+    pub fn command<C>(
+        &self,
+        args: Vec<OsString>,
+        configure: impl FnOnce(&mut Given) -> Result<C, String>,
+    ) -> Result<Command<C>, UsageError> {
+        let (mut given, well_spelled) = tokenizer::tokenize(self, args);
+        if given.flag("--help") {
+            return Ok(Command::Help);
+        }
+        if given.flag("--version") {
+            return Ok(Command::Version);
+        }
+        match well_spelled.and_then(|()| configure(&mut given)) {
+            Ok(config) => {
+                debug_assert!(given.is_used_up(), "an option was not looked up: {given:?}");
+                Ok(Command::Run(Box::new(config)))
+            }
+            Err(thing) => Err(UsageError { program: self.name, thing }),
+        }
+    }
+
+    /// Says why the program fails, on standard error; who has closed it does not want to know.
+    pub fn fail(&self, error: &dyn fmt::Display, code: u8) -> ExitCode {
+        let _ = writeln!(io::stderr().lock(), "{}: {error}", self.name);
+        ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stop = if self.thing.ends_with('?') { "" } else { ";" };
+        write!(f, "{}{stop} see {} --help", self.thing, self.program)
+    }
+}
+
+impl Error for UsageError {}
+
+/// What a person wrote, in quotes, and on one line whatever is in it.
+pub fn quote(text: impl AsRef<OsStr>) -> String {
+    format!("'{}'", plain(text.as_ref()))
+}
+
+/// The same without quotes.
+fn plain(text: &OsStr) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.to_string_lossy().chars() {
+        match is_deceptive(letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown
+}
+
+/// Says that only one of two can be meant.
+pub fn twice(what: &str, first: &OsStr, second: &OsStr) -> String {
+    format!("{what} is given twice, {} and {}; leave one out", quote(first), quote(second))
+}
+
+/// Asserts what holds for every program: no two options are spelled alike, and the help has them all.
+#[cfg(test)]
+pub(crate) fn check_table(program: &Program, help: &str) {
+    for granted in ["--help", "--version"] {
+        let is_order = |known: &Spelling| known.long == granted && known.kind == Kind::Order;
+        assert!(program.spellings.iter().any(is_order), "{granted}");
+    }
+    for (index, Spelling { letter, long, takes, default, .. }) in program.spellings.iter().enumerate() {
+        let others = &program.spellings[..index];
+        assert!(others.iter().all(|other| other.long != *long), "{long}");
+        assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
+        let next = if matches!(takes, Takes::Attached(_)) { "[=" } else { " " };
+        let shown = match letter {
+            Some(letter) => format!("  -{letter}, {long}{next}"),
+            None => format!("      {long}{next}"),
+        };
+        assert!(help.lines().any(|line| line.starts_with(&shown)), "{long}");
+        assert!(default.is_none_or(|value| help.contains(&format!("[default: {value}"))), "{long}");
+    }
+}
+
+#[cfg(test)]
+mod tests;

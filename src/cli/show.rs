@@ -1,0 +1,200 @@
+//! The settings in force, as a file of settings: every option, with where it was set behind it.
+//!
+//! Owns how options are written as TOML. What it writes, `file` reads to the same settings: paths are
+//! absolute, for the file may be put anywhere. It never looks whether they exist.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::setting::key;
+use super::{Given, Kind, Program, Setting, Spelling, Takes};
+use crate::text::is_deceptive;
+
+impl Program {
+    /// Writes every setting down. `defaults` are values that follow from others; where there is none,
+    /// the table of options has it. Relative paths are relative to `directory`.
+    pub fn show(&self, given: &Given, defaults: &[(&str, OsString)], directory: &Path) -> String {
+        let mut shown = String::new();
+        for spelling in self.spellings.iter().filter(|known| known.is_setting()) {
+            let set = given.settings().iter().filter(|setting| setting.spelling.long == spelling.long);
+            let set: Vec<&Setting> = set.collect();
+            let texts: Vec<&OsStr> = set.iter().filter_map(|setting| setting.text.as_deref()).collect();
+            let default = defaults.iter().find(|(name, _)| *name == spelling.long);
+            let default = default.map(|(_, text)| text.as_os_str()).or(spelling.default.map(OsStr::new));
+            let line = match (set.first(), default) {
+                (Some(first), _) => line(spelling, &texts, directory, &first.origin.to_string()),
+                (None, Some(text)) => line(spelling, &[text], directory, "default"),
+                (None, None) if spelling.is_many() || !matches!(spelling.takes, Takes::Value(_)) => {
+                    line(spelling, &[], directory, "default")
+                }
+                (None, None) => {
+                    let example = value(OsStr::new(spelling.example()));
+                    format!("# {} = {example}  # not set; this is an example\n", key(spelling.long))
+                }
+            };
+            shown += &line;
+        }
+        shown
+    }
+}
+
+/// One option with these texts for values.
+fn line(spelling: &Spelling, texts: &[&OsStr], directory: &Path, origin: &str) -> String {
+    let name = key(spelling.long);
+    let texts: Vec<OsString> = texts.iter().map(|text| absolute(spelling.kind, text, directory)).collect();
+    let value = match (spelling.takes, texts.first()) {
+        _ if spelling.is_many() => list(&texts),
+        (Takes::Nothing, first) => first.is_some().to_string(),
+        (Takes::Attached(_), Some(text)) if text.is_empty() => "true".to_owned(),
+        (_, Some(text)) => value(text),
+        (_, None) => "false".to_owned(),
+    };
+    match texts.iter().all(|text| text.to_str().is_some()) {
+        true => format!("{name} = {value}  # {origin}\n"),
+        // There is no way to write such bytes in TOML.
+        false => format!(
+            "# {name} = {}  # {origin}; not UTF-8, so a file cannot set it\n",
+            value.replace('\n', " ")
+        ),
+    }
+}
+
+/// One after the other, on lines of their own if there are several.
+fn list(texts: &[OsString]) -> String {
+    match texts {
+        [] => "[]".to_owned(),
+        [one] => format!("[{}]", value(one)),
+        many => {
+            let lines = many.iter().map(|text| format!("    {},\n", value(text)));
+            format!("[\n{}]", lines.collect::<String>())
+        }
+    }
+}
+
+fn absolute(kind: Kind, text: &OsStr, directory: &Path) -> OsString {
+    match kind {
+        Kind::Path(words) if !words.iter().any(|word| text == *word) => {
+            // Taken apart and put together again: without `.` and doubled slashes.
+            directory.join(text).components().collect::<PathBuf>().into()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// A number if it reads the same, else a text in quotes.
+fn value(text: &OsStr) -> String {
+    let plain_text = text.to_string_lossy();
+    if plain_text.parse::<i64>().is_ok_and(|number| number.to_string() == plain_text) {
+        return plain_text.into_owned();
+    }
+    let mut quoted = String::from("\"");
+    for letter in plain_text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            _ if is_deceptive(letter) => {
+                let code = u32::from(letter);
+                let _ = match code {
+                    ..=0xffff => write!(quoted, "\\u{code:04X}"),
+                    _ => write!(quoted, "\\U{code:08X}"),
+                };
+            }
+            _ => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+    use crate::cli::{Origin, Values};
+
+    const SPELLINGS: &[Spelling] = &[
+        Spelling::valued(None, "--port", "8080").defaults_to("8080"),
+        Spelling::valued(None, "--name", "'Room 12'"),
+        Spelling::valued(None, "--root", "./site").path(&[]),
+        Spelling::valued(None, "--log", "a.log").path(&["-", "off"]).defaults_to("-"),
+        Spelling::valued(None, "--bind", "::1").repeated().defaults_to("localhost"),
+        Spelling::valued(None, "--header", "'A: b'").pairs(": "),
+        Spelling::attached(None, "--upload", "incoming"),
+        Spelling::flag(None, "--quiet"),
+        Spelling::valued(None, "--config", "a.toml").settings_file(),
+        Spelling::order(None, "--help"),
+    ];
+
+    const PROGRAM: Program = Program { name: "prog", spellings: SPELLINGS, values: Values::Checked };
+
+    fn set(name: &str, text: Option<&OsStr>, origin: &Origin) -> Setting {
+        let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
+        Setting { spelling, text: text.map(OsStr::to_owned), origin: origin.clone() }
+    }
+
+    fn shown(settings: Vec<Setting>, defaults: &[(&str, OsString)]) -> String {
+        PROGRAM.show(&Given::new(SPELLINGS, settings, Vec::new()), defaults, Path::new("/here"))
+    }
+
+    #[test]
+    fn every_setting_is_there_if_nothing_is_set() {
+        let expected = "\
+            port = 8080  # default\n\
+            # name = \"Room 12\"  # not set; this is an example\n\
+            root = \"/here/content\"  # default\n\
+            log = \"-\"  # default\n\
+            bind = [\"localhost\"]  # default\n\
+            header = []  # default\n\
+            upload = false  # default\n\
+            quiet = false  # default\n";
+        assert_eq!(shown(Vec::new(), &[("--root", "content".into())]), expected);
+    }
+
+    #[test]
+    fn what_is_set_stands_with_its_origin_and_is_read_back_the_same() {
+        let here = Origin::CommandLine;
+        let file = Origin::File { name: "a\nb".into(), line: 3 };
+        let variable = Origin::Environment("REACTOR_X".into());
+        let text = |text: &'static str| Some(OsStr::new(text));
+        let settings = vec![
+            set("--port", text("0080"), &here),
+            set("--name", text("\"\\\n\u{85}\u{e9}\u{ad}\u{e0041}"), &here),
+            set("--root", text("./a//b/"), &here),
+            set("--log", text("off"), &variable),
+            set("--bind", text("::1"), &variable),
+            set("--bind", text("-7"), &variable),
+            set("--header", text("A: b"), &file),
+            set("--upload", text(""), &file),
+            set("--quiet", None, &variable),
+        ];
+        let expected = "\
+            port = \"0080\"  # command line\n\
+            name = \"\\\"\\\\\\u000A\\u0085\u{e9}\\u00AD\\U000E0041\"  # command line\n\
+            root = \"/here/a/b\"  # command line\n\
+            log = \"off\"  # REACTOR_X\n\
+            bind = [\n    \"::1\",\n    -7,\n]  # REACTOR_X\n\
+            header = [\"A: b\"]  # a\\nb:3\n\
+            upload = true  # a\\nb:3\n\
+            quiet = false  # REACTOR_X\n";
+        let toml = shown(settings.clone(), &[]);
+        assert_eq!(toml, expected);
+        let read = PROGRAM.file_settings(Path::new("elsewhere/b.toml"), toml.as_bytes()).unwrap();
+        let texts = |settings: &[Setting]| {
+            let text =
+                |set: &Setting| absolute(set.spelling.kind, set.text.as_ref()?, Path::new("/here")).into();
+            settings.iter().map(text).collect::<Vec<Option<OsString>>>()
+        };
+        assert_eq!(texts(&read), texts(&settings));
+    }
+
+    #[test]
+    fn what_toml_cannot_hold_is_only_told() {
+        let odd = OsStr::from_bytes(b"caf\xe9");
+        let here = Origin::CommandLine;
+        let toml = shown(vec![set("--bind", Some(odd), &here), set("--bind", Some(odd), &here)], &[]);
+        let told = "# bind = [     \"caf\u{fffd}\",     \"caf\u{fffd}\", ]  # command line; not UTF-8, so a file cannot set it\n";
+        assert!(toml.contains(told), "{toml}");
+        assert!(PROGRAM.file_settings(Path::new("a"), toml.as_bytes()).is_ok());
+    }
+}

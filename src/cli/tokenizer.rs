@@ -1,0 +1,292 @@
+//! Tokenizer of the command line: one pass from left to right over the arguments.
+//!
+//! Owns the forms: `-sv`, `-fsSo FILE`, `-p8080`, `-p=8080`, `--port=8080`, `--port 8080`, `-u=DIR`
+//! where a value may be left out, and `--` before operands; and what is said of a slip. It knows which
+//! options take a value, so a value is never mistaken for an option. Each option and its value become a
+//! [`Setting`]. Of a value it looks at the first letter only.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::vec::IntoIter;
+
+use super::did_you_mean::nearest;
+use super::setting::key;
+use super::{Given, Origin, Program, Setting, Spelling, Takes, quote};
+
+/// Which values an option may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Not an empty one, and none that begins with `-` but `-` itself and negative numbers: that is
+    /// more likely the next option, the value forgotten.
+    Checked,
+    /// Whatever stands there, as it is with curl.
+    Any,
+    /// The same; and a negative number that is no value is an operand.
+    AnyAndNumbers,
+}
+
+/// Splits `args` in one pass, as far as they make sense, and says what is wrong first.
+pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (Given, Result<(), String>) {
+    let mut tokenizer = Tokenizer::new(program, args);
+    let outcome = tokenizer.run();
+    (Given::new(program.spellings, tokenizer.settings, tokenizer.operands), outcome)
+}
+
+struct Tokenizer {
+    spellings: &'static [Spelling],
+    values: Values,
+    rest: IntoIter<OsString>,
+    settings: Vec<Setting>,
+    operands: Vec<OsString>,
+}
+
+impl Tokenizer {
+    fn new(&Program { spellings, values, .. }: &Program, args: Vec<OsString>) -> Tokenizer {
+        Tokenizer { spellings, values, rest: args.into_iter(), settings: Vec::new(), operands: Vec::new() }
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        let mut outcome = Ok(());
+        while let Some(arg) = self.rest.next() {
+            match arg.as_bytes() {
+                b"--" => self.operands.extend(self.rest.by_ref()),
+                // After a mistake it goes on: a request for help may follow.
+                [b'-', digits @ ..] if self.is_operand(digits) => self.operands.push(arg),
+                [b'-', b'-', ..] => outcome = outcome.and(self.read_long(&arg)),
+                [b'-', _, ..] => outcome = outcome.and(self.read_letters(&arg)),
+                _ => self.operands.push(arg),
+            }
+        }
+        outcome
+    }
+
+    /// Whether these letters behind a hyphen are no options but a negative number.
+    fn is_operand(&self, letters: &[u8]) -> bool {
+        self.values == Values::AnyAndNumbers && letters.iter().all(u8::is_ascii_digit)
+    }
+
+    /// `--name`, `--name VALUE`, `--name=VALUE`.
+    fn read_long(&mut self, arg: &OsStr) -> Result<(), String> {
+        let bytes = arg.as_bytes();
+        let (name, attached) = bytes.split_at(memchr::memchr(b'=', bytes).unwrap_or(bytes.len()));
+        match self.spellings.iter().find(|known| known.long.as_bytes() == name) {
+            Some(spelling) => self.take(spelling, spelling.long, attached),
+            None => Err(self.unknown(OsStr::from_bytes(name))),
+        }
+    }
+
+    /// `-s`, `-sv`, `-o FILE`, `-oFILE`, `-o=FILE`, `-sfo FILE`: the first that takes a value takes
+    /// the rest.
+    fn read_letters(&mut self, arg: &OsStr) -> Result<(), String> {
+        let (dash, mut letters) = arg.as_bytes().split_at(1);
+        // `-port` is a slip for `--port`, not the port `ort`.
+        let is_slip = |known: &Spelling| known.long.as_bytes().strip_prefix(dash) == Some(arg.as_bytes());
+        if self.spellings.iter().any(is_slip) {
+            return Err(self.unknown(arg));
+        }
+        while let Some((&letter, after)) = letters.split_first() {
+            let found = self.spellings.iter().find(|known| known.letter == Some(char::from(letter)));
+            let Some(spelling) = found else {
+                // Of `-xyz` nobody knows which part was meant to be the name; of `-qxyz`, it is the x.
+                let is_whole = letters.len() + dash.len() == arg.len();
+                let first = String::from_utf8_lossy(letters).chars().next().unwrap_or_default();
+                let shown = if is_whole { arg.to_owned() } else { format!("-{first}").into() };
+                return Err(self.unknown(&shown));
+            };
+            let takes_rest = matches!(spelling.takes, Takes::Value(_)) || after.starts_with(b"=");
+            let (attached, others) = if takes_rest { (after, &b""[..]) } else { (&b""[..], after) };
+            self.take(spelling, &format!("-{}", char::from(letter)), attached)?;
+            letters = others;
+        }
+        Ok(())
+    }
+
+    /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
+    fn take(&mut self, spelling: &'static Spelling, shown: &str, attached: &[u8]) -> Result<(), String> {
+        let text = match spelling.takes {
+            Takes::Value(example) => self.value(shown, &format!("{shown} {example}"), attached)?,
+            Takes::Nothing | Takes::Attached(_) if attached.is_empty() => OsString::new(),
+            Takes::Attached(example) => self.value(shown, &format!("{shown}={example}"), attached)?,
+            Takes::Nothing => return Err(format!("'{shown}' takes no value")),
+        };
+        self.settings.push(Setting { spelling, text: Some(text), origin: Origin::CommandLine });
+        Ok(())
+    }
+
+    /// A value; one that is refused is left to be read as the option that it looks like.
+    fn value(&mut self, shown: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
+        let value = match attached {
+            [] => self.rest.as_slice().first().map(OsString::as_os_str),
+            _ => Some(OsStr::from_bytes(attached.strip_prefix(b"=").unwrap_or(attached))),
+        };
+        let needs = format!("'{shown}' needs a value, such as {example}");
+        let value = value.ok_or_else(|| needs.clone())?;
+        if self.values == Values::Checked {
+            match value.as_bytes() {
+                b"" | b"--" => return Err(needs),
+                [b'-', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {}
+                [b'-', _, ..] => return Err(format!("{needs}, and {} looks like an option", quote(value))),
+                _ => {}
+            }
+        }
+        let value = value.to_owned();
+        if attached.is_empty() {
+            self.rest.next();
+        }
+        Ok(value)
+    }
+
+    /// Names the option, and the one that was probably meant.
+    fn unknown(&self, shown: &OsStr) -> String {
+        let names = self.spellings.iter().map(|known| key(known.long));
+        let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
+        let (_, wrong) = shown.as_bytes().split_at(dashes);
+        let hint = nearest(names, OsStr::from_bytes(wrong));
+        let hint = hint.map(|name| format!("; did you mean '--{name}'?")).unwrap_or_default();
+        format!("unknown option {}{hint}", quote(shown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::parsed_args::marked;
+
+    const SPELLINGS: &[Spelling] = &[
+        Spelling::valued(Some('p'), "--port", "8080"),
+        Spelling::valued(Some('b'), "--bind", "0.0.0.0"),
+        Spelling::valued(Some('d'), "--root", "./site"),
+        Spelling::valued(Some('i'), "--index", "index.html"),
+        Spelling::valued(None, "--access-log", "access.log"),
+        Spelling::valued(Some('o'), "--output", "page.html"),
+        Spelling::attached(Some('u'), "--upload", "incoming"),
+        Spelling::flag(Some('q'), "--quiet"),
+        Spelling::flag(Some('s'), "--silent"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::order(Some('V'), "--version"),
+    ];
+
+    /// The options spelled out, their values marked, and the operands.
+    type Apart = (Vec<OsString>, Vec<OsString>);
+
+    fn apart(values: Values, line: &[&str]) -> Result<Apart, String> {
+        let program = Program { name: "prog", spellings: SPELLINGS, values };
+        let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
+        tokenizer.run()?;
+        let words = tokenizer.settings.iter().flat_map(|Setting { spelling, text, .. }| {
+            let value = text.as_deref().filter(|_| spelling.takes != Takes::Nothing).map(marked);
+            [Some(OsString::from(spelling.long)), value].into_iter().flatten()
+        });
+        Ok((words.collect(), tokenizer.operands))
+    }
+
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn every_spelling_becomes_the_long_name_and_its_value() {
+        let cases: &[(&[&str], &[&str], &[&str])] = &[
+            (&[], &[], &[]),
+            (&["-p8080"], &["--port", "=8080"], &[]),
+            (&["-p", "8080"], &["--port", "=8080"], &[]),
+            (&["-p=8080"], &["--port", "=8080"], &[]),
+            (&["--port", "8080"], &["--port", "=8080"], &[]),
+            (&["--port=8080"], &["--port", "=8080"], &[]),
+            (&["--root=a=b"], &["--root", "=a=b"], &[]),
+            (&["--root", "=a"], &["--root", "==a"], &[]),
+            (&["--access-log=-"], &["--access-log", "=-"], &[]),
+            (&["-q", "-i", "x"], &["--quiet", "--index", "=x"], &[]),
+            (&["-qp80"], &["--quiet", "--port", "=80"], &[]),
+            (&["-q", "site", "-b::1", "80"], &["--quiet", "--bind", "=::1"], &["site", "80"]),
+            (&["-s", "-o", "FILE", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["-so", "FILE", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["x", "-soFILE"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["x", "-so=FILE"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["--silent", "x", "--output", "FILE"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["--silent", "--output=FILE", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["-soFILE", "--", "x"], &["--silent", "--output", "=FILE"], &["x"]),
+            (&["--port", "-80"], &["--port", "=-80"], &[]),
+            (&["-p=-80"], &["--port", "=-80"], &[]),
+            (&["--upload", "site"], &["--upload", "="], &["site"]),
+            (&["--upload=in", "site"], &["--upload", "=in"], &["site"]),
+            (&["-u", "site"], &["--upload", "="], &["site"]),
+            (&["-u=in", "site"], &["--upload", "=in"], &["site"]),
+            (&["-qu", "-us"], &["--quiet", "--upload", "=", "--upload", "=", "--silent"], &[]),
+            (&["-qu=in", "-up80"], &["--quiet", "--upload", "=in", "--upload", "=", "--port", "=80"], &[]),
+            (&["-", "a-p", ""], &[], &["-", "a-p", ""]),
+            (&["-", "--", "-s", "--"], &[], &["-", "-s", "--"]),
+        ];
+        for (line, options, operands) in cases {
+            for values in [Values::Checked, Values::Any] {
+                let expected = (words(options), words(operands));
+                assert_eq!(apart(values, line), Ok(expected), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_value_may_hold_anything_if_so_wanted() {
+        let cases: &[(&[&str], &[&str])] = &[
+            (&["-o", "--", "--root=a=b"], &["--output", "=--", "--root", "=a=b"]),
+            (&["-o", "-s"], &["--output", "=-s"]),
+            (&["-o", "--help"], &["--output", "=--help"]),
+            (&["-o-s"], &["--output", "=-s"]),
+            (&["-o", ""], &["--output", "="]),
+            (&["--output="], &["--output", "="]),
+        ];
+        for (line, options) in cases {
+            assert_eq!(apart(Values::Any, line), Ok((words(options), Vec::new())), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_misspelling_is_told_in_one_line() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["--prot", "1"], "unknown option '--prot'; did you mean '--port'?"),
+            (&["--acess-log=x"], "unknown option '--acess-log'; did you mean '--access-log'?"),
+            (&["-port", "1"], "unknown option '-port'; did you mean '--port'?"),
+            (&["--Help"], "unknown option '--Help'; did you mean '--help'?"),
+            (&["-x"], "unknown option '-x'"),
+            (&["-sz"], "unknown option '-z'"),
+            (&["-sé"], "unknown option '-é'"),
+            (&["-é"], "unknown option '-é'"),
+            (&["-80"], "unknown option '-80'"),
+            (&["--a\nb=1"], "unknown option '--a\\nb'"),
+            (&["--=1"], "unknown option '--'"),
+            (&["--quiet=1"], "'--quiet' takes no value"),
+            (&["-q=1"], "'-q' takes no value"),
+            (&["--version=1"], "'--version' takes no value"),
+            (&["-p"], "'-p' needs a value, such as -p 8080"),
+            (&["-sp"], "'-p' needs a value, such as -p 8080"),
+        ];
+        for (line, expected) in cases {
+            for values in [Values::Checked, Values::Any] {
+                assert_eq!(apart(values, line), Err((*expected).to_owned()), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_forgotten_value_is_told_with_an_example() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["--port="], "'--port' needs a value, such as --port 8080"),
+            (&["--upload=", "x"], "'--upload' needs a value, such as --upload=incoming"),
+            (&["-u=-q"], "'-u' needs a value, such as -u=incoming, and '-q' looks like an option"),
+            (&["-p="], "'-p' needs a value, such as -p 8080"),
+            (&["--root", ""], "'--root' needs a value, such as --root ./site"),
+            (&["--root", "--", "x"], "'--root' needs a value, such as --root ./site"),
+            (
+                &["--root", "-p", "80", "site"],
+                "'--root' needs a value, such as --root ./site, and '-p' looks like an option",
+            ),
+            (
+                &["--index=-p", "80", "site"],
+                "'--index' needs a value, such as --index index.html, and '-p' looks like an option",
+            ),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(apart(Values::Checked, line), Err((*expected).to_owned()), "{line:?}");
+        }
+    }
+}

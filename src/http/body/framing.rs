@@ -1,0 +1,290 @@
+//! Where the body of a message ends (RFC 9112 section 6).
+//!
+//! It owns the reading of Content-Length and Transfer-Encoding and the rules over both: of a
+//! request everything that two readers could understand differently is refused, of a response only
+//! what has no single meaning. It never reads the body itself: that is `body`.
+
+use crate::http::status::code_has_body;
+use crate::http::syntax::{elements, is_token, parse_decimal};
+use crate::http::{BadResponse, Method, Reject, Status, Version};
+
+/// How the body of a request is framed; a request cannot hold two framings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestBody {
+    /// No body, or one of no bytes.
+    None,
+    /// So many bytes, never 0.
+    Length(u64),
+    /// Chunks (RFC 9112 section 7.1).
+    Chunked,
+}
+
+/// How the body of a response is framed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ResponseBody {
+    /// No body, whatever the fields say: the answer to HEAD, 1xx, 204, 304.
+    None,
+    /// So many bytes, possibly 0.
+    Length(u64),
+    /// Chunks (RFC 9112 section 7.1).
+    Chunked,
+    /// Everything until the server closes; a body that was cut short cannot be told from a whole.
+    UntilClose,
+}
+
+/// What a head says of its body, gathered line by line.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::http) struct Framing {
+    length: LengthSeen,
+    codings: CodingsSeen,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct LengthSeen {
+    value: Option<u64>,
+    repeated: bool,
+    /// Not a number, or two that differ.
+    invalid: bool,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct CodingsSeen {
+    present: bool,
+    chunked: bool,
+    /// A coding other than chunked, which we don't know.
+    unknown: bool,
+    /// Not a list of codings, or one in which something follows chunked.
+    invalid: bool,
+}
+
+impl Framing {
+    /// Takes in the value of one Content-Length field.
+    pub(in crate::http) fn note_content_length(&mut self, value: &[u8]) {
+        let seen = &mut self.length;
+        for element in elements(value) {
+            let length = parse_decimal(element);
+            let is_first = seen.value.is_none() && !seen.invalid;
+            seen.repeated |= !is_first;
+            seen.invalid |= length.is_none() || (!is_first && seen.value != length);
+            seen.value = seen.value.or(length);
+        }
+    }
+
+    /// Takes in the value of one Transfer-Encoding field.
+    pub(in crate::http) fn note_transfer_encoding(&mut self, value: &[u8]) {
+        let seen = &mut self.codings;
+        seen.present = true;
+        for coding in elements(value) {
+            seen.invalid |= seen.chunked;
+            if coding.eq_ignore_ascii_case(b"chunked") {
+                seen.chunked = true;
+            } else if is_coding(coding) {
+                seen.unknown = true;
+            } else {
+                seen.invalid = true;
+            }
+        }
+    }
+
+    /// Whether both fields were there, which RFC 9112 section 6.1 suspects of smuggling.
+    pub(in crate::http) fn is_ambiguous(&self) -> bool {
+        self.codings.present && self.length.is_present()
+    }
+
+    /// Whether a Transfer-Encoding was there, which HTTP/1.0 does not know.
+    pub(in crate::http) fn is_transfer_coded(&self) -> bool {
+        self.codings.present
+    }
+
+    /// The body of a request: the strict reading of RFC 9112 section 6.3.
+    pub(in crate::http) fn of_request(&self, version: Version) -> Result<RequestBody, Reject> {
+        if self.is_ambiguous() {
+            return Err(Reject::bad_request("The request has both Content-Length and Transfer-Encoding."));
+        }
+        if self.codings.present {
+            return self.codings.of_request(version);
+        }
+        self.length.of_request()
+    }
+
+    /// The body of the response to a request of that method (RFC 9112 section 6.3).
+    pub(in crate::http) fn of_response(
+        &self,
+        method: Method,
+        status: u16,
+    ) -> Result<ResponseBody, BadResponse> {
+        if method == Method::Head || !code_has_body(status) {
+            return Ok(ResponseBody::None);
+        }
+        if method == Method::Connect && matches!(status, 200..=299) {
+            return Err(BadResponse::Tunnel);
+        }
+        match (self.codings, self.length) {
+            (CodingsSeen { invalid: true, .. }, _) => Err(BadResponse::TransferEncoding),
+            (CodingsSeen { chunked: true, .. }, _) => Ok(ResponseBody::Chunked),
+            (CodingsSeen { present: true, .. }, _) => Ok(ResponseBody::UntilClose),
+            (_, LengthSeen { invalid: true, .. }) => Err(BadResponse::ContentLength),
+            (_, LengthSeen { value: None, .. }) => Ok(ResponseBody::UntilClose),
+            (_, LengthSeen { value: Some(length), .. }) => Ok(ResponseBody::Length(length)),
+        }
+    }
+}
+
+impl LengthSeen {
+    fn is_present(&self) -> bool {
+        self.value.is_some() || self.invalid
+    }
+
+    fn of_request(&self) -> Result<RequestBody, Reject> {
+        if self.repeated {
+            return Err(Reject::bad_request("The request has more than one Content-Length: send it once."));
+        }
+        match self.value {
+            _ if self.invalid => Err(Reject::bad_request(
+                "The Content-Length is not a number of bytes: digits only, below 2^64.",
+            )),
+            None | Some(0) => Ok(RequestBody::None),
+            Some(length) => Ok(RequestBody::Length(length)),
+        }
+    }
+}
+
+impl CodingsSeen {
+    fn of_request(&self, version: Version) -> Result<RequestBody, Reject> {
+        if version == Version::Http10 {
+            return Err(Reject::bad_request(
+                "HTTP/1.0 has no Transfer-Encoding: send a Content-Length, or use HTTP/1.1.",
+            ));
+        }
+        if self.invalid {
+            return Err(Reject::bad_request(
+                "The Transfer-Encoding is malformed: chunked has to stand in it once, and last.",
+            ));
+        }
+        if self.unknown {
+            return Err(Reject::new(
+                Status::NOT_IMPLEMENTED,
+                "The only Transfer-Encoding that is understood here is chunked.",
+            ));
+        }
+        Ok(RequestBody::Chunked)
+    }
+}
+
+/// `transfer-coding`: a token, possibly with parameters, which only codings unknown to us have.
+fn is_coding(coding: &[u8]) -> bool {
+    let name_len =
+        coding.iter().position(|&byte| matches!(byte, b';' | b' ' | b'\t')).unwrap_or(coding.len());
+    let name = coding.get(..name_len).unwrap_or_default();
+    is_token(name) && !name.eq_ignore_ascii_case(b"chunked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(fields: &[(&str, &str)]) -> Framing {
+        let mut framing = Framing::default();
+        for (name, value) in fields {
+            match *name {
+                "CL" => framing.note_content_length(value.as_bytes()),
+                _ => framing.note_transfer_encoding(value.as_bytes()),
+            }
+        }
+        framing
+    }
+
+    #[test]
+    fn a_request_has_one_framing_or_is_refused() {
+        use RequestBody::{Chunked, Length, None};
+        for (fields, body) in [
+            (&[][..], Ok(None)),
+            (&[("CL", "0")], Ok(None)),
+            (&[("CL", "5")], Ok(Length(5))),
+            (&[("CL", "0005")], Ok(Length(5))),
+            (&[("CL", "18446744073709551615")], Ok(Length(u64::MAX))),
+            (&[("CL", "18446744073709551616")], Err(400)),
+            (&[("CL", "")], Err(400)),
+            (&[("CL", "+5")], Err(400)),
+            (&[("CL", "-5")], Err(400)),
+            (&[("CL", "5 5")], Err(400)),
+            (&[("CL", "0x5")], Err(400)),
+            (&[("CL", "5.0")], Err(400)),
+            (&[("CL", "5,")], Err(400)),
+            (&[("CL", "5, 5")], Err(400)),
+            (&[("CL", "5, 6")], Err(400)),
+            (&[("CL", "5"), ("CL", "5")], Err(400)),
+            (&[("CL", "5"), ("CL", "6")], Err(400)),
+            (&[("CL", "x"), ("CL", "5")], Err(400)),
+            (&[("CL", "5"), ("CL", "")], Err(400)),
+            (&[("TE", "chunked")], Ok(Chunked)),
+            (&[("TE", "CHUNKED")], Ok(Chunked)),
+            (&[("TE", "gzip")], Err(501)),
+            (&[("TE", "identity")], Err(501)),
+            (&[("TE", "gzip, chunked")], Err(501)),
+            (&[("TE", "gzip"), ("TE", "chunked")], Err(501)),
+            (&[("TE", "gzip;q=1, chunked")], Err(501)),
+            (&[("TE", "xchunked")], Err(501)),
+            (&[("TE", "chunked, chunked")], Err(400)),
+            (&[("TE", "chunked"), ("TE", "chunked")], Err(400)),
+            (&[("TE", "chunked, gzip")], Err(400)),
+            (&[("TE", "chunked"), ("TE", "identity")], Err(400)),
+            (&[("TE", "chunked,")], Err(400)),
+            (&[("TE", ",chunked")], Err(400)),
+            (&[("TE", "")], Err(400)),
+            (&[("TE", "chunked;q=1")], Err(400)),
+            (&[("TE", "chunked ;q=1")], Err(400)),
+            (&[("TE", "\"chunked\"")], Err(400)),
+            (&[("TE", "chunked\u{b}")], Err(400)),
+            (&[("CL", "5"), ("TE", "chunked")], Err(400)),
+            (&[("TE", "chunked"), ("CL", "5")], Err(400)),
+            (&[("TE", "gzip"), ("CL", "x")], Err(400)),
+            (&[("TE", ""), ("CL", "0")], Err(400)),
+        ] {
+            let found = framing(fields).of_request(Version::Http11);
+            assert_eq!(found.map_err(|why| why.status.code()), body, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn http_1_0_has_lengths_but_no_transfer_encoding() {
+        let sized = framing(&[("CL", "5")]).of_request(Version::Http10);
+        assert_eq!(sized, Ok(RequestBody::Length(5)));
+        let chunked = framing(&[("TE", "chunked")]).of_request(Version::Http10);
+        assert_eq!(chunked.map_err(|why| why.status), Err(Status::BAD_REQUEST));
+    }
+
+    #[test]
+    fn a_response_is_framed_by_request_status_and_fields_in_that_order() {
+        use ResponseBody::{Chunked, Length, None, UntilClose};
+        let length = &[("CL", "5")][..];
+        let chunked = &[("TE", "chunked")][..];
+        for (method, status, fields, body) in [
+            (Method::Head, 200, length, Ok(None)),
+            (Method::Head, 200, chunked, Ok(None)),
+            (Method::Get, 100, length, Ok(None)),
+            (Method::Get, 204, length, Ok(None)),
+            (Method::Get, 304, &[("CL", "x")], Ok(None)),
+            (Method::Connect, 200, &[], Err(BadResponse::Tunnel)),
+            (Method::Connect, 404, length, Ok(Length(5))),
+            (Method::Get, 200, length, Ok(Length(5))),
+            (Method::Get, 200, &[("CL", "0")], Ok(Length(0))),
+            (Method::Get, 200, &[("CL", "5, 5")], Ok(Length(5))),
+            (Method::Get, 200, &[("CL", "5"), ("CL", "5")], Ok(Length(5))),
+            (Method::Get, 200, &[("CL", "5"), ("CL", "6")], Err(BadResponse::ContentLength)),
+            (Method::Get, 200, &[("CL", "5, x")], Err(BadResponse::ContentLength)),
+            (Method::Get, 200, &[("CL", "x, 5")], Err(BadResponse::ContentLength)),
+            (Method::Get, 200, &[("CL", "-5")], Err(BadResponse::ContentLength)),
+            (Method::Get, 200, chunked, Ok(Chunked)),
+            (Method::Get, 200, &[("TE", "gzip, chunked")], Ok(Chunked)),
+            (Method::Get, 200, &[("TE", "gzip")], Ok(UntilClose)),
+            (Method::Get, 200, &[("TE", "chunked, chunked")], Err(BadResponse::TransferEncoding)),
+            (Method::Get, 200, &[("TE", "")], Err(BadResponse::TransferEncoding)),
+            (Method::Get, 200, &[("TE", "chunked"), ("CL", "x")], Ok(Chunked)),
+            (Method::Get, 200, &[], Ok(UntilClose)),
+        ] {
+            let found = framing(fields).of_response(method, status);
+            assert_eq!(found, body, "{method:?} {status} {fields:?}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `multipart/byteranges`: several parts of one representation as one body (RFC 9110 section 14.6).
+//!
+//! It owns what stands between the parts, and the length of it all. The bytes of the parts are the
+//! caller's, who queues them between the heads. The boundary comes in as a number, which whoever
+//! stores content must not be able to guess.
+
+use crate::http::write::content_range;
+use crate::http::{ByteRange, end, field};
+
+/// A body of several parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Multipart<'a> {
+    /// What stands between the parts, and so must not occur in them.
+    pub boundary: u64,
+    /// The media type of the representation.
+    pub media_type: &'a [u8],
+    /// The length of the whole representation.
+    pub complete_len: u64,
+}
+
+impl Multipart<'_> {
+    /// The media type of the body, for its Content-Type.
+    pub fn content_type(&self) -> String {
+        format!("multipart/byteranges; boundary={}", self.boundary())
+    }
+
+    /// What comes before the bytes of a part; the end of the line that follows the bytes of the part
+    /// before belongs to it.
+    pub fn part_head(&self, out: &mut Vec<u8>, part: ByteRange, is_first: bool) {
+        let line_end = if is_first { "" } else { "\r\n" };
+        out.extend_from_slice(format!("{line_end}--{}\r\n", self.boundary()).as_bytes());
+        field(out, "Content-Type", self.media_type);
+        content_range(out, part, self.complete_len);
+        end(out);
+    }
+
+    /// What comes after the bytes of the last part.
+    pub fn close(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("\r\n--{}--\r\n", self.boundary()).as_bytes());
+    }
+
+    /// The length of the whole body. Parts that do not overlap cannot exceed the number that there is;
+    /// the bound is for those that do.
+    pub fn body_len(&self, parts: &[ByteRange]) -> u64 {
+        let mut between = Vec::new();
+        for (index, part) in parts.iter().enumerate() {
+            self.part_head(&mut between, *part, index == 0);
+        }
+        self.close(&mut between);
+        parts.iter().fold(between.len() as u64, |len, part| len.saturating_add(part.content_len()))
+    }
+
+    fn boundary(&self) -> String {
+        format!("{:016x}", self.boundary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_says_what_it_is_and_the_length_is_that_of_all() {
+        let multipart = Multipart { boundary: 0x2a, media_type: b"text/plain", complete_len: 100 };
+        let parts = [ByteRange { first: 0, last: 1 }, ByteRange { first: 98, last: 99 }];
+        let mut body = Vec::new();
+        for (index, (part, bytes)) in parts.iter().zip([b"ab", b"yz"]).enumerate() {
+            multipart.part_head(&mut body, *part, index == 0);
+            body.extend_from_slice(bytes);
+        }
+        multipart.close(&mut body);
+        let expected = "--000000000000002a\r\n\
+            Content-Type: text/plain\r\nContent-Range: bytes 0-1/100\r\n\r\nab\r\n\
+            --000000000000002a\r\n\
+            Content-Type: text/plain\r\nContent-Range: bytes 98-99/100\r\n\r\nyz\r\n\
+            --000000000000002a--\r\n";
+        assert_eq!(String::from_utf8_lossy(&body), expected);
+        assert_eq!(multipart.body_len(&parts), body.len() as u64);
+        assert_eq!(multipart.content_type(), "multipart/byteranges; boundary=000000000000002a");
+        let all = ByteRange { first: 0, last: u64::MAX };
+        assert_eq!(multipart.body_len(&[all, all]), u64::MAX);
+    }
+}

@@ -1,0 +1,307 @@
+//! Tests of request heads: what is refused, when, and what the fields come to.
+//!
+//! Each case arrives whole, byte by byte, and with bytes behind it.
+
+use std::fmt::Debug;
+
+use super::*;
+use crate::http::limits::{HEAD_LEN_MAX, TARGET_LEN_MAX};
+use crate::http::testing::request;
+
+/// The status that the request is refused with, 200 if it is fine, 0 if more has to come.
+fn verdict(input: &[u8]) -> u16 {
+    match request(input, |_, _| ()) {
+        Ok(Some(())) => 200,
+        Ok(None) => 0,
+        Err(reject) => reject.status.code(),
+    }
+}
+
+fn check_all(cases: &[(&[u8], u16)]) {
+    for (input, expected) in cases {
+        assert_eq!(verdict(input), *expected, "{}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn a_plain_get_is_understood() {
+    let input = b"GET /a?b HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\nReferer: r\r\n\
+        User-Agent: u\r\nX:\r\n\r\n";
+    let seen = request(input, |consumed, head| {
+        assert_eq!(consumed, input.len());
+        assert_eq!(head.method, Method::Get);
+        assert_eq!(head.target.path(), b"/a");
+        assert_eq!(head.target.query(), Some(&b"b"[..]));
+        assert_eq!(head.version, Version::Http11);
+        assert_eq!(head.line, b"GET /a?b HTTP/1.1");
+        assert_eq!(head.fields.iter().count(), 5);
+        assert_eq!(head.body, RequestBody::None);
+        assert_eq!(head.accept, Some(&b"text/html"[..]));
+        assert_eq!(head.referer, Some(&b"r"[..]));
+        assert_eq!(head.user_agent, Some(&b"u"[..]));
+        assert!(head.keep_alive && !head.keep_alive_asked && !head.expects_continue);
+    });
+    assert_eq!(seen, Ok(Some(())));
+}
+
+#[test]
+fn every_prefix_of_a_head_needs_more_and_is_searched_once() {
+    let input = b"\r\nPUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n";
+    let mut searched = 0;
+    for len in 0..input.len() {
+        let mut space = FieldSpace::new();
+        let parsed = parse_request(&input[..len], &mut searched, &mut space);
+        assert_eq!(parsed, Ok(None));
+        assert!(len <= 3 || searched == len, "{len} bytes, searched {searched}");
+    }
+    let mut space = FieldSpace::new();
+    let (consumed, head) = parse_request(input, &mut searched, &mut space).unwrap().unwrap();
+    assert_eq!((consumed, searched), (input.len(), 0));
+    assert_eq!(head.body, RequestBody::Length(1));
+}
+
+#[test]
+fn what_cannot_begin_a_request_is_refused_at_its_first_byte() {
+    for byte in (0..=u8::MAX).filter(|&byte| !is_tchar(byte) && byte != b'\r') {
+        check_all(&[(&[byte], 400), (&[b'\r', b'\n', byte], 400)]);
+    }
+    check_all(&[(b"\rG", 400), (b"\r\r", 400)]);
+    let hello = request(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", |_, _| ());
+    let why = hello.unwrap_err().why;
+    assert!(why.contains("this port speaks plain HTTP, not TLS"), "{why}");
+}
+
+#[test]
+fn up_to_four_empty_lines_may_come_first() {
+    let head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (count, expected) in [(0, 200), (1, 200), (4, 200), (5, 400), (6, 400)] {
+        let input = "\r\n".repeat(count) + head;
+        assert_eq!(verdict(input.as_bytes()), expected, "{count} empty lines");
+    }
+    check_all(&[(b"\r\n\r\n\r\n\r\n", 0), (b"\r\n\r\n\r\n\r\n\r\n", 400)]);
+    let consumed = request(b"\r\n\r\nGET / HTTP/1.0\r\n\r\n", |consumed, _| consumed);
+    assert_eq!(consumed, Ok(Some(22)));
+}
+
+#[test]
+fn field_lines_are_taken_strictly_or_not_at_all() {
+    let cases: &[(&[u8], u16)] = &[
+        (b"", 200),
+        (b"A: b\r\n", 200),
+        (b"A:b\r\n", 200),
+        (b"A:\t b \t\r\n", 200),
+        (b"A:\r\n", 200),
+        (b"A: b\tc\xff\r\n", 200),
+        (b"!#$%&'*+-.^_`|~09az: b\r\n", 200),
+        (b"A : b\r\n", 400),
+        (b"A\t: b\r\n", 400),
+        (b": b\r\n", 400),
+        (b" A: b\r\n", 400),
+        (b"A: b\r\n c\r\n", 400),
+        (b"A: b\r\n\tc\r\n", 400),
+        (b"A: b\r\n \r\n", 400),
+        (b"A:\r\n b\r\n", 400),
+        (b"A\r\n", 400),
+        (b"A b\r\n", 400),
+        (b"A: b\n", 400),
+        (b"A: b\r\r\n", 400),
+        (b"A: b\rc\r\n", 400),
+        (b"A: b\rC: d\r\n", 400),
+        (b"A:\rb\r\n", 400),
+        (b"A\r: b\r\n", 400),
+        (b"\r\r\n", 400),
+        (b"A: b\0c\r\n", 400),
+        (b"A: \x01\r\n", 400),
+        (b"A: b\x0b\r\n", 400),
+        (b"A: \x7f\r\n", 400),
+        (b"A\0: b\r\n", 400),
+        (b"\xc9: b\r\n", 400),
+        (b"A(: b\r\n", 400),
+        (b"\"A\": b\r\n", 400),
+    ];
+    for (lines, expected) in cases {
+        for before in [&b"Host: h\r\n"[..], b"Host: h\r\nLonger: a line of many bytes\r\n"] {
+            let input = [b"GET / HTTP/1.1\r\n", before, lines, b"\r\n"].concat();
+            assert_eq!(verdict(&input), *expected, "{}", lines.escape_ascii());
+        }
+    }
+    check_all(&[
+        (b"GET / HTTP/1.1\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n\n", 400),
+        (b"GET / HTTP/1.1\r\n Host: h\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\tHost: h\r\n\r\n", 400),
+    ]);
+}
+
+#[test]
+fn a_target_is_refused_when_it_is_certainly_too_long() {
+    let line = |len: usize| format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(len - 1));
+    assert_eq!(verdict(line(TARGET_LEN_MAX).as_bytes()), 200);
+    assert_eq!(verdict(line(TARGET_LEN_MAX + 1).as_bytes()), 414);
+    let endless = format!("\r\nGET /{}", "a".repeat(REQUEST_LINE_LEN_MAX));
+    let undecided = endless.len() - "GET /".len() + 1;
+    assert_eq!(verdict(&endless.as_bytes()[..undecided]), 0);
+    assert_eq!(verdict(&endless.as_bytes()[..undecided + 1]), 414);
+    assert_eq!(verdict(line(3 * HEAD_LEN_MAX).as_bytes()), 414);
+}
+
+#[test]
+fn a_head_may_have_16_kib_and_64_fields() {
+    let head = |len: usize| {
+        let start = "GET / HTTP/1.0\r\nA: ";
+        format!("{start}{}\r\n\r\n", "a".repeat(len - start.len() - 4))
+    };
+    assert_eq!(verdict(head(HEAD_LEN_MAX).as_bytes()), 200);
+    assert_eq!(verdict(head(HEAD_LEN_MAX + 1).as_bytes()), 431);
+    assert_eq!(verdict(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX - 1]), 0);
+    assert_eq!(verdict(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX]), 431);
+    for (count, expected) in [(64, 200), (65, 431)] {
+        let input = format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(count));
+        assert_eq!(verdict(input.as_bytes()), expected, "{count} fields");
+    }
+}
+
+#[test]
+fn framing_decides_about_the_body() {
+    for (lines, expected) in [
+        ("Content-Length: 5", Ok(RequestBody::Length(5))),
+        ("content-length:5", Ok(RequestBody::Length(5))),
+        ("Content-Length: 0", Ok(RequestBody::None)),
+        ("TRANSFER-ENCODING: Chunked", Ok(RequestBody::Chunked)),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 5", Err(400)),
+        ("Content-Length: 5\r\nX: y\r\nContent-Length: 5", Err(400)),
+        ("Content-Length: 5, 5", Err(400)),
+        ("Content-Length: +5", Err(400)),
+        ("Transfer-Encoding: gzip, chunked", Err(501)),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", Err(400)),
+    ] {
+        let input = format!("POST / HTTP/1.1\r\nHost: h\r\n{lines}\r\n\r\n");
+        let body = request(input.as_bytes(), |_, head| head.body);
+        let body = body.map(Option::unwrap).map_err(|reject| reject.status.code());
+        assert_eq!(body, expected, "{lines}");
+    }
+}
+
+/// What `look` sees in a POST of that version with those field lines, or the refusing status.
+fn post<T: PartialEq + Debug>(
+    version: &str,
+    lines: &str,
+    look: impl Fn(&RequestHead<'_, '_>) -> T,
+) -> Result<T, u16> {
+    let input = format!("POST / HTTP/{version}\r\n{lines}\r\n");
+    match request(input.as_bytes(), |_, head| look(head)) {
+        Ok(seen) => Ok(seen.expect("a whole head")),
+        Err(reject) => Err(reject.status.code()),
+    }
+}
+
+#[test]
+fn host_is_required_once_and_well_formed() {
+    for (version, lines, expected) in [
+        ("1.1", "Host: h\r\n", Ok(())),
+        ("1.1", "hOsT:h:80\r\n", Ok(())),
+        ("1.1", "Host:\r\n", Ok(())),
+        ("1.1", "Host: [::1]:80\r\n", Ok(())),
+        ("1.2", "Host: h\r\n", Ok(())),
+        ("1.1", "", Err(400)),
+        ("1.2", "", Err(400)),
+        ("1.1", "Hosts: h\r\n", Err(400)),
+        ("1.1", "Host: h\r\nHost: h\r\n", Err(400)),
+        ("1.1", "Host: \r\nHost: h\r\n", Err(400)),
+        ("1.1", "Host: a, b\r\n", Err(400)),
+        ("1.1", "Host: a b\r\n", Err(400)),
+        ("1.1", "Host: u@h\r\n", Err(400)),
+        ("1.1", "Host: h/p\r\n", Err(400)),
+        ("1.1", "Host: http://h\r\n", Err(400)),
+        ("1.1", "Host: h:p\r\n", Err(400)),
+        ("1.0", "", Ok(())),
+        ("1.0", "Host: h\r\n", Ok(())),
+        ("1.0", "Host: h\r\nHost: h\r\n", Err(400)),
+        ("1.0", "Host: a/b\r\n", Err(400)),
+    ] {
+        assert_eq!(post(version, lines, |_| ()), expected, "{version} {lines}");
+    }
+}
+
+#[test]
+fn only_100_continue_is_expected_and_only_with_a_body() {
+    for (version, lines, expected) in [
+        ("1.1", "Expect: 100-continue\r\nContent-Length: 1\r\n", Ok(true)),
+        ("1.1", "expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n", Ok(true)),
+        ("1.1", "Expect: 100-continue\r\n", Ok(false)),
+        ("1.1", "Expect: 100-continue\r\nContent-Length: 0\r\n", Ok(false)),
+        ("1.1", "Content-Length: 1\r\n", Ok(false)),
+        ("1.1", "Expect: 200-ok\r\nContent-Length: 1\r\n", Err(417)),
+        ("1.1", "Expect:\r\n", Err(417)),
+        ("1.1", "Expect: 100-continue, x\r\n", Err(417)),
+        ("1.1", "Expect: x\r\nExpect: 100-continue\r\n", Err(417)),
+        ("1.0", "Expect: 100-continue\r\nContent-Length: 1\r\n", Ok(false)),
+        ("1.0", "Expect: x\r\n", Ok(false)),
+    ] {
+        let lines = format!("Host: h\r\n{lines}");
+        let expects = post(version, &lines, |head| head.expects_continue);
+        assert_eq!(expects, expected, "{version} {lines}");
+    }
+}
+
+#[test]
+fn the_connection_field_decides_about_persistence() {
+    for (version, lines, expected) in [
+        ("1.1", "", (true, false)),
+        ("1.1", "Connection: close\r\n", (false, false)),
+        ("1.1", "Connection: x\r\nConnection: y, Close\r\n", (false, false)),
+        ("1.0", "", (false, false)),
+        ("1.0", "Connection: Keep-Alive\r\n", (true, true)),
+    ] {
+        let lines = format!("Host: h\r\n{lines}");
+        let kept = post(version, &lines, |head| (head.keep_alive, head.keep_alive_asked));
+        assert_eq!(kept, Ok(expected), "{version} {lines}");
+    }
+}
+
+#[test]
+fn the_codings_of_all_fields_are_gathered() {
+    for (lines, codings) in [
+        ("", ""),
+        ("Accept-Encoding: gzip, br\r\n", "br gzip"),
+        ("accept-encoding: br;q=0.5\r\nA: b\r\nACCEPT-ENCODING: gzip\r\n", "gzip br"),
+        ("Accept-Encodings: gzip\r\nX-Accept-Encoding: gzip\r\n", ""),
+    ] {
+        let lines = format!("Host: h\r\n{lines}");
+        let found = post("1.1", &lines, |head| {
+            head.codings.iter().map(|coding| coding.as_str()).collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!(found.as_deref(), Ok(codings), "{lines}");
+    }
+}
+
+#[test]
+fn of_several_lines_the_first_is_the_fact() {
+    let lines = "Host: h\r\nAccept: a\r\nACCEPT: b\r\nReferer:\r\nReferer: r\r\n";
+    let seen = post("1.1", lines, |head| {
+        assert_eq!(head.accept, Some(&b"a"[..]));
+        assert_eq!(head.referer, Some(&b""[..]));
+        assert_eq!(head.user_agent, None);
+    });
+    assert_eq!(seen, Ok(()));
+}
+
+#[test]
+fn a_condition_or_a_range_is_noticed() {
+    for (line, expected) in [
+        ("X: y", false),
+        ("Range: bytes=0-", true),
+        ("RANGE: x", true),
+        ("If-Match: x", true),
+        ("if-none-match: *", true),
+        ("If-Modified-Since:", true),
+        ("If-Unmodified-Since: x", true),
+        // Means nothing without a Range.
+        ("If-Range: \"x\"", false),
+        ("If-Batch: x", false),
+        ("Content-Range: bytes 0-1/2", false),
+    ] {
+        let lines = format!("Host: h\r\n{line}\r\nA: b\r\n");
+        assert_eq!(post("1.1", &lines, |head| head.is_qualified), Ok(expected), "{line}");
+    }
+}

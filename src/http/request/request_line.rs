@@ -1,0 +1,159 @@
+//! The request line (RFC 9112 section 3), taken apart by hand.
+//!
+//! It owns the strict reading of one line: exactly one space each time, a version of ours, bounds
+//! on its parts. It never looks for the end of the line, and leaves the forms of a target to
+//! `target`.
+
+use memchr::memchr;
+
+use super::target;
+use crate::http::limits::TARGET_LEN_MAX;
+use crate::http::syntax::{is_token, token_len};
+use crate::http::version::VersionFault;
+use crate::http::{Method, Reject, Status, Target, Version};
+
+/// How long a method may be; the longest registered one has 17 bytes.
+const METHOD_LEN_MAX: usize = 32;
+/// A request line that is longer, without its CRLF, cannot be fine.
+pub(super) const REQUEST_LINE_LEN_MAX: usize = METHOD_LEN_MAX + 1 + TARGET_LEN_MAX + 1 + "HTTP/1.1".len();
+
+/// `method SP request-target SP HTTP-version` (RFC 9112 section 3), exactly one SP each time.
+#[derive(Debug)]
+pub(super) struct RequestLine<'b> {
+    /// The whole line, without CRLF.
+    pub(super) bytes: &'b [u8],
+    pub(super) method: Method,
+    pub(super) target: Target<'b>,
+    pub(super) version: Version,
+}
+
+impl<'b> RequestLine<'b> {
+    pub(super) fn parse(bytes: &'b [u8]) -> Result<RequestLine<'b>, Reject> {
+        let (method, rest) = split_at_space(bytes).ok_or(BAD_REQUEST_LINE)?;
+        if method.len() > METHOD_LEN_MAX || !is_token(method) {
+            return Err(Reject::bad_request("The method is malformed."));
+        }
+        let (target, version) = split_at_space(rest).ok_or(BAD_REQUEST_LINE)?;
+        let version = Version::parse(version).map_err(|fault| match fault {
+            VersionFault::Malformed => BAD_REQUEST_LINE,
+            VersionFault::Foreign if bytes == HTTP_2_PREFACE => HTTP_2,
+            VersionFault::Foreign => Reject::new(
+                Status::VERSION_NOT_SUPPORTED,
+                "This server speaks HTTP/1.1 and HTTP/1.0 only: send the request in one of them.",
+            ),
+        })?;
+        if target.len() > TARGET_LEN_MAX {
+            return Err(TARGET_TOO_LONG);
+        }
+        let method = Method::from_token(method);
+        Ok(RequestLine { bytes, method, target: target::parse(method, target)?, version })
+    }
+
+    /// The line at the beginning of `buf`, which ends in CRLF there; `None` where it is not whole, or has
+    /// anything to refuse.
+    pub(super) fn at_front(buf: &'b [u8]) -> Option<RequestLine<'b>> {
+        let (method, rest) = buf.split_at_checked(token_len(buf))?;
+        let rest = rest.strip_prefix(b" ")?;
+        let (target, rest) = rest.split_at_checked(target::bytes_len(rest))?;
+        let (version, rest) = rest.strip_prefix(b" ")?.split_at_checked("HTTP/1.1".len())?;
+        if !(1..=METHOD_LEN_MAX).contains(&method.len()) || target.len() > TARGET_LEN_MAX {
+            return None;
+        }
+        let method = Method::from_token(method);
+        Some(RequestLine {
+            bytes: buf.get(..buf.len() - rest.len()).filter(|_| rest.starts_with(b"\r\n"))?,
+            method,
+            target: target::in_form(method, target).ok()?,
+            version: Version::parse(version).ok()?,
+        })
+    }
+}
+
+/// The first line of a client that takes it for known that a server speaks HTTP/2 (RFC 9113 section 3.4).
+const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+const HTTP_2: Reject = Reject::new(
+    Status::VERSION_NOT_SUPPORTED,
+    "This server speaks HTTP/1.1, not HTTP/2: tell the client to use HTTP/1.1, as curl --http1.1 does.",
+);
+
+const BAD_REQUEST_LINE: Reject = Reject::bad_request(
+    "The request line is malformed: it has to be a method, a target and HTTP/1.1, with one space between them.",
+);
+
+fn split_at_space(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr(b' ', bytes)?;
+    Some((bytes.get(..at)?, bytes.get(at + 1..)?))
+}
+
+/// What both a line without end and a long target are refused with.
+pub(super) const TARGET_TOO_LONG: Reject =
+    Reject::new(Status::URI_TOO_LONG, "The request target is longer than 8 KiB.");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::request;
+
+    #[test]
+    fn a_malformed_request_line_is_refused_as_soon_as_it_is_complete() {
+        let cases: &[(&[u8], u16)] = &[
+            (b"GET / HTTP/1.1\r\n", 0),
+            (b"GET  / HTTP/1.1\r\n", 400),
+            (b"GET /  HTTP/1.1\r\n", 400),
+            (b"GET / HTTP/1.1 \r\n", 400),
+            (b"GET\t/ HTTP/1.1\r\n", 400),
+            (b"GET /\tHTTP/1.1\r\n", 400),
+            (b"GET /a b HTTP/1.1\r\n", 400),
+            (b"GET /\r\n", 400),
+            (b"GET\r\n", 400),
+            (b"GET / \r\n", 400),
+            (b"GET  HTTP/1.1\r\n", 400),
+            (b"G@T / HTTP/1.1\r\n", 400),
+            (b"GET: / HTTP/1.1\r\n", 400),
+            (b"G\xc9T / HTTP/1.1\r\n", 400),
+            (b"GET /\0 HTTP/1.1\r\n", 400),
+            (b"GET /\r HTTP/1.1\r\n", 400),
+            (b"GET / HTTP/1.1\r\r\n", 400),
+            (b"GET /a#b HTTP/1.1\r\n", 400),
+            (b"GET * HTTP/1.1\r\n", 400),
+            (b"GET a HTTP/1.1\r\n", 400),
+            (b"GET / http/1.1\r\n", 400),
+            (b"GET / HTTP/1.1x\r\n", 400),
+            (b"GET / HTTP/1\r\n", 400),
+            (b"GET / HTTP/x.1\r\n", 400),
+            (b"GET / HTTP/0.9\r\n", 505),
+            (b"GET / HTTP/2.0\r\n", 505),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+            (b"SSH-2.0-OpenSSH_9.9\r\n", 400),
+            (b"Host: h\r\n", 400),
+        ];
+        for (input, expected) in cases {
+            // 0: more has to come.
+            let status = match request(input, |_, _| ()) {
+                Ok(seen) => u16::from(seen.is_some()),
+                Err(reject) => reject.status.code(),
+            };
+            assert_eq!(status, *expected, "{}", input.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn who_takes_http_2_for_known_is_told_what_to_do() {
+        let why = |input: &[u8]| request(input, |_, _| ()).unwrap_err().why;
+        assert!(why(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").contains("--http1.1"));
+        assert!(!why(b"GET / HTTP/2.0\r\n").contains("--http1.1"));
+    }
+
+    #[test]
+    fn methods_are_tokens_of_at_most_32_bytes() {
+        let known = |name: &str| {
+            let input = format!("{name} / HTTP/1.0\r\n\r\n");
+            request(input.as_bytes(), |_, head| head.method)
+        };
+        assert_eq!(known("DELETE"), Ok(Some(Method::Delete)));
+        assert_eq!(known("get"), Ok(Some(Method::Unknown)));
+        assert_eq!(known("M-SEARCH"), Ok(Some(Method::Unknown)));
+        assert_eq!(known(&"M".repeat(32)), Ok(Some(Method::Unknown)));
+        assert!(known(&"M".repeat(33)).is_err());
+    }
+}

@@ -1,0 +1,266 @@
+//! The request target in its four forms (RFC 9112 section 3.2), and the host grammar beside it.
+//!
+//! It owns which bytes a target may have and which form goes with which method. It never decodes
+//! a percent sign and never looks for files: the path leaves here as it came.
+
+use memchr::memmem;
+
+use crate::http::syntax::{ByteSet, below, equal, unmarked_len};
+use crate::http::{Method, Reject};
+
+/// What a request asks for, borrowed from the request line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target<'b> {
+    /// `/path?query`, the usual form; begins with `/`.
+    Origin(&'b [u8]),
+    /// `http://authority/path?query`, as to a proxy.
+    Absolute {
+        /// `host` or `host:port`, never empty, without user information.
+        authority: &'b [u8],
+        /// `/path?query`; `/` when the URI has neither, and a bare `?query` when it has no path:
+        /// ask [`Target::path`], which says `/` then.
+        path_and_query: &'b [u8],
+    },
+    /// `host:port`, of CONNECT only.
+    Authority(&'b [u8]),
+    /// `*`, of OPTIONS only.
+    Asterisk,
+}
+
+impl<'b> Target<'b> {
+    /// The path without the query, still percent-encoded: it begins with `/`, or is `*` for
+    /// [`Target::Asterisk`], or empty for [`Target::Authority`].
+    pub fn path(&self) -> &'b [u8] {
+        self.path_and_query().0
+    }
+
+    /// What follows the first `?`, if there is one.
+    pub fn query(&self) -> Option<&'b [u8]> {
+        self.path_and_query().1
+    }
+
+    /// Both, for who needs both.
+    pub fn path_and_query(&self) -> (&'b [u8], Option<&'b [u8]>) {
+        let whole = match *self {
+            Target::Origin(whole) => whole,
+            Target::Absolute { path_and_query, .. } => path_and_query,
+            Target::Authority(_) => return (b"", None),
+            Target::Asterisk => return (b"*", None),
+        };
+        let (path, query) = match memchr::memchr(b'?', whole).and_then(|at| whole.split_at_checked(at)) {
+            Some((path, [_, query @ ..])) => (path, Some(query)),
+            _ => (whole, None),
+        };
+        // Only what stands behind an authority may do without its slash.
+        (if path.is_empty() { b"/" } else { path }, query)
+    }
+}
+
+/// Parses a request target; the form has to go with the method (RFC 9112 section 3.2).
+pub fn parse(method: Method, bytes: &[u8]) -> Result<Target<'_>, Reject> {
+    if bytes_len(bytes) < bytes.len() {
+        return Err(BAD_BYTE);
+    }
+    in_form(method, bytes)
+}
+
+/// How many bytes in front are let into a target. `#` never goes on the wire; bytes of 0x80 and above
+/// should be percent-encoded but do no harm to framing, and old clients send them.
+pub(super) fn bytes_len(bytes: &[u8]) -> usize {
+    unmarked_len(bytes, |word| below(word, b' ' + 1) | equal(word, 0x7f) | equal(word, b'#'))
+}
+
+/// The same as [`parse`] of bytes that can be in a target.
+pub(super) fn in_form(method: Method, bytes: &[u8]) -> Result<Target<'_>, Reject> {
+    match (bytes, method) {
+        (_, Method::Connect) => parse_authority(bytes),
+        ([b'/', ..], _) => Ok(Target::Origin(bytes)),
+        (b"*", Method::Options) => Ok(Target::Asterisk),
+        (b"*", _) => Err(Reject::bad_request("The request target \"*\" goes with the method OPTIONS only.")),
+        _ => parse_absolute(bytes),
+    }
+}
+
+const BAD_BYTE: Reject = Reject::bad_request(
+    "The request target has a byte that does not belong there (white space, a control byte or \"#\"): percent-encode it.",
+);
+const BAD_FORM: Reject =
+    Reject::bad_request("The request target has to begin with \"/\", or be a whole http or https URL.");
+const BAD_AUTHORITY: Reject = Reject::bad_request("The host in the request target is missing or malformed.");
+
+/// What a host is made of ...
+static HOST: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=");
+/// ... and what a literal address is.
+static LITERAL: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=:");
+
+fn parse_authority(bytes: &[u8]) -> Result<Target<'_>, Reject> {
+    let port = bytes.rsplit(|&byte| byte == b':').next().unwrap_or_default();
+    if has_host(bytes) && bytes.len() > port.len() && is_port(port) && !port.is_empty() {
+        return Ok(Target::Authority(bytes));
+    }
+    Err(Reject::bad_request("The request target of CONNECT has to be a host, a colon and a port."))
+}
+
+fn parse_absolute(bytes: &[u8]) -> Result<Target<'_>, Reject> {
+    let (scheme, rest) = memmem::find(bytes, b"://")
+        .and_then(|at| Some((bytes.get(..at)?, bytes.get(at + 3..)?)))
+        .ok_or(BAD_FORM)?;
+    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
+        return Err(BAD_FORM);
+    }
+    let authority_len = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
+    let (authority, path_and_query) = rest.split_at_checked(authority_len).ok_or(BAD_FORM)?;
+    if !has_host(authority) {
+        return Err(BAD_AUTHORITY);
+    }
+    Ok(Target::Absolute {
+        authority,
+        path_and_query: match path_and_query {
+            [] => b"/",
+            given => given,
+        },
+    })
+}
+
+/// Whether this is `uri-host [":" port]` (RFC 9110 section 7.2) with a host that is not empty.
+pub fn has_host(bytes: &[u8]) -> bool {
+    is_authority(bytes) && !matches!(bytes, [] | [b':', ..])
+}
+
+/// `uri-host [":" port]` (RFC 9110 section 7.2), where the host may be empty. Of the characters
+/// that RFC 3986 allows in a host the comma is refused: it would make a list of two hosts.
+pub(super) fn is_authority(bytes: &[u8]) -> bool {
+    let after_host = match bytes {
+        [b'[', literal @ ..] => match literal.iter().position(|&byte| !LITERAL.has(byte)) {
+            Some(end) if end > 0 && literal.get(end) == Some(&b']') => literal.get(end + 1..),
+            _ => None,
+        },
+        name => name.iter().position(|&byte| !HOST.has(byte)).map_or(Some(&b""[..]), |end| name.get(end..)),
+    };
+    match after_host {
+        Some([]) => true,
+        Some([b':', port @ ..]) => is_port(port),
+        _ => false,
+    }
+}
+
+fn is_port(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_gives_its_path_and_query() {
+        use Method::{Connect, Get, Options, Unknown};
+        for (method, bytes, path, query) in [
+            (Get, "/", "/", None),
+            (Get, "/a/b?x=1?y", "/a/b", Some("x=1?y")),
+            (Get, "/a?", "/a", Some("")),
+            (Get, "//x", "//x", None),
+            (Get, "/\u{e9}", "/\u{e9}", None),
+            (Get, "/a|b\"<>", "/a|b\"<>", None),
+            (Unknown, "/a", "/a", None),
+            (Get, "http://h/p?q", "/p", Some("q")),
+            (Get, "HTTP://h:80", "/", None),
+            (Get, "httpS://[::1]:80/p", "/p", None),
+            (Get, "http://h?q/r", "/", Some("q/r")),
+            (Get, "http://h?", "/", Some("")),
+            (Get, "http://h/http://i", "/http://i", None),
+            (Options, "*", "*", None),
+            (Options, "/a", "/a", None),
+            (Connect, "h:443", "", None),
+            (Connect, "[::1]:443", "", None),
+        ] {
+            let target = parse(method, bytes.as_bytes()).expect(bytes);
+            assert_eq!(target.path(), path.as_bytes(), "{bytes}");
+            assert_eq!(target.query(), query.map(str::as_bytes), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_authority_of_an_absolute_form_is_kept() {
+        let target = parse(Method::Get, b"http://example.com:8080").unwrap();
+        assert_eq!(target, Target::Absolute { authority: b"example.com:8080", path_and_query: b"/" });
+    }
+
+    #[test]
+    fn a_form_that_does_not_fit_is_refused() {
+        use Method::{Connect, Get, Head, Options};
+        for (method, bytes) in [
+            (Get, &b""[..]),
+            (Get, b"*"),
+            (Head, b"*"),
+            (Options, b"**"),
+            (Get, b"a"),
+            (Get, b"../a"),
+            (Get, b"h:80"),
+            (Get, b"?q"),
+            (Get, b"/a#b"),
+            (Get, b"/#"),
+            (Get, b"http://h#f"),
+            (Get, b"/a b"),
+            (Get, b"/a\tb"),
+            (Get, b"/\0"),
+            (Get, b"/\x7f"),
+            (Get, b"http:/h/"),
+            (Get, b"http://"),
+            (Get, b"http:///p"),
+            (Get, b"http://:80/"),
+            (Get, b"http://u@h/"),
+            (Get, b"http://u:p@h/"),
+            (Get, b"http://h:x/"),
+            (Get, b"http://[::1/"),
+            (Get, b"ftp://h/"),
+            (Get, b"://h/"),
+            (Get, b"file:///etc/passwd"),
+            (Connect, b"/"),
+            (Connect, b"*"),
+            (Connect, b"h"),
+            (Connect, b"h:"),
+            (Connect, b":443"),
+            (Connect, b"http://h/"),
+            (Connect, b"[::1]"),
+        ] {
+            let rejected = parse(method, bytes).expect_err(&bytes.escape_ascii().to_string());
+            assert_eq!(rejected.status.code(), 400);
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses_with_an_optional_port() {
+        for (bytes, valid) in [
+            ("", true),
+            ("a", true),
+            ("a:", true),
+            ("a:80", true),
+            (":80", true),
+            ("127.0.0.1:8080", true),
+            ("[::1]", true),
+            ("[::1]:80", true),
+            ("[fe80::1%25eth0]", true),
+            ("xn--bcher-kva.example", true),
+            ("a_b", true),
+            ("a,b", false),
+            ("a b", false),
+            ("a/b", false),
+            ("a\\b", false),
+            ("u@a", false),
+            ("a?b", false),
+            ("a#b", false),
+            ("a:80:80", false),
+            ("::1", false),
+            ("a:8o", false),
+            ("a:-1", false),
+            ("[::1", false),
+            ("[]", false),
+            ("[::1]a", false),
+            ("a\"", false),
+            ("a\u{e9}", false),
+        ] {
+            assert_eq!(is_authority(bytes.as_bytes()), valid, "{bytes}");
+        }
+    }
+}

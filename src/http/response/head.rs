@@ -1,0 +1,265 @@
+//! The head of a response: the status line and the fields, checked and understood.
+//!
+//! It owns the reading of RFC 9112 sections 4 and 6.3 from the client's side, as strict about
+//! lines as the server's. It never follows, retries or shows anything: a 1xx is a head like any
+//! other, and the caller reads on.
+
+use crate::http::body::framing::Framing;
+use crate::http::fields::{HeadError, LineScan};
+use crate::http::rules::persistence::Persistence;
+use crate::http::syntax::{is_text, parse_decimal};
+use crate::http::version::VersionFault;
+use crate::http::{BadResponse, FieldSpace, Fields, Method, ResponseBody, Version};
+
+/// One response, as far as its head tells. It borrows from the buffer (`'b`) and from the
+/// [`FieldSpace`] (`'h`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResponseHead<'h, 'b> {
+    /// What the server speaks.
+    pub version: Version,
+    /// The status code, 100 to 999.
+    pub status: u16,
+    /// The reason phrase, often empty; may hold bytes of 0x80 and above, but no control bytes.
+    pub reason: &'b [u8],
+    /// All fields.
+    pub fields: Fields<'h, 'b>,
+    /// How the body is framed.
+    pub body: ResponseBody,
+    /// Whether the connection can carry another request after this response.
+    pub keep_alive: bool,
+}
+
+/// Parses the response head at the beginning of `buf`, which answers a request of that method:
+/// (consumed bytes, head), or `None` when more has to arrive first.
+///
+/// `searched` is as with [`parse_request`](super::parse_request): 0 for a new head, kept between
+/// two calls for the same head, and 0 again after a whole head.
+pub fn parse_response<'h, 'b>(
+    buf: &'b [u8],
+    searched: &mut usize,
+    space: &'h mut FieldSpace,
+    method: Method,
+) -> Result<Option<(usize, ResponseHead<'h, 'b>)>, BadResponse> {
+    if !buf.iter().zip(b"HTTP/").all(|(got, want)| got == want) {
+        return Err(BadResponse::NotHttp);
+    }
+    let mut lines = LineScan::new(buf, 0, searched);
+    while let Some(line) = lines.next()? {
+        if line.start > 0 && line.bytes.is_empty() {
+            let status_line = lines.first_line();
+            let fields_start = status_line.len() + "\r\n".len();
+            let block = buf.get(fields_start..line.end).unwrap_or_default();
+            let head = understand(status_line, Fields::parse(block, space)?, method)?;
+            *searched = 0;
+            return Ok(Some((line.end, head)));
+        }
+    }
+    Ok(None)
+}
+
+fn understand<'h, 'b>(
+    status_line: &'b [u8],
+    fields: Fields<'h, 'b>,
+    method: Method,
+) -> Result<ResponseHead<'h, 'b>, BadResponse> {
+    let (version, status, reason) = parse_status_line(status_line)?;
+    let (framing, persistence) = gather(fields);
+    let body = framing.of_response(method, status)?;
+    // With two framings, or one that its version does not know, nothing after this body can be
+    // trusted (RFC 9112 section 6.1).
+    let is_suspect = framing.is_ambiguous()
+        || (version == Version::Http10 && framing.is_transfer_coded())
+        || body == ResponseBody::UntilClose;
+    Ok(ResponseHead {
+        version,
+        status,
+        reason,
+        fields,
+        body,
+        keep_alive: persistence.persists(version) && !is_suspect,
+    })
+}
+
+fn gather(fields: Fields<'_, '_>) -> (Framing, Persistence) {
+    let mut framing = Framing::default();
+    let mut persistence = Persistence::default();
+    for (name, value) in fields.as_bytes() {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        match name.len() {
+            10 if is("connection") => persistence.note(value),
+            14 if is("content-length") => framing.note_content_length(value),
+            17 if is("transfer-encoding") => framing.note_transfer_encoding(value),
+            _ => {}
+        }
+    }
+    (framing, persistence)
+}
+
+/// `HTTP-version SP status-code SP [reason]` (RFC 9112 section 4); the second SP may be missing
+/// where there is no reason, as many servers have it.
+fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), BadResponse> {
+    let (version, rest) = line.split_at_checked("HTTP/1.1".len()).ok_or(BadResponse::StatusLine)?;
+    let version = Version::parse(version).map_err(|fault| match fault {
+        VersionFault::Malformed => BadResponse::StatusLine,
+        VersionFault::Foreign => BadResponse::Version,
+    })?;
+    let (code, reason) = match rest {
+        [b' ', a, b, c] => ([*a, *b, *c], &b""[..]),
+        [b' ', a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason),
+        _ => return Err(BadResponse::StatusLine),
+    };
+    let status = parse_decimal(&code)
+        .and_then(|code| u16::try_from(code).ok())
+        .filter(|code| *code >= 100)
+        .ok_or(BadResponse::StatusLine)?;
+    if !reason.iter().all(|&byte| is_text(byte)) {
+        return Err(BadResponse::StatusLine);
+    }
+    Ok((version, status, reason))
+}
+
+impl From<HeadError> for BadResponse {
+    fn from(error: HeadError) -> BadResponse {
+        match error {
+            HeadError::BareLf => BadResponse::BareLf,
+            HeadError::TooLong => BadResponse::HeadTooLong,
+            HeadError::TooManyFields => BadResponse::TooManyFields,
+            HeadError::Field => BadResponse::Field,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HEAD_LEN_MAX;
+    use crate::http::testing::response;
+
+    fn verdict(input: &[u8]) -> Result<Option<u16>, BadResponse> {
+        response(input, Method::Get, |_, head| head.status)
+    }
+
+    #[test]
+    fn a_plain_answer_is_understood() {
+        let input = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nX: y\r\n\r\n";
+        let seen = response(input, Method::Get, |consumed, head| {
+            assert_eq!(consumed, input.len());
+            assert_eq!(head.version, Version::Http11);
+            assert_eq!((head.status, head.reason), (404, &b"Not Found"[..]));
+            assert_eq!(head.fields.first("x"), Some(&b"y"[..]));
+            assert_eq!(head.body, ResponseBody::Length(5));
+            assert!(head.keep_alive);
+        });
+        assert_eq!(seen, Ok(Some(())));
+    }
+
+    #[test]
+    fn status_lines_are_taken_strictly() {
+        let cases: &[(&[u8], Result<u16, BadResponse>)] = &[
+            (b"HTTP/1.1 200 OK", Ok(200)),
+            (b"HTTP/1.1 200 ", Ok(200)),
+            (b"HTTP/1.1 200", Ok(200)),
+            (b"HTTP/1.0 200 OK", Ok(200)),
+            (b"HTTP/1.1 100 Continue", Ok(100)),
+            (b"HTTP/1.1 999 \xff\t~", Ok(999)),
+            (b"HTTP/1.1 099 X", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1 20 OK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1 2000 OK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1 +20 OK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1 2x0 OK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1  200 OK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1\t200 OK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1 200\tOK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1 200 O\rK", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1 200 O\0K", Err(BadResponse::StatusLine)),
+            (b"HTTP/1.1", Err(BadResponse::StatusLine)),
+            (b"HTTP/", Err(BadResponse::StatusLine)),
+            (b"HTTP/1 200 OK", Err(BadResponse::StatusLine)),
+            (b"HTTP/2.0 200 OK", Err(BadResponse::Version)),
+            (b"HTTP/0.9 200 OK", Err(BadResponse::Version)),
+            (b"http/1.1 200 OK", Err(BadResponse::NotHttp)),
+        ];
+        for (line, expected) in cases {
+            let input = [line, &b"\r\nA: b\r\n\r\n"[..]].concat();
+            let found = verdict(&input).map(Option::unwrap);
+            assert_eq!(found, *expected, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_not_http_is_refused_at_its_first_wrong_byte() {
+        for (input, expected) in [
+            (&b""[..], Ok(None)),
+            (b"H", Ok(None)),
+            (b"HTTP/", Ok(None)),
+            (b"S", Err(BadResponse::NotHttp)),
+            (b"HTTP ", Err(BadResponse::NotHttp)),
+            (b"SSH-2.0-OpenSSH\r\n", Err(BadResponse::NotHttp)),
+            (b"\r\nHTTP/1.1 200 OK", Err(BadResponse::NotHttp)),
+            (b"\x15\x03\x01", Err(BadResponse::NotHttp)),
+        ] {
+            assert_eq!(verdict(input), expected, "{}", input.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn lines_and_fields_are_taken_strictly() {
+        for (rest, expected) in [
+            ("\r\n\r\n", Ok(Some(200))),
+            ("\r\nA: b\r\n", Ok(None)),
+            ("\nA: b\r\n\r\n", Err(BadResponse::BareLf)),
+            ("\r\nA: b\n\r\n", Err(BadResponse::BareLf)),
+            ("\r\nA: b\r\n\n", Err(BadResponse::BareLf)),
+            ("\r\nA : b\r\n\r\n", Err(BadResponse::Field)),
+            ("\r\nA: b\r\n c\r\n\r\n", Err(BadResponse::Field)),
+            ("\r\nA: b\rc\r\n\r\n", Err(BadResponse::Field)),
+            ("\r\n: b\r\n\r\n", Err(BadResponse::Field)),
+        ] {
+            let input = format!("HTTP/1.1 200 OK{rest}");
+            assert_eq!(verdict(input.as_bytes()), expected, "{rest:?}");
+        }
+        let fields = "A: b\r\n".repeat(65);
+        let input = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+        assert_eq!(verdict(input.as_bytes()), Err(BadResponse::TooManyFields));
+        let input = format!("HTTP/1.1 200 {}", "a".repeat(HEAD_LEN_MAX));
+        assert_eq!(verdict(input.as_bytes()), Err(BadResponse::HeadTooLong));
+    }
+
+    #[test]
+    fn a_connection_is_kept_only_after_a_body_whose_end_is_certain() {
+        for (input, kept) in [
+            ("1.1 200 OK\r\nContent-Length: 5", true),
+            ("1.1 200 OK\r\nTransfer-Encoding: chunked", true),
+            ("1.1 204 No Content\r\nA: b", true),
+            ("1.1 200 OK\r\nA: b", false),
+            ("1.1 200 OK\r\nTransfer-Encoding: gzip", false),
+            ("1.1 200 OK\r\nContent-Length: 5\r\nConnection: close", false),
+            ("1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked", false),
+            ("1.0 200 OK\r\nContent-Length: 5", false),
+            ("1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive", true),
+            ("1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive", false),
+        ] {
+            let whole = format!("HTTP/{input}\r\n\r\n");
+            let found = response(whole.as_bytes(), Method::Get, |_, head| head.keep_alive);
+            assert_eq!(found, Ok(Some(kept)), "{input}");
+        }
+    }
+
+    #[test]
+    fn each_fault_has_its_own_sentence() {
+        let faults = [
+            BadResponse::NotHttp,
+            BadResponse::StatusLine,
+            BadResponse::Version,
+            BadResponse::BareLf,
+            BadResponse::HeadTooLong,
+            BadResponse::TooManyFields,
+            BadResponse::Field,
+            BadResponse::ContentLength,
+            BadResponse::TransferEncoding,
+            BadResponse::Tunnel,
+        ];
+        let sentences: std::collections::BTreeSet<_> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(sentences.len(), faults.len());
+    }
+}

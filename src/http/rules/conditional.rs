@@ -1,0 +1,363 @@
+//! Conditional requests: whether a request still applies to what is there now (RFC 9110 section 13).
+//!
+//! It owns the five condition fields, their precedence and what becomes of one that cannot be read:
+//! it is never taken for a reason to do more than an unconditional request would, nor to say that
+//! nothing has changed. It never looks for a representation, never answers, and reads no clock.
+
+use std::borrow::Cow;
+
+use super::entity_tag::{EntityTag, any_of};
+use crate::http::date::parse_http_date;
+use crate::http::syntax::trim_ows;
+use crate::http::{Fields, Method};
+
+/// What tells the selected representation from its earlier and later selves (section 8.8).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Validators<'a> {
+    /// Its entity-tag as it is sent, if it has one.
+    pub entity_tag: Option<&'a [u8]>,
+    /// The one that the same version of it has in another encoding, for who changes all of them at once.
+    pub encoded_tag: Option<&'a [u8]>,
+    /// When it was last modified, if that is known.
+    pub modified: Option<Modified>,
+}
+
+/// The time of the last modification.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Modified {
+    /// In seconds since 1970.
+    pub unix_secs: i64,
+    /// Whether the next modification is sure to have a later second. Until then, who names this second
+    /// may have seen something else.
+    pub is_settled: bool,
+}
+
+/// What the conditions of a request come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The request is to be performed.
+    Perform,
+    /// 304: what the client has is as good as what is there.
+    NotModified,
+    /// 412: nothing is to be done.
+    Failed,
+}
+
+/// The conditions of one request, each as its field has it; repeated fields are joined to one list.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Preconditions<'b> {
+    if_match: Option<Cow<'b, [u8]>>,
+    if_none_match: Option<Cow<'b, [u8]>>,
+    if_modified_since: Option<Cow<'b, [u8]>>,
+    if_unmodified_since: Option<Cow<'b, [u8]>>,
+}
+
+impl<'b> Preconditions<'b> {
+    /// Those among these fields.
+    pub fn among(fields: Fields<'_, 'b>) -> Preconditions<'b> {
+        Preconditions {
+            if_match: joined(fields, "if-match"),
+            if_none_match: joined(fields, "if-none-match"),
+            if_modified_since: joined(fields, "if-modified-since"),
+            if_unmodified_since: joined(fields, "if-unmodified-since"),
+        }
+    }
+
+    /// The same for longer than the bytes that they came in.
+    pub fn into_owned(self) -> Preconditions<'static> {
+        let owned = |value: Option<Cow<'_, [u8]>>| value.map(|value| Cow::Owned(value.into_owned()));
+        Preconditions {
+            if_match: owned(self.if_match),
+            if_none_match: owned(self.if_none_match),
+            if_modified_since: owned(self.if_modified_since),
+            if_unmodified_since: owned(self.if_unmodified_since),
+        }
+    }
+
+    /// Compares them with what is there now, none if nothing is, in the order of section 13.2.2.
+    ///
+    /// The method is one that selects or changes a representation. `now_unix_secs` is the time of day.
+    pub fn evaluate(&self, method: Method, current: Option<Validators<'_>>, now_unix_secs: u64) -> Verdict {
+        let guard = match (&self.if_match, &self.if_unmodified_since) {
+            (Some(list), _) => matches_exactly(list, current),
+            (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
+            (None, None) => true,
+        };
+        if !guard {
+            return Verdict::Failed;
+        }
+        let fetches = matches!(method, Method::Get | Method::Head);
+        let is_unchanged = match (&self.if_none_match, &self.if_modified_since) {
+            // A list that cannot be read matches nothing for who fetches, which costs no more than the
+            // bytes; who changes something has wanted to be kept from overwriting it.
+            (Some(list), _) => matches_loosely(list, current).unwrap_or(!fetches),
+            (None, Some(date)) if fetches => is_unmodified_since(date, current, now_unix_secs, false),
+            (None, _) => false,
+        };
+        match (is_unchanged, fetches) {
+            (false, _) => Verdict::Perform,
+            (true, true) => Verdict::NotModified,
+            (true, false) => Verdict::Failed,
+        }
+    }
+}
+
+/// Whether a Range field applies, given the values of the If-Range fields beside it: none, or one
+/// validator of the very bytes that are there now (section 13.1.5). All else means the whole.
+pub fn if_range_holds<'v>(
+    mut values: impl Iterator<Item = &'v [u8]>,
+    current: Validators<'_>,
+    now_unix_secs: u64,
+) -> bool {
+    match (values.next(), values.next()) {
+        (None, _) => true,
+        (Some(value), None) => is_exactly(value, current, now_unix_secs),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+fn is_exactly(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
+    if let Some(asked) = EntityTag::parse(value) {
+        return tags_of(current).any(|tag| tag.is_exactly(asked));
+    }
+    // A date is a strong validator only when nothing else can have had it (section 8.8.2.2).
+    let asked = parse_http_date(value, now_unix_secs);
+    current.modified.is_some_and(|modified| modified.is_settled && Some(modified.unix_secs) == asked)
+}
+
+fn joined<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<Cow<'b, [u8]>> {
+    let mut values = fields.all(name);
+    let first = Cow::Borrowed(values.next()?);
+    Some(values.fold(first, |list, value| Cow::Owned([&list, &b", "[..], value].concat())))
+}
+
+fn tags_of<'a>(current: Validators<'a>) -> impl Iterator<Item = EntityTag<'a>> + Clone {
+    [current.entity_tag, current.encoded_tag].into_iter().flatten().filter_map(EntityTag::parse)
+}
+
+/// If-Match (section 13.1.1). A list that cannot be read holds for nothing: it was a guard.
+fn matches_exactly(list: &[u8], current: Option<Validators<'_>>) -> bool {
+    let Some(current) = current else { return false };
+    let tags = tags_of(current);
+    is_any(list) || any_of(list, |asked| tags.clone().any(|tag| tag.is_exactly(asked))) == Some(true)
+}
+
+/// The contrary of If-None-Match (section 13.1.2); none for a list that cannot be read.
+fn matches_loosely(list: &[u8], current: Option<Validators<'_>>) -> Option<bool> {
+    if is_any(list) {
+        return Some(current.is_some());
+    }
+    let tags = current.into_iter().flat_map(tags_of);
+    any_of(list, |asked| tags.clone().any(|tag| tag.is_as_good_as(asked)))
+}
+
+fn is_any(list: &[u8]) -> bool {
+    trim_ows(list) == b"*"
+}
+
+/// Whether nothing has been modified after that date: If-Unmodified-Since (section 13.1.4), and the contrary
+/// of If-Modified-Since (section 13.1.3). Both are ignored, which `otherwise` stands for, if they are no date
+/// or if there is none to compare with.
+fn is_unmodified_since(
+    date: &[u8],
+    current: Option<Validators<'_>>,
+    now_unix_secs: u64,
+    otherwise: bool,
+) -> bool {
+    match (parse_http_date(date, now_unix_secs), current.and_then(|current| current.modified)) {
+        (Some(asked), Some(Modified { unix_secs, is_settled: true })) => unix_secs <= asked,
+        (Some(asked), Some(Modified { unix_secs, is_settled: false })) => unix_secs < asked,
+        (None, _) | (_, None) => otherwise,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::http::testing::request;
+    use Verdict::{Failed, NotModified, Perform};
+
+    const NOW: u64 = 1_767_225_600;
+    const TAG: &[u8] = b"\"x\"";
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const SETTLED: Modified = Modified { unix_secs: 784_111_777, is_settled: true };
+    const YOUNG: Modified = Modified { is_settled: false, ..SETTLED };
+    const FILE: Option<Validators<'_>> =
+        Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: Some(SETTLED) });
+    /// An entity-tag and no date, as pages of the binary have; a young large file has neither.
+    const DATELESS: Option<Validators<'_>> =
+        Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: None });
+    const TAGLESS: Option<Validators<'_>> =
+        Some(Validators { entity_tag: None, encoded_tag: None, modified: Some(YOUNG) });
+    const NOTHING: Option<Validators<'_>> = None;
+
+    /// The verdicts on a GET and on a PUT with these field lines.
+    fn verdicts(lines: &[&str], current: Option<Validators<'_>>) -> (Verdict, Verdict) {
+        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let input = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
+        let seen = request(input.as_bytes(), |_, head| {
+            let conditions = Preconditions::among(head.fields);
+            assert_eq!(conditions.clone().into_owned(), conditions);
+            let [get, put, of_head] = [Method::Get, Method::Put, Method::Head]
+                .map(|method| conditions.evaluate(method, current, NOW));
+            assert_eq!(get, of_head, "HEAD is like GET");
+            (get, put)
+        });
+        seen.expect("a request").expect("a whole one")
+    }
+
+    #[test]
+    fn if_match_holds_for_the_very_tag_or_for_anything() {
+        for (value, current, expected) in [
+            ("\"x\"", FILE, Perform),
+            ("\"a\", \"x\"", FILE, Perform),
+            ("*", FILE, Perform),
+            ("*", TAGLESS, Perform),
+            (" * ", FILE, Perform),
+            ("\"a\"", FILE, Failed),
+            ("W/\"x\"", FILE, Failed),
+            ("\"x\"", TAGLESS, Failed),
+            ("\"x\"", NOTHING, Failed),
+            ("*", NOTHING, Failed),
+            ("", FILE, Failed),
+            ("x", FILE, Failed),
+            ("\"x\", *", FILE, Failed),
+            ("\"x\", y", FILE, Failed),
+        ] {
+            let seen = verdicts(&[&format!("If-Match: {value}")], current);
+            assert_eq!(seen, (expected, expected), "{value} {current:?}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_holds_for_other_tags_and_is_304_or_412_where_it_does_not() {
+        for (value, current, get, put) in [
+            ("\"x\"", FILE, NotModified, Failed),
+            ("W/\"x\"", FILE, NotModified, Failed),
+            ("\"a\",, W/\"x\"", FILE, NotModified, Failed),
+            ("*", FILE, NotModified, Failed),
+            ("*", TAGLESS, NotModified, Failed),
+            ("\"a\"", FILE, Perform, Perform),
+            ("\"x\"", TAGLESS, Perform, Perform),
+            ("\"x\"", NOTHING, Perform, Perform),
+            ("*", NOTHING, Perform, Perform),
+            // Who fetches gets the whole; who changes something is kept from it.
+            ("x", FILE, Perform, Failed),
+            ("\"x\", *", FILE, Perform, Failed),
+            ("", NOTHING, Perform, Failed),
+        ] {
+            let seen = verdicts(&[&format!("If-None-Match: {value}")], current);
+            assert_eq!(seen, (get, put), "{value} {current:?}");
+        }
+    }
+
+    #[test]
+    fn the_tag_of_another_encoding_stands_for_the_same_version() {
+        let both = Some(Validators { encoded_tag: Some(b"\"x-gzip\""), ..FILE.unwrap_or_default() });
+        for (tag, is_known) in [("\"x\"", true), ("\"x-gzip\"", true), ("\"x-br\"", false)] {
+            let (_, put) = verdicts(&[&format!("If-Match: \"a\", {tag}")], both);
+            assert_eq!(put == Perform, is_known, "{tag}");
+            let (_, put) = verdicts(&[&format!("If-None-Match: \"a\", {tag}")], both);
+            assert_eq!(put == Failed, is_known, "{tag}");
+        }
+    }
+
+    #[test]
+    fn repeated_fields_are_one_list() {
+        let none = "If-None-Match: \"a\"";
+        assert_eq!(verdicts(&[none, "If-None-Match: \"x\""], FILE), (NotModified, Failed));
+        assert_eq!(verdicts(&[none, "X: y", "if-none-match: \"b\""], FILE), (Perform, Perform));
+        assert_eq!(verdicts(&["If-Match: \"a\"", "If-Match: \"x\""], FILE), (Perform, Perform));
+        assert_eq!(verdicts(&["If-Match: *", "If-Match: \"x\""], FILE), (Failed, Failed));
+        // Two dates are none.
+        let since = format!("If-Modified-Since: {THEN}");
+        assert_eq!(verdicts(&[&since, &since], FILE), (Perform, Perform));
+    }
+
+    #[test]
+    fn dates_compare_by_the_second_and_only_what_has_settled_equals_its_own() {
+        let young = Some(Validators { modified: Some(YOUNG), ..FILE.unwrap_or_default() });
+        for (date, current, since, not_since) in [
+            (BEFORE, FILE, Perform, Failed),
+            (THEN, FILE, NotModified, Perform),
+            (AFTER, FILE, NotModified, Perform),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", FILE, NotModified, Perform),
+            ("Sunday, 06-Nov-94 08:49:36 GMT", FILE, Perform, Failed),
+            ("Sun Nov  6 08:49:37 1994", FILE, NotModified, Perform),
+            ("Sun Nov  6 08:49:36 1994", FILE, Perform, Failed),
+            (BEFORE, young, Perform, Failed),
+            (THEN, young, Perform, Failed),
+            (AFTER, young, NotModified, Perform),
+            ("yesterday", FILE, Perform, Perform),
+            ("", FILE, Perform, Perform),
+            (THEN, DATELESS, Perform, Perform),
+            (BEFORE, NOTHING, Perform, Perform),
+        ] {
+            let (get, put) = verdicts(&[&format!("If-Modified-Since: {date}")], current);
+            assert_eq!((get, put), (since, Perform), "{date} {current:?}: it is for who fetches");
+            let seen = verdicts(&[&format!("If-Unmodified-Since: {date}")], current);
+            assert_eq!(seen, (not_since, not_since), "{date} {current:?}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_taken_in_the_order_of_the_rfc() {
+        let (matching, other) = ("If-Match: \"x\"", "If-Match: \"a\"");
+        let (same, changed) = ("If-None-Match: \"x\"", "If-None-Match: \"a\"");
+        let unmodified = |date| format!("If-Unmodified-Since: {date}");
+        let modified = |date| format!("If-Modified-Since: {date}");
+        let cases: [(&[&str], Verdict, Verdict); 12] = [
+            (&[], Perform, Perform),
+            // If-Match silences If-Unmodified-Since ...
+            (&[matching, &unmodified(BEFORE)], Perform, Perform),
+            (&[other, &unmodified(AFTER)], Failed, Failed),
+            // ... and If-None-Match silences If-Modified-Since.
+            (&[same, &modified(BEFORE)], NotModified, Failed),
+            (&[changed, &modified(AFTER)], Perform, Perform),
+            // The guards come first.
+            (&[other, same], Failed, Failed),
+            (&[matching, same], NotModified, Failed),
+            (&[matching, changed], Perform, Perform),
+            (&[&unmodified(BEFORE), same], Failed, Failed),
+            (&[&unmodified(THEN), same], NotModified, Failed),
+            (&[&unmodified(THEN), &modified(THEN)], NotModified, Perform),
+            (&[&unmodified(BEFORE), &modified(THEN)], Failed, Failed),
+        ];
+        for (lines, get, put) in cases {
+            assert_eq!(verdicts(lines, FILE), (get, put), "{lines:?}");
+            let reversed: Vec<&str> = lines.iter().rev().copied().collect();
+            assert_eq!(verdicts(&reversed, FILE), (get, put), "{reversed:?}");
+        }
+    }
+
+    #[test]
+    fn if_range_holds_for_nothing_but_the_very_bytes() {
+        let young = Some(Validators { modified: Some(YOUNG), ..FILE.unwrap_or_default() });
+        let cases: [(&[&str], _, bool); 16] = [
+            (&[], FILE, true),
+            (&["\"x\""], FILE, true),
+            (&["\"a\""], FILE, false),
+            (&["W/\"x\""], FILE, false),
+            (&["\"x\", \"a\""], FILE, false),
+            (&["*"], FILE, false),
+            (&[""], FILE, false),
+            (&["x"], FILE, false),
+            (&["\"x\""], TAGLESS, false),
+            (&["\"x\"", "\"x\""], FILE, false),
+            (&[THEN], FILE, true),
+            (&["Sunday, 06-Nov-94 08:49:37 GMT"], FILE, true),
+            (&[BEFORE], FILE, false),
+            (&[AFTER], FILE, false),
+            (&[THEN], young, false),
+            (&[THEN], DATELESS, false),
+        ];
+        for (values, current, expected) in cases {
+            let values = values.iter().map(|value| value.as_bytes());
+            let holds = if_range_holds(values.clone(), current.unwrap_or_default(), NOW);
+            assert_eq!(holds, expected, "{:?} {current:?}", values.collect::<Vec<_>>());
+        }
+    }
+}

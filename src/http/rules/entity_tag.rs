@@ -1,0 +1,163 @@
+//! Entity-tags: reading them, alone and in lists, and comparing them (RFC 9110 section 8.8.3).
+//!
+//! It owns their grammar, which is read strictly: a tag holds commas and white space in its quotes, so
+//! nothing can be split before it is understood. It never makes a tag and knows no field.
+
+use crate::http::syntax::trim_ows;
+
+/// An entity-tag as a field has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EntityTag<'a> {
+    /// `W/`: it is the same for what is good enough in the place of another.
+    is_weak: bool,
+    /// The rest, quotes and all.
+    opaque: &'a [u8],
+}
+
+impl<'a> EntityTag<'a> {
+    /// A tag that stands alone.
+    pub fn parse(text: &'a [u8]) -> Option<EntityTag<'a>> {
+        EntityTag::parse_prefix(text).filter(|(_, rest)| rest.is_empty()).map(|(tag, _)| tag)
+    }
+
+    /// The tag at the beginning of `text`, and what follows it.
+    fn parse_prefix(text: &'a [u8]) -> Option<(EntityTag<'a>, &'a [u8])> {
+        let (is_weak, text) = match text.strip_prefix(b"W/") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let inside = text.strip_prefix(b"\"")?;
+        let len = inside.iter().position(|&byte| !is_etagc(byte))?;
+        let (opaque, rest) = text.split_at_checked(len + "\"\"".len())?;
+        opaque.ends_with(b"\"").then_some((EntityTag { is_weak, opaque }, rest))
+    }
+
+    /// The strong comparison (section 8.8.3.2): both tell of the very bytes.
+    pub fn is_exactly(self, other: EntityTag<'_>) -> bool {
+        !self.is_weak && !other.is_weak && self.opaque == other.opaque
+    }
+
+    /// The weak comparison: one is as good as the other.
+    pub fn is_as_good_as(self, other: EntityTag<'_>) -> bool {
+        self.opaque == other.opaque
+    }
+}
+
+/// Whether a tag of the list is `wanted`; none if it is not a list of one tag or more. Elements may be
+/// empty (section 5.6.1.2).
+pub(super) fn any_of(list: &[u8], wanted: impl Fn(EntityTag<'_>) -> bool) -> Option<bool> {
+    let (mut rest, mut tags, mut is_found) = (trim_ows(list), 0, false);
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix(b",") {
+            rest = trim_ows(behind);
+            continue;
+        }
+        let (tag, behind) = EntityTag::parse_prefix(rest)?;
+        rest = trim_ows(behind);
+        if !(rest.is_empty() || rest.starts_with(b",")) {
+            return None;
+        }
+        tags += 1;
+        is_found |= wanted(tag);
+    }
+    (tags > 0).then_some(is_found)
+}
+
+/// What stands between the quotes.
+fn is_etagc(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_tag_is_quoted_and_may_be_weak() {
+        for (text, expected) in [
+            ("\"a\"", Some((false, "\"a\""))),
+            ("\"\"", Some((false, "\"\""))),
+            ("W/\"a\"", Some((true, "\"a\""))),
+            ("\"a,b\"", Some((false, "\"a,b\""))),
+            ("\"\u{e9}\\!#~\"", Some((false, "\"\u{e9}\\!#~\""))),
+            ("", None),
+            ("a", None),
+            ("*", None),
+            ("\"", None),
+            ("\"a", None),
+            ("a\"", None),
+            ("\"a b\"", None),
+            ("\"a\tb\"", None),
+            ("\"a\"b\"", None),
+            ("\"a\" ", None),
+            ("w/\"a\"", None),
+            ("W/ \"a\"", None),
+            ("W/a", None),
+            ("'a'", None),
+        ] {
+            let seen = EntityTag::parse(text.as_bytes());
+            let expected = expected.map(|(is_weak, opaque)| EntityTag { is_weak, opaque: opaque.as_bytes() });
+            assert_eq!(seen, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_compare_as_the_table_of_the_rfc_has_it() {
+        for (one, other, strong, weak) in [
+            ("W/\"1\"", "W/\"1\"", false, true),
+            ("W/\"1\"", "W/\"2\"", false, false),
+            ("W/\"1\"", "\"1\"", false, true),
+            ("\"1\"", "\"1\"", true, true),
+            ("\"1\"", "\"2\"", false, false),
+            ("\"a\"", "\"A\"", false, false),
+        ] {
+            let tag = |text: &'static str| EntityTag::parse(text.as_bytes()).expect("a tag");
+            for (one, other) in [(tag(one), tag(other)), (tag(other), tag(one))] {
+                assert_eq!((one.is_exactly(other), one.is_as_good_as(other)), (strong, weak), "{one:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_is_understood_whole_or_not_at_all() {
+        let wanted = EntityTag::parse(b"\"x\"").expect("a tag");
+        for (list, expected) in [
+            ("\"x\"", Some(true)),
+            ("\"a\",\"x\"", Some(true)),
+            ("\"a\" \t, W/\"x\" , \"b\"", Some(true)),
+            (" , ,, \"x\" ,", Some(true)),
+            ("\"a\", \"b\"", Some(false)),
+            ("\"a,\", \",x\"", Some(false)),
+            ("", None),
+            (",", None),
+            ("*", None),
+            ("\"x\", *", None),
+            ("\"x\" \"a\"", None),
+            ("\"x\"\"a\"", None),
+            ("\"x\"; q=1", None),
+            ("\"x\", a", None),
+            ("\"x\", \"a", None),
+            ("x", None),
+        ] {
+            let seen = any_of(list.as_bytes(), |tag| tag.is_as_good_as(wanted));
+            assert_eq!(seen, expected, "{list}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_upset_the_reading_and_every_list_of_tags_is_read(
+            bytes in proptest::collection::vec(any::<u8>(), 0..100),
+            tags in proptest::collection::vec("(W/)?\"[!#-~]{0,8}\"", 1..8),
+            comma in "[ \t]{0,2},[ \t,]{0,3}",
+        ) {
+            any_of(&bytes, |_| false);
+            let count = std::cell::Cell::new(0);
+            let list = tags.join(&comma);
+            prop_assert_eq!(any_of(list.as_bytes(), |_| { count.set(count.get() + 1); false }), Some(false));
+            prop_assert_eq!(count.get(), tags.len());
+        }
+    }
+}

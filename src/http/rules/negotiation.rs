@@ -1,0 +1,271 @@
+//! Proactive negotiation: the media type and the coding that suit a client (RFC 9110 section 12).
+//!
+//! By Accept it chooses the form of a sentence for a person ([`Prose`]) and that of a list, which programs
+//! read too ([`Form`]). By Accept-Encoding it reads what the content of a file may be encoded with. Nothing
+//! here refuses a request: a field that makes no sense says nothing, and content as it is (`identity`) can
+//! always be sent. It knows no file, keeps no bytes and never allocates.
+
+use crate::http::syntax::{elements, trim_ows};
+
+/// A content coding that files are found in or can be put into (RFC 9110 section 8.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ContentCoding {
+    /// `br` (RFC 7932).
+    Brotli,
+    /// `zstd` (RFC 8878).
+    Zstd,
+    /// `gzip` (RFC 1952), which may also be asked for as `x-gzip`.
+    Gzip,
+}
+
+impl ContentCoding {
+    /// All of them, the one that commonly gives the fewest bytes first: our order, where the client
+    /// has none.
+    const ALL: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstd, ContentCoding::Gzip];
+
+    /// Its name in Content-Encoding.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
+/// The codings that a client accepts, the one it likes best first; where it likes two the same, `br`
+/// comes before `zstd` and that before `gzip`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct AcceptedCodings {
+    /// Those that are there come first.
+    ranked: [Option<ContentCoding>; ContentCoding::ALL.len()],
+}
+
+impl AcceptedCodings {
+    /// None but the content as it is.
+    pub fn is_empty(&self) -> bool {
+        self.ranked[0].is_none()
+    }
+
+    /// The codings, the best first.
+    pub fn iter(&self) -> impl Iterator<Item = ContentCoding> {
+        self.ranked.into_iter().flatten()
+    }
+}
+
+/// What the Accept-Encoding fields of one request give each coding. Several fields are one list.
+///
+/// An element that cannot be read says nothing; of a coding that is named twice, the lesser weight
+/// counts, so that what was forbidden once stays forbidden.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::http) struct CodingWeights {
+    named: [Option<Weight>; ContentCoding::ALL.len()],
+    any: Option<Weight>,
+    identity: Option<Weight>,
+}
+
+impl CodingWeights {
+    /// Takes in one field.
+    pub(in crate::http) fn note(&mut self, value: &[u8]) {
+        for element in elements(value) {
+            let (name, weight) = match element.iter().position(|&byte| byte == b';') {
+                Some(at) => element.split_at(at),
+                None => (element, &b""[..]),
+            };
+            if let (Some(place), Some(weight)) = (self.place(trim_ows(name)), weight_in(weight)) {
+                *place = Some(place.map_or(weight, |other| other.min(weight)));
+            }
+        }
+    }
+
+    fn place(&mut self, name: &[u8]) -> Option<&mut Option<Weight>> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        let [brotli, zstd, gzip] = &mut self.named;
+        Some(match name.len() {
+            1 if is("*") => &mut self.any,
+            2 if is("br") => brotli,
+            4 if is("gzip") => gzip,
+            4 if is("zstd") => zstd,
+            6 if is("x-gzip") => gzip,
+            8 if is("identity") => &mut self.identity,
+            _ => return None,
+        })
+    }
+
+    /// Those that are accepted and weigh no less than the content as it is, if that is weighed at all.
+    pub(in crate::http) fn accepted(&self) -> AcceptedCodings {
+        // Who asks for nothing of the kind gets nothing of the kind.
+        if self.any.is_none() && self.named.iter().all(Option::is_none) {
+            return AcceptedCodings::default();
+        }
+        let least = self.identity.unwrap_or(0).max(1);
+        let mut ranked = [None; ContentCoding::ALL.len()];
+        for (coding, named) in ContentCoding::ALL.into_iter().zip(self.named) {
+            let weight = named.or(self.any).unwrap_or(0);
+            if weight >= least {
+                insert(&mut ranked, (weight, coding));
+            }
+        }
+        AcceptedCodings { ranked: ranked.map(|place| place.map(|(_, coding)| coding)) }
+    }
+}
+
+/// Puts `new` behind all that weigh no less; the others keep their order.
+fn insert(ranked: &mut [Option<(Weight, ContentCoding)>], new: (Weight, ContentCoding)) {
+    let at = ranked.iter().position(|place| place.is_none_or(|held| held.0 < new.0));
+    if let Some(rest) = at.and_then(|at| ranked.get_mut(at..)) {
+        // There is a place for each, so the last of these is free.
+        rest.rotate_right(1);
+        if let Some(place) = rest.first_mut() {
+            *place = Some(new);
+        }
+    }
+}
+
+/// The weight in what follows a name: nothing, or `OWS ";" OWS "q=" qvalue`.
+fn weight_in(parameter: &[u8]) -> Option<Weight> {
+    match parameter {
+        [] => Some(1000),
+        [_semicolon, rest @ ..] => match trim_ows(rest) {
+            [b'q' | b'Q', b'=', weight @ ..] => parse_weight(weight),
+            _ => None,
+        },
+    }
+}
+
+/// The forms in which a list can be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// `text/html`, for browsers.
+    Html,
+    /// `application/json`, for programs.
+    Json,
+    /// `text/plain`, for terminals and scripts.
+    #[default]
+    Plain,
+}
+
+/// How a form is named by a media range. The most exact name of a form is the one that counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Naming {
+    Any,
+    Kind,
+    Exact,
+}
+
+impl Form {
+    /// All of them. Where a client names several and prefers none, the first of these is meant.
+    pub const ALL: [Form; 3] = [Form::Html, Form::Json, Form::Plain];
+
+    /// The media type, with its charset where it has one.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Form::Html => "text/html; charset=utf-8",
+            Form::Json => "application/json",
+            Form::Plain => "text/plain; charset=utf-8",
+        }
+    }
+
+    fn naming(self, range: &[u8]) -> Option<Naming> {
+        let is = |known: &str| range.eq_ignore_ascii_case(known.as_bytes());
+        let (exact, kind) = match self {
+            Form::Html => (is("text/html") || is("application/xhtml+xml"), is("text/*")),
+            Form::Json => (is("application/json"), is("application/*")),
+            Form::Plain => (is("text/plain"), is("text/*")),
+        };
+        match (exact, kind, is("*/*")) {
+            (true, _, _) => Some(Naming::Exact),
+            (_, true, _) => Some(Naming::Kind),
+            (_, _, true) => Some(Naming::Any),
+            _ => None,
+        }
+    }
+
+    /// What this form weighs, and by which name.
+    fn weight_in(self, accept: &[u8]) -> Option<(Naming, Weight)> {
+        let named = elements(accept).filter_map(|range| {
+            let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
+            let naming = self.naming(parts.next().unwrap_or_default())?;
+            // A range whose weight cannot be read says nothing.
+            Some((naming, weight_among(parts)?))
+        });
+        named.max()
+    }
+}
+
+/// The form to answer in: the one that weighs most, of several the one that is named most exactly.
+/// Who would take anything gets lines.
+pub fn form_for(accept: Option<&[u8]>) -> Form {
+    let accept = accept.unwrap_or_default();
+    // What weighs nothing is not wanted.
+    let mut best = (0, Naming::Exact, Form::Plain);
+    for form in Form::ALL {
+        let Some((naming, weight)) = form.weight_in(accept) else { continue };
+        if (weight, naming) > (best.0, best.1) && (naming > Naming::Any || form == Form::Plain) {
+            best = (weight, naming, form);
+        }
+    }
+    best.2
+}
+
+/// The two forms in which prose (an error page, a redirect) can be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prose {
+    /// `text/html`, for browsers.
+    Html,
+    /// `text/plain`, for terminals and scripts.
+    Plain,
+}
+
+/// The form to answer in: HTML when HTML (or `text/*`) is named and weighs no less than plain text.
+///
+/// Browsers name it; curl, wget and scripts send `*/*` or nothing, and get plain text.
+pub fn prose_for(accept: Option<&[u8]>) -> Prose {
+    let accept = accept.unwrap_or_default();
+    let plain = Form::Plain.weight_in(accept).map_or(0, |(_, weight)| weight);
+    match Form::Html.weight_in(accept) {
+        Some((Naming::Kind | Naming::Exact, html)) if html > 0 && html >= plain => Prose::Html,
+        _ => Prose::Plain,
+    }
+}
+
+/// The same for what was refused as a request: should one of its lines be an Accept field, it tells.
+pub fn prose_for_refused(received: &[u8]) -> Prose {
+    let accept = received.split(|&byte| byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked("Accept:".len())?;
+        name.eq_ignore_ascii_case(b"Accept:").then_some(value.trim_ascii())
+    });
+    prose_for(accept)
+}
+
+/// A weight in thousandths: 1000 is `q=1`.
+type Weight = u16;
+
+/// The weight among the parameters of a range: 1000 if there is none, `None` if it is malformed.
+fn weight_among<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> Option<Weight> {
+    parameters
+        .find_map(|parameter| match parameter {
+            [b'q' | b'Q', b'=', weight @ ..] => Some(parse_weight(weight)),
+            _ => None,
+        })
+        .unwrap_or(Some(1000))
+}
+
+/// `qvalue` (RFC 9110 section 12.4.2): 0 to 1 with at most three decimals.
+fn parse_weight(bytes: &[u8]) -> Option<Weight> {
+    let (whole, decimals) = match bytes {
+        [whole @ (b'0' | b'1')] => (*whole, &b""[..]),
+        [whole @ (b'0' | b'1'), b'.', decimals @ ..] => (*whole, decimals),
+        _ => return None,
+    };
+    if decimals.len() > 3 || !decimals.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = decimals.iter().copied().chain(std::iter::repeat(b'0')).take(3);
+    let weight =
+        digits.fold(Weight::from(whole - b'0'), |weight, digit| weight * 10 + Weight::from(digit - b'0'));
+    (weight <= 1000).then_some(weight)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! Whether a connection persists after a message (RFC 9112 section 9.3).
+//!
+//! It owns the reading of the Connection field. It never closes anything.
+
+use crate::http::Version;
+use crate::http::syntax::elements;
+
+/// The connection options of one message, gathered line by line.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::http) struct Persistence {
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Persistence {
+    /// Takes in the value of one Connection field.
+    pub(in crate::http) fn note(&mut self, value: &[u8]) {
+        for option in elements(value) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    /// Whether the connection persists after a message of that version.
+    pub(in crate::http) fn persists(self, version: Version) -> bool {
+        !self.close && (version == Version::Http11 || self.keep_alive)
+    }
+
+    /// Whether an HTTP/1.0 peer asked for it, and so has to be told that it is granted.
+    pub(in crate::http) fn was_asked_for(self, version: Version) -> bool {
+        version == Version::Http10 && self.persists(version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_wins_and_http_1_0_has_to_ask() {
+        use Version::{Http10, Http11};
+        for (version, lines, persists, asked) in [
+            (Http11, &[][..], true, false),
+            (Http11, &["keep-alive"], true, false),
+            (Http11, &["close"], false, false),
+            (Http11, &["CLOSE"], false, false),
+            (Http11, &["x, Close ,y"], false, false),
+            (Http11, &["closed"], true, false),
+            (Http11, &["keep-alive", "close"], false, false),
+            (Http10, &[], false, false),
+            (Http10, &["Keep-Alive"], true, true),
+            (Http10, &["x", "keep-alive"], true, true),
+            (Http10, &["keep-alive, close"], false, false),
+            (Http10, &["close"], false, false),
+        ] {
+            let mut persistence = Persistence::default();
+            lines.iter().for_each(|line| persistence.note(line.as_bytes()));
+            assert_eq!(persistence.persists(version), persists, "{lines:?}");
+            assert_eq!(persistence.was_asked_for(version), asked, "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Range requests: which bytes of a representation a client asks for (RFC 9110 section 14).
+//!
+//! It owns the reading of Range, the fitting of what it asks for to a length, and the bounds that keep
+//! many, tiny or overlapping ranges from costing more than the whole. It never has a byte of content
+//! in its hands and never answers.
+
+use crate::http::syntax::{elements, parse_decimal};
+
+/// The parts that are sent at most: nobody who reads a file has use for more at once.
+pub const PARTS_MAX: usize = 32;
+/// Ranges with a gap of no more than this between them become one: the head of another part would be
+/// longer than the gap (section 15.3.7.2).
+pub const GAP_LEN_MAX: u64 = 80;
+
+/// Bytes of a representation, from the first to the last, which is one of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ByteRange {
+    /// The position of the first byte.
+    pub first: u64,
+    /// The position of the last.
+    pub last: u64,
+}
+
+/// What a Range field selects of a representation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Selection {
+    /// All of it: the field asks for nothing in particular, or for more than it is worth.
+    Whole,
+    /// These bytes.
+    One(ByteRange),
+    /// These, in this order: two or more, none of which touches another.
+    Several(Vec<ByteRange>),
+    /// 416: nothing that was asked for is there.
+    Unsatisfiable,
+}
+
+/// What an element of the field asks for.
+enum RangeSpec {
+    /// From the first to the last position; an open end is the last there can be.
+    Int(u64, u64),
+    /// So many bytes at the end.
+    Suffix(u64),
+}
+
+/// What a representation of `len` bytes has for the value of a Range field.
+///
+/// Units other than bytes, and what cannot be read, are ignored (section 14.2): they select all.
+pub fn select(value: &[u8], len: u64) -> Selection {
+    match fitting(value, len) {
+        None => Selection::Whole,
+        Some(ranges) if ranges.is_empty() => Selection::Unsatisfiable,
+        Some(ranges) => {
+            let parts = coalesce(ranges);
+            match *parts {
+                // An empty part cannot be told of in a Content-Range: it is the whole, see `fit`.
+                _ if len == 0 => Selection::Whole,
+                [part] => Selection::One(part),
+                _ if parts.len() > PARTS_MAX => Selection::Whole,
+                _ => Selection::Several(parts),
+            }
+        }
+    }
+}
+
+/// The ranges that can be satisfied, in the order of the field; none if it cannot be read. As the field
+/// is part of a head, there are some thousands of them at most.
+fn fitting(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
+    let (unit, set) = value.split_at_checked("bytes=".len())?;
+    if !unit.eq_ignore_ascii_case(b"bytes=") {
+        return None;
+    }
+    let (mut ranges, mut specs) = (Vec::new(), 0);
+    for element in elements(set).filter(|element| !element.is_empty()) {
+        ranges.extend(parse_spec(element)?.fit(len));
+        specs += 1;
+    }
+    (specs > 0).then_some(ranges)
+}
+
+fn parse_spec(element: &[u8]) -> Option<RangeSpec> {
+    let dash = element.iter().position(|&byte| byte == b'-')?;
+    let (first, last) = (element.get(..dash)?, element.get(dash + 1..)?);
+    if first.is_empty() {
+        return Some(RangeSpec::Suffix(parse_position(last)?));
+    }
+    let first = parse_position(first)?;
+    let last = if last.is_empty() { u64::MAX } else { parse_position(last)? };
+    (first <= last).then_some(RangeSpec::Int(first, last))
+}
+
+/// Digits. A position that does not fit is beyond every end.
+fn parse_position(digits: &[u8]) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| parse_decimal(digits).unwrap_or(u64::MAX))
+}
+
+impl RangeSpec {
+    /// The bytes of a representation that this asks for, if it can be satisfied (section 14.1.2).
+    ///
+    /// A suffix is satisfiable if it is not of length 0, and takes what there is. Of an empty
+    /// representation that is nothing, for which there is no range: it stands as one here.
+    fn fit(self, len: u64) -> Option<ByteRange> {
+        let end = len.saturating_sub(1);
+        match self {
+            RangeSpec::Int(first, last) => (first < len).then(|| ByteRange { first, last: last.min(end) }),
+            RangeSpec::Suffix(0) => None,
+            RangeSpec::Suffix(suffix_len) => {
+                Some(ByteRange { first: len.saturating_sub(suffix_len), last: end })
+            }
+        }
+    }
+}
+
+/// The same bytes, and what lies in small gaps, as ranges that touch no other. One that takes others in
+/// comes where the first of them was asked for.
+fn coalesce(ranges: Vec<ByteRange>) -> Vec<ByteRange> {
+    let mut placed: Vec<(usize, ByteRange)> = ranges.into_iter().enumerate().collect();
+    placed.sort_unstable_by_key(|(_, range)| *range);
+    placed.dedup_by(|(place, range), (kept_place, kept)| {
+        let joins = range.first <= kept.last.saturating_add(GAP_LEN_MAX).saturating_add(1);
+        if joins {
+            kept.last = kept.last.max(range.last);
+            *kept_place = (*kept_place).min(*place);
+        }
+        joins
+    });
+    placed.sort_unstable_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, range)| range).collect()
+}
+
+impl ByteRange {
+    /// How many bytes it has; there is no empty range.
+    pub fn content_len(self) -> u64 {
+        (self.last - self.first).saturating_add(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    const KIB: u64 = 1024;
+
+    fn range(first: u64, last: u64) -> ByteRange {
+        ByteRange { first, last }
+    }
+
+    /// One range, or several, or all for none.
+    fn parts(ranges: &[(u64, u64)]) -> Selection {
+        match ranges {
+            [] => Selection::Whole,
+            [(first, last)] => Selection::One(range(*first, *last)),
+            _ => Selection::Several(ranges.iter().map(|(first, last)| range(*first, *last)).collect()),
+        }
+    }
+
+    #[test]
+    fn first_middle_suffix_and_open_ended_ranges_are_fitted_to_the_length() {
+        let beyond = "99999999999999999999";
+        for (set, expected) in [
+            ("0-0", Some((0, 0))),
+            ("0-499", Some((0, 499))),
+            ("500-999", Some((500, 999))),
+            ("500-", Some((500, 1023))),
+            ("0-", Some((0, 1023))),
+            ("1023-", Some((1023, 1023))),
+            ("1000-9999", Some((1000, 1023))),
+            ("-1", Some((1023, 1023))),
+            ("-24", Some((1000, 1023))),
+            ("-1024", Some((0, 1023))),
+            ("-5000", Some((0, 1023))),
+            ("007-0008", Some((7, 8))),
+            (&format!("5-{beyond}"), Some((5, 1023))),
+            (&format!("-{beyond}"), Some((0, 1023))),
+            ("18446744073709551615-", None),
+            (&format!("{beyond}-"), None),
+            (&format!("{beyond}-{beyond}"), None),
+            ("1024-", None),
+            ("1024-2000", None),
+            ("-0", None),
+            ("-0, 2000-", None),
+        ] {
+            let expected = expected.map_or(Selection::Unsatisfiable, |range| parts(&[range]));
+            assert_eq!(select(format!("bytes={set}").as_bytes(), KIB), expected, "{set}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_selects_all() {
+        for value in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes= , ,",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=0",
+            "bytes=0-1-2",
+            "bytes=--1",
+            "bytes=1-0",
+            "bytes=0-1,5-4",
+            "bytes=0-1,x",
+            "bytes=0-1;2-3",
+            "bytes=+0-1",
+            "bytes=0x0-1",
+            "bytes=0 -1",
+            "bytes=0- 1",
+            "bytes =0-1",
+            " bytes=0-1",
+            "bytes:0-1",
+            "byte=0-1",
+            "items=0-1",
+            "bytes 0-1/1024",
+        ] {
+            assert_eq!(select(value.as_bytes(), KIB), Selection::Whole, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_unit_is_in_any_case_and_a_list_may_have_white_space_and_empty_elements() {
+        for value in
+            ["bytes=1-2", "Bytes=1-2", "BYTES=1-2", "bytes=,1-2", "bytes= 1-2\t, ,", "bytes=1-2,9999-"]
+        {
+            assert_eq!(select(value.as_bytes(), KIB), parts(&[(1, 2)]), "{value}");
+        }
+    }
+
+    #[test]
+    fn of_an_empty_file_nothing_can_be_had_but_its_end() {
+        for (set, expected) in [
+            ("0-", Selection::Unsatisfiable),
+            ("0-0", Selection::Unsatisfiable),
+            ("-0", Selection::Unsatisfiable),
+            // Satisfiable, and the whole is what it asks for.
+            ("-1", Selection::Whole),
+            ("0-0,-5", Selection::Whole),
+            ("-1,-2", Selection::Whole),
+        ] {
+            assert_eq!(select(format!("bytes={set}").as_bytes(), 0), expected, "{set}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_overlap_touch_or_nearly_touch_become_one_and_the_rest_keep_their_order() {
+        for (set, expected) in [
+            ("0-9,500-509", &[(0, 9), (500, 509)][..]),
+            ("500-509,0-9", &[(500, 509), (0, 9)]),
+            ("-10,0-9,500-509", &[(1014, 1023), (0, 9), (500, 509)]),
+            ("0-9,5-14", &[(0, 14)]),
+            ("5-14,0-9", &[(0, 14)]),
+            ("0-9,10-19", &[(0, 19)]),
+            ("0-9,90-99", &[(0, 99)]),
+            ("0-9,91-99", &[(0, 9), (91, 99)]),
+            ("0-1023,5-6", &[(0, 1023)]),
+            ("5-6,5-6,5-6", &[(5, 6)]),
+            ("600-,0-9,-500", &[(524, 1023), (0, 9)]),
+            ("500-509,0-9,505-600", &[(500, 600), (0, 9)]),
+        ] {
+            assert_eq!(select(format!("bytes={set}").as_bytes(), KIB), parts(expected), "{set}");
+        }
+    }
+
+    #[test]
+    fn beyond_32_parts_the_whole_is_sent() {
+        let set = |count: u64| {
+            let specs: Vec<String> = (0..count).map(|at| format!("{}-{}", at * 1000, at * 1000)).collect();
+            format!("bytes={}", specs.join(","))
+        };
+        let seen = select(set(32).as_bytes(), 1_000_000);
+        assert!(matches!(&seen, Selection::Several(parts) if parts.len() == 32), "{seen:?}");
+        assert_eq!(select(set(33).as_bytes(), 1_000_000), Selection::Whole);
+        // What counts is what is left of them.
+        let overlapping = "bytes=".to_owned() + &"0-9,".repeat(3000);
+        assert_eq!(select(overlapping.as_bytes(), KIB), parts(&[(0, 9)]));
+    }
+
+    /// The bytes that a selection gives, none for those that are not there.
+    fn marked(selection: &Selection, len: usize) -> Option<Vec<bool>> {
+        let ranges = match selection {
+            Selection::Whole => return None,
+            Selection::One(range) => vec![*range],
+            Selection::Several(ranges) => ranges.clone(),
+            Selection::Unsatisfiable => Vec::new(),
+        };
+        let mut marks = vec![false; len];
+        for range in ranges {
+            for mark in &mut marks[range.first as usize..=range.last as usize] {
+                assert!(!*mark, "no byte comes twice");
+                *mark = true;
+            }
+        }
+        Some(marks)
+    }
+
+    /// A range as a test makes it, and its bytes by the letter of the RFC.
+    fn asked(kind: u8, a: usize, b: usize, len: usize) -> (String, std::ops::Range<usize>) {
+        let (first, last) = (a.min(b), a.max(b));
+        match kind {
+            0 => (format!("{first}-{last}"), first.min(len)..(last + 1).min(len)),
+            1 => (format!("{first}-"), first.min(len)..len),
+            _ => (format!("-{first}"), len - first.min(len)..len),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_upset_the_reading(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            set in "[0-9,\\- ]{0,60}",
+            len in any::<u64>(),
+        ) {
+            for value in [bytes, format!("bytes={set}").into_bytes()] {
+                if let Selection::Several(parts) = select(&value, len) {
+                    prop_assert!((2..=PARTS_MAX).contains(&parts.len()));
+                    prop_assert!(parts.iter().all(|part| part.first <= part.last && part.last < len));
+                }
+            }
+        }
+
+        #[test]
+        fn the_parts_are_the_bytes_that_were_asked_for(
+            specs in proptest::collection::vec((0..3u8, 0..3000usize, 0..3000usize), 1..12),
+            len in 1..2500usize,
+        ) {
+            let specs: Vec<_> = specs.into_iter().map(|(kind, a, b)| asked(kind, a, b, len)).collect();
+            let mut wanted = vec![false; len];
+            for (_, range) in &specs {
+                wanted[range.clone()].fill(true);
+            }
+            let set: Vec<&str> = specs.iter().map(|(text, _)| text.as_str()).collect();
+            let selection = select(format!("bytes={}", set.join(",")).as_bytes(), len as u64);
+            let given = marked(&selection, len).expect("twelve are not too many");
+            let gaps = |marks: &[bool]| -> Vec<bool> { marks.iter().map(|mark| !mark).collect() };
+            // Nothing that was asked for is missing; what was not asked for lies in a gap that is short,
+            // between two bytes that were.
+            prop_assert!(wanted.iter().zip(&given).all(|(wanted, given)| *given || !*wanted));
+            let mut at = 0;
+            for run in gaps(&wanted).chunk_by(|one, other| one == other) {
+                let is_bridged = run[0] && given[at];
+                prop_assert!(given[at..at + run.len()].iter().all(|mark| *mark == given[at]));
+                if is_bridged {
+                    prop_assert!(run.len() as u64 <= GAP_LEN_MAX && at > 0 && at + run.len() < len);
+                }
+                at += run.len();
+            }
+            prop_assert_eq!(selection == Selection::Unsatisfiable, !wanted.contains(&true));
+        }
+    }
+}

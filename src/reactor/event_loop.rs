@@ -1,0 +1,344 @@
+//! The reactor itself and its turn: the one loop that everything runs on.
+//!
+//! It waits, sets bits and queues keys, gives turns, accepts, frees, and asks the application once
+//! between turns. It never reads from or writes to a connection.
+
+use std::ffi::c_int;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Waker};
+
+use super::listeners::Listeners;
+use super::slots::{Slots, Timer};
+use super::sources::{Alarm, Input, Signals};
+use super::timer_wheel::Wheel;
+use super::token::Addressee;
+use super::{App, Clock, Connection, Control, Key, ListenerId, Next, Now, Readiness, Watermarks};
+
+/// Kernel events taken at once; more stay in the kernel for the next turn.
+const EVENTS_MAX: usize = 1024;
+/// Connections that take in what has come before the first of them has its turn: so many share what is
+/// then found out once, and no more of them hold a buffer at a time.
+const FILLED_AHEAD_MAX: usize = 16;
+/// Connections accepted in one turn, after those that are already here had theirs.
+const ACCEPTS_MAX: usize = 64;
+
+/// An event loop around one application.
+pub struct Reactor<A: App> {
+    app: A,
+    poll: Poll,
+    events: Events,
+    slots: Slots<A::Conn>,
+    wheel: Wheel,
+    due: Vec<Key>,
+    listeners: Listeners,
+    signals: Signals,
+    input: Input,
+    alarm: Option<Alarm>,
+    waker: Arc<Waker>,
+    control: Control<A::Conn>,
+    /// When the application wants to be called at the latest.
+    app_wants: Option<Instant>,
+}
+
+impl<A: App> Reactor<A> {
+    /// A reactor with no listener and no connection yet; `now` is the origin of its timers.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll instance or no eventfd.
+    pub fn new(app: A, now: Now) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), Addressee::Waker.token())?);
+        Ok(Self {
+            app,
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            slots: Slots::new(),
+            wheel: Wheel::new(now.instant),
+            due: Vec::new(),
+            listeners: Listeners::new(),
+            signals: Signals::default(),
+            input: Input::default(),
+            alarm: None,
+            waker,
+            control: Control::default(),
+            app_wants: None,
+        })
+    }
+
+    /// Accepts connections from this socket from now on.
+    ///
+    /// # Errors
+    /// When it cannot be registered.
+    pub fn listen(&mut self, socket: TcpListener) -> io::Result<ListenerId> {
+        self.listeners.add(self.poll.registry(), socket)
+    }
+
+    /// The application, as long as it does not run.
+    pub fn app_mut(&mut self) -> &mut A {
+        &mut self.app
+    }
+
+    /// Bounds the number of connections.
+    pub fn set_watermarks(&mut self, watermarks: Watermarks) {
+        self.listeners.set_watermarks(watermarks);
+    }
+
+    /// Turns these signals into news for [`App::between_turns`].
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub fn watch_signals(&mut self, numbers: &[c_int]) -> io::Result<()> {
+        self.signals.watch(self.poll.registry(), numbers)
+    }
+
+    /// Turns something to read on this descriptor, one and no connection, into news for
+    /// [`App::between_turns`]. What is always ready, a regular file, makes no news.
+    ///
+    /// # Errors
+    /// When it cannot be registered.
+    pub fn watch_input(&mut self, input: OwnedFd) -> io::Result<()> {
+        self.input.watch(self.poll.registry(), input)
+    }
+
+    /// Calls the application when it wants to be called, to some microseconds. Without this it may be a
+    /// millisecond late, for that is how epoll counts.
+    ///
+    /// # Errors
+    /// When the kernel gives no timer.
+    pub fn wake_precisely(&mut self) -> io::Result<()> {
+        self.alarm = Some(Alarm::new(self.poll.registry())?);
+        Ok(())
+    }
+
+    /// What another thread wakes the reactor with.
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Runs until the application says stop, and gives it back.
+    ///
+    /// # Errors
+    /// When epoll itself fails; a connection's failure is its own affair.
+    pub fn run(mut self) -> io::Result<A> {
+        let mut now = Now::read();
+        self.ask_app(now, false);
+        while !self.control.stop {
+            self.wait(now)?;
+            now = Now::read();
+            self.turn(now);
+        }
+        for conn in self.slots.into_conns() {
+            self.app.abandoned(conn, now);
+        }
+        Ok(self.app)
+    }
+
+    /// Everything between two waits.
+    fn turn(&mut self, now: Now) {
+        let mut idle = self.events.is_empty() && !self.slots.has_queued();
+        self.note_events();
+        self.note_timers(now.instant);
+        self.drive_queued(now);
+        idle &= !self.accept(now);
+        self.slots.free_closed();
+        self.ask_app(now, idle);
+    }
+
+    fn wait(&mut self, now: Now) -> io::Result<()> {
+        let mut timeout = self.timeout(now.instant);
+        if let (Some(alarm), Some(at)) = (&mut self.alarm, self.app_wants)
+            && timeout != Some(Duration::ZERO)
+            && !alarm.set(at, Clock::Running.at(now))?
+        {
+            timeout = Some(Duration::ZERO);
+        }
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Zero if somebody has work, else until the nearest timer.
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        if self.slots.has_queued() || self.listeners.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let nearest = earlier(earlier(self.wheel.next(), self.app_wants), self.listeners.resting_until());
+        nearest.map(|instant| instant.saturating_duration_since(now))
+    }
+
+    /// Sets bits and queues keys; nothing else happens while events are walked.
+    fn note_events(&mut self) {
+        for event in &self.events {
+            match Addressee::of(event.token()) {
+                Addressee::Connection(key) => {
+                    if let Some(slot) = self.slots.queue(key) {
+                        slot.ready.note(event);
+                    }
+                }
+                Addressee::Listener(id) => self.listeners.note_acceptable(id),
+                Addressee::Signals => self.signals.take(&mut self.control.signals),
+                Addressee::Waker => self.control.woken = true,
+                Addressee::Input => self.control.input = true,
+                // It has woken the loop, and that is all.
+                Addressee::Alarm => {}
+            }
+        }
+    }
+
+    /// Queues those whose deadline has come; looks again later at those that have moved theirs.
+    fn note_timers(&mut self, now: Instant) {
+        let mut due = std::mem::take(&mut self.due);
+        let tick = self.wheel.expire(now, &mut due);
+        for key in due.drain(..) {
+            let Some(slot) = self.slots.get(key) else { continue };
+            if slot.timer.is_some_and(|timer| timer.tick <= tick) {
+                slot.timer = None;
+                if slot.conn.deadline().is_some_and(|deadline| deadline <= now) {
+                    self.slots.queue(key);
+                } else {
+                    self.schedule(key);
+                }
+            }
+        }
+        self.due = due;
+    }
+
+    /// Sees to it that the wheel looks at the connection no later than at its deadline.
+    fn schedule(&mut self, key: Key) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let Some(deadline) = slot.conn.deadline() else { return };
+        // Most deadlines only ever move away: the wheel has not to be asked for those.
+        if slot.timer.is_some_and(|timer| timer.deadline <= deadline) {
+            return;
+        }
+        let tick = self.wheel.tick_of(deadline);
+        if slot.timer.is_none_or(|timer| tick < timer.tick) {
+            slot.timer = Some(Timer { tick, deadline });
+            self.wheel.schedule(key, tick);
+        }
+    }
+
+    fn drive_queued(&mut self, now: Now) {
+        let queued = self.slots.take_queued();
+        for batch in queued.chunks(FILLED_AHEAD_MAX) {
+            for &key in batch {
+                if let Some(slot) = self.slots.get(key) {
+                    self.app.fill_ahead(&mut slot.conn, &mut slot.ready, now);
+                }
+            }
+            for &key in batch {
+                self.drive(key, now);
+            }
+        }
+        self.slots.give_back(queued);
+    }
+
+    fn drive(&mut self, key: Key, now: Now) {
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.queued = false;
+        match self.app.drive(&mut slot.conn, &mut slot.ready, now) {
+            Next::Again => {
+                self.slots.queue(key);
+            }
+            Next::Wait => self.park(key),
+            Next::Close => self.slots.close(key),
+        }
+    }
+
+    /// Gives their turn to those whom the application has roused: at once, for it has a reason. Who
+    /// stands in the queue already has one coming.
+    fn drive_roused(&mut self, now: Now) {
+        let mut roused = std::mem::take(&mut self.control.roused);
+        for key in roused.drain(..) {
+            if self.slots.get(key).is_some_and(|slot| !slot.queued) {
+                self.drive(key, now);
+            }
+        }
+        self.control.roused = roused;
+    }
+
+    /// Lets a connection wait: registered once, for both directions, and with its timer running.
+    ///
+    /// Registering only now is safe: epoll reports what is already ready when a socket is added.
+    fn park(&mut self, key: Key) {
+        let Some(slot) = self.slots.get(key) else { return };
+        if !slot.registered {
+            let token = Addressee::Connection(key).token();
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) = self.poll.registry().register(slot.conn.source(), token, both) {
+                log::error!("cannot watch a connection, so it is closed: {error}");
+                self.slots.close(key);
+                return;
+            }
+            slot.registered = true;
+        }
+        self.schedule(key);
+    }
+
+    /// Lets callers in, within the budget, and gives each its first turn at once. Returns whether any came.
+    fn accept(&mut self, now: Now) -> bool {
+        for accepted in 0..ACCEPTS_MAX {
+            // Those that are over make room first: once the house counts as full, only an event would
+            // bring it here again.
+            self.slots.free_closed();
+            self.listeners.begin(self.slots.len(), now.instant);
+            if !self.listeners.has_work() {
+                return accepted > 0;
+            }
+            let Some((id, stream, peer)) = self.listeners.accept(now.instant) else { return accepted > 0 };
+            if let Some(conn) = self.app.accepted(id, stream, peer, now) {
+                let key = self.slots.insert(conn, Readiness::untried());
+                self.drive(key, now);
+            }
+        }
+        true
+    }
+
+    /// Tells the application the news and carries out its orders.
+    fn ask_app(&mut self, now: Now, idle: bool) {
+        self.control.connections = self.slots.len();
+        self.app_wants = self.app.between_turns(&mut self.control, now, idle);
+        if self.control.has_orders() {
+            self.carry_out_orders(now);
+        }
+    }
+
+    fn carry_out_orders(&mut self, now: Now) {
+        if std::mem::take(&mut self.control.stop_listening) {
+            self.listeners.close_all();
+        }
+        for id in std::mem::take(&mut self.control.closing) {
+            self.listeners.close(id);
+        }
+        for conn in std::mem::take(&mut self.control.opened) {
+            // Nothing is known to be ready: a socket that is still connecting is told of by an event.
+            let key = self.slots.insert(conn, Readiness::default());
+            if let Some(slot) = self.slots.queue(key) {
+                self.app.opened(&mut slot.conn, key);
+            }
+        }
+        self.drive_roused(now);
+        if std::mem::take(&mut self.control.rouse) {
+            for key in self.slots.keys().collect::<Vec<_>>() {
+                self.slots.queue(key);
+            }
+        }
+    }
+}
+
+/// The earlier of two moments, if there is any.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,122 @@
+//! The settings of `reactor-server`: raw arguments in, a [`Command`] or one clear line out.
+//!
+//! Owns which options there are to give and how they make up a [`Config`], topic by topic in the files
+//! beside it; how values are written is there and in `values`, how options are spelled in
+//! `cli`, how the environment and a file lie beneath the arguments in `precedence`. It never
+//! prints, exits, or asks the file system: what is found around the program is an argument too.
+
+mod files;
+mod operation;
+mod precedence;
+mod rules;
+mod values;
+
+use std::os::unix::ffi::OsStrExt;
+
+use crate::cli::{Given, Program, Spelling, Values, twice};
+use crate::server::{Config, RootChoice};
+use values::{parse_bind, parse_port};
+
+pub use crate::cli::Command;
+pub use precedence::{Order, command};
+
+/// The text of `--help`.
+pub const HELP: &str = include_str!("help.txt");
+
+/// The text of `--version`.
+pub const VERSION: &str = concat!("reactor-server ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// The directory that is served when none is named, if it is there.
+pub const CONTENT_DIRECTORY: &str = "content";
+
+/// The program and its options.
+pub const PROGRAM: Program = Program {
+    name: "reactor-server",
+    spellings: &[
+        Spelling::valued(Some('p'), "--port", "8080").defaults_to("8080"),
+        Spelling::valued(Some('b'), "--bind", "0.0.0.0").repeated().defaults_to("localhost"),
+        Spelling::valued(Some('d'), "--root", "./site").path(&[]),
+        Spelling::valued(Some('i'), "--index", "index.html").defaults_to("index.html"),
+        Spelling::valued(None, "--fallback", "index.html"),
+        Spelling::valued(None, "--error-page", "404=404.html").pairs("="),
+        Spelling::valued(None, "--mime", "foo=text/plain").pairs("="),
+        Spelling::flag(None, "--clean-urls"),
+        Spelling::valued(Some('H'), "--header", "'X-Frame-Options: DENY'").pairs(": "),
+        Spelling::valued(None, "--cache-control", "'*.html=no-cache'").pairs("="),
+        Spelling::attached(None, "--cors", "https://example.com"),
+        Spelling::valued(None, "--redirect", "/old=/new").pairs("="),
+        Spelling::valued(None, "--listing", "auto"),
+        Spelling::flag(None, "--no-compress"),
+        Spelling::valued(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
+        Spelling::valued(None, "--log-format", "json").defaults_to("combined"),
+        Spelling::valued(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
+        Spelling::flag(None, "--log-secrets"),
+        Spelling::valued(None, "--idle-timeout", "60s").defaults_to("60s"),
+        Spelling::valued(None, "--header-timeout", "10s").defaults_to("10s"),
+        Spelling::valued(None, "--grace", "10s").defaults_to("10s"),
+        Spelling::valued(None, "--max-connections", "1000"),
+        Spelling::valued(None, "--workers", "auto").defaults_to("1"),
+        Spelling::valued(None, "--cache", "stat").defaults_to("fresh"),
+        Spelling::valued(None, "--cache-size", "256MiB").defaults_to("64MiB"),
+        Spelling::attached(Some('u'), "--upload", "incoming"),
+        Spelling::valued(None, "--max-upload", "1GiB").defaults_to("1GiB"),
+        Spelling::flag(Some('q'), "--quiet"),
+        Spelling::flag(Some('v'), "--verbose"),
+        Spelling::valued(None, "--sum-port", "9042"),
+        Spelling::valued(None, "--sum-name", "'Room 12'"),
+        Spelling::valued(None, "--sum-number", "42"),
+        Spelling::flag(None, "--no-http"),
+        Spelling::valued(Some('c'), "--config", "site.toml").settings_file(),
+        Spelling::order(None, "--check"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::order(Some('V'), "--version"),
+    ],
+    values: Values::Checked,
+};
+
+fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String> {
+    let mut config = Config::default();
+    operation::read_log(given, &mut config)?;
+    files::read_documents(given, &mut config)?;
+    rules::read(given, &mut config)?;
+    files::read_directories_and_cache(given, &mut config)?;
+    operation::read_limits(given, &mut config)?;
+    operation::read_sum(given, &mut config)?;
+    files::read_uploads(given, &mut config)?;
+    place(given, &mut config, content_exists)?;
+    Ok(config)
+}
+
+/// Where it listens, and the directory that it serves there.
+fn place(given: &mut Given, config: &mut Config, content_exists: bool) -> Result<(), String> {
+    config.bind = parse_bind(&given.all("--bind")).map_err(|error| given.at("--bind", &error))?;
+    given.set("--port", &mut config.port, parse_port)?;
+    match given.once("--root")? {
+        Some(directory) => config.root = RootChoice::Directory(directory.into()),
+        None if content_exists => config.root = RootChoice::Directory(CONTENT_DIRECTORY.into()),
+        None => {}
+    }
+    Ok(())
+}
+
+/// Makes what is no option the port or the directory: digits are the port.
+fn name_operands(given: &mut Given) -> Result<(), String> {
+    for operand in given.operands() {
+        if operand.is_empty() {
+            return Err("the directory's name is empty; for this one, write .".to_owned());
+        }
+        let is_number = operand.as_bytes().iter().all(u8::is_ascii_digit);
+        let (option, what) = match is_number {
+            true => ("--port", "the port"),
+            false => ("--root", "the directory"),
+        };
+        if let Some(first) = given.peek(option) {
+            return Err(twice(what, first, &operand));
+        }
+        given.adopt(option, operand);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! The options for the files that are served: which stand for something else, how they are sent, which
+//! are listed, kept in memory, and stored.
+//!
+//! Owns how each is written, what they mean together, and what is said of a wrong one. It never looks
+//! whether a file is there: it may come later.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::values::{parse_index, parse_size};
+use crate::cli::{Given, quote};
+use crate::files::RelativePath;
+use crate::http::Status;
+use crate::server::{CacheMode, Config, ErrorPage};
+
+/// The statuses that can have a page of their own: what a request that was understood may come to.
+/// The others are answers to what never became one, and end the connection.
+const PAGED: [Status; 5] = [
+    Status::FORBIDDEN,
+    Status::NOT_FOUND,
+    Status::METHOD_NOT_ALLOWED,
+    Status::INTERNAL_SERVER_ERROR,
+    Status::SERVICE_UNAVAILABLE,
+];
+
+/// Reads the options for the files that stand for something else, and for how all are sent.
+pub(super) fn read_documents(given: &mut Given, config: &mut Config) -> Result<(), String> {
+    given.set("--index", &mut config.index, parse_index)?;
+    config.fallback = given.read("--fallback", |text| parse_document("--fallback", text))?;
+    config.error_pages = parse_error_pages(&given.all("--error-page"))?;
+    config.compress = !given.flag_once("--no-compress")?;
+    Ok(())
+}
+
+/// Reads whether directories are listed, and which files are kept in memory.
+pub(super) fn read_directories_and_cache(given: &mut Given, config: &mut Config) -> Result<(), String> {
+    config.listing = given.read("--listing", parse_listing)?;
+    given.set("--cache", &mut config.cache, parse_cache_mode)?;
+    let Some(len_max) = given.read("--cache-size", |text| parse_size("--cache-size", text))? else {
+        return Ok(());
+    };
+    // What no memory holds is no limit.
+    config.cache_len_max = len_max.try_into().unwrap_or(usize::MAX);
+    match config.cache {
+        CacheMode::Off if !given.is_off("--cache-size") => {
+            Err("--cache-size limits what --cache off does not keep; leave one of them out".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads whether files can be stored, where, and how large they may be.
+pub(super) fn read_uploads(given: &mut Given, config: &mut Config) -> Result<(), String> {
+    config.upload = given.read("--upload", parse_upload_directory)?;
+    let Some(len_max) = given.read("--max-upload", |text| parse_size("--max-upload", text))? else {
+        return Ok(());
+    };
+    config.upload_len_max = len_max;
+    match config.upload {
+        None if !given.is_off("--upload") => {
+            Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the name of a file beneath the root; `name` is the option that it belongs to.
+fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {
+    match RelativePath::parse_plain(text.as_bytes()) {
+        Ok(path) if !path.has_trailing_slash() => Ok(path),
+        _ => Err(format!(
+            "{name}: {} cannot be a document; it must be a file beneath the directory that is served, \
+             not hidden",
+            quote(text)
+        )),
+    }
+}
+
+/// Reads all of `--error-page`.
+fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, String> {
+    let mut pages: Vec<ErrorPage> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let page = parse_error_page(text)?;
+        if pages.iter().any(|other| other.status == page.status) {
+            let code = page.status.code();
+            return Err(format!("--error-page is given twice for {code}; leave one out"));
+        }
+        pages.push(page);
+    }
+    Ok(pages)
+}
+
+fn parse_error_page(text: &OsStr) -> Result<ErrorPage, String> {
+    let mut parts = text.as_bytes().splitn(2, |&byte| byte == b'=');
+    let (Some(code), Some(name)) = (parts.next(), parts.next()) else {
+        return Err(format!(
+            "--error-page: {} is not a status and a file, such as 404=404.html",
+            quote(text)
+        ));
+    };
+    let status = PAGED.into_iter().find(|status| status.code().to_string().as_bytes() == code);
+    let status = status.ok_or_else(|| {
+        let code = quote(OsStr::from_bytes(code));
+        format!("--error-page: {code} cannot have a page of its own; 403, 404, 405, 500 and 503 can")
+    })?;
+    Ok(ErrorPage { status, path: parse_document("--error-page", OsStr::from_bytes(name))? })
+}
+
+fn parse_listing(text: &OsStr) -> Result<bool, String> {
+    match text.to_str() {
+        Some("auto") => Ok(true),
+        Some("off") => Ok(false),
+        _ => Err(format!("--listing: {} is neither auto nor off; write one of them", quote(text))),
+    }
+}
+
+fn parse_cache_mode(text: &OsStr) -> Result<CacheMode, String> {
+    match text.to_str() {
+        Some("fresh") => Ok(CacheMode::Fresh),
+        Some("stat") => Ok(CacheMode::Stat),
+        Some("off") => Ok(CacheMode::Off),
+        _ => Err(format!("--cache: {} is neither fresh, stat nor off; write one of them", quote(text))),
+    }
+}
+
+/// Reads where uploads may go: beneath the root, in plain names; anywhere there if nothing is said.
+fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
+    let bytes = text.as_bytes();
+    let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);
+    let is_plain = |name: &[u8]| !name.is_empty() && !name.starts_with(b".");
+    if text.is_empty() || bytes.split(|&byte| byte == b'/').all(is_plain) {
+        return Ok(OsString::from(OsStr::from_bytes(bytes)).into());
+    }
+    Err(format!(
+        "--upload: {} is not a path beneath the root; write it like incoming or notes/incoming, \
+         with no name that begins with a dot",
+        quote(text)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::server::config::args::tests::parse;
+
+    fn document(text: &[u8]) -> Result<Vec<u8>, String> {
+        let path = parse_document("--fallback", OsStr::from_bytes(text))?;
+        Ok(path.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_document_is_a_name_beneath_the_root() {
+        let cases: &[(&[u8], &[u8])] = &[
+            (b"index.html", b"index.html"),
+            (b"/index.html", b"index.html"),
+            (b"./a//b.html", b"a/b.html"),
+            (b"a/../b.html", b"b.html"),
+            (b"100%.html", b"100%.html"),
+            (b"%2e%2e/a?b#c", b"%2e%2e/a?b#c"),
+            (b"caf\xe9", b"caf\xe9"),
+        ];
+        for (text, name) in cases {
+            assert_eq!(document(text).as_deref(), Ok(*name), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_told_so() {
+        let long = "x".repeat(256);
+        for text in
+            ["", "/", ".", "..", "../a", "a/../../b", ".env", "a/.git/b", "docs/", "a\0b", "/../a", &long]
+        {
+            let line = document(text.as_bytes()).unwrap_err();
+            assert!(line.starts_with("--fallback: "), "{line}");
+            assert!(line.ends_with("a file beneath the directory that is served, not hidden"), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_page_is_a_status_and_a_document() {
+        let pages = |texts: &[&str]| {
+            parse_error_pages(&texts.iter().map(OsString::from).collect::<Vec<_>>()).map(|pages| {
+                let told = |page: &ErrorPage| format!("{}={}", page.status.code(), page.path);
+                pages.iter().map(told).collect::<Vec<_>>().join(" ")
+            })
+        };
+        let fit = ["403=a", "404=/b=c.html", "405=d", "500=e", "503=a"];
+        assert_eq!(pages(&fit).as_deref(), Ok("403=a 404=b=c.html 405=d 500=e 503=a"));
+        let cases = [
+            (&["404"][..], "--error-page: '404' is not a status and a file, such as 404=404.html"),
+            (&["400=a"], "--error-page: '400' cannot have a page of its own; 403, 404, 405, 500 and 503 can"),
+            (
+                &["+404=a"],
+                "--error-page: '+404' cannot have a page of its own; 403, 404, 405, 500 and 503 can",
+            ),
+            (
+                &["404=../a"],
+                "--error-page: '../a' cannot be a document; it must be a file beneath the directory \
+                 that is served, not hidden",
+            ),
+            (&["404=a", "404=b"], "--error-page is given twice for 404; leave one out"),
+        ];
+        for (texts, expected) in cases {
+            assert_eq!(pages(texts), Err(expected.to_owned()), "{texts:?}");
+        }
+    }
+
+    fn lists(line: &[&str]) -> bool {
+        match parse(line.iter().map(Into::into).collect(), false) {
+            Ok(Command::Run(config)) => config.lists(),
+            other => panic!("{line:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn directories_are_listed_where_only_this_machine_asks_unless_it_is_said() {
+        let cases: &[(&[&str], bool)] = &[
+            (&[], true),
+            (&["--bind", "localhost"], true),
+            (&["--bind", "::1", "--bind", "127.0.0.2"], true),
+            (&["--bind", "0.0.0.0"], false),
+            (&["--bind", "::"], false),
+            (&["--bind", "127.0.0.1", "--bind", "192.0.2.1"], false),
+            (&["--bind", "0.0.0.0", "--listing", "auto"], true),
+            (&["--listing=auto"], true),
+            (&["--fallback=app.html"], false),
+            (&["--fallback=app.html", "--listing=auto"], true),
+            (&["--listing", "off"], false),
+            (&["--bind", "::", "--listing=off"], false),
+        ];
+        for &(line, listed) in cases {
+            assert_eq!(lists(line), listed, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_about_listings_is_told_in_one_line() {
+        for value in ["on", "AUTO", "off "] {
+            let error = parse(vec!["--listing".into(), value.into()], false).unwrap_err().to_string();
+            assert!(error.contains("is neither auto nor off; write one of them"), "{value}: {error}");
+        }
+    }
+
+    #[test]
+    fn files_are_kept_in_three_ways_and_up_to_a_size() {
+        let default = Config::default();
+        let cases: &[(&[&str], CacheMode, usize)] = &[
+            (&[], CacheMode::Fresh, default.cache_len_max),
+            (&["--cache", "stat"], CacheMode::Stat, default.cache_len_max),
+            (&["--cache=off"], CacheMode::Off, default.cache_len_max),
+            (&["--cache-size=1GiB"], CacheMode::Fresh, 1 << 30),
+            (&["--cache=stat", "--cache-size", "500k"], CacheMode::Stat, 500_000),
+        ];
+        for (line, mode, len_max) in cases {
+            match parse(line.iter().map(Into::into).collect(), false) {
+                Ok(Command::Run(config)) => {
+                    assert_eq!((config.cache, config.cache_len_max), (*mode, *len_max))
+                }
+                other => panic!("{line:?} gave {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistake_about_the_cache_is_told_in_one_line() {
+        for (line, told) in [
+            (&["--cache", "on"][..], "--cache: 'on' is neither fresh, stat nor off; write one of them"),
+            (&["--cache-size", "0"], "--cache-size: '0' is too small"),
+            (&["--cache-size", "some"], "--cache-size: 'some' is not a size"),
+            (&["--cache=off", "--cache-size=1M"], "--cache-size limits what --cache off does not keep"),
+        ] {
+            let error = parse(line.iter().map(Into::into).collect(), false).unwrap_err().to_string();
+            assert!(error.contains(told), "{line:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_named_beneath_the_root() {
+        for (text, path) in [("", ""), ("incoming", "incoming"), ("a/b c/", "a/b c")] {
+            assert_eq!(parse_upload_directory(OsStr::new(text)), Ok(PathBuf::from(path)), "{text}");
+        }
+        for text in ["/", "/srv", ".", "..", "a/../b", "./a", "a//b", "a/.b", "a/./b", "a//"] {
+            let error = parse_upload_directory(OsStr::new(text)).unwrap_err();
+            assert!(error.contains("is not a path beneath the root"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! From the command line, the environment and a file to one [`Config`]: in this order, each option
+//! from the first that names it.
+//!
+//! Owns what lies beneath what, and the order to check instead of serving. It reads neither the
+//! environment nor the file by itself: both are in the [`Surroundings`].
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::{PROGRAM, name_operands, read_config};
+use crate::access_log::Destination;
+use crate::cli::{Command, Given, UsageError, quote};
+use crate::server::{Config, RootChoice, Surroundings};
+
+/// What the program is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The settings, from wherever they came.
+    pub config: Config,
+    /// The settings in force as TOML, if they are only to be checked and shown.
+    pub check: Option<String>,
+    /// A line for each variable that is called like a setting and is none.
+    pub strays: Vec<String>,
+}
+
+impl Order {
+    /// Tells of what is odd, but no error.
+    pub fn warn(&self) {
+        for stray in &self.strays {
+            log::warn!("environment: {stray}");
+        }
+    }
+}
+
+/// Reads `args`, which are without the program's name, and what lies beneath them.
+///
+/// # Errors
+/// The arguments, a variable or the file of settings make no sense, or there is no such file.
+pub fn command(args: Vec<OsString>, around: &Surroundings) -> Result<Command<Order>, UsageError> {
+    PROGRAM.command(args, |given| settle(given, around))
+}
+
+fn settle(given: &mut Given, around: &Surroundings) -> Result<Order, String> {
+    let is_check = given.flag_once("--check")?;
+    name_operands(given)?;
+    given.lay_beneath(PROGRAM.environment_settings(&around.variables)?);
+    if let Some(path) = given.once("--config")? {
+        let path = Path::new(&path);
+        let bytes = (around.read_file)(path).map_err(|error| given.locate(&file_error(path, &error)))?;
+        given.lay_beneath(PROGRAM.file_settings(path, &bytes)?);
+    }
+    let config = read_config(given, around.content_exists).map_err(|error| given.locate(&error))?;
+    let show = || PROGRAM.show(given, &consequences(&config), &around.directory);
+    let check = is_check.then(show);
+    Ok(Order { check, strays: PROGRAM.stray_variables(&around.variables), config })
+}
+
+fn file_error(path: &Path, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => "create it, or name another",
+        ErrorKind::PermissionDenied => "make it readable for this user, or name another",
+        _ => "name another",
+    };
+    format!("--config: cannot read {}: {error}; {remedy}", quote(path))
+}
+
+/// What options are that nobody has set, where that follows from others.
+fn consequences(config: &Config) -> Vec<(&'static str, OsString)> {
+    let mut found = Vec::new();
+    if let RootChoice::Directory(path) = &config.root {
+        found.push(("--root", path.clone().into()));
+    }
+    if config.access_log == Destination::Off {
+        found.push(("--access-log", "off".into()));
+    }
+    found.push(("--listing", if config.lists() { "auto" } else { "off" }.into()));
+    if let Some(sum) = &config.sum {
+        found.push(("--sum-number", sum.number.to_string().into()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::server::config::args::HELP;
+    use crate::server::config::args::tests::parse;
+
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
+    /// A file of settings for each case that needs one.
+    fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+        let text = match path.to_str() {
+            Some("port.toml" | "conf/port.toml") => "port = 1\nroot = 'site'",
+            Some("quiet.toml") => "quiet = true\naccess-log = 'a.log'\nverbose = true",
+            Some("many.toml") => "bind = ['::1', '10.0.0.1']\n[error-page]\n500 = 'b'\n404 = 'a'",
+            Some("rules.toml") => {
+                "cors = 'http://a'\nclean-urls = true\nmime = { foo = 'text/x-foo', 'tar.gz' = 'a/b' }\n\
+                 redirect = '/a=/b'\n[header]\nX-B = 'b: c'\nX-A = 1\n\
+                 [cache-control]\n'*.html' = 'no-cache'\n'**' = 'max-age=5'"
+            }
+            Some("site.toml") => "root = 'site'",
+            Some("upload.toml") => "upload = true\nmax-upload = '5k'",
+            Some("other.toml") => "config = 'port.toml'",
+            Some("wrong.toml") => "\nport = 'x'\nindex = 'a/b'\n[error-page]\n400 = 'a'",
+            _ => return Err(ErrorKind::NotFound.into()),
+        };
+        Ok(text.into())
+    }
+
+    fn order(line: &[&str], variables: Variables<'_>) -> Result<Order, String> {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let directory = PathBuf::from("/here");
+        let around = Surroundings { variables, directory, read_file, ..Surroundings::default() };
+        match command(line.iter().map(OsString::from).collect(), &around) {
+            Ok(Command::Run(order)) => Ok(*order),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What the arguments alone come to.
+    fn alone(line: &[&str]) -> Config {
+        match parse(line.iter().map(OsString::from).collect(), false) {
+            Ok(Command::Run(config)) => *config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_option_comes_from_the_uppermost_layer_that_names_it() {
+        let cases: &[(&[&str], Variables<'_>, &[&str])] = &[
+            (&["-c", "port.toml"], &[], &["-p1", "-dsite"]),
+            (&["--config=conf/port.toml"], &[], &["-p1", "-dconf/site"]),
+            (&[], &[("REACTOR_CONFIG", "port.toml")], &["-p1", "-dsite"]),
+            (&["-c", "quiet.toml"], &[("REACTOR_CONFIG", "port.toml")], &["-qv", "--access-log=a.log"]),
+            (&["-c", "port.toml"], &[("REACTOR_PORT", "2")], &["-p2", "-dsite"]),
+            (&["-c", "port.toml"], &[("REACTOR_PORT", "")], &["-p1", "-dsite"]),
+            (&["-c", "port.toml", "-p3"], &[("REACTOR_PORT", "2")], &["-p3", "-dsite"]),
+            (&["-c", "port.toml", "3"], &[("REACTOR_PORT", "x")], &["-p3", "-dsite"]),
+            (&["-c", "port.toml", "here"], &[("REACTOR_ROOT", "there")], &["-p1", "-dhere"]),
+            (&["-c", "port.toml"], &[("REACTOR_ROOT", "there")], &["-p1", "-dthere"]),
+            (&["-c", "quiet.toml"], &[("REACTOR_QUIET", "0")], &["-v", "--access-log=a.log"]),
+            (&["-q", "-c", "quiet.toml"], &[("REACTOR_QUIET", "0")], &["-qv", "--access-log=a.log"]),
+            (&["-c", "many.toml"], &[], &["-b::1", "-b10.0.0.1", "--error-page=500=b", "--error-page=404=a"]),
+            (
+                &["-c", "many.toml", "--error-page", "503=c"],
+                &[("REACTOR_BIND", "::\n0.0.0.0")],
+                &["-b::", "-b0.0.0.0", "--error-page=503=c"],
+            ),
+            (
+                &["-c", "rules.toml"],
+                &[],
+                &[
+                    &["--cors=http://a", "--clean-urls", "--mime=foo=text/x-foo", "--mime=tar.gz=a/b"][..],
+                    &["--redirect=/a=/b", "-HX-B: b: c", "-HX-A: 1"],
+                    &["--cache-control=*.html=no-cache", "--cache-control=**=max-age=5"],
+                ]
+                .concat(),
+            ),
+            (&["-c", "upload.toml"], &[], &["-u", "--max-upload=5k"]),
+            (&["-c", "upload.toml"], &[("REACTOR_UPLOAD", "incoming")], &["-u=incoming", "--max-upload=5k"]),
+        ];
+        for (line, variables, expected) in cases {
+            let config = order(line, variables).map(|order| order.config);
+            assert_eq!(config, Ok(alone(expected)), "{line:?} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_file_that_the_help_shows_is_understood() {
+        let indent = " ".repeat(31);
+        let (_, section) = HELP.split_once("\nSettings:\n").unwrap();
+        let (section, _) = section.split_once("\n\n").unwrap();
+        let example = section.lines().filter_map(|line| line.strip_prefix(&indent));
+        let example = example.collect::<Vec<_>>().join("\n");
+        let settings = PROGRAM.file_settings(Path::new("a.toml"), example.as_bytes()).unwrap();
+        let config = PROGRAM.command(Vec::new(), |given| {
+            given.lay_beneath(settings);
+            read_config(given, false)
+        });
+        let expected = alone(&["-q", "-p8080", "-b0.0.0.0", "-b::", "--cache-control=*.html=no-cache"]);
+        assert_eq!(config, Ok(Command::Run(Box::new(expected))));
+    }
+
+    #[test]
+    fn the_examples_of_the_help_work() {
+        let (_, examples) = HELP.split_once("Examples:\n").unwrap();
+        let examples = examples.lines().filter(|line| line.starts_with("  reactor-server"));
+        let commands: Vec<&str> = examples.filter_map(|line| Some(line.trim().split_once("  ")?.0)).collect();
+        assert_eq!(commands.len(), 4);
+        for command in commands {
+            let words: Vec<&str> = command.split(' ').skip(1).collect();
+            assert!(order(&words, &[]).is_ok(), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_limit_for_uploads_is_no_mistake_where_uploads_are_turned_off_in_so_many_words() {
+        let config = order(&["-c", "upload.toml"], &[("REACTOR_UPLOAD", "off")]).unwrap().config;
+        assert_eq!((config.upload, config.upload_len_max), (None, 5_000));
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_the_place_where_it_was_made() {
+        let cases: &[(&[&str], Variables<'_>, &str)] = &[
+            (&["-c", "wrong.toml"], &[], "wrong.toml:3: index: 'a/b' cannot be an index; it must"),
+            (
+                &["-c", "wrong.toml"],
+                &[("REACTOR_INDEX", "a")],
+                "wrong.toml:5: error-page: '400' cannot have a page of its own; 403,",
+            ),
+            (
+                &["-c", "wrong.toml", "-ia", "--error-page=404=b"],
+                &[],
+                "wrong.toml:2: port: 'x' is not a port; write 0 to 65535; see",
+            ),
+            (&[], &[("REACTOR_PORT", "x")], "REACTOR_PORT: 'x' is not a port; write 0 to 65535; see"),
+            (&[], &[("REACTOR_SUM_PORT", "x")], "REACTOR_SUM_PORT: 'x' is not a port; write 0 to 65535"),
+            (&[], &[("REACTOR_BIND", "::1\n::1")], "REACTOR_BIND: address ::1 is given twice; leave one"),
+            (&[], &[("REACTOR_GRACE", "soon")], "REACTOR_GRACE: 'soon' is not a time; write it like"),
+            (&[], &[("REACTOR_QUIET", "2")], "REACTOR_QUIET: '2' is neither on nor off; write 1 or 0"),
+            (&[], &[("REACTOR_MAX_UPLOAD", "5k")], "REACTOR_MAX_UPLOAD: --max-upload limits uploads, which"),
+            (&["-u", "--max-upload=x"], &[("REACTOR_UPLOAD", "a")], "--max-upload: 'x' is not a size; write"),
+            (&["-c", "none.toml"], &[], "--config: cannot read 'none.toml': entity not found; create it,"),
+            (&[], &[("REACTOR_CONFIG", "a")], "REACTOR_CONFIG: cannot read 'a': entity not found; create it"),
+            (&["-c", "other.toml"], &[], "other.toml:1: 'config' is no setting; it belongs on the command"),
+            (&["-c", "a", "-c", "b"], &[], "--config is given twice, 'a' and 'b'; leave one out"),
+        ];
+        for (line, variables, expected) in cases {
+            let error = order(line, variables).unwrap_err();
+            assert!(error.starts_with(expected), "{line:?} {variables:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_a_variable_is_told_with_its_name() {
+        let mut refused = 0;
+        for spelling in PROGRAM.spellings {
+            let name = format!("REACTOR_{}", spelling.long[2..].replace('-', "_").to_uppercase());
+            for value in ["\u{1}", "../x", "-5", "=", ":", "a/"] {
+                let Err(error) = order(&[], &[(&name, value)]) else { continue };
+                assert!(error.starts_with(&format!("{name}: ")), "{name}={value:?}: {error}");
+                refused += 1;
+            }
+        }
+        assert!(refused > 50, "{refused}");
+    }
+
+    #[test]
+    fn stray_variables_are_no_error() {
+        let order = order(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
+        assert_eq!(order.config, Config::default());
+        assert_eq!(order.check, None);
+        assert_eq!(order.strays, ["REACTOR_CHECK sets nothing", "REACTOR_SERVICE_HOST sets nothing"]);
+    }
+
+    /// The settings that a check shows.
+    fn shown(line: &[&str]) -> String {
+        order(&[&["--check"], line].concat(), &[]).unwrap().check.unwrap()
+    }
+
+    #[test]
+    fn a_check_shows_every_setting() {
+        let settings = shown(&[]);
+        for spelling in PROGRAM.spellings {
+            let key = spelling.long.trim_start_matches('-');
+            let is_there = settings.lines().any(|line| {
+                let line = line.strip_prefix("# ").unwrap_or(line);
+                line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "))
+            });
+            let is_order = ["help", "version", "check", "config"].contains(&key);
+            assert_eq!(is_there, !is_order, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_a_check_shows_makes_the_same_settings_as_a_file() {
+        let sum = ["--sum-port=0", "--sum-name=Room \"1\"", "--no-http"];
+        let rules = ["--error-page=404=a", "--error-page=500=b", "-b::1", "-b10.0.0.1"];
+        let cases: &[&[&str]] = &[
+            &[],
+            &["-q"],
+            &["-d/srv/site", "-p0", "-v"],
+            &["-u=in", "--max-upload=5k", "--access-log=/var/log/a.log"],
+            &sum,
+            &rules,
+            &["-HX-A: \"b\"", "-HX-A:\\", "--cors", "--mime=a=b/c", "--clean-urls", "--redirect=/a=/b"],
+            &["--cors=http://a", "--cache-control=*=no-cache", "--cache-control=**=x"],
+            &["--idle-timeout=1.5s", "--grace=0", "--fallback=index.html", "--max-connections=7"],
+        ];
+        for line in cases {
+            let settings = PROGRAM.file_settings(Path::new("elsewhere/a.toml"), shown(line).as_bytes());
+            let mut given = None;
+            let read = PROGRAM.command(Vec::new(), |empty| {
+                empty.lay_beneath(settings?);
+                given = Some(empty.clone());
+                read_config(empty, false)
+            });
+            // What follows from other settings is said outright by then.
+            let mut expected = alone(line);
+            expected.listing = Some(expected.lists());
+            assert_eq!(read, Ok(Command::Run(Box::new(expected))), "{line:?}");
+            // And it says the same again, but for where it comes from.
+            let values = |text: &str| {
+                let lines = text.lines().filter_map(|line| Some(line.split_once("  # ")?.0.to_owned()));
+                lines.collect::<Vec<_>>()
+            };
+            let again = PROGRAM.show(&given.unwrap(), &consequences(&alone(line)), Path::new("/there"));
+            assert_eq!(values(&again), values(&shown(line)), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_check_shows_where_each_setting_comes_from() {
+        let line = ["--check", "-c", "port.toml", "--fallback=a"];
+        let order = order(&line, &[("REACTOR_GRACE", "0")]).unwrap();
+        let settings = order.check.unwrap();
+        for shown in [
+            "port = 1  # port.toml:1",
+            "root = \"/here/site\"  # port.toml:2",
+            "fallback = \"a\"  # command line",
+            "grace = 0  # REACTOR_GRACE",
+            "index = \"index.html\"  # default",
+        ] {
+            assert!(settings.lines().any(|line| line == shown), "{shown}: {settings}");
+        }
+    }
+}

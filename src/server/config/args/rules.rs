@@ -1,0 +1,218 @@
+//! The options that lay down rules for answers: media types, fields, how long files keep, other origins,
+//! addresses that have moved.
+//!
+//! Owns which rule an option makes, and which rules cannot be together. The form of each rule is its
+//! own, in `server::rules`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::cli::{Given, quote};
+use crate::files::MediaTypes;
+use crate::http::is_media_type;
+use crate::server::Config;
+use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_circles, check_together};
+
+/// How many rules of a kind there may be: each request may have to be held against each of them.
+const RULES_MAX: usize = 1000;
+
+/// Reads all options of this kind.
+pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
+    for value in rules(given, "--mime")? {
+        give_media_type(&mut config.media_types, &value)?;
+    }
+    config.clean_urls = given.flag_once("--clean-urls")?;
+    config.headers = parse_all(given, "--header", |text| Header::parse(text.as_bytes()))?;
+    config.cache_control = parse_all(given, "--cache-control", |text| CacheRule::parse(text.as_bytes()))?;
+    config.redirects = parse_all(given, "--redirect", |text| Redirect::parse(plain(text)?))?;
+    config.cors = given.read("--cors", parse_origin)?;
+    check_together(&config.headers, config.cors.is_some())?;
+    check_circles(&config.redirects)
+}
+
+/// The values of an option, if they are not too many.
+fn rules(given: &mut Given, name: &'static str) -> Result<Vec<OsString>, String> {
+    let values = given.all(name);
+    match values.len() > RULES_MAX {
+        true => Err(format!("{name} is given more than {RULES_MAX} times; leave some out")),
+        false => Ok(values),
+    }
+}
+
+/// Reads each value of an option into a rule.
+fn parse_all<T>(
+    given: &mut Given,
+    name: &'static str,
+    parse: impl Fn(&OsStr) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let parse = |text: &OsString| {
+        parse(text).map_err(|fault| format!("{name}: {} does not do: {fault}", quote(text)))
+    };
+    rules(given, name)?.iter().map(parse).collect()
+}
+
+fn plain(text: &OsStr) -> Result<&str, String> {
+    text.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
+}
+
+/// Reads where pages may come from: from everywhere if nothing is said.
+fn parse_origin(text: &OsStr) -> Result<Origin, String> {
+    if text.is_empty() {
+        return Ok(Origin::any());
+    }
+    let origin = plain(text).and_then(Origin::parse);
+    origin.map_err(|fault| format!("--cors: {} does not do: {fault}", quote(text)))
+}
+
+/// Reads `EXT=TYPE`.
+fn give_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
+    let refused = |fault: &str| Err(format!("--mime: {} does not do: {fault}", quote(text)));
+    let Some((extension, media_type)) = text.to_str().and_then(|text| text.split_once('=')) else {
+        return refused("it is not an extension and a media type, such as foo=text/plain");
+    };
+    let extension = extension.strip_prefix('.').unwrap_or(extension);
+    let is_plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '/' || c.is_control());
+    if !extension.split('.').all(is_plain) {
+        return refused(
+            "what is before the equals sign is not the extension of a file, such as foo or tar.gz",
+        );
+    }
+    let media_type = media_type.trim();
+    if !is_media_type(media_type.as_bytes()) || !media_type.is_ascii() {
+        return refused("what is behind the equals sign is not a media type, such as text/plain");
+    }
+    match types.give(extension, media_type) {
+        Ok(()) => Ok(()),
+        Err(earlier) => Err(format!(
+            "--mime is given twice for {}, which is {earlier} already; leave one out",
+            quote(extension)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Command;
+    use crate::server::config::args::tests::parse;
+
+    fn config(line: &[&str]) -> Result<Config, String> {
+        match parse(line.iter().map(OsString::from).collect(), false) {
+            Ok(Command::Run(config)) => Ok(*config),
+            Ok(other) => panic!("{line:?} gave {other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn every_option_makes_its_rule() {
+        let types = config(&["--mime", "foo=text/x-foo", "--mime=.Tar.GZ = image/png"]).unwrap().media_types;
+        assert_eq!(types.given(b"a.foo"), Some("text/x-foo; charset=utf-8"));
+        assert_eq!(types.given(b"a.tar.gz"), None, "the extension has a space behind it");
+        let types = config(&["--mime=.Tar.GZ=image/png"]).unwrap().media_types;
+        assert_eq!(types.given(b"a.tar.gz"), Some("image/png"));
+        assert!(config(&["--clean-urls"]).unwrap().clean_urls);
+        let headers = config(&["-H", "X-A: b", "--header=X-A: c", "-HServer:x"]).unwrap().headers;
+        let headers: Vec<_> = headers.iter().map(|header| (header.name.as_str(), &*header.value)).collect();
+        assert_eq!(headers, [("X-A", &b"b"[..]), ("X-A", b"c"), ("Server", b"x")]);
+        let rules = config(&["--cache-control", "*.html=no-cache", "--cache-control=**=max-age=5"]).unwrap();
+        let rules: Vec<_> =
+            rules.cache_control.iter().map(|rule| (rule.glob.as_text(), &*rule.value)).collect();
+        assert_eq!(rules, [("*.html".to_owned(), &b"no-cache"[..]), ("**".to_owned(), b"max-age=5")]);
+        let origin = |line: &[&str]| config(line).unwrap().cors.map(|origin| origin.as_str().to_owned());
+        assert_eq!(origin(&[]), None);
+        assert_eq!(origin(&["--cors"]).as_deref(), Some("*"));
+        assert_eq!(origin(&["--cors", "site"]).as_deref(), Some("*"), "site is the directory");
+        assert_eq!(origin(&["--cors=http://a:1"]).as_deref(), Some("http://a:1"));
+        let redirects = config(&["--redirect", "/a=/b", "--redirect=/c/*=https://d/*"]).unwrap().redirects;
+        let redirects: Vec<_> = redirects.iter().map(Redirect::as_text).collect();
+        assert_eq!(redirects, ["/a=/b", "/c/*=https://d/*"]);
+    }
+
+    fn check(cases: &[(&[&str], &str)]) {
+        for (line, expected) in cases {
+            assert_eq!(config(line), Err(format!("{expected}; see reactor-server --help")), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_one_line() {
+        let no_type = "what is behind the equals sign is not a media type, such as text/plain";
+        let cases: &[(&[&str], &str)] = &[
+            (
+                &["--mime", "foo"],
+                "--mime: 'foo' does not do: it is not an extension and a media type, such as foo=text/plain",
+            ),
+            (
+                &["--mime", "a/b=text/plain"],
+                "--mime: 'a/b=text/plain' does not do: what is before the equals sign is not the extension \
+                 of a file, such as foo or tar.gz",
+            ),
+            (
+                &["--mime=.=text/plain"],
+                "--mime: '.=text/plain' does not do: what is before the equals sign is not the extension \
+                 of a file, such as foo or tar.gz",
+            ),
+            (&["--mime", "foo=text"], &format!("--mime: 'foo=text' does not do: {no_type}")),
+            (&["--mime", "foo=a/b\r\nX: y"], &format!("--mime: 'foo=a/b\\r\\nX: y' does not do: {no_type}")),
+            (
+                &["--mime", "foo=text/plain", "--mime", ".FOO=text/html"],
+                "--mime is given twice for 'FOO', which is text/plain; charset=utf-8 already; leave one out",
+            ),
+            (&["--clean-urls", "--clean-urls"], "'--clean-urls' is given twice; once is enough"),
+            (
+                &["-H", "X-A"],
+                "--header: 'X-A' does not do: it has no colon; write it like 'X-Frame-Options: DENY'",
+            ),
+            (
+                &["-H", "Content-Type: text/plain"],
+                "--header: 'Content-Type: text/plain' does not do: Content-Type cannot be set; use --mime \
+                 EXT=TYPE",
+            ),
+            (
+                &["-H", "Cache-Control: no-store"],
+                "--header: 'Cache-Control: no-store' does not do: Cache-Control cannot be set; use \
+                 --cache-control '**=VALUE'",
+            ),
+            (&["-HServer: a", "-HServer: b"], "--header: Server is given twice; leave one out"),
+            (
+                &["--cors", "-H", "Access-Control-Allow-Origin: *"],
+                "--header: Access-Control-Allow-Origin is what --cors sets; leave one of them out",
+            ),
+            (
+                &["--cache-control", "a/=no-cache"],
+                "--cache-control: 'a/=no-cache' does not do: as a pattern, it ends in a slash; write a/** \
+                 for all that is in the directory",
+            ),
+        ];
+        check(cases);
+    }
+
+    #[test]
+    fn mistakes_about_other_origins_and_addresses_are_told_too() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["--cors=x", "--cors"], "--cors is given twice, 'x' and ''; leave one out"),
+            (
+                &["--cors=example.com"],
+                "--cors: 'example.com' does not do: it is not one origin; write it like \
+                 https://example.com, with no path behind it, or *",
+            ),
+            (
+                &["--redirect", "/a"],
+                "--redirect: '/a' does not do: it is not a path and where it has moved, such as /old=/new",
+            ),
+            (
+                &["--redirect", "/a=/a"],
+                "--redirect: '/a=/a' leads back to where it begins; take one of them out",
+            ),
+        ];
+        check(cases);
+        for (option, value) in [("--redirect=/", "=/x"), ("--mime=x", "=a/b")] {
+            let many: Vec<String> =
+                (0..=RULES_MAX).map(|number| format!("{option}{number}{value}")).collect();
+            let many: Vec<&str> = many.iter().map(String::as_str).collect();
+            assert!(config(&many).unwrap_err().contains("more than 1000 times"), "{option}");
+            assert!(config(&many[1..]).is_ok(), "{option}");
+        }
+    }
+}

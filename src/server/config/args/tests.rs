@@ -1,0 +1,252 @@
+//! The command line of the server as a whole: what each option sets, and what is said of mistakes.
+//!
+//! How single values are read is tested beside the code that reads them.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::access_log::{Destination, Format, HeaderChoice};
+use crate::cli::{UsageError, check_table};
+use crate::files::RelativePath;
+use crate::http::Status;
+use crate::server::{Bind, CacheMode, ErrorPage, SumConfig, Surroundings};
+use crate::sum::Name;
+
+/// What the arguments come to where nothing lies beneath them.
+pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<Config>, UsageError> {
+    let around = Surroundings { content_exists, ..Surroundings::default() };
+    Ok(match command(args, &around)? {
+        Command::Help => Command::Help,
+        Command::Version => Command::Version,
+        Command::Run(order) => Command::Run(Box::new(order.config)),
+    })
+}
+
+fn parsed(line: &[&str]) -> Result<Command<Config>, UsageError> {
+    parse(line.iter().map(OsString::from).collect(), false)
+}
+
+fn config(line: &[&str]) -> Config {
+    match parsed(line) {
+        Ok(Command::Run(config)) => *config,
+        other => panic!("{line:?} gave {other:?}"),
+    }
+}
+
+fn config_with(change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    change(&mut config);
+    config
+}
+
+fn directory(path: &str) -> RootChoice {
+    RootChoice::Directory(PathBuf::from(path))
+}
+
+#[test]
+fn nothing_given_serves_content_if_it_is_there() {
+    assert_eq!(config(&[]), Config::default());
+    let with_content = config_with(|config| config.root = directory(CONTENT_DIRECTORY));
+    let command = parse(Vec::new(), true).unwrap();
+    assert_eq!(command, Command::Run(Box::new(with_content)));
+    let named = parse(vec!["site".into()], true).unwrap();
+    let with_site = config_with(|config| config.root = directory("site"));
+    assert_eq!(named, Command::Run(Box::new(with_site)));
+}
+
+#[test]
+fn every_form_of_port_and_directory_is_understood() {
+    let both = config_with(|config| {
+        config.port = 0;
+        config.root = directory("./site");
+    });
+    let cases: &[&[&str]] = &[
+        &["0", "./site"],
+        &["./site", "0"],
+        &["./site", "--port", "0"],
+        &["--port=0", "./site"],
+        &["-p0", "./site"],
+        &["-p=0", "-d./site"],
+        &["-p", "0", "--root", "./site"],
+        &["--root=./site", "-p", "0"],
+        &["-d", "./site", "0"],
+        &["0", "--", "./site"],
+        &["--", "./site", "0"],
+    ];
+    for line in cases {
+        assert_eq!(config(line), both, "{line:?}");
+    }
+}
+
+#[test]
+fn directories_may_have_any_name() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--root", "8080"], "8080"),
+        (&["./8080"], "./8080"),
+        (&["80a"], "80a"),
+        (&["--", "-odd"], "-odd"),
+        (&["--", "--"], "--"),
+        (&["--", "--help"], "--help"),
+        (&["--root=a=b"], "a=b"),
+        (&["+80"], "+80"),
+        (&["-"], "-"),
+    ];
+    for (line, path) in cases {
+        let expected = config_with(|config| config.root = directory(path));
+        assert_eq!(config(line), expected, "{line:?}");
+    }
+    let bytes = OsStr::from_bytes(b"caf\xe9");
+    for line in [
+        vec![bytes.to_owned()],
+        vec!["-d".into(), bytes.to_owned()],
+        vec![OsStr::from_bytes(b"--root=caf\xe9").to_owned()],
+        vec![OsStr::from_bytes(b"-dcaf\xe9").to_owned()],
+    ] {
+        let expected = config_with(|config| config.root = RootChoice::Directory(bytes.into()));
+        let command = parse(line.clone(), true).unwrap();
+        assert_eq!(command, Command::Run(Box::new(expected)), "{line:?}");
+    }
+}
+
+#[test]
+fn every_option_sets_its_own_value() {
+    type Change = fn(&mut Config);
+    let cases: &[(&[&str], Change)] = &[
+        (&["-i", "home.htm"], |config| config.index = "home.htm".into()),
+        (&["--index=home.htm"], |config| config.index = "home.htm".into()),
+        (&["--fallback", "a/b.html"], |config| {
+            config.fallback = RelativePath::parse_plain(b"a/b.html").ok();
+        }),
+        (&["--no-compress"], |config| config.compress = false),
+        (&["--error-page", "404=a.html", "--error-page=503=b.html"], |config| {
+            let page = |status, name: &str| ErrorPage {
+                status,
+                path: RelativePath::parse_plain(name.as_bytes()).unwrap(),
+            };
+            config.error_pages =
+                vec![page(Status::NOT_FOUND, "a.html"), page(Status::SERVICE_UNAVAILABLE, "b.html")];
+        }),
+        (&["--idle-timeout", "2m"], |config| config.idle_timeout = Duration::from_secs(120)),
+        (&["--header-timeout=1.5s"], |config| {
+            config.header_timeout = Duration::from_millis(1500);
+        }),
+        (&["--grace", "0"], |config| config.grace = Duration::ZERO),
+        (&["--max-connections", "7"], |config| config.connections_max = Some(7)),
+        (&["--workers", "auto"], |config| config.workers = None),
+        (&["--cache", "stat"], |config| config.cache = CacheMode::Stat),
+        (&["-b", "localhost"], |config| config.bind = Bind::Loopback),
+        (&["-b::", "--bind", "10.0.0.1"], |config| {
+            config.bind = Bind::Addresses(vec!["::".parse().unwrap(), "10.0.0.1".parse().unwrap()]);
+        }),
+        (&["--access-log", "off"], |config| config.access_log = Destination::Off),
+        (&["--access-log=-"], |config| config.access_log = Destination::Stdout),
+        (&["--access-log", "-"], |config| config.access_log = Destination::Stdout),
+        (&["--access-log", "a.log"], |config| {
+            config.access_log = Destination::File("a.log".into());
+        }),
+        (&["--log-format", "json"], |config| config.log_style.format = Format::Json),
+        (&["--log-headers=none"], |config| config.log_style.headers = HeaderChoice::None),
+        (&["--log-secrets"], |config| config.log_style.secrets = true),
+        (&["-v"], |config| config.verbose = true),
+        (&["-u"], |config| config.upload = Some(PathBuf::new())),
+        (&["--upload"], |config| config.upload = Some(PathBuf::new())),
+        (&["-u=incoming"], |config| config.upload = Some("incoming".into())),
+        (&["--upload=a/b/"], |config| config.upload = Some("a/b".into())),
+        (&["-u", "--max-upload", "5k"], |config| {
+            config.upload = Some(PathBuf::new());
+            config.upload_len_max = 5_000;
+        }),
+        (&["--upload", "site"], |config| {
+            config.upload = Some(PathBuf::new());
+            config.root = directory("site");
+        }),
+        (&["-q"], |config| {
+            config.quiet = true;
+            config.access_log = Destination::Off;
+        }),
+        (&["--quiet", "--access-log=-"], |config| config.quiet = true),
+        (&["--sum-port", "9042"], |config| {
+            config.sum = Some(SumConfig { port: 9042, name: None, number: 42 });
+        }),
+        (&["--sum-port=0", "--sum-name", "Zo\u{eb}: 1", "--sum-number", "-7", "--no-http"], |config| {
+            let name = Name::new("Zo\u{eb}: 1").ok();
+            config.sum = Some(SumConfig { port: 0, name, number: -7 });
+            config.http = false;
+        }),
+    ];
+    for (line, change) in cases {
+        assert_eq!(config(line), config_with(change), "{line:?}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_in_one_line() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["-x"], "unknown option '-x'"),
+        (&["--root", "--", "x"], "'--root' needs a value, such as --root ./site"),
+        (&["-q", "--quiet"], "'--quiet' is given twice; once is enough"),
+        (&[""], "the directory's name is empty; for this one, write ."),
+        (&["80", "81"], "the port is given twice, '80' and '81'; leave one out"),
+        (&["-p80", "80"], "the port is given twice, '80' and '80'; leave one out"),
+        (&["-p80", "--port=81"], "--port is given twice, '80' and '81'; leave one out"),
+        (&["a", "b"], "the directory is given twice, 'a' and 'b'; leave one out"),
+        (&["-da", "--", "-b"], "the directory is given twice, 'a' and '-b'; leave one out"),
+        (&["-i", "a", "-i", "b"], "--index is given twice, 'a' and 'b'; leave one out"),
+        (&["--grace=1", "--grace=1"], "--grace is given twice, '1' and '1'; leave one out"),
+        (&["65536"], "port 65536 is too large; ports go up to 65535"),
+        (&["--port", "x"], "'x' is not a port; write 0 to 65535"),
+        (&["-b::1", "-b[::1]"], "address ::1 is given twice; leave one out"),
+        (
+            &["--index", "a/b"],
+            "'a/b' cannot be an index; it must be a plain file name, not hidden, \
+             without a slash",
+        ),
+        (&["--fallback=a", "--fallback=b"], "--fallback is given twice, 'a' and 'b'; leave one out"),
+        (&["--idle-timeout", "0"], "--idle-timeout: '0' is too short; it must be above 0"),
+        (&["--header-timeout", "0s"], "--header-timeout: '0s' is too short; it must be above 0"),
+        (&["--grace", "soon"], "--grace: 'soon' is not a time; write it like 500ms, 10s, 1m30s or 2h"),
+        (
+            &["--log-format", "xml"],
+            "--log-format: 'xml' does not do: a log format is combined, common, json or headers",
+        ),
+        (
+            &["--log-headers", "Host:"],
+            "--log-headers: 'Host:' does not do: write all, none, or names of header fields with \
+             commas between them",
+        ),
+        (&["--sum-port", "x"], "'x' is not a port; write 0 to 65535"),
+        (&["--sum-port=0", "--sum-number=1.5"], "--sum-number: '1.5' is not an integer of 64 bits"),
+        (
+            &["--sum-port=0", "--sum-name=a\nb"],
+            "--sum-name: 'a\\nb' cannot be a name; a name is some text, not too long, without \
+             control characters",
+        ),
+        (&["--sum-name", "Ada"], "'--sum-name' goes with --sum-port, which is not given"),
+        (&["--sum-number", "1"], "'--sum-number' goes with --sum-port, which is not given"),
+        (&["--no-http"], "'--no-http' goes with --sum-port, which is not given"),
+        (&["-u", "--upload=a"], "--upload is given twice, '' and 'a'; leave one out"),
+        (&["--upload="], "'--upload' needs a value, such as --upload=incoming"),
+        (
+            &["--upload=../x"],
+            "--upload: '../x' is not a path beneath the root; write it like incoming or \
+             notes/incoming, with no name that begins with a dot",
+        ),
+        (&["-u", "--max-upload=5x"], "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB"),
+        (&["--max-upload=5k"], "--max-upload limits uploads, which are off; turn them on with --upload"),
+        (&["--max-connections", "0"], "--max-connections: '0' is not a number from 1 up"),
+    ];
+    for (line, expected) in cases {
+        let error = parsed(line).unwrap_err().to_string();
+        assert_eq!(error, format!("{expected}; see reactor-server --help"), "{line:?}");
+    }
+}
+
+#[test]
+fn the_help_tells_of_every_option_in_lines_that_fit() {
+    check_table(&PROGRAM, HELP);
+    let longest = HELP.lines().map(str::len).max();
+    assert!(longest <= Some(100), "{longest:?}");
+    assert!(HELP.is_ascii());
+}

@@ -1,0 +1,259 @@
+//! The values of options: how a person writes a port, an address, a time and the like.
+//!
+//! Owns the form of each value and what is said of a wrong one. It knows no option but by the name
+//! that it is told, and never looks whether a port is free or a file exists.
+
+use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::access_log::Destination;
+use crate::cli::quote;
+use crate::server::Bind;
+use crate::text;
+
+/// The longest time that can be set: what is longer is a slip of the pen.
+const HOURS_MAX: u32 = 24;
+
+/// Reads a port: digits only.
+pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
+    let digits = digits(text).ok_or_else(|| format!("{} is not a port; write 0 to 65535", quote(text)))?;
+    digits.parse().map_err(|_| format!("port {digits} is too large; ports go up to 65535"))
+}
+
+/// Reads the addresses to listen on: none at all, or `localhost`, is the loopback pair.
+///
+/// `localhost` among others is its two addresses, which must then both work.
+pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
+    if texts.is_empty() || (texts.len() == 1 && texts[0] == "localhost") {
+        return Ok(Bind::Loopback);
+    }
+    let mut ips = Vec::with_capacity(texts.len() + 1);
+    for text in texts {
+        let named: &[IpAddr] = match text == "localhost" {
+            true => &[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            false => &[parse_ip(text)?],
+        };
+        for ip in named {
+            if ips.contains(ip) {
+                return Err(format!("address {ip} is given twice; leave one out"));
+            }
+            ips.push(*ip);
+        }
+    }
+    Ok(Bind::Addresses(ips))
+}
+
+fn parse_ip(text: &OsStr) -> Result<IpAddr, String> {
+    let plain = text.to_str().unwrap_or_default();
+    let bare = plain
+        .strip_prefix('[')
+        .and_then(|inside| inside.strip_suffix(']'))
+        .filter(|inside| inside.contains(':'));
+    match bare.unwrap_or(plain).parse::<IpAddr>() {
+        // ::ffff:127.0.0.1 is 127.0.0.1 in disguise, and IPv6 listeners take IPv6 only.
+        Ok(ip) => Ok(ip.to_canonical()),
+        Err(_) if plain.parse::<SocketAddr>().is_ok() => {
+            Err(format!("{} is an address with a port; leave the port to --port", quote(text)))
+        }
+        Err(_) => {
+            Err(format!("{} is not an IP address; write one like 0.0.0.0 or ::1, or localhost", quote(text)))
+        }
+    }
+}
+
+/// Reads the name of the index file.
+pub(super) fn parse_index(text: &OsStr) -> Result<String, String> {
+    let name = text.to_str().filter(|name| !name.is_empty() && !name.starts_with('.') && !name.contains('/'));
+    name.map(str::to_owned).ok_or_else(|| {
+        format!(
+            "{} cannot be an index; it must be a plain file name, not hidden, without a slash",
+            quote(text)
+        )
+    })
+}
+
+/// Reads where the access log goes: `off`, `-` or a file.
+pub(super) fn parse_destination(text: OsString) -> Destination {
+    match text.as_encoded_bytes() {
+        b"off" => Destination::Off,
+        b"-" => Destination::Stdout,
+        _ => Destination::File(text.into()),
+    }
+}
+
+/// Reads what others understand; `name` is the option that it belongs to.
+pub(super) fn parse_words<T>(
+    name: &str,
+    text: &OsStr,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<T, String> {
+    let outcome = text.to_str().map_or(Err("it is not UTF-8"), parse);
+    outcome.map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
+}
+
+/// Reads a number of at least 1; `name` is the option that it belongs to.
+pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
+    match digits(text).map(str::parse) {
+        Some(Ok(count)) if count > 0 => Ok(count),
+        Some(Err(_)) => Err(format!("{name}: {} is too large a number", quote(text))),
+        _ => Err(format!("{name}: {} is not a number from 1 up", quote(text))),
+    }
+}
+
+/// Reads a time; `name` is the option that it belongs to.
+pub(super) fn parse_time(name: &str, value: &OsStr, zero_allowed: bool) -> Result<Duration, String> {
+    let time = text::parse_duration(value.to_str().unwrap_or_default(), zero_allowed, HOURS_MAX);
+    time.map_err(|fault| format!("{name}: {} {fault}", quote(value)))
+}
+
+/// Reads a size; `name` is the option that it belongs to.
+pub(super) fn parse_size(name: &str, value: &OsStr) -> Result<u64, String> {
+    let len = text::parse_size(value.to_str().unwrap_or_default());
+    len.map_err(|fault| format!("{name}: {} {fault}", quote(value)))
+}
+
+/// The text, if it is digits and nothing else.
+fn digits(text: &OsStr) -> Option<&str> {
+    text.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    const NOT_UTF8: &[u8] = b"caf\xe9";
+
+    fn texts(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn ports_are_digits_in_range() {
+        let cases = [
+            ("0", Ok(0)),
+            ("8080", Ok(8080)),
+            ("0080", Ok(80)),
+            ("65535", Ok(65535)),
+            ("65536", Err("port 65536 is too large; ports go up to 65535")),
+            ("99999999999999999999", Err("port 99999999999999999999 is too large; ports go up to 65535")),
+            ("+80", Err("'+80' is not a port; write 0 to 65535")),
+            ("http", Err("'http' is not a port; write 0 to 65535")),
+            ("8080/", Err("'8080/' is not a port; write 0 to 65535")),
+            ("٣", Err("'٣' is not a port; write 0 to 65535")),
+            ("", Err("'' is not a port; write 0 to 65535")),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map_err(str::to_owned);
+            assert_eq!(parse_port(OsStr::new(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_in_every_form() {
+        let cases: &[(&[&str], &[&str])] = &[
+            (&["127.0.0.1"], &["127.0.0.1"]),
+            (&["::1"], &["::1"]),
+            (&["[::1]"], &["::1"]),
+            (&["0.0.0.0", "::"], &["0.0.0.0", "::"]),
+            (&["::ffff:10.0.0.1"], &["10.0.0.1"]),
+            (&["localhost", "10.0.0.1"], &["127.0.0.1", "::1", "10.0.0.1"]),
+        ];
+        for (words, ips) in cases {
+            let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
+            assert_eq!(parse_bind(&texts(words)), Ok(Bind::Addresses(ips)), "{words:?}");
+        }
+        for words in [&[][..], &["localhost"]] {
+            assert_eq!(parse_bind(&texts(words)), Ok(Bind::Loopback), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_addresses_are_told_with_the_remedy() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["::1", "[::1]"], "address ::1 is given twice; leave one out"),
+            (&["localhost", "localhost"], "address 127.0.0.1 is given twice; leave one out"),
+            (&["0.0.0.0:80"], "'0.0.0.0:80' is an address with a port; leave the port to --port"),
+            (&["[::]:80"], "'[::]:80' is an address with a port; leave the port to --port"),
+            (
+                &["example.org"],
+                "'example.org' is not an IP address; write one like 0.0.0.0 or ::1, or localhost",
+            ),
+            (
+                &["[10.0.0.1]"],
+                "'[10.0.0.1]' is not an IP address; write one like 0.0.0.0 or ::1, or localhost",
+            ),
+            (&["::1", ""], "'' is not an IP address; write one like 0.0.0.0 or ::1, or localhost"),
+        ];
+        for (words, expected) in cases {
+            let outcome = parse_bind(&texts(words));
+            assert_eq!(outcome, Err((*expected).to_owned()), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_a_plain_file_name() {
+        for name in ["index.html", "home", "a b", "é.html", "-x"] {
+            assert_eq!(parse_index(OsStr::new(name)), Ok(name.to_owned()));
+        }
+        let wrong = ["", ".", "..", ".index", "a/b", "/index.html", "index.html/"];
+        let wrong = wrong.iter().map(|name| name.as_bytes());
+        for name in wrong.chain([NOT_UTF8]).map(OsStr::from_bytes) {
+            let line = parse_index(name).unwrap_err();
+            assert!(line.starts_with(&quote(name)), "{line}");
+            assert!(line.ends_with("a plain file name, not hidden, without a slash"), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_access_log_goes_nowhere_to_stdout_or_to_a_file() {
+        let file = |name: &[u8]| Destination::File(OsStr::from_bytes(name).into());
+        let cases = [
+            (&b"off"[..], Destination::Off),
+            (b"-", Destination::Stdout),
+            (b"access.log", file(b"access.log")),
+            (b"./off", file(b"./off")),
+            (NOT_UTF8, file(NOT_UTF8)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_destination(OsStr::from_bytes(text).to_owned()), expected);
+        }
+    }
+
+    #[test]
+    fn times_are_told_with_their_option() {
+        let (day, over) = (OsStr::new("24h"), OsStr::new("25h"));
+        assert_eq!(parse_time("--grace", day, false), Ok(Duration::from_secs(86_400)));
+        assert_eq!(parse_time("--grace", OsStr::new("0"), true), Ok(Duration::ZERO));
+        let too_long = "--grace: '25h' is too long; at most 24h".to_owned();
+        assert_eq!(parse_time("--grace", over, true), Err(too_long));
+        assert!(parse_time("--grace", OsStr::from_bytes(NOT_UTF8), true).is_err());
+    }
+
+    #[test]
+    fn counts_start_at_one() {
+        let cases = [
+            ("1", Ok(1)),
+            ("10000", Ok(10_000)),
+            ("0", Err("-n: '0' is not a number from 1 up")),
+            ("-1", Err("-n: '-1' is not a number from 1 up")),
+            ("1k", Err("-n: '1k' is not a number from 1 up")),
+            ("", Err("-n: '' is not a number from 1 up")),
+            ("99999999999999999999", Err("-n: '99999999999999999999' is too large a number")),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map_err(str::to_owned);
+            assert_eq!(parse_count("-n", OsStr::new(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_told_with_their_option() {
+        assert_eq!(parse_size("--max-upload", OsStr::new("5KiB")), Ok(5_120));
+        let not_a_size = "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB".to_owned();
+        assert_eq!(parse_size("--max-upload", OsStr::new("5x")), Err(not_a_size));
+        assert!(parse_size("--max-upload", OsStr::from_bytes(NOT_UTF8)).is_err());
+    }
+}

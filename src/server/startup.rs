@@ -1,0 +1,305 @@
+//! From a configuration to a server that listens: limits, root, log, sockets, in this order.
+//!
+//! Everything that can fail at the start fails here, with an error that names the thing and the
+//! remedy. It serves nothing itself.
+
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+
+use mio::Waker;
+use mio::net::TcpListener;
+
+use super::app::{Order, Rank, Server, signals};
+use super::handlers::{error_documents, put};
+use super::limits::{DESCRIPTORS_RESERVED, check_parts, connections_max, file_len_max, part};
+use super::sum_room::SumRoom;
+use super::workers;
+use super::workers::{Job, Workers};
+use super::{Config, RootChoice, Site};
+use crate::access_log::{AccessLog, Destination};
+use crate::cli::quote;
+use crate::files::{Root, Store, Upload};
+use crate::net::{ListenError, defer_accept, listen_all, listen_beside, raise_nofile_limit};
+use crate::reactor::{Now, Reactor, Watermarks};
+use crate::server::config::args::CONTENT_DIRECTORY;
+
+/// Why a server cannot start: one line that names the thing and the remedy.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for StartError {}
+
+/// A server that listens and has yet to run.
+pub struct Bound {
+    crew: Crew,
+    addresses: Vec<SocketAddr>,
+    sum_addresses: Vec<SocketAddr>,
+    signals: Vec<i32>,
+}
+
+/// Who serves.
+enum Crew {
+    /// This very thread.
+    One(Box<Reactor<Server>>),
+    /// Others, while this one watches.
+    Several(Workers<Kit>),
+}
+
+/// What one worker serves with: all that can fail is there, and it can go to another thread.
+struct Kit {
+    config: Config,
+    store: Store,
+    log: AccessLog,
+    http: Vec<TcpListener>,
+    /// Only the first worker has any: one number ends the exchange for all.
+    sum: Vec<TcpListener>,
+    watermarks: Watermarks,
+    rank: Rank,
+    naming: Arc<Mutex<()>>,
+    now: Now,
+}
+
+/// Opens all that the configuration names. Connections queue up in the kernel from now on.
+///
+/// # Errors
+/// When the root, the log or an address cannot be had.
+pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
+    let count = workers::count(&config);
+    let watermarks = furnish(&mut config, count)?;
+    let logs = AccessLog::open_several(&config.access_log, &config.log_style, count)
+        .map_err(|error| log_error(&config.access_log, &error))?;
+    let signals = signals(&config.access_log);
+    let (http, sum) = open_listeners(&config)?;
+    let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
+    http.iter().try_for_each(defer_accept).map_err(system)?;
+    let mut kits = kits(config, watermarks, logs, http, sum, now)?;
+    let crew = match kits.pop() {
+        Some(kit) if kits.is_empty() => Crew::One(Box::new(kit.build().map_err(system)?)),
+        last => Crew::Several(Workers::of(kits.into_iter().chain(last).collect(), now).map_err(system)?),
+    };
+    Ok(Bound { crew, addresses, sum_addresses, signals })
+}
+
+/// Looks whether all is there that a start with this configuration needs, but for the addresses; it
+/// makes nothing and leaves nothing behind.
+///
+/// # Errors
+/// Those of [`start`].
+pub fn check(mut config: Config) -> Result<(), StartError> {
+    let count = workers::count(&config);
+    furnish(&mut config, count)?;
+    config.access_log.check().map_err(|error| log_error(&config.access_log, &error))
+}
+
+/// What can be had without opening the log or an address: room for connections, and the files.
+fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError> {
+    let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
+    let reserved = reserved.saturating_mul(workers as u64);
+    let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
+    let watermarks =
+        connections_max(raise_nofile_limit(), config.connections_max, reserved, each).map_err(StartError)?;
+    check_parts(watermarks, workers).map_err(StartError)?;
+    let store = open_store(config)?;
+    error_documents::warn_of_missing(config, &store);
+    put::check(config, &store).map_err(StartError)?;
+    config.upload_len_max = config.upload_len_max.min(file_len_max());
+    Ok(watermarks)
+}
+
+fn open_store(config: &Config) -> Result<Store, StartError> {
+    Ok(match &config.root {
+        _ if !config.http => Store::Embedded,
+        RootChoice::Directory(path) => {
+            let root = Root::open(path).map_err(|error| root_error(path, &error))?;
+            if is_content(path) { Store::DiskWithSource(root) } else { Store::Disk(root) }
+        }
+        RootChoice::Embedded => Store::Embedded,
+    })
+}
+
+/// Those of HTTP and those of the number exchange, none of what is not served.
+fn open_listeners(config: &Config) -> Result<(Vec<TcpListener>, Vec<TcpListener>), StartError> {
+    let open = |port: Option<u16>, option| match port {
+        Some(port) => {
+            listen_all(&config.bind.listen_ips(), port).map_err(|error| listen_error(&error, option))
+        }
+        None => Ok(Vec::new()),
+    };
+    let http = open(config.http.then_some(config.port), "--port")?;
+    let sum = open(config.sum.as_ref().map(|sum| sum.port), "--sum-port")?;
+    Ok((http, sum))
+}
+
+fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, StartError> {
+    listeners.iter().map(|listener| listener.local_addr().map_err(system)).collect()
+}
+
+/// One for each log: the first has the listeners, the others have more of their own at the same addresses.
+fn kits(
+    config: Config,
+    watermarks: Watermarks,
+    logs: Vec<AccessLog>,
+    http: Vec<TcpListener>,
+    mut sum: Vec<TcpListener>,
+    now: Now,
+) -> Result<Vec<Kit>, StartError> {
+    let of = logs.len();
+    let naming = Arc::default();
+    let mut kits: Vec<Kit> = Vec::with_capacity(of);
+    let mut own = Some(http);
+    for (index, log) in logs.into_iter().enumerate() {
+        let http = match (own.take(), kits.first()) {
+            (None, Some(first)) => {
+                let more = listen_beside(&first.http).map_err(|error| listen_error(&error, "--port"))?;
+                more.iter().try_for_each(defer_accept).map_err(system)?;
+                more
+            }
+            (own, _) => own.unwrap_or_default(),
+        };
+        kits.push(Kit {
+            config: config.clone(),
+            store: open_store(&config)?,
+            log,
+            http,
+            sum: std::mem::take(&mut sum),
+            watermarks: part(watermarks, index, of),
+            rank: Rank { index, of },
+            naming: Arc::clone(&naming),
+            now,
+        });
+    }
+    Ok(kits)
+}
+
+impl Kit {
+    /// The server and the loop around it.
+    fn build(self) -> io::Result<Reactor<Server>> {
+        let Self { config, store, log, http, sum, watermarks, rank, naming, now } = self;
+        // They are named in their order.
+        let sum_ids = http.len()..http.len() + sum.len();
+        let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
+        let sum_room = settings.map(|settings| SumRoom::open(&config, settings, sum_ids)).transpose()?;
+        let site = Site::new(config, store, log).naming_by(naming);
+        let mut reactor = Reactor::new(Server::new(site, sum_room, rank), now)?;
+        reactor.set_watermarks(watermarks);
+        for listener in http.into_iter().chain(sum) {
+            reactor.listen(listener)?;
+        }
+        Ok(reactor)
+    }
+}
+
+impl Job for Kit {
+    fn work(self, orders: Receiver<Order>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
+        let mut reactor = self.build()?;
+        reactor.app_mut().heed(orders);
+        ready(reactor.waker());
+        reactor.run().map(drop)
+    }
+}
+
+impl Bound {
+    /// The addresses that it listens on for HTTP, with their real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The addresses that it listens on for the number exchange, with their real ports.
+    pub fn sum_addresses(&self) -> &[SocketAddr] {
+        &self.sum_addresses
+    }
+
+    /// Makes SIGINT and SIGTERM shut the server down in good order, and SIGHUP and SIGUSR1 open the
+    /// access log anew.
+    ///
+    /// # Errors
+    /// When a signal handler cannot be installed.
+    pub fn heed_signals(&mut self) -> io::Result<()> {
+        match &mut self.crew {
+            Crew::One(reactor) => reactor.watch_signals(&self.signals),
+            Crew::Several(workers) => workers.watch_signals(&self.signals),
+        }
+    }
+
+    /// What shuts the server down from another thread: the first wake-up like the first signal,
+    /// the second like the second.
+    pub fn stopper(&self) -> Arc<Waker> {
+        match &self.crew {
+            Crew::One(reactor) => reactor.waker(),
+            Crew::Several(workers) => workers.stopper(),
+        }
+    }
+
+    /// Serves until told to stop; the signal that cut the stopping short, if one did.
+    ///
+    /// # Errors
+    /// When epoll fails, or a worker.
+    pub fn run(self) -> io::Result<Option<i32>> {
+        match self.crew {
+            Crew::One(reactor) => reactor.run().map(|server| server.stopped_by()),
+            Crew::Several(workers) => workers.run(),
+        }
+    }
+}
+
+fn system(error: io::Error) -> StartError {
+    StartError(format!("cannot set up the event loop: {error}"))
+}
+
+/// The name that this machine goes by.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether this is the directory that is served when none is named, however it is named: the source
+/// pages belong to it.
+fn is_content(path: &Path) -> bool {
+    fs::canonicalize(path)
+        .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))
+}
+
+fn root_error(path: &Path, error: &io::Error) -> StartError {
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => "create it, or name another directory with --root",
+        ErrorKind::NotADirectory => "name the directory that holds it with --root",
+        ErrorKind::PermissionDenied => "make it readable for this user, or name another with --root",
+        _ => "name another directory with --root",
+    };
+    StartError(format!("cannot serve {}: {error}; {remedy}", quote(path)))
+}
+
+fn log_error(destination: &Destination, error: &io::Error) -> StartError {
+    let name = match destination {
+        Destination::File(path) => quote(path),
+        Destination::Stdout => "stdout".to_owned(),
+        Destination::Off => "off".to_owned(),
+    };
+    StartError(format!("cannot write the access log {name}: {error}; name another with --access-log, or off"))
+}
+
+/// `option` is the one that chooses the port.
+fn listen_error(error: &ListenError, option: &str) -> StartError {
+    let remedy = match error.source.kind() {
+        ErrorKind::AddrInUse => {
+            format!("stop what uses it, or choose another port with {option} (0 takes a free one)")
+        }
+        ErrorKind::AddrNotAvailable => "name an address of this machine with --bind".to_owned(),
+        ErrorKind::PermissionDenied => {
+            format!("ports below 1024 need a privilege; choose another with {option}")
+        }
+        _ => format!("choose another address with --bind or another port with {option}"),
+    };
+    StartError(format!("{error}; {remedy}"))
+}
