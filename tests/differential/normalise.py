@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-TEXT_MAX = 6000
+TEXT_MAX = 20_000
 SHOWN_MAX = 1500
 
 _DAY = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"
