@@ -81,6 +81,7 @@ const ROOMS: &[Room] = &[
             "flate2",
             "hdrhistogram",
             "base64",
+            "serde",
             "serde_json",
         ],
         never: &["std::thread", "std::net::TcpStream"],
@@ -103,7 +104,7 @@ const CLOCK_READERS: [&str; 6] = [
     "src/client/fetch.rs",
     "src/client/sum.rs",
     "src/client/load/engine.rs",
-    "src/client/load/perform.rs",
+    "src/client/load/prepare.rs",
     "src/bin/reactor-server.rs",
 ];
 

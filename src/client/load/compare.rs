@@ -11,9 +11,8 @@ mod shares;
 use super::figure::{Figure, Statistic, Times};
 use super::random::Random;
 use super::resample::{BLOCKS_MIN, Draw, Sample, interval};
-use super::setup::differences;
-use super::summary::{Conditions, PERCENTILES, Summary, ratio};
-use crate::text::units;
+use super::run_info::{RunInfo, differences};
+use super::summary::{PERCENTILES, Summary, ratio};
 use shares::Part;
 
 /// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.
@@ -160,9 +159,9 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
 
 fn side(run: &Summary) -> Side {
     Side {
-        target: run.conditions.target.clone(),
-        started_unix_secs: run.conditions.started_unix_secs,
-        wall_secs: run.conditions.wall.as_secs_f64(),
+        target: run.info.target.clone(),
+        started_unix_secs: run.info.started_unix_secs,
+        wall_secs: run.info.wall.as_secs_f64(),
         is_valid: run.validity.is_valid(),
     }
 }
@@ -187,7 +186,7 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
             "only one of the runs followed a schedule, so their latencies mean different things".to_owned(),
         );
     }
-    let (one, other) = (&before.conditions, &after.conditions);
+    let (one, other) = (&before.info, &after.info);
     if one.target != other.target || one.urls != other.urls {
         caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
     }
@@ -212,8 +211,8 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
 }
 
 /// The rate of the schedule; nought if there was none.
-fn due_per_sec(conditions: &Conditions) -> f64 {
-    conditions.pacing.due().map_or(0.0, |due| ratio(due as f64, conditions.wall.as_secs_f64()))
+fn due_per_sec(info: &RunInfo) -> f64 {
+    info.due.map_or(0.0, |due| ratio(due as f64, info.wall.as_secs_f64()))
 }
 
 fn row(

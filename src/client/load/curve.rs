@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::objective::{Judgement, Objective};
+use super::run_info::Setup;
 use super::search::{Answer, Tried, Verdict, of_rate};
-use super::setup::Setup;
 use super::summary::{Spread, Summary};
 use super::validity::WALL_MIN;
 use crate::text::units::rate;
@@ -75,10 +75,10 @@ impl Step {
     /// The figures of a step at this rate.
     pub fn of(rate: f64, objective: &Objective, summary: &Summary) -> Self {
         let totals = &summary.totals;
-        let due = summary.conditions.pacing.due().unwrap_or(totals.sent);
+        let due = summary.info.due.unwrap_or(totals.sent);
         Self {
             rate,
-            wall: summary.conditions.wall,
+            wall: summary.info.wall,
             judgement: objective.judge(summary),
             due,
             sent: totals.sent,

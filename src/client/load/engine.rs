@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use super::effort::Effort;
 use super::interrupt::Interrupt;
 use super::machine::{Requester, connect_failure};
 use super::metrics::{Metrics, SoFar};
 use super::pacer::Share;
 use super::plan::Plan;
 use super::run::Run;
+use super::run_info::CpuUsage;
 use super::threads;
 use crate::net::{self, Link, Pool};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, ListenerId, Next, Now, Reactor, Readiness};
@@ -35,7 +35,7 @@ pub struct Ran {
     /// How long was measured: without the warm-up, up to the end.
     pub wall: Duration,
     /// What it took of the processors meanwhile.
-    pub effort: Effort,
+    pub cpu_usage: CpuUsage,
     /// Requests that the schedule wanted sent and that were not, for no connection was free.
     pub unsent: u64,
     /// It was ended by a signal.
@@ -51,7 +51,7 @@ impl Ran {
     pub(super) fn merge(&mut self, other: &Self) {
         self.metrics.merge(&other.metrics);
         self.wall = self.wall.max(other.wall);
-        self.effort.merge(&other.effort);
+        self.cpu_usage.merge(&other.cpu_usage);
         self.unsent += other.unsent;
         self.interrupted |= other.interrupted;
         self.only_warmed_up |= other.only_warmed_up;
@@ -203,7 +203,7 @@ impl Engine<'_> {
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
         Ran {
             wall: at.saturating_duration_since(measured_from),
-            effort: Effort::of_thread(cpu, waited),
+            cpu_usage: CpuUsage::of_thread(cpu, waited),
             unsent,
             interrupted: self.interrupted,
             only_warmed_up: self.interrupted && at < measured_from,

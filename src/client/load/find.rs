@@ -9,16 +9,18 @@ use std::time::Duration;
 use super::args::Settings;
 use super::args::search::Search;
 use super::curve::{Curve, Step};
+use super::error::LoadError;
 use super::interrupt::Interrupt;
 use super::live::stderr_takes;
 use super::objective::commonest;
 use super::output::Output;
 use super::pacer::Schedule;
-use super::perform::{LoadError, Task, heed_signals, run_once};
 use super::plan::{Plan, Stop};
-use super::search::{self, Answer, Next, RATE_MIN};
-use super::summary::{Conditions, Summary};
+use super::prepare::PreparedRun;
 use crate::text::units;
+use super::run_info::RunInfo;
+use super::search::{self, Answer, Next, RATE_MIN};
+use super::summary::Summary;
 
 /// How long a closed loop tells how fast the server is about, if nobody says where to begin.
 const FIRST_LOOK_LEN: Duration = Duration::from_secs(1);
@@ -38,13 +40,13 @@ const WARMUP_PART: u32 = 4;
 pub(super) fn find(
     settings: &Settings,
     wanted: &Search,
-    task: &Task,
+    prepared: &PreparedRun,
     interrupt: &Interrupt,
     out: Output,
 ) -> Result<(), LoadError> {
-    let finder = Finder { settings, wanted, task, interrupt, first: None, wall: Duration::ZERO };
+    let finder = Finder { settings, wanted, prepared, interrupt, first: None, wall: Duration::ZERO };
     let curve = finder.search()?;
-    heed_signals(interrupt)?;
+    interrupt.let_go().map_err(LoadError::unwatched)?;
     out.write(&wanted.format.render(&curve))?;
     judge(&curve)
 }
@@ -71,11 +73,11 @@ fn judge(curve: &Curve) -> Result<(), LoadError> {
 struct Finder<'a> {
     settings: &'a Settings,
     wanted: &'a Search,
-    task: &'a Task,
+    prepared: &'a PreparedRun,
     /// It may also come between two runs.
     interrupt: &'a Interrupt,
     /// What the first run was made under.
-    first: Option<Conditions>,
+    first: Option<RunInfo>,
     /// How long all runs took together, with their warm-ups.
     wall: Duration,
 }
@@ -118,14 +120,14 @@ impl Finder<'_> {
     fn curve(self, steps: Vec<Step>, answer: Answer) -> Result<Curve, LoadError> {
         Ok(Curve {
             target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
-            urls: self.task.plan.targets.len() as u64,
-            setup: self.task.setup.clone(),
+            urls: self.prepared.plan.targets.len() as u64,
+            setup: self.prepared.setup.clone(),
             objective: self.wanted.objective.text().to_owned(),
             time_limit: self.wanted.objective.time_limit(),
             requests_min: self.wanted.objective.requests_min(),
-            concurrency: self.task.plan.concurrency as u64,
-            pipeline: self.task.plan.pipeline as u64,
-            threads: self.task.plan.threads as u64,
+            concurrency: self.prepared.plan.concurrency as u64,
+            pipeline: self.prepared.plan.pipeline as u64,
+            threads: self.prepared.plan.threads as u64,
             started_unix_secs: self.first.map_or(0, |first| first.started_unix_secs),
             wall: self.wall,
             steps,
@@ -140,7 +142,7 @@ impl Finder<'_> {
         let plan = Plan {
             stop: Stop { requests: None, duration: Some(len) },
             warmup: self.warmup(len),
-            ..self.task.plan.clone()
+            ..self.prepared.plan.clone()
         };
         let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
         if let (0, Some(failed)) = (summary.totals.answered, commonest(&summary)) {
@@ -161,7 +163,7 @@ impl Finder<'_> {
             schedule: Schedule::Constant { per_sec: rate },
             stop: Stop { requests: None, duration: Some(len) },
             warmup: self.warmup(len),
-            ..self.task.plan.clone()
+            ..self.prepared.plan.clone()
         })
     }
 
@@ -183,12 +185,12 @@ impl Finder<'_> {
 
     /// Makes one run; none if it was cut short, for that tells nothing.
     fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
-        let run = match run_once(self.settings, self.task, plan, self.interrupt) {
+        let run = match self.prepared.run(plan, self.settings, self.interrupt) {
             Err(LoadError::Unmeasured) => return Ok(None),
             run => run?,
         };
-        self.wall += plan.warmup + run.conditions.wall;
-        self.first.get_or_insert_with(|| run.conditions.clone());
+        self.wall += plan.warmup + run.info.wall;
+        self.first.get_or_insert_with(|| run.info.clone());
         Ok((!self.interrupt.has_come()).then(|| run.summary()))
     }
 

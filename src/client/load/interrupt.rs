@@ -82,7 +82,7 @@ mod tests {
 
     use super::super::engine;
     use super::super::prepare::prepare;
-    use super::super::setup::tests::settings;
+    use super::super::run_info::tests::settings;
     use super::*;
 
     #[test]

@@ -3,9 +3,9 @@
 //! | file | owns |
 //! |---|---|
 //! | [`args`], `schedule` | the options, and schedules as people write them |
-//! | [`plan`], [`setup`] | what a run is to do; what of it every report tells |
-//! | [`template`], [`random`], `urls`, `bounded`, `prepare` | the requests |
-//! | [`perform()`], [`interrupt`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
+//! | [`plan`], [`run_info`] | what a run is to do; what of it every report tells |
+//! | [`template`], [`random`], `urls`, `bounded` | the requests |
+//! | [`perform()`], `prepare`, `error`, [`interrupt`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
 //! | [`pacer`] | when each request is to be sent |
 //! | `tickets` | which request is next, and when the run is over |
 //! | `seats` | the places of the connections, and when each is opened again |
@@ -13,7 +13,7 @@
 //! | [`answer`] | one answer, checked to the last byte |
 //! | [`run`] | what the connections share; what becomes of each request |
 //! | [`engine`] | the application of the reactor, and `threads` of it |
-//! | [`metrics`], [`recorder`], [`series`], [`failure`], [`effort`] | the sums |
+//! | [`metrics`], [`recorder`], [`series`], [`failure`] | the sums |
 //! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
 //! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), `resample`, [`regression`] | what is made of them, and nothing else |
 //! | [`objective`], [`search`], `find`, [`curve`] | the highest rate that meets an objective |
@@ -26,8 +26,8 @@ mod bounded;
 pub mod compare;
 pub mod curve;
 mod descriptors;
-pub mod effort;
 pub mod engine;
+mod error;
 pub mod failure;
 pub mod figure;
 mod find;
@@ -49,12 +49,12 @@ pub mod regression;
 pub mod report;
 mod resample;
 pub mod run;
+pub mod run_info;
 pub mod saved;
 mod schedule;
 pub mod search;
 mod seats;
 pub mod series;
-pub mod setup;
 pub mod summary;
 pub mod template;
 mod threads;
@@ -62,4 +62,5 @@ mod tickets;
 mod urls;
 pub mod validity;
 
-pub use perform::{LoadError, perform};
+pub use error::LoadError;
+pub use perform::perform;

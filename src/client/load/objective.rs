@@ -107,8 +107,8 @@ impl Objective {
     /// Requests without an answer have no latency, so no percentile shows them. At the end of a step
     /// that keeps its percentile, no more wait than have just been sent, or are among those beyond it.
     fn waiting(&self, summary: &Summary) -> Option<String> {
-        let due = summary.conditions.pacing.due()?;
-        let rate = due as f64 / summary.conditions.wall.as_secs_f64().max(1e-9);
+        let due = summary.info.due?;
+        let rate = due as f64 / summary.info.wall.as_secs_f64().max(1e-9);
         let bearable = |clause: &Clause| match clause.figure {
             Figure::Time(Times::Corrected, Statistic::Percentile(index)) => {
                 let (_, quantile) = PERCENTILES.get(index)?;

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::perform::LoadError;
+use super::error::LoadError;
 use crate::command_line::quote;
 
 /// Where something is to be written, once.

@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use super::effort::Effort;
 use super::failure::FailureCounts;
 use super::metrics::{Metrics, Totals, URL_FIGURES_MAX};
 use super::recorder::Recorder;
+use super::run_info::RunInfo;
 use super::series::Slice;
-use super::setup::{Course, Setup};
 use super::validity::{Evidence, Unfinished, Validity, judge};
 
 /// The percentiles that are reported, with the share of the values that lies at or below each.
@@ -23,74 +22,6 @@ pub const PERCENTILES: [(&str, f64); 7] = [
     ("p99.9", 0.999),
     ("p99.99", 0.9999),
 ];
-
-/// What decides when a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pacing {
-    /// The answer to the one before.
-    Closed,
-    /// A schedule.
-    Open {
-        /// Requests that it wanted sent by the end of the run.
-        due: u64,
-    },
-}
-
-impl Pacing {
-    /// Requests that a schedule wanted sent by the end of the run, if there was one.
-    pub fn due(self) -> Option<u64> {
-        match self {
-            Self::Open { due } => Some(due),
-            Self::Closed => None,
-        }
-    }
-}
-
-/// What the figures were measured under.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Conditions {
-    /// What was asked, in words: `GET http://localhost:8080/`.
-    pub target: String,
-    /// The addresses, in the order of the figures; may be empty when there is one.
-    pub urls: Vec<String>,
-    /// How it was set up; of a sum, the first of its runs.
-    pub setup: Setup,
-    /// What was to happen when; of a sum, in each of its runs.
-    pub course: Course,
-    /// What decides when a request is sent.
-    pub pacing: Pacing,
-    /// Connections at a time, all threads together.
-    pub concurrency: u64,
-    /// Requests on one connection at a time.
-    pub pipeline: u64,
-    /// Threads.
-    pub threads: u64,
-    /// How long the run took, warm-up left out.
-    pub wall: Duration,
-    /// What it took of the processors in that time.
-    pub effort: Effort,
-    /// When the run began, in seconds since 1970.
-    pub started_unix_secs: u64,
-    /// Whether a signal ended the run before its time.
-    pub was_interrupted: bool,
-    /// What is known of the runs that were added up to this one, if it is a sum.
-    pub merged: Option<Merged>,
-}
-
-/// Runs that were added up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Merged {
-    /// How many.
-    pub runs: u64,
-    /// Those of them that were invalid by themselves: sums hide what bound a single one.
-    pub client_bound: u64,
-    /// How long the shortest of them took; the rate is over the longest.
-    pub wall_min: Duration,
-    /// When the last of them began, in seconds since 1970.
-    pub last_started_unix_secs: u64,
-    /// In what their settings differ, in words.
-    pub differences: Vec<String>,
-}
 
 /// How times are distributed, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -169,7 +100,7 @@ pub struct SliceSummary {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// What the figures were measured under.
-    pub conditions: Conditions,
+    pub info: RunInfo,
     /// Where the requests went.
     pub totals: Totals,
     /// Answers a second.
@@ -234,14 +165,14 @@ pub(super) fn ratio(dividend: f64, divisor: f64) -> f64 {
 
 impl Summary {
     /// Divides what was summed.
-    pub fn of(metrics: &Metrics, conditions: &Conditions) -> Self {
+    pub fn of(metrics: &Metrics, info: &RunInfo) -> Self {
         let totals = metrics.totals();
-        let wall_secs = conditions.wall.as_secs_f64();
+        let wall_secs = info.wall.as_secs_f64();
         let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
-        let cpu_secs = conditions.effort.cpu.as_secs_f64();
-        let threads_secs = wall_secs * conditions.threads.max(1) as f64;
+        let cpu_secs = info.cpu_usage.cpu.as_secs_f64();
+        let threads_secs = wall_secs * info.threads.max(1) as f64;
         let mut summary = Self {
-            conditions: conditions.clone(),
+            info: info.clone(),
             totals,
             rate: ratio(totals.answered as f64, wall_secs),
             received_per_sec: ratio(totals.received_len as f64, wall_secs),
@@ -265,38 +196,38 @@ impl Summary {
             statuses: statuses(metrics),
             failures: metrics.failures.clone(),
             connect_failures: metrics.connect_failures.clone(),
-            urls: urls(metrics, conditions),
-            slices: slices(metrics, conditions.wall),
+            urls: urls(metrics, info),
+            slices: slices(metrics, info.wall),
             cpu_share: ratio(cpu_secs, threads_secs),
-            cpu_share_max: ratio(conditions.effort.cpu_busiest.as_secs_f64(), wall_secs),
-            waited_share: conditions.effort.waited.map(|waited| ratio(waited.as_secs_f64(), threads_secs)),
-            wanted_share_max: ratio(conditions.effort.wanted_most.as_secs_f64(), wall_secs),
+            cpu_share_max: ratio(info.cpu_usage.cpu_busiest.as_secs_f64(), wall_secs),
+            waited_share: info.cpu_usage.waited.map(|waited| ratio(waited.as_secs_f64(), threads_secs)),
+            wanted_share_max: ratio(info.cpu_usage.wanted_most.as_secs_f64(), wall_secs),
             cpu_us_per_answer: ratio(cpu_secs * 1e6, totals.answered as f64),
             validity: Validity::default(),
         };
         summary.validity = judge(&summary.evidence());
-        if let Some(merged) = &conditions.merged {
-            summary.validity.add_merged(merged, conditions);
+        if let Some(merged) = &info.merged {
+            summary.validity.add_merged(merged, info);
         }
         summary
     }
 
     /// Whether a schedule decided when requests were sent.
     pub fn is_open(&self) -> bool {
-        self.conditions.pacing.due().is_some()
+        self.info.due.is_some()
     }
 
     fn evidence(&self) -> Evidence<'_> {
-        let due = self.conditions.pacing.due();
+        let due = self.info.due;
         let p99_us = |spread: &Spread| spread.percentile_us("p99").unwrap_or(0);
         Evidence {
-            wall: self.conditions.wall,
+            wall: self.info.wall,
             cpu_share: self.cpu_share_max,
             wanted_share: self.wanted_share_max,
             waited_share: self.waited_share,
             due,
             sent: self.totals.sent,
-            concurrency: self.conditions.concurrency.saturating_mul(self.conditions.pipeline),
+            concurrency: self.info.concurrency.saturating_mul(self.info.pipeline),
             lag_p99_us: due.and(self.lag.as_ref().map(p99_us)),
             latency_p99_us: self.corrected.as_ref().map_or(0, p99_us),
             unfinished: self.unfinished,
@@ -336,10 +267,10 @@ fn statuses(metrics: &Metrics) -> Vec<(u16, u64)> {
     counts.filter(|(_, count)| *count > 0).collect()
 }
 
-fn urls(metrics: &Metrics, conditions: &Conditions) -> Vec<UrlSummary> {
-    let are_cut = conditions.urls.len() > metrics.urls.len();
+fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
+    let are_cut = info.urls.len() > metrics.urls.len();
     let summaries = metrics.urls.iter().enumerate().map(|(index, url)| {
-        let name = match conditions.urls.get(index) {
+        let name = match info.urls.get(index) {
             Some(_) if are_cut && index + 1 == URL_FIGURES_MAX => "(all others)".to_owned(),
             Some(name) => name.clone(),
             None => format!("#{}", index + 1),

@@ -155,7 +155,7 @@ fn judged(table: &mut Table, name: &str, change: f64, interval: Option<(f64, f64
 #[cfg(test)]
 mod tests {
     use super::super::super::compare::compare;
-    use super::super::super::summary::tests::{conditions, nothing, steady};
+    use super::super::super::summary::tests::{info, nothing, steady};
     use super::*;
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn runs_without_answers_are_told_without_a_verdict() {
-        let empty = nothing(conditions());
+        let empty = nothing(info());
         assert!(text(&compare(&empty, &empty, 1)).contains("too few answers"));
         assert!(json(&compare(&empty, &empty, 1)).contains("\"interval_share\": null"));
     }

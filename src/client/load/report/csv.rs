@@ -14,7 +14,7 @@ use super::{comparison, settings};
 pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     let mut table = Table::new();
     totals(&mut table, summary);
-    table.object("run", &settings::run(&summary.conditions));
+    table.object("run", &settings::run(&summary.info));
     verdict(&mut table, summary);
     let spreads = [
         ("latency", &summary.corrected),
@@ -180,7 +180,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::summary::tests::{conditions, nothing, stalling};
+    use super::super::super::summary::tests::{info, nothing, stalling};
     use super::*;
 
     #[test]
@@ -205,9 +205,9 @@ mod tests {
         ] {
             assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
         }
-        let text = csv(&nothing(conditions()), None);
+        let text = csv(&nothing(info()), None);
         assert!(text.contains("\r\nremark_unreached,missed,2007,count\r\n"), "{text}");
-        assert!(csv(&nothing(conditions()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
+        assert!(csv(&nothing(info()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn html(summary: &Summary) -> String {
         "</main>\n".to_owned(),
     ];
     let verdict = if summary.validity.is_valid() { "" } else { "INVALID: client-bound - " };
-    page(&format!("{verdict}{} - load report", summary.conditions.target), &body.concat())
+    page(&format!("{verdict}{} - load report", summary.info.target), &body.concat())
 }
 
 fn figure(chart: Option<Chart>) -> String {

@@ -23,7 +23,7 @@ fn object(summary: &Summary, beside: Option<&Comparison>) -> Value {
     value!({
         "format": "reactor-http load report",
         "version": 1,
-        "run": settings::run(&summary.conditions),
+        "run": settings::run(&summary.info),
         "requests": {
             "sent": totals.sent,
             "answered": totals.answered,
@@ -54,10 +54,10 @@ fn object(summary: &Summary, beside: Option<&Comparison>) -> Value {
         "urls": urls(summary),
         "slices": slices(summary),
         "client": {
-            "cpu_secs": summary.conditions.effort.cpu.as_secs_f64(),
+            "cpu_secs": summary.info.cpu_usage.cpu.as_secs_f64(),
             "cpu_share": summary.cpu_share,
             "cpu_share_max": summary.cpu_share_max,
-            "waited_secs": summary.conditions.effort.waited.map(|waited| waited.as_secs_f64()),
+            "waited_secs": summary.info.cpu_usage.waited.map(|waited| waited.as_secs_f64()),
             "waited_share": summary.waited_share,
             "wanted_share_max": summary.wanted_share_max,
             "cpu_us_per_answer": summary.cpu_us_per_answer,

@@ -5,26 +5,25 @@
 use serde_json::{Value, json};
 
 use super::super::plan::UrlOrder;
-use super::super::setup::{Course, KeepAlive, Setup};
-use super::super::summary::Conditions;
+use super::super::run_info::{Course, RunInfo, Setup};
 
 /// What a run was made under.
-pub(super) fn run(conditions: &Conditions) -> Value {
-    let due = conditions.pacing.due();
+pub(super) fn run(info: &RunInfo) -> Value {
+    let due = info.due;
     json!({
-        "target": conditions.target,
-        "addresses": conditions.urls.len().max(1),
+        "target": info.target,
+        "addresses": info.urls.len().max(1),
         "loop": if due.is_some() { "open" } else { "closed" },
         "due": due,
-        "concurrency": conditions.concurrency,
-        "pipeline": conditions.pipeline,
-        "threads": conditions.threads,
-        "wall_secs": conditions.wall.as_secs_f64(),
-        "started_unix_secs": conditions.started_unix_secs,
-        "interrupted": conditions.was_interrupted,
-        "runs": conditions.merged.as_ref().map_or(1, |merged| merged.runs),
-        "course": course(&conditions.course),
-        "setup": setup(&conditions.setup),
+        "concurrency": info.concurrency,
+        "pipeline": info.pipeline,
+        "threads": info.threads,
+        "wall_secs": info.wall.as_secs_f64(),
+        "started_unix_secs": info.started_unix_secs,
+        "interrupted": info.was_interrupted,
+        "runs": info.merged.as_ref().map_or(1, |merged| merged.runs),
+        "course": course(&info.course),
+        "setup": setup(&info.setup),
     })
 }
 
@@ -39,20 +38,14 @@ fn course(course: &Course) -> Value {
 
 /// How a run or a search was set up.
 pub(super) fn setup(setup: &Setup) -> Value {
-    let requests = match setup.keep_alive {
-        KeepAlive::On => None,
-        KeepAlive::For(requests) => Some(requests),
-        KeepAlive::Off => Some(1),
-    };
-    let fields = setup.sent.fields.iter().map(|(name, value)| json!({ "name": name, "value": value }));
     json!({
-        "method": setup.sent.method,
-        "fields": fields.collect::<Vec<_>>(),
-        "body_bytes": setup.sent.body_len,
+        "method": setup.method,
+        "fields": setup.fields,
+        "body_bytes": setup.body_len,
         "order": setup.order.map(UrlOrder::name),
         "seed": setup.seed,
-        "keep_alive": setup.keep_alive != KeepAlive::Off,
-        "requests_per_connection": requests,
+        "keep_alive": setup.keep_alive_for != Some(0),
+        "requests_per_connection": setup.keep_alive_for.map(|requests| requests.max(1)),
         "timeout_secs": setup.timeout.as_secs_f64(),
         "client_version": setup.client_version,
     })

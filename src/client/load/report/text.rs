@@ -7,7 +7,8 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::super::failure::FailureCounts;
-use super::super::summary::{Bar, Conditions, PERCENTILES, Pacing, Spread, Summary, ratio};
+use super::super::run_info::RunInfo;
+use super::super::summary::{Bar, PERCENTILES, Spread, Summary, ratio};
 use super::verdict::{in_words, remark_in_words};
 use crate::text::units::{bytes, count, plural, rate, share, time};
 
@@ -49,45 +50,45 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
-    let conditions = &summary.conditions;
-    writeln!(out, "{}\n{}\n{}", conditions.target, asked(summary), set_up(conditions))
+    let info = &summary.info;
+    writeln!(out, "{}\n{}\n{}", info.target, asked(summary), set_up(info))
 }
 
 /// What was asked for, in one line.
 pub(super) fn asked(summary: &Summary) -> String {
-    let conditions = &summary.conditions;
-    let wall_secs = conditions.wall.as_secs_f64();
-    let pacing = match conditions.pacing {
-        Pacing::Open { due } => format!(
+    let info = &summary.info;
+    let wall_secs = info.wall.as_secs_f64();
+    let pacing = match info.due {
+        Some(due) => format!(
             "open loop ({}{}), {} due ({})",
-            conditions.course.schedule_in_words(),
-            if conditions.merged.is_some() { " each" } else { "" },
+            info.course.schedule_in_words(),
+            if info.merged.is_some() { " each" } else { "" },
             count(due),
             rate(ratio(due as f64, wall_secs))
         ),
-        Pacing::Closed => "closed loop".to_owned(),
+        None => "closed loop".to_owned(),
     };
-    let connections = plural(conditions.concurrency, "connection");
-    let threads = plural(conditions.threads, "thread");
-    let pipeline = match conditions.pipeline {
+    let connections = plural(info.concurrency, "connection");
+    let threads = plural(info.threads, "thread");
+    let pipeline = match info.pipeline {
         0 | 1 => String::new(),
         pipeline => format!(", {pipeline} requests on each at a time"),
     };
-    let runs = conditions
+    let runs = info
         .merged
         .as_ref()
         .map_or_else(String::new, |merged| format!(", {} as one", plural(merged.runs, "run")));
-    let end = if conditions.was_interrupted { ", interrupted" } else { "" };
+    let end = if info.was_interrupted { ", interrupted" } else { "" };
     format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}", time(wall_secs * 1e6))
 }
 
 /// How the run was set up, in one line.
-pub(super) fn set_up(conditions: &Conditions) -> String {
-    let warmup = match conditions.course.warmup {
+pub(super) fn set_up(info: &RunInfo) -> String {
+    let warmup = match info.course.warmup {
         Duration::ZERO => String::new(),
         warmup => format!("warm-up {}, ", time(warmup.as_secs_f64() * 1e6)),
     };
-    format!("{warmup}{}", conditions.setup.in_words())
+    format!("{warmup}{}", info.setup.in_words())
 }
 
 fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -134,7 +135,7 @@ pub(super) fn errors(summary: &Summary) -> String {
 }
 
 fn client_cpu(summary: &Summary) -> String {
-    let busiest = match summary.conditions.threads {
+    let busiest = match summary.info.threads {
         0 | 1 => String::new(),
         _ => format!(" (the busiest thread {})", share(summary.cpu_share_max)),
     };

@@ -196,7 +196,7 @@ fn over_time(
     y: Axis,
     words: impl Fn(&SliceSummary) -> String,
 ) -> Chart {
-    let wall_us = summary.conditions.wall.as_secs_f64() * 1e6;
+    let wall_us = summary.info.wall.as_secs_f64() * 1e6;
     let end_us = summary.slices.iter().map(|slice| ends_us(slice).1).fold(wall_us, f64::max);
     let mut chart = Chart::new(id, title, Axis::elapsed(ELAPSED, end_us), y);
     let hints = summary.slices.iter().map(|slice| {

@@ -3,7 +3,7 @@
 //! The words are those of the report in text; every figure is the summary's.
 
 use super::super::super::failure::FailureCounts;
-use super::super::super::summary::{Pacing, Spread, Summary, UrlSummary, ratio};
+use super::super::super::summary::{Spread, Summary, UrlSummary, ratio};
 use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, rows};
 use super::super::verdict::{in_words, remark_in_words};
 use super::escaped;
@@ -16,14 +16,14 @@ use crate::text::units::{bytes, count, rate, share, time};
 pub(super) fn headline(summary: &Summary) -> String {
     format!(
         "<header>\n<p class=\"kind\">Load report</p>\n<h1>{}</h1>\n<p>{}</p>\n<p>began {}</p>\n</header>\n",
-        escaped(&summary.conditions.target),
+        escaped(&summary.info.target),
         escaped(&asked(summary)),
         escaped(&began(summary))
     )
 }
 
 fn began(summary: &Summary) -> String {
-    String::from_utf8_lossy(&imf_fixdate(summary.conditions.started_unix_secs)).into_owned()
+    String::from_utf8_lossy(&imf_fixdate(summary.info.started_unix_secs)).into_owned()
 }
 
 /// What speaks against the run, with the figure that shows it, and what should be known.
@@ -291,32 +291,32 @@ fn url(url: &UrlSummary) -> Vec<String> {
 
 /// What the figures were measured under, and what it took the client.
 pub(super) fn settings(summary: &Summary) -> String {
-    let conditions = &summary.conditions;
-    let wall_secs = conditions.wall.as_secs_f64();
-    let pacing = match conditions.pacing {
-        Pacing::Open { due } => {
+    let info = &summary.info;
+    let wall_secs = info.wall.as_secs_f64();
+    let pacing = match info.due {
+        Some(due) => {
             format!("open: a schedule, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
         }
-        Pacing::Closed => "closed: the answer to the request before".to_owned(),
+        None => "closed: the answer to the request before".to_owned(),
     };
-    let mut entries = vec![("asked", conditions.target.clone()), ("loop", pacing)];
-    if !conditions.urls.is_empty() {
-        entries.push(("addresses", count(conditions.urls.len() as u64)));
+    let mut entries = vec![("asked", info.target.clone()), ("loop", pacing)];
+    if !info.urls.is_empty() {
+        entries.push(("addresses", count(info.urls.len() as u64)));
     }
     entries.extend([
-        ("connections", count(conditions.concurrency)),
-        ("requests on each at a time", count(conditions.pipeline)),
-        ("threads", count(conditions.threads)),
+        ("connections", count(info.concurrency)),
+        ("requests on each at a time", count(info.pipeline)),
+        ("threads", count(info.threads)),
     ]);
-    let told = conditions.course.entries().into_iter().chain(conditions.setup.entries());
+    let told = info.course.entries().into_iter().chain(info.setup.entries());
     entries.extend(told.filter(|(_, value)| !value.is_empty()));
     entries.extend([
         ("took", time(wall_secs * 1e6)),
         ("began", began(summary)),
-        ("ended", if conditions.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
+        ("ended", if info.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
     ]);
     let client = [
-        ("CPU time", time(conditions.effort.cpu.as_secs_f64() * 1e6)),
+        ("CPU time", time(info.cpu_usage.cpu.as_secs_f64() * 1e6)),
         ("CPU", share(summary.cpu_share)),
         ("CPU of the busiest thread", share(summary.cpu_share_max)),
         ("CPU time an answer", cpu_per_answer(summary).unwrap_or_else(|| "no answers".to_owned())),

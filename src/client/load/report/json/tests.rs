@@ -1,14 +1,14 @@
 //! The report is what its schema says, no more and no less; the part of JSON Schema that the schema
 //! uses is checked here in a few lines.
 
-use crate::client::load::effort::Effort;
+use crate::client::load::run_info::CpuUsage;
 use std::time::Duration;
 
 use super::super::super::compare::compare;
+use super::super::super::run_info::RunInfo;
+use super::super::super::run_info::tests::odd;
 use super::super::super::saved::SavedRun;
-use super::super::super::setup::tests::odd;
-use super::super::super::summary::Conditions;
-use super::super::super::summary::tests::{conditions, nothing, stalling, stalling_metrics, steady};
+use super::super::super::summary::tests::{info, nothing, stalling, stalling_metrics, steady};
 use super::*;
 
 /// What is wrong with a value, each with the path to it.
@@ -94,29 +94,21 @@ pub(in super::super) fn check_against(schema: &str, report: &str) -> Vec<String>
 #[test]
 fn the_report_of_every_run_is_what_the_schema_says() {
     let urls = vec!["http://localhost/a".to_owned(), "http://localhost/b".to_owned()];
-    let several = SavedRun { metrics: stalling_metrics(2), conditions: Conditions { urls, ..conditions() } };
-    let invalid = nothing(Conditions {
-        effort: Effort { cpu_busiest: conditions().wall, ..conditions().effort },
-        ..conditions()
-    });
+    let several = SavedRun { metrics: stalling_metrics(2), info: RunInfo { urls, ..info() } };
+    let invalid =
+        nothing(RunInfo { cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage }, ..info() });
     assert!(!invalid.validity.is_valid());
-    let held_up = nothing(Conditions {
+    let held_up = nothing(RunInfo {
         setup: odd(),
-        effort: Effort { waited: None, wanted_most: conditions().wall, ..conditions().effort },
-        ..conditions()
+        cpu_usage: CpuUsage { waited: None, wanted_most: info().wall, ..info().cpu_usage },
+        ..info()
     });
     let mut merged = several.clone();
-    let apart = Conditions { setup: odd(), started_unix_secs: 1, ..several.conditions.clone() };
-    merged.merge(&SavedRun { conditions: apart, ..several.clone() }).expect("they add up");
-    for summary in [
-        stalling(),
-        steady(5, 1.0),
-        nothing(conditions()),
-        several.summary(),
-        invalid,
-        held_up,
-        merged.summary(),
-    ] {
+    let apart = RunInfo { setup: odd(), started_unix_secs: 1, ..several.info.clone() };
+    merged.merge(&SavedRun { info: apart, ..several.clone() }).expect("they add up");
+    for summary in
+        [stalling(), steady(5, 1.0), nothing(info()), several.summary(), invalid, held_up, merged.summary()]
+    {
         assert_eq!(check(&json(&summary, None)), [""; 0]);
     }
 }
@@ -124,7 +116,7 @@ fn the_report_of_every_run_is_what_the_schema_says() {
 #[test]
 fn a_comparison_is_what_the_schema_says_alone_and_in_a_report() {
     let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-    let (empty, slower) = (nothing(conditions()), (steady(20, 1.0), steady(20, 2.0)));
+    let (empty, slower) = (nothing(info()), (steady(20, 1.0), steady(20, 2.0)));
     for (before, after) in [slower, (empty.clone(), empty), (stalling(), steady(4, 1.0))] {
         let compared = compare(&before, &after, 1);
         let alone: Value = serde_json::from_str(&comparison::json(&compared)).expect("it is JSON");
@@ -162,7 +154,7 @@ fn read(summary: &Summary) -> Value {
 
 #[test]
 fn the_settings_are_there_as_values() {
-    let report = read(&nothing(Conditions { setup: odd(), ..conditions() }));
+    let report = read(&nothing(RunInfo { setup: odd(), ..info() }));
     assert_eq!(
         report["run"]["setup"],
         value!({
@@ -193,7 +185,7 @@ fn the_numbers_behind_remarks_are_numbers() {
     metrics.unasked();
     metrics.sent(0);
     metrics.unfinished(Duration::from_secs(4));
-    let report = read(&Summary::of(&metrics, &conditions()));
+    let report = read(&Summary::of(&metrics, &info()));
     assert_eq!((&report["requests"]["resent"], &report["unasked_connections"]), (&7.into(), &1.into()));
     assert_eq!(report["requests"]["unfinished_oldest_us"].as_u64().map(|us| us / 10_000), Some(400));
     let remarks = report["validity"]["remarks"].as_array().expect("remarks");
@@ -204,9 +196,9 @@ fn the_numbers_behind_remarks_are_numbers() {
     assert_eq!(figures("resent"), value!([{ "name": "requests", "value": 7 }]));
     assert_eq!(figures("unasked"), value!([{ "name": "connections", "value": 1 }]));
     assert_eq!(figures("flattering")[0], value!({ "name": "unfinished", "value": 3 }));
-    let held_up = read(&nothing(Conditions {
-        effort: Effort { wanted_most: conditions().wall, ..conditions().effort },
-        ..conditions()
+    let held_up = read(&nothing(RunInfo {
+        cpu_usage: CpuUsage { wanted_most: info().wall, ..info().cpu_usage },
+        ..info()
     }));
     let figure = &held_up["validity"]["client_bound"][0]["figures"][0];
     assert_eq!(*figure, value!({ "name": "wanted_share_max", "value": 1.0 }));
