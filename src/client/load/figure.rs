@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
+use crate::text::units;
 use super::summary::{PERCENTILES, Spread, Summary};
 use crate::text::{parse_duration, units};
 
@@ -52,11 +55,15 @@ pub enum Figure {
 }
 
 /// What a figure is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Microseconds.
+    #[serde(rename = "us")]
     Time,
     /// So many a second.
+    #[serde(rename = "per_sec")]
     Rate,
     /// 0 to 1.
     Share,
@@ -167,6 +174,16 @@ impl fmt::Display for Figure {
 }
 
 impl Unit {
+    /// Its name for scripts.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Time => "us",
+            Self::Rate => "per_sec",
+            Self::Share => "share",
+            Self::Count => "count",
+        }
+    }
+
     /// Reads a number with its unit: `10ms`, `5k`, `0.1%`.
     ///
     /// # Errors

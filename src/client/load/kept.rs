@@ -195,7 +195,7 @@ impl KeptTask {
 /// # Errors
 /// One of the runs is invalid, or a clause fires.
 pub(super) fn keep(limits: &Limits, comparison: &Comparison) -> Result<(), LoadError> {
-    if comparison.sides.iter().any(|side| !side.is_valid) {
+    if !comparison.before.is_valid || !comparison.after.is_valid {
         return Err(LoadError::ClientBound);
     }
     for line in limits.open(comparison) {

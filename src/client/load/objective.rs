@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::assertion::{Assertion, Broken, Clause, Relation};
 use super::figure::{Figure, Statistic, Times};
 use super::report::{in_words, remark_in_words};
@@ -30,11 +32,12 @@ pub struct Objective {
 }
 
 /// How a step came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judgement {
-    /// The verdict.
+    /// client-bound: the objective was not met, and the client is to blame, so nothing is known of the server.
     pub verdict: Verdict,
-    /// Why it is not better, for people; empty if the objective was met.
+    /// Why the objective was not met, in words.
     pub reasons: Vec<String>,
 }
 

@@ -62,6 +62,7 @@ pub struct Plan {
 /// How the target of the next request is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum UrlOrder {
     /// One after the other, from the first again after the last.
     #[default]

@@ -155,6 +155,11 @@ pub(super) mod micros {
     }
 }
 
+/// Times in seconds, for the JSON of reports.
+pub(super) fn secs<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(time.as_secs_f64())
+}
+
 /// Times that may be unknown, as whole microseconds or null, for serde.
 pub(super) mod maybe_micros {
     use super::{Deserialize, Duration, Serialize, micros};

@@ -125,7 +125,7 @@ fn blocks(summary: &Summary, values_us: &[u64]) -> Vec<Block> {
         }
         let Some(block) = blocks.last_mut() else { continue };
         block.secs += wall.saturating_sub(slice.start).min(length).as_secs_f64();
-        block.answered += slice.slice.answered as f64;
+        block.answered += slice.answered as f64;
         for (us, count) in slice.slice.values() {
             let place = values_us.binary_search(&us).ok().and_then(|index| block.counts.get_mut(index));
             if let Some(sum) = place {

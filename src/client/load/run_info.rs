@@ -79,12 +79,13 @@ pub struct Setup {
     pub client_version: String,
 }
 
-/// A header field that was sent, or a default field that was left out.
+/// A field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SentField {
     /// Its name.
     pub name: String,
-    /// Its value, redacted if it is a secret; none for a default field that is left out.
+    /// Its value, (redacted) if it is a secret; null where a default field is left out.
     pub value: Option<String>,
 }
 

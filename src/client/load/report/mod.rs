@@ -83,8 +83,8 @@ impl Format {
     /// A comparison by itself, for people where there is no other form of it.
     pub fn render_comparison(self, comparison: &Comparison) -> String {
         match self {
-            Self::Json => comparison::json(comparison),
-            Self::Csv => comparison::csv(comparison),
+            Self::Json => json::comparison(comparison).to_text(),
+            Self::Csv => csv::comparison(comparison),
             _ => comparison::text(comparison),
         }
     }

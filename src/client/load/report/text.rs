@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::failure::FailureCounts;
 use super::super::run_info::RunInfo;
-use super::super::summary::{Bar, PERCENTILES, Spread, Summary, ratio};
+use super::super::summary::{Bar, PERCENTILES, Spread, StatusCount, Summary, ratio};
 use super::verdict::{in_words, remark_in_words};
 use crate::text::units::{bytes, count, plural, rate, share, time};
 
@@ -112,7 +112,7 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
     let lines = [
         format!("{sent} sent = {answered} answered + {failed} failed + {unfinished} unfinished"),
         format!("{} (answers)", rate(summary.rate)),
-        format!("{}, {}/s", bytes(totals.received_len as f64), bytes(summary.received_per_sec)),
+        format!("{}, {}/s", bytes(summary.received_bytes as f64), bytes(summary.received_per_sec)),
         format!("{} ({})", share(summary.error_share), errors(summary)),
         client_cpu(summary),
     ];
@@ -137,19 +137,19 @@ pub(super) fn errors(summary: &Summary) -> String {
 fn client_cpu(summary: &Summary) -> String {
     let busiest = match summary.info.threads {
         0 | 1 => String::new(),
-        _ => format!(" (the busiest thread {})", share(summary.cpu_share_max)),
+        _ => format!(" (the busiest thread {})", share(summary.client.cpu_share_max)),
     };
-    let waited = match summary.waited_share {
+    let waited = match summary.client.waited_share {
         Some(waited) => format!("; waited for a processor for {} of the time", share(waited)),
         None => String::new(),
     };
     let each = cpu_per_answer(summary).map_or_else(String::new, |each| format!(", {each} an answer"));
-    format!("{}{busiest}{each}{waited}", share(summary.cpu_share))
+    format!("{}{busiest}{each}{waited}", share(summary.client.cpu_share))
 }
 
 /// The CPU time of an answer, if there are any.
 pub(super) fn cpu_per_answer(summary: &Summary) -> Option<String> {
-    (summary.totals.answered > 0).then(|| cpu(summary.cpu_us_per_answer))
+    (summary.totals.answered > 0).then(|| cpu(summary.client.cpu_us_per_answer))
 }
 
 /// Microseconds of CPU time, of which a tenth matters.
@@ -210,7 +210,7 @@ fn statuses(out: &mut String, summary: &Summary) -> fmt::Result {
     if !summary.statuses.is_empty() {
         writeln!(out, "\nstatus codes")?;
     }
-    for (status, number) in &summary.statuses {
+    for StatusCount { status, count: number } in &summary.statuses {
         let part = share(ratio(*number as f64, summary.totals.answered as f64));
         writeln!(out, "  {status:<10} {:>10} {part:>8}", count(*number))?;
     }
@@ -265,8 +265,7 @@ fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
             let value = url.latency.as_ref().and_then(|latency| latency.percentile_us(name));
             value.map_or("-".to_owned(), |us| time(us as f64))
         };
-        let [answered, bad, failed] =
-            [url.totals.answered, url.totals.bad_statuses, url.totals.failed].map(count);
+        let [answered, bad, failed] = [url.answered, url.bad_statuses, url.failed].map(count);
         writeln!(
             out,
             "{answered:>10} {bad:>10} {failed:>8} {:>10} {:>10}  {}",

@@ -50,7 +50,7 @@ fn runs_of_several_machines_add_up_by_their_histograms() {
     sum.merge(&other).expect("they add up");
     let (one, both) = (other.summary(), sum.summary());
     assert_eq!((both.totals.sent, both.rate), (2 * one.totals.sent, 2.0 * one.rate));
-    assert_eq!((both.cpu_share, both.info.concurrency), (one.cpu_share, 100));
+    assert_eq!((both.client.cpu_share, both.info.concurrency), (one.client.cpu_share, 100));
     let percentiles = |summary: &Summary| summary.corrected.map(|spread| spread.percentiles_us);
     assert_eq!(percentiles(&both), percentiles(&one), "the same latencies twice");
     assert_eq!(both.info.target, "GET http://localhost:8080/");

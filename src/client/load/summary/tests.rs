@@ -11,6 +11,28 @@ use super::super::run_info::{Course, CpuUsage};
 use super::super::validity::{ClientBound, Remark};
 use super::*;
 
+/// What [`PERCENTILES`] are in JSON.
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(in super::super) struct Percentiles {
+    /// 50 % of the times are at or below this.
+    p50_us: u64,
+    /// 75 % of the times are at or below this.
+    p75_us: u64,
+    /// 90 % of the times are at or below this.
+    p90_us: u64,
+    /// 95 % of the times are at or below this.
+    p95_us: u64,
+    /// 99 % of the times are at or below this.
+    p99_us: u64,
+    /// 99.9 % of the times are at or below this.
+    #[serde(rename = "p99.9_us")]
+    p99_9_us: u64,
+    /// 99.99 % of the times are at or below this.
+    #[serde(rename = "p99.99_us")]
+    p99_99_us: u64,
+}
+
 const fn us(us: u64) -> Duration {
     Duration::from_micros(us)
 }
@@ -127,11 +149,11 @@ pub(in super::super) fn steady(secs: u64, factor: f64) -> Summary {
 fn quotients_are_made_of_the_sums() {
     let summary = stalling();
     assert_eq!((summary.rate, summary.received_per_sec), (200.0, 204_800.0));
-    assert_eq!((summary.cpu_share, summary.cpu_us_per_answer), (0.15, 750.0));
-    assert_eq!((summary.waited_share, summary.wanted_share_max), (Some(0.05), 0.2));
-    assert_eq!(summary.oldest_unfinished_us, Some(100));
+    assert_eq!((summary.client.cpu_share, summary.client.cpu_us_per_answer), (0.15, 750.0));
+    assert_eq!((summary.client.waited_share, summary.client.wanted_share_max), (Some(0.05), 0.2));
+    assert_eq!(summary.totals.unfinished_oldest_us, Some(100));
     assert_eq!(summary.error_share, 5.0 / 2005.0);
-    assert_eq!(summary.statuses, [(200, 2000)]);
+    assert_eq!(summary.statuses, [StatusCount { status: 200, count: 2000 }]);
     assert!(summary.validity.is_valid());
     assert_eq!(summary.bars.iter().map(|bar| bar.count).sum::<u64>(), 2002);
 }
@@ -193,10 +215,7 @@ fn addresses_beyond_the_limit_share_a_line() {
     (0..150).for_each(|url| metrics.sent(url));
     let summary = Summary::of(&metrics, &RunInfo { urls, ..info() });
     let last = &summary.urls[URL_FIGURES_MAX - 1];
-    assert_eq!(
-        (summary.urls.len(), last.url.as_str(), last.totals.sent),
-        (URL_FIGURES_MAX, "(all others)", 51)
-    );
+    assert_eq!((summary.urls.len(), last.url.as_str(), last.sent), (URL_FIGURES_MAX, "(all others)", 51));
     assert_eq!(summary.urls[98].url, "/98");
 }
 
@@ -246,7 +265,7 @@ proptest! {
         }
         let info = RunInfo { wall: us(wall), threads, cpu_usage: CpuUsage { cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu) }, due: Some(due), ..info() };
         let summary = Summary::of(&metrics, &info);
-        let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.cpu_share, summary.cpu_us_per_answer];
+        let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");
         for (_, format) in super::super::report::Format::ALL {
             let report = format.render(&summary);

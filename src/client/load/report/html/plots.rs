@@ -170,7 +170,7 @@ pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     let most = summary.slices.iter().map(|slice| slice.slice.errors()).max().filter(|most| *most > 0)?;
     let y = Axis::linear("errors", 0.0, most as f64, Unit::Count);
     let mut chart = over_time("errors", "Errors over time", summary, y, |slice| {
-        let (failed, bad) = (count(slice.slice.failed), count(slice.slice.bad_statuses));
+        let (failed, bad) = (count(slice.failed), count(slice.bad_statuses));
         format!("{failed} failed, {bad} with a status of 400 or above")
     });
     chart.bars = summary.slices.iter().map(|slice| bar(slice, slice.slice.errors() as f64)).collect();

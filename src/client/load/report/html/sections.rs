@@ -3,7 +3,7 @@
 //! The words are those of the report in text; every figure is the summary's.
 
 use super::super::super::failure::FailureCounts;
-use super::super::super::summary::{Spread, Summary, UrlSummary, ratio};
+use super::super::super::summary::{Spread, StatusCount, Summary, UrlSummary, ratio};
 use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, rows};
 use super::super::verdict::{in_words, remark_in_words};
 use super::escaped;
@@ -69,11 +69,11 @@ pub(super) fn tiles(summary: &Summary) -> String {
         tile(
             "received",
             &format!("{}/s", bytes(summary.received_per_sec)),
-            &format!("{} in all", bytes(totals.received_len as f64)),
+            &format!("{} in all", bytes(summary.received_bytes as f64)),
         ),
         tile(
             "client's CPU",
-            &share(summary.cpu_share),
+            &share(summary.client.cpu_share),
             &cpu_per_answer(summary)
                 .map_or_else(|| "no answers".to_owned(), |each| format!("{each} an answer")),
         ),
@@ -154,15 +154,14 @@ fn folded(summary: &str, table: &str) -> String {
 pub(super) fn slices(summary: &Summary) -> String {
     let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
     let rows = summary.slices.iter().map(|slice| {
-        let its = &slice.slice;
         vec![
             when(slice),
             rate(slice.rate),
-            us(its.quantile_us(0.5)),
-            us(its.quantile_us(0.99)),
-            count(its.failed),
-            count(its.bad_statuses),
-            bytes(its.received_len as f64),
+            us(slice.p50_us),
+            us(slice.p99_us),
+            count(slice.failed),
+            count(slice.bad_statuses),
+            bytes(slice.received_bytes as f64),
         ]
     });
     let columns = [
@@ -190,7 +189,7 @@ fn section(heading: &str, content: &str) -> String {
 
 /// Each status that came.
 pub(super) fn answers(summary: &Summary) -> String {
-    let rows = summary.statuses.iter().map(|(status, number)| {
+    let rows = summary.statuses.iter().map(|StatusCount { status, count: number }| {
         let part = share(ratio(*number as f64, summary.totals.answered as f64));
         vec![status.to_string(), count(*number), part, class(*status).to_owned()]
     });
@@ -279,10 +278,10 @@ fn url(url: &UrlSummary) -> Vec<String> {
     };
     vec![
         url.url.clone(),
-        count(url.totals.answered),
-        count(url.totals.bad_statuses),
-        count(url.totals.failed),
-        bytes(url.totals.received_len as f64),
+        count(url.answered),
+        count(url.bad_statuses),
+        count(url.failed),
+        bytes(url.received_bytes as f64),
         latency(&|spread| spread.percentile_us("p50")),
         latency(&|spread| spread.percentile_us("p99")),
         latency(&|spread| Some(spread.max_us)),
@@ -317,12 +316,12 @@ pub(super) fn settings(summary: &Summary) -> String {
     ]);
     let client = [
         ("CPU time", time(info.cpu_usage.cpu.as_secs_f64() * 1e6)),
-        ("CPU", share(summary.cpu_share)),
-        ("CPU of the busiest thread", share(summary.cpu_share_max)),
+        ("CPU", share(summary.client.cpu_share)),
+        ("CPU of the busiest thread", share(summary.client.cpu_share_max)),
         ("CPU time an answer", cpu_per_answer(summary).unwrap_or_else(|| "no answers".to_owned())),
-        ("waited for a processor", summary.waited_share.map_or("not known".to_owned(), share)),
-        ("CPU and waiting, most of one thread", share(summary.wanted_share_max)),
-        ("requests sent again", count(summary.resent)),
+        ("waited for a processor", summary.client.waited_share.map_or("not known".to_owned(), share)),
+        ("CPU and waiting, most of one thread", share(summary.client.wanted_share_max)),
+        ("requests sent again", count(summary.totals.resent)),
         ("connections closed for bytes not asked for", count(summary.unasked)),
     ];
     format!(
