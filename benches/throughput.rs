@@ -21,10 +21,11 @@ use cores::Cores;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use mio::Waker;
 use reactor_http::access_log::Destination;
-use reactor_http::client::load::engine::{self, Ran};
+use reactor_http::client::load::engine::Ran;
 use reactor_http::client::load::interrupt::Interrupt;
 use reactor_http::client::load::plan::{Plan, Stop};
 use reactor_http::client::load::template::{RequestParts, RequestTemplate};
+use reactor_http::client::load::threads;
 use reactor_http::client::target::Target;
 use reactor_http::files::RACY_WINDOW;
 use reactor_http::reactor::Now;
@@ -112,7 +113,7 @@ impl Served {
 fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> Ran {
     let plan = plan(address, fixture.path, connections, answers);
     let ran =
-        engine::run(&plan, &[vec![address]], &Interrupt::never(), &mut |_, _| {}).expect("the reactor runs");
+        threads::run(&plan, &[vec![address]], &Interrupt::never(), &mut |_, _| {}).expect("the reactor runs");
     let totals = ran.metrics.totals();
     assert_eq!((totals.answered, totals.failed), (answers, 0), "all are answered");
     assert!(totals.received_len >= answers * fixture.len, "the answers are whole files");
@@ -167,7 +168,7 @@ fn bench_generator(criterion: &mut Criterion, responder: &Responder) {
     settings(&mut cost);
     for connections in CONNECTIONS {
         cost.bench_function(name(connections), |bencher| {
-            bencher.iter_custom(|answers| run(connections, answers).effort.cpu);
+            bencher.iter_custom(|answers| run(connections, answers).cpu_usage.cpu);
         });
     }
     cost.finish();

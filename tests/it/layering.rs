@@ -83,6 +83,8 @@ const ROOMS: &[Room] = &[
             "base64",
             "serde",
             "serde_json",
+            // In tests only.
+            "schemars",
         ],
         never: &["std::thread", "std::net::TcpStream"],
     },

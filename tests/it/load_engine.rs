@@ -6,13 +6,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use reactor_http::client::load::engine::{self, Ran};
+use reactor_http::client::load::engine::Ran;
 use reactor_http::client::load::failure::Failure;
 use reactor_http::client::load::interrupt::Interrupt;
 use reactor_http::client::load::metrics::Totals;
 use reactor_http::client::load::pacer::Schedule;
 use reactor_http::client::load::plan::{Plan, Stop};
 use reactor_http::client::load::template::{RequestParts, RequestTemplate};
+use reactor_http::client::load::threads;
 use reactor_http::client::target::Target;
 
 use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
@@ -32,7 +33,7 @@ fn plan(requests: u64) -> Plan {
 
 fn run(plan: &Plan, addresses: &[SocketAddr]) -> Ran {
     let addresses = vec![addresses.to_vec(); plan.targets.len()];
-    let ran = engine::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
+    let ran = threads::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
     assert!(ran.metrics.is_balanced(), "{:?}", ran.metrics.totals());
     ran
 }

@@ -15,6 +15,7 @@ use super::random::Random;
 use super::resample::{BLOCKS_MIN, Draw, Sample, interval};
 use super::run_info::{RunInfo, differences};
 use super::summary::{PERCENTILES, Summary, ratio};
+use crate::text::units;
 use shares::Part;
 
 /// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.
@@ -58,16 +59,6 @@ impl Verdict {
             Self::NotShown => "no difference shown",
             Self::TooFew => "too few answers",
             Self::TooShort => "too short a run",
-        }
-    }
-
-    /// Its name for scripts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotShown => "no-difference-shown",
-            Self::TooFew => "too-few-answers",
-            Self::TooShort => "too-short",
-            other => other.describe(),
         }
     }
 

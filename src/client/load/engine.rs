@@ -16,7 +16,6 @@ use super::pacer::Share;
 use super::plan::Plan;
 use super::run::Run;
 use super::run_info::CpuUsage;
-use super::threads;
 use crate::net::{self, Link, Pool};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, ListenerId, Next, Now, Reactor, Readiness};
 
@@ -72,23 +71,6 @@ pub enum Stage {
         /// Since when.
         elapsed: Duration,
     },
-}
-
-/// Runs the plan. `addresses` are those of each target, in order; an interrupt ends the run before its
-/// time. The observer is told four times a second what there is so far.
-///
-/// # Errors
-/// When the plan cannot be followed with these addresses, or the event loop fails.
-pub fn run(
-    plan: &Plan,
-    addresses: &[Vec<SocketAddr>],
-    interrupt: &Interrupt,
-    observer: &mut dyn FnMut(SoFar<'_>, Stage),
-) -> io::Result<Ran> {
-    match plan.threads {
-        0 | 1 => run_share(plan, addresses, interrupt, Share { index: 0, of: 1 }, observer),
-        count => threads::run(plan, addresses, interrupt, count, observer),
-    }
 }
 
 /// Runs the part of one thread, in this one.

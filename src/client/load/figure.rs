@@ -7,7 +7,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::text::units;
 use super::summary::{PERCENTILES, Spread, Summary};
 use crate::text::{parse_duration, units};
 
@@ -174,16 +173,6 @@ impl fmt::Display for Figure {
 }
 
 impl Unit {
-    /// Its name for scripts.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Time => "us",
-            Self::Rate => "per_sec",
-            Self::Share => "share",
-            Self::Count => "count",
-        }
-    }
-
     /// Reads a number with its unit: `10ms`, `5k`, `0.1%`.
     ///
     /// # Errors

@@ -17,10 +17,11 @@ use super::output::Output;
 use super::pacer::Schedule;
 use super::plan::{Plan, Stop};
 use super::prepare::PreparedRun;
-use crate::text::units;
+use super::report;
 use super::run_info::RunInfo;
 use super::search::{self, Answer, Next, RATE_MIN};
 use super::summary::Summary;
+use crate::text::units;
 
 /// How long a closed loop tells how fast the server is about, if nobody says where to begin.
 const FIRST_LOOK_LEN: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ pub(super) fn find(
     let finder = Finder { settings, wanted, prepared, interrupt, first: None, wall: Duration::ZERO };
     let curve = finder.search()?;
     interrupt.let_go().map_err(LoadError::unwatched)?;
-    out.write(&wanted.format.render(&curve))?;
+    out.write(&wanted.format.render_curve(&curve))?;
     judge(&curve)
 }
 
@@ -169,10 +170,7 @@ impl Finder<'_> {
 
     fn judged(&self, rate: f64, summary: &Summary) -> Step {
         let step = Step::of(rate, &self.wanted.objective, summary);
-        let percentile = |name| {
-            let us = step.latency.as_ref().and_then(|latency| latency.percentile_us(name));
-            us.map_or("-".to_owned(), |us| units::time(us as f64))
-        };
+        let percentile = |name| report::percentile(step.latency.as_ref(), name);
         let figures = ["p50", "p99", "p99.9"].map(|name| format!("{name} {}", percentile(name))).join(", ");
         let reason = step.judgement.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));
         self.say(&format!("  {}: {figures}{reason}\n", step.judgement.verdict.name()));

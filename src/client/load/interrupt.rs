@@ -80,9 +80,9 @@ mod tests {
     use signal_hook::consts::{SIGURG, SIGWINCH};
     use signal_hook::low_level::raise;
 
-    use super::super::engine;
     use super::super::prepare::prepare;
     use super::super::run_info::tests::settings;
+    use super::super::threads;
     use super::*;
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
                 prepare(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
             // Nobody is asked, so it does not matter whether anybody is there.
             let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
-            let ran = engine::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
+            let ran = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
             assert!(ran.interrupted && ran.metrics.totals().sent == 0, "{ran:?}");
         }
     }

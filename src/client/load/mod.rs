@@ -4,15 +4,15 @@
 //! |---|---|
 //! | [`args`], `schedule` | the options, and schedules as people write them |
 //! | [`plan`], [`run_info`] | what a run is to do; what of it every report tells |
-//! | [`template`], [`random`], `urls`, `bounded` | the requests |
-//! | [`perform()`], `prepare`, `error`, [`interrupt`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
+//! | [`template`], [`random`], `urls` | the requests |
+//! | [`perform()`], `prepare`, `error`, [`interrupt`], `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
 //! | [`pacer`] | when each request is to be sent |
 //! | `tickets` | which request is next, and when the run is over |
 //! | `seats` | the places of the connections, and when each is opened again |
 //! | [`machine`], `in_flight` | the states of one connection, and its requests |
 //! | [`answer`] | one answer, checked to the last byte |
 //! | [`run`] | what the connections share; what becomes of each request |
-//! | [`engine`] | the application of the reactor, and `threads` of it |
+//! | [`engine`], [`threads`] | the application of the reactor, and threads of it |
 //! | [`metrics`], [`recorder`], [`series`], [`failure`] | the sums |
 //! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
 //! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), `resample`, [`regression`] | what is made of them, and nothing else |
@@ -22,10 +22,8 @@
 pub mod answer;
 pub mod args;
 pub mod assertion;
-mod bounded;
 pub mod compare;
 pub mod curve;
-mod descriptors;
 pub mod engine;
 mod error;
 pub mod failure;
@@ -57,7 +55,7 @@ mod seats;
 pub mod series;
 pub mod summary;
 pub mod template;
-mod threads;
+pub mod threads;
 mod tickets;
 mod urls;
 pub mod validity;

@@ -18,18 +18,21 @@ use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
 
 use super::args::{Places, Settings};
-use super::bounded::read_bounded;
-use super::descriptors;
-use super::engine;
 use super::error::LoadError;
 use super::interrupt::Interrupt;
 use super::live::Live;
+use super::output::read_bounded;
 use super::plan::Plan;
 use super::run_info::{RunInfo, Setup};
 use super::saved::SavedRun;
 use super::template::{RequestParts, RequestTemplate, Template};
+use super::threads;
 use super::urls::{parse_list, read_list};
 
+/// Descriptors for what is no connection: standard streams, signals, the report, the resolver.
+const RESERVED: u64 = 32;
+/// Descriptors that each reactor has for itself: epoll, its waker, signals.
+const EACH_THREAD: u64 = 8;
 /// A longer body is refused: each request that is on the way has a copy of it.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
@@ -47,7 +50,7 @@ impl PreparedRun {
     /// There are too few descriptors, or a name has no address.
     pub(super) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
         let limit = raise_nofile_limit();
-        descriptors::check(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
+        check_descriptors(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
         let addresses = resolve(&plan.targets)?;
         Ok(Self { plan, setup, addresses })
     }
@@ -65,7 +68,7 @@ impl PreparedRun {
         let mut live = Live::on_stderr(plan, settings.every, settings.silent);
         let began = Now::read();
         let ran =
-            engine::run(plan, &self.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
+            threads::run(plan, &self.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
         live.clear();
         let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
         if ran.only_warmed_up || (ran.interrupted && ran.metrics.totals().sent == 0) {
@@ -168,6 +171,25 @@ fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
     if found.is_empty() { Err(unknown("it has no address")) } else { Ok(found) }
 }
 
+/// Checks that so many connections have room below a limit.
+///
+/// # Errors
+/// One line that says what is needed, and what to do.
+fn check_descriptors(limit: u64, concurrency: usize, threads: usize) -> Result<(), String> {
+    let concurrency = concurrency as u64;
+    let reserve = RESERVED + EACH_THREAD.saturating_mul(threads as u64);
+    let needed = concurrency.saturating_add(reserve);
+    if needed <= limit {
+        return Ok(());
+    }
+    let most = limit.saturating_sub(reserve);
+    let or_less = if most == 0 { String::new() } else { format!(", or ask for at most -c {most}") };
+    Err(format!(
+        "-c {concurrency} needs a limit of {needed} open files, and it is {limit}; \
+         raise it with `ulimit -n {needed}`{or_less}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,5 +201,15 @@ mod tests {
         let found = resolve(&targets).expect("addresses");
         let text: Vec<_> = found.iter().flatten().map(SocketAddr::to_string).collect();
         assert_eq!(text, ["127.0.0.1:81", "[::1]:82", "127.0.0.1:81"]);
+    }
+
+    #[test]
+    fn too_many_connections_are_told_with_the_remedy() {
+        assert_eq!(check_descriptors(1024, 984, 1), Ok(()));
+        let error = "-c 985 needs a limit of 1025 open files, and it is 1024; \
+                     raise it with `ulimit -n 1025`, or ask for at most -c 984";
+        assert_eq!(check_descriptors(1024, 985, 1), Err(error.to_owned()));
+        let error = "-c 5 needs a limit of 61 open files, and it is 40; raise it with `ulimit -n 61`";
+        assert_eq!(check_descriptors(40, 5, 3), Err(error.to_owned()));
     }
 }

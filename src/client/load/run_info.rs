@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::pacer::Schedule;
 use super::plan::{Plan, Stop, UrlOrder};
 use super::recorder::{maybe_micros, micros};
-use crate::text::units::{bytes, count, time};
 use super::template::Template;
 use crate::access_log::{REDACTED, is_secret};
 use crate::client::config::FieldEdit;
 use crate::client::target::Target;
+use crate::text::units::{bytes, count, time};
 
 /// Schedules of more steps than this are cut for people.
 const STEPS_SHOWN_MAX: usize = 4;

@@ -9,9 +9,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::bounded::read_bounded;
 use super::error::LoadError;
 use super::metrics::{Metrics, URL_FIGURES_MAX};
+use super::output::read_bounded;
 use super::recorder::COUNT_MAX;
 use super::run_info::{Merged, RunInfo};
 use super::summary::Summary;

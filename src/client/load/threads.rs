@@ -39,17 +39,21 @@ impl Shown {
     }
 }
 
-/// Runs the plan in so many threads.
+/// Runs the plan. `addresses` are those of each target, in order; an interrupt ends the run before its
+/// time. The observer is told four times a second what there is so far.
 ///
 /// # Errors
-/// What the first that failed had.
-pub(super) fn run(
+/// When the plan cannot be followed with these addresses, or the event loop of a thread fails.
+pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    count: usize,
     observer: &mut dyn FnMut(SoFar<'_>, Stage),
 ) -> io::Result<Ran> {
+    let count = plan.threads;
+    if count <= 1 {
+        return run_share(plan, addresses, interrupt, Share { index: 0, of: 1 }, observer);
+    }
     let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
         let shares = (0..count as u64).map(|index| Share { index, of: count as u64 });

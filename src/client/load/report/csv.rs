@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::compare::Comparison;
+use super::super::compare::{Comparison, Verdict};
 use super::super::summary::{PERCENTILES, Spread, StatusCount, Summary};
 use super::settings::RunReport;
 use super::verdict::findings;
@@ -110,26 +110,28 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
 fn comparison_rows(table: &mut Table, comparison: &Comparison) {
     for row in &comparison.rows {
         let name = row.figure.to_string();
-        table.row("before", &name, &row.before, row.unit.name());
-        table.row("after", &name, &row.after, row.unit.name());
-        judged(table, &name, row.change, row.interval, row.verdict.name());
+        let unit = json!(row.unit);
+        let unit = unit.as_str().unwrap_or_default();
+        table.row("before", &name, &row.before, unit);
+        table.row("after", &name, &row.after, unit);
+        judged(table, &name, row.change, row.interval, row.verdict);
     }
     let errors = &comparison.errors;
     table.row("before", "errors", &errors.before, "share");
     table.row("after", "errors", &errors.after, "share");
-    judged(table, "errors", errors.change, errors.interval, errors.verdict.name());
+    judged(table, "errors", errors.change, errors.interval, errors.verdict);
     for caveat in &comparison.caveats {
         table.row("comparison", "caveat", caveat, "text");
     }
 }
 
-fn judged(table: &mut Table, name: &str, change: f64, interval: Option<(f64, f64)>, verdict: &str) {
+fn judged(table: &mut Table, name: &str, change: f64, interval: Option<(f64, f64)>, verdict: Verdict) {
     table.row("change", name, &change, "share");
     if let Some((low, high)) = interval {
         table.row("change_low", name, &low, "share");
         table.row("change_high", name, &high, "share");
     }
-    table.row("verdict", name, &verdict, "text");
+    table.value("verdict", name, &json!(verdict));
 }
 
 /// The units in which names end, with what stands in the last column.

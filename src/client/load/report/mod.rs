@@ -17,6 +17,7 @@ pub use csv::csv;
 pub use hdr::hdr;
 pub use html::html;
 pub use json::{SCHEMA, json};
+pub(super) use text::percentile;
 pub use text::text;
 pub(super) use verdict::{in_words, remark_in_words};
 

@@ -187,6 +187,11 @@ pub(super) fn rows(spread: &Spread) -> Vec<(&'static str, f64)> {
     rows
 }
 
+/// A percentile, or a dash if nothing was recorded.
+pub(in super::super) fn percentile(latency: Option<&Spread>, name: &str) -> String {
+    latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
+}
+
 fn bars(out: &mut String, bars: &[Bar]) -> fmt::Result {
     let (Some(most), total) =
         (bars.iter().map(|bar| bar.count).max(), bars.iter().map(|bar| bar.count).sum::<u64>())
@@ -227,10 +232,18 @@ fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::R
     Ok(())
 }
 
+/// Where the time went, and how late the client was: names, times and meanings.
+pub(super) fn phases_of(summary: &Summary) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
+    let phases = [
+        ("connect", &summary.connect, "a connection is made"),
+        ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
+        ("client's lag", &summary.lag, "from when a request was due until it was sent"),
+    ];
+    phases.into_iter().filter_map(|(name, spread, meaning)| Some((name, spread.as_ref()?, meaning)))
+}
+
 fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
-    let phases =
-        [("connect", &summary.connect), ("first byte", &summary.first_byte), ("client's lag", &summary.lag)];
-    let mut seen = phases.into_iter().filter_map(|(name, spread)| Some((name, spread.as_ref()?))).peekable();
+    let mut seen = phases_of(summary).peekable();
     if seen.peek().is_some() {
         writeln!(
             out,
@@ -238,7 +251,7 @@ fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
             "phases", "times", "mean", "p50", "p99", "max"
         )?;
     }
-    for (name, spread) in seen {
+    for (name, spread, _) in seen {
         let percentile = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
         let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
         let (p50, p99) = (percentile("p50"), percentile("p99"));
@@ -261,10 +274,7 @@ fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
         "answered", "400 and up", "failed", "p50", "p99"
     )?;
     for url in summary.urls.iter().take(URLS_MAX) {
-        let percentile = |name| {
-            let value = url.latency.as_ref().and_then(|latency| latency.percentile_us(name));
-            value.map_or("-".to_owned(), |us| time(us as f64))
-        };
+        let percentile = |name| percentile(url.latency.as_ref(), name);
         let [answered, bad, failed] = [url.answered, url.bad_statuses, url.failed].map(count);
         writeln!(
             out,

@@ -4,12 +4,11 @@
 
 use super::super::super::failure::FailureCounts;
 use super::super::super::summary::{Spread, StatusCount, Summary, UrlSummary, ratio};
-use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, rows};
+use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, percentile, phases_of, rows};
 use super::super::verdict::{in_words, remark_in_words};
-use super::escaped;
 use super::plots::when;
 use super::table::{Column, list, table, tile};
-use crate::http::imf_fixdate;
+use super::{began, escaped, section};
 use crate::text::units::{bytes, count, rate, share, time};
 
 /// What was asked, of whom, and when.
@@ -18,12 +17,8 @@ pub(super) fn headline(summary: &Summary) -> String {
         "<header>\n<p class=\"kind\">Load report</p>\n<h1>{}</h1>\n<p>{}</p>\n<p>began {}</p>\n</header>\n",
         escaped(&summary.info.target),
         escaped(&asked(summary)),
-        escaped(&began(summary))
+        escaped(&began(summary.info.started_unix_secs))
     )
-}
-
-fn began(summary: &Summary) -> String {
-    String::from_utf8_lossy(&imf_fixdate(summary.info.started_unix_secs)).into_owned()
 }
 
 /// What speaks against the run, with the figure that shows it, and what should be known.
@@ -61,9 +56,9 @@ pub(super) fn tiles(summary: &Summary) -> String {
     let sum = format!("= {answered} answered + {failed} failed + {} unfinished", count(totals.unfinished));
     let tiles = [
         tile("rate", &rate(summary.rate), &format!("{answered} answers")),
-        percentile(summary, "p50", "half took no longer"),
-        percentile(summary, "p99", "one in 100 took longer"),
-        percentile(summary, "p99.9", "one in 1,000 took longer"),
+        percentile_tile(summary, "p50", "half took no longer"),
+        percentile_tile(summary, "p99", "one in 100 took longer"),
+        percentile_tile(summary, "p99.9", "one in 1,000 took longer"),
         tile("errors", &share(summary.error_share), &errors(summary)),
         tile("requests", &count(totals.sent), &sum),
         tile(
@@ -81,7 +76,7 @@ pub(super) fn tiles(summary: &Summary) -> String {
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
 }
 
-fn percentile(summary: &Summary, name: &str, meaning: &str) -> String {
+fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
     let of = |spread: &Option<Spread>| {
         let us = spread.as_ref().and_then(|spread| spread.percentile_us(name));
         us.map(|us| time(us as f64))
@@ -180,13 +175,6 @@ pub(super) fn slices(summary: &Summary) -> String {
     folded("The slices in figures", &table)
 }
 
-fn section(heading: &str, content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
-    }
-    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
-}
-
 /// Each status that came.
 pub(super) fn answers(summary: &Summary) -> String {
     let rows = summary.statuses.iter().map(|StatusCount { status, count: number }| {
@@ -232,13 +220,7 @@ fn kinds(caption: &str, what: &'static str, failures: &FailureCounts) -> String 
 
 /// Where the time went, and how late the client was.
 pub(super) fn phases(summary: &Summary) -> String {
-    let phases = [
-        ("connect", &summary.connect, "a connection is made"),
-        ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
-        ("client's lag", &summary.lag, "from when a request was due until it was sent"),
-    ];
-    let seen = phases.into_iter().filter_map(|(name, spread, words)| Some((name, spread.as_ref()?, words)));
-    let rows = seen.map(|(name, spread, words)| {
+    let rows = phases_of(summary).map(|(name, spread, words)| {
         let at = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
         let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
         vec![name.to_owned(), count(spread.count), mean, at("p50"), at("p99"), max, words.to_owned()]
@@ -272,19 +254,16 @@ pub(super) fn urls(summary: &Summary) -> String {
 }
 
 fn url(url: &UrlSummary) -> Vec<String> {
-    let latency = |us: &dyn Fn(&Spread) -> Option<u64>| {
-        let us = url.latency.as_ref().and_then(us);
-        us.map_or("-".to_owned(), |us| time(us as f64))
-    };
+    let latency = url.latency.as_ref();
     vec![
         url.url.clone(),
         count(url.answered),
         count(url.bad_statuses),
         count(url.failed),
         bytes(url.received_bytes as f64),
-        latency(&|spread| spread.percentile_us("p50")),
-        latency(&|spread| spread.percentile_us("p99")),
-        latency(&|spread| Some(spread.max_us)),
+        percentile(latency, "p50"),
+        percentile(latency, "p99"),
+        latency.map_or("-".to_owned(), |latency| time(latency.max_us as f64)),
     ]
 }
 
@@ -311,7 +290,7 @@ pub(super) fn settings(summary: &Summary) -> String {
     entries.extend(told.filter(|(_, value)| !value.is_empty()));
     entries.extend([
         ("took", time(wall_secs * 1e6)),
-        ("began", began(summary)),
+        ("began", began(summary.info.started_unix_secs)),
         ("ended", if info.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
     ]);
     let client = [
