@@ -168,7 +168,7 @@ fn bench_generator(criterion: &mut Criterion, responder: &Responder) {
     settings(&mut cost);
     for connections in CONNECTIONS {
         cost.bench_function(name(connections), |bencher| {
-            bencher.iter_custom(|answers| run(connections, answers).effort.cpu);
+            bencher.iter_custom(|answers| run(connections, answers).cpu_usage.cpu);
         });
     }
     cost.finish();

@@ -81,7 +81,10 @@ const ROOMS: &[Room] = &[
             "flate2",
             "hdrhistogram",
             "base64",
+            "serde",
             "serde_json",
+            // In tests only.
+            "schemars",
         ],
         never: &["std::thread", "std::net::TcpStream"],
     },
@@ -98,7 +101,7 @@ const CLOCK_READERS: [&str; 6] = [
     "src/client/fetch.rs",
     "src/client/sum.rs",
     "src/client/load/engine.rs",
-    "src/client/load/perform.rs",
+    "src/client/load/prepare.rs",
     "src/bin/reactor-server.rs",
 ];
 

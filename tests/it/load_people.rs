@@ -7,13 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reactor_http::client::load::effort::Effort;
 use reactor_http::client::load::metrics::{Answered, Metrics, MetricsSettings};
 use reactor_http::client::load::pacer::Schedule;
 use reactor_http::client::load::plan::Stop;
+use reactor_http::client::load::run_info::{Course, CpuUsage, RunInfo, Setup};
 use reactor_http::client::load::saved::SavedRun;
-use reactor_http::client::load::setup::{Course, KeepAlive, Sent, Setup};
-use reactor_http::client::load::summary::{Conditions, Pacing};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -111,14 +109,16 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
             received_len,
         });
     }
-    let conditions = Conditions {
+    let info = RunInfo {
         target: "GET http://localhost/".to_owned(),
         urls: Vec::new(),
         setup: Setup {
-            sent: Sent { method: "GET".to_owned(), fields: Vec::new(), body_len: Some(0) },
+            method: "GET".to_owned(),
+            fields: Vec::new(),
+            body_len: Some(0),
             order: None,
             seed: None,
-            keep_alive: KeepAlive::On,
+            keep_alive_for: None,
             timeout: Duration::from_secs(30),
             client_version: "0.1.0".to_owned(),
         },
@@ -127,18 +127,18 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
             stop: Stop { requests: None, duration: Some(Duration::from_secs(10)) },
             warmup: Duration::ZERO,
         },
-        pacing: Pacing::Closed,
+        due: None,
         concurrency: 4,
         pipeline: 1,
         threads: 1,
         wall: Duration::from_secs(10),
-        effort: Effort::of_thread(cpu, None),
+        cpu_usage: CpuUsage::of_thread(cpu, None),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
         merged: None,
     };
     let path = folder.join(name);
-    fs::write(&path, SavedRun { metrics, conditions }.write()).expect("the run is written");
+    fs::write(&path, SavedRun { metrics, info }.write()).expect("the run is written");
     path.to_str().expect("UTF-8").to_owned()
 }
 

@@ -130,7 +130,7 @@ impl Clause {
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::tests::{conditions, nothing, stalling};
+    use super::super::summary::tests::{info, nothing, stalling};
     use super::*;
 
     fn broken(text: &str, summary: &Summary) -> Vec<String> {
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_run_without_answers_is_not_fast() {
-        let summary = nothing(conditions());
+        let summary = nothing(info());
         let lines = ["p99<10s does not hold: nothing was recorded for p99"];
         assert_eq!(broken("p99<10s,errors<1%", &summary), lines);
     }

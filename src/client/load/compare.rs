@@ -8,11 +8,13 @@
 
 mod shares;
 
-use super::figure::{Figure, Statistic, Times};
+use serde::{Serialize, Serializer};
+
+use super::figure::{Figure, Statistic, Times, Unit};
 use super::random::Random;
 use super::resample::{BLOCKS_MIN, Draw, Sample, interval};
-use super::setup::differences;
-use super::summary::{Conditions, PERCENTILES, Summary, ratio};
+use super::run_info::{RunInfo, differences};
+use super::summary::{PERCENTILES, Summary, ratio};
 use crate::text::units;
 use shares::Part;
 
@@ -24,7 +26,9 @@ const CHANGE_MIN: f64 = 0.01;
 const TAIL_MIN: f64 = 10.0;
 
 /// What a difference shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The second run was better.
     Faster,
@@ -35,8 +39,10 @@ pub enum Verdict {
     /// The second run had more errors.
     More,
     /// It could be chance.
+    #[serde(rename = "no-difference-shown")]
     NotShown,
     /// There are too few answers to say anything.
+    #[serde(rename = "too-few-answers")]
     TooFew,
     /// A run was too short to tell how seconds differ.
     TooShort,
@@ -56,16 +62,6 @@ impl Verdict {
         }
     }
 
-    /// Its name for scripts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotShown => "no-difference-shown",
-            Self::TooFew => "too-few-answers",
-            Self::TooShort => "too-short",
-            other => other.describe(),
-        }
-    }
-
     /// Whether there is a difference, and it is more than chance.
     pub fn is_shown(self) -> bool {
         matches!(self, Self::Faster | Self::Slower | Self::Fewer | Self::More)
@@ -78,60 +74,99 @@ impl Verdict {
 }
 
 /// One figure of two runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
-    /// The figure.
+    /// As in --fail-on: rps, p50, p99.
+    #[serde(rename = "name", serialize_with = "write_name")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub figure: Figure,
+    /// What it is counted in.
+    pub unit: Unit,
     /// Its value in the first run.
     pub before: f64,
     /// Its value in the second.
     pub after: f64,
-    /// The difference as a share of the first value: 0.1 is a tenth more.
+    /// The difference as a share of the value before: 0.1 is a tenth more.
+    #[serde(rename = "change_share")]
     pub change: f64,
-    /// Where the difference lies with a confidence of 95 %; nothing when the runs are too short to tell.
+    /// Where that lies with a confidence of 95 %; null when a run is too short to tell.
+    #[serde(rename = "interval_share", serialize_with = "write_interval")]
+    #[cfg_attr(test, schemars(with = "Option<Interval>"))]
     pub interval: Option<(f64, f64)>,
-    /// What it shows.
+    /// What it shows, beyond chance.
     pub verdict: Verdict,
 }
 
-/// The errors of two runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The share of the requests that failed or were answered with a status of 400 or above.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Errors {
     /// Their share in the first run, 0 to 1.
+    #[serde(rename = "before_share")]
     pub before: f64,
     /// Their share in the second.
+    #[serde(rename = "after_share")]
     pub after: f64,
-    /// Where the difference of the two lies with a confidence of 95 %; nothing when a run has no request
-    /// that came to an end.
+    /// The difference of the two: 0.01 is one percentage point more.
+    #[serde(rename = "change_share")]
+    pub change: f64,
+    /// Where that lies with a confidence of 95 %; null when nothing was answered and nothing failed.
+    #[serde(rename = "interval_share", serialize_with = "write_interval")]
+    #[cfg_attr(test, schemars(with = "Option<Interval>"))]
     pub interval: Option<(f64, f64)>,
-    /// What it shows.
+    /// What it shows, beyond chance.
     pub verdict: Verdict,
 }
 
-/// What must be known of a run that is compared.
-#[derive(Clone, Debug, PartialEq)]
+/// One of the runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Side {
     /// What was asked.
     pub target: String,
-    /// When it began, in seconds since 1970.
+    /// When it began.
     pub started_unix_secs: u64,
-    /// How long it took.
+    /// How long it took, warm-up left out.
     pub wall_secs: f64,
     /// Whether its figures are the server's.
+    #[serde(rename = "valid")]
     pub is_valid: bool,
 }
 
 /// Two runs beside one another.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Comparison {
-    /// The runs.
-    pub sides: [Side; 2],
+    /// The first run.
+    pub before: Side,
+    /// The second run.
+    pub after: Side,
     /// The rate and the percentiles.
+    #[serde(rename = "figures")]
     pub rows: Vec<Row>,
     /// The errors.
     pub errors: Errors,
-    /// What speaks against comparing them at all, in words.
+    /// What speaks against comparing the runs, in words.
     pub caveats: Vec<String>,
+}
+
+/// Where a difference lies.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Interval {
+    /// Its lower end.
+    low: f64,
+    /// Its upper end.
+    high: f64,
+}
+
+fn write_name<S: Serializer>(figure: &Figure, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(figure)
+}
+
+fn write_interval<S: Serializer>(ends: &Option<(f64, f64)>, to: S) -> Result<S::Ok, S::Error> {
+    ends.map(|(low, high)| Interval { low, high }).serialize(to)
 }
 
 /// Compares the second run with the first.
@@ -155,14 +190,14 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
             "runs of less than {BLOCKS_MIN} s do not show how one second differs from the next, so no time or rate is judged"
         ));
     }
-    Comparison { sides: [side(before), side(after)], rows, errors: errors(before, after), caveats }
+    Comparison { before: side(before), after: side(after), rows, errors: errors(before, after), caveats }
 }
 
 fn side(run: &Summary) -> Side {
     Side {
-        target: run.conditions.target.clone(),
-        started_unix_secs: run.conditions.started_unix_secs,
-        wall_secs: run.conditions.wall.as_secs_f64(),
+        target: run.info.target.clone(),
+        started_unix_secs: run.info.started_unix_secs,
+        wall_secs: run.info.wall.as_secs_f64(),
         is_valid: run.validity.is_valid(),
     }
 }
@@ -187,7 +222,7 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
             "only one of the runs followed a schedule, so their latencies mean different things".to_owned(),
         );
     }
-    let (one, other) = (&before.conditions, &after.conditions);
+    let (one, other) = (&before.info, &after.info);
     if one.target != other.target || one.urls != other.urls {
         caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
     }
@@ -212,8 +247,8 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
 }
 
 /// The rate of the schedule; nought if there was none.
-fn due_per_sec(conditions: &Conditions) -> f64 {
-    conditions.pacing.due().map_or(0.0, |due| ratio(due as f64, conditions.wall.as_secs_f64()))
+fn due_per_sec(info: &RunInfo) -> f64 {
+    info.due.map_or(0.0, |due| ratio(due as f64, info.wall.as_secs_f64()))
 }
 
 fn row(
@@ -233,7 +268,7 @@ fn row(
         Some(interval) => verdict(figure, change, interval),
         None => Verdict::TooShort,
     };
-    Row { figure, before, after, change, interval, verdict }
+    Row { figure, unit: figure.unit(), before, after, change, interval, verdict }
 }
 
 fn errors(before: &Summary, after: &Summary) -> Errors {
@@ -244,7 +279,8 @@ fn errors(before: &Summary, after: &Summary) -> Errors {
         Some(_) => Verdict::NotShown,
         None => Verdict::TooFew,
     };
-    Errors { before: before.error_share, after: after.error_share, interval, verdict }
+    let (before, after) = (before.error_share, after.error_share);
+    Errors { before, after, change: after - before, interval, verdict }
 }
 
 fn change(before: f64, after: f64) -> f64 {

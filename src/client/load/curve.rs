@@ -6,68 +6,86 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::objective::{Judgement, Objective};
+use super::recorder::secs;
+use super::run_info::Setup;
 use super::search::{Answer, Tried, Verdict, of_rate};
-use super::setup::Setup;
 use super::summary::{Spread, Summary};
 use super::validity::WALL_MIN;
 use crate::text::units::rate;
 
-/// A search and its figures.
-#[derive(Clone, Debug, PartialEq)]
+/// A search and its figures. Its JSON is what it was made under.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Curve {
-    /// What was asked, in words: `GET http://localhost:8080/`.
+    /// What was asked.
     pub target: String,
     /// How many addresses.
+    #[serde(rename = "addresses")]
     pub urls: u64,
     /// How all steps were set up.
+    #[serde(skip)]
     pub setup: Setup,
-    /// The objective, as it was written.
+    /// The clauses of --slo, as they were written.
     pub objective: String,
     /// Its first clause on the latency, and the limit in microseconds.
+    #[serde(skip)]
     pub time_limit: Option<(String, f64)>,
-    /// Requests that a step needs to tell.
+    /// Requests that a step needs to tell whether they hold.
     pub requests_min: u64,
-    /// Connections at a time, all threads together.
+    /// Connections at a time.
     pub concurrency: u64,
-    /// Requests on one connection at a time.
+    /// Requests on a connection at a time.
     pub pipeline: u64,
-    /// Threads.
+    /// Threads of the client.
     pub threads: u64,
-    /// When the search began, in seconds since 1970.
+    /// When it began.
     pub started_unix_secs: u64,
-    /// How long its runs took, warm-ups included.
+    /// How long all runs of the search took, warm-ups included.
+    #[serde(rename = "wall_secs", serialize_with = "secs")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub wall: Duration,
     /// The steps, in the order in which they were made.
+    #[serde(skip)]
     pub steps: Vec<Step>,
     /// What was found.
+    #[serde(skip)]
     pub answer: Answer,
 }
 
-/// A step: the figures at one rate.
-#[derive(Clone, Debug, PartialEq)]
+/// What one rate came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Step {
     /// Requests a second, as they were to be sent.
+    #[serde(rename = "rate_per_sec")]
     pub rate: f64,
     /// How long it took, warm-up left out.
+    #[serde(rename = "length_secs", serialize_with = "secs")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub wall: Duration,
     /// How it came out.
+    #[serde(flatten)]
     pub judgement: Judgement,
-    /// Requests that were due.
+    /// Requests that were to be sent.
     pub due: u64,
     /// Of those, sent.
     pub sent: u64,
-    /// Of those, answered.
+    /// Of those, answered, whatever the status.
     pub answered: u64,
     /// Answers a second.
     pub answers_per_sec: f64,
-    /// The share of the finished requests that failed or were answered with 400 or above.
+    /// Of those that came to an end, failed or answered with 400 or above.
     pub error_share: f64,
-    /// Latency from when a request was due.
+    /// From when a request was due.
     pub latency: Option<Spread>,
-    /// The share of its CPU time that the client's busiest thread used.
+    /// What the client's busiest thread used of its CPU time.
+    #[serde(rename = "client_cpu_share_max")]
     pub cpu_share_max: f64,
-    /// Whether there were enough requests to tell.
+    /// Whether there were as many as run.requests_min, but for one in a hundred.
+    #[serde(rename = "enough_requests")]
     pub is_enough: bool,
 }
 
@@ -75,10 +93,10 @@ impl Step {
     /// The figures of a step at this rate.
     pub fn of(rate: f64, objective: &Objective, summary: &Summary) -> Self {
         let totals = &summary.totals;
-        let due = summary.conditions.pacing.due().unwrap_or(totals.sent);
+        let due = summary.info.due.unwrap_or(totals.sent);
         Self {
             rate,
-            wall: summary.conditions.wall,
+            wall: summary.info.wall,
             judgement: objective.judge(summary),
             due,
             sent: totals.sent,
@@ -86,7 +104,7 @@ impl Step {
             answers_per_sec: summary.rate,
             error_share: summary.error_share,
             latency: summary.corrected,
-            cpu_share_max: summary.cpu_share_max,
+            cpu_share_max: summary.client.cpu_share_max,
             // The last of a thousand may fall on the end of the step.
             is_enough: due.saturating_add(due / 100) >= objective.requests_min(),
         }

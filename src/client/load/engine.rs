@@ -7,13 +7,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::effort::Effort;
 use super::interrupt::Interrupt;
 use super::machine::{Requester, connect_failure};
 use super::metrics::{Metrics, SoFar};
 use super::pacer::Share;
 use super::plan::Plan;
 use super::run::Run;
+use super::run_info::CpuUsage;
 use crate::net::{self, Link, Pool};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
@@ -32,7 +32,7 @@ pub struct Ran {
     /// How long was measured: without the warm-up, up to the end.
     pub wall: Duration,
     /// What it took of the processors meanwhile.
-    pub effort: Effort,
+    pub cpu_usage: CpuUsage,
     /// Requests that the schedule wanted sent and that were not, for no connection was free.
     pub unsent: u64,
     /// It was ended by a signal.
@@ -48,7 +48,7 @@ impl Ran {
     pub(super) fn merge(&mut self, other: &Self) {
         self.metrics.merge(&other.metrics);
         self.wall = self.wall.max(other.wall);
-        self.effort.merge(&other.effort);
+        self.cpu_usage.merge(&other.cpu_usage);
         self.unsent += other.unsent;
         self.interrupted |= other.interrupted;
         self.only_warmed_up |= other.only_warmed_up;
@@ -71,7 +71,7 @@ pub enum Stage {
     },
 }
 
-/// Runs the part of one thread, in this one. `addresses` are those of each target, in order.
+/// Runs the part of one thread, in this one.
 pub(super) fn run_share(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
@@ -183,7 +183,7 @@ impl Engine<'_> {
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
         Ran {
             wall: at.saturating_duration_since(measured_from),
-            effort: Effort::of_thread(cpu, waited),
+            cpu_usage: CpuUsage::of_thread(cpu, waited),
             unsent,
             interrupted: self.interrupted,
             only_warmed_up: self.interrupted && at < measured_from,

@@ -1,11 +1,16 @@
 //! The ways in which a request of the load generator fails, each with its name and its words.
 //!
-//! A name is for scripts and stays as it is; the words are for people. It never counts.
+//! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`Failure`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::http::ResponseError;
 
 /// Why a request has no answer, or a connection did not come about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// The peer refused the connection.
     Refused,
@@ -36,78 +41,42 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 13] = [
-        Self::Refused,
-        Self::ConnectTimedOut,
-        Self::ConnectFailed,
-        Self::TimedOut,
-        Self::Reset,
-        Self::ClosedEarly,
-        Self::Truncated,
-        Self::BadHead,
-        Self::BadChunk,
-        Self::TooLong,
-        Self::NoDescriptor,
-        Self::NoPort,
-        Self::SendFailed,
-    ];
-
-    /// How many there are.
-    pub const COUNT: usize = Self::ALL.len();
-
     /// Its name for scripts.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::ConnectTimedOut => "connect-timed-out",
-            Self::ConnectFailed => "connect-failed",
-            Self::TimedOut => "timed-out",
-            Self::Reset => "reset",
-            Self::ClosedEarly => "closed-early",
-            Self::Truncated => "truncated",
-            Self::BadHead => "bad-head",
-            Self::BadChunk => "bad-chunk",
-            Self::TooLong => "too-long",
-            Self::NoDescriptor => "no-descriptor",
-            Self::NoPort => "no-port",
-            Self::SendFailed => "send-failed",
-        }
-    }
-
-    /// The failure of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|failure| failure.name() == name)
+        self.told().0
     }
 
     /// What it means, in words for people.
     pub fn describe(self) -> &'static str {
+        self.told().1
+    }
+
+    fn told(self) -> (&'static str, &'static str) {
         match self {
-            Self::Refused => "the server refused the connection: nobody listens there, or its queue is full",
-            Self::ConnectTimedOut => "the connection was not made in time",
-            Self::ConnectFailed => "the connection could not be made",
-            Self::TimedOut => "the answer was not whole within the time-out",
-            Self::Reset => "the server reset the connection",
-            Self::ClosedEarly => "the server closed the connection without an answer",
-            Self::Truncated => "the server closed the connection in the middle of an answer",
-            Self::BadHead => "what came is not the head of an HTTP/1.1 answer",
-            Self::BadChunk => "the chunks of a body are not framed as HTTP/1.1 has it",
-            Self::TooLong => "bytes came behind the end of an answer",
-            Self::NoDescriptor => "the client has no file descriptors left: raise the limit (ulimit -n)",
-            Self::NoPort => "the client has no local ports left: keep connections alive, or use fewer",
-            Self::SendFailed => "the request could not be sent",
+            Self::Refused => {
+                ("refused", "the server refused the connection: nobody listens there, or its queue is full")
+            }
+            Self::ConnectTimedOut => ("connect-timed-out", "the connection was not made in time"),
+            Self::ConnectFailed => ("connect-failed", "the connection could not be made"),
+            Self::TimedOut => ("timed-out", "the answer was not whole within the time-out"),
+            Self::Reset => ("reset", "the server reset the connection"),
+            Self::ClosedEarly => ("closed-early", "the server closed the connection without an answer"),
+            Self::Truncated => ("truncated", "the server closed the connection in the middle of an answer"),
+            Self::BadHead => ("bad-head", "what came is not the head of an HTTP/1.1 answer"),
+            Self::BadChunk => ("bad-chunk", "the chunks of a body are not framed as HTTP/1.1 has it"),
+            Self::TooLong => ("too-long", "bytes came behind the end of an answer"),
+            Self::NoDescriptor => {
+                ("no-descriptor", "the client has no file descriptors left: raise the limit (ulimit -n)")
+            }
+            Self::NoPort => {
+                ("no-port", "the client has no local ports left: keep connections alive, or use fewer")
+            }
+            Self::SendFailed => ("send-failed", "the request could not be sent"),
         }
     }
 
-    /// Whether the client gave out, not the server.
-    pub fn is_ours(self) -> bool {
-        matches!(self, Self::NoDescriptor | Self::NoPort)
-    }
-
-    /// Its place in [`Self::ALL`].
-    pub(super) fn index(self) -> usize {
-        self as usize
-    }
+    /// Those of the client, not of the server.
+    pub(super) const OURS: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
 }
 
 impl From<ResponseError> for Failure {
@@ -124,25 +93,24 @@ impl From<ResponseError> for Failure {
 }
 
 /// How often each failure has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FailureCounts([u64; Failure::COUNT]);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureCounts(BTreeMap<Failure, u64>);
 
 impl FailureCounts {
     /// Counts some.
     pub fn add(&mut self, failure: Failure, count: u64) {
-        if let Some(sum) = self.0.get_mut(failure.index()) {
-            *sum = sum.saturating_add(count);
-        }
+        let sum = self.0.entry(failure).or_default();
+        *sum = sum.saturating_add(count);
     }
 
     /// How many there were of one kind.
     pub fn of(&self, failure: Failure) -> u64 {
-        self.0.get(failure.index()).copied().unwrap_or(0)
+        self.0.get(&failure).copied().unwrap_or(0)
     }
 
-    /// Those that have come at all, in the order of [`Failure::ALL`].
+    /// Those that have come at all, in the order of [`Failure`].
     pub fn seen(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
-        Failure::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+        self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
     }
 
     /// Adds those of another thread or run.
@@ -154,25 +122,45 @@ impl FailureCounts {
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
 
+    /// All of them, in the order in which they are reported.
+    pub(in super::super) const ALL: [Failure; 13] = [
+        Failure::Refused,
+        Failure::ConnectTimedOut,
+        Failure::ConnectFailed,
+        Failure::TimedOut,
+        Failure::Reset,
+        Failure::ClosedEarly,
+        Failure::Truncated,
+        Failure::BadHead,
+        Failure::BadChunk,
+        Failure::TooLong,
+        Failure::NoDescriptor,
+        Failure::NoPort,
+        Failure::SendFailed,
+    ];
+
     #[test]
     fn each_failure_has_a_place_a_name_and_words_of_its_own() {
-        for (index, failure) in Failure::ALL.into_iter().enumerate() {
-            assert_eq!(failure.index(), index);
-            assert_eq!(Failure::named(failure.name()), Some(failure));
+        for (index, failure) in ALL.into_iter().enumerate() {
+            assert_eq!(failure as usize, index);
+            assert_eq!(serde_json::to_value(failure).expect("a name"), failure.name());
+            let read: Failure = serde_json::from_value(failure.name().into()).expect("a failure");
+            assert_eq!(read, failure);
         }
-        let words: BTreeSet<_> = Failure::ALL.map(Failure::describe).into();
-        assert_eq!(words.len(), Failure::COUNT);
-        assert_eq!(Failure::named("bad luck"), None);
+        assert_eq!(Failure::SendFailed as usize + 1, ALL.len());
+        let words: BTreeSet<_> = ALL.map(Failure::describe).into();
+        assert_eq!(words.len(), ALL.len());
+        assert!(serde_json::from_str::<Failure>("\"bad luck\"").is_err());
     }
 
     #[test]

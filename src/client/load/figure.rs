@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::summary::{PERCENTILES, Spread, Summary};
 use crate::text::{parse_duration, units};
 
@@ -52,11 +54,15 @@ pub enum Figure {
 }
 
 /// What a figure is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Microseconds.
+    #[serde(rename = "us")]
     Time,
     /// So many a second.
+    #[serde(rename = "per_sec")]
     Rate,
     /// 0 to 1.
     Share,

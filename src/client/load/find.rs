@@ -9,15 +9,18 @@ use std::time::Duration;
 use super::args::Settings;
 use super::args::search::Search;
 use super::curve::{Curve, Step};
+use super::error::LoadError;
 use super::interrupt::Interrupt;
 use super::live::stderr_takes;
 use super::objective::commonest;
 use super::output::Output;
 use super::pacer::Schedule;
-use super::perform::{LoadError, Task, heed_signals, run_once};
 use super::plan::{Plan, Stop};
+use super::prepare::PreparedRun;
+use super::report;
+use super::run_info::RunInfo;
 use super::search::{self, Answer, Next, RATE_MIN};
-use super::summary::{Conditions, Summary};
+use super::summary::Summary;
 use crate::text::units;
 
 /// How long a closed loop tells how fast the server is about, if nobody says where to begin.
@@ -38,14 +41,14 @@ const WARMUP_PART: u32 = 4;
 pub(super) fn find(
     settings: &Settings,
     wanted: &Search,
-    task: &Task,
+    prepared: &PreparedRun,
     interrupt: &Interrupt,
     out: Output,
 ) -> Result<(), LoadError> {
-    let finder = Finder { settings, wanted, task, interrupt, first: None, wall: Duration::ZERO };
+    let finder = Finder { settings, wanted, prepared, interrupt, first: None, wall: Duration::ZERO };
     let curve = finder.search()?;
-    heed_signals(interrupt)?;
-    out.write(&wanted.format.render(&curve))?;
+    interrupt.let_go().map_err(LoadError::unwatched)?;
+    out.write(&wanted.format.render_curve(&curve))?;
     judge(&curve)
 }
 
@@ -71,11 +74,11 @@ fn judge(curve: &Curve) -> Result<(), LoadError> {
 struct Finder<'a> {
     settings: &'a Settings,
     wanted: &'a Search,
-    task: &'a Task,
+    prepared: &'a PreparedRun,
     /// It may also come between two runs.
     interrupt: &'a Interrupt,
     /// What the first run was made under.
-    first: Option<Conditions>,
+    first: Option<RunInfo>,
     /// How long all runs took together, with their warm-ups.
     wall: Duration,
 }
@@ -118,14 +121,14 @@ impl Finder<'_> {
     fn curve(self, steps: Vec<Step>, answer: Answer) -> Result<Curve, LoadError> {
         Ok(Curve {
             target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
-            urls: self.task.plan.targets.len() as u64,
-            setup: self.task.setup.clone(),
+            urls: self.prepared.plan.targets.len() as u64,
+            setup: self.prepared.setup.clone(),
             objective: self.wanted.objective.text().to_owned(),
             time_limit: self.wanted.objective.time_limit(),
             requests_min: self.wanted.objective.requests_min(),
-            concurrency: self.task.plan.concurrency as u64,
-            pipeline: self.task.plan.pipeline as u64,
-            threads: self.task.plan.threads as u64,
+            concurrency: self.prepared.plan.concurrency as u64,
+            pipeline: self.prepared.plan.pipeline as u64,
+            threads: self.prepared.plan.threads as u64,
             started_unix_secs: self.first.map_or(0, |first| first.started_unix_secs),
             wall: self.wall,
             steps,
@@ -140,7 +143,7 @@ impl Finder<'_> {
         let plan = Plan {
             stop: Stop { requests: None, duration: Some(len) },
             warmup: self.warmup(len),
-            ..self.task.plan.clone()
+            ..self.prepared.plan.clone()
         };
         let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
         if let (0, Some(failed)) = (summary.totals.answered, commonest(&summary)) {
@@ -161,16 +164,13 @@ impl Finder<'_> {
             schedule: Schedule::Constant { per_sec: rate },
             stop: Stop { requests: None, duration: Some(len) },
             warmup: self.warmup(len),
-            ..self.task.plan.clone()
+            ..self.prepared.plan.clone()
         })
     }
 
     fn judged(&self, rate: f64, summary: &Summary) -> Step {
         let step = Step::of(rate, &self.wanted.objective, summary);
-        let percentile = |name| {
-            let us = step.latency.as_ref().and_then(|latency| latency.percentile_us(name));
-            us.map_or("-".to_owned(), |us| units::time(us as f64))
-        };
+        let percentile = |name| report::percentile(step.latency.as_ref(), name);
         let figures = ["p50", "p99", "p99.9"].map(|name| format!("{name} {}", percentile(name))).join(", ");
         let reason = step.judgement.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));
         self.say(&format!("  {}: {figures}{reason}\n", step.judgement.verdict.name()));
@@ -183,12 +183,12 @@ impl Finder<'_> {
 
     /// Makes one run; none if it was cut short, for that tells nothing.
     fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
-        let run = match run_once(self.settings, self.task, plan, self.interrupt) {
+        let run = match self.prepared.run(plan, self.settings, self.interrupt) {
             Err(LoadError::Unmeasured) => return Ok(None),
             run => run?,
         };
-        self.wall += plan.warmup + run.conditions.wall;
-        self.first.get_or_insert_with(|| run.conditions.clone());
+        self.wall += plan.warmup + run.info.wall;
+        self.first.get_or_insert_with(|| run.info.clone());
         Ok((!self.interrupt.has_come()).then(|| run.summary()))
     }
 

@@ -4,8 +4,17 @@
 //! memory is touched, and with hundreds of connections each touch is a wait for it. It judges nothing.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
-use super::run::Asked;
+/// A request that was sent and has come to no end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) url: u32,
+    pub(super) intended: Instant,
+    pub(super) sent: Instant,
+    pub(super) number: u64,
+    pub(super) is_counted: bool,
+}
 
 /// A queue whose front is at hand.
 #[derive(Debug)]
@@ -51,9 +60,16 @@ impl InFlight {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::reactor::Now;
+
+    impl Asked {
+        /// One that does not count.
+        pub(in super::super) fn for_test(url: u32, at: Instant) -> Self {
+            Self { url, intended: at, sent: at, number: 0, is_counted: false }
+        }
+    }
 
     #[test]
     fn they_leave_in_the_order_in_which_they_came() {

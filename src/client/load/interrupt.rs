@@ -81,7 +81,7 @@ mod tests {
     use signal_hook::low_level::raise;
 
     use super::super::prepare::prepare;
-    use super::super::setup::tests::settings;
+    use super::super::run_info::tests::settings;
     use super::super::threads;
     use super::*;
 

@@ -1,26 +1,22 @@
 //! Runs that are kept in files: `compare BEFORE AFTER` and `merge RUN RUN…`.
 //!
-//! It owns the two commands' options and the reading of the files. What runs come to beside one another
+//! It owns the two commands' options, and what a comparison may come to. What runs come to beside one another
 //! or together is made elsewhere.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::iter;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::args::{out, parse_format, parse_seed};
-use super::bounded::read_bounded;
-use super::compare::compare;
+use super::compare::{Comparison, compare};
+use super::error::LoadError;
 use super::output::Output;
-use super::perform::{LoadError, keep};
 use super::regression::Limits;
 use super::report::Format;
-use super::saved::SavedRun;
+use super::saved::read_run;
 use crate::cli::{Command, Given, Program, Spelling, UsageError, Values, quote};
+use crate::client::messages::say;
 use crate::client::options::{file_name, value};
-
-/// A longer file is no run of ours: it would be read into memory whole, twice.
-const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
 
 /// The command that compares.
 const COMPARE: Program = Program {
@@ -194,17 +190,21 @@ impl KeptTask {
     }
 }
 
-/// Reads a run that `--save` has kept.
+/// Checks that a run is not much worse than the one before; says which clauses could not be judged.
 ///
 /// # Errors
-/// It cannot be read, or is no run.
-pub(super) fn read_run(path: &Path) -> Result<SavedRun, LoadError> {
-    let bytes = File::open(path)
-        .and_then(|mut file| read_bounded(&mut file, RUN_LEN_MAX))
-        .map_err(|error| LoadError::Failed(format!("cannot read {}: {error}", quote(path))))?;
-    let text = String::from_utf8(bytes).map_err(|_| "not a saved run: it is not UTF-8".to_owned());
-    let run = text.and_then(|text| SavedRun::read(&text));
-    run.map_err(|error| LoadError::Failed(format!("{}: {error}", quote(path))))
+/// One of the runs is invalid, or a clause fires.
+pub(super) fn keep(limits: &Limits, comparison: &Comparison) -> Result<(), LoadError> {
+    if !comparison.before.is_valid || !comparison.after.is_valid {
+        return Err(LoadError::ClientBound);
+    }
+    for line in limits.open(comparison) {
+        say(format_args!("{line}"));
+    }
+    match limits.judge(comparison) {
+        fired if fired.is_empty() => Ok(()),
+        fired => Err(LoadError::Regressed(fired)),
+    }
 }
 
 #[cfg(test)]

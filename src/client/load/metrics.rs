@@ -4,11 +4,14 @@
 //! quotient is made here: that is [`super::summary`]'s. Every request that was sent is answered, failed
 //! or unfinished; [`Metrics::is_balanced`] says whether that holds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::failure::{Failure, FailureCounts};
 use super::recorder::Recorder;
-use super::series::Series;
+use super::series::{BAD_STATUS_MIN, Series};
 
 /// Addresses beyond this many share one set of figures, so that a list of millions stays affordable:
 /// each set has a histogram of some 190 KB.
@@ -16,9 +19,6 @@ pub const URL_FIGURES_MAX: usize = 100;
 
 /// Statuses have three digits (RFC 9110 section 15).
 const STATUS_END: usize = 1000;
-
-/// Answers with this status or above are errors (RFC 9110 section 15).
-pub const BAD_STATUS_MIN: u16 = 400;
 
 /// How figures are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct Failed {
 }
 
 /// Where the requests went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Requests handed to a connection.
     pub sent: u64,
@@ -92,7 +92,7 @@ impl Totals {
 }
 
 /// The figures of one address.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UrlMetrics {
     /// Where its requests went; unfinished ones are known of the run only.
     pub totals: Totals,
@@ -103,7 +103,7 @@ pub struct UrlMetrics {
 /// The two latencies of requests: counted from the intended start, and from the actual one.
 ///
 /// Most often they are the same, and recorded once.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Latencies {
     pub(super) both: Recorder,
     pub(super) corrected: Recorder,
@@ -136,10 +136,11 @@ pub struct SoFar<'a> {
     pub series: &'a Series,
 }
 
-/// The sums of one thread, or of several when merged.
-#[derive(Clone, Debug, PartialEq)]
+/// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     pub(super) totals: Totals,
+    #[serde(flatten)]
     pub(super) latencies: Latencies,
     pub(super) first_byte: Recorder,
     pub(super) connect: Recorder,
@@ -147,10 +148,12 @@ pub struct Metrics {
     pub(super) unfinished: Recorder,
     pub(super) resent: u64,
     pub(super) unasked: u64,
+    #[serde(serialize_with = "write_statuses", deserialize_with = "read_statuses")]
     pub(super) statuses: Vec<u64>,
     pub(super) failures: FailureCounts,
     pub(super) connect_failures: FailureCounts,
     pub(super) urls: Vec<UrlMetrics>,
+    #[serde(flatten)]
     pub(super) series: Series,
 }
 
@@ -195,7 +198,7 @@ impl Metrics {
         if let Some(count) = self.statuses.get_mut(usize::from(answer.status)) {
             *count += 1;
         }
-        self.series.answered(corrected, &answer);
+        self.series.answered(answer.done, corrected, answer.status, answer.received_len);
         if let Some(url) = self.url(answer.url) {
             url.totals.answered += 1;
             url.totals.bad_statuses += bad;
@@ -335,6 +338,20 @@ impl Metrics {
         let last = self.urls.len().checked_sub(1)?;
         self.urls.get_mut(usize::try_from(url).map_or(last, |url| url.min(last)))
     }
+}
+
+/// The statuses that came, with how often.
+fn write_statuses<S: Serializer>(counts: &[u64], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map((0u16..).zip(counts).filter(|(_, count)| **count > 0))
+}
+
+fn read_statuses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u64>, D::Error> {
+    let mut statuses = vec![0; STATUS_END];
+    for (status, count) in BTreeMap::<String, u64>::deserialize(from)? {
+        let place = status.parse().ok().and_then(|status: usize| statuses.get_mut(status));
+        *place.ok_or_else(|| de::Error::custom("its 'statuses' is no list of statuses"))? = count;
+    }
+    Ok(statuses)
 }
 
 #[cfg(test)]

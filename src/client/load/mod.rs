@@ -3,16 +3,16 @@
 //! | file | owns |
 //! |---|---|
 //! | [`args`], `schedule` | the options, and schedules as people write them |
-//! | [`plan`], [`setup`] | what a run is to do; what of it every report tells |
-//! | [`template`], [`random`], `urls`, `bounded`, `prepare` | the requests |
-//! | [`perform()`], [`interrupt`], `descriptors`, `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
+//! | [`plan`], [`run_info`] | what a run is to do; what of it every report tells |
+//! | [`template`], [`random`], `urls` | the requests |
+//! | [`perform()`], `prepare`, `error`, [`interrupt`], `output`, `live` | a run from its settings to its exit code, and what is seen meanwhile |
 //! | [`pacer`] | when each request is to be sent |
 //! | `tickets` | which request is next, and when the run is over |
 //! | `seats` | the places of the connections, and when each is opened again |
 //! | [`machine`], `in_flight` | the states of one connection, and its requests |
 //! | [`run`] | what the connections share; what becomes of each request |
-//! | [`engine`] | the application of the reactor, and [`threads`] of it |
-//! | [`metrics`], [`recorder`], [`series`], [`failure`], [`effort`] | the sums |
+//! | [`engine`], [`threads`] | the application of the reactor, and threads of it |
+//! | [`metrics`], [`recorder`], [`series`], [`failure`] | the sums |
 //! | [`summary`], [`validity`] | the quotients, and whether the generator itself was what was measured |
 //! | [`report`], [`assertion`], [`figure`], [`compare`](mod@compare), `resample`, [`regression`] | what is made of them, and nothing else |
 //! | [`objective`], [`search`], `find`, [`curve`] | the highest rate that meets an objective |
@@ -20,12 +20,10 @@
 
 pub mod args;
 pub mod assertion;
-mod bounded;
 pub mod compare;
 pub mod curve;
-mod descriptors;
-pub mod effort;
 pub mod engine;
+mod error;
 pub mod failure;
 pub mod figure;
 mod find;
@@ -47,12 +45,12 @@ pub mod regression;
 pub mod report;
 mod resample;
 pub mod run;
+pub mod run_info;
 pub mod saved;
 mod schedule;
 pub mod search;
 mod seats;
 pub mod series;
-pub mod setup;
 pub mod summary;
 pub mod template;
 pub mod threads;
@@ -60,4 +58,5 @@ mod tickets;
 mod urls;
 pub mod validity;
 
-pub use perform::{LoadError, perform};
+pub use error::LoadError;
+pub use perform::perform;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::assertion::{Assertion, Broken, Clause, Relation};
 use super::figure::{Figure, Statistic, Times};
 use super::report::{in_words, remark_in_words};
@@ -30,11 +32,12 @@ pub struct Objective {
 }
 
 /// How a step came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judgement {
-    /// The verdict.
+    /// client-bound: the objective was not met, and the client is to blame, so nothing is known of the server.
     pub verdict: Verdict,
-    /// Why it is not better, for people; empty if the objective was met.
+    /// Why the objective was not met, in words.
     pub reasons: Vec<String>,
 }
 
@@ -107,8 +110,8 @@ impl Objective {
     /// Requests without an answer have no latency, so no percentile shows them. At the end of a step
     /// that keeps its percentile, no more wait than have just been sent, or are among those beyond it.
     fn waiting(&self, summary: &Summary) -> Option<String> {
-        let due = summary.conditions.pacing.due()?;
-        let rate = due as f64 / summary.conditions.wall.as_secs_f64().max(1e-9);
+        let due = summary.info.due?;
+        let rate = due as f64 / summary.info.wall.as_secs_f64().max(1e-9);
         let bearable = |clause: &Clause| match clause.figure {
             Figure::Time(Times::Corrected, Statistic::Percentile(index)) => {
                 let (_, quantile) = PERCENTILES.get(index)?;

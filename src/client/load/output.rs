@@ -1,15 +1,16 @@
-//! Where reports and runs go: standard output, or a file that is opened before the run begins.
+//! Files: those that are read whole, and where reports and runs go: standard output, or a file that is opened
+//! before the run begins.
 //!
 //! Whoever has waited an hour for a run is not told then that its report cannot be written. A file that
 //! is there keeps what it holds until there is something to write; one that was made for nothing is
 //! taken away. What is written is made elsewhere.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::perform::LoadError;
+use super::error::LoadError;
 use crate::cli::quote;
 
 /// Where something is to be written, once.
@@ -134,6 +135,22 @@ fn cannot_write(path: &Path, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot write {}: {error}", quote(path)))
 }
 
+/// Reads to the end, which must come within so many bytes.
+///
+/// # Errors
+/// Reading fails, or there is more.
+pub(super) fn read_bounded(from: &mut impl Read, len_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(len_max + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > len_max {
+        true => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is longer than {} MiB, and would be held in memory", len_max / (1024 * 1024)),
+        )),
+        false => Ok(bytes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,5 +219,12 @@ mod tests {
             );
         }
         Output::to(Some(Path::new("/dev/null"))).expect("a device").write("gone").expect("it is written");
+    }
+
+    #[test]
+    fn what_has_no_end_in_sight_is_refused() {
+        assert_eq!(read_bounded(&mut &b"abc"[..], 3).expect("three bytes"), b"abc");
+        let error = read_bounded(&mut io::repeat(b'/'), 1024 * 1024).unwrap_err();
+        assert_eq!(error.to_string(), "it is longer than 1 MiB, and would be held in memory");
     }
 }

@@ -6,10 +6,13 @@
 use std::time::Duration;
 
 use crate::cli::not_one_of;
+use serde::{Deserialize, Serialize};
+
 use crate::client::target::Target;
 use crate::http::Method;
 
 use super::pacer::Schedule;
+use super::recorder::maybe_micros;
 use super::template::RequestTemplate;
 
 /// How long a run lasts if nothing else is said.
@@ -57,7 +60,9 @@ pub struct Plan {
 }
 
 /// How the target of the next request is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum UrlOrder {
     /// One after the other, from the first again after the last.
     #[default]
@@ -89,11 +94,12 @@ impl UrlOrder {
 }
 
 /// When a run is over: at the first of the two that comes. At least one is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     /// When so many requests have been sent and have come to an end.
     pub requests: Option<u64>,
     /// When so much time has passed.
+    #[serde(rename = "duration_us", with = "maybe_micros")]
     pub duration: Option<Duration>,
 }
 

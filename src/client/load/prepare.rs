@@ -1,30 +1,95 @@
-//! From settings to a plan: reads the list of URLs and the body, and puts the requests together.
+//! From settings to a run: reads the list of URLs and the body, puts the requests together, resolves names.
 //!
-//! It owns the bounds of what is read and what is said when it cannot be. Nothing is resolved or sent.
+//! It owns the bounds of what is read and what is said when it cannot be. A [`PreparedRun`] is run as often
+//! as a search needs, and reports on nothing.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::{SocketAddr, ToSocketAddrs};
 
+use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::source::{DATA_TYPE, Payload, Source, join};
 use crate::client::target::{Overrides, Target};
+use crate::net::raise_nofile_limit;
+use crate::reactor::Now;
 
 use super::args::{Places, Settings};
-use super::bounded::read_bounded;
-use super::perform::LoadError;
+use super::error::LoadError;
+use super::interrupt::Interrupt;
+use super::live::Live;
+use super::output::read_bounded;
 use super::plan::Plan;
-use super::setup::Sent;
+use super::run_info::{RunInfo, Setup};
+use super::saved::SavedRun;
 use super::template::{RequestParts, RequestTemplate, Template};
+use super::threads;
 use super::urls::{parse_list, read_list};
 
+/// Descriptors for what is no connection: standard streams, signals, the report, the resolver.
+const RESERVED: u64 = 32;
+/// Descriptors that each reactor has for itself: epoll, its waker, signals.
+const EACH_THREAD: u64 = 8;
 /// A longer body is refused: each request that is on the way has a copy of it.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// Fills in what the settings leave to files; tells what is sent, too.
+/// All that a run needs from elsewhere, ready to be run; a search runs variants of its plan.
+pub(super) struct PreparedRun {
+    pub(super) plan: Plan,
+    pub(super) setup: Setup,
+    addresses: Vec<Vec<SocketAddr>>,
+}
+
+impl PreparedRun {
+    /// Resolves the names, which may wait for others.
+    ///
+    /// # Errors
+    /// There are too few descriptors, or a name has no address.
+    pub(super) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
+        let limit = raise_nofile_limit();
+        check_descriptors(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
+        let addresses = resolve(&plan.targets)?;
+        Ok(Self { plan, setup, addresses })
+    }
+
+    /// Runs this plan, and shows how it is going.
+    ///
+    /// # Errors
+    /// The event loop fails, or a signal has ended the run before anything was measured.
+    pub(super) fn run(
+        &self,
+        plan: &Plan,
+        settings: &Settings,
+        interrupt: &Interrupt,
+    ) -> Result<SavedRun, LoadError> {
+        let mut live = Live::on_stderr(plan, settings.every, settings.silent);
+        let began = Now::read();
+        let ran =
+            threads::run(plan, &self.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
+        live.clear();
+        let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
+        if ran.only_warmed_up || (ran.interrupted && ran.metrics.totals().sent == 0) {
+            return Err(LoadError::Unmeasured);
+        }
+        let info = RunInfo {
+            due: plan.schedule.is_open().then(|| ran.metrics.totals().sent + ran.unsent),
+            wall: ran.wall,
+            cpu_usage: ran.cpu_usage,
+            started_unix_secs: began.unix.as_secs(),
+            was_interrupted: ran.interrupted,
+            ..RunInfo::of(plan, &self.setup)
+        };
+        Ok(SavedRun { metrics: ran.metrics, info })
+    }
+}
+
+/// Fills in what the settings leave to files.
 ///
 /// # Errors
 /// What cannot be read, or makes no sense when it is.
-pub(super) fn prepare(settings: &Settings) -> Result<(Plan, Sent), LoadError> {
+pub(super) fn prepare(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
     let targets = targets(&settings.places)?;
     let body = body(settings.payload.as_ref())?;
     let mut fields = settings.fields.clone();
@@ -39,8 +104,9 @@ pub(super) fn prepare(settings: &Settings) -> Result<(Plan, Sent), LoadError> {
         keep_alive: settings.plan.keep_alive,
     };
     let request = RequestTemplate::new(&targets, &parts).map_err(LoadError::Usage)?;
-    let sent = Sent::new(&settings.method, &fields, body.as_ref());
-    Ok((Plan { targets, request, ..settings.plan.clone() }, sent))
+    let plan = Plan { targets, request, ..settings.plan.clone() };
+    let setup = Setup::of(&plan, &settings.method, &fields, body.as_ref());
+    Ok((plan, setup))
 }
 
 fn targets(places: &Places) -> Result<Vec<Target>, LoadError> {
@@ -81,4 +147,68 @@ fn open(source: &Source) -> io::Result<Box<dyn Read>> {
 
 fn unreadable(source: &Source, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot read {source}: {error}"))
+}
+
+/// The addresses of each target; each name is looked up once.
+fn resolve(targets: &[Target]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
+    let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
+    let mut all = Vec::with_capacity(targets.len());
+    for Target { host, port, .. } in targets {
+        let found = match known.entry((host, *port)) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(look_up(host, *port)?),
+        };
+        all.push(found.clone());
+    }
+    Ok(all)
+}
+
+fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
+    let unknown = |reason: &str| LoadError::Failed(format!("cannot resolve {}: {reason}", quote(host)));
+    let found: Vec<_> =
+        (host, port).to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
+    if found.is_empty() { Err(unknown("it has no address")) } else { Ok(found) }
+}
+
+/// Checks that so many connections have room below a limit.
+///
+/// # Errors
+/// One line that says what is needed, and what to do.
+fn check_descriptors(limit: u64, concurrency: usize, threads: usize) -> Result<(), String> {
+    let concurrency = concurrency as u64;
+    let reserve = RESERVED + EACH_THREAD.saturating_mul(threads as u64);
+    let needed = concurrency.saturating_add(reserve);
+    if needed <= limit {
+        return Ok(());
+    }
+    let most = limit.saturating_sub(reserve);
+    let or_less = if most == 0 { String::new() } else { format!(", or ask for at most -c {most}") };
+    Err(format!(
+        "-c {concurrency} needs a limit of {needed} open files, and it is {limit}; \
+         raise it with `ulimit -n {needed}`{or_less}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_has_the_addresses_of_its_name() {
+        let target = |host: &str, port| Target { host: host.to_owned(), port, path: "/".to_owned() };
+        let targets = [target("127.0.0.1", 81), target("::1", 82), target("127.0.0.1", 81)];
+        let found = resolve(&targets).expect("addresses");
+        let text: Vec<_> = found.iter().flatten().map(SocketAddr::to_string).collect();
+        assert_eq!(text, ["127.0.0.1:81", "[::1]:82", "127.0.0.1:81"]);
+    }
+
+    #[test]
+    fn too_many_connections_are_told_with_the_remedy() {
+        assert_eq!(check_descriptors(1024, 984, 1), Ok(()));
+        let error = "-c 985 needs a limit of 1025 open files, and it is 1024; \
+                     raise it with `ulimit -n 1025`, or ask for at most -c 984";
+        assert_eq!(check_descriptors(1024, 985, 1), Err(error.to_owned()));
+        let error = "-c 5 needs a limit of 61 open files, and it is 40; raise it with `ulimit -n 61`";
+        assert_eq!(check_descriptors(40, 5, 3), Err(error.to_owned()));
+    }
 }

@@ -6,9 +6,12 @@
 use std::io::Read;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+use serde::{Deserialize, Serialize, de};
 
 /// The shortest time that is told apart.
 pub const TIME_MIN_US: u64 = 1;
@@ -112,6 +115,66 @@ impl Recorder {
             recorder.record_us(value.value_iterated_to(), value.count_at_value());
         }
         Ok(recorder)
+    }
+}
+
+/// In JSON it is the compressed encoding in base64.
+impl Serialize for Recorder {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&STANDARD.encode(self.encode()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Recorder {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let bytes = STANDARD.decode(String::deserialize(from)?);
+        let bytes = bytes.map_err(|_| de::Error::custom("a histogram is no base64"))?;
+        Self::decode(&bytes).map_err(de::Error::custom)
+    }
+}
+
+/// Times as whole microseconds, for serde.
+pub(super) mod micros {
+    use super::{Deserialize, Duration};
+
+    pub(in super::super) fn whole(time: &Duration) -> u64 {
+        u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    pub(in super::super) fn serialize<S: serde::Serializer>(
+        time: &Duration,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(whole(time))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        from: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_micros)
+    }
+}
+
+/// Times in seconds, for the JSON of reports.
+pub(super) fn secs<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(time.as_secs_f64())
+}
+
+/// Times that may be unknown, as whole microseconds or null, for serde.
+pub(super) mod maybe_micros {
+    use super::{Deserialize, Duration, Serialize, micros};
+
+    pub(in super::super) fn serialize<S: serde::Serializer>(
+        time: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.as_ref().map(micros::whole).serialize(to)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Option::deserialize(from).map(|us: Option<u64>| us.map(Duration::from_micros))
     }
 }
 

@@ -114,7 +114,7 @@ impl Sample {
 /// the end, belongs to the last block, so that nothing of the run is left out.
 fn blocks(summary: &Summary, values_us: &[u64]) -> Vec<Block> {
     let Some(length) = summary.slices.first().map(|slice| slice.length) else { return Vec::new() };
-    let wall = summary.conditions.wall;
+    let wall = summary.info.wall;
     let is_whole = |start: Duration| start.saturating_add(length) <= wall;
     let whole = summary.slices.iter().filter(|slice| is_whole(slice.start)).count();
     let group_len = whole.div_ceil(BLOCKS_MAX).max(1);
@@ -125,7 +125,7 @@ fn blocks(summary: &Summary, values_us: &[u64]) -> Vec<Block> {
         }
         let Some(block) = blocks.last_mut() else { continue };
         block.secs += wall.saturating_sub(slice.start).min(length).as_secs_f64();
-        block.answered += slice.slice.answered as f64;
+        block.answered += slice.answered as f64;
         for (us, count) in slice.slice.values() {
             let place = values_us.binary_search(&us).ok().and_then(|index| block.counts.get_mut(index));
             if let Some(sum) = place {
@@ -138,7 +138,7 @@ fn blocks(summary: &Summary, values_us: &[u64]) -> Vec<Block> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::tests::{conditions, nothing, steady};
+    use super::super::summary::tests::{info, nothing, steady};
     use super::*;
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn blocks_hold_all_of_a_run_and_take_as_long_as_it_did() {
         let mut summary = steady(7, 1.0);
-        summary.conditions.wall = Duration::from_millis(6500);
+        summary.info.wall = Duration::from_millis(6500);
         let sample = Sample::of(&summary);
         let secs: Vec<f64> = sample.blocks.iter().map(|block| block.secs).collect();
         assert_eq!(secs, [1.0, 1.0, 1.0, 1.0, 1.0, 1.5]);
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_from_nothing() {
-        let draw = Sample::of(&nothing(conditions())).draw(&mut Random::new(1));
+        let draw = Sample::of(&nothing(info())).draw(&mut Random::new(1));
         assert_eq!(draw, Draw { rate: 0.0, percentiles_us: [0.0; PERCENTILES.len()] });
     }
 }

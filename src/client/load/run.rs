@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
+use super::in_flight::Asked;
 use super::metrics::{Answered, Failed, Metrics, MetricsSettings};
 use super::pacer::Share;
 use super::plan::{Plan, UrlOrder};
@@ -29,24 +30,6 @@ pub(super) struct Manners {
     /// Requests on one connection; 1 when it is not kept.
     pub(super) requests_max: u64,
     pub(super) timeout: Duration,
-}
-
-/// A request that was sent and has come to no end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
-    pub(super) url: u32,
-    pub(super) intended: Instant,
-    pub(super) sent: Instant,
-    number: u64,
-    is_counted: bool,
-}
-
-#[cfg(test)]
-impl Asked {
-    /// One that does not count.
-    pub(super) fn for_test(url: u32, at: Instant) -> Self {
-        Self { url, intended: at, sent: at, number: 0, is_counted: false }
-    }
 }
 
 /// One thread's part of a run.

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::pacer::Schedule;
 use crate::cli::quote;
 use crate::client::options::parse_some_time;
@@ -30,6 +32,19 @@ impl fmt::Display for Schedule {
             }
             Self::Ramp { from, to, over } => write!(f, "{from}..{to}/{}", secs(*over)),
         }
+    }
+}
+
+impl Serialize for Schedule {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let wrong = |error| de::Error::custom(format!("its 'schedule': {error}"));
+        Self::parse(&String::deserialize(from)?).map_err(wrong)
     }
 }
 

@@ -7,6 +7,8 @@
 //! Measuring is noisy, and one hiccup of the machine is not the server's limit. So a rate that does not
 //! meet the objective is tried once more, and [`of_rate`] says what both come to.
 
+use serde::Serialize;
+
 use crate::text::RATE_MAX;
 
 /// The answer is found when the lowest rate that fails is at most so many times the highest that does not.
@@ -24,7 +26,9 @@ const UP: f64 = 2.0;
 const DOWN: f64 = 4.0;
 
 /// What a step came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The objective was met.
     Met,

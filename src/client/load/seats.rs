@@ -9,9 +9,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::in_flight::Asked;
 use super::pacer::Share;
 use super::plan::Plan;
-use super::run::Asked;
 use crate::reactor::Key;
 
 /// The pause after all addresses have failed once, and from one connection that ends unused to the next;

@@ -6,16 +6,19 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::metrics::{Answered, BAD_STATUS_MIN};
-use super::recorder::{DIGITS, Recorder, to_us};
+use super::recorder::{DIGITS, Recorder, micros, to_us};
+
+/// Answers with this status or above are errors (RFC 9110 section 15).
+pub const BAD_STATUS_MIN: u16 = 400;
 
 /// More slices than this are merged in pairs: five minutes by the second, and some 10 MB at the most
 /// common latencies.
 pub const SLICES_MAX: usize = 300;
 
 /// One slice of the run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Slice {
     /// Requests answered.
     pub answered: u64,
@@ -26,6 +29,7 @@ pub struct Slice {
     /// Bytes received.
     pub received_len: u64,
     /// Corrected latencies in microseconds; half as wide as the run's own, and only as long as it must be.
+    #[serde(serialize_with = "write_latency", deserialize_with = "read_latency")]
     latency: Option<Histogram<u32>>,
 }
 
@@ -71,14 +75,6 @@ impl Slice {
     pub fn quantile_us(&self, quantile: f64) -> u64 {
         self.latency.as_ref().map_or(0, |histogram| histogram.value_at_quantile(quantile))
     }
-
-    /// Puts in what was read from a file.
-    pub(super) fn restore(&mut self, latency: &Recorder) {
-        for value in latency.histogram().iter_recorded() {
-            let count = u32::try_from(value.count_at_value()).unwrap_or(u32::MAX);
-            self.record(value.value_iterated_to(), count);
-        }
-    }
 }
 
 impl PartialEq for Slice {
@@ -89,11 +85,36 @@ impl PartialEq for Slice {
     }
 }
 
+fn write_latency<S: Serializer>(latency: &Option<Histogram<u32>>, to: S) -> Result<S::Ok, S::Error> {
+    Slice { latency: latency.clone(), ..Slice::default() }.latency().serialize(to)
+}
+
+fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u32>>, D::Error> {
+    let mut slice = Slice::default();
+    for value in Recorder::deserialize(from)?.histogram().iter_recorded() {
+        let count = u32::try_from(value.count_at_value()).unwrap_or(u32::MAX);
+        slice.record(value.value_iterated_to(), count);
+    }
+    Ok(slice.latency)
+}
+
 /// All slices of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
+    #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
     slice: Duration,
+    #[serde(deserialize_with = "read_slices")]
     slices: Vec<Slice>,
+}
+
+fn read_slice<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    micros::deserialize(from).map(|slice| Series::new(slice).slice)
+}
+
+fn read_slices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Slice>, D::Error> {
+    let mut slices = Vec::deserialize(from)?;
+    slices.truncate(SLICES_MAX);
+    Ok(slices)
 }
 
 impl Series {
@@ -113,11 +134,11 @@ impl Series {
         &self.slices
     }
 
-    pub(super) fn answered(&mut self, latency: Duration, answer: &Answered) {
-        let slice = self.at(answer.done);
+    pub(super) fn answered(&mut self, done: Duration, latency: Duration, status: u16, received_len: u64) {
+        let slice = self.at(done);
         slice.answered += 1;
-        slice.bad_statuses += u64::from(answer.status >= BAD_STATUS_MIN);
-        slice.received_len += answer.received_len;
+        slice.bad_statuses += u64::from(status >= BAD_STATUS_MIN);
+        slice.received_len += received_len;
         slice.record(to_us(latency), 1);
     }
 
@@ -178,9 +199,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn answered(series: &mut Series, at: Duration, latency: Duration, status: u16) {
-        let (url, intended, sent, first_byte, done) = (0, at, at, at, at);
-        series
-            .answered(latency, &Answered { url, status, intended, sent, first_byte, done, received_len: 10 });
+        series.answered(at, latency, status, 10);
     }
 
     #[test]

@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use super::effort::Effort;
+use serde::{Serialize, Serializer};
+
 use super::failure::FailureCounts;
-use super::metrics::{Metrics, Totals, URL_FIGURES_MAX};
-use super::recorder::Recorder;
+use super::metrics::{Metrics, URL_FIGURES_MAX};
+use super::recorder::{Recorder, secs};
+use super::run_info::RunInfo;
 use super::series::Slice;
-use super::setup::{Course, Setup};
 use super::validity::{Evidence, Unfinished, Validity, judge};
 
 /// The percentiles that are reported, with the share of the values that lies at or below each.
@@ -24,78 +25,11 @@ pub const PERCENTILES: [(&str, f64); 7] = [
     ("p99.99", 0.9999),
 ];
 
-/// What decides when a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pacing {
-    /// The answer to the one before.
-    Closed,
-    /// A schedule.
-    Open {
-        /// Requests that it wanted sent by the end of the run.
-        due: u64,
-    },
-}
-
-impl Pacing {
-    /// Requests that a schedule wanted sent by the end of the run, if there was one.
-    pub fn due(self) -> Option<u64> {
-        match self {
-            Self::Open { due } => Some(due),
-            Self::Closed => None,
-        }
-    }
-}
-
-/// What the figures were measured under.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Conditions {
-    /// What was asked, in words: `GET http://localhost:8080/`.
-    pub target: String,
-    /// The addresses, in the order of the figures; may be empty when there is one.
-    pub urls: Vec<String>,
-    /// How it was set up; of a sum, the first of its runs.
-    pub setup: Setup,
-    /// What was to happen when; of a sum, in each of its runs.
-    pub course: Course,
-    /// What decides when a request is sent.
-    pub pacing: Pacing,
-    /// Connections at a time, all threads together.
-    pub concurrency: u64,
-    /// Requests on one connection at a time.
-    pub pipeline: u64,
-    /// Threads.
-    pub threads: u64,
-    /// How long the run took, warm-up left out.
-    pub wall: Duration,
-    /// What it took of the processors in that time.
-    pub effort: Effort,
-    /// When the run began, in seconds since 1970.
-    pub started_unix_secs: u64,
-    /// Whether a signal ended the run before its time.
-    pub was_interrupted: bool,
-    /// What is known of the runs that were added up to this one, if it is a sum.
-    pub merged: Option<Merged>,
-}
-
-/// Runs that were added up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Merged {
-    /// How many.
-    pub runs: u64,
-    /// Those of them that were invalid by themselves: sums hide what bound a single one.
-    pub client_bound: u64,
-    /// How long the shortest of them took; the rate is over the longest.
-    pub wall_min: Duration,
-    /// When the last of them began, in seconds since 1970.
-    pub last_started_unix_secs: u64,
-    /// In what their settings differ, in words.
-    pub differences: Vec<String>,
-}
-
-/// How times are distributed, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How times are distributed; null when none was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Spread {
-    /// How many there are.
+    /// How many times were recorded.
     pub count: u64,
     /// The shortest.
     pub min_us: u64,
@@ -104,9 +38,16 @@ pub struct Spread {
     /// The standard deviation.
     pub stdev_us: f64,
     /// The values of [`PERCENTILES`].
+    #[serde(flatten, serialize_with = "write_percentiles")]
+    #[cfg_attr(test, schemars(with = "tests::Percentiles"))]
     pub percentiles_us: [u64; PERCENTILES.len()],
     /// The longest.
     pub max_us: u64,
+}
+
+/// Each by its name.
+fn write_percentiles<S: Serializer>(us: &[u64; PERCENTILES.len()], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(PERCENTILES.iter().zip(us).map(|((name, _), us)| (format!("{name}_us"), us)))
 }
 
 impl Spread {
@@ -130,10 +71,12 @@ impl Spread {
     }
 }
 
-/// One bar of the histogram: latencies above `from_us`, up to and with `to_us`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One bar of the histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Bar {
-    /// Where it begins; what is there belongs to the bar before.
+    /// Where the bar begins; what is there belongs to the one before.
+    #[serde(rename = "above_us")]
     pub from_us: u64,
     /// Where it ends.
     pub to_us: u64,
@@ -141,89 +84,195 @@ pub struct Bar {
     pub count: u64,
 }
 
+/// A status that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StatusCount {
+    /// The status.
+    pub status: u16,
+    /// How often.
+    pub count: u64,
+}
+
 /// The figures of one address.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UrlSummary {
-    /// The address, or what stands for those beyond the limit.
+    /// The address.
     pub url: String,
-    /// Where its requests went.
-    pub totals: Totals,
-    /// Its latency, corrected.
+    /// Requests.
+    pub sent: u64,
+    /// Of those, answered.
+    pub answered: u64,
+    /// Of those, with a status of 400 or above.
+    pub bad_statuses: u64,
+    /// Of those, failed.
+    pub failed: u64,
+    /// Bytes of its answers.
+    pub received_bytes: u64,
+    /// As that of the run.
     pub latency: Option<Spread>,
 }
 
 /// The figures of one slice of the run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SliceSummary {
-    /// When it begins.
+    /// Since the start of the run.
+    #[serde(rename = "start_secs", serialize_with = "secs")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub start: Duration,
-    /// How much of it lies within the run.
+    /// How much of the slice lies in the run.
+    #[serde(rename = "length_secs", serialize_with = "secs")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub length: Duration,
-    /// Answers a second.
+    /// Answers that came in it.
+    pub answered: u64,
+    /// Of those, with a status of 400 or above.
+    pub bad_statuses: u64,
+    /// Requests and connections that failed in it.
+    pub failed: u64,
+    /// Bytes of its answers.
+    pub received_bytes: u64,
+    /// answered by length_secs.
+    #[serde(rename = "answers_per_sec")]
     pub rate: f64,
+    /// The latency of half of them, 0 if there are none.
+    pub p50_us: u64,
+    /// The latency of 99 % of them, 0 if there are none.
+    pub p99_us: u64,
     /// What was counted.
+    #[serde(skip)]
     pub slice: Slice,
 }
 
-/// The quotients of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Summary {
-    /// What the figures were measured under.
-    pub conditions: Conditions,
-    /// Where the requests went.
-    pub totals: Totals,
-    /// Answers a second.
-    pub rate: f64,
-    /// Bytes received a second.
-    pub received_per_sec: f64,
-    /// The share of the finished requests that failed or were answered with 400 or above, 0 to 1.
-    pub error_share: f64,
-    /// Latency from the intended start.
-    pub corrected: Option<Spread>,
-    /// Latency from the actual start.
-    pub uncorrected: Option<Spread>,
-    /// Time from sending to the first byte of the answer.
-    pub first_byte: Option<Spread>,
-    /// Time to connect.
-    pub connect: Option<Spread>,
-    /// How late the generator was.
-    pub lag: Option<Spread>,
-    /// How long the oldest of the requests had waited that were unfinished at the end, if any were.
-    pub oldest_unfinished_us: Option<u64>,
-    /// The requests that were unfinished at the end, if the latencies flatter without them.
-    pub unfinished: Option<Unfinished>,
+/// Where the requests went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Requests {
+    /// answered + failed + unfinished, exactly.
+    pub sent: u64,
+    /// With a whole answer, whatever its status.
+    pub answered: u64,
+    /// Of those answered, with a status of 400 or above.
+    pub bad_statuses: u64,
+    /// Without a proper answer.
+    pub failed: u64,
+    /// Still waiting when the run ended.
+    pub unfinished: u64,
+    /// How long the oldest of those had waited; null if there are none.
+    pub unfinished_oldest_us: Option<u64>,
     /// Requests that were sent again, for their connection had ended before their turn came.
     pub resent: u64,
-    /// Connections that were closed, for bytes came on them while nothing was asked.
+}
+
+/// What the run took of the processors.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ClientCpu {
+    /// CPU time of the client, in user mode and in the kernel.
+    pub cpu_secs: f64,
+    /// Of what its threads could have used.
+    pub cpu_share: f64,
+    /// Of what the busiest thread could have used.
+    pub cpu_share_max: f64,
+    /// For how long its threads were ready to run and waited for a processor; null if the kernel does not tell.
+    pub waited_secs: Option<f64>,
+    /// The same, of their time.
+    pub waited_share: Option<f64>,
+    /// What one thread used and waited for at most, of its time.
+    pub wanted_share_max: f64,
+    /// CPU time for one answer.
+    pub cpu_us_per_answer: f64,
+}
+
+/// The quotients of a run. Its JSON is the larger part of the report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Summary {
+    /// What the figures were measured under.
+    #[serde(skip)]
+    pub info: RunInfo,
+    /// Where the requests went.
+    #[serde(rename = "requests")]
+    pub totals: Requests,
+    /// Connections that were closed for bytes that nobody had asked for.
+    #[serde(rename = "unasked_connections")]
     pub unasked: u64,
+    /// answered by wall_secs.
+    #[serde(rename = "answers_per_sec")]
+    pub rate: f64,
+    /// Bytes of all answers, heads included.
+    pub received_bytes: u64,
+    /// received_bytes by wall_secs.
+    #[serde(rename = "received_bytes_per_sec")]
+    pub received_per_sec: f64,
+    /// Requests that failed or were answered with 400 or above, of all that are finished.
+    pub error_share: f64,
+    /// From when a request was due to the end of its answer; requests that timed out are in it.
+    #[serde(rename = "latency")]
+    pub corrected: Option<Spread>,
+    /// From when it was sent. The same in a closed loop.
+    #[serde(rename = "latency_uncorrected")]
+    pub uncorrected: Option<Spread>,
+    /// From when it was sent to the first byte of the answer.
+    pub first_byte: Option<Spread>,
+    /// How long connections took.
+    pub connect: Option<Spread>,
+    /// How late the client itself was.
+    pub lag: Option<Spread>,
+    /// The requests that were unfinished at the end, if the latencies flatter without them.
+    #[serde(skip)]
+    pub unfinished: Option<Unfinished>,
     /// The corrected latencies themselves.
+    #[serde(skip)]
     pub corrected_times: Recorder,
     /// The uncorrected latencies themselves.
+    #[serde(skip)]
     pub uncorrected_times: Recorder,
-    /// The corrected latencies in bars.
+    /// The latencies in bars.
+    #[serde(rename = "histogram")]
     pub bars: Vec<Bar>,
-    /// Each status that came, and how often.
-    pub statuses: Vec<(u16, u64)>,
-    /// Requests that failed.
+    /// Each status that came.
+    pub statuses: Vec<StatusCount>,
+    /// Why requests failed.
+    #[serde(serialize_with = "write_failures")]
+    #[cfg_attr(test, schemars(with = "Vec<FailureSummary>"))]
     pub failures: FailureCounts,
-    /// Connections that did not come about.
+    /// Why connections did not come about; these are no requests.
+    #[serde(serialize_with = "write_failures")]
+    #[cfg_attr(test, schemars(with = "Vec<FailureSummary>"))]
     pub connect_failures: FailureCounts,
-    /// Figures by address, when there are several.
+    /// Figures by address, when there are several; from the hundredth on the addresses share one.
     pub urls: Vec<UrlSummary>,
-    /// What happened when.
+    /// What happened when: by the second, or in longer slices of a long run.
     pub slices: Vec<SliceSummary>,
-    /// The share of their CPU time that the generator's threads used, 0 to 1.
-    pub cpu_share: f64,
-    /// The share that the busiest of them used: it is what holds the others up.
-    pub cpu_share_max: f64,
-    /// The share of their time that its threads were ready to run and waited for a processor.
-    pub waited_share: Option<f64>,
-    /// The share that one of them used or waited for at most: what is left is all that it could spare.
-    pub wanted_share_max: f64,
-    /// CPU time of the generator for one answer.
-    pub cpu_us_per_answer: f64,
+    /// What it took of the processors.
+    pub client: ClientCpu,
     /// Whether the figures are the server's.
+    #[serde(skip)]
     pub validity: Validity,
+}
+
+/// One kind of failure, if it came at all.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct FailureSummary {
+    /// For scripts; it stays as it is.
+    name: &'static str,
+    /// How often.
+    count: u64,
+    /// In words.
+    meaning: &'static str,
+}
+
+fn write_failures<S: Serializer>(counts: &FailureCounts, to: S) -> Result<S::Ok, S::Error> {
+    let seen = counts.seen();
+    to.collect_seq(seen.map(|(failure, count)| FailureSummary {
+        name: failure.name(),
+        count,
+        meaning: failure.describe(),
+    }))
 }
 
 /// A quotient that is nothing when it is divided by nothing.
@@ -234,15 +283,26 @@ pub(super) fn ratio(dividend: f64, divisor: f64) -> f64 {
 
 impl Summary {
     /// Divides what was summed.
-    pub fn of(metrics: &Metrics, conditions: &Conditions) -> Self {
+    pub fn of(metrics: &Metrics, info: &RunInfo) -> Self {
         let totals = metrics.totals();
-        let wall_secs = conditions.wall.as_secs_f64();
+        let wall_secs = info.wall.as_secs_f64();
         let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
-        let cpu_secs = conditions.effort.cpu.as_secs_f64();
-        let threads_secs = wall_secs * conditions.threads.max(1) as f64;
+        let cpu_secs = info.cpu_usage.cpu.as_secs_f64();
+        let waited_secs = info.cpu_usage.waited.map(|waited| waited.as_secs_f64());
+        let threads_secs = wall_secs * info.threads.max(1) as f64;
         let mut summary = Self {
-            conditions: conditions.clone(),
-            totals,
+            info: info.clone(),
+            totals: Requests {
+                sent: totals.sent,
+                answered: totals.answered,
+                bad_statuses: totals.bad_statuses,
+                failed: totals.failed,
+                unfinished: totals.unfinished,
+                unfinished_oldest_us: (!metrics.unfinished.is_empty())
+                    .then(|| metrics.unfinished.histogram().max()),
+                resent: metrics.resent,
+            },
+            received_bytes: totals.received_len,
             rate: ratio(totals.answered as f64, wall_secs),
             received_per_sec: ratio(totals.received_len as f64, wall_secs),
             error_share: ratio(
@@ -254,10 +314,7 @@ impl Summary {
             first_byte: Spread::of(&metrics.first_byte),
             connect: Spread::of(metrics.connect_times()),
             lag: Spread::of(&metrics.lag),
-            oldest_unfinished_us: (!metrics.unfinished.is_empty())
-                .then(|| metrics.unfinished.histogram().max()),
             unfinished: unfinished(&corrected_times, &metrics.unfinished),
-            resent: metrics.resent,
             unasked: metrics.unasked,
             bars: bars(&corrected_times),
             corrected_times,
@@ -265,42 +322,46 @@ impl Summary {
             statuses: statuses(metrics),
             failures: metrics.failures.clone(),
             connect_failures: metrics.connect_failures.clone(),
-            urls: urls(metrics, conditions),
-            slices: slices(metrics, conditions.wall),
-            cpu_share: ratio(cpu_secs, threads_secs),
-            cpu_share_max: ratio(conditions.effort.cpu_busiest.as_secs_f64(), wall_secs),
-            waited_share: conditions.effort.waited.map(|waited| ratio(waited.as_secs_f64(), threads_secs)),
-            wanted_share_max: ratio(conditions.effort.wanted_most.as_secs_f64(), wall_secs),
-            cpu_us_per_answer: ratio(cpu_secs * 1e6, totals.answered as f64),
+            urls: urls(metrics, info),
+            slices: slices(metrics, info.wall),
+            client: ClientCpu {
+                cpu_secs,
+                cpu_share: ratio(cpu_secs, threads_secs),
+                cpu_share_max: ratio(info.cpu_usage.cpu_busiest.as_secs_f64(), wall_secs),
+                waited_secs,
+                waited_share: waited_secs.map(|waited_secs| ratio(waited_secs, threads_secs)),
+                wanted_share_max: ratio(info.cpu_usage.wanted_most.as_secs_f64(), wall_secs),
+                cpu_us_per_answer: ratio(cpu_secs * 1e6, totals.answered as f64),
+            },
             validity: Validity::default(),
         };
         summary.validity = judge(&summary.evidence());
-        if let Some(merged) = &conditions.merged {
-            summary.validity.add_merged(merged, conditions);
+        if let Some(merged) = &info.merged {
+            summary.validity.add_merged(merged, info);
         }
         summary
     }
 
     /// Whether a schedule decided when requests were sent.
     pub fn is_open(&self) -> bool {
-        self.conditions.pacing.due().is_some()
+        self.info.due.is_some()
     }
 
     fn evidence(&self) -> Evidence<'_> {
-        let due = self.conditions.pacing.due();
+        let due = self.info.due;
         let p99_us = |spread: &Spread| spread.percentile_us("p99").unwrap_or(0);
         Evidence {
-            wall: self.conditions.wall,
-            cpu_share: self.cpu_share_max,
-            wanted_share: self.wanted_share_max,
-            waited_share: self.waited_share,
+            wall: self.info.wall,
+            cpu_share: self.client.cpu_share_max,
+            wanted_share: self.client.wanted_share_max,
+            waited_share: self.client.waited_share,
             due,
             sent: self.totals.sent,
-            concurrency: self.conditions.concurrency.saturating_mul(self.conditions.pipeline),
+            concurrency: self.info.concurrency.saturating_mul(self.info.pipeline),
             lag_p99_us: due.and(self.lag.as_ref().map(p99_us)),
             latency_p99_us: self.corrected.as_ref().map_or(0, p99_us),
             unfinished: self.unfinished,
-            resent: self.resent,
+            resent: self.totals.resent,
             unasked: self.unasked,
             failures: &self.failures,
             connect_failures: &self.connect_failures,
@@ -331,20 +392,29 @@ fn unfinished(latency: &Recorder, ages: &Recorder) -> Option<Unfinished> {
     Some(Unfinished { count: ages.len(), oldest_us: ages.histogram().max(), percentile, least_us })
 }
 
-fn statuses(metrics: &Metrics) -> Vec<(u16, u64)> {
+fn statuses(metrics: &Metrics) -> Vec<StatusCount> {
     let counts = (0u16..).zip(metrics.statuses.iter().copied());
-    counts.filter(|(_, count)| *count > 0).collect()
+    let counts = counts.map(|(status, count)| StatusCount { status, count });
+    counts.filter(|status| status.count > 0).collect()
 }
 
-fn urls(metrics: &Metrics, conditions: &Conditions) -> Vec<UrlSummary> {
-    let are_cut = conditions.urls.len() > metrics.urls.len();
+fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
+    let are_cut = info.urls.len() > metrics.urls.len();
     let summaries = metrics.urls.iter().enumerate().map(|(index, url)| {
-        let name = match conditions.urls.get(index) {
+        let name = match info.urls.get(index) {
             Some(_) if are_cut && index + 1 == URL_FIGURES_MAX => "(all others)".to_owned(),
             Some(name) => name.clone(),
             None => format!("#{}", index + 1),
         };
-        UrlSummary { url: name, totals: url.totals, latency: Spread::of(&url.latency) }
+        UrlSummary {
+            url: name,
+            sent: url.totals.sent,
+            answered: url.totals.answered,
+            bad_statuses: url.totals.bad_statuses,
+            failed: url.totals.failed,
+            received_bytes: url.totals.received_len,
+            latency: Spread::of(&url.latency),
+        }
     });
     summaries.collect()
 }
@@ -358,8 +428,18 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
             Duration::ZERO => full,
             length => length,
         };
-        let rate = ratio(slice.answered as f64, length.as_secs_f64());
-        let summary = SliceSummary { start, length, rate, slice: slice.clone() };
+        let summary = SliceSummary {
+            start,
+            length,
+            answered: slice.answered,
+            bad_statuses: slice.bad_statuses,
+            failed: slice.failed,
+            received_bytes: slice.received_len,
+            rate: ratio(slice.answered as f64, length.as_secs_f64()),
+            p50_us: slice.quantile_us(0.5),
+            p99_us: slice.quantile_us(0.99),
+            slice: slice.clone(),
+        };
         start = start.saturating_add(full);
         summary
     });

@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use super::bounded::read_bounded;
+use super::output::read_bounded;
 use crate::client::target::{Overrides, Target, parse_words};
 
 /// A longer list is refused: it would be kept in memory whole, rendered.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::failure::{Failure, FailureCounts};
-use super::summary::{Conditions, Merged};
+use super::run_info::{Merged, RunInfo};
 
 /// The exit code of a run in which the generator was the bottleneck.
 pub const EXIT_CODE: u8 = 97;
@@ -232,15 +232,15 @@ impl Validity {
     }
 
     /// Adds what is to be said of a sum of runs.
-    pub(super) fn add_merged(&mut self, merged: &Merged, conditions: &Conditions) {
+    pub(super) fn add_merged(&mut self, merged: &Merged, info: &RunInfo) {
         if merged.client_bound > 0 {
             self.reasons.push(ClientBound::Merged { runs: merged.client_bound, of: merged.runs });
         }
-        let (shortest, longest) = (merged.wall_min, conditions.wall);
+        let (shortest, longest) = (merged.wall_min, info.wall);
         if longest.saturating_sub(shortest).as_secs_f64() > longest.as_secs_f64() * WALLS_DIFFER_MAX {
             self.remarks.push(Remark::Unequal { shortest, longest });
         }
-        let secs = merged.last_started_unix_secs.saturating_sub(conditions.started_unix_secs);
+        let secs = merged.last_started_unix_secs.saturating_sub(info.started_unix_secs);
         if secs > 0 && secs >= longest.as_secs() {
             self.remarks.push(Remark::Apart { secs });
         }
@@ -274,7 +274,7 @@ pub fn judge(evidence: &Evidence) -> Validity {
         None => {}
     }
     verdict.remarks.extend(asides(evidence));
-    for failure in Failure::ALL.into_iter().filter(|failure| failure.is_ours()) {
+    for failure in Failure::OURS {
         let count = evidence.failures.of(failure) + evidence.connect_failures.of(failure);
         if count > 0 {
             verdict.reasons.push(ClientBound::Exhausted { failure, count });

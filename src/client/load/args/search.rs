@@ -10,7 +10,6 @@ use crate::text::parse_rate;
 
 use super::super::objective::Objective;
 use super::super::report::Format;
-use super::super::report::curve::CurveFormat;
 use super::super::search::RATE_MIN;
 
 /// What makes no sense in a search, and why.
@@ -39,7 +38,7 @@ pub struct Search {
     /// The warm-up of each step.
     pub warmup: Option<Duration>,
     /// What its report looks like.
-    pub format: CurveFormat,
+    pub format: Format,
 }
 
 /// Reads what a search needs, if one is asked for; those options are then used up.
@@ -61,7 +60,9 @@ pub(super) fn read_search(given: &mut Given, format: Format) -> Result<Option<Se
     if let Some((name, why)) = NOT_FOR_SEARCH.iter().find(|(name, _)| given.peek(name).is_some()) {
         return Err(format!("option '{name}' is not for --find-rate: {why}"));
     }
-    let format = CurveFormat::of(format).ok_or(NO_LOG)?;
+    if format == Format::Hdr {
+        return Err(NO_LOG.to_owned());
+    }
     Ok(Some(Search {
         objective,
         format,
@@ -91,7 +92,7 @@ mod tests {
     fn a_search_has_an_objective_and_sensible_rest() {
         let Search { objective, start, step_len, warmup, format } = search("--find-rate --slo p99<10ms");
         assert_eq!((objective.text(), start, step_len, warmup), ("p99<10ms", None, None, None));
-        assert_eq!(format, CurveFormat::Text);
+        assert_eq!(format, Format::Text);
         assert_eq!(settings("-c 2").search, None);
         assert_eq!(settings("--find-rate --slo p99<10ms").plan.concurrency, 50);
         assert_eq!(settings("-c 1 --find-rate --slo p99<10ms").plan.concurrency, 1);
@@ -103,7 +104,7 @@ mod tests {
         let Search { start, step_len, warmup, format, .. } = search(line);
         let (half, none) = (Duration::from_millis(500), Duration::ZERO);
         assert_eq!((start, step_len, warmup), (Some(2_000.0), Some(half), Some(none)));
-        assert_eq!(format, CurveFormat::Json);
+        assert_eq!(format, Format::Json);
         assert!(!settings(line).plan.schedule.is_open(), "each step has a schedule of its own");
     }
 

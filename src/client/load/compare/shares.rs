@@ -24,7 +24,7 @@ impl Part {
         let counts: Vec<(f64, f64)> = summary
             .slices
             .iter()
-            .map(|slice| (slice.slice.errors() as f64, (slice.slice.answered + slice.slice.failed) as f64))
+            .map(|slice| (slice.slice.errors() as f64, (slice.answered + slice.failed) as f64))
             .collect();
         Self { share: summary.error_share, of: finished as f64, burst_len: burst_len(&counts) }
     }

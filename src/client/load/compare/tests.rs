@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::super::failure::Failure;
 use super::super::metrics::{Answered, Failed, Metrics};
 use super::super::pacer::Schedule;
-use super::super::setup::KeepAlive;
-use super::super::summary::Pacing;
-use super::super::summary::tests::{conditions, metrics, nothing, steady};
+use super::super::summary::tests::{info, metrics, nothing, steady};
 use super::super::validity::ClientBound;
 use super::*;
 
@@ -57,7 +55,7 @@ fn the_same_seed_compares_the_same() {
 fn what_speaks_against_the_comparison_is_said() {
     let (before, mut after) = (steady(5, 1.0), steady(5, 1.0));
     assert_eq!(compare(&before, &after, 1).caveats, [""; 0]);
-    after.conditions.concurrency = 64;
+    after.info.concurrency = 64;
     after.validity.reasons.push(ClientBound::Cpu { share: 1.0 });
     let caveats = [
         "INVALID: the second run was client-bound, so its figures are the client's",
@@ -68,7 +66,7 @@ fn what_speaks_against_the_comparison_is_said() {
 
 #[test]
 fn runs_without_answers_are_compared_without_a_verdict() {
-    let empty = nothing(conditions());
+    let empty = nothing(info());
     assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
     assert!(verdicts(&steady(5, 1.0), &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
     assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, Verdict::TooFew);
@@ -112,8 +110,8 @@ fn run(server: Server, secs: u64, seed: u64) -> Summary {
             answered(&mut metrics, Duration::from_millis(second * 1000 + number), latency);
         }
     }
-    let pacing = Pacing::Open { due: secs * 1000 };
-    Summary::of(&metrics, &Conditions { pacing, wall: Duration::from_secs(secs), ..conditions() })
+    let due = Some(secs * 1000);
+    Summary::of(&metrics, &RunInfo { due, wall: Duration::from_secs(secs), ..info() })
 }
 
 /// In how many of twenty pairs of runs each percentile up to p99.9 is called different.
@@ -188,7 +186,7 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
             answered(&mut metrics, sent, latency);
         }
     }
-    Summary::of(&metrics, &conditions())
+    Summary::of(&metrics, &info())
 }
 
 #[test]
@@ -217,7 +215,7 @@ fn answers_with_bad_statuses_come_in_bursts_too() {
                 received_len: 1,
             });
         }
-        Summary::of(&metrics, &conditions())
+        Summary::of(&metrics, &info())
     };
     let burst = compare(&run(|_| false), &run(|second| second == 3), 1).errors;
     assert_eq!((burst.after, burst.verdict), (0.005, Verdict::NotShown), "{burst:?}");
@@ -227,12 +225,12 @@ fn answers_with_bad_statuses_come_in_bursts_too() {
 
 #[test]
 fn runs_that_were_set_up_differently_are_said() {
-    let (before, mut after) = (nothing(conditions()), nothing(conditions()));
-    after.conditions.setup.timeout = Duration::from_secs(5);
-    after.conditions.setup.keep_alive = KeepAlive::Off;
-    after.conditions.setup.sent.method = "HEAD".to_owned();
-    after.conditions.course.schedule = Schedule::Constant { per_sec: 400.0 };
-    after.conditions.pacing = Pacing::Open { due: 4014 };
+    let (before, mut after) = (nothing(info()), nothing(info()));
+    after.info.setup.timeout = Duration::from_secs(5);
+    after.info.setup.keep_alive_for = Some(0);
+    after.info.setup.method = "HEAD".to_owned();
+    after.info.course.schedule = Schedule::Constant { per_sec: 400.0 };
+    after.info.due = Some(4014);
     let caveats = compare(&before, &after, 1).caveats;
     assert_eq!(
         caveats[..4],
@@ -247,9 +245,9 @@ fn runs_that_were_set_up_differently_are_said() {
 
 #[test]
 fn other_addresses_and_other_schedules_are_said() {
-    let (before, mut after) = (nothing(conditions()), nothing(conditions()));
-    after.conditions.target = "GET http://localhost/x".to_owned();
-    after.conditions.pacing = Pacing::Open { due: 4014 };
+    let (before, mut after) = (nothing(info()), nothing(info()));
+    after.info.target = "GET http://localhost/x".to_owned();
+    after.info.due = Some(4014);
     let caveats = compare(&before, &after, 1).caveats;
     assert_eq!(
         caveats[..2],
@@ -271,7 +269,7 @@ fn a_percentile_is_compared_only_if_both_runs_have_answers_beyond_it() {
 #[test]
 fn a_run_by_a_schedule_beside_one_without_is_said_once() {
     let (closed, mut open) = (steady(5, 1.0), steady(5, 1.0));
-    open.conditions.pacing = Pacing::Open { due: 2500 };
+    open.info.due = Some(2500);
     let caveat = "only one of the runs followed a schedule, so their latencies mean different things";
     assert_eq!(compare(&closed, &open, 1).caveats, [caveat]);
     assert_eq!(compare(&open, &closed, 1).caveats, [caveat]);

@@ -1,8 +1,8 @@
 //! Searches that are made up, for the tests of everything that reads a curve; and what is said of each
 //! answer.
 
+use super::super::run_info::tests::setup;
 use super::super::search::{self, Next};
-use super::super::setup::tests::setup;
 use super::*;
 
 /// The spread of a server whose latency explodes at 1000 requests a second.

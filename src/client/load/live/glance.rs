@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::terminal::Room;
+use super::Room;
 use crate::client::load::metrics::SoFar;
 use crate::client::load::plan::Stop;
 use crate::client::load::series::Series;

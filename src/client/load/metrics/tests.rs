@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 
+use super::super::failure::tests::ALL;
 use super::*;
 
 fn metrics() -> Metrics {
@@ -111,9 +112,9 @@ fn apply(metrics: &mut Metrics, event: &Event) {
 fn event() -> impl Strategy<Value = Event> {
     // Up to a run of more slices than are kept.
     let at = 0..900_000u64;
-    let times = (0..5u32, at.clone(), 0..500u64, 0..9_000u64, 0..Failure::COUNT);
+    let times = (0..5u32, at.clone(), 0..500u64, 0..9_000u64, 0..ALL.len());
     (0..9u8, times, 100..1000u16).prop_map(|(kind, (url, intended, late, took, failure), status)| {
-        let failure = Failure::ALL[failure];
+        let failure = ALL[failure];
         let (sent, done) = (intended + late, intended + late + took);
         match kind {
             0 => Event::Sent(url),

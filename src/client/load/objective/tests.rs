@@ -4,8 +4,8 @@
 
 use super::super::failure::Failure;
 use super::super::metrics::Answered;
-use super::super::summary::tests::{conditions, metrics};
-use super::super::summary::{Conditions, Pacing};
+use super::super::run_info::RunInfo;
+use super::super::summary::tests::{info, metrics};
 use super::*;
 
 fn objective(text: &str) -> Objective {
@@ -61,7 +61,7 @@ fn a_step_is_long_enough_for_its_rarest_percentile_and_its_longest_limit() {
 
 /// A run of ten seconds at 100 a second: so many were answered within 5 ms, so many took 50 ms, so many
 /// have no answer, and the rest of a thousand was not sent.
-fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut Conditions)) -> Summary {
+fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> Summary {
     let mut metrics = metrics(0);
     for number in 0..fast + slow {
         metrics.sent(0);
@@ -81,15 +81,15 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut Conditions)) 
         metrics.sent(0);
         metrics.unfinished(Duration::from_millis(1));
     }
-    let mut conditions = Conditions { pacing: Pacing::Open { due: 1_000 }, ..conditions() };
-    change(&mut conditions);
-    Summary::of(&metrics, &conditions)
+    let mut info = RunInfo { due: Some(1_000), ..info() };
+    change(&mut info);
+    Summary::of(&metrics, &info)
 }
 
 #[test]
 fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
-    let busy = |conditions: &mut Conditions| conditions.effort.cpu_busiest = Duration::from_millis(9_900);
-    let well = |_: &mut Conditions| ();
+    let busy = |info: &mut RunInfo| info.cpu_usage.cpu_busiest = Duration::from_millis(9_900);
+    let well = |_: &mut RunInfo| ();
     let late = "p99<10ms does not hold: p99 is 50.0 ms";
     let waiting = "13 of the 1,000 requests were without an answer at the end";
     let unsent = "the rate was not reached: 300 of the 1,000 requests that were due were not sent";
@@ -144,7 +144,7 @@ fn errors_count_and_what_ran_out_is_the_clients() {
                 received_len: 9,
             });
         }
-        Summary::of(&metrics, &Conditions { pacing: Pacing::Open { due: 1_000 }, ..conditions() })
+        Summary::of(&metrics, &RunInfo { due: Some(1_000), ..info() })
     };
     let verdict = |text: &str, failure| objective(text).judge(&with(failure)).verdict;
     assert_eq!(verdict("p99<10ms,errors<0.5%", Failure::Refused), Verdict::Met);
@@ -157,7 +157,7 @@ fn errors_count_and_what_ran_out_is_the_clients() {
 
 #[test]
 fn nothing_recorded_is_nothing_met() {
-    let summary = run(0, 0, 5, |conditions| conditions.pacing = Pacing::Open { due: 5 });
+    let summary = run(0, 0, 5, |info| info.due = Some(5));
     let judgement = objective("p99<10s").judge(&summary);
     assert_eq!(judgement.verdict, Verdict::Missed);
     assert_eq!(judgement.reasons, ["p99<10s does not hold: nothing was recorded for p99"]);

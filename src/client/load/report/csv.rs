@@ -3,18 +3,18 @@
 //! Lines are never missing because of what happened to a run, apart from figures that were never
 //! recorded; a name that needs it is quoted.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::super::compare::Comparison;
-use super::super::summary::{PERCENTILES, Spread, Summary};
-use super::verdict::{Figure, in_words, reason_figures, remark_figures, remark_in_words};
-use super::{comparison, settings};
+use super::super::compare::{Comparison, Verdict};
+use super::super::summary::{PERCENTILES, Spread, StatusCount, Summary};
+use super::settings::RunReport;
+use super::verdict::findings;
 
 /// One figure a line, below a heading; those of a comparison behind those of the run.
 pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     let mut table = Table::new();
     totals(&mut table, summary);
-    table.object("run", &settings::run(&summary.conditions));
+    table.object("run", &json!(RunReport::of(&summary.info)));
     verdict(&mut table, summary);
     let spreads = [
         ("latency", &summary.corrected),
@@ -26,7 +26,7 @@ pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     for (group, spread) in spreads {
         table.spread(group, spread.as_ref());
     }
-    for (status, count) in &summary.statuses {
+    for StatusCount { status, count } in &summary.statuses {
         table.row("status", &status.to_string(), count, "answers");
     }
     for (failure, count) in summary.failures.seen() {
@@ -36,9 +36,9 @@ pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
         table.row("connect_failure", failure.name(), &count, "connections");
     }
     for url in &summary.urls {
-        table.row("url_answered", &url.url, &url.totals.answered, "requests");
-        table.row("url_bad_statuses", &url.url, &url.totals.bad_statuses, "requests");
-        table.row("url_failed", &url.url, &url.totals.failed, "requests");
+        table.row("url_answered", &url.url, &url.answered, "requests");
+        table.row("url_bad_statuses", &url.url, &url.bad_statuses, "requests");
+        table.row("url_failed", &url.url, &url.failed, "requests");
         if let Some(p99_us) = url.latency.as_ref().and_then(|latency| latency.percentile_us("p99")) {
             table.row("url_p99", &url.url, &p99_us, "us");
         }
@@ -46,15 +46,15 @@ pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     for slice in &summary.slices {
         let start = slice.start.as_secs_f64().to_string();
         table.row("slice_rate", &start, &slice.rate, "per_sec");
-        table.row("slice_bad_statuses", &start, &slice.slice.bad_statuses, "requests");
-        table.row("slice_failed", &start, &slice.slice.failed, "requests");
-        table.row("slice_p50", &start, &slice.slice.quantile_us(0.5), "us");
-        table.row("slice_p99", &start, &slice.slice.quantile_us(0.99), "us");
+        table.row("slice_bad_statuses", &start, &slice.bad_statuses, "requests");
+        table.row("slice_failed", &start, &slice.failed, "requests");
+        table.row("slice_p50", &start, &slice.p50_us, "us");
+        table.row("slice_p99", &start, &slice.p99_us, "us");
     }
     if let Some(beside) = beside {
-        comparison::rows(&mut table, beside);
+        comparison_rows(&mut table, beside);
     }
-    table.into_text()
+    table.0
 }
 
 fn totals(table: &mut Table, summary: &Summary) {
@@ -65,60 +65,87 @@ fn totals(table: &mut Table, summary: &Summary) {
         ("bad_statuses", totals.bad_statuses),
         ("failed", totals.failed),
         ("unfinished", totals.unfinished),
-        ("resent", summary.resent),
+        ("resent", summary.totals.resent),
     ];
     for (name, count) in requests {
         table.row("requests", name, &count, "requests");
     }
-    if let Some(oldest_us) = summary.oldest_unfinished_us {
+    if let Some(oldest_us) = summary.totals.unfinished_oldest_us {
         table.row("requests", "unfinished_oldest", &oldest_us, "us");
     }
     table.row("connections", "unasked", &summary.unasked, "connections");
     table.row("rate", "answers", &summary.rate, "per_sec");
     table.row("rate", "received", &summary.received_per_sec, "bytes_per_sec");
     table.row("rate", "errors", &summary.error_share, "share");
-    table.row("run", "received", &totals.received_len, "bytes");
+    table.row("run", "received", &summary.received_bytes, "bytes");
     table.row("run", "valid", &u8::from(summary.validity.is_valid()), "bool");
-    table.row("client", "cpu", &summary.cpu_share, "share");
-    table.row("client", "cpu_max", &summary.cpu_share_max, "share");
-    if let Some(waited) = summary.waited_share {
+    table.row("client", "cpu", &summary.client.cpu_share, "share");
+    table.row("client", "cpu_max", &summary.client.cpu_share_max, "share");
+    if let Some(waited) = summary.client.waited_share {
         table.row("client", "waited", &waited, "share");
     }
-    table.row("client", "wanted_max", &summary.wanted_share_max, "share");
-    table.row("client", "cpu_per_answer", &summary.cpu_us_per_answer, "us");
+    table.row("client", "wanted_max", &summary.client.wanted_share_max, "share");
+    table.row("client", "cpu_per_answer", &summary.client.cpu_us_per_answer, "us");
 }
 
 fn verdict(table: &mut Table, summary: &Summary) {
-    let mut said = |group: String, words: String, figures: Vec<Figure>| {
-        table.row(&group, "meaning", &words, "text");
-        for (name, value) in figures {
-            table.value(&group, &name, &value);
+    let (reasons, remarks) = findings(&summary.validity);
+    let reasons = reasons.into_iter().map(|reason| ("client_bound", reason));
+    for (kind, finding) in reasons.chain(remarks.into_iter().map(|remark| ("remark", remark))) {
+        let group = format!("{kind}_{}", finding.name);
+        table.row(&group, "meaning", &finding.meaning, "text");
+        for figure in &finding.figures {
+            table.value(&group, &figure.name, &figure.value);
         }
-    };
-    for reason in &summary.validity.reasons {
-        said(format!("client_bound_{}", reason.name()), in_words(*reason), reason_figures(*reason));
     }
-    for remark in &summary.validity.remarks {
-        said(format!("remark_{}", remark.name()), remark_in_words(remark), remark_figures(remark));
+}
+
+/// The figures of a comparison by itself.
+pub(super) fn comparison(comparison: &Comparison) -> String {
+    let mut table = Table::new();
+    comparison_rows(&mut table, comparison);
+    table.0
+}
+
+fn comparison_rows(table: &mut Table, comparison: &Comparison) {
+    for row in &comparison.rows {
+        let name = row.figure.to_string();
+        let unit = json!(row.unit);
+        let unit = unit.as_str().unwrap_or_default();
+        table.row("before", &name, &row.before, unit);
+        table.row("after", &name, &row.after, unit);
+        judged(table, &name, row.change, row.interval, row.verdict);
     }
+    let errors = &comparison.errors;
+    table.row("before", "errors", &errors.before, "share");
+    table.row("after", "errors", &errors.after, "share");
+    judged(table, "errors", errors.change, errors.interval, errors.verdict);
+    for caveat in &comparison.caveats {
+        table.row("comparison", "caveat", caveat, "text");
+    }
+}
+
+fn judged(table: &mut Table, name: &str, change: f64, interval: Option<(f64, f64)>, verdict: Verdict) {
+    table.row("change", name, &change, "share");
+    if let Some((low, high)) = interval {
+        table.row("change_low", name, &low, "share");
+        table.row("change_high", name, &high, "share");
+    }
+    table.value("verdict", name, &json!(verdict));
 }
 
 /// The units in which names end, with what stands in the last column.
 const UNITS: [&str; 4] = ["secs", "us", "bytes", "share"];
 
 /// Lines of four cells below a heading.
-pub(super) struct Table(String);
+struct Table(String);
 
 impl Table {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self("group,name,value,unit\r\n".to_owned())
     }
 
-    pub(super) fn into_text(self) -> String {
-        self.0
-    }
-
-    pub(super) fn row(&mut self, group: &str, name: &str, value: &dyn ToString, unit: &str) {
+    fn row(&mut self, group: &str, name: &str, value: &dyn ToString, unit: &str) {
         let value = value.to_string();
         for (index, cell) in [group, name, value.as_str(), unit].into_iter().enumerate() {
             if index > 0 {
@@ -180,7 +207,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::summary::tests::{conditions, nothing, stalling};
+    use super::super::super::summary::tests::{info, nothing, stalling};
     use super::*;
 
     #[test]
@@ -205,9 +232,9 @@ mod tests {
         ] {
             assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
         }
-        let text = csv(&nothing(conditions()), None);
+        let text = csv(&nothing(info()), None);
         assert!(text.contains("\r\nremark_unreached,missed,2007,count\r\n"), "{text}");
-        assert!(csv(&nothing(conditions()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
+        assert!(csv(&nothing(info()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
     }
 
     #[test]

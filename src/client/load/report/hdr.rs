@@ -19,9 +19,9 @@ const US_PER_MS: f64 = 1000.0;
 pub fn hdr(summary: &Summary) -> String {
     let mut out = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
-    let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.conditions.started_unix_secs);
-    let conditions = &summary.conditions;
-    let settings = [&conditions.target, &asked(summary), &set_up(conditions)].map(|words| one_line(words));
+    let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.info.started_unix_secs);
+    let info = &summary.info;
+    let settings = [&info.target, &asked(summary), &set_up(info)].map(|words| one_line(words));
     let mut builder = IntervalLogWriterBuilder::new();
     builder
         .add_comment("[Histogram log format version 1.2]")
@@ -36,7 +36,7 @@ pub fn hdr(summary: &Summary) -> String {
         let written = log.write_histogram(slice.slice.latency().histogram(), slice.start, slice.length, None);
         debug_assert!(written.is_ok(), "memory takes all bytes");
     }
-    let (uncorrected, wall) = (summary.uncorrected_times.histogram(), summary.conditions.wall);
+    let (uncorrected, wall) = (summary.uncorrected_times.histogram(), summary.info.wall);
     let written = log.write_histogram(uncorrected, Duration::ZERO, wall, Tag::new("uncorrected"));
     debug_assert!(written.is_ok(), "memory takes all bytes");
     String::from_utf8_lossy(&out).into_owned()
@@ -54,7 +54,7 @@ mod tests {
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::super::super::recorder::Recorder;
-    use super::super::super::summary::tests::{conditions, nothing, stalling};
+    use super::super::super::summary::tests::{info, nothing, stalling};
     use super::*;
 
     /// The intervals of a log, read by the library: tag, start in milliseconds, histogram.
@@ -92,6 +92,6 @@ mod tests {
 
     #[test]
     fn the_log_of_a_run_without_answers_is_readable() {
-        assert_eq!(read(&hdr(&nothing(conditions()))).len(), 1);
+        assert_eq!(read(&hdr(&nothing(info()))).len(), 1);
     }
 }

@@ -6,7 +6,6 @@
 //! runs, and serve whoever has another page to make.
 
 pub(in crate::client::load) mod axis;
-mod bins;
 pub(in crate::client::load) mod chart;
 mod plots;
 mod sections;
@@ -14,6 +13,7 @@ pub(in crate::client::load) mod table;
 pub(in crate::client::load) mod ticks;
 
 use super::super::summary::Summary;
+use crate::http::imf_fixdate;
 use crate::text::{HtmlText, printable};
 use chart::Chart;
 
@@ -58,11 +58,24 @@ pub fn html(summary: &Summary) -> String {
         "</main>\n".to_owned(),
     ];
     let verdict = if summary.validity.is_valid() { "" } else { "INVALID: client-bound - " };
-    page(&format!("{verdict}{} - load report", summary.conditions.target), &body.concat())
+    page(&format!("{verdict}{} - load report", summary.info.target), &body.concat())
 }
 
 fn figure(chart: Option<Chart>) -> String {
     chart.map_or_else(String::new, |chart| chart.figure())
+}
+
+/// A part of a page under its heading; nothing, if there is nothing in it. The content is HTML already.
+pub(in crate::client::load) fn section(heading: &str, content: &str) -> String {
+    if content.is_empty() {
+        return String::new();
+    }
+    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
+}
+
+/// When a run began, in words.
+pub(in crate::client::load) fn began(unix_secs: u64) -> String {
+    String::from_utf8_lossy(&imf_fixdate(unix_secs)).into_owned()
 }
 
 /// A page around its body, which is HTML already; the title is text.

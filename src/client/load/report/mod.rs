@@ -17,6 +17,7 @@ pub use csv::csv;
 pub use hdr::hdr;
 pub use html::html;
 pub use json::{SCHEMA, json};
+pub(super) use text::percentile;
 pub use text::text;
 pub(super) use verdict::{in_words, remark_in_words};
 
@@ -83,8 +84,8 @@ impl Format {
     /// A comparison by itself, for people where there is no other form of it.
     pub fn render_comparison(self, comparison: &Comparison) -> String {
         match self {
-            Self::Json => comparison::json(comparison),
-            Self::Csv => comparison::csv(comparison),
+            Self::Json => json::comparison(comparison).to_text(),
+            Self::Csv => csv::comparison(comparison),
             _ => comparison::text(comparison),
         }
     }

@@ -7,7 +7,8 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::super::failure::FailureCounts;
-use super::super::summary::{Bar, Conditions, PERCENTILES, Pacing, Spread, Summary, ratio};
+use super::super::run_info::RunInfo;
+use super::super::summary::{Bar, PERCENTILES, Spread, StatusCount, Summary, ratio};
 use super::verdict::{in_words, remark_in_words};
 use crate::text::units::{bytes, count, plural, rate, share, time};
 
@@ -49,45 +50,45 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
-    let conditions = &summary.conditions;
-    writeln!(out, "{}\n{}\n{}", conditions.target, asked(summary), set_up(conditions))
+    let info = &summary.info;
+    writeln!(out, "{}\n{}\n{}", info.target, asked(summary), set_up(info))
 }
 
 /// What was asked for, in one line.
 pub(super) fn asked(summary: &Summary) -> String {
-    let conditions = &summary.conditions;
-    let wall_secs = conditions.wall.as_secs_f64();
-    let pacing = match conditions.pacing {
-        Pacing::Open { due } => format!(
+    let info = &summary.info;
+    let wall_secs = info.wall.as_secs_f64();
+    let pacing = match info.due {
+        Some(due) => format!(
             "open loop ({}{}), {} due ({})",
-            conditions.course.schedule_in_words(),
-            if conditions.merged.is_some() { " each" } else { "" },
+            info.course.schedule_in_words(),
+            if info.merged.is_some() { " each" } else { "" },
             count(due),
             rate(ratio(due as f64, wall_secs))
         ),
-        Pacing::Closed => "closed loop".to_owned(),
+        None => "closed loop".to_owned(),
     };
-    let connections = plural(conditions.concurrency, "connection");
-    let threads = plural(conditions.threads, "thread");
-    let pipeline = match conditions.pipeline {
+    let connections = plural(info.concurrency, "connection");
+    let threads = plural(info.threads, "thread");
+    let pipeline = match info.pipeline {
         0 | 1 => String::new(),
         pipeline => format!(", {pipeline} requests on each at a time"),
     };
-    let runs = conditions
+    let runs = info
         .merged
         .as_ref()
         .map_or_else(String::new, |merged| format!(", {} as one", plural(merged.runs, "run")));
-    let end = if conditions.was_interrupted { ", interrupted" } else { "" };
+    let end = if info.was_interrupted { ", interrupted" } else { "" };
     format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}", time(wall_secs * 1e6))
 }
 
 /// How the run was set up, in one line.
-pub(super) fn set_up(conditions: &Conditions) -> String {
-    let warmup = match conditions.course.warmup {
+pub(super) fn set_up(info: &RunInfo) -> String {
+    let warmup = match info.course.warmup {
         Duration::ZERO => String::new(),
         warmup => format!("warm-up {}, ", time(warmup.as_secs_f64() * 1e6)),
     };
-    format!("{warmup}{}", conditions.setup.in_words())
+    format!("{warmup}{}", info.setup.in_words())
 }
 
 fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -111,7 +112,7 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
     let lines = [
         format!("{sent} sent = {answered} answered + {failed} failed + {unfinished} unfinished"),
         format!("{} (answers)", rate(summary.rate)),
-        format!("{}, {}/s", bytes(totals.received_len as f64), bytes(summary.received_per_sec)),
+        format!("{}, {}/s", bytes(summary.received_bytes as f64), bytes(summary.received_per_sec)),
         format!("{} ({})", share(summary.error_share), errors(summary)),
         client_cpu(summary),
     ];
@@ -134,21 +135,21 @@ pub(super) fn errors(summary: &Summary) -> String {
 }
 
 fn client_cpu(summary: &Summary) -> String {
-    let busiest = match summary.conditions.threads {
+    let busiest = match summary.info.threads {
         0 | 1 => String::new(),
-        _ => format!(" (the busiest thread {})", share(summary.cpu_share_max)),
+        _ => format!(" (the busiest thread {})", share(summary.client.cpu_share_max)),
     };
-    let waited = match summary.waited_share {
+    let waited = match summary.client.waited_share {
         Some(waited) => format!("; waited for a processor for {} of the time", share(waited)),
         None => String::new(),
     };
     let each = cpu_per_answer(summary).map_or_else(String::new, |each| format!(", {each} an answer"));
-    format!("{}{busiest}{each}{waited}", share(summary.cpu_share))
+    format!("{}{busiest}{each}{waited}", share(summary.client.cpu_share))
 }
 
 /// The CPU time of an answer, if there are any.
 pub(super) fn cpu_per_answer(summary: &Summary) -> Option<String> {
-    (summary.totals.answered > 0).then(|| cpu(summary.cpu_us_per_answer))
+    (summary.totals.answered > 0).then(|| cpu(summary.client.cpu_us_per_answer))
 }
 
 /// Microseconds of CPU time, of which a tenth matters.
@@ -186,6 +187,11 @@ pub(super) fn rows(spread: &Spread) -> Vec<(&'static str, f64)> {
     rows
 }
 
+/// A percentile, or a dash if nothing was recorded.
+pub(in super::super) fn percentile(latency: Option<&Spread>, name: &str) -> String {
+    latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
+}
+
 fn bars(out: &mut String, bars: &[Bar]) -> fmt::Result {
     let (Some(most), total) =
         (bars.iter().map(|bar| bar.count).max(), bars.iter().map(|bar| bar.count).sum::<u64>())
@@ -209,7 +215,7 @@ fn statuses(out: &mut String, summary: &Summary) -> fmt::Result {
     if !summary.statuses.is_empty() {
         writeln!(out, "\nstatus codes")?;
     }
-    for (status, number) in &summary.statuses {
+    for StatusCount { status, count: number } in &summary.statuses {
         let part = share(ratio(*number as f64, summary.totals.answered as f64));
         writeln!(out, "  {status:<10} {:>10} {part:>8}", count(*number))?;
     }
@@ -226,10 +232,18 @@ fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::R
     Ok(())
 }
 
+/// Where the time went, and how late the client was: names, times and meanings.
+pub(super) fn phases_of(summary: &Summary) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
+    let phases = [
+        ("connect", &summary.connect, "a connection is made"),
+        ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
+        ("client's lag", &summary.lag, "from when a request was due until it was sent"),
+    ];
+    phases.into_iter().filter_map(|(name, spread, meaning)| Some((name, spread.as_ref()?, meaning)))
+}
+
 fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
-    let phases =
-        [("connect", &summary.connect), ("first byte", &summary.first_byte), ("client's lag", &summary.lag)];
-    let mut seen = phases.into_iter().filter_map(|(name, spread)| Some((name, spread.as_ref()?))).peekable();
+    let mut seen = phases_of(summary).peekable();
     if seen.peek().is_some() {
         writeln!(
             out,
@@ -237,7 +251,7 @@ fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
             "phases", "times", "mean", "p50", "p99", "max"
         )?;
     }
-    for (name, spread) in seen {
+    for (name, spread, _) in seen {
         let percentile = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
         let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
         let (p50, p99) = (percentile("p50"), percentile("p99"));
@@ -260,12 +274,8 @@ fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
         "answered", "400 and up", "failed", "p50", "p99"
     )?;
     for url in summary.urls.iter().take(URLS_MAX) {
-        let percentile = |name| {
-            let value = url.latency.as_ref().and_then(|latency| latency.percentile_us(name));
-            value.map_or("-".to_owned(), |us| time(us as f64))
-        };
-        let [answered, bad, failed] =
-            [url.totals.answered, url.totals.bad_statuses, url.totals.failed].map(count);
+        let percentile = |name| percentile(url.latency.as_ref(), name);
+        let [answered, bad, failed] = [url.answered, url.bad_statuses, url.failed].map(count);
         writeln!(
             out,
             "{answered:>10} {bad:>10} {failed:>8} {:>10} {:>10}  {}",

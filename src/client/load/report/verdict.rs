@@ -2,20 +2,55 @@
 //!
 //! It judges nothing; which there are is [`super::super::validity`]'s.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::validity::{CPU_SHARE_MAX, ClientBound, Remark, Unfinished};
+use super::super::validity::{CPU_SHARE_MAX, ClientBound, Remark, Unfinished, Validity};
 use crate::text::units::{count, share, time};
 
-/// A number by its name, which ends in its unit.
-pub(super) type Figure = (String, Value);
+/// A reason or a remark.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Finding {
+    pub(super) name: &'static str,
+    /// In words, with the figures.
+    pub(super) meaning: String,
+    /// The numbers behind it; names end in their unit.
+    pub(super) figures: Vec<Number>,
+}
 
-fn figures<const N: usize>(figures: [(&str, Value); N]) -> Vec<Figure> {
-    figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+/// A number.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Number {
+    /// Its name.
+    pub(super) name: String,
+    /// Its value.
+    #[cfg_attr(test, schemars(with = "f64"))]
+    pub(super) value: Value,
+}
+
+/// What speaks against a run, and what should be known about it.
+pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
+    let reason = |reason: &ClientBound| Finding {
+        name: reason.name(),
+        meaning: in_words(*reason),
+        figures: reason_figures(*reason),
+    };
+    let remark = |remark: &Remark| Finding {
+        name: remark.name(),
+        meaning: remark_in_words(remark),
+        figures: remark_figures(remark),
+    };
+    (validity.reasons.iter().map(reason).collect(), validity.remarks.iter().map(remark).collect())
+}
+
+fn figures<const N: usize>(figures: [(&str, Value); N]) -> Vec<Number> {
+    figures.into_iter().map(|(name, value)| Number { name: name.to_owned(), value }).collect()
 }
 
 /// The numbers behind what speaks against a run.
-pub(super) fn reason_figures(reason: ClientBound) -> Vec<Figure> {
+fn reason_figures(reason: ClientBound) -> Vec<Number> {
     match reason {
         ClientBound::Cpu { share } => figures([("cpu_share_max", json!(share))]),
         ClientBound::Waited { wanted_share, cpu_share } => {
@@ -38,7 +73,7 @@ pub(super) fn reason_figures(reason: ClientBound) -> Vec<Figure> {
 }
 
 /// The numbers behind a remark.
-pub(super) fn remark_figures(remark: &Remark) -> Vec<Figure> {
+fn remark_figures(remark: &Remark) -> Vec<Number> {
     match *remark {
         Remark::Unreached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
         Remark::Short | Remark::Differing { .. } => Vec::new(),

@@ -2,21 +2,22 @@
 //!
 //! Files are texts in memory: cut, changed and foreign ones are among them.
 
-use crate::client::load::effort::Effort;
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::super::pacer::Schedule;
 use super::super::plan::Stop;
 use super::super::report::Format;
-use super::super::setup::tests::odd;
-use super::super::setup::{Course, KeepAlive, Setup};
-use super::super::summary::tests::{conditions, stalling_metrics};
+use super::super::run_info::tests::odd;
+use super::super::run_info::{Course, CpuUsage, SentField, Setup};
+use super::super::summary::tests::{info, stalling_metrics};
 use super::super::validity::{ClientBound, Remark};
 use super::*;
 
 fn run(urls: usize) -> SavedRun {
     let urls_named = (0..urls).map(|number| format!("http://localhost/{number}")).collect();
-    SavedRun { metrics: stalling_metrics(urls), conditions: Conditions { urls: urls_named, ..conditions() } }
+    SavedRun { metrics: stalling_metrics(urls), info: RunInfo { urls: urls_named, ..info() } }
 }
 
 #[test]
@@ -25,20 +26,20 @@ fn what_is_saved_is_read_back_whole() {
         let run = run(urls);
         assert_eq!(SavedRun::read(&run.write()), Ok(run));
     }
-    let closed = Conditions { pacing: Pacing::Closed, was_interrupted: true, ..conditions() };
-    let closed = SavedRun { conditions: closed, ..run(0) };
+    let closed = RunInfo { due: None, was_interrupted: true, ..info() };
+    let closed = SavedRun { info: closed, ..run(0) };
     assert_eq!(SavedRun::read(&closed.write()), Ok(closed));
     let steps = Schedule::Steps(vec![(0.5, Duration::from_secs(3)), (1e8, Duration::from_millis(250))]);
     let stop = Stop { requests: Some(9), duration: None };
     let course = Course { schedule: steps, stop, warmup: Duration::from_secs(1) };
-    for keep_alive in [KeepAlive::On, KeepAlive::For(1), KeepAlive::Off] {
-        let odd = Conditions {
-            setup: Setup { keep_alive, ..odd() },
+    for keep_alive_for in [None, Some(1), Some(0)] {
+        let odd = RunInfo {
+            setup: Setup { keep_alive_for, ..odd() },
             course: course.clone(),
-            effort: Effort { waited: None, ..conditions().effort },
-            ..conditions()
+            cpu_usage: CpuUsage { waited: None, ..info().cpu_usage },
+            ..info()
         };
-        let odd = SavedRun { conditions: odd, ..run(0) };
+        let odd = SavedRun { info: odd, ..run(0) };
         assert_eq!(SavedRun::read(&odd.write()), Ok(odd));
     }
 }
@@ -49,21 +50,17 @@ fn runs_of_several_machines_add_up_by_their_histograms() {
     sum.merge(&other).expect("they add up");
     let (one, both) = (other.summary(), sum.summary());
     assert_eq!((both.totals.sent, both.rate), (2 * one.totals.sent, 2.0 * one.rate));
-    assert_eq!((both.cpu_share, both.conditions.concurrency), (one.cpu_share, 100));
+    assert_eq!((both.client.cpu_share, both.info.concurrency), (one.client.cpu_share, 100));
     let percentiles = |summary: &Summary| summary.corrected.map(|spread| spread.percentiles_us);
     assert_eq!(percentiles(&both), percentiles(&one), "the same latencies twice");
-    assert_eq!(both.conditions.target, "GET http://localhost:8080/");
+    assert_eq!(both.info.target, "GET http://localhost:8080/");
 }
 
 #[test]
 fn a_sum_is_as_valid_as_the_least_of_its_runs() {
-    let bound = Conditions {
-        effort: Effort { cpu_busiest: conditions().wall, ..conditions().effort },
-        ..conditions()
-    };
-    let longer = Conditions { wall: 3 * conditions().wall, ..conditions() };
-    let (bound, longer) =
-        (SavedRun { conditions: bound, ..run(0) }, SavedRun { conditions: longer, ..run(0) });
+    let bound = RunInfo { cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage }, ..info() };
+    let longer = RunInfo { wall: 3 * info().wall, ..info() };
+    let (bound, longer) = (SavedRun { info: bound, ..run(0) }, SavedRun { info: longer, ..run(0) });
     for (first, other) in [(&bound, &longer), (&longer, &bound)] {
         let mut sum = first.clone();
         sum.merge(other).expect("they add up");
@@ -72,7 +69,7 @@ fn a_sum_is_as_valid_as_the_least_of_its_runs() {
         let validity = sum.summary().validity;
         let hidden = "its share of the CPU time is no more seen in the sum";
         assert_eq!(validity.reasons, [ClientBound::Merged { runs: 1, of: 3 }], "{hidden}");
-        let (shortest, longest) = (conditions().wall, 3 * conditions().wall);
+        let (shortest, longest) = (info().wall, 3 * info().wall);
         let unequal = Remark::Unequal { shortest, longest };
         assert!(validity.remarks.contains(&unequal), "{:?}", validity.remarks);
     }
@@ -81,28 +78,24 @@ fn a_sum_is_as_valid_as_the_least_of_its_runs() {
 #[test]
 fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
     let mut sum = run(0);
-    let began = conditions().started_unix_secs;
-    let later = |secs| Conditions { started_unix_secs: began + secs, ..conditions() };
-    sum.merge(&SavedRun { conditions: later(9), ..run(0) }).expect("they add up");
+    let began = info().started_unix_secs;
+    let later = |secs| RunInfo { started_unix_secs: began + secs, ..info() };
+    sum.merge(&SavedRun { info: later(9), ..run(0) }).expect("they add up");
     assert_eq!(sum.summary().validity.remarks, []);
     assert!(Format::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
     let mut both = sum.clone();
     both.merge(&sum).expect("they add up");
     assert!(Format::Json.render(&both.summary()).contains("\"runs\": 4"));
-    sum.merge(&SavedRun { conditions: later(10), ..run(0) }).expect("they add up");
+    sum.merge(&SavedRun { info: later(10), ..run(0) }).expect("they add up");
     assert_eq!(sum.summary().validity.remarks, [Remark::Apart { secs: 10 }]);
 }
 
 #[test]
 fn a_sum_says_in_what_its_runs_differ_once() {
     let (mut sum, mut both) = (run(0), run(0));
-    let other = Setup { timeout: Duration::from_secs(5), ..conditions().setup };
+    let other = Setup { timeout: Duration::from_secs(5), ..info().setup };
     let other = SavedRun {
-        conditions: Conditions {
-            setup: other,
-            effort: Effort { waited: None, ..conditions().effort },
-            ..conditions()
-        },
+        info: RunInfo { setup: other, cpu_usage: CpuUsage { waited: None, ..info().cpu_usage }, ..info() },
         ..run(0)
     };
     for _ in 0..3 {
@@ -115,17 +108,17 @@ fn a_sum_says_in_what_its_runs_differ_once() {
     let text = Format::Text.render(&both.summary());
     let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
     assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
-    assert_eq!(both.conditions.effort.waited, None, "it is not known of all");
+    assert_eq!(both.info.cpu_usage.waited, None, "it is not known of all");
 }
 
 #[test]
 fn runs_that_do_not_add_up_say_why() {
     let mut sum = run(0);
-    let closed = SavedRun { conditions: Conditions { pacing: Pacing::Closed, ..conditions() }, ..run(0) };
+    let closed = SavedRun { info: RunInfo { due: None, ..info() }, ..run(0) };
     assert_eq!(sum.merge(&closed), Err("one run followed a schedule and the other did not".to_owned()));
     assert_eq!(sum.merge(&run(3)), Err("the runs have different lists of addresses".to_owned()));
-    let others = Conditions { urls: vec!["http://localhost/x".to_owned(); 3], ..conditions() };
-    let others = SavedRun { conditions: others, ..run(3) };
+    let others = RunInfo { urls: vec!["http://localhost/x".to_owned(); 3], ..info() };
+    let others = SavedRun { info: others, ..run(3) };
     assert_eq!(run(3).merge(&others), Err("the runs have different lists of addresses".to_owned()));
     assert_eq!(sum, run(0), "nothing was added");
 }
@@ -139,18 +132,25 @@ fn a_file_that_is_no_run_is_refused_in_words() {
         (&text.replace("\"version\":1", "\"version\":2"), "saved by a newer reactor-client"),
         (&text.replace("\"sent\":2007", "\"sent\":2006"), "its requests do not add up"),
         (&text.replace("\"sent\":2007", "\"sent\":-1"), "its 'sent' is no number"),
-        (&text.replace("\"lag\"", "\"log\""), "its run has no 'lag'"),
-        (&text.replace("\"reset\"", "\"bad luck\""), "its 'failures' is no list of failures"),
+        (&text.replace("\"lag\"", "\"log\""), "not a saved run: missing field `lag`"),
+        (
+            &text.replace("\"reset\"", "\"bad luck\""),
+            "not a saved run: unknown variant `bad luck`, expected one of `refused`, `connect-timed-out`, \
+             `connect-failed`, `timed-out`, `reset`, `closed-early`, `truncated`, `bad-head`, `bad-chunk`, \
+             `too-long`, `no-descriptor`, `no-port`, `send-failed`",
+        ),
+        (&text.replace("\"reset\"", "\"\\u001b\""), "its 'failures' has a name that is no plain text"),
+        (&text.replace("\"GET\"", "\"\\u001b\""), "its 'method' is no text"),
         (
             &text.replace("\"200/s\"", "\"200/m\""),
-            "its 'schedule': a rate is requests per second, above 0, such as 200, 0.5 or 10k",
+            "not a saved run: its 'schedule': a rate is requests per second, above 0, such as 200, 0.5 or 10k",
         ),
-        (&text.replace("\"timeout_us\":30000000", "\"timeout_us\":null"), "its 'timeout_us' is no number"),
-        (&text.replace("\"200\"", "\"2000\""), "its 'statuses' is no list of statuses"),
         (
-            &text.replace("\"200\":", "\"200\":18446744073709551615,\"500\":"),
-            "its 'statuses' is no list of numbers",
+            &text.replace("\"timeout_us\":30000000", "\"timeout_us\":null"),
+            "not a saved run: invalid type: null, expected u64",
         ),
+        (&text.replace("\"200\"", "\"2000\""), "not a saved run: its 'statuses' is no list of statuses"),
+        (&text.replace("\"200\":", "\"200\":18446744073709551615,\"500\":"), "its '200' is no number"),
         (&text.replace("GET http", "GET \\u001b[2Jhttp"), "its 'target' is no plain text"),
         (&text.replace("GET http", "GET \u{202e}http"), "its 'target' is no plain text"),
         (&format!("[{}0]", "0,".repeat(VALUES_MAX)), "not a saved run: there is too much in it"),
@@ -164,13 +164,13 @@ fn a_file_that_is_no_run_is_refused_in_words() {
 fn whatever_a_field_may_hold_is_read_back_and_so_is_what_differs_in_it() {
     let with = |value: &str| {
         let mut run = run(0);
-        run.conditions.setup.sent.fields = vec![("X".to_owned(), Some(value.to_owned()))];
+        run.info.setup.fields = vec![SentField { name: "X".to_owned(), value: Some(value.to_owned()) }];
         run
     };
     let mut sum = with("a\tb");
     assert_eq!(SavedRun::read(&sum.write()), Ok(sum.clone()));
     sum.merge(&with("é")).expect("they add up");
-    let differences = sum.conditions.merged.as_ref().map_or(0, |merged| merged.differences.len());
+    let differences = sum.info.merged.as_ref().map_or(0, |merged| merged.differences.len());
     assert_eq!((SavedRun::read(&sum.write()), differences), (Ok(sum), 1));
 }
 

@@ -1,32 +1,54 @@
 //! Runs that are made up, for the tests of everything that reads a summary; and that quotients are
 //! numbers.
 
-use crate::client::load::effort::Effort;
 use proptest::prelude::*;
 
 use super::super::failure::Failure;
 use super::super::metrics::{Answered, Failed, MetricsSettings};
 use super::super::pacer::Schedule;
-use super::super::setup::tests::{course, setup};
+use super::super::run_info::tests::{course, setup};
+use super::super::run_info::{Course, CpuUsage};
 use super::super::validity::{ClientBound, Remark};
 use super::*;
+
+/// What [`PERCENTILES`] are in JSON.
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(in super::super) struct Percentiles {
+    /// 50 % of the times are at or below this.
+    p50_us: u64,
+    /// 75 % of the times are at or below this.
+    p75_us: u64,
+    /// 90 % of the times are at or below this.
+    p90_us: u64,
+    /// 95 % of the times are at or below this.
+    p95_us: u64,
+    /// 99 % of the times are at or below this.
+    p99_us: u64,
+    /// 99.9 % of the times are at or below this.
+    #[serde(rename = "p99.9_us")]
+    p99_9_us: u64,
+    /// 99.99 % of the times are at or below this.
+    #[serde(rename = "p99.99_us")]
+    p99_99_us: u64,
+}
 
 const fn us(us: u64) -> Duration {
     Duration::from_micros(us)
 }
 
-pub(in super::super) fn conditions() -> Conditions {
-    Conditions {
+pub(in super::super) fn info() -> RunInfo {
+    RunInfo {
         target: "GET http://localhost:8080/".to_owned(),
         urls: Vec::new(),
         setup: setup(),
         course: course(),
-        pacing: Pacing::Open { due: 2007 },
+        due: Some(2007),
         concurrency: 50,
         pipeline: 1,
         wall: Duration::from_secs(10),
         threads: 1,
-        effort: Effort::of_thread(Duration::from_millis(1500), Some(Duration::from_millis(500))),
+        cpu_usage: CpuUsage::of_thread(Duration::from_millis(1500), Some(Duration::from_millis(500))),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
         merged: None,
@@ -38,8 +60,8 @@ pub(in super::super) fn metrics(urls: usize) -> Metrics {
 }
 
 /// A run in which nothing has happened.
-pub(in super::super) fn nothing(conditions: Conditions) -> Summary {
-    Summary::of(&metrics(0), &conditions)
+pub(in super::super) fn nothing(info: RunInfo) -> Summary {
+    Summary::of(&metrics(0), &info)
 }
 
 /// The sums of ten seconds of 200 requests each, of a server that takes 800 µs and does nothing in the
@@ -91,7 +113,7 @@ pub(in super::super) fn stalling_metrics(urls: usize) -> Metrics {
 
 /// The quotients of that run.
 pub(in super::super) fn stalling() -> Summary {
-    Summary::of(&stalling_metrics(0), &conditions())
+    Summary::of(&stalling_metrics(0), &info())
 }
 
 /// A closed loop of 500 answers a second, whose latencies are spread like waiting times.
@@ -116,22 +138,22 @@ pub(in super::super) fn steady(secs: u64, factor: f64) -> Summary {
             received_len: 100,
         });
     }
-    let (pacing, course) = (Pacing::Closed, Course { schedule: Schedule::Closed, ..course() });
+    let (due, course) = (None, Course { schedule: Schedule::Closed, ..course() });
     let wall = Duration::from_secs(secs);
-    let effort = Effort { waited: Some(Duration::from_millis(50 * secs)), ..conditions().effort };
-    let conditions = Conditions { pacing, course, wall, effort, ..conditions() };
-    Summary::of(&metrics, &conditions)
+    let cpu_usage = CpuUsage { waited: Some(Duration::from_millis(50 * secs)), ..info().cpu_usage };
+    let info = RunInfo { due, course, wall, cpu_usage, ..info() };
+    Summary::of(&metrics, &info)
 }
 
 #[test]
 fn quotients_are_made_of_the_sums() {
     let summary = stalling();
     assert_eq!((summary.rate, summary.received_per_sec), (200.0, 204_800.0));
-    assert_eq!((summary.cpu_share, summary.cpu_us_per_answer), (0.15, 750.0));
-    assert_eq!((summary.waited_share, summary.wanted_share_max), (Some(0.05), 0.2));
-    assert_eq!(summary.oldest_unfinished_us, Some(100));
+    assert_eq!((summary.client.cpu_share, summary.client.cpu_us_per_answer), (0.15, 750.0));
+    assert_eq!((summary.client.waited_share, summary.client.wanted_share_max), (Some(0.05), 0.2));
+    assert_eq!(summary.totals.unfinished_oldest_us, Some(100));
     assert_eq!(summary.error_share, 5.0 / 2005.0);
-    assert_eq!(summary.statuses, [(200, 2000)]);
+    assert_eq!(summary.statuses, [StatusCount { status: 200, count: 2000 }]);
     assert!(summary.validity.is_valid());
     assert_eq!(summary.bars.iter().map(|bar| bar.count).sum::<u64>(), 2002);
 }
@@ -168,7 +190,7 @@ fn errors_are_failures_and_bad_statuses() {
             received_len: 1,
         });
     }
-    let summary = Summary::of(&metrics, &conditions());
+    let summary = Summary::of(&metrics, &info());
     assert_eq!((summary.totals.bad_statuses, summary.error_share), (3, 0.6));
 }
 
@@ -191,18 +213,15 @@ fn addresses_beyond_the_limit_share_a_line() {
     let urls: Vec<_> = (0..150).map(|number| format!("/{number}")).collect();
     let mut metrics = metrics(urls.len());
     (0..150).for_each(|url| metrics.sent(url));
-    let summary = Summary::of(&metrics, &Conditions { urls, ..conditions() });
+    let summary = Summary::of(&metrics, &RunInfo { urls, ..info() });
     let last = &summary.urls[URL_FIGURES_MAX - 1];
-    assert_eq!(
-        (summary.urls.len(), last.url.as_str(), last.totals.sent),
-        (URL_FIGURES_MAX, "(all others)", 51)
-    );
+    assert_eq!((summary.urls.len(), last.url.as_str(), last.sent), (URL_FIGURES_MAX, "(all others)", 51));
     assert_eq!(summary.urls[98].url, "/98");
 }
 
 #[test]
 fn the_last_slice_is_as_long_as_the_run_leaves_it() {
-    let summary = Summary::of(&stalling_metrics(0), &Conditions { wall: us(9_500_000), ..conditions() });
+    let summary = Summary::of(&stalling_metrics(0), &RunInfo { wall: us(9_500_000), ..info() });
     let lengths: Vec<_> = summary.slices.iter().map(|slice| slice.length.as_millis()).collect();
     assert_eq!(lengths, [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 500]);
     assert_eq!(summary.slices[9].rate, 400.0);
@@ -210,25 +229,25 @@ fn the_last_slice_is_as_long_as_the_run_leaves_it() {
 
 #[test]
 fn the_verdict_is_made_of_the_figures_of_the_run() {
-    let busy = nothing(Conditions {
+    let busy = nothing(RunInfo {
         threads: 2,
-        effort: Effort {
+        cpu_usage: CpuUsage {
             cpu: Duration::from_secs(10),
             cpu_busiest: Duration::from_secs(10),
-            ..conditions().effort
+            ..info().cpu_usage
         },
-        pacing: Pacing::Closed,
-        ..conditions()
+        due: None,
+        ..info()
     });
     assert_eq!(busy.validity.reasons, [ClientBound::Cpu { share: 1.0 }]);
-    let held_up = nothing(Conditions {
-        effort: Effort { wanted_most: Duration::from_secs(10), ..conditions().effort },
-        ..conditions()
+    let held_up = nothing(RunInfo {
+        cpu_usage: CpuUsage { wanted_most: Duration::from_secs(10), ..info().cpu_usage },
+        ..info()
     });
     let waited = ClientBound::Waited { wanted_share: 1.0, cpu_share: 0.15 };
     let missed = ClientBound::Missed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
     assert_eq!(held_up.validity.reasons, [waited, missed]);
-    let idle = nothing(conditions());
+    let idle = nothing(info());
     assert_eq!(idle.validity.remarks, [Remark::Unreached { missed: 2007, due: 2007 }]);
 }
 
@@ -244,9 +263,9 @@ proptest! {
             let (done, sent) = (us(done), us(sent));
             metrics.answered(Answered { url: 0, status, intended: sent, sent, first_byte: done, done, received_len: sent.as_secs() });
         }
-        let conditions = Conditions { wall: us(wall), threads, effort: Effort { cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu) }, pacing: Pacing::Open { due }, ..conditions() };
-        let summary = Summary::of(&metrics, &conditions);
-        let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.cpu_share, summary.cpu_us_per_answer];
+        let info = RunInfo { wall: us(wall), threads, cpu_usage: CpuUsage { cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu) }, due: Some(due), ..info() };
+        let summary = Summary::of(&metrics, &info);
+        let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");
         for (_, format) in super::super::report::Format::ALL {
             let report = format.render(&summary);

@@ -7,12 +7,11 @@ use super::super::super::curve::{Curve, Step};
 use super::super::super::search::Answer;
 use super::super::html::axis::Axis;
 use super::super::html::chart::{Chart, Dot, Hint, Line, Mark};
-use super::super::html::escaped;
-use super::super::html::page;
 use super::super::html::table::{Column, list, table, tile};
 use super::super::html::ticks::Unit;
+use super::super::html::{began, escaped, page, section};
+use super::super::text::percentile as shown;
 use super::text::{BRIEF, COUNTED, few, verdict};
-use crate::http::imf_fixdate;
 use crate::text::units::{count, rate, share, time};
 
 /// The percentiles that are drawn and told.
@@ -42,12 +41,8 @@ fn headline(curve: &Curve) -> String {
          <p>began {}</p>\n</header>\n",
         escaped(&curve.target),
         escaped(&curve.objective),
-        escaped(&began(curve))
+        escaped(&began(curve.started_unix_secs))
     )
-}
-
-fn began(curve: &Curve) -> String {
-    String::from_utf8_lossy(&imf_fixdate(curve.started_unix_secs)).into_owned()
 }
 
 fn answer(curve: &Curve) -> String {
@@ -86,7 +81,9 @@ fn tiles(curve: &Curve) -> String {
     ];
     if let Some(best) = best(curve) {
         let its = format!("at {}", rate(best.rate));
-        tiles.extend(SHOWN.map(|name| tile(&format!("latency {name}"), &cell(best, name), &its)));
+        tiles.extend(
+            SHOWN.map(|name| tile(&format!("latency {name}"), &shown(best.latency.as_ref(), name), &its)),
+        );
         tiles.push(tile("errors", &share(best.error_share), &its));
         tiles.push(tile("client's CPU", &share(best.cpu_share_max), &its));
     }
@@ -98,10 +95,6 @@ fn tiles(curve: &Curve) -> String {
 fn percentile(step: &Step, name: &str) -> Option<f64> {
     let us = step.latency.as_ref()?.percentile_us(name)?;
     Some(us as f64)
-}
-
-fn cell(step: &Step, name: &str) -> String {
-    percentile(step, name).map_or("-".to_owned(), time)
 }
 
 /// Latency over rate; nothing if nothing was answered.
@@ -182,7 +175,7 @@ fn steps(curve: &Curve) -> String {
         Column::Long("why not"),
     ];
     let row = |(number, step): (usize, &Step)| {
-        let [p50, p99, rarest] = SHOWN.map(|name| cell(step, name));
+        let [p50, p99, rarest] = SHOWN.map(|name| shown(step.latency.as_ref(), name));
         let why = step.judgement.reasons.join("; ");
         let (errors, answers) = (share(step.error_share), rate(step.answers_per_sec));
         let (number, busy) = (number.to_string(), share(step.cpu_share_max));
@@ -207,15 +200,9 @@ fn settings(curve: &Curve) -> String {
         ("threads", count(curve.threads)),
     ];
     entries.extend(curve.setup.entries().into_iter().filter(|(_, value)| !value.is_empty()));
-    entries.extend([("took", time(curve.wall.as_secs_f64() * 1e6)), ("began", began(curve))]);
+    entries
+        .extend([("took", time(curve.wall.as_secs_f64() * 1e6)), ("began", began(curve.started_unix_secs))]);
     list(&entries)
-}
-
-fn section(heading: &str, content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
-    }
-    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
 }
 
 #[cfg(test)]

@@ -1,71 +1,94 @@
 //! The curve for scripts: one JSON object, whose shape is `schema.json` beside this file.
 //!
-//! Names end in their unit; what was never recorded is null; no figure is rounded for show.
+//! Names end in their unit; what was never recorded is null; no figure is rounded for show. A test makes the
+//! schema of the types.
 
-use serde_json::{Value, json as value};
+use serde::Serialize;
 
 use super::super::super::curve::{Curve, Step};
-use super::super::json::spread;
-use super::super::settings::setup;
+use super::super::json::Document;
+use super::super::settings::SetupReport;
 
 /// The JSON Schema of the report of a search.
 pub const SCHEMA: &str = include_str!("schema.json");
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Report<'a> {
+    run: SearchReport<'a>,
+    answer: AnswerReport,
+    /// The steps in the order of their rates; a rate that failed was tried twice.
+    curve: Vec<StepReport<'a>>,
+}
+
+/// What it was made under.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SearchReport<'a> {
+    #[serde(flatten)]
+    curve: &'a Curve,
+    /// How all its runs were set up.
+    setup: SetupReport<'a>,
+}
+
+/// What was found.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct AnswerReport {
+    /// client-bound: the server takes at least rate_per_sec, and it was the client that gave out. not-met: not even the lowest rate meets the objective. interrupted: the search was ended before its time.
+    #[cfg_attr(test, schemars(extend("enum" = ["found", "client-bound", "not-met", "interrupted"])))]
+    outcome: &'static str,
+    /// The highest rate that is known to meet the objective; null if none is.
+    rate_per_sec: Option<f64>,
+    /// The lowest rate that is known not to; null if none is. After found and client-bound it is at most 1.05 times rate_per_sec.
+    above_per_sec: Option<f64>,
+    /// In words.
+    meaning: String,
+}
+
+/// What one rate came to.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct StepReport<'a> {
+    /// Which step of the search it was.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    step: usize,
+    #[serde(flatten)]
+    figures: &'a Step,
+}
+
 /// What a script reads.
 pub fn json(curve: &Curve) -> String {
-    format!("{:#}\n", object(curve))
-}
-
-fn object(curve: &Curve) -> Value {
-    let (rate, above) = curve.ends();
-    value!({
-        "format": "reactor-http rate search",
-        "version": 1,
-        "run": {
-            "target": curve.target,
-            "addresses": curve.urls,
-            "setup": setup(&curve.setup),
-            "objective": curve.objective,
-            "requests_min": curve.requests_min,
-            "concurrency": curve.concurrency,
-            "pipeline": curve.pipeline,
-            "threads": curve.threads,
-            "wall_secs": curve.wall.as_secs_f64(),
-            "started_unix_secs": curve.started_unix_secs,
+    let (rate_per_sec, above_per_sec) = curve.ends();
+    let report = Report {
+        run: SearchReport { curve, setup: SetupReport::of(&curve.setup) },
+        answer: AnswerReport {
+            outcome: curve.outcome(),
+            rate_per_sec,
+            above_per_sec,
+            meaning: curve.in_words(),
         },
-        "answer": {
-            "outcome": curve.outcome(),
-            "rate_per_sec": rate,
-            "above_per_sec": above,
-            "meaning": curve.in_words(),
-        },
-        "curve": curve.by_rate().into_iter().map(|(number, made)| step(number, made)).collect::<Vec<_>>(),
-    })
-}
-
-fn step(number: usize, step: &Step) -> Value {
-    value!({
-        "rate_per_sec": step.rate,
-        "step": number,
-        "verdict": step.judgement.verdict.name(),
-        "reasons": step.judgement.reasons,
-        "enough_requests": step.is_enough,
-        "length_secs": step.wall.as_secs_f64(),
-        "due": step.due,
-        "sent": step.sent,
-        "answered": step.answered,
-        "answers_per_sec": step.answers_per_sec,
-        "error_share": step.error_share,
-        "latency": spread(step.latency.as_ref()),
-        "client_cpu_share_max": step.cpu_share_max,
-    })
+        curve: curve.by_rate().into_iter().map(|(step, figures)| StepReport { step, figures }).collect(),
+    };
+    Document::of("reactor-http rate search", report).to_text()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::super::curve::tests::{found, gave_out, nothing};
-    use super::super::super::json::tests::check_against;
+    use serde_json::Value;
+
+    use super::super::super::json::tests::{check_against, check_made, made};
     use super::*;
+
+    #[test]
+    fn the_schema_of_a_search_is_what_its_types_say() {
+        let made = made::<Report<'static>>(
+            "reactor-http rate search",
+            "What reactor-client --find-rate --format json writes. Names end in their unit: _us microseconds, _secs seconds, _per_sec a second, _share 0 to 1.",
+        );
+        check_made(&made, SCHEMA, "src/client/load/report/curve/schema.json");
+    }
 
     #[test]
     fn the_report_of_every_search_is_what_the_schema_says() {

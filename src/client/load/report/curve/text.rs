@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 
 use super::super::super::curve::{Curve, Step};
 use super::super::super::search::Verdict;
+use super::super::text::percentile;
 use crate::text::units::{count, plural, rate, share, time};
 
 /// The longest bar, in characters.
@@ -56,10 +57,10 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
     )?;
     let scale = Scale::of(curve);
     for (_, step) in curve.by_rate() {
-        let cell = |name| percentile(step, name).map_or("-".to_owned(), |us| time(us as f64));
+        let cell = |name| percentile(step.latency.as_ref(), name);
         let (p50, p99, rarest) = (cell("p50"), cell("p99"), cell("p99.9"));
         let (errors, verdict) = (share(step.error_share), verdict(step));
-        let bar = percentile(step, "p99").map_or_else(String::new, |us| scale.bar(us));
+        let bar = p99_us(step).map_or_else(String::new, |us| scale.bar(us));
         let line = format!(
             "{:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}",
             rate(step.rate)
@@ -85,8 +86,8 @@ pub(super) fn verdict(step: &Step) -> String {
     format!("{}{}", step.judgement.verdict.name(), if step.is_enough { "" } else { "*" })
 }
 
-fn percentile(step: &Step, name: &str) -> Option<u64> {
-    step.latency.as_ref()?.percentile_us(name)
+fn p99_us(step: &Step) -> Option<u64> {
+    step.latency.as_ref()?.percentile_us("p99")
 }
 
 /// From the shortest p99 to the longest.
@@ -97,7 +98,7 @@ struct Scale {
 
 impl Scale {
     fn of(curve: &Curve) -> Self {
-        let values = curve.steps.iter().filter_map(|step| percentile(step, "p99")).map(logarithm);
+        let values = curve.steps.iter().filter_map(p99_us).map(logarithm);
         let (least, most) =
             values.fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
         Self { least, most }

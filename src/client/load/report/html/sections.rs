@@ -3,27 +3,22 @@
 //! The words are those of the report in text; every figure is the summary's.
 
 use super::super::super::failure::FailureCounts;
-use super::super::super::summary::{Pacing, Spread, Summary, UrlSummary, ratio};
-use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, rows};
+use super::super::super::summary::{Spread, StatusCount, Summary, UrlSummary, ratio};
+use super::super::text::{BLIND, CORRECTED, asked, cpu_per_answer, errors, percentile, phases_of, rows};
 use super::super::verdict::{in_words, remark_in_words};
-use super::escaped;
 use super::plots::when;
 use super::table::{Column, list, table, tile};
-use crate::http::imf_fixdate;
+use super::{began, escaped, section};
 use crate::text::units::{bytes, count, rate, share, time};
 
 /// What was asked, of whom, and when.
 pub(super) fn headline(summary: &Summary) -> String {
     format!(
         "<header>\n<p class=\"kind\">Load report</p>\n<h1>{}</h1>\n<p>{}</p>\n<p>began {}</p>\n</header>\n",
-        escaped(&summary.conditions.target),
+        escaped(&summary.info.target),
         escaped(&asked(summary)),
-        escaped(&began(summary))
+        escaped(&began(summary.info.started_unix_secs))
     )
-}
-
-fn began(summary: &Summary) -> String {
-    String::from_utf8_lossy(&imf_fixdate(summary.conditions.started_unix_secs)).into_owned()
 }
 
 /// What speaks against the run, with the figure that shows it, and what should be known.
@@ -61,19 +56,19 @@ pub(super) fn tiles(summary: &Summary) -> String {
     let sum = format!("= {answered} answered + {failed} failed + {} unfinished", count(totals.unfinished));
     let tiles = [
         tile("rate", &rate(summary.rate), &format!("{answered} answers")),
-        percentile(summary, "p50", "half took no longer"),
-        percentile(summary, "p99", "one in 100 took longer"),
-        percentile(summary, "p99.9", "one in 1,000 took longer"),
+        percentile_tile(summary, "p50", "half took no longer"),
+        percentile_tile(summary, "p99", "one in 100 took longer"),
+        percentile_tile(summary, "p99.9", "one in 1,000 took longer"),
         tile("errors", &share(summary.error_share), &errors(summary)),
         tile("requests", &count(totals.sent), &sum),
         tile(
             "received",
             &format!("{}/s", bytes(summary.received_per_sec)),
-            &format!("{} in all", bytes(totals.received_len as f64)),
+            &format!("{} in all", bytes(summary.received_bytes as f64)),
         ),
         tile(
             "client's CPU",
-            &share(summary.cpu_share),
+            &share(summary.client.cpu_share),
             &cpu_per_answer(summary)
                 .map_or_else(|| "no answers".to_owned(), |each| format!("{each} an answer")),
         ),
@@ -81,7 +76,7 @@ pub(super) fn tiles(summary: &Summary) -> String {
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
 }
 
-fn percentile(summary: &Summary, name: &str, meaning: &str) -> String {
+fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
     let of = |spread: &Option<Spread>| {
         let us = spread.as_ref().and_then(|spread| spread.percentile_us(name));
         us.map(|us| time(us as f64))
@@ -154,15 +149,14 @@ fn folded(summary: &str, table: &str) -> String {
 pub(super) fn slices(summary: &Summary) -> String {
     let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
     let rows = summary.slices.iter().map(|slice| {
-        let its = &slice.slice;
         vec![
             when(slice),
             rate(slice.rate),
-            us(its.quantile_us(0.5)),
-            us(its.quantile_us(0.99)),
-            count(its.failed),
-            count(its.bad_statuses),
-            bytes(its.received_len as f64),
+            us(slice.p50_us),
+            us(slice.p99_us),
+            count(slice.failed),
+            count(slice.bad_statuses),
+            bytes(slice.received_bytes as f64),
         ]
     });
     let columns = [
@@ -181,16 +175,9 @@ pub(super) fn slices(summary: &Summary) -> String {
     folded("The slices in figures", &table)
 }
 
-fn section(heading: &str, content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
-    }
-    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
-}
-
 /// Each status that came.
 pub(super) fn answers(summary: &Summary) -> String {
-    let rows = summary.statuses.iter().map(|(status, number)| {
+    let rows = summary.statuses.iter().map(|StatusCount { status, count: number }| {
         let part = share(ratio(*number as f64, summary.totals.answered as f64));
         vec![status.to_string(), count(*number), part, class(*status).to_owned()]
     });
@@ -233,13 +220,7 @@ fn kinds(caption: &str, what: &'static str, failures: &FailureCounts) -> String 
 
 /// Where the time went, and how late the client was.
 pub(super) fn phases(summary: &Summary) -> String {
-    let phases = [
-        ("connect", &summary.connect, "a connection is made"),
-        ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
-        ("client's lag", &summary.lag, "from when a request was due until it was sent"),
-    ];
-    let seen = phases.into_iter().filter_map(|(name, spread, words)| Some((name, spread.as_ref()?, words)));
-    let rows = seen.map(|(name, spread, words)| {
+    let rows = phases_of(summary).map(|(name, spread, words)| {
         let at = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
         let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
         vec![name.to_owned(), count(spread.count), mean, at("p50"), at("p99"), max, words.to_owned()]
@@ -273,56 +254,53 @@ pub(super) fn urls(summary: &Summary) -> String {
 }
 
 fn url(url: &UrlSummary) -> Vec<String> {
-    let latency = |us: &dyn Fn(&Spread) -> Option<u64>| {
-        let us = url.latency.as_ref().and_then(us);
-        us.map_or("-".to_owned(), |us| time(us as f64))
-    };
+    let latency = url.latency.as_ref();
     vec![
         url.url.clone(),
-        count(url.totals.answered),
-        count(url.totals.bad_statuses),
-        count(url.totals.failed),
-        bytes(url.totals.received_len as f64),
-        latency(&|spread| spread.percentile_us("p50")),
-        latency(&|spread| spread.percentile_us("p99")),
-        latency(&|spread| Some(spread.max_us)),
+        count(url.answered),
+        count(url.bad_statuses),
+        count(url.failed),
+        bytes(url.received_bytes as f64),
+        percentile(latency, "p50"),
+        percentile(latency, "p99"),
+        latency.map_or("-".to_owned(), |latency| time(latency.max_us as f64)),
     ]
 }
 
 /// What the figures were measured under, and what it took the client.
 pub(super) fn settings(summary: &Summary) -> String {
-    let conditions = &summary.conditions;
-    let wall_secs = conditions.wall.as_secs_f64();
-    let pacing = match conditions.pacing {
-        Pacing::Open { due } => {
+    let info = &summary.info;
+    let wall_secs = info.wall.as_secs_f64();
+    let pacing = match info.due {
+        Some(due) => {
             format!("open: a schedule, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
         }
-        Pacing::Closed => "closed: the answer to the request before".to_owned(),
+        None => "closed: the answer to the request before".to_owned(),
     };
-    let mut entries = vec![("asked", conditions.target.clone()), ("loop", pacing)];
-    if !conditions.urls.is_empty() {
-        entries.push(("addresses", count(conditions.urls.len() as u64)));
+    let mut entries = vec![("asked", info.target.clone()), ("loop", pacing)];
+    if !info.urls.is_empty() {
+        entries.push(("addresses", count(info.urls.len() as u64)));
     }
     entries.extend([
-        ("connections", count(conditions.concurrency)),
-        ("requests on each at a time", count(conditions.pipeline)),
-        ("threads", count(conditions.threads)),
+        ("connections", count(info.concurrency)),
+        ("requests on each at a time", count(info.pipeline)),
+        ("threads", count(info.threads)),
     ]);
-    let told = conditions.course.entries().into_iter().chain(conditions.setup.entries());
+    let told = info.course.entries().into_iter().chain(info.setup.entries());
     entries.extend(told.filter(|(_, value)| !value.is_empty()));
     entries.extend([
         ("took", time(wall_secs * 1e6)),
-        ("began", began(summary)),
-        ("ended", if conditions.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
+        ("began", began(summary.info.started_unix_secs)),
+        ("ended", if info.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
     ]);
     let client = [
-        ("CPU time", time(conditions.effort.cpu.as_secs_f64() * 1e6)),
-        ("CPU", share(summary.cpu_share)),
-        ("CPU of the busiest thread", share(summary.cpu_share_max)),
+        ("CPU time", time(info.cpu_usage.cpu.as_secs_f64() * 1e6)),
+        ("CPU", share(summary.client.cpu_share)),
+        ("CPU of the busiest thread", share(summary.client.cpu_share_max)),
         ("CPU time an answer", cpu_per_answer(summary).unwrap_or_else(|| "no answers".to_owned())),
-        ("waited for a processor", summary.waited_share.map_or("not known".to_owned(), share)),
-        ("CPU and waiting, most of one thread", share(summary.wanted_share_max)),
-        ("requests sent again", count(summary.resent)),
+        ("waited for a processor", summary.client.waited_share.map_or("not known".to_owned(), share)),
+        ("CPU and waiting, most of one thread", share(summary.client.wanted_share_max)),
+        ("requests sent again", count(summary.totals.resent)),
         ("connections closed for bytes not asked for", count(summary.unasked)),
     ];
     format!(

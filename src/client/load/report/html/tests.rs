@@ -1,16 +1,16 @@
 //! The page is well formed, needs nobody, tells the figures of every other report, and can be read: in
 //! words as well as in charts, and in colours that stand out.
 
-use crate::client::load::effort::Effort;
+use crate::client::load::run_info::CpuUsage;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::super::super::metrics::{Answered, Metrics};
+use super::super::super::run_info::RunInfo;
+use super::super::super::run_info::tests::odd;
 use super::super::super::saved::SavedRun;
-use super::super::super::setup::tests::odd;
-use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
-use super::super::super::summary::{Conditions, Pacing};
+use super::super::super::summary::tests::{info, metrics, nothing, stalling, stalling_metrics, steady};
 use super::super::json;
 use super::*;
 use crate::text::units::{bytes, count, rate, share, time};
@@ -73,7 +73,7 @@ pub(in super::super) fn foreign(page: &str) -> Vec<&'static str> {
 
 fn several(urls: usize, metrics: Metrics) -> Summary {
     let urls = (0..urls).map(|url| format!("http://localhost/{url}?<script src=x>\"'&\u{202e}")).collect();
-    SavedRun { metrics, conditions: Conditions { urls, ..conditions() } }.summary()
+    SavedRun { metrics, info: RunInfo { urls, ..info() } }.summary()
 }
 
 /// A closed loop of so many answers, one each ten seconds, the first of them at once.
@@ -96,7 +96,7 @@ fn seldom(answers: u64) -> Summary {
         });
         wall = done;
     }
-    Summary::of(&metrics, &Conditions { pacing: Pacing::Closed, wall, ..conditions() })
+    Summary::of(&metrics, &RunInfo { due: None, wall, ..info() })
 }
 
 /// Runs of every shape.
@@ -105,20 +105,20 @@ fn runs() -> Vec<(&'static str, Summary)> {
     vec![
         ("open", stalling()),
         ("closed", steady(5, 1.0)),
-        ("nothing", nothing(conditions())),
-        ("no time at all", nothing(Conditions { wall: Duration::ZERO, ..conditions() })),
+        ("nothing", nothing(info())),
+        ("no time at all", nothing(RunInfo { wall: Duration::ZERO, ..info() })),
         ("one answer", seldom(1)),
         ("an hour", seldom(361)),
         ("two addresses", several(2, stalling_metrics(2))),
         ("a hundred addresses", several(150, stalling_metrics(150))),
         (
             "invalid",
-            nothing(Conditions {
-                effort: Effort { cpu_busiest: conditions().wall, ..conditions().effort },
-                ..conditions()
+            nothing(RunInfo {
+                cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage },
+                ..info()
             }),
         ),
-        ("hostile", nothing(Conditions { target: hostile.to_owned(), ..conditions() })),
+        ("hostile", nothing(RunInfo { target: hostile.to_owned(), ..info() })),
     ]
 }
 
@@ -221,7 +221,7 @@ fn the_verdict_and_what_cannot_be_seen_are_said_in_words() {
 
 #[test]
 fn the_settings_stand_on_the_page() {
-    let page = html(&nothing(Conditions { setup: odd(), ..conditions() }));
+    let page = html(&nothing(RunInfo { setup: odd(), ..info() }));
     for (name, value) in [
         ("schedule", "200/s"),
         ("ends after", "10.0 s"),
@@ -236,7 +236,7 @@ fn the_settings_stand_on_the_page() {
     ] {
         assert!(page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>")), "{name} in {page}");
     }
-    assert!(!html(&nothing(conditions())).contains("<dt>seed</dt>"), "there is none");
+    assert!(!html(&nothing(info())).contains("<dt>seed</dt>"), "there is none");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn bad_statuses_are_errors_in_the_course_of_the_run() {
     let (sent, done) = (Duration::ZERO, Duration::from_millis(1));
     let (intended, first_byte) = (sent, done);
     metrics.answered(Answered { url: 0, status: 503, intended, sent, first_byte, done, received_len: 1 });
-    let page = html(&Summary::of(&metrics, &conditions()));
+    let page = html(&Summary::of(&metrics, &info()));
     assert!(page.contains("0 failed, 1 with a status of 400 or above"), "{page}");
     assert!(page.contains("<figure class=\"chart\" id=\"errors\">"), "{page}");
 }
@@ -260,7 +260,7 @@ fn there_is_a_chart_for_whatever_has_happened() {
     };
     assert_eq!(ids(&stalling()), ["curve", "histogram", "rates", "latencies", "errors"]);
     assert_eq!(ids(&seldom(1)), ["curve", "histogram", "rates", "latencies"]);
-    assert_eq!(ids(&nothing(conditions())), [""; 0]);
+    assert_eq!(ids(&nothing(info())), [""; 0]);
 }
 
 /// The colours of one of the two looks.

@@ -3,15 +3,15 @@
 //! The texts are the files beside this one. `GOLDEN=write cargo test` writes them anew; the difference
 //! is then to be read before it is kept.
 
-use crate::client::load::effort::Effort;
+use crate::client::load::run_info::CpuUsage;
 use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
 use super::super::super::failure::Failure;
 use super::super::super::metrics::Answered;
-use super::super::super::summary::Conditions;
-use super::super::super::summary::tests::{conditions, metrics, nothing, stalling, stalling_metrics, steady};
+use super::super::super::run_info::RunInfo;
+use super::super::super::summary::tests::{info, metrics, nothing, stalling, stalling_metrics, steady};
 use super::super::super::validity::{ClientBound, Remark, Unfinished};
 use super::*;
 
@@ -36,7 +36,7 @@ fn a_closed_loop_says_what_it_cannot_see() {
 
 #[test]
 fn a_run_without_answers_is_told_without_figures() {
-    compare("empty.txt", &text(&nothing(conditions())));
+    compare("empty.txt", &text(&nothing(info())));
 }
 
 #[test]
@@ -46,26 +46,26 @@ fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
     metrics.unfinished(Duration::ZERO);
     metrics.connect_failed(Failure::NoPort, Duration::ZERO);
     metrics.lag(Duration::from_millis(30));
-    let conditions = Conditions {
+    let info = RunInfo {
         threads: 2,
-        effort: Effort {
+        cpu_usage: CpuUsage {
             cpu: Duration::from_secs(11),
             cpu_busiest: Duration::from_secs(10),
             wanted_most: Duration::from_secs(10),
-            ..conditions().effort
+            ..info().cpu_usage
         },
         pipeline: 4,
         was_interrupted: true,
-        ..conditions()
+        ..info()
     };
-    compare("invalid.txt", &text(&Summary::of(&metrics, &conditions)));
+    compare("invalid.txt", &text(&Summary::of(&metrics, &info)));
 }
 
 #[test]
 fn several_addresses_have_a_line_each_up_to_a_limit() {
     let urls: Vec<_> = (0..30).map(|number| format!("http://localhost:8080/{number}")).collect();
-    let conditions = Conditions { urls, target: "GET 30 addresses".to_owned(), ..conditions() };
-    let text = text(&Summary::of(&stalling_metrics(30), &conditions));
+    let info = RunInfo { urls, target: "GET 30 addresses".to_owned(), ..info() };
+    let text = text(&Summary::of(&stalling_metrics(30), &info));
     compare("urls.txt", &text[text.find("\n  answered").unwrap_or(0)..]);
 }
 
@@ -142,7 +142,7 @@ fn a_fast_404_does_not_look_as_good_as_a_200() {
         metrics.answered(Answered { url, status, intended, sent, first_byte, done, received_len: 1 });
     }
     let urls = ["http://localhost/a", "http://localhost/b"].map(str::to_owned).to_vec();
-    let text = text(&Summary::of(&metrics, &Conditions { urls, ..conditions() }));
+    let text = text(&Summary::of(&metrics, &RunInfo { urls, ..info() }));
     let cells = |url: &str| {
         let line = text.lines().find(|line| line.ends_with(url)).unwrap_or_default();
         line.split_whitespace().take(3).map(str::to_owned).collect::<Vec<_>>()

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use super::super::args::Settings;
 use super::super::prepare::prepare;
-use super::super::summary::tests::conditions;
+use super::super::summary::tests::info;
 use super::*;
 use crate::cli::Command;
 use crate::client::args;
@@ -14,10 +14,12 @@ use crate::client::args;
 /// A run that was set up as most are.
 pub(in super::super) fn setup() -> Setup {
     Setup {
-        sent: Sent { method: "GET".to_owned(), fields: Vec::new(), body_len: Some(0) },
+        method: "GET".to_owned(),
+        fields: Vec::new(),
+        body_len: Some(0),
         order: None,
         seed: None,
-        keep_alive: KeepAlive::On,
+        keep_alive_for: None,
         timeout: Duration::from_secs(30),
         client_version: "0.1.0".to_owned(),
     }
@@ -25,16 +27,17 @@ pub(in super::super) fn setup() -> Setup {
 
 /// A run that was set up as no two are.
 pub(in super::super) fn odd() -> Setup {
-    let field = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
+    let field = |name: &str, value: Option<&str>| SentField {
+        name: name.to_owned(),
+        value: value.map(str::to_owned),
+    };
     Setup {
-        sent: Sent {
-            method: "POST".to_owned(),
-            fields: vec![field("Authorization", Some("(redacted)")), field("User-Agent", None)],
-            body_len: None,
-        },
+        method: "POST".to_owned(),
+        fields: vec![field("Authorization", Some("(redacted)")), field("User-Agent", None)],
+        body_len: None,
         order: Some(UrlOrder::Random),
         seed: Some(u64::MAX),
-        keep_alive: KeepAlive::For(100),
+        keep_alive_for: Some(100),
         timeout: Duration::from_millis(250),
         client_version: "0.2.0".to_owned(),
     }
@@ -63,8 +66,7 @@ pub(in super::super) fn settings(line: &str) -> Settings {
 
 /// What a command line is set up as.
 fn of(line: &str) -> Setup {
-    let (plan, sent) = prepare(&settings(line)).expect("it goes together");
-    Setup::of(&plan, sent)
+    prepare(&settings(line)).expect("it goes together").1
 }
 
 #[test]
@@ -76,8 +78,8 @@ fn what_was_asked_for_is_told_without_secrets() {
     let fields = "authorization: (redacted); COOKIE: (redacted); Accept: a/b; no User-Agent";
     assert_eq!(loud.entries()[1], ("extra fields", fields.to_owned()));
     assert!(!format!("{loud:?}").contains("s3cret"));
-    assert_eq!(of("-c|2|--no-keepalive|/").keep_alive, KeepAlive::Off);
-    assert_eq!(of("-c|2|--requests-per-connection|9|/").keep_alive, KeepAlive::For(9));
+    assert_eq!(of("-c|2|--no-keepalive|/").keep_alive_for, Some(0));
+    assert_eq!(of("-c|2|--requests-per-connection|9|/").keep_alive_for, Some(9));
     assert_eq!(of("-c|2|--timeout|2s|/").timeout, Duration::from_secs(2));
 }
 
@@ -91,9 +93,9 @@ fn a_seed_is_told_where_it_matters_and_a_length_where_there_is_one() {
         ("-c|2|--seed|7|-d|{RAND:1:9}|POST|/", Some(7), None),
     ] {
         let setup = of(line);
-        assert_eq!((setup.seed, setup.sent.body_len), (seed, body_len), "{line}");
+        assert_eq!((setup.seed, setup.body_len), (seed, body_len), "{line}");
     }
-    assert!(of("-c|2|-d|abc|POST|/").sent.fields_in_words().starts_with("Content-Type: "));
+    assert!(of("-c|2|-d|abc|POST|/").entries()[1].1.starts_with("Content-Type: "));
 }
 
 #[test]
@@ -118,13 +120,13 @@ fn a_long_schedule_is_cut_for_people() {
 
 #[test]
 fn what_differs_is_told_with_both_values() {
-    let plain = conditions();
+    let plain = info();
     assert_eq!(differences(&plain, &plain), [""; 0]);
-    let seeded = Conditions { setup: Setup { seed: Some(9), ..setup() }, ..conditions() };
+    let seeded = RunInfo { setup: Setup { seed: Some(9), ..setup() }, ..info() };
     assert_eq!(differences(&plain, &seeded), [""; 0]);
     let schedule = Schedule::Ramp { from: 0.0, to: 10.0, over: Duration::from_secs(5) };
     let course = Course { schedule, warmup: Duration::from_secs(1), ..course() };
-    let other = Conditions { setup: odd(), course, pipeline: 4, ..conditions() };
+    let other = RunInfo { setup: odd(), course, pipeline: 4, ..info() };
     assert_eq!(
         differences(&plain, &other),
         [
@@ -141,6 +143,18 @@ fn what_differs_is_told_with_both_values() {
         ]
     );
     let closed = Course { schedule: Schedule::Closed, ..other.course.clone() };
-    let closed = Conditions { course: closed, ..other };
+    let closed = RunInfo { course: closed, ..other };
     assert!(!differences(&plain, &closed).iter().any(|difference| difference.starts_with("schedule")));
+}
+
+#[test]
+fn threads_add_up_and_the_busiest_is_remembered() {
+    let secs = Duration::from_secs;
+    let mut sum = CpuUsage::of_thread(secs(3), Some(secs(1)));
+    sum.merge(&CpuUsage::of_thread(secs(2), Some(secs(5))));
+    let (cpu, cpu_busiest, waited, wanted_most) = (secs(5), secs(3), Some(secs(6)), secs(7));
+    assert_eq!(sum, CpuUsage { cpu, cpu_busiest, waited, wanted_most });
+    sum.merge(&CpuUsage::of_thread(secs(4), None));
+    let (cpu, cpu_busiest, waited) = (secs(9), secs(4), None);
+    assert_eq!(sum, CpuUsage { cpu, cpu_busiest, waited, wanted_most }, "not of all is it known");
 }
