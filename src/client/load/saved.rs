@@ -1,7 +1,7 @@
 //! A run in a file, and several runs as one: sums and histograms, never percentiles.
 //!
 //! The file is JSON; its histograms are those of all HdrHistograms (V2, compressed, base64). Text in, a run
-//! out; [`read_run`] reads the file. What was written by somebody else is checked, and refused in words.
+//! out; `read_run` reads the file. What was written by somebody else is checked, and refused in words.
 
 use std::fs::File;
 use std::path::Path;
