@@ -9,7 +9,7 @@ use std::{fs, io};
 use super::test_items::{modules, test_items};
 
 /// The rooms from the door inwards; those that are not named here follow in alphabetical order.
-const ROOMS: &[&str] = &["lib.rs", "bin", "server", "client", "http", "files", "net", "reactor"];
+const ROOMS: &[&str] = &["lib.rs", "bin", "server", "client", "load", "http", "files", "net", "reactor"];
 
 /// Which page a file is shown on. What both programs are made of is shown on the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl SourceFile {
 
     /// The page that it belongs on.
     pub(crate) fn part(&self) -> Part {
-        match self.room() == "client" || self.path == "bin/reactor-client.rs" {
+        match matches!(self.room(), "client" | "load") || self.path == "bin/reactor-client.rs" {
             true => Part::Client,
             false => Part::Server,
         }
@@ -217,11 +217,12 @@ mod tests {
     #[test]
     fn the_client_page_has_what_is_the_clients_alone() {
         let cases = [
-            ("client/conn.rs", Part::Client),
+            ("client/connection.rs", Part::Client),
+            ("load/engine/app.rs", Part::Client),
             ("client/sum/args.rs", Part::Client),
             ("bin/reactor-client.rs", Part::Client),
             ("bin/reactor-server.rs", Part::Server),
-            ("http/head.rs", Part::Server),
+            ("http/request/head.rs", Part::Server),
             ("lib.rs", Part::Server),
         ];
         for (path, part) in cases {

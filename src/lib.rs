@@ -19,7 +19,7 @@
 //! | [`text`] | escapes for HTML and JSON, deceptive characters, units in output | std | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net`, `text` | `http`, `files` |
 //! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
-//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`client::load`] the load generator | `reactor`, `net`, `http`, `sum`, `cli`, `access_log`, `text` | `files`, `server` |
+//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`load`] the load generator | `reactor`, `net`, `http`, `sum`, `cli`, `access_log`, `text` | `files`, `server` |
 //!
 //! `http` and `files` meet only in `server`: in `connection`, `read_request.rs` makes a request of bytes; in
 //! `handlers`, `route.rs` decides who answers it, `static_file.rs` finds the file in the right encoding,
@@ -82,27 +82,27 @@
 //!
 //! # The load generator's states
 //!
-//! A connection of a run is used for many requests. The code is in [`client::load::machine`], the
-//! transitions are [`client::load::machine::TRANSITIONS`].
+//! A connection of a run is used for many requests. The code is in [`load::engine::connection`], the
+//! transitions are [`load::engine::connection::TRANSITIONS`].
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](client::load::machine::Phase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
-//! | [`Resting`](client::load::machine::Phase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
-//! | [`Awaiting`](client::load::machine::Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
-//! | [`Receiving`](client::load::machine::Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |
-//! | [`Closing`](client::load::machine::Phase::Closing) | nothing: the link closes | gone |
+//! | [`Connecting`](load::engine::connection::Phase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
+//! | [`Resting`](load::engine::connection::Phase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
+//! | [`Awaiting`](load::engine::connection::Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
+//! | [`Receiving`](load::engine::connection::Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |
+//! | [`Closing`](load::engine::connection::Phase::Closing) | nothing: the link closes | gone |
 //!
-//! The room is [`client::load`], whose page says what each of its files owns. Figures are sums while a run
-//! lasts ([`client::load::metrics`]: histograms of hdrhistogram), quotients at its end
-//! ([`client::load::summary`]), and every report, assertion and comparison reads those. Runs in files are
-//! JSON (serde_json) with those histograms in base64 ([`client::load::saved`]). With `--threads` there are
+//! The room is [`load`], whose page says what each of its files owns. Figures are sums while a run
+//! lasts ([`load::stats::metrics`]: histograms of hdrhistogram), quotients at its end
+//! ([`load::stats::summary`]), and every report, assertion and comparison reads those. Runs in files are
+//! JSON (serde_json) with those histograms in base64 ([`load::saved`]). With `--threads` there are
 //! several reactors, one in each thread, whose sums are added at the end.
 //!
 //! # Threads
 //!
 //! One file starts threads, `src/reactor/threads.rs`, and only if it is told to: by `src/server/workers.rs`
-//! (`--workers`) and by `src/client/load/threads.rs` (`--threads`). Each thread has a whole reactor of its
+//! (`--workers`) and by `src/load/engine/threads.rs` (`--threads`). Each thread has a whole reactor of its
 //! own. Those of the server have a listener each at the same address, a cache and a log; the main thread
 //! takes the signals for them, and ends them all when one fails.
 //!
@@ -141,7 +141,7 @@
 //!    and how it becomes bytes;
 //!    [`http::rules::range`] and [`http::rules::conditional`] for the rules themselves, each a table of tests.
 //! 5. [`client::connection`]: the same link and reactor from the other side.
-//! 6. [`client::load::engine`] and [`client::load::pacer`]: the same again, many times over and by the clock.
+//! 6. [`load::engine::app`] and [`load::engine::pacer`]: the same again, many times over and by the clock.
 //! 7. [`sum`]: a whole protocol in two hundred lines, on the same link and reactor.
 #![forbid(unsafe_code)]
 
@@ -153,6 +153,7 @@ pub mod cli;
 pub mod client;
 pub mod files;
 pub mod http;
+pub mod load;
 pub mod net;
 pub mod reactor;
 pub mod server;

@@ -6,10 +6,12 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use reactor_http::client::args::{self, Command, PROGRAM, Task};
+use reactor_http::client::args::{self, Command, PROGRAM};
 use reactor_http::client::config::Config;
-use reactor_http::client::load::kept::Kept;
-use reactor_http::client::{fetch, load, sum};
+use reactor_http::client::{fetch, sum};
+use reactor_http::load;
+use reactor_http::load::args::{Task, parse};
+use reactor_http::load::saved::commands::Kept;
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -25,7 +27,7 @@ fn main() -> ExitCode {
     if let Some(kept) = Kept::asked_for(&args) {
         return use_kept(kept, args);
     }
-    let task = match args::parse(args) {
+    let task = match parse(args) {
         Ok(Command::Help) => return print(args::HELP),
         Ok(Command::Version) => return print(args::VERSION),
         Ok(Command::Run(task)) => task,

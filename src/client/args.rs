@@ -1,18 +1,15 @@
 //! The command line of `reactor-client`: arguments become a [`Config`], or one line of refusal.
 //!
-//! It owns which options there are and what they mean together; those of load mode are read in
-//! `load::args`. One-letter options mean what they mean for curl, those of load mode what they mean for
+//! It owns which options there are and what they mean together for a single request; those of a run are
+//! read in `load`. One-letter options mean what they mean for curl, those of load mode what they mean for
 //! hey and oha. How options are spelled is the work of `cli`, what words mean that of
 //! `target`. It never prints, exits, or reads the environment.
 
-use std::ffi::OsString;
-
 use super::config::{Config, Output};
-use super::load;
-use super::options::{file_name, overrides, parse_time, read_request, value};
+use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options, value};
 use super::source::{Payload, last_segment};
 use crate::access_log::{Destination, Format, HeaderChoice, Style};
-use crate::cli::{Given, Program, Spelling, UsageError, Values, quote};
+use crate::cli::{Given, Program, Spelling, Values, quote};
 
 pub use crate::cli::Command;
 
@@ -76,31 +73,12 @@ pub const PROGRAM: Program = Program {
     values: Values::Any,
 };
 
-/// Reads the arguments, without the program's name.
-///
-/// An option given twice counts as given last, but `--header` adds up.
+/// Reads the options of a single request.
 ///
 /// # Errors
-///
-/// A [`UsageError`] that names the option or word at fault.
-pub fn parse(args: Vec<OsString>) -> Result<Command<Task>, UsageError> {
-    PROGRAM.command(args, |given| match load::args::is_asked_for(given) {
-        true => load::args::read_settings(given).map(|settings| Task::Load(Box::new(settings))),
-        false => read_config(given).map(|config| Task::Fetch(Box::new(config))),
-    })
-}
-
-/// What the arguments ask for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Task {
-    /// One request.
-    Fetch(Box<Config>),
-    /// A run of many.
-    Load(Box<load::args::Settings>),
-}
-
-fn read_config(given: &mut Given) -> Result<Config, String> {
-    load::args::refuse(given)?;
+/// One line that names the option or word at fault, and the remedy.
+pub(crate) fn read_config(given: &mut Given) -> Result<Config, String> {
+    refuse_load_options(given)?;
     let overrides = overrides(given, false)?;
     let mut request = read_request(given, &overrides, false)?;
     let saves_under_its_name = given.clone().flag("--remote-name");

@@ -14,7 +14,7 @@ use super::run_error::RunError;
 
 /// Ends the run on a signal that comes while the program is held up.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HeldUp {
+pub(crate) struct HeldUp {
     waits: Arc<AtomicBool>,
     /// The last signal that has come, or 0.
     signal: Arc<AtomicUsize>,
@@ -25,7 +25,7 @@ impl HeldUp {
     ///
     /// # Errors
     /// When a handler cannot be installed.
-    pub(super) fn end_on(&self, signals: &[i32]) -> io::Result<()> {
+    pub(crate) fn end_on(&self, signals: &[i32]) -> io::Result<()> {
         for &signal in signals {
             let number = usize::try_from(signal).unwrap_or_default();
             register_usize(signal, Arc::clone(&self.signal), number)?;
@@ -36,7 +36,7 @@ impl HeldUp {
     }
 
     /// Whether a signal has come so far.
-    pub(super) fn has_come(&self) -> bool {
+    pub(crate) fn has_come(&self) -> bool {
         self.signal.load(Ordering::SeqCst) != 0
     }
 
@@ -44,7 +44,7 @@ impl HeldUp {
     ///
     /// # Errors
     /// [`RunError::Interrupted`] in that case.
-    pub(super) fn during<T>(&self, wait: impl FnOnce() -> T) -> Result<T, RunError> {
+    pub(crate) fn during<T>(&self, wait: impl FnOnce() -> T) -> Result<T, RunError> {
         self.waits.store(true, Ordering::SeqCst);
         // In this order: a signal from now on ends the program, and one before is seen here.
         let outcome = match self.signal.load(Ordering::SeqCst) {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::text::is_deceptive;
 
 /// Says a line to the person; who has closed standard error does not want to know.
-pub(super) fn say(line: fmt::Arguments<'_>) {
+pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 

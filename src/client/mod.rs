@@ -5,17 +5,16 @@
 //! one connection. [`sum`] is the number exchange over the same reactor and link. It never uses `files` or `server`.
 
 pub mod args;
-mod blocking;
+pub(super) mod blocking;
 pub mod config;
 pub mod connection;
 mod connector;
 mod fetch;
-pub mod load;
 mod log;
-mod messages;
-mod options;
+pub(super) mod messages;
+pub(super) mod options;
 mod progress;
-mod request;
+pub(super) mod request;
 mod run_error;
 mod session;
 mod sink;

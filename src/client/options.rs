@@ -17,22 +17,41 @@ use super::target::{Overrides, Target, parse_host, parse_port, parse_words};
 use crate::cli::{Given, quote};
 use crate::text::parse_duration;
 
+/// What a single request and load mode share.
+const BOTH: [&str; 8] =
+    ["--data", "--head", "--header", "--host", "--port", "--request", "--silent", "--upload-file"];
+/// What is for a single request, and what load mode has instead.
+pub(crate) const ONLY_SINGLE: [(&str, &str); 12] = [
+    ("--connect-timeout", "--timeout covers connecting"),
+    ("--fail", "--assert judges a run"),
+    ("--include", "answers are counted, not shown"),
+    ("--log", "answers are counted, not logged"),
+    ("--log-format", "answers are counted, not logged"),
+    ("--log-headers", "answers are counted, not logged"),
+    ("--log-secrets", "answers are counted, not logged"),
+    ("--max-time", "-z ends the run, --timeout a request"),
+    ("--output", "--out FILE keeps the report"),
+    ("--remote-name", "--out FILE keeps the report"),
+    ("--show-error", "errors are always said"),
+    ("--verbose", "answers are counted, not shown"),
+];
+
 /// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.
 const HOURS_MAX: u32 = 365 * 24;
 
 /// What the command line says of a request, whether it is sent once or many times.
-pub(super) struct RequestArgs {
-    pub(super) target: Target,
-    pub(super) method: String,
-    pub(super) fields: Vec<(String, FieldEdit)>,
-    pub(super) payload: Option<Payload>,
+pub(crate) struct RequestArgs {
+    pub(crate) target: Target,
+    pub(crate) method: String,
+    pub(crate) fields: Vec<(String, FieldEdit)>,
+    pub(crate) payload: Option<Payload>,
     /// Whether `-I` is given.
-    pub(super) is_head_asked: bool,
+    pub(crate) is_head_asked: bool,
 }
 
 impl RequestArgs {
     /// Says what `-d` sends, unless `-H` has said so.
-    pub(super) fn name_data_type(&mut self) {
+    pub(crate) fn name_data_type(&mut self) {
         if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             self.fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
         }
@@ -40,7 +59,7 @@ impl RequestArgs {
 }
 
 /// Reads the words, the method, the fields and the body; with a list of URLs, words can only say the method.
-pub(super) fn read_request(
+pub(crate) fn read_request(
     given: &mut Given,
     overrides: &Overrides,
     has_list: bool,
@@ -71,7 +90,7 @@ pub(super) fn read_request(
 }
 
 /// Reads what the options say of the target.
-pub(super) fn overrides(given: &mut Given, keeps_braces: bool) -> Result<Overrides, String> {
+pub(crate) fn overrides(given: &mut Given, keeps_braces: bool) -> Result<Overrides, String> {
     let host = value(given, "--host", parse_host)?;
     Ok(Overrides { host, port: value(given, "--port", parse_port)?, keeps_braces })
 }
@@ -115,7 +134,7 @@ fn method(given: &mut Given, word: Option<String>, head: bool, default: &str) ->
 }
 
 /// The name of a file that an option gives.
-pub(super) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<PathBuf>, String> {
+pub(crate) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<PathBuf>, String> {
     match given.last(name) {
         Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
         file => Ok(file.map(PathBuf::from)),
@@ -123,17 +142,17 @@ pub(super) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<
 }
 
 /// Reads a time; it may be nought.
-pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, true, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }
 
 /// Reads a time above nought.
-pub(super) fn parse_some_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_some_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }
 
 /// The value of an option, understood by `parse`.
-pub(super) fn value<T, E: fmt::Display>(
+pub(crate) fn value<T, E: fmt::Display>(
     given: &mut Given,
     name: &'static str,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -173,5 +192,17 @@ fn word_text(word: &OsString) -> String {
             };
             word.as_bytes().iter().copied().map(keeps_ascii).collect()
         }
+    }
+}
+
+/// Refuses what belongs to load mode where there is none.
+pub(in crate::client) fn refuse_load_options(given: &Given) -> Result<(), String> {
+    let names = given.settings().iter().map(|setting| setting.spelling.long);
+    let is_single = |name: &str| BOTH.contains(&name) || ONLY_SINGLE.iter().any(|(known, _)| *known == name);
+    match names.filter(|name| !is_single(name)).min() {
+        Some(name) => Err(format!(
+            "option '{name}' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate"
+        )),
+        None => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use super::config::{Config, FieldEdit};
 use crate::http::{content_length, end, field, request_line};
 
 /// What `User-Agent` says.
-pub(super) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_VERSION"));
 
 /// Longer bodies than this wait to be asked for, and so do those of unknown length: it is where curl
 /// begins to expect that it is worth it.

@@ -61,7 +61,7 @@ impl fmt::Display for Source {
 }
 
 /// What `-d` sends unless `-H` says otherwise, as curl has it.
-pub(super) const DATA_TYPE: &str = "application/x-www-form-urlencoded";
+pub(crate) const DATA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// One `-d`: text, or `@FILE`.
 pub(super) fn datum(text: OsString) -> Result<Data, String> {
@@ -82,7 +82,7 @@ pub(super) fn datum(text: OsString) -> Result<Data, String> {
 ///
 /// # Errors
 /// Those of `read`.
-pub(super) fn join<E>(
+pub(crate) fn join<E>(
     data: &[Data],
     mut read: impl FnMut(&Source) -> Result<Vec<u8>, E>,
 ) -> Result<Vec<u8>, E> {

@@ -70,13 +70,13 @@ impl Target {
 
 /// What the options say about the target; it goes before what the words say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Overrides {
+pub(crate) struct Overrides {
     /// From `--host`, without brackets.
-    pub(super) host: Option<String>,
+    pub(crate) host: Option<String>,
     /// From `--port`.
-    pub(super) port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// Braces are kept in the path as they are: there may be placeholders in it.
-    pub(super) keeps_braces: bool,
+    pub(crate) keeps_braces: bool,
 }
 
 /// What the words alone say; what they leave out has a default.
@@ -92,7 +92,7 @@ struct Place {
 ///
 /// The first form that matches wins: nothing; a method first; a second word of digits only; a URL,
 /// `/path` or `:port`; `host[:port][/path]`.
-pub(super) fn parse_words(
+pub(crate) fn parse_words(
     words: &[String],
     overrides: &Overrides,
 ) -> Result<(Option<String>, Target), String> {

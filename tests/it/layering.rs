@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::harness::imports::{module, paths};
 use crate::harness::source::{Source, code, is_test_only, sources, without_tests};
 
 /// What a room may use.
@@ -70,12 +71,17 @@ const ROOMS: &[Room] = &[
     Room {
         name: "client",
         rooms: &["reactor", "net", "http", "access_log", "cli", "sum", "text"],
+        crates: &["mio", "log", "rustix", "percent_encoding", "indicatif", "tempfile", "signal_hook"],
+        never: &["std::thread", "std::net::TcpStream"],
+    },
+    Room {
+        name: "load",
+        rooms: &["reactor", "net", "http", "access_log", "cli", "client", "text"],
         crates: &[
             "mio",
             "log",
             "rustix",
             "percent_encoding",
-            "indicatif",
             "tempfile",
             "signal_hook",
             "flate2",
@@ -88,7 +94,12 @@ const ROOMS: &[Room] = &[
         ],
         never: &["std::thread", "std::net::TcpStream"],
     },
-    Room { name: "bin", rooms: &["server", "client", "reactor", "cli"], crates: &["env_logger"], never: &[] },
+    Room {
+        name: "bin",
+        rooms: &["server", "client", "load", "reactor", "cli"],
+        crates: &["env_logger"],
+        never: &[],
+    },
     Room { name: "text", rooms: &[], crates: &[], never: &["std::net", "std::fs", "std::env"] },
     Room { name: "lib", rooms: &[], crates: &[], never: &["std"] },
 ];
@@ -100,76 +111,13 @@ const CLOCK_READERS: [&str; 6] = [
     "src/reactor/event_loop.rs",
     "src/client/fetch.rs",
     "src/client/sum.rs",
-    "src/client/load/engine.rs",
-    "src/client/load/prepare.rs",
+    "src/load/engine/app.rs",
+    "src/load/plan/build_plan.rs",
     "src/bin/reactor-server.rs",
 ];
 
 /// The one file that starts threads: each has a reactor of its own.
 const THREADS: &str = "src/reactor/threads.rs";
-
-type Path = Vec<String>;
-
-/// All paths of more than one name in this code, with those in braces written out.
-fn paths(code: &str) -> Vec<Path> {
-    let tokens = tokens(code);
-    let (mut found, mut at) = (Vec::new(), 0);
-    while at < tokens.len() {
-        let begins = is_name(tokens[at]) && tokens.get(at + 1) == Some(&"::");
-        if begins { tree(&tokens, &mut at, &Path::new(), &mut found) } else { at += 1 }
-    }
-    found
-}
-
-fn tokens(code: &str) -> Vec<&str> {
-    let mut tokens = Vec::new();
-    let mut rest = code.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let name_len = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let len = match name_len {
-            0 if rest.starts_with("::") => 2,
-            0 => first.len_utf8(),
-            len => len,
-        };
-        tokens.push(&rest[..len]);
-        rest = rest[len..].trim_start();
-    }
-    tokens
-}
-
-fn is_name(token: &str) -> bool {
-    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// One path or, behind `::{`, several.
-fn tree(tokens: &[&str], at: &mut usize, prefix: &[String], found: &mut Vec<Path>) {
-    let mut path = prefix.to_vec();
-    while let Some(&token) = tokens.get(*at).filter(|token| is_name(token)) {
-        path.push(token.to_owned());
-        *at += 1;
-        if tokens.get(*at) != Some(&"::") {
-            break;
-        }
-        *at += 1;
-        if tokens.get(*at) == Some(&"{") {
-            *at += 1;
-            while let Some(&token) = tokens.get(*at)
-                && token != "}"
-            {
-                if is_name(token) { tree(tokens, at, &path, found) } else { *at += 1 }
-            }
-            *at += 1;
-            return;
-        }
-    }
-    found.push(path);
-}
-
-/// The names from the crate's root to the module of this file.
-fn module(path: &str) -> Path {
-    let path = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
-    path.split('/').map(str::to_owned).collect()
-}
 
 /// The room of this crate that a path leads to, if it leads to one.
 fn destination<'a>(path: &'a [String], module: &'a [String]) -> Option<&'a str> {
@@ -280,8 +228,8 @@ fn the_checker_sees_every_way_to_break_the_rules() {
         ("src/http/write.rs", "use rustix::io;"),
         ("src/files/root.rs", "use crate::http::Status;"),
         ("src/files/root.rs", "use std::net::TcpStream;"),
-        ("src/client/load/threads.rs", "use std::thread;"),
-        ("src/client/load/threads.rs", "use std::net::TcpStream;"),
+        ("src/load/engine/threads.rs", "use std::thread;"),
+        ("src/load/engine/threads.rs", "use std::net::TcpStream;"),
         ("src/server/workers.rs", "use std::thread;"),
         ("src/reactor/event_loop.rs", "use std::thread;"),
         ("src/server/startup.rs", "fn f() { std::thread::spawn(g); }"),

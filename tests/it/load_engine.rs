@@ -6,15 +6,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use reactor_http::client::load::engine::Ran;
-use reactor_http::client::load::failure::Failure;
-use reactor_http::client::load::interrupt::Interrupt;
-use reactor_http::client::load::metrics::Totals;
-use reactor_http::client::load::pacer::Schedule;
-use reactor_http::client::load::plan::{Plan, Stop};
-use reactor_http::client::load::template::{RequestParts, RequestTemplate};
-use reactor_http::client::load::threads;
 use reactor_http::client::target::Target;
+use reactor_http::load::engine::app::Ran;
+use reactor_http::load::engine::interrupt::Interrupt;
+use reactor_http::load::engine::pacer::Schedule;
+use reactor_http::load::engine::threads;
+use reactor_http::load::plan::run_plan::{Plan, Stop};
+use reactor_http::load::plan::template::{RequestParts, RequestTemplate};
+use reactor_http::load::stats::failure::Failure;
+use reactor_http::load::stats::metrics::Totals;
 
 use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
 

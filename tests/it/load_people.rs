@@ -7,11 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reactor_http::client::load::metrics::{Answered, Metrics, MetricsSettings};
-use reactor_http::client::load::pacer::Schedule;
-use reactor_http::client::load::plan::Stop;
-use reactor_http::client::load::run_info::{Course, CpuUsage, RunInfo, Setup};
-use reactor_http::client::load::saved::SavedRun;
+use reactor_http::load::engine::pacer::Schedule;
+use reactor_http::load::plan::run_plan::Stop;
+use reactor_http::load::run_info::{Course, CpuUsage, RunInfo, Setup};
+use reactor_http::load::saved::SavedRun;
+use reactor_http::load::stats::metrics::{Answered, Metrics, MetricsSettings};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

@@ -18,6 +18,7 @@ mod framing;
 mod fresh;
 mod harness;
 mod hot_path;
+mod import_circles;
 mod layering;
 mod lifecycle;
 mod listing;

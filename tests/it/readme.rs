@@ -94,10 +94,13 @@ fn the_state_tables_are_those_of_the_code() {
     let in_map = ["# The server's states", "# The client's states", "# The load generator's states"]
         .map(|heading| states(section(&map, heading)))
         .concat();
-    let in_code =
-        ["src/server/connection/state_machine.rs", "src/client/connection.rs", "src/client/load/machine.rs"]
-            .map(|path| states(&module_doc(path)))
-            .concat();
+    let in_code = [
+        "src/server/connection/state_machine.rs",
+        "src/client/connection.rs",
+        "src/load/engine/connection.rs",
+    ]
+    .map(|path| states(&module_doc(path)))
+    .concat();
     assert_eq!(in_code.len(), 15);
     assert_eq!(in_readme, in_code);
     assert_eq!(in_map, in_code);

@@ -194,7 +194,8 @@ fn every_source_is_on_one_page_line_for_line_but_for_its_tests() {
     assert_eq!(files.len(), on_server.len() + on_client.len());
     for file in &files {
         let path = file.path.trim_start_matches("src/");
-        let is_clients = path.starts_with("client/") || path == "bin/reactor-client.rs";
+        let is_clients =
+            path.starts_with("client/") || path.starts_with("load/") || path == "bin/reactor-client.rs";
         let page = if is_clients { &on_client } else { &on_server };
         let shown = page.iter().find(|shown| shown.path == path).unwrap_or_else(|| panic!("{path}"));
         let text: Vec<&str> = file.text.split_inclusive('\n').collect();

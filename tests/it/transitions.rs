@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::net::TcpListener;
 
-use reactor_http::{client, server, sum};
+use reactor_http::{client, load, server, sum};
 
 use crate::harness::{PATIENCE, Raw, Scripted, Server};
 use crate::machines::{an_asker_that_is_overdue, an_attempt_that_is_overdue};
@@ -130,7 +130,7 @@ fn seen_in_load(port: &str, options: &str) -> Rows {
         .timeout(PATIENCE)
         .output()
         .expect("the client runs");
-    seen(&String::from_utf8_lossy(&output.stderr), "load::machine")
+    seen(&String::from_utf8_lossy(&output.stderr), "load::engine::connection")
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn the_load_generator_makes_every_transition_of_its_table_and_no_other() {
     ] {
         rows.extend(seen_in_load(&port, options));
     }
-    assert_eq!(rows, table(client::load::machine::TRANSITIONS));
+    assert_eq!(rows, table(load::engine::connection::TRANSITIONS));
 }
 
 #[test]

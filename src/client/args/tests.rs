@@ -3,10 +3,13 @@
 
 use super::*;
 
-use crate::cli::check_table;
+use crate::cli::{UsageError, check_table};
 use crate::client::config::FieldEdit;
 use crate::client::source::{Data, Payload, Source};
 
+use crate::load::args::{Task, parse};
+
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 

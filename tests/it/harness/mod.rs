@@ -5,6 +5,7 @@
 
 mod client;
 mod crowd;
+pub(crate) mod imports;
 mod raw;
 mod scripted;
 mod server;

@@ -1,0 +1,269 @@
+//! The command line of load mode: options become [`Settings`], or one line of refusal.
+//!
+//! It owns which options begin load mode, which belong to it and which do not, and what they mean
+//! together; those of a search are read in [`search`]. It never opens, resolves or prints anything.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::{Given, UsageError, not_one_of};
+use crate::client;
+use crate::client::config::FieldEdit;
+use crate::client::options::{
+    ONLY_SINGLE, file_name, overrides, parse_some_time, parse_time, read_request, value,
+};
+use crate::client::source::{Data, Payload, Source};
+use crate::client::target::Target;
+use crate::http::Method;
+use crate::text::{parse_count, parse_rate};
+
+pub use crate::cli::Command;
+
+use super::assertion::Assertion;
+use super::report::Format;
+use crate::load::compare::thresholds::Limits;
+use crate::load::engine::pacer::Schedule;
+use crate::load::plan::run_plan::{
+    CONCURRENCY_DEFAULT, DURATION_DEFAULT, PIPELINE_MAX, Plan, Stop, THREADS_MAX, TIMEOUT_DEFAULT, UrlOrder,
+};
+use crate::load::plan::schedule::{parse_ramp, parse_steps};
+use search::{Search, read_search};
+
+/// How often a run off a terminal says how it is going if nothing else is asked for.
+const EVERY_DEFAULT: Duration = Duration::from_secs(10);
+/// The engine tells how it is going four times a second.
+const EVERY_MIN: Duration = Duration::from_millis(250);
+
+/// What load mode begins with.
+const BEGIN: [&str; 7] =
+    ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp", "--find-rate"];
+/// Reads the arguments, without the program's name.
+///
+/// An option given twice counts as given last, but `--header` adds up.
+///
+/// # Errors
+///
+/// A [`UsageError`] that names the option or word at fault.
+pub fn parse(args: Vec<OsString>) -> Result<Command<Task>, UsageError> {
+    client::args::PROGRAM.command(args, |given| match is_asked_for(given) {
+        true => read_settings(given).map(|settings| Task::Load(Box::new(settings))),
+        false => client::args::read_config(given).map(|config| Task::Fetch(Box::new(config))),
+    })
+}
+
+/// What the arguments ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// One request.
+    Fetch(Box<client::config::Config>),
+    /// A run of many.
+    Load(Box<Settings>),
+}
+
+/// Everything a run needs to know before its files are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What to do; its targets and requests are yet to be filled in.
+    pub plan: Plan,
+    /// Whom to ask.
+    pub places: Places,
+    /// The method, as it is sent.
+    pub method: String,
+    /// Changes to the fields of the requests; values may have placeholders.
+    pub fields: Vec<(String, FieldEdit)>,
+    /// What is sent with each request: a file as it is, or text with placeholders.
+    pub payload: Option<Payload>,
+    /// What the report looks like.
+    pub format: Format,
+    /// Where the report goes instead of standard output.
+    pub out: Option<PathBuf>,
+    /// How often a run off a terminal says how it is going.
+    pub every: Duration,
+    /// Say nothing but the report.
+    pub silent: bool,
+    /// What the run is judged by.
+    pub assertion: Option<Assertion>,
+    /// Where the run is kept, to be compared or merged.
+    pub save: Option<PathBuf>,
+    /// The run that this one is compared with.
+    pub compare: Option<PathBuf>,
+    /// How much worse than that it may be.
+    pub limits: Option<Limits>,
+    /// What is searched for, if it is to be many runs instead of one.
+    pub search: Option<Search>,
+}
+
+/// Whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// This one.
+    One(Target),
+    /// Those of a list; the options go before what it says.
+    List {
+        /// Where the list is.
+        list: Source,
+        /// From `--host`.
+        host: Option<String>,
+        /// From `--port`.
+        port: Option<u16>,
+    },
+}
+
+/// Whether these options ask for a run of many requests.
+pub(crate) fn is_asked_for(given: &Given) -> bool {
+    BEGIN.iter().any(|name| given.peek(name).is_some())
+}
+
+/// Reads what a run needs.
+///
+/// # Errors
+/// One line that names the option or word at fault, and the remedy.
+pub(crate) fn read_settings(given: &mut Given) -> Result<Settings, String> {
+    if let Some((name, instead)) = ONLY_SINGLE.iter().find(|(name, _)| given.peek(name).is_some()) {
+        return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
+    }
+    let format = value(given, "--format", parse_format)?.unwrap_or_default();
+    let search = read_search(given, format)?;
+    let plan = plan(given, search.is_some())?;
+    let (overrides, list) = (overrides(given, true)?, list(given)?);
+    let request = read_request(given, &overrides, list.is_some())?;
+    if request.method == "HEAD" && request.payload.is_some() {
+        return Err("-d sends something, and HEAD only asks: leave one out".to_owned());
+    }
+    let settings = Settings {
+        plan: Plan { method: Method::from_token(request.method.as_bytes()), ..plan },
+        places: match list {
+            Some(list) => Places::List { list, host: overrides.host, port: overrides.port },
+            None => Places::One(request.target),
+        },
+        method: request.method,
+        fields: request.fields,
+        payload: request.payload,
+        format,
+        out: out(given)?,
+        every: value(given, "--every", parse_every)?.unwrap_or(EVERY_DEFAULT),
+        silent: given.flag("--silent"),
+        assertion: value(given, "--assert", Assertion::parse)?,
+        save: file_name(given, "--save")?,
+        compare: file_name(given, "--compare")?,
+        limits: value(given, "--fail-on", Limits::parse)?,
+        search,
+    };
+    if settings.limits.is_some() && settings.compare.is_none() {
+        return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
+    }
+    settings.check_standard_input()?;
+    Ok(settings)
+}
+
+impl Settings {
+    /// Standard input has one reader.
+    fn check_standard_input(&self) -> Result<(), String> {
+        let list = matches!(&self.places, Places::List { list: Source::Stdin, .. });
+        let sent = match &self.payload {
+            Some(Payload::Source(source)) => usize::from(*source == Source::Stdin),
+            Some(Payload::Data(data)) => {
+                data.iter().filter(|datum| **datum == Data::File(Source::Stdin)).count()
+            }
+            None => 0,
+        };
+        match usize::from(list) + sent {
+            0 | 1 => Ok(()),
+            _ => Err("standard input is to be read twice: name a file in the place of one -".to_owned()),
+        }
+    }
+}
+
+/// The list of `--urls`.
+fn list(given: &mut Given) -> Result<Option<Source>, String> {
+    let file = file_name(given, "--urls")?;
+    Ok(file.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) }))
+}
+
+/// Where the report goes, unless that is standard output.
+pub(super) fn out(given: &mut Given) -> Result<Option<PathBuf>, String> {
+    Ok(file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"))
+}
+
+/// The shape of the run.
+fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
+    let schedule = schedule(given)?;
+    let requests = value(given, "--requests", parse_count)?;
+    let duration = value(given, "--duration", parse_some_time)?;
+    let threads = value(given, "--threads", |text| parse_small(text, THREADS_MAX))?.unwrap_or(1);
+    let concurrency = value(given, "--concurrency", |text| parse_small(text, usize::MAX))?;
+    let is_alone = schedule == Schedule::Closed && requests.is_none() && duration.is_none();
+    if is_alone && !is_search && concurrency == Some(1) {
+        return Err(
+            "'-c 1' alone is a single request: leave it out, or say how many with -n or how long with -z"
+                .to_owned(),
+        );
+    }
+    let duration = match (schedule.len(), duration) {
+        (Some(_), Some(_)) => {
+            return Err("--steps and --ramp say how long the run is: leave -z out".to_owned());
+        }
+        (Some(len), None) => Some(len),
+        (None, None) if requests.is_none() => Some(DURATION_DEFAULT),
+        (None, duration) => duration,
+    };
+    let most = requests.and_then(|requests| usize::try_from(requests).ok()).unwrap_or(usize::MAX);
+    let plan = Plan {
+        order: value(given, "--order", UrlOrder::parse)?.unwrap_or_default(),
+        concurrency: concurrency.unwrap_or_else(|| CONCURRENCY_DEFAULT.min(most).max(threads)),
+        stop: Stop { requests, duration },
+        schedule,
+        warmup: value(given, "--warmup", parse_time)?.unwrap_or_default(),
+        pipeline: value(given, "--pipeline", |text| parse_small(text, PIPELINE_MAX))?.unwrap_or(1),
+        keep_alive: !given.flag("--no-keepalive"),
+        requests_per_connection: value(given, "--requests-per-connection", parse_count)?,
+        timeout: value(given, "--timeout", parse_some_time)?.unwrap_or(TIMEOUT_DEFAULT),
+        threads,
+        seed: value(given, "--seed", parse_seed)?.unwrap_or_default(),
+        ..Plan::default()
+    };
+    plan.check()?;
+    Ok(plan)
+}
+
+fn schedule(given: &mut Given) -> Result<Schedule, String> {
+    let rate = value(given, "--rate", |text| parse_rate(text, false))?;
+    let steps = value(given, "--steps", parse_steps)?;
+    let ramp = value(given, "--ramp", parse_ramp)?;
+    let rate = rate.map(|per_sec| Schedule::Constant { per_sec });
+    let mut schedules = [rate, steps, ramp].into_iter().flatten();
+    match (schedules.next(), schedules.next()) {
+        (_, Some(_)) => Err("-q, --steps and --ramp each say the rate: leave out all but one".to_owned()),
+        (schedule, None) => Ok(schedule.unwrap_or(Schedule::Closed)),
+    }
+}
+
+/// Reads a number from 1 to `most`, with `k` or `m` behind it if that fits.
+fn parse_small(text: &str, most: usize) -> Result<usize, String> {
+    match parse_count(text).map(usize::try_from) {
+        Ok(Ok(count)) if count <= most => Ok(count),
+        Ok(_) => Err(format!("at most {most} make sense")),
+        Err(_) => Err("it is a whole number above 0, such as 50".to_owned()),
+    }
+}
+
+pub(super) fn parse_format(text: &str) -> Result<Format, String> {
+    Format::named(text).ok_or_else(|| not_one_of("the format", &Format::ALL.map(|(name, _)| name), text))
+}
+
+pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_plain.then(|| text.parse().ok()).flatten().ok_or("a seed is a whole number below 2^64, such as 1")
+}
+
+fn parse_every(text: &str) -> Result<Duration, String> {
+    match parse_some_time(text)? {
+        time if time < EVERY_MIN => Err("more often than every 250ms there is no news".to_owned()),
+        time => Ok(time),
+    }
+}
+
+pub mod search;
+#[cfg(test)]
+mod tests;

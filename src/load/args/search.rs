@@ -1,0 +1,141 @@
+//! The options of a search: `--find-rate`, `--slo`, and what the others mean beside them.
+//!
+//! It owns which options a search refuses, and why. It runs nothing.
+
+use std::time::Duration;
+
+use crate::cli::Given;
+use crate::client::options::{parse_some_time, parse_time, value};
+use crate::text::parse_rate;
+
+use crate::load::report::Format;
+use crate::load::search::bracket::RATE_MIN;
+use crate::load::search::slo::Objective;
+
+/// What makes no sense in a search, and why.
+const NOT_FOR_SEARCH: [(&str, &str); 7] = [
+    ("--assert", "--slo is what it judges by"),
+    ("--compare", "it is no single run that could be compared"),
+    ("--fail-on", "it is no single run that could be compared"),
+    ("--ramp", "it chooses the rates itself; -q is the first"),
+    ("--requests", "a step is as long as its percentile needs; -z says how long"),
+    ("--save", "it is no single run that could be kept; --format json has its figures"),
+    ("--steps", "it chooses the rates itself; -q is the first"),
+];
+
+/// The one format that a search does not have.
+const NO_LOG: &str = "option '--format' with 'hdr': an interval log is of one run, and --find-rate makes many; json has its curve";
+
+/// What is searched for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// What the server is to keep up to.
+    pub objective: Objective,
+    /// The first rate; without it, it follows from what a closed loop comes to.
+    pub start: Option<f64>,
+    /// How long each step is; without it, as long as it takes to tell.
+    pub step_len: Option<Duration>,
+    /// The warm-up of each step.
+    pub warmup: Option<Duration>,
+    /// What its report looks like.
+    pub format: Format,
+}
+
+/// Reads what a search needs, if one is asked for; those options are then used up.
+pub(super) fn read_search(given: &mut Given, format: Format) -> Result<Option<Search>, String> {
+    let is_search = given.flag("--find-rate");
+    let objective = value(given, "--slo", Objective::parse)?;
+    let objective = match (is_search, objective) {
+        (false, None) => return Ok(None),
+        (false, Some(_)) => {
+            return Err(
+                "--slo is what --find-rate searches by: add it, or judge a run with --assert".to_owned()
+            );
+        }
+        (true, None) => {
+            return Err("--find-rate needs an objective, such as --slo 'p99<10ms,errors<0.1%'".to_owned());
+        }
+        (true, Some(objective)) => objective,
+    };
+    if let Some((name, why)) = NOT_FOR_SEARCH.iter().find(|(name, _)| given.peek(name).is_some()) {
+        return Err(format!("option '{name}' is not for --find-rate: {why}"));
+    }
+    if format == Format::Hdr {
+        return Err(NO_LOG.to_owned());
+    }
+    Ok(Some(Search {
+        objective,
+        format,
+        start: value(given, "--rate", parse_start)?,
+        step_len: value(given, "--duration", parse_some_time)?,
+        warmup: value(given, "--warmup", parse_time)?,
+    }))
+}
+
+fn parse_start(text: &str) -> Result<f64, String> {
+    match parse_rate(text, false)? {
+        rate if rate < RATE_MIN => Err(format!("a search begins at {RATE_MIN}/s or above")),
+        rate => Ok(rate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::args::tests::{settings, try_settings};
+
+    fn search(line: &str) -> Search {
+        settings(line).search.unwrap_or_else(|| panic!("{line}: no search"))
+    }
+
+    #[test]
+    fn a_search_has_an_objective_and_sensible_rest() {
+        let Search { objective, start, step_len, warmup, format } = search("--find-rate --slo p99<10ms");
+        assert_eq!((objective.text(), start, step_len, warmup), ("p99<10ms", None, None, None));
+        assert_eq!(format, Format::Text);
+        assert_eq!(settings("-c 2").search, None);
+        assert_eq!(settings("--find-rate --slo p99<10ms").plan.concurrency, 50);
+        assert_eq!(settings("-c 1 --find-rate --slo p99<10ms").plan.concurrency, 1);
+    }
+
+    #[test]
+    fn other_options_say_how_a_step_is() {
+        let line = "--find-rate --slo p99<10ms -q 2k -z 500ms --warmup 0s --format json";
+        let Search { start, step_len, warmup, format, .. } = search(line);
+        let (half, none) = (Duration::from_millis(500), Duration::ZERO);
+        assert_eq!((start, step_len, warmup), (Some(2_000.0), Some(half), Some(none)));
+        assert_eq!(format, Format::Json);
+        assert!(!settings(line).plan.schedule.is_open(), "each step has a schedule of its own");
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_one_line() {
+        for (line, wanted) in [
+            ("--find-rate", "--find-rate needs an objective, such as --slo 'p99<10ms,errors<0.1%'"),
+            (
+                "-n 5 --slo p99<1s",
+                "--slo is what --find-rate searches by: add it, or judge a run with --assert",
+            ),
+            ("--find-rate --slo p99<1", "option '--slo': 'p99<1': a time needs a unit: 1us, 1ms or 1s"),
+            (
+                "--find-rate --slo rps>1",
+                "option '--slo': 'rps>1': the rate is what is searched for: leave it out",
+            ),
+            (
+                "--find-rate --slo p99<1s -q 0.5",
+                "option '--rate' with '0.5': a search begins at 1/s or above",
+            ),
+            (
+                "--find-rate --slo p99<1s --format hdr",
+                "option '--format' with 'hdr': an interval log is of one run, and --find-rate makes many; json has its curve",
+            ),
+        ] {
+            assert_eq!(try_settings(line), Err(format!("{wanted}; see reactor-client --help")), "{line}");
+        }
+        for (name, why) in NOT_FOR_SEARCH {
+            let line = format!("--find-rate --slo p99<1s {name}=1");
+            let wanted = format!("option '{name}' is not for --find-rate: {why}; see reactor-client --help");
+            assert_eq!(try_settings(&line), Err(wanted), "{line}");
+        }
+    }
+}

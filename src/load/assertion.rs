@@ -1,0 +1,199 @@
+//! What a run must come to: `--assert 'p99<10ms,errors<0.1%,rps>5000'`.
+//!
+//! A clause is a figure, `<`, `<=`, `>` or `>=`, and a number with its unit; clauses are separated by
+//! commas and must all hold. A figure that was never recorded breaks its clause: no answer is not fast.
+
+use crate::load::stats::metric::Figure;
+use crate::load::stats::summary::Summary;
+
+/// The exit code of a run that broke a clause.
+pub const EXIT_CODE: u8 = 99;
+
+/// Clauses at a time: more is a slip.
+const CLAUSES_MAX: usize = 64;
+
+/// How a figure is compared with its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+}
+
+impl Relation {
+    /// Whether a value stands so to its limit.
+    pub fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Self::Below => value < limit,
+            Self::AtMost => value <= limit,
+            Self::Above => value > limit,
+            Self::AtLeast => value >= limit,
+        }
+    }
+
+    /// Takes `figure < value` apart at its sign.
+    pub(super) fn split(clause: &str) -> Option<(&str, Self, &str)> {
+        let (figure, rest) = clause.split_at(clause.find(['<', '>'])?);
+        let signs = [("<=", Self::AtMost), (">=", Self::AtLeast), ("<", Self::Below), (">", Self::Above)];
+        let (order, value) =
+            signs.into_iter().find_map(|(sign, order)| Some((order, rest.strip_prefix(sign)?)))?;
+        Some((figure.trim(), order, value.trim()))
+    }
+}
+
+/// One limit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Clause {
+    pub(super) text: String,
+    pub(super) figure: Figure,
+    pub(super) order: Relation,
+    pub(super) limit: f64,
+}
+
+/// Limits that must all hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assertion(Vec<Clause>);
+
+/// A clause that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The clause, as it was written.
+    pub clause: String,
+    /// What was found, for people.
+    pub found: String,
+}
+
+impl Broken {
+    /// One line for people.
+    pub fn describe(&self) -> String {
+        format!("{} does not hold: {}", self.clause, self.found)
+    }
+}
+
+impl Assertion {
+    /// Reads clauses.
+    ///
+    /// # Errors
+    ///
+    /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        clauses(text)?.map(Clause::parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The clauses, in the order in which they were written.
+    pub(super) fn clauses(&self) -> &[Clause] {
+        &self.0
+    }
+
+    /// The clauses that do not hold in this run, in the order in which they were written.
+    pub fn judge(&self, summary: &Summary) -> Vec<Broken> {
+        self.0.iter().filter_map(|clause| clause.judge(summary)).collect()
+    }
+}
+
+/// The clauses of a list, none of them empty.
+pub(super) fn clauses(text: &str) -> Result<impl Iterator<Item = &str>, String> {
+    let clauses = || text.split(',').map(str::trim);
+    if clauses().any(str::is_empty) {
+        return Err(format!("'{text}' has an empty clause; a clause is written 'p99<10ms'"));
+    }
+    if clauses().count() > CLAUSES_MAX {
+        return Err(format!("there are more than {CLAUSES_MAX} clauses"));
+    }
+    Ok(clauses())
+}
+
+impl Clause {
+    fn parse(text: &str) -> Result<Self, String> {
+        let named = |error: String| format!("'{text}': {error}");
+        let (figure, order, limit) = Relation::split(text)
+            .ok_or_else(|| named("a clause is a figure, < or >, and a number: p99<10ms".to_owned()))?;
+        let figure = Figure::named(figure).map_err(named)?;
+        let limit = figure.unit().parse(limit).map_err(named)?;
+        Ok(Self { text: text.to_owned(), figure, order, limit })
+    }
+
+    fn judge(&self, summary: &Summary) -> Option<Broken> {
+        let found = match self.figure.of(summary) {
+            Some(value) if self.order.holds(value, self.limit) => return None,
+            Some(value) => format!("{} is {}", self.figure, self.figure.unit().show(value)),
+            None => format!("nothing was recorded for {}", self.figure),
+        };
+        Some(Broken { clause: self.text.clone(), found })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::stats::summary::tests::{info, nothing, stalling};
+
+    fn broken(text: &str, summary: &Summary) -> Vec<String> {
+        let assertion = Assertion::parse(text).expect("it can be read");
+        assertion.judge(summary).iter().map(Broken::describe).collect()
+    }
+
+    #[test]
+    fn the_clauses_that_do_not_hold_are_named_with_what_was_found() {
+        let summary = stalling();
+        assert_eq!(broken("p50<10ms, rps > 100,errors<50%,connect.max<1s", &summary), [""; 0]);
+        let rows = [
+            (
+                "p50<1us,rps>1M",
+                vec!["p50<1us does not hold: p50 is 800 µs", "rps>1M does not hold: rps is 200/s"],
+            ),
+            ("errors<=0.1%", vec!["errors<=0.1% does not hold: errors is 0.2 %"]),
+            ("failed<1", vec!["failed<1 does not hold: failed is 5"]),
+            ("unfinished>=2", vec![]),
+            ("unfinished>2", vec!["unfinished>2 does not hold: unfinished is 2"]),
+        ];
+        for (text, lines) in rows {
+            assert_eq!(broken(text, &summary), lines, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_signs_with_an_equals_sign_hold_at_the_limit_itself() {
+        let rows = [
+            (Relation::Below, [true, false, false]),
+            (Relation::AtMost, [true, true, false]),
+            (Relation::Above, [false, false, true]),
+            (Relation::AtLeast, [false, true, true]),
+        ];
+        for (order, holds) in rows {
+            assert_eq!([1.0, 2.0, 3.0].map(|value| order.holds(value, 2.0)), holds, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_without_answers_is_not_fast() {
+        let summary = nothing(info());
+        let lines = ["p99<10s does not hold: nothing was recorded for p99"];
+        assert_eq!(broken("p99<10s,errors<1%", &summary), lines);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_clause() {
+        let rows = [
+            ("p99<10", "'p99<10': a time needs a unit: 10us, 10ms or 10s"),
+            ("rps>1,p99", "'p99': a clause is a figure, < or >, and a number: p99<10ms"),
+            ("p99<10ms,", "'p99<10ms,' has an empty clause; a clause is written 'p99<10ms'"),
+            ("errors<5", "'errors<5': a share needs a percent sign: 5%"),
+            ("p99==1ms", "'p99==1ms': a clause is a figure, < or >, and a number: p99<10ms"),
+        ];
+        for (text, error) in rows {
+            assert_eq!(Assertion::parse(text), Err(error.to_owned()));
+        }
+        let unknown = Assertion::parse("latency<1ms").expect_err("there is none");
+        assert!(
+            unknown.starts_with("'latency<1ms': there is no figure 'latency': there are rps, "),
+            "{unknown}"
+        );
+        assert!(Assertion::parse(&"rps>1,".repeat(70)).is_err());
+    }
+}

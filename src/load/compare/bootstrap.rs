@@ -1,0 +1,203 @@
+//! How far a figure could have come out differently: a bootstrap, seeded, over the slices of a run.
+//!
+//! Requests of the same second share its fate, so whole slices are drawn, not requests. Few slices vary
+//! less among themselves than seconds do, so the interval is widened as Student's t is against the
+//! normal distribution (Hesterberg's expanded percentile interval). It knows nothing of what the figures
+//! are for.
+
+use std::time::Duration;
+
+use crate::load::plan::random::Random;
+use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
+
+/// Fewer slices than this show nothing of how seconds differ: the interval would have to reach beyond
+/// the outermost of a thousand draws.
+pub(super) const BLOCKS_MIN: usize = 5;
+/// More than this are put together: drawing sixty is enough, and stays cheap.
+const BLOCKS_MAX: usize = 60;
+
+/// What share of the draws lies beyond either end of the interval of 95 %, from so many blocks on:
+/// the normal tail beyond sqrt(n / (n - 1)) times the quantile of Student's t.
+const TAILS: [(usize, f64); 10] = [
+    (60, 0.021_80),
+    (40, 0.020_26),
+    (30, 0.018_75),
+    (20, 0.015_88),
+    (15, 0.013_21),
+    (10, 0.008_55),
+    (8, 0.005_74),
+    (7, 0.004_11),
+    (6, 0.002_43),
+    (5, 0.000_95),
+];
+
+/// Where the middle 95 % of what could have been lies, for two runs of at least so many blocks; nothing
+/// if those are too few. The values need no order.
+pub(super) fn interval(mut values: Vec<f64>, blocks: usize) -> Option<(f64, f64)> {
+    let (_, tail) = TAILS.into_iter().find(|(least, _)| blocks >= *least)?;
+    values.sort_by(f64::total_cmp);
+    // Less than half of the values.
+    let outside = (values.len() as f64 * tail) as usize;
+    Some((*values.get(outside)?, *values.get(values.len().checked_sub(outside + 1)?)?))
+}
+
+/// The figures of a run that could have been.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Draw {
+    /// Answers a second.
+    pub(super) rate: f64,
+    /// The values of [`PERCENTILES`] in microseconds.
+    pub(super) percentiles_us: [f64; PERCENTILES.len()],
+}
+
+/// Neighbouring slices, and how often each latency came in each of them.
+struct Block {
+    secs: f64,
+    answered: f64,
+    counts: Vec<u64>,
+}
+
+/// A run, ready to be drawn from.
+pub(super) struct Sample {
+    /// All latencies that came, shortest first.
+    values_us: Vec<u64>,
+    blocks: Vec<Block>,
+}
+
+impl Sample {
+    pub(super) fn of(summary: &Summary) -> Self {
+        let recorded = summary.corrected_times.histogram().iter_recorded();
+        let values_us: Vec<u64> = recorded.map(|value| value.value_iterated_to()).collect();
+        let blocks = blocks(summary, &values_us);
+        Self { values_us, blocks }
+    }
+
+    /// How many blocks there are to be drawn.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// One run that could have been.
+    pub(super) fn draw(&self, random: &mut Random) -> Draw {
+        let mut counts = vec![0; self.values_us.len()];
+        let (mut answered, mut secs) = (0.0, 0.0);
+        for _ in 0..self.blocks.len() {
+            // The number is below one that was a `usize`.
+            let index = random.below(self.blocks.len() as u64) as usize;
+            let Some(block) = self.blocks.get(index) else { continue };
+            answered += block.answered;
+            secs += block.secs;
+            for (sum, count) in counts.iter_mut().zip(&block.counts) {
+                *sum += count;
+            }
+        }
+        let total: u64 = counts.iter().sum();
+        let percentiles_us = PERCENTILES.map(|(_, quantile)| self.at_rank(&counts, quantile * total as f64));
+        Draw { rate: ratio(answered, secs), percentiles_us }
+    }
+
+    /// The value of this rank, the first one being 1; the nearest one if there is no such rank.
+    fn at_rank(&self, counts: &[u64], rank: f64) -> f64 {
+        let (mut seen, mut last) = (0, 0);
+        for (value, count) in self.values_us.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            seen += count;
+            last = *value;
+            if seen as f64 >= rank {
+                break;
+            }
+        }
+        last as f64
+    }
+}
+
+/// The slices, put together until they are not too many. What came after the last whole one, and after
+/// the end, belongs to the last block, so that nothing of the run is left out.
+fn blocks(summary: &Summary, values_us: &[u64]) -> Vec<Block> {
+    let Some(length) = summary.slices.first().map(|slice| slice.length) else { return Vec::new() };
+    let wall = summary.info.wall;
+    let is_whole = |start: Duration| start.saturating_add(length) <= wall;
+    let whole = summary.slices.iter().filter(|slice| is_whole(slice.start)).count();
+    let group_len = whole.div_ceil(BLOCKS_MAX).max(1);
+    let mut blocks: Vec<Block> = Vec::new();
+    for (index, slice) in summary.slices.iter().enumerate() {
+        if index < whole && index.is_multiple_of(group_len) {
+            blocks.push(Block { secs: 0.0, answered: 0.0, counts: vec![0; values_us.len()] });
+        }
+        let Some(block) = blocks.last_mut() else { continue };
+        block.secs += wall.saturating_sub(slice.start).min(length).as_secs_f64();
+        block.answered += slice.answered as f64;
+        for (us, count) in slice.slice.values() {
+            let place = values_us.binary_search(&us).ok().and_then(|index| block.counts.get_mut(index));
+            if let Some(sum) = place {
+                *sum += u64::from(count);
+            }
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::stats::summary::tests::{info, nothing, steady};
+
+    #[test]
+    fn the_same_seed_draws_the_same_runs() {
+        let sample = Sample::of(&steady(20, 1.0));
+        let draw = |seed| sample.draw(&mut Random::new(seed));
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+    }
+
+    #[test]
+    fn runs_that_could_have_been_lie_around_the_run_that_was() {
+        for secs in [5, 20, 130] {
+            let summary = steady(secs, 1.0);
+            let sample = Sample::of(&summary);
+            assert_eq!(sample.blocks(), secs.min(BLOCKS_MAX as u64 - 16) as usize, "{secs} s");
+            let mut random = Random::new(1);
+            let draws: Vec<Draw> = (0..200).map(|_| sample.draw(&mut random)).collect();
+            let mean = draws.iter().map(|draw| draw.percentiles_us[0]).sum::<f64>() / 200.0;
+            let p50 = summary.corrected.map_or(0.0, |spread| spread.percentiles_us[0] as f64);
+            assert!((mean / p50 - 1.0).abs() < 0.05, "{secs} s: {mean} and {p50}");
+            let rate = draws.iter().map(|draw| draw.rate).sum::<f64>() / 200.0;
+            assert!((rate / summary.rate - 1.0).abs() < 0.05, "{secs} s: {rate} and {}", summary.rate);
+        }
+    }
+
+    #[test]
+    fn a_percentile_is_the_value_at_or_below_which_its_share_lies() {
+        let block = Block { secs: 1.0, answered: 100.0, counts: vec![50, 25, 25] };
+        let sample = Sample { values_us: vec![10, 20, 30], blocks: vec![block] };
+        let draw = sample.draw(&mut Random::new(1));
+        assert_eq!((draw.rate, &draw.percentiles_us[..3]), (100.0, &[10.0, 20.0, 30.0][..]));
+    }
+
+    #[test]
+    fn blocks_hold_all_of_a_run_and_take_as_long_as_it_did() {
+        let mut summary = steady(7, 1.0);
+        summary.info.wall = Duration::from_millis(6500);
+        let sample = Sample::of(&summary);
+        let secs: Vec<f64> = sample.blocks.iter().map(|block| block.secs).collect();
+        assert_eq!(secs, [1.0, 1.0, 1.0, 1.0, 1.0, 1.5]);
+        assert_eq!(sample.blocks.iter().map(|block| block.answered).sum::<f64>(), 3500.0);
+        let counted: u64 = sample.blocks.iter().flat_map(|block| &block.counts).sum();
+        assert_eq!(counted, 3500);
+    }
+
+    #[test]
+    fn the_fewer_blocks_the_wider_the_interval_and_too_few_have_none() {
+        let values = || (0..1000).rev().map(f64::from).collect::<Vec<_>>();
+        assert_eq!(interval(values(), 4), None);
+        assert_eq!(interval(values(), 5), Some((0.0, 999.0)));
+        assert_eq!(interval(values(), 10), Some((8.0, 991.0)));
+        assert_eq!(interval(values(), 1000), Some((21.0, 978.0)));
+        assert_eq!(interval(Vec::new(), 10), None);
+    }
+
+    #[test]
+    fn nothing_is_drawn_from_nothing() {
+        let draw = Sample::of(&nothing(info())).draw(&mut Random::new(1));
+        assert_eq!(draw, Draw { rate: 0.0, percentiles_us: [0.0; PERCENTILES.len()] });
+    }
+}

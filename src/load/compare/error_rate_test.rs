@@ -1,0 +1,106 @@
+//! Whether the shares of errors of two runs differ by more than chance.
+//!
+//! Newcombe's interval of the difference of two shares (1998, his method 10), which holds for few and
+//! for no errors as well. Errors come in bursts: a second in which all fail is one event, not hundreds, so
+//! the runs count as many requests as there would be if errors came one by one.
+
+use crate::load::stats::summary::{Summary, ratio};
+
+/// The normal deviate of 95 %, both tails.
+const DEVIATE: f64 = 1.96;
+
+/// A share, of how many, and how many of them come together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Part {
+    share: f64,
+    of: f64,
+    burst_len: f64,
+}
+
+impl Part {
+    /// The errors of a run.
+    pub(super) fn of(summary: &Summary) -> Self {
+        let finished = summary.totals.answered.saturating_add(summary.totals.failed);
+        let counts: Vec<(f64, f64)> = summary
+            .slices
+            .iter()
+            .map(|slice| (slice.slice.errors() as f64, (slice.answered + slice.failed) as f64))
+            .collect();
+        Self { share: summary.error_share, of: finished as f64, burst_len: burst_len(&counts) }
+    }
+
+    /// Where the share lies (Wilson, 1927) if so many come together.
+    fn interval(self, burst_len: f64) -> (f64, f64) {
+        let (share, of) = (self.share, self.of / burst_len);
+        let square = DEVIATE * DEVIATE;
+        let scale = 1.0 + square / of;
+        let center = share + square / (2.0 * of);
+        let half = DEVIATE * (share * (1.0 - share) / of + square / (4.0 * of * of)).sqrt();
+        ((center - half) / scale, (center + half) / scale)
+    }
+}
+
+/// Where the difference lies, in shares; nothing if one of the runs has no request that came to an end.
+pub(super) fn difference(before: Part, after: Part) -> Option<(f64, f64)> {
+    if before.of == 0.0 || after.of == 0.0 {
+        return None;
+    }
+    // A run without errors does not show how they come: what is known of the other goes for both.
+    let burst_len = before.burst_len.max(after.burst_len);
+    let (one, other) = (before.interval(burst_len), after.interval(burst_len));
+    let change = after.share - before.share;
+    let down = (after.share - other.0).hypot(one.1 - before.share);
+    let up = (other.1 - after.share).hypot(before.share - one.0);
+    Some((change - down, change + up))
+}
+
+/// How many errors come together, 1 or more: how much more their number varies from one slice to the next
+/// than it would by chance.
+fn burst_len(slices: &[(f64, f64)]) -> f64 {
+    let (failed, all) = slices.iter().fold((0.0, 0.0), |sum, slice| (sum.0 + slice.0, sum.1 + slice.1));
+    let share = ratio(failed, all);
+    let squares = slices.iter().map(|(failed, all)| {
+        let wanted = share * all;
+        ratio((failed - wanted).powi(2), wanted * (1.0 - share))
+    });
+    ratio(squares.sum(), slices.len() as f64 - 1.0).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(errors: u32, of: u32) -> Part {
+        Part { share: f64::from(errors) / f64::from(of), of: f64::from(of), burst_len: 1.0 }
+    }
+
+    /// The examples of the paper, table II, method 10.
+    #[test]
+    fn the_interval_is_that_of_the_paper() {
+        for (one, other, low, high) in [
+            ((56, 70), (48, 80), 0.0524, 0.3339),
+            ((9, 10), (3, 10), 0.1705, 0.8090),
+            ((5, 56), (0, 29), -0.0381, 0.1926),
+            ((0, 10), (0, 10), -0.2775, 0.2775),
+            ((10, 10), (0, 10), 0.6075, 1.0),
+        ] {
+            let found = difference(part(other.0, other.1), part(one.0, one.1)).expect("an interval");
+            assert!((found.0 - low).abs() < 5e-4 && (found.1 - high).abs() < 5e-4, "{found:?}");
+        }
+        assert_eq!(difference(Part { of: 0.0, ..part(0, 1) }, part(1, 2)), None);
+        let apart = difference(part(0, 10_000), part(50, 10_000)).expect("an interval");
+        let burst = Part { burst_len: 50.0, ..part(50, 10_000) };
+        let burst = difference(part(0, 10_000), burst).expect("an interval");
+        assert!(apart.0 > 0.0 && burst.0 < 0.0, "{apart:?} {burst:?}");
+    }
+
+    #[test]
+    fn errors_that_come_together_count_as_few() {
+        assert_eq!(burst_len(&[(0.0, 100.0); 10]), 1.0);
+        assert_eq!(burst_len(&[(1.0, 100.0); 10]), 1.0);
+        assert_eq!(burst_len(&[]), 1.0);
+        let mut burst = [(0.0, 100.0); 10];
+        burst[3] = (50.0, 100.0);
+        assert!((burst_len(&burst) - 50.0).abs() < 5.0, "{}", burst_len(&burst));
+    }
+}

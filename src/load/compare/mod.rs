@@ -1,0 +1,309 @@
+//! Two runs beside one another: what differs, and whether the difference is more than chance.
+//!
+//! The interval of each difference is that of a seeded bootstrap, in `resample.rs`; that of the errors,
+//! which are counted, is in `shares.rs`. A figure is called faster or slower only if its interval leaves
+//! out nought and the difference is one that two single runs can show; anything else is "no difference
+//! shown", which is not "the same". Each figure is judged by itself: of twenty that have not changed, one
+//! may be called different.
+
+pub(super) mod bootstrap;
+mod error_rate_test;
+pub mod thresholds;
+
+use serde::{Serialize, Serializer};
+
+use super::run_info::{RunInfo, differences};
+use crate::load::plan::random::Random;
+use crate::load::stats::metric::{Figure, Statistic, Times, Unit};
+use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
+use crate::text::units;
+use bootstrap::{BLOCKS_MIN, Draw, Sample, interval};
+use error_rate_test::Part;
+
+/// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.
+const DRAWS: usize = 1000;
+/// Smaller differences come from one start of a program to the next, which a single run cannot show.
+const CHANGE_MIN: f64 = 0.01;
+/// So many answers must lie above a percentile before it is compared: fewer are single events.
+const TAIL_MIN: f64 = 10.0;
+
+/// What a difference shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The second run was better.
+    Faster,
+    /// The second run was worse.
+    Slower,
+    /// The second run had fewer errors.
+    Fewer,
+    /// The second run had more errors.
+    More,
+    /// It could be chance.
+    #[serde(rename = "no-difference-shown")]
+    NotShown,
+    /// There are too few answers to say anything.
+    #[serde(rename = "too-few-answers")]
+    TooFew,
+    /// A run was too short to tell how seconds differ.
+    TooShort,
+}
+
+impl Verdict {
+    /// It, in words for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Fewer => "fewer",
+            Self::More => "more",
+            Self::NotShown => "no difference shown",
+            Self::TooFew => "too few answers",
+            Self::TooShort => "too short a run",
+        }
+    }
+
+    /// Whether there is a difference, and it is more than chance.
+    pub fn is_shown(self) -> bool {
+        matches!(self, Self::Faster | Self::Slower | Self::Fewer | Self::More)
+    }
+
+    /// Whether there was too little to judge by.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::TooFew | Self::TooShort)
+    }
+}
+
+/// One figure of two runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Row {
+    /// As in --fail-on: rps, p50, p99.
+    #[serde(rename = "name", serialize_with = "write_name")]
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub figure: Figure,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// Its value in the first run.
+    pub before: f64,
+    /// Its value in the second.
+    pub after: f64,
+    /// The difference as a share of the value before: 0.1 is a tenth more.
+    #[serde(rename = "change_share")]
+    pub change: f64,
+    /// Where that lies with a confidence of 95 %; null when a run is too short to tell.
+    #[serde(rename = "interval_share", serialize_with = "write_interval")]
+    #[cfg_attr(test, schemars(with = "Option<Interval>"))]
+    pub interval: Option<(f64, f64)>,
+    /// What it shows, beyond chance.
+    pub verdict: Verdict,
+}
+
+/// The share of the requests that failed or were answered with a status of 400 or above.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Errors {
+    /// Their share in the first run, 0 to 1.
+    #[serde(rename = "before_share")]
+    pub before: f64,
+    /// Their share in the second.
+    #[serde(rename = "after_share")]
+    pub after: f64,
+    /// The difference of the two: 0.01 is one percentage point more.
+    #[serde(rename = "change_share")]
+    pub change: f64,
+    /// Where that lies with a confidence of 95 %; null when nothing was answered and nothing failed.
+    #[serde(rename = "interval_share", serialize_with = "write_interval")]
+    #[cfg_attr(test, schemars(with = "Option<Interval>"))]
+    pub interval: Option<(f64, f64)>,
+    /// What it shows, beyond chance.
+    pub verdict: Verdict,
+}
+
+/// One of the runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Side {
+    /// What was asked.
+    pub target: String,
+    /// When it began.
+    pub started_unix_secs: u64,
+    /// How long it took, warm-up left out.
+    pub wall_secs: f64,
+    /// Whether its figures are the server's.
+    #[serde(rename = "valid")]
+    pub is_valid: bool,
+}
+
+/// Two runs beside one another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Comparison {
+    /// The first run.
+    pub before: Side,
+    /// The second run.
+    pub after: Side,
+    /// The rate and the percentiles.
+    #[serde(rename = "figures")]
+    pub rows: Vec<Row>,
+    /// The errors.
+    pub errors: Errors,
+    /// What speaks against comparing the runs, in words.
+    pub caveats: Vec<String>,
+}
+
+/// Where a difference lies.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Interval {
+    /// Its lower end.
+    low: f64,
+    /// Its upper end.
+    high: f64,
+}
+
+fn write_name<S: Serializer>(figure: &Figure, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(figure)
+}
+
+fn write_interval<S: Serializer>(ends: &Option<(f64, f64)>, to: S) -> Result<S::Ok, S::Error> {
+    ends.map(|(low, high)| Interval { low, high }).serialize(to)
+}
+
+/// Compares the second run with the first.
+pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
+    let mut random = Random::new(seed);
+    let samples = (Sample::of(before), Sample::of(after));
+    let draws: Vec<(Draw, Draw)> =
+        (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();
+    let drawn = Drawn { draws, blocks: samples.0.blocks().min(samples.1.blocks()) };
+    let mut rows = vec![row(Figure::Rate, (before, after), &drawn, |draw| draw.rate, true)];
+    for (index, (_, quantile)) in PERCENTILES.iter().enumerate() {
+        let figure = Figure::Time(Times::Corrected, Statistic::Percentile(index));
+        let beyond = |summary: &Summary| summary.corrected_times.len() as f64 * (1.0 - quantile);
+        let is_enough = beyond(before).min(beyond(after)) >= TAIL_MIN;
+        let value = |draw: &Draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0);
+        rows.push(row(figure, (before, after), &drawn, value, is_enough));
+    }
+    let mut caveats = caveats(before, after);
+    if drawn.blocks < BLOCKS_MIN {
+        caveats.push(format!(
+            "runs of less than {BLOCKS_MIN} s do not show how one second differs from the next, so no time or rate is judged"
+        ));
+    }
+    Comparison { before: side(before), after: side(after), rows, errors: errors(before, after), caveats }
+}
+
+fn side(run: &Summary) -> Side {
+    Side {
+        target: run.info.target.clone(),
+        started_unix_secs: run.info.started_unix_secs,
+        wall_secs: run.info.wall.as_secs_f64(),
+        is_valid: run.validity.is_valid(),
+    }
+}
+
+/// What could have been, for both runs.
+struct Drawn {
+    draws: Vec<(Draw, Draw)>,
+    /// How many blocks the run with fewer of them has.
+    blocks: usize,
+}
+
+fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
+    let mut caveats = Vec::new();
+    for (run, which) in [(before, "first"), (after, "second")] {
+        if !run.validity.is_valid() {
+            caveats
+                .push(format!("INVALID: the {which} run was client-bound, so its figures are the client's"));
+        }
+    }
+    if before.is_open() != after.is_open() {
+        caveats.push(
+            "only one of the runs followed a schedule, so their latencies mean different things".to_owned(),
+        );
+    }
+    let (one, other) = (&before.info, &after.info);
+    if one.target != other.target || one.urls != other.urls {
+        caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
+    }
+    let due = (due_per_sec(one), due_per_sec(other));
+    let is_told = one.course.schedule != other.course.schedule;
+    if !is_told
+        && before.is_open()
+        && after.is_open()
+        && (due.0 - due.1).abs() > due.0.max(due.1) * CHANGE_MIN
+    {
+        let (one, other) = (units::rate(due.0), units::rate(due.1));
+        caveats.push(format!("the runs differ in what was asked of the server: {one} and {other}"));
+    }
+    let pairs =
+        [("connections", one.concurrency, other.concurrency), ("threads", one.threads, other.threads)];
+    let differing = pairs.into_iter().filter(|(_, one, other)| one != other);
+    caveats
+        .extend(differences(one, other).iter().map(|difference| format!("the runs differ in {difference}")));
+    caveats
+        .extend(differing.map(|(name, one, other)| format!("the runs differ in {name}: {one} and {other}")));
+    caveats
+}
+
+/// The rate of the schedule; nought if there was none.
+fn due_per_sec(info: &RunInfo) -> f64 {
+    info.due.map_or(0.0, |due| ratio(due as f64, info.wall.as_secs_f64()))
+}
+
+fn row(
+    figure: Figure,
+    (before, after): (&Summary, &Summary),
+    drawn: &Drawn,
+    value: impl Fn(&Draw) -> f64,
+    is_enough: bool,
+) -> Row {
+    let changes = drawn.draws.iter().map(|(one, other)| change(value(one), value(other)));
+    let interval = interval(changes.collect(), drawn.blocks);
+    let value = |summary| figure.of(summary).unwrap_or(0.0);
+    let (before, after) = (value(before), value(after));
+    let change = change(before, after);
+    let verdict = match interval {
+        _ if !is_enough || before <= 0.0 || after <= 0.0 => Verdict::TooFew,
+        Some(interval) => verdict(figure, change, interval),
+        None => Verdict::TooShort,
+    };
+    Row { figure, unit: figure.unit(), before, after, change, interval, verdict }
+}
+
+fn errors(before: &Summary, after: &Summary) -> Errors {
+    let interval = error_rate_test::difference(Part::of(before), Part::of(after));
+    let verdict = match interval {
+        Some((low, _)) if low > 0.0 => Verdict::More,
+        Some((_, high)) if high < 0.0 => Verdict::Fewer,
+        Some(_) => Verdict::NotShown,
+        None => Verdict::TooFew,
+    };
+    let (before, after) = (before.error_share, after.error_share);
+    Errors { before, after, change: after - before, interval, verdict }
+}
+
+fn change(before: f64, after: f64) -> f64 {
+    ratio(after - before, before)
+}
+
+fn verdict(figure: Figure, change: f64, (low, high): (f64, f64)) -> Verdict {
+    let is_shown = (low > 0.0 || high < 0.0) && change.abs() >= CHANGE_MIN;
+    match (is_shown, (change > 0.0) == (figure == Figure::Rate)) {
+        (false, _) => Verdict::NotShown,
+        (true, true) => Verdict::Faster,
+        (true, false) => Verdict::Slower,
+    }
+}
+
+impl Comparison {
+    /// The row of a figure.
+    pub fn row(&self, figure: Figure) -> Option<&Row> {
+        self.rows.iter().find(|row| row.figure == figure)
+    }
+}
+
+#[cfg(test)]
+mod tests;

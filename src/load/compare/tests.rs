@@ -1,0 +1,276 @@
+//! What a comparison promises, with runs that are made up: that it calls different what is, and leaves
+//! alone what only chance made different. Servers are seeded, and so is the comparison.
+
+use std::time::Duration;
+
+use super::*;
+use crate::load::engine::pacer::Schedule;
+use crate::load::stats::failure::Failure;
+use crate::load::stats::metrics::{Answered, Failed, Metrics};
+use crate::load::stats::summary::tests::{info, metrics, nothing, steady};
+use crate::load::stats::validity::ClientBound;
+
+fn verdicts(before: &Summary, after: &Summary) -> Vec<Verdict> {
+    compare(before, after, 1).rows.iter().map(|row| row.verdict).collect()
+}
+
+#[test]
+fn a_run_beside_itself_shows_no_difference() {
+    let run = steady(20, 1.0);
+    let verdicts = verdicts(&run, &run);
+    assert!(
+        verdicts.iter().all(|verdict| matches!(verdict, Verdict::NotShown | Verdict::TooFew)),
+        "{verdicts:?}"
+    );
+    assert_eq!(verdicts.last(), Some(&Verdict::TooFew), "p99.99 of a few thousand answers");
+}
+
+#[test]
+fn a_run_with_half_the_latency_is_faster_and_the_other_way_round_slower() {
+    for secs in [5, 20] {
+        let (slow, fast) = (steady(secs, 1.0), steady(secs, 0.5));
+        assert_eq!(verdicts(&slow, &fast)[1..6], [Verdict::Faster; 5], "{secs} s");
+        assert_eq!(verdicts(&fast, &slow)[1..6], [Verdict::Slower; 5], "{secs} s");
+        let p50 = compare(&slow, &fast, 1).rows[1];
+        assert!((p50.change + 0.5).abs() < 0.02, "{p50:?}");
+        assert!(p50.interval.is_some_and(|(low, high)| low <= p50.change && p50.change <= high), "{p50:?}");
+    }
+}
+
+#[test]
+fn the_rate_counts_the_other_way_round_than_times() {
+    assert_eq!(verdict(Figure::Rate, 0.2, (0.1, 0.3)), Verdict::Faster);
+    assert_eq!(verdict(Figure::Rate, -0.2, (-0.3, -0.1)), Verdict::Slower);
+    assert_eq!(verdict(Figure::Rate, 0.2, (-0.1, 0.3)), Verdict::NotShown);
+    assert_eq!(verdict(Figure::Rate, 0.009, (0.008, 0.01)), Verdict::NotShown);
+}
+
+#[test]
+fn the_same_seed_compares_the_same() {
+    let (one, other) = (steady(12, 1.0), steady(12, 1.02));
+    assert_eq!(compare(&one, &other, 3), compare(&one, &other, 3));
+}
+
+#[test]
+fn what_speaks_against_the_comparison_is_said() {
+    let (before, mut after) = (steady(5, 1.0), steady(5, 1.0));
+    assert_eq!(compare(&before, &after, 1).caveats, [""; 0]);
+    after.info.concurrency = 64;
+    after.validity.reasons.push(ClientBound::Cpu { share: 1.0 });
+    let caveats = [
+        "INVALID: the second run was client-bound, so its figures are the client's",
+        "the runs differ in connections: 50 and 64",
+    ];
+    assert_eq!(compare(&before, &after, 1).caveats, caveats);
+}
+
+#[test]
+fn runs_without_answers_are_compared_without_a_verdict() {
+    let empty = nothing(info());
+    assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
+    assert!(verdicts(&steady(5, 1.0), &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
+    assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, Verdict::TooFew);
+}
+
+/// A server that is made up: each second has a pace of its own, and so has each answer.
+#[derive(Clone, Copy)]
+struct Server {
+    /// How much longer everything takes than it did.
+    factor: f64,
+    /// The deviation of the logarithm of a second's pace.
+    unrest: f64,
+}
+
+/// From 0 to 1, without 1.
+fn unit(random: &mut Random) -> f64 {
+    random.below(1 << 32) as f64 / (1u64 << 32) as f64
+}
+
+/// A normal number, as near as twelve uniform ones come.
+fn normal(random: &mut Random) -> f64 {
+    (0..12).map(|_| unit(random)).sum::<f64>() - 6.0
+}
+
+/// A request that was sent then and answered so much later.
+fn answered(metrics: &mut Metrics, sent: Duration, latency: Duration) {
+    let (url, status, done, received_len) = (0, 200, sent + latency, 100);
+    metrics.sent(url);
+    metrics.answered(Answered { url, status, intended: sent, sent, first_byte: done, done, received_len });
+}
+
+/// A run against it at 1,000 requests a second.
+fn run(server: Server, secs: u64, seed: u64) -> Summary {
+    let (mut random, mut metrics) = (Random::of_many(seed, secs), metrics(0));
+    for second in 0..secs {
+        let pace = (server.unrest * normal(&mut random)).exp() * server.factor;
+        for number in 0..1000 {
+            let latency_us = (200.0 - 800.0 * (1.0 - unit(&mut random)).ln()) * pace;
+            // In steps of 50 µs, so that there are few different values.
+            let latency = Duration::from_micros((latency_us / 50.0) as u64 * 50);
+            answered(&mut metrics, Duration::from_millis(second * 1000 + number), latency);
+        }
+    }
+    let due = Some(secs * 1000);
+    Summary::of(&metrics, &RunInfo { due, wall: Duration::from_secs(secs), ..info() })
+}
+
+/// In how many of twenty pairs of runs each percentile up to p99.9 is called different.
+fn called_different(secs: u64, before: Server, after: Server) -> [u32; 6] {
+    let mut called = [0; 6];
+    for seed in 0..20 {
+        let comparison = compare(&run(before, secs, 2 * seed), &run(after, secs, 2 * seed + 1), seed);
+        for (count, row) in called.iter_mut().zip(&comparison.rows[1..7]) {
+            *count += u32::from(row.verdict.is_shown());
+        }
+    }
+    called
+}
+
+#[test]
+fn two_runs_of_the_same_server_are_seldom_called_different() {
+    for (secs, unrest) in [(5, 0.0), (10, 0.1)] {
+        let server = Server { factor: 1.0, unrest };
+        let called = called_different(secs, server, server);
+        // One in twenty of 120, and room for three deviations of their number.
+        assert!(called.iter().sum::<u32>() <= 13, "{secs} s, unrest {unrest}: {called:?}");
+        assert!(called.iter().all(|count| *count <= 4), "{secs} s, unrest {unrest}: {called:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_a_fifth_slower_is_called_slower_after_ten_seconds() {
+    let (before, after) = (Server { factor: 1.0, unrest: 0.03 }, Server { factor: 1.2, unrest: 0.03 });
+    let called = called_different(10, before, after);
+    assert!(called[..5].iter().all(|count| *count >= 19), "p50 to p99: {called:?}");
+    let row = compare(&run(before, 10, 1), &run(after, 10, 2), 1).rows[5];
+    assert_eq!(row.verdict, Verdict::Slower, "{row:?}");
+    assert!(row.interval.is_some_and(|(low, high)| low < 0.2 && 0.2 < high), "{row:?}");
+}
+
+#[test]
+fn runs_that_are_too_short_have_neither_interval_nor_verdict() {
+    let comparison = compare(&steady(4, 1.0), &steady(20, 2.0), 1);
+    for row in &comparison.rows[..6] {
+        assert_eq!((row.interval, row.verdict), (None, Verdict::TooShort));
+    }
+    assert!(comparison.caveats[0].starts_with("runs of less than 5 s"), "{:?}", comparison.caveats);
+}
+
+#[test]
+fn errors_have_an_interval_and_a_verdict() {
+    let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
+    for (before, after, verdict) in [
+        (0.0, 0.0, Verdict::NotShown),
+        (0.0, 0.000_2, Verdict::NotShown),
+        (0.0, 0.01, Verdict::More),
+        (0.02, 0.01, Verdict::Fewer),
+        (0.010, 0.011, Verdict::NotShown),
+    ] {
+        let errors = compare(&with_errors(before), &with_errors(after), 1).errors;
+        assert_eq!(errors.verdict, verdict, "{errors:?}");
+        let change = after - before;
+        assert!(errors.interval.is_some_and(|(low, high)| low <= change && change <= high), "{errors:?}");
+    }
+}
+
+/// A run in which the first 50 of 1,000 requests fail in these of its ten seconds.
+fn failing(at: impl Fn(u64) -> bool) -> Summary {
+    let mut metrics = metrics(0);
+    for number in 0..10_000 {
+        let (sent, latency) = (Duration::from_millis(number), Duration::from_micros(100));
+        if at(number / 1000) && number % 1000 < 50 {
+            metrics.sent(0);
+            let (url, failure) = (0, Failure::Reset);
+            metrics.failed(Failed { url, failure, intended: sent, sent, at: sent + latency });
+        } else {
+            answered(&mut metrics, sent, latency);
+        }
+    }
+    Summary::of(&metrics, &info())
+}
+
+#[test]
+fn errors_that_came_in_one_burst_are_not_a_trend() {
+    let burst = compare(&failing(|_| false), &failing(|second| second == 3), 1).errors;
+    assert_eq!((burst.after, burst.verdict), (0.005, Verdict::NotShown), "{burst:?}");
+    let all = compare(&failing(|_| false), &failing(|_| true), 1).errors;
+    assert_eq!(all.verdict, Verdict::More, "{all:?}");
+}
+
+#[test]
+fn answers_with_bad_statuses_come_in_bursts_too() {
+    let run = |at: fn(u64) -> bool| {
+        let mut metrics = metrics(0);
+        for number in 0..10_000 {
+            let (sent, bad) = (Duration::from_millis(number), at(number / 1000) && number % 1000 < 50);
+            let (url, status, done) = (0, if bad { 503 } else { 200 }, sent);
+            metrics.sent(url);
+            metrics.answered(Answered {
+                url,
+                status,
+                intended: sent,
+                sent,
+                first_byte: done,
+                done,
+                received_len: 1,
+            });
+        }
+        Summary::of(&metrics, &info())
+    };
+    let burst = compare(&run(|_| false), &run(|second| second == 3), 1).errors;
+    assert_eq!((burst.after, burst.verdict), (0.005, Verdict::NotShown), "{burst:?}");
+    let all = compare(&run(|_| false), &run(|_| true), 1).errors;
+    assert_eq!(all.verdict, Verdict::More, "{all:?}");
+}
+
+#[test]
+fn runs_that_were_set_up_differently_are_said() {
+    let (before, mut after) = (nothing(info()), nothing(info()));
+    after.info.setup.timeout = Duration::from_secs(5);
+    after.info.setup.keep_alive_for = Some(0);
+    after.info.setup.method = "HEAD".to_owned();
+    after.info.course.schedule = Schedule::Constant { per_sec: 400.0 };
+    after.info.due = Some(4014);
+    let caveats = compare(&before, &after, 1).caveats;
+    assert_eq!(
+        caveats[..4],
+        [
+            "the runs differ in method: GET and HEAD",
+            "the runs differ in keep-alive: on and off",
+            "the runs differ in time-out: 30.0 s and 5.00 s",
+            "the runs differ in schedule: 200/s and 400/s",
+        ]
+    );
+}
+
+#[test]
+fn other_addresses_and_other_schedules_are_said() {
+    let (before, mut after) = (nothing(info()), nothing(info()));
+    after.info.target = "GET http://localhost/x".to_owned();
+    after.info.due = Some(4014);
+    let caveats = compare(&before, &after, 1).caveats;
+    assert_eq!(
+        caveats[..2],
+        [
+            "the runs asked different things: GET http://localhost:8080/ and GET http://localhost/x",
+            "the runs differ in what was asked of the server: 201/s and 401/s",
+        ]
+    );
+}
+
+#[test]
+fn a_percentile_is_compared_only_if_both_runs_have_answers_beyond_it() {
+    let (few, many) = (steady(5, 1.0), steady(40, 1.0));
+    let p99_9 = |before, after| compare(before, after, 1).rows[6].verdict;
+    assert_eq!((p99_9(&few, &many), p99_9(&many, &few)), (Verdict::TooFew, Verdict::TooFew));
+    assert_ne!(p99_9(&many, &many), Verdict::TooFew);
+}
+
+#[test]
+fn a_run_by_a_schedule_beside_one_without_is_said_once() {
+    let (closed, mut open) = (steady(5, 1.0), steady(5, 1.0));
+    open.info.due = Some(2500);
+    let caveat = "only one of the runs followed a schedule, so their latencies mean different things";
+    assert_eq!(compare(&closed, &open, 1).caveats, [caveat]);
+    assert_eq!(compare(&open, &closed, 1).caveats, [caveat]);
+}

@@ -1,0 +1,158 @@
+//! How much worse a run may be than the one before: `--fail-on 'p99>+10%,rps<-5%,errors>+0.1%'`.
+//!
+//! A clause fires when the difference is beyond its limit *and* is shown to be more than chance.
+//! Changes of the rate and of percentiles are shares of the value before; those of the errors are
+//! percentage points. A clause about what could not be judged never fires, and can be asked for.
+
+use super::Comparison;
+use crate::load::assertion::{Broken, Relation, clauses};
+use crate::load::stats::metric::{Figure, Statistic, Times, Unit};
+use crate::text::units;
+
+/// The exit code of a run in which a clause fired.
+pub const EXIT_CODE: u8 = 98;
+
+/// One limit.
+#[derive(Clone, Debug, PartialEq)]
+struct Clause {
+    text: String,
+    figure: Figure,
+    order: Relation,
+    change: f64,
+}
+
+/// Limits, each of which fails the comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits(Vec<Clause>);
+
+impl Limits {
+    /// Reads clauses.
+    ///
+    /// # Errors
+    ///
+    /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        clauses(text)?.map(Clause::parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The clauses that fire, in the order in which they were written.
+    pub fn judge(&self, comparison: &Comparison) -> Vec<Broken> {
+        self.0.iter().filter_map(|clause| clause.judge(comparison)).collect()
+    }
+
+    /// The clauses that there was too little to judge by, each in a line for people.
+    pub fn open(&self, comparison: &Comparison) -> Vec<String> {
+        self.0.iter().filter_map(|clause| clause.open(comparison)).collect()
+    }
+}
+
+impl Clause {
+    fn parse(text: &str) -> Result<Self, String> {
+        const SHAPE: &str = "a clause is a figure, < or >, and a change in percent: p99>+10%";
+        let named = |error: &str| format!("'{text}': {error}");
+        let (name, order, change) = Relation::split(text).ok_or_else(|| named(SHAPE))?;
+        let figure = Figure::named(name).map_err(|error| named(&error))?;
+        let is_compared = match figure {
+            Figure::Rate | Figure::Errors => true,
+            Figure::Time(times, statistic) => {
+                times == Times::Corrected && matches!(statistic, Statistic::Percentile(_))
+            }
+            _ => false,
+        };
+        if !is_compared {
+            return Err(named("only rps, errors and the percentiles of the latency are compared"));
+        }
+        let (sign, number) = match (change.strip_prefix('+'), change.strip_prefix('-')) {
+            (Some(number), _) => (1.0, number),
+            (_, Some(number)) => (-1.0, number),
+            _ => return Err(named("a change has a sign: +10% is a tenth more, -10% a tenth less")),
+        };
+        let change = sign * Unit::Share.parse(number).map_err(|error| named(&error))?;
+        Ok(Self { text: text.to_owned(), figure, order, change })
+    }
+
+    fn judge(&self, comparison: &Comparison) -> Option<Broken> {
+        let (verdict, change, found) = if self.figure == Figure::Errors {
+            let errors = &comparison.errors;
+            let (before, after) = (units::share(errors.before), units::share(errors.after));
+            (errors.verdict, errors.after - errors.before, format!("errors went from {before} to {after}"))
+        } else {
+            let row = comparison.row(self.figure)?;
+            let show = |value| self.figure.unit().show(value);
+            let (before, after, change) = (show(row.before), show(row.after), units::change(row.change));
+            (row.verdict, row.change, format!("{} went from {before} to {after}, {change}", self.figure))
+        };
+        let fires = verdict.is_shown() && self.order.holds(change, self.change);
+        fires.then(|| Broken { clause: self.text.clone(), found })
+    }
+
+    fn open(&self, comparison: &Comparison) -> Option<String> {
+        let verdict = match self.figure {
+            Figure::Errors => comparison.errors.verdict,
+            figure => comparison.row(figure)?.verdict,
+        };
+        verdict.is_open().then(|| format!("{} was not judged: {}", self.text, verdict.describe()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::compare::compare;
+    use crate::load::stats::summary::Summary;
+    use crate::load::stats::summary::tests::steady;
+
+    fn fired(text: &str, factor: f64) -> Vec<String> {
+        let comparison = compare(&steady(20, 1.0), &steady(20, factor), 1);
+        let limits = Limits::parse(text).expect("it can be read");
+        limits.judge(&comparison).into_iter().map(|broken| broken.clause).collect()
+    }
+
+    #[test]
+    fn a_clause_fires_beyond_its_limit() {
+        assert_eq!(fired("p99>+10%, p50>+10%,rps<-5%", 1.5), ["p99>+10%", "p50>+10%"]);
+        assert_eq!(fired("p99>+60%", 1.5), [""; 0]);
+        assert_eq!(fired("p50<-10%", 0.5), ["p50<-10%"]);
+        assert_eq!(fired("p50<-60%", 0.5), [""; 0]);
+    }
+
+    #[test]
+    fn what_may_be_chance_does_not_fire() {
+        assert_eq!(fired("p50>=-50%,p99>=-50%,p99.99>=-50%,errors>+0.1%", 1.0), [""; 0]);
+    }
+
+    #[test]
+    fn errors_fire_when_they_are_more_than_chance() {
+        let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
+        let limits = Limits::parse("errors>+0.01%").expect("it can be read");
+        for (share, fires) in [(0.0, false), (0.000_2, false), (0.002, true)] {
+            let comparison = compare(&with_errors(0.0), &with_errors(share), 1);
+            assert_eq!(!limits.judge(&comparison).is_empty(), fires, "{share}: {:?}", comparison.errors);
+        }
+        let fired = limits.judge(&compare(&with_errors(0.0), &with_errors(0.002), 1));
+        assert_eq!(fired[0].found, "errors went from 0 % to 0.2 %");
+    }
+
+    #[test]
+    fn a_clause_that_there_is_too_little_to_judge_by_is_told() {
+        let limits = Limits::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
+        let open = |secs| limits.open(&compare(&steady(secs, 1.0), &steady(secs, 2.0), 1));
+        assert_eq!(open(20), ["p99.99>+10% was not judged: too few answers"]);
+        let both =
+            ["p50>+10% was not judged: too short a run", "p99.99>+10% was not judged: too few answers"];
+        assert_eq!(open(3), both);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_clause() {
+        let rows = [
+            ("p99>10%", "'p99>10%': a change has a sign: +10% is a tenth more, -10% a tenth less"),
+            ("p99>+10", "'p99>+10': a share needs a percent sign: 10%"),
+            ("max>+1%", "'max>+1%': only rps, errors and the percentiles of the latency are compared"),
+            ("p99", "'p99': a clause is a figure, < or >, and a change in percent: p99>+10%"),
+        ];
+        for (text, error) in rows {
+            assert_eq!(Limits::parse(text), Err(error.to_owned()));
+        }
+    }
+}

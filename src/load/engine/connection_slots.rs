@@ -1,0 +1,446 @@
+//! The places of the connections: where each leads, who sits there, and when it is tried again.
+//!
+//! A run of so many connections has so many seats. One that is vacant is filled again, after a pause
+//! that grows while nobody takes the connection. It opens no socket; time is an argument.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::in_flight::Asked;
+use super::pacer::Share;
+use crate::load::plan::run_plan::Plan;
+use crate::reactor::Key;
+
+/// The pause after all addresses have failed once, and from one connection that ends unused to the next;
+/// it doubles with each further round ...
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+/// ... up to this: a server that comes back is noticed within a second.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// ... or to this if connections are made and end unused: a request that becomes due may wait for it.
+const UNUSED_PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// A host and port, with what is asked of it.
+#[derive(Debug)]
+struct Origin {
+    addresses: Vec<SocketAddr>,
+    urls: Vec<u32>,
+    /// Requests that were sent to it.
+    asked: u64,
+}
+
+#[derive(Debug)]
+struct Seat {
+    origin: usize,
+    /// Which of the origin's addresses is tried next, or has taken the connection.
+    address: usize,
+    /// Attempts in a row that came to nothing.
+    failures: u32,
+    /// Connections in a row that ended before anything was asked on them.
+    unused: u32,
+    key: Option<Key>,
+    /// It waits in the line of those that could send.
+    in_line: bool,
+    /// It could send.
+    has_room: bool,
+    /// What its last connection left without an answer, the oldest first: at most what is pipelined.
+    stranded: VecDeque<Asked>,
+}
+
+impl Seat {
+    fn vacant(origin: usize, address: usize) -> Self {
+        let stranded = VecDeque::new();
+        Self { origin, address, failures: 0, unused: 0, key: None, in_line: false, has_room: false, stranded }
+    }
+}
+
+/// All seats of one thread.
+#[derive(Debug)]
+pub(super) struct Seats {
+    origins: Vec<Origin>,
+    seats: Vec<Seat>,
+    /// Those that could send, the longest idle first.
+    line: VecDeque<usize>,
+    vacant: BinaryHeap<Reverse<(Instant, usize)>>,
+    share: Share,
+    taken: usize,
+    /// Requests that are stranded, over all seats.
+    stranded: usize,
+}
+
+impl Seats {
+    /// The seats of one thread, spread evenly over the addresses of each origin, and over the origins by
+    /// how many of the targets are theirs.
+    ///
+    /// # Errors
+    /// When there are fewer connections than origins, or an origin has no address.
+    pub(super) fn new(
+        plan: &Plan,
+        addresses: &[Vec<SocketAddr>],
+        share: Share,
+        start: Instant,
+    ) -> io::Result<Self> {
+        let (origins, origin_of) = origins(plan, addresses)?;
+        let count = share.of_count(plan.concurrency as u64) as usize;
+        let mut seats = Vec::with_capacity(count);
+        // How many seats each origin has so far, over all threads: its addresses are taken in turn.
+        let mut seats_of = vec![0; origins.len()];
+        for number in 0..plan.concurrency {
+            // Each origin has one seat at least.
+            let origin = match origin_of.get(number % origin_of.len()) {
+                Some(origin) if number >= origins.len() => *origin,
+                _ => number % origins.len(),
+            };
+            let addresses = origins.get(origin).map_or(1, |origin| origin.addresses.len());
+            let before = seats_of.get_mut(origin).map_or(0, |seats| std::mem::replace(seats, *seats + 1));
+            if share.has(number as u64) {
+                seats.push(Seat::vacant(origin, before % addresses));
+            }
+        }
+        let vacant = (0..count).map(|seat| Reverse((start, seat))).collect();
+        let line = VecDeque::with_capacity(count);
+        Ok(Self { origins, seats, line, vacant, share, taken: 0, stranded: 0 })
+    }
+
+    /// A vacant seat whose time has come, and where its connection leads.
+    pub(super) fn next_vacant(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
+        self.next_opening().filter(|when| *when <= at)?;
+        let Reverse((_, seat)) = self.vacant.pop()?;
+        let place = self.seats.get(seat)?;
+        let address = self.origins.get(place.origin)?.addresses.get(place.address)?;
+        Some((seat, *address))
+    }
+
+    /// When the next vacant seat is to be filled.
+    pub(super) fn next_opening(&self) -> Option<Instant> {
+        self.vacant.peek().map(|Reverse((when, _))| *when)
+    }
+
+    /// How many seats have a connection that was made.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// The connection of this seat has this key.
+    pub(super) fn seated(&mut self, seat: usize, key: Key) {
+        if let Some(place) = self.seats.get_mut(seat) {
+            place.key = Some(key);
+        }
+    }
+
+    /// The connection of this seat is made.
+    pub(super) fn connected(&mut self, seat: usize) {
+        self.taken += 1;
+        if let Some(place) = self.seats.get_mut(seat) {
+            place.failures = 0;
+        }
+    }
+
+    /// The connection of this seat, which was `opened` then, has ended; another is opened at once. But a
+    /// server that ends connections on which it was asked nothing must not have them by the thousands.
+    pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
+        self.taken = self.taken.saturating_sub(1);
+        self.clear(seat);
+        let Some(place) = self.seats.get_mut(seat) else { return };
+        place.unused = if was_used { 0 } else { place.unused.saturating_add(1) };
+        let when = place
+            .unused
+            .checked_sub(1)
+            .map_or(at, |doublings| at.max(opened + pause(doublings).min(UNUSED_PAUSE_MAX)));
+        self.vacant.push(Reverse((when, seat)));
+    }
+
+    /// The connection of this seat could not be made: the next address is tried, after a pause if all
+    /// have failed.
+    pub(super) fn failed(&mut self, seat: usize, at: Instant) {
+        self.clear(seat);
+        let Some(place) = self.seats.get_mut(seat) else { return };
+        let addresses = self.origins.get(place.origin).map_or(1, |origin| origin.addresses.len());
+        place.failures = place.failures.saturating_add(1);
+        place.address = (place.address + 1) % addresses;
+        let rounds = place.failures / u32::try_from(addresses).unwrap_or(u32::MAX);
+        let pause = match rounds.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => pause(doublings),
+        };
+        self.vacant.push(Reverse((at + pause, seat)));
+    }
+
+    fn clear(&mut self, seat: usize) {
+        if let Some(place) = self.seats.get_mut(seat) {
+            place.key = None;
+            // It is passed over when its turn in the line comes.
+            place.has_room = false;
+        }
+    }
+
+    /// This seat could send something, or no longer: then it is passed over when its turn in the line
+    /// comes. No seat stands there twice.
+    pub(super) fn line_up(&mut self, seat: usize, has_room: bool) {
+        if let Some(place) = self.seats.get_mut(seat) {
+            place.has_room = has_room && place.key.is_some();
+            if place.has_room && !std::mem::replace(&mut place.in_line, true) {
+                self.line.push_back(seat);
+            }
+        }
+    }
+
+    /// The connection that has been able to send for the longest time; it leaves the line.
+    pub(super) fn first_in_line(&mut self) -> Option<Key> {
+        while let Some(seat) = self.line.pop_front() {
+            let Some(place) = self.seats.get_mut(seat) else { continue };
+            place.in_line = false;
+            if place.has_room {
+                return place.key;
+            }
+        }
+        None
+    }
+
+    /// A request was left without an answer when the connection of this seat ended.
+    pub(super) fn strand(&mut self, seat: usize, asked: Asked) {
+        if let Some(place) = self.seats.get_mut(seat) {
+            place.stranded.push_back(asked);
+            self.stranded += 1;
+        }
+    }
+
+    /// How many such requests there are, over all seats.
+    #[cfg(test)]
+    pub(super) fn stranded(&self) -> u64 {
+        self.stranded as u64
+    }
+
+    /// Whether any seat has such requests.
+    pub(super) fn has_stranded(&self) -> bool {
+        self.stranded > 0
+    }
+
+    /// The next of them that this seat is to send again.
+    pub(super) fn next_stranded(&mut self, seat: usize) -> Option<Asked> {
+        if self.stranded == 0 {
+            return None;
+        }
+        let asked = self.seats.get_mut(seat)?.stranded.pop_front()?;
+        self.stranded -= 1;
+        Some(asked)
+    }
+
+    /// The same, but it stays.
+    pub(super) fn first_stranded(&self, seat: usize) -> Option<&Asked> {
+        self.seats.get(seat)?.stranded.front()
+    }
+
+    /// One of them, of any seat, for nobody sends it any more.
+    pub(super) fn take_stranded(&mut self) -> Option<Asked> {
+        let seat = self.seats.iter().position(|place| !place.stranded.is_empty())?;
+        self.next_stranded(seat)
+    }
+
+    /// What this seat asks for next; `choose` picks one of so many.
+    pub(super) fn next_url(&mut self, seat: usize, choose: impl FnOnce(u64, u64) -> u64) -> u32 {
+        let origin = match self.origins.as_mut_slice() {
+            // There is no need to look at the seat, which would be one more wait for memory.
+            [only] => Some(only),
+            all => self.seats.get(seat).and_then(|place| all.get_mut(place.origin)),
+        };
+        let Some(origin) = origin else { return 0 };
+        let number = self.share.number(origin.asked);
+        origin.asked += 1;
+        let index = choose(number, origin.urls.len() as u64) as usize;
+        origin.urls.get(index).copied().unwrap_or_default()
+    }
+}
+
+fn pause(doublings: u32) -> Duration {
+    PAUSE_MIN.saturating_mul(1 << doublings.min(16)).min(PAUSE_MAX)
+}
+
+/// The origins among the targets, and which of them each target has.
+fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<Origin>, Vec<usize>)> {
+    let mut names: Vec<(&str, u16)> = Vec::new();
+    let (mut origins, mut origin_of) = (Vec::<Origin>::new(), Vec::with_capacity(plan.targets.len()));
+    for (url, target) in plan.targets.iter().enumerate() {
+        let name = (target.host.as_str(), target.port);
+        let index = names.iter().position(|known| *known == name).unwrap_or(names.len());
+        if index == names.len() {
+            names.push(name);
+            let addresses = addresses.get(url).cloned().unwrap_or_default();
+            if addresses.is_empty() {
+                return Err(io::Error::other(format!("{} has no address", target.authority())));
+            }
+            origins.push(Origin { addresses, urls: Vec::new(), asked: 0 });
+        }
+        if let Some(origin) = origins.get_mut(index) {
+            origin.urls.push(u32::try_from(url).unwrap_or(u32::MAX));
+        }
+        origin_of.push(index);
+    }
+    if origins.is_empty() || origins.len() > plan.concurrency {
+        let (hosts, connections) = (origins.len(), plan.concurrency);
+        return Err(io::Error::other(format!(
+            "{hosts} hosts need a connection each, and there are {connections}: raise -c"
+        )));
+    }
+    Ok((origins, origin_of))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    use crate::client::target::Target;
+
+    const ALONE: Share = Share { index: 0, of: 1 };
+
+    /// So many connections to these hosts, each named by a letter.
+    fn plan(hosts: &str, concurrency: usize) -> Plan {
+        let target = |host: char| Target { host: host.to_string(), port: 80, path: "/".to_owned() };
+        Plan { targets: hosts.chars().map(target).collect(), concurrency, ..Plan::default() }
+    }
+
+    /// The address that stands for this host, or the other of two.
+    fn address(host: char, number: u8) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::new(127, 0, number, host as u8), 80))
+    }
+
+    fn seats(hosts: &str, concurrency: usize, each: u8, share: Share, start: Instant) -> io::Result<Seats> {
+        let addresses: Vec<Vec<_>> =
+            hosts.chars().map(|host| (0..each).map(|number| address(host, number)).collect()).collect();
+        Seats::new(&plan(hosts, concurrency), &addresses, share, start)
+    }
+
+    /// How many connections each address gets.
+    fn spread(hosts: &str, concurrency: usize, each: u8, threads: u64) -> BTreeMap<SocketAddr, usize> {
+        let start = crate::reactor::Now::read().instant;
+        let mut spread = BTreeMap::new();
+        for index in 0..threads {
+            let mut seats =
+                seats(hosts, concurrency, each, Share { index, of: threads }, start).expect("seats");
+            while let Some((_, address)) = seats.next_vacant(start) {
+                *spread.entry(address).or_default() += 1;
+            }
+        }
+        spread
+    }
+
+    #[test]
+    fn connections_are_spread_evenly_over_addresses_and_by_targets_over_hosts() {
+        let even = |addresses: &[(char, u8, usize)]| {
+            addresses.iter().map(|(host, number, count)| (address(*host, *number), *count)).collect()
+        };
+        for threads in [1, 2, 3] {
+            for (hosts, concurrency, each, expected) in [
+                ("a", 5, 1, &[('a', 0, 5)][..]),
+                ("a", 6, 2, &[('a', 0, 3), ('a', 1, 3)]),
+                ("ab", 6, 1, &[('a', 0, 3), ('b', 0, 3)]),
+                ("aaab", 8, 1, &[('a', 0, 5), ('b', 0, 3)]),
+                ("ab", 8, 2, &[('a', 0, 2), ('a', 1, 2), ('b', 0, 2), ('b', 1, 2)]),
+                ("aaab", 40, 2, &[('a', 0, 15), ('a', 1, 14), ('b', 0, 6), ('b', 1, 5)]),
+                ("abc", 3, 1, &[('a', 0, 1), ('b', 0, 1), ('c', 0, 1)]),
+            ] {
+                assert_eq!(
+                    spread(hosts, concurrency, each, threads),
+                    even(expected),
+                    "{hosts} {concurrency}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn each_host_needs_a_connection_and_an_address() {
+        let start = crate::reactor::Now::read().instant;
+        assert!(seats("abc", 2, 1, ALONE, start).is_err());
+        assert!(seats("a", 1, 0, ALONE, start).is_err());
+    }
+
+    #[test]
+    fn the_next_address_is_tried_at_once_and_the_first_again_after_a_pause() {
+        let start = crate::reactor::Now::read().instant;
+        let mut seats = seats("a", 1, 2, ALONE, start).expect("seats");
+        for (pause, number) in [(0, 0), (0, 1), (10, 0), (10, 1), (20, 0), (20, 1), (40, 0)] {
+            let when = seats.next_opening().expect("it is vacant");
+            assert_eq!(when, start + Duration::from_millis(pause));
+            let (seat, found) = seats.next_vacant(when).expect("it is vacant");
+            assert_eq!((seat, found), (0, address('a', number)));
+            seats.failed(seat, start);
+        }
+    }
+
+    #[test]
+    fn who_was_connected_is_tried_again_at_once_however_often_it_was_refused_before() {
+        let start = crate::reactor::Now::read().instant;
+        let mut seats = seats("a", 1, 1, ALONE, start).expect("seats");
+        for pause in [10, 20, 40] {
+            seats.vacant.clear();
+            seats.failed(0, start);
+            assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(pause)));
+        }
+        seats.vacant.clear();
+        seats.connected(0);
+        seats.left(0, start, true, start);
+        assert_eq!(seats.next_opening(), Some(start));
+        seats.vacant.clear();
+        seats.failed(0, start);
+        assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn what_ends_unused_is_opened_again_after_a_pause_that_counts_from_its_opening() {
+        let start = crate::reactor::Now::read().instant;
+        let mut seats = seats("a", 1, 1, ALONE, start).expect("seats");
+        for (unused_for, wanted) in [(0, 10), (0, 20), (30, 40), (95, 95), (0, 100), (0, 100), (3000, 3000)] {
+            let opened = seats.next_opening().expect("it is vacant");
+            seats.next_vacant(opened).expect("it is vacant");
+            seats.left(0, opened, false, opened + Duration::from_millis(unused_for));
+            assert_eq!(seats.next_opening(), Some(opened + Duration::from_millis(wanted)));
+        }
+        // Whoever has been asked something is opened again at once.
+        let opened = seats.next_opening().expect("it is vacant");
+        seats.next_vacant(opened).expect("it is vacant");
+        seats.left(0, opened, true, opened);
+        assert_eq!(seats.next_opening(), Some(opened));
+    }
+
+    #[test]
+    fn who_has_rested_longest_is_first_in_line_and_who_is_gone_is_passed_over() {
+        let start = crate::reactor::Now::read().instant;
+        let mut seats = seats("a", 3, 1, ALONE, start).expect("seats");
+        let mut keys = Vec::new();
+        for seat in 0..3 {
+            let key = Key::for_test(seat);
+            seats.seated(seat as usize, key);
+            seats.line_up(seat as usize, true);
+            seats.line_up(seat as usize, true);
+            keys.push(key);
+        }
+        seats.left(0, start, true, start);
+        assert_eq!([seats.first_in_line(), seats.first_in_line()], [Some(keys[1]), Some(keys[2])]);
+        assert_eq!(seats.first_in_line(), None);
+        // One that has sent something while it stood in line is passed over too, and stands there once.
+        for has_room in [true, false, true, false] {
+            seats.line_up(1, has_room);
+        }
+        seats.line_up(2, true);
+        assert_eq!((seats.line.len(), seats.first_in_line()), (2, Some(keys[2])));
+    }
+
+    #[test]
+    fn targets_are_asked_in_turn_over_all_threads() {
+        let start = crate::reactor::Now::read().instant;
+        let of = 2;
+        let mut asked = [0, 1].map(|index| {
+            let mut seats = seats("aaa", 2, 1, Share { index, of }, start).expect("seats");
+            [0; 3].map(|_| seats.next_url(0, |number, urls| number % urls))
+        });
+        let mut all = asked.as_flattened_mut().to_vec();
+        all.sort_unstable();
+        assert_eq!((asked, all), ([[0, 2, 1], [1, 0, 2]], vec![0, 0, 1, 1, 2, 2]));
+    }
+}

@@ -1,0 +1,111 @@
+//! The signals that end a run before its time, heard of from before its first thread starts.
+//!
+//! Each reactor watches for them too, so that it wakes; what came before it did is told by the flag that
+//! this owns. While the program waits for others before the run (a name to be resolved, a FIFO that
+//! nobody opens), a signal ends it there.
+
+use std::ffi::c_int;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
+
+use crate::client::blocking::HeldUp;
+
+/// The signals that end a run; the report tells of what there is by then.
+const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
+
+/// Whether a run is to end before its time.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    signals: &'static [c_int],
+    held_up: HeldUp,
+}
+
+impl Interrupt {
+    /// Watches for the signals from now on.
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub(in crate::load) fn watch() -> io::Result<Self> {
+        Self::on(&STOP_SIGNALS)
+    }
+
+    /// No signal ends the run.
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    fn on(signals: &'static [c_int]) -> io::Result<Self> {
+        let held_up = HeldUp::default();
+        held_up.end_on(signals)?;
+        Ok(Self { signals, held_up })
+    }
+
+    /// The signals, for a reactor to watch.
+    pub(super) fn signals(&self) -> &'static [c_int] {
+        self.signals
+    }
+
+    /// Whether one of them has come.
+    pub(in crate::load) fn has_come(&self) -> bool {
+        self.held_up.has_come()
+    }
+
+    /// From here on a signal ends the program, as if nobody had watched for it.
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub(in crate::load) fn let_go(&self) -> io::Result<()> {
+        let always = Arc::new(AtomicBool::new(true));
+        for &signal in self.signals {
+            register_conditional_default(signal, Arc::clone(&always))?;
+        }
+        Ok(())
+    }
+
+    /// Does what may wait for others; none if a signal came first. One that comes meanwhile ends the
+    /// program.
+    pub(in crate::load) fn during<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
+        self.held_up.during(wait).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use signal_hook::consts::{SIGURG, SIGWINCH};
+    use signal_hook::low_level::raise;
+
+    use super::*;
+    use crate::load::engine::threads;
+    use crate::load::plan::build_plan::prepare;
+    use crate::load::run_info::tests::settings;
+
+    #[test]
+    fn a_signal_is_heard_of_from_the_beginning_on_and_stays() {
+        let interrupt = Interrupt::on(&[SIGWINCH]).expect("handlers");
+        assert_eq!((interrupt.has_come(), interrupt.during(|| 7)), (false, Some(7)));
+        raise(SIGWINCH).expect("the signal");
+        assert!(interrupt.has_come() && interrupt.has_come());
+        assert_eq!(interrupt.during(|| 7), None);
+        assert!(!Interrupt::never().has_come() && Interrupt::never().signals().is_empty());
+    }
+
+    #[test]
+    fn a_run_ends_before_it_begins_if_a_signal_came_before_its_reactors_watched() {
+        let interrupt = Interrupt::on(&[SIGURG]).expect("handlers");
+        raise(SIGURG).expect("the signal");
+        for threads in ["1", "2"] {
+            let (plan, _) =
+                prepare(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
+            // Nobody is asked, so it does not matter whether anybody is there.
+            let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
+            let ran = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
+            assert!(ran.interrupted && ran.metrics.totals().sent == 0, "{ran:?}");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Which request is next, and whether there is one: the schedule, the quota and the end of the run.
+//!
+//! It hands out tickets; whoever takes one sends the request. It counts what is under way and knows
+//! when the run is over. It owns no connection, and time is an argument.
+
+use std::time::{Duration, Instant};
+
+use super::pacer::{Schedule, Share};
+use crate::load::plan::run_plan::Plan;
+
+/// Leave to send one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    /// Its number in the run, over all threads, from 0. The warm-up has numbers of its own, also from 0:
+    /// what is measured then asks for the same, however long the warm-up was.
+    pub(super) number: u64,
+    /// When it was to be sent; without a schedule that is now.
+    pub(super) intended: Instant,
+    /// Whether it counts; those of the warm-up do not.
+    pub(super) is_counted: bool,
+}
+
+/// A schedule under way.
+#[derive(Debug)]
+struct Pace {
+    schedule: Schedule,
+    share: Share,
+    origin: Instant,
+    taken: u64,
+    /// When the next request is to be sent, if there is a schedule and it has not ended.
+    next: Option<Instant>,
+}
+
+impl Pace {
+    fn new(schedule: Schedule, share: Share, origin: Instant) -> Self {
+        let mut pace = Self { schedule, share, origin, taken: 0, next: None };
+        pace.look_ahead();
+        pace
+    }
+
+    fn look_ahead(&mut self) {
+        self.next = self.moment(0);
+    }
+
+    /// When the request is to be sent that comes after so many others.
+    fn moment(&self, others: u64) -> Option<Instant> {
+        let number = self.share.number(self.taken.saturating_add(others));
+        self.schedule.intended(number).map(|intended| self.origin + intended)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.schedule.is_open() && self.next.is_none()
+    }
+
+    /// Requests that are to have been sent by now and were not.
+    fn waiting(&self, at: Instant) -> u64 {
+        if self.next.is_none_or(|next| next > at) {
+            return 0;
+        }
+        let elapsed = at.saturating_duration_since(self.origin);
+        self.share.of_count(self.schedule.due(elapsed)).saturating_sub(self.taken)
+    }
+
+    fn take(&mut self, at: Instant) -> Option<(u64, Instant)> {
+        let number = self.share.number(self.taken);
+        if !self.schedule.is_open() {
+            self.taken += 1;
+            return Some((number, at));
+        }
+        let intended = self.next.filter(|next| *next <= at)?;
+        self.taken += 1;
+        self.look_ahead();
+        Some((number, intended))
+    }
+}
+
+/// All tickets of one thread.
+#[derive(Debug)]
+pub(super) struct Tickets {
+    pace: Pace,
+    /// The schedule that begins when the warm-up has ended.
+    ahead: Option<Schedule>,
+    measured_from: Instant,
+    ends: Option<Instant>,
+    /// Requests that may still be sent.
+    quota: Option<u64>,
+    /// Requests that were sent and have come to no end.
+    under_way: u64,
+    /// It takes part no more: the run was interrupted or given up.
+    is_called_off: bool,
+}
+
+impl Tickets {
+    /// The share of one thread of a run that begins at `start`, with its warm-up.
+    pub(super) fn new(plan: &Plan, share: Share, start: Instant) -> Self {
+        let measured_from = start + plan.warmup;
+        let (first, ahead) = match plan.warmup {
+            Duration::ZERO => (plan.schedule.clone(), None),
+            _ => (warm_up(&plan.schedule), Some(plan.schedule.clone())),
+        };
+        Self {
+            pace: Pace::new(first, share, start),
+            ahead,
+            measured_from,
+            ends: plan.stop.duration.map(|duration| measured_from + duration),
+            quota: plan.stop.requests.map(|requests| share.of_count(requests)),
+            under_way: 0,
+            is_called_off: false,
+        }
+    }
+
+    /// When measuring begins: all figures count from here.
+    pub(super) fn measured_from(&self) -> Instant {
+        self.measured_from
+    }
+
+    /// Whether requests are sent by the clock.
+    pub(super) fn is_open(&self) -> bool {
+        self.pace.schedule.is_open()
+    }
+
+    /// Leaves the warm-up behind once it is over.
+    pub(super) fn begin(&mut self, at: Instant) {
+        if at >= self.measured_from
+            && let Some(schedule) = self.ahead.take()
+        {
+            self.pace = Pace::new(schedule, self.pace.share, self.measured_from);
+        }
+    }
+
+    /// The next request, if one is due and the run goes on.
+    pub(super) fn take(&mut self, at: Instant) -> Option<Ticket> {
+        self.begin(at);
+        if self.quota == Some(0) || !self.goes_on(at) {
+            return None;
+        }
+        let (number, intended) = self.pace.take(at)?;
+        let is_counted = self.ahead.is_none();
+        if is_counted {
+            self.under_way += 1;
+            self.quota = self.quota.map(|quota| quota.saturating_sub(1));
+        }
+        Some(Ticket { number, intended, is_counted })
+    }
+
+    /// Whether it is not too late to send anything.
+    pub(super) fn goes_on(&self, at: Instant) -> bool {
+        !self.is_called_off && self.ends.is_none_or(|ends| at < ends)
+    }
+
+    /// Whether there will be another ticket.
+    pub(super) fn has_more(&self) -> bool {
+        !self.is_called_off && self.quota != Some(0) && !self.pace.is_exhausted()
+    }
+
+    /// A request that counts has come to its end.
+    pub(super) fn ended(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Whether a request could be sent by the schedule.
+    pub(super) fn has_due(&self, at: Instant) -> bool {
+        self.pace.next.is_some_and(|next| next <= at)
+    }
+
+    /// Requests that the schedule wanted sent by now, or by the end of the run, and nobody has taken.
+    pub(super) fn waiting(&self, at: Instant) -> u64 {
+        // What is due at the very end is not due any more.
+        let last = self.ends.and_then(|ends| ends.checked_sub(Duration::from_nanos(1)));
+        let waiting =
+            if self.is_open() { self.pace.waiting(last.map_or(at, |last| last.min(at))) } else { 0 };
+        self.quota.map_or(waiting, |quota| waiting.min(quota))
+    }
+
+    /// When the request is due that comes after so many others.
+    pub(super) fn due_after(&self, others: u64) -> Option<Instant> {
+        self.pace.moment(others).filter(|_| self.has_more())
+    }
+
+    /// When the warm-up or the run is over.
+    pub(super) fn next_change(&self) -> Option<Instant> {
+        self.ahead.as_ref().map(|_| self.measured_from).or(self.ends)
+    }
+
+    /// Ends the run before its time.
+    pub(super) fn call_off(&mut self) {
+        self.is_called_off = true;
+    }
+
+    /// Whether it was ended before its time.
+    pub(super) fn is_called_off(&self) -> bool {
+        self.is_called_off
+    }
+
+    /// Whether the run has an end of its own, however its requests fare.
+    pub(super) fn has_end(&self) -> bool {
+        self.ends.is_some()
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_over(&self, at: Instant) -> bool {
+        !self.goes_on(at) || (!self.has_more() && self.under_way == 0)
+    }
+}
+
+/// What the warm-up runs at: the rate with which the schedule begins, or its mean if that changes evenly.
+fn warm_up(schedule: &Schedule) -> Schedule {
+    match schedule {
+        Schedule::Closed | Schedule::Constant { .. } => schedule.clone(),
+        Schedule::Steps(steps) => {
+            let first = steps.iter().map(|(rate, _)| *rate).find(|rate| *rate > 0.0);
+            Schedule::Constant { per_sec: first.unwrap_or(1.0) }
+        }
+        Schedule::Ramp { from, to, .. } => Schedule::Constant { per_sec: (from + to) / 2.0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::plan::run_plan::Stop;
+
+    use crate::reactor::Now;
+
+    const ALONE: Share = Share { index: 0, of: 1 };
+
+    fn plan(schedule: Schedule, warmup_ms: u64, requests: Option<u64>, millis: Option<u64>) -> Plan {
+        let stop = Stop { requests, duration: millis.map(Duration::from_millis) };
+        Plan { stop, schedule, warmup: Duration::from_millis(warmup_ms), ..Plan::default() }
+    }
+
+    #[test]
+    fn the_numbers_of_what_is_measured_begin_at_nought_whatever_the_warm_up_was() {
+        for schedule in [Schedule::Closed, Schedule::Constant { per_sec: 1000.0 }] {
+            for share in [ALONE, Share { index: 1, of: 3 }] {
+                let start = Now::read().instant;
+                let mut tickets = Tickets::new(&plan(schedule.clone(), 100, Some(30), None), share, start);
+                let mut numbers = |millis| {
+                    let at = start + Duration::from_millis(millis);
+                    [0; 3].map(|_| tickets.take(at).map(|ticket| (ticket.number, ticket.is_counted)))
+                };
+                let of = |is_counted| [0, 1, 2].map(|n| Some((share.number(n), is_counted)));
+                assert_eq!(numbers(50), of(false));
+                assert_eq!(numbers(100 + 50), of(true));
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_tickets_than_were_asked_for_and_none_after_the_end() {
+        let start = Now::read().instant;
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut few = Tickets::new(&plan(Schedule::Closed, 0, Some(2), None), ALONE, start);
+        assert!([0; 2].iter().all(|_| few.take(start).is_some()) && few.take(start).is_none());
+        assert!(!few.has_more() && !few.is_over(start));
+        few.ended();
+        few.ended();
+        assert!(few.is_over(start));
+
+        let mut brief = Tickets::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        assert!(brief.take(after(9)).is_some() && brief.take(after(10)).is_none());
+        assert!(!brief.is_over(after(9)) && brief.is_over(after(10)));
+        assert!(brief.goes_on(after(9)) && !brief.goes_on(after(10)));
+
+        let mut interrupted = Tickets::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        interrupted.call_off();
+        assert!(interrupted.take(start).is_none() && interrupted.is_over(start));
+    }
+
+    #[test]
+    fn what_is_due_at_the_very_end_is_not_due_and_what_waits_is_told() {
+        let start = Now::read().instant;
+        let after = |millis| start + Duration::from_millis(millis);
+        let schedule = Schedule::Constant { per_sec: 100.0 };
+        let mut tickets = Tickets::new(&plan(schedule, 0, None, Some(100)), ALONE, start);
+        assert_eq!(
+            [after(0), after(95), after(100), after(500)].map(|at| tickets.waiting(at)),
+            [1, 10, 10, 10]
+        );
+        assert_eq!(tickets.take(after(35)).map(|ticket| ticket.intended), Some(start));
+        assert_eq!((tickets.waiting(after(35)), tickets.due_after(3)), (3, Some(after(40))));
+    }
+
+    #[test]
+    fn a_run_ends_its_time_after_the_warm_up_whose_end_and_its_own_it_tells() {
+        let start = Now::read().instant;
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut tickets = Tickets::new(&plan(Schedule::Closed, 50, None, Some(100)), ALONE, start);
+        assert_eq!((tickets.measured_from(), tickets.next_change()), (after(50), Some(after(50))));
+        tickets.begin(after(50));
+        assert_eq!(tickets.next_change(), Some(after(150)));
+        assert!(tickets.take(after(149)).is_some() && tickets.take(after(150)).is_none());
+    }
+
+    #[test]
+    fn several_threads_send_together_what_was_asked_for() {
+        let start = Now::read().instant;
+        let taken = [0, 1, 2].map(|index| {
+            let share = Share { index, of: 3 };
+            let mut tickets = Tickets::new(&plan(Schedule::Closed, 0, Some(10), None), share, start);
+            (0..20).filter_map(|_| tickets.take(start)).count()
+        });
+        assert_eq!(taken, [4, 3, 3]);
+    }
+
+    #[test]
+    fn nothing_waits_and_nothing_is_due_beyond_what_was_asked_for() {
+        let start = Now::read().instant;
+        let late = start + Duration::from_secs(1);
+        let schedule = Schedule::Constant { per_sec: 100.0 };
+        let mut tickets = Tickets::new(&plan(schedule, 0, Some(2), None), ALONE, start);
+        assert_eq!(tickets.waiting(late), 2);
+        assert!(tickets.take(late).is_some() && tickets.due_after(0).is_some());
+        assert!(tickets.take(late).is_some() && tickets.due_after(0).is_none());
+        assert_eq!(tickets.waiting(late), 0);
+    }
+
+    #[test]
+    fn the_warm_up_runs_at_the_first_rate_that_is_one_or_at_the_mean() {
+        let second = Duration::from_secs(1);
+        for (schedule, per_sec) in [
+            (Schedule::Constant { per_sec: 7.0 }, 7.0),
+            (Schedule::Steps(vec![(0.0, second), (5.0, second), (9.0, second)]), 5.0),
+            (Schedule::Ramp { from: 10.0, to: 30.0, over: second }, 20.0),
+        ] {
+            assert_eq!(warm_up(&schedule), Schedule::Constant { per_sec });
+        }
+        assert_eq!(warm_up(&Schedule::Closed), Schedule::Closed);
+    }
+}

@@ -1,0 +1,246 @@
+//! What the connections of one thread share: the next request, its text, and the figures.
+//!
+//! Whatever happens to a request is told here, once, and goes to the [`Metrics`]: so the balance of
+//! what was sent, answered, failed and unfinished is kept in one place. It owns no socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::connection_slots::Seats;
+use super::in_flight::Asked;
+use super::pacer::Share;
+use super::scheduler::{Ticket, Tickets};
+use crate::http::{LastHead, Method};
+use crate::load::plan::random::Random;
+use crate::load::plan::run_plan::{Plan, UrlOrder};
+use crate::load::plan::template::RequestTemplate;
+use crate::load::stats::failure::Failure;
+use crate::load::stats::metrics::{Answered, Failed, Metrics, MetricsSettings};
+use crate::reactor::Clock;
+
+/// How long a slice of the series is at first.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// How the connections behave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manners {
+    pub(super) method: Method,
+    pub(super) pipeline: usize,
+    /// Requests on one connection; 1 when it is not kept.
+    pub(super) requests_max: u64,
+    pub(super) timeout: Duration,
+}
+
+/// One thread's part of a run.
+#[derive(Debug)]
+pub struct Run {
+    pub(super) clock: Clock,
+    pub(super) manners: Manners,
+    pub(super) tickets: Tickets,
+    pub(super) seats: Seats,
+    pub(super) metrics: Metrics,
+    pub(super) last_head: LastHead,
+    request: RequestTemplate,
+    order: UrlOrder,
+    random: Random,
+    /// Since when there has been no connection.
+    dark_since: Instant,
+}
+
+impl Run {
+    /// The part of a run that begins at `start`.
+    ///
+    /// # Errors
+    /// When the plan cannot be followed with these addresses.
+    pub fn new(
+        plan: &Plan,
+        addresses: &[Vec<SocketAddr>],
+        share: Share,
+        clock: Clock,
+        start: Instant,
+    ) -> io::Result<Self> {
+        let requests_max = plan.requests_per_connection.filter(|_| plan.keep_alive);
+        let requests_max = requests_max.unwrap_or(if plan.keep_alive { u64::MAX } else { 1 });
+        Ok(Self {
+            clock,
+            manners: Manners {
+                method: plan.method,
+                pipeline: plan.pipeline.max(1),
+                requests_max,
+                timeout: plan.timeout,
+            },
+            tickets: Tickets::new(plan, share, start),
+            seats: Seats::new(plan, addresses, share, start)?,
+            metrics: Metrics::new(MetricsSettings { urls: plan.targets.len(), slice: SLICE }),
+            last_head: LastHead::default(),
+            request: plan.request.clone(),
+            order: plan.order,
+            random: Random::of_many(plan.seed, share.index),
+            dark_since: start,
+        })
+    }
+
+    /// The figures so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn since(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.tickets.measured_from())
+    }
+
+    /// The next request that is due, for a seat that has been able to send since `free_since`; its
+    /// bytes are appended to what `send` is given.
+    pub(super) fn ask(
+        &mut self,
+        seat: usize,
+        free_since: Instant,
+        at: Instant,
+        send: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>)),
+    ) -> Option<Asked> {
+        let asked = match self.ask_again(seat, at) {
+            Some(asked) => asked,
+            None => self.ask_anew(seat, free_since, at)?,
+        };
+        send(&mut |out| self.request.render(out, asked.url, asked.number, &mut self.random));
+        Some(asked)
+    }
+
+    fn ask_anew(&mut self, seat: usize, free_since: Instant, at: Instant) -> Option<Asked> {
+        let Ticket { number, intended, is_counted } = self.tickets.take(at)?;
+        let Self { random, order, seats, .. } = self;
+        let url = seats.next_url(seat, |number, urls| match order {
+            UrlOrder::Sequential => number % urls.max(1),
+            UrlOrder::Random => random.below(urls),
+        });
+        if is_counted {
+            self.metrics.sent(url);
+            if self.tickets.is_open() {
+                self.metrics.lag(at.saturating_duration_since(intended.max(free_since)));
+            }
+        }
+        Some(Asked { url, intended, sent: at, number, is_counted })
+    }
+
+    /// What was stranded with the last connection of this seat. It is the same request, sent when it
+    /// was first sent, so its latency hides nothing; its time may be over by now.
+    fn ask_again(&mut self, seat: usize, at: Instant) -> Option<Asked> {
+        while self.tickets.goes_on(at) {
+            let asked = self.seats.next_stranded(seat)?;
+            if asked.sent + self.manners.timeout > at {
+                self.metrics.resent(u64::from(asked.is_counted));
+                return Some(asked);
+            }
+            self.failed(asked, Failure::TimedOut, at);
+        }
+        None
+    }
+
+    /// A request lost its connection before its turn to be answered came: it is sent again.
+    pub(super) fn stranded(&mut self, seat: usize, asked: Asked) {
+        self.seats.strand(seat, asked);
+    }
+
+    /// Whether another request may ever be sent: who has none to send needs no connection.
+    pub(super) fn has_more(&self) -> bool {
+        self.seats.has_stranded() || self.tickets.has_more()
+    }
+
+    /// The run has ended: nobody sends the stranded requests any more.
+    pub(super) fn end(&mut self, at: Instant) {
+        while let Some(asked) = self.seats.take_stranded() {
+            self.unfinished(asked, at);
+        }
+    }
+
+    /// A request has its whole answer.
+    pub(super) fn answered(
+        &mut self,
+        asked: Asked,
+        status: u16,
+        first_byte: Instant,
+        done: Instant,
+        len: u64,
+    ) {
+        if asked.is_counted {
+            self.tickets.ended();
+            self.metrics.answered(Answered {
+                url: asked.url,
+                status,
+                intended: self.since(asked.intended),
+                sent: self.since(asked.sent),
+                first_byte: self.since(first_byte),
+                done: self.since(done),
+                received_len: len,
+            });
+        }
+    }
+
+    /// A request has failed. One that timed out has done so when its time was over, not when that was seen.
+    pub(super) fn failed(&mut self, asked: Asked, failure: Failure, at: Instant) {
+        if asked.is_counted {
+            let at = if failure == Failure::TimedOut { asked.sent + self.manners.timeout } else { at };
+            self.tickets.ended();
+            self.metrics.failed(Failed {
+                url: asked.url,
+                failure,
+                intended: self.since(asked.intended),
+                sent: self.since(asked.sent),
+                at: self.since(at),
+            });
+        }
+    }
+
+    /// The run has ended while this request was in flight.
+    pub(super) fn unfinished(&mut self, asked: Asked, at: Instant) {
+        if asked.is_counted {
+            self.tickets.ended();
+            self.metrics.unfinished(at.saturating_duration_since(asked.intended));
+        }
+    }
+
+    /// A connection on which nothing was asked has brought bytes, and is closed.
+    pub(super) fn unasked(&mut self, at: Instant) {
+        if at >= self.tickets.measured_from() {
+            self.metrics.unasked();
+        }
+    }
+
+    /// A connection is made. Most are made before measuring begins, and are told of all the same.
+    pub(super) fn connected(&mut self, seat: usize, took: Duration) {
+        self.metrics.connected(took);
+        self.seats.connected(seat);
+    }
+
+    /// A connection could not be made.
+    pub(super) fn connect_failed(&mut self, seat: usize, failure: Failure, at: Instant) {
+        self.metrics.connect_failed(failure, self.since(at));
+        self.seats.failed(seat, at);
+        // What is stranded there may wait no longer than on a connection.
+        while let Some(asked) = self.seats.first_stranded(seat)
+            && asked.sent + self.manners.timeout <= at
+            && let Some(asked) = self.seats.next_stranded(seat)
+        {
+            self.failed(asked, Failure::TimedOut, at);
+        }
+    }
+
+    /// A connection has ended.
+    pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
+        self.seats.left(seat, opened, was_used, at);
+        if self.seats.taken() == 0 {
+            self.dark_since = at;
+        }
+    }
+
+    /// Gives up a run that would never end by itself: for as long as a request may take, nobody has
+    /// taken a connection. The report is to tell why, so one attempt has come to its end.
+    pub(super) fn give_up_if_dark(&mut self, at: Instant) {
+        let dark = at.saturating_duration_since(self.dark_since);
+        let is_dark = self.seats.taken() == 0 && dark >= self.manners.timeout;
+        if is_dark && !self.tickets.has_end() && self.metrics.connect_failures().total() > 0 {
+            self.tickets.call_off();
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Errors of a run, with their exit codes.
+//!
+//! Each displays as one line for people; nothing is printed here.
+
+use std::fmt;
+use std::io;
+
+use super::assertion;
+use super::assertion::Broken;
+use super::compare::thresholds;
+use super::stats::validity;
+
+/// Wrong usage.
+const EXIT_USAGE: u8 = 2;
+/// The run could not be made, or came to nothing.
+const EXIT_FAILED: u8 = 1;
+
+/// Why a run has not come to a good end. Displays as one line.
+#[derive(Debug)]
+pub enum LoadError {
+    /// What was asked for makes no sense, which shows only now.
+    Usage(String),
+    /// The run could not be made.
+    Failed(String),
+    /// Nothing was answered: there are no figures.
+    Unanswered,
+    /// A signal ended the run before anything was measured.
+    Unmeasured,
+    /// The generator itself was what was measured.
+    ClientBound,
+    /// What the run was to come to, it has not.
+    Broken(Vec<Broken>),
+    /// Not even the lowest rate meets the objective.
+    NotMet(String),
+    /// The generator gave out before the server did.
+    GaveOut(String),
+    /// It is worse than the run before, by more than it may be.
+    Regressed(Vec<Broken>),
+}
+
+impl LoadError {
+    /// Signals cannot be watched for.
+    pub(super) fn unwatched(error: io::Error) -> Self {
+        Self::Failed(format!("cannot watch for signals: {error}"))
+    }
+
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => EXIT_USAGE,
+            Self::Failed(_) | Self::Unanswered | Self::Unmeasured => EXIT_FAILED,
+            Self::ClientBound | Self::GaveOut(_) => validity::EXIT_CODE,
+            Self::Broken(_) | Self::NotMet(_) => assertion::EXIT_CODE,
+            Self::Regressed(_) => thresholds::EXIT_CODE,
+        }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(what) | Self::Failed(what) | Self::NotMet(what) | Self::GaveOut(what) => {
+                f.write_str(what)
+            }
+            Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
+            Self::Unmeasured => f.write_str("interrupted before anything was measured"),
+            Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
+            Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses, Broken::describe)),
+            Self::Regressed(clauses) => {
+                let fired = |clause: &Broken| format!("{} ({})", clause.found, clause.clause);
+                write!(f, "worse than before: {}", joined(clauses, fired))
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+fn joined(clauses: &[Broken], describe: impl Fn(&Broken) -> String) -> String {
+    clauses.iter().map(describe).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_failure_has_its_code_and_its_line() {
+        let broken = |clause: &str| Broken { clause: clause.to_owned(), found: "p99 is 12 ms".to_owned() };
+        let clauses = vec![broken("p99<10ms"), broken("p99<11ms")];
+        for (error, code, line) in [
+            (LoadError::Usage("u".to_owned()), 2, "u"),
+            (LoadError::Failed("f".to_owned()), 1, "f"),
+            (LoadError::Unanswered, 1, "no request was answered; the report tells how they failed"),
+            (LoadError::Unmeasured, 1, "interrupted before anything was measured"),
+            (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
+            (LoadError::GaveOut("g".to_owned()), 97, "g"),
+            (LoadError::NotMet("n".to_owned()), 99, "n"),
+            (
+                LoadError::Regressed(clauses.clone()),
+                98,
+                "worse than before: p99 is 12 ms (p99<10ms); p99 is 12 ms (p99<11ms)",
+            ),
+            (
+                LoadError::Broken(clauses),
+                99,
+                "assertion failed: p99<10ms does not hold: p99 is 12 ms; p99<11ms does not hold: p99 is 12 ms",
+            ),
+        ] {
+            assert_eq!((error.exit_code(), error.to_string().as_str()), (code, line));
+        }
+    }
+}

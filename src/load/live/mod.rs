@@ -1,0 +1,308 @@
+//! What a person sees while a run lasts: a block on a terminal, else a line every so often.
+//!
+//! It owns what is drawn over what. Words and figures only; they go to standard error, so that the
+//! report stays alone on standard output. Time is an argument, and where lines go is too. It colours
+//! nothing and hides no cursor, so whatever ends the run leaves the terminal as it was.
+
+mod status_view;
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use crate::load::engine::app::Stage;
+use crate::load::plan::run_plan::{Plan, Stop};
+use crate::load::stats::metrics::SoFar;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::tcgetwinsize;
+
+use status_view::{Glance, warming, whole_secs};
+
+/// Less of a warm-up than this is not worth a line: it would say "0 s left".
+const WARMING_MIN: Duration = Duration::from_millis(500);
+
+/// What is shown, and where.
+pub(super) struct Live<W> {
+    out: W,
+    /// Whether it takes something now.
+    takes: fn() -> bool,
+    view: View,
+    stop: Stop,
+}
+
+enum View {
+    /// Nothing.
+    Silent,
+    /// A line, the next one at this time of what counts; the warm-up is told of once.
+    Lines { every: Duration, next: Duration, has_warmed: bool },
+    /// A block that is redrawn in the room that there is by then; so long are the lines that are there.
+    Block { room: fn() -> Room, drawn: Vec<usize> },
+}
+
+impl Live<io::Stderr> {
+    /// A block if standard error is a terminal that can show it, lines if not, nothing if so wanted.
+    pub(super) fn on_stderr(plan: &Plan, every: Duration, silent: bool) -> Self {
+        let out = io::stderr();
+        let view = match out.is_terminal() && can_redraw() {
+            _ if silent => View::Silent,
+            true => View::Block { room: Room::on_stderr, drawn: Vec::new() },
+            false => View::Lines { every, next: every, has_warmed: false },
+        };
+        Self { out, takes: stderr_takes, view, stop: plan.stop }
+    }
+}
+
+impl<W: Write> Live<W> {
+    /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
+    /// does not read it, or has stopped the terminal, must not hold up the run.
+    pub(super) fn show(&mut self, so_far: SoFar<'_>, stage: Stage) {
+        if matches!(self.view, View::Silent) || !(self.takes)() {
+            return;
+        }
+        match (&mut self.view, stage) {
+            (View::Silent, _) => {}
+            (View::Lines { has_warmed, .. }, Stage::Warming { left }) => {
+                if !*has_warmed && left >= WARMING_MIN {
+                    *has_warmed = true;
+                    let _ = writeln!(self.out, "warming up, {} left", whole_secs(left));
+                }
+            }
+            (View::Lines { every, next, .. }, Stage::Measuring { elapsed }) => {
+                if *next <= elapsed {
+                    let _ = writeln!(self.out, "{}", Glance::of(so_far, elapsed).line());
+                    while *next <= elapsed {
+                        *next = next.saturating_add(*every);
+                    }
+                }
+            }
+            (View::Block { room, drawn }, stage) => {
+                let room = room();
+                let block = match stage {
+                    Stage::Warming { left } => warming(left, room),
+                    Stage::Measuring { elapsed } => Glance::of(so_far, elapsed).block(self.stop, room),
+                };
+                // In one write, so that nobody sees half of it.
+                let _ = self.out.write_all(redrawn(&block, drawn, room).as_bytes());
+                *drawn = block.iter().map(|line| line.chars().count()).collect();
+            }
+        }
+    }
+
+    /// Takes the block away: the report follows.
+    pub(super) fn clear(&mut self) {
+        if let View::Block { room, drawn } = &mut self.view
+            && (self.takes)()
+        {
+            let _ = write!(self.out, "{}\r\x1b[J", up(rows(drawn, room())));
+            drawn.clear();
+        }
+    }
+}
+
+/// Whether something can be written to standard error without waiting until somebody reads it.
+pub(super) fn stderr_takes() -> bool {
+    let stderr = io::stderr();
+    let mut asked = [PollFd::new(&stderr, PollFlags::OUT)];
+    // What cannot be asked is written to.
+    poll(&mut asked, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
+}
+
+/// A block over the one before: each line to its end, and then what is left of the other.
+fn redrawn(block: &[String], drawn: &[usize], room: Room) -> String {
+    let mut text = format!("{}\r", up(rows(drawn, room)));
+    for line in block {
+        text.push_str(line);
+        text.push_str("\x1b[K\n");
+    }
+    text.push_str("\x1b[J");
+    text
+}
+
+/// The rows on which lines stand: in a window that has become narrower a line takes several.
+fn rows(drawn: &[usize], room: Room) -> usize {
+    let rows: usize = drawn.iter().map(|len| len.div_ceil(room.columns).max(1)).sum();
+    // Those that have left the window above are out of reach.
+    rows.min(room.rows.saturating_sub(1))
+}
+
+/// Moves the cursor up.
+fn up(rows: usize) -> String {
+    if rows == 0 { String::new() } else { format!("\x1b[{rows}A") }
+}
+
+/// What a terminal that does not say has, as the first ones had.
+const UNKNOWN: Room = Room { columns: 80, rows: 24 };
+
+/// How much fits on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Room {
+    columns: usize,
+    rows: usize,
+}
+
+impl Room {
+    /// Of the terminal that standard error is, now: it may become another at any time.
+    fn on_stderr() -> Self {
+        let size = tcgetwinsize(io::stderr());
+        size.map_or(UNKNOWN, |size| Self::of(size.ws_col, size.ws_row))
+    }
+
+    fn of(columns: u16, rows: u16) -> Self {
+        let or = |given, unknown| if given == 0 { unknown } else { usize::from(given) };
+        Self { columns: or(columns, UNKNOWN.columns), rows: or(rows, UNKNOWN.rows) }
+    }
+}
+
+/// Whether the surroundings say that escape codes and bars can be shown.
+fn can_redraw() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(env::var_os);
+    let locale = locale.into_iter().find(|value| !value.is_empty());
+    can_redraw_with(env::var_os("TERM"), locale.as_deref())
+}
+
+/// Where no locale is named, as in most containers, the terminal takes UTF-8 all the same.
+fn can_redraw_with(term: Option<OsString>, locale: Option<&OsStr>) -> bool {
+    let is_able = term.is_some_and(|term| !term.is_empty() && term != "dumb");
+    let takes_utf8 = locale.is_none_or(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    });
+    is_able && takes_utf8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::stats::metrics::{Answered, Metrics, MetricsSettings};
+
+    /// `per_sec` answers in each of so many seconds.
+    pub(super) fn metrics(per_sec: &[u64]) -> Metrics {
+        let mut metrics = Metrics::new(MetricsSettings { urls: 1, slice: Duration::from_secs(1) });
+        for (second, count) in per_sec.iter().enumerate() {
+            for index in 0..*count {
+                let sent = Duration::from_secs(second as u64) + Duration::from_millis(index);
+                let done = sent + Duration::from_millis(2);
+                metrics.sent(0);
+                let status = 200;
+                let first_byte = done;
+                metrics.answered(Answered {
+                    url: 0,
+                    status,
+                    intended: sent,
+                    sent,
+                    first_byte,
+                    done,
+                    received_len: 1,
+                });
+            }
+        }
+        metrics
+    }
+
+    pub(super) fn secs(secs: f64) -> Duration {
+        Duration::from_secs_f64(secs)
+    }
+
+    fn measuring(at: f64) -> Stage {
+        Stage::Measuring { elapsed: secs(at) }
+    }
+
+    fn text(live: Live<Vec<u8>>) -> String {
+        String::from_utf8(live.out).expect("text")
+    }
+
+    #[test]
+    fn lines_come_when_they_are_due_and_no_more_often() {
+        let metrics = metrics(&[10; 9]);
+        let view = View::Lines { every: secs(2.0), next: secs(2.0), has_warmed: false };
+        let mut live = Live { out: Vec::new(), takes: || true, view, stop: Stop::default() };
+        for left in [3.0, 2.0, 1.0] {
+            live.show(metrics.so_far(), Stage::Warming { left: secs(left) });
+        }
+        for quarter in 0..36 {
+            live.show(metrics.so_far(), measuring(f64::from(quarter) / 4.0));
+        }
+        live.clear();
+        let text = text(live);
+        let (warm_up, lines) = text.split_once('\n').expect("lines");
+        assert_eq!(warm_up, "warming up, 3 s left");
+        let at: Vec<_> = lines.lines().filter_map(|line| line.split_once(':')).map(|(at, _)| at).collect();
+        assert_eq!(at, ["2 s", "4 s", "6 s", "8 s"]);
+    }
+
+    #[test]
+    fn a_block_is_drawn_over_the_one_before_and_taken_away() {
+        let view = View::Block { room: || Room { columns: 100, rows: 24 }, drawn: Vec::new() };
+        let stop = Stop { requests: None, duration: Some(secs(10.0)) };
+        let mut live = Live { out: Vec::new(), takes: || true, view, stop };
+        let metrics = metrics(&[4, 8]);
+        live.show(metrics.so_far(), Stage::Warming { left: secs(1.0) });
+        live.show(metrics.so_far(), measuring(2.0));
+        live.show(metrics.so_far(), measuring(2.25));
+        live.clear();
+        let text = text(live);
+        assert!(text.contains("warming up, 1 s left\x1b[K\n\x1b[J\x1b[1A\r"), "{text:?}");
+        assert_eq!(text.matches("\x1b[3A").count(), 2, "{text:?}");
+        assert!(text.ends_with("\x1b[3A\r\x1b[J"), "{text:?}");
+        assert!(
+            text.contains("8 requests/s   p50 2.00 ms   p99 2.00 ms   12 answered   0 errors\x1b[K\n"),
+            "{text:?}"
+        );
+        assert!(text.contains("  2 s  8 s left\x1b[K\n") && text.contains("▅█\x1b[K\n"), "{text:?}");
+        assert!(!text.contains("\x1b[?25l") && !text.contains("\x1b[3m"), "neither cursor nor colour");
+    }
+
+    #[test]
+    fn what_would_have_to_wait_is_not_written() {
+        let metrics = metrics(&[10; 3]);
+        let drawn = Vec::new();
+        for view in [
+            View::Lines { every: secs(1.0), next: secs(1.0), has_warmed: false },
+            View::Block { room: || Room { columns: 100, rows: 24 }, drawn },
+        ] {
+            let mut live = Live { out: Vec::new(), takes: || false, view, stop: Stop::default() };
+            live.show(metrics.so_far(), Stage::Warming { left: secs(1.0) });
+            live.show(metrics.so_far(), measuring(2.0));
+            live.clear();
+            assert_eq!(text(live), "");
+        }
+    }
+
+    #[test]
+    fn a_window_that_becomes_narrower_is_cleared_of_all_that_has_been_folded() {
+        let room = |columns, rows| Room { columns, rows };
+        assert_eq!(rows(&[], room(80, 24)), 0);
+        assert_eq!(rows(&[40, 0, 79], room(80, 24)), 3);
+        assert_eq!(rows(&[40, 0, 79], room(40, 24)), 4);
+        assert_eq!(rows(&[40, 0, 79], room(10, 24)), 13);
+        assert_eq!(rows(&[40, 0, 79], room(10, 4)), 3);
+        assert!(redrawn(&["x".to_owned()], &[79], room(40, 24)).starts_with("\x1b[2A\rx\x1b[K\n"));
+    }
+
+    #[test]
+    fn a_block_is_for_terminals_that_can_show_it() {
+        for (term, locale, can) in [
+            (Some("xterm"), Some("en_GB.UTF-8"), true),
+            (Some("screen"), Some("C.utf8"), true),
+            (Some("linux"), None, true),
+            (Some("xterm"), Some("POSIX"), false),
+            (Some("xterm"), Some("de_DE.ISO-8859-1"), false),
+            (Some("dumb"), Some("C.UTF-8"), false),
+            (Some(""), None, false),
+            (None, Some("C.UTF-8"), false),
+        ] {
+            assert_eq!(
+                can_redraw_with(term.map(OsString::from), locale.map(OsStr::new)),
+                can,
+                "{term:?} {locale:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_does_not_say_has_the_usual_room() {
+        assert_eq!(Room::of(0, 0), UNKNOWN);
+        assert_eq!(Room::of(40, 0), Room { columns: 40, rows: 24 });
+    }
+}

@@ -1,0 +1,290 @@
+//! How a run is going, as words and figures: a line, or a block as wide as it may be.
+//!
+//! A function of the sums so far. It writes nowhere and knows no terminal.
+
+use std::time::Duration;
+
+use super::Room;
+use crate::load::plan::run_plan::Stop;
+use crate::load::stats::metrics::SoFar;
+use crate::load::stats::time_series::Series;
+use crate::text::units::{count, plural};
+
+/// Slices that the sparkline shows.
+const SPARKS: usize = 60;
+/// Letters of the bar, where there is room for it.
+const BAR_LEN: usize = 30;
+/// A shorter bar shows nothing.
+const BAR_LEN_MIN: usize = 6;
+/// What stands between two figures of a line.
+const GAP: &str = "   ";
+/// The heights of the sparkline.
+const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// How a run is going.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Glance {
+    elapsed: Duration,
+    answered: u64,
+    failed: u64,
+    bad_statuses: u64,
+    /// Answers in each second so far, the last one whole; per second.
+    rates: Vec<f64>,
+    /// Of the last slice, in microseconds.
+    p50_us: u64,
+    p99_us: u64,
+}
+
+impl Glance {
+    pub(super) fn of(SoFar { totals, series }: SoFar<'_>, elapsed: Duration) -> Self {
+        let whole = whole_slices(series, elapsed);
+        // In the first second the slice that is not over yet is all there is.
+        let last = series.slices().get(whole.saturating_sub(1));
+        let quantile = |quantile| last.map_or(0, |slice| slice.quantile_us(quantile));
+        Self {
+            elapsed,
+            answered: totals.answered,
+            failed: totals.failed,
+            bad_statuses: totals.bad_statuses,
+            rates: rates(series, whole, elapsed),
+            p50_us: quantile(0.5),
+            p99_us: quantile(0.99),
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        self.rates.last().copied().unwrap_or_default()
+    }
+
+    /// One line, for whoever has no terminal.
+    pub(super) fn line(&self) -> String {
+        format!(
+            "{}: {} requests/s, p50 {}, p99 {}, {}",
+            to_tenths(self.elapsed),
+            count(self.rate().round() as u64),
+            millis(self.p50_us),
+            millis(self.p99_us),
+            errors(self.failed + self.bad_statuses),
+        )
+    }
+
+    /// The block of a terminal; what finds no room beside the others stands on a line of its own.
+    pub(super) fn block(&self, stop: Stop, room: Room) -> Vec<String> {
+        let (share, left) = self.progress(stop);
+        let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs(left)));
+        let times = format!("{}{left}", whole_secs(self.elapsed));
+        let figures = [
+            format!("{} requests/s", count(self.rate().round() as u64)),
+            format!("p50 {}", millis(self.p50_us)),
+            format!("p99 {}", millis(self.p99_us)),
+            format!("{} answered", count(self.answered)),
+            errors(self.failed + self.bad_statuses),
+        ];
+        let columns = usable(room);
+        let mut lines = vec![format!("{}{times}", bar(share, columns.saturating_sub(times.len() + 2)))];
+        lines.extend(filled(&figures, columns));
+        lines.push(sparkline(self.rates.get(self.rates.len().saturating_sub(columns)..).unwrap_or_default()));
+        fitted(lines, room)
+    }
+
+    /// How much of the run is over, and how long it still takes, as far as one can say.
+    fn progress(&self, stop: Stop) -> (f64, Option<Duration>) {
+        let by_time = stop.duration.map(|duration| {
+            let share = self.elapsed.as_secs_f64() / duration.as_secs_f64().max(1e-9);
+            (share, Some(duration.saturating_sub(self.elapsed)))
+        });
+        let by_count = stop.requests.map(|requests| {
+            let done = self.answered + self.failed;
+            let left = requests.saturating_sub(done) as f64 / self.rate();
+            let left = Duration::try_from_secs_f64(left).ok();
+            (done as f64 / requests.max(1) as f64, left)
+        });
+        // The one that comes first is the one that ends it.
+        match (by_time, by_count) {
+            (Some(time), Some(count)) => {
+                if time.0 >= count.0 {
+                    time
+                } else {
+                    count
+                }
+            }
+            (time, count) => time.or(count).unwrap_or((0.0, None)),
+        }
+    }
+}
+
+/// What is shown while nothing counts yet.
+pub(super) fn warming(left: Duration, room: Room) -> Vec<String> {
+    let text = format!("warming up, {} left", whole_secs(left));
+    fitted(vec![format!("{}{text}", bar(0.0, usable(room).saturating_sub(text.len() + 2)))], room)
+}
+
+/// The columns that may be written to: behind a letter in the last one, terminals differ in where they go on.
+fn usable(room: Room) -> usize {
+    room.columns.saturating_sub(1).max(1)
+}
+
+/// The lines, cut to the room that there is: the cursor needs a row as well.
+fn fitted(mut lines: Vec<String>, room: Room) -> Vec<String> {
+    lines.truncate(room.rows.saturating_sub(1).max(1));
+    lines.iter().map(|line| line.chars().take(usable(room)).collect()).collect()
+}
+
+/// Figures side by side, on as many lines as they take.
+fn filled(figures: &[String], columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for figure in figures {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + GAP.len() + figure.chars().count() <= columns => {
+                line.push_str(GAP);
+                line.push_str(figure);
+            }
+            _ => lines.push(figure.clone()),
+        }
+    }
+    lines
+}
+
+/// A bar that is filled by this share, and two spaces; nothing if there are too few columns for one.
+fn bar(share: f64, columns: usize) -> String {
+    let len = columns.min(BAR_LEN);
+    if len < BAR_LEN_MIN {
+        return String::new();
+    }
+    // At most the length of the bar.
+    let full = (share.clamp(0.0, 1.0) * len as f64).round() as usize;
+    format!("{}{}  ", "━".repeat(full), "╌".repeat(len.saturating_sub(full)))
+}
+
+/// How many slices are over.
+fn whole_slices(series: &Series, elapsed: Duration) -> usize {
+    let whole = elapsed.as_nanos() / series.slice().as_nanos().max(1);
+    usize::try_from(whole).unwrap_or(usize::MAX).min(series.slices().len())
+}
+
+/// Answers a second, slice by slice.
+fn rates(series: &Series, whole: usize, elapsed: Duration) -> Vec<f64> {
+    let secs = series.slice().as_secs_f64();
+    if whole == 0 {
+        let only = series.slices().first().map(|slice| slice.answered as f64);
+        return only.map(|answered| answered / elapsed.as_secs_f64().max(1e-3)).into_iter().collect();
+    }
+    let shown = series.slices().get(whole.saturating_sub(SPARKS)..whole).unwrap_or_default();
+    shown.iter().map(|slice| slice.answered as f64 / secs).collect()
+}
+
+/// The rates as letters of different heights, the highest at full height.
+fn sparkline(rates: &[f64]) -> String {
+    let most = rates.iter().copied().fold(0.0, f64::max);
+    let top = (HEIGHTS.len() - 1) as f64;
+    let height = |rate: f64| if most > 0.0 { (rate / most * top).round() as usize } else { 0 };
+    rates.iter().filter_map(|rate| HEIGHTS.get(height(*rate))).collect()
+}
+
+fn millis(us: u64) -> String {
+    match us {
+        0..100_000 => format!("{:.2} ms", us as f64 / 1e3),
+        100_000..10_000_000 => format!("{} ms", count(us / 1000)),
+        _ => format!("{:.1} s", us as f64 / 1e6),
+    }
+}
+
+pub(super) fn whole_secs(time: Duration) -> String {
+    match time.as_secs_f64().round() as u64 {
+        secs @ 0..120 => format!("{secs} s"),
+        secs @ 120..7200 => format!("{} min {:02} s", secs / 60, secs % 60),
+        secs => format!("{} h {:02} min", secs / 3600, secs / 60 % 60),
+    }
+}
+
+/// The same, for lines that come more often than once a second.
+fn to_tenths(time: Duration) -> String {
+    let tenths = (time.as_secs_f64() * 10.0).round();
+    match tenths % 10.0 == 0.0 || tenths >= 1200.0 {
+        true => whole_secs(time),
+        false => format!("{:.1} s", tenths / 10.0),
+    }
+}
+
+fn errors(count: u64) -> String {
+    plural(count, "error")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::live::tests::{metrics, secs};
+
+    const WIDE: Room = Room { columns: 100, rows: 24 };
+
+    #[test]
+    fn a_glance_tells_of_the_last_second_that_is_over() {
+        let metrics = metrics(&[10, 20, 5]);
+        assert_eq!(Glance::of(metrics.so_far(), secs(2.5)).rates, [10.0, 20.0]);
+        assert_eq!(
+            Glance::of(metrics.so_far(), secs(2.5)).line(),
+            "2.5 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
+        );
+        assert_eq!(Glance::of(metrics.so_far(), secs(0.5)).rates, [20.0], "all there is, for half a second");
+    }
+
+    #[test]
+    fn what_ends_the_run_first_says_how_long_it_takes() {
+        let glance = Glance::of(metrics(&[10, 10]).so_far(), secs(2.0));
+        let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
+        assert_eq!(glance.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
+        assert_eq!(glance.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
+        assert_eq!(glance.progress(stop(Some(4000), Some(4.0))), (0.5, Some(secs(2.0))));
+    }
+
+    #[test]
+    fn a_block_takes_the_room_that_there_is_and_leaves_nothing_out() {
+        let glance = Glance::of(metrics(&[4, 8, 8, 8, 2, 8]).so_far(), secs(6.0));
+        let stop = Stop { requests: None, duration: Some(secs(12.0)) };
+        let wide = glance.block(stop, WIDE);
+        assert_eq!(
+            wide,
+            [
+                "━━━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌  6 s  6 s left",
+                "8 requests/s   p50 2.00 ms   p99 2.00 ms   38 answered   0 errors",
+                "▅███▃█",
+            ]
+        );
+        let narrow = glance.block(stop, Room { columns: 40, rows: 24 });
+        let lines = [
+            "━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌  6 s  6 s left",
+            "8 requests/s   p50 2.00 ms",
+            "p99 2.00 ms   38 answered   0 errors",
+            "▅███▃█",
+        ];
+        assert_eq!(narrow, lines);
+        let tiny = glance.block(stop, Room { columns: 5, rows: 4 });
+        assert_eq!(tiny, ["6 s ", "8 re", "p50 "]);
+        for columns in 1..120 {
+            for lines in [
+                glance.block(stop, Room { columns, rows: 24 }),
+                warming(secs(3.0), Room { columns, rows: 2 }),
+            ] {
+                assert!(
+                    lines.iter().all(|line| line.chars().count() < columns.max(2)),
+                    "{columns}: {lines:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_warm_up_is_told_with_what_is_left_of_it() {
+        assert_eq!(warming(secs(2.6), WIDE), [format!("{}  warming up, 3 s left", "╌".repeat(30))]);
+    }
+
+    #[test]
+    fn times_have_units_that_suit_them() {
+        for (us, text) in [(0, "0.00 ms"), (412, "0.41 ms"), (150_000, "150 ms"), (12_000_000, "12.0 s")] {
+            assert_eq!(millis(us), text);
+        }
+        for (time, text) in [(0.2, "0 s"), (119.0, "119 s"), (125.0, "2 min 05 s"), (7260.0, "2 h 01 min")] {
+            assert_eq!(whole_secs(secs(time)), text);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! From settings to a run: reads the list of URLs and the body, puts the requests together, resolves names.
+//!
+//! It owns the bounds of what is read and what is said when it cannot be. A [`PreparedRun`] is run as often
+//! as a search needs, and reports on nothing.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use crate::cli::quote;
+use crate::client::config::FieldEdit;
+use crate::client::source::{DATA_TYPE, Payload, Source, join};
+use crate::client::target::{Overrides, Target};
+use crate::net::raise_nofile_limit;
+use crate::reactor::Now;
+
+use super::run_plan::Plan;
+use super::template::{RequestParts, RequestTemplate, Template};
+use super::urls::{parse_list, read_list};
+use crate::load::args::{Places, Settings};
+use crate::load::engine::interrupt::Interrupt;
+use crate::load::engine::threads;
+use crate::load::error::LoadError;
+use crate::load::live::Live;
+use crate::load::output::read_bounded;
+use crate::load::run_info::{RunInfo, Setup};
+use crate::load::saved::SavedRun;
+
+/// Descriptors for what is no connection: standard streams, signals, the report, the resolver.
+const RESERVED: u64 = 32;
+/// Descriptors that each reactor has for itself: epoll, its waker, signals.
+const EACH_THREAD: u64 = 8;
+/// A longer body is refused: each request that is on the way has a copy of it.
+const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
+
+/// All that a run needs from elsewhere, ready to be run; a search runs variants of its plan.
+pub(in crate::load) struct PreparedRun {
+    pub(in crate::load) plan: Plan,
+    pub(in crate::load) setup: Setup,
+    addresses: Vec<Vec<SocketAddr>>,
+}
+
+impl PreparedRun {
+    /// Resolves the names, which may wait for others.
+    ///
+    /// # Errors
+    /// There are too few descriptors, or a name has no address.
+    pub(in crate::load) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
+        let limit = raise_nofile_limit();
+        check_descriptors(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
+        let addresses = resolve(&plan.targets)?;
+        Ok(Self { plan, setup, addresses })
+    }
+
+    /// Runs this plan, and shows how it is going.
+    ///
+    /// # Errors
+    /// The event loop fails, or a signal has ended the run before anything was measured.
+    pub(in crate::load) fn run(
+        &self,
+        plan: &Plan,
+        settings: &Settings,
+        interrupt: &Interrupt,
+    ) -> Result<SavedRun, LoadError> {
+        let mut live = Live::on_stderr(plan, settings.every, settings.silent);
+        let began = Now::read();
+        let ran =
+            threads::run(plan, &self.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
+        live.clear();
+        let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
+        if ran.only_warmed_up || (ran.interrupted && ran.metrics.totals().sent == 0) {
+            return Err(LoadError::Unmeasured);
+        }
+        let info = RunInfo {
+            due: plan.schedule.is_open().then(|| ran.metrics.totals().sent + ran.unsent),
+            wall: ran.wall,
+            cpu_usage: ran.cpu_usage,
+            started_unix_secs: began.unix.as_secs(),
+            was_interrupted: ran.interrupted,
+            ..RunInfo::of(plan, &self.setup)
+        };
+        Ok(SavedRun { metrics: ran.metrics, info })
+    }
+}
+
+/// Fills in what the settings leave to files.
+///
+/// # Errors
+/// What cannot be read, or makes no sense when it is.
+pub(in crate::load) fn prepare(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
+    let targets = targets(&settings.places)?;
+    let body = body(settings.payload.as_ref())?;
+    let mut fields = settings.fields.clone();
+    let names_type = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    if matches!(settings.payload, Some(Payload::Data(_))) && !names_type {
+        fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
+    }
+    let parts = RequestParts {
+        method: &settings.method,
+        fields: &fields,
+        body: body.as_ref(),
+        keep_alive: settings.plan.keep_alive,
+    };
+    let request = RequestTemplate::new(&targets, &parts).map_err(LoadError::Usage)?;
+    let plan = Plan { targets, request, ..settings.plan.clone() };
+    let setup = Setup::of(&plan, &settings.method, &fields, body.as_ref());
+    Ok((plan, setup))
+}
+
+fn targets(places: &Places) -> Result<Vec<Target>, LoadError> {
+    match places {
+        Places::One(target) => Ok(vec![target.clone()]),
+        Places::List { list, host, port } => {
+            let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
+            let bytes = open(list).and_then(read_list).map_err(|error| unreadable(list, &error))?;
+            let usage = |error| LoadError::Usage(format!("{list}: {error}"));
+            parse_list(&bytes, &overrides).map_err(usage)
+        }
+    }
+}
+
+fn body(payload: Option<&Payload>) -> Result<Option<Template>, LoadError> {
+    match payload {
+        None => Ok(None),
+        Some(Payload::Source(source)) => Ok(Some(Template::constant_of(read(source)?))),
+        Some(Payload::Data(data)) => {
+            let text = join(data, read)?;
+            let usage = |error| LoadError::Usage(format!("option '--data': {error}"));
+            Template::parse(&text).map(Some).map_err(usage)
+        }
+    }
+}
+
+fn read(source: &Source) -> Result<Vec<u8>, LoadError> {
+    let read = |mut from| read_bounded(&mut from, BODY_LEN_MAX);
+    open(source).and_then(read).map_err(|error| unreadable(source, &error))
+}
+
+fn open(source: &Source) -> io::Result<Box<dyn Read>> {
+    match source {
+        Source::Stdin => Ok(Box::new(io::stdin())),
+        Source::File(path) => Ok(Box::new(File::open(path)?)),
+    }
+}
+
+fn unreadable(source: &Source, error: &io::Error) -> LoadError {
+    LoadError::Failed(format!("cannot read {source}: {error}"))
+}
+
+/// The addresses of each target; each name is looked up once.
+fn resolve(targets: &[Target]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
+    let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
+    let mut all = Vec::with_capacity(targets.len());
+    for Target { host, port, .. } in targets {
+        let found = match known.entry((host, *port)) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(look_up(host, *port)?),
+        };
+        all.push(found.clone());
+    }
+    Ok(all)
+}
+
+fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
+    let unknown = |reason: &str| LoadError::Failed(format!("cannot resolve {}: {reason}", quote(host)));
+    let found: Vec<_> =
+        (host, port).to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
+    if found.is_empty() { Err(unknown("it has no address")) } else { Ok(found) }
+}
+
+/// Checks that so many connections have room below a limit.
+///
+/// # Errors
+/// One line that says what is needed, and what to do.
+fn check_descriptors(limit: u64, concurrency: usize, threads: usize) -> Result<(), String> {
+    let concurrency = concurrency as u64;
+    let reserve = RESERVED + EACH_THREAD.saturating_mul(threads as u64);
+    let needed = concurrency.saturating_add(reserve);
+    if needed <= limit {
+        return Ok(());
+    }
+    let most = limit.saturating_sub(reserve);
+    let or_less = if most == 0 { String::new() } else { format!(", or ask for at most -c {most}") };
+    Err(format!(
+        "-c {concurrency} needs a limit of {needed} open files, and it is {limit}; \
+         raise it with `ulimit -n {needed}`{or_less}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_has_the_addresses_of_its_name() {
+        let target = |host: &str, port| Target { host: host.to_owned(), port, path: "/".to_owned() };
+        let targets = [target("127.0.0.1", 81), target("::1", 82), target("127.0.0.1", 81)];
+        let found = resolve(&targets).expect("addresses");
+        let text: Vec<_> = found.iter().flatten().map(SocketAddr::to_string).collect();
+        assert_eq!(text, ["127.0.0.1:81", "[::1]:82", "127.0.0.1:81"]);
+    }
+
+    #[test]
+    fn too_many_connections_are_told_with_the_remedy() {
+        assert_eq!(check_descriptors(1024, 984, 1), Ok(()));
+        let error = "-c 985 needs a limit of 1025 open files, and it is 1024; \
+                     raise it with `ulimit -n 1025`, or ask for at most -c 984";
+        assert_eq!(check_descriptors(1024, 985, 1), Err(error.to_owned()));
+        let error = "-c 5 needs a limit of 61 open files, and it is 40; raise it with `ulimit -n 61`";
+        assert_eq!(check_descriptors(40, 5, 3), Err(error.to_owned()));
+    }
+}

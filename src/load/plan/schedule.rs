@@ -1,0 +1,146 @@
+//! Schedules as people write them, both ways: `200/s`, `100:30s,200:30s`, `0..5000/60s`, `closed`.
+//!
+//! What is written here is read back as the same schedule. When each request is due is [`crate::load::engine::pacer`]'s.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::cli::quote;
+use crate::client::options::parse_some_time;
+use crate::load::engine::pacer::Schedule;
+use crate::text::parse_rate;
+
+/// More steps than this are a slip.
+const STEPS_MAX: usize = 1000;
+
+/// Where there is no schedule.
+const CLOSED: &str = "closed";
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str(CLOSED),
+            Self::Constant { per_sec } => write!(f, "{per_sec}/s"),
+            Self::Steps(steps) => {
+                for (index, (rate, len)) in steps.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { "," };
+                    write!(f, "{comma}{rate}:{}", secs(*len))?;
+                }
+                Ok(())
+            }
+            Self::Ramp { from, to, over } => write!(f, "{from}..{to}/{}", secs(*over)),
+        }
+    }
+}
+
+impl Serialize for Schedule {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let wrong = |error| de::Error::custom(format!("its 'schedule': {error}"));
+        Self::parse(&String::deserialize(from)?).map_err(wrong)
+    }
+}
+
+fn secs(len: Duration) -> String {
+    format!("{}s", len.as_secs_f64())
+}
+
+impl Schedule {
+    /// Reads what [`Display`](fmt::Display) writes.
+    ///
+    /// # Errors
+    /// In words to stand behind a colon.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            CLOSED => Ok(Self::Closed),
+            ramp if ramp.contains("..") => parse_ramp(ramp),
+            steps if steps.contains(':') => parse_steps(steps),
+            rate => Ok(Self::Constant { per_sec: parse_rate(rate, false)? }),
+        }
+    }
+}
+
+/// Reads `100:30s,200:30s`.
+///
+/// # Errors
+/// In words to stand behind a colon.
+pub(in crate::load) fn parse_steps(text: &str) -> Result<Schedule, String> {
+    const NOT_STEPS: &str = "steps are rates and times, such as 100:30s,200:30s";
+    let step = |step: &str| {
+        let (rate, time) = step.split_once(':').ok_or(NOT_STEPS)?;
+        let rate = parse_rate(rate, true).map_err(|error| format!("{}: {error}", quote(step)))?;
+        let time = parse_some_time(time).map_err(|error| format!("{}: {error}", quote(step)))?;
+        Ok::<_, String>((rate, time))
+    };
+    let steps = text.split(',').map(step).collect::<Result<Vec<_>, _>>()?;
+    match steps.len() {
+        len if len > STEPS_MAX => Err(format!("there are more than {STEPS_MAX} steps")),
+        _ if steps.iter().all(|(rate, _)| *rate == 0.0) => {
+            Err("every rate is 0: nothing would be sent".to_owned())
+        }
+        _ => Ok(Schedule::Steps(steps)),
+    }
+}
+
+/// Reads `0..5000/60s`.
+///
+/// # Errors
+/// In words to stand behind a colon.
+pub(in crate::load) fn parse_ramp(text: &str) -> Result<Schedule, String> {
+    const NOT_A_RAMP: &str = "a ramp is two rates and a time, such as 0..5000/60s";
+    let (rates, time) = text.rsplit_once('/').ok_or(NOT_A_RAMP)?;
+    let (from, to) = rates.split_once("..").ok_or(NOT_A_RAMP)?;
+    let (from, to) = (parse_rate(from, true)?, parse_rate(to, true)?);
+    let over = parse_some_time(time)?;
+    match from == 0.0 && to == 0.0 {
+        true => Err("both rates are 0: nothing would be sent".to_owned()),
+        false => Ok(Schedule::Ramp { from, to, over }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_schedule_is_written_as_it_is_asked_for() {
+        for (text, written) in [
+            ("closed", "closed"),
+            ("200", "200/s"),
+            ("1.5k/s", "1500/s"),
+            ("100:30s,0:250ms,0.5:1m", "100:30s,0:0.25s,0.5:60s"),
+            ("0..5k/1m30s", "0..5000/90s"),
+        ] {
+            assert_eq!(Schedule::parse(text).map(|read| read.to_string()), Ok(written.to_owned()));
+        }
+        for text in ["", "open", "0", "1:2x", "0..0/1s", "1..2", "-1/s"] {
+            assert!(Schedule::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            rates in proptest::collection::vec((1u32..1_000_000_000, 1u64..100_000_000_000), 1..5),
+            kind in 0..3u8,
+        ) {
+            let steps: Vec<_> = rates.iter().map(|(rate, us)| (f64::from(*rate) / 10.0, Duration::from_micros(*us))).collect();
+            let (per_sec, over) = steps[0];
+            let schedule = match kind {
+                0 => Schedule::Constant { per_sec },
+                1 => Schedule::Ramp { from: 0.0, to: per_sec, over },
+                _ => Schedule::Steps(steps),
+            };
+            prop_assert_eq!(Schedule::parse(&schedule.to_string()), Ok(schedule));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The requests of a run, one for each URL, rendered as far as they are the same each time.
+//!
+//! It owns what the head of such a request has, and where the length of a body with placeholders
+//! goes. Nothing is sent here.
+
+use crate::cli::quote;
+use crate::client::config::FieldEdit;
+use crate::client::request::USER_AGENT;
+use crate::client::target::Target;
+use crate::http::{decimal, end, field, request_line};
+
+use super::{Piece, Template, encode_loose_braces};
+use crate::load::plan::random::Random;
+
+/// What the requests of a run have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestParts<'a> {
+    /// The method, as it is sent.
+    pub method: &'a str,
+    /// Changes to the fields, in the order given; values may have placeholders.
+    pub fields: &'a [(String, FieldEdit)],
+    /// The body, if there is one.
+    pub body: Option<&'a Template>,
+    /// Whether the connection is kept for another request.
+    pub keep_alive: bool,
+}
+
+/// The requests of a run, one for each URL, as far as they are the same each time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestTemplate {
+    requests: Vec<Request>,
+}
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Request {
+    /// All of it if its length is always the same, else what stands before the length.
+    head: Template,
+    /// What follows the length: the rest of the head, and the body.
+    sized: Option<(Template, Template)>,
+}
+
+impl RequestTemplate {
+    /// Puts the requests together; paths and the values of fields may have placeholders.
+    ///
+    /// # Errors
+    /// A placeholder that there is not, and where it stands.
+    pub fn new(targets: &[Target], parts: &RequestParts<'_>) -> Result<Self, String> {
+        let requests: Result<_, String> = targets.iter().map(|target| Request::new(target, parts)).collect();
+        Ok(Self { requests: requests? })
+    }
+
+    /// Whether anything in them is left to chance.
+    pub fn is_random(&self) -> bool {
+        self.requests.iter().any(|Request { head, sized }| {
+            head.is_random() || sized.as_ref().is_some_and(|(_, body)| body.is_random())
+        })
+    }
+
+    /// Appends request `seq` of the run, which is for this URL.
+    pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
+        if let Some(request) = usize::try_from(url).ok().and_then(|url| self.requests.get(url)) {
+            request.render(out, seq, random);
+        }
+    }
+}
+
+impl Request {
+    fn new(target: &Target, parts: &RequestParts<'_>) -> Result<Self, String> {
+        let mut head = Vec::with_capacity(256);
+        let path = encode_loose_braces(&target.path);
+        request_line(&mut head, parts.method, &path);
+        let is_edited = |name: &str| parts.fields.iter().any(|(edited, _)| edited.eq_ignore_ascii_case(name));
+        let connection = if parts.keep_alive { "" } else { "close" };
+        for (name, value) in [
+            ("Host", target.authority().as_str()),
+            ("User-Agent", USER_AGENT),
+            ("Accept", "*/*"),
+            ("Connection", connection),
+        ] {
+            if !value.is_empty() && !is_edited(name) {
+                field(&mut head, name, value.as_bytes());
+            }
+        }
+        for (name, edit) in parts.fields {
+            if let FieldEdit::Set(value) = edit {
+                Template::parse(value.as_bytes())
+                    .map_err(|error| format!("option '--header' with {}: {error}", quote(name)))?;
+                field(&mut head, name, value.as_bytes());
+            }
+        }
+        Template::parse(path.as_bytes()).map_err(|error| format!("{}: {error}", quote(&target.path)))?;
+        let Some(body) = parts.body else {
+            end(&mut head);
+            return Ok(Self { head: Template::parse(&head)?, sized: None });
+        };
+        Self::with_body(head, body)
+    }
+
+    /// The length comes last, so that it is known where it stands.
+    fn with_body(mut head: Vec<u8>, body: &Template) -> Result<Self, String> {
+        head.extend_from_slice(b"Content-Length: ");
+        let mut head = Template::parse(&head)?;
+        let mut after = Vec::with_capacity(4);
+        after.extend_from_slice(b"\r\n");
+        end(&mut after);
+        match body.constant() {
+            Some(bytes) => {
+                let mut len = Vec::new();
+                decimal(&mut len, bytes.len() as u64);
+                head.push_bytes(&[len.as_slice(), &after, bytes].concat());
+                Ok(Self { head, sized: None })
+            }
+            None => {
+                let after = Template { pieces: vec![Piece::Bytes(after)] };
+                Ok(Self { head, sized: Some((after, body.clone())) })
+            }
+        }
+    }
+
+    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
+        self.head.render(out, seq, random);
+        let Some((after, body)) = &self.sized else { return };
+        let length_at = out.len();
+        after.render(out, seq, random);
+        let body_at = out.len();
+        body.render(out, seq, random);
+        // The length is known only now: it is written behind the rest, which then moves behind it.
+        let end = out.len();
+        decimal(out, (end - body_at) as u64);
+        let len_len = out.len() - end;
+        if let Some(rest) = out.get_mut(length_at..) {
+            rest.rotate_right(len_len);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The URLs of a run from a list: one place a line.
+//!
+//! It owns the form of the list and its bounds. What a place is, `target` knows.
+
+use std::io::{self, Read};
+
+use crate::client::target::{Overrides, Target, parse_words};
+use crate::load::output::read_bounded;
+
+/// A longer list is refused: it would be kept in memory whole, rendered.
+const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
+/// More URLs than this are refused: each of them is a request that is kept rendered.
+const URLS_MAX: usize = 100_000;
+/// A longer line is refused: servers take 8 KiB or so (RFC 9112 section 3), and an error would repeat it.
+const URL_LEN_MAX: usize = 64 * 1024;
+
+/// Reads a list to its end, if that is near enough.
+///
+/// # Errors
+/// Reading fails, or the list is too long.
+pub(super) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
+    read_bounded(&mut from, LIST_LEN_MAX)
+}
+
+/// Understands a list. Empty lines, and those that begin with `#`, are left out.
+///
+/// # Errors
+/// The first line that makes no sense, by its number, or that there are too many or none.
+pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<Target>, String> {
+    let list = std::str::from_utf8(list).map_err(|error| {
+        let line = list.get(..error.valid_up_to()).map_or(0, line_feeds) + 1;
+        format!("line {line}: it is not UTF-8; percent-encode what is not")
+    })?;
+    let mut targets = Vec::new();
+    for (index, line) in list.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if line.len() > URL_LEN_MAX {
+            return Err(format!("line {}: it is longer than {URL_LEN_MAX} bytes", index + 1));
+        }
+        if targets.len() == URLS_MAX {
+            return Err(format!("line {}: there are more than {URLS_MAX} URLs", index + 1));
+        }
+        targets.push(parse_line(line, overrides).map_err(|error| format!("line {}: {error}", index + 1))?);
+    }
+    match targets.is_empty() {
+        true => Err("there is no URL in it; write one on each line".to_owned()),
+        false => Ok(targets),
+    }
+}
+
+fn parse_line(line: &str, overrides: &Overrides) -> Result<Target, String> {
+    match parse_words(&[line.to_owned()], overrides)? {
+        (None, target) => Ok(target),
+        (Some(method), _) => Err(format!("'{method}' is a method; the words say it for all URLs")),
+    }
+}
+
+fn line_feeds(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(list: &[u8]) -> Result<Vec<Target>, String> {
+        parse_list(list, &Overrides { keeps_braces: true, ..Overrides::default() })
+    }
+
+    #[test]
+    fn each_line_is_a_place_and_comments_are_left_out() {
+        let targets = parse(b"# pages\n/a\r\n\n  http://h/b c/{SEQ}  \n:81/x\n").expect("a list");
+        let found: Vec<_> = targets.iter().map(|t| (t.host.as_str(), t.port, t.path.as_str())).collect();
+        assert_eq!(found, [("127.0.0.1", 8080, "/a"), ("h", 80, "/b%20c/{SEQ}"), ("127.0.0.1", 81, "/x")]);
+    }
+
+    #[test]
+    fn options_go_before_lines() {
+        let overrides = Overrides { host: Some("h".to_owned()), port: Some(81), keeps_braces: true };
+        let targets = parse_list(b"a.html\n/b", &overrides).expect("a list");
+        assert!(targets.iter().all(|target| (target.host.as_str(), target.port) == ("h", 81)));
+        assert_eq!(targets[0].path, "/a.html");
+    }
+
+    #[test]
+    fn an_error_names_the_line() {
+        for (list, part) in [
+            (&b"/a\nhttps://h/\n"[..], "line 2: https:// is not supported"),
+            (b"/a\n\n/b\xff", "line 3: it is not UTF-8"),
+            (b"GET", "line 1: 'GET' is a method"),
+            (b"\n# none\n", "there is no URL in it"),
+            (b"", "there is no URL in it"),
+        ] {
+            let error = parse(list).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+        let long = format!("/a\nhttp://{}", "h".repeat(URL_LEN_MAX));
+        assert_eq!(parse(long.as_bytes()).unwrap_err(), "line 2: it is longer than 65536 bytes");
+        let many = "/a\n".repeat(URLS_MAX + 1);
+        assert_eq!(parse(many.as_bytes()).unwrap_err(), "line 100001: there are more than 100000 URLs");
+    }
+}

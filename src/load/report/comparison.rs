@@ -1,0 +1,102 @@
+//! Two runs beside one another, for people.
+//!
+//! A function of a [`Comparison`], as the reports are of a run's summary. What scripts read of it is in `csv`
+//! and `json`.
+
+use std::fmt::{self, Write};
+
+use crate::load::compare::Comparison;
+use crate::text::units::{change, points, share};
+
+/// The table for people.
+pub(super) fn text(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    // A string takes everything that is written to it.
+    write(&mut out, comparison).expect("a string takes all");
+    out
+}
+
+fn write(out: &mut String, comparison: &Comparison) -> fmt::Result {
+    writeln!(out, "{:8} {:>10} {:>10} {:>10}  95 % interval", "", "before", "after", "change")?;
+    for row in &comparison.rows {
+        let show = |value| row.unit.show(value);
+        let cells = [show(row.before), show(row.after), change(row.change)];
+        line(
+            out,
+            &row.figure.to_string(),
+            &cells,
+            row.interval.map(|ends| between(ends, change)),
+            row.verdict.describe(),
+        )?;
+    }
+    let errors = &comparison.errors;
+    let cells = [share(errors.before), share(errors.after), points(errors.change)];
+    line(
+        out,
+        "errors",
+        &cells,
+        errors.interval.map(|ends| between(ends, points)),
+        errors.verdict.describe(),
+    )?;
+    comparison.caveats.iter().try_for_each(|caveat| writeln!(out, "{caveat}"))
+}
+
+fn between((low, high): (f64, f64), show: impl Fn(f64) -> String) -> String {
+    format!("{} to {}", show(low), show(high))
+}
+
+fn line(
+    out: &mut String,
+    name: &str,
+    cells: &[String; 3],
+    interval: Option<String>,
+    verdict: &str,
+) -> fmt::Result {
+    let [before, after, change] = cells;
+    let interval = interval.unwrap_or_else(|| "-".to_owned());
+    writeln!(out, "{name:8} {before:>10} {after:>10} {change:>10}  {interval:26} {verdict}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::compare::compare;
+    use crate::load::report::Format;
+    use crate::load::stats::summary::tests::{info, nothing, steady};
+
+    #[test]
+    fn a_person_reads_a_table() {
+        let text = text(&compare(&steady(20, 1.0), &steady(20, 0.5), 1));
+        let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!((words[0], words[words.len() - 1]), ("p50", "faster"), "{text}");
+        let errors = text.lines().last().unwrap_or_default();
+        assert!(errors.starts_with("errors          0 %        0 %      +0 pp  "), "{text}");
+        assert!(errors.ends_with("  -0.038 pp to +0.038 pp     no difference shown"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+    }
+
+    #[test]
+    fn a_run_that_is_too_short_has_a_line_and_no_interval() {
+        let text = text(&compare(&steady(4, 1.0), &steady(4, 0.5), 1));
+        let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
+        assert!(line.ends_with("  -                          too short a run"), "{text}");
+        assert!(text.contains("\nruns of less than 5 s do not show"), "{text}");
+    }
+
+    #[test]
+    fn runs_without_answers_are_told_without_a_verdict() {
+        let empty = nothing(info());
+        assert!(text(&compare(&empty, &empty, 1)).contains("too few answers"));
+        let json = Format::Json.render_comparison(&compare(&empty, &empty, 1));
+        assert!(json.contains("\"interval_share\": null"));
+    }
+
+    #[test]
+    fn every_line_of_the_table_has_four_cells() {
+        let text = Format::Csv.render_comparison(&compare(&steady(20, 1.0), &steady(20, 0.5), 1));
+        assert!(text.starts_with("group,name,value,unit\r\nbefore,rps,500,per_sec\r\n"), "{text}");
+        assert!(text.contains("\r\nverdict,p50,faster,text\r\n"), "{text}");
+        assert!(text.lines().all(|line| line.split(',').count() == 4), "{text}");
+    }
+}

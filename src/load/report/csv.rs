@@ -1,0 +1,246 @@
+//! The report for spreadsheets: one figure a line, as group, name, value and unit (RFC 4180).
+//!
+//! Lines are never missing because of what happened to a run, apart from figures that were never
+//! recorded; a name that needs it is quoted.
+
+use serde_json::{Value, json};
+
+use super::settings::RunReport;
+use super::verdict::findings;
+use crate::load::compare::{Comparison, Verdict};
+use crate::load::stats::summary::{PERCENTILES, Spread, StatusCount, Summary};
+
+/// One figure a line, below a heading; those of a comparison behind those of the run.
+pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
+    let mut table = Table::new();
+    totals(&mut table, summary);
+    table.object("run", &json!(RunReport::of(&summary.info)));
+    verdict(&mut table, summary);
+    let spreads = [
+        ("latency", &summary.corrected),
+        ("latency_uncorrected", &summary.uncorrected),
+        ("first_byte", &summary.first_byte),
+        ("connect", &summary.connect),
+        ("lag", &summary.lag),
+    ];
+    for (group, spread) in spreads {
+        table.spread(group, spread.as_ref());
+    }
+    for StatusCount { status, count } in &summary.statuses {
+        table.row("status", &status.to_string(), count, "answers");
+    }
+    for (failure, count) in summary.failures.seen() {
+        table.row("failure", failure.name(), &count, "requests");
+    }
+    for (failure, count) in summary.connect_failures.seen() {
+        table.row("connect_failure", failure.name(), &count, "connections");
+    }
+    for url in &summary.urls {
+        table.row("url_answered", &url.url, &url.answered, "requests");
+        table.row("url_bad_statuses", &url.url, &url.bad_statuses, "requests");
+        table.row("url_failed", &url.url, &url.failed, "requests");
+        if let Some(p99_us) = url.latency.as_ref().and_then(|latency| latency.percentile_us("p99")) {
+            table.row("url_p99", &url.url, &p99_us, "us");
+        }
+    }
+    for slice in &summary.slices {
+        let start = slice.start.as_secs_f64().to_string();
+        table.row("slice_rate", &start, &slice.rate, "per_sec");
+        table.row("slice_bad_statuses", &start, &slice.bad_statuses, "requests");
+        table.row("slice_failed", &start, &slice.failed, "requests");
+        table.row("slice_p50", &start, &slice.p50_us, "us");
+        table.row("slice_p99", &start, &slice.p99_us, "us");
+    }
+    if let Some(beside) = beside {
+        comparison_rows(&mut table, beside);
+    }
+    table.0
+}
+
+fn totals(table: &mut Table, summary: &Summary) {
+    let totals = &summary.totals;
+    let requests = [
+        ("sent", totals.sent),
+        ("answered", totals.answered),
+        ("bad_statuses", totals.bad_statuses),
+        ("failed", totals.failed),
+        ("unfinished", totals.unfinished),
+        ("resent", summary.totals.resent),
+    ];
+    for (name, count) in requests {
+        table.row("requests", name, &count, "requests");
+    }
+    if let Some(oldest_us) = summary.totals.unfinished_oldest_us {
+        table.row("requests", "unfinished_oldest", &oldest_us, "us");
+    }
+    table.row("connections", "unasked", &summary.unasked, "connections");
+    table.row("rate", "answers", &summary.rate, "per_sec");
+    table.row("rate", "received", &summary.received_per_sec, "bytes_per_sec");
+    table.row("rate", "errors", &summary.error_share, "share");
+    table.row("run", "received", &summary.received_bytes, "bytes");
+    table.row("run", "valid", &u8::from(summary.validity.is_valid()), "bool");
+    table.row("client", "cpu", &summary.client.cpu_share, "share");
+    table.row("client", "cpu_max", &summary.client.cpu_share_max, "share");
+    if let Some(waited) = summary.client.waited_share {
+        table.row("client", "waited", &waited, "share");
+    }
+    table.row("client", "wanted_max", &summary.client.wanted_share_max, "share");
+    table.row("client", "cpu_per_answer", &summary.client.cpu_us_per_answer, "us");
+}
+
+fn verdict(table: &mut Table, summary: &Summary) {
+    let (reasons, remarks) = findings(&summary.validity);
+    let reasons = reasons.into_iter().map(|reason| ("client_bound", reason));
+    for (kind, finding) in reasons.chain(remarks.into_iter().map(|remark| ("remark", remark))) {
+        let group = format!("{kind}_{}", finding.name);
+        table.row(&group, "meaning", &finding.meaning, "text");
+        for figure in &finding.figures {
+            table.value(&group, &figure.name, &figure.value);
+        }
+    }
+}
+
+/// The figures of a comparison by itself.
+pub(super) fn comparison(comparison: &Comparison) -> String {
+    let mut table = Table::new();
+    comparison_rows(&mut table, comparison);
+    table.0
+}
+
+fn comparison_rows(table: &mut Table, comparison: &Comparison) {
+    for row in &comparison.rows {
+        let name = row.figure.to_string();
+        let unit = json!(row.unit);
+        let unit = unit.as_str().unwrap_or_default();
+        table.row("before", &name, &row.before, unit);
+        table.row("after", &name, &row.after, unit);
+        judged(table, &name, row.change, row.interval, row.verdict);
+    }
+    let errors = &comparison.errors;
+    table.row("before", "errors", &errors.before, "share");
+    table.row("after", "errors", &errors.after, "share");
+    judged(table, "errors", errors.change, errors.interval, errors.verdict);
+    for caveat in &comparison.caveats {
+        table.row("comparison", "caveat", caveat, "text");
+    }
+}
+
+fn judged(table: &mut Table, name: &str, change: f64, interval: Option<(f64, f64)>, verdict: Verdict) {
+    table.row("change", name, &change, "share");
+    if let Some((low, high)) = interval {
+        table.row("change_low", name, &low, "share");
+        table.row("change_high", name, &high, "share");
+    }
+    table.value("verdict", name, &json!(verdict));
+}
+
+/// The units in which names end, with what stands in the last column.
+const UNITS: [&str; 4] = ["secs", "us", "bytes", "share"];
+
+/// Lines of four cells below a heading.
+struct Table(String);
+
+impl Table {
+    fn new() -> Self {
+        Self("group,name,value,unit\r\n".to_owned())
+    }
+
+    fn row(&mut self, group: &str, name: &str, value: &dyn ToString, unit: &str) {
+        let value = value.to_string();
+        for (index, cell) in [group, name, value.as_str(), unit].into_iter().enumerate() {
+            if index > 0 {
+                self.0.push(',');
+            }
+            self.cell(cell);
+        }
+        self.0.push_str("\r\n");
+    }
+
+    /// The values of an object of the JSON report, and of the objects in it.
+    fn object(&mut self, group: &str, object: &Value) {
+        for (name, value) in object.as_object().into_iter().flatten() {
+            match value {
+                Value::Object(_) => self.object(name, value),
+                value => self.value(group, name, value),
+            }
+        }
+    }
+
+    /// A value whose name ends in its unit; what does not apply is empty.
+    fn value(&mut self, group: &str, name: &str, value: &Value) {
+        let with_unit = name.rsplit_once('_').filter(|(_, unit)| UNITS.contains(unit));
+        let (name, unit) = with_unit.unwrap_or(match value {
+            Value::Number(_) => (name, "count"),
+            Value::Bool(_) => (name, "bool"),
+            _ => (name, "text"),
+        });
+        match value {
+            Value::Null => self.row(group, name, &"", unit),
+            Value::Bool(value) => self.row(group, name, &u8::from(*value), unit),
+            Value::String(text) => self.row(group, name, text, unit),
+            value => self.row(group, name, value, unit),
+        }
+    }
+
+    fn cell(&mut self, text: &str) {
+        if text.contains([',', '"', '\r', '\n']) {
+            self.0.push('"');
+            self.0.push_str(&text.replace('"', "\"\""));
+            self.0.push('"');
+        } else {
+            self.0.push_str(text);
+        }
+    }
+
+    fn spread(&mut self, group: &str, spread: Option<&Spread>) {
+        let Some(spread) = spread else { return };
+        self.row(group, "count", &spread.count, "times");
+        self.row(group, "min", &spread.min_us, "us");
+        self.row(group, "mean", &spread.mean_us, "us");
+        self.row(group, "stdev", &spread.stdev_us, "us");
+        for ((name, _), us) in PERCENTILES.iter().zip(spread.percentiles_us) {
+            self.row(group, name, &us, "us");
+        }
+        self.row(group, "max", &spread.max_us, "us");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::stats::summary::tests::{info, nothing, stalling};
+
+    #[test]
+    fn every_line_has_four_cells() {
+        let text = csv(&stalling(), None);
+        assert!(text.contains("\r\nrequests,sent,2007,requests\r\n"), "{text}");
+        assert!(text.contains("\r\nstatus,200,2000,answers\r\n"), "{text}");
+        assert!(text.contains("\r\nfailure,timed-out,2,requests\r\n"), "{text}");
+        assert!(text.lines().all(|line| line.split(',').count() == 4), "{text}");
+        assert!(text.lines().count() > 60);
+        for line in [
+            "requests,bad_statuses,0,requests",
+            "requests,resent,0,requests",
+            "connections,unasked,0,connections",
+            "run,wall,10.0,secs",
+            "setup,timeout,30.0,secs",
+            "setup,keep_alive,1,bool",
+            "setup,seed,,text",
+            "course,schedule,200/s,text",
+            "client,waited,0.05,share",
+            "slice_bad_statuses,3,0,requests",
+        ] {
+            assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
+        }
+        let text = csv(&nothing(info()), None);
+        assert!(text.contains("\r\nremark_unreached,missed,2007,count\r\n"), "{text}");
+        assert!(csv(&nothing(info()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
+    }
+
+    #[test]
+    fn a_name_with_a_comma_or_a_quote_is_quoted() {
+        let mut table = Table(String::new());
+        table.row("url", "/a,\"b\"", &1, "x");
+        assert_eq!(table.0, "url,\"/a,\"\"b\"\"\",1,x\r\n");
+    }
+}

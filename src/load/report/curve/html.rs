@@ -1,0 +1,209 @@
+//! The curve as one page, of the pieces that the page of a run is made of: what was found, latency over
+//! rate as a chart, every step in a table, and what was asked.
+//!
+//! Of two steps at one rate the chart shows the one that counts; the table has both.
+
+use super::text::{BRIEF, COUNTED, few, verdict};
+use crate::load::report::html::axis::Axis;
+use crate::load::report::html::chart::{Chart, Dot, Hint, Line, Mark};
+use crate::load::report::html::table::{Column, list, table, tile};
+use crate::load::report::html::ticks::Unit;
+use crate::load::report::html::{began, escaped, page, section};
+use crate::load::report::text::percentile as shown;
+use crate::load::search::bracket::Answer;
+use crate::load::search::curve::{Curve, Step};
+use crate::text::units::{count, rate, share, time};
+
+/// The percentiles that are drawn and told.
+const SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
+/// Rates that are further apart than this share a logarithmic axis.
+const LINEAR_RATIO_MAX: f64 = 20.0;
+
+/// What a browser shows.
+pub fn html(curve: &Curve) -> String {
+    let chart = chart(curve).map_or_else(String::new, |chart| chart.figure());
+    let body = [
+        headline(curve),
+        "<main>\n".to_owned(),
+        answer(curve),
+        tiles(curve),
+        section("The curve", &format!("{chart}{}", note(curve))),
+        section("Steps", &steps(curve)),
+        section("Settings", &settings(curve)),
+        "</main>\n".to_owned(),
+    ];
+    page(&format!("{}: {} - rate search", curve.target, curve.outcome()), &body.concat())
+}
+
+fn headline(curve: &Curve) -> String {
+    format!(
+        "<header>\n<p class=\"kind\">Rate search</p>\n<h1>{}</h1>\n<p>the highest rate that meets {}</p>\n\
+         <p>began {}</p>\n</header>\n",
+        escaped(&curve.target),
+        escaped(&curve.objective),
+        escaped(&began(curve.started_unix_secs))
+    )
+}
+
+fn answer(curve: &Curve) -> String {
+    let (class, name) = match curve.answer {
+        Answer::Found { .. } => ("good", "Found"),
+        Answer::GaveOut { .. } => ("note", "The client gave out"),
+        Answer::NotMet { .. } => ("bad", "Not met"),
+        Answer::Open { .. } => ("note", "Interrupted"),
+    };
+    let brief = if curve.is_brief() { BRIEF } else { "" };
+    format!(
+        "<div class=\"verdict {class}\">\n<p><strong>{name}</strong> {}.{}{}</p>\n</div>\n",
+        escaped(&curve.in_words()),
+        if brief.is_empty() { "" } else { " " },
+        escaped(brief)
+    )
+}
+
+/// The step that the answer is about: the one at the highest rate that meets the objective.
+fn best(curve: &Curve) -> Option<&Step> {
+    let (found, _) = curve.ends();
+    curve.telling().into_iter().find(|step| Some(step.rate) == found)
+}
+
+fn tiles(curve: &Curve) -> String {
+    let (found, above) = curve.ends();
+    let none = || "none".to_owned();
+    let mut tiles = vec![
+        tile("meets the objective", &found.map_or_else(none, rate), "the highest rate that does"),
+        match curve.answer {
+            Answer::GaveOut { above, .. } => {
+                tile("client gave out", &rate(above), "what is beyond is not known")
+            }
+            _ => tile("does not", &above.map_or_else(none, rate), "the lowest rate that does not"),
+        },
+    ];
+    if let Some(best) = best(curve) {
+        let its = format!("at {}", rate(best.rate));
+        tiles.extend(
+            SHOWN.map(|name| tile(&format!("latency {name}"), &shown(best.latency.as_ref(), name), &its)),
+        );
+        tiles.push(tile("errors", &share(best.error_share), &its));
+        tiles.push(tile("client's CPU", &share(best.cpu_share_max), &its));
+    }
+    let wall = format!("{} in all", time(curve.wall.as_secs_f64() * 1e6));
+    tiles.push(tile("steps", &count(curve.steps.len() as u64), &wall));
+    format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
+}
+
+fn percentile(step: &Step, name: &str) -> Option<f64> {
+    let us = step.latency.as_ref()?.percentile_us(name)?;
+    Some(us as f64)
+}
+
+/// Latency over rate; nothing if nothing was answered.
+fn chart(curve: &Curve) -> Option<Chart> {
+    let steps = curve.telling();
+    let limit = curve.time_limit.as_ref();
+    let (first, last) = (steps.first()?.rate, steps.last()?.rate);
+    let times = || steps.iter().flat_map(|step| SHOWN.into_iter().filter_map(|name| percentile(step, name)));
+    let (low, high) = times()
+        .chain(limit.map(|(_, us)| *us))
+        .fold((f64::INFINITY, 0.0_f64), |(low, high), us| (low.min(us), high.max(us)));
+    times().next()?;
+    const NAME: &str = "requests a second";
+    let x = match last > first * LINEAR_RATIO_MAX {
+        true => Axis::logarithmic(NAME, first, last, Unit::Count),
+        false => Axis::linear(NAME, first, last, Unit::Count),
+    };
+    let mut chart = Chart::new(
+        "latency-by-rate",
+        "Latency by rate",
+        x,
+        Axis::logarithmic("latency", low, high, Unit::Time),
+    );
+    chart.description = curve.in_words();
+    chart.lines = SHOWN.map(|name| line(name, &steps)).to_vec();
+    if let Some((clause, us)) = limit {
+        let points = vec![Some((first, *us)), Some((last, *us))];
+        chart.lines.push(Line { name: format!("objective: {clause}"), points, ..Line::default() });
+    }
+    let (found, above) = curve.ends();
+    let mark = |at: Option<f64>, words: &str| at.map(|at| Mark { at, name: format!("{} {words}", rate(at)) });
+    let beyond =
+        if matches!(curve.answer, Answer::GaveOut { .. }) { "client gave out" } else { "does not meet" };
+    chart.marks = [mark(found, "meets"), mark(above, beyond)].into_iter().flatten().collect();
+    chart.hints = hints(&steps);
+    Some(chart)
+}
+
+fn line(name: &str, steps: &[&Step]) -> Line {
+    let points: Vec<_> = steps.iter().map(|step| Some((step.rate, percentile(step, name)?))).collect();
+    let dots = points.iter().flatten();
+    let dots =
+        dots.map(|(x, y)| Dot { x: *x, y: *y, title: format!("{name} at {}: {}", rate(*x), time(*y)) });
+    Line { name: name.to_owned(), dots: dots.collect(), points, is_filled: false }
+}
+
+/// From halfway to the rate below up to halfway to the one above.
+fn hints(steps: &[&Step]) -> Vec<Hint> {
+    let between = |one: Option<&&Step>, other: Option<&&Step>| Some((one?.rate + other?.rate) / 2.0);
+    let hint = |(index, step): (usize, &&Step)| Hint {
+        from: between(index.checked_sub(1).and_then(|before| steps.get(before)), Some(step))
+            .unwrap_or(step.rate),
+        to: between(Some(step), steps.get(index + 1)).unwrap_or(step.rate),
+        title: format!("{}: {}", rate(step.rate), step.judgement.verdict.name()),
+    };
+    steps.iter().enumerate().map(hint).collect()
+}
+
+fn note(curve: &Curve) -> String {
+    if curve.steps.is_empty() {
+        return "<p>No step was made.</p>\n".to_owned();
+    }
+    format!("<p class=\"aside\">{}</p>\n", escaped(COUNTED))
+}
+
+/// Every step, by rate.
+fn steps(curve: &Curve) -> String {
+    let columns = [
+        Column::Number("rate"),
+        Column::Number("step"),
+        Column::Text("verdict"),
+        Column::Number("p50"),
+        Column::Number("p99"),
+        Column::Number("p99.9"),
+        Column::Number("errors"),
+        Column::Number("answers"),
+        Column::Number("client's CPU"),
+        Column::Long("why not"),
+    ];
+    let row = |(number, step): (usize, &Step)| {
+        let [p50, p99, rarest] = SHOWN.map(|name| shown(step.latency.as_ref(), name));
+        let why = step.judgement.reasons.join("; ");
+        let (errors, answers) = (share(step.error_share), rate(step.answers_per_sec));
+        let (number, busy) = (number.to_string(), share(step.cpu_share_max));
+        vec![rate(step.rate), number, verdict(step), p50, p99, rarest, errors, answers, busy, why]
+    };
+    let rows: Vec<_> = curve.by_rate().into_iter().map(row).collect();
+    let few = match curve.steps.iter().all(|step| step.is_enough) {
+        true => String::new(),
+        false => format!("<p class=\"aside\">{}</p>\n", escaped(&few(curve))),
+    };
+    format!("{}{few}", table("Steps", &columns, &rows))
+}
+
+fn settings(curve: &Curve) -> String {
+    let mut entries = vec![
+        ("asked", curve.target.clone()),
+        ("addresses", count(curve.urls)),
+        ("objective", curve.objective.clone()),
+        ("requests that a step needs", count(curve.requests_min)),
+        ("connections", count(curve.concurrency)),
+        ("requests on each at a time", count(curve.pipeline)),
+        ("threads", count(curve.threads)),
+    ];
+    entries.extend(curve.setup.entries().into_iter().filter(|(_, value)| !value.is_empty()));
+    entries
+        .extend([("took", time(curve.wall.as_secs_f64() * 1e6)), ("began", began(curve.started_unix_secs))]);
+    list(&entries)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The page of a search is well formed, needs nobody, and tells the figures of every other report.
+//!
+//! What well formed is and what comes from elsewhere is seen as for the page of a run.
+
+use super::*;
+use crate::load::report::curve::{json, text};
+use crate::load::report::html::tests::{faults, foreign};
+use crate::load::search::curve::tests::{found, gave_out, nothing};
+
+/// Searches of every shape.
+fn curves() -> Vec<Curve> {
+    let hostile = "G<ET http://x/\"><script>alert(1)</script>&\u{202e}";
+    let single = Curve { steps: found().steps[..1].to_vec(), ..found() };
+    let unanswered = Curve { steps: gave_out().steps[..1].to_vec(), ..gave_out() };
+    let not_met = Curve { answer: Answer::NotMet { lowest: 1.0 }, ..unanswered.clone() };
+    let hostile =
+        Curve { target: hostile.to_owned(), objective: hostile.to_owned(), time_limit: None, ..found() };
+    vec![found(), gave_out(), nothing(), single, unanswered, not_met, hostile]
+}
+
+#[test]
+fn the_page_of_every_search_is_well_formed_and_needs_nobody() {
+    for curve in curves() {
+        let page = html(&curve);
+        assert_eq!(faults(&page), [""; 0], "{}", text(&curve));
+        assert_eq!(foreign(&page), [""; 0], "{}", text(&curve));
+        assert!(!page.contains("NaN") && !page.contains("inf%"), "{}", text(&curve));
+    }
+}
+
+#[test]
+fn the_page_has_a_row_for_each_step_and_says_what_was_found() {
+    for curve in curves() {
+        let page = html(&curve);
+        assert!(page.contains(&escaped(&curve.in_words())), "{page}");
+        assert_eq!(page.matches("<th scope=\"row\"").count(), curve.steps.len());
+        for step in &curve.steps {
+            assert!(page.contains(&format!(">{}</th>", rate(step.rate))), "{page}");
+            assert!(
+                SHOWN
+                    .iter()
+                    .all(|name| page.contains(&format!(">{}</td>", shown(step.latency.as_ref(), name)))),
+                "{page}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_chart_has_a_line_for_each_percentile_and_one_for_the_objective() {
+    let names = |curve: &Curve| {
+        let lines = chart(curve).map(|chart| chart.lines).unwrap_or_default();
+        lines.into_iter().map(|line| (line.name, line.dots.len())).collect::<Vec<_>>()
+    };
+    let dots = found().telling().len();
+    let line = |name: &str, dots| (name.to_owned(), dots);
+    let all = [line("p50", dots), line("p99", dots), line("p99.9", dots), line("objective: p99<10ms", 0)];
+    assert_eq!(names(&found()), all);
+    assert_eq!(names(&nothing()), []);
+    assert_eq!(names(&curves()[4]), [], "nothing was answered");
+}
+
+#[test]
+fn a_generator_that_gave_out_is_marked_in_the_chart() {
+    let marks = |curve: &Curve| chart(curve).map(|chart| chart.marks).unwrap_or_default();
+    let names = |curve: &Curve| marks(curve).into_iter().map(|mark| mark.name).collect::<Vec<_>>();
+    assert_eq!(names(&found()), ["872/s meets", "911/s does not meet"]);
+    assert_eq!(names(&gave_out()), ["800/s meets", "820/s client gave out"]);
+    assert!(json(&gave_out()).contains("client-bound"));
+}

@@ -1,0 +1,130 @@
+//! The curve for scripts: one JSON object, whose shape is `schema.json` beside this file.
+//!
+//! Names end in their unit; what was never recorded is null; no figure is rounded for show. A test makes the
+//! schema of the types.
+
+use serde::Serialize;
+
+use crate::load::report::json::Document;
+use crate::load::report::settings::SetupReport;
+use crate::load::search::curve::{Curve, Step};
+
+/// The JSON Schema of the report of a search.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Report<'a> {
+    run: SearchReport<'a>,
+    answer: AnswerReport,
+    /// The steps in the order of their rates; a rate that failed was tried twice.
+    curve: Vec<StepReport<'a>>,
+}
+
+/// What it was made under.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SearchReport<'a> {
+    #[serde(flatten)]
+    curve: &'a Curve,
+    /// How all its runs were set up.
+    setup: SetupReport<'a>,
+}
+
+/// What was found.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct AnswerReport {
+    /// client-bound: the server takes at least rate_per_sec, and it was the client that gave out. not-met: not even the lowest rate meets the objective. interrupted: the search was ended before its time.
+    #[cfg_attr(test, schemars(extend("enum" = ["found", "client-bound", "not-met", "interrupted"])))]
+    outcome: &'static str,
+    /// The highest rate that is known to meet the objective; null if none is.
+    rate_per_sec: Option<f64>,
+    /// The lowest rate that is known not to; null if none is. After found and client-bound it is at most 1.05 times rate_per_sec.
+    above_per_sec: Option<f64>,
+    /// In words.
+    meaning: String,
+}
+
+/// What one rate came to.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct StepReport<'a> {
+    /// Which step of the search it was.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    step: usize,
+    #[serde(flatten)]
+    figures: &'a Step,
+}
+
+/// What a script reads.
+pub fn json(curve: &Curve) -> String {
+    let (rate_per_sec, above_per_sec) = curve.ends();
+    let report = Report {
+        run: SearchReport { curve, setup: SetupReport::of(&curve.setup) },
+        answer: AnswerReport {
+            outcome: curve.outcome(),
+            rate_per_sec,
+            above_per_sec,
+            meaning: curve.in_words(),
+        },
+        curve: curve.by_rate().into_iter().map(|(step, figures)| StepReport { step, figures }).collect(),
+    };
+    Document::of("reactor-http rate search", report).to_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load::search::curve::tests::{found, gave_out, nothing};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::load::report::json::tests::{check_against, check_made, made};
+
+    #[test]
+    fn the_schema_of_a_search_is_what_its_types_say() {
+        let made = made::<Report<'static>>(
+            "reactor-http rate search",
+            "What reactor-client --find-rate --format json writes. Names end in their unit: _us microseconds, _secs seconds, _per_sec a second, _share 0 to 1.",
+        );
+        check_made(&made, SCHEMA, "src/load/report/curve/schema.json");
+    }
+
+    #[test]
+    fn the_report_of_every_search_is_what_the_schema_says() {
+        for curve in [found(), gave_out(), nothing()] {
+            assert_eq!(check_against(SCHEMA, &json(&curve)), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn the_check_sees_what_differs_from_the_schema() {
+        let report = json(&found());
+        for (from, to, fault) in [
+            ("\"outcome\": \"found\"", "\"outcome\": \"lost\"", "report.answer.outcome is \"lost\""),
+            ("\"above_per_sec\"", "\"below_per_sec\"", "report.answer.below_per_sec is not in the schema"),
+            ("\"verdict\": \"met\"", "\"verdict\": 1", "report.curve[0].verdict is 1"),
+        ] {
+            let found = check_against(SCHEMA, &report.replacen(from, to, 1));
+            assert!(found.contains(&fault.to_owned()), "{fault}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_spread_has_the_same_shape_as_in_the_report_of_a_run() {
+        let spread = |schema: &str| {
+            let schema: Value = serde_json::from_str(schema).expect("it is JSON");
+            schema.pointer("/$defs/spread").cloned()
+        };
+        assert!(spread(SCHEMA).is_some());
+        assert_eq!(spread(SCHEMA), spread(crate::load::report::SCHEMA));
+    }
+
+    #[test]
+    fn the_answer_is_there_in_figures() {
+        let report: Value = serde_json::from_str(&json(&found())).expect("it is JSON");
+        assert_eq!(report["answer"]["rate_per_sec"], 872.0);
+        assert_eq!(report["answer"]["above_per_sec"], 911.0);
+        assert_eq!(report["curve"][0]["latency"]["p99.9_us"], 2250);
+    }
+}

@@ -1,0 +1,80 @@
+//! What is said about a search: the curve of latency over rate, and what was found.
+//!
+//! Each format is a function of the same [`Curve`] and of nothing else, as those of a run are of its
+//! summary. None of them writes anywhere.
+
+mod html;
+mod json;
+mod text;
+
+pub use html::html;
+pub use json::{SCHEMA, json};
+pub use text::text;
+
+use super::Format;
+use crate::load::search::curve::{Curve, Step};
+
+impl Format {
+    /// The report of a search; it ends with a line end. An interval log is of one run: people's words stand
+    /// for it.
+    pub fn render_curve(self, curve: &Curve) -> String {
+        match self {
+            Self::Text | Self::Hdr => text(curve),
+            Self::Json => json(curve),
+            Self::Csv => csv(curve),
+            Self::Html => html(curve),
+        }
+    }
+}
+
+const HEADING: &str = "rate_per_sec,step,verdict,length_secs,due,sent,answered,answers_per_sec,error_share,p50_us,\
+                       p99_us,p99.9_us,max_us,client_cpu_share_max\r\n";
+
+/// For spreadsheets: a step a line, below a heading, in the order of the rates (RFC 4180). A latency that was
+/// never recorded is an empty cell.
+pub fn csv(curve: &Curve) -> String {
+    let lines = curve.by_rate().into_iter().map(|(number, step)| line(number, step));
+    HEADING.to_owned() + &lines.collect::<String>()
+}
+
+fn line(number: usize, step: &Step) -> String {
+    let latency = step.latency.as_ref();
+    let time = |us: Option<u64>| us.map_or_else(String::new, |us| us.to_string());
+    let percentile = |name| time(latency.and_then(|latency| latency.percentile_us(name)));
+    let cells = [
+        step.rate.to_string(),
+        number.to_string(),
+        step.judgement.verdict.name().to_owned(),
+        step.wall.as_secs_f64().to_string(),
+        step.due.to_string(),
+        step.sent.to_string(),
+        step.answered.to_string(),
+        step.answers_per_sec.to_string(),
+        step.error_share.to_string(),
+        percentile("p50"),
+        percentile("p99"),
+        percentile("p99.9"),
+        time(latency.map(|latency| latency.max_us)),
+        step.cpu_share_max.to_string(),
+    ];
+    cells.join(",") + "\r\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::search::curve::tests::{found, gave_out, nothing};
+
+    #[test]
+    fn every_step_is_a_line_of_as_many_cells_as_the_heading() {
+        for curve in [found(), gave_out(), nothing()] {
+            let text = csv(&curve);
+            assert_eq!(text.lines().count(), 1 + curve.steps.len());
+            let cells = HEADING.split(',').count();
+            assert!(text.lines().all(|line| line.split(',').count() == cells), "{text}");
+        }
+        let text = csv(&found());
+        assert!(text.contains("\r\n200,1,met,2,400,400,398,199,0,250,1500,2250,3750,0.25\r\n"), "{text}");
+        assert!(csv(&gave_out()).contains("\r\n800,1,missed,2,1600,1600,0,796,0,,,,,0.25\r\n"));
+    }
+}

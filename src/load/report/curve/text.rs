@@ -1,0 +1,134 @@
+//! The curve for people: what was found, then a line for each step, then why some did not do.
+//!
+//! A bar for each p99 lets the bend of the curve be seen; the figures beside it are what counts.
+
+use std::fmt::{self, Write};
+
+use crate::load::report::text::percentile;
+use crate::load::search::bracket::Verdict;
+use crate::load::search::curve::{Curve, Step};
+use crate::text::units::{count, plural, rate, share, time};
+
+/// The longest bar, in characters.
+const BAR_LEN_MAX: usize = 24;
+/// The columns in which names stand.
+const NAME_LEN: usize = 12;
+
+/// From when latencies count.
+pub(super) const COUNTED: &str = "Latency counts from when a request was due.";
+/// What should be known of short steps.
+pub(super) const BRIEF: &str =
+    "So short steps do not show how busy the client was: some of this may be its own doing.";
+
+/// What a person reads.
+pub fn text(curve: &Curve) -> String {
+    let mut out = String::new();
+    // A string takes everything that is written to it.
+    write(&mut out, curve).expect("a string takes all");
+    out
+}
+
+fn write(out: &mut String, curve: &Curve) -> fmt::Result {
+    heading(out, curve)?;
+    steps(out, curve)?;
+    failed(out, curve)
+}
+
+fn heading(out: &mut String, curve: &Curve) -> fmt::Result {
+    writeln!(out, "{}", curve.target)?;
+    let (connections, threads) = (plural(curve.concurrency, "connection"), plural(curve.threads, "thread"));
+    let (steps, wall) = (plural(curve.steps.len() as u64, "step"), time(curve.wall.as_secs_f64() * 1e6));
+    write!(out, "search in open loop, {connections}, {threads}, {steps}, {wall}")?;
+    if curve.pipeline > 1 {
+        write!(out, ", {} requests on each at a time", curve.pipeline)?;
+    }
+    writeln!(out, "\n{}\n\n{:NAME_LEN$} {}", curve.setup.in_words(), "objective", curve.objective)?;
+    writeln!(out, "{:NAME_LEN$} {}", "found", curve.in_words())
+}
+
+fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
+    if curve.steps.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:>12} {:>10} {:>10} {:>10} {:>8}  {:13} p99",
+        "rate", "p50", "p99", "p99.9", "errors", "verdict"
+    )?;
+    let scale = Scale::of(curve);
+    for (_, step) in curve.by_rate() {
+        let cell = |name| percentile(step.latency.as_ref(), name);
+        let (p50, p99, rarest) = (cell("p50"), cell("p99"), cell("p99.9"));
+        let (errors, verdict) = (share(step.error_share), verdict(step));
+        let bar = p99_us(step).map_or_else(String::new, |us| scale.bar(us));
+        let line = format!(
+            "{:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}",
+            rate(step.rate)
+        );
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    if curve.steps.iter().any(|step| !step.is_enough) {
+        writeln!(out, "{}", few(curve))?;
+    }
+    if curve.is_brief() {
+        writeln!(out, "{BRIEF}")?;
+    }
+    writeln!(out, "{COUNTED} The bars grow with the logarithm of p99.")
+}
+
+/// What the star beside a verdict means.
+pub(super) fn few(curve: &Curve) -> String {
+    format!("* fewer than {} requests: chance has its part in this", count(curve.requests_min))
+}
+
+/// The verdict on a step, with a star if it had too few requests.
+pub(super) fn verdict(step: &Step) -> String {
+    format!("{}{}", step.judgement.verdict.name(), if step.is_enough { "" } else { "*" })
+}
+
+fn p99_us(step: &Step) -> Option<u64> {
+    step.latency.as_ref()?.percentile_us("p99")
+}
+
+/// From the shortest p99 to the longest.
+struct Scale {
+    least: f64,
+    most: f64,
+}
+
+impl Scale {
+    fn of(curve: &Curve) -> Self {
+        let values = curve.steps.iter().filter_map(p99_us).map(logarithm);
+        let (least, most) =
+            values.fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
+        Self { least, most }
+    }
+
+    fn bar(&self, us: u64) -> String {
+        let range = self.most - self.least;
+        let share = if range > 0.0 { (logarithm(us) - self.least) / range } else { 0.0 };
+        // At most the longest bar, so that it is a short length again.
+        let len = 1 + (share * (BAR_LEN_MAX - 1) as f64).round() as usize;
+        "#".repeat(len.min(BAR_LEN_MAX))
+    }
+}
+
+fn logarithm(us: u64) -> f64 {
+    (us.max(1) as f64).log10()
+}
+
+/// Why some rates did not do.
+fn failed(out: &mut String, curve: &Curve) -> fmt::Result {
+    let failed = curve.failed();
+    if !failed.is_empty() {
+        writeln!(out, "\nwhy not")?;
+    }
+    for step in failed {
+        let by = if step.judgement.verdict == Verdict::ClientBound { "client-bound: " } else { "" };
+        writeln!(out, "{:>12} {by}{}", rate(step.rate), step.judgement.reasons.join("; "))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

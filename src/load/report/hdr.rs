@@ -1,0 +1,97 @@
+//! The report for other programs' plots: an HdrHistogram interval log, version 1.2 with histograms V2.
+//!
+//! Untagged lines are the corrected latencies, one interval for each slice of the run, which add up to
+//! the whole. `Tag=uncorrected` is the other latency, once for the whole run. Values are microseconds.
+
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+
+use super::text::{asked, set_up};
+use crate::load::stats::summary::Summary;
+use crate::text::is_deceptive;
+
+/// One value of the log's second column is so many microseconds, and is shown in milliseconds.
+const US_PER_MS: f64 = 1000.0;
+
+/// The log, as text.
+pub fn hdr(summary: &Summary) -> String {
+    let mut out = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.info.started_unix_secs);
+    let info = &summary.info;
+    let settings = [&info.target, &asked(summary), &set_up(info)].map(|words| one_line(words));
+    let mut builder = IntervalLogWriterBuilder::new();
+    builder
+        .add_comment("[Histogram log format version 1.2]")
+        .add_comment("Latencies of a load test by reactor-client, in microseconds; untagged: corrected")
+        .add_comment(&settings.join("; "))
+        .with_start_time(started)
+        .with_base_time(started)
+        .with_max_value_divisor(US_PER_MS);
+    // Memory takes all bytes, and the counts are far below the format's 2^63.
+    let mut log = builder.begin_log_with(&mut out, &mut serializer).expect("memory takes all bytes");
+    for slice in &summary.slices {
+        let written = log.write_histogram(slice.slice.latency().histogram(), slice.start, slice.length, None);
+        debug_assert!(written.is_ok(), "memory takes all bytes");
+    }
+    let (uncorrected, wall) = (summary.uncorrected_times.histogram(), summary.info.wall);
+    let written = log.write_histogram(uncorrected, Duration::ZERO, wall, Tag::new("uncorrected"));
+    debug_assert!(written.is_ok(), "memory takes all bytes");
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A comment ends with its line.
+fn one_line(words: &str) -> String {
+    words.replace(is_deceptive, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::*;
+    use crate::load::stats::latency_histogram::Recorder;
+    use crate::load::stats::summary::tests::{info, nothing, stalling};
+
+    /// The intervals of a log, read by the library: tag, start in milliseconds, histogram.
+    fn read(log: &str) -> Vec<(Option<String>, u128, Recorder)> {
+        let intervals = IntervalLogIterator::new(log.as_bytes()).filter_map(|entry| match entry {
+            Ok(LogEntry::Interval(interval)) => {
+                let bytes = STANDARD.decode(interval.encoded_histogram()).expect("it is base64");
+                let histogram = Recorder::decode(&bytes).expect("it is a histogram");
+                let tag = interval.tag().map(|tag| tag.as_str().to_owned());
+                Some((tag, interval.start_timestamp().as_millis(), histogram))
+            }
+            Ok(_) => None,
+            Err(error) => panic!("{error:?} in {log}"),
+        });
+        intervals.collect()
+    }
+
+    #[test]
+    fn other_programs_read_the_log_and_its_intervals_add_up_to_the_run() {
+        let summary = stalling();
+        let log = hdr(&summary);
+        assert!(log.contains("#[Histogram log format version 1.2]"), "{log}");
+        assert!(log.contains("#[StartTime: 1700000000.000"), "{log}");
+        let intervals = read(&log);
+        assert_eq!(intervals.len(), summary.slices.len() + 1);
+        assert_eq!(intervals[1].1, 1000);
+        let mut sum = Recorder::default();
+        for (_, _, histogram) in intervals.iter().filter(|(tag, _, _)| tag.is_none()) {
+            sum.merge(histogram);
+        }
+        assert_eq!(sum, summary.corrected_times);
+        let (tag, _, whole) = &intervals[intervals.len() - 1];
+        assert_eq!((tag.as_deref(), whole), (Some("uncorrected"), &summary.uncorrected_times));
+    }
+
+    #[test]
+    fn the_log_of_a_run_without_answers_is_readable() {
+        assert_eq!(read(&hdr(&nothing(info()))).len(), 1);
+    }
+}

@@ -1,0 +1,95 @@
+//! The report as one page: no other file, no network, no script, in light and in dark, on paper too.
+//!
+//! Figures stand in tables and tiles as well as in charts, so that nobody needs to see a curve to know
+//! it. This file owns the page and the order of what is in it; the charts are [`plots`]'s, the rest is
+//! [`sections`]'s, and the looks are `html/style.css`. [`page`], [`chart`] and [`table`] know nothing of
+//! runs, and serve whoever has another page to make.
+
+pub(in crate::load) mod axis;
+pub(in crate::load) mod chart;
+mod plots;
+mod sections;
+pub(in crate::load) mod table;
+pub(in crate::load) mod ticks;
+
+use crate::http::imf_fixdate;
+use crate::load::stats::summary::Summary;
+use crate::text::{HtmlText, printable};
+use chart::Chart;
+
+/// The looks; they name no file and no address.
+const STYLE: &str = include_str!("html/style.css");
+
+/// Text as text in a page; a deceptive character is U+FFFD. It may come from a saved run of somebody else.
+pub(in crate::load) fn escaped(text: &str) -> String {
+    HtmlText(&printable(text.as_bytes())).to_string()
+}
+
+/// What a browser shows.
+pub fn html(summary: &Summary) -> String {
+    let latency = [
+        "<section>\n<h2>Latency</h2>\n".to_owned(),
+        sections::latency(summary, &figure(plots::curve(summary))),
+        figure(plots::histogram(summary)),
+        sections::bars(summary),
+        "</section>\n".to_owned(),
+    ];
+    let course = [
+        "<section>\n<h2>In the course of the run</h2>\n<div class=\"pair\">\n".to_owned(),
+        figure(plots::rates(summary)),
+        figure(plots::latencies(summary)),
+        figure(plots::errors(summary)),
+        "</div>\n".to_owned(),
+        sections::slices(summary),
+        "</section>\n".to_owned(),
+    ];
+    let body = [
+        sections::headline(summary),
+        "<main>\n".to_owned(),
+        sections::verdict(summary),
+        sections::tiles(summary),
+        latency.concat(),
+        course.concat(),
+        sections::answers(summary),
+        sections::failures(summary),
+        sections::phases(summary),
+        sections::urls(summary),
+        sections::settings(summary),
+        "</main>\n".to_owned(),
+    ];
+    let verdict = if summary.validity.is_valid() { "" } else { "INVALID: client-bound - " };
+    page(&format!("{verdict}{} - load report", summary.info.target), &body.concat())
+}
+
+fn figure(chart: Option<Chart>) -> String {
+    chart.map_or_else(String::new, |chart| chart.figure())
+}
+
+/// A part of a page under its heading; nothing, if there is nothing in it. The content is HTML already.
+pub(in crate::load) fn section(heading: &str, content: &str) -> String {
+    if content.is_empty() {
+        return String::new();
+    }
+    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
+}
+
+/// When a run began, in words.
+pub(in crate::load) fn began(unix_secs: u64) -> String {
+    String::from_utf8_lossy(&imf_fixdate(unix_secs)).into_owned()
+}
+
+/// A page around its body, which is HTML already; the title is text.
+pub(in crate::load) fn page(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n\
+         </head>\n<body>\n{body}<footer>\n<p>reactor-client {}. Times are told apart from 1 µs to 1 h, with three \
+         digits.</p>\n</footer>\n</body>\n</html>\n",
+        escaped(title),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,152 @@
+//! One axis of a chart: where a value lies along it, and its ticks.
+//!
+//! Places are in percent of the axis, so that a chart fits any width. A value beyond an end lies at
+//! that end; what is no number lies at the beginning. It draws nothing.
+
+use super::ticks;
+use super::ticks::{Tick, Unit};
+
+/// Times that are further apart than this share a logarithmic axis.
+const LINEAR_RATIO_MAX: f64 = 20.0;
+/// So many steps are enough for an axis.
+const STEPS_MAX: u32 = 5;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    Linear,
+    Logarithmic,
+    /// By how rare what lies above is: 90, 99 and 99.9 % are as far from one another.
+    Percentile,
+}
+
+/// An axis.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::load) struct Axis {
+    name: &'static str,
+    scale: Scale,
+    from: f64,
+    to: f64,
+    ticks: Vec<Tick>,
+}
+
+impl Axis {
+    /// From the round number below to the round number above.
+    pub(in crate::load) fn linear(name: &'static str, from: f64, to: f64, unit: Unit) -> Self {
+        Self::over(name, Scale::Linear, ticks::linear(from, to, unit, STEPS_MAX))
+    }
+
+    /// The same, in powers of ten.
+    pub(in crate::load) fn logarithmic(name: &'static str, from: f64, to: f64, unit: Unit) -> Self {
+        Self::over(name, Scale::Logarithmic, ticks::logarithmic(from, to, unit))
+    }
+
+    /// For these times in microseconds: from nought if they fit, else in powers of ten.
+    pub(in crate::load) fn times(name: &'static str, times_us: impl Iterator<Item = f64>) -> Self {
+        let ends = |(low, high): (f64, f64), us: f64| (low.min(us), high.max(us));
+        let (low, high) = times_us.filter(|us| *us > 0.0).fold((f64::INFINITY, 0.0), ends);
+        match high > low * LINEAR_RATIO_MAX {
+            true => Self::logarithmic(name, low, high, Unit::Time),
+            false => Self::linear(name, 0.0, high, Unit::Time),
+        }
+    }
+
+    /// From the shortest of some times to the longest, none of them nought.
+    pub(in crate::load) fn between(name: &'static str, from_us: f64, to_us: f64) -> Self {
+        match to_us > from_us * LINEAR_RATIO_MAX {
+            true => Self::logarithmic(name, from_us, to_us, Unit::Time),
+            false => Self::linear(name, from_us, to_us, Unit::Time),
+        }
+    }
+
+    /// From the beginning of a run to its end, which need not be a round number.
+    pub(in crate::load) fn elapsed(name: &'static str, to_us: f64) -> Self {
+        let to = if to_us.is_finite() { to_us.max(1.0) } else { 1.0 };
+        let mut ticks = ticks::linear(0.0, to, Unit::Time, 2 * STEPS_MAX);
+        // A run of six seconds that took a little less ends with the tick at six.
+        let near = ticks.iter().map(|tick| tick.at).find(|at| (to..=to * 1.01).contains(at));
+        let to = near.unwrap_or(to);
+        ticks.retain(|tick| tick.at <= to);
+        Self { name, scale: Scale::Linear, from: 0.0, to, ticks }
+    }
+
+    /// The percentiles of so many values, the last one of them among the rest.
+    pub(in crate::load) fn percentiles(name: &'static str, count: u64) -> Self {
+        // Half as rare as one of all, so that the longest has a place that can be seen.
+        let to = 1.0 - 1.0 / (count.max(5) as f64 * 2.0);
+        Self { name, scale: Scale::Percentile, from: 0.0, to, ticks: ticks::percentiles(to) }
+    }
+
+    fn over(name: &'static str, scale: Scale, ticks: Vec<Tick>) -> Self {
+        let end = |tick: Option<&Tick>| tick.map_or(0.0, |tick| tick.at);
+        Self { name, scale, from: end(ticks.first()), to: end(ticks.last()), ticks }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What is written along it, with its place; nothing where there is only a line.
+    pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, &str)> {
+        self.ticks.iter().map(|tick| (self.place(tick.at), tick.label.as_str()))
+    }
+
+    /// Where a value lies, in percent of the axis.
+    pub(super) fn place(&self, value: f64) -> f64 {
+        let along = |value: f64| match self.scale {
+            Scale::Linear => value,
+            Scale::Logarithmic => value.max(f64::MIN_POSITIVE).log10(),
+            Scale::Percentile => -(1.0 - value).max(f64::MIN_POSITIVE).log10(),
+        };
+        let (from, to) = (along(self.from), along(self.to));
+        let place = (along(value) - from) / (to - from) * 100.0;
+        if place.is_finite() { place.clamp(0.0, 100.0) } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_near(found: f64, wanted: f64) -> bool {
+        (found - wanted).abs() < 0.01
+    }
+
+    #[test]
+    fn a_value_has_its_place() {
+        let rows = [
+            (Axis::linear("x", 0.0, 9.0, Unit::Count), 5.0, 50.0),
+            (Axis::linear("x", 0.0, 9.0, Unit::Count), 11.0, 100.0),
+            (Axis::logarithmic("x", 1.0, 100.0, Unit::Time), 10.0, 50.0),
+            (Axis::logarithmic("x", 1.0, 100.0, Unit::Time), 0.0, 0.0),
+            (Axis::percentiles("x", 5_000), 0.99, 50.0),
+            (Axis::percentiles("x", 5_000), 0.0, 0.0),
+            (Axis::percentiles("x", 5_000), 1.0, 100.0),
+            (Axis::percentiles("x", 0), 1.0, 100.0),
+            (Axis::elapsed("x", 2.5e6), 1.25e6, 50.0),
+            (Axis::elapsed("x", 0.0), 0.0, 0.0),
+            (Axis::linear("x", 0.0, 9.0, Unit::Count), f64::NAN, 0.0),
+        ];
+        for (axis, value, wanted) in rows {
+            assert!(is_near(axis.place(value), wanted), "{value} on {axis:?}: {}", axis.place(value));
+        }
+    }
+
+    #[test]
+    fn times_far_apart_are_shown_in_powers_of_ten() {
+        let axis = |times: &[f64]| Axis::times("latency", times.iter().copied());
+        assert_eq!(axis(&[40.0, 800.0]).scale, Scale::Linear);
+        assert_eq!(axis(&[40.0, 801.0]).scale, Scale::Logarithmic);
+        assert_eq!((axis(&[]).from, axis(&[]).to), (0.0, 1.0));
+        assert_eq!((axis(&[0.0, 7.0]).from, axis(&[7.0]).to), (0.0, 8.0));
+    }
+
+    #[test]
+    fn the_ticks_of_a_run_end_with_it() {
+        for (to_us, place, label) in [(9.5e6, 95.0, "9 s"), (5.999e6, 100.0, "6 s"), (6.001e6, 100.0, "6 s")]
+        {
+            let axis = Axis::elapsed("time", to_us);
+            let last = axis.ticks().last().map(|(place, label)| (place.round(), label.to_owned()));
+            assert_eq!(last, Some((place, label.to_owned())));
+        }
+    }
+}

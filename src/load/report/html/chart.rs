@@ -1,0 +1,293 @@
+//! A chart as SVG in a page: two axes, bars and lines, what is worth a dot, and words for who cannot
+//! see it.
+//!
+//! Every place is in percent and every letter in the page's own size, so that a chart fits a telephone
+//! and a wide screen alike, without a script. Series differ in dashes and in the shape of their dots,
+//! not in colour alone. It knows nothing of runs and makes no figure.
+
+use super::axis::Axis;
+use super::escaped;
+
+/// Looks of a series: there is a colour, a dash and a dot for so many, in `style.css` and in [`DOTS`].
+const LOOKS: usize = 4;
+/// A dot of each: a disc, a square, a triangle, a diamond.
+const DOTS: [&str; LOOKS] = [
+    "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
+    "M-3-3h6v6h-6z",
+    "M0-4l4 7h-8z",
+    "M0-4.5l4 4.5-4 4.5-4-4.5z",
+];
+/// From here on, in percent, the name of a mark stands before it: behind it there may be no room.
+const MARK_ENDS: f64 = 60.0;
+/// Points of a line that are closer than this to the one before, in percent, are not told apart.
+const POINT_GAP: f64 = 0.1;
+
+/// A place on a line that is worth a dot, and what it says when it is pointed at.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::load) struct Dot {
+    pub(in crate::load) x: f64,
+    pub(in crate::load) y: f64,
+    pub(in crate::load) title: String,
+}
+
+/// One series of a chart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::load) struct Line {
+    /// What the legend calls it.
+    pub(in crate::load) name: String,
+    /// Where it goes, from left to right; nothing, where it is broken.
+    pub(in crate::load) points: Vec<Option<(f64, f64)>>,
+    /// What is worth a dot.
+    pub(in crate::load) dots: Vec<Dot>,
+    /// Whether what lies below it is filled.
+    pub(in crate::load) is_filled: bool,
+}
+
+/// A bar from the foot of the chart.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::load) struct Bar {
+    pub(in crate::load) from: f64,
+    pub(in crate::load) to: f64,
+    pub(in crate::load) value: f64,
+}
+
+/// A part of the x axis and what it says when it is pointed at.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::load) struct Hint {
+    pub(in crate::load) from: f64,
+    pub(in crate::load) to: f64,
+    pub(in crate::load) title: String,
+}
+
+/// A place on the x axis that has a name.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::load) struct Mark {
+    pub(in crate::load) at: f64,
+    pub(in crate::load) name: String,
+}
+
+/// A chart; what is outside its axes lies on their ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::load) struct Chart {
+    /// Its name within the page, of letters alone.
+    pub(in crate::load) id: &'static str,
+    /// What it shows.
+    pub(in crate::load) title: &'static str,
+    /// The same with its figures, for who cannot see it.
+    pub(in crate::load) description: String,
+    pub(in crate::load) x: Axis,
+    pub(in crate::load) y: Axis,
+    pub(in crate::load) bars: Vec<Bar>,
+    pub(in crate::load) lines: Vec<Line>,
+    pub(in crate::load) marks: Vec<Mark>,
+    pub(in crate::load) hints: Vec<Hint>,
+}
+
+impl Chart {
+    /// An empty one.
+    pub(in crate::load) fn new(id: &'static str, title: &'static str, x: Axis, y: Axis) -> Self {
+        Self {
+            id,
+            title,
+            description: String::new(),
+            x,
+            y,
+            bars: Vec::new(),
+            lines: Vec::new(),
+            marks: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// The figure: its caption, the legend if it needs one, and the SVG.
+    pub(in crate::load) fn figure(&self) -> String {
+        let Self { id, title, .. } = self;
+        let layers = [
+            self.grid(),
+            self.bars.iter().map(|bar| self.bar(bar)).collect(),
+            self.paths(),
+            self.hints.iter().map(|hint| self.hint(hint)).collect(),
+            self.marks.iter().enumerate().map(|(index, mark)| self.mark(index, mark)).collect(),
+            self.lines.iter().enumerate().map(|(index, line)| self.dots(index, line)).collect(),
+            self.labels(),
+        ];
+        format!(
+            "<figure class=\"chart\" id=\"{id}\">\n<figcaption>{}</figcaption>\n{}<svg class=\"plot\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-words\">\n<title id=\"{id}-title\">{}</title>\n\
+             <desc id=\"{id}-words\">{}</desc>\n{}</svg>\n</figure>\n",
+            escaped(title),
+            self.legend(),
+            escaped(title),
+            escaped(&self.description),
+            layers.concat()
+        )
+    }
+
+    fn legend(&self) -> String {
+        if self.lines.len() < 2 {
+            return String::new();
+        }
+        let entry = |(index, line): (usize, &Line)| {
+            let look = index % LOOKS;
+            format!(
+                "<li><svg class=\"swatch\" aria-hidden=\"true\"><path class=\"line l{look}\" d=\"M0 6h32\"/>{}</svg>\
+                 {}</li>\n",
+                dot(index, "16", "6", ""),
+                escaped(&line.name)
+            )
+        };
+        format!(
+            "<ul class=\"legend\">\n{}</ul>\n",
+            self.lines.iter().enumerate().map(entry).collect::<String>()
+        )
+    }
+
+    fn grid(&self) -> String {
+        let upright = self.x.ticks().map(|(place, label)| {
+            let x = percent(place);
+            format!("<line class=\"{}\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>", weight(label))
+        });
+        let level = self.y.ticks().map(|(place, label)| {
+            let y = percent(100.0 - place);
+            format!("<line class=\"{}\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>", weight(label))
+        });
+        let base = "<line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/>\n";
+        format!("{}\n{}\n{base}", upright.collect::<String>(), level.collect::<String>())
+    }
+
+    fn bar(&self, bar: &Bar) -> String {
+        let (from, to, height) = (self.x.place(bar.from), self.x.place(bar.to), self.y.place(bar.value));
+        if bar.value <= 0.0 {
+            return String::new();
+        }
+        let (x, y) = (percent(from), percent(100.0 - height));
+        let (width, height) = (percent(to - from), percent(height));
+        format!("<rect class=\"bar\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\n")
+    }
+
+    /// All lines, in a space of their own in which a hundred units are the whole of each axis.
+    fn paths(&self) -> String {
+        let paths = self.lines.iter().enumerate().map(|(index, line)| self.path(index % LOOKS, line));
+        let paths = paths.collect::<String>();
+        if paths.is_empty() {
+            return paths;
+        }
+        format!(
+            "<svg class=\"lines\" viewBox=\"0 0 100 100\" preserveAspectRatio=\"none\" width=\"100%\" \
+             height=\"100%\">\n{paths}</svg>\n"
+        )
+    }
+
+    fn path(&self, look: usize, line: &Line) -> String {
+        let (mut path, mut area) = (String::new(), String::new());
+        for run in line.points.split(Option::is_none) {
+            let run = self.thinned(run);
+            let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { continue };
+            let points: Vec<_> = run.iter().map(|(x, y)| format!("{} {}", short(*x), short(*y))).collect();
+            path.push_str(&format!("M{}", points.join("L")));
+            area.push_str(&format!("M{} 100L{}L{} 100z", short(*first), points.join("L"), short(*last)));
+        }
+        let area = match line.is_filled {
+            true if !area.is_empty() => format!("<path class=\"area l{look}\" d=\"{area}\"/>\n"),
+            _ => String::new(),
+        };
+        if path.is_empty() { area } else { format!("{area}<path class=\"line l{look}\" d=\"{path}\"/>\n") }
+    }
+
+    /// The places of points, without those that nobody could tell from the one before.
+    fn thinned(&self, points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
+        let mut kept: Vec<(f64, f64)> = Vec::new();
+        let places = points.iter().flatten().map(|(x, y)| (self.x.place(*x), 100.0 - self.y.place(*y)));
+        let (count, near) = (points.len(), |one: f64, other: f64| (one - other).abs() < POINT_GAP);
+        for (index, (x, y)) in places.enumerate() {
+            let is_apart = kept.last().is_none_or(|last| !near(last.0, x) || !near(last.1, y));
+            if is_apart || index + 1 == count {
+                kept.push((x, y));
+            }
+        }
+        kept
+    }
+
+    fn hint(&self, hint: &Hint) -> String {
+        let (from, to) = (self.x.place(hint.from), self.x.place(hint.to));
+        format!(
+            "<rect class=\"hint\" x=\"{}\" y=\"0\" width=\"{}\" height=\"100%\"><title>{}</title></rect>\n",
+            percent(from),
+            percent(to - from),
+            escaped(&hint.title)
+        )
+    }
+
+    /// Names of neighbours stand on different heights, for they may be close to one another.
+    fn mark(&self, index: usize, mark: &Mark) -> String {
+        let place = self.x.place(mark.at);
+        let (x, name) = (percent(place), escaped(&mark.name));
+        let (end, aside) = if place > MARK_ENDS { (" end", -5) } else { ("", 5) };
+        let down = 1.1 + 1.4 * (index % 3) as f64;
+        format!(
+            "<line class=\"mark\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>\
+             <text class=\"mark{end}\" x=\"{x}\" y=\"0\" dx=\"{aside}\" dy=\"{down:.1}em\">{name}</text>\n"
+        )
+    }
+
+    fn dots(&self, index: usize, line: &Line) -> String {
+        let dots = line.dots.iter().map(|its| {
+            let (x, y) = (percent(self.x.place(its.x)), percent(100.0 - self.y.place(its.y)));
+            dot(index, &x, &y, &its.title)
+        });
+        dots.collect()
+    }
+
+    fn labels(&self) -> String {
+        let labelled = |axis: &Axis| {
+            let ticks = axis.ticks().filter(|(_, label)| !label.is_empty());
+            ticks.map(|(place, label)| (place, escaped(label))).collect::<Vec<_>>()
+        };
+        let (along, up) = (labelled(&self.x), labelled(&self.y));
+        let along = along.iter().enumerate().map(|(index, (place, label))| {
+            // Where there is little room, every other one is left out.
+            let spare = if index % 2 == 1 && along.len() > 4 { " spare" } else { "" };
+            format!(
+                "<text class=\"x{spare}\" x=\"{}\" y=\"100%\" dy=\"1.5em\">{label}</text>",
+                percent(*place)
+            )
+        });
+        let up = up.iter().map(|(place, label)| {
+            let y = percent(100.0 - *place);
+            format!("<text class=\"y\" x=\"0\" y=\"{y}\" dx=\"-.6em\" dy=\".35em\">{label}</text>")
+        });
+        format!(
+            "{}\n{}\n<text class=\"name\" x=\"0\" y=\"0\" dx=\"-3.6em\" dy=\"-1em\">{}</text>\
+             <text class=\"name end\" x=\"100%\" y=\"100%\" dy=\"2.9em\">{}</text>\n",
+            along.collect::<String>(),
+            up.collect::<String>(),
+            escaped(self.y.name()),
+            escaped(self.x.name())
+        )
+    }
+}
+
+fn dot(index: usize, x: &str, y: &str, title: &str) -> String {
+    let look = index % LOOKS;
+    let shape = DOTS.get(look).copied().unwrap_or_default();
+    let title = if title.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(title)) };
+    format!("<svg class=\"dot\" x=\"{x}\" y=\"{y}\">{title}<path class=\"l{look}\" d=\"{shape}\"/></svg>\n")
+}
+
+fn weight(label: &str) -> &'static str {
+    if label.is_empty() { "thin" } else { "grid" }
+}
+
+fn percent(place: f64) -> String {
+    format!("{}%", short(place))
+}
+
+/// Two decimals, of which none is a nought at the end: a pixel of the widest screen is more.
+fn short(value: f64) -> String {
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Pieces of a chart as they are written, each beside what it is made of; and that odd figures make no
+//! odd chart.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::load::report::html::ticks::Unit;
+
+/// Ten by ten, so that a place is ten times the value.
+fn chart() -> Chart {
+    let axis = |name| Axis::linear(name, 0.0, 10.0, Unit::Count);
+    Chart::new("test", "A <test>", axis("along & on"), axis("up"))
+}
+
+fn line(points: &[(f64, f64)]) -> Line {
+    Line { name: "one".to_owned(), points: points.iter().copied().map(Some).collect(), ..Line::default() }
+}
+
+#[test]
+fn a_line_is_a_path_in_percent_from_the_top() {
+    let svg = Chart { lines: vec![line(&[(0.0, 0.0), (5.0, 2.5), (10.0, 10.0)])], ..chart() }.figure();
+    assert!(svg.contains("<path class=\"line l0\" d=\"M0 100L50 75L100 0\"/>"), "{svg}");
+    assert!(!svg.contains("legend"), "one line needs none: {svg}");
+    let filled = Line { is_filled: true, ..line(&[(0.0, 5.0), (10.0, 5.0)]) };
+    let svg = Chart { lines: vec![filled], ..chart() }.figure();
+    assert!(svg.contains("<path class=\"area l0\" d=\"M0 100L0 50L100 50L100 100z\"/>"), "{svg}");
+}
+
+#[test]
+fn a_line_is_broken_where_there_is_nothing() {
+    let points = vec![Some((0.0, 1.0)), None, None, Some((2.0, 1.0)), Some((3.0, 1.0)), None];
+    let svg = Chart { lines: vec![Line { points, ..line(&[]) }], ..chart() }.figure();
+    assert!(svg.contains("d=\"M0 90M20 90L30 90\""), "{svg}");
+}
+
+#[test]
+fn lines_differ_in_dashes_and_dots_and_have_a_legend() {
+    let dotted = |name: &str| {
+        let dots = vec![Dot { x: 5.0, y: 5.0, title: format!("{name} at five") }];
+        Line { name: name.to_owned(), dots, ..line(&[(0.0, 5.0), (10.0, 5.0)]) }
+    };
+    let svg = Chart { lines: vec![dotted("a"), dotted("b<")], ..chart() }.figure();
+    for part in [
+        "<path class=\"line l1\" d=\"M0 50L100 50\"/>",
+        "<svg class=\"dot\" x=\"50%\" y=\"50%\"><title>b&lt; at five</title><path class=\"l1\" d=\"M-3-3h6v6h-6z\"/></svg>",
+        "</svg>b&lt;</li>",
+    ] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+    assert_eq!(svg.matches("<li>").count(), 2);
+}
+
+#[test]
+fn bars_marks_and_hints_have_their_places() {
+    let mut chart = chart();
+    chart.bars = vec![Bar { from: 1.0, to: 2.0, value: 4.0 }, Bar { from: 2.0, to: 3.0, value: 0.0 }];
+    chart.hints = vec![Hint { from: 1.0, to: 2.0, title: "4 & more".to_owned() }];
+    chart.marks = vec![Mark { at: 9.0, name: "p99".to_owned() }];
+    let svg = chart.figure();
+    for part in [
+        "<rect class=\"bar\" x=\"10%\" y=\"60%\" width=\"10%\" height=\"40%\"/>",
+        "<rect class=\"hint\" x=\"10%\" y=\"0\" width=\"10%\" height=\"100%\"><title>4 &amp; more</title></rect>",
+        "<text class=\"mark end\" x=\"90%\"",
+    ] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+    assert_eq!(svg.matches("class=\"bar\"").count(), 1, "none of nothing");
+}
+
+#[test]
+fn the_axes_are_named_and_the_chart_is_described() {
+    let svg = Chart { description: "from 0 to <10>".to_owned(), ..chart() }.figure();
+    for part in [
+        "<svg class=\"plot\" role=\"img\" aria-labelledby=\"test-title test-words\">",
+        "<title id=\"test-title\">A &lt;test&gt;</title>",
+        "<desc id=\"test-words\">from 0 to &lt;10&gt;</desc>",
+        "<text class=\"x spare\" x=\"20%\" y=\"100%\" dy=\"1.5em\">2</text>",
+        "<text class=\"y\" x=\"0\" y=\"80%\" dx=\"-.6em\" dy=\".35em\">2</text>",
+        ">along &amp; on</text>",
+        ">up</text>",
+    ] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+}
+
+#[test]
+fn a_line_of_very_many_points_is_as_long_as_can_be_seen() {
+    let points: Vec<_> = (0..100_000).map(|at| (f64::from(at) / 1e4, f64::from(at) / 1e4)).collect();
+    let svg = Chart { lines: vec![line(&points)], ..chart() }.figure();
+    assert!(svg.len() < 40_000, "{}", svg.len());
+    assert!(svg.contains("L100 0\"/>"), "the last point stays");
+}
+
+proptest! {
+    #[test]
+    fn any_number_is_drawn_within_the_chart(
+        points in proptest::collection::vec((any::<f64>(), any::<f64>()), 0..20), to in any::<f64>(),
+    ) {
+        let mut chart = chart();
+        chart.x = Axis::linear("x", 0.0, to, Unit::Time);
+        chart.y = Axis::times("y", points.iter().map(|(_, y)| *y));
+        chart.bars = points.iter().map(|(x, y)| Bar { from: *x, to: *y, value: *y }).collect();
+        chart.lines = vec![Line { is_filled: true, ..line(&points) }];
+        let svg = chart.figure();
+        prop_assert!(!svg.contains("NaN") && !svg.contains("inf"), "{}", svg);
+        let places = svg.split("%\"").filter_map(|part| part.rsplit_once('"')?.1.parse::<f64>().ok());
+        for place in places {
+            prop_assert!((-100.0..=100.0).contains(&place), "{} in {}", place, svg);
+        }
+    }
+}

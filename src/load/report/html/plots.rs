@@ -1,0 +1,303 @@
+//! The charts of a run: how its latencies are spread, and what happened when.
+//!
+//! Each is a function of the summary, and each says its figures in words too. None is made of nothing.
+
+use super::axis::Axis;
+use super::chart::{Bar, Chart, Dot, Hint, Line, Mark};
+use super::ticks::Unit;
+use crate::load::stats::latency_histogram::Recorder;
+use crate::load::stats::summary::{PERCENTILES, SliceSummary, Spread, Summary};
+use crate::text::units::{count, rate, time};
+
+/// More slices than this have no room for dots.
+const DOTS_MAX: usize = 40;
+/// A slice that is shorter than this part of the others shows chance; it is in the table only.
+const STUB_SHARE: f64 = 0.1;
+/// Percentiles that are marked in the histogram, with how many times it takes to tell them.
+const MARKED: [(&str, u64); 3] = [("p50", 1), ("p99", 100), ("p99.9", 1000)];
+/// About so many bins.
+const BINS: f64 = 48.0;
+/// Times that are further apart than this are in bins that grow with them.
+const EVEN_RATIO_MAX: f64 = 20.0;
+
+const ELAPSED: &str = "time since the run began";
+const LATENCY: &str = "latency";
+
+/// The latency of each percentile.
+pub(super) fn curve(summary: &Summary) -> Option<Chart> {
+    let corrected = summary.corrected.as_ref()?;
+    let mut series = vec![(LATENCY, corrected, &summary.corrected_times)];
+    if let Some(uncorrected) = summary.uncorrected.as_ref().filter(|_| summary.is_open()) {
+        series = vec![
+            ("corrected: from when it was due", corrected, &summary.corrected_times),
+            ("uncorrected: from when it was sent", uncorrected, &summary.uncorrected_times),
+        ];
+    }
+    let ends = series.iter().flat_map(|(_, spread, _)| [spread.min_us as f64, spread.max_us as f64]);
+    let y = Axis::times(LATENCY, ends);
+    let x = Axis::percentiles("share of the requests that took no longer", corrected.count);
+    let mut chart = Chart::new("curve", "Latency by percentile", x, y);
+    let words = series.iter().map(|(name, spread, _)| format!("{name}: {}", percentiles(spread)));
+    chart.description = words.collect::<Vec<_>>().join(". ");
+    chart.lines = series.into_iter().map(|(name, spread, times)| curve_line(name, spread, times)).collect();
+    Some(chart)
+}
+
+fn curve_line(name: &str, spread: &Spread, times: &Recorder) -> Line {
+    let named = PERCENTILES.iter().zip(spread.percentiles_us);
+    // Beyond that, a percentile is the longest time, whatever its name.
+    let told = named.filter(|((_, quantile), _)| (1.0 - quantile) * spread.count as f64 >= 1.0);
+    let dots = told.map(|((percentile, quantile), us)| {
+        let title = format!("{percentile}, {name}: {}", time(us as f64));
+        Dot { x: *quantile, y: us as f64, title }
+    });
+    Line { name: name.to_owned(), points: steps(times), dots: dots.collect(), is_filled: false }
+}
+
+/// How much of all lies at or below each time that was recorded.
+fn steps(times: &Recorder) -> Vec<Option<(f64, f64)>> {
+    let total = times.len() as f64;
+    let mut below = 0;
+    let ends = times.histogram().iter_recorded().flat_map(|value| {
+        let from = below;
+        below += value.count_at_value();
+        [from, below].map(|below| Some((below as f64 / total, value.value_iterated_to() as f64)))
+    });
+    ends.collect()
+}
+
+fn percentiles(spread: &Spread) -> String {
+    let named = PERCENTILES.iter().zip(spread.percentiles_us);
+    let words = named.map(|((name, _), us)| format!("{name} {}", time(us as f64)));
+    format!("{}, max {}", words.collect::<Vec<_>>().join(", "), time(spread.max_us as f64))
+}
+
+/// How often each latency came.
+pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
+    let spread = summary.corrected.as_ref()?;
+    let bins = bins(&summary.corrected_times);
+    let (first, last) = (bins.first()?, bins.last()?);
+    let most = bins.iter().map(|bin| bin.count).max()?;
+    let x = Axis::between(LATENCY, first.from_us as f64, last.to_us as f64);
+    let y = Axis::linear("requests", 0.0, most as f64, Unit::Count);
+    let mut chart = Chart::new("histogram", "How often each latency came", x, y);
+    let widest = bins.iter().find(|bin| bin.count == most)?;
+    let (from, to) = (time(widest.from_us as f64), time(widest.to_us as f64));
+    chart.description = format!(
+        "{} times from {} to {}; most of them, {}, from {from} to {to}",
+        count(spread.count),
+        time(spread.min_us as f64),
+        time(spread.max_us as f64),
+        count(most)
+    );
+    for bin in &bins {
+        let (from, to) = (bin.from_us as f64, bin.to_us as f64);
+        chart.bars.push(Bar { from, to, value: bin.count as f64 });
+        let title = format!("{} to {}: {}", time(from), time(to), count(bin.count));
+        chart.hints.push(Hint { from, to, title });
+    }
+    let marked = MARKED.into_iter().filter(|(_, count)| spread.count >= *count);
+    let marked = marked.filter_map(|(name, _)| Some((name, spread.percentile_us(name)? as f64)));
+    chart.marks = marked.map(|(name, us)| Mark { at: us, name: format!("{name} {}", time(us)) }).collect();
+    Some(chart)
+}
+
+/// The slices that are long enough to tell a rate or a percentile.
+fn told(summary: &Summary) -> Vec<&SliceSummary> {
+    let full = summary.slices.iter().map(|slice| slice.length).max().unwrap_or_default();
+    let is_told = |slice: &&SliceSummary| slice.length >= full.mul_f64(STUB_SHARE);
+    summary.slices.iter().filter(is_told).collect()
+}
+
+/// Answers a second, slice by slice.
+pub(super) fn rates(summary: &Summary) -> Option<Chart> {
+    let slices = told(summary);
+    let least = slices.iter().map(|slice| slice.rate).min_by(f64::total_cmp)?;
+    let most = slices.iter().map(|slice| slice.rate).max_by(f64::total_cmp)?;
+    // A line at the very top would be taken for the frame.
+    let y = Axis::linear("answers a second", 0.0, most * 1.05, Unit::Count);
+    let mut chart = over_time("rates", "Rate over time", summary, y, |slice| rate(slice.rate));
+    let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
+    chart.description = format!("{mean} on average; from {least} to {most} in single slices of the run");
+    let points = slices.iter().flat_map(|slice| {
+        let (from, to) = ends_us(slice);
+        [Some((from, slice.rate)), Some((to, slice.rate))]
+    });
+    let line = Line { name: "rate".to_owned(), points: points.collect(), is_filled: true, ..Line::default() };
+    chart.lines.push(line);
+    Some(chart)
+}
+
+/// The median and the 99th percentile of each slice.
+pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
+    const SHOWN: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
+    let slices = told(summary);
+    let all = |quantile| slices.iter().filter_map(move |slice| quantile_us(slice, quantile));
+    let longest = SHOWN.map(|(name, quantile)| (name, all(quantile).fold(0.0, f64::max)));
+    if longest.iter().all(|(_, us)| *us == 0.0) {
+        return None;
+    }
+    let y = Axis::times(LATENCY, SHOWN.into_iter().flat_map(|(_, quantile)| all(quantile)));
+    let mut chart = over_time("latencies", "Latency over time", summary, y, |slice| {
+        let words = SHOWN.map(|(name, quantile)| match quantile_us(slice, quantile) {
+            Some(us) => format!("{name} {}", time(us)),
+            None => format!("no {name}"),
+        });
+        words.join(", ")
+    });
+    let words = longest.map(|(name, us)| format!("{name} is at most {}", time(us)));
+    chart.description = format!("In any slice of the run {}", words.join(" and "));
+    chart.lines = SHOWN.map(|(name, quantile)| latency_line(name, quantile, &slices)).to_vec();
+    Some(chart)
+}
+
+fn latency_line(name: &str, quantile: f64, slices: &[&SliceSummary]) -> Line {
+    let place = |slice: &&SliceSummary| {
+        let (from, to) = ends_us(slice);
+        quantile_us(slice, quantile).map(|us| ((from + to) / 2.0, us))
+    };
+    let points: Vec<_> = slices.iter().map(place).collect();
+    let dots = points.iter().flatten().filter(|_| slices.len() <= DOTS_MAX);
+    let dots = dots.map(|(x, y)| Dot { x: *x, y: *y, title: format!("{name} {}", time(*y)) }).collect();
+    Line { name: name.to_owned(), points, dots, is_filled: false }
+}
+
+/// A percentile of a slice; a time of nought is of one in which nothing was recorded.
+fn quantile_us(slice: &SliceSummary, quantile: f64) -> Option<f64> {
+    let us = slice.slice.quantile_us(quantile);
+    (us > 0).then_some(us as f64)
+}
+
+/// Requests that failed, connections that did not come about and bad statuses, if there are any.
+pub(super) fn errors(summary: &Summary) -> Option<Chart> {
+    let most = summary.slices.iter().map(|slice| slice.slice.errors()).max().filter(|most| *most > 0)?;
+    let y = Axis::linear("errors", 0.0, most as f64, Unit::Count);
+    let mut chart = over_time("errors", "Errors over time", summary, y, |slice| {
+        let (failed, bad) = (count(slice.failed), count(slice.bad_statuses));
+        format!("{failed} failed, {bad} with a status of 400 or above")
+    });
+    chart.bars = summary.slices.iter().map(|slice| bar(slice, slice.slice.errors() as f64)).collect();
+    let with = summary.slices.iter().filter(|slice| slice.slice.errors() > 0).count();
+    let (most, slices) = (count(most), count(summary.slices.len() as u64));
+    chart.description = format!(
+        "Requests that failed or were answered with a status of 400 or above, and connections that did not come \
+         about: at most {most} in a slice, and some in {with} of {slices} slices"
+    );
+    Some(chart)
+}
+
+fn bar(slice: &SliceSummary, value: f64) -> Bar {
+    let (from, to) = ends_us(slice);
+    Bar { from, to, value }
+}
+
+/// An empty chart along the run, which tells of each slice that is pointed at.
+fn over_time(
+    id: &'static str,
+    title: &'static str,
+    summary: &Summary,
+    y: Axis,
+    words: impl Fn(&SliceSummary) -> String,
+) -> Chart {
+    let wall_us = summary.info.wall.as_secs_f64() * 1e6;
+    let end_us = summary.slices.iter().map(|slice| ends_us(slice).1).fold(wall_us, f64::max);
+    let mut chart = Chart::new(id, title, Axis::elapsed(ELAPSED, end_us), y);
+    let hints = summary.slices.iter().map(|slice| {
+        let (from, to) = ends_us(slice);
+        Hint { from, to, title: format!("{}: {}", when(slice), words(slice)) }
+    });
+    chart.hints = hints.collect();
+    chart
+}
+
+fn ends_us(slice: &SliceSummary) -> (f64, f64) {
+    let from = slice.start.as_secs_f64() * 1e6;
+    (from, from + slice.length.as_secs_f64() * 1e6)
+}
+
+/// From when to when a slice is: `3 to 4 s`.
+pub(super) fn when(slice: &SliceSummary) -> String {
+    let (from, to) = ends_us(slice);
+    // Thousandths of a second tell any two slices apart.
+    let secs = |us: f64| (us / 1e3).round() / 1e3;
+    format!("{} to {} s", secs(from), secs(to))
+}
+
+/// A bin of the histogram that is drawn: finer than the bars of the summary, to show the shape. Times from
+/// `from_us` up to, and without, `to_us`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bin {
+    from_us: u64,
+    to_us: u64,
+    count: u64,
+}
+
+/// The bins from the shortest time to the longest, empty ones among them.
+fn bins(recorder: &Recorder) -> Vec<Bin> {
+    if recorder.is_empty() {
+        return Vec::new();
+    }
+    let histogram = recorder.histogram();
+    let (low, high) = (histogram.lowest_equivalent(histogram.min()), histogram.max().saturating_add(1));
+    let mut bins = between(low, high);
+    for value in histogram.iter_recorded() {
+        let us = histogram.lowest_equivalent(value.value_iterated_to());
+        let index = bins.partition_point(|bin| bin.to_us <= us);
+        if let Some(bin) = bins.get_mut(index) {
+            bin.count += value.count_at_value();
+        }
+    }
+    bins
+}
+
+/// Empty bins of whole microseconds; a bin is at least one of them long.
+fn between(low: u64, high: u64) -> Vec<Bin> {
+    let (first, last) = (low as f64, high as f64);
+    let is_even = last <= first * EVEN_RATIO_MAX;
+    // Times are at most an hour of microseconds, and bins are few, so that both fit.
+    let edge = |index: u64| match is_even {
+        true => first + (last - first) * index as f64 / BINS,
+        false => first * (last / first).powf(index as f64 / BINS),
+    };
+    let mut edges: Vec<u64> = (0..=BINS as u64).map(|index| edge(index).round() as u64).collect();
+    edges.dedup();
+    let pairs = edges.iter().zip(edges.iter().skip(1));
+    pairs.map(|(from_us, to_us)| Bin { from_us: *from_us, to_us: *to_us, count: 0 }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn of(times_us: &[u64]) -> Vec<Bin> {
+        let mut recorder = Recorder::default();
+        times_us.iter().for_each(|us| recorder.record(Duration::from_micros(*us)));
+        bins(&recorder)
+    }
+
+    #[test]
+    fn every_time_is_in_one_bin() {
+        let rows: [&[u64]; 6] =
+            [&[7], &[1, 1, 2], &[100, 150, 199], &[1, 3_600_000_000], &[40, 41, 42, 900_000], &[5_000; 9]];
+        for times in rows {
+            let bins = of(times);
+            assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), times.len() as u64, "{times:?}");
+            assert!(bins.len() <= BINS as usize && bins[0].count > 0, "{times:?}");
+            assert!(bins.iter().all(|bin| bin.from_us < bin.to_us));
+            assert!(bins.windows(2).all(|pair| pair[0].to_us == pair[1].from_us));
+        }
+        assert_eq!(of(&[7]), [Bin { from_us: 7, to_us: 8, count: 1 }]);
+        assert_eq!(of(&[]), []);
+    }
+
+    #[test]
+    fn bins_are_even_unless_times_are_far_apart() {
+        let lengths = |times: &[u64]| of(times).iter().map(|bin| bin.to_us - bin.from_us).collect::<Vec<_>>();
+        let even = lengths(&[1_000, 1_900]);
+        assert!(even.iter().all(|length| (18..=20).contains(length)), "{even:?}");
+        let growing = lengths(&[1_000, 900_000]);
+        assert!(growing[growing.len() - 1] > growing[0] * 100, "{growing:?}");
+    }
+}

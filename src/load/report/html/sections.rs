@@ -1,0 +1,313 @@
+//! What a page says in words and tables: the verdict first, then the figures, then what they mean.
+//!
+//! The words are those of the report in text; every figure is the summary's.
+
+use super::plots::when;
+use super::table::{Column, list, table, tile};
+use super::{began, escaped, section};
+use crate::load::report::text::{
+    BLIND, CORRECTED, asked, cpu_per_answer, errors, percentile, phases_of, rows,
+};
+use crate::load::report::verdict::{in_words, remark_in_words};
+use crate::load::stats::failure::FailureCounts;
+use crate::load::stats::summary::{Spread, StatusCount, Summary, UrlSummary, ratio};
+use crate::text::units::{bytes, count, rate, share, time};
+
+/// What was asked, of whom, and when.
+pub(super) fn headline(summary: &Summary) -> String {
+    format!(
+        "<header>\n<p class=\"kind\">Load report</p>\n<h1>{}</h1>\n<p>{}</p>\n<p>began {}</p>\n</header>\n",
+        escaped(&summary.info.target),
+        escaped(&asked(summary)),
+        escaped(&began(summary.info.started_unix_secs))
+    )
+}
+
+/// What speaks against the run, with the figure that shows it, and what should be known.
+pub(super) fn verdict(summary: &Summary) -> String {
+    let validity = &summary.validity;
+    let reasons = validity.reasons.iter().map(|reason| format!("<li>{}</li>\n", escaped(&in_words(*reason))));
+    let reasons = reasons.collect::<String>();
+    let verdict = match (validity.is_valid(), summary.totals.answered) {
+        (false, _) => format!(
+            "<div class=\"verdict bad\">\n<p><strong>INVALID: client-bound</strong> What was measured is the \
+             client.</p>\n<ul>\n{reasons}</ul>\n</div>\n"
+        ),
+        (true, 0) => {
+            "<div class=\"verdict bad\">\n<p><strong>No answers</strong> Nothing was answered, so that \
+                      there are no figures of the server.</p>\n</div>\n"
+                .to_owned()
+        }
+        (true, _) => {
+            "<div class=\"verdict good\">\n<p><strong>Valid</strong> No figure shows that the client \
+                      was the bottleneck.</p>\n</div>\n"
+                .to_owned()
+        }
+    };
+    let remarks = validity.remarks.iter().map(|remark| {
+        let words = escaped(&remark_in_words(remark));
+        format!("<div class=\"verdict note\">\n<p><strong>Note</strong> {words}</p>\n</div>\n")
+    });
+    format!("{verdict}{}", remarks.collect::<String>())
+}
+
+/// The figures that are to be seen at once.
+pub(super) fn tiles(summary: &Summary) -> String {
+    let totals = &summary.totals;
+    let (answered, failed) = (count(totals.answered), count(totals.failed));
+    let sum = format!("= {answered} answered + {failed} failed + {} unfinished", count(totals.unfinished));
+    let tiles = [
+        tile("rate", &rate(summary.rate), &format!("{answered} answers")),
+        percentile_tile(summary, "p50", "half took no longer"),
+        percentile_tile(summary, "p99", "one in 100 took longer"),
+        percentile_tile(summary, "p99.9", "one in 1,000 took longer"),
+        tile("errors", &share(summary.error_share), &errors(summary)),
+        tile("requests", &count(totals.sent), &sum),
+        tile(
+            "received",
+            &format!("{}/s", bytes(summary.received_per_sec)),
+            &format!("{} in all", bytes(summary.received_bytes as f64)),
+        ),
+        tile(
+            "client's CPU",
+            &share(summary.client.cpu_share),
+            &cpu_per_answer(summary)
+                .map_or_else(|| "no answers".to_owned(), |each| format!("{each} an answer")),
+        ),
+    ];
+    format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
+}
+
+fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
+    let of = |spread: &Option<Spread>| {
+        let us = spread.as_ref().and_then(|spread| spread.percentile_us(name));
+        us.map(|us| time(us as f64))
+    };
+    let words = match of(&summary.uncorrected) {
+        Some(uncorrected) if summary.is_open() => format!("uncorrected {uncorrected}"),
+        _ if summary.corrected.is_some() => meaning.to_owned(),
+        _ => String::new(),
+    };
+    tile(&format!("latency {name}"), &of(&summary.corrected).unwrap_or("none".to_owned()), &words)
+}
+
+/// The latencies, and what they cannot show.
+///
+/// They stand beside their chart, where there is room.
+pub(super) fn latency(summary: &Summary, chart: &str) -> String {
+    let Some(corrected) = &summary.corrected else {
+        return "<p>There is none, for there are no answers.</p>\n".to_owned();
+    };
+    let deviation = |spread: &Spread| ("std. deviation", spread.stdev_us);
+    let lines = |spread: &Spread| rows(spread).into_iter().chain([deviation(spread)]);
+    let (table, words) = match &summary.uncorrected {
+        Some(uncorrected) if summary.is_open() => {
+            let columns =
+                [Column::Text("latency"), Column::Number("corrected"), Column::Number("uncorrected")];
+            let pairs = lines(corrected).zip(lines(uncorrected));
+            let rows = pairs.map(|((name, one), (_, other))| vec![name.to_owned(), time(one), time(other)]);
+            (table("Latency", &columns, &rows.collect::<Vec<_>>()), CORRECTED)
+        }
+        _ => {
+            let rows = lines(corrected).map(|(name, us)| vec![name.to_owned(), time(us)]);
+            let columns = [Column::Text("latency"), Column::Number("time")];
+            (table("Latency", &columns, &rows.collect::<Vec<_>>()), BLIND)
+        }
+    };
+    let words = escaped(&flowing(words));
+    format!("<div class=\"beside\">\n{chart}{table}</div>\n<p class=\"aside\">{words}</p>\n")
+}
+
+/// Without its line ends, which are for terminals.
+fn flowing(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The histogram as every other report has it.
+pub(super) fn bars(summary: &Summary) -> String {
+    let total: u64 = summary.bars.iter().map(|bar| bar.count).sum();
+    let rows = summary.bars.iter().map(|bar| {
+        let part = share(ratio(bar.count as f64, total as f64));
+        vec![time(bar.from_us as f64), time(bar.to_us as f64), count(bar.count), part]
+    });
+    let columns = [
+        Column::Number("above"),
+        Column::Number("up to"),
+        Column::Number("requests"),
+        Column::Number("share"),
+    ];
+    folded("The histogram in figures", &table("Histogram", &columns, &rows.collect::<Vec<_>>()))
+}
+
+/// Figures that are there for who wants them.
+fn folded(summary: &str, table: &str) -> String {
+    if table.is_empty() {
+        return String::new();
+    }
+    format!("<details>\n<summary>{}</summary>\n{table}</details>\n", escaped(summary))
+}
+
+/// What happened when, in figures.
+pub(super) fn slices(summary: &Summary) -> String {
+    let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
+    let rows = summary.slices.iter().map(|slice| {
+        vec![
+            when(slice),
+            rate(slice.rate),
+            us(slice.p50_us),
+            us(slice.p99_us),
+            count(slice.failed),
+            count(slice.bad_statuses),
+            bytes(slice.received_bytes as f64),
+        ]
+    });
+    let columns = [
+        Column::Text("time"),
+        Column::Number("rate"),
+        Column::Number("p50"),
+        Column::Number("p99"),
+        Column::Number("failed"),
+        Column::Number("400 or above"),
+        Column::Number("received"),
+    ];
+    let table = table("Slices of the run", &columns, &rows.collect::<Vec<_>>());
+    if table.is_empty() {
+        return "<p>Nothing has happened.</p>\n".to_owned();
+    }
+    folded("The slices in figures", &table)
+}
+
+/// Each status that came.
+pub(super) fn answers(summary: &Summary) -> String {
+    let rows = summary.statuses.iter().map(|StatusCount { status, count: number }| {
+        let part = share(ratio(*number as f64, summary.totals.answered as f64));
+        vec![status.to_string(), count(*number), part, class(*status).to_owned()]
+    });
+    let columns =
+        [Column::Text("status"), Column::Number("answers"), Column::Number("share"), Column::Long("meaning")];
+    section("Status codes", &table("Status codes", &columns, &rows.collect::<Vec<_>>()))
+}
+
+/// What the first digit of a status means (RFC 9110 section 15).
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "informational",
+        2 => "successful",
+        3 => "redirection",
+        4 => "client error: the request was refused",
+        5 => "server error: the server failed",
+        _ => "no meaning",
+    }
+}
+
+/// How requests failed, and connections.
+pub(super) fn failures(summary: &Summary) -> String {
+    let tables = [
+        kinds("Requests that failed", "requests", &summary.failures),
+        kinds("Connections that did not come about", "connections", &summary.connect_failures),
+    ];
+    match tables.concat() {
+        none if none.is_empty() => none,
+        tables => section("Failures", &format!("<div>\n{tables}</div>\n")),
+    }
+}
+
+fn kinds(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
+    let rows = failures.seen().map(|(failure, number)| {
+        vec![failure.name().to_owned(), count(number), failure.describe().to_owned()]
+    });
+    let columns = [Column::Text("failure"), Column::Number(what), Column::Long("meaning")];
+    table(caption, &columns, &rows.collect::<Vec<_>>())
+}
+
+/// Where the time went, and how late the client was.
+pub(super) fn phases(summary: &Summary) -> String {
+    let rows = phases_of(summary).map(|(name, spread, words)| {
+        let at = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
+        let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
+        vec![name.to_owned(), count(spread.count), mean, at("p50"), at("p99"), max, words.to_owned()]
+    });
+    let columns = [
+        Column::Text("phase"),
+        Column::Number("times"),
+        Column::Number("mean"),
+        Column::Number("p50"),
+        Column::Number("p99"),
+        Column::Number("max"),
+        Column::Long("meaning"),
+    ];
+    section("Phases", &table("Phases", &columns, &rows.collect::<Vec<_>>()))
+}
+
+/// The figures of each address, when there are several.
+pub(super) fn urls(summary: &Summary) -> String {
+    let columns = [
+        Column::Long("address"),
+        Column::Number("answered"),
+        Column::Number("400 or above"),
+        Column::Number("failed"),
+        Column::Number("received"),
+        Column::Number("p50"),
+        Column::Number("p99"),
+        Column::Number("max"),
+    ];
+    let rows: Vec<_> = summary.urls.iter().map(url).collect();
+    section("Addresses", &table("Addresses", &columns, &rows))
+}
+
+fn url(url: &UrlSummary) -> Vec<String> {
+    let latency = url.latency.as_ref();
+    vec![
+        url.url.clone(),
+        count(url.answered),
+        count(url.bad_statuses),
+        count(url.failed),
+        bytes(url.received_bytes as f64),
+        percentile(latency, "p50"),
+        percentile(latency, "p99"),
+        latency.map_or("-".to_owned(), |latency| time(latency.max_us as f64)),
+    ]
+}
+
+/// What the figures were measured under, and what it took the client.
+pub(super) fn settings(summary: &Summary) -> String {
+    let info = &summary.info;
+    let wall_secs = info.wall.as_secs_f64();
+    let pacing = match info.due {
+        Some(due) => {
+            format!("open: a schedule, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
+        }
+        None => "closed: the answer to the request before".to_owned(),
+    };
+    let mut entries = vec![("asked", info.target.clone()), ("loop", pacing)];
+    if !info.urls.is_empty() {
+        entries.push(("addresses", count(info.urls.len() as u64)));
+    }
+    entries.extend([
+        ("connections", count(info.concurrency)),
+        ("requests on each at a time", count(info.pipeline)),
+        ("threads", count(info.threads)),
+    ]);
+    let told = info.course.entries().into_iter().chain(info.setup.entries());
+    entries.extend(told.filter(|(_, value)| !value.is_empty()));
+    entries.extend([
+        ("took", time(wall_secs * 1e6)),
+        ("began", began(summary.info.started_unix_secs)),
+        ("ended", if info.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
+    ]);
+    let client = [
+        ("CPU time", time(info.cpu_usage.cpu.as_secs_f64() * 1e6)),
+        ("CPU", share(summary.client.cpu_share)),
+        ("CPU of the busiest thread", share(summary.client.cpu_share_max)),
+        ("CPU time an answer", cpu_per_answer(summary).unwrap_or_else(|| "no answers".to_owned())),
+        ("waited for a processor", summary.client.waited_share.map_or("not known".to_owned(), share)),
+        ("CPU and waiting, most of one thread", share(summary.client.wanted_share_max)),
+        ("requests sent again", count(summary.totals.resent)),
+        ("connections closed for bytes not asked for", count(summary.unasked)),
+    ];
+    format!(
+        "<div class=\"pair\">\n{}{}</div>\n",
+        section("Settings", &list(&entries)),
+        section("Client", &list(&client))
+    )
+}

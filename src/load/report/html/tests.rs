@@ -1,0 +1,306 @@
+//! The page is well formed, needs nobody, tells the figures of every other report, and can be read: in
+//! words as well as in charts, and in colours that stand out.
+
+use crate::load::run_info::CpuUsage;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::*;
+use crate::load::report::json;
+use crate::load::run_info::RunInfo;
+use crate::load::run_info::tests::odd;
+use crate::load::saved::SavedRun;
+use crate::load::stats::metrics::{Answered, Metrics};
+use crate::load::stats::summary::tests::{info, metrics, nothing, stalling, stalling_metrics, steady};
+use crate::text::units::{bytes, count, rate, share, time};
+
+/// Elements without an end.
+const VOID: [&str; 3] = ["meta", "br", "hr"];
+
+/// What keeps a page from being well formed: attributes are in double quotes and elements nest.
+pub(in crate::load::report) fn faults(page: &str) -> Vec<String> {
+    let (mut open, mut found) = (Vec::new(), Vec::new());
+    let mut rest = page.strip_prefix("<!doctype html>").unwrap_or(page);
+    while let Some(at) = rest.find('<') {
+        let Some(len) = rest[at..].find('>') else {
+            found.push("a tag without an end".to_owned());
+            break;
+        };
+        let tag = &rest[at + 1..at + len];
+        rest = &rest[at + len + 1..];
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap_or_default();
+        if tag.matches('"').count() % 2 == 1 || tag.matches("=\"").count() * 2 != tag.matches('"').count() {
+            found.push(format!("odd quotes in <{tag}>"));
+        }
+        match tag {
+            tag if tag.starts_with('/') => match open.pop() {
+                Some(last) if last == name => {}
+                last => found.push(format!("</{name}> ends {last:?}")),
+            },
+            tag if tag.ends_with('/') || VOID.contains(&name) => {}
+            _ => open.push(name),
+        }
+    }
+    found.extend(open.iter().map(|name| format!("<{name}> has no end")));
+    found.extend(page.split('&').skip(1).filter(|after| !after.contains(';')).map(str::to_owned));
+    found
+}
+
+/// What a page has from elsewhere, or runs.
+pub(in crate::load::report) fn foreign(page: &str) -> Vec<&'static str> {
+    let words = [
+        " src=",
+        " href=",
+        "url(",
+        "@import",
+        "@font-face",
+        "<script",
+        "<link",
+        "<iframe",
+        "<object",
+        "<embed",
+        "<img",
+        "<base",
+        "<use",
+        "javascript:",
+        " onload",
+        " onclick",
+        " style=",
+    ];
+    words.into_iter().filter(|word| page.to_lowercase().contains(word)).collect()
+}
+
+fn several(urls: usize, metrics: Metrics) -> Summary {
+    let urls = (0..urls).map(|url| format!("http://localhost/{url}?<script src=x>\"'&\u{202e}")).collect();
+    SavedRun { metrics, info: RunInfo { urls, ..info() } }.summary()
+}
+
+/// A closed loop of so many answers, one each ten seconds, the first of them at once.
+fn seldom(answers: u64) -> Summary {
+    let mut metrics = metrics(0);
+    let mut wall = Duration::ZERO;
+    for number in 0..answers {
+        let sent = Duration::from_secs(number * 10);
+        let done = sent + Duration::from_micros(77 + number);
+        metrics.sent(0);
+        let (intended, first_byte) = (sent, done);
+        metrics.answered(Answered {
+            url: 0,
+            status: 200,
+            intended,
+            sent,
+            first_byte,
+            done,
+            received_len: 100,
+        });
+        wall = done;
+    }
+    Summary::of(&metrics, &RunInfo { due: None, wall, ..info() })
+}
+
+/// Runs of every shape.
+fn runs() -> Vec<(&'static str, Summary)> {
+    let hostile = "G<ET http://x/\"><script src=//y>alert(1)</script>&\u{202e}";
+    vec![
+        ("open", stalling()),
+        ("closed", steady(5, 1.0)),
+        ("nothing", nothing(info())),
+        ("no time at all", nothing(RunInfo { wall: Duration::ZERO, ..info() })),
+        ("one answer", seldom(1)),
+        ("an hour", seldom(361)),
+        ("two addresses", several(2, stalling_metrics(2))),
+        ("a hundred addresses", several(150, stalling_metrics(150))),
+        (
+            "invalid",
+            nothing(RunInfo {
+                cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage },
+                ..info()
+            }),
+        ),
+        ("hostile", nothing(RunInfo { target: hostile.to_owned(), ..info() })),
+    ]
+}
+
+#[test]
+fn the_page_of_every_run_is_well_formed_and_needs_nobody() {
+    for (what, summary) in runs() {
+        let page = html(&summary);
+        assert_eq!(faults(&page), [""; 0], "{what}");
+        // A description in a page of its own words; the hostile ones are text.
+        let own = page.replace("script src=", "");
+        assert_eq!(foreign(&own), [""; 0], "{what}");
+        for number in ["NaN", "\"inf", "-inf", " inf"] {
+            assert!(!page.contains(number), "{what}: {number}");
+        }
+        assert!(page.len() < 400_000, "{what}: {}", page.len());
+        assert!(page.ends_with("</html>\n"), "{what}");
+    }
+}
+
+#[test]
+fn the_checks_can_fail() {
+    for page in ["<p>", "<p></b>", "</p>", "<p a=b\">", "<p", "<p a='b\"'></p>", "a & b"] {
+        assert!(!faults(page).is_empty(), "{page}");
+    }
+    for page in ["<a href=\"http://x/\">", "<IMG src=x>", "a { background: url(x) }"] {
+        assert!(!foreign(page).is_empty(), "{page}");
+    }
+}
+
+/// The text of an element of the JSON report, as the page writes it.
+fn told(report: &Value, pointer: &str, write: impl Fn(f64) -> String) -> String {
+    let value = report.pointer(pointer).and_then(Value::as_f64);
+    format!(">{}<", write(value.unwrap_or_else(|| panic!("there is {pointer}"))))
+}
+
+#[test]
+fn the_figures_are_those_of_the_json_report() {
+    let number = |value: f64| count(value as u64);
+    for (what, summary) in
+        [("open", stalling()), ("closed", steady(5, 1.0)), ("two", several(2, stalling_metrics(2)))]
+    {
+        let (page, report) = (html(&summary), json(&summary, None));
+        let report: Value = serde_json::from_str(&report).expect("it is JSON");
+        let mut wanted = vec![
+            told(&report, "/answers_per_sec", rate),
+            told(&report, "/requests/sent", number),
+            told(&report, "/error_share", share),
+            told(&report, "/client/cpu_share", share),
+            told(&report, "/received_bytes_per_sec", |len| format!("{}/s", bytes(len))),
+            told(&report, "/statuses/0/count", number),
+            told(&report, "/histogram/0/count", number),
+            told(&report, "/slices/2/answers_per_sec", rate),
+            told(&report, "/slices/2/p99_us", time),
+            told(&report, "/first_byte/mean_us", time),
+        ];
+        let latencies =
+            if summary.is_open() { vec!["latency", "latency_uncorrected"] } else { vec!["latency"] };
+        for figure in ["min_us", "mean_us", "stdev_us", "p50_us", "p75_us", "p99.9_us", "p99.99_us", "max_us"]
+        {
+            wanted.extend(latencies.iter().map(|of| told(&report, &format!("/{of}/{figure}"), time)));
+        }
+        if summary.is_open() {
+            wanted.push(told(&report, "/failures/0/count", number));
+            wanted.push(format!(">{}<", report["failures"][0]["meaning"].as_str().expect("words")));
+            wanted.push(told(&report, "/lag/max_us", time));
+        }
+        for text in wanted {
+            assert!(page.contains(&text), "{what}: {text} in {page}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_from_outside_is_text() {
+    let page = html(&several(2, stalling_metrics(2)));
+    assert!(page.contains("http://localhost/1?&lt;script src=x&gt;&quot;&#39;&amp;\u{fffd}</th>"), "{page}");
+    assert_eq!(super::page("<b>", ""), super::page("<b>", "").replace("<b>", "&lt;b&gt;"));
+}
+
+#[test]
+fn the_verdict_and_what_cannot_be_seen_are_said_in_words() {
+    let runs = runs();
+    let rows = [
+        ("open", "<strong>Valid</strong>"),
+        ("open", "Corrected: from when a request was due. Uncorrected: from when it was sent."),
+        ("closed", "While the server stalls nothing is asked"),
+        ("invalid", "<title>INVALID: client-bound - GET"),
+        ("invalid", "the client&#39;s busiest thread used 100.0 % of its CPU time"),
+        ("nothing", "<strong>No answers</strong>"),
+        ("nothing", "the rate was not reached"),
+        ("nothing", "There is none, for there are no answers."),
+        ("a hundred addresses", "(all others)"),
+        ("an hour", "60 min"),
+    ];
+    for (what, part) in rows {
+        let summary = runs.iter().find(|(name, _)| *name == what).map(|(_, summary)| html(summary));
+        assert!(summary.is_some_and(|page| page.contains(part)), "{what}: {part}");
+    }
+}
+
+#[test]
+fn the_settings_stand_on_the_page() {
+    let page = html(&nothing(RunInfo { setup: odd(), ..info() }));
+    for (name, value) in [
+        ("schedule", "200/s"),
+        ("ends after", "10.0 s"),
+        ("warm-up", "none"),
+        ("method", "POST"),
+        ("extra fields", "Authorization: (redacted); no User-Agent"),
+        ("body", "of different lengths"),
+        ("keep-alive", "for 100 requests"),
+        ("time-out", "250 ms"),
+        ("reactor-client", "0.2.0"),
+        ("waited for a processor", "5.0 %"),
+    ] {
+        assert!(page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>")), "{name} in {page}");
+    }
+    assert!(!html(&nothing(info())).contains("<dt>seed</dt>"), "there is none");
+}
+
+#[test]
+fn bad_statuses_are_errors_in_the_course_of_the_run() {
+    let mut metrics = metrics(0);
+    metrics.sent(0);
+    let (sent, done) = (Duration::ZERO, Duration::from_millis(1));
+    let (intended, first_byte) = (sent, done);
+    metrics.answered(Answered { url: 0, status: 503, intended, sent, first_byte, done, received_len: 1 });
+    let page = html(&Summary::of(&metrics, &info()));
+    assert!(page.contains("0 failed, 1 with a status of 400 or above"), "{page}");
+    assert!(page.contains("<figure class=\"chart\" id=\"errors\">"), "{page}");
+}
+
+#[test]
+fn there_is_a_chart_for_whatever_has_happened() {
+    let ids = |summary: &Summary| {
+        let page = html(summary);
+        let ids = ["curve", "histogram", "rates", "latencies", "errors"].into_iter();
+        ids.filter(|id| page.contains(&format!("<figure class=\"chart\" id=\"{id}\">"))).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&stalling()), ["curve", "histogram", "rates", "latencies", "errors"]);
+    assert_eq!(ids(&seldom(1)), ["curve", "histogram", "rates", "latencies"]);
+    assert_eq!(ids(&nothing(info())), [""; 0]);
+}
+
+/// The colours of one of the two looks.
+fn colours(style: &str) -> impl Fn(&str) -> [f64; 3] {
+    move |name| {
+        let (_, value) = style.split_once(&format!("--{name}: #")).expect("the colour is named");
+        let digits: String = value.chars().take_while(char::is_ascii_hexdigit).collect();
+        let digits = match digits.len() {
+            3 => digits.chars().flat_map(|digit| [digit, digit]).collect(),
+            _ => digits,
+        };
+        [0, 2, 4].map(|at| f64::from(u8::from_str_radix(&digits[at..at + 2], 16).expect("two digits")))
+    }
+}
+
+/// The relative luminance of WCAG 2.
+fn luminance(colour: [f64; 3]) -> f64 {
+    let parts = colour.map(|part| part / 255.0);
+    let linear =
+        parts.map(|part| if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) });
+    linear.iter().zip([0.2126, 0.7152, 0.0722]).map(|(part, weight)| part * weight).sum()
+}
+
+#[test]
+fn text_and_lines_stand_out_from_what_is_behind_them() {
+    let (light, dark) =
+        STYLE.split_once("@media screen and (prefers-color-scheme: dark)").expect("two looks");
+    for style in [light, dark] {
+        let colour = colours(style);
+        let ratio = |one: &str, other: &str| {
+            let (one, other) = (luminance(colour(one)) + 0.05, luminance(colour(other)) + 0.05);
+            (one / other).max(other / one)
+        };
+        for behind in ["page", "card"] {
+            for text in ["text", "soft", "good", "bad", "note", "c0"] {
+                assert!(ratio(text, behind) >= 4.5, "{text} on {behind}: {}", ratio(text, behind));
+            }
+            for line in ["edge", "c1", "c2", "c3"] {
+                assert!(ratio(line, behind) >= 3.0, "{line} on {behind}: {}", ratio(line, behind));
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Round numbers for the axes of a chart, and how they are written.
+//!
+//! Steps are 1, 2 and 5 of each power of ten; long times go by halves of minutes and by hours, as
+//! clocks do. Everything here takes any number, NaN included, gives few ticks, and never panics.
+
+use crate::text::units::count;
+
+/// More ticks than this nobody reads; steps are chosen so that there are fewer.
+const TICKS_MAX: usize = 64;
+/// A scale of powers of ten that is longer than this has labels at those only.
+const LABELS_MAX: usize = 7;
+/// From a microsecond to longer than any run.
+const POWERS_MAX: i32 = 15;
+/// Percentiles have ticks up to so many nines: one in a thousand million lies above.
+const NINES_MAX: u32 = 9;
+
+const SECOND_US: f64 = 1e6;
+const MINUTE_US: f64 = 60.0 * SECOND_US;
+const HOUR_US: f64 = 60.0 * MINUTE_US;
+const DAY_US: f64 = 24.0 * HOUR_US;
+
+/// What is counted along an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) enum Unit {
+    /// Microseconds.
+    Time,
+    /// Things, so many of them or so many a second; there are no halves.
+    Count,
+}
+
+/// A place on an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tick {
+    /// Where it is.
+    pub(super) at: f64,
+    /// What is written there; nothing, where there is only a line.
+    pub(super) label: String,
+}
+
+/// Ticks from at or below `from` to at or above `to`, at least two, in about `steps_max` steps.
+pub(super) fn linear(from: f64, to: f64, unit: Unit, steps_max: u32) -> Vec<Tick> {
+    let (from, to) = (number(from), number(to));
+    let step = step((to - from) / f64::from(steps_max.max(1)), unit);
+    let first = (from / step).floor();
+    let last = (to / step).ceil().max(first + 1.0);
+    let scale = scale(step, last * step, unit);
+    let places = (0..TICKS_MAX).map(|index| first + index as f64).take_while(|place| *place <= last);
+    places.map(|place| Tick { at: place * step, label: written(place * step, scale) }).collect()
+}
+
+/// Ticks at 1, 2 and 5 of each power of ten, from at or below `from` to at or above `to`; both are
+/// above nought, or are taken to be 1, and no more than [`POWERS_MAX`] powers apart.
+pub(super) fn logarithmic(from: f64, to: f64, unit: Unit) -> Vec<Tick> {
+    let above = |value: f64| if value > 0.0 { number(value) } else { 1.0 };
+    let to = above(to).max(above(from));
+    let from = above(from).max(to / 10f64.powi(POWERS_MAX));
+    // The powers of ten of any finite number are small integers.
+    let powers = from.log10().floor() as i32..=to.log10().ceil() as i32 + 1;
+    let mut places: Vec<(f64, bool)> = Vec::new();
+    for (digit, place) in powers.flat_map(|power| [1, 2, 5].map(|digit| (digit, place(digit, power)))) {
+        match places.first_mut() {
+            // The last one at or below the beginning is the first.
+            Some(first) if place <= from * (1.0 + 1e-9) => *first = (place, digit == 1),
+            _ => places.push((place, digit == 1)),
+        }
+        if place >= to * (1.0 - 1e-9) && places.len() > 1 {
+            break;
+        }
+    }
+    let few = places.len() <= LABELS_MAX;
+    let label = |place| written(place, scale(place, place, unit));
+    let tick = |(at, is_power)| Tick { at, label: if few || is_power { label(at) } else { String::new() } };
+    places.into_iter().map(tick).collect()
+}
+
+fn place(digit: i32, power: i32) -> f64 {
+    f64::from(digit) * 10f64.powi(power)
+}
+
+/// Ticks at 0, 50, 90, 99, 99.9 % and so on, as far as `to`, a share from 0 to 1.
+pub(super) fn percentiles(to: f64) -> Vec<Tick> {
+    let tick = |at: f64, label: &str| Tick { at, label: format!("{label} %") };
+    let mut ticks = vec![tick(0.0, "0"), tick(0.5, "50"), tick(0.9, "90")];
+    for nines in 2..=NINES_MAX {
+        let label =
+            if nines == 2 { "99".to_owned() } else { format!("99.{}", "9".repeat(nines as usize - 2)) };
+        ticks.push(tick(1.0 - 0.1f64.powi(nines as i32), &label));
+    }
+    ticks.retain(|tick| tick.at <= to + 1e-12);
+    ticks
+}
+
+fn number(value: f64) -> f64 {
+    // Beyond that whole numbers have no steps of one.
+    if value.is_nan() { 0.0 } else { value.clamp(-1e15, 1e15) }
+}
+
+/// The smallest round step that is at least so long.
+fn step(least: f64, unit: Unit) -> f64 {
+    const LONG: [f64; 12] = [
+        30.0 * SECOND_US,
+        MINUTE_US,
+        2.0 * MINUTE_US,
+        5.0 * MINUTE_US,
+        10.0 * MINUTE_US,
+        15.0 * MINUTE_US,
+        30.0 * MINUTE_US,
+        HOUR_US,
+        2.0 * HOUR_US,
+        6.0 * HOUR_US,
+        12.0 * HOUR_US,
+        DAY_US,
+    ];
+    match unit {
+        Unit::Time if least > DAY_US => round_up(least / DAY_US) * DAY_US,
+        Unit::Time if least > 20.0 * SECOND_US => {
+            LONG.into_iter().find(|step| *step >= least).unwrap_or(DAY_US)
+        }
+        _ => round_up(least.max(1.0)),
+    }
+}
+
+/// The smallest of 1, 2 and 5 times a power of ten that is at least so much.
+fn round_up(least: f64) -> f64 {
+    let power = least.log10().floor() as i32;
+    let steps = [1, 2, 5].map(|digit| place(digit, power));
+    steps.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(place(1, power + 1))
+}
+
+/// By what labels are divided, and what stands behind them.
+fn scale(step: f64, most: f64, unit: Unit) -> (f64, &'static str) {
+    match unit {
+        Unit::Time if step >= DAY_US => (DAY_US, " d"),
+        Unit::Time if step >= HOUR_US => (HOUR_US, " h"),
+        // Minutes of clocks, not of powers of ten.
+        Unit::Time if step >= MINUTE_US && (step / MINUTE_US).fract() == 0.0 => (MINUTE_US, " min"),
+        Unit::Time if most >= SECOND_US => (SECOND_US, " s"),
+        Unit::Time if most >= 1e3 => (1e3, " ms"),
+        Unit::Time => (1.0, " µs"),
+        Unit::Count if most >= 1e10 => (1e9, "G"),
+        Unit::Count if most >= 1e7 => (1e6, "M"),
+        Unit::Count if most >= 1e4 => (1e3, "k"),
+        Unit::Count => (1.0, ""),
+    }
+}
+
+fn written(value: f64, (divisor, unit): (f64, &str)) -> String {
+    let scaled = value / divisor;
+    if scaled == 0.0 {
+        return "0".to_owned();
+    }
+    let digits = match scaled {
+        // A whole number below the bound of `number` goes into an integer.
+        whole if whole.fract() == 0.0 && whole > 0.0 => count(whole as u64),
+        broken => format!("{broken:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+    };
+    format!("{digits}{unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(ticks: &[Tick]) -> String {
+        ticks.iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn a_linear_axis_has_round_numbers_and_holds_its_ends() {
+        let rows = [
+            (0.0, 10e6, Unit::Time, "0,2 s,4 s,6 s,8 s,10 s"),
+            (0.0, 1.9e6, Unit::Time, "0,0.5 s,1 s,1.5 s,2 s"),
+            (0.0, 390.0, Unit::Time, "0,100 µs,200 µs,300 µs,400 µs"),
+            (0.0, 941.0, Unit::Time, "0,0.2 ms,0.4 ms,0.6 ms,0.8 ms,1 ms"),
+            (0.0, 1_100.0, Unit::Time, "0,0.5 ms,1 ms,1.5 ms"),
+            (910.0, 990.0, Unit::Time, "0.9 ms,0.92 ms,0.94 ms,0.96 ms,0.98 ms,1 ms"),
+            (0.0, 120e6, Unit::Time, "0,30 s,60 s,90 s,120 s"),
+            (0.0, 600e6, Unit::Time, "0,2 min,4 min,6 min,8 min,10 min"),
+            (0.0, 3600e6, Unit::Time, "0,15 min,30 min,45 min,60 min"),
+            (0.0, 86_400e6, Unit::Time, "0,6 h,12 h,18 h,24 h"),
+            (0.0, 864_000e6, Unit::Time, "0,2 d,4 d,6 d,8 d,10 d"),
+            (0.0, 3.0, Unit::Count, "0,1,2,3"),
+            (0.0, 1.0, Unit::Count, "0,1"),
+            (0.0, 4_900.0, Unit::Count, "0,1,000,2,000,3,000,4,000,5,000"),
+            (0.0, 14_000.0, Unit::Count, "0,5k,10k,15k"),
+            (0.0, 123_456.0, Unit::Count, "0,50k,100k,150k"),
+            (0.0, 9.5e6, Unit::Count, "0,2M,4M,6M,8M,10M"),
+            (0.0, 0.0, Unit::Count, "0,1"),
+            (5.0, 5.0, Unit::Count, "5,6"),
+        ];
+        for (from, to, unit, wanted) in rows {
+            let ticks = linear(from, to, unit, 5);
+            assert_eq!(labels(&ticks), wanted);
+            assert!(ticks[0].at <= from && ticks[ticks.len() - 1].at >= to);
+        }
+    }
+
+    #[test]
+    fn a_logarithmic_axis_goes_from_one_round_number_to_another() {
+        let rows = [
+            (41.0, 800.0, "20 µs,50 µs,100 µs,200 µs,500 µs,1 ms"),
+            (50.0, 50.0, "50 µs,100 µs"),
+            (33.0, 201_000.0, ",,100 µs,,,1 ms,,,10 ms,,,100 ms,,"),
+            (1.0, 3.6e9, "1 µs,,,10 µs,,,100 µs,,,1 ms,,,10 ms,,,100 ms,,,1 s,,,10 s,,,100 s,,,1,000 s,,"),
+        ];
+        for (from, to, wanted) in rows {
+            let ticks = logarithmic(from, to, Unit::Time);
+            assert_eq!(labels(&ticks), wanted);
+            assert!(ticks[0].at <= from && ticks[ticks.len() - 1].at >= to);
+        }
+    }
+
+    #[test]
+    fn percentiles_have_as_many_nines_as_there_are_values_for() {
+        assert_eq!(labels(&percentiles(0.99995)), "0 %,50 %,90 %,99 %,99.9 %,99.99 %");
+        assert_eq!(labels(&percentiles(0.8)), "0 %,50 %");
+        assert!(percentiles(1.0).len() <= 11);
+    }
+
+    #[test]
+    fn any_number_has_few_ticks_that_are_numbers() {
+        let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -1.0, 0.0, 1e-300, 1e300];
+        for (from, to) in odd.into_iter().flat_map(|from| odd.map(|to| (from, to))) {
+            for unit in [Unit::Time, Unit::Count] {
+                for ticks in [linear(from, to, unit, 5), logarithmic(from, to, unit), percentiles(to)] {
+                    assert!(ticks.len() <= TICKS_MAX, "{from} {to}");
+                    assert!(ticks.iter().all(|tick| tick.at.is_finite()), "{from} {to}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The report for people: what happened at a glance, then the figures, then what they mean.
+//!
+//! Both latencies stand side by side in an open loop; in a closed loop one sentence says what cannot be
+//! seen there. What speaks against the run comes first, with the figure that shows it.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::verdict::{in_words, remark_in_words};
+use crate::load::run_info::RunInfo;
+use crate::load::stats::failure::FailureCounts;
+use crate::load::stats::summary::{Bar, PERCENTILES, Spread, StatusCount, Summary, ratio};
+use crate::text::units::{bytes, count, plural, rate, share, time};
+
+/// The longest bar of the histogram, in characters.
+const BAR_LEN_MAX: usize = 40;
+/// Addresses that are listed; the other formats have all of them.
+const URLS_MAX: usize = 20;
+/// The columns in which names stand.
+const NAME_LEN: usize = 12;
+
+pub(super) const BLIND: &str = "\
+Closed loop: a connection asks again only when its answer has come. While the server stalls
+nothing is asked, so those who would have had to wait are not in these figures; a fixed rate
+(--rate) shows them.
+";
+
+pub(super) const CORRECTED: &str =
+    "Corrected: from when a request was due. Uncorrected: from when it was sent.";
+
+/// What a person reads.
+pub fn text(summary: &Summary) -> String {
+    let mut out = String::new();
+    // A string takes everything that is written to it.
+    write(&mut out, summary).expect("a string takes all");
+    out
+}
+
+fn write(out: &mut String, summary: &Summary) -> fmt::Result {
+    heading(out, summary)?;
+    verdict(out, summary)?;
+    totals(out, summary)?;
+    latency(out, summary)?;
+    bars(out, &summary.bars)?;
+    statuses(out, summary)?;
+    failures(out, "failed", &summary.failures)?;
+    failures(out, "no connection", &summary.connect_failures)?;
+    phases(out, summary)?;
+    urls(out, summary)
+}
+
+fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
+    let info = &summary.info;
+    writeln!(out, "{}\n{}\n{}", info.target, asked(summary), set_up(info))
+}
+
+/// What was asked for, in one line.
+pub(super) fn asked(summary: &Summary) -> String {
+    let info = &summary.info;
+    let wall_secs = info.wall.as_secs_f64();
+    let pacing = match info.due {
+        Some(due) => format!(
+            "open loop ({}{}), {} due ({})",
+            info.course.schedule_in_words(),
+            if info.merged.is_some() { " each" } else { "" },
+            count(due),
+            rate(ratio(due as f64, wall_secs))
+        ),
+        None => "closed loop".to_owned(),
+    };
+    let connections = plural(info.concurrency, "connection");
+    let threads = plural(info.threads, "thread");
+    let pipeline = match info.pipeline {
+        0 | 1 => String::new(),
+        pipeline => format!(", {pipeline} requests on each at a time"),
+    };
+    let runs = info
+        .merged
+        .as_ref()
+        .map_or_else(String::new, |merged| format!(", {} as one", plural(merged.runs, "run")));
+    let end = if info.was_interrupted { ", interrupted" } else { "" };
+    format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}", time(wall_secs * 1e6))
+}
+
+/// How the run was set up, in one line.
+pub(super) fn set_up(info: &RunInfo) -> String {
+    let warmup = match info.course.warmup {
+        Duration::ZERO => String::new(),
+        warmup => format!("warm-up {}, ", time(warmup.as_secs_f64() * 1e6)),
+    };
+    format!("{warmup}{}", info.setup.in_words())
+}
+
+fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
+    if !summary.validity.is_valid() {
+        writeln!(out, "\nINVALID: client-bound")?;
+        for reason in &summary.validity.reasons {
+            writeln!(out, "  {}", in_words(*reason))?;
+        }
+    }
+    for remark in &summary.validity.remarks {
+        writeln!(out, "\nNote: {}", remark_in_words(remark))?;
+    }
+    Ok(())
+}
+
+fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
+    let totals = &summary.totals;
+    let (sent, answered) = (count(totals.sent), count(totals.answered));
+    let (failed, unfinished) = (count(totals.failed), count(totals.unfinished));
+    let names = ["requests", "rate", "transfer", "errors", "client CPU"];
+    let lines = [
+        format!("{sent} sent = {answered} answered + {failed} failed + {unfinished} unfinished"),
+        format!("{} (answers)", rate(summary.rate)),
+        format!("{}, {}/s", bytes(summary.received_bytes as f64), bytes(summary.received_per_sec)),
+        format!("{} ({})", share(summary.error_share), errors(summary)),
+        client_cpu(summary),
+    ];
+    writeln!(out)?;
+    for (name, line) in names.into_iter().zip(lines) {
+        writeln!(out, "{name:NAME_LEN$} {line}")?;
+    }
+    Ok(())
+}
+
+/// What did not go well, in numbers.
+pub(super) fn errors(summary: &Summary) -> String {
+    let (failed, bad) = (count(summary.totals.failed), count(summary.totals.bad_statuses));
+    let words = format!("{failed} failed, {bad} answered with a status of 400 or above");
+    match summary.connect_failures.total() {
+        0 => words,
+        1 => format!("{words}; 1 connection did not come about"),
+        lost => format!("{words}; {} connections did not come about", count(lost)),
+    }
+}
+
+fn client_cpu(summary: &Summary) -> String {
+    let busiest = match summary.info.threads {
+        0 | 1 => String::new(),
+        _ => format!(" (the busiest thread {})", share(summary.client.cpu_share_max)),
+    };
+    let waited = match summary.client.waited_share {
+        Some(waited) => format!("; waited for a processor for {} of the time", share(waited)),
+        None => String::new(),
+    };
+    let each = cpu_per_answer(summary).map_or_else(String::new, |each| format!(", {each} an answer"));
+    format!("{}{busiest}{each}{waited}", share(summary.client.cpu_share))
+}
+
+/// The CPU time of an answer, if there are any.
+pub(super) fn cpu_per_answer(summary: &Summary) -> Option<String> {
+    (summary.totals.answered > 0).then(|| cpu(summary.client.cpu_us_per_answer))
+}
+
+/// Microseconds of CPU time, of which a tenth matters.
+fn cpu(us: f64) -> String {
+    if us < 100.0 { format!("{us:.1} µs") } else { time(us) }
+}
+
+fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
+    let Some(corrected) = &summary.corrected else {
+        return writeln!(out, "\nlatency      there is none, for there are no answers");
+    };
+    match &summary.uncorrected {
+        Some(uncorrected) if summary.is_open() => {
+            writeln!(out, "\n{:NAME_LEN$} {:>10} {:>12}", "latency", "corrected", "uncorrected")?;
+            for ((name, one), (_, other)) in rows(corrected).into_iter().zip(rows(uncorrected)) {
+                writeln!(out, "  {name:10} {:>10} {:>12}", time(one), time(other))?;
+            }
+            writeln!(out, "{CORRECTED}")
+        }
+        _ => {
+            writeln!(out, "\nlatency")?;
+            for (name, value) in rows(corrected) {
+                writeln!(out, "  {name:10} {:>10}", time(value))?;
+            }
+            out.write_str(BLIND)
+        }
+    }
+}
+
+pub(super) fn rows(spread: &Spread) -> Vec<(&'static str, f64)> {
+    let percentiles = PERCENTILES.iter().zip(spread.percentiles_us);
+    let mut rows = vec![("min", spread.min_us as f64), ("mean", spread.mean_us)];
+    rows.extend(percentiles.map(|((name, _), value)| (*name, value as f64)));
+    rows.push(("max", spread.max_us as f64));
+    rows
+}
+
+/// A percentile, or a dash if nothing was recorded.
+pub(in crate::load) fn percentile(latency: Option<&Spread>, name: &str) -> String {
+    latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
+}
+
+fn bars(out: &mut String, bars: &[Bar]) -> fmt::Result {
+    let (Some(most), total) =
+        (bars.iter().map(|bar| bar.count).max(), bars.iter().map(|bar| bar.count).sum::<u64>())
+    else {
+        return Ok(());
+    };
+    writeln!(out, "\n{:NAME_LEN$} {:>10}", "histogram", "requests")?;
+    for bar in bars {
+        // At most the longest bar, so that it is a short length again.
+        let len = (ratio(bar.count as f64, most as f64) * BAR_LEN_MAX as f64).ceil() as usize;
+        let line = "#".repeat(len.min(BAR_LEN_MAX));
+        let part = share(ratio(bar.count as f64, total as f64));
+        let end = time(bar.to_us as f64).replace(".00 ", " ").replace(".0 ", " ");
+        let line = format!("  {:10} {:>10} {part:>8} {line}", format!("to {end}"), count(bar.count));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn statuses(out: &mut String, summary: &Summary) -> fmt::Result {
+    if !summary.statuses.is_empty() {
+        writeln!(out, "\nstatus codes")?;
+    }
+    for StatusCount { status, count: number } in &summary.statuses {
+        let part = share(ratio(*number as f64, summary.totals.answered as f64));
+        writeln!(out, "  {status:<10} {:>10} {part:>8}", count(*number))?;
+    }
+    Ok(())
+}
+
+fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::Result {
+    if failures.total() > 0 {
+        writeln!(out, "\n{heading}")?;
+    }
+    for (failure, number) in failures.seen() {
+        writeln!(out, "  {:17} {:>9}  {}", failure.name(), count(number), failure.describe())?;
+    }
+    Ok(())
+}
+
+/// Where the time went, and how late the client was: names, times and meanings.
+pub(super) fn phases_of(summary: &Summary) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
+    let phases = [
+        ("connect", &summary.connect, "a connection is made"),
+        ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
+        ("client's lag", &summary.lag, "from when a request was due until it was sent"),
+    ];
+    phases.into_iter().filter_map(|(name, spread, meaning)| Some((name, spread.as_ref()?, meaning)))
+}
+
+fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
+    let mut seen = phases_of(summary).peekable();
+    if seen.peek().is_some() {
+        writeln!(
+            out,
+            "\n{:NAME_LEN$} {:>10} {:>10} {:>10} {:>10} {:>10}",
+            "phases", "times", "mean", "p50", "p99", "max"
+        )?;
+    }
+    for (name, spread, _) in seen {
+        let percentile = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
+        let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
+        let (p50, p99) = (percentile("p50"), percentile("p99"));
+        writeln!(
+            out,
+            "{name:NAME_LEN$} {:>10} {mean:>10} {p50:>10} {p99:>10} {max:>10}",
+            count(spread.count)
+        )?;
+    }
+    Ok(())
+}
+
+fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
+    if summary.urls.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:>10} {:>10} {:>8} {:>10} {:>10}  address",
+        "answered", "400 and up", "failed", "p50", "p99"
+    )?;
+    for url in summary.urls.iter().take(URLS_MAX) {
+        let percentile = |name| percentile(url.latency.as_ref(), name);
+        let [answered, bad, failed] = [url.answered, url.bad_statuses, url.failed].map(count);
+        writeln!(
+            out,
+            "{answered:>10} {bad:>10} {failed:>8} {:>10} {:>10}  {}",
+            percentile("p50"),
+            percentile("p99"),
+            url.url
+        )?;
+    }
+    match summary.urls.len().saturating_sub(URLS_MAX) {
+        0 => Ok(()),
+        more => writeln!(out, "{more:>10} more (--format json has them)"),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

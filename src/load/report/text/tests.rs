@@ -1,0 +1,155 @@
+//! Golden texts: what a person reads of runs that are made up.
+//!
+//! The texts are the files beside this one. `GOLDEN=write cargo test` writes them anew; the difference
+//! is then to be read before it is kept.
+
+use crate::load::run_info::CpuUsage;
+use std::path::Path;
+use std::time::Duration;
+use std::{env, fs};
+
+use super::*;
+use crate::load::run_info::RunInfo;
+use crate::load::stats::failure::Failure;
+use crate::load::stats::metrics::Answered;
+use crate::load::stats::summary::tests::{info, metrics, nothing, stalling, stalling_metrics, steady};
+use crate::load::stats::validity::{ClientBound, Remark, Unfinished};
+
+pub(in crate::load::report) fn compare(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/load/report/text").join(name);
+    if env::var_os("GOLDEN").is_some_and(|value| value == "write") {
+        fs::write(&path, text).expect("it is written");
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(text, golden, "{name}\n{text}");
+}
+
+#[test]
+fn an_open_loop_shows_both_latencies_side_by_side() {
+    compare("open.txt", &text(&stalling()));
+}
+
+#[test]
+fn a_closed_loop_says_what_it_cannot_see() {
+    compare("closed.txt", &text(&steady(5, 1.0)));
+}
+
+#[test]
+fn a_run_without_answers_is_told_without_figures() {
+    compare("empty.txt", &text(&nothing(info())));
+}
+
+#[test]
+fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
+    let mut metrics = metrics(0);
+    metrics.sent(0);
+    metrics.unfinished(Duration::ZERO);
+    metrics.connect_failed(Failure::NoPort, Duration::ZERO);
+    metrics.lag(Duration::from_millis(30));
+    let info = RunInfo {
+        threads: 2,
+        cpu_usage: CpuUsage {
+            cpu: Duration::from_secs(11),
+            cpu_busiest: Duration::from_secs(10),
+            wanted_most: Duration::from_secs(10),
+            ..info().cpu_usage
+        },
+        pipeline: 4,
+        was_interrupted: true,
+        ..info()
+    };
+    compare("invalid.txt", &text(&Summary::of(&metrics, &info)));
+}
+
+#[test]
+fn several_addresses_have_a_line_each_up_to_a_limit() {
+    let urls: Vec<_> = (0..30).map(|number| format!("http://localhost:8080/{number}")).collect();
+    let info = RunInfo { urls, target: "GET 30 addresses".to_owned(), ..info() };
+    let text = text(&Summary::of(&stalling_metrics(30), &info));
+    compare("urls.txt", &text[text.find("\n  answered").unwrap_or(0)..]);
+}
+
+#[test]
+fn what_the_figures_leave_out_is_said_in_words() {
+    let waiting = |count| {
+        Remark::Flattering(Unfinished { count, oldest_us: 5_100_000, percentile: "p99", least_us: 4_000_000 })
+    };
+    for (remark, words) in [
+        (
+            waiting(50),
+            "50 requests were unfinished at the end, the oldest of which had waited for 5.10 s: if they \
+             counted, p99 would be 4.00 s or more",
+        ),
+        (
+            waiting(1),
+            "1 request was unfinished at the end, and had waited for 5.10 s: if it counted, p99 would be \
+             4.00 s or more",
+        ),
+        (
+            Remark::Late { lag_p99_us: 1_500, latency_p99_us: 2_000 },
+            "the client itself was 1.50 ms late at p99, and that is part of the corrected p99 of 2.00 ms; \
+             the uncorrected one is free of it",
+        ),
+        (
+            Remark::Differing { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
+            "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings that are shown are \
+             those of the first",
+        ),
+        (
+            Remark::HeldUp { waited_share: 0.342 },
+            "the client waited for a processor for 34.2 % of the time, and that is part of the latencies: leave \
+             it a core of its own before it is laid to the server",
+        ),
+        (
+            Remark::Resent { requests: 7 },
+            "pipelined requests were sent again, for their connection had ended before their turn came \
+             (times: 7)",
+        ),
+        (
+            Remark::Unasked { connections: 3 },
+            "bytes that nobody had asked for came on a connection at rest, which was closed (times: 3)",
+        ),
+    ] {
+        assert_eq!(remark_in_words(&remark), words);
+    }
+}
+
+#[test]
+fn a_client_that_is_held_up_says_by_how_much() {
+    for (reason, words) in [
+        (
+            ClientBound::Waited { wanted_share: 0.97, cpu_share: 0.45 },
+            "the client was ready to run for 97.0 % of the time (at most 95.0 % leaves it time to be on time) \
+             and had a processor for 45.0 %: leave it a core of its own, or use another machine",
+        ),
+        (
+            ClientBound::Missed { missed: 1, due: 2, cpu_share: 0.5, wanted_share: 0.9 },
+            "the client did not send 1 of the 2 requests that were due, and used 50.0 % of its CPU time \
+             (90.0 % with what it waited for a processor)",
+        ),
+    ] {
+        assert_eq!(in_words(reason), words);
+    }
+}
+
+#[test]
+fn a_fast_404_does_not_look_as_good_as_a_200() {
+    let mut metrics = metrics(2);
+    for (url, status) in [(0, 200), (1, 404)] {
+        let zero = Duration::ZERO;
+        metrics.sent(url);
+        let (intended, sent, first_byte, done) = (zero, zero, zero, zero);
+        metrics.answered(Answered { url, status, intended, sent, first_byte, done, received_len: 1 });
+    }
+    let urls = ["http://localhost/a", "http://localhost/b"].map(str::to_owned).to_vec();
+    let text = text(&Summary::of(&metrics, &RunInfo { urls, ..info() }));
+    let cells = |url: &str| {
+        let line = text.lines().find(|line| line.ends_with(url)).unwrap_or_default();
+        line.split_whitespace().take(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (cells("/a"), cells("/b")),
+        (vec!["1".into(), "0".into(), "0".into()], vec!["1".into(), "1".into(), "0".into()]),
+        "{text}"
+    );
+}

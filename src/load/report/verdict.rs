@@ -1,0 +1,195 @@
+//! What a verdict says: each reason and remark in words for people, and its numbers for scripts.
+//!
+//! It judges nothing; which there are is [`crate::load::stats::validity`]'s.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, Remark, Unfinished, Validity};
+use crate::text::units::{count, share, time};
+
+/// A reason or a remark.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Finding {
+    pub(super) name: &'static str,
+    /// In words, with the figures.
+    pub(super) meaning: String,
+    /// The numbers behind it; names end in their unit.
+    pub(super) figures: Vec<Number>,
+}
+
+/// A number.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Number {
+    /// Its name.
+    pub(super) name: String,
+    /// Its value.
+    #[cfg_attr(test, schemars(with = "f64"))]
+    pub(super) value: Value,
+}
+
+/// What speaks against a run, and what should be known about it.
+pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
+    let reason = |reason: &ClientBound| Finding {
+        name: reason.name(),
+        meaning: in_words(*reason),
+        figures: reason_figures(*reason),
+    };
+    let remark = |remark: &Remark| Finding {
+        name: remark.name(),
+        meaning: remark_in_words(remark),
+        figures: remark_figures(remark),
+    };
+    (validity.reasons.iter().map(reason).collect(), validity.remarks.iter().map(remark).collect())
+}
+
+fn figures<const N: usize>(figures: [(&str, Value); N]) -> Vec<Number> {
+    figures.into_iter().map(|(name, value)| Number { name: name.to_owned(), value }).collect()
+}
+
+/// The numbers behind what speaks against a run.
+fn reason_figures(reason: ClientBound) -> Vec<Number> {
+    match reason {
+        ClientBound::Cpu { share } => figures([("cpu_share_max", json!(share))]),
+        ClientBound::Waited { wanted_share, cpu_share } => {
+            figures([("wanted_share_max", json!(wanted_share)), ("cpu_share_max", json!(cpu_share))])
+        }
+        ClientBound::Lag { p99_us, limit_us } => {
+            figures([("lag_p99_us", json!(p99_us)), ("limit_us", json!(limit_us))])
+        }
+        ClientBound::Missed { missed, due, cpu_share, wanted_share } => figures([
+            ("missed", json!(missed)),
+            ("due", json!(due)),
+            ("cpu_share_max", json!(cpu_share)),
+            ("wanted_share_max", json!(wanted_share)),
+        ]),
+        ClientBound::Exhausted { failure: _, count } => figures([("times", json!(count))]),
+        ClientBound::Merged { runs, of } => {
+            figures([("client_bound_runs", json!(runs)), ("runs", json!(of))])
+        }
+    }
+}
+
+/// The numbers behind a remark.
+fn remark_figures(remark: &Remark) -> Vec<Number> {
+    match *remark {
+        Remark::Unreached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
+        Remark::Short | Remark::Differing { .. } => Vec::new(),
+        Remark::Unequal { shortest, longest } => figures([
+            ("shortest_secs", json!(shortest.as_secs_f64())),
+            ("longest_secs", json!(longest.as_secs_f64())),
+        ]),
+        Remark::Apart { secs } => figures([("apart_secs", json!(secs))]),
+        Remark::Late { lag_p99_us, latency_p99_us } => {
+            figures([("lag_p99_us", json!(lag_p99_us)), ("latency_p99_us", json!(latency_p99_us))])
+        }
+        Remark::HeldUp { waited_share } => figures([("waited_share", json!(waited_share))]),
+        Remark::Flattering(Unfinished { count, oldest_us, percentile, least_us }) => figures([
+            ("unfinished", json!(count)),
+            ("oldest_us", json!(oldest_us)),
+            (&format!("{percentile}_us"), json!(least_us)),
+        ]),
+        Remark::Resent { requests } => figures([("requests", json!(requests))]),
+        Remark::Unasked { connections } => figures([("connections", json!(connections))]),
+    }
+}
+
+/// What speaks against a run, with its figure.
+pub(in crate::load) fn in_words(reason: ClientBound) -> String {
+    match reason {
+        ClientBound::Cpu { share: used } => format!(
+            "the client's busiest thread used {} of its CPU time (at most {} leaves it time to be on time): more --threads, or \
+             more machines",
+            share(used),
+            share(CPU_SHARE_MAX)
+        ),
+        ClientBound::Waited { wanted_share, cpu_share } => format!(
+            "the client was ready to run for {} of the time (at most {} leaves it time to be on time) and had a \
+             processor for {}: leave it a core of its own, or use another machine",
+            share(wanted_share),
+            share(CPU_SHARE_MAX),
+            share(cpu_share)
+        ),
+        ClientBound::Lag { p99_us, limit_us } => format!(
+            "the client itself was {} late at p99 (at most {} does not change the latencies much)",
+            time(p99_us as f64),
+            time(limit_us as f64)
+        ),
+        ClientBound::Missed { missed, due, cpu_share, wanted_share } => format!(
+            "the client did not send {} of the {} requests that were due, and used {} of its CPU time{}",
+            count(missed),
+            count(due),
+            share(cpu_share),
+            match wanted_share > cpu_share {
+                true => format!(" ({} with what it waited for a processor)", share(wanted_share)),
+                false => String::new(),
+            }
+        ),
+        ClientBound::Exhausted { failure, count: times } => {
+            format!("{} (times: {})", failure.describe(), count(times))
+        }
+        ClientBound::Merged { runs, of } => {
+            format!("{runs} of the {of} runs that were added: the report of each says by which figure")
+        }
+    }
+}
+
+/// What should be known about a run.
+pub(in crate::load) fn remark_in_words(remark: &Remark) -> String {
+    match *remark {
+        Remark::Unreached { missed, due } => format!(
+            "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
+             was free: the server is too slow for this rate, or -c is too low",
+            count(missed),
+            count(due)
+        ),
+        Remark::Flattering(Unfinished { count: 1, oldest_us, percentile, least_us }) => format!(
+            "1 request was unfinished at the end, and had waited for {}: if it counted, {percentile} would be {} \
+             or more",
+            time(oldest_us as f64),
+            time(least_us as f64)
+        ),
+        Remark::Flattering(Unfinished { count: waiting, oldest_us, percentile, least_us }) => format!(
+            "{} requests were unfinished at the end, the oldest of which had waited for {}: if they counted, \
+             {percentile} would be {} or more",
+            count(waiting),
+            time(oldest_us as f64),
+            time(least_us as f64)
+        ),
+        Remark::HeldUp { waited_share } => format!(
+            "the client waited for a processor for {} of the time, and that is part of the latencies: leave it a \
+             core of its own before it is laid to the server",
+            share(waited_share)
+        ),
+        Remark::Late { lag_p99_us, latency_p99_us } => format!(
+            "the client itself was {} late at p99, and that is part of the corrected p99 of {}; the uncorrected \
+             one is free of it",
+            time(lag_p99_us as f64),
+            time(latency_p99_us as f64)
+        ),
+        Remark::Resent { requests } => format!(
+            "pipelined requests were sent again, for their connection had ended before their turn came (times: {})",
+            count(requests)
+        ),
+        Remark::Unasked { connections } => format!(
+            "bytes that nobody had asked for came on a connection at rest, which was closed (times: {})",
+            count(connections)
+        ),
+        Remark::Short => "so short a run does not show how busy the client was".to_owned(),
+        Remark::Unequal { shortest, longest } => format!(
+            "the runs that were added took from {} to {}; the rate is over the longest",
+            time(shortest.as_secs_f64() * 1e6),
+            time(longest.as_secs_f64() * 1e6)
+        ),
+        Remark::Differing { ref difference } => format!(
+            "the runs that were added differ in {difference}; the settings that are shown are those of the first"
+        ),
+        Remark::Apart { secs } => format!(
+            "the runs that were added did not run at the same time, but began within {}; the rate is what \
+             they come to side by side",
+            time(secs as f64 * 1e6)
+        ),
+    }
+}

@@ -1,0 +1,77 @@
+//! A run from its settings to its report and its exit code.
+//!
+//! It hands what comes of a run to whoever it is for, and judges it. It makes no figure of its own.
+
+use std::io::{self, Write};
+
+use super::args::Settings;
+use super::compare::{Comparison, compare};
+use super::error::LoadError;
+use super::output::{Opened, Output};
+use super::report::Format;
+use super::saved::{SavedRun, read_run};
+use crate::load::engine::interrupt::Interrupt;
+use crate::load::plan::build_plan::{PreparedRun, prepare};
+use crate::load::saved::commands::keep;
+use crate::load::search::driver::find;
+use crate::load::stats::summary::Summary;
+
+/// Makes the run that the settings describe, and reports on it.
+///
+/// # Errors
+/// Whatever keeps the run from being made, or from having come to what it should.
+pub fn perform(settings: &Settings) -> Result<(), LoadError> {
+    let interrupt = Interrupt::watch().map_err(LoadError::unwatched)?;
+    let (prepared, before, out, save) =
+        interrupt.during(|| ready(settings)).ok_or(LoadError::Unmeasured)??;
+    if let Some(search) = &settings.search {
+        return find(settings, search, &prepared, &interrupt, out);
+    }
+    let run = prepared.run(&prepared.plan, settings, &interrupt)?;
+    // From here on a signal ends the program: the report may wait for somebody who never reads it.
+    interrupt.let_go().map_err(LoadError::unwatched)?;
+    let summary = run.summary();
+    let comparison = before.map(|before| compare(&before.summary(), &summary, prepared.plan.seed));
+    out.write(&settings.format.render_beside(&summary, comparison.as_ref()))?;
+    if let Some(save) = save {
+        save.write(&run.write())?;
+    }
+    if let Some(comparison) = &comparison
+        && !settings.format.can_compare()
+    {
+        // Who has closed standard error does not want to know.
+        let _ = io::stderr().lock().write_all(Format::Text.render_comparison(comparison).as_bytes());
+    }
+    judge(settings, &summary, comparison.as_ref())
+}
+
+/// Reads, opens and resolves; each of those may wait for others.
+fn ready(settings: &Settings) -> Result<(PreparedRun, Option<SavedRun>, Output, Option<Opened>), LoadError> {
+    let (plan, setup) = prepare(settings)?;
+    let before = settings.compare.as_deref().map(read_run).transpose()?;
+    let prepared = PreparedRun::resolve(plan, setup)?;
+    let out = Output::to(settings.out.as_deref())?;
+    settings.compare.iter().try_for_each(|file| out.spare("--compare", file))?;
+    let save = out.and_saved(settings.save.as_deref())?;
+    Ok((prepared, before, out, save))
+}
+
+/// A run that says nothing of the server is not judged by what it should come to.
+fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>) -> Result<(), LoadError> {
+    if !summary.validity.is_valid() {
+        return Err(LoadError::ClientBound);
+    }
+    if let Some(assertion) = &settings.assertion {
+        let broken = assertion.judge(summary);
+        if !broken.is_empty() {
+            return Err(LoadError::Broken(broken));
+        }
+    }
+    if let (Some(limits), Some(comparison)) = (&settings.limits, comparison) {
+        keep(limits, comparison)?;
+    }
+    match summary.totals.answered {
+        0 => Err(LoadError::Unanswered),
+        _ => Ok(()),
+    }
+}

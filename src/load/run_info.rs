@@ -1,0 +1,354 @@
+//! Run configuration and conditions: what the figures of a run were measured under.
+//!
+//! Reports and saved runs show it; its JSON is that of a saved run. Built once from the plan, without the
+//! values of secret fields. It also finds in what two runs differ, and adds up runs.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access_log::{REDACTED, is_secret};
+use crate::client::config::FieldEdit;
+use crate::client::target::Target;
+use crate::load::engine::pacer::Schedule;
+use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
+use crate::load::plan::template::Template;
+use crate::load::stats::latency_histogram::{maybe_micros, micros};
+use crate::text::units::{bytes, count, time};
+
+/// Schedules of more steps than this are cut for people.
+const STEPS_SHOWN_MAX: usize = 4;
+/// More differences between the runs of a sum are not told one by one: who adds up runs of so many kinds
+/// knows.
+const DIFFERENCES_MAX: usize = 20;
+
+/// What a run was measured under.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// What was asked, in words: `GET http://localhost:8080/`.
+    pub target: String,
+    /// The addresses, in the order of the figures; may be empty when there is one.
+    pub urls: Vec<String>,
+    /// How it was set up; of a sum, the first of its runs.
+    pub setup: Setup,
+    /// What was to happen when; of a sum, in each of its runs.
+    pub course: Course,
+    /// Requests that the schedule wanted sent by the end of the run; none in a closed loop.
+    pub due: Option<u64>,
+    /// Connections at a time, all threads together.
+    pub concurrency: u64,
+    /// Requests on one connection at a time.
+    pub pipeline: u64,
+    /// Threads.
+    pub threads: u64,
+    /// How long the run took, warm-up left out.
+    #[serde(rename = "wall_us", with = "micros")]
+    pub wall: Duration,
+    /// What it took of the processors in that time.
+    #[serde(flatten)]
+    pub cpu_usage: CpuUsage,
+    /// When the run began, in seconds since 1970.
+    pub started_unix_secs: u64,
+    /// Whether a signal ended the run before its time.
+    #[serde(rename = "interrupted")]
+    pub was_interrupted: bool,
+    /// What is known of the runs that were added up to this one, if it is a sum.
+    pub merged: Option<Merged>,
+}
+
+/// How all runs of one command line are set up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// The method, as it is sent.
+    pub method: String,
+    /// Fields beside those that are always sent, in the order given.
+    pub fields: Vec<SentField>,
+    /// Bytes of each body, 0 without one; none if they differ, for the body has placeholders.
+    pub body_len: Option<u64>,
+    /// How the next address is chosen; none if there is one.
+    pub order: Option<UrlOrder>,
+    /// What random choices follow from; none if there are none.
+    pub seed: Option<u64>,
+    /// Requests for which a connection is kept: 0 if the server is told that there is no other, none if
+    /// that is the server's to say.
+    pub keep_alive_for: Option<u64>,
+    /// How long a request may take, and a connection to be made.
+    #[serde(rename = "timeout_us", with = "micros")]
+    pub timeout: Duration,
+    /// The version of the reactor-client that made the run.
+    pub client_version: String,
+}
+
+/// A field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SentField {
+    /// Its name.
+    pub name: String,
+    /// Its value, (redacted) if it is a secret; null where a default field is left out.
+    pub value: Option<String>,
+}
+
+/// What was to happen when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    /// When requests were due.
+    pub schedule: Schedule,
+    /// When it was to be over.
+    #[serde(flatten)]
+    pub stop: Stop,
+    /// How long it ran before anything counted.
+    #[serde(rename = "warmup_us", with = "micros")]
+    pub warmup: Duration,
+}
+
+/// Processor time of the generator while the run counted: whether it was the generator that was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuUsage {
+    /// CPU time, in user mode and in the kernel, of all threads together.
+    #[serde(rename = "cpu_us", with = "micros")]
+    pub cpu: Duration,
+    /// The same of the thread that used most: the run was bound by it if this is as long as the run.
+    #[serde(rename = "cpu_busiest_us", with = "micros")]
+    pub cpu_busiest: Duration,
+    /// For how long all threads together were ready to run and waited for a processor; nothing if that
+    /// is not known.
+    #[serde(rename = "waited_us", with = "maybe_micros")]
+    pub waited: Option<Duration>,
+    /// What was used and, if known, waited for by the thread for which that is most.
+    #[serde(rename = "wanted_most_us", with = "micros")]
+    pub wanted_most: Duration,
+}
+
+/// Runs that were added up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// How many.
+    pub runs: u64,
+    /// Those of them that were invalid by themselves: sums hide what bound a single one.
+    pub client_bound: u64,
+    /// How long the shortest of them took; the rate is over the longest.
+    #[serde(rename = "wall_min_us", with = "micros")]
+    pub wall_min: Duration,
+    /// When the last of them began, in seconds since 1970.
+    pub last_started_unix_secs: u64,
+    /// In what their settings differ, in words.
+    pub differences: Vec<String>,
+}
+
+impl RunInfo {
+    /// What is known of a run before it has begun.
+    pub(super) fn of(plan: &Plan, setup: &Setup) -> Self {
+        let url = |target: &Target| format!("http://{}{}", target.authority(), target.path);
+        let urls: Vec<_> = plan.targets.iter().map(url).collect();
+        let first = urls.first().cloned().unwrap_or_default();
+        let more = match urls.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        Self {
+            target: format!("{} {first}{more}", setup.method),
+            urls: if urls.len() > 1 { urls } else { Vec::new() },
+            setup: setup.clone(),
+            course: Course { schedule: plan.schedule.clone(), stop: plan.stop, warmup: plan.warmup },
+            due: None,
+            concurrency: plan.concurrency as u64,
+            pipeline: plan.pipeline as u64,
+            threads: plan.threads as u64,
+            wall: Duration::ZERO,
+            cpu_usage: CpuUsage::default(),
+            started_unix_secs: 0,
+            was_interrupted: false,
+            merged: None,
+        }
+    }
+
+    /// Adds a run that another machine made at the same time. `merged` tells of the runs of both.
+    ///
+    /// # Errors
+    /// Why the two do not add up, in words to stand behind a colon.
+    pub(super) fn merge(&mut self, other: &Self, mut merged: Merged) -> Result<(), String> {
+        if self.due.is_some() != other.due.is_some() {
+            return Err("one run followed a schedule and the other did not".to_owned());
+        }
+        if self.urls != other.urls {
+            return Err("the runs have different lists of addresses".to_owned());
+        }
+        merged.add(differences(self, other));
+        if self.target != other.target {
+            self.target = format!("{} + {}", self.target, other.target);
+        }
+        self.due = self.due.zip(other.due).map(|(due, more)| due.saturating_add(more));
+        self.concurrency = self.concurrency.saturating_add(other.concurrency);
+        self.pipeline = self.pipeline.max(other.pipeline);
+        self.wall = self.wall.max(other.wall);
+        self.threads = self.threads.saturating_add(other.threads);
+        self.cpu_usage.merge(&other.cpu_usage);
+        self.started_unix_secs = self.started_unix_secs.min(other.started_unix_secs);
+        self.was_interrupted |= other.was_interrupted;
+        self.merged = Some(merged);
+        Ok(())
+    }
+}
+
+impl Setup {
+    /// What of a plan its figures depend on, secrets left out.
+    pub(super) fn of(
+        plan: &Plan,
+        method: &str,
+        edits: &[(String, FieldEdit)],
+        body: Option<&Template>,
+    ) -> Self {
+        let field = |(name, edit): &(String, FieldEdit)| {
+            let value = match edit {
+                FieldEdit::Set(_) if is_secret(name.as_bytes()) => {
+                    Some(String::from_utf8_lossy(REDACTED).into_owned())
+                }
+                FieldEdit::Set(value) => Some(value.clone()),
+                FieldEdit::Remove => None,
+            };
+            SentField { name: name.clone(), value }
+        };
+        let order = (plan.targets.len() > 1).then_some(plan.order);
+        let is_random = order == Some(UrlOrder::Random) || plan.request.is_random();
+        Self {
+            method: method.to_owned(),
+            fields: edits.iter().map(field).collect(),
+            body_len: body.map_or(Some(0), |body| body.constant().map(|bytes| bytes.len() as u64)),
+            order,
+            seed: is_random.then_some(plan.seed),
+            keep_alive_for: if plan.keep_alive { plan.requests_per_connection } else { Some(0) },
+            timeout: plan.timeout,
+            client_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Names and values for people; what does not apply is empty.
+    pub(super) fn entries(&self) -> [(&'static str, String); 8] {
+        let field = |SentField { name, value }: &SentField| match value {
+            Some(value) => format!("{name}: {value}"),
+            None => format!("no {name}"),
+        };
+        let body = match self.body_len {
+            Some(0) => "none".to_owned(),
+            Some(len) => bytes(len as f64),
+            None => "of different lengths".to_owned(),
+        };
+        let keep_alive = match self.keep_alive_for {
+            None => "on".to_owned(),
+            Some(0) => "off".to_owned(),
+            Some(1) => "for 1 request".to_owned(),
+            Some(requests) => format!("for {} requests", count(requests)),
+        };
+        [
+            ("method", self.method.clone()),
+            ("extra fields", self.fields.iter().map(field).collect::<Vec<_>>().join("; ")),
+            ("body", body),
+            ("order", self.order.map_or_else(String::new, |order| order.name().to_owned())),
+            ("keep-alive", keep_alive),
+            ("time-out", in_time(self.timeout)),
+            ("reactor-client", self.client_version.clone()),
+            (SEED, self.seed.map_or_else(String::new, |seed| seed.to_string())),
+        ]
+    }
+
+    /// In one line, without what the line of the target says.
+    pub(super) fn in_words(&self) -> String {
+        let named = |(name, value): (&str, String)| match (name, value.as_str()) {
+            ("method", _) | (_, "") | ("body", "none") => None,
+            ("extra fields" | "body", value) => Some(format!("{name}: {value}")),
+            (name, value) => Some(format!("{name} {value}")),
+        };
+        self.entries().into_iter().filter_map(named).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Runs are to differ in their seeds, or nothing is won by making several.
+const SEED: &str = "seed";
+
+impl Course {
+    /// The schedule, which is cut if it is long.
+    pub(super) fn schedule_in_words(&self) -> String {
+        match &self.schedule {
+            Schedule::Steps(steps) if steps.len() > STEPS_SHOWN_MAX => {
+                let first = steps.iter().take(STEPS_SHOWN_MAX).copied().collect();
+                format!("{},... {} steps", Schedule::Steps(first), count(steps.len() as u64))
+            }
+            schedule => schedule.to_string(),
+        }
+    }
+
+    /// Names and values for people; what does not apply is empty.
+    pub(super) fn entries(&self) -> [(&'static str, String); 3] {
+        let ends = [
+            self.stop.requests.map(|requests| format!("{} requests", count(requests))),
+            self.stop.duration.map(in_time),
+        ];
+        [
+            ("schedule", self.schedule_in_words()),
+            ("warm-up", in_time(self.warmup)),
+            ("ends after", ends.into_iter().flatten().collect::<Vec<_>>().join(" or ")),
+        ]
+    }
+}
+
+fn in_time(len: Duration) -> String {
+    if len.is_zero() { "none".to_owned() } else { time(len.as_secs_f64() * 1e6) }
+}
+
+impl CpuUsage {
+    /// That of one thread.
+    pub fn of_thread(cpu: Duration, waited: Option<Duration>) -> Self {
+        Self { cpu, cpu_busiest: cpu, waited, wanted_most: cpu.saturating_add(waited.unwrap_or_default()) }
+    }
+
+    /// Adds that of other threads, or of another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.cpu = self.cpu.saturating_add(other.cpu);
+        self.cpu_busiest = self.cpu_busiest.max(other.cpu_busiest);
+        self.waited = self.waited.zip(other.waited).map(|(one, more)| one.saturating_add(more));
+        self.wanted_most = self.wanted_most.max(other.wanted_most);
+    }
+}
+
+impl Merged {
+    /// The runs of both.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.runs = self.runs.saturating_add(other.runs);
+        self.client_bound = self.client_bound.saturating_add(other.client_bound);
+        self.wall_min = self.wall_min.min(other.wall_min);
+        self.last_started_unix_secs = self.last_started_unix_secs.max(other.last_started_unix_secs);
+        self.add(other.differences);
+        self
+    }
+
+    /// Adds what is not there yet.
+    fn add(&mut self, differences: Vec<String>) {
+        for difference in differences {
+            if self.differences.len() < DIFFERENCES_MAX && !self.differences.contains(&difference) {
+                self.differences.push(difference);
+            }
+        }
+    }
+}
+
+/// In what the set-ups of two runs differ so that their figures may: `time-out: 30.0 s and 5.00 s`.
+pub(super) fn differences(one: &RunInfo, other: &RunInfo) -> Vec<String> {
+    let mut pairs: Vec<_> = one.setup.entries().into_iter().zip(other.setup.entries()).collect();
+    pairs.retain(|((name, _), _)| *name != SEED);
+    let (first, second) = (&one.course, &other.course);
+    if first.schedule.is_open() && second.schedule.is_open() && first.schedule != second.schedule {
+        let words = |course: &Course| ("schedule", course.schedule_in_words());
+        pairs.push((words(first), words(second)));
+    }
+    let warmup = |course: &Course| ("warm-up", in_time(course.warmup));
+    pairs.push((warmup(first), warmup(second)));
+    let pipeline = |run: &RunInfo| ("requests on each at a time", count(run.pipeline));
+    pairs.push((pipeline(one), pipeline(other)));
+    let shown = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let differ = pairs.into_iter().filter(|((_, one), (_, other))| one != other);
+    differ.map(|((name, one), (_, other))| format!("{name}: {} and {}", shown(one), shown(other))).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests;

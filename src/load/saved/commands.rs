@@ -1,0 +1,290 @@
+//! Runs that are kept in files: `compare BEFORE AFTER` and `merge RUN RUN…`.
+//!
+//! It owns the two commands' options, and what a comparison may come to. What runs come to beside one another
+//! or together is made elsewhere.
+
+use std::ffi::OsString;
+use std::iter;
+use std::path::PathBuf;
+
+use super::read_run;
+use crate::cli::{Command, Given, Program, Spelling, UsageError, Values, quote};
+use crate::client::messages::say;
+use crate::client::options::{file_name, value};
+use crate::load::args::{out, parse_format, parse_seed};
+use crate::load::compare::thresholds::Limits;
+use crate::load::compare::{Comparison, compare};
+use crate::load::error::LoadError;
+use crate::load::output::Output;
+use crate::load::report::Format;
+
+/// The command that compares.
+const COMPARE: Program = Program {
+    name: "reactor-client compare",
+    spellings: &[
+        Spelling::valued(None, "--fail-on", "'p99>+10%'"),
+        Spelling::valued(None, "--format", "json"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::valued(None, "--out", "changes.json"),
+        Spelling::valued(None, "--seed", "1"),
+        Spelling::order(Some('V'), "--version"),
+    ],
+    values: Values::Any,
+};
+
+/// The command that adds.
+const MERGE: Program = Program {
+    name: "reactor-client merge",
+    spellings: &[
+        Spelling::valued(None, "--format", "json"),
+        Spelling::order(Some('h'), "--help"),
+        Spelling::valued(None, "--out", "report.json"),
+        Spelling::valued(None, "--save", "both.run"),
+        Spelling::order(Some('V'), "--version"),
+    ],
+    values: Values::Any,
+};
+
+/// The two commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Two runs beside one another.
+    Compare,
+    /// Several as one.
+    Merge,
+}
+
+/// What is to be done with which files.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeptTask {
+    /// Puts the second beside the first.
+    Compare {
+        /// The two files.
+        files: [PathBuf; 2],
+        /// What the second may not come to.
+        limits: Option<Limits>,
+        /// What the interval's random choices follow from.
+        seed: u64,
+        /// What the comparison looks like.
+        format: Format,
+        /// Where it goes instead of standard output.
+        out: Option<PathBuf>,
+    },
+    /// Adds them up.
+    Merge {
+        /// The first file.
+        first: PathBuf,
+        /// The others, one at least.
+        others: Vec<PathBuf>,
+        /// What the report looks like.
+        format: Format,
+        /// Where it goes instead of standard output.
+        out: Option<PathBuf>,
+        /// Where the sum is kept.
+        save: Option<PathBuf>,
+    },
+}
+
+impl Kept {
+    /// Which command these arguments, without the program's name, are for.
+    pub fn asked_for(args: &[OsString]) -> Option<Self> {
+        match args.first()?.to_str()? {
+            "compare" => Some(Self::Compare),
+            "merge" => Some(Self::Merge),
+            _ => None,
+        }
+    }
+
+    /// The command and its options.
+    pub fn program(self) -> &'static Program {
+        match self {
+            Self::Compare => &COMPARE,
+            Self::Merge => &MERGE,
+        }
+    }
+
+    /// What `--help` shows.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Compare => include_str!("compare.txt"),
+            Self::Merge => include_str!("merge.txt"),
+        }
+    }
+
+    /// Reads the arguments, without the program's name; the first is the command.
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the option or word at fault.
+    pub fn parse(self, args: Vec<OsString>) -> Result<Command<KeptTask>, UsageError> {
+        self.program().command(args, |given| match self {
+            Self::Compare => read_compare(given),
+            Self::Merge => read_merge(given),
+        })
+    }
+}
+
+fn read_compare(given: &mut Given) -> Result<KeptTask, String> {
+    let limits = value(given, "--fail-on", Limits::parse)?;
+    let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
+    let format = value(given, "--format", parse_comparable)?.unwrap_or_default();
+    let out = out(given)?;
+    match given.operands().as_slice() {
+        [_, before, after] => {
+            Ok(KeptTask::Compare { files: [before.into(), after.into()], limits, seed, format, out })
+        }
+        [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
+        _ => Err("two files are needed: the run before, and the one after".to_owned()),
+    }
+}
+
+fn parse_comparable(text: &str) -> Result<Format, String> {
+    match parse_format(text)? {
+        format if format.can_compare() => Ok(format),
+        _ => Err("a comparison is text, json or csv".to_owned()),
+    }
+}
+
+fn read_merge(given: &mut Given) -> Result<KeptTask, String> {
+    let format = value(given, "--format", parse_format)?.unwrap_or_default();
+    let (out, save) = (out(given)?, file_name(given, "--save")?);
+    match given.operands().as_slice() {
+        [_, first, others @ ..] if !others.is_empty() => {
+            let others = others.iter().map(PathBuf::from).collect();
+            Ok(KeptTask::Merge { first: first.into(), others, format, out, save })
+        }
+        _ => Err("two files are needed, or more: the runs to be added".to_owned()),
+    }
+}
+
+impl KeptTask {
+    /// Does it, and writes what comes of it.
+    ///
+    /// # Errors
+    /// A file is not to be read or written, runs do not add up, or a limit is broken.
+    pub fn perform(&self) -> Result<(), LoadError> {
+        match self {
+            Self::Compare { files, limits, seed, format, out } => {
+                let [before, after] = files;
+                let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
+                let comparison = compare(&before, &after, *seed);
+                let out = Output::to(out.as_deref())?;
+                files.iter().try_for_each(|file| out.spare("a run", file))?;
+                out.write(&format.render_comparison(&comparison))?;
+                limits.as_ref().map_or(Ok(()), |limits| keep(limits, &comparison))
+            }
+            Self::Merge { first, others, format, out, save } => {
+                let mut sum = read_run(first)?;
+                for other in others {
+                    let apart = |error| LoadError::Failed(format!("cannot add {}: {error}", quote(other)));
+                    sum.merge(&read_run(other)?).map_err(apart)?;
+                }
+                let out = Output::to(out.as_deref())?;
+                iter::once(first).chain(others).try_for_each(|file| out.spare("a run", file))?;
+                let save = out.and_saved(save.as_deref())?;
+                let summary = sum.summary();
+                out.write(&format.render(&summary))?;
+                save.map_or(Ok(()), |save| save.write(&sum.write()))?;
+                if summary.validity.is_valid() { Ok(()) } else { Err(LoadError::ClientBound) }
+            }
+        }
+    }
+}
+
+/// Checks that a run is not much worse than the one before; says which clauses could not be judged.
+///
+/// # Errors
+/// One of the runs is invalid, or a clause fires.
+pub(in crate::load) fn keep(limits: &Limits, comparison: &Comparison) -> Result<(), LoadError> {
+    if !comparison.before.is_valid || !comparison.after.is_valid {
+        return Err(LoadError::ClientBound);
+    }
+    for line in limits.open(comparison) {
+        say(format_args!("{line}"));
+    }
+    match limits.judge(comparison) {
+        fired if fired.is_empty() => Ok(()),
+        fired => Err(LoadError::Regressed(fired)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::check_table;
+
+    fn parse(line: &str) -> Result<KeptTask, String> {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let kept = Kept::asked_for(&args).expect("a command");
+        match kept.parse(args) {
+            Ok(Command::Run(order)) => Ok(*order),
+            Ok(other) => panic!("{line}: {other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn both_commands_take_files_and_options() {
+        let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
+        let (limits, files) = (Limits::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
+        let out = Some("c".into());
+        assert_eq!(order, Ok(KeptTask::Compare { files, limits, seed: 3, format: Format::Csv, out }));
+        let order = parse("merge a b c --format json --out - --save d");
+        let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
+        let wanted = KeptTask::Merge { first: "a".into(), others, format: Format::Json, out: None, save };
+        assert_eq!(order, Ok(wanted));
+    }
+
+    #[test]
+    fn only_the_first_word_asks_for_them() {
+        for line in [&[][..], &["GET", "merge"], &["merge:80"], &["/compare"], &["-s", "merge"]] {
+            let args: Vec<OsString> = line.iter().map(OsString::from).collect();
+            assert_eq!(Kept::asked_for(&args), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_one_line() {
+        for (line, wanted) in [
+            (
+                "compare",
+                "two files are needed: the run before, and the one after; see reactor-client compare --help",
+            ),
+            (
+                "compare a",
+                "two files are needed: the run before, and the one after; see reactor-client compare --help",
+            ),
+            (
+                "compare a b c",
+                "unexpected word 'c': two runs are compared; see reactor-client compare --help",
+            ),
+            (
+                "merge a",
+                "two files are needed, or more: the runs to be added; see reactor-client merge --help",
+            ),
+            (
+                "merge a b --format x",
+                "option '--format' with 'x': the format is text, json, csv, hdr or html; see reactor-client merge --help",
+            ),
+            (
+                "compare a b --format hdr",
+                "option '--format' with 'hdr': a comparison is text, json or csv; see reactor-client compare --help",
+            ),
+        ] {
+            assert_eq!(parse(line), Err(wanted.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_option_and_its_examples_work() {
+        for kept in [Kept::Compare, Kept::Merge] {
+            check_table(kept.program(), kept.help());
+            assert!(kept.help().is_ascii() && kept.help().lines().all(|line| line.len() <= 100));
+            let (_, examples) = kept.help().split_once("Examples\n").expect("examples");
+            for line in examples.lines() {
+                let (command, _) = line.trim().split_once("  ").expect("words about it");
+                let (_, words) = command.split_once(' ').expect("a command");
+                assert!(parse(&words.replace('\'', "")).is_ok(), "{command}");
+            }
+        }
+    }
+}

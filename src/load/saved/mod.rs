@@ -1,0 +1,161 @@
+//! A run in a file, and several runs as one: sums and histograms, never percentiles.
+//!
+//! The file is JSON; its histograms are those of all HdrHistograms (V2, compressed, base64). Text in, a run
+//! out; `read_run` reads the file. What was written by somebody else is checked, and refused in words.
+
+pub mod commands;
+
+use std::fs::File;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::LoadError;
+use super::output::read_bounded;
+use super::run_info::{Merged, RunInfo};
+use crate::cli::quote;
+use crate::load::stats::latency_histogram::COUNT_MAX;
+use crate::load::stats::metrics::{Metrics, URL_FIGURES_MAX};
+use crate::load::stats::summary::Summary;
+
+/// What stands at the beginning of a file, so that no other JSON is taken for a run.
+const FORMAT: &str = "reactor-http load run";
+/// Changes when an older program could not read the file.
+const VERSION: u64 = 1;
+/// A longer file is no run of ours: it would be read into memory whole, twice.
+const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
+/// Values of a file, about: a list of a hundred thousand addresses is in it, more was not written here,
+/// and each takes far more memory than the few letters that it may be.
+const VALUES_MAX: usize = 250_000;
+
+/// Sums and what they were measured under: all that is known of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedRun {
+    /// The sums.
+    #[serde(flatten)]
+    pub metrics: Metrics,
+    /// What they were measured under.
+    #[serde(rename = "conditions")]
+    pub info: RunInfo,
+}
+
+impl SavedRun {
+    /// The quotients.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.metrics, &self.info)
+    }
+
+    /// Adds a run that another machine made at the same time.
+    ///
+    /// # Errors
+    ///
+    /// Why the two do not add up, in words to stand behind a colon.
+    pub fn merge(&mut self, other: &Self) -> Result<(), String> {
+        let merged = self.merged().and(other.merged());
+        self.info.merge(&other.info, merged)?;
+        self.metrics.merge(&other.metrics);
+        Ok(())
+    }
+
+    /// What is to be known of it in a sum.
+    fn merged(&self) -> Merged {
+        self.info.merged.clone().unwrap_or_else(|| Merged {
+            runs: 1,
+            client_bound: u64::from(!self.summary().validity.is_valid()),
+            wall_min: self.info.wall,
+            last_started_unix_secs: self.info.started_unix_secs,
+            differences: Vec::new(),
+        })
+    }
+
+    /// The file of this run.
+    pub fn write(&self) -> String {
+        // Nothing in a run is a map with keys that are no text.
+        let mut value = serde_json::to_value(self).expect("all keys are text");
+        value["format"] = FORMAT.into();
+        value["version"] = VERSION.into();
+        format!("{value}\n")
+    }
+
+    /// Reads the file of a run.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words to stand behind its name and a colon.
+    pub fn read(text: &str) -> Result<Self, String> {
+        if values(text) > VALUES_MAX {
+            return Err("not a saved run: there is too much in it".to_owned());
+        }
+        let value: Value = serde_json::from_str(text).map_err(|error| format!("not a saved run: {error}"))?;
+        if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
+            return Err("not a saved run: --save writes one".to_owned());
+        }
+        check("run", &value)?;
+        if value.get("version").and_then(Value::as_u64) != Some(VERSION) {
+            return Err("saved by a newer reactor-client".to_owned());
+        }
+        let mut run: Self =
+            serde_json::from_value(value).map_err(|error| format!("not a saved run: {error}"))?;
+        run.metrics.urls.truncate(URL_FIGURES_MAX);
+        match run.metrics.is_balanced() {
+            true => Ok(run),
+            false => Err("its requests do not add up".to_owned()),
+        }
+    }
+}
+
+/// Reads a run that `--save` has kept.
+///
+/// # Errors
+/// It cannot be read, or is no run.
+pub(super) fn read_run(path: &Path) -> Result<SavedRun, LoadError> {
+    let bytes = File::open(path)
+        .and_then(|mut file| read_bounded(&mut file, RUN_LEN_MAX))
+        .map_err(|error| LoadError::Failed(format!("cannot read {}: {error}", quote(path))))?;
+    let text = String::from_utf8(bytes).map_err(|_| "not a saved run: it is not UTF-8".to_owned());
+    let run = text.and_then(|text| SavedRun::read(&text));
+    run.map_err(|error| LoadError::Failed(format!("{}: {error}", quote(path))))
+}
+
+/// How many values a JSON text has at most: one begins it, and each of the others follows one of these.
+fn values(text: &str) -> usize {
+    let (mut count, mut is_string, mut is_escaped) = (1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            b',' | b'[' | b'{' if !is_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// Refuses numbers that cannot be added to many others, and text that a terminal must not be shown.
+///
+/// Nothing is added to a seed. The value of a header field may have tabs. What is asked for is
+/// percent-encoded, so nothing else was written here.
+fn check(name: &str, value: &Value) -> Result<(), String> {
+    let is_text = |text: &str| !text.chars().any(|letter| letter.is_control() && letter != '\t');
+    let is_plain = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    match value {
+        Value::Number(number) if name != "seed" && number.as_u64().is_none_or(|count| count > COUNT_MAX) => {
+            Err(format!("its '{name}' is no number"))
+        }
+        Value::String(text) if matches!(name, "target" | "urls") && !is_plain(text) => {
+            Err(format!("its '{name}' is no plain text"))
+        }
+        Value::String(text) if !is_text(text) => Err(format!("its '{name}' is no text")),
+        Value::Array(items) => items.iter().try_for_each(|item| check(name, item)),
+        Value::Object(fields) => fields.iter().try_for_each(|(field, value)| match is_plain(field) {
+            true => check(field, value),
+            false => Err(format!("its '{name}' has a name that is no plain text")),
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

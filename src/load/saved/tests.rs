@@ -1,0 +1,214 @@
+//! What is saved is read back whole; runs add up by their histograms; other files are refused in words.
+//!
+//! Files are texts in memory: cut, changed and foreign ones are among them.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::load::engine::pacer::Schedule;
+use crate::load::plan::run_plan::Stop;
+use crate::load::report::Format;
+use crate::load::run_info::tests::odd;
+use crate::load::run_info::{Course, CpuUsage, SentField, Setup};
+use crate::load::stats::summary::tests::{info, stalling_metrics};
+use crate::load::stats::validity::{ClientBound, Remark};
+
+fn run(urls: usize) -> SavedRun {
+    let urls_named = (0..urls).map(|number| format!("http://localhost/{number}")).collect();
+    SavedRun { metrics: stalling_metrics(urls), info: RunInfo { urls: urls_named, ..info() } }
+}
+
+#[test]
+fn what_is_saved_is_read_back_whole() {
+    for urls in [0, 3] {
+        let run = run(urls);
+        assert_eq!(SavedRun::read(&run.write()), Ok(run));
+    }
+    let closed = RunInfo { due: None, was_interrupted: true, ..info() };
+    let closed = SavedRun { info: closed, ..run(0) };
+    assert_eq!(SavedRun::read(&closed.write()), Ok(closed));
+    let steps = Schedule::Steps(vec![(0.5, Duration::from_secs(3)), (1e8, Duration::from_millis(250))]);
+    let stop = Stop { requests: Some(9), duration: None };
+    let course = Course { schedule: steps, stop, warmup: Duration::from_secs(1) };
+    for keep_alive_for in [None, Some(1), Some(0)] {
+        let odd = RunInfo {
+            setup: Setup { keep_alive_for, ..odd() },
+            course: course.clone(),
+            cpu_usage: CpuUsage { waited: None, ..info().cpu_usage },
+            ..info()
+        };
+        let odd = SavedRun { info: odd, ..run(0) };
+        assert_eq!(SavedRun::read(&odd.write()), Ok(odd));
+    }
+}
+
+#[test]
+fn runs_of_several_machines_add_up_by_their_histograms() {
+    let (mut sum, other) = (run(3), run(3));
+    sum.merge(&other).expect("they add up");
+    let (one, both) = (other.summary(), sum.summary());
+    assert_eq!((both.totals.sent, both.rate), (2 * one.totals.sent, 2.0 * one.rate));
+    assert_eq!((both.client.cpu_share, both.info.concurrency), (one.client.cpu_share, 100));
+    let percentiles = |summary: &Summary| summary.corrected.map(|spread| spread.percentiles_us);
+    assert_eq!(percentiles(&both), percentiles(&one), "the same latencies twice");
+    assert_eq!(both.info.target, "GET http://localhost:8080/");
+}
+
+#[test]
+fn a_sum_is_as_valid_as_the_least_of_its_runs() {
+    let bound = RunInfo { cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage }, ..info() };
+    let longer = RunInfo { wall: 3 * info().wall, ..info() };
+    let (bound, longer) = (SavedRun { info: bound, ..run(0) }, SavedRun { info: longer, ..run(0) });
+    for (first, other) in [(&bound, &longer), (&longer, &bound)] {
+        let mut sum = first.clone();
+        sum.merge(other).expect("they add up");
+        sum.merge(&run(0)).expect("they add up");
+        let sum = SavedRun::read(&sum.write()).expect("it is read back");
+        let validity = sum.summary().validity;
+        let hidden = "its share of the CPU time is no more seen in the sum";
+        assert_eq!(validity.reasons, [ClientBound::Merged { runs: 1, of: 3 }], "{hidden}");
+        let (shortest, longest) = (info().wall, 3 * info().wall);
+        let unequal = Remark::Unequal { shortest, longest };
+        assert!(validity.remarks.contains(&unequal), "{:?}", validity.remarks);
+    }
+}
+
+#[test]
+fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
+    let mut sum = run(0);
+    let began = info().started_unix_secs;
+    let later = |secs| RunInfo { started_unix_secs: began + secs, ..info() };
+    sum.merge(&SavedRun { info: later(9), ..run(0) }).expect("they add up");
+    assert_eq!(sum.summary().validity.remarks, []);
+    assert!(Format::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
+    let mut both = sum.clone();
+    both.merge(&sum).expect("they add up");
+    assert!(Format::Json.render(&both.summary()).contains("\"runs\": 4"));
+    sum.merge(&SavedRun { info: later(10), ..run(0) }).expect("they add up");
+    assert_eq!(sum.summary().validity.remarks, [Remark::Apart { secs: 10 }]);
+}
+
+#[test]
+fn a_sum_says_in_what_its_runs_differ_once() {
+    let (mut sum, mut both) = (run(0), run(0));
+    let other = Setup { timeout: Duration::from_secs(5), ..info().setup };
+    let other = SavedRun {
+        info: RunInfo { setup: other, cpu_usage: CpuUsage { waited: None, ..info().cpu_usage }, ..info() },
+        ..run(0)
+    };
+    for _ in 0..3 {
+        sum.merge(&other).expect("they add up");
+    }
+    both.merge(&sum).expect("they add up");
+    both = SavedRun::read(&both.write()).expect("it is read back");
+    let difference = "time-out: 30.0 s and 5.00 s".to_owned();
+    assert_eq!(both.summary().validity.remarks, [Remark::Differing { difference }]);
+    let text = Format::Text.render(&both.summary());
+    let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
+    assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
+    assert_eq!(both.info.cpu_usage.waited, None, "it is not known of all");
+}
+
+#[test]
+fn runs_that_do_not_add_up_say_why() {
+    let mut sum = run(0);
+    let closed = SavedRun { info: RunInfo { due: None, ..info() }, ..run(0) };
+    assert_eq!(sum.merge(&closed), Err("one run followed a schedule and the other did not".to_owned()));
+    assert_eq!(sum.merge(&run(3)), Err("the runs have different lists of addresses".to_owned()));
+    let others = RunInfo { urls: vec!["http://localhost/x".to_owned(); 3], ..info() };
+    let others = SavedRun { info: others, ..run(3) };
+    assert_eq!(run(3).merge(&others), Err("the runs have different lists of addresses".to_owned()));
+    assert_eq!(sum, run(0), "nothing was added");
+}
+
+#[test]
+fn a_file_that_is_no_run_is_refused_in_words() {
+    let text = run(0).write();
+    let rows = [
+        ("", "not a saved run: EOF while parsing a value at line 1 column 0"),
+        ("{}", "not a saved run: --save writes one"),
+        (&text.replace("\"version\":1", "\"version\":2"), "saved by a newer reactor-client"),
+        (&text.replace("\"sent\":2007", "\"sent\":2006"), "its requests do not add up"),
+        (&text.replace("\"sent\":2007", "\"sent\":-1"), "its 'sent' is no number"),
+        (&text.replace("\"lag\"", "\"log\""), "not a saved run: missing field `lag`"),
+        (
+            &text.replace("\"reset\"", "\"bad luck\""),
+            "not a saved run: unknown variant `bad luck`, expected one of `refused`, `connect-timed-out`, \
+             `connect-failed`, `timed-out`, `reset`, `closed-early`, `truncated`, `bad-head`, `bad-chunk`, \
+             `too-long`, `no-descriptor`, `no-port`, `send-failed`",
+        ),
+        (&text.replace("\"reset\"", "\"\\u001b\""), "its 'failures' has a name that is no plain text"),
+        (&text.replace("\"GET\"", "\"\\u001b\""), "its 'method' is no text"),
+        (
+            &text.replace("\"200/s\"", "\"200/m\""),
+            "not a saved run: its 'schedule': a rate is requests per second, above 0, such as 200, 0.5 or 10k",
+        ),
+        (
+            &text.replace("\"timeout_us\":30000000", "\"timeout_us\":null"),
+            "not a saved run: invalid type: null, expected u64",
+        ),
+        (&text.replace("\"200\"", "\"2000\""), "not a saved run: its 'statuses' is no list of statuses"),
+        (&text.replace("\"200\":", "\"200\":18446744073709551615,\"500\":"), "its '200' is no number"),
+        (&text.replace("GET http", "GET \\u001b[2Jhttp"), "its 'target' is no plain text"),
+        (&text.replace("GET http", "GET \u{202e}http"), "its 'target' is no plain text"),
+        (&format!("[{}0]", "0,".repeat(VALUES_MAX)), "not a saved run: there is too much in it"),
+    ];
+    for (text, error) in rows {
+        assert_eq!(SavedRun::read(text).map(|_| ()), Err(error.to_owned()));
+    }
+}
+
+#[test]
+fn whatever_a_field_may_hold_is_read_back_and_so_is_what_differs_in_it() {
+    let with = |value: &str| {
+        let mut run = run(0);
+        run.info.setup.fields = vec![SentField { name: "X".to_owned(), value: Some(value.to_owned()) }];
+        run
+    };
+    let mut sum = with("a\tb");
+    assert_eq!(SavedRun::read(&sum.write()), Ok(sum.clone()));
+    sum.merge(&with("é")).expect("they add up");
+    let differences = sum.info.merged.as_ref().map_or(0, |merged| merged.differences.len());
+    assert_eq!((SavedRun::read(&sum.write()), differences), (Ok(sum), 1));
+}
+
+#[test]
+fn counts_of_a_file_can_be_added_up() {
+    let text = run(0).write();
+    let before = SavedRun::read(&text).expect("a run").summary();
+    let (_, slices) = text.split_once("\"slices\":").expect("slices");
+    for huge in [u64::MAX, 1 << 53] {
+        let slices = slices.replace("\"failed\":0", &format!("\"failed\":{huge}"));
+        let changed = text.replace(text.split_once("\"slices\":").expect("slices").1, &slices);
+        assert_ne!(changed, text);
+        if let Ok(read) = SavedRun::read(&changed) {
+            crate::load::compare::compare(&before, &read.summary(), 0);
+            assert_eq!(huge, 1 << 53);
+        }
+    }
+}
+
+#[test]
+fn figures_by_address_are_no_more_than_a_run_has() {
+    let text = run(3).write();
+    let mut value: Value = serde_json::from_str(&text).expect("JSON");
+    let one = value["urls"][0].clone();
+    value["urls"] = Value::Array(vec![one; 2 * URL_FIGURES_MAX]);
+    let read = SavedRun::read(&value.to_string()).expect("a run");
+    assert_eq!(read.metrics.urls.len(), URL_FIGURES_MAX);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_file_that_was_cut_or_changed_never_panics(at in 0.0..1.0f64, byte in 32u8..127) {
+        let text = run(0).write();
+        let at = (text.len() as f64 * at) as usize;
+        let _ = SavedRun::read(&text[..at]).map(|run| run.summary());
+        let mut changed = text.into_bytes();
+        changed[at] = byte;
+        let _ = String::from_utf8(changed).map(|text| SavedRun::read(&text).map(|run| run.summary()));
+    }
+}

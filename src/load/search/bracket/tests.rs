@@ -1,0 +1,232 @@
+//! The search in a world without time: servers and generators that are made up, with a limit each, and
+//! hiccups.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::load::plan::random::Random;
+
+/// What a search does to a server, and what it finds.
+fn search(start: f64, mut verdict: impl FnMut(f64) -> Verdict) -> (Vec<Tried>, Answer) {
+    let mut steps = Vec::new();
+    loop {
+        match next(start, &steps) {
+            Next::Try(rate) => steps.push(Tried { rate, verdict: verdict(rate) }),
+            Next::Done(answer) => return (steps, answer),
+        }
+        assert!(steps.len() <= STEPS_MAX, "{steps:?}");
+    }
+}
+
+/// A server whose p99 explodes at its capacity, as waiting lines do: the objective is met below
+/// `capacity · (1 - base / limit)`.
+fn p99_ms(rate: f64, capacity: f64) -> f64 {
+    if rate < capacity { 1.0 / (1.0 - rate / capacity) } else { f64::INFINITY }
+}
+
+const LIMIT_MS: f64 = 10.0;
+
+fn server(capacity: f64) -> impl Fn(f64) -> Verdict {
+    move |rate| if p99_ms(rate, capacity) < LIMIT_MS { Verdict::Met } else { Verdict::Missed }
+}
+
+#[test]
+fn it_doubles_then_halves_and_tries_what_fails_twice() {
+    let (steps, answer) = search(100.0, server(1_000.0));
+    let tried: Vec<_> = steps.iter().map(|step| (step.rate, step.verdict.name())).collect();
+    let expected = [
+        (100.0, "met"),
+        (200.0, "met"),
+        (400.0, "met"),
+        (800.0, "met"),
+        (1600.0, "missed"),
+        (1600.0, "missed"),
+        (1130.0, "missed"),
+        (1130.0, "missed"),
+        (951.0, "missed"),
+        (951.0, "missed"),
+        (872.0, "met"),
+        (911.0, "missed"),
+        (911.0, "missed"),
+    ];
+    assert_eq!(tried, expected);
+    assert_eq!(answer, Answer::Found { rate: 872.0, above: Some(911.0) });
+}
+
+#[test]
+fn where_it_begins_too_high_it_goes_down_in_great_steps() {
+    let (steps, answer) = search(6_400.0, server(200.0));
+    let tried: Vec<_> = steps.iter().map(|step| step.rate).collect();
+    assert_eq!(tried[..7], [6400.0, 6400.0, 1600.0, 1600.0, 400.0, 400.0, 100.0]);
+    assert_eq!(answer, Answer::Found { rate: 175.0, above: Some(183.0) });
+}
+
+#[test]
+fn one_hiccup_does_not_change_what_is_found() {
+    for hiccup in 0..8 {
+        let (quiet, answer) = search(100.0, server(1_000.0));
+        let mut count = 0;
+        let (steps, with_hiccup) = search(100.0, |rate| {
+            count += 1;
+            if count == hiccup { Verdict::Missed } else { server(1_000.0)(rate) }
+        });
+        assert_eq!(with_hiccup, answer, "at step {hiccup}");
+        assert!(steps.len() <= quiet.len() + 1);
+    }
+}
+
+#[test]
+fn what_meets_at_no_rate_is_said_with_the_lowest() {
+    let (steps, answer) = search(100.0, |_| Verdict::Missed);
+    assert_eq!(answer, Answer::NotMet { lowest: RATE_MIN });
+    assert_eq!(steps.len(), 10, "{steps:?}");
+    let (steps, answer) = search(100.0, |_| Verdict::ClientBound);
+    assert_eq!(answer, Answer::GaveOut { rate: None, above: RATE_MIN });
+    assert_eq!(steps.len(), 10, "each rate is tried twice, whoever seems to blame: {steps:?}");
+}
+
+#[test]
+fn a_generator_that_gives_out_first_is_named() {
+    let generator = |rate| if rate > 3_000.0 { Verdict::ClientBound } else { Verdict::Met };
+    let (_, answer) = search(100.0, generator);
+    assert_eq!(answer, Answer::GaveOut { rate: Some(2930.0), above: 3060.0 });
+    let both = |rate| if rate > 3_000.0 { Verdict::ClientBound } else { server(2_000.0)(rate) };
+    let (_, answer) = search(100.0, both);
+    assert_eq!(answer, Answer::Found { rate: 1740.0, above: Some(1820.0) }, "behind it is the server");
+}
+
+#[test]
+fn what_may_be_the_generators_fault_is_not_laid_to_the_server() {
+    use Verdict::{ClientBound, Met, Missed};
+    for (first, second, both) in [
+        (Missed, Missed, Missed),
+        (Missed, Met, Met),
+        (ClientBound, Met, Met),
+        (ClientBound, Missed, ClientBound),
+        (Missed, ClientBound, ClientBound),
+        (ClientBound, ClientBound, ClientBound),
+    ] {
+        assert_eq!(of_rate([first, second].into_iter()), both, "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn what_meets_at_every_rate_ends_at_the_highest_there_is() {
+    let (_, answer) = search(100.0, |_| Verdict::Met);
+    assert_eq!(answer, Answer::Found { rate: RATE_MAX, above: None });
+}
+
+#[test]
+fn an_interval_of_five_percent_is_narrow_enough() {
+    let tried = |rate, verdict| Tried { rate, verdict };
+    let steps =
+        |above| [tried(100.0, Verdict::Met), tried(above, Verdict::Missed), tried(above, Verdict::Missed)];
+    let found = Answer::Found { rate: 100.0, above: Some(105.0) };
+    assert_eq!(next(1.0, &steps(105.0)), Next::Done(found));
+    assert_eq!(next(1.0, &steps(106.0)), Next::Try(103.0));
+}
+
+#[test]
+fn no_search_takes_more_steps_than_it_may() {
+    let steps: Vec<_> =
+        (1..=STEPS_MAX).map(|step| Tried { rate: step as f64, verdict: Verdict::Met }).collect();
+    assert!(matches!(next(1.0, &steps[1..]), Next::Try(_)));
+    let open = Answer::Open { rate: Some(STEPS_MAX as f64), above: None };
+    assert_eq!(next(1.0, &steps), Next::Done(open));
+}
+
+#[test]
+fn a_search_that_is_cut_short_tells_what_it_knows_by_then() {
+    let tried = |rate, verdict| Tried { rate, verdict };
+    let steps = [
+        tried(100.0, Verdict::Met),
+        tried(200.0, Verdict::Missed),
+        tried(200.0, Verdict::Missed),
+        tried(141.0, Verdict::Missed),
+    ];
+    for (made, rate, above) in [
+        (0, None, None),
+        (1, Some(100.0), None),
+        (2, Some(100.0), None),
+        (3, Some(100.0), Some(200.0)),
+        (4, Some(100.0), Some(200.0)),
+    ] {
+        assert_eq!(so_far(&steps[..made]), Answer::Open { rate, above }, "after {made}");
+    }
+}
+
+#[test]
+fn rates_have_three_digits() {
+    for (rate, three) in [
+        (1.0, 1.0),
+        (1.024_9, 1.02),
+        (9.999, 10.0),
+        (99.96, 100.0),
+        (123.456, 123.0),
+        (14_142.135, 14_100.0),
+        (99_999_999.0, 100_000_000.0),
+        (0.070_71, 0.070_7),
+    ] {
+        assert_eq!(rounded(rate), three, "{rate}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_is_found_within_the_precision_wherever_it_is(
+        exponent in 0.1..7.5_f64, start in 0.0..8.0_f64,
+    ) {
+        let (capacity, start) = (10_f64.powf(exponent), 10_f64.powf(start));
+        let edge = capacity * (1.0 - 1.0 / LIMIT_MS);
+        let (_, answer) = search(start, server(capacity));
+        match answer {
+            Answer::Found { rate, above: Some(above) } => {
+                prop_assert!(rate <= edge && edge <= above, "{rate} {edge} {above}");
+                prop_assert!(above <= rate * PRECISION);
+            }
+            Answer::NotMet { lowest } => prop_assert!(edge <= lowest),
+            other => prop_assert!(false, "{other:?}"),
+        }
+    }
+
+    #[test]
+    fn with_noise_it_still_ends_between_two_rates_that_were_tried(
+        exponent in 1.0..7.0_f64, start in 0.0..7.0_f64, noise in 0.0..0.3_f64, seed in any::<u64>(),
+    ) {
+        let mut random = Random::new(seed);
+        let server = server(10_f64.powf(exponent));
+        let (steps, answer) = search(10_f64.powf(start), |rate| {
+            let is_hiccup = (random.below(1 << 32) as f64) < noise * 4_294_967_296.0;
+            match (is_hiccup, random.below(2)) {
+                (true, 0) => Verdict::Missed,
+                (true, _) => Verdict::ClientBound,
+                (false, _) => server(rate),
+            }
+        });
+        let (rate, above) = match answer {
+            Answer::Found { rate, above } => (Some(rate), above),
+            Answer::GaveOut { rate, above } => (rate, Some(above)),
+            Answer::NotMet { lowest } => (None, Some(lowest)),
+            Answer::Open { .. } => return Err(TestCaseError::fail("it does not end")),
+        };
+        let ends = |rate, is_met| steps.iter().any(|step| step.rate == rate && (step.verdict == Verdict::Met) == is_met);
+        prop_assert!(rate.is_none_or(|rate| ends(rate, true)), "{answer:?} {steps:?}");
+        prop_assert!(above.is_none_or(|above| ends(above, false)), "{answer:?} {steps:?}");
+        if let (Some(rate), Some(above)) = (rate, above) {
+            prop_assert!(rate < above && above <= rate * PRECISION, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_found_it_ends_by_itself(
+        start in 0.0..1e9_f64, verdicts in proptest::collection::vec(0..3_u8, STEPS_MAX),
+    ) {
+        let mut verdicts = verdicts.into_iter();
+        let (_, answer) = search(start, |_| match verdicts.next() {
+            Some(0) => Verdict::Met,
+            Some(1) => Verdict::ClientBound,
+            _ => Verdict::Missed,
+        });
+        prop_assert!(!matches!(answer, Answer::Open { .. }), "{answer:?}");
+    }
+}

@@ -1,0 +1,213 @@
+//! What a search came to: a step for each rate that was tried, and the answer. Every report of a search
+//! is a function of a [`Curve`] and of nothing else.
+//!
+//! It owns the figures of each step, and which step stands for a rate that was tried twice. It runs and
+//! judges nothing.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::bracket::{Answer, Tried, Verdict, of_rate};
+use super::slo::{Judgement, Objective};
+use crate::load::run_info::Setup;
+use crate::load::stats::latency_histogram::secs;
+use crate::load::stats::summary::{Spread, Summary};
+use crate::load::stats::validity::WALL_MIN;
+use crate::text::units::rate;
+
+/// A search and its figures. Its JSON is what it was made under.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Curve {
+    /// What was asked.
+    pub target: String,
+    /// How many addresses.
+    #[serde(rename = "addresses")]
+    pub urls: u64,
+    /// How all steps were set up.
+    #[serde(skip)]
+    pub setup: Setup,
+    /// The clauses of --slo, as they were written.
+    pub objective: String,
+    /// Its first clause on the latency, and the limit in microseconds.
+    #[serde(skip)]
+    pub time_limit: Option<(String, f64)>,
+    /// Requests that a step needs to tell whether they hold.
+    pub requests_min: u64,
+    /// Connections at a time.
+    pub concurrency: u64,
+    /// Requests on a connection at a time.
+    pub pipeline: u64,
+    /// Threads of the client.
+    pub threads: u64,
+    /// When it began.
+    pub started_unix_secs: u64,
+    /// How long all runs of the search took, warm-ups included.
+    #[serde(rename = "wall_secs", serialize_with = "secs")]
+    #[cfg_attr(test, schemars(with = "f64"))]
+    pub wall: Duration,
+    /// The steps, in the order in which they were made.
+    #[serde(skip)]
+    pub steps: Vec<Step>,
+    /// What was found.
+    #[serde(skip)]
+    pub answer: Answer,
+}
+
+/// What one rate came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Step {
+    /// Requests a second, as they were to be sent.
+    #[serde(rename = "rate_per_sec")]
+    pub rate: f64,
+    /// How long it took, warm-up left out.
+    #[serde(rename = "length_secs", serialize_with = "secs")]
+    #[cfg_attr(test, schemars(with = "f64"))]
+    pub wall: Duration,
+    /// How it came out.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+    /// Requests that were to be sent.
+    pub due: u64,
+    /// Of those, sent.
+    pub sent: u64,
+    /// Of those, answered, whatever the status.
+    pub answered: u64,
+    /// Answers a second.
+    pub answers_per_sec: f64,
+    /// Of those that came to an end, failed or answered with 400 or above.
+    pub error_share: f64,
+    /// From when a request was due.
+    pub latency: Option<Spread>,
+    /// What the client's busiest thread used of its CPU time.
+    #[serde(rename = "client_cpu_share_max")]
+    pub cpu_share_max: f64,
+    /// Whether there were as many as run.requests_min, but for one in a hundred.
+    #[serde(rename = "enough_requests")]
+    pub is_enough: bool,
+}
+
+impl Step {
+    /// The figures of a step at this rate.
+    pub fn of(rate: f64, objective: &Objective, summary: &Summary) -> Self {
+        let totals = &summary.totals;
+        let due = summary.info.due.unwrap_or(totals.sent);
+        Self {
+            rate,
+            wall: summary.info.wall,
+            judgement: objective.judge(summary),
+            due,
+            sent: totals.sent,
+            answered: totals.answered,
+            answers_per_sec: summary.rate,
+            error_share: summary.error_share,
+            latency: summary.corrected,
+            cpu_share_max: summary.client.cpu_share_max,
+            // The last of a thousand may fall on the end of the step.
+            is_enough: due.saturating_add(due / 100) >= objective.requests_min(),
+        }
+    }
+
+    /// What the search needs to know of it.
+    pub fn tried(&self) -> Tried {
+        Tried { rate: self.rate, verdict: self.judgement.verdict }
+    }
+}
+
+impl Curve {
+    /// The steps by rate; those at the same rate stay in the order in which they were made. With the
+    /// number of each, from 1.
+    pub fn by_rate(&self) -> Vec<(usize, &Step)> {
+        let mut steps: Vec<_> = (1..).zip(&self.steps).collect();
+        steps.sort_by(|(_, one), (_, other)| one.rate.total_cmp(&other.rate));
+        steps
+    }
+
+    /// What was found, in one sentence.
+    pub fn in_words(&self) -> String {
+        match self.answer {
+            Answer::Found { rate: found, above: Some(above) } => {
+                format!("{} meets the objective, {} does not", rate(found), rate(above))
+            }
+            Answer::Found { rate: found, above: None } => {
+                format!("{} meets the objective, and no higher rate can be asked for", rate(found))
+            }
+            Answer::GaveOut { rate: Some(found), above } => {
+                format!(
+                    "at least {} meets the objective: at {} it was the client that gave out",
+                    rate(found),
+                    rate(above)
+                )
+            }
+            Answer::GaveOut { rate: None, above } => {
+                format!("nothing is known of the server: the client gave out at {} already", rate(above))
+            }
+            Answer::NotMet { lowest } => format!("not even {} meets the objective", rate(lowest)),
+            Answer::Open { rate: found, above } => {
+                let known = [
+                    found.map(|found| format!("{} meets the objective", rate(found))),
+                    above.map(|above| format!("{} does not", rate(above))),
+                ];
+                let known: Vec<_> = known.into_iter().flatten().collect();
+                let known = if known.is_empty() { "nothing is known".to_owned() } else { known.join(", ") };
+                let is_silent = self.steps.last().is_some_and(|step| step.answered == 0);
+                let why = if is_silent { ", when nothing was answered any more" } else { "" };
+                format!("the search was ended before its time{why}: {known}")
+            }
+        }
+    }
+
+    /// The answer's name for scripts.
+    pub fn outcome(&self) -> &'static str {
+        match self.answer {
+            Answer::Found { .. } => "found",
+            Answer::GaveOut { .. } => "client-bound",
+            Answer::NotMet { .. } => "not-met",
+            Answer::Open { .. } => "interrupted",
+        }
+    }
+
+    /// The highest rate that is known to meet the objective, and the lowest that is known not to.
+    pub fn ends(&self) -> (Option<f64>, Option<f64>) {
+        match self.answer {
+            Answer::Found { rate, above } => (Some(rate), above),
+            Answer::GaveOut { rate, above } => (rate, Some(above)),
+            Answer::NotMet { lowest } => (None, Some(lowest)),
+            Answer::Open { rate, above } => (rate, above),
+        }
+    }
+
+    /// Whether steps were too short to tell how busy the generator was.
+    pub fn is_brief(&self) -> bool {
+        self.steps.iter().any(|step| step.wall < WALL_MIN)
+    }
+
+    /// Whether anything was answered at all.
+    pub fn has_answers(&self) -> bool {
+        self.steps.iter().any(|step| step.answered > 0)
+    }
+
+    /// Of the steps at each rate the last that says what they come to together, by rate.
+    pub fn telling(&self) -> Vec<&Step> {
+        let by_rate = self.by_rate();
+        let rates = by_rate.chunk_by(|(_, one), (_, other)| one.rate == other.rate);
+        let telling = rates.filter_map(|steps| {
+            let verdict = of_rate(steps.iter().map(|(_, step)| step.judgement.verdict));
+            let mut telling = steps.iter().filter(|(_, step)| step.judgement.verdict == verdict);
+            telling.next_back().map(|(_, step)| *step)
+        });
+        telling.collect()
+    }
+
+    /// Those of them that did not meet the objective.
+    pub fn failed(&self) -> Vec<&Step> {
+        let mut steps = self.telling();
+        steps.retain(|step| step.judgement.verdict != Verdict::Met);
+        steps
+    }
+}
+
+#[cfg(test)]
+pub(in crate::load) mod tests;

@@ -1,0 +1,156 @@
+//! Searches that are made up, for the tests of everything that reads a curve; and what is said of each
+//! answer.
+
+use super::*;
+use crate::load::run_info::tests::setup;
+use crate::load::search::bracket;
+use crate::load::search::bracket::Next;
+
+/// The spread of a server whose latency explodes at 1000 requests a second.
+fn latency(rate: f64) -> Option<Spread> {
+    let p50_us = (200.0 / (1.0 - (rate / 1_000.0).min(0.99))) as u64;
+    Some(Spread {
+        count: 2_000,
+        min_us: 150,
+        mean_us: p50_us as f64 * 1.2,
+        stdev_us: 12.5,
+        percentiles_us: [1, 2, 3, 4, 6, 9, 12].map(|factor| p50_us * factor),
+        max_us: p50_us * 15,
+    })
+}
+
+fn step(rate: f64) -> Step {
+    let verdict = match rate {
+        rate if rate >= 900.0 => Verdict::Missed,
+        _ => Verdict::Met,
+    };
+    let reasons = if verdict == Verdict::Met {
+        vec![]
+    } else {
+        vec!["p99<10ms does not hold: p99 is 12 ms".to_owned()]
+    };
+    let due = (rate * 2.0) as u64;
+    Step {
+        rate,
+        wall: Duration::from_secs(2),
+        judgement: Judgement { verdict, reasons },
+        due,
+        sent: due,
+        answered: due - due / 200,
+        answers_per_sec: rate * 0.995,
+        error_share: 0.0,
+        latency: latency(rate),
+        cpu_share_max: 0.25,
+        is_enough: rate >= 500.0,
+    }
+}
+
+fn curve(steps: Vec<Step>, answer: Answer) -> Curve {
+    Curve {
+        target: "GET http://localhost:8080/".to_owned(),
+        urls: 1,
+        setup: setup(),
+        objective: "p99<10ms,errors<0.1%".to_owned(),
+        time_limit: Some(("p99<10ms".to_owned(), 10_000.0)),
+        requests_min: 1_000,
+        concurrency: 50,
+        pipeline: 1,
+        threads: 1,
+        started_unix_secs: 1_700_000_000,
+        wall: Duration::from_millis(32_400),
+        steps,
+        answer,
+    }
+}
+
+/// A search that has found what there is.
+pub(in crate::load) fn found() -> Curve {
+    let mut steps: Vec<Step> = Vec::new();
+    loop {
+        let tried: Vec<_> = steps.iter().map(Step::tried).collect();
+        match bracket::next(200.0, &tried) {
+            Next::Try(rate) => steps.push(step(rate)),
+            Next::Done(answer) => return curve(steps, answer),
+        }
+    }
+}
+
+/// A search in which the generator gave out, after a step without answers and one that a second try
+/// has mended.
+pub(in crate::load) fn gave_out() -> Curve {
+    let with = |rate, verdict, reason: &str| Step {
+        judgement: Judgement { verdict, reasons: vec![reason.to_owned()] },
+        ..step(rate)
+    };
+    let busy = "the client's busiest thread used 99.0 % of its CPU time";
+    let steps = vec![
+        Step { latency: None, answered: 0, ..with(800.0, Verdict::Missed, "nothing was recorded for p99") },
+        step(800.0),
+        with(820.0, Verdict::ClientBound, busy),
+        with(820.0, Verdict::Missed, "p99<10ms does not hold: p99 is 12 ms"),
+    ];
+    let curve = curve(steps, Answer::GaveOut { rate: Some(800.0), above: 820.0 });
+    Curve { pipeline: 4, threads: 2, ..curve }
+}
+
+/// A search that was ended before its first step was over.
+pub(in crate::load) fn nothing() -> Curve {
+    curve(Vec::new(), Answer::Open { rate: None, above: None })
+}
+
+#[test]
+fn each_answer_is_a_sentence_and_a_name() {
+    let rows = [
+        (
+            Answer::Found { rate: 870.0, above: Some(900.0) },
+            "found",
+            "870/s meets the objective, 900/s does not",
+        ),
+        (
+            Answer::Found { rate: 1e8, above: None },
+            "found",
+            "100,000,000/s meets the objective, and no higher rate can be asked for",
+        ),
+        (
+            Answer::GaveOut { rate: Some(870.0), above: 900.0 },
+            "client-bound",
+            "at least 870/s meets the objective: at 900/s it was the client that gave out",
+        ),
+        (
+            Answer::GaveOut { rate: None, above: 1.0 },
+            "client-bound",
+            "nothing is known of the server: the client gave out at 1.0/s already",
+        ),
+        (Answer::NotMet { lowest: 1.0 }, "not-met", "not even 1.0/s meets the objective"),
+        (
+            Answer::Open { rate: Some(400.0), above: None },
+            "interrupted",
+            "the search was ended before its time: 400/s meets the objective",
+        ),
+        (
+            Answer::Open { rate: Some(400.0), above: Some(800.0) },
+            "interrupted",
+            "the search was ended before its time: 400/s meets the objective, 800/s does not",
+        ),
+        (
+            Answer::Open { rate: None, above: None },
+            "interrupted",
+            "the search was ended before its time: nothing is known",
+        ),
+    ];
+    for (answer, outcome, words) in rows {
+        let curve = curve(Vec::new(), answer);
+        assert_eq!((curve.outcome(), curve.in_words().as_str()), (outcome, words));
+    }
+}
+
+#[test]
+fn steps_stand_by_rate_and_keep_their_numbers() {
+    let curve = found();
+    let rates: Vec<_> = curve.by_rate().iter().map(|(_, step)| step.rate).collect();
+    assert!(rates.is_sorted() && rates.len() > 6, "{rates:?}");
+    assert_eq!(curve.by_rate()[0].0, 1, "the first was the lowest");
+    let failed: Vec<_> = curve.failed().iter().map(|step| step.rate).collect();
+    assert_eq!(failed, [911.0, 951.0, 1130.0, 1600.0]);
+    assert_eq!(gave_out().failed().len(), 1, "the second try counts");
+}

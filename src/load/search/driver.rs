@@ -1,0 +1,202 @@
+//! A search from its settings to its report and its exit code: a run for each rate that is tried.
+//!
+//! Which rate is next is [`bracket::next`]'s to say, how a step came out its objective's. Of each run only
+//! figures are kept.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::bracket;
+use super::bracket::{Answer, Next, RATE_MIN};
+use super::curve::{Curve, Step};
+use super::slo::commonest;
+use crate::load::args::Settings;
+use crate::load::args::search::Search;
+use crate::load::engine::interrupt::Interrupt;
+use crate::load::engine::pacer::Schedule;
+use crate::load::error::LoadError;
+use crate::load::live::stderr_takes;
+use crate::load::output::Output;
+use crate::load::plan::build_plan::PreparedRun;
+use crate::load::plan::run_plan::{Plan, Stop};
+use crate::load::report;
+use crate::load::run_info::RunInfo;
+use crate::load::stats::summary::Summary;
+use crate::text::units;
+
+/// How long a closed loop tells how fast the server is about, if nobody says where to begin.
+const FIRST_LOOK_LEN: Duration = Duration::from_secs(1);
+/// The search begins at this part of what the closed loop comes to: most often the objective is met
+/// there, and not any more at four times of it.
+const FIRST_SHARE: f64 = 0.5;
+/// The warm-up of a step, if nobody says how long: connections are made and a backlog of the step before
+/// is gone.
+const WARMUP_MAX: Duration = Duration::from_millis(500);
+/// It is at most this part of the step.
+const WARMUP_PART: u32 = 4;
+
+/// Makes the search that the settings describe with this task, and reports on it.
+///
+/// # Errors
+/// A run cannot be made, or nothing was found.
+pub(in crate::load) fn find(
+    settings: &Settings,
+    wanted: &Search,
+    prepared: &PreparedRun,
+    interrupt: &Interrupt,
+    out: Output,
+) -> Result<(), LoadError> {
+    let finder = Finder { settings, wanted, prepared, interrupt, first: None, wall: Duration::ZERO };
+    let curve = finder.search()?;
+    interrupt.let_go().map_err(LoadError::unwatched)?;
+    out.write(&wanted.format.render_curve(&curve))?;
+    judge(&curve)
+}
+
+/// Whether nothing was answered at the lowest rate that failed: the rate may be too high, or the server is
+/// gone. The highest rate that met the objective tells, once more.
+fn falls_silent(steps: &[Step], above: Option<f64>) -> bool {
+    let mut tries = steps.iter().filter(|step| Some(step.rate) == above).peekable();
+    tries.peek().is_some() && tries.all(|step| step.answered == 0)
+}
+
+/// What the exit code tells of a search.
+fn judge(curve: &Curve) -> Result<(), LoadError> {
+    match curve.answer {
+        Answer::Open { .. } => Err(LoadError::Failed(curve.in_words())),
+        _ if !curve.has_answers() => Err(LoadError::Unanswered),
+        Answer::Found { .. } => Ok(()),
+        Answer::GaveOut { .. } => Err(LoadError::GaveOut(curve.in_words())),
+        Answer::NotMet { .. } => Err(LoadError::NotMet(curve.in_words())),
+    }
+}
+
+/// A search under way.
+struct Finder<'a> {
+    settings: &'a Settings,
+    wanted: &'a Search,
+    prepared: &'a PreparedRun,
+    /// It may also come between two runs.
+    interrupt: &'a Interrupt,
+    /// What the first run was made under.
+    first: Option<RunInfo>,
+    /// How long all runs took together, with their warm-ups.
+    wall: Duration,
+}
+
+impl Finder<'_> {
+    fn search(mut self) -> Result<Curve, LoadError> {
+        let start = match self.wanted.start {
+            Some(start) => start,
+            None => self.first_look()?,
+        };
+        let mut steps: Vec<Step> = Vec::new();
+        let answer = loop {
+            let tried: Vec<_> = steps.iter().map(Step::tried).collect();
+            if self.interrupt.has_come() {
+                break bracket::so_far(&tried);
+            }
+            match bracket::next(start, &tried) {
+                Next::Done(answer) => break answer,
+                Next::Try(rate) => {
+                    if let Some(summary) = self.step(steps.len() + 1, rate)? {
+                        steps.push(self.judged(rate, &summary));
+                    }
+                }
+            }
+        };
+        let answer = match answer {
+            Answer::Found { rate, above } if falls_silent(&steps, above) => {
+                match self.step(steps.len() + 1, rate)? {
+                    Some(summary) => steps.push(self.judged(rate, &summary)),
+                    None => return self.curve(steps, Answer::Open { rate: Some(rate), above }),
+                }
+                let is_gone = steps.last().is_some_and(|step| step.answered == 0);
+                if is_gone { Answer::Open { rate: Some(rate), above } } else { answer }
+            }
+            answer => answer,
+        };
+        self.curve(steps, answer)
+    }
+
+    fn curve(self, steps: Vec<Step>, answer: Answer) -> Result<Curve, LoadError> {
+        Ok(Curve {
+            target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
+            urls: self.prepared.plan.targets.len() as u64,
+            setup: self.prepared.setup.clone(),
+            objective: self.wanted.objective.text().to_owned(),
+            time_limit: self.wanted.objective.time_limit(),
+            requests_min: self.wanted.objective.requests_min(),
+            concurrency: self.prepared.plan.concurrency as u64,
+            pipeline: self.prepared.plan.pipeline as u64,
+            threads: self.prepared.plan.threads as u64,
+            started_unix_secs: self.first.map_or(0, |first| first.started_unix_secs),
+            wall: self.wall,
+            steps,
+            answer,
+        })
+    }
+
+    /// Where to begin.
+    fn first_look(&mut self) -> Result<f64, LoadError> {
+        let len = self.wanted.step_len.map_or(FIRST_LOOK_LEN, |len| len.min(FIRST_LOOK_LEN));
+        self.say("a closed loop tells where to begin\n");
+        let plan = Plan {
+            stop: Stop { requests: None, duration: Some(len) },
+            warmup: self.warmup(len),
+            ..self.prepared.plan.clone()
+        };
+        let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
+        if let (0, Some(failed)) = (summary.totals.answered, commonest(&summary)) {
+            return Err(LoadError::Failed(format!("no request was answered: {failed}")));
+        }
+        Ok((summary.rate * FIRST_SHARE).max(RATE_MIN))
+    }
+
+    /// Runs at one rate.
+    fn step(&mut self, number: usize, rate: f64) -> Result<Option<Summary>, LoadError> {
+        let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.objective.step_len(rate));
+        self.say(&format!(
+            "step {number}: {} for {}\n",
+            units::rate(rate),
+            units::time(len.as_secs_f64() * 1e6)
+        ));
+        self.run(&Plan {
+            schedule: Schedule::Constant { per_sec: rate },
+            stop: Stop { requests: None, duration: Some(len) },
+            warmup: self.warmup(len),
+            ..self.prepared.plan.clone()
+        })
+    }
+
+    fn judged(&self, rate: f64, summary: &Summary) -> Step {
+        let step = Step::of(rate, &self.wanted.objective, summary);
+        let percentile = |name| report::percentile(step.latency.as_ref(), name);
+        let figures = ["p50", "p99", "p99.9"].map(|name| format!("{name} {}", percentile(name))).join(", ");
+        let reason = step.judgement.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));
+        self.say(&format!("  {}: {figures}{reason}\n", step.judgement.verdict.name()));
+        step
+    }
+
+    fn warmup(&self, len: Duration) -> Duration {
+        self.wanted.warmup.unwrap_or_else(|| (len / WARMUP_PART).min(WARMUP_MAX))
+    }
+
+    /// Makes one run; none if it was cut short, for that tells nothing.
+    fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
+        let run = match self.prepared.run(plan, self.settings, self.interrupt) {
+            Err(LoadError::Unmeasured) => return Ok(None),
+            run => run?,
+        };
+        self.wall += plan.warmup + run.info.wall;
+        self.first.get_or_insert_with(|| run.info.clone());
+        Ok((!self.interrupt.has_come()).then(|| run.summary()))
+    }
+
+    /// Tells how it is going. Who has closed standard error, or does not read it, does not want to know.
+    fn say(&self, text: &str) {
+        if !self.settings.silent && stderr_takes() {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+}

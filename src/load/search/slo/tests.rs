@@ -1,0 +1,164 @@
+//! What an objective may say, how long its steps are, and how it judges runs.
+//!
+//! The runs are made up, of ten seconds each.
+
+use super::*;
+use crate::load::run_info::RunInfo;
+use crate::load::stats::failure::Failure;
+use crate::load::stats::metrics::Answered;
+use crate::load::stats::summary::tests::{info, metrics};
+
+fn objective(text: &str) -> Objective {
+    Objective::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn what_a_lower_rate_keeps_more_easily_is_an_objective() {
+    for text in [
+        "p99<10ms,errors<0.1%",
+        "p99.9<=1s",
+        "max<2s",
+        "mean<5ms,first-byte.p50<1ms",
+        "failed<1",
+        "uncorrected.p90<1ms",
+    ] {
+        assert_eq!(objective(text).text(), text);
+    }
+    for (text, error) in [
+        ("p99<10", "'p99<10': a time needs a unit: 10us, 10ms or 10s"),
+        ("p99<10ms,rps>100", "'rps>100': the rate is what is searched for: leave it out"),
+        ("p99>10ms", "'p99>10ms': an objective is an upper limit: write < or <="),
+        ("errors>=1%", "'errors>=1%': an objective is an upper limit: write < or <="),
+        ("unfinished<5", "'unfinished<5': a step ends in the middle of some requests: leave it out"),
+        ("connect.p99<1ms", "'connect.p99<1ms': connections are there before a step counts: leave it out"),
+        ("lag.max<1ms", "'lag.max<1ms': the lag is the client's, not the server's: leave it out"),
+    ] {
+        assert_eq!(Objective::parse(text), Err(error.to_owned()));
+    }
+}
+
+#[test]
+fn a_step_is_long_enough_for_its_rarest_percentile_and_its_longest_limit() {
+    for (text, rate, requests, secs) in [
+        ("p99<10ms", 1_000.0, 1_000, 2.0),
+        ("p99<10ms", 100.0, 1_000, 10.0),
+        ("p99<10ms", 1.0, 1_000, 60.0),
+        ("p50<10ms", 100.0, 1_000, 10.0),
+        ("p99.9<10ms", 1_000.0, 10_000, 10.0),
+        ("p99.99<10ms", 10_000.0, 100_000, 10.0),
+        ("p99<10ms,errors<0.1%", 1_000.0, 10_000, 10.0),
+        ("p99<10ms,errors<=0%", 1_000.0, 1_000, 2.0),
+        ("p99<500ms", 1_000.0, 1_000, 10.0),
+        ("p50<1ms,max<1s", 1_000.0, 1_000, 20.0),
+        ("p99<1m", 1_000.0, 1_000, 60.0),
+    ] {
+        let objective = objective(text);
+        let len = objective.step_len(rate).as_secs_f64();
+        assert_eq!(objective.requests_min(), requests, "{text}");
+        assert!((len - secs).abs() < 1e-6, "{text} at {rate}: {len}");
+    }
+}
+
+/// A run of ten seconds at 100 a second: so many were answered within 5 ms, so many took 50 ms, so many
+/// have no answer, and the rest of a thousand was not sent.
+fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> Summary {
+    let mut metrics = metrics(0);
+    for number in 0..fast + slow {
+        metrics.sent(0);
+        let intended = Duration::from_millis(number * 10);
+        let done = intended + Duration::from_millis(if number < fast { 5 } else { 50 });
+        metrics.answered(Answered {
+            url: 0,
+            status: 200,
+            intended,
+            sent: intended,
+            first_byte: done,
+            done,
+            received_len: 9,
+        });
+    }
+    for _ in 0..unfinished {
+        metrics.sent(0);
+        metrics.unfinished(Duration::from_millis(1));
+    }
+    let mut info = RunInfo { due: Some(1_000), ..info() };
+    change(&mut info);
+    Summary::of(&metrics, &info)
+}
+
+#[test]
+fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
+    let busy = |info: &mut RunInfo| info.cpu_usage.cpu_busiest = Duration::from_millis(9_900);
+    let well = |_: &mut RunInfo| ();
+    let late = "p99<10ms does not hold: p99 is 50.0 ms";
+    let waiting = "13 of the 1,000 requests were without an answer at the end";
+    let unsent = "the rate was not reached: 300 of the 1,000 requests that were due were not sent";
+    let bound = "the client's busiest thread used 99.0 % of its CPU time";
+    let behind =
+        "the client did not send 300 of the 1,000 requests that were due, and used 99.0 % of its CPU time";
+    for (what, summary, verdict, reasons) in [
+        ("fast", run(1_000, 0, 0, well), Verdict::Met, vec![]),
+        ("one in a hundred is slow", run(995, 5, 0, well), Verdict::Met, vec![]),
+        ("slow", run(900, 100, 0, well), Verdict::Missed, vec![late]),
+        ("a few are on their way at the end", run(988, 0, 12, well), Verdict::Met, vec![]),
+        ("more than that", run(987, 0, 13, well), Verdict::Missed, vec![waiting]),
+        ("not sent, not finished", run(987, 0, 3, well), Verdict::Missed, vec![waiting]),
+        ("the server does not take them", run(700, 0, 0, well), Verdict::Missed, vec![unsent]),
+        ("it was met in spite of a busy client", run(1_000, 0, 0, busy), Verdict::Met, vec![]),
+        ("it was not, and the client was busy", run(900, 100, 0, busy), Verdict::ClientBound, vec![bound]),
+        ("the client fell behind", run(700, 0, 0, busy), Verdict::ClientBound, vec![bound, behind]),
+    ] {
+        let judgement = objective("p99<10ms").judge(&summary);
+        assert_eq!(judgement.verdict, verdict, "{what}: {judgement:?}");
+        let begin_so = |(found, wanted): (&String, &&str)| found.starts_with(wanted);
+        assert!(judgement.reasons.iter().zip(&reasons).all(begin_so), "{what}: {judgement:?}");
+        assert_eq!(judgement.reasons.len(), reasons.len(), "{what}: {judgement:?}");
+    }
+}
+
+#[test]
+fn the_strictest_of_several_limits_says_how_many_may_wait_at_the_end() {
+    // p50 alone would bear 600 of them.
+    for text in ["p50<1s,p99<10ms", "p99<10ms,p50<1s"] {
+        let judgement = objective(text).judge(&run(987, 0, 13, |_| ()));
+        assert_eq!(judgement.verdict, Verdict::Missed, "{text}: {judgement:?}");
+    }
+}
+
+#[test]
+fn errors_count_and_what_ran_out_is_the_clients() {
+    let with = |failure| {
+        let mut metrics = metrics(0);
+        metrics.connect_failed(failure, Duration::ZERO);
+        for number in 0..1_000 {
+            metrics.sent(0);
+            let intended = Duration::from_millis(number * 10);
+            let (status, done) = (if number < 2 { 503 } else { 200 }, intended + Duration::from_millis(1));
+            metrics.answered(Answered {
+                url: 0,
+                status,
+                intended,
+                sent: intended,
+                first_byte: done,
+                done,
+                received_len: 9,
+            });
+        }
+        Summary::of(&metrics, &RunInfo { due: Some(1_000), ..info() })
+    };
+    let verdict = |text: &str, failure| objective(text).judge(&with(failure)).verdict;
+    assert_eq!(verdict("p99<10ms,errors<0.5%", Failure::Refused), Verdict::Met);
+    assert_eq!(verdict("p99<10ms,errors<0.1%", Failure::Refused), Verdict::Missed);
+    assert_eq!(verdict("p99<10ms,errors<0.5%", Failure::NoPort), Verdict::ClientBound);
+    let judgement = objective("errors<0.1%").judge(&with(Failure::Refused));
+    let refused = "the server refused the connection: nobody listens there, or its queue is full (times: 1)";
+    assert_eq!(judgement.reasons, ["errors<0.1% does not hold: errors is 0.2 %", refused]);
+}
+
+#[test]
+fn nothing_recorded_is_nothing_met() {
+    let summary = run(0, 0, 5, |info| info.due = Some(5));
+    let judgement = objective("p99<10s").judge(&summary);
+    assert_eq!(judgement.verdict, Verdict::Missed);
+    assert_eq!(judgement.reasons, ["p99<10s does not hold: nothing was recorded for p99"]);
+}

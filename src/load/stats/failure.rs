@@ -1,0 +1,176 @@
+//! The ways in which a request of the load generator fails, each with its name and its words.
+//!
+//! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`Failure`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::http::ResponseError;
+
+/// Why a request has no answer, or a connection did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// The peer refused the connection.
+    Refused,
+    /// The connection was not there in time.
+    ConnectTimedOut,
+    /// The connection could not be made, for another reason.
+    ConnectFailed,
+    /// The answer was not whole in time.
+    TimedOut,
+    /// The peer reset the connection.
+    Reset,
+    /// The peer closed the connection before any byte of the answer.
+    ClosedEarly,
+    /// The peer closed the connection within the answer.
+    Truncated,
+    /// The head of the answer is not HTTP.
+    BadHead,
+    /// The chunked body of the answer is not framed as RFC 9112 section 7.1 has it.
+    BadChunk,
+    /// Bytes came behind the end of the answer that nobody had asked for.
+    TooLong,
+    /// The client has no file descriptor left.
+    NoDescriptor,
+    /// The client has no local port left.
+    NoPort,
+    /// The request could not be sent.
+    SendFailed,
+}
+
+impl Failure {
+    /// Its name for scripts.
+    pub fn name(self) -> &'static str {
+        self.told().0
+    }
+
+    /// What it means, in words for people.
+    pub fn describe(self) -> &'static str {
+        self.told().1
+    }
+
+    fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Refused => {
+                ("refused", "the server refused the connection: nobody listens there, or its queue is full")
+            }
+            Self::ConnectTimedOut => ("connect-timed-out", "the connection was not made in time"),
+            Self::ConnectFailed => ("connect-failed", "the connection could not be made"),
+            Self::TimedOut => ("timed-out", "the answer was not whole within the time-out"),
+            Self::Reset => ("reset", "the server reset the connection"),
+            Self::ClosedEarly => ("closed-early", "the server closed the connection without an answer"),
+            Self::Truncated => ("truncated", "the server closed the connection in the middle of an answer"),
+            Self::BadHead => ("bad-head", "what came is not the head of an HTTP/1.1 answer"),
+            Self::BadChunk => ("bad-chunk", "the chunks of a body are not framed as HTTP/1.1 has it"),
+            Self::TooLong => ("too-long", "bytes came behind the end of an answer"),
+            Self::NoDescriptor => {
+                ("no-descriptor", "the client has no file descriptors left: raise the limit (ulimit -n)")
+            }
+            Self::NoPort => {
+                ("no-port", "the client has no local ports left: keep connections alive, or use fewer")
+            }
+            Self::SendFailed => ("send-failed", "the request could not be sent"),
+        }
+    }
+
+    /// Those of the client, not of the server.
+    pub(super) const OURS: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
+}
+
+impl From<ResponseError> for Failure {
+    fn from(error: ResponseError) -> Self {
+        match error {
+            ResponseError::Empty => Self::ClosedEarly,
+            ResponseError::HeadCutShort | ResponseError::BodyCutShort(_) => Self::Truncated,
+            ResponseError::Chunk(_) => Self::BadChunk,
+            ResponseError::Head(_) | ResponseError::Interims | ResponseError::SwitchingProtocols => {
+                Self::BadHead
+            }
+        }
+    }
+}
+
+/// How often each failure has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureCounts(BTreeMap<Failure, u64>);
+
+impl FailureCounts {
+    /// Counts some.
+    pub fn add(&mut self, failure: Failure, count: u64) {
+        let sum = self.0.entry(failure).or_default();
+        *sum = sum.saturating_add(count);
+    }
+
+    /// How many there were of one kind.
+    pub fn of(&self, failure: Failure) -> u64 {
+        self.0.get(&failure).copied().unwrap_or(0)
+    }
+
+    /// Those that have come at all, in the order of [`Failure`].
+    pub fn seen(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
+        self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
+    }
+
+    /// Adds those of another thread or run.
+    pub fn merge(&mut self, other: &Self) {
+        for (failure, count) in other.seen() {
+            self.add(failure, count);
+        }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// All of them, in the order in which they are reported.
+    pub(in crate::load) const ALL: [Failure; 13] = [
+        Failure::Refused,
+        Failure::ConnectTimedOut,
+        Failure::ConnectFailed,
+        Failure::TimedOut,
+        Failure::Reset,
+        Failure::ClosedEarly,
+        Failure::Truncated,
+        Failure::BadHead,
+        Failure::BadChunk,
+        Failure::TooLong,
+        Failure::NoDescriptor,
+        Failure::NoPort,
+        Failure::SendFailed,
+    ];
+
+    #[test]
+    fn each_failure_has_a_place_a_name_and_words_of_its_own() {
+        for (index, failure) in ALL.into_iter().enumerate() {
+            assert_eq!(failure as usize, index);
+            assert_eq!(serde_json::to_value(failure).expect("a name"), failure.name());
+            let read: Failure = serde_json::from_value(failure.name().into()).expect("a failure");
+            assert_eq!(read, failure);
+        }
+        assert_eq!(Failure::SendFailed as usize + 1, ALL.len());
+        let words: BTreeSet<_> = ALL.map(Failure::describe).into();
+        assert_eq!(words.len(), ALL.len());
+        assert!(serde_json::from_str::<Failure>("\"bad luck\"").is_err());
+    }
+
+    #[test]
+    fn counts_add_up() {
+        let mut counts = FailureCounts::default();
+        counts.add(Failure::SendFailed, 2);
+        counts.add(Failure::Refused, 1);
+        let mut both = counts.clone();
+        both.merge(&counts);
+        assert_eq!(both.seen().collect::<Vec<_>>(), [(Failure::Refused, 2), (Failure::SendFailed, 4)]);
+        assert_eq!((both.total(), both.of(Failure::Reset)), (6, 0));
+    }
+}

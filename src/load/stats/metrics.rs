@@ -1,0 +1,358 @@
+//! The sums of a run, one set per thread, added at the end.
+//!
+//! Recording costs a few additions and allocates nothing (a slice of the series now and then). No
+//! quotient is made here: that is [`crate::load::stats::summary`]'s. Every request that was sent is answered, failed
+//! or unfinished; [`Metrics::is_balanced`] says whether that holds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::failure::{Failure, FailureCounts};
+use super::latency_histogram::Recorder;
+use super::time_series::{BAD_STATUS_MIN, Series};
+
+/// Addresses beyond this many share one set of figures, so that a list of millions stays affordable:
+/// each set has a histogram of some 190 KB.
+pub const URL_FIGURES_MAX: usize = 100;
+
+/// Statuses have three digits (RFC 9110 section 15).
+const STATUS_END: usize = 1000;
+
+/// How figures are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// How many addresses are asked; a single one has no figures beside those of the run.
+    pub urls: usize,
+    /// How long a slice of the series is at first.
+    pub slice: Duration,
+}
+
+/// A request that was answered. All times are since the start of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Which address was asked, by its place in the list.
+    pub url: u32,
+    /// The status of the answer.
+    pub status: u16,
+    /// When the schedule wanted it sent; in a closed loop, when it was sent.
+    pub intended: Duration,
+    /// When it was sent.
+    pub sent: Duration,
+    /// When the first byte of the answer came.
+    pub first_byte: Duration,
+    /// When the answer was whole.
+    pub done: Duration,
+    /// Bytes of the answer, head and framing included.
+    pub received_len: u64,
+}
+
+/// A request that was sent, or due, and got no proper answer. All times are since the start of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Which address was asked, by its place in the list.
+    pub url: u32,
+    /// Why.
+    pub failure: Failure,
+    /// When the schedule wanted it sent; in a closed loop, when it was sent.
+    pub intended: Duration,
+    /// When it was sent.
+    pub sent: Duration,
+    /// When it failed: for a time-out, when the time was over.
+    pub at: Duration,
+}
+
+/// Where the requests went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Requests handed to a connection.
+    pub sent: u64,
+    /// Of those, answered properly, whatever the status.
+    pub answered: u64,
+    /// Of those, answered with [`BAD_STATUS_MIN`] or above; they count as answered, too.
+    pub bad_statuses: u64,
+    /// Of those that were sent, failed.
+    pub failed: u64,
+    /// Of those, still waiting when the run ended.
+    pub unfinished: u64,
+    /// Bytes of all answers.
+    pub received_len: u64,
+}
+
+impl Totals {
+    pub(in crate::load) fn merge(&mut self, other: &Self) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.answered = self.answered.saturating_add(other.answered);
+        self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.unfinished = self.unfinished.saturating_add(other.unfinished);
+        self.received_len = self.received_len.saturating_add(other.received_len);
+    }
+}
+
+/// The figures of one address.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UrlMetrics {
+    /// Where its requests went; unfinished ones are known of the run only.
+    pub totals: Totals,
+    /// Its latency, corrected.
+    pub latency: Recorder,
+}
+
+/// The two latencies of requests: counted from the intended start, and from the actual one.
+///
+/// Most often they are the same, and recorded once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Latencies {
+    pub(super) both: Recorder,
+    pub(super) corrected: Recorder,
+    pub(super) uncorrected: Recorder,
+}
+
+impl Latencies {
+    fn record(&mut self, corrected: Duration, uncorrected: Duration) {
+        if corrected == uncorrected {
+            self.both.record(corrected);
+        } else {
+            self.corrected.record(corrected);
+            self.uncorrected.record(uncorrected);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.both.merge(&other.both);
+        self.corrected.merge(&other.corrected);
+        self.uncorrected.merge(&other.uncorrected);
+    }
+}
+
+/// What of the figures is shown while a run lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct SoFar<'a> {
+    /// Where the requests went.
+    pub totals: &'a Totals,
+    /// What happened in each slice.
+    pub series: &'a Series,
+}
+
+/// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    pub(super) totals: Totals,
+    #[serde(flatten)]
+    pub(super) latencies: Latencies,
+    pub(super) first_byte: Recorder,
+    pub(super) connect: Recorder,
+    pub(in crate::load) lag: Recorder,
+    pub(in crate::load) unfinished: Recorder,
+    pub(in crate::load) resent: u64,
+    pub(in crate::load) unasked: u64,
+    #[serde(serialize_with = "write_statuses", deserialize_with = "read_statuses")]
+    pub(super) statuses: Vec<u64>,
+    pub(in crate::load) failures: FailureCounts,
+    pub(in crate::load) connect_failures: FailureCounts,
+    pub(in crate::load) urls: Vec<UrlMetrics>,
+    #[serde(flatten)]
+    pub(super) series: Series,
+}
+
+impl Metrics {
+    /// Nothing has happened yet.
+    pub fn new(settings: MetricsSettings) -> Self {
+        let urls = if settings.urls > 1 { settings.urls.min(URL_FIGURES_MAX) } else { 0 };
+        Self {
+            totals: Totals::default(),
+            latencies: Latencies::default(),
+            first_byte: Recorder::default(),
+            connect: Recorder::default(),
+            lag: Recorder::default(),
+            unfinished: Recorder::default(),
+            resent: 0,
+            unasked: 0,
+            statuses: vec![0; STATUS_END],
+            failures: FailureCounts::default(),
+            connect_failures: FailureCounts::default(),
+            urls: vec![UrlMetrics::default(); urls],
+            series: Series::new(settings.slice),
+        }
+    }
+
+    /// A request has been handed to the kernel, or queued to a connection.
+    pub fn sent(&mut self, url: u32) {
+        self.totals.sent += 1;
+        if let Some(url) = self.url(url) {
+            url.totals.sent += 1;
+        }
+    }
+
+    /// A request has its whole answer.
+    pub fn answered(&mut self, answer: Answered) {
+        let corrected = answer.done.saturating_sub(answer.intended);
+        let bad = u64::from(answer.status >= BAD_STATUS_MIN);
+        self.totals.answered += 1;
+        self.totals.bad_statuses += bad;
+        self.totals.received_len += answer.received_len;
+        self.latencies.record(corrected, answer.done.saturating_sub(answer.sent));
+        self.first_byte.record(answer.first_byte.saturating_sub(answer.sent));
+        if let Some(count) = self.statuses.get_mut(usize::from(answer.status)) {
+            *count += 1;
+        }
+        self.series.answered(answer.done, corrected, answer.status, answer.received_len);
+        if let Some(url) = self.url(answer.url) {
+            url.totals.answered += 1;
+            url.totals.bad_statuses += bad;
+            url.totals.received_len += answer.received_len;
+            url.latency.record(corrected);
+        }
+    }
+
+    /// A request has failed. One that timed out has a latency as well: as long as it was waited for.
+    pub fn failed(&mut self, failed: Failed) {
+        let waited = failed.at.saturating_sub(failed.intended);
+        let latency = (failed.failure == Failure::TimedOut).then_some(waited);
+        self.totals.failed += 1;
+        self.failures.add(failed.failure, 1);
+        self.series.failed(failed.at, latency);
+        if let Some(latency) = latency {
+            self.latencies.record(latency, failed.at.saturating_sub(failed.sent));
+        }
+        if let Some(url) = self.url(failed.url) {
+            url.totals.failed += 1;
+            if let Some(latency) = latency {
+                url.latency.record(latency);
+            }
+        }
+    }
+
+    /// A request was in flight when the run ended, so long after it was to be sent.
+    pub fn unfinished(&mut self, age: Duration) {
+        self.totals.unfinished += 1;
+        self.unfinished.record(age);
+    }
+
+    /// Requests were sent again, for their connection had ended before their turn came.
+    pub fn resent(&mut self, count: u64) {
+        self.resent += count;
+    }
+
+    /// A connection was closed, for bytes came on it while nothing was asked.
+    pub fn unasked(&mut self) {
+        self.unasked += 1;
+    }
+
+    /// A connection was made.
+    pub fn connected(&mut self, took: Duration) {
+        self.connect.record(took);
+    }
+
+    /// A connection did not come about; that is no request, and is counted apart.
+    pub fn connect_failed(&mut self, failure: Failure, at: Duration) {
+        self.connect_failures.add(failure, 1);
+        self.series.failed(at, None);
+    }
+
+    /// How late the generator itself was: from the intended time of a request to when it came to send
+    /// it, or found that no connection was free. Waiting for a free connection is the server's doing and
+    /// no lag.
+    pub fn lag(&mut self, late: Duration) {
+        self.lag.record(late);
+    }
+
+    /// What is shown while the run lasts.
+    pub fn so_far(&self) -> SoFar<'_> {
+        SoFar { totals: &self.totals, series: &self.series }
+    }
+
+    /// Adds the sums of another thread or run.
+    pub fn merge(&mut self, other: &Self) {
+        self.totals.merge(&other.totals);
+        self.latencies.merge(&other.latencies);
+        self.first_byte.merge(&other.first_byte);
+        self.connect.merge(&other.connect);
+        self.lag.merge(&other.lag);
+        self.unfinished.merge(&other.unfinished);
+        self.resent = self.resent.saturating_add(other.resent);
+        self.unasked = self.unasked.saturating_add(other.unasked);
+        for (sum, count) in self.statuses.iter_mut().zip(&other.statuses) {
+            *sum = sum.saturating_add(*count);
+        }
+        self.failures.merge(&other.failures);
+        self.connect_failures.merge(&other.connect_failures);
+        if self.urls.len() < other.urls.len() {
+            self.urls.resize_with(other.urls.len(), UrlMetrics::default);
+        }
+        for (url, other) in self.urls.iter_mut().zip(&other.urls) {
+            url.totals.merge(&other.totals);
+            url.latency.merge(&other.latency);
+        }
+        self.series.merge(&other.series);
+    }
+
+    /// Where the requests went.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// What happened when.
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// Latency from the intended start.
+    pub fn corrected(&self) -> Recorder {
+        let mut all = self.latencies.both.clone();
+        all.merge(&self.latencies.corrected);
+        all
+    }
+
+    /// Latency from the actual start.
+    pub fn uncorrected(&self) -> Recorder {
+        let mut all = self.latencies.both.clone();
+        all.merge(&self.latencies.uncorrected);
+        all
+    }
+
+    /// How often requests failed, by kind.
+    pub fn failures(&self) -> &FailureCounts {
+        &self.failures
+    }
+
+    /// How often connections did not come about, by kind.
+    pub fn connect_failures(&self) -> &FailureCounts {
+        &self.connect_failures
+    }
+
+    /// How long connections took to be made.
+    pub fn connect_times(&self) -> &Recorder {
+        &self.connect
+    }
+
+    /// Whether each request that was sent is answered, failed or unfinished, exactly.
+    pub fn is_balanced(&self) -> bool {
+        let known = self.totals.answered.checked_add(self.totals.failed);
+        known.and_then(|known| known.checked_add(self.totals.unfinished)) == Some(self.totals.sent)
+    }
+
+    fn url(&mut self, url: u32) -> Option<&mut UrlMetrics> {
+        let last = self.urls.len().checked_sub(1)?;
+        self.urls.get_mut(usize::try_from(url).map_or(last, |url| url.min(last)))
+    }
+}
+
+/// The statuses that came, with how often.
+fn write_statuses<S: Serializer>(counts: &[u64], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map((0u16..).zip(counts).filter(|(_, count)| **count > 0))
+}
+
+fn read_statuses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u64>, D::Error> {
+    let mut statuses = vec![0; STATUS_END];
+    for (status, count) in BTreeMap::<String, u64>::deserialize(from)? {
+        let place = status.parse().ok().and_then(|status: usize| statuses.get_mut(status));
+        *place.ok_or_else(|| de::Error::custom("its 'statuses' is no list of statuses"))? = count;
+    }
+    Ok(statuses)
+}
+
+#[cfg(test)]
+mod tests;

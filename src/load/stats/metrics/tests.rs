@@ -1,0 +1,147 @@
+//! Sums are exact, and those of several threads are those of one.
+//!
+//! Events are made up, one by one or at random; no time passes.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::load::stats::failure::tests::ALL;
+
+fn metrics() -> Metrics {
+    Metrics::new(MetricsSettings { urls: 3, slice: Duration::from_secs(1) })
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn answer(intended: u64, sent: u64, done: u64) -> Answered {
+    let (intended, sent, done) = (ms(intended), ms(sent), ms(done));
+    Answered { url: 1, status: 200, intended, sent, first_byte: sent, done, received_len: 10 }
+}
+
+#[test]
+fn corrected_counts_from_the_intended_start_and_uncorrected_from_the_actual_one() {
+    let mut metrics = metrics();
+    metrics.answered(answer(10, 150, 160));
+    metrics.answered(answer(20, 20, 30));
+    let near = |recorder: Recorder, quantile, truth_us: u64| {
+        recorder.quantile_us(quantile).abs_diff(truth_us) * 1000 <= truth_us
+    };
+    assert!(near(metrics.corrected(), 1.0, 150_000) && near(metrics.corrected(), 0.5, 10_000));
+    assert!(near(metrics.uncorrected(), 1.0, 10_000));
+    assert_eq!((metrics.corrected().len(), metrics.uncorrected().len()), (2, 2));
+}
+
+#[test]
+fn a_timed_out_request_is_recorded_as_long_as_it_was_waited_for() {
+    let mut metrics = metrics();
+    let failed = Failed { url: 0, failure: Failure::TimedOut, intended: ms(0), sent: ms(1000), at: ms(3000) };
+    metrics.failed(failed);
+    metrics.failed(Failed { failure: Failure::Reset, ..failed });
+    assert_eq!((metrics.corrected().len(), metrics.totals().failed), (1, 2));
+    assert!(metrics.corrected().quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
+    assert!(metrics.uncorrected().quantile_us(0.5).abs_diff(2_000_000) <= 2_000);
+    assert_eq!((metrics.urls[0].totals.failed, metrics.urls[0].latency.len()), (2, 1));
+    assert!(metrics.urls[0].latency.quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
+}
+
+#[test]
+fn every_request_is_answered_failed_or_unfinished() {
+    let mut metrics = metrics();
+    assert!(metrics.is_balanced());
+    (0..3).for_each(|url| metrics.sent(url));
+    assert!(!metrics.is_balanced());
+    metrics.answered(answer(0, 0, 1));
+    metrics.failed(Failed { url: 9, failure: Failure::BadHead, intended: ms(0), sent: ms(0), at: ms(1) });
+    metrics.unfinished(Duration::ZERO);
+    assert!(metrics.is_balanced());
+    metrics.connect_failed(Failure::NoPort, ms(1));
+    assert!(metrics.is_balanced(), "a connection is no request");
+    assert_eq!(metrics.series().slices()[0].failed, 2, "but it is an error of its second");
+    assert_eq!(metrics.urls[2].totals.failed, 1, "what is out of range counts at the end");
+}
+
+#[test]
+fn answers_of_400_and_above_are_counted_of_the_run_and_of_the_address() {
+    let mut metrics = metrics();
+    for (url, status) in [(0, 200), (1, 404), (1, 399), (2, 400), (2, 599)] {
+        metrics.answered(Answered { url, status, ..answer(0, 0, 1) });
+    }
+    assert_eq!((metrics.totals().answered, metrics.totals().bad_statuses), (5, 3));
+    let by_url: Vec<_> = metrics.urls.iter().map(|url| url.totals.bad_statuses).collect();
+    assert_eq!(by_url, [0, 1, 2]);
+    assert_eq!(metrics.series().slices()[0].bad_statuses, 3);
+}
+
+#[test]
+fn a_single_address_has_no_figures_of_its_own() {
+    let settings = MetricsSettings { urls: 1, slice: ms(1000) };
+    assert!(Metrics::new(settings).urls.is_empty());
+    let many = Metrics::new(MetricsSettings { urls: usize::MAX, ..settings });
+    assert_eq!(many.urls.len(), URL_FIGURES_MAX);
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Sent(u32),
+    Answered(Answered),
+    Failed(Failed),
+    Connected(u64),
+    ConnectFailed(Failure, u64),
+    Lag(u64),
+    Unfinished(u64),
+    Resent(u64),
+    Unasked,
+}
+
+fn apply(metrics: &mut Metrics, event: &Event) {
+    match event.clone() {
+        Event::Sent(url) => metrics.sent(url),
+        Event::Answered(answered) => metrics.answered(answered),
+        Event::Failed(failed) => metrics.failed(failed),
+        Event::Connected(took) => metrics.connected(ms(took)),
+        Event::ConnectFailed(failure, at) => metrics.connect_failed(failure, ms(at)),
+        Event::Lag(late) => metrics.lag(ms(late)),
+        Event::Unfinished(age) => metrics.unfinished(ms(age)),
+        Event::Resent(count) => metrics.resent(count),
+        Event::Unasked => metrics.unasked(),
+    }
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    // Up to a run of more slices than are kept.
+    let at = 0..900_000u64;
+    let times = (0..5u32, at.clone(), 0..500u64, 0..9_000u64, 0..ALL.len());
+    (0..9u8, times, 100..1000u16).prop_map(|(kind, (url, intended, late, took, failure), status)| {
+        let failure = ALL[failure];
+        let (sent, done) = (intended + late, intended + late + took);
+        match kind {
+            0 => Event::Sent(url),
+            1 | 2 => Event::Answered(Answered { url, status, ..answer(intended, sent, done) }),
+            3 => Event::Failed(Failed { url, failure, intended: ms(intended), sent: ms(sent), at: ms(done) }),
+            4 => Event::ConnectFailed(failure, done),
+            5 => Event::Connected(took),
+            6 => Event::Lag(late),
+            7 => Event::Unfinished(took),
+            _ if late % 2 == 0 => Event::Resent(took),
+            _ => Event::Unasked,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_sums_of_several_threads_are_those_of_one(events in proptest::collection::vec((event(), 0..3usize), 0..60)) {
+        let mut one = metrics();
+        let mut threads = [metrics(), metrics(), metrics()];
+        for (event, thread) in &events {
+            apply(&mut one, event);
+            apply(&mut threads[*thread], event);
+        }
+        let [mut first, second, third] = threads;
+        first.merge(&second);
+        first.merge(&third);
+        prop_assert_eq!(first, one);
+    }
+}

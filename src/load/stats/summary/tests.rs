@@ -1,0 +1,302 @@
+//! Runs that are made up, for the tests of everything that reads a summary; and that quotients are
+//! numbers.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::load::engine::pacer::Schedule;
+use crate::load::run_info::tests::{course, setup};
+use crate::load::run_info::{Course, CpuUsage};
+use crate::load::stats::failure::Failure;
+use crate::load::stats::metrics::{Answered, Failed, MetricsSettings};
+use crate::load::stats::validity::{ClientBound, Remark};
+
+/// What [`PERCENTILES`] are in JSON.
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(in crate::load) struct Percentiles {
+    /// 50 % of the times are at or below this.
+    p50_us: u64,
+    /// 75 % of the times are at or below this.
+    p75_us: u64,
+    /// 90 % of the times are at or below this.
+    p90_us: u64,
+    /// 95 % of the times are at or below this.
+    p95_us: u64,
+    /// 99 % of the times are at or below this.
+    p99_us: u64,
+    /// 99.9 % of the times are at or below this.
+    #[serde(rename = "p99.9_us")]
+    p99_9_us: u64,
+    /// 99.99 % of the times are at or below this.
+    #[serde(rename = "p99.99_us")]
+    p99_99_us: u64,
+}
+
+const fn us(us: u64) -> Duration {
+    Duration::from_micros(us)
+}
+
+pub(in crate::load) fn info() -> RunInfo {
+    RunInfo {
+        target: "GET http://localhost:8080/".to_owned(),
+        urls: Vec::new(),
+        setup: setup(),
+        course: course(),
+        due: Some(2007),
+        concurrency: 50,
+        pipeline: 1,
+        wall: Duration::from_secs(10),
+        threads: 1,
+        cpu_usage: CpuUsage::of_thread(Duration::from_millis(1500), Some(Duration::from_millis(500))),
+        started_unix_secs: 1_700_000_000,
+        was_interrupted: false,
+        merged: None,
+    }
+}
+
+pub(in crate::load) fn metrics(urls: usize) -> Metrics {
+    Metrics::new(MetricsSettings { urls, slice: Duration::from_secs(1) })
+}
+
+/// A run in which nothing has happened.
+pub(in crate::load) fn nothing(info: RunInfo) -> Summary {
+    Summary::of(&metrics(0), &info)
+}
+
+/// The sums of ten seconds of 200 requests each, of a server that takes 800 µs and does nothing in the
+/// first 200 ms of each second; while it stalls only one request is sent.
+pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
+    const SECOND_US: u64 = 1_000_000;
+    let mut metrics = metrics(urls);
+    for number in 0..2000 {
+        let intended_us = number * 5_000;
+        let into_us = intended_us % SECOND_US;
+        let stall_end_us = intended_us - into_us + 200_000;
+        let sent_us = if into_us == 0 { intended_us } else { intended_us.max(stall_end_us) };
+        let done_us = intended_us.max(stall_end_us) + 800;
+        let url = if number % 4 == 0 { 1 } else { 0 };
+        metrics.sent(url);
+        metrics.lag(us(20));
+        metrics.answered(Answered {
+            url,
+            status: 200,
+            intended: us(intended_us),
+            sent: us(sent_us),
+            first_byte: us(done_us - 100),
+            done: us(done_us),
+            received_len: 1024,
+        });
+    }
+    for (number, failure) in [
+        (0, Failure::TimedOut),
+        (1, Failure::TimedOut),
+        (2, Failure::Reset),
+        (3, Failure::Reset),
+        (4, Failure::Truncated),
+    ] {
+        let sent = us(number * SECOND_US);
+        metrics.sent(0);
+        metrics.failed(Failed { url: 0, failure, intended: sent, sent, at: sent + us(500_000) });
+    }
+    metrics.sent(0);
+    metrics.sent(1);
+    metrics.unfinished(us(100));
+    metrics.unfinished(us(100));
+    for _ in 0..50 {
+        metrics.connected(us(300));
+    }
+    metrics.connect_failed(Failure::Refused, us(5));
+    assert!(metrics.is_balanced());
+    metrics
+}
+
+/// The quotients of that run.
+pub(in crate::load) fn stalling() -> Summary {
+    Summary::of(&stalling_metrics(0), &info())
+}
+
+/// A closed loop of 500 answers a second, whose latencies are spread like waiting times.
+pub(in crate::load) fn steady(secs: u64, factor: f64) -> Summary {
+    let (mut metrics, mut state) = (metrics(0), 1u64);
+    for number in 0..secs * 500 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let unit = (state >> 11) as f64 / (1u64 << 53) as f64;
+        // In steps of 50 µs, so that there are few different values.
+        let latency_us = (500.0 - 1000.0 * (1.0 - unit).ln()) / 50.0;
+        let done_us = number * 2_000;
+        let latency = us((latency_us.round() * 50.0 * factor) as u64);
+        metrics.sent(0);
+        let (sent, done) = (us(20_000 + done_us), us(20_000 + done_us) + latency);
+        metrics.answered(Answered {
+            url: 0,
+            status: 200,
+            intended: sent,
+            sent,
+            first_byte: done,
+            done,
+            received_len: 100,
+        });
+    }
+    let (due, course) = (None, Course { schedule: Schedule::Closed, ..course() });
+    let wall = Duration::from_secs(secs);
+    let cpu_usage = CpuUsage { waited: Some(Duration::from_millis(50 * secs)), ..info().cpu_usage };
+    let info = RunInfo { due, course, wall, cpu_usage, ..info() };
+    Summary::of(&metrics, &info)
+}
+
+#[test]
+fn quotients_are_made_of_the_sums() {
+    let summary = stalling();
+    assert_eq!((summary.rate, summary.received_per_sec), (200.0, 204_800.0));
+    assert_eq!((summary.client.cpu_share, summary.client.cpu_us_per_answer), (0.15, 750.0));
+    assert_eq!((summary.client.waited_share, summary.client.wanted_share_max), (Some(0.05), 0.2));
+    assert_eq!(summary.totals.unfinished_oldest_us, Some(100));
+    assert_eq!(summary.error_share, 5.0 / 2005.0);
+    assert_eq!(summary.statuses, [StatusCount { status: 200, count: 2000 }]);
+    assert!(summary.validity.is_valid());
+    assert_eq!(summary.bars.iter().map(|bar| bar.count).sum::<u64>(), 2002);
+}
+
+/// At 200 requests a second, one in five comes while the server stalls and waits for its end, in steps
+/// of 5 ms; two that timed out are the last.
+#[test]
+fn a_stall_shows_in_the_corrected_latency_as_its_schedule_has_it() {
+    let summary = stalling();
+    let (Some(corrected), Some(uncorrected)) = (summary.corrected, summary.uncorrected) else {
+        panic!("there are latencies");
+    };
+    for (name, truth_us) in [("p50", 800.0), ("p90", 105_800.0), ("p99", 195_800.0), ("p99.9", 200_800.0)] {
+        let found = corrected.percentile_us(name).map_or(0.0, |us| us as f64);
+        assert!((found / truth_us - 1.0).abs() < 0.05, "{name}: {found} and {truth_us}");
+    }
+    assert_eq!(uncorrected.percentile_us("p99"), Some(800), "where it hides");
+}
+
+#[test]
+fn errors_are_failures_and_bad_statuses() {
+    let mut metrics = metrics(0);
+    for status in [200, 304, 404, 503, 999] {
+        metrics.sent(0);
+        let done = us(9);
+        let zero = Duration::ZERO;
+        metrics.answered(Answered {
+            url: 0,
+            status,
+            intended: zero,
+            sent: zero,
+            first_byte: done,
+            done,
+            received_len: 1,
+        });
+    }
+    let summary = Summary::of(&metrics, &info());
+    assert_eq!((summary.totals.bad_statuses, summary.error_share), (3, 0.6));
+}
+
+#[test]
+fn a_bar_holds_what_is_at_its_end() {
+    let mut recorder = Recorder::default();
+    for value in [40, 50, 51, 100, 5000, 5004] {
+        recorder.record(us(value));
+    }
+    let bars: Vec<_> = bars(&recorder).iter().map(|bar| (bar.from_us, bar.to_us, bar.count)).collect();
+    let between = [(100, 200, 0), (200, 500, 0), (500, 1000, 0), (1000, 2000, 0)];
+    let mut expected = vec![(20, 50, 2), (50, 100, 2)];
+    expected.extend(between);
+    expected.extend([(2000, 5000, 1), (5000, 10_000, 1)]);
+    assert_eq!(bars, expected);
+}
+
+#[test]
+fn addresses_beyond_the_limit_share_a_line() {
+    let urls: Vec<_> = (0..150).map(|number| format!("/{number}")).collect();
+    let mut metrics = metrics(urls.len());
+    (0..150).for_each(|url| metrics.sent(url));
+    let summary = Summary::of(&metrics, &RunInfo { urls, ..info() });
+    let last = &summary.urls[URL_FIGURES_MAX - 1];
+    assert_eq!((summary.urls.len(), last.url.as_str(), last.sent), (URL_FIGURES_MAX, "(all others)", 51));
+    assert_eq!(summary.urls[98].url, "/98");
+}
+
+#[test]
+fn the_last_slice_is_as_long_as_the_run_leaves_it() {
+    let summary = Summary::of(&stalling_metrics(0), &RunInfo { wall: us(9_500_000), ..info() });
+    let lengths: Vec<_> = summary.slices.iter().map(|slice| slice.length.as_millis()).collect();
+    assert_eq!(lengths, [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 500]);
+    assert_eq!(summary.slices[9].rate, 400.0);
+}
+
+#[test]
+fn the_verdict_is_made_of_the_figures_of_the_run() {
+    let busy = nothing(RunInfo {
+        threads: 2,
+        cpu_usage: CpuUsage {
+            cpu: Duration::from_secs(10),
+            cpu_busiest: Duration::from_secs(10),
+            ..info().cpu_usage
+        },
+        due: None,
+        ..info()
+    });
+    assert_eq!(busy.validity.reasons, [ClientBound::Cpu { share: 1.0 }]);
+    let held_up = nothing(RunInfo {
+        cpu_usage: CpuUsage { wanted_most: Duration::from_secs(10), ..info().cpu_usage },
+        ..info()
+    });
+    let waited = ClientBound::Waited { wanted_share: 1.0, cpu_share: 0.15 };
+    let missed = ClientBound::Missed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
+    assert_eq!(held_up.validity.reasons, [waited, missed]);
+    let idle = nothing(info());
+    assert_eq!(idle.validity.remarks, [Remark::Unreached { missed: 2007, due: 2007 }]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_quotient_is_anything_but_a_number(
+        wall in any::<u64>(), cpu in any::<u64>(), threads in any::<u64>(), due in any::<u64>(),
+        answers in proptest::collection::vec((any::<u64>(), any::<u64>(), any::<u16>()), 0..20),
+    ) {
+        let mut metrics = metrics(2);
+        for (done, sent, status) in answers {
+            let (done, sent) = (us(done), us(sent));
+            metrics.answered(Answered { url: 0, status, intended: sent, sent, first_byte: done, done, received_len: sent.as_secs() });
+        }
+        let info = RunInfo { wall: us(wall), threads, cpu_usage: CpuUsage { cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu) }, due: Some(due), ..info() };
+        let summary = Summary::of(&metrics, &info);
+        let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
+        prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");
+        for (_, format) in crate::load::report::Format::ALL {
+            let report = format.render(&summary);
+            prop_assert!(!report.contains("NaN") && !report.contains("inf/"), "{report}");
+        }
+    }
+}
+
+#[test]
+fn requests_that_still_wait_at_the_end_are_told_of_if_the_percentiles_flatter_without_them() {
+    let latency = |count, each_us| {
+        let mut recorder = Recorder::default();
+        recorder.record_us(each_us, count);
+        recorder
+    };
+    let answered = latency(900, 1_000);
+    let rows = [
+        // None; as young as the others; too few to show; one in ten; nobody was answered.
+        (&answered, latency(0, 1), None),
+        (&answered, latency(100, 900), None),
+        (&latency(1_000_000, 1_000), latency(9, 5_000_000), None),
+        (&answered, latency(100, 5_000_000), Some(("p95", 5_000_000))),
+        (&answered, latency(9, 5_000_000), Some(("p99.9", 5_000_000))),
+        (&latency(0, 1), latency(9, 5_000_000), None),
+    ];
+    for (answered, ages, expected) in rows {
+        let found = unfinished(answered, &ages);
+        assert_eq!(found.map(|found| found.percentile), expected.map(|(percentile, _)| percentile));
+        if let (Some(found), Some((_, least_us))) = (found, expected) {
+            assert!(found.least_us.abs_diff(least_us) < least_us / 500, "{found:?}");
+            assert_eq!(found.count, ages.len());
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What happened in each second of a run, in memory that is bounded however long it takes.
+//!
+//! Slices are one second each until there are too many; then neighbours become one, and each is twice
+//! as long. The slices add up to the whole run, exactly. It reads no clock.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::latency_histogram::{DIGITS, Recorder, micros, to_us};
+
+/// Answers with this status or above are errors (RFC 9110 section 15).
+pub const BAD_STATUS_MIN: u16 = 400;
+
+/// More slices than this are merged in pairs: five minutes by the second, and some 10 MB at the most
+/// common latencies.
+pub const SLICES_MAX: usize = 300;
+
+/// One slice of the run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Slice {
+    /// Requests answered.
+    pub answered: u64,
+    /// Of those, with a status of 400 or above.
+    pub bad_statuses: u64,
+    /// Requests failed, and connections that did not come about.
+    pub failed: u64,
+    /// Bytes received.
+    pub received_len: u64,
+    /// Corrected latencies in microseconds; half as wide as the run's own, and only as long as it must be.
+    #[serde(serialize_with = "write_latency", deserialize_with = "read_latency")]
+    latency: Option<Histogram<u32>>,
+}
+
+impl Slice {
+    fn record(&mut self, us: u64, count: u32) {
+        // Three digits are a valid precision, and a histogram that resizes takes every value.
+        let histogram = self.latency.get_or_insert_with(|| Histogram::new(DIGITS).expect("three digits"));
+        let recorded = histogram.record_n(us, count);
+        debug_assert!(recorded.is_ok(), "a histogram that resizes takes every value");
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.answered = self.answered.saturating_add(other.answered);
+        self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.received_len = self.received_len.saturating_add(other.received_len);
+        for (us, count) in other.values() {
+            self.record(us, count);
+        }
+    }
+
+    /// The corrected latencies, shortest first, with how often each came.
+    pub(in crate::load) fn values(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let recorded = self.latency.iter().flat_map(|histogram| histogram.iter_recorded());
+        recorded.map(|value| (value.value_iterated_to(), value.count_at_value()))
+    }
+
+    /// The corrected latencies as a histogram of the common kind.
+    pub fn latency(&self) -> Recorder {
+        let mut recorder = Recorder::default();
+        for (us, count) in self.values() {
+            recorder.record_us(us, u64::from(count));
+        }
+        recorder
+    }
+
+    /// What did not go well: requests and connections that failed, and bad statuses.
+    pub fn errors(&self) -> u64 {
+        self.failed.saturating_add(self.bad_statuses)
+    }
+
+    /// The latency below or at which this share of the slice lies; 0 when there was none.
+    pub fn quantile_us(&self, quantile: f64) -> u64 {
+        self.latency.as_ref().map_or(0, |histogram| histogram.value_at_quantile(quantile))
+    }
+}
+
+impl PartialEq for Slice {
+    /// By what was recorded, not by how much room there is for more.
+    fn eq(&self, other: &Self) -> bool {
+        let counts = |slice: &Self| [slice.answered, slice.bad_statuses, slice.failed, slice.received_len];
+        counts(self) == counts(other) && self.values().eq(other.values())
+    }
+}
+
+fn write_latency<S: Serializer>(latency: &Option<Histogram<u32>>, to: S) -> Result<S::Ok, S::Error> {
+    Slice { latency: latency.clone(), ..Slice::default() }.latency().serialize(to)
+}
+
+fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u32>>, D::Error> {
+    let mut slice = Slice::default();
+    for value in Recorder::deserialize(from)?.histogram().iter_recorded() {
+        let count = u32::try_from(value.count_at_value()).unwrap_or(u32::MAX);
+        slice.record(value.value_iterated_to(), count);
+    }
+    Ok(slice.latency)
+}
+
+/// All slices of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
+    slice: Duration,
+    #[serde(deserialize_with = "read_slices")]
+    slices: Vec<Slice>,
+}
+
+fn read_slice<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    micros::deserialize(from).map(|slice| Series::new(slice).slice)
+}
+
+fn read_slices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Slice>, D::Error> {
+    let mut slices = Vec::deserialize(from)?;
+    slices.truncate(SLICES_MAX);
+    Ok(slices)
+}
+
+impl Series {
+    /// None yet, of this length each; nought is taken for a second.
+    pub fn new(slice: Duration) -> Self {
+        let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
+        Self { slice, slices: Vec::new() }
+    }
+
+    /// How long a slice is now.
+    pub fn slice(&self) -> Duration {
+        self.slice
+    }
+
+    /// The slices so far, the first one first.
+    pub fn slices(&self) -> &[Slice] {
+        &self.slices
+    }
+
+    pub(super) fn answered(&mut self, done: Duration, latency: Duration, status: u16, received_len: u64) {
+        let slice = self.at(done);
+        slice.answered += 1;
+        slice.bad_statuses += u64::from(status >= BAD_STATUS_MIN);
+        slice.received_len += received_len;
+        slice.record(to_us(latency), 1);
+    }
+
+    pub(super) fn failed(&mut self, at: Duration, latency: Option<Duration>) {
+        let slice = self.at(at);
+        slice.failed += 1;
+        if let Some(latency) = latency {
+            slice.record(to_us(latency), 1);
+        }
+    }
+
+    /// Adds the slices of another thread or run, each where it belongs in time.
+    pub fn merge(&mut self, other: &Self) {
+        while self.slice < other.slice {
+            self.coarsen();
+        }
+        let mut start = Duration::ZERO;
+        for slice in &other.slices {
+            self.at(start).merge(slice);
+            start = start.saturating_add(other.slice);
+        }
+    }
+
+    /// The slice of this time, made when it is not there yet.
+    pub(super) fn at(&mut self, at: Duration) -> &mut Slice {
+        let mut index = self.index(at);
+        while index >= SLICES_MAX {
+            self.coarsen();
+            index = self.index(at);
+        }
+        if index >= self.slices.len() {
+            self.slices.resize_with(index + 1, Slice::default);
+        }
+        &mut self.slices[index]
+    }
+
+    fn index(&self, at: Duration) -> usize {
+        usize::try_from(at.as_nanos() / self.slice.as_nanos()).unwrap_or(usize::MAX)
+    }
+
+    /// Two neighbours become one. Ends, for a slice becomes longer than any time after some 90 times.
+    fn coarsen(&mut self) {
+        self.slice = self.slice.saturating_mul(2);
+        let fine = std::mem::take(&mut self.slices);
+        for (index, slice) in fine.into_iter().enumerate() {
+            match self.slices.last_mut() {
+                Some(last) if index % 2 == 1 => last.merge(&slice),
+                _ => self.slices.push(slice),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn answered(series: &mut Series, at: Duration, latency: Duration, status: u16) {
+        series.answered(at, latency, status, 10);
+    }
+
+    #[test]
+    fn an_answer_belongs_to_the_second_in_which_it_came() {
+        let mut series = Series::new(SECOND);
+        for at_ms in [0, 999, 1000, 3500] {
+            answered(&mut series, Duration::from_millis(at_ms), Duration::from_millis(5), 200);
+        }
+        let answered: Vec<_> = series.slices().iter().map(|slice| slice.answered).collect();
+        assert_eq!(answered, [2, 1, 0, 1]);
+        assert_eq!(series.slices()[0].quantile_us(0.5).abs_diff(5000), 3);
+        assert_eq!(series.slices()[2].quantile_us(0.5), 0);
+    }
+
+    #[test]
+    fn bad_statuses_are_errors_and_so_is_what_failed() {
+        let mut series = Series::new(SECOND);
+        for status in [200, 399, 400, 503] {
+            answered(&mut series, Duration::ZERO, SECOND, status);
+        }
+        series.failed(Duration::ZERO, None);
+        let slice = &series.slices()[0];
+        assert_eq!((slice.answered, slice.bad_statuses, slice.failed, slice.errors()), (4, 2, 1, 3));
+    }
+
+    #[test]
+    fn however_long_a_run_is_its_slices_are_few_and_complete() {
+        let mut series = Series::new(SECOND);
+        for at_secs in 0..10_000 {
+            answered(&mut series, Duration::from_secs(at_secs), Duration::from_micros(at_secs), 200);
+        }
+        series.failed(Duration::MAX, None);
+        assert!(series.slices().len() <= SLICES_MAX);
+        assert_eq!(series.slices().iter().map(|slice| slice.answered).sum::<u64>(), 10_000);
+        assert_eq!(series.slices().iter().map(|slice| slice.latency().len()).sum::<u64>(), 10_000);
+        assert_eq!(series.slices().iter().map(|slice| slice.failed).sum::<u64>(), 1);
+    }
+
+    #[test]
+    fn series_of_different_grain_merge_into_the_coarser() {
+        let (mut long, mut short) = (Series::new(SECOND), Series::new(SECOND));
+        for at_secs in 0..400 {
+            answered(&mut long, Duration::from_secs(at_secs), SECOND, 200);
+        }
+        answered(&mut short, Duration::from_secs(3), SECOND, 200);
+        let mut other_way = short.clone();
+        other_way.merge(&long);
+        long.merge(&short);
+        assert_eq!((long.slice(), long.slices()[1].answered), (2 * SECOND, 3));
+        assert_eq!(other_way, long);
+    }
+}

@@ -1,0 +1,460 @@
+//! Whether a run says something about the server, or only about the generator.
+//!
+//! A pure function of figures: how late the generator was, how much of its CPU time it used or had to
+//! wait for, how much of the schedule it missed, and whether ports or descriptors ran out. It measures nothing.
+
+use std::time::Duration;
+
+use super::failure::{Failure, FailureCounts};
+use crate::load::run_info::{Merged, RunInfo};
+
+/// The exit code of a run in which the generator was the bottleneck.
+pub const EXIT_CODE: u8 = 97;
+
+/// Above this share of its CPU time the generator has no time left to be on time: of the rest, most is
+/// spent on coming back from waiting.
+pub const CPU_SHARE_MAX: f64 = 0.95;
+/// At this share of its time, used or waited for, a schedule that is not kept is the generator's own fault.
+pub const CPU_SHARE_BUSY: f64 = 0.85;
+/// Shorter runs than this use too few ticks of the clock of CPU time to tell a share.
+pub const WALL_MIN: Duration = Duration::from_millis(500);
+/// The lag may be this part of the p99 that is reported, for then it changes it by no more than that.
+pub const LAG_SHARE_MAX: f64 = 0.1;
+/// A lag below this is the machine's: so long may a thread that is woken wait for a processor, where there
+/// is something else to do besides.
+pub const LAG_FLOOR_US: u64 = 2_000;
+/// Runs that are added up may take differently long by this share of the longest.
+const WALLS_DIFFER_MAX: f64 = 0.05;
+/// A lag from here on is told if it may be most of what is reported: from half of it, that is.
+pub const LAG_TOLD_US: u64 = 500;
+/// Who waits for a processor for this share of the time or more is told so: it is part of each latency.
+pub const WAITED_TOLD: f64 = 0.1;
+/// A schedule of which more than this is missed was not kept.
+pub const MISSED_SHARE_MAX: f64 = 0.01;
+
+/// What is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence<'a> {
+    /// How long the run took.
+    pub wall: Duration,
+    /// The share of its CPU time that the busiest thread used, 0 to 1.
+    pub cpu_share: f64,
+    /// The share of the time in which a thread, the one for which that is most, used a processor or
+    /// waited for one.
+    pub wanted_share: f64,
+    /// The share of the time in which the threads waited for a processor; none if that is not known.
+    pub waited_share: Option<f64>,
+    /// Requests that the schedule wanted sent by the end; none in a closed loop.
+    pub due: Option<u64>,
+    /// Requests that were sent.
+    pub sent: u64,
+    /// Connections: as many requests may be due and not yet sent at any time.
+    pub concurrency: u64,
+    /// The lag below which 99 % of the requests were; nothing when there was no schedule.
+    pub lag_p99_us: Option<u64>,
+    /// The corrected latency below which 99 % of the requests were.
+    pub latency_p99_us: u64,
+    /// Requests that were unfinished at the end, if the latencies flatter without them.
+    pub unfinished: Option<Unfinished>,
+    /// Requests that were sent again.
+    pub resent: u64,
+    /// Connections that brought bytes which nobody had asked for, beside those that made a request fail.
+    pub unasked: u64,
+    /// Requests and connections that failed.
+    pub failures: &'a FailureCounts,
+    /// Connections that did not come about.
+    pub connect_failures: &'a FailureCounts,
+}
+
+/// Requests that were in flight when the run ended, and had waited for so long that the percentiles
+/// flatter without them. What they would have taken is not known, but it is longer than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// How many were in flight.
+    pub count: u64,
+    /// How long the oldest had waited.
+    pub oldest_us: u64,
+    /// The percentile that they would change most.
+    pub percentile: &'static str,
+    /// What it would be at the least.
+    pub least_us: u64,
+}
+
+/// Why a run is invalid, with the figure that shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClientBound {
+    /// The generator had hardly any CPU time left.
+    Cpu {
+        /// What it used, 0 to 1.
+        share: f64,
+    },
+    /// The generator was ready to run all the time, and did not get the processor that it needed.
+    Waited {
+        /// How much of the time it was ready to run, 0 to 1.
+        wanted_share: f64,
+        /// How much of the time its busiest thread did run.
+        cpu_share: f64,
+    },
+    /// The generator was late by more than the latencies can bear.
+    Lag {
+        /// By how much.
+        p99_us: u64,
+        /// How much would have been borne.
+        limit_us: u64,
+    },
+    /// The schedule was not kept, and the generator was busy, or waiting to be.
+    Missed {
+        /// Requests that were not sent.
+        missed: u64,
+        /// Of how many.
+        due: u64,
+        /// The CPU time it used, 0 to 1.
+        cpu_share: f64,
+        /// The same, and what it waited for.
+        wanted_share: f64,
+    },
+    /// Ports or file descriptors ran out.
+    Exhausted {
+        /// Which.
+        failure: Failure,
+        /// How often.
+        count: u64,
+    },
+    /// Runs that were added up were invalid by themselves.
+    Merged {
+        /// How many.
+        runs: u64,
+        /// Of how many.
+        of: u64,
+    },
+}
+
+impl ClientBound {
+    /// Its name for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu { .. } => "cpu",
+            Self::Waited { .. } => "waited",
+            Self::Lag { .. } => "lag",
+            Self::Missed { .. } => "missed",
+            Self::Exhausted { failure, .. } => failure.name(),
+            Self::Merged { .. } => "merged",
+        }
+    }
+}
+
+/// What is worth knowing about a run that is valid all the same.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Remark {
+    /// The schedule was not kept, for all connections were waiting for the server.
+    Unreached {
+        /// Requests that were not sent.
+        missed: u64,
+        /// Of how many.
+        due: u64,
+    },
+    /// Too short a run to tell how busy the generator was.
+    Short,
+    /// Runs that were added up took differently long: the rate is over the longest.
+    Unequal {
+        /// The shortest.
+        shortest: Duration,
+        /// The longest.
+        longest: Duration,
+    },
+    /// Runs that were added up did not run at the same time.
+    Apart {
+        /// From the beginning of the first to that of the last.
+        secs: u64,
+    },
+    /// Runs that were added up were set up differently.
+    Differing {
+        /// In what, and how, in words.
+        difference: String,
+    },
+    /// The generator was late by what it may be, but the latencies are no longer than twice that.
+    Late {
+        /// By how much.
+        lag_p99_us: u64,
+        /// The corrected latency that this is part of.
+        latency_p99_us: u64,
+    },
+    /// The generator waited for a processor: what takes up the time may be that, not the server.
+    HeldUp {
+        /// For how much of the time, 0 to 1.
+        waited_share: f64,
+    },
+    /// The percentiles flatter, for requests were unfinished.
+    Flattering(Unfinished),
+    /// Connections ended while requests were pipelined whose turn had not come.
+    Resent {
+        /// Requests that were sent again.
+        requests: u64,
+    },
+    /// Connections were closed for bytes that nobody had asked for.
+    Unasked {
+        /// How many.
+        connections: u64,
+    },
+}
+
+impl Remark {
+    /// Its name for scripts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unreached { .. } => "unreached",
+            Self::Short => "short",
+            Self::Unequal { .. } => "unequal",
+            Self::Apart { .. } => "apart",
+            Self::Differing { .. } => "differing",
+            Self::Late { .. } => "late",
+            Self::HeldUp { .. } => "held-up",
+            Self::Flattering(_) => "flattering",
+            Self::Resent { .. } => "resent",
+            Self::Unasked { .. } => "unasked",
+        }
+    }
+}
+
+/// The verdict: no reason against it, and the run is valid.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Validity {
+    /// What speaks against the run.
+    pub reasons: Vec<ClientBound>,
+    /// What should be known.
+    pub remarks: Vec<Remark>,
+}
+
+impl Validity {
+    /// Whether the figures are the server's.
+    pub fn is_valid(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Adds what is to be said of a sum of runs.
+    pub(super) fn add_merged(&mut self, merged: &Merged, info: &RunInfo) {
+        if merged.client_bound > 0 {
+            self.reasons.push(ClientBound::Merged { runs: merged.client_bound, of: merged.runs });
+        }
+        let (shortest, longest) = (merged.wall_min, info.wall);
+        if longest.saturating_sub(shortest).as_secs_f64() > longest.as_secs_f64() * WALLS_DIFFER_MAX {
+            self.remarks.push(Remark::Unequal { shortest, longest });
+        }
+        let secs = merged.last_started_unix_secs.saturating_sub(info.started_unix_secs);
+        if secs > 0 && secs >= longest.as_secs() {
+            self.remarks.push(Remark::Apart { secs });
+        }
+        let differences = merged.differences.iter().cloned();
+        self.remarks.extend(differences.map(|difference| Remark::Differing { difference }));
+    }
+}
+
+/// Judges a run.
+pub fn judge(evidence: &Evidence) -> Validity {
+    let mut verdict = Validity::default();
+    let is_long = evidence.wall >= WALL_MIN;
+    let (cpu_share, wanted_share) = (evidence.cpu_share, evidence.wanted_share);
+    if is_long && cpu_share >= CPU_SHARE_MAX {
+        verdict.reasons.push(ClientBound::Cpu { share: cpu_share });
+    } else if is_long && wanted_share >= CPU_SHARE_MAX {
+        verdict.reasons.push(ClientBound::Waited { wanted_share, cpu_share });
+    }
+    if !is_long {
+        verdict.remarks.push(Remark::Short);
+    }
+    match lag(evidence) {
+        Some(reason) => verdict.reasons.push(reason),
+        None => verdict.remarks.extend(late(evidence)),
+    }
+    match missed(evidence) {
+        Some((missed, due)) if is_long && is_pressed(evidence) => {
+            verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share, wanted_share });
+        }
+        Some((missed, due)) => verdict.remarks.push(Remark::Unreached { missed, due }),
+        None => {}
+    }
+    verdict.remarks.extend(asides(evidence));
+    for failure in Failure::OURS {
+        let count = evidence.failures.of(failure) + evidence.connect_failures.of(failure);
+        if count > 0 {
+            verdict.reasons.push(ClientBound::Exhausted { failure, count });
+        }
+    }
+    verdict
+}
+
+/// Whether the generator had little time left, or waited for a processor for longer than it used one: what
+/// it did not send then is not the server's fault alone.
+fn is_pressed(evidence: &Evidence) -> bool {
+    let is_pushed_aside = |waited: f64| waited >= WAITED_TOLD && waited >= evidence.cpu_share;
+    evidence.wanted_share.max(evidence.cpu_share) >= CPU_SHARE_BUSY
+        || evidence.waited_share.is_some_and(is_pushed_aside)
+}
+
+fn asides(evidence: &Evidence) -> impl Iterator<Item = Remark> {
+    let held_up = evidence.waited_share.filter(|share| evidence.wall >= WALL_MIN && *share >= WAITED_TOLD);
+    let held_up = held_up.map(|waited_share| Remark::HeldUp { waited_share });
+    let flattering = evidence.unfinished.map(Remark::Flattering);
+    let (requests, connections) = (evidence.resent, evidence.unasked);
+    let resent = (requests > 0).then_some(Remark::Resent { requests });
+    let unasked = (connections > 0).then_some(Remark::Unasked { connections });
+    [held_up, flattering, resent, unasked].into_iter().flatten()
+}
+
+fn lag(evidence: &Evidence) -> Option<ClientBound> {
+    let p99_us = evidence.lag_p99_us?;
+    // A float of an integer that is at most an hour of microseconds goes back into an integer.
+    let borne_us = (evidence.latency_p99_us as f64 * LAG_SHARE_MAX) as u64;
+    let limit_us = borne_us.max(LAG_FLOOR_US);
+    (p99_us > limit_us).then_some(ClientBound::Lag { p99_us, limit_us })
+}
+
+/// What is left of the latencies without the lag is nothing to rely on.
+fn late(evidence: &Evidence) -> Option<Remark> {
+    let (lag_p99_us, latency_p99_us) = (evidence.lag_p99_us?, evidence.latency_p99_us);
+    let is_most = lag_p99_us >= LAG_TOLD_US && lag_p99_us.saturating_mul(2) >= latency_p99_us;
+    is_most.then_some(Remark::Late { lag_p99_us, latency_p99_us })
+}
+
+/// How many requests of the schedule were not sent, if they are more than may be on their way.
+fn missed(evidence: &Evidence) -> Option<(u64, u64)> {
+    let due = evidence.due?;
+    let missed = due.saturating_sub(evidence.sent);
+    let is_much = missed > evidence.concurrency && missed as f64 > due as f64 * MISSED_SHARE_MAX;
+    is_much.then_some((missed, due))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Change = fn(&mut Evidence);
+
+    fn with(change: impl Fn(&mut Evidence)) -> Validity {
+        let none = FailureCounts::default();
+        let mut evidence = Evidence {
+            wall: Duration::from_secs(10),
+            cpu_share: 0.3,
+            wanted_share: 0.35,
+            waited_share: Some(0.05),
+            due: Some(20_000),
+            sent: 20_000,
+            concurrency: 50,
+            lag_p99_us: Some(300),
+            latency_p99_us: 5_000,
+            unfinished: None,
+            resent: 0,
+            unasked: 0,
+            failures: &none,
+            connect_failures: &none,
+        };
+        change(&mut evidence);
+        judge(&evidence)
+    }
+
+    #[test]
+    fn a_run_is_the_servers_unless_a_figure_shows_that_it_is_the_clients() {
+        let lag = |p99_us, limit_us| vec![ClientBound::Lag { p99_us, limit_us }];
+        let rows: [(&str, Change, Vec<ClientBound>); 16] = [
+            ("all is well", |_| (), vec![]),
+            ("closed loop", |e| (e.due, e.lag_p99_us) = (None, None), vec![]),
+            ("busy", |e| e.cpu_share = 0.94, vec![]),
+            ("too busy", |e| e.cpu_share = 0.96, vec![ClientBound::Cpu { share: 0.96 }]),
+            ("busy but brief", |e| (e.cpu_share, e.wall) = (1.0, Duration::from_millis(10)), vec![]),
+            ("held up", |e| e.wanted_share = 0.94, vec![]),
+            (
+                "held up too much",
+                |e| e.wanted_share = 0.96,
+                vec![ClientBound::Waited { wanted_share: 0.96, cpu_share: 0.3 }],
+            ),
+            ("held up but brief", |e| (e.wanted_share, e.wall) = (1.0, Duration::from_millis(10)), vec![]),
+            (
+                "busy, whatever it waited for",
+                |e| (e.cpu_share, e.wanted_share) = (0.96, 1.0),
+                vec![ClientBound::Cpu { share: 0.96 }],
+            ),
+            (
+                "held up and behind",
+                |e| (e.sent, e.wanted_share) = (19_000, 0.9),
+                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.3, wanted_share: 0.9 }],
+            ),
+            (
+                "pushed aside and behind",
+                |e| (e.sent, e.cpu_share, e.wanted_share, e.waited_share) = (19_000, 0.1, 0.4, Some(0.3)),
+                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.1, wanted_share: 0.4 }],
+            ),
+            ("late", |e| e.lag_p99_us = Some(2_001), lag(2_001, 2_000)),
+            (
+                "late beside slow answers",
+                |e| (e.lag_p99_us, e.latency_p99_us) = (Some(9_000), 90_000),
+                vec![],
+            ),
+            ("later still", |e| (e.lag_p99_us, e.latency_p99_us) = (Some(9_001), 90_000), lag(9_001, 9_000)),
+            (
+                "busy and behind",
+                |e| (e.sent, e.cpu_share) = (19_000, 0.9),
+                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.9, wanted_share: 0.35 }],
+            ),
+            ("nothing at all", |e| (e.due, e.sent, e.latency_p99_us) = (Some(0), 0, 0), vec![]),
+        ];
+        for (what, change, reasons) in rows {
+            assert_eq!(with(change).reasons, reasons, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_the_server_does_not_take_is_a_remark() {
+        let unreached = Remark::Unreached { missed: 1_000, due: 20_000 };
+        assert_eq!(with(|e| e.sent = 19_000).remarks, std::slice::from_ref(&unreached));
+        assert_eq!(with(|e| e.sent = 19_950).remarks, []);
+        let brief =
+            |e: &mut Evidence| (e.sent, e.cpu_share, e.wall) = (19_000, 1.0, Duration::from_millis(10));
+        assert_eq!(with(brief).remarks, [Remark::Short, unreached]);
+        assert_eq!(with(|e| (e.due, e.sent) = (Some(100), 60)).remarks, []);
+        assert_eq!(with(|e| e.wall = Duration::from_millis(499)).remarks, [Remark::Short]);
+    }
+
+    #[test]
+    fn what_the_figures_leave_out_is_a_remark() {
+        let waiting = Unfinished { count: 50, oldest_us: 4_000_000, percentile: "p99", least_us: 3_000_000 };
+        assert_eq!(with(|e| e.unfinished = Some(waiting)).remarks, [Remark::Flattering(waiting)]);
+        let late = |lag_us, latency_us| {
+            with(move |e| (e.lag_p99_us, e.latency_p99_us) = (Some(lag_us), latency_us)).remarks
+        };
+        assert_eq!(late(1_000, 2_000), [Remark::Late { lag_p99_us: 1_000, latency_p99_us: 2_000 }]);
+        assert_eq!((late(1_000, 2_001), late(499, 600), late(2_001, 2_001)), (vec![], vec![], vec![]));
+        let held_up = |share| with(move |e| e.waited_share = share).remarks;
+        assert_eq!(held_up(Some(0.1)), [Remark::HeldUp { waited_share: 0.1 }]);
+        assert_eq!((held_up(Some(0.09)), held_up(None)), (vec![], vec![]));
+        let brief = with(|e| (e.waited_share, e.wall) = (Some(0.9), Duration::from_millis(10))).remarks;
+        assert_eq!(brief, [Remark::Short]);
+        assert_eq!(with(|e| e.resent = 7).remarks, [Remark::Resent { requests: 7 }]);
+        assert_eq!(with(|e| e.unasked = 3).remarks, [Remark::Unasked { connections: 3 }]);
+    }
+
+    #[test]
+    fn ports_and_descriptors_are_the_clients() {
+        let mut gone = FailureCounts::default();
+        gone.add(Failure::NoPort, 3);
+        gone.add(Failure::Refused, 9);
+        let evidence = Evidence {
+            wall: Duration::from_secs(1),
+            cpu_share: 0.0,
+            wanted_share: 0.0,
+            waited_share: None,
+            due: None,
+            sent: 0,
+            concurrency: 1,
+            lag_p99_us: None,
+            latency_p99_us: 0,
+            unfinished: None,
+            resent: 0,
+            unasked: 0,
+            failures: &gone,
+            connect_failures: &gone,
+        };
+        let exhausted = ClientBound::Exhausted { failure: Failure::NoPort, count: 6 };
+        assert_eq!(judge(&evidence).reasons, [exhausted]);
+        assert_eq!(exhausted.name(), "no-port");
+    }
+}
