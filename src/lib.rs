@@ -28,7 +28,7 @@
 //! A test over `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
-//! [`Connection`](reactor::Connection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
+//! [`ServerConnection`](reactor::ServerConnection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
 //! [`Machine`](net::Machine): a protocol without a socket, which says what it waits for
 //! ([`Want`](net::Want)). The server, the client and the load generator are pairs of an
 //! `App` and a `Machine`; the number exchange is one more machine on the server's own `App`.

@@ -71,7 +71,7 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
     if let Some(input) = input {
-        reactor.watch_input(input).map_err(RunError::Reactor)?;
+        reactor.watch_fd(input).map_err(RunError::Reactor)?;
     }
     reactor.run().map_err(RunError::Reactor)?.session.into_outcome()
 }
@@ -101,14 +101,14 @@ impl App for Fetch {
         next
     }
 
-    fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
+    fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         // The other is no news: the write has failed, and whoever wrote says so.
         if let Some(signal) = control.take_signals().into_iter().find(|signal| STOP_SIGNALS.contains(signal))
         {
             self.session.fail(RunError::Interrupted(signal));
         }
-        if control.take_input() {
-            control.rouse_all();
+        if control.take_fd_readable() {
+            control.wake_all();
         }
         if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
             self.session.fail(RunError::TimedOut(self.session.config.max_time.unwrap_or_default()));
@@ -129,7 +129,7 @@ impl App for Fetch {
         [self.deadline, self.session.tick(now)].into_iter().flatten().min()
     }
 
-    fn abandoned(&mut self, conn: Self::Conn, now: Now) {
+    fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {
         conn.abandon(&mut self.session, now);
     }
 }

@@ -189,7 +189,7 @@ impl App for Sum {
         link.pump(ready, &mut self.exchange, &mut self.pool, now)
     }
 
-    fn between_turns(&mut self, control: &mut Control<Link<Asker>>, now: Now, _: bool) -> Option<Instant> {
+    fn on_tick(&mut self, control: &mut Control<Link<Asker>>, now: Now, _: bool) -> Option<Instant> {
         let interrupted = control.take_signals().first().map(|&signal| RunError::Interrupted(signal));
         let next = match interrupted {
             Some(error) => Err(error),

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use rustix::net::sockopt;
 
 use super::{CloseReason, Inbox, IoOutcome, Machine, Outbox, Pool, Transport, Want, connect};
-use crate::reactor::{Connection, Next, Now, Readiness};
+use crate::reactor::{EventSource, Next, Now, Readiness};
 
 /// Bytes that one connection may read, and as many that it may write, in one turn: enough to keep
 /// the socket busy, little enough that a fast peer starves nobody. Of files it is four times as much,
@@ -144,7 +144,7 @@ impl<M: Machine> Link<M> {
                     self.life = Life::Open;
                     return self.converse(tick);
                 }
-                Err(ErrorKind::NotConnected | ErrorKind::WouldBlock) => tick.ready.write_blocked(),
+                Err(ErrorKind::NotConnected | ErrorKind::WouldBlock) => tick.ready.on_write_blocked(),
                 Err(kind) => return self.close(CloseReason::ConnectFailed(kind), tick),
             }
         }
@@ -208,7 +208,7 @@ impl<M: Machine> Link<M> {
         }
         let outcome = self.outbox.flush(&mut self.stream, budget);
         if outcome == IoOutcome::Blocked {
-            ready.write_blocked();
+            ready.on_write_blocked();
         }
         outcome
     }
@@ -238,11 +238,11 @@ impl<M: Machine> Link<M> {
                     self.machine.received(tick.site);
                     *budget = budget.saturating_sub(len);
                     if len < room_len {
-                        tick.ready.read_short();
+                        tick.ready.on_short_read();
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    tick.ready.read_blocked();
+                    tick.ready.on_read_blocked();
                     return IoOutcome::Blocked;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -262,7 +262,7 @@ impl<M: Machine> Link<M> {
     ) -> IoOutcome {
         let reason = *self.unsendable.get_or_insert(reason);
         self.outbox.abandon();
-        tick.ready.write_failed();
+        tick.ready.on_write_failed();
         match self.fill(tick, budget) {
             IoOutcome::Done if !self.inbox.is_eof() => IoOutcome::Done,
             IoOutcome::Spent => IoOutcome::Spent,
@@ -328,7 +328,7 @@ impl<M: Machine> Link<M> {
     }
 }
 
-impl<M: Machine> Connection for Link<M> {
+impl<M: Machine> EventSource for Link<M> {
     fn source(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
@@ -408,13 +408,13 @@ mod tests {
         let now = Now::read();
         for peer_closes in [true, false] {
             let (mut link, peer) = addressed(true);
-            let mut ready = Readiness::untried();
+            let mut ready = Readiness::assume_ready();
             assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
             assert_eq!(link.deadline(), Some(now.instant + LINGER_SILENCE));
             if peer_closes {
                 drop(peer);
                 poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
-                assert_eq!(pump(&mut link, &mut Readiness::untried(), now), Next::Close);
+                assert_eq!(pump(&mut link, &mut Readiness::assume_ready(), now), Next::Close);
             } else {
                 let before = now.after(LINGER_SILENCE - Duration::from_millis(1));
                 assert_eq!(pump(&mut link, &mut ready, before), Next::Wait);
@@ -427,7 +427,7 @@ mod tests {
     fn a_connection_that_has_been_silent_is_closed_at_once() {
         let now = Now::read();
         let (mut link, _peer) = addressed(false);
-        let mut ready = Readiness::untried();
+        let mut ready = Readiness::assume_ready();
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         link.machine_mut().deadline = Some(now.instant);
         assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
@@ -437,14 +437,14 @@ mod tests {
     fn what_is_taken_in_ahead_is_told_at_once_and_understood_in_its_turn() {
         let now = Now::read();
         let (mut link, peer) = addressed(false);
-        let (mut ready, mut pool) = (Readiness::untried(), Pool::new(1024));
+        let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024));
         let told = |link: &mut Link<Parrot>| (link.machine.received, link.machine.advanced);
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
         assert_eq!(told(&mut link), (1, 0));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         assert_eq!(told(&mut link), (1, 1));
         // Nothing more has come, and a buffer is held for nothing only while there is hope.
-        let mut ready = Readiness::untried();
+        let mut ready = Readiness::assume_ready();
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
         assert!(!ready.is_readable() && link.inbox.bytes().is_empty());
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
@@ -453,7 +453,7 @@ mod tests {
         link.machine_mut().deadline = Some(now.instant);
         peer.shutdown(Shutdown::Write).expect("its end");
         poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
-        let mut ready = Readiness::untried();
+        let mut ready = Readiness::assume_ready();
         link.fill_ahead(&mut ready, &mut (), &mut pool, now);
         assert!(ready.is_readable() && !link.inbox.is_eof());
         link.machine_mut().deadline = None;

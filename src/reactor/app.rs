@@ -21,7 +21,7 @@ pub enum Next {
 }
 
 /// What the reactor must be able to ask of a connection.
-pub trait Connection {
+pub trait EventSource {
     /// The socket, to be registered once, when the connection first waits.
     fn source(&mut self) -> &mut TcpStream;
 
@@ -33,7 +33,7 @@ pub trait Connection {
 /// What the reactor drives: the server and the client are two of these.
 pub trait App {
     /// One connection of the application.
-    type Conn: Connection;
+    type Conn: EventSource;
 
     /// Makes a connection of an accepted socket (non-blocking already), or drops it with `None`. An
     /// application without listeners has none.
@@ -43,20 +43,20 @@ pub trait App {
 
     /// Lets the connection take in what has come, before any of those beside it in the queue has its turn:
     /// what must be found out after all of it has come then is, once for all of them.
-    fn fill_ahead(&mut self, _conn: &mut Self::Conn, _ready: &mut Readiness, _now: Now) {}
+    fn on_readable(&mut self, _conn: &mut Self::Conn, _ready: &mut Readiness, _now: Now) {}
 
     /// Gives the connection its turn. `ready` holds what the kernel has said and nobody has used up.
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
 
     /// A connection that the application has opened itself ([`Control::open`]) has been given its key.
-    fn opened(&mut self, _conn: &mut Self::Conn, _key: Key) {}
+    fn registered(&mut self, _conn: &mut Self::Conn, _key: Key) {}
 
     /// Called once a turn, after all connections: for logs, pacing, signals and shutting down.
     ///
     /// `idle` says that the turn found nothing to do. Returns when it wants to be called again at
     /// the latest.
-    fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, idle: bool) -> Option<Instant>;
+    fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, idle: bool) -> Option<Instant>;
 
     /// The loop has been stopped while this connection was still open: called for each, then it is dropped.
-    fn abandoned(&mut self, _conn: Self::Conn, _now: Now) {}
+    fn on_shutdown(&mut self, _conn: Self::Conn, _now: Now) {}
 }

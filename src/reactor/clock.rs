@@ -20,7 +20,7 @@ pub enum Clock {
     /// The kernel's clock.
     Running,
     /// It stands still from one turn to the next: virtual time.
-    Still,
+    Frozen,
 }
 
 impl Clock {
@@ -28,7 +28,7 @@ impl Clock {
     pub fn at(self, turn: Now) -> Instant {
         match self {
             Self::Running => Instant::now(),
-            Self::Still => turn.instant,
+            Self::Frozen => turn.instant,
         }
     }
 }

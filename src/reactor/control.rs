@@ -13,12 +13,12 @@ pub struct Control<C> {
     pub(super) connections: usize,
     pub(super) signals: Vec<c_int>,
     pub(super) woken: bool,
-    pub(super) input: bool,
+    pub(super) fd_readable: bool,
     pub(super) opened: Vec<C>,
     pub(super) stop_listening: bool,
     pub(super) closing: Vec<ListenerId>,
     pub(super) rouse: bool,
-    pub(super) roused: Vec<Key>,
+    pub(super) woken_keys: Vec<Key>,
     pub(super) stop: bool,
 }
 
@@ -28,12 +28,12 @@ impl<C> Default for Control<C> {
             connections: 0,
             signals: Vec::new(),
             woken: false,
-            input: false,
+            fd_readable: false,
             opened: Vec::new(),
             stop_listening: false,
             closing: Vec::new(),
             rouse: false,
-            roused: Vec::new(),
+            woken_keys: Vec::new(),
             stop: false,
         }
     }
@@ -56,8 +56,8 @@ impl<C> Control<C> {
     }
 
     /// Whether the watched input may have something to read, since the last call.
-    pub fn take_input(&mut self) -> bool {
-        std::mem::take(&mut self.input)
+    pub fn take_fd_readable(&mut self) -> bool {
+        std::mem::take(&mut self.fd_readable)
     }
 
     /// Adds a connection that the application has opened itself.
@@ -76,19 +76,19 @@ impl<C> Control<C> {
     }
 
     /// Gives every connection a turn, whatever it waits for.
-    pub fn rouse_all(&mut self) {
+    pub fn wake_all(&mut self) {
         self.rouse = true;
     }
 
     /// Gives this connection a turn before the loop waits again, whatever it waits for; nobody if it is gone.
-    pub fn rouse(&mut self, key: Key) {
-        self.roused.push(key);
+    pub fn wake(&mut self, key: Key) {
+        self.woken_keys.push(key);
     }
 
     /// Whether there is anything to be carried out. Most turns have nothing.
-    pub(super) fn has_orders(&self) -> bool {
+    pub(super) fn has_requests(&self) -> bool {
         let flags = self.stop_listening | self.rouse;
-        flags || !(self.opened.is_empty() && self.closing.is_empty() && self.roused.is_empty())
+        flags || !(self.opened.is_empty() && self.closing.is_empty() && self.woken_keys.is_empty())
     }
 
     /// Ends the loop after this turn; what connections are left are dropped.

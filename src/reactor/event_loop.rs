@@ -14,16 +14,16 @@ use mio::{Events, Interest, Poll, Waker};
 
 use super::listeners::Listeners;
 use super::slots::{Slots, Timer};
-use super::sources::{Alarm, Input, Signals};
-use super::timer_wheel::Wheel;
-use super::token::Addressee;
-use super::{App, Clock, Connection, Control, Key, ListenerId, Next, Now, Readiness, Watermarks};
+use super::sources::{Alarm, FdSource, Signals};
+use super::timer_wheel::TimerWheel;
+use super::token::TokenKind;
+use super::{App, Clock, Control, EventSource, Key, ListenerId, Next, Now, Readiness, Watermarks};
 
 /// Kernel events taken at once; more stay in the kernel for the next turn.
 const EVENTS_MAX: usize = 1024;
 /// Connections that take in what has come before the first of them has its turn: so many share what is
 /// then found out once, and no more of them hold a buffer at a time.
-const FILLED_AHEAD_MAX: usize = 16;
+const READ_AHEAD_BATCH_LEN: usize = 16;
 /// Connections accepted in one turn, after those that are already here had theirs.
 const ACCEPTS_MAX: usize = 64;
 
@@ -33,16 +33,16 @@ pub struct Reactor<A: App> {
     poll: Poll,
     events: Events,
     slots: Slots<A::Conn>,
-    wheel: Wheel,
-    due: Vec<Key>,
+    timer_wheel: TimerWheel,
+    due_keys: Vec<Key>,
     listeners: Listeners,
     signals: Signals,
-    input: Input,
-    alarm: Option<Alarm>,
+    fd_source: FdSource,
+    timerfd: Option<Alarm>,
     waker: Arc<Waker>,
     control: Control<A::Conn>,
     /// When the application wants to be called at the latest.
-    app_wants: Option<Instant>,
+    app_deadline: Option<Instant>,
 }
 
 impl<A: App> Reactor<A> {
@@ -52,21 +52,21 @@ impl<A: App> Reactor<A> {
     /// When the kernel gives no epoll instance or no eventfd.
     pub fn new(app: A, now: Now) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), Addressee::Waker.token())?);
+        let waker = Arc::new(Waker::new(poll.registry(), TokenKind::Waker.token())?);
         Ok(Self {
             app,
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             slots: Slots::new(),
-            wheel: Wheel::new(now.instant),
-            due: Vec::new(),
+            timer_wheel: TimerWheel::new(now.instant),
+            due_keys: Vec::new(),
             listeners: Listeners::new(),
             signals: Signals::default(),
-            input: Input::default(),
-            alarm: None,
+            fd_source: FdSource::default(),
+            timerfd: None,
             waker,
             control: Control::default(),
-            app_wants: None,
+            app_deadline: None,
         })
     }
 
@@ -88,7 +88,7 @@ impl<A: App> Reactor<A> {
         self.listeners.set_watermarks(watermarks);
     }
 
-    /// Turns these signals into news for [`App::between_turns`].
+    /// Turns these signals into news for [`App::on_tick`].
     ///
     /// # Errors
     /// When a handler cannot be installed.
@@ -97,12 +97,12 @@ impl<A: App> Reactor<A> {
     }
 
     /// Turns something to read on this descriptor, one and no connection, into news for
-    /// [`App::between_turns`]. What is always ready, a regular file, makes no news.
+    /// [`App::on_tick`]. What is always ready, a regular file, makes no news.
     ///
     /// # Errors
     /// When it cannot be registered.
-    pub fn watch_input(&mut self, input: OwnedFd) -> io::Result<()> {
-        self.input.watch(self.poll.registry(), input)
+    pub fn watch_fd(&mut self, input: OwnedFd) -> io::Result<()> {
+        self.fd_source.watch(self.poll.registry(), input)
     }
 
     /// Calls the application when it wants to be called, to some microseconds. Without this it may be a
@@ -110,8 +110,8 @@ impl<A: App> Reactor<A> {
     ///
     /// # Errors
     /// When the kernel gives no timer.
-    pub fn wake_precisely(&mut self) -> io::Result<()> {
-        self.alarm = Some(Alarm::new(self.poll.registry())?);
+    pub fn enable_timerfd(&mut self) -> io::Result<()> {
+        self.timerfd = Some(Alarm::new(self.poll.registry())?);
         Ok(())
     }
 
@@ -126,32 +126,32 @@ impl<A: App> Reactor<A> {
     /// When epoll itself fails; a connection's failure is its own affair.
     pub fn run(mut self) -> io::Result<A> {
         let mut now = Now::read();
-        self.ask_app(now, false);
+        self.poll_app(now, false);
         while !self.control.stop {
             self.wait(now)?;
             now = Now::read();
-            self.turn(now);
+            self.run_once(now);
         }
-        for conn in self.slots.into_conns() {
-            self.app.abandoned(conn, now);
+        for conn in self.slots.into_connections() {
+            self.app.on_shutdown(conn, now);
         }
         Ok(self.app)
     }
 
     /// Everything between two waits.
-    fn turn(&mut self, now: Now) {
+    fn run_once(&mut self, now: Now) {
         let mut idle = self.events.is_empty() && !self.slots.has_queued();
-        self.note_events();
-        self.note_timers(now.instant);
+        self.dispatch_events();
+        self.expire_timers(now.instant);
         self.drive_queued(now);
         idle &= !self.accept(now);
         self.slots.free_closed();
-        self.ask_app(now, idle);
+        self.poll_app(now, idle);
     }
 
     fn wait(&mut self, now: Now) -> io::Result<()> {
         let mut timeout = self.timeout(now.instant);
-        if let (Some(alarm), Some(at)) = (&mut self.alarm, self.app_wants)
+        if let (Some(alarm), Some(at)) = (&mut self.timerfd, self.app_deadline)
             && timeout != Some(Duration::ZERO)
             && !alarm.set(at, Clock::Running.at(now))?
         {
@@ -171,68 +171,71 @@ impl<A: App> Reactor<A> {
         if self.slots.has_queued() || self.listeners.has_work() {
             return Some(Duration::ZERO);
         }
-        let nearest = earlier(earlier(self.wheel.next(), self.app_wants), self.listeners.resting_until());
+        let nearest = earlier(
+            earlier(self.timer_wheel.next_deadline(), self.app_deadline),
+            self.listeners.backoff_until(),
+        );
         nearest.map(|instant| instant.saturating_duration_since(now))
     }
 
     /// Sets bits and queues keys; nothing else happens while events are walked.
-    fn note_events(&mut self) {
+    fn dispatch_events(&mut self) {
         for event in &self.events {
-            match Addressee::of(event.token()) {
-                Addressee::Connection(key) => {
+            match TokenKind::of(event.token()) {
+                TokenKind::Connection(key) => {
                     if let Some(slot) = self.slots.queue(key) {
-                        slot.ready.note(event);
+                        slot.ready.on_event(event);
                     }
                 }
-                Addressee::Listener(id) => self.listeners.note_acceptable(id),
-                Addressee::Signals => self.signals.take(&mut self.control.signals),
-                Addressee::Waker => self.control.woken = true,
-                Addressee::Input => self.control.input = true,
+                TokenKind::Listener(id) => self.listeners.on_acceptable(id),
+                TokenKind::Signals => self.signals.take(&mut self.control.signals),
+                TokenKind::Waker => self.control.woken = true,
+                TokenKind::Fd => self.control.fd_readable = true,
                 // It has woken the loop, and that is all.
-                Addressee::Alarm => {}
+                TokenKind::Timer => {}
             }
         }
     }
 
     /// Queues those whose deadline has come; looks again later at those that have moved theirs.
-    fn note_timers(&mut self, now: Instant) {
-        let mut due = std::mem::take(&mut self.due);
-        let tick = self.wheel.expire(now, &mut due);
+    fn expire_timers(&mut self, now: Instant) {
+        let mut due = std::mem::take(&mut self.due_keys);
+        let tick = self.timer_wheel.expire(now, &mut due);
         for key in due.drain(..) {
             let Some(slot) = self.slots.get(key) else { continue };
             if slot.timer.is_some_and(|timer| timer.tick <= tick) {
                 slot.timer = None;
-                if slot.conn.deadline().is_some_and(|deadline| deadline <= now) {
+                if slot.connection.deadline().is_some_and(|deadline| deadline <= now) {
                     self.slots.queue(key);
                 } else {
                     self.schedule(key);
                 }
             }
         }
-        self.due = due;
+        self.due_keys = due;
     }
 
     /// Sees to it that the wheel looks at the connection no later than at its deadline.
     fn schedule(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key) else { return };
-        let Some(deadline) = slot.conn.deadline() else { return };
+        let Some(deadline) = slot.connection.deadline() else { return };
         // Most deadlines only ever move away: the wheel has not to be asked for those.
         if slot.timer.is_some_and(|timer| timer.deadline <= deadline) {
             return;
         }
-        let tick = self.wheel.tick_of(deadline);
+        let tick = self.timer_wheel.tick_of(deadline);
         if slot.timer.is_none_or(|timer| tick < timer.tick) {
             slot.timer = Some(Timer { tick, deadline });
-            self.wheel.schedule(key, tick);
+            self.timer_wheel.schedule(key, tick);
         }
     }
 
     fn drive_queued(&mut self, now: Now) {
         let queued = self.slots.take_queued();
-        for batch in queued.chunks(FILLED_AHEAD_MAX) {
+        for batch in queued.chunks(READ_AHEAD_BATCH_LEN) {
             for &key in batch {
                 if let Some(slot) = self.slots.get(key) {
-                    self.app.fill_ahead(&mut slot.conn, &mut slot.ready, now);
+                    self.app.on_readable(&mut slot.connection, &mut slot.ready, now);
                 }
             }
             for &key in batch {
@@ -245,36 +248,36 @@ impl<A: App> Reactor<A> {
     fn drive(&mut self, key: Key, now: Now) {
         let Some(slot) = self.slots.get(key) else { return };
         slot.queued = false;
-        match self.app.drive(&mut slot.conn, &mut slot.ready, now) {
+        match self.app.drive(&mut slot.connection, &mut slot.ready, now) {
             Next::Again => {
                 self.slots.queue(key);
             }
-            Next::Wait => self.park(key),
+            Next::Wait => self.wait_for_events(key),
             Next::Close => self.slots.close(key),
         }
     }
 
     /// Gives their turn to those whom the application has roused: at once, for it has a reason. Who
     /// stands in the queue already has one coming.
-    fn drive_roused(&mut self, now: Now) {
-        let mut roused = std::mem::take(&mut self.control.roused);
+    fn drive_woken(&mut self, now: Now) {
+        let mut roused = std::mem::take(&mut self.control.woken_keys);
         for key in roused.drain(..) {
             if self.slots.get(key).is_some_and(|slot| !slot.queued) {
                 self.drive(key, now);
             }
         }
-        self.control.roused = roused;
+        self.control.woken_keys = roused;
     }
 
     /// Lets a connection wait: registered once, for both directions, and with its timer running.
     ///
     /// Registering only now is safe: epoll reports what is already ready when a socket is added.
-    fn park(&mut self, key: Key) {
+    fn wait_for_events(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key) else { return };
         if !slot.registered {
-            let token = Addressee::Connection(key).token();
+            let token = TokenKind::Connection(key).token();
             let both = Interest::READABLE | Interest::WRITABLE;
-            if let Err(error) = self.poll.registry().register(slot.conn.source(), token, both) {
+            if let Err(error) = self.poll.registry().register(slot.connection.source(), token, both) {
                 log::error!("cannot watch a connection, so it is closed: {error}");
                 self.slots.close(key);
                 return;
@@ -290,13 +293,13 @@ impl<A: App> Reactor<A> {
             // Those that are over make room first: once the house counts as full, only an event would
             // bring it here again.
             self.slots.free_closed();
-            self.listeners.begin(self.slots.len(), now.instant);
+            self.listeners.begin_tick(self.slots.len(), now.instant);
             if !self.listeners.has_work() {
                 return accepted > 0;
             }
             let Some((id, stream, peer)) = self.listeners.accept(now.instant) else { return accepted > 0 };
             if let Some(conn) = self.app.accepted(id, stream, peer, now) {
-                let key = self.slots.insert(conn, Readiness::untried());
+                let key = self.slots.insert(conn, Readiness::assume_ready());
                 self.drive(key, now);
             }
         }
@@ -304,15 +307,15 @@ impl<A: App> Reactor<A> {
     }
 
     /// Tells the application the news and carries out its orders.
-    fn ask_app(&mut self, now: Now, idle: bool) {
+    fn poll_app(&mut self, now: Now, idle: bool) {
         self.control.connections = self.slots.len();
-        self.app_wants = self.app.between_turns(&mut self.control, now, idle);
-        if self.control.has_orders() {
-            self.carry_out_orders(now);
+        self.app_deadline = self.app.on_tick(&mut self.control, now, idle);
+        if self.control.has_requests() {
+            self.apply_requests(now);
         }
     }
 
-    fn carry_out_orders(&mut self, now: Now) {
+    fn apply_requests(&mut self, now: Now) {
         if std::mem::take(&mut self.control.stop_listening) {
             self.listeners.close_all();
         }
@@ -323,10 +326,10 @@ impl<A: App> Reactor<A> {
             // Nothing is known to be ready: a socket that is still connecting is told of by an event.
             let key = self.slots.insert(conn, Readiness::default());
             if let Some(slot) = self.slots.queue(key) {
-                self.app.opened(&mut slot.conn, key);
+                self.app.registered(&mut slot.connection, key);
             }
         }
-        self.drive_roused(now);
+        self.drive_woken(now);
         if std::mem::take(&mut self.control.rouse) {
             for key in self.slots.keys().collect::<Vec<_>>() {
                 self.slots.queue(key);

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 
-use super::token::Addressee;
+use super::token::TokenKind;
 
 /// How long accepting rests when descriptors or memory have run out: the backlog keeps the callers,
 /// and something may be closed by then.
-const BACK_OFF: Duration = Duration::from_millis(500);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Names a listener, in the order of [`super::Reactor::listen`], from 0.
 pub type ListenerId = usize;
@@ -44,15 +44,15 @@ pub(super) struct Listeners {
     next: ListenerId,
     watermarks: Watermarks,
     full: bool,
-    resting_until: Option<Instant>,
+    backoff_until: Option<Instant>,
     /// The shortage has been logged; it is logged again only after an accept has worked.
-    short: bool,
+    is_backing_off: bool,
 }
 
 impl Listeners {
     pub(super) fn new() -> Self {
         let watermarks = Watermarks { stop_at: usize::MAX, resume_at: usize::MAX };
-        Self { all: Vec::new(), next: 0, watermarks, full: false, resting_until: None, short: false }
+        Self { all: Vec::new(), next: 0, watermarks, full: false, backoff_until: None, is_backing_off: false }
     }
 
     pub(super) fn set_watermarks(&mut self, watermarks: Watermarks) {
@@ -61,12 +61,12 @@ impl Listeners {
 
     pub(super) fn add(&mut self, registry: &Registry, mut socket: TcpListener) -> io::Result<ListenerId> {
         let id = self.all.len();
-        registry.register(&mut socket, Addressee::Listener(id).token(), Interest::READABLE)?;
+        registry.register(&mut socket, TokenKind::Listener(id).token(), Interest::READABLE)?;
         self.all.push(Some(Listener { socket, acceptable: false }));
         Ok(id)
     }
 
-    pub(super) fn note_acceptable(&mut self, id: ListenerId) {
+    pub(super) fn on_acceptable(&mut self, id: ListenerId) {
         if let Some(Some(listener)) = self.all.get_mut(id) {
             listener.acceptable = true;
         }
@@ -87,19 +87,19 @@ impl Listeners {
     /// Whether there may be callers that can be let in now.
     pub(super) fn has_work(&self) -> bool {
         !self.full
-            && self.resting_until.is_none()
+            && self.backoff_until.is_none()
             && self.all.iter().flatten().any(|listener| listener.acceptable)
     }
 
     /// When a rest ends.
-    pub(super) fn resting_until(&self) -> Option<Instant> {
-        self.resting_until
+    pub(super) fn backoff_until(&self) -> Option<Instant> {
+        self.backoff_until
     }
 
     /// Looks at how full the house is, and at the clock, before accepting.
-    pub(super) fn begin(&mut self, connections: usize, now: Instant) {
-        if self.resting_until.is_some_and(|until| now >= until) {
-            self.resting_until = None;
+    pub(super) fn begin_tick(&mut self, connections: usize, now: Instant) {
+        if self.backoff_until.is_some_and(|until| now >= until) {
+            self.backoff_until = None;
         }
         if !self.full && connections >= self.watermarks.stop_at {
             log::warn!(
@@ -126,18 +126,21 @@ impl Listeners {
     }
 
     fn accept_from(&mut self, id: ListenerId, now: Instant) -> Option<(TcpStream, SocketAddr)> {
-        let resting = self.resting_until.is_some();
+        let resting = self.backoff_until.is_some();
         let listener = self.all.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !resting)?;
         match listener.socket.accept() {
             Ok(accepted) => {
-                self.short = false;
+                self.is_backing_off = false;
                 return Some(accepted);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => listener.acceptable = false,
-            Err(error) if is_shortage(&error) => {
-                self.resting_until = Some(now + BACK_OFF);
-                if !std::mem::replace(&mut self.short, true) {
-                    log::error!("cannot accept: {error}; trying again every {} ms", BACK_OFF.as_millis());
+            Err(error) if is_fd_exhaustion(&error) => {
+                self.backoff_until = Some(now + ACCEPT_BACKOFF);
+                if !std::mem::replace(&mut self.is_backing_off, true) {
+                    log::error!(
+                        "cannot accept: {error}; trying again every {} ms",
+                        ACCEPT_BACKOFF.as_millis()
+                    );
                 }
             }
             // The caller has hung up, or its network has: accept(2) says to go on. It stays acceptable,
@@ -149,7 +152,7 @@ impl Listeners {
 }
 
 /// Descriptors (EMFILE, ENFILE) or memory (ENOBUFS, ENOMEM) have run out.
-fn is_shortage(error: &io::Error) -> bool {
+fn is_fd_exhaustion(error: &io::Error) -> bool {
     const ENOMEM: i32 = 12;
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
@@ -169,7 +172,7 @@ mod tests {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let address = socket.local_addr().expect("its address");
         let id = listeners.add(poll.registry(), socket).expect("it is registered");
-        listeners.note_acceptable(id);
+        listeners.on_acceptable(id);
         (id, address)
     }
 
@@ -197,7 +200,7 @@ mod tests {
         let (second, open) = listening(&mut listeners, &poll);
         listeners.close(first);
         listeners.close(first);
-        listeners.note_acceptable(first);
+        listeners.on_acceptable(first);
         let refused = StdStream::connect(closed).expect_err("it is closed");
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         let _caller = StdStream::connect(open).expect("a connection");

@@ -18,7 +18,7 @@ mod threads;
 mod timer_wheel;
 mod token;
 
-pub use app::{App, Connection, Next};
+pub use app::{App, EventSource, Next};
 pub use clock::{Clock, CpuTime, Now};
 pub use control::Control;
 pub use event_loop::Reactor;

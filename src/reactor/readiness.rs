@@ -18,13 +18,13 @@ pub struct Readiness {
 impl Readiness {
     /// Nothing is known, so everything is tried: the state of a freshly accepted socket, which may
     /// be served and gone before it was ever registered.
-    pub fn untried() -> Self {
+    pub fn assume_ready() -> Self {
         Self { readable: true, writable: true, fin: false }
     }
 
     /// Sets the bits that an event names. Errors and hang-ups set both: the next system call tells
     /// the truth.
-    pub fn note(&mut self, event: &Event) {
+    pub fn on_event(&mut self, event: &Event) {
         let broken = event.is_error() || event.is_write_closed();
         self.readable |= event.is_readable() || event.is_read_closed() || broken;
         self.writable |= event.is_writable() || broken;
@@ -42,25 +42,25 @@ impl Readiness {
     }
 
     /// A read said `WouldBlock`.
-    pub fn read_blocked(&mut self) {
+    pub fn on_read_blocked(&mut self) {
         self.readable = false;
     }
 
     /// A write said `WouldBlock`.
-    pub fn write_blocked(&mut self) {
+    pub fn on_write_blocked(&mut self) {
         self.writable = false;
     }
 
     /// A write failed, so there is something to read, the end of it at least, whether or not an event
     /// has told so yet.
-    pub fn write_failed(&mut self) {
+    pub fn on_write_failed(&mut self) {
         self.readable = true;
         self.fin = true;
     }
 
     /// A read came back short, so the socket's buffer was empty at that moment: as good as
     /// `WouldBlock`, unless the FIN was announced before and has yet to be read.
-    pub fn read_short(&mut self) {
+    pub fn on_short_read(&mut self) {
         self.readable = self.fin;
     }
 }
@@ -71,14 +71,14 @@ mod tests {
 
     #[test]
     fn a_short_read_means_drained_unless_the_fin_was_announced() {
-        let mut ready = Readiness::untried();
-        ready.read_short();
+        let mut ready = Readiness::assume_ready();
+        ready.on_short_read();
         assert!(!ready.is_readable());
 
-        let mut ready = Readiness { fin: true, ..Readiness::untried() };
-        ready.read_short();
+        let mut ready = Readiness { fin: true, ..Readiness::assume_ready() };
+        ready.on_short_read();
         assert!(ready.is_readable());
-        ready.read_blocked();
+        ready.on_read_blocked();
         assert!(!ready.is_readable());
     }
 }

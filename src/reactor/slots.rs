@@ -10,12 +10,12 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::token::{Generations, Key};
-use super::{Connection, Readiness};
+use super::{EventSource, Readiness};
 
 /// One connection and the reactor's own notes on it.
 #[derive(Debug)]
-pub(super) struct Slot<C> {
-    pub(super) conn: C,
+pub(super) struct ConnectionSlot<C> {
+    pub(super) connection: C,
     pub(super) ready: Readiness,
     /// For when the timer wheel holds its key.
     pub(super) timer: Option<Timer>,
@@ -40,7 +40,7 @@ pub(super) struct Timer {
 /// All connections, and which of them have something to do.
 #[derive(Debug)]
 pub(super) struct Slots<C> {
-    slab: Slab<Slot<C>>,
+    slab: Slab<ConnectionSlot<C>>,
     generations: Generations,
     /// The run queue of the next turn. The flag of its slot keeps a key from standing here twice.
     queued: Vec<Key>,
@@ -50,7 +50,7 @@ pub(super) struct Slots<C> {
     closed: Vec<Key>,
 }
 
-impl<C: Connection> Slots<C> {
+impl<C: EventSource> Slots<C> {
     pub(super) fn new() -> Self {
         Self {
             slab: Slab::new(),
@@ -67,19 +67,26 @@ impl<C: Connection> Slots<C> {
 
     pub(super) fn insert(&mut self, conn: C, ready: Readiness) -> Key {
         let generation = self.generations.next();
-        let slot =
-            Slot { conn, ready, timer: None, generation, queued: false, registered: false, closed: false };
+        let slot = ConnectionSlot {
+            connection: conn,
+            ready,
+            timer: None,
+            generation,
+            queued: false,
+            registered: false,
+            closed: false,
+        };
         // A slot costs two descriptors' worth of kernel memory at least: 2^32 of them do not exist.
         Key { index: self.slab.insert(slot) as u32, generation }
     }
 
     /// The connection that the key names, unless it is gone or going.
-    pub(super) fn get(&mut self, key: Key) -> Option<&mut Slot<C>> {
+    pub(super) fn get(&mut self, key: Key) -> Option<&mut ConnectionSlot<C>> {
         find(&mut self.slab, key)
     }
 
     /// The same, queued for the next turn.
-    pub(super) fn queue(&mut self, key: Key) -> Option<&mut Slot<C>> {
+    pub(super) fn queue(&mut self, key: Key) -> Option<&mut ConnectionSlot<C>> {
         let slot = find(&mut self.slab, key)?;
         if !mem::replace(&mut slot.queued, true) {
             self.queued.push(key);
@@ -120,8 +127,8 @@ impl<C: Connection> Slots<C> {
     }
 
     /// All connections that are not going, for the end of the loop.
-    pub(super) fn into_conns(self) -> impl Iterator<Item = C> {
-        self.slab.into_iter().filter(|(_, slot)| !slot.closed).map(|(_, slot)| slot.conn)
+    pub(super) fn into_connections(self) -> impl Iterator<Item = C> {
+        self.slab.into_iter().filter(|(_, slot)| !slot.closed).map(|(_, slot)| slot.connection)
     }
 
     /// The keys of all connections that are not going.
@@ -133,7 +140,7 @@ impl<C: Connection> Slots<C> {
     }
 }
 
-fn find<C>(slab: &mut Slab<Slot<C>>, key: Key) -> Option<&mut Slot<C>> {
+fn find<C>(slab: &mut Slab<ConnectionSlot<C>>, key: Key) -> Option<&mut ConnectionSlot<C>> {
     let slot = slab.get_mut(key.index as usize)?;
     (slot.generation == key.generation && !slot.closed).then_some(slot)
 }
@@ -146,7 +153,7 @@ mod tests {
 
     struct Nobody;
 
-    impl Connection for Nobody {
+    impl EventSource for Nobody {
         fn source(&mut self) -> &mut TcpStream {
             unreachable!("it is never registered")
         }

@@ -17,7 +17,7 @@ use rustix::time::{
 };
 use signal_hook_mio::v1_0::Signals as SignalPipe;
 
-use super::token::Addressee;
+use super::token::TokenKind;
 
 /// What is nearer than this is not slept for: falling asleep and waking up take longer.
 const SLEEP_MIN: Duration = Duration::from_micros(5);
@@ -29,7 +29,7 @@ pub(super) struct Signals(Option<SignalPipe>);
 impl Signals {
     pub(super) fn watch(&mut self, registry: &Registry, numbers: &[c_int]) -> io::Result<()> {
         let mut source = SignalPipe::new(numbers)?;
-        registry.register(&mut source, Addressee::Signals.token(), Interest::READABLE)?;
+        registry.register(&mut source, TokenKind::Signals.token(), Interest::READABLE)?;
         self.0 = Some(source);
         Ok(())
     }
@@ -42,13 +42,13 @@ impl Signals {
     }
 }
 
-/// The watched descriptor, none until [`Input::watch`].
+/// The watched descriptor, none until [`FdSource::watch`].
 #[derive(Default)]
-pub(super) struct Input(Option<OwnedFd>);
+pub(super) struct FdSource(Option<OwnedFd>);
 
-impl Input {
+impl FdSource {
     pub(super) fn watch(&mut self, registry: &Registry, input: OwnedFd) -> io::Result<()> {
-        let token = Addressee::Input.token();
+        let token = TokenKind::Fd.token();
         match registry.register(&mut SourceFd(&input.as_raw_fd()), token, Interest::READABLE) {
             // What epoll does not take, a regular file, never has to be waited for.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
@@ -72,7 +72,7 @@ impl Alarm {
     pub(super) fn new(registry: &Registry) -> io::Result<Self> {
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        registry.register(&mut SourceFd(&timer.as_raw_fd()), Addressee::Alarm.token(), Interest::READABLE)?;
+        registry.register(&mut SourceFd(&timer.as_raw_fd()), TokenKind::Timer.token(), Interest::READABLE)?;
         Ok(Self { timer, set_to: None })
     }
 

@@ -21,7 +21,7 @@ const BUCKET_LEN_KEPT: usize = 64;
 
 /// The wheel.
 #[derive(Debug)]
-pub(super) struct Wheel {
+pub(super) struct TimerWheel {
     origin: Instant,
     /// The last tick whose bucket was emptied.
     done: u64,
@@ -34,7 +34,7 @@ pub(super) struct Wheel {
     next: Option<Instant>,
 }
 
-impl Wheel {
+impl TimerWheel {
     pub(super) fn new(origin: Instant) -> Self {
         let buckets = vec![Vec::new(); BUCKETS as usize];
         Self { origin, done: 0, buckets, occupied: 0, next_tick: origin + TICK, next: None }
@@ -52,7 +52,7 @@ impl Wheel {
         let bucket = tick % BUCKETS;
         self.occupied |= 1 << bucket;
         self.buckets[bucket as usize].push(key);
-        self.next = self.nearest();
+        self.next = self.nearest_tick();
     }
 
     /// Moves the keys of all ticks up to `now` to `due`, and returns the tick it has come to.
@@ -73,26 +73,26 @@ impl Wheel {
             }
         }
         self.done = self.done.max(now_tick);
-        self.next_tick = self.moment_of(self.done + 1);
-        self.next = self.nearest();
+        self.next_tick = self.instant_of(self.done + 1);
+        self.next = self.nearest_tick();
         self.done
     }
 
     /// When the nearest bucket that holds anything is due.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.next
     }
 
-    fn nearest(&self) -> Option<Instant> {
+    fn nearest_tick(&self) -> Option<Instant> {
         if self.occupied == 0 {
             return None;
         }
         let from = self.done + 1;
         let ahead = self.occupied.rotate_right((from % BUCKETS) as u32).trailing_zeros();
-        Some(self.moment_of(from + u64::from(ahead)))
+        Some(self.instant_of(from + u64::from(ahead)))
     }
 
-    fn moment_of(&self, tick: u64) -> Instant {
+    fn instant_of(&self, tick: u64) -> Instant {
         self.origin + TICK * u32::try_from(tick).unwrap_or(u32::MAX)
     }
 }
@@ -110,12 +110,12 @@ mod tests {
         Key { index, generation: 1 }
     }
 
-    fn schedule(wheel: &mut Wheel, index: u32, deadline: Instant) {
+    fn schedule(wheel: &mut TimerWheel, index: u32, deadline: Instant) {
         let tick = wheel.tick_of(deadline);
         wheel.schedule(key(index), tick);
     }
 
-    fn expired(wheel: &mut Wheel, now: Instant) -> Vec<u32> {
+    fn expired(wheel: &mut TimerWheel, now: Instant) -> Vec<u32> {
         let mut due = Vec::new();
         wheel.expire(now, &mut due);
         due.iter().map(|key| key.index).collect()
@@ -125,21 +125,21 @@ mod tests {
     fn a_key_is_due_at_the_first_tick_that_is_not_before_its_deadline() {
         let origin = Instant::now();
         for after_micros in [100_001, 150_000, 200_000] {
-            let mut wheel = Wheel::new(origin);
+            let mut wheel = TimerWheel::new(origin);
             schedule(&mut wheel, 1, origin + Duration::from_micros(after_micros));
-            assert_eq!(wheel.next(), Some(origin + Duration::from_millis(200)));
+            assert_eq!(wheel.next_deadline(), Some(origin + Duration::from_millis(200)));
             assert_eq!(expired(&mut wheel, origin + Duration::from_millis(199)), [0; 0]);
             assert_eq!(expired(&mut wheel, origin + Duration::from_millis(200)), [1]);
-            assert_eq!(wheel.next(), None);
+            assert_eq!(wheel.next_deadline(), None);
         }
     }
 
     #[test]
     fn a_deadline_beyond_the_horizon_is_looked_at_early_and_never_missed() {
         let origin = Instant::now();
-        let mut wheel = Wheel::new(origin);
+        let mut wheel = TimerWheel::new(origin);
         schedule(&mut wheel, 1, origin + Duration::from_secs(60));
-        let horizon = wheel.next().expect("it is scheduled");
+        let horizon = wheel.next_deadline().expect("it is scheduled");
         assert_eq!(horizon, origin + Duration::from_millis(12_700));
         assert_eq!(expired(&mut wheel, horizon), [1]);
     }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_past_deadline_is_due_at_the_next_tick() {
         let origin = Instant::now();
-        let mut wheel = Wheel::new(origin);
+        let mut wheel = TimerWheel::new(origin);
         expired(&mut wheel, origin + Duration::from_secs(5));
         schedule(&mut wheel, 1, origin);
         assert_eq!(expired(&mut wheel, origin + Duration::from_millis(5_100)), [1]);
@@ -157,10 +157,10 @@ mod tests {
     fn keys_that_wander_leave_no_room_behind() {
         const KEYS: u32 = 10_000;
         let (mut now, mut due) = (Instant::now(), Vec::new());
-        let mut wheel = Wheel::new(now);
+        let mut wheel = TimerWheel::new(now);
         (0..KEYS).for_each(|index| schedule(&mut wheel, index, now + Duration::from_secs(3_600)));
         for _ in 0..2 * BUCKETS {
-            now = wheel.next().expect("they are scheduled");
+            now = wheel.next_deadline().expect("they are scheduled");
             wheel.expire(now, &mut due);
             assert_eq!(due.len(), KEYS as usize);
             due.drain(..).for_each(|key| schedule(&mut wheel, key.index, now + Duration::from_secs(3_600)));
@@ -172,13 +172,13 @@ mod tests {
     #[test]
     fn after_a_long_sleep_every_key_is_due_once() {
         let origin = Instant::now();
-        let mut wheel = Wheel::new(origin);
+        let mut wheel = TimerWheel::new(origin);
         for index in 0..200 {
             schedule(&mut wheel, index, origin + Duration::from_millis(u64::from(index) * 60));
         }
         let mut due = expired(&mut wheel, origin + Duration::from_secs(3_600));
         due.sort_unstable();
         assert_eq!(due, (0..200).collect::<Vec<_>>());
-        assert_eq!(wheel.next(), None);
+        assert_eq!(wheel.next_deadline(), None);
     }
 }

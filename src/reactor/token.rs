@@ -31,23 +31,23 @@ const ALARM: u32 = u32::MAX - 3;
 
 /// Whom a kernel event is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Addressee {
+pub(super) enum TokenKind {
     Connection(Key),
     Listener(usize),
     Signals,
     Waker,
-    Input,
-    Alarm,
+    Fd,
+    Timer,
 }
 
-impl Addressee {
+impl TokenKind {
     pub(super) fn of(token: Token) -> Self {
         let (generation, index) = ((token.0 >> 32) as u32, token.0 as u32);
         match (generation, index) {
             (FIXED, SIGNALS) => Self::Signals,
             (FIXED, WAKER) => Self::Waker,
-            (FIXED, INPUT) => Self::Input,
-            (FIXED, ALARM) => Self::Alarm,
+            (FIXED, INPUT) => Self::Fd,
+            (FIXED, ALARM) => Self::Timer,
             (FIXED, listener) => Self::Listener(listener as usize),
             (generation, index) => Self::Connection(Key { index, generation }),
         }
@@ -59,8 +59,8 @@ impl Addressee {
             Self::Listener(listener) => (FIXED, listener as u32),
             Self::Signals => (FIXED, SIGNALS),
             Self::Waker => (FIXED, WAKER),
-            Self::Input => (FIXED, INPUT),
-            Self::Alarm => (FIXED, ALARM),
+            Self::Fd => (FIXED, INPUT),
+            Self::Timer => (FIXED, ALARM),
         };
         Token((generation as usize) << 32 | index as usize)
     }
@@ -83,18 +83,18 @@ mod tests {
 
     #[test]
     fn a_token_tells_again_whom_it_was_made_for() {
-        let key = |index, generation| Addressee::Connection(Key { index, generation });
+        let key = |index, generation| TokenKind::Connection(Key { index, generation });
         for addressee in [
             key(0, 1),
             key(7, u32::MAX),
             key(u32::MAX, 1),
-            Addressee::Listener(3),
-            Addressee::Signals,
-            Addressee::Waker,
-            Addressee::Input,
-            Addressee::Alarm,
+            TokenKind::Listener(3),
+            TokenKind::Signals,
+            TokenKind::Waker,
+            TokenKind::Fd,
+            TokenKind::Timer,
         ] {
-            assert_eq!(Addressee::of(addressee.token()), addressee);
+            assert_eq!(TokenKind::of(addressee.token()), addressee);
         }
     }
 

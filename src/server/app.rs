@@ -11,7 +11,7 @@ use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 use super::sum_room::SumRoom;
-use super::{Conn, Connection, Site};
+use super::{Conn, ServerConnection, Site};
 use crate::access_log::Destination;
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Link, Pool};
@@ -99,7 +99,7 @@ impl Server {
     }
 
     /// Stops accepting and lets what is in flight finish; a second request ends it at once.
-    fn shut_down(&mut self, control: &mut Control<Connection>, signal: Option<i32>, now: Now) {
+    fn shut_down(&mut self, control: &mut Control<ServerConnection>, signal: Option<i32>, now: Now) {
         if self.grace_ends.is_some() {
             self.stopped_by = signal;
             control.stop();
@@ -117,10 +117,10 @@ impl Server {
             sum.desk.drain();
         }
         control.stop_listening();
-        control.rouse_all();
+        control.wake_all();
     }
 
-    fn carry_out(&mut self, order: Order, control: &mut Control<Connection>, now: Now) {
+    fn carry_out(&mut self, order: Order, control: &mut Control<ServerConnection>, now: Now) {
         match order {
             Order::Reopen => self.site.log.reopen(),
             Order::ShutDown(signal) => self.shut_down(control, signal, now),
@@ -137,7 +137,7 @@ impl Server {
 
     /// Says what the number exchange has to say, and closes its listeners when it is over: with it,
     /// the server is, if there is nothing else to serve.
-    fn tend_sum(&mut self, control: &mut Control<Connection>, now: Now) -> Option<Instant> {
+    fn tend_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
         let wants = sum.tick(now.instant);
         if let Some(listeners) = sum.take_ended() {
@@ -152,7 +152,7 @@ impl Server {
 }
 
 impl App for Server {
-    type Conn = Connection;
+    type Conn = ServerConnection;
 
     fn accepted(
         &mut self,
@@ -160,50 +160,50 @@ impl App for Server {
         stream: TcpStream,
         peer: SocketAddr,
         now: Now,
-    ) -> Option<Connection> {
+    ) -> Option<ServerConnection> {
         self.accepted_total += 1;
         let number = self.rank.number(self.accepted_total);
         log::info!("{peer} connected (connection {number})");
         match self.sum.as_ref().filter(|sum| sum.has(listener)) {
-            Some(sum) => sum.accepted(stream, peer, now).map(Connection::Sum),
+            Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
                 let conn = Conn::new(peer, self.site.context.config.idle_timeout, now).numbered(number);
-                Some(Connection::Http(Link::accepted(stream, conn)))
+                Some(ServerConnection::Http(Link::accepted(stream, conn)))
             }
         }
     }
 
-    fn fill_ahead(&mut self, conn: &mut Connection, ready: &mut Readiness, now: Now) {
+    fn on_readable(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) {
         // Who is to go unless a request is still to be read is asked before it is read.
-        if let Connection::Http(link) = conn
+        if let ServerConnection::Http(link) = conn
             && !self.site.draining
         {
             link.fill_ahead(ready, &mut self.site, &mut self.pool, now);
         }
     }
 
-    fn drive(&mut self, conn: &mut Connection, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) -> Next {
         // A request that has already arrived is still answered.
         let ends_idling = self.site.draining && !ready.is_readable();
         match (conn, &mut self.sum) {
-            (Connection::Http(link), _) => {
+            (ServerConnection::Http(link), _) => {
                 if ends_idling {
                     link.machine_mut().end_idling(now);
                 }
                 link.pump(ready, &mut self.site, &mut self.pool, now)
             }
-            (Connection::Sum(link), Some(sum)) => {
+            (ServerConnection::Sum(link), Some(sum)) => {
                 if ends_idling {
                     link.machine_mut().end_idling(now);
                 }
                 link.pump(ready, &mut sum.desk, &mut self.pool, now)
             }
             // Nobody else accepts one.
-            (Connection::Sum(_), None) => Next::Close,
+            (ServerConnection::Sum(_), None) => Next::Close,
         }
     }
 
-    fn between_turns(&mut self, control: &mut Control<Connection>, now: Now, idle: bool) -> Option<Instant> {
+    fn on_tick(&mut self, control: &mut Control<ServerConnection>, now: Now, idle: bool) -> Option<Instant> {
         if control.take_woken() {
             self.heard().into_iter().for_each(|order| self.carry_out(order, control, now));
         }
@@ -222,11 +222,11 @@ impl App for Server {
         [log_wants, self.grace_ends, sum_wants].into_iter().flatten().min()
     }
 
-    fn abandoned(&mut self, conn: Connection, now: Now) {
+    fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {
         match (conn, &mut self.sum) {
-            (Connection::Http(link), _) => link.abandon(&mut self.site, now),
-            (Connection::Sum(link), Some(sum)) => link.abandon(&mut sum.desk, now),
-            (Connection::Sum(_), None) => {}
+            (ServerConnection::Http(link), _) => link.abandon(&mut self.site, now),
+            (ServerConnection::Sum(link), Some(sum)) => link.abandon(&mut sum.desk, now),
+            (ServerConnection::Sum(_), None) => {}
         }
     }
 }

@@ -18,6 +18,6 @@ mod workers;
 
 pub use app::Server;
 pub use config::{Bind, CacheMode, Config, ErrorPage, RootChoice, SumConfig, Surroundings};
-pub use connection::{Conn, Connection, Phase, Site, TRANSITIONS};
+pub use connection::{Conn, Phase, ServerConnection, Site, TRANSITIONS};
 pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
 pub use startup::{Bound, StartError, check, host_name, start};

@@ -14,7 +14,7 @@ use std::time::Instant;
 use mio::Waker;
 
 use super::app::Order;
-use super::{Config, Connection};
+use super::{Config, ServerConnection};
 use crate::reactor::{
     App, Control, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
 };
@@ -77,7 +77,7 @@ impl<J: Job> Workers<J> {
         let (tell, told) = mpsc::channel();
         // Each byte makes who watches look; nobody reads them.
         let (bell, ear) = UnixStream::pair()?;
-        self.watch.watch_input(ear.into())?;
+        self.watch.watch_fd(ear.into())?;
         let watch = self.watch.app_mut();
         watch.told = Some(told);
         let jobs = self.jobs.into_iter().map(|job| {
@@ -176,18 +176,18 @@ impl Watch {
 }
 
 impl App for Watch {
-    type Conn = Connection;
+    type Conn = ServerConnection;
 
-    fn drive(&mut self, _: &mut Connection, _: &mut Readiness, _: Now) -> Next {
+    fn drive(&mut self, _: &mut ServerConnection, _: &mut Readiness, _: Now) -> Next {
         Next::Close
     }
 
-    fn between_turns(&mut self, control: &mut Control<Connection>, _: Now, _: bool) -> Option<Instant> {
+    fn on_tick(&mut self, control: &mut Control<ServerConnection>, _: Now, _: bool) -> Option<Instant> {
         let stop = control.take_woken().then_some(Order::ShutDown(None));
         for order in control.take_signals().into_iter().filter_map(Order::of).chain(stop) {
             self.pass_on(order);
         }
-        control.take_input();
+        control.take_fd_readable();
         self.hear();
         if self.workers.iter().all(|worker| worker.has_ended) {
             control.stop();

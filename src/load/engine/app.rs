@@ -92,7 +92,7 @@ pub(super) fn run_share(
         interrupted: false,
     };
     let mut reactor = Reactor::new(engine, now)?;
-    reactor.wake_precisely()?;
+    reactor.enable_timerfd()?;
     if !interrupt.signals().is_empty() {
         reactor.watch_signals(interrupt.signals())?;
     }
@@ -146,7 +146,7 @@ impl Engine<'_> {
     fn rouse(&mut self, control: &mut Control<Link<Requester>>, at: Instant) -> Option<Instant> {
         let waiting = self.run.tickets.waiting(at);
         for _ in 0..waiting {
-            control.rouse(self.run.seats.first_in_line()?);
+            control.wake(self.run.seats.first_in_line()?);
         }
         self.run.tickets.due_after(waiting)
     }
@@ -209,11 +209,11 @@ impl App for Engine<'_> {
         next
     }
 
-    fn opened(&mut self, conn: &mut Self::Conn, key: Key) {
+    fn registered(&mut self, conn: &mut Self::Conn, key: Key) {
         self.run.seats.seated(conn.machine_mut().seat(), key);
     }
 
-    fn between_turns(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
+    fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let at = self.run.clock.at(now);
         let came_early = self.early.take().is_some_and(Interrupt::has_come);
         if came_early || !control.take_signals().is_empty() {
@@ -237,7 +237,7 @@ impl App for Engine<'_> {
         changes.into_iter().flatten().min()
     }
 
-    fn abandoned(&mut self, conn: Self::Conn, now: Now) {
+    fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {
         conn.abandon(&mut self.run, now);
     }
 }

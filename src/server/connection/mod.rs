@@ -24,7 +24,7 @@ pub use state_machine::{Conn, Phase, TRANSITIONS};
 pub use worker_state::Site;
 
 /// One connection to the server; which kind it is follows from the listener.
-pub enum Connection {
+pub enum ServerConnection {
     /// HTTP.
     Http(Link<Conn>),
     /// The number exchange.
@@ -33,9 +33,9 @@ pub enum Connection {
 
 /// There are as many of these as there are idle connections, so what is rare stands in a box of its own.
 const CONNECTION_LEN_MAX: usize = 336;
-const _: () = assert!(size_of::<Connection>() <= CONNECTION_LEN_MAX);
+const _: () = assert!(size_of::<ServerConnection>() <= CONNECTION_LEN_MAX);
 
-impl reactor::Connection for Connection {
+impl reactor::EventSource for ServerConnection {
     fn source(&mut self) -> &mut TcpStream {
         match self {
             Self::Http(link) => link.source(),

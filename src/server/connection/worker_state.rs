@@ -50,7 +50,7 @@ impl Site {
         self
     }
 
-    /// From now on no new requests are wanted: answers say `Connection: close`.
+    /// From now on no new requests are wanted: answers say `ServerConnection: close`.
     pub fn drain(&mut self) {
         self.draining = true;
     }

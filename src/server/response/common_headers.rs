@@ -1,4 +1,4 @@
-//! The fields that go with every response: `Server`, those of the settings, `Date` and `Connection`.
+//! The fields that go with every response: `Server`, those of the settings, `Date` and `ServerConnection`.
 //!
 //! All but the last are the same for all responses of one second, so they are rendered once a second. The time is
 //! an argument; no clock is read.
@@ -34,7 +34,7 @@ impl CommonHeaders {
         Self { unix_secs: None, usual, unchanged: Fields::new(config, &[("Server", SERVER)]) }
     }
 
-    /// The end of the head of a response with this status and this value of `Connection`.
+    /// The end of the head of a response with this status and this value of `ServerConnection`.
     pub(super) fn tail(
         &mut self,
         status: Status,

@@ -42,7 +42,7 @@ pub(super) struct Side<M: Machine> {
 }
 
 impl<M: Machine> Side<M> {
-    /// A side whose first word is `want`: `Input` when it was accepted, `Turn` when it connects.
+    /// A side whose first word is `want`: `FdSource` when it was accepted, `Turn` when it connects.
     pub(super) fn new(machine: M, site: M::Site, want: Want) -> Self {
         let (inbox, outbox, pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
         Self { machine, site, inbox, outbox, pool, want, ended: None }

@@ -45,7 +45,7 @@ impl Stage {
     fn new(plan: &Plan) -> Self {
         let start = Now::read();
         let addresses = vec![vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 80))]; plan.targets.len()];
-        let mut run = Run::new(plan, &addresses, Share { index: 0, of: 1 }, Clock::Still, start.instant)
+        let mut run = Run::new(plan, &addresses, Share { index: 0, of: 1 }, Clock::Frozen, start.instant)
             .expect("the plan fits");
         let (seat, _) = run.seats.next_vacant(start.instant).expect("a seat");
         Self {
