@@ -28,10 +28,10 @@
 //! A test over `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
-//! [`ServerConnection`](reactor::ServerConnection)s; a [`Link`](net::Link) is a connection that pumps bytes for a
-//! [`Machine`](net::Machine): a protocol without a socket, which says what it waits for
+//! [`ServerConnection`](reactor::ServerConnection)s; a [`Connection`](net::Connection) is a connection that pumps bytes for a
+//! [`Protocol`](net::Protocol): a protocol without a socket, which says what it waits for
 //! ([`Want`](net::Want)). The server, the client and the load generator are pairs of an
-//! `App` and a `Machine`; the number exchange is one more machine on the server's own `App`.
+//! `App` and a `Protocol`; the number exchange is one more machine on the server's own `App`.
 //!
 //! # The turn
 //!
@@ -114,7 +114,7 @@
 //!   if its slot has a new tenant.
 //! - A readiness bit is cleared only where a system call has shown that it no longer holds. Who stops
 //!   early, because a budget is spent, asks for another turn ([`Next::Again`](reactor::Next::Again)).
-//! - The read/write/`WouldBlock` loop exists once: [`Link::pump`](net::Link::pump).
+//! - The read/write/`WouldBlock` loop exists once: [`Connection::pump`](net::Connection::pump).
 //! - One function of a machine, `enter`, assigns its state, and asserts the pair against the table.
 //! - The clock is read in one file, `src/reactor/clock.rs`; timers are tested in virtual time.
 //! - Every queue, buffer, loop and wait has a bound: a named constant or an option.
@@ -123,7 +123,7 @@
 //! - A [`RelativePath`](files::RelativePath) cannot leave the root, and the kernel (`openat2`) makes
 //!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
 //! - No answer is older than its request: what changes on disk is asked for after the bytes have come and
-//!   before the file is looked up ([`Machine::received`](net::Machine::received),
+//!   before the file is looked up ([`Protocol::on_input`](net::Protocol::on_input),
 //!   [`FileCache::fall_behind`](files::FileCache::fall_behind)). What is remembered of earlier requests is
 //!   good for one [`Edition`](files::Edition) of what is on disk.
 //! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
@@ -135,7 +135,7 @@
 //! # Where to begin reading
 //!
 //! 1. `src/server/connection/state_machine.rs`: the states of a connection, from a request to its answer.
-//! 2. [`net::Machine`] and [`net::Link`]: what a state may wait for, and who does the waiting.
+//! 2. [`net::Protocol`] and [`net::Connection`]: what a state may wait for, and who does the waiting.
 //! 3. `src/reactor/event_loop.rs`: who gets a turn, and when.
 //! 4. `handlers/route.rs`, `handlers/preconditions.rs` and `response/write.rs` in `src/server`: what a request gets,
 //!    and how it becomes bytes;

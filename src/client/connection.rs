@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use crate::http::{FieldSpace, Method, ResponseError, ResponseEvent, ResponseReader};
-use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
 /// Who hears what becomes of a request. Each call may stop the exchange by returning `false`.
@@ -24,7 +24,7 @@ pub trait Audience {
         false
     }
     /// Queues some of the body of the request. Requests without one are whole already.
-    fn supply(&mut self, _outbox: &mut Outbox) -> Supply {
+    fn supply(&mut self, _outbox: &mut SendQueue) -> Supply {
         Supply::Whole
     }
     /// The final answer has come before the request had gone out: the rest of that is not sent.
@@ -137,7 +137,7 @@ impl<A: Audience> Conn<A> {
     }
 
     /// The connection is made.
-    fn ask(&mut self, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+    fn ask(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         let request = audience.connected(now);
         outbox.push_with(|out| out.extend_from_slice(request));
         if audience.awaits_continue() {
@@ -149,7 +149,7 @@ impl<A: Audience> Conn<A> {
     }
 
     /// Queues more of the body.
-    fn send(&mut self, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+    fn send(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         let supply = audience.supply(outbox);
         let next = if supply == Supply::Whole { Phase::Answering } else { Phase::Sending };
         if self.phase != next {
@@ -163,7 +163,7 @@ impl<A: Audience> Conn<A> {
     }
 
     /// Goes on sending when it may, and there is room.
-    fn send_on(&mut self, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+    fn send_on(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         match (self.phase_deadline, outbox.is_empty()) {
             (Some(_), _) => Want::Input,
             (None, false) => Want::Either,
@@ -172,12 +172,12 @@ impl<A: Audience> Conn<A> {
     }
 
     /// What a piece of the answer means for the request that is still going out.
-    fn heed(&mut self, piece: &ResponseEvent<'_, '_>, outbox: &mut Outbox, audience: &mut A) {
+    fn heed(&mut self, piece: &ResponseEvent<'_, '_>, outbox: &mut SendQueue, audience: &mut A) {
         match piece {
             ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,
             ResponseEvent::Head(_) => {
                 outbox.abandon();
-                if self.phase == Phase::Sending || outbox.has_abandoned() {
+                if self.phase == Phase::Sending || outbox.has_discarded() {
                     audience.unsent();
                 }
                 if self.phase == Phase::Sending {
@@ -188,7 +188,7 @@ impl<A: Audience> Conn<A> {
         }
     }
 
-    fn answer(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+    fn answer(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         loop {
             let mut space = FieldSpace::new();
             let (len, wanted, ended) = match self.reader.next(inbox.bytes(), &mut space) {
@@ -214,10 +214,10 @@ impl<A: Audience> Conn<A> {
     }
 }
 
-impl<A: Audience> Machine for Conn<A> {
-    type Site = A;
+impl<A: Audience> Protocol for Conn<A> {
+    type Context = A;
 
-    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+    fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         match self.phase {
             Phase::Asking => self.ask(outbox, audience, now),
             Phase::Sending => match self.answer(inbox, outbox, audience, now) {
@@ -233,7 +233,7 @@ impl<A: Audience> Machine for Conn<A> {
         [self.phase_deadline, self.deadline].into_iter().flatten().min()
     }
 
-    fn expire(&mut self, _: &mut Inbox, outbox: &mut Outbox, audience: &mut A, now: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         let is_late = self.deadline.is_some_and(|deadline| deadline <= now.instant);
         match self.phase {
             Phase::Closing => Want::Close(CloseReason::Finished),
@@ -247,7 +247,7 @@ impl<A: Audience> Machine for Conn<A> {
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &Outbox, audience: &mut A, now: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, audience: &mut A, now: Now) {
         log::info!("closed: {reason}");
         if self.phase != Phase::Closing {
             audience.over(Err(Failure::Link(reason)), now);

@@ -19,7 +19,7 @@ use super::upload::Upload;
 use crate::access_log::Destination;
 use crate::cli::quote;
 use crate::http::Method;
-use crate::net::{Link, Pool};
+use crate::net::{Connection, Pool};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 
 /// Bytes read at once: large bodies come in large pieces.
@@ -89,12 +89,12 @@ pub(super) fn this_host() -> String {
 }
 
 impl App for Fetch {
-    type Conn = Link<Conn<Session>>;
+    type Conn = Connection<Conn<Session>>;
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         // There may be more to send, whether or not there is something to read.
         if self.session.is_streaming() {
-            conn.rouse();
+            conn.wake();
         }
         let next = conn.pump(ready, &mut self.session, &mut self.pool, now);
         self.session.note_sent(conn.sent_total());
@@ -117,8 +117,10 @@ impl App for Fetch {
             match self.session.connector.next(now) {
                 Ok(None) => {}
                 Ok(Some((stream, attempt))) => {
-                    control
-                        .open(Link::connecting(stream, Conn::new(self.method, Some(attempt), self.deadline)));
+                    control.open(Connection::connecting(
+                        stream,
+                        Conn::new(self.method, Some(attempt), self.deadline),
+                    ));
                 }
                 Err(error) => self.session.fail(error),
             }
@@ -130,6 +132,6 @@ impl App for Fetch {
     }
 
     fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {
-        conn.abandon(&mut self.session, now);
+        conn.shut_down(&mut self.session, now);
     }
 }

@@ -22,7 +22,7 @@ use super::sink::{Sink, SinkError};
 use super::source::Payload;
 use super::upload::Upload;
 use crate::http::{Fields, ResponseBody, ResponseEvent, ResponseHead};
-use crate::net::{CloseReason, Outbox};
+use crate::net::{CloseReason, SendQueue};
 use crate::reactor::Now;
 use crate::text::units::{duration, plural};
 
@@ -252,7 +252,7 @@ impl Audience for Session {
         request::awaits_continue(&self.config, self.framing)
     }
 
-    fn supply(&mut self, outbox: &mut Outbox) -> Supply {
+    fn supply(&mut self, outbox: &mut SendQueue) -> Supply {
         let supplied = self.upload.as_mut().map(|upload| upload.supply(outbox));
         supplied.unwrap_or(Ok(Supply::Whole)).unwrap_or_else(|source| {
             let name = self.config.upload.as_ref().map(Payload::to_string).unwrap_or_default();

@@ -15,7 +15,7 @@ use super::connector::Connector;
 use super::fetch::this_host;
 use super::messages::say;
 use super::run_error::RunError;
-use crate::net::{CloseReason, Link, Pool};
+use crate::net::{CloseReason, Connection, Pool};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 use crate::sum::{Asker, BadLine, Exchange, Failure, LINE_LEN_MAX, Line, Name, Role, TIMEOUT};
 use args::{Config, not_a_number, parse_number};
@@ -169,7 +169,7 @@ impl Sum {
     }
 
     /// An address that takes no connection is not the end: there may be another.
-    fn connect_next(&mut self, now: Now) -> Result<Option<Link<Asker>>, RunError> {
+    fn connect_next(&mut self, now: Now) -> Result<Option<Connection<Asker>>, RunError> {
         if let Some(Err(Failure::Link(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
             self.exchange.outcome = None;
             self.connector.failed(kind);
@@ -178,18 +178,18 @@ impl Sum {
             return Ok(None);
         }
         let attempt = self.connector.next(now)?;
-        Ok(attempt.map(|(stream, deadline)| Link::connecting(stream, Asker::new(deadline))))
+        Ok(attempt.map(|(stream, deadline)| Connection::connecting(stream, Asker::new(deadline))))
     }
 }
 
 impl App for Sum {
-    type Conn = Link<Asker>;
+    type Conn = Connection<Asker>;
 
-    fn drive(&mut self, link: &mut Link<Asker>, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, link: &mut Connection<Asker>, ready: &mut Readiness, now: Now) -> Next {
         link.pump(ready, &mut self.exchange, &mut self.pool, now)
     }
 
-    fn on_tick(&mut self, control: &mut Control<Link<Asker>>, now: Now, _: bool) -> Option<Instant> {
+    fn on_tick(&mut self, control: &mut Control<Connection<Asker>>, now: Now, _: bool) -> Option<Instant> {
         let interrupted = control.take_signals().first().map(|&signal| RunError::Interrupted(signal));
         let next = match interrupted {
             Some(error) => Err(error),

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::connection::Supply;
 use super::source::{Payload, Source, join};
 use crate::http::chunk;
-use crate::net::Outbox;
+use crate::net::SendQueue;
 
 /// Bytes of a stream that are read at once: what a pipe holds.
 const PIECE_LEN_MAX: usize = 64 * 1024;
@@ -91,7 +91,7 @@ impl Upload {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn supply(&mut self, outbox: &mut Outbox) -> io::Result<Supply> {
+    pub(super) fn supply(&mut self, outbox: &mut SendQueue) -> io::Result<Supply> {
         match &mut self.body {
             Body::File { file, len } => {
                 outbox.push_file(Rc::clone(file), 0, *len);
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_stream_is_never_waited_for_and_ends_with_the_last_chunk() {
         let (mut writer, mut upload) = stream();
-        let mut outbox = Outbox::new();
+        let mut outbox = SendQueue::new();
         assert_eq!(upload.len(), None);
         assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Later);
         assert!(outbox.is_empty());
@@ -184,7 +184,7 @@ mod tests {
         std::fs::write(&path, "content").expect("a file");
         let open = |path: &Path| Upload::open(&Payload::Source(Source::File(path.to_owned())));
         let mut upload = open(&path).expect("it opens");
-        let mut outbox = Outbox::new();
+        let mut outbox = SendQueue::new();
         assert_eq!(upload.len(), Some(7));
         assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Whole);
         assert_eq!((upload.queued_len, outbox.len()), (7, 7));

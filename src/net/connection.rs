@@ -1,6 +1,6 @@
 //! One connection: a socket, its two queues, and the machine that understands them.
 //!
-//! [`Link::pump`] is the only read/write/`WouldBlock` loop of the project. It clears the readiness bits where
+//! [`Connection::pump`] is the only read/write/`WouldBlock` loop of the project. It clears the readiness bits where
 //! a system call shows that they no longer hold. The link also has the states of a connection's life
 //! (connecting, open, lingering), so that no machine needs them. It knows nothing of any protocol.
 
@@ -11,21 +11,21 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use rustix::net::sockopt;
 
-use super::{CloseReason, Inbox, IoOutcome, Machine, Outbox, Pool, Transport, Want, connect};
+use super::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want, connect};
 use crate::reactor::{EventSource, Next, Now, Readiness};
 
 /// Bytes that one connection may read, and as many that it may write, in one turn: enough to keep
 /// the socket busy, little enough that a fast peer starves nobody. Of files it is four times as much,
 /// for they take less time (`FILE_LEN_PER_BYTE`, of the send queue).
-const TURN_LEN_MAX: usize = 256 * 1024;
+const IO_BUDGET_PER_TICK: usize = 256 * 1024;
 /// A lingering connection is closed after this long without input ...
-const LINGER_SILENCE: Duration = Duration::from_secs(5);
+const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// ... and after this long in any case.
-const LINGER_IN_ALL: Duration = Duration::from_secs(30);
+const LINGER_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The life of the connection; the life of a message is the machine's.
 #[derive(Debug)]
-enum Life {
+enum ConnState {
     /// The kernel is still connecting.
     Connecting,
     Open,
@@ -37,23 +37,23 @@ enum Life {
 /// How long a link lingers. Few do, so it stands apart from the link.
 #[derive(Debug)]
 struct Linger {
-    silence_ends: Instant,
-    ends: Instant,
+    idle_deadline: Instant,
+    deadline: Instant,
 }
 
 /// A connection that is pumped by the reactor.
 #[derive(Debug)]
-pub struct Link<M> {
+pub struct Connection<M> {
     stream: TcpStream,
-    inbox: Inbox,
-    outbox: Outbox,
-    life: Life,
+    inbox: RecvBuf,
+    outbox: SendQueue,
+    state: ConnState,
     want: Want,
     /// Why nothing can be sent any more. What the peer has said before is still read.
     unsendable: Option<CloseReason>,
     /// What had been sent before this turn.
-    sent_before: u64,
-    machine: M,
+    sent_before_pump: u64,
+    protocol: M,
 }
 
 /// What a link is lent for one turn.
@@ -64,34 +64,43 @@ struct Tick<'t, S> {
     now: Now,
 }
 
-impl<M: Machine> Link<M> {
+impl<M: Protocol> Connection<M> {
     /// A link over an established connection; the machine is asked to advance when the first
     /// input arrives.
     pub fn accepted(stream: TcpStream, machine: M) -> Self {
-        Self::new(stream, Life::Open, Want::Input, machine)
+        Self::new(stream, ConnState::Open, Want::Input, machine)
     }
 
     /// A link over a connection that the kernel is still making; the machine is asked to advance
     /// when it is made.
     pub fn connecting(stream: TcpStream, machine: M) -> Self {
-        Self::new(stream, Life::Connecting, Want::Turn, machine)
+        Self::new(stream, ConnState::Connecting, Want::Tick, machine)
     }
 
-    fn new(stream: TcpStream, life: Life, want: Want, machine: M) -> Self {
-        let (inbox, outbox) = (Inbox::new(), Outbox::new());
-        Self { stream, inbox, outbox, life, want, unsendable: None, sent_before: 0, machine }
+    fn new(stream: TcpStream, life: ConnState, want: Want, machine: M) -> Self {
+        let (inbox, outbox) = (RecvBuf::new(), SendQueue::new());
+        Self {
+            stream,
+            inbox,
+            outbox,
+            state: life,
+            want,
+            unsendable: None,
+            sent_before_pump: 0,
+            protocol: machine,
+        }
     }
 
     /// The protocol's part of the connection.
-    pub fn machine_mut(&mut self) -> &mut M {
-        &mut self.machine
+    pub fn protocol_mut(&mut self) -> &mut M {
+        &mut self.protocol
     }
 
     /// Lets the machine advance at the next pump, whether or not input has come: there is news for it
     /// from outside the connection.
-    pub fn rouse(&mut self) {
-        if matches!(self.life, Life::Open) && self.want == Want::Input {
-            self.want = Want::Turn;
+    pub fn wake(&mut self) {
+        if matches!(self.state, ConnState::Open) && self.want == Want::Input {
+            self.want = Want::Tick;
         }
     }
 
@@ -101,48 +110,49 @@ impl<M: Machine> Link<M> {
     }
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
-    pub fn abandon(mut self, site: &mut M::Site, now: Now) {
-        if !matches!(self.life, Life::Lingering(_)) {
-            self.reset_if_broken_off();
-            self.machine.closed(CloseReason::Shutdown, &self.outbox, site, now);
+    pub fn shut_down(mut self, site: &mut M::Context, now: Now) {
+        if !matches!(self.state, ConnState::Lingering(_)) {
+            self.reset_if_truncating();
+            self.protocol.closed(CloseReason::Shutdown, &self.outbox, site, now);
         }
     }
 
     /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
     /// pump of the same turn goes on from there.
-    pub fn fill_ahead(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) {
-        let waits = matches!(self.life, Life::Open) && self.want == Want::Input && self.outbox.is_empty();
+    pub fn read_ahead(&mut self, ready: &mut Readiness, site: &mut M::Context, pool: &mut Pool, now: Now) {
+        let waits =
+            matches!(self.state, ConnState::Open) && self.want == Want::Input && self.outbox.is_empty();
         if !waits || !ready.is_readable() || self.unsendable.is_some() || self.is_overdue(now) {
             return;
         }
-        match self.fill(&mut Tick { ready, site, pool, now }, &mut TURN_LEN_MAX.clone()) {
-            IoOutcome::Done => self.want = Want::Turn,
+        match self.fill(&mut Tick { ready, site, pool, now }, &mut IO_BUDGET_PER_TICK.clone()) {
+            IoOutcome::Done => self.want = Want::Tick,
             IoOutcome::Failed(reason) => self.want = Want::Close(reason),
-            IoOutcome::Blocked | IoOutcome::Spent => self.inbox.release(pool),
+            IoOutcome::Blocked | IoOutcome::BudgetSpent => self.inbox.release(pool),
         }
     }
 
     /// Moves bytes and advances the machine until there is nothing to do but wait.
-    pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Site, pool: &mut Pool, now: Now) -> Next {
+    pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Context, pool: &mut Pool, now: Now) -> Next {
         pool.lend(&mut self.outbox);
-        self.sent_before = self.outbox.sent_total();
+        self.sent_before_pump = self.outbox.sent_total();
         let mut tick = Tick { ready, site, pool, now };
-        let next = match self.life {
-            Life::Connecting => self.finish_connecting(&mut tick),
-            Life::Open => self.converse(&mut tick),
-            Life::Lingering(_) => self.linger(&mut tick),
+        let next = match self.state {
+            ConnState::Connecting => self.complete_connect(&mut tick),
+            ConnState::Open => self.io_loop(&mut tick),
+            ConnState::Lingering(_) => self.linger(&mut tick),
         };
         self.inbox.release(pool);
         pool.take_back(&mut self.outbox);
         next
     }
 
-    fn finish_connecting(&mut self, tick: &mut Tick<'_, M::Site>) -> Next {
+    fn complete_connect(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
         if tick.ready.is_writable() {
             match connect::outcome(&self.stream) {
                 Ok(()) => {
-                    self.life = Life::Open;
-                    return self.converse(tick);
+                    self.state = ConnState::Open;
+                    return self.io_loop(tick);
                 }
                 Err(ErrorKind::NotConnected | ErrorKind::WouldBlock) => tick.ready.on_write_blocked(),
                 Err(kind) => return self.close(CloseReason::ConnectFailed(kind), tick),
@@ -155,11 +165,11 @@ impl<M: Machine> Link<M> {
     }
 
     /// The loop: flush, fill, advance, until blocked, spent or over.
-    fn converse(&mut self, tick: &mut Tick<'_, M::Site>) -> Next {
-        let (mut read_budget, mut write_budget) = (TURN_LEN_MAX, TURN_LEN_MAX);
+    fn io_loop(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
+        let (mut read_budget, mut write_budget) = (IO_BUDGET_PER_TICK, IO_BUDGET_PER_TICK);
         if self.is_overdue(tick.now) {
-            self.want = self.machine.expire(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
-        } else if self.want == Want::Turn {
+            self.want = self.protocol.on_timeout(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
+        } else if self.want == Want::Tick {
             self.advance(tick);
         }
         loop {
@@ -172,27 +182,29 @@ impl<M: Machine> Link<M> {
                     self.read_after_write_error(reason, tick, &mut read_budget)
                 }
                 (_, IoOutcome::Failed(reason)) => IoOutcome::Failed(reason),
-                (Want::Turn, _) => IoOutcome::Spent,
+                (Want::Tick, _) => IoOutcome::BudgetSpent,
                 (Want::Either, IoOutcome::Done) => IoOutcome::Done,
                 // Who has much to send still listens: the answer may come early.
-                (Want::Input | Want::Either, IoOutcome::Spent) => match self.fill(tick, &mut read_budget) {
-                    IoOutcome::Blocked => IoOutcome::Spent,
-                    moved => moved,
-                },
+                (Want::Input | Want::Either, IoOutcome::BudgetSpent) => {
+                    match self.fill(tick, &mut read_budget) {
+                        IoOutcome::Blocked => IoOutcome::BudgetSpent,
+                        moved => moved,
+                    }
+                }
                 (Want::Input | Want::Either, _) => self.fill(tick, &mut read_budget),
                 (_, flushed) => flushed,
             };
             match moved {
                 IoOutcome::Done => self.advance(tick),
                 IoOutcome::Blocked => return Next::Wait,
-                IoOutcome::Spent => return Next::Again,
+                IoOutcome::BudgetSpent => return Next::Again,
                 IoOutcome::Failed(reason) => return self.close(reason, tick),
             }
         }
     }
 
-    fn advance(&mut self, tick: &mut Tick<'_, M::Site>) {
-        self.want = self.machine.advance(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
+    fn advance(&mut self, tick: &mut Tick<'_, M::Context>) {
+        self.want = self.protocol.advance(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
     }
 
     /// Sends what is queued, as far as the socket and the budget take it.
@@ -214,16 +226,16 @@ impl<M: Machine> Link<M> {
     }
 
     /// One read, which the machine is told of.
-    fn fill(&mut self, tick: &mut Tick<'_, M::Site>, budget: &mut usize) -> IoOutcome {
+    fn fill(&mut self, tick: &mut Tick<'_, M::Context>, budget: &mut usize) -> IoOutcome {
         if self.inbox.is_eof() {
             // The machine has been told of the end and still wants more: there is none.
-            return IoOutcome::Failed(CloseReason::PeerLeftEarly);
+            return IoOutcome::Failed(CloseReason::PeerClosedEarly);
         }
         if !tick.ready.is_readable() {
             return IoOutcome::Blocked;
         }
         if *budget == 0 {
-            return IoOutcome::Spent;
+            return IoOutcome::BudgetSpent;
         }
         loop {
             let room = self.inbox.room(tick.pool);
@@ -235,7 +247,7 @@ impl<M: Machine> Link<M> {
                 Ok(0) => self.inbox.set_eof(),
                 Ok(len) => {
                     self.inbox.filled(len);
-                    self.machine.received(tick.site);
+                    self.protocol.on_input(tick.site);
                     *budget = budget.saturating_sub(len);
                     if len < room_len {
                         tick.ready.on_short_read();
@@ -257,7 +269,7 @@ impl<M: Machine> Link<M> {
     fn read_after_write_error(
         &mut self,
         reason: CloseReason,
-        tick: &mut Tick<'_, M::Site>,
+        tick: &mut Tick<'_, M::Context>,
         budget: &mut usize,
     ) -> IoOutcome {
         let reason = *self.unsendable.get_or_insert(reason);
@@ -265,19 +277,19 @@ impl<M: Machine> Link<M> {
         tick.ready.on_write_failed();
         match self.fill(tick, budget) {
             IoOutcome::Done if !self.inbox.is_eof() => IoOutcome::Done,
-            IoOutcome::Spent => IoOutcome::Spent,
+            IoOutcome::BudgetSpent => IoOutcome::BudgetSpent,
             IoOutcome::Done | IoOutcome::Blocked | IoOutcome::Failed(_) => IoOutcome::Failed(reason),
         }
     }
 
     fn is_overdue(&self, now: Now) -> bool {
-        self.machine.deadline().is_some_and(|deadline| deadline <= now.instant)
+        self.protocol.deadline().is_some_and(|deadline| deadline <= now.instant)
     }
 
     /// Ends the conversation: at once, or by lingering if the peer may still be sending.
-    fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, M::Site>) -> Next {
-        let broken_off = self.reset_if_broken_off();
-        self.machine.closed(reason, &self.outbox, tick.site, tick.now);
+    fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, M::Context>) -> Next {
+        let broken_off = self.reset_if_truncating();
+        self.protocol.closed(reason, &self.outbox, tick.site, tick.now);
         if broken_off
             || !self.must_linger(reason, *tick.ready)
             || self.stream.shutdown(Shutdown::Write).is_err()
@@ -285,14 +297,16 @@ impl<M: Machine> Link<M> {
             return Next::Close;
         }
         let now = tick.now.instant;
-        let linger = Linger { silence_ends: now + LINGER_SILENCE, ends: now + LINGER_IN_ALL };
-        self.life = Life::Lingering(Box::new(linger));
+        let linger =
+            Linger { idle_deadline: now + LINGER_IDLE_TIMEOUT, deadline: now + LINGER_TOTAL_TIMEOUT };
+        self.state = ConnState::Lingering(Box::new(linger));
         self.linger(tick)
     }
 
     /// Sees to it that closing resets the connection if its end would pass for the end of a message.
-    fn reset_if_broken_off(&self) -> bool {
-        let broken_off = matches!(self.life, Life::Open) && self.machine.breaks_off(&self.outbox);
+    fn reset_if_truncating(&self) -> bool {
+        let broken_off =
+            matches!(self.state, ConnState::Open) && self.protocol.truncates_message_if_closed(&self.outbox);
         if broken_off && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
             log::warn!("cannot reset a connection whose answer breaks off: {errno}");
         }
@@ -304,39 +318,39 @@ impl<M: Machine> Link<M> {
     /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
     /// does one that has been silent, whose last answer is long there.
     fn must_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
-        let answered_now = self.outbox.is_empty() && self.outbox.sent_total() > self.sent_before;
+        let answered_now = self.outbox.is_empty() && self.outbox.sent_total() > self.sent_before_pump;
         let all_read = self.inbox.is_empty() && !ready.is_readable();
         let agreed = reason == CloseReason::Finished && all_read;
-        answered_now && reason.lingers() && !agreed && !self.inbox.is_eof()
+        answered_now && reason.must_linger() && !agreed && !self.inbox.is_eof()
     }
 
     /// Discards input until the peer closes or patience ends.
-    fn linger(&mut self, tick: &mut Tick<'_, M::Site>) -> Next {
-        let (mut budget, now) = (TURN_LEN_MAX, tick.now.instant);
+    fn linger(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
+        let (mut budget, now) = (IO_BUDGET_PER_TICK, tick.now.instant);
         loop {
             self.inbox.discard();
             let moved = self.fill(tick, &mut budget);
-            let Life::Lingering(linger) = &mut self.life else { return Next::Close };
+            let ConnState::Lingering(linger) = &mut self.state else { return Next::Close };
             match moved {
-                IoOutcome::Done if !self.inbox.is_eof() => linger.silence_ends = now + LINGER_SILENCE,
-                _ if now >= linger.silence_ends.min(linger.ends) => return Next::Close,
+                IoOutcome::Done if !self.inbox.is_eof() => linger.idle_deadline = now + LINGER_IDLE_TIMEOUT,
+                _ if now >= linger.idle_deadline.min(linger.deadline) => return Next::Close,
                 IoOutcome::Blocked => return Next::Wait,
-                IoOutcome::Spent => return Next::Again,
+                IoOutcome::BudgetSpent => return Next::Again,
                 IoOutcome::Done | IoOutcome::Failed(_) => return Next::Close,
             }
         }
     }
 }
 
-impl<M: Machine> EventSource for Link<M> {
+impl<M: Protocol> EventSource for Connection<M> {
     fn source(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.life {
-            Life::Connecting | Life::Open => self.machine.deadline(),
-            Life::Lingering(linger) => Some(linger.silence_ends.min(linger.ends)),
+        match &self.state {
+            ConnState::Connecting | ConnState::Open => self.protocol.deadline(),
+            ConnState::Lingering(linger) => Some(linger.idle_deadline.min(linger.deadline)),
         }
     }
 }
@@ -359,10 +373,10 @@ mod tests {
         advanced: usize,
     }
 
-    impl Machine for Parrot {
-        type Site = ();
+    impl Protocol for Parrot {
+        type Context = ();
 
-        fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, _: &mut (), _: Now) -> Want {
+        fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, _: &mut (), _: Now) -> Want {
             self.advanced += 1;
             if inbox.is_empty() {
                 return Want::Close(CloseReason::Refused("no more"));
@@ -372,7 +386,7 @@ mod tests {
             if self.refuses { Want::Drain } else { Want::Input }
         }
 
-        fn received(&mut self, _: &mut ()) {
+        fn on_input(&mut self, _: &mut ()) {
             self.received += 1;
         }
 
@@ -380,15 +394,15 @@ mod tests {
             self.deadline
         }
 
-        fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, _: &mut (), _: Now) -> Want {
+        fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, _: &mut (), _: Now) -> Want {
             Want::Close(CloseReason::TimedOut("a word"))
         }
 
-        fn closed(&mut self, _: CloseReason, _: &Outbox, _: &mut (), _: Now) {}
+        fn closed(&mut self, _: CloseReason, _: &SendQueue, _: &mut (), _: Now) {}
     }
 
     /// A link whose peer has just spoken, and the peer.
-    fn addressed(refuses: bool) -> (Link<Parrot>, StdStream) {
+    fn addressed(refuses: bool) -> (Connection<Parrot>, StdStream) {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let mut peer = StdStream::connect(listener.local_addr().expect("its address")).expect("a connection");
         peer.write_all(b"question").expect("room");
@@ -396,10 +410,10 @@ mod tests {
         stream.set_nonblocking(true).expect("no blocking");
         poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).expect("the question");
         let machine = Parrot { refuses, deadline: None, received: 0, advanced: 0 };
-        (Link::accepted(TcpStream::from_std(stream), machine), peer)
+        (Connection::accepted(TcpStream::from_std(stream), machine), peer)
     }
 
-    fn pump(link: &mut Link<Parrot>, ready: &mut Readiness, now: Now) -> Next {
+    fn pump(link: &mut Connection<Parrot>, ready: &mut Readiness, now: Now) -> Next {
         link.pump(ready, &mut (), &mut Pool::new(1024), now)
     }
 
@@ -410,15 +424,15 @@ mod tests {
             let (mut link, peer) = addressed(true);
             let mut ready = Readiness::assume_ready();
             assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
-            assert_eq!(link.deadline(), Some(now.instant + LINGER_SILENCE));
+            assert_eq!(link.deadline(), Some(now.instant + LINGER_IDLE_TIMEOUT));
             if peer_closes {
                 drop(peer);
                 poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
                 assert_eq!(pump(&mut link, &mut Readiness::assume_ready(), now), Next::Close);
             } else {
-                let before = now.after(LINGER_SILENCE - Duration::from_millis(1));
+                let before = now.after(LINGER_IDLE_TIMEOUT - Duration::from_millis(1));
                 assert_eq!(pump(&mut link, &mut ready, before), Next::Wait);
-                assert_eq!(pump(&mut link, &mut ready, now.after(LINGER_SILENCE)), Next::Close);
+                assert_eq!(pump(&mut link, &mut ready, now.after(LINGER_IDLE_TIMEOUT)), Next::Close);
             }
         }
     }
@@ -429,7 +443,7 @@ mod tests {
         let (mut link, _peer) = addressed(false);
         let mut ready = Readiness::assume_ready();
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
-        link.machine_mut().deadline = Some(now.instant);
+        link.protocol_mut().deadline = Some(now.instant);
         assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
     }
 
@@ -438,26 +452,26 @@ mod tests {
         let now = Now::read();
         let (mut link, peer) = addressed(false);
         let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024));
-        let told = |link: &mut Link<Parrot>| (link.machine.received, link.machine.advanced);
-        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        let told = |link: &mut Connection<Parrot>| (link.protocol.received, link.protocol.advanced);
+        link.read_ahead(&mut ready, &mut (), &mut pool, now);
         assert_eq!(told(&mut link), (1, 0));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         assert_eq!(told(&mut link), (1, 1));
         // Nothing more has come, and a buffer is held for nothing only while there is hope.
         let mut ready = Readiness::assume_ready();
-        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        link.read_ahead(&mut ready, &mut (), &mut pool, now);
         assert!(!ready.is_readable() && link.inbox.bytes().is_empty());
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         assert_eq!(told(&mut link), (1, 1));
         // Whose time is over is not listened to any more, and the end is no input.
-        link.machine_mut().deadline = Some(now.instant);
+        link.protocol_mut().deadline = Some(now.instant);
         peer.shutdown(Shutdown::Write).expect("its end");
         poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
         let mut ready = Readiness::assume_ready();
-        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        link.read_ahead(&mut ready, &mut (), &mut pool, now);
         assert!(ready.is_readable() && !link.inbox.is_eof());
-        link.machine_mut().deadline = None;
-        link.fill_ahead(&mut ready, &mut (), &mut pool, now);
+        link.protocol_mut().deadline = None;
+        link.read_ahead(&mut ready, &mut (), &mut pool, now);
         assert!(link.inbox.is_eof() && told(&mut link) == (1, 1));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
     }

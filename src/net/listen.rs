@@ -78,7 +78,7 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// The first address that failed.
-pub fn listen_beside(listeners: &[TcpListener]) -> Result<Vec<TcpListener>, ListenError> {
+pub fn listen_on_same_port(listeners: &[TcpListener]) -> Result<Vec<TcpListener>, ListenError> {
     let beside = |listener: &TcpListener, addr: SocketAddr| {
         sockopt::set_socket_reuseport(listener, true)?;
         open(addr, true)
@@ -305,8 +305,8 @@ mod tests {
     fn listeners_share_an_address_with_each_other_and_with_nobody_else() {
         let first = vec![listen(SocketAddr::new(V4, 0)).unwrap()];
         let addr = first[0].local_addr().unwrap();
-        let second = listen_beside(&first).unwrap();
-        let third = listen_beside(&first).unwrap();
+        let second = listen_on_same_port(&first).unwrap();
+        let third = listen_on_same_port(&first).unwrap();
         let all = [&first[0], &second[0], &third[0]];
         assert!(all.iter().all(|listener| listener.local_addr().unwrap() == addr));
         assert_eq!(listen(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);

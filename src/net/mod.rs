@@ -1,7 +1,7 @@
 //! Bytes between one socket and two queues: the inbox, the outbox and the link that pumps them.
 //!
-//! It owns the read/write/`WouldBlock` loop, which exists once ([`Link::pump`]); every protocol,
-//! server or client, is a [`Machine`] on top of it: bytes in, segments out, no socket. It knows
+//! It owns the read/write/`WouldBlock` loop, which exists once ([`Connection::pump`]); every protocol,
+//! server or client, is a [`Protocol`] on top of it: bytes in, segments out, no socket. It knows
 //! nothing of HTTP or of what files mean.
 
 mod connect;
@@ -15,11 +15,11 @@ mod send_queue;
 mod transport;
 
 pub use connect::connect;
-pub use connection::Link;
-pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_beside};
+pub use connection::Connection;
+pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_on_same_port};
 pub use pool::Pool;
-pub use protocol::{Machine, Want};
-pub use recv_buf::Inbox;
+pub use protocol::{Protocol, Want};
+pub use recv_buf::RecvBuf;
 pub use rlimit::raise_nofile_limit;
-pub use send_queue::{Mark, Outbox};
+pub use send_queue::{SendPosition, SendQueue};
 pub use transport::{CloseReason, IoOutcome, Transport};

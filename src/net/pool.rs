@@ -3,7 +3,7 @@
 //! An idle connection owns no buffer: it leases one when its socket is readable or something is to
 //! be sent, and gives it back when it is empty. It knows nothing of what the bytes mean.
 
-use super::Outbox;
+use super::SendQueue;
 use super::send_queue::SegmentQueue;
 
 /// Spare buffers kept for reuse; more than this many are freed. It bounds what a burst leaves
@@ -15,8 +15,8 @@ const KEPT_QUEUE_LEN_MAX: usize = 128 * 1024;
 /// The spare buffers of one reactor.
 #[derive(Debug)]
 pub struct Pool {
-    inbox_len: usize,
-    inboxes: Vec<Box<[u8]>>,
+    recv_buf_len: usize,
+    recv_bufs: Vec<Box<[u8]>>,
     #[expect(
         clippy::vec_box,
         reason = "they are lent in their boxes: to box one anew would be an allocation"
@@ -25,28 +25,28 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool whose inboxes hold `inbox_len` bytes each.
+    /// A pool whose inboxes hold `recv_buf_len` bytes each.
     pub fn new(inbox_len: usize) -> Self {
-        Self { inbox_len, inboxes: Vec::new(), queues: Vec::new() }
+        Self { recv_buf_len: inbox_len, recv_bufs: Vec::new(), queues: Vec::new() }
     }
 
-    pub(super) fn lease_inbox(&mut self) -> Box<[u8]> {
-        self.inboxes.pop().unwrap_or_else(|| vec![0; self.inbox_len].into_boxed_slice())
+    pub(super) fn lease_recv_buf(&mut self) -> Box<[u8]> {
+        self.recv_bufs.pop().unwrap_or_else(|| vec![0; self.recv_buf_len].into_boxed_slice())
     }
 
-    pub(super) fn return_inbox(&mut self, buffer: Box<[u8]>) {
-        if self.inboxes.len() < SPARES_MAX {
-            self.inboxes.push(buffer);
+    pub(super) fn return_recv_buf(&mut self, buffer: Box<[u8]>) {
+        if self.recv_bufs.len() < SPARES_MAX {
+            self.recv_bufs.push(buffer);
         }
     }
 
     /// Gives the outbox a buffer, so that what is queued needs no allocation.
-    pub(super) fn lend(&mut self, outbox: &mut Outbox) {
+    pub(super) fn lend(&mut self, outbox: &mut SendQueue) {
         outbox.queue.get_or_insert_with(|| self.queues.pop().unwrap_or_default());
     }
 
     /// Takes the buffer of the outbox back if nothing waits in it.
-    pub(super) fn take_back(&mut self, outbox: &mut Outbox) {
+    pub(super) fn take_back(&mut self, outbox: &mut SendQueue) {
         if outbox.is_empty()
             && let Some(queue) = outbox.queue.take()
             && self.queues.len() < SPARES_MAX

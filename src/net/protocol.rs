@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::{CloseReason, Inbox, Outbox};
+use super::{CloseReason, RecvBuf, SendQueue};
 use crate::reactor::Now;
 
 /// What a machine is waiting for. A state is nothing else.
@@ -17,7 +17,7 @@ pub enum Want {
     /// to be queued.
     Either,
     /// Its next turn: there is more to do, but the budget of this one is spent.
-    Turn,
+    Tick,
     /// Everything that is queued to have gone out.
     Drain,
     /// The end of the connection.
@@ -26,31 +26,43 @@ pub enum Want {
 
 /// A protocol: understands what it can of the inbox, queues what it must on the outbox, and says
 /// what it waits for.
-pub trait Machine {
+pub trait Protocol {
     /// What the protocol serves from: files, settings, log, counters.
-    type Site;
+    type Context;
 
     /// What it waited for has come: at first the connection itself, later input (or its end), its
-    /// turn, an empty outbox, or news from outside the connection ([`Link::rouse`](super::Link::rouse)). At the end of the input it must want something else than more of it.
-    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Self::Site, now: Now) -> Want;
+    /// turn, an empty outbox, or news from outside the connection ([`Connection::wake`](super::Connection::wake)). At the end of the input it must want something else than more of it.
+    fn advance(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        site: &mut Self::Context,
+        now: Now,
+    ) -> Want;
 
     /// Input has come into its inbox, and it will advance: what it then finds out for this input must not
     /// be older than it. Between the two, the same may happen to other machines of the site.
-    fn received(&mut self, _site: &mut Self::Site) {}
+    fn on_input(&mut self, _site: &mut Self::Context) {}
 
     /// The one deadline of the present state.
     fn deadline(&self) -> Option<Instant>;
 
     /// The deadline has passed.
-    fn expire(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Self::Site, now: Now) -> Want;
+    fn on_timeout(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        site: &mut Self::Context,
+        now: Now,
+    ) -> Want;
 
     /// Whether the peer would take the end of the connection, if it came now, for the end of a message
     /// that is not whole: then the connection is reset instead.
-    fn breaks_off(&self, _outbox: &Outbox) -> bool {
+    fn truncates_message_if_closed(&self, _outbox: &SendQueue) -> bool {
         false
     }
 
     /// The connection has ended, for whatever reason; called exactly once. What is still in the
     /// outbox was never sent.
-    fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Self::Site, now: Now);
+    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut Self::Context, now: Now);
 }

@@ -7,14 +7,14 @@ use super::Pool;
 
 /// Received bytes, and whether more can come.
 #[derive(Debug, Default)]
-pub struct Inbox {
+pub struct RecvBuf {
     buffer: Option<Box<[u8]>>,
     start: usize,
     end: usize,
     eof: bool,
 }
 
-impl Inbox {
+impl RecvBuf {
     /// An inbox without a buffer.
     pub fn new() -> Self {
         Self::default()
@@ -47,7 +47,7 @@ impl Inbox {
     /// Room for more, moving what is there to the front when little is left behind it. Empty only
     /// when the whole buffer is full of bytes that nobody understands.
     pub fn room(&mut self, pool: &mut Pool) -> &mut [u8] {
-        let buffer = self.buffer.get_or_insert_with(|| pool.lease_inbox());
+        let buffer = self.buffer.get_or_insert_with(|| pool.lease_recv_buf());
         if self.start > 0 && buffer.len() - self.end < buffer.len() / 2 {
             buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -74,7 +74,7 @@ impl Inbox {
         if self.is_empty()
             && let Some(buffer) = self.buffer.take()
         {
-            pool.return_inbox(buffer);
+            pool.return_recv_buf(buffer);
         }
     }
 
@@ -88,7 +88,7 @@ impl Inbox {
 mod tests {
     use super::*;
 
-    fn receive(inbox: &mut Inbox, pool: &mut Pool, bytes: &[u8]) {
+    fn receive(inbox: &mut RecvBuf, pool: &mut Pool, bytes: &[u8]) {
         let room = inbox.room(pool);
         room[..bytes.len()].copy_from_slice(bytes);
         inbox.filled(bytes.len());
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn what_is_left_moves_to_the_front_so_that_a_full_head_always_fits() {
         let mut pool = Pool::new(16);
-        let mut inbox = Inbox::new();
+        let mut inbox = RecvBuf::new();
         receive(&mut inbox, &mut pool, b"0123456789abcdef");
         assert!(inbox.room(&mut pool).is_empty());
         inbox.consume(12);
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn an_empty_inbox_owns_no_buffer() {
         let mut pool = Pool::new(16);
-        let mut inbox = Inbox::new();
+        let mut inbox = RecvBuf::new();
         receive(&mut inbox, &mut pool, b"abc");
         inbox.release(&mut pool);
         assert_eq!(inbox.bytes(), b"abc", "a buffer with bytes in it stays");

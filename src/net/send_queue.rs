@@ -1,6 +1,6 @@
 //! Send queue: segments that wait for room in the socket.
 //!
-//! A segment is inline bytes (heads, small bodies), shared bytes or a file range. [`Outbox::flush`] is the
+//! A segment is inline bytes (heads, small bodies), shared bytes or a file range. [`SendQueue::flush`] is the
 //! only function that writes: one `write` or `writev` for all ready bytes, `sendfile` for file ranges.
 //! The inline bytes share one buffer. It is leased from the pool, and stays as small as what waits in it.
 //! The queue knows nothing of what it sends.
@@ -26,7 +26,7 @@ const FILE_LEN_PER_BYTE: usize = 4;
 #[derive(Debug)]
 enum Segment {
     /// The next bytes of the queue's own buffer.
-    Own { len: usize },
+    Inline { len: usize },
     /// Bytes that live as long as the program.
     Static { bytes: &'static [u8] },
     /// Bytes that others may be sending too, from one position up to another.
@@ -46,22 +46,22 @@ pub(super) struct SegmentQueue {
 
 /// A place in the queue: what was queued after it can be looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Mark {
-    own_len: usize,
+pub struct SendPosition {
+    inline_len: usize,
     queued_total: u64,
 }
 
 /// What is queued to be sent, and how much ever was.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub struct SendQueue {
     /// What waits, and the room for it: leased from the pool, and none while nothing waits.
     pub(super) queue: Option<Box<SegmentQueue>>,
     queued_total: u64,
     sent_total: u64,
-    abandoned: bool,
+    discarded: bool,
 }
 
-impl Outbox {
+impl SendQueue {
     /// An outbox without a buffer.
     pub fn new() -> Self {
         Self::default()
@@ -88,19 +88,19 @@ impl Outbox {
     }
 
     /// The place where the next bytes are queued.
-    pub fn mark(&mut self) -> Mark {
+    pub fn position(&mut self) -> SendPosition {
         // Nothing is left to be moved to the front by what is queued next.
         let queue = self.queue.get_or_insert_default();
         queue.reclaim();
-        Mark { own_len: queue.own.len(), queued_total: self.queued_total }
+        SendPosition { inline_len: queue.own.len(), queued_total: self.queued_total }
     }
 
     /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
     /// nothing has been flushed since.
-    pub fn since(&self, mark: Mark, position: u64) -> &[u8] {
+    pub fn sent_since(&self, mark: SendPosition, position: u64) -> &[u8] {
         let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
         let own = self.queue.as_ref().map_or(&[][..], |queue| &queue.own);
-        own.get(mark.own_len..mark.own_len.saturating_add(len)).unwrap_or_default()
+        own.get(mark.inline_len..mark.inline_len.saturating_add(len)).unwrap_or_default()
     }
 
     /// Queues what `write` appends to the buffer that it is given.
@@ -111,8 +111,8 @@ impl Outbox {
         write(&mut queue.own);
         let added = queue.own.len().saturating_sub(before);
         match queue.segments.back_mut() {
-            Some(Segment::Own { len }) => *len += added,
-            _ if added > 0 => queue.segments.push_back(Segment::Own { len: added }),
+            Some(Segment::Inline { len }) => *len += added,
+            _ if added > 0 => queue.segments.push_back(Segment::Inline { len: added }),
             _ => {}
         }
         self.queued_total += added as u64;
@@ -155,7 +155,7 @@ impl Outbox {
         let Some(queue) = &mut self.queue else { return IoOutcome::Done };
         while let Some(front) = queue.segments.front_mut() {
             if *budget == 0 {
-                return IoOutcome::Spent;
+                return IoOutcome::BudgetSpent;
             }
             let is_file = matches!(front, Segment::File { .. });
             let result = match front {
@@ -188,7 +188,7 @@ impl Outbox {
 
     /// Drops what has not been sent: nobody wants it any more.
     pub fn abandon(&mut self) {
-        self.abandoned |= !self.is_empty();
+        self.discarded |= !self.is_empty();
         if let Some(queue) = &mut self.queue {
             queue.clear();
         }
@@ -197,8 +197,8 @@ impl Outbox {
 
     /// Whether something that was queued will never be sent: by the machine's own wish, or because
     /// nothing can be sent any more.
-    pub fn has_abandoned(&self) -> bool {
-        self.abandoned
+    pub fn has_discarded(&self) -> bool {
+        self.discarded
     }
 }
 
@@ -218,7 +218,7 @@ impl SegmentQueue {
     fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
         let mut own = self.own.get(self.own_sent..).unwrap_or_default();
         // Nearly always, and then there is no list to be made.
-        if let Some(Segment::Own { len }) = self.segments.front()
+        if let Some(Segment::Inline { len }) = self.segments.front()
             && self.segments.len() == 1
         {
             return to.write(&[IoSlice::new(own.get(..*len).unwrap_or(own))]);
@@ -227,7 +227,7 @@ impl SegmentQueue {
         let mut count = 0;
         for (slice, segment) in slices.iter_mut().zip(&self.segments) {
             *slice = IoSlice::new(match segment {
-                Segment::Own { len } => {
+                Segment::Inline { len } => {
                     let (this, rest) = own.split_at((*len).min(own.len()));
                     own = rest;
                     this
@@ -256,7 +256,7 @@ impl SegmentQueue {
             && let Some(front) = self.segments.front_mut()
         {
             let left = match front {
-                Segment::Own { len } => *len as u64,
+                Segment::Inline { len } => *len as u64,
                 Segment::Static { bytes } => bytes.len() as u64,
                 Segment::Shared { from, to, .. } => (*to - *from) as u64,
                 Segment::File { len, .. } => *len,
@@ -265,7 +265,7 @@ impl SegmentQueue {
             sent -= now;
             // `sendfile` has moved the file's offset itself.
             match front {
-                Segment::Own { len } => {
+                Segment::Inline { len } => {
                     *len -= now as usize;
                     self.own_sent += now as usize;
                 }

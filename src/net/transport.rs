@@ -57,7 +57,7 @@ pub enum IoOutcome {
     /// The socket takes or gives no more for now.
     Blocked,
     /// The budget is spent.
-    Spent,
+    BudgetSpent,
     /// None can move any more.
     Failed(CloseReason),
 }
@@ -70,7 +70,7 @@ pub enum CloseReason {
     /// The peer's input ended between two messages.
     PeerClosed,
     /// The peer's input ended within a message.
-    PeerLeftEarly,
+    PeerClosedEarly,
     /// Waiting took too long; the words say for what.
     TimedOut(&'static str),
     /// The peer broke the protocol; the words say how.
@@ -90,7 +90,7 @@ pub enum CloseReason {
 impl CloseReason {
     /// Whether the peer may still be sending, so that closing at once would make the kernel reset
     /// the connection and destroy the answer before the peer has read it.
-    pub(super) fn lingers(self) -> bool {
+    pub(super) fn must_linger(self) -> bool {
         matches!(self, Self::Finished | Self::TimedOut(_) | Self::Refused(_) | Self::Shutdown)
     }
 }
@@ -100,7 +100,7 @@ impl fmt::Display for CloseReason {
         match self {
             Self::Finished => f.write_str("finished as agreed"),
             Self::PeerClosed => f.write_str("the peer closed it"),
-            Self::PeerLeftEarly => f.write_str("the peer left in the middle of a message"),
+            Self::PeerClosedEarly => f.write_str("the peer left in the middle of a message"),
             Self::TimedOut(what) => write!(f, "timed out waiting for {what}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Shutdown => f.write_str("shutting down"),

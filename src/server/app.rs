@@ -14,7 +14,7 @@ use super::sum_room::SumRoom;
 use super::{Conn, ServerConnection, Site};
 use crate::access_log::Destination;
 use crate::http::HEAD_LEN_MAX;
-use crate::net::{Link, Pool};
+use crate::net::{Connection, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
 
 /// The signals that the server watches whatever its settings: two end it, one is for the log, and one
@@ -168,7 +168,7 @@ impl App for Server {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
                 let conn = Conn::new(peer, self.site.context.config.idle_timeout, now).numbered(number);
-                Some(ServerConnection::Http(Link::accepted(stream, conn)))
+                Some(ServerConnection::Http(Connection::accepted(stream, conn)))
             }
         }
     }
@@ -178,7 +178,7 @@ impl App for Server {
         if let ServerConnection::Http(link) = conn
             && !self.site.draining
         {
-            link.fill_ahead(ready, &mut self.site, &mut self.pool, now);
+            link.read_ahead(ready, &mut self.site, &mut self.pool, now);
         }
     }
 
@@ -188,13 +188,13 @@ impl App for Server {
         match (conn, &mut self.sum) {
             (ServerConnection::Http(link), _) => {
                 if ends_idling {
-                    link.machine_mut().end_idling(now);
+                    link.protocol_mut().end_idling(now);
                 }
                 link.pump(ready, &mut self.site, &mut self.pool, now)
             }
             (ServerConnection::Sum(link), Some(sum)) => {
                 if ends_idling {
-                    link.machine_mut().end_idling(now);
+                    link.protocol_mut().end_idling(now);
                 }
                 link.pump(ready, &mut sum.desk, &mut self.pool, now)
             }
@@ -224,8 +224,8 @@ impl App for Server {
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {
         match (conn, &mut self.sum) {
-            (ServerConnection::Http(link), _) => link.abandon(&mut self.site, now),
-            (ServerConnection::Sum(link), Some(sum)) => link.abandon(&mut sum.desk, now),
+            (ServerConnection::Http(link), _) => link.shut_down(&mut self.site, now),
+            (ServerConnection::Sum(link), Some(sum)) => link.shut_down(&mut sum.desk, now),
             (ServerConnection::Sum(_), None) => {}
         }
     }

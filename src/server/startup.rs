@@ -25,7 +25,7 @@ use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
 use crate::cli::quote;
 use crate::files::{Root, Store, Upload};
-use crate::net::{ListenError, defer_accept, listen_all, listen_beside, raise_nofile_limit};
+use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
 use crate::reactor::{Now, Reactor, Watermarks};
 use crate::server::config::args::CONTENT_DIRECTORY;
 
@@ -162,7 +162,8 @@ fn kits(
     for (index, log) in logs.into_iter().enumerate() {
         let http = match (own.take(), kits.first()) {
             (None, Some(first)) => {
-                let more = listen_beside(&first.http).map_err(|error| listen_error(&error, "--port"))?;
+                let more =
+                    listen_on_same_port(&first.http).map_err(|error| listen_error(&error, "--port"))?;
                 more.iter().try_for_each(defer_accept).map_err(system)?;
                 more
             }

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 
 use super::{Config, SumConfig};
 use crate::access_log::Console;
-use crate::net::Link;
+use crate::net::Connection;
 use crate::reactor::{ListenerId, Now};
 use crate::sum::{Desk, Name, Teller};
 
@@ -40,8 +40,13 @@ impl SumRoom {
     }
 
     /// Lets a caller in, unless the exchange has ended within this very turn.
-    pub(super) fn accepted(&self, stream: TcpStream, peer: SocketAddr, now: Now) -> Option<Link<Teller>> {
-        (!self.desk.has_ended()).then(|| Link::accepted(stream, Teller::new(peer, now)))
+    pub(super) fn accepted(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        now: Now,
+    ) -> Option<Connection<Teller>> {
+        (!self.desk.has_ended()).then(|| Connection::accepted(stream, Teller::new(peer, now)))
     }
 
     /// Prints what there is to be said, in the turn in which it happened; tells when to call again.

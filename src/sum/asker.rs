@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use super::TIMEOUT;
 use super::line::{BadLine, Line, Role};
-use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
 /// Why a client has no number from the server.
@@ -77,14 +77,14 @@ impl Asker {
         self.phase = next;
     }
 
-    fn ask(&mut self, outbox: &mut Outbox, own: &Line, now: Now) -> Want {
+    fn ask(&mut self, outbox: &mut SendQueue, own: &Line, now: Now) -> Want {
         self.enter(Phase::Hearing);
         self.deadline = now.instant + TIMEOUT;
         outbox.push_with(|out| own.write(Role::Client, out));
         Want::Input
     }
 
-    fn hear(&mut self, inbox: &mut Inbox, exchange: &mut Exchange) -> Want {
+    fn hear(&mut self, inbox: &mut RecvBuf, exchange: &mut Exchange) -> Want {
         let outcome = match Line::parse(Role::Server, inbox.bytes()) {
             Ok(Some((len, server))) => {
                 inbox.consume(len);
@@ -105,10 +105,16 @@ impl Asker {
     }
 }
 
-impl Machine for Asker {
-    type Site = Exchange;
+impl Protocol for Asker {
+    type Context = Exchange;
 
-    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Exchange, now: Now) -> Want {
+    fn advance(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        site: &mut Exchange,
+        now: Now,
+    ) -> Want {
         match self.phase {
             Phase::Asking => self.ask(outbox, &site.own, now),
             Phase::Hearing => self.hear(inbox, site),
@@ -120,7 +126,7 @@ impl Machine for Asker {
         Some(self.deadline)
     }
 
-    fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, site: &mut Exchange, _: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, site: &mut Exchange, _: Now) -> Want {
         match self.phase {
             Phase::Closing => Want::Close(CloseReason::Finished),
             Phase::Asking | Phase::Hearing => {
@@ -130,7 +136,7 @@ impl Machine for Asker {
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &Outbox, site: &mut Exchange, _: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, site: &mut Exchange, _: Now) {
         log::info!("closed: {reason}");
         site.outcome.get_or_insert(Err(Failure::Link(reason)));
     }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use super::TIMEOUT;
 use super::line::{BadLine, Line, Name, Role, write_error};
-use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
 /// A client's number outside of these ends the exchange for all: the last of a class says so.
@@ -123,7 +123,7 @@ impl Teller {
         Want::Close(reason)
     }
 
-    fn hear(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, desk: &mut Desk, now: Now) -> Want {
+    fn hear(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut Desk, now: Now) -> Want {
         self.begun |= !inbox.is_empty();
         let answer = match Line::parse(Role::Client, inbox.bytes()) {
             Ok(Some((len, client))) => {
@@ -138,7 +138,7 @@ impl Teller {
         self.tell(answer, outbox, now)
     }
 
-    fn tell(&mut self, answer: Result<&Line, String>, outbox: &mut Outbox, now: Now) -> Want {
+    fn tell(&mut self, answer: Result<&Line, String>, outbox: &mut SendQueue, now: Now) -> Want {
         self.enter(Phase::Telling);
         self.deadline = now.instant + TIMEOUT;
         self.ending = match answer {
@@ -153,10 +153,10 @@ impl Teller {
     }
 }
 
-impl Machine for Teller {
-    type Site = Desk;
+impl Protocol for Teller {
+    type Context = Desk;
 
-    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, desk: &mut Desk, now: Now) -> Want {
+    fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut Desk, now: Now) -> Want {
         match self.phase {
             Phase::Hearing => self.hear(inbox, outbox, desk, now),
             Phase::Telling => self.close(self.ending),
@@ -168,7 +168,7 @@ impl Machine for Teller {
         Some(self.deadline)
     }
 
-    fn expire(&mut self, _: &mut Inbox, outbox: &mut Outbox, desk: &mut Desk, now: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut Desk, now: Now) -> Want {
         match self.phase {
             Phase::Hearing if desk.draining && !self.begun => self.close(CloseReason::Shutdown),
             Phase::Hearing => self.tell(Err(BadLine::Late.to_string()), outbox, now),
@@ -177,7 +177,7 @@ impl Machine for Teller {
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &Outbox, _: &mut Desk, _: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, _: &mut Desk, _: Now) {
         log::info!("{} closed: {reason}", self.peer);
     }
 }

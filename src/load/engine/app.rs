@@ -14,7 +14,7 @@ use super::thread_run::Run;
 use crate::load::plan::run_plan::Plan;
 use crate::load::run_info::CpuUsage;
 use crate::load::stats::metrics::{Metrics, SoFar};
-use crate::net::{self, Link, Pool};
+use crate::net::{self, Connection, Pool};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
 /// What one read takes.
@@ -123,7 +123,7 @@ struct Ending {
 
 impl Engine<'_> {
     /// Opens the connections whose time has come, within the budget.
-    fn open(&mut self, control: &mut Control<Link<Requester>>, at: Instant) {
+    fn open(&mut self, control: &mut Control<Connection<Requester>>, at: Instant) {
         for _ in 0..OPENS_MAX {
             if !self.run.has_more() {
                 return;
@@ -131,7 +131,7 @@ impl Engine<'_> {
             let Some((seat, address)) = self.run.seats.next_vacant(at) else { return };
             match net::connect(address) {
                 Ok(stream) => {
-                    control.open(Link::connecting(stream, Requester::new(seat, self.run.manners, at)));
+                    control.open(Connection::connecting(stream, Requester::new(seat, self.run.manners, at)));
                 }
                 Err(error) => {
                     let failure = connect_failure(error.kind(), error.raw_os_error());
@@ -143,7 +143,7 @@ impl Engine<'_> {
 
     /// Gives as many connections a turn as requests are due; tells when the next is. While all are busy,
     /// the first that has its answer sends what is due, and no clock is needed.
-    fn rouse(&mut self, control: &mut Control<Link<Requester>>, at: Instant) -> Option<Instant> {
+    fn rouse(&mut self, control: &mut Control<Connection<Requester>>, at: Instant) -> Option<Instant> {
         let waiting = self.run.tickets.waiting(at);
         for _ in 0..waiting {
             control.wake(self.run.seats.first_in_line()?);
@@ -194,15 +194,15 @@ impl Engine<'_> {
 }
 
 impl App for Engine<'_> {
-    type Conn = Link<Requester>;
+    type Conn = Connection<Requester>;
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         let is_open = self.run.tickets.is_open();
-        if is_open && conn.machine_mut().has_room() && self.run.tickets.has_due(self.run.clock.at(now)) {
-            conn.rouse();
+        if is_open && conn.protocol_mut().has_room() && self.run.tickets.has_due(self.run.clock.at(now)) {
+            conn.wake();
         }
         let next = conn.pump(ready, &mut self.run, &mut self.pool, now);
-        let machine = conn.machine_mut();
+        let machine = conn.protocol_mut();
         if is_open {
             self.run.seats.line_up(machine.seat(), machine.has_room());
         }
@@ -210,7 +210,7 @@ impl App for Engine<'_> {
     }
 
     fn registered(&mut self, conn: &mut Self::Conn, key: Key) {
-        self.run.seats.seated(conn.machine_mut().seat(), key);
+        self.run.seats.seated(conn.protocol_mut().seat(), key);
     }
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
@@ -238,6 +238,6 @@ impl App for Engine<'_> {
     }
 
     fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {
-        conn.abandon(&mut self.run, now);
+        conn.shut_down(&mut self.run, now);
     }
 }

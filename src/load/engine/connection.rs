@@ -20,7 +20,7 @@ use super::in_flight::InFlight;
 use super::thread_run::{Manners, Run};
 use crate::http::ResponseReader;
 use crate::load::stats::failure::Failure;
-use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
 /// The names of the states.
@@ -149,7 +149,7 @@ impl Requester {
     }
 
     /// Sends what is due, as far as there is room.
-    fn ask(&mut self, outbox: &mut Outbox, run: &mut Run, at: Instant) -> Want {
+    fn ask(&mut self, outbox: &mut SendQueue, run: &mut Run, at: Instant) -> Want {
         while self.may_ask() {
             let asked = run.ask(self.seat, self.free_since, at, |render| outbox.push_with(render));
             let Some(asked) = asked else { break };
@@ -165,7 +165,7 @@ impl Requester {
     }
 
     /// Understands what has come; `Some` when the connection is over.
-    fn read(&mut self, inbox: &mut Inbox, run: &mut Run, at: Instant) -> Option<Want> {
+    fn read(&mut self, inbox: &mut RecvBuf, run: &mut Run, at: Instant) -> Option<Want> {
         while !self.asked.is_empty() {
             if !inbox.is_empty() {
                 self.began.get_or_insert(at);
@@ -202,7 +202,7 @@ impl Requester {
     }
 
     /// The present answer is whole: it counts, and the next one begins; `Some` when there is no next.
-    fn finish(&mut self, inbox: &Inbox, run: &mut Run, at: Instant) -> Option<Want> {
+    fn finish(&mut self, inbox: &RecvBuf, run: &mut Run, at: Instant) -> Option<Want> {
         if self.asked.len() == self.manners.pipeline {
             self.free_since = at;
         }
@@ -225,10 +225,10 @@ impl Requester {
     }
 }
 
-impl Machine for Requester {
-    type Site = Run;
+impl Protocol for Requester {
+    type Context = Run;
 
-    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, run: &mut Run, now: Now) -> Want {
+    fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, run: &mut Run, now: Now) -> Want {
         // Read after the bytes have come and before the next leave: no latency comes out too short.
         let at = run.clock.at(now);
         if self.phase == Phase::Connecting {
@@ -249,7 +249,7 @@ impl Machine for Requester {
         since.map(|since| since + self.manners.timeout)
     }
 
-    fn expire(&mut self, _: &mut Inbox, _: &mut Outbox, run: &mut Run, now: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, run: &mut Run, now: Now) -> Want {
         if self.phase == Phase::Connecting {
             // It was made, but too late.
             return Want::Close(CloseReason::ConnectFailed(ErrorKind::TimedOut));
@@ -265,7 +265,7 @@ impl Machine for Requester {
         self.close(CloseReason::TimedOut("an answer"))
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &Outbox, run: &mut Run, now: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, run: &mut Run, now: Now) {
         let at = run.clock.at(now);
         log::debug!("closed: {reason}");
         match reason {

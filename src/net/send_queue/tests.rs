@@ -59,8 +59,8 @@ fn file(bytes: &[u8]) -> Rc<File> {
 }
 
 /// Every kind of segment, and the bytes that they are.
-fn filled() -> (Outbox, &'static [u8]) {
-    let mut outbox = Outbox::new();
+fn filled() -> (SendQueue, &'static [u8]) {
+    let mut outbox = SendQueue::new();
     outbox.push_with(|out| out.extend_from_slice(b"own "));
     outbox.push_with(|out| out.extend_from_slice(b"own too "));
     outbox.push_static(b"static ");
@@ -88,7 +88,7 @@ fn nothing_is_lost_or_doubled_however_little_the_socket_takes() {
         let mut wire = Wire::new(step, 0);
         while !outbox.is_empty() {
             wire.room += 5;
-            assert_ne!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Spent);
+            assert_ne!(outbox.flush(&mut wire, &mut 1000), IoOutcome::BudgetSpent);
         }
         assert_eq!(wire.taken, bytes, "{step} bytes a call");
     }
@@ -100,7 +100,7 @@ fn of_shared_bytes_no_more_is_queued_than_there_is() {
     for (part, expected) in
         [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
     {
-        let (mut outbox, mut wire) = (Outbox::new(), Wire::new(3, usize::MAX));
+        let (mut outbox, mut wire) = (SendQueue::new(), Wire::new(3, usize::MAX));
         outbox.push_shared_part(Rc::clone(&bytes), part.clone());
         assert_eq!(outbox.len(), expected.len() as u64);
         assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
@@ -113,7 +113,7 @@ fn a_spent_budget_ends_a_flush_and_nothing_is_lost() {
     let (mut outbox, bytes) = filled();
     let mut wire = Wire::new(7, usize::MAX);
     let mut flushes = 0;
-    while outbox.flush(&mut wire, &mut 10) == IoOutcome::Spent {
+    while outbox.flush(&mut wire, &mut 10) == IoOutcome::BudgetSpent {
         flushes += 1;
     }
     assert_eq!(wire.taken, bytes);
@@ -123,7 +123,7 @@ fn a_spent_budget_ends_a_flush_and_nothing_is_lost() {
 #[test]
 fn a_file_weighs_a_quarter_of_bytes_that_are_copied() {
     for (head, budget, expected) in [("", 2, 8), ("head", 5, 4 + 4), ("head", 4, 4), ("", 3, 10)] {
-        let mut outbox = Outbox::new();
+        let mut outbox = SendQueue::new();
         outbox.push_with(|out| out.extend_from_slice(head.as_bytes()));
         outbox.push_file(file(b"0123456789"), 0, 10);
         let mut wire = Wire::new(usize::MAX, usize::MAX);
@@ -135,33 +135,33 @@ fn a_file_weighs_a_quarter_of_bytes_that_are_copied() {
 #[test]
 fn what_was_queued_since_a_mark_can_be_looked_at() {
     let (mut outbox, _) = filled();
-    let mark = outbox.mark();
-    assert_eq!(outbox.since(mark, outbox.queued_total()), b"");
+    let mark = outbox.position();
+    assert_eq!(outbox.sent_since(mark, outbox.queued_total()), b"");
     outbox.push_with(|out| out.extend_from_slice(b"a head"));
     let position = outbox.queued_total();
     outbox.push_with(|out| out.extend_from_slice(b"a body"));
     outbox.push_static(b"static");
-    assert_eq!(outbox.since(mark, position), b"a head");
-    assert_eq!(outbox.since(mark, u64::MAX), b"");
+    assert_eq!(outbox.sent_since(mark, position), b"a head");
+    assert_eq!(outbox.sent_since(mark, u64::MAX), b"");
 }
 
 #[test]
 fn what_has_been_sent_does_not_move_a_mark() {
     for room in 0..20 {
-        let mut outbox = Outbox::new();
+        let mut outbox = SendQueue::new();
         outbox.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
         outbox.flush(&mut Wire::new(usize::MAX, room), &mut 1000);
-        let mark = outbox.mark();
+        let mark = outbox.position();
         for piece in [&b"a "[..], b"head"] {
             outbox.push_with(|out| out.extend_from_slice(piece));
         }
-        assert_eq!(outbox.since(mark, outbox.queued_total()), b"a head", "{room} sent");
+        assert_eq!(outbox.sent_since(mark, outbox.queued_total()), b"a head", "{room} sent");
     }
 }
 
 #[test]
 fn a_file_that_has_shrunk_fails_and_is_never_padded() {
-    let mut outbox = Outbox::new();
+    let mut outbox = SendQueue::new();
     outbox.push_file(file(b"short"), 0, 10);
     let mut wire = Wire::new(usize::MAX, usize::MAX);
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Failed(CloseReason::FileTruncated));
@@ -170,7 +170,7 @@ fn a_file_that_has_shrunk_fails_and_is_never_padded() {
 
 #[test]
 fn a_queue_that_is_never_empty_does_not_grow() {
-    let mut outbox = Outbox::new();
+    let mut outbox = SendQueue::new();
     let mut wire = Wire::new(usize::MAX, 0);
     outbox.push_with(|out| out.extend_from_slice(b"ahead"));
     for _ in 0..1000 {
@@ -188,7 +188,7 @@ fn a_queue_that_is_never_empty_does_not_grow() {
 #[test]
 fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
     let mut pool = Pool::new(16);
-    let mut outbox = Outbox::new();
+    let mut outbox = SendQueue::new();
     pool.lend(&mut outbox);
     outbox.push_static(b"static");
     pool.take_back(&mut outbox);
@@ -202,11 +202,11 @@ fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
 fn what_is_abandoned_is_never_sent_and_what_follows_is() {
     let (mut outbox, bytes) = filled();
     let mut wire = Wire::new(usize::MAX, usize::MAX);
-    assert_eq!(outbox.flush(&mut wire, &mut 6), IoOutcome::Spent);
+    assert_eq!(outbox.flush(&mut wire, &mut 6), IoOutcome::BudgetSpent);
     let sent = wire.taken.len();
-    assert!(!outbox.has_abandoned());
+    assert!(!outbox.has_discarded());
     outbox.abandon();
-    assert!(outbox.is_empty() && outbox.has_abandoned() && outbox.sent_total() == sent as u64);
+    assert!(outbox.is_empty() && outbox.has_discarded() && outbox.sent_total() == sent as u64);
     outbox.push_with(|out| out.extend_from_slice(b"the end"));
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, [&bytes[..sent], b"the end"].concat());

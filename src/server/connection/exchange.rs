@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::access_log::{AccessLog, Detail, Record};
 use crate::http::{Method, RequestHead, Version};
-use crate::net::{CloseReason, Mark, Outbox};
+use crate::net::{CloseReason, SendPosition, SendQueue};
 use crate::reactor::Now;
 use crate::server::response::{Reply, RequestFlags};
 
@@ -124,8 +124,8 @@ impl Batch {
     }
 
     /// Notes what has been queued in answer to it, from the mark on.
-    pub(super) fn answered(&mut self, reply: Reply, outbox: &Outbox, mark: Mark, detail: Detail) {
-        let response_head = self.keep(outbox.since(mark, reply.body_starts), detail == Detail::Heads);
+    pub(super) fn answered(&mut self, reply: Reply, outbox: &SendQueue, mark: SendPosition, detail: Detail) {
+        let response_head = self.keep(outbox.sent_since(mark, reply.body_starts), detail == Detail::Heads);
         if let Some(exchange) = self.exchanges.last_mut() {
             exchange.response_head = response_head;
             exchange.reply = Some(reply);
@@ -250,13 +250,13 @@ mod tests {
         let style = Style { format: Format::Headers, ..Style::default() };
         let mut log = AccessLog::open_styled(&Destination::File(path.clone()), style).unwrap();
         let origin = Origin { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
-        let (mut batch, mut outbox, now) = (Batch::default(), Outbox::new(), Now::read());
+        let (mut batch, mut outbox, now) = (Batch::default(), SendQueue::new(), Now::read());
         for number in 0..COUNT {
             let line = format!("GET /{number} HTTP/1.1");
             let head = format!("{line}\r\nNumber: {number}\r\n\r\n");
             let line = &head.as_bytes()[..line.len()];
             batch.begin(Asked::refused(line, head.as_bytes()), head.as_bytes(), Detail::Heads, now);
-            let mark = outbox.mark();
+            let mark = outbox.position();
             outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
             // The answer is one position long, and always one behind.
             let reply = Reply {

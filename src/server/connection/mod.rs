@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use mio::net::TcpStream;
 
-use crate::net::Link;
+use crate::net::Connection;
 use crate::reactor;
 use crate::sum::Teller;
 
@@ -26,9 +26,9 @@ pub use worker_state::Site;
 /// One connection to the server; which kind it is follows from the listener.
 pub enum ServerConnection {
     /// HTTP.
-    Http(Link<Conn>),
+    Http(Connection<Conn>),
     /// The number exchange.
-    Sum(Link<Teller>),
+    Sum(Connection<Teller>),
 }
 
 /// There are as many of these as there are idle connections, so what is rare stands in a box of its own.

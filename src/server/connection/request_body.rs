@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use crate::http::{BodyReader, Prose, Reject, RequestBody, Status};
-use crate::net::Inbox;
+use crate::net::RecvBuf;
 use crate::server::handlers::Plan;
 use crate::server::response::ErrorAnswer;
 
@@ -47,7 +47,7 @@ impl Receiving {
     }
 
     /// Takes what the inbox has of the body.
-    pub(super) fn take(&mut self, inbox: &mut Inbox) -> Progress {
+    pub(super) fn take(&mut self, inbox: &mut RecvBuf) -> Progress {
         while !self.body.is_done() {
             let decoded = match self.body.decode(inbox.bytes()) {
                 Ok(decoded) => decoded,

@@ -21,7 +21,7 @@ use super::exchange::{Asked, BoxedBatch, Origin};
 use super::read_request::{self, Arrival, Intake};
 use super::request_body::{Progress, Receiving, TOO_LARGE, is_refused, needs_no_body};
 use crate::http::{Prose, Reject, RequestBody, Status, prose_for_refused};
-use crate::net::{CloseReason, Inbox, Machine, Outbox, Want};
+use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 use crate::server::handlers::Plan;
 use crate::server::response::{Answer, Framing, Made, PreparingResponse, Stream, queue_continue, refusal};
@@ -99,8 +99,8 @@ enum Step {
 
 /// The queues, the site and the time: what every step works with.
 struct Desk<'a> {
-    inbox: &'a mut Inbox,
-    outbox: &'a mut Outbox,
+    inbox: &'a mut RecvBuf,
+    outbox: &'a mut SendQueue,
     site: &'a mut Site,
     now: Now,
 }
@@ -194,7 +194,7 @@ impl Conn {
             }
             State::Gathering(gathering) => match gathering.work(&desk.site.context.store) {
                 Some(answer) => self.answer(answer, desk),
-                None => Step::Rest(Want::Turn),
+                None => Step::Rest(Want::Tick),
             },
             State::Writing(Some(_)) if desk.outbox.is_empty() => self.make(desk),
             State::Writing(Some(_)) => Step::Rest(Want::Drain),
@@ -218,7 +218,7 @@ impl Conn {
     #[inline(never)]
     fn parse(&mut self, desk: &mut Desk<'_>) -> Step {
         if !self.may_take_request(desk.now) {
-            return Step::Rest(Want::Turn);
+            return Step::Rest(Want::Tick);
         }
         match read_request::take(desk.inbox.bytes(), &mut self.arrival, &mut self.batch, desk.site, desk.now)
         {
@@ -247,7 +247,7 @@ impl Conn {
     fn come_back(&mut self, now: Now) -> Step {
         self.arrival.come_back(now);
         self.patience.for_gathering(now.instant);
-        Step::Rest(Want::Turn)
+        Step::Rest(Want::Tick)
     }
 
     fn forget_head(&mut self) {
@@ -337,7 +337,7 @@ impl Conn {
             self.ending = self.ending.or(Some(CloseReason::Shutdown));
         }
         let closes = self.ending.is_some();
-        let mark = desk.outbox.mark();
+        let mark = desk.outbox.position();
         let reply = desk.site.writer.queue(desk.outbox, &answer, request, closes, desk.now);
         if let Some(batch) = &mut self.batch {
             batch.answered(reply, desk.outbox, mark, desk.site.log.detail());
@@ -350,11 +350,11 @@ impl Conn {
 
     /// Makes the next slice of the answer's body; the turn ends with it.
     fn make(&mut self, desk: &mut Desk<'_>) -> Step {
-        let State::Writing(rest) = &mut self.state else { return Step::Rest(Want::Turn) };
+        let State::Writing(rest) = &mut self.state else { return Step::Rest(Want::Tick) };
         let Site { context, scratch, .. } = &mut *desk.site;
         let made = rest.as_mut().map(|stream| stream.make(desk.outbox, &context.store, scratch));
         match made.unwrap_or(Made::Whole) {
-            Made::More => Step::Rest(Want::Turn),
+            Made::More => Step::Rest(Want::Tick),
             Made::Broken(reason) => self.close(reason),
             Made::Whole => {
                 *rest = None;
@@ -439,7 +439,7 @@ impl Conn {
         let (sent_total, now) = (desk.outbox.sent_total(), desk.now.instant);
         if desk.outbox.is_empty() {
             self.patience.for_room(sent_total, now);
-            return Step::Rest(Want::Turn);
+            return Step::Rest(Want::Tick);
         }
         if self.patience.goes_on(sent_total, now) {
             return Step::Rest(Want::Drain);
@@ -450,20 +450,20 @@ impl Conn {
 
 /// Whether anything of a request has come. Empty lines before one are nothing: old clients end a body
 /// with one that nothing counts (RFC 9112 section 2.2).
-fn holds_head(inbox: &Inbox) -> bool {
+fn holds_head(inbox: &RecvBuf) -> bool {
     inbox.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
-impl Machine for Conn {
-    type Site = Site;
+impl Protocol for Conn {
+    type Context = Site;
 
-    fn advance(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Site, now: Now) -> Want {
+    fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, site: &mut Site, now: Now) -> Want {
         let mut desk = Desk { inbox, outbox, site, now };
         self.end_exchanges(&mut desk);
         self.run(&mut desk)
     }
 
-    fn received(&mut self, site: &mut Site) {
+    fn on_input(&mut self, site: &mut Site) {
         site.context.cache.fall_behind();
     }
 
@@ -471,7 +471,7 @@ impl Machine for Conn {
         Some(self.patience.deadline())
     }
 
-    fn expire(&mut self, inbox: &mut Inbox, outbox: &mut Outbox, site: &mut Site, now: Now) -> Want {
+    fn on_timeout(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, site: &mut Site, now: Now) -> Want {
         let mut desk = Desk { inbox, outbox, site, now };
         match self.expired(&mut desk) {
             Step::Rest(want) => want,
@@ -482,11 +482,11 @@ impl Machine for Conn {
         }
     }
 
-    fn breaks_off(&self, outbox: &Outbox) -> bool {
+    fn truncates_message_if_closed(&self, outbox: &SendQueue) -> bool {
         self.batch.as_ref().is_some_and(|batch| batch.breaks_off(outbox.sent_total()))
     }
 
-    fn closed(&mut self, reason: CloseReason, outbox: &Outbox, site: &mut Site, now: Now) {
+    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut Site, now: Now) {
         if let Some(mut batch) = self.batch.take() {
             batch.end_all(outbox.sent_total(), self.origin(Some(reason)), &mut site.log, now);
             site.return_batch(batch);

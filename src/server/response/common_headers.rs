@@ -4,7 +4,7 @@
 //! an argument; no clock is read.
 
 use crate::http::{Status, end, field, imf_fixdate, status_line};
-use crate::net::Outbox;
+use crate::net::SendQueue;
 use crate::server::Config;
 
 /// What the `Server` field says unless `--header` says otherwise.
@@ -96,7 +96,7 @@ impl Tail<'_> {
 
 /// Queues a head and returns where its body begins.
 pub(super) fn queue_head(
-    outbox: &mut Outbox,
+    outbox: &mut SendQueue,
     status: Status,
     tail: Tail<'_>,
     fields: impl FnOnce(&mut Vec<u8>),

@@ -10,7 +10,7 @@ use super::file::queue_whole;
 use super::types::{Allow, ErrorAnswer};
 use crate::files::Resource;
 use crate::http::{Prose, Status, content_length, field, status_line};
-use crate::net::Outbox;
+use crate::net::SendQueue;
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -42,7 +42,7 @@ impl RenderedPage {
     /// Queues an answer whose body is a sentence for a person, with `more` fields of its own.
     pub(super) fn queue(
         &mut self,
-        outbox: &mut Outbox,
+        outbox: &mut SendQueue,
         error: &ErrorAnswer,
         head_only: bool,
         tail: Tail<'_>,
@@ -81,7 +81,7 @@ impl RenderedPage {
 /// Queues an error whose body is a file. The file's validators are not the error's: no cache may
 /// take one for the other.
 pub(super) fn queue_from_file(
-    outbox: &mut Outbox,
+    outbox: &mut SendQueue,
     (status, allow): (Status, Option<Allow>),
     resource: &Resource,
     head_only: bool,

@@ -11,7 +11,7 @@ use crate::http::{
     ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
     status_line,
 };
-use crate::net::Outbox;
+use crate::net::SendQueue;
 
 /// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
 /// both; longer ones are shared instead.
@@ -119,7 +119,7 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
 
 /// Queues a file, or the part of it that is meant, and returns where the body begins.
 pub(super) fn queue(
-    outbox: &mut Outbox,
+    outbox: &mut SendQueue,
     entry: &Entry<FileHead>,
     part: &Part,
     head_only: bool,
@@ -174,7 +174,7 @@ pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multip
 
 /// A 304 has what a cache needs to find and refresh what it keeps, and nothing that describes content
 /// (RFC 9110 section 15.4.5): the date stands in only where there is no entity-tag.
-fn queue_unchanged(outbox: &mut Outbox, resource: &Resource, head: &FileHead, tail: Tail<'_>) -> u64 {
+fn queue_unchanged(outbox: &mut SendQueue, resource: &Resource, head: &FileHead, tail: Tail<'_>) -> u64 {
     queue_head(outbox, Status::NOT_MODIFIED, tail, |out| {
         if head.entity_tag.is_none() {
             last_modified(out, resource);
@@ -186,7 +186,7 @@ fn queue_unchanged(outbox: &mut Outbox, resource: &Resource, head: &FileHead, ta
 /// Queues the head of a 206: what a 200 would say of the file (RFC 9110 section 15.3.7), and what these
 /// bytes are. Nothing is left out for who has sent an If-Range: players look at the type every time.
 fn queue_partial_head(
-    outbox: &mut Outbox,
+    outbox: &mut SendQueue,
     head: &FileHead,
     tail: Tail<'_>,
     describe: impl FnOnce(&mut Vec<u8>),
@@ -208,15 +208,15 @@ fn copied(resource: &Resource) -> Option<&[u8]> {
 }
 
 /// Queues all bytes of a file.
-pub(super) fn queue_whole(outbox: &mut Outbox, resource: &Resource) {
+pub(super) fn queue_whole(outbox: &mut SendQueue, resource: &Resource) {
     queue_bytes(outbox, resource, 0, resource.len);
 }
 
 /// Queues `len` bytes of a file, from `first` on.
-fn queue_bytes(outbox: &mut Outbox, resource: &Resource, first: u64, len: u64) {
+fn queue_bytes(outbox: &mut SendQueue, resource: &Resource, first: u64, len: u64) {
     // What is in memory has no more bytes than memory has.
     let place = first as usize..first.saturating_add(len) as usize;
-    let copied = |outbox: &mut Outbox, bytes: &[u8]| outbox.push_with(|out| out.extend_from_slice(bytes));
+    let copied = |outbox: &mut SendQueue, bytes: &[u8]| outbox.push_with(|out| out.extend_from_slice(bytes));
     let bytes: &'static [u8] = match &resource.content {
         Content::File(file) => return outbox.push_file(Rc::clone(file), first, len),
         Content::Memory(bytes) if place.len() > COPIED_LEN_MAX => {
@@ -232,7 +232,7 @@ fn queue_bytes(outbox: &mut Outbox, resource: &Resource, first: u64, len: u64) {
     }
 }
 
-fn queue_parts(outbox: &mut Outbox, resource: &Resource, multipart: &Multipart<'_>, ranges: &[ByteRange]) {
+fn queue_parts(outbox: &mut SendQueue, resource: &Resource, multipart: &Multipart<'_>, ranges: &[ByteRange]) {
     for (index, range) in ranges.iter().enumerate() {
         outbox.push_with(|out| multipart.part_head(out, *range, index == 0));
         queue_bytes(outbox, resource, range.first, range.content_len());

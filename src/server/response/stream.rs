@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::files::{Piece, Store, Tail};
 use crate::http::{Version, chunk, chunk_size, content_length, field};
-use crate::net::{CloseReason, Outbox};
+use crate::net::{CloseReason, SendQueue};
 
 /// An answer with status 200 whose body is made while it is sent.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Stream {
     /// Makes one slice of the body in `scratch` and queues it.
     pub(in crate::server) fn make(
         &mut self,
-        outbox: &mut Outbox,
+        outbox: &mut SendQueue,
         store: &Store,
         scratch: &mut Vec<u8>,
     ) -> Made {
@@ -92,7 +92,7 @@ impl Stream {
     }
 
     /// Queues a slice in the framing of the body.
-    fn queue(&mut self, outbox: &mut Outbox, bytes: &[u8], piece: Piece) -> Made {
+    fn queue(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> Made {
         let Piece { tail, more } = piece;
         let len = bytes.len() as u64 + tail.as_ref().map_or(0, Tail::len);
         let in_chunks = self.framing == Framing::Chunked && len > 0;

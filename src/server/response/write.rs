@@ -8,7 +8,7 @@ use super::file::{self, entity_tag};
 use super::stream::Framing;
 use super::types::{Answer, RequestFlags, StoredAnswer};
 use crate::http::{Version, content_length, field, unsatisfied_range};
-use crate::net::Outbox;
+use crate::net::SendQueue;
 use crate::reactor::Now;
 use crate::server::Config;
 
@@ -38,7 +38,7 @@ impl ResponseWriter {
     /// Queues the answer to a request, after which the connection may close.
     pub(in crate::server) fn queue(
         &mut self,
-        outbox: &mut Outbox,
+        outbox: &mut SendQueue,
         answer: &Answer,
         request: RequestFlags,
         closes: bool,
@@ -85,7 +85,7 @@ impl ResponseWriter {
 }
 
 /// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).
-pub(in crate::server) fn queue_continue(outbox: &mut Outbox) {
+pub(in crate::server) fn queue_continue(outbox: &mut SendQueue) {
     outbox.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 

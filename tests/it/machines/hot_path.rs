@@ -10,7 +10,7 @@ use allocation_counter::measure;
 use reactor_http::access_log::{AccessLog, Destination};
 use reactor_http::files::{RACY_WINDOW, Root, Store};
 use reactor_http::http::HEAD_LEN_MAX;
-use reactor_http::net::{Inbox, Machine, Outbox, Pool, Transport, Want};
+use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
 use reactor_http::reactor::Now;
 use reactor_http::server::config::args;
 use reactor_http::server::config::args::Command;
@@ -44,8 +44,8 @@ impl Transport for Void {
 struct Bench {
     machine: Conn,
     site: Site,
-    inbox: Inbox,
-    outbox: Outbox,
+    inbox: RecvBuf,
+    outbox: SendQueue,
     pool: Pool,
     now: Now,
 }
@@ -62,7 +62,7 @@ impl Bench {
         let log = AccessLog::open(&Destination::File(shelf.path().join("access.log"))).expect("a log");
         let store = Store::Disk(Root::open(shelf.path()).expect("a root"));
         let machine = Conn::new(([127, 0, 0, 1], 4000).into(), config.idle_timeout, now);
-        let (inbox, outbox, pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
+        let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
         Self { machine, site: Site::new(config, store, log), inbox, outbox, pool, now }
     }
 
@@ -76,7 +76,7 @@ impl Bench {
         self.now = self.now.after(later);
         self.inbox.room(&mut self.pool)[..request.len()].copy_from_slice(request);
         self.inbox.filled(request.len());
-        self.machine.received(&mut self.site);
+        self.machine.on_input(&mut self.site);
         let before = self.outbox.sent_total();
         for expected in [Want::Drain, Want::Input] {
             let want = self.machine.advance(&mut self.inbox, &mut self.outbox, &mut self.site, self.now);

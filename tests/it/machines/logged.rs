@@ -11,7 +11,7 @@ use std::time::Duration;
 use reactor_http::access_log::{AccessLog, Destination, Format, Style};
 use reactor_http::files::{RACY_WINDOW, Root, Store};
 use reactor_http::http::HEAD_LEN_MAX;
-use reactor_http::net::{Inbox, Machine, Outbox, Pool, Want};
+use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Want};
 use reactor_http::reactor::Now;
 use reactor_http::server::{Config, Conn, Site};
 use serde_json::Value;
@@ -32,13 +32,13 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
     let mut site = Site::new(Config::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
     let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
-    let (mut inbox, mut outbox, mut pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
+    let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
     inbox.room(&mut pool)[..request.len()].copy_from_slice(request);
     inbox.filled(request.len());
     let mut turns = 0;
     while machine.advance(&mut inbox, &mut outbox, &mut site, came.after(Duration::from_secs(turns)))
-        == Want::Turn
+        == Want::Tick
     {
         turns += 1;
     }
@@ -58,7 +58,7 @@ fn answer_and_panic(shelf: &Shelf, log: &Destination) {
     let mut site = Site::new(Config::default(), store, log);
     let now = Now::read();
     let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
-    let (mut inbox, mut outbox, mut pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
+    let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
     inbox.room(&mut pool)[..request.len()].copy_from_slice(request);
     inbox.filled(request.len());

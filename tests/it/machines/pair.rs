@@ -15,7 +15,7 @@ use reactor_http::client::connection::{Audience, Failure};
 use reactor_http::files::{Root, Store};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
-use reactor_http::net::{CloseReason, Inbox, IoOutcome, Machine, Outbox, Pool, Transport, Want};
+use reactor_http::net::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
 use reactor_http::reactor::Now;
 use reactor_http::server::{self, Config, Site};
 use tempfile::TempDir;
@@ -31,20 +31,20 @@ const TURN_LEN_MAX: usize = 256 * 1024;
 const TICK: Duration = Duration::from_micros(1);
 
 /// One machine, its two queues, and what it waits for.
-pub(super) struct Side<M: Machine> {
+pub(super) struct Side<M: Protocol> {
     pub(super) machine: M,
-    pub(super) site: M::Site,
-    inbox: Inbox,
-    outbox: Outbox,
+    pub(super) site: M::Context,
+    inbox: RecvBuf,
+    outbox: SendQueue,
     pool: Pool,
     want: Want,
     pub(super) ended: Option<CloseReason>,
 }
 
-impl<M: Machine> Side<M> {
+impl<M: Protocol> Side<M> {
     /// A side whose first word is `want`: `FdSource` when it was accepted, `Turn` when it connects.
-    pub(super) fn new(machine: M, site: M::Site, want: Want) -> Self {
-        let (inbox, outbox, pool) = (Inbox::new(), Outbox::new(), Pool::new(HEAD_LEN_MAX));
+    pub(super) fn new(machine: M, site: M::Context, want: Want) -> Self {
+        let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
         Self { machine, site, inbox, outbox, pool, want, ended: None }
     }
 
@@ -61,8 +61,8 @@ impl<M: Machine> Side<M> {
             return false;
         }
         if self.machine.deadline().is_some_and(|deadline| deadline <= now.instant) {
-            self.want = self.machine.expire(&mut self.inbox, &mut self.outbox, &mut self.site, now);
-        } else if self.want == Want::Turn {
+            self.want = self.machine.on_timeout(&mut self.inbox, &mut self.outbox, &mut self.site, now);
+        } else if self.want == Want::Tick {
             self.advance(now);
         }
         let mut budget = TURN_LEN_MAX;
@@ -73,7 +73,7 @@ impl<M: Machine> Side<M> {
             let flushed = self.outbox.flush(port, &mut budget);
             match (self.want, flushed) {
                 (_, IoOutcome::Failed(reason)) => return self.close(reason, port, now),
-                (Want::Turn, _) | (_, IoOutcome::Spent) => return true,
+                (Want::Tick, _) | (_, IoOutcome::BudgetSpent) => return true,
                 (Want::Drain, IoOutcome::Blocked) => return false,
                 (Want::Either, IoOutcome::Done) => self.advance(now),
                 (Want::Input | Want::Either, _) if !self.fill(port) => return false,
@@ -91,7 +91,7 @@ impl<M: Machine> Side<M> {
             Ok(0) => self.inbox.set_eof(),
             Ok(len) => {
                 self.inbox.filled(len);
-                self.machine.received(&mut self.site);
+                self.machine.on_input(&mut self.site);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
             Err(error) => panic!("a wire does not fail: {error}"),
@@ -269,7 +269,7 @@ impl Audience for Ear {
 /// A client machine that connects, with an overall deadline after so long.
 pub(super) fn client(ear: Ear, now: Now, patience: Duration) -> Side<client::connection::Conn<Ear>> {
     let deadline = Some(now.instant + patience);
-    Side::new(client::connection::Conn::new(Method::Get, None, deadline), ear, Want::Turn)
+    Side::new(client::connection::Conn::new(Method::Get, None, deadline), ear, Want::Tick)
 }
 
 /// A client machine and a server machine, and a wire between them.

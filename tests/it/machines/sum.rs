@@ -54,7 +54,7 @@ fn both_learn_the_sum_whatever_way_the_bytes_are_cut() {
         let now = Now::read();
         let mut server = Alone::new(64);
         let exchange = Exchange { own: line("Ada", 7), outcome: None };
-        let mut client = Side::new(Asker::new(now.instant + SECOND), exchange, Want::Turn);
+        let mut client = Side::new(Asker::new(now.instant + SECOND), exchange, Want::Tick);
         for _ in 0..TURNS_MAX {
             let (up, down) = (&mut server.up, &mut server.down);
             client.turn(&mut Port { incoming: down, outgoing: up, pace: &mut pace }, now);
@@ -126,7 +126,7 @@ fn shutting_down_ends_those_who_are_silent_at_once_and_lets_those_who_speak_fini
 fn asking(connect_patience: Duration, connected_after: Duration) -> (Side<Asker>, Pipe, Now) {
     let now = Now::read();
     let exchange = Exchange { own: line("Ada", 7), outcome: None };
-    let mut side = Side::new(Asker::new(now.instant + connect_patience), exchange, Want::Turn);
+    let mut side = Side::new(Asker::new(now.instant + connect_patience), exchange, Want::Tick);
     let (mut incoming, mut outgoing) = (Pipe::new(0), Pipe::new(1000));
     let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut Pace::Whole };
     side.turn(&mut port, now.after(connected_after));

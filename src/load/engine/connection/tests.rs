@@ -33,8 +33,8 @@ fn plan() -> Plan {
 struct Stage {
     machine: Requester,
     run: Run,
-    inbox: Inbox,
-    outbox: Outbox,
+    inbox: RecvBuf,
+    outbox: SendQueue,
     pool: Pool,
     start: Now,
     now: Now,
@@ -51,8 +51,8 @@ impl Stage {
         Self {
             machine: Requester::new(seat, run.manners, start.instant),
             run,
-            inbox: Inbox::new(),
-            outbox: Outbox::new(),
+            inbox: RecvBuf::new(),
+            outbox: SendQueue::new(),
             pool: Pool::new(64 * 1024),
             start,
             now: start,
@@ -97,8 +97,8 @@ impl Stage {
         self.pass(pause);
         let (seat, _) = self.run.seats.next_vacant(self.now.instant).expect("its seat is vacant");
         self.machine = Requester::new(seat, self.run.manners, self.now.instant);
-        self.inbox = Inbox::new();
-        self.outbox = Outbox::new();
+        self.inbox = RecvBuf::new();
+        self.outbox = SendQueue::new();
         assert_eq!(self.turn(), Want::Input);
     }
 
@@ -121,7 +121,7 @@ impl Stage {
         let deadline = self.machine.deadline().expect("a deadline");
         self.now = self.start.after(deadline - self.start.instant);
         let before = self.machine.phase;
-        let want = self.machine.expire(&mut self.inbox, &mut self.outbox, &mut self.run, self.now);
+        let want = self.machine.on_timeout(&mut self.inbox, &mut self.outbox, &mut self.run, self.now);
         self.note(before);
         self.follow(want)
     }
