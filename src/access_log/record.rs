@@ -23,9 +23,9 @@ pub struct Record<'a> {
     pub duration: Duration,
     /// The request line as it came, without its line end; empty if none came, printed as `-`.
     pub request_line: &'a [u8],
-    /// The `Referer` field; only asked for by [`Detail::Line`].
+    /// The `Referer` field; only asked for by [`Detail::HeadLine`].
     pub referer: Option<&'a [u8]>,
-    /// The `User-Agent` field; only asked for by [`Detail::Line`].
+    /// The `User-Agent` field; only asked for by [`Detail::HeadLine`].
     pub user_agent: Option<&'a [u8]>,
     /// The head of the request as it came, as much of it as came; only asked for by [`Detail::Heads`].
     pub request_head: &'a [u8],

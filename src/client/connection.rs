@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::http::{FieldSpace, Method, ResponseError, ResponseEvent, ResponseReader};
+use crate::http::{FieldBuf, Method, ResponseError, ResponseEvent, ResponseReader};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
@@ -190,7 +190,7 @@ impl<A: Audience> Conn<A> {
 
     fn answer(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         loop {
-            let mut space = FieldSpace::new();
+            let mut space = FieldBuf::new();
             let (len, wanted, ended) = match self.reader.next(inbox.bytes(), &mut space) {
                 Ok(Some((len, piece))) => {
                     self.heed(&piece, outbox, audience);

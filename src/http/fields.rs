@@ -14,38 +14,38 @@ use super::limits::{FIELDS_MAX, HEAD_LEN_MAX};
 
 /// Room for the fields of one head; lives on the caller's stack beside the buffer.
 #[derive(Debug)]
-pub struct FieldSpace(pub(super) [Place; FIELDS_MAX]);
+pub struct FieldBuf(pub(super) [FieldSpan; FIELDS_MAX]);
 
 /// Where in a head the name and the value of a field stand. A head has 16 KiB at most, so that 16 bits
 /// are enough: each head begins with empty places, and those of 64 pairs of slices would take longer to
 /// make than a short head takes to read.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Place {
+pub(super) struct FieldSpan {
     name: (u16, u16),
     value: (u16, u16),
 }
 
-impl FieldSpace {
+impl FieldBuf {
     /// Empty room.
     pub fn new() -> Self {
-        FieldSpace([Place::default(); FIELDS_MAX])
+        FieldBuf([FieldSpan::default(); FIELDS_MAX])
     }
 }
 
-impl Default for FieldSpace {
+impl Default for FieldBuf {
     fn default() -> Self {
-        FieldSpace::new()
+        FieldBuf::new()
     }
 }
 
 const _: () = assert!(HEAD_LEN_MAX <= u16::MAX as usize);
 
-impl Place {
+impl FieldSpan {
     /// The place of a name and a value, each given as where it begins and how long it is. All of it is
     /// within [`HEAD_LEN_MAX`].
-    pub(super) fn new(name: (usize, usize), value: (usize, usize)) -> Place {
+    pub(super) fn new(name: (usize, usize), value: (usize, usize)) -> FieldSpan {
         let narrow = |(at, len): (usize, usize)| (at as u16, len as u16);
-        Place { name: narrow(name), value: narrow(value) }
+        FieldSpan { name: narrow(name), value: narrow(value) }
     }
 }
 
@@ -53,7 +53,7 @@ impl Place {
 #[derive(Clone, Copy)]
 pub struct Fields<'h, 'b> {
     head: &'b [u8],
-    places: &'h [Place],
+    spans: &'h [FieldSpan],
 }
 
 /// Why no head can come of some bytes.
@@ -71,7 +71,7 @@ pub(super) enum HeadError {
 
 impl<'h, 'b> Fields<'h, 'b> {
     /// Parses a whole block: field lines and the empty line that ends them, all ending in CRLF.
-    pub(super) fn parse(block: &'b [u8], space: &'h mut FieldSpace) -> Result<Fields<'h, 'b>, HeadError> {
+    pub(super) fn parse(block: &'b [u8], space: &'h mut FieldBuf) -> Result<Fields<'h, 'b>, HeadError> {
         let mut found = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let found = match httparse::parse_headers(block, &mut found) {
             Ok(httparse::Status::Complete((len, fields))) if len == block.len() => fields,
@@ -82,14 +82,14 @@ impl<'h, 'b> Fields<'h, 'b> {
         let place = |part: &[u8]| (part.as_ptr().addr().saturating_sub(block.as_ptr().addr()), part.len());
         for (vacant, field) in space.0.iter_mut().zip(found) {
             let value = if field.value.is_empty() { (0, 0) } else { place(field.value) };
-            *vacant = Place::new(place(field.name.as_bytes()), value);
+            *vacant = FieldSpan::new(place(field.name.as_bytes()), value);
         }
         Ok(Fields::at(block, space.0.get(..found.len()).unwrap_or_default()))
     }
 
     /// Those that stand in these places of a head. Their names are tokens.
-    pub(super) fn at(head: &'b [u8], places: &'h [Place]) -> Fields<'h, 'b> {
-        Fields { head, places }
+    pub(super) fn at(head: &'b [u8], places: &'h [FieldSpan]) -> Fields<'h, 'b> {
+        Fields { head, spans: places }
     }
 
     /// Every field as (name, value), in order; values have no white space around them.
@@ -104,7 +104,7 @@ impl<'h, 'b> Fields<'h, 'b> {
             let at = usize::from(at);
             head.get(at..at + usize::from(len)).unwrap_or_default()
         };
-        self.places.iter().map(move |place| (part(place.name), part(place.value)))
+        self.spans.iter().map(move |place| (part(place.name), part(place.value)))
     }
 
     /// The value of the first field of that name (names compare without regard to case).
@@ -149,7 +149,7 @@ pub(super) struct LineScan<'s, 'b> {
 
 /// One complete line.
 #[derive(Debug)]
-pub(super) struct Line<'b> {
+pub(super) struct HeadLine<'b> {
     /// The line without its CRLF.
     pub(super) bytes: &'b [u8],
     /// Where it begins in the buffer.
@@ -165,7 +165,7 @@ impl<'s, 'b> LineScan<'s, 'b> {
     }
 
     /// The next line that was not yet seen complete; `None` when more has to arrive first.
-    pub(super) fn next(&mut self) -> Result<Option<Line<'b>>, HeadError> {
+    pub(super) fn next(&mut self) -> Result<Option<HeadLine<'b>>, HeadError> {
         let limit = self.buf.len().min(HEAD_LEN_MAX);
         let from = (*self.searched).max(self.first).min(limit);
         let unseen = self.buf.get(from..limit).unwrap_or_default();
@@ -181,7 +181,7 @@ impl<'s, 'b> LineScan<'s, 'b> {
         let end = lf + 1;
         self.start = Some(end);
         *self.searched = end;
-        Ok(Some(Line { bytes, start, end }))
+        Ok(Some(HeadLine { bytes, start, end }))
     }
 
     /// The first line, which an earlier walk has already found complete.
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_name_in_any_case() {
-        let mut space = FieldSpace::new();
+        let mut space = FieldBuf::new();
         let fields = Fields::parse(BLOCK, &mut space).unwrap();
         assert_eq!(fields.first("hOST"), Some(&b"a"[..]));
         assert_eq!(fields.first("empty"), Some(&b""[..]));
@@ -222,7 +222,7 @@ mod tests {
     fn sixty_four_fields_fit_and_one_more_does_not() {
         for (count, fits) in [(FIELDS_MAX, true), (FIELDS_MAX + 1, false)] {
             let block = "a: b\r\n".repeat(count) + "\r\n";
-            let mut space = FieldSpace::new();
+            let mut space = FieldBuf::new();
             let parsed = Fields::parse(block.as_bytes(), &mut space);
             match fits {
                 true => assert_eq!(parsed.unwrap().iter().count(), count),
@@ -241,7 +241,7 @@ mod tests {
                 let value = [b"n: z", &pad[..], &[byte], b"z\r\n\r\n"].concat();
                 let name_is_fine = super::super::syntax::is_tchar(byte) || byte == b':';
                 let value_is_fine = super::super::syntax::is_text(byte);
-                let parses = |block: &[u8]| Fields::parse(block, &mut FieldSpace::new()).is_ok();
+                let parses = |block: &[u8]| Fields::parse(block, &mut FieldBuf::new()).is_ok();
                 let empty_name = byte == b':' && pad.is_empty();
                 assert_eq!(parses(&name), name_is_fine && !empty_name, "{byte:#04x}");
                 assert_eq!(parses(&value), value_is_fine, "{byte:#04x}");

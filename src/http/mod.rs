@@ -25,23 +25,24 @@ mod testing;
 pub mod version;
 pub mod write;
 
-pub use body::chunked::{BadChunk, CHUNK_LINE_LEN_MAX, Dechunker, Decoded, TRAILERS_LEN_MAX};
-pub use body::decoder::BodyReader;
+pub use body::chunked::{CHUNK_LINE_LEN_MAX, ChunkError, ChunkedDecoder, Decoded, TRAILERS_LEN_MAX};
+pub use body::decoder::BodyDecoder;
 pub use body::framing::{RequestBody, ResponseBody};
 pub use body::multipart::Multipart;
 pub use date::{imf_fixdate, parse_http_date};
-pub use fields::{FieldSpace, Fields};
+pub use fields::{FieldBuf, Fields};
 pub use limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
 pub use method::Method;
-pub use reject::{BadResponse, Reject};
+pub use reject::{Reject, ResponseHeadError};
 pub use request::head::{RequestHead, parse_request};
-pub use request::target::{Target, has_host};
+pub use request::target::{RequestTarget, has_host};
 pub use response::head::{ResponseHead, parse_response};
 pub use response::reader::{LastHead, ResponseError, ResponseEvent, ResponseReader};
-pub use rules::conditional::{Modified, Preconditions, Validators, Verdict, if_range_holds};
+pub use rules::conditional::{ConditionOutcome, Modified, Preconditions, Validators, if_range_holds};
 pub use rules::entity_tag::EntityTag;
 pub use rules::negotiation::{
-    AcceptedCodings, ContentCoding, Form, Prose, form_for, prose_for, prose_for_refused,
+    AcceptedCodings, ContentCoding, ErrorFormat, ListingFormat, error_format, error_format_of_rejected,
+    listing_format,
 };
 pub use rules::range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
 pub use status::Status;

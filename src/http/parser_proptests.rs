@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::request::target;
 use super::rules::negotiation;
 use super::testing::{body, body_in_pieces, request, response};
-use super::{BodyReader, Method};
+use super::{BodyDecoder, Method};
 
 /// Pieces that heads and bodies are made of, well-formed and not.
 const PIECES: &[&[u8]] = &[
@@ -111,7 +111,7 @@ proptest! {
         len in 0u64..100,
         piece_len in 1usize..20,
     ) {
-        for reader in [BodyReader::chunked(), BodyReader::sized(len), BodyReader::until_close()] {
+        for reader in [BodyDecoder::chunked(), BodyDecoder::sized(len), BodyDecoder::until_close()] {
             let whole = body(&input, &reader);
             prop_assert_eq!(body_in_pieces(&input, &reader, piece_len), whole);
         }
@@ -128,7 +128,7 @@ proptest! {
             sent.extend_from_slice(b"\r\n");
         }
         sent.extend_from_slice(b"0\r\n\r\n");
-        let seen = body(&sent, &BodyReader::chunked()).unwrap();
+        let seen = body(&sent, &BodyDecoder::chunked()).unwrap();
         prop_assert_eq!(seen.data, data.concat());
         prop_assert!(seen.is_done && seen.consumed == sent.len());
     }
@@ -142,6 +142,6 @@ proptest! {
                 prop_assert_eq!(has_query, input.contains(&b'?'));
             }
         }
-        negotiation::prose_for(Some(&input));
+        negotiation::error_format(Some(&input));
     }
 }

@@ -1,6 +1,6 @@
 //! Errors of the peer: a request to be refused, and a response that cannot be used.
 //!
-//! A [`Reject`] carries the status to answer with; a [`BadResponse`] has nobody to be answered. Errors of
+//! A [`Reject`] carries the status to answer with; a [`ResponseHeadError`] has nobody to be answered. Errors of
 //! ours are other types. It never formats the answer.
 
 use std::error::Error;
@@ -14,13 +14,13 @@ pub struct Reject {
     /// What to answer with.
     pub status: Status,
     /// One or two plain sentences that name the fault, and the remedy where there is one.
-    pub why: &'static str,
+    pub message: &'static str,
 }
 
 impl Reject {
-    /// A fault to be answered with `status` and the sentence `why`.
+    /// A fault to be answered with `status` and the sentence `message`.
     pub const fn new(status: Status, why: &'static str) -> Reject {
-        Reject { status, why }
+        Reject { status, message: why }
     }
 
     /// A fault to be answered with 400: the bytes are not what RFC 9112 allows.
@@ -31,7 +31,7 @@ impl Reject {
 
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status, self.why)
+        write!(f, "{}: {}", self.status, self.message)
     }
 }
 
@@ -39,7 +39,7 @@ impl Error for Reject {}
 
 /// Why some bytes are no response that we can use; the server's fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BadResponse {
+pub enum ResponseHeadError {
     /// The bytes do not begin with `HTTP/`.
     NotHttp,
     /// The status line is malformed.
@@ -62,28 +62,28 @@ pub enum BadResponse {
     Tunnel,
 }
 
-impl fmt::Display for BadResponse {
+impl fmt::Display for ResponseHeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            BadResponse::NotHttp => "the answer is not HTTP: it does not begin with \"HTTP/\"",
-            BadResponse::StatusLine => "the status line of the answer is malformed",
-            BadResponse::Version => "the answer is in a version of HTTP other than 1.1 and 1.0",
-            BadResponse::BareLf => "a line in the head of the answer ends in LF without CR",
-            BadResponse::HeadTooLong => "the head of the answer is longer than 16 KiB",
-            BadResponse::TooManyFields => "the answer has more than 64 header fields",
-            BadResponse::Field => "a header field of the answer is malformed",
-            BadResponse::ContentLength => {
+            ResponseHeadError::NotHttp => "the answer is not HTTP: it does not begin with \"HTTP/\"",
+            ResponseHeadError::StatusLine => "the status line of the answer is malformed",
+            ResponseHeadError::Version => "the answer is in a version of HTTP other than 1.1 and 1.0",
+            ResponseHeadError::BareLf => "a line in the head of the answer ends in LF without CR",
+            ResponseHeadError::HeadTooLong => "the head of the answer is longer than 16 KiB",
+            ResponseHeadError::TooManyFields => "the answer has more than 64 header fields",
+            ResponseHeadError::Field => "a header field of the answer is malformed",
+            ResponseHeadError::ContentLength => {
                 "the Content-Length of the answer is not a number, or there are two that differ"
             }
-            BadResponse::TransferEncoding => {
+            ResponseHeadError::TransferEncoding => {
                 "the Transfer-Encoding of the answer is malformed, or chunked is not last in it"
             }
-            BadResponse::Tunnel => "the server opened a tunnel, which is not supported",
+            ResponseHeadError::Tunnel => "the server opened a tunnel, which is not supported",
         })
     }
 }
 
-impl Error for BadResponse {}
+impl Error for ResponseHeadError {}
 
 #[cfg(test)]
 mod tests {

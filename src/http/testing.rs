@@ -6,8 +6,8 @@
 use std::fmt::Debug;
 
 use super::{
-    BadChunk, BadResponse, BodyReader, FieldSpace, Method, Reject, RequestHead, ResponseHead, parse_request,
-    parse_response,
+    BodyDecoder, ChunkError, FieldBuf, Method, Reject, RequestHead, ResponseHead, ResponseHeadError,
+    parse_request, parse_response,
 };
 
 /// Bytes behind a message, which must make no difference to it.
@@ -19,7 +19,7 @@ pub(super) fn request<T: PartialEq + Debug>(
     look: impl Fn(usize, &RequestHead<'_, '_>) -> T,
 ) -> Result<Option<T>, Reject> {
     three_ways(input, |buf, searched| {
-        let mut space = FieldSpace::new();
+        let mut space = FieldBuf::new();
         let parsed = parse_request(buf, searched, &mut space)?;
         Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
     })
@@ -31,9 +31,9 @@ pub(super) fn response<T: PartialEq + Debug>(
     input: &[u8],
     method: Method,
     look: impl Fn(usize, &ResponseHead<'_, '_>) -> T,
-) -> Result<Option<T>, BadResponse> {
+) -> Result<Option<T>, ResponseHeadError> {
     three_ways(input, |buf, searched| {
-        let mut space = FieldSpace::new();
+        let mut space = FieldBuf::new();
         let parsed = parse_response(buf, searched, &mut space, method)?;
         Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
     })
@@ -71,7 +71,7 @@ pub(super) struct BodySeen {
 }
 
 /// Reads the body at the beginning of `input` three ways.
-pub(super) fn body(input: &[u8], reader: &BodyReader) -> Result<BodySeen, BadChunk> {
+pub(super) fn body(input: &[u8], reader: &BodyDecoder) -> Result<BodySeen, ChunkError> {
     let whole = body_in_pieces(input, reader, input.len().max(1));
     let bytewise = body_in_pieces(input, reader, 1);
     assert_eq!(whole, bytewise, "bytewise: {}", input.escape_ascii());
@@ -88,9 +88,9 @@ pub(super) fn body(input: &[u8], reader: &BodyReader) -> Result<BodySeen, BadChu
 /// Reads the body at the beginning of `input`, which arrives in pieces of `piece_len` bytes.
 pub(super) fn body_in_pieces(
     input: &[u8],
-    reader: &BodyReader,
+    reader: &BodyDecoder,
     piece_len: usize,
-) -> Result<BodySeen, BadChunk> {
+) -> Result<BodySeen, ChunkError> {
     let mut reader = reader.clone();
     let mut seen = BodySeen { data: Vec::new(), consumed: 0, is_done: false };
     for mut piece in input.chunks(piece_len) {

@@ -14,11 +14,11 @@ pub enum Version {
 
 /// Why some bytes are no version of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum VersionFault {
+pub(super) enum VersionError {
     /// Not `"HTTP/" DIGIT "." DIGIT`.
     Malformed,
     /// Well-formed, but the major version is not 1.
-    Foreign,
+    Unsupported,
 }
 
 impl Version {
@@ -30,13 +30,13 @@ impl Version {
         }
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Version, VersionFault> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Version, VersionError> {
         match bytes {
             b"HTTP/1.1" => Ok(Version::Http11),
             b"HTTP/1.0" => Ok(Version::Http10),
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Ok(Version::Http11),
-            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(VersionFault::Foreign),
-            _ => Err(VersionFault::Malformed),
+            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(VersionError::Unsupported),
+            _ => Err(VersionError::Malformed),
         }
     }
 }
@@ -52,18 +52,18 @@ mod tests {
             ("HTTP/1.1", Ok(Version::Http11)),
             ("HTTP/1.2", Ok(Version::Http11)),
             ("HTTP/1.9", Ok(Version::Http11)),
-            ("HTTP/0.9", Err(VersionFault::Foreign)),
-            ("HTTP/2.0", Err(VersionFault::Foreign)),
-            ("HTTP/3.1", Err(VersionFault::Foreign)),
-            ("HTTP/1.10", Err(VersionFault::Malformed)),
-            ("HTTP/11.1", Err(VersionFault::Malformed)),
-            ("HTTP/1", Err(VersionFault::Malformed)),
-            ("HTTP/1.", Err(VersionFault::Malformed)),
-            ("HTTP/1.x", Err(VersionFault::Malformed)),
-            ("http/1.1", Err(VersionFault::Malformed)),
-            ("HTTP 1.1", Err(VersionFault::Malformed)),
-            ("HTTP/1.1 ", Err(VersionFault::Malformed)),
-            ("", Err(VersionFault::Malformed)),
+            ("HTTP/0.9", Err(VersionError::Unsupported)),
+            ("HTTP/2.0", Err(VersionError::Unsupported)),
+            ("HTTP/3.1", Err(VersionError::Unsupported)),
+            ("HTTP/1.10", Err(VersionError::Malformed)),
+            ("HTTP/11.1", Err(VersionError::Malformed)),
+            ("HTTP/1", Err(VersionError::Malformed)),
+            ("HTTP/1.", Err(VersionError::Malformed)),
+            ("HTTP/1.x", Err(VersionError::Malformed)),
+            ("http/1.1", Err(VersionError::Malformed)),
+            ("HTTP 1.1", Err(VersionError::Malformed)),
+            ("HTTP/1.1 ", Err(VersionError::Malformed)),
+            ("", Err(VersionError::Malformed)),
         ] {
             assert_eq!(Version::parse(bytes.as_bytes()), parsed, "{bytes}");
         }

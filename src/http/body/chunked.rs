@@ -20,7 +20,7 @@ const SIZE_DIGITS_MAX: usize = 16;
 
 /// Why a chunked body cannot be read on; the peer's fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BadChunk {
+pub enum ChunkError {
     /// A chunk size is missing, signed or not hexadecimal.
     Size,
     /// A chunk size has more than 16 digits.
@@ -39,35 +39,35 @@ pub enum BadChunk {
     TrailersTooLong,
 }
 
-impl BadChunk {
+impl ChunkError {
     /// The sentence for people.
-    pub const fn why(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
-            BadChunk::Size => "A chunk size in the body is missing or not hexadecimal.",
-            BadChunk::SizeTooLong => "A chunk size in the body has more than 16 digits.",
-            BadChunk::Extension => "What follows a chunk size in the body is no chunk extension.",
-            BadChunk::LineTooLong => "The line of a chunk size is longer than 256 bytes.",
-            BadChunk::LineEnd => "A line of the chunked body does not end in CR LF.",
-            BadChunk::DataEnd => "A chunk of the body is longer or shorter than its size says.",
-            BadChunk::Trailer => "A trailer field after the chunked body is malformed.",
-            BadChunk::TrailersTooLong => "The trailer fields are longer than 4 KiB.",
+            ChunkError::Size => "A chunk size in the body is missing or not hexadecimal.",
+            ChunkError::SizeTooLong => "A chunk size in the body has more than 16 digits.",
+            ChunkError::Extension => "What follows a chunk size in the body is no chunk extension.",
+            ChunkError::LineTooLong => "The line of a chunk size is longer than 256 bytes.",
+            ChunkError::LineEnd => "A line of the chunked body does not end in CR LF.",
+            ChunkError::DataEnd => "A chunk of the body is longer or shorter than its size says.",
+            ChunkError::Trailer => "A trailer field after the chunked body is malformed.",
+            ChunkError::TrailersTooLong => "The trailer fields are longer than 4 KiB.",
         }
     }
 }
 
-impl fmt::Display for BadChunk {
+impl fmt::Display for ChunkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.why())
+        f.write_str(self.message())
     }
 }
 
-impl Error for BadChunk {}
+impl Error for ChunkError {}
 
-impl From<BadChunk> for Reject {
-    fn from(fault: BadChunk) -> Reject {
+impl From<ChunkError> for Reject {
+    fn from(fault: ChunkError) -> Reject {
         match fault {
-            BadChunk::TrailersTooLong => Reject::new(Status::HEADER_FIELDS_TOO_LARGE, fault.why()),
-            _ => Reject::bad_request(fault.why()),
+            ChunkError::TrailersTooLong => Reject::new(Status::HEADER_FIELDS_TOO_LARGE, fault.message()),
+            _ => Reject::bad_request(fault.message()),
         }
     }
 }
@@ -84,15 +84,15 @@ pub struct Decoded<'i> {
 
 /// Decodes one chunked body, in as many pieces as it arrives in.
 #[derive(Clone, Debug)]
-pub struct Dechunker {
-    state: State,
+pub struct ChunkedDecoder {
+    state: ChunkedState,
     /// Bytes of the present size line, or of all trailers: what the bounds are on.
     overhead_len: usize,
 }
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+enum ChunkedState {
     Size {
         size: u64,
         digits: usize,
@@ -121,27 +121,27 @@ enum State {
     Done,
 }
 
-const FIRST: State = State::Size { size: 0, digits: 0 };
+const FIRST: ChunkedState = ChunkedState::Size { size: 0, digits: 0 };
 
-impl Dechunker {
+impl ChunkedDecoder {
     /// A decoder that waits for the first chunk size.
-    pub const fn new() -> Dechunker {
-        Dechunker { state: FIRST, overhead_len: 0 }
+    pub const fn new() -> ChunkedDecoder {
+        ChunkedDecoder { state: FIRST, overhead_len: 0 }
     }
 
     /// Whether the last chunk and the trailers have been read to their end.
     pub fn is_done(&self) -> bool {
-        self.state == State::Done
+        self.state == ChunkedState::Done
     }
 
     /// Decodes up to and including the first data in `input`; what follows it is for the next call.
-    pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, BadChunk> {
+    pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, ChunkError> {
         for (consumed, &byte) in input.iter().enumerate() {
             match self.state {
-                State::Done => {
+                ChunkedState::Done => {
                     return Ok(Decoded { consumed, data: b"" });
                 }
-                State::Data { left } => {
+                ChunkedState::Data { left } => {
                     let data = self.take_data(left, input.get(consumed..).unwrap_or_default());
                     return Ok(Decoded { consumed: consumed + data.len(), data });
                 }
@@ -155,81 +155,85 @@ impl Dechunker {
         let len = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
         let left = left - len as u64;
         self.state = match left {
-            0 => State::DataCr,
-            left => State::Data { left },
+            0 => ChunkedState::DataCr,
+            left => ChunkedState::Data { left },
         };
         input.get(..len).unwrap_or_default()
     }
 
     /// One byte of what is not data. Each arm is one row of the grammar.
-    fn step(&mut self, state: State, byte: u8) -> Result<State, BadChunk> {
+    fn step(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, ChunkError> {
         match state {
-            State::Size { .. } | State::BeforeExtension { .. } | State::Extension { .. } => {
-                self.step_in_size_line(state, byte)
-            }
-            State::SizeLf { size } => {
+            ChunkedState::Size { .. }
+            | ChunkedState::BeforeExtension { .. }
+            | ChunkedState::Extension { .. } => self.step_in_size_line(state, byte),
+            ChunkedState::SizeLf { size } => {
                 self.overhead_len = 0;
                 match (byte, size) {
-                    (b'\n', 0) => Ok(State::TrailerStart),
-                    (b'\n', left) => Ok(State::Data { left }),
-                    _ => Err(BadChunk::LineEnd),
+                    (b'\n', 0) => Ok(ChunkedState::TrailerStart),
+                    (b'\n', left) => Ok(ChunkedState::Data { left }),
+                    _ => Err(ChunkError::LineEnd),
                 }
             }
-            State::DataCr if byte == b'\r' => Ok(State::DataLf),
-            State::DataLf if byte == b'\n' => Ok(FIRST),
-            State::DataCr | State::DataLf => Err(BadChunk::DataEnd),
-            State::EndLf if byte == b'\n' => Ok(State::Done),
-            State::EndLf => Err(BadChunk::LineEnd),
+            ChunkedState::DataCr if byte == b'\r' => Ok(ChunkedState::DataLf),
+            ChunkedState::DataLf if byte == b'\n' => Ok(FIRST),
+            ChunkedState::DataCr | ChunkedState::DataLf => Err(ChunkError::DataEnd),
+            ChunkedState::EndLf if byte == b'\n' => Ok(ChunkedState::Done),
+            ChunkedState::EndLf => Err(ChunkError::LineEnd),
             _ => self.step_in_trailer(state, byte),
         }
     }
 
     /// `chunk-size [ chunk-ext ] CR`. An extension is not looked into: any text will do.
-    fn step_in_size_line(&mut self, state: State, byte: u8) -> Result<State, BadChunk> {
+    fn step_in_size_line(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, ChunkError> {
         let next = match (state, byte) {
-            (State::Size { digits: 0, .. }, b'\r' | b';' | b' ' | b'\t') => {
-                return Err(BadChunk::Size);
+            (ChunkedState::Size { digits: 0, .. }, b'\r' | b';' | b' ' | b'\t') => {
+                return Err(ChunkError::Size);
             }
-            (State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
+            (ChunkedState::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
                 if digits == SIZE_DIGITS_MAX {
-                    return Err(BadChunk::SizeTooLong);
+                    return Err(ChunkError::SizeTooLong);
                 }
                 let value = char::from(byte).to_digit(16).unwrap_or_default();
-                State::Size { size: (size << 4) | u64::from(value), digits: digits + 1 }
+                ChunkedState::Size { size: (size << 4) | u64::from(value), digits: digits + 1 }
             }
-            (State::Size { size, .. } | State::Extension { size }, b'\r') => {
-                return Ok(State::SizeLf { size });
+            (ChunkedState::Size { size, .. } | ChunkedState::Extension { size }, b'\r') => {
+                return Ok(ChunkedState::SizeLf { size });
             }
-            (State::Size { size, .. } | State::BeforeExtension { size }, b';') => State::Extension { size },
-            (State::Size { size, .. } | State::BeforeExtension { size }, b' ' | b'\t') => {
-                State::BeforeExtension { size }
+            (ChunkedState::Size { size, .. } | ChunkedState::BeforeExtension { size }, b';') => {
+                ChunkedState::Extension { size }
             }
-            (State::Extension { size }, _) if is_text(byte) => State::Extension { size },
-            (_, b'\n') => return Err(BadChunk::LineEnd),
-            (State::Size { .. }, _) => return Err(BadChunk::Size),
-            _ => return Err(BadChunk::Extension),
+            (ChunkedState::Size { size, .. } | ChunkedState::BeforeExtension { size }, b' ' | b'\t') => {
+                ChunkedState::BeforeExtension { size }
+            }
+            (ChunkedState::Extension { size }, _) if is_text(byte) => ChunkedState::Extension { size },
+            (_, b'\n') => return Err(ChunkError::LineEnd),
+            (ChunkedState::Size { .. }, _) => return Err(ChunkError::Size),
+            _ => return Err(ChunkError::Extension),
         };
-        self.count(CHUNK_LINE_LEN_MAX, BadChunk::LineTooLong)?;
+        self.count(CHUNK_LINE_LEN_MAX, ChunkError::LineTooLong)?;
         Ok(next)
     }
 
     /// `*( field-name ":" field-value CRLF ) CR`, up to the LF that ends the body.
-    fn step_in_trailer(&mut self, state: State, byte: u8) -> Result<State, BadChunk> {
+    fn step_in_trailer(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, ChunkError> {
         let next = match (state, byte) {
-            (State::TrailerStart, b'\r') => return Ok(State::EndLf),
-            (State::TrailerName, b':') => State::TrailerValue,
-            (State::TrailerStart | State::TrailerName, _) if is_tchar(byte) => State::TrailerName,
-            (State::TrailerValue, b'\r') => State::TrailerLf,
-            (State::TrailerValue, _) if is_text(byte) => State::TrailerValue,
-            (State::TrailerLf, b'\n') => State::TrailerStart,
-            (State::TrailerLf, _) | (_, b'\n') => return Err(BadChunk::LineEnd),
-            _ => return Err(BadChunk::Trailer),
+            (ChunkedState::TrailerStart, b'\r') => return Ok(ChunkedState::EndLf),
+            (ChunkedState::TrailerName, b':') => ChunkedState::TrailerValue,
+            (ChunkedState::TrailerStart | ChunkedState::TrailerName, _) if is_tchar(byte) => {
+                ChunkedState::TrailerName
+            }
+            (ChunkedState::TrailerValue, b'\r') => ChunkedState::TrailerLf,
+            (ChunkedState::TrailerValue, _) if is_text(byte) => ChunkedState::TrailerValue,
+            (ChunkedState::TrailerLf, b'\n') => ChunkedState::TrailerStart,
+            (ChunkedState::TrailerLf, _) | (_, b'\n') => return Err(ChunkError::LineEnd),
+            _ => return Err(ChunkError::Trailer),
         };
-        self.count(TRAILERS_LEN_MAX, BadChunk::TrailersTooLong)?;
+        self.count(TRAILERS_LEN_MAX, ChunkError::TrailersTooLong)?;
         Ok(next)
     }
 
-    fn count(&mut self, len_max: usize, fault: BadChunk) -> Result<(), BadChunk> {
+    fn count(&mut self, len_max: usize, fault: ChunkError) -> Result<(), ChunkError> {
         self.overhead_len += 1;
         if self.overhead_len > len_max {
             return Err(fault);
@@ -238,9 +242,9 @@ impl Dechunker {
     }
 }
 
-impl Default for Dechunker {
+impl Default for ChunkedDecoder {
     fn default() -> Self {
-        Dechunker::new()
+        ChunkedDecoder::new()
     }
 }
 
@@ -248,11 +252,11 @@ impl Default for Dechunker {
 mod tests {
     use super::*;
     use crate::http::testing::body;
-    use crate::http::{BodyReader, Status};
+    use crate::http::{BodyDecoder, Status};
 
     /// The data of a whole body, `None` if more has to come; read three ways.
-    fn decoded(input: &[u8]) -> Result<Option<Vec<u8>>, BadChunk> {
-        let seen = body(input, &BodyReader::chunked())?;
+    fn decoded(input: &[u8]) -> Result<Option<Vec<u8>>, ChunkError> {
+        let seen = body(input, &BodyDecoder::chunked())?;
         assert!(!seen.is_done || seen.consumed == input.len());
         Ok(seen.is_done.then_some(seen.data))
     }
@@ -287,49 +291,49 @@ mod tests {
     #[test]
     fn what_is_not_the_grammar_is_refused() {
         for (input, fault) in [
-            (&b"\r\n"[..], BadChunk::Size),
-            (b";a\r\n", BadChunk::Size),
-            (b" 1\r\n", BadChunk::Size),
-            (b"\t1\r\n", BadChunk::Size),
-            (b"+1\r\n", BadChunk::Size),
-            (b"-1\r\n", BadChunk::Size),
-            (b"0x1\r\n", BadChunk::Size),
-            (b"1_0\r\n", BadChunk::Size),
-            (b"g\r\n", BadChunk::Size),
-            (b"1g\r\n", BadChunk::Size),
-            (b"1,\r\n", BadChunk::Size),
-            (b"1\0\r\n", BadChunk::Size),
-            (b"\xb1\r\n", BadChunk::Size),
-            (b"00000000000000001\r\n", BadChunk::SizeTooLong),
-            (b"fffffffffffffffff\r\n", BadChunk::SizeTooLong),
-            (b"1 \r\n", BadChunk::Extension),
-            (b"1 2\r\n", BadChunk::Extension),
-            (b"1 a\r\n", BadChunk::Extension),
-            (b"1;a\0\r\n", BadChunk::Extension),
-            (b"1;a\x7f\r\n", BadChunk::Extension),
-            (b"\n", BadChunk::LineEnd),
-            (b"1\nx\r\n", BadChunk::LineEnd),
-            (b"1\rx\r\n", BadChunk::LineEnd),
-            (b"1\r\r\n", BadChunk::LineEnd),
-            (b"1 \n", BadChunk::LineEnd),
-            (b"1;a\nx\r\n", BadChunk::LineEnd),
-            (b"1;a\rb\r\n", BadChunk::LineEnd),
-            (b"1\r\nxy\r\n", BadChunk::DataEnd),
-            (b"1\r\nx\n", BadChunk::DataEnd),
-            (b"1\r\nx\ry", BadChunk::DataEnd),
-            (b"2\r\nx\r\n0\r\n\r\n", BadChunk::DataEnd),
-            (b"0\r\n\n", BadChunk::LineEnd),
-            (b"0\r\n\rx", BadChunk::LineEnd),
-            (b"0\r\nA: b\n", BadChunk::LineEnd),
-            (b"0\r\nA: b\rc", BadChunk::LineEnd),
-            (b"0\r\nA\n", BadChunk::LineEnd),
-            (b"0\r\nA: \0", BadChunk::Trailer),
-            (b"0\r\n: b", BadChunk::Trailer),
-            (b"0\r\n A: b", BadChunk::Trailer),
-            (b"0\r\nA : b", BadChunk::Trailer),
-            (b"0\r\nA\r\n", BadChunk::Trailer),
-            (b"0\r\nA: b\r\n c", BadChunk::Trailer),
-            (b"0\r\nGET / HTTP/1.1\r\n", BadChunk::Trailer),
+            (&b"\r\n"[..], ChunkError::Size),
+            (b";a\r\n", ChunkError::Size),
+            (b" 1\r\n", ChunkError::Size),
+            (b"\t1\r\n", ChunkError::Size),
+            (b"+1\r\n", ChunkError::Size),
+            (b"-1\r\n", ChunkError::Size),
+            (b"0x1\r\n", ChunkError::Size),
+            (b"1_0\r\n", ChunkError::Size),
+            (b"g\r\n", ChunkError::Size),
+            (b"1g\r\n", ChunkError::Size),
+            (b"1,\r\n", ChunkError::Size),
+            (b"1\0\r\n", ChunkError::Size),
+            (b"\xb1\r\n", ChunkError::Size),
+            (b"00000000000000001\r\n", ChunkError::SizeTooLong),
+            (b"fffffffffffffffff\r\n", ChunkError::SizeTooLong),
+            (b"1 \r\n", ChunkError::Extension),
+            (b"1 2\r\n", ChunkError::Extension),
+            (b"1 a\r\n", ChunkError::Extension),
+            (b"1;a\0\r\n", ChunkError::Extension),
+            (b"1;a\x7f\r\n", ChunkError::Extension),
+            (b"\n", ChunkError::LineEnd),
+            (b"1\nx\r\n", ChunkError::LineEnd),
+            (b"1\rx\r\n", ChunkError::LineEnd),
+            (b"1\r\r\n", ChunkError::LineEnd),
+            (b"1 \n", ChunkError::LineEnd),
+            (b"1;a\nx\r\n", ChunkError::LineEnd),
+            (b"1;a\rb\r\n", ChunkError::LineEnd),
+            (b"1\r\nxy\r\n", ChunkError::DataEnd),
+            (b"1\r\nx\n", ChunkError::DataEnd),
+            (b"1\r\nx\ry", ChunkError::DataEnd),
+            (b"2\r\nx\r\n0\r\n\r\n", ChunkError::DataEnd),
+            (b"0\r\n\n", ChunkError::LineEnd),
+            (b"0\r\n\rx", ChunkError::LineEnd),
+            (b"0\r\nA: b\n", ChunkError::LineEnd),
+            (b"0\r\nA: b\rc", ChunkError::LineEnd),
+            (b"0\r\nA\n", ChunkError::LineEnd),
+            (b"0\r\nA: \0", ChunkError::Trailer),
+            (b"0\r\n: b", ChunkError::Trailer),
+            (b"0\r\n A: b", ChunkError::Trailer),
+            (b"0\r\nA : b", ChunkError::Trailer),
+            (b"0\r\nA\r\n", ChunkError::Trailer),
+            (b"0\r\nA: b\r\n c", ChunkError::Trailer),
+            (b"0\r\nGET / HTTP/1.1\r\n", ChunkError::Trailer),
         ] {
             assert_eq!(decoded(input), Err(fault), "{}", input.escape_ascii());
         }
@@ -337,10 +341,10 @@ mod tests {
 
     #[test]
     fn the_largest_size_is_no_overflow() {
-        let mut reader = Dechunker::new();
+        let mut reader = ChunkedDecoder::new();
         let step = reader.decode(b"ffffffffffffffff\r\nabc").unwrap();
         assert_eq!((step.consumed, step.data), (21, &b"abc"[..]));
-        assert_eq!(reader.state, State::Data { left: u64::MAX - 3 });
+        assert_eq!(reader.state, ChunkedState::Data { left: u64::MAX - 3 });
     }
 
     #[test]
@@ -348,9 +352,9 @@ mod tests {
         let line = |len: usize| format!("1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(len - 2));
         assert_eq!(decoded(line(CHUNK_LINE_LEN_MAX).as_bytes()), Ok(Some(b"x".to_vec())));
         let too_long = decoded(line(CHUNK_LINE_LEN_MAX + 1).as_bytes());
-        assert_eq!(too_long, Err(BadChunk::LineTooLong));
+        assert_eq!(too_long, Err(ChunkError::LineTooLong));
         let spaces = format!("1{}", " ".repeat(CHUNK_LINE_LEN_MAX));
-        assert_eq!(decoded(spaces.as_bytes()), Err(BadChunk::LineTooLong));
+        assert_eq!(decoded(spaces.as_bytes()), Err(ChunkError::LineTooLong));
 
         let trailers = |len: usize| {
             let (lines, rest) = (len / 8 - 1, len % 8);
@@ -359,14 +363,14 @@ mod tests {
         };
         assert_eq!(decoded(trailers(TRAILERS_LEN_MAX).as_bytes()), Ok(Some(Vec::new())));
         let too_long = decoded(trailers(TRAILERS_LEN_MAX + 1).as_bytes());
-        assert_eq!(too_long, Err(BadChunk::TrailersTooLong));
+        assert_eq!(too_long, Err(ChunkError::TrailersTooLong));
     }
 
     #[test]
     fn a_fault_becomes_a_refusal_with_the_same_sentence() {
-        let reject = Reject::from(BadChunk::Size);
-        assert_eq!((reject.status, reject.why), (Status::BAD_REQUEST, BadChunk::Size.why()));
-        let reject = Reject::from(BadChunk::TrailersTooLong);
+        let reject = Reject::from(ChunkError::Size);
+        assert_eq!((reject.status, reject.message), (Status::BAD_REQUEST, ChunkError::Size.message()));
+        let reject = Reject::from(ChunkError::TrailersTooLong);
         assert_eq!(reject.status, Status::HEADER_FIELDS_TOO_LARGE);
     }
 }

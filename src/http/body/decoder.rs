@@ -3,46 +3,46 @@
 //! It owns how much of the input belongs to the body and which of it is data. It never keeps,
 //! copies or allocates: data is handed on as slices of the input.
 
-use super::chunked::{BadChunk, Dechunker, Decoded};
+use super::chunked::{ChunkError, ChunkedDecoder, Decoded};
 use crate::http::{RequestBody, ResponseBody};
 
 /// Where one body stands.
 #[derive(Clone, Debug)]
-pub enum BodyReader {
+pub enum BodyDecoder {
     /// So many bytes are still to come.
     Sized {
         /// Bytes still to come.
         left: u64,
     },
     /// Chunks (RFC 9112 section 7.1).
-    Chunked(Dechunker),
+    Chunked(ChunkedDecoder),
     /// Everything up to the end of the connection.
     UntilClose,
 }
 
-impl BodyReader {
+impl BodyDecoder {
     /// A body of so many bytes.
-    pub const fn sized(len: u64) -> BodyReader {
-        BodyReader::Sized { left: len }
+    pub const fn sized(len: u64) -> BodyDecoder {
+        BodyDecoder::Sized { left: len }
     }
 
     /// A body in chunks.
-    pub const fn chunked() -> BodyReader {
-        BodyReader::Chunked(Dechunker::new())
+    pub const fn chunked() -> BodyDecoder {
+        BodyDecoder::Chunked(ChunkedDecoder::new())
     }
 
     /// A body that ends when the connection does.
-    pub const fn until_close() -> BodyReader {
-        BodyReader::UntilClose
+    pub const fn until_close() -> BodyDecoder {
+        BodyDecoder::UntilClose
     }
 
     /// Reads on in `input`, which begins where the last call's `consumed` ended. Each call gives at
     /// most one slice of data; go on until it consumes nothing. Bytes after the body stay unread.
-    pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, BadChunk> {
+    pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, ChunkError> {
         let data = match self {
-            BodyReader::Chunked(dechunker) => return dechunker.decode(input),
-            BodyReader::UntilClose => input,
-            BodyReader::Sized { left } => {
+            BodyDecoder::Chunked(dechunker) => return dechunker.decode(input),
+            BodyDecoder::UntilClose => input,
+            BodyDecoder::Sized { left } => {
                 let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
                 *left -= len as u64;
                 input.get(..len).unwrap_or_default()
@@ -54,43 +54,43 @@ impl BodyReader {
     /// Whether the body has been read to its end; never for one that ends with the connection.
     pub fn is_done(&self) -> bool {
         match self {
-            BodyReader::Sized { left } => *left == 0,
-            BodyReader::Chunked(dechunker) => dechunker.is_done(),
-            BodyReader::UntilClose => false,
+            BodyDecoder::Sized { left } => *left == 0,
+            BodyDecoder::Chunked(dechunker) => dechunker.is_done(),
+            BodyDecoder::UntilClose => false,
         }
     }
 
     /// Whether the end of the connection is a proper end of this body.
     pub fn ends_at_close(&self) -> bool {
-        matches!(self, BodyReader::UntilClose)
+        matches!(self, BodyDecoder::UntilClose)
     }
 
     /// How many bytes are still to come, where that is known.
     pub fn left(&self) -> Option<u64> {
         match self {
-            BodyReader::Sized { left } => Some(*left),
-            BodyReader::Chunked(_) | BodyReader::UntilClose => None,
+            BodyDecoder::Sized { left } => Some(*left),
+            BodyDecoder::Chunked(_) | BodyDecoder::UntilClose => None,
         }
     }
 }
 
-impl From<RequestBody> for BodyReader {
-    fn from(body: RequestBody) -> BodyReader {
+impl From<RequestBody> for BodyDecoder {
+    fn from(body: RequestBody) -> BodyDecoder {
         match body {
-            RequestBody::None => BodyReader::sized(0),
-            RequestBody::Length(len) => BodyReader::sized(len),
-            RequestBody::Chunked => BodyReader::chunked(),
+            RequestBody::None => BodyDecoder::sized(0),
+            RequestBody::Length(len) => BodyDecoder::sized(len),
+            RequestBody::Chunked => BodyDecoder::chunked(),
         }
     }
 }
 
-impl From<ResponseBody> for BodyReader {
-    fn from(body: ResponseBody) -> BodyReader {
+impl From<ResponseBody> for BodyDecoder {
+    fn from(body: ResponseBody) -> BodyDecoder {
         match body {
-            ResponseBody::None => BodyReader::sized(0),
-            ResponseBody::Length(len) => BodyReader::sized(len),
-            ResponseBody::Chunked => BodyReader::chunked(),
-            ResponseBody::UntilClose => BodyReader::until_close(),
+            ResponseBody::None => BodyDecoder::sized(0),
+            ResponseBody::Length(len) => BodyDecoder::sized(len),
+            ResponseBody::Chunked => BodyDecoder::chunked(),
+            ResponseBody::UntilClose => BodyDecoder::until_close(),
         }
     }
 }
@@ -110,7 +110,7 @@ mod tests {
             (5, "", "", false),
             (u64::MAX, "hello", "hello", false),
         ] {
-            let seen = body(input.as_bytes(), &BodyReader::sized(len)).unwrap();
+            let seen = body(input.as_bytes(), &BodyDecoder::sized(len)).unwrap();
             assert_eq!(seen.data, data.as_bytes());
             assert_eq!((seen.consumed, seen.is_done), (data.len(), is_done));
         }
@@ -119,32 +119,32 @@ mod tests {
     #[test]
     fn a_chunked_body_leaves_what_follows_it() {
         let input = b"3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n";
-        let seen = body(input, &BodyReader::chunked()).unwrap();
+        let seen = body(input, &BodyDecoder::chunked()).unwrap();
         assert_eq!((seen.consumed, seen.is_done), (13, true));
         assert_eq!(seen.data, b"abc");
     }
 
     #[test]
     fn a_body_until_close_takes_everything_and_is_never_done() {
-        let seen = body(b"0\r\n\r\n", &BodyReader::until_close()).unwrap();
+        let seen = body(b"0\r\n\r\n", &BodyDecoder::until_close()).unwrap();
         assert_eq!(seen.data, b"0\r\n\r\n");
         assert!(!seen.is_done);
-        assert!(BodyReader::until_close().ends_at_close());
-        assert!(!BodyReader::sized(1).ends_at_close() && !BodyReader::chunked().ends_at_close());
+        assert!(BodyDecoder::until_close().ends_at_close());
+        assert!(!BodyDecoder::sized(1).ends_at_close() && !BodyDecoder::chunked().ends_at_close());
     }
 
     #[test]
     fn what_is_left_is_known_of_a_sized_body_only() {
-        let mut reader = BodyReader::sized(5);
+        let mut reader = BodyDecoder::sized(5);
         assert_eq!(reader.decode(b"hel").map(|step| step.consumed), Ok(3));
         assert_eq!(reader.left(), Some(2));
-        assert_eq!(BodyReader::chunked().left(), None);
-        assert_eq!(BodyReader::until_close().left(), None);
+        assert_eq!(BodyDecoder::chunked().left(), None);
+        assert_eq!(BodyDecoder::until_close().left(), None);
     }
 
     #[test]
     fn each_framing_has_its_reader() {
-        let left = |reader: BodyReader| (reader.left(), reader.is_done(), reader.ends_at_close());
+        let left = |reader: BodyDecoder| (reader.left(), reader.is_done(), reader.ends_at_close());
         let nothing = (Some(0), true, false);
         let five = (Some(5), false, false);
         let chunked = (None, false, false);

@@ -6,7 +6,7 @@
 
 use crate::http::status::code_has_body;
 use crate::http::syntax::{elements, is_token, parse_decimal};
-use crate::http::{BadResponse, Method, Reject, Status, Version};
+use crate::http::{Method, Reject, ResponseHeadError, Status, Version};
 
 /// How the body of a request is framed; a request cannot hold two framings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,18 +112,18 @@ impl Framing {
         &self,
         method: Method,
         status: u16,
-    ) -> Result<ResponseBody, BadResponse> {
+    ) -> Result<ResponseBody, ResponseHeadError> {
         if method == Method::Head || !code_has_body(status) {
             return Ok(ResponseBody::None);
         }
         if method == Method::Connect && matches!(status, 200..=299) {
-            return Err(BadResponse::Tunnel);
+            return Err(ResponseHeadError::Tunnel);
         }
         match (self.codings, self.length) {
-            (CodingsSeen { invalid: true, .. }, _) => Err(BadResponse::TransferEncoding),
+            (CodingsSeen { invalid: true, .. }, _) => Err(ResponseHeadError::TransferEncoding),
             (CodingsSeen { chunked: true, .. }, _) => Ok(ResponseBody::Chunked),
             (CodingsSeen { present: true, .. }, _) => Ok(ResponseBody::UntilClose),
-            (_, LengthSeen { invalid: true, .. }) => Err(BadResponse::ContentLength),
+            (_, LengthSeen { invalid: true, .. }) => Err(ResponseHeadError::ContentLength),
             (_, LengthSeen { value: None, .. }) => Ok(ResponseBody::UntilClose),
             (_, LengthSeen { value: Some(length), .. }) => Ok(ResponseBody::Length(length)),
         }
@@ -265,21 +265,21 @@ mod tests {
             (Method::Get, 100, length, Ok(None)),
             (Method::Get, 204, length, Ok(None)),
             (Method::Get, 304, &[("CL", "x")], Ok(None)),
-            (Method::Connect, 200, &[], Err(BadResponse::Tunnel)),
+            (Method::Connect, 200, &[], Err(ResponseHeadError::Tunnel)),
             (Method::Connect, 404, length, Ok(Length(5))),
             (Method::Get, 200, length, Ok(Length(5))),
             (Method::Get, 200, &[("CL", "0")], Ok(Length(0))),
             (Method::Get, 200, &[("CL", "5, 5")], Ok(Length(5))),
             (Method::Get, 200, &[("CL", "5"), ("CL", "5")], Ok(Length(5))),
-            (Method::Get, 200, &[("CL", "5"), ("CL", "6")], Err(BadResponse::ContentLength)),
-            (Method::Get, 200, &[("CL", "5, x")], Err(BadResponse::ContentLength)),
-            (Method::Get, 200, &[("CL", "x, 5")], Err(BadResponse::ContentLength)),
-            (Method::Get, 200, &[("CL", "-5")], Err(BadResponse::ContentLength)),
+            (Method::Get, 200, &[("CL", "5"), ("CL", "6")], Err(ResponseHeadError::ContentLength)),
+            (Method::Get, 200, &[("CL", "5, x")], Err(ResponseHeadError::ContentLength)),
+            (Method::Get, 200, &[("CL", "x, 5")], Err(ResponseHeadError::ContentLength)),
+            (Method::Get, 200, &[("CL", "-5")], Err(ResponseHeadError::ContentLength)),
             (Method::Get, 200, chunked, Ok(Chunked)),
             (Method::Get, 200, &[("TE", "gzip, chunked")], Ok(Chunked)),
             (Method::Get, 200, &[("TE", "gzip")], Ok(UntilClose)),
-            (Method::Get, 200, &[("TE", "chunked, chunked")], Err(BadResponse::TransferEncoding)),
-            (Method::Get, 200, &[("TE", "")], Err(BadResponse::TransferEncoding)),
+            (Method::Get, 200, &[("TE", "chunked, chunked")], Err(ResponseHeadError::TransferEncoding)),
+            (Method::Get, 200, &[("TE", "")], Err(ResponseHeadError::TransferEncoding)),
             (Method::Get, 200, &[("TE", "chunked"), ("CL", "x")], Ok(Chunked)),
             (Method::Get, 200, &[], Ok(UntilClose)),
         ] {

@@ -5,10 +5,10 @@
 //! the same is what the tests of the parser check: each case arrives in both ways.
 
 use super::request_line::RequestLine;
-use crate::http::fields::Place;
+use crate::http::fields::FieldSpan;
 use crate::http::limits::HEAD_LEN_MAX;
 use crate::http::syntax::{text_len, token_len};
-use crate::http::{FIELDS_MAX, FieldSpace};
+use crate::http::{FIELDS_MAX, FieldBuf};
 
 /// A whole head.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct WholeHead<'b> {
 }
 
 /// The head that begins at `start`, with the places of its fields in `space`.
-pub(super) fn find<'b>(buf: &'b [u8], start: usize, space: &mut FieldSpace) -> Option<WholeHead<'b>> {
+pub(super) fn find<'b>(buf: &'b [u8], start: usize, space: &mut FieldBuf) -> Option<WholeHead<'b>> {
     let buf = buf.get(..HEAD_LEN_MAX).unwrap_or(buf);
     let line = RequestLine::at_front(buf.get(start..)?)?;
     let (fields_len, end) = find_fields(buf, start + line.bytes.len() + CRLF.len(), space)?;
@@ -35,7 +35,7 @@ const CRLF: &[u8] = b"\r\n";
 ///
 /// Apart from its caller, for the registers that the loop would not have there.
 #[inline(never)]
-fn find_fields(buf: &[u8], mut at: usize, space: &mut FieldSpace) -> Option<(usize, usize)> {
+fn find_fields(buf: &[u8], mut at: usize, space: &mut FieldBuf) -> Option<(usize, usize)> {
     let mut places = space.0.iter_mut();
     loop {
         let name_at = at;
@@ -59,7 +59,7 @@ fn find_fields(buf: &[u8], mut at: usize, space: &mut FieldSpace) -> Option<(usi
             return None;
         }
         at += CRLF.len();
-        *places.next()? = Place::new(name, (value_at, value_end - value_at));
+        *places.next()? = FieldSpan::new(name, (value_at, value_end - value_at));
     }
     Some((FIELDS_MAX - places.len(), at + CRLF.len()))
 }
@@ -75,7 +75,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn found(input: &[u8]) -> Option<(usize, usize)> {
-        let mut space = FieldSpace::new();
+        let mut space = FieldBuf::new();
         find(input, 0, &mut space).map(|whole| (whole.fields_len, whole.end))
     }
 

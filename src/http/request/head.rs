@@ -15,7 +15,7 @@ use crate::http::rules::negotiation::CodingWeights;
 use crate::http::rules::persistence::Persistence;
 use crate::http::syntax::is_tchar;
 use crate::http::{
-    AcceptedCodings, FieldSpace, Fields, Method, Reject, RequestBody, Status, Target, Version,
+    AcceptedCodings, FieldBuf, Fields, Method, Reject, RequestBody, RequestTarget, Status, Version,
 };
 
 /// Empty lines that may precede a request line; some old clients send one after a body.
@@ -24,13 +24,13 @@ const EMPTY_LINES_MAX: usize = 4;
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// One request, as far as its head tells. It borrows from the buffer (`'b`) and from the
-/// [`FieldSpace`] (`'h`).
+/// [`FieldBuf`] (`'h`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestHead<'h, 'b> {
     /// What to do.
     pub method: Method,
     /// With what.
-    pub target: Target<'b>,
+    pub target: RequestTarget<'b>,
     /// What the client speaks.
     pub version: Version,
     /// The request line as it came, without CRLF, for the log; may hold bytes of 0x80 and above.
@@ -42,19 +42,19 @@ pub struct RequestHead<'h, 'b> {
     /// Whether the connection may carry another request after this one.
     pub keep_alive: bool,
     /// HTTP/1.0 that asked to keep the connection: the answer has to say `ServerConnection: keep-alive`.
-    pub keep_alive_asked: bool,
+    pub http10_keep_alive: bool,
     /// The client sends its body only after a 100 (or never, after a final answer).
     pub expects_continue: bool,
     /// The first Accept field.
     pub accept: Option<&'b [u8]>,
     /// What content may be encoded with.
-    pub codings: AcceptedCodings,
+    pub content_codings: AcceptedCodings,
     /// The first Referer field.
     pub referer: Option<&'b [u8]>,
     /// The first User-Agent field.
     pub user_agent: Option<&'b [u8]>,
     /// Whether it has a Range field, or one of the conditions that are looked for without one.
-    pub is_qualified: bool,
+    pub has_conditions_or_range: bool,
 }
 
 /// Parses the request head at the beginning of `buf`: (consumed bytes, head), or `None` when more
@@ -66,7 +66,7 @@ pub struct RequestHead<'h, 'b> {
 pub fn parse_request<'h, 'b>(
     buf: &'b [u8],
     searched: &mut usize,
-    space: &'h mut FieldSpace,
+    space: &'h mut FieldBuf,
 ) -> Result<Option<(usize, RequestHead<'h, 'b>)>, Reject> {
     let Some(start) = skip_empty_lines(buf)? else {
         return Ok(None);
@@ -151,14 +151,14 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         fields,
         body,
         keep_alive: summary.persistence.persists(version),
-        keep_alive_asked: summary.persistence.was_asked_for(version),
+        http10_keep_alive: summary.persistence.is_http10_keep_alive(version),
         // A client that has no body to send cannot be waiting to send it.
         expects_continue: expects_continue && body != RequestBody::None,
         accept: summary.accept,
-        codings: summary.codings.accepted(),
+        content_codings: summary.codings.accepted(),
         referer: summary.referer,
         user_agent: summary.user_agent,
-        is_qualified: summary.is_qualified,
+        has_conditions_or_range: summary.is_qualified,
     })
 }
 
@@ -203,7 +203,7 @@ enum HostSeen {
     Absent,
     Once,
     Invalid,
-    Repeated,
+    Multiple,
 }
 
 #[derive(Default, PartialEq, Debug)]
@@ -254,7 +254,7 @@ impl<'b> HeaderSummary<'b> {
             HostSeen::Absent => {
                 Err(Reject::bad_request("The request has no Host field, which HTTP/1.1 requires."))
             }
-            HostSeen::Repeated => {
+            HostSeen::Multiple => {
                 Err(Reject::bad_request("The request has more than one Host field: send it once."))
             }
             HostSeen::Invalid => Err(Reject::bad_request(
@@ -282,7 +282,7 @@ impl HostSeen {
         *self = match self {
             HostSeen::Absent if is_authority(value) => HostSeen::Once,
             HostSeen::Absent => HostSeen::Invalid,
-            _ => HostSeen::Repeated,
+            _ => HostSeen::Multiple,
         };
     }
 }

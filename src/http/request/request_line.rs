@@ -9,8 +9,8 @@ use memchr::memchr;
 use super::target;
 use crate::http::limits::TARGET_LEN_MAX;
 use crate::http::syntax::{is_token, token_len};
-use crate::http::version::VersionFault;
-use crate::http::{Method, Reject, Status, Target, Version};
+use crate::http::version::VersionError;
+use crate::http::{Method, Reject, RequestTarget, Status, Version};
 
 /// How long a method may be; the longest registered one has 17 bytes.
 const METHOD_LEN_MAX: usize = 32;
@@ -23,7 +23,7 @@ pub(super) struct RequestLine<'b> {
     /// The whole line, without CRLF.
     pub(super) bytes: &'b [u8],
     pub(super) method: Method,
-    pub(super) target: Target<'b>,
+    pub(super) target: RequestTarget<'b>,
     pub(super) version: Version,
 }
 
@@ -35,9 +35,9 @@ impl<'b> RequestLine<'b> {
         }
         let (target, version) = split_at_space(rest).ok_or(BAD_REQUEST_LINE)?;
         let version = Version::parse(version).map_err(|fault| match fault {
-            VersionFault::Malformed => BAD_REQUEST_LINE,
-            VersionFault::Foreign if bytes == HTTP_2_PREFACE => HTTP_2,
-            VersionFault::Foreign => Reject::new(
+            VersionError::Malformed => BAD_REQUEST_LINE,
+            VersionError::Unsupported if bytes == HTTP_2_PREFACE => HTTP_2,
+            VersionError::Unsupported => Reject::new(
                 Status::VERSION_NOT_SUPPORTED,
                 "This server speaks HTTP/1.1 and HTTP/1.0 only: send the request in one of them.",
             ),
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn who_takes_http_2_for_known_is_told_what_to_do() {
-        let why = |input: &[u8]| request(input, |_, _| ()).unwrap_err().why;
+        let why = |input: &[u8]| request(input, |_, _| ()).unwrap_err().message;
         assert!(why(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").contains("--http1.1"));
         assert!(!why(b"GET / HTTP/2.0\r\n").contains("--http1.1"));
     }

@@ -10,7 +10,7 @@ use crate::http::{Method, Reject};
 
 /// What a request asks for, borrowed from the request line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target<'b> {
+pub enum RequestTarget<'b> {
     /// `/path?query`, the usual form; begins with `/`.
     Origin(&'b [u8]),
     /// `http://authority/path?query`, as to a proxy.
@@ -18,7 +18,7 @@ pub enum Target<'b> {
         /// `host` or `host:port`, never empty, without user information.
         authority: &'b [u8],
         /// `/path?query`; `/` when the URI has neither, and a bare `?query` when it has no path:
-        /// ask [`Target::path`], which says `/` then.
+        /// ask [`RequestTarget::path`], which says `/` then.
         path_and_query: &'b [u8],
     },
     /// `host:port`, of CONNECT only.
@@ -27,9 +27,9 @@ pub enum Target<'b> {
     Asterisk,
 }
 
-impl<'b> Target<'b> {
+impl<'b> RequestTarget<'b> {
     /// The path without the query, still percent-encoded: it begins with `/`, or is `*` for
-    /// [`Target::Asterisk`], or empty for [`Target::Authority`].
+    /// [`RequestTarget::Asterisk`], or empty for [`RequestTarget::Authority`].
     pub fn path(&self) -> &'b [u8] {
         self.path_and_query().0
     }
@@ -42,10 +42,10 @@ impl<'b> Target<'b> {
     /// Both, for who needs both.
     pub fn path_and_query(&self) -> (&'b [u8], Option<&'b [u8]>) {
         let whole = match *self {
-            Target::Origin(whole) => whole,
-            Target::Absolute { path_and_query, .. } => path_and_query,
-            Target::Authority(_) => return (b"", None),
-            Target::Asterisk => return (b"*", None),
+            RequestTarget::Origin(whole) => whole,
+            RequestTarget::Absolute { path_and_query, .. } => path_and_query,
+            RequestTarget::Authority(_) => return (b"", None),
+            RequestTarget::Asterisk => return (b"*", None),
         };
         let (path, query) = match memchr::memchr(b'?', whole).and_then(|at| whole.split_at_checked(at)) {
             Some((path, [_, query @ ..])) => (path, Some(query)),
@@ -57,7 +57,7 @@ impl<'b> Target<'b> {
 }
 
 /// Parses a request target; the form has to go with the method (RFC 9112 section 3.2).
-pub fn parse(method: Method, bytes: &[u8]) -> Result<Target<'_>, Reject> {
+pub fn parse(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     if bytes_len(bytes) < bytes.len() {
         return Err(BAD_BYTE);
     }
@@ -71,11 +71,11 @@ pub(super) fn bytes_len(bytes: &[u8]) -> usize {
 }
 
 /// The same as [`parse`] of bytes that can be in a target.
-pub(super) fn in_form(method: Method, bytes: &[u8]) -> Result<Target<'_>, Reject> {
+pub(super) fn in_form(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     match (bytes, method) {
         (_, Method::Connect) => parse_authority(bytes),
-        ([b'/', ..], _) => Ok(Target::Origin(bytes)),
-        (b"*", Method::Options) => Ok(Target::Asterisk),
+        ([b'/', ..], _) => Ok(RequestTarget::Origin(bytes)),
+        (b"*", Method::Options) => Ok(RequestTarget::Asterisk),
         (b"*", _) => Err(Reject::bad_request("The request target \"*\" goes with the method OPTIONS only.")),
         _ => parse_absolute(bytes),
     }
@@ -93,15 +93,15 @@ static HOST: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=");
 /// ... and what a literal address is.
 static LITERAL: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=:");
 
-fn parse_authority(bytes: &[u8]) -> Result<Target<'_>, Reject> {
+fn parse_authority(bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     let port = bytes.rsplit(|&byte| byte == b':').next().unwrap_or_default();
     if has_host(bytes) && bytes.len() > port.len() && is_port(port) && !port.is_empty() {
-        return Ok(Target::Authority(bytes));
+        return Ok(RequestTarget::Authority(bytes));
     }
     Err(Reject::bad_request("The request target of CONNECT has to be a host, a colon and a port."))
 }
 
-fn parse_absolute(bytes: &[u8]) -> Result<Target<'_>, Reject> {
+fn parse_absolute(bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     let (scheme, rest) = memmem::find(bytes, b"://")
         .and_then(|at| Some((bytes.get(..at)?, bytes.get(at + 3..)?)))
         .ok_or(BAD_FORM)?;
@@ -113,7 +113,7 @@ fn parse_absolute(bytes: &[u8]) -> Result<Target<'_>, Reject> {
     if !has_host(authority) {
         return Err(BAD_AUTHORITY);
     }
-    Ok(Target::Absolute {
+    Ok(RequestTarget::Absolute {
         authority,
         path_and_query: match path_and_query {
             [] => b"/",
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn the_authority_of_an_absolute_form_is_kept() {
         let target = parse(Method::Get, b"http://example.com:8080").unwrap();
-        assert_eq!(target, Target::Absolute { authority: b"example.com:8080", path_and_query: b"/" });
+        assert_eq!(target, RequestTarget::Absolute { authority: b"example.com:8080", path_and_query: b"/" });
     }
 
     #[test]

@@ -8,11 +8,11 @@ use crate::http::body::framing::Framing;
 use crate::http::fields::{HeadError, LineScan};
 use crate::http::rules::persistence::Persistence;
 use crate::http::syntax::{is_text, parse_decimal};
-use crate::http::version::VersionFault;
-use crate::http::{BadResponse, FieldSpace, Fields, Method, ResponseBody, Version};
+use crate::http::version::VersionError;
+use crate::http::{FieldBuf, Fields, Method, ResponseBody, ResponseHeadError, Version};
 
 /// One response, as far as its head tells. It borrows from the buffer (`'b`) and from the
-/// [`FieldSpace`] (`'h`).
+/// [`FieldBuf`] (`'h`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ResponseHead<'h, 'b> {
     /// What the server speaks.
@@ -37,11 +37,11 @@ pub struct ResponseHead<'h, 'b> {
 pub fn parse_response<'h, 'b>(
     buf: &'b [u8],
     searched: &mut usize,
-    space: &'h mut FieldSpace,
+    space: &'h mut FieldBuf,
     method: Method,
-) -> Result<Option<(usize, ResponseHead<'h, 'b>)>, BadResponse> {
+) -> Result<Option<(usize, ResponseHead<'h, 'b>)>, ResponseHeadError> {
     if !buf.iter().zip(b"HTTP/").all(|(got, want)| got == want) {
-        return Err(BadResponse::NotHttp);
+        return Err(ResponseHeadError::NotHttp);
     }
     let mut lines = LineScan::new(buf, 0, searched);
     while let Some(line) = lines.next()? {
@@ -49,7 +49,7 @@ pub fn parse_response<'h, 'b>(
             let status_line = lines.first_line();
             let fields_start = status_line.len() + "\r\n".len();
             let block = buf.get(fields_start..line.end).unwrap_or_default();
-            let head = understand(status_line, Fields::parse(block, space)?, method)?;
+            let head = build_head(status_line, Fields::parse(block, space)?, method)?;
             *searched = 0;
             return Ok(Some((line.end, head)));
         }
@@ -57,13 +57,13 @@ pub fn parse_response<'h, 'b>(
     Ok(None)
 }
 
-fn understand<'h, 'b>(
+fn build_head<'h, 'b>(
     status_line: &'b [u8],
     fields: Fields<'h, 'b>,
     method: Method,
-) -> Result<ResponseHead<'h, 'b>, BadResponse> {
+) -> Result<ResponseHead<'h, 'b>, ResponseHeadError> {
     let (version, status, reason) = parse_status_line(status_line)?;
-    let (framing, persistence) = gather(fields);
+    let (framing, persistence) = scan_fields(fields);
     let body = framing.of_response(method, status)?;
     // With two framings, or one that its version does not know, nothing after this body can be
     // trusted (RFC 9112 section 6.1).
@@ -80,7 +80,7 @@ fn understand<'h, 'b>(
     })
 }
 
-fn gather(fields: Fields<'_, '_>) -> (Framing, Persistence) {
+fn scan_fields(fields: Fields<'_, '_>) -> (Framing, Persistence) {
     let mut framing = Framing::default();
     let mut persistence = Persistence::default();
     for (name, value) in fields.as_bytes() {
@@ -97,34 +97,34 @@ fn gather(fields: Fields<'_, '_>) -> (Framing, Persistence) {
 
 /// `HTTP-version SP status-code SP [reason]` (RFC 9112 section 4); the second SP may be missing
 /// where there is no reason, as many servers have it.
-fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), BadResponse> {
-    let (version, rest) = line.split_at_checked("HTTP/1.1".len()).ok_or(BadResponse::StatusLine)?;
+fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), ResponseHeadError> {
+    let (version, rest) = line.split_at_checked("HTTP/1.1".len()).ok_or(ResponseHeadError::StatusLine)?;
     let version = Version::parse(version).map_err(|fault| match fault {
-        VersionFault::Malformed => BadResponse::StatusLine,
-        VersionFault::Foreign => BadResponse::Version,
+        VersionError::Malformed => ResponseHeadError::StatusLine,
+        VersionError::Unsupported => ResponseHeadError::Version,
     })?;
     let (code, reason) = match rest {
         [b' ', a, b, c] => ([*a, *b, *c], &b""[..]),
         [b' ', a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason),
-        _ => return Err(BadResponse::StatusLine),
+        _ => return Err(ResponseHeadError::StatusLine),
     };
     let status = parse_decimal(&code)
         .and_then(|code| u16::try_from(code).ok())
         .filter(|code| *code >= 100)
-        .ok_or(BadResponse::StatusLine)?;
+        .ok_or(ResponseHeadError::StatusLine)?;
     if !reason.iter().all(|&byte| is_text(byte)) {
-        return Err(BadResponse::StatusLine);
+        return Err(ResponseHeadError::StatusLine);
     }
     Ok((version, status, reason))
 }
 
-impl From<HeadError> for BadResponse {
-    fn from(error: HeadError) -> BadResponse {
+impl From<HeadError> for ResponseHeadError {
+    fn from(error: HeadError) -> ResponseHeadError {
         match error {
-            HeadError::BareLf => BadResponse::BareLf,
-            HeadError::TooLong => BadResponse::HeadTooLong,
-            HeadError::TooManyFields => BadResponse::TooManyFields,
-            HeadError::Field => BadResponse::Field,
+            HeadError::BareLf => ResponseHeadError::BareLf,
+            HeadError::TooLong => ResponseHeadError::HeadTooLong,
+            HeadError::TooManyFields => ResponseHeadError::TooManyFields,
+            HeadError::Field => ResponseHeadError::Field,
         }
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     use crate::http::HEAD_LEN_MAX;
     use crate::http::testing::response;
 
-    fn verdict(input: &[u8]) -> Result<Option<u16>, BadResponse> {
+    fn verdict(input: &[u8]) -> Result<Option<u16>, ResponseHeadError> {
         response(input, Method::Get, |_, head| head.status)
     }
 
@@ -155,29 +155,29 @@ mod tests {
 
     #[test]
     fn status_lines_are_taken_strictly() {
-        let cases: &[(&[u8], Result<u16, BadResponse>)] = &[
+        let cases: &[(&[u8], Result<u16, ResponseHeadError>)] = &[
             (b"HTTP/1.1 200 OK", Ok(200)),
             (b"HTTP/1.1 200 ", Ok(200)),
             (b"HTTP/1.1 200", Ok(200)),
             (b"HTTP/1.0 200 OK", Ok(200)),
             (b"HTTP/1.1 100 Continue", Ok(100)),
             (b"HTTP/1.1 999 \xff\t~", Ok(999)),
-            (b"HTTP/1.1 099 X", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1 20 OK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1 2000 OK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1 +20 OK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1 2x0 OK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1  200 OK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1\t200 OK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1 200\tOK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1 200 O\rK", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1 200 O\0K", Err(BadResponse::StatusLine)),
-            (b"HTTP/1.1", Err(BadResponse::StatusLine)),
-            (b"HTTP/", Err(BadResponse::StatusLine)),
-            (b"HTTP/1 200 OK", Err(BadResponse::StatusLine)),
-            (b"HTTP/2.0 200 OK", Err(BadResponse::Version)),
-            (b"HTTP/0.9 200 OK", Err(BadResponse::Version)),
-            (b"http/1.1 200 OK", Err(BadResponse::NotHttp)),
+            (b"HTTP/1.1 099 X", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1 20 OK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1 2000 OK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1 +20 OK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1 2x0 OK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1  200 OK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1\t200 OK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1 200\tOK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1 200 O\rK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1 200 O\0K", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1.1", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/1 200 OK", Err(ResponseHeadError::StatusLine)),
+            (b"HTTP/2.0 200 OK", Err(ResponseHeadError::Version)),
+            (b"HTTP/0.9 200 OK", Err(ResponseHeadError::Version)),
+            (b"http/1.1 200 OK", Err(ResponseHeadError::NotHttp)),
         ];
         for (line, expected) in cases {
             let input = [line, &b"\r\nA: b\r\n\r\n"[..]].concat();
@@ -192,11 +192,11 @@ mod tests {
             (&b""[..], Ok(None)),
             (b"H", Ok(None)),
             (b"HTTP/", Ok(None)),
-            (b"S", Err(BadResponse::NotHttp)),
-            (b"HTTP ", Err(BadResponse::NotHttp)),
-            (b"SSH-2.0-OpenSSH\r\n", Err(BadResponse::NotHttp)),
-            (b"\r\nHTTP/1.1 200 OK", Err(BadResponse::NotHttp)),
-            (b"\x15\x03\x01", Err(BadResponse::NotHttp)),
+            (b"S", Err(ResponseHeadError::NotHttp)),
+            (b"HTTP ", Err(ResponseHeadError::NotHttp)),
+            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseHeadError::NotHttp)),
+            (b"\r\nHTTP/1.1 200 OK", Err(ResponseHeadError::NotHttp)),
+            (b"\x15\x03\x01", Err(ResponseHeadError::NotHttp)),
         ] {
             assert_eq!(verdict(input), expected, "{}", input.escape_ascii());
         }
@@ -207,22 +207,22 @@ mod tests {
         for (rest, expected) in [
             ("\r\n\r\n", Ok(Some(200))),
             ("\r\nA: b\r\n", Ok(None)),
-            ("\nA: b\r\n\r\n", Err(BadResponse::BareLf)),
-            ("\r\nA: b\n\r\n", Err(BadResponse::BareLf)),
-            ("\r\nA: b\r\n\n", Err(BadResponse::BareLf)),
-            ("\r\nA : b\r\n\r\n", Err(BadResponse::Field)),
-            ("\r\nA: b\r\n c\r\n\r\n", Err(BadResponse::Field)),
-            ("\r\nA: b\rc\r\n\r\n", Err(BadResponse::Field)),
-            ("\r\n: b\r\n\r\n", Err(BadResponse::Field)),
+            ("\nA: b\r\n\r\n", Err(ResponseHeadError::BareLf)),
+            ("\r\nA: b\n\r\n", Err(ResponseHeadError::BareLf)),
+            ("\r\nA: b\r\n\n", Err(ResponseHeadError::BareLf)),
+            ("\r\nA : b\r\n\r\n", Err(ResponseHeadError::Field)),
+            ("\r\nA: b\r\n c\r\n\r\n", Err(ResponseHeadError::Field)),
+            ("\r\nA: b\rc\r\n\r\n", Err(ResponseHeadError::Field)),
+            ("\r\n: b\r\n\r\n", Err(ResponseHeadError::Field)),
         ] {
             let input = format!("HTTP/1.1 200 OK{rest}");
             assert_eq!(verdict(input.as_bytes()), expected, "{rest:?}");
         }
         let fields = "A: b\r\n".repeat(65);
         let input = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
-        assert_eq!(verdict(input.as_bytes()), Err(BadResponse::TooManyFields));
+        assert_eq!(verdict(input.as_bytes()), Err(ResponseHeadError::TooManyFields));
         let input = format!("HTTP/1.1 200 {}", "a".repeat(HEAD_LEN_MAX));
-        assert_eq!(verdict(input.as_bytes()), Err(BadResponse::HeadTooLong));
+        assert_eq!(verdict(input.as_bytes()), Err(ResponseHeadError::HeadTooLong));
     }
 
     #[test]
@@ -248,16 +248,16 @@ mod tests {
     #[test]
     fn each_fault_has_its_own_sentence() {
         let faults = [
-            BadResponse::NotHttp,
-            BadResponse::StatusLine,
-            BadResponse::Version,
-            BadResponse::BareLf,
-            BadResponse::HeadTooLong,
-            BadResponse::TooManyFields,
-            BadResponse::Field,
-            BadResponse::ContentLength,
-            BadResponse::TransferEncoding,
-            BadResponse::Tunnel,
+            ResponseHeadError::NotHttp,
+            ResponseHeadError::StatusLine,
+            ResponseHeadError::Version,
+            ResponseHeadError::BareLf,
+            ResponseHeadError::HeadTooLong,
+            ResponseHeadError::TooManyFields,
+            ResponseHeadError::Field,
+            ResponseHeadError::ContentLength,
+            ResponseHeadError::TransferEncoding,
+            ResponseHeadError::Tunnel,
         ];
         let sentences: std::collections::BTreeSet<_> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(sentences.len(), faults.len());

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::head::{ResponseHead, parse_response};
-use crate::http::{BadChunk, BadResponse, BodyReader, FieldSpace, Method, ResponseBody};
+use crate::http::{BodyDecoder, ChunkError, FieldBuf, Method, ResponseBody, ResponseHeadError};
 
 /// Interim responses (1xx) before the final one: more of them are an attack or a fault.
 const INTERIMS_MAX: u32 = 16;
@@ -32,7 +32,7 @@ pub struct ResponseReader {
 #[derive(Debug)]
 enum Stage {
     Head { searched_len: usize, began: bool },
-    Body(BodyReader),
+    Body(BodyDecoder),
     Ended,
 }
 
@@ -53,9 +53,9 @@ pub enum ResponseEvent<'h, 'b> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponseError {
     /// Its head is malformed.
-    Head(BadResponse),
+    Head(ResponseHeadError),
     /// Its chunks are malformed.
-    Chunk(BadChunk),
+    Chunk(ChunkError),
     /// There are too many interim responses.
     Interims,
     /// The server switches to a protocol that nobody has asked for (RFC 9110 section 15.2.2).
@@ -149,7 +149,7 @@ impl ResponseReader {
     pub fn next<'h, 'b>(
         &mut self,
         bytes: &'b [u8],
-        space: &'h mut FieldSpace,
+        space: &'h mut FieldBuf,
     ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
         match &self.stage {
             Stage::Head { .. } => self.next_head(bytes, space),
@@ -185,7 +185,7 @@ impl ResponseReader {
             self.begin_body(summary);
             return Ok(Some(len));
         }
-        let mut space = FieldSpace::new();
+        let mut space = FieldBuf::new();
         let Some((len, event)) = self.next_head(bytes, &mut space)? else { return Ok(None) };
         match event {
             ResponseEvent::Interim(head) if head.status == SWITCHING_PROTOCOLS => {
@@ -202,7 +202,7 @@ impl ResponseReader {
     fn next_head<'h, 'b>(
         &mut self,
         bytes: &'b [u8],
-        space: &'h mut FieldSpace,
+        space: &'h mut FieldBuf,
     ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
         let Stage::Head { searched_len, began } = &mut self.stage else { return Ok(None) };
         *began |= !bytes.is_empty();
@@ -314,18 +314,18 @@ mod tests {
             (b"HTTP/1.1 200 OK\r\nConte", Err(ResponseError::HeadCutShort)),
             (&sized[..sized.len() - 1], Err(ResponseError::BodyCutShort(Some(1)))),
             (&chunked[..chunked.len() - 1], Err(ResponseError::BodyCutShort(None))),
-            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseError::Head(BadResponse::NotHttp))),
+            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseError::Head(ResponseHeadError::NotHttp))),
             (
                 b"HTTP/1.1 101 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                 Err(ResponseError::SwitchingProtocols),
             ),
             (
                 b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-                Err(ResponseError::Head(BadResponse::ContentLength)),
+                Err(ResponseError::Head(ResponseHeadError::ContentLength)),
             ),
             (
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
-                Err(ResponseError::Chunk(BadChunk::Size)),
+                Err(ResponseError::Chunk(ChunkError::Size)),
             ),
         ];
         for (bytes, expected) in cases {

@@ -29,12 +29,12 @@ pub struct Modified {
     pub unix_secs: i64,
     /// Whether the next modification is sure to have a later second. Until then, who names this second
     /// may have seen something else.
-    pub is_settled: bool,
+    pub is_stable: bool,
 }
 
 /// What the conditions of a request come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum ConditionOutcome {
     /// The request is to be performed.
     Perform,
     /// 304: what the client has is as good as what is there.
@@ -77,27 +77,32 @@ impl<'b> Preconditions<'b> {
     /// Compares them with what is there now, none if nothing is, in the order of section 13.2.2.
     ///
     /// The method is one that selects or changes a representation. `now_unix_secs` is the time of day.
-    pub fn evaluate(&self, method: Method, current: Option<Validators<'_>>, now_unix_secs: u64) -> Verdict {
+    pub fn evaluate(
+        &self,
+        method: Method,
+        current: Option<Validators<'_>>,
+        now_unix_secs: u64,
+    ) -> ConditionOutcome {
         let guard = match (&self.if_match, &self.if_unmodified_since) {
-            (Some(list), _) => matches_exactly(list, current),
+            (Some(list), _) => matches_strong(list, current),
             (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
         };
         if !guard {
-            return Verdict::Failed;
+            return ConditionOutcome::Failed;
         }
         let fetches = matches!(method, Method::Get | Method::Head);
         let is_unchanged = match (&self.if_none_match, &self.if_modified_since) {
             // A list that cannot be read matches nothing for who fetches, which costs no more than the
             // bytes; who changes something has wanted to be kept from overwriting it.
-            (Some(list), _) => matches_loosely(list, current).unwrap_or(!fetches),
+            (Some(list), _) => matches_weak(list, current).unwrap_or(!fetches),
             (None, Some(date)) if fetches => is_unmodified_since(date, current, now_unix_secs, false),
             (None, _) => false,
         };
         match (is_unchanged, fetches) {
-            (false, _) => Verdict::Perform,
-            (true, true) => Verdict::NotModified,
-            (true, false) => Verdict::Failed,
+            (false, _) => ConditionOutcome::Perform,
+            (true, true) => ConditionOutcome::NotModified,
+            (true, false) => ConditionOutcome::Failed,
         }
     }
 }
@@ -111,18 +116,18 @@ pub fn if_range_holds<'v>(
 ) -> bool {
     match (values.next(), values.next()) {
         (None, _) => true,
-        (Some(value), None) => is_exactly(value, current, now_unix_secs),
+        (Some(value), None) => strong_eq(value, current, now_unix_secs),
         (Some(_), Some(_)) => false,
     }
 }
 
-fn is_exactly(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
+fn strong_eq(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
     if let Some(asked) = EntityTag::parse(value) {
-        return tags_of(current).any(|tag| tag.is_exactly(asked));
+        return tags_of(current).any(|tag| tag.strong_eq(asked));
     }
     // A date is a strong validator only when nothing else can have had it (section 8.8.2.2).
     let asked = parse_http_date(value, now_unix_secs);
-    current.modified.is_some_and(|modified| modified.is_settled && Some(modified.unix_secs) == asked)
+    current.modified.is_some_and(|modified| modified.is_stable && Some(modified.unix_secs) == asked)
 }
 
 fn joined<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<Cow<'b, [u8]>> {
@@ -136,19 +141,19 @@ fn tags_of<'a>(current: Validators<'a>) -> impl Iterator<Item = EntityTag<'a>> +
 }
 
 /// If-Match (section 13.1.1). A list that cannot be read holds for nothing: it was a guard.
-fn matches_exactly(list: &[u8], current: Option<Validators<'_>>) -> bool {
+fn matches_strong(list: &[u8], current: Option<Validators<'_>>) -> bool {
     let Some(current) = current else { return false };
     let tags = tags_of(current);
-    is_any(list) || any_of(list, |asked| tags.clone().any(|tag| tag.is_exactly(asked))) == Some(true)
+    is_any(list) || any_of(list, |asked| tags.clone().any(|tag| tag.strong_eq(asked))) == Some(true)
 }
 
 /// The contrary of If-None-Match (section 13.1.2); none for a list that cannot be read.
-fn matches_loosely(list: &[u8], current: Option<Validators<'_>>) -> Option<bool> {
+fn matches_weak(list: &[u8], current: Option<Validators<'_>>) -> Option<bool> {
     if is_any(list) {
         return Some(current.is_some());
     }
     let tags = current.into_iter().flat_map(tags_of);
-    any_of(list, |asked| tags.clone().any(|tag| tag.is_as_good_as(asked)))
+    any_of(list, |asked| tags.clone().any(|tag| tag.weak_eq(asked)))
 }
 
 fn is_any(list: &[u8]) -> bool {
@@ -165,8 +170,8 @@ fn is_unmodified_since(
     otherwise: bool,
 ) -> bool {
     match (parse_http_date(date, now_unix_secs), current.and_then(|current| current.modified)) {
-        (Some(asked), Some(Modified { unix_secs, is_settled: true })) => unix_secs <= asked,
-        (Some(asked), Some(Modified { unix_secs, is_settled: false })) => unix_secs < asked,
+        (Some(asked), Some(Modified { unix_secs, is_stable: true })) => unix_secs <= asked,
+        (Some(asked), Some(Modified { unix_secs, is_stable: false })) => unix_secs < asked,
         (None, _) | (_, None) => otherwise,
     }
 }
@@ -176,15 +181,15 @@ mod tests {
     use super::*;
 
     use crate::http::testing::request;
-    use Verdict::{Failed, NotModified, Perform};
+    use ConditionOutcome::{Failed, NotModified, Perform};
 
     const NOW: u64 = 1_767_225_600;
     const TAG: &[u8] = b"\"x\"";
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
-    const SETTLED: Modified = Modified { unix_secs: 784_111_777, is_settled: true };
-    const YOUNG: Modified = Modified { is_settled: false, ..SETTLED };
+    const SETTLED: Modified = Modified { unix_secs: 784_111_777, is_stable: true };
+    const YOUNG: Modified = Modified { is_stable: false, ..SETTLED };
     const FILE: Option<Validators<'_>> =
         Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: Some(SETTLED) });
     /// An entity-tag and no date, as pages of the binary have; a young large file has neither.
@@ -195,7 +200,7 @@ mod tests {
     const NOTHING: Option<Validators<'_>> = None;
 
     /// The verdicts on a GET and on a PUT with these field lines.
-    fn verdicts(lines: &[&str], current: Option<Validators<'_>>) -> (Verdict, Verdict) {
+    fn verdicts(lines: &[&str], current: Option<Validators<'_>>) -> (ConditionOutcome, ConditionOutcome) {
         let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         let input = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
         let seen = request(input.as_bytes(), |_, head| {
@@ -309,7 +314,7 @@ mod tests {
         let (same, changed) = ("If-None-Match: \"x\"", "If-None-Match: \"a\"");
         let unmodified = |date| format!("If-Unmodified-Since: {date}");
         let modified = |date| format!("If-Modified-Since: {date}");
-        let cases: [(&[&str], Verdict, Verdict); 12] = [
+        let cases: [(&[&str], ConditionOutcome, ConditionOutcome); 12] = [
             (&[], Perform, Perform),
             // If-Match silences If-Unmodified-Since ...
             (&[matching, &unmodified(BEFORE)], Perform, Perform),

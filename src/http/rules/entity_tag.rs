@@ -33,12 +33,12 @@ impl<'a> EntityTag<'a> {
     }
 
     /// The strong comparison (section 8.8.3.2): both tell of the very bytes.
-    pub fn is_exactly(self, other: EntityTag<'_>) -> bool {
+    pub fn strong_eq(self, other: EntityTag<'_>) -> bool {
         !self.is_weak && !other.is_weak && self.opaque == other.opaque
     }
 
     /// The weak comparison: one is as good as the other.
-    pub fn is_as_good_as(self, other: EntityTag<'_>) -> bool {
+    pub fn weak_eq(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
     }
 }
@@ -115,7 +115,7 @@ mod tests {
         ] {
             let tag = |text: &'static str| EntityTag::parse(text.as_bytes()).expect("a tag");
             for (one, other) in [(tag(one), tag(other)), (tag(other), tag(one))] {
-                assert_eq!((one.is_exactly(other), one.is_as_good_as(other)), (strong, weak), "{one:?}");
+                assert_eq!((one.strong_eq(other), one.weak_eq(other)), (strong, weak), "{one:?}");
             }
         }
     }
@@ -141,7 +141,7 @@ mod tests {
             ("\"x\", \"a", None),
             ("x", None),
         ] {
-            let seen = any_of(list.as_bytes(), |tag| tag.is_as_good_as(wanted));
+            let seen = any_of(list.as_bytes(), |tag| tag.weak_eq(wanted));
             assert_eq!(seen, expected, "{list}");
         }
     }

@@ -1,7 +1,7 @@
 //! Proactive negotiation: the media type and the coding that suit a client (RFC 9110 section 12).
 //!
-//! By Accept it chooses the form of a sentence for a person ([`Prose`]) and that of a list, which programs
-//! read too ([`Form`]). By Accept-Encoding it reads what the content of a file may be encoded with. Nothing
+//! By Accept it chooses the form of a sentence for a person ([`ErrorFormat`]) and that of a list, which programs
+//! read too ([`ListingFormat`]). By Accept-Encoding it reads what the content of a file may be encoded with. Nothing
 //! here refuses a request: a field that makes no sense says nothing, and content as it is (`identity`) can
 //! always be sent. It knows no file, keeps no bytes and never allocates.
 
@@ -135,7 +135,7 @@ fn weight_in(parameter: &[u8]) -> Option<Weight> {
 
 /// The forms in which a list can be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum ListingFormat {
     /// `text/html`, for browsers.
     Html,
     /// `application/json`, for programs.
@@ -147,42 +147,42 @@ pub enum Form {
 
 /// How a form is named by a media range. The most exact name of a form is the one that counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Naming {
-    Any,
-    Kind,
+enum MatchedBy {
+    Wildcard,
+    TypeWildcard,
     Exact,
 }
 
-impl Form {
+impl ListingFormat {
     /// All of them. Where a client names several and prefers none, the first of these is meant.
-    pub const ALL: [Form; 3] = [Form::Html, Form::Json, Form::Plain];
+    pub const ALL: [ListingFormat; 3] = [ListingFormat::Html, ListingFormat::Json, ListingFormat::Plain];
 
     /// The media type, with its charset where it has one.
     pub fn media_type(self) -> &'static str {
         match self {
-            Form::Html => "text/html; charset=utf-8",
-            Form::Json => "application/json",
-            Form::Plain => "text/plain; charset=utf-8",
+            ListingFormat::Html => "text/html; charset=utf-8",
+            ListingFormat::Json => "application/json",
+            ListingFormat::Plain => "text/plain; charset=utf-8",
         }
     }
 
-    fn naming(self, range: &[u8]) -> Option<Naming> {
+    fn naming(self, range: &[u8]) -> Option<MatchedBy> {
         let is = |known: &str| range.eq_ignore_ascii_case(known.as_bytes());
         let (exact, kind) = match self {
-            Form::Html => (is("text/html") || is("application/xhtml+xml"), is("text/*")),
-            Form::Json => (is("application/json"), is("application/*")),
-            Form::Plain => (is("text/plain"), is("text/*")),
+            ListingFormat::Html => (is("text/html") || is("application/xhtml+xml"), is("text/*")),
+            ListingFormat::Json => (is("application/json"), is("application/*")),
+            ListingFormat::Plain => (is("text/plain"), is("text/*")),
         };
         match (exact, kind, is("*/*")) {
-            (true, _, _) => Some(Naming::Exact),
-            (_, true, _) => Some(Naming::Kind),
-            (_, _, true) => Some(Naming::Any),
+            (true, _, _) => Some(MatchedBy::Exact),
+            (_, true, _) => Some(MatchedBy::TypeWildcard),
+            (_, _, true) => Some(MatchedBy::Wildcard),
             _ => None,
         }
     }
 
     /// What this form weighs, and by which name.
-    fn weight_in(self, accept: &[u8]) -> Option<(Naming, Weight)> {
+    fn weight_in(self, accept: &[u8]) -> Option<(MatchedBy, Weight)> {
         let named = elements(accept).filter_map(|range| {
             let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
             let naming = self.naming(parts.next().unwrap_or_default())?;
@@ -195,13 +195,15 @@ impl Form {
 
 /// The form to answer in: the one that weighs most, of several the one that is named most exactly.
 /// Who would take anything gets lines.
-pub fn form_for(accept: Option<&[u8]>) -> Form {
+pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
     let accept = accept.unwrap_or_default();
     // What weighs nothing is not wanted.
-    let mut best = (0, Naming::Exact, Form::Plain);
-    for form in Form::ALL {
+    let mut best = (0, MatchedBy::Exact, ListingFormat::Plain);
+    for form in ListingFormat::ALL {
         let Some((naming, weight)) = form.weight_in(accept) else { continue };
-        if (weight, naming) > (best.0, best.1) && (naming > Naming::Any || form == Form::Plain) {
+        if (weight, naming) > (best.0, best.1)
+            && (naming > MatchedBy::Wildcard || form == ListingFormat::Plain)
+        {
             best = (weight, naming, form);
         }
     }
@@ -210,32 +212,34 @@ pub fn form_for(accept: Option<&[u8]>) -> Form {
 
 /// The two forms in which prose (an error page, a redirect) can be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Prose {
+pub enum ErrorFormat {
     /// `text/html`, for browsers.
     Html,
     /// `text/plain`, for terminals and scripts.
-    Plain,
+    Text,
 }
 
 /// The form to answer in: HTML when HTML (or `text/*`) is named and weighs no less than plain text.
 ///
 /// Browsers name it; curl, wget and scripts send `*/*` or nothing, and get plain text.
-pub fn prose_for(accept: Option<&[u8]>) -> Prose {
+pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
     let accept = accept.unwrap_or_default();
-    let plain = Form::Plain.weight_in(accept).map_or(0, |(_, weight)| weight);
-    match Form::Html.weight_in(accept) {
-        Some((Naming::Kind | Naming::Exact, html)) if html > 0 && html >= plain => Prose::Html,
-        _ => Prose::Plain,
+    let plain = ListingFormat::Plain.weight_in(accept).map_or(0, |(_, weight)| weight);
+    match ListingFormat::Html.weight_in(accept) {
+        Some((MatchedBy::TypeWildcard | MatchedBy::Exact, html)) if html > 0 && html >= plain => {
+            ErrorFormat::Html
+        }
+        _ => ErrorFormat::Text,
     }
 }
 
 /// The same for what was refused as a request: should one of its lines be an Accept field, it tells.
-pub fn prose_for_refused(received: &[u8]) -> Prose {
+pub fn error_format_of_rejected(received: &[u8]) -> ErrorFormat {
     let accept = received.split(|&byte| byte == b'\n').find_map(|line| {
         let (name, value) = line.split_at_checked("Accept:".len())?;
         name.eq_ignore_ascii_case(b"Accept:").then_some(value.trim_ascii())
     });
-    prose_for(accept)
+    error_format(accept)
 }
 
 /// A weight in thousandths: 1000 is `q=1`.

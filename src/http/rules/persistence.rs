@@ -27,7 +27,7 @@ impl Persistence {
     }
 
     /// Whether an HTTP/1.0 peer asked for it, and so has to be told that it is granted.
-    pub(in crate::http) fn was_asked_for(self, version: Version) -> bool {
+    pub(in crate::http) fn is_http10_keep_alive(self, version: Version) -> bool {
         version == Version::Http10 && self.persists(version)
     }
 }
@@ -56,7 +56,7 @@ mod tests {
             let mut persistence = Persistence::default();
             lines.iter().for_each(|line| persistence.note(line.as_bytes()));
             assert_eq!(persistence.persists(version), persists, "{lines:?}");
-            assert_eq!(persistence.was_asked_for(version), asked, "{lines:?}");
+            assert_eq!(persistence.is_http10_keep_alive(version), asked, "{lines:?}");
         }
     }
 }

@@ -50,7 +50,7 @@ struct Words {
 impl Asked {
     /// What this head asks for; `bytes` begin with what it was parsed from.
     pub(super) fn of(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
-        let &RequestHead { version, keep_alive, keep_alive_asked, .. } = head;
+        let &RequestHead { version, keep_alive, http10_keep_alive: keep_alive_asked, .. } = head;
         let head_only = head.method == Method::Head;
         Self {
             flags: RequestFlags { head_only, version, keep_alive, keep_alive_asked },

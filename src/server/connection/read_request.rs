@@ -7,7 +7,7 @@
 use super::Site;
 use super::exchange::{Asked, BoxedBatch};
 use super::request_cache::Known;
-use crate::http::{FieldSpace, Reject, RequestBody, parse_request};
+use crate::http::{FieldBuf, Reject, RequestBody, parse_request};
 use crate::reactor::Now;
 use crate::server::handlers::{Plan, route};
 
@@ -63,7 +63,7 @@ pub(super) fn take(
         let plan = Plan::Answer(answer);
         return Intake::Request { len, body: RequestBody::None, expects_continue: false, plan };
     }
-    let mut space = FieldSpace::new();
+    let mut space = FieldBuf::new();
     let (len, head) = match parse_request(bytes, &mut arrival.searched_len, &mut space) {
         Ok(Some(found)) => found,
         Ok(None) => return Intake::Nothing,

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use crate::http::{BodyReader, Prose, Reject, RequestBody, Status};
+use crate::http::{BodyDecoder, ErrorFormat, Reject, RequestBody, Status};
 use crate::net::RecvBuf;
 use crate::server::handlers::Plan;
 use crate::server::response::ErrorAnswer;
@@ -19,7 +19,7 @@ pub(super) const TOO_LARGE: &str = "The request has a body that is not wanted he
 /// A body that is being read.
 #[derive(Debug)]
 pub(super) struct Receiving {
-    body: BodyReader,
+    body: BodyDecoder,
     received_len: u64,
     pub(super) since: Instant,
     /// What the request gets; none once it is told.
@@ -37,7 +37,7 @@ pub(super) enum Progress {
 }
 
 impl Receiving {
-    pub(super) fn new(body: BodyReader, plan: Plan, since: Instant) -> Self {
+    pub(super) fn new(body: BodyDecoder, plan: Plan, since: Instant) -> Self {
         Self { body, received_len: 0, since, plan: Some(plan) }
     }
 
@@ -78,14 +78,14 @@ impl Receiving {
     }
 
     fn failed(&self, reject: Reject) -> Progress {
-        Progress::Failed(self.refusal(reject.status, reject.why))
+        Progress::Failed(self.refusal(reject.status, reject.message))
     }
 
     /// The answer to whoever sends a body that will not be whole.
     pub(super) fn refusal(&self, status: Status, why: &'static str) -> ErrorAnswer {
         let prose = match &self.plan {
             Some(Plan::Store(storing)) => storing.prose,
-            Some(Plan::Answer(_)) | None => Prose::Plain,
+            Some(Plan::Answer(_)) | None => ErrorFormat::Text,
         };
         ErrorAnswer::new(status, why, prose)
     }

@@ -20,7 +20,7 @@ use super::deadlines::Patience;
 use super::exchange::{Asked, BoxedBatch, Origin};
 use super::read_request::{self, Arrival, Intake};
 use super::request_body::{Progress, Receiving, TOO_LARGE, is_refused, needs_no_body};
-use crate::http::{Prose, Reject, RequestBody, Status, prose_for_refused};
+use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 use crate::server::handlers::Plan;
@@ -271,13 +271,13 @@ impl Conn {
         let bytes = desk.inbox.bytes();
         // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
-        let prose = prose_for_refused(bytes);
+        let prose = error_format_of_rejected(bytes);
         let asked = Asked::refused(line.trim_ascii_end(), bytes);
         let batch = self.batch.get_or_insert_with(|| desk.site.lease_batch());
         batch.begin(asked, bytes, desk.site.log.detail(), desk.now);
         self.forget_head();
-        self.ending = Some(CloseReason::Refused(reject.why));
-        self.answer(refusal(reject.status, reject.why, prose), desk)
+        self.ending = Some(CloseReason::Refused(reject.message));
+        self.answer(refusal(reject.status, reject.message, prose), desk)
     }
 
     /// Gets the body that follows a head, if there is one, to where the plan wants it, before the answer is sent.
@@ -292,7 +292,7 @@ impl Conn {
             Plan::Answer(answer) if is_refused(body, expects_continue, answer.status()) => {
                 // Whether the body comes or not, the connection cannot be used again.
                 self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
-                let too_large = || refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, Prose::Plain);
+                let too_large = || refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, ErrorFormat::Text);
                 let answer = if needs_no_body(answer.status()) { answer } else { too_large() };
                 self.answer(answer, desk)
             }

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::files::{Archive, ArchiveError, Piece, RelativePath, Store};
-use crate::http::{Prose, RequestHead, Status, attachment, field, prose_for};
+use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
 use crate::net::CloseReason;
 use crate::server::context::ServerContext;
 use crate::server::response::{Answer, BodySource, PreparingResponse, Stream, error, lookup_error};
@@ -23,7 +23,7 @@ const ROOT_NAME: &[u8] = b"archive";
 #[derive(Debug)]
 pub(super) struct Packing {
     parcel: Parcel,
-    prose: Prose,
+    prose: ErrorFormat,
 }
 
 /// An archive, and the leave to make it.
@@ -68,9 +68,9 @@ fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerCo
     match Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME)) {
         Ok(archive) => {
             let parcel = Parcel { archive, _permit: Rc::clone(&context.archives) };
-            Answer::Gather(Box::new(Packing { parcel, prose: prose_for(head.accept) }))
+            Answer::Gather(Box::new(Packing { parcel, prose: error_format(head.accept) }))
         }
-        Err(fault) => lookup_error(&fault, path.as_bytes(), prose_for(head.accept)),
+        Err(fault) => lookup_error(&fault, path.as_bytes(), error_format(head.accept)),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::static_file::{find, wanted};
 use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store, Wanted};
-use crate::http::{Method, RequestHead, Status, prose_for};
+use crate::http::{Method, RequestHead, Status, error_format};
 use crate::reactor::Now;
 use crate::server::Config;
 use crate::server::context::ServerContext;
@@ -50,7 +50,7 @@ fn fallback(
         Ok(Lookup::Later) => Err(Later),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
         // Not "not found", which is what caches would remember.
-        Err(fault) => Ok(Some(lookup_error(&fault, head.target.path(), prose_for(head.accept)))),
+        Err(fault) => Ok(Some(lookup_error(&fault, head.target.path(), error_format(head.accept)))),
     }
 }
 

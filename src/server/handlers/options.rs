@@ -7,7 +7,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use crate::files::{PathError, RelativePath, may_store};
-use crate::http::{RequestHead, Status, Target};
+use crate::http::{RequestHead, RequestTarget, Status};
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, Answer, ErrorAnswer, path_error};
 use crate::server::rules::preflight;
@@ -40,8 +40,8 @@ fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, P
     let within = context.config.upload.as_ref().map(|within| within.as_os_str().as_bytes());
     let may_be_stored = match (head.target, within) {
         // `*` is the server as a whole, and CONNECT names no resource of it.
-        (Target::Asterisk | Target::Authority(_), within) => within.is_some(),
-        (Target::Origin(_) | Target::Absolute { .. }, within) => {
+        (RequestTarget::Asterisk | RequestTarget::Authority(_), within) => within.is_some(),
+        (RequestTarget::Origin(_) | RequestTarget::Absolute { .. }, within) => {
             match (RelativePath::parse(head.target.path()), within) {
                 (Ok(path), Some(within)) => may_store(&context.store, within, &path),
                 (Ok(_) | Err(PathError::Hidden | PathError::NotFound), _) => false,

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use crate::files::{Entry, Present, Resource, Upload, UploadError};
 use crate::http::{
-    ByteRange, ContentCoding, Method, Modified, Preconditions, RequestHead, Selection, Status, Validators,
-    Verdict, if_range_holds, select,
+    ByteRange, ConditionOutcome, ContentCoding, Method, Modified, Preconditions, RequestHead, Selection,
+    Status, Validators, if_range_holds, select,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -37,9 +37,9 @@ pub(super) fn narrow(
     };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     match Preconditions::among(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
-        Verdict::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
-        Verdict::NotModified => Answer::File(entry, Part::Unchanged),
-        Verdict::Perform => match asked_range(head, current, now) {
+        ConditionOutcome::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
+        ConditionOutcome::NotModified => Answer::File(entry, Part::Unchanged),
+        ConditionOutcome::Perform => match asked_range(head, current, now) {
             Some(range) => match select(range, entry.resource.len) {
                 Selection::Whole => Answer::File(entry, Part::Whole),
                 Selection::One(range) => Answer::File(entry, Part::One(range)),
@@ -56,7 +56,7 @@ pub(super) fn narrow(
 
 fn fails_on_what_is_made(head: &RequestHead<'_, '_>, now: Now) -> bool {
     let conditions = Preconditions::among(head.fields);
-    conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) == Verdict::Failed
+    conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) == ConditionOutcome::Failed
 }
 
 /// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what
@@ -89,7 +89,7 @@ fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Answer {
 
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {
     let is_settled = resource.modified_settled;
-    let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_settled });
+    let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_stable: is_settled });
     Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tag: None, modified }
 }
 
@@ -105,7 +105,7 @@ impl Guard {
     /// That of a request, if it has any conditions.
     pub(super) fn of(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<Guard>> {
         let conditions = || Preconditions::among(head.fields).into_owned();
-        head.is_qualified.then(|| Box::new(Guard { conditions: conditions(), since: now }))
+        head.has_conditions_or_range.then(|| Box::new(Guard { conditions: conditions(), since: now }))
     }
 
     /// Whether they hold for what has the name now.
@@ -127,6 +127,6 @@ impl Guard {
             }
         };
         let verdict = self.conditions.evaluate(Method::Put, current, self.since.unix_secs());
-        Ok(verdict == Verdict::Perform)
+        Ok(verdict == ConditionOutcome::Perform)
     }
 }

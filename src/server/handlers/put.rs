@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use super::preconditions::{Guard, NOT_AS_EXPECTED};
 use crate::cli::quote;
 use crate::files::{PathError, RelativePath, Store, Upload, UploadError, may_hold_uploads};
-use crate::http::{Prose, RequestBody, RequestHead, Status, percent_encode_path, prose_for};
+use crate::http::{ErrorFormat, RequestBody, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::Config;
 use crate::server::context::ServerContext;
@@ -26,7 +26,7 @@ pub(in crate::server) struct Storing {
     guard: Option<Box<Guard>>,
     location: Vec<u8>,
     /// How an answer to whoever sends the file is to be worded.
-    pub(in crate::server) prose: Prose,
+    pub(in crate::server) prose: ErrorFormat,
     /// How much of the file may still come.
     left_len: u64,
 }
@@ -62,7 +62,7 @@ pub(super) fn begin(
     };
     let path = RelativePath::parse(head.target.path()).map_err(|fault| refused_path(head, &fault))?;
     check_body(head, context.config.upload_len_max)?;
-    let refused = |fault: UploadError| Answer::Error(explain(&fault, prose_for(head.accept)));
+    let refused = |fault: UploadError| Answer::Error(explain(&fault, error_format(head.accept)));
     let upload = Upload::begin(&context.store, bytes(within), &path).map_err(refused)?;
     let guard = Guard::of(head, now);
     if let Some(guard) = &guard
@@ -73,7 +73,7 @@ pub(super) fn begin(
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     let left_len = context.config.upload_len_max;
-    Ok(Storing { upload, guard, location, prose: prose_for(head.accept), left_len })
+    Ok(Storing { upload, guard, location, prose: error_format(head.accept), left_len })
 }
 
 /// Whether the head describes a body that can be the content of a file.
@@ -110,7 +110,7 @@ fn refused_path(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
 }
 
 /// The answer to a file that cannot be stored.
-fn explain(fault: &UploadError, prose: Prose) -> ErrorAnswer {
+fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorAnswer {
     let (status, why) = match fault {
         UploadError::Outside => {
             (Status::FORBIDDEN, "Uploads are limited to another directory, the one that --upload names.")

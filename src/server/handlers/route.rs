@@ -52,7 +52,8 @@ pub(in crate::server) fn route(
         Answer::Error(error) => error_documents::instead_of(error, head, context, now)?,
         answer => answer,
     };
-    let answer = if head.is_qualified { preconditions::narrow(answer, head, context, now) } else { answer };
+    let answer =
+        if head.has_conditions_or_range { preconditions::narrow(answer, head, context, now) } else { answer };
     Ok(Plan::Answer(answer))
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::{archive, listing};
 use crate::files::{Coding, FileCache, Lookup, LookupError, RelativePath, Store, Wanted, file_name};
-use crate::http::{ContentCoding, RequestHead, Status, percent_encode_path, prose_for};
+use crate::http::{ContentCoding, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::Config;
 use crate::server::context::ServerContext;
@@ -53,7 +53,7 @@ pub(super) fn get(
         Ok(Lookup::Directory) => Ok(redirect(head, &path)),
         Ok(Lookup::Later) => Err(Later),
         Err(LookupError::NoIndex) if config.lists() => Ok(listing::of(&path, head, context)),
-        Err(fault) => Ok(lookup_error(&fault, head.target.path(), prose_for(head.accept))),
+        Err(fault) => Ok(lookup_error(&fault, head.target.path(), error_format(head.accept))),
     }
 }
 
@@ -76,12 +76,12 @@ pub(super) fn find(
 ///
 /// Nothing is compressed for a Range request: what is compressed anew each time has other bytes each time.
 pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> Wanted {
-    if head.codings.is_empty() {
+    if head.content_codings.is_empty() {
         return Wanted::PLAIN;
     }
-    let asks_for_range = head.is_qualified && head.fields.first("range").is_some();
+    let asks_for_range = head.has_conditions_or_range && head.fields.first("range").is_some();
     let may_make = config.compress && !asks_for_range;
-    let codings = head.codings.iter().map(|coding| match coding {
+    let codings = head.content_codings.iter().map(|coding| match coding {
         ContentCoding::Brotli => Coding::Brotli,
         ContentCoding::Zstd => Coding::Zstd,
         ContentCoding::Gzip => Coding::Gzip,

@@ -9,7 +9,7 @@ use super::common_headers::{Tail, queue_head};
 use super::file::queue_whole;
 use super::types::{Allow, ErrorAnswer};
 use crate::files::Resource;
-use crate::http::{Prose, Status, content_length, field, status_line};
+use crate::http::{ErrorFormat, Status, content_length, field, status_line};
 use crate::net::SendQueue;
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -65,7 +65,7 @@ impl RenderedPage {
         self.error = Some(*error);
         let (head, body) = (&mut self.head, &mut self.body);
         body.clear();
-        let html = error.prose == Prose::Html;
+        let html = error.prose == ErrorFormat::Html;
         render(body, error.status.code(), error.status.reason(), error.why, html);
         head.clear();
         status_line(head, error.status);

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::file::{FileHead, Part};
 use super::stream::Stream;
 use crate::files::{Entry, LookupError, PathError, Store, Stored};
-use crate::http::{Prose, RequestHead, Status, Version, prose_for};
+use crate::http::{ErrorFormat, RequestHead, Status, Version, error_format};
 use crate::text::OneLine;
 
 /// What is said of what is not there.
@@ -94,7 +94,7 @@ pub(in crate::server) enum Allow {
 pub(in crate::server) struct ErrorAnswer {
     pub(in crate::server) status: Status,
     pub(in crate::server) why: &'static str,
-    pub(in crate::server) prose: Prose,
+    pub(in crate::server) prose: ErrorFormat,
     /// The methods of the resource, if this is about its methods.
     pub(in crate::server) allow: Option<Allow>,
 }
@@ -124,13 +124,13 @@ impl Allow {
 }
 
 impl ErrorAnswer {
-    pub(in crate::server) fn new(status: Status, why: &'static str, prose: Prose) -> Self {
+    pub(in crate::server) fn new(status: Status, why: &'static str, prose: ErrorFormat) -> Self {
         Self { status, why, prose, allow: None }
     }
 
     /// The same in the form that the client accepts.
     pub(in crate::server) fn to(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Self {
-        Self::new(status, why, prose_for(head.accept))
+        Self::new(status, why, error_format(head.accept))
     }
 }
 
@@ -139,7 +139,7 @@ pub(in crate::server) fn error(head: &RequestHead<'_, '_>, status: Status, why: 
 }
 
 /// The same where there is no head to look at: of what never became a request, or is over.
-pub(in crate::server) fn refusal(status: Status, why: &'static str, prose: Prose) -> Answer {
+pub(in crate::server) fn refusal(status: Status, why: &'static str, prose: ErrorFormat) -> Answer {
     Answer::Error(ErrorAnswer::new(status, why, prose))
 }
 
@@ -154,7 +154,7 @@ pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, fault: &PathErro
 }
 
 /// The answer to what cannot be had, where the head may be gone; what is our fault is logged.
-pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: Prose) -> Answer {
+pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: ErrorFormat) -> Answer {
     let (status, why) = match fault {
         LookupError::NotFound => (Status::NOT_FOUND, NO_SUCH_PAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),

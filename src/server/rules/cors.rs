@@ -81,7 +81,7 @@ pub(in crate::server) fn preflight(fields: Fields<'_, '_>, methods: &[u8]) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{FieldSpace, parse_request};
+    use crate::http::{FieldBuf, parse_request};
 
     #[test]
     fn an_origin_is_written_as_browsers_send_it() {
@@ -130,7 +130,7 @@ mod tests {
     /// The preflight's answer to these fields.
     fn answer(fields: &str) -> Option<String> {
         let request = format!("OPTIONS /a HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        let mut space = FieldSpace::new();
+        let mut space = FieldBuf::new();
         let (_, head) = parse_request(request.as_bytes(), &mut 0, &mut space).unwrap().unwrap();
         preflight(head.fields, b"GET, HEAD").map(|out| String::from_utf8(out.to_vec()).unwrap())
     }

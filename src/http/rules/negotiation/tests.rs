@@ -171,7 +171,7 @@ proptest! {
 
 #[test]
 fn the_form_is_the_one_that_is_asked_for() {
-    use Form::{Html, Json, Plain};
+    use ListingFormat::{Html, Json, Plain};
     for (accept, form) in [
         ("", Plain),
         ("*/*", Plain),
@@ -204,69 +204,73 @@ fn the_form_is_the_one_that_is_asked_for() {
         (",, application/json ,,", Json),
         ("application/jsonx, xtext/html", Plain),
     ] {
-        assert_eq!(form_for(Some(accept.as_bytes())), form, "{accept}");
+        assert_eq!(listing_format(Some(accept.as_bytes())), form, "{accept}");
     }
-    assert_eq!(form_for(None), Plain);
+    assert_eq!(listing_format(None), Plain);
 }
 
 #[test]
 fn prose_and_lists_agree_on_who_is_a_browser() {
-    use crate::http::{Prose, prose_for};
+    use crate::http::{ErrorFormat, error_format};
     for accept in ["", "*/*", "text/html", "text/*", "text/plain, text/html;q=0.5", "text/html,*/*;q=0.8"] {
         let accept = Some(accept.as_bytes());
-        assert_eq!(form_for(accept) == Form::Html, prose_for(accept) == Prose::Html, "{accept:?}");
+        assert_eq!(
+            listing_format(accept) == ListingFormat::Html,
+            error_format(accept) == ErrorFormat::Html,
+            "{accept:?}"
+        );
     }
 }
 
 #[test]
 fn html_is_for_those_who_name_it() {
-    use Prose::{Html, Plain};
+    use ErrorFormat::{Html, Text};
     for (accept, prose) in [
-        ("", Plain),
-        ("*/*", Plain),
-        ("text/plain", Plain),
-        ("application/json", Plain),
+        ("", Text),
+        ("*/*", Text),
+        ("text/plain", Text),
+        ("application/json", Text),
         ("text/html", Html),
         ("TEXT/HTML", Html),
         ("text/*", Html),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Html),
         ("application/xhtml+xml", Html),
         ("text/html;level=1;q=0.5, */*;q=0.1", Html),
-        ("text/html;q=0", Plain),
-        ("text/html;q=0.000, text/*", Plain),
+        ("text/html;q=0", Text),
+        ("text/html;q=0.000, text/*", Text),
         ("text/html;q=0.5, text/plain;q=0.5", Html),
-        ("text/html;q=0.5, text/plain;q=0.501", Plain),
+        ("text/html;q=0.5, text/plain;q=0.501", Text),
         ("text/html ; q=0.4 , text/plain ; q=0.3", Html),
-        ("text/plain, text/html;Q=0.9", Plain),
-        ("text/html;q=0.5, */*;q=0.8", Plain),
-        ("text/*;q=0.5, text/plain", Plain),
-        ("text/html;q=2", Plain),
-        ("text/html;q=1.001", Plain),
-        ("text/html;q=0.1234", Plain),
-        ("text/html;q=.5", Plain),
-        ("text/html;q=", Plain),
+        ("text/plain, text/html;Q=0.9", Text),
+        ("text/html;q=0.5, */*;q=0.8", Text),
+        ("text/*;q=0.5, text/plain", Text),
+        ("text/html;q=2", Text),
+        ("text/html;q=1.001", Text),
+        ("text/html;q=0.1234", Text),
+        ("text/html;q=.5", Text),
+        ("text/html;q=", Text),
         ("text/html;q=x, text/html;q=0.1", Html),
         (",,text/html,,", Html),
-        ("text/htmlx, xtext/html", Plain),
+        ("text/htmlx, xtext/html", Text),
     ] {
-        assert_eq!(prose_for(Some(accept.as_bytes())), prose, "{accept}");
+        assert_eq!(error_format(Some(accept.as_bytes())), prose, "{accept}");
     }
-    assert_eq!(prose_for(None), Plain);
+    assert_eq!(error_format(None), Text);
 }
 
 #[test]
 fn who_is_refused_gets_the_form_of_the_accept_line_if_there_is_one() {
-    use Prose::{Html, Plain};
+    use ErrorFormat::{Html, Text};
     for (received, prose) in [
-        (&b""[..], Plain),
-        (b"GET / HTTP/2.0\r\n\r\n", Plain),
+        (&b""[..], Text),
+        (b"GET / HTTP/2.0\r\n\r\n", Text),
         (b"GET / HTTP/2.0\r\nHost: h\r\nACCEPT:text/html\r\n\r\n", Html),
         (b"GET /\nAccept: text/html\n", Html),
-        (b"GET / HTTP/2.0\r\nAccept: */*\r\nAccept: text/html\r\n", Plain),
-        (b"GET / HTTP/2.0\r\nAccept-Language: text/html\r\nX-Accept: text/html\r\n", Plain),
-        (b"\xff\0\nAccept", Plain),
+        (b"GET / HTTP/2.0\r\nAccept: */*\r\nAccept: text/html\r\n", Text),
+        (b"GET / HTTP/2.0\r\nAccept-Language: text/html\r\nX-Accept: text/html\r\n", Text),
+        (b"\xff\0\nAccept", Text),
     ] {
-        assert_eq!(prose_for_refused(received), prose, "{}", received.escape_ascii());
+        assert_eq!(error_format_of_rejected(received), prose, "{}", received.escape_ascii());
     }
 }
 

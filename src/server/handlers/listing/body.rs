@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::files::listing::{Gathering, ListingBudget};
     use crate::files::{RelativePath, Root, Store};
-    use crate::http::Form;
+    use crate::http::ListingFormat;
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     use sha2::{Digest, Sha256};
     use std::ffi::OsStr;
@@ -187,16 +187,16 @@ mod tests {
         (dir, store)
     }
 
-    fn body(store: &Store, path: &str, query: &str, form: Form) -> Body {
+    fn body(store: &Store, path: &str, query: &str, form: ListingFormat) -> Body {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
         let query = Query::read(query.as_bytes());
         let mut gathering =
             Gathering::begin(&path, query.wanted(form), &ListingBudget::new()).expect("begins");
         while gathering.gather(store).expect("gathers") {}
         let writer = match form {
-            Form::Html => Writer::Html(Html::new(path.as_bytes().to_vec(), query)),
-            Form::Json => Writer::Json,
-            Form::Plain => Writer::Plain,
+            ListingFormat::Html => Writer::Html(Html::new(path.as_bytes().to_vec(), query)),
+            ListingFormat::Json => Writer::Json,
+            ListingFormat::Plain => Writer::Plain,
         };
         Body::new(gathering.finish(), writer)
     }
@@ -206,7 +206,7 @@ mod tests {
         body.make(store, out).expect("a listing does not fail").more
     }
 
-    fn text(store: &Store, path: &str, query: &str, form: Form) -> String {
+    fn text(store: &Store, path: &str, query: &str, form: ListingFormat) -> String {
         let mut body = body(store, path, query, form);
         let (mut out, len) = (Vec::new(), body.whole_len());
         while more(&mut body, store, &mut out) {}
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn no_name_breaks_the_page_and_every_link_is_exact() {
         let (_dir, store) = site(&HOSTILE);
-        let page = text(&store, "/sub/", "", Form::Html);
+        let page = text(&store, "/sub/", "", ListingFormat::Html);
         let rows = between(&page, "<tr class=\"e", "</tr>");
         assert_eq!(rows.len(), HOSTILE.len() + 1);
         let mut linked: Vec<Vec<u8>> =
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn the_page_needs_nobody_else_and_its_policy_is_that_of_its_own_texts() {
         let (_dir, store) = site(&[b"a.txt"]);
-        let page = text(&store, "/sub/", "", Form::Html);
+        let page = text(&store, "/sub/", "", ListingFormat::Html);
         let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
         for outside in ["http:", "https:", "url(", "@import", "src=", " style=", " onclick", "javascript:"] {
             assert!(!elsewhere.contains(outside), "{outside}");
@@ -272,7 +272,7 @@ mod tests {
         for (path, query) in
             [("/", ""), ("/sub/", ""), ("/sub/", "filter=zzz&sort=size"), ("/sub/folder%20&%20more/", "")]
         {
-            let page = text(&store, path, query, Form::Html);
+            let page = text(&store, path, query, ListingFormat::Html);
             let names = [
                 "html", "head", "title", "style", "script", "body", "svg", "symbol", "header", "nav", "h1",
                 "div", "p",
@@ -294,7 +294,7 @@ mod tests {
     fn columns_turn_round_and_links_keep_what_was_chosen() {
         let (_dir, store) = site(&[b"a.txt"]);
         let headings = |query: &str| {
-            let page = text(&store, "/sub/", query, Form::Html);
+            let page = text(&store, "/sub/", query, ListingFormat::Html);
             let head = between(&page, "<thead>", "</thead>")[0].to_owned();
             let sorted = between(&head, "<th scope=\"col\"", ">").join("|");
             format!("{sorted} {}", between(&head, "<a href=\"", "\"").join(" "))
@@ -308,7 +308,7 @@ mod tests {
             "| aria-sort=\"descending\"| ?filter=a+b ?sort=size&amp;filter=a+b \
              ?sort=time&amp;order=desc&amp;filter=a+b"
         );
-        let page = text(&store, "/sub/", "sort=time&order=desc&filter=%22%3E", Form::Html);
+        let page = text(&store, "/sub/", "sort=time&order=desc&filter=%22%3E", ListingFormat::Html);
         for part in [
             "<input type=\"hidden\" name=\"sort\" value=\"time\"><input type=\"hidden\" name=\"order\" value=\"desc\">",
             " value=\"&quot;&gt;\">",
@@ -325,14 +325,14 @@ mod tests {
     fn the_way_up_is_relative_and_the_root_has_none() {
         let (dir, store) = site(&[]);
         fs::create_dir_all(dir.path().join("a b/<c>")).expect("folders");
-        let page = text(&store, "/a%20b/%3Cc%3E/", "", Form::Html);
+        let page = text(&store, "/a%20b/%3Cc%3E/", "", ListingFormat::Html);
         let heading = between(&page, "<h1>", "</h1>")[0];
         assert_eq!(between(heading, "href=\"", "\""), ["../../", "../"]);
         assert_eq!(between(heading, "<bdi>", "</bdi>"), ["Home", "a b"]);
         assert!(heading.ends_with("<bdi aria-current=\"page\">&lt;c&gt;</bdi>"), "{heading}");
         assert!(page.contains("<title>&lt;c&gt; \u{2013} /a b/&lt;c&gt;</title>"));
         assert!(page.contains(">Parent folder<") && page.contains("This folder is empty."));
-        let root = text(&store, "/", "", Form::Html);
+        let root = text(&store, "/", "", ListingFormat::Html);
         assert!(root.contains("<h1>Home</h1>") && !root.contains("../"));
     }
 
@@ -341,7 +341,7 @@ mod tests {
         let (dir, store) = site(&[]);
         let levels = 500;
         fs::create_dir_all(dir.path().join("a/".repeat(levels))).expect("folders");
-        let page = text(&store, &format!("/{}", "a/".repeat(levels)), "", Form::Html);
+        let page = text(&store, &format!("/{}", "a/".repeat(levels)), "", ListingFormat::Html);
         let heading = between(&page, "<h1>", "</h1>")[0];
         let ways: Vec<usize> =
             between(heading, "href=\"", "\"").iter().map(|link| link.matches("../").count()).collect();
@@ -354,7 +354,7 @@ mod tests {
     fn pages_are_turned() {
         let names: Vec<String> = (1..=2345).map(|number| format!("f{number}")).collect();
         let (_dir, store) = site(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
-        let page = text(&store, "/sub/", "page=2&sort=size", Form::Html);
+        let page = text(&store, "/sub/", "page=2&sort=size", ListingFormat::Html);
         let turns = between(&page, "<nav class=\"pages\"", "</nav>");
         assert_eq!(turns.len(), 2);
         for part in [
@@ -369,20 +369,20 @@ mod tests {
         assert!(page.contains("1 folder, 2,345 files, 9.4 kB"), "the sums are of all pages");
         assert_eq!(page.matches("<tr class=\"e").count(), PAGE_LEN);
         assert!(page.contains(">f1000<") && page.contains(">f1999<") && !page.contains(">f2000<"));
-        let last = text(&store, "/sub/", "page=9", Form::Html);
+        let last = text(&store, "/sub/", "page=9", ListingFormat::Html);
         assert!(last.contains("<a>Next</a>\n<a>Last</a>") && last.contains("2,001\u{2013}2,346 of 2,346"));
-        assert_eq!(text(&store, "/sub/", "", Form::Plain).lines().count(), 2346);
-        assert_eq!(text(&store, "/sub/", "page=3", Form::Plain).lines().count(), 346);
+        assert_eq!(text(&store, "/sub/", "", ListingFormat::Plain).lines().count(), 2346);
+        assert_eq!(text(&store, "/sub/", "page=3", ListingFormat::Plain).lines().count(), 346);
         // Who counts up comes to an end.
-        assert_eq!(text(&store, "/sub/", "page=4", Form::Plain), "");
-        assert_eq!(text(&store, "/sub/", "page=4", Form::Json), "[\n]\n");
+        assert_eq!(text(&store, "/sub/", "page=4", ListingFormat::Plain), "");
+        assert_eq!(text(&store, "/sub/", "page=4", ListingFormat::Json), "[\n]\n");
     }
 
     #[test]
     fn json_is_read_by_others_and_leads_to_the_exact_names() {
         let (_dir, store) = site(&HOSTILE);
         let list: Vec<serde_json::Value> =
-            serde_json::from_str(&text(&store, "/sub/", "", Form::Json)).expect("JSON");
+            serde_json::from_str(&text(&store, "/sub/", "", ListingFormat::Json)).expect("JSON");
         assert_eq!(list.len(), HOSTILE.len() + 1);
         let first = &list[0];
         assert_eq!((&first["name"], &first["type"]), (&"folder & more".into(), &"directory".into()));
@@ -396,26 +396,26 @@ mod tests {
             let modified = entry["modified"].as_str().expect("a time");
             assert!(modified.len() == 20 && modified.ends_with('Z'), "{modified}");
         }
-        assert_eq!(text(&store, "/sub/folder%20&%20more/", "", Form::Json), "[\n]\n");
-        let embedded = text(&Store::Embedded, "/", "filter=favicon", Form::Json);
+        assert_eq!(text(&store, "/sub/folder%20&%20more/", "", ListingFormat::Json), "[\n]\n");
+        let embedded = text(&Store::Embedded, "/", "filter=favicon", ListingFormat::Json);
         assert!(embedded.contains("\"modified\":null,\"url\":\"favicon.svg\"}"), "{embedded}");
     }
 
     #[test]
     fn a_line_is_a_name() {
         let (_dir, store) = site(&HOSTILE);
-        let lines = text(&store, "/sub/", "", Form::Plain);
+        let lines = text(&store, "/sub/", "", ListingFormat::Plain);
         assert_eq!(lines.lines().count(), HOSTILE.len() + 1);
         assert!(lines.starts_with("folder & more/\n"), "{lines}");
         assert!(lines.contains("\nnew\\nline\\ttab\\rreturn\n"), "{lines}");
-        assert_eq!(text(&store, "/sub/folder%20&%20more/", "", Form::Plain), "");
+        assert_eq!(text(&store, "/sub/folder%20&%20more/", "", ListingFormat::Plain), "");
     }
 
     #[test]
     fn no_slice_is_much_longer_than_another() {
         let names: Vec<String> = (1..=900).map(|number| format!("{number}{}", "&".repeat(240))).collect();
         let (_dir, store) = site(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
-        for form in Form::ALL {
+        for form in ListingFormat::ALL {
             let mut body = body(&store, "/sub/", "", form);
             assert_eq!(body.whole_len(), None);
             let (mut slices, mut goes_on) = (0, true);

@@ -8,7 +8,7 @@ use super::query::Query;
 use super::utc;
 use crate::files::listing::{Entry, Listing, SortKey};
 use crate::files::media_type;
-use crate::http::{Form, percent_encode_path};
+use crate::http::{ListingFormat, percent_encode_path};
 use crate::text::units::{Grouped, plural, size};
 use crate::text::{HtmlText, OneLine, append, is_deceptive, printable};
 
@@ -108,7 +108,7 @@ impl Html {
         put(out, "</tbody>\n</table>\n");
         self.pages(out, listing);
         put(out, "</main>\n<footer>\n<a href=\"?archive=tar\">Download as .tar</a>\n");
-        for (form, name) in [(Form::Json, "JSON"), (Form::Plain, "Plain text")] {
+        for (form, name) in [(ListingFormat::Json, "JSON"), (ListingFormat::Plain, "Plain text")] {
             put(out, "<a href=\"");
             Query { form: Some(form), page: None, ..self.query.clone() }.link(out);
             append(out, format_args!("\">{name}</a>\n"));

@@ -13,7 +13,7 @@ use jiff::civil::{DateTime, date};
 
 use crate::files::listing::{Gathering, ListingError};
 use crate::files::{RelativePath, Store};
-use crate::http::{Form, Prose, RequestHead, Status, form_for, prose_for};
+use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, listing_format};
 use crate::server::context::ServerContext;
 use crate::server::response::{Answer, PreparingResponse, Stream, lookup_error, refusal};
 use body::{Body, Writer};
@@ -27,9 +27,9 @@ pub(super) struct Collecting {
     gathering: Option<Gathering>,
     path: Vec<u8>,
     query: Query,
-    form: Form,
+    form: ListingFormat,
     /// The form of an error.
-    prose: Prose,
+    prose: ErrorFormat,
 }
 
 /// A second since 1970 as date and time in UTC, if its year has four digits.
@@ -41,8 +41,8 @@ fn utc(unix_secs: i64) -> Option<DateTime> {
 /// The answer to a request for the directory at `path`, which has no index page.
 pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {
     let query = Query::read(head.target.query().unwrap_or_default());
-    let form = query.form.unwrap_or_else(|| form_for(head.accept));
-    let prose = prose_for(head.accept);
+    let form = query.form.unwrap_or_else(|| listing_format(head.accept));
+    let prose = error_format(head.accept);
     match Gathering::begin(path, query.wanted(form), &context.listings) {
         Ok(gathering) => {
             let path = path.as_bytes().to_vec();
@@ -54,7 +54,7 @@ pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, context: &
 }
 
 /// The answer to what cannot be listed.
-fn explain(fault: &ListingError, path: &[u8], prose: Prose) -> Answer {
+fn explain(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Answer {
     let (status, why) = match fault {
         ListingError::Lookup(fault) => return lookup_error(fault, path, prose),
         ListingError::Busy => {
@@ -89,9 +89,9 @@ impl Collecting {
         let Some(gathering) = self.gathering.take() else { return self.give_up() };
         let (path, query) = (std::mem::take(&mut self.path), std::mem::take(&mut self.query));
         let writer = match self.form {
-            Form::Html => Writer::Html(Html::new(path, query)),
-            Form::Json => Writer::Json,
-            Form::Plain => Writer::Plain,
+            ListingFormat::Html => Writer::Html(Html::new(path, query)),
+            ListingFormat::Json => Writer::Json,
+            ListingFormat::Plain => Writer::Plain,
         };
         let body = Body::new(gathering.finish(), writer);
         let len = body.whole_len();

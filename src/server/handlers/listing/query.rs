@@ -6,7 +6,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 use crate::files::listing::{NameFilter, Order, PageWanted, SortKey, Wanted};
-use crate::http::Form;
+use crate::http::ListingFormat;
 
 /// How many entries a page has: as many as a browser shows without a pause.
 pub(super) const PAGE_LEN: usize = 1000;
@@ -27,7 +27,7 @@ pub(super) struct Query {
     pub(super) filter: String,
     /// The number of a page, from 1 on.
     pub(super) page: Option<usize>,
-    pub(super) form: Option<Form>,
+    pub(super) form: Option<ListingFormat>,
 }
 
 impl Query {
@@ -44,9 +44,9 @@ impl Query {
                 (b"sort", "time") => query.order.key = SortKey::Time,
                 (b"order", "asc") => query.order.descending = false,
                 (b"order", "desc") => query.order.descending = true,
-                (b"format", "html") => query.form = Some(Form::Html),
-                (b"format", "json") => query.form = Some(Form::Json),
-                (b"format", "plain") => query.form = Some(Form::Plain),
+                (b"format", "html") => query.form = Some(ListingFormat::Html),
+                (b"format", "json") => query.form = Some(ListingFormat::Json),
+                (b"format", "plain") => query.form = Some(ListingFormat::Plain),
                 (b"page", number) => query.page = number.parse().ok().filter(|&number| number > 0),
                 (b"filter", text) => query.filter = text.chars().take(FILTER_LEN_MAX).collect(),
                 _ => {}
@@ -57,14 +57,14 @@ impl Query {
 
     /// What is to be gathered for an answer in this form: a page at a time for people, all of it for
     /// programs unless they ask for a page.
-    pub(super) fn wanted(&self, form: Form) -> Wanted {
-        let number = self.page.or((form == Form::Html).then_some(1));
+    pub(super) fn wanted(&self, form: ListingFormat) -> Wanted {
+        let number = self.page.or((form == ListingFormat::Html).then_some(1));
         Wanted {
             order: self.order,
             filter: NameFilter::new(&self.filter),
             page: number.map(|number| PageWanted {
                 number,
-                last_stands_in: form == Form::Html,
+                last_stands_in: form == ListingFormat::Html,
                 len: PAGE_LEN,
             }),
         }
@@ -93,9 +93,9 @@ impl Query {
             SortKey::Time => Some("time"),
         };
         let form = self.form.map(|form| match form {
-            Form::Html => "html",
-            Form::Json => "json",
-            Form::Plain => "plain",
+            ListingFormat::Html => "html",
+            ListingFormat::Json => "json",
+            ListingFormat::Plain => "plain",
         });
         let pairs = [
             ("sort", sort.map(str::to_owned)),
@@ -146,9 +146,9 @@ mod tests {
             ("filter=a+b%26c", with(|query| query.filter = "a b&c".to_owned())),
             ("filter==", with(|query| query.filter = "=".to_owned())),
             ("page=12", with(|query| query.page = Some(12))),
-            ("format=json&archive=tar", with(|query| query.form = Some(Form::Json))),
-            ("format=html", with(|query| query.form = Some(Form::Html))),
-            ("format=plain", with(|query| query.form = Some(Form::Plain))),
+            ("format=json&archive=tar", with(|query| query.form = Some(ListingFormat::Json))),
+            ("format=html", with(|query| query.form = Some(ListingFormat::Html))),
+            ("format=plain", with(|query| query.form = Some(ListingFormat::Plain))),
         ] {
             assert_eq!(Query::read(raw.as_bytes()), query, "{raw}");
         }
@@ -158,9 +158,12 @@ mod tests {
     fn people_get_pages_and_programs_get_all() {
         let page = |query: &Query, form| query.wanted(form).page.map(|page| page.number);
         let (none, second) = (Query::default(), with(|query| query.page = Some(2)));
-        assert_eq!((page(&none, Form::Html), page(&second, Form::Html)), (Some(1), Some(2)));
-        assert_eq!((page(&none, Form::Json), page(&second, Form::Json)), (None, Some(2)));
-        assert_eq!((page(&none, Form::Plain), page(&second, Form::Plain)), (None, Some(2)));
+        assert_eq!(
+            (page(&none, ListingFormat::Html), page(&second, ListingFormat::Html)),
+            (Some(1), Some(2))
+        );
+        assert_eq!((page(&none, ListingFormat::Json), page(&second, ListingFormat::Json)), (None, Some(2)));
+        assert_eq!((page(&none, ListingFormat::Plain), page(&second, ListingFormat::Plain)), (None, Some(2)));
     }
 
     #[test]
@@ -214,7 +217,7 @@ mod tests {
             descending in any::<bool>(),
             filter in "\\PC{0,8}",
             page in proptest::option::of(1..usize::MAX),
-            form in proptest::option::of(proptest::sample::select(Form::ALL.to_vec())),
+            form in proptest::option::of(proptest::sample::select(ListingFormat::ALL.to_vec())),
         ) {
             let query = Query { order: Order { key, descending }, filter, page, form };
             let link = written(&query).replace("&amp;", "&");
