@@ -61,7 +61,7 @@
 //! | [`Reading`](server::Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
 //! | [`Parsing`](server::Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
 //! | [`Receiving`](server::Phase::Receiving) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
-//! | [`Gathering`](server::Phase::Gathering) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`ListingBuilder`](server::Phase::ListingBuilder) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
 //! | [`Writing`](server::Phase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](server::Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
@@ -124,8 +124,8 @@
 //!   sure once more. A [`RequestHead`](http::RequestHead) has one body framing, or is no head.
 //! - No answer is older than its request: what changes on disk is asked for after the bytes have come and
 //!   before the file is looked up ([`Protocol::on_input`](net::Protocol::on_input),
-//!   [`FileCache::fall_behind`](files::FileCache::fall_behind)). What is remembered of earlier requests is
-//!   good for one [`Edition`](files::Edition) of what is on disk.
+//!   [`FileCache::mark_events_pending`](files::FileCache::mark_events_pending)). What is remembered of earlier requests is
+//!   good for one [`CacheGeneration`](files::CacheGeneration) of what is on disk.
 //! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
 //! - No unsafe code of our own. One thread, unless the server or the load generator is told to have more: each of

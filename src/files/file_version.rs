@@ -7,7 +7,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::root::Facts;
+use super::root::FileStat;
 
 /// How long ago a file must have changed for its times to tell it from its next version. A file
 /// that changes twice within one tick of its file system's clock keeps its times, and may keep
@@ -17,7 +17,7 @@ pub const RACY_WINDOW: Duration = Duration::from_secs(2);
 /// What a validator (RFC 9110, section 8.8.3) is made of: numbers that do not all stay the same
 /// when the content of a path changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct FileVersion {
     /// The number of the file on its device; 0 for an embedded page.
     pub inode: u64,
     /// The length in bytes.
@@ -27,24 +27,24 @@ pub struct Identity {
     /// What changes even if the other three do not, as they may: tools that build reproducibly give
     /// every file the same time, and numbers of files are used again. The hash of the bytes of a small
     /// file or an embedded page; of a large file, the time of change in nanoseconds since 1970.
-    pub seal: u64,
+    pub discriminator: u64,
 }
 
-impl Identity {
+impl FileVersion {
     /// The identity of bytes with this hash, which the file of these facts has.
-    pub(super) fn of_content(facts: &Facts, len: u64, hash: u64) -> Identity {
+    pub(super) fn of_content(facts: &FileStat, len: u64, hash: u64) -> FileVersion {
         let modified_nanos = unix_nanos(facts.modified_secs, facts.modified_nanos);
-        Identity { inode: facts.inode, len, modified_nanos, seal: hash }
+        FileVersion { inode: facts.inode, len, modified_nanos, discriminator: hash }
     }
 
     /// The identity of a page of the binary.
-    pub(super) fn of_page(len: u64, hash: u64) -> Identity {
-        Identity { inode: 0, len, modified_nanos: 0, seal: hash }
+    pub(super) fn of_page(len: u64, hash: u64) -> FileVersion {
+        FileVersion { inode: 0, len, modified_nanos: 0, discriminator: hash }
     }
 
     /// The identity of a file whose facts have settled.
-    pub(super) fn of_facts(facts: &Facts) -> Identity {
-        Identity::of_content(facts, facts.len, unix_nanos(facts.changed_secs, facts.changed_nanos))
+    pub(super) fn of_stat(facts: &FileStat) -> FileVersion {
+        FileVersion::of_content(facts, facts.len, unix_nanos(facts.changed_secs, facts.changed_nanos))
     }
 }
 
@@ -71,9 +71,9 @@ impl ContentHash {
     }
 
     /// The identity of what has come, as the content of the file of these facts.
-    pub(super) fn identity(self, facts: &Facts) -> Option<Identity> {
+    pub(super) fn identity(self, facts: &FileStat) -> Option<FileVersion> {
         let is_known = self.len <= self.len_max && self.len == facts.len;
-        is_known.then(|| Identity::of_content(facts, self.len, self.hash))
+        is_known.then(|| FileVersion::of_content(facts, self.len, self.hash))
     }
 }
 
@@ -83,7 +83,7 @@ fn unix_nanos(secs: i64, nanos: u32) -> u64 {
 }
 
 /// Whether the file's next change is sure to give it other times than it has `now`.
-pub(super) fn has_settled(facts: &Facts, now: SystemTime) -> bool {
+pub(super) fn mtime_is_stable(facts: &FileStat, now: SystemTime) -> bool {
     let Some(limit) = now.duration_since(UNIX_EPOCH).ok().and_then(|t| t.checked_sub(RACY_WINDOW)) else {
         return false;
     };
@@ -112,16 +112,16 @@ const fn fnv1a_64_on(mut hash: u64, bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Found, RelativePath, Resource, Root, SMALL_FILE_LEN_MAX, Store};
+    use super::super::{ContentSource, FoundContent, RelativePath, Resource, Root, SMALL_FILE_LEN_MAX};
     use super::*;
     use std::fs::{self, File};
 
     const LARGE: usize = SMALL_FILE_LEN_MAX as usize + 1;
 
-    fn look_up(store: &Store) -> Resource {
+    fn look_up(store: &ContentSource) -> Resource {
         let path = RelativePath::parse(b"/a").expect("a path");
         match store.lookup(&path, "index.html") {
-            Ok(Found::File(resource)) => resource,
+            Ok(FoundContent::File(resource)) => resource,
             other => panic!("a is {other:?}"),
         }
     }
@@ -129,17 +129,17 @@ mod tests {
     #[test]
     fn a_small_file_is_known_by_its_bytes_however_young_it_is() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         let path = dir.path().join("a");
         fs::write(&path, "0000").expect("a file");
         let modified = fs::metadata(&path).and_then(|facts| facts.modified()).expect("a time");
-        let mut before = look_up(&store).identity.expect("it is small");
+        let mut before = look_up(&store).version.expect("it is small");
         for turn in 1..200 {
             fs::write(&path, format!("{turn:04}")).expect("a file");
             File::options().write(true).open(&path).and_then(|f| f.set_modified(modified)).expect("set");
-            let after = look_up(&store).identity.expect("it is small");
-            assert_ne!(after.seal, before.seal);
-            assert_eq!(Identity { seal: 0, ..after }, Identity { seal: 0, ..before });
+            let after = look_up(&store).version.expect("it is small");
+            assert_ne!(after.discriminator, before.discriminator);
+            assert_eq!(FileVersion { discriminator: 0, ..after }, FileVersion { discriminator: 0, ..before });
             before = after;
         }
     }
@@ -147,13 +147,13 @@ mod tests {
     #[test]
     fn a_large_file_is_known_once_its_times_have_settled() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         let path = dir.path().join("a");
         fs::write(&path, vec![b'x'; LARGE]).expect("a file");
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         File::options().write(true).open(&path).and_then(|f| f.set_modified(long_ago)).expect("set");
         let resource = look_up(&store);
-        let facts = resource.facts.expect("it did not change");
+        let facts = resource.stat.expect("it did not change");
         let changed = SystemTime::UNIX_EPOCH + Duration::new(facts.changed_secs as u64, facts.changed_nanos);
         let nano = Duration::from_nanos(1);
         for (now, is_settled, is_known) in [
@@ -163,18 +163,18 @@ mod tests {
             (changed + RACY_WINDOW - nano, true, false),
             (changed + RACY_WINDOW, true, true),
         ] {
-            let seen = resource.clone().known_at(now);
-            assert_eq!((seen.modified_settled, seen.identity.is_some()), (is_settled, is_known), "{now:?}");
+            let seen = resource.clone().with_validators_at(now);
+            assert_eq!((seen.mtime_is_stable, seen.version.is_some()), (is_settled, is_known), "{now:?}");
         }
         let later = changed + RACY_WINDOW;
-        let before = resource.known_at(later).identity;
+        let before = resource.with_validators_at(later).version;
         // Changed in place, its length and its time of modification kept: the time of change tells.
         loop {
             fs::write(&path, vec![b'y'; LARGE]).expect("a file");
             File::options().write(true).open(&path).and_then(|f| f.set_modified(long_ago)).expect("set");
             let after = look_up(&store);
-            if after.facts != Some(facts) {
-                assert_ne!(after.known_at(later + Duration::from_secs(60)).identity, before);
+            if after.stat != Some(facts) {
+                assert_ne!(after.with_validators_at(later + Duration::from_secs(60)).version, before);
                 break;
             }
         }
@@ -183,16 +183,20 @@ mod tests {
     #[test]
     fn content_in_pieces_is_known_by_the_same_numbers_as_long_as_it_is_small() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         for (len, is_small) in [(0, true), (1, true), (LARGE - 1, true), (LARGE, false), (2 * LARGE, false)] {
             let bytes = vec![b'x'; len];
             fs::write(dir.path().join("a"), &bytes).expect("a file");
-            let facts = Facts::of(File::open(dir.path().join("a")).expect("opens")).expect("facts");
+            let facts = FileStat::of(File::open(dir.path().join("a")).expect("opens")).expect("facts");
             let mut hash = ContentHash::new(SMALL_FILE_LEN_MAX);
             bytes.chunks(1000).for_each(|piece| hash.update(piece));
             assert_eq!(hash.identity(&facts).is_some(), is_small, "{len}");
-            assert_eq!(hash.identity(&facts), look_up(&store).identity, "{len}");
-            assert_eq!(hash.identity(&Facts { len: len as u64 + 1, ..facts }), None, "it is not this file");
+            assert_eq!(hash.identity(&facts), look_up(&store).version, "{len}");
+            assert_eq!(
+                hash.identity(&FileStat { len: len as u64 + 1, ..facts }),
+                None,
+                "it is not this file"
+            );
             assert!(!is_small || hash.hash == fnv1a_64(&bytes));
         }
     }

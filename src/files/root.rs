@@ -87,7 +87,7 @@ impl From<Errno> for LookupError {
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A regular file.
     File,
     /// A directory.
@@ -99,7 +99,7 @@ pub enum Kind {
 /// What the system knows about a file. As long as all of it stays the same, so does the content,
 /// but for the tick of the file system's clock: see [`RACY_WINDOW`](super::RACY_WINDOW).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct FileStat {
     /// The length in bytes.
     pub len: u64,
     /// When the content last changed, as its owner says: seconds since 1970.
@@ -115,22 +115,22 @@ pub struct Facts {
     /// The number of the file on that device.
     pub inode: u64,
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Whether its owner may run it.
     pub is_executable: bool,
 }
 
-impl Facts {
+impl FileStat {
     /// The facts of an open file.
-    pub(super) fn of(file: impl AsFd) -> Result<Facts, Errno> {
-        Facts::at(file, c"", AtFlags::EMPTY_PATH)
+    pub(super) fn of(file: impl AsFd) -> Result<FileStat, Errno> {
+        FileStat::at(file, c"", AtFlags::EMPTY_PATH)
     }
 
     /// The facts of what `path` beneath the directory `dir` names.
-    pub(super) fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<Facts, Errno> {
+    pub(super) fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<FileStat, Errno> {
         let what = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::INO | StatxFlags::SIZE;
         let stat = statx(dir, path, flags, what | StatxFlags::MTIME | StatxFlags::CTIME)?;
-        Ok(Facts {
+        Ok(FileStat {
             len: stat.stx_size,
             modified_secs: stat.stx_mtime.tv_sec,
             modified_nanos: stat.stx_mtime.tv_nsec,
@@ -139,9 +139,9 @@ impl Facts {
             device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
             inode: stat.stx_ino,
             kind: match FileType::from_raw_mode(stat.stx_mode.into()) {
-                FileType::RegularFile => Kind::File,
-                FileType::Directory => Kind::Directory,
-                _ => Kind::Other,
+                FileType::RegularFile => FileKind::File,
+                FileType::Directory => FileKind::Directory,
+                _ => FileKind::Other,
             },
             is_executable: Mode::from_raw_mode(stat.stx_mode.into()).contains(Mode::XUSR),
         })
@@ -150,9 +150,9 @@ impl Facts {
 
 /// What [`Root::open_file`] found.
 #[derive(Debug)]
-pub enum Opened {
+pub enum OpenedPath {
     /// A regular file, open for reading, and its facts just after it was opened.
-    File(File, Facts),
+    File(File, FileStat),
     /// A directory, which is not opened.
     Directory,
 }
@@ -189,34 +189,34 @@ impl Root {
     ///
     /// # Errors
     /// All of [`LookupError`] but `NoIndex`.
-    pub fn open_file(&self, path: &[u8]) -> Result<Opened, LookupError> {
+    pub fn open_file(&self, path: &[u8]) -> Result<OpenedPath, LookupError> {
         match self.kind(path)? {
-            Kind::Directory => return Ok(Opened::Directory),
-            Kind::Other => return Err(LookupError::NotRegular),
-            Kind::File => {}
+            FileKind::Directory => return Ok(OpenedPath::Directory),
+            FileKind::Other => return Err(LookupError::NotRegular),
+            FileKind::File => {}
         }
         // Should the name mean something else by now, these flags let the open neither wait nor
         // take a terminal, and the facts of what was really opened decide.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(self.open_beneath(path, flags)?);
-        let facts = Facts::of(&file)?;
+        let facts = FileStat::of(&file)?;
         match facts.kind {
-            Kind::File => Ok(Opened::File(file, facts)),
-            Kind::Directory => Ok(Opened::Directory),
-            Kind::Other => Err(LookupError::NotRegular),
+            FileKind::File => Ok(OpenedPath::File(file, facts)),
+            FileKind::Directory => Ok(OpenedPath::Directory),
+            FileKind::Other => Err(LookupError::NotRegular),
         }
     }
 
     /// What `path` stands for, found out without opening it.
-    pub(super) fn kind(&self, path: &[u8]) -> Result<Kind, LookupError> {
-        Ok(self.facts(path)?.kind)
+    pub(super) fn kind(&self, path: &[u8]) -> Result<FileKind, LookupError> {
+        Ok(self.stat(path)?.kind)
     }
 
     /// The facts of what `path` stands for, links followed as long as they stay beneath the root: what
     /// has been moved out of it is not found by a link that leads there. No allocation, unless the path
     /// is very long.
-    pub(super) fn facts(&self, path: &[u8]) -> Result<Facts, LookupError> {
-        Ok(Facts::of(self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC)?)?)
+    pub(super) fn stat(&self, path: &[u8]) -> Result<FileStat, LookupError> {
+        Ok(FileStat::of(self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
 
     /// The directory itself.

@@ -1,6 +1,6 @@
 //! Where files come from, and what is found there: content, or the news that it is a directory.
 //!
-//! A [`Store`] turns a [`RelativePath`] into a [`Resource`], index files included. Small files are
+//! A [`ContentSource`] turns a [`RelativePath`] into a [`Resource`], index files included. Small files are
 //! read whole, so that a reply needs no further system call; large ones stay a descriptor. It
 //! keeps nothing: that is the work of the [`FileCache`](super::FileCache).
 
@@ -12,12 +12,12 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::coding::Coding;
-use super::embedded::Packed;
-use super::embedded::{self, Page};
-use super::file_version::{Identity, fnv1a_64, has_settled};
+use super::embedded::GzipPage;
+use super::embedded::{self, EmbeddedPage};
+use super::file_version::{FileVersion, fnv1a_64, mtime_is_stable};
 use super::media_type::{is_compressible, media_type};
 use super::path::{RelativePath, join};
-use super::root::{Facts, Kind, LookupError, Opened, Root};
+use super::root::{FileKind, FileStat, LookupError, OpenedPath, Root};
 
 /// Files up to this length, in bytes, are read whole. Beyond it a copy through user memory costs
 /// more than the system calls that `sendfile` needs.
@@ -28,7 +28,7 @@ const READ_ATTEMPTS_MAX: usize = 4;
 
 /// Where files come from.
 #[derive(Debug)]
-pub enum Store {
+pub enum ContentSource {
     /// A directory.
     Disk(Root),
     /// A directory over which the source pages inside the binary are laid: a file of the same name
@@ -40,7 +40,7 @@ pub enum Store {
 
 /// What a path stands for.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundContent {
     /// A file, or the index file of a directory.
     File(Resource),
     /// A directory that was named without its trailing slash.
@@ -57,21 +57,21 @@ pub struct Resource {
     /// When the content last changed, in seconds since 1970. Embedded pages do not know.
     pub modified_secs: Option<i64>,
     /// Whether that is so long ago that the next change is sure to show in it.
-    pub modified_settled: bool,
+    pub mtime_is_stable: bool,
     /// The media type, with its charset where it has one.
     pub media_type: Cow<'static, str>,
     /// What tells this content from any other of the same path; none for a large file that has changed
     /// so lately that its next change might not show.
-    pub identity: Option<Identity>,
+    pub version: Option<FileVersion>,
     /// What the bytes are encoded with, if they are not the file as it is.
     pub coding: Option<Coding>,
     /// Whether the same path may also give the file in another encoding: that goes by its type alone.
-    pub varies: bool,
+    pub is_negotiable: bool,
     /// Whether the encoding was made here, and is no file.
-    pub(super) made: bool,
+    pub(super) is_generated: bool,
     /// The facts that hold while this content does. None for embedded pages, and for a file that
     /// did not stay the same while it was read.
-    pub(super) facts: Option<Facts>,
+    pub(super) stat: Option<FileStat>,
 }
 
 /// The bytes of a file, or where they are. A clone shares them.
@@ -80,7 +80,7 @@ pub enum Content {
     /// Bytes of the binary.
     Static(&'static [u8]),
     /// A page of the binary that is compressed there.
-    Packed(&'static Packed),
+    Packed(&'static GzipPage),
     /// A small file, read whole.
     Memory(Rc<[u8]>),
     /// A large file, open for reading. Read it at explicit offsets: its cursor is shared by all
@@ -88,30 +88,30 @@ pub enum Content {
     File(Rc<File>),
 }
 
-impl Store {
+impl ContentSource {
     /// The directory, if it is one.
     pub(super) fn root(&self) -> Option<&Root> {
         match self {
-            Store::Disk(root) | Store::DiskWithSource(root) => Some(root),
-            Store::Embedded => None,
+            ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Some(root),
+            ContentSource::Embedded => None,
         }
     }
 
     /// Whether the page of this name is one of the binary, whatever is on the disk.
     pub(super) fn is_built_in(&self, name: &[u8]) -> bool {
         match self {
-            Store::Disk(_) => false,
-            Store::DiskWithSource(_) => embedded::find_source(name).is_some(),
-            Store::Embedded => true,
+            ContentSource::Disk(_) => false,
+            ContentSource::DiskWithSource(_) => embedded::find_source(name).is_some(),
+            ContentSource::Embedded => true,
         }
     }
 
     /// The pages of the binary that are served, with their paths.
-    pub(super) fn built_in(&self) -> impl Iterator<Item = (&'static str, Page)> {
+    pub(super) fn built_in(&self) -> impl Iterator<Item = (&'static str, EmbeddedPage)> {
         let (pages, sources) = match self {
-            Store::Disk(_) => (&[][..], &[][..]),
-            Store::DiskWithSource(_) => (&[][..], embedded::SOURCE_PAGES),
-            Store::Embedded => (embedded::PAGES, embedded::SOURCE_PAGES),
+            ContentSource::Disk(_) => (&[][..], &[][..]),
+            ContentSource::DiskWithSource(_) => (&[][..], embedded::SOURCE_PAGES),
+            ContentSource::Embedded => (embedded::PAGES, embedded::SOURCE_PAGES),
         };
         pages.iter().chain(sources).copied()
     }
@@ -120,15 +120,15 @@ impl Store {
     ///
     /// # Errors
     /// All of [`LookupError`]; `NoIndex` only for a directory named with its trailing slash.
-    pub fn lookup(&self, path: &RelativePath<'_>, index: &str) -> Result<Found, LookupError> {
+    pub fn lookup(&self, path: &RelativePath<'_>, index: &str) -> Result<FoundContent, LookupError> {
         let name = file_name(path, index);
         match self {
-            Store::Disk(root) => find_on_disk(root, path, &name),
-            Store::DiskWithSource(root) => match embedded::find_source(&name) {
-                Some(page) => Ok(Found::File(embedded_resource(&name, page))),
+            ContentSource::Disk(root) => find_on_disk(root, path, &name),
+            ContentSource::DiskWithSource(root) => match embedded::find_source(&name) {
+                Some(page) => Ok(FoundContent::File(embedded_resource(&name, page))),
                 None => find_on_disk(root, path, &name),
             },
-            Store::Embedded => find_embedded(path, &name),
+            ContentSource::Embedded => find_embedded(path, &name),
         }
     }
 }
@@ -141,56 +141,68 @@ impl Resource {
             content,
             len,
             modified_secs: None,
-            modified_settled: false,
+            mtime_is_stable: false,
             media_type: media_type.into(),
-            identity: None,
+            version: None,
             coding: None,
-            varies: is_compressible(media_type),
-            made: false,
-            facts: None,
+            is_negotiable: is_compressible(media_type),
+            is_generated: false,
+            stat: None,
         }
     }
 
     /// Whether these bytes were made here of the file that the other members tell of: then they are not
     /// sure to be the same bytes when they are made again, and parts of them are not for sending.
-    pub fn is_made(&self) -> bool {
-        self.made
+    pub fn is_generated(&self) -> bool {
+        self.is_generated
     }
 
     /// The same, with what can be relied upon at `now`, the time of day at or before it was looked up.
-    pub(super) fn known_at(self, now: SystemTime) -> Resource {
+    pub(super) fn with_validators_at(self, now: SystemTime) -> Resource {
         // A page of the binary has no times, and what changes while it is read has none to rely on.
-        let Some(facts) = self.facts else { return self };
+        let Some(facts) = self.stat else { return self };
         let (changed_secs, changed_nanos) = (facts.modified_secs, facts.modified_nanos);
-        let modified_settled = has_settled(&Facts { changed_secs, changed_nanos, ..facts }, now);
-        let identity = self.identity.or_else(|| has_settled(&facts, now).then(|| Identity::of_facts(&facts)));
-        Resource { identity, modified_settled, ..self }
+        let modified_settled = mtime_is_stable(&FileStat { changed_secs, changed_nanos, ..facts }, now);
+        let identity =
+            self.version.or_else(|| mtime_is_stable(&facts, now).then(|| FileVersion::of_stat(&facts)));
+        Resource { version: identity, mtime_is_stable: modified_settled, ..self }
     }
 
     /// This file as one that stands for `original`, encoded.
-    pub(super) fn twin_of(self, original: &Resource, coding: Coding) -> Resource {
-        Resource { media_type: original.media_type.clone(), coding: Some(coding), varies: true, ..self }
+    pub(super) fn sidecar_of(self, original: &Resource, coding: Coding) -> Resource {
+        Resource {
+            media_type: original.media_type.clone(),
+            coding: Some(coding),
+            is_negotiable: true,
+            ..self
+        }
     }
 
     /// The same as one of this type.
     pub(super) fn of_type(self, media_type: &str) -> Resource {
         let varies = is_compressible(media_type);
-        Resource { media_type: media_type.to_owned().into(), varies, ..self }
+        Resource { media_type: media_type.to_owned().into(), is_negotiable: varies, ..self }
     }
 
     /// This page, compressed, as the binary has it: good for all that another file is.
-    pub(super) fn packed(&self, page: &'static Packed) -> Resource {
+    pub(super) fn packed(&self, page: &'static GzipPage) -> Resource {
         let gzip = page.gzip();
         let len = gzip.len() as u64;
-        let identity = Some(Identity::of_page(len, page.hash()));
+        let identity = Some(FileVersion::of_page(len, page.hash()));
         let coding = Some(Coding::Gzip);
-        Resource { content: Content::Static(gzip), len, identity, coding, ..self.clone() }
+        Resource { content: Content::Static(gzip), len, version: identity, coding, ..self.clone() }
     }
 
     /// What was made of this file.
     pub(super) fn made(&self, coding: Coding, bytes: Rc<[u8]>) -> Resource {
         let len = bytes.len() as u64;
-        Resource { content: Content::Memory(bytes), len, coding: Some(coding), made: true, ..self.clone() }
+        Resource {
+            content: Content::Memory(bytes),
+            len,
+            coding: Some(coding),
+            is_generated: true,
+            ..self.clone()
+        }
     }
 }
 
@@ -203,62 +215,62 @@ pub fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
     Cow::Owned(join(name, index.as_bytes()))
 }
 
-fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupError> {
+fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<FoundContent, LookupError> {
     let wants_index = path.has_trailing_slash();
     match root.open_file(name) {
-        Ok(Opened::File(file, facts)) => load(file, facts, name).map(Found::File),
-        Ok(Opened::Directory) if wants_index => Err(LookupError::NoIndex),
-        Ok(Opened::Directory) => Ok(Found::Directory),
+        Ok(OpenedPath::File(file, facts)) => load(file, facts, name).map(FoundContent::File),
+        Ok(OpenedPath::Directory) if wants_index => Err(LookupError::NoIndex),
+        Ok(OpenedPath::Directory) => Ok(FoundContent::Directory),
         Err(LookupError::NotFound) if wants_index => match root.kind(path.as_bytes())? {
-            Kind::Directory => Err(LookupError::NoIndex),
-            Kind::File | Kind::Other => Err(LookupError::NotFound),
+            FileKind::Directory => Err(LookupError::NoIndex),
+            FileKind::File | FileKind::Other => Err(LookupError::NotFound),
         },
         Err(error) => Err(error),
     }
 }
 
-fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<Found, LookupError> {
+fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<FoundContent, LookupError> {
     if let Some(page) = embedded::find(name) {
-        return Ok(Found::File(embedded_resource(name, page)));
+        return Ok(FoundContent::File(embedded_resource(name, page)));
     }
     match (embedded::is_directory(path.as_bytes()), path.has_trailing_slash()) {
         (true, true) => Err(LookupError::NoIndex),
-        (true, false) => Ok(Found::Directory),
+        (true, false) => Ok(FoundContent::Directory),
         (false, _) => Err(LookupError::NotFound),
     }
 }
 
-fn embedded_resource(name: &[u8], page: Page) -> Resource {
+fn embedded_resource(name: &[u8], page: EmbeddedPage) -> Resource {
     let content = match page {
-        Page::Plain(bytes) => Content::Static(bytes),
-        Page::Packed(page) => Content::Packed(page),
+        EmbeddedPage::Plain(bytes) => Content::Static(bytes),
+        EmbeddedPage::Packed(page) => Content::Packed(page),
     };
     let len = page.len();
-    let identity = Some(Identity::of_page(len, page.hash()));
-    Resource { identity, ..Resource::new(name, content, len) }
+    let identity = Some(FileVersion::of_page(len, page.hash()));
+    Resource { version: identity, ..Resource::new(name, content, len) }
 }
 
 /// Makes a resource of a file that was just opened: reads it if it is small.
-pub(super) fn load(file: File, mut facts: Facts, name: &[u8]) -> Result<Resource, LookupError> {
+pub(super) fn load(file: File, mut facts: FileStat, name: &[u8]) -> Result<Resource, LookupError> {
     for attempt in 1.. {
         if facts.len > SMALL_FILE_LEN_MAX {
             break;
         }
         let bytes = read_up_to(&file, 0, facts.len).map_err(LookupError::Failed)?;
         let len = bytes.len() as u64;
-        let facts_after = Facts::of(&file)?;
+        let facts_after = FileStat::of(&file)?;
         let is_settled = facts_after == facts && len == facts.len;
         if is_settled || attempt == READ_ATTEMPTS_MAX {
             let modified_secs = Some(facts_after.modified_secs);
-            let identity = Some(Identity::of_content(&facts_after, len, fnv1a_64(&bytes)));
+            let identity = Some(FileVersion::of_content(&facts_after, len, fnv1a_64(&bytes)));
             let facts = is_settled.then_some(facts);
             let resource = Resource::new(name, Content::Memory(bytes.into()), len);
-            return Ok(Resource { modified_secs, identity, facts, ..resource });
+            return Ok(Resource { modified_secs, version: identity, stat: facts, ..resource });
         }
         facts = facts_after;
     }
     let resource = Resource::new(name, Content::File(Rc::new(file)), facts.len);
-    Ok(Resource { modified_secs: Some(facts.modified_secs), facts: Some(facts), ..resource })
+    Ok(Resource { modified_secs: Some(facts.modified_secs), stat: Some(facts), ..resource })
 }
 
 /// The `len` bytes of `file` from `start` on, or all that there are when there are fewer.
@@ -284,7 +296,7 @@ mod tests {
     use std::fs;
     use tempfile::TempDir;
 
-    fn site() -> (TempDir, Store) {
+    fn site() -> (TempDir, ContentSource) {
         let dir = tempfile::tempdir().expect("a directory");
         for name in ["with", "without", "odd/index.html"] {
             fs::create_dir_all(dir.path().join(name)).expect(name);
@@ -292,11 +304,11 @@ mod tests {
         for name in ["index.html", "with/index.html", "with/home.txt", "without/a.txt"] {
             fs::write(dir.path().join(name), format!("this is {name}")).expect(name);
         }
-        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         (dir, store)
     }
 
-    fn lookup(store: &Store, raw: &str, index: &str) -> Result<Found, LookupError> {
+    fn lookup(store: &ContentSource, raw: &str, index: &str) -> Result<FoundContent, LookupError> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
         store.lookup(&path, index)
     }
@@ -313,21 +325,21 @@ mod tests {
             }
         };
         assert_eq!(bytes.len() as u64, resource.len);
-        assert!(resource.identity.is_none_or(|identity| identity.len == resource.len));
+        assert!(resource.version.is_none_or(|identity| identity.len == resource.len));
         String::from_utf8(bytes).expect("text")
     }
 
-    fn outcome(store: &Store, raw: &str, index: &str) -> String {
+    fn outcome(store: &ContentSource, raw: &str, index: &str) -> String {
         match lookup(store, raw, index) {
-            Ok(Found::File(resource)) => text(&resource),
-            Ok(Found::Directory) => "Directory".to_owned(),
+            Ok(FoundContent::File(resource)) => text(&resource),
+            Ok(FoundContent::Directory) => "Directory".to_owned(),
             Err(error) => format!("{error:?}"),
         }
     }
 
-    fn file(store: &Store, raw: &str) -> Resource {
+    fn file(store: &ContentSource, raw: &str) -> Resource {
         match lookup(store, raw, "index.html") {
-            Ok(Found::File(resource)) => resource,
+            Ok(FoundContent::File(resource)) => resource,
             other => panic!("{raw} gives {other:?}"),
         }
     }
@@ -361,12 +373,12 @@ mod tests {
 
     #[test]
     fn embedded_pages_are_found_like_files() {
-        let store = Store::Embedded;
+        let store = ContentSource::Embedded;
         let index = file(&store, "/");
         assert!(matches!(index.content, Content::Static(_)));
         assert_eq!(text(&index), text(&file(&store, "/index.html")));
-        assert_eq!(index.identity, file(&store, "/index.html").identity);
-        assert_ne!(index.identity, file(&store, "/HelloWorld.html").identity);
+        assert_eq!(index.version, file(&store, "/index.html").version);
+        assert_ne!(index.version, file(&store, "/HelloWorld.html").version);
         assert_eq!(index.media_type, "text/html; charset=utf-8");
         assert_eq!(index.modified_secs, None);
         assert_eq!(outcome(&store, "/missing", "index.html"), "NotFound");
@@ -377,12 +389,12 @@ mod tests {
     #[test]
     fn source_pages_are_laid_over_a_directory_that_asks_for_it() {
         let (dir, plain) = site();
-        let over = Store::DiskWithSource(Root::open(dir.path()).expect("opens"));
+        let over = ContentSource::DiskWithSource(Root::open(dir.path()).expect("opens"));
         let page = "/server-code.html";
         assert_eq!(outcome(&plain, page, "index.html"), "NotFound");
         fs::write(dir.path().join("server-code.html"), "of another build").expect("writes");
         assert_eq!(outcome(&plain, page, "index.html"), "of another build");
-        assert_eq!(text(&file(&over, page)), text(&file(&Store::Embedded, page)));
+        assert_eq!(text(&file(&over, page)), text(&file(&ContentSource::Embedded, page)));
         assert_eq!(outcome(&over, "/server-code.html/", "index.html"), "NotFound");
         assert_eq!(outcome(&over, "/index.html", "index.html"), "this is index.html");
         assert_eq!(outcome(&over, "/missing", "index.html"), "NotFound");
@@ -416,7 +428,7 @@ mod tests {
     fn what_a_file_is_known_by_changes_with_it() {
         let (dir, store) = site();
         let before = file(&store, "/with/home.txt");
-        assert_eq!(before.identity, file(&store, "/with/home.txt").identity);
+        assert_eq!(before.version, file(&store, "/with/home.txt").version);
         // Replaced by another file of the same length and time.
         let (old, new) = (dir.path().join("with/home.txt"), dir.path().join("new"));
         fs::write(&new, "This is with/home.txt").expect("writes");
@@ -425,9 +437,9 @@ mod tests {
         fs::rename(&new, &old).expect("replaces");
         let after = file(&store, "/with/home.txt");
         assert_eq!(after.modified_secs, before.modified_secs);
-        let modified = |resource: &Resource| resource.identity.map(|identity| identity.modified_nanos);
+        let modified = |resource: &Resource| resource.version.map(|identity| identity.modified_nanos);
         assert_eq!(modified(&after), modified(&before));
-        assert_ne!(after.identity, before.identity);
+        assert_ne!(after.version, before.version);
     }
 
     #[test]
@@ -436,11 +448,11 @@ mod tests {
         let path = dir.path().join("shrinks.txt");
         fs::write(&path, "long content").expect("writes");
         let file = File::open(&path).expect("opens");
-        let facts = Facts::of(&file).expect("facts");
+        let facts = FileStat::of(&file).expect("facts");
         fs::write(&path, "short").expect("writes");
         let resource = load(file, facts, b"shrinks.txt").expect("loads");
         assert_eq!(text(&resource), "short");
-        assert_eq!(resource.facts.map(|facts| facts.len), Some(5));
+        assert_eq!(resource.stat.map(|facts| facts.len), Some(5));
     }
 
     #[test]
@@ -449,7 +461,7 @@ mod tests {
         let path = dir.path().join("grows.txt");
         fs::write(&path, "short").expect("writes");
         let file = File::open(&path).expect("opens");
-        let facts = Facts::of(&file).expect("facts");
+        let facts = FileStat::of(&file).expect("facts");
         fs::write(&path, "x".repeat(SMALL_FILE_LEN_MAX as usize + 1)).expect("writes");
         let resource = load(file, facts, b"grows.txt").expect("loads");
         assert!(matches!(resource.content, Content::File(_)));

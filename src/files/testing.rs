@@ -11,16 +11,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 
-use super::watch::tells_of_all;
+use super::watch::is_watchable_fs;
 use super::{
-    CacheLimits, Coding, Content, Entry, Facts, FileCache, Lookup, RelativePath, Resource, Root, Store,
-    Wanted,
+    AcceptedEncodings, CacheLimits, CachedFile, Coding, Content, ContentSource, FileCache, FileStat, Lookup,
+    RelativePath, Resource, Root,
 };
 
 /// A site and its cache, whose values count what was loaded or made. Each look is a turn.
-pub(super) struct Bench {
+pub(super) struct CacheFixture {
     dir: TempDir,
-    pub(super) store: Store,
+    pub(super) store: ContentSource,
     pub(super) cache: FileCache<u32>,
     pub(super) now: SystemTime,
     turn: Instant,
@@ -33,22 +33,22 @@ pub(super) struct Bench {
 /// containers; then one in memory.
 pub(super) fn watched_dir() -> TempDir {
     let usual = tempfile::tempdir().expect("a directory");
-    match tells_of_all(File::open(usual.path()).expect("opens")) {
+    match is_watchable_fs(File::open(usual.path()).expect("opens")) {
         Ok(true) => usual,
         _ => TempDir::new_in("/dev/shm").expect("a directory in memory"),
     }
 }
 
-impl Bench {
+impl CacheFixture {
     pub(super) fn new() -> Self {
         let dir = watched_dir();
         let (site, scratch) = (dir.path().join("site"), dir.path().join("scratch"));
         fs::create_dir(&site).expect("the site");
-        let store = Store::Disk(Root::open(&site).expect("opens"));
+        let store = ContentSource::Disk(Root::open(&site).expect("opens"));
         // In an hour, all that is written now has settled.
         let now = SystemTime::now() + Duration::from_secs(3600);
         let cache = FileCache::new(CacheLimits::DEFAULT);
-        Bench { dir, store, cache, now, turn: Instant::now(), loads: Cell::new(0), scratch }
+        CacheFixture { dir, store, cache, now, turn: Instant::now(), loads: Cell::new(0), scratch }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -67,11 +67,11 @@ impl Bench {
     }
 
     /// One look in the present turn.
-    pub(super) fn look(&mut self, raw: &str, wanted: &Wanted) -> Lookup<u32> {
+    pub(super) fn look(&mut self, raw: &str, wanted: &AcceptedEncodings) -> Lookup<u32> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        let wanted = Wanted::new(wanted.codings(), wanted.turn.map(|_| self.turn));
+        let wanted = AcceptedEncodings::new(wanted.accepted(), wanted.turn.map(|_| self.turn));
         let loads = &self.loads;
-        self.cache.fall_behind();
+        self.cache.mark_events_pending();
         let count = |_: &Resource| {
             loads.set(loads.get() + 1);
             loads.get()
@@ -84,12 +84,12 @@ impl Bench {
     }
 
     /// Looks until there is an answer.
-    pub(super) fn get(&mut self, raw: &str, wanted: &Wanted) -> Rc<Entry<u32>> {
+    pub(super) fn get(&mut self, raw: &str, wanted: &AcceptedEncodings) -> Rc<CachedFile<u32>> {
         for _ in 0..1000 {
             self.next_turn();
             match self.look(raw, wanted) {
                 Lookup::File(entry) => return entry,
-                Lookup::Later => {}
+                Lookup::Pending => {}
                 Lookup::Directory => panic!("{raw} is a directory"),
             }
         }
@@ -98,10 +98,10 @@ impl Bench {
 
     /// The twin that is found for who wants these, or the file as it is, and its bytes.
     pub(super) fn found(&mut self, raw: &str, codings: &[Coding]) -> (Option<Coding>, String) {
-        let entry = self.get(raw, &Wanted::new(codings.iter().copied(), None));
+        let entry = self.get(raw, &AcceptedEncodings::new(codings.iter().copied(), None));
         let Content::Memory(bytes) = &entry.resource.content else { panic!("{raw} is large") };
         assert_eq!(entry.resource.len, bytes.len() as u64);
-        let identity = entry.resource.identity.expect("it is small");
+        let identity = entry.resource.version.expect("it is small");
         assert_eq!(identity.len, entry.resource.len, "a twin tells of itself");
         (entry.resource.coding, String::from_utf8(bytes.to_vec()).expect("text"))
     }
@@ -119,7 +119,7 @@ impl Bench {
     pub(super) fn tick(&self) {
         let changed = || {
             fs::write(&self.scratch, "x").expect("writes");
-            let facts = File::open(&self.scratch).ok().and_then(|file| Facts::of(&file).ok());
+            let facts = File::open(&self.scratch).ok().and_then(|file| FileStat::of(&file).ok());
             facts.map(|facts| (facts.changed_secs, facts.changed_nanos))
         };
         let before = changed();
@@ -136,7 +136,7 @@ impl Bench {
 
 /// A site with a folder to archive, the root of it, and a store of it. There is a secret beside the root,
 /// which no archive may ever have.
-pub(super) fn site_with_folder() -> (TempDir, PathBuf, Store) {
+pub(super) fn site_with_folder() -> (TempDir, PathBuf, ContentSource) {
     let outer = tempfile::tempdir().expect("a directory");
     let root = outer.path().join("site");
     fs::create_dir_all(root.join("docs/deep/er")).expect("folders");
@@ -144,6 +144,6 @@ pub(super) fn site_with_folder() -> (TempDir, PathBuf, Store) {
         fs::write(root.join(name), text).expect(name);
     }
     fs::write(outer.path().join("secret"), "secret").expect("a secret");
-    let store = Store::Disk(Root::open(&root).expect("opens"));
+    let store = ContentSource::Disk(Root::open(&root).expect("opens"));
     (outer, root, store)
 }

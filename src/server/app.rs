@@ -211,7 +211,7 @@ impl App for Server {
             self.carry_out(order, control, now);
         }
         // Whose requests have come before, and wait for their turn, see what changes meanwhile.
-        self.site.context.cache.fall_behind();
+        self.site.context.cache.mark_events_pending();
         let sum_wants = self.tend_sum(control, now);
         if let Some(grace_ends) = self.grace_ends
             && (control.connections() == 0 || now.instant >= grace_ends)

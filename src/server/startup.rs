@@ -24,7 +24,7 @@ use super::workers::{Job, Workers};
 use super::{Config, RootChoice, Site};
 use crate::access_log::{AccessLog, Destination};
 use crate::cli::quote;
-use crate::files::{Root, Store, Upload};
+use crate::files::{ContentSource, Root, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
 use crate::reactor::{Now, Reactor, Watermarks};
 use crate::server::config::args::CONTENT_DIRECTORY;
@@ -60,7 +60,7 @@ enum Crew {
 /// What one worker serves with: all that can fail is there, and it can go to another thread.
 struct Kit {
     config: Config,
-    store: Store,
+    store: ContentSource,
     log: AccessLog,
     http: Vec<TcpListener>,
     /// Only the first worker has any: one number ends the exchange for all.
@@ -118,14 +118,14 @@ fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError
     Ok(watermarks)
 }
 
-fn open_store(config: &Config) -> Result<Store, StartError> {
+fn open_store(config: &Config) -> Result<ContentSource, StartError> {
     Ok(match &config.root {
-        _ if !config.http => Store::Embedded,
+        _ if !config.http => ContentSource::Embedded,
         RootChoice::Directory(path) => {
             let root = Root::open(path).map_err(|error| root_error(path, &error))?;
-            if is_content(path) { Store::DiskWithSource(root) } else { Store::Disk(root) }
+            if is_content(path) { ContentSource::DiskWithSource(root) } else { ContentSource::Disk(root) }
         }
-        RootChoice::Embedded => Store::Embedded,
+        RootChoice::Embedded => ContentSource::Embedded,
     })
 }
 

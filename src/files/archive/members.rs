@@ -4,7 +4,7 @@
 //! or tar.
 
 use super::tar_header::Kind;
-use crate::files::embedded::Page;
+use crate::files::embedded::EmbeddedPage;
 
 /// So many are gathered before an archive begins, so that its length is known beforehand ...
 const GATHERED_MAX: usize = 32 * 1024;
@@ -19,7 +19,7 @@ pub(super) struct Member {
     pub(super) modified_secs: i64,
     pub(super) kind: Kind,
     /// If it is a page of the binary.
-    pub(super) page: Option<Page>,
+    pub(super) page: Option<EmbeddedPage>,
 }
 
 /// The members, in the order in which they were found.
@@ -36,11 +36,11 @@ impl Members {
         self.add(path, modified_secs, kind, None);
     }
 
-    pub(super) fn push_page(&mut self, path: &[u8], page: Page) {
+    pub(super) fn push_page(&mut self, path: &[u8], page: EmbeddedPage) {
         self.add(path, 0, Kind::File { len: page.len(), is_executable: false }, Some(page));
     }
 
-    fn add(&mut self, path: &[u8], modified_secs: i64, kind: Kind, page: Option<Page>) {
+    fn add(&mut self, path: &[u8], modified_secs: i64, kind: Kind, page: Option<EmbeddedPage>) {
         let path_start = self.paths.len();
         self.paths.extend_from_slice(path);
         self.list.push(Member { path_start, path_end: self.paths.len(), modified_secs, kind, page });

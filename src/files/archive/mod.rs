@@ -18,8 +18,8 @@ use std::rc::Rc;
 
 use super::embedded;
 use super::path::{RelativePath, beneath};
-use super::root::{LookupError, Opened};
-use super::source::Store;
+use super::root::{LookupError, OpenedPath};
+use super::source::ContentSource;
 use members::{Member, Members};
 use tar_header::Kind;
 use walk::Walk;
@@ -47,7 +47,7 @@ pub struct FileRange {
 
 /// What follows the bytes that were copied.
 #[derive(Clone, Debug)]
-pub enum Tail {
+pub enum TarPayload {
     /// A part of a file.
     File(FileRange),
     /// Bytes of the binary.
@@ -58,7 +58,7 @@ pub enum Tail {
 #[derive(Debug)]
 pub struct Piece {
     /// What follows them, if something does.
-    pub tail: Option<Tail>,
+    pub tail: Option<TarPayload>,
     /// Whether there is another piece.
     pub more: bool,
 }
@@ -98,12 +98,12 @@ impl From<io::Error> for ArchiveError {
     }
 }
 
-impl Tail {
+impl TarPayload {
     /// How long it is in bytes.
     pub fn len(&self) -> u64 {
         match self {
-            Tail::File(range) => range.len,
-            Tail::Static(bytes) => bytes.len() as u64,
+            TarPayload::File(range) => range.len,
+            TarPayload::Static(bytes) => bytes.len() as u64,
         }
     }
 
@@ -126,7 +126,7 @@ pub struct Archive {
     /// Whether all members were found before the first was sent, so that their lengths are promised.
     is_promised: bool,
     /// What is left of the member that is being sent, if it is not copied.
-    rest: Option<Tail>,
+    rest: Option<TarPayload>,
     /// What is to follow it so that its last block is full.
     padding_len: u64,
 }
@@ -135,8 +135,12 @@ impl Archive {
     /// Begins the archive of the folder at `path`, all of whose members are in a folder `name` there.
     ///
     /// # Errors
-    /// As [`Store::lookup`], but `NoIndex`; `NotFound` also for what is no folder.
-    pub fn begin(store: &Store, path: &RelativePath<'_>, name: &[u8]) -> Result<Archive, LookupError> {
+    /// As [`ContentSource::lookup`], but `NoIndex`; `NotFound` also for what is no folder.
+    pub fn begin(
+        store: &ContentSource,
+        path: &RelativePath<'_>,
+        name: &[u8],
+    ) -> Result<Archive, LookupError> {
         let folder = path.as_bytes();
         let mut found = Members::default();
         let walk = match store.root() {
@@ -169,7 +173,7 @@ impl Archive {
     ///
     /// # Errors
     /// A directory cannot be read to its end.
-    pub fn gather(&mut self, store: &Store) -> Result<bool, LookupError> {
+    pub fn gather(&mut self, store: &ContentSource) -> Result<bool, LookupError> {
         self.walk.step(store, &mut self.found)?;
         let mut header = Vec::new();
         for index in self.counted..self.found.len() {
@@ -196,7 +200,7 @@ impl Archive {
     ///
     /// # Errors
     /// What was promised cannot be kept, or a directory cannot be read. There is no next piece then.
-    pub fn make(&mut self, store: &Store, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
+    pub fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
         let out_len_max = out.len() + PIECE_LEN_MAX;
         for _ in 0..MEMBERS_PER_PIECE_MAX {
             if let Some(tail) = self.next_tail() {
@@ -213,20 +217,20 @@ impl Archive {
     }
 
     /// The next part of the member that is being sent.
-    fn next_tail(&mut self) -> Option<Tail> {
+    fn next_tail(&mut self) -> Option<TarPayload> {
         let mut tail = self.rest.take()?;
-        if let Tail::File(range) = &mut tail
+        if let TarPayload::File(range) = &mut tail
             && range.len > RANGE_LEN_MAX
         {
             let (offset, len) = (range.offset + RANGE_LEN_MAX, range.len - RANGE_LEN_MAX);
             range.len = RANGE_LEN_MAX;
-            self.rest = Some(Tail::File(FileRange { file: Rc::clone(&range.file), offset, len }));
+            self.rest = Some(TarPayload::File(FileRange { file: Rc::clone(&range.file), offset, len }));
         }
         Some(tail)
     }
 
     /// What was found has been sent: finds more, or ends the archive.
-    fn go_on(&mut self, store: &Store, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
+    fn go_on(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
         let more = !self.walk.is_over();
         if more {
             self.found.clear();
@@ -245,12 +249,12 @@ impl Archive {
     fn write_member(
         &mut self,
         member: &Member,
-        store: &Store,
+        store: &ContentSource,
         out: &mut Vec<u8>,
     ) -> Result<(), ArchiveError> {
         if let Some(page) = member.page {
             self.write_header(member, out);
-            self.rest = Some(Tail::Static(page.bytes()));
+            self.rest = Some(TarPayload::Static(page.bytes()));
             self.padding_len = tar_header::padding_len(page.len());
             return Ok(());
         }
@@ -267,7 +271,7 @@ impl Archive {
         as_sent.kind = Kind::File { len, is_executable };
         self.write_header(&as_sent, out);
         if len > COPIED_LEN_MAX {
-            self.rest = Some(Tail::File(FileRange { file: Rc::new(file), offset: 0, len }));
+            self.rest = Some(TarPayload::File(FileRange { file: Rc::new(file), offset: 0, len }));
             self.padding_len = tar_header::padding_len(len);
             return Ok(());
         }
@@ -280,13 +284,18 @@ impl Archive {
 
     /// Opens a file, and says how much of it is sent: what was promised of it, however long it is now,
     /// or all.
-    fn open_member(&self, member: &Member, len: u64, store: &Store) -> Result<(File, u64), ArchiveError> {
+    fn open_member(
+        &self,
+        member: &Member,
+        len: u64,
+        store: &ContentSource,
+    ) -> Result<(File, u64), ArchiveError> {
         let path = self.walk.path_of(self.found.path(member));
         let root = store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {
-            Opened::File(_, facts) if self.is_promised && facts.len < len => Err(ArchiveError::Shrank),
-            Opened::File(file, facts) => Ok((file, if self.is_promised { len } else { facts.len })),
-            Opened::Directory => Err(LookupError::NotRegular.into()),
+            OpenedPath::File(_, facts) if self.is_promised && facts.len < len => Err(ArchiveError::Shrank),
+            OpenedPath::File(file, facts) => Ok((file, if self.is_promised { len } else { facts.len })),
+            OpenedPath::Directory => Err(LookupError::NotRegular.into()),
         }
     }
 }

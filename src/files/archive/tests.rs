@@ -22,31 +22,31 @@ struct Outcome {
     len: u64,
 }
 
-fn begin(store: &Store, path: &str) -> Result<Archive, LookupError> {
+fn begin(store: &ContentSource, path: &str) -> Result<Archive, LookupError> {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
     Archive::begin(store, &path, b"top")
 }
 
-fn gather(archive: &mut Archive, store: &Store) {
+fn gather(archive: &mut Archive, store: &ContentSource) {
     let steps = (0..STEPS_MAX).find(|_| archive.gather(store).expect("it can be read"));
     assert!(steps.is_some(), "it never ends");
 }
 
 /// The rest of the archive, and whether it breaks off.
-fn rest(archive: &mut Archive, store: &Store) -> Result<Vec<u8>, ArchiveError> {
+fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, ArchiveError> {
     let mut whole = Vec::new();
     for _ in 0..STEPS_MAX {
         let before = whole.len();
         let piece = archive.make(store, &mut whole)?;
         assert!(whole.len() - before < 128 * 1024, "a piece of {} bytes", whole.len() - before);
         match piece.tail {
-            Some(Tail::File(FileRange { file, offset, len })) => {
+            Some(TarPayload::File(FileRange { file, offset, len })) => {
                 assert!(piece.more && len > 0 && len <= RANGE_LEN_MAX);
                 let start = whole.len();
                 whole.resize(start + len as usize, 0);
                 file.read_exact_at(&mut whole[start..], offset).expect("it is that long");
             }
-            Some(Tail::Static(bytes)) => whole.extend_from_slice(bytes),
+            Some(TarPayload::Static(bytes)) => whole.extend_from_slice(bytes),
             None => {}
         }
         if !piece.more {
@@ -56,7 +56,7 @@ fn rest(archive: &mut Archive, store: &Store) -> Result<Vec<u8>, ArchiveError> {
     panic!("it never ends");
 }
 
-fn archived(store: &Store, path: &str) -> Outcome {
+fn archived(store: &ContentSource, path: &str) -> Outcome {
     let mut archive = begin(store, path).expect("it begins");
     gather(&mut archive, store);
     let promised_len = archive.promised_len();
@@ -105,7 +105,7 @@ fn only_folders_beneath_the_root_have_archives() {
     symlink("../..", outer.path().join("site/out")).expect("a link");
     for path in ["/a.txt/", "/missing/", "/out/"] {
         assert!(matches!(begin(&store, path), Err(LookupError::NotFound)), "{path}");
-        assert!(matches!(begin(&Store::Embedded, path), Err(LookupError::NotFound)), "{path}");
+        assert!(matches!(begin(&ContentSource::Embedded, path), Err(LookupError::NotFound)), "{path}");
     }
 }
 
@@ -114,13 +114,13 @@ fn pages_of_the_binary_are_archived_as_they_are_served() {
     let (outer, _, _) = site();
     let root = outer.path().join("site");
     fs::write(root.join("server-code.html"), "of another build").expect("a file");
-    let over = Store::DiskWithSource(Root::open(&root).expect("opens"));
+    let over = ContentSource::DiskWithSource(Root::open(&root).expect("opens"));
     let outcome = archived(&over, "/");
     let page = embedded::find_source(b"server-code.html").expect("a page").bytes();
     assert!(outcome.members["top/server-code.html"] == page && outcome.members.contains_key("top/a.txt"));
     assert_eq!(outcome.promised_len, Some(outcome.len));
     assert!(!archived(&over, "/docs/").members.contains_key("top/server-code.html"));
-    let outcome = archived(&Store::Embedded, "/");
+    let outcome = archived(&ContentSource::Embedded, "/");
     assert_eq!(outcome.members["top/index.html"], embedded::find(b"index.html").expect("a page").bytes());
     assert_eq!(outcome.members.len(), 1 + embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
     assert_eq!(outcome.promised_len, Some(outcome.len));

@@ -10,8 +10,8 @@ use std::io;
 use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 
 use super::super::path::{PATH_LEN_MAX, join};
-use super::super::root::{Facts, Kind, LookupError, Root};
-use super::super::source::Store;
+use super::super::root::{FileKind, FileStat, LookupError, Root};
+use super::super::source::ContentSource;
 use super::members::Members;
 use super::tar_header;
 
@@ -73,7 +73,7 @@ impl Walk {
     ///
     /// # Errors
     /// A directory cannot be read to its end.
-    pub(super) fn step(&mut self, store: &Store, found: &mut Members) -> Result<(), LookupError> {
+    pub(super) fn step(&mut self, store: &ContentSource, found: &mut Members) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
         let mut cost = 0;
         while cost < ENTRIES_PER_STEP_MAX {
@@ -105,7 +105,7 @@ impl Walk {
     /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
     fn enter(&mut self, root: &Root, path: Vec<u8>, found: &mut Members) -> Result<(), LookupError> {
         let dir = root.open_to_read(&self.path_of(path.strip_suffix(b"/").unwrap_or(&path)))?;
-        found.push(&path, Facts::of(&dir)?.modified_secs, tar_header::Kind::Directory);
+        found.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory);
         self.open = Some(OpenDir { dir: Dir::new(dir)?, path });
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Walk {
         &mut self,
         entry: &DirEntry,
         root: &Root,
-        store: &Store,
+        store: &ContentSource,
         found: &mut Members,
     ) -> Result<(), LookupError> {
         let Some(OpenDir { dir, path }) = &self.open else { return Ok(()) };
@@ -126,9 +126,9 @@ impl Walk {
             return Ok(());
         }
         match look_at(entry, dir, root, &whole) {
-            Ok(Some(Facts { kind: Kind::Directory, .. })) => self.remember(path),
+            Ok(Some(FileStat { kind: FileKind::Directory, .. })) => self.remember(path),
             Ok(Some(facts)) => {
-                let Facts { len, modified_secs, is_executable, .. } = facts;
+                let FileStat { len, modified_secs, is_executable, .. } = facts;
                 found.push(&path, modified_secs, tar_header::Kind::File { len, is_executable });
                 Ok(())
             }
@@ -152,23 +152,23 @@ impl Walk {
 
 /// The facts of a directory, or of a regular file that may be read; of a link, those of the file that it
 /// leads to beneath the root. A link to a directory is neither: it could lead round in circles.
-fn look_at(entry: &DirEntry, dir: &Dir, root: &Root, path: &[u8]) -> Result<Option<Facts>, LookupError> {
+fn look_at(entry: &DirEntry, dir: &Dir, root: &Root, path: &[u8]) -> Result<Option<FileStat>, LookupError> {
     let name: &CStr = entry.file_name();
-    let beneath = || root.facts(path).map(|facts| Some(facts).filter(|facts| facts.kind == Kind::File));
+    let beneath = || root.stat(path).map(|facts| Some(facts).filter(|facts| facts.kind == FileKind::File));
     let facts = match entry.file_type() {
         FileType::Directory | FileType::RegularFile => {
-            Some(Facts::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?)
+            Some(FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?)
         }
         FileType::Symlink => beneath()?,
         // Some file systems do not tell; a link is no file and no directory then.
-        FileType::Unknown => match Facts::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)? {
-            Facts { kind: Kind::Other, .. } => beneath()?,
+        FileType::Unknown => match FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)? {
+            FileStat { kind: FileKind::Other, .. } => beneath()?,
             facts => Some(facts),
         },
         _ => None,
     };
-    let facts = facts.filter(|facts| facts.kind != Kind::Other);
-    if facts.is_some_and(|facts| facts.kind == Kind::File) {
+    let facts = facts.filter(|facts| facts.kind != FileKind::Other);
+    if facts.is_some_and(|facts| facts.kind == FileKind::File) {
         accessat(dir.fd()?, name, Access::READ_OK, AtFlags::EACCESS)?;
     }
     Ok(facts)
@@ -184,7 +184,7 @@ mod tests {
     use crate::files::testing::site_with_folder as site;
 
     /// What is found beneath a folder, in order, with the lengths of files.
-    fn found(store: &Store, folder: &str) -> Vec<String> {
+    fn found(store: &ContentSource, folder: &str) -> Vec<String> {
         let mut members = Members::default();
         let root = store.root().expect("a directory");
         let mut walk = Walk::begin(root, folder.as_bytes(), &mut members).expect("it begins");

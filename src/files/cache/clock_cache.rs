@@ -57,60 +57,60 @@ impl AddAssign for Cost {
 
 /// Things by name, within limits.
 #[derive(Debug)]
-pub(super) struct Shelf<T> {
+pub(super) struct ClockCache<T> {
     limits: CacheLimits,
-    places: HashMap<Rc<[u8]>, usize, RandomState>,
-    slots: Vec<Option<Slot<T>>>,
-    free_places: Vec<usize>,
+    index: HashMap<Rc<[u8]>, usize, RandomState>,
+    slots: Vec<Option<ClockSlot<T>>>,
+    free_slots: Vec<usize>,
     /// Where the search for a thing to let go continues.
     hand: usize,
     held: Cost,
-    gone_total: u64,
+    evictions_total: u64,
 }
 
 #[derive(Debug)]
-struct Slot<T> {
+struct ClockSlot<T> {
     name: Rc<[u8]>,
-    thing: T,
+    value: T,
     cost: Cost,
     used_since_hand: bool,
 }
 
-impl<T> Shelf<T> {
+impl<T> ClockCache<T> {
     pub(super) fn new(limits: CacheLimits) -> Self {
-        Shelf {
+        ClockCache {
             limits,
-            places: HashMap::default(),
+            index: HashMap::default(),
             slots: Vec::new(),
-            free_places: Vec::new(),
+            free_slots: Vec::new(),
             hand: 0,
             held: Cost::default(),
-            gone_total: 0,
+            evictions_total: 0,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.index.len()
     }
 
     /// How many things have gone, whether others took their names or not.
-    pub(super) fn gone_total(&self) -> u64 {
-        self.gone_total
+    pub(super) fn evictions_total(&self) -> u64 {
+        self.evictions_total
     }
 
     /// The thing called `name`, which counts as used now.
     pub(super) fn get(&mut self, name: &[u8]) -> Option<&mut T> {
-        let place = *self.places.get(name)?;
+        let place = *self.index.get(name)?;
         let slot = self.slots.get_mut(place)?.as_mut()?;
         slot.used_since_hand = true;
-        Some(&mut slot.thing)
+        Some(&mut slot.value)
     }
 
     /// The thing called `name` has come to cost something else: others go if it takes more, and it
     /// goes itself if it is the one that is in the way.
-    pub(super) fn reweigh(&mut self, name: &[u8], mut cost: Cost) {
+    pub(super) fn update_cost(&mut self, name: &[u8], mut cost: Cost) {
         cost.bytes += name.len();
-        let place = self.places.get(name).copied();
+        let place = self.index.get(name).copied();
         let Some(slot) = place.and_then(|place| self.slots.get_mut(place)?.as_mut()) else {
             return;
         };
@@ -118,47 +118,47 @@ impl<T> Shelf<T> {
         self.held.bytes = self.held.bytes - before.bytes + cost.bytes;
         self.held.descriptors = self.held.descriptors - before.descriptors + cost.descriptors;
         if !self.fits(cost) {
-            self.take(name);
+            self.remove(name);
             return;
         }
-        self.clear_for(0, Cost::default());
+        self.evict_at(0, Cost::default());
     }
 
-    /// Puts `thing` in, in place of what had its name, and lets others go to make room.
+    /// Puts `value` in, in place of what had its name, and lets others go to make room.
     /// What is larger than the whole shelf is dropped instead.
-    pub(super) fn put(&mut self, name: &[u8], thing: T, mut cost: Cost) {
-        self.take(name);
+    pub(super) fn insert(&mut self, name: &[u8], thing: T, mut cost: Cost) {
+        self.remove(name);
         cost.bytes += name.len();
         if self.limits.entries_max == 0 || !self.fits(cost) {
             return;
         }
-        self.clear_for(1, cost);
+        self.evict_at(1, cost);
         let name: Rc<[u8]> = name.into();
-        let slot = Some(Slot { name: Rc::clone(&name), thing, cost, used_since_hand: false });
+        let slot = Some(ClockSlot { name: Rc::clone(&name), value: thing, cost, used_since_hand: false });
         // The place that was freed last is just behind the hand, so the hand comes here last.
-        let place = self.free_places.pop().unwrap_or(self.slots.len());
+        let place = self.free_slots.pop().unwrap_or(self.slots.len());
         match self.slots.get_mut(place) {
             Some(vacant) => *vacant = slot,
             None => self.slots.push(slot),
         }
-        self.places.insert(name, place);
+        self.index.insert(name, place);
         self.held.bytes += cost.bytes;
         self.held.descriptors += cost.descriptors;
     }
 
     /// Takes the thing called `name` down.
-    pub(super) fn take(&mut self, name: &[u8]) -> Option<T> {
-        self.clear(*self.places.get(name)?)
+    pub(super) fn remove(&mut self, name: &[u8]) -> Option<T> {
+        self.clear(*self.index.get(name)?)
     }
 
     fn clear(&mut self, place: usize) -> Option<T> {
         let slot = self.slots.get_mut(place).and_then(Option::take)?;
-        self.places.remove(&slot.name);
-        self.free_places.push(place);
-        self.gone_total += 1;
+        self.index.remove(&slot.name);
+        self.free_slots.push(place);
+        self.evictions_total += 1;
         self.held.bytes -= slot.cost.bytes;
         self.held.descriptors -= slot.cost.descriptors;
-        Some(slot.thing)
+        Some(slot.value)
     }
 
     /// Whether a thing of this cost is within the limits on its own.
@@ -167,19 +167,19 @@ impl<T> Shelf<T> {
     }
 
     /// Lets things go until `entries` more, of this cost in all, are within the limits.
-    fn clear_for(&mut self, entries: usize, cost: Cost) {
+    fn evict_at(&mut self, entries: usize, cost: Cost) {
         let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
         while self.held.descriptors + cost.descriptors > descriptors_max {
-            self.clear_unused(|held| held.descriptors > 0);
+            self.evict_unused(|held| held.descriptors > 0);
         }
         while self.len() + entries > entries_max || self.held.bytes + cost.bytes > bytes_max {
-            self.clear_unused(|_| true);
+            self.evict_unused(|_| true);
         }
     }
 
     /// Lets go of the next thing of a `wanted` cost that was not used since the hand last came by.
     /// There is one of such a cost: it was just found to be in the way.
-    fn clear_unused(&mut self, wanted: impl Fn(Cost) -> bool) {
+    fn evict_unused(&mut self, wanted: impl Fn(Cost) -> bool) {
         // In the first round all may turn out to have been used; the second finds one.
         for _ in 0..2 * self.slots.len() {
             let place = self.hand;
@@ -202,14 +202,14 @@ mod tests {
 
     const FREE: Cost = Cost { bytes: 0, descriptors: 0 };
 
-    fn shelf(entries_max: usize, bytes_max: usize, descriptors_max: usize) -> Shelf<usize> {
-        Shelf::new(CacheLimits { entries_max, bytes_max, descriptors_max })
+    fn shelf(entries_max: usize, bytes_max: usize, descriptors_max: usize) -> ClockCache<usize> {
+        ClockCache::new(CacheLimits { entries_max, bytes_max, descriptors_max })
     }
 
     /// The names on the shelf, without using them.
-    fn names(shelf: &Shelf<usize>) -> Vec<&str> {
+    fn names(shelf: &ClockCache<usize>) -> Vec<&str> {
         let mut names: Vec<_> =
-            shelf.places.keys().map(|name| std::str::from_utf8(name).expect("text")).collect();
+            shelf.index.keys().map(|name| std::str::from_utf8(name).expect("text")).collect();
         names.sort_unstable();
         names
     }
@@ -217,16 +217,16 @@ mod tests {
     #[test]
     fn a_thing_is_found_by_its_name_until_it_is_removed() {
         let mut shelf = shelf(8, 100, 8);
-        shelf.put(b"a", 1, FREE);
-        shelf.put(b"", 2, FREE);
+        shelf.insert(b"a", 1, FREE);
+        shelf.insert(b"", 2, FREE);
         for (name, thing) in [(&b"a"[..], Some(1)), (b"", Some(2)), (b"b", None)] {
             assert_eq!(shelf.get(name).copied(), thing);
         }
-        shelf.put(b"a", 3, FREE);
+        shelf.insert(b"a", 3, FREE);
         assert_eq!(shelf.get(b"a"), Some(&mut 3));
         assert_eq!(shelf.len(), 2);
-        shelf.take(b"a");
-        shelf.take(b"a");
+        shelf.remove(b"a");
+        shelf.remove(b"a");
         assert_eq!(shelf.get(b"a"), None);
         assert_eq!(shelf.len(), 1);
     }
@@ -234,10 +234,10 @@ mod tests {
     #[test]
     fn what_is_used_stays_while_others_pass_through() {
         let mut shelf = shelf(4, 100, 8);
-        shelf.put(b"hot", 0, FREE);
+        shelf.insert(b"hot", 0, FREE);
         for turn in 0..40 {
             assert_eq!(shelf.get(b"hot"), Some(&mut 0), "turn {turn}");
-            shelf.put(format!("cold-{turn}").as_bytes(), turn, FREE);
+            shelf.insert(format!("cold-{turn}").as_bytes(), turn, FREE);
             assert!(shelf.len() <= 4);
         }
         assert_eq!(names(&shelf), ["cold-37", "cold-38", "cold-39", "hot"]);
@@ -247,21 +247,21 @@ mod tests {
     fn when_all_were_used_one_goes_all_the_same() {
         let mut shelf = shelf(3, 100, 8);
         for name in [b"a", b"b", b"c"] {
-            shelf.put(name, 0, FREE);
+            shelf.insert(name, 0, FREE);
             shelf.get(name);
         }
-        shelf.put(b"d", 0, FREE);
+        shelf.insert(b"d", 0, FREE);
         assert_eq!(names(&shelf), ["b", "c", "d"]);
     }
 
     #[test]
     fn names_count_and_what_is_too_large_pushes_nothing_out() {
         let mut shelf = shelf(8, 100, 8);
-        shelf.put(b"a", 0, Cost { bytes: 49, descriptors: 0 });
-        shelf.put(b"b", 0, Cost { bytes: 49, descriptors: 0 });
-        shelf.put(b"c", 0, Cost { bytes: 100, descriptors: 0 });
+        shelf.insert(b"a", 0, Cost { bytes: 49, descriptors: 0 });
+        shelf.insert(b"b", 0, Cost { bytes: 49, descriptors: 0 });
+        shelf.insert(b"c", 0, Cost { bytes: 100, descriptors: 0 });
         assert_eq!(names(&shelf), ["a", "b"]);
-        shelf.put(b"d", 0, Cost { bytes: 0, descriptors: 0 });
+        shelf.insert(b"d", 0, Cost { bytes: 0, descriptors: 0 });
         assert_eq!(names(&shelf), ["b", "d"]);
     }
 
@@ -270,7 +270,7 @@ mod tests {
         let one = Cost { bytes: 0, descriptors: 1 };
         let mut shelf = shelf(8, 100, 2);
         for (name, cost) in [(b"a", FREE), (b"b", one), (b"c", FREE), (b"d", one), (b"e", one)] {
-            shelf.put(name, 0, cost);
+            shelf.insert(name, 0, cost);
         }
         assert_eq!(names(&shelf), ["a", "c", "d", "e"]);
     }
@@ -279,17 +279,17 @@ mod tests {
     fn what_grows_pushes_others_out_and_what_grows_too_large_goes() {
         let mut shelf = shelf(3, 100, 2);
         for name in [b"a", b"b", b"c"] {
-            shelf.put(name, 0, Cost { bytes: 29, descriptors: 0 });
+            shelf.insert(name, 0, Cost { bytes: 29, descriptors: 0 });
         }
         shelf.get(b"a");
-        shelf.reweigh(b"a", Cost { bytes: 39, descriptors: 1 });
+        shelf.update_cost(b"a", Cost { bytes: 39, descriptors: 1 });
         assert_eq!(names(&shelf), ["a", "b", "c"], "there is room for just that");
         shelf.get(b"a");
-        shelf.reweigh(b"a", Cost { bytes: 40, descriptors: 1 });
+        shelf.update_cost(b"a", Cost { bytes: 40, descriptors: 1 });
         assert_eq!(shelf.len(), 2);
         assert!(names(&shelf).contains(&"a"));
-        shelf.reweigh(b"a", Cost { bytes: 100, descriptors: 0 });
-        shelf.reweigh(b"gone", Cost { bytes: 100, descriptors: 0 });
+        shelf.update_cost(b"a", Cost { bytes: 100, descriptors: 0 });
+        shelf.update_cost(b"gone", Cost { bytes: 100, descriptors: 0 });
         assert_eq!((shelf.len(), shelf.held.descriptors), (1, 0));
         assert!(!names(&shelf).contains(&"a"));
     }
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn a_shelf_of_no_size_keeps_nothing() {
         let mut shelf = shelf(0, 0, 0);
-        shelf.put(b"", 0, FREE);
+        shelf.insert(b"", 0, FREE);
         assert_eq!(shelf.len(), 0);
     }
 
@@ -309,14 +309,14 @@ mod tests {
             let mut shelf = shelf(6, 100, 3);
             for (action, name, bytes, descriptors) in events {
                 match action {
-                    0 => drop(shelf.take(&[name])),
+                    0 => drop(shelf.remove(&[name])),
                     1 => {
                         shelf.get(&[name]);
                     }
-                    2 => shelf.reweigh(&[name], Cost { bytes: bytes * 3, descriptors: descriptors * 4 }),
+                    2 => shelf.update_cost(&[name], Cost { bytes: bytes * 3, descriptors: descriptors * 4 }),
                     _ => {
-                        shelf.put(&[name], 0, Cost { bytes, descriptors });
-                        prop_assert!(shelf.places.contains_key(&[name][..]));
+                        shelf.insert(&[name], 0, Cost { bytes, descriptors });
+                        prop_assert!(shelf.index.contains_key(&[name][..]));
                     }
                 }
                 let slots = || shelf.slots.iter().flatten();

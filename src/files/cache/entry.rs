@@ -6,21 +6,21 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::clock_cache::Cost;
-use crate::files::coding::Wanted;
-use crate::files::source::{Content, Resource, Store};
+use crate::files::coding::AcceptedEncodings;
+use crate::files::source::{Content, ContentSource, Resource};
 
 /// A file, and what its user made of it.
 #[derive(Debug)]
-pub struct Entry<V> {
+pub struct CachedFile<V> {
     /// The file.
     pub resource: Resource,
     /// What was made of it when it was loaded.
     pub value: V,
 }
 
-impl<V> Entry<V> {
-    pub(super) fn new(resource: Resource, make: &impl Fn(&Resource) -> V) -> Rc<Entry<V>> {
-        Rc::new(Entry { value: make(&resource), resource })
+impl<V> CachedFile<V> {
+    pub(super) fn new(resource: Resource, make: &impl Fn(&Resource) -> V) -> Rc<CachedFile<V>> {
+        Rc::new(CachedFile { value: make(&resource), resource })
     }
 
     /// What holding its content takes.
@@ -38,32 +38,37 @@ impl<V> Entry<V> {
 pub enum Lookup<V> {
     /// A file, or the index file of a directory. It stays whole in the hands of who sends it,
     /// whether or not the cache still keeps it.
-    File(Rc<Entry<V>>),
+    File(Rc<CachedFile<V>>),
     /// A directory that was named without its trailing slash.
     Directory,
     /// A file of which a variant is being made: the same look in the next turn tells more. Nothing
     /// has to be remembered meanwhile, and nothing is held for who does not come back.
-    Later,
+    Pending,
 }
 
 /// One request for a file, as far as its variants are concerned.
 #[derive(Clone, Copy)]
 pub(super) struct VariantRequest<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: &'a ContentSource,
     /// The path that was asked for.
     pub(super) key: &'a [u8],
     /// Whether the next change of the original is sure to change its facts.
     pub(super) is_settled: bool,
     /// Whether the original is watched, for it was asked for twice in a second.
     pub(super) is_watched: bool,
-    pub(super) wanted: &'a Wanted,
+    pub(super) wanted: &'a AcceptedEncodings,
     /// The time of day, and the same in seconds since 1970.
     pub(super) now: SystemTime,
     pub(super) secs: u64,
 }
 
 impl<'a> VariantRequest<'a> {
-    pub(super) fn new(store: &'a Store, key: &'a [u8], wanted: &'a Wanted, now: SystemTime) -> Self {
+    pub(super) fn new(
+        store: &'a ContentSource,
+        key: &'a [u8],
+        wanted: &'a AcceptedEncodings,
+        now: SystemTime,
+    ) -> Self {
         let secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         VariantRequest { store, key, is_settled: false, is_watched: false, wanted, now, secs }
     }

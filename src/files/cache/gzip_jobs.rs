@@ -1,6 +1,6 @@
 //! Where files are compressed as they are asked for: little by little, so that nobody has to wait.
 //!
-//! A [`Workshop`] makes gzip of what is short at once and of what is long in slices, one a turn of its
+//! A [`GzipJobs`] makes gzip of what is short at once and of what is long in slices, one a turn of its
 //! caller, in a job that all who ask for the same version of a file share. Calls that are told the same
 //! moment are one turn. Jobs are bounded in number and length, and one that nobody asks for any
 //! more is dropped. It keeps no results: that is the cache's work.
@@ -14,13 +14,13 @@ use std::time::Instant;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::files::root::Facts;
+use crate::files::root::FileStat;
 use crate::files::source::{Content, Resource, read_up_to};
 
 /// What is shorter, in bytes, is sent as it is: with its head it fits in a packet or two anyway.
-pub(super) const MADE_LEN_MIN: u64 = 1024;
+pub(super) const GZIP_LEN_MIN: u64 = 1024;
 /// What is longer, in bytes, is sent as it is: it would hold too much memory. Above this, people want twins.
-pub(super) const MADE_LEN_MAX: u64 = 8 << 20;
+pub(super) const GZIP_LEN_MAX: u64 = 8 << 20;
 /// How many bytes are compressed in a turn: less than a millisecond's work. What is no longer than this is
 /// begun while any of it is left, so that it is twice as much at most.
 const SLICE_LEN_MAX: u64 = 64 * 1024;
@@ -33,75 +33,81 @@ const LEVEL: Compression = Compression::new(5);
 
 /// What came of a request for compression.
 #[derive(Debug)]
-pub(super) enum Made {
+pub(super) enum GzipResult {
     /// The whole, smaller than the original.
     Whole(Rc<[u8]>),
     /// It does not get smaller.
     NotSmaller,
     /// It is under way: ask again next turn.
-    Later,
+    Pending,
     /// Not now, or never: there is too much to do, the file changes, or it is too short or too long.
     Refused,
 }
 
 /// Compresses.
 #[derive(Debug, Default)]
-pub(super) struct Workshop {
-    jobs: Vec<Job>,
+pub(super) struct GzipJobs {
+    jobs: Vec<GzipJob>,
     /// Counts the turns in which anything was asked for.
-    turn: u64,
-    turn_began: Option<Instant>,
+    tick: u64,
+    tick_began: Option<Instant>,
     /// How much may still be compressed in this turn.
     left_len: u64,
 }
 
 /// One version of one file, on its way.
 #[derive(Debug)]
-struct Job {
+struct GzipJob {
     key: Box<[u8]>,
-    facts: Option<Facts>,
+    facts: Option<FileStat>,
     source: Rc<File>,
     len: u64,
     done_len: u64,
     encoder: GzEncoder<Vec<u8>>,
     /// The turn in which somebody last asked for it.
-    asked: u64,
+    last_asked: u64,
 }
 
-impl Workshop {
+impl GzipJobs {
     /// The gzip of `original`, whose path is `key`, or the next slice of the work on it.
     ///
-    /// `is_settled` says that its next change is sure to change its facts; `turn` is the moment of the turn.
-    pub(super) fn gzip(&mut self, key: &[u8], original: &Resource, is_settled: bool, turn: Instant) -> Made {
-        if !(MADE_LEN_MIN..=MADE_LEN_MAX).contains(&original.len) {
-            return Made::Refused;
+    /// `is_settled` says that its next change is sure to change its facts; `tick` is the moment of the turn.
+    pub(super) fn gzip(
+        &mut self,
+        key: &[u8],
+        original: &Resource,
+        is_settled: bool,
+        turn: Instant,
+    ) -> GzipResult {
+        if !(GZIP_LEN_MIN..=GZIP_LEN_MAX).contains(&original.len) {
+            return GzipResult::Refused;
         }
-        self.begin_turn(turn);
+        self.begin_tick(turn);
         match &original.content {
-            Content::Memory(bytes) => self.at_once(bytes),
-            Content::Static(bytes) => self.at_once(bytes),
+            Content::Memory(bytes) => self.compress_now(bytes),
+            Content::Static(bytes) => self.compress_now(bytes),
             // Of a file that changes between two slices, unseen, the parts would not be of one whole.
-            Content::File(file) if is_settled => self.in_slices(key, original, file),
+            Content::File(file) if is_settled => self.compress_slice(key, original, file),
             // What the binary has compressed is not compressed again.
-            Content::File(_) | Content::Packed(_) => Made::Refused,
+            Content::File(_) | Content::Packed(_) => GzipResult::Refused,
         }
     }
 
     /// Drops the jobs that nobody has asked for since the turn before the last: whoever waits asks in
     /// every turn.
-    fn begin_turn(&mut self, turn: Instant) {
-        if self.turn_began == Some(turn) {
+    fn begin_tick(&mut self, turn: Instant) {
+        if self.tick_began == Some(turn) {
             return;
         }
-        self.turn_began = Some(turn);
-        self.turn += 1;
+        self.tick_began = Some(turn);
+        self.tick += 1;
         self.left_len = SLICE_LEN_MAX;
-        self.jobs.retain(|job| job.asked + 1 >= self.turn);
+        self.jobs.retain(|job| job.last_asked + 1 >= self.tick);
     }
 
-    fn at_once(&mut self, bytes: &[u8]) -> Made {
+    fn compress_now(&mut self, bytes: &[u8]) -> GzipResult {
         if self.left_len == 0 {
-            return Made::Later;
+            return GzipResult::Pending;
         }
         self.left_len = self.left_len.saturating_sub(bytes.len() as u64);
         let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), LEVEL);
@@ -109,27 +115,27 @@ impl Workshop {
         finished(made, bytes.len() as u64)
     }
 
-    fn in_slices(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Made {
-        let Some(mut job) = self.take_job(key, original, file) else { return Made::Refused };
-        job.asked = self.turn;
+    fn compress_slice(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> GzipResult {
+        let Some(mut job) = self.take_job(key, original, file) else { return GzipResult::Refused };
+        job.last_asked = self.tick;
         match job.advance(mem::take(&mut self.left_len)) {
             Ok(true) => finished(job.encoder.finish(), job.len),
-            Ok(false) if job.is_futile() => Made::NotSmaller,
+            Ok(false) if job.is_incompressible() => GzipResult::NotSmaller,
             Ok(false) => {
                 self.jobs.push(job);
-                Made::Later
+                GzipResult::Pending
             }
             Err(error) => {
                 log::debug!("cannot compress a file: {error}");
-                Made::Refused
+                GzipResult::Refused
             }
         }
     }
 
     /// The job for this version of a file, a new one if need be and there is room for it.
-    fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<Job> {
+    fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<GzipJob> {
         // Equal facts are those of one version: they had settled.
-        let is_same = |job: &Job| *job.key == *key && job.facts == original.facts;
+        let is_same = |job: &GzipJob| *job.key == *key && job.facts == original.stat;
         if let Some(place) = self.jobs.iter().position(is_same) {
             return Some(self.jobs.swap_remove(place));
         }
@@ -137,19 +143,19 @@ impl Workshop {
         if self.jobs.len() >= JOBS_MAX || held_len + original.len > JOBS_LEN_MAX {
             return None;
         }
-        Some(Job {
+        Some(GzipJob {
             key: key.into(),
-            facts: original.facts,
+            facts: original.stat,
             source: Rc::clone(file),
             len: original.len,
             done_len: 0,
             encoder: GzEncoder::new(Vec::new(), LEVEL),
-            asked: self.turn,
+            last_asked: self.tick,
         })
     }
 }
 
-impl Job {
+impl GzipJob {
     /// Compresses up to `slice_len` bytes more; true when all is done.
     ///
     /// # Errors
@@ -161,24 +167,24 @@ impl Job {
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
         // It had settled when it was opened: if it is the same at the end, no part is of another version.
-        if bytes.len() as u64 != slice_len || (is_whole && Facts::of(&self.source).ok() != self.facts) {
+        if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&self.source).ok() != self.facts) {
             return Err(io::Error::other("it changes while it is read"));
         }
         Ok(is_whole)
     }
 
     /// Whether there is already as much of the result as there is of the original.
-    fn is_futile(&self) -> bool {
+    fn is_incompressible(&self) -> bool {
         self.encoder.get_ref().len() as u64 >= self.len
     }
 }
 
-fn finished(made: io::Result<Vec<u8>>, original_len: u64) -> Made {
+fn finished(made: io::Result<Vec<u8>>, original_len: u64) -> GzipResult {
     match made {
-        Ok(made) if (made.len() as u64) < original_len => Made::Whole(made.into()),
-        Ok(_) => Made::NotSmaller,
+        Ok(made) if (made.len() as u64) < original_len => GzipResult::Whole(made.into()),
+        Ok(_) => GzipResult::NotSmaller,
         // Writing to memory does not fail.
-        Err(_) => Made::Refused,
+        Err(_) => GzipResult::Refused,
     }
 }
 
@@ -200,18 +206,18 @@ mod tests {
         let file = File::options().write(true).open(&path).expect("opens");
         file.set_len(LEN).expect("cuts");
         let opened = File::open(&path).expect("opens");
-        let facts = Facts::of(&opened).expect("facts");
+        let facts = FileStat::of(&opened).expect("facts");
         let resource = load(opened, facts, b"a.txt").expect("loads");
         (dir, file, resource)
     }
 
     /// What comes of it, turn by turn; `change` is called before the last.
-    fn made(resource: &Resource, change: impl FnOnce()) -> Made {
-        let mut workshop = Workshop::default();
+    fn made(resource: &Resource, change: impl FnOnce()) -> GzipResult {
+        let mut workshop = GzipJobs::default();
         let start = Instant::now();
         let turn = |number: u64| start + Duration::from_nanos(number);
         for number in 0..2 {
-            assert!(matches!(workshop.gzip(b"a.txt", resource, true, turn(number)), Made::Later));
+            assert!(matches!(workshop.gzip(b"a.txt", resource, true, turn(number)), GzipResult::Pending));
             assert_eq!(workshop.jobs.len(), 1);
         }
         change();
@@ -223,48 +229,48 @@ mod tests {
     #[test]
     fn a_file_that_changes_before_the_last_slice_is_read_comes_to_nothing() {
         let (_dir, _file, resource) = long_file();
-        assert!(matches!(made(&resource, || ()), Made::Whole(bytes) if !bytes.is_empty()));
+        assert!(matches!(made(&resource, || ()), GzipResult::Whole(bytes) if !bytes.is_empty()));
         let (_dir, file, resource) = long_file();
         let overwrite = || {
             // Until the clock of the file system has moved on.
-            while Facts::of(&file).ok() == resource.facts {
+            while FileStat::of(&file).ok() == resource.stat {
                 file.write_all_at(b"other", 7).expect("writes");
             }
         };
-        assert!(matches!(made(&resource, overwrite), Made::Refused));
+        assert!(matches!(made(&resource, overwrite), GzipResult::Refused));
         let (_dir, file, resource) = long_file();
-        assert!(matches!(made(&resource, || file.set_len(LEN - 1).expect("cuts")), Made::Refused));
+        assert!(matches!(made(&resource, || file.set_len(LEN - 1).expect("cuts")), GzipResult::Refused));
     }
 
     #[test]
     fn a_job_is_for_one_version_of_one_file_and_ends_with_the_interest_in_it() {
         let (_dir, _file, resource) = long_file();
-        let mut workshop = Workshop::default();
+        let mut workshop = GzipJobs::default();
         let now = Instant::now();
         for (key, count) in [(&b"a.txt"[..], 1), (b"b.txt", 2), (b"a.txt", 2)] {
-            assert!(matches!(workshop.gzip(key, &resource, true, now), Made::Later));
+            assert!(matches!(workshop.gzip(key, &resource, true, now), GzipResult::Pending));
             assert_eq!(workshop.jobs.len(), count);
         }
         let mut other = resource.clone();
-        other.facts = other.facts.map(|facts| Facts { changed_secs: facts.changed_secs + 1, ..facts });
-        assert!(matches!(workshop.gzip(b"a.txt", &other, true, now), Made::Later));
+        other.stat = other.stat.map(|facts| FileStat { changed_secs: facts.changed_secs + 1, ..facts });
+        assert!(matches!(workshop.gzip(b"a.txt", &other, true, now), GzipResult::Pending));
         assert_eq!(workshop.jobs.len(), 3);
         for (nanos, count) in [(1, 3), (2, 1)] {
             let later = now + Duration::from_nanos(nanos);
-            assert!(!matches!(workshop.gzip(b"b.txt", &resource, true, later), Made::Refused));
+            assert!(!matches!(workshop.gzip(b"b.txt", &resource, true, later), GzipResult::Refused));
             assert_eq!(workshop.jobs.len(), count, "{nanos}");
         }
-        assert!(matches!(workshop.gzip(b"c.txt", &resource, false, now), Made::Refused));
+        assert!(matches!(workshop.gzip(b"c.txt", &resource, false, now), GzipResult::Refused));
     }
 
     #[test]
     fn there_are_no_more_jobs_than_there_may_be() {
         let (_dir, _file, resource) = long_file();
-        let mut workshop = Workshop::default();
+        let mut workshop = GzipJobs::default();
         let turn = Instant::now();
         for number in 0..JOBS_MAX as u8 + 3 {
             let made = workshop.gzip(&[number], &resource, true, turn);
-            assert_eq!(matches!(made, Made::Later), usize::from(number) < JOBS_MAX);
+            assert_eq!(matches!(made, GzipResult::Pending), usize::from(number) < JOBS_MAX);
         }
         assert_eq!(workshop.jobs.len(), JOBS_MAX);
     }

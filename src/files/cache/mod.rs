@@ -11,5 +11,5 @@ mod precompressed;
 mod variants;
 
 pub use clock_cache::CacheLimits;
-pub use entry::{Entry, Lookup};
-pub use file_cache::{Edition, FileCache};
+pub use entry::{CachedFile, Lookup};
+pub use file_cache::{CacheGeneration, FileCache};

@@ -15,30 +15,30 @@
 use std::rc::Rc;
 
 use super::clock_cache::Cost;
-use super::entry::{Entry, VariantRequest};
+use super::entry::{CachedFile, VariantRequest};
 use crate::files::coding::Coding;
-use crate::files::file_version::has_settled;
+use crate::files::file_version::mtime_is_stable;
 use crate::files::path::split_last;
-use crate::files::root::{Facts, Opened, Root};
+use crate::files::root::{FileStat, OpenedPath, Root};
 use crate::files::source::{Resource, load};
-use crate::files::watch::{Standing, Ties, Watch, watch_paths};
+use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
 
 /// What is known of the twins of one version of a file.
 #[derive(Debug)]
-pub(super) struct Twins<V> {
+pub(super) struct Precompressed<V> {
     /// The name of the original beneath the root, directories and their indexes resolved.
     name: Box<[u8]>,
     /// The directory that it is in.
     directory: Box<[u8]>,
-    /// The facts of that directory when it was searched for what is [`Twin::Absent`].
-    searched: Option<Facts>,
-    known: [Twin<V>; Coding::COUNT],
+    /// The facts of that directory when it was searched for what is [`Sidecar::Absent`].
+    searched: Option<FileStat>,
+    known: [Sidecar<V>; Coding::COUNT],
     /// What tells of changes of any of the three.
-    pub(super) ties: Ties,
+    pub(super) ties: Dependencies,
 }
 
 #[derive(Debug, Default)]
-enum Twin<V> {
+enum Sidecar<V> {
     #[default]
     Unknown,
     /// There was nothing of this name when the directory was searched.
@@ -49,15 +49,15 @@ enum Twin<V> {
 #[derive(Debug)]
 struct Present<V> {
     name: Box<[u8]>,
-    facts: Facts,
+    facts: FileStat,
     /// None if what has these facts cannot be used: it is older than the original, or empty.
-    entry: Option<Rc<Entry<V>>>,
+    entry: Option<Rc<CachedFile<V>>>,
 }
 
 impl<V> Present<V> {
     /// Whether what has this name is what it was.
     fn is_same(&self, root: &Root) -> bool {
-        root.facts(&self.name).is_ok_and(|facts| facts == self.facts)
+        root.stat(&self.name).is_ok_and(|facts| facts == self.facts)
     }
 }
 
@@ -65,21 +65,21 @@ impl<V> Present<V> {
 pub(super) struct Original<'a> {
     pub(super) root: &'a Root,
     pub(super) resource: &'a Resource,
-    pub(super) facts: &'a Facts,
+    pub(super) facts: &'a FileStat,
     /// Who asks for it.
     pub(super) ask: &'a VariantRequest<'a>,
 }
 
-impl<V> Twins<V> {
+impl<V> Precompressed<V> {
     /// Nothing is known yet of the twins of the file of this name.
     pub(super) fn new(name: &[u8]) -> Self {
         let (directory, _) = split_last(name);
-        Twins {
+        Precompressed {
             name: name.into(),
             directory: directory.into(),
             searched: None,
             known: Default::default(),
-            ties: Ties::default(),
+            ties: Dependencies::default(),
         }
     }
 
@@ -87,13 +87,13 @@ impl<V> Twins<V> {
     pub(super) fn find(
         &mut self,
         original: &Original<'_>,
-        watch: &mut Watch,
+        watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
-    ) -> Option<Rc<Entry<V>>> {
-        let is_sure = original.ask.is_watched && self.is_sure(original, watch);
+    ) -> Option<Rc<CachedFile<V>>> {
+        let is_sure = original.ask.is_watched && self.is_validated(original, watch);
         let mut is_searched = is_sure;
-        for coding in original.ask.wanted.codings() {
-            if let Twin::Present(present) = self.of(coding)
+        for coding in original.ask.wanted.accepted() {
+            if let Sidecar::Present(present) = self.of(coding)
                 && (is_sure || present.is_same(original.root))
             {
                 match &present.entry {
@@ -105,7 +105,7 @@ impl<V> Twins<V> {
                 self.search(original, is_sure);
                 is_searched = true;
             }
-            if matches!(self.of(coding), Twin::Absent) {
+            if matches!(self.of(coding), Sidecar::Absent) {
                 continue;
             }
             let (entry, twin) = self.open(coding, original, make);
@@ -119,14 +119,14 @@ impl<V> Twins<V> {
 
     /// Whether all that is known is so without a look. Where it was not, it is watched first if it can
     /// be, and then looked at once more.
-    fn is_sure(&mut self, original: &Original<'_>, watch: &mut Watch) -> bool {
+    fn is_validated(&mut self, original: &Original<'_>, watch: &mut InotifyWatcher) -> bool {
         let Original { root, ask, .. } = *original;
-        match self.ties.standing(watch, ask.secs) {
-            Standing::Holds => return true,
-            Standing::Broken => (self.known, self.searched) = Default::default(),
-            Standing::Due | Standing::Unsure => {}
+        match self.ties.freshness(watch, ask.secs) {
+            Freshness::Fresh => return true,
+            Freshness::Stale => (self.known, self.searched) = Default::default(),
+            Freshness::Revalidate | Freshness::Unwatched => {}
         }
-        if !self.ties.may_be_made(watch, ask.secs) {
+        if !self.ties.may_be_recorded(watch, ask.secs) {
             return false;
         }
         let names = Coding::ALL.map(|coding| self.name_of(coding));
@@ -135,15 +135,15 @@ impl<V> Twins<V> {
             return false;
         }
         for twin in &mut self.known {
-            if matches!(twin, Twin::Present(present) if !present.is_same(root)) {
-                *twin = Twin::Unknown;
+            if matches!(twin, Sidecar::Present(present) if !present.is_same(root)) {
+                *twin = Sidecar::Unknown;
             }
         }
         self.search(original, true);
         true
     }
 
-    fn of(&mut self, coding: Coding) -> &mut Twin<V> {
+    fn of(&mut self, coding: Coding) -> &mut Sidecar<V> {
         &mut self.known[coding as usize]
     }
 
@@ -151,21 +151,21 @@ impl<V> Twins<V> {
     /// not searched unless they are watched: their facts would not show the next change.
     fn search(&mut self, original: &Original<'_>, is_watched: bool) {
         let Original { root, ask, .. } = *original;
-        if self.searched.is_some_and(|seen| root.facts(&self.directory).is_ok_and(|facts| facts == seen)) {
+        if self.searched.is_some_and(|seen| root.stat(&self.directory).is_ok_and(|facts| facts == seen)) {
             return;
         }
         let directory = root.open_directory(b"", &self.directory).ok();
-        let facts = directory.as_ref().and_then(|directory| Facts::of(directory).ok());
-        self.searched = facts.filter(|facts| has_settled(facts, ask.now));
+        let facts = directory.as_ref().and_then(|directory| FileStat::of(directory).ok());
+        self.searched = facts.filter(|facts| mtime_is_stable(facts, ask.now));
         let directory = directory.filter(|_| is_watched || self.searched.is_some());
         for coding in Coding::ALL {
             let name = self.name_of(coding);
             let is_vacant = |directory| Root::is_vacant(directory, split_last(&name).1);
             let is_absent = directory.as_ref().is_some_and(is_vacant);
             match self.of(coding) {
-                twin if is_absent => *twin = Twin::Absent,
-                twin @ Twin::Absent => *twin = Twin::Unknown,
-                Twin::Unknown | Twin::Present(_) => {}
+                twin if is_absent => *twin = Sidecar::Absent,
+                twin @ Sidecar::Absent => *twin = Sidecar::Unknown,
+                Sidecar::Unknown | Sidecar::Present(_) => {}
             }
         }
     }
@@ -180,26 +180,27 @@ impl<V> Twins<V> {
         coding: Coding,
         original: &Original<'_>,
         make: &impl Fn(&Resource) -> V,
-    ) -> (Option<Rc<Entry<V>>>, Twin<V>) {
+    ) -> (Option<Rc<CachedFile<V>>>, Sidecar<V>) {
         let name = self.name_of(coding);
         // Whatever keeps a twin from being read, its original can be sent.
-        let Ok(Opened::File(file, facts)) = original.root.open_file(&name) else {
-            return (None, Twin::Unknown);
+        let Ok(OpenedPath::File(file, facts)) = original.root.open_file(&name) else {
+            return (None, Sidecar::Unknown);
         };
         let (entry, facts) = if is_good(&facts, original.facts) {
-            let Ok(resource) = load(file, facts, &self.name) else { return (None, Twin::Unknown) };
+            let Ok(resource) = load(file, facts, &self.name) else { return (None, Sidecar::Unknown) };
             // It may have changed while it was read; without facts, it still does.
-            let Some(facts) = resource.facts else { return (None, Twin::Unknown) };
-            let resource = resource.known_at(original.ask.now).twin_of(original.resource, coding);
-            let entry = is_good(&facts, original.facts).then(|| Entry::new(resource, make));
+            let Some(facts) = resource.stat else { return (None, Sidecar::Unknown) };
+            let resource =
+                resource.with_validators_at(original.ask.now).sidecar_of(original.resource, coding);
+            let entry = is_good(&facts, original.facts).then(|| CachedFile::new(resource, make));
             (entry, facts)
         } else {
             (None, facts)
         };
-        if !has_settled(&facts, original.ask.now) {
-            return (entry, Twin::Unknown);
+        if !mtime_is_stable(&facts, original.ask.now) {
+            return (entry, Sidecar::Unknown);
         }
-        (entry.clone(), Twin::Present(Present { name: name.into(), facts, entry }))
+        (entry.clone(), Sidecar::Present(Present { name: name.into(), facts, entry }))
     }
 
     /// What all that is held takes.
@@ -207,7 +208,7 @@ impl<V> Twins<V> {
         let names_len = self.name.len() + self.directory.len();
         let mut cost = Cost { bytes: names_len + self.ties.bytes(), descriptors: 0 };
         for twin in &self.known {
-            if let Twin::Present(present) = twin {
+            if let Sidecar::Present(present) = twin {
                 cost.bytes += present.name.len();
                 cost += present.entry.as_ref().map_or(Cost::default(), |entry| entry.cost());
             }
@@ -218,8 +219,8 @@ impl<V> Twins<V> {
 
 /// Whether a file with these facts can stand for its original: the shortest gzip stream has 18 bytes,
 /// so an empty one is not finished, or not begun.
-fn is_good(twin: &Facts, original: &Facts) -> bool {
-    let modified = |facts: &Facts| (facts.modified_secs, facts.modified_nanos);
+fn is_good(twin: &FileStat, original: &FileStat) -> bool {
+    let modified = |facts: &FileStat| (facts.modified_secs, facts.modified_nanos);
     twin.len > 0 && modified(twin) >= modified(original)
 }
 

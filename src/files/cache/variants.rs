@@ -7,17 +7,17 @@
 use std::rc::Rc;
 
 use super::clock_cache::Cost;
-use super::entry::{Entry, Lookup, VariantRequest};
-use super::gzip_jobs::{Made, Workshop};
-use super::precompressed::{Original, Twins};
+use super::entry::{CachedFile, Lookup, VariantRequest};
+use super::gzip_jobs::{GzipJobs, GzipResult};
+use super::precompressed::{Original, Precompressed};
 use crate::files::coding::Coding;
 use crate::files::source::{Content, Resource};
-use crate::files::watch::{Standing, Watch};
+use crate::files::watch::{Freshness, InotifyWatcher};
 
 /// What is known of the variants of one version of a file.
 #[derive(Debug)]
 pub(super) struct Variants<V> {
-    twins: Twins<V>,
+    precompressed: Precompressed<V>,
     gzip: Gzip<V>,
 }
 
@@ -26,30 +26,30 @@ pub(super) struct Variants<V> {
 enum Gzip<V> {
     Untried,
     /// It is no smaller than the original.
-    Useless,
-    Whole(Rc<Entry<V>>),
+    NotSmaller,
+    Whole(Rc<CachedFile<V>>),
 }
 
 impl<V> Variants<V> {
     /// Nothing is known yet of the variants of the file of this name beneath the root.
     pub(super) fn new(name: &[u8]) -> Self {
-        Variants { twins: Twins::new(name), gzip: Gzip::Untried }
+        Variants { precompressed: Precompressed::new(name), gzip: Gzip::Untried }
     }
 
     /// Chooses `original`, which is fresh, or a variant of it.
     pub(super) fn choose(
         &mut self,
-        original: &Rc<Entry<V>>,
+        original: &Rc<CachedFile<V>>,
         ask: &VariantRequest<'_>,
-        workshop: &mut Workshop,
-        watch: &mut Watch,
+        workshop: &mut GzipJobs,
+        watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
     ) -> Lookup<V> {
         let resource = &original.resource;
         // What is built in has no facts and no twins: a file of the disk might be of another build.
-        if let (Some(root), Some(facts)) = (ask.store.root(), &resource.facts) {
+        if let (Some(root), Some(facts)) = (ask.store.root(), &resource.stat) {
             let place = Original { root, resource, facts, ask };
-            if let Some(entry) = self.twins.find(&place, watch, make) {
+            if let Some(entry) = self.precompressed.find(&place, watch, make) {
                 return Lookup::File(entry);
             }
         }
@@ -62,32 +62,32 @@ impl<V> Variants<V> {
             (Gzip::Whole(entry), ..) => Lookup::File(Rc::clone(entry)),
             (Gzip::Untried, Content::Packed(page), _) => self.keep(resource.packed(page), make),
             (Gzip::Untried, _, Some(turn)) => match workshop.gzip(ask.key, resource, ask.is_settled, turn) {
-                Made::Whole(bytes) => self.keep(resource.made(Coding::Gzip, bytes), make),
-                Made::NotSmaller => {
-                    self.gzip = Gzip::Useless;
+                GzipResult::Whole(bytes) => self.keep(resource.made(Coding::Gzip, bytes), make),
+                GzipResult::NotSmaller => {
+                    self.gzip = Gzip::NotSmaller;
                     plain()
                 }
-                Made::Later => Lookup::Later,
-                Made::Refused => plain(),
+                GzipResult::Pending => Lookup::Pending,
+                GzipResult::Refused => plain(),
             },
             _ => plain(),
         }
     }
 
     /// Whether the choice was made without a look at the disk, and would be for the rest of this second.
-    pub(super) fn is_certain(&mut self, watch: &Watch, secs: u64) -> bool {
-        self.twins.ties.standing(watch, secs) == Standing::Holds
+    pub(super) fn is_validated(&mut self, watch: &InotifyWatcher, secs: u64) -> bool {
+        self.precompressed.ties.freshness(watch, secs) == Freshness::Fresh
     }
 
     fn keep(&mut self, resource: Resource, make: &impl Fn(&Resource) -> V) -> Lookup<V> {
-        let entry = Entry::new(resource, make);
+        let entry = CachedFile::new(resource, make);
         self.gzip = Gzip::Whole(Rc::clone(&entry));
         Lookup::File(entry)
     }
 
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
-        let mut cost = self.twins.cost();
+        let mut cost = self.precompressed.cost();
         if let Gzip::Whole(entry) = &self.gzip {
             cost += entry.cost();
         }
@@ -97,10 +97,10 @@ impl<V> Variants<V> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::gzip_jobs::{MADE_LEN_MAX, MADE_LEN_MIN};
+    use super::super::gzip_jobs::{GZIP_LEN_MAX, GZIP_LEN_MIN};
     use super::*;
-    use crate::files::testing::Bench;
-    use crate::files::{CacheLimits, FileCache, SMALL_FILE_LEN_MAX, Store, Wanted};
+    use crate::files::testing::CacheFixture;
+    use crate::files::{AcceptedEncodings, CacheLimits, ContentSource, FileCache, SMALL_FILE_LEN_MAX};
     use flate2::read::GzDecoder;
     use std::fs::{self, File};
     use std::io::{Read, Write};
@@ -108,8 +108,8 @@ mod tests {
 
     const SMALL: u64 = SMALL_FILE_LEN_MAX;
 
-    fn gzip() -> Wanted {
-        Wanted::new([Coding::Brotli, Coding::Gzip], Some(Instant::now()))
+    fn gzip() -> AcceptedEncodings {
+        AcceptedEncodings::new([Coding::Brotli, Coding::Gzip], Some(Instant::now()))
     }
 
     /// Text of this length, no two lines of which are the same.
@@ -134,10 +134,10 @@ mod tests {
 
     /// What the made variant decodes to; panics if it is none.
     #[track_caller]
-    fn decoded(entry: &Entry<u32>) -> Vec<u8> {
+    fn decoded(entry: &CachedFile<u32>) -> Vec<u8> {
         let resource = &entry.resource;
         assert!(
-            resource.is_made() && resource.varies && resource.coding == Some(Coding::Gzip),
+            resource.is_generated() && resource.is_negotiable && resource.coding == Some(Coding::Gzip),
             "{resource:?}"
         );
         let Content::Memory(bytes) = &resource.content else { panic!("{resource:?}") };
@@ -148,24 +148,27 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_plain(entry: &Entry<u32>, len: u64) {
+    fn assert_plain(entry: &CachedFile<u32>, len: u64) {
         let resource = &entry.resource;
-        assert!(!resource.is_made() && resource.coding.is_none() && resource.varies, "{resource:?}");
+        assert!(
+            !resource.is_generated() && resource.coding.is_none() && resource.is_negotiable,
+            "{resource:?}"
+        );
         assert_eq!(resource.len, len);
     }
 
     #[test]
     fn what_is_long_enough_and_no_longer_is_made_once_and_kept() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         for (len, is_made) in [
             (0, false),
-            (MADE_LEN_MIN - 1, false),
-            (MADE_LEN_MIN, true),
+            (GZIP_LEN_MIN - 1, false),
+            (GZIP_LEN_MIN, true),
             (SMALL, true),
             (SMALL + 1, true),
             (3 * SMALL + 5, true),
-            (MADE_LEN_MAX, true),
-            (MADE_LEN_MAX + 1, false),
+            (GZIP_LEN_MAX, true),
+            (GZIP_LEN_MAX + 1, false),
         ] {
             let content = text(len);
             bench.write("a.txt", &content);
@@ -177,10 +180,10 @@ mod tests {
             } else {
                 assert_plain(&entry, len);
             }
-            assert_plain(&bench.get("/a.txt", &Wanted::PLAIN), len);
-            assert_plain(&bench.get("/a.txt", &Wanted::new([Coding::Gzip], None)), len);
+            assert_plain(&bench.get("/a.txt", &AcceptedEncodings::PLAIN), len);
+            assert_plain(&bench.get("/a.txt", &AcceptedEncodings::new([Coding::Gzip], None)), len);
             assert_plain(
-                &bench.get("/a.txt", &Wanted::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
+                &bench.get("/a.txt", &AcceptedEncodings::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
                 len,
             );
         }
@@ -188,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_gets_no_smaller_is_sent_as_it_is_and_tried_once() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         for len in [5000, 3 * SMALL] {
             bench.write("a.txt", noise(len));
             let entry = bench.get("/a.txt", &gzip());
@@ -204,13 +207,13 @@ mod tests {
 
     #[test]
     fn every_change_of_the_original_shows_at_the_next_look() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         for content in [text(5000), text(5001), noise(5000), text(4 * SMALL), text(900), text(2 * SMALL + 1)]
         {
             bench.write("a.txt", &content);
             for _ in 0..2 {
                 let entry = bench.get("/a.txt", &gzip());
-                match entry.resource.is_made() {
+                match entry.resource.is_generated() {
                     true => assert!(decoded(&entry) == content),
                     false => assert_plain(&entry, content.len() as u64),
                 }
@@ -220,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_twin_comes_before_what_is_made_and_goes() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         let content = text(5000);
         bench.write("a.txt", &content);
         assert!(decoded(&bench.get("/a.txt", &gzip())) == content);
@@ -229,7 +232,7 @@ mod tests {
             bench.write(name, "twin");
             for _ in 0..2 {
                 let entry = bench.get("/a.txt", &gzip());
-                assert_eq!((entry.resource.len, entry.resource.is_made()), (4, false), "{name}");
+                assert_eq!((entry.resource.len, entry.resource.is_generated()), (4, false), "{name}");
             }
             bench.tick();
             fs::remove_file(bench.path(name)).expect("removes");
@@ -239,17 +242,17 @@ mod tests {
 
     #[test]
     fn a_long_file_is_made_slice_by_slice_by_all_who_wait_together() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         let content = text(10 * SMALL);
         bench.write("a.txt", &content);
         for turn in 1..10 {
             bench.next_turn();
             for waiting in 0..50 {
                 let found = bench.look("/a.txt", &gzip());
-                assert!(matches!(found, Lookup::Later), "turn {turn}, waiting {waiting}");
+                assert!(matches!(found, Lookup::Pending), "turn {turn}, waiting {waiting}");
             }
             // Who wants it as it is does not wait.
-            assert!(matches!(bench.look("/a.txt", &Wanted::PLAIN), Lookup::File(_)));
+            assert!(matches!(bench.look("/a.txt", &AcceptedEncodings::PLAIN), Lookup::File(_)));
         }
         bench.next_turn();
         let found: Vec<_> = (0..50).map(|_| bench.look("/a.txt", &gzip())).collect();
@@ -260,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_turn_compresses_no_more_than_two_slices_whatever_is_asked_for() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         for number in 0..20 {
             bench.write(&format!("{number}.txt"), text(SMALL / 2 + 1));
         }
@@ -277,10 +280,12 @@ mod tests {
 
     #[test]
     fn who_comes_when_there_is_too_much_to_do_gets_the_file_as_it_is() {
-        let mut bench = Bench::new();
-        let wait = |bench: &mut Bench, name: &str| match bench.look(&format!("/{name}"), &gzip()) {
-            Lookup::Later => true,
-            Lookup::File(entry) => !entry.resource.is_made() && panic!("not {}", entry.resource.is_made()),
+        let mut bench = CacheFixture::new();
+        let wait = |bench: &mut CacheFixture, name: &str| match bench.look(&format!("/{name}"), &gzip()) {
+            Lookup::Pending => true,
+            Lookup::File(entry) => {
+                !entry.resource.is_generated() && panic!("not {}", entry.resource.is_generated())
+            }
             Lookup::Directory => panic!("{name} is a directory"),
         };
         let names: Vec<String> = (0..12).map(|number| format!("{number}.txt")).collect();
@@ -298,8 +303,8 @@ mod tests {
             }
         }
         // The first two are long: together they are all that may be under way.
-        let mut bench = Bench::new();
-        for (name, len) in [("a.txt", MADE_LEN_MAX), ("b.txt", MADE_LEN_MAX), ("c.txt", SMALL + 1)] {
+        let mut bench = CacheFixture::new();
+        for (name, len) in [("a.txt", GZIP_LEN_MAX), ("b.txt", GZIP_LEN_MAX), ("c.txt", SMALL + 1)] {
             bench.write(name, text(len));
         }
         assert!(wait(&mut bench, "a.txt") && wait(&mut bench, "b.txt"));
@@ -318,13 +323,13 @@ mod tests {
 
     #[test]
     fn a_long_file_that_changes_meanwhile_is_never_mixed() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         let (old, new) = (text(6 * SMALL), noise(2 * SMALL).repeat(3));
-        let start = |bench: &mut Bench| {
+        let start = |bench: &mut CacheFixture| {
             bench.write("a.txt", &old);
             for _ in 0..3 {
                 bench.next_turn();
-                assert!(matches!(bench.look("/a.txt", &gzip()), Lookup::Later));
+                assert!(matches!(bench.look("/a.txt", &gzip()), Lookup::Pending));
             }
             bench.tick();
         };
@@ -333,7 +338,7 @@ mod tests {
         let mut file = File::options().write(true).open(bench.path("a.txt")).expect("opens");
         file.write_all(&new).expect("writes");
         let entry = bench.get("/a.txt", &gzip());
-        assert!(if entry.resource.is_made() {
+        assert!(if entry.resource.is_generated() {
             decoded(&entry) == new
         } else {
             entry.resource.len == old.len() as u64
@@ -355,7 +360,7 @@ mod tests {
 
     #[test]
     fn of_what_changed_just_now_only_what_is_read_whole_is_made() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         bench.now = SystemTime::UNIX_EPOCH;
         bench.write("a.txt", text(SMALL));
         bench.write("b.txt", text(SMALL + 1));
@@ -367,26 +372,26 @@ mod tests {
 
     #[test]
     fn built_in_pages_have_a_gzip_of_their_own_and_no_twins_on_the_disk() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         bench.write("server-code.html.gz", "of another build");
-        let Store::Disk(root) = std::mem::replace(&mut bench.store, Store::Embedded) else {
+        let ContentSource::Disk(root) = std::mem::replace(&mut bench.store, ContentSource::Embedded) else {
             panic!("a disk")
         };
-        for store in [Store::Embedded, Store::DiskWithSource(root)] {
+        for store in [ContentSource::Embedded, ContentSource::DiskWithSource(root)] {
             bench.store = store;
             bench.cache = FileCache::new(CacheLimits::DEFAULT);
-            let plain = bench.get("/server-code.html", &Wanted::PLAIN);
+            let plain = bench.get("/server-code.html", &AcceptedEncodings::PLAIN);
             let Content::Packed(page) = plain.resource.content else { panic!("not built in") };
             // Nothing is made, so that it may be had whether or not anything may.
-            let entry = bench.get("/server-code.html", &Wanted::new([Coding::Gzip], None));
+            let entry = bench.get("/server-code.html", &AcceptedEncodings::new([Coding::Gzip], None));
             assert!(Rc::ptr_eq(&entry, &bench.get("/server-code.html", &gzip())), "it is kept");
             let resource = &entry.resource;
-            assert_eq!((resource.coding, resource.is_made()), (Some(Coding::Gzip), false));
-            assert_ne!(resource.identity, plain.resource.identity);
+            assert_eq!((resource.coding, resource.is_generated()), (Some(Coding::Gzip), false));
+            assert_ne!(resource.version, plain.resource.version);
             assert_eq!(resource.len, page.gzip().len() as u64);
             assert!(matches!(resource.content, Content::Static(gzip) if gzip == page.gzip()));
             assert_plain(
-                &bench.get("/server-code.html", &Wanted::new([Coding::Brotli], gzip().turn)),
+                &bench.get("/server-code.html", &AcceptedEncodings::new([Coding::Brotli], gzip().turn)),
                 page.len(),
             );
         }
@@ -394,7 +399,7 @@ mod tests {
 
     #[test]
     fn what_is_made_counts_against_the_limits() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         let bytes_max = 200_000;
         bench.cache = FileCache::new(CacheLimits { bytes_max, ..CacheLimits::DEFAULT });
         for number in 0..20 {
@@ -415,7 +420,7 @@ mod tests {
 
     #[test]
     fn without_a_shelf_all_is_made_anew_and_right() {
-        let mut bench = Bench::new();
+        let mut bench = CacheFixture::new();
         bench.cache = FileCache::new(CacheLimits::NONE);
         for len in [2000, 3 * SMALL] {
             bench.write("a.txt", text(len));

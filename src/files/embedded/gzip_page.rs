@@ -13,16 +13,16 @@ use crate::files::file_version::fnv1a_64;
 
 /// A page, as the build script has compressed it.
 #[derive(Debug)]
-pub struct Packed {
+pub struct GzipPage {
     gzip: &'static [u8],
     plain: OnceLock<Box<[u8]>>,
     hash: OnceLock<u64>,
 }
 
-impl Packed {
+impl GzipPage {
     /// The page whose gzip this is, in one member (RFC 1952 section 2.3).
-    pub(super) const fn new(gzip: &'static [u8]) -> Packed {
-        Packed { gzip, plain: OnceLock::new(), hash: OnceLock::new() }
+    pub(super) const fn new(gzip: &'static [u8]) -> GzipPage {
+        GzipPage { gzip, plain: OnceLock::new(), hash: OnceLock::new() }
     }
 
     /// The page, compressed.
@@ -60,10 +60,10 @@ mod tests {
     use flate2::write::GzEncoder;
     use std::io::Write;
 
-    fn packed(page: &[u8]) -> Packed {
+    fn packed(page: &[u8]) -> GzipPage {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(page).expect("compresses");
-        Packed::new(encoder.finish().expect("compresses").leak())
+        GzipPage::new(encoder.finish().expect("compresses").leak())
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn what_cannot_be_unpacked_has_the_length_that_was_promised() {
         for gzip in [&b""[..], b"no", b"no gzip at all\x05\0\0\0"] {
-            let broken = Packed::new(gzip);
+            let broken = GzipPage::new(gzip);
             assert_eq!(broken.plain().len() as u64, broken.len());
         }
     }

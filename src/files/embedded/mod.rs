@@ -10,70 +10,74 @@ mod gzip_page;
 use super::file_version::fnv1a_64;
 use super::path::beneath;
 
-pub use gzip_page::Packed;
+pub use gzip_page::GzipPage;
 
 /// What is at a path of the binary.
 #[derive(Clone, Copy, Debug)]
-pub enum Page {
+pub enum EmbeddedPage {
     /// A page as it is.
     Plain(&'static [u8]),
     /// A compressed one.
-    Packed(&'static Packed),
+    Packed(&'static GzipPage),
 }
 
-impl Page {
+impl EmbeddedPage {
     /// How many bytes it has.
     pub(super) fn len(self) -> u64 {
         match self {
-            Page::Plain(bytes) => bytes.len() as u64,
-            Page::Packed(page) => page.len(),
+            EmbeddedPage::Plain(bytes) => bytes.len() as u64,
+            EmbeddedPage::Packed(page) => page.len(),
         }
     }
 
     /// The bytes, unpacked if need be.
     pub(super) fn bytes(self) -> &'static [u8] {
         match self {
-            Page::Plain(bytes) => bytes,
-            Page::Packed(page) => page.plain(),
+            EmbeddedPage::Plain(bytes) => bytes,
+            EmbeddedPage::Packed(page) => page.plain(),
         }
     }
 
     /// Another page has another one.
     pub(super) fn hash(self) -> u64 {
         match self {
-            Page::Plain(bytes) => fnv1a_64(bytes),
-            Page::Packed(page) => page.hash(),
+            EmbeddedPage::Plain(bytes) => fnv1a_64(bytes),
+            EmbeddedPage::Packed(page) => page.hash(),
         }
     }
 }
 
 /// Every page: its path beneath the root, and what is there.
-pub const PAGES: &[(&str, Page)] = &[
-    ("HelloWorld.html", Page::Plain(include_bytes!("../../../content/HelloWorld.html"))),
-    ("favicon.svg", Page::Plain(include_bytes!("../../../content/favicon.svg"))),
-    ("index.html", Page::Plain(include_bytes!("../../../content/index.html"))),
-    ("style.css", Page::Plain(include_bytes!("../../../content/style.css"))),
+pub const PAGES: &[(&str, EmbeddedPage)] = &[
+    ("HelloWorld.html", EmbeddedPage::Plain(include_bytes!("../../../content/HelloWorld.html"))),
+    ("favicon.svg", EmbeddedPage::Plain(include_bytes!("../../../content/favicon.svg"))),
+    ("index.html", EmbeddedPage::Plain(include_bytes!("../../../content/index.html"))),
+    ("style.css", EmbeddedPage::Plain(include_bytes!("../../../content/style.css"))),
 ];
 
 /// The pages that show what this binary was built from. They are no files of `content/`: a file
 /// could fall behind the program.
-pub static SOURCE_PAGES: &[(&str, Page)] =
-    &[("client-code.html", Page::Packed(&CLIENT_CODE)), ("server-code.html", Page::Packed(&SERVER_CODE))];
+pub static SOURCE_PAGES: &[(&str, EmbeddedPage)] = &[
+    ("client-code.html", EmbeddedPage::Packed(&CLIENT_CODE)),
+    ("server-code.html", EmbeddedPage::Packed(&SERVER_CODE)),
+];
 
-static CLIENT_CODE: Packed = Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/client-code.html.gz")));
-static SERVER_CODE: Packed = Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/server-code.html.gz")));
+static CLIENT_CODE: GzipPage =
+    GzipPage::new(include_bytes!(concat!(env!("OUT_DIR"), "/client-code.html.gz")));
+static SERVER_CODE: GzipPage =
+    GzipPage::new(include_bytes!(concat!(env!("OUT_DIR"), "/server-code.html.gz")));
 
 /// The page at `path`, which has no leading slash.
-pub fn find(path: &[u8]) -> Option<Page> {
+pub fn find(path: &[u8]) -> Option<EmbeddedPage> {
     find_in(PAGES, path).or_else(|| find_source(path))
 }
 
 /// The same among the source pages alone.
-pub fn find_source(path: &[u8]) -> Option<Page> {
+pub fn find_source(path: &[u8]) -> Option<EmbeddedPage> {
     find_in(SOURCE_PAGES, path)
 }
 
-fn find_in(pages: &[(&str, Page)], path: &[u8]) -> Option<Page> {
+fn find_in(pages: &[(&str, EmbeddedPage)], path: &[u8]) -> Option<EmbeddedPage> {
     pages.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, page)| page)
 }
 

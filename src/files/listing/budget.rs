@@ -33,11 +33,11 @@ const LISTING_LEN_BASE: usize = 4 * 1024;
 /// What all listings of a server share.
 #[derive(Clone, Debug, Default)]
 pub struct ListingBudget {
-    held: Rc<Held>,
+    held: Rc<HeldBudget>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct HeldBudget {
     bytes: Cell<usize>,
     directories: Cell<usize>,
 }
@@ -45,7 +45,7 @@ struct Held {
 /// What one listing has of the budget.
 #[derive(Debug)]
 pub(super) struct Lease {
-    held: Rc<Held>,
+    held: Rc<HeldBudget>,
     bytes: usize,
     has_directory: bool,
 }

@@ -7,9 +7,9 @@
 use super::budget::Lease;
 use super::read_dir::{Directory, embedded_pages};
 use super::runs::{Merge, Run};
-use super::{Listing, ListingBudget, ListingError, NameFilter, Page, PageWanted, Totals, Wanted};
+use super::{Listing, ListingBudget, ListingError, ListingTotals, NameFilter, Page, PageRequest, Wanted};
 use crate::files::path::RelativePath;
-use crate::files::source::Store;
+use crate::files::source::ContentSource;
 
 /// How many entries are merged in one slice. Each costs a few comparisons of names for every
 /// doubling of the number of runs: some 2 µs, if there are a hundred thousand entries.
@@ -17,11 +17,11 @@ const MERGED_PER_SLICE_MAX: usize = 256;
 
 /// A directory on its way to being a [`Listing`].
 #[derive(Debug)]
-pub struct Gathering {
-    stage: Stage,
+pub struct ListingBuilder {
+    stage: BuildStage,
     filter: Option<NameFilter>,
-    page_wanted: Option<PageWanted>,
-    totals: Totals,
+    page_request: Option<PageRequest>,
+    totals: ListingTotals,
     merge: Merge,
     /// Whether it has been found to be more than can be read in one go.
     is_long: bool,
@@ -30,12 +30,12 @@ pub struct Gathering {
 
 /// What is still to do.
 #[derive(Debug)]
-enum Stage {
+enum BuildStage {
     /// The directory at this path is not open yet.
     Waiting(Vec<u8>),
     Reading(Directory),
     /// Taking the entries of one page out of what was read.
-    Picking {
+    Merging {
         page: Page,
         skipped: usize,
         picked: Run,
@@ -43,7 +43,7 @@ enum Stage {
     Ready(Page),
 }
 
-impl Gathering {
+impl ListingBuilder {
     /// Begins with the directory at `path`, and asks nothing of it yet.
     ///
     /// # Errors
@@ -52,12 +52,12 @@ impl Gathering {
         path: &RelativePath<'_>,
         wanted: Wanted,
         budget: &ListingBudget,
-    ) -> Result<Gathering, ListingError> {
+    ) -> Result<ListingBuilder, ListingError> {
         let Wanted { order, filter, page: page_wanted } = wanted;
         let lease = budget.lease()?;
-        let stage = Stage::Waiting(path.as_bytes().to_vec());
-        let (totals, merge) = (Totals::default(), Merge::new(order));
-        Ok(Gathering { stage, filter, page_wanted, totals, merge, is_long: false, lease })
+        let stage = BuildStage::Waiting(path.as_bytes().to_vec());
+        let (totals, merge) = (ListingTotals::default(), Merge::new(order));
+        Ok(ListingBuilder { stage, filter, page_request: page_wanted, totals, merge, is_long: false, lease })
     }
 
     /// Does one slice of the work, which takes about a millisecond at the most. Says whether there is
@@ -65,36 +65,36 @@ impl Gathering {
     ///
     /// # Errors
     /// See [`ListingError`]; a path that is no directory is `NotFound`.
-    pub fn gather(&mut self, store: &Store) -> Result<bool, ListingError> {
-        if let Stage::Waiting(path) = &self.stage {
+    pub fn build_slice(&mut self, store: &ContentSource) -> Result<bool, ListingError> {
+        if let BuildStage::Waiting(path) = &self.stage {
             let path = path.clone();
             self.open(store, &path)?;
         }
         match &mut self.stage {
-            Stage::Reading(directory) => {
+            BuildStage::Reading(directory) => {
                 let slice = directory.read_slice(store, |name| lets_through(&mut self.filter, name))?;
                 self.take_in(slice.run)?;
                 if slice.is_last {
                     self.end_reading();
                 }
             }
-            Stage::Picking { .. } => self.pick(),
-            Stage::Waiting(_) | Stage::Ready(_) => {}
+            BuildStage::Merging { .. } => self.merge_slice(),
+            BuildStage::Waiting(_) | BuildStage::Ready(_) => {}
         }
-        Ok(!matches!(self.stage, Stage::Ready(_)))
+        Ok(!matches!(self.stage, BuildStage::Ready(_)))
     }
 
     /// Opens the directory. If too many are open, it is read only as far as one slice goes, once: of most
     /// directories that is all, and who asks for one need not wait for those who read long ones. A long
     /// one waits until there is room, in one of the next turns.
-    fn open(&mut self, store: &Store, path: &[u8]) -> Result<(), ListingError> {
+    fn open(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
         let Some(root) = store.root() else {
             self.take_in_pages(store, path)?;
             self.end_reading();
             return Ok(());
         };
         if self.lease.may_open_directory() {
-            self.stage = Stage::Reading(Directory::open(root, path)?);
+            self.stage = BuildStage::Reading(Directory::open(root, path)?);
             return self.take_in_pages(store, path);
         }
         if self.is_long {
@@ -112,7 +112,7 @@ impl Gathering {
     }
 
     /// Keeps the pages of the binary that stand in the directory at `path`.
-    fn take_in_pages(&mut self, store: &Store, path: &[u8]) -> Result<(), ListingError> {
+    fn take_in_pages(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
         let pages = embedded_pages(store, path, |name| lets_through(&mut self.filter, name));
         self.take_in(pages)
     }
@@ -125,8 +125,8 @@ impl Gathering {
     /// The listing, once there is no more to do.
     pub fn finish(self) -> Listing {
         let page = match self.stage {
-            Stage::Ready(page) | Stage::Picking { page, .. } => page,
-            Stage::Waiting(_) | Stage::Reading(_) => Page::of(None, self.totals.entries()),
+            BuildStage::Ready(page) | BuildStage::Merging { page, .. } => page,
+            BuildStage::Waiting(_) | BuildStage::Reading(_) => Page::of(None, self.totals.entries()),
         };
         Listing { totals: self.totals, page, merge: self.merge, _lease: self.lease }
     }
@@ -147,16 +147,16 @@ impl Gathering {
     fn end_reading(&mut self) {
         self.lease.close_directory();
         let entries = self.totals.entries();
-        let page = Page::of(self.page_wanted, entries);
+        let page = Page::of(self.page_request, entries);
         self.stage = if page.len == entries {
-            Stage::Ready(page)
+            BuildStage::Ready(page)
         } else {
-            Stage::Picking { page, skipped: 0, picked: Run::default() }
+            BuildStage::Merging { page, skipped: 0, picked: Run::default() }
         };
     }
 
-    fn pick(&mut self) {
-        let Stage::Picking { page, skipped, picked } = &mut self.stage else { return };
+    fn merge_slice(&mut self) {
+        let BuildStage::Merging { page, skipped, picked } = &mut self.stage else { return };
         let mut is_over = false;
         for _ in 0..MERGED_PER_SLICE_MAX {
             match self.merge.next_entry() {
@@ -174,7 +174,7 @@ impl Gathering {
             let run = std::mem::take(picked);
             self.lease.shrink(run.cost());
             self.merge.replace(run);
-            self.stage = Stage::Ready(page);
+            self.stage = BuildStage::Ready(page);
         }
     }
 }

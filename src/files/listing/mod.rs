@@ -1,6 +1,6 @@
 //! What is in a directory, in the order that was asked for.
 //!
-//! A directory may hold a hundred thousand names, and one loop serves everybody: so a [`Gathering`]
+//! A directory may hold a hundred thousand names, and one loop serves everybody: so a [`ListingBuilder`]
 //! reads in slices of a few hundred entries, each sorted as a run of its own, and the [`Listing`]
 //! that comes of it merges the runs only as far as entries are taken. No call here takes longer
 //! than about a millisecond, and memory is leased from a [`ListingBudget`] for all listings together.
@@ -22,7 +22,7 @@ use budget::Lease;
 use runs::Merge;
 
 pub use budget::{DIRECTORIES_OPEN_MAX, LISTING_LEN_MAX, LISTINGS_LEN_MAX, ListingBudget};
-pub use builder::Gathering;
+pub use builder::ListingBuilder;
 pub use natural_order::NameFilter;
 
 /// One thing in a directory.
@@ -52,7 +52,7 @@ pub enum SortKey {
 
 /// The order of a listing. Directories come before files in every one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Order {
+pub struct SortOrder {
     /// What decides. Names break ties, from A to Z whatever the direction.
     pub key: SortKey,
     /// Whether the greatest comes first.
@@ -63,21 +63,21 @@ pub struct Order {
 #[derive(Debug, Default)]
 pub struct Wanted {
     /// The order.
-    pub order: Order,
+    pub order: SortOrder,
     /// Only names that this one lets through.
     pub filter: Option<NameFilter>,
     /// Only the entries of one page; all of them if there is none.
-    pub page: Option<PageWanted>,
+    pub page: Option<PageRequest>,
 }
 
 /// One page of a listing that is cut into such of `len` entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageWanted {
+pub struct PageRequest {
     /// The number of the page, from 1 on.
     pub number: usize,
     /// Whether the last page stands in for one beyond it. For a person it should; a program that counts
     /// pages up has to come to an empty one.
-    pub last_stands_in: bool,
+    pub clamp_to_last_page: bool,
     /// How many entries a page has, 1 at least.
     pub len: usize,
 }
@@ -97,7 +97,7 @@ pub struct Page {
 
 /// How much was found, on all pages together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct ListingTotals {
     /// Directories.
     pub directories: usize,
     /// Regular files.
@@ -135,7 +135,7 @@ impl From<LookupError> for ListingError {
     }
 }
 
-impl Order {
+impl SortOrder {
     fn compare(self, left: &Entry<'_>, right: &Entry<'_>) -> Ordering {
         let by_key = match self.key {
             SortKey::Name => natural_order::compare(left.name, right.name),
@@ -151,8 +151,8 @@ impl Order {
 
 impl Page {
     /// The page that is meant by `wanted` where there are so many `entries`.
-    fn of(wanted: Option<PageWanted>, entries: usize) -> Page {
-        let Some(PageWanted { number, last_stands_in, len }) = wanted else {
+    fn of(wanted: Option<PageRequest>, entries: usize) -> Page {
+        let Some(PageRequest { number, clamp_to_last_page: last_stands_in, len }) = wanted else {
             return Page { number: 1, count: 1, skipped: 0, len: entries };
         };
         let len = len.max(1);
@@ -166,7 +166,7 @@ impl Page {
     }
 }
 
-impl Totals {
+impl ListingTotals {
     /// Directories and files.
     pub fn entries(&self) -> usize {
         self.directories + self.files
@@ -187,7 +187,7 @@ impl Totals {
 /// It is of the time when it was gathered; what has changed since does not show.
 #[derive(Debug)]
 pub struct Listing {
-    totals: Totals,
+    totals: ListingTotals,
     page: Page,
     merge: Merge,
     /// Given back when the listing is dropped.
@@ -196,7 +196,7 @@ pub struct Listing {
 
 impl Listing {
     /// How much was found, on all pages together.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> ListingTotals {
         self.totals
     }
 

@@ -9,7 +9,7 @@ use std::str;
 
 /// A piece of a name: a letter, or a whole run of digits. Pieces compare by their fields, in order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Piece<'a> {
+struct NameToken<'a> {
     /// The letter in its lower case; `0` for every run of digits.
     place: u32,
     /// How many digits there are, zeros in front not counted: the longer number is the greater.
@@ -20,12 +20,12 @@ struct Piece<'a> {
 /// Where bytes are put that are no UTF-8: behind all letters.
 const NO_LETTER: u32 = char::MAX as u32 + 1;
 
-struct Pieces<'a>(&'a [u8]);
+struct NameTokens<'a>(&'a [u8]);
 
-impl<'a> Iterator for Pieces<'a> {
-    type Item = Piece<'a>;
+impl<'a> Iterator for NameTokens<'a> {
+    type Item = NameToken<'a>;
 
-    fn next(&mut self) -> Option<Piece<'a>> {
+    fn next(&mut self) -> Option<NameToken<'a>> {
         let &first = self.0.first()?;
         if first.is_ascii_digit() {
             let len = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -34,14 +34,14 @@ impl<'a> Iterator for Pieces<'a> {
                 digits = tail;
             }
             self.0 = rest;
-            return Some(Piece { place: u32::from(b'0'), digits_len: digits.len(), digits });
+            return Some(NameToken { place: u32::from(b'0'), digits_len: digits.len(), digits });
         }
         let (place, len) = match first {
             0..0x80 => (first.to_ascii_lowercase().into(), 1),
             _ => first_letter(self.0).unwrap_or((NO_LETTER + u32::from(first), 1)),
         };
         self.0 = self.0.get(len..).unwrap_or_default();
-        Some(Piece { place, digits_len: 0, digits: &[] })
+        Some(NameToken { place, digits_len: 0, digits: &[] })
     }
 }
 
@@ -64,8 +64,8 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
     pieces_from(left, same).cmp(pieces_from(right, same)).then_with(|| left.cmp(right))
 }
 
-fn pieces_from(name: &[u8], start: usize) -> Pieces<'_> {
-    Pieces(name.get(start..).unwrap_or_default())
+fn pieces_from(name: &[u8], start: usize) -> NameTokens<'_> {
+    NameTokens(name.get(start..).unwrap_or_default())
 }
 
 /// How far two names are the same, up to the end of a piece of both: files of one directory often
@@ -159,7 +159,7 @@ mod tests {
         #[test]
         fn what_names_have_in_common_changes_nothing(a in name(), b in name(), same in name()) {
             let (a, b) = ([&same[..], &a].concat(), [&same[..], &b].concat());
-            let whole = Pieces(&a).cmp(Pieces(&b)).then_with(|| a.cmp(&b));
+            let whole = NameTokens(&a).cmp(NameTokens(&b)).then_with(|| a.cmp(&b));
             prop_assert_eq!(compare(&a, &b), whole);
         }
     }

@@ -11,8 +11,8 @@ use rustix::fs::{AtFlags, FileType, RawDir};
 use super::Entry;
 use super::runs::Run;
 use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, join};
-use crate::files::root::{Facts, Kind, LookupError, Root};
-use crate::files::source::Store;
+use crate::files::root::{FileKind, FileStat, LookupError, Root};
+use crate::files::source::ContentSource;
 
 /// A slice ends with the stretch of names in which it has looked at so many. Each costs a system
 /// call: some microseconds.
@@ -38,7 +38,7 @@ pub(super) struct Directory {
 }
 
 /// What a slice of reading has found.
-pub(super) struct Slice {
+pub(super) struct DirSlice {
     /// In no order.
     pub(super) run: Run,
     /// Whether there is no more to read.
@@ -55,21 +55,21 @@ impl Directory {
     /// Reads on; `wants` says which names.
     pub(super) fn read_slice(
         &mut self,
-        store: &Store,
+        store: &ContentSource,
         wants: impl FnMut(&[u8]) -> bool,
-    ) -> Result<Slice, LookupError> {
+    ) -> Result<DirSlice, LookupError> {
         let mut run = Run::default();
         if self.links.is_empty() && !self.is_read {
             self.read_names(store, &mut run, wants)?;
         }
         self.follow_links(store, &mut run)?;
-        Ok(Slice { run, is_last: self.is_read && self.links.is_empty() })
+        Ok(DirSlice { run, is_last: self.is_read && self.links.is_empty() })
     }
 
     /// Reads names until they are enough for a slice, and puts the links among them aside.
     fn read_names(
         &mut self,
-        store: &Store,
+        store: &ContentSource,
         run: &mut Run,
         mut wants: impl FnMut(&[u8]) -> bool,
     ) -> Result<(), LookupError> {
@@ -83,7 +83,7 @@ impl Directory {
             if may_be_served(name.to_bytes(), &path) && !store.is_built_in(&path) && wants(name.to_bytes()) {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
-                        let facts = Facts::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
+                        let facts = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
                         push(run, name.to_bytes(), facts.map_err(LookupError::from))?;
                     }
                     // Not every file system says what a name is.
@@ -101,11 +101,11 @@ impl Directory {
     }
 
     /// Finds out what serving some more of the links would find.
-    fn follow_links(&mut self, store: &Store, run: &mut Run) -> Result<(), LookupError> {
+    fn follow_links(&mut self, store: &ContentSource, run: &mut Run) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
         let left = self.links.len().saturating_sub(SLICE_LINKS_MAX);
         for name in self.links.drain(left..) {
-            push(run, &name, root.facts(&join(&self.path, &name)))?;
+            push(run, &name, root.stat(&join(&self.path, &name)))?;
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ fn may_be_served(name: &[u8], path: &[u8]) -> bool {
 }
 
 /// Keeps what serving the name would find. What cannot be found out for the moment is an error.
-fn push(run: &mut Run, name: &[u8], facts: Result<Facts, LookupError>) -> Result<(), LookupError> {
+fn push(run: &mut Run, name: &[u8], facts: Result<FileStat, LookupError>) -> Result<(), LookupError> {
     let facts = match facts {
         Ok(facts) => facts,
         Err(LookupError::Busy) => return Err(LookupError::Busy),
@@ -124,16 +124,20 @@ fn push(run: &mut Run, name: &[u8], facts: Result<Facts, LookupError>) -> Result
         Err(_) => return Ok(()),
     };
     let is_directory = match facts.kind {
-        Kind::File => false,
-        Kind::Directory => true,
-        Kind::Other => return Ok(()),
+        FileKind::File => false,
+        FileKind::Directory => true,
+        FileKind::Other => return Ok(()),
     };
     run.push(&Entry { name, is_directory, len: facts.len, modified_secs: Some(facts.modified_secs) });
     Ok(())
 }
 
 /// The pages of the binary that stand in the directory at `path` of this store, in no order.
-pub(super) fn embedded_pages(store: &Store, path: &[u8], mut wants: impl FnMut(&[u8]) -> bool) -> Run {
+pub(super) fn embedded_pages(
+    store: &ContentSource,
+    path: &[u8],
+    mut wants: impl FnMut(&[u8]) -> bool,
+) -> Run {
     let mut run = Run::default();
     let mut directories: Vec<&[u8]> = Vec::new();
     for (page_path, page) in store.built_in() {
@@ -166,7 +170,7 @@ mod tests {
         for number in 0..COUNT {
             symlink("file", dir.path().join(format!("link-{number}"))).expect("a link");
         }
-        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         let root = store.root().expect("a root");
         let mut directory = Directory::open(root, b"").expect("opens");
         let mut found = Vec::new();

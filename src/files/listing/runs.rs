@@ -9,21 +9,21 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::mem;
 
-use super::{Entry, Order};
+use super::{Entry, SortOrder};
 
 /// Entries, and how many of them have been taken.
 #[derive(Debug, Default)]
 pub(super) struct Run {
-    records: Vec<Record>,
+    records: Vec<EntryRecord>,
     names: Vec<u8>,
     taken: usize,
     /// That in which it is sorted.
-    order: Order,
+    order: SortOrder,
 }
 
 /// An entry without its name: 24 bytes, of which a large directory has a hundred thousand.
 #[derive(Clone, Copy, Debug)]
-struct Record {
+struct EntryRecord {
     len: u64,
     /// `NO_TIME` if it is not known.
     modified_secs: i64,
@@ -35,7 +35,7 @@ struct Record {
 /// No file is that old: an `Option` would make records a third larger.
 const NO_TIME: i64 = i64::MIN;
 
-impl Record {
+impl EntryRecord {
     fn entry<'a>(&self, names: &'a [u8]) -> Entry<'a> {
         let start = self.name_start as usize;
         Entry {
@@ -57,7 +57,7 @@ impl Run {
             return;
         };
         self.names.extend_from_slice(entry.name);
-        self.records.push(Record {
+        self.records.push(EntryRecord {
             len: entry.len,
             modified_secs: entry.modified_secs.unwrap_or(NO_TIME),
             name_start,
@@ -75,7 +75,7 @@ impl Run {
     }
 
     /// Sorts the entries and gives back the room that is not used.
-    pub(super) fn sort(&mut self, order: Order) {
+    pub(super) fn sort(&mut self, order: SortOrder) {
         self.order = order;
         let names = &self.names;
         self.records.sort_unstable_by(|left, right| order.compare(&left.entry(names), &right.entry(names)));
@@ -85,7 +85,9 @@ impl Run {
 
     /// The memory that it holds, in bytes.
     pub(super) fn cost(&self) -> usize {
-        mem::size_of::<Run>() + self.names.capacity() + self.records.capacity() * mem::size_of::<Record>()
+        mem::size_of::<Run>()
+            + self.names.capacity()
+            + self.records.capacity() * mem::size_of::<EntryRecord>()
     }
 
     fn next(&self) -> Option<Entry<'_>> {
@@ -120,7 +122,7 @@ impl PartialEq for Run {
 /// Sorted runs that are taken as one.
 #[derive(Debug)]
 pub(super) struct Merge {
-    order: Order,
+    order: SortOrder,
     heap: BinaryHeap<Run>,
     /// Whether the next entry of the run on top has been taken.
     is_top_taken: bool,
@@ -128,12 +130,12 @@ pub(super) struct Merge {
 
 impl Merge {
     /// Nothing yet, to be taken in this order.
-    pub(super) fn new(order: Order) -> Merge {
+    pub(super) fn new(order: SortOrder) -> Merge {
         Merge { order, heap: BinaryHeap::new(), is_top_taken: false }
     }
 
     /// The order in which entries are taken.
-    pub(super) fn order(&self) -> Order {
+    pub(super) fn order(&self) -> SortOrder {
         self.order
     }
 
@@ -181,7 +183,7 @@ mod tests {
     }
 
     /// Cuts the entries into runs and merges these.
-    fn merged(entries: &[Plain], run_len: usize, order: Order) -> Vec<Plain> {
+    fn merged(entries: &[Plain], run_len: usize, order: SortOrder) -> Vec<Plain> {
         let mut merge = Merge::new(order);
         for chunk in entries.chunks(run_len) {
             let mut run = Run::default();
@@ -197,16 +199,16 @@ mod tests {
         taken
     }
 
-    fn orders() -> impl Iterator<Item = Order> {
+    fn orders() -> impl Iterator<Item = SortOrder> {
         let keys = [SortKey::Name, SortKey::Size, SortKey::Time].into_iter();
-        keys.flat_map(|key| [false, true].map(|descending| Order { key, descending }))
+        keys.flat_map(|key| [false, true].map(|descending| SortOrder { key, descending }))
     }
 
     #[test]
     fn nothing_is_left_out_or_made_up() {
-        let empty = Merge::new(Order::default()).next_entry().is_none();
+        let empty = Merge::new(SortOrder::default()).next_entry().is_none();
         assert!(empty);
-        let mut merge = Merge::new(Order::default());
+        let mut merge = Merge::new(SortOrder::default());
         merge.push(Run::default());
         assert!(merge.next_entry().is_none());
         let mut run = Run::default();
@@ -216,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert_eq!(mem::size_of::<Record>(), 24);
+        assert_eq!(mem::size_of::<EntryRecord>(), 24);
     }
 
     fn any_entry() -> impl Strategy<Value = Plain> {

@@ -12,12 +12,12 @@ use std::path::Path;
 use super::super::embedded;
 use super::super::path::RelativePath;
 use super::super::root::Root;
-use super::super::source::Store;
+use super::super::source::ContentSource;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::ffi::OsStr;
 use tempfile::TempDir;
 
-fn site(names: &[&str]) -> (TempDir, Store) {
+fn site(names: &[&str]) -> (TempDir, ContentSource) {
     let dir = tempfile::tempdir().expect("a directory");
     for name in names {
         let path = dir.path().join(name);
@@ -27,18 +27,18 @@ fn site(names: &[&str]) -> (TempDir, Store) {
             false => fs::write(path, name).expect(name),
         }
     }
-    let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+    let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
     (dir, store)
 }
 
-fn begin(path: &str, wanted: Wanted) -> Gathering {
+fn begin(path: &str, wanted: Wanted) -> ListingBuilder {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
-    Gathering::begin(&path, wanted, &ListingBudget::new()).expect("begins")
+    ListingBuilder::begin(&path, wanted, &ListingBudget::new()).expect("begins")
 }
 
-fn listed(store: &Store, path: &str, wanted: Wanted) -> Listing {
+fn listed(store: &ContentSource, path: &str, wanted: Wanted) -> Listing {
     let mut gathering = begin(path, wanted);
-    while gathering.gather(store).expect("gathers") {}
+    while gathering.build_slice(store).expect("gathers") {}
     gathering.finish()
 }
 
@@ -52,7 +52,7 @@ fn names(mut listing: Listing) -> Vec<String> {
     names
 }
 
-fn plainly(store: &Store, path: &str) -> Vec<String> {
+fn plainly(store: &ContentSource, path: &str) -> Vec<String> {
     names(listed(store, path, Wanted::default()))
 }
 
@@ -84,7 +84,7 @@ fn what_is_no_directory_beneath_the_root_cannot_be_listed() {
     let (dir, store) = site(&["a.txt"]);
     symlink("..", dir.path().join("out")).expect("a link");
     for path in ["/a.txt", "/missing/", "/out/"] {
-        let refused = begin(path, Wanted::default()).gather(&store);
+        let refused = begin(path, Wanted::default()).build_slice(&store);
         assert!(matches!(refused, Err(ListingError::Lookup(LookupError::NotFound))), "{path}: {refused:?}");
     }
 }
@@ -100,7 +100,7 @@ fn entries_come_with_their_facts() {
     fs::write(dir.path().join(odd), "12").expect("writes");
     symlink("a", dir.path().join("link")).expect("a link");
     let mut listing = listed(&store, "/", Wanted::default());
-    assert_eq!(listing.totals(), Totals { directories: 1, files: 3, files_len: (10 << 30) + 2 });
+    assert_eq!(listing.totals(), ListingTotals { directories: 1, files: 3, files_len: (10 << 30) + 2 });
     assert_eq!(listing.page(), Page { number: 1, count: 1, skipped: 0, len: 4 });
     assert!(listing.next_entry().is_some_and(|entry| entry.is_directory && entry.name == b"sub"));
     for name in [&b"a"[..], b"link"] {
@@ -126,7 +126,7 @@ fn every_order_has_directories_first_and_names_to_break_ties() {
         file.set_modified(time).expect(name);
     }
     let sorted = |key, descending| {
-        let order = Order { key, descending };
+        let order = SortOrder { key, descending };
         names(listed(&store, "/", Wanted { order, ..Wanted::default() })).join(" ")
     };
     for (key, ascending, descending) in [
@@ -144,13 +144,13 @@ fn a_filter_counts_too() {
     let (_dir, store) = site(&["Photos/", "photo1.jpg", "a.txt", "PHOTO2.jpg"]);
     let filter = NameFilter::new("photo");
     let listing = listed(&store, "/", Wanted { filter, ..Wanted::default() });
-    assert_eq!(listing.totals(), Totals { directories: 1, files: 2, files_len: 20 });
+    assert_eq!(listing.totals(), ListingTotals { directories: 1, files: 2, files_len: 20 });
     assert_eq!(names(listing), ["Photos/", "photo1.jpg", "PHOTO2.jpg"]);
 }
 
 /// A page for a person.
 fn wanted(number: usize, len: usize) -> Wanted {
-    Wanted { page: Some(PageWanted { number, last_stands_in: true, len }), ..Wanted::default() }
+    Wanted { page: Some(PageRequest { number, clamp_to_last_page: true, len }), ..Wanted::default() }
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn pages_are_cut_from_the_whole_order() {
 }
 
 /// An empty file of so many names.
-fn many(count: usize) -> (TempDir, Store) {
+fn many(count: usize) -> (TempDir, ContentSource) {
     let (dir, store) = site(&["entry-0.txt"]);
     let path = |number: usize| dir.path().join(format!("entry-{number}.txt"));
     for number in 1..count {
@@ -191,11 +191,11 @@ fn a_large_directory_is_read_in_slices_of_some_hundred_and_leased() {
     let (_dir, store) = many(COUNT);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let mut gathering = Gathering::begin(&path, wanted(30, 100), &budget).expect("begins");
+    let mut gathering = ListingBuilder::begin(&path, wanted(30, 100), &budget).expect("begins");
     let (mut slices, mut held_len_max) = (0, 0);
     loop {
         let before = gathering.found();
-        let more = gathering.gather(&store).expect("gathers");
+        let more = gathering.build_slice(&store).expect("gathers");
         assert!(gathering.found() - before <= 300, "a slice of {}", gathering.found() - before);
         held_len_max = held_len_max.max(budget.held_len());
         slices += 1;
@@ -216,13 +216,13 @@ fn a_directory_waits_while_too_many_are_open() {
     let (_dir, store) = many(600);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let begin = || Gathering::begin(&path, Wanted::default(), &budget).expect("begins");
-    let mut open: Vec<Gathering> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
-    assert!(open.iter_mut().all(|gathering| gathering.gather(&store).expect("gathers")));
+    let begin = || ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
+    let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
+    assert!(open.iter_mut().all(|gathering| gathering.build_slice(&store).expect("gathers")));
     let mut last = begin();
-    assert!(last.gather(&store).expect("waits") && last.found() == 0);
-    while open[0].gather(&store).expect("gathers") {}
-    assert!(last.gather(&store).expect("gathers") && last.found() > 0);
+    assert!(last.build_slice(&store).expect("waits") && last.found() == 0);
+    while open[0].build_slice(&store).expect("gathers") {}
+    assert!(last.build_slice(&store).expect("gathers") && last.found() > 0);
 }
 
 #[test]
@@ -233,12 +233,12 @@ fn a_short_directory_waits_for_no_long_one() {
     let budget = ListingBudget::new();
     let begin = |path: &[u8]| {
         let path = RelativePath::parse(path).expect("a path");
-        Gathering::begin(&path, Wanted::default(), &budget).expect("begins")
+        ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins")
     };
-    let mut open: Vec<Gathering> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin(b"/")).collect();
-    assert!(open.iter_mut().all(|gathering| gathering.gather(&store).expect("gathers")));
+    let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin(b"/")).collect();
+    assert!(open.iter_mut().all(|gathering| gathering.build_slice(&store).expect("gathers")));
     let mut short = begin(b"/short/");
-    assert!(!short.gather(&store).expect("gathers"), "it is there at once");
+    assert!(!short.build_slice(&store).expect("gathers"), "it is there at once");
     assert_eq!(names(short.finish()), ["a.txt"]);
 }
 
@@ -247,8 +247,8 @@ fn a_listing_that_is_given_up_gives_everything_back() {
     let (_dir, store) = many(600);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let mut gathering = Gathering::begin(&path, Wanted::default(), &budget).expect("begins");
-    assert!(gathering.gather(&store).expect("gathers"));
+    let mut gathering = ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
+    assert!(gathering.build_slice(&store).expect("gathers"));
     assert!(budget.held_len() > 0);
     drop(gathering);
     assert_eq!(budget.held_len(), 0);
@@ -256,15 +256,15 @@ fn a_listing_that_is_given_up_gives_everything_back() {
 
 #[test]
 fn embedded_pages_are_listed_and_those_laid_over_a_directory() {
-    let listing = listed(&Store::Embedded, "/", Wanted::default());
+    let listing = listed(&ContentSource::Embedded, "/", Wanted::default());
     assert_eq!(listing.totals().files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
     let found = names(listing);
     assert!(found.contains(&"style.css".to_owned()) && found.contains(&"server-code.html".to_owned()));
-    let mut listing = listed(&Store::Embedded, "/", Wanted::default());
+    let mut listing = listed(&ContentSource::Embedded, "/", Wanted::default());
     assert!(listing.next_entry().is_some_and(|entry| entry.len > 0 && entry.modified_secs.is_none()));
 
     let (dir, _) = site(&["server-code.html", "a.txt", "sub/b.txt"]);
-    let over = Store::DiskWithSource(Root::open(Path::new(dir.path())).expect("opens"));
+    let over = ContentSource::DiskWithSource(Root::open(Path::new(dir.path())).expect("opens"));
     assert_eq!(plainly(&over, "/"), ["sub/", "a.txt", "client-code.html", "server-code.html"]);
     assert_eq!(plainly(&over, "/sub/"), ["b.txt"]);
     let filter = NameFilter::new("SERVER");

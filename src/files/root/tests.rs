@@ -25,12 +25,12 @@ fn site() -> (TempDir, PathBuf, Root) {
 /// What opening `path` comes to, in a word.
 fn outcome(root: &Root, path: &str) -> String {
     match root.open_file(path.as_bytes()) {
-        Ok(Opened::File(file, facts)) => {
+        Ok(OpenedPath::File(file, facts)) => {
             let text = io::read_to_string(file).expect("reads");
             assert_eq!(text.len() as u64, facts.len, "{path}");
             text
         }
-        Ok(Opened::Directory) => "directory".to_owned(),
+        Ok(OpenedPath::Directory) => "directory".to_owned(),
         Err(error) => format!("{error:?}"),
     }
 }
@@ -185,14 +185,14 @@ fn facts_by_name_are_those_of_the_open_file() {
     let (_outer, site, root) = site();
     symlink("docs/b.txt", site.join("link")).expect("a link");
     for name in ["docs/b.txt", "link"].map(str::as_bytes) {
-        let Ok(Opened::File(file, facts)) = root.open_file(name) else {
+        let Ok(OpenedPath::File(file, facts)) = root.open_file(name) else {
             panic!("{name:?} does not open");
         };
-        assert_eq!(Facts::of(&file).expect("facts"), facts);
-        assert_eq!(root.facts(name).expect("facts"), facts);
-        assert_eq!((facts.len, facts.kind), (6, Kind::File));
+        assert_eq!(FileStat::of(&file).expect("facts"), facts);
+        assert_eq!(root.stat(name).expect("facts"), facts);
+        assert_eq!((facts.len, facts.kind), (6, FileKind::File));
     }
-    assert!(matches!(root.facts(b"missing"), Err(LookupError::NotFound)));
+    assert!(matches!(root.stat(b"missing"), Err(LookupError::NotFound)));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! file system makes no such files, a hidden name stands in. Every step is beneath the root, and no
 //! link is followed to the target.
 //!
-//! Conditions on what it may replace are asked once more in `Upload::take_name`, before either way to
+//! Conditions on what it may replace are asked once more in `Upload::take_final_name`, before either way to
 //! the name. What is to come has its place: resuming in [`Upload::begin`], digests in
 //! [`Upload::write`], and durability in [`Upload::commit_if`]: the file is synced before it takes its
 //! name, its directory after that.
@@ -27,10 +27,10 @@ use rustix::io::Errno;
 use self::link_name::{
     NAMING_ATTEMPTS_MAX, create_hidden, create_nameless, link, mode_of, open_present, retry_hidden,
 };
-use super::file_version::{ContentHash, Identity};
+use super::file_version::{ContentHash, FileVersion};
 use super::path::{RelativePath, beneath, split_last};
-use super::root::{Facts, Kind, LookupError};
-use super::source::{Resource, SMALL_FILE_LEN_MAX, Store, load};
+use super::root::{FileKind, FileStat, LookupError};
+use super::source::{ContentSource, Resource, SMALL_FILE_LEN_MAX, load};
 
 /// Pieces smaller than this are gathered, so that a body in tiny chunks does not cost a system call for
 /// each; larger ones are written as they are.
@@ -45,12 +45,12 @@ pub struct Stored {
     pub created: bool,
     /// What tells it from any other of the same name, if it is a small file: of a large one that has
     /// just been written nothing does.
-    pub identity: Option<Identity>,
+    pub identity: Option<FileVersion>,
 }
 
 /// What has the name that an upload is to take.
 #[derive(Debug)]
-pub enum Present {
+pub enum ExistingFile {
     /// Nothing has it.
     Nothing,
     /// A file that this process may replace, but not read.
@@ -66,23 +66,27 @@ pub struct Upload {
     name: CString,
     file: BufWriter<File>,
     /// The name that it has until it is whole, if it has one.
-    hidden: Option<CString>,
+    hidden_name: Option<CString>,
     hash: ContentHash,
 }
 
 /// Whether uploads can go to the directory `within`, empty for the root: it is there.
-pub fn may_hold_uploads(store: &Store, within: &[u8]) -> bool {
-    store.root().is_some_and(|root| root.kind(within).is_ok_and(|kind| kind == Kind::Directory))
+pub fn may_hold_uploads(store: &ContentSource, within: &[u8]) -> bool {
+    store.root().is_some_and(|root| root.kind(within).is_ok_and(|kind| kind == FileKind::Directory))
 }
 
 /// Whether a file can be stored under `path`, as [`Upload::begin`] would say, but for permissions and
 /// room, which only trying tells.
-pub fn may_store(store: &Store, within: &[u8], path: &RelativePath<'_>) -> bool {
+pub fn may_store(store: &ContentSource, within: &[u8], path: &RelativePath<'_>) -> bool {
     place(store, within, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
 }
 
 /// The directory that the file `path` is to be in, and its name there.
-fn place(store: &Store, within: &[u8], path: &RelativePath<'_>) -> Result<(OwnedFd, CString), UploadError> {
+fn place(
+    store: &ContentSource,
+    within: &[u8],
+    path: &RelativePath<'_>,
+) -> Result<(OwnedFd, CString), UploadError> {
     let root = store.root().ok_or(UploadError::BuiltIn)?;
     let Some(inner) = beneath(within, path.as_bytes()) else {
         return Err(if path.as_bytes() == within { UploadError::Directory } else { UploadError::Outside });
@@ -108,7 +112,11 @@ impl Upload {
     ///
     /// # Errors
     /// All of [`UploadError`].
-    pub fn begin(store: &Store, within: &[u8], path: &RelativePath<'_>) -> Result<Upload, UploadError> {
+    pub fn begin(
+        store: &ContentSource,
+        within: &[u8],
+        path: &RelativePath<'_>,
+    ) -> Result<Upload, UploadError> {
         let (dir, name) = place(store, within, path)?;
         // From the first moment no more readable than the file whose place it takes.
         let mode = mode_of(&dir, &name)?.unwrap_or(MODE_NEW);
@@ -117,7 +125,7 @@ impl Upload {
             None => create_hidden(&dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
         };
         let file = BufWriter::with_capacity(GATHERED_LEN_MAX, file);
-        Ok(Upload { dir, name, file, hidden, hash: ContentHash::new(SMALL_FILE_LEN_MAX) })
+        Ok(Upload { dir, name, file, hidden_name: hidden, hash: ContentHash::new(SMALL_FILE_LEN_MAX) })
     }
 
     /// Takes the next part of the content.
@@ -133,19 +141,19 @@ impl Upload {
     ///
     /// # Errors
     /// `Directory` and `NotRegular` for what is no file; `Busy` or `Failed` if it cannot be looked at.
-    pub fn present(&self, now: SystemTime) -> Result<Present, UploadError> {
+    pub fn existing_file(&self, now: SystemTime) -> Result<ExistingFile, UploadError> {
         let file = match open_present(&self.dir, &self.name) {
             Ok(Some(file)) => file,
-            Ok(None) => return Ok(Present::Nothing),
-            Err(UploadError::Forbidden) => return Ok(Present::Unreadable),
+            Ok(None) => return Ok(ExistingFile::Nothing),
+            Err(UploadError::Forbidden) => return Ok(ExistingFile::Unreadable),
             Err(fault) => return Err(fault),
         };
-        let facts = Facts::of(&file)?;
-        if facts.kind != Kind::File {
+        let facts = FileStat::of(&file)?;
+        if facts.kind != FileKind::File {
             return Err(UploadError::NotRegular);
         }
         match load(file, facts, self.name.as_bytes()) {
-            Ok(resource) => Ok(Present::File(Box::new(resource.known_at(now)))),
+            Ok(resource) => Ok(ExistingFile::File(Box::new(resource.with_validators_at(now)))),
             Err(LookupError::Failed(error)) => Err(error.into()),
             Err(_) => Err(UploadError::Busy),
         }
@@ -169,63 +177,63 @@ impl Upload {
         holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
     ) -> Result<Stored, UploadError> {
         self.file.flush()?;
-        let created = self.take_name(holds)?;
-        let facts = Facts::of(self.file.get_ref())?;
+        let created = self.take_final_name(holds)?;
+        let facts = FileStat::of(self.file.get_ref())?;
         Ok(Stored { created, identity: self.hash.identity(&facts) })
     }
 
     /// Returns whether the name is a new one.
-    fn take_name(
+    fn take_final_name(
         &mut self,
         mut holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
     ) -> Result<bool, UploadError> {
         for _ in 0..NAMING_ATTEMPTS_MAX {
             let mode = mode_of(&self.dir, &self.name)?;
             if !holds(self)? {
-                return Err(UploadError::Unwanted);
+                return Err(UploadError::Excluded);
             }
             let Some(mode) = mode else {
-                match self.appear() {
+                match self.link_new() {
                     Ok(()) => return Ok(true),
                     Err(Errno::EXIST) => continue,
                     Err(errno) => return Err(errno.into()),
                 }
             };
             fchmod(self.file.get_ref(), Mode::from_raw_mode(mode))?;
-            self.replace()?;
+            self.rename_over()?;
             return Ok(false);
         }
         Err(UploadError::Busy)
     }
 
     /// Takes the name if nobody has it.
-    fn appear(&mut self) -> Result<(), Errno> {
-        let Some(hidden) = &self.hidden else { return link(self.file.get_ref(), &self.dir, &self.name) };
+    fn link_new(&mut self) -> Result<(), Errno> {
+        let Some(hidden) = &self.hidden_name else { return link(self.file.get_ref(), &self.dir, &self.name) };
         match renameat_with(&self.dir, hidden, &self.dir, &self.name, RenameFlags::NOREPLACE) {
             // Not every file system can promise as much.
             Err(Errno::INVAL | Errno::NOSYS) => renameat(&self.dir, hidden, &self.dir, &self.name)?,
             result => result?,
         }
-        self.hidden = None;
+        self.hidden_name = None;
         Ok(())
     }
 
     /// Takes the name from the file that has it.
-    fn replace(&mut self) -> Result<(), Errno> {
-        let hidden = match self.hidden.take() {
+    fn rename_over(&mut self) -> Result<(), Errno> {
+        let hidden = match self.hidden_name.take() {
             Some(hidden) => hidden,
             None => retry_hidden(|hidden| link(self.file.get_ref(), &self.dir, hidden))?.1,
         };
-        let hidden = self.hidden.insert(hidden);
+        let hidden = self.hidden_name.insert(hidden);
         renameat(&self.dir, &*hidden, &self.dir, &self.name)?;
-        self.hidden = None;
+        self.hidden_name = None;
         Ok(())
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(hidden) = self.hidden.take()
+        if let Some(hidden) = self.hidden_name.take()
             && let Err(errno) = unlinkat(&self.dir, &hidden, AtFlags::empty())
         {
             log::error!("cannot remove what is left of an upload, {hidden:?}: {errno}");
@@ -243,15 +251,15 @@ mod tests {
 
     use super::super::Root;
 
-    fn site() -> (TempDir, Store) {
+    fn site() -> (TempDir, ContentSource) {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("in/sub")).expect("folders");
         fs::write(folder.path().join("old"), "old").expect("a file");
         let root = Root::open(folder.path()).expect("a root");
-        (folder, Store::Disk(root))
+        (folder, ContentSource::Disk(root))
     }
 
-    fn begin(store: &Store, within: &str, path: &str) -> Result<Upload, UploadError> {
+    fn begin(store: &ContentSource, within: &str, path: &str) -> Result<Upload, UploadError> {
         Upload::begin(store, within.as_bytes(), &RelativePath::parse(path.as_bytes()).expect("a path"))
     }
 
@@ -262,7 +270,7 @@ mod tests {
         let (file, hidden) = create_hidden(&dir, MODE_NEW).expect("a hidden file");
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
-        Upload { dir, name, file: BufWriter::new(file), hidden: Some(hidden), hash }
+        Upload { dir, name, file: BufWriter::new(file), hidden_name: Some(hidden), hash }
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -352,22 +360,22 @@ mod tests {
             content.as_bytes().chunks(3).for_each(|piece| upload.write(piece).expect("it takes it"));
             let stored = upload.commit().expect("it is stored");
             let upload = begin(&store, "", "/old").expect("it begins");
-            let Ok(Present::File(present)) = upload.present(SystemTime::UNIX_EPOCH) else {
+            let Ok(ExistingFile::File(present)) = upload.existing_file(SystemTime::UNIX_EPOCH) else {
                 panic!("it is there")
             };
-            assert!(stored.identity.is_some() && stored.identity == present.identity, "{content}");
+            assert!(stored.identity.is_some() && stored.identity == present.version, "{content}");
         }
         let upload = begin(&store, "", "/new").expect("it begins");
-        assert!(matches!(upload.present(SystemTime::UNIX_EPOCH), Ok(Present::Nothing)));
+        assert!(matches!(upload.existing_file(SystemTime::UNIX_EPOCH), Ok(ExistingFile::Nothing)));
     }
 
     #[test]
     fn a_condition_is_asked_again_when_somebody_was_quicker() {
         let (folder, store) = site();
         let place = folder.path().join("new");
-        let nothing = |upload: &Upload| match upload.present(SystemTime::UNIX_EPOCH)? {
-            Present::Nothing => Ok(true),
-            Present::Unreadable | Present::File(_) => Ok(false),
+        let nothing = |upload: &Upload| match upload.existing_file(SystemTime::UNIX_EPOCH)? {
+            ExistingFile::Nothing => Ok(true),
+            ExistingFile::Unreadable | ExistingFile::File(_) => Ok(false),
         };
         let quicker = |upload: &Upload| {
             let holds = nothing(upload);
@@ -375,7 +383,7 @@ mod tests {
             holds
         };
         let upload = begin(&store, "", "/new").expect("it begins");
-        assert!(matches!(upload.commit_if(quicker), Err(UploadError::Unwanted)));
+        assert!(matches!(upload.commit_if(quicker), Err(UploadError::Excluded)));
         assert_eq!(fs::read(&place).expect("the file"), b"quicker");
         let upload = begin(&store, "", "/newer").expect("it begins");
         assert!(upload.commit_if(nothing).expect("it is stored").created);
@@ -413,9 +421,9 @@ mod tests {
             let name = RelativePath::parse(path.as_bytes()).expect(path);
             assert_eq!(may_store(&store, within.as_bytes(), &name), expected.is_empty(), "{path}");
         }
-        assert!(matches!(begin(&Store::Embedded, "", "/x"), Err(UploadError::BuiltIn)));
-        let Store::Disk(root) = store else { panic!("it is a directory") };
-        let store = Store::DiskWithSource(root);
+        assert!(matches!(begin(&ContentSource::Embedded, "", "/x"), Err(UploadError::BuiltIn)));
+        let ContentSource::Disk(root) = store else { panic!("it is a directory") };
+        let store = ContentSource::DiskWithSource(root);
         assert!(matches!(begin(&store, "", "/server-code.html"), Err(UploadError::BuiltIn)));
         assert!(begin(&store, "", "/x").is_ok());
         assert!(may_hold_uploads(&store, b"in/sub") && may_hold_uploads(&store, b""));

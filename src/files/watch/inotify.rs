@@ -1,7 +1,7 @@
 //! News of changes on disk: inotify queues each inside the very system call that makes it.
 //!
 //! So *take the bytes of a request in, catch up once, then look up* never finds what is older than the
-//! request, at the price of one read for all requests that came in together. A [`Ties`] is what one
+//! request, at the price of one read for all requests that came in together. A [`Dependencies`] is what one
 //! look depended on; it breaks with the first change of any of that. Owns the inotify instance, and the
 //! rule where it can be relied upon: on local file systems, while the kernel has room for watches.
 //!
@@ -22,15 +22,15 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, ioctl_getflags, openat}
 use rustix::io::Errno;
 
 /// Counters of changes, 16 KiB of them: enough for thousands of names to have one of their own, nearly.
-const CELLS: u64 = 4096;
+const CHANGE_COUNTERS: u64 = 4096;
 /// Files and directories that are watched. Each is some 1 KiB of kernel memory, for it stays there with
 /// its inode; and only what is asked for more than once a second is watched.
 const WATCHES_MAX: usize = 16 * 1024;
 /// The fewest watches that are worth looking through for such as nobody needs any more.
-const SWEPT_MIN: usize = 64;
+const SWEEP_MIN: usize = 64;
 /// Events that are read at once, as many as there are counters; a millisecond's work. Who changes more
 /// between two turns has changed nearly all: then all counts as changed, and the rest is read next time.
-const EVENTS_MAX: usize = CELLS as usize;
+const EVENTS_MAX: usize = CHANGE_COUNTERS as usize;
 /// Bytes for one read of events: a dozen of the longest, a hundred of the usual.
 const READ_LEN: usize = 4096;
 /// A directory in which names that differ in case are one (`FS_CASEFOLD_FL`): events tell them as they
@@ -41,7 +41,7 @@ const CASEFOLD: u32 = 0x4000_0000;
 /// ext4, XFS, Btrfs, F2FS, bcachefs, tmpfs, ramfs, and SquashFS and EROFS, which do not change at all. Of
 /// network file systems others write the files; an overlay tells of one layer only; ZFS rolls files back
 /// without a word, and may take names for one that differ in case.
-const TOLD_OF: &[u64] = &[
+const WATCHABLE_FS_MAGIC: &[u64] = &[
     0xEF53,
     0x5846_5342,
     0x9123_683E,
@@ -55,10 +55,10 @@ const TOLD_OF: &[u64] = &[
 
 /// All that happens to what is in a file, and who may read it. That it is closed by who could write to it
 /// ends what may have been written through a memory map.
-const OF_FILES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ATTRIB);
+const FILE_EVENTS: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ATTRIB);
 /// All that happens to the names in a directory, and who may search it. So where a file or a directory is
 /// and whether it is there is told by the directories above, and need not be told by itself.
-const OF_DIRECTORIES: WatchFlags = WatchFlags::CREATE
+const DIRECTORY_EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MOVED_FROM)
     .union(WatchFlags::MOVED_TO)
@@ -66,18 +66,18 @@ const OF_DIRECTORIES: WatchFlags = WatchFlags::CREATE
 
 /// What is watched, and how often it has changed.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
+pub(crate) struct InotifyWatcher {
     is_on: bool,
     /// Opened for the first that is to be watched.
     inotify: Option<OwnedFd>,
     /// Whether requests have come since events were read.
-    is_behind: bool,
+    events_pending: bool,
     /// How often events were read that mattered.
     changes: u64,
-    cells: Vec<u32>,
+    change_counters: Vec<u32>,
     hasher: RandomState,
-    held: HashMap<i32, Rc<i32>, RandomState>,
-    held_max: usize,
+    watches: HashMap<i32, Rc<i32>, RandomState>,
+    watches_max: usize,
     /// How many may be held before it is seen which are needed.
     sweep_at: usize,
     /// When it was seen that all were.
@@ -86,21 +86,21 @@ pub(crate) struct Watch {
 
 /// What a look depended on.
 #[derive(Debug, Default)]
-pub(crate) struct Ties {
+pub(crate) struct Dependencies {
     /// None at all if it could not be watched, or nobody has tried.
-    ties: Vec<Tie>,
+    dependencies: Vec<Dependency>,
     /// The watch's count when they were last seen to hold.
     changes: u64,
     /// The second since 1970 of the look, or of the vain attempt to watch.
-    looked_secs: u64,
+    checked_secs: u64,
     /// The second in which somebody has asked last without there being any.
-    asked_secs: u64,
+    used_secs: u64,
 }
 
 /// One name in one directory, or one file or directory itself.
 #[derive(Debug)]
-pub(super) struct Tie {
-    cell: u16,
+pub(super) struct Dependency {
+    counter_index: u16,
     seen: u32,
     /// Keeps it watched.
     _held: Rc<i32>,
@@ -108,22 +108,22 @@ pub(super) struct Tie {
 
 /// What is to be thought of an earlier look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Freshness {
     /// It would find the same now.
-    Holds,
+    Fresh,
     /// The same, for all that inotify knows; but it is time to look.
-    Due,
+    Revalidate,
     /// Something has changed, be it that the facts of the file do not show it: what is written through a
     /// memory map may leave them as they were.
-    Broken,
+    Stale,
     /// Nobody would know.
-    Unsure,
+    Unwatched,
 }
 
-impl Watch {
+impl InotifyWatcher {
     /// Watches what it is told to, if it `is_on`; else everything is always unsure.
-    pub(crate) fn new(is_on: bool) -> Watch {
-        Watch { is_on, held_max: WATCHES_MAX, sweep_at: SWEPT_MIN, ..Watch::default() }
+    pub(crate) fn new(is_on: bool) -> InotifyWatcher {
+        InotifyWatcher { is_on, watches_max: WATCHES_MAX, sweep_at: SWEEP_MIN, ..InotifyWatcher::default() }
     }
 
     /// How often something has changed, as far as is known.
@@ -136,14 +136,14 @@ impl Watch {
     }
 
     /// Whoever looks next wants to know of all changes up to now.
-    pub(crate) fn fall_behind(&mut self) {
-        self.is_behind = true;
+    pub(crate) fn mark_events_pending(&mut self) {
+        self.events_pending = true;
     }
 
     /// Takes note of all changes up to now, unless nobody has asked since the last time: one system call
     /// if there are none.
-    pub(crate) fn catch_up(&mut self) {
-        if mem::take(&mut self.is_behind) && self.inotify.is_some() {
+    pub(crate) fn drain_events(&mut self) {
+        if mem::take(&mut self.events_pending) && self.inotify.is_some() {
             self.read_events();
         }
     }
@@ -157,17 +157,17 @@ impl Watch {
     ///
     /// # Errors
     /// When it cannot be watched, or inotify does not tell all about it.
-    pub(super) fn hold(&mut self, file: &OwnedFd, secs: u64) -> Result<Rc<i32>, Errno> {
-        if !tells_of_all(file)? {
+    pub(super) fn add_watch(&mut self, file: &OwnedFd, secs: u64) -> Result<Rc<i32>, Errno> {
+        if !is_watchable_fs(file)? {
             return Err(Errno::OPNOTSUPP);
         }
         self.make_room(secs)?;
         let is_directory = FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::Directory;
-        let events = if is_directory { OF_DIRECTORIES } else { OF_FILES };
+        let events = if is_directory { DIRECTORY_EVENTS } else { FILE_EVENTS };
         // The file itself and none that has its name by now; and there is no other way to name it.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let number = inotify::add_watch(self.open()?, path, events)?;
-        if let Some(held) = self.held.get(&number) {
+        if let Some(held) = self.watches.get(&number) {
             return Ok(Rc::clone(held));
         }
         if is_directory && ignores_case(file)? {
@@ -175,18 +175,18 @@ impl Watch {
             return Err(Errno::OPNOTSUPP);
         }
         let held = Rc::new(number);
-        self.held.insert(number, Rc::clone(&held));
+        self.watches.insert(number, Rc::clone(&held));
         Ok(held)
     }
 
     /// A tie to `name` in the directory that is held, or, without a name, to what is held itself.
-    pub(super) fn bind(&self, held: &Rc<i32>, name: Option<&[u8]>) -> Tie {
+    pub(super) fn depend_on(&self, held: &Rc<i32>, name: Option<&[u8]>) -> Dependency {
         let cell = cell(&self.hasher, **held, name);
-        Tie { cell, seen: self.seen(cell), _held: Rc::clone(held) }
+        Dependency { counter_index: cell, seen: self.counter(cell), _held: Rc::clone(held) }
     }
 
-    fn seen(&self, cell: u16) -> u32 {
-        self.cells.get(usize::from(cell)).copied().unwrap_or_default()
+    fn counter(&self, cell: u16) -> u32 {
+        self.change_counters.get(usize::from(cell)).copied().unwrap_or_default()
     }
 
     /// The inotify instance. Where there is none to be had, nothing is watched any more.
@@ -195,7 +195,7 @@ impl Watch {
             match inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC) {
                 Ok(inotify) => {
                     self.inotify = Some(inotify);
-                    self.cells = vec![0; CELLS as usize];
+                    self.change_counters = vec![0; CHANGE_COUNTERS as usize];
                 }
                 Err(errno) => {
                     log::warn!("cannot watch files, so each is looked at for each request: {errno}");
@@ -209,14 +209,14 @@ impl Watch {
 
     /// Lets go of what nobody is tied to, when there is much; an error if there is no room all the same.
     fn make_room(&mut self, secs: u64) -> Result<(), Errno> {
-        if self.held.len() < self.sweep_at {
+        if self.watches.len() < self.sweep_at {
             return Ok(());
         }
         // To look through all of them is worth it once a second.
         if self.full_secs == Some(secs) {
             return Err(Errno::NOSPC);
         }
-        let Watch { held, held_max, inotify, .. } = self;
+        let InotifyWatcher { watches: held, watches_max: held_max, inotify, .. } = self;
         held.retain(|number, held| {
             let is_needed = Rc::strong_count(held) > 1;
             if !is_needed && let Some(inotify) = inotify {
@@ -230,12 +230,22 @@ impl Watch {
             return Err(Errno::NOSPC);
         }
         self.full_secs = None;
-        self.sweep_at = (2 * held.len()).max(SWEPT_MIN).min(*held_max);
+        self.sweep_at = (2 * held.len()).max(SWEEP_MIN).min(*held_max);
         Ok(())
     }
 
     fn read_events(&mut self) {
-        let Watch { inotify: Some(inotify), cells, hasher, held, changes, .. } = self else { return };
+        let InotifyWatcher {
+            inotify: Some(inotify),
+            change_counters: cells,
+            hasher,
+            watches: held,
+            changes,
+            ..
+        } = self
+        else {
+            return;
+        };
         let mut room = [MaybeUninit::uninit(); READ_LEN];
         let mut reader = inotify::Reader::new(inotify.as_fd(), &mut room);
         for _ in 0..EVENTS_MAX {
@@ -266,64 +276,64 @@ impl Watch {
     }
 }
 
-impl Ties {
+impl Dependencies {
     /// These, of a look that begins in this second.
-    pub(super) fn new(ties: Vec<Tie>, watch: &Watch, secs: u64) -> Ties {
-        Ties { ties, changes: watch.changes, looked_secs: secs, asked_secs: secs }
+    pub(super) fn new(ties: Vec<Dependency>, watch: &InotifyWatcher, secs: u64) -> Dependencies {
+        Dependencies { dependencies: ties, changes: watch.changes, checked_secs: secs, used_secs: secs }
     }
 
     /// None yet, for what somebody asks for in this second.
-    pub(crate) fn none(secs: u64) -> Ties {
-        Ties { asked_secs: secs, ..Ties::default() }
+    pub(crate) fn none(secs: u64) -> Dependencies {
+        Dependencies { used_secs: secs, ..Dependencies::default() }
     }
 
     /// Somebody asks in this second; whether somebody has before.
-    pub(crate) fn are_asked_for_again(&mut self, secs: u64) -> bool {
-        mem::replace(&mut self.asked_secs, secs) == secs
+    pub(crate) fn are_used_again(&mut self, secs: u64) -> bool {
+        mem::replace(&mut self.used_secs, secs) == secs
     }
 
     /// Whether anything can be known by these; if not, all must be looked at each time.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ties.is_empty()
+        self.dependencies.is_empty()
     }
 
     /// Whether it is worth trying to watch, in this second.
-    pub(crate) fn may_be_made(&self, watch: &Watch, secs: u64) -> bool {
-        watch.is_on && !(self.is_empty() && self.looked_secs == secs)
+    pub(crate) fn may_be_recorded(&self, watch: &InotifyWatcher, secs: u64) -> bool {
+        watch.is_on && !(self.is_empty() && self.checked_secs == secs)
     }
 
     /// What is to be thought, in this second, of the look that has these ties.
-    pub(crate) fn standing(&mut self, watch: &Watch, secs: u64) -> Standing {
+    pub(crate) fn freshness(&mut self, watch: &InotifyWatcher, secs: u64) -> Freshness {
         let has_news = mem::replace(&mut self.changes, watch.changes) != watch.changes;
-        if has_news && self.ties.iter().any(|tie| watch.seen(tie.cell) != tie.seen) {
-            self.ties.clear();
+        if has_news && self.dependencies.iter().any(|tie| watch.counter(tie.counter_index) != tie.seen) {
+            self.dependencies.clear();
             // That is known now, and it is no vain attempt.
-            self.looked_secs = 0;
-            return Standing::Broken;
+            self.checked_secs = 0;
+            return Freshness::Stale;
         }
-        match (self.ties.is_empty(), self.looked_secs == secs) {
-            (true, _) => Standing::Unsure,
-            (false, true) => Standing::Holds,
-            (false, false) => Standing::Due,
+        match (self.dependencies.is_empty(), self.checked_secs == secs) {
+            (true, _) => Freshness::Unwatched,
+            (false, true) => Freshness::Fresh,
+            (false, false) => Freshness::Revalidate,
         }
     }
 
     /// Somebody has looked in this second, and found the same.
-    pub(crate) fn looked(&mut self, secs: u64) {
-        self.looked_secs = secs;
+    pub(crate) fn mark_checked(&mut self, secs: u64) {
+        self.checked_secs = secs;
     }
 
     /// The memory that they take.
     pub(crate) fn bytes(&self) -> usize {
-        self.ties.len() * size_of::<Tie>()
+        self.dependencies.len() * size_of::<Dependency>()
     }
 }
 
 /// Whether inotify tells of all that changes on the file system that this is on.
-pub(crate) fn tells_of_all(file: impl AsFd) -> Result<bool, Errno> {
+pub(crate) fn is_watchable_fs(file: impl AsFd) -> Result<bool, Errno> {
     // How wide the number is, and whether it has a sign, depends on the machine.
     let magic = fstatfs(file)?.f_type as u64 & u64::from(u32::MAX);
-    Ok(TOLD_OF.contains(&magic))
+    Ok(WATCHABLE_FS_MAGIC.contains(&magic))
 }
 
 fn bump(cell: &mut u32) {
@@ -331,7 +341,7 @@ fn bump(cell: &mut u32) {
 }
 
 fn cell(hasher: &RandomState, number: i32, name: Option<&[u8]>) -> u16 {
-    (hasher.hash_one((number, name)) % CELLS) as u16
+    (hasher.hash_one((number, name)) % CHANGE_COUNTERS) as u16
 }
 
 /// Whether this directory is one where names that differ in case are one. Most file systems have none.

@@ -7,6 +7,6 @@ mod inotify;
 mod path_watch;
 
 #[cfg(test)]
-pub(super) use inotify::tells_of_all;
-pub(super) use inotify::{Standing, Ties, Watch};
+pub(super) use inotify::is_watchable_fs;
+pub(super) use inotify::{Dependencies, Freshness, InotifyWatcher};
 pub(super) use path_watch::watch_paths;

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
-use super::inotify::{Tie, Ties, Watch};
+use super::inotify::{Dependencies, Dependency, InotifyWatcher};
 use crate::files::root::Root;
 
 /// Links that the kernel follows in one name, and steps that all of them together may have here: a name
@@ -20,16 +20,21 @@ const LINKS_MAX: usize = 40;
 const STEPS_MAX: usize = 4096;
 
 /// A directory on the way.
-struct Place {
+struct PathDir {
     dir: OwnedFd,
     held: Rc<i32>,
 }
 
 /// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
 /// for as long as the ties hold. There are none if not everything can be watched.
-pub(crate) fn watch_paths(watch: &mut Watch, root: &Root, names: &[&[u8]], secs: u64) -> Ties {
+pub(crate) fn watch_paths(
+    watch: &mut InotifyWatcher,
+    root: &Root,
+    names: &[&[u8]],
+    secs: u64,
+) -> Dependencies {
     let mut ties = Vec::new();
-    let followed = names.iter().try_for_each(|name| follow(root, name, watch, &mut ties, secs));
+    let followed = names.iter().try_for_each(|name| watch_path(root, name, watch, &mut ties, secs));
     match followed {
         Ok(()) => ties.shrink_to_fit(),
         Err(Errno::OPNOTSUPP) if ties.is_empty() => {
@@ -41,15 +46,21 @@ pub(crate) fn watch_paths(watch: &mut Watch, root: &Root, names: &[&[u8]], secs:
             ties.clear();
         }
     }
-    Ties::new(ties, watch, secs)
+    Dependencies::new(ties, watch, secs)
 }
 
 /// Ties `ties` to all that `name` beneath `root` depends on, be there such a file or not.
 ///
 /// # Errors
 /// When something on the way cannot be watched, or is no file at its end.
-fn follow(root: &Root, name: &[u8], watch: &mut Watch, ties: &mut Vec<Tie>, secs: u64) -> Result<(), Errno> {
-    let mut places = vec![Place::enter(step(root.dir(), b".")?, watch, ties, secs)?];
+fn watch_path(
+    root: &Root,
+    name: &[u8],
+    watch: &mut InotifyWatcher,
+    ties: &mut Vec<Dependency>,
+    secs: u64,
+) -> Result<(), Errno> {
+    let mut places = vec![PathDir::enter(step(root.dir(), b".")?, watch, ties, secs)?];
     let mut todo = steps(name);
     let mut links = 0;
     for _ in 0..STEPS_MAX {
@@ -59,14 +70,14 @@ fn follow(root: &Root, name: &[u8], watch: &mut Watch, ties: &mut Vec<Tie>, secs
             places.pop();
             continue;
         }
-        ties.push(watch.bind(&place.held, Some(&next)));
+        ties.push(watch.depend_on(&place.held, Some(&next)));
         let found = match step(&place.dir, &next) {
             // Whatever comes by this name is told of by the tie.
             Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(()),
             found => found?,
         };
         match FileType::from_raw_mode(fstat(&found)?.st_mode) {
-            FileType::Directory => places.push(Place::enter(found, watch, ties, secs)?),
+            FileType::Directory => places.push(PathDir::enter(found, watch, ties, secs)?),
             FileType::Symlink if links < LINKS_MAX => {
                 links += 1;
                 let target = readlinkat(&found, c"", Vec::new())?;
@@ -76,8 +87,8 @@ fn follow(root: &Root, name: &[u8], watch: &mut Watch, ties: &mut Vec<Tie>, secs
                 todo.append(&mut steps(target.to_bytes()));
             }
             FileType::RegularFile => {
-                let held = watch.hold(&found, secs)?;
-                ties.push(watch.bind(&held, None));
+                let held = watch.add_watch(&found, secs)?;
+                ties.push(watch.depend_on(&held, None));
                 return Ok(());
             }
             _ => return Err(Errno::INVAL),
@@ -86,11 +97,16 @@ fn follow(root: &Root, name: &[u8], watch: &mut Watch, ties: &mut Vec<Tie>, secs
     Err(Errno::NAMETOOLONG)
 }
 
-impl Place {
-    fn enter(dir: OwnedFd, watch: &mut Watch, ties: &mut Vec<Tie>, secs: u64) -> Result<Place, Errno> {
-        let held = watch.hold(&dir, secs)?;
-        ties.push(watch.bind(&held, None));
-        Ok(Place { dir, held })
+impl PathDir {
+    fn enter(
+        dir: OwnedFd,
+        watch: &mut InotifyWatcher,
+        ties: &mut Vec<Dependency>,
+        secs: u64,
+    ) -> Result<PathDir, Errno> {
+        let held = watch.add_watch(&dir, secs)?;
+        ties.push(watch.depend_on(&held, None));
+        Ok(PathDir { dir, held })
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn take(
     now: Now,
 ) -> Intake {
     let since = arrival.since.as_deref().copied().unwrap_or(now);
-    let (edition, place) = (site.context.cache.edition(now.unix_secs()), site.memo.place_of(bytes));
+    let (edition, place) = (site.context.cache.generation(now.unix_secs()), site.memo.place_of(bytes));
     if let Some(Known { asked, len, answer }) = site.memo.recall(place, bytes, edition) {
         let batch = batch.get_or_insert_with(|| site.lease_batch());
         batch.begin(asked, bytes.get(..len).unwrap_or_default(), site.log.detail(), since);
@@ -71,7 +71,7 @@ pub(super) fn take(
     };
     let Ok(plan) = route(&head, &mut site.context, now) else { return Intake::Later };
     let (asked, bytes) = (Asked::of(&head, bytes), bytes.get(..len).unwrap_or_default());
-    if site.context.cache.is_certain() {
+    if site.context.cache.is_validated() {
         site.memo.note(place, (bytes, asked), &head, &plan, edition);
     }
     let batch = batch.get_or_insert_with(|| site.lease_batch());
@@ -88,7 +88,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::access_log::{AccessLog, Destination, Format, Style};
-    use crate::files::{CacheLimits, Root, Store};
+    use crate::files::{CacheLimits, ContentSource, Root};
     use crate::server::response::Answer;
     use crate::server::{CacheMode, Config};
 
@@ -114,13 +114,13 @@ mod tests {
         let style = Style { format: Format::Headers, ..Style::default() };
         let log = AccessLog::open_styled(&Destination::File("/dev/null".into()), style).expect("a log");
         let config = Config { cache, cache_len_max, ..Config::default() };
-        Site::new(config, Store::Disk(Root::open(folder).expect("a root")), log)
+        Site::new(config, ContentSource::Disk(Root::open(folder).expect("a root")), log)
     }
 
     /// All that comes of a request, with the bytes of what it gets and what will be logged.
     fn taken(head: &str, site: &mut Site, now: Now) -> String {
         let (mut arrival, mut batch) = (Arrival::default(), None);
-        site.context.cache.fall_behind();
+        site.context.cache.mark_events_pending();
         match take(head.as_bytes(), &mut arrival, &mut batch, site, now) {
             // Two that do the same work hold two descriptors.
             Intake::Request { plan: Plan::Answer(Answer::Gather(_)), .. } => format!("gathers {batch:?}"),

@@ -2,7 +2,7 @@
 //!
 //! Under load most requests repeat each other: health checks, polls, a page that everybody asks for with the
 //! same program. What a GET comes to follows from its head, the files and the second. So while the cache is
-//! in one [`Edition`] (nothing has changed on disk, nothing was let go, and the second is the same), the
+//! in one [`CacheGeneration`] (nothing has changed on disk, nothing was let go, and the second is the same), the
 //! same head is neither parsed nor routed again.
 //!
 //! It holds a few heads, found by their first bytes, and keeps no file from being let go. It decides
@@ -14,7 +14,7 @@ use std::rc::{Rc, Weak};
 use foldhash::fast::RandomState;
 
 use super::exchange::Asked;
-use crate::files::{Edition, Entry};
+use crate::files::{CacheGeneration, CachedFile};
 use crate::http::{RequestBody, RequestHead, Status};
 use crate::server::handlers::Plan;
 use crate::server::response::{Answer, ErrorAnswer, FileHead, Part};
@@ -56,12 +56,12 @@ struct Place {
     asked: Asked,
     outcome: Outcome,
     /// When that was so.
-    edition: Edition,
+    edition: CacheGeneration,
 }
 
 #[derive(Debug)]
 enum Outcome {
-    File(Weak<Entry<FileHead>>),
+    File(Weak<CachedFile<FileHead>>),
     NotFound(ErrorAnswer),
 }
 
@@ -72,7 +72,7 @@ impl Memo {
     }
 
     /// What became of the request that `bytes` begin with, if it came before in this edition.
-    pub(super) fn recall(&self, place: PlaceId, bytes: &[u8], edition: Edition) -> Option<Known> {
+    pub(super) fn recall(&self, place: PlaceId, bytes: &[u8], edition: CacheGeneration) -> Option<Known> {
         let place = self.places.get(place.0)?.as_ref()?;
         if place.edition != edition || !bytes.starts_with(&place.head) {
             return None;
@@ -92,7 +92,7 @@ impl Memo {
         (bytes, asked): (&[u8], Asked),
         request: &RequestHead<'_, '_>,
         plan: &Plan,
-        edition: Edition,
+        edition: CacheGeneration,
     ) {
         let outcome = match plan {
             Plan::Answer(Answer::File(entry, Part::Whole)) => Outcome::File(Rc::downgrade(entry)),

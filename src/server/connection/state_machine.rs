@@ -5,7 +5,7 @@
 //! | [`Reading`](Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
 //! | [`Parsing`](Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
 //! | [`Receiving`](Phase::Receiving) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
-//! | [`Gathering`](Phase::Gathering) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`ListingBuilder`](Phase::ListingBuilder) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
 //! | [`Writing`](Phase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
@@ -464,7 +464,7 @@ impl Protocol for Conn {
     }
 
     fn on_input(&mut self, site: &mut Site) {
-        site.context.cache.fall_behind();
+        site.context.cache.mark_events_pending();
     }
 
     fn deadline(&self) -> Option<Instant> {

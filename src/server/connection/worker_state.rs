@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::exchange::BoxedBatch;
 use super::request_cache::Memo;
 use crate::access_log::AccessLog;
-use crate::files::Store;
+use crate::files::ContentSource;
 use crate::server::Config;
 use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
@@ -32,7 +32,7 @@ pub struct Site {
 
 impl Site {
     /// A site that serves `store` and logs to `log`.
-    pub fn new(config: Config, store: Store, log: AccessLog) -> Self {
+    pub fn new(config: Config, store: ContentSource, log: AccessLog) -> Self {
         Self {
             log,
             writer: ResponseWriter::new(&config),

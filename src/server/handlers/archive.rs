@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use crate::files::{Archive, ArchiveError, Piece, RelativePath, Store};
+use crate::files::{Archive, ArchiveError, ContentSource, Piece, RelativePath};
 use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
 use crate::net::CloseReason;
 use crate::server::context::ServerContext;
@@ -76,7 +76,7 @@ fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerCo
 
 impl PreparingResponse for Packing {
     /// Looks up some more members; the answer, when all are known or enough.
-    fn work(&mut self, store: &Store) -> Option<Answer> {
+    fn work(&mut self, store: &ContentSource) -> Option<Answer> {
         match self.parcel.archive.gather(store) {
             Ok(false) => None,
             Ok(true) => Some(self.give_up()),
@@ -97,7 +97,7 @@ impl PreparingResponse for Packing {
 }
 
 impl BodySource for Parcel {
-    fn make(&mut self, store: &Store, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+    fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
         self.archive.make(store, out).map_err(|fault| {
             log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.folder()));
             match fault {

@@ -5,7 +5,9 @@
 //! Should one be missing itself, the error stays as it was.
 
 use super::static_file::{find, wanted};
-use crate::files::{Found, Lookup, LookupError, PathError, RelativePath, Store, Wanted};
+use crate::files::{
+    AcceptedEncodings, ContentSource, FoundContent, Lookup, LookupError, PathError, RelativePath,
+};
 use crate::http::{Method, RequestHead, Status, error_format};
 use crate::reactor::Now;
 use crate::server::Config;
@@ -47,7 +49,7 @@ fn fallback(
     }
     match find(cache, (store, config), path, &wanted(head, config, now), now) {
         Ok(Lookup::File(entry)) => Ok(Some(Answer::File(entry, Part::Whole))),
-        Ok(Lookup::Later) => Err(Later),
+        Ok(Lookup::Pending) => Err(Later),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
         // Not "not found", which is what caches would remember.
         Err(fault) => Ok(Some(lookup_error(&fault, head.target.path(), error_format(head.accept)))),
@@ -64,9 +66,9 @@ fn error_page(error: ErrorAnswer, method: Method, context: &mut ServerContext, n
         return Answer::Error(error);
     };
     // As it is: an error is not worth making anything for, and its fields say nothing of encodings.
-    match find(cache, (store, config), &page.path, &Wanted::PLAIN, now) {
+    match find(cache, (store, config), &page.path, &AcceptedEncodings::PLAIN, now) {
         Ok(Lookup::File(entry)) => Answer::ErrorPage { status, allow: error.allow, entry },
-        Ok(Lookup::Directory | Lookup::Later) | Err(_) => Answer::Error(error),
+        Ok(Lookup::Directory | Lookup::Pending) | Err(_) => Answer::Error(error),
     }
 }
 
@@ -75,14 +77,14 @@ fn fetches(method: Method) -> bool {
 }
 
 /// Says at the start which documents are not there; they may come later, so it is no error.
-pub(in crate::server) fn warn_of_missing(config: &Config, store: &Store) {
+pub(in crate::server) fn warn_of_missing(config: &Config, store: &ContentSource) {
     let fallback = config.fallback.iter().map(|path| ("--fallback".to_owned(), path));
     let pages = config.error_pages.iter();
     let pages = pages.map(|page| (format!("--error-page {}", page.status.code()), &page.path));
     for (option, path) in fallback.chain(pages) {
         let why = match store.lookup(path, &config.index) {
-            Ok(Found::File(_)) => continue,
-            Ok(Found::Directory) => "it is a directory".to_owned(),
+            Ok(FoundContent::File(_)) => continue,
+            Ok(FoundContent::Directory) => "it is a directory".to_owned(),
             Err(fault) => fault.to_string(),
         };
         log::warn!("{option}: cannot serve {path} for now: {why}");

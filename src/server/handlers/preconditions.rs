@@ -7,7 +7,7 @@
 use std::hash::BuildHasher;
 use std::time::SystemTime;
 
-use crate::files::{Entry, Present, Resource, Upload, UploadError};
+use crate::files::{CachedFile, ExistingFile, Resource, Upload, UploadError};
 use crate::http::{
     ByteRange, ConditionOutcome, ContentCoding, Method, Modified, Preconditions, RequestHead, Selection,
     Status, Validators, if_range_holds, select,
@@ -72,7 +72,7 @@ fn asked_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now
 ///
 /// The boundary is the same for HEAD and GET, and comes of the entity-tag, so that nobody can know it
 /// who writes the file: without a tag, which is for seconds only, there are no parts.
-fn several(entry: &Entry<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> Part {
+fn several(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> Part {
     let Some(tag) = &entry.value.entity_tag else { return Part::Whole };
     let boundary = context.boundaries.hash_one(tag);
     if multipart(&entry.resource, boundary).body_len(&ranges) >= entry.resource.len {
@@ -88,7 +88,7 @@ fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Answer {
 }
 
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {
-    let is_settled = resource.modified_settled;
+    let is_settled = resource.mtime_is_stable;
     let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_stable: is_settled });
     Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tag: None, modified }
 }
@@ -110,19 +110,19 @@ impl Guard {
 
     /// Whether they hold for what has the name now.
     pub(super) fn holds(&self, upload: &Upload) -> Result<bool, UploadError> {
-        let present = upload.present(SystemTime::UNIX_EPOCH + self.since.unix)?;
+        let present = upload.existing_file(SystemTime::UNIX_EPOCH + self.since.unix)?;
         let identity = match &present {
-            Present::File(resource) => resource.identity,
-            Present::Nothing | Present::Unreadable => None,
+            ExistingFile::File(resource) => resource.version,
+            ExistingFile::Nothing | ExistingFile::Unreadable => None,
         };
         // Who has fetched it with Accept-Encoding, as browsers do, knows this version by the tag of its gzip.
         let [tag, gzip_tag] = [None, Some(ContentCoding::Gzip.as_str())]
             .map(|coding| identity.map(|identity| entity_tag(identity, coding)));
         let encoded_tag = gzip_tag.as_deref().map(str::as_bytes);
         let current = match &present {
-            Present::Nothing => None,
-            Present::Unreadable => Some(Validators::default()),
-            Present::File(resource) => {
+            ExistingFile::Nothing => None,
+            ExistingFile::Unreadable => Some(Validators::default()),
+            ExistingFile::File(resource) => {
                 Some(Validators { encoded_tag, ..validators(resource, tag.as_deref()) })
             }
         };

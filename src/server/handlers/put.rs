@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 
 use super::preconditions::{Guard, NOT_AS_EXPECTED};
 use crate::cli::quote;
-use crate::files::{PathError, RelativePath, Store, Upload, UploadError, may_hold_uploads};
+use crate::files::{ContentSource, PathError, RelativePath, Upload, UploadError, may_hold_uploads};
 use crate::http::{ErrorFormat, RequestBody, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::Config;
@@ -35,14 +35,14 @@ pub(in crate::server) struct Storing {
 ///
 /// # Errors
 /// One line that names the thing and the remedy.
-pub(in crate::server) fn check(config: &Config, store: &Store) -> Result<(), String> {
+pub(in crate::server) fn check(config: &Config, store: &ContentSource) -> Result<(), String> {
     let Some(within) = &config.upload else { return Ok(()) };
     match store {
         _ if may_hold_uploads(store, bytes(within)) || !config.http => Ok(()),
-        Store::Embedded => {
+        ContentSource::Embedded => {
             Err("--upload needs a directory to store files in; name one with --root".to_owned())
         }
-        Store::Disk(root) | Store::DiskWithSource(root) => Err(format!(
+        ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Err(format!(
             "cannot take uploads in {}: there is no such directory in {}; create it, or name another with --upload",
             quote(within),
             quote(root.path())
@@ -68,7 +68,7 @@ pub(super) fn begin(
     if let Some(guard) = &guard
         && !guard.holds(&upload).map_err(refused)?
     {
-        return Err(refused(UploadError::Unwanted));
+        return Err(refused(UploadError::Excluded));
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
@@ -128,7 +128,7 @@ fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorAnswer {
         UploadError::BuiltIn => {
             (Status::FORBIDDEN, "What has this name is built into the server, so it is not replaced.")
         }
-        UploadError::Unwanted => (Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
+        UploadError::Excluded => (Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
         UploadError::Forbidden => (Status::FORBIDDEN, "The server may not write in this directory."),
         UploadError::Full => {
             (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing has been stored.")
@@ -155,7 +155,7 @@ impl Storing {
     /// The file is whole.
     pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Answer {
         // The next request may have come with this one, and it may be for what is stored now.
-        context.cache.fall_behind();
+        context.cache.mark_events_pending();
         // It guards no data, so it does not matter that somebody has failed while holding it.
         let _turn = context.naming.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = match self.guard {

@@ -6,7 +6,9 @@
 use std::time::SystemTime;
 
 use super::{archive, listing};
-use crate::files::{Coding, FileCache, Lookup, LookupError, RelativePath, Store, Wanted, file_name};
+use crate::files::{
+    AcceptedEncodings, Coding, ContentSource, FileCache, Lookup, LookupError, RelativePath, file_name,
+};
 use crate::http::{ContentCoding, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::Config;
@@ -51,7 +53,7 @@ pub(super) fn get(
     match found {
         Ok(Lookup::File(entry)) => Ok(Answer::File(entry, Part::Whole)),
         Ok(Lookup::Directory) => Ok(redirect(head, &path)),
-        Ok(Lookup::Later) => Err(Later),
+        Ok(Lookup::Pending) => Err(Later),
         Err(LookupError::NoIndex) if config.lists() => Ok(listing::of(&path, head, context)),
         Err(fault) => Ok(lookup_error(&fault, head.target.path(), error_format(head.accept))),
     }
@@ -60,9 +62,9 @@ pub(super) fn get(
 /// What a path stands for, with the head of its answer if it is a file, in the encoding that suits.
 pub(super) fn find(
     cache: &mut FileCache<FileHead>,
-    (store, config): (&Store, &Config),
+    (store, config): (&ContentSource, &Config),
     path: &RelativePath<'_>,
-    wanted: &Wanted,
+    wanted: &AcceptedEncodings,
     now: Now,
 ) -> Result<Lookup<FileHead>, LookupError> {
     let now = SystemTime::UNIX_EPOCH + now.unix;
@@ -75,9 +77,9 @@ pub(super) fn find(
 /// The encodings in which this request may get a file.
 ///
 /// Nothing is compressed for a Range request: what is compressed anew each time has other bytes each time.
-pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> Wanted {
+pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> AcceptedEncodings {
     if head.content_codings.is_empty() {
-        return Wanted::PLAIN;
+        return AcceptedEncodings::PLAIN;
     }
     let asks_for_range = head.has_conditions_or_range && head.fields.first("range").is_some();
     let may_make = config.compress && !asks_for_range;
@@ -86,7 +88,7 @@ pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> W
         ContentCoding::Zstd => Coding::Zstd,
         ContentCoding::Gzip => Coding::Gzip,
     });
-    Wanted::new(codings, may_make.then_some(now.instant))
+    AcceptedEncodings::new(codings, may_make.then_some(now.instant))
 }
 
 /// To the same directory with its trailing slash. The path is the normalised one, so that it can

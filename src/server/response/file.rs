@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::common_headers::{Tail, queue_head};
-use crate::files::{Coding, Content, Entry, Identity, Resource};
+use crate::files::{CachedFile, Coding, Content, FileVersion, Resource};
 use crate::http::{
     ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
     status_line,
@@ -56,7 +56,7 @@ impl Part {
 /// Renders the head of a file's answers; `cache_control` says how long they keep, if a rule does.
 pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> FileHead {
     let coding = coding_of(resource);
-    let entity_tag = resource.identity.map(|identity| entity_tag(identity, coding).into_boxed_str());
+    let entity_tag = resource.version.map(|identity| entity_tag(identity, coding).into_boxed_str());
     let mut head = Vec::with_capacity(256);
     status_line(&mut head, Status::OK);
     field(&mut head, "Content-Type", resource.media_type.as_bytes());
@@ -66,7 +66,7 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
         field(&mut head, "Content-Encoding", coding.as_bytes());
     }
     // What was made of a file comes whole or not at all: a part of it would fit no other.
-    if !resource.is_made() {
+    if !resource.is_generated() {
         field(&mut head, "Accept-Ranges", b"bytes");
     }
     last_modified(&mut head, resource);
@@ -74,7 +74,7 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
     if let Some(value) = cache_control {
         field(&mut head, "Cache-Control", value);
     }
-    if resource.varies {
+    if resource.is_negotiable {
         // Whatever was sent, another client may get the file in another encoding.
         field(&mut head, "Vary", b"Accept-Encoding");
     }
@@ -92,8 +92,8 @@ impl FileHead {
 
 /// A strong entity-tag (RFC 9110 section 8.8.3): other bytes have another one, and so have the same
 /// bytes in another `coding`.
-pub(in crate::server) fn entity_tag(identity: Identity, coding: Option<&str>) -> String {
-    let Identity { inode, len, modified_nanos, seal } = identity;
+pub(in crate::server) fn entity_tag(identity: FileVersion, coding: Option<&str>) -> String {
+    let FileVersion { inode, len, modified_nanos, discriminator: seal } = identity;
     let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding));
     format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{seal:x}{dash}{coding}\"")
 }
@@ -111,7 +111,7 @@ fn coding_of(resource: &Resource) -> Option<&'static str> {
 /// When the file was modified, if nobody can have seen anything else with the same date: a file that
 /// has changed within the last seconds may do so again (RFC 9110 section 8.8.2.2).
 fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
-    let secs = resource.modified_secs.filter(|_| resource.modified_settled);
+    let secs = resource.modified_secs.filter(|_| resource.mtime_is_stable);
     if let Some(secs) = secs.and_then(|secs| u64::try_from(secs).ok()) {
         field(head, "Last-Modified", &imf_fixdate(secs));
     }
@@ -120,12 +120,12 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
 /// Queues a file, or the part of it that is meant, and returns where the body begins.
 pub(super) fn queue(
     outbox: &mut SendQueue,
-    entry: &Entry<FileHead>,
+    entry: &CachedFile<FileHead>,
     part: &Part,
     head_only: bool,
     tail: Tail<'_>,
 ) -> u64 {
-    let Entry { resource, value: head, .. } = entry;
+    let CachedFile { resource, value: head, .. } = entry;
     match part {
         Part::Whole => {
             // What is copied leaves in one piece with its head.
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn each_coding_of_the_same_bytes_has_an_entity_tag_of_its_own() {
-        let identity = Identity { inode: 1, len: 16, modified_nanos: 255, seal: 0xabc };
+        let identity = FileVersion { inode: 1, len: 16, modified_nanos: 255, discriminator: 0xabc };
         assert_eq!(entity_tag(identity, None), "\"1-10-ff-abc\"");
         assert_eq!(entity_tag(identity, Some("gzip")), "\"1-10-ff-abc-gzip\"");
     }

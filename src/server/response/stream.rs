@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::files::{Piece, Store, Tail};
+use crate::files::{ContentSource, Piece, TarPayload};
 use crate::http::{Version, chunk, chunk_size, content_length, field};
 use crate::net::{CloseReason, SendQueue};
 
@@ -23,7 +23,7 @@ pub(in crate::server) struct Stream {
 /// What makes the body of a stream.
 pub(in crate::server) trait BodySource: fmt::Debug {
     /// Appends the next slice of the body.
-    fn make(&mut self, store: &Store, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
+    fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
 }
 
 /// How the peer is told where the body ends.
@@ -81,7 +81,7 @@ impl Stream {
     pub(in crate::server) fn make(
         &mut self,
         outbox: &mut SendQueue,
-        store: &Store,
+        store: &ContentSource,
         scratch: &mut Vec<u8>,
     ) -> Made {
         scratch.clear();
@@ -94,7 +94,7 @@ impl Stream {
     /// Queues a slice in the framing of the body.
     fn queue(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> Made {
         let Piece { tail, more } = piece;
-        let len = bytes.len() as u64 + tail.as_ref().map_or(0, Tail::len);
+        let len = bytes.len() as u64 + tail.as_ref().map_or(0, TarPayload::len);
         let in_chunks = self.framing == Framing::Chunked && len > 0;
         if let Framing::Sized(left) = &mut self.framing {
             // A promise of another length than that of the body would be taken for the next answer's head.
@@ -110,8 +110,8 @@ impl Stream {
             out.extend_from_slice(bytes);
         });
         match tail {
-            Some(Tail::File(range)) => outbox.push_file(range.file, range.offset, range.len),
-            Some(Tail::Static(bytes)) => outbox.push_static(bytes),
+            Some(TarPayload::File(range)) => outbox.push_file(range.file, range.offset, range.len),
+            Some(TarPayload::Static(bytes)) => outbox.push_static(bytes),
             None => {}
         }
         if in_chunks {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::file::{FileHead, Part};
 use super::stream::Stream;
-use crate::files::{Entry, LookupError, PathError, Store, Stored};
+use crate::files::{CachedFile, ContentSource, LookupError, PathError, Stored};
 use crate::http::{ErrorFormat, RequestHead, Status, Version, error_format};
 use crate::text::OneLine;
 
@@ -29,7 +29,7 @@ pub(in crate::server) struct RequestFlags {
 #[derive(Debug)]
 pub(in crate::server) enum Answer {
     /// A file, or what a condition or a Range makes of it.
-    File(Rc<Entry<FileHead>>, Part),
+    File(Rc<CachedFile<FileHead>>, Part),
     /// 416: a file has nothing of what is asked for; it has that many bytes.
     Unsatisfiable {
         complete_len: u64,
@@ -50,7 +50,7 @@ pub(in crate::server) enum Answer {
     ErrorPage {
         status: Status,
         allow: Option<Allow>,
-        entry: Rc<Entry<FileHead>>,
+        entry: Rc<CachedFile<FileHead>>,
     },
     /// Work in slices that comes to another answer.
     Gather(Box<dyn PreparingResponse>),
@@ -63,7 +63,7 @@ pub(in crate::server) enum Answer {
 /// The work is done in slices of about a millisecond, so that other connections have their turns between them.
 pub(in crate::server) trait PreparingResponse: fmt::Debug {
     /// Does one slice of the work; the answer, when it has come to one.
-    fn work(&mut self, store: &Store) -> Option<Answer>;
+    fn work(&mut self, store: &ContentSource) -> Option<Answer>;
 
     /// The answer when no more time is left.
     fn give_up(&mut self) -> Answer;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use reactor_http::access_log::{AccessLog, Destination, Format, Style};
-use reactor_http::files::{RACY_WINDOW, Root, Store};
+use reactor_http::files::{ContentSource, RACY_WINDOW, Root};
 use reactor_http::http::HEAD_LEN_MAX;
 use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Want};
 use reactor_http::reactor::Now;
@@ -28,7 +28,7 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
     let path = shelf.path().join("log.json");
     let style = Style { format: Format::Json, ..Style::default() };
     let log = AccessLog::open_styled(&Destination::File(path.clone()), style).expect("a log");
-    let store = Store::Disk(Root::open(shelf.path()).expect("a root"));
+    let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
     let mut site = Site::new(Config::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
     let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
@@ -54,7 +54,7 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
 /// Answers one request, and panics before the log has been written.
 fn answer_and_panic(shelf: &Shelf, log: &Destination) {
     let log = AccessLog::open(log).expect("a log");
-    let store = Store::Disk(Root::open(shelf.path()).expect("a root"));
+    let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
     let mut site = Site::new(Config::default(), store, log);
     let now = Now::read();
     let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use reactor_http::access_log::{AccessLog, Destination};
 use reactor_http::client;
 use reactor_http::client::connection::{Audience, Failure};
-use reactor_http::files::{Root, Store};
+use reactor_http::files::{ContentSource, Root};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
 use reactor_http::net::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
@@ -129,7 +129,7 @@ impl Shelf {
     pub(super) fn server_with(&self, config: Config, now: Now) -> Side<server::Conn> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
         let machine = server::Conn::new(peer, config.idle_timeout, now);
-        let store = Store::Disk(Root::open(self.path()).expect("a root"));
+        let store = ContentSource::Disk(Root::open(self.path()).expect("a root"));
         let log = AccessLog::open(&Destination::Off).expect("no log");
         Side::new(machine, Site::new(config, store, log), Want::Input)
     }

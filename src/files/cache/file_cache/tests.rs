@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// A site and its cache, whose values are the number of the load that made them.
 struct Bench {
     dir: TempDir,
-    store: Store,
+    store: ContentSource,
     cache: FileCache<u32>,
     loads: Cell<u32>,
     now: SystemTime,
@@ -25,7 +25,7 @@ struct Bench {
 impl Bench {
     fn new(limits: CacheLimits) -> Self {
         let dir = watched_dir();
-        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         // In an hour, all that is written now has settled.
         let now = SystemTime::now() + Duration::from_secs(3600);
         Bench { dir, store, cache: FileCache::new(limits), loads: Cell::new(0), now }
@@ -42,14 +42,14 @@ impl Bench {
     fn find(&mut self, raw: &str) -> Result<Lookup<u32>, LookupError> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
         let loads = &self.loads;
-        self.cache.fall_behind();
-        self.cache.find(&self.store, &path, "index.html", &Wanted::PLAIN, self.now, |_| {
+        self.cache.mark_events_pending();
+        self.cache.find(&self.store, &path, "index.html", &AcceptedEncodings::PLAIN, self.now, |_| {
             loads.set(loads.get() + 1);
             loads.get()
         })
     }
 
-    fn entry(&mut self, raw: &str) -> Rc<Entry<u32>> {
+    fn entry(&mut self, raw: &str) -> Rc<CachedFile<u32>> {
         match self.find(raw) {
             Ok(Lookup::File(entry)) => entry,
             other => panic!("{raw} gives {other:?}"),
@@ -112,14 +112,14 @@ fn a_change_that_keeps_length_and_modification_time_shows() {
     let mut bench = Bench::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     let path = bench.path("a.txt");
-    let before = bench.entry("/a.txt").resource.facts.expect("settled");
+    let before = bench.entry("/a.txt").resource.stat.expect("settled");
     let modified = fs::metadata(&path).and_then(|facts| facts.modified()).expect("a time");
     // Until the file system's clock has ticked: a few milliseconds at most.
     loop {
         fs::write(&path, "two").expect("writes");
         let file = fs::File::options().write(true).open(&path).expect("opens");
         file.set_modified(modified).expect("sets the time");
-        let after = Facts::of(&file).expect("facts");
+        let after = FileStat::of(&file).expect("facts");
         assert_eq!(after.modified_nanos, before.modified_nanos);
         if after != before {
             break;
@@ -164,7 +164,7 @@ fn an_index_and_its_directory_are_told_apart() {
 fn what_changed_just_now_is_served_but_not_kept() {
     let mut bench = Bench::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "young");
-    let changed = bench.entry("/a.txt").resource.facts.expect("settled");
+    let changed = bench.entry("/a.txt").resource.stat.expect("settled");
     let changed_at = UNIX_EPOCH + Duration::new(changed.changed_secs as u64, changed.changed_nanos);
     let nano = Duration::from_nanos(1);
     for (now, is_kept) in [
@@ -183,7 +183,7 @@ fn what_changed_just_now_is_served_but_not_kept() {
 #[test]
 fn embedded_pages_are_kept_for_good() {
     let mut bench = Bench::new(CacheLimits::DEFAULT);
-    bench.store = Store::Embedded;
+    bench.store = ContentSource::Embedded;
     bench.now = UNIX_EPOCH;
     assert!(!bench.is_kept("/"));
     assert!(bench.is_kept("/"));
@@ -192,7 +192,7 @@ fn embedded_pages_are_kept_for_good() {
 #[test]
 fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
     let mut bench = Bench::new(CacheLimits::DEFAULT);
-    bench.store = Store::DiskWithSource(Root::open(bench.dir.path()).expect("opens"));
+    bench.store = ContentSource::DiskWithSource(Root::open(bench.dir.path()).expect("opens"));
     bench.write("a.txt", "one");
     bench.write("server-code.html", "of another build");
     for path in ["/a.txt", "/server-code.html"] {

@@ -3,8 +3,8 @@
 //! Each look is a turn of its own, on a real directory; what is loaded is counted.
 
 use super::*;
-use crate::files::testing::Bench;
-use crate::files::{CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath, Wanted};
+use crate::files::testing::CacheFixture;
+use crate::files::{AcceptedEncodings, CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ const ALL: [Coding; 3] = [Brotli, Zstd, Gzip];
 
 #[test]
 fn the_first_twin_that_is_wanted_is_found_and_kept() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     for name in ["a.css", "a.css.zst", "a.css.gz"] {
         bench.write(name, name);
     }
@@ -25,29 +25,29 @@ fn the_first_twin_that_is_wanted_is_found_and_kept() {
     bench.check(&[], None, "a.css");
     let loads: Vec<u32> = [&ALL[..], &[Gzip], &[Brotli], &[]].map(|codings| bench.loads_of(codings)).into();
     assert_eq!(loads, [0; 4], "all is at hand");
-    let twin = bench.get("/a.css", &Wanted::new(ALL, None));
-    let original = bench.get("/a.css", &Wanted::PLAIN);
+    let twin = bench.get("/a.css", &AcceptedEncodings::new(ALL, None));
+    let original = bench.get("/a.css", &AcceptedEncodings::PLAIN);
     assert_eq!(twin.resource.media_type, "text/css; charset=utf-8");
-    assert_ne!(twin.resource.identity, original.resource.identity);
-    assert!(twin.resource.varies && original.resource.varies && !twin.resource.is_made());
+    assert_ne!(twin.resource.version, original.resource.version);
+    assert!(twin.resource.is_negotiable && original.resource.is_negotiable && !twin.resource.is_generated());
 }
 
 #[test]
 fn a_twin_by_its_own_name_is_a_plain_file() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     for _ in 0..2 {
-        let entry = bench.get("/a.css.gz", &Wanted::new(ALL, None));
+        let entry = bench.get("/a.css.gz", &AcceptedEncodings::new(ALL, None));
         assert_eq!((&*entry.resource.media_type, entry.resource.coding), ("application/gzip", None));
-        assert!(!entry.resource.varies);
+        assert!(!entry.resource.is_negotiable);
         bench.check(&[Gzip], Some(Gzip), "twin");
     }
 }
 
 #[test]
 fn types_that_are_not_worth_it_have_no_twins() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.write("a.png", "plain");
     bench.write("a.png.gz", "twin");
     assert_eq!(bench.found("/a.png", &ALL), (None, "plain".to_owned()));
@@ -55,7 +55,7 @@ fn types_that_are_not_worth_it_have_no_twins() {
 
 #[test]
 fn an_index_has_twins_and_so_has_a_file_in_a_directory() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     fs::create_dir(bench.path("docs")).expect("docs");
     for name in ["index.html", "index.html.br", "docs/index.html", "docs/index.html.gz"] {
         bench.write(name, name);
@@ -69,7 +69,7 @@ fn an_index_has_twins_and_so_has_a_file_in_a_directory() {
 
 #[test]
 fn a_twin_that_changes_before_it_is_watched_shows_at_the_next_look() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     assert_eq!(bench.found("/a.css", &ALL), (Some(Gzip), "twin".to_owned()));
@@ -80,13 +80,13 @@ fn a_twin_that_changes_before_it_is_watched_shows_at_the_next_look() {
 
 #[test]
 fn every_change_of_a_twin_shows_at_the_next_look() {
-    changes_show(Bench::new());
-    let mut unwatched = Bench::new();
+    changes_show(CacheFixture::new());
+    let mut unwatched = CacheFixture::new();
     unwatched.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
     changes_show(unwatched);
 }
 
-fn changes_show(mut bench: Bench) {
+fn changes_show(mut bench: CacheFixture) {
     bench.write("a.css", "plain");
     bench.check(&ALL, None, "plain");
     bench.write("a.css.gz", "twin 1");
@@ -116,7 +116,7 @@ fn changes_show(mut bench: Bench) {
 
 #[test]
 fn a_twin_that_may_have_been_written_through_a_memory_map_is_loaded_anew() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     bench.check(&[Gzip], Some(Gzip), "twin");
@@ -127,7 +127,7 @@ fn a_twin_that_may_have_been_written_through_a_memory_map_is_loaded_anew() {
 
 #[test]
 fn a_twin_is_stale_as_soon_as_its_original_is_younger_by_a_nanosecond() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     for (original, twin, is_good) in [(5, 5, true), (6, 5, false), (6, 7, true), (8, 7, false), (7, 7, true)]
@@ -143,14 +143,14 @@ fn a_twin_is_stale_as_soon_as_its_original_is_younger_by_a_nanosecond() {
 
 #[test]
 fn a_twin_of_what_is_gone_is_nothing() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     bench.check(&ALL, Some(Gzip), "twin");
     fs::remove_file(bench.path("a.css")).expect("removes");
     let path = RelativePath::parse(b"/a.css").expect("a path");
-    let wanted = Wanted::new(ALL, None);
-    bench.cache.fall_behind();
+    let wanted = AcceptedEncodings::new(ALL, None);
+    bench.cache.mark_events_pending();
     assert!(bench.cache.find(&bench.store, &path, "index.html", &wanted, bench.now, |_| 0).is_err());
     bench.write("a.css", "back");
     bench.check(&ALL, None, "back");
@@ -158,7 +158,7 @@ fn a_twin_of_what_is_gone_is_nothing() {
 
 #[test]
 fn links_lead_to_twins_beneath_the_root_only_and_their_changes_show() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     let outside = tempfile::tempdir().expect("a directory");
     fs::write(outside.path().join("secret"), "secret").expect("writes");
     bench.write("a.css", "plain");
@@ -188,7 +188,7 @@ fn links_lead_to_twins_beneath_the_root_only_and_their_changes_show() {
 
 #[test]
 fn a_directory_that_is_a_link_may_turn_elsewhere() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     for name in ["v1", "v2", "v3"] {
         fs::create_dir(bench.path(name)).expect(name);
     }
@@ -218,7 +218,7 @@ fn a_directory_that_is_a_link_may_turn_elsewhere() {
 
 #[test]
 fn what_changed_just_now_is_looked_at_each_time() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     bench.now = SystemTime::UNIX_EPOCH;
@@ -228,7 +228,7 @@ fn what_changed_just_now_is_looked_at_each_time() {
     bench.check(&ALL, Some(Gzip), "twin");
     assert_eq!(bench.loads_of(&ALL), 0);
     // The original has settled, its twin and its directory have not.
-    let settled = bench.get("/a.css", &Wanted::PLAIN).resource.facts.expect("settled").changed_secs;
+    let settled = bench.get("/a.css", &AcceptedEncodings::PLAIN).resource.stat.expect("settled").changed_secs;
     bench.date("a.css.gz", u64::MAX >> 2);
     bench.now = SystemTime::UNIX_EPOCH + Duration::from_secs(settled.unsigned_abs() + 3600);
     bench.check(&ALL, Some(Gzip), "twin");
@@ -237,33 +237,33 @@ fn what_changed_just_now_is_looked_at_each_time() {
 
 #[test]
 fn a_directory_is_remembered_only_once_it_has_settled() {
-    let bench = Bench::new();
+    let bench = CacheFixture::new();
     bench.write("a.css", "plain");
     let root = bench.store.root().expect("a disk");
-    let Ok(Opened::File(file, facts)) = root.open_file(b"a.css") else { panic!("it does not open") };
+    let Ok(OpenedPath::File(file, facts)) = root.open_file(b"a.css") else { panic!("it does not open") };
     let resource = load(file, facts, b"a.css").expect("loads");
     bench.tick();
     bench.write("b.css", "later");
-    let changed = |facts: Facts| {
+    let changed = |facts: FileStat| {
         let since = Duration::new(facts.changed_secs.unsigned_abs(), facts.changed_nanos);
         SystemTime::UNIX_EPOCH + since + RACY_WINDOW
     };
-    let directory = root.facts(b".").expect("facts");
-    assert!(has_settled(&facts, changed(facts)) && changed(facts) < changed(directory));
+    let directory = root.stat(b".").expect("facts");
+    assert!(mtime_is_stable(&facts, changed(facts)) && changed(facts) < changed(directory));
     for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
-        let mut twins: Twins<u32> = Twins::new(b"a.css");
-        let wanted = Wanted::new(ALL, None);
+        let mut twins: Precompressed<u32> = Precompressed::new(b"a.css");
+        let wanted = AcceptedEncodings::new(ALL, None);
         let ask = VariantRequest::new(&bench.store, b"a.css", &wanted, now);
         let original = Original { root, resource: &resource, facts: &facts, ask: &ask };
-        assert!(twins.find(&original, &mut Watch::new(true), &|_| 0).is_none());
+        assert!(twins.find(&original, &mut InotifyWatcher::new(true), &|_| 0).is_none());
         assert_eq!(twins.searched.is_some(), is_remembered);
-        assert_eq!(twins.known.iter().all(|twin| matches!(twin, Twin::Absent)), is_remembered);
+        assert_eq!(twins.known.iter().all(|twin| matches!(twin, Sidecar::Absent)), is_remembered);
     }
 }
 
 #[test]
 fn what_has_no_room_for_a_twin_has_none() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     let name = format!("{}.css", "x".repeat(251));
     bench.write(&name, "plain");
     for _ in 0..2 {
@@ -273,7 +273,7 @@ fn what_has_no_room_for_a_twin_has_none() {
 
 #[test]
 fn a_large_twin_is_a_descriptor_and_is_counted() {
-    let mut bench = Bench::new();
+    let mut bench = CacheFixture::new();
     bench.cache = FileCache::new(CacheLimits { descriptors_max: 1, ..CacheLimits::DEFAULT });
     for name in ["a.css.gz", "b.css.gz"] {
         bench.write(name.strip_suffix(".gz").expect(name), "plain");
@@ -281,7 +281,7 @@ fn a_large_twin_is_a_descriptor_and_is_counted() {
     }
     for _ in 0..2 {
         for path in ["/a.css", "/b.css"] {
-            let entry = bench.get(path, &Wanted::new(ALL, None));
+            let entry = bench.get(path, &AcceptedEncodings::new(ALL, None));
             assert!(matches!(entry.resource.content, Content::File(_)));
             assert_eq!((entry.resource.coding, entry.resource.len), (Some(Gzip), 100_000));
         }

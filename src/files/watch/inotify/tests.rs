@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// A second like any other.
 const SECS: u64 = 1_000_000_000;
 
-fn site() -> (TempDir, Root, Watch) {
+fn site() -> (TempDir, Root, InotifyWatcher) {
     let dir = watched_dir();
     fs::create_dir(dir.path().join("docs")).expect("docs");
     for name in ["a", "b", "docs/a"] {
@@ -21,7 +21,7 @@ fn site() -> (TempDir, Root, Watch) {
     }
     symlink("docs", dir.path().join("link")).expect("a link");
     let root = Root::open(dir.path()).expect("opens");
-    (dir, root, Watch::new(true))
+    (dir, root, InotifyWatcher::new(true))
 }
 
 fn append_to(path: &Path) -> fs::File {
@@ -32,10 +32,10 @@ fn close_to_all(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o0)).expect("closes");
 }
 
-fn standing(ties: &mut Ties, watch: &mut Watch) -> Standing {
-    watch.fall_behind();
-    watch.catch_up();
-    ties.standing(watch, SECS)
+fn standing(ties: &mut Dependencies, watch: &mut InotifyWatcher) -> Freshness {
+    watch.mark_events_pending();
+    watch.drain_events();
+    ties.freshness(watch, SECS)
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
         let survives = || {
             let (dir, root, mut watch) = site();
             let mut ties = watch_paths(&mut watch, &root, &[name.as_bytes()], SECS);
-            assert_eq!(standing(&mut ties, &mut watch), Standing::Holds, "{name}");
+            assert_eq!(standing(&mut ties, &mut watch), Freshness::Fresh, "{name}");
             act(dir.path());
-            standing(&mut ties, &mut watch) == Standing::Holds
+            standing(&mut ties, &mut watch) == Freshness::Fresh
         };
         // Once in a thousand times it shares a counter with something else.
         assert_eq!((0..3).any(|_| survives()), !breaks, "{name}: {what}");
@@ -88,12 +88,12 @@ fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
 fn ties_are_good_for_a_second_and_then_a_look_is_due() {
     let (_dir, root, mut watch) = site();
     let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    assert_eq!(ties.standing(&watch, SECS), Standing::Holds);
-    assert_eq!(ties.standing(&watch, SECS + 1), Standing::Due);
-    ties.looked(SECS + 1);
-    assert_eq!(ties.standing(&watch, SECS + 1), Standing::Holds);
+    assert_eq!(ties.freshness(&watch, SECS), Freshness::Fresh);
+    assert_eq!(ties.freshness(&watch, SECS + 1), Freshness::Revalidate);
+    ties.mark_checked(SECS + 1);
+    assert_eq!(ties.freshness(&watch, SECS + 1), Freshness::Fresh);
     // A clock that is put back makes it due as well.
-    assert_eq!(ties.standing(&watch, SECS), Standing::Due);
+    assert_eq!(ties.freshness(&watch, SECS), Freshness::Revalidate);
 }
 
 #[test]
@@ -101,15 +101,15 @@ fn what_cannot_be_watched_is_tried_again_only_in_the_next_second() {
     let (dir, root, mut watch) = site();
     symlink("loop", dir.path().join("loop")).expect("a link");
     let ties = watch_paths(&mut watch, &root, &[b"loop"], SECS);
-    assert!(ties.is_empty() && !ties.may_be_made(&watch, SECS) && ties.may_be_made(&watch, SECS + 1));
-    assert!(Ties::default().may_be_made(&watch, SECS));
-    assert!(!Ties::default().may_be_made(&Watch::new(false), SECS));
+    assert!(ties.is_empty() && !ties.may_be_recorded(&watch, SECS) && ties.may_be_recorded(&watch, SECS + 1));
+    assert!(Dependencies::default().may_be_recorded(&watch, SECS));
+    assert!(!Dependencies::default().may_be_recorded(&InotifyWatcher::new(false), SECS));
 }
 
 #[test]
 fn a_file_system_that_does_not_tell_of_all_changes_is_not_watched() {
     let root = Root::open(Path::new("/proc")).expect("it is there");
-    let mut watch = Watch::new(true);
+    let mut watch = InotifyWatcher::new(true);
     let ties = watch_paths(&mut watch, &root, &[b"version"], SECS);
     assert!(ties.is_empty() && !watch.is_on());
 }
@@ -117,38 +117,38 @@ fn a_file_system_that_does_not_tell_of_all_changes_is_not_watched() {
 #[test]
 fn what_nobody_is_tied_to_is_let_go_and_there_is_a_most() {
     let (dir, root, mut watch) = site();
-    let names: Vec<String> = (0..10 * SWEPT_MIN).map(|number| format!("docs/{number}")).collect();
+    let names: Vec<String> = (0..10 * SWEEP_MIN).map(|number| format!("docs/{number}")).collect();
     for name in &names {
         fs::write(dir.path().join(name), "x").expect(name);
         assert!(!watch_paths(&mut watch, &root, &[name.as_bytes()], SECS).is_empty());
-        assert!(watch.held.len() <= SWEPT_MIN + 1, "{}", watch.held.len());
+        assert!(watch.watches.len() <= SWEEP_MIN + 1, "{}", watch.watches.len());
     }
-    let kept: Vec<Ties> =
+    let kept: Vec<Dependencies> =
         names.iter().map(|name| watch_paths(&mut watch, &root, &[name.as_bytes()], SECS)).collect();
-    assert!(watch.held.len() > names.len() && kept.iter().all(|ties| !ties.is_empty()));
-    (watch.held_max, watch.sweep_at) = (watch.held.len(), watch.held.len());
+    assert!(watch.watches.len() > names.len() && kept.iter().all(|ties| !ties.is_empty()));
+    (watch.watches_max, watch.sweep_at) = (watch.watches.len(), watch.watches.len());
     fs::write(dir.path().join("late"), "x").expect("writes");
     assert!(watch_paths(&mut watch, &root, &[b"late"], SECS).is_empty(), "that is the most");
     drop(kept);
     assert!(watch_paths(&mut watch, &root, &[b"a"], SECS).is_empty(), "it has been seen in this second");
     assert!(!watch_paths(&mut watch, &root, &[b"a"], SECS + 1).is_empty());
-    assert!(watch.held.len() < 4);
+    assert!(watch.watches.len() < 4);
 }
 
 #[test]
 fn a_file_that_is_gone_is_not_held_and_its_successor_is_another() {
     let (dir, root, mut watch) = site();
     let mut first = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    let held = watch.held.len();
+    let held = watch.watches.len();
     fs::remove_file(dir.path().join("a")).expect("removes");
-    assert_eq!(standing(&mut first, &mut watch), Standing::Broken);
-    assert_eq!(standing(&mut first, &mut watch), Standing::Unsure, "that is told once");
-    assert_eq!(watch.held.len(), held - 1);
+    assert_eq!(standing(&mut first, &mut watch), Freshness::Stale);
+    assert_eq!(standing(&mut first, &mut watch), Freshness::Unwatched, "that is told once");
+    assert_eq!(watch.watches.len(), held - 1);
     fs::write(dir.path().join("a"), "new").expect("writes");
     let mut second = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    assert_eq!(standing(&mut second, &mut watch), Standing::Broken, "its own making is yet to be told");
+    assert_eq!(standing(&mut second, &mut watch), Freshness::Stale, "its own making is yet to be told");
     second = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    assert_eq!(standing(&mut second, &mut watch), Standing::Holds);
+    assert_eq!(standing(&mut second, &mut watch), Freshness::Fresh);
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn nothing_is_read_unless_somebody_has_asked() {
     let (dir, root, mut watch) = site();
     let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     fs::write(dir.path().join("a"), "new").expect("writes");
-    watch.catch_up();
-    assert_eq!(ties.standing(&watch, SECS), Standing::Holds);
-    assert_eq!(standing(&mut ties, &mut watch), Standing::Broken);
+    watch.drain_events();
+    assert_eq!(ties.freshness(&watch, SECS), Freshness::Fresh);
+    assert_eq!(standing(&mut ties, &mut watch), Freshness::Stale);
 }
 
 #[test]
@@ -172,8 +172,8 @@ fn of_more_changes_than_are_read_at_once_none_is_missed() {
     }
     fs::write(dir.path().join("a"), "new").expect("writes");
     for _ in 0..2 {
-        assert_eq!(standing(&mut ties, &mut watch), Standing::Broken, "at once, and when it is read");
+        assert_eq!(standing(&mut ties, &mut watch), Freshness::Stale, "at once, and when it is read");
         ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     }
-    assert_eq!(standing(&mut ties, &mut watch), Standing::Holds);
+    assert_eq!(standing(&mut ties, &mut watch), Freshness::Fresh);
 }

@@ -1,6 +1,6 @@
 //! The machine in virtual time: bytes in, requests out, and the balance of what became of each.
 //!
-//! A [`Stage`] keeps the contract of the link, and looks at the balance whenever a connection is over.
+//! A [`BuildStage`] keeps the contract of the link, and looks at the balance whenever a connection is over.
 
 mod ends;
 mod hot_path;

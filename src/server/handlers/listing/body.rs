@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::html::{self, Html};
 use super::utc;
 use crate::files::listing::{Entry, Listing};
-use crate::files::{Piece, Store};
+use crate::files::{ContentSource, Piece};
 use crate::http::{field, percent_encode_path};
 use crate::net::CloseReason;
 use crate::server::response::BodySource;
@@ -84,7 +84,7 @@ impl Body {
 
 impl BodySource for Body {
     /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes.
-    fn make(&mut self, _store: &Store, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+    fn make(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
         match std::mem::take(&mut self.first_slice) {
             slice if slice.is_empty() => self.make_next(out, out.len()),
             slice => out.extend_from_slice(&slice),
@@ -147,8 +147,8 @@ fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
 mod tests {
     use super::super::query::{PAGE_LEN, Query};
     use super::*;
-    use crate::files::listing::{Gathering, ListingBudget};
-    use crate::files::{RelativePath, Root, Store};
+    use crate::files::listing::{ListingBudget, ListingBuilder};
+    use crate::files::{ContentSource, RelativePath, Root};
     use crate::http::ListingFormat;
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     use sha2::{Digest, Sha256};
@@ -173,7 +173,7 @@ mod tests {
         b" spaces ",
     ];
 
-    fn site(names: &[&[u8]]) -> (TempDir, Store) {
+    fn site(names: &[&[u8]]) -> (TempDir, ContentSource) {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join("sub")).expect("sub");
         fs::write(dir.path().join("four"), "four").expect("a file");
@@ -183,16 +183,16 @@ mod tests {
             fs::hard_link(dir.path().join("four"), path).expect("a link");
         }
         fs::create_dir(dir.path().join("sub").join("folder & more")).expect("a folder");
-        let store = Store::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         (dir, store)
     }
 
-    fn body(store: &Store, path: &str, query: &str, form: ListingFormat) -> Body {
+    fn body(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> Body {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
         let query = Query::read(query.as_bytes());
         let mut gathering =
-            Gathering::begin(&path, query.wanted(form), &ListingBudget::new()).expect("begins");
-        while gathering.gather(store).expect("gathers") {}
+            ListingBuilder::begin(&path, query.wanted(form), &ListingBudget::new()).expect("begins");
+        while gathering.build_slice(store).expect("gathers") {}
         let writer = match form {
             ListingFormat::Html => Writer::Html(Html::new(path.as_bytes().to_vec(), query)),
             ListingFormat::Json => Writer::Json,
@@ -202,11 +202,11 @@ mod tests {
     }
 
     /// Makes the next slice; whether there is another.
-    fn more(body: &mut Body, store: &Store, out: &mut Vec<u8>) -> bool {
+    fn more(body: &mut Body, store: &ContentSource, out: &mut Vec<u8>) -> bool {
         body.make(store, out).expect("a listing does not fail").more
     }
 
-    fn text(store: &Store, path: &str, query: &str, form: ListingFormat) -> String {
+    fn text(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> String {
         let mut body = body(store, path, query, form);
         let (mut out, len) = (Vec::new(), body.whole_len());
         while more(&mut body, store, &mut out) {}
@@ -397,7 +397,7 @@ mod tests {
             assert!(modified.len() == 20 && modified.ends_with('Z'), "{modified}");
         }
         assert_eq!(text(&store, "/sub/folder%20&%20more/", "", ListingFormat::Json), "[\n]\n");
-        let embedded = text(&Store::Embedded, "/", "filter=favicon", ListingFormat::Json);
+        let embedded = text(&ContentSource::Embedded, "/", "filter=favicon", ListingFormat::Json);
         assert!(embedded.contains("\"modified\":null,\"url\":\"favicon.svg\"}"), "{embedded}");
     }
 

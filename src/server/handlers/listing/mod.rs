@@ -11,8 +11,8 @@ mod query;
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 
-use crate::files::listing::{Gathering, ListingError};
-use crate::files::{RelativePath, Store};
+use crate::files::listing::{ListingBuilder, ListingError};
+use crate::files::{ContentSource, RelativePath};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, listing_format};
 use crate::server::context::ServerContext;
 use crate::server::response::{Answer, PreparingResponse, Stream, lookup_error, refusal};
@@ -24,7 +24,7 @@ use query::Query;
 #[derive(Debug)]
 pub(super) struct Collecting {
     /// None once it has come to its end.
-    gathering: Option<Gathering>,
+    gathering: Option<ListingBuilder>,
     path: Vec<u8>,
     query: Query,
     form: ListingFormat,
@@ -43,7 +43,7 @@ pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, context: &
     let query = Query::read(head.target.query().unwrap_or_default());
     let form = query.form.unwrap_or_else(|| listing_format(head.accept));
     let prose = error_format(head.accept);
-    match Gathering::begin(path, query.wanted(form), &context.listings) {
+    match ListingBuilder::begin(path, query.wanted(form), &context.listings) {
         Ok(gathering) => {
             let path = path.as_bytes().to_vec();
             let collecting = Collecting { gathering: Some(gathering), path, query, form, prose };
@@ -69,8 +69,8 @@ fn explain(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Answer {
 }
 
 impl PreparingResponse for Collecting {
-    fn work(&mut self, store: &Store) -> Option<Answer> {
-        match self.gathering.as_mut()?.gather(store) {
+    fn work(&mut self, store: &ContentSource) -> Option<Answer> {
+        match self.gathering.as_mut()?.build_slice(store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
             Err(fault) => Some(explain(&fault, &self.path, self.prose)),

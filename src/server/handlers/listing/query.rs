@@ -5,7 +5,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
-use crate::files::listing::{NameFilter, Order, PageWanted, SortKey, Wanted};
+use crate::files::listing::{NameFilter, PageRequest, SortKey, SortOrder, Wanted};
 use crate::http::ListingFormat;
 
 /// How many entries a page has: as many as a browser shows without a pause.
@@ -22,7 +22,7 @@ const FORM_ENCODED: &AsciiSet =
 /// `?sort=…&order=…&filter=…&page=…&format=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Query {
-    pub(super) order: Order,
+    pub(super) order: SortOrder,
     /// Only names with this text in them; empty for all.
     pub(super) filter: String,
     /// The number of a page, from 1 on.
@@ -62,9 +62,9 @@ impl Query {
         Wanted {
             order: self.order,
             filter: NameFilter::new(&self.filter),
-            page: number.map(|number| PageWanted {
+            page: number.map(|number| PageRequest {
                 number,
-                last_stands_in: form == ListingFormat::Html,
+                clamp_to_last_page: form == ListingFormat::Html,
                 len: PAGE_LEN,
             }),
         }
@@ -185,7 +185,7 @@ mod tests {
     fn a_link_says_only_what_is_not_so_anyway() {
         assert_eq!(written(&Query::default()), "./");
         let query = with(|query| {
-            query.order = Order { key: SortKey::Time, descending: true };
+            query.order = SortOrder { key: SortKey::Time, descending: true };
             query.filter = "a b\"<".to_owned();
             query.page = Some(3);
         });
@@ -219,7 +219,7 @@ mod tests {
             page in proptest::option::of(1..usize::MAX),
             form in proptest::option::of(proptest::sample::select(ListingFormat::ALL.to_vec())),
         ) {
-            let query = Query { order: Order { key, descending }, filter, page, form };
+            let query = Query { order: SortOrder { key, descending }, filter, page, form };
             let link = written(&query).replace("&amp;", "&");
             let raw = link.strip_prefix('?').unwrap_or_default();
             prop_assert_eq!(Query::read(raw.as_bytes()), query);

@@ -129,15 +129,15 @@ fn told(found: Result<Lookup<u32>, LookupError>) -> String {
 
 fn told_of(resource: &Resource) -> String {
     let Content::Memory(bytes) = &resource.content else { panic!("{resource:?}") };
-    format!("{:?} {:?} {:?}", String::from_utf8_lossy(bytes), resource.facts, resource.modified_secs)
+    format!("{:?} {:?} {:?}", String::from_utf8_lossy(bytes), resource.stat, resource.modified_secs)
 }
 
 /// What somebody who keeps nothing finds.
 fn told_by_the_disk(bench: &Bench, raw: &str) -> String {
     let path = RelativePath::parse(raw.as_bytes()).expect(raw);
     match bench.store.lookup(&path, "index.html") {
-        Ok(Found::File(resource)) => told_of(&resource),
-        Ok(Found::Directory) => "Directory".to_owned(),
+        Ok(FoundContent::File(resource)) => told_of(&resource),
+        Ok(FoundContent::Directory) => "Directory".to_owned(),
         Err(error) => format!("{error:?}"),
     }
 }
@@ -151,7 +151,7 @@ impl Bench {
     /// Whether the kernel tells of all that `raw` depends on.
     fn is_watched(&mut self, raw: &str) -> bool {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        self.cache.shelf.get(path.key()).is_some_and(|kept| kept.origin.is_watched())
+        self.cache.entries.get(path.key()).is_some_and(|kept| kept.validation.is_watched())
     }
 }
 
@@ -349,7 +349,7 @@ fn who_is_not_told_of_changes_looks_each_time() {
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
     assert!(bench.loads.get() == 1 && !bench.is_watched("/a.txt"));
     (0..3).for_each(|_| assert!(matches!(bench.find("/b.txt"), Err(LookupError::NotFound))));
-    assert_eq!(bench.cache.shelf.len(), 1, "what is not there is not kept");
+    assert_eq!(bench.cache.entries.len(), 1, "what is not there is not kept");
 }
 
 #[test]
@@ -358,12 +358,12 @@ fn an_edition_ends_with_the_second_with_news_and_when_something_is_let_go() {
     bench.cache = FileCache::new(CacheLimits { entries_max: 1, ..CacheLimits::DEFAULT });
     bench.write("a.txt", "one");
     let edition = |bench: &mut Bench, secs: u64| {
-        bench.cache.fall_behind();
-        bench.cache.edition(secs)
+        bench.cache.mark_events_pending();
+        bench.cache.generation(secs)
     };
     let look = |bench: &mut Bench, raw: &str| {
         let found = (edition(bench, 1), bench.find(raw).is_ok());
-        (found, bench.cache.is_certain())
+        (found, bench.cache.is_validated())
     };
     for (raw, news) in [("/a.txt", "/new"), ("/none", "/newer")] {
         (0..2).for_each(|_| assert!(!look(&mut bench, raw).1, "{raw} is not watched"));
@@ -386,9 +386,9 @@ fn a_look_that_nobody_asked_to_be_new_may_be_as_old_as_the_last_that_was() {
     bench.write("a.txt", "two");
     let path = RelativePath::parse(b"/a.txt").expect("a path");
     for text in ["one", "two"] {
-        let found = bench.cache.find(&bench.store, &path, "", &Wanted::PLAIN, bench.now, |_| 0);
+        let found = bench.cache.find(&bench.store, &path, "", &AcceptedEncodings::PLAIN, bench.now, |_| 0);
         let Ok(Lookup::File(entry)) = found else { panic!("it is there") };
         assert!(matches!(&entry.resource.content, Content::Memory(bytes) if **bytes == *text.as_bytes()));
-        bench.cache.fall_behind();
+        bench.cache.mark_events_pending();
     }
 }
