@@ -176,7 +176,7 @@ impl<A: Audience> Conn<A> {
         match piece {
             ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,
             ResponseEvent::Head(_) => {
-                outbox.abandon();
+                outbox.discard();
                 if self.phase == Phase::Sending || outbox.has_discarded() {
                     audience.unsent();
                 }

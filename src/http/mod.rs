@@ -38,7 +38,7 @@ pub use request::head::{RequestHead, parse_request};
 pub use request::target::{RequestTarget, has_host};
 pub use response::head::{ResponseHead, parse_response};
 pub use response::reader::{LastHead, ResponseError, ResponseEvent, ResponseReader};
-pub use rules::conditional::{ConditionOutcome, Modified, Preconditions, Validators, if_range_holds};
+pub use rules::conditional::{Modified, PreconditionResult, Preconditions, Validators, if_range_holds};
 pub use rules::entity_tag::EntityTag;
 pub use rules::negotiation::{
     AcceptedCodings, ContentCoding, ErrorFormat, ListingFormat, error_format, error_format_of_rejected,

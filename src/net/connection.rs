@@ -273,7 +273,7 @@ impl<M: Protocol> Connection<M> {
         budget: &mut usize,
     ) -> IoOutcome {
         let reason = *self.unsendable.get_or_insert(reason);
-        self.outbox.abandon();
+        self.outbox.discard();
         tick.ready.on_write_failed();
         match self.fill(tick, budget) {
             IoOutcome::Done if !self.inbox.is_eof() => IoOutcome::Done,
@@ -291,7 +291,7 @@ impl<M: Protocol> Connection<M> {
         let broken_off = self.reset_if_truncating();
         self.protocol.closed(reason, &self.outbox, tick.site, tick.now);
         if broken_off
-            || !self.must_linger(reason, *tick.ready)
+            || !self.should_linger(reason, *tick.ready)
             || self.stream.shutdown(Shutdown::Write).is_err()
         {
             return Next::Close;
@@ -317,7 +317,7 @@ impl<M: Protocol> Connection<M> {
     /// that the peer has yet to read: its end has only now left, and input is unread or is likely to
     /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
     /// does one that has been silent, whose last answer is long there.
-    fn must_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
+    fn should_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
         let answered_now = self.outbox.is_empty() && self.outbox.sent_total() > self.sent_before_pump;
         let all_read = self.inbox.is_empty() && !ready.is_readable();
         let agreed = reason == CloseReason::Finished && all_read;

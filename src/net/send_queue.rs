@@ -97,7 +97,7 @@ impl SendQueue {
 
     /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
     /// nothing has been flushed since.
-    pub fn sent_since(&self, mark: SendPosition, position: u64) -> &[u8] {
+    pub fn queued_since(&self, mark: SendPosition, position: u64) -> &[u8] {
         let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
         let own = self.queue.as_ref().map_or(&[][..], |queue| &queue.own);
         own.get(mark.inline_len..mark.inline_len.saturating_add(len)).unwrap_or_default()
@@ -187,7 +187,7 @@ impl SendQueue {
     }
 
     /// Drops what has not been sent: nobody wants it any more.
-    pub fn abandon(&mut self) {
+    pub fn discard(&mut self) {
         self.discarded |= !self.is_empty();
         if let Some(queue) = &mut self.queue {
             queue.clear();

@@ -46,13 +46,20 @@ pub(super) struct Listeners {
     full: bool,
     backoff_until: Option<Instant>,
     /// The shortage has been logged; it is logged again only after an accept has worked.
-    is_backing_off: bool,
+    exhaustion_logged: bool,
 }
 
 impl Listeners {
     pub(super) fn new() -> Self {
         let watermarks = Watermarks { stop_at: usize::MAX, resume_at: usize::MAX };
-        Self { all: Vec::new(), next: 0, watermarks, full: false, backoff_until: None, is_backing_off: false }
+        Self {
+            all: Vec::new(),
+            next: 0,
+            watermarks,
+            full: false,
+            backoff_until: None,
+            exhaustion_logged: false,
+        }
     }
 
     pub(super) fn set_watermarks(&mut self, watermarks: Watermarks) {
@@ -130,13 +137,13 @@ impl Listeners {
         let listener = self.all.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !resting)?;
         match listener.socket.accept() {
             Ok(accepted) => {
-                self.is_backing_off = false;
+                self.exhaustion_logged = false;
                 return Some(accepted);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => listener.acceptable = false,
             Err(error) if is_fd_exhaustion(&error) => {
                 self.backoff_until = Some(now + ACCEPT_BACKOFF);
-                if !std::mem::replace(&mut self.is_backing_off, true) {
+                if !std::mem::replace(&mut self.exhaustion_logged, true) {
                     log::error!(
                         "cannot accept: {error}; trying again every {} ms",
                         ACCEPT_BACKOFF.as_millis()

@@ -14,7 +14,7 @@ use super::{EventSource, Readiness};
 
 /// One connection and the reactor's own notes on it.
 #[derive(Debug)]
-pub(super) struct ConnectionSlot<C> {
+pub(super) struct Slot<C> {
     pub(super) connection: C,
     pub(super) ready: Readiness,
     /// For when the timer wheel holds its key.
@@ -40,7 +40,7 @@ pub(super) struct Timer {
 /// All connections, and which of them have something to do.
 #[derive(Debug)]
 pub(super) struct Slots<C> {
-    slab: Slab<ConnectionSlot<C>>,
+    slab: Slab<Slot<C>>,
     generations: Generations,
     /// The run queue of the next turn. The flag of its slot keeps a key from standing here twice.
     queued: Vec<Key>,
@@ -67,7 +67,7 @@ impl<C: EventSource> Slots<C> {
 
     pub(super) fn insert(&mut self, conn: C, ready: Readiness) -> Key {
         let generation = self.generations.next();
-        let slot = ConnectionSlot {
+        let slot = Slot {
             connection: conn,
             ready,
             timer: None,
@@ -81,12 +81,12 @@ impl<C: EventSource> Slots<C> {
     }
 
     /// The connection that the key names, unless it is gone or going.
-    pub(super) fn get(&mut self, key: Key) -> Option<&mut ConnectionSlot<C>> {
+    pub(super) fn get(&mut self, key: Key) -> Option<&mut Slot<C>> {
         find(&mut self.slab, key)
     }
 
     /// The same, queued for the next turn.
-    pub(super) fn queue(&mut self, key: Key) -> Option<&mut ConnectionSlot<C>> {
+    pub(super) fn queue(&mut self, key: Key) -> Option<&mut Slot<C>> {
         let slot = find(&mut self.slab, key)?;
         if !mem::replace(&mut slot.queued, true) {
             self.queued.push(key);
@@ -140,7 +140,7 @@ impl<C: EventSource> Slots<C> {
     }
 }
 
-fn find<C>(slab: &mut Slab<ConnectionSlot<C>>, key: Key) -> Option<&mut ConnectionSlot<C>> {
+fn find<C>(slab: &mut Slab<Slot<C>>, key: Key) -> Option<&mut Slot<C>> {
     let slot = slab.get_mut(key.index as usize)?;
     (slot.generation == key.generation && !slot.closed).then_some(slot)
 }

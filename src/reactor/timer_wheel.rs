@@ -52,7 +52,7 @@ impl TimerWheel {
         let bucket = tick % BUCKETS;
         self.occupied |= 1 << bucket;
         self.buckets[bucket as usize].push(key);
-        self.next = self.nearest_tick();
+        self.next = self.compute_next_deadline();
     }
 
     /// Moves the keys of all ticks up to `now` to `due`, and returns the tick it has come to.
@@ -74,7 +74,7 @@ impl TimerWheel {
         }
         self.done = self.done.max(now_tick);
         self.next_tick = self.instant_of(self.done + 1);
-        self.next = self.nearest_tick();
+        self.next = self.compute_next_deadline();
         self.done
     }
 
@@ -83,7 +83,7 @@ impl TimerWheel {
         self.next
     }
 
-    fn nearest_tick(&self) -> Option<Instant> {
+    fn compute_next_deadline(&self) -> Option<Instant> {
         if self.occupied == 0 {
             return None;
         }

@@ -34,7 +34,7 @@ pub struct Modified {
 
 /// What the conditions of a request come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ConditionOutcome {
+pub enum PreconditionResult {
     /// The request is to be performed.
     Perform,
     /// 304: what the client has is as good as what is there.
@@ -82,14 +82,14 @@ impl<'b> Preconditions<'b> {
         method: Method,
         current: Option<Validators<'_>>,
         now_unix_secs: u64,
-    ) -> ConditionOutcome {
+    ) -> PreconditionResult {
         let guard = match (&self.if_match, &self.if_unmodified_since) {
             (Some(list), _) => matches_strong(list, current),
             (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
         };
         if !guard {
-            return ConditionOutcome::Failed;
+            return PreconditionResult::Failed;
         }
         let fetches = matches!(method, Method::Get | Method::Head);
         let is_unchanged = match (&self.if_none_match, &self.if_modified_since) {
@@ -100,9 +100,9 @@ impl<'b> Preconditions<'b> {
             (None, _) => false,
         };
         match (is_unchanged, fetches) {
-            (false, _) => ConditionOutcome::Perform,
-            (true, true) => ConditionOutcome::NotModified,
-            (true, false) => ConditionOutcome::Failed,
+            (false, _) => PreconditionResult::Perform,
+            (true, true) => PreconditionResult::NotModified,
+            (true, false) => PreconditionResult::Failed,
         }
     }
 }
@@ -116,12 +116,12 @@ pub fn if_range_holds<'v>(
 ) -> bool {
     match (values.next(), values.next()) {
         (None, _) => true,
-        (Some(value), None) => strong_eq(value, current, now_unix_secs),
+        (Some(value), None) => if_range_validator_matches(value, current, now_unix_secs),
         (Some(_), Some(_)) => false,
     }
 }
 
-fn strong_eq(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
+fn if_range_validator_matches(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
     if let Some(asked) = EntityTag::parse(value) {
         return tags_of(current).any(|tag| tag.strong_eq(asked));
     }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     use crate::http::testing::request;
-    use ConditionOutcome::{Failed, NotModified, Perform};
+    use PreconditionResult::{Failed, NotModified, Perform};
 
     const NOW: u64 = 1_767_225_600;
     const TAG: &[u8] = b"\"x\"";
@@ -200,7 +200,7 @@ mod tests {
     const NOTHING: Option<Validators<'_>> = None;
 
     /// The verdicts on a GET and on a PUT with these field lines.
-    fn verdicts(lines: &[&str], current: Option<Validators<'_>>) -> (ConditionOutcome, ConditionOutcome) {
+    fn verdicts(lines: &[&str], current: Option<Validators<'_>>) -> (PreconditionResult, PreconditionResult) {
         let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         let input = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
         let seen = request(input.as_bytes(), |_, head| {
@@ -314,7 +314,7 @@ mod tests {
         let (same, changed) = ("If-None-Match: \"x\"", "If-None-Match: \"a\"");
         let unmodified = |date| format!("If-Unmodified-Since: {date}");
         let modified = |date| format!("If-Modified-Since: {date}");
-        let cases: [(&[&str], ConditionOutcome, ConditionOutcome); 12] = [
+        let cases: [(&[&str], PreconditionResult, PreconditionResult); 12] = [
             (&[], Perform, Perform),
             // If-Match silences If-Unmodified-Since ...
             (&[matching, &unmodified(BEFORE)], Perform, Perform),

@@ -136,13 +136,13 @@ fn a_file_weighs_a_quarter_of_bytes_that_are_copied() {
 fn what_was_queued_since_a_mark_can_be_looked_at() {
     let (mut outbox, _) = filled();
     let mark = outbox.position();
-    assert_eq!(outbox.sent_since(mark, outbox.queued_total()), b"");
+    assert_eq!(outbox.queued_since(mark, outbox.queued_total()), b"");
     outbox.push_with(|out| out.extend_from_slice(b"a head"));
     let position = outbox.queued_total();
     outbox.push_with(|out| out.extend_from_slice(b"a body"));
     outbox.push_static(b"static");
-    assert_eq!(outbox.sent_since(mark, position), b"a head");
-    assert_eq!(outbox.sent_since(mark, u64::MAX), b"");
+    assert_eq!(outbox.queued_since(mark, position), b"a head");
+    assert_eq!(outbox.queued_since(mark, u64::MAX), b"");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn what_has_been_sent_does_not_move_a_mark() {
         for piece in [&b"a "[..], b"head"] {
             outbox.push_with(|out| out.extend_from_slice(piece));
         }
-        assert_eq!(outbox.sent_since(mark, outbox.queued_total()), b"a head", "{room} sent");
+        assert_eq!(outbox.queued_since(mark, outbox.queued_total()), b"a head", "{room} sent");
     }
 }
 
@@ -205,7 +205,7 @@ fn what_is_abandoned_is_never_sent_and_what_follows_is() {
     assert_eq!(outbox.flush(&mut wire, &mut 6), IoOutcome::BudgetSpent);
     let sent = wire.taken.len();
     assert!(!outbox.has_discarded());
-    outbox.abandon();
+    outbox.discard();
     assert!(outbox.is_empty() && outbox.has_discarded() && outbox.sent_total() == sent as u64);
     outbox.push_with(|out| out.extend_from_slice(b"the end"));
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);

@@ -125,7 +125,7 @@ impl Batch {
 
     /// Notes what has been queued in answer to it, from the mark on.
     pub(super) fn answered(&mut self, reply: Reply, outbox: &SendQueue, mark: SendPosition, detail: Detail) {
-        let response_head = self.keep(outbox.sent_since(mark, reply.body_starts), detail == Detail::Heads);
+        let response_head = self.keep(outbox.queued_since(mark, reply.body_starts), detail == Detail::Heads);
         if let Some(exchange) = self.exchanges.last_mut() {
             exchange.response_head = response_head;
             exchange.reply = Some(reply);

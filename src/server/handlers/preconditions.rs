@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::files::{CachedFile, ExistingFile, Resource, Upload, UploadError};
 use crate::http::{
-    ByteRange, ConditionOutcome, ContentCoding, Method, Modified, Preconditions, RequestHead, Selection,
+    ByteRange, ContentCoding, Method, Modified, PreconditionResult, Preconditions, RequestHead, Selection,
     Status, Validators, if_range_holds, select,
 };
 use crate::reactor::Now;
@@ -37,9 +37,9 @@ pub(super) fn narrow(
     };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     match Preconditions::among(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
-        ConditionOutcome::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
-        ConditionOutcome::NotModified => Answer::File(entry, Part::Unchanged),
-        ConditionOutcome::Perform => match asked_range(head, current, now) {
+        PreconditionResult::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
+        PreconditionResult::NotModified => Answer::File(entry, Part::Unchanged),
+        PreconditionResult::Perform => match asked_range(head, current, now) {
             Some(range) => match select(range, entry.resource.len) {
                 Selection::Whole => Answer::File(entry, Part::Whole),
                 Selection::One(range) => Answer::File(entry, Part::One(range)),
@@ -56,7 +56,8 @@ pub(super) fn narrow(
 
 fn fails_on_what_is_made(head: &RequestHead<'_, '_>, now: Now) -> bool {
     let conditions = Preconditions::among(head.fields);
-    conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) == ConditionOutcome::Failed
+    conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs())
+        == PreconditionResult::Failed
 }
 
 /// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what
@@ -127,6 +128,6 @@ impl Guard {
             }
         };
         let verdict = self.conditions.evaluate(Method::Put, current, self.since.unix_secs());
-        Ok(verdict == ConditionOutcome::Perform)
+        Ok(verdict == PreconditionResult::Perform)
     }
 }
