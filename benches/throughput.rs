@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use cores::Cores;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use mio::Waker;
-use reactor_http::access_log::Destination;
+use reactor_http::access_log::LogDestination;
 use reactor_http::client::target::Target;
 use reactor_http::files::RACY_WINDOW;
 use reactor_http::load::engine::app::Ran;
@@ -78,7 +78,7 @@ impl Served {
             port: 0,
             bind: Bind::Addresses(vec![Ipv4Addr::LOCALHOST.into()]),
             root: RootChoice::Directory(folder.path().to_owned()),
-            access_log: Destination::Off,
+            access_log: LogDestination::Off,
             ..Config::default()
         };
         let (tell, told) = mpsc::channel();

@@ -8,17 +8,17 @@ use std::io;
 use std::time::Instant;
 
 use super::sink::FdSink;
-use super::writer::{WriteLock, Writer};
+use super::writer::{LogWriter, WriteLock};
 
 /// Standard output, or nothing at all if it is to be quiet.
 ///
 /// Dropping it writes what is left.
 #[derive(Debug)]
-pub struct Console {
-    writer: Option<Writer<FdSink>>,
+pub struct ConsoleLog {
+    writer: Option<LogWriter<FdSink>>,
 }
 
-impl Console {
+impl ConsoleLog {
     /// One that says nothing.
     pub fn quiet() -> Self {
         Self { writer: None }
@@ -30,7 +30,7 @@ impl Console {
     /// When the system has no second descriptor for it.
     pub fn stdout() -> io::Result<Self> {
         let sink = FdSink::shared(io::stdout())?;
-        Ok(Self { writer: Some(Writer::new(sink, "standard output", b"\n", WriteLock::default())) })
+        Ok(Self { writer: Some(LogWriter::new(sink, "standard output", b"\n", WriteLock::default())) })
     }
 
     /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.

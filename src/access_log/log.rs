@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::formats::{combined, headers, json};
-use super::record::{Detail, Format, Record, Style};
+use super::record::{Detail, LogFormat, LogRecord, LogStyle};
 use super::redact;
 use super::sink::FdSink;
 use super::time::{CLASSIC, RFC_3339, TimeCache, local_zone};
-use super::writer::{WriteLock, Writer};
+use super::writer::{LogWriter, WriteLock};
 
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub enum LogDestination {
     /// Nowhere: no line is formatted at all.
     Off,
     /// Standard output, whatever it is: a file, a pipe, a terminal, a socket.
@@ -24,7 +24,7 @@ pub enum Destination {
     File(PathBuf),
 }
 
-impl Destination {
+impl LogDestination {
     /// Looks whether it could be opened, without making it.
     ///
     /// # Errors
@@ -49,8 +49,8 @@ pub struct AccessLog {
 /// What a log needs that is not off.
 #[derive(Debug)]
 struct ActiveLog {
-    writer: Writer<FdSink>,
-    style: Style,
+    writer: LogWriter<FdSink>,
+    style: LogStyle,
     time: TimeCache,
     /// The file, if it is one that can be opened anew.
     path: Option<PathBuf>,
@@ -62,8 +62,8 @@ impl AccessLog {
     /// # Errors
     ///
     /// What opening the file says: a directory, no permission, a FIFO without a reader.
-    pub fn open(destination: &Destination) -> io::Result<Self> {
-        Self::open_styled(destination, Style::default())
+    pub fn open(destination: &LogDestination) -> io::Result<Self> {
+        Self::open_styled(destination, LogStyle::default())
     }
 
     /// Opens the destination; the system's time zone is looked up here, once.
@@ -71,7 +71,7 @@ impl AccessLog {
     /// # Errors
     ///
     /// What opening the file says: a directory, no permission, a FIFO without a reader.
-    pub fn open_styled(destination: &Destination, style: Style) -> io::Result<Self> {
+    pub fn open_styled(destination: &LogDestination, style: LogStyle) -> io::Result<Self> {
         Self::open_locked(destination, style, WriteLock::default())
     }
 
@@ -81,21 +81,25 @@ impl AccessLog {
     /// # Errors
     ///
     /// As [`AccessLog::open_styled`].
-    pub fn open_several(destination: &Destination, style: &Style, count: usize) -> io::Result<Vec<Self>> {
+    pub fn open_several(
+        destination: &LogDestination,
+        style: &LogStyle,
+        count: usize,
+    ) -> io::Result<Vec<Self>> {
         let lock = WriteLock::default();
         (0..count).map(|_| Self::open_locked(destination, style.clone(), lock.for_another())).collect()
     }
 
-    fn open_locked(destination: &Destination, style: Style, lock: WriteLock) -> io::Result<Self> {
+    fn open_locked(destination: &LogDestination, style: LogStyle, lock: WriteLock) -> io::Result<Self> {
         let (sink, path) = match destination {
-            Destination::Off => return Ok(Self { active: None }),
-            Destination::Stdout => (FdSink::shared(io::stdout())?, None),
-            Destination::File(path) => (FdSink::append(path)?, Some(path.clone())),
+            LogDestination::Off => return Ok(Self { active: None }),
+            LogDestination::Stdout => (FdSink::shared(io::stdout())?, None),
+            LogDestination::File(path) => (FdSink::append(path)?, Some(path.clone())),
         };
-        let writer = Writer::new(sink, "access log", style.format.record_end(), lock);
+        let writer = LogWriter::new(sink, "access log", style.format.record_end(), lock);
         let time = match style.format {
-            Format::Combined | Format::Common => CLASSIC,
-            Format::Json | Format::Headers => RFC_3339,
+            LogFormat::Combined | LogFormat::Common => CLASSIC,
+            LogFormat::Json | LogFormat::Headers => RFC_3339,
         };
         let time = TimeCache::new(local_zone(), time);
         Ok(Self { active: Some(ActiveLog { writer, style, time, path }) })
@@ -113,15 +117,15 @@ impl AccessLog {
 
     /// Appends the record of one exchange, and writes if enough has gathered. What strayed into its
     /// request line and is nobody's business is hidden from the caller too.
-    pub fn record(&mut self, record: &mut Record<'_>, now: Instant) {
+    pub fn record(&mut self, record: &mut LogRecord<'_>, now: Instant) {
         let Some(ActiveLog { writer, style, time, .. }) = &mut self.active else { return };
         let time = time.at(record.unix);
         record.request_line = redact::request_line(record.request_line, style);
         writer.append(now, |buffer| match style.format {
-            Format::Combined => combined::combined_line(buffer, record, time),
-            Format::Common => combined::common_line(buffer, record, time),
-            Format::Json => json::line(buffer, record, style, time),
-            Format::Headers => headers::block(buffer, record, style, time),
+            LogFormat::Combined => combined::combined_line(buffer, record, time),
+            LogFormat::Common => combined::common_line(buffer, record, time),
+            LogFormat::Json => json::line(buffer, record, style, time),
+            LogFormat::Headers => headers::block(buffer, record, style, time),
         });
     }
 

@@ -5,7 +5,7 @@
 //! a pipe that nobody reads is asked first, and what does not fit in a bounded buffer is dropped and
 //! counted. It never reads the clock, and it knows nothing of sockets, HTTP or the served files.
 //!
-//! A format is a value ([`Format`]) and a function in `formats`.
+//! A format is a value ([`LogFormat`]) and a function in `formats`.
 
 mod console;
 mod formats;
@@ -19,7 +19,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use self::console::Console;
-pub use self::log::{AccessLog, Destination};
-pub use self::record::{Detail, Format, HeaderChoice, Record, Style};
+pub use self::console::ConsoleLog;
+pub use self::log::{AccessLog, LogDestination};
+pub use self::record::{Detail, HeaderChoice, LogFormat, LogRecord, LogStyle};
 pub use self::redact::{REDACTED, is_secret};

@@ -10,7 +10,7 @@ use std::time::Duration;
 ///
 /// The bytes are the peer's own; the format makes them harmless.
 #[derive(Clone, Copy)]
-pub struct Record<'a> {
+pub struct LogRecord<'a> {
     /// The name of this machine, where the log tells of requests that it has made itself.
     pub host: Option<&'a str>,
     /// Which connection it was, by a number.
@@ -43,10 +43,10 @@ pub struct Record<'a> {
 
 /// How each record is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Style {
+pub struct LogStyle {
     /// The form of a record.
-    pub format: Format,
-    /// Which header fields [`Format::Json`] and [`Format::Headers`] keep.
+    pub format: LogFormat,
+    /// Which header fields [`LogFormat::Json`] and [`LogFormat::Headers`] keep.
     pub headers: HeaderChoice,
     /// Whether credentials and cookies are written as they are.
     pub secrets: bool,
@@ -54,7 +54,7 @@ pub struct Style {
 
 /// The form of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// A line, as Apache and nginx write it.
     #[default]
     Combined,
@@ -89,7 +89,7 @@ pub enum Detail {
     Heads,
 }
 
-impl Format {
+impl LogFormat {
     /// The format that goes by this name.
     ///
     /// # Errors
@@ -157,16 +157,16 @@ mod tests {
     #[test]
     fn formats_go_by_their_names() {
         let rows = [
-            ("combined", Format::Combined),
-            ("common", Format::Common),
-            ("json", Format::Json),
-            ("headers", Format::Headers),
+            ("combined", LogFormat::Combined),
+            ("common", LogFormat::Common),
+            ("json", LogFormat::Json),
+            ("headers", LogFormat::Headers),
         ];
         for (name, format) in rows {
-            assert_eq!(Format::parse(name), Ok(format));
+            assert_eq!(LogFormat::parse(name), Ok(format));
         }
         for name in ["", "JSON", "combined "] {
-            assert!(Format::parse(name).is_err(), "{name:?}");
+            assert!(LogFormat::parse(name).is_err(), "{name:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! It takes any bytes, for what was refused is logged too, and loses none of them but the white space
 //! around a value. It owns what is left out and what is hidden. It copies nothing.
 
-use super::record::{HeaderChoice, Style};
+use super::record::{HeaderChoice, LogStyle};
 
 /// Header fields whose values let others in (RFC 9110 section 11, RFC 6265): not for a log.
 const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
@@ -13,7 +13,7 @@ pub const REDACTED: &[u8] = b"(redacted)";
 
 /// One field line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field<'a> {
+pub(super) struct HeaderField<'a> {
     /// What stands before the colon.
     pub(super) name: &'a [u8],
     /// What stands behind it; `None` if there is no colon, and all of the line is in `name`.
@@ -23,7 +23,7 @@ pub(super) struct Field<'a> {
 /// The fields of a head that a log in this style keeps.
 ///
 /// The head may be without its end, or followed by something else.
-pub(super) fn fields<'a>(head: &'a [u8], style: &'a Style) -> impl Iterator<Item = Field<'a>> {
+pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<Item = HeaderField<'a>> {
     let mut rest = head;
     while let Some(after) = rest.strip_prefix(b"\r\n") {
         rest = after;
@@ -43,15 +43,15 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a Style) -> impl Iterator<Item
                 hidden: !style.secrets && is_secret(name),
             };
         } else if before.hidden {
-            return before.kept.then_some(Field { name: b"", value: Some(REDACTED) });
+            return before.kept.then_some(HeaderField { name: b"", value: Some(REDACTED) });
         }
         let value = if before.hidden { field.value.map(|_| REDACTED) } else { field.value };
-        before.kept.then_some(Field { value, ..field })
+        before.kept.then_some(HeaderField { value, ..field })
     })
 }
 
 /// A request line, unless it is a secret that strayed there from a head that was cut in two.
-pub(super) fn request_line<'a>(line: &'a [u8], style: &Style) -> &'a [u8] {
+pub(super) fn request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [u8] {
     let field = take_apart(line);
     match field.value.is_some() && !style.secrets && is_secret(field.name.trim_ascii()) {
         true => REDACTED,
@@ -70,11 +70,11 @@ struct FieldAction {
     hidden: bool,
 }
 
-fn take_apart(line: &[u8]) -> Field<'_> {
+fn take_apart(line: &[u8]) -> HeaderField<'_> {
     let parts = memchr::memchr(b':', line).and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?)));
     match parts {
-        Some((name, value)) => Field { name, value: Some(value.trim_ascii()) },
-        None => Field { name: line, value: None },
+        Some((name, value)) => HeaderField { name, value: Some(value.trim_ascii()) },
+        None => HeaderField { name: line, value: None },
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     const HEAD: &[u8] =
         b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nCookie: c=1\r\nx:2 \r\nauthorization: B\r\n\r\nbody: 1\r\n";
 
-    fn told(head: &[u8], style: &Style) -> Vec<(String, Option<String>)> {
+    fn told(head: &[u8], style: &LogStyle) -> Vec<(String, Option<String>)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         fields(head, style).map(|field| (text(field.name), field.value.map(text))).collect()
     }
@@ -95,16 +95,16 @@ mod tests {
         expected.iter().map(owned).collect()
     }
 
-    fn only(names: &str) -> Style {
-        Style { headers: HeaderChoice::parse(names).unwrap(), ..Style::default() }
+    fn only(names: &str) -> LogStyle {
+        LogStyle { headers: HeaderChoice::parse(names).unwrap(), ..LogStyle::default() }
     }
 
     #[test]
     fn fields_keep_their_order_and_repeats_and_secrets_are_hidden() {
         let hidden = "(redacted)";
         let all = [("Host", "a"), ("X", "1"), ("Cookie", hidden), ("x", "2"), ("authorization", hidden)];
-        assert_eq!(told(HEAD, &Style::default()), pairs(&all));
-        let shown = Style { secrets: true, ..Style::default() };
+        assert_eq!(told(HEAD, &LogStyle::default()), pairs(&all));
+        let shown = LogStyle { secrets: true, ..LogStyle::default() };
         let all = [("Host", "a"), ("X", "1"), ("Cookie", "c=1"), ("x", "2"), ("authorization", "B")];
         assert_eq!(told(HEAD, &shown), pairs(&all));
     }
@@ -118,18 +118,18 @@ mod tests {
     #[test]
     fn a_head_that_makes_no_sense_is_told_line_by_line() {
         let head = b"\r\n\r\nGET\nno colon\r\n: empty\r\nHost : a\n\nmore: 1";
-        let mut told = told(head, &Style::default());
+        let mut told = told(head, &LogStyle::default());
         assert_eq!(told.remove(0), ("no colon".to_owned(), None));
         assert_eq!(told, pairs(&[("", "empty"), ("Host ", "a")]));
         for nothing in [&b""[..], b"\r\n", b"\r", b"G", b"\n\n"] {
-            assert_eq!(fields(nothing, &Style::default()).count(), 0, "{nothing:?}");
+            assert_eq!(fields(nothing, &LogStyle::default()).count(), 0, "{nothing:?}");
         }
     }
 
     #[test]
     fn a_secret_is_hidden_however_it_is_written() {
         let hide = |head: &[u8]| {
-            let told = format!("{:?}", told(head, &Style::default()));
+            let told = format!("{:?}", told(head, &LogStyle::default()));
             assert!(!told.contains("secret"), "{told}");
             told
         };
@@ -137,9 +137,9 @@ mod tests {
         hide(b"GET / HTTP/1.1\r\nCOOKIE:secret");
         let told = hide(b"GET / HTTP/1.1\r\nSet-Cookie: a\r\n secret\r\n\ta: secret\r\nHost: a\r\n");
         assert!(told.contains("Host"), "{told}");
-        assert_eq!(request_line(b"Cookie: secret", &Style::default()), REDACTED);
-        assert_eq!(request_line(b"GET /a:b HTTP/1.1", &Style::default()), b"GET /a:b HTTP/1.1");
-        let shown = Style { secrets: true, ..Style::default() };
+        assert_eq!(request_line(b"Cookie: secret", &LogStyle::default()), REDACTED);
+        assert_eq!(request_line(b"GET /a:b HTTP/1.1", &LogStyle::default()), b"GET /a:b HTTP/1.1");
+        let shown = LogStyle { secrets: true, ..LogStyle::default() };
         assert_eq!(request_line(b"Cookie: secret", &shown), b"Cookie: secret");
     }
 

@@ -25,7 +25,7 @@ const PIPE_WRITE_LEN_MAX: usize = 4096;
 const LINKS_MAX: usize = 40;
 
 /// What the buffered writer writes to.
-pub(super) trait Sink {
+pub(super) trait LogSink {
     /// Writes some of the bytes, at least one; `WouldBlock` if none can be taken now.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
@@ -33,15 +33,15 @@ pub(super) trait Sink {
     fn wait(&mut self, wait_time: Duration) -> bool;
 }
 
-/// A [`Sink`] over a file descriptor.
+/// A [`LogSink`] over a file descriptor.
 #[derive(Debug)]
 pub(super) struct FdSink {
     file: File,
-    kind: Kind,
+    kind: DescriptorKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum DescriptorKind {
     /// A regular file: a write may take as long as the disk does, but never waits for a reader.
     Regular,
     /// Something else, whose description is ours alone and does not block.
@@ -55,8 +55,8 @@ impl FdSink {
     pub(super) fn append(path: &Path) -> io::Result<Self> {
         let file = appending().create(true).open(path).map_err(explain_fifo)?;
         let kind = match file.metadata()?.is_file() {
-            true => Kind::Regular,
-            false => Kind::NonBlocking,
+            true => DescriptorKind::Regular,
+            false => DescriptorKind::NonBlocking,
         };
         Ok(Self { file, kind })
     }
@@ -76,13 +76,13 @@ impl FdSink {
         let fd = fd.as_fd();
         let file = File::from(fd.try_clone_to_owned()?);
         if file.metadata()?.is_file() {
-            let kind = Kind::Regular;
+            let kind = DescriptorKind::Regular;
             return Ok(Self { file, kind });
         }
         Ok(match own_description(fd) {
-            Ok(file) => Self { file, kind: Kind::NonBlocking },
+            Ok(file) => Self { file, kind: DescriptorKind::NonBlocking },
             // A socket, no /proc, or no permission any more.
-            Err(_) => Self { file, kind: Kind::Blocking },
+            Err(_) => Self { file, kind: DescriptorKind::Blocking },
         })
     }
 
@@ -100,12 +100,12 @@ impl FdSink {
     }
 }
 
-impl Sink for FdSink {
+impl LogSink for FdSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.kind == Kind::Regular {
+        if self.kind == DescriptorKind::Regular {
             return self.file.write(bytes);
         }
-        if self.kind == Kind::Blocking && !self.is_ready(Duration::ZERO)? {
+        if self.kind == DescriptorKind::Blocking && !self.is_ready(Duration::ZERO)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.file.write(whole_records(bytes))
@@ -207,7 +207,7 @@ mod tests {
     fn a_pipe_that_nobody_reads_never_blocks() {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut sink = FdSink::shared(&writer).unwrap();
-        assert_eq!(sink.kind, Kind::NonBlocking);
+        assert_eq!(sink.kind, DescriptorKind::NonBlocking);
         let taken = fill(&mut sink);
         assert!(taken >= PIPE_WRITE_LEN_MAX);
         assert!(!sink.wait(Duration::ZERO));
@@ -219,7 +219,8 @@ mod tests {
     #[test]
     fn a_pipe_that_cannot_be_opened_again_is_asked_first() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let mut sink = FdSink { file: File::from(std::os::fd::OwnedFd::from(writer)), kind: Kind::Blocking };
+        let mut sink =
+            FdSink { file: File::from(std::os::fd::OwnedFd::from(writer)), kind: DescriptorKind::Blocking };
         let taken = fill(&mut sink);
         reader.read_exact(&mut vec![0; taken]).unwrap();
         assert!(fill(&mut sink) > 0);
@@ -229,7 +230,7 @@ mod tests {
     fn a_socket_that_nobody_reads_never_blocks() {
         let (_reader, writer) = UnixStream::pair().unwrap();
         let mut sink = FdSink::shared(&writer).unwrap();
-        assert_eq!(sink.kind, Kind::Blocking);
+        assert_eq!(sink.kind, DescriptorKind::Blocking);
         assert!(fill(&mut sink) >= PIPE_WRITE_LEN_MAX);
     }
 
@@ -238,7 +239,7 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let mut sinks = [
             FdSink::shared(&writer).unwrap(),
-            FdSink { file: File::from(std::os::fd::OwnedFd::from(writer)), kind: Kind::Blocking },
+            FdSink { file: File::from(std::os::fd::OwnedFd::from(writer)), kind: DescriptorKind::Blocking },
         ];
         drop(reader);
         for sink in &mut sinks {
@@ -253,7 +254,7 @@ mod tests {
         let bytes = vec![b'a'; 3 * PIPE_WRITE_LEN_MAX];
         let mut sinks = [FdSink::append(file.path()).unwrap(), FdSink::shared(file.as_file()).unwrap()];
         for sink in &mut sinks {
-            assert_eq!(sink.kind, Kind::Regular);
+            assert_eq!(sink.kind, DescriptorKind::Regular);
             assert_eq!(sink.write(&bytes).unwrap(), bytes.len());
         }
     }

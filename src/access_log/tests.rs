@@ -13,8 +13,8 @@ use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 
-pub(super) fn record() -> Record<'static> {
-    Record {
+pub(super) fn record() -> LogRecord<'static> {
+    LogRecord {
         host: None,
         connection: 7,
         peer: (Ipv4Addr::LOCALHOST, 4000).into(),
@@ -50,7 +50,7 @@ pub(super) fn wire(head: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
 
 #[test]
 fn a_log_that_is_off_does_nothing() {
-    let mut log = AccessLog::open(&Destination::Off).unwrap();
+    let mut log = AccessLog::open(&LogDestination::Off).unwrap();
     let now = Instant::now();
     log.record(&mut record(), now);
     assert!(!log.is_on());
@@ -63,7 +63,7 @@ fn a_file_is_created_and_then_appended_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
     for _ in 0..2 {
-        let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
+        let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
         assert!(log.is_on());
         log.record(&mut record(), Instant::now());
     }
@@ -77,7 +77,7 @@ fn a_file_is_created_and_then_appended_to() {
 fn a_flush_and_an_idle_tick_write_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
-    let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
+    let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
     let now = Instant::now();
     let line_count = || fs::read_to_string(&path).unwrap().lines().count();
     log.record(&mut record(), now);
@@ -93,7 +93,7 @@ fn a_flush_and_an_idle_tick_write_at_once() {
 fn a_log_that_is_opened_anew_leaves_the_old_file_and_begins_a_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let (path, old) = (dir.path().join("access.log"), dir.path().join("access.log.1"));
-    let mut log = AccessLog::open(&Destination::File(path.clone())).unwrap();
+    let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
     let record_lines = |log: &mut AccessLog, count: usize| {
         (0..count).for_each(|_| log.record(&mut record(), Instant::now()));
     };
@@ -119,20 +119,20 @@ fn a_log_that_is_opened_anew_leaves_the_old_file_and_begins_a_new_one() {
 #[test]
 fn every_format_asks_for_what_it_needs() {
     let dir = tempfile::tempdir().unwrap();
-    let destination = Destination::File(dir.path().join("access.log"));
+    let destination = LogDestination::File(dir.path().join("access.log"));
     let detail = |format| {
-        let style = Style { format, ..Style::default() };
+        let style = LogStyle { format, ..LogStyle::default() };
         AccessLog::open_styled(&destination, style).unwrap().detail()
     };
-    assert_eq!([Format::Combined, Format::Common].map(detail), [Detail::Line; 2]);
-    assert_eq!([Format::Json, Format::Headers].map(detail), [Detail::Heads; 2]);
-    assert_eq!(AccessLog::open(&Destination::Off).unwrap().detail(), Detail::Nothing);
+    assert_eq!([LogFormat::Combined, LogFormat::Common].map(detail), [Detail::Line; 2]);
+    assert_eq!([LogFormat::Json, LogFormat::Headers].map(detail), [Detail::Heads; 2]);
+    assert_eq!(AccessLog::open(&LogDestination::Off).unwrap().detail(), Detail::Nothing);
 }
 
 #[test]
 fn a_directory_is_not_a_log() {
     let dir = tempfile::tempdir().unwrap();
-    let destination = Destination::File(dir.path().to_owned());
+    let destination = LogDestination::File(dir.path().to_owned());
     assert_eq!(AccessLog::open(&destination).unwrap_err().kind(), io::ErrorKind::IsADirectory);
     assert_eq!(destination.check().unwrap_err().kind(), io::ErrorKind::IsADirectory);
 }
@@ -140,7 +140,7 @@ fn a_directory_is_not_a_log() {
 #[test]
 fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
     let dir = tempfile::tempdir().unwrap();
-    let check = |name: &str| Destination::File(dir.path().join(name)).check().map_err(|e| e.kind());
+    let check = |name: &str| LogDestination::File(dir.path().join(name)).check().map_err(|e| e.kind());
     assert_eq!(check("access.log"), Ok(()));
     assert_eq!(check("missing/access.log"), Err(io::ErrorKind::NotFound));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -148,7 +148,7 @@ fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
     assert_eq!(check("access.log"), Ok(()));
     assert_eq!(check("access.log/log"), Err(io::ErrorKind::NotADirectory));
     assert_eq!(fs::read(dir.path().join("access.log")).unwrap(), b"a line\n");
-    for destination in [Destination::Off, Destination::Stdout] {
+    for destination in [LogDestination::Off, LogDestination::Stdout] {
         assert!(destination.check().is_ok());
     }
 }
@@ -184,7 +184,7 @@ fn a_check_says_what_opening_the_log_would_say() {
     ] {
         // Joining would make names plain.
         let path = PathBuf::from(format!("{}/{name}", dir.path().display()));
-        let destination = Destination::File(path.clone());
+        let destination = LogDestination::File(path.clone());
         let checked = destination.check().map_err(|error| error.to_string());
         let opened = AccessLog::open(&destination).map(drop).map_err(|error| error.to_string());
         assert_eq!(checked, opened, "{name}");
@@ -200,7 +200,7 @@ fn a_check_leaves_the_reader_of_a_fifo_alone() {
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
     let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
-    let destination = Destination::File(path);
+    let destination = LogDestination::File(path);
     assert!(destination.check().is_ok());
     // The end of input is told from no input yet by POLLHUP, and that only once there was a writer.
     let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];

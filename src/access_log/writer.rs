@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use rustix::event::{Timespec, poll};
 
-use super::sink::Sink;
+use super::sink::LogSink;
 
 /// So many bytes are written without waiting for a quiet moment: large enough that a system call
 /// costs nothing per line, small enough to be what a pipe holds.
@@ -48,13 +48,13 @@ const LAST_LOCK_WAIT: Duration = Duration::from_secs(10);
 /// them wait.
 const LOCK_RETRY: Duration = Duration::from_millis(1);
 
-/// A buffer of lines before a [`Sink`]; dropping it writes what is left.
+/// A buffer of lines before a [`LogSink`]; dropping it writes what is left.
 #[derive(Debug)]
-pub(super) struct Writer<S: Sink> {
+pub(super) struct LogWriter<S: LogSink> {
     sink: S,
     /// What it is called where its trouble is told.
     name: &'static str,
-    buffer: Buffer,
+    buffer: LogBuffer,
     /// Held while a record has been written in part.
     lock: WriteLock,
     /// When the oldest and the newest of the buffered lines came.
@@ -69,13 +69,13 @@ pub(super) struct Writer<S: Sink> {
     dropped_lately: u64,
 }
 
-impl<S: Sink> Writer<S> {
+impl<S: LogSink> LogWriter<S> {
     /// An empty buffer before a sink, for records that end like this.
     pub(super) fn new(sink: S, name: &'static str, record_end: &'static [u8], lock: WriteLock) -> Self {
         Self {
             sink,
             name,
-            buffer: Buffer { bytes: Vec::with_capacity(2 * FLUSH_LEN), record_end, begun_len: 0 },
+            buffer: LogBuffer { bytes: Vec::with_capacity(2 * FLUSH_LEN), record_end, begun_len: 0 },
             lock,
             span: None,
             pause: Duration::ZERO,
@@ -223,7 +223,7 @@ impl<S: Sink> Writer<S> {
     }
 }
 
-impl<S: Sink> Drop for Writer<S> {
+impl<S: LogSink> Drop for LogWriter<S> {
     fn drop(&mut self) {
         self.finish();
     }
@@ -233,7 +233,7 @@ impl<S: Sink> Drop for Writer<S> {
 ///
 /// A record that was written in part stays, for the rest may have to go elsewhere, and then all of it does.
 #[derive(Debug)]
-struct Buffer {
+struct LogBuffer {
     bytes: Vec<u8>,
     /// What every record ends with, and has nowhere else.
     record_end: &'static [u8],
@@ -241,7 +241,7 @@ struct Buffer {
     begun_len: usize,
 }
 
-impl Buffer {
+impl LogBuffer {
     /// How many bytes are yet to be written.
     fn left_len(&self) -> usize {
         self.bytes.len().saturating_sub(self.begun_len)
@@ -259,7 +259,7 @@ impl Buffer {
     }
 
     /// Writes until nothing is left or the sink refuses.
-    fn write_to(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+    fn write_to(&mut self, sink: &mut impl LogSink) -> io::Result<()> {
         let mut written_len = self.begun_len;
         let outcome = loop {
             let rest = self.bytes.get(written_len..).unwrap_or_default();

@@ -11,7 +11,7 @@ const SLIPS_MAX: usize = 2;
 const SHORT_LEN: usize = 4;
 
 /// The first of the names that are nearest to `wrong`, if that is near enough.
-pub(super) fn nearest<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsStr) -> Option<N> {
+pub(super) fn nearest_name<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsStr) -> Option<N> {
     let measured = names.map(|name| (distance(name.as_ref(), wrong), name));
     let (slips, name) = measured.min_by_key(|(slips, _)| *slips)?;
     let slips_max = if name.as_ref().len() <= SHORT_LEN { 1 } else { SLIPS_MAX };
@@ -24,7 +24,7 @@ pub fn not_one_of(what: &str, names: &[&str], wrong: &str) -> String {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         names => names.concat(),
     };
-    let hint = nearest(names.iter(), OsStr::new(wrong));
+    let hint = nearest_name(names.iter(), OsStr::new(wrong));
     let hint = hint.map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
     format!("{what} is {list}{hint}")
 }
@@ -84,13 +84,13 @@ mod tests {
             ("post_", None),
             ("quiet", None),
         ] {
-            assert_eq!(nearest(names.into_iter(), OsStr::new(wrong)), meant, "{wrong}");
+            assert_eq!(nearest_name(names.into_iter(), OsStr::new(wrong)), meant, "{wrong}");
         }
         assert_eq!(
             not_one_of("it", &["port", "root", "x"], "prot"),
             "it is port, root or x; did you mean 'port'?"
         );
         assert_eq!(not_one_of("it", &["port"], "x"), "it is port");
-        assert_eq!(nearest(std::iter::empty::<&str>(), OsStr::new("port")), None);
+        assert_eq!(nearest_name(std::iter::empty::<&str>(), OsStr::new("port")), None);
     }
 }

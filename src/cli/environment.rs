@@ -7,9 +7,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::did_you_mean::nearest;
+use super::did_you_mean::nearest_name;
 use super::setting::key;
-use super::{Kind, Origin, Program, Setting, Spelling, Takes, plain, quote};
+use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, plain, quote};
 
 /// What the names of all variables begin with.
 const PREFIX: &str = "REACTOR_";
@@ -25,51 +25,51 @@ impl Program {
     /// A variable holds what no option of its kind can be.
     pub fn environment_settings(&self, variables: &[(OsString, OsString)]) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
-        for spelling in self.spellings.iter().filter(|known| known.kind != Kind::Order) {
+        for spelling in self.spellings.iter().filter(|known| known.kind != OptionKind::Action) {
             let name = variable(spelling);
             let value = variables.iter().find(|(known, _)| *known == *name).map(|(_, value)| value);
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
             let texts = texts(spelling, value).map_err(|fault| format!("{name}: {fault}"))?;
-            let origin = Origin::Environment(name);
+            let origin = SettingSource::Environment(name);
             settings.extend(texts.into_iter().map(|text| Setting { spelling, text, origin: origin.clone() }));
         }
         Ok(settings)
     }
 
     /// A line for each variable that is called like a setting and is none.
-    pub fn stray_variables(&self, variables: &[(OsString, OsString)]) -> Vec<String> {
-        let known = self.spellings.iter().filter(|known| known.kind != Kind::Order);
+    pub fn unknown_variables(&self, variables: &[(OsString, OsString)]) -> Vec<String> {
+        let known = self.spellings.iter().filter(|known| known.kind != OptionKind::Action);
         let known: Vec<String> = known.map(own_name).collect();
         let names = variables.iter().filter_map(|(name, _)| name.as_bytes().strip_prefix(PREFIX.as_bytes()));
         let strays = names.map(OsStr::from_bytes).filter(|name| !known.iter().any(|known| **name == **known));
-        let mut lines: Vec<String> = strays.map(|name| stray(name, &known)).collect();
+        let mut lines: Vec<String> = strays.map(|name| unknown_variable(name, &known)).collect();
         // The environment has no order.
         lines.sort_unstable();
         lines
     }
 }
 
-fn stray(name: &OsStr, known: &[String]) -> String {
-    let hint = nearest(known.iter(), name).map(|known| format!("; did you mean {PREFIX}{known}?"));
+fn unknown_variable(name: &OsStr, known: &[String]) -> String {
+    let hint = nearest_name(known.iter(), name).map(|known| format!("; did you mean {PREFIX}{known}?"));
     format!("{PREFIX}{} sets nothing{}", plain(name), hint.unwrap_or_default())
 }
 
-fn variable(spelling: &Spelling) -> String {
+fn variable(spelling: &OptionSpec) -> String {
     format!("{PREFIX}{}", own_name(spelling))
 }
 
 /// The name of its variable without what all have in common.
-fn own_name(spelling: &Spelling) -> String {
+fn own_name(spelling: &OptionSpec) -> String {
     key(spelling.long).replace('-', "_").to_ascii_uppercase()
 }
 
 /// What the option is set to by a value that is not empty: nothing for off.
-fn texts(spelling: &Spelling, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
+fn texts(spelling: &OptionSpec, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
     match spelling.takes {
-        Takes::Nothing | Takes::Attached(_) if is_one_of(&ON) => Ok(vec![Some(OsString::new())]),
-        Takes::Nothing | Takes::Attached(_) if is_one_of(&OFF) => Ok(vec![None]),
-        Takes::Nothing => Err(format!("{} is neither on nor off; write 1 or 0", quote(value))),
+        ValueKind::Nothing | ValueKind::Attached(_) if is_one_of(&ON) => Ok(vec![Some(OsString::new())]),
+        ValueKind::Nothing | ValueKind::Attached(_) if is_one_of(&OFF) => Ok(vec![None]),
+        ValueKind::Nothing => Err(format!("{} is neither on nor off; write 1 or 0", quote(value))),
         _ if spelling.is_many() => {
             let lines = value.as_bytes().split(|&byte| byte == b'\n');
             let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -83,20 +83,20 @@ fn texts(spelling: &Spelling, value: &OsStr) -> Result<Vec<Option<OsString>>, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Values;
+    use crate::cli::ValueCheck;
 
     const PROGRAM: Program = Program {
         name: "prog",
         spellings: &[
-            Spelling::valued(None, "--idle-timeout", "60s"),
-            Spelling::valued(None, "--bind", "::1").repeated(),
-            Spelling::valued(None, "--error-page", "404=a").pairs("="),
-            Spelling::attached(None, "--upload", "incoming"),
-            Spelling::flag(None, "--quiet"),
-            Spelling::valued(None, "--config", "a.toml").settings_file(),
-            Spelling::order(None, "--help"),
+            OptionSpec::valued(None, "--idle-timeout", "60s"),
+            OptionSpec::valued(None, "--bind", "::1").repeated(),
+            OptionSpec::valued(None, "--error-page", "404=a").pairs("="),
+            OptionSpec::attached(None, "--upload", "incoming"),
+            OptionSpec::flag(None, "--quiet"),
+            OptionSpec::valued(None, "--config", "a.toml").settings_file(),
+            OptionSpec::action(None, "--help"),
         ],
-        values: Values::Checked,
+        values: ValueCheck::Checked,
     };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
@@ -107,7 +107,7 @@ mod tests {
     fn read(name: &str, value: &str) -> Result<String, String> {
         let settings = PROGRAM.environment_settings(&variables(&[("PATH", "/bin"), (name, value)]))?;
         let told = settings.into_iter().map(|setting| {
-            assert_eq!(setting.origin, Origin::Environment(name.to_owned()));
+            assert_eq!(setting.origin, SettingSource::Environment(name.to_owned()));
             let text = setting.text.map_or("off".into(), quote);
             format!("{} {text}", setting.spelling.long)
         });
@@ -168,6 +168,6 @@ mod tests {
             "REACTOR_QUITE sets nothing; did you mean REACTOR_QUIET?",
             "REACTOR_SERVICE_HOST sets nothing",
         ];
-        assert_eq!(PROGRAM.stray_variables(&found), told);
+        assert_eq!(PROGRAM.unknown_variables(&found), told);
     }
 }

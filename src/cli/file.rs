@@ -11,12 +11,12 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::did_you_mean::nearest;
+use super::did_you_mean::nearest_name;
 use super::setting::key;
-use super::{Kind, Origin, Program, Setting, Spelling, Takes, plain, quote};
+use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, plain, quote};
 
 /// A value and its name in a table, if it stands in one, and where it is.
-type Found<'a, 'i> = (Option<&'a str>, &'a DeValue<'i>, Range<usize>);
+type TomlEntry<'a, 'i> = (Option<&'a str>, &'a DeValue<'i>, Range<usize>);
 
 impl Program {
     /// Reads the settings in a file of this name.
@@ -44,7 +44,7 @@ struct File<'a> {
     path: &'a Path,
     /// Where its lines end, found once: every setting is told with its line.
     line_ends: Vec<usize>,
-    spellings: &'static [Spelling],
+    spellings: &'static [OptionSpec],
 }
 
 impl File<'_> {
@@ -59,7 +59,7 @@ impl File<'_> {
         let Some(spelling) = known.filter(|known| known.is_setting()) else {
             return Err(self.fault(span.start, &self.unknown(name, known.is_some())));
         };
-        if let (DeValue::Boolean(on), false) = (value, matches!(spelling.takes, Takes::Value(_))) {
+        if let (DeValue::Boolean(on), false) = (value, matches!(spelling.takes, ValueKind::Value(_))) {
             let text = on.then(OsString::new);
             settings.push(Setting { spelling, text, origin: self.origin(span.start) });
             return Ok(());
@@ -75,7 +75,7 @@ impl File<'_> {
     /// One value as text; `name` is that of its entry in a table, and it may be all there is or not.
     fn text(
         &self,
-        spelling: &Spelling,
+        spelling: &OptionSpec,
         (name, value, is_whole): (Option<&str>, &DeValue<'_>, bool),
         at: usize,
     ) -> Result<OsString, String> {
@@ -90,12 +90,12 @@ impl File<'_> {
             return Err(self.fault(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
         };
         match (spelling.kind, name) {
-            (Kind::Pairs(separator), Some(name)) if name.contains(separator.trim()) => {
+            (OptionKind::Pairs(separator), Some(name)) if name.contains(separator.trim()) => {
                 let fault = format!("{option}: {} cannot be a name, for it has a '{separator}'", quote(name));
                 Err(self.fault(at, &fault))
             }
-            (Kind::Pairs(separator), Some(name)) => Ok(format!("{name}{separator}{text}").into()),
-            (Kind::Path(words), _) if !words.contains(&text.as_str()) => {
+            (OptionKind::Pairs(separator), Some(name)) => Ok(format!("{name}{separator}{text}").into()),
+            (OptionKind::Path(words), _) if !words.contains(&text.as_str()) => {
                 Ok(self.path.parent().unwrap_or(Path::new("")).join(text).into())
             }
             _ => Ok(text.into()),
@@ -108,7 +108,7 @@ impl File<'_> {
         }
         let known = self.spellings.iter().filter(|known| known.is_setting());
         let plain_name = key(name).to_ascii_lowercase();
-        let hint = nearest(known.map(|known| key(known.long)), OsStr::new(&plain_name));
+        let hint = nearest_name(known.map(|known| key(known.long)), OsStr::new(&plain_name));
         let hint = hint.map(|name| format!("; did you mean '{name}'?"));
         format!("unknown key {}{}", quote(name), hint.unwrap_or_default())
     }
@@ -117,8 +117,8 @@ impl File<'_> {
         format!("{}:{}: {fault}", plain(self.path.as_os_str()), self.line(at))
     }
 
-    fn origin(&self, at: usize) -> Origin {
-        Origin::File { name: self.path.into(), line: self.line(at) }
+    fn origin(&self, at: usize) -> SettingSource {
+        SettingSource::File { name: self.path.into(), line: self.line(at) }
     }
 
     fn line(&self, at: usize) -> usize {
@@ -132,7 +132,7 @@ fn line_ends(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// The entries of a table as they stand in the file.
-fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<Found<'a, 'i>> {
+fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i>> {
     let entry = |(name, value): (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>)| {
         (Some(name.get_ref().as_ref()), value.get_ref(), name.span())
     };
@@ -142,12 +142,16 @@ fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<Found<'a, 'i>> {
 }
 
 /// The values of one option: those within, where it may have many.
-fn values<'a, 'i>(spelling: &Spelling, value: &'a DeValue<'i>, span: Range<usize>) -> Vec<Found<'a, 'i>> {
+fn values<'a, 'i>(
+    spelling: &OptionSpec,
+    value: &'a DeValue<'i>,
+    span: Range<usize>,
+) -> Vec<TomlEntry<'a, 'i>> {
     match (value, spelling.kind) {
         (DeValue::Array(array), _) if spelling.is_many() => {
             array.iter().map(|value| (None, value.get_ref(), value.span())).collect()
         }
-        (DeValue::Table(table), Kind::Pairs(_)) => in_order(table),
+        (DeValue::Table(table), OptionKind::Pairs(_)) => in_order(table),
         _ => vec![(None, value, span)],
     }
 }
@@ -168,13 +172,13 @@ fn plain_value(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-fn wanted(spelling: &Spelling) -> String {
+fn wanted(spelling: &OptionSpec) -> String {
     let (option, example) = (key(spelling.long), spelling.example());
     match (spelling.takes, spelling.kind) {
-        (Takes::Nothing, _) => "true or false".to_owned(),
-        (Takes::Attached(_), _) => format!("true, false or a value such as \"{example}\""),
-        (_, Kind::Pairs(_)) => format!("a list such as [\"{example}\"] or a table [{option}]"),
-        (_, Kind::Repeated) => format!("a list such as [\"{example}\"]"),
+        (ValueKind::Nothing, _) => "true or false".to_owned(),
+        (ValueKind::Attached(_), _) => format!("true, false or a value such as \"{example}\""),
+        (_, OptionKind::Pairs(_)) => format!("a list such as [\"{example}\"] or a table [{option}]"),
+        (_, OptionKind::Repeated) => format!("a list such as [\"{example}\"]"),
         _ if example.bytes().all(|byte| byte.is_ascii_digit()) => format!("a number such as {example}"),
         _ => format!("a value such as \"{example}\""),
     }
@@ -196,30 +200,30 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Values;
+    use crate::cli::ValueCheck;
 
     const PROGRAM: Program = Program {
         name: "prog",
         spellings: &[
-            Spelling::valued(None, "--port", "8080"),
-            Spelling::valued(None, "--idle-timeout", "60s"),
-            Spelling::valued(None, "--root", "./site").path(&[]),
-            Spelling::valued(None, "--log", "a.log").path(&["-", "off"]),
-            Spelling::valued(None, "--bind", "::1").repeated(),
-            Spelling::valued(None, "--error-page", "404=404.html").pairs("="),
-            Spelling::valued(None, "--header", "'A: b'").pairs(": "),
-            Spelling::attached(None, "--upload", "incoming"),
-            Spelling::flag(None, "--quiet"),
-            Spelling::valued(None, "--config", "a.toml").settings_file(),
-            Spelling::order(None, "--help"),
+            OptionSpec::valued(None, "--port", "8080"),
+            OptionSpec::valued(None, "--idle-timeout", "60s"),
+            OptionSpec::valued(None, "--root", "./site").path(&[]),
+            OptionSpec::valued(None, "--log", "a.log").path(&["-", "off"]),
+            OptionSpec::valued(None, "--bind", "::1").repeated(),
+            OptionSpec::valued(None, "--error-page", "404=404.html").pairs("="),
+            OptionSpec::valued(None, "--header", "'A: b'").pairs(": "),
+            OptionSpec::attached(None, "--upload", "incoming"),
+            OptionSpec::flag(None, "--quiet"),
+            OptionSpec::valued(None, "--config", "a.toml").settings_file(),
+            OptionSpec::action(None, "--help"),
         ],
-        values: Values::Checked,
+        values: ValueCheck::Checked,
     };
 
     fn read(text: &str) -> Result<String, String> {
         let settings = PROGRAM.file_settings(Path::new("conf/a.toml"), text.as_bytes())?;
         let told = settings.into_iter().map(|Setting { spelling, text, origin }| {
-            let Origin::File { name, line } = origin else { panic!("{origin:?}") };
+            let SettingSource::File { name, line } = origin else { panic!("{origin:?}") };
             assert_eq!(name, "conf/a.toml");
             let text = text.map_or("off".into(), |text| plain(&text));
             format!("{line} {} {text}", key(spelling.long)).trim_end().to_owned()
@@ -332,9 +336,9 @@ mod tests {
         let text = text.replace("port = []", "");
         let settings = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap();
         for (index, setting) in settings.iter().enumerate() {
-            assert_eq!(setting.origin, Origin::File { name: "f".into(), line: index + 2 });
+            assert_eq!(setting.origin, SettingSource::File { name: "f".into(), line: index + 2 });
         }
-        let mut given = crate::cli::Given::new(PROGRAM.spellings, settings, Vec::new());
+        let mut given = crate::cli::ParsedArgs::new(PROGRAM.spellings, settings, Vec::new());
         assert_eq!(given.all("--bind").len(), COUNT);
         // It is one second or two; minutes, if each setting took as long as there are others.
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());

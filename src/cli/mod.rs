@@ -3,7 +3,7 @@
 //! Owns what an option is (`option`), how arguments become options (`tokenizer`), set by variables
 //! (`environment`) and by a file (`file`), looked up afterwards (`given`) and shown (`show`), and how
 //! a refusal reads. A program brings its table, [`Program`], and makes its own configuration of what
-//! was [`Given`]. It knows no program's options but `--help` and `--version`, never understands a
+//! was [`ParsedArgs`]. It knows no program's options but `--help` and `--version`, never understands a
 //! value, and reads neither the environment nor a file: both are handed in.
 
 mod did_you_mean;
@@ -24,10 +24,10 @@ use std::process::ExitCode;
 use crate::text::is_deceptive;
 
 pub use did_you_mean::not_one_of;
-pub use option_spec::{Kind, Spelling, Takes};
-pub use parsed_args::Given;
-pub use setting::{Origin, Setting};
-pub use tokenizer::Values;
+pub use option_spec::{OptionKind, OptionSpec, ValueKind};
+pub use parsed_args::ParsedArgs;
+pub use setting::{Setting, SettingSource};
+pub use tokenizer::ValueCheck;
 
 /// What the room needs to know of a program.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +35,9 @@ pub struct Program {
     /// The name that stands in front of what the program says.
     pub name: &'static str,
     /// Its options, `--help` and `--version` among them.
-    pub spellings: &'static [Spelling],
+    pub spellings: &'static [OptionSpec],
     /// Which values an option may have.
-    pub values: Values,
+    pub values: ValueCheck,
 }
 
 /// What a person asked for.
@@ -68,7 +68,7 @@ impl Program {
     pub fn command<C>(
         &self,
         args: Vec<OsString>,
-        configure: impl FnOnce(&mut Given) -> Result<C, String>,
+        configure: impl FnOnce(&mut ParsedArgs) -> Result<C, String>,
     ) -> Result<Command<C>, UsageError> {
         let (mut given, well_spelled) = tokenizer::tokenize(self, args);
         if given.flag("--help") {
@@ -79,7 +79,7 @@ impl Program {
         }
         match well_spelled.and_then(|()| configure(&mut given)) {
             Ok(config) => {
-                debug_assert!(given.is_used_up(), "an option was not looked up: {given:?}");
+                debug_assert!(given.all_consumed(), "an option was not looked up: {given:?}");
                 Ok(Command::Run(Box::new(config)))
             }
             Err(thing) => Err(UsageError { program: self.name, thing }),
@@ -128,14 +128,14 @@ pub fn twice(what: &str, first: &OsStr, second: &OsStr) -> String {
 #[cfg(test)]
 pub(crate) fn check_table(program: &Program, help: &str) {
     for granted in ["--help", "--version"] {
-        let is_order = |known: &Spelling| known.long == granted && known.kind == Kind::Order;
+        let is_order = |known: &OptionSpec| known.long == granted && known.kind == OptionKind::Action;
         assert!(program.spellings.iter().any(is_order), "{granted}");
     }
-    for (index, Spelling { letter, long, takes, default, .. }) in program.spellings.iter().enumerate() {
+    for (index, OptionSpec { letter, long, takes, default, .. }) in program.spellings.iter().enumerate() {
         let others = &program.spellings[..index];
         assert!(others.iter().all(|other| other.long != *long), "{long}");
         assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
-        let next = if matches!(takes, Takes::Attached(_)) { "[=" } else { " " };
+        let next = if matches!(takes, ValueKind::Attached(_)) { "[=" } else { " " };
         let shown = match letter {
             Some(letter) => format!("  -{letter}, {long}{next}"),
             None => format!("      {long}{next}"),

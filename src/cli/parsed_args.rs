@@ -8,12 +8,12 @@ use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::{Origin, Setting, Spelling, quote, twice};
+use super::{OptionSpec, Setting, SettingSource, quote, twice};
 
 /// The options and the operands that a program is started with.
 #[derive(Clone, Debug)]
-pub struct Given {
-    spellings: &'static [Spelling],
+pub struct ParsedArgs {
+    spellings: &'static [OptionSpec],
     /// All that is in force, whether it has been looked up or not.
     settings: Vec<Setting>,
     /// What has not been looked up yet.
@@ -21,37 +21,37 @@ pub struct Given {
     operands: Vec<OsString>,
 }
 
-impl Given {
+impl ParsedArgs {
     pub(super) fn new(
-        spellings: &'static [Spelling],
+        spellings: &'static [OptionSpec],
         settings: Vec<Setting>,
         operands: Vec<OsString>,
-    ) -> Given {
+    ) -> ParsedArgs {
         let options = pico_args::Arguments::from_vec(Vec::new());
-        let mut given = Given { spellings, settings: Vec::new(), options, operands };
+        let mut given = ParsedArgs { spellings, settings: Vec::new(), options, operands };
         given.add(settings);
         given
     }
 
     /// Lays settings beneath those that are there: what these name already stays as it is.
-    pub fn lay_beneath(&mut self, lower: Vec<Setting>) {
+    pub fn add_layer(&mut self, lower: Vec<Setting>) {
         let is_new = |setting: &Setting| self.of(setting.spelling.long).next().is_none();
         let lower = lower.into_iter().filter(is_new).collect();
         self.add(lower);
     }
 
     /// Takes an operand for the value of this option.
-    pub fn adopt(&mut self, name: &'static str, operand: OsString) {
+    pub fn set_from_operand(&mut self, name: &'static str, operand: OsString) {
         let spelling = self.spellings.iter().find(|known| known.long == name);
         debug_assert!(spelling.is_some(), "{name} is no option");
-        let origin = Origin::CommandLine;
+        let origin = SettingSource::CommandLine;
         let setting = spelling.map(|spelling| Setting { spelling, text: Some(operand), origin });
         self.add(setting.into_iter().collect());
     }
 
     /// Spells settings out behind the others, as pico-args reads them: the long name, then the value,
     /// marked. An option with any number of values is there once: pico-args takes values out one by
-    /// one, which is the square of thousands, so [`Given::all`] has them from the settings.
+    /// one, which is the square of thousands, so [`ParsedArgs::all`] has them from the settings.
     fn add(&mut self, mut added: Vec<Setting>) {
         let empty = pico_args::Arguments::from_vec(Vec::new());
         let mut words = std::mem::replace(&mut self.options, empty).finish();
@@ -160,7 +160,7 @@ impl Given {
     /// Sets `place` to the value of an option, if there is one.
     ///
     /// # Errors
-    /// Those of [`Given::read`].
+    /// Those of [`ParsedArgs::read`].
     pub fn set<T>(
         &mut self,
         name: &'static str,
@@ -189,7 +189,7 @@ impl Given {
     }
 
     /// Whether every option has been looked up.
-    pub(super) fn is_used_up(&self) -> bool {
+    pub(super) fn all_consumed(&self) -> bool {
         self.options.clone().finish().is_empty()
     }
 
@@ -217,32 +217,32 @@ fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item =
 mod tests {
     use super::*;
 
-    const SPELLINGS: &[Spelling] = &[
-        Spelling::valued(None, "--port", "8080"),
-        Spelling::valued(None, "--root", "site"),
-        Spelling::valued(None, "--bind", "::1").repeated(),
-        Spelling::attached(None, "--upload", "incoming"),
-        Spelling::flag(None, "--quiet"),
+    const SPELLINGS: &[OptionSpec] = &[
+        OptionSpec::valued(None, "--port", "8080"),
+        OptionSpec::valued(None, "--root", "site"),
+        OptionSpec::valued(None, "--bind", "::1").repeated(),
+        OptionSpec::attached(None, "--upload", "incoming"),
+        OptionSpec::flag(None, "--quiet"),
     ];
 
-    fn setting(name: &str, text: Option<&str>, origin: Origin) -> Setting {
+    fn setting(name: &str, text: Option<&str>, origin: SettingSource) -> Setting {
         let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
         Setting { spelling, text: text.map(OsString::from), origin }
     }
 
-    fn given(ports: &[&str], flags: &[&str]) -> Given {
-        let ports = ports.iter().map(|port| setting("--port", Some(port), Origin::CommandLine));
-        let flags = flags.iter().map(|flag| setting(flag, Some(""), Origin::CommandLine));
+    fn given(ports: &[&str], flags: &[&str]) -> ParsedArgs {
+        let ports = ports.iter().map(|port| setting("--port", Some(port), SettingSource::CommandLine));
+        let flags = flags.iter().map(|flag| setting(flag, Some(""), SettingSource::CommandLine));
         let operands = vec!["b".into(), "--quiet".into(), "a".into()];
-        Given::new(SPELLINGS, ports.chain(flags).collect(), operands)
+        ParsedArgs::new(SPELLINGS, ports.chain(flags).collect(), operands)
     }
 
-    fn on_line(line: usize) -> Origin {
-        Origin::File { name: "f".into(), line }
+    fn on_line(line: usize) -> SettingSource {
+        SettingSource::File { name: "f".into(), line }
     }
 
-    fn in_variable() -> Origin {
-        Origin::Environment("VARIABLE".into())
+    fn in_variable() -> SettingSource {
+        SettingSource::Environment("VARIABLE".into())
     }
 
     #[test]
@@ -280,21 +280,21 @@ mod tests {
     fn what_is_not_looked_up_is_left() {
         let mut given = given(&["80"], &["--quiet"]);
         given.flag("--quiet");
-        assert!(!given.is_used_up());
+        assert!(!given.all_consumed());
         given.all("--port");
-        assert!(given.is_used_up());
+        assert!(given.all_consumed());
     }
 
     #[test]
     fn the_uppermost_layer_that_names_an_option_counts_alone() {
         let mut given = given(&["1"], &[]);
-        given.lay_beneath(vec![
+        given.add_layer(vec![
             setting("--port", Some("2"), in_variable()),
             setting("--bind", Some("a"), in_variable()),
             setting("--bind", Some("b"), in_variable()),
             setting("--quiet", None, in_variable()),
         ]);
-        given.lay_beneath(vec![
+        given.add_layer(vec![
             setting("--port", Some("3"), on_line(1)),
             setting("--bind", Some("c"), on_line(2)),
             setting("--quiet", Some(""), on_line(3)),
@@ -306,22 +306,22 @@ mod tests {
         assert_eq!(given.all("--bind"), ["a", "b"]);
         assert_eq!(given.flag_once("--quiet"), Ok(false));
         assert_eq!(given.once("--upload"), Ok(Some("".into())));
-        assert!(given.is_used_up());
+        assert!(given.all_consumed());
     }
 
     #[test]
     fn what_was_looked_up_hides_what_is_laid_beneath_it_later() {
         let mut given = given(&["1"], &[]);
         assert_eq!(given.once("--port"), Ok(Some("1".into())));
-        given.lay_beneath(vec![setting("--port", Some("2"), on_line(1))]);
+        given.add_layer(vec![setting("--port", Some("2"), on_line(1))]);
         assert_eq!(given.once("--port"), Ok(None));
     }
 
     #[test]
     fn an_operand_that_is_adopted_is_an_option_of_the_command_line() {
         let mut given = given(&[], &[]);
-        given.adopt("--root", "--quiet".into());
-        given.lay_beneath(vec![setting("--root", Some("other"), on_line(1))]);
+        given.set_from_operand("--root", "--quiet".into());
+        given.add_layer(vec![setting("--root", Some("other"), on_line(1))]);
         assert_eq!(given.once("--root"), Ok(Some("--quiet".into())));
         assert!(!given.flag("--quiet"));
     }
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn an_error_is_told_with_the_line_of_the_value_that_it_shows() {
         let mut given = given(&["x"], &[]);
-        given.lay_beneath(vec![
+        given.add_layer(vec![
             setting("--bind", Some("a"), on_line(1)),
             setting("--bind", Some("b=c"), on_line(2)),
             setting("--upload", Some("a"), in_variable()),

@@ -6,23 +6,23 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::{Spelling, plain};
+use super::{OptionSpec, plain};
 
 /// An option that is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The option.
-    pub spelling: &'static Spelling,
+    pub spelling: &'static OptionSpec,
     /// Its value, empty if it takes none or if that was left out; `None` turns it off, whatever lies
     /// beneath.
     pub text: Option<OsString>,
     /// Where it was written.
-    pub origin: Origin,
+    pub origin: SettingSource,
 }
 
 /// Where a setting was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingSource {
     /// Among the arguments.
     CommandLine,
     /// In the environment variable of this name.
@@ -36,29 +36,31 @@ pub enum Origin {
     },
 }
 
-impl Origin {
+impl SettingSource {
     /// In front of an error about the option `long`: what it is called in this place.
     ///
     /// The error may begin with the option itself, as in `--port: 'x' is no port`.
     pub(super) fn locate(&self, long: &str, error: &str) -> String {
         let about = error.strip_prefix(long).and_then(|rest| rest.strip_prefix(": "));
         match self {
-            Origin::CommandLine => error.to_owned(),
-            Origin::Environment(variable) => format!("{variable}: {}", about.unwrap_or(error)),
-            Origin::File { .. } => match (about, error.starts_with("--") || error.starts_with("'--")) {
-                (None, true) => format!("{self}: {error}"),
-                (about, _) => format!("{self}: {}: {}", key(long), about.unwrap_or(error)),
-            },
+            SettingSource::CommandLine => error.to_owned(),
+            SettingSource::Environment(variable) => format!("{variable}: {}", about.unwrap_or(error)),
+            SettingSource::File { .. } => {
+                match (about, error.starts_with("--") || error.starts_with("'--")) {
+                    (None, true) => format!("{self}: {error}"),
+                    (about, _) => format!("{self}: {}: {}", key(long), about.unwrap_or(error)),
+                }
+            }
         }
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::CommandLine => f.write_str("command line"),
-            Origin::Environment(variable) => f.write_str(variable),
-            Origin::File { name, line } => write!(f, "{}:{line}", plain(name)),
+            SettingSource::CommandLine => f.write_str("command line"),
+            SettingSource::Environment(variable) => f.write_str(variable),
+            SettingSource::File { name, line } => write!(f, "{}:{line}", plain(name)),
         }
     }
 }
@@ -74,11 +76,11 @@ mod tests {
 
     #[test]
     fn an_error_tells_where_the_setting_is_to_be_found() {
-        let environment = Origin::Environment("REACTOR_PORT".into());
-        let file = Origin::File { name: "a\nb.toml".into(), line: 3 };
+        let environment = SettingSource::Environment("REACTOR_PORT".into());
+        let file = SettingSource::File { name: "a\nb.toml".into(), line: 3 };
         let cases = [
-            (&Origin::CommandLine, "--port: 'x' is none", "--port: 'x' is none"),
-            (&Origin::CommandLine, "'x' is none", "'x' is none"),
+            (&SettingSource::CommandLine, "--port: 'x' is none", "--port: 'x' is none"),
+            (&SettingSource::CommandLine, "'x' is none", "'x' is none"),
             (&environment, "--port: 'x' is none", "REACTOR_PORT: 'x' is none"),
             (&environment, "'x' is none", "REACTOR_PORT: 'x' is none"),
             (&environment, "'--port' goes alone", "REACTOR_PORT: '--port' goes alone"),

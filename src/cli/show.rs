@@ -8,13 +8,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::setting::key;
-use super::{Given, Kind, Program, Setting, Spelling, Takes};
+use super::{OptionKind, OptionSpec, ParsedArgs, Program, Setting, ValueKind};
 use crate::text::is_deceptive;
 
 impl Program {
     /// Writes every setting down. `defaults` are values that follow from others; where there is none,
     /// the table of options has it. Relative paths are relative to `directory`.
-    pub fn show(&self, given: &Given, defaults: &[(&str, OsString)], directory: &Path) -> String {
+    pub fn show(&self, given: &ParsedArgs, defaults: &[(&str, OsString)], directory: &Path) -> String {
         let mut shown = String::new();
         for spelling in self.spellings.iter().filter(|known| known.is_setting()) {
             let set = given.settings().iter().filter(|setting| setting.spelling.long == spelling.long);
@@ -25,7 +25,7 @@ impl Program {
             let line = match (set.first(), default) {
                 (Some(first), _) => line(spelling, &texts, directory, &first.origin.to_string()),
                 (None, Some(text)) => line(spelling, &[text], directory, "default"),
-                (None, None) if spelling.is_many() || !matches!(spelling.takes, Takes::Value(_)) => {
+                (None, None) if spelling.is_many() || !matches!(spelling.takes, ValueKind::Value(_)) => {
                     line(spelling, &[], directory, "default")
                 }
                 (None, None) => {
@@ -40,13 +40,13 @@ impl Program {
 }
 
 /// One option with these texts for values.
-fn line(spelling: &Spelling, texts: &[&OsStr], directory: &Path, origin: &str) -> String {
+fn line(spelling: &OptionSpec, texts: &[&OsStr], directory: &Path, origin: &str) -> String {
     let name = key(spelling.long);
     let texts: Vec<OsString> = texts.iter().map(|text| absolute(spelling.kind, text, directory)).collect();
     let value = match (spelling.takes, texts.first()) {
         _ if spelling.is_many() => list(&texts),
-        (Takes::Nothing, first) => first.is_some().to_string(),
-        (Takes::Attached(_), Some(text)) if text.is_empty() => "true".to_owned(),
+        (ValueKind::Nothing, first) => first.is_some().to_string(),
+        (ValueKind::Attached(_), Some(text)) if text.is_empty() => "true".to_owned(),
         (_, Some(text)) => value(text),
         (_, None) => "false".to_owned(),
     };
@@ -72,9 +72,9 @@ fn list(texts: &[OsString]) -> String {
     }
 }
 
-fn absolute(kind: Kind, text: &OsStr, directory: &Path) -> OsString {
+fn absolute(kind: OptionKind, text: &OsStr, directory: &Path) -> OsString {
     match kind {
-        Kind::Path(words) if !words.iter().any(|word| text == *word) => {
+        OptionKind::Path(words) if !words.iter().any(|word| text == *word) => {
             // Taken apart and put together again: without `.` and doubled slashes.
             directory.join(text).components().collect::<PathBuf>().into()
         }
@@ -111,30 +111,30 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     use super::*;
-    use crate::cli::{Origin, Values};
+    use crate::cli::{SettingSource, ValueCheck};
 
-    const SPELLINGS: &[Spelling] = &[
-        Spelling::valued(None, "--port", "8080").defaults_to("8080"),
-        Spelling::valued(None, "--name", "'Room 12'"),
-        Spelling::valued(None, "--root", "./site").path(&[]),
-        Spelling::valued(None, "--log", "a.log").path(&["-", "off"]).defaults_to("-"),
-        Spelling::valued(None, "--bind", "::1").repeated().defaults_to("localhost"),
-        Spelling::valued(None, "--header", "'A: b'").pairs(": "),
-        Spelling::attached(None, "--upload", "incoming"),
-        Spelling::flag(None, "--quiet"),
-        Spelling::valued(None, "--config", "a.toml").settings_file(),
-        Spelling::order(None, "--help"),
+    const SPELLINGS: &[OptionSpec] = &[
+        OptionSpec::valued(None, "--port", "8080").defaults_to("8080"),
+        OptionSpec::valued(None, "--name", "'Room 12'"),
+        OptionSpec::valued(None, "--root", "./site").path(&[]),
+        OptionSpec::valued(None, "--log", "a.log").path(&["-", "off"]).defaults_to("-"),
+        OptionSpec::valued(None, "--bind", "::1").repeated().defaults_to("localhost"),
+        OptionSpec::valued(None, "--header", "'A: b'").pairs(": "),
+        OptionSpec::attached(None, "--upload", "incoming"),
+        OptionSpec::flag(None, "--quiet"),
+        OptionSpec::valued(None, "--config", "a.toml").settings_file(),
+        OptionSpec::action(None, "--help"),
     ];
 
-    const PROGRAM: Program = Program { name: "prog", spellings: SPELLINGS, values: Values::Checked };
+    const PROGRAM: Program = Program { name: "prog", spellings: SPELLINGS, values: ValueCheck::Checked };
 
-    fn set(name: &str, text: Option<&OsStr>, origin: &Origin) -> Setting {
+    fn set(name: &str, text: Option<&OsStr>, origin: &SettingSource) -> Setting {
         let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
         Setting { spelling, text: text.map(OsStr::to_owned), origin: origin.clone() }
     }
 
     fn shown(settings: Vec<Setting>, defaults: &[(&str, OsString)]) -> String {
-        PROGRAM.show(&Given::new(SPELLINGS, settings, Vec::new()), defaults, Path::new("/here"))
+        PROGRAM.show(&ParsedArgs::new(SPELLINGS, settings, Vec::new()), defaults, Path::new("/here"))
     }
 
     #[test]
@@ -153,9 +153,9 @@ mod tests {
 
     #[test]
     fn what_is_set_stands_with_its_origin_and_is_read_back_the_same() {
-        let here = Origin::CommandLine;
-        let file = Origin::File { name: "a\nb".into(), line: 3 };
-        let variable = Origin::Environment("REACTOR_X".into());
+        let here = SettingSource::CommandLine;
+        let file = SettingSource::File { name: "a\nb".into(), line: 3 };
+        let variable = SettingSource::Environment("REACTOR_X".into());
         let text = |text: &'static str| Some(OsStr::new(text));
         let settings = vec![
             set("--port", text("0080"), &here),
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn what_toml_cannot_hold_is_only_told() {
         let odd = OsStr::from_bytes(b"caf\xe9");
-        let here = Origin::CommandLine;
+        let here = SettingSource::CommandLine;
         let toml = shown(vec![set("--bind", Some(odd), &here), set("--bind", Some(odd), &here)], &[]);
         let told = "# bind = [     \"caf\u{fffd}\",     \"caf\u{fffd}\", ]  # command line; not UTF-8, so a file cannot set it\n";
         assert!(toml.contains(told), "{toml}");

@@ -9,12 +9,12 @@ use super::*;
 const PROGRAM: Program = Program {
     name: "prog",
     spellings: &[
-        Spelling::valued(Some('p'), "--port", "8080"),
-        Spelling::flag(Some('q'), "--quiet"),
-        Spelling::order(Some('h'), "--help"),
-        Spelling::order(Some('V'), "--version"),
+        OptionSpec::valued(Some('p'), "--port", "8080"),
+        OptionSpec::flag(Some('q'), "--quiet"),
+        OptionSpec::action(Some('h'), "--help"),
+        OptionSpec::action(Some('V'), "--version"),
     ],
-    values: Values::Checked,
+    values: ValueCheck::Checked,
 };
 
 fn command(line: &[&str]) -> Result<Command<bool>, String> {
@@ -66,29 +66,29 @@ fn what_is_quoted_stays_on_one_line() {
 }
 
 /// A table with an option of each kind.
-const KINDS: &[Spelling] = &[
-    Spelling::valued(Some('p'), "--port", "8080"),
-    Spelling::valued(Some('b'), "--bind", "::1").repeated(),
-    Spelling::valued(Some('c'), "--config", "a.toml").settings_file(),
-    Spelling::attached(Some('u'), "--upload", "incoming"),
-    Spelling::flag(Some('q'), "--quiet"),
-    Spelling::flag(Some('s'), "--silent"),
-    Spelling::order(Some('h'), "--help"),
-    Spelling::order(Some('V'), "--version"),
+const KINDS: &[OptionSpec] = &[
+    OptionSpec::valued(Some('p'), "--port", "8080"),
+    OptionSpec::valued(Some('b'), "--bind", "::1").repeated(),
+    OptionSpec::valued(Some('c'), "--config", "a.toml").settings_file(),
+    OptionSpec::attached(Some('u'), "--upload", "incoming"),
+    OptionSpec::flag(Some('q'), "--quiet"),
+    OptionSpec::flag(Some('s'), "--silent"),
+    OptionSpec::action(Some('h'), "--help"),
+    OptionSpec::action(Some('V'), "--version"),
 ];
 
 /// What a command line comes to: its options, a bar and its operands; or an order; or an error.
-fn outcome(values: Values, args: Vec<OsString>) -> String {
+fn outcome(values: ValueCheck, args: Vec<OsString>) -> String {
     let program = Program { name: "prog", spellings: KINDS, values };
     let command = program.command(args, |given| {
         let mut words: Vec<String> = Vec::new();
         for setting in given.settings() {
-            let value = setting.text.as_ref().filter(|_| setting.spelling.takes != Takes::Nothing);
+            let value = setting.text.as_ref().filter(|_| setting.spelling.takes != ValueKind::Nothing);
             words.push(setting.spelling.long.to_owned() + &value.map(quote).unwrap_or_default());
         }
         for known in KINDS {
             match known.takes {
-                Takes::Nothing => drop(given.flag(known.long)),
+                ValueKind::Nothing => drop(given.flag(known.long)),
                 _ => drop(given.all(known.long)),
             }
         }
@@ -108,8 +108,8 @@ fn outcome(values: Values, args: Vec<OsString>) -> String {
 fn hard_command_lines_are_split_as_ever() {
     for (line, checked, any) in HARD_LINES {
         let args: Vec<OsString> = line.iter().map(OsString::from).collect();
-        assert_eq!(outcome(Values::Checked, args.clone()), *checked, "{line:?}, checked");
-        assert_eq!(outcome(Values::Any, args), any.unwrap_or(checked), "{line:?}, any");
+        assert_eq!(outcome(ValueCheck::Checked, args.clone()), *checked, "{line:?}, checked");
+        assert_eq!(outcome(ValueCheck::Any, args), any.unwrap_or(checked), "{line:?}, any");
     }
     assert!(HARD_LINES.len() >= 60);
 }
@@ -118,7 +118,7 @@ fn hard_command_lines_are_split_as_ever() {
 fn hard_command_lines_need_not_be_utf8() {
     let bytes = |line: &[&[u8]]| line.iter().map(|arg| OsStr::from_bytes(arg).to_owned()).collect::<Vec<_>>();
     for (line, told) in BYTE_LINES {
-        assert_eq!(outcome(Values::Checked, bytes(line)), *told, "{line:?}");
+        assert_eq!(outcome(ValueCheck::Checked, bytes(line)), *told, "{line:?}");
     }
 }
 

@@ -9,13 +9,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::vec::IntoIter;
 
-use super::did_you_mean::nearest;
+use super::did_you_mean::nearest_name;
 use super::setting::key;
-use super::{Given, Origin, Program, Setting, Spelling, Takes, quote};
+use super::{OptionSpec, ParsedArgs, Program, Setting, SettingSource, ValueKind, quote};
 
 /// Which values an option may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Values {
+pub enum ValueCheck {
     /// Not an empty one, and none that begins with `-` but `-` itself and negative numbers: that is
     /// more likely the next option, the value forgotten.
     Checked,
@@ -26,15 +26,15 @@ pub enum Values {
 }
 
 /// Splits `args` in one pass, as far as they make sense, and says what is wrong first.
-pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (Given, Result<(), String>) {
+pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (ParsedArgs, Result<(), String>) {
     let mut tokenizer = Tokenizer::new(program, args);
     let outcome = tokenizer.run();
-    (Given::new(program.spellings, tokenizer.settings, tokenizer.operands), outcome)
+    (ParsedArgs::new(program.spellings, tokenizer.settings, tokenizer.operands), outcome)
 }
 
 struct Tokenizer {
-    spellings: &'static [Spelling],
-    values: Values,
+    spellings: &'static [OptionSpec],
+    values: ValueCheck,
     rest: IntoIter<OsString>,
     settings: Vec<Setting>,
     operands: Vec<OsString>,
@@ -62,7 +62,7 @@ impl Tokenizer {
 
     /// Whether these letters behind a hyphen are no options but a negative number.
     fn is_operand(&self, letters: &[u8]) -> bool {
-        self.values == Values::AnyAndNumbers && letters.iter().all(u8::is_ascii_digit)
+        self.values == ValueCheck::AnyAndNumbers && letters.iter().all(u8::is_ascii_digit)
     }
 
     /// `--name`, `--name VALUE`, `--name=VALUE`.
@@ -80,7 +80,7 @@ impl Tokenizer {
     fn read_letters(&mut self, arg: &OsStr) -> Result<(), String> {
         let (dash, mut letters) = arg.as_bytes().split_at(1);
         // `-port` is a slip for `--port`, not the port `ort`.
-        let is_slip = |known: &Spelling| known.long.as_bytes().strip_prefix(dash) == Some(arg.as_bytes());
+        let is_slip = |known: &OptionSpec| known.long.as_bytes().strip_prefix(dash) == Some(arg.as_bytes());
         if self.spellings.iter().any(is_slip) {
             return Err(self.unknown(arg));
         }
@@ -93,7 +93,7 @@ impl Tokenizer {
                 let shown = if is_whole { arg.to_owned() } else { format!("-{first}").into() };
                 return Err(self.unknown(&shown));
             };
-            let takes_rest = matches!(spelling.takes, Takes::Value(_)) || after.starts_with(b"=");
+            let takes_rest = matches!(spelling.takes, ValueKind::Value(_)) || after.starts_with(b"=");
             let (attached, others) = if takes_rest { (after, &b""[..]) } else { (&b""[..], after) };
             self.take(spelling, &format!("-{}", char::from(letter)), attached)?;
             letters = others;
@@ -102,14 +102,14 @@ impl Tokenizer {
     }
 
     /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
-    fn take(&mut self, spelling: &'static Spelling, shown: &str, attached: &[u8]) -> Result<(), String> {
+    fn take(&mut self, spelling: &'static OptionSpec, shown: &str, attached: &[u8]) -> Result<(), String> {
         let text = match spelling.takes {
-            Takes::Value(example) => self.value(shown, &format!("{shown} {example}"), attached)?,
-            Takes::Nothing | Takes::Attached(_) if attached.is_empty() => OsString::new(),
-            Takes::Attached(example) => self.value(shown, &format!("{shown}={example}"), attached)?,
-            Takes::Nothing => return Err(format!("'{shown}' takes no value")),
+            ValueKind::Value(example) => self.value(shown, &format!("{shown} {example}"), attached)?,
+            ValueKind::Nothing | ValueKind::Attached(_) if attached.is_empty() => OsString::new(),
+            ValueKind::Attached(example) => self.value(shown, &format!("{shown}={example}"), attached)?,
+            ValueKind::Nothing => return Err(format!("'{shown}' takes no value")),
         };
-        self.settings.push(Setting { spelling, text: Some(text), origin: Origin::CommandLine });
+        self.settings.push(Setting { spelling, text: Some(text), origin: SettingSource::CommandLine });
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Tokenizer {
         };
         let needs = format!("'{shown}' needs a value, such as {example}");
         let value = value.ok_or_else(|| needs.clone())?;
-        if self.values == Values::Checked {
+        if self.values == ValueCheck::Checked {
             match value.as_bytes() {
                 b"" | b"--" => return Err(needs),
                 [b'-', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {}
@@ -141,7 +141,7 @@ impl Tokenizer {
         let names = self.spellings.iter().map(|known| key(known.long));
         let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
         let (_, wrong) = shown.as_bytes().split_at(dashes);
-        let hint = nearest(names, OsStr::from_bytes(wrong));
+        let hint = nearest_name(names, OsStr::from_bytes(wrong));
         let hint = hint.map(|name| format!("; did you mean '--{name}'?")).unwrap_or_default();
         format!("unknown option {}{hint}", quote(shown))
     }
@@ -152,29 +152,29 @@ mod tests {
     use super::*;
     use crate::cli::parsed_args::marked;
 
-    const SPELLINGS: &[Spelling] = &[
-        Spelling::valued(Some('p'), "--port", "8080"),
-        Spelling::valued(Some('b'), "--bind", "0.0.0.0"),
-        Spelling::valued(Some('d'), "--root", "./site"),
-        Spelling::valued(Some('i'), "--index", "index.html"),
-        Spelling::valued(None, "--access-log", "access.log"),
-        Spelling::valued(Some('o'), "--output", "page.html"),
-        Spelling::attached(Some('u'), "--upload", "incoming"),
-        Spelling::flag(Some('q'), "--quiet"),
-        Spelling::flag(Some('s'), "--silent"),
-        Spelling::order(Some('h'), "--help"),
-        Spelling::order(Some('V'), "--version"),
+    const SPELLINGS: &[OptionSpec] = &[
+        OptionSpec::valued(Some('p'), "--port", "8080"),
+        OptionSpec::valued(Some('b'), "--bind", "0.0.0.0"),
+        OptionSpec::valued(Some('d'), "--root", "./site"),
+        OptionSpec::valued(Some('i'), "--index", "index.html"),
+        OptionSpec::valued(None, "--access-log", "access.log"),
+        OptionSpec::valued(Some('o'), "--output", "page.html"),
+        OptionSpec::attached(Some('u'), "--upload", "incoming"),
+        OptionSpec::flag(Some('q'), "--quiet"),
+        OptionSpec::flag(Some('s'), "--silent"),
+        OptionSpec::action(Some('h'), "--help"),
+        OptionSpec::action(Some('V'), "--version"),
     ];
 
     /// The options spelled out, their values marked, and the operands.
     type Apart = (Vec<OsString>, Vec<OsString>);
 
-    fn apart(values: Values, line: &[&str]) -> Result<Apart, String> {
+    fn apart(values: ValueCheck, line: &[&str]) -> Result<Apart, String> {
         let program = Program { name: "prog", spellings: SPELLINGS, values };
         let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
         tokenizer.run()?;
         let words = tokenizer.settings.iter().flat_map(|Setting { spelling, text, .. }| {
-            let value = text.as_deref().filter(|_| spelling.takes != Takes::Nothing).map(marked);
+            let value = text.as_deref().filter(|_| spelling.takes != ValueKind::Nothing).map(marked);
             [Some(OsString::from(spelling.long)), value].into_iter().flatten()
         });
         Ok((words.collect(), tokenizer.operands))
@@ -218,7 +218,7 @@ mod tests {
             (&["-", "--", "-s", "--"], &[], &["-", "-s", "--"]),
         ];
         for (line, options, operands) in cases {
-            for values in [Values::Checked, Values::Any] {
+            for values in [ValueCheck::Checked, ValueCheck::Any] {
                 let expected = (words(options), words(operands));
                 assert_eq!(apart(values, line), Ok(expected), "{line:?}");
             }
@@ -236,7 +236,7 @@ mod tests {
             (&["--output="], &["--output", "="]),
         ];
         for (line, options) in cases {
-            assert_eq!(apart(Values::Any, line), Ok((words(options), Vec::new())), "{line:?}");
+            assert_eq!(apart(ValueCheck::Any, line), Ok((words(options), Vec::new())), "{line:?}");
         }
     }
 
@@ -261,7 +261,7 @@ mod tests {
             (&["-sp"], "'-p' needs a value, such as -p 8080"),
         ];
         for (line, expected) in cases {
-            for values in [Values::Checked, Values::Any] {
+            for values in [ValueCheck::Checked, ValueCheck::Any] {
                 assert_eq!(apart(values, line), Err((*expected).to_owned()), "{line:?}");
             }
         }
@@ -286,7 +286,7 @@ mod tests {
             ),
         ];
         for (line, expected) in cases {
-            assert_eq!(apart(Values::Checked, line), Err((*expected).to_owned()), "{line:?}");
+            assert_eq!(apart(ValueCheck::Checked, line), Err((*expected).to_owned()), "{line:?}");
         }
     }
 }

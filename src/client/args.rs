@@ -8,8 +8,8 @@
 use super::config::{Config, Output};
 use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options, value};
 use super::source::{Payload, last_segment};
-use crate::access_log::{Destination, Format, HeaderChoice, Style};
-use crate::cli::{Given, Program, Spelling, Values, quote};
+use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
+use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, quote};
 
 pub use crate::cli::Command;
 
@@ -23,61 +23,61 @@ pub const VERSION: &str = concat!("reactor-client ", env!("CARGO_PKG_VERSION"), 
 pub const PROGRAM: Program = Program {
     name: "reactor-client",
     spellings: &[
-        Spelling::valued(None, "--assert", "'p99<10ms'"),
-        Spelling::valued(None, "--compare", "before.run"),
-        Spelling::valued(Some('c'), "--concurrency", "50"),
-        Spelling::valued(None, "--connect-timeout", "5"),
-        Spelling::valued(Some('d'), "--data", "'n={SEQ}'").repeated(),
-        Spelling::valued(Some('z'), "--duration", "10s"),
-        Spelling::valued(None, "--every", "10s"),
-        Spelling::flag(Some('f'), "--fail"),
-        Spelling::valued(None, "--fail-on", "'p99>+10%'"),
-        Spelling::flag(None, "--find-rate"),
-        Spelling::valued(None, "--format", "json"),
-        Spelling::flag(Some('I'), "--head"),
-        Spelling::valued(Some('H'), "--header", "'Accept: text/html'").repeated(),
-        Spelling::order(Some('h'), "--help"),
-        Spelling::valued(None, "--host", "localhost"),
-        Spelling::flag(Some('i'), "--include"),
-        Spelling::valued(None, "--log", "exchanges.log"),
-        Spelling::valued(None, "--log-format", "json"),
-        Spelling::valued(None, "--log-headers", "Host,Server"),
-        Spelling::flag(None, "--log-secrets"),
-        Spelling::valued(Some('m'), "--max-time", "30"),
-        Spelling::flag(None, "--no-keepalive"),
-        Spelling::valued(None, "--order", "random"),
-        Spelling::valued(None, "--out", "report.json"),
-        Spelling::valued(Some('o'), "--output", "page.html"),
-        Spelling::valued(None, "--pipeline", "8"),
-        Spelling::valued(Some('p'), "--port", "8080"),
-        Spelling::valued(None, "--ramp", "0..5000/60s"),
-        Spelling::valued(Some('q'), "--rate", "1000"),
-        Spelling::flag(Some('O'), "--remote-name"),
-        Spelling::valued(Some('X'), "--request", "OPTIONS"),
-        Spelling::valued(Some('n'), "--requests", "10k"),
-        Spelling::valued(None, "--requests-per-connection", "100"),
-        Spelling::valued(None, "--save", "before.run"),
-        Spelling::valued(None, "--seed", "1"),
-        Spelling::flag(Some('S'), "--show-error"),
-        Spelling::flag(Some('s'), "--silent"),
-        Spelling::valued(None, "--slo", "'p99<10ms'"),
-        Spelling::valued(None, "--steps", "100:30s,200:30s"),
-        Spelling::valued(None, "--threads", "2"),
-        Spelling::valued(None, "--timeout", "5s"),
-        Spelling::valued(Some('T'), "--upload-file", "notes.txt"),
-        Spelling::valued(None, "--urls", "urls.txt"),
-        Spelling::flag(Some('v'), "--verbose"),
-        Spelling::order(Some('V'), "--version"),
-        Spelling::valued(None, "--warmup", "2s"),
+        OptionSpec::valued(None, "--assert", "'p99<10ms'"),
+        OptionSpec::valued(None, "--compare", "before.run"),
+        OptionSpec::valued(Some('c'), "--concurrency", "50"),
+        OptionSpec::valued(None, "--connect-timeout", "5"),
+        OptionSpec::valued(Some('d'), "--data", "'n={SEQ}'").repeated(),
+        OptionSpec::valued(Some('z'), "--duration", "10s"),
+        OptionSpec::valued(None, "--every", "10s"),
+        OptionSpec::flag(Some('f'), "--fail"),
+        OptionSpec::valued(None, "--fail-on", "'p99>+10%'"),
+        OptionSpec::flag(None, "--find-rate"),
+        OptionSpec::valued(None, "--format", "json"),
+        OptionSpec::flag(Some('I'), "--head"),
+        OptionSpec::valued(Some('H'), "--header", "'Accept: text/html'").repeated(),
+        OptionSpec::action(Some('h'), "--help"),
+        OptionSpec::valued(None, "--host", "localhost"),
+        OptionSpec::flag(Some('i'), "--include"),
+        OptionSpec::valued(None, "--log", "exchanges.log"),
+        OptionSpec::valued(None, "--log-format", "json"),
+        OptionSpec::valued(None, "--log-headers", "Host,Server"),
+        OptionSpec::flag(None, "--log-secrets"),
+        OptionSpec::valued(Some('m'), "--max-time", "30"),
+        OptionSpec::flag(None, "--no-keepalive"),
+        OptionSpec::valued(None, "--order", "random"),
+        OptionSpec::valued(None, "--out", "report.json"),
+        OptionSpec::valued(Some('o'), "--output", "page.html"),
+        OptionSpec::valued(None, "--pipeline", "8"),
+        OptionSpec::valued(Some('p'), "--port", "8080"),
+        OptionSpec::valued(None, "--ramp", "0..5000/60s"),
+        OptionSpec::valued(Some('q'), "--rate", "1000"),
+        OptionSpec::flag(Some('O'), "--remote-name"),
+        OptionSpec::valued(Some('X'), "--request", "OPTIONS"),
+        OptionSpec::valued(Some('n'), "--requests", "10k"),
+        OptionSpec::valued(None, "--requests-per-connection", "100"),
+        OptionSpec::valued(None, "--save", "before.run"),
+        OptionSpec::valued(None, "--seed", "1"),
+        OptionSpec::flag(Some('S'), "--show-error"),
+        OptionSpec::flag(Some('s'), "--silent"),
+        OptionSpec::valued(None, "--slo", "'p99<10ms'"),
+        OptionSpec::valued(None, "--steps", "100:30s,200:30s"),
+        OptionSpec::valued(None, "--threads", "2"),
+        OptionSpec::valued(None, "--timeout", "5s"),
+        OptionSpec::valued(Some('T'), "--upload-file", "notes.txt"),
+        OptionSpec::valued(None, "--urls", "urls.txt"),
+        OptionSpec::flag(Some('v'), "--verbose"),
+        OptionSpec::action(Some('V'), "--version"),
+        OptionSpec::valued(None, "--warmup", "2s"),
     ],
-    values: Values::Any,
+    values: ValueCheck::Any,
 };
 
 /// Reads the options of a single request.
 ///
 /// # Errors
 /// One line that names the option or word at fault, and the remedy.
-pub(crate) fn read_config(given: &mut Given) -> Result<Config, String> {
+pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<Config, String> {
     refuse_load_options(given)?;
     let overrides = overrides(given, false)?;
     let mut request = read_request(given, &overrides, false)?;
@@ -109,7 +109,7 @@ pub(crate) fn read_config(given: &mut Given) -> Result<Config, String> {
     })
 }
 
-fn output(given: &mut Given, path: &str) -> Result<Output, String> {
+fn output(given: &mut ParsedArgs, path: &str) -> Result<Output, String> {
     match (file_name(given, "--output")?, given.flag("--remote-name")) {
         (Some(_), true) => Err("-o and -O both say where to save: leave one out".to_owned()),
         (Some(file), false) if file.as_os_str() == "-" => Ok(Output::ForcedStdout),
@@ -121,17 +121,17 @@ fn output(given: &mut Given, path: &str) -> Result<Output, String> {
     }
 }
 
-fn log(given: &mut Given) -> Result<Destination, String> {
+fn log(given: &mut ParsedArgs) -> Result<LogDestination, String> {
     Ok(match file_name(given, "--log")? {
-        None => Destination::Off,
-        Some(file) if file.as_os_str() == "-" => Destination::Stdout,
-        Some(file) => Destination::File(file),
+        None => LogDestination::Off,
+        Some(file) if file.as_os_str() == "-" => LogDestination::Stdout,
+        Some(file) => LogDestination::File(file),
     })
 }
 
-fn log_style(given: &mut Given) -> Result<Style, String> {
-    Ok(Style {
-        format: value(given, "--log-format", Format::parse)?.unwrap_or(Format::Headers),
+fn log_style(given: &mut ParsedArgs) -> Result<LogStyle, String> {
+    Ok(LogStyle {
+        format: value(given, "--log-format", LogFormat::parse)?.unwrap_or(LogFormat::Headers),
         headers: value(given, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
         secrets: given.flag("--log-secrets"),
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::source::Payload;
 use super::target::Target;
-use crate::access_log::{Destination, Style};
+use crate::access_log::{LogDestination, LogStyle};
 use crate::http::is_token;
 
 /// Everything one run of the client needs to know.
@@ -37,9 +37,9 @@ pub struct Config {
     /// The longest that connecting may take.
     pub connect_timeout: Option<Duration>,
     /// Where the exchange is logged.
-    pub log: Destination,
+    pub log: LogDestination,
     /// How it is logged.
-    pub log_style: Style,
+    pub log_style: LogStyle,
     /// What is sent as the body of the request.
     pub upload: Option<Payload>,
 }

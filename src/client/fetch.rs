@@ -16,7 +16,7 @@ use super::run_error::RunError;
 use super::session::Session;
 use super::source::Payload;
 use super::upload::Upload;
-use crate::access_log::Destination;
+use crate::access_log::LogDestination;
 use crate::cli::quote;
 use crate::http::Method;
 use crate::net::{Connection, Pool};
@@ -76,10 +76,10 @@ pub fn fetch(config: Config) -> Result<(), RunError> {
     reactor.run().map_err(RunError::Reactor)?.session.into_outcome()
 }
 
-fn log_name(log: &Destination) -> String {
+fn log_name(log: &LogDestination) -> String {
     match log {
-        Destination::File(path) => quote(path),
-        Destination::Stdout | Destination::Off => "on standard output".to_owned(),
+        LogDestination::File(path) => quote(path),
+        LogDestination::Stdout | LogDestination::Off => "on standard output".to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::access_log::{AccessLog, Destination, Record, Style};
+use crate::access_log::{AccessLog, LogDestination, LogRecord, LogStyle};
 use crate::http::{self, Fields, ResponseHead, end};
 use crate::reactor::Now;
 
@@ -32,7 +32,7 @@ impl ExchangeLog {
     ///
     /// # Errors
     /// What opening the file says.
-    pub(super) fn open(destination: &Destination, style: &Style, host: String) -> io::Result<Self> {
+    pub(super) fn open(destination: &LogDestination, style: &LogStyle, host: String) -> io::Result<Self> {
         Ok(Self { log: AccessLog::open_styled(destination, style.clone())?, host, exchange: None })
     }
 
@@ -56,7 +56,7 @@ impl ExchangeLog {
     /// It is over, for this reason, after so many bytes of the answer's body.
     pub(super) fn over(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
         let Some(exchange) = self.exchange.take() else { return };
-        let mut record = Record {
+        let mut record = LogRecord {
             host: Some(&self.host),
             connection: 1,
             peer: exchange.peer,

@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use super::config::{FieldEdit, parse_field, parse_method};
 use super::source::{self, DATA_TYPE, Payload, datum};
 use super::target::{Overrides, Target, parse_host, parse_port, parse_words};
-use crate::cli::{Given, quote};
+use crate::cli::{ParsedArgs, quote};
 use crate::text::parse_duration;
 
 /// What a single request and load mode share.
@@ -60,7 +60,7 @@ impl RequestArgs {
 
 /// Reads the words, the method, the fields and the body; with a list of URLs, words can only say the method.
 pub(crate) fn read_request(
-    given: &mut Given,
+    given: &mut ParsedArgs,
     overrides: &Overrides,
     has_list: bool,
 ) -> Result<RequestArgs, String> {
@@ -90,7 +90,7 @@ pub(crate) fn read_request(
 }
 
 /// Reads what the options say of the target.
-pub(crate) fn overrides(given: &mut Given, keeps_braces: bool) -> Result<Overrides, String> {
+pub(crate) fn overrides(given: &mut ParsedArgs, keeps_braces: bool) -> Result<Overrides, String> {
     let host = value(given, "--host", parse_host)?;
     Ok(Overrides { host, port: value(given, "--port", parse_port)?, keeps_braces })
 }
@@ -119,7 +119,7 @@ fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
 }
 
 /// The method: from a word, `-X` or `-I`, which must not contradict one another.
-fn method(given: &mut Given, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
+fn method(given: &mut ParsedArgs, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
     let understood =
         |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
     let word = word.map(understood).transpose()?;
@@ -134,7 +134,7 @@ fn method(given: &mut Given, word: Option<String>, head: bool, default: &str) ->
 }
 
 /// The name of a file that an option gives.
-pub(crate) fn file_name(given: &mut Given, name: &'static str) -> Result<Option<PathBuf>, String> {
+pub(crate) fn file_name(given: &mut ParsedArgs, name: &'static str) -> Result<Option<PathBuf>, String> {
     match given.last(name) {
         Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
         file => Ok(file.map(PathBuf::from)),
@@ -153,7 +153,7 @@ pub(crate) fn parse_some_time(text: &str) -> Result<Duration, String> {
 
 /// The value of an option, understood by `parse`.
 pub(crate) fn value<T, E: fmt::Display>(
-    given: &mut Given,
+    given: &mut ParsedArgs,
     name: &'static str,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<T>, String> {
@@ -196,7 +196,7 @@ fn word_text(word: &OsString) -> String {
 }
 
 /// Refuses what belongs to load mode where there is none.
-pub(in crate::client) fn refuse_load_options(given: &Given) -> Result<(), String> {
+pub(in crate::client) fn refuse_load_options(given: &ParsedArgs) -> Result<(), String> {
     let names = given.settings().iter().map(|setting| setting.spelling.long);
     let is_single = |name: &str| BOTH.contains(&name) || ONLY_SINGLE.iter().any(|(known, _)| *known == name);
     match names.filter(|name| !is_single(name)).min() {

@@ -1,7 +1,7 @@
 //! The number exchange from beginning to end: the number, connecting, two lines, and their sum.
 //!
 //! It is an application of the same reactor as everything else. It says nothing but the question for
-//! the number and who talked to whom; what came of it is a [`Told`] or a [`SumError`].
+//! the number and who talked to whom; what came of it is a [`SumOutcome`] or a [`SumError`].
 
 pub mod args;
 
@@ -17,7 +17,9 @@ use super::messages::say;
 use super::run_error::RunError;
 use crate::net::{CloseReason, Connection, Pool};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
-use crate::sum::{Asker, BadLine, Exchange, Failure, LINE_LEN_MAX, Line, Name, Role, TIMEOUT};
+use crate::sum::{
+    LINE_LEN_MAX, Name, Role, SumClientProtocol, SumExchange, SumFailure, SumLine, SumLineError, TIMEOUT,
+};
 use args::{Config, not_a_number, parse_number};
 
 /// A longer line is no number; what follows is taken for the next one.
@@ -27,18 +29,18 @@ const TRIES_MAX: usize = 100;
 
 /// What came of it. Displays as three lines: what the client said, what the server said, the sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct SumOutcome {
     /// What the client said.
-    pub own: Line,
+    pub own: SumLine,
     /// What the server said.
-    pub server: Line,
+    pub server: SumLine,
     /// Both numbers together.
     pub sum: i64,
 }
 
 /// Why there is no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoNumber {
+pub enum PromptError {
     /// The input ended.
     End,
     /// The input could not be read.
@@ -47,7 +49,7 @@ pub enum NoNumber {
     NeverOne,
 }
 
-impl fmt::Display for NoNumber {
+impl fmt::Display for PromptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::End => f.write_str("no number was given: standard input has ended"),
@@ -61,11 +63,11 @@ impl fmt::Display for NoNumber {
 #[derive(Debug)]
 pub enum SumError {
     /// There is no number to send.
-    NoNumber(NoNumber),
+    NoNumber(PromptError),
     /// Resolving, connecting or the run itself failed, as it may for a request.
     Run(RunError),
     /// The server gave no number.
-    Exchange(Failure),
+    Exchange(SumFailure),
     /// Both numbers are too much.
     Overflow(i64, i64),
 }
@@ -76,10 +78,10 @@ impl SumError {
         match self {
             Self::NoNumber(_) => 2,
             Self::Run(error) => error.exit_code(),
-            Self::Exchange(Failure::Bad(BadLine::Refused(_))) => 1,
-            Self::Exchange(Failure::Nothing) => 52,
-            Self::Exchange(Failure::TimedOut) => 28,
-            Self::Exchange(Failure::Bad(_) | Failure::Link(_)) | Self::Overflow(..) => 56,
+            Self::Exchange(SumFailure::Bad(SumLineError::Refused(_))) => 1,
+            Self::Exchange(SumFailure::Nothing) => 52,
+            Self::Exchange(SumFailure::TimedOut) => 28,
+            Self::Exchange(SumFailure::Bad(_) | SumFailure::Link(_)) | Self::Overflow(..) => 56,
         }
     }
 }
@@ -88,17 +90,17 @@ impl SumError {
 ///
 /// # Errors
 /// Whatever keeps the two numbers from having a sum.
-pub fn exchange(config: Config) -> Result<Told, SumError> {
+pub fn exchange(config: Config) -> Result<SumOutcome, SumError> {
     let number = match config.number {
         Some(number) => number,
         None => ask(io::stdin().lock(), io::stderr()).map_err(SumError::NoNumber)?,
     };
-    let own = Line { name: config.name.unwrap_or_else(default_name), number };
+    let own = SumLine { name: config.name.unwrap_or_else(default_name), number };
     let now = Now::read();
     let host = config.host;
-    let sum = Sum {
+    let sum = SumApp {
         connector: Connector::resolve(&host, config.port, TIMEOUT, now).map_err(SumError::Run)?,
-        exchange: Exchange { own, outcome: None },
+        exchange: SumExchange { own, outcome: None },
         pool: Pool::new(LINE_LEN_MAX),
         error: None,
     };
@@ -118,7 +120,7 @@ pub fn exchange(config: Config) -> Result<Told, SumError> {
 ///
 /// # Errors
 /// When the input ends before.
-fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, NoNumber> {
+fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, PromptError> {
     for _ in 0..TRIES_MAX {
         // Who has closed the screen can still answer.
         let _ = write!(screen, "Your number: ").and_then(|()| screen.flush());
@@ -126,10 +128,10 @@ fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, NoNumber>
         match input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line) {
             Ok(0) => {
                 let _ = writeln!(screen);
-                return Err(NoNumber::End);
+                return Err(PromptError::End);
             }
             Ok(_) => {}
-            Err(error) => return Err(NoNumber::Failed(error.kind())),
+            Err(error) => return Err(PromptError::Failed(error.kind())),
         }
         let text = String::from_utf8_lossy(&line);
         match parse_number(&text) {
@@ -139,7 +141,7 @@ fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, NoNumber>
             }
         }
     }
-    Err(NoNumber::NeverOne)
+    Err(PromptError::NeverOne)
 }
 
 /// The user's name, else this machine's.
@@ -148,29 +150,29 @@ fn default_name() -> Name {
 }
 
 /// The application of the client's reactor.
-struct Sum {
-    exchange: Exchange,
+struct SumApp {
+    exchange: SumExchange,
     connector: Connector,
     pool: Pool,
     error: Option<RunError>,
 }
 
-impl Sum {
-    fn into_told(self) -> Result<Told, SumError> {
+impl SumApp {
+    fn into_told(self) -> Result<SumOutcome, SumError> {
         if let Some(error) = self.error {
             return Err(SumError::Run(error));
         }
         let own = self.exchange.own;
-        let server = self.exchange.outcome.unwrap_or(Err(Failure::Nothing)).map_err(SumError::Exchange)?;
+        let server = self.exchange.outcome.unwrap_or(Err(SumFailure::Nothing)).map_err(SumError::Exchange)?;
         match own.number.checked_add(server.number) {
-            Some(sum) => Ok(Told { own, server, sum }),
+            Some(sum) => Ok(SumOutcome { own, server, sum }),
             None => Err(SumError::Overflow(own.number, server.number)),
         }
     }
 
     /// An address that takes no connection is not the end: there may be another.
-    fn connect_next(&mut self, now: Now) -> Result<Option<Connection<Asker>>, RunError> {
-        if let Some(Err(Failure::Link(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
+    fn connect_next(&mut self, now: Now) -> Result<Option<Connection<SumClientProtocol>>, RunError> {
+        if let Some(Err(SumFailure::Link(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
             self.exchange.outcome = None;
             self.connector.failed(kind);
         }
@@ -178,18 +180,23 @@ impl Sum {
             return Ok(None);
         }
         let attempt = self.connector.next(now)?;
-        Ok(attempt.map(|(stream, deadline)| Connection::connecting(stream, Asker::new(deadline))))
+        Ok(attempt.map(|(stream, deadline)| Connection::connecting(stream, SumClientProtocol::new(deadline))))
     }
 }
 
-impl App for Sum {
-    type Conn = Connection<Asker>;
+impl App for SumApp {
+    type Conn = Connection<SumClientProtocol>;
 
-    fn drive(&mut self, link: &mut Connection<Asker>, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, link: &mut Connection<SumClientProtocol>, ready: &mut Readiness, now: Now) -> Next {
         link.pump(ready, &mut self.exchange, &mut self.pool, now)
     }
 
-    fn on_tick(&mut self, control: &mut Control<Connection<Asker>>, now: Now, _: bool) -> Option<Instant> {
+    fn on_tick(
+        &mut self,
+        control: &mut Control<Connection<SumClientProtocol>>,
+        now: Now,
+        _: bool,
+    ) -> Option<Instant> {
         let interrupted = control.take_signals().first().map(|&signal| RunError::Interrupted(signal));
         let next = match interrupted {
             Some(error) => Err(error),
@@ -207,7 +214,7 @@ impl App for Sum {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for SumOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.own.said_by(Role::Client))?;
         writeln!(f, "{}", self.server.said_by(Role::Server))?;
@@ -220,11 +227,15 @@ impl fmt::Display for SumError {
         match self {
             Self::NoNumber(why) => why.fmt(f),
             Self::Run(error) => error.fmt(f),
-            Self::Exchange(Failure::Bad(BadLine::Refused(words))) => write!(f, "the server refuses: {words}"),
-            Self::Exchange(Failure::Bad(fault)) => write!(f, "the server's answer makes no sense: {fault}"),
-            Self::Exchange(Failure::Nothing) => f.write_str("the server sent nothing"),
-            Self::Exchange(Failure::TimedOut) => write!(f, "no answer within {} s", TIMEOUT.as_secs()),
-            Self::Exchange(Failure::Link(reason)) => write!(f, "the connection ended: {reason}"),
+            Self::Exchange(SumFailure::Bad(SumLineError::Refused(words))) => {
+                write!(f, "the server refuses: {words}")
+            }
+            Self::Exchange(SumFailure::Bad(fault)) => {
+                write!(f, "the server's answer makes no sense: {fault}")
+            }
+            Self::Exchange(SumFailure::Nothing) => f.write_str("the server sent nothing"),
+            Self::Exchange(SumFailure::TimedOut) => write!(f, "no answer within {} s", TIMEOUT.as_secs()),
+            Self::Exchange(SumFailure::Link(reason)) => write!(f, "the connection ended: {reason}"),
             Self::Overflow(own, server) => {
                 write!(f, "the sum of {own} and {server} does not fit into 64 bits")
             }
@@ -240,17 +251,17 @@ mod tests {
 
     #[test]
     fn exit_codes_are_those_of_requests_where_there_is_one() {
-        let refused = Failure::Bad(BadLine::Refused("no".to_owned()));
-        let reset = Failure::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset));
+        let refused = SumFailure::Bad(SumLineError::Refused("no".to_owned()));
+        let reset = SumFailure::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset));
         for (error, code) in [
-            (SumError::NoNumber(NoNumber::End), 2),
+            (SumError::NoNumber(PromptError::End), 2),
             (SumError::Run(RunError::TimedOut(TIMEOUT)), 28),
             (SumError::Run(RunError::Interrupted(2)), 130),
             (SumError::Run(RunError::Connect { attempts: String::new() }), 7),
             (SumError::Exchange(refused), 1),
-            (SumError::Exchange(Failure::Bad(BadLine::CutShort)), 56),
-            (SumError::Exchange(Failure::Nothing), 52),
-            (SumError::Exchange(Failure::TimedOut), 28),
+            (SumError::Exchange(SumFailure::Bad(SumLineError::CutShort)), 56),
+            (SumError::Exchange(SumFailure::Nothing), 52),
+            (SumError::Exchange(SumFailure::TimedOut), 28),
             (SumError::Exchange(reset), 56),
             (SumError::Overflow(1, i64::MAX), 56),
         ] {
@@ -258,7 +269,7 @@ mod tests {
         }
     }
 
-    fn asked(input: &[u8]) -> (Result<i64, NoNumber>, String) {
+    fn asked(input: &[u8]) -> (Result<i64, PromptError>, String) {
         let mut screen = Vec::new();
         let outcome = ask(input, &mut screen);
         (outcome, String::from_utf8(screen).unwrap())
@@ -277,15 +288,15 @@ mod tests {
 
     #[test]
     fn an_input_that_ends_is_told() {
-        assert_eq!(asked(b"").0, Err(NoNumber::End));
-        assert_eq!(asked(b"x\n").0, Err(NoNumber::End));
-        assert_eq!(asked(b"x").0, Err(NoNumber::End));
+        assert_eq!(asked(b"").0, Err(PromptError::End));
+        assert_eq!(asked(b"x\n").0, Err(PromptError::End));
+        assert_eq!(asked(b"x").0, Err(PromptError::End));
         assert_eq!(asked(b"12").0, Ok(12), "the last line may lack its end");
     }
 
     #[test]
     fn an_input_without_a_number_or_an_end_is_given_up() {
-        assert_eq!(asked(&b"x\n".repeat(1000)).0, Err(NoNumber::NeverOne));
-        assert_eq!(asked(&b"x".repeat(100_000)).0, Err(NoNumber::NeverOne));
+        assert_eq!(asked(&b"x\n".repeat(1000)).0, Err(PromptError::NeverOne));
+        assert_eq!(asked(&b"x".repeat(100_000)).0, Err(PromptError::NeverOne));
     }
 }

@@ -34,21 +34,21 @@ impl Coding {
 
 /// The encodings that whoever asks for a file can read.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct AcceptedEncodings {
+pub struct EncodingPreferences {
     /// The best first, and those that are there before those that are not.
     codings: [Option<Coding>; Coding::COUNT],
     /// The turn in which one may be made, if one may.
     pub(super) turn: Option<Instant>,
 }
 
-impl AcceptedEncodings {
+impl EncodingPreferences {
     /// Nothing but the file as it is.
-    pub const PLAIN: AcceptedEncodings = AcceptedEncodings { codings: [None; Coding::COUNT], turn: None };
+    pub const PLAIN: EncodingPreferences = EncodingPreferences { codings: [None; Coding::COUNT], turn: None };
 
     /// These, the best first, of which no more than [`Coding::COUNT`] count. Where the file is in none of
     /// them, one may be made if `turn` is given: the moment that all who ask in this turn are told.
-    pub fn new(codings: impl IntoIterator<Item = Coding>, turn: Option<Instant>) -> AcceptedEncodings {
-        let mut wanted = AcceptedEncodings { turn, ..AcceptedEncodings::PLAIN };
+    pub fn new(codings: impl IntoIterator<Item = Coding>, turn: Option<Instant>) -> EncodingPreferences {
+        let mut wanted = EncodingPreferences { turn, ..EncodingPreferences::PLAIN };
         for (place, coding) in wanted.codings.iter_mut().zip(codings) {
             *place = Some(coding);
         }
@@ -75,14 +75,14 @@ mod tests {
     #[test]
     fn what_is_wanted_keeps_its_order() {
         let turn = Some(Instant::now());
-        let wanted = AcceptedEncodings::new([Coding::Gzip, Coding::Brotli], turn);
+        let wanted = EncodingPreferences::new([Coding::Gzip, Coding::Brotli], turn);
         assert_eq!(wanted.accepted().collect::<Vec<_>>(), [Coding::Gzip, Coding::Brotli]);
         assert!(!wanted.is_plain());
         assert_eq!((wanted.includes(Coding::Gzip), wanted.includes(Coding::Zstd)), (true, false));
         assert_eq!(wanted.turn, turn);
-        assert!(AcceptedEncodings::PLAIN.is_plain() && AcceptedEncodings::new([], turn).is_plain());
-        assert_eq!(AcceptedEncodings::new([Coding::Gzip], None).turn, None);
-        let many = AcceptedEncodings::new([Coding::Zstd; 5], None);
+        assert!(EncodingPreferences::PLAIN.is_plain() && EncodingPreferences::new([], turn).is_plain());
+        assert_eq!(EncodingPreferences::new([Coding::Gzip], None).turn, None);
+        let many = EncodingPreferences::new([Coding::Zstd; 5], None);
         assert_eq!(many.accepted().count(), Coding::COUNT);
     }
 }

@@ -83,7 +83,7 @@ fn unix_nanos(secs: i64, nanos: u32) -> u64 {
 }
 
 /// Whether the file's next change is sure to give it other times than it has `now`.
-pub(super) fn mtime_is_stable(facts: &FileStat, now: SystemTime) -> bool {
+pub(super) fn times_are_stable(facts: &FileStat, now: SystemTime) -> bool {
     let Some(limit) = now.duration_since(UNIX_EPOCH).ok().and_then(|t| t.checked_sub(RACY_WINDOW)) else {
         return false;
     };

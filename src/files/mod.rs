@@ -28,7 +28,7 @@ mod watch;
 
 pub use archive::{Archive, ArchiveError, FileRange, Piece, TarPayload};
 pub use cache::{CacheGeneration, CacheLimits, CachedFile, FileCache, Lookup};
-pub use coding::{AcceptedEncodings, Coding};
+pub use coding::{Coding, EncodingPreferences};
 pub use embedded::GzipPage;
 pub use file_version::{FileVersion, RACY_WINDOW};
 pub use listing::{Listing, ListingBudget, ListingError};

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use super::coding::Coding;
 use super::embedded::GzipPage;
 use super::embedded::{self, EmbeddedPage};
-use super::file_version::{FileVersion, fnv1a_64, mtime_is_stable};
+use super::file_version::{FileVersion, fnv1a_64, times_are_stable};
 use super::media_type::{is_compressible, media_type};
 use super::path::{RelativePath, join};
 use super::root::{FileKind, FileStat, LookupError, OpenedPath, Root};
@@ -162,9 +162,9 @@ impl Resource {
         // A page of the binary has no times, and what changes while it is read has none to rely on.
         let Some(facts) = self.stat else { return self };
         let (changed_secs, changed_nanos) = (facts.modified_secs, facts.modified_nanos);
-        let modified_settled = mtime_is_stable(&FileStat { changed_secs, changed_nanos, ..facts }, now);
+        let modified_settled = times_are_stable(&FileStat { changed_secs, changed_nanos, ..facts }, now);
         let identity =
-            self.version.or_else(|| mtime_is_stable(&facts, now).then(|| FileVersion::of_stat(&facts)));
+            self.version.or_else(|| times_are_stable(&facts, now).then(|| FileVersion::of_stat(&facts)));
         Resource { version: identity, mtime_is_stable: modified_settled, ..self }
     }
 

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use super::watch::is_watchable_fs;
 use super::{
-    AcceptedEncodings, CacheLimits, CachedFile, Coding, Content, ContentSource, FileCache, FileStat, Lookup,
-    RelativePath, Resource, Root,
+    CacheLimits, CachedFile, Coding, Content, ContentSource, EncodingPreferences, FileCache, FileStat,
+    Lookup, RelativePath, Resource, Root,
 };
 
 /// A site and its cache, whose values count what was loaded or made. Each look is a turn.
@@ -67,9 +67,9 @@ impl CacheFixture {
     }
 
     /// One look in the present turn.
-    pub(super) fn look(&mut self, raw: &str, wanted: &AcceptedEncodings) -> Lookup<u32> {
+    pub(super) fn look(&mut self, raw: &str, wanted: &EncodingPreferences) -> Lookup<u32> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        let wanted = AcceptedEncodings::new(wanted.accepted(), wanted.turn.map(|_| self.turn));
+        let wanted = EncodingPreferences::new(wanted.accepted(), wanted.turn.map(|_| self.turn));
         let loads = &self.loads;
         self.cache.mark_events_pending();
         let count = |_: &Resource| {
@@ -84,7 +84,7 @@ impl CacheFixture {
     }
 
     /// Looks until there is an answer.
-    pub(super) fn get(&mut self, raw: &str, wanted: &AcceptedEncodings) -> Rc<CachedFile<u32>> {
+    pub(super) fn get(&mut self, raw: &str, wanted: &EncodingPreferences) -> Rc<CachedFile<u32>> {
         for _ in 0..1000 {
             self.next_turn();
             match self.look(raw, wanted) {
@@ -98,7 +98,7 @@ impl CacheFixture {
 
     /// The twin that is found for who wants these, or the file as it is, and its bytes.
     pub(super) fn found(&mut self, raw: &str, codings: &[Coding]) -> (Option<Coding>, String) {
-        let entry = self.get(raw, &AcceptedEncodings::new(codings.iter().copied(), None));
+        let entry = self.get(raw, &EncodingPreferences::new(codings.iter().copied(), None));
         let Content::Memory(bytes) = &entry.resource.content else { panic!("{raw} is large") };
         assert_eq!(entry.resource.len, bytes.len() as u64);
         let identity = entry.resource.version.expect("it is small");

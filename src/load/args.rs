@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{Given, UsageError, not_one_of};
+use crate::cli::{ParsedArgs, UsageError, not_one_of};
 use crate::client;
 use crate::client::config::FieldEdit;
 use crate::client::options::{
@@ -111,7 +111,7 @@ pub enum Places {
 }
 
 /// Whether these options ask for a run of many requests.
-pub(crate) fn is_asked_for(given: &Given) -> bool {
+pub(crate) fn is_asked_for(given: &ParsedArgs) -> bool {
     BEGIN.iter().any(|name| given.peek(name).is_some())
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn is_asked_for(given: &Given) -> bool {
 ///
 /// # Errors
 /// One line that names the option or word at fault, and the remedy.
-pub(crate) fn read_settings(given: &mut Given) -> Result<Settings, String> {
+pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> {
     if let Some((name, instead)) = ONLY_SINGLE.iter().find(|(name, _)| given.peek(name).is_some()) {
         return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
     }
@@ -176,18 +176,18 @@ impl Settings {
 }
 
 /// The list of `--urls`.
-fn list(given: &mut Given) -> Result<Option<Source>, String> {
+fn list(given: &mut ParsedArgs) -> Result<Option<Source>, String> {
     let file = file_name(given, "--urls")?;
     Ok(file.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) }))
 }
 
 /// Where the report goes, unless that is standard output.
-pub(super) fn out(given: &mut Given) -> Result<Option<PathBuf>, String> {
+pub(super) fn out(given: &mut ParsedArgs) -> Result<Option<PathBuf>, String> {
     Ok(file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"))
 }
 
 /// The shape of the run.
-fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
+fn plan(given: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
     let schedule = schedule(given)?;
     let requests = value(given, "--requests", parse_count)?;
     let duration = value(given, "--duration", parse_some_time)?;
@@ -227,7 +227,7 @@ fn plan(given: &mut Given, is_search: bool) -> Result<Plan, String> {
     Ok(plan)
 }
 
-fn schedule(given: &mut Given) -> Result<Schedule, String> {
+fn schedule(given: &mut ParsedArgs) -> Result<Schedule, String> {
     let rate = value(given, "--rate", |text| parse_rate(text, false))?;
     let steps = value(given, "--steps", parse_steps)?;
     let ramp = value(given, "--ramp", parse_ramp)?;

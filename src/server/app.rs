@@ -1,7 +1,7 @@
 //! The server as the reactor sees it: accepting, driving, and shutting down in good order.
 //!
 //! It owns the site, the number exchange and the buffers. It speaks no protocol; [`Conn`] and
-//! [`crate::sum::Teller`] do.
+//! [`crate::sum::SumServerProtocol`] do.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 use super::sum_room::SumRoom;
 use super::{Conn, ServerConnection, Site};
-use crate::access_log::Destination;
+use crate::access_log::LogDestination;
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
@@ -23,9 +23,9 @@ const SIGNALS: [i32; 4] = [SIGINT, SIGTERM, SIGUSR1, SIGXFSZ];
 
 /// The signals that mean something to a server that logs there. A terminal that goes away says SIGHUP:
 /// unless there is a file to be opened anew, that ends the server, as it ends every program.
-pub(super) fn signals(log: &Destination) -> Vec<i32> {
+pub(super) fn signals(log: &LogDestination) -> Vec<i32> {
     let mut signals = SIGNALS.to_vec();
-    if matches!(log, Destination::File(_)) {
+    if matches!(log, LogDestination::File(_)) {
         signals.push(SIGHUP);
     }
     signals

@@ -20,9 +20,9 @@ use super::handlers::{error_documents, put};
 use super::limits::{DESCRIPTORS_RESERVED, check_parts, connections_max, file_len_max, part};
 use super::sum_room::SumRoom;
 use super::workers;
-use super::workers::{Job, Workers};
+use super::workers::{Job, WorkerThreads};
 use super::{Config, RootChoice, Site};
-use crate::access_log::{AccessLog, Destination};
+use crate::access_log::{AccessLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, Root, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
@@ -54,7 +54,7 @@ enum Crew {
     /// This very thread.
     One(Box<Reactor<Server>>),
     /// Others, while this one watches.
-    Several(Workers<Kit>),
+    Several(WorkerThreads<Kit>),
 }
 
 /// What one worker serves with: all that can fail is there, and it can go to another thread.
@@ -87,7 +87,9 @@ pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
     let mut kits = kits(config, watermarks, logs, http, sum, now)?;
     let crew = match kits.pop() {
         Some(kit) if kits.is_empty() => Crew::One(Box::new(kit.build().map_err(system)?)),
-        last => Crew::Several(Workers::of(kits.into_iter().chain(last).collect(), now).map_err(system)?),
+        last => {
+            Crew::Several(WorkerThreads::of(kits.into_iter().chain(last).collect(), now).map_err(system)?)
+        }
     };
     Ok(Bound { crew, addresses, sum_addresses, signals })
 }
@@ -281,11 +283,11 @@ fn root_error(path: &Path, error: &io::Error) -> StartError {
     StartError(format!("cannot serve {}: {error}; {remedy}", quote(path)))
 }
 
-fn log_error(destination: &Destination, error: &io::Error) -> StartError {
+fn log_error(destination: &LogDestination, error: &io::Error) -> StartError {
     let name = match destination {
-        Destination::File(path) => quote(path),
-        Destination::Stdout => "stdout".to_owned(),
-        Destination::Off => "off".to_owned(),
+        LogDestination::File(path) => quote(path),
+        LogDestination::Stdout => "stdout".to_owned(),
+        LogDestination::Off => "off".to_owned(),
     };
     StartError(format!("cannot write the access log {name}: {error}; name another with --access-log, or off"))
 }

@@ -1,6 +1,6 @@
 //! The number exchange in the server: its desk, its listeners, and its voice on standard output.
 //!
-//! It speaks no protocol, [`Teller`] does; it prints what that leaves to be said, and tells when the
+//! It speaks no protocol, [`SumServerProtocol`] does; it prints what that leaves to be said, and tells when the
 //! exchange is over.
 
 use std::io;
@@ -11,15 +11,15 @@ use std::time::Instant;
 use mio::net::TcpStream;
 
 use super::{Config, SumConfig};
-use crate::access_log::Console;
+use crate::access_log::ConsoleLog;
 use crate::net::Connection;
 use crate::reactor::{ListenerId, Now};
-use crate::sum::{Desk, Name, Teller};
+use crate::sum::{Name, SumServerProtocol, SumState};
 
 /// What all connections of the number exchange share.
 pub(super) struct SumRoom {
-    pub(super) desk: Desk,
-    console: Console,
+    pub(super) desk: SumState,
+    console: ConsoleLog,
     /// Empty once they are closed.
     listeners: Range<ListenerId>,
 }
@@ -30,9 +30,9 @@ impl SumRoom {
     /// # Errors
     /// When standard output cannot be had.
     pub(super) fn open(config: &Config, sum: &SumConfig, listeners: Range<ListenerId>) -> io::Result<Self> {
-        let console = if config.quiet { Console::quiet() } else { Console::stdout()? };
+        let console = if config.quiet { ConsoleLog::quiet() } else { ConsoleLog::stdout()? };
         let name = sum.name.clone().unwrap_or_else(default_name);
-        Ok(Self { desk: Desk::new(name, sum.number), console, listeners })
+        Ok(Self { desk: SumState::new(name, sum.number), console, listeners })
     }
 
     pub(super) fn has(&self, listener: ListenerId) -> bool {
@@ -45,8 +45,8 @@ impl SumRoom {
         stream: TcpStream,
         peer: SocketAddr,
         now: Now,
-    ) -> Option<Connection<Teller>> {
-        (!self.desk.has_ended()).then(|| Connection::accepted(stream, Teller::new(peer, now)))
+    ) -> Option<Connection<SumServerProtocol>> {
+        (!self.desk.has_ended()).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
     }
 
     /// Prints what there is to be said, in the turn in which it happened; tells when to call again.

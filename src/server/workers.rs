@@ -42,12 +42,12 @@ pub(super) trait Job: Send + 'static {
 }
 
 /// Workers that have yet to begin, and whoever is to watch them.
-pub(super) struct Workers<J> {
+pub(super) struct WorkerThreads<J> {
     jobs: Vec<J>,
     watch: Box<Reactor<Watch>>,
 }
 
-impl<J: Job> Workers<J> {
+impl<J: Job> WorkerThreads<J> {
     /// One for each job.
     ///
     /// # Errors
@@ -242,7 +242,7 @@ mod tests {
             let firsts: [First; 3] = [|| Ok(true), first, || Ok(true)];
             let jobs = firsts.map(|first| Waiting { first, heard: tell.clone() }).into();
             drop(tell);
-            let workers = Workers::of(jobs, Now::read()).expect("an event loop");
+            let workers = WorkerThreads::of(jobs, Now::read()).expect("an event loop");
             assert_eq!(workers.run().expect_err("one has failed").to_string(), expected);
             assert_eq!(heard.iter().collect::<Vec<_>>(), [Order::ShutDown(None); 2], "{expected}");
         }
@@ -253,7 +253,7 @@ mod tests {
         let (tell, heard) = mpsc::channel();
         let jobs = (0..2).map(|_| Waiting { first: || Ok(true), heard: tell.clone() }).collect();
         drop(tell);
-        let workers = Workers::of(jobs, Now::read()).expect("an event loop");
+        let workers = WorkerThreads::of(jobs, Now::read()).expect("an event loop");
         workers.stopper().wake().expect("it is told");
         assert_eq!(workers.run().expect("nothing fails"), None);
         assert_eq!(heard.iter().collect::<Vec<_>>(), [Order::ShutDown(None); 2]);

@@ -6,22 +6,22 @@
 //! | [`Hearing`](Phase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
 //! | [`Closing`](Phase::Closing) | nothing: the link closes | gone | the link's |
 //!
-//! It prints nothing and knows no address: whoever runs it reads the outcome from the [`Exchange`].
+//! It prints nothing and knows no address: whoever runs it reads the outcome from the [`SumExchange`].
 
 use std::time::Instant;
 
 use super::TIMEOUT;
-use super::line::{BadLine, Line, Role};
+use super::line::{Role, SumLine, SumLineError};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
 /// Why a client has no number from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub enum SumFailure {
     /// The connection ended before anything had come.
     Nothing,
     /// What came is no line of the server.
-    Bad(BadLine),
+    Bad(SumLineError),
     /// It took too long.
     TimedOut,
     /// The connection could not be made, or broke.
@@ -30,11 +30,11 @@ pub enum Failure {
 
 /// What is asked, and what has come of it.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct SumExchange {
     /// What the client says.
-    pub own: Line,
+    pub own: SumLine,
     /// What the server has said, once it is over, or why it has not.
-    pub outcome: Option<Result<Line, Failure>>,
+    pub outcome: Option<Result<SumLine, SumFailure>>,
 }
 
 /// The names of the states.
@@ -48,18 +48,18 @@ pub enum Phase {
     Closing,
 }
 
-/// Every transition there is; [`Asker`] asserts each it makes against this table.
+/// Every transition there is; [`SumClientProtocol`] asserts each it makes against this table.
 pub const TRANSITIONS: &[(Phase, Phase)] =
     &[(Phase::Asking, Phase::Hearing), (Phase::Asking, Phase::Closing), (Phase::Hearing, Phase::Closing)];
 
 /// One connection of the exchange.
 #[derive(Debug)]
-pub struct Asker {
+pub struct SumClientProtocol {
     phase: Phase,
     deadline: Instant,
 }
 
-impl Asker {
+impl SumClientProtocol {
     /// The machine of a connection that is being made, until `deadline` at the latest.
     pub fn new(deadline: Instant) -> Self {
         Self { phase: Phase::Asking, deadline }
@@ -77,42 +77,47 @@ impl Asker {
         self.phase = next;
     }
 
-    fn ask(&mut self, outbox: &mut SendQueue, own: &Line, now: Now) -> Want {
+    fn ask(&mut self, outbox: &mut SendQueue, own: &SumLine, now: Now) -> Want {
         self.enter(Phase::Hearing);
         self.deadline = now.instant + TIMEOUT;
         outbox.push_with(|out| own.write(Role::Client, out));
         Want::Input
     }
 
-    fn hear(&mut self, inbox: &mut RecvBuf, exchange: &mut Exchange) -> Want {
-        let outcome = match Line::parse(Role::Server, inbox.bytes()) {
+    fn hear(&mut self, inbox: &mut RecvBuf, exchange: &mut SumExchange) -> Want {
+        let outcome = match SumLine::parse(Role::Server, inbox.bytes()) {
             Ok(Some((len, server))) => {
                 inbox.consume(len);
                 Ok(server)
             }
             Ok(None) if !inbox.is_eof() => return Want::Input,
-            Ok(None) if inbox.is_empty() => Err(Failure::Nothing),
-            Ok(None) => Err(Failure::Bad(BadLine::CutShort)),
-            Err(fault) => Err(Failure::Bad(fault)),
+            Ok(None) if inbox.is_empty() => Err(SumFailure::Nothing),
+            Ok(None) => Err(SumFailure::Bad(SumLineError::CutShort)),
+            Err(fault) => Err(SumFailure::Bad(fault)),
         };
         self.finish(outcome, CloseReason::Finished, exchange)
     }
 
-    fn finish(&mut self, outcome: Result<Line, Failure>, reason: CloseReason, site: &mut Exchange) -> Want {
+    fn finish(
+        &mut self,
+        outcome: Result<SumLine, SumFailure>,
+        reason: CloseReason,
+        site: &mut SumExchange,
+    ) -> Want {
         self.enter(Phase::Closing);
         site.outcome = Some(outcome);
         Want::Close(reason)
     }
 }
 
-impl Protocol for Asker {
-    type Context = Exchange;
+impl Protocol for SumClientProtocol {
+    type Context = SumExchange;
 
     fn advance(
         &mut self,
         inbox: &mut RecvBuf,
         outbox: &mut SendQueue,
-        site: &mut Exchange,
+        site: &mut SumExchange,
         now: Now,
     ) -> Want {
         match self.phase {
@@ -126,18 +131,18 @@ impl Protocol for Asker {
         Some(self.deadline)
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, site: &mut Exchange, _: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, site: &mut SumExchange, _: Now) -> Want {
         match self.phase {
             Phase::Closing => Want::Close(CloseReason::Finished),
             Phase::Asking | Phase::Hearing => {
                 let reason = CloseReason::TimedOut("the server's number");
-                self.finish(Err(Failure::TimedOut), reason, site)
+                self.finish(Err(SumFailure::TimedOut), reason, site)
             }
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &SendQueue, site: &mut Exchange, _: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, site: &mut SumExchange, _: Now) {
         log::info!("closed: {reason}");
-        site.outcome.get_or_insert(Err(Failure::Link(reason)));
+        site.outcome.get_or_insert(Err(SumFailure::Link(reason)));
     }
 }

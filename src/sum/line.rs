@@ -41,11 +41,11 @@ impl Name {
     ///
     /// # Errors
     /// When it is blank, too long for a line, or has a control character in it.
-    pub fn new(name: &str) -> Result<Self, BadLine> {
+    pub fn new(name: &str) -> Result<Self, SumLineError> {
         // The other words of a line, and the longest number.
         const ROOM: usize = LINE_LEN_MAX - "Client of : -9223372036854775808\r\n".len();
         if name.trim().is_empty() || name.len() > ROOM || name.chars().any(is_deceptive) {
-            return Err(BadLine::Name);
+            return Err(SumLineError::Name);
         }
         Ok(Self(name.to_owned()))
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Name {
 
 /// One line: who, and which number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct SumLine {
     /// The name of who speaks.
     pub name: Name,
     /// The number.
@@ -74,7 +74,7 @@ pub struct Line {
 
 /// What is wrong with a line, in words for whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BadLine {
+pub enum SumLineError {
     /// No line end within [`LINE_LEN_MAX`] bytes.
     TooLong,
     /// The connection ended before the line did.
@@ -93,7 +93,7 @@ pub enum BadLine {
     Refused(String),
 }
 
-impl fmt::Display for BadLine {
+impl fmt::Display for SumLineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "a line has at most {LINE_LEN_MAX} bytes"),
@@ -108,32 +108,32 @@ impl fmt::Display for BadLine {
     }
 }
 
-impl std::error::Error for BadLine {}
+impl std::error::Error for SumLineError {}
 
-impl Line {
+impl SumLine {
     /// Reads a line of `role` from the beginning of `bytes`: (consumed, line), or `None` when its
     /// end has yet to come.
     ///
     /// # Errors
     /// When it is no such line.
-    pub fn parse(role: Role, bytes: &[u8]) -> Result<Option<(usize, Self)>, BadLine> {
+    pub fn parse(role: Role, bytes: &[u8]) -> Result<Option<(usize, Self)>, SumLineError> {
         let Some(len) = bytes.iter().take(LINE_LEN_MAX).position(|&byte| byte == b'\n') else {
-            return if bytes.len() >= LINE_LEN_MAX { Err(BadLine::TooLong) } else { Ok(None) };
+            return if bytes.len() >= LINE_LEN_MAX { Err(SumLineError::TooLong) } else { Ok(None) };
         };
         let line = bytes.get(..len).unwrap_or_default();
-        let text =
-            std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).map_err(|_| BadLine::NotUtf8)?;
+        let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line))
+            .map_err(|_| SumLineError::NotUtf8)?;
         if role == Role::Server
             && let Some(words) = text.strip_prefix(ERROR)
         {
-            return Err(BadLine::Refused(words.chars().filter(|&c| !is_deceptive(c)).collect()));
+            return Err(SumLineError::Refused(words.chars().filter(|&c| !is_deceptive(c)).collect()));
         }
-        let rest = text.strip_prefix(role.prefix()).ok_or(BadLine::Form(role))?;
+        let rest = text.strip_prefix(role.prefix()).ok_or(SumLineError::Form(role))?;
         // The last colon: a name may have colons of its own.
-        let (name, number) = rest.rsplit_once(": ").ok_or(BadLine::Form(role))?;
+        let (name, number) = rest.rsplit_once(": ").ok_or(SumLineError::Form(role))?;
         let name = Name::new(name)?;
         // `parse` takes a plus sign, which the form does not have.
-        let number = number.parse().ok().filter(|_| !number.starts_with('+')).ok_or(BadLine::Number)?;
+        let number = number.parse().ok().filter(|_| !number.starts_with('+')).ok_or(SumLineError::Number)?;
         Ok(Some((len + 1, Self { name, number })))
     }
 
@@ -160,8 +160,8 @@ pub(super) fn write_error(why: &str, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn line(name: &str, number: i64) -> Line {
-        Line { name: Name::new(name).expect("a name"), number }
+    fn line(name: &str, number: i64) -> SumLine {
+        SumLine { name: Name::new(name).expect("a name"), number }
     }
 
     #[test]
@@ -176,11 +176,11 @@ mod tests {
         ] {
             let bytes = text.as_bytes();
             for len in 0..bytes.len() {
-                assert_eq!(Line::parse(Role::Client, &bytes[..len]), Ok(None), "{text:?} cut at {len}");
+                assert_eq!(SumLine::parse(Role::Client, &bytes[..len]), Ok(None), "{text:?} cut at {len}");
             }
             let whole = Ok(Some((bytes.len(), expected)));
-            assert_eq!(Line::parse(Role::Client, bytes), whole);
-            assert_eq!(Line::parse(Role::Client, &[bytes, b"more\n"].concat()), whole);
+            assert_eq!(SumLine::parse(Role::Client, bytes), whole);
+            assert_eq!(SumLine::parse(Role::Client, &[bytes, b"more\n"].concat()), whole);
         }
     }
 
@@ -188,28 +188,33 @@ mod tests {
     fn what_does_not_fit_is_refused_with_its_reason() {
         let long = format!("Client of {}: 7\n", "x".repeat(LINE_LEN_MAX));
         for (bytes, expected) in [
-            (&b"\n"[..], BadLine::Form(Role::Client)),
-            (b"Server of Ada: 7\n", BadLine::Form(Role::Client)),
-            (b"client of Ada: 7\n", BadLine::Form(Role::Client)),
-            (b"Client of Ada 7\n", BadLine::Form(Role::Client)),
-            (b"Client of : 7\n", BadLine::Name),
-            (b"Client of \x1b[31m: 7\n", BadLine::Name),
-            (b"Client of  : 7\n", BadLine::Name),
-            (b"Client of a\x00b: 7\n", BadLine::Name),
-            (b"Client of a\rb: 7\n", BadLine::Name),
-            ("Client of a\u{85}b: 7\n".as_bytes(), BadLine::Name),
-            ("Client of a\u{202e}b: 7\n".as_bytes(), BadLine::Name),
-            ("Client of \u{200f}: 7\n".as_bytes(), BadLine::Name),
-            ("Client of a\u{61c}1: 7\n".as_bytes(), BadLine::Name),
-            (b"Client of \xff: 7\n", BadLine::NotUtf8),
-            (b"Client of Ada: \n", BadLine::Number),
-            (b"Client of Ada: +7\n", BadLine::Number),
-            (b"Client of Ada: 7.5\n", BadLine::Number),
-            (b"Client of Ada: 9223372036854775808\n", BadLine::Number),
-            (long.as_bytes(), BadLine::TooLong),
-            (b"error: no\n", BadLine::Form(Role::Client)),
+            (&b"\n"[..], SumLineError::Form(Role::Client)),
+            (b"Server of Ada: 7\n", SumLineError::Form(Role::Client)),
+            (b"client of Ada: 7\n", SumLineError::Form(Role::Client)),
+            (b"Client of Ada 7\n", SumLineError::Form(Role::Client)),
+            (b"Client of : 7\n", SumLineError::Name),
+            (b"Client of \x1b[31m: 7\n", SumLineError::Name),
+            (b"Client of  : 7\n", SumLineError::Name),
+            (b"Client of a\x00b: 7\n", SumLineError::Name),
+            (b"Client of a\rb: 7\n", SumLineError::Name),
+            ("Client of a\u{85}b: 7\n".as_bytes(), SumLineError::Name),
+            ("Client of a\u{202e}b: 7\n".as_bytes(), SumLineError::Name),
+            ("Client of \u{200f}: 7\n".as_bytes(), SumLineError::Name),
+            ("Client of a\u{61c}1: 7\n".as_bytes(), SumLineError::Name),
+            (b"Client of \xff: 7\n", SumLineError::NotUtf8),
+            (b"Client of Ada: \n", SumLineError::Number),
+            (b"Client of Ada: +7\n", SumLineError::Number),
+            (b"Client of Ada: 7.5\n", SumLineError::Number),
+            (b"Client of Ada: 9223372036854775808\n", SumLineError::Number),
+            (long.as_bytes(), SumLineError::TooLong),
+            (b"error: no\n", SumLineError::Form(Role::Client)),
         ] {
-            assert_eq!(Line::parse(Role::Client, bytes), Err(expected), "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                SumLine::parse(Role::Client, bytes),
+                Err(expected),
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 
@@ -219,10 +224,10 @@ mod tests {
             let number_len = len - "Client of A: \n".len();
             format!("Client of A: {}7\n", "0".repeat(number_len - 1))
         };
-        assert_eq!(Line::parse(Role::Client, of_len(256).as_bytes()), Ok(Some((256, line("A", 7)))));
-        assert_eq!(Line::parse(Role::Client, of_len(257).as_bytes()), Err(BadLine::TooLong));
-        assert_eq!(Line::parse(Role::Client, &[b'x'; 255]), Ok(None));
-        assert_eq!(Line::parse(Role::Client, &[b'x'; 256]), Err(BadLine::TooLong));
+        assert_eq!(SumLine::parse(Role::Client, of_len(256).as_bytes()), Ok(Some((256, line("A", 7)))));
+        assert_eq!(SumLine::parse(Role::Client, of_len(257).as_bytes()), Err(SumLineError::TooLong));
+        assert_eq!(SumLine::parse(Role::Client, &[b'x'; 255]), Ok(None));
+        assert_eq!(SumLine::parse(Role::Client, &[b'x'; 256]), Err(SumLineError::TooLong));
     }
 
     #[test]
@@ -235,18 +240,18 @@ mod tests {
     fn every_line_that_can_be_made_can_be_read() {
         let longest = (1..LINE_LEN_MAX).rev().find_map(|len| Name::new(&"x".repeat(len)).ok());
         let mut out = Vec::new();
-        let line = Line { name: longest.expect("a name"), number: i64::MIN };
+        let line = SumLine { name: longest.expect("a name"), number: i64::MIN };
         line.write(Role::Server, &mut out);
         assert!(out.len() > LINE_LEN_MAX - 3);
-        assert_eq!(Line::parse(Role::Server, &out), Ok(Some((out.len(), line))));
+        assert_eq!(SumLine::parse(Role::Server, &out), Ok(Some((out.len(), line))));
     }
 
     #[test]
     fn a_refusal_is_read_back_without_what_could_play_tricks() {
         let mut out = Vec::new();
         write_error("no\u{1b}[31m, \u{202e}never", &mut out);
-        let refused = BadLine::Refused("no[31m, never".to_owned());
-        assert_eq!(Line::parse(Role::Server, &out), Err(refused));
+        let refused = SumLineError::Refused("no[31m, never".to_owned());
+        assert_eq!(SumLine::parse(Role::Server, &out), Err(refused));
     }
 
     #[test]
@@ -254,6 +259,6 @@ mod tests {
         let mut out = Vec::new();
         line("Ada", -1).write(Role::Server, &mut out);
         assert_eq!(out, b"Server of Ada: -1\n");
-        assert_eq!(Line::parse(Role::Server, &out), Ok(Some((out.len(), line("Ada", -1)))));
+        assert_eq!(SumLine::parse(Role::Server, &out), Ok(Some((out.len(), line("Ada", -1)))));
     }
 }

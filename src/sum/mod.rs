@@ -1,8 +1,8 @@
 //! The number exchange: a second, tiny line protocol on a listener of its own.
 //!
 //! A client sends `Client of NAME: N`, the server answers `Server of NAME: M` or `error: WHY`, and both
-//! know the sum. It owns the lines and the two machines that speak them ([`Teller`] for the server,
-//! [`Asker`] for the client). It knows nothing of HTTP or files, prints nothing, and is the proof that
+//! know the sum. It owns the lines and the two machines that speak them ([`SumServerProtocol`] for the server,
+//! [`SumClientProtocol`] for the client). It knows nothing of HTTP or files, prints nothing, and is the proof that
 //! [`crate::net`] does not know of them either.
 
 pub mod asker;
@@ -11,9 +11,9 @@ pub mod teller;
 
 use std::time::Duration;
 
-pub use asker::{Asker, Exchange, Failure};
-pub use line::{BadLine, LINE_LEN_MAX, Line, Name, Role};
-pub use teller::{Desk, Teller};
+pub use asker::{SumClientProtocol, SumExchange, SumFailure};
+pub use line::{LINE_LEN_MAX, Name, Role, SumLine, SumLineError};
+pub use teller::{SumServerProtocol, SumState};
 
 /// How long a line may take to come, and an answer to go: both fit into one packet, so a peer that
 /// takes longer has lost interest.

@@ -6,14 +6,14 @@
 //! | [`Telling`](Phase::Telling) | the answer to go out | Closing | [`TIMEOUT`] |
 //! | [`Closing`](Phase::Closing) | nothing: the link closes | gone | the link's |
 //!
-//! It prints nothing: what is to be said it leaves on the [`Desk`].
+//! It prints nothing: what is to be said it leaves on the [`SumState`].
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use super::TIMEOUT;
-use super::line::{BadLine, Line, Name, Role, write_error};
+use super::line::{Name, Role, SumLine, SumLineError, write_error};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
@@ -22,17 +22,17 @@ const NUMBERS: RangeInclusive<i64> = 1..=100;
 
 /// What all connections of the exchange share.
 #[derive(Debug)]
-pub struct Desk {
-    own: Line,
+pub struct SumState {
+    own: SumLine,
     said: Vec<String>,
     ended: bool,
     draining: bool,
 }
 
-impl Desk {
+impl SumState {
     /// The desk of a server that has this name and tells this number.
     pub fn new(name: Name, number: i64) -> Self {
-        Self { own: Line { name, number }, said: Vec::new(), ended: false, draining: false }
+        Self { own: SumLine { name, number }, said: Vec::new(), ended: false, draining: false }
     }
 
     /// What there is to be said to the person at the server since the last call, a line each.
@@ -51,7 +51,7 @@ impl Desk {
     }
 
     /// Takes a client's line; gives what it is answered with, or why there is no sum.
-    fn take(&mut self, client: &Line) -> Result<&Line, String> {
+    fn take(&mut self, client: &SumLine) -> Result<&SumLine, String> {
         let (own, said) = (&self.own, &mut self.said);
         self.ended |= !NUMBERS.contains(&client.number);
         said.push(format!("Client of {} has connected to Server of {}", client.name, own.name));
@@ -76,13 +76,13 @@ pub enum Phase {
     Closing,
 }
 
-/// Every transition there is; [`Teller`] asserts each it makes against this table.
+/// Every transition there is; [`SumServerProtocol`] asserts each it makes against this table.
 pub const TRANSITIONS: &[(Phase, Phase)] =
     &[(Phase::Hearing, Phase::Telling), (Phase::Hearing, Phase::Closing), (Phase::Telling, Phase::Closing)];
 
 /// One connection of the exchange.
 #[derive(Debug)]
-pub struct Teller {
+pub struct SumServerProtocol {
     peer: SocketAddr,
     phase: Phase,
     deadline: Instant,
@@ -92,7 +92,7 @@ pub struct Teller {
     ending: CloseReason,
 }
 
-impl Teller {
+impl SumServerProtocol {
     /// The machine of a connection that has just been accepted.
     pub fn new(peer: SocketAddr, now: Now) -> Self {
         let deadline = now.instant + TIMEOUT;
@@ -123,22 +123,22 @@ impl Teller {
         Want::Close(reason)
     }
 
-    fn hear(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut Desk, now: Now) -> Want {
+    fn hear(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut SumState, now: Now) -> Want {
         self.begun |= !inbox.is_empty();
-        let answer = match Line::parse(Role::Client, inbox.bytes()) {
+        let answer = match SumLine::parse(Role::Client, inbox.bytes()) {
             Ok(Some((len, client))) => {
                 inbox.consume(len);
                 desk.take(&client)
             }
             Ok(None) if !inbox.is_eof() => return Want::Input,
             Ok(None) if !self.begun => return self.close(CloseReason::PeerClosed),
-            Ok(None) => Err(BadLine::CutShort.to_string()),
+            Ok(None) => Err(SumLineError::CutShort.to_string()),
             Err(fault) => Err(fault.to_string()),
         };
         self.tell(answer, outbox, now)
     }
 
-    fn tell(&mut self, answer: Result<&Line, String>, outbox: &mut SendQueue, now: Now) -> Want {
+    fn tell(&mut self, answer: Result<&SumLine, String>, outbox: &mut SendQueue, now: Now) -> Want {
         self.enter(Phase::Telling);
         self.deadline = now.instant + TIMEOUT;
         self.ending = match answer {
@@ -153,10 +153,16 @@ impl Teller {
     }
 }
 
-impl Protocol for Teller {
-    type Context = Desk;
+impl Protocol for SumServerProtocol {
+    type Context = SumState;
 
-    fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut Desk, now: Now) -> Want {
+    fn advance(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        desk: &mut SumState,
+        now: Now,
+    ) -> Want {
         match self.phase {
             Phase::Hearing => self.hear(inbox, outbox, desk, now),
             Phase::Telling => self.close(self.ending),
@@ -168,16 +174,16 @@ impl Protocol for Teller {
         Some(self.deadline)
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut Desk, now: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut SumState, now: Now) -> Want {
         match self.phase {
             Phase::Hearing if desk.draining && !self.begun => self.close(CloseReason::Shutdown),
-            Phase::Hearing => self.tell(Err(BadLine::Late.to_string()), outbox, now),
+            Phase::Hearing => self.tell(Err(SumLineError::Late.to_string()), outbox, now),
             Phase::Telling => self.close(CloseReason::TimedOut("the peer to take the answer")),
             Phase::Closing => Want::Close(self.ending),
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &SendQueue, _: &mut Desk, _: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, _: &mut SumState, _: Now) {
         log::info!("{} closed: {reason}", self.peer);
     }
 }

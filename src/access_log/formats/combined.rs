@@ -7,11 +7,11 @@
 use std::net::IpAddr;
 
 use super::{decimal, quoted};
-use crate::access_log::record::Record;
+use crate::access_log::record::LogRecord;
 use crate::text::append;
 
 /// Appends the combined line of one record, whose time is already text.
-pub(in crate::access_log) fn combined_line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+pub(in crate::access_log) fn combined_line(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     fields(out, record, time);
     out.push(b' ');
     quoted(out, record.referer);
@@ -21,12 +21,12 @@ pub(in crate::access_log) fn combined_line(out: &mut Vec<u8>, record: &Record<'_
 }
 
 /// Appends the common line of one record, whose time is already text.
-pub(in crate::access_log) fn common_line(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+pub(in crate::access_log) fn common_line(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     fields(out, record, time);
     out.push(b'\n');
 }
 
-fn fields(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+fn fields(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     // `::ffff:192.0.2.1` is a client of IPv4 on a socket that listens for both: `192.0.2.1`.
     address(out, record.peer.ip().to_canonical());
     out.extend_from_slice(b" - - [");
@@ -66,14 +66,14 @@ mod tests {
 
     const TIME: &[u8] = b"20/Nov/2026:12:52:23 +0000";
 
-    fn rendered(record: &Record<'_>) -> String {
+    fn rendered(record: &LogRecord<'_>) -> String {
         let mut out = Vec::new();
         combined_line(&mut out, record, TIME);
         String::from_utf8(out).expect("a line is ASCII")
     }
 
-    fn record<'a>(request_line: &'a [u8], referer: Option<&'a [u8]>) -> Record<'a> {
-        Record {
+    fn record<'a>(request_line: &'a [u8], referer: Option<&'a [u8]>) -> LogRecord<'a> {
+        LogRecord {
             peer: "192.0.2.7:4000".parse().unwrap(),
             request_line,
             body_bytes: 1024,
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn an_exchange_without_an_answer_has_no_status() {
         let mut out = Vec::new();
-        common_line(&mut out, &Record { status: None, body_bytes: 0, ..plain_record() }, b"");
+        common_line(&mut out, &LogRecord { status: None, body_bytes: 0, ..plain_record() }, b"");
         assert!(out.ends_with(b"\"GET / HTTP/1.1\" - 0\n"), "{out:?}");
     }
 

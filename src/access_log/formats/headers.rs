@@ -8,12 +8,12 @@
 use std::fmt;
 
 use super::bare;
-use crate::access_log::record::{Record, Style};
-use crate::access_log::redact::{self, Field};
+use crate::access_log::record::{LogRecord, LogStyle};
+use crate::access_log::redact::{self, HeaderField};
 use crate::text::append;
 
 /// Appends the block of one record, whose time is already text.
-pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
+pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     title(out, record, time);
     let request_line = if record.request_line.is_empty() { b"-" } else { record.request_line };
     lines(out, b"\n> ", Some(request_line), redact::fields(record.request_head, style));
@@ -28,7 +28,7 @@ pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &Record<'_>, style
 }
 
 /// What a reader looks for first.
-fn title(out: &mut Vec<u8>, record: &Record<'_>, time: &[u8]) {
+fn title(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     let mut peer = record.peer;
     peer.set_ip(peer.ip().to_canonical());
     out.extend_from_slice(time);
@@ -52,10 +52,10 @@ fn lines<'a>(
     out: &mut Vec<u8>,
     prefix: &[u8],
     first: Option<&'a [u8]>,
-    fields: impl Iterator<Item = Field<'a>>,
+    fields: impl Iterator<Item = HeaderField<'a>>,
 ) {
-    let first = first.map(|name| Field { name, value: None });
-    for Field { name, value } in first.into_iter().chain(fields) {
+    let first = first.map(|name| HeaderField { name, value: None });
+    for HeaderField { name, value } in first.into_iter().chain(fields) {
         out.extend_from_slice(prefix);
         bare(out, name);
         if let Some(value) = value {
@@ -83,7 +83,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    fn rendered(record: &Record<'_>, style: &Style) -> String {
+    fn rendered(record: &LogRecord<'_>, style: &LogStyle) -> String {
         let mut out = Vec::new();
         block(&mut out, record, style, b"2026-11-20T12:52:23.000007+01:00");
         String::from_utf8(out).expect("a block is ASCII")
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_block_shows_both_heads() {
-        let record = Record {
+        let record = LogRecord {
             closed: Some(&"finished as agreed"),
             request_head: b"GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n",
             response_head: b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\n",
@@ -107,18 +107,18 @@ mod tests {
             "* closed: finished as agreed",
             "\n",
         ];
-        assert_eq!(rendered(&record, &Style::default()), lines.join("\n"));
+        assert_eq!(rendered(&record, &LogStyle::default()), lines.join("\n"));
     }
 
     #[test]
     fn an_exchange_of_nothing_is_a_block_too() {
-        let record = Record { host: Some("here"), request_line: b"", status: None, ..record() };
+        let record = LogRecord { host: Some("here"), request_line: b"", status: None, ..record() };
         let lines = [
             "2026-11-20T12:52:23.000007+01:00 here to 127.0.0.1:4000: no answer, 5 bytes in 123 us",
             "> -",
             "\n",
         ];
-        assert_eq!(rendered(&record, &Style::default()), lines.join("\n"));
+        assert_eq!(rendered(&record, &LogStyle::default()), lines.join("\n"));
     }
 
     proptest! {
@@ -129,8 +129,8 @@ mod tests {
         ) {
             let (request_head, response_head) = (wire(&request), wire(&response));
             let record =
-                Record { request_line: &request_line, request_head: &request_head, response_head: &response_head, ..record() };
-            let text = rendered(&record, &Style { secrets: true, ..Style::default() });
+                LogRecord { request_line: &request_line, request_head: &request_head, response_head: &response_head, ..record() };
+            let text = rendered(&record, &LogStyle { secrets: true, ..LogStyle::default() });
             prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
             prop_assert_eq!(text.find("\n\n"), Some(text.len() - 2));
             let back = |prefix: &str| -> Vec<Vec<u8>> {
@@ -146,8 +146,8 @@ mod tests {
 
         #[test]
         fn any_bytes_for_a_head_are_one_block(head in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let record = Record { request_line: &head, request_head: &head, response_head: &head, ..record() };
-            let text = rendered(&record, &Style::default());
+            let record = LogRecord { request_line: &head, request_head: &head, response_head: &head, ..record() };
+            let text = rendered(&record, &LogStyle::default());
             prop_assert_eq!(text.find("\n\n"), Some(text.len() - 2));
             prop_assert!(text.lines().skip(1).all(|line| line.is_empty() || line.starts_with("> ") || line.starts_with("< ")));
         }

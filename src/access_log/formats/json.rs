@@ -13,12 +13,12 @@
 
 use std::fmt::Write as _;
 
-use crate::access_log::record::{Record, Style};
+use crate::access_log::record::{LogRecord, LogStyle};
 use crate::access_log::redact;
 use crate::text::{append, json_string};
 
 /// Appends the line of one record, whose time is already text.
-pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &Record<'_>, style: &Style, time: &[u8]) {
+pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(time);
     out.push(b'"');
@@ -65,7 +65,7 @@ fn request_line(line: &[u8]) -> [Option<&[u8]>; 4] {
 }
 
 /// The fields of a head that a style keeps, as a list of pairs.
-fn headers(out: &mut Vec<u8>, head: &[u8], style: &Style) {
+fn headers(out: &mut Vec<u8>, head: &[u8], style: &LogStyle) {
     out.push(b'[');
     for (index, field) in redact::fields(head, style).enumerate() {
         out.extend_from_slice(if index == 0 { b"[" } else { b",[" });
@@ -102,7 +102,7 @@ mod tests {
 
     const TIME: &[u8] = b"2026-11-20T12:52:23.000007+01:00";
 
-    fn rendered(record: &Record<'_>, style: &Style) -> String {
+    fn rendered(record: &LogRecord<'_>, style: &LogStyle) -> String {
         let mut out = Vec::new();
         line(&mut out, record, style, TIME);
         String::from_utf8(out).expect("a line is UTF-8")
@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn a_line_is_an_object_that_tells_everything() {
-        let record = Record {
+        let record = LogRecord {
             closed: Some(&"refused: \"it\""),
             request_head: b"GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n",
             response_head: b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\n",
             ..record()
         };
-        let text = rendered(&record, &Style::default());
+        let text = rendered(&record, &LogStyle::default());
         assert!(
             text.starts_with("{\"time\":\"2026-11-20T12:52:23.000007+01:00\",\"connection\":7,"),
             "{text}"
@@ -172,8 +172,8 @@ mod tests {
             b"\xff",
         ];
         for line in lines {
-            let record = Record { request_line: line, ..record() };
-            let told: Value = serde_json::from_str(&rendered(&record, &Style::default())).unwrap();
+            let record = LogRecord { request_line: line, ..record() };
+            let told: Value = serde_json::from_str(&rendered(&record, &LogStyle::default())).unwrap();
             assert_eq!([&told["method"], &told["target"], &told["version"]], [&Value::Null; 3]);
             assert_eq!(bytes_of(&told["request_line"]).unwrap(), line);
         }
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn the_log_of_a_client_names_its_host_and_may_have_no_answer() {
-        let record = Record { host: Some("here"), status: None, ..record() };
-        let told: Value = serde_json::from_str(&rendered(&record, &Style::default())).unwrap();
+        let record = LogRecord { host: Some("here"), status: None, ..record() };
+        let told: Value = serde_json::from_str(&rendered(&record, &LogStyle::default())).unwrap();
         assert_eq!((&told["host"], &told["status"]), (&json!("here"), &Value::Null));
     }
 
@@ -206,8 +206,8 @@ mod tests {
         ) {
             let (request_head, response_head) = (wire(&request), wire(&response));
             let record =
-                Record { request_line: &request_line, request_head: &request_head, response_head: &response_head, ..record() };
-            let text = rendered(&record, &Style { secrets: true, ..Style::default() });
+                LogRecord { request_line: &request_line, request_head: &request_head, response_head: &response_head, ..record() };
+            let text = rendered(&record, &LogStyle { secrets: true, ..LogStyle::default() });
             prop_assert_eq!(text.matches('\n').count(), 1);
             prop_assert!(!text.trim_end_matches('\n').chars().any(char::is_control));
             let told: Value = serde_json::from_str(&text).unwrap();
@@ -222,8 +222,8 @@ mod tests {
 
         #[test]
         fn any_bytes_for_a_head_are_one_line_of_json(head in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let record = Record { request_line: &head, request_head: &head, response_head: &head, ..record() };
-            let text = rendered(&record, &Style::default());
+            let record = LogRecord { request_line: &head, request_head: &head, response_head: &head, ..record() };
+            let text = rendered(&record, &LogStyle::default());
             prop_assert_eq!(text.matches('\n').count(), 1);
             let told: Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(told.as_object().unwrap().len(), 15);

@@ -12,7 +12,7 @@ struct Scripted {
     write_count: u32,
 }
 
-impl Sink for Scripted {
+impl LogSink for Scripted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_count += 1;
         let count = bytes.len().min(self.room);
@@ -29,23 +29,23 @@ impl Sink for Scripted {
     }
 }
 
-fn writer(room: usize, refusal: io::ErrorKind) -> Writer<Scripted> {
+fn writer(room: usize, refusal: io::ErrorKind) -> LogWriter<Scripted> {
     let sink = Scripted { room, refusal, text: Vec::new(), write_count: 0 };
-    Writer::new(sink, "test", b"\n", WriteLock::default())
+    LogWriter::new(sink, "test", b"\n", WriteLock::default())
 }
 
-fn blocking_after(room: usize) -> Writer<Scripted> {
+fn blocking_after(room: usize) -> LogWriter<Scripted> {
     writer(room, io::ErrorKind::WouldBlock)
 }
 
-fn append(writer: &mut Writer<impl Sink>, now: Instant, line: &str) {
+fn append(writer: &mut LogWriter<impl LogSink>, now: Instant, line: &str) {
     writer.append(now, |buffer| {
         buffer.extend_from_slice(line.as_bytes());
         buffer.push(b'\n');
     });
 }
 
-fn written(writer: &Writer<Scripted>) -> Vec<&str> {
+fn written(writer: &LogWriter<Scripted>) -> Vec<&str> {
     str::from_utf8(&writer.sink.text).unwrap().lines().collect()
 }
 
@@ -198,7 +198,7 @@ struct SlowReader {
     text: Vec<u8>,
 }
 
-impl Sink for SlowReader {
+impl LogSink for SlowReader {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !std::mem::take(&mut self.is_ready) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -219,7 +219,7 @@ impl Sink for SlowReader {
 fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
     for (lines_taken, dropped) in [(2000, 0), (500, 500), (0, 1000)] {
         let reader = SlowReader { lines_left: lines_taken, is_ready: false, text: Vec::new() };
-        let mut writer = Writer::new(reader, "test", b"\n", WriteLock::default());
+        let mut writer = LogWriter::new(reader, "test", b"\n", WriteLock::default());
         for _ in 0..1000 {
             append(&mut writer, Instant::now(), "line");
         }
@@ -279,7 +279,7 @@ fn one_holds_the_lock_until_it_unlocks_or_is_gone() {
 /// Takes so many bytes and then no more.
 struct Room(usize, Vec<u8>);
 
-impl Sink for Room {
+impl LogSink for Room {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let len = bytes.len().min(self.0);
         self.0 -= len;
@@ -292,8 +292,8 @@ impl Sink for Room {
     }
 }
 
-fn buffer() -> Buffer {
-    Buffer { bytes: Vec::new(), record_end: b"\n\n", begun_len: 0 }
+fn buffer() -> LogBuffer {
+    LogBuffer { bytes: Vec::new(), record_end: b"\n\n", begun_len: 0 }
 }
 
 #[test]

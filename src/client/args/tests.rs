@@ -115,13 +115,13 @@ fn time_limits_are_seconds_or_have_units_and_nought_is_none() {
 
 #[test]
 fn the_log_is_off_unless_it_is_named_and_shows_headers_unless_told_otherwise() {
-    let style = |format| Style { format, ..Style::default() };
+    let style = |format| LogStyle { format, ..LogStyle::default() };
     let plain = config(&[]);
-    assert_eq!((plain.log, plain.log_style), (Destination::Off, style(Format::Headers)));
+    assert_eq!((plain.log, plain.log_style), (LogDestination::Off, style(LogFormat::Headers)));
     let named = config(&["--log", "a.log", "--log-format=json"]);
-    assert_eq!((named.log, named.log_style), (Destination::File("a.log".into()), style(Format::Json)));
+    assert_eq!((named.log, named.log_style), (LogDestination::File("a.log".into()), style(LogFormat::Json)));
     let shown = config(&["--log=-", "--log-secrets", "--log-headers", "Host"]);
-    assert_eq!(shown.log, Destination::Stdout);
+    assert_eq!(shown.log, LogDestination::Stdout);
     assert!(shown.log_style.secrets);
     assert_eq!(shown.log_style.headers, HeaderChoice::Only(vec!["Host".to_owned()]));
     for wrong in ["--log=", "--log-format=xml", "--log-headers=a:"] {

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use crate::cli::{Given, Program, Spelling, UsageError, Values, quote};
+use crate::cli::{OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, quote};
 use crate::client::options::value;
 use crate::client::target::{HOST_DEFAULT, SUM, parse_host, parse_port};
 use crate::sum::Name;
@@ -22,13 +22,13 @@ const PORT_DEFAULT: u16 = 9042;
 pub const PROGRAM: Program = Program {
     name: "reactor-client sum",
     spellings: &[
-        Spelling::order(Some('h'), "--help"),
-        Spelling::valued(None, "--host", "localhost"),
-        Spelling::valued(None, "--name", "Ada"),
-        Spelling::valued(Some('p'), "--port", "9042"),
-        Spelling::order(Some('V'), "--version"),
+        OptionSpec::action(Some('h'), "--help"),
+        OptionSpec::valued(None, "--host", "localhost"),
+        OptionSpec::valued(None, "--name", "Ada"),
+        OptionSpec::valued(Some('p'), "--port", "9042"),
+        OptionSpec::action(Some('V'), "--version"),
     ],
-    values: Values::AnyAndNumbers,
+    values: ValueCheck::AnyAndNumbers,
 };
 
 /// What to say, and to whom.
@@ -58,7 +58,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Command<Config>, UsageError> {
     PROGRAM.command(args, read_config)
 }
 
-fn read_config(given: &mut Given) -> Result<Config, String> {
+fn read_config(given: &mut ParsedArgs) -> Result<Config, String> {
     let (name, host) = (value(given, "--name", Name::new)?, value(given, "--host", parse_host)?);
     let port = value(given, "--port", parse_port)?;
     let words = given.operands();

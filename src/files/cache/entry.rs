@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::clock_cache::Cost;
-use crate::files::coding::AcceptedEncodings;
+use crate::files::coding::EncodingPreferences;
 use crate::files::source::{Content, ContentSource, Resource};
 
 /// A file, and what its user made of it.
@@ -56,7 +56,7 @@ pub(super) struct VariantRequest<'a> {
     pub(super) is_settled: bool,
     /// Whether the original is watched, for it was asked for twice in a second.
     pub(super) is_watched: bool,
-    pub(super) wanted: &'a AcceptedEncodings,
+    pub(super) wanted: &'a EncodingPreferences,
     /// The time of day, and the same in seconds since 1970.
     pub(super) now: SystemTime,
     pub(super) secs: u64,
@@ -66,7 +66,7 @@ impl<'a> VariantRequest<'a> {
     pub(super) fn new(
         store: &'a ContentSource,
         key: &'a [u8],
-        wanted: &'a AcceptedEncodings,
+        wanted: &'a EncodingPreferences,
         now: SystemTime,
     ) -> Self {
         let secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

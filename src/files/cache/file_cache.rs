@@ -21,8 +21,8 @@ use super::clock_cache::{CacheLimits, ClockCache, Cost};
 use super::entry::{CachedFile, Lookup, VariantRequest};
 use super::gzip_jobs::GzipJobs;
 use super::variants::Variants;
-use crate::files::coding::AcceptedEncodings;
-use crate::files::file_version::mtime_is_stable;
+use crate::files::coding::EncodingPreferences;
+use crate::files::file_version::times_are_stable;
 use crate::files::media_type::MediaTypes;
 use crate::files::path::RelativePath;
 use crate::files::root::{FileStat, LookupError};
@@ -128,7 +128,7 @@ impl<V> FileCache<V> {
         store: &ContentSource,
         path: &RelativePath<'_>,
         index: &str,
-        wanted: &AcceptedEncodings,
+        wanted: &EncodingPreferences,
         now: SystemTime,
         make: impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
@@ -182,7 +182,7 @@ impl<V> FileCache<V> {
         if let Some(media_type) = self.types.given(&name()) {
             resource = resource.of_type(media_type);
         }
-        let settled = resource.stat.filter(|facts| mtime_is_stable(facts, ask.now));
+        let settled = resource.stat.filter(|facts| times_are_stable(facts, ask.now));
         let (origin, may_keep) = match resource.content {
             Content::Static(_) | Content::Packed(_) => (Validation::Embedded, true),
             // What changes while it is read is not for keeping.

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use super::clock_cache::Cost;
 use super::entry::{CachedFile, VariantRequest};
 use crate::files::coding::Coding;
-use crate::files::file_version::mtime_is_stable;
+use crate::files::file_version::times_are_stable;
 use crate::files::path::split_last;
 use crate::files::root::{FileStat, OpenedPath, Root};
 use crate::files::source::{Resource, load};
@@ -90,7 +90,7 @@ impl<V> Precompressed<V> {
         watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
     ) -> Option<Rc<CachedFile<V>>> {
-        let is_sure = original.ask.is_watched && self.is_validated(original, watch);
+        let is_sure = original.ask.is_watched && self.ensure_validated(original, watch);
         let mut is_searched = is_sure;
         for coding in original.ask.wanted.accepted() {
             if let Sidecar::Present(present) = self.of(coding)
@@ -119,7 +119,7 @@ impl<V> Precompressed<V> {
 
     /// Whether all that is known is so without a look. Where it was not, it is watched first if it can
     /// be, and then looked at once more.
-    fn is_validated(&mut self, original: &Original<'_>, watch: &mut InotifyWatcher) -> bool {
+    fn ensure_validated(&mut self, original: &Original<'_>, watch: &mut InotifyWatcher) -> bool {
         let Original { root, ask, .. } = *original;
         match self.ties.freshness(watch, ask.secs) {
             Freshness::Fresh => return true,
@@ -156,7 +156,7 @@ impl<V> Precompressed<V> {
         }
         let directory = root.open_directory(b"", &self.directory).ok();
         let facts = directory.as_ref().and_then(|directory| FileStat::of(directory).ok());
-        self.searched = facts.filter(|facts| mtime_is_stable(facts, ask.now));
+        self.searched = facts.filter(|facts| times_are_stable(facts, ask.now));
         let directory = directory.filter(|_| is_watched || self.searched.is_some());
         for coding in Coding::ALL {
             let name = self.name_of(coding);
@@ -197,7 +197,7 @@ impl<V> Precompressed<V> {
         } else {
             (None, facts)
         };
-        if !mtime_is_stable(&facts, original.ask.now) {
+        if !times_are_stable(&facts, original.ask.now) {
             return (entry, Sidecar::Unknown);
         }
         (entry.clone(), Sidecar::Present(Present { name: name.into(), facts, entry }))

@@ -100,7 +100,7 @@ mod tests {
     use super::super::gzip_jobs::{GZIP_LEN_MAX, GZIP_LEN_MIN};
     use super::*;
     use crate::files::testing::CacheFixture;
-    use crate::files::{AcceptedEncodings, CacheLimits, ContentSource, FileCache, SMALL_FILE_LEN_MAX};
+    use crate::files::{CacheLimits, ContentSource, EncodingPreferences, FileCache, SMALL_FILE_LEN_MAX};
     use flate2::read::GzDecoder;
     use std::fs::{self, File};
     use std::io::{Read, Write};
@@ -108,8 +108,8 @@ mod tests {
 
     const SMALL: u64 = SMALL_FILE_LEN_MAX;
 
-    fn gzip() -> AcceptedEncodings {
-        AcceptedEncodings::new([Coding::Brotli, Coding::Gzip], Some(Instant::now()))
+    fn gzip() -> EncodingPreferences {
+        EncodingPreferences::new([Coding::Brotli, Coding::Gzip], Some(Instant::now()))
     }
 
     /// Text of this length, no two lines of which are the same.
@@ -180,10 +180,10 @@ mod tests {
             } else {
                 assert_plain(&entry, len);
             }
-            assert_plain(&bench.get("/a.txt", &AcceptedEncodings::PLAIN), len);
-            assert_plain(&bench.get("/a.txt", &AcceptedEncodings::new([Coding::Gzip], None)), len);
+            assert_plain(&bench.get("/a.txt", &EncodingPreferences::PLAIN), len);
+            assert_plain(&bench.get("/a.txt", &EncodingPreferences::new([Coding::Gzip], None)), len);
             assert_plain(
-                &bench.get("/a.txt", &AcceptedEncodings::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
+                &bench.get("/a.txt", &EncodingPreferences::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
                 len,
             );
         }
@@ -252,7 +252,7 @@ mod tests {
                 assert!(matches!(found, Lookup::Pending), "turn {turn}, waiting {waiting}");
             }
             // Who wants it as it is does not wait.
-            assert!(matches!(bench.look("/a.txt", &AcceptedEncodings::PLAIN), Lookup::File(_)));
+            assert!(matches!(bench.look("/a.txt", &EncodingPreferences::PLAIN), Lookup::File(_)));
         }
         bench.next_turn();
         let found: Vec<_> = (0..50).map(|_| bench.look("/a.txt", &gzip())).collect();
@@ -380,10 +380,10 @@ mod tests {
         for store in [ContentSource::Embedded, ContentSource::DiskWithSource(root)] {
             bench.store = store;
             bench.cache = FileCache::new(CacheLimits::DEFAULT);
-            let plain = bench.get("/server-code.html", &AcceptedEncodings::PLAIN);
+            let plain = bench.get("/server-code.html", &EncodingPreferences::PLAIN);
             let Content::Packed(page) = plain.resource.content else { panic!("not built in") };
             // Nothing is made, so that it may be had whether or not anything may.
-            let entry = bench.get("/server-code.html", &AcceptedEncodings::new([Coding::Gzip], None));
+            let entry = bench.get("/server-code.html", &EncodingPreferences::new([Coding::Gzip], None));
             assert!(Rc::ptr_eq(&entry, &bench.get("/server-code.html", &gzip())), "it is kept");
             let resource = &entry.resource;
             assert_eq!((resource.coding, resource.is_generated()), (Some(Coding::Gzip), false));
@@ -391,7 +391,7 @@ mod tests {
             assert_eq!(resource.len, page.gzip().len() as u64);
             assert!(matches!(resource.content, Content::Static(gzip) if gzip == page.gzip()));
             assert_plain(
-                &bench.get("/server-code.html", &AcceptedEncodings::new([Coding::Brotli], gzip().turn)),
+                &bench.get("/server-code.html", &EncodingPreferences::new([Coding::Brotli], gzip().turn)),
                 page.len(),
             );
         }

@@ -33,11 +33,11 @@ const LISTING_LEN_BASE: usize = 4 * 1024;
 /// What all listings of a server share.
 #[derive(Clone, Debug, Default)]
 pub struct ListingBudget {
-    held: Rc<HeldBudget>,
+    held: Rc<BudgetUsage>,
 }
 
 #[derive(Debug, Default)]
-struct HeldBudget {
+struct BudgetUsage {
     bytes: Cell<usize>,
     directories: Cell<usize>,
 }
@@ -45,7 +45,7 @@ struct HeldBudget {
 /// What one listing has of the budget.
 #[derive(Debug)]
 pub(super) struct Lease {
-    held: Rc<HeldBudget>,
+    held: Rc<BudgetUsage>,
     bytes: usize,
     has_directory: bool,
 }

@@ -21,7 +21,7 @@ pub enum UploadError {
     /// The name is that of a page inside the binary, which would go on hiding the file.
     BuiltIn,
     /// Whoever sends it does not want it to replace what has the name now.
-    Excluded,
+    PreconditionFailed,
     /// The system does not let this process write there.
     Forbidden,
     /// The disk, or this user's share of it, is full.
@@ -40,7 +40,7 @@ impl fmt::Display for UploadError {
             UploadError::Directory => "it is a directory",
             UploadError::NotRegular => "it is no regular file",
             UploadError::BuiltIn => "the page is built in",
-            UploadError::Excluded => "what has the name is to be kept",
+            UploadError::PreconditionFailed => "what has the name is to be kept",
             UploadError::Forbidden => "writing is not permitted",
             UploadError::Full => "no room is left",
             UploadError::Busy => "out of descriptors or memory for the moment",

@@ -190,7 +190,7 @@ impl Upload {
         for _ in 0..NAMING_ATTEMPTS_MAX {
             let mode = mode_of(&self.dir, &self.name)?;
             if !holds(self)? {
-                return Err(UploadError::Excluded);
+                return Err(UploadError::PreconditionFailed);
             }
             let Some(mode) = mode else {
                 match self.link_new() {
@@ -383,7 +383,7 @@ mod tests {
             holds
         };
         let upload = begin(&store, "", "/new").expect("it begins");
-        assert!(matches!(upload.commit_if(quicker), Err(UploadError::Excluded)));
+        assert!(matches!(upload.commit_if(quicker), Err(UploadError::PreconditionFailed)));
         assert_eq!(fs::read(&place).expect("the file"), b"quicker");
         let upload = begin(&store, "", "/newer").expect("it begins");
         assert!(upload.commit_if(nothing).expect("it is stored").created);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::cli::Given;
+use crate::cli::ParsedArgs;
 use crate::client::options::{parse_some_time, parse_time, value};
 use crate::text::parse_rate;
 
@@ -42,7 +42,7 @@ pub struct Search {
 }
 
 /// Reads what a search needs, if one is asked for; those options are then used up.
-pub(super) fn read_search(given: &mut Given, format: Format) -> Result<Option<Search>, String> {
+pub(super) fn read_search(given: &mut ParsedArgs, format: Format) -> Result<Option<Search>, String> {
     let is_search = given.flag("--find-rate");
     let objective = value(given, "--slo", Objective::parse)?;
     let objective = match (is_search, objective) {

@@ -8,7 +8,7 @@ use std::iter;
 use std::path::PathBuf;
 
 use super::read_run;
-use crate::cli::{Command, Given, Program, Spelling, UsageError, Values, quote};
+use crate::cli::{Command, OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, quote};
 use crate::client::messages::say;
 use crate::client::options::{file_name, value};
 use crate::load::args::{out, parse_format, parse_seed};
@@ -22,27 +22,27 @@ use crate::load::report::Format;
 const COMPARE: Program = Program {
     name: "reactor-client compare",
     spellings: &[
-        Spelling::valued(None, "--fail-on", "'p99>+10%'"),
-        Spelling::valued(None, "--format", "json"),
-        Spelling::order(Some('h'), "--help"),
-        Spelling::valued(None, "--out", "changes.json"),
-        Spelling::valued(None, "--seed", "1"),
-        Spelling::order(Some('V'), "--version"),
+        OptionSpec::valued(None, "--fail-on", "'p99>+10%'"),
+        OptionSpec::valued(None, "--format", "json"),
+        OptionSpec::action(Some('h'), "--help"),
+        OptionSpec::valued(None, "--out", "changes.json"),
+        OptionSpec::valued(None, "--seed", "1"),
+        OptionSpec::action(Some('V'), "--version"),
     ],
-    values: Values::Any,
+    values: ValueCheck::Any,
 };
 
 /// The command that adds.
 const MERGE: Program = Program {
     name: "reactor-client merge",
     spellings: &[
-        Spelling::valued(None, "--format", "json"),
-        Spelling::order(Some('h'), "--help"),
-        Spelling::valued(None, "--out", "report.json"),
-        Spelling::valued(None, "--save", "both.run"),
-        Spelling::order(Some('V'), "--version"),
+        OptionSpec::valued(None, "--format", "json"),
+        OptionSpec::action(Some('h'), "--help"),
+        OptionSpec::valued(None, "--out", "report.json"),
+        OptionSpec::valued(None, "--save", "both.run"),
+        OptionSpec::action(Some('V'), "--version"),
     ],
-    values: Values::Any,
+    values: ValueCheck::Any,
 };
 
 /// The two commands.
@@ -123,7 +123,7 @@ impl Kept {
     }
 }
 
-fn read_compare(given: &mut Given) -> Result<KeptTask, String> {
+fn read_compare(given: &mut ParsedArgs) -> Result<KeptTask, String> {
     let limits = value(given, "--fail-on", Limits::parse)?;
     let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
     let format = value(given, "--format", parse_comparable)?.unwrap_or_default();
@@ -144,7 +144,7 @@ fn parse_comparable(text: &str) -> Result<Format, String> {
     }
 }
 
-fn read_merge(given: &mut Given) -> Result<KeptTask, String> {
+fn read_merge(given: &mut ParsedArgs) -> Result<KeptTask, String> {
     let format = value(given, "--format", parse_format)?.unwrap_or_default();
     let (out, save) = (out(given)?, file_name(given, "--save")?);
     match given.operands().as_slice() {

@@ -1,6 +1,6 @@
 //! The ways in which a request of the load generator fails, each with its name and its words.
 //!
-//! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`Failure`].
+//! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`SumFailure`].
 
 use std::collections::BTreeMap;
 
@@ -108,7 +108,7 @@ impl FailureCounts {
         self.0.get(&failure).copied().unwrap_or(0)
     }
 
-    /// Those that have come at all, in the order of [`Failure`].
+    /// Those that have come at all, in the order of [`SumFailure`].
     pub fn seen(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
         self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
     }

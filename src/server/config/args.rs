@@ -13,7 +13,7 @@ mod values;
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::cli::{Given, Program, Spelling, Values, twice};
+use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, twice};
 use crate::server::{Config, RootChoice};
 use values::{parse_bind, parse_port};
 
@@ -33,48 +33,48 @@ pub const CONTENT_DIRECTORY: &str = "content";
 pub const PROGRAM: Program = Program {
     name: "reactor-server",
     spellings: &[
-        Spelling::valued(Some('p'), "--port", "8080").defaults_to("8080"),
-        Spelling::valued(Some('b'), "--bind", "0.0.0.0").repeated().defaults_to("localhost"),
-        Spelling::valued(Some('d'), "--root", "./site").path(&[]),
-        Spelling::valued(Some('i'), "--index", "index.html").defaults_to("index.html"),
-        Spelling::valued(None, "--fallback", "index.html"),
-        Spelling::valued(None, "--error-page", "404=404.html").pairs("="),
-        Spelling::valued(None, "--mime", "foo=text/plain").pairs("="),
-        Spelling::flag(None, "--clean-urls"),
-        Spelling::valued(Some('H'), "--header", "'X-Frame-Options: DENY'").pairs(": "),
-        Spelling::valued(None, "--cache-control", "'*.html=no-cache'").pairs("="),
-        Spelling::attached(None, "--cors", "https://example.com"),
-        Spelling::valued(None, "--redirect", "/old=/new").pairs("="),
-        Spelling::valued(None, "--listing", "auto"),
-        Spelling::flag(None, "--no-compress"),
-        Spelling::valued(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
-        Spelling::valued(None, "--log-format", "json").defaults_to("combined"),
-        Spelling::valued(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
-        Spelling::flag(None, "--log-secrets"),
-        Spelling::valued(None, "--idle-timeout", "60s").defaults_to("60s"),
-        Spelling::valued(None, "--header-timeout", "10s").defaults_to("10s"),
-        Spelling::valued(None, "--grace", "10s").defaults_to("10s"),
-        Spelling::valued(None, "--max-connections", "1000"),
-        Spelling::valued(None, "--workers", "auto").defaults_to("1"),
-        Spelling::valued(None, "--cache", "stat").defaults_to("fresh"),
-        Spelling::valued(None, "--cache-size", "256MiB").defaults_to("64MiB"),
-        Spelling::attached(Some('u'), "--upload", "incoming"),
-        Spelling::valued(None, "--max-upload", "1GiB").defaults_to("1GiB"),
-        Spelling::flag(Some('q'), "--quiet"),
-        Spelling::flag(Some('v'), "--verbose"),
-        Spelling::valued(None, "--sum-port", "9042"),
-        Spelling::valued(None, "--sum-name", "'Room 12'"),
-        Spelling::valued(None, "--sum-number", "42"),
-        Spelling::flag(None, "--no-http"),
-        Spelling::valued(Some('c'), "--config", "site.toml").settings_file(),
-        Spelling::order(None, "--check"),
-        Spelling::order(Some('h'), "--help"),
-        Spelling::order(Some('V'), "--version"),
+        OptionSpec::valued(Some('p'), "--port", "8080").defaults_to("8080"),
+        OptionSpec::valued(Some('b'), "--bind", "0.0.0.0").repeated().defaults_to("localhost"),
+        OptionSpec::valued(Some('d'), "--root", "./site").path(&[]),
+        OptionSpec::valued(Some('i'), "--index", "index.html").defaults_to("index.html"),
+        OptionSpec::valued(None, "--fallback", "index.html"),
+        OptionSpec::valued(None, "--error-page", "404=404.html").pairs("="),
+        OptionSpec::valued(None, "--mime", "foo=text/plain").pairs("="),
+        OptionSpec::flag(None, "--clean-urls"),
+        OptionSpec::valued(Some('H'), "--header", "'X-Frame-Options: DENY'").pairs(": "),
+        OptionSpec::valued(None, "--cache-control", "'*.html=no-cache'").pairs("="),
+        OptionSpec::attached(None, "--cors", "https://example.com"),
+        OptionSpec::valued(None, "--redirect", "/old=/new").pairs("="),
+        OptionSpec::valued(None, "--listing", "auto"),
+        OptionSpec::flag(None, "--no-compress"),
+        OptionSpec::valued(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
+        OptionSpec::valued(None, "--log-format", "json").defaults_to("combined"),
+        OptionSpec::valued(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
+        OptionSpec::flag(None, "--log-secrets"),
+        OptionSpec::valued(None, "--idle-timeout", "60s").defaults_to("60s"),
+        OptionSpec::valued(None, "--header-timeout", "10s").defaults_to("10s"),
+        OptionSpec::valued(None, "--grace", "10s").defaults_to("10s"),
+        OptionSpec::valued(None, "--max-connections", "1000"),
+        OptionSpec::valued(None, "--workers", "auto").defaults_to("1"),
+        OptionSpec::valued(None, "--cache", "stat").defaults_to("fresh"),
+        OptionSpec::valued(None, "--cache-size", "256MiB").defaults_to("64MiB"),
+        OptionSpec::attached(Some('u'), "--upload", "incoming"),
+        OptionSpec::valued(None, "--max-upload", "1GiB").defaults_to("1GiB"),
+        OptionSpec::flag(Some('q'), "--quiet"),
+        OptionSpec::flag(Some('v'), "--verbose"),
+        OptionSpec::valued(None, "--sum-port", "9042"),
+        OptionSpec::valued(None, "--sum-name", "'Room 12'"),
+        OptionSpec::valued(None, "--sum-number", "42"),
+        OptionSpec::flag(None, "--no-http"),
+        OptionSpec::valued(Some('c'), "--config", "site.toml").settings_file(),
+        OptionSpec::action(None, "--check"),
+        OptionSpec::action(Some('h'), "--help"),
+        OptionSpec::action(Some('V'), "--version"),
     ],
-    values: Values::Checked,
+    values: ValueCheck::Checked,
 };
 
-fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String> {
+fn read_config(given: &mut ParsedArgs, content_exists: bool) -> Result<Config, String> {
     let mut config = Config::default();
     operation::read_log(given, &mut config)?;
     files::read_documents(given, &mut config)?;
@@ -88,7 +88,7 @@ fn read_config(given: &mut Given, content_exists: bool) -> Result<Config, String
 }
 
 /// Where it listens, and the directory that it serves there.
-fn place(given: &mut Given, config: &mut Config, content_exists: bool) -> Result<(), String> {
+fn place(given: &mut ParsedArgs, config: &mut Config, content_exists: bool) -> Result<(), String> {
     config.bind = parse_bind(&given.all("--bind")).map_err(|error| given.at("--bind", &error))?;
     given.set("--port", &mut config.port, parse_port)?;
     match given.once("--root")? {
@@ -100,7 +100,7 @@ fn place(given: &mut Given, config: &mut Config, content_exists: bool) -> Result
 }
 
 /// Makes what is no option the port or the directory: digits are the port.
-fn name_operands(given: &mut Given) -> Result<(), String> {
+fn name_operands(given: &mut ParsedArgs) -> Result<(), String> {
     for operand in given.operands() {
         if operand.is_empty() {
             return Err("the directory's name is empty; for this one, write .".to_owned());
@@ -113,7 +113,7 @@ fn name_operands(given: &mut Given) -> Result<(), String> {
         if let Some(first) = given.peek(option) {
             return Err(twice(what, first, &operand));
         }
-        given.adopt(option, operand);
+        given.set_from_operand(option, operand);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::access_log::{Destination, Style};
+use crate::access_log::{LogDestination, LogStyle};
 use crate::files::{CacheLimits, MediaTypes, RelativePath};
 use crate::http::Status;
 use crate::net::ListenIp;
@@ -49,9 +49,9 @@ pub struct Config {
     /// Whether files are compressed as they are asked for. Twins that are there are sent either way.
     pub compress: bool,
     /// Where the access log goes.
-    pub access_log: Destination,
+    pub access_log: LogDestination,
     /// How it is written.
-    pub log_style: Style,
+    pub log_style: LogStyle,
     /// How long a kept-alive connection may stay silent between requests.
     pub idle_timeout: Duration,
     /// How long a request head may take from its first byte to its last.
@@ -149,8 +149,8 @@ impl Default for Config {
             cors: None,
             redirects: Vec::new(),
             compress: true,
-            access_log: Destination::Stdout,
-            log_style: Style::default(),
+            access_log: LogDestination::Stdout,
+            log_style: LogStyle::default(),
             // As long as a person reads before the next click, in most cases.
             idle_timeout: Duration::from_secs(60),
             // Ample for the slowest honest client, short for one that holds connections on purpose.

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::access_log::{AccessLog, Detail, Record};
+use crate::access_log::{AccessLog, Detail, LogRecord};
 use crate::http::{Method, RequestHead, Version};
 use crate::net::{CloseReason, SendPosition, SendQueue};
 use crate::reactor::Now;
@@ -184,7 +184,7 @@ impl Batch {
             // The connection ends with its last exchange, and with those that it has cut short.
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
             let closing = origin.closing.filter(|_| is_last);
-            let mut record = Record {
+            let mut record = LogRecord {
                 host: None,
                 connection: origin.connection,
                 peer: origin.peer,
@@ -240,15 +240,15 @@ impl Exchange {
 mod tests {
     use super::*;
 
-    use crate::access_log::{Destination, Format, Style};
+    use crate::access_log::{LogDestination, LogFormat, LogStyle};
 
     #[test]
     fn a_batch_that_is_never_empty_does_not_grow_and_mixes_nothing_up() {
         const COUNT: u64 = 500;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
-        let style = Style { format: Format::Headers, ..Style::default() };
-        let mut log = AccessLog::open_styled(&Destination::File(path.clone()), style).unwrap();
+        let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
+        let mut log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).unwrap();
         let origin = Origin { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
         let (mut batch, mut outbox, now) = (Batch::default(), SendQueue::new(), Now::read());
         for number in 0..COUNT {

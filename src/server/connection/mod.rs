@@ -18,7 +18,7 @@ use mio::net::TcpStream;
 
 use crate::net::Connection;
 use crate::reactor;
-use crate::sum::Teller;
+use crate::sum::SumServerProtocol;
 
 pub use state_machine::{Conn, Phase, TRANSITIONS};
 pub use worker_state::Site;
@@ -28,7 +28,7 @@ pub enum ServerConnection {
     /// HTTP.
     Http(Connection<Conn>),
     /// The number exchange.
-    Sum(Connection<Teller>),
+    Sum(Connection<SumServerProtocol>),
 }
 
 /// There are as many of these as there are idle connections, so what is rare stands in a box of its own.

@@ -87,7 +87,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use crate::access_log::{AccessLog, Destination, Format, Style};
+    use crate::access_log::{AccessLog, LogDestination, LogFormat, LogStyle};
     use crate::files::{CacheLimits, ContentSource, Root};
     use crate::server::response::Answer;
     use crate::server::{CacheMode, Config};
@@ -111,8 +111,8 @@ mod tests {
     ];
 
     fn site(folder: &Path, cache: CacheMode, cache_len_max: usize) -> Site {
-        let style = Style { format: Format::Headers, ..Style::default() };
-        let log = AccessLog::open_styled(&Destination::File("/dev/null".into()), style).expect("a log");
+        let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
+        let log = AccessLog::open_styled(&LogDestination::File("/dev/null".into()), style).expect("a log");
         let config = Config { cache, cache_len_max, ..Config::default() };
         Site::new(config, ContentSource::Disk(Root::open(folder).expect("a root")), log)
     }

@@ -6,7 +6,7 @@
 
 use super::static_file::{find, wanted};
 use crate::files::{
-    AcceptedEncodings, ContentSource, FoundContent, Lookup, LookupError, PathError, RelativePath,
+    ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError, RelativePath,
 };
 use crate::http::{Method, RequestHead, Status, error_format};
 use crate::reactor::Now;
@@ -66,7 +66,7 @@ fn error_page(error: ErrorAnswer, method: Method, context: &mut ServerContext, n
         return Answer::Error(error);
     };
     // As it is: an error is not worth making anything for, and its fields say nothing of encodings.
-    match find(cache, (store, config), &page.path, &AcceptedEncodings::PLAIN, now) {
+    match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, now) {
         Ok(Lookup::File(entry)) => Answer::ErrorPage { status, allow: error.allow, entry },
         Ok(Lookup::Directory | Lookup::Pending) | Err(_) => Answer::Error(error),
     }

@@ -68,7 +68,7 @@ pub(super) fn begin(
     if let Some(guard) = &guard
         && !guard.holds(&upload).map_err(refused)?
     {
-        return Err(refused(UploadError::Excluded));
+        return Err(refused(UploadError::PreconditionFailed));
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
@@ -128,7 +128,7 @@ fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorAnswer {
         UploadError::BuiltIn => {
             (Status::FORBIDDEN, "What has this name is built into the server, so it is not replaced.")
         }
-        UploadError::Excluded => (Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
+        UploadError::PreconditionFailed => (Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
         UploadError::Forbidden => (Status::FORBIDDEN, "The server may not write in this directory."),
         UploadError::Full => {
             (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing has been stored.")

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::{archive, listing};
 use crate::files::{
-    AcceptedEncodings, Coding, ContentSource, FileCache, Lookup, LookupError, RelativePath, file_name,
+    Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
 };
 use crate::http::{ContentCoding, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
@@ -64,7 +64,7 @@ pub(super) fn find(
     cache: &mut FileCache<FileHead>,
     (store, config): (&ContentSource, &Config),
     path: &RelativePath<'_>,
-    wanted: &AcceptedEncodings,
+    wanted: &EncodingPreferences,
     now: Now,
 ) -> Result<Lookup<FileHead>, LookupError> {
     let now = SystemTime::UNIX_EPOCH + now.unix;
@@ -77,9 +77,9 @@ pub(super) fn find(
 /// The encodings in which this request may get a file.
 ///
 /// Nothing is compressed for a Range request: what is compressed anew each time has other bytes each time.
-pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> AcceptedEncodings {
+pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> EncodingPreferences {
     if head.content_codings.is_empty() {
-        return AcceptedEncodings::PLAIN;
+        return EncodingPreferences::PLAIN;
     }
     let asks_for_range = head.has_conditions_or_range && head.fields.first("range").is_some();
     let may_make = config.compress && !asks_for_range;
@@ -88,7 +88,7 @@ pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> A
         ContentCoding::Zstd => Coding::Zstd,
         ContentCoding::Gzip => Coding::Gzip,
     });
-    AcceptedEncodings::new(codings, may_make.then_some(now.instant))
+    EncodingPreferences::new(codings, may_make.then_some(now.instant))
 }
 
 /// To the same directory with its trailing slash. The path is the normalised one, so that it can

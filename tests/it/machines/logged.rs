@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
-use reactor_http::access_log::{AccessLog, Destination, Format, Style};
+use reactor_http::access_log::{AccessLog, LogDestination, LogFormat, LogStyle};
 use reactor_http::files::{ContentSource, RACY_WINDOW, Root};
 use reactor_http::http::HEAD_LEN_MAX;
 use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Want};
@@ -26,8 +26,8 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
     let text = b"the same again, ".repeat(TEXT_LEN / 16);
     let shelf = Shelf::with(&[("a.txt", &text)]);
     let path = shelf.path().join("log.json");
-    let style = Style { format: Format::Json, ..Style::default() };
-    let log = AccessLog::open_styled(&Destination::File(path.clone()), style).expect("a log");
+    let style = LogStyle { format: LogFormat::Json, ..LogStyle::default() };
+    let log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).expect("a log");
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
     let mut site = Site::new(Config::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
@@ -52,7 +52,7 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
 }
 
 /// Answers one request, and panics before the log has been written.
-fn answer_and_panic(shelf: &Shelf, log: &Destination) {
+fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
     let log = AccessLog::open(log).expect("a log");
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
     let mut site = Site::new(Config::default(), store, log);
@@ -71,7 +71,7 @@ fn answer_and_panic(shelf: &Shelf, log: &Destination) {
 fn a_panic_leaves_no_answer_out_of_the_log() {
     let shelf = Shelf::with(&[("a.txt", b"text")]);
     let path = shelf.path().join("access.log");
-    let log = Destination::File(path.clone());
+    let log = LogDestination::File(path.clone());
     let outcome = thread::scope(|scope| scope.spawn(|| answer_and_panic(&shelf, &log)).join());
     assert!(outcome.is_err(), "it has panicked");
     let log = fs::read_to_string(path).expect("the log");

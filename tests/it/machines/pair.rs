@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reactor_http::access_log::{AccessLog, Destination};
+use reactor_http::access_log::{AccessLog, LogDestination};
 use reactor_http::client;
 use reactor_http::client::connection::{Audience, Failure};
 use reactor_http::files::{ContentSource, Root};
@@ -130,7 +130,7 @@ impl Shelf {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
         let machine = server::Conn::new(peer, config.idle_timeout, now);
         let store = ContentSource::Disk(Root::open(self.path()).expect("a root"));
-        let log = AccessLog::open(&Destination::Off).expect("no log");
+        let log = AccessLog::open(&LogDestination::Off).expect("no log");
         Side::new(machine, Site::new(config, store, log), Want::Input)
     }
 }

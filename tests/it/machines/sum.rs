@@ -7,7 +7,9 @@ use std::time::Duration;
 use reactor_http::net::{CloseReason, Want};
 use reactor_http::reactor::Now;
 use reactor_http::sum::asker;
-use reactor_http::sum::{Asker, Desk, Exchange, Failure, Line, Name, TIMEOUT, Teller};
+use reactor_http::sum::{
+    Name, SumClientProtocol, SumExchange, SumFailure, SumLine, SumServerProtocol, SumState, TIMEOUT,
+};
 
 use super::pair::Side;
 use super::wire::{Pace, Pipe, Port, Random};
@@ -17,13 +19,13 @@ const TENTH: Duration = Duration::from_millis(100);
 /// Far more turns than two lines need, even byte by byte on a wire that stutters.
 const TURNS_MAX: usize = 10_000;
 
-fn line(name: &str, number: i64) -> Line {
-    Line { name: Name::new(name).expect("a name"), number }
+fn line(name: &str, number: i64) -> SumLine {
+    SumLine { name: Name::new(name).expect("a name"), number }
 }
 
 /// The server's machine, and a client that is the test.
 struct Alone {
-    side: Side<Teller>,
+    side: Side<SumServerProtocol>,
     up: Pipe,
     down: Pipe,
     began: Now,
@@ -34,8 +36,8 @@ impl Alone {
     fn new(capacity: usize) -> Self {
         let began = Now::read();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
-        let desk = Desk::new(Name::new("Bob").expect("a name"), 42);
-        let side = Side::new(Teller::new(peer, began), desk, Want::Input);
+        let desk = SumState::new(Name::new("Bob").expect("a name"), 42);
+        let side = Side::new(SumServerProtocol::new(peer, began), desk, Want::Input);
         Self { side, up: Pipe::new(usize::MAX), down: Pipe::new(capacity), began }
     }
 
@@ -53,8 +55,8 @@ fn both_learn_the_sum_whatever_way_the_bytes_are_cut() {
     for mut pace in paces.chain([Pace::Whole, Pace::AtMost(1), Pace::AtMost(7)]) {
         let now = Now::read();
         let mut server = Alone::new(64);
-        let exchange = Exchange { own: line("Ada", 7), outcome: None };
-        let mut client = Side::new(Asker::new(now.instant + SECOND), exchange, Want::Tick);
+        let exchange = SumExchange { own: line("Ada", 7), outcome: None };
+        let mut client = Side::new(SumClientProtocol::new(now.instant + SECOND), exchange, Want::Tick);
         for _ in 0..TURNS_MAX {
             let (up, down) = (&mut server.up, &mut server.down);
             client.turn(&mut Port { incoming: down, outgoing: up, pace: &mut pace }, now);
@@ -123,10 +125,10 @@ fn shutting_down_ends_those_who_are_silent_at_once_and_lets_those_who_speak_fini
 }
 
 /// A client's machine after its connection was made; the wire brings nothing.
-fn asking(connect_patience: Duration, connected_after: Duration) -> (Side<Asker>, Pipe, Now) {
+fn asking(connect_patience: Duration, connected_after: Duration) -> (Side<SumClientProtocol>, Pipe, Now) {
     let now = Now::read();
-    let exchange = Exchange { own: line("Ada", 7), outcome: None };
-    let mut side = Side::new(Asker::new(now.instant + connect_patience), exchange, Want::Tick);
+    let exchange = SumExchange { own: line("Ada", 7), outcome: None };
+    let mut side = Side::new(SumClientProtocol::new(now.instant + connect_patience), exchange, Want::Tick);
     let (mut incoming, mut outgoing) = (Pipe::new(0), Pipe::new(1000));
     let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut Pace::Whole };
     side.turn(&mut port, now.after(connected_after));
@@ -144,13 +146,13 @@ fn a_client_waits_ten_seconds_for_the_answer_and_no_longer() {
         side.site.outcome.clone()
     };
     assert_eq!(turn(TIMEOUT), None);
-    assert_eq!(turn(TENTH + TIMEOUT), Some(Err(Failure::TimedOut)));
+    assert_eq!(turn(TENTH + TIMEOUT), Some(Err(SumFailure::TimedOut)));
 }
 
 /// A connection that is made when its time is over: the states on the way.
 pub(crate) fn an_asker_that_is_overdue() -> (asker::Phase, asker::Phase) {
     let (side, mut sent, now) = asking(SECOND, SECOND);
     assert!(sent.take(1000).is_empty(), "the line is never sent");
-    assert_eq!(side.site.outcome, Some(Err(Failure::TimedOut)));
-    (Asker::new(now.instant).phase(), side.machine.phase())
+    assert_eq!(side.site.outcome, Some(Err(SumFailure::TimedOut)));
+    (SumClientProtocol::new(now.instant).phase(), side.machine.phase())
 }

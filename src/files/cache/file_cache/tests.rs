@@ -43,7 +43,7 @@ impl Bench {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
         let loads = &self.loads;
         self.cache.mark_events_pending();
-        self.cache.find(&self.store, &path, "index.html", &AcceptedEncodings::PLAIN, self.now, |_| {
+        self.cache.find(&self.store, &path, "index.html", &EncodingPreferences::PLAIN, self.now, |_| {
             loads.set(loads.get() + 1);
             loads.get()
         })

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::files::testing::CacheFixture;
-use crate::files::{AcceptedEncodings, CacheLimits, Content, FileCache, RACY_WINDOW, RelativePath};
+use crate::files::{CacheLimits, Content, EncodingPreferences, FileCache, RACY_WINDOW, RelativePath};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
@@ -25,8 +25,8 @@ fn the_first_twin_that_is_wanted_is_found_and_kept() {
     bench.check(&[], None, "a.css");
     let loads: Vec<u32> = [&ALL[..], &[Gzip], &[Brotli], &[]].map(|codings| bench.loads_of(codings)).into();
     assert_eq!(loads, [0; 4], "all is at hand");
-    let twin = bench.get("/a.css", &AcceptedEncodings::new(ALL, None));
-    let original = bench.get("/a.css", &AcceptedEncodings::PLAIN);
+    let twin = bench.get("/a.css", &EncodingPreferences::new(ALL, None));
+    let original = bench.get("/a.css", &EncodingPreferences::PLAIN);
     assert_eq!(twin.resource.media_type, "text/css; charset=utf-8");
     assert_ne!(twin.resource.version, original.resource.version);
     assert!(twin.resource.is_negotiable && original.resource.is_negotiable && !twin.resource.is_generated());
@@ -38,7 +38,7 @@ fn a_twin_by_its_own_name_is_a_plain_file() {
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     for _ in 0..2 {
-        let entry = bench.get("/a.css.gz", &AcceptedEncodings::new(ALL, None));
+        let entry = bench.get("/a.css.gz", &EncodingPreferences::new(ALL, None));
         assert_eq!((&*entry.resource.media_type, entry.resource.coding), ("application/gzip", None));
         assert!(!entry.resource.is_negotiable);
         bench.check(&[Gzip], Some(Gzip), "twin");
@@ -149,7 +149,7 @@ fn a_twin_of_what_is_gone_is_nothing() {
     bench.check(&ALL, Some(Gzip), "twin");
     fs::remove_file(bench.path("a.css")).expect("removes");
     let path = RelativePath::parse(b"/a.css").expect("a path");
-    let wanted = AcceptedEncodings::new(ALL, None);
+    let wanted = EncodingPreferences::new(ALL, None);
     bench.cache.mark_events_pending();
     assert!(bench.cache.find(&bench.store, &path, "index.html", &wanted, bench.now, |_| 0).is_err());
     bench.write("a.css", "back");
@@ -228,7 +228,8 @@ fn what_changed_just_now_is_looked_at_each_time() {
     bench.check(&ALL, Some(Gzip), "twin");
     assert_eq!(bench.loads_of(&ALL), 0);
     // The original has settled, its twin and its directory have not.
-    let settled = bench.get("/a.css", &AcceptedEncodings::PLAIN).resource.stat.expect("settled").changed_secs;
+    let settled =
+        bench.get("/a.css", &EncodingPreferences::PLAIN).resource.stat.expect("settled").changed_secs;
     bench.date("a.css.gz", u64::MAX >> 2);
     bench.now = SystemTime::UNIX_EPOCH + Duration::from_secs(settled.unsigned_abs() + 3600);
     bench.check(&ALL, Some(Gzip), "twin");
@@ -249,10 +250,10 @@ fn a_directory_is_remembered_only_once_it_has_settled() {
         SystemTime::UNIX_EPOCH + since + RACY_WINDOW
     };
     let directory = root.stat(b".").expect("facts");
-    assert!(mtime_is_stable(&facts, changed(facts)) && changed(facts) < changed(directory));
+    assert!(times_are_stable(&facts, changed(facts)) && changed(facts) < changed(directory));
     for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
         let mut twins: Precompressed<u32> = Precompressed::new(b"a.css");
-        let wanted = AcceptedEncodings::new(ALL, None);
+        let wanted = EncodingPreferences::new(ALL, None);
         let ask = VariantRequest::new(&bench.store, b"a.css", &wanted, now);
         let original = Original { root, resource: &resource, facts: &facts, ask: &ask };
         assert!(twins.find(&original, &mut InotifyWatcher::new(true), &|_| 0).is_none());
@@ -281,7 +282,7 @@ fn a_large_twin_is_a_descriptor_and_is_counted() {
     }
     for _ in 0..2 {
         for path in ["/a.css", "/b.css"] {
-            let entry = bench.get(path, &AcceptedEncodings::new(ALL, None));
+            let entry = bench.get(path, &EncodingPreferences::new(ALL, None));
             assert!(matches!(entry.resource.content, Content::File(_)));
             assert_eq!((entry.resource.coding, entry.resource.len), (Some(Gzip), 100_000));
         }

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::values::{parse_index, parse_size};
-use crate::cli::{Given, quote};
+use crate::cli::{ParsedArgs, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
 use crate::server::{CacheMode, Config, ErrorPage};
@@ -25,7 +25,7 @@ const PAGED: [Status; 5] = [
 ];
 
 /// Reads the options for the files that stand for something else, and for how all are sent.
-pub(super) fn read_documents(given: &mut Given, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_documents(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
     given.set("--index", &mut config.index, parse_index)?;
     config.fallback = given.read("--fallback", |text| parse_document("--fallback", text))?;
     config.error_pages = parse_error_pages(&given.all("--error-page"))?;
@@ -34,7 +34,7 @@ pub(super) fn read_documents(given: &mut Given, config: &mut Config) -> Result<(
 }
 
 /// Reads whether directories are listed, and which files are kept in memory.
-pub(super) fn read_directories_and_cache(given: &mut Given, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_directories_and_cache(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
     config.listing = given.read("--listing", parse_listing)?;
     given.set("--cache", &mut config.cache, parse_cache_mode)?;
     let Some(len_max) = given.read("--cache-size", |text| parse_size("--cache-size", text))? else {
@@ -51,7 +51,7 @@ pub(super) fn read_directories_and_cache(given: &mut Given, config: &mut Config)
 }
 
 /// Reads whether files can be stored, where, and how large they may be.
-pub(super) fn read_uploads(given: &mut Given, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_uploads(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
     config.upload = given.read("--upload", parse_upload_directory)?;
     let Some(len_max) = given.read("--max-upload", |text| parse_size("--max-upload", text))? else {
         return Ok(());

@@ -7,8 +7,8 @@
 use std::ffi::{OsStr, OsString};
 
 use super::values::{parse_count, parse_destination, parse_port, parse_time, parse_words};
-use crate::access_log::{Destination, Format, HeaderChoice};
-use crate::cli::{Given, quote};
+use crate::access_log::{HeaderChoice, LogDestination, LogFormat};
+use crate::cli::{ParsedArgs, quote};
 use crate::server::workers::WORKERS_MAX;
 use crate::server::{Config, SumConfig};
 use crate::sum::Name;
@@ -17,16 +17,17 @@ use crate::sum::Name;
 const NUMBER_DEFAULT: i64 = 42;
 
 /// Reads the options for the access log, `--quiet` and `--verbose`.
-pub(super) fn read_log(given: &mut Given, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_log(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
     config.quiet = given.flag_once("--quiet")?;
     match given.once("--access-log")? {
         Some(value) => config.access_log = parse_destination(value),
-        None if config.quiet => config.access_log = Destination::Off,
+        None if config.quiet => config.access_log = LogDestination::Off,
         None => {}
     }
     let style = &mut config.log_style;
     style.secrets = given.flag_once("--log-secrets")?;
-    given.set("--log-format", &mut style.format, |text| parse_words("--log-format", text, Format::parse))?;
+    given
+        .set("--log-format", &mut style.format, |text| parse_words("--log-format", text, LogFormat::parse))?;
     let headers = |text: &OsStr| parse_words("--log-headers", text, HeaderChoice::parse);
     given.set("--log-headers", &mut style.headers, headers)?;
     config.verbose = given.flag_once("--verbose")?;
@@ -34,7 +35,7 @@ pub(super) fn read_log(given: &mut Given, config: &mut Config) -> Result<(), Str
 }
 
 /// Reads how long and how many, and on how many threads.
-pub(super) fn read_limits(given: &mut Given, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_limits(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
     for (name, time, zero_allowed) in [
         ("--idle-timeout", &mut config.idle_timeout, false),
         ("--header-timeout", &mut config.header_timeout, false),
@@ -48,7 +49,7 @@ pub(super) fn read_limits(given: &mut Given, config: &mut Config) -> Result<(), 
 }
 
 /// Reads `--sum-port` and the options that go with it.
-pub(super) fn read_sum(given: &mut Given, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_sum(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
     let port = given.once("--sum-port")?;
     let (name, number) = (given.once("--sum-name")?, given.once("--sum-number")?);
     let no_http = given.flag_once("--no-http")?;

@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{PROGRAM, name_operands, read_config};
-use crate::access_log::Destination;
-use crate::cli::{Command, Given, UsageError, quote};
+use crate::access_log::LogDestination;
+use crate::cli::{Command, ParsedArgs, UsageError, quote};
 use crate::server::{Config, RootChoice, Surroundings};
 
 /// What the program is to do.
@@ -41,19 +41,19 @@ pub fn command(args: Vec<OsString>, around: &Surroundings) -> Result<Command<Ord
     PROGRAM.command(args, |given| settle(given, around))
 }
 
-fn settle(given: &mut Given, around: &Surroundings) -> Result<Order, String> {
+fn settle(given: &mut ParsedArgs, around: &Surroundings) -> Result<Order, String> {
     let is_check = given.flag_once("--check")?;
     name_operands(given)?;
-    given.lay_beneath(PROGRAM.environment_settings(&around.variables)?);
+    given.add_layer(PROGRAM.environment_settings(&around.variables)?);
     if let Some(path) = given.once("--config")? {
         let path = Path::new(&path);
         let bytes = (around.read_file)(path).map_err(|error| given.locate(&file_error(path, &error)))?;
-        given.lay_beneath(PROGRAM.file_settings(path, &bytes)?);
+        given.add_layer(PROGRAM.file_settings(path, &bytes)?);
     }
     let config = read_config(given, around.content_exists).map_err(|error| given.locate(&error))?;
     let show = || PROGRAM.show(given, &consequences(&config), &around.directory);
     let check = is_check.then(show);
-    Ok(Order { check, strays: PROGRAM.stray_variables(&around.variables), config })
+    Ok(Order { check, strays: PROGRAM.unknown_variables(&around.variables), config })
 }
 
 fn file_error(path: &Path, error: &io::Error) -> String {
@@ -71,7 +71,7 @@ fn consequences(config: &Config) -> Vec<(&'static str, OsString)> {
     if let RootChoice::Directory(path) = &config.root {
         found.push(("--root", path.clone().into()));
     }
-    if config.access_log == Destination::Off {
+    if config.access_log == LogDestination::Off {
         found.push(("--access-log", "off".into()));
     }
     found.push(("--listing", if config.lists() { "auto" } else { "off" }.into()));
@@ -179,7 +179,7 @@ mod tests {
         let example = example.collect::<Vec<_>>().join("\n");
         let settings = PROGRAM.file_settings(Path::new("a.toml"), example.as_bytes()).unwrap();
         let config = PROGRAM.command(Vec::new(), |given| {
-            given.lay_beneath(settings);
+            given.add_layer(settings);
             read_config(given, false)
         });
         let expected = alone(&["-q", "-p8080", "-b0.0.0.0", "-b::", "--cache-control=*.html=no-cache"]);
@@ -296,7 +296,7 @@ mod tests {
             let settings = PROGRAM.file_settings(Path::new("elsewhere/a.toml"), shown(line).as_bytes());
             let mut given = None;
             let read = PROGRAM.command(Vec::new(), |empty| {
-                empty.lay_beneath(settings?);
+                empty.add_layer(settings?);
                 given = Some(empty.clone());
                 read_config(empty, false)
             });

@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::cli::{Given, quote};
+use crate::cli::{ParsedArgs, quote};
 use crate::files::MediaTypes;
 use crate::http::is_media_type;
 use crate::server::Config;
@@ -17,7 +17,7 @@ use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_circles, c
 const RULES_MAX: usize = 1000;
 
 /// Reads all options of this kind.
-pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String> {
+pub(super) fn read(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
     for value in rules(given, "--mime")? {
         give_media_type(&mut config.media_types, &value)?;
     }
@@ -31,7 +31,7 @@ pub(super) fn read(given: &mut Given, config: &mut Config) -> Result<(), String>
 }
 
 /// The values of an option, if they are not too many.
-fn rules(given: &mut Given, name: &'static str) -> Result<Vec<OsString>, String> {
+fn rules(given: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsString>, String> {
     let values = given.all(name);
     match values.len() > RULES_MAX {
         true => Err(format!("{name} is given more than {RULES_MAX} times; leave some out")),
@@ -41,7 +41,7 @@ fn rules(given: &mut Given, name: &'static str) -> Result<Vec<OsString>, String>
 
 /// Reads each value of an option into a rule.
 fn parse_all<T>(
-    given: &mut Given,
+    given: &mut ParsedArgs,
     name: &'static str,
     parse: impl Fn(&OsStr) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::access_log::{Destination, Format, HeaderChoice};
+use crate::access_log::{HeaderChoice, LogDestination, LogFormat};
 use crate::cli::{UsageError, check_table};
 use crate::files::RelativePath;
 use crate::http::Status;
@@ -140,13 +140,13 @@ fn every_option_sets_its_own_value() {
         (&["-b::", "--bind", "10.0.0.1"], |config| {
             config.bind = Bind::Addresses(vec!["::".parse().unwrap(), "10.0.0.1".parse().unwrap()]);
         }),
-        (&["--access-log", "off"], |config| config.access_log = Destination::Off),
-        (&["--access-log=-"], |config| config.access_log = Destination::Stdout),
-        (&["--access-log", "-"], |config| config.access_log = Destination::Stdout),
+        (&["--access-log", "off"], |config| config.access_log = LogDestination::Off),
+        (&["--access-log=-"], |config| config.access_log = LogDestination::Stdout),
+        (&["--access-log", "-"], |config| config.access_log = LogDestination::Stdout),
         (&["--access-log", "a.log"], |config| {
-            config.access_log = Destination::File("a.log".into());
+            config.access_log = LogDestination::File("a.log".into());
         }),
-        (&["--log-format", "json"], |config| config.log_style.format = Format::Json),
+        (&["--log-format", "json"], |config| config.log_style.format = LogFormat::Json),
         (&["--log-headers=none"], |config| config.log_style.headers = HeaderChoice::None),
         (&["--log-secrets"], |config| config.log_style.secrets = true),
         (&["-v"], |config| config.verbose = true),
@@ -164,7 +164,7 @@ fn every_option_sets_its_own_value() {
         }),
         (&["-q"], |config| {
             config.quiet = true;
-            config.access_log = Destination::Off;
+            config.access_log = LogDestination::Off;
         }),
         (&["--quiet", "--access-log=-"], |config| config.quiet = true),
         (&["--sum-port", "9042"], |config| {

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::access_log::Destination;
+use crate::access_log::LogDestination;
 use crate::cli::quote;
 use crate::server::Bind;
 use crate::text;
@@ -74,11 +74,11 @@ pub(super) fn parse_index(text: &OsStr) -> Result<String, String> {
 }
 
 /// Reads where the access log goes: `off`, `-` or a file.
-pub(super) fn parse_destination(text: OsString) -> Destination {
+pub(super) fn parse_destination(text: OsString) -> LogDestination {
     match text.as_encoded_bytes() {
-        b"off" => Destination::Off,
-        b"-" => Destination::Stdout,
-        _ => Destination::File(text.into()),
+        b"off" => LogDestination::Off,
+        b"-" => LogDestination::Stdout,
+        _ => LogDestination::File(text.into()),
     }
 }
 
@@ -209,10 +209,10 @@ mod tests {
 
     #[test]
     fn the_access_log_goes_nowhere_to_stdout_or_to_a_file() {
-        let file = |name: &[u8]| Destination::File(OsStr::from_bytes(name).into());
+        let file = |name: &[u8]| LogDestination::File(OsStr::from_bytes(name).into());
         let cases = [
-            (&b"off"[..], Destination::Off),
-            (b"-", Destination::Stdout),
+            (&b"off"[..], LogDestination::Off),
+            (b"-", LogDestination::Stdout),
             (b"access.log", file(b"access.log")),
             (b"./off", file(b"./off")),
             (NOT_UTF8, file(NOT_UTF8)),

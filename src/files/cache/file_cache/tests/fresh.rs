@@ -386,7 +386,7 @@ fn a_look_that_nobody_asked_to_be_new_may_be_as_old_as_the_last_that_was() {
     bench.write("a.txt", "two");
     let path = RelativePath::parse(b"/a.txt").expect("a path");
     for text in ["one", "two"] {
-        let found = bench.cache.find(&bench.store, &path, "", &AcceptedEncodings::PLAIN, bench.now, |_| 0);
+        let found = bench.cache.find(&bench.store, &path, "", &EncodingPreferences::PLAIN, bench.now, |_| 0);
         let Ok(Lookup::File(entry)) = found else { panic!("it is there") };
         assert!(matches!(&entry.resource.content, Content::Memory(bytes) if **bytes == *text.as_bytes()));
         bench.cache.mark_events_pending();
