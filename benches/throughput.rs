@@ -29,7 +29,7 @@ use reactor_http::load::engine::threads;
 use reactor_http::load::plan::run_plan::{Plan, Stop};
 use reactor_http::load::plan::template::{RequestParts, RequestTemplate};
 use reactor_http::reactor::Now;
-use reactor_http::server::{Bind, Config, RootChoice, start};
+use reactor_http::server::{Bind, RootChoice, ServerConfig, start};
 use responder::Responder;
 use tempfile::TempDir;
 
@@ -74,12 +74,12 @@ impl Served {
         let folder = tempfile::tempdir().expect("a folder for the fixtures");
         SMALL.lay_out(folder.path());
         LARGE.lay_out(folder.path());
-        let config = Config {
+        let config = ServerConfig {
             port: 0,
             bind: Bind::Addresses(vec![Ipv4Addr::LOCALHOST.into()]),
             root: RootChoice::Directory(folder.path().to_owned()),
             access_log: LogDestination::Off,
-            ..Config::default()
+            ..ServerConfig::default()
         };
         let (tell, told) = mpsc::channel();
         // A server does not move between threads: it is built where it runs.

@@ -58,12 +58,12 @@
 //!
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
-//! | [`Reading`](server::Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](server::Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
-//! | [`Receiving`](server::Phase::Receiving) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
-//! | [`ListingBuilder`](server::Phase::ListingBuilder) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
-//! | [`Writing`](server::Phase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
-//! | [`Closing`](server::Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
+//! | [`Reading`](server::ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
+//! | [`Parsing`](server::ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
+//! | [`BodyReceiver`](server::ServerPhase::BodyReceiver) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
+//! | [`ListingBuilder`](server::ServerPhase::ListingBuilder) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`Writing`](server::ServerPhase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
+//! | [`Closing`](server::ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
 //! # The client's states
 //!
@@ -72,10 +72,10 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](client::connection::Phase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
-//! | [`Sending`](client::connection::Phase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
-//! | [`Answering`](client::connection::Phase::Answering) | the answer's head and body | Closing |
-//! | [`Closing`](client::connection::Phase::Closing) | nothing: the link closes | gone |
+//! | [`Asking`](client::connection::ServerPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
+//! | [`Sending`](client::connection::ServerPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
+//! | [`Answering`](client::connection::ServerPhase::Answering) | the answer's head and body | Closing |
+//! | [`Closing`](client::connection::ServerPhase::Closing) | nothing: the link closes | gone |
 //!
 //! The number exchange has a machine of three states on each side, made the same way: [`sum::teller`]
 //! and [`sum::asker`].
@@ -87,11 +87,11 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](load::engine::connection::Phase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
-//! | [`Resting`](load::engine::connection::Phase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
-//! | [`Awaiting`](load::engine::connection::Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
-//! | [`Receiving`](load::engine::connection::Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |
-//! | [`Closing`](load::engine::connection::Phase::Closing) | nothing: the link closes | gone |
+//! | [`Connecting`](load::engine::connection::ServerPhase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
+//! | [`Resting`](load::engine::connection::ServerPhase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
+//! | [`Awaiting`](load::engine::connection::ServerPhase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
+//! | [`BodyReceiver`](load::engine::connection::ServerPhase::BodyReceiver) | the rest of it | Awaiting · Resting · Closing |
+//! | [`Closing`](load::engine::connection::ServerPhase::Closing) | nothing: the link closes | gone |
 //!
 //! The room is [`load`], whose page says what each of its files owns. Figures are sums while a run
 //! lasts ([`load::stats::metrics`]: histograms of hdrhistogram), quotients at its end

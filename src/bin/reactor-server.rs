@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use reactor_http::reactor::Now;
 use reactor_http::server::config::args;
-use reactor_http::server::config::args::{Command, Order, PROGRAM};
-use reactor_http::server::{Config, Surroundings, check, host_name, start};
+use reactor_http::server::config::args::{Command, Invocation, PROGRAM};
+use reactor_http::server::{ProcessEnv, ServerConfig, check, host_name, start};
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -16,7 +16,7 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_SIGNAL: i32 = 128;
 
 fn main() -> ExitCode {
-    let done = match args::command(std::env::args_os().skip(1).collect(), &Surroundings::look()) {
+    let done = match args::command(std::env::args_os().skip(1).collect(), &ProcessEnv::read()) {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(args::VERSION),
         Ok(Command::Run(order)) => carry_out(*order),
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     done.unwrap_or_else(|error| PROGRAM.fail(&error, 1))
 }
 
-fn carry_out(order: Order) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn carry_out(order: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let level = if order.config.verbose { "info" } else { "warn" };
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
     order.warn();
@@ -38,7 +38,7 @@ fn carry_out(order: Order) -> Result<ExitCode, Box<dyn std::error::Error>> {
     }
 }
 
-fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let quiet = config.quiet;
     let mut server = start(config, Now::read())?;
     server.heed_signals()?;

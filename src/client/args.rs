@@ -1,4 +1,4 @@
-//! The command line of `reactor-client`: arguments become a [`Config`], or one line of refusal.
+//! The command line of `reactor-client`: arguments become a [`ServerConfig`], or one line of refusal.
 //!
 //! It owns which options there are and what they mean together for a single request; those of a run are
 //! read in `load`. One-letter options mean what they mean for curl, those of load mode what they mean for

@@ -2,10 +2,10 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](Phase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
-//! | [`Sending`](Phase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
-//! | [`Answering`](Phase::Answering) | the answer's head and body | Closing |
-//! | [`Closing`](Phase::Closing) | nothing: the link closes | gone |
+//! | [`Asking`](ServerPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
+//! | [`Sending`](ServerPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
+//! | [`Answering`](ServerPhase::Answering) | the answer's head and body | Closing |
+//! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone |
 //!
 //! It owns no socket and does not decide what becomes of the answer: that is the [`Audience`]'s.
 
@@ -77,7 +77,7 @@ pub enum Phase {
     Closing,
 }
 
-/// Every transition there is; [`Conn`] asserts each it makes against this table.
+/// Every transition there is; [`HttpServerProtocol`] asserts each it makes against this table.
 pub const TRANSITIONS: &[(Phase, Phase)] = &[
     (Phase::Asking, Phase::Sending),
     (Phase::Asking, Phase::Answering),

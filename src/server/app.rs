@@ -1,6 +1,6 @@
 //! The server as the reactor sees it: accepting, driving, and shutting down in good order.
 //!
-//! It owns the site, the number exchange and the buffers. It speaks no protocol; [`Conn`] and
+//! It owns the site, the number exchange and the buffers. It speaks no protocol; [`HttpServerProtocol`] and
 //! [`crate::sum::SumServerProtocol`] do.
 
 use std::net::SocketAddr;
@@ -10,8 +10,8 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
-use super::sum_room::SumRoom;
-use super::{Conn, ServerConnection, Site};
+use super::sum_room::SumService;
+use super::{HttpServerProtocol, ServerConnection, WorkerState};
 use crate::access_log::LogDestination;
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool};
@@ -32,30 +32,30 @@ pub(super) fn signals(log: &LogDestination) -> Vec<i32> {
 }
 
 /// The application of the server's reactor.
-pub struct Server {
-    site: Site,
+pub struct ServerApp {
+    site: WorkerState,
     pool: Pool,
     /// When patience with what is in flight ends, once shutting down has begun.
     grace_ends: Option<Instant>,
     stopped_by: Option<i32>,
-    sum: Option<SumRoom>,
+    sum: Option<SumService>,
     /// Which of how many workers this is; its orders come from outside if there are others.
-    rank: Rank,
-    orders: Option<Receiver<Order>>,
+    rank: WorkerId,
+    orders: Option<Receiver<ControlMessage>>,
     /// How many connections there have been, for the logs.
     accepted_total: u64,
 }
 
 /// What a server is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ControlMessage {
     /// Open the access log anew.
     Reopen,
     /// Stop in good order, or at once if it is told so again; the signal that wants it, if one does.
     ShutDown(Option<i32>),
 }
 
-impl Order {
+impl ControlMessage {
     /// What a signal means, if anything.
     pub(super) fn of(signal: i32) -> Option<Self> {
         match signal {
@@ -69,27 +69,27 @@ impl Order {
 
 /// Which of how many workers one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rank {
+pub(super) struct WorkerId {
     /// From 0.
     pub(super) index: usize,
     pub(super) of: usize,
 }
 
-impl Rank {
+impl WorkerId {
     /// The number of its connection that is the `count`th, from 1: no other worker has it.
     pub(super) fn number(self, count: u64) -> u64 {
         count.saturating_sub(1).saturating_mul(self.of as u64).saturating_add(self.index as u64 + 1)
     }
 }
 
-impl Server {
-    pub(super) fn new(site: Site, sum: Option<SumRoom>, rank: Rank) -> Self {
+impl ServerApp {
+    pub(super) fn new(site: WorkerState, sum: Option<SumService>, rank: WorkerId) -> Self {
         let pool = Pool::new(HEAD_LEN_MAX);
         Self { site, pool, grace_ends: None, stopped_by: None, sum, rank, orders: None, accepted_total: 0 }
     }
 
     /// Its orders come from here, and a wake-up tells that there are some.
-    pub(super) fn heed(&mut self, orders: Receiver<Order>) {
+    pub(super) fn set_control_messages(&mut self, orders: Receiver<ControlMessage>) {
         self.orders = Some(orders);
     }
 
@@ -120,24 +120,24 @@ impl Server {
         control.wake_all();
     }
 
-    fn carry_out(&mut self, order: Order, control: &mut Control<ServerConnection>, now: Now) {
+    fn apply(&mut self, order: ControlMessage, control: &mut Control<ServerConnection>, now: Now) {
         match order {
-            Order::Reopen => self.site.log.reopen(),
-            Order::ShutDown(signal) => self.shut_down(control, signal, now),
+            ControlMessage::Reopen => self.site.log.reopen(),
+            ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
         }
     }
 
     /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
-    fn heard(&self) -> Vec<Order> {
+    fn take_control_messages(&self) -> Vec<ControlMessage> {
         match &self.orders {
             Some(orders) => orders.try_iter().collect(),
-            None => vec![Order::ShutDown(None)],
+            None => vec![ControlMessage::ShutDown(None)],
         }
     }
 
     /// Says what the number exchange has to say, and closes its listeners when it is over: with it,
     /// the server is, if there is nothing else to serve.
-    fn tend_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
+    fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
         let wants = sum.tick(now.instant);
         if let Some(listeners) = sum.take_ended() {
@@ -151,7 +151,7 @@ impl Server {
     }
 }
 
-impl App for Server {
+impl App for ServerApp {
     type Conn = ServerConnection;
 
     fn accepted(
@@ -167,7 +167,8 @@ impl App for Server {
         match self.sum.as_ref().filter(|sum| sum.has(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
-                let conn = Conn::new(peer, self.site.context.config.idle_timeout, now).numbered(number);
+                let conn = HttpServerProtocol::new(peer, self.site.context.config.idle_timeout, now)
+                    .numbered(number);
                 Some(ServerConnection::Http(Connection::accepted(stream, conn)))
             }
         }
@@ -205,14 +206,14 @@ impl App for Server {
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, now: Now, idle: bool) -> Option<Instant> {
         if control.take_woken() {
-            self.heard().into_iter().for_each(|order| self.carry_out(order, control, now));
+            self.take_control_messages().into_iter().for_each(|order| self.apply(order, control, now));
         }
-        for order in control.take_signals().into_iter().filter_map(Order::of) {
-            self.carry_out(order, control, now);
+        for order in control.take_signals().into_iter().filter_map(ControlMessage::of) {
+            self.apply(order, control, now);
         }
         // Whose requests have come before, and wait for their turn, see what changes meanwhile.
         self.site.context.cache.mark_events_pending();
-        let sum_wants = self.tend_sum(control, now);
+        let sum_wants = self.poll_sum(control, now);
         if let Some(grace_ends) = self.grace_ends
             && (control.connections() == 0 || now.instant >= grace_ends)
         {
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn no_two_connections_have_one_number() {
-        let numbers = |index| (1..=3).map(move |count| Rank { index, of: 2 }.number(count));
+        let numbers = |index| (1..=3).map(move |count| WorkerId { index, of: 2 }.number(count));
         assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);
         assert_eq!(numbers(1).collect::<Vec<_>>(), [2, 4, 6]);
     }

@@ -8,12 +8,12 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use super::response::FileHead;
-use super::{CacheMode, Config};
+use super::{CacheMode, ServerConfig};
 use crate::files::{ContentSource, FileCache, ListingBudget};
 
 /// What handlers make their responses from.
 pub(super) struct ServerContext {
-    pub(super) config: Config,
+    pub(super) config: ServerConfig,
     pub(super) store: ContentSource,
     /// Each file with the head of its answers, rendered once.
     pub(super) cache: FileCache<FileHead>,
@@ -29,7 +29,7 @@ pub(super) struct ServerContext {
 }
 
 impl ServerContext {
-    pub(super) fn new(config: Config, store: ContentSource) -> Self {
+    pub(super) fn new(config: ServerConfig, store: ContentSource) -> Self {
         let cache = FileCache::new(config.cache_limits()).with_types(config.media_types.clone());
         Self {
             cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },

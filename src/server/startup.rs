@@ -15,13 +15,13 @@ use std::sync::{Arc, Mutex};
 use mio::Waker;
 use mio::net::TcpListener;
 
-use super::app::{Order, Rank, Server, signals};
+use super::app::{ControlMessage, ServerApp, WorkerId, signals};
 use super::handlers::{error_documents, put};
 use super::limits::{DESCRIPTORS_RESERVED, check_parts, connections_max, file_len_max, part};
-use super::sum_room::SumRoom;
+use super::sum_room::SumService;
 use super::workers;
 use super::workers::{Job, WorkerThreads};
-use super::{Config, RootChoice, Site};
+use super::{RootChoice, ServerConfig, WorkerState};
 use crate::access_log::{AccessLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, Root, Upload};
@@ -43,30 +43,30 @@ impl Error for StartError {}
 
 /// A server that listens and has yet to run.
 pub struct Bound {
-    crew: Crew,
+    crew: Workers,
     addresses: Vec<SocketAddr>,
     sum_addresses: Vec<SocketAddr>,
     signals: Vec<i32>,
 }
 
 /// Who serves.
-enum Crew {
+enum Workers {
     /// This very thread.
-    One(Box<Reactor<Server>>),
+    One(Box<Reactor<ServerApp>>),
     /// Others, while this one watches.
-    Several(WorkerThreads<Kit>),
+    Several(WorkerThreads<WorkerConfig>),
 }
 
 /// What one worker serves with: all that can fail is there, and it can go to another thread.
-struct Kit {
-    config: Config,
+struct WorkerConfig {
+    config: ServerConfig,
     store: ContentSource,
     log: AccessLog,
     http: Vec<TcpListener>,
     /// Only the first worker has any: one number ends the exchange for all.
     sum: Vec<TcpListener>,
     watermarks: Watermarks,
-    rank: Rank,
+    rank: WorkerId,
     naming: Arc<Mutex<()>>,
     now: Now,
 }
@@ -75,20 +75,20 @@ struct Kit {
 ///
 /// # Errors
 /// When the root, the log or an address cannot be had.
-pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
+pub fn start(mut config: ServerConfig, now: Now) -> Result<Bound, StartError> {
     let count = workers::count(&config);
-    let watermarks = furnish(&mut config, count)?;
+    let watermarks = prepare(&mut config, count)?;
     let logs = AccessLog::open_several(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config.access_log);
     let (http, sum) = open_listeners(&config)?;
     let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
     http.iter().try_for_each(defer_accept).map_err(system)?;
-    let mut kits = kits(config, watermarks, logs, http, sum, now)?;
+    let mut kits = worker_configs(config, watermarks, logs, http, sum, now)?;
     let crew = match kits.pop() {
-        Some(kit) if kits.is_empty() => Crew::One(Box::new(kit.build().map_err(system)?)),
+        Some(kit) if kits.is_empty() => Workers::One(Box::new(kit.build().map_err(system)?)),
         last => {
-            Crew::Several(WorkerThreads::of(kits.into_iter().chain(last).collect(), now).map_err(system)?)
+            Workers::Several(WorkerThreads::of(kits.into_iter().chain(last).collect(), now).map_err(system)?)
         }
     };
     Ok(Bound { crew, addresses, sum_addresses, signals })
@@ -99,14 +99,14 @@ pub fn start(mut config: Config, now: Now) -> Result<Bound, StartError> {
 ///
 /// # Errors
 /// Those of [`start`].
-pub fn check(mut config: Config) -> Result<(), StartError> {
+pub fn check(mut config: ServerConfig) -> Result<(), StartError> {
     let count = workers::count(&config);
-    furnish(&mut config, count)?;
+    prepare(&mut config, count)?;
     config.access_log.check().map_err(|error| log_error(&config.access_log, &error))
 }
 
 /// What can be had without opening the log or an address: room for connections, and the files.
-fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError> {
+fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, StartError> {
     let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
     let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
@@ -120,7 +120,7 @@ fn furnish(config: &mut Config, workers: usize) -> Result<Watermarks, StartError
     Ok(watermarks)
 }
 
-fn open_store(config: &Config) -> Result<ContentSource, StartError> {
+fn open_store(config: &ServerConfig) -> Result<ContentSource, StartError> {
     Ok(match &config.root {
         _ if !config.http => ContentSource::Embedded,
         RootChoice::Directory(path) => {
@@ -132,7 +132,7 @@ fn open_store(config: &Config) -> Result<ContentSource, StartError> {
 }
 
 /// Those of HTTP and those of the number exchange, none of what is not served.
-fn open_listeners(config: &Config) -> Result<(Vec<TcpListener>, Vec<TcpListener>), StartError> {
+fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpListener>), StartError> {
     let open = |port: Option<u16>, option| match port {
         Some(port) => {
             listen_all(&config.bind.listen_ips(), port).map_err(|error| listen_error(&error, option))
@@ -149,17 +149,17 @@ fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, StartEr
 }
 
 /// One for each log: the first has the listeners, the others have more of their own at the same addresses.
-fn kits(
-    config: Config,
+fn worker_configs(
+    config: ServerConfig,
     watermarks: Watermarks,
     logs: Vec<AccessLog>,
     http: Vec<TcpListener>,
     mut sum: Vec<TcpListener>,
     now: Now,
-) -> Result<Vec<Kit>, StartError> {
+) -> Result<Vec<WorkerConfig>, StartError> {
     let of = logs.len();
     let naming = Arc::default();
-    let mut kits: Vec<Kit> = Vec::with_capacity(of);
+    let mut kits: Vec<WorkerConfig> = Vec::with_capacity(of);
     let mut own = Some(http);
     for (index, log) in logs.into_iter().enumerate() {
         let http = match (own.take(), kits.first()) {
@@ -171,14 +171,14 @@ fn kits(
             }
             (own, _) => own.unwrap_or_default(),
         };
-        kits.push(Kit {
+        kits.push(WorkerConfig {
             config: config.clone(),
             store: open_store(&config)?,
             log,
             http,
             sum: std::mem::take(&mut sum),
             watermarks: part(watermarks, index, of),
-            rank: Rank { index, of },
+            rank: WorkerId { index, of },
             naming: Arc::clone(&naming),
             now,
         });
@@ -186,16 +186,16 @@ fn kits(
     Ok(kits)
 }
 
-impl Kit {
+impl WorkerConfig {
     /// The server and the loop around it.
-    fn build(self) -> io::Result<Reactor<Server>> {
+    fn build(self) -> io::Result<Reactor<ServerApp>> {
         let Self { config, store, log, http, sum, watermarks, rank, naming, now } = self;
         // They are named in their order.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
-        let sum_room = settings.map(|settings| SumRoom::open(&config, settings, sum_ids)).transpose()?;
-        let site = Site::new(config, store, log).naming_by(naming);
-        let mut reactor = Reactor::new(Server::new(site, sum_room, rank), now)?;
+        let sum_room = settings.map(|settings| SumService::open(&config, settings, sum_ids)).transpose()?;
+        let site = WorkerState::new(config, store, log).with_rename_lock(naming);
+        let mut reactor = Reactor::new(ServerApp::new(site, sum_room, rank), now)?;
         reactor.set_watermarks(watermarks);
         for listener in http.into_iter().chain(sum) {
             reactor.listen(listener)?;
@@ -204,10 +204,10 @@ impl Kit {
     }
 }
 
-impl Job for Kit {
-    fn work(self, orders: Receiver<Order>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
+impl Job for WorkerConfig {
+    fn work(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
-        reactor.app_mut().heed(orders);
+        reactor.app_mut().set_control_messages(orders);
         ready(reactor.waker());
         reactor.run().map(drop)
     }
@@ -231,8 +231,8 @@ impl Bound {
     /// When a signal handler cannot be installed.
     pub fn heed_signals(&mut self) -> io::Result<()> {
         match &mut self.crew {
-            Crew::One(reactor) => reactor.watch_signals(&self.signals),
-            Crew::Several(workers) => workers.watch_signals(&self.signals),
+            Workers::One(reactor) => reactor.watch_signals(&self.signals),
+            Workers::Several(workers) => workers.watch_signals(&self.signals),
         }
     }
 
@@ -240,8 +240,8 @@ impl Bound {
     /// the second like the second.
     pub fn stopper(&self) -> Arc<Waker> {
         match &self.crew {
-            Crew::One(reactor) => reactor.waker(),
-            Crew::Several(workers) => workers.stopper(),
+            Workers::One(reactor) => reactor.waker(),
+            Workers::Several(workers) => workers.stopper(),
         }
     }
 
@@ -251,8 +251,8 @@ impl Bound {
     /// When epoll fails, or a worker.
     pub fn run(self) -> io::Result<Option<i32>> {
         match self.crew {
-            Crew::One(reactor) => reactor.run().map(|server| server.stopped_by()),
-            Crew::Several(workers) => workers.run(),
+            Workers::One(reactor) => reactor.run().map(|server| server.stopped_by()),
+            Workers::Several(workers) => workers.run(),
         }
     }
 }

@@ -10,26 +10,30 @@ use std::time::Instant;
 
 use mio::net::TcpStream;
 
-use super::{Config, SumConfig};
+use super::{ServerConfig, SumConfig};
 use crate::access_log::ConsoleLog;
 use crate::net::Connection;
 use crate::reactor::{ListenerId, Now};
 use crate::sum::{Name, SumServerProtocol, SumState};
 
 /// What all connections of the number exchange share.
-pub(super) struct SumRoom {
+pub(super) struct SumService {
     pub(super) desk: SumState,
     console: ConsoleLog,
     /// Empty once they are closed.
     listeners: Range<ListenerId>,
 }
 
-impl SumRoom {
+impl SumService {
     /// The exchange that the configuration asks for, with these listeners.
     ///
     /// # Errors
     /// When standard output cannot be had.
-    pub(super) fn open(config: &Config, sum: &SumConfig, listeners: Range<ListenerId>) -> io::Result<Self> {
+    pub(super) fn open(
+        config: &ServerConfig,
+        sum: &SumConfig,
+        listeners: Range<ListenerId>,
+    ) -> io::Result<Self> {
         let console = if config.quiet { ConsoleLog::quiet() } else { ConsoleLog::stdout()? };
         let name = sum.name.clone().unwrap_or_else(default_name);
         Ok(Self { desk: SumState::new(name, sum.number), console, listeners })

@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use mio::Waker;
 
-use super::app::Order;
-use super::{Config, ServerConnection};
+use super::app::ControlMessage;
+use super::{ServerConfig, ServerConnection};
 use crate::reactor::{
     App, Control, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
 };
@@ -23,7 +23,7 @@ use crate::reactor::{
 pub(super) const WORKERS_MAX: usize = 256;
 
 /// How many threads are to serve.
-pub(super) fn count(config: &Config) -> usize {
+pub(super) fn count(config: &ServerConfig) -> usize {
     let asked = match config.http {
         true => config.workers,
         // The number exchange alone: it has one room.
@@ -38,13 +38,13 @@ pub(super) trait Job: Send + 'static {
     ///
     /// # Errors
     /// Whatever keeps it from going on.
-    fn work(self, orders: Receiver<Order>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
+    fn work(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
 }
 
 /// Workers that have yet to begin, and whoever is to watch them.
 pub(super) struct WorkerThreads<J> {
     jobs: Vec<J>,
-    watch: Box<Reactor<Watch>>,
+    watch: Box<Reactor<Supervisor>>,
 }
 
 impl<J: Job> WorkerThreads<J> {
@@ -53,7 +53,7 @@ impl<J: Job> WorkerThreads<J> {
     /// # Errors
     /// When there cannot be another event loop.
     pub(super) fn of(jobs: Vec<J>, now: Now) -> io::Result<Self> {
-        Ok(Self { jobs, watch: Box::new(Reactor::new(Watch::default(), now)?) })
+        Ok(Self { jobs, watch: Box::new(Reactor::new(Supervisor::default(), now)?) })
     }
 
     /// Takes these signals for all of them.
@@ -100,14 +100,14 @@ impl<J: Job> WorkerThreads<J> {
 
 /// One of those who are watched.
 struct Worker {
-    orders: Sender<Order>,
+    orders: Sender<ControlMessage>,
     /// None until it is at work; what it was told before is there when it begins to listen.
     waker: Option<Arc<Waker>>,
     has_ended: bool,
 }
 
 impl Worker {
-    fn order(&self, order: Order) {
+    fn order(&self, order: ControlMessage) {
         // Who is gone needs no orders.
         let _ = self.orders.send(order);
         self.wake();
@@ -122,7 +122,7 @@ impl Worker {
 
 /// The application of whoever watches: signals and news come in, orders go out.
 #[derive(Default)]
-struct Watch {
+struct Supervisor {
     told: Option<Receiver<(usize, ThreadEvent<()>)>>,
     workers: Vec<Worker>,
     /// They have been told to shut down.
@@ -132,9 +132,9 @@ struct Watch {
     failure: Option<io::Error>,
 }
 
-impl Watch {
-    fn pass_on(&mut self, order: Order) {
-        if let Order::ShutDown(signal) = order
+impl Supervisor {
+    fn pass_on(&mut self, order: ControlMessage) {
+        if let ControlMessage::ShutDown(signal) = order
             && std::mem::replace(&mut self.stopping, true)
         {
             self.stopped_by = signal;
@@ -152,14 +152,14 @@ impl Watch {
                 }
                 ThreadEvent::Ended(outcome) => {
                     worker.has_ended = true;
-                    self.see_off(index, outcome);
+                    self.on_worker_ended(index, outcome);
                 }
             }
         }
     }
 
     /// A worker is gone: nobody goes on without it.
-    fn see_off(&mut self, index: usize, outcome: Option<io::Result<()>>) {
+    fn on_worker_ended(&mut self, index: usize, outcome: Option<io::Result<()>>) {
         let outcome = match outcome {
             Some(Ok(())) if self.stopping => return,
             Some(Ok(())) => "it has ended too early".to_owned(),
@@ -170,12 +170,12 @@ impl Watch {
         log::error!("{failure}; the server ends");
         self.failure.get_or_insert(io::Error::other(failure));
         if !self.stopping {
-            self.pass_on(Order::ShutDown(None));
+            self.pass_on(ControlMessage::ShutDown(None));
         }
     }
 }
 
-impl App for Watch {
+impl App for Supervisor {
     type Conn = ServerConnection;
 
     fn drive(&mut self, _: &mut ServerConnection, _: &mut Readiness, _: Now) -> Next {
@@ -183,8 +183,8 @@ impl App for Watch {
     }
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, _: Now, _: bool) -> Option<Instant> {
-        let stop = control.take_woken().then_some(Order::ShutDown(None));
-        for order in control.take_signals().into_iter().filter_map(Order::of).chain(stop) {
+        let stop = control.take_woken().then_some(ControlMessage::ShutDown(None));
+        for order in control.take_signals().into_iter().filter_map(ControlMessage::of).chain(stop) {
             self.pass_on(order);
         }
         control.take_fd_readable();
@@ -208,17 +208,17 @@ mod tests {
     struct Waiting {
         first: First,
         /// Told what it heard.
-        heard: Sender<Order>,
+        heard: Sender<ControlMessage>,
     }
 
     impl Job for Waiting {
-        fn work(self, orders: Receiver<Order>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
+        fn work(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
             let poll = Poll::new()?;
             ready(Arc::new(Waker::new(poll.registry(), Token(0))?));
             while (self.first)()? {
                 let order = orders.recv().map_err(io::Error::other)?;
                 self.heard.send(order).map_err(io::Error::other)?;
-                if matches!(order, Order::ShutDown(_)) {
+                if matches!(order, ControlMessage::ShutDown(_)) {
                     break;
                 }
             }
@@ -244,7 +244,7 @@ mod tests {
             drop(tell);
             let workers = WorkerThreads::of(jobs, Now::read()).expect("an event loop");
             assert_eq!(workers.run().expect_err("one has failed").to_string(), expected);
-            assert_eq!(heard.iter().collect::<Vec<_>>(), [Order::ShutDown(None); 2], "{expected}");
+            assert_eq!(heard.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2], "{expected}");
         }
     }
 
@@ -256,6 +256,6 @@ mod tests {
         let workers = WorkerThreads::of(jobs, Now::read()).expect("an event loop");
         workers.stopper().wake().expect("it is told");
         assert_eq!(workers.run().expect("nothing fails"), None);
-        assert_eq!(heard.iter().collect::<Vec<_>>(), [Order::ShutDown(None); 2]);
+        assert_eq!(heard.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2]);
     }
 }

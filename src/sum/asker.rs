@@ -2,9 +2,9 @@
 //!
 //! | state | waits for | leaves to | deadline |
 //! |---|---|---|---|
-//! | [`Asking`](Phase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
-//! | [`Hearing`](Phase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
-//! | [`Closing`](Phase::Closing) | nothing: the link closes | gone | the link's |
+//! | [`Asking`](ServerPhase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
+//! | [`Hearing`](ServerPhase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
+//! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone | the link's |
 //!
 //! It prints nothing and knows no address: whoever runs it reads the outcome from the [`SumExchange`].
 

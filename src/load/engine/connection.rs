@@ -2,11 +2,11 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](Phase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
-//! | [`Resting`](Phase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
-//! | [`Awaiting`](Phase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
-//! | [`Receiving`](Phase::Receiving) | the rest of it | Awaiting · Resting · Closing |
-//! | [`Closing`](Phase::Closing) | nothing: the link closes | gone |
+//! | [`Connecting`](ServerPhase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
+//! | [`Resting`](ServerPhase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
+//! | [`Awaiting`](ServerPhase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
+//! | [`BodyReceiver`](ServerPhase::BodyReceiver) | the rest of it | Awaiting · Resting · Closing |
+//! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone |
 //!
 //! It sends what is due as soon as there is room, checks each answer, and tells the [`Run`] what became
 //! of each request, exactly once. When a connection ends, the request whose answer was due fails, if it

@@ -1,6 +1,6 @@
 //! The settings of `reactor-server`: raw arguments in, a [`Command`] or one clear line out.
 //!
-//! Owns which options there are to give and how they make up a [`Config`], topic by topic in the files
+//! Owns which options there are to give and how they make up a [`ServerConfig`], topic by topic in the files
 //! beside it; how values are written is there and in `values`, how options are spelled in
 //! `cli`, how the environment and a file lie beneath the arguments in `precedence`. It never
 //! prints, exits, or asks the file system: what is found around the program is an argument too.
@@ -14,11 +14,11 @@ mod values;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, twice};
-use crate::server::{Config, RootChoice};
+use crate::server::{RootChoice, ServerConfig};
 use values::{parse_bind, parse_port};
 
 pub use crate::cli::Command;
-pub use precedence::{Order, command};
+pub use precedence::{Invocation, command};
 
 /// The text of `--help`.
 pub const HELP: &str = include_str!("help.txt");
@@ -74,8 +74,8 @@ pub const PROGRAM: Program = Program {
     values: ValueCheck::Checked,
 };
 
-fn read_config(given: &mut ParsedArgs, content_exists: bool) -> Result<Config, String> {
-    let mut config = Config::default();
+fn read_config(given: &mut ParsedArgs, content_exists: bool) -> Result<ServerConfig, String> {
+    let mut config = ServerConfig::default();
     operation::read_log(given, &mut config)?;
     files::read_documents(given, &mut config)?;
     rules::read(given, &mut config)?;
@@ -83,12 +83,16 @@ fn read_config(given: &mut ParsedArgs, content_exists: bool) -> Result<Config, S
     operation::read_limits(given, &mut config)?;
     operation::read_sum(given, &mut config)?;
     files::read_uploads(given, &mut config)?;
-    place(given, &mut config, content_exists)?;
+    listen_and_root(given, &mut config, content_exists)?;
     Ok(config)
 }
 
 /// Where it listens, and the directory that it serves there.
-fn place(given: &mut ParsedArgs, config: &mut Config, content_exists: bool) -> Result<(), String> {
+fn listen_and_root(
+    given: &mut ParsedArgs,
+    config: &mut ServerConfig,
+    content_exists: bool,
+) -> Result<(), String> {
     config.bind = parse_bind(&given.all("--bind")).map_err(|error| given.at("--bind", &error))?;
     given.set("--port", &mut config.port, parse_port)?;
     match given.once("--root")? {

@@ -1,7 +1,7 @@
 //! What the server is told to do, as typed values.
 //!
 //! Owns the settings and their defaults. It never reads arguments, the environment or the file
-//! system: `args` makes a `Config` of what a person wrote, tests make theirs by hand.
+//! system: `args` makes a `ServerConfig` of what a person wrote, tests make theirs by hand.
 
 pub mod args;
 mod process_env;
@@ -17,11 +17,11 @@ use crate::net::ListenIp;
 use crate::server::rules::{CacheRule, Header, Origin, Redirect};
 use crate::sum::Name;
 
-pub use process_env::Surroundings;
+pub use process_env::ProcessEnv;
 
 /// Everything that can be set. Its default serves the embedded pages at 127.0.0.1:8080.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct ServerConfig {
     /// The port of every address; 0 takes one that is free.
     pub port: u16,
     /// The addresses to listen on.
@@ -133,9 +133,9 @@ pub struct ErrorPage {
     pub path: RelativePath<'static>,
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        Config {
+impl Default for ServerConfig {
+    fn default() -> ServerConfig {
+        ServerConfig {
             port: 8080,
             bind: Bind::Loopback,
             root: RootChoice::Embedded,
@@ -174,9 +174,9 @@ impl Default for Config {
     }
 }
 
-impl Config {
+impl ServerConfig {
     /// Whether directories may be listed and archived.
-    pub fn lists(&self) -> bool {
+    pub fn listings_enabled(&self) -> bool {
         self.listing.unwrap_or_else(|| self.fallback.is_none() && self.bind.is_loopback())
     }
 

@@ -15,7 +15,7 @@ use super::args::CONTENT_DIRECTORY;
 const SETTINGS_LEN_MAX: u64 = 1 << 20;
 
 /// What the arguments alone do not tell. It has no `Debug`: the environment may hold secrets.
-pub struct Surroundings {
+pub struct ProcessEnv {
     /// Whether [`CONTENT_DIRECTORY`] is a directory here.
     pub content_exists: bool,
     /// The working directory; empty if it is gone.
@@ -26,10 +26,10 @@ pub struct Surroundings {
     pub read_file: fn(&Path) -> io::Result<Vec<u8>>,
 }
 
-impl Surroundings {
+impl ProcessEnv {
     /// Those of this process.
-    pub fn look() -> Surroundings {
-        Surroundings {
+    pub fn read() -> ProcessEnv {
+        ProcessEnv {
             content_exists: Path::new(CONTENT_DIRECTORY).is_dir(),
             directory: env::current_dir().unwrap_or_default(),
             variables: env::vars_os().collect(),
@@ -39,9 +39,9 @@ impl Surroundings {
 }
 
 /// Nothing at all: no directory, no variables, no files.
-impl Default for Surroundings {
-    fn default() -> Surroundings {
-        Surroundings {
+impl Default for ProcessEnv {
+    fn default() -> ProcessEnv {
+        ProcessEnv {
             content_exists: false,
             directory: PathBuf::new(),
             variables: Vec::new(),

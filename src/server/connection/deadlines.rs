@@ -5,20 +5,20 @@
 
 use std::time::{Duration, Instant};
 
-use crate::server::Config;
+use crate::server::ServerConfig;
 
 /// A peer must send or take something within this time ...
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// ... and at this rate in bytes per second: what it has moved buys it time.
 const RATE_MIN: u64 = 1024;
 /// What a peer has taken at once buys no more than this, so that a fast start does not excuse a stall.
-const CREDIT_MAX: Duration = Duration::from_secs(300);
+const EARNED_TIME_MAX: Duration = Duration::from_secs(300);
 /// What must be known before a head is gathered for no longer than this: somebody waits for it.
-const GATHERING_TIMEOUT: Duration = Duration::from_secs(10);
+const PREPARING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The deadline of one connection.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct Deadlines {
     deadline: Instant,
     /// When the first byte of the head that is being read came.
     head_since: Option<Instant>,
@@ -26,7 +26,7 @@ pub(super) struct Patience {
     sent_before: u64,
 }
 
-impl Patience {
+impl Deadlines {
     /// For a connection that has just been accepted.
     pub(super) fn new(idle_timeout: Duration, now: Instant) -> Self {
         Self { deadline: now + idle_timeout, head_since: None, sent_before: 0 }
@@ -52,7 +52,7 @@ impl Patience {
     }
 
     /// Waits for a request, or for the rest of one of which something `has_begun` to come.
-    pub(super) fn for_head(&mut self, has_begun: bool, config: &Config, now: Instant) {
+    pub(super) fn start_head(&mut self, has_begun: bool, config: &ServerConfig, now: Instant) {
         if self.head_since.is_none() && has_begun {
             self.head_since = Some(now);
         }
@@ -61,24 +61,24 @@ impl Patience {
     }
 
     /// Waits for a body.
-    pub(super) fn for_body(&mut self, now: Instant) {
+    pub(super) fn start_body(&mut self, now: Instant) {
         self.deadline = now + STALL_TIMEOUT;
     }
 
     /// Waits for the next piece of a body: each moves the deadline, but never beyond what the least
     /// rate allows from the start.
-    pub(super) fn for_piece(&mut self, since: Instant, received_len: u64, now: Instant) {
+    pub(super) fn extend_body(&mut self, since: Instant, received_len: u64, now: Instant) {
         let earned = since + STALL_TIMEOUT + credit(received_len);
         self.deadline = earned.min(now + STALL_TIMEOUT);
     }
 
     /// Waits for our own side to find out what must be known before a head.
-    pub(super) fn for_gathering(&mut self, now: Instant) {
-        self.deadline = now + GATHERING_TIMEOUT;
+    pub(super) fn start_preparing(&mut self, now: Instant) {
+        self.deadline = now + PREPARING_TIMEOUT;
     }
 
     /// Waits for room.
-    pub(super) fn for_room(&mut self, sent_total: u64, now: Instant) {
+    pub(super) fn start_write(&mut self, sent_total: u64, now: Instant) {
         // Nothing is read meanwhile, so the time of a head that has begun is not the peer's.
         self.head_since = None;
         self.deadline = now + STALL_TIMEOUT;
@@ -87,8 +87,8 @@ impl Patience {
 
     /// Whether the peer has more time, since it has taken enough after the deadline was set: a trickle
     /// buys less and less of it, until it buys none.
-    pub(super) fn goes_on(&mut self, sent_total: u64, now: Instant) -> bool {
-        let bought = credit(sent_total.saturating_sub(self.sent_before)).min(CREDIT_MAX);
+    pub(super) fn extend_write(&mut self, sent_total: u64, now: Instant) -> bool {
+        let bought = credit(sent_total.saturating_sub(self.sent_before)).min(EARNED_TIME_MAX);
         self.sent_before = sent_total;
         self.deadline = now + bought;
         !bought.is_zero()

@@ -2,7 +2,7 @@
 //!
 //! An exchange begins when its head is complete and ends when the last byte of its answer has been
 //! handed to the kernel, or the connection has broken. Pipelined answers leave in one write, so
-//! several exchanges may be under way: they are a [`Batch`]. Neither parses nor sends anything.
+//! several exchanges may be under way: they are a [`Pipeline`]. Neither parses nor sends anything.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::access_log::{AccessLog, Detail, LogRecord};
 use crate::http::{Method, RequestHead, Version};
 use crate::net::{CloseReason, SendPosition, SendQueue};
 use crate::reactor::Now;
-use crate::server::response::{Reply, RequestFlags};
+use crate::server::response::{RequestFlags, ResponseSpan};
 
 /// What the log says of a request whose sender was gone before it could be answered: not a code that
 /// is ever sent, but the one that readers of nginx's logs know for it.
@@ -22,41 +22,41 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// What must be remembered of a request until its answer is on its way.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    asked: Asked,
+    asked: RequestSummary,
     since: Now,
     /// Its head in the text of the batch, if something of it will be logged; so with the head of the response.
     request_head: Range<u32>,
     response_head: Range<u32>,
-    reply: Option<Reply>,
+    reply: Option<ResponseSpan>,
 }
 
 /// What a request asks for, as far as its answer and its log line depend on it, and where in its head the
 /// words are that the log tells.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct RequestSummary {
     pub(super) flags: RequestFlags,
-    line: Words,
-    referer: Option<Words>,
-    user_agent: Option<Words>,
+    line: Span,
+    referer: Option<Span>,
+    user_agent: Option<Span>,
 }
 
 /// Some bytes of a head. It is short enough for these numbers.
 #[derive(Debug, Clone, Copy)]
-struct Words {
+struct Span {
     start: u16,
     len: u16,
 }
 
-impl Asked {
+impl RequestSummary {
     /// What this head asks for; `bytes` begin with what it was parsed from.
     pub(super) fn of(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
         let &RequestHead { version, keep_alive, http10_keep_alive: keep_alive_asked, .. } = head;
         let head_only = head.method == Method::Head;
         Self {
             flags: RequestFlags { head_only, version, keep_alive, keep_alive_asked },
-            line: Words::of(head.line, bytes),
-            referer: head.referer.map(|value| Words::of(value, bytes)),
-            user_agent: head.user_agent.map(|value| Words::of(value, bytes)),
+            line: Span::of(head.line, bytes),
+            referer: head.referer.map(|value| Span::of(value, bytes)),
+            user_agent: head.user_agent.map(|value| Span::of(value, bytes)),
         }
     }
 
@@ -65,11 +65,11 @@ impl Asked {
         let head_only = line.starts_with(b"HEAD ");
         let version = Version::Http11;
         let flags = RequestFlags { head_only, version, keep_alive: false, keep_alive_asked: false };
-        Self { flags, line: Words::of(line, bytes), referer: None, user_agent: None }
+        Self { flags, line: Span::of(line, bytes), referer: None, user_agent: None }
     }
 }
 
-impl Words {
+impl Span {
     /// Where `part` is in `bytes`, of which it is a part.
     fn of(part: &[u8], bytes: &[u8]) -> Self {
         let start = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
@@ -84,7 +84,7 @@ impl Words {
 
 /// The connection that exchanges are of, and why it ends, if it does.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Origin {
+pub(super) struct ConnInfo {
     pub(super) peer: SocketAddr,
     /// Counts the server's connections.
     pub(super) connection: u64,
@@ -93,21 +93,21 @@ pub(super) struct Origin {
 
 /// The exchanges of one connection that have not ended, and the text of their log lines.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct Pipeline {
     exchanges: Vec<Exchange>,
     text: Vec<u8>,
 }
 
 /// Most connections are idle and have no batch, so it stands apart from them.
-pub(super) type BoxedBatch = Box<Batch>;
+pub(super) type BoxedBatch = Box<Pipeline>;
 
-impl Batch {
+impl Pipeline {
     pub(super) fn is_empty(&self) -> bool {
         self.exchanges.is_empty()
     }
 
     /// Begins the exchange of a request, which came as `bytes`; they are kept if they will be logged.
-    pub(super) fn begin(&mut self, asked: Asked, bytes: &[u8], detail: Detail, now: Now) {
+    pub(super) fn begin(&mut self, asked: RequestSummary, bytes: &[u8], detail: Detail, now: Now) {
         let request_head = self.keep(bytes, detail != Detail::Nothing);
         self.exchanges.push(Exchange { asked, since: now, request_head, response_head: 0..0, reply: None });
     }
@@ -124,7 +124,13 @@ impl Batch {
     }
 
     /// Notes what has been queued in answer to it, from the mark on.
-    pub(super) fn answered(&mut self, reply: Reply, outbox: &SendQueue, mark: SendPosition, detail: Detail) {
+    pub(super) fn answered(
+        &mut self,
+        reply: ResponseSpan,
+        outbox: &SendQueue,
+        mark: SendPosition,
+        detail: Detail,
+    ) {
         let response_head = self.keep(outbox.queued_since(mark, reply.body_starts), detail == Detail::Heads);
         if let Some(exchange) = self.exchanges.last_mut() {
             exchange.response_head = response_head;
@@ -146,13 +152,13 @@ impl Batch {
     }
 
     /// Logs and forgets the exchanges whose answers have been sent whole.
-    pub(super) fn end_sent(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+    pub(super) fn end_sent(&mut self, sent_total: u64, origin: ConnInfo, log: &mut AccessLog, now: Now) {
         let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
         self.end(count, sent_total, origin, log, now);
     }
 
     /// Logs and forgets all exchanges, however much of their answers has been sent.
-    pub(super) fn end_all(&mut self, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+    pub(super) fn end_all(&mut self, sent_total: u64, origin: ConnInfo, log: &mut AccessLog, now: Now) {
         self.end(self.exchanges.len(), sent_total, origin, log, now);
     }
 
@@ -164,7 +170,7 @@ impl Batch {
         start..self.text.len() as u32
     }
 
-    fn end(&mut self, count: usize, sent_total: u64, origin: Origin, log: &mut AccessLog, now: Now) {
+    fn end(&mut self, count: usize, sent_total: u64, origin: ConnInfo, log: &mut AccessLog, now: Now) {
         let logged = if log.is_on() { count } else { 0 };
         // Only who tells durations pays for looking at the clock.
         let tells_heads = log.detail() == Detail::Heads;
@@ -174,7 +180,7 @@ impl Batch {
                 self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
             };
             let (asked, request_head) = (&exchange.asked, text(&exchange.request_head));
-            let unanswered = Reply {
+            let unanswered = ResponseSpan {
                 status: CLIENT_CLOSED_REQUEST,
                 body_starts: sent_total,
                 ends: sent_total,
@@ -249,17 +255,17 @@ mod tests {
         let path = folder.path().join("access.log");
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let mut log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).unwrap();
-        let origin = Origin { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
-        let (mut batch, mut outbox, now) = (Batch::default(), SendQueue::new(), Now::read());
+        let origin = ConnInfo { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
+        let (mut batch, mut outbox, now) = (Pipeline::default(), SendQueue::new(), Now::read());
         for number in 0..COUNT {
             let line = format!("GET /{number} HTTP/1.1");
             let head = format!("{line}\r\nNumber: {number}\r\n\r\n");
             let line = &head.as_bytes()[..line.len()];
-            batch.begin(Asked::refused(line, head.as_bytes()), head.as_bytes(), Detail::Heads, now);
+            batch.begin(RequestSummary::refused(line, head.as_bytes()), head.as_bytes(), Detail::Heads, now);
             let mark = outbox.position();
             outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
             // The answer is one position long, and always one behind.
-            let reply = Reply {
+            let reply = ResponseSpan {
                 status: 200,
                 body_starts: outbox.queued_total(),
                 ends: number + 1,

@@ -20,13 +20,13 @@ use crate::net::Connection;
 use crate::reactor;
 use crate::sum::SumServerProtocol;
 
-pub use state_machine::{Conn, Phase, TRANSITIONS};
-pub use worker_state::Site;
+pub use state_machine::{HttpServerProtocol, ServerPhase, TRANSITIONS};
+pub use worker_state::WorkerState;
 
 /// One connection to the server; which kind it is follows from the listener.
 pub enum ServerConnection {
     /// HTTP.
-    Http(Connection<Conn>),
+    Http(Connection<HttpServerProtocol>),
     /// The number exchange.
     Sum(Connection<SumServerProtocol>),
 }

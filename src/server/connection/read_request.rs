@@ -4,16 +4,16 @@
 //! It has the head parsed and routed, unless the `memo` knows what becomes of it, and begins the exchange.
 //! It owns what must be remembered of a head that is not whole; it consumes nothing and answers nothing.
 
-use super::Site;
-use super::exchange::{Asked, BoxedBatch};
-use super::request_cache::Known;
+use super::WorkerState;
+use super::exchange::{BoxedBatch, RequestSummary};
+use super::request_cache::CachedOutcome;
 use crate::http::{FieldBuf, Reject, RequestBody, parse_request};
 use crate::reactor::Now;
-use crate::server::handlers::{Plan, route};
+use crate::server::handlers::{Action, route};
 
 /// A head on its way in.
 #[derive(Debug, Default)]
-pub(super) struct Arrival {
+pub(super) struct HeadProgress {
     /// How far its end has been searched for, and how much of it was there then.
     searched_len: usize,
     pub(super) seen_len: usize,
@@ -21,62 +21,63 @@ pub(super) struct Arrival {
     since: Option<Box<Now>>,
 }
 
-impl Arrival {
+impl HeadProgress {
     /// What the request gets is being made; it will be understood anew.
-    pub(super) fn come_back(&mut self, now: Now) {
+    pub(super) fn retry_next_tick(&mut self, now: Now) {
         self.since.get_or_insert_with(|| Box::new(now));
     }
 }
 
 /// What bytes amount to.
 #[derive(Debug)]
-pub(super) enum Intake {
+pub(super) enum NextRequest {
     /// More has to come first.
-    Nothing,
+    Incomplete,
     /// A request whose plan is being made: the same bytes tell more in the next turn.
-    Later,
+    Pending,
     /// No request, or not one that can be trusted.
-    Refused(Reject),
+    Rejected(Reject),
     /// A request, of which an exchange has begun.
     Request {
         /// Bytes of its head.
         len: usize,
         body: RequestBody,
         expects_continue: bool,
-        plan: Plan,
+        plan: Action,
     },
 }
 
 /// Makes what can be made of `bytes`, the first of which begin a request.
-pub(super) fn take(
+pub(super) fn read_request(
     bytes: &[u8],
-    arrival: &mut Arrival,
+    arrival: &mut HeadProgress,
     batch: &mut Option<BoxedBatch>,
-    site: &mut Site,
+    site: &mut WorkerState,
     now: Now,
-) -> Intake {
+) -> NextRequest {
     let since = arrival.since.as_deref().copied().unwrap_or(now);
-    let (edition, place) = (site.context.cache.generation(now.unix_secs()), site.memo.place_of(bytes));
-    if let Some(Known { asked, len, answer }) = site.memo.recall(place, bytes, edition) {
+    let (edition, place) =
+        (site.context.cache.generation(now.unix_secs()), site.request_cache.slot_of(bytes));
+    if let Some(CachedOutcome { asked, len, answer }) = site.request_cache.get(place, bytes, edition) {
         let batch = batch.get_or_insert_with(|| site.lease_batch());
         batch.begin(asked, bytes.get(..len).unwrap_or_default(), site.log.detail(), since);
-        let plan = Plan::Answer(answer);
-        return Intake::Request { len, body: RequestBody::None, expects_continue: false, plan };
+        let plan = Action::Answer(answer);
+        return NextRequest::Request { len, body: RequestBody::None, expects_continue: false, plan };
     }
     let mut space = FieldBuf::new();
     let (len, head) = match parse_request(bytes, &mut arrival.searched_len, &mut space) {
         Ok(Some(found)) => found,
-        Ok(None) => return Intake::Nothing,
-        Err(reject) => return Intake::Refused(reject),
+        Ok(None) => return NextRequest::Incomplete,
+        Err(reject) => return NextRequest::Rejected(reject),
     };
-    let Ok(plan) = route(&head, &mut site.context, now) else { return Intake::Later };
-    let (asked, bytes) = (Asked::of(&head, bytes), bytes.get(..len).unwrap_or_default());
+    let Ok(plan) = route(&head, &mut site.context, now) else { return NextRequest::Pending };
+    let (asked, bytes) = (RequestSummary::of(&head, bytes), bytes.get(..len).unwrap_or_default());
     if site.context.cache.is_validated() {
-        site.memo.note(place, (bytes, asked), &head, &plan, edition);
+        site.request_cache.insert(place, (bytes, asked), &head, &plan, edition);
     }
     let batch = batch.get_or_insert_with(|| site.lease_batch());
     batch.begin(asked, bytes, site.log.detail(), since);
-    Intake::Request { len, body: head.body, expects_continue: head.expects_continue, plan }
+    NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, plan }
 }
 
 #[cfg(test)]
@@ -89,8 +90,8 @@ mod tests {
 
     use crate::access_log::{AccessLog, LogDestination, LogFormat, LogStyle};
     use crate::files::{CacheLimits, ContentSource, Root};
-    use crate::server::response::Answer;
-    use crate::server::{CacheMode, Config};
+    use crate::server::response::Response;
+    use crate::server::{CacheMode, ServerConfig};
 
     /// Some that differ in what they get only, some in what stands in the log only, some in their last byte.
     const HEADS: &[&str] = &[
@@ -110,20 +111,22 @@ mod tests {
         "GET /a.css HTTP/1.1\r\n\r\n",
     ];
 
-    fn site(folder: &Path, cache: CacheMode, cache_len_max: usize) -> Site {
+    fn site(folder: &Path, cache: CacheMode, cache_len_max: usize) -> WorkerState {
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let log = AccessLog::open_styled(&LogDestination::File("/dev/null".into()), style).expect("a log");
-        let config = Config { cache, cache_len_max, ..Config::default() };
-        Site::new(config, ContentSource::Disk(Root::open(folder).expect("a root")), log)
+        let config = ServerConfig { cache, cache_len_max, ..ServerConfig::default() };
+        WorkerState::new(config, ContentSource::Disk(Root::open(folder).expect("a root")), log)
     }
 
     /// All that comes of a request, with the bytes of what it gets and what will be logged.
-    fn taken(head: &str, site: &mut Site, now: Now) -> String {
-        let (mut arrival, mut batch) = (Arrival::default(), None);
+    fn taken(head: &str, site: &mut WorkerState, now: Now) -> String {
+        let (mut arrival, mut batch) = (HeadProgress::default(), None);
         site.context.cache.mark_events_pending();
-        match take(head.as_bytes(), &mut arrival, &mut batch, site, now) {
+        match read_request(head.as_bytes(), &mut arrival, &mut batch, site, now) {
             // Two that do the same work hold two descriptors.
-            Intake::Request { plan: Plan::Answer(Answer::Gather(_)), .. } => format!("gathers {batch:?}"),
+            NextRequest::Request { plan: Action::Answer(Response::Gather(_)), .. } => {
+                format!("gathers {batch:?}")
+            }
             intake => format!("{intake:?} {batch:?}"),
         }
     }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::http::{BodyDecoder, ErrorFormat, Reject, RequestBody, Status};
 use crate::net::RecvBuf;
-use crate::server::handlers::Plan;
-use crate::server::response::ErrorAnswer;
+use crate::server::handlers::Action;
+use crate::server::response::ErrorResponse;
 
 /// A request body that nobody wants is read and dropped up to this length, so that the connection
 /// can be used again; a longer one ends it.
@@ -18,26 +18,26 @@ pub(super) const TOO_LARGE: &str = "The request has a body that is not wanted he
 
 /// A body that is being read.
 #[derive(Debug)]
-pub(super) struct Receiving {
+pub(super) struct BodyReceiver {
     body: BodyDecoder,
     received_len: u64,
     pub(super) since: Instant,
     /// What the request gets; none once it is told.
-    plan: Option<Plan>,
+    plan: Option<Action>,
 }
 
 /// How far the body has come.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(super) enum ReceiveProgress {
     More,
     /// It is whole, and the plan can be finished.
-    Whole(Plan),
+    Whole(Action),
     /// It will not be whole, and this is the answer to that.
-    Failed(ErrorAnswer),
+    Failed(ErrorResponse),
 }
 
-impl Receiving {
-    pub(super) fn new(body: BodyDecoder, plan: Plan, since: Instant) -> Self {
+impl BodyReceiver {
+    pub(super) fn new(body: BodyDecoder, plan: Action, since: Instant) -> Self {
         Self { body, received_len: 0, since, plan: Some(plan) }
     }
 
@@ -47,7 +47,7 @@ impl Receiving {
     }
 
     /// Takes what the inbox has of the body.
-    pub(super) fn take(&mut self, inbox: &mut RecvBuf) -> Progress {
+    pub(super) fn take(&mut self, inbox: &mut RecvBuf) -> ReceiveProgress {
         while !self.body.is_done() {
             let decoded = match self.body.decode(inbox.bytes()) {
                 Ok(decoded) => decoded,
@@ -56,38 +56,38 @@ impl Receiving {
             let consumed = decoded.consumed;
             self.received_len += consumed as u64;
             match &mut self.plan {
-                Some(Plan::Answer(_)) if self.received_len > DISCARDED_LEN_MAX => {
+                Some(Action::Answer(_)) if self.received_len > DISCARDED_LEN_MAX => {
                     return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, TOO_LARGE));
                 }
-                Some(Plan::Store(storing)) => {
+                Some(Action::Store(storing)) => {
                     if let Err(error) = storing.take(decoded.data) {
-                        return Progress::Failed(error);
+                        return ReceiveProgress::Failed(error);
                     }
                 }
-                Some(Plan::Answer(_)) | None => {}
+                Some(Action::Answer(_)) | None => {}
             }
             inbox.consume(consumed);
             if consumed == 0 && inbox.is_eof() {
                 return self.failed(Reject::new(Status::BAD_REQUEST, "The request body ended early."));
             }
             if consumed == 0 {
-                return Progress::More;
+                return ReceiveProgress::More;
             }
         }
-        self.plan.take().map_or(Progress::More, Progress::Whole)
+        self.plan.take().map_or(ReceiveProgress::More, ReceiveProgress::Whole)
     }
 
-    fn failed(&self, reject: Reject) -> Progress {
-        Progress::Failed(self.refusal(reject.status, reject.message))
+    fn failed(&self, reject: Reject) -> ReceiveProgress {
+        ReceiveProgress::Failed(self.refusal(reject.status, reject.message))
     }
 
     /// The answer to whoever sends a body that will not be whole.
-    pub(super) fn refusal(&self, status: Status, why: &'static str) -> ErrorAnswer {
+    pub(super) fn refusal(&self, status: Status, why: &'static str) -> ErrorResponse {
         let prose = match &self.plan {
-            Some(Plan::Store(storing)) => storing.prose,
-            Some(Plan::Answer(_)) | None => ErrorFormat::Text,
+            Some(Action::Store(storing)) => storing.prose,
+            Some(Action::Answer(_)) | None => ErrorFormat::Text,
         };
-        ErrorAnswer::new(status, why, prose)
+        ErrorResponse::new(status, why, prose)
     }
 }
 

@@ -13,47 +13,47 @@ use std::rc::{Rc, Weak};
 
 use foldhash::fast::RandomState;
 
-use super::exchange::Asked;
+use super::exchange::RequestSummary;
 use crate::files::{CacheGeneration, CachedFile};
 use crate::http::{RequestBody, RequestHead, Status};
-use crate::server::handlers::Plan;
-use crate::server::response::{Answer, ErrorAnswer, FileHead, Part};
+use crate::server::handlers::Action;
+use crate::server::response::{ErrorResponse, FileHead, FilePart, Response};
 
 /// Heads that are known at once: what is asked for over and over is little.
-const PLACES: usize = 64;
+const SLOTS: usize = 64;
 /// Longer heads are not remembered. A browser's has some 600 bytes, and with cookies twice that.
-const KNOWN_HEAD_LEN_MAX: usize = 1536;
+const CACHED_HEAD_LEN_MAX: usize = 1536;
 /// A head is looked for by so many of its first bytes: the target is among them, or most of it.
 const FRONT_LEN: usize = 64;
 
 /// What became of the requests that came lately.
 #[derive(Debug, Default)]
-pub(super) struct Memo {
+pub(super) struct RequestCache {
     /// Made for the first head that is to be remembered.
-    places: Vec<Option<Place>>,
+    slots: Vec<Option<RequestSlot>>,
     hasher: RandomState,
 }
 
 /// One of its places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PlaceId(usize);
+pub(super) struct SlotId(usize);
 
 /// What is known of a request.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct CachedOutcome {
     /// What it asked for.
-    pub(super) asked: Asked,
+    pub(super) asked: RequestSummary,
     /// Bytes of its head, which is all there is of it.
     pub(super) len: usize,
     /// What it gets.
-    pub(super) answer: Answer,
+    pub(super) answer: Response,
 }
 
 /// One head, and what it came to.
 #[derive(Debug)]
-struct Place {
+struct RequestSlot {
     head: Vec<u8>,
-    asked: Asked,
+    asked: RequestSummary,
     outcome: Outcome,
     /// When that was so.
     edition: CacheGeneration,
@@ -62,56 +62,56 @@ struct Place {
 #[derive(Debug)]
 enum Outcome {
     File(Weak<CachedFile<FileHead>>),
-    NotFound(ErrorAnswer),
+    NotFound(ErrorResponse),
 }
 
-impl Memo {
+impl RequestCache {
     /// Where a request that `bytes` begin with is remembered, if it is.
-    pub(super) fn place_of(&self, bytes: &[u8]) -> PlaceId {
-        PlaceId(self.hasher.hash_one(bytes.get(..FRONT_LEN).unwrap_or(bytes)) as usize % PLACES)
+    pub(super) fn slot_of(&self, bytes: &[u8]) -> SlotId {
+        SlotId(self.hasher.hash_one(bytes.get(..FRONT_LEN).unwrap_or(bytes)) as usize % SLOTS)
     }
 
     /// What became of the request that `bytes` begin with, if it came before in this edition.
-    pub(super) fn recall(&self, place: PlaceId, bytes: &[u8], edition: CacheGeneration) -> Option<Known> {
-        let place = self.places.get(place.0)?.as_ref()?;
+    pub(super) fn get(&self, place: SlotId, bytes: &[u8], edition: CacheGeneration) -> Option<CachedOutcome> {
+        let place = self.slots.get(place.0)?.as_ref()?;
         if place.edition != edition || !bytes.starts_with(&place.head) {
             return None;
         }
         let answer = match &place.outcome {
-            Outcome::File(entry) => Answer::File(entry.upgrade()?, Part::Whole),
-            Outcome::NotFound(error) => Answer::Error(*error),
+            Outcome::File(entry) => Response::File(entry.upgrade()?, FilePart::Whole),
+            Outcome::NotFound(error) => Response::Error(*error),
         };
-        Some(Known { asked: place.asked, len: place.head.len(), answer })
+        Some(CachedOutcome { asked: place.asked, len: place.head.len(), answer })
     }
 
     /// Remembers what a request has come to, which came as `bytes`, if that follows from the files alone: a
     /// whole file, or none.
-    pub(super) fn note(
+    pub(super) fn insert(
         &mut self,
-        place: PlaceId,
-        (bytes, asked): (&[u8], Asked),
+        place: SlotId,
+        (bytes, asked): (&[u8], RequestSummary),
         request: &RequestHead<'_, '_>,
-        plan: &Plan,
+        plan: &Action,
         edition: CacheGeneration,
     ) {
         let outcome = match plan {
-            Plan::Answer(Answer::File(entry, Part::Whole)) => Outcome::File(Rc::downgrade(entry)),
-            Plan::Answer(Answer::Error(error)) if error.status == Status::NOT_FOUND => {
+            Action::Answer(Response::File(entry, FilePart::Whole)) => Outcome::File(Rc::downgrade(entry)),
+            Action::Answer(Response::Error(error)) if error.status == Status::NOT_FOUND => {
                 Outcome::NotFound(*error)
             }
-            Plan::Answer(_) | Plan::Store(_) => return,
+            Action::Answer(_) | Action::Store(_) => return,
         };
-        if request.body != RequestBody::None || bytes.len() > KNOWN_HEAD_LEN_MAX {
+        if request.body != RequestBody::None || bytes.len() > CACHED_HEAD_LEN_MAX {
             return;
         }
-        if self.places.is_empty() {
-            self.places.resize_with(PLACES, || None);
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, || None);
         }
-        let Some(place) = self.places.get_mut(place.0) else { return };
+        let Some(place) = self.slots.get_mut(place.0) else { return };
         // The room of the head that was here serves the next one.
         let mut head = place.take().map(|place| place.head).unwrap_or_default();
         head.clear();
         head.extend_from_slice(bytes);
-        *place = Some(Place { head, asked, outcome, edition });
+        *place = Some(RequestSlot { head, asked, outcome, edition });
     }
 }

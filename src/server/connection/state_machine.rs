@@ -2,29 +2,31 @@
 //!
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
-//! | [`Reading`](Phase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](Phase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
-//! | [`Receiving`](Phase::Receiving) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
-//! | [`ListingBuilder`](Phase::ListingBuilder) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
-//! | [`Writing`](Phase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
-//! | [`Closing`](Phase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
+//! | [`Reading`](ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
+//! | [`Parsing`](ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
+//! | [`BodyReceiver`](ServerPhase::BodyReceiver) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
+//! | [`ListingBuilder`](ServerPhase::ListingBuilder) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`Writing`](ServerPhase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
+//! | [`Closing`](ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
 //! It owns no socket and decides neither what a request gets (`route`) nor how the answer
-//! reads (`reply`). `Conn::enter` is the only function that assigns the state.
+//! reads (`reply`). `HttpServerProtocol::enter` is the only function that assigns the state.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::Site;
-use super::deadlines::Patience;
-use super::exchange::{Asked, BoxedBatch, Origin};
-use super::read_request::{self, Arrival, Intake};
-use super::request_body::{Progress, Receiving, TOO_LARGE, is_refused, needs_no_body};
+use super::WorkerState;
+use super::deadlines::Deadlines;
+use super::exchange::{BoxedBatch, ConnInfo, RequestSummary};
+use super::read_request::{self, HeadProgress, NextRequest};
+use super::request_body::{BodyReceiver, ReceiveProgress, TOO_LARGE, is_refused, needs_no_body};
 use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
-use crate::server::handlers::Plan;
-use crate::server::response::{Answer, Framing, Made, PreparingResponse, Stream, queue_continue, refusal};
+use crate::server::handlers::Action;
+use crate::server::response::{
+    PreparingResponse, Response, StreamFraming, StreamProgress, StreamedResponse, queue_continue, refusal,
+};
 
 /// Requests answered for one connection in one turn, so that a long pipeline starves nobody.
 const REQUESTS_PER_TURN_MAX: u32 = 16;
@@ -33,7 +35,7 @@ const BATCH_LEN_MAX: u64 = 64 * 1024;
 
 /// The names of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum ServerPhase {
     /// Waiting for a request, or for the rest of its head.
     Reading,
     /// Understanding what has been received.
@@ -41,79 +43,79 @@ pub enum Phase {
     /// Waiting for the rest of a request's body.
     Receiving,
     /// Finding out, turn by turn, what the head of the answer must say.
-    Gathering,
+    Preparing,
     /// Waiting for the socket to take the answer.
     Writing,
     /// Over; the link sees to it that the peer has read what was sent.
     Closing,
 }
 
-/// Every transition there is; [`Conn`] asserts each it makes against this table.
-pub const TRANSITIONS: &[(Phase, Phase)] = &[
-    (Phase::Reading, Phase::Parsing),
-    (Phase::Reading, Phase::Writing),
-    (Phase::Reading, Phase::Closing),
-    (Phase::Parsing, Phase::Reading),
-    (Phase::Parsing, Phase::Receiving),
-    (Phase::Parsing, Phase::Gathering),
-    (Phase::Parsing, Phase::Writing),
-    (Phase::Receiving, Phase::Gathering),
-    (Phase::Receiving, Phase::Writing),
-    (Phase::Gathering, Phase::Writing),
-    (Phase::Writing, Phase::Parsing),
-    (Phase::Writing, Phase::Reading),
-    (Phase::Writing, Phase::Closing),
+/// Every transition there is; [`HttpServerProtocol`] asserts each it makes against this table.
+pub const TRANSITIONS: &[(ServerPhase, ServerPhase)] = &[
+    (ServerPhase::Reading, ServerPhase::Parsing),
+    (ServerPhase::Reading, ServerPhase::Writing),
+    (ServerPhase::Reading, ServerPhase::Closing),
+    (ServerPhase::Parsing, ServerPhase::Reading),
+    (ServerPhase::Parsing, ServerPhase::Receiving),
+    (ServerPhase::Parsing, ServerPhase::Preparing),
+    (ServerPhase::Parsing, ServerPhase::Writing),
+    (ServerPhase::Receiving, ServerPhase::Preparing),
+    (ServerPhase::Receiving, ServerPhase::Writing),
+    (ServerPhase::Preparing, ServerPhase::Writing),
+    (ServerPhase::Writing, ServerPhase::Parsing),
+    (ServerPhase::Writing, ServerPhase::Reading),
+    (ServerPhase::Writing, ServerPhase::Closing),
 ];
 
 #[derive(Debug)]
-enum State {
+enum HttpServerState {
     Reading,
     Parsing,
-    Receiving(Box<Receiving>),
+    Receiving(Box<BodyReceiver>),
     /// A thin pointer, for there is a state for each idle connection.
-    Gathering(Box<Box<dyn PreparingResponse>>),
+    Preparing(Box<Box<dyn PreparingResponse>>),
     /// What of the last answer is yet to be made, if it is one whose body is made while it is sent.
-    Writing(Option<Box<Stream>>),
-    /// For the reason that stands in [`Conn::ending`].
+    Writing(Option<Box<StreamedResponse>>),
+    /// For the reason that stands in [`HttpServerProtocol::ending`].
     Closing,
 }
 
-impl State {
-    fn phase(&self) -> Phase {
+impl HttpServerState {
+    fn phase(&self) -> ServerPhase {
         match self {
-            Self::Reading => Phase::Reading,
-            Self::Parsing => Phase::Parsing,
-            Self::Receiving(_) => Phase::Receiving,
-            Self::Gathering(_) => Phase::Gathering,
-            Self::Writing(_) => Phase::Writing,
-            Self::Closing => Phase::Closing,
+            Self::Reading => ServerPhase::Reading,
+            Self::Parsing => ServerPhase::Parsing,
+            Self::Receiving(_) => ServerPhase::Receiving,
+            Self::Preparing(_) => ServerPhase::Preparing,
+            Self::Writing(_) => ServerPhase::Writing,
+            Self::Closing => ServerPhase::Closing,
         }
     }
 }
 
 /// What a state comes to: it rests and waits, or another follows at once.
-enum Step {
-    Rest(Want),
-    Enter(State),
+enum StateChange {
+    Stay(Want),
+    Enter(HttpServerState),
 }
 
 /// The queues, the site and the time: what every step works with.
-struct Desk<'a> {
+struct StepContext<'a> {
     inbox: &'a mut RecvBuf,
     outbox: &'a mut SendQueue,
-    site: &'a mut Site,
+    site: &'a mut WorkerState,
     now: Now,
 }
 
 /// One connection to the server.
 #[derive(Debug)]
-pub struct Conn {
+pub struct HttpServerProtocol {
     peer: SocketAddr,
     /// Counts the server's connections, for the logs.
     number: u64,
-    state: State,
-    patience: Patience,
-    arrival: Arrival,
+    state: HttpServerState,
+    patience: Deadlines,
+    arrival: HeadProgress,
     batch: Option<BoxedBatch>,
     /// The connection ends when what is queued has gone out, or is about to be closed as it is.
     ending: Option<CloseReason>,
@@ -121,15 +123,15 @@ pub struct Conn {
     turn_requests: u32,
 }
 
-impl Conn {
+impl HttpServerProtocol {
     /// The machine of a connection that has just been accepted.
     pub fn new(peer: SocketAddr, idle_timeout: Duration, now: Now) -> Self {
         Self {
             peer,
             number: 0,
-            state: State::Reading,
-            patience: Patience::new(idle_timeout, now.instant),
-            arrival: Arrival::default(),
+            state: HttpServerState::Reading,
+            patience: Deadlines::new(idle_timeout, now.instant),
+            arrival: HeadProgress::default(),
             batch: None,
             ending: None,
             turn: now.instant,
@@ -143,93 +145,98 @@ impl Conn {
     }
 
     /// The state it is in.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ServerPhase {
         self.state.phase()
     }
 
     /// The server shuts down: if nothing of a request has come yet, none is waited for.
     pub fn end_idling(&mut self, now: Now) {
-        if matches!(self.state, State::Reading) && self.patience.is_idle() {
+        if matches!(self.state, HttpServerState::Reading) && self.patience.is_idle() {
             self.patience.end(now.instant);
         }
     }
 
     /// The only place where the state changes.
-    fn enter(&mut self, next: State, desk: &Desk<'_>) {
+    fn enter(&mut self, next: HttpServerState, desk: &StepContext<'_>) {
         let (from, to) = (self.state.phase(), next.phase());
         log::debug!("{}: {from:?} -> {to:?}", self.peer);
         debug_assert!(TRANSITIONS.contains(&(from, to)), "{from:?} -> {to:?} is not in the table");
         self.state = next;
         let now = desk.now.instant;
         match self.state {
-            State::Reading | State::Parsing => {
-                self.patience.for_head(holds_head(desk.inbox), &desk.site.context.config, now);
+            HttpServerState::Reading | HttpServerState::Parsing => {
+                self.patience.start_head(holds_head(desk.inbox), &desk.site.context.config, now);
             }
-            State::Receiving(_) => self.patience.for_body(now),
-            State::Gathering(_) => self.patience.for_gathering(now),
-            State::Writing(_) => self.patience.for_room(desk.outbox.sent_total(), now),
-            State::Closing => {}
+            HttpServerState::Receiving(_) => self.patience.start_body(now),
+            HttpServerState::Preparing(_) => self.patience.start_preparing(now),
+            HttpServerState::Writing(_) => self.patience.start_write(desk.outbox.sent_total(), now),
+            HttpServerState::Closing => {}
         }
     }
 
     /// Steps from state to state until one rests.
-    fn run(&mut self, desk: &mut Desk<'_>) -> Want {
+    fn run(&mut self, desk: &mut StepContext<'_>) -> Want {
         loop {
             match self.step(desk) {
-                Step::Rest(want) => return want,
-                Step::Enter(next) => self.enter(next, desk),
+                StateChange::Stay(want) => return want,
+                StateChange::Enter(next) => self.enter(next, desk),
             }
         }
     }
 
-    fn step(&mut self, desk: &mut Desk<'_>) -> Step {
+    fn step(&mut self, desk: &mut StepContext<'_>) -> StateChange {
         match &mut self.state {
-            State::Reading => self.read(desk),
-            State::Parsing => self.parse(desk),
-            State::Receiving(receiving) => {
+            HttpServerState::Reading => self.read(desk),
+            HttpServerState::Parsing => self.parse(desk),
+            HttpServerState::Receiving(receiving) => {
                 let progress = receiving.take(desk.inbox);
                 let (since, received_len) = (receiving.since, receiving.received_len());
-                self.patience.for_piece(since, received_len, desk.now.instant);
+                self.patience.extend_body(since, received_len, desk.now.instant);
                 self.receive(progress, desk)
             }
-            State::Gathering(gathering) => match gathering.work(&desk.site.context.store) {
+            HttpServerState::Preparing(gathering) => match gathering.work(&desk.site.context.store) {
                 Some(answer) => self.answer(answer, desk),
-                None => Step::Rest(Want::Tick),
+                None => StateChange::Stay(Want::Tick),
             },
-            State::Writing(Some(_)) if desk.outbox.is_empty() => self.make(desk),
-            State::Writing(Some(_)) => Step::Rest(Want::Drain),
-            State::Writing(None) => self.write(desk),
-            State::Closing => self.closed_for(),
+            HttpServerState::Writing(Some(_)) if desk.outbox.is_empty() => self.make(desk),
+            HttpServerState::Writing(Some(_)) => StateChange::Stay(Want::Drain),
+            HttpServerState::Writing(None) => self.write(desk),
+            HttpServerState::Closing => self.closed_for(),
         }
     }
 
-    fn read(&mut self, desk: &Desk<'_>) -> Step {
+    fn read(&mut self, desk: &StepContext<'_>) -> StateChange {
         if desk.inbox.bytes().len() > self.arrival.seen_len || (desk.inbox.is_eof() && holds_head(desk.inbox))
         {
-            return Step::Enter(State::Parsing);
+            return StateChange::Enter(HttpServerState::Parsing);
         }
         if desk.inbox.is_eof() {
             return self.close(CloseReason::PeerClosed);
         }
-        Step::Rest(Want::Input)
+        StateChange::Stay(Want::Input)
     }
 
     /// Apart from the other steps, which are short and taken more often.
     #[inline(never)]
-    fn parse(&mut self, desk: &mut Desk<'_>) -> Step {
+    fn parse(&mut self, desk: &mut StepContext<'_>) -> StateChange {
         if !self.may_take_request(desk.now) {
-            return Step::Rest(Want::Tick);
+            return StateChange::Stay(Want::Tick);
         }
-        match read_request::take(desk.inbox.bytes(), &mut self.arrival, &mut self.batch, desk.site, desk.now)
-        {
-            Intake::Request { len, body, expects_continue, plan } => {
+        match read_request::read_request(
+            desk.inbox.bytes(),
+            &mut self.arrival,
+            &mut self.batch,
+            desk.site,
+            desk.now,
+        ) {
+            NextRequest::Request { len, body, expects_continue, plan } => {
                 desk.inbox.consume(len);
                 self.forget_head();
                 self.take_body(body, expects_continue, plan, desk)
             }
-            Intake::Nothing => self.need_more(desk),
-            Intake::Refused(reject) => self.refuse(&reject, desk),
-            Intake::Later => self.come_back(desk.now),
+            NextRequest::Incomplete => self.need_more(desk),
+            NextRequest::Rejected(reject) => self.refuse(&reject, desk),
+            NextRequest::Pending => self.come_back(desk.now),
         }
     }
 
@@ -244,35 +251,39 @@ impl Conn {
 
     /// What the request gets is being made. It stays where it is, to be understood anew next turn; it
     /// has come in time, so its deadline is no longer that of its head.
-    fn come_back(&mut self, now: Now) -> Step {
-        self.arrival.come_back(now);
-        self.patience.for_gathering(now.instant);
-        Step::Rest(Want::Tick)
+    fn come_back(&mut self, now: Now) -> StateChange {
+        self.arrival.retry_next_tick(now);
+        self.patience.start_preparing(now.instant);
+        StateChange::Stay(Want::Tick)
     }
 
     fn forget_head(&mut self) {
         self.patience.forget_head();
-        self.arrival = Arrival::default();
+        self.arrival = HeadProgress::default();
     }
 
     /// The head is not whole. Answers that are queued leave before anything else is waited for.
-    fn need_more(&mut self, desk: &mut Desk<'_>) -> Step {
+    fn need_more(&mut self, desk: &mut StepContext<'_>) -> StateChange {
         self.turn_requests -= 1;
         if desk.inbox.is_eof() && holds_head(desk.inbox) {
             let why = "The request ended before its head was complete.";
             return self.refuse(&Reject::new(Status::BAD_REQUEST, why), desk);
         }
         self.arrival.seen_len = desk.inbox.bytes().len();
-        Step::Enter(if desk.outbox.is_empty() { State::Reading } else { State::Writing(None) })
+        StateChange::Enter(if desk.outbox.is_empty() {
+            HttpServerState::Reading
+        } else {
+            HttpServerState::Writing(None)
+        })
     }
 
     /// Answers what is no request, or not one that can be trusted, and ends the connection.
-    fn refuse(&mut self, reject: &Reject, desk: &mut Desk<'_>) -> Step {
+    fn refuse(&mut self, reject: &Reject, desk: &mut StepContext<'_>) -> StateChange {
         let bytes = desk.inbox.bytes();
         // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let prose = error_format_of_rejected(bytes);
-        let asked = Asked::refused(line.trim_ascii_end(), bytes);
+        let asked = RequestSummary::refused(line.trim_ascii_end(), bytes);
         let batch = self.batch.get_or_insert_with(|| desk.site.lease_batch());
         batch.begin(asked, bytes, desk.site.log.detail(), desk.now);
         self.forget_head();
@@ -285,11 +296,11 @@ impl Conn {
         &mut self,
         body: RequestBody,
         expects_continue: bool,
-        plan: Plan,
-        desk: &mut Desk<'_>,
-    ) -> Step {
+        plan: Action,
+        desk: &mut StepContext<'_>,
+    ) -> StateChange {
         match plan {
-            Plan::Answer(answer) if is_refused(body, expects_continue, answer.status()) => {
+            Action::Answer(answer) if is_refused(body, expects_continue, answer.status()) => {
                 // Whether the body comes or not, the connection cannot be used again.
                 self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
                 let too_large = || refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, ErrorFormat::Text);
@@ -301,37 +312,37 @@ impl Conn {
                 if expects_continue {
                     queue_continue(desk.outbox);
                 }
-                let receiving = Receiving::new(body.into(), plan, desk.now.instant);
-                Step::Enter(State::Receiving(Box::new(receiving)))
+                let receiving = BodyReceiver::new(body.into(), plan, desk.now.instant);
+                StateChange::Enter(HttpServerState::Receiving(Box::new(receiving)))
             }
         }
     }
 
     /// Answers when the body has come to an end, good or bad.
-    fn receive(&mut self, progress: Progress, desk: &mut Desk<'_>) -> Step {
+    fn receive(&mut self, progress: ReceiveProgress, desk: &mut StepContext<'_>) -> StateChange {
         match progress {
-            Progress::Whole(plan) => self.answer(plan.finish(&mut desk.site.context), desk),
-            Progress::Failed(error) => {
-                self.ending = Some(CloseReason::Refused(error.why));
-                self.answer(Answer::Error(error), desk)
+            ReceiveProgress::Whole(plan) => self.answer(plan.finish(&mut desk.site.context), desk),
+            ReceiveProgress::Failed(error) => {
+                self.ending = Some(CloseReason::Refused(error.message));
+                self.answer(Response::Error(error), desk)
             }
-            Progress::More => Step::Rest(Want::Input),
+            ReceiveProgress::More => StateChange::Stay(Want::Input),
         }
     }
 
     /// Queues the answer to the last exchange, or what of it there is.
-    fn answer(&mut self, mut answer: Answer, desk: &mut Desk<'_>) -> Step {
-        if let Answer::Gather(gathering) = answer {
-            return Step::Enter(State::Gathering(Box::new(gathering)));
+    fn answer(&mut self, mut answer: Response, desk: &mut StepContext<'_>) -> StateChange {
+        if let Response::Gather(gathering) = answer {
+            return StateChange::Enter(HttpServerState::Preparing(Box::new(gathering)));
         }
         let request = self.batch.as_ref().and_then(|batch| batch.unanswered());
         debug_assert!(request.is_some(), "an answer to no request");
-        let Some(request) = request else { return Step::Enter(State::Writing(None)) };
+        let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
         let framing = match &mut answer {
-            Answer::Stream(stream) => Some(stream.frame_for(request.version)),
+            Response::Stream(stream) => Some(stream.frame_for(request.version)),
             _ => None,
         };
-        if !request.keep_alive || framing == Some(Framing::UntilClose) {
+        if !request.keep_alive || framing == Some(StreamFraming::UntilClose) {
             self.ending = self.ending.or(Some(CloseReason::Finished));
         } else if desk.site.draining {
             self.ending = self.ending.or(Some(CloseReason::Shutdown));
@@ -342,21 +353,21 @@ impl Conn {
         if let Some(batch) = &mut self.batch {
             batch.answered(reply, desk.outbox, mark, desk.site.log.detail());
         }
-        Step::Enter(State::Writing(match answer {
-            Answer::Stream(stream) if !request.head_only => Some(stream),
+        StateChange::Enter(HttpServerState::Writing(match answer {
+            Response::Stream(stream) if !request.head_only => Some(stream),
             _ => None,
         }))
     }
 
     /// Makes the next slice of the answer's body; the turn ends with it.
-    fn make(&mut self, desk: &mut Desk<'_>) -> Step {
-        let State::Writing(rest) = &mut self.state else { return Step::Rest(Want::Tick) };
-        let Site { context, scratch, .. } = &mut *desk.site;
+    fn make(&mut self, desk: &mut StepContext<'_>) -> StateChange {
+        let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
+        let WorkerState { context, scratch, .. } = &mut *desk.site;
         let made = rest.as_mut().map(|stream| stream.make(desk.outbox, &context.store, scratch));
-        match made.unwrap_or(Made::Whole) {
-            Made::More => Step::Rest(Want::Tick),
-            Made::Broken(reason) => self.close(reason),
-            Made::Whole => {
+        match made.unwrap_or(StreamProgress::Whole) {
+            StreamProgress::More => StateChange::Stay(Want::Tick),
+            StreamProgress::Broken(reason) => self.close(reason),
+            StreamProgress::Whole => {
                 *rest = None;
                 if let Some(batch) = &mut self.batch {
                     batch.made(desk.outbox.queued_total());
@@ -368,47 +379,49 @@ impl Conn {
     }
 
     /// Goes on to the next request while there is one and the answers are few; else lets them leave.
-    fn write(&mut self, desk: &mut Desk<'_>) -> Step {
+    fn write(&mut self, desk: &mut StepContext<'_>) -> StateChange {
         let more = desk.inbox.bytes().len() > self.arrival.seen_len;
         let gathered_len = desk.outbox.len().max(self.batch.as_ref().map_or(0, |batch| batch.text_len()));
         match (self.ending, desk.outbox.is_empty()) {
-            (None, false) if more && gathered_len < BATCH_LEN_MAX => Step::Enter(State::Parsing),
-            (_, false) => Step::Rest(Want::Drain),
+            (None, false) if more && gathered_len < BATCH_LEN_MAX => {
+                StateChange::Enter(HttpServerState::Parsing)
+            }
+            (_, false) => StateChange::Stay(Want::Drain),
             (Some(reason), true) => self.close(reason),
-            (None, true) if more => Step::Enter(State::Parsing),
+            (None, true) if more => StateChange::Enter(HttpServerState::Parsing),
             (None, true) if desk.site.draining => self.close(CloseReason::Shutdown),
-            (None, true) => Step::Enter(State::Reading),
+            (None, true) => StateChange::Enter(HttpServerState::Reading),
         }
     }
 
     /// Closes the connection, whatever is still to be sent.
-    fn close(&mut self, reason: CloseReason) -> Step {
+    fn close(&mut self, reason: CloseReason) -> StateChange {
         self.ending = Some(reason);
-        Step::Enter(State::Closing)
+        StateChange::Enter(HttpServerState::Closing)
     }
 
-    fn closed_for(&self) -> Step {
-        Step::Rest(Want::Close(self.ending.unwrap_or(CloseReason::Finished)))
+    fn closed_for(&self) -> StateChange {
+        StateChange::Stay(Want::Close(self.ending.unwrap_or(CloseReason::Finished)))
     }
 
-    fn origin(&self, closing: Option<CloseReason>) -> Origin {
-        Origin { peer: self.peer, connection: self.number, closing }
+    fn origin(&self, closing: Option<CloseReason>) -> ConnInfo {
+        ConnInfo { peer: self.peer, connection: self.number, closing }
     }
 
     /// Logs the exchanges whose answers have gone out.
-    fn end_exchanges(&mut self, desk: &mut Desk<'_>) {
+    fn end_exchanges(&mut self, desk: &mut StepContext<'_>) {
         let origin = self.origin(self.ending);
         if let Some(batch) = &mut self.batch {
             batch.end_sent(desk.outbox.sent_total(), origin, &mut desk.site.log, desk.now);
             if batch.is_empty() {
-                self.batch.take().into_iter().for_each(|batch| desk.site.return_batch(batch));
+                self.batch.take().into_iter().for_each(|batch| desk.site.return_pipeline(batch));
             }
         }
     }
 
-    fn expired(&mut self, desk: &mut Desk<'_>) -> Step {
+    fn expired(&mut self, desk: &mut StepContext<'_>) -> StateChange {
         match self.state {
-            State::Reading if self.patience.is_idle() => {
+            HttpServerState::Reading if self.patience.is_idle() => {
                 let reason = if desk.site.draining {
                     CloseReason::Shutdown
                 } else {
@@ -416,33 +429,33 @@ impl Conn {
                 };
                 self.close(reason)
             }
-            State::Reading | State::Parsing => self
+            HttpServerState::Reading | HttpServerState::Parsing => self
                 .refuse(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), desk),
-            State::Receiving(ref receiving) => {
+            HttpServerState::Receiving(ref receiving) => {
                 let why = "The request body took too long to arrive.";
                 let error = receiving.refusal(Status::REQUEST_TIMEOUT, why);
                 self.ending = Some(CloseReason::Refused(why));
-                self.answer(Answer::Error(error), desk)
+                self.answer(Response::Error(error), desk)
             }
-            State::Gathering(ref mut gathering) => {
+            HttpServerState::Preparing(ref mut gathering) => {
                 let answer = gathering.give_up();
                 self.answer(answer, desk)
             }
-            State::Writing(_) => self.write_expired(desk),
-            State::Closing => self.closed_for(),
+            HttpServerState::Writing(_) => self.write_expired(desk),
+            HttpServerState::Closing => self.closed_for(),
         }
     }
 
     /// A peer that has taken too little is given up; our own side, if it is that which makes it wait,
     /// is not.
-    fn write_expired(&mut self, desk: &Desk<'_>) -> Step {
+    fn write_expired(&mut self, desk: &StepContext<'_>) -> StateChange {
         let (sent_total, now) = (desk.outbox.sent_total(), desk.now.instant);
         if desk.outbox.is_empty() {
-            self.patience.for_room(sent_total, now);
-            return Step::Rest(Want::Tick);
+            self.patience.start_write(sent_total, now);
+            return StateChange::Stay(Want::Tick);
         }
-        if self.patience.goes_on(sent_total, now) {
-            return Step::Rest(Want::Drain);
+        if self.patience.extend_write(sent_total, now) {
+            return StateChange::Stay(Want::Drain);
         }
         self.close(CloseReason::TimedOut("the peer to take the answer"))
     }
@@ -454,16 +467,22 @@ fn holds_head(inbox: &RecvBuf) -> bool {
     inbox.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
-impl Protocol for Conn {
-    type Context = Site;
+impl Protocol for HttpServerProtocol {
+    type Context = WorkerState;
 
-    fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, site: &mut Site, now: Now) -> Want {
-        let mut desk = Desk { inbox, outbox, site, now };
+    fn advance(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        site: &mut WorkerState,
+        now: Now,
+    ) -> Want {
+        let mut desk = StepContext { inbox, outbox, site, now };
         self.end_exchanges(&mut desk);
         self.run(&mut desk)
     }
 
-    fn on_input(&mut self, site: &mut Site) {
+    fn on_input(&mut self, site: &mut WorkerState) {
         site.context.cache.mark_events_pending();
     }
 
@@ -471,11 +490,17 @@ impl Protocol for Conn {
         Some(self.patience.deadline())
     }
 
-    fn on_timeout(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, site: &mut Site, now: Now) -> Want {
-        let mut desk = Desk { inbox, outbox, site, now };
+    fn on_timeout(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        site: &mut WorkerState,
+        now: Now,
+    ) -> Want {
+        let mut desk = StepContext { inbox, outbox, site, now };
         match self.expired(&mut desk) {
-            Step::Rest(want) => want,
-            Step::Enter(next) => {
+            StateChange::Stay(want) => want,
+            StateChange::Enter(next) => {
                 self.enter(next, &desk);
                 self.run(&mut desk)
             }
@@ -486,10 +511,10 @@ impl Protocol for Conn {
         self.batch.as_ref().is_some_and(|batch| batch.breaks_off(outbox.sent_total()))
     }
 
-    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut Site, now: Now) {
+    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut WorkerState, now: Now) {
         if let Some(mut batch) = self.batch.take() {
             batch.end_all(outbox.sent_total(), self.origin(Some(reason)), &mut site.log, now);
-            site.return_batch(batch);
+            site.return_pipeline(batch);
         }
         log::info!("{} closed: {reason} (connection {})", self.peer, self.number);
     }

@@ -5,47 +5,47 @@
 use std::sync::{Arc, Mutex};
 
 use super::exchange::BoxedBatch;
-use super::request_cache::Memo;
+use super::request_cache::RequestCache;
 use crate::access_log::AccessLog;
 use crate::files::ContentSource;
-use crate::server::Config;
+use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
 
 /// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
-const SPARE_BATCHES_MAX: usize = 64;
+const SPARE_PIPELINES_MAX: usize = 64;
 
 /// What a connection serves from.
-pub struct Site {
+pub struct WorkerState {
     /// What the handlers of requests need.
     pub(in crate::server) context: ServerContext,
     pub(in crate::server) log: AccessLog,
     pub(super) writer: ResponseWriter,
     /// What became of the requests that came lately.
-    pub(super) memo: Memo,
+    pub(super) request_cache: RequestCache,
     /// The server is shutting down.
     pub(in crate::server) draining: bool,
-    spare_batches: Vec<BoxedBatch>,
+    spare_pipelines: Vec<BoxedBatch>,
     /// Where bytes are made whose number must be known before they are queued.
     pub(super) scratch: Vec<u8>,
 }
 
-impl Site {
+impl WorkerState {
     /// A site that serves `store` and logs to `log`.
-    pub fn new(config: Config, store: ContentSource, log: AccessLog) -> Self {
+    pub fn new(config: ServerConfig, store: ContentSource, log: AccessLog) -> Self {
         Self {
             log,
             writer: ResponseWriter::new(&config),
             context: ServerContext::new(config, store),
-            memo: Memo::default(),
+            request_cache: RequestCache::default(),
             draining: false,
-            spare_batches: Vec::new(),
+            spare_pipelines: Vec::new(),
             scratch: Vec::new(),
         }
     }
 
     /// One whose uploads take their names in turn with those of other sites.
-    pub(in crate::server) fn naming_by(mut self, naming: Arc<Mutex<()>>) -> Self {
+    pub(in crate::server) fn with_rename_lock(mut self, naming: Arc<Mutex<()>>) -> Self {
         self.context.naming = naming;
         self
     }
@@ -57,12 +57,12 @@ impl Site {
 
     /// A batch for a connection that has none: it is empty.
     pub(super) fn lease_batch(&mut self) -> BoxedBatch {
-        self.spare_batches.pop().unwrap_or_default()
+        self.spare_pipelines.pop().unwrap_or_default()
     }
 
-    pub(super) fn return_batch(&mut self, batch: BoxedBatch) {
-        if self.spare_batches.len() < SPARE_BATCHES_MAX {
-            self.spare_batches.push(batch);
+    pub(super) fn return_pipeline(&mut self, batch: BoxedBatch) {
+        if self.spare_pipelines.len() < SPARE_PIPELINES_MAX {
+            self.spare_pipelines.push(batch);
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::files::{Archive, ArchiveError, ContentSource, Piece, RelativePath};
 use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
 use crate::net::CloseReason;
 use crate::server::context::ServerContext;
-use crate::server::response::{Answer, BodySource, PreparingResponse, Stream, error, lookup_error};
+use crate::server::response::{
+    BodySource, PreparingResponse, Response, StreamedResponse, error, lookup_error,
+};
 use crate::text::OneLine;
 
 /// Archives that are made at a time. Each holds the names of its members, some MiB at most, and two
@@ -21,14 +23,14 @@ const ROOT_NAME: &[u8] = b"archive";
 
 /// An archive whose members are being looked up.
 #[derive(Debug)]
-pub(super) struct Packing {
-    parcel: Parcel,
+pub(super) struct ArchiveScan {
+    parcel: ArchiveBody,
     prose: ErrorFormat,
 }
 
 /// An archive, and the leave to make it.
 #[derive(Debug, Default)]
-pub(super) struct Parcel {
+pub(super) struct ArchiveBody {
     archive: Archive,
     _permit: Rc<()>,
 }
@@ -41,12 +43,12 @@ pub(super) fn asked_for(
     head: &RequestHead<'_, '_>,
     path: &RelativePath<'_>,
     context: &ServerContext,
-) -> Option<Answer> {
+) -> Option<Response> {
     let format = query.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(b"archive="))?;
     if !path.has_trailing_slash() {
         return None;
     }
-    Some(match (format, context.config.lists()) {
+    Some(match (format, context.config.listings_enabled()) {
         (b"tar", true) => begin(head, path, context),
         (b"tar", false) => error(
             head,
@@ -60,23 +62,23 @@ pub(super) fn asked_for(
     })
 }
 
-fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerContext) -> Answer {
+fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerContext) -> Response {
     if Rc::strong_count(&context.archives) > ARCHIVES_MAX {
         return error(head, Status::SERVICE_UNAVAILABLE, "The server is making many archives; try again.");
     }
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
     match Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME)) {
         Ok(archive) => {
-            let parcel = Parcel { archive, _permit: Rc::clone(&context.archives) };
-            Answer::Gather(Box::new(Packing { parcel, prose: error_format(head.accept) }))
+            let parcel = ArchiveBody { archive, _permit: Rc::clone(&context.archives) };
+            Response::Gather(Box::new(ArchiveScan { parcel, prose: error_format(head.accept) }))
         }
         Err(fault) => lookup_error(&fault, path.as_bytes(), error_format(head.accept)),
     }
 }
 
-impl PreparingResponse for Packing {
+impl PreparingResponse for ArchiveScan {
     /// Looks up some more members; the answer, when all are known or enough.
-    fn work(&mut self, store: &ContentSource) -> Option<Answer> {
+    fn work(&mut self, store: &ContentSource) -> Option<Response> {
         match self.parcel.archive.gather(store) {
             Ok(false) => None,
             Ok(true) => Some(self.give_up()),
@@ -85,18 +87,18 @@ impl PreparingResponse for Packing {
     }
 
     /// What is not known by now is found out while the archive is sent.
-    fn give_up(&mut self) -> Answer {
+    fn give_up(&mut self) -> Response {
         let parcel = std::mem::take(&mut self.parcel);
         let mut name = parcel.archive.name().to_vec();
         name.extend_from_slice(b".tar");
         let mut fields = Vec::new();
         field(&mut fields, "Content-Disposition", &attachment(&name));
         let len = parcel.archive.promised_len();
-        Answer::Stream(Box::new(Stream::new("application/x-tar", fields, len, Box::new(parcel))))
+        Response::Stream(Box::new(StreamedResponse::new("application/x-tar", fields, len, Box::new(parcel))))
     }
 }
 
-impl BodySource for Parcel {
+impl BodySource for ArchiveBody {
     fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
         self.archive.make(store, out).map_err(|fault| {
             log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.folder()));

@@ -4,29 +4,29 @@
 //! found never comes by here. Both kinds come out of the same cache as every file, as fresh as any.
 //! Should one be missing itself, the error stays as it was.
 
-use super::static_file::{find, wanted};
+use super::static_file::{accepted_encodings, find};
 use crate::files::{
     ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError, RelativePath,
 };
 use crate::http::{Method, RequestHead, Status, error_format};
 use crate::reactor::Now;
-use crate::server::Config;
+use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
-use crate::server::response::{Answer, ErrorAnswer, Later, Part, lookup_error};
+use crate::server::response::{ErrorResponse, FilePart, Pending, Response, lookup_error};
 
 /// The answer to a request that came to `error`.
-pub(super) fn instead_of(
-    error: ErrorAnswer,
+pub(super) fn replace_error(
+    error: ErrorResponse,
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Answer, Later> {
+) -> Result<Response, Pending> {
     let answer = match fallback(error, head, context, now)? {
         Some(answer) => answer,
-        None => Answer::Error(error),
+        None => Response::Error(error),
     };
     Ok(match answer {
-        Answer::Error(error) => error_page(error, head.method, context, now),
+        Response::Error(error) => error_page(error, head.method, context, now),
         answer => answer,
     })
 }
@@ -34,11 +34,11 @@ pub(super) fn instead_of(
 /// The file for what is not there, or why it cannot be had. A hidden name is refused, not missing:
 /// it stays an error.
 fn fallback(
-    error: ErrorAnswer,
+    error: ErrorResponse,
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Option<Answer>, Later> {
+) -> Result<Option<Response>, Pending> {
     let ServerContext { cache, store, config, .. } = context;
     let Some(path) = &config.fallback else { return Ok(None) };
     if error.status != Status::NOT_FOUND || !fetches(head.method) {
@@ -47,9 +47,9 @@ fn fallback(
     if matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden)) {
         return Ok(None);
     }
-    match find(cache, (store, config), path, &wanted(head, config, now), now) {
-        Ok(Lookup::File(entry)) => Ok(Some(Answer::File(entry, Part::Whole))),
-        Ok(Lookup::Pending) => Err(Later),
+    match find(cache, (store, config), path, &accepted_encodings(head, config, now), now) {
+        Ok(Lookup::File(entry)) => Ok(Some(Response::File(entry, FilePart::Whole))),
+        Ok(Lookup::Pending) => Err(Pending),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
         // Not "not found", which is what caches would remember.
         Err(fault) => Ok(Some(lookup_error(&fault, head.target.path(), error_format(head.accept)))),
@@ -58,17 +58,17 @@ fn fallback(
 
 /// The error with the page for its status, if there is one. That there is no such method is said to
 /// every method; the other pages are for who fetches.
-fn error_page(error: ErrorAnswer, method: Method, context: &mut ServerContext, now: Now) -> Answer {
+fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext, now: Now) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
     let page = config.error_pages.iter().find(|page| page.status == status);
     let Some(page) = page.filter(|_| fetches(method) || status == Status::METHOD_NOT_ALLOWED) else {
-        return Answer::Error(error);
+        return Response::Error(error);
     };
     // As it is: an error is not worth making anything for, and its fields say nothing of encodings.
     match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, now) {
-        Ok(Lookup::File(entry)) => Answer::ErrorPage { status, allow: error.allow, entry },
-        Ok(Lookup::Directory | Lookup::Pending) | Err(_) => Answer::Error(error),
+        Ok(Lookup::File(entry)) => Response::ErrorPage { status, allow: error.allow, entry },
+        Ok(Lookup::Directory | Lookup::Pending) | Err(_) => Response::Error(error),
     }
 }
 
@@ -77,7 +77,7 @@ fn fetches(method: Method) -> bool {
 }
 
 /// Says at the start which documents are not there; they may come later, so it is no error.
-pub(in crate::server) fn warn_of_missing(config: &Config, store: &ContentSource) {
+pub(in crate::server) fn warn_of_missing(config: &ServerConfig, store: &ContentSource) {
     let fallback = config.fallback.iter().map(|path| ("--fallback".to_owned(), path));
     let pages = config.error_pages.iter();
     let pages = pages.map(|page| (format!("--error-page {}", page.status.code()), &page.path));

@@ -12,4 +12,4 @@ pub(super) mod put;
 mod route;
 mod static_file;
 
-pub(super) use route::{Plan, route};
+pub(super) use route::{Action, route};

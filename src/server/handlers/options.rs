@@ -9,30 +9,30 @@ use std::os::unix::ffi::OsStrExt;
 use crate::files::{PathError, RelativePath, may_store};
 use crate::http::{RequestHead, RequestTarget, Status};
 use crate::server::context::ServerContext;
-use crate::server::response::{Allow, Answer, ErrorAnswer, path_error};
+use crate::server::response::{Allow, ErrorResponse, Response, path_error};
 use crate::server::rules::preflight;
 
 /// The answer to OPTIONS.
-pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {
+pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
     let allow = match allow(head, context) {
         Ok(allow) => allow,
         Err(fault) => return path_error(head, &fault),
     };
     let preflight = context.config.cors.as_ref().and_then(|_| preflight(head.fields, allow.as_bytes()));
-    Answer::Options { allow, preflight }
+    Response::Options { allow, preflight }
 }
 
 /// The answer to a method that is known, but not of this resource.
-pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {
+pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
     // A path that nothing can have has no other methods either.
     let allow = allow(head, context).unwrap_or(Allow::Fetch);
     let why = match allow {
         Allow::Fetch => "What is here can be fetched with GET and HEAD, not changed.",
         Allow::FetchAndStore => "Files here can be fetched with GET and HEAD, and stored with PUT.",
     };
-    let mut error = ErrorAnswer::to(head, Status::METHOD_NOT_ALLOWED, why);
+    let mut error = ErrorResponse::to(head, Status::METHOD_NOT_ALLOWED, why);
     error.allow = Some(allow);
-    Answer::Error(error)
+    Response::Error(error)
 }
 
 /// The methods of what is asked for, which need not be there: that a name could be given to a file counts.

@@ -14,7 +14,7 @@ use crate::http::{
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{Answer, ErrorAnswer, FileHead, Part, entity_tag, error, multipart};
+use crate::server::response::{ErrorResponse, FileHead, FilePart, Response, entity_tag, error, multipart};
 
 /// What is said when a file is not, or no longer, what a request is meant for.
 pub(super) const NOT_AS_EXPECTED: &str =
@@ -22,15 +22,15 @@ pub(super) const NOT_AS_EXPECTED: &str =
 
 /// The part of a file that the request is for. What is made for each request, such as a listing, has
 /// no validators and no parts: a guard that names one fails there too. All else stays as it is.
-pub(super) fn narrow(
-    answer: Answer,
+pub(super) fn apply_conditions_and_range(
+    answer: Response,
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
     now: Now,
-) -> Answer {
+) -> Response {
     let entry = match answer {
-        Answer::File(entry, Part::Whole) => entry,
-        Answer::Gather(_) | Answer::Stream(_) if fails_on_what_is_made(head, now) => {
+        Response::File(entry, FilePart::Whole) => entry,
+        Response::Gather(_) | Response::Stream(_) if fails_on_what_is_made(head, now) => {
             return error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED);
         }
         answer => return answer,
@@ -38,18 +38,18 @@ pub(super) fn narrow(
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     match Preconditions::among(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
         PreconditionResult::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
-        PreconditionResult::NotModified => Answer::File(entry, Part::Unchanged),
+        PreconditionResult::NotModified => Response::File(entry, FilePart::NotModified),
         PreconditionResult::Perform => match asked_range(head, current, now) {
             Some(range) => match select(range, entry.resource.len) {
-                Selection::Whole => Answer::File(entry, Part::Whole),
-                Selection::One(range) => Answer::File(entry, Part::One(range)),
+                Selection::Whole => Response::File(entry, FilePart::Whole),
+                Selection::One(range) => Response::File(entry, FilePart::One(range)),
                 Selection::Several(ranges) => {
                     let part = several(&entry, ranges, context);
-                    Answer::File(entry, part)
+                    Response::File(entry, part)
                 }
                 Selection::Unsatisfiable => unsatisfiable(entry.resource.len, head),
             },
-            None => Answer::File(entry, Part::Whole),
+            None => Response::File(entry, FilePart::Whole),
         },
     }
 }
@@ -73,19 +73,19 @@ fn asked_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now
 ///
 /// The boundary is the same for HEAD and GET, and comes of the entity-tag, so that nobody can know it
 /// who writes the file: without a tag, which is for seconds only, there are no parts.
-fn several(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> Part {
-    let Some(tag) = &entry.value.entity_tag else { return Part::Whole };
+fn several(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> FilePart {
+    let Some(tag) = &entry.value.entity_tag else { return FilePart::Whole };
     let boundary = context.boundaries.hash_one(tag);
     if multipart(&entry.resource, boundary).body_len(&ranges) >= entry.resource.len {
-        return Part::Whole;
+        return FilePart::Whole;
     }
-    Part::Several { ranges, boundary }
+    FilePart::Several { ranges, boundary }
 }
 
-fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Answer {
+fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Response {
     let why = "The file has none of the bytes that the request asks for in its Range.";
-    let error = ErrorAnswer::to(head, Status::RANGE_NOT_SATISFIABLE, why);
-    Answer::Unsatisfiable { complete_len, error }
+    let error = ErrorResponse::to(head, Status::RANGE_NOT_SATISFIABLE, why);
+    Response::Unsatisfiable { complete_len, error }
 }
 
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {
@@ -96,17 +96,18 @@ fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validator
 
 /// The conditions of an upload, which hold when it begins and must still hold when it is whole.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct UploadPreconditions {
     conditions: Preconditions<'static>,
     /// When it began: what has changed since then has not settled, and counts as changed.
     since: Now,
 }
 
-impl Guard {
+impl UploadPreconditions {
     /// That of a request, if it has any conditions.
-    pub(super) fn of(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<Guard>> {
+    pub(super) fn of(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<UploadPreconditions>> {
         let conditions = || Preconditions::among(head.fields).into_owned();
-        head.has_conditions_or_range.then(|| Box::new(Guard { conditions: conditions(), since: now }))
+        head.has_conditions_or_range
+            .then(|| Box::new(UploadPreconditions { conditions: conditions(), since: now }))
     }
 
     /// Whether they hold for what has the name now.

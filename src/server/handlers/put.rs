@@ -7,23 +7,23 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::preconditions::{Guard, NOT_AS_EXPECTED};
+use super::preconditions::{NOT_AS_EXPECTED, UploadPreconditions};
 use crate::cli::quote;
 use crate::files::{ContentSource, PathError, RelativePath, Upload, UploadError, may_hold_uploads};
 use crate::http::{ErrorFormat, RequestBody, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
-use crate::server::Config;
+use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
-use crate::server::response::{Answer, ErrorAnswer, StoredAnswer, error, path_error};
+use crate::server::response::{ErrorResponse, Response, StoredResponse, error, path_error};
 
 /// What is said of a file that is longer than this server takes.
 const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
 
 /// A body on its way to a file.
 #[derive(Debug)]
-pub(in crate::server) struct Storing {
+pub(in crate::server) struct UploadInProgress {
     upload: Upload,
-    guard: Option<Box<Guard>>,
+    guard: Option<Box<UploadPreconditions>>,
     location: Vec<u8>,
     /// How an answer to whoever sends the file is to be worded.
     pub(in crate::server) prose: ErrorFormat,
@@ -35,7 +35,7 @@ pub(in crate::server) struct Storing {
 ///
 /// # Errors
 /// One line that names the thing and the remedy.
-pub(in crate::server) fn check(config: &Config, store: &ContentSource) -> Result<(), String> {
+pub(in crate::server) fn check(config: &ServerConfig, store: &ContentSource) -> Result<(), String> {
     let Some(within) = &config.upload else { return Ok(()) };
     match store {
         _ if may_hold_uploads(store, bytes(within)) || !config.http => Ok(()),
@@ -55,16 +55,16 @@ pub(super) fn begin(
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
     now: Now,
-) -> Result<Storing, Answer> {
+) -> Result<UploadInProgress, Response> {
     let Some(within) = &context.config.upload else {
         let why = "Uploads are turned off on this server: starting it with --upload turns them on.";
         return Err(error(head, Status::FORBIDDEN, why));
     };
     let path = RelativePath::parse(head.target.path()).map_err(|fault| refused_path(head, &fault))?;
     check_body(head, context.config.upload_len_max)?;
-    let refused = |fault: UploadError| Answer::Error(explain(&fault, error_format(head.accept)));
+    let refused = |fault: UploadError| Response::Error(explain(&fault, error_format(head.accept)));
     let upload = Upload::begin(&context.store, bytes(within), &path).map_err(refused)?;
-    let guard = Guard::of(head, now);
+    let guard = UploadPreconditions::of(head, now);
     if let Some(guard) = &guard
         && !guard.holds(&upload).map_err(refused)?
     {
@@ -73,11 +73,11 @@ pub(super) fn begin(
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     let left_len = context.config.upload_len_max;
-    Ok(Storing { upload, guard, location, prose: error_format(head.accept), left_len })
+    Ok(UploadInProgress { upload, guard, location, prose: error_format(head.accept), left_len })
 }
 
 /// Whether the head describes a body that can be the content of a file.
-fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Answer> {
+fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Response> {
     // RFC 9110 section 14.5: a part must never be taken for the whole.
     if head.fields.first("content-range").is_some() {
         let why = "Only whole files can be stored here: send the file without a Content-Range.";
@@ -95,7 +95,7 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Answer> {
     }
 }
 
-fn refused_path(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
+fn refused_path(head: &RequestHead<'_, '_>, fault: &PathError) -> Response {
     match fault {
         PathError::Hidden => {
             error(head, Status::FORBIDDEN, "Names that begin with a dot are neither served nor stored.")
@@ -110,7 +110,7 @@ fn refused_path(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
 }
 
 /// The answer to a file that cannot be stored.
-fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorAnswer {
+fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
     let (status, why) = match fault {
         UploadError::Outside => {
             (Status::FORBIDDEN, "Uploads are limited to another directory, the one that --upload names.")
@@ -141,19 +141,20 @@ fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorAnswer {
             (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
         }
     };
-    ErrorAnswer::new(status, why, prose)
+    ErrorResponse::new(status, why, prose)
 }
 
-impl Storing {
+impl UploadInProgress {
     /// Takes the next part of the file.
-    pub(in crate::server) fn take(&mut self, data: &[u8]) -> Result<(), ErrorAnswer> {
+    pub(in crate::server) fn take(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
         let left_len = self.left_len.checked_sub(data.len() as u64);
-        self.left_len = left_len.ok_or(ErrorAnswer::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.prose))?;
+        self.left_len =
+            left_len.ok_or(ErrorResponse::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.prose))?;
         self.upload.write(data).map_err(|fault| explain(&fault, self.prose))
     }
 
     /// The file is whole.
-    pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Answer {
+    pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Response {
         // The next request may have come with this one, and it may be for what is stored now.
         context.cache.mark_events_pending();
         // It guards no data, so it does not matter that somebody has failed while holding it.
@@ -163,8 +164,8 @@ impl Storing {
             None => self.upload.commit(),
         };
         match stored {
-            Ok(stored) => Answer::Stored(StoredAnswer { stored, location: self.location }),
-            Err(fault) => Answer::Error(explain(&fault, self.prose)),
+            Ok(stored) => Response::Stored(StoredResponse { stored, location: self.location }),
+            Err(fault) => Response::Error(explain(&fault, self.prose)),
         }
     }
 }

@@ -6,26 +6,26 @@
 use super::error_documents;
 use super::options;
 use super::preconditions;
-use super::put::{self, Storing};
+use super::put::{self, UploadInProgress};
 use super::static_file;
 use crate::http::{Method, RequestHead, Status};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{Answer, ErrorAnswer, Later, error};
-use crate::server::rules::moved;
+use crate::server::response::{ErrorResponse, Pending, Response, error};
+use crate::server::rules::find_redirect;
 
 /// What becomes of a request.
 #[derive(Debug)]
-pub(in crate::server) enum Plan {
+pub(in crate::server) enum Action {
     /// It has its answer, once its body, if it has one, is out of the way.
-    Answer(Answer),
+    Answer(Response),
     /// Its body is stored; the answer follows from that.
-    Store(Box<Storing>),
+    Store(Box<UploadInProgress>),
 }
 
-impl Plan {
+impl Action {
     /// The answer, once the body has come to its end.
-    pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Answer {
+    pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Response {
         match self {
             Self::Answer(answer) => answer,
             Self::Store(storing) => storing.finish(context),
@@ -38,26 +38,29 @@ pub(in crate::server) fn route(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Plan, Later> {
+) -> Result<Action, Pending> {
     if let Some(answer) = redirected(head, context) {
-        return Ok(Plan::Answer(answer));
+        return Ok(Action::Answer(answer));
     }
     if head.method == Method::Put {
         return Ok(match put::begin(head, context, now) {
-            Ok(storing) => Plan::Store(Box::new(storing)),
-            Err(answer) => Plan::Answer(answer),
+            Ok(storing) => Action::Store(Box::new(storing)),
+            Err(answer) => Action::Answer(answer),
         });
     }
     let answer = match choose(head, context, now)? {
-        Answer::Error(error) => error_documents::instead_of(error, head, context, now)?,
+        Response::Error(error) => error_documents::replace_error(error, head, context, now)?,
         answer => answer,
     };
-    let answer =
-        if head.has_conditions_or_range { preconditions::narrow(answer, head, context, now) } else { answer };
-    Ok(Plan::Answer(answer))
+    let answer = if head.has_conditions_or_range {
+        preconditions::apply_conditions_and_range(answer, head, context, now)
+    } else {
+        answer
+    };
+    Ok(Action::Answer(answer))
 }
 
-fn choose(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> Result<Answer, Later> {
+fn choose(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> Result<Response, Pending> {
     Ok(match head.method {
         Method::Get | Method::Head => static_file::get(head, context, now)?,
         Method::Options => options::options(head, context),
@@ -70,7 +73,7 @@ fn choose(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> 
 
 /// What a rule has moved. Who changes something has to send the same again (308); who asks what can be
 /// done (OPTIONS), or for what there is nowhere, is not sent away.
-fn redirected(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Answer> {
+fn redirected(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Response> {
     // Most servers have no such rule, and then nothing is looked at.
     if context.config.redirects.is_empty() {
         return None;
@@ -80,7 +83,7 @@ fn redirected(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Ans
         Method::Put | Method::Post | Method::Delete | Method::Patch => Status::PERMANENT_REDIRECT,
         Method::Options | Method::Trace | Method::Connect | Method::Unknown => return None,
     };
-    let location = moved(&context.config.redirects, head.target.path(), head.target.query())?;
-    let page = ErrorAnswer::to(head, status, "This page has another address now.");
-    Some(Answer::Redirect { location, page })
+    let location = find_redirect(&context.config.redirects, head.target.path(), head.target.query())?;
+    let page = ErrorResponse::to(head, status, "This page has another address now.");
+    Some(Response::Redirect { location, page })
 }

@@ -11,10 +11,10 @@ use crate::files::{
 };
 use crate::http::{ContentCoding, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
-use crate::server::Config;
+use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{
-    Answer, ErrorAnswer, FileHead, Later, Part, file_head, lookup_error, path_error,
+    ErrorResponse, FileHead, FilePart, Pending, Response, file_head, lookup_error, path_error,
 };
 use crate::server::rules::cache_control;
 
@@ -26,7 +26,7 @@ pub(super) fn get(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Answer, Later> {
+) -> Result<Response, Pending> {
     let (path, query) = head.target.path_and_query();
     let path = match RelativePath::parse(path) {
         Ok(path) => path,
@@ -38,7 +38,7 @@ pub(super) fn get(
         return Ok(answer);
     }
     let ServerContext { cache, store, config, .. } = context;
-    let wanted = wanted(head, config, now);
+    let wanted = accepted_encodings(head, config, now);
     let mut found = find(cache, (store, config), &path, &wanted, now);
     if config.clean_urls
         && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
@@ -51,10 +51,10 @@ pub(super) fn get(
         }
     }
     match found {
-        Ok(Lookup::File(entry)) => Ok(Answer::File(entry, Part::Whole)),
+        Ok(Lookup::File(entry)) => Ok(Response::File(entry, FilePart::Whole)),
         Ok(Lookup::Directory) => Ok(redirect(head, &path)),
-        Ok(Lookup::Pending) => Err(Later),
-        Err(LookupError::NoIndex) if config.lists() => Ok(listing::of(&path, head, context)),
+        Ok(Lookup::Pending) => Err(Pending),
+        Err(LookupError::NoIndex) if config.listings_enabled() => Ok(listing::of(&path, head, context)),
         Err(fault) => Ok(lookup_error(&fault, head.target.path(), error_format(head.accept))),
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn get(
 /// What a path stands for, with the head of its answer if it is a file, in the encoding that suits.
 pub(super) fn find(
     cache: &mut FileCache<FileHead>,
-    (store, config): (&ContentSource, &Config),
+    (store, config): (&ContentSource, &ServerConfig),
     path: &RelativePath<'_>,
     wanted: &EncodingPreferences,
     now: Now,
@@ -77,7 +77,11 @@ pub(super) fn find(
 /// The encodings in which this request may get a file.
 ///
 /// Nothing is compressed for a Range request: what is compressed anew each time has other bytes each time.
-pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> EncodingPreferences {
+pub(super) fn accepted_encodings(
+    head: &RequestHead<'_, '_>,
+    config: &ServerConfig,
+    now: Now,
+) -> EncodingPreferences {
     if head.content_codings.is_empty() {
         return EncodingPreferences::PLAIN;
     }
@@ -93,7 +97,7 @@ pub(super) fn wanted(head: &RequestHead<'_, '_>, config: &Config, now: Now) -> E
 
 /// To the same directory with its trailing slash. The path is the normalised one, so that it can
 /// never be read as another host (`//host`); the query is kept.
-fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Answer {
+fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     location.push(b'/');
@@ -102,5 +106,5 @@ fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Answer {
         location.extend_from_slice(query);
     }
     let why = "The page is a directory: its address ends in a slash.";
-    Answer::Redirect { location, page: ErrorAnswer::to(head, Status::MOVED_PERMANENTLY, why) }
+    Response::Redirect { location, page: ErrorResponse::to(head, Status::MOVED_PERMANENTLY, why) }
 }

@@ -1,13 +1,13 @@
-//! The fields that go with every response: `Server`, those of the settings, `Date` and `ServerConnection`.
+//! The fields that go with every response: `ServerApp`, those of the settings, `Date` and `ServerConnection`.
 //!
 //! All but the last are the same for all responses of one second, so they are rendered once a second. The time is
 //! an argument; no clock is read.
 
 use crate::http::{Status, end, field, imf_fixdate, status_line};
 use crate::net::SendQueue;
-use crate::server::Config;
+use crate::server::ServerConfig;
 
-/// What the `Server` field says unless `--header` says otherwise.
+/// What the `ServerApp` field says unless `--header` says otherwise.
 const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
 
 /// The fields that go with every response.
@@ -28,7 +28,7 @@ struct Fields {
 }
 
 impl CommonHeaders {
-    pub(in crate::server) fn new(config: &Config) -> Self {
+    pub(in crate::server) fn new(config: &ServerConfig) -> Self {
         // A browser must take a file for what its type says, not for what its bytes look like.
         let usual = Fields::new(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);
         Self { unix_secs: None, usual, unchanged: Fields::new(config, &[("Server", SERVER)]) }
@@ -40,7 +40,7 @@ impl CommonHeaders {
         status: Status,
         connection: Option<&'static [u8]>,
         unix_secs: u64,
-    ) -> Tail<'_> {
+    ) -> HeadEnd<'_> {
         if self.unix_secs != Some(unix_secs) {
             self.unix_secs = Some(unix_secs);
             let date = imf_fixdate(unix_secs);
@@ -48,13 +48,13 @@ impl CommonHeaders {
             self.unchanged.set_date(&date);
         }
         let fields = if status == Status::NOT_MODIFIED { &self.unchanged } else { &self.usual };
-        Tail { rendered: &fields.text, connection }
+        HeadEnd { rendered: &fields.text, connection }
     }
 }
 
 impl Fields {
     /// Our own fields, as far as no other value is given for them, and those that are given.
-    fn new(config: &Config, own: &[(&str, &[u8])]) -> Self {
+    fn new(config: &ServerConfig, own: &[(&str, &[u8])]) -> Self {
         let mut text = Vec::with_capacity(256);
         for (name, value) in own {
             if !config.headers.iter().any(|header| header.is(name)) {
@@ -78,12 +78,12 @@ impl Fields {
 
 /// The end of one head.
 #[derive(Clone, Copy)]
-pub(super) struct Tail<'a> {
+pub(super) struct HeadEnd<'a> {
     rendered: &'a [u8],
     connection: Option<&'static [u8]>,
 }
 
-impl Tail<'_> {
+impl HeadEnd<'_> {
     /// Ends the head.
     pub(super) fn finish(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.rendered);
@@ -98,7 +98,7 @@ impl Tail<'_> {
 pub(super) fn queue_head(
     outbox: &mut SendQueue,
     status: Status,
-    tail: Tail<'_>,
+    tail: HeadEnd<'_>,
     fields: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
     outbox.push_with(|out| {
@@ -116,13 +116,13 @@ mod tests {
     use crate::server::{Header, Origin};
 
     /// The fields that go with a response at that second.
-    fn rendered(config: &Config, status: Status, unix_secs: u64) -> String {
+    fn rendered(config: &ServerConfig, status: Status, unix_secs: u64) -> String {
         let tail = CommonHeaders::new(config).tail(status, None, unix_secs).rendered.to_vec();
         String::from_utf8(tail).expect("UTF-8")
     }
 
-    fn common(change: impl FnOnce(&mut Config)) -> String {
-        let mut config = Config::default();
+    fn common(change: impl FnOnce(&mut ServerConfig)) -> String {
+        let mut config = ServerConfig::default();
         change(&mut config);
         let text = rendered(&config, Status::OK, 0);
         text.strip_suffix("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n").expect("the date is last").to_owned()
@@ -136,7 +136,7 @@ mod tests {
     fn every_answer_names_the_server_and_forbids_guessing_the_type() {
         let server = format!("Server: reactor-server/{}\r\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(common(|_| ()), format!("{server}X-Content-Type-Options: nosniff\r\n"));
-        let unchanged = rendered(&Config::default(), Status::NOT_MODIFIED, 0);
+        let unchanged = rendered(&ServerConfig::default(), Status::NOT_MODIFIED, 0);
         assert_eq!(unchanged, format!("{server}Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"));
     }
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_date_follows_the_clock_both_ways() {
-        let mut headers = CommonHeaders::new(&Config::default());
+        let mut headers = CommonHeaders::new(&ServerConfig::default());
         for (unix_secs, date) in [
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -169,7 +169,7 @@ mod tests {
         ] {
             for status in [Status::OK, Status::NOT_MODIFIED, Status::OK] {
                 let text = headers.tail(status, None, unix_secs).rendered;
-                let expected = rendered(&Config::default(), status, unix_secs);
+                let expected = rendered(&ServerConfig::default(), status, unix_secs);
                 assert_eq!(text, expected.as_bytes());
                 assert!(expected.ends_with(&format!("\r\nDate: {date}\r\n")), "{expected}");
             }

@@ -5,9 +5,9 @@
 
 use crate::text::{HtmlText, append};
 
-use super::common_headers::{Tail, queue_head};
+use super::common_headers::{HeadEnd, queue_head};
 use super::file::queue_whole;
-use super::types::{Allow, ErrorAnswer};
+use super::types::{Allow, ErrorResponse};
 use crate::files::Resource;
 use crate::http::{ErrorFormat, Status, content_length, field, status_line};
 use crate::net::SendQueue;
@@ -33,7 +33,7 @@ const FOOT: &str = "</p>\n<p><a href=\"/\">Go to the home page</a></p>\n</main>\
 /// asked for again and again.
 #[derive(Debug, Default)]
 pub(super) struct RenderedPage {
-    error: Option<ErrorAnswer>,
+    error: Option<ErrorResponse>,
     head: Vec<u8>,
     body: Vec<u8>,
 }
@@ -43,9 +43,9 @@ impl RenderedPage {
     pub(super) fn queue(
         &mut self,
         outbox: &mut SendQueue,
-        error: &ErrorAnswer,
+        error: &ErrorResponse,
         head_only: bool,
-        tail: Tail<'_>,
+        tail: HeadEnd<'_>,
         more: impl FnOnce(&mut Vec<u8>),
     ) -> u64 {
         if self.error.as_ref() != Some(error) {
@@ -61,12 +61,12 @@ impl RenderedPage {
         outbox.queued_total() - body.len() as u64
     }
 
-    fn render(&mut self, error: &ErrorAnswer) {
+    fn render(&mut self, error: &ErrorResponse) {
         self.error = Some(*error);
         let (head, body) = (&mut self.head, &mut self.body);
         body.clear();
-        let html = error.prose == ErrorFormat::Html;
-        render(body, error.status.code(), error.status.reason(), error.why, html);
+        let html = error.format == ErrorFormat::Html;
+        render(body, error.status.code(), error.status.reason(), error.message, html);
         head.clear();
         status_line(head, error.status);
         let media_type: &[u8] = if html { b"text/html; charset=utf-8" } else { b"text/plain; charset=utf-8" };
@@ -85,7 +85,7 @@ pub(super) fn queue_from_file(
     (status, allow): (Status, Option<Allow>),
     resource: &Resource,
     head_only: bool,
-    tail: Tail<'_>,
+    tail: HeadEnd<'_>,
 ) -> u64 {
     let body_starts = queue_head(outbox, status, tail, |out| {
         field(out, "Content-Type", resource.media_type.as_bytes());

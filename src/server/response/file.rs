@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::common_headers::{Tail, queue_head};
+use super::common_headers::{HeadEnd, queue_head};
 use crate::files::{CachedFile, Coding, Content, FileVersion, Resource};
 use crate::http::{
     ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
@@ -32,22 +32,22 @@ pub(in crate::server) struct FileHead {
 
 /// What of a file an answer carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::server) enum Part {
+pub(in crate::server) enum FilePart {
     /// 200: all of it.
     Whole,
     /// 304: nothing, for the client has it.
-    Unchanged,
+    NotModified,
     /// 206: these bytes.
     One(ByteRange),
     /// 206: these, each with a head of its own.
     Several { ranges: Vec<ByteRange>, boundary: u64 },
 }
 
-impl Part {
+impl FilePart {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Whole => Status::OK,
-            Self::Unchanged => Status::NOT_MODIFIED,
+            Self::NotModified => Status::NOT_MODIFIED,
             Self::One(_) | Self::Several { .. } => Status::PARTIAL_CONTENT,
         }
     }
@@ -121,13 +121,13 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
 pub(super) fn queue(
     outbox: &mut SendQueue,
     entry: &CachedFile<FileHead>,
-    part: &Part,
+    part: &FilePart,
     head_only: bool,
-    tail: Tail<'_>,
+    tail: HeadEnd<'_>,
 ) -> u64 {
     let CachedFile { resource, value: head, .. } = entry;
     match part {
-        Part::Whole => {
+        FilePart::Whole => {
             // What is copied leaves in one piece with its head.
             let body = if head_only { None } else { copied(resource) };
             outbox.push_with(|out| {
@@ -141,8 +141,8 @@ pub(super) fn queue(
             }
             body_starts
         }
-        Part::Unchanged => queue_unchanged(outbox, resource, head, tail),
-        Part::One(range) => {
+        FilePart::NotModified => queue_unchanged(outbox, resource, head, tail),
+        FilePart::One(range) => {
             let body_starts = queue_partial_head(outbox, head, tail, |out| {
                 field(out, "Content-Type", resource.media_type.as_bytes());
                 content_length(out, range.content_len());
@@ -153,7 +153,7 @@ pub(super) fn queue(
             }
             body_starts
         }
-        Part::Several { ranges, boundary } => {
+        FilePart::Several { ranges, boundary } => {
             let multipart = multipart(resource, *boundary);
             let body_starts = queue_partial_head(outbox, head, tail, |out| {
                 field(out, "Content-Type", multipart.content_type().as_bytes());
@@ -174,7 +174,7 @@ pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multip
 
 /// A 304 has what a cache needs to find and refresh what it keeps, and nothing that describes content
 /// (RFC 9110 section 15.4.5): the date stands in only where there is no entity-tag.
-fn queue_unchanged(outbox: &mut SendQueue, resource: &Resource, head: &FileHead, tail: Tail<'_>) -> u64 {
+fn queue_unchanged(outbox: &mut SendQueue, resource: &Resource, head: &FileHead, tail: HeadEnd<'_>) -> u64 {
     queue_head(outbox, Status::NOT_MODIFIED, tail, |out| {
         if head.entity_tag.is_none() {
             last_modified(out, resource);
@@ -188,7 +188,7 @@ fn queue_unchanged(outbox: &mut SendQueue, resource: &Resource, head: &FileHead,
 fn queue_partial_head(
     outbox: &mut SendQueue,
     head: &FileHead,
-    tail: Tail<'_>,
+    tail: HeadEnd<'_>,
     describe: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
     queue_head(outbox, Status::PARTIAL_CONTENT, tail, |out| {

@@ -10,10 +10,10 @@ mod stream;
 mod types;
 mod write;
 
-pub(super) use file::{FileHead, Part, entity_tag, file_head, multipart};
-pub(super) use stream::{BodySource, Framing, Made, Stream};
+pub(super) use file::{FileHead, FilePart, entity_tag, file_head, multipart};
+pub(super) use stream::{BodySource, StreamFraming, StreamProgress, StreamedResponse};
 pub(super) use types::{
-    Allow, Answer, ErrorAnswer, Later, PreparingResponse, RequestFlags, StoredAnswer, error, lookup_error,
-    path_error, refusal,
+    Allow, ErrorResponse, Pending, PreparingResponse, RequestFlags, Response, StoredResponse, error,
+    lookup_error, path_error, refusal,
 };
-pub(super) use write::{Reply, ResponseWriter, queue_continue};
+pub(super) use write::{ResponseSpan, ResponseWriter, queue_continue};

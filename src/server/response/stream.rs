@@ -12,12 +12,12 @@ use crate::net::{CloseReason, SendQueue};
 
 /// An answer with status 200 whose body is made while it is sent.
 #[derive(Debug)]
-pub(in crate::server) struct Stream {
+pub(in crate::server) struct StreamedResponse {
     media_type: &'static str,
     /// Further field lines, whole.
     fields: Vec<u8>,
     body: Box<dyn BodySource>,
-    pub(super) framing: Framing,
+    pub(super) framing: StreamFraming,
 }
 
 /// What makes the body of a stream.
@@ -28,7 +28,7 @@ pub(in crate::server) trait BodySource: fmt::Debug {
 
 /// How the peer is told where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Framing {
+pub(in crate::server) enum StreamFraming {
     /// By its length; this much of it is left.
     Sized(u64),
     /// By its last chunk.
@@ -39,7 +39,7 @@ pub(in crate::server) enum Framing {
 
 /// How far the body has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Made {
+pub(in crate::server) enum StreamProgress {
     More,
     /// Its last byte is queued.
     Whole,
@@ -47,7 +47,7 @@ pub(in crate::server) enum Made {
     Broken(CloseReason),
 }
 
-impl Stream {
+impl StreamedResponse {
     /// A stream of this media type, with these further field lines, and this length if it is known.
     pub(in crate::server) fn new(
         media_type: &'static str,
@@ -55,13 +55,13 @@ impl Stream {
         len: Option<u64>,
         body: Box<dyn BodySource>,
     ) -> Self {
-        Self { media_type, fields, body, framing: len.map_or(Framing::Chunked, Framing::Sized) }
+        Self { media_type, fields, body, framing: len.map_or(StreamFraming::Chunked, StreamFraming::Sized) }
     }
 
     /// Decides how a peer of this version is told where the body ends.
-    pub(in crate::server) fn frame_for(&mut self, version: Version) -> Framing {
-        if self.framing == Framing::Chunked && version == Version::Http10 {
-            self.framing = Framing::UntilClose;
+    pub(in crate::server) fn frame_for(&mut self, version: Version) -> StreamFraming {
+        if self.framing == StreamFraming::Chunked && version == Version::Http10 {
+            self.framing = StreamFraming::UntilClose;
         }
         self.framing
     }
@@ -70,9 +70,9 @@ impl Stream {
     pub(in crate::server) fn fields(&self, out: &mut Vec<u8>) {
         field(out, "Content-Type", self.media_type.as_bytes());
         match self.framing {
-            Framing::Sized(len) => content_length(out, len),
-            Framing::Chunked => field(out, "Transfer-Encoding", b"chunked"),
-            Framing::UntilClose => {}
+            StreamFraming::Sized(len) => content_length(out, len),
+            StreamFraming::Chunked => field(out, "Transfer-Encoding", b"chunked"),
+            StreamFraming::UntilClose => {}
         }
         out.extend_from_slice(&self.fields);
     }
@@ -83,24 +83,24 @@ impl Stream {
         outbox: &mut SendQueue,
         store: &ContentSource,
         scratch: &mut Vec<u8>,
-    ) -> Made {
+    ) -> StreamProgress {
         scratch.clear();
         match self.body.make(store, scratch) {
             Ok(piece) => self.queue(outbox, scratch, piece),
-            Err(reason) => Made::Broken(reason),
+            Err(reason) => StreamProgress::Broken(reason),
         }
     }
 
     /// Queues a slice in the framing of the body.
-    fn queue(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> Made {
+    fn queue(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> StreamProgress {
         let Piece { tail, more } = piece;
         let len = bytes.len() as u64 + tail.as_ref().map_or(0, TarPayload::len);
-        let in_chunks = self.framing == Framing::Chunked && len > 0;
-        if let Framing::Sized(left) = &mut self.framing {
+        let in_chunks = self.framing == StreamFraming::Chunked && len > 0;
+        if let StreamFraming::Sized(left) = &mut self.framing {
             // A promise of another length than that of the body would be taken for the next answer's head.
             match left.checked_sub(len) {
                 Some(rest) if more || rest == 0 => *left = rest,
-                _ => return Made::Broken(CloseReason::FileTruncated),
+                _ => return StreamProgress::Broken(CloseReason::FileTruncated),
             }
         }
         outbox.push_with(|out| {
@@ -117,9 +117,9 @@ impl Stream {
         if in_chunks {
             outbox.push_static(b"\r\n");
         }
-        if !more && self.framing == Framing::Chunked {
+        if !more && self.framing == StreamFraming::Chunked {
             outbox.push_with(|out| chunk(out, b""));
         }
-        if more { Made::More } else { Made::Whole }
+        if more { StreamProgress::More } else { StreamProgress::Whole }
     }
 }

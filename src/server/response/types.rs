@@ -6,8 +6,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::file::{FileHead, Part};
-use super::stream::Stream;
+use super::file::{FileHead, FilePart};
+use super::stream::StreamedResponse;
 use crate::files::{CachedFile, ContentSource, LookupError, PathError, Stored};
 use crate::http::{ErrorFormat, RequestHead, Status, Version, error_format};
 use crate::text::OneLine;
@@ -27,25 +27,25 @@ pub(in crate::server) struct RequestFlags {
 
 /// What a request gets.
 #[derive(Debug)]
-pub(in crate::server) enum Answer {
+pub(in crate::server) enum Response {
     /// A file, or what a condition or a Range makes of it.
-    File(Rc<CachedFile<FileHead>>, Part),
+    File(Rc<CachedFile<FileHead>>, FilePart),
     /// 416: a file has nothing of what is asked for; it has that many bytes.
     Unsatisfiable {
         complete_len: u64,
-        error: ErrorAnswer,
+        error: ErrorResponse,
     },
     Redirect {
         location: Vec<u8>,
-        page: ErrorAnswer,
+        page: ErrorResponse,
     },
     Options {
         allow: Allow,
         /// What is said to a page of another origin that asks before it sends.
         preflight: Option<Box<[u8]>>,
     },
-    Stored(StoredAnswer),
-    Error(ErrorAnswer),
+    Stored(StoredResponse),
+    Error(ErrorResponse),
     /// An error whose body is a file of the site.
     ErrorPage {
         status: Status,
@@ -55,7 +55,7 @@ pub(in crate::server) enum Answer {
     /// Work in slices that comes to another answer.
     Gather(Box<dyn PreparingResponse>),
     /// A body that is made while it is sent.
-    Stream(Box<Stream>),
+    Stream(Box<StreamedResponse>),
 }
 
 /// A response that needs work before its head can be written.
@@ -63,19 +63,19 @@ pub(in crate::server) enum Answer {
 /// The work is done in slices of about a millisecond, so that other connections have their turns between them.
 pub(in crate::server) trait PreparingResponse: fmt::Debug {
     /// Does one slice of the work; the answer, when it has come to one.
-    fn work(&mut self, store: &ContentSource) -> Option<Answer>;
+    fn work(&mut self, store: &ContentSource) -> Option<Response>;
 
     /// The answer when no more time is left.
-    fn give_up(&mut self) -> Answer;
+    fn give_up(&mut self) -> Response;
 }
 
 /// What a request gets is being made: the same request finds out more in the next turn.
 #[derive(Debug)]
-pub(in crate::server) struct Later;
+pub(in crate::server) struct Pending;
 
 /// A file that has been stored, and its path as it stands in a URL.
 #[derive(Debug, Clone)]
-pub(in crate::server) struct StoredAnswer {
+pub(in crate::server) struct StoredResponse {
     pub(in crate::server) stored: Stored,
     pub(in crate::server) location: Vec<u8>,
 }
@@ -91,15 +91,15 @@ pub(in crate::server) enum Allow {
 
 /// An error, and how its body is to be worded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) struct ErrorAnswer {
+pub(in crate::server) struct ErrorResponse {
     pub(in crate::server) status: Status,
-    pub(in crate::server) why: &'static str,
-    pub(in crate::server) prose: ErrorFormat,
+    pub(in crate::server) message: &'static str,
+    pub(in crate::server) format: ErrorFormat,
     /// The methods of the resource, if this is about its methods.
     pub(in crate::server) allow: Option<Allow>,
 }
 
-impl Answer {
+impl Response {
     pub(in crate::server) fn status(&self) -> Status {
         match self {
             Self::File(_, part) => part.status(),
@@ -123,9 +123,9 @@ impl Allow {
     }
 }
 
-impl ErrorAnswer {
+impl ErrorResponse {
     pub(in crate::server) fn new(status: Status, why: &'static str, prose: ErrorFormat) -> Self {
-        Self { status, why, prose, allow: None }
+        Self { status, message: why, format: prose, allow: None }
     }
 
     /// The same in the form that the client accepts.
@@ -134,16 +134,16 @@ impl ErrorAnswer {
     }
 }
 
-pub(in crate::server) fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Answer {
-    Answer::Error(ErrorAnswer::to(head, status, why))
+pub(in crate::server) fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Response {
+    Response::Error(ErrorResponse::to(head, status, why))
 }
 
 /// The same where there is no head to look at: of what never became a request, or is over.
-pub(in crate::server) fn refusal(status: Status, why: &'static str, prose: ErrorFormat) -> Answer {
-    Answer::Error(ErrorAnswer::new(status, why, prose))
+pub(in crate::server) fn refusal(status: Status, why: &'static str, prose: ErrorFormat) -> Response {
+    Response::Error(ErrorResponse::new(status, why, prose))
 }
 
-pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Answer {
+pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Response {
     let (status, why) = match fault {
         PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % that no two hex digits follow."),
         PathError::Nul => (Status::BAD_REQUEST, "The path has a NUL byte in it."),
@@ -154,7 +154,7 @@ pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, fault: &PathErro
 }
 
 /// The answer to what cannot be had, where the head may be gone; what is our fault is logged.
-pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: ErrorFormat) -> Answer {
+pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: ErrorFormat) -> Response {
     let (status, why) = match fault {
         LookupError::NotFound => (Status::NOT_FOUND, NO_SUCH_PAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),

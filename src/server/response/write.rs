@@ -5,12 +5,12 @@
 use super::common_headers::{CommonHeaders, queue_head};
 use super::error_page::{self, RenderedPage};
 use super::file::{self, entity_tag};
-use super::stream::Framing;
-use super::types::{Answer, RequestFlags, StoredAnswer};
+use super::stream::StreamFraming;
+use super::types::{RequestFlags, Response, StoredResponse};
 use crate::http::{Version, content_length, field, unsatisfied_range};
 use crate::net::SendQueue;
 use crate::reactor::Now;
-use crate::server::Config;
+use crate::server::ServerConfig;
 
 /// The writer of responses, with what many of them have in common.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(in crate::server) struct ResponseWriter {
 
 /// What has been queued in answer, in positions of the outbox.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::server) struct Reply {
+pub(in crate::server) struct ResponseSpan {
     pub(in crate::server) status: u16,
     pub(in crate::server) body_starts: u64,
     /// `u64::MAX` as long as there is more of it to be made.
@@ -31,7 +31,7 @@ pub(in crate::server) struct Reply {
 }
 
 impl ResponseWriter {
-    pub(in crate::server) fn new(config: &Config) -> Self {
+    pub(in crate::server) fn new(config: &ServerConfig) -> Self {
         Self { common: CommonHeaders::new(config), page: RenderedPage::default() }
     }
 
@@ -39,48 +39,50 @@ impl ResponseWriter {
     pub(in crate::server) fn queue(
         &mut self,
         outbox: &mut SendQueue,
-        answer: &Answer,
+        answer: &Response,
         request: RequestFlags,
         closes: bool,
         now: Now,
-    ) -> Reply {
+    ) -> ResponseSpan {
         let (status, head_only) = (answer.status(), request.head_only);
         let tail = self.common.tail(status, connection_option(request, closes), now.unix_secs());
         let page = &mut self.page;
         let body_starts = match answer {
-            Answer::File(entry, part) => file::queue(outbox, entry, part, head_only, tail),
-            Answer::Options { allow, preflight } => queue_head(outbox, status, tail, |out| {
+            Response::File(entry, part) => file::queue(outbox, entry, part, head_only, tail),
+            Response::Options { allow, preflight } => queue_head(outbox, status, tail, |out| {
                 field(out, "Allow", allow.as_bytes());
                 out.extend_from_slice(preflight.as_deref().unwrap_or_default());
             }),
-            Answer::Stored(StoredAnswer { stored, location }) => queue_head(outbox, status, tail, |out| {
-                if stored.created {
-                    content_length(out, 0);
-                    field(out, "Location", location);
-                }
-                // No Last-Modified: what has just been written may change once more in the same second.
-                if let Some(identity) = stored.identity {
-                    field(out, "ETag", entity_tag(identity, None).as_bytes());
-                }
-            }),
-            Answer::Redirect { location, page: error } => {
+            Response::Stored(StoredResponse { stored, location }) => {
+                queue_head(outbox, status, tail, |out| {
+                    if stored.created {
+                        content_length(out, 0);
+                        field(out, "Location", location);
+                    }
+                    // No Last-Modified: what has just been written may change once more in the same second.
+                    if let Some(identity) = stored.identity {
+                        field(out, "ETag", entity_tag(identity, None).as_bytes());
+                    }
+                })
+            }
+            Response::Redirect { location, page: error } => {
                 page.queue(outbox, error, head_only, tail, |out| field(out, "Location", location))
             }
-            Answer::Error(error) => page.queue(outbox, error, head_only, tail, |_| ()),
-            Answer::Unsatisfiable { complete_len, error } => {
+            Response::Error(error) => page.queue(outbox, error, head_only, tail, |_| ()),
+            Response::Unsatisfiable { complete_len, error } => {
                 page.queue(outbox, error, head_only, tail, |out| unsatisfied_range(out, *complete_len))
             }
-            Answer::ErrorPage { status, allow, entry } => {
+            Response::ErrorPage { status, allow, entry } => {
                 error_page::queue_from_file(outbox, (*status, *allow), &entry.resource, head_only, tail)
             }
-            Answer::Stream(stream) => queue_head(outbox, status, tail, |out| stream.fields(out)),
-            Answer::Gather(_) => outbox.queued_total(),
+            Response::Stream(stream) => queue_head(outbox, status, tail, |out| stream.fields(out)),
+            Response::Gather(_) => outbox.queued_total(),
         };
         let (ends, until_close) = match answer {
-            Answer::Stream(stream) if !head_only => (u64::MAX, stream.framing == Framing::UntilClose),
+            Response::Stream(stream) if !head_only => (u64::MAX, stream.framing == StreamFraming::UntilClose),
             _ => (outbox.queued_total(), false),
         };
-        Reply { status: status.code(), body_starts, ends, until_close }
+        ResponseSpan { status: status.code(), body_starts, ends, until_close }
     }
 }
 

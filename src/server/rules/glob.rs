@@ -7,7 +7,7 @@
 /// How long a pattern may be, in bytes: ample for a few names in braces.
 const PATTERN_LEN_MAX: usize = 256;
 /// How many ways through its braces a pattern may have: each of them may have to be tried.
-const WAYS_MAX: usize = 64;
+const BRACE_ALTERNATIVES_MAX: usize = 64;
 
 /// A pattern of paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +50,10 @@ impl Glob {
             return Err("it has an empty segment, or one of dots; write it as a/b".to_owned());
         }
         fast_glob::validate(pattern).map_err(|fault| worded(&fault.to_string()))?;
-        if ways(pattern) > WAYS_MAX {
-            return Err(format!("its braces can be read in more than {WAYS_MAX} ways; make several of it"));
+        if brace_alternatives(pattern) > BRACE_ALTERNATIVES_MAX {
+            return Err(format!(
+                "its braces can be read in more than {BRACE_ALTERNATIVES_MAX} ways; make several of it"
+            ));
         }
         Ok(Glob { pattern: pattern.to_owned(), is_for_names: !text.contains('/') })
     }
@@ -70,7 +72,7 @@ impl Glob {
 }
 
 /// At most how many ways there are through the braces: a comma outside them does no harm but to count.
-fn ways(pattern: &str) -> usize {
+fn brace_alternatives(pattern: &str) -> usize {
     let groups = pattern.split('{').skip(1).map(|group| group.matches(',').count() + 1);
     groups.fold(1, |product: usize, choices| product.saturating_mul(choices))
 }

@@ -18,7 +18,7 @@ pub use glob::Glob;
 pub use header::Header;
 pub(super) use header::check_together;
 pub use redirect::Redirect;
-pub(super) use redirect::{check_circles, moved};
+pub(super) use redirect::{check_loops, find_redirect};
 
 /// What is before and behind the first of these bytes.
 fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {

@@ -14,14 +14,14 @@ pub struct Redirect {
     from: Vec<u8>,
     /// What has only begun with `from` has moved too.
     with_rest: bool,
-    to: Destination,
+    to: RedirectTarget,
     /// As it was written.
     text: String,
 }
 
 /// An address in parts, each as it goes on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Destination {
+struct RedirectTarget {
     /// `https://host`; empty for this server.
     origin: String,
     /// The path, up to the `*` if there is one.
@@ -50,7 +50,7 @@ impl Redirect {
             |_| "its first part is not a path that can be asked for; write it like /old, percent-encoded",
         )?;
         let from = from.strip_suffix(b"*").filter(|_| with_rest).unwrap_or(&from).to_vec();
-        let to = Destination::parse(to, with_rest)?;
+        let to = RedirectTarget::parse(to, with_rest)?;
         Ok(Redirect { from, with_rest, to, text: text.to_owned() })
     }
 
@@ -68,8 +68,8 @@ impl Redirect {
     }
 }
 
-impl Destination {
-    fn parse(text: &str, with_rest: bool) -> Result<Destination, String> {
+impl RedirectTarget {
+    fn parse(text: &str, with_rest: bool) -> Result<RedirectTarget, String> {
         if let Some(letter) = text.chars().find(|letter| !is_uri_letter(*letter)) {
             return Err(format!("where it leads has {letter:?} in it, which must be percent-encoded"));
         }
@@ -84,7 +84,7 @@ impl Destination {
         if stars.contains('*') || (after_rest.is_some() && !with_rest) {
             return Err("it leads to a * that stands for nothing: one may be in the path, and the path that has moved must end in one".to_owned());
         }
-        Ok(Destination {
+        Ok(RedirectTarget {
             origin: origin.to_owned(),
             path: path.to_owned(),
             after_rest,
@@ -151,7 +151,11 @@ fn is_uri_letter(letter: char) -> bool {
 }
 
 /// Where the first rule that is for this path leads, `path` as it came.
-pub(in crate::server) fn moved(rules: &[Redirect], path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
+pub(in crate::server) fn find_redirect(
+    rules: &[Redirect],
+    path: &[u8],
+    query: Option<&[u8]>,
+) -> Option<Vec<u8>> {
     let path = normal_form(path).ok()?;
     rules.iter().find_map(|rule| rule.location(&path, query))
 }
@@ -160,17 +164,17 @@ pub(in crate::server) fn moved(rules: &[Redirect], path: &[u8], query: Option<&[
 ///
 /// # Errors
 /// The rule that begins a circle.
-pub(in crate::server) fn check_circles(rules: &[Redirect]) -> Result<(), String> {
+pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
     for rule in rules {
         let mut path = rule.sample();
         // Each step that does not go in a circle takes another rule, or makes the path shorter.
         for _ in 0..=rules.len() {
-            let Some(location) = moved(rules, &path, None) else { break };
+            let Some(location) = find_redirect(rules, &path, None) else { break };
             path = location;
             let end = path.iter().position(|byte| b"?#".contains(byte)).unwrap_or(path.len());
             path.truncate(end);
         }
-        if moved(rules, &path, None).is_some() {
+        if find_redirect(rules, &path, None).is_some() {
             return Err(format!(
                 "--redirect: '{}' leads back to where it begins; take one of them out",
                 rule.text
@@ -209,7 +213,8 @@ mod tests {
             Some((path, query)) => (path, Some(query.as_bytes())),
             None => (target, None),
         };
-        moved(&rules(texts), path.as_bytes(), query).map(|location| String::from_utf8(location).unwrap())
+        find_redirect(&rules(texts), path.as_bytes(), query)
+            .map(|location| String::from_utf8(location).unwrap())
     }
 
     #[test]
@@ -330,7 +335,7 @@ mod tests {
             &["/a=/b", "/b=/a"],
             &["/a=/b", "/b=/c", "/c=/b"],
         ] {
-            let fault = check_circles(&rules(texts)).expect_err(texts[0]);
+            let fault = check_loops(&rules(texts)).expect_err(texts[0]);
             assert!(fault.starts_with("--redirect: '/") && fault.contains("leads back"), "{fault}");
         }
         for texts in [
@@ -341,7 +346,7 @@ mod tests {
             &["/a/*=/b/*", "/b/*=/c"],
             &["/a=/a/"],
         ] {
-            assert_eq!(check_circles(&rules(texts)), Ok(()), "{texts:?}");
+            assert_eq!(check_loops(&rules(texts)), Ok(()), "{texts:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use reactor_http::client::connection::Failure;
 use reactor_http::http::ResponseError;
 use reactor_http::net::CloseReason;
 use reactor_http::reactor::Now;
-use reactor_http::server::{Config, Phase};
+use reactor_http::server::{ServerConfig, ServerPhase};
 
 use super::pair::{Alone, Pair, Shelf};
 use super::wire::{Pace, Pipe, Port, Random};
@@ -120,7 +120,7 @@ fn an_archive_of_thousands_takes_a_turn_for_each_few_hundred() {
     const COUNT: usize = 1500;
     let shelf = many(COUNT);
     let mut now = Now::read();
-    let mut side = shelf.server_with(Config::default(), now);
+    let mut side = shelf.server_with(ServerConfig::default(), now);
     let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
     up.put(request("/many/?archive=tar").as_bytes());
     let (mut gathering, mut writing, mut longest) = (0, 0, 0);
@@ -129,15 +129,15 @@ fn an_archive_of_thousands_takes_a_turn_for_each_few_hundred() {
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         longest = longest.max(down.take(usize::MAX).len());
         match side.machine.phase() {
-            Phase::Gathering => gathering += 1,
-            Phase::Writing => writing += 1,
+            ServerPhase::Preparing => gathering += 1,
+            ServerPhase::Writing => writing += 1,
             _ => {}
         }
         if !again {
             break;
         }
     }
-    assert_eq!(side.machine.phase(), Phase::Reading);
+    assert_eq!(side.machine.phase(), ServerPhase::Reading);
     assert!(gathering >= COUNT / ENTRIES_PER_TURN, "{gathering} turns of gathering");
     assert!(writing >= COUNT / 64, "{writing} turns of writing");
     assert!(longest < 128 * 1024, "{longest} bytes in one turn");
@@ -147,7 +147,7 @@ fn an_archive_of_thousands_takes_a_turn_for_each_few_hundred() {
 fn what_is_not_known_in_time_is_found_out_on_the_way() {
     let shelf = many(2000);
     let mut now = Now::read();
-    let mut side = shelf.server_with(Config::default(), now);
+    let mut side = shelf.server_with(ServerConfig::default(), now);
     let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
     up.put(request("/many/?archive=tar").as_bytes());
     let mut bytes = Vec::new();
@@ -156,7 +156,7 @@ fn what_is_not_known_in_time_is_found_out_on_the_way() {
         now = now.after(if turn == 1 { Duration::from_secs(10) } else { Duration::from_micros(1) });
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         bytes.extend(down.take(usize::MAX));
-        assert_eq!(side.machine.phase() == Phase::Gathering, turn == 0, "turn {turn}");
+        assert_eq!(side.machine.phase() == ServerPhase::Preparing, turn == 0, "turn {turn}");
         if !again {
             break;
         }
@@ -293,7 +293,7 @@ fn who_may_not_list_gets_no_archive_either() {
         ("archived=tar", Some(false), "404"),
     ] {
         let now = Now::read();
-        let mut side = shelf.server_with(Config { listing, ..Config::default() }, now);
+        let mut side = shelf.server_with(ServerConfig { listing, ..ServerConfig::default() }, now);
         let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
         up.put(request(&format!("/many/?{query}")).as_bytes());
         while side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now) {}

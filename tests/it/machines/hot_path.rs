@@ -14,7 +14,7 @@ use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
 use reactor_http::reactor::Now;
 use reactor_http::server::config::args;
 use reactor_http::server::config::args::Command;
-use reactor_http::server::{Conn, Site, Surroundings};
+use reactor_http::server::{HttpServerProtocol, ProcessEnv, WorkerState};
 
 use super::pair::Shelf;
 use super::shelf_of_all_lengths;
@@ -42,8 +42,8 @@ impl Transport for Void {
 
 /// A connection whose peer is the test.
 struct Bench {
-    machine: Conn,
-    site: Site,
+    machine: HttpServerProtocol,
+    site: WorkerState,
     inbox: RecvBuf,
     outbox: SendQueue,
     pool: Pool,
@@ -53,7 +53,7 @@ struct Bench {
 impl Bench {
     fn new(shelf: &Shelf, options: &[&str]) -> Self {
         let options = options.iter().map(Into::into).collect();
-        let Ok(Command::Run(order)) = args::command(options, &Surroundings::default()) else {
+        let Ok(Command::Run(order)) = args::command(options, &ProcessEnv::default()) else {
             panic!("the options are right")
         };
         let config = order.config;
@@ -61,9 +61,9 @@ impl Bench {
         let now = Now::read().after(10 * RACY_WINDOW);
         let log = AccessLog::open(&LogDestination::File(shelf.path().join("access.log"))).expect("a log");
         let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
-        let machine = Conn::new(([127, 0, 0, 1], 4000).into(), config.idle_timeout, now);
+        let machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), config.idle_timeout, now);
         let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
-        Self { machine, site: Site::new(config, store, log), inbox, outbox, pool, now }
+        Self { machine, site: WorkerState::new(config, store, log), inbox, outbox, pool, now }
     }
 
     /// Has a request answered; how many bytes the answer has.

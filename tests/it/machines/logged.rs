@@ -13,7 +13,7 @@ use reactor_http::files::{ContentSource, RACY_WINDOW, Root};
 use reactor_http::http::HEAD_LEN_MAX;
 use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Want};
 use reactor_http::reactor::Now;
-use reactor_http::server::{Config, Conn, Site};
+use reactor_http::server::{HttpServerProtocol, ServerConfig, WorkerState};
 use serde_json::Value;
 
 use super::pair::Shelf;
@@ -29,9 +29,9 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
     let style = LogStyle { format: LogFormat::Json, ..LogStyle::default() };
     let log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).expect("a log");
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
-    let mut site = Site::new(Config::default(), store, log);
+    let mut site = WorkerState::new(ServerConfig::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
-    let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
+    let mut machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
     let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
     inbox.room(&mut pool)[..request.len()].copy_from_slice(request);
@@ -55,9 +55,9 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
 fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
     let log = AccessLog::open(log).expect("a log");
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
-    let mut site = Site::new(Config::default(), store, log);
+    let mut site = WorkerState::new(ServerConfig::default(), store, log);
     let now = Now::read();
-    let mut machine = Conn::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
+    let mut machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
     let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
     inbox.room(&mut pool)[..request.len()].copy_from_slice(request);

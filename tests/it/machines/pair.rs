@@ -17,7 +17,7 @@ use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
 use reactor_http::net::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
 use reactor_http::reactor::Now;
-use reactor_http::server::{self, Config, Site};
+use reactor_http::server::{self, ServerConfig, WorkerState};
 use tempfile::TempDir;
 
 use super::wire::{Pace, Pipe, Port};
@@ -121,23 +121,23 @@ impl Shelf {
         self.0.path()
     }
 
-    fn server(&self, now: Now) -> Side<server::Conn> {
-        self.server_with(Config { upload: Some(PathBuf::new()), ..Config::default() }, now)
+    fn server(&self, now: Now) -> Side<server::HttpServerProtocol> {
+        self.server_with(ServerConfig { upload: Some(PathBuf::new()), ..ServerConfig::default() }, now)
     }
 
     /// A server machine with these settings.
-    pub(super) fn server_with(&self, config: Config, now: Now) -> Side<server::Conn> {
+    pub(super) fn server_with(&self, config: ServerConfig, now: Now) -> Side<server::HttpServerProtocol> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
-        let machine = server::Conn::new(peer, config.idle_timeout, now);
+        let machine = server::HttpServerProtocol::new(peer, config.idle_timeout, now);
         let store = ContentSource::Disk(Root::open(self.path()).expect("a root"));
         let log = AccessLog::open(&LogDestination::Off).expect("no log");
-        Side::new(machine, Site::new(config, store, log), Want::Input)
+        Side::new(machine, WorkerState::new(config, store, log), Want::Input)
     }
 }
 
 /// A server machine whose client is the test.
 pub(super) struct Alone {
-    pub(super) side: Side<server::Conn>,
+    pub(super) side: Side<server::HttpServerProtocol>,
     up: Pipe,
     down: Pipe,
     pace: Pace,
@@ -275,7 +275,7 @@ pub(super) fn client(ear: Ear, now: Now, patience: Duration) -> Side<client::con
 /// A client machine and a server machine, and a wire between them.
 pub(super) struct Pair {
     pub(super) client: Side<client::connection::Conn<Ear>>,
-    pub(super) server: Side<server::Conn>,
+    pub(super) server: Side<server::HttpServerProtocol>,
     up: Pipe,
     down: Pipe,
     pace: Pace,

@@ -12,7 +12,7 @@ use super::values::{parse_index, parse_size};
 use crate::cli::{ParsedArgs, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::{CacheMode, Config, ErrorPage};
+use crate::server::{CacheMode, ErrorPage, ServerConfig};
 
 /// The statuses that can have a page of their own: what a request that was understood may come to.
 /// The others are answers to what never became one, and end the connection.
@@ -25,7 +25,7 @@ const PAGED: [Status; 5] = [
 ];
 
 /// Reads the options for the files that stand for something else, and for how all are sent.
-pub(super) fn read_documents(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_documents(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
     given.set("--index", &mut config.index, parse_index)?;
     config.fallback = given.read("--fallback", |text| parse_document("--fallback", text))?;
     config.error_pages = parse_error_pages(&given.all("--error-page"))?;
@@ -34,7 +34,10 @@ pub(super) fn read_documents(given: &mut ParsedArgs, config: &mut Config) -> Res
 }
 
 /// Reads whether directories are listed, and which files are kept in memory.
-pub(super) fn read_directories_and_cache(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_directories_and_cache(
+    given: &mut ParsedArgs,
+    config: &mut ServerConfig,
+) -> Result<(), String> {
     config.listing = given.read("--listing", parse_listing)?;
     given.set("--cache", &mut config.cache, parse_cache_mode)?;
     let Some(len_max) = given.read("--cache-size", |text| parse_size("--cache-size", text))? else {
@@ -51,7 +54,7 @@ pub(super) fn read_directories_and_cache(given: &mut ParsedArgs, config: &mut Co
 }
 
 /// Reads whether files can be stored, where, and how large they may be.
-pub(super) fn read_uploads(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_uploads(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
     config.upload = given.read("--upload", parse_upload_directory)?;
     let Some(len_max) = given.read("--max-upload", |text| parse_size("--max-upload", text))? else {
         return Ok(());
@@ -209,7 +212,7 @@ mod tests {
 
     fn lists(line: &[&str]) -> bool {
         match parse(line.iter().map(Into::into).collect(), false) {
-            Ok(Command::Run(config)) => config.lists(),
+            Ok(Command::Run(config)) => config.listings_enabled(),
             other => panic!("{line:?} gave {other:?}"),
         }
     }
@@ -245,7 +248,7 @@ mod tests {
 
     #[test]
     fn files_are_kept_in_three_ways_and_up_to_a_size() {
-        let default = Config::default();
+        let default = ServerConfig::default();
         let cases: &[(&[&str], CacheMode, usize)] = &[
             (&[], CacheMode::Fresh, default.cache_len_max),
             (&["--cache", "stat"], CacheMode::Stat, default.cache_len_max),

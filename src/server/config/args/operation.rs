@@ -10,14 +10,14 @@ use super::values::{parse_count, parse_destination, parse_port, parse_time, pars
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat};
 use crate::cli::{ParsedArgs, quote};
 use crate::server::workers::WORKERS_MAX;
-use crate::server::{Config, SumConfig};
+use crate::server::{ServerConfig, SumConfig};
 use crate::sum::Name;
 
 /// The server's number if none is given.
 const NUMBER_DEFAULT: i64 = 42;
 
 /// Reads the options for the access log, `--quiet` and `--verbose`.
-pub(super) fn read_log(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_log(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
     config.quiet = given.flag_once("--quiet")?;
     match given.once("--access-log")? {
         Some(value) => config.access_log = parse_destination(value),
@@ -35,7 +35,7 @@ pub(super) fn read_log(given: &mut ParsedArgs, config: &mut Config) -> Result<()
 }
 
 /// Reads how long and how many, and on how many threads.
-pub(super) fn read_limits(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_limits(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
     for (name, time, zero_allowed) in [
         ("--idle-timeout", &mut config.idle_timeout, false),
         ("--header-timeout", &mut config.header_timeout, false),
@@ -49,7 +49,7 @@ pub(super) fn read_limits(given: &mut ParsedArgs, config: &mut Config) -> Result
 }
 
 /// Reads `--sum-port` and the options that go with it.
-pub(super) fn read_sum(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
+pub(super) fn read_sum(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
     let port = given.once("--sum-port")?;
     let (name, number) = (given.once("--sum-name")?, given.once("--sum-number")?);
     let no_http = given.flag_once("--no-http")?;

@@ -1,8 +1,8 @@
-//! From the command line, the environment and a file to one [`Config`]: in this order, each option
+//! From the command line, the environment and a file to one [`ServerConfig`]: in this order, each option
 //! from the first that names it.
 //!
 //! Owns what lies beneath what, and the order to check instead of serving. It reads neither the
-//! environment nor the file by itself: both are in the [`Surroundings`].
+//! environment nor the file by itself: both are in the [`ProcessEnv`].
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -11,20 +11,20 @@ use std::path::Path;
 use super::{PROGRAM, name_operands, read_config};
 use crate::access_log::LogDestination;
 use crate::cli::{Command, ParsedArgs, UsageError, quote};
-use crate::server::{Config, RootChoice, Surroundings};
+use crate::server::{ProcessEnv, RootChoice, ServerConfig};
 
 /// What the program is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct Invocation {
     /// The settings, from wherever they came.
-    pub config: Config,
+    pub config: ServerConfig,
     /// The settings in force as TOML, if they are only to be checked and shown.
     pub check: Option<String>,
     /// A line for each variable that is called like a setting and is none.
     pub strays: Vec<String>,
 }
 
-impl Order {
+impl Invocation {
     /// Tells of what is odd, but no error.
     pub fn warn(&self) {
         for stray in &self.strays {
@@ -37,11 +37,11 @@ impl Order {
 ///
 /// # Errors
 /// The arguments, a variable or the file of settings make no sense, or there is no such file.
-pub fn command(args: Vec<OsString>, around: &Surroundings) -> Result<Command<Order>, UsageError> {
+pub fn command(args: Vec<OsString>, around: &ProcessEnv) -> Result<Command<Invocation>, UsageError> {
     PROGRAM.command(args, |given| settle(given, around))
 }
 
-fn settle(given: &mut ParsedArgs, around: &Surroundings) -> Result<Order, String> {
+fn settle(given: &mut ParsedArgs, around: &ProcessEnv) -> Result<Invocation, String> {
     let is_check = given.flag_once("--check")?;
     name_operands(given)?;
     given.add_layer(PROGRAM.environment_settings(&around.variables)?);
@@ -53,7 +53,7 @@ fn settle(given: &mut ParsedArgs, around: &Surroundings) -> Result<Order, String
     let config = read_config(given, around.content_exists).map_err(|error| given.locate(&error))?;
     let show = || PROGRAM.show(given, &consequences(&config), &around.directory);
     let check = is_check.then(show);
-    Ok(Order { check, strays: PROGRAM.unknown_variables(&around.variables), config })
+    Ok(Invocation { check, strays: PROGRAM.unknown_variables(&around.variables), config })
 }
 
 fn file_error(path: &Path, error: &io::Error) -> String {
@@ -66,7 +66,7 @@ fn file_error(path: &Path, error: &io::Error) -> String {
 }
 
 /// What options are that nobody has set, where that follows from others.
-fn consequences(config: &Config) -> Vec<(&'static str, OsString)> {
+fn consequences(config: &ServerConfig) -> Vec<(&'static str, OsString)> {
     let mut found = Vec::new();
     if let RootChoice::Directory(path) = &config.root {
         found.push(("--root", path.clone().into()));
@@ -74,7 +74,7 @@ fn consequences(config: &Config) -> Vec<(&'static str, OsString)> {
     if config.access_log == LogDestination::Off {
         found.push(("--access-log", "off".into()));
     }
-    found.push(("--listing", if config.lists() { "auto" } else { "off" }.into()));
+    found.push(("--listing", if config.listings_enabled() { "auto" } else { "off" }.into()));
     if let Some(sum) = &config.sum {
         found.push(("--sum-number", sum.number.to_string().into()));
     }
@@ -111,10 +111,10 @@ mod tests {
         Ok(text.into())
     }
 
-    fn order(line: &[&str], variables: Variables<'_>) -> Result<Order, String> {
+    fn order(line: &[&str], variables: Variables<'_>) -> Result<Invocation, String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let directory = PathBuf::from("/here");
-        let around = Surroundings { variables, directory, read_file, ..Surroundings::default() };
+        let around = ProcessEnv { variables, directory, read_file, ..ProcessEnv::default() };
         match command(line.iter().map(OsString::from).collect(), &around) {
             Ok(Command::Run(order)) => Ok(*order),
             Ok(other) => panic!("{other:?}"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     /// What the arguments alone come to.
-    fn alone(line: &[&str]) -> Config {
+    fn alone(line: &[&str]) -> ServerConfig {
         match parse(line.iter().map(OsString::from).collect(), false) {
             Ok(Command::Run(config)) => *config,
             other => panic!("{other:?}"),
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn stray_variables_are_no_error() {
         let order = order(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
-        assert_eq!(order.config, Config::default());
+        assert_eq!(order.config, ServerConfig::default());
         assert_eq!(order.check, None);
         assert_eq!(order.strays, ["REACTOR_CHECK sets nothing", "REACTOR_SERVICE_HOST sets nothing"]);
     }
@@ -302,7 +302,7 @@ mod tests {
             });
             // What follows from other settings is said outright by then.
             let mut expected = alone(line);
-            expected.listing = Some(expected.lists());
+            expected.listing = Some(expected.listings_enabled());
             assert_eq!(read, Ok(Command::Run(Box::new(expected))), "{line:?}");
             // And it says the same again, but for where it comes from.
             let values = |text: &str| {

@@ -10,14 +10,14 @@ use std::os::unix::ffi::OsStrExt;
 use crate::cli::{ParsedArgs, quote};
 use crate::files::MediaTypes;
 use crate::http::is_media_type;
-use crate::server::Config;
-use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_circles, check_together};
+use crate::server::ServerConfig;
+use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_loops, check_together};
 
 /// How many rules of a kind there may be: each request may have to be held against each of them.
 const RULES_MAX: usize = 1000;
 
 /// Reads all options of this kind.
-pub(super) fn read(given: &mut ParsedArgs, config: &mut Config) -> Result<(), String> {
+pub(super) fn read(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
     for value in rules(given, "--mime")? {
         give_media_type(&mut config.media_types, &value)?;
     }
@@ -27,7 +27,7 @@ pub(super) fn read(given: &mut ParsedArgs, config: &mut Config) -> Result<(), St
     config.redirects = parse_all(given, "--redirect", |text| Redirect::parse(plain(text)?))?;
     config.cors = given.read("--cors", parse_origin)?;
     check_together(&config.headers, config.cors.is_some())?;
-    check_circles(&config.redirects)
+    check_loops(&config.redirects)
 }
 
 /// The values of an option, if they are not too many.
@@ -96,7 +96,7 @@ mod tests {
     use crate::cli::Command;
     use crate::server::config::args::tests::parse;
 
-    fn config(line: &[&str]) -> Result<Config, String> {
+    fn config(line: &[&str]) -> Result<ServerConfig, String> {
         match parse(line.iter().map(OsString::from).collect(), false) {
             Ok(Command::Run(config)) => Ok(*config),
             Ok(other) => panic!("{line:?} gave {other:?}"),

@@ -11,12 +11,12 @@ use crate::access_log::{HeaderChoice, LogDestination, LogFormat};
 use crate::cli::{UsageError, check_table};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::{Bind, CacheMode, ErrorPage, SumConfig, Surroundings};
+use crate::server::{Bind, CacheMode, ErrorPage, ProcessEnv, SumConfig};
 use crate::sum::Name;
 
 /// What the arguments come to where nothing lies beneath them.
-pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<Config>, UsageError> {
-    let around = Surroundings { content_exists, ..Surroundings::default() };
+pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<ServerConfig>, UsageError> {
+    let around = ProcessEnv { content_exists, ..ProcessEnv::default() };
     Ok(match command(args, &around)? {
         Command::Help => Command::Help,
         Command::Version => Command::Version,
@@ -24,19 +24,19 @@ pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command
     })
 }
 
-fn parsed(line: &[&str]) -> Result<Command<Config>, UsageError> {
+fn parsed(line: &[&str]) -> Result<Command<ServerConfig>, UsageError> {
     parse(line.iter().map(OsString::from).collect(), false)
 }
 
-fn config(line: &[&str]) -> Config {
+fn config(line: &[&str]) -> ServerConfig {
     match parsed(line) {
         Ok(Command::Run(config)) => *config,
         other => panic!("{line:?} gave {other:?}"),
     }
 }
 
-fn config_with(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
+fn config_with(change: impl FnOnce(&mut ServerConfig)) -> ServerConfig {
+    let mut config = ServerConfig::default();
     change(&mut config);
     config
 }
@@ -47,7 +47,7 @@ fn directory(path: &str) -> RootChoice {
 
 #[test]
 fn nothing_given_serves_content_if_it_is_there() {
-    assert_eq!(config(&[]), Config::default());
+    assert_eq!(config(&[]), ServerConfig::default());
     let with_content = config_with(|config| config.root = directory(CONTENT_DIRECTORY));
     let command = parse(Vec::new(), true).unwrap();
     assert_eq!(command, Command::Run(Box::new(with_content)));
@@ -112,7 +112,7 @@ fn directories_may_have_any_name() {
 
 #[test]
 fn every_option_sets_its_own_value() {
-    type Change = fn(&mut Config);
+    type Change = fn(&mut ServerConfig);
     let cases: &[(&[&str], Change)] = &[
         (&["-i", "home.htm"], |config| config.index = "home.htm".into()),
         (&["--index=home.htm"], |config| config.index = "home.htm".into()),

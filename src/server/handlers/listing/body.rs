@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::html::{self, Html};
+use super::html::{self, HtmlWriter};
 use super::utc;
 use crate::files::listing::{Entry, Listing};
 use crate::files::{ContentSource, Piece};
@@ -21,9 +21,9 @@ const SLICE_ENTRIES_MAX: usize = 256;
 
 /// The body of a listing's answer, on its way.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct ListingBody {
     listing: Listing,
-    writer: Writer,
+    writer: ListingWriter,
     has_entries: bool,
     is_over: bool,
     /// The first slice, which is made beforehand: of most listings it is the whole, and tells its
@@ -33,19 +33,20 @@ pub(super) struct Body {
 
 /// What a listing is written as.
 #[derive(Debug)]
-pub(super) enum Writer {
-    Html(Html),
+pub(super) enum ListingWriter {
+    Html(HtmlWriter),
     Json,
     Plain,
 }
 
-impl Body {
-    pub(super) fn new(listing: Listing, writer: Writer) -> Body {
+impl ListingBody {
+    pub(super) fn new(listing: Listing, writer: ListingWriter) -> ListingBody {
         let mut first_slice = Vec::new();
         writer.head(&mut first_slice, &listing);
-        let mut body = Body { listing, writer, has_entries: false, is_over: false, first_slice: Vec::new() };
+        let mut body =
+            ListingBody { listing, writer, has_entries: false, is_over: false, first_slice: Vec::new() };
         body.make_next(&mut first_slice, 0);
-        Body { first_slice, ..body }
+        ListingBody { first_slice, ..body }
     }
 
     /// The length of the body, if it is known.
@@ -57,7 +58,7 @@ impl Body {
     /// do.
     pub(super) fn fields(&self, out: &mut Vec<u8>) {
         field(out, "Vary", b"Accept");
-        if matches!(self.writer, Writer::Html(_)) {
+        if matches!(self.writer, ListingWriter::Html(_)) {
             field(out, "Content-Security-Policy", html::POLICY.as_bytes());
         }
     }
@@ -82,7 +83,7 @@ impl Body {
     }
 }
 
-impl BodySource for Body {
+impl BodySource for ListingBody {
     /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes.
     fn make(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
         match std::mem::take(&mut self.first_slice) {
@@ -93,20 +94,20 @@ impl BodySource for Body {
     }
 }
 
-impl Writer {
+impl ListingWriter {
     fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
         match self {
-            Writer::Html(html) => html.head(out, listing),
-            Writer::Json => out.push(b'['),
-            Writer::Plain => {}
+            ListingWriter::Html(html) => html.head(out, listing),
+            ListingWriter::Json => out.push(b'['),
+            ListingWriter::Plain => {}
         }
     }
 
     fn entry(&self, out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
         match self {
-            Writer::Html(_) => Html::entry(out, entry),
-            Writer::Json => json_entry(out, entry, is_first),
-            Writer::Plain => {
+            ListingWriter::Html(_) => HtmlWriter::entry(out, entry),
+            ListingWriter::Json => json_entry(out, entry, is_first),
+            ListingWriter::Plain => {
                 let slash = if entry.is_directory { "/" } else { "" };
                 append(out, format_args!("{}{slash}\n", OneLine(entry.name)));
             }
@@ -115,9 +116,9 @@ impl Writer {
 
     fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
         match self {
-            Writer::Html(html) => html.foot(out, listing),
-            Writer::Json => out.extend_from_slice(b"\n]\n"),
-            Writer::Plain => {}
+            ListingWriter::Html(html) => html.foot(out, listing),
+            ListingWriter::Json => out.extend_from_slice(b"\n]\n"),
+            ListingWriter::Plain => {}
         }
     }
 }
@@ -145,7 +146,7 @@ fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::query::{PAGE_LEN, Query};
+    use super::super::query::{ListingQuery, PAGE_LEN};
     use super::*;
     use crate::files::listing::{ListingBudget, ListingBuilder};
     use crate::files::{ContentSource, RelativePath, Root};
@@ -187,22 +188,22 @@ mod tests {
         (dir, store)
     }
 
-    fn body(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> Body {
+    fn body(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> ListingBody {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
-        let query = Query::read(query.as_bytes());
+        let query = ListingQuery::read(query.as_bytes());
         let mut gathering =
             ListingBuilder::begin(&path, query.wanted(form), &ListingBudget::new()).expect("begins");
         while gathering.build_slice(store).expect("gathers") {}
         let writer = match form {
-            ListingFormat::Html => Writer::Html(Html::new(path.as_bytes().to_vec(), query)),
-            ListingFormat::Json => Writer::Json,
-            ListingFormat::Plain => Writer::Plain,
+            ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path.as_bytes().to_vec(), query)),
+            ListingFormat::Json => ListingWriter::Json,
+            ListingFormat::Plain => ListingWriter::Plain,
         };
-        Body::new(gathering.finish(), writer)
+        ListingBody::new(gathering.finish(), writer)
     }
 
     /// Makes the next slice; whether there is another.
-    fn more(body: &mut Body, store: &ContentSource, out: &mut Vec<u8>) -> bool {
+    fn more(body: &mut ListingBody, store: &ContentSource, out: &mut Vec<u8>) -> bool {
         body.make(store, out).expect("a listing does not fail").more
     }
 

@@ -4,7 +4,7 @@
 //! fetched from anywhere, and the policy ([`POLICY`]) lets nothing else run. The look is that of
 //! `content/`. It reads no directory: entries are handed to it one by one.
 
-use super::query::Query;
+use super::query::ListingQuery;
 use super::utc;
 use crate::files::listing::{Entry, Listing, SortKey};
 use crate::files::media_type;
@@ -34,15 +34,15 @@ const FOLDERS_LINKED_MAX: usize = 32;
 
 /// A page that is being written.
 #[derive(Debug)]
-pub(super) struct Html {
+pub(super) struct HtmlWriter {
     /// The path beneath the root, decoded, without a slash at either end.
     path: Vec<u8>,
-    query: Query,
+    query: ListingQuery,
 }
 
-impl Html {
-    pub(super) fn new(path: Vec<u8>, query: Query) -> Html {
-        Html { path, query }
+impl HtmlWriter {
+    pub(super) fn new(path: Vec<u8>, query: ListingQuery) -> HtmlWriter {
+        HtmlWriter { path, query }
     }
 
     /// Everything before the entries.
@@ -110,7 +110,7 @@ impl Html {
         put(out, "</main>\n<footer>\n<a href=\"?archive=tar\">Download as .tar</a>\n");
         for (form, name) in [(ListingFormat::Json, "JSON"), (ListingFormat::Plain, "Plain text")] {
             put(out, "<a href=\"");
-            Query { form: Some(form), page: None, ..self.query.clone() }.link(out);
+            ListingQuery { form: Some(form), page: None, ..self.query.clone() }.link(out);
             append(out, format_args!("\">{name}</a>\n"));
         }
         append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
@@ -166,7 +166,7 @@ impl Html {
             put(out, " matching \u{201c}<bdi>");
             push_name(out, self.query.filter.as_bytes());
             put(out, "</bdi>\u{201d} \u{b7} <a href=\"");
-            Query { filter: String::new(), page: None, ..self.query.clone() }.link(out);
+            ListingQuery { filter: String::new(), page: None, ..self.query.clone() }.link(out);
             put(out, "\">Show all</a>");
         }
         put(out, " <span role=\"status\"></span></p>\n");
@@ -177,7 +177,7 @@ impl Html {
         let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
         let whole = if is_whole { "yes" } else { "no" };
         append(out, format_args!("<form role=\"search\" data-whole=\"{whole}\">"));
-        let kept = Query { filter: String::new(), page: None, ..self.query.clone() };
+        let kept = ListingQuery { filter: String::new(), page: None, ..self.query.clone() };
         for (name, value) in kept.pairs() {
             append(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
         }
@@ -199,7 +199,7 @@ impl Html {
             (SortKey::Size, "Size", true),
             (SortKey::Time, "Modified <small>UTC</small>", true),
         ] {
-            let mut query = Query { page: None, ..self.query.clone() };
+            let mut query = ListingQuery { page: None, ..self.query.clone() };
             query.order.key = key;
             query.order.descending = if key == order.key { !order.descending } else { starts_descending };
             let sorted = match (key == order.key, order.descending) {
@@ -236,7 +236,7 @@ impl Html {
         put(out, "<a");
         if let Some(number) = number {
             append(out, format_args!("{relation} href=\""));
-            Query { page: Some(number).filter(|&number| number > 1), ..self.query.clone() }.link(out);
+            ListingQuery { page: Some(number).filter(|&number| number > 1), ..self.query.clone() }.link(out);
             put(out, "\"");
         }
         append(out, format_args!(">{label}</a>\n"));

@@ -1,6 +1,6 @@
 //! A directory without an index page, as an answer: a page for people, JSON or lines for programs.
 //!
-//! A [`Collecting`] is the directory being gathered; a [`Body`] is what comes of it, written in slices
+//! A [`ListingScan`] is the directory being gathered; a [`ListingBody`] is what comes of it, written in slices
 //! as the connection takes it. Which form, order and part of it is the query's and Accept's to say.
 //! Nothing here waits, blocks for longer than about a millisecond, or knows a connection.
 
@@ -15,18 +15,18 @@ use crate::files::listing::{ListingBuilder, ListingError};
 use crate::files::{ContentSource, RelativePath};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, listing_format};
 use crate::server::context::ServerContext;
-use crate::server::response::{Answer, PreparingResponse, Stream, lookup_error, refusal};
-use body::{Body, Writer};
-use html::Html;
-use query::Query;
+use crate::server::response::{PreparingResponse, Response, StreamedResponse, lookup_error, refusal};
+use body::{ListingBody, ListingWriter};
+use html::HtmlWriter;
+use query::ListingQuery;
 
 /// A listing that is being gathered.
 #[derive(Debug)]
-pub(super) struct Collecting {
+pub(super) struct ListingScan {
     /// None once it has come to its end.
     gathering: Option<ListingBuilder>,
     path: Vec<u8>,
-    query: Query,
+    query: ListingQuery,
     form: ListingFormat,
     /// The form of an error.
     prose: ErrorFormat,
@@ -39,22 +39,22 @@ fn utc(unix_secs: i64) -> Option<DateTime> {
 }
 
 /// The answer to a request for the directory at `path`, which has no index page.
-pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, context: &ServerContext) -> Answer {
-    let query = Query::read(head.target.query().unwrap_or_default());
+pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
+    let query = ListingQuery::read(head.target.query().unwrap_or_default());
     let form = query.form.unwrap_or_else(|| listing_format(head.accept));
     let prose = error_format(head.accept);
     match ListingBuilder::begin(path, query.wanted(form), &context.listings) {
         Ok(gathering) => {
             let path = path.as_bytes().to_vec();
-            let collecting = Collecting { gathering: Some(gathering), path, query, form, prose };
-            Answer::Gather(Box::new(collecting))
+            let collecting = ListingScan { gathering: Some(gathering), path, query, form, prose };
+            Response::Gather(Box::new(collecting))
         }
         Err(fault) => explain(&fault, path.as_bytes(), prose),
     }
 }
 
 /// The answer to what cannot be listed.
-fn explain(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Answer {
+fn explain(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Response {
     let (status, why) = match fault {
         ListingError::Lookup(fault) => return lookup_error(fault, path, prose),
         ListingError::Busy => {
@@ -68,8 +68,8 @@ fn explain(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Answer {
     refusal(status, why, prose)
 }
 
-impl PreparingResponse for Collecting {
-    fn work(&mut self, store: &ContentSource) -> Option<Answer> {
+impl PreparingResponse for ListingScan {
+    fn work(&mut self, store: &ContentSource) -> Option<Response> {
         match self.gathering.as_mut()?.build_slice(store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
@@ -78,26 +78,26 @@ impl PreparingResponse for Collecting {
     }
 
     /// The answer when no more time is left: half a listing would pass for a whole one.
-    fn give_up(&mut self) -> Answer {
+    fn give_up(&mut self) -> Response {
         self.gathering = None;
         explain(&ListingError::Busy, &self.path, self.prose)
     }
 }
 
-impl Collecting {
-    fn finish(&mut self) -> Answer {
+impl ListingScan {
+    fn finish(&mut self) -> Response {
         let Some(gathering) = self.gathering.take() else { return self.give_up() };
         let (path, query) = (std::mem::take(&mut self.path), std::mem::take(&mut self.query));
         let writer = match self.form {
-            ListingFormat::Html => Writer::Html(Html::new(path, query)),
-            ListingFormat::Json => Writer::Json,
-            ListingFormat::Plain => Writer::Plain,
+            ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path, query)),
+            ListingFormat::Json => ListingWriter::Json,
+            ListingFormat::Plain => ListingWriter::Plain,
         };
-        let body = Body::new(gathering.finish(), writer);
+        let body = ListingBody::new(gathering.finish(), writer);
         let len = body.whole_len();
         let mut fields = Vec::new();
         body.fields(&mut fields);
-        Answer::Stream(Box::new(Stream::new(self.form.media_type(), fields, len, Box::new(body))))
+        Response::Stream(Box::new(StreamedResponse::new(self.form.media_type(), fields, len, Box::new(body))))
     }
 }
 

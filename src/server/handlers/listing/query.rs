@@ -21,7 +21,7 @@ const FORM_ENCODED: &AsciiSet =
 
 /// `?sort=…&order=…&filter=…&page=…&format=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Query {
+pub(super) struct ListingQuery {
     pub(super) order: SortOrder,
     /// Only names with this text in them; empty for all.
     pub(super) filter: String,
@@ -30,10 +30,10 @@ pub(super) struct Query {
     pub(super) form: Option<ListingFormat>,
 }
 
-impl Query {
+impl ListingQuery {
     /// Reads what follows the `?`. Of what is there twice, the last counts.
-    pub(super) fn read(raw: &[u8]) -> Query {
-        let mut query = Query::default();
+    pub(super) fn read(raw: &[u8]) -> ListingQuery {
+        let mut query = ListingQuery::default();
         for pair in raw.split(|&byte| byte == b'&') {
             let mut halves = pair.splitn(2, |&byte| byte == b'=');
             let name = halves.next().unwrap_or_default();
@@ -123,8 +123,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn with(change: impl FnOnce(&mut Query)) -> Query {
-        let mut query = Query::default();
+    fn with(change: impl FnOnce(&mut ListingQuery)) -> ListingQuery {
+        let mut query = ListingQuery::default();
         change(&mut query);
         query
     }
@@ -132,13 +132,13 @@ mod tests {
     #[test]
     fn what_is_understood_is_taken_and_the_rest_is_not_there() {
         for (raw, query) in [
-            ("", Query::default()),
-            ("&&=&x&sort&order=&page=&format", Query::default()),
-            ("sort=name&order=asc", Query::default()),
-            ("sort=SIZE&order=up&page=0&format=xml", Query::default()),
-            ("page=-1", Query::default()),
-            ("page=99999999999999999999", Query::default()),
-            ("Sort=size", Query::default()),
+            ("", ListingQuery::default()),
+            ("&&=&x&sort&order=&page=&format", ListingQuery::default()),
+            ("sort=name&order=asc", ListingQuery::default()),
+            ("sort=SIZE&order=up&page=0&format=xml", ListingQuery::default()),
+            ("page=-1", ListingQuery::default()),
+            ("page=99999999999999999999", ListingQuery::default()),
+            ("Sort=size", ListingQuery::default()),
             ("sort=size", with(|query| query.order.key = SortKey::Size)),
             ("sort=time&sort=size", with(|query| query.order.key = SortKey::Size)),
             ("sort=size&sort=x", with(|query| query.order.key = SortKey::Size)),
@@ -150,14 +150,14 @@ mod tests {
             ("format=html", with(|query| query.form = Some(ListingFormat::Html))),
             ("format=plain", with(|query| query.form = Some(ListingFormat::Plain))),
         ] {
-            assert_eq!(Query::read(raw.as_bytes()), query, "{raw}");
+            assert_eq!(ListingQuery::read(raw.as_bytes()), query, "{raw}");
         }
     }
 
     #[test]
     fn people_get_pages_and_programs_get_all() {
-        let page = |query: &Query, form| query.wanted(form).page.map(|page| page.number);
-        let (none, second) = (Query::default(), with(|query| query.page = Some(2)));
+        let page = |query: &ListingQuery, form| query.wanted(form).page.map(|page| page.number);
+        let (none, second) = (ListingQuery::default(), with(|query| query.page = Some(2)));
         assert_eq!(
             (page(&none, ListingFormat::Html), page(&second, ListingFormat::Html)),
             (Some(1), Some(2))
@@ -169,13 +169,13 @@ mod tests {
     #[test]
     fn a_filter_that_no_name_can_match_is_kept_short() {
         for raw in [&b"a"[..], b"\xff", b"%ff", b"%e2%82%ac"] {
-            let query = Query::read(&[b"filter=", &raw.repeat(8000 / raw.len())[..]].concat());
+            let query = ListingQuery::read(&[b"filter=", &raw.repeat(8000 / raw.len())[..]].concat());
             assert_eq!(query.filter.chars().count(), 256, "longer than any name");
             assert!(written(&query).len() < 2500, "{} bytes", written(&query).len());
         }
     }
 
-    fn written(query: &Query) -> String {
+    fn written(query: &ListingQuery) -> String {
         let mut out = Vec::new();
         query.link(&mut out);
         String::from_utf8(out).expect("UTF-8")
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_link_says_only_what_is_not_so_anyway() {
-        assert_eq!(written(&Query::default()), "./");
+        assert_eq!(written(&ListingQuery::default()), "./");
         let query = with(|query| {
             query.order = SortOrder { key: SortKey::Time, descending: true };
             query.filter = "a b\"<".to_owned();
@@ -219,15 +219,15 @@ mod tests {
             page in proptest::option::of(1..usize::MAX),
             form in proptest::option::of(proptest::sample::select(ListingFormat::ALL.to_vec())),
         ) {
-            let query = Query { order: SortOrder { key, descending }, filter, page, form };
+            let query = ListingQuery { order: SortOrder { key, descending }, filter, page, form };
             let link = written(&query).replace("&amp;", "&");
             let raw = link.strip_prefix('?').unwrap_or_default();
-            prop_assert_eq!(Query::read(raw.as_bytes()), query);
+            prop_assert_eq!(ListingQuery::read(raw.as_bytes()), query);
         }
 
         #[test]
         fn no_query_is_an_error(raw in proptest::collection::vec(any::<u8>(), 0..40)) {
-            Query::read(&raw);
+            ListingQuery::read(&raw);
         }
     }
 }
