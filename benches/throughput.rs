@@ -21,9 +21,9 @@ use cores::Cores;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use mio::Waker;
 use reactor_http::access_log::LogDestination;
-use reactor_http::client::target::Target;
+use reactor_http::client::target::ClientTarget;
 use reactor_http::files::RACY_WINDOW;
-use reactor_http::load::engine::app::Ran;
+use reactor_http::load::engine::app::RunResult;
 use reactor_http::load::engine::interrupt::Interrupt;
 use reactor_http::load::engine::threads;
 use reactor_http::load::plan::run_plan::{Plan, Stop};
@@ -110,7 +110,7 @@ impl Served {
 }
 
 /// So many answers over so many connections, each of which must be right and the whole file.
-fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> Ran {
+fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> RunResult {
     let plan = plan(address, fixture.path, connections, answers);
     let ran =
         threads::run(&plan, &[vec![address]], &Interrupt::never(), &mut |_, _| {}).expect("the reactor runs");
@@ -123,7 +123,7 @@ fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64)
 
 fn plan(address: SocketAddr, path: &str, concurrency: usize, requests: u64) -> Plan {
     let (host, path) = (address.ip().to_string(), path.to_owned());
-    let targets = vec![Target { host, port: address.port(), path }];
+    let targets = vec![ClientTarget { host, port: address.port(), path }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("there are no placeholders");
     let stop = Stop { requests: Some(requests), duration: None };

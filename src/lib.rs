@@ -113,7 +113,7 @@
 //! - A key carries a generation: an event or a timer for a connection that is gone finds nobody, even
 //!   if its slot has a new tenant.
 //! - A readiness bit is cleared only where a system call has shown that it no longer holds. Who stops
-//!   early, because a budget is spent, asks for another turn ([`Next::Again`](reactor::Next::Again)).
+//!   early, because a budget is spent, asks for another turn ([`NextStep::Again`](reactor::NextStep::Again)).
 //! - The read/write/`WouldBlock` loop exists once: [`Connection::pump`](net::Connection::pump).
 //! - One function of a machine, `enter`, assigns its state, and asserts the pair against the table.
 //! - The clock is read in one file, `src/reactor/clock.rs`; timers are tested in virtual time.
@@ -126,7 +126,7 @@
 //!   before the file is looked up ([`Protocol::on_input`](net::Protocol::on_input),
 //!   [`FileCache::mark_events_pending`](files::FileCache::mark_events_pending)). What is remembered of earlier requests is
 //!   good for one [`CacheGeneration`](files::CacheGeneration) of what is on disk.
-//! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
+//! - An [`UploadBody`](files::UploadBody) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
 //! - No unsafe code of our own. One thread, unless the server or the load generator is told to have more: each of
 //!   those has a reactor of its own, and they share nothing that is waited for, but that uploads take

@@ -7,11 +7,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use reactor_http::client::args::{self, Command, PROGRAM};
-use reactor_http::client::config::Config;
+use reactor_http::client::config::ClientConfig;
 use reactor_http::client::{fetch, sum};
 use reactor_http::load;
-use reactor_http::load::args::{Task, parse};
-use reactor_http::load::saved::commands::Kept;
+use reactor_http::load::args::{ClientTask, parse};
+use reactor_http::load::saved::commands::SavedRunCommand;
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     if sum::args::is_asked_for(&args) {
         return exchange_numbers(args);
     }
-    if let Some(kept) = Kept::asked_for(&args) {
+    if let Some(kept) = SavedRunCommand::asked_for(&args) {
         return use_kept(kept, args);
     }
     let task = match parse(args) {
@@ -34,15 +34,15 @@ fn main() -> ExitCode {
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
     match *task {
-        Task::Fetch(config) => ask_once(*config),
-        Task::Load(settings) => match load::perform(&settings) {
+        ClientTask::Fetch(config) => ask_once(*config),
+        ClientTask::Load(settings) => match load::perform(&settings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => PROGRAM.fail(&error, error.exit_code()),
         },
     }
 }
 
-fn ask_once(config: Config) -> ExitCode {
+fn ask_once(config: ClientConfig) -> ExitCode {
     let says_errors = config.says_errors();
     match fetch(config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,7 +51,7 @@ fn ask_once(config: Config) -> ExitCode {
     }
 }
 
-fn use_kept(kept: Kept, args: Vec<OsString>) -> ExitCode {
+fn use_kept(kept: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
     let order = match kept.parse(args) {
         Ok(Command::Help) => return print(kept.help()),
         Ok(Command::Version) => return print(args::VERSION),

@@ -5,7 +5,7 @@
 //! hey and oha. How options are spelled is the work of `cli`, what words mean that of
 //! `target`. It never prints, exits, or reads the environment.
 
-use super::config::{Config, Output};
+use super::config::{ClientConfig, OutputChoice};
 use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options, value};
 use super::source::{Payload, last_segment};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
@@ -77,7 +77,7 @@ pub const PROGRAM: Program = Program {
 ///
 /// # Errors
 /// One line that names the option or word at fault, and the remedy.
-pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<Config, String> {
+pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<ClientConfig, String> {
     refuse_load_options(given)?;
     let overrides = overrides(given, false)?;
     let mut request = read_request(given, &overrides, false)?;
@@ -91,7 +91,7 @@ pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<Config, String> {
         Some(Payload::Data(_)) => request.name_data_type(),
         _ => {}
     }
-    Ok(Config {
+    Ok(ClientConfig {
         method: request.method,
         fields: request.fields,
         output,
@@ -109,15 +109,15 @@ pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<Config, String> {
     })
 }
 
-fn output(given: &mut ParsedArgs, path: &str) -> Result<Output, String> {
+fn output(given: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {
     match (file_name(given, "--output")?, given.flag("--remote-name")) {
         (Some(_), true) => Err("-o and -O both say where to save: leave one out".to_owned()),
-        (Some(file), false) if file.as_os_str() == "-" => Ok(Output::ForcedStdout),
-        (Some(file), false) => Ok(Output::File(file)),
+        (Some(file), false) if file.as_os_str() == "-" => Ok(OutputChoice::ForcedStdout),
+        (Some(file), false) => Ok(OutputChoice::File(file)),
         (None, true) => last_segment(path)
-            .map(Output::File)
+            .map(OutputChoice::File)
             .map_err(|error| format!("option '--remote-name' with {}: {error}; use -o FILE", quote(path))),
-        (None, false) => Ok(Output::Stdout),
+        (None, false) => Ok(OutputChoice::Stdout),
     }
 }
 

@@ -14,13 +14,13 @@ use super::run_error::RunError;
 
 /// Ends the run on a signal that comes while the program is held up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct HeldUp {
+pub(crate) struct InterruptibleWait {
     waits: Arc<AtomicBool>,
     /// The last signal that has come, or 0.
     signal: Arc<AtomicUsize>,
 }
 
-impl HeldUp {
+impl InterruptibleWait {
     /// Makes these signals end the program in the middle of what it waits for.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn what_may_wait_is_not_begun_once_a_signal_has_come() {
-        let held_up = HeldUp::default();
+        let held_up = InterruptibleWait::default();
         held_up.end_on(&[SIGUSR1]).expect("handlers");
         assert_eq!(held_up.during(|| 7).expect("no signal yet"), 7);
         raise(SIGUSR1).expect("the signal");

@@ -7,21 +7,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Payload;
-use super::target::Target;
+use super::target::ClientTarget;
 use crate::access_log::{LogDestination, LogStyle};
 use crate::http::is_token;
 
 /// Everything one run of the client needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct ClientConfig {
     /// Whom to ask, and for what.
-    pub target: Target,
+    pub target: ClientTarget,
     /// The request's method, as it is sent: `GET`, `HEAD`, ...
     pub method: String,
     /// Changes to the fields of the request, in the order given, by field name.
     pub fields: Vec<(String, FieldEdit)>,
     /// Where the body goes.
-    pub output: Output,
+    pub output: OutputChoice,
     /// Show the head of the answer on standard output, before the body.
     pub include: bool,
     /// Show every header field both ways on standard error.
@@ -44,7 +44,7 @@ pub struct Config {
     pub upload: Option<Payload>,
 }
 
-impl Config {
+impl ClientConfig {
     /// Whether the one line that says what went wrong is wanted.
     pub fn says_errors(&self) -> bool {
         !self.silent || self.show_error
@@ -62,7 +62,7 @@ pub enum FieldEdit {
 
 /// Where the body of the answer goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputChoice {
     /// To standard output, unless that is a terminal and the body is binary.
     Stdout,
     /// To standard output, whatever it is.

@@ -2,12 +2,12 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](ServerPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
-//! | [`Sending`](ServerPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
-//! | [`Answering`](ServerPhase::Answering) | the answer's head and body | Closing |
+//! | [`SendingHead`](ServerPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
+//! | [`SendingBody`](ServerPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
+//! | [`ReadingResponse`](ServerPhase::Answering) | the answer's head and body | Closing |
 //! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone |
 //!
-//! It owns no socket and does not decide what becomes of the answer: that is the [`Audience`]'s.
+//! It owns no socket and does not decide what becomes of the answer: that is the [`ResponseHandler`]'s.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
 /// Who hears what becomes of a request. Each call may stop the exchange by returning `false`.
-pub trait Audience {
+pub trait ResponseHandler {
     /// The connection is made, and this is what is sent.
     fn connected(&mut self, now: Now) -> &[u8];
     /// Whether the body of the request waits until the server asks for it (RFC 9110 section 10.1.1).
@@ -24,26 +24,26 @@ pub trait Audience {
         false
     }
     /// Queues some of the body of the request. Requests without one are whole already.
-    fn supply(&mut self, _outbox: &mut SendQueue) -> Supply {
-        Supply::Whole
+    fn supply(&mut self, _outbox: &mut SendQueue) -> BodyProgress {
+        BodyProgress::Whole
     }
     /// The final answer has come before the request had gone out: the rest of that is not sent.
     fn unsent(&mut self) {}
     /// A piece of the answer has come.
     fn piece(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool;
     /// It is over: the answer is whole, or this is why not.
-    fn over(&mut self, outcome: Result<(), Failure>, now: Now);
+    fn over(&mut self, outcome: Result<(), FetchError>, now: Now);
 }
 
 /// How much of the body of a request there is to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Supply {
+pub enum BodyProgress {
     /// All that was left has been queued.
     Whole,
     /// Something has been queued; there may be more.
     Piece,
     /// Nothing at the moment; the connection is roused when there is more.
-    Later,
+    Pending,
     /// The rest cannot be had.
     Failed,
 }
@@ -53,7 +53,7 @@ const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a request has no whole answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum FetchError {
     /// The connection broke, could not be made, or was given up.
     Link(CloseReason),
     /// What came is no whole answer.
@@ -66,31 +66,31 @@ pub enum Failure {
 
 /// The names of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum FetchPhase {
     /// Waiting for the connection, then queueing the request.
-    Asking,
+    SendingHead,
     /// Waiting for the moment to queue more of the request's body, and for an early answer.
-    Sending,
+    SendingBody,
     /// Waiting for the answer.
-    Answering,
+    ReadingResponse,
     /// Over.
     Closing,
 }
 
 /// Every transition there is; [`HttpServerProtocol`] asserts each it makes against this table.
-pub const TRANSITIONS: &[(Phase, Phase)] = &[
-    (Phase::Asking, Phase::Sending),
-    (Phase::Asking, Phase::Answering),
-    (Phase::Asking, Phase::Closing),
-    (Phase::Sending, Phase::Answering),
-    (Phase::Sending, Phase::Closing),
-    (Phase::Answering, Phase::Closing),
+pub const TRANSITIONS: &[(FetchPhase, FetchPhase)] = &[
+    (FetchPhase::SendingHead, FetchPhase::SendingBody),
+    (FetchPhase::SendingHead, FetchPhase::ReadingResponse),
+    (FetchPhase::SendingHead, FetchPhase::Closing),
+    (FetchPhase::SendingBody, FetchPhase::ReadingResponse),
+    (FetchPhase::SendingBody, FetchPhase::Closing),
+    (FetchPhase::ReadingResponse, FetchPhase::Closing),
 ];
 
 /// One connection of the client, for one request.
 #[derive(Debug)]
-pub struct Conn<A> {
-    phase: Phase,
+pub struct FetchProtocol<A> {
+    phase: FetchPhase,
     reader: ResponseReader,
     /// Of the present state: for connecting, and for the body to be asked for.
     phase_deadline: Option<Instant>,
@@ -99,11 +99,11 @@ pub struct Conn<A> {
     audience: std::marker::PhantomData<fn(&mut A)>,
 }
 
-impl<A: Audience> Conn<A> {
+impl<A: ResponseHandler> FetchProtocol<A> {
     /// The machine of a connection that is being made.
     pub fn new(method: Method, connect_deadline: Option<Instant>, deadline: Option<Instant>) -> Self {
         Self {
-            phase: Phase::Asking,
+            phase: FetchPhase::SendingHead,
             reader: ResponseReader::new(method),
             phase_deadline: connect_deadline,
             deadline,
@@ -112,27 +112,27 @@ impl<A: Audience> Conn<A> {
     }
 
     /// The state it is in.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> FetchPhase {
         self.phase
     }
 
     /// The only place where the state changes.
-    fn enter(&mut self, next: Phase) {
+    fn enter(&mut self, next: FetchPhase) {
         log::debug!("{:?} -> {next:?}", self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
         self.phase = next;
         self.phase_deadline = None;
     }
 
-    fn finish(&mut self, outcome: Result<(), Failure>, audience: &mut A, now: Now) -> Want {
-        self.enter(Phase::Closing);
+    fn finish(&mut self, outcome: Result<(), FetchError>, audience: &mut A, now: Now) -> Want {
+        self.enter(FetchPhase::Closing);
         audience.over(outcome, now);
         Want::Close(match outcome {
             Ok(()) => CloseReason::Finished,
-            Err(Failure::Link(reason)) => reason,
-            Err(Failure::Answer(_)) => CloseReason::Refused("the answer makes no sense"),
-            Err(Failure::Stopped) => CloseReason::Shutdown,
-            Err(Failure::TimedOut) => CloseReason::TimedOut("the answer"),
+            Err(FetchError::Link(reason)) => reason,
+            Err(FetchError::Answer(_)) => CloseReason::Refused("the answer makes no sense"),
+            Err(FetchError::Stopped) => CloseReason::Shutdown,
+            Err(FetchError::TimedOut) => CloseReason::TimedOut("the answer"),
         })
     }
 
@@ -141,7 +141,7 @@ impl<A: Audience> Conn<A> {
         let request = audience.connected(now);
         outbox.push_with(|out| out.extend_from_slice(request));
         if audience.awaits_continue() {
-            self.enter(Phase::Sending);
+            self.enter(FetchPhase::SendingBody);
             self.phase_deadline = Some(now.instant + CONTINUE_TIMEOUT);
             return Want::Input;
         }
@@ -151,14 +151,15 @@ impl<A: Audience> Conn<A> {
     /// Queues more of the body.
     fn send(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         let supply = audience.supply(outbox);
-        let next = if supply == Supply::Whole { Phase::Answering } else { Phase::Sending };
+        let next =
+            if supply == BodyProgress::Whole { FetchPhase::ReadingResponse } else { FetchPhase::SendingBody };
         if self.phase != next {
             self.enter(next);
         }
         match supply {
-            Supply::Whole | Supply::Later => Want::Input,
-            Supply::Piece => Want::Either,
-            Supply::Failed => self.finish(Err(Failure::Stopped), audience, now),
+            BodyProgress::Whole | BodyProgress::Pending => Want::Input,
+            BodyProgress::Piece => Want::Either,
+            BodyProgress::Failed => self.finish(Err(FetchError::Stopped), audience, now),
         }
     }
 
@@ -177,11 +178,11 @@ impl<A: Audience> Conn<A> {
             ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,
             ResponseEvent::Head(_) => {
                 outbox.discard();
-                if self.phase == Phase::Sending || outbox.has_discarded() {
+                if self.phase == FetchPhase::SendingBody || outbox.has_discarded() {
                     audience.unsent();
                 }
-                if self.phase == Phase::Sending {
-                    self.enter(Phase::Answering);
+                if self.phase == FetchPhase::SendingBody {
+                    self.enter(FetchPhase::ReadingResponse);
                 }
             }
             ResponseEvent::Interim(_) | ResponseEvent::Body(_) | ResponseEvent::End => {}
@@ -197,35 +198,35 @@ impl<A: Audience> Conn<A> {
                     (len, audience.piece(&piece, now), matches!(piece, ResponseEvent::End))
                 }
                 Ok(None) if inbox.is_eof() => {
-                    let whole = self.reader.end_of_input().map_err(Failure::Answer);
+                    let whole = self.reader.end_of_input().map_err(FetchError::Answer);
                     return self.finish(whole, audience, now);
                 }
                 Ok(None) => return Want::Input,
-                Err(fault) => return self.finish(Err(Failure::Answer(fault)), audience, now),
+                Err(fault) => return self.finish(Err(FetchError::Answer(fault)), audience, now),
             };
             inbox.consume(len);
             if ended {
                 return self.finish(Ok(()), audience, now);
             }
             if !wanted {
-                return self.finish(Err(Failure::Stopped), audience, now);
+                return self.finish(Err(FetchError::Stopped), audience, now);
             }
         }
     }
 }
 
-impl<A: Audience> Protocol for Conn<A> {
+impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
     type Context = A;
 
     fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         match self.phase {
-            Phase::Asking => self.ask(outbox, audience, now),
-            Phase::Sending => match self.answer(inbox, outbox, audience, now) {
-                Want::Input if self.phase == Phase::Sending => self.send_on(outbox, audience, now),
+            FetchPhase::SendingHead => self.ask(outbox, audience, now),
+            FetchPhase::SendingBody => match self.answer(inbox, outbox, audience, now) {
+                Want::Input if self.phase == FetchPhase::SendingBody => self.send_on(outbox, audience, now),
                 want => want,
             },
-            Phase::Answering => self.answer(inbox, outbox, audience, now),
-            Phase::Closing => Want::Close(CloseReason::Finished),
+            FetchPhase::ReadingResponse => self.answer(inbox, outbox, audience, now),
+            FetchPhase::Closing => Want::Close(CloseReason::Finished),
         }
     }
 
@@ -236,21 +237,21 @@ impl<A: Audience> Protocol for Conn<A> {
     fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         let is_late = self.deadline.is_some_and(|deadline| deadline <= now.instant);
         match self.phase {
-            Phase::Closing => Want::Close(CloseReason::Finished),
-            Phase::Sending if !is_late => {
+            FetchPhase::Closing => Want::Close(CloseReason::Finished),
+            FetchPhase::SendingBody if !is_late => {
                 self.phase_deadline = None;
                 self.send_on(outbox, audience, now)
             }
-            Phase::Asking | Phase::Sending | Phase::Answering => {
-                self.finish(Err(Failure::TimedOut), audience, now)
+            FetchPhase::SendingHead | FetchPhase::SendingBody | FetchPhase::ReadingResponse => {
+                self.finish(Err(FetchError::TimedOut), audience, now)
             }
         }
     }
 
     fn closed(&mut self, reason: CloseReason, _: &SendQueue, audience: &mut A, now: Now) {
         log::info!("closed: {reason}");
-        if self.phase != Phase::Closing {
-            audience.over(Err(Failure::Link(reason)), now);
+        if self.phase != FetchPhase::Closing {
+            audience.over(Err(FetchError::Link(reason)), now);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::net;
 use crate::reactor::Now;
 
 /// The addresses that are left, and what became of the others.
-pub(super) struct Connector {
+pub(super) struct AddressConnector {
     addresses: VecDeque<SocketAddr>,
     /// The address that is being tried, or has taken the connection.
     trying: Option<SocketAddr>,
@@ -25,7 +25,7 @@ pub(super) struct Connector {
     deadline: Instant,
 }
 
-impl Connector {
+impl AddressConnector {
     /// Resolves the host; `limit` is for resolving and connecting, and began at `now`.
     ///
     /// The resolver of the system, with all its sources, blocks; nothing else goes on meanwhile.

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
-use super::config::Config;
-use super::connection::Conn;
-use super::connector::Connector;
+use super::config::ClientConfig;
+use super::connection::FetchProtocol;
+use super::connector::AddressConnector;
 use super::log::ExchangeLog;
 use super::messages::say;
 use super::run_error::RunError;
 use super::session::Session;
 use super::source::Payload;
-use super::upload::Upload;
+use super::upload::UploadBody;
 use crate::access_log::LogDestination;
 use crate::cli::quote;
 use crate::http::Method;
@@ -33,7 +33,7 @@ const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 const WATCHED_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGXFSZ];
 
 /// The application of the client's reactor.
-struct Fetch {
+struct FetchApp {
     session: Session,
     method: Method,
     pool: Pool,
@@ -44,25 +44,25 @@ struct Fetch {
 ///
 /// # Errors
 /// Whatever keeps the answer from being whole and where it belongs.
-pub fn fetch(config: Config) -> Result<(), RunError> {
+pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let now = Now::read();
     let deadline = config.max_time.map(|time| now.instant + time);
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let open = |payload: &Payload| {
-        Upload::open(payload).map_err(|source| RunError::Source { name: payload.to_string(), source })
+        UploadBody::open(payload).map_err(|source| RunError::Source { name: payload.to_string(), source })
     };
     let upload = config.upload.as_ref().map(open).transpose()?;
-    let input = upload.as_ref().map(Upload::watchable).transpose().map_err(RunError::Reactor)?.flatten();
+    let input = upload.as_ref().map(UploadBody::watchable).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style, this_host())
         .map_err(|source| RunError::Log { name: log_name(&config.log), source })?;
     if !config.silent {
         say(format_args!("this host is {}", this_host()));
     }
-    let connector = Connector::resolve(&config.target.host, config.target.port, connect_timeout, now)?;
+    let connector = AddressConnector::resolve(&config.target.host, config.target.port, connect_timeout, now)?;
     let session = Session::new(config, upload, connector, log, now);
     // Not before: a signal ends the resolver as it ends any program that does not watch for one.
     session.end_on(&STOP_SIGNALS).map_err(RunError::Reactor)?;
-    let fetch = Fetch {
+    let fetch = FetchApp {
         method: Method::from_token(session.config.method.as_bytes()),
         session,
         pool: Pool::new(INBOX_LEN),
@@ -88,8 +88,8 @@ pub(super) fn this_host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-impl App for Fetch {
-    type Conn = Connection<Conn<Session>>;
+impl App for FetchApp {
+    type Conn = Connection<FetchProtocol<Session>>;
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         // There may be more to send, whether or not there is something to read.
@@ -119,7 +119,7 @@ impl App for Fetch {
                 Ok(Some((stream, attempt))) => {
                     control.open(Connection::connecting(
                         stream,
-                        Conn::new(self.method, Some(attempt), self.deadline),
+                        FetchProtocol::new(self.method, Some(attempt), self.deadline),
                     ));
                 }
                 Err(error) => self.session.fail(error),

@@ -15,11 +15,11 @@ use crate::reactor::Now;
 pub(super) struct ExchangeLog {
     log: AccessLog,
     host: String,
-    exchange: Option<Exchange>,
+    exchange: Option<LoggedExchange>,
 }
 
 /// What is known of the exchange that is under way.
-struct Exchange {
+struct LoggedExchange {
     peer: SocketAddr,
     since: Now,
     request_head: Vec<u8>,
@@ -40,8 +40,13 @@ impl ExchangeLog {
     pub(super) fn asked(&mut self, peer: SocketAddr, request_head: &[u8], now: Now) {
         if self.log.is_on() {
             let request_head = request_head.to_vec();
-            self.exchange =
-                Some(Exchange { peer, since: now, request_head, status: None, response_head: Vec::new() });
+            self.exchange = Some(LoggedExchange {
+                peer,
+                since: now,
+                request_head,
+                status: None,
+                response_head: Vec::new(),
+            });
         }
     }
 

@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
 use super::source::{self, DATA_TYPE, Payload, datum};
-use super::target::{Overrides, Target, parse_host, parse_port, parse_words};
+use super::target::{ClientTarget, Overrides, parse_host, parse_port, parse_words};
 use crate::cli::{ParsedArgs, quote};
 use crate::text::parse_duration;
 
@@ -41,7 +41,7 @@ const HOURS_MAX: u32 = 365 * 24;
 
 /// What the command line says of a request, whether it is sent once or many times.
 pub(crate) struct RequestArgs {
-    pub(crate) target: Target,
+    pub(crate) target: ClientTarget,
     pub(crate) method: String,
     pub(crate) fields: Vec<(String, FieldEdit)>,
     pub(crate) payload: Option<Payload>,

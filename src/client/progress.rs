@@ -17,7 +17,7 @@ const STYLE_SIZED: &str =
 const STYLE_UNSIZED: &str = "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}";
 
 /// A progress bar that may never be seen.
-pub(super) struct Progress {
+pub(super) struct TransferProgress {
     wanted: bool,
     /// When the bar is to be shown, while it is still hidden.
     due: Option<Instant>,
@@ -25,7 +25,7 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
 }
 
-impl Progress {
+impl TransferProgress {
     /// No bar yet; none ever unless `wanted` and standard error is a terminal.
     pub(super) fn new(wanted: bool) -> Self {
         Self { wanted: wanted && io::stderr().is_terminal(), due: None, bar: None }

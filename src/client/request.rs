@@ -2,7 +2,7 @@
 //!
 //! Values in, bytes out: the default fields, how the body is framed, and the changes that were asked for.
 
-use super::config::{Config, FieldEdit};
+use super::config::{ClientConfig, FieldEdit};
 use crate::http::{content_length, end, field, request_line};
 
 /// What `User-Agent` says.
@@ -14,7 +14,7 @@ const UNASKED_LEN_MAX: u64 = 1024 * 1024;
 
 /// How the body of a request is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(super) enum UploadFraming {
     /// There is none.
     None,
     /// So many bytes.
@@ -24,17 +24,17 @@ pub(super) enum Framing {
 }
 
 /// Whether the body waits to be asked for (RFC 9110 section 10.1.1), which `-H Expect:` decides.
-pub(super) fn awaits_continue(config: &Config, framing: Framing) -> bool {
+pub(super) fn awaits_continue(config: &ClientConfig, framing: UploadFraming) -> bool {
     match config.fields.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("expect")) {
-        _ if framing == Framing::None => false,
+        _ if framing == UploadFraming::None => false,
         Some((_, FieldEdit::Set(value))) => value.eq_ignore_ascii_case("100-continue"),
         Some((_, FieldEdit::Remove)) => false,
-        None => !matches!(framing, Framing::Length(..=UNASKED_LEN_MAX)),
+        None => !matches!(framing, UploadFraming::Length(..=UNASKED_LEN_MAX)),
     }
 }
 
 /// Renders the head of the request.
-pub(super) fn render(config: &Config, framing: Framing) -> Vec<u8> {
+pub(super) fn render(config: &ClientConfig, framing: UploadFraming) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     request_line(&mut out, &config.method, &config.target.path);
     let defaults = [
@@ -48,9 +48,9 @@ pub(super) fn render(config: &Config, framing: Framing) -> Vec<u8> {
         }
     }
     match framing {
-        Framing::None => {}
-        Framing::Length(len) => content_length(&mut out, len),
-        Framing::Chunked => field(&mut out, "Transfer-Encoding", b"chunked"),
+        UploadFraming::None => {}
+        UploadFraming::Length(len) => content_length(&mut out, len),
+        UploadFraming::Chunked => field(&mut out, "Transfer-Encoding", b"chunked"),
     }
     let is_edited = config.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("expect"));
     if awaits_continue(config, framing) && !is_edited {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::connection::Failure;
+use super::connection::FetchError;
 use super::sink::SinkError;
 use crate::http::ResponseError;
 use crate::net::CloseReason;
@@ -37,7 +37,7 @@ pub enum RunError {
         attempts: String,
     },
     /// The answer broke off or makes no sense.
-    Exchange(Failure),
+    Exchange(FetchError),
     /// The status says that it failed, and that was asked to be a failure.
     Status(u16),
     /// The body could not be put where it belongs.
@@ -64,11 +64,11 @@ impl RunError {
             Self::Resolve { .. } => 6,
             Self::Connect { .. } => 7,
             Self::Source { .. } => 26,
-            Self::Exchange(Failure::Link(CloseReason::FileTruncated | CloseReason::FileFailed(_))) => 26,
+            Self::Exchange(FetchError::Link(CloseReason::FileTruncated | CloseReason::FileFailed(_))) => 26,
             Self::Unsent => 55,
-            Self::Exchange(Failure::Answer(ResponseError::BodyCutShort(_))) => 18,
-            Self::Exchange(Failure::Answer(ResponseError::Empty)) => 52,
-            Self::Exchange(Failure::TimedOut) | Self::TimedOut(_) => 28,
+            Self::Exchange(FetchError::Answer(ResponseError::BodyCutShort(_))) => 18,
+            Self::Exchange(FetchError::Answer(ResponseError::Empty)) => 52,
+            Self::Exchange(FetchError::TimedOut) | Self::TimedOut(_) => 28,
             Self::Exchange(_) => 56,
             Self::Status(_) => 22,
             Self::Sink(_) | Self::Log { .. } => 23,
@@ -86,12 +86,14 @@ impl fmt::Display for RunError {
             Self::Source { name, source } => write!(f, "cannot read {name}: {source}"),
             Self::Unsent => f.write_str("the server answered before it had the whole file"),
             Self::Connect { attempts } => write!(f, "cannot connect to {attempts}"),
-            Self::Exchange(Failure::Answer(fault)) => fault.fmt(f),
-            Self::Exchange(Failure::Link(CloseReason::Failed(kind))) => {
+            Self::Exchange(FetchError::Answer(fault)) => fault.fmt(f),
+            Self::Exchange(FetchError::Link(CloseReason::Failed(kind))) => {
                 write!(f, "the connection failed: {kind}")
             }
-            Self::Exchange(Failure::Link(reason)) => write!(f, "the connection ended: {reason}"),
-            Self::Exchange(Failure::Stopped | Failure::TimedOut) => f.write_str("the exchange was given up"),
+            Self::Exchange(FetchError::Link(reason)) => write!(f, "the connection ended: {reason}"),
+            Self::Exchange(FetchError::Stopped | FetchError::TimedOut) => {
+                f.write_str("the exchange was given up")
+            }
             Self::Status(status) => write!(f, "the server answered with status {status}"),
             Self::Sink(error) => error.fmt(f),
             Self::Log { name, source } => {
@@ -112,12 +114,12 @@ mod tests {
 
     #[test]
     fn exit_codes_are_curls() {
-        let cut = Failure::Answer(ResponseError::BodyCutShort(Some(3)));
+        let cut = FetchError::Answer(ResponseError::BodyCutShort(Some(3)));
         for (error, code) in [
             (RunError::Exchange(cut), 18),
-            (RunError::Exchange(Failure::Answer(ResponseError::Empty)), 52),
-            (RunError::Exchange(Failure::Answer(ResponseError::HeadCutShort)), 56),
-            (RunError::Exchange(Failure::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset))), 56),
+            (RunError::Exchange(FetchError::Answer(ResponseError::Empty)), 52),
+            (RunError::Exchange(FetchError::Answer(ResponseError::HeadCutShort)), 56),
+            (RunError::Exchange(FetchError::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset))), 56),
             (RunError::Status(404), 22),
             (RunError::Sink(SinkError::BinaryToTerminal), 23),
             (RunError::TimedOut(Duration::from_secs(1)), 28),

@@ -9,18 +9,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
-use super::blocking::HeldUp;
-use super::config::Config;
-use super::connection::{Audience, Failure, Supply};
-use super::connector::Connector;
+use super::blocking::InterruptibleWait;
+use super::config::ClientConfig;
+use super::connection::{BodyProgress, FetchError, ResponseHandler};
+use super::connector::AddressConnector;
 use super::log::{ExchangeLog, write_fields};
 use super::messages::{printable, say};
-use super::progress::Progress;
-use super::request::{self, Framing};
+use super::progress::TransferProgress;
+use super::request::{self, UploadFraming};
 use super::run_error::RunError;
-use super::sink::{Sink, SinkError};
+use super::sink::{OutputSink, SinkError};
 use super::source::Payload;
-use super::upload::Upload;
+use super::upload::UploadBody;
 use crate::http::{Fields, ResponseBody, ResponseEvent, ResponseHead};
 use crate::net::{CloseReason, SendQueue};
 use crate::reactor::Now;
@@ -28,19 +28,19 @@ use crate::text::units::{duration, plural};
 
 /// One request of a person, and how it is going.
 pub(super) struct Session {
-    pub(super) config: Config,
+    pub(super) config: ClientConfig,
     request: Vec<u8>,
-    sink: Sink,
-    held_up: HeldUp,
-    progress: Progress,
+    sink: OutputSink,
+    held_up: InterruptibleWait,
+    progress: TransferProgress,
     started: Instant,
-    pub(super) connector: Connector,
+    pub(super) connector: AddressConnector,
     media_type: String,
     received_len: u64,
     outcome: Option<Result<(), RunError>>,
     log: ExchangeLog,
-    upload: Option<Upload>,
-    framing: Framing,
+    upload: Option<UploadBody>,
+    framing: UploadFraming,
     /// The final answer came before the request had gone out.
     unsent: bool,
     /// The status line of the final answer, and its code.
@@ -49,22 +49,22 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(
-        config: Config,
-        upload: Option<Upload>,
-        connector: Connector,
+        config: ClientConfig,
+        upload: Option<UploadBody>,
+        connector: AddressConnector,
         log: ExchangeLog,
         now: Now,
     ) -> Self {
-        let framing = match upload.as_ref().map(Upload::len) {
-            None => Framing::None,
-            Some(Some(len)) => Framing::Length(len),
-            Some(None) => Framing::Chunked,
+        let framing = match upload.as_ref().map(UploadBody::len) {
+            None => UploadFraming::None,
+            Some(Some(len)) => UploadFraming::Length(len),
+            Some(None) => UploadFraming::Chunked,
         };
         Self {
             request: request::render(&config, framing),
-            sink: Sink::new(&config.output),
-            held_up: HeldUp::default(),
-            progress: Progress::new(!config.silent),
+            sink: OutputSink::new(&config.output),
+            held_up: InterruptibleWait::default(),
+            progress: TransferProgress::new(!config.silent),
             started: now.instant,
             connector,
             media_type: String::new(),
@@ -99,7 +99,7 @@ impl Session {
 
     /// Whether something is sent that may come later than there is room for it.
     pub(super) fn is_streaming(&self) -> bool {
-        self.framing == Framing::Chunked
+        self.framing == UploadFraming::Chunked
     }
 
     /// So many bytes of the request have gone out.
@@ -174,14 +174,17 @@ impl Session {
     }
 
     /// Has the sink do something, which no signal must have to wait for.
-    fn with_sink(&mut self, act: impl FnOnce(&mut Sink) -> Result<(), SinkError>) -> Result<(), RunError> {
+    fn with_sink(
+        &mut self,
+        act: impl FnOnce(&mut OutputSink) -> Result<(), SinkError>,
+    ) -> Result<(), RunError> {
         let Self { sink, held_up, .. } = self;
         let done = if sink.may_wait() { held_up.during(|| act(sink))? } else { act(sink) };
         done.map_err(RunError::Sink)
     }
 
     fn finish(&mut self, now: Now) -> Result<(), RunError> {
-        self.with_sink(Sink::finish)?;
+        self.with_sink(OutputSink::finish)?;
         self.progress.clear();
         if let Some(upload) = &self.upload {
             return self.confirm(upload.queued_len);
@@ -215,14 +218,14 @@ impl Session {
         Ok(())
     }
 
-    fn conclude(&mut self, outcome: Result<(), Failure>, now: Now) {
+    fn conclude(&mut self, outcome: Result<(), FetchError>, now: Now) {
         match outcome {
             Ok(()) => match self.finish(now) {
                 Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
                 Err(error) => self.fail(error),
             },
-            Err(Failure::Link(CloseReason::ConnectFailed(kind))) => self.connector.failed(kind),
-            Err(Failure::TimedOut) => {
+            Err(FetchError::Link(CloseReason::ConnectFailed(kind))) => self.connector.failed(kind),
+            Err(FetchError::TimedOut) => {
                 self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
             }
             Err(failure) => self.fail(RunError::Exchange(failure)),
@@ -230,7 +233,7 @@ impl Session {
     }
 }
 
-impl Audience for Session {
+impl ResponseHandler for Session {
     fn connected(&mut self, now: Now) -> &[u8] {
         let time = duration(now.instant.saturating_duration_since(self.started));
         if let Some(address) = self.connector.address() {
@@ -252,12 +255,12 @@ impl Audience for Session {
         request::awaits_continue(&self.config, self.framing)
     }
 
-    fn supply(&mut self, outbox: &mut SendQueue) -> Supply {
+    fn supply(&mut self, outbox: &mut SendQueue) -> BodyProgress {
         let supplied = self.upload.as_mut().map(|upload| upload.supply(outbox));
-        supplied.unwrap_or(Ok(Supply::Whole)).unwrap_or_else(|source| {
+        supplied.unwrap_or(Ok(BodyProgress::Whole)).unwrap_or_else(|source| {
             let name = self.config.upload.as_ref().map(Payload::to_string).unwrap_or_default();
             self.fail(RunError::Source { name, source });
-            Supply::Failed
+            BodyProgress::Failed
         })
     }
 
@@ -280,7 +283,7 @@ impl Audience for Session {
         taken.map_err(|error| self.fail(error)).is_ok()
     }
 
-    fn over(&mut self, outcome: Result<(), Failure>, now: Now) {
+    fn over(&mut self, outcome: Result<(), FetchError>, now: Now) {
         self.conclude(outcome, now);
         match &self.outcome {
             Some(Err(error)) => self.log.over(error, self.received_len, now),

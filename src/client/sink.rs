@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::config::Output;
+use super::config::OutputChoice;
 use super::messages::printable;
 
 /// How much of a body is looked at to tell text from binary.
@@ -45,31 +45,31 @@ impl std::error::Error for SinkError {}
 
 /// Takes a body.
 #[derive(Debug)]
-pub(super) struct Sink {
+pub(super) struct OutputSink {
     /// The file to be; standard output if there is none.
     target: Option<PathBuf>,
     /// What is written until the file is whole, opened when the first byte or the end comes.
-    open: Option<Open>,
+    open: Option<OpenOutput>,
     /// So much of the body must still be searched for binary data; 0 if standard output is no terminal.
     guarded_len: usize,
 }
 
 /// A file under way.
 #[derive(Debug)]
-pub(super) enum Open {
+pub(super) enum OpenOutput {
     /// A regular file, under another name until it is whole; removed if it never is.
     Temporary(NamedTempFile),
     /// What cannot be replaced by renaming: `/dev/null`, a FIFO.
     Direct(File),
 }
 
-impl Sink {
+impl OutputSink {
     /// The sink that the settings ask for. Nothing is opened yet.
-    pub(super) fn new(output: &Output) -> Self {
+    pub(super) fn new(output: &OutputChoice) -> Self {
         let (target, guarded_len) = match output {
-            Output::Stdout if io::stdout().is_terminal() => (None, LOOK_LEN_MAX),
-            Output::Stdout | Output::ForcedStdout => (None, 0),
-            Output::File(path) => (Some(path.clone()), 0),
+            OutputChoice::Stdout if io::stdout().is_terminal() => (None, LOOK_LEN_MAX),
+            OutputChoice::Stdout | OutputChoice::ForcedStdout => (None, 0),
+            OutputChoice::File(path) => (Some(path.clone()), 0),
         };
         Self { target, open: None, guarded_len }
     }
@@ -82,8 +82,8 @@ impl Sink {
     /// Whether taking more may wait for another process: the reader of a pipe, or who opens a FIFO.
     pub(super) fn may_wait(&self) -> bool {
         match (&self.target, &self.open) {
-            (None, _) | (_, Some(Open::Direct(_))) => true,
-            (_, Some(Open::Temporary(_))) => false,
+            (None, _) | (_, Some(OpenOutput::Direct(_))) => true,
+            (_, Some(OpenOutput::Temporary(_))) => false,
             (Some(target), None) => fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()),
         }
     }
@@ -118,10 +118,10 @@ impl Sink {
         let Self { target: Some(target), open, .. } = self else { return Ok(()) };
         opened(target, open)?;
         match open.take() {
-            Some(Open::Temporary(file)) => {
+            Some(OpenOutput::Temporary(file)) => {
                 file.persist(&*target).map(drop).map_err(|error| file_error(target, error.error))
             }
-            Some(Open::Direct(_)) | None => Ok(()),
+            Some(OpenOutput::Direct(_)) | None => Ok(()),
         }
     }
 }
@@ -143,18 +143,21 @@ fn file_error(target: &Path, source: io::Error) -> SinkError {
 }
 
 /// The file under way, opened now if this is the first call.
-fn opened<'a>(target: &mut PathBuf, open: &'a mut Option<Open>) -> Result<&'a mut dyn Write, SinkError> {
+fn opened<'a>(
+    target: &mut PathBuf,
+    open: &'a mut Option<OpenOutput>,
+) -> Result<&'a mut dyn Write, SinkError> {
     let file = match open.take() {
         Some(file) => file,
-        None => Open::new(target).map_err(|source| file_error(target, source))?,
+        None => OpenOutput::new(target).map_err(|source| file_error(target, source))?,
     };
     Ok(match open.insert(file) {
-        Open::Temporary(file) => file.as_file_mut(),
-        Open::Direct(file) => file,
+        OpenOutput::Temporary(file) => file.as_file_mut(),
+        OpenOutput::Direct(file) => file,
     })
 }
 
-impl Open {
+impl OpenOutput {
     /// Opens what will become `target`; a symbolic link is followed, not replaced.
     fn new(target: &mut PathBuf) -> io::Result<Self> {
         let mut permissions = None;
@@ -200,7 +203,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let target = directory.path().join("page.html");
         fs::write(&target, "old").expect("the old file");
-        let mut sink = Sink::new(&Output::File(target.clone()));
+        let mut sink = OutputSink::new(&OutputChoice::File(target.clone()));
         sink.write(b"new, ").expect("a first part");
         sink.write(b"whole").expect("a second part");
         assert_eq!(fs::read(&target).expect("the target"), b"old");
@@ -215,14 +218,14 @@ mod tests {
         let target = directory.path().join("secret");
         fs::write(&target, "old").expect("the old file");
         fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).expect("its mode");
-        Sink::new(&Output::File(target.clone())).finish().expect("the file");
+        OutputSink::new(&OutputChoice::File(target.clone())).finish().expect("the file");
         assert_eq!(fs::metadata(&target).expect("the target").permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
     fn what_is_never_whole_leaves_nothing() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut sink = Sink::new(&Output::File(directory.path().join("page.html")));
+        let mut sink = OutputSink::new(&OutputChoice::File(directory.path().join("page.html")));
         sink.write(b"half").expect("a part");
         drop(sink);
         assert_eq!(names(directory.path()), [""; 0]);
@@ -232,13 +235,13 @@ mod tests {
     fn an_empty_body_is_an_empty_file() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let target = directory.path().join("empty");
-        Sink::new(&Output::File(target.clone())).finish().expect("the file");
+        OutputSink::new(&OutputChoice::File(target.clone())).finish().expect("the file");
         assert_eq!(fs::read(target).expect("the target"), b"");
     }
 
     #[test]
     fn a_device_is_written_and_not_replaced() {
-        let mut sink = Sink::new(&Output::File(PathBuf::from("/dev/null")));
+        let mut sink = OutputSink::new(&OutputChoice::File(PathBuf::from("/dev/null")));
         sink.write(b"gone").expect("it takes anything");
         sink.finish().expect("nothing to rename");
         assert!(!Path::new("/dev/null").is_file());

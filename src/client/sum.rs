@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::connector::Connector;
+use super::connector::AddressConnector;
 use super::fetch::this_host;
 use super::messages::say;
 use super::run_error::RunError;
@@ -99,7 +99,7 @@ pub fn exchange(config: Config) -> Result<SumOutcome, SumError> {
     let now = Now::read();
     let host = config.host;
     let sum = SumApp {
-        connector: Connector::resolve(&host, config.port, TIMEOUT, now).map_err(SumError::Run)?,
+        connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now).map_err(SumError::Run)?,
         exchange: SumExchange { own, outcome: None },
         pool: Pool::new(LINE_LEN_MAX),
         error: None,
@@ -152,7 +152,7 @@ fn default_name() -> Name {
 /// The application of the client's reactor.
 struct SumApp {
     exchange: SumExchange,
-    connector: Connector,
+    connector: AddressConnector,
     pool: Pool,
     error: Option<RunError>,
 }

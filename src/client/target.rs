@@ -44,7 +44,7 @@ const NOT_IN_TEMPLATE: &AsciiSet = &NOT_IN_PATH.remove(b'{').remove(b'}');
 
 /// Whom to ask, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ClientTarget {
     /// A name or an address to resolve; an IPv6 address has no brackets.
     pub host: String,
     /// The port to connect to.
@@ -53,7 +53,7 @@ pub struct Target {
     pub path: String,
 }
 
-impl Target {
+impl ClientTarget {
     /// The value of the `Host` field (RFC 9110 section 7.2): brackets around an IPv6 address, and the
     /// port unless it is 80.
     pub fn authority(&self) -> String {
@@ -81,7 +81,7 @@ pub(crate) struct Overrides {
 
 /// What the words alone say; what they leave out has a default.
 #[derive(Default)]
-struct Place {
+struct ParsedUrl {
     host: Option<String>,
     port: Option<u16>,
     /// As it is written.
@@ -95,9 +95,9 @@ struct Place {
 pub(crate) fn parse_words(
     words: &[String],
     overrides: &Overrides,
-) -> Result<(Option<String>, Target), String> {
+) -> Result<(Option<String>, ClientTarget), String> {
     let (method, place) = match words {
-        [] => (None, Place::default()),
+        [] => (None, ParsedUrl::default()),
         [word, ..] if word == SUM => {
             return Err(format!(
                 "'{SUM}' is a command and comes first, before all options; a host of this name is \
@@ -109,7 +109,7 @@ pub(crate) fn parse_words(
         rest => (None, parse_place(rest, overrides)?),
     };
     let path = place.path.unwrap_or_default();
-    let target = Target {
+    let target = ClientTarget {
         host: overrides.host.clone().or(place.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
         port: overrides.port.or(place.port).unwrap_or(PORT_DEFAULT),
         path: request_path(&path, if overrides.keeps_braces { NOT_IN_TEMPLATE } else { NOT_IN_PATH }),
@@ -149,7 +149,7 @@ fn parse_host_port<'a>(
     host: &str,
     port: &str,
     rest: &'a [String],
-) -> Result<(Option<&'a String>, Place), String> {
+) -> Result<(Option<&'a String>, ParsedUrl), String> {
     let (method, file) = match rest {
         [] => (None, None),
         [word] if METHODS.contains(&word.as_str()) => (Some(word), None),
@@ -165,15 +165,16 @@ fn parse_host_port<'a>(
         }
         [_, _, extra, ..] => return too_many(extra),
     };
-    let place = Place { host: Some(parse_host(host)?), port: Some(parse_port(port)?), path: file.cloned() };
+    let place =
+        ParsedUrl { host: Some(parse_host(host)?), port: Some(parse_port(port)?), path: file.cloned() };
     Ok((method, place))
 }
 
 /// One word, or none: a URL, `/path`, `:port/path`, `*`, `host[:port][/path]`; after `--host`, a bare
 /// word is a path.
-fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, String> {
+fn parse_place(words: &[String], overrides: &Overrides) -> Result<ParsedUrl, String> {
     let word = match words {
-        [] => return Ok(Place::default()),
+        [] => return Ok(ParsedUrl::default()),
         [word] => word.as_str(),
         [_, extra, ..] => return too_many(extra),
     };
@@ -188,13 +189,13 @@ fn parse_place(words: &[String], overrides: &Overrides) -> Result<Place, String>
     let is_path = word.starts_with(['/', '?']) || word == "*";
     let is_bare = !word.starts_with(':');
     if is_path || (is_bare && overrides.host.is_some()) {
-        return Ok(Place { path: Some(word.to_owned()), ..Place::default() });
+        return Ok(ParsedUrl { path: Some(word.to_owned()), ..ParsedUrl::default() });
     }
     parse_authority_and_path(word)
 }
 
 /// `[host][:port][/path]`, an empty word excepted.
-fn parse_authority_and_path(text: &str) -> Result<Place, String> {
+fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
     let end = text.find(['/', '?', '#']).unwrap_or(text.len());
     let (authority, path) = text.split_at(end);
     if authority.contains('@') {
@@ -204,7 +205,7 @@ fn parse_authority_and_path(text: &str) -> Result<Place, String> {
         ));
     }
     let (host, port) = split_port(authority);
-    let place = Place {
+    let place = ParsedUrl {
         host: match (host, port) {
             ("", Some(_)) => None,
             (host, _) => Some(parse_host(host)?),
@@ -293,7 +294,7 @@ fn is_escape(rest: &str) -> bool {
 mod tests {
     use super::*;
 
-    type Parsed = Result<(Option<String>, Target), String>;
+    type Parsed = Result<(Option<String>, ClientTarget), String>;
 
     fn parse_with(line: &str, host: Option<&str>, port: Option<u16>) -> Parsed {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -305,9 +306,9 @@ mod tests {
         parse_with(line, None, None)
     }
 
-    fn target(host: &str, port: u16, path: &str) -> Target {
+    fn target(host: &str, port: u16, path: &str) -> ClientTarget {
         let (host, path) = (host.to_owned(), path.to_owned());
-        Target { host, port, path }
+        ClientTarget { host, port, path }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::connection::Supply;
+use super::connection::BodyProgress;
 use super::source::{Payload, Source, join};
 use crate::http::chunk;
 use crate::net::SendQueue;
@@ -22,14 +22,14 @@ const DATA_LEN_MAX: u64 = 16 * 1024 * 1024;
 
 /// What a request sends.
 #[derive(Debug)]
-pub(super) struct Upload {
-    body: Body,
+pub(super) struct UploadBody {
+    body: UploadContent,
     /// Bytes of content that have been queued.
     pub(super) queued_len: u64,
 }
 
 #[derive(Debug)]
-enum Body {
+enum UploadContent {
     /// A regular file, which had this length when it was opened.
     File { file: Rc<File>, len: u64 },
     /// What was on the command line, and in the files that it named.
@@ -38,7 +38,7 @@ enum Body {
     Stream { file: File, piece: Vec<u8> },
 }
 
-impl Upload {
+impl UploadBody {
     /// Opens what is to be sent.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Upload {
     pub(super) fn open(payload: &Payload) -> io::Result<Self> {
         let (file, is_stream) = match payload {
             Payload::Data(data) => {
-                return Ok(Self { body: Body::Data(join(data, read_part)?), queued_len: 0 });
+                return Ok(Self { body: UploadContent::Data(join(data, read_part)?), queued_len: 0 });
             }
             Payload::Source(Source::Stdin) => (File::from(io::stdin().as_fd().try_clone_to_owned()?), true),
             Payload::Source(Source::File(path)) => {
@@ -59,10 +59,10 @@ impl Upload {
             }
         };
         let body = if is_stream {
-            Body::Stream { file, piece: vec![0; PIECE_LEN_MAX] }
+            UploadContent::Stream { file, piece: vec![0; PIECE_LEN_MAX] }
         } else {
             let len = file.metadata()?.len();
-            Body::File { file: Rc::new(file), len }
+            UploadContent::File { file: Rc::new(file), len }
         };
         Ok(Self { body, queued_len: 0 })
     }
@@ -70,9 +70,9 @@ impl Upload {
     /// Its length, if it is known before it is sent.
     pub(super) fn len(&self) -> Option<u64> {
         match &self.body {
-            Body::File { len, .. } => Some(*len),
-            Body::Data(bytes) => Some(bytes.len() as u64),
-            Body::Stream { .. } => None,
+            UploadContent::File { len, .. } => Some(*len),
+            UploadContent::Data(bytes) => Some(bytes.len() as u64),
+            UploadContent::Stream { .. } => None,
         }
     }
 
@@ -82,8 +82,8 @@ impl Upload {
     /// When there is no descriptor for it.
     pub(super) fn watchable(&self) -> io::Result<Option<OwnedFd>> {
         match &self.body {
-            Body::File { .. } | Body::Data(_) => Ok(None),
-            Body::Stream { file, .. } => file.as_fd().try_clone_to_owned().map(Some),
+            UploadContent::File { .. } | UploadContent::Data(_) => Ok(None),
+            UploadContent::Stream { file, .. } => file.as_fd().try_clone_to_owned().map(Some),
         }
     }
 
@@ -91,29 +91,29 @@ impl Upload {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn supply(&mut self, outbox: &mut SendQueue) -> io::Result<Supply> {
+    pub(super) fn supply(&mut self, outbox: &mut SendQueue) -> io::Result<BodyProgress> {
         match &mut self.body {
-            Body::File { file, len } => {
+            UploadContent::File { file, len } => {
                 outbox.push_file(Rc::clone(file), 0, *len);
                 self.queued_len = *len;
-                Ok(Supply::Whole)
+                Ok(BodyProgress::Whole)
             }
-            Body::Data(bytes) => {
+            UploadContent::Data(bytes) => {
                 self.queued_len = bytes.len() as u64;
                 outbox.push_with(|out| out.append(bytes));
-                Ok(Supply::Whole)
+                Ok(BodyProgress::Whole)
             }
-            Body::Stream { file, piece } => {
+            UploadContent::Stream { file, piece } => {
                 if !has_something(file)? {
-                    return Ok(Supply::Later);
+                    return Ok(BodyProgress::Pending);
                 }
                 let len = match file.read(piece) {
-                    Err(error) if is_for_later(&error) => return Ok(Supply::Later),
+                    Err(error) if is_for_later(&error) => return Ok(BodyProgress::Pending),
                     result => result?,
                 };
                 outbox.push_with(|out| chunk(out, piece.get(..len).unwrap_or_default()));
                 self.queued_len += len as u64;
-                Ok(if len == 0 { Supply::Whole } else { Supply::Piece })
+                Ok(if len == 0 { BodyProgress::Whole } else { BodyProgress::Piece })
             }
         }
     }
@@ -154,10 +154,10 @@ mod tests {
 
     use super::*;
 
-    fn stream() -> (io::PipeWriter, Upload) {
+    fn stream() -> (io::PipeWriter, UploadBody) {
         let (reader, writer) = io::pipe().expect("a pipe");
-        let body = Body::Stream { file: File::from(OwnedFd::from(reader)), piece: vec![0; 4] };
-        (writer, Upload { body, queued_len: 0 })
+        let body = UploadContent::Stream { file: File::from(OwnedFd::from(reader)), piece: vec![0; 4] };
+        (writer, UploadBody { body, queued_len: 0 })
     }
 
     #[test]
@@ -165,15 +165,15 @@ mod tests {
         let (mut writer, mut upload) = stream();
         let mut outbox = SendQueue::new();
         assert_eq!(upload.len(), None);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Later);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Pending);
         assert!(outbox.is_empty());
         writer.write_all(b"hello").expect("a full pipe");
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Piece);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Piece);
         assert_eq!(outbox.len(), "4\r\nhell\r\n".len() as u64);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Piece);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Later);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Piece);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Pending);
         drop(writer);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Whole);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Whole);
         assert_eq!((upload.queued_len, outbox.len()), (5, "4\r\nhell\r\n1\r\no\r\n0\r\n\r\n".len() as u64));
     }
 
@@ -182,11 +182,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file");
         std::fs::write(&path, "content").expect("a file");
-        let open = |path: &Path| Upload::open(&Payload::Source(Source::File(path.to_owned())));
+        let open = |path: &Path| UploadBody::open(&Payload::Source(Source::File(path.to_owned())));
         let mut upload = open(&path).expect("it opens");
         let mut outbox = SendQueue::new();
         assert_eq!(upload.len(), Some(7));
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), Supply::Whole);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Whole);
         assert_eq!((upload.queued_len, outbox.len()), (7, 7));
         assert!(open(folder.path()).is_err(), "a directory");
     }

@@ -14,15 +14,15 @@ use crate::client::options::{
     ONLY_SINGLE, file_name, overrides, parse_some_time, parse_time, read_request, value,
 };
 use crate::client::source::{Data, Payload, Source};
-use crate::client::target::Target;
+use crate::client::target::ClientTarget;
 use crate::http::Method;
 use crate::text::{parse_count, parse_rate};
 
 pub use crate::cli::Command;
 
 use super::assertion::Assertion;
-use super::report::Format;
-use crate::load::compare::thresholds::Limits;
+use super::report::ReportFormat;
+use crate::load::compare::thresholds::Thresholds;
 use crate::load::engine::pacer::Schedule;
 use crate::load::plan::run_plan::{
     CONCURRENCY_DEFAULT, DURATION_DEFAULT, PIPELINE_MAX, Plan, Stop, THREADS_MAX, TIMEOUT_DEFAULT, UrlOrder,
@@ -45,18 +45,18 @@ const BEGIN: [&str; 7] =
 /// # Errors
 ///
 /// A [`UsageError`] that names the option or word at fault.
-pub fn parse(args: Vec<OsString>) -> Result<Command<Task>, UsageError> {
+pub fn parse(args: Vec<OsString>) -> Result<Command<ClientTask>, UsageError> {
     client::args::PROGRAM.command(args, |given| match is_asked_for(given) {
-        true => read_settings(given).map(|settings| Task::Load(Box::new(settings))),
-        false => client::args::read_config(given).map(|config| Task::Fetch(Box::new(config))),
+        true => read_settings(given).map(|settings| ClientTask::Load(Box::new(settings))),
+        false => client::args::read_config(given).map(|config| ClientTask::Fetch(Box::new(config))),
     })
 }
 
 /// What the arguments ask for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Task {
+pub enum ClientTask {
     /// One request.
-    Fetch(Box<client::config::Config>),
+    Fetch(Box<client::config::ClientConfig>),
     /// A run of many.
     Load(Box<Settings>),
 }
@@ -67,7 +67,7 @@ pub struct Settings {
     /// What to do; its targets and requests are yet to be filled in.
     pub plan: Plan,
     /// Whom to ask.
-    pub places: Places,
+    pub places: TargetSelection,
     /// The method, as it is sent.
     pub method: String,
     /// Changes to the fields of the requests; values may have placeholders.
@@ -75,7 +75,7 @@ pub struct Settings {
     /// What is sent with each request: a file as it is, or text with placeholders.
     pub payload: Option<Payload>,
     /// What the report looks like.
-    pub format: Format,
+    pub format: ReportFormat,
     /// Where the report goes instead of standard output.
     pub out: Option<PathBuf>,
     /// How often a run off a terminal says how it is going.
@@ -89,16 +89,16 @@ pub struct Settings {
     /// The run that this one is compared with.
     pub compare: Option<PathBuf>,
     /// How much worse than that it may be.
-    pub limits: Option<Limits>,
+    pub limits: Option<Thresholds>,
     /// What is searched for, if it is to be many runs instead of one.
     pub search: Option<Search>,
 }
 
 /// Whom to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Places {
+pub enum TargetSelection {
     /// This one.
-    One(Target),
+    One(ClientTarget),
     /// Those of a list; the options go before what it says.
     List {
         /// Where the list is.
@@ -134,8 +134,8 @@ pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> 
     let settings = Settings {
         plan: Plan { method: Method::from_token(request.method.as_bytes()), ..plan },
         places: match list {
-            Some(list) => Places::List { list, host: overrides.host, port: overrides.port },
-            None => Places::One(request.target),
+            Some(list) => TargetSelection::List { list, host: overrides.host, port: overrides.port },
+            None => TargetSelection::One(request.target),
         },
         method: request.method,
         fields: request.fields,
@@ -147,7 +147,7 @@ pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> 
         assertion: value(given, "--assert", Assertion::parse)?,
         save: file_name(given, "--save")?,
         compare: file_name(given, "--compare")?,
-        limits: value(given, "--fail-on", Limits::parse)?,
+        limits: value(given, "--fail-on", Thresholds::parse)?,
         search,
     };
     if settings.limits.is_some() && settings.compare.is_none() {
@@ -160,7 +160,7 @@ pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> 
 impl Settings {
     /// Standard input has one reader.
     fn check_standard_input(&self) -> Result<(), String> {
-        let list = matches!(&self.places, Places::List { list: Source::Stdin, .. });
+        let list = matches!(&self.places, TargetSelection::List { list: Source::Stdin, .. });
         let sent = match &self.payload {
             Some(Payload::Source(source)) => usize::from(*source == Source::Stdin),
             Some(Payload::Data(data)) => {
@@ -248,8 +248,9 @@ fn parse_small(text: &str, most: usize) -> Result<usize, String> {
     }
 }
 
-pub(super) fn parse_format(text: &str) -> Result<Format, String> {
-    Format::named(text).ok_or_else(|| not_one_of("the format", &Format::ALL.map(|(name, _)| name), text))
+pub(super) fn parse_format(text: &str) -> Result<ReportFormat, String> {
+    ReportFormat::named(text)
+        .ok_or_else(|| not_one_of("the format", &ReportFormat::ALL.map(|(name, _)| name), text))
 }
 
 pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {

@@ -3,7 +3,7 @@
 //! A clause is a figure, `<`, `<=`, `>` or `>=`, and a number with its unit; clauses are separated by
 //! commas and must all hold. A figure that was never recorded breaks its clause: no answer is not fast.
 
-use crate::load::stats::metric::Figure;
+use crate::load::stats::metric::Metric;
 use crate::load::stats::summary::Summary;
 
 /// The exit code of a run that broke a clause.
@@ -48,27 +48,27 @@ impl Relation {
 
 /// One limit.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Clause {
+pub(super) struct AssertionClause {
     pub(super) text: String,
-    pub(super) figure: Figure,
+    pub(super) figure: Metric,
     pub(super) order: Relation,
     pub(super) limit: f64,
 }
 
 /// Limits that must all hold.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Assertion(Vec<Clause>);
+pub struct Assertion(Vec<AssertionClause>);
 
 /// A clause that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct FailedClause {
     /// The clause, as it was written.
     pub clause: String,
     /// What was found, for people.
     pub found: String,
 }
 
-impl Broken {
+impl FailedClause {
     /// One line for people.
     pub fn describe(&self) -> String {
         format!("{} does not hold: {}", self.clause, self.found)
@@ -82,16 +82,16 @@ impl Assertion {
     ///
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        clauses(text)?.map(Clause::parse).collect::<Result<_, _>>().map(Self)
+        clauses(text)?.map(AssertionClause::parse).collect::<Result<_, _>>().map(Self)
     }
 
     /// The clauses, in the order in which they were written.
-    pub(super) fn clauses(&self) -> &[Clause] {
+    pub(super) fn clauses(&self) -> &[AssertionClause] {
         &self.0
     }
 
     /// The clauses that do not hold in this run, in the order in which they were written.
-    pub fn judge(&self, summary: &Summary) -> Vec<Broken> {
+    pub fn judge(&self, summary: &Summary) -> Vec<FailedClause> {
         self.0.iter().filter_map(|clause| clause.judge(summary)).collect()
     }
 }
@@ -108,23 +108,23 @@ pub(super) fn clauses(text: &str) -> Result<impl Iterator<Item = &str>, String> 
     Ok(clauses())
 }
 
-impl Clause {
+impl AssertionClause {
     fn parse(text: &str) -> Result<Self, String> {
         let named = |error: String| format!("'{text}': {error}");
         let (figure, order, limit) = Relation::split(text)
             .ok_or_else(|| named("a clause is a figure, < or >, and a number: p99<10ms".to_owned()))?;
-        let figure = Figure::named(figure).map_err(named)?;
+        let figure = Metric::named(figure).map_err(named)?;
         let limit = figure.unit().parse(limit).map_err(named)?;
         Ok(Self { text: text.to_owned(), figure, order, limit })
     }
 
-    fn judge(&self, summary: &Summary) -> Option<Broken> {
+    fn judge(&self, summary: &Summary) -> Option<FailedClause> {
         let found = match self.figure.of(summary) {
             Some(value) if self.order.holds(value, self.limit) => return None,
             Some(value) => format!("{} is {}", self.figure, self.figure.unit().show(value)),
             None => format!("nothing was recorded for {}", self.figure),
         };
-        Some(Broken { clause: self.text.clone(), found })
+        Some(FailedClause { clause: self.text.clone(), found })
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
 
     fn broken(text: &str, summary: &Summary) -> Vec<String> {
         let assertion = Assertion::parse(text).expect("it can be read");
-        assertion.judge(summary).iter().map(Broken::describe).collect()
+        assertion.judge(summary).iter().map(FailedClause::describe).collect()
     }
 
     #[test]

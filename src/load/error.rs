@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use super::assertion;
-use super::assertion::Broken;
+use super::assertion::FailedClause;
 use super::compare::thresholds;
 use super::stats::validity;
 
@@ -29,13 +29,13 @@ pub enum LoadError {
     /// The generator itself was what was measured.
     ClientBound,
     /// What the run was to come to, it has not.
-    Broken(Vec<Broken>),
+    Broken(Vec<FailedClause>),
     /// Not even the lowest rate meets the objective.
     NotMet(String),
     /// The generator gave out before the server did.
     GaveOut(String),
     /// It is worse than the run before, by more than it may be.
-    Regressed(Vec<Broken>),
+    Regressed(Vec<FailedClause>),
 }
 
 impl LoadError {
@@ -65,9 +65,11 @@ impl fmt::Display for LoadError {
             Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
             Self::Unmeasured => f.write_str("interrupted before anything was measured"),
             Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
-            Self::Broken(clauses) => write!(f, "assertion failed: {}", joined(clauses, Broken::describe)),
+            Self::Broken(clauses) => {
+                write!(f, "assertion failed: {}", joined(clauses, FailedClause::describe))
+            }
             Self::Regressed(clauses) => {
-                let fired = |clause: &Broken| format!("{} ({})", clause.found, clause.clause);
+                let fired = |clause: &FailedClause| format!("{} ({})", clause.found, clause.clause);
                 write!(f, "worse than before: {}", joined(clauses, fired))
             }
         }
@@ -76,7 +78,7 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-fn joined(clauses: &[Broken], describe: impl Fn(&Broken) -> String) -> String {
+fn joined(clauses: &[FailedClause], describe: impl Fn(&FailedClause) -> String) -> String {
     clauses.iter().map(describe).collect::<Vec<_>>().join("; ")
 }
 
@@ -86,7 +88,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_failure_has_its_code_and_its_line() {
-        let broken = |clause: &str| Broken { clause: clause.to_owned(), found: "p99 is 12 ms".to_owned() };
+        let broken =
+            |clause: &str| FailedClause { clause: clause.to_owned(), found: "p99 is 12 ms".to_owned() };
         let clauses = vec![broken("p99<10ms"), broken("p99<11ms")];
         for (error, code, line) in [
             (LoadError::Usage("u".to_owned()), 2, "u"),

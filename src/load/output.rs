@@ -15,29 +15,29 @@ use crate::cli::quote;
 
 /// Where something is to be written, once.
 #[derive(Debug)]
-pub(super) enum Output {
+pub(super) enum ReportOutput {
     /// Standard output.
     Stdout,
     /// A file.
-    File(Opened),
+    File(OutputFile),
 }
 
 /// A file, ready to be written.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OutputFile {
     path: PathBuf,
     file: File,
     /// Nobody has had anything in it, for it was made here and is still empty.
     is_blank: bool,
 }
 
-impl Output {
+impl ReportOutput {
     /// Opens the file, or takes standard output if there is none.
     ///
     /// # Errors
     /// It cannot be written.
     pub(super) fn to(path: Option<&Path>) -> Result<Self, LoadError> {
-        path.map_or(Ok(Self::Stdout), |path| Opened::open(path).map(Self::File))
+        path.map_or(Ok(Self::Stdout), |path| OutputFile::open(path).map(Self::File))
     }
 
     /// Refuses to be written over this file, which is for `what`, however the two are spelled.
@@ -62,8 +62,8 @@ impl Output {
     ///
     /// # Errors
     /// It cannot be written, or is this one.
-    pub(super) fn and_saved(&self, save: Option<&Path>) -> Result<Option<Opened>, LoadError> {
-        let opened = save.map(Opened::open).transpose()?;
+    pub(super) fn and_saved(&self, save: Option<&Path>) -> Result<Option<OutputFile>, LoadError> {
+        let opened = save.map(OutputFile::open).transpose()?;
         save.map_or(Ok(()), |path| self.spare("--save", path))?;
         Ok(opened)
     }
@@ -83,7 +83,7 @@ impl Output {
     }
 }
 
-impl Opened {
+impl OutputFile {
     /// Opens or makes the file; what it holds stays there.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Opened {
     }
 }
 
-impl Drop for Opened {
+impl Drop for OutputFile {
     fn drop(&mut self) {
         if self.is_blank {
             // If it cannot be taken away, an empty file stays: nothing is lost by that.
@@ -164,9 +164,9 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("report");
         fs::write(&path, "an older and longer one").expect("the file");
-        drop(Output::to(Some(&path)).expect("it opens"));
+        drop(ReportOutput::to(Some(&path)).expect("it opens"));
         assert_eq!(fs::read_to_string(&path).expect("the file"), "an older and longer one");
-        Output::to(Some(&path)).expect("it opens").write("new").expect("it is written");
+        ReportOutput::to(Some(&path)).expect("it opens").write("new").expect("it is written");
         assert_eq!(fs::read_to_string(&path).expect("the file"), "new");
     }
 
@@ -174,11 +174,11 @@ mod tests {
     fn a_file_that_was_made_for_nothing_is_taken_away() {
         let folder = folder();
         let path = folder.path().join("report");
-        let output = Output::to(Some(&path)).expect("it opens");
+        let output = ReportOutput::to(Some(&path)).expect("it opens");
         assert!(path.exists());
         drop(output);
         assert!(!path.exists());
-        Output::to(Some(&path)).expect("it opens").write("").expect("it is written");
+        ReportOutput::to(Some(&path)).expect("it opens").write("").expect("it is written");
         assert!(path.exists(), "an empty report is one, too");
     }
 
@@ -190,7 +190,7 @@ mod tests {
         fs::write(&run, "a run").expect("the run");
         std::os::unix::fs::symlink("run", &link).expect("a link");
         for spelling in [&run, &link, &folder.path().join("./run")] {
-            let out = Output::to(Some(spelling)).expect("it opens");
+            let out = ReportOutput::to(Some(spelling)).expect("it opens");
             let error = out.spare("--compare", &run).expect_err("it is the same").to_string();
             assert!(error.starts_with("--out names the same file as --compare, '"), "{error}");
             out.and_saved(Some(&run)).expect_err("it is the same");
@@ -199,12 +199,12 @@ mod tests {
         }
         assert_eq!(fs::read_to_string(&run).expect("the run"), "a run");
         let (new, again) = (folder.path().join("new"), folder.path().join("./new"));
-        let out = Output::to(Some(&new)).expect("it opens");
+        let out = ReportOutput::to(Some(&new)).expect("it opens");
         out.and_saved(Some(&again)).expect_err("it is the same");
         drop(out);
         assert!(!new.exists() && !other.exists(), "what was made for nothing is gone");
-        let (device, stdout) = (Path::new("/dev/null"), Output::to(None).expect("standard output"));
-        Output::to(Some(device)).expect("it opens").spare("--save", device).expect("devices take all");
+        let (device, stdout) = (Path::new("/dev/null"), ReportOutput::to(None).expect("standard output"));
+        ReportOutput::to(Some(device)).expect("it opens").spare("--save", device).expect("devices take all");
         stdout.spare("--save", &run).expect("it is no file");
     }
 
@@ -212,13 +212,16 @@ mod tests {
     fn what_cannot_be_written_is_told_by_its_name() {
         let folder = folder();
         for path in [folder.path().to_owned(), folder.path().join("none/report")] {
-            let error = Output::to(Some(&path)).expect_err("no file");
+            let error = ReportOutput::to(Some(&path)).expect_err("no file");
             assert!(
                 error.to_string().starts_with(&format!("cannot write '{}': ", path.display())),
                 "{error}"
             );
         }
-        Output::to(Some(Path::new("/dev/null"))).expect("a device").write("gone").expect("it is written");
+        ReportOutput::to(Some(Path::new("/dev/null")))
+            .expect("a device")
+            .write("gone")
+            .expect("it is written");
     }
 
     #[test]

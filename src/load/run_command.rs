@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use super::args::Settings;
 use super::compare::{Comparison, compare};
 use super::error::LoadError;
-use super::output::{Opened, Output};
-use super::report::Format;
+use super::output::{OutputFile, ReportOutput};
+use super::report::ReportFormat;
 use super::saved::{SavedRun, read_run};
 use crate::load::engine::interrupt::Interrupt;
 use crate::load::plan::build_plan::{PreparedRun, prepare};
@@ -40,17 +40,19 @@ pub fn perform(settings: &Settings) -> Result<(), LoadError> {
         && !settings.format.can_compare()
     {
         // Who has closed standard error does not want to know.
-        let _ = io::stderr().lock().write_all(Format::Text.render_comparison(comparison).as_bytes());
+        let _ = io::stderr().lock().write_all(ReportFormat::Text.render_comparison(comparison).as_bytes());
     }
     judge(settings, &summary, comparison.as_ref())
 }
 
 /// Reads, opens and resolves; each of those may wait for others.
-fn ready(settings: &Settings) -> Result<(PreparedRun, Option<SavedRun>, Output, Option<Opened>), LoadError> {
+fn ready(
+    settings: &Settings,
+) -> Result<(PreparedRun, Option<SavedRun>, ReportOutput, Option<OutputFile>), LoadError> {
     let (plan, setup) = prepare(settings)?;
     let before = settings.compare.as_deref().map(read_run).transpose()?;
     let prepared = PreparedRun::resolve(plan, setup)?;
-    let out = Output::to(settings.out.as_deref())?;
+    let out = ReportOutput::to(settings.out.as_deref())?;
     settings.compare.iter().try_for_each(|file| out.spare("--compare", file))?;
     let save = out.and_saved(settings.save.as_deref())?;
     Ok((prepared, before, out, save))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_log::{REDACTED, is_secret};
 use crate::client::config::FieldEdit;
-use crate::client::target::Target;
+use crate::client::target::ClientTarget;
 use crate::load::engine::pacer::Schedule;
 use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
 use crate::load::plan::template::Template;
@@ -139,7 +139,7 @@ pub struct Merged {
 impl RunInfo {
     /// What is known of a run before it has begun.
     pub(super) fn of(plan: &Plan, setup: &Setup) -> Self {
-        let url = |target: &Target| format!("http://{}{}", target.authority(), target.path);
+        let url = |target: &ClientTarget| format!("http://{}{}", target.authority(), target.path);
         let urls: Vec<_> = plan.targets.iter().map(url).collect();
         let first = urls.first().cloned().unwrap_or_default();
         let more = match urls.len() {

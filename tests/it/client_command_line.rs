@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use reactor_http::load::args::{Command, Task, parse};
+use reactor_http::load::args::{ClientTask, Command, parse};
 
 use crate::harness::{Scripted, Server, Step, client};
 
@@ -42,7 +42,7 @@ fn every_form_of_words_finds_its_host_port_and_path() {
     for (line, method, host, port, path) in rows {
         let words = line.split_whitespace().map(OsString::from).collect();
         let Ok(Command::Run(task)) = parse(words) else { panic!("{line:?} is refused") };
-        let Task::Fetch(config) = *task else { panic!("{line:?} is many requests") };
+        let ClientTask::Fetch(config) = *task else { panic!("{line:?} is many requests") };
         let target = &config.target;
         let found = (config.method.as_str(), target.host.as_str(), target.port, target.path.as_str());
         assert_eq!(found, (method, host, port, path), "{line:?}");

@@ -6,21 +6,21 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use reactor_http::client::target::Target;
-use reactor_http::load::engine::app::Ran;
+use reactor_http::client::target::ClientTarget;
+use reactor_http::load::engine::app::RunResult;
 use reactor_http::load::engine::interrupt::Interrupt;
 use reactor_http::load::engine::pacer::Schedule;
 use reactor_http::load::engine::threads;
 use reactor_http::load::plan::run_plan::{Plan, Stop};
 use reactor_http::load::plan::template::{RequestParts, RequestTemplate};
-use reactor_http::load::stats::failure::Failure;
+use reactor_http::load::stats::failure::LoadFailure;
 use reactor_http::load::stats::metrics::Totals;
 
 use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
 
 /// What one connection does until it has sent so many requests, or fails.
 fn plan(requests: u64) -> Plan {
-    let targets = vec![Target { host: "localhost".to_owned(), port: 80, path: "/a.txt".to_owned() }];
+    let targets = vec![ClientTarget { host: "localhost".to_owned(), port: 80, path: "/a.txt".to_owned() }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     Plan {
         request: RequestTemplate::new(&targets, &parts).expect("no placeholders"),
@@ -31,7 +31,7 @@ fn plan(requests: u64) -> Plan {
     }
 }
 
-fn run(plan: &Plan, addresses: &[SocketAddr]) -> Ran {
+fn run(plan: &Plan, addresses: &[SocketAddr]) -> RunResult {
     let addresses = vec![addresses.to_vec(); plan.targets.len()];
     let ran = threads::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
     assert!(ran.metrics.is_balanced(), "{:?}", ran.metrics.totals());
@@ -39,7 +39,7 @@ fn run(plan: &Plan, addresses: &[SocketAddr]) -> Ran {
 }
 
 /// Sent, answered, failed, unfinished.
-fn totals(ran: &Ran) -> [u64; 4] {
+fn totals(ran: &RunResult) -> [u64; 4] {
     let Totals { sent, answered, failed, unfinished, .. } = ran.metrics.totals();
     [sent, answered, failed, unfinished]
 }
@@ -75,12 +75,12 @@ fn each_way_to_fail_is_counted_under_its_own_name() {
     let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (script, failure) in [
-        (vec![Step::send(format!("{ok}hell"))], Failure::Truncated),
-        (vec![Step::send(format!("{ok}hello!")), Step::Silence], Failure::TooLong),
-        (vec![Step::send(format!("{chunked}zz\r\n")), Step::Silence], Failure::BadChunk),
-        (vec![], Failure::ClosedEarly),
-        (vec![Step::Trickle(b"SSH-2.0-what".to_vec()), Step::Silence], Failure::BadHead),
-        (vec![Step::send("HTTP/1.1 200 OK\r\n"), Step::Reset], Failure::Reset),
+        (vec![Step::send(format!("{ok}hell"))], LoadFailure::Truncated),
+        (vec![Step::send(format!("{ok}hello!")), Step::Silence], LoadFailure::TooLong),
+        (vec![Step::send(format!("{chunked}zz\r\n")), Step::Silence], LoadFailure::BadChunk),
+        (vec![], LoadFailure::ClosedEarly),
+        (vec![Step::Trickle(b"SSH-2.0-what".to_vec()), Step::Silence], LoadFailure::BadHead),
+        (vec![Step::send("HTTP/1.1 200 OK\r\n"), Step::Reset], LoadFailure::Reset),
     ] {
         let server = Scripted::repeating(&script, 3);
         let ran = run(&plan(3), &[address(&server)]);
@@ -94,7 +94,7 @@ fn silence_is_a_time_out() {
     let server = Scripted::repeating(&[Step::Silence], 2);
     let ran = run(&Plan { timeout: Duration::from_millis(150), ..plan(2) }, &[address(&server)]);
     assert_eq!(totals(&ran), [2, 0, 2, 0]);
-    assert_eq!(ran.metrics.failures().of(Failure::TimedOut), 2);
+    assert_eq!(ran.metrics.failures().of(LoadFailure::TimedOut), 2);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn every_address_is_tried_and_a_run_that_nobody_answers_is_given_up() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     let ran = run(&Plan { concurrency: 2, ..plan(10) }, &[refused, server.address()]);
     assert_eq!(totals(&ran), [10, 10, 0, 0]);
-    assert!(ran.metrics.connect_failures().of(Failure::Refused) >= 1);
+    assert!(ran.metrics.connect_failures().of(LoadFailure::Refused) >= 1);
 
     let ran = run(&Plan { timeout: Duration::from_millis(200), ..plan(10) }, &[refused]);
     assert!(ran.given_up);
@@ -167,7 +167,7 @@ fn who_is_refused_tries_again_ever_less_often() {
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(400)) };
     let ran = run(&Plan { stop, concurrency: 10, ..plan(0) }, &[refused]);
     // Ten connections, at 0, 10, 30, 70, 150 and 310 ms.
-    let attempts = ran.metrics.connect_failures().of(Failure::Refused);
+    let attempts = ran.metrics.connect_failures().of(LoadFailure::Refused);
     assert!((10..=60).contains(&attempts), "{attempts}");
 }
 

@@ -7,21 +7,21 @@ use crate::cli::{UsageError, check_table};
 use crate::client::config::FieldEdit;
 use crate::client::source::{Data, Payload, Source};
 
-use crate::load::args::{Task, parse};
+use crate::load::args::{ClientTask, parse};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-fn try_parse(args: &[&str]) -> Result<Command<Task>, UsageError> {
+fn try_parse(args: &[&str]) -> Result<Command<ClientTask>, UsageError> {
     parse(args.iter().map(OsString::from).collect())
 }
 
-fn config(args: &[&str]) -> Config {
+fn config(args: &[&str]) -> ClientConfig {
     match try_parse(args) {
         Ok(Command::Run(task)) => match *task {
-            Task::Fetch(config) => *config,
-            Task::Load(_) => panic!("{args:?}: load mode"),
+            ClientTask::Fetch(config) => *config,
+            ClientTask::Load(_) => panic!("{args:?}: load mode"),
         },
         other => panic!("{args:?}: {other:?}"),
     }
@@ -33,7 +33,7 @@ fn no_arguments_ask_the_server_of_this_machine() {
     assert_eq!(config.target.authority(), "127.0.0.1:8080");
     assert_eq!(config.target.path, "/");
     assert_eq!(config.method, "GET");
-    assert_eq!(config.output, Output::Stdout);
+    assert_eq!(config.output, OutputChoice::Stdout);
     assert_eq!((config.max_time, config.connect_timeout), (None, None));
     assert!(config.fields.is_empty() && config.says_errors());
     assert!(!(config.include || config.verbose || config.silent || config.fail));
@@ -53,7 +53,7 @@ fn options_may_stand_anywhere_in_any_spelling() {
     ];
     let wanted = config(rows[0]);
     assert!(wanted.silent && wanted.fail && !wanted.says_errors());
-    assert_eq!(wanted.output, Output::File("FILE".into()));
+    assert_eq!(wanted.output, OutputChoice::File("FILE".into()));
     assert_eq!(wanted.target.authority(), "127.0.0.1:81");
     for args in rows {
         assert_eq!(config(args), wanted, "{args:?}");
@@ -63,7 +63,7 @@ fn options_may_stand_anywhere_in_any_spelling() {
 #[test]
 fn a_value_may_look_like_an_option() {
     let config = config(&["-o", "-s", "-H", "-v: --help", "--", "-x.test"]);
-    assert_eq!(config.output, Output::File("-s".into()));
+    assert_eq!(config.output, OutputChoice::File("-s".into()));
     assert_eq!(config.fields[0].0, "-v");
     assert_eq!(config.target.host, "-x.test");
     assert!(!config.silent);
@@ -159,12 +159,12 @@ fn put_sends_a_file_and_a_file_is_sent_by_put() {
 
 #[test]
 fn the_body_goes_where_it_is_told() {
-    let rows: [(&[&str], Output); 5] = [
-        (&["/a"], Output::Stdout),
-        (&["/a", "-o", "-"], Output::ForcedStdout),
-        (&["/a", "-o-"], Output::ForcedStdout),
-        (&["/a", "-o", "b/c"], Output::File("b/c".into())),
-        (&["-O", "/a/b%20c?d"], Output::File("b c".into())),
+    let rows: [(&[&str], OutputChoice); 5] = [
+        (&["/a"], OutputChoice::Stdout),
+        (&["/a", "-o", "-"], OutputChoice::ForcedStdout),
+        (&["/a", "-o-"], OutputChoice::ForcedStdout),
+        (&["/a", "-o", "b/c"], OutputChoice::File("b/c".into())),
+        (&["-O", "/a/b%20c?d"], OutputChoice::File("b c".into())),
     ];
     for (args, output) in rows {
         assert_eq!(config(args).output, output, "{args:?}");
@@ -176,8 +176,8 @@ fn a_word_that_is_not_utf8_is_sent_as_it_is() {
     let args = vec![OsString::from_vec(b"/a b\xff%20".to_vec())];
     match parse(args) {
         Ok(Command::Run(task)) => match *task {
-            Task::Fetch(config) => assert_eq!(config.target.path, "/a%20b%FF%20"),
-            Task::Load(_) => panic!("load mode"),
+            ClientTask::Fetch(config) => assert_eq!(config.target.path, "/a%20b%FF%20"),
+            ClientTask::Load(_) => panic!("load mode"),
         },
         other => panic!("{other:?}"),
     }

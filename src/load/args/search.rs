@@ -8,9 +8,9 @@ use crate::cli::ParsedArgs;
 use crate::client::options::{parse_some_time, parse_time, value};
 use crate::text::parse_rate;
 
-use crate::load::report::Format;
+use crate::load::report::ReportFormat;
 use crate::load::search::bracket::RATE_MIN;
-use crate::load::search::slo::Objective;
+use crate::load::search::slo::Slo;
 
 /// What makes no sense in a search, and why.
 const NOT_FOR_SEARCH: [(&str, &str); 7] = [
@@ -30,7 +30,7 @@ const NO_LOG: &str = "option '--format' with 'hdr': an interval log is of one ru
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     /// What the server is to keep up to.
-    pub objective: Objective,
+    pub objective: Slo,
     /// The first rate; without it, it follows from what a closed loop comes to.
     pub start: Option<f64>,
     /// How long each step is; without it, as long as it takes to tell.
@@ -38,13 +38,13 @@ pub struct Search {
     /// The warm-up of each step.
     pub warmup: Option<Duration>,
     /// What its report looks like.
-    pub format: Format,
+    pub format: ReportFormat,
 }
 
 /// Reads what a search needs, if one is asked for; those options are then used up.
-pub(super) fn read_search(given: &mut ParsedArgs, format: Format) -> Result<Option<Search>, String> {
+pub(super) fn read_search(given: &mut ParsedArgs, format: ReportFormat) -> Result<Option<Search>, String> {
     let is_search = given.flag("--find-rate");
-    let objective = value(given, "--slo", Objective::parse)?;
+    let objective = value(given, "--slo", Slo::parse)?;
     let objective = match (is_search, objective) {
         (false, None) => return Ok(None),
         (false, Some(_)) => {
@@ -60,7 +60,7 @@ pub(super) fn read_search(given: &mut ParsedArgs, format: Format) -> Result<Opti
     if let Some((name, why)) = NOT_FOR_SEARCH.iter().find(|(name, _)| given.peek(name).is_some()) {
         return Err(format!("option '{name}' is not for --find-rate: {why}"));
     }
-    if format == Format::Hdr {
+    if format == ReportFormat::Hdr {
         return Err(NO_LOG.to_owned());
     }
     Ok(Some(Search {
@@ -92,7 +92,7 @@ mod tests {
     fn a_search_has_an_objective_and_sensible_rest() {
         let Search { objective, start, step_len, warmup, format } = search("--find-rate --slo p99<10ms");
         assert_eq!((objective.text(), start, step_len, warmup), ("p99<10ms", None, None, None));
-        assert_eq!(format, Format::Text);
+        assert_eq!(format, ReportFormat::Text);
         assert_eq!(settings("-c 2").search, None);
         assert_eq!(settings("--find-rate --slo p99<10ms").plan.concurrency, 50);
         assert_eq!(settings("-c 1 --find-rate --slo p99<10ms").plan.concurrency, 1);
@@ -104,7 +104,7 @@ mod tests {
         let Search { start, step_len, warmup, format, .. } = search(line);
         let (half, none) = (Duration::from_millis(500), Duration::ZERO);
         assert_eq!((start, step_len, warmup), (Some(2_000.0), Some(half), Some(none)));
-        assert_eq!(format, Format::Json);
+        assert_eq!(format, ReportFormat::Json);
         assert!(!settings(line).plan.schedule.is_open(), "each step has a schedule of its own");
     }
 

@@ -7,8 +7,8 @@ pub(super) fn try_settings(line: &str) -> Result<Settings, String> {
     let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     match parse(args) {
         Ok(Command::Run(task)) => match *task {
-            Task::Load(settings) => Ok(*settings),
-            Task::Fetch(_) => panic!("{line}: a single request"),
+            ClientTask::Load(settings) => Ok(*settings),
+            ClientTask::Fetch(_) => panic!("{line}: a single request"),
         },
         Err(error) => Err(error.to_string()),
         other => panic!("{line}: {other:?}"),
@@ -32,7 +32,7 @@ fn any_of_seven_options_begins_load_mode_and_nothing_else_does() {
     for line in ["", "/", "-X POST /", "-s"] {
         let args = line.split_whitespace().map(OsString::from).collect();
         let Ok(Command::Run(task)) = parse(args) else { panic!("{line}") };
-        assert!(matches!(*task, Task::Fetch(_)), "{line}");
+        assert!(matches!(*task, ClientTask::Fetch(_)), "{line}");
     }
 }
 
@@ -44,8 +44,8 @@ fn a_run_that_is_asked_for_with_little_has_sensible_rest() {
     assert_eq!((plan.warmup, plan.pipeline, plan.keep_alive), (Duration::ZERO, 1, true));
     assert_eq!((plan.requests_per_connection, plan.timeout), (None, secs(30)));
     assert_eq!((plan.order, plan.seed, plan.method), (UrlOrder::Sequential, 0, Method::Get));
-    assert!(matches!(places, Places::One(target) if target.authority() == "127.0.0.1:8080"));
-    assert_eq!((method.as_str(), payload, format, out), ("GET", None, Format::Text, None));
+    assert!(matches!(places, TargetSelection::One(target) if target.authority() == "127.0.0.1:8080"));
+    assert_eq!((method.as_str(), payload, format, out), ("GET", None, ReportFormat::Text, None));
     assert_eq!((every, silent), (secs(10), false));
 }
 
@@ -108,12 +108,15 @@ fn every_option_has_its_setting() {
     let plan = &settings.plan;
     assert_eq!((plan.warmup, plan.pipeline, plan.requests_per_connection), (secs(2), 4, Some(100)));
     assert_eq!((plan.timeout, plan.order, plan.seed), (secs(5), UrlOrder::Random, 7));
-    assert_eq!((settings.every, settings.format, settings.silent), (secs(1), Format::Json, true));
+    assert_eq!((settings.every, settings.format, settings.silent), (secs(1), ReportFormat::Json, true));
     assert_eq!((settings.out, settings.save), (Some("r.json".into()), Some("a.run".into())));
-    assert_eq!((settings.compare, settings.limits), (Some("b.run".into()), Limits::parse("p99>+10%").ok()));
+    assert_eq!(
+        (settings.compare, settings.limits),
+        (Some("b.run".into()), Thresholds::parse("p99>+10%").ok())
+    );
     assert_eq!(settings.assertion, Assertion::parse("p99<10ms").ok());
     assert_eq!(settings.fields, [("X".to_owned(), FieldEdit::Set("{SEQ}".to_owned()))]);
-    let Places::One(target) = settings.places else { panic!("one place") };
+    let TargetSelection::One(target) = settings.places else { panic!("one place") };
     assert_eq!((target.authority().as_str(), target.path.as_str()), ("h:81", "/a/{SEQ}"));
     assert!(!super::tests::settings("-n 5 --no-keepalive").plan.keep_alive);
     assert_eq!(super::tests::settings("-n 5 --out -").out, None);
@@ -146,7 +149,8 @@ fn methods_and_bodies_are_those_of_a_single_request() {
 
 #[test]
 fn urls_come_from_a_list_or_standard_input() {
-    let list = |list, host: Option<&str>, port| Places::List { list, host: host.map(str::to_owned), port };
+    let list =
+        |list, host: Option<&str>, port| TargetSelection::List { list, host: host.map(str::to_owned), port };
     assert_eq!(settings("-c 2 --urls u.txt").places, list(Source::File("u.txt".into()), None, None));
     let options = settings("-c 2 --urls - --host h -p 81 HEAD");
     assert_eq!((options.places, options.method.as_str()), (list(Source::Stdin, Some("h"), Some(81)), "HEAD"));

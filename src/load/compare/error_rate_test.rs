@@ -11,13 +11,13 @@ const DEVIATE: f64 = 1.96;
 
 /// A share, of how many, and how many of them come together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Part {
+pub(super) struct Proportion {
     share: f64,
     of: f64,
     burst_len: f64,
 }
 
-impl Part {
+impl Proportion {
     /// The errors of a run.
     pub(super) fn of(summary: &Summary) -> Self {
         let finished = summary.totals.answered.saturating_add(summary.totals.failed);
@@ -41,7 +41,7 @@ impl Part {
 }
 
 /// Where the difference lies, in shares; nothing if one of the runs has no request that came to an end.
-pub(super) fn difference(before: Part, after: Part) -> Option<(f64, f64)> {
+pub(super) fn difference(before: Proportion, after: Proportion) -> Option<(f64, f64)> {
     if before.of == 0.0 || after.of == 0.0 {
         return None;
     }
@@ -70,8 +70,8 @@ fn burst_len(slices: &[(f64, f64)]) -> f64 {
 mod tests {
     use super::*;
 
-    fn part(errors: u32, of: u32) -> Part {
-        Part { share: f64::from(errors) / f64::from(of), of: f64::from(of), burst_len: 1.0 }
+    fn part(errors: u32, of: u32) -> Proportion {
+        Proportion { share: f64::from(errors) / f64::from(of), of: f64::from(of), burst_len: 1.0 }
     }
 
     /// The examples of the paper, table II, method 10.
@@ -87,9 +87,9 @@ mod tests {
             let found = difference(part(other.0, other.1), part(one.0, one.1)).expect("an interval");
             assert!((found.0 - low).abs() < 5e-4 && (found.1 - high).abs() < 5e-4, "{found:?}");
         }
-        assert_eq!(difference(Part { of: 0.0, ..part(0, 1) }, part(1, 2)), None);
+        assert_eq!(difference(Proportion { of: 0.0, ..part(0, 1) }, part(1, 2)), None);
         let apart = difference(part(0, 10_000), part(50, 10_000)).expect("an interval");
-        let burst = Part { burst_len: 50.0, ..part(50, 10_000) };
+        let burst = Proportion { burst_len: 50.0, ..part(50, 10_000) };
         let burst = difference(part(0, 10_000), burst).expect("an interval");
         assert!(apart.0 > 0.0 && burst.0 < 0.0, "{apart:?} {burst:?}");
     }

@@ -14,11 +14,11 @@ use serde::{Serialize, Serializer};
 
 use super::run_info::{RunInfo, differences};
 use crate::load::plan::random::Random;
-use crate::load::stats::metric::{Figure, Statistic, Times, Unit};
+use crate::load::stats::metric::{Metric, MetricUnit, Statistic, Times};
 use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
 use crate::text::units;
 use bootstrap::{BLOCKS_MIN, Draw, Sample, interval};
-use error_rate_test::Part;
+use error_rate_test::Proportion;
 
 /// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.
 const DRAWS: usize = 1000;
@@ -31,7 +31,7 @@ const TAIL_MIN: f64 = 10.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum ComparisonVerdict {
     /// The second run was better.
     Faster,
     /// The second run was worse.
@@ -50,7 +50,7 @@ pub enum Verdict {
     TooShort,
 }
 
-impl Verdict {
+impl ComparisonVerdict {
     /// It, in words for people.
     pub fn describe(self) -> &'static str {
         match self {
@@ -82,9 +82,9 @@ pub struct Row {
     /// As in --fail-on: rps, p50, p99.
     #[serde(rename = "name", serialize_with = "write_name")]
     #[cfg_attr(test, schemars(with = "String"))]
-    pub figure: Figure,
+    pub figure: Metric,
     /// What it is counted in.
-    pub unit: Unit,
+    pub unit: MetricUnit,
     /// Its value in the first run.
     pub before: f64,
     /// Its value in the second.
@@ -97,7 +97,7 @@ pub struct Row {
     #[cfg_attr(test, schemars(with = "Option<Interval>"))]
     pub interval: Option<(f64, f64)>,
     /// What it shows, beyond chance.
-    pub verdict: Verdict,
+    pub verdict: ComparisonVerdict,
 }
 
 /// The share of the requests that failed or were answered with a status of 400 or above.
@@ -118,7 +118,7 @@ pub struct Errors {
     #[cfg_attr(test, schemars(with = "Option<Interval>"))]
     pub interval: Option<(f64, f64)>,
     /// What it shows, beyond chance.
-    pub verdict: Verdict,
+    pub verdict: ComparisonVerdict,
 }
 
 /// One of the runs.
@@ -163,7 +163,7 @@ struct Interval {
     high: f64,
 }
 
-fn write_name<S: Serializer>(figure: &Figure, to: S) -> Result<S::Ok, S::Error> {
+fn write_name<S: Serializer>(figure: &Metric, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(figure)
 }
 
@@ -178,9 +178,9 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let draws: Vec<(Draw, Draw)> =
         (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();
     let drawn = Drawn { draws, blocks: samples.0.blocks().min(samples.1.blocks()) };
-    let mut rows = vec![row(Figure::Rate, (before, after), &drawn, |draw| draw.rate, true)];
+    let mut rows = vec![row(Metric::Rate, (before, after), &drawn, |draw| draw.rate, true)];
     for (index, (_, quantile)) in PERCENTILES.iter().enumerate() {
-        let figure = Figure::Time(Times::Corrected, Statistic::Percentile(index));
+        let figure = Metric::Time(Times::Corrected, Statistic::Percentile(index));
         let beyond = |summary: &Summary| summary.corrected_times.len() as f64 * (1.0 - quantile);
         let is_enough = beyond(before).min(beyond(after)) >= TAIL_MIN;
         let value = |draw: &Draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0);
@@ -254,7 +254,7 @@ fn due_per_sec(info: &RunInfo) -> f64 {
 }
 
 fn row(
-    figure: Figure,
+    figure: Metric,
     (before, after): (&Summary, &Summary),
     drawn: &Drawn,
     value: impl Fn(&Draw) -> f64,
@@ -266,20 +266,20 @@ fn row(
     let (before, after) = (value(before), value(after));
     let change = change(before, after);
     let verdict = match interval {
-        _ if !is_enough || before <= 0.0 || after <= 0.0 => Verdict::TooFew,
+        _ if !is_enough || before <= 0.0 || after <= 0.0 => ComparisonVerdict::TooFew,
         Some(interval) => verdict(figure, change, interval),
-        None => Verdict::TooShort,
+        None => ComparisonVerdict::TooShort,
     };
     Row { figure, unit: figure.unit(), before, after, change, interval, verdict }
 }
 
 fn errors(before: &Summary, after: &Summary) -> Errors {
-    let interval = error_rate_test::difference(Part::of(before), Part::of(after));
+    let interval = error_rate_test::difference(Proportion::of(before), Proportion::of(after));
     let verdict = match interval {
-        Some((low, _)) if low > 0.0 => Verdict::More,
-        Some((_, high)) if high < 0.0 => Verdict::Fewer,
-        Some(_) => Verdict::NotShown,
-        None => Verdict::TooFew,
+        Some((low, _)) if low > 0.0 => ComparisonVerdict::More,
+        Some((_, high)) if high < 0.0 => ComparisonVerdict::Fewer,
+        Some(_) => ComparisonVerdict::NotShown,
+        None => ComparisonVerdict::TooFew,
     };
     let (before, after) = (before.error_share, after.error_share);
     Errors { before, after, change: after - before, interval, verdict }
@@ -289,18 +289,18 @@ fn change(before: f64, after: f64) -> f64 {
     ratio(after - before, before)
 }
 
-fn verdict(figure: Figure, change: f64, (low, high): (f64, f64)) -> Verdict {
+fn verdict(figure: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVerdict {
     let is_shown = (low > 0.0 || high < 0.0) && change.abs() >= CHANGE_MIN;
-    match (is_shown, (change > 0.0) == (figure == Figure::Rate)) {
-        (false, _) => Verdict::NotShown,
-        (true, true) => Verdict::Faster,
-        (true, false) => Verdict::Slower,
+    match (is_shown, (change > 0.0) == (figure == Metric::Rate)) {
+        (false, _) => ComparisonVerdict::NotShown,
+        (true, true) => ComparisonVerdict::Faster,
+        (true, false) => ComparisonVerdict::Slower,
     }
 }
 
 impl Comparison {
     /// The row of a figure.
-    pub fn row(&self, figure: Figure) -> Option<&Row> {
+    pub fn row(&self, figure: Metric) -> Option<&Row> {
         self.rows.iter().find(|row| row.figure == figure)
     }
 }

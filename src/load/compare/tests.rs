@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::load::engine::pacer::Schedule;
-use crate::load::stats::failure::Failure;
+use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{Answered, Failed, Metrics};
 use crate::load::stats::summary::tests::{info, metrics, nothing, steady};
 use crate::load::stats::validity::ClientBound;
 
-fn verdicts(before: &Summary, after: &Summary) -> Vec<Verdict> {
+fn verdicts(before: &Summary, after: &Summary) -> Vec<ComparisonVerdict> {
     compare(before, after, 1).rows.iter().map(|row| row.verdict).collect()
 }
 
@@ -19,18 +19,20 @@ fn a_run_beside_itself_shows_no_difference() {
     let run = steady(20, 1.0);
     let verdicts = verdicts(&run, &run);
     assert!(
-        verdicts.iter().all(|verdict| matches!(verdict, Verdict::NotShown | Verdict::TooFew)),
+        verdicts
+            .iter()
+            .all(|verdict| matches!(verdict, ComparisonVerdict::NotShown | ComparisonVerdict::TooFew)),
         "{verdicts:?}"
     );
-    assert_eq!(verdicts.last(), Some(&Verdict::TooFew), "p99.99 of a few thousand answers");
+    assert_eq!(verdicts.last(), Some(&ComparisonVerdict::TooFew), "p99.99 of a few thousand answers");
 }
 
 #[test]
 fn a_run_with_half_the_latency_is_faster_and_the_other_way_round_slower() {
     for secs in [5, 20] {
         let (slow, fast) = (steady(secs, 1.0), steady(secs, 0.5));
-        assert_eq!(verdicts(&slow, &fast)[1..6], [Verdict::Faster; 5], "{secs} s");
-        assert_eq!(verdicts(&fast, &slow)[1..6], [Verdict::Slower; 5], "{secs} s");
+        assert_eq!(verdicts(&slow, &fast)[1..6], [ComparisonVerdict::Faster; 5], "{secs} s");
+        assert_eq!(verdicts(&fast, &slow)[1..6], [ComparisonVerdict::Slower; 5], "{secs} s");
         let p50 = compare(&slow, &fast, 1).rows[1];
         assert!((p50.change + 0.5).abs() < 0.02, "{p50:?}");
         assert!(p50.interval.is_some_and(|(low, high)| low <= p50.change && p50.change <= high), "{p50:?}");
@@ -39,10 +41,10 @@ fn a_run_with_half_the_latency_is_faster_and_the_other_way_round_slower() {
 
 #[test]
 fn the_rate_counts_the_other_way_round_than_times() {
-    assert_eq!(verdict(Figure::Rate, 0.2, (0.1, 0.3)), Verdict::Faster);
-    assert_eq!(verdict(Figure::Rate, -0.2, (-0.3, -0.1)), Verdict::Slower);
-    assert_eq!(verdict(Figure::Rate, 0.2, (-0.1, 0.3)), Verdict::NotShown);
-    assert_eq!(verdict(Figure::Rate, 0.009, (0.008, 0.01)), Verdict::NotShown);
+    assert_eq!(verdict(Metric::Rate, 0.2, (0.1, 0.3)), ComparisonVerdict::Faster);
+    assert_eq!(verdict(Metric::Rate, -0.2, (-0.3, -0.1)), ComparisonVerdict::Slower);
+    assert_eq!(verdict(Metric::Rate, 0.2, (-0.1, 0.3)), ComparisonVerdict::NotShown);
+    assert_eq!(verdict(Metric::Rate, 0.009, (0.008, 0.01)), ComparisonVerdict::NotShown);
 }
 
 #[test]
@@ -67,9 +69,9 @@ fn what_speaks_against_the_comparison_is_said() {
 #[test]
 fn runs_without_answers_are_compared_without_a_verdict() {
     let empty = nothing(info());
-    assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
-    assert!(verdicts(&steady(5, 1.0), &empty).iter().all(|verdict| *verdict == Verdict::TooFew));
-    assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, Verdict::TooFew);
+    assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == ComparisonVerdict::TooFew));
+    assert!(verdicts(&steady(5, 1.0), &empty).iter().all(|verdict| *verdict == ComparisonVerdict::TooFew));
+    assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, ComparisonVerdict::TooFew);
 }
 
 /// A server that is made up: each second has a pace of its own, and so has each answer.
@@ -143,7 +145,7 @@ fn a_server_that_is_a_fifth_slower_is_called_slower_after_ten_seconds() {
     let called = called_different(10, before, after);
     assert!(called[..5].iter().all(|count| *count >= 19), "p50 to p99: {called:?}");
     let row = compare(&run(before, 10, 1), &run(after, 10, 2), 1).rows[5];
-    assert_eq!(row.verdict, Verdict::Slower, "{row:?}");
+    assert_eq!(row.verdict, ComparisonVerdict::Slower, "{row:?}");
     assert!(row.interval.is_some_and(|(low, high)| low < 0.2 && 0.2 < high), "{row:?}");
 }
 
@@ -151,7 +153,7 @@ fn a_server_that_is_a_fifth_slower_is_called_slower_after_ten_seconds() {
 fn runs_that_are_too_short_have_neither_interval_nor_verdict() {
     let comparison = compare(&steady(4, 1.0), &steady(20, 2.0), 1);
     for row in &comparison.rows[..6] {
-        assert_eq!((row.interval, row.verdict), (None, Verdict::TooShort));
+        assert_eq!((row.interval, row.verdict), (None, ComparisonVerdict::TooShort));
     }
     assert!(comparison.caveats[0].starts_with("runs of less than 5 s"), "{:?}", comparison.caveats);
 }
@@ -160,11 +162,11 @@ fn runs_that_are_too_short_have_neither_interval_nor_verdict() {
 fn errors_have_an_interval_and_a_verdict() {
     let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
     for (before, after, verdict) in [
-        (0.0, 0.0, Verdict::NotShown),
-        (0.0, 0.000_2, Verdict::NotShown),
-        (0.0, 0.01, Verdict::More),
-        (0.02, 0.01, Verdict::Fewer),
-        (0.010, 0.011, Verdict::NotShown),
+        (0.0, 0.0, ComparisonVerdict::NotShown),
+        (0.0, 0.000_2, ComparisonVerdict::NotShown),
+        (0.0, 0.01, ComparisonVerdict::More),
+        (0.02, 0.01, ComparisonVerdict::Fewer),
+        (0.010, 0.011, ComparisonVerdict::NotShown),
     ] {
         let errors = compare(&with_errors(before), &with_errors(after), 1).errors;
         assert_eq!(errors.verdict, verdict, "{errors:?}");
@@ -180,7 +182,7 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
         let (sent, latency) = (Duration::from_millis(number), Duration::from_micros(100));
         if at(number / 1000) && number % 1000 < 50 {
             metrics.sent(0);
-            let (url, failure) = (0, Failure::Reset);
+            let (url, failure) = (0, LoadFailure::Reset);
             metrics.failed(Failed { url, failure, intended: sent, sent, at: sent + latency });
         } else {
             answered(&mut metrics, sent, latency);
@@ -192,9 +194,9 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
 #[test]
 fn errors_that_came_in_one_burst_are_not_a_trend() {
     let burst = compare(&failing(|_| false), &failing(|second| second == 3), 1).errors;
-    assert_eq!((burst.after, burst.verdict), (0.005, Verdict::NotShown), "{burst:?}");
+    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotShown), "{burst:?}");
     let all = compare(&failing(|_| false), &failing(|_| true), 1).errors;
-    assert_eq!(all.verdict, Verdict::More, "{all:?}");
+    assert_eq!(all.verdict, ComparisonVerdict::More, "{all:?}");
 }
 
 #[test]
@@ -218,9 +220,9 @@ fn answers_with_bad_statuses_come_in_bursts_too() {
         Summary::of(&metrics, &info())
     };
     let burst = compare(&run(|_| false), &run(|second| second == 3), 1).errors;
-    assert_eq!((burst.after, burst.verdict), (0.005, Verdict::NotShown), "{burst:?}");
+    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotShown), "{burst:?}");
     let all = compare(&run(|_| false), &run(|_| true), 1).errors;
-    assert_eq!(all.verdict, Verdict::More, "{all:?}");
+    assert_eq!(all.verdict, ComparisonVerdict::More, "{all:?}");
 }
 
 #[test]
@@ -262,8 +264,11 @@ fn other_addresses_and_other_schedules_are_said() {
 fn a_percentile_is_compared_only_if_both_runs_have_answers_beyond_it() {
     let (few, many) = (steady(5, 1.0), steady(40, 1.0));
     let p99_9 = |before, after| compare(before, after, 1).rows[6].verdict;
-    assert_eq!((p99_9(&few, &many), p99_9(&many, &few)), (Verdict::TooFew, Verdict::TooFew));
-    assert_ne!(p99_9(&many, &many), Verdict::TooFew);
+    assert_eq!(
+        (p99_9(&few, &many), p99_9(&many, &few)),
+        (ComparisonVerdict::TooFew, ComparisonVerdict::TooFew)
+    );
+    assert_ne!(p99_9(&many, &many), ComparisonVerdict::TooFew);
 }
 
 #[test]

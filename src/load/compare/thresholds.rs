@@ -5,8 +5,8 @@
 //! percentage points. A clause about what could not be judged never fires, and can be asked for.
 
 use super::Comparison;
-use crate::load::assertion::{Broken, Relation, clauses};
-use crate::load::stats::metric::{Figure, Statistic, Times, Unit};
+use crate::load::assertion::{FailedClause, Relation, clauses};
+use crate::load::stats::metric::{Metric, MetricUnit, Statistic, Times};
 use crate::text::units;
 
 /// The exit code of a run in which a clause fired.
@@ -14,29 +14,29 @@ pub const EXIT_CODE: u8 = 98;
 
 /// One limit.
 #[derive(Clone, Debug, PartialEq)]
-struct Clause {
+struct ThresholdClause {
     text: String,
-    figure: Figure,
+    figure: Metric,
     order: Relation,
     change: f64,
 }
 
 /// Limits, each of which fails the comparison.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Limits(Vec<Clause>);
+pub struct Thresholds(Vec<ThresholdClause>);
 
-impl Limits {
+impl Thresholds {
     /// Reads clauses.
     ///
     /// # Errors
     ///
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        clauses(text)?.map(Clause::parse).collect::<Result<_, _>>().map(Self)
+        clauses(text)?.map(ThresholdClause::parse).collect::<Result<_, _>>().map(Self)
     }
 
     /// The clauses that fire, in the order in which they were written.
-    pub fn judge(&self, comparison: &Comparison) -> Vec<Broken> {
+    pub fn judge(&self, comparison: &Comparison) -> Vec<FailedClause> {
         self.0.iter().filter_map(|clause| clause.judge(comparison)).collect()
     }
 
@@ -46,15 +46,15 @@ impl Limits {
     }
 }
 
-impl Clause {
+impl ThresholdClause {
     fn parse(text: &str) -> Result<Self, String> {
         const SHAPE: &str = "a clause is a figure, < or >, and a change in percent: p99>+10%";
         let named = |error: &str| format!("'{text}': {error}");
         let (name, order, change) = Relation::split(text).ok_or_else(|| named(SHAPE))?;
-        let figure = Figure::named(name).map_err(|error| named(&error))?;
+        let figure = Metric::named(name).map_err(|error| named(&error))?;
         let is_compared = match figure {
-            Figure::Rate | Figure::Errors => true,
-            Figure::Time(times, statistic) => {
+            Metric::Rate | Metric::Errors => true,
+            Metric::Time(times, statistic) => {
                 times == Times::Corrected && matches!(statistic, Statistic::Percentile(_))
             }
             _ => false,
@@ -67,12 +67,12 @@ impl Clause {
             (_, Some(number)) => (-1.0, number),
             _ => return Err(named("a change has a sign: +10% is a tenth more, -10% a tenth less")),
         };
-        let change = sign * Unit::Share.parse(number).map_err(|error| named(&error))?;
+        let change = sign * MetricUnit::Share.parse(number).map_err(|error| named(&error))?;
         Ok(Self { text: text.to_owned(), figure, order, change })
     }
 
-    fn judge(&self, comparison: &Comparison) -> Option<Broken> {
-        let (verdict, change, found) = if self.figure == Figure::Errors {
+    fn judge(&self, comparison: &Comparison) -> Option<FailedClause> {
+        let (verdict, change, found) = if self.figure == Metric::Errors {
             let errors = &comparison.errors;
             let (before, after) = (units::share(errors.before), units::share(errors.after));
             (errors.verdict, errors.after - errors.before, format!("errors went from {before} to {after}"))
@@ -83,12 +83,12 @@ impl Clause {
             (row.verdict, row.change, format!("{} went from {before} to {after}, {change}", self.figure))
         };
         let fires = verdict.is_shown() && self.order.holds(change, self.change);
-        fires.then(|| Broken { clause: self.text.clone(), found })
+        fires.then(|| FailedClause { clause: self.text.clone(), found })
     }
 
     fn open(&self, comparison: &Comparison) -> Option<String> {
         let verdict = match self.figure {
-            Figure::Errors => comparison.errors.verdict,
+            Metric::Errors => comparison.errors.verdict,
             figure => comparison.row(figure)?.verdict,
         };
         verdict.is_open().then(|| format!("{} was not judged: {}", self.text, verdict.describe()))
@@ -104,7 +104,7 @@ mod tests {
 
     fn fired(text: &str, factor: f64) -> Vec<String> {
         let comparison = compare(&steady(20, 1.0), &steady(20, factor), 1);
-        let limits = Limits::parse(text).expect("it can be read");
+        let limits = Thresholds::parse(text).expect("it can be read");
         limits.judge(&comparison).into_iter().map(|broken| broken.clause).collect()
     }
 
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn errors_fire_when_they_are_more_than_chance() {
         let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
-        let limits = Limits::parse("errors>+0.01%").expect("it can be read");
+        let limits = Thresholds::parse("errors>+0.01%").expect("it can be read");
         for (share, fires) in [(0.0, false), (0.000_2, false), (0.002, true)] {
             let comparison = compare(&with_errors(0.0), &with_errors(share), 1);
             assert_eq!(!limits.judge(&comparison).is_empty(), fires, "{share}: {:?}", comparison.errors);
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_clause_that_there_is_too_little_to_judge_by_is_told() {
-        let limits = Limits::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
+        let limits = Thresholds::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
         let open = |secs| limits.open(&compare(&steady(secs, 1.0), &steady(secs, 2.0), 1));
         assert_eq!(open(20), ["p99.99>+10% was not judged: too few answers"]);
         let both =
@@ -152,7 +152,7 @@ mod tests {
             ("p99", "'p99': a clause is a figure, < or >, and a change in percent: p99>+10%"),
         ];
         for (text, error) in rows {
-            assert_eq!(Limits::parse(text), Err(error.to_owned()));
+            assert_eq!(Thresholds::parse(text), Err(error.to_owned()));
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The engine: opens connections, sends what is due, and ends the run.
 //!
 //! An application of the reactor like the server and the client. It decides when a connection is opened
-//! and which one is roused; what it says is the [`Requester`]'s. The figures are the [`Run`]'s.
+//! and which one is roused; what it says is the [`LoadProtocol`]'s. The figures are the [`ThreadRun`]'s.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::connection::{Requester, connect_failure};
+use super::connection::{LoadProtocol, connect_failure};
 use super::interrupt::Interrupt;
 use super::pacer::Share;
-use super::thread_run::Run;
+use super::thread_run::ThreadRun;
 use crate::load::plan::run_plan::Plan;
 use crate::load::run_info::CpuUsage;
 use crate::load::stats::metrics::{Metrics, SoFar};
@@ -26,7 +26,7 @@ const OBSERVED_EVERY: Duration = Duration::from_millis(250);
 
 /// What a run came to.
 #[derive(Debug)]
-pub struct Ran {
+pub struct RunResult {
     /// The sums of all threads.
     pub metrics: Metrics,
     /// How long was measured: without the warm-up, up to the end.
@@ -43,7 +43,7 @@ pub struct Ran {
     pub given_up: bool,
 }
 
-impl Ran {
+impl RunResult {
     /// Adds what another thread came to.
     pub(super) fn merge(&mut self, other: &Self) {
         self.metrics.merge(&other.metrics);
@@ -58,7 +58,7 @@ impl Ran {
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum RunPhase {
     /// Nothing counts yet.
     Warming {
         /// For how long.
@@ -77,11 +77,11 @@ pub(super) fn run_share(
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
     share: Share,
-    observer: &mut dyn FnMut(SoFar<'_>, Stage),
-) -> io::Result<Ran> {
+    observer: &mut dyn FnMut(SoFar<'_>, RunPhase),
+) -> io::Result<RunResult> {
     let now = Now::read();
-    let run = Run::new(plan, addresses, share, Clock::Running, now.instant)?;
-    let engine = Engine {
+    let run = ThreadRun::new(plan, addresses, share, Clock::Running, now.instant)?;
+    let engine = LoadApp {
         run,
         pool: Pool::new(INBOX_LEN),
         observer,
@@ -100,14 +100,14 @@ pub(super) fn run_share(
 }
 
 /// The application of the load generator's reactor.
-struct Engine<'o> {
-    run: Run,
+struct LoadApp<'o> {
+    run: ThreadRun,
     pool: Pool,
-    observer: &'o mut dyn FnMut(SoFar<'_>, Stage),
+    observer: &'o mut dyn FnMut(SoFar<'_>, RunPhase),
     observe_at: Instant,
     /// Processor time that was used before measuring began.
     cpu_before: Option<CpuTime>,
-    ended: Option<Ending>,
+    ended: Option<RunEnd>,
     /// Looked at once, when signals are watched: one may have come before.
     early: Option<&'o Interrupt>,
     interrupted: bool,
@@ -115,15 +115,15 @@ struct Engine<'o> {
 
 /// The moment at which a run ended.
 #[derive(Clone, Copy)]
-struct Ending {
+struct RunEnd {
     at: Instant,
     cpu: CpuTime,
     unsent: u64,
 }
 
-impl Engine<'_> {
+impl LoadApp<'_> {
     /// Opens the connections whose time has come, within the budget.
-    fn open(&mut self, control: &mut Control<Connection<Requester>>, at: Instant) {
+    fn open(&mut self, control: &mut Control<Connection<LoadProtocol>>, at: Instant) {
         for _ in 0..OPENS_MAX {
             if !self.run.has_more() {
                 return;
@@ -131,7 +131,8 @@ impl Engine<'_> {
             let Some((seat, address)) = self.run.seats.next_vacant(at) else { return };
             match net::connect(address) {
                 Ok(stream) => {
-                    control.open(Connection::connecting(stream, Requester::new(seat, self.run.manners, at)));
+                    control
+                        .open(Connection::connecting(stream, LoadProtocol::new(seat, self.run.manners, at)));
                 }
                 Err(error) => {
                     let failure = connect_failure(error.kind(), error.raw_os_error());
@@ -143,7 +144,7 @@ impl Engine<'_> {
 
     /// Gives as many connections a turn as requests are due; tells when the next is. While all are busy,
     /// the first that has its answer sends what is due, and no clock is needed.
-    fn rouse(&mut self, control: &mut Control<Connection<Requester>>, at: Instant) -> Option<Instant> {
+    fn rouse(&mut self, control: &mut Control<Connection<LoadProtocol>>, at: Instant) -> Option<Instant> {
         let waiting = self.run.tickets.waiting(at);
         for _ in 0..waiting {
             control.wake(self.run.seats.first_in_line()?);
@@ -156,8 +157,8 @@ impl Engine<'_> {
             self.observe_at = at + OBSERVED_EVERY;
             let from = self.run.tickets.measured_from();
             let stage = match from.saturating_duration_since(at) {
-                Duration::ZERO => Stage::Measuring { elapsed: at.saturating_duration_since(from) },
-                left => Stage::Warming { left },
+                Duration::ZERO => RunPhase::Measuring { elapsed: at.saturating_duration_since(from) },
+                left => RunPhase::Warming { left },
             };
             (self.observer)(self.run.metrics().so_far(), stage);
         }
@@ -167,12 +168,12 @@ impl Engine<'_> {
     fn is_over(&mut self, at: Instant) -> bool {
         let is_over = self.run.tickets.is_over(at);
         if is_over && self.ended.is_none() {
-            self.ended = Some(Ending { at, cpu: CpuTime::read(), unsent: self.run.tickets.waiting(at) });
+            self.ended = Some(RunEnd { at, cpu: CpuTime::read(), unsent: self.run.tickets.waiting(at) });
         }
         is_over
     }
 
-    fn into_ran(mut self) -> Ran {
+    fn into_ran(mut self) -> RunResult {
         let measured_from = self.run.tickets.measured_from();
         let cpu_before = self.cpu_before.unwrap_or_default();
         let (at, cpu, unsent) = self
@@ -181,7 +182,7 @@ impl Engine<'_> {
         self.run.end(at);
         let waited = cpu.waited.zip(cpu_before.waited).map(|(then, before)| then.saturating_sub(before));
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
-        Ran {
+        RunResult {
             wall: at.saturating_duration_since(measured_from),
             cpu_usage: CpuUsage::of_thread(cpu, waited),
             unsent,
@@ -193,8 +194,8 @@ impl Engine<'_> {
     }
 }
 
-impl App for Engine<'_> {
-    type Conn = Connection<Requester>;
+impl App for LoadApp<'_> {
+    type Conn = Connection<LoadProtocol>;
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         let is_open = self.run.tickets.is_open();
@@ -218,13 +219,13 @@ impl App for Engine<'_> {
         let came_early = self.early.take().is_some_and(Interrupt::has_come);
         if came_early || !control.take_signals().is_empty() {
             self.interrupted = true;
-            self.run.tickets.call_off();
+            self.run.tickets.cancel();
         }
         self.run.tickets.begin(at);
         if self.cpu_before.is_none() && at >= self.run.tickets.measured_from() {
             self.cpu_before = Some(CpuTime::read());
         }
-        self.run.give_up_if_dark(at);
+        self.run.abort_if_unreachable(at);
         if self.is_over(at) {
             control.stop();
             return None;

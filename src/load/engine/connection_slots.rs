@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::in_flight::Asked;
+use super::in_flight::InFlightRequest;
 use super::pacer::Share;
 use crate::load::plan::run_plan::Plan;
 use crate::reactor::Key;
@@ -24,7 +24,7 @@ const UNUSED_PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// A host and port, with what is asked of it.
 #[derive(Debug)]
-struct Origin {
+struct TargetHost {
     addresses: Vec<SocketAddr>,
     urls: Vec<u32>,
     /// Requests that were sent to it.
@@ -32,7 +32,7 @@ struct Origin {
 }
 
 #[derive(Debug)]
-struct Seat {
+struct LoadSlot {
     origin: usize,
     /// Which of the origin's addresses is tried next, or has taken the connection.
     address: usize,
@@ -46,10 +46,10 @@ struct Seat {
     /// It could send.
     has_room: bool,
     /// What its last connection left without an answer, the oldest first: at most what is pipelined.
-    stranded: VecDeque<Asked>,
+    stranded: VecDeque<InFlightRequest>,
 }
 
-impl Seat {
+impl LoadSlot {
     fn vacant(origin: usize, address: usize) -> Self {
         let stranded = VecDeque::new();
         Self { origin, address, failures: 0, unused: 0, key: None, in_line: false, has_room: false, stranded }
@@ -58,19 +58,19 @@ impl Seat {
 
 /// All seats of one thread.
 #[derive(Debug)]
-pub(super) struct Seats {
-    origins: Vec<Origin>,
-    seats: Vec<Seat>,
+pub(super) struct ConnectionSlots {
+    origins: Vec<TargetHost>,
+    seats: Vec<LoadSlot>,
     /// Those that could send, the longest idle first.
-    line: VecDeque<usize>,
-    vacant: BinaryHeap<Reverse<(Instant, usize)>>,
+    idle_queue: VecDeque<usize>,
+    reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,
     share: Share,
     taken: usize,
     /// Requests that are stranded, over all seats.
-    stranded: usize,
+    unanswered: usize,
 }
 
-impl Seats {
+impl ConnectionSlots {
     /// The seats of one thread, spread evenly over the addresses of each origin, and over the origins by
     /// how many of the targets are theirs.
     ///
@@ -96,18 +96,18 @@ impl Seats {
             let addresses = origins.get(origin).map_or(1, |origin| origin.addresses.len());
             let before = seats_of.get_mut(origin).map_or(0, |seats| std::mem::replace(seats, *seats + 1));
             if share.has(number as u64) {
-                seats.push(Seat::vacant(origin, before % addresses));
+                seats.push(LoadSlot::vacant(origin, before % addresses));
             }
         }
         let vacant = (0..count).map(|seat| Reverse((start, seat))).collect();
         let line = VecDeque::with_capacity(count);
-        Ok(Self { origins, seats, line, vacant, share, taken: 0, stranded: 0 })
+        Ok(Self { origins, seats, idle_queue: line, reopen_queue: vacant, share, taken: 0, unanswered: 0 })
     }
 
     /// A vacant seat whose time has come, and where its connection leads.
     pub(super) fn next_vacant(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
         self.next_opening().filter(|when| *when <= at)?;
-        let Reverse((_, seat)) = self.vacant.pop()?;
+        let Reverse((_, seat)) = self.reopen_queue.pop()?;
         let place = self.seats.get(seat)?;
         let address = self.origins.get(place.origin)?.addresses.get(place.address)?;
         Some((seat, *address))
@@ -115,7 +115,7 @@ impl Seats {
 
     /// When the next vacant seat is to be filled.
     pub(super) fn next_opening(&self) -> Option<Instant> {
-        self.vacant.peek().map(|Reverse((when, _))| *when)
+        self.reopen_queue.peek().map(|Reverse((when, _))| *when)
     }
 
     /// How many seats have a connection that was made.
@@ -149,7 +149,7 @@ impl Seats {
             .unused
             .checked_sub(1)
             .map_or(at, |doublings| at.max(opened + pause(doublings).min(UNUSED_PAUSE_MAX)));
-        self.vacant.push(Reverse((when, seat)));
+        self.reopen_queue.push(Reverse((when, seat)));
     }
 
     /// The connection of this seat could not be made: the next address is tried, after a pause if all
@@ -165,7 +165,7 @@ impl Seats {
             None => Duration::ZERO,
             Some(doublings) => pause(doublings),
         };
-        self.vacant.push(Reverse((at + pause, seat)));
+        self.reopen_queue.push(Reverse((at + pause, seat)));
     }
 
     fn clear(&mut self, seat: usize) {
@@ -182,14 +182,14 @@ impl Seats {
         if let Some(place) = self.seats.get_mut(seat) {
             place.has_room = has_room && place.key.is_some();
             if place.has_room && !std::mem::replace(&mut place.in_line, true) {
-                self.line.push_back(seat);
+                self.idle_queue.push_back(seat);
             }
         }
     }
 
     /// The connection that has been able to send for the longest time; it leaves the line.
     pub(super) fn first_in_line(&mut self) -> Option<Key> {
-        while let Some(seat) = self.line.pop_front() {
+        while let Some(seat) = self.idle_queue.pop_front() {
             let Some(place) = self.seats.get_mut(seat) else { continue };
             place.in_line = false;
             if place.has_room {
@@ -200,41 +200,41 @@ impl Seats {
     }
 
     /// A request was left without an answer when the connection of this seat ended.
-    pub(super) fn strand(&mut self, seat: usize, asked: Asked) {
+    pub(super) fn strand(&mut self, seat: usize, asked: InFlightRequest) {
         if let Some(place) = self.seats.get_mut(seat) {
             place.stranded.push_back(asked);
-            self.stranded += 1;
+            self.unanswered += 1;
         }
     }
 
     /// How many such requests there are, over all seats.
     #[cfg(test)]
     pub(super) fn stranded(&self) -> u64 {
-        self.stranded as u64
+        self.unanswered as u64
     }
 
     /// Whether any seat has such requests.
     pub(super) fn has_stranded(&self) -> bool {
-        self.stranded > 0
+        self.unanswered > 0
     }
 
     /// The next of them that this seat is to send again.
-    pub(super) fn next_stranded(&mut self, seat: usize) -> Option<Asked> {
-        if self.stranded == 0 {
+    pub(super) fn next_stranded(&mut self, seat: usize) -> Option<InFlightRequest> {
+        if self.unanswered == 0 {
             return None;
         }
         let asked = self.seats.get_mut(seat)?.stranded.pop_front()?;
-        self.stranded -= 1;
+        self.unanswered -= 1;
         Some(asked)
     }
 
     /// The same, but it stays.
-    pub(super) fn first_stranded(&self, seat: usize) -> Option<&Asked> {
+    pub(super) fn first_stranded(&self, seat: usize) -> Option<&InFlightRequest> {
         self.seats.get(seat)?.stranded.front()
     }
 
     /// One of them, of any seat, for nobody sends it any more.
-    pub(super) fn take_stranded(&mut self) -> Option<Asked> {
+    pub(super) fn take_stranded(&mut self) -> Option<InFlightRequest> {
         let seat = self.seats.iter().position(|place| !place.stranded.is_empty())?;
         self.next_stranded(seat)
     }
@@ -259,9 +259,9 @@ fn pause(doublings: u32) -> Duration {
 }
 
 /// The origins among the targets, and which of them each target has.
-fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<Origin>, Vec<usize>)> {
+fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<TargetHost>, Vec<usize>)> {
     let mut names: Vec<(&str, u16)> = Vec::new();
-    let (mut origins, mut origin_of) = (Vec::<Origin>::new(), Vec::with_capacity(plan.targets.len()));
+    let (mut origins, mut origin_of) = (Vec::<TargetHost>::new(), Vec::with_capacity(plan.targets.len()));
     for (url, target) in plan.targets.iter().enumerate() {
         let name = (target.host.as_str(), target.port);
         let index = names.iter().position(|known| *known == name).unwrap_or(names.len());
@@ -271,7 +271,7 @@ fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<Origin
             if addresses.is_empty() {
                 return Err(io::Error::other(format!("{} has no address", target.authority())));
             }
-            origins.push(Origin { addresses, urls: Vec::new(), asked: 0 });
+            origins.push(TargetHost { addresses, urls: Vec::new(), asked: 0 });
         }
         if let Some(origin) = origins.get_mut(index) {
             origin.urls.push(u32::try_from(url).unwrap_or(u32::MAX));
@@ -294,13 +294,13 @@ mod tests {
 
     use super::*;
 
-    use crate::client::target::Target;
+    use crate::client::target::ClientTarget;
 
     const ALONE: Share = Share { index: 0, of: 1 };
 
     /// So many connections to these hosts, each named by a letter.
     fn plan(hosts: &str, concurrency: usize) -> Plan {
-        let target = |host: char| Target { host: host.to_string(), port: 80, path: "/".to_owned() };
+        let target = |host: char| ClientTarget { host: host.to_string(), port: 80, path: "/".to_owned() };
         Plan { targets: hosts.chars().map(target).collect(), concurrency, ..Plan::default() }
     }
 
@@ -309,10 +309,16 @@ mod tests {
         SocketAddr::from((Ipv4Addr::new(127, 0, number, host as u8), 80))
     }
 
-    fn seats(hosts: &str, concurrency: usize, each: u8, share: Share, start: Instant) -> io::Result<Seats> {
+    fn seats(
+        hosts: &str,
+        concurrency: usize,
+        each: u8,
+        share: Share,
+        start: Instant,
+    ) -> io::Result<ConnectionSlots> {
         let addresses: Vec<Vec<_>> =
             hosts.chars().map(|host| (0..each).map(|number| address(host, number)).collect()).collect();
-        Seats::new(&plan(hosts, concurrency), &addresses, share, start)
+        ConnectionSlots::new(&plan(hosts, concurrency), &addresses, share, start)
     }
 
     /// How many connections each address gets.
@@ -378,15 +384,15 @@ mod tests {
         let start = crate::reactor::Now::read().instant;
         let mut seats = seats("a", 1, 1, ALONE, start).expect("seats");
         for pause in [10, 20, 40] {
-            seats.vacant.clear();
+            seats.reopen_queue.clear();
             seats.failed(0, start);
             assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(pause)));
         }
-        seats.vacant.clear();
+        seats.reopen_queue.clear();
         seats.connected(0);
         seats.left(0, start, true, start);
         assert_eq!(seats.next_opening(), Some(start));
-        seats.vacant.clear();
+        seats.reopen_queue.clear();
         seats.failed(0, start);
         assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(10)));
     }
@@ -428,7 +434,7 @@ mod tests {
             seats.line_up(1, has_room);
         }
         seats.line_up(2, true);
-        assert_eq!((seats.line.len(), seats.first_in_line()), (2, Some(keys[2])));
+        assert_eq!((seats.idle_queue.len(), seats.first_in_line()), (2, Some(keys[2])));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// A request that was sent and has come to no end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct InFlightRequest {
     pub(super) url: u32,
     pub(super) intended: Instant,
     pub(super) sent: Instant,
@@ -20,8 +20,8 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct InFlight {
     /// There is one if there are any.
-    oldest: Option<Asked>,
-    others: VecDeque<Asked>,
+    oldest: Option<InFlightRequest>,
+    others: VecDeque<InFlightRequest>,
 }
 
 impl InFlight {
@@ -38,23 +38,23 @@ impl InFlight {
         self.oldest.is_none()
     }
 
-    pub(super) fn front(&self) -> Option<&Asked> {
+    pub(super) fn front(&self) -> Option<&InFlightRequest> {
         self.oldest.as_ref()
     }
 
-    pub(super) fn push_back(&mut self, asked: Asked) {
+    pub(super) fn push_back(&mut self, asked: InFlightRequest) {
         match self.oldest {
             None => self.oldest = Some(asked),
             Some(_) => self.others.push_back(asked),
         }
     }
 
-    pub(super) fn pop_front(&mut self) -> Option<Asked> {
+    pub(super) fn pop_front(&mut self) -> Option<InFlightRequest> {
         std::mem::replace(&mut self.oldest, self.others.pop_front())
     }
 
     /// All of them; none is left.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Asked> + '_ {
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = InFlightRequest> + '_ {
         self.oldest.take().into_iter().chain(self.others.drain(..))
     }
 }
@@ -64,7 +64,7 @@ pub(super) mod tests {
     use super::*;
     use crate::reactor::Now;
 
-    impl Asked {
+    impl InFlightRequest {
         /// One that does not count.
         pub(in crate::load) fn for_test(url: u32, at: Instant) -> Self {
             Self { url, intended: at, sent: at, number: 0, is_counted: false }
@@ -75,12 +75,12 @@ pub(super) mod tests {
     fn they_leave_in_the_order_in_which_they_came() {
         let at = Now::read().instant;
         let mut in_flight = InFlight::with_capacity(3);
-        let urls = |asked: Vec<Asked>| asked.iter().map(|asked| asked.url).collect::<Vec<_>>();
+        let urls = |asked: Vec<InFlightRequest>| asked.iter().map(|asked| asked.url).collect::<Vec<_>>();
         for round in 0..3 {
-            (0..4).for_each(|url| in_flight.push_back(Asked::for_test(url, at)));
+            (0..4).for_each(|url| in_flight.push_back(InFlightRequest::for_test(url, at)));
             assert_eq!(in_flight.front().map(|asked| asked.url), Some(0), "round {round}");
             assert_eq!(in_flight.pop_front().map(|asked| asked.url), Some(0));
-            in_flight.push_back(Asked::for_test(4, at));
+            in_flight.push_back(InFlightRequest::for_test(4, at));
             assert_eq!(in_flight.len(), 4);
             assert_eq!(urls(in_flight.drain().collect()), [1, 2, 3, 4]);
             assert!(in_flight.is_empty() && in_flight.front().is_none() && in_flight.pop_front().is_none());

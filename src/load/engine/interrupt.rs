@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 
-use crate::client::blocking::HeldUp;
+use crate::client::blocking::InterruptibleWait;
 
 /// The signals that end a run; the report tells of what there is by then.
 const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
@@ -21,7 +21,7 @@ const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     signals: &'static [c_int],
-    held_up: HeldUp,
+    held_up: InterruptibleWait,
 }
 
 impl Interrupt {
@@ -39,7 +39,7 @@ impl Interrupt {
     }
 
     fn on(signals: &'static [c_int]) -> io::Result<Self> {
-        let held_up = HeldUp::default();
+        let held_up = InterruptibleWait::default();
         held_up.end_on(signals)?;
         Ok(Self { signals, held_up })
     }

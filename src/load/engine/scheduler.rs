@@ -10,7 +10,7 @@ use crate::load::plan::run_plan::Plan;
 
 /// Leave to send one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(super) struct DueRequest {
     /// Its number in the run, over all threads, from 0. The warm-up has numbers of its own, also from 0:
     /// what is measured then asks for the same, however long the warm-up was.
     pub(super) number: u64,
@@ -22,7 +22,7 @@ pub(super) struct Ticket {
 
 /// A schedule under way.
 #[derive(Debug)]
-struct Pace {
+struct ScheduleCursor {
     schedule: Schedule,
     share: Share,
     origin: Instant,
@@ -31,7 +31,7 @@ struct Pace {
     next: Option<Instant>,
 }
 
-impl Pace {
+impl ScheduleCursor {
     fn new(schedule: Schedule, share: Share, origin: Instant) -> Self {
         let mut pace = Self { schedule, share, origin, taken: 0, next: None };
         pace.look_ahead();
@@ -76,8 +76,8 @@ impl Pace {
 
 /// All tickets of one thread.
 #[derive(Debug)]
-pub(super) struct Tickets {
-    pace: Pace,
+pub(super) struct Scheduler {
+    pace: ScheduleCursor,
     /// The schedule that begins when the warm-up has ended.
     ahead: Option<Schedule>,
     measured_from: Instant,
@@ -90,7 +90,7 @@ pub(super) struct Tickets {
     is_called_off: bool,
 }
 
-impl Tickets {
+impl Scheduler {
     /// The share of one thread of a run that begins at `start`, with its warm-up.
     pub(super) fn new(plan: &Plan, share: Share, start: Instant) -> Self {
         let measured_from = start + plan.warmup;
@@ -99,7 +99,7 @@ impl Tickets {
             _ => (warm_up(&plan.schedule), Some(plan.schedule.clone())),
         };
         Self {
-            pace: Pace::new(first, share, start),
+            pace: ScheduleCursor::new(first, share, start),
             ahead,
             measured_from,
             ends: plan.stop.duration.map(|duration| measured_from + duration),
@@ -124,12 +124,12 @@ impl Tickets {
         if at >= self.measured_from
             && let Some(schedule) = self.ahead.take()
         {
-            self.pace = Pace::new(schedule, self.pace.share, self.measured_from);
+            self.pace = ScheduleCursor::new(schedule, self.pace.share, self.measured_from);
         }
     }
 
     /// The next request, if one is due and the run goes on.
-    pub(super) fn take(&mut self, at: Instant) -> Option<Ticket> {
+    pub(super) fn take(&mut self, at: Instant) -> Option<DueRequest> {
         self.begin(at);
         if self.quota == Some(0) || !self.goes_on(at) {
             return None;
@@ -140,7 +140,7 @@ impl Tickets {
             self.under_way += 1;
             self.quota = self.quota.map(|quota| quota.saturating_sub(1));
         }
-        Some(Ticket { number, intended, is_counted })
+        Some(DueRequest { number, intended, is_counted })
     }
 
     /// Whether it is not too late to send anything.
@@ -183,7 +183,7 @@ impl Tickets {
     }
 
     /// Ends the run before its time.
-    pub(super) fn call_off(&mut self) {
+    pub(super) fn cancel(&mut self) {
         self.is_called_off = true;
     }
 
@@ -234,7 +234,7 @@ mod tests {
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec: 1000.0 }] {
             for share in [ALONE, Share { index: 1, of: 3 }] {
                 let start = Now::read().instant;
-                let mut tickets = Tickets::new(&plan(schedule.clone(), 100, Some(30), None), share, start);
+                let mut tickets = Scheduler::new(&plan(schedule.clone(), 100, Some(30), None), share, start);
                 let mut numbers = |millis| {
                     let at = start + Duration::from_millis(millis);
                     [0; 3].map(|_| tickets.take(at).map(|ticket| (ticket.number, ticket.is_counted)))
@@ -250,20 +250,20 @@ mod tests {
     fn there_are_no_more_tickets_than_were_asked_for_and_none_after_the_end() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
-        let mut few = Tickets::new(&plan(Schedule::Closed, 0, Some(2), None), ALONE, start);
+        let mut few = Scheduler::new(&plan(Schedule::Closed, 0, Some(2), None), ALONE, start);
         assert!([0; 2].iter().all(|_| few.take(start).is_some()) && few.take(start).is_none());
         assert!(!few.has_more() && !few.is_over(start));
         few.ended();
         few.ended();
         assert!(few.is_over(start));
 
-        let mut brief = Tickets::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        let mut brief = Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
         assert!(brief.take(after(9)).is_some() && brief.take(after(10)).is_none());
         assert!(!brief.is_over(after(9)) && brief.is_over(after(10)));
         assert!(brief.goes_on(after(9)) && !brief.goes_on(after(10)));
 
-        let mut interrupted = Tickets::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
-        interrupted.call_off();
+        let mut interrupted = Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        interrupted.cancel();
         assert!(interrupted.take(start).is_none() && interrupted.is_over(start));
     }
 
@@ -272,7 +272,7 @@ mod tests {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let schedule = Schedule::Constant { per_sec: 100.0 };
-        let mut tickets = Tickets::new(&plan(schedule, 0, None, Some(100)), ALONE, start);
+        let mut tickets = Scheduler::new(&plan(schedule, 0, None, Some(100)), ALONE, start);
         assert_eq!(
             [after(0), after(95), after(100), after(500)].map(|at| tickets.waiting(at)),
             [1, 10, 10, 10]
@@ -285,7 +285,7 @@ mod tests {
     fn a_run_ends_its_time_after_the_warm_up_whose_end_and_its_own_it_tells() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
-        let mut tickets = Tickets::new(&plan(Schedule::Closed, 50, None, Some(100)), ALONE, start);
+        let mut tickets = Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), ALONE, start);
         assert_eq!((tickets.measured_from(), tickets.next_change()), (after(50), Some(after(50))));
         tickets.begin(after(50));
         assert_eq!(tickets.next_change(), Some(after(150)));
@@ -297,7 +297,7 @@ mod tests {
         let start = Now::read().instant;
         let taken = [0, 1, 2].map(|index| {
             let share = Share { index, of: 3 };
-            let mut tickets = Tickets::new(&plan(Schedule::Closed, 0, Some(10), None), share, start);
+            let mut tickets = Scheduler::new(&plan(Schedule::Closed, 0, Some(10), None), share, start);
             (0..20).filter_map(|_| tickets.take(start)).count()
         });
         assert_eq!(taken, [4, 3, 3]);
@@ -308,7 +308,7 @@ mod tests {
         let start = Now::read().instant;
         let late = start + Duration::from_secs(1);
         let schedule = Schedule::Constant { per_sec: 100.0 };
-        let mut tickets = Tickets::new(&plan(schedule, 0, Some(2), None), ALONE, start);
+        let mut tickets = Scheduler::new(&plan(schedule, 0, Some(2), None), ALONE, start);
         assert_eq!(tickets.waiting(late), 2);
         assert!(tickets.take(late).is_some() && tickets.due_after(0).is_some());
         assert!(tickets.take(late).is_some() && tickets.due_after(0).is_none());

@@ -7,15 +7,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::connection_slots::Seats;
-use super::in_flight::Asked;
+use super::connection_slots::ConnectionSlots;
+use super::in_flight::InFlightRequest;
 use super::pacer::Share;
-use super::scheduler::{Ticket, Tickets};
+use super::scheduler::{DueRequest, Scheduler};
 use crate::http::{LastHead, Method};
 use crate::load::plan::random::Random;
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;
-use crate::load::stats::failure::Failure;
+use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{Answered, Failed, Metrics, MetricsSettings};
 use crate::reactor::Clock;
 
@@ -24,7 +24,7 @@ const SLICE: Duration = Duration::from_secs(1);
 
 /// How the connections behave.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manners {
+pub(super) struct ConnPolicy {
     pub(super) method: Method,
     pub(super) pipeline: usize,
     /// Requests on one connection; 1 when it is not kept.
@@ -34,21 +34,21 @@ pub(super) struct Manners {
 
 /// One thread's part of a run.
 #[derive(Debug)]
-pub struct Run {
+pub struct ThreadRun {
     pub(super) clock: Clock,
-    pub(super) manners: Manners,
-    pub(super) tickets: Tickets,
-    pub(super) seats: Seats,
+    pub(super) manners: ConnPolicy,
+    pub(super) tickets: Scheduler,
+    pub(super) seats: ConnectionSlots,
     pub(super) metrics: Metrics,
     pub(super) last_head: LastHead,
     request: RequestTemplate,
     order: UrlOrder,
     random: Random,
     /// Since when there has been no connection.
-    dark_since: Instant,
+    no_connection_since: Instant,
 }
 
-impl Run {
+impl ThreadRun {
     /// The part of a run that begins at `start`.
     ///
     /// # Errors
@@ -64,20 +64,20 @@ impl Run {
         let requests_max = requests_max.unwrap_or(if plan.keep_alive { u64::MAX } else { 1 });
         Ok(Self {
             clock,
-            manners: Manners {
+            manners: ConnPolicy {
                 method: plan.method,
                 pipeline: plan.pipeline.max(1),
                 requests_max,
                 timeout: plan.timeout,
             },
-            tickets: Tickets::new(plan, share, start),
-            seats: Seats::new(plan, addresses, share, start)?,
+            tickets: Scheduler::new(plan, share, start),
+            seats: ConnectionSlots::new(plan, addresses, share, start)?,
             metrics: Metrics::new(MetricsSettings { urls: plan.targets.len(), slice: SLICE }),
             last_head: LastHead::default(),
             request: plan.request.clone(),
             order: plan.order,
             random: Random::of_many(plan.seed, share.index),
-            dark_since: start,
+            no_connection_since: start,
         })
     }
 
@@ -98,7 +98,7 @@ impl Run {
         free_since: Instant,
         at: Instant,
         send: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>)),
-    ) -> Option<Asked> {
+    ) -> Option<InFlightRequest> {
         let asked = match self.ask_again(seat, at) {
             Some(asked) => asked,
             None => self.ask_anew(seat, free_since, at)?,
@@ -107,8 +107,8 @@ impl Run {
         Some(asked)
     }
 
-    fn ask_anew(&mut self, seat: usize, free_since: Instant, at: Instant) -> Option<Asked> {
-        let Ticket { number, intended, is_counted } = self.tickets.take(at)?;
+    fn ask_anew(&mut self, seat: usize, free_since: Instant, at: Instant) -> Option<InFlightRequest> {
+        let DueRequest { number, intended, is_counted } = self.tickets.take(at)?;
         let Self { random, order, seats, .. } = self;
         let url = seats.next_url(seat, |number, urls| match order {
             UrlOrder::Sequential => number % urls.max(1),
@@ -120,25 +120,25 @@ impl Run {
                 self.metrics.lag(at.saturating_duration_since(intended.max(free_since)));
             }
         }
-        Some(Asked { url, intended, sent: at, number, is_counted })
+        Some(InFlightRequest { url, intended, sent: at, number, is_counted })
     }
 
     /// What was stranded with the last connection of this seat. It is the same request, sent when it
     /// was first sent, so its latency hides nothing; its time may be over by now.
-    fn ask_again(&mut self, seat: usize, at: Instant) -> Option<Asked> {
+    fn ask_again(&mut self, seat: usize, at: Instant) -> Option<InFlightRequest> {
         while self.tickets.goes_on(at) {
             let asked = self.seats.next_stranded(seat)?;
             if asked.sent + self.manners.timeout > at {
                 self.metrics.resent(u64::from(asked.is_counted));
                 return Some(asked);
             }
-            self.failed(asked, Failure::TimedOut, at);
+            self.failed(asked, LoadFailure::TimedOut, at);
         }
         None
     }
 
     /// A request lost its connection before its turn to be answered came: it is sent again.
-    pub(super) fn stranded(&mut self, seat: usize, asked: Asked) {
+    pub(super) fn stranded(&mut self, seat: usize, asked: InFlightRequest) {
         self.seats.strand(seat, asked);
     }
 
@@ -157,7 +157,7 @@ impl Run {
     /// A request has its whole answer.
     pub(super) fn answered(
         &mut self,
-        asked: Asked,
+        asked: InFlightRequest,
         status: u16,
         first_byte: Instant,
         done: Instant,
@@ -178,9 +178,9 @@ impl Run {
     }
 
     /// A request has failed. One that timed out has done so when its time was over, not when that was seen.
-    pub(super) fn failed(&mut self, asked: Asked, failure: Failure, at: Instant) {
+    pub(super) fn failed(&mut self, asked: InFlightRequest, failure: LoadFailure, at: Instant) {
         if asked.is_counted {
-            let at = if failure == Failure::TimedOut { asked.sent + self.manners.timeout } else { at };
+            let at = if failure == LoadFailure::TimedOut { asked.sent + self.manners.timeout } else { at };
             self.tickets.ended();
             self.metrics.failed(Failed {
                 url: asked.url,
@@ -193,7 +193,7 @@ impl Run {
     }
 
     /// The run has ended while this request was in flight.
-    pub(super) fn unfinished(&mut self, asked: Asked, at: Instant) {
+    pub(super) fn unfinished(&mut self, asked: InFlightRequest, at: Instant) {
         if asked.is_counted {
             self.tickets.ended();
             self.metrics.unfinished(at.saturating_duration_since(asked.intended));
@@ -214,7 +214,7 @@ impl Run {
     }
 
     /// A connection could not be made.
-    pub(super) fn connect_failed(&mut self, seat: usize, failure: Failure, at: Instant) {
+    pub(super) fn connect_failed(&mut self, seat: usize, failure: LoadFailure, at: Instant) {
         self.metrics.connect_failed(failure, self.since(at));
         self.seats.failed(seat, at);
         // What is stranded there may wait no longer than on a connection.
@@ -222,7 +222,7 @@ impl Run {
             && asked.sent + self.manners.timeout <= at
             && let Some(asked) = self.seats.next_stranded(seat)
         {
-            self.failed(asked, Failure::TimedOut, at);
+            self.failed(asked, LoadFailure::TimedOut, at);
         }
     }
 
@@ -230,17 +230,17 @@ impl Run {
     pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
         self.seats.left(seat, opened, was_used, at);
         if self.seats.taken() == 0 {
-            self.dark_since = at;
+            self.no_connection_since = at;
         }
     }
 
     /// Gives up a run that would never end by itself: for as long as a request may take, nobody has
     /// taken a connection. The report is to tell why, so one attempt has come to its end.
-    pub(super) fn give_up_if_dark(&mut self, at: Instant) {
-        let dark = at.saturating_duration_since(self.dark_since);
+    pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
+        let dark = at.saturating_duration_since(self.no_connection_since);
         let is_dark = self.seats.taken() == 0 && dark >= self.manners.timeout;
         if is_dark && !self.tickets.has_end() && self.metrics.connect_failures().total() > 0 {
-            self.tickets.call_off();
+            self.tickets.cancel();
         }
     }
 }

@@ -11,19 +11,19 @@ use std::sync::{Arc, mpsc};
 
 use mio::Waker;
 
-use super::app::{Ran, Stage, run_share};
+use super::app::{RunPhase, RunResult, run_share};
 use super::interrupt::Interrupt;
 use super::pacer::Share;
 use crate::load::plan::run_plan::Plan;
 use crate::load::stats::metrics::{SoFar, Totals};
-use crate::load::stats::time_series::Series;
+use crate::load::stats::time_series::TimeSeries;
 use crate::reactor::{ThreadEvent, spawn_reactors};
 
 /// What a thread has to show.
 #[derive(Clone)]
 struct Shown {
     totals: Totals,
-    series: Series,
+    series: TimeSeries,
 }
 
 impl Shown {
@@ -50,8 +50,8 @@ pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    observer: &mut dyn FnMut(SoFar<'_>, Stage),
-) -> io::Result<Ran> {
+    observer: &mut dyn FnMut(SoFar<'_>, RunPhase),
+) -> io::Result<RunResult> {
     let count = plan.threads.max(1);
     if count == 1 {
         return run_share(plan, addresses, interrupt, Share { index: 0, of: 1 }, observer);
@@ -89,9 +89,9 @@ pub fn run(
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
 fn watch(
-    told: &mpsc::Receiver<(usize, Shown, Stage)>,
+    told: &mpsc::Receiver<(usize, Shown, RunPhase)>,
     count: usize,
-    observer: &mut dyn FnMut(SoFar<'_>, Stage),
+    observer: &mut dyn FnMut(SoFar<'_>, RunPhase),
 ) {
     let mut latest: Vec<Option<Shown>> = (0..count).map(|_| None).collect();
     let mut has_spoken = vec![false; count];
@@ -131,13 +131,13 @@ mod tests {
         // Two rounds of both threads; then the first has ended.
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
             metrics[index].sent(0);
-            let stage = Stage::Measuring { elapsed: Duration::from_secs(secs) };
+            let stage = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };
             tell.send((index, Shown::of(metrics[index].so_far()), stage)).expect("it is heard");
         }
         drop(tell);
         let mut sums = Vec::new();
         watch(&told, 2, &mut |sum, stage| {
-            let Stage::Measuring { elapsed } = stage else { return };
+            let RunPhase::Measuring { elapsed } = stage else { return };
             sums.push((elapsed.as_secs(), sum.totals.sent));
         });
         assert_eq!(sums, [(1, 2), (2, 4), (4, 6), (5, 7), (6, 8)]);

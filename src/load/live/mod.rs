@@ -11,13 +11,13 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use crate::load::engine::app::Stage;
+use crate::load::engine::app::RunPhase;
 use crate::load::plan::run_plan::{Plan, Stop};
 use crate::load::stats::metrics::SoFar;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::tcgetwinsize;
 
-use status_view::{Glance, warming, whole_secs};
+use status_view::{StatusView, warming, whole_secs};
 
 /// Less of a warm-up than this is not worth a line: it would say "0 s left".
 const WARMING_MIN: Duration = Duration::from_millis(500);
@@ -56,21 +56,21 @@ impl Live<io::Stderr> {
 impl<W: Write> Live<W> {
     /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
     /// does not read it, or has stopped the terminal, must not hold up the run.
-    pub(super) fn show(&mut self, so_far: SoFar<'_>, stage: Stage) {
+    pub(super) fn show(&mut self, so_far: SoFar<'_>, stage: RunPhase) {
         if matches!(self.view, View::Silent) || !(self.takes)() {
             return;
         }
         match (&mut self.view, stage) {
             (View::Silent, _) => {}
-            (View::Lines { has_warmed, .. }, Stage::Warming { left }) => {
+            (View::Lines { has_warmed, .. }, RunPhase::Warming { left }) => {
                 if !*has_warmed && left >= WARMING_MIN {
                     *has_warmed = true;
                     let _ = writeln!(self.out, "warming up, {} left", whole_secs(left));
                 }
             }
-            (View::Lines { every, next, .. }, Stage::Measuring { elapsed }) => {
+            (View::Lines { every, next, .. }, RunPhase::Measuring { elapsed }) => {
                 if *next <= elapsed {
-                    let _ = writeln!(self.out, "{}", Glance::of(so_far, elapsed).line());
+                    let _ = writeln!(self.out, "{}", StatusView::of(so_far, elapsed).line());
                     while *next <= elapsed {
                         *next = next.saturating_add(*every);
                     }
@@ -79,8 +79,8 @@ impl<W: Write> Live<W> {
             (View::Block { room, drawn }, stage) => {
                 let room = room();
                 let block = match stage {
-                    Stage::Warming { left } => warming(left, room),
-                    Stage::Measuring { elapsed } => Glance::of(so_far, elapsed).block(self.stop, room),
+                    RunPhase::Warming { left } => warming(left, room),
+                    RunPhase::Measuring { elapsed } => StatusView::of(so_far, elapsed).block(self.stop, room),
                 };
                 // In one write, so that nobody sees half of it.
                 let _ = self.out.write_all(redrawn(&block, drawn, room).as_bytes());
@@ -204,8 +204,8 @@ mod tests {
         Duration::from_secs_f64(secs)
     }
 
-    fn measuring(at: f64) -> Stage {
-        Stage::Measuring { elapsed: secs(at) }
+    fn measuring(at: f64) -> RunPhase {
+        RunPhase::Measuring { elapsed: secs(at) }
     }
 
     fn text(live: Live<Vec<u8>>) -> String {
@@ -218,7 +218,7 @@ mod tests {
         let view = View::Lines { every: secs(2.0), next: secs(2.0), has_warmed: false };
         let mut live = Live { out: Vec::new(), takes: || true, view, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
-            live.show(metrics.so_far(), Stage::Warming { left: secs(left) });
+            live.show(metrics.so_far(), RunPhase::Warming { left: secs(left) });
         }
         for quarter in 0..36 {
             live.show(metrics.so_far(), measuring(f64::from(quarter) / 4.0));
@@ -237,7 +237,7 @@ mod tests {
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
         let mut live = Live { out: Vec::new(), takes: || true, view, stop };
         let metrics = metrics(&[4, 8]);
-        live.show(metrics.so_far(), Stage::Warming { left: secs(1.0) });
+        live.show(metrics.so_far(), RunPhase::Warming { left: secs(1.0) });
         live.show(metrics.so_far(), measuring(2.0));
         live.show(metrics.so_far(), measuring(2.25));
         live.clear();
@@ -262,7 +262,7 @@ mod tests {
             View::Block { room: || Room { columns: 100, rows: 24 }, drawn },
         ] {
             let mut live = Live { out: Vec::new(), takes: || false, view, stop: Stop::default() };
-            live.show(metrics.so_far(), Stage::Warming { left: secs(1.0) });
+            live.show(metrics.so_far(), RunPhase::Warming { left: secs(1.0) });
             live.show(metrics.so_far(), measuring(2.0));
             live.clear();
             assert_eq!(text(live), "");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Room;
 use crate::load::plan::run_plan::Stop;
 use crate::load::stats::metrics::SoFar;
-use crate::load::stats::time_series::Series;
+use crate::load::stats::time_series::TimeSeries;
 use crate::text::units::{count, plural};
 
 /// Slices that the sparkline shows.
@@ -23,7 +23,7 @@ const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 
 /// How a run is going.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Glance {
+pub(super) struct StatusView {
     elapsed: Duration,
     answered: u64,
     failed: u64,
@@ -35,7 +35,7 @@ pub(super) struct Glance {
     p99_us: u64,
 }
 
-impl Glance {
+impl StatusView {
     pub(super) fn of(SoFar { totals, series }: SoFar<'_>, elapsed: Duration) -> Self {
         let whole = whole_slices(series, elapsed);
         // In the first second the slice that is not over yet is all there is.
@@ -157,13 +157,13 @@ fn bar(share: f64, columns: usize) -> String {
 }
 
 /// How many slices are over.
-fn whole_slices(series: &Series, elapsed: Duration) -> usize {
+fn whole_slices(series: &TimeSeries, elapsed: Duration) -> usize {
     let whole = elapsed.as_nanos() / series.slice().as_nanos().max(1);
     usize::try_from(whole).unwrap_or(usize::MAX).min(series.slices().len())
 }
 
 /// Answers a second, slice by slice.
-fn rates(series: &Series, whole: usize, elapsed: Duration) -> Vec<f64> {
+fn rates(series: &TimeSeries, whole: usize, elapsed: Duration) -> Vec<f64> {
     let secs = series.slice().as_secs_f64();
     if whole == 0 {
         let only = series.slices().first().map(|slice| slice.answered as f64);
@@ -220,17 +220,21 @@ mod tests {
     #[test]
     fn a_glance_tells_of_the_last_second_that_is_over() {
         let metrics = metrics(&[10, 20, 5]);
-        assert_eq!(Glance::of(metrics.so_far(), secs(2.5)).rates, [10.0, 20.0]);
+        assert_eq!(StatusView::of(metrics.so_far(), secs(2.5)).rates, [10.0, 20.0]);
         assert_eq!(
-            Glance::of(metrics.so_far(), secs(2.5)).line(),
+            StatusView::of(metrics.so_far(), secs(2.5)).line(),
             "2.5 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
         );
-        assert_eq!(Glance::of(metrics.so_far(), secs(0.5)).rates, [20.0], "all there is, for half a second");
+        assert_eq!(
+            StatusView::of(metrics.so_far(), secs(0.5)).rates,
+            [20.0],
+            "all there is, for half a second"
+        );
     }
 
     #[test]
     fn what_ends_the_run_first_says_how_long_it_takes() {
-        let glance = Glance::of(metrics(&[10, 10]).so_far(), secs(2.0));
+        let glance = StatusView::of(metrics(&[10, 10]).so_far(), secs(2.0));
         let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
         assert_eq!(glance.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
         assert_eq!(glance.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
@@ -239,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_block_takes_the_room_that_there_is_and_leaves_nothing_out() {
-        let glance = Glance::of(metrics(&[4, 8, 8, 8, 2, 8]).so_far(), secs(6.0));
+        let glance = StatusView::of(metrics(&[4, 8, 8, 8, 2, 8]).so_far(), secs(6.0));
         let stop = Stop { requests: None, duration: Some(secs(12.0)) };
         let wide = glance.block(stop, WIDE);
         assert_eq!(

@@ -12,14 +12,14 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::source::{DATA_TYPE, Payload, Source, join};
-use crate::client::target::{Overrides, Target};
+use crate::client::target::{ClientTarget, Overrides};
 use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
 
 use super::run_plan::Plan;
 use super::template::{RequestParts, RequestTemplate, Template};
 use super::urls::{parse_list, read_list};
-use crate::load::args::{Places, Settings};
+use crate::load::args::{Settings, TargetSelection};
 use crate::load::engine::interrupt::Interrupt;
 use crate::load::engine::threads;
 use crate::load::error::LoadError;
@@ -109,10 +109,10 @@ pub(in crate::load) fn prepare(settings: &Settings) -> Result<(Plan, Setup), Loa
     Ok((plan, setup))
 }
 
-fn targets(places: &Places) -> Result<Vec<Target>, LoadError> {
+fn targets(places: &TargetSelection) -> Result<Vec<ClientTarget>, LoadError> {
     match places {
-        Places::One(target) => Ok(vec![target.clone()]),
-        Places::List { list, host, port } => {
+        TargetSelection::One(target) => Ok(vec![target.clone()]),
+        TargetSelection::List { list, host, port } => {
             let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
             let bytes = open(list).and_then(read_list).map_err(|error| unreadable(list, &error))?;
             let usage = |error| LoadError::Usage(format!("{list}: {error}"));
@@ -150,10 +150,10 @@ fn unreadable(source: &Source, error: &io::Error) -> LoadError {
 }
 
 /// The addresses of each target; each name is looked up once.
-fn resolve(targets: &[Target]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
+fn resolve(targets: &[ClientTarget]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
     let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
     let mut all = Vec::with_capacity(targets.len());
-    for Target { host, port, .. } in targets {
+    for ClientTarget { host, port, .. } in targets {
         let found = match known.entry((host, *port)) {
             Entry::Occupied(found) => found.into_mut(),
             Entry::Vacant(place) => place.insert(look_up(host, *port)?),
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn each_target_has_the_addresses_of_its_name() {
-        let target = |host: &str, port| Target { host: host.to_owned(), port, path: "/".to_owned() };
+        let target = |host: &str, port| ClientTarget { host: host.to_owned(), port, path: "/".to_owned() };
         let targets = [target("127.0.0.1", 81), target("::1", 82), target("127.0.0.1", 81)];
         let found = resolve(&targets).expect("addresses");
         let text: Vec<_> = found.iter().flatten().map(SocketAddr::to_string).collect();

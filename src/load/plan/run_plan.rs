@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cli::not_one_of;
 use serde::{Deserialize, Serialize};
 
-use crate::client::target::Target;
+use crate::client::target::ClientTarget;
 use crate::http::Method;
 
 use super::template::RequestTemplate;
@@ -30,7 +30,7 @@ pub const THREADS_MAX: usize = 256;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Whom to ask, in the order of the requests' templates; at least one.
-    pub targets: Vec<Target>,
+    pub targets: Vec<ClientTarget>,
     /// How the next of them is chosen.
     pub order: UrlOrder,
     /// What is sent, by the index of the target.

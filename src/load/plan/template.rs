@@ -21,7 +21,7 @@ const NAME_LEN_MAX: usize = 16;
 
 /// A part of what is rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+enum TemplatePart {
     /// Always the same.
     Bytes(Vec<u8>),
     /// The number of the request.
@@ -33,7 +33,7 @@ enum Piece {
 /// Bytes with placeholders among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    pieces: Vec<Piece>,
+    pieces: Vec<TemplatePart>,
 }
 
 impl Template {
@@ -55,16 +55,16 @@ impl Template {
 
     /// These bytes, whatever is in them.
     pub fn constant_of(bytes: Vec<u8>) -> Self {
-        Self { pieces: vec![Piece::Bytes(bytes)] }
+        Self { pieces: vec![TemplatePart::Bytes(bytes)] }
     }
 
     /// Appends what this request has in the place of the placeholders.
     pub fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
         for piece in &self.pieces {
             match piece {
-                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
-                Piece::Sequence => decimal(out, seq),
-                Piece::Random(first, last) => decimal(out, random.between(*first, *last)),
+                TemplatePart::Bytes(bytes) => out.extend_from_slice(bytes),
+                TemplatePart::Sequence => decimal(out, seq),
+                TemplatePart::Random(first, last) => decimal(out, random.between(*first, *last)),
             }
         }
     }
@@ -73,14 +73,14 @@ impl Template {
     pub fn constant(&self) -> Option<&[u8]> {
         match self.pieces.as_slice() {
             [] => Some(b""),
-            [Piece::Bytes(bytes)] => Some(bytes),
+            [TemplatePart::Bytes(bytes)] => Some(bytes),
             _ => None,
         }
     }
 
     /// Whether it differs from one time to the next by chance.
     fn is_random(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Random(..)))
+        self.pieces.iter().any(|piece| matches!(piece, TemplatePart::Random(..)))
     }
 
     /// Takes what begins with a brace; returns what follows.
@@ -108,8 +108,8 @@ impl Template {
     fn push_bytes(&mut self, bytes: &[u8]) {
         match self.pieces.last_mut() {
             _ if bytes.is_empty() => {}
-            Some(Piece::Bytes(last)) => last.extend_from_slice(bytes),
-            _ => self.pieces.push(Piece::Bytes(bytes.to_vec())),
+            Some(TemplatePart::Bytes(last)) => last.extend_from_slice(bytes),
+            _ => self.pieces.push(TemplatePart::Bytes(bytes.to_vec())),
         }
     }
 }
@@ -125,14 +125,14 @@ fn name_of(inner: &[u8]) -> Option<&str> {
 }
 
 /// Understands what stands between the braces.
-fn placeholder(words: &str) -> Result<Piece, String> {
+fn placeholder(words: &str) -> Result<TemplatePart, String> {
     let parts: Vec<&str> = words.split(':').collect();
     let shown = quote(format!("{{{words}}}"));
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
     match parts.as_slice() {
-        ["SEQ"] => Ok(Piece::Sequence),
+        ["SEQ"] => Ok(TemplatePart::Sequence),
         ["RAND", first, last] => match (number(first), number(last)) {
-            (Some(first), Some(last)) if first <= last => Ok(Piece::Random(first, last)),
+            (Some(first), Some(last)) if first <= last => Ok(TemplatePart::Random(first, last)),
             (Some(_), Some(_)) => {
                 Err(format!("{shown} ends before it begins; write the smaller number first"))
             }

@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use crate::client::target::{Overrides, Target, parse_words};
+use crate::client::target::{ClientTarget, Overrides, parse_words};
 use crate::load::output::read_bounded;
 
 /// A longer list is refused: it would be kept in memory whole, rendered.
@@ -26,7 +26,7 @@ pub(super) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The first line that makes no sense, by its number, or that there are too many or none.
-pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<Target>, String> {
+pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
     let list = std::str::from_utf8(list).map_err(|error| {
         let line = list.get(..error.valid_up_to()).map_or(0, line_feeds) + 1;
         format!("line {line}: it is not UTF-8; percent-encode what is not")
@@ -51,7 +51,7 @@ pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<Targe
     }
 }
 
-fn parse_line(line: &str, overrides: &Overrides) -> Result<Target, String> {
+fn parse_line(line: &str, overrides: &Overrides) -> Result<ClientTarget, String> {
     match parse_words(&[line.to_owned()], overrides)? {
         (None, target) => Ok(target),
         (Some(method), _) => Err(format!("'{method}' is a method; the words say it for all URLs")),
@@ -66,7 +66,7 @@ fn line_feeds(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    fn parse(list: &[u8]) -> Result<Vec<Target>, String> {
+    fn parse(list: &[u8]) -> Result<Vec<ClientTarget>, String> {
         parse_list(list, &Overrides { keeps_braces: true, ..Overrides::default() })
     }
 

@@ -61,7 +61,7 @@ fn line(
 mod tests {
     use super::*;
     use crate::load::compare::compare;
-    use crate::load::report::Format;
+    use crate::load::report::ReportFormat;
     use crate::load::stats::summary::tests::{info, nothing, steady};
 
     #[test]
@@ -88,13 +88,13 @@ mod tests {
     fn runs_without_answers_are_told_without_a_verdict() {
         let empty = nothing(info());
         assert!(text(&compare(&empty, &empty, 1)).contains("too few answers"));
-        let json = Format::Json.render_comparison(&compare(&empty, &empty, 1));
+        let json = ReportFormat::Json.render_comparison(&compare(&empty, &empty, 1));
         assert!(json.contains("\"interval_share\": null"));
     }
 
     #[test]
     fn every_line_of_the_table_has_four_cells() {
-        let text = Format::Csv.render_comparison(&compare(&steady(20, 1.0), &steady(20, 0.5), 1));
+        let text = ReportFormat::Csv.render_comparison(&compare(&steady(20, 1.0), &steady(20, 0.5), 1));
         assert!(text.starts_with("group,name,value,unit\r\nbefore,rps,500,per_sec\r\n"), "{text}");
         assert!(text.contains("\r\nverdict,p50,faster,text\r\n"), "{text}");
         assert!(text.lines().all(|line| line.split(',').count() == 4), "{text}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::settings::RunReport;
 use super::verdict::findings;
-use crate::load::compare::{Comparison, Verdict};
+use crate::load::compare::{Comparison, ComparisonVerdict};
 use crate::load::stats::summary::{PERCENTILES, Spread, StatusCount, Summary};
 
 /// One figure a line, below a heading; those of a comparison behind those of the run.
@@ -125,7 +125,13 @@ fn comparison_rows(table: &mut Table, comparison: &Comparison) {
     }
 }
 
-fn judged(table: &mut Table, name: &str, change: f64, interval: Option<(f64, f64)>, verdict: Verdict) {
+fn judged(
+    table: &mut Table,
+    name: &str,
+    change: f64,
+    interval: Option<(f64, f64)>,
+    verdict: ComparisonVerdict,
+) {
     table.row("change", name, &change, "share");
     if let Some((low, high)) = interval {
         table.row("change_low", name, &low, "share");

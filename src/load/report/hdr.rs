@@ -54,15 +54,15 @@ mod tests {
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::*;
-    use crate::load::stats::latency_histogram::Recorder;
+    use crate::load::stats::latency_histogram::LatencyHistogram;
     use crate::load::stats::summary::tests::{info, nothing, stalling};
 
     /// The intervals of a log, read by the library: tag, start in milliseconds, histogram.
-    fn read(log: &str) -> Vec<(Option<String>, u128, Recorder)> {
+    fn read(log: &str) -> Vec<(Option<String>, u128, LatencyHistogram)> {
         let intervals = IntervalLogIterator::new(log.as_bytes()).filter_map(|entry| match entry {
             Ok(LogEntry::Interval(interval)) => {
                 let bytes = STANDARD.decode(interval.encoded_histogram()).expect("it is base64");
-                let histogram = Recorder::decode(&bytes).expect("it is a histogram");
+                let histogram = LatencyHistogram::decode(&bytes).expect("it is a histogram");
                 let tag = interval.tag().map(|tag| tag.as_str().to_owned());
                 Some((tag, interval.start_timestamp().as_millis(), histogram))
             }
@@ -81,7 +81,7 @@ mod tests {
         let intervals = read(&log);
         assert_eq!(intervals.len(), summary.slices.len() + 1);
         assert_eq!(intervals[1].1, 1000);
-        let mut sum = Recorder::default();
+        let mut sum = LatencyHistogram::default();
         for (_, _, histogram) in intervals.iter().filter(|(tag, _, _)| tag.is_none()) {
             sum.merge(histogram);
         }

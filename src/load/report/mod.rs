@@ -26,7 +26,7 @@ use crate::load::stats::summary::Summary;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum ReportFormat {
     /// For people.
     #[default]
     Text,
@@ -40,7 +40,7 @@ pub enum Format {
     Html,
 }
 
-impl Format {
+impl ReportFormat {
     /// All of them, with their names.
     pub const ALL: [(&str, Self); 5] = [
         ("text", Self::Text),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::verdict::{in_words, remark_in_words};
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::FailureCounts;
-use crate::load::stats::summary::{Bar, PERCENTILES, Spread, StatusCount, Summary, ratio};
+use crate::load::stats::summary::{HistogramBar, PERCENTILES, Spread, StatusCount, Summary, ratio};
 use crate::text::units::{bytes, count, plural, rate, share, time};
 
 /// The longest bar of the histogram, in characters.
@@ -192,7 +192,7 @@ pub(in crate::load) fn percentile(latency: Option<&Spread>, name: &str) -> Strin
     latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
 }
 
-fn bars(out: &mut String, bars: &[Bar]) -> fmt::Result {
+fn bars(out: &mut String, bars: &[HistogramBar]) -> fmt::Result {
     let (Some(most), total) =
         (bars.iter().map(|bar| bar.count).max(), bars.iter().map(|bar| bar.count).sum::<u64>())
     else {

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, Remark, Unfinished, Validity};
+use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, Unfinished, Validity, Warning};
 use crate::text::units::{count, share, time};
 
 /// A reason or a remark.
@@ -37,7 +37,7 @@ pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
         meaning: in_words(*reason),
         figures: reason_figures(*reason),
     };
-    let remark = |remark: &Remark| Finding {
+    let remark = |remark: &Warning| Finding {
         name: remark.name(),
         meaning: remark_in_words(remark),
         figures: remark_figures(remark),
@@ -73,26 +73,26 @@ fn reason_figures(reason: ClientBound) -> Vec<Number> {
 }
 
 /// The numbers behind a remark.
-fn remark_figures(remark: &Remark) -> Vec<Number> {
+fn remark_figures(remark: &Warning) -> Vec<Number> {
     match *remark {
-        Remark::Unreached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
-        Remark::Short | Remark::Differing { .. } => Vec::new(),
-        Remark::Unequal { shortest, longest } => figures([
+        Warning::Unreached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
+        Warning::Short | Warning::Differing { .. } => Vec::new(),
+        Warning::Unequal { shortest, longest } => figures([
             ("shortest_secs", json!(shortest.as_secs_f64())),
             ("longest_secs", json!(longest.as_secs_f64())),
         ]),
-        Remark::Apart { secs } => figures([("apart_secs", json!(secs))]),
-        Remark::Late { lag_p99_us, latency_p99_us } => {
+        Warning::Apart { secs } => figures([("apart_secs", json!(secs))]),
+        Warning::Late { lag_p99_us, latency_p99_us } => {
             figures([("lag_p99_us", json!(lag_p99_us)), ("latency_p99_us", json!(latency_p99_us))])
         }
-        Remark::HeldUp { waited_share } => figures([("waited_share", json!(waited_share))]),
-        Remark::Flattering(Unfinished { count, oldest_us, percentile, least_us }) => figures([
+        Warning::HeldUp { waited_share } => figures([("waited_share", json!(waited_share))]),
+        Warning::Flattering(Unfinished { count, oldest_us, percentile, least_us }) => figures([
             ("unfinished", json!(count)),
             ("oldest_us", json!(oldest_us)),
             (&format!("{percentile}_us"), json!(least_us)),
         ]),
-        Remark::Resent { requests } => figures([("requests", json!(requests))]),
-        Remark::Unasked { connections } => figures([("connections", json!(connections))]),
+        Warning::Resent { requests } => figures([("requests", json!(requests))]),
+        Warning::Unasked { connections } => figures([("connections", json!(connections))]),
     }
 }
 
@@ -137,56 +137,56 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
 }
 
 /// What should be known about a run.
-pub(in crate::load) fn remark_in_words(remark: &Remark) -> String {
+pub(in crate::load) fn remark_in_words(remark: &Warning) -> String {
     match *remark {
-        Remark::Unreached { missed, due } => format!(
+        Warning::Unreached { missed, due } => format!(
             "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
              was free: the server is too slow for this rate, or -c is too low",
             count(missed),
             count(due)
         ),
-        Remark::Flattering(Unfinished { count: 1, oldest_us, percentile, least_us }) => format!(
+        Warning::Flattering(Unfinished { count: 1, oldest_us, percentile, least_us }) => format!(
             "1 request was unfinished at the end, and had waited for {}: if it counted, {percentile} would be {} \
              or more",
             time(oldest_us as f64),
             time(least_us as f64)
         ),
-        Remark::Flattering(Unfinished { count: waiting, oldest_us, percentile, least_us }) => format!(
+        Warning::Flattering(Unfinished { count: waiting, oldest_us, percentile, least_us }) => format!(
             "{} requests were unfinished at the end, the oldest of which had waited for {}: if they counted, \
              {percentile} would be {} or more",
             count(waiting),
             time(oldest_us as f64),
             time(least_us as f64)
         ),
-        Remark::HeldUp { waited_share } => format!(
+        Warning::HeldUp { waited_share } => format!(
             "the client waited for a processor for {} of the time, and that is part of the latencies: leave it a \
              core of its own before it is laid to the server",
             share(waited_share)
         ),
-        Remark::Late { lag_p99_us, latency_p99_us } => format!(
+        Warning::Late { lag_p99_us, latency_p99_us } => format!(
             "the client itself was {} late at p99, and that is part of the corrected p99 of {}; the uncorrected \
              one is free of it",
             time(lag_p99_us as f64),
             time(latency_p99_us as f64)
         ),
-        Remark::Resent { requests } => format!(
+        Warning::Resent { requests } => format!(
             "pipelined requests were sent again, for their connection had ended before their turn came (times: {})",
             count(requests)
         ),
-        Remark::Unasked { connections } => format!(
+        Warning::Unasked { connections } => format!(
             "bytes that nobody had asked for came on a connection at rest, which was closed (times: {})",
             count(connections)
         ),
-        Remark::Short => "so short a run does not show how busy the client was".to_owned(),
-        Remark::Unequal { shortest, longest } => format!(
+        Warning::Short => "so short a run does not show how busy the client was".to_owned(),
+        Warning::Unequal { shortest, longest } => format!(
             "the runs that were added took from {} to {}; the rate is over the longest",
             time(shortest.as_secs_f64() * 1e6),
             time(longest.as_secs_f64() * 1e6)
         ),
-        Remark::Differing { ref difference } => format!(
+        Warning::Differing { ref difference } => format!(
             "the runs that were added differ in {difference}; the settings that are shown are those of the first"
         ),
-        Remark::Apart { secs } => format!(
+        Warning::Apart { secs } => format!(
             "the runs that were added did not run at the same time, but began within {}; the rate is what \
              they come to side by side",
             time(secs as f64 * 1e6)

@@ -57,7 +57,7 @@ pub(in crate::load) fn settings(line: &str) -> Settings {
     let words = line.split('|').map(OsString::from).collect();
     match args::parse(words) {
         Ok(Command::Run(run)) => match *run {
-            args::Task::Load(settings) => *settings,
+            args::ClientTask::Load(settings) => *settings,
             other => panic!("{line}: {other:?}"),
         },
         other => panic!("{line}: {other:?}"),

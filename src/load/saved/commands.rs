@@ -12,11 +12,11 @@ use crate::cli::{Command, OptionSpec, ParsedArgs, Program, UsageError, ValueChec
 use crate::client::messages::say;
 use crate::client::options::{file_name, value};
 use crate::load::args::{out, parse_format, parse_seed};
-use crate::load::compare::thresholds::Limits;
+use crate::load::compare::thresholds::Thresholds;
 use crate::load::compare::{Comparison, compare};
 use crate::load::error::LoadError;
-use crate::load::output::Output;
-use crate::load::report::Format;
+use crate::load::output::ReportOutput;
+use crate::load::report::ReportFormat;
 
 /// The command that compares.
 const COMPARE: Program = Program {
@@ -47,7 +47,7 @@ const MERGE: Program = Program {
 
 /// The two commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum SavedRunCommand {
     /// Two runs beside one another.
     Compare,
     /// Several as one.
@@ -62,11 +62,11 @@ pub enum KeptTask {
         /// The two files.
         files: [PathBuf; 2],
         /// What the second may not come to.
-        limits: Option<Limits>,
+        limits: Option<Thresholds>,
         /// What the interval's random choices follow from.
         seed: u64,
         /// What the comparison looks like.
-        format: Format,
+        format: ReportFormat,
         /// Where it goes instead of standard output.
         out: Option<PathBuf>,
     },
@@ -77,7 +77,7 @@ pub enum KeptTask {
         /// The others, one at least.
         others: Vec<PathBuf>,
         /// What the report looks like.
-        format: Format,
+        format: ReportFormat,
         /// Where it goes instead of standard output.
         out: Option<PathBuf>,
         /// Where the sum is kept.
@@ -85,7 +85,7 @@ pub enum KeptTask {
     },
 }
 
-impl Kept {
+impl SavedRunCommand {
     /// Which command these arguments, without the program's name, are for.
     pub fn asked_for(args: &[OsString]) -> Option<Self> {
         match args.first()?.to_str()? {
@@ -124,7 +124,7 @@ impl Kept {
 }
 
 fn read_compare(given: &mut ParsedArgs) -> Result<KeptTask, String> {
-    let limits = value(given, "--fail-on", Limits::parse)?;
+    let limits = value(given, "--fail-on", Thresholds::parse)?;
     let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
     let format = value(given, "--format", parse_comparable)?.unwrap_or_default();
     let out = out(given)?;
@@ -137,7 +137,7 @@ fn read_compare(given: &mut ParsedArgs) -> Result<KeptTask, String> {
     }
 }
 
-fn parse_comparable(text: &str) -> Result<Format, String> {
+fn parse_comparable(text: &str) -> Result<ReportFormat, String> {
     match parse_format(text)? {
         format if format.can_compare() => Ok(format),
         _ => Err("a comparison is text, json or csv".to_owned()),
@@ -167,7 +167,7 @@ impl KeptTask {
                 let [before, after] = files;
                 let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
                 let comparison = compare(&before, &after, *seed);
-                let out = Output::to(out.as_deref())?;
+                let out = ReportOutput::to(out.as_deref())?;
                 files.iter().try_for_each(|file| out.spare("a run", file))?;
                 out.write(&format.render_comparison(&comparison))?;
                 limits.as_ref().map_or(Ok(()), |limits| keep(limits, &comparison))
@@ -178,7 +178,7 @@ impl KeptTask {
                     let apart = |error| LoadError::Failed(format!("cannot add {}: {error}", quote(other)));
                     sum.merge(&read_run(other)?).map_err(apart)?;
                 }
-                let out = Output::to(out.as_deref())?;
+                let out = ReportOutput::to(out.as_deref())?;
                 iter::once(first).chain(others).try_for_each(|file| out.spare("a run", file))?;
                 let save = out.and_saved(save.as_deref())?;
                 let summary = sum.summary();
@@ -194,7 +194,7 @@ impl KeptTask {
 ///
 /// # Errors
 /// One of the runs is invalid, or a clause fires.
-pub(in crate::load) fn keep(limits: &Limits, comparison: &Comparison) -> Result<(), LoadError> {
+pub(in crate::load) fn keep(limits: &Thresholds, comparison: &Comparison) -> Result<(), LoadError> {
     if !comparison.before.is_valid || !comparison.after.is_valid {
         return Err(LoadError::ClientBound);
     }
@@ -214,7 +214,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<KeptTask, String> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let kept = Kept::asked_for(&args).expect("a command");
+        let kept = SavedRunCommand::asked_for(&args).expect("a command");
         match kept.parse(args) {
             Ok(Command::Run(order)) => Ok(*order),
             Ok(other) => panic!("{line}: {other:?}"),
@@ -225,12 +225,13 @@ mod tests {
     #[test]
     fn both_commands_take_files_and_options() {
         let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
-        let (limits, files) = (Limits::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
+        let (limits, files) = (Thresholds::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
         let out = Some("c".into());
-        assert_eq!(order, Ok(KeptTask::Compare { files, limits, seed: 3, format: Format::Csv, out }));
+        assert_eq!(order, Ok(KeptTask::Compare { files, limits, seed: 3, format: ReportFormat::Csv, out }));
         let order = parse("merge a b c --format json --out - --save d");
         let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
-        let wanted = KeptTask::Merge { first: "a".into(), others, format: Format::Json, out: None, save };
+        let wanted =
+            KeptTask::Merge { first: "a".into(), others, format: ReportFormat::Json, out: None, save };
         assert_eq!(order, Ok(wanted));
     }
 
@@ -238,7 +239,7 @@ mod tests {
     fn only_the_first_word_asks_for_them() {
         for line in [&[][..], &["GET", "merge"], &["merge:80"], &["/compare"], &["-s", "merge"]] {
             let args: Vec<OsString> = line.iter().map(OsString::from).collect();
-            assert_eq!(Kept::asked_for(&args), None, "{line:?}");
+            assert_eq!(SavedRunCommand::asked_for(&args), None, "{line:?}");
         }
     }
 
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_option_and_its_examples_work() {
-        for kept in [Kept::Compare, Kept::Merge] {
+        for kept in [SavedRunCommand::Compare, SavedRunCommand::Merge] {
             check_table(kept.program(), kept.help());
             assert!(kept.help().is_ascii() && kept.help().lines().all(|line| line.len() <= 100));
             let (_, examples) = kept.help().split_once("Examples\n").expect("examples");

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::load::engine::pacer::Schedule;
 use crate::load::plan::run_plan::Stop;
-use crate::load::report::Format;
+use crate::load::report::ReportFormat;
 use crate::load::run_info::tests::odd;
 use crate::load::run_info::{Course, CpuUsage, SentField, Setup};
 use crate::load::stats::summary::tests::{info, stalling_metrics};
-use crate::load::stats::validity::{ClientBound, Remark};
+use crate::load::stats::validity::{ClientBound, Warning};
 
 fn run(urls: usize) -> SavedRun {
     let urls_named = (0..urls).map(|number| format!("http://localhost/{number}")).collect();
@@ -70,7 +70,7 @@ fn a_sum_is_as_valid_as_the_least_of_its_runs() {
         let hidden = "its share of the CPU time is no more seen in the sum";
         assert_eq!(validity.reasons, [ClientBound::Merged { runs: 1, of: 3 }], "{hidden}");
         let (shortest, longest) = (info().wall, 3 * info().wall);
-        let unequal = Remark::Unequal { shortest, longest };
+        let unequal = Warning::Unequal { shortest, longest };
         assert!(validity.remarks.contains(&unequal), "{:?}", validity.remarks);
     }
 }
@@ -82,12 +82,12 @@ fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
     let later = |secs| RunInfo { started_unix_secs: began + secs, ..info() };
     sum.merge(&SavedRun { info: later(9), ..run(0) }).expect("they add up");
     assert_eq!(sum.summary().validity.remarks, []);
-    assert!(Format::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
+    assert!(ReportFormat::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
     let mut both = sum.clone();
     both.merge(&sum).expect("they add up");
-    assert!(Format::Json.render(&both.summary()).contains("\"runs\": 4"));
+    assert!(ReportFormat::Json.render(&both.summary()).contains("\"runs\": 4"));
     sum.merge(&SavedRun { info: later(10), ..run(0) }).expect("they add up");
-    assert_eq!(sum.summary().validity.remarks, [Remark::Apart { secs: 10 }]);
+    assert_eq!(sum.summary().validity.remarks, [Warning::Apart { secs: 10 }]);
 }
 
 #[test]
@@ -104,8 +104,8 @@ fn a_sum_says_in_what_its_runs_differ_once() {
     both.merge(&sum).expect("they add up");
     both = SavedRun::read(&both.write()).expect("it is read back");
     let difference = "time-out: 30.0 s and 5.00 s".to_owned();
-    assert_eq!(both.summary().validity.remarks, [Remark::Differing { difference }]);
-    let text = Format::Text.render(&both.summary());
+    assert_eq!(both.summary().validity.remarks, [Warning::Differing { difference }]);
+    let text = ReportFormat::Text.render(&both.summary());
     let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
     assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
     assert_eq!(both.info.cpu_usage.waited, None, "it is not known of all");

@@ -29,7 +29,7 @@ const DOWN: f64 = 4.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum SloVerdict {
     /// The objective was met.
     Met,
     /// The server did not meet it.
@@ -38,7 +38,7 @@ pub enum Verdict {
     ClientBound,
 }
 
-impl Verdict {
+impl SloVerdict {
     /// Its name for scripts.
     pub fn name(self) -> &'static str {
         match self {
@@ -60,25 +60,25 @@ impl Verdict {
 
 /// A step that was made.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tried {
+pub struct StepResult {
     /// Requests a second.
     pub rate: f64,
     /// What it came to.
-    pub verdict: Verdict,
+    pub verdict: SloVerdict,
 }
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Next {
+pub enum NextStep {
     /// Try this rate.
     Try(f64),
     /// Stop: this was found.
-    Done(Answer),
+    Done(SearchOutcome),
 }
 
 /// What a search came to. Rates are requests a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Answer {
+pub enum SearchOutcome {
     /// The highest rate that meets the objective, within [`PRECISION`].
     Found {
         /// It.
@@ -111,80 +111,82 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Bracket {
     met: Option<f64>,
-    above: Option<Tried>,
+    above: Option<StepResult>,
 }
 
 impl Bracket {
     /// What the steps so far come to.
-    fn of(steps: &[Tried]) -> Self {
+    fn of(steps: &[StepResult]) -> Self {
         let mut bracket = Self::default();
         for tries in steps.chunk_by(|one, other| one.rate == other.rate) {
             let rate = tries.first().map_or(RATE_MIN, |tried| tried.rate);
             match of_rate(tries.iter().map(|tried| tried.verdict)) {
-                Verdict::Met => bracket.met = Some(rate),
-                verdict => bracket.above = Some(Tried { rate, verdict }),
+                SloVerdict::Met => bracket.met = Some(rate),
+                verdict => bracket.above = Some(StepResult { rate, verdict }),
             }
         }
         bracket
     }
 
     /// The rate that tells most, if the answer is not there yet.
-    fn next(&self, start: f64) -> Next {
+    fn next(&self, start: f64) -> NextStep {
         match (self.met, self.above) {
-            (None, None) => Next::Try(rounded(start).clamp(RATE_MIN, RATE_MAX)),
-            (Some(met), None) if met >= RATE_MAX => Next::Done(Answer::Found { rate: met, above: None }),
-            (Some(met), None) => Next::Try(rounded(met * UP).min(RATE_MAX)),
-            (None, Some(above)) if above.rate <= RATE_MIN => Next::Done(lowest(above)),
-            (None, Some(above)) => Next::Try(rounded(above.rate / DOWN).max(RATE_MIN)),
-            (Some(met), Some(above)) if above.rate <= met * PRECISION => Next::Done(found(met, above)),
-            (Some(met), Some(above)) => Next::Try(rounded((met * above.rate).sqrt())),
+            (None, None) => NextStep::Try(rounded(start).clamp(RATE_MIN, RATE_MAX)),
+            (Some(met), None) if met >= RATE_MAX => {
+                NextStep::Done(SearchOutcome::Found { rate: met, above: None })
+            }
+            (Some(met), None) => NextStep::Try(rounded(met * UP).min(RATE_MAX)),
+            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(lowest(above)),
+            (None, Some(above)) => NextStep::Try(rounded(above.rate / DOWN).max(RATE_MIN)),
+            (Some(met), Some(above)) if above.rate <= met * PRECISION => NextStep::Done(found(met, above)),
+            (Some(met), Some(above)) => NextStep::Try(rounded((met * above.rate).sqrt())),
         }
     }
 }
 
 /// What to try when these steps have been made, in this order, or what was found. The first rate is
 /// `start`.
-pub fn next(start: f64, steps: &[Tried]) -> Next {
+pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
     if let Some(unsure) = unconfirmed(steps) {
-        return Next::Try(unsure.rate);
+        return NextStep::Try(unsure.rate);
     }
     match steps.len() {
-        len if len >= STEPS_MAX => Next::Done(so_far(steps)),
+        len if len >= STEPS_MAX => NextStep::Done(so_far(steps)),
         _ => Bracket::of(steps).next(start),
     }
 }
 
 /// What the tries at one rate come to: it is met if one of them met it. If none did, and one of them
 /// says that it was the generator, that stands: what may be its fault is not laid to the server.
-pub fn of_rate(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
-    verdicts.reduce(Verdict::better).unwrap_or(Verdict::ClientBound)
+pub fn of_rate(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdict {
+    verdicts.reduce(SloVerdict::better).unwrap_or(SloVerdict::ClientBound)
 }
 
 /// What is known when a search is ended before its time. What failed only once is not believed.
-pub fn so_far(steps: &[Tried]) -> Answer {
+pub fn so_far(steps: &[StepResult]) -> SearchOutcome {
     let confirmed = steps.len() - usize::from(unconfirmed(steps).is_some());
     let bracket = Bracket::of(steps.get(..confirmed).unwrap_or_default());
-    Answer::Open { rate: bracket.met, above: bracket.above.map(|above| above.rate) }
+    SearchOutcome::Open { rate: bracket.met, above: bracket.above.map(|above| above.rate) }
 }
 
 /// The last step, if its rate failed and was tried only once.
-fn unconfirmed(steps: &[Tried]) -> Option<Tried> {
+fn unconfirmed(steps: &[StepResult]) -> Option<StepResult> {
     let (last, before) = steps.split_last()?;
     let is_second = before.last().is_some_and(|before| before.rate == last.rate);
-    (last.verdict != Verdict::Met && !is_second).then_some(*last)
+    (last.verdict != SloVerdict::Met && !is_second).then_some(*last)
 }
 
-fn found(met: f64, above: Tried) -> Answer {
+fn found(met: f64, above: StepResult) -> SearchOutcome {
     match above.verdict {
-        Verdict::ClientBound => Answer::GaveOut { rate: Some(met), above: above.rate },
-        Verdict::Met | Verdict::Missed => Answer::Found { rate: met, above: Some(above.rate) },
+        SloVerdict::ClientBound => SearchOutcome::GaveOut { rate: Some(met), above: above.rate },
+        SloVerdict::Met | SloVerdict::Missed => SearchOutcome::Found { rate: met, above: Some(above.rate) },
     }
 }
 
-fn lowest(tried: Tried) -> Answer {
+fn lowest(tried: StepResult) -> SearchOutcome {
     match tried.verdict {
-        Verdict::ClientBound => Answer::GaveOut { rate: None, above: tried.rate },
-        Verdict::Met | Verdict::Missed => Answer::NotMet { lowest: tried.rate },
+        SloVerdict::ClientBound => SearchOutcome::GaveOut { rate: None, above: tried.rate },
+        SloVerdict::Met | SloVerdict::Missed => SearchOutcome::NotMet { lowest: tried.rate },
     }
 }
 

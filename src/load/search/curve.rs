@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::bracket::{Answer, Tried, Verdict, of_rate};
-use super::slo::{Judgement, Objective};
+use super::bracket::{SearchOutcome, SloVerdict, StepResult, of_rate};
+use super::slo::{Slo, SloResult};
 use crate::load::run_info::Setup;
 use crate::load::stats::latency_histogram::secs;
 use crate::load::stats::summary::{Spread, Summary};
@@ -49,16 +49,16 @@ pub struct Curve {
     pub wall: Duration,
     /// The steps, in the order in which they were made.
     #[serde(skip)]
-    pub steps: Vec<Step>,
+    pub steps: Vec<RateStep>,
     /// What was found.
     #[serde(skip)]
-    pub answer: Answer,
+    pub answer: SearchOutcome,
 }
 
 /// What one rate came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Step {
+pub struct RateStep {
     /// Requests a second, as they were to be sent.
     #[serde(rename = "rate_per_sec")]
     pub rate: f64,
@@ -68,7 +68,7 @@ pub struct Step {
     pub wall: Duration,
     /// How it came out.
     #[serde(flatten)]
-    pub judgement: Judgement,
+    pub judgement: SloResult,
     /// Requests that were to be sent.
     pub due: u64,
     /// Of those, sent.
@@ -89,9 +89,9 @@ pub struct Step {
     pub is_enough: bool,
 }
 
-impl Step {
+impl RateStep {
     /// The figures of a step at this rate.
-    pub fn of(rate: f64, objective: &Objective, summary: &Summary) -> Self {
+    pub fn of(rate: f64, objective: &Slo, summary: &Summary) -> Self {
         let totals = &summary.totals;
         let due = summary.info.due.unwrap_or(totals.sent);
         Self {
@@ -111,15 +111,15 @@ impl Step {
     }
 
     /// What the search needs to know of it.
-    pub fn tried(&self) -> Tried {
-        Tried { rate: self.rate, verdict: self.judgement.verdict }
+    pub fn tried(&self) -> StepResult {
+        StepResult { rate: self.rate, verdict: self.judgement.verdict }
     }
 }
 
 impl Curve {
     /// The steps by rate; those at the same rate stay in the order in which they were made. With the
     /// number of each, from 1.
-    pub fn by_rate(&self) -> Vec<(usize, &Step)> {
+    pub fn by_rate(&self) -> Vec<(usize, &RateStep)> {
         let mut steps: Vec<_> = (1..).zip(&self.steps).collect();
         steps.sort_by(|(_, one), (_, other)| one.rate.total_cmp(&other.rate));
         steps
@@ -128,24 +128,24 @@ impl Curve {
     /// What was found, in one sentence.
     pub fn in_words(&self) -> String {
         match self.answer {
-            Answer::Found { rate: found, above: Some(above) } => {
+            SearchOutcome::Found { rate: found, above: Some(above) } => {
                 format!("{} meets the objective, {} does not", rate(found), rate(above))
             }
-            Answer::Found { rate: found, above: None } => {
+            SearchOutcome::Found { rate: found, above: None } => {
                 format!("{} meets the objective, and no higher rate can be asked for", rate(found))
             }
-            Answer::GaveOut { rate: Some(found), above } => {
+            SearchOutcome::GaveOut { rate: Some(found), above } => {
                 format!(
                     "at least {} meets the objective: at {} it was the client that gave out",
                     rate(found),
                     rate(above)
                 )
             }
-            Answer::GaveOut { rate: None, above } => {
+            SearchOutcome::GaveOut { rate: None, above } => {
                 format!("nothing is known of the server: the client gave out at {} already", rate(above))
             }
-            Answer::NotMet { lowest } => format!("not even {} meets the objective", rate(lowest)),
-            Answer::Open { rate: found, above } => {
+            SearchOutcome::NotMet { lowest } => format!("not even {} meets the objective", rate(lowest)),
+            SearchOutcome::Open { rate: found, above } => {
                 let known = [
                     found.map(|found| format!("{} meets the objective", rate(found))),
                     above.map(|above| format!("{} does not", rate(above))),
@@ -162,20 +162,20 @@ impl Curve {
     /// The answer's name for scripts.
     pub fn outcome(&self) -> &'static str {
         match self.answer {
-            Answer::Found { .. } => "found",
-            Answer::GaveOut { .. } => "client-bound",
-            Answer::NotMet { .. } => "not-met",
-            Answer::Open { .. } => "interrupted",
+            SearchOutcome::Found { .. } => "found",
+            SearchOutcome::GaveOut { .. } => "client-bound",
+            SearchOutcome::NotMet { .. } => "not-met",
+            SearchOutcome::Open { .. } => "interrupted",
         }
     }
 
     /// The highest rate that is known to meet the objective, and the lowest that is known not to.
     pub fn ends(&self) -> (Option<f64>, Option<f64>) {
         match self.answer {
-            Answer::Found { rate, above } => (Some(rate), above),
-            Answer::GaveOut { rate, above } => (rate, Some(above)),
-            Answer::NotMet { lowest } => (None, Some(lowest)),
-            Answer::Open { rate, above } => (rate, above),
+            SearchOutcome::Found { rate, above } => (Some(rate), above),
+            SearchOutcome::GaveOut { rate, above } => (rate, Some(above)),
+            SearchOutcome::NotMet { lowest } => (None, Some(lowest)),
+            SearchOutcome::Open { rate, above } => (rate, above),
         }
     }
 
@@ -190,7 +190,7 @@ impl Curve {
     }
 
     /// Of the steps at each rate the last that says what they come to together, by rate.
-    pub fn telling(&self) -> Vec<&Step> {
+    pub fn telling(&self) -> Vec<&RateStep> {
         let by_rate = self.by_rate();
         let rates = by_rate.chunk_by(|(_, one), (_, other)| one.rate == other.rate);
         let telling = rates.filter_map(|steps| {
@@ -202,9 +202,9 @@ impl Curve {
     }
 
     /// Those of them that did not meet the objective.
-    pub fn failed(&self) -> Vec<&Step> {
+    pub fn failed(&self) -> Vec<&RateStep> {
         let mut steps = self.telling();
-        steps.retain(|step| step.judgement.verdict != Verdict::Met);
+        steps.retain(|step| step.judgement.verdict != SloVerdict::Met);
         steps
     }
 }

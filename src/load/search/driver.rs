@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::bracket;
-use super::bracket::{Answer, Next, RATE_MIN};
-use super::curve::{Curve, Step};
+use super::bracket::{NextStep, RATE_MIN, SearchOutcome};
+use super::curve::{Curve, RateStep};
 use super::slo::commonest;
 use crate::load::args::Settings;
 use crate::load::args::search::Search;
@@ -16,7 +16,7 @@ use crate::load::engine::interrupt::Interrupt;
 use crate::load::engine::pacer::Schedule;
 use crate::load::error::LoadError;
 use crate::load::live::stderr_takes;
-use crate::load::output::Output;
+use crate::load::output::ReportOutput;
 use crate::load::plan::build_plan::PreparedRun;
 use crate::load::plan::run_plan::{Plan, Stop};
 use crate::load::report;
@@ -44,9 +44,9 @@ pub(in crate::load) fn find(
     wanted: &Search,
     prepared: &PreparedRun,
     interrupt: &Interrupt,
-    out: Output,
+    out: ReportOutput,
 ) -> Result<(), LoadError> {
-    let finder = Finder { settings, wanted, prepared, interrupt, first: None, wall: Duration::ZERO };
+    let finder = RateSearch { settings, wanted, prepared, interrupt, first: None, wall: Duration::ZERO };
     let curve = finder.search()?;
     interrupt.let_go().map_err(LoadError::unwatched)?;
     out.write(&wanted.format.render_curve(&curve))?;
@@ -55,7 +55,7 @@ pub(in crate::load) fn find(
 
 /// Whether nothing was answered at the lowest rate that failed: the rate may be too high, or the server is
 /// gone. The highest rate that met the objective tells, once more.
-fn falls_silent(steps: &[Step], above: Option<f64>) -> bool {
+fn falls_silent(steps: &[RateStep], above: Option<f64>) -> bool {
     let mut tries = steps.iter().filter(|step| Some(step.rate) == above).peekable();
     tries.peek().is_some() && tries.all(|step| step.answered == 0)
 }
@@ -63,16 +63,16 @@ fn falls_silent(steps: &[Step], above: Option<f64>) -> bool {
 /// What the exit code tells of a search.
 fn judge(curve: &Curve) -> Result<(), LoadError> {
     match curve.answer {
-        Answer::Open { .. } => Err(LoadError::Failed(curve.in_words())),
+        SearchOutcome::Open { .. } => Err(LoadError::Failed(curve.in_words())),
         _ if !curve.has_answers() => Err(LoadError::Unanswered),
-        Answer::Found { .. } => Ok(()),
-        Answer::GaveOut { .. } => Err(LoadError::GaveOut(curve.in_words())),
-        Answer::NotMet { .. } => Err(LoadError::NotMet(curve.in_words())),
+        SearchOutcome::Found { .. } => Ok(()),
+        SearchOutcome::GaveOut { .. } => Err(LoadError::GaveOut(curve.in_words())),
+        SearchOutcome::NotMet { .. } => Err(LoadError::NotMet(curve.in_words())),
     }
 }
 
 /// A search under way.
-struct Finder<'a> {
+struct RateSearch<'a> {
     settings: &'a Settings,
     wanted: &'a Search,
     prepared: &'a PreparedRun,
@@ -84,21 +84,21 @@ struct Finder<'a> {
     wall: Duration,
 }
 
-impl Finder<'_> {
+impl RateSearch<'_> {
     fn search(mut self) -> Result<Curve, LoadError> {
         let start = match self.wanted.start {
             Some(start) => start,
             None => self.first_look()?,
         };
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: Vec<RateStep> = Vec::new();
         let answer = loop {
-            let tried: Vec<_> = steps.iter().map(Step::tried).collect();
+            let tried: Vec<_> = steps.iter().map(RateStep::tried).collect();
             if self.interrupt.has_come() {
                 break bracket::so_far(&tried);
             }
             match bracket::next(start, &tried) {
-                Next::Done(answer) => break answer,
-                Next::Try(rate) => {
+                NextStep::Done(answer) => break answer,
+                NextStep::Try(rate) => {
                     if let Some(summary) = self.step(steps.len() + 1, rate)? {
                         steps.push(self.judged(rate, &summary));
                     }
@@ -106,20 +106,20 @@ impl Finder<'_> {
             }
         };
         let answer = match answer {
-            Answer::Found { rate, above } if falls_silent(&steps, above) => {
+            SearchOutcome::Found { rate, above } if falls_silent(&steps, above) => {
                 match self.step(steps.len() + 1, rate)? {
                     Some(summary) => steps.push(self.judged(rate, &summary)),
-                    None => return self.curve(steps, Answer::Open { rate: Some(rate), above }),
+                    None => return self.curve(steps, SearchOutcome::Open { rate: Some(rate), above }),
                 }
                 let is_gone = steps.last().is_some_and(|step| step.answered == 0);
-                if is_gone { Answer::Open { rate: Some(rate), above } } else { answer }
+                if is_gone { SearchOutcome::Open { rate: Some(rate), above } } else { answer }
             }
             answer => answer,
         };
         self.curve(steps, answer)
     }
 
-    fn curve(self, steps: Vec<Step>, answer: Answer) -> Result<Curve, LoadError> {
+    fn curve(self, steps: Vec<RateStep>, answer: SearchOutcome) -> Result<Curve, LoadError> {
         Ok(Curve {
             target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
             urls: self.prepared.plan.targets.len() as u64,
@@ -169,8 +169,8 @@ impl Finder<'_> {
         })
     }
 
-    fn judged(&self, rate: f64, summary: &Summary) -> Step {
-        let step = Step::of(rate, &self.wanted.objective, summary);
+    fn judged(&self, rate: f64, summary: &Summary) -> RateStep {
+        let step = RateStep::of(rate, &self.wanted.objective, summary);
         let percentile = |name| report::percentile(step.latency.as_ref(), name);
         let figures = ["p50", "p99", "p99.9"].map(|name| format!("{name} {}", percentile(name))).join(", ");
         let reason = step.judgement.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::bracket::{PRECISION, Verdict};
-use crate::load::assertion::{Assertion, Broken, Clause, Relation};
+use super::bracket::{PRECISION, SloVerdict};
+use crate::load::assertion::{Assertion, AssertionClause, FailedClause, Relation};
 use crate::load::report::{in_words, remark_in_words};
-use crate::load::stats::metric::{Figure, Statistic, Times};
+use crate::load::stats::metric::{Metric, Statistic, Times};
 use crate::load::stats::summary::{PERCENTILES, Summary};
-use crate::load::stats::validity::{ClientBound, Remark};
+use crate::load::stats::validity::{ClientBound, Warning};
 use crate::text::units::count;
 
 /// A percentile is told from at least so many requests beyond it: fewer are chance.
@@ -26,7 +26,7 @@ pub const STEP_LEN_MAX: Duration = Duration::from_secs(60);
 
 /// An objective, checked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Objective {
+pub struct Slo {
     text: String,
     assertion: Assertion,
 }
@@ -34,14 +34,14 @@ pub struct Objective {
 /// How a step came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Judgement {
+pub struct SloResult {
     /// client-bound: the objective was not met, and the client is to blame, so nothing is known of the server.
-    pub verdict: Verdict,
+    pub verdict: SloVerdict,
     /// Why the objective was not met, in words.
     pub reasons: Vec<String>,
 }
 
-impl Objective {
+impl Slo {
     /// Reads the clauses.
     ///
     /// # Errors
@@ -61,7 +61,8 @@ impl Objective {
 
     /// The first clause on the latency, and its limit in microseconds.
     pub fn time_limit(&self) -> Option<(String, f64)> {
-        let is_latency = |clause: &&Clause| matches!(clause.figure, Figure::Time(Times::Corrected, _));
+        let is_latency =
+            |clause: &&AssertionClause| matches!(clause.figure, Metric::Time(Times::Corrected, _));
         let clause = self.assertion.clauses().iter().find(is_latency)?;
         Some((clause.text.clone(), clause.limit))
     }
@@ -86,25 +87,25 @@ impl Objective {
     ///
     /// What the generator does badly only adds to latencies and takes from what is sent. So a step that
     /// meets the objective in spite of it does meet it; of one that does not, nothing is known.
-    pub fn judge(&self, summary: &Summary) -> Judgement {
+    pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;
         let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));
         let remarks = validity.remarks.iter().filter_map(unreached);
         let unsent = remarks.chain(validity.reasons.iter().filter_map(|reason| behind(*reason))).next();
-        let mut reasons: Vec<_> = self.assertion.judge(summary).iter().map(Broken::describe).collect();
+        let mut reasons: Vec<_> = self.assertion.judge(summary).iter().map(FailedClause::describe).collect();
         reasons.extend(unsent.or_else(|| self.waiting(summary)));
         if !reasons.is_empty() {
             reasons.extend(commonest(summary));
         }
         let verdict = match (reasons.is_empty() && !lacks, validity.is_valid()) {
-            (true, _) => Verdict::Met,
-            (false, true) => Verdict::Missed,
+            (true, _) => SloVerdict::Met,
+            (false, true) => SloVerdict::Missed,
             (false, false) => {
                 reasons = validity.reasons.iter().map(|reason| in_words(*reason)).collect();
-                Verdict::ClientBound
+                SloVerdict::ClientBound
             }
         };
-        Judgement { verdict, reasons }
+        SloResult { verdict, reasons }
     }
 
     /// Requests without an answer have no latency, so no percentile shows them. At the end of a step
@@ -112,12 +113,12 @@ impl Objective {
     fn waiting(&self, summary: &Summary) -> Option<String> {
         let due = summary.info.due?;
         let rate = due as f64 / summary.info.wall.as_secs_f64().max(1e-9);
-        let bearable = |clause: &Clause| match clause.figure {
-            Figure::Time(Times::Corrected, Statistic::Percentile(index)) => {
+        let bearable = |clause: &AssertionClause| match clause.figure {
+            Metric::Time(Times::Corrected, Statistic::Percentile(index)) => {
                 let (_, quantile) = PERCENTILES.get(index)?;
                 Some(rate * clause.limit / 1e6 + (1.0 - quantile) * due as f64 + 1.0)
             }
-            Figure::Time(Times::Corrected, Statistic::Max) => Some(rate * clause.limit / 1e6 + 1.0),
+            Metric::Time(Times::Corrected, Statistic::Max) => Some(rate * clause.limit / 1e6 + 1.0),
             _ => None,
         };
         let bearable = self.assertion.clauses().iter().filter_map(bearable).reduce(f64::min)?;
@@ -129,39 +130,39 @@ impl Objective {
 }
 
 /// Why a clause is no part of an objective.
-fn refusal(clause: &Clause) -> Option<&'static str> {
+fn refusal(clause: &AssertionClause) -> Option<&'static str> {
     match (clause.figure, clause.order) {
-        (Figure::Rate, _) => Some("the rate is what is searched for: leave it out"),
-        (Figure::Unfinished, _) => Some("a step ends in the middle of some requests: leave it out"),
-        (Figure::Time(Times::Connect, _), _) => {
+        (Metric::Rate, _) => Some("the rate is what is searched for: leave it out"),
+        (Metric::Unfinished, _) => Some("a step ends in the middle of some requests: leave it out"),
+        (Metric::Time(Times::Connect, _), _) => {
             Some("connections are there before a step counts: leave it out")
         }
-        (Figure::Time(Times::Lag, _), _) => Some("the lag is the client's, not the server's: leave it out"),
+        (Metric::Time(Times::Lag, _), _) => Some("the lag is the client's, not the server's: leave it out"),
         (_, Relation::Above | Relation::AtLeast) => Some("an objective is an upper limit: write < or <="),
         _ => None,
     }
 }
 
 /// How many requests it takes to tell whether a clause holds.
-fn requests_needed(clause: &Clause) -> f64 {
+fn requests_needed(clause: &AssertionClause) -> f64 {
     match clause.figure {
-        Figure::Time(_, Statistic::Percentile(index)) => {
+        Metric::Time(_, Statistic::Percentile(index)) => {
             let beyond = PERCENTILES.get(index).map_or(1.0, |(_, quantile)| 1.0 - quantile);
             // Rounded, for 1 - 0.99 is not quite 0.01.
             (BEYOND_MIN / beyond).round()
         }
-        Figure::Errors if clause.limit > 0.0 => (BEYOND_MIN / clause.limit).round(),
+        Metric::Errors if clause.limit > 0.0 => (BEYOND_MIN / clause.limit).round(),
         _ => 0.0,
     }
 }
 
 /// The longest that something may take, in microseconds.
-fn time_limit_us(clause: &Clause) -> Option<f64> {
-    matches!(clause.figure, Figure::Time(..)).then_some(clause.limit)
+fn time_limit_us(clause: &AssertionClause) -> Option<f64> {
+    matches!(clause.figure, Metric::Time(..)).then_some(clause.limit)
 }
 
-fn unreached(remark: &Remark) -> Option<String> {
-    matches!(remark, Remark::Unreached { .. }).then(|| remark_in_words(remark))
+fn unreached(remark: &Warning) -> Option<String> {
+    matches!(remark, Warning::Unreached { .. }).then(|| remark_in_words(remark))
 }
 
 fn behind(reason: ClientBound) -> Option<String> {

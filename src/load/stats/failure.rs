@@ -11,7 +11,7 @@ use crate::http::ResponseError;
 /// Why a request has no answer, or a connection did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Failure {
+pub enum LoadFailure {
     /// The peer refused the connection.
     Refused,
     /// The connection was not there in time.
@@ -40,7 +40,7 @@ pub enum Failure {
     SendFailed,
 }
 
-impl Failure {
+impl LoadFailure {
     /// Its name for scripts.
     pub fn name(self) -> &'static str {
         self.told().0
@@ -79,7 +79,7 @@ impl Failure {
     pub(super) const OURS: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
 }
 
-impl From<ResponseError> for Failure {
+impl From<ResponseError> for LoadFailure {
     fn from(error: ResponseError) -> Self {
         match error {
             ResponseError::Empty => Self::ClosedEarly,
@@ -94,22 +94,22 @@ impl From<ResponseError> for Failure {
 
 /// How often each failure has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailureCounts(BTreeMap<Failure, u64>);
+pub struct FailureCounts(BTreeMap<LoadFailure, u64>);
 
 impl FailureCounts {
     /// Counts some.
-    pub fn add(&mut self, failure: Failure, count: u64) {
+    pub fn add(&mut self, failure: LoadFailure, count: u64) {
         let sum = self.0.entry(failure).or_default();
         *sum = sum.saturating_add(count);
     }
 
     /// How many there were of one kind.
-    pub fn of(&self, failure: Failure) -> u64 {
+    pub fn of(&self, failure: LoadFailure) -> u64 {
         self.0.get(&failure).copied().unwrap_or(0)
     }
 
     /// Those that have come at all, in the order of [`SumFailure`].
-    pub fn seen(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
+    pub fn seen(&self) -> impl Iterator<Item = (LoadFailure, u64)> + '_ {
         self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
     }
 
@@ -133,20 +133,20 @@ pub(super) mod tests {
     use super::*;
 
     /// All of them, in the order in which they are reported.
-    pub(in crate::load) const ALL: [Failure; 13] = [
-        Failure::Refused,
-        Failure::ConnectTimedOut,
-        Failure::ConnectFailed,
-        Failure::TimedOut,
-        Failure::Reset,
-        Failure::ClosedEarly,
-        Failure::Truncated,
-        Failure::BadHead,
-        Failure::BadChunk,
-        Failure::TooLong,
-        Failure::NoDescriptor,
-        Failure::NoPort,
-        Failure::SendFailed,
+    pub(in crate::load) const ALL: [LoadFailure; 13] = [
+        LoadFailure::Refused,
+        LoadFailure::ConnectTimedOut,
+        LoadFailure::ConnectFailed,
+        LoadFailure::TimedOut,
+        LoadFailure::Reset,
+        LoadFailure::ClosedEarly,
+        LoadFailure::Truncated,
+        LoadFailure::BadHead,
+        LoadFailure::BadChunk,
+        LoadFailure::TooLong,
+        LoadFailure::NoDescriptor,
+        LoadFailure::NoPort,
+        LoadFailure::SendFailed,
     ];
 
     #[test]
@@ -154,23 +154,26 @@ pub(super) mod tests {
         for (index, failure) in ALL.into_iter().enumerate() {
             assert_eq!(failure as usize, index);
             assert_eq!(serde_json::to_value(failure).expect("a name"), failure.name());
-            let read: Failure = serde_json::from_value(failure.name().into()).expect("a failure");
+            let read: LoadFailure = serde_json::from_value(failure.name().into()).expect("a failure");
             assert_eq!(read, failure);
         }
-        assert_eq!(Failure::SendFailed as usize + 1, ALL.len());
-        let words: BTreeSet<_> = ALL.map(Failure::describe).into();
+        assert_eq!(LoadFailure::SendFailed as usize + 1, ALL.len());
+        let words: BTreeSet<_> = ALL.map(LoadFailure::describe).into();
         assert_eq!(words.len(), ALL.len());
-        assert!(serde_json::from_str::<Failure>("\"bad luck\"").is_err());
+        assert!(serde_json::from_str::<LoadFailure>("\"bad luck\"").is_err());
     }
 
     #[test]
     fn counts_add_up() {
         let mut counts = FailureCounts::default();
-        counts.add(Failure::SendFailed, 2);
-        counts.add(Failure::Refused, 1);
+        counts.add(LoadFailure::SendFailed, 2);
+        counts.add(LoadFailure::Refused, 1);
         let mut both = counts.clone();
         both.merge(&counts);
-        assert_eq!(both.seen().collect::<Vec<_>>(), [(Failure::Refused, 2), (Failure::SendFailed, 4)]);
-        assert_eq!((both.total(), both.of(Failure::Reset)), (6, 0));
+        assert_eq!(
+            both.seen().collect::<Vec<_>>(),
+            [(LoadFailure::Refused, 2), (LoadFailure::SendFailed, 4)]
+        );
+        assert_eq!((both.total(), both.of(LoadFailure::Reset)), (6, 0));
     }
 }

@@ -37,16 +37,16 @@ pub(super) fn to_us(time: Duration) -> u64 {
 
 /// Times, recorded.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recorder(Histogram<u64>);
+pub struct LatencyHistogram(Histogram<u64>);
 
-impl Default for Recorder {
+impl Default for LatencyHistogram {
     fn default() -> Self {
         // The bounds are constants that are in order.
         Self(Histogram::new_with_bounds(TIME_MIN_US, TIME_MAX_US, DIGITS).expect("the bounds are in order"))
     }
 }
 
-impl Recorder {
+impl LatencyHistogram {
     /// Records a time; what is too short or too long counts at the end of the range.
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(to_us(time));
@@ -119,13 +119,13 @@ impl Recorder {
 }
 
 /// In JSON it is the compressed encoding in base64.
-impl Serialize for Recorder {
+impl Serialize for LatencyHistogram {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&STANDARD.encode(self.encode()))
     }
 }
 
-impl<'de> Deserialize<'de> for Recorder {
+impl<'de> Deserialize<'de> for LatencyHistogram {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let bytes = STANDARD.decode(String::deserialize(from)?);
         let bytes = bytes.map_err(|_| de::Error::custom("a histogram is no base64"))?;
@@ -222,7 +222,10 @@ mod tests {
     #[test]
     fn a_histogram_that_would_take_gigabytes_or_overflow_is_refused() {
         let most = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-        assert_eq!(Recorder::decode(&made_up(2, 3, TIME_MAX_US, &[0, 2])).map(|read| read.len()), Ok(1));
+        assert_eq!(
+            LatencyHistogram::decode(&made_up(2, 3, TIME_MAX_US, &[0, 2])).map(|read| read.len()),
+            Ok(1)
+        );
         let gigabytes = u32::MAX as usize;
         for (what, bytes) in [
             ("a length that is not there", made_up(gigabytes, 3, TIME_MAX_US, &[0, 2])),
@@ -230,15 +233,15 @@ mod tests {
             ("wide bounds", made_up(2, 5, u64::MAX, &[0, 2])),
             ("a number without an opposite", made_up(10, 3, TIME_MAX_US, &[&[0xff; 9][..], &[0]].concat())),
         ] {
-            assert_eq!(Recorder::decode(&bytes), Err("a histogram cannot be read"), "{what}");
+            assert_eq!(LatencyHistogram::decode(&bytes), Err("a histogram cannot be read"), "{what}");
         }
         let too_many = made_up(9, 3, TIME_MAX_US, &most);
-        assert_eq!(Recorder::decode(&too_many), Err("a histogram counts too much"));
+        assert_eq!(LatencyHistogram::decode(&too_many), Err("a histogram counts too much"));
     }
 
     #[test]
     fn times_outside_the_range_count_at_its_ends() {
-        let mut recorder = Recorder::default();
+        let mut recorder = LatencyHistogram::default();
         recorder.record(Duration::ZERO);
         recorder.record(Duration::MAX);
         assert_eq!(recorder.len(), 2);
@@ -249,21 +252,24 @@ mod tests {
 
     #[test]
     fn an_empty_one_has_quantiles_of_nought() {
-        assert_eq!(Recorder::default().quantile_us(0.99), 0);
-        assert_eq!(Recorder::default().quantile_us(f64::NAN), 0);
+        assert_eq!(LatencyHistogram::default().quantile_us(0.99), 0);
+        assert_eq!(LatencyHistogram::default().quantile_us(f64::NAN), 0);
     }
 
     #[test]
     fn what_is_encoded_is_read_back_and_garbage_is_refused() {
-        let mut recorder = Recorder::default();
+        let mut recorder = LatencyHistogram::default();
         for us in [1, 40, 1500, 200_000, TIME_MAX_US] {
             recorder.record(Duration::from_micros(us));
         }
-        assert_eq!(Recorder::decode(&recorder.encode()), Ok(recorder.clone()));
-        assert_eq!(Recorder::decode(&Recorder::default().encode()), Ok(Recorder::default()));
+        assert_eq!(LatencyHistogram::decode(&recorder.encode()), Ok(recorder.clone()));
+        assert_eq!(
+            LatencyHistogram::decode(&LatencyHistogram::default().encode()),
+            Ok(LatencyHistogram::default())
+        );
         let encoded = recorder.encode();
         for cut in 0..encoded.len() / 2 {
-            assert!(Recorder::decode(&encoded[..cut]).is_err(), "{cut} bytes");
+            assert!(LatencyHistogram::decode(&encoded[..cut]).is_err(), "{cut} bytes");
         }
     }
 }

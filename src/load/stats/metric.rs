@@ -40,7 +40,7 @@ pub enum Statistic {
 
 /// A figure of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
+pub enum Metric {
     /// A time in microseconds.
     Time(Times, Statistic),
     /// Answers a second.
@@ -57,7 +57,7 @@ pub enum Figure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Unit {
+pub enum MetricUnit {
     /// Microseconds.
     #[serde(rename = "us")]
     Time,
@@ -81,14 +81,14 @@ const TIMES: [(&str, Times); 5] = [
 const STATISTICS: [(&str, Statistic); 3] =
     [("min", Statistic::Min), ("mean", Statistic::Mean), ("max", Statistic::Max)];
 
-const OTHERS: [(&str, Figure); 4] = [
-    ("rps", Figure::Rate),
-    ("errors", Figure::Errors),
-    ("failed", Figure::Failed),
-    ("unfinished", Figure::Unfinished),
+const OTHERS: [(&str, Metric); 4] = [
+    ("rps", Metric::Rate),
+    ("errors", Metric::Errors),
+    ("failed", Metric::Failed),
+    ("unfinished", Metric::Unfinished),
 ];
 
-impl Figure {
+impl Metric {
     /// The figure of this name.
     ///
     /// # Errors
@@ -117,12 +117,12 @@ impl Figure {
     }
 
     /// What it is counted in.
-    pub fn unit(self) -> Unit {
+    pub fn unit(self) -> MetricUnit {
         match self {
-            Self::Time(..) => Unit::Time,
-            Self::Rate => Unit::Rate,
-            Self::Errors => Unit::Share,
-            Self::Failed | Self::Unfinished => Unit::Count,
+            Self::Time(..) => MetricUnit::Time,
+            Self::Rate => MetricUnit::Rate,
+            Self::Errors => MetricUnit::Share,
+            Self::Failed | Self::Unfinished => MetricUnit::Count,
         }
     }
 
@@ -156,7 +156,7 @@ fn value(spread: &Spread, statistic: Statistic) -> Option<f64> {
     }
 }
 
-impl fmt::Display for Figure {
+impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Time(times, statistic) => {
@@ -172,7 +172,7 @@ impl fmt::Display for Figure {
     }
 }
 
-impl Unit {
+impl MetricUnit {
     /// Reads a number with its unit: `10ms`, `5k`, `0.1%`.
     ///
     /// # Errors
@@ -230,28 +230,28 @@ mod tests {
     #[test]
     fn every_figure_is_found_by_the_name_that_it_shows() {
         for name in ["rps", "errors", "failed", "unfinished", "min", "mean", "max", "p50", "p99.99"] {
-            assert_eq!(Figure::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
+            assert_eq!(Metric::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
         }
         for name in ["uncorrected.p99.9", "first-byte.mean", "connect.max", "lag.p50"] {
-            assert_eq!(Figure::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
+            assert_eq!(Metric::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
         }
         for name in ["", "p98", "p", "connect.", "connect.rps", "P99"] {
-            assert!(Figure::named(name).is_err(), "{name:?}");
+            assert!(Metric::named(name).is_err(), "{name:?}");
         }
     }
 
     #[test]
     fn numbers_have_the_units_of_what_they_count() {
         let rows = [
-            (Unit::Time, "10ms", 10_000.0),
-            (Unit::Time, "1.5 s", 1_500_000.0),
-            (Unit::Time, "7µs", 7.0),
-            (Unit::Time, "1m30s", 90_000_000.0),
-            (Unit::Time, "1min", 60_000_000.0),
-            (Unit::Rate, "5000", 5_000.0),
-            (Unit::Rate, "5k", 5_000.0),
-            (Unit::Share, "0.5%", 0.005),
-            (Unit::Count, "3", 3.0),
+            (MetricUnit::Time, "10ms", 10_000.0),
+            (MetricUnit::Time, "1.5 s", 1_500_000.0),
+            (MetricUnit::Time, "7µs", 7.0),
+            (MetricUnit::Time, "1m30s", 90_000_000.0),
+            (MetricUnit::Time, "1min", 60_000_000.0),
+            (MetricUnit::Rate, "5000", 5_000.0),
+            (MetricUnit::Rate, "5k", 5_000.0),
+            (MetricUnit::Share, "0.5%", 0.005),
+            (MetricUnit::Count, "3", 3.0),
         ];
         for (unit, text, number) in rows {
             assert_eq!(unit.parse(text), Ok(number), "{text}");
@@ -261,13 +261,13 @@ mod tests {
     #[test]
     fn a_number_without_its_unit_says_which_there_are() {
         let rows = [
-            (Unit::Time, "10", "a time needs a unit: 10us, 10ms or 10s"),
-            (Unit::Time, "10d", "'d' is no unit here; a time needs a unit: 10us, 10ms or 10s"),
-            (Unit::Share, "1", "a share needs a percent sign: 1%"),
-            (Unit::Rate, "9%", "'%' is no unit here; a rate is a number a second: 9, 9k or 9M"),
-            (Unit::Time, "ms", "'ms' does not begin with a number"),
-            (Unit::Time, "1.2.3ms", "'1.2.3ms' does not begin with a number"),
-            (Unit::Time, "", "'' does not begin with a number"),
+            (MetricUnit::Time, "10", "a time needs a unit: 10us, 10ms or 10s"),
+            (MetricUnit::Time, "10d", "'d' is no unit here; a time needs a unit: 10us, 10ms or 10s"),
+            (MetricUnit::Share, "1", "a share needs a percent sign: 1%"),
+            (MetricUnit::Rate, "9%", "'%' is no unit here; a rate is a number a second: 9, 9k or 9M"),
+            (MetricUnit::Time, "ms", "'ms' does not begin with a number"),
+            (MetricUnit::Time, "1.2.3ms", "'1.2.3ms' does not begin with a number"),
+            (MetricUnit::Time, "", "'' does not begin with a number"),
         ];
         for (unit, text, error) in rows {
             assert_eq!(unit.parse(text), Err(error.to_owned()), "{text}");

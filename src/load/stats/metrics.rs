@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::failure::{Failure, FailureCounts};
-use super::latency_histogram::Recorder;
-use super::time_series::{BAD_STATUS_MIN, Series};
+use super::failure::{FailureCounts, LoadFailure};
+use super::latency_histogram::LatencyHistogram;
+use super::time_series::{BAD_STATUS_MIN, TimeSeries};
 
 /// Addresses beyond this many share one set of figures, so that a list of millions stays affordable:
 /// each set has a histogram of some 190 KB.
@@ -54,7 +54,7 @@ pub struct Failed {
     /// Which address was asked, by its place in the list.
     pub url: u32,
     /// Why.
-    pub failure: Failure,
+    pub failure: LoadFailure,
     /// When the schedule wanted it sent; in a closed loop, when it was sent.
     pub intended: Duration,
     /// When it was sent.
@@ -97,7 +97,7 @@ pub struct UrlMetrics {
     /// Where its requests went; unfinished ones are known of the run only.
     pub totals: Totals,
     /// Its latency, corrected.
-    pub latency: Recorder,
+    pub latency: LatencyHistogram,
 }
 
 /// The two latencies of requests: counted from the intended start, and from the actual one.
@@ -105,9 +105,9 @@ pub struct UrlMetrics {
 /// Most often they are the same, and recorded once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Latencies {
-    pub(super) both: Recorder,
-    pub(super) corrected: Recorder,
-    pub(super) uncorrected: Recorder,
+    pub(super) both: LatencyHistogram,
+    pub(super) corrected: LatencyHistogram,
+    pub(super) uncorrected: LatencyHistogram,
 }
 
 impl Latencies {
@@ -133,7 +133,7 @@ pub struct SoFar<'a> {
     /// Where the requests went.
     pub totals: &'a Totals,
     /// What happened in each slice.
-    pub series: &'a Series,
+    pub series: &'a TimeSeries,
 }
 
 /// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
@@ -142,10 +142,10 @@ pub struct Metrics {
     pub(super) totals: Totals,
     #[serde(flatten)]
     pub(super) latencies: Latencies,
-    pub(super) first_byte: Recorder,
-    pub(super) connect: Recorder,
-    pub(in crate::load) lag: Recorder,
-    pub(in crate::load) unfinished: Recorder,
+    pub(super) first_byte: LatencyHistogram,
+    pub(super) connect: LatencyHistogram,
+    pub(in crate::load) lag: LatencyHistogram,
+    pub(in crate::load) unfinished: LatencyHistogram,
     pub(in crate::load) resent: u64,
     pub(in crate::load) unasked: u64,
     #[serde(serialize_with = "write_statuses", deserialize_with = "read_statuses")]
@@ -154,7 +154,7 @@ pub struct Metrics {
     pub(in crate::load) connect_failures: FailureCounts,
     pub(in crate::load) urls: Vec<UrlMetrics>,
     #[serde(flatten)]
-    pub(super) series: Series,
+    pub(super) series: TimeSeries,
 }
 
 impl Metrics {
@@ -164,17 +164,17 @@ impl Metrics {
         Self {
             totals: Totals::default(),
             latencies: Latencies::default(),
-            first_byte: Recorder::default(),
-            connect: Recorder::default(),
-            lag: Recorder::default(),
-            unfinished: Recorder::default(),
+            first_byte: LatencyHistogram::default(),
+            connect: LatencyHistogram::default(),
+            lag: LatencyHistogram::default(),
+            unfinished: LatencyHistogram::default(),
             resent: 0,
             unasked: 0,
             statuses: vec![0; STATUS_END],
             failures: FailureCounts::default(),
             connect_failures: FailureCounts::default(),
             urls: vec![UrlMetrics::default(); urls],
-            series: Series::new(settings.slice),
+            series: TimeSeries::new(settings.slice),
         }
     }
 
@@ -210,7 +210,7 @@ impl Metrics {
     /// A request has failed. One that timed out has a latency as well: as long as it was waited for.
     pub fn failed(&mut self, failed: Failed) {
         let waited = failed.at.saturating_sub(failed.intended);
-        let latency = (failed.failure == Failure::TimedOut).then_some(waited);
+        let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
         self.totals.failed += 1;
         self.failures.add(failed.failure, 1);
         self.series.failed(failed.at, latency);
@@ -247,7 +247,7 @@ impl Metrics {
     }
 
     /// A connection did not come about; that is no request, and is counted apart.
-    pub fn connect_failed(&mut self, failure: Failure, at: Duration) {
+    pub fn connect_failed(&mut self, failure: LoadFailure, at: Duration) {
         self.connect_failures.add(failure, 1);
         self.series.failed(at, None);
     }
@@ -295,19 +295,19 @@ impl Metrics {
     }
 
     /// What happened when.
-    pub fn series(&self) -> &Series {
+    pub fn series(&self) -> &TimeSeries {
         &self.series
     }
 
     /// Latency from the intended start.
-    pub fn corrected(&self) -> Recorder {
+    pub fn corrected(&self) -> LatencyHistogram {
         let mut all = self.latencies.both.clone();
         all.merge(&self.latencies.corrected);
         all
     }
 
     /// Latency from the actual start.
-    pub fn uncorrected(&self) -> Recorder {
+    pub fn uncorrected(&self) -> LatencyHistogram {
         let mut all = self.latencies.both.clone();
         all.merge(&self.latencies.uncorrected);
         all
@@ -324,7 +324,7 @@ impl Metrics {
     }
 
     /// How long connections took to be made.
-    pub fn connect_times(&self) -> &Recorder {
+    pub fn connect_times(&self) -> &LatencyHistogram {
         &self.connect
     }
 

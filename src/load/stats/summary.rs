@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::failure::FailureCounts;
-use super::latency_histogram::{Recorder, secs};
+use super::latency_histogram::{LatencyHistogram, secs};
 use super::metrics::{Metrics, URL_FIGURES_MAX};
-use super::time_series::Slice;
-use super::validity::{Evidence, Unfinished, Validity, judge};
+use super::time_series::TimeSlice;
+use super::validity::{Unfinished, Validity, ValidityInput, judge};
 use crate::load::run_info::RunInfo;
 
 /// The percentiles that are reported, with the share of the values that lies at or below each.
@@ -52,7 +52,7 @@ fn write_percentiles<S: Serializer>(us: &[u64; PERCENTILES.len()], to: S) -> Res
 
 impl Spread {
     /// The spread of what was recorded; none if nothing was.
-    pub fn of(recorder: &Recorder) -> Option<Self> {
+    pub fn of(recorder: &LatencyHistogram) -> Option<Self> {
         let histogram = recorder.histogram();
         (!recorder.is_empty()).then(|| Self {
             count: recorder.len(),
@@ -74,7 +74,7 @@ impl Spread {
 /// One bar of the histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Bar {
+pub struct HistogramBar {
     /// Where the bar begins; what is there belongs to the one before.
     #[serde(rename = "above_us")]
     pub from_us: u64,
@@ -143,7 +143,7 @@ pub struct SliceSummary {
     pub p99_us: u64,
     /// What was counted.
     #[serde(skip)]
-    pub slice: Slice,
+    pub slice: TimeSlice,
 }
 
 /// Where the requests went.
@@ -226,13 +226,13 @@ pub struct Summary {
     pub unfinished: Option<Unfinished>,
     /// The corrected latencies themselves.
     #[serde(skip)]
-    pub corrected_times: Recorder,
+    pub corrected_times: LatencyHistogram,
     /// The uncorrected latencies themselves.
     #[serde(skip)]
-    pub uncorrected_times: Recorder,
+    pub uncorrected_times: LatencyHistogram,
     /// The latencies in bars.
     #[serde(rename = "histogram")]
-    pub bars: Vec<Bar>,
+    pub bars: Vec<HistogramBar>,
     /// Each status that came.
     pub statuses: Vec<StatusCount>,
     /// Why requests failed.
@@ -347,10 +347,10 @@ impl Summary {
         self.info.due.is_some()
     }
 
-    fn evidence(&self) -> Evidence<'_> {
+    fn evidence(&self) -> ValidityInput<'_> {
         let due = self.info.due;
         let p99_us = |spread: &Spread| spread.percentile_us("p99").unwrap_or(0);
-        Evidence {
+        ValidityInput {
             wall: self.info.wall,
             cpu_share: self.client.cpu_share_max,
             wanted_share: self.client.wanted_share_max,
@@ -371,7 +371,7 @@ impl Summary {
 
 /// What the requests that were in flight at the end would have come to is not known; but had they been
 /// answered at that moment, the percentiles would be different. Nothing, if by little.
-fn unfinished(latency: &Recorder, ages: &Recorder) -> Option<Unfinished> {
+fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<Unfinished> {
     /// What changes by a smaller factor than this is no news.
     const FACTOR_MIN: f64 = 1.1;
     if ages.is_empty() {
@@ -447,19 +447,19 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
 }
 
 /// Bars at 1, 2 and 5 of each power of ten, from the shortest time to the longest.
-fn bars(recorder: &Recorder) -> Vec<Bar> {
+fn bars(recorder: &LatencyHistogram) -> Vec<HistogramBar> {
     if recorder.is_empty() {
         return Vec::new();
     }
     // A value stands for all that are equal to it within the precision; a bar begins with the lowest.
     let histogram = recorder.histogram();
     let (min_us, max_us) = (histogram.min(), histogram.lowest_equivalent(histogram.max()));
-    let mut bars: Vec<Bar> = Vec::new();
+    let mut bars: Vec<HistogramBar> = Vec::new();
     let mut from_us = 0;
     // Ten decades hold an hour of microseconds.
     for to_us in (0..10).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))) {
         if to_us >= min_us && from_us < max_us {
-            bars.push(Bar { from_us, to_us, count: 0 });
+            bars.push(HistogramBar { from_us, to_us, count: 0 });
         }
         from_us = to_us;
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::latency_histogram::{DIGITS, Recorder, micros, to_us};
+use super::latency_histogram::{DIGITS, LatencyHistogram, micros, to_us};
 
 /// Answers with this status or above are errors (RFC 9110 section 15).
 pub const BAD_STATUS_MIN: u16 = 400;
@@ -19,7 +19,7 @@ pub const SLICES_MAX: usize = 300;
 
 /// One slice of the run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Slice {
+pub struct TimeSlice {
     /// Requests answered.
     pub answered: u64,
     /// Of those, with a status of 400 or above.
@@ -33,7 +33,7 @@ pub struct Slice {
     latency: Option<Histogram<u32>>,
 }
 
-impl Slice {
+impl TimeSlice {
     fn record(&mut self, us: u64, count: u32) {
         // Three digits are a valid precision, and a histogram that resizes takes every value.
         let histogram = self.latency.get_or_insert_with(|| Histogram::new(DIGITS).expect("three digits"));
@@ -58,8 +58,8 @@ impl Slice {
     }
 
     /// The corrected latencies as a histogram of the common kind.
-    pub fn latency(&self) -> Recorder {
-        let mut recorder = Recorder::default();
+    pub fn latency(&self) -> LatencyHistogram {
+        let mut recorder = LatencyHistogram::default();
         for (us, count) in self.values() {
             recorder.record_us(us, u64::from(count));
         }
@@ -77,7 +77,7 @@ impl Slice {
     }
 }
 
-impl PartialEq for Slice {
+impl PartialEq for TimeSlice {
     /// By what was recorded, not by how much room there is for more.
     fn eq(&self, other: &Self) -> bool {
         let counts = |slice: &Self| [slice.answered, slice.bad_statuses, slice.failed, slice.received_len];
@@ -86,12 +86,12 @@ impl PartialEq for Slice {
 }
 
 fn write_latency<S: Serializer>(latency: &Option<Histogram<u32>>, to: S) -> Result<S::Ok, S::Error> {
-    Slice { latency: latency.clone(), ..Slice::default() }.latency().serialize(to)
+    TimeSlice { latency: latency.clone(), ..TimeSlice::default() }.latency().serialize(to)
 }
 
 fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u32>>, D::Error> {
-    let mut slice = Slice::default();
-    for value in Recorder::deserialize(from)?.histogram().iter_recorded() {
+    let mut slice = TimeSlice::default();
+    for value in LatencyHistogram::deserialize(from)?.histogram().iter_recorded() {
         let count = u32::try_from(value.count_at_value()).unwrap_or(u32::MAX);
         slice.record(value.value_iterated_to(), count);
     }
@@ -100,24 +100,24 @@ fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u
 
 /// All slices of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Series {
+pub struct TimeSeries {
     #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
     slice: Duration,
     #[serde(deserialize_with = "read_slices")]
-    slices: Vec<Slice>,
+    slices: Vec<TimeSlice>,
 }
 
 fn read_slice<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    micros::deserialize(from).map(|slice| Series::new(slice).slice)
+    micros::deserialize(from).map(|slice| TimeSeries::new(slice).slice)
 }
 
-fn read_slices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Slice>, D::Error> {
+fn read_slices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TimeSlice>, D::Error> {
     let mut slices = Vec::deserialize(from)?;
     slices.truncate(SLICES_MAX);
     Ok(slices)
 }
 
-impl Series {
+impl TimeSeries {
     /// None yet, of this length each; nought is taken for a second.
     pub fn new(slice: Duration) -> Self {
         let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
@@ -130,7 +130,7 @@ impl Series {
     }
 
     /// The slices so far, the first one first.
-    pub fn slices(&self) -> &[Slice] {
+    pub fn slices(&self) -> &[TimeSlice] {
         &self.slices
     }
 
@@ -163,14 +163,14 @@ impl Series {
     }
 
     /// The slice of this time, made when it is not there yet.
-    pub(super) fn at(&mut self, at: Duration) -> &mut Slice {
+    pub(super) fn at(&mut self, at: Duration) -> &mut TimeSlice {
         let mut index = self.index(at);
         while index >= SLICES_MAX {
             self.coarsen();
             index = self.index(at);
         }
         if index >= self.slices.len() {
-            self.slices.resize_with(index + 1, Slice::default);
+            self.slices.resize_with(index + 1, TimeSlice::default);
         }
         &mut self.slices[index]
     }
@@ -198,13 +198,13 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn answered(series: &mut Series, at: Duration, latency: Duration, status: u16) {
+    fn answered(series: &mut TimeSeries, at: Duration, latency: Duration, status: u16) {
         series.answered(at, latency, status, 10);
     }
 
     #[test]
     fn an_answer_belongs_to_the_second_in_which_it_came() {
-        let mut series = Series::new(SECOND);
+        let mut series = TimeSeries::new(SECOND);
         for at_ms in [0, 999, 1000, 3500] {
             answered(&mut series, Duration::from_millis(at_ms), Duration::from_millis(5), 200);
         }
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn bad_statuses_are_errors_and_so_is_what_failed() {
-        let mut series = Series::new(SECOND);
+        let mut series = TimeSeries::new(SECOND);
         for status in [200, 399, 400, 503] {
             answered(&mut series, Duration::ZERO, SECOND, status);
         }
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn however_long_a_run_is_its_slices_are_few_and_complete() {
-        let mut series = Series::new(SECOND);
+        let mut series = TimeSeries::new(SECOND);
         for at_secs in 0..10_000 {
             answered(&mut series, Duration::from_secs(at_secs), Duration::from_micros(at_secs), 200);
         }
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn series_of_different_grain_merge_into_the_coarser() {
-        let (mut long, mut short) = (Series::new(SECOND), Series::new(SECOND));
+        let (mut long, mut short) = (TimeSeries::new(SECOND), TimeSeries::new(SECOND));
         for at_secs in 0..400 {
             answered(&mut long, Duration::from_secs(at_secs), SECOND, 200);
         }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::failure::{Failure, FailureCounts};
+use super::failure::{FailureCounts, LoadFailure};
 use crate::load::run_info::{Merged, RunInfo};
 
 /// The exit code of a run in which the generator was the bottleneck.
@@ -34,7 +34,7 @@ pub const MISSED_SHARE_MAX: f64 = 0.01;
 
 /// What is judged.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Evidence<'a> {
+pub struct ValidityInput<'a> {
     /// How long the run took.
     pub wall: Duration,
     /// The share of its CPU time that the busiest thread used, 0 to 1.
@@ -116,7 +116,7 @@ pub enum ClientBound {
     /// Ports or file descriptors ran out.
     Exhausted {
         /// Which.
-        failure: Failure,
+        failure: LoadFailure,
         /// How often.
         count: u64,
     },
@@ -145,7 +145,7 @@ impl ClientBound {
 
 /// What is worth knowing about a run that is valid all the same.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Remark {
+pub enum Warning {
     /// The schedule was not kept, for all connections were waiting for the server.
     Unreached {
         /// Requests that were not sent.
@@ -198,7 +198,7 @@ pub enum Remark {
     },
 }
 
-impl Remark {
+impl Warning {
     /// Its name for scripts.
     pub fn name(&self) -> &'static str {
         match self {
@@ -222,7 +222,7 @@ pub struct Validity {
     /// What speaks against the run.
     pub reasons: Vec<ClientBound>,
     /// What should be known.
-    pub remarks: Vec<Remark>,
+    pub remarks: Vec<Warning>,
 }
 
 impl Validity {
@@ -238,19 +238,19 @@ impl Validity {
         }
         let (shortest, longest) = (merged.wall_min, info.wall);
         if longest.saturating_sub(shortest).as_secs_f64() > longest.as_secs_f64() * WALLS_DIFFER_MAX {
-            self.remarks.push(Remark::Unequal { shortest, longest });
+            self.remarks.push(Warning::Unequal { shortest, longest });
         }
         let secs = merged.last_started_unix_secs.saturating_sub(info.started_unix_secs);
         if secs > 0 && secs >= longest.as_secs() {
-            self.remarks.push(Remark::Apart { secs });
+            self.remarks.push(Warning::Apart { secs });
         }
         let differences = merged.differences.iter().cloned();
-        self.remarks.extend(differences.map(|difference| Remark::Differing { difference }));
+        self.remarks.extend(differences.map(|difference| Warning::Differing { difference }));
     }
 }
 
 /// Judges a run.
-pub fn judge(evidence: &Evidence) -> Validity {
+pub fn judge(evidence: &ValidityInput) -> Validity {
     let mut verdict = Validity::default();
     let is_long = evidence.wall >= WALL_MIN;
     let (cpu_share, wanted_share) = (evidence.cpu_share, evidence.wanted_share);
@@ -260,7 +260,7 @@ pub fn judge(evidence: &Evidence) -> Validity {
         verdict.reasons.push(ClientBound::Waited { wanted_share, cpu_share });
     }
     if !is_long {
-        verdict.remarks.push(Remark::Short);
+        verdict.remarks.push(Warning::Short);
     }
     match lag(evidence) {
         Some(reason) => verdict.reasons.push(reason),
@@ -270,11 +270,11 @@ pub fn judge(evidence: &Evidence) -> Validity {
         Some((missed, due)) if is_long && is_pressed(evidence) => {
             verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share, wanted_share });
         }
-        Some((missed, due)) => verdict.remarks.push(Remark::Unreached { missed, due }),
+        Some((missed, due)) => verdict.remarks.push(Warning::Unreached { missed, due }),
         None => {}
     }
     verdict.remarks.extend(asides(evidence));
-    for failure in Failure::OURS {
+    for failure in LoadFailure::OURS {
         let count = evidence.failures.of(failure) + evidence.connect_failures.of(failure);
         if count > 0 {
             verdict.reasons.push(ClientBound::Exhausted { failure, count });
@@ -285,23 +285,23 @@ pub fn judge(evidence: &Evidence) -> Validity {
 
 /// Whether the generator had little time left, or waited for a processor for longer than it used one: what
 /// it did not send then is not the server's fault alone.
-fn is_pressed(evidence: &Evidence) -> bool {
+fn is_pressed(evidence: &ValidityInput) -> bool {
     let is_pushed_aside = |waited: f64| waited >= WAITED_TOLD && waited >= evidence.cpu_share;
     evidence.wanted_share.max(evidence.cpu_share) >= CPU_SHARE_BUSY
         || evidence.waited_share.is_some_and(is_pushed_aside)
 }
 
-fn asides(evidence: &Evidence) -> impl Iterator<Item = Remark> {
+fn asides(evidence: &ValidityInput) -> impl Iterator<Item = Warning> {
     let held_up = evidence.waited_share.filter(|share| evidence.wall >= WALL_MIN && *share >= WAITED_TOLD);
-    let held_up = held_up.map(|waited_share| Remark::HeldUp { waited_share });
-    let flattering = evidence.unfinished.map(Remark::Flattering);
+    let held_up = held_up.map(|waited_share| Warning::HeldUp { waited_share });
+    let flattering = evidence.unfinished.map(Warning::Flattering);
     let (requests, connections) = (evidence.resent, evidence.unasked);
-    let resent = (requests > 0).then_some(Remark::Resent { requests });
-    let unasked = (connections > 0).then_some(Remark::Unasked { connections });
+    let resent = (requests > 0).then_some(Warning::Resent { requests });
+    let unasked = (connections > 0).then_some(Warning::Unasked { connections });
     [held_up, flattering, resent, unasked].into_iter().flatten()
 }
 
-fn lag(evidence: &Evidence) -> Option<ClientBound> {
+fn lag(evidence: &ValidityInput) -> Option<ClientBound> {
     let p99_us = evidence.lag_p99_us?;
     // A float of an integer that is at most an hour of microseconds goes back into an integer.
     let borne_us = (evidence.latency_p99_us as f64 * LAG_SHARE_MAX) as u64;
@@ -310,14 +310,14 @@ fn lag(evidence: &Evidence) -> Option<ClientBound> {
 }
 
 /// What is left of the latencies without the lag is nothing to rely on.
-fn late(evidence: &Evidence) -> Option<Remark> {
+fn late(evidence: &ValidityInput) -> Option<Warning> {
     let (lag_p99_us, latency_p99_us) = (evidence.lag_p99_us?, evidence.latency_p99_us);
     let is_most = lag_p99_us >= LAG_TOLD_US && lag_p99_us.saturating_mul(2) >= latency_p99_us;
-    is_most.then_some(Remark::Late { lag_p99_us, latency_p99_us })
+    is_most.then_some(Warning::Late { lag_p99_us, latency_p99_us })
 }
 
 /// How many requests of the schedule were not sent, if they are more than may be on their way.
-fn missed(evidence: &Evidence) -> Option<(u64, u64)> {
+fn missed(evidence: &ValidityInput) -> Option<(u64, u64)> {
     let due = evidence.due?;
     let missed = due.saturating_sub(evidence.sent);
     let is_much = missed > evidence.concurrency && missed as f64 > due as f64 * MISSED_SHARE_MAX;
@@ -328,11 +328,11 @@ fn missed(evidence: &Evidence) -> Option<(u64, u64)> {
 mod tests {
     use super::*;
 
-    type Change = fn(&mut Evidence);
+    type Change = fn(&mut ValidityInput);
 
-    fn with(change: impl Fn(&mut Evidence)) -> Validity {
+    fn with(change: impl Fn(&mut ValidityInput)) -> Validity {
         let none = FailureCounts::default();
-        let mut evidence = Evidence {
+        let mut evidence = ValidityInput {
             wall: Duration::from_secs(10),
             cpu_share: 0.3,
             wanted_share: 0.35,
@@ -404,40 +404,40 @@ mod tests {
 
     #[test]
     fn a_rate_that_the_server_does_not_take_is_a_remark() {
-        let unreached = Remark::Unreached { missed: 1_000, due: 20_000 };
+        let unreached = Warning::Unreached { missed: 1_000, due: 20_000 };
         assert_eq!(with(|e| e.sent = 19_000).remarks, std::slice::from_ref(&unreached));
         assert_eq!(with(|e| e.sent = 19_950).remarks, []);
         let brief =
-            |e: &mut Evidence| (e.sent, e.cpu_share, e.wall) = (19_000, 1.0, Duration::from_millis(10));
-        assert_eq!(with(brief).remarks, [Remark::Short, unreached]);
+            |e: &mut ValidityInput| (e.sent, e.cpu_share, e.wall) = (19_000, 1.0, Duration::from_millis(10));
+        assert_eq!(with(brief).remarks, [Warning::Short, unreached]);
         assert_eq!(with(|e| (e.due, e.sent) = (Some(100), 60)).remarks, []);
-        assert_eq!(with(|e| e.wall = Duration::from_millis(499)).remarks, [Remark::Short]);
+        assert_eq!(with(|e| e.wall = Duration::from_millis(499)).remarks, [Warning::Short]);
     }
 
     #[test]
     fn what_the_figures_leave_out_is_a_remark() {
         let waiting = Unfinished { count: 50, oldest_us: 4_000_000, percentile: "p99", least_us: 3_000_000 };
-        assert_eq!(with(|e| e.unfinished = Some(waiting)).remarks, [Remark::Flattering(waiting)]);
+        assert_eq!(with(|e| e.unfinished = Some(waiting)).remarks, [Warning::Flattering(waiting)]);
         let late = |lag_us, latency_us| {
             with(move |e| (e.lag_p99_us, e.latency_p99_us) = (Some(lag_us), latency_us)).remarks
         };
-        assert_eq!(late(1_000, 2_000), [Remark::Late { lag_p99_us: 1_000, latency_p99_us: 2_000 }]);
+        assert_eq!(late(1_000, 2_000), [Warning::Late { lag_p99_us: 1_000, latency_p99_us: 2_000 }]);
         assert_eq!((late(1_000, 2_001), late(499, 600), late(2_001, 2_001)), (vec![], vec![], vec![]));
         let held_up = |share| with(move |e| e.waited_share = share).remarks;
-        assert_eq!(held_up(Some(0.1)), [Remark::HeldUp { waited_share: 0.1 }]);
+        assert_eq!(held_up(Some(0.1)), [Warning::HeldUp { waited_share: 0.1 }]);
         assert_eq!((held_up(Some(0.09)), held_up(None)), (vec![], vec![]));
         let brief = with(|e| (e.waited_share, e.wall) = (Some(0.9), Duration::from_millis(10))).remarks;
-        assert_eq!(brief, [Remark::Short]);
-        assert_eq!(with(|e| e.resent = 7).remarks, [Remark::Resent { requests: 7 }]);
-        assert_eq!(with(|e| e.unasked = 3).remarks, [Remark::Unasked { connections: 3 }]);
+        assert_eq!(brief, [Warning::Short]);
+        assert_eq!(with(|e| e.resent = 7).remarks, [Warning::Resent { requests: 7 }]);
+        assert_eq!(with(|e| e.unasked = 3).remarks, [Warning::Unasked { connections: 3 }]);
     }
 
     #[test]
     fn ports_and_descriptors_are_the_clients() {
         let mut gone = FailureCounts::default();
-        gone.add(Failure::NoPort, 3);
-        gone.add(Failure::Refused, 9);
-        let evidence = Evidence {
+        gone.add(LoadFailure::NoPort, 3);
+        gone.add(LoadFailure::Refused, 9);
+        let evidence = ValidityInput {
             wall: Duration::from_secs(1),
             cpu_share: 0.0,
             wanted_share: 0.0,
@@ -453,7 +453,7 @@ mod tests {
             failures: &gone,
             connect_failures: &gone,
         };
-        let exhausted = ClientBound::Exhausted { failure: Failure::NoPort, count: 6 };
+        let exhausted = ClientBound::Exhausted { failure: LoadFailure::NoPort, count: 6 };
         assert_eq!(judge(&evidence).reasons, [exhausted]);
         assert_eq!(exhausted.name(), "no-port");
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reactor_http::access_log::{AccessLog, LogDestination};
 use reactor_http::client;
-use reactor_http::client::connection::{Audience, Failure};
+use reactor_http::client::connection::{FetchError, ResponseHandler};
 use reactor_http::files::{ContentSource, Root};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
@@ -238,7 +238,7 @@ pub(super) struct Ear {
     request: Vec<u8>,
     pub(super) status: Option<u16>,
     pub(super) body: Vec<u8>,
-    pub(super) outcome: Option<Result<(), Failure>>,
+    pub(super) outcome: Option<Result<(), FetchError>>,
 }
 
 impl Ear {
@@ -247,7 +247,7 @@ impl Ear {
     }
 }
 
-impl Audience for Ear {
+impl ResponseHandler for Ear {
     fn connected(&mut self, _: Now) -> &[u8] {
         &self.request
     }
@@ -261,20 +261,20 @@ impl Audience for Ear {
         true
     }
 
-    fn over(&mut self, outcome: Result<(), Failure>, _: Now) {
+    fn over(&mut self, outcome: Result<(), FetchError>, _: Now) {
         assert_eq!(self.outcome.replace(outcome), None, "an exchange ends once");
     }
 }
 
 /// A client machine that connects, with an overall deadline after so long.
-pub(super) fn client(ear: Ear, now: Now, patience: Duration) -> Side<client::connection::Conn<Ear>> {
+pub(super) fn client(ear: Ear, now: Now, patience: Duration) -> Side<client::connection::FetchProtocol<Ear>> {
     let deadline = Some(now.instant + patience);
-    Side::new(client::connection::Conn::new(Method::Get, None, deadline), ear, Want::Tick)
+    Side::new(client::connection::FetchProtocol::new(Method::Get, None, deadline), ear, Want::Tick)
 }
 
 /// A client machine and a server machine, and a wire between them.
 pub(super) struct Pair {
-    pub(super) client: Side<client::connection::Conn<Ear>>,
+    pub(super) client: Side<client::connection::FetchProtocol<Ear>>,
     pub(super) server: Side<server::HttpServerProtocol>,
     up: Pipe,
     down: Pipe,

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use reactor_http::client::connection::{Failure, Phase};
+use reactor_http::client::connection::{FetchError, FetchPhase};
 use reactor_http::net::CloseReason;
 use reactor_http::reactor::Now;
 
@@ -251,22 +251,22 @@ fn a_client_gives_up_when_its_time_is_over() {
         waiting.turn(&mut port, now.after(after));
         (waiting.machine.phase(), waiting.site.outcome, waiting.ended)
     };
-    assert_eq!(turn(Duration::ZERO), (Phase::Answering, None, None));
-    assert_eq!(turn(5 * SECOND - TENTH), (Phase::Answering, None, None));
-    let over = Some(Err(Failure::TimedOut));
+    assert_eq!(turn(Duration::ZERO), (FetchPhase::ReadingResponse, None, None));
+    assert_eq!(turn(5 * SECOND - TENTH), (FetchPhase::ReadingResponse, None, None));
+    let over = Some(Err(FetchError::TimedOut));
     let ended = Some(CloseReason::TimedOut("the answer"));
-    assert_eq!(turn(5 * SECOND), (Phase::Closing, over, ended));
+    assert_eq!(turn(5 * SECOND), (FetchPhase::Closing, over, ended));
 }
 
 /// A connection that is made at the very moment at which its time is over: the states on the way.
-pub(crate) fn an_attempt_that_is_overdue() -> (Phase, Phase) {
+pub(crate) fn an_attempt_that_is_overdue() -> (FetchPhase, FetchPhase) {
     let now = Now::read();
     let mut late = client(Ear::asking(request("/")), now, SECOND);
     let from = late.machine.phase();
     let (mut incoming, mut outgoing, mut pace) = (Pipe::new(0), Pipe::new(1000), Pace::Whole);
     let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut pace };
     late.turn(&mut port, now.after(SECOND));
-    assert_eq!(late.site.outcome, Some(Err(Failure::TimedOut)));
+    assert_eq!(late.site.outcome, Some(Err(FetchError::TimedOut)));
     assert!(outgoing.take(1000).is_empty(), "the request is never sent");
     (from, late.machine.phase())
 }

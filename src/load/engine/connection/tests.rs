@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::*;
-use crate::client::target::Target;
+use crate::client::target::ClientTarget;
 use crate::load::engine::pacer::{Schedule, Share};
 use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
 use crate::load::plan::template::{RequestParts, RequestTemplate};
@@ -22,7 +22,7 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 fn plan() -> Plan {
-    let targets = vec![Target { host: "localhost".to_owned(), port: 80, path: "/".to_owned() }];
+    let targets = vec![ClientTarget { host: "localhost".to_owned(), port: 80, path: "/".to_owned() }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("no placeholders");
     let stop = Stop { requests: None, duration: Some(Duration::from_secs(60)) };
@@ -31,8 +31,8 @@ fn plan() -> Plan {
 
 /// One machine and its run, driven by hand.
 struct Stage {
-    machine: Requester,
-    run: Run,
+    machine: LoadProtocol,
+    run: ThreadRun,
     inbox: RecvBuf,
     outbox: SendQueue,
     pool: Pool,
@@ -45,11 +45,12 @@ impl Stage {
     fn new(plan: &Plan) -> Self {
         let start = Now::read();
         let addresses = vec![vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 80))]; plan.targets.len()];
-        let mut run = Run::new(plan, &addresses, Share { index: 0, of: 1 }, Clock::Frozen, start.instant)
-            .expect("the plan fits");
+        let mut run =
+            ThreadRun::new(plan, &addresses, Share { index: 0, of: 1 }, Clock::Frozen, start.instant)
+                .expect("the plan fits");
         let (seat, _) = run.seats.next_vacant(start.instant).expect("a seat");
         Self {
-            machine: Requester::new(seat, run.manners, start.instant),
+            machine: LoadProtocol::new(seat, run.manners, start.instant),
             run,
             inbox: RecvBuf::new(),
             outbox: SendQueue::new(),
@@ -67,7 +68,7 @@ impl Stage {
         stage
     }
 
-    fn note(&mut self, before: Phase) {
+    fn note(&mut self, before: LoadPhase) {
         if before != self.machine.phase {
             self.seen.insert((before as u8, self.machine.phase as u8));
         }
@@ -96,7 +97,7 @@ impl Stage {
     fn connect_again(&mut self, pause: Duration) {
         self.pass(pause);
         let (seat, _) = self.run.seats.next_vacant(self.now.instant).expect("its seat is vacant");
-        self.machine = Requester::new(seat, self.run.manners, self.now.instant);
+        self.machine = LoadProtocol::new(seat, self.run.manners, self.now.instant);
         self.inbox = RecvBuf::new();
         self.outbox = SendQueue::new();
         assert_eq!(self.turn(), Want::Input);
@@ -132,7 +133,7 @@ impl Stage {
         [sent, answered, failed, unfinished]
     }
 
-    fn failures(&self) -> Vec<(Failure, u64)> {
+    fn failures(&self) -> Vec<(LoadFailure, u64)> {
         self.run.metrics().failures.seen().collect()
     }
 }
@@ -161,12 +162,12 @@ fn an_answer_may_come_byte_by_byte() {
 fn each_way_to_answer_wrongly_has_its_name() {
     let close = |bytes: &'static [u8]| (bytes, true);
     for ((bytes, ends), failure) in [
-        (close(b""), Failure::ClosedEarly),
-        (close(b"HTTP/1.1 200 OK\r\n"), Failure::Truncated),
-        (close(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell"), Failure::Truncated),
-        ((b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!", false), Failure::TooLong),
-        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false), Failure::BadChunk),
-        ((b"what?", false), Failure::BadHead),
+        (close(b""), LoadFailure::ClosedEarly),
+        (close(b"HTTP/1.1 200 OK\r\n"), LoadFailure::Truncated),
+        (close(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell"), LoadFailure::Truncated),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!", false), LoadFailure::TooLong),
+        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false), LoadFailure::BadChunk),
+        ((b"what?", false), LoadFailure::BadHead),
     ] {
         let mut stage = Stage::connected(&plan());
         let want = if bytes.is_empty() { Want::Input } else { stage.receive(bytes) };
@@ -179,9 +180,9 @@ fn each_way_to_answer_wrongly_has_its_name() {
 #[test]
 fn a_broken_connection_is_named_by_what_broke_it() {
     for (kind, failure) in [
-        (ErrorKind::ConnectionReset, Failure::Reset),
-        (ErrorKind::BrokenPipe, Failure::SendFailed),
-        (ErrorKind::TimedOut, Failure::TimedOut),
+        (ErrorKind::ConnectionReset, LoadFailure::Reset),
+        (ErrorKind::BrokenPipe, LoadFailure::SendFailed),
+        (ErrorKind::TimedOut, LoadFailure::TimedOut),
     ] {
         let mut stage = Stage::connected(&plan());
         stage.follow(Want::Close(CloseReason::Failed(kind)));
@@ -192,19 +193,19 @@ fn a_broken_connection_is_named_by_what_broke_it() {
 #[test]
 fn a_connection_that_is_not_made_has_its_name_and_no_request() {
     for (kind, errno, failure) in [
-        (ErrorKind::ConnectionRefused, None, Failure::Refused),
-        (ErrorKind::TimedOut, None, Failure::ConnectTimedOut),
-        (ErrorKind::HostUnreachable, None, Failure::ConnectFailed),
-        (ErrorKind::AddrNotAvailable, None, Failure::NoPort),
-        (ErrorKind::Other, Some(24), Failure::NoDescriptor),
-        (ErrorKind::Other, Some(23), Failure::NoDescriptor),
+        (ErrorKind::ConnectionRefused, None, LoadFailure::Refused),
+        (ErrorKind::TimedOut, None, LoadFailure::ConnectTimedOut),
+        (ErrorKind::HostUnreachable, None, LoadFailure::ConnectFailed),
+        (ErrorKind::AddrNotAvailable, None, LoadFailure::NoPort),
+        (ErrorKind::Other, Some(24), LoadFailure::NoDescriptor),
+        (ErrorKind::Other, Some(23), LoadFailure::NoDescriptor),
     ] {
         assert_eq!(connect_failure(kind, errno), failure);
     }
     let mut stage = Stage::new(&plan());
     stage.follow(Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused)));
     assert_eq!(stage.totals(), [0; 4]);
-    assert_eq!(stage.run.metrics().connect_failures.of(Failure::Refused), 1);
+    assert_eq!(stage.run.metrics().connect_failures.of(LoadFailure::Refused), 1);
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn a_time_out_is_recorded_at_the_time_out_value() {
     let mut stage = Stage::connected(&plan());
     stage.receive(b"HTTP/1.1 200 OK\r\n");
     stage.expire();
-    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::TimedOut, 1)], [1, 0, 1, 0]));
+    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 1)], [1, 0, 1, 0]));
     let waited = Duration::from_micros(stage.run.metrics().corrected().quantile_us(1.0));
     assert!(waited >= TIMEOUT && waited < TIMEOUT + TIMEOUT / 100, "{waited:?}");
 }
@@ -247,7 +248,7 @@ fn pipelined_requests_are_answered_in_order_and_those_behind_the_last_answer_are
 fn an_answer_that_is_wrong_fails_its_own_request_only() {
     let mut stage = Stage::connected(&Plan { pipeline: 4, ..plan() });
     stage.receive(&[OK, b"what?"].concat());
-    assert_eq!(stage.failures(), [(Failure::TooLong, 1)]);
+    assert_eq!(stage.failures(), [(LoadFailure::TooLong, 1)]);
     assert_eq!((stage.totals(), stage.run.seats.stranded()), ([4, 1, 1, 0], 2));
     // Nobody sends them any more, if the run ends before that.
     stage.run.end(stage.now.instant);
@@ -261,26 +262,28 @@ fn what_is_stranded_times_out_when_its_time_is_over() {
     let mut stage = Stage::connected(&plan);
     stage.receive(LAST);
     stage.pass(TIMEOUT);
-    stage.run.connect_failed(0, Failure::Refused, stage.now.instant);
-    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::TimedOut, 2)], [3, 1, 2, 0]));
+    stage.run.connect_failed(0, LoadFailure::Refused, stage.now.instant);
+    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [3, 1, 2, 0]));
     // ... when there is one again ...
     let mut stage = Stage::connected(&plan);
     stage.receive(LAST);
     stage.connect_again(TIMEOUT);
-    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::TimedOut, 2)], [6, 1, 2, 0]));
+    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [6, 1, 2, 0]));
     // ... and on it, counted from when it was sent first.
     let mut stage = Stage::connected(&plan);
     stage.receive(LAST);
     stage.connect_again(TIMEOUT / 2);
     assert_eq!(stage.machine.deadline(), Some(stage.start.instant + TIMEOUT));
     stage.expire();
-    assert_eq!((stage.failures(), stage.totals()), (vec![(Failure::TimedOut, 2)], [4, 1, 2, 0]));
+    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [4, 1, 2, 0]));
     assert_eq!(stage.run.seats.stranded(), 1);
 }
 
 #[test]
 fn bytes_that_come_behind_an_answer_are_named_so_even_when_the_next_request_is_on_its_way() {
-    for (bytes, failure) in [(&b"!"[..], Failure::TooLong), (b"HTTP/9 what?\r\n\r\n", Failure::BadHead)] {
+    for (bytes, failure) in
+        [(&b"!"[..], LoadFailure::TooLong), (b"HTTP/9 what?\r\n\r\n", LoadFailure::BadHead)]
+    {
         let mut stage = Stage::connected(&plan());
         stage.receive(OK);
         stage.receive(bytes);
@@ -297,7 +300,7 @@ fn bytes_that_come_behind_an_answer_are_named_so_even_when_the_next_request_is_o
 fn a_connection_that_is_made_too_late_is_none() {
     let mut stage = Stage::new(&plan());
     stage.expire();
-    assert_eq!(stage.run.metrics().connect_failures.of(Failure::ConnectTimedOut), 1);
+    assert_eq!(stage.run.metrics().connect_failures.of(LoadFailure::ConnectTimedOut), 1);
     assert_eq!((stage.totals(), stage.run.seats.taken()), ([0; 4], 0));
 }
 
@@ -347,10 +350,10 @@ fn a_late_request_counts_from_the_moment_that_was_intended() {
     assert!(stage.run.metrics().lag.quantile_us(1.0) <= 1);
     // The third, due at 200 ms, is on the way; after it the connection rests until the clock says so.
     stage.receive(OK);
-    assert_eq!((stage.totals(), stage.machine.phase), ([3, 3, 0, 0], Phase::Resting));
+    assert_eq!((stage.totals(), stage.machine.phase), ([3, 3, 0, 0], LoadPhase::Idle));
     stage.pass(Duration::from_millis(45));
     stage.turn();
-    assert_eq!(stage.machine.phase, Phase::Awaiting);
+    assert_eq!(stage.machine.phase, LoadPhase::AwaitingFirstByte);
     assert_eq!(stage.run.metrics().lag.quantile_us(1.0) / 1000, 5);
 }
 
@@ -372,7 +375,7 @@ fn a_run_ends_when_so_many_requests_have_come_to_their_end() {
     stage.receive(OK);
     assert!(!stage.run.tickets.is_over(stage.now.instant));
     stage.receive(OK);
-    assert_eq!((stage.totals(), stage.machine.phase), ([2, 2, 0, 0], Phase::Resting));
+    assert_eq!((stage.totals(), stage.machine.phase), ([2, 2, 0, 0], LoadPhase::Idle));
     assert!(stage.run.tickets.is_over(stage.now.instant));
 }
 
@@ -393,10 +396,10 @@ fn a_run_that_nobody_takes_a_connection_of_is_given_up() {
         assert!(stage.run.seats.next_vacant(next).is_some());
     }
     assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
-    stage.run.give_up_if_dark(stage.now.instant);
+    stage.run.abort_if_unreachable(stage.now.instant);
     assert!(!stage.run.tickets.is_over(stage.now.instant));
     stage.pass(TIMEOUT);
-    stage.run.give_up_if_dark(stage.now.instant);
+    stage.run.abort_if_unreachable(stage.now.instant);
     assert!(stage.run.tickets.is_over(stage.now.instant));
 }
 

@@ -6,10 +6,10 @@
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::request::USER_AGENT;
-use crate::client::target::Target;
+use crate::client::target::ClientTarget;
 use crate::http::{decimal, end, field, request_line};
 
-use super::{Piece, Template, encode_loose_braces};
+use super::{Template, TemplatePart, encode_loose_braces};
 use crate::load::plan::random::Random;
 
 /// What the requests of a run have in common.
@@ -45,7 +45,7 @@ impl RequestTemplate {
     ///
     /// # Errors
     /// A placeholder that there is not, and where it stands.
-    pub fn new(targets: &[Target], parts: &RequestParts<'_>) -> Result<Self, String> {
+    pub fn new(targets: &[ClientTarget], parts: &RequestParts<'_>) -> Result<Self, String> {
         let requests: Result<_, String> = targets.iter().map(|target| Request::new(target, parts)).collect();
         Ok(Self { requests: requests? })
     }
@@ -66,7 +66,7 @@ impl RequestTemplate {
 }
 
 impl Request {
-    fn new(target: &Target, parts: &RequestParts<'_>) -> Result<Self, String> {
+    fn new(target: &ClientTarget, parts: &RequestParts<'_>) -> Result<Self, String> {
         let mut head = Vec::with_capacity(256);
         let path = encode_loose_braces(&target.path);
         request_line(&mut head, parts.method, &path);
@@ -112,7 +112,7 @@ impl Request {
                 Ok(Self { head, sized: None })
             }
             None => {
-                let after = Template { pieces: vec![Piece::Bytes(after)] };
+                let after = Template { pieces: vec![TemplatePart::Bytes(after)] };
                 Ok(Self { head, sized: Some((after, body.clone())) })
             }
         }

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use crate::client::config::FieldEdit;
-use crate::client::target::Target;
+use crate::client::target::ClientTarget;
 
 use super::*;
 
@@ -76,15 +76,15 @@ fn loose_braces_of_a_path_are_encoded() {
     }
 }
 
-fn target(path: &str) -> Target {
-    Target { host: "h".to_owned(), port: 81, path: path.to_owned() }
+fn target(path: &str) -> ClientTarget {
+    ClientTarget { host: "h".to_owned(), port: 81, path: path.to_owned() }
 }
 
 fn parts<'a>(fields: &'a [(String, FieldEdit)], body: Option<&'a Template>) -> RequestParts<'a> {
     RequestParts { method: "POST", fields, body, keep_alive: true }
 }
 
-fn request(targets: &[Target], parts: &RequestParts<'_>, url: u32, seq: u64) -> String {
+fn request(targets: &[ClientTarget], parts: &RequestParts<'_>, url: u32, seq: u64) -> String {
     let mut out = b"before|".to_vec();
     let template = RequestTemplate::new(targets, parts).expect("requests");
     template.render(&mut out, url, seq, &mut Random::new(3));

@@ -5,13 +5,13 @@
 
 use super::text::{BRIEF, COUNTED, few, verdict};
 use crate::load::report::html::axis::Axis;
-use crate::load::report::html::chart::{Chart, Dot, Hint, Line, Mark};
+use crate::load::report::html::chart::{Chart, ChartLine, ChartMark, Dot, Hint};
 use crate::load::report::html::table::{Column, list, table, tile};
-use crate::load::report::html::ticks::Unit;
+use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{began, escaped, page, section};
 use crate::load::report::text::percentile as shown;
-use crate::load::search::bracket::Answer;
-use crate::load::search::curve::{Curve, Step};
+use crate::load::search::bracket::SearchOutcome;
+use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, rate, share, time};
 
 /// The percentiles that are drawn and told.
@@ -47,10 +47,10 @@ fn headline(curve: &Curve) -> String {
 
 fn answer(curve: &Curve) -> String {
     let (class, name) = match curve.answer {
-        Answer::Found { .. } => ("good", "Found"),
-        Answer::GaveOut { .. } => ("note", "The client gave out"),
-        Answer::NotMet { .. } => ("bad", "Not met"),
-        Answer::Open { .. } => ("note", "Interrupted"),
+        SearchOutcome::Found { .. } => ("good", "Found"),
+        SearchOutcome::GaveOut { .. } => ("note", "The client gave out"),
+        SearchOutcome::NotMet { .. } => ("bad", "Not met"),
+        SearchOutcome::Open { .. } => ("note", "Interrupted"),
     };
     let brief = if curve.is_brief() { BRIEF } else { "" };
     format!(
@@ -62,7 +62,7 @@ fn answer(curve: &Curve) -> String {
 }
 
 /// The step that the answer is about: the one at the highest rate that meets the objective.
-fn best(curve: &Curve) -> Option<&Step> {
+fn best(curve: &Curve) -> Option<&RateStep> {
     let (found, _) = curve.ends();
     curve.telling().into_iter().find(|step| Some(step.rate) == found)
 }
@@ -73,7 +73,7 @@ fn tiles(curve: &Curve) -> String {
     let mut tiles = vec![
         tile("meets the objective", &found.map_or_else(none, rate), "the highest rate that does"),
         match curve.answer {
-            Answer::GaveOut { above, .. } => {
+            SearchOutcome::GaveOut { above, .. } => {
                 tile("client gave out", &rate(above), "what is beyond is not known")
             }
             _ => tile("does not", &above.map_or_else(none, rate), "the lowest rate that does not"),
@@ -92,7 +92,7 @@ fn tiles(curve: &Curve) -> String {
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
 }
 
-fn percentile(step: &Step, name: &str) -> Option<f64> {
+fn percentile(step: &RateStep, name: &str) -> Option<f64> {
     let us = step.latency.as_ref()?.percentile_us(name)?;
     Some(us as f64)
 }
@@ -109,42 +109,46 @@ fn chart(curve: &Curve) -> Option<Chart> {
     times().next()?;
     const NAME: &str = "requests a second";
     let x = match last > first * LINEAR_RATIO_MAX {
-        true => Axis::logarithmic(NAME, first, last, Unit::Count),
-        false => Axis::linear(NAME, first, last, Unit::Count),
+        true => Axis::logarithmic(NAME, first, last, AxisUnit::Count),
+        false => Axis::linear(NAME, first, last, AxisUnit::Count),
     };
     let mut chart = Chart::new(
         "latency-by-rate",
         "Latency by rate",
         x,
-        Axis::logarithmic("latency", low, high, Unit::Time),
+        Axis::logarithmic("latency", low, high, AxisUnit::Time),
     );
     chart.description = curve.in_words();
     chart.lines = SHOWN.map(|name| line(name, &steps)).to_vec();
     if let Some((clause, us)) = limit {
         let points = vec![Some((first, *us)), Some((last, *us))];
-        chart.lines.push(Line { name: format!("objective: {clause}"), points, ..Line::default() });
+        chart.lines.push(ChartLine { name: format!("objective: {clause}"), points, ..ChartLine::default() });
     }
     let (found, above) = curve.ends();
-    let mark = |at: Option<f64>, words: &str| at.map(|at| Mark { at, name: format!("{} {words}", rate(at)) });
-    let beyond =
-        if matches!(curve.answer, Answer::GaveOut { .. }) { "client gave out" } else { "does not meet" };
+    let mark =
+        |at: Option<f64>, words: &str| at.map(|at| ChartMark { at, name: format!("{} {words}", rate(at)) });
+    let beyond = if matches!(curve.answer, SearchOutcome::GaveOut { .. }) {
+        "client gave out"
+    } else {
+        "does not meet"
+    };
     chart.marks = [mark(found, "meets"), mark(above, beyond)].into_iter().flatten().collect();
     chart.hints = hints(&steps);
     Some(chart)
 }
 
-fn line(name: &str, steps: &[&Step]) -> Line {
+fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
     let points: Vec<_> = steps.iter().map(|step| Some((step.rate, percentile(step, name)?))).collect();
     let dots = points.iter().flatten();
     let dots =
         dots.map(|(x, y)| Dot { x: *x, y: *y, title: format!("{name} at {}: {}", rate(*x), time(*y)) });
-    Line { name: name.to_owned(), dots: dots.collect(), points, is_filled: false }
+    ChartLine { name: name.to_owned(), dots: dots.collect(), points, is_filled: false }
 }
 
 /// From halfway to the rate below up to halfway to the one above.
-fn hints(steps: &[&Step]) -> Vec<Hint> {
-    let between = |one: Option<&&Step>, other: Option<&&Step>| Some((one?.rate + other?.rate) / 2.0);
-    let hint = |(index, step): (usize, &&Step)| Hint {
+fn hints(steps: &[&RateStep]) -> Vec<Hint> {
+    let between = |one: Option<&&RateStep>, other: Option<&&RateStep>| Some((one?.rate + other?.rate) / 2.0);
+    let hint = |(index, step): (usize, &&RateStep)| Hint {
         from: between(index.checked_sub(1).and_then(|before| steps.get(before)), Some(step))
             .unwrap_or(step.rate),
         to: between(Some(step), steps.get(index + 1)).unwrap_or(step.rate),
@@ -174,7 +178,7 @@ fn steps(curve: &Curve) -> String {
         Column::Number("client's CPU"),
         Column::Long("why not"),
     ];
-    let row = |(number, step): (usize, &Step)| {
+    let row = |(number, step): (usize, &RateStep)| {
         let [p50, p99, rarest] = SHOWN.map(|name| shown(step.latency.as_ref(), name));
         let why = step.judgement.reasons.join("; ");
         let (errors, answers) = (share(step.error_share), rate(step.answers_per_sec));

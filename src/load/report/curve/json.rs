@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::load::report::json::Document;
 use crate::load::report::settings::SetupReport;
-use crate::load::search::curve::{Curve, Step};
+use crate::load::search::curve::{Curve, RateStep};
 
 /// The JSON Schema of the report of a search.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -54,7 +54,7 @@ struct StepReport<'a> {
     #[cfg_attr(test, schemars(range(min = 1)))]
     step: usize,
     #[serde(flatten)]
-    figures: &'a Step,
+    figures: &'a RateStep,
 }
 
 /// What a script reads.

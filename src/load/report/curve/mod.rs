@@ -11,10 +11,10 @@ pub use html::html;
 pub use json::{SCHEMA, json};
 pub use text::text;
 
-use super::Format;
-use crate::load::search::curve::{Curve, Step};
+use super::ReportFormat;
+use crate::load::search::curve::{Curve, RateStep};
 
-impl Format {
+impl ReportFormat {
     /// The report of a search; it ends with a line end. An interval log is of one run: people's words stand
     /// for it.
     pub fn render_curve(self, curve: &Curve) -> String {
@@ -37,7 +37,7 @@ pub fn csv(curve: &Curve) -> String {
     HEADING.to_owned() + &lines.collect::<String>()
 }
 
-fn line(number: usize, step: &Step) -> String {
+fn line(number: usize, step: &RateStep) -> String {
     let latency = step.latency.as_ref();
     let time = |us: Option<u64>| us.map_or_else(String::new, |us| us.to_string());
     let percentile = |name| time(latency.and_then(|latency| latency.percentile_us(name)));

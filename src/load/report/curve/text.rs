@@ -5,8 +5,8 @@
 use std::fmt::{self, Write};
 
 use crate::load::report::text::percentile;
-use crate::load::search::bracket::Verdict;
-use crate::load::search::curve::{Curve, Step};
+use crate::load::search::bracket::SloVerdict;
+use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, plural, rate, share, time};
 
 /// The longest bar, in characters.
@@ -55,7 +55,7 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
         "\n{:>12} {:>10} {:>10} {:>10} {:>8}  {:13} p99",
         "rate", "p50", "p99", "p99.9", "errors", "verdict"
     )?;
-    let scale = Scale::of(curve);
+    let scale = BarScale::of(curve);
     for (_, step) in curve.by_rate() {
         let cell = |name| percentile(step.latency.as_ref(), name);
         let (p50, p99, rarest) = (cell("p50"), cell("p99"), cell("p99.9"));
@@ -82,21 +82,21 @@ pub(super) fn few(curve: &Curve) -> String {
 }
 
 /// The verdict on a step, with a star if it had too few requests.
-pub(super) fn verdict(step: &Step) -> String {
+pub(super) fn verdict(step: &RateStep) -> String {
     format!("{}{}", step.judgement.verdict.name(), if step.is_enough { "" } else { "*" })
 }
 
-fn p99_us(step: &Step) -> Option<u64> {
+fn p99_us(step: &RateStep) -> Option<u64> {
     step.latency.as_ref()?.percentile_us("p99")
 }
 
 /// From the shortest p99 to the longest.
-struct Scale {
+struct BarScale {
     least: f64,
     most: f64,
 }
 
-impl Scale {
+impl BarScale {
     fn of(curve: &Curve) -> Self {
         let values = curve.steps.iter().filter_map(p99_us).map(logarithm);
         let (least, most) =
@@ -124,7 +124,7 @@ fn failed(out: &mut String, curve: &Curve) -> fmt::Result {
         writeln!(out, "\nwhy not")?;
     }
     for step in failed {
-        let by = if step.judgement.verdict == Verdict::ClientBound { "client-bound: " } else { "" };
+        let by = if step.judgement.verdict == SloVerdict::ClientBound { "client-bound: " } else { "" };
         writeln!(out, "{:>12} {by}{}", rate(step.rate), step.judgement.reasons.join("; "))?;
     }
     Ok(())

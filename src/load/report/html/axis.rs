@@ -4,7 +4,7 @@
 //! that end; what is no number lies at the beginning. It draws nothing.
 
 use super::ticks;
-use super::ticks::{Tick, Unit};
+use super::ticks::{AxisUnit, Tick};
 
 /// Times that are further apart than this share a logarithmic axis.
 const LINEAR_RATIO_MAX: f64 = 20.0;
@@ -12,7 +12,7 @@ const LINEAR_RATIO_MAX: f64 = 20.0;
 const STEPS_MAX: u32 = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Scale {
+enum AxisScale {
     Linear,
     Logarithmic,
     /// By how rare what lies above is: 90, 99 and 99.9 % are as far from one another.
@@ -23,7 +23,7 @@ enum Scale {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::load) struct Axis {
     name: &'static str,
-    scale: Scale,
+    scale: AxisScale,
     from: f64,
     to: f64,
     ticks: Vec<Tick>,
@@ -31,13 +31,13 @@ pub(in crate::load) struct Axis {
 
 impl Axis {
     /// From the round number below to the round number above.
-    pub(in crate::load) fn linear(name: &'static str, from: f64, to: f64, unit: Unit) -> Self {
-        Self::over(name, Scale::Linear, ticks::linear(from, to, unit, STEPS_MAX))
+    pub(in crate::load) fn linear(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
+        Self::over(name, AxisScale::Linear, ticks::linear(from, to, unit, STEPS_MAX))
     }
 
     /// The same, in powers of ten.
-    pub(in crate::load) fn logarithmic(name: &'static str, from: f64, to: f64, unit: Unit) -> Self {
-        Self::over(name, Scale::Logarithmic, ticks::logarithmic(from, to, unit))
+    pub(in crate::load) fn logarithmic(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
+        Self::over(name, AxisScale::Logarithmic, ticks::logarithmic(from, to, unit))
     }
 
     /// For these times in microseconds: from nought if they fit, else in powers of ten.
@@ -45,38 +45,38 @@ impl Axis {
         let ends = |(low, high): (f64, f64), us: f64| (low.min(us), high.max(us));
         let (low, high) = times_us.filter(|us| *us > 0.0).fold((f64::INFINITY, 0.0), ends);
         match high > low * LINEAR_RATIO_MAX {
-            true => Self::logarithmic(name, low, high, Unit::Time),
-            false => Self::linear(name, 0.0, high, Unit::Time),
+            true => Self::logarithmic(name, low, high, AxisUnit::Time),
+            false => Self::linear(name, 0.0, high, AxisUnit::Time),
         }
     }
 
     /// From the shortest of some times to the longest, none of them nought.
     pub(in crate::load) fn between(name: &'static str, from_us: f64, to_us: f64) -> Self {
         match to_us > from_us * LINEAR_RATIO_MAX {
-            true => Self::logarithmic(name, from_us, to_us, Unit::Time),
-            false => Self::linear(name, from_us, to_us, Unit::Time),
+            true => Self::logarithmic(name, from_us, to_us, AxisUnit::Time),
+            false => Self::linear(name, from_us, to_us, AxisUnit::Time),
         }
     }
 
     /// From the beginning of a run to its end, which need not be a round number.
     pub(in crate::load) fn elapsed(name: &'static str, to_us: f64) -> Self {
         let to = if to_us.is_finite() { to_us.max(1.0) } else { 1.0 };
-        let mut ticks = ticks::linear(0.0, to, Unit::Time, 2 * STEPS_MAX);
+        let mut ticks = ticks::linear(0.0, to, AxisUnit::Time, 2 * STEPS_MAX);
         // A run of six seconds that took a little less ends with the tick at six.
         let near = ticks.iter().map(|tick| tick.at).find(|at| (to..=to * 1.01).contains(at));
         let to = near.unwrap_or(to);
         ticks.retain(|tick| tick.at <= to);
-        Self { name, scale: Scale::Linear, from: 0.0, to, ticks }
+        Self { name, scale: AxisScale::Linear, from: 0.0, to, ticks }
     }
 
     /// The percentiles of so many values, the last one of them among the rest.
     pub(in crate::load) fn percentiles(name: &'static str, count: u64) -> Self {
         // Half as rare as one of all, so that the longest has a place that can be seen.
         let to = 1.0 - 1.0 / (count.max(5) as f64 * 2.0);
-        Self { name, scale: Scale::Percentile, from: 0.0, to, ticks: ticks::percentiles(to) }
+        Self { name, scale: AxisScale::Percentile, from: 0.0, to, ticks: ticks::percentiles(to) }
     }
 
-    fn over(name: &'static str, scale: Scale, ticks: Vec<Tick>) -> Self {
+    fn over(name: &'static str, scale: AxisScale, ticks: Vec<Tick>) -> Self {
         let end = |tick: Option<&Tick>| tick.map_or(0.0, |tick| tick.at);
         Self { name, scale, from: end(ticks.first()), to: end(ticks.last()), ticks }
     }
@@ -93,9 +93,9 @@ impl Axis {
     /// Where a value lies, in percent of the axis.
     pub(super) fn place(&self, value: f64) -> f64 {
         let along = |value: f64| match self.scale {
-            Scale::Linear => value,
-            Scale::Logarithmic => value.max(f64::MIN_POSITIVE).log10(),
-            Scale::Percentile => -(1.0 - value).max(f64::MIN_POSITIVE).log10(),
+            AxisScale::Linear => value,
+            AxisScale::Logarithmic => value.max(f64::MIN_POSITIVE).log10(),
+            AxisScale::Percentile => -(1.0 - value).max(f64::MIN_POSITIVE).log10(),
         };
         let (from, to) = (along(self.from), along(self.to));
         let place = (along(value) - from) / (to - from) * 100.0;
@@ -114,17 +114,17 @@ mod tests {
     #[test]
     fn a_value_has_its_place() {
         let rows = [
-            (Axis::linear("x", 0.0, 9.0, Unit::Count), 5.0, 50.0),
-            (Axis::linear("x", 0.0, 9.0, Unit::Count), 11.0, 100.0),
-            (Axis::logarithmic("x", 1.0, 100.0, Unit::Time), 10.0, 50.0),
-            (Axis::logarithmic("x", 1.0, 100.0, Unit::Time), 0.0, 0.0),
+            (Axis::linear("x", 0.0, 9.0, AxisUnit::Count), 5.0, 50.0),
+            (Axis::linear("x", 0.0, 9.0, AxisUnit::Count), 11.0, 100.0),
+            (Axis::logarithmic("x", 1.0, 100.0, AxisUnit::Time), 10.0, 50.0),
+            (Axis::logarithmic("x", 1.0, 100.0, AxisUnit::Time), 0.0, 0.0),
             (Axis::percentiles("x", 5_000), 0.99, 50.0),
             (Axis::percentiles("x", 5_000), 0.0, 0.0),
             (Axis::percentiles("x", 5_000), 1.0, 100.0),
             (Axis::percentiles("x", 0), 1.0, 100.0),
             (Axis::elapsed("x", 2.5e6), 1.25e6, 50.0),
             (Axis::elapsed("x", 0.0), 0.0, 0.0),
-            (Axis::linear("x", 0.0, 9.0, Unit::Count), f64::NAN, 0.0),
+            (Axis::linear("x", 0.0, 9.0, AxisUnit::Count), f64::NAN, 0.0),
         ];
         for (axis, value, wanted) in rows {
             assert!(is_near(axis.place(value), wanted), "{value} on {axis:?}: {}", axis.place(value));
@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn times_far_apart_are_shown_in_powers_of_ten() {
         let axis = |times: &[f64]| Axis::times("latency", times.iter().copied());
-        assert_eq!(axis(&[40.0, 800.0]).scale, Scale::Linear);
-        assert_eq!(axis(&[40.0, 801.0]).scale, Scale::Logarithmic);
+        assert_eq!(axis(&[40.0, 800.0]).scale, AxisScale::Linear);
+        assert_eq!(axis(&[40.0, 801.0]).scale, AxisScale::Logarithmic);
         assert_eq!((axis(&[]).from, axis(&[]).to), (0.0, 1.0));
         assert_eq!((axis(&[0.0, 7.0]).from, axis(&[7.0]).to), (0.0, 8.0));
     }

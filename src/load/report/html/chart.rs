@@ -32,7 +32,7 @@ pub(in crate::load) struct Dot {
 
 /// One series of a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::load) struct Line {
+pub(in crate::load) struct ChartLine {
     /// What the legend calls it.
     pub(in crate::load) name: String,
     /// Where it goes, from left to right; nothing, where it is broken.
@@ -45,7 +45,7 @@ pub(in crate::load) struct Line {
 
 /// A bar from the foot of the chart.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct Bar {
+pub(in crate::load) struct ChartBar {
     pub(in crate::load) from: f64,
     pub(in crate::load) to: f64,
     pub(in crate::load) value: f64,
@@ -61,7 +61,7 @@ pub(in crate::load) struct Hint {
 
 /// A place on the x axis that has a name.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct Mark {
+pub(in crate::load) struct ChartMark {
     pub(in crate::load) at: f64,
     pub(in crate::load) name: String,
 }
@@ -77,9 +77,9 @@ pub(in crate::load) struct Chart {
     pub(in crate::load) description: String,
     pub(in crate::load) x: Axis,
     pub(in crate::load) y: Axis,
-    pub(in crate::load) bars: Vec<Bar>,
-    pub(in crate::load) lines: Vec<Line>,
-    pub(in crate::load) marks: Vec<Mark>,
+    pub(in crate::load) bars: Vec<ChartBar>,
+    pub(in crate::load) lines: Vec<ChartLine>,
+    pub(in crate::load) marks: Vec<ChartMark>,
     pub(in crate::load) hints: Vec<Hint>,
 }
 
@@ -127,7 +127,7 @@ impl Chart {
         if self.lines.len() < 2 {
             return String::new();
         }
-        let entry = |(index, line): (usize, &Line)| {
+        let entry = |(index, line): (usize, &ChartLine)| {
             let look = index % LOOKS;
             format!(
                 "<li><svg class=\"swatch\" aria-hidden=\"true\"><path class=\"line l{look}\" d=\"M0 6h32\"/>{}</svg>\
@@ -155,7 +155,7 @@ impl Chart {
         format!("{}\n{}\n{base}", upright.collect::<String>(), level.collect::<String>())
     }
 
-    fn bar(&self, bar: &Bar) -> String {
+    fn bar(&self, bar: &ChartBar) -> String {
         let (from, to, height) = (self.x.place(bar.from), self.x.place(bar.to), self.y.place(bar.value));
         if bar.value <= 0.0 {
             return String::new();
@@ -178,7 +178,7 @@ impl Chart {
         )
     }
 
-    fn path(&self, look: usize, line: &Line) -> String {
+    fn path(&self, look: usize, line: &ChartLine) -> String {
         let (mut path, mut area) = (String::new(), String::new());
         for run in line.points.split(Option::is_none) {
             let run = self.thinned(run);
@@ -219,7 +219,7 @@ impl Chart {
     }
 
     /// Names of neighbours stand on different heights, for they may be close to one another.
-    fn mark(&self, index: usize, mark: &Mark) -> String {
+    fn mark(&self, index: usize, mark: &ChartMark) -> String {
         let place = self.x.place(mark.at);
         let (x, name) = (percent(place), escaped(&mark.name));
         let (end, aside) = if place > MARK_ENDS { (" end", -5) } else { ("", 5) };
@@ -230,7 +230,7 @@ impl Chart {
         )
     }
 
-    fn dots(&self, index: usize, line: &Line) -> String {
+    fn dots(&self, index: usize, line: &ChartLine) -> String {
         let dots = line.dots.iter().map(|its| {
             let (x, y) = (percent(self.x.place(its.x)), percent(100.0 - self.y.place(its.y)));
             dot(index, &x, &y, &its.title)

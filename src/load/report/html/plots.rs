@@ -3,9 +3,9 @@
 //! Each is a function of the summary, and each says its figures in words too. None is made of nothing.
 
 use super::axis::Axis;
-use super::chart::{Bar, Chart, Dot, Hint, Line, Mark};
-use super::ticks::Unit;
-use crate::load::stats::latency_histogram::Recorder;
+use super::chart::{Chart, ChartBar, ChartLine, ChartMark, Dot, Hint};
+use super::ticks::AxisUnit;
+use crate::load::stats::latency_histogram::LatencyHistogram;
 use crate::load::stats::summary::{PERCENTILES, SliceSummary, Spread, Summary};
 use crate::text::units::{count, rate, time};
 
@@ -43,7 +43,7 @@ pub(super) fn curve(summary: &Summary) -> Option<Chart> {
     Some(chart)
 }
 
-fn curve_line(name: &str, spread: &Spread, times: &Recorder) -> Line {
+fn curve_line(name: &str, spread: &Spread, times: &LatencyHistogram) -> ChartLine {
     let named = PERCENTILES.iter().zip(spread.percentiles_us);
     // Beyond that, a percentile is the longest time, whatever its name.
     let told = named.filter(|((_, quantile), _)| (1.0 - quantile) * spread.count as f64 >= 1.0);
@@ -51,11 +51,11 @@ fn curve_line(name: &str, spread: &Spread, times: &Recorder) -> Line {
         let title = format!("{percentile}, {name}: {}", time(us as f64));
         Dot { x: *quantile, y: us as f64, title }
     });
-    Line { name: name.to_owned(), points: steps(times), dots: dots.collect(), is_filled: false }
+    ChartLine { name: name.to_owned(), points: steps(times), dots: dots.collect(), is_filled: false }
 }
 
 /// How much of all lies at or below each time that was recorded.
-fn steps(times: &Recorder) -> Vec<Option<(f64, f64)>> {
+fn steps(times: &LatencyHistogram) -> Vec<Option<(f64, f64)>> {
     let total = times.len() as f64;
     let mut below = 0;
     let ends = times.histogram().iter_recorded().flat_map(|value| {
@@ -79,7 +79,7 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
     let (first, last) = (bins.first()?, bins.last()?);
     let most = bins.iter().map(|bin| bin.count).max()?;
     let x = Axis::between(LATENCY, first.from_us as f64, last.to_us as f64);
-    let y = Axis::linear("requests", 0.0, most as f64, Unit::Count);
+    let y = Axis::linear("requests", 0.0, most as f64, AxisUnit::Count);
     let mut chart = Chart::new("histogram", "How often each latency came", x, y);
     let widest = bins.iter().find(|bin| bin.count == most)?;
     let (from, to) = (time(widest.from_us as f64), time(widest.to_us as f64));
@@ -92,13 +92,14 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
     );
     for bin in &bins {
         let (from, to) = (bin.from_us as f64, bin.to_us as f64);
-        chart.bars.push(Bar { from, to, value: bin.count as f64 });
+        chart.bars.push(ChartBar { from, to, value: bin.count as f64 });
         let title = format!("{} to {}: {}", time(from), time(to), count(bin.count));
         chart.hints.push(Hint { from, to, title });
     }
     let marked = MARKED.into_iter().filter(|(_, count)| spread.count >= *count);
     let marked = marked.filter_map(|(name, _)| Some((name, spread.percentile_us(name)? as f64)));
-    chart.marks = marked.map(|(name, us)| Mark { at: us, name: format!("{name} {}", time(us)) }).collect();
+    chart.marks =
+        marked.map(|(name, us)| ChartMark { at: us, name: format!("{name} {}", time(us)) }).collect();
     Some(chart)
 }
 
@@ -115,7 +116,7 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     let least = slices.iter().map(|slice| slice.rate).min_by(f64::total_cmp)?;
     let most = slices.iter().map(|slice| slice.rate).max_by(f64::total_cmp)?;
     // A line at the very top would be taken for the frame.
-    let y = Axis::linear("answers a second", 0.0, most * 1.05, Unit::Count);
+    let y = Axis::linear("answers a second", 0.0, most * 1.05, AxisUnit::Count);
     let mut chart = over_time("rates", "Rate over time", summary, y, |slice| rate(slice.rate));
     let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
     chart.description = format!("{mean} on average; from {least} to {most} in single slices of the run");
@@ -123,7 +124,12 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
         let (from, to) = ends_us(slice);
         [Some((from, slice.rate)), Some((to, slice.rate))]
     });
-    let line = Line { name: "rate".to_owned(), points: points.collect(), is_filled: true, ..Line::default() };
+    let line = ChartLine {
+        name: "rate".to_owned(),
+        points: points.collect(),
+        is_filled: true,
+        ..ChartLine::default()
+    };
     chart.lines.push(line);
     Some(chart)
 }
@@ -151,7 +157,7 @@ pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
     Some(chart)
 }
 
-fn latency_line(name: &str, quantile: f64, slices: &[&SliceSummary]) -> Line {
+fn latency_line(name: &str, quantile: f64, slices: &[&SliceSummary]) -> ChartLine {
     let place = |slice: &&SliceSummary| {
         let (from, to) = ends_us(slice);
         quantile_us(slice, quantile).map(|us| ((from + to) / 2.0, us))
@@ -159,7 +165,7 @@ fn latency_line(name: &str, quantile: f64, slices: &[&SliceSummary]) -> Line {
     let points: Vec<_> = slices.iter().map(place).collect();
     let dots = points.iter().flatten().filter(|_| slices.len() <= DOTS_MAX);
     let dots = dots.map(|(x, y)| Dot { x: *x, y: *y, title: format!("{name} {}", time(*y)) }).collect();
-    Line { name: name.to_owned(), points, dots, is_filled: false }
+    ChartLine { name: name.to_owned(), points, dots, is_filled: false }
 }
 
 /// A percentile of a slice; a time of nought is of one in which nothing was recorded.
@@ -171,7 +177,7 @@ fn quantile_us(slice: &SliceSummary, quantile: f64) -> Option<f64> {
 /// Requests that failed, connections that did not come about and bad statuses, if there are any.
 pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     let most = summary.slices.iter().map(|slice| slice.slice.errors()).max().filter(|most| *most > 0)?;
-    let y = Axis::linear("errors", 0.0, most as f64, Unit::Count);
+    let y = Axis::linear("errors", 0.0, most as f64, AxisUnit::Count);
     let mut chart = over_time("errors", "Errors over time", summary, y, |slice| {
         let (failed, bad) = (count(slice.failed), count(slice.bad_statuses));
         format!("{failed} failed, {bad} with a status of 400 or above")
@@ -186,9 +192,9 @@ pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     Some(chart)
 }
 
-fn bar(slice: &SliceSummary, value: f64) -> Bar {
+fn bar(slice: &SliceSummary, value: f64) -> ChartBar {
     let (from, to) = ends_us(slice);
-    Bar { from, to, value }
+    ChartBar { from, to, value }
 }
 
 /// An empty chart along the run, which tells of each slice that is pointed at.
@@ -233,7 +239,7 @@ struct Bin {
 }
 
 /// The bins from the shortest time to the longest, empty ones among them.
-fn bins(recorder: &Recorder) -> Vec<Bin> {
+fn bins(recorder: &LatencyHistogram) -> Vec<Bin> {
     if recorder.is_empty() {
         return Vec::new();
     }
@@ -272,7 +278,7 @@ mod tests {
     use super::*;
 
     fn of(times_us: &[u64]) -> Vec<Bin> {
-        let mut recorder = Recorder::default();
+        let mut recorder = LatencyHistogram::default();
         times_us.iter().for_each(|us| recorder.record(Duration::from_micros(*us)));
         bins(&recorder)
     }

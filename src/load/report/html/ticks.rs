@@ -21,7 +21,7 @@ const DAY_US: f64 = 24.0 * HOUR_US;
 
 /// What is counted along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::load) enum Unit {
+pub(in crate::load) enum AxisUnit {
     /// Microseconds.
     Time,
     /// Things, so many of them or so many a second; there are no halves.
@@ -38,7 +38,7 @@ pub(super) struct Tick {
 }
 
 /// Ticks from at or below `from` to at or above `to`, at least two, in about `steps_max` steps.
-pub(super) fn linear(from: f64, to: f64, unit: Unit, steps_max: u32) -> Vec<Tick> {
+pub(super) fn linear(from: f64, to: f64, unit: AxisUnit, steps_max: u32) -> Vec<Tick> {
     let (from, to) = (number(from), number(to));
     let step = step((to - from) / f64::from(steps_max.max(1)), unit);
     let first = (from / step).floor();
@@ -50,7 +50,7 @@ pub(super) fn linear(from: f64, to: f64, unit: Unit, steps_max: u32) -> Vec<Tick
 
 /// Ticks at 1, 2 and 5 of each power of ten, from at or below `from` to at or above `to`; both are
 /// above nought, or are taken to be 1, and no more than [`POWERS_MAX`] powers apart.
-pub(super) fn logarithmic(from: f64, to: f64, unit: Unit) -> Vec<Tick> {
+pub(super) fn logarithmic(from: f64, to: f64, unit: AxisUnit) -> Vec<Tick> {
     let above = |value: f64| if value > 0.0 { number(value) } else { 1.0 };
     let to = above(to).max(above(from));
     let from = above(from).max(to / 10f64.powi(POWERS_MAX));
@@ -96,7 +96,7 @@ fn number(value: f64) -> f64 {
 }
 
 /// The smallest round step that is at least so long.
-fn step(least: f64, unit: Unit) -> f64 {
+fn step(least: f64, unit: AxisUnit) -> f64 {
     const LONG: [f64; 12] = [
         30.0 * SECOND_US,
         MINUTE_US,
@@ -112,8 +112,8 @@ fn step(least: f64, unit: Unit) -> f64 {
         DAY_US,
     ];
     match unit {
-        Unit::Time if least > DAY_US => round_up(least / DAY_US) * DAY_US,
-        Unit::Time if least > 20.0 * SECOND_US => {
+        AxisUnit::Time if least > DAY_US => round_up(least / DAY_US) * DAY_US,
+        AxisUnit::Time if least > 20.0 * SECOND_US => {
             LONG.into_iter().find(|step| *step >= least).unwrap_or(DAY_US)
         }
         _ => round_up(least.max(1.0)),
@@ -128,19 +128,19 @@ fn round_up(least: f64) -> f64 {
 }
 
 /// By what labels are divided, and what stands behind them.
-fn scale(step: f64, most: f64, unit: Unit) -> (f64, &'static str) {
+fn scale(step: f64, most: f64, unit: AxisUnit) -> (f64, &'static str) {
     match unit {
-        Unit::Time if step >= DAY_US => (DAY_US, " d"),
-        Unit::Time if step >= HOUR_US => (HOUR_US, " h"),
+        AxisUnit::Time if step >= DAY_US => (DAY_US, " d"),
+        AxisUnit::Time if step >= HOUR_US => (HOUR_US, " h"),
         // Minutes of clocks, not of powers of ten.
-        Unit::Time if step >= MINUTE_US && (step / MINUTE_US).fract() == 0.0 => (MINUTE_US, " min"),
-        Unit::Time if most >= SECOND_US => (SECOND_US, " s"),
-        Unit::Time if most >= 1e3 => (1e3, " ms"),
-        Unit::Time => (1.0, " µs"),
-        Unit::Count if most >= 1e10 => (1e9, "G"),
-        Unit::Count if most >= 1e7 => (1e6, "M"),
-        Unit::Count if most >= 1e4 => (1e3, "k"),
-        Unit::Count => (1.0, ""),
+        AxisUnit::Time if step >= MINUTE_US && (step / MINUTE_US).fract() == 0.0 => (MINUTE_US, " min"),
+        AxisUnit::Time if most >= SECOND_US => (SECOND_US, " s"),
+        AxisUnit::Time if most >= 1e3 => (1e3, " ms"),
+        AxisUnit::Time => (1.0, " µs"),
+        AxisUnit::Count if most >= 1e10 => (1e9, "G"),
+        AxisUnit::Count if most >= 1e7 => (1e6, "M"),
+        AxisUnit::Count if most >= 1e4 => (1e3, "k"),
+        AxisUnit::Count => (1.0, ""),
     }
 }
 
@@ -168,25 +168,25 @@ mod tests {
     #[test]
     fn a_linear_axis_has_round_numbers_and_holds_its_ends() {
         let rows = [
-            (0.0, 10e6, Unit::Time, "0,2 s,4 s,6 s,8 s,10 s"),
-            (0.0, 1.9e6, Unit::Time, "0,0.5 s,1 s,1.5 s,2 s"),
-            (0.0, 390.0, Unit::Time, "0,100 µs,200 µs,300 µs,400 µs"),
-            (0.0, 941.0, Unit::Time, "0,0.2 ms,0.4 ms,0.6 ms,0.8 ms,1 ms"),
-            (0.0, 1_100.0, Unit::Time, "0,0.5 ms,1 ms,1.5 ms"),
-            (910.0, 990.0, Unit::Time, "0.9 ms,0.92 ms,0.94 ms,0.96 ms,0.98 ms,1 ms"),
-            (0.0, 120e6, Unit::Time, "0,30 s,60 s,90 s,120 s"),
-            (0.0, 600e6, Unit::Time, "0,2 min,4 min,6 min,8 min,10 min"),
-            (0.0, 3600e6, Unit::Time, "0,15 min,30 min,45 min,60 min"),
-            (0.0, 86_400e6, Unit::Time, "0,6 h,12 h,18 h,24 h"),
-            (0.0, 864_000e6, Unit::Time, "0,2 d,4 d,6 d,8 d,10 d"),
-            (0.0, 3.0, Unit::Count, "0,1,2,3"),
-            (0.0, 1.0, Unit::Count, "0,1"),
-            (0.0, 4_900.0, Unit::Count, "0,1,000,2,000,3,000,4,000,5,000"),
-            (0.0, 14_000.0, Unit::Count, "0,5k,10k,15k"),
-            (0.0, 123_456.0, Unit::Count, "0,50k,100k,150k"),
-            (0.0, 9.5e6, Unit::Count, "0,2M,4M,6M,8M,10M"),
-            (0.0, 0.0, Unit::Count, "0,1"),
-            (5.0, 5.0, Unit::Count, "5,6"),
+            (0.0, 10e6, AxisUnit::Time, "0,2 s,4 s,6 s,8 s,10 s"),
+            (0.0, 1.9e6, AxisUnit::Time, "0,0.5 s,1 s,1.5 s,2 s"),
+            (0.0, 390.0, AxisUnit::Time, "0,100 µs,200 µs,300 µs,400 µs"),
+            (0.0, 941.0, AxisUnit::Time, "0,0.2 ms,0.4 ms,0.6 ms,0.8 ms,1 ms"),
+            (0.0, 1_100.0, AxisUnit::Time, "0,0.5 ms,1 ms,1.5 ms"),
+            (910.0, 990.0, AxisUnit::Time, "0.9 ms,0.92 ms,0.94 ms,0.96 ms,0.98 ms,1 ms"),
+            (0.0, 120e6, AxisUnit::Time, "0,30 s,60 s,90 s,120 s"),
+            (0.0, 600e6, AxisUnit::Time, "0,2 min,4 min,6 min,8 min,10 min"),
+            (0.0, 3600e6, AxisUnit::Time, "0,15 min,30 min,45 min,60 min"),
+            (0.0, 86_400e6, AxisUnit::Time, "0,6 h,12 h,18 h,24 h"),
+            (0.0, 864_000e6, AxisUnit::Time, "0,2 d,4 d,6 d,8 d,10 d"),
+            (0.0, 3.0, AxisUnit::Count, "0,1,2,3"),
+            (0.0, 1.0, AxisUnit::Count, "0,1"),
+            (0.0, 4_900.0, AxisUnit::Count, "0,1,000,2,000,3,000,4,000,5,000"),
+            (0.0, 14_000.0, AxisUnit::Count, "0,5k,10k,15k"),
+            (0.0, 123_456.0, AxisUnit::Count, "0,50k,100k,150k"),
+            (0.0, 9.5e6, AxisUnit::Count, "0,2M,4M,6M,8M,10M"),
+            (0.0, 0.0, AxisUnit::Count, "0,1"),
+            (5.0, 5.0, AxisUnit::Count, "5,6"),
         ];
         for (from, to, unit, wanted) in rows {
             let ticks = linear(from, to, unit, 5);
@@ -204,7 +204,7 @@ mod tests {
             (1.0, 3.6e9, "1 µs,,,10 µs,,,100 µs,,,1 ms,,,10 ms,,,100 ms,,,1 s,,,10 s,,,100 s,,,1,000 s,,"),
         ];
         for (from, to, wanted) in rows {
-            let ticks = logarithmic(from, to, Unit::Time);
+            let ticks = logarithmic(from, to, AxisUnit::Time);
             assert_eq!(labels(&ticks), wanted);
             assert!(ticks[0].at <= from && ticks[ticks.len() - 1].at >= to);
         }
@@ -221,7 +221,7 @@ mod tests {
     fn any_number_has_few_ticks_that_are_numbers() {
         let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -1.0, 0.0, 1e-300, 1e300];
         for (from, to) in odd.into_iter().flat_map(|from| odd.map(|to| (from, to))) {
-            for unit in [Unit::Time, Unit::Count] {
+            for unit in [AxisUnit::Time, AxisUnit::Count] {
                 for ticks in [linear(from, to, unit, 5), logarithmic(from, to, unit), percentiles(to)] {
                     assert!(ticks.len() <= TICKS_MAX, "{from} {to}");
                     assert!(ticks.iter().all(|tick| tick.at.is_finite()), "{from} {to}");

@@ -10,10 +10,10 @@ use std::{env, fs};
 
 use super::*;
 use crate::load::run_info::RunInfo;
-use crate::load::stats::failure::Failure;
+use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::Answered;
 use crate::load::stats::summary::tests::{info, metrics, nothing, stalling, stalling_metrics, steady};
-use crate::load::stats::validity::{ClientBound, Remark, Unfinished};
+use crate::load::stats::validity::{ClientBound, Unfinished, Warning};
 
 pub(in crate::load::report) fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/load/report/text").join(name);
@@ -44,7 +44,7 @@ fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
     let mut metrics = metrics(0);
     metrics.sent(0);
     metrics.unfinished(Duration::ZERO);
-    metrics.connect_failed(Failure::NoPort, Duration::ZERO);
+    metrics.connect_failed(LoadFailure::NoPort, Duration::ZERO);
     metrics.lag(Duration::from_millis(30));
     let info = RunInfo {
         threads: 2,
@@ -72,7 +72,12 @@ fn several_addresses_have_a_line_each_up_to_a_limit() {
 #[test]
 fn what_the_figures_leave_out_is_said_in_words() {
     let waiting = |count| {
-        Remark::Flattering(Unfinished { count, oldest_us: 5_100_000, percentile: "p99", least_us: 4_000_000 })
+        Warning::Flattering(Unfinished {
+            count,
+            oldest_us: 5_100_000,
+            percentile: "p99",
+            least_us: 4_000_000,
+        })
     };
     for (remark, words) in [
         (
@@ -86,27 +91,27 @@ fn what_the_figures_leave_out_is_said_in_words() {
              4.00 s or more",
         ),
         (
-            Remark::Late { lag_p99_us: 1_500, latency_p99_us: 2_000 },
+            Warning::Late { lag_p99_us: 1_500, latency_p99_us: 2_000 },
             "the client itself was 1.50 ms late at p99, and that is part of the corrected p99 of 2.00 ms; \
              the uncorrected one is free of it",
         ),
         (
-            Remark::Differing { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
+            Warning::Differing { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
             "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings that are shown are \
              those of the first",
         ),
         (
-            Remark::HeldUp { waited_share: 0.342 },
+            Warning::HeldUp { waited_share: 0.342 },
             "the client waited for a processor for 34.2 % of the time, and that is part of the latencies: leave \
              it a core of its own before it is laid to the server",
         ),
         (
-            Remark::Resent { requests: 7 },
+            Warning::Resent { requests: 7 },
             "pipelined requests were sent again, for their connection had ended before their turn came \
              (times: 7)",
         ),
         (
-            Remark::Unasked { connections: 3 },
+            Warning::Unasked { connections: 3 },
             "bytes that nobody had asked for came on a connection at rest, which was closed (times: 3)",
         ),
     ] {

@@ -7,12 +7,12 @@ use super::*;
 use crate::load::plan::random::Random;
 
 /// What a search does to a server, and what it finds.
-fn search(start: f64, mut verdict: impl FnMut(f64) -> Verdict) -> (Vec<Tried>, Answer) {
+fn search(start: f64, mut verdict: impl FnMut(f64) -> SloVerdict) -> (Vec<StepResult>, SearchOutcome) {
     let mut steps = Vec::new();
     loop {
         match next(start, &steps) {
-            Next::Try(rate) => steps.push(Tried { rate, verdict: verdict(rate) }),
-            Next::Done(answer) => return (steps, answer),
+            NextStep::Try(rate) => steps.push(StepResult { rate, verdict: verdict(rate) }),
+            NextStep::Done(answer) => return (steps, answer),
         }
         assert!(steps.len() <= STEPS_MAX, "{steps:?}");
     }
@@ -26,8 +26,8 @@ fn p99_ms(rate: f64, capacity: f64) -> f64 {
 
 const LIMIT_MS: f64 = 10.0;
 
-fn server(capacity: f64) -> impl Fn(f64) -> Verdict {
-    move |rate| if p99_ms(rate, capacity) < LIMIT_MS { Verdict::Met } else { Verdict::Missed }
+fn server(capacity: f64) -> impl Fn(f64) -> SloVerdict {
+    move |rate| if p99_ms(rate, capacity) < LIMIT_MS { SloVerdict::Met } else { SloVerdict::Missed }
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn it_doubles_then_halves_and_tries_what_fails_twice() {
         (911.0, "missed"),
     ];
     assert_eq!(tried, expected);
-    assert_eq!(answer, Answer::Found { rate: 872.0, above: Some(911.0) });
+    assert_eq!(answer, SearchOutcome::Found { rate: 872.0, above: Some(911.0) });
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn where_it_begins_too_high_it_goes_down_in_great_steps() {
     let (steps, answer) = search(6_400.0, server(200.0));
     let tried: Vec<_> = steps.iter().map(|step| step.rate).collect();
     assert_eq!(tried[..7], [6400.0, 6400.0, 1600.0, 1600.0, 400.0, 400.0, 100.0]);
-    assert_eq!(answer, Answer::Found { rate: 175.0, above: Some(183.0) });
+    assert_eq!(answer, SearchOutcome::Found { rate: 175.0, above: Some(183.0) });
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn one_hiccup_does_not_change_what_is_found() {
         let mut count = 0;
         let (steps, with_hiccup) = search(100.0, |rate| {
             count += 1;
-            if count == hiccup { Verdict::Missed } else { server(1_000.0)(rate) }
+            if count == hiccup { SloVerdict::Missed } else { server(1_000.0)(rate) }
         });
         assert_eq!(with_hiccup, answer, "at step {hiccup}");
         assert!(steps.len() <= quiet.len() + 1);
@@ -77,27 +77,27 @@ fn one_hiccup_does_not_change_what_is_found() {
 
 #[test]
 fn what_meets_at_no_rate_is_said_with_the_lowest() {
-    let (steps, answer) = search(100.0, |_| Verdict::Missed);
-    assert_eq!(answer, Answer::NotMet { lowest: RATE_MIN });
+    let (steps, answer) = search(100.0, |_| SloVerdict::Missed);
+    assert_eq!(answer, SearchOutcome::NotMet { lowest: RATE_MIN });
     assert_eq!(steps.len(), 10, "{steps:?}");
-    let (steps, answer) = search(100.0, |_| Verdict::ClientBound);
-    assert_eq!(answer, Answer::GaveOut { rate: None, above: RATE_MIN });
+    let (steps, answer) = search(100.0, |_| SloVerdict::ClientBound);
+    assert_eq!(answer, SearchOutcome::GaveOut { rate: None, above: RATE_MIN });
     assert_eq!(steps.len(), 10, "each rate is tried twice, whoever seems to blame: {steps:?}");
 }
 
 #[test]
 fn a_generator_that_gives_out_first_is_named() {
-    let generator = |rate| if rate > 3_000.0 { Verdict::ClientBound } else { Verdict::Met };
+    let generator = |rate| if rate > 3_000.0 { SloVerdict::ClientBound } else { SloVerdict::Met };
     let (_, answer) = search(100.0, generator);
-    assert_eq!(answer, Answer::GaveOut { rate: Some(2930.0), above: 3060.0 });
-    let both = |rate| if rate > 3_000.0 { Verdict::ClientBound } else { server(2_000.0)(rate) };
+    assert_eq!(answer, SearchOutcome::GaveOut { rate: Some(2930.0), above: 3060.0 });
+    let both = |rate| if rate > 3_000.0 { SloVerdict::ClientBound } else { server(2_000.0)(rate) };
     let (_, answer) = search(100.0, both);
-    assert_eq!(answer, Answer::Found { rate: 1740.0, above: Some(1820.0) }, "behind it is the server");
+    assert_eq!(answer, SearchOutcome::Found { rate: 1740.0, above: Some(1820.0) }, "behind it is the server");
 }
 
 #[test]
 fn what_may_be_the_generators_fault_is_not_laid_to_the_server() {
-    use Verdict::{ClientBound, Met, Missed};
+    use SloVerdict::{ClientBound, Met, Missed};
     for (first, second, both) in [
         (Missed, Missed, Missed),
         (Missed, Met, Met),
@@ -112,37 +112,38 @@ fn what_may_be_the_generators_fault_is_not_laid_to_the_server() {
 
 #[test]
 fn what_meets_at_every_rate_ends_at_the_highest_there_is() {
-    let (_, answer) = search(100.0, |_| Verdict::Met);
-    assert_eq!(answer, Answer::Found { rate: RATE_MAX, above: None });
+    let (_, answer) = search(100.0, |_| SloVerdict::Met);
+    assert_eq!(answer, SearchOutcome::Found { rate: RATE_MAX, above: None });
 }
 
 #[test]
 fn an_interval_of_five_percent_is_narrow_enough() {
-    let tried = |rate, verdict| Tried { rate, verdict };
-    let steps =
-        |above| [tried(100.0, Verdict::Met), tried(above, Verdict::Missed), tried(above, Verdict::Missed)];
-    let found = Answer::Found { rate: 100.0, above: Some(105.0) };
-    assert_eq!(next(1.0, &steps(105.0)), Next::Done(found));
-    assert_eq!(next(1.0, &steps(106.0)), Next::Try(103.0));
+    let tried = |rate, verdict| StepResult { rate, verdict };
+    let steps = |above| {
+        [tried(100.0, SloVerdict::Met), tried(above, SloVerdict::Missed), tried(above, SloVerdict::Missed)]
+    };
+    let found = SearchOutcome::Found { rate: 100.0, above: Some(105.0) };
+    assert_eq!(next(1.0, &steps(105.0)), NextStep::Done(found));
+    assert_eq!(next(1.0, &steps(106.0)), NextStep::Try(103.0));
 }
 
 #[test]
 fn no_search_takes_more_steps_than_it_may() {
     let steps: Vec<_> =
-        (1..=STEPS_MAX).map(|step| Tried { rate: step as f64, verdict: Verdict::Met }).collect();
-    assert!(matches!(next(1.0, &steps[1..]), Next::Try(_)));
-    let open = Answer::Open { rate: Some(STEPS_MAX as f64), above: None };
-    assert_eq!(next(1.0, &steps), Next::Done(open));
+        (1..=STEPS_MAX).map(|step| StepResult { rate: step as f64, verdict: SloVerdict::Met }).collect();
+    assert!(matches!(next(1.0, &steps[1..]), NextStep::Try(_)));
+    let open = SearchOutcome::Open { rate: Some(STEPS_MAX as f64), above: None };
+    assert_eq!(next(1.0, &steps), NextStep::Done(open));
 }
 
 #[test]
 fn a_search_that_is_cut_short_tells_what_it_knows_by_then() {
-    let tried = |rate, verdict| Tried { rate, verdict };
+    let tried = |rate, verdict| StepResult { rate, verdict };
     let steps = [
-        tried(100.0, Verdict::Met),
-        tried(200.0, Verdict::Missed),
-        tried(200.0, Verdict::Missed),
-        tried(141.0, Verdict::Missed),
+        tried(100.0, SloVerdict::Met),
+        tried(200.0, SloVerdict::Missed),
+        tried(200.0, SloVerdict::Missed),
+        tried(141.0, SloVerdict::Missed),
     ];
     for (made, rate, above) in [
         (0, None, None),
@@ -151,7 +152,7 @@ fn a_search_that_is_cut_short_tells_what_it_knows_by_then() {
         (3, Some(100.0), Some(200.0)),
         (4, Some(100.0), Some(200.0)),
     ] {
-        assert_eq!(so_far(&steps[..made]), Answer::Open { rate, above }, "after {made}");
+        assert_eq!(so_far(&steps[..made]), SearchOutcome::Open { rate, above }, "after {made}");
     }
 }
 
@@ -180,11 +181,11 @@ proptest! {
         let edge = capacity * (1.0 - 1.0 / LIMIT_MS);
         let (_, answer) = search(start, server(capacity));
         match answer {
-            Answer::Found { rate, above: Some(above) } => {
+            SearchOutcome::Found { rate, above: Some(above) } => {
                 prop_assert!(rate <= edge && edge <= above, "{rate} {edge} {above}");
                 prop_assert!(above <= rate * PRECISION);
             }
-            Answer::NotMet { lowest } => prop_assert!(edge <= lowest),
+            SearchOutcome::NotMet { lowest } => prop_assert!(edge <= lowest),
             other => prop_assert!(false, "{other:?}"),
         }
     }
@@ -198,18 +199,18 @@ proptest! {
         let (steps, answer) = search(10_f64.powf(start), |rate| {
             let is_hiccup = (random.below(1 << 32) as f64) < noise * 4_294_967_296.0;
             match (is_hiccup, random.below(2)) {
-                (true, 0) => Verdict::Missed,
-                (true, _) => Verdict::ClientBound,
+                (true, 0) => SloVerdict::Missed,
+                (true, _) => SloVerdict::ClientBound,
                 (false, _) => server(rate),
             }
         });
         let (rate, above) = match answer {
-            Answer::Found { rate, above } => (Some(rate), above),
-            Answer::GaveOut { rate, above } => (rate, Some(above)),
-            Answer::NotMet { lowest } => (None, Some(lowest)),
-            Answer::Open { .. } => return Err(TestCaseError::fail("it does not end")),
+            SearchOutcome::Found { rate, above } => (Some(rate), above),
+            SearchOutcome::GaveOut { rate, above } => (rate, Some(above)),
+            SearchOutcome::NotMet { lowest } => (None, Some(lowest)),
+            SearchOutcome::Open { .. } => return Err(TestCaseError::fail("it does not end")),
         };
-        let ends = |rate, is_met| steps.iter().any(|step| step.rate == rate && (step.verdict == Verdict::Met) == is_met);
+        let ends = |rate, is_met| steps.iter().any(|step| step.rate == rate && (step.verdict == SloVerdict::Met) == is_met);
         prop_assert!(rate.is_none_or(|rate| ends(rate, true)), "{answer:?} {steps:?}");
         prop_assert!(above.is_none_or(|above| ends(above, false)), "{answer:?} {steps:?}");
         if let (Some(rate), Some(above)) = (rate, above) {
@@ -223,10 +224,10 @@ proptest! {
     ) {
         let mut verdicts = verdicts.into_iter();
         let (_, answer) = search(start, |_| match verdicts.next() {
-            Some(0) => Verdict::Met,
-            Some(1) => Verdict::ClientBound,
-            _ => Verdict::Missed,
+            Some(0) => SloVerdict::Met,
+            Some(1) => SloVerdict::ClientBound,
+            _ => SloVerdict::Missed,
         });
-        prop_assert!(!matches!(answer, Answer::Open { .. }), "{answer:?}");
+        prop_assert!(!matches!(answer, SearchOutcome::Open { .. }), "{answer:?}");
     }
 }

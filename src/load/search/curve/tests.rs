@@ -4,7 +4,7 @@
 use super::*;
 use crate::load::run_info::tests::setup;
 use crate::load::search::bracket;
-use crate::load::search::bracket::Next;
+use crate::load::search::bracket::NextStep;
 
 /// The spread of a server whose latency explodes at 1000 requests a second.
 fn latency(rate: f64) -> Option<Spread> {
@@ -19,21 +19,21 @@ fn latency(rate: f64) -> Option<Spread> {
     })
 }
 
-fn step(rate: f64) -> Step {
+fn step(rate: f64) -> RateStep {
     let verdict = match rate {
-        rate if rate >= 900.0 => Verdict::Missed,
-        _ => Verdict::Met,
+        rate if rate >= 900.0 => SloVerdict::Missed,
+        _ => SloVerdict::Met,
     };
-    let reasons = if verdict == Verdict::Met {
+    let reasons = if verdict == SloVerdict::Met {
         vec![]
     } else {
         vec!["p99<10ms does not hold: p99 is 12 ms".to_owned()]
     };
     let due = (rate * 2.0) as u64;
-    Step {
+    RateStep {
         rate,
         wall: Duration::from_secs(2),
-        judgement: Judgement { verdict, reasons },
+        judgement: SloResult { verdict, reasons },
         due,
         sent: due,
         answered: due - due / 200,
@@ -45,7 +45,7 @@ fn step(rate: f64) -> Step {
     }
 }
 
-fn curve(steps: Vec<Step>, answer: Answer) -> Curve {
+fn curve(steps: Vec<RateStep>, answer: SearchOutcome) -> Curve {
     Curve {
         target: "GET http://localhost:8080/".to_owned(),
         urls: 1,
@@ -65,12 +65,12 @@ fn curve(steps: Vec<Step>, answer: Answer) -> Curve {
 
 /// A search that has found what there is.
 pub(in crate::load) fn found() -> Curve {
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: Vec<RateStep> = Vec::new();
     loop {
-        let tried: Vec<_> = steps.iter().map(Step::tried).collect();
+        let tried: Vec<_> = steps.iter().map(RateStep::tried).collect();
         match bracket::next(200.0, &tried) {
-            Next::Try(rate) => steps.push(step(rate)),
-            Next::Done(answer) => return curve(steps, answer),
+            NextStep::Try(rate) => steps.push(step(rate)),
+            NextStep::Done(answer) => return curve(steps, answer),
         }
     }
 }
@@ -78,62 +78,66 @@ pub(in crate::load) fn found() -> Curve {
 /// A search in which the generator gave out, after a step without answers and one that a second try
 /// has mended.
 pub(in crate::load) fn gave_out() -> Curve {
-    let with = |rate, verdict, reason: &str| Step {
-        judgement: Judgement { verdict, reasons: vec![reason.to_owned()] },
+    let with = |rate, verdict, reason: &str| RateStep {
+        judgement: SloResult { verdict, reasons: vec![reason.to_owned()] },
         ..step(rate)
     };
     let busy = "the client's busiest thread used 99.0 % of its CPU time";
     let steps = vec![
-        Step { latency: None, answered: 0, ..with(800.0, Verdict::Missed, "nothing was recorded for p99") },
+        RateStep {
+            latency: None,
+            answered: 0,
+            ..with(800.0, SloVerdict::Missed, "nothing was recorded for p99")
+        },
         step(800.0),
-        with(820.0, Verdict::ClientBound, busy),
-        with(820.0, Verdict::Missed, "p99<10ms does not hold: p99 is 12 ms"),
+        with(820.0, SloVerdict::ClientBound, busy),
+        with(820.0, SloVerdict::Missed, "p99<10ms does not hold: p99 is 12 ms"),
     ];
-    let curve = curve(steps, Answer::GaveOut { rate: Some(800.0), above: 820.0 });
+    let curve = curve(steps, SearchOutcome::GaveOut { rate: Some(800.0), above: 820.0 });
     Curve { pipeline: 4, threads: 2, ..curve }
 }
 
 /// A search that was ended before its first step was over.
 pub(in crate::load) fn nothing() -> Curve {
-    curve(Vec::new(), Answer::Open { rate: None, above: None })
+    curve(Vec::new(), SearchOutcome::Open { rate: None, above: None })
 }
 
 #[test]
 fn each_answer_is_a_sentence_and_a_name() {
     let rows = [
         (
-            Answer::Found { rate: 870.0, above: Some(900.0) },
+            SearchOutcome::Found { rate: 870.0, above: Some(900.0) },
             "found",
             "870/s meets the objective, 900/s does not",
         ),
         (
-            Answer::Found { rate: 1e8, above: None },
+            SearchOutcome::Found { rate: 1e8, above: None },
             "found",
             "100,000,000/s meets the objective, and no higher rate can be asked for",
         ),
         (
-            Answer::GaveOut { rate: Some(870.0), above: 900.0 },
+            SearchOutcome::GaveOut { rate: Some(870.0), above: 900.0 },
             "client-bound",
             "at least 870/s meets the objective: at 900/s it was the client that gave out",
         ),
         (
-            Answer::GaveOut { rate: None, above: 1.0 },
+            SearchOutcome::GaveOut { rate: None, above: 1.0 },
             "client-bound",
             "nothing is known of the server: the client gave out at 1.0/s already",
         ),
-        (Answer::NotMet { lowest: 1.0 }, "not-met", "not even 1.0/s meets the objective"),
+        (SearchOutcome::NotMet { lowest: 1.0 }, "not-met", "not even 1.0/s meets the objective"),
         (
-            Answer::Open { rate: Some(400.0), above: None },
+            SearchOutcome::Open { rate: Some(400.0), above: None },
             "interrupted",
             "the search was ended before its time: 400/s meets the objective",
         ),
         (
-            Answer::Open { rate: Some(400.0), above: Some(800.0) },
+            SearchOutcome::Open { rate: Some(400.0), above: Some(800.0) },
             "interrupted",
             "the search was ended before its time: 400/s meets the objective, 800/s does not",
         ),
         (
-            Answer::Open { rate: None, above: None },
+            SearchOutcome::Open { rate: None, above: None },
             "interrupted",
             "the search was ended before its time: nothing is known",
         ),

@@ -4,12 +4,12 @@
 
 use super::*;
 use crate::load::run_info::RunInfo;
-use crate::load::stats::failure::Failure;
+use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::Answered;
 use crate::load::stats::summary::tests::{info, metrics};
 
-fn objective(text: &str) -> Objective {
-    Objective::parse(text).unwrap_or_else(|error| panic!("{error}"))
+fn objective(text: &str) -> Slo {
+    Slo::parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn what_a_lower_rate_keeps_more_easily_is_an_objective() {
         ("connect.p99<1ms", "'connect.p99<1ms': connections are there before a step counts: leave it out"),
         ("lag.max<1ms", "'lag.max<1ms': the lag is the client's, not the server's: leave it out"),
     ] {
-        assert_eq!(Objective::parse(text), Err(error.to_owned()));
+        assert_eq!(Slo::parse(text), Err(error.to_owned()));
     }
 }
 
@@ -97,16 +97,16 @@ fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
     let behind =
         "the client did not send 300 of the 1,000 requests that were due, and used 99.0 % of its CPU time";
     for (what, summary, verdict, reasons) in [
-        ("fast", run(1_000, 0, 0, well), Verdict::Met, vec![]),
-        ("one in a hundred is slow", run(995, 5, 0, well), Verdict::Met, vec![]),
-        ("slow", run(900, 100, 0, well), Verdict::Missed, vec![late]),
-        ("a few are on their way at the end", run(988, 0, 12, well), Verdict::Met, vec![]),
-        ("more than that", run(987, 0, 13, well), Verdict::Missed, vec![waiting]),
-        ("not sent, not finished", run(987, 0, 3, well), Verdict::Missed, vec![waiting]),
-        ("the server does not take them", run(700, 0, 0, well), Verdict::Missed, vec![unsent]),
-        ("it was met in spite of a busy client", run(1_000, 0, 0, busy), Verdict::Met, vec![]),
-        ("it was not, and the client was busy", run(900, 100, 0, busy), Verdict::ClientBound, vec![bound]),
-        ("the client fell behind", run(700, 0, 0, busy), Verdict::ClientBound, vec![bound, behind]),
+        ("fast", run(1_000, 0, 0, well), SloVerdict::Met, vec![]),
+        ("one in a hundred is slow", run(995, 5, 0, well), SloVerdict::Met, vec![]),
+        ("slow", run(900, 100, 0, well), SloVerdict::Missed, vec![late]),
+        ("a few are on their way at the end", run(988, 0, 12, well), SloVerdict::Met, vec![]),
+        ("more than that", run(987, 0, 13, well), SloVerdict::Missed, vec![waiting]),
+        ("not sent, not finished", run(987, 0, 3, well), SloVerdict::Missed, vec![waiting]),
+        ("the server does not take them", run(700, 0, 0, well), SloVerdict::Missed, vec![unsent]),
+        ("it was met in spite of a busy client", run(1_000, 0, 0, busy), SloVerdict::Met, vec![]),
+        ("it was not, and the client was busy", run(900, 100, 0, busy), SloVerdict::ClientBound, vec![bound]),
+        ("the client fell behind", run(700, 0, 0, busy), SloVerdict::ClientBound, vec![bound, behind]),
     ] {
         let judgement = objective("p99<10ms").judge(&summary);
         assert_eq!(judgement.verdict, verdict, "{what}: {judgement:?}");
@@ -121,7 +121,7 @@ fn the_strictest_of_several_limits_says_how_many_may_wait_at_the_end() {
     // p50 alone would bear 600 of them.
     for text in ["p50<1s,p99<10ms", "p99<10ms,p50<1s"] {
         let judgement = objective(text).judge(&run(987, 0, 13, |_| ()));
-        assert_eq!(judgement.verdict, Verdict::Missed, "{text}: {judgement:?}");
+        assert_eq!(judgement.verdict, SloVerdict::Missed, "{text}: {judgement:?}");
     }
 }
 
@@ -147,10 +147,10 @@ fn errors_count_and_what_ran_out_is_the_clients() {
         Summary::of(&metrics, &RunInfo { due: Some(1_000), ..info() })
     };
     let verdict = |text: &str, failure| objective(text).judge(&with(failure)).verdict;
-    assert_eq!(verdict("p99<10ms,errors<0.5%", Failure::Refused), Verdict::Met);
-    assert_eq!(verdict("p99<10ms,errors<0.1%", Failure::Refused), Verdict::Missed);
-    assert_eq!(verdict("p99<10ms,errors<0.5%", Failure::NoPort), Verdict::ClientBound);
-    let judgement = objective("errors<0.1%").judge(&with(Failure::Refused));
+    assert_eq!(verdict("p99<10ms,errors<0.5%", LoadFailure::Refused), SloVerdict::Met);
+    assert_eq!(verdict("p99<10ms,errors<0.1%", LoadFailure::Refused), SloVerdict::Missed);
+    assert_eq!(verdict("p99<10ms,errors<0.5%", LoadFailure::NoPort), SloVerdict::ClientBound);
+    let judgement = objective("errors<0.1%").judge(&with(LoadFailure::Refused));
     let refused = "the server refused the connection: nobody listens there, or its queue is full (times: 1)";
     assert_eq!(judgement.reasons, ["errors<0.1% does not hold: errors is 0.2 %", refused]);
 }
@@ -159,6 +159,6 @@ fn errors_count_and_what_ran_out_is_the_clients() {
 fn nothing_recorded_is_nothing_met() {
     let summary = run(0, 0, 5, |info| info.due = Some(5));
     let judgement = objective("p99<10s").judge(&summary);
-    assert_eq!(judgement.verdict, Verdict::Missed);
+    assert_eq!(judgement.verdict, SloVerdict::Missed);
     assert_eq!(judgement.reasons, ["p99<10s does not hold: nothing was recorded for p99"]);
 }

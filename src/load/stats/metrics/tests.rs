@@ -25,7 +25,7 @@ fn corrected_counts_from_the_intended_start_and_uncorrected_from_the_actual_one(
     let mut metrics = metrics();
     metrics.answered(answer(10, 150, 160));
     metrics.answered(answer(20, 20, 30));
-    let near = |recorder: Recorder, quantile, truth_us: u64| {
+    let near = |recorder: LatencyHistogram, quantile, truth_us: u64| {
         recorder.quantile_us(quantile).abs_diff(truth_us) * 1000 <= truth_us
     };
     assert!(near(metrics.corrected(), 1.0, 150_000) && near(metrics.corrected(), 0.5, 10_000));
@@ -36,9 +36,10 @@ fn corrected_counts_from_the_intended_start_and_uncorrected_from_the_actual_one(
 #[test]
 fn a_timed_out_request_is_recorded_as_long_as_it_was_waited_for() {
     let mut metrics = metrics();
-    let failed = Failed { url: 0, failure: Failure::TimedOut, intended: ms(0), sent: ms(1000), at: ms(3000) };
+    let failed =
+        Failed { url: 0, failure: LoadFailure::TimedOut, intended: ms(0), sent: ms(1000), at: ms(3000) };
     metrics.failed(failed);
-    metrics.failed(Failed { failure: Failure::Reset, ..failed });
+    metrics.failed(Failed { failure: LoadFailure::Reset, ..failed });
     assert_eq!((metrics.corrected().len(), metrics.totals().failed), (1, 2));
     assert!(metrics.corrected().quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
     assert!(metrics.uncorrected().quantile_us(0.5).abs_diff(2_000_000) <= 2_000);
@@ -53,10 +54,10 @@ fn every_request_is_answered_failed_or_unfinished() {
     (0..3).for_each(|url| metrics.sent(url));
     assert!(!metrics.is_balanced());
     metrics.answered(answer(0, 0, 1));
-    metrics.failed(Failed { url: 9, failure: Failure::BadHead, intended: ms(0), sent: ms(0), at: ms(1) });
+    metrics.failed(Failed { url: 9, failure: LoadFailure::BadHead, intended: ms(0), sent: ms(0), at: ms(1) });
     metrics.unfinished(Duration::ZERO);
     assert!(metrics.is_balanced());
-    metrics.connect_failed(Failure::NoPort, ms(1));
+    metrics.connect_failed(LoadFailure::NoPort, ms(1));
     assert!(metrics.is_balanced(), "a connection is no request");
     assert_eq!(metrics.series().slices()[0].failed, 2, "but it is an error of its second");
     assert_eq!(metrics.urls[2].totals.failed, 1, "what is out of range counts at the end");
@@ -88,7 +89,7 @@ enum Event {
     Answered(Answered),
     Failed(Failed),
     Connected(u64),
-    ConnectFailed(Failure, u64),
+    ConnectFailed(LoadFailure, u64),
     Lag(u64),
     Unfinished(u64),
     Resent(u64),

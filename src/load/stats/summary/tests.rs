@@ -7,9 +7,9 @@ use super::*;
 use crate::load::engine::pacer::Schedule;
 use crate::load::run_info::tests::{course, setup};
 use crate::load::run_info::{Course, CpuUsage};
-use crate::load::stats::failure::Failure;
+use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{Answered, Failed, MetricsSettings};
-use crate::load::stats::validity::{ClientBound, Remark};
+use crate::load::stats::validity::{ClientBound, Warning};
 
 /// What [`PERCENTILES`] are in JSON.
 #[derive(schemars::JsonSchema)]
@@ -89,11 +89,11 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
         });
     }
     for (number, failure) in [
-        (0, Failure::TimedOut),
-        (1, Failure::TimedOut),
-        (2, Failure::Reset),
-        (3, Failure::Reset),
-        (4, Failure::Truncated),
+        (0, LoadFailure::TimedOut),
+        (1, LoadFailure::TimedOut),
+        (2, LoadFailure::Reset),
+        (3, LoadFailure::Reset),
+        (4, LoadFailure::Truncated),
     ] {
         let sent = us(number * SECOND_US);
         metrics.sent(0);
@@ -106,7 +106,7 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
     for _ in 0..50 {
         metrics.connected(us(300));
     }
-    metrics.connect_failed(Failure::Refused, us(5));
+    metrics.connect_failed(LoadFailure::Refused, us(5));
     assert!(metrics.is_balanced());
     metrics
 }
@@ -196,7 +196,7 @@ fn errors_are_failures_and_bad_statuses() {
 
 #[test]
 fn a_bar_holds_what_is_at_its_end() {
-    let mut recorder = Recorder::default();
+    let mut recorder = LatencyHistogram::default();
     for value in [40, 50, 51, 100, 5000, 5004] {
         recorder.record(us(value));
     }
@@ -248,7 +248,7 @@ fn the_verdict_is_made_of_the_figures_of_the_run() {
     let missed = ClientBound::Missed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
     assert_eq!(held_up.validity.reasons, [waited, missed]);
     let idle = nothing(info());
-    assert_eq!(idle.validity.remarks, [Remark::Unreached { missed: 2007, due: 2007 }]);
+    assert_eq!(idle.validity.remarks, [Warning::Unreached { missed: 2007, due: 2007 }]);
 }
 
 proptest! {
@@ -267,7 +267,7 @@ proptest! {
         let summary = Summary::of(&metrics, &info);
         let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");
-        for (_, format) in crate::load::report::Format::ALL {
+        for (_, format) in crate::load::report::ReportFormat::ALL {
             let report = format.render(&summary);
             prop_assert!(!report.contains("NaN") && !report.contains("inf/"), "{report}");
         }
@@ -277,7 +277,7 @@ proptest! {
 #[test]
 fn requests_that_still_wait_at_the_end_are_told_of_if_the_percentiles_flatter_without_them() {
     let latency = |count, each_us| {
-        let mut recorder = Recorder::default();
+        let mut recorder = LatencyHistogram::default();
         recorder.record_us(each_us, count);
         recorder
     };

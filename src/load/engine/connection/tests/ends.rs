@@ -10,7 +10,7 @@ fn a_run_is_not_given_up_while_somebody_is_connected_or_nothing_has_failed() {
     let stop = Stop { requests: Some(2), duration: None };
     let mut stage = Stage::new(&Plan { stop, ..plan() });
     let given_up = |stage: &mut Stage| {
-        stage.run.give_up_if_dark(stage.now.instant);
+        stage.run.abort_if_unreachable(stage.now.instant);
         stage.run.tickets.is_over(stage.now.instant)
     };
     let refused = Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused));

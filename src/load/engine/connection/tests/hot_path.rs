@@ -49,7 +49,7 @@ impl Stage {
 #[test]
 fn a_request_allocates_nothing_in_closed_and_open_loop_pipelined_or_not() {
     let targets: Vec<_> = ["/{SEQ}", "/?{RAND:1:1000000}"]
-        .map(|path| Target { host: "localhost".to_owned(), port: 80, path: path.to_owned() })
+        .map(|path| ClientTarget { host: "localhost".to_owned(), port: 80, path: path.to_owned() })
         .into();
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("good placeholders");

@@ -12,7 +12,7 @@ fn curves() -> Vec<Curve> {
     let hostile = "G<ET http://x/\"><script>alert(1)</script>&\u{202e}";
     let single = Curve { steps: found().steps[..1].to_vec(), ..found() };
     let unanswered = Curve { steps: gave_out().steps[..1].to_vec(), ..gave_out() };
-    let not_met = Curve { answer: Answer::NotMet { lowest: 1.0 }, ..unanswered.clone() };
+    let not_met = Curve { answer: SearchOutcome::NotMet { lowest: 1.0 }, ..unanswered.clone() };
     let hostile =
         Curve { target: hostile.to_owned(), objective: hostile.to_owned(), time_limit: None, ..found() };
     vec![found(), gave_out(), nothing(), single, unanswered, not_met, hostile]

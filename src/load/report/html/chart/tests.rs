@@ -4,16 +4,20 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::load::report::html::ticks::Unit;
+use crate::load::report::html::ticks::AxisUnit;
 
 /// Ten by ten, so that a place is ten times the value.
 fn chart() -> Chart {
-    let axis = |name| Axis::linear(name, 0.0, 10.0, Unit::Count);
+    let axis = |name| Axis::linear(name, 0.0, 10.0, AxisUnit::Count);
     Chart::new("test", "A <test>", axis("along & on"), axis("up"))
 }
 
-fn line(points: &[(f64, f64)]) -> Line {
-    Line { name: "one".to_owned(), points: points.iter().copied().map(Some).collect(), ..Line::default() }
+fn line(points: &[(f64, f64)]) -> ChartLine {
+    ChartLine {
+        name: "one".to_owned(),
+        points: points.iter().copied().map(Some).collect(),
+        ..ChartLine::default()
+    }
 }
 
 #[test]
@@ -21,7 +25,7 @@ fn a_line_is_a_path_in_percent_from_the_top() {
     let svg = Chart { lines: vec![line(&[(0.0, 0.0), (5.0, 2.5), (10.0, 10.0)])], ..chart() }.figure();
     assert!(svg.contains("<path class=\"line l0\" d=\"M0 100L50 75L100 0\"/>"), "{svg}");
     assert!(!svg.contains("legend"), "one line needs none: {svg}");
-    let filled = Line { is_filled: true, ..line(&[(0.0, 5.0), (10.0, 5.0)]) };
+    let filled = ChartLine { is_filled: true, ..line(&[(0.0, 5.0), (10.0, 5.0)]) };
     let svg = Chart { lines: vec![filled], ..chart() }.figure();
     assert!(svg.contains("<path class=\"area l0\" d=\"M0 100L0 50L100 50L100 100z\"/>"), "{svg}");
 }
@@ -29,7 +33,7 @@ fn a_line_is_a_path_in_percent_from_the_top() {
 #[test]
 fn a_line_is_broken_where_there_is_nothing() {
     let points = vec![Some((0.0, 1.0)), None, None, Some((2.0, 1.0)), Some((3.0, 1.0)), None];
-    let svg = Chart { lines: vec![Line { points, ..line(&[]) }], ..chart() }.figure();
+    let svg = Chart { lines: vec![ChartLine { points, ..line(&[]) }], ..chart() }.figure();
     assert!(svg.contains("d=\"M0 90M20 90L30 90\""), "{svg}");
 }
 
@@ -37,7 +41,7 @@ fn a_line_is_broken_where_there_is_nothing() {
 fn lines_differ_in_dashes_and_dots_and_have_a_legend() {
     let dotted = |name: &str| {
         let dots = vec![Dot { x: 5.0, y: 5.0, title: format!("{name} at five") }];
-        Line { name: name.to_owned(), dots, ..line(&[(0.0, 5.0), (10.0, 5.0)]) }
+        ChartLine { name: name.to_owned(), dots, ..line(&[(0.0, 5.0), (10.0, 5.0)]) }
     };
     let svg = Chart { lines: vec![dotted("a"), dotted("b<")], ..chart() }.figure();
     for part in [
@@ -53,9 +57,10 @@ fn lines_differ_in_dashes_and_dots_and_have_a_legend() {
 #[test]
 fn bars_marks_and_hints_have_their_places() {
     let mut chart = chart();
-    chart.bars = vec![Bar { from: 1.0, to: 2.0, value: 4.0 }, Bar { from: 2.0, to: 3.0, value: 0.0 }];
+    chart.bars =
+        vec![ChartBar { from: 1.0, to: 2.0, value: 4.0 }, ChartBar { from: 2.0, to: 3.0, value: 0.0 }];
     chart.hints = vec![Hint { from: 1.0, to: 2.0, title: "4 & more".to_owned() }];
-    chart.marks = vec![Mark { at: 9.0, name: "p99".to_owned() }];
+    chart.marks = vec![ChartMark { at: 9.0, name: "p99".to_owned() }];
     let svg = chart.figure();
     for part in [
         "<rect class=\"bar\" x=\"10%\" y=\"60%\" width=\"10%\" height=\"40%\"/>",
@@ -97,10 +102,10 @@ proptest! {
         points in proptest::collection::vec((any::<f64>(), any::<f64>()), 0..20), to in any::<f64>(),
     ) {
         let mut chart = chart();
-        chart.x = Axis::linear("x", 0.0, to, Unit::Time);
+        chart.x = Axis::linear("x", 0.0, to, AxisUnit::Time);
         chart.y = Axis::times("y", points.iter().map(|(_, y)| *y));
-        chart.bars = points.iter().map(|(x, y)| Bar { from: *x, to: *y, value: *y }).collect();
-        chart.lines = vec![Line { is_filled: true, ..line(&points) }];
+        chart.bars = points.iter().map(|(x, y)| ChartBar { from: *x, to: *y, value: *y }).collect();
+        chart.lines = vec![ChartLine { is_filled: true, ..line(&points) }];
         let svg = chart.figure();
         prop_assert!(!svg.contains("NaN") && !svg.contains("inf"), "{}", svg);
         let places = svg.split("%\"").filter_map(|part| part.rsplit_once('"')?.1.parse::<f64>().ok());
