@@ -36,13 +36,13 @@ fn main() {
         let html = page::render(page, &files, &style);
         fs::write(plain.join(page.name), &html).expect("OUT_DIR can be written to");
         let packed = out.join(format!("{}.gz", page.name));
-        pack(&packed, html.as_bytes()).expect("OUT_DIR can be written to");
+        write_gzip(&packed, html.as_bytes()).expect("OUT_DIR can be written to");
     }
 }
 
 /// Writes `page` in as little room as gzip can make of it; the same page gives the same bytes, for they
 /// hold no time.
-fn pack(file: &Path, page: &[u8]) -> io::Result<()> {
+fn write_gzip(file: &Path, page: &[u8]) -> io::Result<()> {
     let mut encoder = GzEncoder::new(File::create(file)?, Compression::best());
     encoder.write_all(page)?;
     encoder.finish()?.flush()

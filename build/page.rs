@@ -123,8 +123,8 @@ fn grouped(number: usize) -> String {
 
 /// The files by their rooms, each with the first sentence of its documentation.
 fn index(out: &mut String, own: &[&SourceFile]) {
-    for room in own.chunk_by(|a, b| a.room() == b.room()) {
-        let name = room[0].room();
+    for room in own.chunk_by(|a, b| a.directory() == b.directory()) {
+        let name = room[0].directory();
         // What is in no room of its own is in the house.
         let folder = name.strip_suffix(".rs").map_or_else(|| format!("src/{name}"), |_| "src".to_owned());
         put!(out, "<h2 id=\"{name}/\">{folder}</h2>\n<ul class=\"index\">\n");
@@ -144,8 +144,8 @@ fn index(out: &mut String, own: &[&SourceFile]) {
 /// The rooms on the other page that the files here use.
 fn shared(out: &mut String, own: &[&SourceFile], files: &[SourceFile]) {
     out.push_str("<h2>Shared with the server, and shown on its page</h2>\n<ul class=\"index\">\n");
-    for door in files.iter().filter(|file| file.part() == Part::Server && file.is_door()) {
-        let room = door.room();
+    for door in files.iter().filter(|file| file.part() == Part::Server && file.is_module_root()) {
+        let room = door.directory();
         let uses = [format!("crate::{room}::"), format!("reactor_http::{room}::")];
         if own.iter().flat_map(|file| file.shown()).any(|text| uses.iter().any(|used| text.contains(used))) {
             let summary = sentence(&door.summary());
@@ -170,7 +170,7 @@ fn section(out: &mut String, file: &SourceFile) {
     for piece in &file.pieces {
         match piece.is_shown {
             true => shown(out, path, before, piece),
-            false => left_out(out, before, piece),
+            false => omitted(out, before, piece),
         }
         before += piece.text.lines().count();
     }
@@ -190,7 +190,7 @@ fn shown(out: &mut String, path: &str, before: usize, piece: &Piece) {
 }
 
 /// What is said in the place of lines that the programs were built without.
-fn left_out(out: &mut String, before: usize, piece: &Piece) {
+fn omitted(out: &mut String, before: usize, piece: &Piece) {
     let (first, last) = (before + 1, before + piece.text.lines().count());
     if first == last {
         put!(out, "<o->line {first} is compiled for unit tests only</o->");

@@ -9,7 +9,8 @@ use std::{fs, io};
 use super::test_items::{modules, test_items};
 
 /// The rooms from the door inwards; those that are not named here follow in alphabetical order.
-const ROOMS: &[&str] = &["lib.rs", "bin", "server", "client", "load", "http", "files", "net", "reactor"];
+const DIRECTORIES: &[&str] =
+    &["lib.rs", "bin", "server", "client", "load", "http", "files", "net", "reactor"];
 
 /// Which page a file is shown on. What both programs are made of is shown on the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ fn shown(files: Vec<(String, String)>) -> Vec<SourceFile> {
     let test_files: Vec<String> = files.iter().flat_map(SourceFile::test_modules).collect();
     let is_test = |path: &str| test_files.iter().any(|module| is_of_module(path, module));
     let mut shown: Vec<_> = files.into_iter().filter(|file| !is_test(&file.path)).collect();
-    shown.sort_by_cached_key(SourceFile::place);
+    shown.sort_by_cached_key(SourceFile::sort_key);
     shown
 }
 
@@ -110,29 +111,29 @@ impl SourceFile {
 
     /// The page that it belongs on.
     pub(crate) fn part(&self) -> Part {
-        match matches!(self.room(), "client" | "load") || self.path == "bin/reactor-client.rs" {
+        match matches!(self.directory(), "client" | "load") || self.path == "bin/reactor-client.rs" {
             true => Part::Client,
             false => Part::Server,
         }
     }
 
     /// The folder that it is in, or its name if it is in none.
-    pub(crate) fn room(&self) -> &str {
+    pub(crate) fn directory(&self) -> &str {
         self.path.split('/').next().unwrap_or_default()
     }
 
     /// Whether it is what its folder begins with.
-    pub(crate) fn is_door(&self) -> bool {
+    pub(crate) fn is_module_root(&self) -> bool {
         self.path.ends_with("/mod.rs")
     }
 
     /// What the order of files compares: rooms, then the door of each, then names, and what is below a
     /// file follows it.
-    fn place(&self) -> (usize, String, bool, String) {
-        let room = self.room();
-        let rank = ROOMS.iter().position(|known| *known == room).unwrap_or(ROOMS.len());
+    fn sort_key(&self) -> (usize, String, bool, String) {
+        let room = self.directory();
+        let rank = DIRECTORIES.iter().position(|known| *known == room).unwrap_or(DIRECTORIES.len());
         let name = self.path.strip_suffix(".rs").unwrap_or(&self.path);
-        (rank, room.to_owned(), !self.is_door(), name.to_owned())
+        (rank, room.to_owned(), !self.is_module_root(), name.to_owned())
     }
 
     /// The first sentence of its documentation, in Markdown, and of what is not Rust the first line;

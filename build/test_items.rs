@@ -10,10 +10,10 @@ use std::ops::Range;
 use super::tokens::{Kind, tokens};
 
 /// Items that end with the brace that closes their first one, if no semicolon comes before it.
-const BRACED: &[&str] = &["enum", "extern", "fn", "impl", "macro_rules!", "mod", "struct", "trait"];
+const BRACE_ITEMS: &[&str] = &["enum", "extern", "fn", "impl", "macro_rules!", "mod", "struct", "trait"];
 
 /// Items that end with a semicolon.
-const CLOSED: &[&str] = &["const", "let", "static", "type", "use"];
+const SEMICOLON_ITEMS: &[&str] = &["const", "let", "static", "type", "use"];
 
 /// A token and where it begins.
 type Token<'a> = (usize, Kind, &'a str);
@@ -21,7 +21,7 @@ type Token<'a> = (usize, Kind, &'a str);
 /// The lines of such items as ranges of bytes, in order, with the empty lines before them. A file that
 /// is for tests as a whole is one range.
 pub(crate) fn test_items(source: &str) -> Vec<Range<usize>> {
-    let tokens = placed(source);
+    let tokens = with_offsets(source);
     if tokens.iter().any(|(_, kind, text)| *kind == Kind::Attribute && is_test(text, "#!")) {
         return iter::once(0..source.len()).collect();
     }
@@ -56,7 +56,7 @@ pub(crate) fn test_items(source: &str) -> Vec<Range<usize>> {
 
 /// The names of the modules that such items declare and that are files of their own.
 pub(crate) fn modules(items: &str) -> Vec<String> {
-    let code = tokens(items).into_iter().filter(|(kind, _)| !is_beside(*kind)).map(|(_, text)| text);
+    let code = tokens(items).into_iter().filter(|(kind, _)| !is_trivia(*kind)).map(|(_, text)| text);
     let code: String = code.collect();
     let declared = code.split_inclusive(';').filter_map(|item| item.strip_suffix(';')?.rsplit_once("mod "));
     let names = declared.map(|(_, name)| name.trim());
@@ -64,7 +64,7 @@ pub(crate) fn modules(items: &str) -> Vec<String> {
 }
 
 /// The tokens with their places.
-fn placed(source: &str) -> Vec<Token<'_>> {
+fn with_offsets(source: &str) -> Vec<Token<'_>> {
     let mut at = 0;
     let mut placed = Vec::new();
     for (kind, text) in tokens(source) {
@@ -80,7 +80,7 @@ fn is_test(attribute: &str, sign: &str) -> bool {
 }
 
 /// Whether it stands beside the code: the compiler sees the item without it.
-fn is_beside(kind: Kind) -> bool {
+fn is_trivia(kind: Kind) -> bool {
     matches!(kind, Kind::Doc | Kind::Comment | Kind::Attribute)
 }
 
@@ -126,15 +126,15 @@ fn item_end(tokens: &[Token<'_>]) -> Option<usize> {
 
 /// Whether the item is one that ends with a brace; nothing if it is none that is known.
 fn is_braced(tokens: &[Token<'_>]) -> Option<bool> {
-    let mut code = tokens.iter().filter(|(_, kind, _)| !is_beside(*kind));
+    let mut code = tokens.iter().filter(|(_, kind, _)| !is_trivia(*kind));
     let mut last = None;
     let words =
         code.by_ref().take_while(|(_, kind, text)| *kind != Kind::Plain || !text.contains(['{', '=', ';']));
     for (_, _, word) in words {
-        if BRACED.contains(word) {
+        if BRACE_ITEMS.contains(word) {
             return Some(true);
         }
-        if CLOSED.contains(word) {
+        if SEMICOLON_ITEMS.contains(word) {
             last = Some(false);
         }
     }

@@ -21,11 +21,11 @@ const EXIT_WRITE: u8 = 23;
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if sum::args::is_asked_for(&args) {
-        return exchange_numbers(args);
+    if sum::args::is_sum_command(&args) {
+        return run_sum(args);
     }
     if let Some(kept) = SavedRunCommand::asked_for(&args) {
-        return use_kept(kept, args);
+        return run_saved_command(kept, args);
     }
     let task = match parse(args) {
         Ok(Command::Help) => return print(args::HELP),
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
     match *task {
-        ClientTask::Fetch(config) => ask_once(*config),
+        ClientTask::Fetch(config) => run_fetch(*config),
         ClientTask::Load(settings) => match load::perform(&settings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => PROGRAM.fail(&error, error.exit_code()),
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn ask_once(config: ClientConfig) -> ExitCode {
+fn run_fetch(config: ClientConfig) -> ExitCode {
     let says_errors = config.says_errors();
     match fetch(config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,7 +51,7 @@ fn ask_once(config: ClientConfig) -> ExitCode {
     }
 }
 
-fn use_kept(kept: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
+fn run_saved_command(kept: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
     let order = match kept.parse(args) {
         Ok(Command::Help) => return print(kept.help()),
         Ok(Command::Version) => return print(args::VERSION),
@@ -64,14 +64,14 @@ fn use_kept(kept: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn exchange_numbers(args: Vec<OsString>) -> ExitCode {
+fn run_sum(args: Vec<OsString>) -> ExitCode {
     let config = match sum::args::parse(args) {
         Ok(Command::Help) => return print(sum::args::HELP),
         Ok(Command::Version) => return print(args::VERSION),
         Ok(Command::Run(config)) => config,
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
-    match sum::exchange(*config) {
+    match sum::run_sum(*config) {
         Ok(told) => match io::stdout().lock().write_all(told.to_string().as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => PROGRAM.fail(&format!("cannot write to standard output: {error}"), EXIT_WRITE),

@@ -19,13 +19,13 @@ fn main() -> ExitCode {
     let done = match args::command(std::env::args_os().skip(1).collect(), &ProcessEnv::read()) {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(args::VERSION),
-        Ok(Command::Run(order)) => carry_out(*order),
+        Ok(Command::Run(order)) => run(*order),
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
     done.unwrap_or_else(|error| PROGRAM.fail(&error, 1))
 }
 
-fn carry_out(order: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn run(order: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let level = if order.config.verbose { "info" } else { "warn" };
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
     order.warn();

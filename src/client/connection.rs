@@ -158,7 +158,7 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         }
         match supply {
             BodyProgress::Whole | BodyProgress::Pending => Want::Input,
-            BodyProgress::Piece => Want::Either,
+            BodyProgress::Piece => Want::InputOrDrain,
             BodyProgress::Failed => self.finish(Err(FetchError::Stopped), audience, now),
         }
     }
@@ -167,7 +167,7 @@ impl<A: ResponseHandler> FetchProtocol<A> {
     fn send_on(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         match (self.phase_deadline, outbox.is_empty()) {
             (Some(_), _) => Want::Input,
-            (None, false) => Want::Either,
+            (None, false) => Want::InputOrDrain,
             (None, true) => self.send(outbox, audience, now),
         }
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::access_log::{AccessLog, LogDestination, LogRecord, LogStyle};
-use crate::http::{self, Fields, ResponseHead, end};
+use crate::http::{self, Fields, ResponseHead, end_head};
 use crate::reactor::Now;
 
 /// The log of one run.
@@ -99,11 +99,11 @@ fn render(head: &ResponseHead<'_, '_>) -> Vec<u8> {
 
 /// Ends the status line and appends the fields as they were on the wire.
 pub(super) fn write_fields(out: &mut Vec<u8>, fields: Fields<'_, '_>) {
-    end(out);
+    end_head(out);
     for (name, value) in fields.iter() {
         http::field(out, name, value);
     }
-    end(out);
+    end_head(out);
 }
 
 #[cfg(test)]

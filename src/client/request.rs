@@ -3,7 +3,7 @@
 //! Values in, bytes out: the default fields, how the body is framed, and the changes that were asked for.
 
 use super::config::{ClientConfig, FieldEdit};
-use crate::http::{content_length, end, field, request_line};
+use crate::http::{content_length, end_head, field, request_line};
 
 /// What `User-Agent` says.
 pub(crate) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_VERSION"));
@@ -61,6 +61,6 @@ pub(super) fn render(config: &ClientConfig, framing: UploadFraming) -> Vec<u8> {
             field(&mut out, name, value.as_bytes());
         }
     }
-    end(&mut out);
+    end_head(&mut out);
     out
 }

@@ -18,9 +18,9 @@ use super::run_error::RunError;
 use crate::net::{CloseReason, Connection, Pool};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 use crate::sum::{
-    LINE_LEN_MAX, Name, Role, SumClientProtocol, SumExchange, SumFailure, SumLine, SumLineError, TIMEOUT,
+    LINE_LEN_MAX, Name, SumClientProtocol, SumExchange, SumFailure, SumLine, SumLineError, SumRole, TIMEOUT,
 };
-use args::{Config, not_a_number, parse_number};
+use args::{SumClientConfig, not_a_number, parse_number};
 
 /// A longer line is no number; what follows is taken for the next one.
 const PROMPT_LINE_LEN_MAX: u64 = 256;
@@ -42,19 +42,19 @@ pub struct SumOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptError {
     /// The input ended.
-    End,
+    Eof,
     /// The input could not be read.
     Failed(io::ErrorKind),
     /// Too many lines were something else.
-    NeverOne,
+    TooManyTries,
 }
 
 impl fmt::Display for PromptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::End => f.write_str("no number was given: standard input has ended"),
+            Self::Eof => f.write_str("no number was given: standard input has ended"),
             Self::Failed(kind) => write!(f, "no number was given: cannot read standard input: {kind}"),
-            Self::NeverOne => write!(f, "no number was given in {TRIES_MAX} lines"),
+            Self::TooManyTries => write!(f, "no number was given in {TRIES_MAX} lines"),
         }
     }
 }
@@ -63,7 +63,7 @@ impl fmt::Display for PromptError {
 #[derive(Debug)]
 pub enum SumError {
     /// There is no number to send.
-    NoNumber(PromptError),
+    Prompt(PromptError),
     /// Resolving, connecting or the run itself failed, as it may for a request.
     Run(RunError),
     /// The server gave no number.
@@ -76,12 +76,12 @@ impl SumError {
     /// The exit code, the same as for requests where there is one.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoNumber(_) => 2,
+            Self::Prompt(_) => 2,
             Self::Run(error) => error.exit_code(),
-            Self::Exchange(SumFailure::Bad(SumLineError::Refused(_))) => 1,
-            Self::Exchange(SumFailure::Nothing) => 52,
+            Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(_))) => 1,
+            Self::Exchange(SumFailure::NoResponse) => 52,
             Self::Exchange(SumFailure::TimedOut) => 28,
-            Self::Exchange(SumFailure::Bad(_) | SumFailure::Link(_)) | Self::Overflow(..) => 56,
+            Self::Exchange(SumFailure::InvalidLine(_) | SumFailure::Connection(_)) | Self::Overflow(..) => 56,
         }
     }
 }
@@ -90,10 +90,10 @@ impl SumError {
 ///
 /// # Errors
 /// Whatever keeps the two numbers from having a sum.
-pub fn exchange(config: Config) -> Result<SumOutcome, SumError> {
+pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let number = match config.number {
         Some(number) => number,
-        None => ask(io::stdin().lock(), io::stderr()).map_err(SumError::NoNumber)?,
+        None => prompt_number(io::stdin().lock(), io::stderr()).map_err(SumError::Prompt)?,
     };
     let own = SumLine { name: config.name.unwrap_or_else(default_name), number };
     let now = Now::read();
@@ -109,7 +109,7 @@ pub fn exchange(config: Config) -> Result<SumOutcome, SumError> {
     loops.watch_signals(&[SIGINT, SIGTERM]).map_err(reactor)?;
     let sum = loops.run().map_err(reactor)?;
     let address = sum.connector.address();
-    let told = sum.into_told()?;
+    let told = sum.into_outcome()?;
     if let Some(address) = address {
         say(format_args!("this host is {}, connected to {address} ({host})", this_host()));
     }
@@ -120,7 +120,7 @@ pub fn exchange(config: Config) -> Result<SumOutcome, SumError> {
 ///
 /// # Errors
 /// When the input ends before.
-fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, PromptError> {
+fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, PromptError> {
     for _ in 0..TRIES_MAX {
         // Who has closed the screen can still answer.
         let _ = write!(screen, "Your number: ").and_then(|()| screen.flush());
@@ -128,7 +128,7 @@ fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, PromptErr
         match input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line) {
             Ok(0) => {
                 let _ = writeln!(screen);
-                return Err(PromptError::End);
+                return Err(PromptError::Eof);
             }
             Ok(_) => {}
             Err(error) => return Err(PromptError::Failed(error.kind())),
@@ -141,12 +141,12 @@ fn ask(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, PromptErr
             }
         }
     }
-    Err(PromptError::NeverOne)
+    Err(PromptError::TooManyTries)
 }
 
 /// The user's name, else this machine's.
 fn default_name() -> Name {
-    Name::first_of([std::env::var("USER").unwrap_or_default(), this_host()])
+    Name::first_valid([std::env::var("USER").unwrap_or_default(), this_host()])
 }
 
 /// The application of the client's reactor.
@@ -158,12 +158,13 @@ struct SumApp {
 }
 
 impl SumApp {
-    fn into_told(self) -> Result<SumOutcome, SumError> {
+    fn into_outcome(self) -> Result<SumOutcome, SumError> {
         if let Some(error) = self.error {
             return Err(SumError::Run(error));
         }
         let own = self.exchange.own;
-        let server = self.exchange.outcome.unwrap_or(Err(SumFailure::Nothing)).map_err(SumError::Exchange)?;
+        let server =
+            self.exchange.outcome.unwrap_or(Err(SumFailure::NoResponse)).map_err(SumError::Exchange)?;
         match own.number.checked_add(server.number) {
             Some(sum) => Ok(SumOutcome { own, server, sum }),
             None => Err(SumError::Overflow(own.number, server.number)),
@@ -172,7 +173,7 @@ impl SumApp {
 
     /// An address that takes no connection is not the end: there may be another.
     fn connect_next(&mut self, now: Now) -> Result<Option<Connection<SumClientProtocol>>, RunError> {
-        if let Some(Err(SumFailure::Link(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
+        if let Some(Err(SumFailure::Connection(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
             self.exchange.outcome = None;
             self.connector.failed(kind);
         }
@@ -216,8 +217,8 @@ impl App for SumApp {
 
 impl fmt::Display for SumOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.own.said_by(Role::Client))?;
-        writeln!(f, "{}", self.server.said_by(Role::Server))?;
+        writeln!(f, "{}", self.own.format_as(SumRole::Client))?;
+        writeln!(f, "{}", self.server.format_as(SumRole::Server))?;
         writeln!(f, "sum: {}", self.sum)
     }
 }
@@ -225,17 +226,17 @@ impl fmt::Display for SumOutcome {
 impl fmt::Display for SumError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoNumber(why) => why.fmt(f),
+            Self::Prompt(why) => why.fmt(f),
             Self::Run(error) => error.fmt(f),
-            Self::Exchange(SumFailure::Bad(SumLineError::Refused(words))) => {
+            Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(words))) => {
                 write!(f, "the server refuses: {words}")
             }
-            Self::Exchange(SumFailure::Bad(fault)) => {
+            Self::Exchange(SumFailure::InvalidLine(fault)) => {
                 write!(f, "the server's answer makes no sense: {fault}")
             }
-            Self::Exchange(SumFailure::Nothing) => f.write_str("the server sent nothing"),
+            Self::Exchange(SumFailure::NoResponse) => f.write_str("the server sent nothing"),
             Self::Exchange(SumFailure::TimedOut) => write!(f, "no answer within {} s", TIMEOUT.as_secs()),
-            Self::Exchange(SumFailure::Link(reason)) => write!(f, "the connection ended: {reason}"),
+            Self::Exchange(SumFailure::Connection(reason)) => write!(f, "the connection ended: {reason}"),
             Self::Overflow(own, server) => {
                 write!(f, "the sum of {own} and {server} does not fit into 64 bits")
             }
@@ -251,16 +252,16 @@ mod tests {
 
     #[test]
     fn exit_codes_are_those_of_requests_where_there_is_one() {
-        let refused = SumFailure::Bad(SumLineError::Refused("no".to_owned()));
-        let reset = SumFailure::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset));
+        let refused = SumFailure::InvalidLine(SumLineError::Refused("no".to_owned()));
+        let reset = SumFailure::Connection(CloseReason::Failed(io::ErrorKind::ConnectionReset));
         for (error, code) in [
-            (SumError::NoNumber(PromptError::End), 2),
+            (SumError::Prompt(PromptError::Eof), 2),
             (SumError::Run(RunError::TimedOut(TIMEOUT)), 28),
             (SumError::Run(RunError::Interrupted(2)), 130),
             (SumError::Run(RunError::Connect { attempts: String::new() }), 7),
             (SumError::Exchange(refused), 1),
-            (SumError::Exchange(SumFailure::Bad(SumLineError::CutShort)), 56),
-            (SumError::Exchange(SumFailure::Nothing), 52),
+            (SumError::Exchange(SumFailure::InvalidLine(SumLineError::CutShort)), 56),
+            (SumError::Exchange(SumFailure::NoResponse), 52),
             (SumError::Exchange(SumFailure::TimedOut), 28),
             (SumError::Exchange(reset), 56),
             (SumError::Overflow(1, i64::MAX), 56),
@@ -271,7 +272,7 @@ mod tests {
 
     fn asked(input: &[u8]) -> (Result<i64, PromptError>, String) {
         let mut screen = Vec::new();
-        let outcome = ask(input, &mut screen);
+        let outcome = prompt_number(input, &mut screen);
         (outcome, String::from_utf8(screen).unwrap())
     }
 
@@ -288,15 +289,15 @@ mod tests {
 
     #[test]
     fn an_input_that_ends_is_told() {
-        assert_eq!(asked(b"").0, Err(PromptError::End));
-        assert_eq!(asked(b"x\n").0, Err(PromptError::End));
-        assert_eq!(asked(b"x").0, Err(PromptError::End));
+        assert_eq!(asked(b"").0, Err(PromptError::Eof));
+        assert_eq!(asked(b"x\n").0, Err(PromptError::Eof));
+        assert_eq!(asked(b"x").0, Err(PromptError::Eof));
         assert_eq!(asked(b"12").0, Ok(12), "the last line may lack its end");
     }
 
     #[test]
     fn an_input_without_a_number_or_an_end_is_given_up() {
-        assert_eq!(asked(&b"x\n".repeat(1000)).0, Err(PromptError::NeverOne));
-        assert_eq!(asked(&b"x".repeat(100_000)).0, Err(PromptError::NeverOne));
+        assert_eq!(asked(&b"x\n".repeat(1000)).0, Err(PromptError::TooManyTries));
+        assert_eq!(asked(&b"x".repeat(100_000)).0, Err(PromptError::TooManyTries));
     }
 }

@@ -54,25 +54,30 @@ fn parse_imf_fixdate(text: &[u8]) -> Option<i64> {
     let (day_name, rest) = text.split_at_checked(3)?;
     let [b',', b' ', d1, d2, b' ', month @ .., b' ', y1, y2, y3, y4] = rest.get(..13)? else { return None };
     let time = rest.get(13..)?.strip_prefix(b" ")?.strip_suffix(b" GMT")?;
-    is_day(day_name)?;
-    unix_secs(number(&[*y1, *y2, *y3, *y4])?, parse_month(month)?, number(&[*d1, *d2])?, parse_time(time)?)
+    check_day_name(day_name)?;
+    unix_secs(
+        parse_number(&[*y1, *y2, *y3, *y4])?,
+        parse_month(month)?,
+        parse_number(&[*d1, *d2])?,
+        parse_time(time)?,
+    )
 }
 
 fn parse_asctime(text: &[u8]) -> Option<i64> {
     let (day_name, rest) = text.split_at_checked(3)?;
     let [b' ', month @ .., b' ', d1, d2, b' '] = rest.get(..8)? else { return None };
     let (time, year) = rest.get(8..)?.split_at_checked(8)?;
-    is_day(day_name)?;
-    let day = if *d1 == b' ' { number(&[*d2])? } else { number(&[*d1, *d2])? };
+    check_day_name(day_name)?;
+    let day = if *d1 == b' ' { parse_number(&[*d2])? } else { parse_number(&[*d1, *d2])? };
     let year = year.strip_prefix(b" ").filter(|year| year.len() == 4)?;
-    unix_secs(number(year)?, parse_month(month)?, day, parse_time(time)?)
+    unix_secs(parse_number(year)?, parse_month(month)?, day, parse_time(time)?)
 }
 
 fn parse_rfc850(text: &[u8], now_unix_secs: u64) -> Option<i64> {
     let rest = DAYS.iter().find_map(|name| text.strip_prefix(*name))?.strip_prefix(b", ")?;
     let [d1, d2, b'-', month @ .., b'-', y1, y2] = rest.get(..9)? else { return None };
     let time = parse_time(rest.get(9..)?.strip_prefix(b" ")?.strip_suffix(b" GMT")?)?;
-    let (month, day, year) = (parse_month(month)?, number(&[*d1, *d2])?, number(&[*y1, *y2])?);
+    let (month, day, year) = (parse_month(month)?, parse_number(&[*d1, *d2])?, parse_number(&[*y1, *y2])?);
     let now = now_unix_secs.min(UNIX_SECS_MAX).cast_signed();
     let century = (1970 + now / YEAR_SECS) / 100 * 100;
     let candidates = [century + 100, century, century - 100].into_iter();
@@ -80,7 +85,7 @@ fn parse_rfc850(text: &[u8], now_unix_secs: u64) -> Option<i64> {
     times.find(|secs| *secs <= now + AHEAD_SECS_MAX)
 }
 
-fn is_day(short: &[u8]) -> Option<()> {
+fn check_day_name(short: &[u8]) -> Option<()> {
     DAYS.iter().any(|name| name.get(..3) == Some(short)).then_some(())
 }
 
@@ -92,12 +97,13 @@ fn parse_month(name: &[u8]) -> Option<i64> {
 /// The second of the day. A leap second is taken for the first one of the next day.
 fn parse_time(text: &[u8]) -> Option<i64> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = text else { return None };
-    let (hour, minute, second) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?, number(&[*s1, *s2])?);
+    let (hour, minute, second) =
+        (parse_number(&[*h1, *h2])?, parse_number(&[*m1, *m2])?, parse_number(&[*s1, *s2])?);
     (hour < 24 && minute < 60 && second <= 60).then_some((hour * 60 + minute) * 60 + second)
 }
 
 /// Digits only; there are at most four.
-fn number(digits: &[u8]) -> Option<i64> {
+fn parse_number(digits: &[u8]) -> Option<i64> {
     parse_decimal(digits).map(u64::cast_signed)
 }
 

@@ -84,21 +84,21 @@ impl<'h, 'b> Fields<'h, 'b> {
             let value = if field.value.is_empty() { (0, 0) } else { place(field.value) };
             *vacant = FieldSpan::new(place(field.name.as_bytes()), value);
         }
-        Ok(Fields::at(block, space.0.get(..found.len()).unwrap_or_default()))
+        Ok(Fields::from_spans(block, space.0.get(..found.len()).unwrap_or_default()))
     }
 
     /// Those that stand in these places of a head. Their names are tokens.
-    pub(super) fn at(head: &'b [u8], places: &'h [FieldSpan]) -> Fields<'h, 'b> {
+    pub(super) fn from_spans(head: &'b [u8], places: &'h [FieldSpan]) -> Fields<'h, 'b> {
         Fields { head, spans: places }
     }
 
     /// Every field as (name, value), in order; values have no white space around them.
     pub fn iter(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'h, 'b> {
-        self.as_bytes().map(|(name, value)| (str::from_utf8(name).unwrap_or_default(), value))
+        self.iter_bytes().map(|(name, value)| (str::from_utf8(name).unwrap_or_default(), value))
     }
 
     /// The same, with names that nobody need take for text.
-    pub(super) fn as_bytes(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'h, 'b> {
+    pub(super) fn iter_bytes(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'h, 'b> {
         let head = self.head;
         let part = move |(at, len): (u16, u16)| {
             let at = usize::from(at);
@@ -115,13 +115,13 @@ impl<'h, 'b> Fields<'h, 'b> {
     /// The values of all fields of that name, in order.
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         let is_meant = |candidate: &[u8]| candidate.eq_ignore_ascii_case(name.as_bytes());
-        self.as_bytes().filter(move |(candidate, _)| is_meant(candidate)).map(|(_, value)| value)
+        self.iter_bytes().filter(move |(candidate, _)| is_meant(candidate)).map(|(_, value)| value)
     }
 }
 
 impl PartialEq for Fields<'_, '_> {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes().eq(other.as_bytes())
+        self.iter_bytes().eq(other.iter_bytes())
     }
 }
 
@@ -141,7 +141,7 @@ impl fmt::Debug for Fields<'_, '_> {
 #[derive(Debug)]
 pub(super) struct LineScan<'s, 'b> {
     buf: &'b [u8],
-    first: usize,
+    head_start: usize,
     /// Where the next line begins, once it is known; an earlier arrival may have begun it.
     start: Option<usize>,
     searched: &'s mut usize,
@@ -159,15 +159,15 @@ pub(super) struct HeadLine<'b> {
 }
 
 impl<'s, 'b> LineScan<'s, 'b> {
-    /// A walk over the lines of the head that begins at `first`; those before `searched` are done.
+    /// A walk over the lines of the head that begins at `head_start`; those before `searched` are done.
     pub(super) fn new(buf: &'b [u8], first: usize, searched: &'s mut usize) -> Self {
-        LineScan { buf, first, start: (*searched <= first).then_some(first), searched }
+        LineScan { buf, head_start: first, start: (*searched <= first).then_some(first), searched }
     }
 
     /// The next line that was not yet seen complete; `None` when more has to arrive first.
     pub(super) fn next(&mut self) -> Result<Option<HeadLine<'b>>, HeadError> {
         let limit = self.buf.len().min(HEAD_LEN_MAX);
-        let from = (*self.searched).max(self.first).min(limit);
+        let from = (*self.searched).max(self.head_start).min(limit);
         let unseen = self.buf.get(from..limit).unwrap_or_default();
         let Some(found) = memchr(b'\n', unseen) else {
             *self.searched = limit;
@@ -186,7 +186,7 @@ impl<'s, 'b> LineScan<'s, 'b> {
 
     /// The first line, which an earlier walk has already found complete.
     pub(super) fn first_line(&self) -> &'b [u8] {
-        let from_first = self.buf.get(self.first..).unwrap_or_default();
+        let from_first = self.buf.get(self.head_start..).unwrap_or_default();
         let len = memchr(b'\n', from_first).unwrap_or(from_first.len());
         match from_first.get(..len) {
             Some([bytes @ .., b'\r']) => bytes,
@@ -195,8 +195,8 @@ impl<'s, 'b> LineScan<'s, 'b> {
     }
 
     fn line_start(&self, lf: usize) -> usize {
-        let before = self.buf.get(self.first..lf).unwrap_or_default();
-        memrchr(b'\n', before).map_or(self.first, |at| self.first + at + 1)
+        let before = self.buf.get(self.head_start..lf).unwrap_or_default();
+        memrchr(b'\n', before).map_or(self.head_start, |at| self.head_start + at + 1)
     }
 }
 

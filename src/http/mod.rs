@@ -38,17 +38,17 @@ pub use request::head::{RequestHead, parse_request};
 pub use request::target::{RequestTarget, has_host};
 pub use response::head::{ResponseHead, parse_response};
 pub use response::reader::{LastHead, ResponseError, ResponseEvent, ResponseReader};
-pub use rules::conditional::{Modified, PreconditionResult, Preconditions, Validators, if_range_holds};
+pub use rules::conditional::{Modified, PreconditionResult, Preconditions, Validators, if_range_matches};
 pub use rules::entity_tag::EntityTag;
 pub use rules::negotiation::{
     AcceptedCodings, ContentCoding, ErrorFormat, ListingFormat, error_format, error_format_of_rejected,
     listing_format,
 };
-pub use rules::range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, Selection, select};
+pub use rules::range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, RangeSelection, select_ranges};
 pub use status::Status;
 pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};
 pub use version::Version;
 pub use write::{
-    attachment, chunk, chunk_size, content_length, content_range, decimal, end, field, percent_encode_path,
-    request_line, status_line, unsatisfied_range,
+    attachment, chunk, chunk_size, content_length, content_range, decimal, end_head, field,
+    percent_encode_path, request_line, status_line, unsatisfied_range,
 };

@@ -13,11 +13,12 @@ pub(super) struct ByteSet([bool; 256]);
 
 impl ByteSet {
     /// ASCII letters and digits.
-    pub(super) const ALPHANUMERIC: ByteSet =
-        ByteSet::of_range(b'0', b'9').or(&ByteSet::of_range(b'A', b'Z')).or(&ByteSet::of_range(b'a', b'z'));
+    pub(super) const ALPHANUMERIC: ByteSet = ByteSet::from_range(b'0', b'9')
+        .or(&ByteSet::from_range(b'A', b'Z'))
+        .or(&ByteSet::from_range(b'a', b'z'));
 
     /// The bytes from one to another, both included.
-    pub(super) const fn of_range(first: u8, last: u8) -> ByteSet {
+    pub(super) const fn from_range(first: u8, last: u8) -> ByteSet {
         let mut table = [false; 256];
         let mut byte = first as usize;
         while byte <= last as usize {
@@ -48,14 +49,14 @@ impl ByteSet {
     }
 
     /// Whether the byte is in it.
-    pub(super) fn has(&self, byte: u8) -> bool {
+    pub(super) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
     }
 }
 
 /// `tchar` (RFC 9110 section 5.6.2).
 pub(super) fn is_tchar(byte: u8) -> bool {
-    TCHAR.has(byte)
+    TCHAR.contains(byte)
 }
 
 /// `token` (RFC 9110 section 5.6.2): one `tchar` or more, as in a method or the name of a field.
@@ -75,7 +76,7 @@ pub(super) fn token_len(bytes: &[u8]) -> usize {
 
 /// How many bytes in front can be in the value of a field.
 pub(super) fn text_len(bytes: &[u8]) -> usize {
-    let len = unmarked_len(bytes, |word| below(word, b' ') | equal(word, 0x7f));
+    let len = len_before_mark(bytes, |word| mark_below(word, b' ') | mark_equal(word, 0x7f));
     match bytes.get(len..) {
         // The one control byte that can be there, and hardly ever is.
         Some(rest @ [b'\t', ..]) => len + rest.iter().take_while(|&&byte| is_text(byte)).count(),
@@ -171,19 +172,19 @@ const fn repeat(byte: u8) -> u64 {
 }
 
 /// Marks the bytes below `limit`, which is 0x80 at most: the lowest mark is true, others may not be.
-pub(super) const fn below(word: u64, limit: u8) -> u64 {
+pub(super) const fn mark_below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(repeat(limit)) & !word & HIGH_BITS
 }
 
 /// Marks the bytes that are this one, in the same way.
-pub(super) const fn equal(word: u64, byte: u8) -> u64 {
-    below(word ^ repeat(byte), 1)
+pub(super) const fn mark_equal(word: u64, byte: u8) -> u64 {
+    mark_below(word ^ repeat(byte), 1)
 }
 
 /// How many bytes there are in front of the first that `mark` marks; it marks NUL, which stands behind
 /// the last byte.
 #[inline]
-pub(super) fn unmarked_len(bytes: &[u8], mark: impl Fn(u64) -> u64) -> usize {
+pub(super) fn len_before_mark(bytes: &[u8], mark: impl Fn(u64) -> u64) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let marks = mark(u64::from_le_bytes(*word));
@@ -318,7 +319,7 @@ mod tests {
             for at in 0..20 {
                 let mut bytes = [b'a'; 24];
                 bytes[at] = byte;
-                let len = unmarked_len(&bytes, |word| below(word, b' ') | equal(word, 0x7f));
+                let len = len_before_mark(&bytes, |word| mark_below(word, b' ') | mark_equal(word, 0x7f));
                 let is_marked = byte < b' ' || byte == 0x7f;
                 assert_eq!(len, if is_marked { at } else { bytes.len() }, "{byte:#04x} at {at}");
             }
@@ -333,7 +334,7 @@ mod tests {
             other: u8,
         ) {
             let ends_at = bytes.iter().position(|&byte| byte < limit || byte == other).unwrap_or(bytes.len());
-            prop_assert_eq!(unmarked_len(&bytes, |word| below(word, limit) | equal(word, other)), ends_at);
+            prop_assert_eq!(len_before_mark(&bytes, |word| mark_below(word, limit) | mark_equal(word, other)), ends_at);
         }
     }
 }

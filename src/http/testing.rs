@@ -18,7 +18,7 @@ pub(super) fn request<T: PartialEq + Debug>(
     input: &[u8],
     look: impl Fn(usize, &RequestHead<'_, '_>) -> T,
 ) -> Result<Option<T>, Reject> {
-    three_ways(input, |buf, searched| {
+    parse_three_ways(input, |buf, searched| {
         let mut space = FieldBuf::new();
         let parsed = parse_request(buf, searched, &mut space)?;
         Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
@@ -32,7 +32,7 @@ pub(super) fn response<T: PartialEq + Debug>(
     method: Method,
     look: impl Fn(usize, &ResponseHead<'_, '_>) -> T,
 ) -> Result<Option<T>, ResponseHeadError> {
-    three_ways(input, |buf, searched| {
+    parse_three_ways(input, |buf, searched| {
         let mut space = FieldBuf::new();
         let parsed = parse_response(buf, searched, &mut space, method)?;
         Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
@@ -40,7 +40,7 @@ pub(super) fn response<T: PartialEq + Debug>(
     .map(|seen| seen.map(|(_, looked)| looked))
 }
 
-fn three_ways<T: PartialEq + Debug, E: PartialEq + Debug>(
+fn parse_three_ways<T: PartialEq + Debug, E: PartialEq + Debug>(
     input: &[u8],
     parse: impl Fn(&[u8], &mut usize) -> Result<Option<T>, E>,
 ) -> Result<Option<T>, E> {
@@ -64,14 +64,14 @@ fn three_ways<T: PartialEq + Debug, E: PartialEq + Debug>(
 
 /// What came of reading a body.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct BodySeen {
+pub(super) struct DecodedBody {
     pub(super) data: Vec<u8>,
     pub(super) consumed: usize,
     pub(super) is_done: bool,
 }
 
 /// Reads the body at the beginning of `input` three ways.
-pub(super) fn body(input: &[u8], reader: &BodyDecoder) -> Result<BodySeen, ChunkError> {
+pub(super) fn body(input: &[u8], reader: &BodyDecoder) -> Result<DecodedBody, ChunkError> {
     let whole = body_in_pieces(input, reader, input.len().max(1));
     let bytewise = body_in_pieces(input, reader, 1);
     assert_eq!(whole, bytewise, "bytewise: {}", input.escape_ascii());
@@ -90,9 +90,9 @@ pub(super) fn body_in_pieces(
     input: &[u8],
     reader: &BodyDecoder,
     piece_len: usize,
-) -> Result<BodySeen, ChunkError> {
+) -> Result<DecodedBody, ChunkError> {
     let mut reader = reader.clone();
-    let mut seen = BodySeen { data: Vec::new(), consumed: 0, is_done: false };
+    let mut seen = DecodedBody { data: Vec::new(), consumed: 0, is_done: false };
     for mut piece in input.chunks(piece_len) {
         loop {
             let step = reader.decode(piece)?;

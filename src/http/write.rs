@@ -98,7 +98,7 @@ pub fn unsatisfied_range(out: &mut Vec<u8>, complete_len: u64) {
 }
 
 /// The empty line that ends a head.
-pub fn end(out: &mut Vec<u8>) {
+pub fn end_head(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
@@ -183,7 +183,7 @@ mod tests {
             status_line(out, Status::NOT_FOUND);
             field(out, "Server", b"x");
             content_length(out, 1_234_567_890);
-            end(out);
+            end_head(out);
         });
         assert_eq!(reply, "HTTP/1.1 404 Not Found\r\nServer: x\r\nContent-Length: 1234567890\r\n\r\n");
         let request = written(|out| request_line(out, "GET", "/a?b"));

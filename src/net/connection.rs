@@ -45,12 +45,12 @@ struct Linger {
 #[derive(Debug)]
 pub struct Connection<M> {
     stream: TcpStream,
-    inbox: RecvBuf,
-    outbox: SendQueue,
+    recv_buf: RecvBuf,
+    send_queue: SendQueue,
     state: ConnState,
     want: Want,
     /// Why nothing can be sent any more. What the peer has said before is still read.
-    unsendable: Option<CloseReason>,
+    write_error: Option<CloseReason>,
     /// What had been sent before this turn.
     sent_before_pump: u64,
     protocol: M,
@@ -59,7 +59,7 @@ pub struct Connection<M> {
 /// What a link is lent for one turn.
 struct Tick<'t, S> {
     ready: &'t mut Readiness,
-    site: &'t mut S,
+    context: &'t mut S,
     pool: &'t mut Pool,
     now: Now,
 }
@@ -81,11 +81,11 @@ impl<M: Protocol> Connection<M> {
         let (inbox, outbox) = (RecvBuf::new(), SendQueue::new());
         Self {
             stream,
-            inbox,
-            outbox,
+            recv_buf: inbox,
+            send_queue: outbox,
             state: life,
             want,
-            unsendable: None,
+            write_error: None,
             sent_before_pump: 0,
             protocol: machine,
         }
@@ -106,14 +106,14 @@ impl<M: Protocol> Connection<M> {
 
     /// Bytes sent since the connection began.
     pub fn sent_total(&self) -> u64 {
-        self.outbox.sent_total()
+        self.send_queue.sent_total()
     }
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
     pub fn shut_down(mut self, site: &mut M::Context, now: Now) {
         if !matches!(self.state, ConnState::Lingering(_)) {
             self.reset_if_truncating();
-            self.protocol.closed(CloseReason::Shutdown, &self.outbox, site, now);
+            self.protocol.closed(CloseReason::Shutdown, &self.send_queue, site, now);
         }
     }
 
@@ -121,29 +121,29 @@ impl<M: Protocol> Connection<M> {
     /// pump of the same turn goes on from there.
     pub fn read_ahead(&mut self, ready: &mut Readiness, site: &mut M::Context, pool: &mut Pool, now: Now) {
         let waits =
-            matches!(self.state, ConnState::Open) && self.want == Want::Input && self.outbox.is_empty();
-        if !waits || !ready.is_readable() || self.unsendable.is_some() || self.is_overdue(now) {
+            matches!(self.state, ConnState::Open) && self.want == Want::Input && self.send_queue.is_empty();
+        if !waits || !ready.is_readable() || self.write_error.is_some() || self.is_overdue(now) {
             return;
         }
-        match self.fill(&mut Tick { ready, site, pool, now }, &mut IO_BUDGET_PER_TICK.clone()) {
+        match self.fill(&mut Tick { ready, context: site, pool, now }, &mut IO_BUDGET_PER_TICK.clone()) {
             IoOutcome::Done => self.want = Want::Tick,
             IoOutcome::Failed(reason) => self.want = Want::Close(reason),
-            IoOutcome::Blocked | IoOutcome::BudgetSpent => self.inbox.release(pool),
+            IoOutcome::Blocked | IoOutcome::BudgetSpent => self.recv_buf.release(pool),
         }
     }
 
     /// Moves bytes and advances the machine until there is nothing to do but wait.
     pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Context, pool: &mut Pool, now: Now) -> Next {
-        pool.lend(&mut self.outbox);
-        self.sent_before_pump = self.outbox.sent_total();
-        let mut tick = Tick { ready, site, pool, now };
+        pool.lease_segments(&mut self.send_queue);
+        self.sent_before_pump = self.send_queue.sent_total();
+        let mut tick = Tick { ready, context: site, pool, now };
         let next = match self.state {
             ConnState::Connecting => self.complete_connect(&mut tick),
             ConnState::Open => self.io_loop(&mut tick),
             ConnState::Lingering(_) => self.linger(&mut tick),
         };
-        self.inbox.release(pool);
-        pool.take_back(&mut self.outbox);
+        self.recv_buf.release(pool);
+        pool.return_segments(&mut self.send_queue);
         next
     }
 
@@ -168,7 +168,8 @@ impl<M: Protocol> Connection<M> {
     fn io_loop(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
         let (mut read_budget, mut write_budget) = (IO_BUDGET_PER_TICK, IO_BUDGET_PER_TICK);
         if self.is_overdue(tick.now) {
-            self.want = self.protocol.on_timeout(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
+            self.want =
+                self.protocol.on_timeout(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
         } else if self.want == Want::Tick {
             self.advance(tick);
         }
@@ -178,20 +179,20 @@ impl<M: Protocol> Connection<M> {
                 _ => self.flush(tick.ready, &mut write_budget),
             };
             let moved = match (self.want, flushed) {
-                (Want::Input | Want::Either, IoOutcome::Failed(reason @ CloseReason::Failed(_))) => {
+                (Want::Input | Want::InputOrDrain, IoOutcome::Failed(reason @ CloseReason::Failed(_))) => {
                     self.read_after_write_error(reason, tick, &mut read_budget)
                 }
                 (_, IoOutcome::Failed(reason)) => IoOutcome::Failed(reason),
                 (Want::Tick, _) => IoOutcome::BudgetSpent,
-                (Want::Either, IoOutcome::Done) => IoOutcome::Done,
+                (Want::InputOrDrain, IoOutcome::Done) => IoOutcome::Done,
                 // Who has much to send still listens: the answer may come early.
-                (Want::Input | Want::Either, IoOutcome::BudgetSpent) => {
+                (Want::Input | Want::InputOrDrain, IoOutcome::BudgetSpent) => {
                     match self.fill(tick, &mut read_budget) {
                         IoOutcome::Blocked => IoOutcome::BudgetSpent,
                         moved => moved,
                     }
                 }
-                (Want::Input | Want::Either, _) => self.fill(tick, &mut read_budget),
+                (Want::Input | Want::InputOrDrain, _) => self.fill(tick, &mut read_budget),
                 (_, flushed) => flushed,
             };
             match moved {
@@ -204,21 +205,21 @@ impl<M: Protocol> Connection<M> {
     }
 
     fn advance(&mut self, tick: &mut Tick<'_, M::Context>) {
-        self.want = self.protocol.advance(&mut self.inbox, &mut self.outbox, tick.site, tick.now);
+        self.want = self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
     }
 
     /// Sends what is queued, as far as the socket and the budget take it.
     fn flush(&mut self, ready: &mut Readiness, budget: &mut usize) -> IoOutcome {
-        if let Some(reason) = self.unsendable {
+        if let Some(reason) = self.write_error {
             return IoOutcome::Failed(reason);
         }
-        if self.outbox.is_empty() {
+        if self.send_queue.is_empty() {
             return IoOutcome::Done;
         }
         if !ready.is_writable() {
             return IoOutcome::Blocked;
         }
-        let outcome = self.outbox.flush(&mut self.stream, budget);
+        let outcome = self.send_queue.flush(&mut self.stream, budget);
         if outcome == IoOutcome::Blocked {
             ready.on_write_blocked();
         }
@@ -227,7 +228,7 @@ impl<M: Protocol> Connection<M> {
 
     /// One read, which the machine is told of.
     fn fill(&mut self, tick: &mut Tick<'_, M::Context>, budget: &mut usize) -> IoOutcome {
-        if self.inbox.is_eof() {
+        if self.recv_buf.is_eof() {
             // The machine has been told of the end and still wants more: there is none.
             return IoOutcome::Failed(CloseReason::PeerClosedEarly);
         }
@@ -238,16 +239,16 @@ impl<M: Protocol> Connection<M> {
             return IoOutcome::BudgetSpent;
         }
         loop {
-            let room = self.inbox.room(tick.pool);
+            let room = self.recv_buf.spare_capacity(tick.pool);
             if room.is_empty() {
                 return IoOutcome::Failed(CloseReason::Refused("a message larger than the inbox"));
             }
             let room_len = room.len();
             match self.stream.read(room) {
-                Ok(0) => self.inbox.set_eof(),
+                Ok(0) => self.recv_buf.set_eof(),
                 Ok(len) => {
-                    self.inbox.filled(len);
-                    self.protocol.on_input(tick.site);
+                    self.recv_buf.commit(len);
+                    self.protocol.on_input(tick.context);
                     *budget = budget.saturating_sub(len);
                     if len < room_len {
                         tick.ready.on_short_read();
@@ -272,11 +273,11 @@ impl<M: Protocol> Connection<M> {
         tick: &mut Tick<'_, M::Context>,
         budget: &mut usize,
     ) -> IoOutcome {
-        let reason = *self.unsendable.get_or_insert(reason);
-        self.outbox.discard();
+        let reason = *self.write_error.get_or_insert(reason);
+        self.send_queue.discard();
         tick.ready.on_write_failed();
         match self.fill(tick, budget) {
-            IoOutcome::Done if !self.inbox.is_eof() => IoOutcome::Done,
+            IoOutcome::Done if !self.recv_buf.is_eof() => IoOutcome::Done,
             IoOutcome::BudgetSpent => IoOutcome::BudgetSpent,
             IoOutcome::Done | IoOutcome::Blocked | IoOutcome::Failed(_) => IoOutcome::Failed(reason),
         }
@@ -289,7 +290,7 @@ impl<M: Protocol> Connection<M> {
     /// Ends the conversation: at once, or by lingering if the peer may still be sending.
     fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, M::Context>) -> Next {
         let broken_off = self.reset_if_truncating();
-        self.protocol.closed(reason, &self.outbox, tick.site, tick.now);
+        self.protocol.closed(reason, &self.send_queue, tick.context, tick.now);
         if broken_off
             || !self.should_linger(reason, *tick.ready)
             || self.stream.shutdown(Shutdown::Write).is_err()
@@ -305,8 +306,8 @@ impl<M: Protocol> Connection<M> {
 
     /// Sees to it that closing resets the connection if its end would pass for the end of a message.
     fn reset_if_truncating(&self) -> bool {
-        let broken_off =
-            matches!(self.state, ConnState::Open) && self.protocol.truncates_message_if_closed(&self.outbox);
+        let broken_off = matches!(self.state, ConnState::Open)
+            && self.protocol.truncates_message_if_closed(&self.send_queue);
         if broken_off && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
             log::warn!("cannot reset a connection whose answer breaks off: {errno}");
         }
@@ -318,21 +319,23 @@ impl<M: Protocol> Connection<M> {
     /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
     /// does one that has been silent, whose last answer is long there.
     fn should_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
-        let answered_now = self.outbox.is_empty() && self.outbox.sent_total() > self.sent_before_pump;
-        let all_read = self.inbox.is_empty() && !ready.is_readable();
+        let answered_now = self.send_queue.is_empty() && self.send_queue.sent_total() > self.sent_before_pump;
+        let all_read = self.recv_buf.is_empty() && !ready.is_readable();
         let agreed = reason == CloseReason::Finished && all_read;
-        answered_now && reason.must_linger() && !agreed && !self.inbox.is_eof()
+        answered_now && reason.must_linger() && !agreed && !self.recv_buf.is_eof()
     }
 
     /// Discards input until the peer closes or patience ends.
     fn linger(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
         let (mut budget, now) = (IO_BUDGET_PER_TICK, tick.now.instant);
         loop {
-            self.inbox.discard();
+            self.recv_buf.discard();
             let moved = self.fill(tick, &mut budget);
             let ConnState::Lingering(linger) = &mut self.state else { return Next::Close };
             match moved {
-                IoOutcome::Done if !self.inbox.is_eof() => linger.idle_deadline = now + LINGER_IDLE_TIMEOUT,
+                IoOutcome::Done if !self.recv_buf.is_eof() => {
+                    linger.idle_deadline = now + LINGER_IDLE_TIMEOUT
+                }
                 _ if now >= linger.idle_deadline.min(linger.deadline) => return Next::Close,
                 IoOutcome::Blocked => return Next::Wait,
                 IoOutcome::BudgetSpent => return Next::Again,
@@ -365,7 +368,7 @@ mod tests {
     use super::*;
 
     /// Answers whatever comes, and then refuses more if that is how it is; gives up when it is told.
-    struct Parrot {
+    struct EchoProtocol {
         refuses: bool,
         deadline: Option<Instant>,
         /// How often it was told of input, and how often it went on.
@@ -373,7 +376,7 @@ mod tests {
         advanced: usize,
     }
 
-    impl Protocol for Parrot {
+    impl Protocol for EchoProtocol {
         type Context = ();
 
         fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, _: &mut (), _: Now) -> Want {
@@ -402,18 +405,18 @@ mod tests {
     }
 
     /// A link whose peer has just spoken, and the peer.
-    fn addressed(refuses: bool) -> (Connection<Parrot>, StdStream) {
+    fn addressed(refuses: bool) -> (Connection<EchoProtocol>, StdStream) {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let mut peer = StdStream::connect(listener.local_addr().expect("its address")).expect("a connection");
         peer.write_all(b"question").expect("room");
         let (stream, _) = listener.accept().expect("the other end");
         stream.set_nonblocking(true).expect("no blocking");
         poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).expect("the question");
-        let machine = Parrot { refuses, deadline: None, received: 0, advanced: 0 };
+        let machine = EchoProtocol { refuses, deadline: None, received: 0, advanced: 0 };
         (Connection::accepted(TcpStream::from_std(stream), machine), peer)
     }
 
-    fn pump(link: &mut Connection<Parrot>, ready: &mut Readiness, now: Now) -> Next {
+    fn pump(link: &mut Connection<EchoProtocol>, ready: &mut Readiness, now: Now) -> Next {
         link.pump(ready, &mut (), &mut Pool::new(1024), now)
     }
 
@@ -452,7 +455,7 @@ mod tests {
         let now = Now::read();
         let (mut link, peer) = addressed(false);
         let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024));
-        let told = |link: &mut Connection<Parrot>| (link.protocol.received, link.protocol.advanced);
+        let told = |link: &mut Connection<EchoProtocol>| (link.protocol.received, link.protocol.advanced);
         link.read_ahead(&mut ready, &mut (), &mut pool, now);
         assert_eq!(told(&mut link), (1, 0));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
@@ -460,7 +463,7 @@ mod tests {
         // Nothing more has come, and a buffer is held for nothing only while there is hope.
         let mut ready = Readiness::assume_ready();
         link.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(!ready.is_readable() && link.inbox.bytes().is_empty());
+        assert!(!ready.is_readable() && link.recv_buf.bytes().is_empty());
         assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
         assert_eq!(told(&mut link), (1, 1));
         // Whose time is over is not listened to any more, and the end is no input.
@@ -469,10 +472,10 @@ mod tests {
         poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
         let mut ready = Readiness::assume_ready();
         link.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(ready.is_readable() && !link.inbox.is_eof());
+        assert!(ready.is_readable() && !link.recv_buf.is_eof());
         link.protocol_mut().deadline = None;
         link.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(link.inbox.is_eof() && told(&mut link) == (1, 1));
+        assert!(link.recv_buf.is_eof() && told(&mut link) == (1, 1));
         assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
     }
 }

@@ -67,7 +67,7 @@ pub struct ListenError {
 /// # Errors
 /// What the system says: the port is in use, the address is not one of this machine, and so on.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    open(addr, false)
+    open_listener(addr, false)
 }
 
 /// Opens another listener at the address of each of these, which share it from now on: the kernel gives
@@ -81,7 +81,7 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 pub fn listen_on_same_port(listeners: &[TcpListener]) -> Result<Vec<TcpListener>, ListenError> {
     let beside = |listener: &TcpListener, addr: SocketAddr| {
         sockopt::set_socket_reuseport(listener, true)?;
-        open(addr, true)
+        open_listener(addr, true)
     };
     let open_one = |listener: &TcpListener| {
         let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
@@ -91,7 +91,7 @@ pub fn listen_on_same_port(listeners: &[TcpListener]) -> Result<Vec<TcpListener>
     listeners.iter().map(open_one).collect()
 }
 
-fn open(addr: SocketAddr, beside_others: bool) -> io::Result<TcpListener> {
+fn open_listener(addr: SocketAddr, beside_others: bool) -> io::Result<TcpListener> {
     let family = match addr {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -179,7 +179,7 @@ fn open_on_one_port<L>(
                 opened.push(listener);
                 port = got;
             }
-            Err(source) if optional && is_missing(&source) => {
+            Err(source) if optional && is_addr_missing(&source) => {
                 left_out = Some(ListenError { addr, source });
             }
             Err(source) => return Err(ListenError { addr, source }),
@@ -192,7 +192,7 @@ fn open_on_one_port<L>(
 }
 
 /// Whether the machine lacks the address, or its whole family, as opposed to refusing the port.
-fn is_missing(error: &io::Error) -> bool {
+fn is_addr_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
@@ -204,7 +204,7 @@ impl fmt::Display for ListenError {
         match source.kind() {
             io::ErrorKind::AddrInUse => f.write_str("the port is in use"),
             io::ErrorKind::PermissionDenied => f.write_str("this user may not take that port"),
-            _ if is_missing(source) => f.write_str("this machine does not have that address"),
+            _ if is_addr_missing(source) => f.write_str("this machine does not have that address"),
             _ => source.fmt(f),
         }
     }

@@ -10,7 +10,7 @@ use super::send_queue::SegmentQueue;
 /// behind (64 inboxes of 16 KiB are 1 MiB).
 const SPARES_MAX: usize = 64;
 /// An outbox that a large answer has blown up beyond this is freed instead of kept.
-const KEPT_QUEUE_LEN_MAX: usize = 128 * 1024;
+const SPARE_QUEUE_LEN_MAX: usize = 128 * 1024;
 
 /// The spare buffers of one reactor.
 #[derive(Debug)]
@@ -21,13 +21,13 @@ pub struct Pool {
         clippy::vec_box,
         reason = "they are lent in their boxes: to box one anew would be an allocation"
     )]
-    queues: Vec<Box<SegmentQueue>>,
+    segment_queues: Vec<Box<SegmentQueue>>,
 }
 
 impl Pool {
     /// A pool whose inboxes hold `recv_buf_len` bytes each.
     pub fn new(inbox_len: usize) -> Self {
-        Self { recv_buf_len: inbox_len, recv_bufs: Vec::new(), queues: Vec::new() }
+        Self { recv_buf_len: inbox_len, recv_bufs: Vec::new(), segment_queues: Vec::new() }
     }
 
     pub(super) fn lease_recv_buf(&mut self) -> Box<[u8]> {
@@ -41,18 +41,18 @@ impl Pool {
     }
 
     /// Gives the outbox a buffer, so that what is queued needs no allocation.
-    pub(super) fn lend(&mut self, outbox: &mut SendQueue) {
-        outbox.queue.get_or_insert_with(|| self.queues.pop().unwrap_or_default());
+    pub(super) fn lease_segments(&mut self, outbox: &mut SendQueue) {
+        outbox.queue.get_or_insert_with(|| self.segment_queues.pop().unwrap_or_default());
     }
 
     /// Takes the buffer of the outbox back if nothing waits in it.
-    pub(super) fn take_back(&mut self, outbox: &mut SendQueue) {
+    pub(super) fn return_segments(&mut self, outbox: &mut SendQueue) {
         if outbox.is_empty()
             && let Some(queue) = outbox.queue.take()
-            && self.queues.len() < SPARES_MAX
-            && queue.capacity() <= KEPT_QUEUE_LEN_MAX
+            && self.segment_queues.len() < SPARES_MAX
+            && queue.capacity() <= SPARE_QUEUE_LEN_MAX
         {
-            self.queues.push(queue);
+            self.segment_queues.push(queue);
         }
     }
 }

@@ -15,7 +15,7 @@ pub enum Want {
     Input,
     /// More input, or everything that is queued to have gone out, whichever comes first. Something has
     /// to be queued.
-    Either,
+    InputOrDrain,
     /// Its next turn: there is more to do, but the budget of this one is spent.
     Tick,
     /// Everything that is queued to have gone out.

@@ -46,7 +46,7 @@ impl RecvBuf {
 
     /// Room for more, moving what is there to the front when little is left behind it. Empty only
     /// when the whole buffer is full of bytes that nobody understands.
-    pub fn room(&mut self, pool: &mut Pool) -> &mut [u8] {
+    pub fn spare_capacity(&mut self, pool: &mut Pool) -> &mut [u8] {
         let buffer = self.buffer.get_or_insert_with(|| pool.lease_recv_buf());
         if self.start > 0 && buffer.len() - self.end < buffer.len() / 2 {
             buffer.copy_within(self.start..self.end, 0);
@@ -55,8 +55,8 @@ impl RecvBuf {
         &mut buffer[self.end..]
     }
 
-    /// The first `len` bytes of [`Self::room`] have been filled.
-    pub fn filled(&mut self, len: usize) {
+    /// The first `len` bytes of [`Self::spare_capacity`] have been filled.
+    pub fn commit(&mut self, len: usize) {
         self.end += len;
         debug_assert!(
             self.buffer.as_ref().is_some_and(|buffer| self.end <= buffer.len()),
@@ -89,9 +89,9 @@ mod tests {
     use super::*;
 
     fn receive(inbox: &mut RecvBuf, pool: &mut Pool, bytes: &[u8]) {
-        let room = inbox.room(pool);
+        let room = inbox.spare_capacity(pool);
         room[..bytes.len()].copy_from_slice(bytes);
-        inbox.filled(bytes.len());
+        inbox.commit(bytes.len());
     }
 
     #[test]
@@ -99,9 +99,9 @@ mod tests {
         let mut pool = Pool::new(16);
         let mut inbox = RecvBuf::new();
         receive(&mut inbox, &mut pool, b"0123456789abcdef");
-        assert!(inbox.room(&mut pool).is_empty());
+        assert!(inbox.spare_capacity(&mut pool).is_empty());
         inbox.consume(12);
-        assert_eq!(inbox.room(&mut pool).len(), 12);
+        assert_eq!(inbox.spare_capacity(&mut pool).len(), 12);
         receive(&mut inbox, &mut pool, b"ghij");
         assert_eq!(inbox.bytes(), b"cdefghij");
     }

@@ -39,9 +39,9 @@ enum Segment {
 #[derive(Debug, Default)]
 pub(super) struct SegmentQueue {
     segments: VecDeque<Segment>,
-    own: Vec<u8>,
-    /// How much of `own` has been sent.
-    own_sent: usize,
+    inline: Vec<u8>,
+    /// How much of `inline` has been sent.
+    inline_sent: usize,
 }
 
 /// A place in the queue: what was queued after it can be looked at.
@@ -92,14 +92,14 @@ impl SendQueue {
         // Nothing is left to be moved to the front by what is queued next.
         let queue = self.queue.get_or_insert_default();
         queue.reclaim();
-        SendPosition { inline_len: queue.own.len(), queued_total: self.queued_total }
+        SendPosition { inline_len: queue.inline.len(), queued_total: self.queued_total }
     }
 
     /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
     /// nothing has been flushed since.
     pub fn queued_since(&self, mark: SendPosition, position: u64) -> &[u8] {
         let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
-        let own = self.queue.as_ref().map_or(&[][..], |queue| &queue.own);
+        let own = self.queue.as_ref().map_or(&[][..], |queue| &queue.inline);
         own.get(mark.inline_len..mark.inline_len.saturating_add(len)).unwrap_or_default()
     }
 
@@ -107,9 +107,9 @@ impl SendQueue {
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let queue = self.queue.get_or_insert_default();
         queue.reclaim();
-        let before = queue.own.len();
-        write(&mut queue.own);
-        let added = queue.own.len().saturating_sub(before);
+        let before = queue.inline.len();
+        write(&mut queue.inline);
+        let added = queue.inline.len().saturating_sub(before);
         match queue.segments.back_mut() {
             Some(Segment::Inline { len }) => *len += added,
             _ if added > 0 => queue.segments.push_back(Segment::Inline { len: added }),
@@ -173,11 +173,11 @@ impl SendQueue {
                     self.sent_total += sent as u64;
                     let weight = if is_file { sent.div_ceil(FILE_LEN_PER_BYTE) } else { sent };
                     *budget = budget.saturating_sub(weight);
-                    queue.sent(sent as u64);
+                    queue.consume(sent as u64);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return IoOutcome::Blocked,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_file && !is_peers(error.kind()) => {
+                Err(error) if is_file && !is_socket_error(error.kind()) => {
                     return IoOutcome::Failed(CloseReason::FileFailed(error.kind()));
                 }
                 Err(error) => return IoOutcome::Failed(CloseReason::Failed(error.kind())),
@@ -205,18 +205,18 @@ impl SendQueue {
 impl SegmentQueue {
     /// The size of its buffer.
     pub(super) fn capacity(&self) -> usize {
-        self.own.capacity()
+        self.inline.capacity()
     }
 
     fn clear(&mut self) {
         self.segments.clear();
-        self.own.clear();
-        self.own_sent = 0;
+        self.inline.clear();
+        self.inline_sent = 0;
     }
 
     /// Writes the bytes at the front, up to the first file range, in one call.
     fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
-        let mut own = self.own.get(self.own_sent..).unwrap_or_default();
+        let mut own = self.inline.get(self.inline_sent..).unwrap_or_default();
         // Nearly always, and then there is no list to be made.
         if let Some(Segment::Inline { len }) = self.segments.front()
             && self.segments.len() == 1
@@ -244,14 +244,14 @@ impl SegmentQueue {
     /// Drops what has been sent once it is half of the buffer: a queue that is always written to and
     /// never empty stays as small as what waits in it.
     fn reclaim(&mut self) {
-        if self.own_sent > 0 && self.own_sent >= self.own.len() - self.own_sent {
-            self.own.drain(..self.own_sent);
-            self.own_sent = 0;
+        if self.inline_sent > 0 && self.inline_sent >= self.inline.len() - self.inline_sent {
+            self.inline.drain(..self.inline_sent);
+            self.inline_sent = 0;
         }
     }
 
-    /// Drops the first `sent` bytes.
-    fn sent(&mut self, mut sent: u64) {
+    /// Drops the first `consume` bytes.
+    fn consume(&mut self, mut sent: u64) {
         while sent > 0
             && let Some(front) = self.segments.front_mut()
         {
@@ -267,7 +267,7 @@ impl SegmentQueue {
             match front {
                 Segment::Inline { len } => {
                     *len -= now as usize;
-                    self.own_sent += now as usize;
+                    self.inline_sent += now as usize;
                 }
                 Segment::Static { bytes } => *bytes = bytes.get(now as usize..).unwrap_or_default(),
                 Segment::Shared { from, .. } => *from += now as usize,
@@ -284,7 +284,7 @@ impl SegmentQueue {
 }
 
 /// Whether a failed `sendfile` is the socket's doing and not the file's.
-fn is_peers(kind: ErrorKind) -> bool {
+fn is_socket_error(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::BrokenPipe

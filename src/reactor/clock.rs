@@ -56,12 +56,12 @@ fn read_waited() -> Option<Duration> {
     let mut text = [0; 64];
     let file = open(SCHEDULE_FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let len = rustix::io::read(&file, &mut text).ok()?;
-    waited(text.get(..len)?)
+    parse_waited(text.get(..len)?)
 }
 
 /// The second number, unless the first is nought: a thread that runs has used something, so no account is
 /// kept.
-fn waited(text: &[u8]) -> Option<Duration> {
+fn parse_waited(text: &[u8]) -> Option<Duration> {
     let mut numbers = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
     let used: u64 = numbers.next()?.parse().ok()?;
     let waited = numbers.next()?.parse().ok()?;
@@ -118,8 +118,8 @@ mod tests {
             ("five 5 5\n", None),
             ("5 -5 5\n", None),
         ] {
-            assert_eq!(waited(text.as_bytes()), nanos.map(Duration::from_nanos), "{text:?}");
+            assert_eq!(parse_waited(text.as_bytes()), nanos.map(Duration::from_nanos), "{text:?}");
         }
-        assert_eq!(waited(&[b'5', b' ', 0xff]), None);
+        assert_eq!(parse_waited(&[b'5', b' ', 0xff]), None);
     }
 }

@@ -14,10 +14,10 @@ pub struct Control<C> {
     pub(super) signals: Vec<c_int>,
     pub(super) woken: bool,
     pub(super) fd_readable: bool,
-    pub(super) opened: Vec<C>,
+    pub(super) new_connections: Vec<C>,
     pub(super) stop_listening: bool,
-    pub(super) closing: Vec<ListenerId>,
-    pub(super) rouse: bool,
+    pub(super) closing_listeners: Vec<ListenerId>,
+    pub(super) wakes_all: bool,
     pub(super) woken_keys: Vec<Key>,
     pub(super) stop: bool,
 }
@@ -29,10 +29,10 @@ impl<C> Default for Control<C> {
             signals: Vec::new(),
             woken: false,
             fd_readable: false,
-            opened: Vec::new(),
+            new_connections: Vec::new(),
             stop_listening: false,
-            closing: Vec::new(),
-            rouse: false,
+            closing_listeners: Vec::new(),
+            wakes_all: false,
             woken_keys: Vec::new(),
             stop: false,
         }
@@ -62,7 +62,7 @@ impl<C> Control<C> {
 
     /// Adds a connection that the application has opened itself.
     pub fn open(&mut self, conn: C) {
-        self.opened.push(conn);
+        self.new_connections.push(conn);
     }
 
     /// Closes all listeners; connections go on.
@@ -72,12 +72,12 @@ impl<C> Control<C> {
 
     /// Closes this listener; its connections go on, and so do the other listeners, under their names.
     pub fn close_listener(&mut self, id: ListenerId) {
-        self.closing.push(id);
+        self.closing_listeners.push(id);
     }
 
     /// Gives every connection a turn, whatever it waits for.
     pub fn wake_all(&mut self) {
-        self.rouse = true;
+        self.wakes_all = true;
     }
 
     /// Gives this connection a turn before the loop waits again, whatever it waits for; nobody if it is gone.
@@ -87,8 +87,11 @@ impl<C> Control<C> {
 
     /// Whether there is anything to be carried out. Most turns have nothing.
     pub(super) fn has_requests(&self) -> bool {
-        let flags = self.stop_listening | self.rouse;
-        flags || !(self.opened.is_empty() && self.closing.is_empty() && self.woken_keys.is_empty())
+        let flags = self.stop_listening | self.wakes_all;
+        flags
+            || !(self.new_connections.is_empty()
+                && self.closing_listeners.is_empty()
+                && self.woken_keys.is_empty())
     }
 
     /// Ends the loop after this turn; what connections are left are dropped.

@@ -14,7 +14,7 @@ use mio::{Events, Interest, Poll, Waker};
 
 use super::listeners::Listeners;
 use super::slots::{Slots, Timer};
-use super::sources::{Alarm, FdSource, Signals};
+use super::sources::{FdSource, Signals, TimerFd};
 use super::timer_wheel::TimerWheel;
 use super::token::TokenKind;
 use super::{App, Clock, Control, EventSource, Key, ListenerId, Next, Now, Readiness, Watermarks};
@@ -38,7 +38,7 @@ pub struct Reactor<A: App> {
     listeners: Listeners,
     signals: Signals,
     fd_source: FdSource,
-    timerfd: Option<Alarm>,
+    timerfd: Option<TimerFd>,
     waker: Arc<Waker>,
     control: Control<A::Conn>,
     /// When the application wants to be called at the latest.
@@ -111,7 +111,7 @@ impl<A: App> Reactor<A> {
     /// # Errors
     /// When the kernel gives no timer.
     pub fn enable_timerfd(&mut self) -> io::Result<()> {
-        self.timerfd = Some(Alarm::new(self.poll.registry())?);
+        self.timerfd = Some(TimerFd::new(self.poll.registry())?);
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl<A: App> Reactor<A> {
         let mut timeout = self.timeout(now.instant);
         if let (Some(alarm), Some(at)) = (&mut self.timerfd, self.app_deadline)
             && timeout != Some(Duration::ZERO)
-            && !alarm.set(at, Clock::Running.at(now))?
+            && !alarm.arm(at, Clock::Running.at(now))?
         {
             timeout = Some(Duration::ZERO);
         }
@@ -181,7 +181,7 @@ impl<A: App> Reactor<A> {
     /// Sets bits and queues keys; nothing else happens while events are walked.
     fn dispatch_events(&mut self) {
         for event in &self.events {
-            match TokenKind::of(event.token()) {
+            match TokenKind::from_token(event.token()) {
                 TokenKind::Connection(key) => {
                     if let Some(slot) = self.slots.queue(key) {
                         slot.ready.on_event(event);
@@ -242,7 +242,7 @@ impl<A: App> Reactor<A> {
                 self.drive(key, now);
             }
         }
-        self.slots.give_back(queued);
+        self.slots.return_queue(queued);
     }
 
     fn drive(&mut self, key: Key, now: Now) {
@@ -319,10 +319,10 @@ impl<A: App> Reactor<A> {
         if std::mem::take(&mut self.control.stop_listening) {
             self.listeners.close_all();
         }
-        for id in std::mem::take(&mut self.control.closing) {
+        for id in std::mem::take(&mut self.control.closing_listeners) {
             self.listeners.close(id);
         }
-        for conn in std::mem::take(&mut self.control.opened) {
+        for conn in std::mem::take(&mut self.control.new_connections) {
             // Nothing is known to be ready: a socket that is still connecting is told of by an event.
             let key = self.slots.insert(conn, Readiness::default());
             if let Some(slot) = self.slots.queue(key) {
@@ -330,7 +330,7 @@ impl<A: App> Reactor<A> {
             }
         }
         self.drive_woken(now);
-        if std::mem::take(&mut self.control.rouse) {
+        if std::mem::take(&mut self.control.wakes_all) {
             for key in self.slots.keys().collect::<Vec<_>>() {
                 self.slots.queue(key);
             }

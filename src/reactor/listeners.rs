@@ -39,11 +39,11 @@ struct Listener {
 #[derive(Debug)]
 pub(super) struct Listeners {
     /// A closed one leaves its place empty, so that the others keep their names.
-    all: Vec<Option<Listener>>,
+    listeners: Vec<Option<Listener>>,
     /// The listener whose turn is next: a busy one does not keep the others waiting.
-    next: ListenerId,
+    next_id: ListenerId,
     watermarks: Watermarks,
-    full: bool,
+    is_full: bool,
     backoff_until: Option<Instant>,
     /// The shortage has been logged; it is logged again only after an accept has worked.
     exhaustion_logged: bool,
@@ -53,10 +53,10 @@ impl Listeners {
     pub(super) fn new() -> Self {
         let watermarks = Watermarks { stop_at: usize::MAX, resume_at: usize::MAX };
         Self {
-            all: Vec::new(),
-            next: 0,
+            listeners: Vec::new(),
+            next_id: 0,
             watermarks,
-            full: false,
+            is_full: false,
             backoff_until: None,
             exhaustion_logged: false,
         }
@@ -67,35 +67,35 @@ impl Listeners {
     }
 
     pub(super) fn add(&mut self, registry: &Registry, mut socket: TcpListener) -> io::Result<ListenerId> {
-        let id = self.all.len();
+        let id = self.listeners.len();
         registry.register(&mut socket, TokenKind::Listener(id).token(), Interest::READABLE)?;
-        self.all.push(Some(Listener { socket, acceptable: false }));
+        self.listeners.push(Some(Listener { socket, acceptable: false }));
         Ok(id)
     }
 
     pub(super) fn on_acceptable(&mut self, id: ListenerId) {
-        if let Some(Some(listener)) = self.all.get_mut(id) {
+        if let Some(Some(listener)) = self.listeners.get_mut(id) {
             listener.acceptable = true;
         }
     }
 
     /// Closes them all: the kernel refuses new callers from now on.
     pub(super) fn close_all(&mut self) {
-        self.all.fill_with(|| None);
+        self.listeners.fill_with(|| None);
     }
 
     /// Closes one; whoever waits in its backlog is refused too.
     pub(super) fn close(&mut self, id: ListenerId) {
-        if let Some(listener) = self.all.get_mut(id) {
+        if let Some(listener) = self.listeners.get_mut(id) {
             *listener = None;
         }
     }
 
     /// Whether there may be callers that can be let in now.
     pub(super) fn has_work(&self) -> bool {
-        !self.full
+        !self.is_full
             && self.backoff_until.is_none()
-            && self.all.iter().flatten().any(|listener| listener.acceptable)
+            && self.listeners.iter().flatten().any(|listener| listener.acceptable)
     }
 
     /// When a rest ends.
@@ -108,23 +108,23 @@ impl Listeners {
         if self.backoff_until.is_some_and(|until| now >= until) {
             self.backoff_until = None;
         }
-        if !self.full && connections >= self.watermarks.stop_at {
+        if !self.is_full && connections >= self.watermarks.stop_at {
             log::warn!(
                 "{connections} connections are open: accepting stops until {}",
                 self.watermarks.resume_at
             );
-            self.full = true;
-        } else if self.full && connections <= self.watermarks.resume_at {
+            self.is_full = true;
+        } else if self.is_full && connections <= self.watermarks.resume_at {
             log::warn!("{connections} connections are open: accepting again");
-            self.full = false;
+            self.is_full = false;
         }
     }
 
     /// Accepts one connection from any listener that may have one, each in its turn.
     pub(super) fn accept(&mut self, now: Instant) -> Option<(ListenerId, TcpStream, SocketAddr)> {
-        for _ in 0..self.all.len() {
-            let id = self.next % self.all.len();
-            self.next = id + 1;
+        for _ in 0..self.listeners.len() {
+            let id = self.next_id % self.listeners.len();
+            self.next_id = id + 1;
             if let Some((stream, peer)) = self.accept_from(id, now) {
                 return Some((id, stream, peer));
             }
@@ -134,7 +134,8 @@ impl Listeners {
 
     fn accept_from(&mut self, id: ListenerId, now: Instant) -> Option<(TcpStream, SocketAddr)> {
         let resting = self.backoff_until.is_some();
-        let listener = self.all.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !resting)?;
+        let listener =
+            self.listeners.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !resting)?;
         match listener.socket.accept() {
             Ok(accepted) => {
                 self.exhaustion_logged = false;

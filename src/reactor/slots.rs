@@ -43,11 +43,11 @@ pub(super) struct Slots<C> {
     slab: Slab<Slot<C>>,
     generations: Generations,
     /// The run queue of the next turn. The flag of its slot keeps a key from standing here twice.
-    queued: Vec<Key>,
+    run_queue: Vec<Key>,
     /// The drained queue of this turn, kept for its room.
-    spare: Vec<Key>,
+    spare_queue: Vec<Key>,
     /// Those that are over and wait for the end of the turn.
-    closed: Vec<Key>,
+    closed_keys: Vec<Key>,
 }
 
 impl<C: EventSource> Slots<C> {
@@ -55,9 +55,9 @@ impl<C: EventSource> Slots<C> {
         Self {
             slab: Slab::new(),
             generations: Generations::default(),
-            queued: Vec::new(),
-            spare: Vec::new(),
-            closed: Vec::new(),
+            run_queue: Vec::new(),
+            spare_queue: Vec::new(),
+            closed_keys: Vec::new(),
         }
     }
 
@@ -89,39 +89,39 @@ impl<C: EventSource> Slots<C> {
     pub(super) fn queue(&mut self, key: Key) -> Option<&mut Slot<C>> {
         let slot = find(&mut self.slab, key)?;
         if !mem::replace(&mut slot.queued, true) {
-            self.queued.push(key);
+            self.run_queue.push(key);
         }
         Some(slot)
     }
 
     /// Whether any is queued.
     pub(super) fn has_queued(&self) -> bool {
-        !self.queued.is_empty()
+        !self.run_queue.is_empty()
     }
 
     /// Takes all that is queued; what is queued from now on belongs to the turn after.
     pub(super) fn take_queued(&mut self) -> Vec<Key> {
-        mem::replace(&mut self.queued, mem::take(&mut self.spare))
+        mem::replace(&mut self.run_queue, mem::take(&mut self.spare_queue))
     }
 
     /// Gives the room of the taken queue back.
-    pub(super) fn give_back(&mut self, mut taken: Vec<Key>) {
+    pub(super) fn return_queue(&mut self, mut taken: Vec<Key>) {
         taken.clear();
-        self.spare = taken;
+        self.spare_queue = taken;
     }
 
     /// A connection is over: its slot is freed at the end of the turn.
     pub(super) fn close(&mut self, key: Key) {
         if let Some(slot) = self.get(key) {
             slot.closed = true;
-            self.closed.push(key);
+            self.closed_keys.push(key);
         }
     }
 
     /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
     /// with that epoll forgets it: no system call of its own is needed to deregister.
     pub(super) fn free_closed(&mut self) {
-        while let Some(key) = self.closed.pop() {
+        while let Some(key) = self.closed_keys.pop() {
             self.slab.try_remove(key.index as usize);
         }
     }
@@ -151,9 +151,9 @@ mod tests {
 
     use super::*;
 
-    struct Nobody;
+    struct NullSource;
 
-    impl EventSource for Nobody {
+    impl EventSource for NullSource {
         fn source(&mut self) -> &mut TcpStream {
             unreachable!("it is never registered")
         }
@@ -166,13 +166,13 @@ mod tests {
     #[test]
     fn what_is_queued_while_draining_waits_for_the_next_turn() {
         let mut slots = Slots::new();
-        let [first, second] = [(); 2].map(|()| slots.insert(Nobody, Readiness::default()));
+        let [first, second] = [(); 2].map(|()| slots.insert(NullSource, Readiness::default()));
         slots.queue(first);
         slots.queue(first);
         let taken = slots.take_queued();
         slots.queue(second);
         assert_eq!(taken, [first], "a key is queued once");
-        slots.give_back(taken);
+        slots.return_queue(taken);
         assert_eq!(slots.take_queued(), [second]);
         assert!(!slots.has_queued());
     }

@@ -63,32 +63,32 @@ impl FdSource {
 
 /// The timer, and the moment it is set to.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub(super) struct TimerFd {
     timer: OwnedFd,
-    set_to: Option<Instant>,
+    armed_for: Option<Instant>,
 }
 
-impl Alarm {
+impl TimerFd {
     pub(super) fn new(registry: &Registry) -> io::Result<Self> {
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), TokenKind::Timer.token(), Interest::READABLE)?;
-        Ok(Self { timer, set_to: None })
+        Ok(Self { timer, armed_for: None })
     }
 
     /// Sees to it that the loop wakes at `at`; `false` when that is now. Each expiry is an event of its
     /// own, so the timer never has to be read.
-    pub(super) fn set(&mut self, at: Instant, now: Instant) -> io::Result<bool> {
+    pub(super) fn arm(&mut self, at: Instant, now: Instant) -> io::Result<bool> {
         let left = at.saturating_duration_since(now);
         if left < SLEEP_MIN {
             return Ok(false);
         }
-        if self.set_to != Some(at) {
+        if self.armed_for != Some(at) {
             let once = Timespec { tv_sec: 0, tv_nsec: 0 };
             let it_value = Timespec::try_from(left).map_err(io::Error::other)?;
             let setting = Itimerspec { it_interval: once, it_value };
             timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &setting)?;
-            self.set_to = Some(at);
+            self.armed_for = Some(at);
         }
         Ok(true)
     }

@@ -17,34 +17,34 @@ const BUCKETS: u64 = 128;
 
 /// Room for keys that an emptied bucket keeps. Keys wander through all of them, many together: each would
 /// come to keep room for the most.
-const BUCKET_LEN_KEPT: usize = 64;
+const BUCKET_CAPACITY_MAX: usize = 64;
 
 /// The wheel.
 #[derive(Debug)]
 pub(super) struct TimerWheel {
     origin: Instant,
     /// The last tick whose bucket was emptied.
-    done: u64,
+    last_tick: u64,
     buckets: Vec<Vec<Key>>,
     /// Bit `i`: bucket `i` holds keys.
     occupied: u128,
-    /// When the tick after `done` comes; until then there is nothing to empty.
+    /// When the tick after `last_tick` comes; until then there is nothing to empty.
     next_tick: Instant,
     /// When the nearest bucket that holds anything is due. Asked for each turn, and hardly ever another.
-    next: Option<Instant>,
+    next_deadline: Option<Instant>,
 }
 
 impl TimerWheel {
     pub(super) fn new(origin: Instant) -> Self {
         let buckets = vec![Vec::new(); BUCKETS as usize];
-        Self { origin, done: 0, buckets, occupied: 0, next_tick: origin + TICK, next: None }
+        Self { origin, last_tick: 0, buckets, occupied: 0, next_tick: origin + TICK, next_deadline: None }
     }
 
     /// The tick at which a deadline is looked at: the first one that is not before it, within the horizon.
     pub(super) fn tick_of(&self, deadline: Instant) -> u64 {
         let since = deadline.saturating_duration_since(self.origin);
         let tick = whole_ticks(since) + u64::from(!since.subsec_nanos().is_multiple_of(TICK.subsec_nanos()));
-        tick.clamp(self.done + 1, self.done + BUCKETS - 1)
+        tick.clamp(self.last_tick + 1, self.last_tick + BUCKETS - 1)
     }
 
     /// Remembers to look at a key at a tick that [`Self::tick_of`] has just returned.
@@ -52,42 +52,42 @@ impl TimerWheel {
         let bucket = tick % BUCKETS;
         self.occupied |= 1 << bucket;
         self.buckets[bucket as usize].push(key);
-        self.next = self.compute_next_deadline();
+        self.next_deadline = self.compute_next_deadline();
     }
 
     /// Moves the keys of all ticks up to `now` to `due`, and returns the tick it has come to.
     pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Key>) -> u64 {
         if now < self.next_tick {
-            return self.done;
+            return self.last_tick;
         }
         let now_tick = whole_ticks(now.saturating_duration_since(self.origin));
         // After a long sleep each bucket is emptied once: all its keys are in the past.
-        let first = (self.done + 1).max(now_tick.saturating_sub(BUCKETS - 1));
+        let first = (self.last_tick + 1).max(now_tick.saturating_sub(BUCKETS - 1));
         for tick in first..=now_tick {
             let bucket = tick % BUCKETS;
             if self.occupied & (1 << bucket) != 0 {
                 self.occupied &= !(1 << bucket);
                 let keys = &mut self.buckets[bucket as usize];
                 due.append(keys);
-                keys.shrink_to(BUCKET_LEN_KEPT);
+                keys.shrink_to(BUCKET_CAPACITY_MAX);
             }
         }
-        self.done = self.done.max(now_tick);
-        self.next_tick = self.instant_of(self.done + 1);
-        self.next = self.compute_next_deadline();
-        self.done
+        self.last_tick = self.last_tick.max(now_tick);
+        self.next_tick = self.instant_of(self.last_tick + 1);
+        self.next_deadline = self.compute_next_deadline();
+        self.last_tick
     }
 
     /// When the nearest bucket that holds anything is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.next
+        self.next_deadline
     }
 
     fn compute_next_deadline(&self) -> Option<Instant> {
         if self.occupied == 0 {
             return None;
         }
-        let from = self.done + 1;
+        let from = self.last_tick + 1;
         let ahead = self.occupied.rotate_right((from % BUCKETS) as u32).trailing_zeros();
         Some(self.instant_of(from + u64::from(ahead)))
     }

@@ -26,8 +26,8 @@ impl Key {
 const FIXED: u32 = 0;
 const SIGNALS: u32 = u32::MAX;
 const WAKER: u32 = u32::MAX - 1;
-const INPUT: u32 = u32::MAX - 2;
-const ALARM: u32 = u32::MAX - 3;
+const FD: u32 = u32::MAX - 2;
+const TIMER: u32 = u32::MAX - 3;
 
 /// Whom a kernel event is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) enum TokenKind {
 }
 
 impl TokenKind {
-    pub(super) fn of(token: Token) -> Self {
+    pub(super) fn from_token(token: Token) -> Self {
         let (generation, index) = ((token.0 >> 32) as u32, token.0 as u32);
         match (generation, index) {
             (FIXED, SIGNALS) => Self::Signals,
@@ -59,8 +59,8 @@ impl TokenKind {
             Self::Listener(listener) => (FIXED, listener as u32),
             Self::Signals => (FIXED, SIGNALS),
             Self::Waker => (FIXED, WAKER),
-            Self::Fd => (FIXED, INPUT),
-            Self::Timer => (FIXED, ALARM),
+            Self::Fd => (FIXED, FD),
+            Self::Timer => (FIXED, TIMER),
         };
         Token((generation as usize) << 32 | index as usize)
     }
@@ -94,7 +94,7 @@ mod tests {
             TokenKind::Fd,
             TokenKind::Timer,
         ] {
-            assert_eq!(TokenKind::of(addressee.token()), addressee);
+            assert_eq!(TokenKind::from_token(addressee.token()), addressee);
         }
     }
 

@@ -114,7 +114,7 @@ impl ServerApp {
         self.grace_ends = Some(now.instant + grace);
         self.site.drain();
         if let Some(sum) = &mut self.sum {
-            sum.desk.drain();
+            sum.state.drain();
         }
         control.stop_listening();
         control.wake_all();
@@ -140,7 +140,7 @@ impl ServerApp {
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
         let wants = sum.tick(now.instant);
-        if let Some(listeners) = sum.take_ended() {
+        if let Some(listeners) = sum.take_ended_listeners() {
             log::info!("the number exchange has ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));
             if !self.site.context.config.http && self.grace_ends.is_none() {
@@ -164,7 +164,7 @@ impl App for ServerApp {
         self.accepted_total += 1;
         let number = self.rank.number(self.accepted_total);
         log::info!("{peer} connected (connection {number})");
-        match self.sum.as_ref().filter(|sum| sum.has(listener)) {
+        match self.sum.as_ref().filter(|sum| sum.has_listener(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
                 let conn = HttpServerProtocol::new(peer, self.site.context.config.idle_timeout, now)
@@ -195,9 +195,9 @@ impl App for ServerApp {
             }
             (ServerConnection::Sum(link), Some(sum)) => {
                 if ends_idling {
-                    link.protocol_mut().end_idling(now);
+                    link.protocol_mut().close_if_idle(now);
                 }
-                link.pump(ready, &mut sum.desk, &mut self.pool, now)
+                link.pump(ready, &mut sum.state, &mut self.pool, now)
             }
             // Nobody else accepts one.
             (ServerConnection::Sum(_), None) => Next::Close,
@@ -226,7 +226,7 @@ impl App for ServerApp {
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {
         match (conn, &mut self.sum) {
             (ServerConnection::Http(link), _) => link.shut_down(&mut self.site, now),
-            (ServerConnection::Sum(link), Some(sum)) => link.shut_down(&mut sum.desk, now),
+            (ServerConnection::Sum(link), Some(sum)) => link.shut_down(&mut sum.state, now),
             (ServerConnection::Sum(_), None) => {}
         }
     }

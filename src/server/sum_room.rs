@@ -18,7 +18,7 @@ use crate::sum::{Name, SumServerProtocol, SumState};
 
 /// What all connections of the number exchange share.
 pub(super) struct SumService {
-    pub(super) desk: SumState,
+    pub(super) state: SumState,
     console: ConsoleLog,
     /// Empty once they are closed.
     listeners: Range<ListenerId>,
@@ -36,10 +36,10 @@ impl SumService {
     ) -> io::Result<Self> {
         let console = if config.quiet { ConsoleLog::quiet() } else { ConsoleLog::stdout()? };
         let name = sum.name.clone().unwrap_or_else(default_name);
-        Ok(Self { desk: SumState::new(name, sum.number), console, listeners })
+        Ok(Self { state: SumState::new(name, sum.number), console, listeners })
     }
 
-    pub(super) fn has(&self, listener: ListenerId) -> bool {
+    pub(super) fn has_listener(&self, listener: ListenerId) -> bool {
         self.listeners.contains(&listener)
     }
 
@@ -50,24 +50,24 @@ impl SumService {
         peer: SocketAddr,
         now: Now,
     ) -> Option<Connection<SumServerProtocol>> {
-        (!self.desk.has_ended()).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
+        (!self.state.has_ended()).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
     }
 
     /// Prints what there is to be said, in the turn in which it happened; tells when to call again.
     pub(super) fn tick(&mut self, now: Instant) -> Option<Instant> {
-        for line in self.desk.take_said() {
+        for line in self.state.take_output_lines() {
             self.console.say(&line, now);
         }
         self.console.tick(now)
     }
 
     /// The listeners that must be closed, told once: a number has ended the exchange.
-    pub(super) fn take_ended(&mut self) -> Option<Range<ListenerId>> {
-        let ended = self.desk.has_ended() && !self.listeners.is_empty();
+    pub(super) fn take_ended_listeners(&mut self) -> Option<Range<ListenerId>> {
+        let ended = self.state.has_ended() && !self.listeners.is_empty();
         ended.then(|| std::mem::take(&mut self.listeners))
     }
 }
 
 fn default_name() -> Name {
-    Name::first_of([rustix::system::uname().nodename().to_string_lossy()])
+    Name::first_valid([rustix::system::uname().nodename().to_string_lossy()])
 }

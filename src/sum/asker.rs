@@ -2,8 +2,8 @@
 //!
 //! | state | waits for | leaves to | deadline |
 //! |---|---|---|---|
-//! | [`Asking`](ServerPhase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
-//! | [`Hearing`](ServerPhase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
+//! | [`Connecting`](ServerPhase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
+//! | [`ReadingLine`](ServerPhase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
 //! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone | the link's |
 //!
 //! It prints nothing and knows no address: whoever runs it reads the outcome from the [`SumExchange`].
@@ -11,7 +11,7 @@
 use std::time::Instant;
 
 use super::TIMEOUT;
-use super::line::{Role, SumLine, SumLineError};
+use super::line::{SumLine, SumLineError, SumRole};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
@@ -19,13 +19,13 @@ use crate::reactor::Now;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SumFailure {
     /// The connection ended before anything had come.
-    Nothing,
+    NoResponse,
     /// What came is no line of the server.
-    Bad(SumLineError),
+    InvalidLine(SumLineError),
     /// It took too long.
     TimedOut,
     /// The connection could not be made, or broke.
-    Link(CloseReason),
+    Connection(CloseReason),
 }
 
 /// What is asked, and what has come of it.
@@ -39,61 +39,64 @@ pub struct SumExchange {
 
 /// The names of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum SumClientPhase {
     /// Waiting for the connection, then queueing the line.
-    Asking,
+    Connecting,
     /// Waiting for the server's line.
-    Hearing,
+    ReadingLine,
     /// Over.
     Closing,
 }
 
 /// Every transition there is; [`SumClientProtocol`] asserts each it makes against this table.
-pub const TRANSITIONS: &[(Phase, Phase)] =
-    &[(Phase::Asking, Phase::Hearing), (Phase::Asking, Phase::Closing), (Phase::Hearing, Phase::Closing)];
+pub const TRANSITIONS: &[(SumClientPhase, SumClientPhase)] = &[
+    (SumClientPhase::Connecting, SumClientPhase::ReadingLine),
+    (SumClientPhase::Connecting, SumClientPhase::Closing),
+    (SumClientPhase::ReadingLine, SumClientPhase::Closing),
+];
 
 /// One connection of the exchange.
 #[derive(Debug)]
 pub struct SumClientProtocol {
-    phase: Phase,
+    phase: SumClientPhase,
     deadline: Instant,
 }
 
 impl SumClientProtocol {
     /// The machine of a connection that is being made, until `deadline` at the latest.
     pub fn new(deadline: Instant) -> Self {
-        Self { phase: Phase::Asking, deadline }
+        Self { phase: SumClientPhase::Connecting, deadline }
     }
 
     /// The state it is in.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> SumClientPhase {
         self.phase
     }
 
     /// The only place where the state changes.
-    fn enter(&mut self, next: Phase) {
+    fn enter(&mut self, next: SumClientPhase) {
         log::debug!("{:?} -> {next:?}", self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
         self.phase = next;
     }
 
-    fn ask(&mut self, outbox: &mut SendQueue, own: &SumLine, now: Now) -> Want {
-        self.enter(Phase::Hearing);
+    fn send_line(&mut self, outbox: &mut SendQueue, own: &SumLine, now: Now) -> Want {
+        self.enter(SumClientPhase::ReadingLine);
         self.deadline = now.instant + TIMEOUT;
-        outbox.push_with(|out| own.write(Role::Client, out));
+        outbox.push_with(|out| own.write(SumRole::Client, out));
         Want::Input
     }
 
-    fn hear(&mut self, inbox: &mut RecvBuf, exchange: &mut SumExchange) -> Want {
-        let outcome = match SumLine::parse(Role::Server, inbox.bytes()) {
+    fn read_line(&mut self, inbox: &mut RecvBuf, exchange: &mut SumExchange) -> Want {
+        let outcome = match SumLine::parse(SumRole::Server, inbox.bytes()) {
             Ok(Some((len, server))) => {
                 inbox.consume(len);
                 Ok(server)
             }
             Ok(None) if !inbox.is_eof() => return Want::Input,
-            Ok(None) if inbox.is_empty() => Err(SumFailure::Nothing),
-            Ok(None) => Err(SumFailure::Bad(SumLineError::CutShort)),
-            Err(fault) => Err(SumFailure::Bad(fault)),
+            Ok(None) if inbox.is_empty() => Err(SumFailure::NoResponse),
+            Ok(None) => Err(SumFailure::InvalidLine(SumLineError::CutShort)),
+            Err(fault) => Err(SumFailure::InvalidLine(fault)),
         };
         self.finish(outcome, CloseReason::Finished, exchange)
     }
@@ -104,7 +107,7 @@ impl SumClientProtocol {
         reason: CloseReason,
         site: &mut SumExchange,
     ) -> Want {
-        self.enter(Phase::Closing);
+        self.enter(SumClientPhase::Closing);
         site.outcome = Some(outcome);
         Want::Close(reason)
     }
@@ -121,9 +124,9 @@ impl Protocol for SumClientProtocol {
         now: Now,
     ) -> Want {
         match self.phase {
-            Phase::Asking => self.ask(outbox, &site.own, now),
-            Phase::Hearing => self.hear(inbox, site),
-            Phase::Closing => Want::Close(CloseReason::Finished),
+            SumClientPhase::Connecting => self.send_line(outbox, &site.own, now),
+            SumClientPhase::ReadingLine => self.read_line(inbox, site),
+            SumClientPhase::Closing => Want::Close(CloseReason::Finished),
         }
     }
 
@@ -133,8 +136,8 @@ impl Protocol for SumClientProtocol {
 
     fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, site: &mut SumExchange, _: Now) -> Want {
         match self.phase {
-            Phase::Closing => Want::Close(CloseReason::Finished),
-            Phase::Asking | Phase::Hearing => {
+            SumClientPhase::Closing => Want::Close(CloseReason::Finished),
+            SumClientPhase::Connecting | SumClientPhase::ReadingLine => {
                 let reason = CloseReason::TimedOut("the server's number");
                 self.finish(Err(SumFailure::TimedOut), reason, site)
             }
@@ -143,6 +146,6 @@ impl Protocol for SumClientProtocol {
 
     fn closed(&mut self, reason: CloseReason, _: &SendQueue, site: &mut SumExchange, _: Now) {
         log::info!("closed: {reason}");
-        site.outcome.get_or_insert(Err(SumFailure::Link(reason)));
+        site.outcome.get_or_insert(Err(SumFailure::Connection(reason)));
     }
 }

@@ -12,14 +12,14 @@ pub const LINE_LEN_MAX: usize = 256;
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum SumRole {
     /// Who connects.
     Client,
     /// Who answers.
     Server,
 }
 
-impl Role {
+impl SumRole {
     fn prefix(self) -> &'static str {
         match self {
             Self::Client => "Client of ",
@@ -51,7 +51,7 @@ impl Name {
     }
 
     /// The first of these that can be a name; `somebody` if none can.
-    pub fn first_of<S: AsRef<str>>(candidates: impl IntoIterator<Item = S>) -> Self {
+    pub fn first_valid<S: AsRef<str>>(candidates: impl IntoIterator<Item = S>) -> Self {
         let named = candidates.into_iter().find_map(|candidate| Self::new(candidate.as_ref()).ok());
         named.unwrap_or_else(|| Self("somebody".to_owned()))
     }
@@ -82,13 +82,13 @@ pub enum SumLineError {
     /// Not UTF-8.
     NotUtf8,
     /// Not of the expected form.
-    Form(Role),
+    Form(SumRole),
     /// The name is blank, too long, or has control characters.
     Name,
     /// Not an integer of 64 bits.
     Number,
     /// No whole line within [`super::TIMEOUT`].
-    Late,
+    TimedOut,
     /// The server refused, in these words.
     Refused(String),
 }
@@ -102,7 +102,7 @@ impl fmt::Display for SumLineError {
             Self::Form(role) => write!(f, "the line is not of the form '{}NAME: NUMBER'", role.prefix()),
             Self::Name => f.write_str("a name is some text, not too long, without control characters"),
             Self::Number => write!(f, "the number is not an integer from {} to {}", i64::MIN, i64::MAX),
-            Self::Late => write!(f, "no whole line has come within {} s", TIMEOUT.as_secs()),
+            Self::TimedOut => write!(f, "no whole line has come within {} s", TIMEOUT.as_secs()),
             Self::Refused(words) => f.write_str(words),
         }
     }
@@ -116,14 +116,14 @@ impl SumLine {
     ///
     /// # Errors
     /// When it is no such line.
-    pub fn parse(role: Role, bytes: &[u8]) -> Result<Option<(usize, Self)>, SumLineError> {
+    pub fn parse(role: SumRole, bytes: &[u8]) -> Result<Option<(usize, Self)>, SumLineError> {
         let Some(len) = bytes.iter().take(LINE_LEN_MAX).position(|&byte| byte == b'\n') else {
             return if bytes.len() >= LINE_LEN_MAX { Err(SumLineError::TooLong) } else { Ok(None) };
         };
         let line = bytes.get(..len).unwrap_or_default();
         let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line))
             .map_err(|_| SumLineError::NotUtf8)?;
-        if role == Role::Server
+        if role == SumRole::Server
             && let Some(words) = text.strip_prefix(ERROR)
         {
             return Err(SumLineError::Refused(words.chars().filter(|&c| !is_deceptive(c)).collect()));
@@ -138,13 +138,13 @@ impl SumLine {
     }
 
     /// The line as `role` says it, without its end.
-    pub fn said_by(&self, role: Role) -> String {
+    pub fn format_as(&self, role: SumRole) -> String {
         format!("{}{}: {}", role.prefix(), self.name, self.number)
     }
 
     /// Appends the line as `role` says it.
-    pub fn write(&self, role: Role, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.said_by(role).as_bytes());
+    pub fn write(&self, role: SumRole, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.format_as(role).as_bytes());
         out.push(b'\n');
     }
 }
@@ -176,11 +176,11 @@ mod tests {
         ] {
             let bytes = text.as_bytes();
             for len in 0..bytes.len() {
-                assert_eq!(SumLine::parse(Role::Client, &bytes[..len]), Ok(None), "{text:?} cut at {len}");
+                assert_eq!(SumLine::parse(SumRole::Client, &bytes[..len]), Ok(None), "{text:?} cut at {len}");
             }
             let whole = Ok(Some((bytes.len(), expected)));
-            assert_eq!(SumLine::parse(Role::Client, bytes), whole);
-            assert_eq!(SumLine::parse(Role::Client, &[bytes, b"more\n"].concat()), whole);
+            assert_eq!(SumLine::parse(SumRole::Client, bytes), whole);
+            assert_eq!(SumLine::parse(SumRole::Client, &[bytes, b"more\n"].concat()), whole);
         }
     }
 
@@ -188,10 +188,10 @@ mod tests {
     fn what_does_not_fit_is_refused_with_its_reason() {
         let long = format!("Client of {}: 7\n", "x".repeat(LINE_LEN_MAX));
         for (bytes, expected) in [
-            (&b"\n"[..], SumLineError::Form(Role::Client)),
-            (b"Server of Ada: 7\n", SumLineError::Form(Role::Client)),
-            (b"client of Ada: 7\n", SumLineError::Form(Role::Client)),
-            (b"Client of Ada 7\n", SumLineError::Form(Role::Client)),
+            (&b"\n"[..], SumLineError::Form(SumRole::Client)),
+            (b"Server of Ada: 7\n", SumLineError::Form(SumRole::Client)),
+            (b"client of Ada: 7\n", SumLineError::Form(SumRole::Client)),
+            (b"Client of Ada 7\n", SumLineError::Form(SumRole::Client)),
             (b"Client of : 7\n", SumLineError::Name),
             (b"Client of \x1b[31m: 7\n", SumLineError::Name),
             (b"Client of  : 7\n", SumLineError::Name),
@@ -207,10 +207,10 @@ mod tests {
             (b"Client of Ada: 7.5\n", SumLineError::Number),
             (b"Client of Ada: 9223372036854775808\n", SumLineError::Number),
             (long.as_bytes(), SumLineError::TooLong),
-            (b"error: no\n", SumLineError::Form(Role::Client)),
+            (b"error: no\n", SumLineError::Form(SumRole::Client)),
         ] {
             assert_eq!(
-                SumLine::parse(Role::Client, bytes),
+                SumLine::parse(SumRole::Client, bytes),
                 Err(expected),
                 "{}",
                 String::from_utf8_lossy(bytes)
@@ -224,16 +224,16 @@ mod tests {
             let number_len = len - "Client of A: \n".len();
             format!("Client of A: {}7\n", "0".repeat(number_len - 1))
         };
-        assert_eq!(SumLine::parse(Role::Client, of_len(256).as_bytes()), Ok(Some((256, line("A", 7)))));
-        assert_eq!(SumLine::parse(Role::Client, of_len(257).as_bytes()), Err(SumLineError::TooLong));
-        assert_eq!(SumLine::parse(Role::Client, &[b'x'; 255]), Ok(None));
-        assert_eq!(SumLine::parse(Role::Client, &[b'x'; 256]), Err(SumLineError::TooLong));
+        assert_eq!(SumLine::parse(SumRole::Client, of_len(256).as_bytes()), Ok(Some((256, line("A", 7)))));
+        assert_eq!(SumLine::parse(SumRole::Client, of_len(257).as_bytes()), Err(SumLineError::TooLong));
+        assert_eq!(SumLine::parse(SumRole::Client, &[b'x'; 255]), Ok(None));
+        assert_eq!(SumLine::parse(SumRole::Client, &[b'x'; 256]), Err(SumLineError::TooLong));
     }
 
     #[test]
     fn a_default_name_is_always_found() {
-        assert_eq!(Name::first_of(["", "a\nb", "Ada", "Bob"]).to_string(), "Ada");
-        assert_eq!(Name::first_of(["", " "]).to_string(), "somebody");
+        assert_eq!(Name::first_valid(["", "a\nb", "Ada", "Bob"]).to_string(), "Ada");
+        assert_eq!(Name::first_valid(["", " "]).to_string(), "somebody");
     }
 
     #[test]
@@ -241,9 +241,9 @@ mod tests {
         let longest = (1..LINE_LEN_MAX).rev().find_map(|len| Name::new(&"x".repeat(len)).ok());
         let mut out = Vec::new();
         let line = SumLine { name: longest.expect("a name"), number: i64::MIN };
-        line.write(Role::Server, &mut out);
+        line.write(SumRole::Server, &mut out);
         assert!(out.len() > LINE_LEN_MAX - 3);
-        assert_eq!(SumLine::parse(Role::Server, &out), Ok(Some((out.len(), line))));
+        assert_eq!(SumLine::parse(SumRole::Server, &out), Ok(Some((out.len(), line))));
     }
 
     #[test]
@@ -251,14 +251,14 @@ mod tests {
         let mut out = Vec::new();
         write_error("no\u{1b}[31m, \u{202e}never", &mut out);
         let refused = SumLineError::Refused("no[31m, never".to_owned());
-        assert_eq!(SumLine::parse(Role::Server, &out), Err(refused));
+        assert_eq!(SumLine::parse(SumRole::Server, &out), Err(refused));
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         let mut out = Vec::new();
-        line("Ada", -1).write(Role::Server, &mut out);
+        line("Ada", -1).write(SumRole::Server, &mut out);
         assert_eq!(out, b"Server of Ada: -1\n");
-        assert_eq!(SumLine::parse(Role::Server, &out), Ok(Some((out.len(), line("Ada", -1)))));
+        assert_eq!(SumLine::parse(SumRole::Server, &out), Ok(Some((out.len(), line("Ada", -1)))));
     }
 }

@@ -12,7 +12,7 @@ pub mod teller;
 use std::time::Duration;
 
 pub use asker::{SumClientProtocol, SumExchange, SumFailure};
-pub use line::{LINE_LEN_MAX, Name, Role, SumLine, SumLineError};
+pub use line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
 pub use teller::{SumServerProtocol, SumState};
 
 /// How long a line may take to come, and an answer to go: both fit into one packet, so a peer that

@@ -2,8 +2,8 @@
 //!
 //! | state | waits for | leaves to | deadline |
 //! |---|---|---|---|
-//! | [`Hearing`](ServerPhase::Hearing) | the client's line | Telling · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
-//! | [`Telling`](ServerPhase::Telling) | the answer to go out | Closing | [`TIMEOUT`] |
+//! | [`ReadingLine`](ServerPhase::Hearing) | the client's line | Telling · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
+//! | [`WritingLine`](ServerPhase::Telling) | the answer to go out | Closing | [`TIMEOUT`] |
 //! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone | the link's |
 //!
 //! It prints nothing: what is to be said it leaves on the [`SumState`].
@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use super::TIMEOUT;
-use super::line::{Name, Role, SumLine, SumLineError, write_error};
+use super::line::{Name, SumLine, SumLineError, SumRole, write_error};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
@@ -24,7 +24,7 @@ const NUMBERS: RangeInclusive<i64> = 1..=100;
 #[derive(Debug)]
 pub struct SumState {
     own: SumLine,
-    said: Vec<String>,
+    output_lines: Vec<String>,
     ended: bool,
     draining: bool,
 }
@@ -32,12 +32,12 @@ pub struct SumState {
 impl SumState {
     /// The desk of a server that has this name and tells this number.
     pub fn new(name: Name, number: i64) -> Self {
-        Self { own: SumLine { name, number }, said: Vec::new(), ended: false, draining: false }
+        Self { own: SumLine { name, number }, output_lines: Vec::new(), ended: false, draining: false }
     }
 
     /// What there is to be said to the person at the server since the last call, a line each.
-    pub fn take_said(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.said)
+    pub fn take_output_lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.output_lines)
     }
 
     /// Whether a client has sent a number that ends the exchange: nobody else is to be let in.
@@ -51,13 +51,17 @@ impl SumState {
     }
 
     /// Takes a client's line; gives what it is answered with, or why there is no sum.
-    fn take(&mut self, client: &SumLine) -> Result<&SumLine, String> {
-        let (own, said) = (&self.own, &mut self.said);
+    fn handle_line(&mut self, client: &SumLine) -> Result<&SumLine, String> {
+        let (own, said) = (&self.own, &mut self.output_lines);
         self.ended |= !NUMBERS.contains(&client.number);
         said.push(format!("Client of {} has connected to Server of {}", client.name, own.name));
         let sum = client.number.checked_add(own.number);
         let shown = sum.map_or_else(|| "out of range".to_owned(), |sum| sum.to_string());
-        said.push(format!("{}, {}, sum: {shown}", client.said_by(Role::Client), own.said_by(Role::Server)));
+        said.push(format!(
+            "{}, {}, sum: {shown}",
+            client.format_as(SumRole::Client),
+            own.format_as(SumRole::Server)
+        ));
         match sum {
             Some(_) => Ok(own),
             None => Err(format!("the sum of {} and {} does not fit into 64 bits", client.number, own.number)),
@@ -67,86 +71,101 @@ impl SumState {
 
 /// The names of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum SumServerPhase {
     /// Waiting for the client's line.
-    Hearing,
+    ReadingLine,
     /// Waiting for the socket to take the answer.
-    Telling,
+    WritingLine,
     /// Over.
     Closing,
 }
 
 /// Every transition there is; [`SumServerProtocol`] asserts each it makes against this table.
-pub const TRANSITIONS: &[(Phase, Phase)] =
-    &[(Phase::Hearing, Phase::Telling), (Phase::Hearing, Phase::Closing), (Phase::Telling, Phase::Closing)];
+pub const TRANSITIONS: &[(SumServerPhase, SumServerPhase)] = &[
+    (SumServerPhase::ReadingLine, SumServerPhase::WritingLine),
+    (SumServerPhase::ReadingLine, SumServerPhase::Closing),
+    (SumServerPhase::WritingLine, SumServerPhase::Closing),
+];
 
 /// One connection of the exchange.
 #[derive(Debug)]
 pub struct SumServerProtocol {
     peer: SocketAddr,
-    phase: Phase,
+    phase: SumServerPhase,
     deadline: Instant,
     /// A byte of the line has come.
-    begun: bool,
+    has_input: bool,
     /// Why the connection ends when the answer has gone out.
-    ending: CloseReason,
+    close_reason: CloseReason,
 }
 
 impl SumServerProtocol {
     /// The machine of a connection that has just been accepted.
     pub fn new(peer: SocketAddr, now: Now) -> Self {
         let deadline = now.instant + TIMEOUT;
-        Self { peer, phase: Phase::Hearing, deadline, begun: false, ending: CloseReason::PeerClosed }
+        Self {
+            peer,
+            phase: SumServerPhase::ReadingLine,
+            deadline,
+            has_input: false,
+            close_reason: CloseReason::PeerClosed,
+        }
     }
 
     /// The state it is in.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> SumServerPhase {
         self.phase
     }
 
     /// The server shuts down: if nothing of a line has come yet, none is waited for.
-    pub fn end_idling(&mut self, now: Now) {
-        if self.phase == Phase::Hearing && !self.begun {
+    pub fn close_if_idle(&mut self, now: Now) {
+        if self.phase == SumServerPhase::ReadingLine && !self.has_input {
             self.deadline = now.instant;
         }
     }
 
     /// The only place where the state changes.
-    fn enter(&mut self, next: Phase) {
+    fn enter(&mut self, next: SumServerPhase) {
         log::debug!("{}: {:?} -> {next:?}", self.peer, self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
         self.phase = next;
     }
 
     fn close(&mut self, reason: CloseReason) -> Want {
-        self.enter(Phase::Closing);
+        self.enter(SumServerPhase::Closing);
         Want::Close(reason)
     }
 
-    fn hear(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut SumState, now: Now) -> Want {
-        self.begun |= !inbox.is_empty();
-        let answer = match SumLine::parse(Role::Client, inbox.bytes()) {
+    fn read_line(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        desk: &mut SumState,
+        now: Now,
+    ) -> Want {
+        self.has_input |= !inbox.is_empty();
+        let answer = match SumLine::parse(SumRole::Client, inbox.bytes()) {
             Ok(Some((len, client))) => {
                 inbox.consume(len);
-                desk.take(&client)
+                desk.handle_line(&client)
             }
             Ok(None) if !inbox.is_eof() => return Want::Input,
-            Ok(None) if !self.begun => return self.close(CloseReason::PeerClosed),
+            Ok(None) if !self.has_input => return self.close(CloseReason::PeerClosed),
             Ok(None) => Err(SumLineError::CutShort.to_string()),
             Err(fault) => Err(fault.to_string()),
         };
-        self.tell(answer, outbox, now)
+        self.write_line(answer, outbox, now)
     }
 
-    fn tell(&mut self, answer: Result<&SumLine, String>, outbox: &mut SendQueue, now: Now) -> Want {
-        self.enter(Phase::Telling);
+    fn write_line(&mut self, answer: Result<&SumLine, String>, outbox: &mut SendQueue, now: Now) -> Want {
+        self.enter(SumServerPhase::WritingLine);
         self.deadline = now.instant + TIMEOUT;
-        self.ending = match answer {
+        self.close_reason = match answer {
             Ok(_) => CloseReason::Finished,
             Err(_) => CloseReason::Refused("no number that can be added"),
         };
         outbox.push_with(|out| match answer {
-            Ok(own) => own.write(Role::Server, out),
+            Ok(own) => own.write(SumRole::Server, out),
             Err(why) => write_error(&why, out),
         });
         Want::Drain
@@ -164,9 +183,9 @@ impl Protocol for SumServerProtocol {
         now: Now,
     ) -> Want {
         match self.phase {
-            Phase::Hearing => self.hear(inbox, outbox, desk, now),
-            Phase::Telling => self.close(self.ending),
-            Phase::Closing => Want::Close(self.ending),
+            SumServerPhase::ReadingLine => self.read_line(inbox, outbox, desk, now),
+            SumServerPhase::WritingLine => self.close(self.close_reason),
+            SumServerPhase::Closing => Want::Close(self.close_reason),
         }
     }
 
@@ -176,10 +195,14 @@ impl Protocol for SumServerProtocol {
 
     fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut SumState, now: Now) -> Want {
         match self.phase {
-            Phase::Hearing if desk.draining && !self.begun => self.close(CloseReason::Shutdown),
-            Phase::Hearing => self.tell(Err(SumLineError::Late.to_string()), outbox, now),
-            Phase::Telling => self.close(CloseReason::TimedOut("the peer to take the answer")),
-            Phase::Closing => Want::Close(self.ending),
+            SumServerPhase::ReadingLine if desk.draining && !self.has_input => {
+                self.close(CloseReason::Shutdown)
+            }
+            SumServerPhase::ReadingLine => {
+                self.write_line(Err(SumLineError::TimedOut.to_string()), outbox, now)
+            }
+            SumServerPhase::WritingLine => self.close(CloseReason::TimedOut("the peer to take the answer")),
+            SumServerPhase::Closing => Want::Close(self.close_reason),
         }
     }
 

@@ -33,7 +33,7 @@ pub const PROGRAM: Program = Program {
 
 /// What to say, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct SumClientConfig {
     /// The number; `None` is asked for.
     pub number: Option<i64>,
     /// The client's name; `None` is the user's.
@@ -45,7 +45,7 @@ pub struct Config {
 }
 
 /// Whether these arguments, without the program's name, are for this command.
-pub fn is_asked_for(args: &[OsString]) -> bool {
+pub fn is_sum_command(args: &[OsString]) -> bool {
     args.first().is_some_and(|word| word == SUM)
 }
 
@@ -54,11 +54,11 @@ pub fn is_asked_for(args: &[OsString]) -> bool {
 /// # Errors
 ///
 /// A [`UsageError`] that names the option or word at fault.
-pub fn parse(args: Vec<OsString>) -> Result<Command<Config>, UsageError> {
+pub fn parse(args: Vec<OsString>) -> Result<Command<SumClientConfig>, UsageError> {
     PROGRAM.command(args, read_config)
 }
 
-fn read_config(given: &mut ParsedArgs) -> Result<Config, String> {
+fn read_config(given: &mut ParsedArgs) -> Result<SumClientConfig, String> {
     let (name, host) = (value(given, "--name", Name::new)?, value(given, "--host", parse_host)?);
     let port = value(given, "--port", parse_port)?;
     let words = given.operands();
@@ -71,7 +71,7 @@ fn read_config(given: &mut ParsedArgs) -> Result<Config, String> {
         }
         [] => return Err(format!("'{SUM}' is missing")),
     };
-    Ok(Config {
+    Ok(SumClientConfig {
         number,
         name,
         host: host.unwrap_or_else(|| HOST_DEFAULT.to_owned()),
@@ -95,20 +95,25 @@ mod tests {
 
     use crate::cli::check_table;
 
-    fn parsed(line: &[&str]) -> Result<Command<Config>, String> {
+    fn parsed(line: &[&str]) -> Result<Command<SumClientConfig>, String> {
         let args: Vec<OsString> = line.iter().map(OsString::from).collect();
-        assert!(is_asked_for(&args));
+        assert!(is_sum_command(&args));
         parse(args).map_err(|error| error.to_string())
     }
 
-    fn config(number: Option<i64>, name: Option<&str>, host: &str, port: u16) -> Config {
-        Config { number, name: name.and_then(|name| Name::new(name).ok()), host: host.to_owned(), port }
+    fn config(number: Option<i64>, name: Option<&str>, host: &str, port: u16) -> SumClientConfig {
+        SumClientConfig {
+            number,
+            name: name.and_then(|name| Name::new(name).ok()),
+            host: host.to_owned(),
+            port,
+        }
     }
 
     #[test]
     fn every_form_is_understood() {
         let local = "127.0.0.1";
-        let cases: &[(&[&str], Config)] = &[
+        let cases: &[(&[&str], SumClientConfig)] = &[
             (&["sum"], config(None, None, local, 9042)),
             (&["sum", "7"], config(Some(7), None, local, 9042)),
             (&["sum", "+7"], config(Some(7), None, local, 9042)),
@@ -135,7 +140,7 @@ mod tests {
     fn only_the_first_word_asks_for_it() {
         let args = |line: &[&str]| line.iter().map(OsString::from).collect::<Vec<_>>();
         for line in [&[][..], &["localhost", "sum"], &["sum:80"], &["/sum"], &["SUM"], &["-v", "sum"]] {
-            assert!(!is_asked_for(&args(line)), "{line:?}");
+            assert!(!is_sum_command(&args(line)), "{line:?}");
         }
     }
 

@@ -121,12 +121,12 @@ enum ChunkedState {
     Done,
 }
 
-const FIRST: ChunkedState = ChunkedState::Size { size: 0, digits: 0 };
+const INITIAL_STATE: ChunkedState = ChunkedState::Size { size: 0, digits: 0 };
 
 impl ChunkedDecoder {
     /// A decoder that waits for the first chunk size.
     pub const fn new() -> ChunkedDecoder {
-        ChunkedDecoder { state: FIRST, overhead_len: 0 }
+        ChunkedDecoder { state: INITIAL_STATE, overhead_len: 0 }
     }
 
     /// Whether the last chunk and the trailers have been read to their end.
@@ -176,7 +176,7 @@ impl ChunkedDecoder {
                 }
             }
             ChunkedState::DataCr if byte == b'\r' => Ok(ChunkedState::DataLf),
-            ChunkedState::DataLf if byte == b'\n' => Ok(FIRST),
+            ChunkedState::DataLf if byte == b'\n' => Ok(INITIAL_STATE),
             ChunkedState::DataCr | ChunkedState::DataLf => Err(ChunkError::DataEnd),
             ChunkedState::EndLf if byte == b'\n' => Ok(ChunkedState::Done),
             ChunkedState::EndLf => Err(ChunkError::LineEnd),
@@ -211,7 +211,7 @@ impl ChunkedDecoder {
             (ChunkedState::Size { .. }, _) => return Err(ChunkError::Size),
             _ => return Err(ChunkError::Extension),
         };
-        self.count(CHUNK_LINE_LEN_MAX, ChunkError::LineTooLong)?;
+        self.count_overhead(CHUNK_LINE_LEN_MAX, ChunkError::LineTooLong)?;
         Ok(next)
     }
 
@@ -229,11 +229,11 @@ impl ChunkedDecoder {
             (ChunkedState::TrailerLf, _) | (_, b'\n') => return Err(ChunkError::LineEnd),
             _ => return Err(ChunkError::Trailer),
         };
-        self.count(TRAILERS_LEN_MAX, ChunkError::TrailersTooLong)?;
+        self.count_overhead(TRAILERS_LEN_MAX, ChunkError::TrailersTooLong)?;
         Ok(next)
     }
 
-    fn count(&mut self, len_max: usize, fault: ChunkError) -> Result<(), ChunkError> {
+    fn count_overhead(&mut self, len_max: usize, fault: ChunkError) -> Result<(), ChunkError> {
         self.overhead_len += 1;
         if self.overhead_len > len_max {
             return Err(fault);

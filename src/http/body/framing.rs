@@ -36,7 +36,7 @@ pub enum ResponseBody {
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::http) struct Framing {
     length: LengthSeen,
-    codings: CodingsSeen,
+    transfer_codings: CodingsSeen,
 }
 
 #[derive(Clone, Copy, Default, Debug)]
@@ -59,7 +59,7 @@ struct CodingsSeen {
 
 impl Framing {
     /// Takes in the value of one Content-Length field.
-    pub(in crate::http) fn note_content_length(&mut self, value: &[u8]) {
+    pub(in crate::http) fn add_content_length(&mut self, value: &[u8]) {
         let seen = &mut self.length;
         for element in elements(value) {
             let length = parse_decimal(element);
@@ -71,8 +71,8 @@ impl Framing {
     }
 
     /// Takes in the value of one Transfer-Encoding field.
-    pub(in crate::http) fn note_transfer_encoding(&mut self, value: &[u8]) {
-        let seen = &mut self.codings;
+    pub(in crate::http) fn add_transfer_encoding(&mut self, value: &[u8]) {
+        let seen = &mut self.transfer_codings;
         seen.present = true;
         for coding in elements(value) {
             seen.invalid |= seen.chunked;
@@ -88,27 +88,27 @@ impl Framing {
 
     /// Whether both fields were there, which RFC 9112 section 6.1 suspects of smuggling.
     pub(in crate::http) fn is_ambiguous(&self) -> bool {
-        self.codings.present && self.length.is_present()
+        self.transfer_codings.present && self.length.is_present()
     }
 
     /// Whether a Transfer-Encoding was there, which HTTP/1.0 does not know.
     pub(in crate::http) fn is_transfer_coded(&self) -> bool {
-        self.codings.present
+        self.transfer_codings.present
     }
 
     /// The body of a request: the strict reading of RFC 9112 section 6.3.
-    pub(in crate::http) fn of_request(&self, version: Version) -> Result<RequestBody, Reject> {
+    pub(in crate::http) fn request_body(&self, version: Version) -> Result<RequestBody, Reject> {
         if self.is_ambiguous() {
             return Err(Reject::bad_request("The request has both Content-Length and Transfer-Encoding."));
         }
-        if self.codings.present {
-            return self.codings.of_request(version);
+        if self.transfer_codings.present {
+            return self.transfer_codings.request_body(version);
         }
-        self.length.of_request()
+        self.length.request_body()
     }
 
     /// The body of the response to a request of that method (RFC 9112 section 6.3).
-    pub(in crate::http) fn of_response(
+    pub(in crate::http) fn response_body(
         &self,
         method: Method,
         status: u16,
@@ -119,7 +119,7 @@ impl Framing {
         if method == Method::Connect && matches!(status, 200..=299) {
             return Err(ResponseHeadError::Tunnel);
         }
-        match (self.codings, self.length) {
+        match (self.transfer_codings, self.length) {
             (CodingsSeen { invalid: true, .. }, _) => Err(ResponseHeadError::TransferEncoding),
             (CodingsSeen { chunked: true, .. }, _) => Ok(ResponseBody::Chunked),
             (CodingsSeen { present: true, .. }, _) => Ok(ResponseBody::UntilClose),
@@ -135,7 +135,7 @@ impl LengthSeen {
         self.value.is_some() || self.invalid
     }
 
-    fn of_request(&self) -> Result<RequestBody, Reject> {
+    fn request_body(&self) -> Result<RequestBody, Reject> {
         if self.repeated {
             return Err(Reject::bad_request("The request has more than one Content-Length: send it once."));
         }
@@ -150,7 +150,7 @@ impl LengthSeen {
 }
 
 impl CodingsSeen {
-    fn of_request(&self, version: Version) -> Result<RequestBody, Reject> {
+    fn request_body(&self, version: Version) -> Result<RequestBody, Reject> {
         if version == Version::Http10 {
             return Err(Reject::bad_request(
                 "HTTP/1.0 has no Transfer-Encoding: send a Content-Length, or use HTTP/1.1.",
@@ -187,8 +187,8 @@ mod tests {
         let mut framing = Framing::default();
         for (name, value) in fields {
             match *name {
-                "CL" => framing.note_content_length(value.as_bytes()),
-                _ => framing.note_transfer_encoding(value.as_bytes()),
+                "CL" => framing.add_content_length(value.as_bytes()),
+                _ => framing.add_transfer_encoding(value.as_bytes()),
             }
         }
         framing
@@ -241,16 +241,16 @@ mod tests {
             (&[("TE", "gzip"), ("CL", "x")], Err(400)),
             (&[("TE", ""), ("CL", "0")], Err(400)),
         ] {
-            let found = framing(fields).of_request(Version::Http11);
+            let found = framing(fields).request_body(Version::Http11);
             assert_eq!(found.map_err(|why| why.status.code()), body, "{fields:?}");
         }
     }
 
     #[test]
     fn http_1_0_has_lengths_but_no_transfer_encoding() {
-        let sized = framing(&[("CL", "5")]).of_request(Version::Http10);
+        let sized = framing(&[("CL", "5")]).request_body(Version::Http10);
         assert_eq!(sized, Ok(RequestBody::Length(5)));
-        let chunked = framing(&[("TE", "chunked")]).of_request(Version::Http10);
+        let chunked = framing(&[("TE", "chunked")]).request_body(Version::Http10);
         assert_eq!(chunked.map_err(|why| why.status), Err(Status::BAD_REQUEST));
     }
 
@@ -283,7 +283,7 @@ mod tests {
             (Method::Get, 200, &[("TE", "chunked"), ("CL", "x")], Ok(Chunked)),
             (Method::Get, 200, &[], Ok(UntilClose)),
         ] {
-            let found = framing(fields).of_response(method, status);
+            let found = framing(fields).response_body(method, status);
             assert_eq!(found, body, "{method:?} {status} {fields:?}");
         }
     }

@@ -5,7 +5,7 @@
 //! stores content must not be able to guess.
 
 use crate::http::write::content_range;
-use crate::http::{ByteRange, end, field};
+use crate::http::{ByteRange, end_head, field};
 
 /// A body of several parts.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ impl Multipart<'_> {
         out.extend_from_slice(format!("{line_end}--{}\r\n", self.boundary()).as_bytes());
         field(out, "Content-Type", self.media_type);
         content_range(out, part, self.complete_len);
-        end(out);
+        end_head(out);
     }
 
     /// What comes after the bytes of the last part.

@@ -21,10 +21,10 @@ pub(super) struct WholeHead<'b> {
 }
 
 /// The head that begins at `start`, with the places of its fields in `space`.
-pub(super) fn find<'b>(buf: &'b [u8], start: usize, space: &mut FieldBuf) -> Option<WholeHead<'b>> {
+pub(super) fn parse<'b>(buf: &'b [u8], start: usize, space: &mut FieldBuf) -> Option<WholeHead<'b>> {
     let buf = buf.get(..HEAD_LEN_MAX).unwrap_or(buf);
-    let line = RequestLine::at_front(buf.get(start..)?)?;
-    let (fields_len, end) = find_fields(buf, start + line.bytes.len() + CRLF.len(), space)?;
+    let line = RequestLine::parse_prefix(buf.get(start..)?)?;
+    let (fields_len, end) = parse_fields(buf, start + line.bytes.len() + CRLF.len(), space)?;
     Some(WholeHead { line, fields_len, end })
 }
 
@@ -35,7 +35,7 @@ const CRLF: &[u8] = b"\r\n";
 ///
 /// Apart from its caller, for the registers that the loop would not have there.
 #[inline(never)]
-fn find_fields(buf: &[u8], mut at: usize, space: &mut FieldBuf) -> Option<(usize, usize)> {
+fn parse_fields(buf: &[u8], mut at: usize, space: &mut FieldBuf) -> Option<(usize, usize)> {
     let mut places = space.0.iter_mut();
     loop {
         let name_at = at;
@@ -76,7 +76,7 @@ mod tests {
 
     fn found(input: &[u8]) -> Option<(usize, usize)> {
         let mut space = FieldBuf::new();
-        find(input, 0, &mut space).map(|whole| (whole.fields_len, whole.end))
+        parse(input, 0, &mut space).map(|whole| (whole.fields_len, whole.end))
     }
 
     #[test]

@@ -72,13 +72,13 @@ pub fn parse_request<'h, 'b>(
         return Ok(None);
     };
     if *searched <= start
-        && let Some(whole) = fast_path::find(buf, start, space)
+        && let Some(whole) = fast_path::parse(buf, start, space)
     {
         *searched = 0;
-        let fields = Fields::at(buf, space.0.get(..whole.fields_len).unwrap_or_default());
+        let fields = Fields::from_spans(buf, space.0.get(..whole.fields_len).unwrap_or_default());
         return Ok(Some((whole.end, build_head(whole.line, fields)?)));
     }
-    refuse_endless_line(buf, start, *searched)?;
+    check_request_line_len(buf, start, *searched)?;
     let mut lines = LineScan::new(buf, start, searched);
     let mut request_line = None;
     while let Some(line) = lines.next()? {
@@ -107,13 +107,13 @@ fn skip_empty_lines(buf: &[u8]) -> Result<Option<usize>, Reject> {
             [] | [b'\r'] => return Ok(None),
             [b'\r', b'\n', ..] => start += 2,
             [first, ..] if is_tchar(*first) => return Ok(Some(start)),
-            [first, ..] => return Err(refuse_first_byte(*first)),
+            [first, ..] => return Err(reject_first_byte(*first)),
         }
     }
     Err(Reject::bad_request("There are too many empty lines before the request line."))
 }
 
-fn refuse_first_byte(first: u8) -> Reject {
+fn reject_first_byte(first: u8) -> Reject {
     match first {
         TLS_HANDSHAKE => Reject::bad_request(
             "TLS was sent, but this port speaks plain HTTP, not TLS: use http:// instead of https://.",
@@ -125,7 +125,7 @@ fn refuse_first_byte(first: u8) -> Reject {
 
 /// 414 as soon as it is certain, which is when the line can no longer end in time. Only the call
 /// that first sees so many bytes has to look.
-fn refuse_endless_line(buf: &[u8], start: usize, searched: usize) -> Result<(), Reject> {
+fn check_request_line_len(buf: &[u8], start: usize, searched: usize) -> Result<(), Reject> {
     let bound = start + REQUEST_LINE_LEN_MAX + "\r\n".len();
     if searched >= bound {
         return Ok(());
@@ -140,7 +140,7 @@ fn refuse_endless_line(buf: &[u8], start: usize, searched: usize) -> Result<(), 
 fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<RequestHead<'h, 'b>, Reject> {
     let version = line.version;
     let summary = HeaderSummary::scan_fields(fields);
-    let body = summary.framing.of_request(version)?;
+    let body = summary.framing.request_body(version)?;
     summary.check_host(version)?;
     let expects_continue = summary.expects_continue(version)?;
     Ok(RequestHead {
@@ -155,10 +155,10 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         // A client that has no body to send cannot be waiting to send it.
         expects_continue: expects_continue && body != RequestBody::None,
         accept: summary.accept,
-        content_codings: summary.codings.accepted(),
+        content_codings: summary.content_codings.accepted(),
         referer: summary.referer,
         user_agent: summary.user_agent,
-        has_conditions_or_range: summary.is_qualified,
+        has_conditions_or_range: summary.has_conditions_or_range,
     })
 }
 
@@ -190,11 +190,11 @@ struct HeaderSummary<'b> {
     framing: Framing,
     persistence: Persistence,
     accept: Option<&'b [u8]>,
-    codings: CodingWeights,
+    content_codings: CodingWeights,
     referer: Option<&'b [u8]>,
     user_agent: Option<&'b [u8]>,
     /// There is a condition, or a Range: those fields are looked up only then.
-    is_qualified: bool,
+    has_conditions_or_range: bool,
 }
 
 #[derive(Default, Debug)]
@@ -209,7 +209,7 @@ enum HostSeen {
 #[derive(Default, PartialEq, Debug)]
 enum ExpectSeen {
     #[default]
-    Nothing,
+    Absent,
     Continue,
     Unknown,
 }
@@ -218,30 +218,30 @@ impl<'b> HeaderSummary<'b> {
     /// One pass over all fields; nothing is refused yet.
     fn scan_fields(fields: Fields<'_, 'b>) -> HeaderSummary<'b> {
         let mut summary = HeaderSummary::default();
-        for (name, value) in fields.as_bytes() {
-            summary.note(name, value);
+        for (name, value) in fields.iter_bytes() {
+            summary.add_field(name, value);
         }
         summary
     }
 
     /// The length tells nearly all names apart, so that most fields cost one comparison.
-    fn note(&mut self, name: &[u8], value: &'b [u8]) {
+    fn add_field(&mut self, name: &[u8], value: &'b [u8]) {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
-            4 if is("host") => self.host.note(value),
-            5 if is("range") => self.is_qualified = true,
+            4 if is("host") => self.host.add_field(value),
+            5 if is("range") => self.has_conditions_or_range = true,
             6 if is("accept") => self.accept = self.accept.or(Some(value)),
-            6 if is("expect") => self.expect.note(value),
+            6 if is("expect") => self.expect.add_field(value),
             7 if is("referer") => self.referer = self.referer.or(Some(value)),
-            8 if is("if-match") => self.is_qualified = true,
-            10 if is("connection") => self.persistence.note(value),
+            8 if is("if-match") => self.has_conditions_or_range = true,
+            10 if is("connection") => self.persistence.add_field(value),
             10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
-            13 if is("if-none-match") => self.is_qualified = true,
-            14 if is("content-length") => self.framing.note_content_length(value),
-            15 if is("accept-encoding") => self.codings.note(value),
-            17 if is("if-modified-since") => self.is_qualified = true,
-            17 if is("transfer-encoding") => self.framing.note_transfer_encoding(value),
-            19 if is("if-unmodified-since") => self.is_qualified = true,
+            13 if is("if-none-match") => self.has_conditions_or_range = true,
+            14 if is("content-length") => self.framing.add_content_length(value),
+            15 if is("accept-encoding") => self.content_codings.add_field(value),
+            17 if is("if-modified-since") => self.has_conditions_or_range = true,
+            17 if is("transfer-encoding") => self.framing.add_transfer_encoding(value),
+            19 if is("if-unmodified-since") => self.has_conditions_or_range = true,
             _ => {}
         }
     }
@@ -272,13 +272,13 @@ impl<'b> HeaderSummary<'b> {
                 "The only expectation that can be met here is 100-continue.",
             )),
             ExpectSeen::Continue => Ok(true),
-            ExpectSeen::Nothing => Ok(false),
+            ExpectSeen::Absent => Ok(false),
         }
     }
 }
 
 impl HostSeen {
-    fn note(&mut self, value: &[u8]) {
+    fn add_field(&mut self, value: &[u8]) {
         *self = match self {
             HostSeen::Absent if is_authority(value) => HostSeen::Once,
             HostSeen::Absent => HostSeen::Invalid,
@@ -288,7 +288,7 @@ impl HostSeen {
 }
 
 impl ExpectSeen {
-    fn note(&mut self, value: &[u8]) {
+    fn add_field(&mut self, value: &[u8]) {
         let is_met = *self != ExpectSeen::Unknown && value.eq_ignore_ascii_case(b"100-continue");
         *self = if is_met { ExpectSeen::Continue } else { ExpectSeen::Unknown };
     }

@@ -51,10 +51,10 @@ impl<'b> RequestLine<'b> {
 
     /// The line at the beginning of `buf`, which ends in CRLF there; `None` where it is not whole, or has
     /// anything to refuse.
-    pub(super) fn at_front(buf: &'b [u8]) -> Option<RequestLine<'b>> {
+    pub(super) fn parse_prefix(buf: &'b [u8]) -> Option<RequestLine<'b>> {
         let (method, rest) = buf.split_at_checked(token_len(buf))?;
         let rest = rest.strip_prefix(b" ")?;
-        let (target, rest) = rest.split_at_checked(target::bytes_len(rest))?;
+        let (target, rest) = rest.split_at_checked(target::target_len(rest))?;
         let (version, rest) = rest.strip_prefix(b" ")?.split_at_checked("HTTP/1.1".len())?;
         if !(1..=METHOD_LEN_MAX).contains(&method.len()) || target.len() > TARGET_LEN_MAX {
             return None;
@@ -63,7 +63,7 @@ impl<'b> RequestLine<'b> {
         Some(RequestLine {
             bytes: buf.get(..buf.len() - rest.len()).filter(|_| rest.starts_with(b"\r\n"))?,
             method,
-            target: target::in_form(method, target).ok()?,
+            target: target::parse_form(method, target).ok()?,
             version: Version::parse(version).ok()?,
         })
     }

@@ -5,7 +5,7 @@
 
 use memchr::memmem;
 
-use crate::http::syntax::{ByteSet, below, equal, unmarked_len};
+use crate::http::syntax::{ByteSet, len_before_mark, mark_below, mark_equal};
 use crate::http::{Method, Reject};
 
 /// What a request asks for, borrowed from the request line.
@@ -58,20 +58,22 @@ impl<'b> RequestTarget<'b> {
 
 /// Parses a request target; the form has to go with the method (RFC 9112 section 3.2).
 pub fn parse(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
-    if bytes_len(bytes) < bytes.len() {
+    if target_len(bytes) < bytes.len() {
         return Err(BAD_BYTE);
     }
-    in_form(method, bytes)
+    parse_form(method, bytes)
 }
 
 /// How many bytes in front are let into a target. `#` never goes on the wire; bytes of 0x80 and above
 /// should be percent-encoded but do no harm to framing, and old clients send them.
-pub(super) fn bytes_len(bytes: &[u8]) -> usize {
-    unmarked_len(bytes, |word| below(word, b' ' + 1) | equal(word, 0x7f) | equal(word, b'#'))
+pub(super) fn target_len(bytes: &[u8]) -> usize {
+    len_before_mark(bytes, |word| {
+        mark_below(word, b' ' + 1) | mark_equal(word, 0x7f) | mark_equal(word, b'#')
+    })
 }
 
 /// The same as [`parse`] of bytes that can be in a target.
-pub(super) fn in_form(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
+pub(super) fn parse_form(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     match (bytes, method) {
         (_, Method::Connect) => parse_authority(bytes),
         ([b'/', ..], _) => Ok(RequestTarget::Origin(bytes)),
@@ -131,11 +133,13 @@ pub fn has_host(bytes: &[u8]) -> bool {
 /// that RFC 3986 allows in a host the comma is refused: it would make a list of two hosts.
 pub(super) fn is_authority(bytes: &[u8]) -> bool {
     let after_host = match bytes {
-        [b'[', literal @ ..] => match literal.iter().position(|&byte| !LITERAL.has(byte)) {
+        [b'[', literal @ ..] => match literal.iter().position(|&byte| !LITERAL.contains(byte)) {
             Some(end) if end > 0 && literal.get(end) == Some(&b']') => literal.get(end + 1..),
             _ => None,
         },
-        name => name.iter().position(|&byte| !HOST.has(byte)).map_or(Some(&b""[..]), |end| name.get(end..)),
+        name => {
+            name.iter().position(|&byte| !HOST.contains(byte)).map_or(Some(&b""[..]), |end| name.get(end..))
+        }
     };
     match after_host {
         Some([]) => true,

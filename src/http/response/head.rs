@@ -64,7 +64,7 @@ fn build_head<'h, 'b>(
 ) -> Result<ResponseHead<'h, 'b>, ResponseHeadError> {
     let (version, status, reason) = parse_status_line(status_line)?;
     let (framing, persistence) = scan_fields(fields);
-    let body = framing.of_response(method, status)?;
+    let body = framing.response_body(method, status)?;
     // With two framings, or one that its version does not know, nothing after this body can be
     // trusted (RFC 9112 section 6.1).
     let is_suspect = framing.is_ambiguous()
@@ -83,12 +83,12 @@ fn build_head<'h, 'b>(
 fn scan_fields(fields: Fields<'_, '_>) -> (Framing, Persistence) {
     let mut framing = Framing::default();
     let mut persistence = Persistence::default();
-    for (name, value) in fields.as_bytes() {
+    for (name, value) in fields.iter_bytes() {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
-            10 if is("connection") => persistence.note(value),
-            14 if is("content-length") => framing.note_content_length(value),
-            17 if is("transfer-encoding") => framing.note_transfer_encoding(value),
+            10 if is("connection") => persistence.add_field(value),
+            14 if is("content-length") => framing.add_content_length(value),
+            17 if is("transfer-encoding") => framing.add_transfer_encoding(value),
             _ => {}
         }
     }
@@ -135,7 +135,7 @@ mod tests {
     use crate::http::HEAD_LEN_MAX;
     use crate::http::testing::response;
 
-    fn verdict(input: &[u8]) -> Result<Option<u16>, ResponseHeadError> {
+    fn status_of(input: &[u8]) -> Result<Option<u16>, ResponseHeadError> {
         response(input, Method::Get, |_, head| head.status)
     }
 
@@ -181,7 +181,7 @@ mod tests {
         ];
         for (line, expected) in cases {
             let input = [line, &b"\r\nA: b\r\n\r\n"[..]].concat();
-            let found = verdict(&input).map(Option::unwrap);
+            let found = status_of(&input).map(Option::unwrap);
             assert_eq!(found, *expected, "{}", line.escape_ascii());
         }
     }
@@ -198,7 +198,7 @@ mod tests {
             (b"\r\nHTTP/1.1 200 OK", Err(ResponseHeadError::NotHttp)),
             (b"\x15\x03\x01", Err(ResponseHeadError::NotHttp)),
         ] {
-            assert_eq!(verdict(input), expected, "{}", input.escape_ascii());
+            assert_eq!(status_of(input), expected, "{}", input.escape_ascii());
         }
     }
 
@@ -216,13 +216,13 @@ mod tests {
             ("\r\n: b\r\n\r\n", Err(ResponseHeadError::Field)),
         ] {
             let input = format!("HTTP/1.1 200 OK{rest}");
-            assert_eq!(verdict(input.as_bytes()), expected, "{rest:?}");
+            assert_eq!(status_of(input.as_bytes()), expected, "{rest:?}");
         }
         let fields = "A: b\r\n".repeat(65);
         let input = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
-        assert_eq!(verdict(input.as_bytes()), Err(ResponseHeadError::TooManyFields));
+        assert_eq!(status_of(input.as_bytes()), Err(ResponseHeadError::TooManyFields));
         let input = format!("HTTP/1.1 200 {}", "a".repeat(HEAD_LEN_MAX));
-        assert_eq!(verdict(input.as_bytes()), Err(ResponseHeadError::HeadTooLong));
+        assert_eq!(status_of(input.as_bytes()), Err(ResponseHeadError::HeadTooLong));
     }
 
     #[test]

@@ -22,7 +22,7 @@ const LAST_HEAD_LEN_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct ResponseReader {
     method: Method,
-    stage: Stage,
+    stage: ReadStage,
     interims: u32,
     status: u16,
     keep_alive: bool,
@@ -30,8 +30,8 @@ pub struct ResponseReader {
 }
 
 #[derive(Debug)]
-enum Stage {
-    Head { searched_len: usize, began: bool },
+enum ReadStage {
+    Head { searched_len: usize, has_begun: bool },
     Body(BodyDecoder),
     Ended,
 }
@@ -57,7 +57,7 @@ pub enum ResponseError {
     /// Its chunks are malformed.
     Chunk(ChunkError),
     /// There are too many interim responses.
-    Interims,
+    TooManyInterims,
     /// The server switches to a protocol that nobody has asked for (RFC 9110 section 15.2.2).
     SwitchingProtocols,
     /// The connection ended before anything of a response had come.
@@ -73,7 +73,7 @@ impl fmt::Display for ResponseError {
         match self {
             Self::Head(fault) => fault.fmt(f),
             Self::Chunk(fault) => write!(f, "the body of the answer is not valid: {fault}"),
-            Self::Interims => f.write_str("the server sends one interim answer after the other"),
+            Self::TooManyInterims => f.write_str("the server sends one interim answer after the other"),
             Self::SwitchingProtocols => f.write_str("the server switches to another protocol"),
             Self::Empty => f.write_str("the server closed the connection without an answer"),
             Self::HeadCutShort => f.write_str("the connection ended within the head of the answer"),
@@ -105,12 +105,12 @@ struct HeadSummary {
 }
 
 impl LastHead {
-    fn find(&self, bytes: &[u8], method: Method) -> Option<(usize, HeadSummary)> {
+    fn match_prefix(&self, bytes: &[u8], method: Method) -> Option<(usize, HeadSummary)> {
         let summary = self.summary.filter(|summary| summary.method == method)?;
         bytes.starts_with(&self.bytes).then_some((self.bytes.len(), summary))
     }
 
-    fn remember(&mut self, bytes: &[u8], summary: HeadSummary) {
+    fn store(&mut self, bytes: &[u8], summary: HeadSummary) {
         if bytes.len() <= LAST_HEAD_LEN_MAX {
             self.bytes.clear();
             self.bytes.extend_from_slice(bytes);
@@ -122,7 +122,7 @@ impl LastHead {
 impl ResponseReader {
     /// A reader of the response to a request with this method: the response to HEAD has no body.
     pub fn new(method: Method) -> Self {
-        let stage = Stage::Head { searched_len: 0, began: false };
+        let stage = ReadStage::Head { searched_len: 0, has_begun: false };
         Self { method, stage, interims: 0, status: 0, keep_alive: false, received_len: 0 }
     }
 
@@ -152,8 +152,8 @@ impl ResponseReader {
         space: &'h mut FieldBuf,
     ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
         match &self.stage {
-            Stage::Head { .. } => self.next_head(bytes, space),
-            Stage::Body(_) | Stage::Ended => self.next_of_body(bytes),
+            ReadStage::Head { .. } => self.next_head(bytes, space),
+            ReadStage::Body(_) | ReadStage::Ended => self.next_body_event(bytes),
         }
     }
 
@@ -166,9 +166,9 @@ impl ResponseReader {
         loop {
             let rest = bytes.get(taken..).unwrap_or_default();
             let step = match &self.stage {
-                Stage::Head { .. } => self.check_head(rest, last)?.map(|len| (len, false)),
-                Stage::Body(_) | Stage::Ended => {
-                    self.next_of_body(rest)?.map(|(len, event)| (len, matches!(event, ResponseEvent::End)))
+                ReadStage::Head { .. } => self.check_head(rest, last)?.map(|len| (len, false)),
+                ReadStage::Body(_) | ReadStage::Ended => {
+                    self.next_body_event(rest)?.map(|(len, event)| (len, matches!(event, ResponseEvent::End)))
                 }
             };
             let Some((len, is_whole)) = step else { return Ok((taken, false)) };
@@ -181,7 +181,7 @@ impl ResponseReader {
     }
 
     fn check_head(&mut self, bytes: &[u8], last: &mut LastHead) -> Result<Option<usize>, ResponseError> {
-        if let Some((len, summary)) = last.find(bytes, self.method) {
+        if let Some((len, summary)) = last.match_prefix(bytes, self.method) {
             self.begin_body(summary);
             return Ok(Some(len));
         }
@@ -192,7 +192,7 @@ impl ResponseReader {
                 return Err(ResponseError::SwitchingProtocols);
             }
             ResponseEvent::Head(head) => {
-                last.remember(bytes.get(..len).unwrap_or_default(), HeadSummary::of(&head, self.method));
+                last.store(bytes.get(..len).unwrap_or_default(), HeadSummary::of(&head, self.method));
             }
             _ => {}
         }
@@ -204,14 +204,14 @@ impl ResponseReader {
         bytes: &'b [u8],
         space: &'h mut FieldBuf,
     ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
-        let Stage::Head { searched_len, began } = &mut self.stage else { return Ok(None) };
+        let ReadStage::Head { searched_len, has_begun: began } = &mut self.stage else { return Ok(None) };
         *began |= !bytes.is_empty();
         let parsed = parse_response(bytes, searched_len, space, self.method).map_err(ResponseError::Head)?;
         let Some((len, head)) = parsed else { return Ok(None) };
         if (100..200).contains(&head.status) {
             self.interims += 1;
             if self.interims > INTERIMS_MAX {
-                return Err(ResponseError::Interims);
+                return Err(ResponseError::TooManyInterims);
             }
             return Ok(Some((len, ResponseEvent::Interim(head))));
         }
@@ -222,14 +222,14 @@ impl ResponseReader {
     fn begin_body(&mut self, summary: HeadSummary) {
         self.status = summary.status;
         self.keep_alive = summary.keep_alive;
-        self.stage = Stage::Body(summary.body.into());
+        self.stage = ReadStage::Body(summary.body.into());
     }
 
-    fn next_of_body<'b>(
+    fn next_body_event<'b>(
         &mut self,
         bytes: &'b [u8],
     ) -> Result<Option<(usize, ResponseEvent<'static, 'b>)>, ResponseError> {
-        let Stage::Body(body) = &mut self.stage else { return Ok(None) };
+        let ReadStage::Body(body) = &mut self.stage else { return Ok(None) };
         let mut taken = 0;
         while !body.is_done() {
             let rest = bytes.get(taken..).unwrap_or_default();
@@ -243,7 +243,7 @@ impl ResponseReader {
                 return Ok((taken > 0).then_some((taken, ResponseEvent::Body(&[]))));
             }
         }
-        self.stage = Stage::Ended;
+        self.stage = ReadStage::Ended;
         Ok(Some((taken, ResponseEvent::End)))
     }
 
@@ -253,11 +253,11 @@ impl ResponseReader {
     /// What is missing.
     pub fn end_of_input(&self) -> Result<(), ResponseError> {
         match &self.stage {
-            Stage::Ended => Ok(()),
-            Stage::Body(body) if body.is_done() || body.ends_at_close() => Ok(()),
-            Stage::Body(body) => Err(ResponseError::BodyCutShort(body.left())),
-            Stage::Head { began: false, .. } => Err(ResponseError::Empty),
-            Stage::Head { .. } => Err(ResponseError::HeadCutShort),
+            ReadStage::Ended => Ok(()),
+            ReadStage::Body(body) if body.is_done() || body.ends_at_close() => Ok(()),
+            ReadStage::Body(body) => Err(ResponseError::BodyCutShort(body.left())),
+            ReadStage::Head { has_begun: false, .. } => Err(ResponseError::Empty),
+            ReadStage::Head { .. } => Err(ResponseError::HeadCutShort),
         }
     }
 }
@@ -331,7 +331,7 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(read(bytes), *expected, "{}", bytes.escape_ascii());
         }
-        assert_eq!(read(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(17)), Err(ResponseError::Interims));
+        assert_eq!(read(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(17)), Err(ResponseError::TooManyInterims));
     }
 
     #[test]

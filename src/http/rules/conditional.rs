@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::entity_tag::{EntityTag, any_of};
+use super::entity_tag::{EntityTag, any_tag_matches};
 use crate::http::date::parse_http_date;
 use crate::http::syntax::trim_ows;
 use crate::http::{Fields, Method};
@@ -54,12 +54,12 @@ pub struct Preconditions<'b> {
 
 impl<'b> Preconditions<'b> {
     /// Those among these fields.
-    pub fn among(fields: Fields<'_, 'b>) -> Preconditions<'b> {
+    pub fn from_fields(fields: Fields<'_, 'b>) -> Preconditions<'b> {
         Preconditions {
-            if_match: joined(fields, "if-match"),
-            if_none_match: joined(fields, "if-none-match"),
-            if_modified_since: joined(fields, "if-modified-since"),
-            if_unmodified_since: joined(fields, "if-unmodified-since"),
+            if_match: join_values(fields, "if-match"),
+            if_none_match: join_values(fields, "if-none-match"),
+            if_modified_since: join_values(fields, "if-modified-since"),
+            if_unmodified_since: join_values(fields, "if-unmodified-since"),
         }
     }
 
@@ -109,7 +109,7 @@ impl<'b> Preconditions<'b> {
 
 /// Whether a Range field applies, given the values of the If-Range fields beside it: none, or one
 /// validator of the very bytes that are there now (section 13.1.5). All else means the whole.
-pub fn if_range_holds<'v>(
+pub fn if_range_matches<'v>(
     mut values: impl Iterator<Item = &'v [u8]>,
     current: Validators<'_>,
     now_unix_secs: u64,
@@ -130,7 +130,7 @@ fn if_range_validator_matches(value: &[u8], current: Validators<'_>, now_unix_se
     current.modified.is_some_and(|modified| modified.is_stable && Some(modified.unix_secs) == asked)
 }
 
-fn joined<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<Cow<'b, [u8]>> {
+fn join_values<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<Cow<'b, [u8]>> {
     let mut values = fields.all(name);
     let first = Cow::Borrowed(values.next()?);
     Some(values.fold(first, |list, value| Cow::Owned([&list, &b", "[..], value].concat())))
@@ -144,19 +144,20 @@ fn tags_of<'a>(current: Validators<'a>) -> impl Iterator<Item = EntityTag<'a>> +
 fn matches_strong(list: &[u8], current: Option<Validators<'_>>) -> bool {
     let Some(current) = current else { return false };
     let tags = tags_of(current);
-    is_any(list) || any_of(list, |asked| tags.clone().any(|tag| tag.strong_eq(asked))) == Some(true)
+    is_wildcard(list)
+        || any_tag_matches(list, |asked| tags.clone().any(|tag| tag.strong_eq(asked))) == Some(true)
 }
 
 /// The contrary of If-None-Match (section 13.1.2); none for a list that cannot be read.
 fn matches_weak(list: &[u8], current: Option<Validators<'_>>) -> Option<bool> {
-    if is_any(list) {
+    if is_wildcard(list) {
         return Some(current.is_some());
     }
     let tags = current.into_iter().flat_map(tags_of);
-    any_of(list, |asked| tags.clone().any(|tag| tag.weak_eq(asked)))
+    any_tag_matches(list, |asked| tags.clone().any(|tag| tag.weak_eq(asked)))
 }
 
-fn is_any(list: &[u8]) -> bool {
+fn is_wildcard(list: &[u8]) -> bool {
     trim_ows(list) == b"*"
 }
 
@@ -200,11 +201,11 @@ mod tests {
     const NOTHING: Option<Validators<'_>> = None;
 
     /// The verdicts on a GET and on a PUT with these field lines.
-    fn verdicts(lines: &[&str], current: Option<Validators<'_>>) -> (PreconditionResult, PreconditionResult) {
+    fn outcomes(lines: &[&str], current: Option<Validators<'_>>) -> (PreconditionResult, PreconditionResult) {
         let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         let input = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
         let seen = request(input.as_bytes(), |_, head| {
-            let conditions = Preconditions::among(head.fields);
+            let conditions = Preconditions::from_fields(head.fields);
             assert_eq!(conditions.clone().into_owned(), conditions);
             let [get, put, of_head] = [Method::Get, Method::Put, Method::Head]
                 .map(|method| conditions.evaluate(method, current, NOW));
@@ -232,7 +233,7 @@ mod tests {
             ("\"x\", *", FILE, Failed),
             ("\"x\", y", FILE, Failed),
         ] {
-            let seen = verdicts(&[&format!("If-Match: {value}")], current);
+            let seen = outcomes(&[&format!("If-Match: {value}")], current);
             assert_eq!(seen, (expected, expected), "{value} {current:?}");
         }
     }
@@ -254,7 +255,7 @@ mod tests {
             ("\"x\", *", FILE, Perform, Failed),
             ("", NOTHING, Perform, Failed),
         ] {
-            let seen = verdicts(&[&format!("If-None-Match: {value}")], current);
+            let seen = outcomes(&[&format!("If-None-Match: {value}")], current);
             assert_eq!(seen, (get, put), "{value} {current:?}");
         }
     }
@@ -263,9 +264,9 @@ mod tests {
     fn the_tag_of_another_encoding_stands_for_the_same_version() {
         let both = Some(Validators { encoded_tag: Some(b"\"x-gzip\""), ..FILE.unwrap_or_default() });
         for (tag, is_known) in [("\"x\"", true), ("\"x-gzip\"", true), ("\"x-br\"", false)] {
-            let (_, put) = verdicts(&[&format!("If-Match: \"a\", {tag}")], both);
+            let (_, put) = outcomes(&[&format!("If-Match: \"a\", {tag}")], both);
             assert_eq!(put == Perform, is_known, "{tag}");
-            let (_, put) = verdicts(&[&format!("If-None-Match: \"a\", {tag}")], both);
+            let (_, put) = outcomes(&[&format!("If-None-Match: \"a\", {tag}")], both);
             assert_eq!(put == Failed, is_known, "{tag}");
         }
     }
@@ -273,13 +274,13 @@ mod tests {
     #[test]
     fn repeated_fields_are_one_list() {
         let none = "If-None-Match: \"a\"";
-        assert_eq!(verdicts(&[none, "If-None-Match: \"x\""], FILE), (NotModified, Failed));
-        assert_eq!(verdicts(&[none, "X: y", "if-none-match: \"b\""], FILE), (Perform, Perform));
-        assert_eq!(verdicts(&["If-Match: \"a\"", "If-Match: \"x\""], FILE), (Perform, Perform));
-        assert_eq!(verdicts(&["If-Match: *", "If-Match: \"x\""], FILE), (Failed, Failed));
+        assert_eq!(outcomes(&[none, "If-None-Match: \"x\""], FILE), (NotModified, Failed));
+        assert_eq!(outcomes(&[none, "X: y", "if-none-match: \"b\""], FILE), (Perform, Perform));
+        assert_eq!(outcomes(&["If-Match: \"a\"", "If-Match: \"x\""], FILE), (Perform, Perform));
+        assert_eq!(outcomes(&["If-Match: *", "If-Match: \"x\""], FILE), (Failed, Failed));
         // Two dates are none.
         let since = format!("If-Modified-Since: {THEN}");
-        assert_eq!(verdicts(&[&since, &since], FILE), (Perform, Perform));
+        assert_eq!(outcomes(&[&since, &since], FILE), (Perform, Perform));
     }
 
     #[test]
@@ -301,9 +302,9 @@ mod tests {
             (THEN, DATELESS, Perform, Perform),
             (BEFORE, NOTHING, Perform, Perform),
         ] {
-            let (get, put) = verdicts(&[&format!("If-Modified-Since: {date}")], current);
+            let (get, put) = outcomes(&[&format!("If-Modified-Since: {date}")], current);
             assert_eq!((get, put), (since, Perform), "{date} {current:?}: it is for who fetches");
-            let seen = verdicts(&[&format!("If-Unmodified-Since: {date}")], current);
+            let seen = outcomes(&[&format!("If-Unmodified-Since: {date}")], current);
             assert_eq!(seen, (not_since, not_since), "{date} {current:?}");
         }
     }
@@ -332,9 +333,9 @@ mod tests {
             (&[&unmodified(BEFORE), &modified(THEN)], Failed, Failed),
         ];
         for (lines, get, put) in cases {
-            assert_eq!(verdicts(lines, FILE), (get, put), "{lines:?}");
+            assert_eq!(outcomes(lines, FILE), (get, put), "{lines:?}");
             let reversed: Vec<&str> = lines.iter().rev().copied().collect();
-            assert_eq!(verdicts(&reversed, FILE), (get, put), "{reversed:?}");
+            assert_eq!(outcomes(&reversed, FILE), (get, put), "{reversed:?}");
         }
     }
 
@@ -361,7 +362,7 @@ mod tests {
         ];
         for (values, current, expected) in cases {
             let values = values.iter().map(|value| value.as_bytes());
-            let holds = if_range_holds(values.clone(), current.unwrap_or_default(), NOW);
+            let holds = if_range_matches(values.clone(), current.unwrap_or_default(), NOW);
             assert_eq!(holds, expected, "{:?} {current:?}", values.collect::<Vec<_>>());
         }
     }

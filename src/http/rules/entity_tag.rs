@@ -45,7 +45,7 @@ impl<'a> EntityTag<'a> {
 
 /// Whether a tag of the list is `wanted`; none if it is not a list of one tag or more. Elements may be
 /// empty (section 5.6.1.2).
-pub(super) fn any_of(list: &[u8], wanted: impl Fn(EntityTag<'_>) -> bool) -> Option<bool> {
+pub(super) fn any_tag_matches(list: &[u8], wanted: impl Fn(EntityTag<'_>) -> bool) -> Option<bool> {
     let (mut rest, mut tags, mut is_found) = (trim_ows(list), 0, false);
     while !rest.is_empty() {
         if let Some(behind) = rest.strip_prefix(b",") {
@@ -141,7 +141,7 @@ mod tests {
             ("\"x\", \"a", None),
             ("x", None),
         ] {
-            let seen = any_of(list.as_bytes(), |tag| tag.weak_eq(wanted));
+            let seen = any_tag_matches(list.as_bytes(), |tag| tag.weak_eq(wanted));
             assert_eq!(seen, expected, "{list}");
         }
     }
@@ -153,10 +153,10 @@ mod tests {
             tags in proptest::collection::vec("(W/)?\"[!#-~]{0,8}\"", 1..8),
             comma in "[ \t]{0,2},[ \t,]{0,3}",
         ) {
-            any_of(&bytes, |_| false);
+            any_tag_matches(&bytes, |_| false);
             let count = std::cell::Cell::new(0);
             let list = tags.join(&comma);
-            prop_assert_eq!(any_of(list.as_bytes(), |_| { count.set(count.get() + 1); false }), Some(false));
+            prop_assert_eq!(any_tag_matches(list.as_bytes(), |_| { count.set(count.get() + 1); false }), Some(false));
             prop_assert_eq!(count.get(), tags.len());
         }
     }

@@ -60,29 +60,31 @@ impl AcceptedCodings {
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::http) struct CodingWeights {
     named: [Option<Weight>; ContentCoding::ALL.len()],
-    any: Option<Weight>,
+    wildcard: Option<Weight>,
     identity: Option<Weight>,
 }
 
 impl CodingWeights {
     /// Takes in one field.
-    pub(in crate::http) fn note(&mut self, value: &[u8]) {
+    pub(in crate::http) fn add_field(&mut self, value: &[u8]) {
         for element in elements(value) {
             let (name, weight) = match element.iter().position(|&byte| byte == b';') {
                 Some(at) => element.split_at(at),
                 None => (element, &b""[..]),
             };
-            if let (Some(place), Some(weight)) = (self.place(trim_ows(name)), weight_in(weight)) {
+            if let (Some(place), Some(weight)) =
+                (self.weight_mut(trim_ows(name)), parse_weight_suffix(weight))
+            {
                 *place = Some(place.map_or(weight, |other| other.min(weight)));
             }
         }
     }
 
-    fn place(&mut self, name: &[u8]) -> Option<&mut Option<Weight>> {
+    fn weight_mut(&mut self, name: &[u8]) -> Option<&mut Option<Weight>> {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         let [brotli, zstd, gzip] = &mut self.named;
         Some(match name.len() {
-            1 if is("*") => &mut self.any,
+            1 if is("*") => &mut self.wildcard,
             2 if is("br") => brotli,
             4 if is("gzip") => gzip,
             4 if is("zstd") => zstd,
@@ -95,15 +97,15 @@ impl CodingWeights {
     /// Those that are accepted and weigh no less than the content as it is, if that is weighed at all.
     pub(in crate::http) fn accepted(&self) -> AcceptedCodings {
         // Who asks for nothing of the kind gets nothing of the kind.
-        if self.any.is_none() && self.named.iter().all(Option::is_none) {
+        if self.wildcard.is_none() && self.named.iter().all(Option::is_none) {
             return AcceptedCodings::default();
         }
         let least = self.identity.unwrap_or(0).max(1);
         let mut ranked = [None; ContentCoding::ALL.len()];
         for (coding, named) in ContentCoding::ALL.into_iter().zip(self.named) {
-            let weight = named.or(self.any).unwrap_or(0);
+            let weight = named.or(self.wildcard).unwrap_or(0);
             if weight >= least {
-                insert(&mut ranked, (weight, coding));
+                insert_ranked(&mut ranked, (weight, coding));
             }
         }
         AcceptedCodings { ranked: ranked.map(|place| place.map(|(_, coding)| coding)) }
@@ -111,7 +113,7 @@ impl CodingWeights {
 }
 
 /// Puts `new` behind all that weigh no less; the others keep their order.
-fn insert(ranked: &mut [Option<(Weight, ContentCoding)>], new: (Weight, ContentCoding)) {
+fn insert_ranked(ranked: &mut [Option<(Weight, ContentCoding)>], new: (Weight, ContentCoding)) {
     let at = ranked.iter().position(|place| place.is_none_or(|held| held.0 < new.0));
     if let Some(rest) = at.and_then(|at| ranked.get_mut(at..)) {
         // There is a place for each, so the last of these is free.
@@ -123,7 +125,7 @@ fn insert(ranked: &mut [Option<(Weight, ContentCoding)>], new: (Weight, ContentC
 }
 
 /// The weight in what follows a name: nothing, or `OWS ";" OWS "q=" qvalue`.
-fn weight_in(parameter: &[u8]) -> Option<Weight> {
+fn parse_weight_suffix(parameter: &[u8]) -> Option<Weight> {
     match parameter {
         [] => Some(1000),
         [_semicolon, rest @ ..] => match trim_ows(rest) {
@@ -166,7 +168,7 @@ impl ListingFormat {
         }
     }
 
-    fn naming(self, range: &[u8]) -> Option<MatchedBy> {
+    fn matched_by(self, range: &[u8]) -> Option<MatchedBy> {
         let is = |known: &str| range.eq_ignore_ascii_case(known.as_bytes());
         let (exact, kind) = match self {
             ListingFormat::Html => (is("text/html") || is("application/xhtml+xml"), is("text/*")),
@@ -182,12 +184,12 @@ impl ListingFormat {
     }
 
     /// What this form weighs, and by which name.
-    fn weight_in(self, accept: &[u8]) -> Option<(MatchedBy, Weight)> {
+    fn weight(self, accept: &[u8]) -> Option<(MatchedBy, Weight)> {
         let named = elements(accept).filter_map(|range| {
             let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
-            let naming = self.naming(parts.next().unwrap_or_default())?;
+            let naming = self.matched_by(parts.next().unwrap_or_default())?;
             // A range whose weight cannot be read says nothing.
-            Some((naming, weight_among(parts)?))
+            Some((naming, parse_weight_parameter(parts)?))
         });
         named.max()
     }
@@ -200,7 +202,7 @@ pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
     // What weighs nothing is not wanted.
     let mut best = (0, MatchedBy::Exact, ListingFormat::Plain);
     for form in ListingFormat::ALL {
-        let Some((naming, weight)) = form.weight_in(accept) else { continue };
+        let Some((naming, weight)) = form.weight(accept) else { continue };
         if (weight, naming) > (best.0, best.1)
             && (naming > MatchedBy::Wildcard || form == ListingFormat::Plain)
         {
@@ -224,8 +226,8 @@ pub enum ErrorFormat {
 /// Browsers name it; curl, wget and scripts send `*/*` or nothing, and get plain text.
 pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
     let accept = accept.unwrap_or_default();
-    let plain = ListingFormat::Plain.weight_in(accept).map_or(0, |(_, weight)| weight);
-    match ListingFormat::Html.weight_in(accept) {
+    let plain = ListingFormat::Plain.weight(accept).map_or(0, |(_, weight)| weight);
+    match ListingFormat::Html.weight(accept) {
         Some((MatchedBy::TypeWildcard | MatchedBy::Exact, html)) if html > 0 && html >= plain => {
             ErrorFormat::Html
         }
@@ -246,7 +248,7 @@ pub fn error_format_of_rejected(received: &[u8]) -> ErrorFormat {
 type Weight = u16;
 
 /// The weight among the parameters of a range: 1000 if there is none, `None` if it is malformed.
-fn weight_among<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> Option<Weight> {
+fn parse_weight_parameter<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> Option<Weight> {
     parameters
         .find_map(|parameter| match parameter {
             [b'q' | b'Q', b'=', weight @ ..] => Some(parse_weight(weight)),

@@ -14,7 +14,7 @@ pub(in crate::http) struct Persistence {
 
 impl Persistence {
     /// Takes in the value of one Connection field.
-    pub(in crate::http) fn note(&mut self, value: &[u8]) {
+    pub(in crate::http) fn add_field(&mut self, value: &[u8]) {
         for option in elements(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
@@ -54,7 +54,7 @@ mod tests {
             (Http10, &["close"], false, false),
         ] {
             let mut persistence = Persistence::default();
-            lines.iter().for_each(|line| persistence.note(line.as_bytes()));
+            lines.iter().for_each(|line| persistence.add_field(line.as_bytes()));
             assert_eq!(persistence.persists(version), persists, "{lines:?}");
             assert_eq!(persistence.is_http10_keep_alive(version), asked, "{lines:?}");
         }

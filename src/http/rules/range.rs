@@ -23,7 +23,7 @@ pub struct ByteRange {
 
 /// What a Range field selects of a representation.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Selection {
+pub enum RangeSelection {
     /// All of it: the field asks for nothing in particular, or for more than it is worth.
     Whole,
     /// These bytes.
@@ -45,18 +45,18 @@ enum RangeSpec {
 /// What a representation of `len` bytes has for the value of a Range field.
 ///
 /// Units other than bytes, and what cannot be read, are ignored (section 14.2): they select all.
-pub fn select(value: &[u8], len: u64) -> Selection {
-    match fitting(value, len) {
-        None => Selection::Whole,
-        Some(ranges) if ranges.is_empty() => Selection::Unsatisfiable,
+pub fn select_ranges(value: &[u8], len: u64) -> RangeSelection {
+    match satisfiable_ranges(value, len) {
+        None => RangeSelection::Whole,
+        Some(ranges) if ranges.is_empty() => RangeSelection::Unsatisfiable,
         Some(ranges) => {
             let parts = coalesce(ranges);
             match *parts {
-                // An empty part cannot be told of in a Content-Range: it is the whole, see `fit`.
-                _ if len == 0 => Selection::Whole,
-                [part] => Selection::One(part),
-                _ if parts.len() > PARTS_MAX => Selection::Whole,
-                _ => Selection::Several(parts),
+                // An empty part cannot be told of in a Content-Range: it is the whole, see `resolve`.
+                _ if len == 0 => RangeSelection::Whole,
+                [part] => RangeSelection::One(part),
+                _ if parts.len() > PARTS_MAX => RangeSelection::Whole,
+                _ => RangeSelection::Several(parts),
             }
         }
     }
@@ -64,14 +64,14 @@ pub fn select(value: &[u8], len: u64) -> Selection {
 
 /// The ranges that can be satisfied, in the order of the field; none if it cannot be read. As the field
 /// is part of a head, there are some thousands of them at most.
-fn fitting(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
+fn satisfiable_ranges(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
     let (unit, set) = value.split_at_checked("bytes=".len())?;
     if !unit.eq_ignore_ascii_case(b"bytes=") {
         return None;
     }
     let (mut ranges, mut specs) = (Vec::new(), 0);
     for element in elements(set).filter(|element| !element.is_empty()) {
-        ranges.extend(parse_spec(element)?.fit(len));
+        ranges.extend(parse_spec(element)?.resolve(len));
         specs += 1;
     }
     (specs > 0).then_some(ranges)
@@ -99,7 +99,7 @@ impl RangeSpec {
     ///
     /// A suffix is satisfiable if it is not of length 0, and takes what there is. Of an empty
     /// representation that is nothing, for which there is no range: it stands as one here.
-    fn fit(self, len: u64) -> Option<ByteRange> {
+    fn resolve(self, len: u64) -> Option<ByteRange> {
         let end = len.saturating_sub(1);
         match self {
             RangeSpec::Int(first, last) => (first < len).then(|| ByteRange { first, last: last.min(end) }),
@@ -148,11 +148,11 @@ mod tests {
     }
 
     /// One range, or several, or all for none.
-    fn parts(ranges: &[(u64, u64)]) -> Selection {
+    fn parts(ranges: &[(u64, u64)]) -> RangeSelection {
         match ranges {
-            [] => Selection::Whole,
-            [(first, last)] => Selection::One(range(*first, *last)),
-            _ => Selection::Several(ranges.iter().map(|(first, last)| range(*first, *last)).collect()),
+            [] => RangeSelection::Whole,
+            [(first, last)] => RangeSelection::One(range(*first, *last)),
+            _ => RangeSelection::Several(ranges.iter().map(|(first, last)| range(*first, *last)).collect()),
         }
     }
 
@@ -182,8 +182,8 @@ mod tests {
             ("-0", None),
             ("-0, 2000-", None),
         ] {
-            let expected = expected.map_or(Selection::Unsatisfiable, |range| parts(&[range]));
-            assert_eq!(select(format!("bytes={set}").as_bytes(), KIB), expected, "{set}");
+            let expected = expected.map_or(RangeSelection::Unsatisfiable, |range| parts(&[range]));
+            assert_eq!(select_ranges(format!("bytes={set}").as_bytes(), KIB), expected, "{set}");
         }
     }
 
@@ -215,7 +215,7 @@ mod tests {
             "items=0-1",
             "bytes 0-1/1024",
         ] {
-            assert_eq!(select(value.as_bytes(), KIB), Selection::Whole, "{value}");
+            assert_eq!(select_ranges(value.as_bytes(), KIB), RangeSelection::Whole, "{value}");
         }
     }
 
@@ -224,22 +224,22 @@ mod tests {
         for value in
             ["bytes=1-2", "Bytes=1-2", "BYTES=1-2", "bytes=,1-2", "bytes= 1-2\t, ,", "bytes=1-2,9999-"]
         {
-            assert_eq!(select(value.as_bytes(), KIB), parts(&[(1, 2)]), "{value}");
+            assert_eq!(select_ranges(value.as_bytes(), KIB), parts(&[(1, 2)]), "{value}");
         }
     }
 
     #[test]
     fn of_an_empty_file_nothing_can_be_had_but_its_end() {
         for (set, expected) in [
-            ("0-", Selection::Unsatisfiable),
-            ("0-0", Selection::Unsatisfiable),
-            ("-0", Selection::Unsatisfiable),
+            ("0-", RangeSelection::Unsatisfiable),
+            ("0-0", RangeSelection::Unsatisfiable),
+            ("-0", RangeSelection::Unsatisfiable),
             // Satisfiable, and the whole is what it asks for.
-            ("-1", Selection::Whole),
-            ("0-0,-5", Selection::Whole),
-            ("-1,-2", Selection::Whole),
+            ("-1", RangeSelection::Whole),
+            ("0-0,-5", RangeSelection::Whole),
+            ("-1,-2", RangeSelection::Whole),
         ] {
-            assert_eq!(select(format!("bytes={set}").as_bytes(), 0), expected, "{set}");
+            assert_eq!(select_ranges(format!("bytes={set}").as_bytes(), 0), expected, "{set}");
         }
     }
 
@@ -259,7 +259,7 @@ mod tests {
             ("600-,0-9,-500", &[(524, 1023), (0, 9)]),
             ("500-509,0-9,505-600", &[(500, 600), (0, 9)]),
         ] {
-            assert_eq!(select(format!("bytes={set}").as_bytes(), KIB), parts(expected), "{set}");
+            assert_eq!(select_ranges(format!("bytes={set}").as_bytes(), KIB), parts(expected), "{set}");
         }
     }
 
@@ -269,21 +269,21 @@ mod tests {
             let specs: Vec<String> = (0..count).map(|at| format!("{}-{}", at * 1000, at * 1000)).collect();
             format!("bytes={}", specs.join(","))
         };
-        let seen = select(set(32).as_bytes(), 1_000_000);
-        assert!(matches!(&seen, Selection::Several(parts) if parts.len() == 32), "{seen:?}");
-        assert_eq!(select(set(33).as_bytes(), 1_000_000), Selection::Whole);
+        let seen = select_ranges(set(32).as_bytes(), 1_000_000);
+        assert!(matches!(&seen, RangeSelection::Several(parts) if parts.len() == 32), "{seen:?}");
+        assert_eq!(select_ranges(set(33).as_bytes(), 1_000_000), RangeSelection::Whole);
         // What counts is what is left of them.
         let overlapping = "bytes=".to_owned() + &"0-9,".repeat(3000);
-        assert_eq!(select(overlapping.as_bytes(), KIB), parts(&[(0, 9)]));
+        assert_eq!(select_ranges(overlapping.as_bytes(), KIB), parts(&[(0, 9)]));
     }
 
     /// The bytes that a selection gives, none for those that are not there.
-    fn marked(selection: &Selection, len: usize) -> Option<Vec<bool>> {
+    fn selected_bytes(selection: &RangeSelection, len: usize) -> Option<Vec<bool>> {
         let ranges = match selection {
-            Selection::Whole => return None,
-            Selection::One(range) => vec![*range],
-            Selection::Several(ranges) => ranges.clone(),
-            Selection::Unsatisfiable => Vec::new(),
+            RangeSelection::Whole => return None,
+            RangeSelection::One(range) => vec![*range],
+            RangeSelection::Several(ranges) => ranges.clone(),
+            RangeSelection::Unsatisfiable => Vec::new(),
         };
         let mut marks = vec![false; len];
         for range in ranges {
@@ -296,7 +296,7 @@ mod tests {
     }
 
     /// A range as a test makes it, and its bytes by the letter of the RFC.
-    fn asked(kind: u8, a: usize, b: usize, len: usize) -> (String, std::ops::Range<usize>) {
+    fn requested_range(kind: u8, a: usize, b: usize, len: usize) -> (String, std::ops::Range<usize>) {
         let (first, last) = (a.min(b), a.max(b));
         match kind {
             0 => (format!("{first}-{last}"), first.min(len)..(last + 1).min(len)),
@@ -313,7 +313,7 @@ mod tests {
             len in any::<u64>(),
         ) {
             for value in [bytes, format!("bytes={set}").into_bytes()] {
-                if let Selection::Several(parts) = select(&value, len) {
+                if let RangeSelection::Several(parts) = select_ranges(&value, len) {
                     prop_assert!((2..=PARTS_MAX).contains(&parts.len()));
                     prop_assert!(parts.iter().all(|part| part.first <= part.last && part.last < len));
                 }
@@ -325,14 +325,14 @@ mod tests {
             specs in proptest::collection::vec((0..3u8, 0..3000usize, 0..3000usize), 1..12),
             len in 1..2500usize,
         ) {
-            let specs: Vec<_> = specs.into_iter().map(|(kind, a, b)| asked(kind, a, b, len)).collect();
+            let specs: Vec<_> = specs.into_iter().map(|(kind, a, b)| requested_range(kind, a, b, len)).collect();
             let mut wanted = vec![false; len];
             for (_, range) in &specs {
                 wanted[range.clone()].fill(true);
             }
             let set: Vec<&str> = specs.iter().map(|(text, _)| text.as_str()).collect();
-            let selection = select(format!("bytes={}", set.join(",")).as_bytes(), len as u64);
-            let given = marked(&selection, len).expect("twelve are not too many");
+            let selection = select_ranges(format!("bytes={}", set.join(",")).as_bytes(), len as u64);
+            let given = selected_bytes(&selection, len).expect("twelve are not too many");
             let gaps = |marks: &[bool]| -> Vec<bool> { marks.iter().map(|mark| !mark).collect() };
             // Nothing that was asked for is missing; what was not asked for lies in a gap that is short,
             // between two bytes that were.
@@ -346,7 +346,7 @@ mod tests {
                 }
                 at += run.len();
             }
-            prop_assert_eq!(selection == Selection::Unsatisfiable, !wanted.contains(&true));
+            prop_assert_eq!(selection == RangeSelection::Unsatisfiable, !wanted.contains(&true));
         }
     }
 }

@@ -85,7 +85,7 @@ impl From<ResponseError> for LoadFailure {
             ResponseError::Empty => Self::ClosedEarly,
             ResponseError::HeadCutShort | ResponseError::BodyCutShort(_) => Self::Truncated,
             ResponseError::Chunk(_) => Self::BadChunk,
-            ResponseError::Head(_) | ResponseError::Interims | ResponseError::SwitchingProtocols => {
+            ResponseError::Head(_) | ResponseError::TooManyInterims | ResponseError::SwitchingProtocols => {
                 Self::BadHead
             }
         }

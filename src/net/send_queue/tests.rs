@@ -9,14 +9,14 @@ use super::*;
 use crate::net::Pool;
 
 /// Takes `step` bytes a call and `room` in all, and remembers what it took and how.
-struct Wire {
+struct LimitedTransport {
     step: usize,
     room: usize,
     taken: Vec<u8>,
     calls: Vec<&'static str>,
 }
 
-impl Wire {
+impl LimitedTransport {
     fn new(step: usize, room: usize) -> Self {
         Self { step, room, taken: Vec::new(), calls: Vec::new() }
     }
@@ -33,7 +33,7 @@ impl Wire {
     }
 }
 
-impl Transport for Wire {
+impl Transport for LimitedTransport {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Ok(0)
     }
@@ -74,7 +74,7 @@ fn filled() -> (SendQueue, &'static [u8]) {
 #[test]
 fn all_bytes_that_are_ready_leave_in_one_call_and_files_by_sendfile() {
     let (mut outbox, bytes) = filled();
-    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, bytes);
     assert_eq!(wire.calls, ["writev", "sendfile", "write"]);
@@ -85,7 +85,7 @@ fn all_bytes_that_are_ready_leave_in_one_call_and_files_by_sendfile() {
 fn nothing_is_lost_or_doubled_however_little_the_socket_takes() {
     for step in 1..12 {
         let (mut outbox, bytes) = filled();
-        let mut wire = Wire::new(step, 0);
+        let mut wire = LimitedTransport::new(step, 0);
         while !outbox.is_empty() {
             wire.room += 5;
             assert_ne!(outbox.flush(&mut wire, &mut 1000), IoOutcome::BudgetSpent);
@@ -100,7 +100,7 @@ fn of_shared_bytes_no_more_is_queued_than_there_is() {
     for (part, expected) in
         [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
     {
-        let (mut outbox, mut wire) = (SendQueue::new(), Wire::new(3, usize::MAX));
+        let (mut outbox, mut wire) = (SendQueue::new(), LimitedTransport::new(3, usize::MAX));
         outbox.push_shared_part(Rc::clone(&bytes), part.clone());
         assert_eq!(outbox.len(), expected.len() as u64);
         assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
@@ -111,7 +111,7 @@ fn of_shared_bytes_no_more_is_queued_than_there_is() {
 #[test]
 fn a_spent_budget_ends_a_flush_and_nothing_is_lost() {
     let (mut outbox, bytes) = filled();
-    let mut wire = Wire::new(7, usize::MAX);
+    let mut wire = LimitedTransport::new(7, usize::MAX);
     let mut flushes = 0;
     while outbox.flush(&mut wire, &mut 10) == IoOutcome::BudgetSpent {
         flushes += 1;
@@ -126,7 +126,7 @@ fn a_file_weighs_a_quarter_of_bytes_that_are_copied() {
         let mut outbox = SendQueue::new();
         outbox.push_with(|out| out.extend_from_slice(head.as_bytes()));
         outbox.push_file(file(b"0123456789"), 0, 10);
-        let mut wire = Wire::new(usize::MAX, usize::MAX);
+        let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
         outbox.flush(&mut wire, &mut budget.clone());
         assert_eq!(wire.taken.len(), expected, "{head:?} and a file, {budget}");
     }
@@ -150,7 +150,7 @@ fn what_has_been_sent_does_not_move_a_mark() {
     for room in 0..20 {
         let mut outbox = SendQueue::new();
         outbox.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
-        outbox.flush(&mut Wire::new(usize::MAX, room), &mut 1000);
+        outbox.flush(&mut LimitedTransport::new(usize::MAX, room), &mut 1000);
         let mark = outbox.position();
         for piece in [&b"a "[..], b"head"] {
             outbox.push_with(|out| out.extend_from_slice(piece));
@@ -163,7 +163,7 @@ fn what_has_been_sent_does_not_move_a_mark() {
 fn a_file_that_has_shrunk_fails_and_is_never_padded() {
     let mut outbox = SendQueue::new();
     outbox.push_file(file(b"short"), 0, 10);
-    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Failed(CloseReason::FileTruncated));
     assert_eq!(wire.taken, b"short");
 }
@@ -171,14 +171,14 @@ fn a_file_that_has_shrunk_fails_and_is_never_padded() {
 #[test]
 fn a_queue_that_is_never_empty_does_not_grow() {
     let mut outbox = SendQueue::new();
-    let mut wire = Wire::new(usize::MAX, 0);
+    let mut wire = LimitedTransport::new(usize::MAX, 0);
     outbox.push_with(|out| out.extend_from_slice(b"ahead"));
     for _ in 0..1000 {
         outbox.push_with(|out| out.extend_from_slice(b"0123456789"));
         wire.room = 10;
         assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Blocked);
     }
-    let capacity = outbox.queue.as_ref().map_or(0, |queue| queue.own.capacity());
+    let capacity = outbox.queue.as_ref().map_or(0, |queue| queue.inline.capacity());
     assert!(capacity < 100, "{capacity} bytes");
     wire.room = 5;
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
@@ -189,11 +189,11 @@ fn a_queue_that_is_never_empty_does_not_grow() {
 fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
     let mut pool = Pool::new(16);
     let mut outbox = SendQueue::new();
-    pool.lend(&mut outbox);
+    pool.lease_segments(&mut outbox);
     outbox.push_static(b"static");
-    pool.take_back(&mut outbox);
-    pool.lend(&mut outbox);
-    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    pool.return_segments(&mut outbox);
+    pool.lease_segments(&mut outbox);
+    let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, b"static");
 }
@@ -201,7 +201,7 @@ fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
 #[test]
 fn what_is_abandoned_is_never_sent_and_what_follows_is() {
     let (mut outbox, bytes) = filled();
-    let mut wire = Wire::new(usize::MAX, usize::MAX);
+    let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(outbox.flush(&mut wire, &mut 6), IoOutcome::BudgetSpent);
     let sent = wire.taken.len();
     assert!(!outbox.has_discarded());
@@ -216,9 +216,9 @@ fn what_is_abandoned_is_never_sent_and_what_follows_is() {
 fn an_empty_outbox_owns_no_buffer() {
     let mut pool = Pool::new(16);
     let (mut outbox, _) = filled();
-    pool.take_back(&mut outbox);
+    pool.return_segments(&mut outbox);
     assert!(outbox.queue.is_some(), "a buffer with bytes in it stays");
-    outbox.flush(&mut Wire::new(usize::MAX, usize::MAX), &mut 1000);
-    pool.take_back(&mut outbox);
+    outbox.flush(&mut LimitedTransport::new(usize::MAX, usize::MAX), &mut 1000);
+    pool.return_segments(&mut outbox);
     assert!(outbox.queue.is_none());
 }

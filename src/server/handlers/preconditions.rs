@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use crate::files::{CachedFile, ExistingFile, Resource, Upload, UploadError};
 use crate::http::{
-    ByteRange, ContentCoding, Method, Modified, PreconditionResult, Preconditions, RequestHead, Selection,
-    Status, Validators, if_range_holds, select,
+    ByteRange, ContentCoding, Method, Modified, PreconditionResult, Preconditions, RangeSelection,
+    RequestHead, Status, Validators, if_range_matches, select_ranges,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -36,18 +36,18 @@ pub(super) fn apply_conditions_and_range(
         answer => return answer,
     };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
-    match Preconditions::among(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
+    match Preconditions::from_fields(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
         PreconditionResult::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
         PreconditionResult::NotModified => Response::File(entry, FilePart::NotModified),
         PreconditionResult::Perform => match asked_range(head, current, now) {
-            Some(range) => match select(range, entry.resource.len) {
-                Selection::Whole => Response::File(entry, FilePart::Whole),
-                Selection::One(range) => Response::File(entry, FilePart::One(range)),
-                Selection::Several(ranges) => {
+            Some(range) => match select_ranges(range, entry.resource.len) {
+                RangeSelection::Whole => Response::File(entry, FilePart::Whole),
+                RangeSelection::One(range) => Response::File(entry, FilePart::One(range)),
+                RangeSelection::Several(ranges) => {
                     let part = several(&entry, ranges, context);
                     Response::File(entry, part)
                 }
-                Selection::Unsatisfiable => unsatisfiable(entry.resource.len, head),
+                RangeSelection::Unsatisfiable => unsatisfiable(entry.resource.len, head),
             },
             None => Response::File(entry, FilePart::Whole),
         },
@@ -55,7 +55,7 @@ pub(super) fn apply_conditions_and_range(
 }
 
 fn fails_on_what_is_made(head: &RequestHead<'_, '_>, now: Now) -> bool {
-    let conditions = Preconditions::among(head.fields);
+    let conditions = Preconditions::from_fields(head.fields);
     conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs())
         == PreconditionResult::Failed
 }
@@ -66,7 +66,7 @@ fn asked_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now
     let mut values = head.fields.all("range");
     // Two of them are no list, but a mistake.
     let value = values.next().filter(|_| values.next().is_none())?;
-    if_range_holds(head.fields.all("if-range"), current, now.unix_secs()).then_some(value)
+    if_range_matches(head.fields.all("if-range"), current, now.unix_secs()).then_some(value)
 }
 
 /// Several parts, unless they would be longer than the whole.
@@ -105,7 +105,7 @@ pub(super) struct UploadPreconditions {
 impl UploadPreconditions {
     /// That of a request, if it has any conditions.
     pub(super) fn of(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<UploadPreconditions>> {
-        let conditions = || Preconditions::among(head.fields).into_owned();
+        let conditions = || Preconditions::from_fields(head.fields).into_owned();
         head.has_conditions_or_range
             .then(|| Box::new(UploadPreconditions { conditions: conditions(), since: now }))
     }

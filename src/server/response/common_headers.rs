@@ -3,7 +3,7 @@
 //! All but the last are the same for all responses of one second, so they are rendered once a second. The time is
 //! an argument; no clock is read.
 
-use crate::http::{Status, end, field, imf_fixdate, status_line};
+use crate::http::{Status, end_head, field, imf_fixdate, status_line};
 use crate::net::SendQueue;
 use crate::server::ServerConfig;
 
@@ -90,7 +90,7 @@ impl HeadEnd<'_> {
         if let Some(connection) = self.connection {
             field(out, "Connection", connection);
         }
-        end(out);
+        end_head(out);
     }
 }
 

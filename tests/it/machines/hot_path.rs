@@ -74,8 +74,8 @@ impl Bench {
     /// The same, so much later.
     fn ask_after(&mut self, later: Duration, request: &[u8]) -> u64 {
         self.now = self.now.after(later);
-        self.inbox.room(&mut self.pool)[..request.len()].copy_from_slice(request);
-        self.inbox.filled(request.len());
+        self.inbox.spare_capacity(&mut self.pool)[..request.len()].copy_from_slice(request);
+        self.inbox.commit(request.len());
         self.machine.on_input(&mut self.site);
         let before = self.outbox.sent_total();
         for expected in [Want::Drain, Want::Input] {

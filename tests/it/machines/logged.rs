@@ -34,8 +34,8 @@ fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
     let mut machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
     let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
-    inbox.room(&mut pool)[..request.len()].copy_from_slice(request);
-    inbox.filled(request.len());
+    inbox.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
+    inbox.commit(request.len());
     let mut turns = 0;
     while machine.advance(&mut inbox, &mut outbox, &mut site, came.after(Duration::from_secs(turns)))
         == Want::Tick
@@ -60,8 +60,8 @@ fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
     let mut machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
     let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
-    inbox.room(&mut pool)[..request.len()].copy_from_slice(request);
-    inbox.filled(request.len());
+    inbox.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
+    inbox.commit(request.len());
     machine.advance(&mut inbox, &mut outbox, &mut site, now);
     machine.closed(reactor_http::net::CloseReason::PeerClosed, &outbox, &mut site, now);
     resume_unwind(Box::new("on purpose"));

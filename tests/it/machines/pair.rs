@@ -75,8 +75,8 @@ impl<M: Protocol> Side<M> {
                 (_, IoOutcome::Failed(reason)) => return self.close(reason, port, now),
                 (Want::Tick, _) | (_, IoOutcome::BudgetSpent) => return true,
                 (Want::Drain, IoOutcome::Blocked) => return false,
-                (Want::Either, IoOutcome::Done) => self.advance(now),
-                (Want::Input | Want::Either, _) if !self.fill(port) => return false,
+                (Want::InputOrDrain, IoOutcome::Done) => self.advance(now),
+                (Want::Input | Want::InputOrDrain, _) if !self.fill(port) => return false,
                 _ => self.advance(now),
             }
         }
@@ -85,12 +85,12 @@ impl<M: Protocol> Side<M> {
 
     /// One read; whether there is something new to understand.
     fn fill(&mut self, port: &mut Port<'_>) -> bool {
-        let room = self.inbox.room(&mut self.pool);
+        let room = self.inbox.spare_capacity(&mut self.pool);
         assert!(!room.is_empty(), "the inbox is full, and the machine wants more");
         match port.read(room) {
             Ok(0) => self.inbox.set_eof(),
             Ok(len) => {
-                self.inbox.filled(len);
+                self.inbox.commit(len);
                 self.machine.on_input(&mut self.site);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,

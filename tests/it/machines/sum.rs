@@ -70,7 +70,7 @@ fn both_learn_the_sum_whatever_way_the_bytes_are_cut() {
         assert_eq!(both, (Some(CloseReason::Finished), Some(CloseReason::Finished)), "{pace:?}");
         let said =
             ["Client of Ada has connected to Server of Bob", "Client of Ada: 7, Server of Bob: 42, sum: 49"];
-        assert_eq!(server.side.site.take_said(), said, "{pace:?}");
+        assert_eq!(server.side.site.take_output_lines(), said, "{pace:?}");
         assert!(!server.side.site.has_ended());
     }
 }
@@ -92,7 +92,7 @@ fn a_trickle_buys_no_time() {
         assert_eq!(server.turn(second * SECOND), "");
     }
     assert_eq!(server.turn(TIMEOUT), "error: no whole line has come within 10 s\n");
-    assert!(server.side.ended.is_some() && server.side.site.take_said().is_empty());
+    assert!(server.side.ended.is_some() && server.side.site.take_output_lines().is_empty());
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn shutting_down_ends_those_who_are_silent_at_once_and_lets_those_who_speak_fini
     for server in [&mut silent, &mut speaking] {
         server.turn(SECOND);
         server.side.site.drain();
-        server.side.machine.end_idling(server.began.after(2 * SECOND));
+        server.side.machine.close_if_idle(server.began.after(2 * SECOND));
     }
     assert_eq!(silent.turn(2 * SECOND), "");
     assert_eq!(silent.side.ended, Some(CloseReason::Shutdown));
@@ -150,7 +150,7 @@ fn a_client_waits_ten_seconds_for_the_answer_and_no_longer() {
 }
 
 /// A connection that is made when its time is over: the states on the way.
-pub(crate) fn an_asker_that_is_overdue() -> (asker::Phase, asker::Phase) {
+pub(crate) fn an_asker_that_is_overdue() -> (asker::SumClientPhase, asker::SumClientPhase) {
     let (side, mut sent, now) = asking(SECOND, SECOND);
     assert!(sent.take(1000).is_empty(), "the line is never sent");
     assert_eq!(side.site.outcome, Some(Err(SumFailure::TimedOut)));

@@ -9,7 +9,7 @@ use crate::http::limits::{HEAD_LEN_MAX, TARGET_LEN_MAX};
 use crate::http::testing::request;
 
 /// The status that the request is refused with, 200 if it is fine, 0 if more has to come.
-fn verdict(input: &[u8]) -> u16 {
+fn status_of(input: &[u8]) -> u16 {
     match request(input, |_, _| ()) {
         Ok(Some(())) => 200,
         Ok(None) => 0,
@@ -19,7 +19,7 @@ fn verdict(input: &[u8]) -> u16 {
 
 fn check_all(cases: &[(&[u8], u16)]) {
     for (input, expected) in cases {
-        assert_eq!(verdict(input), *expected, "{}", input.escape_ascii());
+        assert_eq!(status_of(input), *expected, "{}", input.escape_ascii());
     }
 }
 
@@ -76,7 +76,7 @@ fn up_to_four_empty_lines_may_come_first() {
     let head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     for (count, expected) in [(0, 200), (1, 200), (4, 200), (5, 400), (6, 400)] {
         let input = "\r\n".repeat(count) + head;
-        assert_eq!(verdict(input.as_bytes()), expected, "{count} empty lines");
+        assert_eq!(status_of(input.as_bytes()), expected, "{count} empty lines");
     }
     check_all(&[(b"\r\n\r\n\r\n\r\n", 0), (b"\r\n\r\n\r\n\r\n\r\n", 400)]);
     let consumed = request(b"\r\n\r\nGET / HTTP/1.0\r\n\r\n", |consumed, _| consumed);
@@ -122,7 +122,7 @@ fn field_lines_are_taken_strictly_or_not_at_all() {
     for (lines, expected) in cases {
         for before in [&b"Host: h\r\n"[..], b"Host: h\r\nLonger: a line of many bytes\r\n"] {
             let input = [b"GET / HTTP/1.1\r\n", before, lines, b"\r\n"].concat();
-            assert_eq!(verdict(&input), *expected, "{}", lines.escape_ascii());
+            assert_eq!(status_of(&input), *expected, "{}", lines.escape_ascii());
         }
     }
     check_all(&[
@@ -136,13 +136,13 @@ fn field_lines_are_taken_strictly_or_not_at_all() {
 #[test]
 fn a_target_is_refused_when_it_is_certainly_too_long() {
     let line = |len: usize| format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(len - 1));
-    assert_eq!(verdict(line(TARGET_LEN_MAX).as_bytes()), 200);
-    assert_eq!(verdict(line(TARGET_LEN_MAX + 1).as_bytes()), 414);
+    assert_eq!(status_of(line(TARGET_LEN_MAX).as_bytes()), 200);
+    assert_eq!(status_of(line(TARGET_LEN_MAX + 1).as_bytes()), 414);
     let endless = format!("\r\nGET /{}", "a".repeat(REQUEST_LINE_LEN_MAX));
     let undecided = endless.len() - "GET /".len() + 1;
-    assert_eq!(verdict(&endless.as_bytes()[..undecided]), 0);
-    assert_eq!(verdict(&endless.as_bytes()[..undecided + 1]), 414);
-    assert_eq!(verdict(line(3 * HEAD_LEN_MAX).as_bytes()), 414);
+    assert_eq!(status_of(&endless.as_bytes()[..undecided]), 0);
+    assert_eq!(status_of(&endless.as_bytes()[..undecided + 1]), 414);
+    assert_eq!(status_of(line(3 * HEAD_LEN_MAX).as_bytes()), 414);
 }
 
 #[test]
@@ -151,13 +151,13 @@ fn a_head_may_have_16_kib_and_64_fields() {
         let start = "GET / HTTP/1.0\r\nA: ";
         format!("{start}{}\r\n\r\n", "a".repeat(len - start.len() - 4))
     };
-    assert_eq!(verdict(head(HEAD_LEN_MAX).as_bytes()), 200);
-    assert_eq!(verdict(head(HEAD_LEN_MAX + 1).as_bytes()), 431);
-    assert_eq!(verdict(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX - 1]), 0);
-    assert_eq!(verdict(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX]), 431);
+    assert_eq!(status_of(head(HEAD_LEN_MAX).as_bytes()), 200);
+    assert_eq!(status_of(head(HEAD_LEN_MAX + 1).as_bytes()), 431);
+    assert_eq!(status_of(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX - 1]), 0);
+    assert_eq!(status_of(&head(HEAD_LEN_MAX + 1).as_bytes()[..HEAD_LEN_MAX]), 431);
     for (count, expected) in [(64, 200), (65, 431)] {
         let input = format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(count));
-        assert_eq!(verdict(input.as_bytes()), expected, "{count} fields");
+        assert_eq!(status_of(input.as_bytes()), expected, "{count} fields");
     }
 }
 

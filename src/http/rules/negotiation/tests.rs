@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 fn accepted(values: &[&[u8]]) -> AcceptedCodings {
     let mut weights = CodingWeights::default();
-    values.iter().for_each(|value| weights.note(value));
+    values.iter().for_each(|value| weights.add_field(value));
     weights.accepted()
 }
 
@@ -124,7 +124,7 @@ const PIECES: [&str; 22] = [
 ];
 
 /// The weights that `value` gives to `name`, by a reading of its own.
-fn given(value: &str, name: &str) -> Vec<f32> {
+fn weights_given_to(value: &str, name: &str) -> Vec<f32> {
     let weight = |element: &str| -> Option<f32> {
         let mut parts =
             element.trim_matches([' ', '\t']).splitn(2, ';').map(|part| part.trim_matches([' ', '\t']));
@@ -153,9 +153,9 @@ proptest! {
         let value = value.concat();
         let least = |weights: Vec<f32>| weights.into_iter().reduce(f32::min);
         let weight = |coding: ContentCoding| {
-            least(given(&value, coding.as_str())).or_else(|| least(given(&value, "*"))).unwrap_or(0.0)
+            least(weights_given_to(&value, coding.as_str())).or_else(|| least(weights_given_to(&value, "*"))).unwrap_or(0.0)
         };
-        let identity = least(given(&value, "identity")).unwrap_or(0.0);
+        let identity = least(weights_given_to(&value, "identity")).unwrap_or(0.0);
         let found: Vec<ContentCoding> = accepted(&[value.as_bytes()]).iter().collect();
         for coding in ContentCoding::ALL {
             let expected = weight(coding) > 0.0 && weight(coding) >= identity;

@@ -104,8 +104,8 @@ impl Stage {
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Want {
-        self.inbox.room(&mut self.pool)[..bytes.len()].copy_from_slice(bytes);
-        self.inbox.filled(bytes.len());
+        self.inbox.spare_capacity(&mut self.pool)[..bytes.len()].copy_from_slice(bytes);
+        self.inbox.commit(bytes.len());
         self.turn()
     }
 

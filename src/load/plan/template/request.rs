@@ -7,7 +7,7 @@ use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::request::USER_AGENT;
 use crate::client::target::ClientTarget;
-use crate::http::{decimal, end, field, request_line};
+use crate::http::{decimal, end_head, field, request_line};
 
 use super::{Template, TemplatePart, encode_loose_braces};
 use crate::load::plan::random::Random;
@@ -91,7 +91,7 @@ impl Request {
         }
         Template::parse(path.as_bytes()).map_err(|error| format!("{}: {error}", quote(&target.path)))?;
         let Some(body) = parts.body else {
-            end(&mut head);
+            end_head(&mut head);
             return Ok(Self { head: Template::parse(&head)?, sized: None });
         };
         Self::with_body(head, body)
@@ -103,7 +103,7 @@ impl Request {
         let mut head = Template::parse(&head)?;
         let mut after = Vec::with_capacity(4);
         after.extend_from_slice(b"\r\n");
-        end(&mut after);
+        end_head(&mut after);
         match body.constant() {
             Some(bytes) => {
                 let mut len = Vec::new();
