@@ -66,12 +66,12 @@ impl ContentHash {
     pub(super) fn update(&mut self, piece: &[u8]) {
         self.len = self.len.saturating_add(piece.len() as u64);
         if self.len <= self.len_max {
-            self.hash = fnv1a_64_on(self.hash, piece);
+            self.hash = fnv1a_64_update(self.hash, piece);
         }
     }
 
     /// The identity of what has come, as the content of the file of these facts.
-    pub(super) fn identity(self, facts: &FileStat) -> Option<FileVersion> {
+    pub(super) fn version(self, facts: &FileStat) -> Option<FileVersion> {
         let is_known = self.len <= self.len_max && self.len == facts.len;
         is_known.then(|| FileVersion::of_content(facts, self.len, self.hash))
     }
@@ -94,14 +94,14 @@ pub(super) fn times_are_stable(facts: &FileStat, now: SystemTime) -> bool {
 /// The FNV-1a hash of `bytes`: changes when a page does, and is the same in every build of the
 /// same page. It guards against accidents, not against people.
 pub(super) const fn fnv1a_64(bytes: &[u8]) -> u64 {
-    fnv1a_64_on(FNV1A_64_BASIS, bytes)
+    fnv1a_64_update(FNV1A_64_BASIS, bytes)
 }
 
 /// The hash of no bytes.
 const FNV1A_64_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// The hash of some bytes and then `bytes`, given the hash of the first.
-const fn fnv1a_64_on(mut hash: u64, bytes: &[u8]) -> u64 {
+const fn fnv1a_64_update(mut hash: u64, bytes: &[u8]) -> u64 {
     let mut at = 0;
     while at < bytes.len() {
         hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
@@ -190,13 +190,9 @@ mod tests {
             let facts = FileStat::of(File::open(dir.path().join("a")).expect("opens")).expect("facts");
             let mut hash = ContentHash::new(SMALL_FILE_LEN_MAX);
             bytes.chunks(1000).for_each(|piece| hash.update(piece));
-            assert_eq!(hash.identity(&facts).is_some(), is_small, "{len}");
-            assert_eq!(hash.identity(&facts), look_up(&store).version, "{len}");
-            assert_eq!(
-                hash.identity(&FileStat { len: len as u64 + 1, ..facts }),
-                None,
-                "it is not this file"
-            );
+            assert_eq!(hash.version(&facts).is_some(), is_small, "{len}");
+            assert_eq!(hash.version(&facts), look_up(&store).version, "{len}");
+            assert_eq!(hash.version(&FileStat { len: len as u64 + 1, ..facts }), None, "it is not this file");
             assert!(!is_small || hash.hash == fnv1a_64(&bytes));
         }
     }
@@ -217,7 +213,7 @@ mod tests {
         ] {
             assert_eq!(fnv1a_64(bytes), hash);
             let (one, other) = bytes.split_at(bytes.len() / 2);
-            assert_eq!(fnv1a_64_on(fnv1a_64(one), other), hash);
+            assert_eq!(fnv1a_64_update(fnv1a_64(one), other), hash);
         }
     }
 }

@@ -100,7 +100,7 @@ const COMPRESSIBLE: &[&str] = &[
 ];
 
 /// The structured syntaxes that are text (RFC 6838, section 4.2.8).
-const TEXT_SYNTAXES: [&str; 3] = ["+json", "+xml", "+yaml"];
+const STRUCTURED_SUFFIXES: [&str; 3] = ["+json", "+xml", "+yaml"];
 
 /// Media types that go before those known here, each for the names that end in an extension.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,19 +112,19 @@ impl MediaTypes {
     ///
     /// # Errors
     /// The extension has a type already: which one.
-    pub fn give(&mut self, extension: &str, media_type: &str) -> Result<(), &str> {
+    pub fn insert(&mut self, extension: &str, media_type: &str) -> Result<(), &str> {
         let extension = extension.to_ascii_lowercase();
         if let Some(at) = self.0.iter().position(|(known, _)| *known == extension) {
             return Err(self.0.get(at).map_or("", |(_, media_type)| media_type));
         }
-        self.0.push((extension, charset_added(media_type)));
+        self.0.push((extension, add_charset(media_type)));
         Ok(())
     }
 
     /// The media type that was given for the file `name` (a name or a whole path); of `gz` and `tar.gz`,
     /// that of the longer one.
-    pub fn given(&self, name: &[u8]) -> Option<&str> {
-        let fitting = self.0.iter().filter(|(extension, _)| ends_in(name, extension));
+    pub fn get(&self, name: &[u8]) -> Option<&str> {
+        let fitting = self.0.iter().filter(|(extension, _)| has_extension(name, extension));
         fitting.max_by_key(|(extension, _)| extension.len()).map(|(_, media_type)| media_type.as_str())
     }
 
@@ -135,7 +135,7 @@ impl MediaTypes {
 }
 
 /// Whether `name` ends in a dot and this extension, in any case.
-fn ends_in(name: &[u8], extension: &str) -> bool {
+fn has_extension(name: &[u8], extension: &str) -> bool {
     let parts = name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at));
     parts.is_some_and(|(before, after)| {
         before.ends_with(b".") && after.eq_ignore_ascii_case(extension.as_bytes())
@@ -143,7 +143,7 @@ fn ends_in(name: &[u8], extension: &str) -> bool {
 }
 
 /// `media_type` with the charset that it needs and does not name.
-fn charset_added(media_type: &str) -> String {
+fn add_charset(media_type: &str) -> String {
     let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
     let essence = essence.trim().to_ascii_lowercase();
     let is_text = essence.starts_with("text/")
@@ -249,7 +249,7 @@ fn with_charset(essence: &'static str) -> &'static str {
 pub(super) fn is_compressible(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     essence.starts_with("text/")
-        || TEXT_SYNTAXES.iter().any(|syntax| essence.ends_with(syntax))
+        || STRUCTURED_SUFFIXES.iter().any(|syntax| essence.ends_with(syntax))
         || COMPRESSIBLE.contains(&essence.as_str())
 }
 

@@ -36,4 +36,4 @@ pub use media_type::{MediaTypes, media_type};
 pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};
 pub use root::{FileKind, FileStat, LookupError, OpenedPath, Root};
 pub use source::{Content, ContentSource, FoundContent, Resource, SMALL_FILE_LEN_MAX, file_name};
-pub use upload::{ExistingFile, Stored, Upload, UploadError, may_hold_uploads, may_store};
+pub use upload::{ExistingFile, StoredFile, Upload, UploadError, is_upload_directory, may_store};

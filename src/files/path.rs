@@ -160,7 +160,7 @@ fn is_plain(rest: &[u8]) -> bool {
     let are_short = rest.len() <= NAME_LEN_MAX || rest.split(|&b| b == b'/').all(|n| n.len() <= NAME_LEN_MAX);
     let mut before = b'/';
     for &byte in rest {
-        let is_special = TELLING[usize::from(byte)];
+        let is_special = SPECIAL_BYTES[usize::from(byte)];
         if is_special && (matches!(byte, b'%' | 0) || before == b'/') {
             return false;
         }
@@ -170,7 +170,7 @@ fn is_plain(rest: &[u8]) -> bool {
 }
 
 /// The bytes that can make a path be other than plain: an escape, NUL, and a slash or dot after a slash.
-static TELLING: [bool; 256] = {
+static SPECIAL_BYTES: [bool; 256] = {
     let mut table = [false; 256];
     (table[0], table[b'%' as usize], table[b'.' as usize], table[b'/' as usize]) = (true, true, true, true);
     table

@@ -38,7 +38,7 @@ pub enum LookupError {
 
 impl LookupError {
     /// Whether there is nothing here that could ever be served.
-    pub(super) fn is_absence(&self) -> bool {
+    pub(super) fn is_unservable(&self) -> bool {
         matches!(self, LookupError::NotFound | LookupError::Forbidden | LookupError::NotRegular)
     }
 
@@ -233,14 +233,14 @@ impl Root {
     }
 
     /// The directory at `path`, open for reading what is in it.
-    pub(super) fn open_to_read(&self, path: &[u8]) -> Result<OwnedFd, LookupError> {
+    pub(super) fn open_for_reading(&self, path: &[u8]) -> Result<OwnedFd, LookupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(self.open_beneath(path, flags)?)
     }
 
     /// Whether nothing in `directory` is called `name`, which has no slash in it. A link that leads
     /// nowhere is something; a name that is too long for any file is nothing.
-    pub(super) fn is_vacant(directory: &OwnedFd, name: &[u8]) -> bool {
+    pub(super) fn is_absent(directory: &OwnedFd, name: &[u8]) -> bool {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         matches!(statx(directory, name, flags, StatxFlags::TYPE), Err(Errno::NOENT | Errno::NAMETOOLONG))
     }

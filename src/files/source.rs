@@ -98,7 +98,7 @@ impl ContentSource {
     }
 
     /// Whether the page of this name is one of the binary, whatever is on the disk.
-    pub(super) fn is_built_in(&self, name: &[u8]) -> bool {
+    pub(super) fn is_embedded(&self, name: &[u8]) -> bool {
         match self {
             ContentSource::Disk(_) => false,
             ContentSource::DiskWithSource(_) => embedded::find_source(name).is_some(),
@@ -107,7 +107,7 @@ impl ContentSource {
     }
 
     /// The pages of the binary that are served, with their paths.
-    pub(super) fn built_in(&self) -> impl Iterator<Item = (&'static str, EmbeddedPage)> {
+    pub(super) fn embedded_pages(&self) -> impl Iterator<Item = (&'static str, EmbeddedPage)> {
         let (pages, sources) = match self {
             ContentSource::Disk(_) => (&[][..], &[][..]),
             ContentSource::DiskWithSource(_) => (&[][..], embedded::SOURCE_PAGES),
@@ -179,13 +179,13 @@ impl Resource {
     }
 
     /// The same as one of this type.
-    pub(super) fn of_type(self, media_type: &str) -> Resource {
+    pub(super) fn with_media_type(self, media_type: &str) -> Resource {
         let varies = is_compressible(media_type);
         Resource { media_type: media_type.to_owned().into(), is_negotiable: varies, ..self }
     }
 
     /// This page, compressed, as the binary has it: good for all that another file is.
-    pub(super) fn packed(&self, page: &'static GzipPage) -> Resource {
+    pub(super) fn gzip_of_page(&self, page: &'static GzipPage) -> Resource {
         let gzip = page.gzip();
         let len = gzip.len() as u64;
         let identity = Some(FileVersion::of_page(len, page.hash()));
@@ -194,7 +194,7 @@ impl Resource {
     }
 
     /// What was made of this file.
-    pub(super) fn made(&self, coding: Coding, bytes: Rc<[u8]>) -> Resource {
+    pub(super) fn generated(&self, coding: Coding, bytes: Rc<[u8]>) -> Resource {
         let len = bytes.len() as u64;
         Resource {
             content: Content::Memory(bytes),

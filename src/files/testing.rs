@@ -23,7 +23,7 @@ pub(super) struct CacheFixture {
     pub(super) store: ContentSource,
     pub(super) cache: FileCache<u32>,
     pub(super) now: SystemTime,
-    turn: Instant,
+    tick: Instant,
     loads: Cell<u32>,
     /// A file outside of the site.
     scratch: PathBuf,
@@ -48,7 +48,7 @@ impl CacheFixture {
         // In an hour, all that is written now has settled.
         let now = SystemTime::now() + Duration::from_secs(3600);
         let cache = FileCache::new(CacheLimits::DEFAULT);
-        CacheFixture { dir, store, cache, now, turn: Instant::now(), loads: Cell::new(0), scratch }
+        CacheFixture { dir, store, cache, now, tick: Instant::now(), loads: Cell::new(0), scratch }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -60,16 +60,16 @@ impl CacheFixture {
     }
 
     /// Sets when the file was modified, in nanoseconds after a moment long ago.
-    pub(super) fn date(&self, name: &str, nanos: u64) {
+    pub(super) fn set_mtime(&self, name: &str, nanos: u64) {
         let file = File::options().write(true).open(self.path(name)).expect(name);
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30) + Duration::from_nanos(nanos);
         file.set_modified(time).expect("sets the time");
     }
 
     /// One look in the present turn.
-    pub(super) fn look(&mut self, raw: &str, wanted: &EncodingPreferences) -> Lookup<u32> {
+    pub(super) fn lookup(&mut self, raw: &str, wanted: &EncodingPreferences) -> Lookup<u32> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        let wanted = EncodingPreferences::new(wanted.accepted(), wanted.turn.map(|_| self.turn));
+        let wanted = EncodingPreferences::new(wanted.accepted(), wanted.turn.map(|_| self.tick));
         let loads = &self.loads;
         self.cache.mark_events_pending();
         let count = |_: &Resource| {
@@ -79,15 +79,15 @@ impl CacheFixture {
         self.cache.find(&self.store, &path, "index.html", &wanted, self.now, count).expect(raw)
     }
 
-    pub(super) fn next_turn(&mut self) {
-        self.turn += Duration::from_nanos(1);
+    pub(super) fn next_tick(&mut self) {
+        self.tick += Duration::from_nanos(1);
     }
 
     /// Looks until there is an answer.
     pub(super) fn get(&mut self, raw: &str, wanted: &EncodingPreferences) -> Rc<CachedFile<u32>> {
         for _ in 0..1000 {
-            self.next_turn();
-            match self.look(raw, wanted) {
+            self.next_tick();
+            match self.lookup(raw, wanted) {
                 Lookup::File(entry) => return entry,
                 Lookup::Pending => {}
                 Lookup::Directory => panic!("{raw} is a directory"),
@@ -111,12 +111,12 @@ impl CacheFixture {
         for look in 0..3 {
             assert_eq!(self.found("/a.css", codings), (coding, text.to_owned()), "look {look}");
         }
-        self.tick();
+        self.wait_for_fs_clock();
     }
 
     /// Waits until the clock of the file system has moved on, as it has for all that has settled: a
     /// few milliseconds at most.
-    pub(super) fn tick(&self) {
+    pub(super) fn wait_for_fs_clock(&self) {
         let changed = || {
             fs::write(&self.scratch, "x").expect("writes");
             let facts = File::open(&self.scratch).ok().and_then(|file| FileStat::of(&file).ok());
@@ -136,7 +136,7 @@ impl CacheFixture {
 
 /// A site with a folder to archive, the root of it, and a store of it. There is a secret beside the root,
 /// which no archive may ever have.
-pub(super) fn site_with_folder() -> (TempDir, PathBuf, ContentSource) {
+pub(super) fn site_with_directory() -> (TempDir, PathBuf, ContentSource) {
     let outer = tempfile::tempdir().expect("a directory");
     let root = outer.path().join("site");
     fs::create_dir_all(root.join("docs/deep/er")).expect("folders");

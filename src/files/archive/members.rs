@@ -7,9 +7,9 @@ use super::tar_header::Kind;
 use crate::files::embedded::EmbeddedPage;
 
 /// So many are gathered before an archive begins, so that its length is known beforehand ...
-const GATHERED_MAX: usize = 32 * 1024;
+const MEMBERS_MAX: usize = 32 * 1024;
 /// ... and so many bytes of their paths: with that, an archive holds some 3 MiB.
-const GATHERED_PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
+const PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// A member, and where its path ends in the buffer.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ impl Members {
 
     /// Whether no more are gathered.
     pub(super) fn is_full(&self) -> bool {
-        self.list.len() >= GATHERED_MAX || self.paths.len() >= GATHERED_PATHS_LEN_MAX
+        self.list.len() >= MEMBERS_MAX || self.paths.len() >= PATHS_LEN_MAX
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,7 +60,7 @@ impl Members {
     }
 
     /// The next one that was not taken.
-    pub(super) fn take(&mut self) -> Option<Member> {
+    pub(super) fn next_member(&mut self) -> Option<Member> {
         let member = self.get(self.taken)?;
         self.taken += 1;
         Some(member)

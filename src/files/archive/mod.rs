@@ -26,9 +26,9 @@ use walk::Walk;
 
 /// A piece is made of so many members at most, each of which may have to be opened: through the longest
 /// paths, links among them, that takes some milliseconds ...
-const MEMBERS_PER_PIECE_MAX: usize = 16;
+const MEMBERS_PER_SLICE_MAX: usize = 16;
 /// ... and of so many bytes, and one file.
-const PIECE_LEN_MAX: usize = 64 * 1024;
+const TAR_SLICE_LEN_MAX: usize = 64 * 1024;
 /// Files up to this length are copied into the piece; longer ones are for `sendfile`.
 const COPIED_LEN_MAX: u64 = 16 * 1024;
 /// The longest part of a file that goes with one piece.
@@ -54,13 +54,13 @@ pub enum TarPayload {
     Static(&'static [u8]),
 }
 
-/// What comes after the bytes that [`Archive::make`] has appended.
+/// What comes after the bytes that [`Archive::next_slice`] has appended.
 #[derive(Debug)]
 pub struct Piece {
     /// What follows them, if something does.
-    pub tail: Option<TarPayload>,
+    pub payload: Option<TarPayload>,
     /// Whether there is another piece.
-    pub more: bool,
+    pub has_more: bool,
 }
 
 /// Why an archive breaks off.
@@ -119,14 +119,14 @@ pub struct Archive {
     /// What the folder is called in the archive.
     name: Vec<u8>,
     walk: Walk,
-    found: Members,
+    members: Members,
     /// How many of those found are counted in `len`, while all are being gathered.
-    counted: usize,
+    members_measured: usize,
     len: u64,
     /// Whether all members were found before the first was sent, so that their lengths are promised.
-    is_promised: bool,
+    is_len_known: bool,
     /// What is left of the member that is being sent, if it is not copied.
-    rest: Option<TarPayload>,
+    payload: Option<TarPayload>,
     /// What is to follow it so that its last block is full.
     padding_len: u64,
 }
@@ -151,12 +151,12 @@ impl Archive {
             }
             None => return Err(LookupError::NotFound),
         };
-        for (name, page) in store.built_in() {
+        for (name, page) in store.embedded_pages() {
             if let Some(path) = beneath(folder, name.as_bytes()) {
                 found.push_page(path, page);
             }
         }
-        Ok(Archive { name: name.to_vec(), walk, found, ..Archive::default() })
+        Ok(Archive { name: name.to_vec(), walk, members: found, ..Archive::default() })
     }
 
     /// What the folder is called in the archive.
@@ -165,84 +165,84 @@ impl Archive {
     }
 
     /// The folder's path beneath the root.
-    pub fn folder(&self) -> &[u8] {
-        self.walk.folder()
+    pub fn directory(&self) -> &[u8] {
+        self.walk.directory()
     }
 
     /// Finds some more members; whether these are all, or as many as are found before the archive begins.
     ///
     /// # Errors
     /// A directory cannot be read to its end.
-    pub fn gather(&mut self, store: &ContentSource) -> Result<bool, LookupError> {
-        self.walk.step(store, &mut self.found)?;
+    pub fn scan_slice(&mut self, store: &ContentSource) -> Result<bool, LookupError> {
+        self.walk.step(store, &mut self.members)?;
         let mut header = Vec::new();
-        for index in self.counted..self.found.len() {
-            let Some(member) = self.found.get(index) else { break };
+        for index in self.members_measured..self.members.len() {
+            let Some(member) = self.members.get(index) else { break };
             header.clear();
             self.write_header(&member, &mut header);
             let len = member.kind.len();
             let with_header = header.len() as u64 + tar_header::padding_len(len);
             self.len = self.len.saturating_add(len).saturating_add(with_header);
         }
-        self.counted = self.found.len();
-        self.is_promised = self.walk.is_over();
-        Ok(self.is_promised || self.found.is_full())
+        self.members_measured = self.members.len();
+        self.is_len_known = self.walk.is_done();
+        Ok(self.is_len_known || self.members.is_full())
     }
 
     /// The length of the archive in bytes, if all its members are known and it is a length at all:
     /// sparse files, which cost nothing, can come to more together than a file can be long.
-    pub fn promised_len(&self) -> Option<u64> {
+    pub fn known_len(&self) -> Option<u64> {
         let len = self.len.saturating_add(tar_header::END.len() as u64);
-        (self.is_promised && i64::try_from(len).is_ok()).then_some(len)
+        (self.is_len_known && i64::try_from(len).is_ok()).then_some(len)
     }
 
     /// Appends the next bytes of the archive to `out`, and says what follows them.
     ///
     /// # Errors
     /// What was promised cannot be kept, or a directory cannot be read. There is no next piece then.
-    pub fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
-        let out_len_max = out.len() + PIECE_LEN_MAX;
-        for _ in 0..MEMBERS_PER_PIECE_MAX {
-            if let Some(tail) = self.next_tail() {
-                return Ok(Piece { tail: Some(tail), more: true });
+    pub fn next_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
+        let out_len_max = out.len() + TAR_SLICE_LEN_MAX;
+        for _ in 0..MEMBERS_PER_SLICE_MAX {
+            if let Some(tail) = self.next_payload() {
+                return Ok(Piece { payload: Some(tail), has_more: true });
             }
             out.resize(out.len() + std::mem::take(&mut self.padding_len) as usize, 0);
             if out.len() >= out_len_max {
                 break;
             }
-            let Some(member) = self.found.take() else { return self.go_on(store, out) };
+            let Some(member) = self.members.next_member() else { return self.continue_walk(store, out) };
             self.write_member(&member, store, out)?;
         }
-        Ok(Piece { tail: None, more: true })
+        Ok(Piece { payload: None, has_more: true })
     }
 
     /// The next part of the member that is being sent.
-    fn next_tail(&mut self) -> Option<TarPayload> {
-        let mut tail = self.rest.take()?;
+    fn next_payload(&mut self) -> Option<TarPayload> {
+        let mut tail = self.payload.take()?;
         if let TarPayload::File(range) = &mut tail
             && range.len > RANGE_LEN_MAX
         {
             let (offset, len) = (range.offset + RANGE_LEN_MAX, range.len - RANGE_LEN_MAX);
             range.len = RANGE_LEN_MAX;
-            self.rest = Some(TarPayload::File(FileRange { file: Rc::clone(&range.file), offset, len }));
+            self.payload = Some(TarPayload::File(FileRange { file: Rc::clone(&range.file), offset, len }));
         }
         Some(tail)
     }
 
     /// What was found has been sent: finds more, or ends the archive.
-    fn go_on(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
-        let more = !self.walk.is_over();
+    fn continue_walk(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
+        let more = !self.walk.is_done();
         if more {
-            self.found.clear();
-            self.walk.step(store, &mut self.found)?;
+            self.members.clear();
+            self.walk.step(store, &mut self.members)?;
         } else {
             out.extend_from_slice(tar_header::END);
         }
-        Ok(Piece { tail: None, more })
+        Ok(Piece { payload: None, has_more: more })
     }
 
     fn write_header(&self, member: &Member, out: &mut Vec<u8>) {
-        let path = [&self.name, &b"/"[..], self.found.path(member)].concat();
+        let path = [&self.name, &b"/"[..], self.members.path(member)].concat();
         tar_header::write_header(out, &path, member.kind, member.modified_secs);
     }
 
@@ -254,7 +254,7 @@ impl Archive {
     ) -> Result<(), ArchiveError> {
         if let Some(page) = member.page {
             self.write_header(member, out);
-            self.rest = Some(TarPayload::Static(page.bytes()));
+            self.payload = Some(TarPayload::Static(page.bytes()));
             self.padding_len = tar_header::padding_len(page.len());
             return Ok(());
         }
@@ -264,14 +264,14 @@ impl Archive {
         };
         let (file, len) = match self.open_member(member, len, store) {
             // Nobody was told that it would come.
-            Err(ArchiveError::Failed(fault)) if fault.is_absence() && !self.is_promised => return Ok(()),
+            Err(ArchiveError::Failed(fault)) if fault.is_unservable() && !self.is_len_known => return Ok(()),
             file => file?,
         };
         let mut as_sent = *member;
         as_sent.kind = Kind::File { len, is_executable };
         self.write_header(&as_sent, out);
         if len > COPIED_LEN_MAX {
-            self.rest = Some(TarPayload::File(FileRange { file: Rc::new(file), offset: 0, len }));
+            self.payload = Some(TarPayload::File(FileRange { file: Rc::new(file), offset: 0, len }));
             self.padding_len = tar_header::padding_len(len);
             return Ok(());
         }
@@ -290,11 +290,11 @@ impl Archive {
         len: u64,
         store: &ContentSource,
     ) -> Result<(File, u64), ArchiveError> {
-        let path = self.walk.path_of(self.found.path(member));
+        let path = self.walk.full_path(self.members.path(member));
         let root = store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {
-            OpenedPath::File(_, facts) if self.is_promised && facts.len < len => Err(ArchiveError::Shrank),
-            OpenedPath::File(file, facts) => Ok((file, if self.is_promised { len } else { facts.len })),
+            OpenedPath::File(_, facts) if self.is_len_known && facts.len < len => Err(ArchiveError::Shrank),
+            OpenedPath::File(file, facts) => Ok((file, if self.is_len_known { len } else { facts.len })),
             OpenedPath::Directory => Err(LookupError::NotRegular.into()),
         }
     }

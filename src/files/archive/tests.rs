@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::*;
 use crate::files::root::Root;
-use crate::files::testing::site_with_folder as site;
+use crate::files::testing::site_with_directory as site;
 
 /// More steps and pieces than any archive here needs.
 const STEPS_MAX: usize = 10_000;
@@ -28,7 +28,7 @@ fn begin(store: &ContentSource, path: &str) -> Result<Archive, LookupError> {
 }
 
 fn gather(archive: &mut Archive, store: &ContentSource) {
-    let steps = (0..STEPS_MAX).find(|_| archive.gather(store).expect("it can be read"));
+    let steps = (0..STEPS_MAX).find(|_| archive.scan_slice(store).expect("it can be read"));
     assert!(steps.is_some(), "it never ends");
 }
 
@@ -37,11 +37,11 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
     let mut whole = Vec::new();
     for _ in 0..STEPS_MAX {
         let before = whole.len();
-        let piece = archive.make(store, &mut whole)?;
+        let piece = archive.next_slice(store, &mut whole)?;
         assert!(whole.len() - before < 128 * 1024, "a piece of {} bytes", whole.len() - before);
-        match piece.tail {
+        match piece.payload {
             Some(TarPayload::File(FileRange { file, offset, len })) => {
-                assert!(piece.more && len > 0 && len <= RANGE_LEN_MAX);
+                assert!(piece.has_more && len > 0 && len <= RANGE_LEN_MAX);
                 let start = whole.len();
                 whole.resize(start + len as usize, 0);
                 file.read_exact_at(&mut whole[start..], offset).expect("it is that long");
@@ -49,7 +49,7 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
             Some(TarPayload::Static(bytes)) => whole.extend_from_slice(bytes),
             None => {}
         }
-        if !piece.more {
+        if !piece.has_more {
             return Ok(whole);
         }
     }
@@ -59,7 +59,7 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
 fn archived(store: &ContentSource, path: &str) -> Outcome {
     let mut archive = begin(store, path).expect("it begins");
     gather(&mut archive, store);
-    let promised_len = archive.promised_len();
+    let promised_len = archive.known_len();
     let whole = rest(&mut archive, store).expect("it ends");
     let mut members = BTreeMap::new();
     for entry in ::tar::Archive::new(whole.as_slice()).entries().expect("an archive") {
@@ -95,7 +95,7 @@ fn what_is_longer_than_a_file_can_be_has_no_length_beforehand() {
         let mut archive = begin(&store, "/docs/").expect("it begins");
         archive.len = len_before;
         gather(&mut archive, &store);
-        assert_eq!(archive.promised_len(), None, "{len_before}");
+        assert_eq!(archive.known_len(), None, "{len_before}");
     }
 }
 
@@ -210,7 +210,7 @@ fn what_was_promised_is_kept_or_the_archive_breaks_off() {
         gather(&mut archive, &store);
         change(&path);
         match (rest(&mut archive, &store), expected) {
-            (Ok(whole), None) => assert_eq!(Some(whole.len() as u64), archive.promised_len(), "{told}"),
+            (Ok(whole), None) => assert_eq!(Some(whole.len() as u64), archive.known_len(), "{told}"),
             (Err(fault), Some(expected)) => assert_eq!(fault.to_string(), expected, "{told}"),
             (outcome, _) => panic!("{told}: {outcome:?}"),
         }

@@ -33,7 +33,7 @@ const PENDING_LEN_MAX: usize = 8 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// Beneath the root.
-    folder: Vec<u8>,
+    directory: Vec<u8>,
     open: Option<OpenDir>,
     /// Directories still to be entered, beneath the folder.
     pending: Vec<Vec<u8>>,
@@ -50,23 +50,23 @@ struct OpenDir {
 impl Walk {
     /// Opens the folder, and notes it as the first member.
     pub(super) fn begin(root: &Root, folder: &[u8], found: &mut Members) -> Result<Self, LookupError> {
-        let mut walk = Walk { folder: folder.to_vec(), ..Walk::default() };
+        let mut walk = Walk { directory: folder.to_vec(), ..Walk::default() };
         walk.enter(root, Vec::new(), found)?;
         Ok(walk)
     }
 
     /// Whether there is nothing left to look at.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.open.is_none() && self.pending.is_empty()
     }
 
     /// The path beneath the root of what is at `path` beneath the folder.
-    pub(super) fn path_of(&self, path: &[u8]) -> Vec<u8> {
-        join(&self.folder, path)
+    pub(super) fn full_path(&self, path: &[u8]) -> Vec<u8> {
+        join(&self.directory, path)
     }
 
-    pub(super) fn folder(&self) -> &[u8] {
-        &self.folder
+    pub(super) fn directory(&self) -> &[u8] {
+        &self.directory
     }
 
     /// Looks at some more entries and notes those that would be served.
@@ -84,7 +84,7 @@ impl Walk {
                 cost += path.len() / PATH_LEN_PER_ENTRY;
                 match self.enter(root, path, found) {
                     // What is gone by now, or may not be read, would not be served.
-                    Err(fault) if !fault.is_absence() => return Err(fault),
+                    Err(fault) if !fault.is_unservable() => return Err(fault),
                     _ => continue,
                 }
             };
@@ -93,7 +93,7 @@ impl Walk {
                     if !matches!(entry.file_type(), FileType::RegularFile | FileType::Directory) {
                         cost += LINK_COST;
                     }
-                    self.note(&entry, root, store, found)?;
+                    self.add_entry(&entry, root, store, found)?;
                 }
                 Some(Err(errno)) => return Err(LookupError::Failed(errno.into())),
                 None => self.open = None,
@@ -104,14 +104,14 @@ impl Walk {
 
     /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
     fn enter(&mut self, root: &Root, path: Vec<u8>, found: &mut Members) -> Result<(), LookupError> {
-        let dir = root.open_to_read(&self.path_of(path.strip_suffix(b"/").unwrap_or(&path)))?;
+        let dir = root.open_for_reading(&self.full_path(path.strip_suffix(b"/").unwrap_or(&path)))?;
         found.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory);
         self.open = Some(OpenDir { dir: Dir::new(dir)?, path });
         Ok(())
     }
 
     /// Notes an entry of the open directory, if it would be served.
-    fn note(
+    fn add_entry(
         &mut self,
         entry: &DirEntry,
         root: &Root,
@@ -121,25 +121,25 @@ impl Walk {
         let Some(OpenDir { dir, path }) = &self.open else { return Ok(()) };
         let name = entry.file_name().to_bytes();
         let path = [path, name].concat();
-        let whole = self.path_of(&path);
-        if name.starts_with(b".") || whole.len() > PATH_LEN_MAX || store.is_built_in(&whole) {
+        let whole = self.full_path(&path);
+        if name.starts_with(b".") || whole.len() > PATH_LEN_MAX || store.is_embedded(&whole) {
             return Ok(());
         }
-        match look_at(entry, dir, root, &whole) {
-            Ok(Some(FileStat { kind: FileKind::Directory, .. })) => self.remember(path),
+        match stat_entry(entry, dir, root, &whole) {
+            Ok(Some(FileStat { kind: FileKind::Directory, .. })) => self.push_pending(path),
             Ok(Some(facts)) => {
                 let FileStat { len, modified_secs, is_executable, .. } = facts;
                 found.push(&path, modified_secs, tar_header::Kind::File { len, is_executable });
                 Ok(())
             }
             Ok(None) => Ok(()),
-            Err(fault) if fault.is_absence() => Ok(()),
+            Err(fault) if fault.is_unservable() => Ok(()),
             Err(fault) => Err(fault),
         }
     }
 
     /// Keeps a directory for later.
-    fn remember(&mut self, mut path: Vec<u8>) -> Result<(), LookupError> {
+    fn push_pending(&mut self, mut path: Vec<u8>) -> Result<(), LookupError> {
         path.push(b'/');
         self.pending_len += path.len();
         if self.pending_len > PENDING_LEN_MAX {
@@ -152,7 +152,12 @@ impl Walk {
 
 /// The facts of a directory, or of a regular file that may be read; of a link, those of the file that it
 /// leads to beneath the root. A link to a directory is neither: it could lead round in circles.
-fn look_at(entry: &DirEntry, dir: &Dir, root: &Root, path: &[u8]) -> Result<Option<FileStat>, LookupError> {
+fn stat_entry(
+    entry: &DirEntry,
+    dir: &Dir,
+    root: &Root,
+    path: &[u8],
+) -> Result<Option<FileStat>, LookupError> {
     let name: &CStr = entry.file_name();
     let beneath = || root.stat(path).map(|facts| Some(facts).filter(|facts| facts.kind == FileKind::File));
     let facts = match entry.file_type() {
@@ -181,18 +186,18 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::files::testing::site_with_folder as site;
+    use crate::files::testing::site_with_directory as site;
 
     /// What is found beneath a folder, in order, with the lengths of files.
-    fn found(store: &ContentSource, folder: &str) -> Vec<String> {
+    fn found_paths(store: &ContentSource, folder: &str) -> Vec<String> {
         let mut members = Members::default();
         let root = store.root().expect("a directory");
         let mut walk = Walk::begin(root, folder.as_bytes(), &mut members).expect("it begins");
-        while !walk.is_over() {
+        while !walk.is_done() {
             walk.step(store, &mut members).expect("it can be read");
         }
         let mut told = Vec::new();
-        while let Some(member) = members.take() {
+        while let Some(member) = members.next_member() {
             let path = String::from_utf8_lossy(members.path(&member)).into_owned();
             told.push(match member.kind {
                 tar_header::Kind::Directory => path,
@@ -209,9 +214,9 @@ mod tests {
     #[test]
     fn all_that_is_beneath_a_folder_is_found() {
         let (_outer, _root, store) = site();
-        assert_eq!(found(&store, "docs"), DOCS);
-        assert_eq!(found(&store, "docs/deep/er"), ["", "c.txt 3"]);
-        assert_eq!(found(&store, "").len(), 7);
+        assert_eq!(found_paths(&store, "docs"), DOCS);
+        assert_eq!(found_paths(&store, "docs/deep/er"), ["", "c.txt 3"]);
+        assert_eq!(found_paths(&store, "").len(), 7);
     }
 
     #[test]
@@ -235,7 +240,7 @@ mod tests {
         ] {
             symlink(target, docs.join(name)).expect(name);
         }
-        assert_eq!(found(&store, "docs"), DOCS);
+        assert_eq!(found_paths(&store, "docs"), DOCS);
     }
 
     #[test]
@@ -243,8 +248,8 @@ mod tests {
         let (_outer, root, store) = site();
         symlink("../a.txt", root.join("docs/link")).expect("a link");
         symlink("docs/deep", root.join("short")).expect("a link");
-        assert_eq!(found(&store, "docs").last().map(String::as_str), Some("link 1"));
-        assert_eq!(found(&store, "short"), ["", "er/", "er/c.txt 3"]);
+        assert_eq!(found_paths(&store, "docs").last().map(String::as_str), Some("link 1"));
+        assert_eq!(found_paths(&store, "short"), ["", "er/", "er/c.txt 3"]);
     }
 
     #[test]
@@ -258,7 +263,7 @@ mod tests {
         let mut members = Members::default();
         let mut walk =
             Walk::begin(store.root().expect("a directory"), b"docs", &mut members).expect("it begins");
-        while !walk.is_over() {
+        while !walk.is_done() {
             let before = members.len();
             walk.step(&store, &mut members).expect("it can be read");
             let links = (before..members.len()).filter_map(|index| members.get(index));
@@ -266,9 +271,9 @@ mod tests {
             assert!(links <= ENTRIES_PER_STEP_MAX / LINK_COST, "{links} in a step");
         }
         assert!(members.len() > 200 + 14);
-        let mut walk = Walk { folder: b"docs".to_vec(), ..Walk::default() };
+        let mut walk = Walk { directory: b"docs".to_vec(), ..Walk::default() };
         for _ in 0..100 {
-            walk.remember(deep.repeat(14).into_bytes()).expect("room");
+            walk.push_pending(deep.repeat(14).into_bytes()).expect("room");
         }
         walk.step(&store, &mut members).expect("it can be read");
         assert!(walk.pending.len() > 80, "{} are left", walk.pending.len());
@@ -283,7 +288,7 @@ mod tests {
         set("docs/b.txt", 0);
         set("docs/deep", 0);
         let is_almighty = fs::read(root.join("docs/b.txt")).is_ok();
-        let told = found(&store, "docs");
+        let told = found_paths(&store, "docs");
         set("docs/deep", 0o755);
         // Nothing is kept from the superuser.
         assert_eq!(told, if is_almighty { &DOCS[..] } else { &[""] });
@@ -306,7 +311,7 @@ mod tests {
             rustix::fs::openat(&inner, "e".repeat(255), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty());
         rustix::fs::mkdirat(deepest.expect("it opens"), "g".repeat(250), rustix::fs::Mode::RWXU)
             .expect("a folder");
-        let told = found(&store, "docs");
+        let told = found_paths(&store, "docs");
         assert!(told.iter().any(|path| path.ends_with(&format!("{}/", "f".repeat(255)))));
         assert!(!told.iter().any(|path| path.contains(&"g".repeat(250))));
     }

@@ -64,7 +64,7 @@ pub(super) struct ClockCache<T> {
     free_slots: Vec<usize>,
     /// Where the search for a thing to let go continues.
     hand: usize,
-    held: Cost,
+    total_cost: Cost,
     evictions_total: u64,
 }
 
@@ -84,7 +84,7 @@ impl<T> ClockCache<T> {
             slots: Vec::new(),
             free_slots: Vec::new(),
             hand: 0,
-            held: Cost::default(),
+            total_cost: Cost::default(),
             evictions_total: 0,
         }
     }
@@ -115,8 +115,8 @@ impl<T> ClockCache<T> {
             return;
         };
         let before = mem::replace(&mut slot.cost, cost);
-        self.held.bytes = self.held.bytes - before.bytes + cost.bytes;
-        self.held.descriptors = self.held.descriptors - before.descriptors + cost.descriptors;
+        self.total_cost.bytes = self.total_cost.bytes - before.bytes + cost.bytes;
+        self.total_cost.descriptors = self.total_cost.descriptors - before.descriptors + cost.descriptors;
         if !self.fits(cost) {
             self.remove(name);
             return;
@@ -142,22 +142,22 @@ impl<T> ClockCache<T> {
             None => self.slots.push(slot),
         }
         self.index.insert(name, place);
-        self.held.bytes += cost.bytes;
-        self.held.descriptors += cost.descriptors;
+        self.total_cost.bytes += cost.bytes;
+        self.total_cost.descriptors += cost.descriptors;
     }
 
     /// Takes the thing called `name` down.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<T> {
-        self.clear(*self.index.get(name)?)
+        self.remove_at(*self.index.get(name)?)
     }
 
-    fn clear(&mut self, place: usize) -> Option<T> {
+    fn remove_at(&mut self, place: usize) -> Option<T> {
         let slot = self.slots.get_mut(place).and_then(Option::take)?;
         self.index.remove(&slot.name);
         self.free_slots.push(place);
         self.evictions_total += 1;
-        self.held.bytes -= slot.cost.bytes;
-        self.held.descriptors -= slot.cost.descriptors;
+        self.total_cost.bytes -= slot.cost.bytes;
+        self.total_cost.descriptors -= slot.cost.descriptors;
         Some(slot.value)
     }
 
@@ -169,10 +169,10 @@ impl<T> ClockCache<T> {
     /// Lets things go until `entries` more, of this cost in all, are within the limits.
     fn evict_at(&mut self, entries: usize, cost: Cost) {
         let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
-        while self.held.descriptors + cost.descriptors > descriptors_max {
+        while self.total_cost.descriptors + cost.descriptors > descriptors_max {
             self.evict_unused(|held| held.descriptors > 0);
         }
-        while self.len() + entries > entries_max || self.held.bytes + cost.bytes > bytes_max {
+        while self.len() + entries > entries_max || self.total_cost.bytes + cost.bytes > bytes_max {
             self.evict_unused(|_| true);
         }
     }
@@ -188,7 +188,7 @@ impl<T> ClockCache<T> {
                 continue;
             };
             if wanted(slot.cost) && !mem::take(&mut slot.used_since_hand) {
-                self.clear(place);
+                self.remove_at(place);
                 return;
             }
         }
@@ -202,7 +202,7 @@ mod tests {
 
     const FREE: Cost = Cost { bytes: 0, descriptors: 0 };
 
-    fn shelf(entries_max: usize, bytes_max: usize, descriptors_max: usize) -> ClockCache<usize> {
+    fn cache(entries_max: usize, bytes_max: usize, descriptors_max: usize) -> ClockCache<usize> {
         ClockCache::new(CacheLimits { entries_max, bytes_max, descriptors_max })
     }
 
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_thing_is_found_by_its_name_until_it_is_removed() {
-        let mut shelf = shelf(8, 100, 8);
+        let mut shelf = cache(8, 100, 8);
         shelf.insert(b"a", 1, FREE);
         shelf.insert(b"", 2, FREE);
         for (name, thing) in [(&b"a"[..], Some(1)), (b"", Some(2)), (b"b", None)] {
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_while_others_pass_through() {
-        let mut shelf = shelf(4, 100, 8);
+        let mut shelf = cache(4, 100, 8);
         shelf.insert(b"hot", 0, FREE);
         for turn in 0..40 {
             assert_eq!(shelf.get(b"hot"), Some(&mut 0), "turn {turn}");
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn when_all_were_used_one_goes_all_the_same() {
-        let mut shelf = shelf(3, 100, 8);
+        let mut shelf = cache(3, 100, 8);
         for name in [b"a", b"b", b"c"] {
             shelf.insert(name, 0, FREE);
             shelf.get(name);
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn names_count_and_what_is_too_large_pushes_nothing_out() {
-        let mut shelf = shelf(8, 100, 8);
+        let mut shelf = cache(8, 100, 8);
         shelf.insert(b"a", 0, Cost { bytes: 49, descriptors: 0 });
         shelf.insert(b"b", 0, Cost { bytes: 49, descriptors: 0 });
         shelf.insert(b"c", 0, Cost { bytes: 100, descriptors: 0 });
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn descriptors_are_paid_for_by_those_who_hold_them() {
         let one = Cost { bytes: 0, descriptors: 1 };
-        let mut shelf = shelf(8, 100, 2);
+        let mut shelf = cache(8, 100, 2);
         for (name, cost) in [(b"a", FREE), (b"b", one), (b"c", FREE), (b"d", one), (b"e", one)] {
             shelf.insert(name, 0, cost);
         }
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_grows_pushes_others_out_and_what_grows_too_large_goes() {
-        let mut shelf = shelf(3, 100, 2);
+        let mut shelf = cache(3, 100, 2);
         for name in [b"a", b"b", b"c"] {
             shelf.insert(name, 0, Cost { bytes: 29, descriptors: 0 });
         }
@@ -290,13 +290,13 @@ mod tests {
         assert!(names(&shelf).contains(&"a"));
         shelf.update_cost(b"a", Cost { bytes: 100, descriptors: 0 });
         shelf.update_cost(b"gone", Cost { bytes: 100, descriptors: 0 });
-        assert_eq!((shelf.len(), shelf.held.descriptors), (1, 0));
+        assert_eq!((shelf.len(), shelf.total_cost.descriptors), (1, 0));
         assert!(!names(&shelf).contains(&"a"));
     }
 
     #[test]
     fn a_shelf_of_no_size_keeps_nothing() {
-        let mut shelf = shelf(0, 0, 0);
+        let mut shelf = cache(0, 0, 0);
         shelf.insert(b"", 0, FREE);
         assert_eq!(shelf.len(), 0);
     }
@@ -306,7 +306,7 @@ mod tests {
         fn no_order_of_events_breaks_the_bounds_or_the_sums(
             events in proptest::collection::vec((0..5u8, 0..12u8, 0..40usize, 0..2usize), 0..200)
         ) {
-            let mut shelf = shelf(6, 100, 3);
+            let mut shelf = cache(6, 100, 3);
             for (action, name, bytes, descriptors) in events {
                 match action {
                     0 => drop(shelf.remove(&[name])),
@@ -322,7 +322,7 @@ mod tests {
                 let slots = || shelf.slots.iter().flatten();
                 let bytes: usize = slots().map(|slot| slot.cost.bytes).sum();
                 let descriptors: usize = slots().map(|slot| slot.cost.descriptors).sum();
-                prop_assert_eq!(shelf.held, Cost { bytes, descriptors });
+                prop_assert_eq!(shelf.total_cost, Cost { bytes, descriptors });
                 prop_assert!(shelf.len() <= 6 && bytes <= 100 && descriptors <= 3);
                 prop_assert_eq!(shelf.len(), slots().count());
                 prop_assert!(shelf.slots.len() <= 6);

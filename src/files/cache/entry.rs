@@ -56,10 +56,10 @@ pub(super) struct VariantRequest<'a> {
     pub(super) is_settled: bool,
     /// Whether the original is watched, for it was asked for twice in a second.
     pub(super) is_watched: bool,
-    pub(super) wanted: &'a EncodingPreferences,
+    pub(super) accepted: &'a EncodingPreferences,
     /// The time of day, and the same in seconds since 1970.
     pub(super) now: SystemTime,
-    pub(super) secs: u64,
+    pub(super) unix_secs: u64,
 }
 
 impl<'a> VariantRequest<'a> {
@@ -70,6 +70,14 @@ impl<'a> VariantRequest<'a> {
         now: SystemTime,
     ) -> Self {
         let secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        VariantRequest { store, key, is_settled: false, is_watched: false, wanted, now, secs }
+        VariantRequest {
+            store,
+            key,
+            is_settled: false,
+            is_watched: false,
+            accepted: wanted,
+            now,
+            unix_secs: secs,
+        }
     }
 }

@@ -56,7 +56,7 @@ pub struct FileCache<V> {
 #[derive(Debug)]
 struct CacheEntry<V> {
     /// None if there is no such file.
-    entry: Option<Rc<CachedFile<V>>>,
+    cached_file: Option<Rc<CachedFile<V>>>,
     validation: Validation,
     /// What is known of its variants, once somebody has wanted one. It goes when the file changes.
     variants: Option<Box<Variants<V>>>,
@@ -73,9 +73,9 @@ enum Validation {
         /// The name of the file, once directories and their indexes are resolved.
         name: Box<[u8]>,
         /// The facts of the file, if they tell it from all that may come after it.
-        facts: Option<FileStat>,
+        stat: Option<FileStat>,
         /// What tells of changes.
-        ties: Dependencies,
+        dependencies: Dependencies,
     },
 }
 
@@ -135,7 +135,7 @@ impl<V> FileCache<V> {
         let key = path.key();
         let ask = VariantRequest::new(store, key, wanted, now);
         self.watcher.drain_events();
-        let mut ties = Dependencies::none(ask.secs);
+        let mut ties = Dependencies::none(ask.unix_secs);
         if let Some(kept) = self.entries.get(key) {
             if kept.validation.is_fresh(&ask, &mut self.watcher) {
                 let ask = VariantRequest { is_watched: kept.validation.is_watched(), ..ask };
@@ -145,7 +145,7 @@ impl<V> FileCache<V> {
                 self.all_validated = Some(is_certain && self.all_validated != Some(false));
                 // What has no variants costs what it did.
                 if kept.variants.is_some() {
-                    let cost = kept.present_cost();
+                    let cost = kept.current_cost();
                     if mem::replace(&mut kept.cost, cost) != cost {
                         self.entries.update_cost(key, cost);
                     }
@@ -158,7 +158,7 @@ impl<V> FileCache<V> {
         self.load(ask, (path, index), ties, make)
     }
 
-    /// Finds what is not at hand, and keeps it; `ties` were there before.
+    /// Finds what is not at hand, and keeps it; `dependencies` were there before.
     fn load(
         &mut self,
         ask: VariantRequest<'_>,
@@ -173,14 +173,14 @@ impl<V> FileCache<V> {
             Ok(FoundContent::Directory) => return Ok(Lookup::Directory),
             Err(LookupError::NotFound) => {
                 if self.watcher.is_on() {
-                    self.keep(ask.key, CacheEntry::new(None, Validation::on_disk(name(), None, ties)));
+                    self.insert(ask.key, CacheEntry::new(None, Validation::on_disk(name(), None, ties)));
                 }
                 return Err(LookupError::NotFound);
             }
             Err(error) => return Err(error),
         };
-        if let Some(media_type) = self.types.given(&name()) {
-            resource = resource.of_type(media_type);
+        if let Some(media_type) = self.types.get(&name()) {
+            resource = resource.with_media_type(media_type);
         }
         let settled = resource.stat.filter(|facts| times_are_stable(facts, ask.now));
         let (origin, may_keep) = match resource.content {
@@ -194,13 +194,13 @@ impl<V> FileCache<V> {
         let mut kept = CacheEntry::new(Some(CachedFile::new(resource, &make)), origin);
         let found = kept.choose(name, ask, &mut self.gzip_jobs, &mut self.watcher, &make);
         if may_keep {
-            self.keep(ask.key, kept);
+            self.insert(ask.key, kept);
         }
         found
     }
 
-    fn keep(&mut self, key: &[u8], mut kept: CacheEntry<V>) {
-        kept.cost = kept.present_cost();
+    fn insert(&mut self, key: &[u8], mut kept: CacheEntry<V>) {
+        kept.cost = kept.current_cost();
         let cost = kept.cost;
         self.entries.insert(key, kept, cost);
     }
@@ -208,7 +208,7 @@ impl<V> FileCache<V> {
 
 impl<V> CacheEntry<V> {
     fn new(entry: Option<Rc<CachedFile<V>>>, origin: Validation) -> CacheEntry<V> {
-        CacheEntry { entry, validation: origin, variants: None, cost: Cost::default() }
+        CacheEntry { cached_file: entry, validation: origin, variants: None, cost: Cost::default() }
     }
 
     /// The file, or the variant of it that suits. `name` is that of the file beneath the root.
@@ -220,8 +220,8 @@ impl<V> CacheEntry<V> {
         watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
-        let entry = self.entry.as_ref().ok_or(LookupError::NotFound)?;
-        if ask.wanted.is_plain() || !entry.resource.is_negotiable {
+        let entry = self.cached_file.as_ref().ok_or(LookupError::NotFound)?;
+        if ask.accepted.is_plain() || !entry.resource.is_negotiable {
             return Ok(Lookup::File(Rc::clone(entry)));
         }
         let ask = VariantRequest { is_settled: self.validation.mtime_is_stable(), ..ask };
@@ -232,19 +232,19 @@ impl<V> CacheEntry<V> {
     /// Whether what was just found in this would be found again without a look at the disk, for the rest of
     /// this second, unless news come.
     fn is_validated(&mut self, ask: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
-        let Validation::Disk { ties, .. } = &mut self.validation else { return true };
-        let variants = self.variants.as_mut().filter(|_| !ask.wanted.is_plain());
-        ties.freshness(watch, ask.secs) == Freshness::Fresh
-            && variants.is_none_or(|variants| variants.is_validated(watch, ask.secs))
+        let Validation::Disk { dependencies: ties, .. } = &mut self.validation else { return true };
+        let variants = self.variants.as_mut().filter(|_| !ask.accepted.is_plain());
+        ties.freshness(watch, ask.unix_secs) == Freshness::Fresh
+            && variants.is_none_or(|variants| variants.is_validated(watch, ask.unix_secs))
     }
 
-    fn present_cost(&self) -> Cost {
+    fn current_cost(&self) -> Cost {
         let origin_len = match &self.validation {
             Validation::Embedded => 0,
-            Validation::Disk { name, ties, .. } => name.len() + ties.bytes(),
+            Validation::Disk { name, dependencies: ties, .. } => name.len() + ties.bytes(),
         };
         let mut cost = Cost { bytes: ENTRY_LEN + origin_len, descriptors: 0 };
-        cost += self.entry.as_ref().map_or(Cost::default(), |entry| entry.cost());
+        cost += self.cached_file.as_ref().map_or(Cost::default(), |entry| entry.cost());
         cost += self.variants.as_ref().map_or(Cost::default(), |variants| variants.cost());
         cost
     }
@@ -252,46 +252,46 @@ impl<V> CacheEntry<V> {
 
 impl Validation {
     fn on_disk(name: Cow<'_, [u8]>, facts: Option<FileStat>, ties: Dependencies) -> Validation {
-        Validation::Disk { name: name.into(), facts, ties }
+        Validation::Disk { name: name.into(), stat: facts, dependencies: ties }
     }
 
     /// Whether what was loaded from here is what a new look would find. If not, what is loaded now can
     /// be kept with the ties that are here then.
     fn is_fresh(&mut self, ask: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
-        let Validation::Disk { name, facts, ties } = self else {
+        let Validation::Disk { name, stat: facts, dependencies: ties } = self else {
             return !matches!(ask.store, ContentSource::Disk(_));
         };
         let Some(root) = ask.store.root() else { return false };
         let is_same = || facts.is_some_and(|facts| root.stat(name).is_ok_and(|present| present == facts));
-        let standing = ties.freshness(watch, ask.secs);
+        let standing = ties.freshness(watch, ask.unix_secs);
         match standing {
             Freshness::Fresh => return true,
             Freshness::Revalidate if is_same() => {
-                ties.mark_checked(ask.secs);
+                ties.mark_checked(ask.unix_secs);
                 return true;
             }
             Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
         }
         // A look a second is needed even of what is watched, so who asks no more often gains nothing by it.
-        let is_worth_it = standing != Freshness::Unwatched || ties.are_used_again(ask.secs);
-        if is_worth_it && ties.may_be_recorded(watch, ask.secs) {
-            *ties = watch_paths(watch, root, &[name], ask.secs);
+        let is_worth_it = standing != Freshness::Unwatched || ties.are_used_again(ask.unix_secs);
+        if is_worth_it && ties.may_be_recorded(watch, ask.unix_secs) {
+            *ties = watch_paths(watch, root, &[name], ask.unix_secs);
         }
         standing == Freshness::Unwatched && is_same()
     }
 
     fn mtime_is_stable(&self) -> bool {
-        !matches!(self, Validation::Disk { facts: None, .. })
+        !matches!(self, Validation::Disk { stat: None, .. })
     }
 
     fn is_watched(&self) -> bool {
-        matches!(self, Validation::Disk { ties, .. } if !ties.is_empty())
+        matches!(self, Validation::Disk { dependencies: ties, .. } if !ties.is_empty())
     }
 
     fn into_dependencies(self) -> Dependencies {
         match self {
             Validation::Embedded => Dependencies::default(),
-            Validation::Disk { ties, .. } => ties,
+            Validation::Disk { dependencies: ties, .. } => ties,
         }
     }
 }

@@ -35,7 +35,7 @@ const LEVEL: Compression = Compression::new(5);
 #[derive(Debug)]
 pub(super) enum GzipResult {
     /// The whole, smaller than the original.
-    Whole(Rc<[u8]>),
+    Compressed(Rc<[u8]>),
     /// It does not get smaller.
     NotSmaller,
     /// It is under way: ask again next turn.
@@ -59,7 +59,7 @@ pub(super) struct GzipJobs {
 #[derive(Debug)]
 struct GzipJob {
     key: Box<[u8]>,
-    facts: Option<FileStat>,
+    stat: Option<FileStat>,
     source: Rc<File>,
     len: u64,
     done_len: u64,
@@ -112,14 +112,14 @@ impl GzipJobs {
         self.left_len = self.left_len.saturating_sub(bytes.len() as u64);
         let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), LEVEL);
         let made = encoder.write_all(bytes).and_then(|()| encoder.finish());
-        finished(made, bytes.len() as u64)
+        gzip_result(made, bytes.len() as u64)
     }
 
     fn compress_slice(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> GzipResult {
         let Some(mut job) = self.take_job(key, original, file) else { return GzipResult::Refused };
         job.last_asked = self.tick;
         match job.advance(mem::take(&mut self.left_len)) {
-            Ok(true) => finished(job.encoder.finish(), job.len),
+            Ok(true) => gzip_result(job.encoder.finish(), job.len),
             Ok(false) if job.is_incompressible() => GzipResult::NotSmaller,
             Ok(false) => {
                 self.jobs.push(job);
@@ -135,7 +135,7 @@ impl GzipJobs {
     /// The job for this version of a file, a new one if need be and there is room for it.
     fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<GzipJob> {
         // Equal facts are those of one version: they had settled.
-        let is_same = |job: &GzipJob| *job.key == *key && job.facts == original.stat;
+        let is_same = |job: &GzipJob| *job.key == *key && job.stat == original.stat;
         if let Some(place) = self.jobs.iter().position(is_same) {
             return Some(self.jobs.swap_remove(place));
         }
@@ -145,7 +145,7 @@ impl GzipJobs {
         }
         Some(GzipJob {
             key: key.into(),
-            facts: original.stat,
+            stat: original.stat,
             source: Rc::clone(file),
             len: original.len,
             done_len: 0,
@@ -167,7 +167,7 @@ impl GzipJob {
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
         // It had settled when it was opened: if it is the same at the end, no part is of another version.
-        if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&self.source).ok() != self.facts) {
+        if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&self.source).ok() != self.stat) {
             return Err(io::Error::other("it changes while it is read"));
         }
         Ok(is_whole)
@@ -179,9 +179,9 @@ impl GzipJob {
     }
 }
 
-fn finished(made: io::Result<Vec<u8>>, original_len: u64) -> GzipResult {
+fn gzip_result(made: io::Result<Vec<u8>>, original_len: u64) -> GzipResult {
     match made {
-        Ok(made) if (made.len() as u64) < original_len => GzipResult::Whole(made.into()),
+        Ok(made) if (made.len() as u64) < original_len => GzipResult::Compressed(made.into()),
         Ok(_) => GzipResult::NotSmaller,
         // Writing to memory does not fail.
         Err(_) => GzipResult::Refused,
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_file_that_changes_before_the_last_slice_is_read_comes_to_nothing() {
         let (_dir, _file, resource) = long_file();
-        assert!(matches!(made(&resource, || ()), GzipResult::Whole(bytes) if !bytes.is_empty()));
+        assert!(matches!(made(&resource, || ()), GzipResult::Compressed(bytes) if !bytes.is_empty()));
         let (_dir, file, resource) = long_file();
         let overwrite = || {
             // Until the clock of the file system has moved on.

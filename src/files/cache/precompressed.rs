@@ -31,10 +31,10 @@ pub(super) struct Precompressed<V> {
     /// The directory that it is in.
     directory: Box<[u8]>,
     /// The facts of that directory when it was searched for what is [`Sidecar::Absent`].
-    searched: Option<FileStat>,
-    known: [Sidecar<V>; Coding::COUNT],
+    directory_stat: Option<FileStat>,
+    sidecars: [Sidecar<V>; Coding::COUNT],
     /// What tells of changes of any of the three.
-    pub(super) ties: Dependencies,
+    pub(super) dependencies: Dependencies,
 }
 
 #[derive(Debug, Default)]
@@ -49,25 +49,25 @@ enum Sidecar<V> {
 #[derive(Debug)]
 struct Present<V> {
     name: Box<[u8]>,
-    facts: FileStat,
+    stat: FileStat,
     /// None if what has these facts cannot be used: it is older than the original, or empty.
-    entry: Option<Rc<CachedFile<V>>>,
+    cached_file: Option<Rc<CachedFile<V>>>,
 }
 
 impl<V> Present<V> {
     /// Whether what has this name is what it was.
     fn is_same(&self, root: &Root) -> bool {
-        root.stat(&self.name).is_ok_and(|facts| facts == self.facts)
+        root.stat(&self.name).is_ok_and(|facts| facts == self.stat)
     }
 }
 
 /// The original, and where it was found.
-pub(super) struct Original<'a> {
+pub(super) struct OriginalFile<'a> {
     pub(super) root: &'a Root,
     pub(super) resource: &'a Resource,
-    pub(super) facts: &'a FileStat,
+    pub(super) stat: &'a FileStat,
     /// Who asks for it.
-    pub(super) ask: &'a VariantRequest<'a>,
+    pub(super) request: &'a VariantRequest<'a>,
 }
 
 impl<V> Precompressed<V> {
@@ -77,26 +77,26 @@ impl<V> Precompressed<V> {
         Precompressed {
             name: name.into(),
             directory: directory.into(),
-            searched: None,
-            known: Default::default(),
-            ties: Dependencies::default(),
+            directory_stat: None,
+            sidecars: Default::default(),
+            dependencies: Dependencies::default(),
         }
     }
 
     /// The first twin, in the order that is wanted, that is good for `original` now.
     pub(super) fn find(
         &mut self,
-        original: &Original<'_>,
+        original: &OriginalFile<'_>,
         watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
     ) -> Option<Rc<CachedFile<V>>> {
-        let is_sure = original.ask.is_watched && self.ensure_validated(original, watch);
+        let is_sure = original.request.is_watched && self.ensure_validated(original, watch);
         let mut is_searched = is_sure;
-        for coding in original.ask.wanted.accepted() {
-            if let Sidecar::Present(present) = self.of(coding)
+        for coding in original.request.accepted.accepted() {
+            if let Sidecar::Present(present) = self.sidecar_mut(coding)
                 && (is_sure || present.is_same(original.root))
             {
-                match &present.entry {
+                match &present.cached_file {
                     Some(entry) => return Some(Rc::clone(entry)),
                     None => continue,
                 }
@@ -105,11 +105,11 @@ impl<V> Precompressed<V> {
                 self.search(original, is_sure);
                 is_searched = true;
             }
-            if matches!(self.of(coding), Sidecar::Absent) {
+            if matches!(self.sidecar_mut(coding), Sidecar::Absent) {
                 continue;
             }
             let (entry, twin) = self.open(coding, original, make);
-            *self.of(coding) = twin;
+            *self.sidecar_mut(coding) = twin;
             if entry.is_some() {
                 return entry;
             }
@@ -119,22 +119,22 @@ impl<V> Precompressed<V> {
 
     /// Whether all that is known is so without a look. Where it was not, it is watched first if it can
     /// be, and then looked at once more.
-    fn ensure_validated(&mut self, original: &Original<'_>, watch: &mut InotifyWatcher) -> bool {
-        let Original { root, ask, .. } = *original;
-        match self.ties.freshness(watch, ask.secs) {
+    fn ensure_validated(&mut self, original: &OriginalFile<'_>, watch: &mut InotifyWatcher) -> bool {
+        let OriginalFile { root, request: ask, .. } = *original;
+        match self.dependencies.freshness(watch, ask.unix_secs) {
             Freshness::Fresh => return true,
-            Freshness::Stale => (self.known, self.searched) = Default::default(),
+            Freshness::Stale => (self.sidecars, self.directory_stat) = Default::default(),
             Freshness::Revalidate | Freshness::Unwatched => {}
         }
-        if !self.ties.may_be_recorded(watch, ask.secs) {
+        if !self.dependencies.may_be_recorded(watch, ask.unix_secs) {
             return false;
         }
         let names = Coding::ALL.map(|coding| self.name_of(coding));
-        self.ties = watch_paths(watch, root, &names.each_ref().map(Vec::as_slice), ask.secs);
-        if self.ties.is_empty() {
+        self.dependencies = watch_paths(watch, root, &names.each_ref().map(Vec::as_slice), ask.unix_secs);
+        if self.dependencies.is_empty() {
             return false;
         }
-        for twin in &mut self.known {
+        for twin in &mut self.sidecars {
             if matches!(twin, Sidecar::Present(present) if !present.is_same(root)) {
                 *twin = Sidecar::Unknown;
             }
@@ -143,26 +143,27 @@ impl<V> Precompressed<V> {
         true
     }
 
-    fn of(&mut self, coding: Coding) -> &mut Sidecar<V> {
-        &mut self.known[coding as usize]
+    fn sidecar_mut(&mut self, coding: Coding) -> &mut Sidecar<V> {
+        &mut self.sidecars[coding as usize]
     }
 
     /// Finds out which names are not there, unless that is known. Directories that have not settled are
     /// not searched unless they are watched: their facts would not show the next change.
-    fn search(&mut self, original: &Original<'_>, is_watched: bool) {
-        let Original { root, ask, .. } = *original;
-        if self.searched.is_some_and(|seen| root.stat(&self.directory).is_ok_and(|facts| facts == seen)) {
+    fn search(&mut self, original: &OriginalFile<'_>, is_watched: bool) {
+        let OriginalFile { root, request: ask, .. } = *original;
+        if self.directory_stat.is_some_and(|seen| root.stat(&self.directory).is_ok_and(|facts| facts == seen))
+        {
             return;
         }
         let directory = root.open_directory(b"", &self.directory).ok();
         let facts = directory.as_ref().and_then(|directory| FileStat::of(directory).ok());
-        self.searched = facts.filter(|facts| times_are_stable(facts, ask.now));
-        let directory = directory.filter(|_| is_watched || self.searched.is_some());
+        self.directory_stat = facts.filter(|facts| times_are_stable(facts, ask.now));
+        let directory = directory.filter(|_| is_watched || self.directory_stat.is_some());
         for coding in Coding::ALL {
             let name = self.name_of(coding);
-            let is_vacant = |directory| Root::is_vacant(directory, split_last(&name).1);
+            let is_vacant = |directory| Root::is_absent(directory, split_last(&name).1);
             let is_absent = directory.as_ref().is_some_and(is_vacant);
-            match self.of(coding) {
+            match self.sidecar_mut(coding) {
                 twin if is_absent => *twin = Sidecar::Absent,
                 twin @ Sidecar::Absent => *twin = Sidecar::Unknown,
                 Sidecar::Unknown | Sidecar::Present(_) => {}
@@ -178,7 +179,7 @@ impl<V> Precompressed<V> {
     fn open(
         &self,
         coding: Coding,
-        original: &Original<'_>,
+        original: &OriginalFile<'_>,
         make: &impl Fn(&Resource) -> V,
     ) -> (Option<Rc<CachedFile<V>>>, Sidecar<V>) {
         let name = self.name_of(coding);
@@ -186,31 +187,31 @@ impl<V> Precompressed<V> {
         let Ok(OpenedPath::File(file, facts)) = original.root.open_file(&name) else {
             return (None, Sidecar::Unknown);
         };
-        let (entry, facts) = if is_good(&facts, original.facts) {
+        let (entry, facts) = if is_usable(&facts, original.stat) {
             let Ok(resource) = load(file, facts, &self.name) else { return (None, Sidecar::Unknown) };
             // It may have changed while it was read; without facts, it still does.
             let Some(facts) = resource.stat else { return (None, Sidecar::Unknown) };
             let resource =
-                resource.with_validators_at(original.ask.now).sidecar_of(original.resource, coding);
-            let entry = is_good(&facts, original.facts).then(|| CachedFile::new(resource, make));
+                resource.with_validators_at(original.request.now).sidecar_of(original.resource, coding);
+            let entry = is_usable(&facts, original.stat).then(|| CachedFile::new(resource, make));
             (entry, facts)
         } else {
             (None, facts)
         };
-        if !times_are_stable(&facts, original.ask.now) {
+        if !times_are_stable(&facts, original.request.now) {
             return (entry, Sidecar::Unknown);
         }
-        (entry.clone(), Sidecar::Present(Present { name: name.into(), facts, entry }))
+        (entry.clone(), Sidecar::Present(Present { name: name.into(), stat: facts, cached_file: entry }))
     }
 
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
         let names_len = self.name.len() + self.directory.len();
-        let mut cost = Cost { bytes: names_len + self.ties.bytes(), descriptors: 0 };
-        for twin in &self.known {
+        let mut cost = Cost { bytes: names_len + self.dependencies.bytes(), descriptors: 0 };
+        for twin in &self.sidecars {
             if let Sidecar::Present(present) = twin {
                 cost.bytes += present.name.len();
-                cost += present.entry.as_ref().map_or(Cost::default(), |entry| entry.cost());
+                cost += present.cached_file.as_ref().map_or(Cost::default(), |entry| entry.cost());
             }
         }
         cost
@@ -219,7 +220,7 @@ impl<V> Precompressed<V> {
 
 /// Whether a file with these facts can stand for its original: the shortest gzip stream has 18 bytes,
 /// so an empty one is not finished, or not begun.
-fn is_good(twin: &FileStat, original: &FileStat) -> bool {
+fn is_usable(twin: &FileStat, original: &FileStat) -> bool {
     let modified = |facts: &FileStat| (facts.modified_secs, facts.modified_nanos);
     twin.len > 0 && modified(twin) >= modified(original)
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::clock_cache::Cost;
 use super::entry::{CachedFile, Lookup, VariantRequest};
 use super::gzip_jobs::{GzipJobs, GzipResult};
-use super::precompressed::{Original, Precompressed};
+use super::precompressed::{OriginalFile, Precompressed};
 use crate::files::coding::Coding;
 use crate::files::source::{Content, Resource};
 use crate::files::watch::{Freshness, InotifyWatcher};
@@ -27,7 +27,7 @@ enum Gzip<V> {
     Untried,
     /// It is no smaller than the original.
     NotSmaller,
-    Whole(Rc<CachedFile<V>>),
+    Compressed(Rc<CachedFile<V>>),
 }
 
 impl<V> Variants<V> {
@@ -48,21 +48,23 @@ impl<V> Variants<V> {
         let resource = &original.resource;
         // What is built in has no facts and no twins: a file of the disk might be of another build.
         if let (Some(root), Some(facts)) = (ask.store.root(), &resource.stat) {
-            let place = Original { root, resource, facts, ask };
+            let place = OriginalFile { root, resource, stat: facts, request: ask };
             if let Some(entry) = self.precompressed.find(&place, watch, make) {
                 return Lookup::File(entry);
             }
         }
         let plain = || Lookup::File(Rc::clone(original));
-        let may_encode = ask.wanted.turn.is_some() || matches!(resource.content, Content::Packed(_));
-        if !may_encode || !ask.wanted.includes(Coding::Gzip) {
+        let may_encode = ask.accepted.turn.is_some() || matches!(resource.content, Content::Packed(_));
+        if !may_encode || !ask.accepted.includes(Coding::Gzip) {
             return plain();
         }
-        match (&self.gzip, &resource.content, ask.wanted.turn) {
-            (Gzip::Whole(entry), ..) => Lookup::File(Rc::clone(entry)),
-            (Gzip::Untried, Content::Packed(page), _) => self.keep(resource.packed(page), make),
+        match (&self.gzip, &resource.content, ask.accepted.turn) {
+            (Gzip::Compressed(entry), ..) => Lookup::File(Rc::clone(entry)),
+            (Gzip::Untried, Content::Packed(page), _) => self.store_gzip(resource.gzip_of_page(page), make),
             (Gzip::Untried, _, Some(turn)) => match workshop.gzip(ask.key, resource, ask.is_settled, turn) {
-                GzipResult::Whole(bytes) => self.keep(resource.made(Coding::Gzip, bytes), make),
+                GzipResult::Compressed(bytes) => {
+                    self.store_gzip(resource.generated(Coding::Gzip, bytes), make)
+                }
                 GzipResult::NotSmaller => {
                     self.gzip = Gzip::NotSmaller;
                     plain()
@@ -76,19 +78,19 @@ impl<V> Variants<V> {
 
     /// Whether the choice was made without a look at the disk, and would be for the rest of this second.
     pub(super) fn is_validated(&mut self, watch: &InotifyWatcher, secs: u64) -> bool {
-        self.precompressed.ties.freshness(watch, secs) == Freshness::Fresh
+        self.precompressed.dependencies.freshness(watch, secs) == Freshness::Fresh
     }
 
-    fn keep(&mut self, resource: Resource, make: &impl Fn(&Resource) -> V) -> Lookup<V> {
+    fn store_gzip(&mut self, resource: Resource, make: &impl Fn(&Resource) -> V) -> Lookup<V> {
         let entry = CachedFile::new(resource, make);
-        self.gzip = Gzip::Whole(Rc::clone(&entry));
+        self.gzip = Gzip::Compressed(Rc::clone(&entry));
         Lookup::File(entry)
     }
 
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
         let mut cost = self.precompressed.cost();
-        if let Gzip::Whole(entry) = &self.gzip {
+        if let Gzip::Compressed(entry) = &self.gzip {
             cost += entry.cost();
         }
         cost
@@ -198,9 +200,9 @@ mod tests {
             assert_plain(&entry, len);
             // In the same turn, after which there is no time left to try again.
             bench.write("b.txt", text(SMALL));
-            bench.next_turn();
-            assert!(matches!(bench.look("/b.txt", &gzip()), Lookup::File(_)));
-            let Lookup::File(again) = bench.look("/a.txt", &gzip()) else { panic!("it is tried again") };
+            bench.next_tick();
+            assert!(matches!(bench.lookup("/b.txt", &gzip()), Lookup::File(_)));
+            let Lookup::File(again) = bench.lookup("/a.txt", &gzip()) else { panic!("it is tried again") };
             assert!(Rc::ptr_eq(&entry, &again));
         }
     }
@@ -228,13 +230,13 @@ mod tests {
         bench.write("a.txt", &content);
         assert!(decoded(&bench.get("/a.txt", &gzip())) == content);
         for name in ["a.txt.gz", "a.txt.br"] {
-            bench.tick();
+            bench.wait_for_fs_clock();
             bench.write(name, "twin");
             for _ in 0..2 {
                 let entry = bench.get("/a.txt", &gzip());
                 assert_eq!((entry.resource.len, entry.resource.is_generated()), (4, false), "{name}");
             }
-            bench.tick();
+            bench.wait_for_fs_clock();
             fs::remove_file(bench.path(name)).expect("removes");
             assert!(decoded(&bench.get("/a.txt", &gzip())) == content);
         }
@@ -246,16 +248,16 @@ mod tests {
         let content = text(10 * SMALL);
         bench.write("a.txt", &content);
         for turn in 1..10 {
-            bench.next_turn();
+            bench.next_tick();
             for waiting in 0..50 {
-                let found = bench.look("/a.txt", &gzip());
+                let found = bench.lookup("/a.txt", &gzip());
                 assert!(matches!(found, Lookup::Pending), "turn {turn}, waiting {waiting}");
             }
             // Who wants it as it is does not wait.
-            assert!(matches!(bench.look("/a.txt", &EncodingPreferences::PLAIN), Lookup::File(_)));
+            assert!(matches!(bench.lookup("/a.txt", &EncodingPreferences::PLAIN), Lookup::File(_)));
         }
-        bench.next_turn();
-        let found: Vec<_> = (0..50).map(|_| bench.look("/a.txt", &gzip())).collect();
+        bench.next_tick();
+        let found: Vec<_> = (0..50).map(|_| bench.lookup("/a.txt", &gzip())).collect();
         let [Lookup::File(first), others @ ..] = &found[..] else { panic!("{:?}", found[0]) };
         assert!(decoded(first) == content);
         assert!(others.iter().all(|other| matches!(other, Lookup::File(entry) if Rc::ptr_eq(entry, first))));
@@ -269,9 +271,9 @@ mod tests {
         }
         let mut ready = 0;
         for _ in 0..10 {
-            bench.next_turn();
+            bench.next_tick();
             let looks: Vec<_> =
-                (0..20).map(|number| bench.look(&format!("/{number}.txt"), &gzip())).collect();
+                (0..20).map(|number| bench.lookup(&format!("/{number}.txt"), &gzip())).collect();
             let now_ready = looks.iter().filter(|found| matches!(found, Lookup::File(_))).count();
             assert_eq!(now_ready, ready + 2);
             ready = now_ready;
@@ -281,7 +283,7 @@ mod tests {
     #[test]
     fn who_comes_when_there_is_too_much_to_do_gets_the_file_as_it_is() {
         let mut bench = CacheFixture::new();
-        let wait = |bench: &mut CacheFixture, name: &str| match bench.look(&format!("/{name}"), &gzip()) {
+        let wait = |bench: &mut CacheFixture, name: &str| match bench.lookup(&format!("/{name}"), &gzip()) {
             Lookup::Pending => true,
             Lookup::File(entry) => {
                 !entry.resource.is_generated() && panic!("not {}", entry.resource.is_generated())
@@ -293,12 +295,14 @@ mod tests {
             bench.write(name, text(4 * SMALL));
         }
         for _ in 0..2 {
-            bench.next_turn();
+            bench.next_tick();
             for name in &names[..8] {
                 assert!(wait(&mut bench, name), "{name}");
             }
             for name in &names[8..] {
-                let Lookup::File(entry) = bench.look(&format!("/{name}"), &gzip()) else { panic!("{name}") };
+                let Lookup::File(entry) = bench.lookup(&format!("/{name}"), &gzip()) else {
+                    panic!("{name}")
+                };
                 assert_plain(&entry, 4 * SMALL);
             }
         }
@@ -308,11 +312,11 @@ mod tests {
             bench.write(name, text(len));
         }
         assert!(wait(&mut bench, "a.txt") && wait(&mut bench, "b.txt"));
-        let Lookup::File(entry) = bench.look("/c.txt", &gzip()) else { panic!("c") };
+        let Lookup::File(entry) = bench.lookup("/c.txt", &gzip()) else { panic!("c") };
         assert_plain(&entry, SMALL + 1);
         // Nobody asks for them any more.
-        bench.next_turn();
-        bench.next_turn();
+        bench.next_tick();
+        bench.next_tick();
         bench.write("d.txt", text(2000));
         for _ in 0..2 {
             bench.get("/d.txt", &gzip());
@@ -328,10 +332,10 @@ mod tests {
         let start = |bench: &mut CacheFixture| {
             bench.write("a.txt", &old);
             for _ in 0..3 {
-                bench.next_turn();
-                assert!(matches!(bench.look("/a.txt", &gzip()), Lookup::Pending));
+                bench.next_tick();
+                assert!(matches!(bench.lookup("/a.txt", &gzip()), Lookup::Pending));
             }
-            bench.tick();
+            bench.wait_for_fs_clock();
         };
         // Written over: the same file, the same length.
         start(&mut bench);
@@ -409,11 +413,11 @@ mod tests {
         }
         let mut kept = 0;
         for number in 0..20 {
-            bench.next_turn();
+            bench.next_tick();
             // The turn's time goes to another, so that only what is at hand is found.
             bench.write("other.txt", text(SMALL));
-            bench.look("/other.txt", &gzip());
-            kept += usize::from(matches!(bench.look(&format!("/{number}.txt"), &gzip()), Lookup::File(_)));
+            bench.lookup("/other.txt", &gzip());
+            kept += usize::from(matches!(bench.lookup(&format!("/{number}.txt"), &gzip()), Lookup::File(_)));
         }
         assert!(kept <= 2, "{kept} of {SMALL} bytes and more are kept in {bytes_max}");
     }

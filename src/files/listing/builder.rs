@@ -5,7 +5,7 @@
 //! is small, and the rest is let go as soon as the page is there.
 
 use super::budget::Lease;
-use super::read_dir::{Directory, embedded_pages};
+use super::read_dir::{DirReader, embedded_pages};
 use super::runs::{Merge, Run};
 use super::{Listing, ListingBudget, ListingError, ListingTotals, NameFilter, Page, PageRequest, Wanted};
 use crate::files::path::RelativePath;
@@ -33,7 +33,7 @@ pub struct ListingBuilder {
 enum BuildStage {
     /// The directory at this path is not open yet.
     Waiting(Vec<u8>),
-    Reading(Directory),
+    Reading(DirReader),
     /// Taking the entries of one page out of what was read.
     Merging {
         page: Page,
@@ -72,10 +72,10 @@ impl ListingBuilder {
         }
         match &mut self.stage {
             BuildStage::Reading(directory) => {
-                let slice = directory.read_slice(store, |name| lets_through(&mut self.filter, name))?;
-                self.take_in(slice.run)?;
+                let slice = directory.read_slice(store, |name| matches_filter(&mut self.filter, name))?;
+                self.add_run(slice.run)?;
                 if slice.is_last {
-                    self.end_reading();
+                    self.finish_reading();
                 }
             }
             BuildStage::Merging { .. } => self.merge_slice(),
@@ -89,36 +89,36 @@ impl ListingBuilder {
     /// one waits until there is room, in one of the next turns.
     fn open(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
         let Some(root) = store.root() else {
-            self.take_in_pages(store, path)?;
-            self.end_reading();
+            self.add_embedded_pages(store, path)?;
+            self.finish_reading();
             return Ok(());
         };
         if self.lease.may_open_directory() {
-            self.stage = BuildStage::Reading(Directory::open(root, path)?);
-            return self.take_in_pages(store, path);
+            self.stage = BuildStage::Reading(DirReader::open(root, path)?);
+            return self.add_embedded_pages(store, path);
         }
         if self.is_long {
             return Ok(());
         }
-        let mut directory = Directory::open(root, path)?;
-        let slice = directory.read_slice(store, |name| lets_through(&mut self.filter, name))?;
+        let mut directory = DirReader::open(root, path)?;
+        let slice = directory.read_slice(store, |name| matches_filter(&mut self.filter, name))?;
         self.is_long = !slice.is_last;
         if slice.is_last {
-            self.take_in_pages(store, path)?;
-            self.take_in(slice.run)?;
-            self.end_reading();
+            self.add_embedded_pages(store, path)?;
+            self.add_run(slice.run)?;
+            self.finish_reading();
         }
         Ok(())
     }
 
     /// Keeps the pages of the binary that stand in the directory at `path`.
-    fn take_in_pages(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
-        let pages = embedded_pages(store, path, |name| lets_through(&mut self.filter, name));
-        self.take_in(pages)
+    fn add_embedded_pages(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
+        let pages = embedded_pages(store, path, |name| matches_filter(&mut self.filter, name));
+        self.add_run(pages)
     }
 
     /// How many entries have been found so far.
-    pub fn found(&self) -> usize {
+    pub fn entries_found(&self) -> usize {
         self.totals.entries()
     }
 
@@ -132,11 +132,11 @@ impl ListingBuilder {
     }
 
     /// Keeps what was read, as one more run.
-    fn take_in(&mut self, mut run: Run) -> Result<(), ListingError> {
+    fn add_run(&mut self, mut run: Run) -> Result<(), ListingError> {
         if run.len() == 0 {
             return Ok(());
         }
-        run.entries().for_each(|entry| self.totals.count(&entry));
+        run.entries().for_each(|entry| self.totals.add_entry(&entry));
         run.sort(self.merge.order());
         self.lease.grow(run.cost())?;
         self.merge.push(run);
@@ -144,7 +144,7 @@ impl ListingBuilder {
     }
 
     /// All has been read: if it is more than a page, that page is to be picked.
-    fn end_reading(&mut self) {
+    fn finish_reading(&mut self) {
         self.lease.close_directory();
         let entries = self.totals.entries();
         let page = Page::of(self.page_request, entries);
@@ -179,6 +179,6 @@ impl ListingBuilder {
     }
 }
 
-fn lets_through(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
-    filter.as_mut().is_none_or(|filter| filter.lets_through(name))
+fn matches_filter(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
+    filter.as_mut().is_none_or(|filter| filter.matches(name))
 }

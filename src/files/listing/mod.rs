@@ -172,7 +172,7 @@ impl ListingTotals {
         self.directories + self.files
     }
 
-    fn count(&mut self, entry: &Entry<'_>) {
+    fn add_entry(&mut self, entry: &Entry<'_>) {
         if entry.is_directory {
             self.directories += 1;
         } else {

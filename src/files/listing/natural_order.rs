@@ -11,7 +11,7 @@ use std::str;
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct NameToken<'a> {
     /// The letter in its lower case; `0` for every run of digits.
-    place: u32,
+    letter: u32,
     /// How many digits there are, zeros in front not counted: the longer number is the greater.
     digits_len: usize,
     digits: &'a [u8],
@@ -34,14 +34,14 @@ impl<'a> Iterator for NameTokens<'a> {
                 digits = tail;
             }
             self.0 = rest;
-            return Some(NameToken { place: u32::from(b'0'), digits_len: digits.len(), digits });
+            return Some(NameToken { letter: u32::from(b'0'), digits_len: digits.len(), digits });
         }
         let (place, len) = match first {
             0..0x80 => (first.to_ascii_lowercase().into(), 1),
             _ => first_letter(self.0).unwrap_or((NO_LETTER + u32::from(first), 1)),
         };
         self.0 = self.0.get(len..).unwrap_or_default();
-        Some(NameToken { place, digits_len: 0, digits: &[] })
+        Some(NameToken { letter: place, digits_len: 0, digits: &[] })
     }
 }
 
@@ -60,17 +60,17 @@ fn fold(letter: char) -> char {
 
 /// Which of two names comes first.
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
-    let same = common_pieces_len(left, right);
-    pieces_from(left, same).cmp(pieces_from(right, same)).then_with(|| left.cmp(right))
+    let same = common_tokens_len(left, right);
+    tokens_from(left, same).cmp(tokens_from(right, same)).then_with(|| left.cmp(right))
 }
 
-fn pieces_from(name: &[u8], start: usize) -> NameTokens<'_> {
+fn tokens_from(name: &[u8], start: usize) -> NameTokens<'_> {
     NameTokens(name.get(start..).unwrap_or_default())
 }
 
 /// How far two names are the same, up to the end of a piece of both: files of one directory often
 /// have long beginnings in common.
-fn common_pieces_len(left: &[u8], right: &[u8]) -> usize {
+fn common_tokens_len(left: &[u8], right: &[u8]) -> usize {
     let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
     let ends_piece = |byte: &u8| byte.is_ascii() && !byte.is_ascii_digit();
     left.iter().take(same).rposition(ends_piece).map_or(0, |last| last + 1)
@@ -91,7 +91,7 @@ impl NameFilter {
         (!folded.is_empty()).then(|| NameFilter { folded, name: String::new() })
     }
 
-    pub(super) fn lets_through(&mut self, name: &[u8]) -> bool {
+    pub(super) fn matches(&mut self, name: &[u8]) -> bool {
         self.name.clear();
         self.name.extend(String::from_utf8_lossy(name).chars().map(fold));
         self.name.contains(&self.folded)
@@ -132,11 +132,11 @@ mod tests {
             ("*", "ab", false),
         ] {
             let mut filter = NameFilter::new(text).expect(text);
-            assert_eq!(filter.lets_through(name.as_bytes()), passes, "{text} in {name}");
+            assert_eq!(filter.matches(name.as_bytes()), passes, "{text} in {name}");
         }
         assert!(NameFilter::new("").is_none());
         let mut filter = NameFilter::new("b").expect("a filter");
-        assert!(filter.lets_through(b"\xff\xfeb") && !filter.lets_through(b"\xff"));
+        assert!(filter.matches(b"\xff\xfeb") && !filter.matches(b"\xff"));
     }
 
     fn name() -> impl Strategy<Value = Vec<u8>> {

@@ -20,7 +20,7 @@ const SLICE_NAMES_MIN: usize = 128;
 
 /// What the kernel is asked for in one go, in bytes. An entry takes 24 at the least and 280 at the
 /// most, so that a slice has never more than some 300.
-const STRETCH_LEN: usize = 4 * 1024;
+const DIR_BUFFER_LEN: usize = 4 * 1024;
 
 /// So many links are followed in one slice. Each costs as much as the system lets it: forty links that
 /// lead through one another by paths of four thousand bytes take it some milliseconds.
@@ -28,11 +28,11 @@ const SLICE_LINKS_MAX: usize = 4;
 
 /// A directory that is open to be read.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(super) struct DirReader {
     dir: OwnedFd,
     /// Names that may be links and have not been followed yet: those of one slice at the most.
     links: Vec<Vec<u8>>,
-    is_read: bool,
+    is_at_end: bool,
     /// The path beneath the root.
     path: Vec<u8>,
 }
@@ -45,11 +45,11 @@ pub(super) struct DirSlice {
     pub(super) is_last: bool,
 }
 
-impl Directory {
+impl DirReader {
     /// Opens the directory at `path`.
-    pub(super) fn open(root: &Root, path: &[u8]) -> Result<Directory, LookupError> {
-        let dir = root.open_to_read(path)?;
-        Ok(Directory { dir, links: Vec::new(), is_read: false, path: path.to_vec() })
+    pub(super) fn open(root: &Root, path: &[u8]) -> Result<DirReader, LookupError> {
+        let dir = root.open_for_reading(path)?;
+        Ok(DirReader { dir, links: Vec::new(), is_at_end: false, path: path.to_vec() })
     }
 
     /// Reads on; `wants` says which names.
@@ -59,11 +59,11 @@ impl Directory {
         wants: impl FnMut(&[u8]) -> bool,
     ) -> Result<DirSlice, LookupError> {
         let mut run = Run::default();
-        if self.links.is_empty() && !self.is_read {
+        if self.links.is_empty() && !self.is_at_end {
             self.read_names(store, &mut run, wants)?;
         }
         self.follow_links(store, &mut run)?;
-        Ok(DirSlice { run, is_last: self.is_read && self.links.is_empty() })
+        Ok(DirSlice { run, is_last: self.is_at_end && self.links.is_empty() })
     }
 
     /// Reads names until they are enough for a slice, and puts the links among them aside.
@@ -73,18 +73,18 @@ impl Directory {
         run: &mut Run,
         mut wants: impl FnMut(&[u8]) -> bool,
     ) -> Result<(), LookupError> {
-        let mut room = [MaybeUninit::uninit(); STRETCH_LEN];
+        let mut room = [MaybeUninit::uninit(); DIR_BUFFER_LEN];
         let mut stretches = RawDir::new(&self.dir, &mut room);
         let mut seen: usize = 0;
         while let Some(found) = stretches.next() {
             let found = found?;
             let name = found.file_name();
             let path = join(&self.path, name.to_bytes());
-            if may_be_served(name.to_bytes(), &path) && !store.is_built_in(&path) && wants(name.to_bytes()) {
+            if may_be_served(name.to_bytes(), &path) && !store.is_embedded(&path) && wants(name.to_bytes()) {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
                         let facts = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
-                        push(run, name.to_bytes(), facts.map_err(LookupError::from))?;
+                        push_entry(run, name.to_bytes(), facts.map_err(LookupError::from))?;
                     }
                     // Not every file system says what a name is.
                     FileType::Symlink | FileType::Unknown => self.links.push(name.to_bytes().to_vec()),
@@ -96,7 +96,7 @@ impl Directory {
                 return Ok(());
             }
         }
-        self.is_read = true;
+        self.is_at_end = true;
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl Directory {
         let Some(root) = store.root() else { return Ok(()) };
         let left = self.links.len().saturating_sub(SLICE_LINKS_MAX);
         for name in self.links.drain(left..) {
-            push(run, &name, root.stat(&join(&self.path, &name)))?;
+            push_entry(run, &name, root.stat(&join(&self.path, &name)))?;
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ fn may_be_served(name: &[u8], path: &[u8]) -> bool {
 }
 
 /// Keeps what serving the name would find. What cannot be found out for the moment is an error.
-fn push(run: &mut Run, name: &[u8], facts: Result<FileStat, LookupError>) -> Result<(), LookupError> {
+fn push_entry(run: &mut Run, name: &[u8], facts: Result<FileStat, LookupError>) -> Result<(), LookupError> {
     let facts = match facts {
         Ok(facts) => facts,
         Err(LookupError::Busy) => return Err(LookupError::Busy),
@@ -140,7 +140,7 @@ pub(super) fn embedded_pages(
 ) -> Run {
     let mut run = Run::default();
     let mut directories: Vec<&[u8]> = Vec::new();
-    for (page_path, page) in store.built_in() {
+    for (page_path, page) in store.embedded_pages() {
         let Some(rest) = beneath(path, page_path.as_bytes()) else { continue };
         let name = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
         let is_directory = name.len() < rest.len();
@@ -172,7 +172,7 @@ mod tests {
         }
         let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         let root = store.root().expect("a root");
-        let mut directory = Directory::open(root, b"").expect("opens");
+        let mut directory = DirReader::open(root, b"").expect("opens");
         let mut found = Vec::new();
         for _ in 0..COUNT {
             let slice = directory.read_slice(&store, |_| true).expect("reads");

@@ -90,7 +90,7 @@ impl Run {
             + self.records.capacity() * mem::size_of::<EntryRecord>()
     }
 
-    fn next(&self) -> Option<Entry<'_>> {
+    fn peek(&self) -> Option<Entry<'_>> {
         Some(self.records.get(self.taken)?.entry(&self.names))
     }
 }
@@ -98,7 +98,7 @@ impl Run {
 /// The greatest run is that whose next entry comes first: a heap has it on top.
 impl Ord for Run {
     fn cmp(&self, other: &Run) -> Ordering {
-        match (self.next(), other.next()) {
+        match (self.peek(), other.peek()) {
             (Some(next), Some(other)) => self.order.compare(&other, &next),
             (next, other) => next.is_some().cmp(&other.is_some()),
         }
@@ -147,7 +147,7 @@ impl Merge {
 
     /// Adds a run that is sorted in the order of the merge, before any entry is taken.
     pub(super) fn push(&mut self, run: Run) {
-        if run.next().is_some() {
+        if run.peek().is_some() {
             self.heap.push(run);
         }
     }
@@ -158,11 +158,11 @@ impl Merge {
             && let Some(mut top) = self.heap.peek_mut()
         {
             top.taken += 1;
-            if top.next().is_none() {
+            if top.peek().is_none() {
                 PeekMut::pop(top);
             }
         }
-        self.heap.peek()?.next()
+        self.heap.peek()?.peek()
     }
 }
 

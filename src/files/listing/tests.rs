@@ -149,7 +149,7 @@ fn a_filter_counts_too() {
 }
 
 /// A page for a person.
-fn wanted(number: usize, len: usize) -> Wanted {
+fn page_options(number: usize, len: usize) -> Wanted {
     Wanted { page: Some(PageRequest { number, clamp_to_last_page: true, len }), ..Wanted::default() }
 }
 
@@ -166,13 +166,16 @@ fn pages_are_cut_from_the_whole_order() {
         (usize::MAX, 25, Page { number: 1, count: 1, skipped: 0, len: 25 }, 0..25),
         (7, 0, Page { number: 7, count: 25, skipped: 6, len: 1 }, 6..7),
     ] {
-        let wanted = wanted(number, len);
+        let wanted = page_options(number, len);
         let listing = listed(&store, "/", wanted);
         assert_eq!((listing.page(), listing.totals().files), (page, 25));
         assert_eq!(names(listing), all[range], "page {number} of {len}");
     }
     let (_dir, empty) = site(&[]);
-    assert_eq!(listed(&empty, "/", wanted(3, 10)).page(), Page { number: 1, count: 1, skipped: 0, len: 0 });
+    assert_eq!(
+        listed(&empty, "/", page_options(3, 10)).page(),
+        Page { number: 1, count: 1, skipped: 0, len: 0 }
+    );
 }
 
 /// An empty file of so many names.
@@ -191,12 +194,16 @@ fn a_large_directory_is_read_in_slices_of_some_hundred_and_leased() {
     let (_dir, store) = many(COUNT);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let mut gathering = ListingBuilder::begin(&path, wanted(30, 100), &budget).expect("begins");
+    let mut gathering = ListingBuilder::begin(&path, page_options(30, 100), &budget).expect("begins");
     let (mut slices, mut held_len_max) = (0, 0);
     loop {
-        let before = gathering.found();
+        let before = gathering.entries_found();
         let more = gathering.build_slice(&store).expect("gathers");
-        assert!(gathering.found() - before <= 300, "a slice of {}", gathering.found() - before);
+        assert!(
+            gathering.entries_found() - before <= 300,
+            "a slice of {}",
+            gathering.entries_found() - before
+        );
         held_len_max = held_len_max.max(budget.held_len());
         slices += 1;
         if !more {
@@ -220,9 +227,9 @@ fn a_directory_waits_while_too_many_are_open() {
     let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
     assert!(open.iter_mut().all(|gathering| gathering.build_slice(&store).expect("gathers")));
     let mut last = begin();
-    assert!(last.build_slice(&store).expect("waits") && last.found() == 0);
+    assert!(last.build_slice(&store).expect("waits") && last.entries_found() == 0);
     while open[0].build_slice(&store).expect("gathers") {}
-    assert!(last.build_slice(&store).expect("gathers") && last.found() > 0);
+    assert!(last.build_slice(&store).expect("gathers") && last.entries_found() > 0);
 }
 
 #[test]

@@ -142,9 +142,9 @@ fn a_given_type_goes_before_and_the_longest_extension_decides() {
     for (extension, media_type) in
         [("gz", "application/x-gz"), ("Tar.GZ", "application/x-tgz"), ("foo", "text/x-foo"), ("d", "x/y")]
     {
-        assert_eq!(types.give(extension, media_type), Ok(()));
+        assert_eq!(types.insert(extension, media_type), Ok(()));
     }
-    assert_eq!(types.give("FOO", "text/plain"), Err("text/x-foo; charset=utf-8"));
+    assert_eq!(types.insert("FOO", "text/plain"), Err("text/x-foo; charset=utf-8"));
     for (name, expected) in [
         ("a.gz", Some("application/x-gz")),
         ("a.tar.gz", Some("application/x-tgz")),
@@ -156,7 +156,7 @@ fn a_given_type_goes_before_and_the_longest_extension_decides() {
         ("a.fo", None),
         ("", None),
     ] {
-        assert_eq!(types.given(name.as_bytes()), expected, "{name}");
+        assert_eq!(types.get(name.as_bytes()), expected, "{name}");
     }
     assert_eq!(
         types.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
@@ -177,8 +177,8 @@ fn a_given_text_type_says_its_charset_unless_it_names_one() {
         ("image/png", "image/png"),
     ] {
         let mut types = MediaTypes::default();
-        assert_eq!(types.give("x", given), Ok(()));
-        assert_eq!(types.given(b"a.x"), Some(said), "{given}");
+        assert_eq!(types.insert("x", given), Ok(()));
+        assert_eq!(types.get(b"a.x"), Some(said), "{given}");
     }
 }
 

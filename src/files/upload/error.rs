@@ -19,7 +19,7 @@ pub enum UploadError {
     /// The name is that of a link, FIFO, socket or device.
     NotRegular,
     /// The name is that of a page inside the binary, which would go on hiding the file.
-    BuiltIn,
+    Embedded,
     /// Whoever sends it does not want it to replace what has the name now.
     PreconditionFailed,
     /// The system does not let this process write there.
@@ -39,7 +39,7 @@ impl fmt::Display for UploadError {
             UploadError::NoParent => "no such directory",
             UploadError::Directory => "it is a directory",
             UploadError::NotRegular => "it is no regular file",
-            UploadError::BuiltIn => "the page is built in",
+            UploadError::Embedded => "the page is built in",
             UploadError::PreconditionFailed => "what has the name is to be kept",
             UploadError::Forbidden => "writing is not permitted",
             UploadError::Full => "no room is left",

@@ -14,10 +14,10 @@ use rustix::io::Errno;
 use super::UploadError;
 
 /// How often a name is tried for that others make or take away at the same moment.
-pub(super) const NAMING_ATTEMPTS_MAX: usize = 16;
+pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
 /// What a new file keeps of the mode of the one whose place it takes: not the bits that give the
 /// owner's rights to whoever runs it.
-const MODE_KEPT: u32 = 0o777;
+const MODE_MASK: u32 = 0o777;
 
 /// The mode that what has the name now hands on, if anything has it.
 pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {
@@ -26,14 +26,14 @@ pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, Uplo
         result => result?,
     };
     match FileType::from_raw_mode(stat.stx_mode.into()) {
-        FileType::RegularFile => Ok(Some(u32::from(stat.stx_mode) & MODE_KEPT)),
+        FileType::RegularFile => Ok(Some(u32::from(stat.stx_mode) & MODE_MASK)),
         FileType::Directory => Err(UploadError::Directory),
         _ => Err(UploadError::NotRegular),
     }
 }
 
 /// A file without a name, or none where there can be none, or none that could be given one.
-pub(super) fn create_nameless(dir: &OwnedFd, mode: u32) -> Result<Option<File>, Errno> {
+pub(super) fn create_tmpfile(dir: &OwnedFd, mode: u32) -> Result<Option<File>, Errno> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match openat(dir, c".", flags, Mode::from_raw_mode(mode)) {
         Ok(file) => {
@@ -67,7 +67,7 @@ fn proc_path(file: &impl AsRawFd) -> String {
 pub(super) fn retry_hidden<T>(
     mut make: impl FnMut(&CString) -> Result<T, Errno>,
 ) -> Result<(T, CString), Errno> {
-    for _ in 0..NAMING_ATTEMPTS_MAX {
+    for _ in 0..LINK_ATTEMPTS_MAX {
         // Other processes may be at work in the same directory, and earlier ones may have been killed.
         let random = RandomState::new().build_hasher().finish();
         let name = CString::new(format!(".reactor-upload-{random:016x}")).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(super) fn retry_hidden<T>(
 }
 
 /// The file that has the name, open for reading.
-pub(super) fn open_present(dir: &OwnedFd, name: &CString) -> Result<Option<File>, UploadError> {
+pub(super) fn open_existing(dir: &OwnedFd, name: &CString) -> Result<Option<File>, UploadError> {
     if mode_of(dir, name)?.is_none() {
         return Ok(None);
     }

@@ -25,7 +25,7 @@ use rustix::fs::{AtFlags, Mode, RenameFlags, fchmod, renameat, renameat_with, un
 use rustix::io::Errno;
 
 use self::link_name::{
-    NAMING_ATTEMPTS_MAX, create_hidden, create_nameless, link, mode_of, open_present, retry_hidden,
+    LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, retry_hidden,
 };
 use super::file_version::{ContentHash, FileVersion};
 use super::path::{RelativePath, beneath, split_last};
@@ -34,25 +34,25 @@ use super::source::{ContentSource, Resource, SMALL_FILE_LEN_MAX, load};
 
 /// Pieces smaller than this are gathered, so that a body in tiny chunks does not cost a system call for
 /// each; larger ones are written as they are.
-const GATHERED_LEN_MAX: usize = 16 * 1024;
+const WRITE_BUFFER_LEN: usize = 16 * 1024;
 /// What the umask leaves of this is the mode of a new file.
-const MODE_NEW: u32 = 0o666;
+const NEW_FILE_MODE: u32 = 0o666;
 
 /// A file that has been stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredFile {
     /// Whether there was no file of this name before.
     pub created: bool,
     /// What tells it from any other of the same name, if it is a small file: of a large one that has
     /// just been written nothing does.
-    pub identity: Option<FileVersion>,
+    pub version: Option<FileVersion>,
 }
 
 /// What has the name that an upload is to take.
 #[derive(Debug)]
 pub enum ExistingFile {
     /// Nothing has it.
-    Nothing,
+    Absent,
     /// A file that this process may replace, but not read.
     Unreadable,
     /// A file, and what is known of it.
@@ -71,31 +71,31 @@ pub struct Upload {
 }
 
 /// Whether uploads can go to the directory `within`, empty for the root: it is there.
-pub fn may_hold_uploads(store: &ContentSource, within: &[u8]) -> bool {
+pub fn is_upload_directory(store: &ContentSource, within: &[u8]) -> bool {
     store.root().is_some_and(|root| root.kind(within).is_ok_and(|kind| kind == FileKind::Directory))
 }
 
 /// Whether a file can be stored under `path`, as [`UploadBody::begin`] would say, but for permissions and
 /// room, which only trying tells.
 pub fn may_store(store: &ContentSource, within: &[u8], path: &RelativePath<'_>) -> bool {
-    place(store, within, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
+    open_parent(store, within, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
 }
 
 /// The directory that the file `path` is to be in, and its name there.
-fn place(
+fn open_parent(
     store: &ContentSource,
     within: &[u8],
     path: &RelativePath<'_>,
 ) -> Result<(OwnedFd, CString), UploadError> {
-    let root = store.root().ok_or(UploadError::BuiltIn)?;
+    let root = store.root().ok_or(UploadError::Embedded)?;
     let Some(inner) = beneath(within, path.as_bytes()) else {
         return Err(if path.as_bytes() == within { UploadError::Directory } else { UploadError::Outside });
     };
     if path.has_trailing_slash() {
         return Err(UploadError::Directory);
     }
-    if store.is_built_in(path.as_bytes()) {
-        return Err(UploadError::BuiltIn);
+    if store.is_embedded(path.as_bytes()) {
+        return Err(UploadError::Embedded);
     }
     let (parent, name) = split_last(inner);
     // A `RelativePath` has no NUL in it.
@@ -117,14 +117,14 @@ impl Upload {
         within: &[u8],
         path: &RelativePath<'_>,
     ) -> Result<Upload, UploadError> {
-        let (dir, name) = place(store, within, path)?;
+        let (dir, name) = open_parent(store, within, path)?;
         // From the first moment no more readable than the file whose place it takes.
-        let mode = mode_of(&dir, &name)?.unwrap_or(MODE_NEW);
-        let (file, hidden) = match create_nameless(&dir, mode)? {
+        let mode = mode_of(&dir, &name)?.unwrap_or(NEW_FILE_MODE);
+        let (file, hidden) = match create_tmpfile(&dir, mode)? {
             Some(file) => (file, None),
             None => create_hidden(&dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
         };
-        let file = BufWriter::with_capacity(GATHERED_LEN_MAX, file);
+        let file = BufWriter::with_capacity(WRITE_BUFFER_LEN, file);
         Ok(Upload { dir, name, file, hidden_name: hidden, hash: ContentHash::new(SMALL_FILE_LEN_MAX) })
     }
 
@@ -140,11 +140,11 @@ impl Upload {
     /// What has the name now, with what could be relied upon at `now`.
     ///
     /// # Errors
-    /// `Directory` and `NotRegular` for what is no file; `Busy` or `Failed` if it cannot be looked at.
+    /// `DirReader` and `NotRegular` for what is no file; `Busy` or `Failed` if it cannot be looked at.
     pub fn existing_file(&self, now: SystemTime) -> Result<ExistingFile, UploadError> {
-        let file = match open_present(&self.dir, &self.name) {
+        let file = match open_existing(&self.dir, &self.name) {
             Ok(Some(file)) => file,
-            Ok(None) => return Ok(ExistingFile::Nothing),
+            Ok(None) => return Ok(ExistingFile::Absent),
             Err(UploadError::Forbidden) => return Ok(ExistingFile::Unreadable),
             Err(fault) => return Err(fault),
         };
@@ -163,7 +163,7 @@ impl Upload {
     ///
     /// # Errors
     /// All of [`UploadError`] but `Outside`; the old file, if there is one, is what it was.
-    pub fn commit(self) -> Result<Stored, UploadError> {
+    pub fn commit(self) -> Result<StoredFile, UploadError> {
         self.commit_if(|_| Ok(true))
     }
 
@@ -175,11 +175,11 @@ impl Upload {
     pub fn commit_if(
         mut self,
         holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
-    ) -> Result<Stored, UploadError> {
+    ) -> Result<StoredFile, UploadError> {
         self.file.flush()?;
         let created = self.take_final_name(holds)?;
         let facts = FileStat::of(self.file.get_ref())?;
-        Ok(Stored { created, identity: self.hash.identity(&facts) })
+        Ok(StoredFile { created, version: self.hash.version(&facts) })
     }
 
     /// Returns whether the name is a new one.
@@ -187,7 +187,7 @@ impl Upload {
         &mut self,
         mut holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
     ) -> Result<bool, UploadError> {
-        for _ in 0..NAMING_ATTEMPTS_MAX {
+        for _ in 0..LINK_ATTEMPTS_MAX {
             let mode = mode_of(&self.dir, &self.name)?;
             if !holds(self)? {
                 return Err(UploadError::PreconditionFailed);
@@ -267,7 +267,7 @@ mod tests {
     fn begin_hidden(folder: &Path, name: &str) -> Upload {
         let root = Root::open(folder).expect("a root");
         let dir = root.open_directory(b"", b"").expect("the folder");
-        let (file, hidden) = create_hidden(&dir, MODE_NEW).expect("a hidden file");
+        let (file, hidden) = create_hidden(&dir, NEW_FILE_MODE).expect("a hidden file");
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
         Upload { dir, name, file: BufWriter::new(file), hidden_name: Some(hidden), hash }
@@ -292,7 +292,7 @@ mod tests {
             let before = fs::read(folder.path().join(&path[1..])).ok();
             assert!(before.is_none_or(|bytes| bytes.len() != 100_003 || !created));
             let stored = upload.commit().expect("it is stored");
-            assert_eq!((stored.created, stored.identity), (created, None), "{path}");
+            assert_eq!((stored.created, stored.version), (created, None), "{path}");
             assert_eq!(fs::read(folder.path().join(&path[1..])).expect("the file").len(), 100_003);
         }
         assert_eq!(names(folder.path()), ["in", "new", "old"]);
@@ -363,10 +363,10 @@ mod tests {
             let Ok(ExistingFile::File(present)) = upload.existing_file(SystemTime::UNIX_EPOCH) else {
                 panic!("it is there")
             };
-            assert!(stored.identity.is_some() && stored.identity == present.version, "{content}");
+            assert!(stored.version.is_some() && stored.version == present.version, "{content}");
         }
         let upload = begin(&store, "", "/new").expect("it begins");
-        assert!(matches!(upload.existing_file(SystemTime::UNIX_EPOCH), Ok(ExistingFile::Nothing)));
+        assert!(matches!(upload.existing_file(SystemTime::UNIX_EPOCH), Ok(ExistingFile::Absent)));
     }
 
     #[test]
@@ -374,7 +374,7 @@ mod tests {
         let (folder, store) = site();
         let place = folder.path().join("new");
         let nothing = |upload: &Upload| match upload.existing_file(SystemTime::UNIX_EPOCH)? {
-            ExistingFile::Nothing => Ok(true),
+            ExistingFile::Absent => Ok(true),
             ExistingFile::Unreadable | ExistingFile::File(_) => Ok(false),
         };
         let quicker = |upload: &Upload| {
@@ -421,12 +421,12 @@ mod tests {
             let name = RelativePath::parse(path.as_bytes()).expect(path);
             assert_eq!(may_store(&store, within.as_bytes(), &name), expected.is_empty(), "{path}");
         }
-        assert!(matches!(begin(&ContentSource::Embedded, "", "/x"), Err(UploadError::BuiltIn)));
+        assert!(matches!(begin(&ContentSource::Embedded, "", "/x"), Err(UploadError::Embedded)));
         let ContentSource::Disk(root) = store else { panic!("it is a directory") };
         let store = ContentSource::DiskWithSource(root);
-        assert!(matches!(begin(&store, "", "/server-code.html"), Err(UploadError::BuiltIn)));
+        assert!(matches!(begin(&store, "", "/server-code.html"), Err(UploadError::Embedded)));
         assert!(begin(&store, "", "/x").is_ok());
-        assert!(may_hold_uploads(&store, b"in/sub") && may_hold_uploads(&store, b""));
-        assert!(!may_hold_uploads(&store, b"old") && !may_hold_uploads(&store, b"none"));
+        assert!(is_upload_directory(&store, b"in/sub") && is_upload_directory(&store, b""));
+        assert!(!is_upload_directory(&store, b"old") && !is_upload_directory(&store, b"none"));
     }
 }

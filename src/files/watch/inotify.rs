@@ -103,7 +103,7 @@ pub(super) struct Dependency {
     counter_index: u16,
     seen: u32,
     /// Keeps it watched.
-    _held: Rc<i32>,
+    _wd: Rc<i32>,
 }
 
 /// What is to be thought of an earlier look.
@@ -181,8 +181,8 @@ impl InotifyWatcher {
 
     /// A tie to `name` in the directory that is held, or, without a name, to what is held itself.
     pub(super) fn depend_on(&self, held: &Rc<i32>, name: Option<&[u8]>) -> Dependency {
-        let cell = cell(&self.hasher, **held, name);
-        Dependency { counter_index: cell, seen: self.counter(cell), _held: Rc::clone(held) }
+        let cell = counter_index(&self.hasher, **held, name);
+        Dependency { counter_index: cell, seen: self.counter(cell), _wd: Rc::clone(held) }
     }
 
     fn counter(&self, cell: u16) -> u32 {
@@ -268,7 +268,7 @@ impl InotifyWatcher {
             if event.events().contains(ReadFlags::IGNORED) {
                 held.remove(&event.wd());
             }
-            let cell = cell(hasher, event.wd(), name);
+            let cell = counter_index(hasher, event.wd(), name);
             cells.get_mut(usize::from(cell)).into_iter().for_each(bump);
         }
         cells.iter_mut().for_each(bump);
@@ -340,7 +340,7 @@ fn bump(cell: &mut u32) {
     *cell = cell.wrapping_add(1);
 }
 
-fn cell(hasher: &RandomState, number: i32, name: Option<&[u8]>) -> u16 {
+fn counter_index(hasher: &RandomState, number: i32, name: Option<&[u8]>) -> u16 {
     (hasher.hash_one((number, name)) % CHANGE_COUNTERS) as u16
 }
 

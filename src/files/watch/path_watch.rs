@@ -17,12 +17,12 @@ use crate::files::root::Root;
 /// Links that the kernel follows in one name, and steps that all of them together may have here: a name
 /// has at most 2,048, and who makes 40 links of as many each is not worth a watch.
 const LINKS_MAX: usize = 40;
-const STEPS_MAX: usize = 4096;
+const COMPONENTS_MAX: usize = 4096;
 
 /// A directory on the way.
 struct PathDir {
     dir: OwnedFd,
-    held: Rc<i32>,
+    wd: Rc<i32>,
 }
 
 /// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
@@ -60,18 +60,18 @@ fn watch_path(
     ties: &mut Vec<Dependency>,
     secs: u64,
 ) -> Result<(), Errno> {
-    let mut places = vec![PathDir::enter(step(root.dir(), b".")?, watch, ties, secs)?];
-    let mut todo = steps(name);
+    let mut places = vec![PathDir::enter(open_component(root.dir(), b".")?, watch, ties, secs)?];
+    let mut todo = components(name);
     let mut links = 0;
-    for _ in 0..STEPS_MAX {
+    for _ in 0..COMPONENTS_MAX {
         // A name that has no more steps, or leaves the root, depends on nothing more.
         let (Some(next), Some(place)) = (todo.pop(), places.last()) else { return Ok(()) };
         if next == b".." {
             places.pop();
             continue;
         }
-        ties.push(watch.depend_on(&place.held, Some(&next)));
-        let found = match step(&place.dir, &next) {
+        ties.push(watch.depend_on(&place.wd, Some(&next)));
+        let found = match open_component(&place.dir, &next) {
             // Whatever comes by this name is told of by the tie.
             Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(()),
             found => found?,
@@ -84,7 +84,7 @@ fn watch_path(
                 if target.to_bytes().starts_with(b"/") {
                     return Ok(());
                 }
-                todo.append(&mut steps(target.to_bytes()));
+                todo.append(&mut components(target.to_bytes()));
             }
             FileType::RegularFile => {
                 let held = watch.add_watch(&found, secs)?;
@@ -106,17 +106,17 @@ impl PathDir {
     ) -> Result<PathDir, Errno> {
         let held = watch.add_watch(&dir, secs)?;
         ties.push(watch.depend_on(&held, None));
-        Ok(PathDir { dir, held })
+        Ok(PathDir { dir, wd: held })
     }
 }
 
 /// The steps of a path, the last one first.
-fn steps(path: &[u8]) -> Vec<Vec<u8>> {
+fn components(path: &[u8]) -> Vec<Vec<u8>> {
     let steps = path.split(|&byte| byte == b'/').filter(|step| !matches!(*step, b"" | b"."));
     steps.rev().map(<[u8]>::to_vec).collect()
 }
 
 /// What has this name in this directory, be it a link.
-fn step(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+fn open_component(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }

@@ -79,10 +79,10 @@ fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerCo
 impl PreparingResponse for ArchiveScan {
     /// Looks up some more members; the answer, when all are known or enough.
     fn work(&mut self, store: &ContentSource) -> Option<Response> {
-        match self.parcel.archive.gather(store) {
+        match self.parcel.archive.scan_slice(store) {
             Ok(false) => None,
             Ok(true) => Some(self.give_up()),
-            Err(fault) => Some(lookup_error(&fault, self.parcel.archive.folder(), self.prose)),
+            Err(fault) => Some(lookup_error(&fault, self.parcel.archive.directory(), self.prose)),
         }
     }
 
@@ -93,15 +93,15 @@ impl PreparingResponse for ArchiveScan {
         name.extend_from_slice(b".tar");
         let mut fields = Vec::new();
         field(&mut fields, "Content-Disposition", &attachment(&name));
-        let len = parcel.archive.promised_len();
+        let len = parcel.archive.known_len();
         Response::Stream(Box::new(StreamedResponse::new("application/x-tar", fields, len, Box::new(parcel))))
     }
 }
 
 impl BodySource for ArchiveBody {
     fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
-        self.archive.make(store, out).map_err(|fault| {
-            log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.folder()));
+        self.archive.next_slice(store, out).map_err(|fault| {
+            log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.directory()));
             match fault {
                 ArchiveError::Shrank => CloseReason::FileTruncated,
                 ArchiveError::Failed(fault) => CloseReason::FileFailed(fault.kind()),

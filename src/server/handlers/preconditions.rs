@@ -115,14 +115,14 @@ impl UploadPreconditions {
         let present = upload.existing_file(SystemTime::UNIX_EPOCH + self.since.unix)?;
         let identity = match &present {
             ExistingFile::File(resource) => resource.version,
-            ExistingFile::Nothing | ExistingFile::Unreadable => None,
+            ExistingFile::Absent | ExistingFile::Unreadable => None,
         };
         // Who has fetched it with Accept-Encoding, as browsers do, knows this version by the tag of its gzip.
         let [tag, gzip_tag] = [None, Some(ContentCoding::Gzip.as_str())]
             .map(|coding| identity.map(|identity| entity_tag(identity, coding)));
         let encoded_tag = gzip_tag.as_deref().map(str::as_bytes);
         let current = match &present {
-            ExistingFile::Nothing => None,
+            ExistingFile::Absent => None,
             ExistingFile::Unreadable => Some(Validators::default()),
             ExistingFile::File(resource) => {
                 Some(Validators { encoded_tag, ..validators(resource, tag.as_deref()) })

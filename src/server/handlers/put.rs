@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 
 use super::preconditions::{NOT_AS_EXPECTED, UploadPreconditions};
 use crate::cli::quote;
-use crate::files::{ContentSource, PathError, RelativePath, Upload, UploadError, may_hold_uploads};
+use crate::files::{ContentSource, PathError, RelativePath, Upload, UploadError, is_upload_directory};
 use crate::http::{ErrorFormat, RequestBody, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
@@ -38,7 +38,7 @@ pub(in crate::server) struct UploadInProgress {
 pub(in crate::server) fn check(config: &ServerConfig, store: &ContentSource) -> Result<(), String> {
     let Some(within) = &config.upload else { return Ok(()) };
     match store {
-        _ if may_hold_uploads(store, bytes(within)) || !config.http => Ok(()),
+        _ if is_upload_directory(store, bytes(within)) || !config.http => Ok(()),
         ContentSource::Embedded => {
             Err("--upload needs a directory to store files in; name one with --root".to_owned())
         }
@@ -125,7 +125,7 @@ fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
         UploadError::NotRegular => {
             (Status::FORBIDDEN, "What has this name is not a regular file, so it is not replaced.")
         }
-        UploadError::BuiltIn => {
+        UploadError::Embedded => {
             (Status::FORBIDDEN, "What has this name is built into the server, so it is not replaced.")
         }
         UploadError::PreconditionFailed => (Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),

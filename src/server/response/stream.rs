@@ -93,7 +93,7 @@ impl StreamedResponse {
 
     /// Queues a slice in the framing of the body.
     fn queue(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> StreamProgress {
-        let Piece { tail, more } = piece;
+        let Piece { payload: tail, has_more: more } = piece;
         let len = bytes.len() as u64 + tail.as_ref().map_or(0, TarPayload::len);
         let in_chunks = self.framing == StreamFraming::Chunked && len > 0;
         if let StreamFraming::Sized(left) = &mut self.framing {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::file::{FileHead, FilePart};
 use super::stream::StreamedResponse;
-use crate::files::{CachedFile, ContentSource, LookupError, PathError, Stored};
+use crate::files::{CachedFile, ContentSource, LookupError, PathError, StoredFile};
 use crate::http::{ErrorFormat, RequestHead, Status, Version, error_format};
 use crate::text::OneLine;
 
@@ -76,7 +76,7 @@ pub(in crate::server) struct Pending;
 /// A file that has been stored, and its path as it stands in a URL.
 #[derive(Debug, Clone)]
 pub(in crate::server) struct StoredResponse {
-    pub(in crate::server) stored: Stored,
+    pub(in crate::server) stored: StoredFile,
     pub(in crate::server) location: Vec<u8>,
 }
 

@@ -60,7 +60,7 @@ impl ResponseWriter {
                         field(out, "Location", location);
                     }
                     // No Last-Modified: what has just been written may change once more in the same second.
-                    if let Some(identity) = stored.identity {
+                    if let Some(identity) = stored.version {
                         field(out, "ETag", entity_tag(identity, None).as_bytes());
                     }
                 })

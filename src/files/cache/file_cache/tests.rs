@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// A site and its cache, whose values are the number of the load that made them.
-struct Bench {
+struct FileCacheFixture {
     dir: TempDir,
     store: ContentSource,
     cache: FileCache<u32>,
@@ -22,13 +22,13 @@ struct Bench {
     now: SystemTime,
 }
 
-impl Bench {
+impl FileCacheFixture {
     fn new(limits: CacheLimits) -> Self {
         let dir = watched_dir();
         let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         // In an hour, all that is written now has settled.
         let now = SystemTime::now() + Duration::from_secs(3600);
-        Bench { dir, store, cache: FileCache::new(limits), loads: Cell::new(0), now }
+        FileCacheFixture { dir, store, cache: FileCache::new(limits), loads: Cell::new(0), now }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -64,7 +64,7 @@ impl Bench {
     }
 
     /// Whether `raw` is found without loading it.
-    fn is_kept(&mut self, raw: &str) -> bool {
+    fn is_cached(&mut self, raw: &str) -> bool {
         let before = self.loads.get();
         self.entry(raw);
         self.loads.get() == before
@@ -73,7 +73,7 @@ impl Bench {
 
 #[test]
 fn a_file_that_stays_the_same_is_loaded_once() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "hello");
     let first = bench.entry("/a.txt");
     let second = bench.entry("/a.txt");
@@ -85,7 +85,7 @@ fn a_file_that_stays_the_same_is_loaded_once() {
 
 #[test]
 fn every_change_shows_at_the_next_look() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     assert_eq!(bench.text("/a.txt"), "one");
 
@@ -109,7 +109,7 @@ fn every_change_shows_at_the_next_look() {
 
 #[test]
 fn a_change_that_keeps_length_and_modification_time_shows() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     let path = bench.path("a.txt");
     let before = bench.entry("/a.txt").resource.stat.expect("settled");
@@ -130,14 +130,14 @@ fn a_change_that_keeps_length_and_modification_time_shows() {
 
 #[test]
 fn a_link_that_changes_its_target_shows() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     for name in ["v1", "v2"] {
         fs::create_dir(bench.path(name)).expect(name);
         bench.write(&format!("{name}/index.html"), name);
     }
     symlink("v1", bench.path("now")).expect("a link");
     assert_eq!(bench.text("/now/"), "v1");
-    assert!(bench.is_kept("/now/"));
+    assert!(bench.is_cached("/now/"));
     symlink("v2", bench.path("next")).expect("a link");
     fs::rename(bench.path("next"), bench.path("now")).expect("replaces");
     assert_eq!(bench.text("/now/"), "v2");
@@ -145,7 +145,7 @@ fn a_link_that_changes_its_target_shows() {
 
 #[test]
 fn an_index_and_its_directory_are_told_apart() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     fs::create_dir(bench.path("docs")).expect("docs");
     bench.write("docs/index.html", "docs");
     bench.write("index.html", "home");
@@ -162,7 +162,7 @@ fn an_index_and_its_directory_are_told_apart() {
 
 #[test]
 fn what_changed_just_now_is_served_but_not_kept() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "young");
     let changed = bench.entry("/a.txt").resource.stat.expect("settled");
     let changed_at = UNIX_EPOCH + Duration::new(changed.changed_secs as u64, changed.changed_nanos);
@@ -176,27 +176,27 @@ fn what_changed_just_now_is_served_but_not_kept() {
         bench.cache = FileCache::new(CacheLimits::DEFAULT);
         bench.now = now;
         assert_eq!(bench.text("/a.txt"), "young");
-        assert_eq!(bench.is_kept("/a.txt"), is_kept, "{now:?}");
+        assert_eq!(bench.is_cached("/a.txt"), is_kept, "{now:?}");
     }
 }
 
 #[test]
 fn embedded_pages_are_kept_for_good() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.store = ContentSource::Embedded;
     bench.now = UNIX_EPOCH;
-    assert!(!bench.is_kept("/"));
-    assert!(bench.is_kept("/"));
+    assert!(!bench.is_cached("/"));
+    assert!(bench.is_cached("/"));
 }
 
 #[test]
 fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.store = ContentSource::DiskWithSource(Root::open(bench.dir.path()).expect("opens"));
     bench.write("a.txt", "one");
     bench.write("server-code.html", "of another build");
     for path in ["/a.txt", "/server-code.html"] {
-        assert!(!bench.is_kept(path) && bench.is_kept(path), "{path}");
+        assert!(!bench.is_cached(path) && bench.is_cached(path), "{path}");
     }
     let page = bench.entry("/server-code.html");
     assert!(matches!(page.resource.content, Content::Packed(_)));
@@ -206,7 +206,7 @@ fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
 
 #[test]
 fn the_descriptors_are_bounded_and_small_files_do_not_pay_for_them() {
-    let mut bench = Bench::new(CacheLimits { descriptors_max: 2, ..CacheLimits::DEFAULT });
+    let mut bench = FileCacheFixture::new(CacheLimits { descriptors_max: 2, ..CacheLimits::DEFAULT });
     bench.write("small", "small");
     bench.entry("/small");
     for number in 0..6 {
@@ -217,14 +217,14 @@ fn the_descriptors_are_bounded_and_small_files_do_not_pay_for_them() {
         let entry = bench.entry(&format!("/{name}"));
         assert!(matches!(entry.resource.content, Content::File(_)));
     }
-    assert!(bench.is_kept("/small") && bench.is_kept("/large-5") && !bench.is_kept("/large-0"));
+    assert!(bench.is_cached("/small") && bench.is_cached("/large-5") && !bench.is_cached("/large-0"));
 }
 
 #[test]
 fn a_cache_of_no_size_still_finds() {
     let none = CacheLimits::NONE;
-    let mut bench = Bench::new(none);
+    let mut bench = FileCacheFixture::new(none);
     bench.write("a.txt", "found");
     assert_eq!(bench.text("/a.txt"), "found");
-    assert!(!bench.is_kept("/a.txt"));
+    assert!(!bench.is_cached("/a.txt"));
 }

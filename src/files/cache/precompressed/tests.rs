@@ -73,7 +73,7 @@ fn a_twin_that_changes_before_it_is_watched_shows_at_the_next_look() {
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
     assert_eq!(bench.found("/a.css", &ALL), (Some(Gzip), "twin".to_owned()));
-    bench.tick();
+    bench.wait_for_fs_clock();
     bench.write("a.css.gz", "niwt");
     bench.check(&ALL, Some(Gzip), "niwt");
 }
@@ -96,7 +96,7 @@ fn changes_show(mut bench: CacheFixture) {
     bench.write("new", "renamed here");
     fs::rename(bench.path("new"), bench.path("a.css.br")).expect("renames");
     bench.check(&ALL, Some(Brotli), "renamed here");
-    bench.date("a.css.br", 0);
+    bench.set_mtime("a.css.br", 0);
     bench.check(&ALL, Some(Gzip), "another twin");
     fs::remove_file(bench.path("a.css.gz")).expect("removes");
     bench.check(&ALL, None, "plain");
@@ -132,8 +132,8 @@ fn a_twin_is_stale_as_soon_as_its_original_is_younger_by_a_nanosecond() {
     bench.write("a.css.gz", "twin");
     for (original, twin, is_good) in [(5, 5, true), (6, 5, false), (6, 7, true), (8, 7, false), (7, 7, true)]
     {
-        bench.date("a.css", original);
-        bench.date("a.css.gz", twin);
+        bench.set_mtime("a.css", original);
+        bench.set_mtime("a.css.gz", twin);
         let (coding, text) = if is_good { (Some(Gzip), "twin") } else { (None, "plain") };
         bench.check(&ALL, coding, text);
     }
@@ -230,7 +230,7 @@ fn what_changed_just_now_is_looked_at_each_time() {
     // The original has settled, its twin and its directory have not.
     let settled =
         bench.get("/a.css", &EncodingPreferences::PLAIN).resource.stat.expect("settled").changed_secs;
-    bench.date("a.css.gz", u64::MAX >> 2);
+    bench.set_mtime("a.css.gz", u64::MAX >> 2);
     bench.now = SystemTime::UNIX_EPOCH + Duration::from_secs(settled.unsigned_abs() + 3600);
     bench.check(&ALL, Some(Gzip), "twin");
     assert_eq!(bench.loads_of(&ALL), 1, "the twin alone: it is dated in the future");
@@ -243,7 +243,7 @@ fn a_directory_is_remembered_only_once_it_has_settled() {
     let root = bench.store.root().expect("a disk");
     let Ok(OpenedPath::File(file, facts)) = root.open_file(b"a.css") else { panic!("it does not open") };
     let resource = load(file, facts, b"a.css").expect("loads");
-    bench.tick();
+    bench.wait_for_fs_clock();
     bench.write("b.css", "later");
     let changed = |facts: FileStat| {
         let since = Duration::new(facts.changed_secs.unsigned_abs(), facts.changed_nanos);
@@ -255,10 +255,10 @@ fn a_directory_is_remembered_only_once_it_has_settled() {
         let mut twins: Precompressed<u32> = Precompressed::new(b"a.css");
         let wanted = EncodingPreferences::new(ALL, None);
         let ask = VariantRequest::new(&bench.store, b"a.css", &wanted, now);
-        let original = Original { root, resource: &resource, facts: &facts, ask: &ask };
+        let original = OriginalFile { root, resource: &resource, stat: &facts, request: &ask };
         assert!(twins.find(&original, &mut InotifyWatcher::new(true), &|_| 0).is_none());
-        assert_eq!(twins.searched.is_some(), is_remembered);
-        assert_eq!(twins.known.iter().all(|twin| matches!(twin, Sidecar::Absent)), is_remembered);
+        assert_eq!(twins.directory_stat.is_some(), is_remembered);
+        assert_eq!(twins.sidecars.iter().all(|twin| matches!(twin, Sidecar::Absent)), is_remembered);
     }
 }
 

@@ -28,7 +28,7 @@ fn append_to(path: &Path) -> fs::File {
     fs::File::options().append(true).open(path).expect("opens")
 }
 
-fn close_to_all(path: &Path) {
+fn forbid_access(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o0)).expect("closes");
 }
 
@@ -53,10 +53,10 @@ fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
         ("docs/a", "its namesake", |dir| fs::remove_file(dir.join("a")).expect("removes"), false),
         ("docs/a", "a newcomer", |dir| fs::write(dir.join("docs/c"), "x").expect("writes"), false),
         ("docs/a", "open for writing", |dir| drop(append_to(&dir.join("docs/a"))), true),
-        ("docs/a", "closed to all", |dir| close_to_all(&dir.join("docs/a")), true),
-        ("docs/a", "its folder closed to all", |dir| close_to_all(&dir.join("docs")), true),
-        ("docs/a", "the root closed to all", |dir| close_to_all(dir), true),
-        ("docs/c", "a neighbour closed to all", |dir| close_to_all(&dir.join("docs/a")), false),
+        ("docs/a", "closed to all", |dir| forbid_access(&dir.join("docs/a")), true),
+        ("docs/a", "its folder closed to all", |dir| forbid_access(&dir.join("docs")), true),
+        ("docs/a", "the root closed to all", |dir| forbid_access(dir), true),
+        ("docs/c", "a neighbour closed to all", |dir| forbid_access(&dir.join("docs/a")), false),
         ("docs/a", "written", |dir| fs::write(dir.join("docs/a"), "x").expect("writes"), true),
         ("docs/a", "moved", |dir| fs::rename(dir.join("docs"), dir.join("d")).expect("renames"), true),
         ("docs/c", "a neighbour", |dir| fs::write(dir.join("docs/b"), "x").expect("writes"), false),

@@ -81,7 +81,7 @@ fn give_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
     if !is_media_type(media_type.as_bytes()) || !media_type.is_ascii() {
         return refused("what is behind the equals sign is not a media type, such as text/plain");
     }
-    match types.give(extension, media_type) {
+    match types.insert(extension, media_type) {
         Ok(()) => Ok(()),
         Err(earlier) => Err(format!(
             "--mime is given twice for {}, which is {earlier} already; leave one out",
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn every_option_makes_its_rule() {
         let types = config(&["--mime", "foo=text/x-foo", "--mime=.Tar.GZ = image/png"]).unwrap().media_types;
-        assert_eq!(types.given(b"a.foo"), Some("text/x-foo; charset=utf-8"));
-        assert_eq!(types.given(b"a.tar.gz"), None, "the extension has a space behind it");
+        assert_eq!(types.get(b"a.foo"), Some("text/x-foo; charset=utf-8"));
+        assert_eq!(types.get(b"a.tar.gz"), None, "the extension has a space behind it");
         let types = config(&["--mime=.Tar.GZ=image/png"]).unwrap().media_types;
-        assert_eq!(types.given(b"a.tar.gz"), Some("image/png"));
+        assert_eq!(types.get(b"a.tar.gz"), Some("image/png"));
         assert!(config(&["--clean-urls"]).unwrap().clean_urls);
         let headers = config(&["-H", "X-A: b", "--header=X-A: c", "-HServer:x"]).unwrap().headers;
         let headers: Vec<_> = headers.iter().map(|header| (header.name.as_str(), &*header.value)).collect();

@@ -90,7 +90,7 @@ impl BodySource for ListingBody {
             slice if slice.is_empty() => self.make_next(out, out.len()),
             slice => out.extend_from_slice(&slice),
         }
-        Ok(Piece { tail: None, more: !self.is_over })
+        Ok(Piece { payload: None, has_more: !self.is_over })
     }
 }
 
@@ -204,7 +204,7 @@ mod tests {
 
     /// Makes the next slice; whether there is another.
     fn more(body: &mut ListingBody, store: &ContentSource, out: &mut Vec<u8>) -> bool {
-        body.make(store, out).expect("a listing does not fail").more
+        body.make(store, out).expect("a listing does not fail").has_more
     }
 
     fn text(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> String {

@@ -8,10 +8,10 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::*;
 
 /// What is done to the site.
-type Change = (&'static str, fn(&Bench));
+type Change = (&'static str, fn(&FileCacheFixture));
 
 /// A file at the end of two links, one of them on the way, and some beside it; all of one length.
-fn linked_site(bench: &Bench) {
+fn linked_site(bench: &FileCacheFixture) {
     for directory in ["v1/deep", "v2/deep", "spare"] {
         fs::create_dir_all(bench.path(directory)).expect(directory);
     }
@@ -25,19 +25,19 @@ fn linked_site(bench: &Bench) {
 }
 
 /// Does something to a file without its times telling of it.
-fn in_secret(bench: &Bench, name: &str, act: impl FnOnce(&fs::File)) {
+fn preserving_mtime(bench: &FileCacheFixture, name: &str, act: impl FnOnce(&fs::File)) {
     let file = fs::File::options().write(true).open(bench.path(name)).expect(name);
     let modified = file.metadata().and_then(|facts| facts.modified()).expect("a time");
     act(&file);
     file.set_modified(modified).expect("sets the time");
 }
 
-fn swap(bench: &Bench, new: &str, old: &str) {
+fn swap(bench: &FileCacheFixture, new: &str, old: &str) {
     fs::rename(bench.path(old), bench.path("gone")).expect(old);
     fs::rename(bench.path(new), bench.path(old)).expect(new);
 }
 
-fn relink(bench: &Bench, target: &str, link: &str) {
+fn relink(bench: &FileCacheFixture, target: &str, link: &str) {
     symlink(target, bench.path("next")).expect(target);
     fs::rename(bench.path("next"), bench.path(link)).expect(link);
 }
@@ -46,16 +46,16 @@ fn relink(bench: &Bench, target: &str, link: &str) {
 const CHANGES: &[Change] = &[
     ("nothing", |_| ()),
     ("written", |bench| {
-        in_secret(bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+        preserving_mtime(bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
     }),
     ("written by another name", |bench| {
-        in_secret(bench, "spare/other-name.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+        preserving_mtime(bench, "spare/other-name.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
     }),
     ("truncated", |bench| {
-        in_secret(bench, "v1/deep/real.txt", |file| file.set_len(2).expect("cuts"));
+        preserving_mtime(bench, "v1/deep/real.txt", |file| file.set_len(2).expect("cuts"));
     }),
     ("truncated and grown", |bench| {
-        in_secret(bench, "v1/deep/real.txt", |file| {
+        preserving_mtime(bench, "v1/deep/real.txt", |file| {
             file.set_len(0).expect("cuts");
             file.set_len(3).expect("grows");
         });
@@ -119,33 +119,33 @@ const CHANGES: &[Change] = &[
 ];
 
 /// What there is, and what is told of it.
-fn told(found: Result<Lookup<u32>, LookupError>) -> String {
+fn describe(found: Result<Lookup<u32>, LookupError>) -> String {
     match found {
-        Ok(Lookup::File(entry)) => told_of(&entry.resource),
+        Ok(Lookup::File(entry)) => describe_resource(&entry.resource),
         Ok(other) => format!("{other:?}"),
         Err(error) => format!("{error:?}"),
     }
 }
 
-fn told_of(resource: &Resource) -> String {
+fn describe_resource(resource: &Resource) -> String {
     let Content::Memory(bytes) = &resource.content else { panic!("{resource:?}") };
     format!("{:?} {:?} {:?}", String::from_utf8_lossy(bytes), resource.stat, resource.modified_secs)
 }
 
 /// What somebody who keeps nothing finds.
-fn told_by_the_disk(bench: &Bench, raw: &str) -> String {
+fn describe_on_disk(bench: &FileCacheFixture, raw: &str) -> String {
     let path = RelativePath::parse(raw.as_bytes()).expect(raw);
     match bench.store.lookup(&path, "index.html") {
-        Ok(FoundContent::File(resource)) => told_of(&resource),
+        Ok(FoundContent::File(resource)) => describe_resource(&resource),
         Ok(FoundContent::Directory) => "Directory".to_owned(),
         Err(error) => format!("{error:?}"),
     }
 }
 
-impl Bench {
+impl FileCacheFixture {
     /// One that lives now, when nothing has settled.
-    fn young() -> Bench {
-        Bench { now: SystemTime::now(), ..Bench::new(CacheLimits::DEFAULT) }
+    fn with_current_time() -> FileCacheFixture {
+        FileCacheFixture { now: SystemTime::now(), ..FileCacheFixture::new(CacheLimits::DEFAULT) }
     }
 
     /// Whether the kernel tells of all that `raw` depends on.
@@ -160,17 +160,17 @@ fn of_what_is_asked_for_again_every_change_shows_however_secret() {
     const PATH: &str = "/now/deep/a.txt";
     for (what, change) in CHANGES {
         for looks in [1, 2, 5] {
-            let mut bench = Bench::young();
+            let mut bench = FileCacheFixture::with_current_time();
             linked_site(&bench);
             for look in 0..looks {
-                assert_eq!(told(bench.find(PATH)), told_by_the_disk(&bench, PATH), "{what}, look {look}");
+                assert_eq!(describe(bench.find(PATH)), describe_on_disk(&bench, PATH), "{what}, look {look}");
             }
             assert_eq!(bench.is_watched(PATH), looks > 1);
             let loads = bench.loads.get();
             assert_eq!(loads, looks.min(2), "it is loaded, and again when it is watched");
             change(&bench);
             for look in 0..3 {
-                assert_eq!(told(bench.find(PATH)), told_by_the_disk(&bench, PATH), "{what}, then {look}");
+                assert_eq!(describe(bench.find(PATH)), describe_on_disk(&bench, PATH), "{what}, then {look}");
             }
             assert!(*what != "nothing" || bench.loads.get() == loads.max(2));
         }
@@ -179,13 +179,13 @@ fn of_what_is_asked_for_again_every_change_shows_however_secret() {
 
 #[test]
 fn changes_that_follow_one_another_all_show() {
-    let mut bench = Bench::young();
+    let mut bench = FileCacheFixture::with_current_time();
     linked_site(&bench);
     let path = "/now/deep/a.txt";
     for round in 0..100 {
         let text = format!("{round:03}");
         match round % 3 {
-            0 => in_secret(&bench, "v1/deep/real.txt", |file| {
+            0 => preserving_mtime(&bench, "v1/deep/real.txt", |file| {
                 file.write_all_at(text.as_bytes(), 0).expect("writes");
             }),
             1 => {
@@ -239,7 +239,7 @@ fn what_is_not_there_shows_as_soon_as_it_is() {
     ];
     for (path, (what, come)) in comings {
         for looks in [1, 2, 5] {
-            let mut bench = Bench::young();
+            let mut bench = FileCacheFixture::with_current_time();
             linked_site(&bench);
             symlink("v3", bench.path("to")).expect("a link");
             for _ in 0..looks {
@@ -247,7 +247,7 @@ fn what_is_not_there_shows_as_soon_as_it_is() {
             }
             assert_eq!(bench.is_watched(path), looks > 1, "{what}");
             come(&bench);
-            assert_eq!(told(bench.find(path)), told_by_the_disk(&bench, path), "{what} after {looks}");
+            assert_eq!(describe(bench.find(path)), describe_on_disk(&bench, path), "{what} after {looks}");
             assert!(matches!(bench.find(path), Ok(Lookup::File(_))), "{what}");
         }
     }
@@ -255,15 +255,15 @@ fn what_is_not_there_shows_as_soon_as_it_is() {
 
 #[test]
 fn what_may_have_been_written_through_a_memory_map_is_loaded_anew_whatever_its_times_say() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
     assert_eq!(bench.loads.get(), 1, "it has settled");
     for _ in 0..2 {
         let file = fs::File::options().write(true).open(bench.path("a.txt")).expect("opens");
-        assert!(bench.is_kept("/a.txt"));
+        assert!(bench.is_cached("/a.txt"));
         drop(file);
-        assert!(!bench.is_kept("/a.txt") && bench.is_kept("/a.txt"));
+        assert!(!bench.is_cached("/a.txt") && bench.is_cached("/a.txt"));
     }
 }
 
@@ -273,7 +273,7 @@ fn what_is_moved_out_is_not_found_by_a_link_to_where_it_is_now() {
     for moved in ["v1", "v1/deep", "v1/deep/real.txt"] {
         for (looks, is_watched) in [(1, true), (3, true), (3, false)] {
             // It has settled: by its facts, the file is still what it was.
-            let mut bench = Bench::new(CacheLimits::DEFAULT);
+            let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
             if !is_watched {
                 bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
             }
@@ -295,7 +295,7 @@ fn more_changes_than_the_kernel_can_tell_of_lose_none() {
         eprintln!("skipped: the kernel is told to queue {queue_len} events");
         return;
     }
-    let mut bench = Bench::young();
+    let mut bench = FileCacheFixture::with_current_time();
     linked_site(&bench);
     let path = "/now/deep/a.txt";
     (0..3).for_each(|_| assert_eq!(bench.text(path), "one"));
@@ -304,32 +304,32 @@ fn more_changes_than_the_kernel_can_tell_of_lose_none() {
         fs::File::create(bench.path(["x", "y"][number % 2])).expect("a file");
         fs::remove_file(bench.path(["x", "y"][number % 2])).expect("removes");
     }
-    in_secret(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+    preserving_mtime(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
     assert_eq!(bench.text(path), "new");
     (0..3).for_each(|_| assert_eq!(bench.text(path), "new"));
-    in_secret(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"end", 0).expect("writes"));
+    preserving_mtime(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"end", 0).expect("writes"));
     assert_eq!(bench.text(path), "end");
 }
 
 #[test]
 fn once_a_second_somebody_looks_whatever_the_kernel_tells() {
-    let mut bench = Bench::young();
+    let mut bench = FileCacheFixture::with_current_time();
     bench.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
     assert_eq!(bench.loads.get(), 2);
     // While it is young, it may tell of itself what it could not before.
     bench.now += Duration::from_secs(1);
-    assert!(!bench.is_kept("/a.txt") && bench.is_kept("/a.txt"));
+    assert!(!bench.is_cached("/a.txt") && bench.is_cached("/a.txt"));
     bench.now += Duration::from_secs(3600);
-    assert!(!bench.is_kept("/a.txt") && bench.is_kept("/a.txt"));
+    assert!(!bench.is_cached("/a.txt") && bench.is_cached("/a.txt"));
     // Once it has settled, a look is enough.
     bench.now += Duration::from_secs(1);
-    assert!(bench.is_kept("/a.txt") && bench.is_watched("/a.txt"));
+    assert!(bench.is_cached("/a.txt") && bench.is_watched("/a.txt"));
 }
 
 #[test]
 fn what_is_asked_for_once_a_second_is_looked_at_and_not_watched() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     for _ in 0..5 {
         assert_eq!(bench.text("/a.txt"), "one");
@@ -343,7 +343,7 @@ fn what_is_asked_for_once_a_second_is_looked_at_and_not_watched() {
 
 #[test]
 fn who_is_not_told_of_changes_looks_each_time() {
-    let mut bench = Bench::new(CacheLimits::DEFAULT);
+    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
     bench.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
@@ -354,14 +354,14 @@ fn who_is_not_told_of_changes_looks_each_time() {
 
 #[test]
 fn an_edition_ends_with_the_second_with_news_and_when_something_is_let_go() {
-    let mut bench = Bench::young();
+    let mut bench = FileCacheFixture::with_current_time();
     bench.cache = FileCache::new(CacheLimits { entries_max: 1, ..CacheLimits::DEFAULT });
     bench.write("a.txt", "one");
-    let edition = |bench: &mut Bench, secs: u64| {
+    let edition = |bench: &mut FileCacheFixture, secs: u64| {
         bench.cache.mark_events_pending();
         bench.cache.generation(secs)
     };
-    let look = |bench: &mut Bench, raw: &str| {
+    let look = |bench: &mut FileCacheFixture, raw: &str| {
         let found = (edition(bench, 1), bench.find(raw).is_ok());
         (found, bench.cache.is_validated())
     };
@@ -380,7 +380,7 @@ fn an_edition_ends_with_the_second_with_news_and_when_something_is_let_go() {
 
 #[test]
 fn a_look_that_nobody_asked_to_be_new_may_be_as_old_as_the_last_that_was() {
-    let mut bench = Bench::young();
+    let mut bench = FileCacheFixture::with_current_time();
     bench.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
     bench.write("a.txt", "two");
