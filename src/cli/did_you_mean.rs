@@ -7,19 +7,19 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 /// How many slips a name may be off, and one so short that with more of them it were any other.
-const SLIPS_MAX: usize = 2;
-const SHORT_LEN: usize = 4;
+const EDITS_MAX: usize = 2;
+const SHORT_NAME_LEN: usize = 4;
 
 /// The first of the names that are nearest to `wrong`, if that is near enough.
 pub(super) fn nearest_name<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsStr) -> Option<N> {
-    let measured = names.map(|name| (distance(name.as_ref(), wrong), name));
+    let measured = names.map(|name| (edit_distance(name.as_ref(), wrong), name));
     let (slips, name) = measured.min_by_key(|(slips, _)| *slips)?;
-    let slips_max = if name.as_ref().len() <= SHORT_LEN { 1 } else { SLIPS_MAX };
+    let slips_max = if name.as_ref().len() <= SHORT_NAME_LEN { 1 } else { EDITS_MAX };
     (slips <= slips_max).then_some(name)
 }
 
 /// What is said of a value that is none of these: `the format is text, json or csv; did you mean 'csv'?`.
-pub fn not_one_of(what: &str, names: &[&str], wrong: &str) -> String {
+pub fn invalid_choice_message(what: &str, names: &[&str], wrong: &str) -> String {
     let list = match names {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         names => names.concat(),
@@ -30,7 +30,7 @@ pub fn not_one_of(what: &str, names: &[&str], wrong: &str) -> String {
 }
 
 /// How many letters to insert, remove or replace, or neighbours to swap, to make `b` of `a`.
-fn distance(a: &str, b: &OsStr) -> usize {
+fn edit_distance(a: &str, b: &OsStr) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut above = vec![0; b.len() + 1];
     let mut row: Vec<usize> = (0..=b.len()).collect();

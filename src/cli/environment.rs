@@ -8,8 +8,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::did_you_mean::nearest_name;
-use super::setting::key;
-use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, plain, quote};
+use super::setting::bare_name;
+use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, escaped, quote};
 
 /// What the names of all variables begin with.
 const PREFIX: &str = "REACTOR_";
@@ -25,21 +25,25 @@ impl Program {
     /// A variable holds what no option of its kind can be.
     pub fn environment_settings(&self, variables: &[(OsString, OsString)]) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
-        for spelling in self.spellings.iter().filter(|known| known.kind != OptionKind::Action) {
-            let name = variable(spelling);
+        for spelling in self.specs.iter().filter(|known| known.kind != OptionKind::Action) {
+            let name = variable_name(spelling);
             let value = variables.iter().find(|(known, _)| *known == *name).map(|(_, value)| value);
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
-            let texts = texts(spelling, value).map_err(|fault| format!("{name}: {fault}"))?;
+            let texts = parse_values(spelling, value).map_err(|fault| format!("{name}: {fault}"))?;
             let origin = SettingSource::Environment(name);
-            settings.extend(texts.into_iter().map(|text| Setting { spelling, text, origin: origin.clone() }));
+            settings.extend(texts.into_iter().map(|text| Setting {
+                spec: spelling,
+                text,
+                source: origin.clone(),
+            }));
         }
         Ok(settings)
     }
 
     /// A line for each variable that is called like a setting and is none.
     pub fn unknown_variables(&self, variables: &[(OsString, OsString)]) -> Vec<String> {
-        let known = self.spellings.iter().filter(|known| known.kind != OptionKind::Action);
-        let known: Vec<String> = known.map(own_name).collect();
+        let known = self.specs.iter().filter(|known| known.kind != OptionKind::Action);
+        let known: Vec<String> = known.map(variable_suffix).collect();
         let names = variables.iter().filter_map(|(name, _)| name.as_bytes().strip_prefix(PREFIX.as_bytes()));
         let strays = names.map(OsStr::from_bytes).filter(|name| !known.iter().any(|known| **name == **known));
         let mut lines: Vec<String> = strays.map(|name| unknown_variable(name, &known)).collect();
@@ -51,26 +55,26 @@ impl Program {
 
 fn unknown_variable(name: &OsStr, known: &[String]) -> String {
     let hint = nearest_name(known.iter(), name).map(|known| format!("; did you mean {PREFIX}{known}?"));
-    format!("{PREFIX}{} sets nothing{}", plain(name), hint.unwrap_or_default())
+    format!("{PREFIX}{} sets nothing{}", escaped(name), hint.unwrap_or_default())
 }
 
-fn variable(spelling: &OptionSpec) -> String {
-    format!("{PREFIX}{}", own_name(spelling))
+fn variable_name(spelling: &OptionSpec) -> String {
+    format!("{PREFIX}{}", variable_suffix(spelling))
 }
 
 /// The name of its variable without what all have in common.
-fn own_name(spelling: &OptionSpec) -> String {
-    key(spelling.long).replace('-', "_").to_ascii_uppercase()
+fn variable_suffix(spelling: &OptionSpec) -> String {
+    bare_name(spelling.long).replace('-', "_").to_ascii_uppercase()
 }
 
 /// What the option is set to by a value that is not empty: nothing for off.
-fn texts(spelling: &OptionSpec, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
+fn parse_values(spelling: &OptionSpec, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
-    match spelling.takes {
-        ValueKind::Nothing | ValueKind::Attached(_) if is_one_of(&ON) => Ok(vec![Some(OsString::new())]),
-        ValueKind::Nothing | ValueKind::Attached(_) if is_one_of(&OFF) => Ok(vec![None]),
-        ValueKind::Nothing => Err(format!("{} is neither on nor off; write 1 or 0", quote(value))),
-        _ if spelling.is_many() => {
+    match spelling.value_kind {
+        ValueKind::NoValue | ValueKind::Optional(_) if is_one_of(&ON) => Ok(vec![Some(OsString::new())]),
+        ValueKind::NoValue | ValueKind::Optional(_) if is_one_of(&OFF) => Ok(vec![None]),
+        ValueKind::NoValue => Err(format!("{} is neither on nor off; write 1 or 0", quote(value))),
+        _ if spelling.is_repeatable() => {
             let lines = value.as_bytes().split(|&byte| byte == b'\n');
             let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
             let lines = lines.filter(|line| !line.is_empty());
@@ -96,7 +100,7 @@ mod tests {
             OptionSpec::valued(None, "--config", "a.toml").settings_file(),
             OptionSpec::action(None, "--help"),
         ],
-        values: ValueCheck::Checked,
+        option_values: ValueCheck::Checked,
     };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
@@ -107,7 +111,7 @@ mod tests {
     fn read(name: &str, value: &str) -> Result<String, String> {
         let settings = PROGRAM.environment_settings(&variables(&[("PATH", "/bin"), (name, value)]))?;
         let told = settings.into_iter().map(|setting| {
-            assert_eq!(setting.origin, SettingSource::Environment(name.to_owned()));
+            assert_eq!(setting.source, SettingSource::Environment(name.to_owned()));
             let text = setting.text.map_or("off".into(), quote);
             format!("{} {text}", setting.spelling.long)
         });

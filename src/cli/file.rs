@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::did_you_mean::nearest_name;
-use super::setting::key;
-use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, plain, quote};
+use super::setting::bare_name;
+use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, escaped, quote};
 
 /// A value and its name in a table, if it stands in one, and where it is.
 type TomlEntry<'a, 'i> = (Option<&'a str>, &'a DeValue<'i>, Range<usize>);
@@ -24,15 +24,15 @@ impl Program {
     /// # Errors
     /// It is no TOML, or it sets what cannot be set: one line that begins with the name of the file.
     pub fn file_settings(&self, path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
-        let file = File { path, line_ends: line_ends(bytes), spellings: self.spellings };
+        let file = TomlFile { path, line_ends: line_ends(bytes), specs: self.specs };
         let text = std::str::from_utf8(bytes)
-            .map_err(|error| file.fault(error.valid_up_to(), "this is not UTF-8, and so no TOML"))?;
+            .map_err(|error| file.error_at(error.valid_up_to(), "this is not UTF-8, and so no TOML"))?;
         let table = DeTable::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            file.fault(at, &format!("this is no TOML: {}", error.message().replace('\n', ", ")))
+            file.error_at(at, &format!("this is no TOML: {}", error.message().replace('\n', ", ")))
         })?;
         let mut settings = Vec::new();
-        for (name, value, span) in in_order(table.get_ref()) {
+        for (name, value, span) in entries_in_file_order(table.get_ref()) {
             file.read(name.unwrap_or_default(), value, span, &mut settings)?;
         }
         Ok(settings)
@@ -40,14 +40,14 @@ impl Program {
 }
 
 /// What is being read.
-struct File<'a> {
+struct TomlFile<'a> {
     path: &'a Path,
     /// Where its lines end, found once: every setting is told with its line.
     line_ends: Vec<usize>,
-    spellings: &'static [OptionSpec],
+    specs: &'static [OptionSpec],
 }
 
-impl File<'_> {
+impl TomlFile<'_> {
     fn read(
         &self,
         name: &str,
@@ -55,44 +55,45 @@ impl File<'_> {
         span: Range<usize>,
         settings: &mut Vec<Setting>,
     ) -> Result<(), String> {
-        let known = self.spellings.iter().find(|known| key(known.long) == name);
-        let Some(spelling) = known.filter(|known| known.is_setting()) else {
-            return Err(self.fault(span.start, &self.unknown(name, known.is_some())));
+        let known = self.specs.iter().find(|known| bare_name(known.long) == name);
+        let Some(spelling) = known.filter(|known| known.is_allowed_in_file()) else {
+            return Err(self.error_at(span.start, &self.unknown_key_message(name, known.is_some())));
         };
-        if let (DeValue::Boolean(on), false) = (value, matches!(spelling.takes, ValueKind::Value(_))) {
+        if let (DeValue::Boolean(on), false) = (value, matches!(spelling.value_kind, ValueKind::Required(_)))
+        {
             let text = on.then(OsString::new);
-            settings.push(Setting { spelling, text, origin: self.origin(span.start) });
+            settings.push(Setting { spec: spelling, text, source: self.source(span.start) });
             return Ok(());
         }
-        for (name, part, span) in values(spelling, value, span) {
+        for (name, part, span) in option_values(spelling, value, span) {
             let is_whole = std::ptr::eq(part, value);
-            let text = self.text(spelling, (name, part, is_whole), span.start)?;
-            settings.push(Setting { spelling, text: Some(text), origin: self.origin(span.start) });
+            let text = self.value_text(spelling, (name, part, is_whole), span.start)?;
+            settings.push(Setting { spec: spelling, text: Some(text), source: self.source(span.start) });
         }
         Ok(())
     }
 
     /// One value as text; `name` is that of its entry in a table, and it may be all there is or not.
-    fn text(
+    fn value_text(
         &self,
         spelling: &OptionSpec,
         (name, value, is_whole): (Option<&str>, &DeValue<'_>, bool),
         at: usize,
     ) -> Result<OsString, String> {
-        let option = key(spelling.long);
-        let text = (spelling.takes_value()).then(|| plain_value(value)).flatten();
+        let option = bare_name(spelling.long);
+        let text = (spelling.takes_value()).then(|| scalar_text(value)).flatten();
         let text = text.filter(|text| name.is_some() || !text.is_empty());
         let Some(text) = text else {
-            let (wanted, found) = (wanted(spelling), kind_of(value));
+            let (wanted, found) = (expected_type(spelling), type_name(value));
             // Which of two lists, or tables, is the one too many.
             let is_nested = !is_whole && matches!(value, DeValue::Array(_) | DeValue::Table(_));
             let place = if is_nested { " in it" } else { "" };
-            return Err(self.fault(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
+            return Err(self.error_at(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
         };
         match (spelling.kind, name) {
             (OptionKind::Pairs(separator), Some(name)) if name.contains(separator.trim()) => {
                 let fault = format!("{option}: {} cannot be a name, for it has a '{separator}'", quote(name));
-                Err(self.fault(at, &fault))
+                Err(self.error_at(at, &fault))
             }
             (OptionKind::Pairs(separator), Some(name)) => Ok(format!("{name}{separator}{text}").into()),
             (OptionKind::Path(words), _) if !words.contains(&text.as_str()) => {
@@ -102,26 +103,26 @@ impl File<'_> {
         }
     }
 
-    fn unknown(&self, name: &str, is_order: bool) -> String {
+    fn unknown_key_message(&self, name: &str, is_order: bool) -> String {
         if is_order {
             return format!("{} is no setting; it belongs on the command line", quote(name));
         }
-        let known = self.spellings.iter().filter(|known| known.is_setting());
-        let plain_name = key(name).to_ascii_lowercase();
-        let hint = nearest_name(known.map(|known| key(known.long)), OsStr::new(&plain_name));
+        let known = self.specs.iter().filter(|known| known.is_allowed_in_file());
+        let plain_name = bare_name(name).to_ascii_lowercase();
+        let hint = nearest_name(known.map(|known| bare_name(known.long)), OsStr::new(&plain_name));
         let hint = hint.map(|name| format!("; did you mean '{name}'?"));
         format!("unknown key {}{}", quote(name), hint.unwrap_or_default())
     }
 
-    fn fault(&self, at: usize, fault: &str) -> String {
-        format!("{}:{}: {fault}", plain(self.path.as_os_str()), self.line(at))
+    fn error_at(&self, at: usize, fault: &str) -> String {
+        format!("{}:{}: {fault}", escaped(self.path.as_os_str()), self.line_number(at))
     }
 
-    fn origin(&self, at: usize) -> SettingSource {
-        SettingSource::File { name: self.path.into(), line: self.line(at) }
+    fn source(&self, at: usize) -> SettingSource {
+        SettingSource::File { name: self.path.into(), line: self.line_number(at) }
     }
 
-    fn line(&self, at: usize) -> usize {
+    fn line_number(&self, at: usize) -> usize {
         self.line_ends.partition_point(|&end| end < at) + 1
     }
 }
@@ -132,7 +133,7 @@ fn line_ends(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// The entries of a table as they stand in the file.
-fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i>> {
+fn entries_in_file_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i>> {
     let entry = |(name, value): (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>)| {
         (Some(name.get_ref().as_ref()), value.get_ref(), name.span())
     };
@@ -142,22 +143,22 @@ fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i>> {
 }
 
 /// The values of one option: those within, where it may have many.
-fn values<'a, 'i>(
+fn option_values<'a, 'i>(
     spelling: &OptionSpec,
     value: &'a DeValue<'i>,
     span: Range<usize>,
 ) -> Vec<TomlEntry<'a, 'i>> {
     match (value, spelling.kind) {
-        (DeValue::Array(array), _) if spelling.is_many() => {
+        (DeValue::Array(array), _) if spelling.is_repeatable() => {
             array.iter().map(|value| (None, value.get_ref(), value.span())).collect()
         }
-        (DeValue::Table(table), OptionKind::Pairs(_)) => in_order(table),
+        (DeValue::Table(table), OptionKind::Pairs(_)) => entries_in_file_order(table),
         _ => vec![(None, value, span)],
     }
 }
 
 /// A value that can be written as text.
-fn plain_value(value: &DeValue<'_>) -> Option<String> {
+fn scalar_text(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
         DeValue::Integer(number) => Some(match i128::from_str_radix(number.as_str(), number.radix()) {
@@ -172,11 +173,11 @@ fn plain_value(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-fn wanted(spelling: &OptionSpec) -> String {
-    let (option, example) = (key(spelling.long), spelling.example());
-    match (spelling.takes, spelling.kind) {
-        (ValueKind::Nothing, _) => "true or false".to_owned(),
-        (ValueKind::Attached(_), _) => format!("true, false or a value such as \"{example}\""),
+fn expected_type(spelling: &OptionSpec) -> String {
+    let (option, example) = (bare_name(spelling.long), spelling.example());
+    match (spelling.value_kind, spelling.kind) {
+        (ValueKind::NoValue, _) => "true or false".to_owned(),
+        (ValueKind::Optional(_), _) => format!("true, false or a value such as \"{example}\""),
         (_, OptionKind::Pairs(_)) => format!("a list such as [\"{example}\"] or a table [{option}]"),
         (_, OptionKind::Repeated) => format!("a list such as [\"{example}\"]"),
         _ if example.bytes().all(|byte| byte.is_ascii_digit()) => format!("a number such as {example}"),
@@ -184,7 +185,7 @@ fn wanted(spelling: &OptionSpec) -> String {
     }
 }
 
-fn kind_of(value: &DeValue<'_>) -> &'static str {
+fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(text) if text.is_empty() => "an empty text",
         DeValue::String(_) => "a text",
@@ -217,15 +218,15 @@ mod tests {
             OptionSpec::valued(None, "--config", "a.toml").settings_file(),
             OptionSpec::action(None, "--help"),
         ],
-        values: ValueCheck::Checked,
+        option_values: ValueCheck::Checked,
     };
 
     fn read(text: &str) -> Result<String, String> {
         let settings = PROGRAM.file_settings(Path::new("conf/a.toml"), text.as_bytes())?;
-        let told = settings.into_iter().map(|Setting { spelling, text, origin }| {
+        let told = settings.into_iter().map(|Setting { spelling, text, source: origin }| {
             let SettingSource::File { name, line } = origin else { panic!("{origin:?}") };
             assert_eq!(name, "conf/a.toml");
-            let text = text.map_or("off".into(), |text| plain(&text));
+            let text = text.map_or("off".into(), |text| escaped(&text));
             format!("{line} {} {text}", key(spelling.long)).trim_end().to_owned()
         });
         Ok(told.collect::<Vec<_>>().join("|"))
@@ -336,7 +337,7 @@ mod tests {
         let text = text.replace("port = []", "");
         let settings = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap();
         for (index, setting) in settings.iter().enumerate() {
-            assert_eq!(setting.origin, SettingSource::File { name: "f".into(), line: index + 2 });
+            assert_eq!(setting.source, SettingSource::File { name: "f".into(), line: index + 2 });
         }
         let mut given = crate::cli::ParsedArgs::new(PROGRAM.spellings, settings, Vec::new());
         assert_eq!(given.all("--bind").len(), COUNT);

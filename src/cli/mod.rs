@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use crate::text::is_deceptive;
 
-pub use did_you_mean::not_one_of;
+pub use did_you_mean::invalid_choice_message;
 pub use option_spec::{OptionKind, OptionSpec, ValueKind};
 pub use parsed_args::ParsedArgs;
 pub use setting::{Setting, SettingSource};
@@ -35,9 +35,9 @@ pub struct Program {
     /// The name that stands in front of what the program says.
     pub name: &'static str,
     /// Its options, `--help` and `--version` among them.
-    pub spellings: &'static [OptionSpec],
+    pub specs: &'static [OptionSpec],
     /// Which values an option may have.
-    pub values: ValueCheck,
+    pub value_check: ValueCheck,
 }
 
 /// What a person asked for.
@@ -55,7 +55,7 @@ pub enum Command<C> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageError {
     program: &'static str,
-    thing: String,
+    message: String,
 }
 
 impl Program {
@@ -82,7 +82,7 @@ impl Program {
                 debug_assert!(given.all_consumed(), "an option was not looked up: {given:?}");
                 Ok(Command::Run(Box::new(config)))
             }
-            Err(thing) => Err(UsageError { program: self.name, thing }),
+            Err(thing) => Err(UsageError { program: self.name, message: thing }),
         }
     }
 
@@ -95,8 +95,8 @@ impl Program {
 
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stop = if self.thing.ends_with('?') { "" } else { ";" };
-        write!(f, "{}{stop} see {} --help", self.thing, self.program)
+        let stop = if self.message.ends_with('?') { "" } else { ";" };
+        write!(f, "{}{stop} see {} --help", self.message, self.program)
     }
 }
 
@@ -104,11 +104,11 @@ impl Error for UsageError {}
 
 /// What a person wrote, in quotes, and on one line whatever is in it.
 pub fn quote(text: impl AsRef<OsStr>) -> String {
-    format!("'{}'", plain(text.as_ref()))
+    format!("'{}'", escaped(text.as_ref()))
 }
 
 /// The same without quotes.
-fn plain(text: &OsStr) -> String {
+fn escaped(text: &OsStr) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.to_string_lossy().chars() {
         match is_deceptive(letter) {
@@ -120,7 +120,7 @@ fn plain(text: &OsStr) -> String {
 }
 
 /// Says that only one of two can be meant.
-pub fn twice(what: &str, first: &OsStr, second: &OsStr) -> String {
+pub fn duplicate_message(what: &str, first: &OsStr, second: &OsStr) -> String {
     format!("{what} is given twice, {} and {}; leave one out", quote(first), quote(second))
 }
 

@@ -1,6 +1,6 @@
 //! What an option is: its names, whether a value goes with it, and how it may be set.
 //!
-//! An entry of a program's table is one line: `OptionSpec::valued(Some('p'), "--port", "8080")`, and what
+//! An entry of a program's table is one line: `OptionSpec::value(Some('p'), "--port", "8080")`, and what
 //! is special about it behind that, such as `.repeated()`. It never understands a value.
 
 /// An option as a person may write it.
@@ -11,10 +11,10 @@ pub struct OptionSpec {
     /// `--port`.
     pub long: &'static str,
     /// Whether a value goes with it.
-    pub takes: ValueKind,
+    pub value_kind: ValueKind,
     /// How it may be set.
     pub kind: OptionKind,
-    /// The value that stands for none; a flag and what is [`ValueKind::Attached`] are off by themselves.
+    /// The value that stands for none; a flag and what is [`ValueKind::Optional`] are off by themselves.
     pub default: Option<&'static str>,
 }
 
@@ -22,12 +22,12 @@ pub struct OptionSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
     /// None.
-    Nothing,
+    NoValue,
     /// One, which hangs on the option or follows it.
-    Value(&'static str),
+    Required(&'static str),
     /// One or none: only what hangs on it by an equals sign is its value, so that what follows is
     /// never mistaken for one. Left out, it counts as empty.
-    Attached(&'static str),
+    Optional(&'static str),
 }
 
 /// How an option may be set besides the command line.
@@ -52,17 +52,21 @@ pub enum OptionKind {
 impl OptionSpec {
     /// An option that takes no value.
     pub const fn flag(letter: Option<char>, long: &'static str) -> OptionSpec {
-        OptionSpec { letter, long, takes: ValueKind::Nothing, kind: OptionKind::Single, default: None }
+        OptionSpec { letter, long, value_kind: ValueKind::NoValue, kind: OptionKind::Single, default: None }
     }
 
     /// An option that takes a value, such as `example`.
-    pub const fn valued(letter: Option<char>, long: &'static str, example: &'static str) -> OptionSpec {
-        OptionSpec { takes: ValueKind::Value(example), ..OptionSpec::flag(letter, long) }
+    pub const fn value(letter: Option<char>, long: &'static str, example: &'static str) -> OptionSpec {
+        OptionSpec { value_kind: ValueKind::Required(example), ..OptionSpec::flag(letter, long) }
     }
 
     /// An option that may be given a value, such as `example`, as in `--long=example` or `-l=example`.
-    pub const fn attached(letter: Option<char>, long: &'static str, example: &'static str) -> OptionSpec {
-        OptionSpec { takes: ValueKind::Attached(example), ..OptionSpec::flag(letter, long) }
+    pub const fn optional_value(
+        letter: Option<char>,
+        long: &'static str,
+        example: &'static str,
+    ) -> OptionSpec {
+        OptionSpec { value_kind: ValueKind::Optional(example), ..OptionSpec::flag(letter, long) }
     }
 
     /// An option that takes no value and sets nothing, such as `--help`.
@@ -98,24 +102,24 @@ impl OptionSpec {
 
     /// Whether a value may go with it.
     pub(super) const fn takes_value(&self) -> bool {
-        !matches!(self.takes, ValueKind::Nothing)
+        !matches!(self.value_kind, ValueKind::NoValue)
     }
 
     /// Whether it can stand in a file of settings.
-    pub(super) const fn is_setting(&self) -> bool {
+    pub(super) const fn is_allowed_in_file(&self) -> bool {
         !matches!(self.kind, OptionKind::SettingsFile | OptionKind::Action)
     }
 
     /// Whether it may have more than one value.
-    pub(super) const fn is_many(&self) -> bool {
+    pub(super) const fn is_repeatable(&self) -> bool {
         matches!(self.kind, OptionKind::Repeated | OptionKind::Pairs(_))
     }
 
     /// A value such as it takes, without the quotes that a shell needs.
     pub(super) fn example(&self) -> &'static str {
-        match self.takes {
-            ValueKind::Nothing => "true",
-            ValueKind::Value(example) | ValueKind::Attached(example) => example.trim_matches('\''),
+        match self.value_kind {
+            ValueKind::NoValue => "true",
+            ValueKind::Required(example) | ValueKind::Optional(example) => example.trim_matches('\''),
         }
     }
 }

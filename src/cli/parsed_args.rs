@@ -8,12 +8,12 @@ use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::{OptionSpec, Setting, SettingSource, quote, twice};
+use super::{OptionSpec, Setting, SettingSource, duplicate_message, quote};
 
 /// The options and the operands that a program is started with.
 #[derive(Clone, Debug)]
 pub struct ParsedArgs {
-    spellings: &'static [OptionSpec],
+    specs: &'static [OptionSpec],
     /// All that is in force, whether it has been looked up or not.
     settings: Vec<Setting>,
     /// What has not been looked up yet.
@@ -28,24 +28,25 @@ impl ParsedArgs {
         operands: Vec<OsString>,
     ) -> ParsedArgs {
         let options = pico_args::Arguments::from_vec(Vec::new());
-        let mut given = ParsedArgs { spellings, settings: Vec::new(), options, operands };
+        let mut given = ParsedArgs { specs: spellings, settings: Vec::new(), options, operands };
         given.add(settings);
         given
     }
 
     /// Lays settings beneath those that are there: what these name already stays as it is.
     pub fn add_layer(&mut self, lower: Vec<Setting>) {
-        let is_new = |setting: &Setting| self.of(setting.spelling.long).next().is_none();
+        let is_new = |setting: &Setting| self.settings_of(setting.spec.long).next().is_none();
         let lower = lower.into_iter().filter(is_new).collect();
         self.add(lower);
     }
 
     /// Takes an operand for the value of this option.
     pub fn set_from_operand(&mut self, name: &'static str, operand: OsString) {
-        let spelling = self.spellings.iter().find(|known| known.long == name);
+        let spelling = self.specs.iter().find(|known| known.long == name);
         debug_assert!(spelling.is_some(), "{name} is no option");
         let origin = SettingSource::CommandLine;
-        let setting = spelling.map(|spelling| Setting { spelling, text: Some(operand), origin });
+        let setting =
+            spelling.map(|spelling| Setting { spec: spelling, text: Some(operand), source: origin });
         self.add(setting.into_iter().collect());
     }
 
@@ -55,12 +56,12 @@ impl ParsedArgs {
     fn add(&mut self, mut added: Vec<Setting>) {
         let empty = pico_args::Arguments::from_vec(Vec::new());
         let mut words = std::mem::replace(&mut self.options, empty).finish();
-        for spelling in self.spellings {
+        for spelling in self.specs {
             let mut texts = values_of(&added, spelling.long).peekable();
-            if spelling.is_many() {
+            if spelling.is_repeatable() {
                 words.extend(texts.peek().map(|_| spelling.long.into()));
             } else if spelling.takes_value() {
-                words.extend(texts.flat_map(|text| [spelling.long.into(), marked(text)]));
+                words.extend(texts.flat_map(|text| [spelling.long.into(), mark_value(text)]));
             } else {
                 words.extend(texts.map(|_| OsString::from(spelling.long)));
             }
@@ -76,43 +77,45 @@ impl ParsedArgs {
 
     /// The value of an option, the first if there are several; it is not used up.
     pub fn peek(&self, name: &str) -> Option<&OsStr> {
-        self.of(name).find_map(|setting| setting.text.as_deref())
+        self.settings_of(name).find_map(|setting| setting.text.as_deref())
     }
 
     /// Whether an option is turned off in so many words; it is not used up.
-    pub fn is_off(&self, name: &str) -> bool {
-        self.of(name).any(|setting| setting.text.is_none())
+    pub fn is_turned_off(&self, name: &str) -> bool {
+        self.settings_of(name).any(|setting| setting.text.is_none())
     }
 
     /// Puts in front of an error about this option where it is set, if not on the command line.
-    pub fn at(&self, name: &str, error: &str) -> String {
+    pub fn locate_error_of(&self, name: &str, error: &str) -> String {
         // Of several values, it is the one that the error shows, or shows a part of.
         let part = error.split('\'').nth(1).filter(|part| !part.is_empty());
         let shows_whole = |text: &str| error.contains(text);
         let shows_part = |text: &str| part.is_some_and(|part| text.contains(part));
         let find = |fits: &dyn Fn(&str) -> bool| {
-            self.of(name).find(|setting| setting.text.as_ref().is_some_and(|text| fits(&quote(text))))
+            self.settings_of(name)
+                .find(|setting| setting.text.as_ref().is_some_and(|text| fits(&quote(text))))
         };
-        let setting = find(&shows_whole).or_else(|| find(&shows_part)).or_else(|| self.of(name).next());
+        let setting =
+            find(&shows_whole).or_else(|| find(&shows_part)).or_else(|| self.settings_of(name).next());
         setting
-            .map_or_else(|| error.to_owned(), |setting| setting.origin.locate(setting.spelling.long, error))
+            .map_or_else(|| error.to_owned(), |setting| setting.source.locate_error(setting.spec.long, error))
     }
 
     /// The same for an error that begins with the option that it is about, as in `--port: 'x' is …`.
-    pub fn locate(&self, error: &str) -> String {
+    pub fn locate_error(&self, error: &str) -> String {
         let start = error.strip_prefix('\'').unwrap_or(error);
         let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
-        let about = self.spellings.iter().find(|known| start.strip_prefix(known.long).is_some_and(ends));
-        about.map_or_else(|| error.to_owned(), |spelling| self.at(spelling.long, error))
+        let about = self.specs.iter().find(|known| start.strip_prefix(known.long).is_some_and(ends));
+        about.map_or_else(|| error.to_owned(), |spelling| self.locate_error_of(spelling.long, error))
     }
 
-    fn of(&self, name: &str) -> impl Iterator<Item = &Setting> {
-        self.settings.iter().filter(move |setting| setting.spelling.long == name)
+    fn settings_of(&self, name: &str) -> impl Iterator<Item = &Setting> {
+        self.settings.iter().filter(move |setting| setting.spec.long == name)
     }
 
     /// Whether a flag is there, once or more.
     pub fn flag(&mut self, name: &'static str) -> bool {
-        self.times(name) > 0
+        self.count_flags(name) > 0
     }
 
     /// Whether a flag is there.
@@ -120,7 +123,7 @@ impl ParsedArgs {
     /// # Errors
     /// It is there more than once.
     pub fn flag_once(&mut self, name: &'static str) -> Result<bool, String> {
-        match self.times(name) {
+        match self.count_flags(name) {
             0 => Ok(false),
             1 => Ok(true),
             _ => Err(format!("'{name}' is given twice; once is enough")),
@@ -139,7 +142,7 @@ impl ParsedArgs {
     pub fn once(&mut self, name: &'static str) -> Result<Option<OsString>, String> {
         let mut values = self.all(name);
         match &values[..] {
-            [first, second, ..] => Err(twice(name, first, second)),
+            [first, second, ..] => Err(duplicate_message(name, first, second)),
             _ => Ok(values.pop()),
         }
     }
@@ -154,7 +157,7 @@ impl ParsedArgs {
         parse: impl FnOnce(&OsStr) -> Result<T, String>,
     ) -> Result<Option<T>, String> {
         let value = self.once(name)?;
-        value.as_deref().map(parse).transpose().map_err(|error| self.at(name, &error))
+        value.as_deref().map(parse).transpose().map_err(|error| self.locate_error_of(name, &error))
     }
 
     /// Sets `place` to the value of an option, if there is one.
@@ -172,14 +175,14 @@ impl ParsedArgs {
 
     /// All the values of an option, in their order.
     pub fn all(&mut self, name: &'static str) -> Vec<OsString> {
-        let is_many = self.spellings.iter().any(|known| known.long == name && known.is_many());
+        let is_many = self.specs.iter().any(|known| known.long == name && known.is_repeatable());
         match is_many {
             true if self.options.contains(name) => {
                 values_of(&self.settings, name).map(OsStr::to_owned).collect()
             }
             true => Vec::new(),
             // Every name has a value behind it, and every value will do.
-            false => self.options.values_from_os_str(name, unmarked).unwrap_or_default(),
+            false => self.options.values_from_os_str(name, unmark_value).unwrap_or_default(),
         }
     }
 
@@ -193,24 +196,24 @@ impl ParsedArgs {
         self.options.clone().finish().is_empty()
     }
 
-    fn times(&mut self, name: &'static str) -> usize {
+    fn count_flags(&mut self, name: &'static str) -> usize {
         std::iter::repeat_with(|| self.options.contains(name)).take_while(|given| *given).count()
     }
 }
 
 /// A value as pico-args must see it: it finds names wherever they stand, and a value may look like one.
-pub(super) fn marked(value: &OsStr) -> OsString {
+pub(super) fn mark_value(value: &OsStr) -> OsString {
     OsString::from_vec([b"=", value.as_bytes()].concat())
 }
 
-fn unmarked(value: &OsStr) -> Result<OsString, Infallible> {
+fn unmark_value(value: &OsStr) -> Result<OsString, Infallible> {
     let bytes = value.as_bytes();
     Ok(OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned())
 }
 
 /// The values of an option among settings, in their order; not what turns it off.
 fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item = &'a OsStr> {
-    settings.iter().filter(move |setting| setting.spelling.long == name).filter_map(|set| set.text.as_deref())
+    settings.iter().filter(move |setting| setting.spec.long == name).filter_map(|set| set.text.as_deref())
 }
 
 #[cfg(test)]
@@ -227,7 +230,7 @@ mod tests {
 
     fn setting(name: &str, text: Option<&str>, origin: SettingSource) -> Setting {
         let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
-        Setting { spelling, text: text.map(OsString::from), origin }
+        Setting { spelling, text: text.map(OsString::from), source: origin }
     }
 
     fn given(ports: &[&str], flags: &[&str]) -> ParsedArgs {

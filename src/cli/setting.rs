@@ -6,18 +6,18 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::{OptionSpec, plain};
+use super::{OptionSpec, escaped};
 
 /// An option that is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The option.
-    pub spelling: &'static OptionSpec,
+    pub spec: &'static OptionSpec,
     /// Its value, empty if it takes none or if that was left out; `None` turns it off, whatever lies
     /// beneath.
     pub text: Option<OsString>,
     /// Where it was written.
-    pub origin: SettingSource,
+    pub source: SettingSource,
 }
 
 /// Where a setting was written.
@@ -40,7 +40,7 @@ impl SettingSource {
     /// In front of an error about the option `long`: what it is called in this place.
     ///
     /// The error may begin with the option itself, as in `--port: 'x' is no port`.
-    pub(super) fn locate(&self, long: &str, error: &str) -> String {
+    pub(super) fn locate_error(&self, long: &str, error: &str) -> String {
         let about = error.strip_prefix(long).and_then(|rest| rest.strip_prefix(": "));
         match self {
             SettingSource::CommandLine => error.to_owned(),
@@ -48,7 +48,7 @@ impl SettingSource {
             SettingSource::File { .. } => {
                 match (about, error.starts_with("--") || error.starts_with("'--")) {
                     (None, true) => format!("{self}: {error}"),
-                    (about, _) => format!("{self}: {}: {}", key(long), about.unwrap_or(error)),
+                    (about, _) => format!("{self}: {}: {}", bare_name(long), about.unwrap_or(error)),
                 }
             }
         }
@@ -60,13 +60,13 @@ impl fmt::Display for SettingSource {
         match self {
             SettingSource::CommandLine => f.write_str("command line"),
             SettingSource::Environment(variable) => f.write_str(variable),
-            SettingSource::File { name, line } => write!(f, "{}:{line}", plain(name)),
+            SettingSource::File { name, line } => write!(f, "{}:{line}", escaped(name)),
         }
     }
 }
 
 /// What an option is called in a file.
-pub(super) fn key(long: &str) -> &str {
+pub(super) fn bare_name(long: &str) -> &str {
     long.trim_start_matches('-')
 }
 

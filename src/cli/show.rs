@@ -7,30 +7,37 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::setting::key;
+use super::setting::bare_name;
 use super::{OptionKind, OptionSpec, ParsedArgs, Program, Setting, ValueKind};
 use crate::text::is_deceptive;
 
 impl Program {
     /// Writes every setting down. `defaults` are values that follow from others; where there is none,
     /// the table of options has it. Relative paths are relative to `directory`.
-    pub fn show(&self, given: &ParsedArgs, defaults: &[(&str, OsString)], directory: &Path) -> String {
+    pub fn settings_toml(
+        &self,
+        given: &ParsedArgs,
+        defaults: &[(&str, OsString)],
+        directory: &Path,
+    ) -> String {
         let mut shown = String::new();
-        for spelling in self.spellings.iter().filter(|known| known.is_setting()) {
-            let set = given.settings().iter().filter(|setting| setting.spelling.long == spelling.long);
+        for spelling in self.specs.iter().filter(|known| known.is_allowed_in_file()) {
+            let set = given.settings().iter().filter(|setting| setting.spec.long == spelling.long);
             let set: Vec<&Setting> = set.collect();
             let texts: Vec<&OsStr> = set.iter().filter_map(|setting| setting.text.as_deref()).collect();
             let default = defaults.iter().find(|(name, _)| *name == spelling.long);
             let default = default.map(|(_, text)| text.as_os_str()).or(spelling.default.map(OsStr::new));
             let line = match (set.first(), default) {
-                (Some(first), _) => line(spelling, &texts, directory, &first.origin.to_string()),
-                (None, Some(text)) => line(spelling, &[text], directory, "default"),
-                (None, None) if spelling.is_many() || !matches!(spelling.takes, ValueKind::Value(_)) => {
-                    line(spelling, &[], directory, "default")
+                (Some(first), _) => toml_line(spelling, &texts, directory, &first.source.to_string()),
+                (None, Some(text)) => toml_line(spelling, &[text], directory, "default"),
+                (None, None)
+                    if spelling.is_repeatable() || !matches!(spelling.value_kind, ValueKind::Required(_)) =>
+                {
+                    toml_line(spelling, &[], directory, "default")
                 }
                 (None, None) => {
-                    let example = value(OsStr::new(spelling.example()));
-                    format!("# {} = {example}  # not set; this is an example\n", key(spelling.long))
+                    let example = toml_value(OsStr::new(spelling.example()));
+                    format!("# {} = {example}  # not set; this is an example\n", bare_name(spelling.long))
                 }
             };
             shown += &line;
@@ -40,14 +47,15 @@ impl Program {
 }
 
 /// One option with these texts for values.
-fn line(spelling: &OptionSpec, texts: &[&OsStr], directory: &Path, origin: &str) -> String {
-    let name = key(spelling.long);
-    let texts: Vec<OsString> = texts.iter().map(|text| absolute(spelling.kind, text, directory)).collect();
-    let value = match (spelling.takes, texts.first()) {
-        _ if spelling.is_many() => list(&texts),
-        (ValueKind::Nothing, first) => first.is_some().to_string(),
-        (ValueKind::Attached(_), Some(text)) if text.is_empty() => "true".to_owned(),
-        (_, Some(text)) => value(text),
+fn toml_line(spelling: &OptionSpec, texts: &[&OsStr], directory: &Path, origin: &str) -> String {
+    let name = bare_name(spelling.long);
+    let texts: Vec<OsString> =
+        texts.iter().map(|text| absolute_path(spelling.kind, text, directory)).collect();
+    let value = match (spelling.value_kind, texts.first()) {
+        _ if spelling.is_repeatable() => toml_array(&texts),
+        (ValueKind::NoValue, first) => first.is_some().to_string(),
+        (ValueKind::Optional(_), Some(text)) if text.is_empty() => "true".to_owned(),
+        (_, Some(text)) => toml_value(text),
         (_, None) => "false".to_owned(),
     };
     match texts.iter().all(|text| text.to_str().is_some()) {
@@ -61,18 +69,18 @@ fn line(spelling: &OptionSpec, texts: &[&OsStr], directory: &Path, origin: &str)
 }
 
 /// One after the other, on lines of their own if there are several.
-fn list(texts: &[OsString]) -> String {
+fn toml_array(texts: &[OsString]) -> String {
     match texts {
         [] => "[]".to_owned(),
-        [one] => format!("[{}]", value(one)),
+        [one] => format!("[{}]", toml_value(one)),
         many => {
-            let lines = many.iter().map(|text| format!("    {},\n", value(text)));
+            let lines = many.iter().map(|text| format!("    {},\n", toml_value(text)));
             format!("[\n{}]", lines.collect::<String>())
         }
     }
 }
 
-fn absolute(kind: OptionKind, text: &OsStr, directory: &Path) -> OsString {
+fn absolute_path(kind: OptionKind, text: &OsStr, directory: &Path) -> OsString {
     match kind {
         OptionKind::Path(words) if !words.iter().any(|word| text == *word) => {
             // Taken apart and put together again: without `.` and doubled slashes.
@@ -83,7 +91,7 @@ fn absolute(kind: OptionKind, text: &OsStr, directory: &Path) -> OsString {
 }
 
 /// A number if it reads the same, else a text in quotes.
-fn value(text: &OsStr) -> String {
+fn toml_value(text: &OsStr) -> String {
     let plain_text = text.to_string_lossy();
     if plain_text.parse::<i64>().is_ok_and(|number| number.to_string() == plain_text) {
         return plain_text.into_owned();
@@ -126,11 +134,12 @@ mod tests {
         OptionSpec::action(None, "--help"),
     ];
 
-    const PROGRAM: Program = Program { name: "prog", spellings: SPELLINGS, values: ValueCheck::Checked };
+    const PROGRAM: Program =
+        Program { name: "prog", spellings: SPELLINGS, option_values: ValueCheck::Checked };
 
     fn set(name: &str, text: Option<&OsStr>, origin: &SettingSource) -> Setting {
         let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
-        Setting { spelling, text: text.map(OsStr::to_owned), origin: origin.clone() }
+        Setting { spelling, text: text.map(OsStr::to_owned), source: origin.clone() }
     }
 
     fn shown(settings: Vec<Setting>, defaults: &[(&str, OsString)]) -> String {

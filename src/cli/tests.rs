@@ -14,7 +14,7 @@ const PROGRAM: Program = Program {
         OptionSpec::action(Some('h'), "--help"),
         OptionSpec::action(Some('V'), "--version"),
     ],
-    values: ValueCheck::Checked,
+    option_values: ValueCheck::Checked,
 };
 
 fn command(line: &[&str]) -> Result<Command<bool>, String> {
@@ -79,7 +79,7 @@ const KINDS: &[OptionSpec] = &[
 
 /// What a command line comes to: its options, a bar and its operands; or an order; or an error.
 fn outcome(values: ValueCheck, args: Vec<OsString>) -> String {
-    let program = Program { name: "prog", spellings: KINDS, values };
+    let program = Program { name: "prog", spellings: KINDS, option_values };
     let command = program.command(args, |given| {
         let mut words: Vec<String> = Vec::new();
         for setting in given.settings() {

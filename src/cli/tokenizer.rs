@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::vec::IntoIter;
 
 use super::did_you_mean::nearest_name;
-use super::setting::key;
+use super::setting::bare_name;
 use super::{OptionSpec, ParsedArgs, Program, Setting, SettingSource, ValueKind, quote};
 
 /// Which values an option may have.
@@ -22,38 +22,47 @@ pub enum ValueCheck {
     /// Whatever stands there, as it is with curl.
     Any,
     /// The same; and a negative number that is no value is an operand.
-    AnyAndNumbers,
+    AnyWithNegativeOperands,
 }
 
 /// Splits `args` in one pass, as far as they make sense, and says what is wrong first.
 pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (ParsedArgs, Result<(), String>) {
     let mut tokenizer = Tokenizer::new(program, args);
     let outcome = tokenizer.run();
-    (ParsedArgs::new(program.spellings, tokenizer.settings, tokenizer.operands), outcome)
+    (ParsedArgs::new(program.specs, tokenizer.settings, tokenizer.operands), outcome)
 }
 
 struct Tokenizer {
-    spellings: &'static [OptionSpec],
-    values: ValueCheck,
-    rest: IntoIter<OsString>,
+    specs: &'static [OptionSpec],
+    value_check: ValueCheck,
+    args: IntoIter<OsString>,
     settings: Vec<Setting>,
     operands: Vec<OsString>,
 }
 
 impl Tokenizer {
-    fn new(&Program { spellings, values, .. }: &Program, args: Vec<OsString>) -> Tokenizer {
-        Tokenizer { spellings, values, rest: args.into_iter(), settings: Vec::new(), operands: Vec::new() }
+    fn new(
+        &Program { specs: spellings, value_check: values, .. }: &Program,
+        args: Vec<OsString>,
+    ) -> Tokenizer {
+        Tokenizer {
+            specs: spellings,
+            value_check: values,
+            args: args.into_iter(),
+            settings: Vec::new(),
+            operands: Vec::new(),
+        }
     }
 
     fn run(&mut self) -> Result<(), String> {
         let mut outcome = Ok(());
-        while let Some(arg) = self.rest.next() {
+        while let Some(arg) = self.args.next() {
             match arg.as_bytes() {
-                b"--" => self.operands.extend(self.rest.by_ref()),
+                b"--" => self.operands.extend(self.args.by_ref()),
                 // After a mistake it goes on: a request for help may follow.
-                [b'-', digits @ ..] if self.is_operand(digits) => self.operands.push(arg),
+                [b'-', digits @ ..] if self.is_negative_operand(digits) => self.operands.push(arg),
                 [b'-', b'-', ..] => outcome = outcome.and(self.read_long(&arg)),
-                [b'-', _, ..] => outcome = outcome.and(self.read_letters(&arg)),
+                [b'-', _, ..] => outcome = outcome.and(self.read_short(&arg)),
                 _ => self.operands.push(arg),
             }
         }
@@ -61,67 +70,76 @@ impl Tokenizer {
     }
 
     /// Whether these letters behind a hyphen are no options but a negative number.
-    fn is_operand(&self, letters: &[u8]) -> bool {
-        self.values == ValueCheck::AnyAndNumbers && letters.iter().all(u8::is_ascii_digit)
+    fn is_negative_operand(&self, letters: &[u8]) -> bool {
+        self.value_check == ValueCheck::AnyWithNegativeOperands && letters.iter().all(u8::is_ascii_digit)
     }
 
     /// `--name`, `--name VALUE`, `--name=VALUE`.
     fn read_long(&mut self, arg: &OsStr) -> Result<(), String> {
         let bytes = arg.as_bytes();
         let (name, attached) = bytes.split_at(memchr::memchr(b'=', bytes).unwrap_or(bytes.len()));
-        match self.spellings.iter().find(|known| known.long.as_bytes() == name) {
-            Some(spelling) => self.take(spelling, spelling.long, attached),
-            None => Err(self.unknown(OsStr::from_bytes(name))),
+        match self.specs.iter().find(|known| known.long.as_bytes() == name) {
+            Some(spelling) => self.push_option(spelling, spelling.long, attached),
+            None => Err(self.unknown_option_message(OsStr::from_bytes(name))),
         }
     }
 
     /// `-s`, `-sv`, `-o FILE`, `-oFILE`, `-o=FILE`, `-sfo FILE`: the first that takes a value takes
     /// the rest.
-    fn read_letters(&mut self, arg: &OsStr) -> Result<(), String> {
+    fn read_short(&mut self, arg: &OsStr) -> Result<(), String> {
         let (dash, mut letters) = arg.as_bytes().split_at(1);
         // `-port` is a slip for `--port`, not the port `ort`.
         let is_slip = |known: &OptionSpec| known.long.as_bytes().strip_prefix(dash) == Some(arg.as_bytes());
-        if self.spellings.iter().any(is_slip) {
-            return Err(self.unknown(arg));
+        if self.specs.iter().any(is_slip) {
+            return Err(self.unknown_option_message(arg));
         }
         while let Some((&letter, after)) = letters.split_first() {
-            let found = self.spellings.iter().find(|known| known.letter == Some(char::from(letter)));
+            let found = self.specs.iter().find(|known| known.letter == Some(char::from(letter)));
             let Some(spelling) = found else {
                 // Of `-xyz` nobody knows which part was meant to be the name; of `-qxyz`, it is the x.
                 let is_whole = letters.len() + dash.len() == arg.len();
                 let first = String::from_utf8_lossy(letters).chars().next().unwrap_or_default();
                 let shown = if is_whole { arg.to_owned() } else { format!("-{first}").into() };
-                return Err(self.unknown(&shown));
+                return Err(self.unknown_option_message(&shown));
             };
-            let takes_rest = matches!(spelling.takes, ValueKind::Value(_)) || after.starts_with(b"=");
+            let takes_rest = matches!(spelling.value_kind, ValueKind::Required(_)) || after.starts_with(b"=");
             let (attached, others) = if takes_rest { (after, &b""[..]) } else { (&b""[..], after) };
-            self.take(spelling, &format!("-{}", char::from(letter)), attached)?;
+            self.push_option(spelling, &format!("-{}", char::from(letter)), attached)?;
             letters = others;
         }
         Ok(())
     }
 
     /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
-    fn take(&mut self, spelling: &'static OptionSpec, shown: &str, attached: &[u8]) -> Result<(), String> {
-        let text = match spelling.takes {
-            ValueKind::Value(example) => self.value(shown, &format!("{shown} {example}"), attached)?,
-            ValueKind::Nothing | ValueKind::Attached(_) if attached.is_empty() => OsString::new(),
-            ValueKind::Attached(example) => self.value(shown, &format!("{shown}={example}"), attached)?,
-            ValueKind::Nothing => return Err(format!("'{shown}' takes no value")),
+    fn push_option(
+        &mut self,
+        spelling: &'static OptionSpec,
+        shown: &str,
+        attached: &[u8],
+    ) -> Result<(), String> {
+        let text = match spelling.value_kind {
+            ValueKind::Required(example) => {
+                self.parse_value(shown, &format!("{shown} {example}"), attached)?
+            }
+            ValueKind::NoValue | ValueKind::Optional(_) if attached.is_empty() => OsString::new(),
+            ValueKind::Optional(example) => {
+                self.parse_value(shown, &format!("{shown}={example}"), attached)?
+            }
+            ValueKind::NoValue => return Err(format!("'{shown}' takes no value")),
         };
-        self.settings.push(Setting { spelling, text: Some(text), origin: SettingSource::CommandLine });
+        self.settings.push(Setting { spec: spelling, text: Some(text), source: SettingSource::CommandLine });
         Ok(())
     }
 
     /// A value; one that is refused is left to be read as the option that it looks like.
-    fn value(&mut self, shown: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
+    fn parse_value(&mut self, shown: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
         let value = match attached {
-            [] => self.rest.as_slice().first().map(OsString::as_os_str),
+            [] => self.args.as_slice().first().map(OsString::as_os_str),
             _ => Some(OsStr::from_bytes(attached.strip_prefix(b"=").unwrap_or(attached))),
         };
         let needs = format!("'{shown}' needs a value, such as {example}");
         let value = value.ok_or_else(|| needs.clone())?;
-        if self.values == ValueCheck::Checked {
+        if self.value_check == ValueCheck::Checked {
             match value.as_bytes() {
                 b"" | b"--" => return Err(needs),
                 [b'-', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {}
@@ -131,14 +149,14 @@ impl Tokenizer {
         }
         let value = value.to_owned();
         if attached.is_empty() {
-            self.rest.next();
+            self.args.next();
         }
         Ok(value)
     }
 
     /// Names the option, and the one that was probably meant.
-    fn unknown(&self, shown: &OsStr) -> String {
-        let names = self.spellings.iter().map(|known| key(known.long));
+    fn unknown_option_message(&self, shown: &OsStr) -> String {
+        let names = self.specs.iter().map(|known| bare_name(known.long));
         let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
         let (_, wrong) = shown.as_bytes().split_at(dashes);
         let hint = nearest_name(names, OsStr::from_bytes(wrong));
@@ -167,10 +185,10 @@ mod tests {
     ];
 
     /// The options spelled out, their values marked, and the operands.
-    type Apart = (Vec<OsString>, Vec<OsString>);
+    type SplitArgs = (Vec<OsString>, Vec<OsString>);
 
-    fn apart(values: ValueCheck, line: &[&str]) -> Result<Apart, String> {
-        let program = Program { name: "prog", spellings: SPELLINGS, values };
+    fn split_args(values: ValueCheck, line: &[&str]) -> Result<Apart, String> {
+        let program = Program { name: "prog", spellings: SPELLINGS, option_values };
         let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
         tokenizer.run()?;
         let words = tokenizer.settings.iter().flat_map(|Setting { spelling, text, .. }| {

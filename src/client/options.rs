@@ -197,7 +197,7 @@ fn word_text(word: &OsString) -> String {
 
 /// Refuses what belongs to load mode where there is none.
 pub(in crate::client) fn refuse_load_options(given: &ParsedArgs) -> Result<(), String> {
-    let names = given.settings().iter().map(|setting| setting.spelling.long);
+    let names = given.settings().iter().map(|setting| setting.spec.long);
     let is_single = |name: &str| BOTH.contains(&name) || ONLY_SINGLE.iter().any(|(known, _)| *known == name);
     match names.filter(|name| !is_single(name)).min() {
         Some(name) => Err(format!(

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{ParsedArgs, UsageError, not_one_of};
+use crate::cli::{ParsedArgs, UsageError, invalid_choice_message};
 use crate::client;
 use crate::client::config::FieldEdit;
 use crate::client::options::{
@@ -250,7 +250,7 @@ fn parse_small(text: &str, most: usize) -> Result<usize, String> {
 
 pub(super) fn parse_format(text: &str) -> Result<ReportFormat, String> {
     ReportFormat::named(text)
-        .ok_or_else(|| not_one_of("the format", &ReportFormat::ALL.map(|(name, _)| name), text))
+        .ok_or_else(|| invalid_choice_message("the format", &ReportFormat::ALL.map(|(name, _)| name), text))
 }
 
 pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {

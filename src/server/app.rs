@@ -33,15 +33,15 @@ pub(super) fn signals(log: &LogDestination) -> Vec<i32> {
 
 /// The application of the server's reactor.
 pub struct ServerApp {
-    site: WorkerState,
+    worker: WorkerState,
     pool: Pool,
     /// When patience with what is in flight ends, once shutting down has begun.
-    grace_ends: Option<Instant>,
+    grace_deadline: Option<Instant>,
     stopped_by: Option<i32>,
     sum: Option<SumService>,
     /// Which of how many workers this is; its orders come from outside if there are others.
-    rank: WorkerId,
-    orders: Option<Receiver<ControlMessage>>,
+    worker_id: WorkerId,
+    control_messages: Option<Receiver<ControlMessage>>,
     /// How many connections there have been, for the logs.
     accepted_total: u64,
 }
@@ -50,16 +50,16 @@ pub struct ServerApp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ControlMessage {
     /// Open the access log anew.
-    Reopen,
+    ReopenLog,
     /// Stop in good order, or at once if it is told so again; the signal that wants it, if one does.
     ShutDown(Option<i32>),
 }
 
 impl ControlMessage {
     /// What a signal means, if anything.
-    pub(super) fn of(signal: i32) -> Option<Self> {
+    pub(super) fn from_signal(signal: i32) -> Option<Self> {
         match signal {
-            SIGHUP | SIGUSR1 => Some(Self::Reopen),
+            SIGHUP | SIGUSR1 => Some(Self::ReopenLog),
             // A write beyond the limit on file sizes has failed, and the log deals with that.
             SIGXFSZ => None,
             _ => Some(Self::ShutDown(Some(signal))),
@@ -72,25 +72,34 @@ impl ControlMessage {
 pub(super) struct WorkerId {
     /// From 0.
     pub(super) index: usize,
-    pub(super) of: usize,
+    pub(super) worker_count: usize,
 }
 
 impl WorkerId {
     /// The number of its connection that is the `count`th, from 1: no other worker has it.
-    pub(super) fn number(self, count: u64) -> u64 {
-        count.saturating_sub(1).saturating_mul(self.of as u64).saturating_add(self.index as u64 + 1)
+    pub(super) fn connection_number(self, count: u64) -> u64 {
+        count.saturating_sub(1).saturating_mul(self.worker_count as u64).saturating_add(self.index as u64 + 1)
     }
 }
 
 impl ServerApp {
     pub(super) fn new(site: WorkerState, sum: Option<SumService>, rank: WorkerId) -> Self {
         let pool = Pool::new(HEAD_LEN_MAX);
-        Self { site, pool, grace_ends: None, stopped_by: None, sum, rank, orders: None, accepted_total: 0 }
+        Self {
+            worker: site,
+            pool,
+            grace_deadline: None,
+            stopped_by: None,
+            sum,
+            worker_id: rank,
+            control_messages: None,
+            accepted_total: 0,
+        }
     }
 
     /// Its orders come from here, and a wake-up tells that there are some.
     pub(super) fn set_control_messages(&mut self, orders: Receiver<ControlMessage>) {
-        self.orders = Some(orders);
+        self.control_messages = Some(orders);
     }
 
     /// The signal that cut the shutting down short, if one did.
@@ -100,19 +109,19 @@ impl ServerApp {
 
     /// Stops accepting and lets what is in flight finish; a second request ends it at once.
     fn shut_down(&mut self, control: &mut Control<ServerConnection>, signal: Option<i32>, now: Now) {
-        if self.grace_ends.is_some() {
+        if self.grace_deadline.is_some() {
             self.stopped_by = signal;
             control.stop();
             return;
         }
-        let grace = self.site.context.config.grace;
+        let grace = self.worker.context.config.grace;
         log::info!(
             "shutting down: {} connections have {} ms to finish",
             control.connections(),
             grace.as_millis()
         );
-        self.grace_ends = Some(now.instant + grace);
-        self.site.drain();
+        self.grace_deadline = Some(now.instant + grace);
+        self.worker.drain();
         if let Some(sum) = &mut self.sum {
             sum.state.drain();
         }
@@ -122,14 +131,14 @@ impl ServerApp {
 
     fn apply(&mut self, order: ControlMessage, control: &mut Control<ServerConnection>, now: Now) {
         match order {
-            ControlMessage::Reopen => self.site.log.reopen(),
+            ControlMessage::ReopenLog => self.worker.log.reopen(),
             ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
         }
     }
 
     /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
     fn take_control_messages(&self) -> Vec<ControlMessage> {
-        match &self.orders {
+        match &self.control_messages {
             Some(orders) => orders.try_iter().collect(),
             None => vec![ControlMessage::ShutDown(None)],
         }
@@ -143,7 +152,7 @@ impl ServerApp {
         if let Some(listeners) = sum.take_ended_listeners() {
             log::info!("the number exchange has ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));
-            if !self.site.context.config.http && self.grace_ends.is_none() {
+            if !self.worker.context.config.http && self.grace_deadline.is_none() {
                 self.shut_down(control, None, now);
             }
         }
@@ -162,13 +171,13 @@ impl App for ServerApp {
         now: Now,
     ) -> Option<ServerConnection> {
         self.accepted_total += 1;
-        let number = self.rank.number(self.accepted_total);
+        let number = self.worker_id.connection_number(self.accepted_total);
         log::info!("{peer} connected (connection {number})");
         match self.sum.as_ref().filter(|sum| sum.has_listener(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
-                let conn = HttpServerProtocol::new(peer, self.site.context.config.idle_timeout, now)
-                    .numbered(number);
+                let conn = HttpServerProtocol::new(peer, self.worker.context.config.idle_timeout, now)
+                    .with_number(number);
                 Some(ServerConnection::Http(Connection::accepted(stream, conn)))
             }
         }
@@ -177,21 +186,21 @@ impl App for ServerApp {
     fn on_readable(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) {
         // Who is to go unless a request is still to be read is asked before it is read.
         if let ServerConnection::Http(link) = conn
-            && !self.site.draining
+            && !self.worker.draining
         {
-            link.read_ahead(ready, &mut self.site, &mut self.pool, now);
+            link.read_ahead(ready, &mut self.worker, &mut self.pool, now);
         }
     }
 
     fn drive(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) -> Next {
         // A request that has already arrived is still answered.
-        let ends_idling = self.site.draining && !ready.is_readable();
+        let ends_idling = self.worker.draining && !ready.is_readable();
         match (conn, &mut self.sum) {
             (ServerConnection::Http(link), _) => {
                 if ends_idling {
-                    link.protocol_mut().end_idling(now);
+                    link.protocol_mut().close_if_idle(now);
                 }
-                link.pump(ready, &mut self.site, &mut self.pool, now)
+                link.pump(ready, &mut self.worker, &mut self.pool, now)
             }
             (ServerConnection::Sum(link), Some(sum)) => {
                 if ends_idling {
@@ -208,24 +217,24 @@ impl App for ServerApp {
         if control.take_woken() {
             self.take_control_messages().into_iter().for_each(|order| self.apply(order, control, now));
         }
-        for order in control.take_signals().into_iter().filter_map(ControlMessage::of) {
+        for order in control.take_signals().into_iter().filter_map(ControlMessage::from_signal) {
             self.apply(order, control, now);
         }
         // Whose requests have come before, and wait for their turn, see what changes meanwhile.
-        self.site.context.cache.mark_events_pending();
+        self.worker.context.cache.mark_events_pending();
         let sum_wants = self.poll_sum(control, now);
-        if let Some(grace_ends) = self.grace_ends
+        if let Some(grace_ends) = self.grace_deadline
             && (control.connections() == 0 || now.instant >= grace_ends)
         {
             control.stop();
         }
-        let log_wants = self.site.log.tick(now.instant, idle);
-        [log_wants, self.grace_ends, sum_wants].into_iter().flatten().min()
+        let log_wants = self.worker.log.tick(now.instant, idle);
+        [log_wants, self.grace_deadline, sum_wants].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {
         match (conn, &mut self.sum) {
-            (ServerConnection::Http(link), _) => link.shut_down(&mut self.site, now),
+            (ServerConnection::Http(link), _) => link.shut_down(&mut self.worker, now),
             (ServerConnection::Sum(link), Some(sum)) => link.shut_down(&mut sum.state, now),
             (ServerConnection::Sum(_), None) => {}
         }
@@ -238,7 +247,7 @@ mod tests {
 
     #[test]
     fn no_two_connections_have_one_number() {
-        let numbers = |index| (1..=3).map(move |count| WorkerId { index, of: 2 }.number(count));
+        let numbers = |index| (1..=3).map(move |count| WorkerId { index, worker_count: 2 }.number(count));
         assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);
         assert_eq!(numbers(1).collect::<Vec<_>>(), [2, 4, 6]);
     }

@@ -18,14 +18,14 @@ pub(super) struct ServerContext {
     /// Each file with the head of its answers, rendered once.
     pub(super) cache: FileCache<FileHead>,
     /// Makes what stands between the parts of a body: nobody outside can guess it.
-    pub(super) boundaries: RandomState,
+    pub(super) boundary_hasher: RandomState,
     /// Held while an upload takes its name, so that its conditions hold at that moment whichever worker
     /// stores another.
-    pub(super) naming: Arc<Mutex<()>>,
+    pub(super) rename_lock: Arc<Mutex<()>>,
     /// Held by each archive that is being made, so that they can be counted.
-    pub(super) archives: Rc<()>,
+    pub(super) archive_permits: Rc<()>,
     /// The memory that all listings share.
-    pub(super) listings: ListingBudget,
+    pub(super) listing_budget: ListingBudget,
 }
 
 impl ServerContext {
@@ -35,10 +35,10 @@ impl ServerContext {
             cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
             config,
             store,
-            boundaries: RandomState::new(),
-            naming: Arc::default(),
-            archives: Rc::new(()),
-            listings: ListingBudget::new(),
+            boundary_hasher: RandomState::new(),
+            rename_lock: Arc::default(),
+            archive_permits: Rc::new(()),
+            listing_budget: ListingBudget::new(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::reactor::Watermarks;
 /// log, and a listener for each address: some 20 in a usual set-up. The rest is for dozens of
 /// `--bind`, the directories that are being listed (16) or put into archives (16), and what libraries
 /// open for a moment (the resolver, time zones).
-/// The file cache keeps files open; whoever calls [`connections_max`] adds the cache's capacity.
+/// The file cache keeps files open; whoever calls [`connection_watermarks`] adds the cache's capacity.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
 
 /// The longest file that this process may write: beyond it the kernel ends the process (SIGXFSZ).
@@ -30,7 +30,7 @@ pub(super) fn file_len_max() -> u64 {
 ///
 /// # Errors
 /// One line for people, if the limit cannot hold what is asked for, or not even one connection.
-pub(super) fn connections_max(
+pub(super) fn connection_watermarks(
     nofile: u64,
     asked: Option<usize>,
     reserve: u64,
@@ -48,13 +48,13 @@ pub(super) fn connections_max(
             "{asked} connections need a limit of {needed} open files, and it is {nofile}; \
              raise it with `ulimit -n {needed}`, or ask for at most {usable}"
         )),
-        Some(asked) => Ok(watermarks(asked, share(asked, 8, 9))),
-        None => Ok(watermarks(share(usable, 9, 10), share(usable, 8, 10))),
+        Some(asked) => Ok(watermarks(asked, fraction(asked, 8, 9))),
+        None => Ok(watermarks(fraction(usable, 9, 10), fraction(usable, 8, 10))),
     }
 }
 
 /// The part of one worker, by its number from 0, `of` so many.
-pub(super) fn part(whole: Watermarks, index: usize, of: usize) -> Watermarks {
+pub(super) fn worker_share(whole: Watermarks, index: usize, of: usize) -> Watermarks {
     let part = |count: usize| count / of + usize::from(index < count % of);
     watermarks(part(whole.stop_at), part(whole.resume_at))
 }
@@ -63,7 +63,7 @@ pub(super) fn part(whole: Watermarks, index: usize, of: usize) -> Watermarks {
 ///
 /// # Errors
 /// One line for people, if not.
-pub(super) fn check_parts(whole: Watermarks, of: usize) -> Result<(), String> {
+pub(super) fn check_worker_shares(whole: Watermarks, of: usize) -> Result<(), String> {
     match whole.stop_at {
         count if count < of => Err(format!(
             "{of} workers need {of} connections at least, and {count} can be had; \
@@ -80,7 +80,7 @@ fn watermarks(stop_at: usize, resume_at: usize) -> Watermarks {
 }
 
 /// `part / whole` of `count`, rounded down, without overflow.
-fn share(count: usize, part: usize, whole: usize) -> usize {
+fn fraction(count: usize, part: usize, whole: usize) -> usize {
     count / whole * part + count % whole * part / whole
 }
 

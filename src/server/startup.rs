@@ -17,7 +17,9 @@ use mio::net::TcpListener;
 
 use super::app::{ControlMessage, ServerApp, WorkerId, signals};
 use super::handlers::{error_documents, put};
-use super::limits::{DESCRIPTORS_RESERVED, check_parts, connections_max, file_len_max, part};
+use super::limits::{
+    DESCRIPTORS_RESERVED, check_worker_shares, connection_watermarks, file_len_max, worker_share,
+};
 use super::sum_room::SumService;
 use super::workers;
 use super::workers::{Job, WorkerThreads};
@@ -42,8 +44,8 @@ impl fmt::Display for StartError {
 impl Error for StartError {}
 
 /// A server that listens and has yet to run.
-pub struct Bound {
-    crew: Workers,
+pub struct BoundServer {
+    workers: Workers,
     addresses: Vec<SocketAddr>,
     sum_addresses: Vec<SocketAddr>,
     signals: Vec<i32>,
@@ -52,9 +54,9 @@ pub struct Bound {
 /// Who serves.
 enum Workers {
     /// This very thread.
-    One(Box<Reactor<ServerApp>>),
+    CurrentThread(Box<Reactor<ServerApp>>),
     /// Others, while this one watches.
-    Several(WorkerThreads<WorkerConfig>),
+    MultiThread(WorkerThreads<WorkerConfig>),
 }
 
 /// What one worker serves with: all that can fail is there, and it can go to another thread.
@@ -66,8 +68,8 @@ struct WorkerConfig {
     /// Only the first worker has any: one number ends the exchange for all.
     sum: Vec<TcpListener>,
     watermarks: Watermarks,
-    rank: WorkerId,
-    naming: Arc<Mutex<()>>,
+    worker_id: WorkerId,
+    rename_lock: Arc<Mutex<()>>,
     now: Now,
 }
 
@@ -75,23 +77,25 @@ struct WorkerConfig {
 ///
 /// # Errors
 /// When the root, the log or an address cannot be had.
-pub fn start(mut config: ServerConfig, now: Now) -> Result<Bound, StartError> {
-    let count = workers::count(&config);
+pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, StartError> {
+    let count = workers::worker_count(&config);
     let watermarks = prepare(&mut config, count)?;
     let logs = AccessLog::open_several(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config.access_log);
     let (http, sum) = open_listeners(&config)?;
     let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
-    http.iter().try_for_each(defer_accept).map_err(system)?;
+    http.iter().try_for_each(defer_accept).map_err(event_loop_error)?;
     let mut kits = worker_configs(config, watermarks, logs, http, sum, now)?;
     let crew = match kits.pop() {
-        Some(kit) if kits.is_empty() => Workers::One(Box::new(kit.build().map_err(system)?)),
-        last => {
-            Workers::Several(WorkerThreads::of(kits.into_iter().chain(last).collect(), now).map_err(system)?)
+        Some(kit) if kits.is_empty() => {
+            Workers::CurrentThread(Box::new(kit.build().map_err(event_loop_error)?))
         }
+        last => Workers::MultiThread(
+            WorkerThreads::new(kits.into_iter().chain(last).collect(), now).map_err(event_loop_error)?,
+        ),
     };
-    Ok(Bound { crew, addresses, sum_addresses, signals })
+    Ok(BoundServer { workers: crew, addresses, sum_addresses, signals })
 }
 
 /// Looks whether all is there that a start with this configuration needs, but for the addresses; it
@@ -100,7 +104,7 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<Bound, StartError> {
 /// # Errors
 /// Those of [`start`].
 pub fn check(mut config: ServerConfig) -> Result<(), StartError> {
-    let count = workers::count(&config);
+    let count = workers::worker_count(&config);
     prepare(&mut config, count)?;
     config.access_log.check().map_err(|error| log_error(&config.access_log, &error))
 }
@@ -110,22 +114,26 @@ fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, Star
     let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
     let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
-    let watermarks =
-        connections_max(raise_nofile_limit(), config.connections_max, reserved, each).map_err(StartError)?;
-    check_parts(watermarks, workers).map_err(StartError)?;
-    let store = open_store(config)?;
+    let watermarks = connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, each)
+        .map_err(StartError)?;
+    check_worker_shares(watermarks, workers).map_err(StartError)?;
+    let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);
-    put::check(config, &store).map_err(StartError)?;
+    put::check_upload_directory(config, &store).map_err(StartError)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
     Ok(watermarks)
 }
 
-fn open_store(config: &ServerConfig) -> Result<ContentSource, StartError> {
+fn open_content_source(config: &ServerConfig) -> Result<ContentSource, StartError> {
     Ok(match &config.root {
         _ if !config.http => ContentSource::Embedded,
         RootChoice::Directory(path) => {
             let root = Root::open(path).map_err(|error| root_error(path, &error))?;
-            if is_content(path) { ContentSource::DiskWithSource(root) } else { ContentSource::Disk(root) }
+            if is_content_directory(path) {
+                ContentSource::DiskWithSource(root)
+            } else {
+                ContentSource::Disk(root)
+            }
         }
         RootChoice::Embedded => ContentSource::Embedded,
     })
@@ -145,7 +153,7 @@ fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpLis
 }
 
 fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, StartError> {
-    listeners.iter().map(|listener| listener.local_addr().map_err(system)).collect()
+    listeners.iter().map(|listener| listener.local_addr().map_err(event_loop_error)).collect()
 }
 
 /// One for each log: the first has the listeners, the others have more of their own at the same addresses.
@@ -166,20 +174,20 @@ fn worker_configs(
             (None, Some(first)) => {
                 let more =
                     listen_on_same_port(&first.http).map_err(|error| listen_error(&error, "--port"))?;
-                more.iter().try_for_each(defer_accept).map_err(system)?;
+                more.iter().try_for_each(defer_accept).map_err(event_loop_error)?;
                 more
             }
             (own, _) => own.unwrap_or_default(),
         };
         kits.push(WorkerConfig {
             config: config.clone(),
-            store: open_store(&config)?,
+            store: open_content_source(&config)?,
             log,
             http,
             sum: std::mem::take(&mut sum),
-            watermarks: part(watermarks, index, of),
-            rank: WorkerId { index, of },
-            naming: Arc::clone(&naming),
+            watermarks: worker_share(watermarks, index, of),
+            worker_id: WorkerId { index, worker_count: of },
+            rename_lock: Arc::clone(&naming),
             now,
         });
     }
@@ -189,7 +197,8 @@ fn worker_configs(
 impl WorkerConfig {
     /// The server and the loop around it.
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self { config, store, log, http, sum, watermarks, rank, naming, now } = self;
+        let Self { config, store, log, http, sum, watermarks, worker_id: rank, rename_lock: naming, now } =
+            self;
         // They are named in their order.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
@@ -205,7 +214,7 @@ impl WorkerConfig {
 }
 
 impl Job for WorkerConfig {
-    fn work(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
+    fn run(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
         reactor.app_mut().set_control_messages(orders);
         ready(reactor.waker());
@@ -213,7 +222,7 @@ impl Job for WorkerConfig {
     }
 }
 
-impl Bound {
+impl BoundServer {
     /// The addresses that it listens on for HTTP, with their real ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -229,19 +238,19 @@ impl Bound {
     ///
     /// # Errors
     /// When a signal handler cannot be installed.
-    pub fn heed_signals(&mut self) -> io::Result<()> {
-        match &mut self.crew {
-            Workers::One(reactor) => reactor.watch_signals(&self.signals),
-            Workers::Several(workers) => workers.watch_signals(&self.signals),
+    pub fn watch_signals(&mut self) -> io::Result<()> {
+        match &mut self.workers {
+            Workers::CurrentThread(reactor) => reactor.watch_signals(&self.signals),
+            Workers::MultiThread(workers) => workers.watch_signals(&self.signals),
         }
     }
 
     /// What shuts the server down from another thread: the first wake-up like the first signal,
     /// the second like the second.
-    pub fn stopper(&self) -> Arc<Waker> {
-        match &self.crew {
-            Workers::One(reactor) => reactor.waker(),
-            Workers::Several(workers) => workers.stopper(),
+    pub fn shutdown_waker(&self) -> Arc<Waker> {
+        match &self.workers {
+            Workers::CurrentThread(reactor) => reactor.waker(),
+            Workers::MultiThread(workers) => workers.shutdown_waker(),
         }
     }
 
@@ -250,14 +259,14 @@ impl Bound {
     /// # Errors
     /// When epoll fails, or a worker.
     pub fn run(self) -> io::Result<Option<i32>> {
-        match self.crew {
-            Workers::One(reactor) => reactor.run().map(|server| server.stopped_by()),
-            Workers::Several(workers) => workers.run(),
+        match self.workers {
+            Workers::CurrentThread(reactor) => reactor.run().map(|server| server.stopped_by()),
+            Workers::MultiThread(workers) => workers.run(),
         }
     }
 }
 
-fn system(error: io::Error) -> StartError {
+fn event_loop_error(error: io::Error) -> StartError {
     StartError(format!("cannot set up the event loop: {error}"))
 }
 
@@ -268,7 +277,7 @@ pub fn host_name() -> String {
 
 /// Whether this is the directory that is served when none is named, however it is named: the source
 /// pages belong to it.
-fn is_content(path: &Path) -> bool {
+fn is_content_directory(path: &Path) -> bool {
     fs::canonicalize(path)
         .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))
 }

@@ -23,7 +23,7 @@ use crate::reactor::{
 pub(super) const WORKERS_MAX: usize = 256;
 
 /// How many threads are to serve.
-pub(super) fn count(config: &ServerConfig) -> usize {
+pub(super) fn worker_count(config: &ServerConfig) -> usize {
     let asked = match config.http {
         true => config.workers,
         // The number exchange alone: it has one room.
@@ -38,13 +38,13 @@ pub(super) trait Job: Send + 'static {
     ///
     /// # Errors
     /// Whatever keeps it from going on.
-    fn work(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
+    fn run(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
 }
 
 /// Workers that have yet to begin, and whoever is to watch them.
 pub(super) struct WorkerThreads<J> {
     jobs: Vec<J>,
-    watch: Box<Reactor<Supervisor>>,
+    supervisor: Box<Reactor<Supervisor>>,
 }
 
 impl<J: Job> WorkerThreads<J> {
@@ -52,8 +52,8 @@ impl<J: Job> WorkerThreads<J> {
     ///
     /// # Errors
     /// When there cannot be another event loop.
-    pub(super) fn of(jobs: Vec<J>, now: Now) -> io::Result<Self> {
-        Ok(Self { jobs, watch: Box::new(Reactor::new(Supervisor::default(), now)?) })
+    pub(super) fn new(jobs: Vec<J>, now: Now) -> io::Result<Self> {
+        Ok(Self { jobs, supervisor: Box::new(Reactor::new(Supervisor::default(), now)?) })
     }
 
     /// Takes these signals for all of them.
@@ -61,12 +61,12 @@ impl<J: Job> WorkerThreads<J> {
     /// # Errors
     /// When a handler cannot be installed.
     pub(super) fn watch_signals(&mut self, signals: &[c_int]) -> io::Result<()> {
-        self.watch.watch_signals(signals)
+        self.supervisor.watch_signals(signals)
     }
 
     /// What has them all shut down, as a signal has.
-    pub(super) fn stopper(&self) -> Arc<Waker> {
-        self.watch.waker()
+    pub(super) fn shutdown_waker(&self) -> Arc<Waker> {
+        self.supervisor.waker()
     }
 
     /// Lets them work until all have ended; the signal that cut the stopping short, if one did.
@@ -77,13 +77,13 @@ impl<J: Job> WorkerThreads<J> {
         let (tell, told) = mpsc::channel();
         // Each byte makes who watches look; nobody reads them.
         let (bell, ear) = UnixStream::pair()?;
-        self.watch.watch_fd(ear.into())?;
-        let watch = self.watch.app_mut();
-        watch.told = Some(told);
+        self.supervisor.watch_fd(ear.into())?;
+        let watch = self.supervisor.app_mut();
+        watch.events = Some(told);
         let jobs = self.jobs.into_iter().map(|job| {
             let (orders, heard) = mpsc::channel();
-            watch.workers.push(Worker { orders, waker: None, has_ended: false });
-            move |ready: &dyn Fn(Arc<Waker>)| job.work(heard, ready)
+            watch.workers.push(WorkerHandle { control_messages: orders, waker: None, has_ended: false });
+            move |ready: &dyn Fn(Arc<Waker>)| job.run(heard, ready)
         });
         let bell = Arc::new(bell);
         spawn_reactors(jobs, move |index, event| {
@@ -93,23 +93,23 @@ impl<J: Job> WorkerThreads<J> {
                 log::error!("cannot tell what has become of a worker: {error}");
             }
         })?;
-        let watch = self.watch.run()?;
+        let watch = self.supervisor.run()?;
         watch.failure.map_or(Ok(watch.stopped_by), Err)
     }
 }
 
 /// One of those who are watched.
-struct Worker {
-    orders: Sender<ControlMessage>,
+struct WorkerHandle {
+    control_messages: Sender<ControlMessage>,
     /// None until it is at work; what it was told before is there when it begins to listen.
     waker: Option<Arc<Waker>>,
     has_ended: bool,
 }
 
-impl Worker {
-    fn order(&self, order: ControlMessage) {
+impl WorkerHandle {
+    fn send(&self, order: ControlMessage) {
         // Who is gone needs no orders.
-        let _ = self.orders.send(order);
+        let _ = self.control_messages.send(order);
         self.wake();
     }
 
@@ -123,8 +123,8 @@ impl Worker {
 /// The application of whoever watches: signals and news come in, orders go out.
 #[derive(Default)]
 struct Supervisor {
-    told: Option<Receiver<(usize, ThreadEvent<()>)>>,
-    workers: Vec<Worker>,
+    events: Option<Receiver<(usize, ThreadEvent<()>)>>,
+    workers: Vec<WorkerHandle>,
     /// They have been told to shut down.
     stopping: bool,
     stopped_by: Option<i32>,
@@ -133,17 +133,17 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn pass_on(&mut self, order: ControlMessage) {
+    fn broadcast(&mut self, order: ControlMessage) {
         if let ControlMessage::ShutDown(signal) = order
             && std::mem::replace(&mut self.stopping, true)
         {
             self.stopped_by = signal;
         }
-        self.workers.iter().for_each(|worker| worker.order(order));
+        self.workers.iter().for_each(|worker| worker.send(order));
     }
 
-    fn hear(&mut self) {
-        while let Some((index, event)) = self.told.as_ref().and_then(|told| told.try_recv().ok()) {
+    fn handle_events(&mut self) {
+        while let Some((index, event)) = self.events.as_ref().and_then(|told| told.try_recv().ok()) {
             let Some(worker) = self.workers.get_mut(index) else { continue };
             match event {
                 ThreadEvent::Ready(waker) => {
@@ -170,7 +170,7 @@ impl Supervisor {
         log::error!("{failure}; the server ends");
         self.failure.get_or_insert(io::Error::other(failure));
         if !self.stopping {
-            self.pass_on(ControlMessage::ShutDown(None));
+            self.broadcast(ControlMessage::ShutDown(None));
         }
     }
 }
@@ -184,11 +184,11 @@ impl App for Supervisor {
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, _: Now, _: bool) -> Option<Instant> {
         let stop = control.take_woken().then_some(ControlMessage::ShutDown(None));
-        for order in control.take_signals().into_iter().filter_map(ControlMessage::of).chain(stop) {
-            self.pass_on(order);
+        for order in control.take_signals().into_iter().filter_map(ControlMessage::from_signal).chain(stop) {
+            self.broadcast(order);
         }
         control.take_fd_readable();
-        self.hear();
+        self.handle_events();
         if self.workers.iter().all(|worker| worker.has_ended) {
             control.stop();
         }
@@ -205,14 +205,18 @@ mod tests {
     type First = fn() -> io::Result<bool>;
 
     /// A worker that only waits for its orders, unless it has something else to do first.
-    struct Waiting {
+    struct WaitingJob {
         first: First,
         /// Told what it heard.
-        heard: Sender<ControlMessage>,
+        received: Sender<ControlMessage>,
     }
 
     impl Job for Waiting {
-        fn work(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
+        fn prepare_slice(
+            self,
+            orders: Receiver<ControlMessage>,
+            ready: &dyn Fn(Arc<Waker>),
+        ) -> io::Result<()> {
             let poll = Poll::new()?;
             ready(Arc::new(Waker::new(poll.registry(), Token(0))?));
             while (self.first)()? {
@@ -242,7 +246,7 @@ mod tests {
             let firsts: [First; 3] = [|| Ok(true), first, || Ok(true)];
             let jobs = firsts.map(|first| Waiting { first, heard: tell.clone() }).into();
             drop(tell);
-            let workers = WorkerThreads::of(jobs, Now::read()).expect("an event loop");
+            let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
             assert_eq!(workers.run().expect_err("one has failed").to_string(), expected);
             assert_eq!(heard.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2], "{expected}");
         }
@@ -253,7 +257,7 @@ mod tests {
         let (tell, heard) = mpsc::channel();
         let jobs = (0..2).map(|_| Waiting { first: || Ok(true), heard: tell.clone() }).collect();
         drop(tell);
-        let workers = WorkerThreads::of(jobs, Now::read()).expect("an event loop");
+        let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
         workers.stopper().wake().expect("it is told");
         assert_eq!(workers.run().expect("nothing fails"), None);
         assert_eq!(heard.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2]);

@@ -76,7 +76,7 @@ fn skipped(program: &str) {
 }
 
 /// A server of these files whose log tells everything.
-fn telling(files: &[(&str, &[u8])]) -> Server {
+fn server_with_json_log(files: &[(&str, &[u8])]) -> Server {
     Server::with(files, &["--log-format", "json"])
 }
 
@@ -91,7 +91,7 @@ fn exchanges(log: &str) -> Vec<Value> {
 }
 
 /// What was asked and answered, such as `GET /a.txt 200`, in the order of the log.
-fn answers(log: &str) -> Vec<String> {
+fn logged_requests(log: &str) -> Vec<String> {
     let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     let told = exchanges(log);
     told.iter()
@@ -108,6 +108,6 @@ fn connections(log: &str) -> usize {
 }
 
 /// Text that is worth compressing, of some 60 KB: small enough to be known by its content.
-fn prose() -> String {
+fn compressible_text() -> String {
     (0..1400).map(|line| format!("Line {line} is much like the line before it.\n")).collect()
 }

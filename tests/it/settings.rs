@@ -20,7 +20,7 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 const PAGES: &[(&str, &[u8])] = &[("index.html", b"a site"), ("404.html", b"not here"), ("b.html", b"b")];
 
 /// A folder with a site and this file of settings.
-fn folder(settings: &str) -> TempDir {
+fn settings_directory(settings: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     lay_out(folder.path(), &[("site/index.html", b"a site"), ("other/index.html", b"another")]);
     fs::write(folder.path().join("site.toml"), settings).expect("the settings");
@@ -43,7 +43,7 @@ fn stderr(output: &Output) -> String {
 }
 
 /// What a check prints.
-fn checked(folder: &Path, args: &[&str], variables: Variables<'_>) -> String {
+fn check_output(folder: &Path, args: &[&str], variables: Variables<'_>) -> String {
     let output = run(folder, &[&["--check"], args].concat(), variables);
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()), "{args:?} {variables:?}");
     stdout(&output)
@@ -59,7 +59,7 @@ fn a_server_can_be_told_everything_by_a_file() {
     let settings = "port = 0\nbind = '127.0.0.1'\nroot = 'site'\naccess-log = 'access.log'\n\
                     [error-page]\n404 = 'index.html'\n[header]\nX-Made-By = 'us: all'\n\
                     [cache-control]\n'*.css' = 'no-store'\n'*' = 'no-cache'\n";
-    let folder = folder(settings);
+    let folder = settings_directory(settings);
     let elsewhere = tempfile::tempdir().expect("another folder");
     let mut child = reactor_server()
         .arg("--config")
@@ -103,7 +103,9 @@ fn a_server_can_be_told_everything_by_its_environment() {
 
 #[test]
 fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
-    let folder = folder("port = 1\nroot = 'site'\nindex = 'file.html'\nquiet = true\nbind = ['::1', '::']");
+    let folder = settings_directory(
+        "port = 1\nroot = 'site'\nindex = 'file.html'\nquiet = true\nbind = ['::1', '::']",
+    );
     let path = |name: &str| format!("root = \"{}\"", folder.path().join(name).display());
     let (site, other) = (path("site"), path("other"));
     let file: &[&str] = &["-c", "site.toml"];
@@ -138,7 +140,7 @@ fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
 
 #[test]
 fn a_check_prints_a_file_that_makes_the_same_settings_wherever_it_is() {
-    let folder = folder("quiet = true\n[error-page]\n404 = 'b'\n403 = 'a'\n");
+    let folder = settings_directory("quiet = true\n[error-page]\n404 = 'b'\n403 = 'a'\n");
     lay_out(folder.path(), &[("site/in/.keep", b""), ("site/a", b"a"), ("site/b", b"b")]);
     let args =
         ["-c", "site.toml", "-d./site", "-u=in", "--access-log=a.log", "--grace=1.5s", "-b::", "-b::1"];
@@ -155,7 +157,7 @@ fn a_check_prints_a_file_that_makes_the_same_settings_wherever_it_is() {
 
 #[test]
 fn a_check_finds_what_a_start_would_find_missing() {
-    let folder = folder("root = 'missing'");
+    let folder = settings_directory("root = 'missing'");
     let table: &[(&[&str], &str)] = &[
         (&["-c", "site.toml"], "cannot serve 'missing'"),
         (&["site.toml"], "name the directory that holds it with --root"),
@@ -213,13 +215,13 @@ fn mistakes_in_a_file_are_told_with_their_line() {
         ("no-http = true", "site.toml:1: '--no-http' goes with --sum-port, which is not given"),
     ];
     for (settings, told) in cases {
-        expect_refusal(folder(settings).path(), &["-c", "site.toml"], &[], told);
+        expect_refusal(settings_directory(settings).path(), &["-c", "site.toml"], &[], told);
     }
 }
 
 #[test]
 fn windows_line_ends_and_a_byte_order_mark_do_no_harm() {
-    let folder = folder("\u{feff}# made elsewhere\r\nport = 7\r\nbind = [\r\n  '::1',\r\n]\r\n");
+    let folder = settings_directory("\u{feff}# made elsewhere\r\nport = 7\r\nbind = [\r\n  '::1',\r\n]\r\n");
     let settings = checked(folder.path(), &["-c", "site.toml"], &[]);
     assert!(settings.contains("port = 7  # site.toml:2\n"), "{settings}");
     assert!(settings.contains("bind = [\"::1\"]  # site.toml:4\n"), "{settings}");
@@ -227,7 +229,7 @@ fn windows_line_ends_and_a_byte_order_mark_do_no_harm() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_told_with_the_remedy() {
-    let folder = folder("");
+    let folder = settings_directory("");
     let path = folder.path();
     symlink("loop", path.join("loop")).expect("a link");
     fs::write(path.join("latin.toml"), b"index = 'caf\xe9'").expect("the file");
@@ -255,7 +257,7 @@ fn a_file_that_cannot_be_read_is_told_with_the_remedy() {
 
 #[test]
 fn mistakes_in_a_variable_are_told_with_its_name() {
-    let folder = folder("");
+    let folder = settings_directory("");
     for (name, value, told) in [
         ("REACTOR_PORT", "http", "REACTOR_PORT: 'http' is not a port; write 0 to 65535"),
         ("REACTOR_QUIET", "maybe", "REACTOR_QUIET: 'maybe' is neither on nor off; write 1 or 0"),
@@ -281,7 +283,7 @@ fn a_variable_that_sets_nothing_is_a_warning() {
 
 #[test]
 fn help_needs_neither_file_nor_variables() {
-    let folder = folder("nonsense");
+    let folder = settings_directory("nonsense");
     let output = run(folder.path(), &["-c", "site.toml", "--check", "-h"], &[("REACTOR_PORT", "x")]);
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
     assert!(stdout(&output).starts_with("reactor-server serves"));

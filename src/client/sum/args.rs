@@ -21,14 +21,14 @@ const PORT_DEFAULT: u16 = 9042;
 /// The command and its options.
 pub const PROGRAM: Program = Program {
     name: "reactor-client sum",
-    spellings: &[
+    specs: &[
         OptionSpec::action(Some('h'), "--help"),
-        OptionSpec::valued(None, "--host", "localhost"),
-        OptionSpec::valued(None, "--name", "Ada"),
-        OptionSpec::valued(Some('p'), "--port", "9042"),
+        OptionSpec::value(None, "--host", "localhost"),
+        OptionSpec::value(None, "--name", "Ada"),
+        OptionSpec::value(Some('p'), "--port", "9042"),
         OptionSpec::action(Some('V'), "--version"),
     ],
-    values: ValueCheck::AnyAndNumbers,
+    value_check: ValueCheck::AnyWithNegativeOperands,
 };
 
 /// What to say, and to whom.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::cli::not_one_of;
+use crate::cli::invalid_choice_message;
 use serde::{Deserialize, Serialize};
 
 use crate::client::target::ClientTarget;
@@ -88,7 +88,7 @@ impl UrlOrder {
         match text {
             "sequential" => Ok(Self::Sequential),
             "random" => Ok(Self::Random),
-            _ => Err(not_one_of("the order", &["sequential", "random"], text)),
+            _ => Err(invalid_choice_message("the order", &["sequential", "random"], text)),
         }
     }
 }

@@ -21,28 +21,28 @@ use crate::load::report::ReportFormat;
 /// The command that compares.
 const COMPARE: Program = Program {
     name: "reactor-client compare",
-    spellings: &[
-        OptionSpec::valued(None, "--fail-on", "'p99>+10%'"),
-        OptionSpec::valued(None, "--format", "json"),
+    specs: &[
+        OptionSpec::value(None, "--fail-on", "'p99>+10%'"),
+        OptionSpec::value(None, "--format", "json"),
         OptionSpec::action(Some('h'), "--help"),
-        OptionSpec::valued(None, "--out", "changes.json"),
-        OptionSpec::valued(None, "--seed", "1"),
+        OptionSpec::value(None, "--out", "changes.json"),
+        OptionSpec::value(None, "--seed", "1"),
         OptionSpec::action(Some('V'), "--version"),
     ],
-    values: ValueCheck::Any,
+    value_check: ValueCheck::Any,
 };
 
 /// The command that adds.
 const MERGE: Program = Program {
     name: "reactor-client merge",
-    spellings: &[
-        OptionSpec::valued(None, "--format", "json"),
+    specs: &[
+        OptionSpec::value(None, "--format", "json"),
         OptionSpec::action(Some('h'), "--help"),
-        OptionSpec::valued(None, "--out", "report.json"),
-        OptionSpec::valued(None, "--save", "both.run"),
+        OptionSpec::value(None, "--out", "report.json"),
+        OptionSpec::value(None, "--save", "both.run"),
         OptionSpec::action(Some('V'), "--version"),
     ],
-    values: ValueCheck::Any,
+    value_check: ValueCheck::Any,
 };
 
 /// The two commands.

@@ -13,7 +13,7 @@ mod values;
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, twice};
+use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
 use crate::server::{RootChoice, ServerConfig};
 use values::{parse_bind, parse_port};
 
@@ -32,53 +32,53 @@ pub const CONTENT_DIRECTORY: &str = "content";
 /// The program and its options.
 pub const PROGRAM: Program = Program {
     name: "reactor-server",
-    spellings: &[
-        OptionSpec::valued(Some('p'), "--port", "8080").defaults_to("8080"),
-        OptionSpec::valued(Some('b'), "--bind", "0.0.0.0").repeated().defaults_to("localhost"),
-        OptionSpec::valued(Some('d'), "--root", "./site").path(&[]),
-        OptionSpec::valued(Some('i'), "--index", "index.html").defaults_to("index.html"),
-        OptionSpec::valued(None, "--fallback", "index.html"),
-        OptionSpec::valued(None, "--error-page", "404=404.html").pairs("="),
-        OptionSpec::valued(None, "--mime", "foo=text/plain").pairs("="),
+    specs: &[
+        OptionSpec::value(Some('p'), "--port", "8080").defaults_to("8080"),
+        OptionSpec::value(Some('b'), "--bind", "0.0.0.0").repeated().defaults_to("localhost"),
+        OptionSpec::value(Some('d'), "--root", "./site").path(&[]),
+        OptionSpec::value(Some('i'), "--index", "index.html").defaults_to("index.html"),
+        OptionSpec::value(None, "--fallback", "index.html"),
+        OptionSpec::value(None, "--error-page", "404=404.html").pairs("="),
+        OptionSpec::value(None, "--mime", "foo=text/plain").pairs("="),
         OptionSpec::flag(None, "--clean-urls"),
-        OptionSpec::valued(Some('H'), "--header", "'X-Frame-Options: DENY'").pairs(": "),
-        OptionSpec::valued(None, "--cache-control", "'*.html=no-cache'").pairs("="),
-        OptionSpec::attached(None, "--cors", "https://example.com"),
-        OptionSpec::valued(None, "--redirect", "/old=/new").pairs("="),
-        OptionSpec::valued(None, "--listing", "auto"),
+        OptionSpec::value(Some('H'), "--header", "'X-Frame-Options: DENY'").pairs(": "),
+        OptionSpec::value(None, "--cache-control", "'*.html=no-cache'").pairs("="),
+        OptionSpec::optional_value(None, "--cors", "https://example.com"),
+        OptionSpec::value(None, "--redirect", "/old=/new").pairs("="),
+        OptionSpec::value(None, "--listing", "auto"),
         OptionSpec::flag(None, "--no-compress"),
-        OptionSpec::valued(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
-        OptionSpec::valued(None, "--log-format", "json").defaults_to("combined"),
-        OptionSpec::valued(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
+        OptionSpec::value(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
+        OptionSpec::value(None, "--log-format", "json").defaults_to("combined"),
+        OptionSpec::value(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
         OptionSpec::flag(None, "--log-secrets"),
-        OptionSpec::valued(None, "--idle-timeout", "60s").defaults_to("60s"),
-        OptionSpec::valued(None, "--header-timeout", "10s").defaults_to("10s"),
-        OptionSpec::valued(None, "--grace", "10s").defaults_to("10s"),
-        OptionSpec::valued(None, "--max-connections", "1000"),
-        OptionSpec::valued(None, "--workers", "auto").defaults_to("1"),
-        OptionSpec::valued(None, "--cache", "stat").defaults_to("fresh"),
-        OptionSpec::valued(None, "--cache-size", "256MiB").defaults_to("64MiB"),
-        OptionSpec::attached(Some('u'), "--upload", "incoming"),
-        OptionSpec::valued(None, "--max-upload", "1GiB").defaults_to("1GiB"),
+        OptionSpec::value(None, "--idle-timeout", "60s").defaults_to("60s"),
+        OptionSpec::value(None, "--header-timeout", "10s").defaults_to("10s"),
+        OptionSpec::value(None, "--grace", "10s").defaults_to("10s"),
+        OptionSpec::value(None, "--max-connections", "1000"),
+        OptionSpec::value(None, "--workers", "auto").defaults_to("1"),
+        OptionSpec::value(None, "--cache", "stat").defaults_to("fresh"),
+        OptionSpec::value(None, "--cache-size", "256MiB").defaults_to("64MiB"),
+        OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
+        OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
-        OptionSpec::valued(None, "--sum-port", "9042"),
-        OptionSpec::valued(None, "--sum-name", "'Room 12'"),
-        OptionSpec::valued(None, "--sum-number", "42"),
+        OptionSpec::value(None, "--sum-port", "9042"),
+        OptionSpec::value(None, "--sum-name", "'Room 12'"),
+        OptionSpec::value(None, "--sum-number", "42"),
         OptionSpec::flag(None, "--no-http"),
-        OptionSpec::valued(Some('c'), "--config", "site.toml").settings_file(),
+        OptionSpec::value(Some('c'), "--config", "site.toml").settings_file(),
         OptionSpec::action(None, "--check"),
         OptionSpec::action(Some('h'), "--help"),
         OptionSpec::action(Some('V'), "--version"),
     ],
-    values: ValueCheck::Checked,
+    value_check: ValueCheck::Checked,
 };
 
 fn read_config(given: &mut ParsedArgs, content_exists: bool) -> Result<ServerConfig, String> {
     let mut config = ServerConfig::default();
     operation::read_log(given, &mut config)?;
     files::read_documents(given, &mut config)?;
-    rules::read(given, &mut config)?;
+    rules::read_rules(given, &mut config)?;
     files::read_directories_and_cache(given, &mut config)?;
     operation::read_limits(given, &mut config)?;
     operation::read_sum(given, &mut config)?;
@@ -93,7 +93,8 @@ fn listen_and_root(
     config: &mut ServerConfig,
     content_exists: bool,
 ) -> Result<(), String> {
-    config.bind = parse_bind(&given.all("--bind")).map_err(|error| given.at("--bind", &error))?;
+    config.bind =
+        parse_bind(&given.all("--bind")).map_err(|error| given.locate_error_of("--bind", &error))?;
     given.set("--port", &mut config.port, parse_port)?;
     match given.once("--root")? {
         Some(directory) => config.root = RootChoice::Directory(directory.into()),
@@ -104,7 +105,7 @@ fn listen_and_root(
 }
 
 /// Makes what is no option the port or the directory: digits are the port.
-fn name_operands(given: &mut ParsedArgs) -> Result<(), String> {
+fn assign_operands(given: &mut ParsedArgs) -> Result<(), String> {
     for operand in given.operands() {
         if operand.is_empty() {
             return Err("the directory's name is empty; for this one, write .".to_owned());
@@ -115,7 +116,7 @@ fn name_operands(given: &mut ParsedArgs) -> Result<(), String> {
             false => ("--root", "the directory"),
         };
         if let Some(first) = given.peek(option) {
-            return Err(twice(what, first, &operand));
+            return Err(duplicate_message(what, first, &operand));
         }
         given.set_from_operand(option, operand);
     }

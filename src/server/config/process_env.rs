@@ -19,7 +19,7 @@ pub struct ProcessEnv {
     /// Whether [`CONTENT_DIRECTORY`] is a directory here.
     pub content_exists: bool,
     /// The working directory; empty if it is gone.
-    pub directory: PathBuf,
+    pub working_directory: PathBuf,
     /// The environment, names and values.
     pub variables: Vec<(OsString, OsString)>,
     /// Reads a file of settings.
@@ -31,7 +31,7 @@ impl ProcessEnv {
     pub fn read() -> ProcessEnv {
         ProcessEnv {
             content_exists: Path::new(CONTENT_DIRECTORY).is_dir(),
-            directory: env::current_dir().unwrap_or_default(),
+            working_directory: env::current_dir().unwrap_or_default(),
             variables: env::vars_os().collect(),
             read_file: read_settings,
         }
@@ -43,7 +43,7 @@ impl Default for ProcessEnv {
     fn default() -> ProcessEnv {
         ProcessEnv {
             content_exists: false,
-            directory: PathBuf::new(),
+            working_directory: PathBuf::new(),
             variables: Vec::new(),
             read_file: |_| Err(io::ErrorKind::NotFound.into()),
         }

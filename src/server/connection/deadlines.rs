@@ -42,12 +42,12 @@ impl Deadlines {
     }
 
     /// There is none left.
-    pub(super) fn end(&mut self, now: Instant) {
+    pub(super) fn expire_now(&mut self, now: Instant) {
         self.deadline = now;
     }
 
     /// The head is whole, or will never be.
-    pub(super) fn forget_head(&mut self) {
+    pub(super) fn end_head(&mut self) {
         self.head_since = None;
     }
 
@@ -68,7 +68,7 @@ impl Deadlines {
     /// Waits for the next piece of a body: each moves the deadline, but never beyond what the least
     /// rate allows from the start.
     pub(super) fn extend_body(&mut self, since: Instant, received_len: u64, now: Instant) {
-        let earned = since + STALL_TIMEOUT + credit(received_len);
+        let earned = since + STALL_TIMEOUT + earned_time(received_len);
         self.deadline = earned.min(now + STALL_TIMEOUT);
     }
 
@@ -88,7 +88,7 @@ impl Deadlines {
     /// Whether the peer has more time, since it has taken enough after the deadline was set: a trickle
     /// buys less and less of it, until it buys none.
     pub(super) fn extend_write(&mut self, sent_total: u64, now: Instant) -> bool {
-        let bought = credit(sent_total.saturating_sub(self.sent_before)).min(EARNED_TIME_MAX);
+        let bought = earned_time(sent_total.saturating_sub(self.sent_before)).min(EARNED_TIME_MAX);
         self.sent_before = sent_total;
         self.deadline = now + bought;
         !bought.is_zero()
@@ -96,6 +96,6 @@ impl Deadlines {
 }
 
 /// The time that moved bytes buy.
-fn credit(moved_len: u64) -> Duration {
+fn earned_time(moved_len: u64) -> Duration {
     Duration::from_secs(moved_len / RATE_MIN)
 }

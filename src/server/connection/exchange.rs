@@ -22,12 +22,12 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// What must be remembered of a request until its answer is on its way.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    asked: RequestSummary,
+    summary: RequestSummary,
     since: Now,
     /// Its head in the text of the batch, if something of it will be logged; so with the head of the response.
     request_head: Range<u32>,
     response_head: Range<u32>,
-    reply: Option<ResponseSpan>,
+    response: Option<ResponseSpan>,
 }
 
 /// What a request asks for, as far as its answer and its log line depend on it, and where in its head the
@@ -49,34 +49,34 @@ struct Span {
 
 impl RequestSummary {
     /// What this head asks for; `bytes` begin with what it was parsed from.
-    pub(super) fn of(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
+    pub(super) fn from_head(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
         let &RequestHead { version, keep_alive, http10_keep_alive: keep_alive_asked, .. } = head;
         let head_only = head.method == Method::Head;
         Self {
-            flags: RequestFlags { head_only, version, keep_alive, keep_alive_asked },
-            line: Span::of(head.line, bytes),
-            referer: head.referer.map(|value| Span::of(value, bytes)),
-            user_agent: head.user_agent.map(|value| Span::of(value, bytes)),
+            flags: RequestFlags { head_only, version, keep_alive, http10_keep_alive: keep_alive_asked },
+            line: Span::of_part(head.line, bytes),
+            referer: head.referer.map(|value| Span::of_part(value, bytes)),
+            user_agent: head.user_agent.map(|value| Span::of_part(value, bytes)),
         }
     }
 
     /// The same of something that is no request; `bytes` are what came, and `line` is the first line in them.
-    pub(super) fn refused(line: &[u8], bytes: &[u8]) -> Self {
+    pub(super) fn from_rejected(line: &[u8], bytes: &[u8]) -> Self {
         let head_only = line.starts_with(b"HEAD ");
         let version = Version::Http11;
-        let flags = RequestFlags { head_only, version, keep_alive: false, keep_alive_asked: false };
-        Self { flags, line: Span::of(line, bytes), referer: None, user_agent: None }
+        let flags = RequestFlags { head_only, version, keep_alive: false, http10_keep_alive: false };
+        Self { flags, line: Span::of_part(line, bytes), referer: None, user_agent: None }
     }
 }
 
 impl Span {
     /// Where `part` is in `bytes`, of which it is a part.
-    fn of(part: &[u8], bytes: &[u8]) -> Self {
+    fn of_part(part: &[u8], bytes: &[u8]) -> Self {
         let start = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
         Self { start: start as u16, len: part.len() as u16 }
     }
 
-    fn in_bytes(self, bytes: &[u8]) -> &[u8] {
+    fn slice(self, bytes: &[u8]) -> &[u8] {
         let start = usize::from(self.start);
         bytes.get(start..start + usize::from(self.len)).unwrap_or_default()
     }
@@ -99,7 +99,7 @@ pub(super) struct Pipeline {
 }
 
 /// Most connections are idle and have no batch, so it stands apart from them.
-pub(super) type BoxedBatch = Box<Pipeline>;
+pub(super) type BoxedPipeline = Box<Pipeline>;
 
 impl Pipeline {
     pub(super) fn is_empty(&self) -> bool {
@@ -108,8 +108,14 @@ impl Pipeline {
 
     /// Begins the exchange of a request, which came as `bytes`; they are kept if they will be logged.
     pub(super) fn begin(&mut self, asked: RequestSummary, bytes: &[u8], detail: Detail, now: Now) {
-        let request_head = self.keep(bytes, detail != Detail::Nothing);
-        self.exchanges.push(Exchange { asked, since: now, request_head, response_head: 0..0, reply: None });
+        let request_head = self.store_text(bytes, detail != Detail::Nothing);
+        self.exchanges.push(Exchange {
+            summary: asked,
+            since: now,
+            request_head,
+            response_head: 0..0,
+            response: None,
+        });
     }
 
     /// How much text is kept.
@@ -118,37 +124,38 @@ impl Pipeline {
     }
 
     /// What the exchange asks for that has no answer yet.
-    pub(super) fn unanswered(&self) -> Option<RequestFlags> {
-        let last = self.exchanges.last().filter(|exchange| exchange.reply.is_none());
-        last.map(|exchange| exchange.asked.flags)
+    pub(super) fn pending_request(&self) -> Option<RequestFlags> {
+        let last = self.exchanges.last().filter(|exchange| exchange.response.is_none());
+        last.map(|exchange| exchange.summary.flags)
     }
 
     /// Notes what has been queued in answer to it, from the mark on.
-    pub(super) fn answered(
+    pub(super) fn record_response(
         &mut self,
         reply: ResponseSpan,
         outbox: &SendQueue,
         mark: SendPosition,
         detail: Detail,
     ) {
-        let response_head = self.keep(outbox.queued_since(mark, reply.body_starts), detail == Detail::Heads);
+        let response_head =
+            self.store_text(outbox.queued_since(mark, reply.body_start), detail == Detail::Heads);
         if let Some(exchange) = self.exchanges.last_mut() {
             exchange.response_head = response_head;
-            exchange.reply = Some(reply);
+            exchange.response = Some(reply);
         }
     }
 
     /// Notes that the answer of which the last part was made while it was sent ends here.
-    pub(super) fn made(&mut self, ends: u64) {
-        if let Some(reply) = self.exchanges.last_mut().and_then(|exchange| exchange.reply.as_mut()) {
-            reply.ends = ends;
+    pub(super) fn record_body_end(&mut self, ends: u64) {
+        if let Some(reply) = self.exchanges.last_mut().and_then(|exchange| exchange.response.as_mut()) {
+            reply.end = ends;
         }
     }
 
     /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
-    pub(super) fn breaks_off(&self, sent_total: u64) -> bool {
-        let mut replies = self.exchanges.iter().filter_map(|exchange| exchange.reply);
-        replies.any(|reply| reply.until_close && reply.ends > sent_total)
+    pub(super) fn truncates_message_if_closed(&self, sent_total: u64) -> bool {
+        let mut replies = self.exchanges.iter().filter_map(|exchange| exchange.response);
+        replies.any(|reply| reply.until_close && reply.end > sent_total)
     }
 
     /// Logs and forgets the exchanges whose answers have been sent whole.
@@ -162,7 +169,7 @@ impl Pipeline {
         self.end(self.exchanges.len(), sent_total, origin, log, now);
     }
 
-    fn keep(&mut self, text: &[u8], logged: bool) -> Range<u32> {
+    fn store_text(&mut self, text: &[u8], logged: bool) -> Range<u32> {
         let start = self.text.len() as u32;
         if logged {
             self.text.extend_from_slice(text);
@@ -179,14 +186,14 @@ impl Pipeline {
             let text = |range: &Range<u32>| {
                 self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
             };
-            let (asked, request_head) = (&exchange.asked, text(&exchange.request_head));
+            let (asked, request_head) = (&exchange.summary, text(&exchange.request_head));
             let unanswered = ResponseSpan {
                 status: CLIENT_CLOSED_REQUEST,
-                body_starts: sent_total,
-                ends: sent_total,
+                body_start: sent_total,
+                end: sent_total,
                 until_close: false,
             };
-            let reply = exchange.reply.unwrap_or(unanswered);
+            let reply = exchange.response.unwrap_or(unanswered);
             // The connection ends with its last exchange, and with those that it has cut short.
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
             let closing = origin.closing.filter(|_| is_last);
@@ -196,13 +203,13 @@ impl Pipeline {
                 peer: origin.peer,
                 unix: exchange.since.unix,
                 duration: now.instant.saturating_duration_since(exchange.since.instant) + age,
-                request_line: asked.line.in_bytes(request_head),
-                referer: asked.referer.map(|words| words.in_bytes(request_head)),
-                user_agent: asked.user_agent.map(|words| words.in_bytes(request_head)),
+                request_line: asked.line.slice(request_head),
+                referer: asked.referer.map(|words| words.slice(request_head)),
+                user_agent: asked.user_agent.map(|words| words.slice(request_head)),
                 request_head: if tells_heads { request_head } else { &[] },
                 status: Some(reply.status),
                 response_head: text(&exchange.response_head),
-                body_bytes: sent_total.min(reply.ends).saturating_sub(reply.body_starts),
+                body_bytes: sent_total.min(reply.end).saturating_sub(reply.body_start),
                 closed: closing.as_ref().map(|reason| reason as &dyn Display),
                 protocol: Version::Http11.as_str(),
             };
@@ -238,7 +245,7 @@ impl Exchange {
     }
 
     fn is_sent(&self, sent_total: u64) -> bool {
-        self.reply.is_some_and(|reply| reply.ends <= sent_total)
+        self.response.is_some_and(|reply| reply.end <= sent_total)
     }
 }
 

@@ -5,7 +5,7 @@
 //! It owns what must be remembered of a head that is not whole; it consumes nothing and answers nothing.
 
 use super::WorkerState;
-use super::exchange::{BoxedBatch, RequestSummary};
+use super::exchange::{BoxedPipeline, RequestSummary};
 use super::request_cache::CachedOutcome;
 use crate::http::{FieldBuf, Reject, RequestBody, parse_request};
 use crate::reactor::Now;
@@ -43,7 +43,7 @@ pub(super) enum NextRequest {
         len: usize,
         body: RequestBody,
         expects_continue: bool,
-        plan: Action,
+        action: Action,
     },
 }
 
@@ -51,18 +51,20 @@ pub(super) enum NextRequest {
 pub(super) fn read_request(
     bytes: &[u8],
     arrival: &mut HeadProgress,
-    batch: &mut Option<BoxedBatch>,
+    batch: &mut Option<BoxedPipeline>,
     site: &mut WorkerState,
     now: Now,
 ) -> NextRequest {
     let since = arrival.since.as_deref().copied().unwrap_or(now);
     let (edition, place) =
         (site.context.cache.generation(now.unix_secs()), site.request_cache.slot_of(bytes));
-    if let Some(CachedOutcome { asked, len, answer }) = site.request_cache.get(place, bytes, edition) {
-        let batch = batch.get_or_insert_with(|| site.lease_batch());
+    if let Some(CachedOutcome { summary: asked, len, response: answer }) =
+        site.request_cache.get(place, bytes, edition)
+    {
+        let batch = batch.get_or_insert_with(|| site.lease_pipeline());
         batch.begin(asked, bytes.get(..len).unwrap_or_default(), site.log.detail(), since);
-        let plan = Action::Answer(answer);
-        return NextRequest::Request { len, body: RequestBody::None, expects_continue: false, plan };
+        let plan = Action::Respond(answer);
+        return NextRequest::Request { len, body: RequestBody::None, expects_continue: false, action: plan };
     }
     let mut space = FieldBuf::new();
     let (len, head) = match parse_request(bytes, &mut arrival.searched_len, &mut space) {
@@ -71,13 +73,13 @@ pub(super) fn read_request(
         Err(reject) => return NextRequest::Rejected(reject),
     };
     let Ok(plan) = route(&head, &mut site.context, now) else { return NextRequest::Pending };
-    let (asked, bytes) = (RequestSummary::of(&head, bytes), bytes.get(..len).unwrap_or_default());
+    let (asked, bytes) = (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
     if site.context.cache.is_validated() {
         site.request_cache.insert(place, (bytes, asked), &head, &plan, edition);
     }
-    let batch = batch.get_or_insert_with(|| site.lease_batch());
+    let batch = batch.get_or_insert_with(|| site.lease_pipeline());
     batch.begin(asked, bytes, site.log.detail(), since);
-    NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, plan }
+    NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, action: plan }
 }
 
 #[cfg(test)]
@@ -111,7 +113,7 @@ mod tests {
         "GET /a.css HTTP/1.1\r\n\r\n",
     ];
 
-    fn site(folder: &Path, cache: CacheMode, cache_len_max: usize) -> WorkerState {
+    fn worker_state(folder: &Path, cache: CacheMode, cache_len_max: usize) -> WorkerState {
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let log = AccessLog::open_styled(&LogDestination::File("/dev/null".into()), style).expect("a log");
         let config = ServerConfig { cache, cache_len_max, ..ServerConfig::default() };
@@ -119,7 +121,7 @@ mod tests {
     }
 
     /// All that comes of a request, with the bytes of what it gets and what will be logged.
-    fn taken(head: &str, site: &mut WorkerState, now: Now) -> String {
+    fn request_outcome(head: &str, site: &mut WorkerState, now: Now) -> String {
         let (mut arrival, mut batch) = (HeadProgress::default(), None);
         site.context.cache.mark_events_pending();
         match read_request(head.as_bytes(), &mut arrival, &mut batch, site, now) {
@@ -144,7 +146,7 @@ mod tests {
     ];
 
     /// A folder with what is asked for.
-    fn folder() -> tempfile::TempDir {
+    fn sample_directory() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("d")).expect("a folder");
         for name in ["a.css", "a.css.gz", "d/new"] {
@@ -155,8 +157,8 @@ mod tests {
 
     /// Has these heads come `looks` times before the change, and some times after it and in the next second.
     fn compare(heads: &[&str], looks: usize, change: Change, cache_len_max: usize) {
-        let folder = folder();
-        let site = |mode| site(folder.path(), mode, cache_len_max);
+        let folder = settings_directory();
+        let site = |mode| worker_state(folder.path(), mode, cache_len_max);
         let (mut usual, mut forgetful) = (site(CacheMode::Fresh), site(CacheMode::Off));
         let mut ask = |looks: usize, now: Now| {
             for head in (0..looks).flat_map(|_| heads) {

@@ -14,7 +14,7 @@ use crate::server::response::ErrorResponse;
 /// can be used again; a longer one ends it.
 const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
 /// What the peer is told of a longer one.
-pub(super) const TOO_LARGE: &str = "The request has a body that is not wanted here.";
+pub(super) const UNWANTED_BODY_MESSAGE: &str = "The request has a body that is not wanted here.";
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct BodyReceiver {
     received_len: u64,
     pub(super) since: Instant,
     /// What the request gets; none once it is told.
-    plan: Option<Action>,
+    action: Option<Action>,
 }
 
 /// How far the body has come.
@@ -31,14 +31,14 @@ pub(super) struct BodyReceiver {
 pub(super) enum ReceiveProgress {
     More,
     /// It is whole, and the plan can be finished.
-    Whole(Action),
+    Complete(Action),
     /// It will not be whole, and this is the answer to that.
     Failed(ErrorResponse),
 }
 
 impl BodyReceiver {
     pub(super) fn new(body: BodyDecoder, plan: Action, since: Instant) -> Self {
-        Self { body, received_len: 0, since, plan: Some(plan) }
+        Self { body, received_len: 0, since, action: Some(plan) }
     }
 
     /// Bytes of the body that have come, framing and all: a peer cannot hide in chunk extensions.
@@ -47,7 +47,7 @@ impl BodyReceiver {
     }
 
     /// Takes what the inbox has of the body.
-    pub(super) fn take(&mut self, inbox: &mut RecvBuf) -> ReceiveProgress {
+    pub(super) fn receive(&mut self, inbox: &mut RecvBuf) -> ReceiveProgress {
         while !self.body.is_done() {
             let decoded = match self.body.decode(inbox.bytes()) {
                 Ok(decoded) => decoded,
@@ -55,16 +55,16 @@ impl BodyReceiver {
             };
             let consumed = decoded.consumed;
             self.received_len += consumed as u64;
-            match &mut self.plan {
-                Some(Action::Answer(_)) if self.received_len > DISCARDED_LEN_MAX => {
-                    return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, TOO_LARGE));
+            match &mut self.action {
+                Some(Action::Respond(_)) if self.received_len > DISCARDED_LEN_MAX => {
+                    return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE));
                 }
                 Some(Action::Store(storing)) => {
-                    if let Err(error) = storing.take(decoded.data) {
+                    if let Err(error) = storing.write(decoded.data) {
                         return ReceiveProgress::Failed(error);
                     }
                 }
-                Some(Action::Answer(_)) | None => {}
+                Some(Action::Respond(_)) | None => {}
             }
             inbox.consume(consumed);
             if consumed == 0 && inbox.is_eof() {
@@ -74,32 +74,32 @@ impl BodyReceiver {
                 return ReceiveProgress::More;
             }
         }
-        self.plan.take().map_or(ReceiveProgress::More, ReceiveProgress::Whole)
+        self.action.take().map_or(ReceiveProgress::More, ReceiveProgress::Complete)
     }
 
     fn failed(&self, reject: Reject) -> ReceiveProgress {
-        ReceiveProgress::Failed(self.refusal(reject.status, reject.message))
+        ReceiveProgress::Failed(self.error_response(reject.status, reject.message))
     }
 
     /// The answer to whoever sends a body that will not be whole.
-    pub(super) fn refusal(&self, status: Status, why: &'static str) -> ErrorResponse {
-        let prose = match &self.plan {
-            Some(Action::Store(storing)) => storing.prose,
-            Some(Action::Answer(_)) | None => ErrorFormat::Text,
+    pub(super) fn error_response(&self, status: Status, why: &'static str) -> ErrorResponse {
+        let prose = match &self.action {
+            Some(Action::Store(storing)) => storing.error_format,
+            Some(Action::Respond(_)) | None => ErrorFormat::Text,
         };
         ErrorResponse::new(status, why, prose)
     }
 }
 
 /// Whether this server has no use for the body of a request that has this answer.
-pub(super) fn needs_no_body(status: Status) -> bool {
+pub(super) fn is_redirect_or_error(status: Status) -> bool {
     status.is_error() || status.is_redirect()
 }
 
 /// Whether the body of a request is not read: it is too long to be dropped or stored, or a client that waits for
 /// leave to send it would send it for nothing.
-pub(super) fn is_refused(body: RequestBody, expects_continue: bool, status: Status) -> bool {
+pub(super) fn is_body_rejected(body: RequestBody, expects_continue: bool, status: Status) -> bool {
     matches!(body, RequestBody::Length(len) if len > DISCARDED_LEN_MAX)
         || status == Status::CONTENT_TOO_LARGE
-        || (expects_continue && needs_no_body(status))
+        || (expects_continue && is_redirect_or_error(status))
 }

@@ -24,7 +24,7 @@ const SLOTS: usize = 64;
 /// Longer heads are not remembered. A browser's has some 600 bytes, and with cookies twice that.
 const CACHED_HEAD_LEN_MAX: usize = 1536;
 /// A head is looked for by so many of its first bytes: the target is among them, or most of it.
-const FRONT_LEN: usize = 64;
+const HASHED_PREFIX_LEN: usize = 64;
 
 /// What became of the requests that came lately.
 #[derive(Debug, Default)]
@@ -42,25 +42,25 @@ pub(super) struct SlotId(usize);
 #[derive(Debug)]
 pub(super) struct CachedOutcome {
     /// What it asked for.
-    pub(super) asked: RequestSummary,
+    pub(super) summary: RequestSummary,
     /// Bytes of its head, which is all there is of it.
     pub(super) len: usize,
     /// What it gets.
-    pub(super) answer: Response,
+    pub(super) response: Response,
 }
 
 /// One head, and what it came to.
 #[derive(Debug)]
 struct RequestSlot {
     head: Vec<u8>,
-    asked: RequestSummary,
-    outcome: Outcome,
+    summary: RequestSummary,
+    response: CachedResponse,
     /// When that was so.
-    edition: CacheGeneration,
+    generation: CacheGeneration,
 }
 
 #[derive(Debug)]
-enum Outcome {
+enum CachedResponse {
     File(Weak<CachedFile<FileHead>>),
     NotFound(ErrorResponse),
 }
@@ -68,20 +68,20 @@ enum Outcome {
 impl RequestCache {
     /// Where a request that `bytes` begin with is remembered, if it is.
     pub(super) fn slot_of(&self, bytes: &[u8]) -> SlotId {
-        SlotId(self.hasher.hash_one(bytes.get(..FRONT_LEN).unwrap_or(bytes)) as usize % SLOTS)
+        SlotId(self.hasher.hash_one(bytes.get(..HASHED_PREFIX_LEN).unwrap_or(bytes)) as usize % SLOTS)
     }
 
     /// What became of the request that `bytes` begin with, if it came before in this edition.
     pub(super) fn get(&self, place: SlotId, bytes: &[u8], edition: CacheGeneration) -> Option<CachedOutcome> {
         let place = self.slots.get(place.0)?.as_ref()?;
-        if place.edition != edition || !bytes.starts_with(&place.head) {
+        if place.generation != edition || !bytes.starts_with(&place.head) {
             return None;
         }
-        let answer = match &place.outcome {
-            Outcome::File(entry) => Response::File(entry.upgrade()?, FilePart::Whole),
-            Outcome::NotFound(error) => Response::Error(*error),
+        let answer = match &place.response {
+            CachedResponse::File(entry) => Response::File(entry.upgrade()?, FilePart::Whole),
+            CachedResponse::NotFound(error) => Response::Error(*error),
         };
-        Some(CachedOutcome { asked: place.asked, len: place.head.len(), answer })
+        Some(CachedOutcome { summary: place.summary, len: place.head.len(), response: answer })
     }
 
     /// Remembers what a request has come to, which came as `bytes`, if that follows from the files alone: a
@@ -95,11 +95,13 @@ impl RequestCache {
         edition: CacheGeneration,
     ) {
         let outcome = match plan {
-            Action::Answer(Response::File(entry, FilePart::Whole)) => Outcome::File(Rc::downgrade(entry)),
-            Action::Answer(Response::Error(error)) if error.status == Status::NOT_FOUND => {
-                Outcome::NotFound(*error)
+            Action::Respond(Response::File(entry, FilePart::Whole)) => {
+                CachedResponse::File(Rc::downgrade(entry))
             }
-            Action::Answer(_) | Action::Store(_) => return,
+            Action::Respond(Response::Error(error)) if error.status == Status::NOT_FOUND => {
+                CachedResponse::NotFound(*error)
+            }
+            Action::Respond(_) | Action::Store(_) => return,
         };
         if request.body != RequestBody::None || bytes.len() > CACHED_HEAD_LEN_MAX {
             return;
@@ -112,6 +114,6 @@ impl RequestCache {
         let mut head = place.take().map(|place| place.head).unwrap_or_default();
         head.clear();
         head.extend_from_slice(bytes);
-        *place = Some(RequestSlot { head, asked, outcome, edition });
+        *place = Some(RequestSlot { head, summary: asked, response: outcome, generation: edition });
     }
 }

@@ -17,21 +17,24 @@ use std::time::{Duration, Instant};
 
 use super::WorkerState;
 use super::deadlines::Deadlines;
-use super::exchange::{BoxedBatch, ConnInfo, RequestSummary};
+use super::exchange::{BoxedPipeline, ConnInfo, RequestSummary};
 use super::read_request::{self, HeadProgress, NextRequest};
-use super::request_body::{BodyReceiver, ReceiveProgress, TOO_LARGE, is_refused, needs_no_body};
+use super::request_body::{
+    BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
+};
 use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 use crate::server::handlers::Action;
 use crate::server::response::{
-    PreparingResponse, Response, StreamFraming, StreamProgress, StreamedResponse, queue_continue, refusal,
+    PreparingResponse, Response, StreamFraming, StreamProgress, StreamedResponse, error_with_format,
+    queue_continue,
 };
 
 /// Requests answered for one connection in one turn, so that a long pipeline starves nobody.
-const REQUESTS_PER_TURN_MAX: u32 = 16;
+const REQUESTS_PER_TICK_MAX: u32 = 16;
 /// Answers, and what the log will tell of them, are gathered up to this many bytes before they must leave.
-const BATCH_LEN_MAX: u64 = 64 * 1024;
+const PIPELINE_LEN_MAX: u64 = 64 * 1024;
 
 /// The names of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +79,7 @@ enum HttpServerState {
     Preparing(Box<Box<dyn PreparingResponse>>),
     /// What of the last answer is yet to be made, if it is one whose body is made while it is sent.
     Writing(Option<Box<StreamedResponse>>),
-    /// For the reason that stands in [`HttpServerProtocol::ending`].
+    /// For the reason that stands in [`HttpServerProtocol::close_reason`].
     Closing,
 }
 
@@ -101,9 +104,9 @@ enum StateChange {
 
 /// The queues, the site and the time: what every step works with.
 struct StepContext<'a> {
-    inbox: &'a mut RecvBuf,
-    outbox: &'a mut SendQueue,
-    site: &'a mut WorkerState,
+    recv_buf: &'a mut RecvBuf,
+    send_queue: &'a mut SendQueue,
+    worker: &'a mut WorkerState,
     now: Now,
 }
 
@@ -114,13 +117,13 @@ pub struct HttpServerProtocol {
     /// Counts the server's connections, for the logs.
     number: u64,
     state: HttpServerState,
-    patience: Deadlines,
-    arrival: HeadProgress,
-    batch: Option<BoxedBatch>,
+    deadlines: Deadlines,
+    head_progress: HeadProgress,
+    pipeline: Option<BoxedPipeline>,
     /// The connection ends when what is queued has gone out, or is about to be closed as it is.
-    ending: Option<CloseReason>,
-    turn: Instant,
-    turn_requests: u32,
+    close_reason: Option<CloseReason>,
+    tick: Instant,
+    tick_requests: u32,
 }
 
 impl HttpServerProtocol {
@@ -130,17 +133,17 @@ impl HttpServerProtocol {
             peer,
             number: 0,
             state: HttpServerState::Reading,
-            patience: Deadlines::new(idle_timeout, now.instant),
-            arrival: HeadProgress::default(),
-            batch: None,
-            ending: None,
-            turn: now.instant,
-            turn_requests: 0,
+            deadlines: Deadlines::new(idle_timeout, now.instant),
+            head_progress: HeadProgress::default(),
+            pipeline: None,
+            close_reason: None,
+            tick: now.instant,
+            tick_requests: 0,
         }
     }
 
     /// The same connection, by a number that the logs will tell.
-    pub fn numbered(self, number: u64) -> Self {
+    pub fn with_number(self, number: u64) -> Self {
         Self { number, ..self }
     }
 
@@ -150,9 +153,9 @@ impl HttpServerProtocol {
     }
 
     /// The server shuts down: if nothing of a request has come yet, none is waited for.
-    pub fn end_idling(&mut self, now: Now) {
-        if matches!(self.state, HttpServerState::Reading) && self.patience.is_idle() {
-            self.patience.end(now.instant);
+    pub fn close_if_idle(&mut self, now: Now) {
+        if matches!(self.state, HttpServerState::Reading) && self.deadlines.is_idle() {
+            self.deadlines.expire_now(now.instant);
         }
     }
 
@@ -165,11 +168,11 @@ impl HttpServerProtocol {
         let now = desk.now.instant;
         match self.state {
             HttpServerState::Reading | HttpServerState::Parsing => {
-                self.patience.start_head(holds_head(desk.inbox), &desk.site.context.config, now);
+                self.deadlines.start_head(has_head_bytes(desk.recv_buf), &desk.worker.context.config, now);
             }
-            HttpServerState::Receiving(_) => self.patience.start_body(now),
-            HttpServerState::Preparing(_) => self.patience.start_preparing(now),
-            HttpServerState::Writing(_) => self.patience.start_write(desk.outbox.sent_total(), now),
+            HttpServerState::Receiving(_) => self.deadlines.start_body(now),
+            HttpServerState::Preparing(_) => self.deadlines.start_preparing(now),
+            HttpServerState::Writing(_) => self.deadlines.start_write(desk.send_queue.sent_total(), now),
             HttpServerState::Closing => {}
         }
     }
@@ -189,28 +192,31 @@ impl HttpServerProtocol {
             HttpServerState::Reading => self.read(desk),
             HttpServerState::Parsing => self.parse(desk),
             HttpServerState::Receiving(receiving) => {
-                let progress = receiving.take(desk.inbox);
+                let progress = receiving.receive(desk.recv_buf);
                 let (since, received_len) = (receiving.since, receiving.received_len());
-                self.patience.extend_body(since, received_len, desk.now.instant);
-                self.receive(progress, desk)
+                self.deadlines.extend_body(since, received_len, desk.now.instant);
+                self.on_body_progress(progress, desk)
             }
-            HttpServerState::Preparing(gathering) => match gathering.work(&desk.site.context.store) {
-                Some(answer) => self.answer(answer, desk),
-                None => StateChange::Stay(Want::Tick),
-            },
-            HttpServerState::Writing(Some(_)) if desk.outbox.is_empty() => self.make(desk),
+            HttpServerState::Preparing(gathering) => {
+                match gathering.prepare_slice(&desk.worker.context.store) {
+                    Some(answer) => self.respond(answer, desk),
+                    None => StateChange::Stay(Want::Tick),
+                }
+            }
+            HttpServerState::Writing(Some(_)) if desk.send_queue.is_empty() => self.stream_slice(desk),
             HttpServerState::Writing(Some(_)) => StateChange::Stay(Want::Drain),
             HttpServerState::Writing(None) => self.write(desk),
-            HttpServerState::Closing => self.closed_for(),
+            HttpServerState::Closing => self.want_close(),
         }
     }
 
     fn read(&mut self, desk: &StepContext<'_>) -> StateChange {
-        if desk.inbox.bytes().len() > self.arrival.seen_len || (desk.inbox.is_eof() && holds_head(desk.inbox))
+        if desk.recv_buf.bytes().len() > self.head_progress.seen_len
+            || (desk.recv_buf.is_eof() && has_head_bytes(desk.recv_buf))
         {
             return StateChange::Enter(HttpServerState::Parsing);
         }
-        if desk.inbox.is_eof() {
+        if desk.recv_buf.is_eof() {
             return self.close(CloseReason::PeerClosed);
         }
         StateChange::Stay(Want::Input)
@@ -219,58 +225,58 @@ impl HttpServerProtocol {
     /// Apart from the other steps, which are short and taken more often.
     #[inline(never)]
     fn parse(&mut self, desk: &mut StepContext<'_>) -> StateChange {
-        if !self.may_take_request(desk.now) {
+        if !self.count_request(desk.now) {
             return StateChange::Stay(Want::Tick);
         }
         match read_request::read_request(
-            desk.inbox.bytes(),
-            &mut self.arrival,
-            &mut self.batch,
-            desk.site,
+            desk.recv_buf.bytes(),
+            &mut self.head_progress,
+            &mut self.pipeline,
+            desk.worker,
             desk.now,
         ) {
-            NextRequest::Request { len, body, expects_continue, plan } => {
-                desk.inbox.consume(len);
+            NextRequest::Request { len, body, expects_continue, action: plan } => {
+                desk.recv_buf.consume(len);
                 self.forget_head();
-                self.take_body(body, expects_continue, plan, desk)
+                self.start_body(body, expects_continue, plan, desk)
             }
             NextRequest::Incomplete => self.need_more(desk),
-            NextRequest::Rejected(reject) => self.refuse(&reject, desk),
-            NextRequest::Pending => self.come_back(desk.now),
+            NextRequest::Rejected(reject) => self.reject(&reject, desk),
+            NextRequest::Pending => self.retry_next_tick(desk.now),
         }
     }
 
     /// Counts the requests of this turn.
-    fn may_take_request(&mut self, now: Now) -> bool {
-        if self.turn != now.instant {
-            (self.turn, self.turn_requests) = (now.instant, 0);
+    fn count_request(&mut self, now: Now) -> bool {
+        if self.tick != now.instant {
+            (self.tick, self.tick_requests) = (now.instant, 0);
         }
-        self.turn_requests += 1;
-        self.turn_requests <= REQUESTS_PER_TURN_MAX
+        self.tick_requests += 1;
+        self.tick_requests <= REQUESTS_PER_TICK_MAX
     }
 
     /// What the request gets is being made. It stays where it is, to be understood anew next turn; it
     /// has come in time, so its deadline is no longer that of its head.
-    fn come_back(&mut self, now: Now) -> StateChange {
-        self.arrival.retry_next_tick(now);
-        self.patience.start_preparing(now.instant);
+    fn retry_next_tick(&mut self, now: Now) -> StateChange {
+        self.head_progress.retry_next_tick(now);
+        self.deadlines.start_preparing(now.instant);
         StateChange::Stay(Want::Tick)
     }
 
     fn forget_head(&mut self) {
-        self.patience.forget_head();
-        self.arrival = HeadProgress::default();
+        self.deadlines.end_head();
+        self.head_progress = HeadProgress::default();
     }
 
     /// The head is not whole. Answers that are queued leave before anything else is waited for.
     fn need_more(&mut self, desk: &mut StepContext<'_>) -> StateChange {
-        self.turn_requests -= 1;
-        if desk.inbox.is_eof() && holds_head(desk.inbox) {
+        self.tick_requests -= 1;
+        if desk.recv_buf.is_eof() && has_head_bytes(desk.recv_buf) {
             let why = "The request ended before its head was complete.";
-            return self.refuse(&Reject::new(Status::BAD_REQUEST, why), desk);
+            return self.reject(&Reject::new(Status::BAD_REQUEST, why), desk);
         }
-        self.arrival.seen_len = desk.inbox.bytes().len();
-        StateChange::Enter(if desk.outbox.is_empty() {
+        self.head_progress.seen_len = desk.recv_buf.bytes().len();
+        StateChange::Enter(if desk.send_queue.is_empty() {
             HttpServerState::Reading
         } else {
             HttpServerState::Writing(None)
@@ -278,21 +284,21 @@ impl HttpServerProtocol {
     }
 
     /// Answers what is no request, or not one that can be trusted, and ends the connection.
-    fn refuse(&mut self, reject: &Reject, desk: &mut StepContext<'_>) -> StateChange {
-        let bytes = desk.inbox.bytes();
+    fn reject(&mut self, reject: &Reject, desk: &mut StepContext<'_>) -> StateChange {
+        let bytes = desk.recv_buf.bytes();
         // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let prose = error_format_of_rejected(bytes);
-        let asked = RequestSummary::refused(line.trim_ascii_end(), bytes);
-        let batch = self.batch.get_or_insert_with(|| desk.site.lease_batch());
-        batch.begin(asked, bytes, desk.site.log.detail(), desk.now);
+        let asked = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
+        let batch = self.pipeline.get_or_insert_with(|| desk.worker.lease_pipeline());
+        batch.begin(asked, bytes, desk.worker.log.detail(), desk.now);
         self.forget_head();
-        self.ending = Some(CloseReason::Refused(reject.message));
-        self.answer(refusal(reject.status, reject.message, prose), desk)
+        self.close_reason = Some(CloseReason::Refused(reject.message));
+        self.respond(error_with_format(reject.status, reject.message, prose), desk)
     }
 
     /// Gets the body that follows a head, if there is one, to where the plan wants it, before the answer is sent.
-    fn take_body(
+    fn start_body(
         &mut self,
         body: RequestBody,
         expects_continue: bool,
@@ -300,17 +306,18 @@ impl HttpServerProtocol {
         desk: &mut StepContext<'_>,
     ) -> StateChange {
         match plan {
-            Action::Answer(answer) if is_refused(body, expects_continue, answer.status()) => {
+            Action::Respond(answer) if is_body_rejected(body, expects_continue, answer.status()) => {
                 // Whether the body comes or not, the connection cannot be used again.
-                self.ending = Some(CloseReason::Refused("a request body that nobody wants"));
-                let too_large = || refusal(Status::CONTENT_TOO_LARGE, TOO_LARGE, ErrorFormat::Text);
-                let answer = if needs_no_body(answer.status()) { answer } else { too_large() };
-                self.answer(answer, desk)
+                self.close_reason = Some(CloseReason::Refused("a request body that nobody wants"));
+                let too_large =
+                    || error_with_format(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE, ErrorFormat::Text);
+                let answer = if is_redirect_or_error(answer.status()) { answer } else { too_large() };
+                self.respond(answer, desk)
             }
-            plan if body == RequestBody::None => self.answer(plan.finish(&mut desk.site.context), desk),
+            plan if body == RequestBody::None => self.respond(plan.finish(&mut desk.worker.context), desk),
             plan => {
                 if expects_continue {
-                    queue_continue(desk.outbox);
+                    queue_continue(desk.send_queue);
                 }
                 let receiving = BodyReceiver::new(body.into(), plan, desk.now.instant);
                 StateChange::Enter(HttpServerState::Receiving(Box::new(receiving)))
@@ -319,39 +326,39 @@ impl HttpServerProtocol {
     }
 
     /// Answers when the body has come to an end, good or bad.
-    fn receive(&mut self, progress: ReceiveProgress, desk: &mut StepContext<'_>) -> StateChange {
+    fn on_body_progress(&mut self, progress: ReceiveProgress, desk: &mut StepContext<'_>) -> StateChange {
         match progress {
-            ReceiveProgress::Whole(plan) => self.answer(plan.finish(&mut desk.site.context), desk),
+            ReceiveProgress::Complete(plan) => self.respond(plan.finish(&mut desk.worker.context), desk),
             ReceiveProgress::Failed(error) => {
-                self.ending = Some(CloseReason::Refused(error.message));
-                self.answer(Response::Error(error), desk)
+                self.close_reason = Some(CloseReason::Refused(error.message));
+                self.respond(Response::Error(error), desk)
             }
             ReceiveProgress::More => StateChange::Stay(Want::Input),
         }
     }
 
     /// Queues the answer to the last exchange, or what of it there is.
-    fn answer(&mut self, mut answer: Response, desk: &mut StepContext<'_>) -> StateChange {
-        if let Response::Gather(gathering) = answer {
+    fn respond(&mut self, mut answer: Response, desk: &mut StepContext<'_>) -> StateChange {
+        if let Response::Prepare(gathering) = answer {
             return StateChange::Enter(HttpServerState::Preparing(Box::new(gathering)));
         }
-        let request = self.batch.as_ref().and_then(|batch| batch.unanswered());
+        let request = self.pipeline.as_ref().and_then(|batch| batch.pending_request());
         debug_assert!(request.is_some(), "an answer to no request");
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
         let framing = match &mut answer {
-            Response::Stream(stream) => Some(stream.frame_for(request.version)),
+            Response::Stream(stream) => Some(stream.choose_framing(request.version)),
             _ => None,
         };
         if !request.keep_alive || framing == Some(StreamFraming::UntilClose) {
-            self.ending = self.ending.or(Some(CloseReason::Finished));
-        } else if desk.site.draining {
-            self.ending = self.ending.or(Some(CloseReason::Shutdown));
+            self.close_reason = self.close_reason.or(Some(CloseReason::Finished));
+        } else if desk.worker.draining {
+            self.close_reason = self.close_reason.or(Some(CloseReason::Shutdown));
         }
-        let closes = self.ending.is_some();
-        let mark = desk.outbox.position();
-        let reply = desk.site.writer.queue(desk.outbox, &answer, request, closes, desk.now);
-        if let Some(batch) = &mut self.batch {
-            batch.answered(reply, desk.outbox, mark, desk.site.log.detail());
+        let closes = self.close_reason.is_some();
+        let mark = desk.send_queue.position();
+        let reply = desk.worker.writer.write(desk.send_queue, &answer, request, closes, desk.now);
+        if let Some(batch) = &mut self.pipeline {
+            batch.record_response(reply, desk.send_queue, mark, desk.worker.log.detail());
         }
         StateChange::Enter(HttpServerState::Writing(match answer {
             Response::Stream(stream) if !request.head_only => Some(stream),
@@ -360,17 +367,17 @@ impl HttpServerProtocol {
     }
 
     /// Makes the next slice of the answer's body; the turn ends with it.
-    fn make(&mut self, desk: &mut StepContext<'_>) -> StateChange {
+    fn stream_slice(&mut self, desk: &mut StepContext<'_>) -> StateChange {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
-        let WorkerState { context, scratch, .. } = &mut *desk.site;
-        let made = rest.as_mut().map(|stream| stream.make(desk.outbox, &context.store, scratch));
-        match made.unwrap_or(StreamProgress::Whole) {
+        let WorkerState { context, scratch, .. } = &mut *desk.worker;
+        let made = rest.as_mut().map(|stream| stream.write_slice(desk.send_queue, &context.store, scratch));
+        match made.unwrap_or(StreamProgress::Complete) {
             StreamProgress::More => StateChange::Stay(Want::Tick),
-            StreamProgress::Broken(reason) => self.close(reason),
-            StreamProgress::Whole => {
+            StreamProgress::Failed(reason) => self.close(reason),
+            StreamProgress::Complete => {
                 *rest = None;
-                if let Some(batch) = &mut self.batch {
-                    batch.made(desk.outbox.queued_total());
+                if let Some(batch) = &mut self.pipeline {
+                    batch.record_body_end(desk.send_queue.queued_total());
                 }
                 self.end_exchanges(desk);
                 self.write(desk)
@@ -380,49 +387,50 @@ impl HttpServerProtocol {
 
     /// Goes on to the next request while there is one and the answers are few; else lets them leave.
     fn write(&mut self, desk: &mut StepContext<'_>) -> StateChange {
-        let more = desk.inbox.bytes().len() > self.arrival.seen_len;
-        let gathered_len = desk.outbox.len().max(self.batch.as_ref().map_or(0, |batch| batch.text_len()));
-        match (self.ending, desk.outbox.is_empty()) {
-            (None, false) if more && gathered_len < BATCH_LEN_MAX => {
+        let more = desk.recv_buf.bytes().len() > self.head_progress.seen_len;
+        let gathered_len =
+            desk.send_queue.len().max(self.pipeline.as_ref().map_or(0, |batch| batch.text_len()));
+        match (self.close_reason, desk.send_queue.is_empty()) {
+            (None, false) if more && gathered_len < PIPELINE_LEN_MAX => {
                 StateChange::Enter(HttpServerState::Parsing)
             }
             (_, false) => StateChange::Stay(Want::Drain),
             (Some(reason), true) => self.close(reason),
             (None, true) if more => StateChange::Enter(HttpServerState::Parsing),
-            (None, true) if desk.site.draining => self.close(CloseReason::Shutdown),
+            (None, true) if desk.worker.draining => self.close(CloseReason::Shutdown),
             (None, true) => StateChange::Enter(HttpServerState::Reading),
         }
     }
 
     /// Closes the connection, whatever is still to be sent.
     fn close(&mut self, reason: CloseReason) -> StateChange {
-        self.ending = Some(reason);
+        self.close_reason = Some(reason);
         StateChange::Enter(HttpServerState::Closing)
     }
 
-    fn closed_for(&self) -> StateChange {
-        StateChange::Stay(Want::Close(self.ending.unwrap_or(CloseReason::Finished)))
+    fn want_close(&self) -> StateChange {
+        StateChange::Stay(Want::Close(self.close_reason.unwrap_or(CloseReason::Finished)))
     }
 
-    fn origin(&self, closing: Option<CloseReason>) -> ConnInfo {
+    fn conn_info(&self, closing: Option<CloseReason>) -> ConnInfo {
         ConnInfo { peer: self.peer, connection: self.number, closing }
     }
 
     /// Logs the exchanges whose answers have gone out.
     fn end_exchanges(&mut self, desk: &mut StepContext<'_>) {
-        let origin = self.origin(self.ending);
-        if let Some(batch) = &mut self.batch {
-            batch.end_sent(desk.outbox.sent_total(), origin, &mut desk.site.log, desk.now);
+        let origin = self.conn_info(self.close_reason);
+        if let Some(batch) = &mut self.pipeline {
+            batch.end_sent(desk.send_queue.sent_total(), origin, &mut desk.worker.log, desk.now);
             if batch.is_empty() {
-                self.batch.take().into_iter().for_each(|batch| desk.site.return_pipeline(batch));
+                self.pipeline.take().into_iter().for_each(|batch| desk.worker.return_pipeline(batch));
             }
         }
     }
 
-    fn expired(&mut self, desk: &mut StepContext<'_>) -> StateChange {
+    fn on_state_timeout(&mut self, desk: &mut StepContext<'_>) -> StateChange {
         match self.state {
-            HttpServerState::Reading if self.patience.is_idle() => {
-                let reason = if desk.site.draining {
+            HttpServerState::Reading if self.deadlines.is_idle() => {
+                let reason = if desk.worker.draining {
                     CloseReason::Shutdown
                 } else {
                     CloseReason::TimedOut("a request")
@@ -430,31 +438,31 @@ impl HttpServerProtocol {
                 self.close(reason)
             }
             HttpServerState::Reading | HttpServerState::Parsing => self
-                .refuse(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), desk),
+                .reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), desk),
             HttpServerState::Receiving(ref receiving) => {
                 let why = "The request body took too long to arrive.";
-                let error = receiving.refusal(Status::REQUEST_TIMEOUT, why);
-                self.ending = Some(CloseReason::Refused(why));
-                self.answer(Response::Error(error), desk)
+                let error = receiving.error_response(Status::REQUEST_TIMEOUT, why);
+                self.close_reason = Some(CloseReason::Refused(why));
+                self.respond(Response::Error(error), desk)
             }
             HttpServerState::Preparing(ref mut gathering) => {
-                let answer = gathering.give_up();
-                self.answer(answer, desk)
+                let answer = gathering.on_timeout();
+                self.respond(answer, desk)
             }
-            HttpServerState::Writing(_) => self.write_expired(desk),
-            HttpServerState::Closing => self.closed_for(),
+            HttpServerState::Writing(_) => self.on_write_timeout(desk),
+            HttpServerState::Closing => self.want_close(),
         }
     }
 
     /// A peer that has taken too little is given up; our own side, if it is that which makes it wait,
     /// is not.
-    fn write_expired(&mut self, desk: &StepContext<'_>) -> StateChange {
-        let (sent_total, now) = (desk.outbox.sent_total(), desk.now.instant);
-        if desk.outbox.is_empty() {
-            self.patience.start_write(sent_total, now);
+    fn on_write_timeout(&mut self, desk: &StepContext<'_>) -> StateChange {
+        let (sent_total, now) = (desk.send_queue.sent_total(), desk.now.instant);
+        if desk.send_queue.is_empty() {
+            self.deadlines.start_write(sent_total, now);
             return StateChange::Stay(Want::Tick);
         }
-        if self.patience.extend_write(sent_total, now) {
+        if self.deadlines.extend_write(sent_total, now) {
             return StateChange::Stay(Want::Drain);
         }
         self.close(CloseReason::TimedOut("the peer to take the answer"))
@@ -463,7 +471,7 @@ impl HttpServerProtocol {
 
 /// Whether anything of a request has come. Empty lines before one are nothing: old clients end a body
 /// with one that nothing counts (RFC 9112 section 2.2).
-fn holds_head(inbox: &RecvBuf) -> bool {
+fn has_head_bytes(inbox: &RecvBuf) -> bool {
     inbox.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
@@ -477,7 +485,7 @@ impl Protocol for HttpServerProtocol {
         site: &mut WorkerState,
         now: Now,
     ) -> Want {
-        let mut desk = StepContext { inbox, outbox, site, now };
+        let mut desk = StepContext { recv_buf: inbox, send_queue: outbox, worker: site, now };
         self.end_exchanges(&mut desk);
         self.run(&mut desk)
     }
@@ -487,7 +495,7 @@ impl Protocol for HttpServerProtocol {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.patience.deadline())
+        Some(self.deadlines.deadline())
     }
 
     fn on_timeout(
@@ -497,8 +505,8 @@ impl Protocol for HttpServerProtocol {
         site: &mut WorkerState,
         now: Now,
     ) -> Want {
-        let mut desk = StepContext { inbox, outbox, site, now };
-        match self.expired(&mut desk) {
+        let mut desk = StepContext { recv_buf: inbox, send_queue: outbox, worker: site, now };
+        match self.on_state_timeout(&mut desk) {
             StateChange::Stay(want) => want,
             StateChange::Enter(next) => {
                 self.enter(next, &desk);
@@ -508,12 +516,12 @@ impl Protocol for HttpServerProtocol {
     }
 
     fn truncates_message_if_closed(&self, outbox: &SendQueue) -> bool {
-        self.batch.as_ref().is_some_and(|batch| batch.breaks_off(outbox.sent_total()))
+        self.pipeline.as_ref().is_some_and(|batch| batch.truncates_message_if_closed(outbox.sent_total()))
     }
 
     fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut WorkerState, now: Now) {
-        if let Some(mut batch) = self.batch.take() {
-            batch.end_all(outbox.sent_total(), self.origin(Some(reason)), &mut site.log, now);
+        if let Some(mut batch) = self.pipeline.take() {
+            batch.end_all(outbox.sent_total(), self.conn_info(Some(reason)), &mut site.log, now);
             site.return_pipeline(batch);
         }
         log::info!("{} closed: {reason} (connection {})", self.peer, self.number);

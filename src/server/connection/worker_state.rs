@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::exchange::BoxedBatch;
+use super::exchange::BoxedPipeline;
 use super::request_cache::RequestCache;
 use crate::access_log::AccessLog;
 use crate::files::ContentSource;
@@ -25,7 +25,7 @@ pub struct WorkerState {
     pub(super) request_cache: RequestCache,
     /// The server is shutting down.
     pub(in crate::server) draining: bool,
-    spare_pipelines: Vec<BoxedBatch>,
+    spare_pipelines: Vec<BoxedPipeline>,
     /// Where bytes are made whose number must be known before they are queued.
     pub(super) scratch: Vec<u8>,
 }
@@ -46,7 +46,7 @@ impl WorkerState {
 
     /// One whose uploads take their names in turn with those of other sites.
     pub(in crate::server) fn with_rename_lock(mut self, naming: Arc<Mutex<()>>) -> Self {
-        self.context.naming = naming;
+        self.context.rename_lock = naming;
         self
     }
 
@@ -56,11 +56,11 @@ impl WorkerState {
     }
 
     /// A batch for a connection that has none: it is empty.
-    pub(super) fn lease_batch(&mut self) -> BoxedBatch {
+    pub(super) fn lease_pipeline(&mut self) -> BoxedPipeline {
         self.spare_pipelines.pop().unwrap_or_default()
     }
 
-    pub(super) fn return_pipeline(&mut self, batch: BoxedBatch) {
+    pub(super) fn return_pipeline(&mut self, batch: BoxedPipeline) {
         if self.spare_pipelines.len() < SPARE_PIPELINES_MAX {
             self.spare_pipelines.push(batch);
         }

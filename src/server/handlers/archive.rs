@@ -10,7 +10,7 @@ use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, fi
 use crate::net::CloseReason;
 use crate::server::context::ServerContext;
 use crate::server::response::{
-    BodySource, PreparingResponse, Response, StreamedResponse, error, lookup_error,
+    BodySource, PreparingResponse, Response, StreamedResponse, error_response, lookup_error,
 };
 use crate::text::OneLine;
 
@@ -24,8 +24,8 @@ const ROOT_NAME: &[u8] = b"archive";
 /// An archive whose members are being looked up.
 #[derive(Debug)]
 pub(super) struct ArchiveScan {
-    parcel: ArchiveBody,
-    prose: ErrorFormat,
+    body: ArchiveBody,
+    error_format: ErrorFormat,
 }
 
 /// An archive, and the leave to make it.
@@ -38,7 +38,7 @@ pub(super) struct ArchiveBody {
 /// The answer to a request for the archive of a folder; `None` if this is no such request.
 ///
 /// A folder named without its trailing slash is none: it is redirected, with its query.
-pub(super) fn asked_for(
+pub(super) fn archive_response(
     query: &[u8],
     head: &RequestHead<'_, '_>,
     path: &RelativePath<'_>,
@@ -50,27 +50,33 @@ pub(super) fn asked_for(
     }
     Some(match (format, context.config.listings_enabled()) {
         (b"tar", true) => begin(head, path, context),
-        (b"tar", false) => error(
+        (b"tar", false) => error_response(
             head,
             Status::FORBIDDEN,
             "Archives of folders are turned off on this server, as listings are.",
         ),
-        (_, true) => {
-            error(head, Status::BAD_REQUEST, "The only format of an archive here is tar: ?archive=tar.")
-        }
+        (_, true) => error_response(
+            head,
+            Status::BAD_REQUEST,
+            "The only format of an archive here is tar: ?archive=tar.",
+        ),
         (_, false) => return None,
     })
 }
 
 fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerContext) -> Response {
-    if Rc::strong_count(&context.archives) > ARCHIVES_MAX {
-        return error(head, Status::SERVICE_UNAVAILABLE, "The server is making many archives; try again.");
+    if Rc::strong_count(&context.archive_permits) > ARCHIVES_MAX {
+        return error_response(
+            head,
+            Status::SERVICE_UNAVAILABLE,
+            "The server is making many archives; try again.",
+        );
     }
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
     match Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME)) {
         Ok(archive) => {
-            let parcel = ArchiveBody { archive, _permit: Rc::clone(&context.archives) };
-            Response::Gather(Box::new(ArchiveScan { parcel, prose: error_format(head.accept) }))
+            let parcel = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
+            Response::Prepare(Box::new(ArchiveScan { body: parcel, error_format: error_format(head.accept) }))
         }
         Err(fault) => lookup_error(&fault, path.as_bytes(), error_format(head.accept)),
     }
@@ -78,17 +84,17 @@ fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerCo
 
 impl PreparingResponse for ArchiveScan {
     /// Looks up some more members; the answer, when all are known or enough.
-    fn work(&mut self, store: &ContentSource) -> Option<Response> {
-        match self.parcel.archive.scan_slice(store) {
+    fn prepare_slice(&mut self, store: &ContentSource) -> Option<Response> {
+        match self.body.archive.scan_slice(store) {
             Ok(false) => None,
-            Ok(true) => Some(self.give_up()),
-            Err(fault) => Some(lookup_error(&fault, self.parcel.archive.directory(), self.prose)),
+            Ok(true) => Some(self.on_timeout()),
+            Err(fault) => Some(lookup_error(&fault, self.body.archive.directory(), self.error_format)),
         }
     }
 
     /// What is not known by now is found out while the archive is sent.
-    fn give_up(&mut self) -> Response {
-        let parcel = std::mem::take(&mut self.parcel);
+    fn on_timeout(&mut self) -> Response {
+        let parcel = std::mem::take(&mut self.body);
         let mut name = parcel.archive.name().to_vec();
         name.extend_from_slice(b".tar");
         let mut fields = Vec::new();
@@ -99,7 +105,7 @@ impl PreparingResponse for ArchiveScan {
 }
 
 impl BodySource for ArchiveBody {
-    fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
         self.archive.next_slice(store, out).map_err(|fault| {
             log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.directory()));
             match fault {

@@ -41,7 +41,7 @@ fn fallback(
 ) -> Result<Option<Response>, Pending> {
     let ServerContext { cache, store, config, .. } = context;
     let Some(path) = &config.fallback else { return Ok(None) };
-    if error.status != Status::NOT_FOUND || !fetches(head.method) {
+    if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) {
         return Ok(None);
     }
     if matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden)) {
@@ -62,7 +62,7 @@ fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext,
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
     let page = config.error_pages.iter().find(|page| page.status == status);
-    let Some(page) = page.filter(|_| fetches(method) || status == Status::METHOD_NOT_ALLOWED) else {
+    let Some(page) = page.filter(|_| is_get_or_head(method) || status == Status::METHOD_NOT_ALLOWED) else {
         return Response::Error(error);
     };
     // As it is: an error is not worth making anything for, and its fields say nothing of encodings.
@@ -72,7 +72,7 @@ fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext,
     }
 }
 
-fn fetches(method: Method) -> bool {
+fn is_get_or_head(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head)
 }
 

@@ -10,7 +10,7 @@ use crate::files::{PathError, RelativePath, may_store};
 use crate::http::{RequestHead, RequestTarget, Status};
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Response, path_error};
-use crate::server::rules::preflight;
+use crate::server::rules::preflight_fields;
 
 /// The answer to OPTIONS.
 pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
@@ -18,7 +18,8 @@ pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Re
         Ok(allow) => allow,
         Err(fault) => return path_error(head, &fault),
     };
-    let preflight = context.config.cors.as_ref().and_then(|_| preflight(head.fields, allow.as_bytes()));
+    let preflight =
+        context.config.cors.as_ref().and_then(|_| preflight_fields(head.fields, allow.as_bytes()));
     Response::Options { allow, preflight }
 }
 
@@ -30,7 +31,7 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
         Allow::Fetch => "What is here can be fetched with GET and HEAD, not changed.",
         Allow::FetchAndStore => "Files here can be fetched with GET and HEAD, and stored with PUT.",
     };
-    let mut error = ErrorResponse::to(head, Status::METHOD_NOT_ALLOWED, why);
+    let mut error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, why);
     error.allow = Some(allow);
     Response::Error(error)
 }

@@ -14,10 +14,12 @@ use crate::http::{
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, FileHead, FilePart, Response, entity_tag, error, multipart};
+use crate::server::response::{
+    ErrorResponse, FileHead, FilePart, Response, entity_tag, error_response, multipart,
+};
 
 /// What is said when a file is not, or no longer, what a request is meant for.
-pub(super) const NOT_AS_EXPECTED: &str =
+pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
     "What is here is not what the request asks for in its If-Match, If-None-Match or If-Unmodified-Since.";
 
 /// The part of a file that the request is for. What is made for each request, such as a listing, has
@@ -30,31 +32,33 @@ pub(super) fn apply_conditions_and_range(
 ) -> Response {
     let entry = match answer {
         Response::File(entry, FilePart::Whole) => entry,
-        Response::Gather(_) | Response::Stream(_) if fails_on_what_is_made(head, now) => {
-            return error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED);
+        Response::Prepare(_) | Response::Stream(_) if generated_response_fails_conditions(head, now) => {
+            return error_response(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
         }
         answer => return answer,
     };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     match Preconditions::from_fields(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
-        PreconditionResult::Failed => error(head, Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
+        PreconditionResult::Failed => {
+            error_response(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE)
+        }
         PreconditionResult::NotModified => Response::File(entry, FilePart::NotModified),
-        PreconditionResult::Perform => match asked_range(head, current, now) {
+        PreconditionResult::Perform => match applicable_range(head, current, now) {
             Some(range) => match select_ranges(range, entry.resource.len) {
                 RangeSelection::Whole => Response::File(entry, FilePart::Whole),
-                RangeSelection::One(range) => Response::File(entry, FilePart::One(range)),
+                RangeSelection::One(range) => Response::File(entry, FilePart::Range(range)),
                 RangeSelection::Several(ranges) => {
-                    let part = several(&entry, ranges, context);
+                    let part = multipart_part(&entry, ranges, context);
                     Response::File(entry, part)
                 }
-                RangeSelection::Unsatisfiable => unsatisfiable(entry.resource.len, head),
+                RangeSelection::Unsatisfiable => range_not_satisfiable(entry.resource.len, head),
             },
             None => Response::File(entry, FilePart::Whole),
         },
     }
 }
 
-fn fails_on_what_is_made(head: &RequestHead<'_, '_>, now: Now) -> bool {
+fn generated_response_fails_conditions(head: &RequestHead<'_, '_>, now: Now) -> bool {
     let conditions = Preconditions::from_fields(head.fields);
     conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs())
         == PreconditionResult::Failed
@@ -62,7 +66,7 @@ fn fails_on_what_is_made(head: &RequestHead<'_, '_>, now: Now) -> bool {
 
 /// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what
 /// that would be told, which is what it is for (RFC 9110 sections 9.3.2 and 14.2).
-fn asked_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now) -> Option<&'b [u8]> {
+fn applicable_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now) -> Option<&'b [u8]> {
     let mut values = head.fields.all("range");
     // Two of them are no list, but a mistake.
     let value = values.next().filter(|_| values.next().is_none())?;
@@ -73,18 +77,18 @@ fn asked_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now
 ///
 /// The boundary is the same for HEAD and GET, and comes of the entity-tag, so that nobody can know it
 /// who writes the file: without a tag, which is for seconds only, there are no parts.
-fn several(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> FilePart {
+fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> FilePart {
     let Some(tag) = &entry.value.entity_tag else { return FilePart::Whole };
-    let boundary = context.boundaries.hash_one(tag);
+    let boundary = context.boundary_hasher.hash_one(tag);
     if multipart(&entry.resource, boundary).body_len(&ranges) >= entry.resource.len {
         return FilePart::Whole;
     }
-    FilePart::Several { ranges, boundary }
+    FilePart::Ranges { ranges, boundary }
 }
 
-fn unsatisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Response {
+fn range_not_satisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Response {
     let why = "The file has none of the bytes that the request asks for in its Range.";
-    let error = ErrorResponse::to(head, Status::RANGE_NOT_SATISFIABLE, why);
+    let error = ErrorResponse::for_request(head, Status::RANGE_NOT_SATISFIABLE, why);
     Response::Unsatisfiable { complete_len, error }
 }
 
@@ -99,20 +103,20 @@ fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validator
 pub(super) struct UploadPreconditions {
     conditions: Preconditions<'static>,
     /// When it began: what has changed since then has not settled, and counts as changed.
-    since: Now,
+    began_at: Now,
 }
 
 impl UploadPreconditions {
     /// That of a request, if it has any conditions.
-    pub(super) fn of(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<UploadPreconditions>> {
+    pub(super) fn from_head(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<UploadPreconditions>> {
         let conditions = || Preconditions::from_fields(head.fields).into_owned();
         head.has_conditions_or_range
-            .then(|| Box::new(UploadPreconditions { conditions: conditions(), since: now }))
+            .then(|| Box::new(UploadPreconditions { conditions: conditions(), began_at: now }))
     }
 
     /// Whether they hold for what has the name now.
-    pub(super) fn holds(&self, upload: &Upload) -> Result<bool, UploadError> {
-        let present = upload.existing_file(SystemTime::UNIX_EPOCH + self.since.unix)?;
+    pub(super) fn are_met(&self, upload: &Upload) -> Result<bool, UploadError> {
+        let present = upload.existing_file(SystemTime::UNIX_EPOCH + self.began_at.unix)?;
         let identity = match &present {
             ExistingFile::File(resource) => resource.version,
             ExistingFile::Absent | ExistingFile::Unreadable => None,
@@ -128,7 +132,7 @@ impl UploadPreconditions {
                 Some(Validators { encoded_tag, ..validators(resource, tag.as_deref()) })
             }
         };
-        let verdict = self.conditions.evaluate(Method::Put, current, self.since.unix_secs());
+        let verdict = self.conditions.evaluate(Method::Put, current, self.began_at.unix_secs());
         Ok(verdict == PreconditionResult::Perform)
     }
 }

@@ -7,14 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::preconditions::{NOT_AS_EXPECTED, UploadPreconditions};
+use super::preconditions::{PRECONDITION_FAILED_MESSAGE, UploadPreconditions};
 use crate::cli::quote;
 use crate::files::{ContentSource, PathError, RelativePath, Upload, UploadError, is_upload_directory};
 use crate::http::{ErrorFormat, RequestBody, RequestHead, Status, error_format, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Response, StoredResponse, error, path_error};
+use crate::server::response::{ErrorResponse, Response, StoredResponse, error_response, path_error};
 
 /// What is said of a file that is longer than this server takes.
 const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
@@ -23,22 +23,25 @@ const TOO_LARGE: &str = "The file is larger than what this server takes: --max-u
 #[derive(Debug)]
 pub(in crate::server) struct UploadInProgress {
     upload: Upload,
-    guard: Option<Box<UploadPreconditions>>,
+    preconditions: Option<Box<UploadPreconditions>>,
     location: Vec<u8>,
     /// How an answer to whoever sends the file is to be worded.
-    pub(in crate::server) prose: ErrorFormat,
+    pub(in crate::server) error_format: ErrorFormat,
     /// How much of the file may still come.
-    left_len: u64,
+    remaining_len: u64,
 }
 
 /// Makes sure that the directory for uploads, if there are to be any, can take them.
 ///
 /// # Errors
 /// One line that names the thing and the remedy.
-pub(in crate::server) fn check(config: &ServerConfig, store: &ContentSource) -> Result<(), String> {
+pub(in crate::server) fn check_upload_directory(
+    config: &ServerConfig,
+    store: &ContentSource,
+) -> Result<(), String> {
     let Some(within) = &config.upload else { return Ok(()) };
     match store {
-        _ if is_upload_directory(store, bytes(within)) || !config.http => Ok(()),
+        _ if is_upload_directory(store, path_bytes(within)) || !config.http => Ok(()),
         ContentSource::Embedded => {
             Err("--upload needs a directory to store files in; name one with --root".to_owned())
         }
@@ -58,22 +61,28 @@ pub(super) fn begin(
 ) -> Result<UploadInProgress, Response> {
     let Some(within) = &context.config.upload else {
         let why = "Uploads are turned off on this server: starting it with --upload turns them on.";
-        return Err(error(head, Status::FORBIDDEN, why));
+        return Err(error_response(head, Status::FORBIDDEN, why));
     };
-    let path = RelativePath::parse(head.target.path()).map_err(|fault| refused_path(head, &fault))?;
+    let path = RelativePath::parse(head.target.path()).map_err(|fault| upload_path_error(head, &fault))?;
     check_body(head, context.config.upload_len_max)?;
-    let refused = |fault: UploadError| Response::Error(explain(&fault, error_format(head.accept)));
-    let upload = Upload::begin(&context.store, bytes(within), &path).map_err(refused)?;
-    let guard = UploadPreconditions::of(head, now);
+    let refused = |fault: UploadError| Response::Error(upload_error(&fault, error_format(head.accept)));
+    let upload = Upload::begin(&context.store, path_bytes(within), &path).map_err(refused)?;
+    let guard = UploadPreconditions::from_head(head, now);
     if let Some(guard) = &guard
-        && !guard.holds(&upload).map_err(refused)?
+        && !guard.are_met(&upload).map_err(refused)?
     {
         return Err(refused(UploadError::PreconditionFailed));
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     let left_len = context.config.upload_len_max;
-    Ok(UploadInProgress { upload, guard, location, prose: error_format(head.accept), left_len })
+    Ok(UploadInProgress {
+        upload,
+        preconditions: guard,
+        location,
+        error_format: error_format(head.accept),
+        remaining_len: left_len,
+    })
 }
 
 /// Whether the head describes a body that can be the content of a file.
@@ -81,26 +90,30 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Response> 
     // RFC 9110 section 14.5: a part must never be taken for the whole.
     if head.fields.first("content-range").is_some() {
         let why = "Only whole files can be stored here: send the file without a Content-Range.";
-        return Err(error(head, Status::BAD_REQUEST, why));
+        return Err(error_response(head, Status::BAD_REQUEST, why));
     }
     match head.body {
         // Who has only forgotten to send a file would make an empty one.
         RequestBody::None if head.fields.first("content-length").is_none() => {
             let why =
                 "The request does not say how long the file is: send a Content-Length, 0 for an empty file.";
-            Err(error(head, Status::LENGTH_REQUIRED, why))
+            Err(error_response(head, Status::LENGTH_REQUIRED, why))
         }
-        RequestBody::Length(len) if len > len_max => Err(error(head, Status::CONTENT_TOO_LARGE, TOO_LARGE)),
+        RequestBody::Length(len) if len > len_max => {
+            Err(error_response(head, Status::CONTENT_TOO_LARGE, TOO_LARGE))
+        }
         RequestBody::None | RequestBody::Length(_) | RequestBody::Chunked => Ok(()),
     }
 }
 
-fn refused_path(head: &RequestHead<'_, '_>, fault: &PathError) -> Response {
+fn upload_path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Response {
     match fault {
-        PathError::Hidden => {
-            error(head, Status::FORBIDDEN, "Names that begin with a dot are neither served nor stored.")
-        }
-        PathError::NotFound => error(
+        PathError::Hidden => error_response(
+            head,
+            Status::FORBIDDEN,
+            "Names that begin with a dot are neither served nor stored.",
+        ),
+        PathError::NotFound => error_response(
             head,
             Status::BAD_REQUEST,
             "No file can have this name: it is too long, or has a slash in it.",
@@ -110,7 +123,7 @@ fn refused_path(head: &RequestHead<'_, '_>, fault: &PathError) -> Response {
 }
 
 /// The answer to a file that cannot be stored.
-fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
+fn upload_error(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
     let (status, why) = match fault {
         UploadError::Outside => {
             (Status::FORBIDDEN, "Uploads are limited to another directory, the one that --upload names.")
@@ -128,7 +141,7 @@ fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
         UploadError::Embedded => {
             (Status::FORBIDDEN, "What has this name is built into the server, so it is not replaced.")
         }
-        UploadError::PreconditionFailed => (Status::PRECONDITION_FAILED, NOT_AS_EXPECTED),
+        UploadError::PreconditionFailed => (Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE),
         UploadError::Forbidden => (Status::FORBIDDEN, "The server may not write in this directory."),
         UploadError::Full => {
             (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing has been stored.")
@@ -146,11 +159,11 @@ fn explain(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
 
 impl UploadInProgress {
     /// Takes the next part of the file.
-    pub(in crate::server) fn take(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
-        let left_len = self.left_len.checked_sub(data.len() as u64);
-        self.left_len =
-            left_len.ok_or(ErrorResponse::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.prose))?;
-        self.upload.write(data).map_err(|fault| explain(&fault, self.prose))
+    pub(in crate::server) fn write(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
+        let left_len = self.remaining_len.checked_sub(data.len() as u64);
+        self.remaining_len =
+            left_len.ok_or(ErrorResponse::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.error_format))?;
+        self.upload.write(data).map_err(|fault| upload_error(&fault, self.error_format))
     }
 
     /// The file is whole.
@@ -158,18 +171,18 @@ impl UploadInProgress {
         // The next request may have come with this one, and it may be for what is stored now.
         context.cache.mark_events_pending();
         // It guards no data, so it does not matter that somebody has failed while holding it.
-        let _turn = context.naming.lock().unwrap_or_else(PoisonError::into_inner);
-        let stored = match self.guard {
-            Some(guard) => self.upload.commit_if(|upload| guard.holds(upload)),
+        let _turn = context.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = match self.preconditions {
+            Some(guard) => self.upload.commit_if(|upload| guard.are_met(upload)),
             None => self.upload.commit(),
         };
         match stored {
             Ok(stored) => Response::Stored(StoredResponse { stored, location: self.location }),
-            Err(fault) => Response::Error(explain(&fault, self.prose)),
+            Err(fault) => Response::Error(upload_error(&fault, self.error_format)),
         }
     }
 }
 
-fn bytes(path: &Path) -> &[u8] {
+fn path_bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_bytes()
 }

@@ -11,14 +11,14 @@ use super::static_file;
 use crate::http::{Method, RequestHead, Status};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Pending, Response, error};
+use crate::server::response::{ErrorResponse, Pending, Response, error_response};
 use crate::server::rules::find_redirect;
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub(in crate::server) enum Action {
     /// It has its answer, once its body, if it has one, is out of the way.
-    Answer(Response),
+    Respond(Response),
     /// Its body is stored; the answer follows from that.
     Store(Box<UploadInProgress>),
 }
@@ -27,7 +27,7 @@ impl Action {
     /// The answer, once the body has come to its end.
     pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Response {
         match self {
-            Self::Answer(answer) => answer,
+            Self::Respond(answer) => answer,
             Self::Store(storing) => storing.finish(context),
         }
     }
@@ -39,16 +39,16 @@ pub(in crate::server) fn route(
     context: &mut ServerContext,
     now: Now,
 ) -> Result<Action, Pending> {
-    if let Some(answer) = redirected(head, context) {
-        return Ok(Action::Answer(answer));
+    if let Some(answer) = redirect_response(head, context) {
+        return Ok(Action::Respond(answer));
     }
     if head.method == Method::Put {
         return Ok(match put::begin(head, context, now) {
             Ok(storing) => Action::Store(Box::new(storing)),
-            Err(answer) => Action::Answer(answer),
+            Err(answer) => Action::Respond(answer),
         });
     }
-    let answer = match choose(head, context, now)? {
+    let answer = match dispatch_by_method(head, context, now)? {
         Response::Error(error) => error_documents::replace_error(error, head, context, now)?,
         answer => answer,
     };
@@ -57,14 +57,20 @@ pub(in crate::server) fn route(
     } else {
         answer
     };
-    Ok(Action::Answer(answer))
+    Ok(Action::Respond(answer))
 }
 
-fn choose(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> Result<Response, Pending> {
+fn dispatch_by_method(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Result<Response, Pending> {
     Ok(match head.method {
         Method::Get | Method::Head => static_file::get(head, context, now)?,
         Method::Options => options::options(head, context),
-        Method::Unknown => error(head, Status::NOT_IMPLEMENTED, "This server does not know that method."),
+        Method::Unknown => {
+            error_response(head, Status::NOT_IMPLEMENTED, "This server does not know that method.")
+        }
         Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {
             options::not_allowed(head, context)
         }
@@ -73,7 +79,7 @@ fn choose(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> 
 
 /// What a rule has moved. Who changes something has to send the same again (308); who asks what can be
 /// done (OPTIONS), or for what there is nowhere, is not sent away.
-fn redirected(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Response> {
+fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Response> {
     // Most servers have no such rule, and then nothing is looked at.
     if context.config.redirects.is_empty() {
         return None;
@@ -84,6 +90,6 @@ fn redirected(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Res
         Method::Options | Method::Trace | Method::Connect | Method::Unknown => return None,
     };
     let location = find_redirect(&context.config.redirects, head.target.path(), head.target.query())?;
-    let page = ErrorResponse::to(head, status, "This page has another address now.");
+    let page = ErrorResponse::for_request(head, status, "This page has another address now.");
     Some(Response::Redirect { location, page })
 }

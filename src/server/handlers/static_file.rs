@@ -33,7 +33,7 @@ pub(super) fn get(
         Err(fault) => return Ok(path_error(head, &fault)),
     };
     if let Some(query) = query
-        && let Some(answer) = archive::asked_for(query, head, &path, context)
+        && let Some(answer) = archive::archive_response(query, head, &path, context)
     {
         return Ok(answer);
     }
@@ -52,9 +52,11 @@ pub(super) fn get(
     }
     match found {
         Ok(Lookup::File(entry)) => Ok(Response::File(entry, FilePart::Whole)),
-        Ok(Lookup::Directory) => Ok(redirect(head, &path)),
+        Ok(Lookup::Directory) => Ok(trailing_slash_redirect(head, &path)),
         Ok(Lookup::Pending) => Err(Pending),
-        Err(LookupError::NoIndex) if config.listings_enabled() => Ok(listing::of(&path, head, context)),
+        Err(LookupError::NoIndex) if config.listings_enabled() => {
+            Ok(listing::listing_response(&path, head, context))
+        }
         Err(fault) => Ok(lookup_error(&fault, head.target.path(), error_format(head.accept))),
     }
 }
@@ -97,7 +99,7 @@ pub(super) fn accepted_encodings(
 
 /// To the same directory with its trailing slash. The path is the normalised one, so that it can
 /// never be read as another host (`//host`); the query is kept.
-fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
+fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     location.push(b'/');
@@ -106,5 +108,5 @@ fn redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
         location.extend_from_slice(query);
     }
     let why = "The page is a directory: its address ends in a slash.";
-    Response::Redirect { location, page: ErrorResponse::to(head, Status::MOVED_PERMANENTLY, why) }
+    Response::Redirect { location, page: ErrorResponse::for_request(head, Status::MOVED_PERMANENTLY, why) }
 }

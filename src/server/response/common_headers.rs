@@ -15,27 +15,32 @@ const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_b
 pub(in crate::server) struct CommonHeaders {
     /// The second since 1970 that the dates are of.
     unix_secs: Option<u64>,
-    usual: Fields,
+    standard: RenderedFields,
     /// Those of a 304, which has no content for anyone to guess at.
-    unchanged: Fields,
+    not_modified: RenderedFields,
 }
 
 /// Rendered field lines, the last of which is the date.
 #[derive(Debug)]
-struct Fields {
+struct RenderedFields {
     text: Vec<u8>,
-    date_starts: usize,
+    date_start: usize,
 }
 
 impl CommonHeaders {
     pub(in crate::server) fn new(config: &ServerConfig) -> Self {
         // A browser must take a file for what its type says, not for what its bytes look like.
-        let usual = Fields::new(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);
-        Self { unix_secs: None, usual, unchanged: Fields::new(config, &[("Server", SERVER)]) }
+        let usual =
+            RenderedFields::new(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);
+        Self {
+            unix_secs: None,
+            standard: usual,
+            not_modified: RenderedFields::new(config, &[("Server", SERVER)]),
+        }
     }
 
     /// The end of the head of a response with this status and this value of `ServerConnection`.
-    pub(super) fn tail(
+    pub(super) fn head_end(
         &mut self,
         status: Status,
         connection: Option<&'static [u8]>,
@@ -44,20 +49,20 @@ impl CommonHeaders {
         if self.unix_secs != Some(unix_secs) {
             self.unix_secs = Some(unix_secs);
             let date = imf_fixdate(unix_secs);
-            self.usual.set_date(&date);
-            self.unchanged.set_date(&date);
+            self.standard.set_date(&date);
+            self.not_modified.set_date(&date);
         }
-        let fields = if status == Status::NOT_MODIFIED { &self.unchanged } else { &self.usual };
+        let fields = if status == Status::NOT_MODIFIED { &self.not_modified } else { &self.standard };
         HeadEnd { rendered: &fields.text, connection }
     }
 }
 
-impl Fields {
+impl RenderedFields {
     /// Our own fields, as far as no other value is given for them, and those that are given.
     fn new(config: &ServerConfig, own: &[(&str, &[u8])]) -> Self {
         let mut text = Vec::with_capacity(256);
         for (name, value) in own {
-            if !config.headers.iter().any(|header| header.is(name)) {
+            if !config.headers.iter().any(|header| header.has_name(name)) {
                 field(&mut text, name, value);
             }
         }
@@ -67,11 +72,11 @@ impl Fields {
         if let Some(origin) = &config.cors {
             origin.render(&mut text);
         }
-        Self { date_starts: text.len(), text }
+        Self { date_start: text.len(), text }
     }
 
     fn set_date(&mut self, date: &[u8]) {
-        self.text.truncate(self.date_starts);
+        self.text.truncate(self.date_start);
         field(&mut self.text, "Date", date);
     }
 }

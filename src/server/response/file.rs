@@ -23,9 +23,9 @@ pub(in crate::server) struct FileHead {
     /// That of the whole file, rendered.
     whole: Box<[u8]>,
     /// Where in it the fields begin that 200 and 206 have in common ...
-    described_at: u32,
+    described_start: u32,
     /// ... and those that 304 has too; they are the last.
-    shared_at: u32,
+    shared_start: u32,
     /// The value of its ETag.
     pub(in crate::server) entity_tag: Option<Box<str>>,
 }
@@ -38,9 +38,9 @@ pub(in crate::server) enum FilePart {
     /// 304: nothing, for the client has it.
     NotModified,
     /// 206: these bytes.
-    One(ByteRange),
+    Range(ByteRange),
     /// 206: these, each with a head of its own.
-    Several { ranges: Vec<ByteRange>, boundary: u64 },
+    Ranges { ranges: Vec<ByteRange>, boundary: u64 },
 }
 
 impl FilePart {
@@ -48,7 +48,7 @@ impl FilePart {
         match self {
             Self::Whole => Status::OK,
             Self::NotModified => Status::NOT_MODIFIED,
-            Self::One(_) | Self::Several { .. } => Status::PARTIAL_CONTENT,
+            Self::Range(_) | Self::Ranges { .. } => Status::PARTIAL_CONTENT,
         }
     }
 }
@@ -81,7 +81,12 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
     if let Some(tag) = &entity_tag {
         field(&mut head, "ETag", tag.as_bytes());
     }
-    FileHead { whole: head.into_boxed_slice(), described_at, shared_at, entity_tag }
+    FileHead {
+        whole: head.into_boxed_slice(),
+        described_start: described_at,
+        shared_start: shared_at,
+        entity_tag,
+    }
 }
 
 impl FileHead {
@@ -118,7 +123,7 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
 }
 
 /// Queues a file, or the part of it that is meant, and returns where the body begins.
-pub(super) fn queue(
+pub(super) fn queue_file(
     outbox: &mut SendQueue,
     entry: &CachedFile<FileHead>,
     part: &FilePart,
@@ -129,7 +134,7 @@ pub(super) fn queue(
     match part {
         FilePart::Whole => {
             // What is copied leaves in one piece with its head.
-            let body = if head_only { None } else { copied(resource) };
+            let body = if head_only { None } else { copyable_bytes(resource) };
             outbox.push_with(|out| {
                 out.extend_from_slice(&head.whole);
                 tail.finish(out);
@@ -141,8 +146,8 @@ pub(super) fn queue(
             }
             body_starts
         }
-        FilePart::NotModified => queue_unchanged(outbox, resource, head, tail),
-        FilePart::One(range) => {
+        FilePart::NotModified => queue_not_modified(outbox, resource, head, tail),
+        FilePart::Range(range) => {
             let body_starts = queue_partial_head(outbox, head, tail, |out| {
                 field(out, "Content-Type", resource.media_type.as_bytes());
                 content_length(out, range.content_len());
@@ -153,7 +158,7 @@ pub(super) fn queue(
             }
             body_starts
         }
-        FilePart::Several { ranges, boundary } => {
+        FilePart::Ranges { ranges, boundary } => {
             let multipart = multipart(resource, *boundary);
             let body_starts = queue_partial_head(outbox, head, tail, |out| {
                 field(out, "Content-Type", multipart.content_type().as_bytes());
@@ -174,12 +179,17 @@ pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multip
 
 /// A 304 has what a cache needs to find and refresh what it keeps, and nothing that describes content
 /// (RFC 9110 section 15.4.5): the date stands in only where there is no entity-tag.
-fn queue_unchanged(outbox: &mut SendQueue, resource: &Resource, head: &FileHead, tail: HeadEnd<'_>) -> u64 {
+fn queue_not_modified(
+    outbox: &mut SendQueue,
+    resource: &Resource,
+    head: &FileHead,
+    tail: HeadEnd<'_>,
+) -> u64 {
     queue_head(outbox, Status::NOT_MODIFIED, tail, |out| {
         if head.entity_tag.is_none() {
             last_modified(out, resource);
         }
-        out.extend_from_slice(head.fields_from(head.shared_at));
+        out.extend_from_slice(head.fields_from(head.shared_start));
     })
 }
 
@@ -193,12 +203,12 @@ fn queue_partial_head(
 ) -> u64 {
     queue_head(outbox, Status::PARTIAL_CONTENT, tail, |out| {
         describe(out);
-        out.extend_from_slice(head.fields_from(head.described_at));
+        out.extend_from_slice(head.fields_from(head.described_start));
     })
 }
 
 /// The bytes of a file that is small enough to be copied.
-fn copied(resource: &Resource) -> Option<&[u8]> {
+fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
     let bytes = match &resource.content {
         Content::Memory(bytes) => bytes,
         Content::Static(bytes) => *bytes,

@@ -13,7 +13,7 @@ mod write;
 pub(super) use file::{FileHead, FilePart, entity_tag, file_head, multipart};
 pub(super) use stream::{BodySource, StreamFraming, StreamProgress, StreamedResponse};
 pub(super) use types::{
-    Allow, ErrorResponse, Pending, PreparingResponse, RequestFlags, Response, StoredResponse, error,
-    lookup_error, path_error, refusal,
+    Allow, ErrorResponse, Pending, PreparingResponse, RequestFlags, Response, StoredResponse, error_response,
+    error_with_format, lookup_error, path_error,
 };
 pub(super) use write::{ResponseSpan, ResponseWriter, queue_continue};

@@ -23,14 +23,14 @@ pub(in crate::server) struct StreamedResponse {
 /// What makes the body of a stream.
 pub(in crate::server) trait BodySource: fmt::Debug {
     /// Appends the next slice of the body.
-    fn make(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
+    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
 }
 
 /// How the peer is told where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum StreamFraming {
     /// By its length; this much of it is left.
-    Sized(u64),
+    ContentLength(u64),
     /// By its last chunk.
     Chunked,
     /// By the end of the connection, which is all that HTTP/1.0 has for a body of unknown length.
@@ -42,9 +42,9 @@ pub(in crate::server) enum StreamFraming {
 pub(in crate::server) enum StreamProgress {
     More,
     /// Its last byte is queued.
-    Whole,
+    Complete,
     /// There will never be the rest.
-    Broken(CloseReason),
+    Failed(CloseReason),
 }
 
 impl StreamedResponse {
@@ -55,11 +55,16 @@ impl StreamedResponse {
         len: Option<u64>,
         body: Box<dyn BodySource>,
     ) -> Self {
-        Self { media_type, fields, body, framing: len.map_or(StreamFraming::Chunked, StreamFraming::Sized) }
+        Self {
+            media_type,
+            fields,
+            body,
+            framing: len.map_or(StreamFraming::Chunked, StreamFraming::ContentLength),
+        }
     }
 
     /// Decides how a peer of this version is told where the body ends.
-    pub(in crate::server) fn frame_for(&mut self, version: Version) -> StreamFraming {
+    pub(in crate::server) fn choose_framing(&mut self, version: Version) -> StreamFraming {
         if self.framing == StreamFraming::Chunked && version == Version::Http10 {
             self.framing = StreamFraming::UntilClose;
         }
@@ -67,10 +72,10 @@ impl StreamedResponse {
     }
 
     /// Writes the fields of the head that are this answer's own.
-    pub(in crate::server) fn fields(&self, out: &mut Vec<u8>) {
+    pub(in crate::server) fn write_fields(&self, out: &mut Vec<u8>) {
         field(out, "Content-Type", self.media_type.as_bytes());
         match self.framing {
-            StreamFraming::Sized(len) => content_length(out, len),
+            StreamFraming::ContentLength(len) => content_length(out, len),
             StreamFraming::Chunked => field(out, "Transfer-Encoding", b"chunked"),
             StreamFraming::UntilClose => {}
         }
@@ -78,29 +83,29 @@ impl StreamedResponse {
     }
 
     /// Makes one slice of the body in `scratch` and queues it.
-    pub(in crate::server) fn make(
+    pub(in crate::server) fn write_slice(
         &mut self,
         outbox: &mut SendQueue,
         store: &ContentSource,
         scratch: &mut Vec<u8>,
     ) -> StreamProgress {
         scratch.clear();
-        match self.body.make(store, scratch) {
-            Ok(piece) => self.queue(outbox, scratch, piece),
-            Err(reason) => StreamProgress::Broken(reason),
+        match self.body.write_slice(store, scratch) {
+            Ok(piece) => self.queue_slice(outbox, scratch, piece),
+            Err(reason) => StreamProgress::Failed(reason),
         }
     }
 
     /// Queues a slice in the framing of the body.
-    fn queue(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> StreamProgress {
+    fn queue_slice(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> StreamProgress {
         let Piece { payload: tail, has_more: more } = piece;
         let len = bytes.len() as u64 + tail.as_ref().map_or(0, TarPayload::len);
         let in_chunks = self.framing == StreamFraming::Chunked && len > 0;
-        if let StreamFraming::Sized(left) = &mut self.framing {
+        if let StreamFraming::ContentLength(left) = &mut self.framing {
             // A promise of another length than that of the body would be taken for the next answer's head.
             match left.checked_sub(len) {
                 Some(rest) if more || rest == 0 => *left = rest,
-                _ => return StreamProgress::Broken(CloseReason::FileTruncated),
+                _ => return StreamProgress::Failed(CloseReason::FileTruncated),
             }
         }
         outbox.push_with(|out| {
@@ -120,6 +125,6 @@ impl StreamedResponse {
         if !more && self.framing == StreamFraming::Chunked {
             outbox.push_with(|out| chunk(out, b""));
         }
-        if more { StreamProgress::More } else { StreamProgress::Whole }
+        if more { StreamProgress::More } else { StreamProgress::Complete }
     }
 }

@@ -13,7 +13,7 @@ use crate::http::{ErrorFormat, RequestHead, Status, Version, error_format};
 use crate::text::OneLine;
 
 /// What is said of what is not there.
-const NO_SUCH_PAGE: &str = "There is no such page here.";
+const NOT_FOUND_MESSAGE: &str = "There is no such page here.";
 
 /// The facts about a request that every response depends on.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(in crate::server) struct RequestFlags {
     pub(in crate::server) version: Version,
     pub(in crate::server) keep_alive: bool,
     /// The peer speaks HTTP/1.0 and has asked for a connection that persists.
-    pub(in crate::server) keep_alive_asked: bool,
+    pub(in crate::server) http10_keep_alive: bool,
 }
 
 /// What a request gets.
@@ -53,7 +53,7 @@ pub(in crate::server) enum Response {
         entry: Rc<CachedFile<FileHead>>,
     },
     /// Work in slices that comes to another answer.
-    Gather(Box<dyn PreparingResponse>),
+    Prepare(Box<dyn PreparingResponse>),
     /// A body that is made while it is sent.
     Stream(Box<StreamedResponse>),
 }
@@ -63,10 +63,10 @@ pub(in crate::server) enum Response {
 /// The work is done in slices of about a millisecond, so that other connections have their turns between them.
 pub(in crate::server) trait PreparingResponse: fmt::Debug {
     /// Does one slice of the work; the answer, when it has come to one.
-    fn work(&mut self, store: &ContentSource) -> Option<Response>;
+    fn prepare_slice(&mut self, store: &ContentSource) -> Option<Response>;
 
     /// The answer when no more time is left.
-    fn give_up(&mut self) -> Response;
+    fn on_timeout(&mut self) -> Response;
 }
 
 /// What a request gets is being made: the same request finds out more in the next turn.
@@ -103,7 +103,7 @@ impl Response {
     pub(in crate::server) fn status(&self) -> Status {
         match self {
             Self::File(_, part) => part.status(),
-            Self::Gather(_) | Self::Stream(_) => Status::OK,
+            Self::Prepare(_) | Self::Stream(_) => Status::OK,
             Self::Unsatisfiable { error, .. } | Self::Error(error) => error.status,
             Self::Redirect { page, .. } => page.status,
             Self::Stored(answer) if answer.stored.created => Status::CREATED,
@@ -129,17 +129,29 @@ impl ErrorResponse {
     }
 
     /// The same in the form that the client accepts.
-    pub(in crate::server) fn to(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Self {
+    pub(in crate::server) fn for_request(
+        head: &RequestHead<'_, '_>,
+        status: Status,
+        why: &'static str,
+    ) -> Self {
         Self::new(status, why, error_format(head.accept))
     }
 }
 
-pub(in crate::server) fn error(head: &RequestHead<'_, '_>, status: Status, why: &'static str) -> Response {
-    Response::Error(ErrorResponse::to(head, status, why))
+pub(in crate::server) fn error_response(
+    head: &RequestHead<'_, '_>,
+    status: Status,
+    why: &'static str,
+) -> Response {
+    Response::Error(ErrorResponse::for_request(head, status, why))
 }
 
 /// The same where there is no head to look at: of what never became a request, or is over.
-pub(in crate::server) fn refusal(status: Status, why: &'static str, prose: ErrorFormat) -> Response {
+pub(in crate::server) fn error_with_format(
+    status: Status,
+    why: &'static str,
+    prose: ErrorFormat,
+) -> Response {
     Response::Error(ErrorResponse::new(status, why, prose))
 }
 
@@ -148,15 +160,15 @@ pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, fault: &PathErro
         PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % that no two hex digits follow."),
         PathError::Nul => (Status::BAD_REQUEST, "The path has a NUL byte in it."),
         PathError::LeavesRoot => (Status::BAD_REQUEST, "The path leads out of the served directory."),
-        PathError::Hidden | PathError::NotFound => (Status::NOT_FOUND, NO_SUCH_PAGE),
+        PathError::Hidden | PathError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
     };
-    error(head, status, why)
+    error_response(head, status, why)
 }
 
 /// The answer to what cannot be had, where the head may be gone; what is our fault is logged.
 pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: ErrorFormat) -> Response {
     let (status, why) = match fault {
-        LookupError::NotFound => (Status::NOT_FOUND, NO_SUCH_PAGE),
+        LookupError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),
         LookupError::Forbidden => (Status::FORBIDDEN, "The server may not read this file."),
         LookupError::NotRegular => (Status::FORBIDDEN, "This is not a regular file, so it is not served."),
@@ -168,5 +180,5 @@ pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: E
             (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
         }
     };
-    refusal(status, why, prose)
+    error_with_format(status, why, prose)
 }

@@ -23,9 +23,9 @@ pub(in crate::server) struct ResponseWriter {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server) struct ResponseSpan {
     pub(in crate::server) status: u16,
-    pub(in crate::server) body_starts: u64,
+    pub(in crate::server) body_start: u64,
     /// `u64::MAX` as long as there is more of it to be made.
-    pub(in crate::server) ends: u64,
+    pub(in crate::server) end: u64,
     /// The end of the connection is the end of its body.
     pub(in crate::server) until_close: bool,
 }
@@ -36,7 +36,7 @@ impl ResponseWriter {
     }
 
     /// Queues the answer to a request, after which the connection may close.
-    pub(in crate::server) fn queue(
+    pub(in crate::server) fn write(
         &mut self,
         outbox: &mut SendQueue,
         answer: &Response,
@@ -45,10 +45,10 @@ impl ResponseWriter {
         now: Now,
     ) -> ResponseSpan {
         let (status, head_only) = (answer.status(), request.head_only);
-        let tail = self.common.tail(status, connection_option(request, closes), now.unix_secs());
+        let tail = self.common.head_end(status, connection_option(request, closes), now.unix_secs());
         let page = &mut self.page;
         let body_starts = match answer {
-            Response::File(entry, part) => file::queue(outbox, entry, part, head_only, tail),
+            Response::File(entry, part) => file::queue_file(outbox, entry, part, head_only, tail),
             Response::Options { allow, preflight } => queue_head(outbox, status, tail, |out| {
                 field(out, "Allow", allow.as_bytes());
                 out.extend_from_slice(preflight.as_deref().unwrap_or_default());
@@ -75,14 +75,14 @@ impl ResponseWriter {
             Response::ErrorPage { status, allow, entry } => {
                 error_page::queue_from_file(outbox, (*status, *allow), &entry.resource, head_only, tail)
             }
-            Response::Stream(stream) => queue_head(outbox, status, tail, |out| stream.fields(out)),
-            Response::Gather(_) => outbox.queued_total(),
+            Response::Stream(stream) => queue_head(outbox, status, tail, |out| stream.write_fields(out)),
+            Response::Prepare(_) => outbox.queued_total(),
         };
         let (ends, until_close) = match answer {
             Response::Stream(stream) if !head_only => (u64::MAX, stream.framing == StreamFraming::UntilClose),
             _ => (outbox.queued_total(), false),
         };
-        ResponseSpan { status: status.code(), body_starts, ends, until_close }
+        ResponseSpan { status: status.code(), body_start: body_starts, end: ends, until_close }
     }
 }
 
@@ -96,5 +96,5 @@ fn connection_option(request: RequestFlags, closes: bool) -> Option<&'static [u8
     if closes {
         return Some(b"close");
     }
-    (request.version == Version::Http10 && request.keep_alive_asked).then_some(b"keep-alive")
+    (request.version == Version::Http10 && request.http10_keep_alive).then_some(b"keep-alive")
 }

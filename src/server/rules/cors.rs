@@ -7,11 +7,11 @@
 use crate::http::{Fields, field, has_host, is_token, is_token_list};
 
 /// What scripts may read beside the few fields that they always may.
-const EXPOSED: &[u8] = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, Date, ETag, Link, Location, Retry-After, Server";
+const EXPOSED_HEADERS: &[u8] = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, Date, ETag, Link, Location, Retry-After, Server";
 /// What may be sent where the browser does not say what it is going to send, or not in order.
-const ALLOWED: &[u8] = b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range";
+const ALLOWED_HEADERS: &[u8] = b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range";
 /// How much of what a browser says it is going to send is said back: more names than any script needs.
-const ASKED_LEN_MAX: usize = 1024;
+const REQUESTED_HEADERS_LEN_MAX: usize = 1024;
 /// How long a browser may remember the answer: the longest that Chromium does.
 const MAX_AGE_SECS: &[u8] = b"7200";
 
@@ -60,20 +60,20 @@ impl Origin {
     /// Appends what every answer says.
     pub(in crate::server) fn render(&self, out: &mut Vec<u8>) {
         field(out, "Access-Control-Allow-Origin", self.0.as_bytes());
-        field(out, "Access-Control-Expose-Headers", EXPOSED);
+        field(out, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
     }
 }
 
 /// What the answer to a preflight says beside what every answer says; `None` if these are not the
 /// fields of one. `methods` are those of the resource.
-pub(in crate::server) fn preflight(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
+pub(in crate::server) fn preflight_fields(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
     fields.first("origin")?;
     fields.first("access-control-request-method").filter(|method| is_token(method))?;
     let asked = fields.first("access-control-request-headers").unwrap_or_default();
-    let is_in_order = asked.len() <= ASKED_LEN_MAX && is_token_list(asked);
+    let is_in_order = asked.len() <= REQUESTED_HEADERS_LEN_MAX && is_token_list(asked);
     let mut out = Vec::with_capacity(256);
     field(&mut out, "Access-Control-Allow-Methods", methods);
-    field(&mut out, "Access-Control-Allow-Headers", if is_in_order { asked } else { ALLOWED });
+    field(&mut out, "Access-Control-Allow-Headers", if is_in_order { asked } else { ALLOWED_HEADERS });
     field(&mut out, "Access-Control-Max-Age", MAX_AGE_SECS);
     Some(out.into_boxed_slice())
 }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     /// The preflight's answer to these fields.
-    fn answer(fields: &str) -> Option<String> {
+    fn preflight_text(fields: &str) -> Option<String> {
         let request = format!("OPTIONS /a HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let mut space = FieldBuf::new();
         let (_, head) = parse_request(request.as_bytes(), &mut 0, &mut space).unwrap().unwrap();
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn a_preflight_names_an_origin_and_a_method() {
-        assert_eq!(answer(""), None);
-        assert_eq!(answer("Origin: http://a\r\n"), None);
-        assert_eq!(answer("Access-Control-Request-Method: GET\r\n"), None);
-        assert_eq!(answer("Origin: http://a\r\nAccess-Control-Request-Method: G ET\r\n"), None);
+        assert_eq!(preflight_text(""), None);
+        assert_eq!(preflight_text("Origin: http://a\r\n"), None);
+        assert_eq!(preflight_text("Access-Control-Request-Method: GET\r\n"), None);
+        assert_eq!(preflight_text("Origin: http://a\r\nAccess-Control-Request-Method: G ET\r\n"), None);
         let fields = "Origin: http://a\r\nAccess-Control-Request-Method: PUT\r\n";
-        let text = answer(fields).unwrap();
+        let text = preflight_text(fields).unwrap();
         assert!(
             text.starts_with("Access-Control-Allow-Methods: GET, HEAD\r\nAccess-Control-Allow-Headers: ")
         );
@@ -153,7 +153,8 @@ mod tests {
     fn what_is_asked_is_allowed_if_it_is_a_list_and_not_too_long() {
         let allowed = |asked: &str| {
             let fields = "Origin: http://a\r\nAccess-Control-Request-Method: GET\r\n";
-            let text = answer(&format!("{fields}Access-Control-Request-Headers: {asked}\r\n")).unwrap();
+            let text =
+                preflight_text(&format!("{fields}Access-Control-Request-Headers: {asked}\r\n")).unwrap();
             let line = text.lines().find_map(|line| line.strip_prefix("Access-Control-Allow-Headers: "));
             line.unwrap().to_owned()
         };

@@ -15,7 +15,7 @@ pub struct Glob {
     /// As the matcher takes it: without a slash in front.
     pattern: String,
     /// The pattern is for the last segment alone.
-    is_for_names: bool,
+    matches_name_only: bool,
 }
 
 impl Glob {
@@ -49,24 +49,24 @@ impl Glob {
         if pattern.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err("it has an empty segment, or one of dots; write it as a/b".to_owned());
         }
-        fast_glob::validate(pattern).map_err(|fault| worded(&fault.to_string()))?;
+        fast_glob::validate(pattern).map_err(|fault| pattern_error_message(&fault.to_string()))?;
         if brace_alternatives(pattern) > BRACE_ALTERNATIVES_MAX {
             return Err(format!(
                 "its braces can be read in more than {BRACE_ALTERNATIVES_MAX} ways; make several of it"
             ));
         }
-        Ok(Glob { pattern: pattern.to_owned(), is_for_names: !text.contains('/') })
+        Ok(Glob { pattern: pattern.to_owned(), matches_name_only: !text.contains('/') })
     }
 
     /// Whether the file at `path`, which has no slash in front, fits.
     pub fn matches(&self, path: &[u8]) -> bool {
         let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        fast_glob::glob_match(&self.pattern, if self.is_for_names { name } else { path })
+        fast_glob::glob_match(&self.pattern, if self.matches_name_only { name } else { path })
     }
 
     /// The pattern, as it might have been written.
     pub fn as_text(&self) -> String {
-        let slash = if self.is_for_names || self.pattern.contains('/') { "" } else { "/" };
+        let slash = if self.matches_name_only || self.pattern.contains('/') { "" } else { "/" };
         format!("{slash}{}", self.pattern)
     }
 }
@@ -78,7 +78,7 @@ fn brace_alternatives(pattern: &str) -> usize {
 }
 
 /// The library's words for a fault, without its advice to use a backslash, which no pattern here has.
-fn worded(fault: &str) -> String {
+fn pattern_error_message(fault: &str) -> String {
     match fault.split_once(" (") {
         Some((what, _)) => format!("{what}; for the sign itself, write [{{] or [[]"),
         None => fault.to_owned(),

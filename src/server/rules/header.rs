@@ -16,33 +16,33 @@ pub struct Header {
 }
 
 /// What the server says itself where it is true, and of each what to do instead.
-const RESERVED: &[(&str, &str)] = &[
-    ("Accept-Ranges", SAID_HERE),
-    ("Allow", SAID_HERE),
+const RESERVED_FIELDS: &[(&str, &str)] = &[
+    ("Accept-Ranges", SET_BY_SERVER),
+    ("Allow", SET_BY_SERVER),
     ("Cache-Control", "use --cache-control '**=VALUE'"),
-    ("Connection", SAID_HERE),
-    ("Content-Encoding", SAID_HERE),
-    ("Content-Length", SAID_HERE),
-    ("Content-Range", SAID_HERE),
+    ("Connection", SET_BY_SERVER),
+    ("Content-Encoding", SET_BY_SERVER),
+    ("Content-Length", SET_BY_SERVER),
+    ("Content-Range", SET_BY_SERVER),
     ("Content-Type", "use --mime EXT=TYPE"),
-    ("Date", SAID_HERE),
-    ("ETag", SAID_HERE),
-    ("Keep-Alive", SAID_HERE),
-    ("Last-Modified", SAID_HERE),
+    ("Date", SET_BY_SERVER),
+    ("ETag", SET_BY_SERVER),
+    ("Keep-Alive", SET_BY_SERVER),
+    ("Last-Modified", SET_BY_SERVER),
     ("Location", "use --redirect FROM=TO"),
-    ("Proxy-Connection", SAID_HERE),
-    ("Retry-After", SAID_HERE),
-    ("TE", SAID_HERE),
-    ("Trailer", SAID_HERE),
-    ("Transfer-Encoding", SAID_HERE),
-    ("Upgrade", SAID_HERE),
-    ("Vary", SAID_HERE),
+    ("Proxy-Connection", SET_BY_SERVER),
+    ("Retry-After", SET_BY_SERVER),
+    ("TE", SET_BY_SERVER),
+    ("Trailer", SET_BY_SERVER),
+    ("Transfer-Encoding", SET_BY_SERVER),
+    ("Upgrade", SET_BY_SERVER),
+    ("Vary", SET_BY_SERVER),
 ];
 
-const SAID_HERE: &str = "the server says it where it is true; leave it out";
+const SET_BY_SERVER: &str = "the server says it where it is true; leave it out";
 
 /// Fields of which an answer can have one only (the others may be lists).
-const SINGLE: &[&str] = &["Server", "X-Content-Type-Options", "Access-Control-Allow-Origin"];
+const SINGLETON_FIELDS: &[&str] = &["Server", "X-Content-Type-Options", "Access-Control-Allow-Origin"];
 
 impl Header {
     /// Reads `Name: value`.
@@ -56,7 +56,8 @@ impl Header {
         let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
         let name =
             name.ok_or("what is before the colon is not the name of a field, such as X-Frame-Options")?;
-        if let Some((_, remedy)) = RESERVED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        if let Some((_, remedy)) = RESERVED_FIELDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
+        {
             return Err(format!("{name} cannot be set; {remedy}"));
         }
         let value = value.trim_ascii();
@@ -70,7 +71,7 @@ impl Header {
     }
 
     /// Whether it is this field.
-    pub(in crate::server) fn is(&self, name: &str) -> bool {
+    pub(in crate::server) fn has_name(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 }
@@ -79,13 +80,14 @@ impl Header {
 ///
 /// # Errors
 /// The one that cannot, and the remedy.
-pub(in crate::server) fn check_together(headers: &[Header], with_cors: bool) -> Result<(), String> {
+pub(in crate::server) fn check_header_conflicts(headers: &[Header], with_cors: bool) -> Result<(), String> {
     for (index, header) in headers.iter().enumerate() {
-        let earlier = headers.iter().take(index).any(|other| other.is(&header.name));
-        if earlier && SINGLE.iter().any(|single| header.is(single)) {
+        let earlier = headers.iter().take(index).any(|other| other.has_name(&header.name));
+        if earlier && SINGLETON_FIELDS.iter().any(|single| header.has_name(single)) {
             return Err(format!("--header: {} is given twice; leave one out", header.name));
         }
-        let is_cors = header.is("Access-Control-Allow-Origin") || header.is("Access-Control-Expose-Headers");
+        let is_cors = header.has_name("Access-Control-Allow-Origin")
+            || header.has_name("Access-Control-Expose-Headers");
         if with_cors && is_cors {
             return Err(format!("--header: {} is what --cors sets; leave one of them out", header.name));
         }

@@ -13,10 +13,10 @@ mod redirect;
 pub use cache_control::CacheRule;
 pub(super) use cache_control::cache_control;
 pub use cors::Origin;
-pub(super) use cors::preflight;
+pub(super) use cors::preflight_fields;
 pub use glob::Glob;
 pub use header::Header;
-pub(super) use header::check_together;
+pub(super) use header::check_header_conflicts;
 pub use redirect::Redirect;
 pub(super) use redirect::{check_loops, find_redirect};
 

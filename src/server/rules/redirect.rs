@@ -13,7 +13,7 @@ pub struct Redirect {
     /// In its normal form: decoded, without the first slash.
     from: Vec<u8>,
     /// What has only begun with `from` has moved too.
-    with_rest: bool,
+    is_prefix_match: bool,
     to: RedirectTarget,
     /// As it was written.
     text: String,
@@ -27,7 +27,7 @@ struct RedirectTarget {
     /// The path, up to the `*` if there is one.
     path: String,
     /// What follows the `*`, if there is one.
-    after_rest: Option<String>,
+    path_after_star: Option<String>,
     /// With its question mark.
     query: Option<String>,
     /// With its `#`, or empty.
@@ -51,14 +51,14 @@ impl Redirect {
         )?;
         let from = from.strip_suffix(b"*").filter(|_| with_rest).unwrap_or(&from).to_vec();
         let to = RedirectTarget::parse(to, with_rest)?;
-        Ok(Redirect { from, with_rest, to, text: text.to_owned() })
+        Ok(Redirect { from, is_prefix_match: with_rest, to, text: text.to_owned() })
     }
 
     /// Where this path has moved, given in its normal form, if this rule is for it. The query goes
     /// along unless the rule has one.
     fn location(&self, path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
         let rest =
-            path.strip_prefix(self.from.as_slice()).filter(|rest| self.with_rest || rest.is_empty())?;
+            path.strip_prefix(self.from.as_slice()).filter(|rest| self.is_prefix_match || rest.is_empty())?;
         Some(self.to.location(rest, query))
     }
 
@@ -70,7 +70,7 @@ impl Redirect {
 
 impl RedirectTarget {
     fn parse(text: &str, with_rest: bool) -> Result<RedirectTarget, String> {
-        if let Some(letter) = text.chars().find(|letter| !is_uri_letter(*letter)) {
+        if let Some(letter) = text.chars().find(|letter| !is_uri_char(*letter)) {
             return Err(format!("where it leads has {letter:?} in it, which must be percent-encoded"));
         }
         let (text, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
@@ -87,7 +87,7 @@ impl RedirectTarget {
         Ok(RedirectTarget {
             origin: origin.to_owned(),
             path: path.to_owned(),
-            after_rest,
+            path_after_star: after_rest,
             query: (!query.is_empty()).then(|| query.to_owned()),
             fragment: fragment.to_owned(),
         })
@@ -96,7 +96,7 @@ impl RedirectTarget {
     fn location(&self, rest: &[u8], query: Option<&[u8]>) -> Vec<u8> {
         let mut location = self.origin.clone().into_bytes();
         location.extend_from_slice(self.path.as_bytes());
-        if let Some(after_rest) = &self.after_rest {
+        if let Some(after_rest) = &self.path_after_star {
             // Two slashes in a row at the front of a path would name a host.
             let slashes =
                 if self.path.ends_with('/') { rest.iter().take_while(|&&b| b == b'/').count() } else { 0 };
@@ -146,7 +146,7 @@ fn split_origin(text: &str) -> Result<(&str, &str), String> {
 }
 
 /// What can stand in a URI (RFC 3986 section 2), percent signs among them.
-fn is_uri_letter(letter: char) -> bool {
+fn is_uri_char(letter: char) -> bool {
     letter.is_ascii_graphic() && !"\"<>\\^`{|}".contains(letter)
 }
 
@@ -166,7 +166,7 @@ pub(in crate::server) fn find_redirect(
 /// The rule that begins a circle.
 pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
     for rule in rules {
-        let mut path = rule.sample();
+        let mut path = rule.sample_path();
         // Each step that does not go in a circle takes another rule, or makes the path shorter.
         for _ in 0..=rules.len() {
             let Some(location) = find_redirect(rules, &path, None) else { break };
@@ -186,10 +186,10 @@ pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
 
 impl Redirect {
     /// A path that this rule is for.
-    fn sample(&self) -> Vec<u8> {
+    fn sample_path(&self) -> Vec<u8> {
         let mut path = b"/".to_vec();
         percent_encode_path(&mut path, &self.from);
-        if self.with_rest {
+        if self.is_prefix_match {
             path.push(b'x');
         }
         path
@@ -208,7 +208,7 @@ mod tests {
     }
 
     /// Where a target leads.
-    fn leads(texts: &[&str], target: &str) -> Option<String> {
+    fn location_of(texts: &[&str], target: &str) -> Option<String> {
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.as_bytes())),
             None => (target, None),

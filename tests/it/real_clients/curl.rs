@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{answers, exchanges, home, prose, succeed, telling, url};
+use super::{answers, compressible_text, exchanges, home, succeed, telling, url};
 use crate::harness::{Server, pattern};
 
 const FILES: &[(&str, &[u8])] = &[("a.txt", b"the first"), ("b.txt", b"the second one")];
@@ -74,7 +74,7 @@ fn curl_goes_on_where_half_a_file_ends() {
 
 #[test]
 fn curl_gets_the_ranges_that_it_asks_for() {
-    let (home, text) = (home(), prose());
+    let (home, text) = (home(), compressible_text());
     let server =
         Server::serving(&[("letters.txt", b"abcdefghijklmnopqrstuvwxyz"), ("prose.txt", text.as_bytes())]);
     let letters = url(&server, "/letters.txt");
@@ -100,7 +100,7 @@ fn curl_gets_the_ranges_that_it_asks_for() {
 
 #[test]
 fn curl_unpacks_what_it_lets_be_compressed() {
-    let (home, text) = (home(), prose());
+    let (home, text) = (home(), compressible_text());
     let server = Server::serving(&[("prose.txt", text.as_bytes())]);
     let from = url(&server, "/prose.txt");
     let report = ["-D", "head", "-o", "body", "-w", "%{size_download}", &from];

@@ -16,7 +16,7 @@ use crate::server::{CacheMode, ErrorPage, ServerConfig};
 
 /// The statuses that can have a page of their own: what a request that was understood may come to.
 /// The others are answers to what never became one, and end the connection.
-const PAGED: [Status; 5] = [
+const STATUSES_WITH_PAGE: [Status; 5] = [
     Status::FORBIDDEN,
     Status::NOT_FOUND,
     Status::METHOD_NOT_ALLOWED,
@@ -46,7 +46,7 @@ pub(super) fn read_directories_and_cache(
     // What no memory holds is no limit.
     config.cache_len_max = len_max.try_into().unwrap_or(usize::MAX);
     match config.cache {
-        CacheMode::Off if !given.is_off("--cache-size") => {
+        CacheMode::Off if !given.is_turned_off("--cache-size") => {
             Err("--cache-size limits what --cache off does not keep; leave one of them out".to_owned())
         }
         _ => Ok(()),
@@ -61,7 +61,7 @@ pub(super) fn read_uploads(given: &mut ParsedArgs, config: &mut ServerConfig) ->
     };
     config.upload_len_max = len_max;
     match config.upload {
-        None if !given.is_off("--upload") => {
+        None if !given.is_turned_off("--upload") => {
             Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned())
         }
         _ => Ok(()),
@@ -102,7 +102,7 @@ fn parse_error_page(text: &OsStr) -> Result<ErrorPage, String> {
             quote(text)
         ));
     };
-    let status = PAGED.into_iter().find(|status| status.code().to_string().as_bytes() == code);
+    let status = STATUSES_WITH_PAGE.into_iter().find(|status| status.code().to_string().as_bytes() == code);
     let status = status.ok_or_else(|| {
         let code = quote(OsStr::from_bytes(code));
         format!("--error-page: {code} cannot have a page of its own; 403, 404, 405, 500 and 503 can")
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    fn lists(line: &[&str]) -> bool {
+    fn listings_enabled(line: &[&str]) -> bool {
         match parse(line.iter().map(Into::into).collect(), false) {
             Ok(Command::Run(config)) => config.listings_enabled(),
             other => panic!("{line:?} gave {other:?}"),

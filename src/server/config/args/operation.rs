@@ -6,7 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::values::{parse_count, parse_destination, parse_port, parse_time, parse_words};
+use super::values::{parse_count, parse_destination, parse_port, parse_time, parse_with};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat};
 use crate::cli::{ParsedArgs, quote};
 use crate::server::workers::WORKERS_MAX;
@@ -27,8 +27,8 @@ pub(super) fn read_log(given: &mut ParsedArgs, config: &mut ServerConfig) -> Res
     let style = &mut config.log_style;
     style.secrets = given.flag_once("--log-secrets")?;
     given
-        .set("--log-format", &mut style.format, |text| parse_words("--log-format", text, LogFormat::parse))?;
-    let headers = |text: &OsStr| parse_words("--log-headers", text, HeaderChoice::parse);
+        .set("--log-format", &mut style.format, |text| parse_with("--log-format", text, LogFormat::parse))?;
+    let headers = |text: &OsStr| parse_with("--log-headers", text, HeaderChoice::parse);
     given.set("--log-headers", &mut style.headers, headers)?;
     config.verbose = given.flag_once("--verbose")?;
     Ok(())
@@ -53,9 +53,9 @@ pub(super) fn read_sum(given: &mut ParsedArgs, config: &mut ServerConfig) -> Res
     let port = given.once("--sum-port")?;
     let (name, number) = (given.once("--sum-name")?, given.once("--sum-number")?);
     let no_http = given.flag_once("--no-http")?;
-    let Some(port) = port else { return refuse_others(name, number, no_http) };
+    let Some(port) = port else { return refuse_sum_options(name, number, no_http) };
     config.sum = Some(SumConfig {
-        port: parse_port(&port).map_err(|error| given.at("--sum-port", &error))?,
+        port: parse_port(&port).map_err(|error| given.locate_error_of("--sum-port", &error))?,
         name: name.as_deref().map(parse_name).transpose()?,
         number: number.as_deref().map_or(Ok(NUMBER_DEFAULT), parse_number)?,
     });
@@ -74,7 +74,7 @@ fn parse_workers(text: &OsStr) -> Result<Option<usize>, String> {
     }
 }
 
-fn refuse_others(name: Option<OsString>, number: Option<OsString>, no_http: bool) -> Result<(), String> {
+fn refuse_sum_options(name: Option<OsString>, number: Option<OsString>, no_http: bool) -> Result<(), String> {
     let given = [("--sum-name", name.is_some()), ("--sum-number", number.is_some()), ("--no-http", no_http)];
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((option, _)) => Err(format!("'{option}' goes with --sum-port, which is not given")),

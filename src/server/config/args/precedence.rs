@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{PROGRAM, name_operands, read_config};
+use super::{PROGRAM, assign_operands, read_config};
 use crate::access_log::LogDestination;
 use crate::cli::{Command, ParsedArgs, UsageError, quote};
 use crate::server::{ProcessEnv, RootChoice, ServerConfig};
@@ -21,13 +21,13 @@ pub struct Invocation {
     /// The settings in force as TOML, if they are only to be checked and shown.
     pub check: Option<String>,
     /// A line for each variable that is called like a setting and is none.
-    pub strays: Vec<String>,
+    pub unknown_variables: Vec<String>,
 }
 
 impl Invocation {
     /// Tells of what is odd, but no error.
     pub fn warn(&self) {
-        for stray in &self.strays {
+        for stray in &self.unknown_variables {
             log::warn!("environment: {stray}");
         }
     }
@@ -38,22 +38,23 @@ impl Invocation {
 /// # Errors
 /// The arguments, a variable or the file of settings make no sense, or there is no such file.
 pub fn command(args: Vec<OsString>, around: &ProcessEnv) -> Result<Command<Invocation>, UsageError> {
-    PROGRAM.command(args, |given| settle(given, around))
+    PROGRAM.command(args, |given| resolve(given, around))
 }
 
-fn settle(given: &mut ParsedArgs, around: &ProcessEnv) -> Result<Invocation, String> {
+fn resolve(given: &mut ParsedArgs, around: &ProcessEnv) -> Result<Invocation, String> {
     let is_check = given.flag_once("--check")?;
-    name_operands(given)?;
+    assign_operands(given)?;
     given.add_layer(PROGRAM.environment_settings(&around.variables)?);
     if let Some(path) = given.once("--config")? {
         let path = Path::new(&path);
-        let bytes = (around.read_file)(path).map_err(|error| given.locate(&file_error(path, &error)))?;
+        let bytes =
+            (around.read_file)(path).map_err(|error| given.locate_error(&file_error(path, &error)))?;
         given.add_layer(PROGRAM.file_settings(path, &bytes)?);
     }
-    let config = read_config(given, around.content_exists).map_err(|error| given.locate(&error))?;
-    let show = || PROGRAM.show(given, &consequences(&config), &around.directory);
+    let config = read_config(given, around.content_exists).map_err(|error| given.locate_error(&error))?;
+    let show = || PROGRAM.settings_toml(given, &derived_settings(&config), &around.working_directory);
     let check = is_check.then(show);
-    Ok(Invocation { check, strays: PROGRAM.unknown_variables(&around.variables), config })
+    Ok(Invocation { check, unknown_variables: PROGRAM.unknown_variables(&around.variables), config })
 }
 
 fn file_error(path: &Path, error: &io::Error) -> String {
@@ -66,7 +67,7 @@ fn file_error(path: &Path, error: &io::Error) -> String {
 }
 
 /// What options are that nobody has set, where that follows from others.
-fn consequences(config: &ServerConfig) -> Vec<(&'static str, OsString)> {
+fn derived_settings(config: &ServerConfig) -> Vec<(&'static str, OsString)> {
     let mut found = Vec::new();
     if let RootChoice::Directory(path) = &config.root {
         found.push(("--root", path.clone().into()));
@@ -111,7 +112,7 @@ mod tests {
         Ok(text.into())
     }
 
-    fn order(line: &[&str], variables: Variables<'_>) -> Result<Invocation, String> {
+    fn invocation(line: &[&str], variables: Variables<'_>) -> Result<Invocation, String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let directory = PathBuf::from("/here");
         let around = ProcessEnv { variables, directory, read_file, ..ProcessEnv::default() };
@@ -123,7 +124,7 @@ mod tests {
     }
 
     /// What the arguments alone come to.
-    fn alone(line: &[&str]) -> ServerConfig {
+    fn args_only(line: &[&str]) -> ServerConfig {
         match parse(line.iter().map(OsString::from).collect(), false) {
             Ok(Command::Run(config)) => *config,
             other => panic!("{other:?}"),
@@ -165,7 +166,7 @@ mod tests {
             (&["-c", "upload.toml"], &[("REACTOR_UPLOAD", "incoming")], &["-u=incoming", "--max-upload=5k"]),
         ];
         for (line, variables, expected) in cases {
-            let config = order(line, variables).map(|order| order.config);
+            let config = invocation(line, variables).map(|order| order.config);
             assert_eq!(config, Ok(alone(expected)), "{line:?} {variables:?}");
         }
     }
@@ -194,13 +195,13 @@ mod tests {
         assert_eq!(commands.len(), 4);
         for command in commands {
             let words: Vec<&str> = command.split(' ').skip(1).collect();
-            assert!(order(&words, &[]).is_ok(), "{command}");
+            assert!(invocation(&words, &[]).is_ok(), "{command}");
         }
     }
 
     #[test]
     fn a_limit_for_uploads_is_no_mistake_where_uploads_are_turned_off_in_so_many_words() {
-        let config = order(&["-c", "upload.toml"], &[("REACTOR_UPLOAD", "off")]).unwrap().config;
+        let config = invocation(&["-c", "upload.toml"], &[("REACTOR_UPLOAD", "off")]).unwrap().config;
         assert_eq!((config.upload, config.upload_len_max), (None, 5_000));
     }
 
@@ -231,7 +232,7 @@ mod tests {
             (&["-c", "a", "-c", "b"], &[], "--config is given twice, 'a' and 'b'; leave one out"),
         ];
         for (line, variables, expected) in cases {
-            let error = order(line, variables).unwrap_err();
+            let error = invocation(line, variables).unwrap_err();
             assert!(error.starts_with(expected), "{line:?} {variables:?}: {error}");
         }
     }
@@ -242,7 +243,7 @@ mod tests {
         for spelling in PROGRAM.spellings {
             let name = format!("REACTOR_{}", spelling.long[2..].replace('-', "_").to_uppercase());
             for value in ["\u{1}", "../x", "-5", "=", ":", "a/"] {
-                let Err(error) = order(&[], &[(&name, value)]) else { continue };
+                let Err(error) = invocation(&[], &[(&name, value)]) else { continue };
                 assert!(error.starts_with(&format!("{name}: ")), "{name}={value:?}: {error}");
                 refused += 1;
             }
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn stray_variables_are_no_error() {
-        let order = order(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
+        let order = invocation(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
         assert_eq!(order.config, ServerConfig::default());
         assert_eq!(order.check, None);
         assert_eq!(order.strays, ["REACTOR_CHECK sets nothing", "REACTOR_SERVICE_HOST sets nothing"]);
@@ -260,7 +261,7 @@ mod tests {
 
     /// The settings that a check shows.
     fn shown(line: &[&str]) -> String {
-        order(&[&["--check"], line].concat(), &[]).unwrap().check.unwrap()
+        invocation(&[&["--check"], line].concat(), &[]).unwrap().check.unwrap()
     }
 
     #[test]
@@ -317,7 +318,7 @@ mod tests {
     #[test]
     fn a_check_shows_where_each_setting_comes_from() {
         let line = ["--check", "-c", "port.toml", "--fallback=a"];
-        let order = order(&line, &[("REACTOR_GRACE", "0")]).unwrap();
+        let order = invocation(&line, &[("REACTOR_GRACE", "0")]).unwrap();
         let settings = order.check.unwrap();
         for shown in [
             "port = 1  # port.toml:1",

@@ -2,7 +2,7 @@
 //! addresses that have moved.
 //!
 //! Owns which rule an option makes, and which rules cannot be together. The form of each rule is its
-//! own, in `server::rules`.
+//! own, in `server::rule_values`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -11,27 +11,27 @@ use crate::cli::{ParsedArgs, quote};
 use crate::files::MediaTypes;
 use crate::http::is_media_type;
 use crate::server::ServerConfig;
-use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_loops, check_together};
+use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_header_conflicts, check_loops};
 
 /// How many rules of a kind there may be: each request may have to be held against each of them.
 const RULES_MAX: usize = 1000;
 
 /// Reads all options of this kind.
-pub(super) fn read(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    for value in rules(given, "--mime")? {
-        give_media_type(&mut config.media_types, &value)?;
+pub(super) fn read_rules(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
+    for value in rule_values(given, "--mime")? {
+        add_media_type(&mut config.media_types, &value)?;
     }
     config.clean_urls = given.flag_once("--clean-urls")?;
     config.headers = parse_all(given, "--header", |text| Header::parse(text.as_bytes()))?;
     config.cache_control = parse_all(given, "--cache-control", |text| CacheRule::parse(text.as_bytes()))?;
-    config.redirects = parse_all(given, "--redirect", |text| Redirect::parse(plain(text)?))?;
+    config.redirects = parse_all(given, "--redirect", |text| Redirect::parse(to_utf8(text)?))?;
     config.cors = given.read("--cors", parse_origin)?;
-    check_together(&config.headers, config.cors.is_some())?;
+    check_header_conflicts(&config.headers, config.cors.is_some())?;
     check_loops(&config.redirects)
 }
 
 /// The values of an option, if they are not too many.
-fn rules(given: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsString>, String> {
+fn rule_values(given: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsString>, String> {
     let values = given.all(name);
     match values.len() > RULES_MAX {
         true => Err(format!("{name} is given more than {RULES_MAX} times; leave some out")),
@@ -48,10 +48,10 @@ fn parse_all<T>(
     let parse = |text: &OsString| {
         parse(text).map_err(|fault| format!("{name}: {} does not do: {fault}", quote(text)))
     };
-    rules(given, name)?.iter().map(parse).collect()
+    rule_values(given, name)?.iter().map(parse).collect()
 }
 
-fn plain(text: &OsStr) -> Result<&str, String> {
+fn to_utf8(text: &OsStr) -> Result<&str, String> {
     text.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
 }
 
@@ -60,12 +60,12 @@ fn parse_origin(text: &OsStr) -> Result<Origin, String> {
     if text.is_empty() {
         return Ok(Origin::any());
     }
-    let origin = plain(text).and_then(Origin::parse);
+    let origin = to_utf8(text).and_then(Origin::parse);
     origin.map_err(|fault| format!("--cors: {} does not do: {fault}", quote(text)))
 }
 
 /// Reads `EXT=TYPE`.
-fn give_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
+fn add_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
     let refused = |fault: &str| Err(format!("--mime: {} does not do: {fault}", quote(text)));
     let Some((extension, media_type)) = text.to_str().and_then(|text| text.split_once('=')) else {
         return refused("it is not an extension and a media type, such as foo=text/plain");

@@ -13,7 +13,7 @@ use crate::server::Bind;
 use crate::text;
 
 /// The longest time that can be set: what is longer is a slip of the pen.
-const HOURS_MAX: u32 = 24;
+const DURATION_HOURS_MAX: u32 = 24;
 
 /// Reads a port: digits only.
 pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
@@ -83,7 +83,7 @@ pub(super) fn parse_destination(text: OsString) -> LogDestination {
 }
 
 /// Reads what others understand; `name` is the option that it belongs to.
-pub(super) fn parse_words<T>(
+pub(super) fn parse_with<T>(
     name: &str,
     text: &OsStr,
     parse: impl FnOnce(&str) -> Result<T, &'static str>,
@@ -103,7 +103,7 @@ pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
 
 /// Reads a time; `name` is the option that it belongs to.
 pub(super) fn parse_time(name: &str, value: &OsStr, zero_allowed: bool) -> Result<Duration, String> {
-    let time = text::parse_duration(value.to_str().unwrap_or_default(), zero_allowed, HOURS_MAX);
+    let time = text::parse_duration(value.to_str().unwrap_or_default(), zero_allowed, DURATION_HOURS_MAX);
     time.map_err(|fault| format!("{name}: {} {fault}", quote(value)))
 }
 
@@ -126,7 +126,7 @@ mod tests {
 
     const NOT_UTF8: &[u8] = b"caf\xe9";
 
-    fn texts(words: &[&str]) -> Vec<OsString> {
+    fn os_strings(words: &[&str]) -> Vec<OsString> {
         words.iter().map(OsString::from).collect()
     }
 
@@ -163,10 +163,10 @@ mod tests {
         ];
         for (words, ips) in cases {
             let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
-            assert_eq!(parse_bind(&texts(words)), Ok(Bind::Addresses(ips)), "{words:?}");
+            assert_eq!(parse_bind(&os_strings(words)), Ok(Bind::Addresses(ips)), "{words:?}");
         }
         for words in [&[][..], &["localhost"]] {
-            assert_eq!(parse_bind(&texts(words)), Ok(Bind::Loopback), "{words:?}");
+            assert_eq!(parse_bind(&os_strings(words)), Ok(Bind::Loopback), "{words:?}");
         }
     }
 
@@ -188,7 +188,7 @@ mod tests {
             (&["::1", ""], "'' is not an IP address; write one like 0.0.0.0 or ::1, or localhost"),
         ];
         for (words, expected) in cases {
-            let outcome = parse_bind(&texts(words));
+            let outcome = parse_bind(&os_strings(words));
             assert_eq!(outcome, Err((*expected).to_owned()), "{words:?}");
         }
     }

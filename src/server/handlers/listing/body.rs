@@ -25,7 +25,7 @@ pub(super) struct ListingBody {
     listing: Listing,
     writer: ListingWriter,
     has_entries: bool,
-    is_over: bool,
+    is_finished: bool,
     /// The first slice, which is made beforehand: of most listings it is the whole, and tells its
     /// length.
     first_slice: Vec<u8>,
@@ -44,19 +44,19 @@ impl ListingBody {
         let mut first_slice = Vec::new();
         writer.head(&mut first_slice, &listing);
         let mut body =
-            ListingBody { listing, writer, has_entries: false, is_over: false, first_slice: Vec::new() };
-        body.make_next(&mut first_slice, 0);
+            ListingBody { listing, writer, has_entries: false, is_finished: false, first_slice: Vec::new() };
+        body.append_entries(&mut first_slice, 0);
         ListingBody { first_slice, ..body }
     }
 
     /// The length of the body, if it is known.
-    pub(super) fn whole_len(&self) -> Option<u64> {
-        self.is_over.then_some(self.first_slice.len() as u64)
+    pub(super) fn len_if_known(&self) -> Option<u64> {
+        self.is_finished.then_some(self.first_slice.len() as u64)
     }
 
     /// Appends the fields that tell of it: that it is chosen by Accept and, for a page, what that may
     /// do.
-    pub(super) fn fields(&self, out: &mut Vec<u8>) {
+    pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
         field(out, "Vary", b"Accept");
         if matches!(self.writer, ListingWriter::Html(_)) {
             field(out, "Content-Security-Policy", html::POLICY.as_bytes());
@@ -64,9 +64,9 @@ impl ListingBody {
     }
 
     /// Appends entries to the slice that begins at `start`.
-    fn make_next(&mut self, out: &mut Vec<u8>, start: usize) {
+    fn append_entries(&mut self, out: &mut Vec<u8>, start: usize) {
         for _ in 0..SLICE_ENTRIES_MAX {
-            if self.is_over || out.len() - start >= SLICE_LEN_MIN {
+            if self.is_finished || out.len() - start >= SLICE_LEN_MIN {
                 break;
             }
             match self.listing.next_entry() {
@@ -76,7 +76,7 @@ impl ListingBody {
                 }
                 None => {
                     self.writer.foot(out, &self.listing);
-                    self.is_over = true;
+                    self.is_finished = true;
                 }
             }
         }
@@ -85,12 +85,12 @@ impl ListingBody {
 
 impl BodySource for ListingBody {
     /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes.
-    fn make(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+    fn write_slice(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
         match std::mem::take(&mut self.first_slice) {
-            slice if slice.is_empty() => self.make_next(out, out.len()),
+            slice if slice.is_empty() => self.append_entries(out, out.len()),
             slice => out.extend_from_slice(&slice),
         }
-        Ok(Piece { payload: None, has_more: !self.is_over })
+        Ok(Piece { payload: None, has_more: !self.is_finished })
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
         b" spaces ",
     ];
 
-    fn site(names: &[&[u8]]) -> (TempDir, ContentSource) {
+    fn directory_with(names: &[&[u8]]) -> (TempDir, ContentSource) {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join("sub")).expect("sub");
         fs::write(dir.path().join("four"), "four").expect("a file");
@@ -190,7 +190,7 @@ mod tests {
 
     fn body(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> ListingBody {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
-        let query = ListingQuery::read(query.as_bytes());
+        let query = ListingQuery::read_rules(query.as_bytes());
         let mut gathering =
             ListingBuilder::begin(&path, query.wanted(form), &ListingBudget::new()).expect("begins");
         while gathering.build_slice(store).expect("gathers") {}
@@ -203,8 +203,8 @@ mod tests {
     }
 
     /// Makes the next slice; whether there is another.
-    fn more(body: &mut ListingBody, store: &ContentSource, out: &mut Vec<u8>) -> bool {
-        body.make(store, out).expect("a listing does not fail").has_more
+    fn append_slice(body: &mut ListingBody, store: &ContentSource, out: &mut Vec<u8>) -> bool {
+        body.write_slice(store, out).expect("a listing does not fail").has_more
     }
 
     fn text(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> String {
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn no_name_breaks_the_page_and_every_link_is_exact() {
-        let (_dir, store) = site(&HOSTILE);
+        let (_dir, store) = directory_with(&HOSTILE);
         let page = text(&store, "/sub/", "", ListingFormat::Html);
         let rows = between(&page, "<tr class=\"e", "</tr>");
         assert_eq!(rows.len(), HOSTILE.len() + 1);
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_page_needs_nobody_else_and_its_policy_is_that_of_its_own_texts() {
-        let (_dir, store) = site(&[b"a.txt"]);
+        let (_dir, store) = directory_with(&[b"a.txt"]);
         let page = text(&store, "/sub/", "", ListingFormat::Html);
         let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
         for outside in ["http:", "https:", "url(", "@import", "src=", " style=", " onclick", "javascript:"] {
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn every_element_that_opens_also_closes() {
-        let (_dir, store) = site(&HOSTILE);
+        let (_dir, store) = directory_with(&HOSTILE);
         for (path, query) in
             [("/", ""), ("/sub/", ""), ("/sub/", "filter=zzz&sort=size"), ("/sub/folder%20&%20more/", "")]
         {
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn columns_turn_round_and_links_keep_what_was_chosen() {
-        let (_dir, store) = site(&[b"a.txt"]);
+        let (_dir, store) = directory_with(&[b"a.txt"]);
         let headings = |query: &str| {
             let page = text(&store, "/sub/", query, ListingFormat::Html);
             let head = between(&page, "<thead>", "</thead>")[0].to_owned();
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_way_up_is_relative_and_the_root_has_none() {
-        let (dir, store) = site(&[]);
+        let (dir, store) = directory_with(&[]);
         fs::create_dir_all(dir.path().join("a b/<c>")).expect("folders");
         let page = text(&store, "/a%20b/%3Cc%3E/", "", ListingFormat::Html);
         let heading = between(&page, "<h1>", "</h1>")[0];
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_deepest_folder_has_a_page_of_usual_length() {
-        let (dir, store) = site(&[]);
+        let (dir, store) = directory_with(&[]);
         let levels = 500;
         fs::create_dir_all(dir.path().join("a/".repeat(levels))).expect("folders");
         let page = text(&store, &format!("/{}", "a/".repeat(levels)), "", ListingFormat::Html);
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn pages_are_turned() {
         let names: Vec<String> = (1..=2345).map(|number| format!("f{number}")).collect();
-        let (_dir, store) = site(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
+        let (_dir, store) = directory_with(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
         let page = text(&store, "/sub/", "page=2&sort=size", ListingFormat::Html);
         let turns = between(&page, "<nav class=\"pages\"", "</nav>");
         assert_eq!(turns.len(), 2);
@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn json_is_read_by_others_and_leads_to_the_exact_names() {
-        let (_dir, store) = site(&HOSTILE);
+        let (_dir, store) = directory_with(&HOSTILE);
         let list: Vec<serde_json::Value> =
             serde_json::from_str(&text(&store, "/sub/", "", ListingFormat::Json)).expect("JSON");
         assert_eq!(list.len(), HOSTILE.len() + 1);
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_line_is_a_name() {
-        let (_dir, store) = site(&HOSTILE);
+        let (_dir, store) = directory_with(&HOSTILE);
         let lines = text(&store, "/sub/", "", ListingFormat::Plain);
         assert_eq!(lines.lines().count(), HOSTILE.len() + 1);
         assert!(lines.starts_with("folder & more/\n"), "{lines}");
@@ -415,7 +415,7 @@ mod tests {
     #[test]
     fn no_slice_is_much_longer_than_another() {
         let names: Vec<String> = (1..=900).map(|number| format!("{number}{}", "&".repeat(240))).collect();
-        let (_dir, store) = site(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
+        let (_dir, store) = directory_with(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
         for form in ListingFormat::ALL {
             let mut body = body(&store, "/sub/", "", form);
             assert_eq!(body.whole_len(), None);

@@ -30,7 +30,7 @@ const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/
 
 /// How many folders above this one are linked by name: the nearest. The links lead up step by step, so
 /// that together they are as long as the square of their number.
-const FOLDERS_LINKED_MAX: usize = 32;
+const BREADCRUMB_LINKS_MAX: usize = 32;
 
 /// A page that is being written.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl HtmlWriter {
 
     /// Everything before the entries.
     pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
-        put(
+        push_str(
             out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -59,18 +59,18 @@ impl HtmlWriter {
         append(out, format_args!("<link rel=\"icon\" href=\"{TAB_ICON}\">\n<style>{STYLE}</style>\n"));
         append(out, format_args!("</head>\n<body>\n{ICONS}<header>\n"));
         self.breadcrumbs(out);
-        put(out, "<div class=\"bar\">\n");
+        push_str(out, "<div class=\"bar\">\n");
         self.summary(out, listing);
         self.filter(out, listing);
-        put(out, "</div>\n</header>\n<main>\n");
-        self.pages(out, listing);
-        self.columns(out);
+        push_str(out, "</div>\n</header>\n<main>\n");
+        self.page_links(out, listing);
+        self.table_head(out);
         if self.name().is_some() {
-            put(
+            push_str(
                 out,
                 "<tr class=\"up\"><td><a href=\"../\"><svg><use href=\"#u\"/></svg>Parent folder</a></td>",
             );
-            put(out, "<td></td><td></td></tr>\n");
+            push_str(out, "<td></td><td></td></tr>\n");
         }
         if listing.page().len == 0 {
             let why = if self.query.filter.is_empty() { "This folder is empty." } else { "No name matches." };
@@ -87,7 +87,7 @@ impl HtmlWriter {
         push_name(out, entry.name);
         append(out, format_args!("</bdi>{slash}</span></a></td>"));
         match entry {
-            Entry { is_directory: true, .. } => put(out, "<td></td>"),
+            Entry { is_directory: true, .. } => push_str(out, "<td></td>"),
             Entry { len: 0..1000, .. } => append(out, format_args!("<td>{}</td>", size(entry.len))),
             Entry { len, .. } => {
                 append(out, format_args!("<td title=\"{} bytes\">{}</td>", Grouped(*len), size(*len)));
@@ -97,20 +97,20 @@ impl HtmlWriter {
             Some(time) => {
                 let (date, hour, minute) = (time.date(), time.hour(), time.minute());
                 append(out, format_args!("<td><time datetime=\"{time}Z\">{date} {hour:02}:{minute:02}"));
-                put(out, "</time></td></tr>\n");
+                push_str(out, "</time></td></tr>\n");
             }
-            None => put(out, "<td></td></tr>\n"),
+            None => push_str(out, "<td></td></tr>\n"),
         }
     }
 
     /// Everything behind the entries.
     pub(super) fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
-        put(out, "</tbody>\n</table>\n");
-        self.pages(out, listing);
-        put(out, "</main>\n<footer>\n<a href=\"?archive=tar\">Download as .tar</a>\n");
+        push_str(out, "</tbody>\n</table>\n");
+        self.page_links(out, listing);
+        push_str(out, "</main>\n<footer>\n<a href=\"?archive=tar\">Download as .tar</a>\n");
         for (form, name) in [(ListingFormat::Json, "JSON"), (ListingFormat::Plain, "Plain text")] {
-            put(out, "<a href=\"");
-            ListingQuery { form: Some(form), page: None, ..self.query.clone() }.link(out);
+            push_str(out, "<a href=\"");
+            ListingQuery { format: Some(form), page: None, ..self.query.clone() }.write_link(out);
             append(out, format_args!("\">{name}</a>\n"));
         }
         append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
@@ -124,19 +124,19 @@ impl HtmlWriter {
     /// The way down from the root, each step but the last a link. They lead upwards from here, so
     /// that they are right behind a proxy that serves the root elsewhere, too.
     fn breadcrumbs(&self, out: &mut Vec<u8>) {
-        put(out, "<nav aria-label=\"Folders\"><h1>");
+        push_str(out, "<nav aria-label=\"Folders\"><h1>");
         let Some(name) = self.name() else {
-            put(out, "Home</h1></nav>\n");
+            push_str(out, "Home</h1></nav>\n");
             return;
         };
         let folders: Vec<&[u8]> = self.path.split(|&byte| byte == b'/').collect();
-        let left_out = (folders.len() - 1).saturating_sub(FOLDERS_LINKED_MAX);
+        let left_out = (folders.len() - 1).saturating_sub(BREADCRUMB_LINKS_MAX);
         let above = std::iter::once(&b"Home"[..]).chain(folders.iter().copied()).take(folders.len());
         for (depth, folder) in above.enumerate() {
             match depth {
                 0 => {}
                 1 if left_out > 0 => {
-                    put(out, "<span>\u{2026}</span><span aria-hidden=\"true\">/</span>");
+                    push_str(out, "<span>\u{2026}</span><span aria-hidden=\"true\">/</span>");
                     continue;
                 }
                 depth if depth <= left_out => continue,
@@ -144,17 +144,17 @@ impl HtmlWriter {
             }
             append(out, format_args!("<a href=\"{}\"><bdi>", "../".repeat(folders.len() - depth)));
             push_name(out, folder);
-            put(out, "</bdi></a><span aria-hidden=\"true\">/</span>");
+            push_str(out, "</bdi></a><span aria-hidden=\"true\">/</span>");
         }
-        put(out, "<bdi aria-current=\"page\">");
+        push_str(out, "<bdi aria-current=\"page\">");
         push_name(out, name);
-        put(out, "</bdi></h1></nav>\n");
+        push_str(out, "</bdi></h1></nav>\n");
     }
 
     /// How much there is.
     fn summary(&self, out: &mut Vec<u8>, listing: &Listing) {
         let totals = listing.totals();
-        put(out, "<p>");
+        push_str(out, "<p>");
         if totals.directories > 0 {
             append(out, format_args!("{}, ", plural(totals.directories as u64, "folder")));
         }
@@ -163,13 +163,13 @@ impl HtmlWriter {
             append(out, format_args!(", {}", size(totals.files_len)));
         }
         if !self.query.filter.is_empty() {
-            put(out, " matching \u{201c}<bdi>");
+            push_str(out, " matching \u{201c}<bdi>");
             push_name(out, self.query.filter.as_bytes());
-            put(out, "</bdi>\u{201d} \u{b7} <a href=\"");
-            ListingQuery { filter: String::new(), page: None, ..self.query.clone() }.link(out);
-            put(out, "\">Show all</a>");
+            push_str(out, "</bdi>\u{201d} \u{b7} <a href=\"");
+            ListingQuery { filter: String::new(), page: None, ..self.query.clone() }.write_link(out);
+            push_str(out, "\">Show all</a>");
         }
-        put(out, " <span role=\"status\"></span></p>\n");
+        push_str(out, " <span role=\"status\"></span></p>\n");
     }
 
     /// The box to filter by: a form, so that it works for who lets no script run.
@@ -181,7 +181,7 @@ impl HtmlWriter {
         for (name, value) in kept.pairs() {
             append(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
         }
-        put(
+        push_str(
             out,
             "<input type=\"search\" name=\"filter\" placeholder=\"Filter by name\" \
              aria-label=\"Filter by name\" autocomplete=\"off\" spellcheck=\"false\" value=\"",
@@ -191,8 +191,8 @@ impl HtmlWriter {
 
     /// The head of the table: what it is sorted by is turned round, the others sort as one would
     /// want them first.
-    fn columns(&self, out: &mut Vec<u8>) {
-        put(out, "<table>\n<thead><tr>");
+    fn table_head(&self, out: &mut Vec<u8>) {
+        push_str(out, "<table>\n<thead><tr>");
         let order = self.query.order;
         for (key, label, starts_descending) in [
             (SortKey::Name, "Name", false),
@@ -208,36 +208,37 @@ impl HtmlWriter {
                 (true, true) => " aria-sort=\"descending\"",
             };
             append(out, format_args!("<th scope=\"col\"{sorted}><a href=\""));
-            query.link(out);
+            query.write_link(out);
             append(out, format_args!("\">{label}</a></th>"));
         }
-        put(out, "</tr></thead>\n<tbody>\n");
+        push_str(out, "</tr></thead>\n<tbody>\n");
     }
 
     /// The pages to turn to, if there is more than this one.
-    fn pages(&self, out: &mut Vec<u8>, listing: &Listing) {
+    fn page_links(&self, out: &mut Vec<u8>, listing: &Listing) {
         let page = listing.page();
         if page.count == 1 {
             return;
         }
-        put(out, "<nav class=\"pages\" aria-label=\"Pages\">\n");
-        self.turn(out, "First", "", (page.number > 1).then_some(1));
-        self.turn(out, "Previous", " rel=\"prev\"", (page.number > 1).then(|| page.number - 1));
+        push_str(out, "<nav class=\"pages\" aria-label=\"Pages\">\n");
+        self.page_link(out, "First", "", (page.number > 1).then_some(1));
+        self.page_link(out, "Previous", " rel=\"prev\"", (page.number > 1).then(|| page.number - 1));
         let (first, last) = (Grouped(page.skipped as u64 + 1), Grouped((page.skipped + page.len) as u64));
         let entries = Grouped(listing.totals().entries() as u64);
         append(out, format_args!("<span>{first}\u{2013}{last} of {entries}</span>\n"));
         let is_last = page.number == page.count;
-        self.turn(out, "Next", " rel=\"next\"", (!is_last).then(|| page.number + 1));
-        self.turn(out, "Last", "", (!is_last).then_some(page.count));
-        put(out, "</nav>\n");
+        self.page_link(out, "Next", " rel=\"next\"", (!is_last).then(|| page.number + 1));
+        self.page_link(out, "Last", "", (!is_last).then_some(page.count));
+        push_str(out, "</nav>\n");
     }
 
-    fn turn(&self, out: &mut Vec<u8>, label: &str, relation: &str, number: Option<usize>) {
-        put(out, "<a");
+    fn page_link(&self, out: &mut Vec<u8>, label: &str, relation: &str, number: Option<usize>) {
+        push_str(out, "<a");
         if let Some(number) = number {
             append(out, format_args!("{relation} href=\""));
-            ListingQuery { page: Some(number).filter(|&number| number > 1), ..self.query.clone() }.link(out);
-            put(out, "\"");
+            ListingQuery { page: Some(number).filter(|&number| number > 1), ..self.query.clone() }
+                .write_link(out);
+            push_str(out, "\"");
         }
         append(out, format_args!(">{label}</a>\n"));
     }
@@ -255,18 +256,19 @@ fn icon(entry: &Entry<'_>) -> &'static str {
         Some(("audio" | "video", _)) => "m",
         Some(("text", "plain" | "markdown" | "csv" | "rtf")) | Some(("application", "pdf" | "rtf")) => "t",
         Some(("text", _)) => "c",
-        Some(("application", kind)) if CODE.iter().any(|code| kind.ends_with(code)) => "c",
-        Some(("application", kind)) if ARCHIVES.iter().any(|archive| kind.contains(archive)) => "a",
+        Some(("application", kind)) if CODE_TYPE_SUFFIXES.iter().any(|code| kind.ends_with(code)) => "c",
+        Some(("application", kind)) if ARCHIVE_TYPE_PARTS.iter().any(|archive| kind.contains(archive)) => "a",
         _ => "f",
     }
 }
 
 /// How the types of what programs read end ...
-const CODE: [&str; 6] = ["json", "xml", "javascript", "x-sh", "toml", "yaml"];
+const CODE_TYPE_SUFFIXES: [&str; 6] = ["json", "xml", "javascript", "x-sh", "toml", "yaml"];
 /// ... and what is in those of archives.
-const ARCHIVES: [&str; 9] = ["zip", "tar", "zstd", "x-7z", "x-rar", "vnd.rar", "x-bzip", "x-xz", "compress"];
+const ARCHIVE_TYPE_PARTS: [&str; 9] =
+    ["zip", "tar", "zstd", "x-7z", "x-rar", "vnd.rar", "x-bzip", "x-xz", "compress"];
 
-fn put(out: &mut Vec<u8>, text: &str) {
+fn push_str(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 

@@ -15,7 +15,9 @@ use crate::files::listing::{ListingBuilder, ListingError};
 use crate::files::{ContentSource, RelativePath};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, listing_format};
 use crate::server::context::ServerContext;
-use crate::server::response::{PreparingResponse, Response, StreamedResponse, lookup_error, refusal};
+use crate::server::response::{
+    PreparingResponse, Response, StreamedResponse, error_with_format, lookup_error,
+};
 use body::{ListingBody, ListingWriter};
 use html::HtmlWriter;
 use query::ListingQuery;
@@ -24,12 +26,12 @@ use query::ListingQuery;
 #[derive(Debug)]
 pub(super) struct ListingScan {
     /// None once it has come to its end.
-    gathering: Option<ListingBuilder>,
+    builder: Option<ListingBuilder>,
     path: Vec<u8>,
     query: ListingQuery,
-    form: ListingFormat,
+    format: ListingFormat,
     /// The form of an error.
-    prose: ErrorFormat,
+    error_format: ErrorFormat,
 }
 
 /// A second since 1970 as date and time in UTC, if its year has four digits.
@@ -39,22 +41,27 @@ fn utc(unix_secs: i64) -> Option<DateTime> {
 }
 
 /// The answer to a request for the directory at `path`, which has no index page.
-pub(super) fn of(path: &RelativePath<'_>, head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
-    let query = ListingQuery::read(head.target.query().unwrap_or_default());
-    let form = query.form.unwrap_or_else(|| listing_format(head.accept));
+pub(super) fn listing_response(
+    path: &RelativePath<'_>,
+    head: &RequestHead<'_, '_>,
+    context: &ServerContext,
+) -> Response {
+    let query = ListingQuery::parse(head.target.query().unwrap_or_default());
+    let form = query.format.unwrap_or_else(|| listing_format(head.accept));
     let prose = error_format(head.accept);
-    match ListingBuilder::begin(path, query.wanted(form), &context.listings) {
+    match ListingBuilder::begin(path, query.listing_options(form), &context.listing_budget) {
         Ok(gathering) => {
             let path = path.as_bytes().to_vec();
-            let collecting = ListingScan { gathering: Some(gathering), path, query, form, prose };
-            Response::Gather(Box::new(collecting))
+            let collecting =
+                ListingScan { builder: Some(gathering), path, query, format: form, error_format: prose };
+            Response::Prepare(Box::new(collecting))
         }
-        Err(fault) => explain(&fault, path.as_bytes(), prose),
+        Err(fault) => listing_error(&fault, path.as_bytes(), prose),
     }
 }
 
 /// The answer to what cannot be listed.
-fn explain(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Response {
+fn listing_error(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Response {
     let (status, why) = match fault {
         ListingError::Lookup(fault) => return lookup_error(fault, path, prose),
         ListingError::Busy => {
@@ -65,39 +72,44 @@ fn explain(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Response {
             "This directory has too many entries to be listed at once; ask for some with ?filter=.",
         ),
     };
-    refusal(status, why, prose)
+    error_with_format(status, why, prose)
 }
 
 impl PreparingResponse for ListingScan {
-    fn work(&mut self, store: &ContentSource) -> Option<Response> {
-        match self.gathering.as_mut()?.build_slice(store) {
+    fn prepare_slice(&mut self, store: &ContentSource) -> Option<Response> {
+        match self.builder.as_mut()?.build_slice(store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
-            Err(fault) => Some(explain(&fault, &self.path, self.prose)),
+            Err(fault) => Some(listing_error(&fault, &self.path, self.error_format)),
         }
     }
 
     /// The answer when no more time is left: half a listing would pass for a whole one.
-    fn give_up(&mut self) -> Response {
-        self.gathering = None;
-        explain(&ListingError::Busy, &self.path, self.prose)
+    fn on_timeout(&mut self) -> Response {
+        self.builder = None;
+        listing_error(&ListingError::Busy, &self.path, self.error_format)
     }
 }
 
 impl ListingScan {
     fn finish(&mut self) -> Response {
-        let Some(gathering) = self.gathering.take() else { return self.give_up() };
+        let Some(gathering) = self.builder.take() else { return self.on_timeout() };
         let (path, query) = (std::mem::take(&mut self.path), std::mem::take(&mut self.query));
-        let writer = match self.form {
+        let writer = match self.format {
             ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path, query)),
             ListingFormat::Json => ListingWriter::Json,
             ListingFormat::Plain => ListingWriter::Plain,
         };
         let body = ListingBody::new(gathering.finish(), writer);
-        let len = body.whole_len();
+        let len = body.len_if_known();
         let mut fields = Vec::new();
-        body.fields(&mut fields);
-        Response::Stream(Box::new(StreamedResponse::new(self.form.media_type(), fields, len, Box::new(body))))
+        body.append_fields(&mut fields);
+        Response::Stream(Box::new(StreamedResponse::new(
+            self.format.media_type(),
+            fields,
+            len,
+            Box::new(body),
+        )))
     }
 }
 

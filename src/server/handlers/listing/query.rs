@@ -27,12 +27,12 @@ pub(super) struct ListingQuery {
     pub(super) filter: String,
     /// The number of a page, from 1 on.
     pub(super) page: Option<usize>,
-    pub(super) form: Option<ListingFormat>,
+    pub(super) format: Option<ListingFormat>,
 }
 
 impl ListingQuery {
     /// Reads what follows the `?`. Of what is there twice, the last counts.
-    pub(super) fn read(raw: &[u8]) -> ListingQuery {
+    pub(super) fn parse(raw: &[u8]) -> ListingQuery {
         let mut query = ListingQuery::default();
         for pair in raw.split(|&byte| byte == b'&') {
             let mut halves = pair.splitn(2, |&byte| byte == b'=');
@@ -44,9 +44,9 @@ impl ListingQuery {
                 (b"sort", "time") => query.order.key = SortKey::Time,
                 (b"order", "asc") => query.order.descending = false,
                 (b"order", "desc") => query.order.descending = true,
-                (b"format", "html") => query.form = Some(ListingFormat::Html),
-                (b"format", "json") => query.form = Some(ListingFormat::Json),
-                (b"format", "plain") => query.form = Some(ListingFormat::Plain),
+                (b"format", "html") => query.format = Some(ListingFormat::Html),
+                (b"format", "json") => query.format = Some(ListingFormat::Json),
+                (b"format", "plain") => query.format = Some(ListingFormat::Plain),
                 (b"page", number) => query.page = number.parse().ok().filter(|&number| number > 0),
                 (b"filter", text) => query.filter = text.chars().take(FILTER_LEN_MAX).collect(),
                 _ => {}
@@ -57,7 +57,7 @@ impl ListingQuery {
 
     /// What is to be gathered for an answer in this form: a page at a time for people, all of it for
     /// programs unless they ask for a page.
-    pub(super) fn wanted(&self, form: ListingFormat) -> Wanted {
+    pub(super) fn listing_options(&self, form: ListingFormat) -> Wanted {
         let number = self.page.or((form == ListingFormat::Html).then_some(1));
         Wanted {
             order: self.order,
@@ -71,7 +71,7 @@ impl ListingQuery {
     }
 
     /// Appends the address of this query in the same directory, for a quoted attribute.
-    pub(super) fn link(&self, out: &mut Vec<u8>) {
+    pub(super) fn write_link(&self, out: &mut Vec<u8>) {
         let mut separator: &[u8] = b"?";
         for (name, value) in self.pairs() {
             out.extend_from_slice(separator);
@@ -92,7 +92,7 @@ impl ListingQuery {
             SortKey::Size => Some("size"),
             SortKey::Time => Some("time"),
         };
-        let form = self.form.map(|form| match form {
+        let form = self.format.map(|form| match form {
             ListingFormat::Html => "html",
             ListingFormat::Json => "json",
             ListingFormat::Plain => "plain",
@@ -150,13 +150,13 @@ mod tests {
             ("format=html", with(|query| query.form = Some(ListingFormat::Html))),
             ("format=plain", with(|query| query.form = Some(ListingFormat::Plain))),
         ] {
-            assert_eq!(ListingQuery::read(raw.as_bytes()), query, "{raw}");
+            assert_eq!(ListingQuery::read_rules(raw.as_bytes()), query, "{raw}");
         }
     }
 
     #[test]
     fn people_get_pages_and_programs_get_all() {
-        let page = |query: &ListingQuery, form| query.wanted(form).page.map(|page| page.number);
+        let page = |query: &ListingQuery, form| query.expected_type(form).page.map(|page| page.number);
         let (none, second) = (ListingQuery::default(), with(|query| query.page = Some(2)));
         assert_eq!(
             (page(&none, ListingFormat::Html), page(&second, ListingFormat::Html)),
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_filter_that_no_name_can_match_is_kept_short() {
         for raw in [&b"a"[..], b"\xff", b"%ff", b"%e2%82%ac"] {
-            let query = ListingQuery::read(&[b"filter=", &raw.repeat(8000 / raw.len())[..]].concat());
+            let query = ListingQuery::read_rules(&[b"filter=", &raw.repeat(8000 / raw.len())[..]].concat());
             assert_eq!(query.filter.chars().count(), 256, "longer than any name");
             assert!(written(&query).len() < 2500, "{} bytes", written(&query).len());
         }
@@ -222,12 +222,12 @@ mod tests {
             let query = ListingQuery { order: SortOrder { key, descending }, filter, page, form };
             let link = written(&query).replace("&amp;", "&");
             let raw = link.strip_prefix('?').unwrap_or_default();
-            prop_assert_eq!(ListingQuery::read(raw.as_bytes()), query);
+            prop_assert_eq!(ListingQuery::read_rules(raw.as_bytes()), query);
         }
 
         #[test]
         fn no_query_is_an_error(raw in proptest::collection::vec(any::<u8>(), 0..40)) {
-            ListingQuery::read(&raw);
+            ListingQuery::read_rules(&raw);
         }
     }
 }
