@@ -86,7 +86,7 @@ impl Served {
         let thread = thread::spawn(move || {
             let server = start(config, Now::read()).expect("the server starts");
             let address = *server.addresses().first().expect("it listens");
-            tell.send((address, server.stopper())).expect("somebody waits for it");
+            tell.send((address, server.shutdown_waker())).expect("somebody waits for it");
             server.run().expect("the server runs");
         });
         let (address, stopper) = told.recv().expect("the server has started");

@@ -41,7 +41,7 @@ fn run(order: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
 fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let quiet = config.quiet;
     let mut server = start(config, Now::read())?;
-    server.heed_signals()?;
+    server.watch_signals()?;
     if !quiet {
         let mut lines = String::new();
         for address in server.addresses() {

@@ -66,7 +66,7 @@ mod tests {
             ("", "port", 4),
         ];
         for (a, b, slips) in cases {
-            assert_eq!(distance(a, OsStr::new(b)), slips, "{a} {b}");
+            assert_eq!(edit_distance(a, OsStr::new(b)), slips, "{a} {b}");
         }
     }
 
@@ -87,10 +87,10 @@ mod tests {
             assert_eq!(nearest_name(names.into_iter(), OsStr::new(wrong)), meant, "{wrong}");
         }
         assert_eq!(
-            not_one_of("it", &["port", "root", "x"], "prot"),
+            invalid_choice_message("it", &["port", "root", "x"], "prot"),
             "it is port, root or x; did you mean 'port'?"
         );
-        assert_eq!(not_one_of("it", &["port"], "x"), "it is port");
+        assert_eq!(invalid_choice_message("it", &["port"], "x"), "it is port");
         assert_eq!(nearest_name(std::iter::empty::<&str>(), OsStr::new("port")), None);
     }
 }

@@ -91,16 +91,16 @@ mod tests {
 
     const PROGRAM: Program = Program {
         name: "prog",
-        spellings: &[
-            OptionSpec::valued(None, "--idle-timeout", "60s"),
-            OptionSpec::valued(None, "--bind", "::1").repeated(),
-            OptionSpec::valued(None, "--error-page", "404=a").pairs("="),
-            OptionSpec::attached(None, "--upload", "incoming"),
+        specs: &[
+            OptionSpec::value(None, "--idle-timeout", "60s"),
+            OptionSpec::value(None, "--bind", "::1").repeated(),
+            OptionSpec::value(None, "--error-page", "404=a").pairs("="),
+            OptionSpec::optional_value(None, "--upload", "incoming"),
             OptionSpec::flag(None, "--quiet"),
-            OptionSpec::valued(None, "--config", "a.toml").settings_file(),
+            OptionSpec::value(None, "--config", "a.toml").settings_file(),
             OptionSpec::action(None, "--help"),
         ],
-        option_values: ValueCheck::Checked,
+        value_check: ValueCheck::Checked,
     };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
@@ -113,7 +113,7 @@ mod tests {
         let told = settings.into_iter().map(|setting| {
             assert_eq!(setting.source, SettingSource::Environment(name.to_owned()));
             let text = setting.text.map_or("off".into(), quote);
-            format!("{} {text}", setting.spelling.long)
+            format!("{} {text}", setting.spec.long)
         });
         Ok(told.collect::<Vec<_>>().join(" "))
     }

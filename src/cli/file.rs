@@ -205,29 +205,29 @@ mod tests {
 
     const PROGRAM: Program = Program {
         name: "prog",
-        spellings: &[
-            OptionSpec::valued(None, "--port", "8080"),
-            OptionSpec::valued(None, "--idle-timeout", "60s"),
-            OptionSpec::valued(None, "--root", "./site").path(&[]),
-            OptionSpec::valued(None, "--log", "a.log").path(&["-", "off"]),
-            OptionSpec::valued(None, "--bind", "::1").repeated(),
-            OptionSpec::valued(None, "--error-page", "404=404.html").pairs("="),
-            OptionSpec::valued(None, "--header", "'A: b'").pairs(": "),
-            OptionSpec::attached(None, "--upload", "incoming"),
+        specs: &[
+            OptionSpec::value(None, "--port", "8080"),
+            OptionSpec::value(None, "--idle-timeout", "60s"),
+            OptionSpec::value(None, "--root", "./site").path(&[]),
+            OptionSpec::value(None, "--log", "a.log").path(&["-", "off"]),
+            OptionSpec::value(None, "--bind", "::1").repeated(),
+            OptionSpec::value(None, "--error-page", "404=404.html").pairs("="),
+            OptionSpec::value(None, "--header", "'A: b'").pairs(": "),
+            OptionSpec::optional_value(None, "--upload", "incoming"),
             OptionSpec::flag(None, "--quiet"),
-            OptionSpec::valued(None, "--config", "a.toml").settings_file(),
+            OptionSpec::value(None, "--config", "a.toml").settings_file(),
             OptionSpec::action(None, "--help"),
         ],
-        option_values: ValueCheck::Checked,
+        value_check: ValueCheck::Checked,
     };
 
     fn read(text: &str) -> Result<String, String> {
         let settings = PROGRAM.file_settings(Path::new("conf/a.toml"), text.as_bytes())?;
-        let told = settings.into_iter().map(|Setting { spelling, text, source: origin }| {
+        let told = settings.into_iter().map(|Setting { spec: spelling, text, source: origin }| {
             let SettingSource::File { name, line } = origin else { panic!("{origin:?}") };
             assert_eq!(name, "conf/a.toml");
             let text = text.map_or("off".into(), |text| escaped(&text));
-            format!("{line} {} {text}", key(spelling.long)).trim_end().to_owned()
+            format!("{line} {} {text}", bare_name(spelling.long)).trim_end().to_owned()
         });
         Ok(told.collect::<Vec<_>>().join("|"))
     }
@@ -339,7 +339,7 @@ mod tests {
         for (index, setting) in settings.iter().enumerate() {
             assert_eq!(setting.source, SettingSource::File { name: "f".into(), line: index + 2 });
         }
-        let mut given = crate::cli::ParsedArgs::new(PROGRAM.spellings, settings, Vec::new());
+        let mut given = crate::cli::ParsedArgs::new(PROGRAM.specs, settings, Vec::new());
         assert_eq!(given.all("--bind").len(), COUNT);
         // It is one second or two; minutes, if each setting took as long as there are others.
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());

@@ -129,13 +129,15 @@ pub fn duplicate_message(what: &str, first: &OsStr, second: &OsStr) -> String {
 pub(crate) fn check_table(program: &Program, help: &str) {
     for granted in ["--help", "--version"] {
         let is_order = |known: &OptionSpec| known.long == granted && known.kind == OptionKind::Action;
-        assert!(program.spellings.iter().any(is_order), "{granted}");
+        assert!(program.specs.iter().any(is_order), "{granted}");
     }
-    for (index, OptionSpec { letter, long, takes, default, .. }) in program.spellings.iter().enumerate() {
-        let others = &program.spellings[..index];
+    for (index, OptionSpec { letter, long, value_kind: takes, default, .. }) in
+        program.specs.iter().enumerate()
+    {
+        let others = &program.specs[..index];
         assert!(others.iter().all(|other| other.long != *long), "{long}");
         assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
-        let next = if matches!(takes, ValueKind::Attached(_)) { "[=" } else { " " };
+        let next = if matches!(takes, ValueKind::Optional(_)) { "[=" } else { " " };
         let shown = match letter {
             Some(letter) => format!("  -{letter}, {long}{next}"),
             None => format!("      {long}{next}"),

@@ -221,16 +221,16 @@ mod tests {
     use super::*;
 
     const SPELLINGS: &[OptionSpec] = &[
-        OptionSpec::valued(None, "--port", "8080"),
-        OptionSpec::valued(None, "--root", "site"),
-        OptionSpec::valued(None, "--bind", "::1").repeated(),
-        OptionSpec::attached(None, "--upload", "incoming"),
+        OptionSpec::value(None, "--port", "8080"),
+        OptionSpec::value(None, "--root", "site"),
+        OptionSpec::value(None, "--bind", "::1").repeated(),
+        OptionSpec::optional_value(None, "--upload", "incoming"),
         OptionSpec::flag(None, "--quiet"),
     ];
 
     fn setting(name: &str, text: Option<&str>, origin: SettingSource) -> Setting {
         let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
-        Setting { spelling, text: text.map(OsString::from), source: origin }
+        Setting { spec: spelling, text: text.map(OsString::from), source: origin }
     }
 
     fn given(ports: &[&str], flags: &[&str]) -> ParsedArgs {
@@ -303,7 +303,11 @@ mod tests {
             setting("--quiet", Some(""), on_line(3)),
             setting("--upload", Some(""), on_line(4)),
         ]);
-        assert!(given.is_off("--quiet") && !given.is_off("--upload") && !given.is_off("--root"));
+        assert!(
+            given.is_turned_off("--quiet")
+                && !given.is_turned_off("--upload")
+                && !given.is_turned_off("--root")
+        );
         assert_eq!(given.peek("--bind"), Some(OsStr::new("a")));
         assert_eq!(given.once("--port"), Ok(Some("1".into())));
         assert_eq!(given.all("--bind"), ["a", "b"]);
@@ -350,8 +354,8 @@ mod tests {
             ("nothing about --bind", "nothing about --bind"),
         ];
         for (error, told) in cases {
-            assert_eq!(given.locate(error), told);
+            assert_eq!(given.locate_error(error), told);
         }
-        assert_eq!(given.at("--bind", "'b=c' is none"), "f:2: bind: 'b=c' is none");
+        assert_eq!(given.locate_error_of("--bind", "'b=c' is none"), "f:2: bind: 'b=c' is none");
     }
 }

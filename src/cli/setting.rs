@@ -90,7 +90,7 @@ mod tests {
             (&file, "--port is given twice", "a\\nb.toml:3: --port is given twice"),
         ];
         for (origin, error, told) in cases {
-            assert_eq!(origin.locate("--port", error), told, "{origin:?}");
+            assert_eq!(origin.locate_error("--port", error), told, "{origin:?}");
         }
     }
 }

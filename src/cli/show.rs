@@ -122,28 +122,27 @@ mod tests {
     use crate::cli::{SettingSource, ValueCheck};
 
     const SPELLINGS: &[OptionSpec] = &[
-        OptionSpec::valued(None, "--port", "8080").defaults_to("8080"),
-        OptionSpec::valued(None, "--name", "'Room 12'"),
-        OptionSpec::valued(None, "--root", "./site").path(&[]),
-        OptionSpec::valued(None, "--log", "a.log").path(&["-", "off"]).defaults_to("-"),
-        OptionSpec::valued(None, "--bind", "::1").repeated().defaults_to("localhost"),
-        OptionSpec::valued(None, "--header", "'A: b'").pairs(": "),
-        OptionSpec::attached(None, "--upload", "incoming"),
+        OptionSpec::value(None, "--port", "8080").defaults_to("8080"),
+        OptionSpec::value(None, "--name", "'Room 12'"),
+        OptionSpec::value(None, "--root", "./site").path(&[]),
+        OptionSpec::value(None, "--log", "a.log").path(&["-", "off"]).defaults_to("-"),
+        OptionSpec::value(None, "--bind", "::1").repeated().defaults_to("localhost"),
+        OptionSpec::value(None, "--header", "'A: b'").pairs(": "),
+        OptionSpec::optional_value(None, "--upload", "incoming"),
         OptionSpec::flag(None, "--quiet"),
-        OptionSpec::valued(None, "--config", "a.toml").settings_file(),
+        OptionSpec::value(None, "--config", "a.toml").settings_file(),
         OptionSpec::action(None, "--help"),
     ];
 
-    const PROGRAM: Program =
-        Program { name: "prog", spellings: SPELLINGS, option_values: ValueCheck::Checked };
+    const PROGRAM: Program = Program { name: "prog", specs: SPELLINGS, value_check: ValueCheck::Checked };
 
     fn set(name: &str, text: Option<&OsStr>, origin: &SettingSource) -> Setting {
         let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
-        Setting { spelling, text: text.map(OsStr::to_owned), source: origin.clone() }
+        Setting { spec: spelling, text: text.map(OsStr::to_owned), source: origin.clone() }
     }
 
     fn shown(settings: Vec<Setting>, defaults: &[(&str, OsString)]) -> String {
-        PROGRAM.show(&ParsedArgs::new(SPELLINGS, settings, Vec::new()), defaults, Path::new("/here"))
+        PROGRAM.settings_toml(&ParsedArgs::new(SPELLINGS, settings, Vec::new()), defaults, Path::new("/here"))
     }
 
     #[test]
@@ -191,7 +190,7 @@ mod tests {
         let read = PROGRAM.file_settings(Path::new("elsewhere/b.toml"), toml.as_bytes()).unwrap();
         let texts = |settings: &[Setting]| {
             let text =
-                |set: &Setting| absolute(set.spelling.kind, set.text.as_ref()?, Path::new("/here")).into();
+                |set: &Setting| absolute_path(set.spec.kind, set.text.as_ref()?, Path::new("/here")).into();
             settings.iter().map(text).collect::<Vec<Option<OsString>>>()
         };
         assert_eq!(texts(&read), texts(&settings));

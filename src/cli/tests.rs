@@ -8,13 +8,13 @@ use super::*;
 
 const PROGRAM: Program = Program {
     name: "prog",
-    spellings: &[
-        OptionSpec::valued(Some('p'), "--port", "8080"),
+    specs: &[
+        OptionSpec::value(Some('p'), "--port", "8080"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::action(Some('h'), "--help"),
         OptionSpec::action(Some('V'), "--version"),
     ],
-    option_values: ValueCheck::Checked,
+    value_check: ValueCheck::Checked,
 };
 
 fn command(line: &[&str]) -> Result<Command<bool>, String> {
@@ -67,10 +67,10 @@ fn what_is_quoted_stays_on_one_line() {
 
 /// A table with an option of each kind.
 const KINDS: &[OptionSpec] = &[
-    OptionSpec::valued(Some('p'), "--port", "8080"),
-    OptionSpec::valued(Some('b'), "--bind", "::1").repeated(),
-    OptionSpec::valued(Some('c'), "--config", "a.toml").settings_file(),
-    OptionSpec::attached(Some('u'), "--upload", "incoming"),
+    OptionSpec::value(Some('p'), "--port", "8080"),
+    OptionSpec::value(Some('b'), "--bind", "::1").repeated(),
+    OptionSpec::value(Some('c'), "--config", "a.toml").settings_file(),
+    OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
     OptionSpec::flag(Some('q'), "--quiet"),
     OptionSpec::flag(Some('s'), "--silent"),
     OptionSpec::action(Some('h'), "--help"),
@@ -79,16 +79,16 @@ const KINDS: &[OptionSpec] = &[
 
 /// What a command line comes to: its options, a bar and its operands; or an order; or an error.
 fn outcome(values: ValueCheck, args: Vec<OsString>) -> String {
-    let program = Program { name: "prog", spellings: KINDS, option_values };
+    let program = Program { name: "prog", specs: KINDS, value_check: values };
     let command = program.command(args, |given| {
         let mut words: Vec<String> = Vec::new();
         for setting in given.settings() {
-            let value = setting.text.as_ref().filter(|_| setting.spelling.takes != ValueKind::Nothing);
-            words.push(setting.spelling.long.to_owned() + &value.map(quote).unwrap_or_default());
+            let value = setting.text.as_ref().filter(|_| setting.spec.value_kind != ValueKind::NoValue);
+            words.push(setting.spec.long.to_owned() + &value.map(quote).unwrap_or_default());
         }
         for known in KINDS {
-            match known.takes {
-                ValueKind::Nothing => drop(given.flag(known.long)),
+            match known.value_kind {
+                ValueKind::NoValue => drop(given.flag(known.long)),
                 _ => drop(given.all(known.long)),
             }
         }
@@ -100,7 +100,7 @@ fn outcome(values: ValueCheck, args: Vec<OsString>) -> String {
         Ok(Command::Help) => "help".to_owned(),
         Ok(Command::Version) => "version".to_owned(),
         Ok(Command::Run(told)) => *told,
-        Err(error) => error.thing,
+        Err(error) => error.message,
     }
 }
 

@@ -168,16 +168,16 @@ impl Tokenizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::parsed_args::marked;
+    use crate::cli::parsed_args::mark_value;
 
     const SPELLINGS: &[OptionSpec] = &[
-        OptionSpec::valued(Some('p'), "--port", "8080"),
-        OptionSpec::valued(Some('b'), "--bind", "0.0.0.0"),
-        OptionSpec::valued(Some('d'), "--root", "./site"),
-        OptionSpec::valued(Some('i'), "--index", "index.html"),
-        OptionSpec::valued(None, "--access-log", "access.log"),
-        OptionSpec::valued(Some('o'), "--output", "page.html"),
-        OptionSpec::attached(Some('u'), "--upload", "incoming"),
+        OptionSpec::value(Some('p'), "--port", "8080"),
+        OptionSpec::value(Some('b'), "--bind", "0.0.0.0"),
+        OptionSpec::value(Some('d'), "--root", "./site"),
+        OptionSpec::value(Some('i'), "--index", "index.html"),
+        OptionSpec::value(None, "--access-log", "access.log"),
+        OptionSpec::value(Some('o'), "--output", "page.html"),
+        OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('s'), "--silent"),
         OptionSpec::action(Some('h'), "--help"),
@@ -187,12 +187,12 @@ mod tests {
     /// The options spelled out, their values marked, and the operands.
     type SplitArgs = (Vec<OsString>, Vec<OsString>);
 
-    fn split_args(values: ValueCheck, line: &[&str]) -> Result<Apart, String> {
-        let program = Program { name: "prog", spellings: SPELLINGS, option_values };
+    fn split_args(values: ValueCheck, line: &[&str]) -> Result<SplitArgs, String> {
+        let program = Program { name: "prog", specs: SPELLINGS, value_check: values };
         let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
         tokenizer.run()?;
-        let words = tokenizer.settings.iter().flat_map(|Setting { spelling, text, .. }| {
-            let value = text.as_deref().filter(|_| spelling.takes != ValueKind::Nothing).map(marked);
+        let words = tokenizer.settings.iter().flat_map(|Setting { spec: spelling, text, .. }| {
+            let value = text.as_deref().filter(|_| spelling.value_kind != ValueKind::NoValue).map(mark_value);
             [Some(OsString::from(spelling.long)), value].into_iter().flatten()
         });
         Ok((words.collect(), tokenizer.operands))
@@ -238,7 +238,7 @@ mod tests {
         for (line, options, operands) in cases {
             for values in [ValueCheck::Checked, ValueCheck::Any] {
                 let expected = (words(options), words(operands));
-                assert_eq!(apart(values, line), Ok(expected), "{line:?}");
+                assert_eq!(split_args(values, line), Ok(expected), "{line:?}");
             }
         }
     }
@@ -254,7 +254,7 @@ mod tests {
             (&["--output="], &["--output", "="]),
         ];
         for (line, options) in cases {
-            assert_eq!(apart(ValueCheck::Any, line), Ok((words(options), Vec::new())), "{line:?}");
+            assert_eq!(split_args(ValueCheck::Any, line), Ok((words(options), Vec::new())), "{line:?}");
         }
     }
 
@@ -280,7 +280,7 @@ mod tests {
         ];
         for (line, expected) in cases {
             for values in [ValueCheck::Checked, ValueCheck::Any] {
-                assert_eq!(apart(values, line), Err((*expected).to_owned()), "{line:?}");
+                assert_eq!(split_args(values, line), Err((*expected).to_owned()), "{line:?}");
             }
         }
     }
@@ -304,7 +304,7 @@ mod tests {
             ),
         ];
         for (line, expected) in cases {
-            assert_eq!(apart(ValueCheck::Checked, line), Err((*expected).to_owned()), "{line:?}");
+            assert_eq!(split_args(ValueCheck::Checked, line), Err((*expected).to_owned()), "{line:?}");
         }
     }
 }

@@ -46,8 +46,8 @@ impl TokenKind {
         match (generation, index) {
             (FIXED, SIGNALS) => Self::Signals,
             (FIXED, WAKER) => Self::Waker,
-            (FIXED, INPUT) => Self::Fd,
-            (FIXED, ALARM) => Self::Timer,
+            (FIXED, FD) => Self::Fd,
+            (FIXED, TIMER) => Self::Timer,
             (FIXED, listener) => Self::Listener(listener as usize),
             (generation, index) => Self::Connection(Key { index, generation }),
         }

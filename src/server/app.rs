@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn no_two_connections_have_one_number() {
-        let numbers = |index| (1..=3).map(move |count| WorkerId { index, worker_count: 2 }.number(count));
+        let numbers =
+            |index| (1..=3).map(move |count| WorkerId { index, worker_count: 2 }.connection_number(count));
         assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);
         assert_eq!(numbers(1).collect::<Vec<_>>(), [2, 4, 6]);
     }

@@ -109,7 +109,7 @@ mod tests {
         ];
         for (nofile, asked, reserve, each, stop_at, resume_at) in cases {
             let expected = Watermarks { stop_at, resume_at };
-            let outcome = connections_max(nofile, asked, reserve, each);
+            let outcome = connection_watermarks(nofile, asked, reserve, each);
             assert_eq!(outcome, Ok(expected), "{nofile} {asked:?} {reserve} {each}");
         }
     }
@@ -117,9 +117,9 @@ mod tests {
     #[test]
     fn accepting_always_resumes_below_where_it_stops() {
         for count in 1..2000 {
-            let marks = connections_max(count as u64, None, 0, 1).unwrap();
+            let marks = connection_watermarks(count as u64, None, 0, 1).unwrap();
             assert!(marks.resume_at < marks.stop_at, "{count}");
-            let marks = connections_max(2000, Some(count), 0, 1).unwrap();
+            let marks = connection_watermarks(2000, Some(count), 0, 1).unwrap();
             assert!(marks.resume_at < marks.stop_at, "{count}");
         }
     }
@@ -127,12 +127,12 @@ mod tests {
     #[test]
     fn the_parts_of_all_workers_are_the_whole() {
         for (stop_at, of) in [(2, 2), (3, 2), (10, 3), (17_942, 2), (255, 16)] {
-            let whole = Watermarks { stop_at, resume_at: share(stop_at, 8, 9) };
-            let parts: Vec<_> = (0..of).map(|index| part(whole, index, of)).collect();
+            let whole = Watermarks { stop_at, resume_at: fraction(stop_at, 8, 9) };
+            let parts: Vec<_> = (0..of).map(|index| worker_share(whole, index, of)).collect();
             assert_eq!(parts.iter().map(|part| part.stop_at).sum::<usize>(), stop_at, "{stop_at} {of}");
             assert!(parts.iter().all(|part| part.resume_at < part.stop_at && part.stop_at > 0), "{parts:?}");
-            assert_eq!(check_parts(whole, of), Ok(()));
-            assert!(check_parts(whole, stop_at + 1).unwrap_err().contains("fewer workers"));
+            assert_eq!(check_worker_shares(whole, of), Ok(()));
+            assert!(check_worker_shares(whole, stop_at + 1).unwrap_err().contains("fewer workers"));
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
             (1024, Some(0), 1, "the most connections cannot be 0; ask for at least 1"),
         ];
         for (nofile, asked, each, expected) in cases {
-            let outcome = connections_max(nofile, asked, 24, each);
+            let outcome = connection_watermarks(nofile, asked, 24, each);
             assert_eq!(outcome, Err(expected.to_owned()));
         }
     }

@@ -211,17 +211,13 @@ mod tests {
         received: Sender<ControlMessage>,
     }
 
-    impl Job for Waiting {
-        fn prepare_slice(
-            self,
-            orders: Receiver<ControlMessage>,
-            ready: &dyn Fn(Arc<Waker>),
-        ) -> io::Result<()> {
+    impl Job for WaitingJob {
+        fn run(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
             let poll = Poll::new()?;
             ready(Arc::new(Waker::new(poll.registry(), Token(0))?));
             while (self.first)()? {
                 let order = orders.recv().map_err(io::Error::other)?;
-                self.heard.send(order).map_err(io::Error::other)?;
+                self.received.send(order).map_err(io::Error::other)?;
                 if matches!(order, ControlMessage::ShutDown(_)) {
                     break;
                 }
@@ -244,7 +240,7 @@ mod tests {
         for (first, expected) in cases {
             let (tell, heard) = mpsc::channel();
             let firsts: [First; 3] = [|| Ok(true), first, || Ok(true)];
-            let jobs = firsts.map(|first| Waiting { first, heard: tell.clone() }).into();
+            let jobs = firsts.map(|first| WaitingJob { first, received: tell.clone() }).into();
             drop(tell);
             let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
             assert_eq!(workers.run().expect_err("one has failed").to_string(), expected);
@@ -255,10 +251,10 @@ mod tests {
     #[test]
     fn a_stopper_stops_them_and_is_no_failure() {
         let (tell, heard) = mpsc::channel();
-        let jobs = (0..2).map(|_| Waiting { first: || Ok(true), heard: tell.clone() }).collect();
+        let jobs = (0..2).map(|_| WaitingJob { first: || Ok(true), received: tell.clone() }).collect();
         drop(tell);
         let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
-        workers.stopper().wake().expect("it is told");
+        workers.shutdown_waker().wake().expect("it is told");
         assert_eq!(workers.run().expect("nothing fails"), None);
         assert_eq!(heard.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2]);
     }

@@ -120,7 +120,7 @@ fn has_ipv6() -> bool {
 
 #[test]
 fn port_and_directory_are_understood_in_every_form_and_either_order() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     let site = folder.path().join("site");
     let absolute = site.to_str().expect("a path in UTF-8");
     let table: &[&[&str]] = &[
@@ -148,14 +148,14 @@ fn port_and_directory_are_understood_in_every_form_and_either_order() {
 
 #[test]
 fn another_index_may_stand_for_its_directory() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     let server = Started::new(folder.path(), &["0", "site", "--index", "home.htm"]);
     assert_eq!(Raw::connect(server.address()).get("/").text(), "a home");
 }
 
 #[test]
 fn by_default_it_listens_on_both_loopback_addresses_with_one_port() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     let server = Started::new(folder.path(), &["0", "site", "--access-log", "off"]);
     let first = server.address();
     assert!(first.is_ipv4() && first.ip().is_loopback() && first.port() != 0, "{first}");
@@ -173,7 +173,7 @@ fn by_default_it_listens_on_both_loopback_addresses_with_one_port() {
 
 #[test]
 fn bind_takes_the_addresses_it_names_and_no_others() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     let args = ["0", "site", "--access-log=off", "--bind", "127.0.0.2", "-b", "127.0.0.3"];
     let server = Started::new(folder.path(), &args);
     let (first, second) = (server.address(), server.address());
@@ -229,7 +229,7 @@ fn where_there_is_no_content_the_same_pages_come_from_the_binary() {
 
 #[test]
 fn the_help_is_for_people_and_goes_to_stdout() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     for flag in ["--help", "-h"] {
         let ended = run(folder.path(), &[flag]);
         assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
@@ -267,7 +267,7 @@ fn the_help_is_for_people_and_goes_to_stdout() {
 
 #[test]
 fn the_version_goes_to_stdout() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     for flag in ["--version", "-V"] {
         let ended = run(folder.path(), &[flag]);
         assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
@@ -277,10 +277,10 @@ fn the_version_goes_to_stdout() {
 
 #[test]
 fn quiet_prints_nothing() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     for args in [&["-q", "0", "site"][..], &["--quiet", "0", "site", "--access-log", "log"]] {
         let server = Started::new(folder.path(), args);
-        server.wait_until_it_heeds(Signal::TERM);
+        server.wait_until_caught(Signal::TERM);
         let ended = server.stop();
         assert_eq!((ended.code, ended.stdout, ended.stderr), (Some(0), vec![], vec![]));
     }
@@ -299,7 +299,7 @@ fn expect_failure(folder: &Path, args: &[&str], code: i32, thing: &str, remedy: 
 
 #[test]
 fn bad_arguments_are_told_in_one_line_with_the_remedy_and_exit_code_2() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     let table: &[(&[&str], &str, &str)] = &[
         (&["--nonsense"], "'--nonsense'", "--help"),
         (&["--prot", "1"], "'--prot'", "--port"),
@@ -328,7 +328,7 @@ fn bad_arguments_are_told_in_one_line_with_the_remedy_and_exit_code_2() {
 
 #[test]
 fn what_cannot_be_served_is_told_in_one_line_with_the_remedy_and_exit_code_1() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     let table: &[(&[&str], &str, &str)] = &[
         (&["0", "missing"], "'missing'", "--root"),
         (&["0", "a-file"], "'a-file'", "--root"),
@@ -346,7 +346,7 @@ fn what_cannot_be_served_is_told_in_one_line_with_the_remedy_and_exit_code_1() {
 
 #[test]
 fn a_port_in_use_is_told_with_its_address_and_the_remedy() {
-    let folder = settings_directory();
+    let folder = sample_directory();
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = taken.local_addr().expect("its address");
     let port = address.port().to_string();
@@ -362,7 +362,7 @@ fn a_directory_that_may_not_be_read_is_told_with_the_remedy() {
         eprintln!("skipped: root may read everything");
         return;
     }
-    let folder = settings_directory();
+    let folder = sample_directory();
     let locked = folder.path().join("locked");
     fs::create_dir(&locked).expect("a directory");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("its mode");

@@ -131,7 +131,7 @@ fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
         ),
     ];
     for (args, variables, expected) in cases {
-        let settings = checked(folder.path(), args, variables);
+        let settings = check_output(folder.path(), args, variables);
         for line in *expected {
             assert!(values(&settings).contains(line), "{args:?} {variables:?}: {line}\n{settings}");
         }
@@ -144,12 +144,12 @@ fn a_check_prints_a_file_that_makes_the_same_settings_wherever_it_is() {
     lay_out(folder.path(), &[("site/in/.keep", b""), ("site/a", b"a"), ("site/b", b"b")]);
     let args =
         ["-c", "site.toml", "-d./site", "-u=in", "--access-log=a.log", "--grace=1.5s", "-b::", "-b::1"];
-    let settings = checked(folder.path(), &args, &[("REACTOR_IDLE_TIMEOUT", "90")]);
+    let settings = check_output(folder.path(), &args, &[("REACTOR_IDLE_TIMEOUT", "90")]);
     let comments = ["# site.toml:1", "# command line", "# REACTOR_IDLE_TIMEOUT", "# default"];
     assert!(comments.iter().all(|comment| settings.contains(comment)), "{settings}");
     let elsewhere = tempfile::tempdir().expect("another folder");
     fs::write(elsewhere.path().join("copy.toml"), &settings).expect("the copy");
-    let again = checked(elsewhere.path(), &["-c", "copy.toml"], &[]);
+    let again = check_output(elsewhere.path(), &["-c", "copy.toml"], &[]);
     assert_eq!(values(&again), values(&settings));
     assert!(again.contains("idle-timeout = 90  # copy.toml:"), "{again}");
     assert!(!folder.path().join("a.log").exists(), "a check makes nothing");
@@ -182,7 +182,7 @@ fn a_check_needs_no_port_and_ends_while_a_server_runs() {
     let server = Server::serving(PAGES);
     let port = server.address().port().to_string();
     let args = ["-b127.0.0.1", "-p", &port];
-    let settings = checked(&server.root(), &args, &[]);
+    let settings = check_output(&server.root(), &args, &[]);
     assert!(values(&settings).contains(&&*format!("port = {port}")), "{settings}");
 }
 
@@ -222,7 +222,7 @@ fn mistakes_in_a_file_are_told_with_their_line() {
 #[test]
 fn windows_line_ends_and_a_byte_order_mark_do_no_harm() {
     let folder = settings_directory("\u{feff}# made elsewhere\r\nport = 7\r\nbind = [\r\n  '::1',\r\n]\r\n");
-    let settings = checked(folder.path(), &["-c", "site.toml"], &[]);
+    let settings = check_output(folder.path(), &["-c", "site.toml"], &[]);
     assert!(settings.contains("port = 7  # site.toml:2\n"), "{settings}");
     assert!(settings.contains("bind = [\"::1\"]  # site.toml:4\n"), "{settings}");
 }

@@ -258,8 +258,9 @@ fn every_mistake_is_told_in_one_line() {
 #[test]
 fn every_option_that_is_not_for_load_mode_is_refused_there() {
     for (name, _) in ONLY_SINGLE {
-        let spelling = crate::client::args::PROGRAM.spellings.iter().find(|known| known.long == name);
-        let takes_value = matches!(spelling.expect("an option").takes, crate::cli::ValueKind::Value(_));
+        let spelling = crate::client::args::PROGRAM.specs.iter().find(|known| known.long == name);
+        let takes_value =
+            matches!(spelling.expect("an option").value_kind, crate::cli::ValueKind::Required(_));
         let line = format!("-n 5 {name}{}", if takes_value { "=1" } else { "" });
         let error = try_settings(&line).unwrap_err();
         assert!(error.starts_with(&format!("option '{name}' is for a single request")), "{error}");

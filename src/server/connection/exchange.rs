@@ -268,17 +268,22 @@ mod tests {
             let line = format!("GET /{number} HTTP/1.1");
             let head = format!("{line}\r\nNumber: {number}\r\n\r\n");
             let line = &head.as_bytes()[..line.len()];
-            batch.begin(RequestSummary::refused(line, head.as_bytes()), head.as_bytes(), Detail::Heads, now);
+            batch.begin(
+                RequestSummary::from_rejected(line, head.as_bytes()),
+                head.as_bytes(),
+                Detail::Heads,
+                now,
+            );
             let mark = outbox.position();
             outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
             // The answer is one position long, and always one behind.
             let reply = ResponseSpan {
                 status: 200,
-                body_starts: outbox.queued_total(),
-                ends: number + 1,
+                body_start: outbox.queued_total(),
+                end: number + 1,
                 until_close: false,
             };
-            batch.answered(reply, &outbox, mark, Detail::Heads);
+            batch.record_response(reply, &outbox, mark, Detail::Heads);
             batch.end_sent(number, origin, &mut log, now);
             assert!(batch.text_len() < 500, "{} bytes", batch.text_len());
         }

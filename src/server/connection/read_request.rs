@@ -126,7 +126,7 @@ mod tests {
         site.context.cache.mark_events_pending();
         match read_request(head.as_bytes(), &mut arrival, &mut batch, site, now) {
             // Two that do the same work hold two descriptors.
-            NextRequest::Request { plan: Action::Answer(Response::Gather(_)), .. } => {
+            NextRequest::Request { action: Action::Respond(Response::Prepare(_)), .. } => {
                 format!("gathers {batch:?}")
             }
             intake => format!("{intake:?} {batch:?}"),
@@ -157,12 +157,16 @@ mod tests {
 
     /// Has these heads come `looks` times before the change, and some times after it and in the next second.
     fn compare(heads: &[&str], looks: usize, change: Change, cache_len_max: usize) {
-        let folder = settings_directory();
+        let folder = sample_directory();
         let site = |mode| worker_state(folder.path(), mode, cache_len_max);
         let (mut usual, mut forgetful) = (site(CacheMode::Fresh), site(CacheMode::Off));
         let mut ask = |looks: usize, now: Now| {
             for head in (0..looks).flat_map(|_| heads) {
-                assert_eq!(taken(head, &mut usual, now), taken(head, &mut forgetful, now), "{heads:?}");
+                assert_eq!(
+                    request_outcome(head, &mut usual, now),
+                    request_outcome(head, &mut forgetful, now),
+                    "{heads:?}"
+                );
             }
         };
         let now = Now::read();

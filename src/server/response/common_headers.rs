@@ -122,7 +122,7 @@ mod tests {
 
     /// The fields that go with a response at that second.
     fn rendered(config: &ServerConfig, status: Status, unix_secs: u64) -> String {
-        let tail = CommonHeaders::new(config).tail(status, None, unix_secs).rendered.to_vec();
+        let tail = CommonHeaders::new(config).head_end(status, None, unix_secs).rendered.to_vec();
         String::from_utf8(tail).expect("UTF-8")
     }
 
@@ -173,7 +173,7 @@ mod tests {
             (784_111_776, "Sun, 06 Nov 1994 08:49:36 GMT"),
         ] {
             for status in [Status::OK, Status::NOT_MODIFIED, Status::OK] {
-                let text = headers.tail(status, None, unix_secs).rendered;
+                let text = headers.head_end(status, None, unix_secs).rendered;
                 let expected = rendered(&ServerConfig::default(), status, unix_secs);
                 assert_eq!(text, expected.as_bytes());
                 assert!(expected.ends_with(&format!("\r\nDate: {date}\r\n")), "{expected}");

@@ -132,7 +132,7 @@ mod tests {
         let request = format!("OPTIONS /a HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let mut space = FieldBuf::new();
         let (_, head) = parse_request(request.as_bytes(), &mut 0, &mut space).unwrap().unwrap();
-        preflight(head.fields, b"GET, HEAD").map(|out| String::from_utf8(out.to_vec()).unwrap())
+        preflight_fields(head.fields, b"GET, HEAD").map(|out| String::from_utf8(out.to_vec()).unwrap())
     }
 
     #[test]
@@ -158,13 +158,13 @@ mod tests {
             let line = text.lines().find_map(|line| line.strip_prefix("Access-Control-Allow-Headers: "));
             line.unwrap().to_owned()
         };
-        let fixed = String::from_utf8(ALLOWED.to_vec()).unwrap();
+        let fixed = String::from_utf8(ALLOWED_HEADERS.to_vec()).unwrap();
         for asked in ["range", "if-match,content-type, x-y", "authorization"] {
             assert_eq!(allowed(asked), asked);
         }
-        for asked in ["", "a b", "a,,b", "a: b", "<script>", &"a".repeat(ASKED_LEN_MAX + 1)] {
+        for asked in ["", "a b", "a,,b", "a: b", "<script>", &"a".repeat(REQUESTED_HEADERS_LEN_MAX + 1)] {
             assert_eq!(allowed(asked), fixed, "{asked}");
         }
-        assert_eq!(allowed(&"a".repeat(ASKED_LEN_MAX)).len(), ASKED_LEN_MAX);
+        assert_eq!(allowed(&"a".repeat(REQUESTED_HEADERS_LEN_MAX)).len(), REQUESTED_HEADERS_LEN_MAX);
     }
 }

@@ -252,11 +252,11 @@ mod tests {
             ("/old=/new", "/..", None),
             ("/old=/new", "*", None),
         ] {
-            assert_eq!(leads(&[rule], target).as_deref(), expected, "{rule} for {target}");
+            assert_eq!(location_of(&[rule], target).as_deref(), expected, "{rule} for {target}");
         }
         let first = ["/a/b=/first", "/a/*=/second/*"];
-        assert_eq!(leads(&first, "/a/b").as_deref(), Some("/first"));
-        assert_eq!(leads(&first, "/a/c").as_deref(), Some("/second/c"));
+        assert_eq!(location_of(&first, "/a/b").as_deref(), Some("/first"));
+        assert_eq!(location_of(&first, "/a/c").as_deref(), Some("/second/c"));
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
                 "/old:evil.example",
                 "/old%0d%0aLocation:%20x",
             ] {
-                let Some(location) = leads(&[rule], target) else { continue };
+                let Some(location) = location_of(&[rule], target) else { continue };
                 let mut letters = location.chars();
                 assert_eq!(letters.next(), Some('/'), "{rule} for {target}: {location}");
                 assert!(!matches!(letters.next(), Some('/' | '\\')), "{rule} for {target}: {location}");

@@ -223,7 +223,7 @@ impl Alone {
     /// The server begins to shut down.
     pub(super) fn drain(&mut self) -> &mut Self {
         self.side.site.drain();
-        self.side.machine.end_idling(self.now);
+        self.side.machine.close_if_idle(self.now);
         self.settle();
         self
     }

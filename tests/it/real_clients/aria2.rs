@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use super::{connections, exchanges, home, succeed, telling, url};
+use super::{connections, exchanges, home, server_with_json_log, succeed, url};
 use crate::harness::pattern;
 
 /// Twenty pieces of the least size that aria2 splits into.
@@ -13,7 +13,7 @@ const LEN: usize = 20 << 20;
 #[test]
 fn aria2_fetches_one_file_over_eight_connections() {
     let (home, bytes) = (home(), pattern(LEN));
-    let server = telling(&[("large.bin", &bytes)]);
+    let server = server_with_json_log(&[("large.bin", &bytes)]);
     let from = url(&server, "/large.bin");
     let arguments = [
         "--no-conf",

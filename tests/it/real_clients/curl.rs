@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{answers, compressible_text, exchanges, home, succeed, telling, url};
+use super::{compressible_text, exchanges, home, logged_requests, server_with_json_log, succeed, url};
 use crate::harness::{Server, pattern};
 
 const FILES: &[(&str, &[u8])] = &[("a.txt", b"the first"), ("b.txt", b"the second one")];
@@ -61,7 +61,7 @@ fn curl_of_the_last_century_gets_its_file_and_the_end_of_the_connection() {
 #[test]
 fn curl_goes_on_where_half_a_file_ends() {
     let (home, bytes) = (home(), pattern(300_000));
-    let server = telling(&[("large.bin", &bytes)]);
+    let server = server_with_json_log(&[("large.bin", &bytes)]);
     fs::write(home.path().join("large.bin"), &bytes[..100_000]).expect("a third of it");
     let from = url(&server, "/large.bin");
     let report = ["-C", "-", "-o", "large.bin", "-w", "%{http_code} %{size_download}"];
@@ -117,7 +117,7 @@ fn curl_unpacks_what_it_lets_be_compressed() {
 #[test]
 fn curl_is_told_that_what_it_has_is_still_true() {
     let home = home();
-    let server = telling(FILES);
+    let server = server_with_json_log(FILES);
     let from = url(&server, "/a.txt");
     let report = ["-R", "-o", "a.txt", "-w", "%{http_code} %{size_download}", &from];
     for (condition, again) in [
@@ -139,5 +139,5 @@ fn curl_is_told_that_what_it_has_is_still_true() {
     let Some(changed) = curl(home.path(), &[&compare[..], &report[..]].concat()) else { return };
     assert_eq!(changed, "200 7");
     let log = server.stop().log;
-    assert_eq!(answers(&log).len(), 7, "{log}");
+    assert_eq!(logged_requests(&log).len(), 7, "{log}");
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{answers, home, succeed, telling, url};
+use super::{home, logged_requests, server_with_json_log, succeed, url};
 
 /// git without the machine's settings; the names and dates of commits are always the same.
 #[track_caller]
@@ -45,7 +45,7 @@ fn publish(home: &Path, root: &Path) -> Option<String> {
 #[test]
 fn git_clones_over_dumb_http_from_loose_objects_and_from_packs() {
     let home = home();
-    let server = telling(&[]);
+    let server = server_with_json_log(&[]);
     let Some(head) = publish(home.path(), &server.root()) else { return };
     let from = url(&server, "/project.git");
     let clone = |name: &str| {
@@ -62,7 +62,7 @@ fn git_clones_over_dumb_http_from_loose_objects_and_from_packs() {
     git(home.path(), &["-C", &bare, "update-server-info"]).expect("git is there");
     clone("from-packs");
     let log = server.stop().log;
-    let asked = answers(&log);
+    let asked = logged_requests(&log);
     assert!(
         asked.iter().any(|line| line.starts_with("GET /project.git/info/refs?service=git-upload-pack 200"))
     );

@@ -2,7 +2,7 @@
 //!
 //! One script does all that pages do with it, and says what it got; the log tells over how many connections.
 
-use super::{compressible_text, connections, home, succeed, telling, url};
+use super::{compressible_text, connections, home, server_with_json_log, succeed, url};
 
 /// Fetches over and over: more than a connection each would be a pool that nothing comes back to.
 const REPEATS: usize = 8;
@@ -33,7 +33,7 @@ say("none", none.status, (await none.text()).length > 0);
 fn node_fetches_json_compressed_text_parts_and_many_over_few_connections() {
     let (home, text) = (home(), compressible_text());
     let data = br#"{"numbers": [1, 2, 39], "words": ["a", "caf\u00e9"]}"#;
-    let server = telling(&[("data.json", data), ("prose.txt", text.as_bytes())]);
+    let server = server_with_json_log(&[("data.json", data), ("prose.txt", text.as_bytes())]);
     let arguments = ["--input-type=module", "--eval", SCRIPT, &url(&server, ""), &REPEATS.to_string()];
     let Some(said) = succeed("node", home.path(), &arguments) else { return };
     if said == "no fetch\n" {

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{answers, home, run, succeed, telling, url};
+use super::{home, logged_requests, run, server_with_json_log, succeed, url};
 
 /// Makes a wheel in the folder that is its argument, and says its SHA-256.
 const WHEEL: &str = r#"
@@ -48,7 +48,7 @@ fn pip_installs_from_a_served_index_what_has_the_digest_that_it_names() {
     if !has_pip(home.path()) {
         return;
     }
-    let server = telling(&[("simple/index.html", b"<a href=\"tiny-wheel/\">tiny-wheel</a>")]);
+    let server = server_with_json_log(&[("simple/index.html", b"<a href=\"tiny-wheel/\">tiny-wheel</a>")]);
     let shelf = server.root().join("simple/tiny-wheel");
     fs::create_dir(&shelf).expect("a folder");
     let arguments = ["-I", "-c", WHEEL, &shelf.to_string_lossy()];
@@ -63,5 +63,5 @@ fn pip_installs_from_a_served_index_what_has_the_digest_that_it_names() {
 
     let log = server.stop().log;
     let asked = ["GET /simple/tiny-wheel/ 200".to_owned(), format!("GET /simple/tiny-wheel/{NAME} 200")];
-    assert_eq!(answers(&log), asked, "{log}");
+    assert_eq!(logged_requests(&log), asked, "{log}");
 }

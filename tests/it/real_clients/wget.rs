@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{answers, home, run, succeed, telling, url};
+use super::{home, logged_requests, run, server_with_json_log, succeed, url};
 use crate::harness::{Server, pattern};
 
 /// Nothing from the machine's settings, and no patience.
@@ -22,7 +22,7 @@ fn wget(home: &Path, arguments: &[&str]) -> Option<String> {
 #[test]
 fn wget_fetches_a_file_and_goes_on_where_half_of_one_ends() {
     let (home, bytes) = (home(), pattern(300_000));
-    let server = telling(&[("large.bin", &bytes)]);
+    let server = server_with_json_log(&[("large.bin", &bytes)]);
     let from = url(&server, "/large.bin");
     let Some(_) = wget(home.path(), &[&from]) else { return };
     let file = home.path().join("large.bin");
@@ -34,7 +34,7 @@ fn wget_fetches_a_file_and_goes_on_where_half_of_one_ends() {
     assert!(fs::read(&file).expect("the file") == bytes, "there is nothing to add");
     let log = server.stop().log;
     let asked = ["GET /large.bin 200", "GET /large.bin 206", "GET /large.bin 416"];
-    assert_eq!(answers(&log), asked, "{log}");
+    assert_eq!(logged_requests(&log), asked, "{log}");
 }
 
 /// Writes `a.txt` as of then.
@@ -48,7 +48,7 @@ fn age(server: &Server, text: &str, unix_secs: u64) {
 #[test]
 fn wget_fetches_again_only_what_has_changed() {
     let home = home();
-    let server = telling(&[]);
+    let server = server_with_json_log(&[]);
     let from = url(&server, "/a.txt");
     age(&server, "the first", 1_000_000_000);
     let copy = || fs::read_to_string(home.path().join("a.txt")).expect("the copy");
@@ -61,7 +61,7 @@ fn wget_fetches_again_only_what_has_changed() {
     let Some(_) = wget(home.path(), &["-N", &from]) else { return };
     assert_eq!(copy(), "the second");
     let log = server.stop().log;
-    assert_eq!(answers(&log), ["GET /a.txt 200", "GET /a.txt 304", "GET /a.txt 200"], "{log}");
+    assert_eq!(logged_requests(&log), ["GET /a.txt 200", "GET /a.txt 304", "GET /a.txt 200"], "{log}");
 }
 
 #[test]

@@ -234,7 +234,7 @@ mod tests {
             (&["--bind", "::", "--listing=off"], false),
         ];
         for &(line, listed) in cases {
-            assert_eq!(lists(line), listed, "{line:?}");
+            assert_eq!(listings_enabled(line), listed, "{line:?}");
         }
     }
 

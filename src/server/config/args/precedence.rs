@@ -115,7 +115,8 @@ mod tests {
     fn invocation(line: &[&str], variables: Variables<'_>) -> Result<Invocation, String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let directory = PathBuf::from("/here");
-        let around = ProcessEnv { variables, directory, read_file, ..ProcessEnv::default() };
+        let around =
+            ProcessEnv { variables, working_directory: directory, read_file, ..ProcessEnv::default() };
         match command(line.iter().map(OsString::from).collect(), &around) {
             Ok(Command::Run(order)) => Ok(*order),
             Ok(other) => panic!("{other:?}"),
@@ -167,7 +168,7 @@ mod tests {
         ];
         for (line, variables, expected) in cases {
             let config = invocation(line, variables).map(|order| order.config);
-            assert_eq!(config, Ok(alone(expected)), "{line:?} {variables:?}");
+            assert_eq!(config, Ok(args_only(expected)), "{line:?} {variables:?}");
         }
     }
 
@@ -183,7 +184,7 @@ mod tests {
             given.add_layer(settings);
             read_config(given, false)
         });
-        let expected = alone(&["-q", "-p8080", "-b0.0.0.0", "-b::", "--cache-control=*.html=no-cache"]);
+        let expected = args_only(&["-q", "-p8080", "-b0.0.0.0", "-b::", "--cache-control=*.html=no-cache"]);
         assert_eq!(config, Ok(Command::Run(Box::new(expected))));
     }
 
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn whatever_is_wrong_with_a_variable_is_told_with_its_name() {
         let mut refused = 0;
-        for spelling in PROGRAM.spellings {
+        for spelling in PROGRAM.specs {
             let name = format!("REACTOR_{}", spelling.long[2..].replace('-', "_").to_uppercase());
             for value in ["\u{1}", "../x", "-5", "=", ":", "a/"] {
                 let Err(error) = invocation(&[], &[(&name, value)]) else { continue };
@@ -256,7 +257,10 @@ mod tests {
         let order = invocation(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
         assert_eq!(order.config, ServerConfig::default());
         assert_eq!(order.check, None);
-        assert_eq!(order.strays, ["REACTOR_CHECK sets nothing", "REACTOR_SERVICE_HOST sets nothing"]);
+        assert_eq!(
+            order.unknown_variables,
+            ["REACTOR_CHECK sets nothing", "REACTOR_SERVICE_HOST sets nothing"]
+        );
     }
 
     /// The settings that a check shows.
@@ -267,7 +271,7 @@ mod tests {
     #[test]
     fn a_check_shows_every_setting() {
         let settings = shown(&[]);
-        for spelling in PROGRAM.spellings {
+        for spelling in PROGRAM.specs {
             let key = spelling.long.trim_start_matches('-');
             let is_there = settings.lines().any(|line| {
                 let line = line.strip_prefix("# ").unwrap_or(line);
@@ -302,7 +306,7 @@ mod tests {
                 read_config(empty, false)
             });
             // What follows from other settings is said outright by then.
-            let mut expected = alone(line);
+            let mut expected = args_only(line);
             expected.listing = Some(expected.listings_enabled());
             assert_eq!(read, Ok(Command::Run(Box::new(expected))), "{line:?}");
             // And it says the same again, but for where it comes from.
@@ -310,7 +314,11 @@ mod tests {
                 let lines = text.lines().filter_map(|line| Some(line.split_once("  # ")?.0.to_owned()));
                 lines.collect::<Vec<_>>()
             };
-            let again = PROGRAM.show(&given.unwrap(), &consequences(&alone(line)), Path::new("/there"));
+            let again = PROGRAM.settings_toml(
+                &given.unwrap(),
+                &derived_settings(&args_only(line)),
+                Path::new("/there"),
+            );
             assert_eq!(values(&again), values(&shown(line)), "{line:?}");
         }
     }

@@ -190,9 +190,9 @@ mod tests {
 
     fn body(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> ListingBody {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
-        let query = ListingQuery::read_rules(query.as_bytes());
+        let query = ListingQuery::parse(query.as_bytes());
         let mut gathering =
-            ListingBuilder::begin(&path, query.wanted(form), &ListingBudget::new()).expect("begins");
+            ListingBuilder::begin(&path, query.listing_options(form), &ListingBudget::new()).expect("begins");
         while gathering.build_slice(store).expect("gathers") {}
         let writer = match form {
             ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path.as_bytes().to_vec(), query)),
@@ -209,8 +209,8 @@ mod tests {
 
     fn text(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> String {
         let mut body = body(store, path, query, form);
-        let (mut out, len) = (Vec::new(), body.whole_len());
-        while more(&mut body, store, &mut out) {}
+        let (mut out, len) = (Vec::new(), body.len_if_known());
+        while append_slice(&mut body, store, &mut out) {}
         assert!(len.is_none_or(|len| len == out.len() as u64));
         String::from_utf8(out).expect("UTF-8")
     }
@@ -418,16 +418,16 @@ mod tests {
         let (_dir, store) = directory_with(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
         for form in ListingFormat::ALL {
             let mut body = body(&store, "/sub/", "", form);
-            assert_eq!(body.whole_len(), None);
+            assert_eq!(body.len_if_known(), None);
             let (mut slices, mut goes_on) = (0, true);
             while goes_on {
                 let mut out = Vec::new();
-                goes_on = more(&mut body, &store, &mut out);
+                goes_on = append_slice(&mut body, &store, &mut out);
                 assert!(out.len() <= SLICE_LEN_MIN + 10 * 1024, "{form:?}: {} bytes", out.len());
                 slices += 1;
             }
             assert!(slices >= 900 / SLICE_ENTRIES_MAX, "{form:?}: {slices} slices");
-            assert!(!more(&mut body, &store, &mut Vec::new()), "it is over");
+            assert!(!append_slice(&mut body, &store, &mut Vec::new()), "it is over");
         }
     }
 }
