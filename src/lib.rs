@@ -28,7 +28,7 @@
 //! A test over `use crate::` keeps the table true.
 //!
 //! Three traits join the layers. The reactor drives an [`App`](reactor::App), which has many
-//! [`ServerConnection`](reactor::ServerConnection)s; a [`Connection`](net::Connection) is a connection that pumps bytes for a
+//! [`EventSource`](reactor::EventSource)s; a [`Connection`](net::Connection) is a connection that pumps bytes for a
 //! [`Protocol`](net::Protocol): a protocol without a socket, which says what it waits for
 //! ([`Want`](net::Want)). The server, the client and the load generator are pairs of an
 //! `App` and a `Protocol`; the number exchange is one more machine on the server's own `App`.

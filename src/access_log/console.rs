@@ -34,7 +34,7 @@ impl ConsoleLog {
     }
 
     /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.
-    pub fn say(&mut self, line: &str, now: Instant) {
+    pub fn print_line(&mut self, line: &str, now: Instant) {
         if let Some(writer) = &mut self.writer {
             writer.append(now, |buffer| {
                 buffer.extend_from_slice(line.as_bytes());

@@ -10,7 +10,7 @@ use super::formats::{combined, headers, json};
 use super::record::{Detail, LogFormat, LogRecord, LogStyle};
 use super::redact;
 use super::sink::FdSink;
-use super::time::{CLASSIC, RFC_3339, TimeCache, local_zone};
+use super::time::{COMMON_LOG_TIME, RFC_3339, TimeCache, local_zone};
 use super::writer::{LogWriter, WriteLock};
 
 /// Where the access log goes.
@@ -30,10 +30,10 @@ impl LogDestination {
     /// # Errors
     ///
     /// What opening it would say.
-    pub fn check(&self) -> io::Result<()> {
+    pub fn check_open(&self) -> io::Result<()> {
         match self {
             Self::Off | Self::Stdout => Ok(()),
-            Self::File(path) => FdSink::check_append(path),
+            Self::File(path) => FdSink::check_open_append(path),
         }
     }
 }
@@ -81,24 +81,24 @@ impl AccessLog {
     /// # Errors
     ///
     /// As [`AccessLog::open_styled`].
-    pub fn open_several(
+    pub fn open_for_threads(
         destination: &LogDestination,
         style: &LogStyle,
         count: usize,
     ) -> io::Result<Vec<Self>> {
         let lock = WriteLock::default();
-        (0..count).map(|_| Self::open_locked(destination, style.clone(), lock.for_another())).collect()
+        (0..count).map(|_| Self::open_locked(destination, style.clone(), lock.share())).collect()
     }
 
     fn open_locked(destination: &LogDestination, style: LogStyle, lock: WriteLock) -> io::Result<Self> {
         let (sink, path) = match destination {
             LogDestination::Off => return Ok(Self { active: None }),
             LogDestination::Stdout => (FdSink::shared(io::stdout())?, None),
-            LogDestination::File(path) => (FdSink::append(path)?, Some(path.clone())),
+            LogDestination::File(path) => (FdSink::open_append(path)?, Some(path.clone())),
         };
         let writer = LogWriter::new(sink, "access log", style.format.record_end(), lock);
         let time = match style.format {
-            LogFormat::Combined | LogFormat::Common => CLASSIC,
+            LogFormat::Combined | LogFormat::Common => COMMON_LOG_TIME,
             LogFormat::Json | LogFormat::Headers => RFC_3339,
         };
         let time = TimeCache::new(local_zone(), time);
@@ -120,7 +120,7 @@ impl AccessLog {
     pub fn record(&mut self, record: &mut LogRecord<'_>, now: Instant) {
         let Some(ActiveLog { writer, style, time, .. }) = &mut self.active else { return };
         let time = time.at(record.unix);
-        record.request_line = redact::request_line(record.request_line, style);
+        record.request_line = redact::redact_request_line(record.request_line, style);
         writer.append(now, |buffer| match style.format {
             LogFormat::Combined => combined::combined_line(buffer, record, time),
             LogFormat::Common => combined::common_line(buffer, record, time),
@@ -136,9 +136,9 @@ impl AccessLog {
     pub fn reopen(&mut self) {
         let Some(ActiveLog { writer, path: Some(path), .. }) = &mut self.active else { return };
         writer.flush();
-        match FdSink::append(path) {
+        match FdSink::open_append(path) {
             Ok(sink) => {
-                writer.set_sink(sink, FdSink::is_same);
+                writer.set_sink(sink, FdSink::is_same_file);
                 log::info!("access log: opened {} anew", path.display());
             }
             Err(error) => log::error!(

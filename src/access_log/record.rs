@@ -23,9 +23,9 @@ pub struct LogRecord<'a> {
     pub duration: Duration,
     /// The request line as it came, without its line end; empty if none came, printed as `-`.
     pub request_line: &'a [u8],
-    /// The `Referer` field; only asked for by [`Detail::HeadLine`].
+    /// The `Referer` field; only asked for by [`Detail::Line`].
     pub referer: Option<&'a [u8]>,
-    /// The `User-Agent` field; only asked for by [`Detail::HeadLine`].
+    /// The `User-Agent` field; only asked for by [`Detail::Line`].
     pub user_agent: Option<&'a [u8]>,
     /// The head of the request as it came, as much of it as came; only asked for by [`Detail::Heads`].
     pub request_head: &'a [u8],
@@ -36,7 +36,7 @@ pub struct LogRecord<'a> {
     /// The bytes of the answer's body that were sent, without its head.
     pub body_bytes: u64,
     /// Why the connection ended, if it ended with this exchange.
-    pub closed: Option<&'a dyn Display>,
+    pub close_reason: Option<&'a dyn Display>,
     /// What was spoken on the connection.
     pub protocol: &'static str,
 }
@@ -49,7 +49,7 @@ pub struct LogStyle {
     /// Which header fields [`LogFormat::Json`] and [`LogFormat::Headers`] keep.
     pub headers: HeaderChoice,
     /// Whether credentials and cookies are written as they are.
-    pub secrets: bool,
+    pub shows_secrets: bool,
 }
 
 /// The form of a record.
@@ -141,7 +141,7 @@ impl HeaderChoice {
     }
 
     /// Whether fields of this name are kept.
-    pub(super) fn keeps(&self, name: &[u8]) -> bool {
+    pub(super) fn includes(&self, name: &[u8]) -> bool {
         match self {
             Self::All => true,
             Self::None => false,
@@ -176,9 +176,9 @@ mod tests {
         assert_eq!(HeaderChoice::parse("none"), Ok(HeaderChoice::None));
         let some = HeaderChoice::parse("Host, user-AGENT").unwrap();
         for (name, kept) in [("host", true), ("User-Agent", true), ("Hos", false), ("", false)] {
-            assert_eq!(some.keeps(name.as_bytes()), kept, "{name}");
+            assert_eq!(some.includes(name.as_bytes()), kept, "{name}");
         }
-        assert!(HeaderChoice::All.keeps(b"x") && !HeaderChoice::None.keeps(b"x"));
+        assert!(HeaderChoice::All.includes(b"x") && !HeaderChoice::None.includes(b"x"));
         for text in ["", ",", "Host,", "Host:", "a b", "h\u{f6}st"] {
             assert!(HeaderChoice::parse(text).is_err(), "{text:?}");
         }

@@ -6,7 +6,7 @@
 use super::record::{HeaderChoice, LogStyle};
 
 /// Header fields whose values let others in (RFC 9110 section 11, RFC 6265): not for a log.
-const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+const SECRET_FIELDS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
 /// What stands in the place of a secret.
 pub const REDACTED: &[u8] = b"(redacted)";
@@ -29,31 +29,31 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<I
         rest = after;
     }
     let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let mut before = FieldAction { kept: style.headers == HeaderChoice::All, hidden: false };
+    let mut before = FieldAction { is_logged: style.headers == HeaderChoice::All, is_redacted: false };
     lines.skip(1).take_while(|line| !line.is_empty()).filter_map(move |line| {
-        let field = take_apart(line);
+        let field = split_field(line);
         // A line that begins with white space goes on with the field before it (RFC 9112 section 5.2).
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = field.name.trim_ascii();
             before = FieldAction {
-                kept: match field.value {
-                    Some(_) => style.headers.keeps(name),
+                is_logged: match field.value {
+                    Some(_) => style.headers.includes(name),
                     None => style.headers == HeaderChoice::All,
                 },
-                hidden: !style.secrets && is_secret(name),
+                is_redacted: !style.shows_secrets && is_secret(name),
             };
-        } else if before.hidden {
-            return before.kept.then_some(HeaderField { name: b"", value: Some(REDACTED) });
+        } else if before.is_redacted {
+            return before.is_logged.then_some(HeaderField { name: b"", value: Some(REDACTED) });
         }
-        let value = if before.hidden { field.value.map(|_| REDACTED) } else { field.value };
-        before.kept.then_some(HeaderField { value, ..field })
+        let value = if before.is_redacted { field.value.map(|_| REDACTED) } else { field.value };
+        before.is_logged.then_some(HeaderField { value, ..field })
     })
 }
 
 /// A request line, unless it is a secret that strayed there from a head that was cut in two.
-pub(super) fn request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [u8] {
-    let field = take_apart(line);
-    match field.value.is_some() && !style.secrets && is_secret(field.name.trim_ascii()) {
+pub(super) fn redact_request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [u8] {
+    let field = split_field(line);
+    match field.value.is_some() && !style.shows_secrets && is_secret(field.name.trim_ascii()) {
         true => REDACTED,
         false => line,
     }
@@ -61,16 +61,16 @@ pub(super) fn request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [u8] {
 
 /// Whether the value of a field of this name is a secret.
 pub fn is_secret(name: &[u8]) -> bool {
-    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+    SECRET_FIELDS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }
 
 /// What becomes of a field.
 struct FieldAction {
-    kept: bool,
-    hidden: bool,
+    is_logged: bool,
+    is_redacted: bool,
 }
 
-fn take_apart(line: &[u8]) -> HeaderField<'_> {
+fn split_field(line: &[u8]) -> HeaderField<'_> {
     let parts = memchr::memchr(b':', line).and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?)));
     match parts {
         Some((name, value)) => HeaderField { name, value: Some(value.trim_ascii()) },
@@ -85,7 +85,7 @@ mod tests {
     const HEAD: &[u8] =
         b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nCookie: c=1\r\nx:2 \r\nauthorization: B\r\n\r\nbody: 1\r\n";
 
-    fn told(head: &[u8], style: &LogStyle) -> Vec<(String, Option<String>)> {
+    fn logged_fields(head: &[u8], style: &LogStyle) -> Vec<(String, Option<String>)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         fields(head, style).map(|field| (text(field.name), field.value.map(text))).collect()
     }
@@ -103,22 +103,25 @@ mod tests {
     fn fields_keep_their_order_and_repeats_and_secrets_are_hidden() {
         let hidden = "(redacted)";
         let all = [("Host", "a"), ("X", "1"), ("Cookie", hidden), ("x", "2"), ("authorization", hidden)];
-        assert_eq!(told(HEAD, &LogStyle::default()), pairs(&all));
-        let shown = LogStyle { secrets: true, ..LogStyle::default() };
+        assert_eq!(logged_fields(HEAD, &LogStyle::default()), pairs(&all));
+        let shown = LogStyle { shows_secrets: true, ..LogStyle::default() };
         let all = [("Host", "a"), ("X", "1"), ("Cookie", "c=1"), ("x", "2"), ("authorization", "B")];
-        assert_eq!(told(HEAD, &shown), pairs(&all));
+        assert_eq!(logged_fields(HEAD, &shown), pairs(&all));
     }
 
     #[test]
     fn a_choice_of_fields_does_not_show_secrets() {
-        assert_eq!(told(HEAD, &only("x,cookie")), pairs(&[("X", "1"), ("Cookie", "(redacted)"), ("x", "2")]));
-        assert_eq!(told(HEAD, &only("none")), []);
+        assert_eq!(
+            logged_fields(HEAD, &only("x,cookie")),
+            pairs(&[("X", "1"), ("Cookie", "(redacted)"), ("x", "2")])
+        );
+        assert_eq!(logged_fields(HEAD, &only("none")), []);
     }
 
     #[test]
     fn a_head_that_makes_no_sense_is_told_line_by_line() {
         let head = b"\r\n\r\nGET\nno colon\r\n: empty\r\nHost : a\n\nmore: 1";
-        let mut told = told(head, &LogStyle::default());
+        let mut told = logged_fields(head, &LogStyle::default());
         assert_eq!(told.remove(0), ("no colon".to_owned(), None));
         assert_eq!(told, pairs(&[("", "empty"), ("Host ", "a")]));
         for nothing in [&b""[..], b"\r\n", b"\r", b"G", b"\n\n"] {
@@ -129,7 +132,7 @@ mod tests {
     #[test]
     fn a_secret_is_hidden_however_it_is_written() {
         let hide = |head: &[u8]| {
-            let told = format!("{:?}", told(head, &LogStyle::default()));
+            let told = format!("{:?}", logged_fields(head, &LogStyle::default()));
             assert!(!told.contains("secret"), "{told}");
             told
         };
@@ -137,10 +140,10 @@ mod tests {
         hide(b"GET / HTTP/1.1\r\nCOOKIE:secret");
         let told = hide(b"GET / HTTP/1.1\r\nSet-Cookie: a\r\n secret\r\n\ta: secret\r\nHost: a\r\n");
         assert!(told.contains("Host"), "{told}");
-        assert_eq!(request_line(b"Cookie: secret", &LogStyle::default()), REDACTED);
-        assert_eq!(request_line(b"GET /a:b HTTP/1.1", &LogStyle::default()), b"GET /a:b HTTP/1.1");
-        let shown = LogStyle { secrets: true, ..LogStyle::default() };
-        assert_eq!(request_line(b"Cookie: secret", &shown), b"Cookie: secret");
+        assert_eq!(redact_request_line(b"Cookie: secret", &LogStyle::default()), REDACTED);
+        assert_eq!(redact_request_line(b"GET /a:b HTTP/1.1", &LogStyle::default()), b"GET /a:b HTTP/1.1");
+        let shown = LogStyle { shows_secrets: true, ..LogStyle::default() };
+        assert_eq!(redact_request_line(b"Cookie: secret", &shown), b"Cookie: secret");
     }
 
     #[test]

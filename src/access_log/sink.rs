@@ -30,7 +30,7 @@ pub(super) trait LogSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Waits until bytes can be taken, for so long at most; says whether they can.
-    fn wait(&mut self, wait_time: Duration) -> bool;
+    fn wait_writable(&mut self, wait_time: Duration) -> bool;
 }
 
 /// A [`LogSink`] over a file descriptor.
@@ -52,8 +52,8 @@ enum DescriptorKind {
 
 impl FdSink {
     /// Opens a file to append to; it is created if it is not there.
-    pub(super) fn append(path: &Path) -> io::Result<Self> {
-        let file = appending().create(true).open(path).map_err(explain_fifo)?;
+    pub(super) fn open_append(path: &Path) -> io::Result<Self> {
+        let file = append_options().create(true).open(path).map_err(explain_fifo)?;
         let kind = match file.metadata()?.is_file() {
             true => DescriptorKind::Regular,
             false => DescriptorKind::NonBlocking,
@@ -63,11 +63,11 @@ impl FdSink {
 
     /// Looks whether [`append`](Self::append) would work: on what is there, or in the directory. A FIFO is
     /// not opened: its reader would take that for the beginning, and the end, of what it waits for.
-    pub(super) fn check_append(path: &Path) -> io::Result<()> {
+    pub(super) fn check_open_append(path: &Path) -> io::Result<()> {
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => check_create(path),
             Ok(facts) if facts.file_type().is_fifo() => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
-            _ => appending().open(path).map(drop).map_err(explain_fifo),
+            _ => append_options().open(path).map(drop).map_err(explain_fifo),
         }
     }
 
@@ -79,7 +79,7 @@ impl FdSink {
             let kind = DescriptorKind::Regular;
             return Ok(Self { file, kind });
         }
-        Ok(match own_description(fd) {
+        Ok(match reopen_description(fd) {
             Ok(file) => Self { file, kind: DescriptorKind::NonBlocking },
             // A socket, no /proc, or no permission any more.
             Err(_) => Self { file, kind: DescriptorKind::Blocking },
@@ -87,7 +87,7 @@ impl FdSink {
     }
 
     /// Whether both write to one file, pipe or device.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same_file(&self, other: &Self) -> bool {
         let identity = |sink: &Self| sink.file.metadata().map(|facts| (facts.dev(), facts.ino())).ok();
         identity(self).is_some_and(|own| identity(other) == Some(own))
     }
@@ -111,14 +111,14 @@ impl LogSink for FdSink {
         self.file.write(whole_records(bytes))
     }
 
-    fn wait(&mut self, wait_time: Duration) -> bool {
+    fn wait_writable(&mut self, wait_time: Duration) -> bool {
         self.is_ready(wait_time).unwrap_or(false)
     }
 }
 
 /// Opens what is behind a descriptor once more. O_NONBLOCK belongs to the open description, which
 /// standard output shares with the shell and its other children; they would be surprised by it.
-fn own_description(fd: BorrowedFd<'_>) -> io::Result<File> {
+fn reopen_description(fd: BorrowedFd<'_>) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
         .custom_flags(non_blocking_flags())
@@ -145,7 +145,7 @@ fn check_create(path: &Path) -> io::Result<()> {
 }
 
 /// A regular file does not mind O_NONBLOCK; opening a FIFO without it would wait for a reader.
-fn appending() -> OpenOptions {
+fn append_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.append(true).custom_flags(non_blocking_flags());
     options
@@ -210,9 +210,9 @@ mod tests {
         assert_eq!(sink.kind, DescriptorKind::NonBlocking);
         let taken = fill(&mut sink);
         assert!(taken >= PIPE_WRITE_LEN_MAX);
-        assert!(!sink.wait(Duration::ZERO));
+        assert!(!sink.wait_writable(Duration::ZERO));
         reader.read_exact(&mut vec![0; taken]).unwrap();
-        assert!(sink.wait(Duration::ZERO));
+        assert!(sink.wait_writable(Duration::ZERO));
         assert!(sink.write(b"line\n").is_ok());
     }
 
@@ -252,7 +252,7 @@ mod tests {
     fn a_regular_file_takes_everything_at_once() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let bytes = vec![b'a'; 3 * PIPE_WRITE_LEN_MAX];
-        let mut sinks = [FdSink::append(file.path()).unwrap(), FdSink::shared(file.as_file()).unwrap()];
+        let mut sinks = [FdSink::open_append(file.path()).unwrap(), FdSink::shared(file.as_file()).unwrap()];
         for sink in &mut sinks {
             assert_eq!(sink.kind, DescriptorKind::Regular);
             assert_eq!(sink.write(&bytes).unwrap(), bytes.len());
@@ -265,7 +265,7 @@ mod tests {
         let path = dir.path().join("fifo");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        let error = FdSink::append(&path).unwrap_err();
+        let error = FdSink::open_append(&path).unwrap_err();
         assert!(error.to_string().contains("start its reader first"), "{error}");
     }
 

@@ -27,7 +27,7 @@ pub(super) fn record() -> LogRecord<'static> {
         status: Some(200),
         response_head: b"",
         body_bytes: 5,
-        closed: None,
+        close_reason: None,
         protocol: "HTTP/1.1",
     }
 }
@@ -134,13 +134,13 @@ fn a_directory_is_not_a_log() {
     let dir = tempfile::tempdir().unwrap();
     let destination = LogDestination::File(dir.path().to_owned());
     assert_eq!(AccessLog::open(&destination).unwrap_err().kind(), io::ErrorKind::IsADirectory);
-    assert_eq!(destination.check().unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    assert_eq!(destination.check_open().unwrap_err().kind(), io::ErrorKind::IsADirectory);
 }
 
 #[test]
 fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
     let dir = tempfile::tempdir().unwrap();
-    let check = |name: &str| LogDestination::File(dir.path().join(name)).check().map_err(|e| e.kind());
+    let check = |name: &str| LogDestination::File(dir.path().join(name)).check_open().map_err(|e| e.kind());
     assert_eq!(check("access.log"), Ok(()));
     assert_eq!(check("missing/access.log"), Err(io::ErrorKind::NotFound));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -149,7 +149,7 @@ fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
     assert_eq!(check("access.log/log"), Err(io::ErrorKind::NotADirectory));
     assert_eq!(fs::read(dir.path().join("access.log")).unwrap(), b"a line\n");
     for destination in [LogDestination::Off, LogDestination::Stdout] {
-        assert!(destination.check().is_ok());
+        assert!(destination.check_open().is_ok());
     }
 }
 
@@ -185,7 +185,7 @@ fn a_check_says_what_opening_the_log_would_say() {
         // Joining would make names plain.
         let path = PathBuf::from(format!("{}/{name}", dir.path().display()));
         let destination = LogDestination::File(path.clone());
-        let checked = destination.check().map_err(|error| error.to_string());
+        let checked = destination.check_open().map_err(|error| error.to_string());
         let opened = AccessLog::open(&destination).map(drop).map_err(|error| error.to_string());
         assert_eq!(checked, opened, "{name}");
         let _ = fs::remove_file(fs::canonicalize(path).unwrap_or_default());
@@ -201,7 +201,7 @@ fn a_check_leaves_the_reader_of_a_fifo_alone() {
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
     let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
     let destination = LogDestination::File(path);
-    assert!(destination.check().is_ok());
+    assert!(destination.check_open().is_ok());
     // The end of input is told from no input yet by POLLHUP, and that only once there was a writer.
     let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
     assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 0);

@@ -19,7 +19,7 @@ use crate::text::append;
 const MICROS: std::ops::Range<usize> = 20..26;
 
 /// As Apache and nginx write a time, to the second, with its offset from UTC (strftime).
-pub(super) const CLASSIC: &str = "%d/%b/%Y:%H:%M:%S %z";
+pub(super) const COMMON_LOG_TIME: &str = "%d/%b/%Y:%H:%M:%S %z";
 /// RFC 3339, to the microsecond; each record has its own.
 pub(super) const RFC_3339: &str = "%Y-%m-%dT%H:%M:%S.000000%:z";
 
@@ -78,18 +78,18 @@ const ZONE_LEN_MAX: u64 = 64 * 1024;
 /// the directories of all time zones there are, to know what the file is called: half of the system calls
 /// of a start, for a name that no record has.
 pub(super) fn local_zone() -> TimeZone {
-    choose(env::var_os("TZ").as_deref(), Path::new(ZONE_FILE)).unwrap_or_else(TimeZone::system)
+    zone_from_file(env::var_os("TZ").as_deref(), Path::new(ZONE_FILE)).unwrap_or_else(TimeZone::system)
 }
 
 /// The zone in this file, if the environment leaves it to that and there is one in it.
-fn choose(named: Option<&OsStr>, file: &Path) -> Option<TimeZone> {
+fn zone_from_file(named: Option<&OsStr>, file: &Path) -> Option<TimeZone> {
     if named.is_some() {
         return None;
     }
-    TimeZone::tzif("local", &read(file).ok()?).ok()
+    TimeZone::tzif("local", &read_limited(file).ok()?).ok()
 }
 
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+fn read_limited(file: &Path) -> io::Result<Vec<u8>> {
     let mut data = Vec::new();
     File::open(file)?.take(ZONE_LEN_MAX).read_to_end(&mut data)?;
     Ok(data)
@@ -104,7 +104,7 @@ mod tests {
     use jiff::tz::offset;
 
     fn at(zone: TimeZone, unix_secs: u64) -> String {
-        let mut cache = TimeCache::new(zone, CLASSIC);
+        let mut cache = TimeCache::new(zone, COMMON_LOG_TIME);
         String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap()
     }
 
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn summer_time_follows_the_zone() {
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        let mut cache = TimeCache::new(zone, CLASSIC);
+        let mut cache = TimeCache::new(zone, COMMON_LOG_TIME);
         let mut at =
             |unix_secs| String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap();
         assert_eq!(at(1_795_179_143), "20/Nov/2026:13:52:23 +0100");
@@ -175,15 +175,15 @@ mod tests {
     fn the_zone_is_that_of_the_file_unless_another_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("localtime");
-        assert!(choose(None, &file).is_none(), "there is none");
+        assert!(zone_from_file(None, &file).is_none(), "there is none");
         fs::write(&file, tzif()).expect("writes");
-        assert_eq!(choose(None, &file).map(|zone| offset_secs(&zone)), Some(16_200));
-        assert!(choose(Some("Etc/UTC".as_ref()), &file).is_none());
-        assert!(choose(Some("".as_ref()), &file).is_none());
+        assert_eq!(zone_from_file(None, &file).map(|zone| offset_secs(&zone)), Some(16_200));
+        assert!(zone_from_file(Some("Etc/UTC".as_ref()), &file).is_none());
+        assert!(zone_from_file(Some("".as_ref()), &file).is_none());
         fs::write(&file, "no zone").expect("writes");
-        assert!(choose(None, &file).is_none());
+        assert!(zone_from_file(None, &file).is_none());
         fs::write(&file, vec![0; 1 << 20]).expect("writes");
-        assert!(choose(None, &file).is_none());
+        assert!(zone_from_file(None, &file).is_none());
     }
 
     #[test]

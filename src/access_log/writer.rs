@@ -28,21 +28,21 @@ const IDLE_FLUSH: Duration = Duration::from_millis(50);
 const LINE_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// The pause before the second try. Short, because a pipe whose reader is merely busy holds little.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
+const BACKOFF_MIN: Duration = Duration::from_millis(1);
 
 /// The longest pause between tries: a full disk costs one system call a second.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// At the end, a reader that is busy is given this long at a time to make room for some lines ...
-const LAST_WAIT: Duration = Duration::from_millis(25);
+const FINAL_WAIT: Duration = Duration::from_millis(25);
 
 /// ... for as long as it takes some, but so often in vain: half a second in all, after which it is
 /// thought to have stopped reading.
-const LAST_WAITS_IN_VAIN_MAX: u32 = 20;
+const FINAL_FAILED_WAITS_MAX: u32 = 20;
 
 /// At the end, others are waited for as long as this: each of them gives up a reader that has stopped
 /// much sooner.
-const LAST_LOCK_WAIT: Duration = Duration::from_secs(10);
+const FINAL_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often the lock is tried in that time: others hold it for microseconds, unless their reader makes
 /// them wait.
@@ -58,15 +58,15 @@ pub(super) struct LogWriter<S: LogSink> {
     /// Held while a record has been written in part.
     lock: WriteLock,
     /// When the oldest and the newest of the buffered lines came.
-    span: Option<(Instant, Instant)>,
-    pause: Duration,
+    buffered_times: Option<(Instant, Instant)>,
+    backoff: Duration,
     /// Set while the sink is in trouble: nothing is tried before.
     retry_at: Option<Instant>,
     /// Whether a failure was said whose end was not.
     is_failing: bool,
     dropped: u64,
     /// Of the dropped lines, those of the present trouble.
-    dropped_lately: u64,
+    dropped_since_failure: u64,
 }
 
 impl<S: LogSink> LogWriter<S> {
@@ -75,46 +75,46 @@ impl<S: LogSink> LogWriter<S> {
         Self {
             sink,
             name,
-            buffer: LogBuffer { bytes: Vec::with_capacity(2 * FLUSH_LEN), record_end, begun_len: 0 },
+            buffer: LogBuffer { bytes: Vec::with_capacity(2 * FLUSH_LEN), record_end, partial_len: 0 },
             lock,
-            span: None,
-            pause: Duration::ZERO,
+            buffered_times: None,
+            backoff: Duration::ZERO,
             retry_at: None,
             is_failing: false,
             dropped: 0,
-            dropped_lately: 0,
+            dropped_since_failure: 0,
         }
     }
 
     /// Lets `write_line` append one whole line, and writes if enough has gathered.
     pub(super) fn append(&mut self, now: Instant, write_line: impl FnOnce(&mut Vec<u8>)) {
         if self.buffer.push_with(BUFFER_LEN_MAX, write_line) {
-            let oldest = self.span.map_or(now, |(oldest, _)| oldest);
-            self.span = Some((oldest, now));
+            let oldest = self.buffered_times.map_or(now, |(oldest, _)| oldest);
+            self.buffered_times = Some((oldest, now));
         } else {
             self.count_dropped(1);
         }
-        if self.buffer.bytes.len() >= FLUSH_LEN && !self.is_pausing(now) {
-            self.attempt(now);
+        if self.buffer.bytes.len() >= FLUSH_LEN && !self.is_backing_off(now) {
+            self.try_flush(now);
         }
     }
 
     /// Writes if the loop is idle, or the lines are old or quiet enough; returns when to call again.
     pub(super) fn tick(&mut self, now: Instant, idle: bool) -> Option<Instant> {
-        let due = self.due()?;
-        if now >= due || (idle && !self.is_pausing(now)) {
-            self.attempt(now);
+        let due = self.flush_deadline()?;
+        if now >= due || (idle && !self.is_backing_off(now)) {
+            self.try_flush(now);
         }
-        self.due()
+        self.flush_deadline()
     }
 
     /// Writes all that the sink takes without blocking; says whether that was everything.
     pub(super) fn flush(&mut self) -> bool {
         if !self.lock.try_lock() {
-            return self.buffer.left_len() == 0;
+            return self.buffer.unwritten_len() == 0;
         }
         let outcome = self.buffer.write_to(&mut self.sink);
-        if self.buffer.begun_len == 0 {
+        if self.buffer.partial_len == 0 {
             self.lock.unlock();
         }
         match outcome {
@@ -133,12 +133,12 @@ impl<S: LogSink> LogWriter<S> {
     /// the new one, unless both are the same underneath.
     pub(super) fn set_sink(&mut self, sink: S, are_same: impl FnOnce(&S, &S) -> bool) {
         if !are_same(&self.sink, &sink) {
-            self.buffer.begun_len = 0;
+            self.buffer.partial_len = 0;
             self.lock.unlock();
         }
         self.sink = sink;
         self.retry_at = None;
-        self.pause = Duration::ZERO;
+        self.backoff = Duration::ZERO;
     }
 
     /// How many lines were lost so far.
@@ -146,39 +146,39 @@ impl<S: LogSink> LogWriter<S> {
         self.dropped
     }
 
-    fn due(&self) -> Option<Instant> {
-        let (oldest, newest) = self.span?;
+    fn flush_deadline(&self) -> Option<Instant> {
+        let (oldest, newest) = self.buffered_times?;
         let quiet_or_old = (newest + IDLE_FLUSH).min(oldest + LINE_AGE_MAX);
         Some(self.retry_at.unwrap_or(quiet_or_old))
     }
 
-    fn is_pausing(&self, now: Instant) -> bool {
+    fn is_backing_off(&self, now: Instant) -> bool {
         self.retry_at.is_some_and(|retry_at| now < retry_at)
     }
 
     /// Flushes, and pauses longer and longer while that gets nothing across.
-    fn attempt(&mut self, now: Instant) {
-        let before_len = self.buffer.left_len();
+    fn try_flush(&mut self, now: Instant) {
+        let before_len = self.buffer.unwritten_len();
         if self.flush() {
             return;
         }
-        self.pause = match self.buffer.left_len() < before_len {
-            true => PAUSE_MIN,
-            false => (2 * self.pause).clamp(PAUSE_MIN, PAUSE_MAX),
+        self.backoff = match self.buffer.unwritten_len() < before_len {
+            true => BACKOFF_MIN,
+            false => (2 * self.backoff).clamp(BACKOFF_MIN, BACKOFF_MAX),
         };
-        self.retry_at = Some(now + self.pause);
+        self.retry_at = Some(now + self.backoff);
     }
 
     /// Everything is written: whatever the trouble was, it is over.
     fn recover(&mut self) {
-        if self.is_failing || self.dropped_lately > 0 {
-            log::warn!("{}: writing again; {} lines were dropped", self.name, self.dropped_lately);
+        if self.is_failing || self.dropped_since_failure > 0 {
+            log::warn!("{}: writing again; {} lines were dropped", self.name, self.dropped_since_failure);
         }
         self.is_failing = false;
-        self.dropped_lately = 0;
-        self.span = None;
+        self.dropped_since_failure = 0;
+        self.buffered_times = None;
         self.retry_at = None;
-        self.pause = Duration::ZERO;
+        self.backoff = Duration::ZERO;
         self.buffer.bytes.shrink_to(2 * FLUSH_LEN);
     }
 
@@ -199,26 +199,26 @@ impl<S: LogSink> LogWriter<S> {
 
     fn count_dropped(&mut self, lines: u64) {
         self.dropped += lines;
-        self.dropped_lately += lines;
+        self.dropped_since_failure += lines;
     }
 
     /// Writes what is left, and gives a slow reader a little time to take it.
     fn finish(&mut self) {
         let mut waits_in_vain = 0;
-        while self.lock.lock_within(LAST_LOCK_WAIT) {
-            let before_len = self.buffer.left_len();
-            if self.flush() || self.is_failing || waits_in_vain > LAST_WAITS_IN_VAIN_MAX {
+        while self.lock.lock_within(FINAL_LOCK_TIMEOUT) {
+            let before_len = self.buffer.unwritten_len();
+            if self.flush() || self.is_failing || waits_in_vain > FINAL_FAILED_WAITS_MAX {
                 break;
             }
-            if self.buffer.left_len() == before_len {
+            if self.buffer.unwritten_len() == before_len {
                 waits_in_vain += 1;
             }
-            self.sink.wait(LAST_WAIT);
+            self.sink.wait_writable(FINAL_WAIT);
         }
         let left = self.buffer.drop_all();
         self.count_dropped(left);
         if self.is_failing {
-            log::error!("{}: {} lines were dropped", self.name, self.dropped_lately);
+            log::error!("{}: {} lines were dropped", self.name, self.dropped_since_failure);
         }
     }
 }
@@ -238,13 +238,13 @@ struct LogBuffer {
     /// What every record ends with, and has nowhere else.
     record_end: &'static [u8],
     /// How much of the first record has been written already.
-    begun_len: usize,
+    partial_len: usize,
 }
 
 impl LogBuffer {
     /// How many bytes are yet to be written.
-    fn left_len(&self) -> usize {
-        self.bytes.len().saturating_sub(self.begun_len)
+    fn unwritten_len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.partial_len)
     }
 
     /// Takes the record that `write` appends, unless all would be longer than this; says whether.
@@ -260,7 +260,7 @@ impl LogBuffer {
 
     /// Writes until nothing is left or the sink refuses.
     fn write_to(&mut self, sink: &mut impl LogSink) -> io::Result<()> {
-        let mut written_len = self.begun_len;
+        let mut written_len = self.partial_len;
         let outcome = loop {
             let rest = self.bytes.get(written_len..).unwrap_or_default();
             if rest.is_empty() {
@@ -273,7 +273,7 @@ impl LogBuffer {
                 Err(error) => break Err(error),
             }
         };
-        self.forget(written_len.min(self.bytes.len()));
+        self.remove_written(written_len.min(self.bytes.len()));
         outcome
     }
 
@@ -281,19 +281,19 @@ impl LogBuffer {
     fn drop_all(&mut self) -> u64 {
         let count = memmem::find_iter(&self.bytes, self.record_end).count();
         self.bytes.clear();
-        self.begun_len = 0;
+        self.partial_len = 0;
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 
     /// Forgets the records that are written whole.
-    fn forget(&mut self, written_len: usize) {
+    fn remove_written(&mut self, written_len: usize) {
         let written = self.bytes.get(..written_len).unwrap_or_default();
         let whole_len = match written_len == self.bytes.len() {
             true => written_len,
             false => memmem::rfind(written, self.record_end).map_or(0, |at| at + self.record_end.len()),
         };
         self.bytes.drain(..whole_len);
-        self.begun_len = written_len - whole_len;
+        self.partial_len = written_len - whole_len;
     }
 }
 
@@ -303,18 +303,18 @@ impl LogBuffer {
 /// A writer that does not get it tries again later, as if the destination took nothing now.
 #[derive(Debug, Default)]
 pub(super) struct WriteLock {
-    taken: Arc<AtomicBool>,
+    is_locked: Arc<AtomicBool>,
     is_held: bool,
 }
 
 impl WriteLock {
     /// The same lock for another writer.
-    pub(super) fn for_another(&self) -> Self {
-        Self { taken: Arc::clone(&self.taken), is_held: false }
+    pub(super) fn share(&self) -> Self {
+        Self { is_locked: Arc::clone(&self.is_locked), is_held: false }
     }
 
     fn try_lock(&mut self) -> bool {
-        self.is_held = self.is_held || !self.taken.swap(true, Ordering::Acquire);
+        self.is_held = self.is_held || !self.is_locked.swap(true, Ordering::Acquire);
         self.is_held
     }
 
@@ -335,7 +335,7 @@ impl WriteLock {
 
     fn unlock(&mut self) {
         if std::mem::take(&mut self.is_held) {
-            self.taken.store(false, Ordering::Release);
+            self.is_locked.store(false, Ordering::Release);
         }
     }
 }

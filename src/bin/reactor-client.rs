@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     if sum::args::is_sum_command(&args) {
         return run_sum(args);
     }
-    if let Some(kept) = SavedRunCommand::asked_for(&args) {
+    if let Some(kept) = SavedRunCommand::from_args(&args) {
         return run_saved_command(kept, args);
     }
     let task = match parse(args) {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     };
     match *task {
         ClientTask::Fetch(config) => run_fetch(*config),
-        ClientTask::Load(settings) => match load::perform(&settings) {
+        ClientTask::Load(settings) => match load::run(&settings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => PROGRAM.fail(&error, error.exit_code()),
         },
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn run_fetch(config: ClientConfig) -> ExitCode {
-    let says_errors = config.says_errors();
+    let says_errors = config.shows_errors();
     match fetch(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if says_errors => PROGRAM.fail(&error, error.exit_code()),
@@ -58,7 +58,7 @@ fn run_saved_command(kept: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
         Ok(Command::Run(order)) => order,
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
-    match order.perform() {
+    match order.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => PROGRAM.fail(&error, error.exit_code()),
     }

@@ -1,4 +1,4 @@
-//! The command line of `reactor-client`: arguments become a [`ServerConfig`], or one line of refusal.
+//! The command line of `reactor-client`: arguments become a [`ClientConfig`], or one line of refusal.
 //!
 //! It owns which options there are and what they mean together for a single request; those of a run are
 //! read in `load`. One-letter options mean what they mean for curl, those of load mode what they mean for
@@ -88,14 +88,14 @@ pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<ClientConfig, String
             let told = "-O would save the answer in the place of the file that is sent; use -o FILE";
             return Err(told.to_owned());
         }
-        Some(Payload::Data(_)) => request.name_data_type(),
+        Some(Payload::Data(_)) => request.set_data_content_type(),
         _ => {}
     }
     Ok(ClientConfig {
         method: request.method,
         fields: request.fields,
         output,
-        include: given.flag("--include") || request.is_head_asked,
+        include: given.flag("--include") || request.has_head_option,
         verbose: given.flag("--verbose"),
         silent: given.flag("--silent"),
         show_error: given.flag("--show-error"),
@@ -133,7 +133,7 @@ fn log_style(given: &mut ParsedArgs) -> Result<LogStyle, String> {
     Ok(LogStyle {
         format: value(given, "--log-format", LogFormat::parse)?.unwrap_or(LogFormat::Headers),
         headers: value(given, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
-        secrets: given.flag("--log-secrets"),
+        shows_secrets: given.flag("--log-secrets"),
     })
 }
 

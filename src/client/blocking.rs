@@ -15,7 +15,7 @@ use super::run_error::RunError;
 /// Ends the run on a signal that comes while the program is held up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InterruptibleWait {
-    waits: Arc<AtomicBool>,
+    is_waiting: Arc<AtomicBool>,
     /// The last signal that has come, or 0.
     signal: Arc<AtomicUsize>,
 }
@@ -25,18 +25,18 @@ impl InterruptibleWait {
     ///
     /// # Errors
     /// When a handler cannot be installed.
-    pub(crate) fn end_on(&self, signals: &[i32]) -> io::Result<()> {
+    pub(crate) fn exit_on_signals(&self, signals: &[i32]) -> io::Result<()> {
         for &signal in signals {
             let number = usize::try_from(signal).unwrap_or_default();
             register_usize(signal, Arc::clone(&self.signal), number)?;
             let code = i32::from(RunError::Interrupted(signal).exit_code());
-            register_conditional_shutdown(signal, code, Arc::clone(&self.waits))?;
+            register_conditional_shutdown(signal, code, Arc::clone(&self.is_waiting))?;
         }
         Ok(())
     }
 
     /// Whether a signal has come so far.
-    pub(crate) fn has_come(&self) -> bool {
+    pub(crate) fn has_signal(&self) -> bool {
         self.signal.load(Ordering::SeqCst) != 0
     }
 
@@ -44,14 +44,14 @@ impl InterruptibleWait {
     ///
     /// # Errors
     /// [`RunError::Interrupted`] in that case.
-    pub(crate) fn during<T>(&self, wait: impl FnOnce() -> T) -> Result<T, RunError> {
-        self.waits.store(true, Ordering::SeqCst);
+    pub(crate) fn run<T>(&self, wait: impl FnOnce() -> T) -> Result<T, RunError> {
+        self.is_waiting.store(true, Ordering::SeqCst);
         // In this order: a signal from now on ends the program, and one before is seen here.
         let outcome = match self.signal.load(Ordering::SeqCst) {
             0 => Ok(wait()),
             signal => Err(RunError::Interrupted(i32::try_from(signal).unwrap_or_default())),
         };
-        self.waits.store(false, Ordering::SeqCst);
+        self.is_waiting.store(false, Ordering::SeqCst);
         outcome
     }
 }
@@ -66,10 +66,10 @@ mod tests {
     #[test]
     fn what_may_wait_is_not_begun_once_a_signal_has_come() {
         let held_up = InterruptibleWait::default();
-        held_up.end_on(&[SIGUSR1]).expect("handlers");
-        assert_eq!(held_up.during(|| 7).expect("no signal yet"), 7);
+        held_up.exit_on_signals(&[SIGUSR1]).expect("handlers");
+        assert_eq!(held_up.run(|| 7).expect("no signal yet"), 7);
         raise(SIGUSR1).expect("the signal");
-        let outcome = held_up.during(|| panic!("it waits"));
+        let outcome = held_up.run(|| panic!("it waits"));
         assert!(matches!(outcome, Err(RunError::Interrupted(SIGUSR1))));
     }
 }

@@ -26,7 +26,7 @@ pub struct ClientConfig {
     pub include: bool,
     /// Show every header field both ways on standard error.
     pub verbose: bool,
-    /// Say nothing on standard error; see [`ServerConfig::says_errors`].
+    /// Say nothing on standard error; see [`ClientConfig::says_errors`].
     pub silent: bool,
     /// Say what went wrong even if `silent`.
     pub show_error: bool,
@@ -46,7 +46,7 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     /// Whether the one line that says what went wrong is wanted.
-    pub fn says_errors(&self) -> bool {
+    pub fn shows_errors(&self) -> bool {
         !self.silent || self.show_error
     }
 }

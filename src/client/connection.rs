@@ -2,10 +2,10 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`SendingHead`](ServerPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
-//! | [`SendingBody`](ServerPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
-//! | [`ReadingResponse`](ServerPhase::Answering) | the answer's head and body | Closing |
-//! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone |
+//! | [`SendingHead`](FetchPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
+//! | [`SendingBody`](FetchPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
+//! | [`ReadingResponse`](FetchPhase::Answering) | the answer's head and body | Closing |
+//! | [`Closing`](FetchPhase::Closing) | nothing: the link closes | gone |
 //!
 //! It owns no socket and does not decide what becomes of the answer: that is the [`ResponseHandler`]'s.
 
@@ -18,30 +18,30 @@ use crate::reactor::Now;
 /// Who hears what becomes of a request. Each call may stop the exchange by returning `false`.
 pub trait ResponseHandler {
     /// The connection is made, and this is what is sent.
-    fn connected(&mut self, now: Now) -> &[u8];
+    fn on_connected(&mut self, now: Now) -> &[u8];
     /// Whether the body of the request waits until the server asks for it (RFC 9110 section 10.1.1).
     fn awaits_continue(&self) -> bool {
         false
     }
     /// Queues some of the body of the request. Requests without one are whole already.
-    fn supply(&mut self, _outbox: &mut SendQueue) -> BodyProgress {
-        BodyProgress::Whole
+    fn queue_body(&mut self, _outbox: &mut SendQueue) -> BodyProgress {
+        BodyProgress::Complete
     }
     /// The final answer has come before the request had gone out: the rest of that is not sent.
-    fn unsent(&mut self) {}
+    fn on_early_response(&mut self) {}
     /// A piece of the answer has come.
-    fn piece(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool;
+    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool;
     /// It is over: the answer is whole, or this is why not.
-    fn over(&mut self, outcome: Result<(), FetchError>, now: Now);
+    fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now);
 }
 
 /// How much of the body of a request there is to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyProgress {
     /// All that was left has been queued.
-    Whole,
+    Complete,
     /// Something has been queued; there may be more.
-    Piece,
+    Queued,
     /// Nothing at the moment; the connection is roused when there is more.
     Pending,
     /// The rest cannot be had.
@@ -55,9 +55,9 @@ const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchError {
     /// The connection broke, could not be made, or was given up.
-    Link(CloseReason),
+    Connection(CloseReason),
     /// What came is no whole answer.
-    Answer(ResponseError),
+    Response(ResponseError),
     /// The audience wanted no more.
     Stopped,
     /// It took too long.
@@ -77,7 +77,7 @@ pub enum FetchPhase {
     Closing,
 }
 
-/// Every transition there is; [`HttpServerProtocol`] asserts each it makes against this table.
+/// Every transition there is; [`FetchProtocol`] asserts each it makes against this table.
 pub const TRANSITIONS: &[(FetchPhase, FetchPhase)] = &[
     (FetchPhase::SendingHead, FetchPhase::SendingBody),
     (FetchPhase::SendingHead, FetchPhase::ReadingResponse),
@@ -96,7 +96,7 @@ pub struct FetchProtocol<A> {
     phase_deadline: Option<Instant>,
     /// Of the whole exchange.
     deadline: Option<Instant>,
-    audience: std::marker::PhantomData<fn(&mut A)>,
+    handler: std::marker::PhantomData<fn(&mut A)>,
 }
 
 impl<A: ResponseHandler> FetchProtocol<A> {
@@ -107,7 +107,7 @@ impl<A: ResponseHandler> FetchProtocol<A> {
             reader: ResponseReader::new(method),
             phase_deadline: connect_deadline,
             deadline,
-            audience: std::marker::PhantomData,
+            handler: std::marker::PhantomData,
         }
     }
 
@@ -126,60 +126,63 @@ impl<A: ResponseHandler> FetchProtocol<A> {
 
     fn finish(&mut self, outcome: Result<(), FetchError>, audience: &mut A, now: Now) -> Want {
         self.enter(FetchPhase::Closing);
-        audience.over(outcome, now);
+        audience.on_finished(outcome, now);
         Want::Close(match outcome {
             Ok(()) => CloseReason::Finished,
-            Err(FetchError::Link(reason)) => reason,
-            Err(FetchError::Answer(_)) => CloseReason::Refused("the answer makes no sense"),
+            Err(FetchError::Connection(reason)) => reason,
+            Err(FetchError::Response(_)) => CloseReason::Refused("the answer makes no sense"),
             Err(FetchError::Stopped) => CloseReason::Shutdown,
             Err(FetchError::TimedOut) => CloseReason::TimedOut("the answer"),
         })
     }
 
     /// The connection is made.
-    fn ask(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
-        let request = audience.connected(now);
+    fn send_request(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
+        let request = audience.on_connected(now);
         outbox.push_with(|out| out.extend_from_slice(request));
         if audience.awaits_continue() {
             self.enter(FetchPhase::SendingBody);
             self.phase_deadline = Some(now.instant + CONTINUE_TIMEOUT);
             return Want::Input;
         }
-        self.send(outbox, audience, now)
+        self.queue_body(outbox, audience, now)
     }
 
     /// Queues more of the body.
-    fn send(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
-        let supply = audience.supply(outbox);
-        let next =
-            if supply == BodyProgress::Whole { FetchPhase::ReadingResponse } else { FetchPhase::SendingBody };
+    fn queue_body(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
+        let supply = audience.queue_body(outbox);
+        let next = if supply == BodyProgress::Complete {
+            FetchPhase::ReadingResponse
+        } else {
+            FetchPhase::SendingBody
+        };
         if self.phase != next {
             self.enter(next);
         }
         match supply {
-            BodyProgress::Whole | BodyProgress::Pending => Want::Input,
-            BodyProgress::Piece => Want::InputOrDrain,
+            BodyProgress::Complete | BodyProgress::Pending => Want::Input,
+            BodyProgress::Queued => Want::InputOrDrain,
             BodyProgress::Failed => self.finish(Err(FetchError::Stopped), audience, now),
         }
     }
 
     /// Goes on sending when it may, and there is room.
-    fn send_on(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
+    fn continue_body(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         match (self.phase_deadline, outbox.is_empty()) {
             (Some(_), _) => Want::Input,
             (None, false) => Want::InputOrDrain,
-            (None, true) => self.send(outbox, audience, now),
+            (None, true) => self.queue_body(outbox, audience, now),
         }
     }
 
     /// What a piece of the answer means for the request that is still going out.
-    fn heed(&mut self, piece: &ResponseEvent<'_, '_>, outbox: &mut SendQueue, audience: &mut A) {
+    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, outbox: &mut SendQueue, audience: &mut A) {
         match piece {
             ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,
             ResponseEvent::Head(_) => {
                 outbox.discard();
                 if self.phase == FetchPhase::SendingBody || outbox.has_discarded() {
-                    audience.unsent();
+                    audience.on_early_response();
                 }
                 if self.phase == FetchPhase::SendingBody {
                     self.enter(FetchPhase::ReadingResponse);
@@ -189,20 +192,26 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         }
     }
 
-    fn answer(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
+    fn read_response(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        audience: &mut A,
+        now: Now,
+    ) -> Want {
         loop {
             let mut space = FieldBuf::new();
             let (len, wanted, ended) = match self.reader.next(inbox.bytes(), &mut space) {
                 Ok(Some((len, piece))) => {
-                    self.heed(&piece, outbox, audience);
-                    (len, audience.piece(&piece, now), matches!(piece, ResponseEvent::End))
+                    self.on_event(&piece, outbox, audience);
+                    (len, audience.on_event(&piece, now), matches!(piece, ResponseEvent::End))
                 }
                 Ok(None) if inbox.is_eof() => {
-                    let whole = self.reader.end_of_input().map_err(FetchError::Answer);
+                    let whole = self.reader.end_of_input().map_err(FetchError::Response);
                     return self.finish(whole, audience, now);
                 }
                 Ok(None) => return Want::Input,
-                Err(fault) => return self.finish(Err(FetchError::Answer(fault)), audience, now),
+                Err(fault) => return self.finish(Err(FetchError::Response(fault)), audience, now),
             };
             inbox.consume(len);
             if ended {
@@ -220,12 +229,14 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
 
     fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
         match self.phase {
-            FetchPhase::SendingHead => self.ask(outbox, audience, now),
-            FetchPhase::SendingBody => match self.answer(inbox, outbox, audience, now) {
-                Want::Input if self.phase == FetchPhase::SendingBody => self.send_on(outbox, audience, now),
+            FetchPhase::SendingHead => self.send_request(outbox, audience, now),
+            FetchPhase::SendingBody => match self.read_response(inbox, outbox, audience, now) {
+                Want::Input if self.phase == FetchPhase::SendingBody => {
+                    self.continue_body(outbox, audience, now)
+                }
                 want => want,
             },
-            FetchPhase::ReadingResponse => self.answer(inbox, outbox, audience, now),
+            FetchPhase::ReadingResponse => self.read_response(inbox, outbox, audience, now),
             FetchPhase::Closing => Want::Close(CloseReason::Finished),
         }
     }
@@ -240,7 +251,7 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
             FetchPhase::Closing => Want::Close(CloseReason::Finished),
             FetchPhase::SendingBody if !is_late => {
                 self.phase_deadline = None;
-                self.send_on(outbox, audience, now)
+                self.continue_body(outbox, audience, now)
             }
             FetchPhase::SendingHead | FetchPhase::SendingBody | FetchPhase::ReadingResponse => {
                 self.finish(Err(FetchError::TimedOut), audience, now)
@@ -251,7 +262,7 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
     fn closed(&mut self, reason: CloseReason, _: &SendQueue, audience: &mut A, now: Now) {
         log::info!("closed: {reason}");
         if self.phase != FetchPhase::Closing {
-            audience.over(Err(FetchError::Link(reason)), now);
+            audience.on_finished(Err(FetchError::Connection(reason)), now);
         }
     }
 }

@@ -18,10 +18,10 @@ use crate::reactor::Now;
 pub(super) struct AddressConnector {
     addresses: VecDeque<SocketAddr>,
     /// The address that is being tried, or has taken the connection.
-    trying: Option<SocketAddr>,
+    current: Option<SocketAddr>,
     /// The address and the reason of each attempt that failed.
-    failed: Vec<String>,
-    limit: Duration,
+    failures: Vec<String>,
+    timeout: Duration,
     deadline: Instant,
 }
 
@@ -38,18 +38,18 @@ impl AddressConnector {
             .map_err(|source| RunError::Resolve { host: host.to_owned(), source })?
             .collect();
         let deadline = now.instant + limit;
-        Ok(Self { addresses, trying: None, failed: Vec::new(), limit, deadline })
+        Ok(Self { addresses, current: None, failures: Vec::new(), timeout: limit, deadline })
     }
 
     /// The address that is being tried, or has taken the connection.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.trying
+        self.current
     }
 
     /// The attempt under way has failed, for this reason.
     pub(super) fn failed(&mut self, kind: io::ErrorKind) {
-        if let Some(address) = self.trying.take() {
-            self.note(address, kind);
+        if let Some(address) = self.current.take() {
+            self.record_failure(address, kind);
         }
     }
 
@@ -58,23 +58,23 @@ impl AddressConnector {
     ///
     /// # Errors
     /// When no address is left, or no time.
-    pub(super) fn next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, RunError> {
-        if self.trying.is_some() {
+    pub(super) fn connect_next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, RunError> {
+        if self.current.is_some() {
             return Ok(None);
         }
-        if !self.failed.is_empty() && self.deadline <= now.instant {
-            return Err(RunError::TimedOut(self.limit));
+        if !self.failures.is_empty() && self.deadline <= now.instant {
+            return Err(RunError::TimedOut(self.timeout));
         }
         while let Some(address) = self.addresses.pop_front() {
             match net::connect(address) {
                 Ok(stream) => {
-                    self.trying = Some(address);
+                    self.current = Some(address);
                     return Ok(Some((stream, self.attempt_deadline(now))));
                 }
-                Err(error) => self.note(address, error.kind()),
+                Err(error) => self.record_failure(address, error.kind()),
             }
         }
-        Err(RunError::Connect { attempts: self.failed.join("; ") })
+        Err(RunError::Connect { attempts: self.failures.join("; ") })
     }
 
     /// Each address that is left gets an equal share of the time that is left.
@@ -84,11 +84,11 @@ impl AddressConnector {
         now.instant + left / shares
     }
 
-    fn note(&mut self, address: SocketAddr, kind: io::ErrorKind) {
+    fn record_failure(&mut self, address: SocketAddr, kind: io::ErrorKind) {
         let remedy = match kind {
             io::ErrorKind::ConnectionRefused => " (is the server running, and is this its port?)",
             _ => "",
         };
-        self.failed.push(format!("{address}: {kind}{remedy}"));
+        self.failures.push(format!("{address}: {kind}{remedy}"));
     }
 }

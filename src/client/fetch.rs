@@ -23,7 +23,7 @@ use crate::net::{Connection, Pool};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 
 /// Bytes read at once: large bodies come in large pieces.
-const INBOX_LEN: usize = 64 * 1024;
+const RECV_BUF_LEN: usize = 64 * 1024;
 /// How long connecting may take when nothing else is asked for: what curl allows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -52,20 +52,20 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
         UploadBody::open(payload).map_err(|source| RunError::Source { name: payload.to_string(), source })
     };
     let upload = config.upload.as_ref().map(open).transpose()?;
-    let input = upload.as_ref().map(UploadBody::watchable).transpose().map_err(RunError::Reactor)?.flatten();
-    let log = ExchangeLog::open(&config.log, &config.log_style, this_host())
+    let input = upload.as_ref().map(UploadBody::stream_fd).transpose().map_err(RunError::Reactor)?.flatten();
+    let log = ExchangeLog::open(&config.log, &config.log_style, host_name())
         .map_err(|source| RunError::Log { name: log_name(&config.log), source })?;
     if !config.silent {
-        say(format_args!("this host is {}", this_host()));
+        say(format_args!("this host is {}", host_name()));
     }
     let connector = AddressConnector::resolve(&config.target.host, config.target.port, connect_timeout, now)?;
     let session = Session::new(config, upload, connector, log, now);
     // Not before: a signal ends the resolver as it ends any program that does not watch for one.
-    session.end_on(&STOP_SIGNALS).map_err(RunError::Reactor)?;
+    session.exit_on_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
     let fetch = FetchApp {
         method: Method::from_token(session.config.method.as_bytes()),
         session,
-        pool: Pool::new(INBOX_LEN),
+        pool: Pool::new(RECV_BUF_LEN),
         deadline,
     };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
@@ -84,7 +84,7 @@ fn log_name(log: &LogDestination) -> String {
 }
 
 /// The name that this machine goes by.
-pub(super) fn this_host() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
@@ -97,7 +97,7 @@ impl App for FetchApp {
             conn.wake();
         }
         let next = conn.pump(ready, &mut self.session, &mut self.pool, now);
-        self.session.note_sent(conn.sent_total());
+        self.session.on_sent(conn.sent_total());
         next
     }
 
@@ -113,8 +113,8 @@ impl App for FetchApp {
         if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
             self.session.fail(RunError::TimedOut(self.session.config.max_time.unwrap_or_default()));
         }
-        if !self.session.is_over() {
-            match self.session.connector.next(now) {
+        if !self.session.is_finished() {
+            match self.session.connector.connect_next(now) {
                 Ok(None) => {}
                 Ok(Some((stream, attempt))) => {
                     control.open(Connection::connecting(
@@ -125,7 +125,7 @@ impl App for FetchApp {
                 Err(error) => self.session.fail(error),
             }
         }
-        if self.session.is_over() {
+        if self.session.is_finished() {
             control.stop();
         }
         [self.deadline, self.session.tick(now)].into_iter().flatten().min()

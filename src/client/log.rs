@@ -21,7 +21,7 @@ pub(super) struct ExchangeLog {
 /// What is known of the exchange that is under way.
 struct LoggedExchange {
     peer: SocketAddr,
-    since: Now,
+    started: Now,
     request_head: Vec<u8>,
     status: Option<u16>,
     response_head: Vec<u8>,
@@ -37,12 +37,12 @@ impl ExchangeLog {
     }
 
     /// A request is being sent.
-    pub(super) fn asked(&mut self, peer: SocketAddr, request_head: &[u8], now: Now) {
+    pub(super) fn on_request(&mut self, peer: SocketAddr, request_head: &[u8], now: Now) {
         if self.log.is_on() {
             let request_head = request_head.to_vec();
             self.exchange = Some(LoggedExchange {
                 peer,
-                since: now,
+                started: now,
                 request_head,
                 status: None,
                 response_head: Vec::new(),
@@ -51,7 +51,7 @@ impl ExchangeLog {
     }
 
     /// The head of its answer has come.
-    pub(super) fn answered(&mut self, head: &ResponseHead<'_, '_>) {
+    pub(super) fn on_response_head(&mut self, head: &ResponseHead<'_, '_>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.status = Some(head.status);
             exchange.response_head = render(head);
@@ -59,22 +59,22 @@ impl ExchangeLog {
     }
 
     /// It is over, for this reason, after so many bytes of the answer's body.
-    pub(super) fn over(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
+    pub(super) fn on_finished(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
         let Some(exchange) = self.exchange.take() else { return };
         let mut record = LogRecord {
             host: Some(&self.host),
             connection: 1,
             peer: exchange.peer,
-            unix: exchange.since.unix,
-            duration: now.instant.saturating_duration_since(exchange.since.instant) + now.age(),
+            unix: exchange.started.unix,
+            duration: now.instant.saturating_duration_since(exchange.started.instant) + now.age(),
             request_line: exchange.request_head.split(|&byte| byte == b'\r').next().unwrap_or_default(),
-            referer: field(&exchange.request_head, b"referer"),
-            user_agent: field(&exchange.request_head, b"user-agent"),
+            referer: field_value(&exchange.request_head, b"referer"),
+            user_agent: field_value(&exchange.request_head, b"user-agent"),
             request_head: &exchange.request_head,
             status: exchange.status,
             response_head: &exchange.response_head,
             body_bytes,
-            closed: Some(reason),
+            close_reason: Some(reason),
             protocol: "HTTP/1.1",
         };
         self.log.record(&mut record, now.instant);
@@ -82,7 +82,7 @@ impl ExchangeLog {
 }
 
 /// The value of a field of the request, which this program has written itself.
-fn field<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+fn field_value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     head.split(|&byte| byte == b'\n').skip(1).find_map(|line| {
         let (known, value) = line.split_at_checked(name.len())?;
         known.eq_ignore_ascii_case(name).then(|| value.strip_prefix(b":")).flatten().map(<[u8]>::trim_ascii)
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn fields_of_the_request_are_found_in_any_case() {
         let head = b"GET /user-agent: HTTP/1.1\r\nHost: a\r\nUser-AGENT:  b \r\nReferers: c\r\n\r\n";
-        assert_eq!(field(head, b"user-agent"), Some(&b"b"[..]));
-        assert_eq!(field(head, b"referer"), None);
+        assert_eq!(field_value(head, b"user-agent"), Some(&b"b"[..]));
+        assert_eq!(field_value(head, b"referer"), None);
     }
 }

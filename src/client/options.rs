@@ -12,16 +12,16 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
-use super::source::{self, DATA_TYPE, Payload, datum};
-use super::target::{ClientTarget, Overrides, parse_host, parse_port, parse_words};
+use super::source::{self, DATA_TYPE, Payload, parse_data_option};
+use super::target::{ClientTarget, Overrides, parse_host, parse_operands, parse_port};
 use crate::cli::{ParsedArgs, quote};
 use crate::text::parse_duration;
 
 /// What a single request and load mode share.
-const BOTH: [&str; 8] =
+const SHARED_OPTIONS: [&str; 8] =
     ["--data", "--head", "--header", "--host", "--port", "--request", "--silent", "--upload-file"];
 /// What is for a single request, and what load mode has instead.
-pub(crate) const ONLY_SINGLE: [(&str, &str); 12] = [
+pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
     ("--connect-timeout", "--timeout covers connecting"),
     ("--fail", "--assert judges a run"),
     ("--include", "answers are counted, not shown"),
@@ -46,12 +46,12 @@ pub(crate) struct RequestArgs {
     pub(crate) fields: Vec<(String, FieldEdit)>,
     pub(crate) payload: Option<Payload>,
     /// Whether `-I` is given.
-    pub(crate) is_head_asked: bool,
+    pub(crate) has_head_option: bool,
 }
 
 impl RequestArgs {
     /// Says what `-d` sends, unless `-H` has said so.
-    pub(crate) fn name_data_type(&mut self) {
+    pub(crate) fn set_data_content_type(&mut self) {
         if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             self.fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
         }
@@ -64,8 +64,8 @@ pub(crate) fn read_request(
     overrides: &Overrides,
     has_list: bool,
 ) -> Result<RequestArgs, String> {
-    let words: Vec<String> = given.operands().iter().map(word_text).collect();
-    let (word, mut target) = parse_words(&words, overrides)?;
+    let words: Vec<String> = given.operands().iter().map(operand_text).collect();
+    let (word, mut target) = parse_operands(&words, overrides)?;
     let is_place = words.len() > usize::from(word.is_some());
     if let Some(last) = words.last().filter(|_| has_list && is_place) {
         return Err(format!("{} and --urls both say whom to ask: leave one out", quote(last)));
@@ -74,19 +74,19 @@ pub(crate) fn read_request(
     let (file, data) = (given.last("--upload-file"), given.all("--data"));
     let method = method(given, word, is_head_asked, default_method(file.is_some(), !data.is_empty())?)?;
     let payload = match data.is_empty() {
-        false => Some(Payload::Data(data.into_iter().map(datum).collect::<Result<_, _>>()?)),
+        false => Some(Payload::Data(data.into_iter().map(parse_data_option).collect::<Result<_, _>>()?)),
         true if has_list && file.is_none() && method == "PUT" => {
             return Err("PUT sends a file, and --urls does not say which: name it with -T FILE".to_owned());
         }
         true => source::choose(file, &method, &mut target.path)?.map(Payload::Source),
     };
     let headers = given.all("--header");
-    let fields = headers.iter().map(|header| understand("--header", header, parse_field));
+    let fields = headers.iter().map(|header| parse_value("--header", header, parse_field));
     let fields = fields.collect::<Result<Vec<_>, _>>()?;
     if payload.is_some() {
         check_framing(&fields)?;
     }
-    Ok(RequestArgs { target, method, fields, payload, is_head_asked })
+    Ok(RequestArgs { target, method, fields, payload, has_head_option: is_head_asked })
 }
 
 /// Reads what the options say of the target.
@@ -147,7 +147,7 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads a time above nought.
-pub(crate) fn parse_some_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }
 
@@ -157,11 +157,11 @@ pub(crate) fn value<T, E: fmt::Display>(
     name: &'static str,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<T>, String> {
-    given.last(name).map(|value| understand(name, &value, parse)).transpose()
+    given.last(name).map(|value| parse_value(name, &value, parse)).transpose()
 }
 
 /// Understands the value of an option, or says which value of which option it is not.
-fn understand<T, E: fmt::Display>(
+fn parse_value<T, E: fmt::Display>(
     name: &str,
     value: &OsString,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -182,7 +182,7 @@ fn understand<T, E: fmt::Display>(
 
 /// A word as text. Linux knows file names that are not UTF-8; such a word is percent-encoded, which is
 /// how a path is sent anyway.
-fn word_text(word: &OsString) -> String {
+fn operand_text(word: &OsString) -> String {
     match word.to_str() {
         Some(text) => text.to_owned(),
         None => {
@@ -198,7 +198,9 @@ fn word_text(word: &OsString) -> String {
 /// Refuses what belongs to load mode where there is none.
 pub(in crate::client) fn refuse_load_options(given: &ParsedArgs) -> Result<(), String> {
     let names = given.settings().iter().map(|setting| setting.spec.long);
-    let is_single = |name: &str| BOTH.contains(&name) || ONLY_SINGLE.iter().any(|(known, _)| *known == name);
+    let is_single = |name: &str| {
+        SHARED_OPTIONS.contains(&name) || SINGLE_REQUEST_OPTIONS.iter().any(|(known, _)| *known == name)
+    };
     match names.filter(|name| !is_single(name)).min() {
         Some(name) => Err(format!(
             "option '{name}' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate"

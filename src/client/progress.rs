@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How long saving takes before it is worth a bar.
-const PATIENCE: Duration = Duration::from_millis(500);
+const BAR_DELAY: Duration = Duration::from_millis(500);
 /// With a length: how much of it, how fast, and how long it still takes.
 const STYLE_SIZED: &str =
     "{bar:40} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
@@ -18,7 +18,7 @@ const STYLE_UNSIZED: &str = "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}"
 
 /// A progress bar that may never be seen.
 pub(super) struct TransferProgress {
-    wanted: bool,
+    is_enabled: bool,
     /// When the bar is to be shown, while it is still hidden.
     due: Option<Instant>,
     /// Hidden at first, so that it knows from the beginning how fast things move.
@@ -28,19 +28,19 @@ pub(super) struct TransferProgress {
 impl TransferProgress {
     /// No bar yet; none ever unless `wanted` and standard error is a terminal.
     pub(super) fn new(wanted: bool) -> Self {
-        Self { wanted: wanted && io::stderr().is_terminal(), due: None, bar: None }
+        Self { is_enabled: wanted && io::stderr().is_terminal(), due: None, bar: None }
     }
 
     /// A body begins to be saved; its length may be known.
     pub(super) fn begin(&mut self, total_len: Option<u64>, now: Instant) {
-        if self.wanted {
-            self.due = Some(now + PATIENCE);
+        if self.is_enabled {
+            self.due = Some(now + BAR_DELAY);
             self.bar = Some(hidden(total_len));
         }
     }
 
     /// So many bytes have come.
-    pub(super) fn moved(&self, len: u64) {
+    pub(super) fn set_position(&self, len: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(len);
         }

@@ -10,7 +10,7 @@ pub(crate) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_V
 
 /// Longer bodies than this wait to be asked for, and so do those of unknown length: it is where curl
 /// begins to expect that it is worth it.
-const UNASKED_LEN_MAX: u64 = 1024 * 1024;
+const NO_EXPECT_LEN_MAX: u64 = 1024 * 1024;
 
 /// How the body of a request is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) fn awaits_continue(config: &ClientConfig, framing: UploadFraming) -> 
         _ if framing == UploadFraming::None => false,
         Some((_, FieldEdit::Set(value))) => value.eq_ignore_ascii_case("100-continue"),
         Some((_, FieldEdit::Remove)) => false,
-        None => !matches!(framing, UploadFraming::Length(..=UNASKED_LEN_MAX)),
+        None => !matches!(framing, UploadFraming::Length(..=NO_EXPECT_LEN_MAX)),
     }
 }
 

@@ -30,7 +30,7 @@ pub enum RunError {
         source: io::Error,
     },
     /// The server was content before it had everything.
-    Unsent,
+    EarlyResponse,
     /// No address took the connection.
     Connect {
         /// Host, port and, for each address, the reason.
@@ -64,10 +64,12 @@ impl RunError {
             Self::Resolve { .. } => 6,
             Self::Connect { .. } => 7,
             Self::Source { .. } => 26,
-            Self::Exchange(FetchError::Link(CloseReason::FileTruncated | CloseReason::FileFailed(_))) => 26,
-            Self::Unsent => 55,
-            Self::Exchange(FetchError::Answer(ResponseError::BodyCutShort(_))) => 18,
-            Self::Exchange(FetchError::Answer(ResponseError::Empty)) => 52,
+            Self::Exchange(FetchError::Connection(
+                CloseReason::FileTruncated | CloseReason::FileFailed(_),
+            )) => 26,
+            Self::EarlyResponse => 55,
+            Self::Exchange(FetchError::Response(ResponseError::BodyCutShort(_))) => 18,
+            Self::Exchange(FetchError::Response(ResponseError::Empty)) => 52,
             Self::Exchange(FetchError::TimedOut) | Self::TimedOut(_) => 28,
             Self::Exchange(_) => 56,
             Self::Status(_) => 22,
@@ -84,13 +86,13 @@ impl fmt::Display for RunError {
         match self {
             Self::Resolve { host, source } => write!(f, "cannot resolve '{host}': {source}"),
             Self::Source { name, source } => write!(f, "cannot read {name}: {source}"),
-            Self::Unsent => f.write_str("the server answered before it had the whole file"),
+            Self::EarlyResponse => f.write_str("the server answered before it had the whole file"),
             Self::Connect { attempts } => write!(f, "cannot connect to {attempts}"),
-            Self::Exchange(FetchError::Answer(fault)) => fault.fmt(f),
-            Self::Exchange(FetchError::Link(CloseReason::Failed(kind))) => {
+            Self::Exchange(FetchError::Response(fault)) => fault.fmt(f),
+            Self::Exchange(FetchError::Connection(CloseReason::Failed(kind))) => {
                 write!(f, "the connection failed: {kind}")
             }
-            Self::Exchange(FetchError::Link(reason)) => write!(f, "the connection ended: {reason}"),
+            Self::Exchange(FetchError::Connection(reason)) => write!(f, "the connection ended: {reason}"),
             Self::Exchange(FetchError::Stopped | FetchError::TimedOut) => {
                 f.write_str("the exchange was given up")
             }
@@ -114,12 +116,17 @@ mod tests {
 
     #[test]
     fn exit_codes_are_curls() {
-        let cut = FetchError::Answer(ResponseError::BodyCutShort(Some(3)));
+        let cut = FetchError::Response(ResponseError::BodyCutShort(Some(3)));
         for (error, code) in [
             (RunError::Exchange(cut), 18),
-            (RunError::Exchange(FetchError::Answer(ResponseError::Empty)), 52),
-            (RunError::Exchange(FetchError::Answer(ResponseError::HeadCutShort)), 56),
-            (RunError::Exchange(FetchError::Link(CloseReason::Failed(io::ErrorKind::ConnectionReset))), 56),
+            (RunError::Exchange(FetchError::Response(ResponseError::Empty)), 52),
+            (RunError::Exchange(FetchError::Response(ResponseError::HeadCutShort)), 56),
+            (
+                RunError::Exchange(FetchError::Connection(CloseReason::Failed(
+                    io::ErrorKind::ConnectionReset,
+                ))),
+                56,
+            ),
             (RunError::Status(404), 22),
             (RunError::Sink(SinkError::BinaryToTerminal), 23),
             (RunError::TimedOut(Duration::from_secs(1)), 28),

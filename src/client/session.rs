@@ -31,7 +31,7 @@ pub(super) struct Session {
     pub(super) config: ClientConfig,
     request: Vec<u8>,
     sink: OutputSink,
-    held_up: InterruptibleWait,
+    blocking_wait: InterruptibleWait,
     progress: TransferProgress,
     started: Instant,
     pub(super) connector: AddressConnector,
@@ -63,7 +63,7 @@ impl Session {
         Self {
             request: request::render(&config, framing),
             sink: OutputSink::new(&config.output),
-            held_up: InterruptibleWait::default(),
+            blocking_wait: InterruptibleWait::default(),
             progress: TransferProgress::new(!config.silent),
             started: now.instant,
             connector,
@@ -83,12 +83,12 @@ impl Session {
     ///
     /// # Errors
     /// When a handler cannot be installed.
-    pub(super) fn end_on(&self, signals: &[i32]) -> io::Result<()> {
-        self.held_up.end_on(signals)
+    pub(super) fn exit_on_signals(&self, signals: &[i32]) -> io::Result<()> {
+        self.blocking_wait.exit_on_signals(signals)
     }
 
     /// Whether it is over.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.outcome.is_some()
     }
 
@@ -103,9 +103,9 @@ impl Session {
     }
 
     /// So many bytes of the request have gone out.
-    pub(super) fn note_sent(&self, sent_total: u64) {
+    pub(super) fn on_sent(&self, sent_total: u64) {
         if self.upload.is_some() && self.status.0 == 0 {
-            self.progress.moved(sent_total.saturating_sub(self.request.len() as u64));
+            self.progress.set_position(sent_total.saturating_sub(self.request.len() as u64));
         }
     }
 
@@ -127,7 +127,7 @@ impl Session {
         }
     }
 
-    fn show_head(&self, head: &ResponseHead<'_, '_>) {
+    fn print_head(&self, head: &ResponseHead<'_, '_>) {
         let line = status_line(head);
         if !self.config.verbose {
             return self.say(format_args!("{line}"));
@@ -139,11 +139,11 @@ impl Session {
         self.say(format_args!("<"));
     }
 
-    fn take_head(&mut self, head: &ResponseHead<'_, '_>, now: Now) -> Result<(), RunError> {
+    fn on_head(&mut self, head: &ResponseHead<'_, '_>, now: Now) -> Result<(), RunError> {
         self.progress.clear();
         self.status = (head.status, status_line(head));
-        self.show_head(head);
-        self.log.answered(head);
+        self.print_head(head);
+        self.log.on_response_head(head);
         if self.config.fail && head.status >= 400 {
             return Err(RunError::Status(head.status));
         }
@@ -163,13 +163,13 @@ impl Session {
         Ok(())
     }
 
-    fn take_body(&mut self, bytes: &[u8]) -> Result<(), RunError> {
+    fn on_body(&mut self, bytes: &[u8]) -> Result<(), RunError> {
         if bytes.is_empty() {
             return Ok(());
         }
         self.with_sink(|sink| sink.write(bytes))?;
         self.received_len += bytes.len() as u64;
-        self.progress.moved(self.received_len);
+        self.progress.set_position(self.received_len);
         Ok(())
     }
 
@@ -178,8 +178,8 @@ impl Session {
         &mut self,
         act: impl FnOnce(&mut OutputSink) -> Result<(), SinkError>,
     ) -> Result<(), RunError> {
-        let Self { sink, held_up, .. } = self;
-        let done = if sink.may_wait() { held_up.during(|| act(sink))? } else { act(sink) };
+        let Self { sink, blocking_wait: held_up, .. } = self;
+        let done = if sink.may_block() { held_up.run(|| act(sink))? } else { act(sink) };
         done.map_err(RunError::Sink)
     }
 
@@ -187,7 +187,7 @@ impl Session {
         self.with_sink(OutputSink::finish)?;
         self.progress.clear();
         if let Some(upload) = &self.upload {
-            return self.confirm(upload.queued_len);
+            return self.report_upload(upload.queued_len);
         }
         let len = plural(self.received_len, "byte");
         let time = duration(now.instant.saturating_duration_since(self.started));
@@ -200,31 +200,31 @@ impl Session {
     }
 
     /// Says what has become of what was sent.
-    fn confirm(&self, len: u64) -> Result<(), RunError> {
+    fn report_upload(&self, len: u64) -> Result<(), RunError> {
         let (status, status_line) = (self.status.0, &self.status.1);
         if !(200..300).contains(&status) {
-            self.say(format_args!("not stored: the server answered {}", after_version(status_line)));
+            self.say(format_args!("not stored: the server answered {}", without_version(status_line)));
             return Ok(());
         }
         if self.unsent {
-            return Err(RunError::Unsent);
+            return Err(RunError::EarlyResponse);
         }
         let (len, path) = (plural(len, "byte"), printable(self.config.target.path.as_bytes()));
         match (self.config.method.as_str(), status) {
             ("PUT", 201) => self.say(format_args!("stored {len} at {path} (created)")),
             ("PUT", 200 | 204) => self.say(format_args!("stored {len} at {path} (replaced)")),
-            _ => self.say(format_args!("sent {len} to {path}: {}", after_version(status_line))),
+            _ => self.say(format_args!("sent {len} to {path}: {}", without_version(status_line))),
         }
         Ok(())
     }
 
-    fn conclude(&mut self, outcome: Result<(), FetchError>, now: Now) {
+    fn set_outcome(&mut self, outcome: Result<(), FetchError>, now: Now) {
         match outcome {
             Ok(()) => match self.finish(now) {
                 Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
                 Err(error) => self.fail(error),
             },
-            Err(FetchError::Link(CloseReason::ConnectFailed(kind))) => self.connector.failed(kind),
+            Err(FetchError::Connection(CloseReason::ConnectFailed(kind))) => self.connector.failed(kind),
             Err(FetchError::TimedOut) => {
                 self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
             }
@@ -234,11 +234,11 @@ impl Session {
 }
 
 impl ResponseHandler for Session {
-    fn connected(&mut self, now: Now) -> &[u8] {
+    fn on_connected(&mut self, now: Now) -> &[u8] {
         let time = duration(now.instant.saturating_duration_since(self.started));
         if let Some(address) = self.connector.address() {
             self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
-            self.log.asked(address, &self.request, now);
+            self.log.on_request(address, &self.request, now);
         }
         if self.config.verbose {
             for line in String::from_utf8_lossy(&self.request).lines() {
@@ -255,39 +255,39 @@ impl ResponseHandler for Session {
         request::awaits_continue(&self.config, self.framing)
     }
 
-    fn supply(&mut self, outbox: &mut SendQueue) -> BodyProgress {
+    fn queue_body(&mut self, outbox: &mut SendQueue) -> BodyProgress {
         let supplied = self.upload.as_mut().map(|upload| upload.supply(outbox));
-        supplied.unwrap_or(Ok(BodyProgress::Whole)).unwrap_or_else(|source| {
+        supplied.unwrap_or(Ok(BodyProgress::Complete)).unwrap_or_else(|source| {
             let name = self.config.upload.as_ref().map(Payload::to_string).unwrap_or_default();
             self.fail(RunError::Source { name, source });
             BodyProgress::Failed
         })
     }
 
-    fn unsent(&mut self) {
+    fn on_early_response(&mut self) {
         self.unsent = true;
     }
 
-    fn piece(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool {
+    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool {
         let taken = match piece {
             ResponseEvent::Interim(head) => {
                 if self.config.verbose {
-                    self.show_head(head);
+                    self.print_head(head);
                 }
                 Ok(())
             }
-            ResponseEvent::Head(head) => self.take_head(head, now),
-            ResponseEvent::Body(bytes) => self.take_body(bytes),
+            ResponseEvent::Head(head) => self.on_head(head, now),
+            ResponseEvent::Body(bytes) => self.on_body(bytes),
             ResponseEvent::End => Ok(()),
         };
         taken.map_err(|error| self.fail(error)).is_ok()
     }
 
-    fn over(&mut self, outcome: Result<(), FetchError>, now: Now) {
-        self.conclude(outcome, now);
+    fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now) {
+        self.set_outcome(outcome, now);
         match &self.outcome {
-            Some(Err(error)) => self.log.over(error, self.received_len, now),
-            _ => self.log.over(&CloseReason::Finished, self.received_len, now),
+            Some(Err(error)) => self.log.on_finished(error, self.received_len, now),
+            _ => self.log.on_finished(&CloseReason::Finished, self.received_len, now),
         }
     }
 }
@@ -297,7 +297,7 @@ fn status_line(head: &ResponseHead<'_, '_>) -> String {
 }
 
 /// A status line without the version of the protocol: `403 Forbidden`.
-fn after_version(line: &str) -> &str {
+fn without_version(line: &str) -> &str {
     line.split_once(' ').map_or(line, |(_version, rest)| rest)
 }
 

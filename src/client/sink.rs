@@ -14,7 +14,7 @@ use super::config::OutputChoice;
 use super::messages::printable;
 
 /// How much of a body is looked at to tell text from binary.
-const LOOK_LEN_MAX: usize = 2000;
+const BINARY_CHECK_LEN_MAX: usize = 2000;
 
 /// Why bytes could not be put where they belong.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) struct OutputSink {
     /// What is written until the file is whole, opened when the first byte or the end comes.
     open: Option<OpenOutput>,
     /// So much of the body must still be searched for binary data; 0 if standard output is no terminal.
-    guarded_len: usize,
+    binary_check_len: usize,
 }
 
 /// A file under way.
@@ -67,11 +67,11 @@ impl OutputSink {
     /// The sink that the settings ask for. Nothing is opened yet.
     pub(super) fn new(output: &OutputChoice) -> Self {
         let (target, guarded_len) = match output {
-            OutputChoice::Stdout if io::stdout().is_terminal() => (None, LOOK_LEN_MAX),
+            OutputChoice::Stdout if io::stdout().is_terminal() => (None, BINARY_CHECK_LEN_MAX),
             OutputChoice::Stdout | OutputChoice::ForcedStdout => (None, 0),
             OutputChoice::File(path) => (Some(path.clone()), 0),
         };
-        Self { target, open: None, guarded_len }
+        Self { target, open: None, binary_check_len: guarded_len }
     }
 
     /// The file that is written, if it is one.
@@ -80,7 +80,7 @@ impl OutputSink {
     }
 
     /// Whether taking more may wait for another process: the reader of a pipe, or who opens a FIFO.
-    pub(super) fn may_wait(&self) -> bool {
+    pub(super) fn may_block(&self) -> bool {
         match (&self.target, &self.open) {
             (None, _) | (_, Some(OpenOutput::Direct(_))) => true,
             (_, Some(OpenOutput::Temporary(_))) => false,
@@ -93,8 +93,8 @@ impl OutputSink {
     /// # Errors
     /// When it cannot be written, or should not be.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        let looked_at = bytes.get(..self.guarded_len).unwrap_or(bytes);
-        self.guarded_len -= looked_at.len();
+        let looked_at = bytes.get(..self.binary_check_len).unwrap_or(bytes);
+        self.binary_check_len -= looked_at.len();
         if is_binary(looked_at) {
             return Err(SinkError::BinaryToTerminal);
         }
@@ -107,7 +107,7 @@ impl OutputSink {
     /// When it cannot be written.
     pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), SinkError> {
         let Self { target: Some(target), open, .. } = self else { return write_stdout(head) };
-        opened(target, open)?.write_all(head).map_err(|source| file_error(target, source))
+        get_or_open(target, open)?.write_all(head).map_err(|source| file_error(target, source))
     }
 
     /// The body is whole: gives the file its name.
@@ -116,7 +116,7 @@ impl OutputSink {
     /// When that fails.
     pub(super) fn finish(&mut self) -> Result<(), SinkError> {
         let Self { target: Some(target), open, .. } = self else { return Ok(()) };
-        opened(target, open)?;
+        get_or_open(target, open)?;
         match open.take() {
             Some(OpenOutput::Temporary(file)) => {
                 file.persist(&*target).map(drop).map_err(|error| file_error(target, error.error))
@@ -143,7 +143,7 @@ fn file_error(target: &Path, source: io::Error) -> SinkError {
 }
 
 /// The file under way, opened now if this is the first call.
-fn opened<'a>(
+fn get_or_open<'a>(
     target: &mut PathBuf,
     open: &'a mut Option<OpenOutput>,
 ) -> Result<&'a mut dyn Write, SinkError> {

@@ -13,7 +13,7 @@ use super::messages::printable;
 use crate::cli::quote;
 
 /// What a file's name keeps in a URL: the unreserved characters (RFC 3986 section 2.3).
-const NAME_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const FILE_NAME_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What a request sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl fmt::Display for Source {
 pub(crate) const DATA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// One `-d`: text, or `@FILE`.
-pub(super) fn datum(text: OsString) -> Result<Data, String> {
+pub(super) fn parse_data_option(text: OsString) -> Result<Data, String> {
     match text.as_encoded_bytes().strip_prefix(b"@") {
         None => Ok(Data::Text(text)),
         Some(b"") => Err("option '--data' needs the name of a file behind its @".to_owned()),
@@ -82,7 +82,7 @@ pub(super) fn datum(text: OsString) -> Result<Data, String> {
 ///
 /// # Errors
 /// Those of `read`.
-pub(crate) fn join<E>(
+pub(crate) fn join_data<E>(
     data: &[Data],
     mut read: impl FnMut(&Source) -> Result<Vec<u8>, E>,
 ) -> Result<Vec<u8>, E> {
@@ -125,11 +125,11 @@ pub(super) fn choose(
         return Err("option '--upload-file' needs the name of a file".to_owned());
     }
     let source = if asked == "-" { Source::Stdin } else { Source::File(asked.into()) };
-    name_target(&source, path)?;
+    append_file_name(&source, path)?;
     Ok(Some(source))
 }
 
-fn name_target(source: &Source, path: &mut String) -> Result<(), String> {
+fn append_file_name(source: &Source, path: &mut String) -> Result<(), String> {
     let end = path.find('?').unwrap_or(path.len());
     if !path[..end].ends_with('/') {
         return Ok(());
@@ -141,7 +141,7 @@ fn name_target(source: &Source, path: &mut String) -> Result<(), String> {
     let Some(name) = name else {
         return Err("the path ends with a slash, and what -T sends has no name to put there".to_owned());
     };
-    path.insert_str(end, &percent_encode(name.as_bytes(), NAME_ENCODED).to_string());
+    path.insert_str(end, &percent_encode(name.as_bytes(), FILE_NAME_ENCODE_SET).to_string());
     Ok(())
 }
 

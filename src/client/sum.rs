@@ -12,7 +12,7 @@ use std::time::Instant;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::connector::AddressConnector;
-use super::fetch::this_host;
+use super::fetch::host_name;
 use super::messages::say;
 use super::run_error::RunError;
 use crate::net::{CloseReason, Connection, Pool};
@@ -111,7 +111,7 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let address = sum.connector.address();
     let told = sum.into_outcome()?;
     if let Some(address) = address {
-        say(format_args!("this host is {}, connected to {address} ({host})", this_host()));
+        say(format_args!("this host is {}, connected to {address} ({host})", host_name()));
     }
     Ok(told)
 }
@@ -146,7 +146,7 @@ fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64,
 
 /// The user's name, else this machine's.
 fn default_name() -> Name {
-    Name::first_valid([std::env::var("USER").unwrap_or_default(), this_host()])
+    Name::first_valid([std::env::var("USER").unwrap_or_default(), host_name()])
 }
 
 /// The application of the client's reactor.
@@ -180,7 +180,7 @@ impl SumApp {
         if self.exchange.outcome.is_some() {
             return Ok(None);
         }
-        let attempt = self.connector.next(now)?;
+        let attempt = self.connector.connect_next(now)?;
         Ok(attempt.map(|(stream, deadline)| Connection::connecting(stream, SumClientProtocol::new(deadline))))
     }
 }

@@ -27,7 +27,7 @@ const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "
 
 /// What must not stand in a request target as it is: space, controls, and what RFC 3986 leaves out.
 /// `%` is judged by what follows it.
-const NOT_IN_PATH: &AsciiSet = &CONTROLS
+const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'<')
@@ -40,7 +40,7 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// The same, but braces are kept: whoever renders placeholders sees to those that are none.
-const NOT_IN_TEMPLATE: &AsciiSet = &NOT_IN_PATH.remove(b'{').remove(b'}');
+const TEMPLATE_ENCODE_SET: &AsciiSet = &PATH_ENCODE_SET.remove(b'{').remove(b'}');
 
 /// Whom to ask, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ struct ParsedUrl {
 ///
 /// The first form that matches wins: nothing; a method first; a second word of digits only; a URL,
 /// `/path` or `:port`; `host[:port][/path]`.
-pub(crate) fn parse_words(
+pub(crate) fn parse_operands(
     words: &[String],
     overrides: &Overrides,
 ) -> Result<(Option<String>, ClientTarget), String> {
@@ -104,15 +104,15 @@ pub(crate) fn parse_words(
                  written http://{SUM}/, a path /{SUM}"
             ));
         }
-        [method, rest @ ..] if is_method(method) => (Some(method), parse_place(rest, overrides)?),
+        [method, rest @ ..] if is_method(method) => (Some(method), parse_url_or_path(rest, overrides)?),
         [host, port, rest @ ..] if is_number(port) => parse_host_port(host, port, rest)?,
-        rest => (None, parse_place(rest, overrides)?),
+        rest => (None, parse_url_or_path(rest, overrides)?),
     };
     let path = place.path.unwrap_or_default();
     let target = ClientTarget {
         host: overrides.host.clone().or(place.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
         port: overrides.port.or(place.port).unwrap_or(PORT_DEFAULT),
-        path: request_path(&path, if overrides.keeps_braces { NOT_IN_TEMPLATE } else { NOT_IN_PATH }),
+        path: request_path(&path, if overrides.keeps_braces { TEMPLATE_ENCODE_SET } else { PATH_ENCODE_SET }),
     };
     Ok((method.cloned(), target))
 }
@@ -155,7 +155,7 @@ fn parse_host_port<'a>(
         [word] if METHODS.contains(&word.as_str()) => (Some(word), None),
         [file] => (None, Some(file)),
         [method, file] if is_method(method) => (Some(method), Some(file)),
-        [file, extra] if !looks_like_method(file) => return too_many(extra),
+        [file, extra] if !looks_like_method(file) => return unexpected_word(extra),
         [method, _file] => {
             return Err(format!(
                 "{} is not a method: methods are upper case letters, such as {}",
@@ -163,7 +163,7 @@ fn parse_host_port<'a>(
                 method.to_ascii_uppercase()
             ));
         }
-        [_, _, extra, ..] => return too_many(extra),
+        [_, _, extra, ..] => return unexpected_word(extra),
     };
     let place =
         ParsedUrl { host: Some(parse_host(host)?), port: Some(parse_port(port)?), path: file.cloned() };
@@ -172,11 +172,11 @@ fn parse_host_port<'a>(
 
 /// One word, or none: a URL, `/path`, `:port/path`, `*`, `host[:port][/path]`; after `--host`, a bare
 /// word is a path.
-fn parse_place(words: &[String], overrides: &Overrides) -> Result<ParsedUrl, String> {
+fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUrl, String> {
     let word = match words {
         [] => return Ok(ParsedUrl::default()),
         [word] => word.as_str(),
-        [_, extra, ..] => return too_many(extra),
+        [_, extra, ..] => return unexpected_word(extra),
     };
     if let Some((scheme, rest)) = split_scheme(word) {
         let mut place = parse_authority_and_path(after_scheme(scheme, rest)?)?;
@@ -261,7 +261,7 @@ fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn too_many<T>(extra: &str) -> Result<T, String> {
+fn unexpected_word<T>(extra: &str) -> Result<T, String> {
     Err(format!("unexpected word {}", quote(extra)))
 }
 
@@ -299,7 +299,7 @@ mod tests {
     fn parse_with(line: &str, host: Option<&str>, port: Option<u16>) -> Parsed {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let host = host.map(str::to_owned);
-        parse_words(&words, &Overrides { host, port, keeps_braces: false })
+        parse_operands(&words, &Overrides { host, port, keeps_braces: false })
     }
 
     fn parse(line: &str) -> Parsed {
@@ -391,7 +391,7 @@ mod tests {
             (":81/{SEQ}?n={SEQ}", "/{SEQ}?n={SEQ}"),
             ("h:81", "/"),
         ] {
-            let (_, target) = parse_words(&[word.to_owned()], &overrides).unwrap();
+            let (_, target) = parse_operands(&[word.to_owned()], &overrides).unwrap();
             assert_eq!(target.path, path, "{word}");
         }
     }
@@ -430,7 +430,7 @@ mod tests {
             let error = parse(line).unwrap_err();
             assert!(error.contains(part), "{line}: {error}");
         }
-        let empty = parse_words(&[String::new()], &Overrides::default());
+        let empty = parse_operands(&[String::new()], &Overrides::default());
         assert_eq!(empty.unwrap_err(), "the host is empty");
     }
 
@@ -459,7 +459,7 @@ mod tests {
             ("/\"<>\\^`{|}", "/%22%3C%3E%5C%5E%60%7B%7C%7D"),
         ];
         for (text, path) in rows {
-            assert_eq!(request_path(text, NOT_IN_PATH), path, "{text:?}");
+            assert_eq!(request_path(text, PATH_ENCODE_SET), path, "{text:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::connection::BodyProgress;
-use super::source::{Payload, Source, join};
+use super::source::{Payload, Source, join_data};
 use crate::http::chunk;
 use crate::net::SendQueue;
 
@@ -46,7 +46,10 @@ impl UploadBody {
     pub(super) fn open(payload: &Payload) -> io::Result<Self> {
         let (file, is_stream) = match payload {
             Payload::Data(data) => {
-                return Ok(Self { body: UploadContent::Data(join(data, read_part)?), queued_len: 0 });
+                return Ok(Self {
+                    body: UploadContent::Data(join_data(data, read_data_file)?),
+                    queued_len: 0,
+                });
             }
             Payload::Source(Source::Stdin) => (File::from(io::stdin().as_fd().try_clone_to_owned()?), true),
             Payload::Source(Source::File(path)) => {
@@ -80,7 +83,7 @@ impl UploadBody {
     ///
     /// # Errors
     /// When there is no descriptor for it.
-    pub(super) fn watchable(&self) -> io::Result<Option<OwnedFd>> {
+    pub(super) fn stream_fd(&self) -> io::Result<Option<OwnedFd>> {
         match &self.body {
             UploadContent::File { .. } | UploadContent::Data(_) => Ok(None),
             UploadContent::Stream { file, .. } => file.as_fd().try_clone_to_owned().map(Some),
@@ -96,31 +99,31 @@ impl UploadBody {
             UploadContent::File { file, len } => {
                 outbox.push_file(Rc::clone(file), 0, *len);
                 self.queued_len = *len;
-                Ok(BodyProgress::Whole)
+                Ok(BodyProgress::Complete)
             }
             UploadContent::Data(bytes) => {
                 self.queued_len = bytes.len() as u64;
                 outbox.push_with(|out| out.append(bytes));
-                Ok(BodyProgress::Whole)
+                Ok(BodyProgress::Complete)
             }
             UploadContent::Stream { file, piece } => {
-                if !has_something(file)? {
+                if !is_readable(file)? {
                     return Ok(BodyProgress::Pending);
                 }
                 let len = match file.read(piece) {
-                    Err(error) if is_for_later(&error) => return Ok(BodyProgress::Pending),
+                    Err(error) if is_retryable(&error) => return Ok(BodyProgress::Pending),
                     result => result?,
                 };
                 outbox.push_with(|out| chunk(out, piece.get(..len).unwrap_or_default()));
                 self.queued_len += len as u64;
-                Ok(if len == 0 { BodyProgress::Whole } else { BodyProgress::Piece })
+                Ok(if len == 0 { BodyProgress::Complete } else { BodyProgress::Queued })
             }
         }
     }
 }
 
 /// Reads a file that a part of the data is in.
-fn read_part(source: &Source) -> io::Result<Vec<u8>> {
+fn read_data_file(source: &Source) -> io::Result<Vec<u8>> {
     let (mut bytes, limit) = (Vec::new(), DATA_LEN_MAX + 1);
     match source {
         Source::Stdin => io::stdin().take(limit).read_to_end(&mut bytes)?,
@@ -133,17 +136,17 @@ fn read_part(source: &Source) -> io::Result<Vec<u8>> {
 }
 
 /// Whether reading would not have to wait: there are bytes, or the end, or a fault to be told of.
-fn has_something(file: &File) -> io::Result<bool> {
+fn is_readable(file: &File) -> io::Result<bool> {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&at_once)) {
         Ok(count) => Ok(count > 0),
-        Err(errno) if is_for_later(&errno.into()) => Ok(false),
+        Err(errno) if is_retryable(&errno.into()) => Ok(false),
         Err(errno) => Err(errno.into()),
     }
 }
 
 /// Another reader of the same pipe may have been quicker; a signal is news of its own.
-fn is_for_later(error: &io::Error) -> bool {
+fn is_retryable(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
@@ -168,12 +171,12 @@ mod tests {
         assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Pending);
         assert!(outbox.is_empty());
         writer.write_all(b"hello").expect("a full pipe");
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Piece);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Queued);
         assert_eq!(outbox.len(), "4\r\nhell\r\n".len() as u64);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Piece);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Queued);
         assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Pending);
         drop(writer);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Whole);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Complete);
         assert_eq!((upload.queued_len, outbox.len()), (5, "4\r\nhell\r\n1\r\no\r\n0\r\n\r\n".len() as u64));
     }
 
@@ -186,7 +189,7 @@ mod tests {
         let mut upload = open(&path).expect("it opens");
         let mut outbox = SendQueue::new();
         assert_eq!(upload.len(), Some(7));
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Whole);
+        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Complete);
         assert_eq!((upload.queued_len, outbox.len()), (7, 7));
         assert!(open(folder.path()).is_err(), "a directory");
     }

@@ -3,7 +3,7 @@
 //! A [`RelativePath`] is a name that cannot leave the root; a [`Root`] opens such names beneath
 //! one directory and refuses all but regular files; a [`ContentSource`] is where files come from, a
 //! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale, and
-//! with it the encoded variants of a file, found beside it or made; an [`UploadBody`] is a file on its way
+//! with it the encoded variants of a file, found beside it or made; an [`Upload`] is a file on its way
 //! in, which has its name only when it is whole; an [`Archive`] is a folder on its way out, as one tar
 //! file; a [`Listing`] is what is in a directory. Both are gathered in slices. An [`FileVersion`] tells one
 //! version of a file from all others.

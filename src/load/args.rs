@@ -11,7 +11,7 @@ use crate::cli::{ParsedArgs, UsageError, invalid_choice_message};
 use crate::client;
 use crate::client::config::FieldEdit;
 use crate::client::options::{
-    ONLY_SINGLE, file_name, overrides, parse_some_time, parse_time, read_request, value,
+    SINGLE_REQUEST_OPTIONS, file_name, overrides, parse_positive_time, parse_time, read_request, value,
 };
 use crate::client::source::{Data, Payload, Source};
 use crate::client::target::ClientTarget;
@@ -28,15 +28,15 @@ use crate::load::plan::run_plan::{
     CONCURRENCY_DEFAULT, DURATION_DEFAULT, PIPELINE_MAX, Plan, Stop, THREADS_MAX, TIMEOUT_DEFAULT, UrlOrder,
 };
 use crate::load::plan::schedule::{parse_ramp, parse_steps};
-use search::{Search, read_search};
+use search::{SearchSettings, read_search};
 
 /// How often a run off a terminal says how it is going if nothing else is asked for.
-const EVERY_DEFAULT: Duration = Duration::from_secs(10);
+const PROGRESS_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
 /// The engine tells how it is going four times a second.
-const EVERY_MIN: Duration = Duration::from_millis(250);
+const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(250);
 
 /// What load mode begins with.
-const BEGIN: [&str; 7] =
+const LOAD_MODE_OPTIONS: [&str; 7] =
     ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp", "--find-rate"];
 /// Reads the arguments, without the program's name.
 ///
@@ -46,7 +46,7 @@ const BEGIN: [&str; 7] =
 ///
 /// A [`UsageError`] that names the option or word at fault.
 pub fn parse(args: Vec<OsString>) -> Result<Command<ClientTask>, UsageError> {
-    client::args::PROGRAM.command(args, |given| match is_asked_for(given) {
+    client::args::PROGRAM.command(args, |given| match is_load_mode(given) {
         true => read_settings(given).map(|settings| ClientTask::Load(Box::new(settings))),
         false => client::args::read_config(given).map(|config| ClientTask::Fetch(Box::new(config))),
     })
@@ -67,7 +67,7 @@ pub struct Settings {
     /// What to do; its targets and requests are yet to be filled in.
     pub plan: Plan,
     /// Whom to ask.
-    pub places: TargetSelection,
+    pub target_selection: TargetSelection,
     /// The method, as it is sent.
     pub method: String,
     /// Changes to the fields of the requests; values may have placeholders.
@@ -77,21 +77,21 @@ pub struct Settings {
     /// What the report looks like.
     pub format: ReportFormat,
     /// Where the report goes instead of standard output.
-    pub out: Option<PathBuf>,
+    pub report_path: Option<PathBuf>,
     /// How often a run off a terminal says how it is going.
-    pub every: Duration,
+    pub progress_interval: Duration,
     /// Say nothing but the report.
     pub silent: bool,
     /// What the run is judged by.
     pub assertion: Option<Assertion>,
     /// Where the run is kept, to be compared or merged.
-    pub save: Option<PathBuf>,
+    pub save_path: Option<PathBuf>,
     /// The run that this one is compared with.
-    pub compare: Option<PathBuf>,
+    pub baseline_path: Option<PathBuf>,
     /// How much worse than that it may be.
-    pub limits: Option<Thresholds>,
+    pub thresholds: Option<Thresholds>,
     /// What is searched for, if it is to be many runs instead of one.
-    pub search: Option<Search>,
+    pub search: Option<SearchSettings>,
 }
 
 /// Whom to ask.
@@ -111,8 +111,8 @@ pub enum TargetSelection {
 }
 
 /// Whether these options ask for a run of many requests.
-pub(crate) fn is_asked_for(given: &ParsedArgs) -> bool {
-    BEGIN.iter().any(|name| given.peek(name).is_some())
+pub(crate) fn is_load_mode(given: &ParsedArgs) -> bool {
+    LOAD_MODE_OPTIONS.iter().any(|name| given.peek(name).is_some())
 }
 
 /// Reads what a run needs.
@@ -120,20 +120,21 @@ pub(crate) fn is_asked_for(given: &ParsedArgs) -> bool {
 /// # Errors
 /// One line that names the option or word at fault, and the remedy.
 pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> {
-    if let Some((name, instead)) = ONLY_SINGLE.iter().find(|(name, _)| given.peek(name).is_some()) {
+    if let Some((name, instead)) = SINGLE_REQUEST_OPTIONS.iter().find(|(name, _)| given.peek(name).is_some())
+    {
         return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
     }
     let format = value(given, "--format", parse_format)?.unwrap_or_default();
     let search = read_search(given, format)?;
-    let plan = plan(given, search.is_some())?;
-    let (overrides, list) = (overrides(given, true)?, list(given)?);
+    let plan = read_plan(given, search.is_some())?;
+    let (overrides, list) = (overrides(given, true)?, read_url_list_source(given)?);
     let request = read_request(given, &overrides, list.is_some())?;
     if request.method == "HEAD" && request.payload.is_some() {
         return Err("-d sends something, and HEAD only asks: leave one out".to_owned());
     }
     let settings = Settings {
         plan: Plan { method: Method::from_token(request.method.as_bytes()), ..plan },
-        places: match list {
+        target_selection: match list {
             Some(list) => TargetSelection::List { list, host: overrides.host, port: overrides.port },
             None => TargetSelection::One(request.target),
         },
@@ -141,26 +142,27 @@ pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> 
         fields: request.fields,
         payload: request.payload,
         format,
-        out: out(given)?,
-        every: value(given, "--every", parse_every)?.unwrap_or(EVERY_DEFAULT),
+        report_path: report_path(given)?,
+        progress_interval: value(given, "--every", parse_progress_interval)?
+            .unwrap_or(PROGRESS_INTERVAL_DEFAULT),
         silent: given.flag("--silent"),
         assertion: value(given, "--assert", Assertion::parse)?,
-        save: file_name(given, "--save")?,
-        compare: file_name(given, "--compare")?,
-        limits: value(given, "--fail-on", Thresholds::parse)?,
+        save_path: file_name(given, "--save")?,
+        baseline_path: file_name(given, "--compare")?,
+        thresholds: value(given, "--fail-on", Thresholds::parse)?,
         search,
     };
-    if settings.limits.is_some() && settings.compare.is_none() {
+    if settings.thresholds.is_some() && settings.baseline_path.is_none() {
         return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
     }
-    settings.check_standard_input()?;
+    settings.check_single_stdin_use()?;
     Ok(settings)
 }
 
 impl Settings {
     /// Standard input has one reader.
-    fn check_standard_input(&self) -> Result<(), String> {
-        let list = matches!(&self.places, TargetSelection::List { list: Source::Stdin, .. });
+    fn check_single_stdin_use(&self) -> Result<(), String> {
+        let list = matches!(&self.target_selection, TargetSelection::List { list: Source::Stdin, .. });
         let sent = match &self.payload {
             Some(Payload::Source(source)) => usize::from(*source == Source::Stdin),
             Some(Payload::Data(data)) => {
@@ -176,23 +178,23 @@ impl Settings {
 }
 
 /// The list of `--urls`.
-fn list(given: &mut ParsedArgs) -> Result<Option<Source>, String> {
+fn read_url_list_source(given: &mut ParsedArgs) -> Result<Option<Source>, String> {
     let file = file_name(given, "--urls")?;
     Ok(file.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) }))
 }
 
 /// Where the report goes, unless that is standard output.
-pub(super) fn out(given: &mut ParsedArgs) -> Result<Option<PathBuf>, String> {
+pub(super) fn report_path(given: &mut ParsedArgs) -> Result<Option<PathBuf>, String> {
     Ok(file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"))
 }
 
 /// The shape of the run.
-fn plan(given: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
-    let schedule = schedule(given)?;
+fn read_plan(given: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
+    let schedule = read_schedule(given)?;
     let requests = value(given, "--requests", parse_count)?;
-    let duration = value(given, "--duration", parse_some_time)?;
-    let threads = value(given, "--threads", |text| parse_small(text, THREADS_MAX))?.unwrap_or(1);
-    let concurrency = value(given, "--concurrency", |text| parse_small(text, usize::MAX))?;
+    let duration = value(given, "--duration", parse_positive_time)?;
+    let threads = value(given, "--threads", |text| parse_count_at_most(text, THREADS_MAX))?.unwrap_or(1);
+    let concurrency = value(given, "--concurrency", |text| parse_count_at_most(text, usize::MAX))?;
     let is_alone = schedule == Schedule::Closed && requests.is_none() && duration.is_none();
     if is_alone && !is_search && concurrency == Some(1) {
         return Err(
@@ -215,10 +217,10 @@ fn plan(given: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
         stop: Stop { requests, duration },
         schedule,
         warmup: value(given, "--warmup", parse_time)?.unwrap_or_default(),
-        pipeline: value(given, "--pipeline", |text| parse_small(text, PIPELINE_MAX))?.unwrap_or(1),
+        pipeline: value(given, "--pipeline", |text| parse_count_at_most(text, PIPELINE_MAX))?.unwrap_or(1),
         keep_alive: !given.flag("--no-keepalive"),
         requests_per_connection: value(given, "--requests-per-connection", parse_count)?,
-        timeout: value(given, "--timeout", parse_some_time)?.unwrap_or(TIMEOUT_DEFAULT),
+        timeout: value(given, "--timeout", parse_positive_time)?.unwrap_or(TIMEOUT_DEFAULT),
         threads,
         seed: value(given, "--seed", parse_seed)?.unwrap_or_default(),
         ..Plan::default()
@@ -227,7 +229,7 @@ fn plan(given: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
     Ok(plan)
 }
 
-fn schedule(given: &mut ParsedArgs) -> Result<Schedule, String> {
+fn read_schedule(given: &mut ParsedArgs) -> Result<Schedule, String> {
     let rate = value(given, "--rate", |text| parse_rate(text, false))?;
     let steps = value(given, "--steps", parse_steps)?;
     let ramp = value(given, "--ramp", parse_ramp)?;
@@ -240,7 +242,7 @@ fn schedule(given: &mut ParsedArgs) -> Result<Schedule, String> {
 }
 
 /// Reads a number from 1 to `most`, with `k` or `m` behind it if that fits.
-fn parse_small(text: &str, most: usize) -> Result<usize, String> {
+fn parse_count_at_most(text: &str, most: usize) -> Result<usize, String> {
     match parse_count(text).map(usize::try_from) {
         Ok(Ok(count)) if count <= most => Ok(count),
         Ok(_) => Err(format!("at most {most} make sense")),
@@ -258,9 +260,11 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
     is_plain.then(|| text.parse().ok()).flatten().ok_or("a seed is a whole number below 2^64, such as 1")
 }
 
-fn parse_every(text: &str) -> Result<Duration, String> {
-    match parse_some_time(text)? {
-        time if time < EVERY_MIN => Err("more often than every 250ms there is no news".to_owned()),
+fn parse_progress_interval(text: &str) -> Result<Duration, String> {
+    match parse_positive_time(text)? {
+        time if time < PROGRESS_INTERVAL_MIN => {
+            Err("more often than every 250ms there is no news".to_owned())
+        }
         time => Ok(time),
     }
 }

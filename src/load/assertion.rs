@@ -50,8 +50,8 @@ impl Relation {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct AssertionClause {
     pub(super) text: String,
-    pub(super) figure: Metric,
-    pub(super) order: Relation,
+    pub(super) metric: Metric,
+    pub(super) relation: Relation,
     pub(super) limit: f64,
 }
 
@@ -82,7 +82,7 @@ impl Assertion {
     ///
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        clauses(text)?.map(AssertionClause::parse).collect::<Result<_, _>>().map(Self)
+        split_clauses(text)?.map(AssertionClause::parse).collect::<Result<_, _>>().map(Self)
     }
 
     /// The clauses, in the order in which they were written.
@@ -92,12 +92,12 @@ impl Assertion {
 
     /// The clauses that do not hold in this run, in the order in which they were written.
     pub fn judge(&self, summary: &Summary) -> Vec<FailedClause> {
-        self.0.iter().filter_map(|clause| clause.judge(summary)).collect()
+        self.0.iter().filter_map(|clause| clause.check(summary)).collect()
     }
 }
 
 /// The clauses of a list, none of them empty.
-pub(super) fn clauses(text: &str) -> Result<impl Iterator<Item = &str>, String> {
+pub(super) fn split_clauses(text: &str) -> Result<impl Iterator<Item = &str>, String> {
     let clauses = || text.split(',').map(str::trim);
     if clauses().any(str::is_empty) {
         return Err(format!("'{text}' has an empty clause; a clause is written 'p99<10ms'"));
@@ -115,14 +115,14 @@ impl AssertionClause {
             .ok_or_else(|| named("a clause is a figure, < or >, and a number: p99<10ms".to_owned()))?;
         let figure = Metric::named(figure).map_err(named)?;
         let limit = figure.unit().parse(limit).map_err(named)?;
-        Ok(Self { text: text.to_owned(), figure, order, limit })
+        Ok(Self { text: text.to_owned(), metric: figure, relation: order, limit })
     }
 
-    fn judge(&self, summary: &Summary) -> Option<FailedClause> {
-        let found = match self.figure.of(summary) {
-            Some(value) if self.order.holds(value, self.limit) => return None,
-            Some(value) => format!("{} is {}", self.figure, self.figure.unit().show(value)),
-            None => format!("nothing was recorded for {}", self.figure),
+    fn check(&self, summary: &Summary) -> Option<FailedClause> {
+        let found = match self.metric.of(summary) {
+            Some(value) if self.relation.holds(value, self.limit) => return None,
+            Some(value) => format!("{} is {}", self.metric, self.metric.unit().format_value(value)),
+            None => format!("nothing was recorded for {}", self.metric),
         };
         Some(FailedClause { clause: self.text.clone(), found })
     }
@@ -131,9 +131,9 @@ impl AssertionClause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::stats::summary::tests::{info, nothing, stalling};
+    use crate::load::stats::summary::tests::{empty_summary, info, stalling};
 
-    fn broken(text: &str, summary: &Summary) -> Vec<String> {
+    fn failed_lines(text: &str, summary: &Summary) -> Vec<String> {
         let assertion = Assertion::parse(text).expect("it can be read");
         assertion.judge(summary).iter().map(FailedClause::describe).collect()
     }
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_clauses_that_do_not_hold_are_named_with_what_was_found() {
         let summary = stalling();
-        assert_eq!(broken("p50<10ms, rps > 100,errors<50%,connect.max<1s", &summary), [""; 0]);
+        assert_eq!(failed_lines("p50<10ms, rps > 100,errors<50%,connect.max<1s", &summary), [""; 0]);
         let rows = [
             (
                 "p50<1us,rps>1M",
@@ -153,7 +153,7 @@ mod tests {
             ("unfinished>2", vec!["unfinished>2 does not hold: unfinished is 2"]),
         ];
         for (text, lines) in rows {
-            assert_eq!(broken(text, &summary), lines, "{text}");
+            assert_eq!(failed_lines(text, &summary), lines, "{text}");
         }
     }
 
@@ -172,9 +172,9 @@ mod tests {
 
     #[test]
     fn a_run_without_answers_is_not_fast() {
-        let summary = nothing(info());
+        let summary = empty_summary(info());
         let lines = ["p99<10s does not hold: nothing was recorded for p99"];
-        assert_eq!(broken("p99<10s,errors<1%", &summary), lines);
+        assert_eq!(failed_lines("p99<10s,errors<1%", &summary), lines);
     }
 
     #[test]

@@ -23,24 +23,24 @@ pub enum LoadError {
     /// The run could not be made.
     Failed(String),
     /// Nothing was answered: there are no figures.
-    Unanswered,
+    NoResponse,
     /// A signal ended the run before anything was measured.
-    Unmeasured,
+    NothingMeasured,
     /// The generator itself was what was measured.
     ClientBound,
     /// What the run was to come to, it has not.
-    Broken(Vec<FailedClause>),
+    AssertionFailed(Vec<FailedClause>),
     /// Not even the lowest rate meets the objective.
-    NotMet(String),
+    SloNotMet(String),
     /// The generator gave out before the server did.
-    GaveOut(String),
+    GeneratorSaturated(String),
     /// It is worse than the run before, by more than it may be.
     Regressed(Vec<FailedClause>),
 }
 
 impl LoadError {
     /// Signals cannot be watched for.
-    pub(super) fn unwatched(error: io::Error) -> Self {
+    pub(super) fn signal_watch_failed(error: io::Error) -> Self {
         Self::Failed(format!("cannot watch for signals: {error}"))
     }
 
@@ -48,9 +48,9 @@ impl LoadError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => EXIT_USAGE,
-            Self::Failed(_) | Self::Unanswered | Self::Unmeasured => EXIT_FAILED,
-            Self::ClientBound | Self::GaveOut(_) => validity::EXIT_CODE,
-            Self::Broken(_) | Self::NotMet(_) => assertion::EXIT_CODE,
+            Self::Failed(_) | Self::NoResponse | Self::NothingMeasured => EXIT_FAILED,
+            Self::ClientBound | Self::GeneratorSaturated(_) => validity::EXIT_CODE,
+            Self::AssertionFailed(_) | Self::SloNotMet(_) => assertion::EXIT_CODE,
             Self::Regressed(_) => thresholds::EXIT_CODE,
         }
     }
@@ -59,18 +59,19 @@ impl LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(what) | Self::Failed(what) | Self::NotMet(what) | Self::GaveOut(what) => {
-                f.write_str(what)
-            }
-            Self::Unanswered => f.write_str("no request was answered; the report tells how they failed"),
-            Self::Unmeasured => f.write_str("interrupted before anything was measured"),
+            Self::Usage(what)
+            | Self::Failed(what)
+            | Self::SloNotMet(what)
+            | Self::GeneratorSaturated(what) => f.write_str(what),
+            Self::NoResponse => f.write_str("no request was answered; the report tells how they failed"),
+            Self::NothingMeasured => f.write_str("interrupted before anything was measured"),
             Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
-            Self::Broken(clauses) => {
-                write!(f, "assertion failed: {}", joined(clauses, FailedClause::describe))
+            Self::AssertionFailed(clauses) => {
+                write!(f, "assertion failed: {}", join_clauses(clauses, FailedClause::describe))
             }
             Self::Regressed(clauses) => {
                 let fired = |clause: &FailedClause| format!("{} ({})", clause.found, clause.clause);
-                write!(f, "worse than before: {}", joined(clauses, fired))
+                write!(f, "worse than before: {}", join_clauses(clauses, fired))
             }
         }
     }
@@ -78,7 +79,7 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-fn joined(clauses: &[FailedClause], describe: impl Fn(&FailedClause) -> String) -> String {
+fn join_clauses(clauses: &[FailedClause], describe: impl Fn(&FailedClause) -> String) -> String {
     clauses.iter().map(describe).collect::<Vec<_>>().join("; ")
 }
 
@@ -94,18 +95,18 @@ mod tests {
         for (error, code, line) in [
             (LoadError::Usage("u".to_owned()), 2, "u"),
             (LoadError::Failed("f".to_owned()), 1, "f"),
-            (LoadError::Unanswered, 1, "no request was answered; the report tells how they failed"),
-            (LoadError::Unmeasured, 1, "interrupted before anything was measured"),
+            (LoadError::NoResponse, 1, "no request was answered; the report tells how they failed"),
+            (LoadError::NothingMeasured, 1, "interrupted before anything was measured"),
             (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
-            (LoadError::GaveOut("g".to_owned()), 97, "g"),
-            (LoadError::NotMet("n".to_owned()), 99, "n"),
+            (LoadError::GeneratorSaturated("g".to_owned()), 97, "g"),
+            (LoadError::SloNotMet("n".to_owned()), 99, "n"),
             (
                 LoadError::Regressed(clauses.clone()),
                 98,
                 "worse than before: p99 is 12 ms (p99<10ms); p99 is 12 ms (p99<11ms)",
             ),
             (
-                LoadError::Broken(clauses),
+                LoadError::AssertionFailed(clauses),
                 99,
                 "assertion failed: p99<10ms does not hold: p99 is 12 ms; p99<11ms does not hold: p99 is 12 ms",
             ),

@@ -29,4 +29,4 @@ pub mod search;
 pub mod stats;
 
 pub use error::LoadError;
-pub use run_command::perform;
+pub use run_command::run;

@@ -28,7 +28,7 @@ pub(super) struct OutputFile {
     path: PathBuf,
     file: File,
     /// Nobody has had anything in it, for it was made here and is still empty.
-    is_blank: bool,
+    is_created_empty: bool,
 }
 
 impl ReportOutput {
@@ -36,7 +36,7 @@ impl ReportOutput {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn to(path: Option<&Path>) -> Result<Self, LoadError> {
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, LoadError> {
         path.map_or(Ok(Self::Stdout), |path| OutputFile::open(path).map(Self::File))
     }
 
@@ -44,7 +44,7 @@ impl ReportOutput {
     ///
     /// # Errors
     /// It is the same file.
-    pub(super) fn spare(&self, what: &str, path: &Path) -> Result<(), LoadError> {
+    pub(super) fn check_not_same_file(&self, what: &str, path: &Path) -> Result<(), LoadError> {
         let Self::File(out) = self else { return Ok(()) };
         let place = |facts: Metadata| facts.is_file().then(|| (facts.dev(), facts.ino()));
         // What cannot be looked at is told of by whoever reads or writes it.
@@ -62,9 +62,9 @@ impl ReportOutput {
     ///
     /// # Errors
     /// It cannot be written, or is this one.
-    pub(super) fn and_saved(&self, save: Option<&Path>) -> Result<Option<OutputFile>, LoadError> {
+    pub(super) fn open_save_file(&self, save: Option<&Path>) -> Result<Option<OutputFile>, LoadError> {
         let opened = save.map(OutputFile::open).transpose()?;
-        save.map_or(Ok(()), |path| self.spare("--save", path))?;
+        save.map_or(Ok(()), |path| self.check_not_same_file("--save", path))?;
         Ok(opened)
     }
 
@@ -91,11 +91,11 @@ impl OutputFile {
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let made = OpenOptions::new().write(true).create_new(true).open(path);
         let (file, is_blank) = match made {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => (existing(path), false),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => (open_existing(path), false),
             made => (made, true),
         };
-        let file = file.map_err(|error| cannot_write(path, &error))?;
-        Ok(Self { path: path.to_owned(), file, is_blank })
+        let file = file.map_err(|error| write_error(path, &error))?;
+        Ok(Self { path: path.to_owned(), file, is_created_empty: is_blank })
     }
 
     /// Puts this in the place of what the file holds.
@@ -103,14 +103,14 @@ impl OutputFile {
     /// # Errors
     /// It cannot be written.
     pub(super) fn write(mut self, text: &str) -> Result<(), LoadError> {
-        self.is_blank = false;
-        replace(&mut self.file, text).map_err(|error| cannot_write(&self.path, &error))
+        self.is_created_empty = false;
+        overwrite(&mut self.file, text).map_err(|error| write_error(&self.path, &error))
     }
 }
 
 impl Drop for OutputFile {
     fn drop(&mut self) {
-        if self.is_blank {
+        if self.is_created_empty {
             // If it cannot be taken away, an empty file stays: nothing is lost by that.
             let _ = fs::remove_file(&self.path);
         }
@@ -118,12 +118,12 @@ impl Drop for OutputFile {
 }
 
 /// A link may lead to a file that is not there yet.
-fn existing(path: &Path) -> io::Result<File> {
+fn open_existing(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).open(path)
 }
 
 /// Pipes and devices have nothing to be cut off.
-fn replace(file: &mut File, text: &str) -> io::Result<()> {
+fn overwrite(file: &mut File, text: &str) -> io::Result<()> {
     if file.metadata()?.is_file() {
         file.set_len(0)?;
         file.rewind()?;
@@ -131,7 +131,7 @@ fn replace(file: &mut File, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> LoadError {
+fn write_error(path: &Path, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot write {}: {error}", quote(path)))
 }
 
@@ -155,70 +155,73 @@ pub(super) fn read_bounded(from: &mut impl Read, len_max: u64) -> io::Result<Vec
 mod tests {
     use super::*;
 
-    fn folder() -> tempfile::TempDir {
+    fn temp_dir() -> tempfile::TempDir {
         tempfile::tempdir().expect("a folder")
     }
 
     #[test]
     fn a_file_keeps_what_it_holds_until_there_is_something_to_write() {
-        let folder = folder();
+        let folder = temp_dir();
         let path = folder.path().join("report");
         fs::write(&path, "an older and longer one").expect("the file");
-        drop(ReportOutput::to(Some(&path)).expect("it opens"));
+        drop(ReportOutput::open(Some(&path)).expect("it opens"));
         assert_eq!(fs::read_to_string(&path).expect("the file"), "an older and longer one");
-        ReportOutput::to(Some(&path)).expect("it opens").write("new").expect("it is written");
+        ReportOutput::open(Some(&path)).expect("it opens").write("new").expect("it is written");
         assert_eq!(fs::read_to_string(&path).expect("the file"), "new");
     }
 
     #[test]
     fn a_file_that_was_made_for_nothing_is_taken_away() {
-        let folder = folder();
+        let folder = temp_dir();
         let path = folder.path().join("report");
-        let output = ReportOutput::to(Some(&path)).expect("it opens");
+        let output = ReportOutput::open(Some(&path)).expect("it opens");
         assert!(path.exists());
         drop(output);
         assert!(!path.exists());
-        ReportOutput::to(Some(&path)).expect("it opens").write("").expect("it is written");
+        ReportOutput::open(Some(&path)).expect("it opens").write("").expect("it is written");
         assert!(path.exists(), "an empty report is one, too");
     }
 
     #[test]
     fn a_report_is_not_written_over_a_run_however_it_is_spelled() {
-        let folder = folder();
+        let folder = temp_dir();
         let (run, link, other) =
             (folder.path().join("run"), folder.path().join("link"), folder.path().join("b"));
         fs::write(&run, "a run").expect("the run");
         std::os::unix::fs::symlink("run", &link).expect("a link");
         for spelling in [&run, &link, &folder.path().join("./run")] {
-            let out = ReportOutput::to(Some(spelling)).expect("it opens");
-            let error = out.spare("--compare", &run).expect_err("it is the same").to_string();
+            let out = ReportOutput::open(Some(spelling)).expect("it opens");
+            let error = out.check_not_same_file("--compare", &run).expect_err("it is the same").to_string();
             assert!(error.starts_with("--out names the same file as --compare, '"), "{error}");
-            out.and_saved(Some(&run)).expect_err("it is the same");
-            out.spare("a run", &other).expect("there is none yet");
-            out.and_saved(Some(&other)).expect("it is another one");
+            out.open_save_file(Some(&run)).expect_err("it is the same");
+            out.check_not_same_file("a run", &other).expect("there is none yet");
+            out.open_save_file(Some(&other)).expect("it is another one");
         }
         assert_eq!(fs::read_to_string(&run).expect("the run"), "a run");
         let (new, again) = (folder.path().join("new"), folder.path().join("./new"));
-        let out = ReportOutput::to(Some(&new)).expect("it opens");
-        out.and_saved(Some(&again)).expect_err("it is the same");
+        let out = ReportOutput::open(Some(&new)).expect("it opens");
+        out.open_save_file(Some(&again)).expect_err("it is the same");
         drop(out);
         assert!(!new.exists() && !other.exists(), "what was made for nothing is gone");
-        let (device, stdout) = (Path::new("/dev/null"), ReportOutput::to(None).expect("standard output"));
-        ReportOutput::to(Some(device)).expect("it opens").spare("--save", device).expect("devices take all");
-        stdout.spare("--save", &run).expect("it is no file");
+        let (device, stdout) = (Path::new("/dev/null"), ReportOutput::open(None).expect("standard output"));
+        ReportOutput::open(Some(device))
+            .expect("it opens")
+            .check_not_same_file("--save", device)
+            .expect("devices take all");
+        stdout.check_not_same_file("--save", &run).expect("it is no file");
     }
 
     #[test]
     fn what_cannot_be_written_is_told_by_its_name() {
-        let folder = folder();
+        let folder = temp_dir();
         for path in [folder.path().to_owned(), folder.path().join("none/report")] {
-            let error = ReportOutput::to(Some(&path)).expect_err("no file");
+            let error = ReportOutput::open(Some(&path)).expect_err("no file");
             assert!(
                 error.to_string().starts_with(&format!("cannot write '{}': ", path.display())),
                 "{error}"
             );
         }
-        ReportOutput::to(Some(Path::new("/dev/null")))
+        ReportOutput::open(Some(Path::new("/dev/null")))
             .expect("a device")
             .write("gone")
             .expect("it is written");

@@ -11,33 +11,33 @@ use super::output::{OutputFile, ReportOutput};
 use super::report::ReportFormat;
 use super::saved::{SavedRun, read_run};
 use crate::load::engine::interrupt::Interrupt;
-use crate::load::plan::build_plan::{PreparedRun, prepare};
-use crate::load::saved::commands::keep;
-use crate::load::search::driver::find;
+use crate::load::plan::build_plan::{PreparedRun, build_plan};
+use crate::load::saved::commands::check_thresholds;
+use crate::load::search::driver::find_rate;
 use crate::load::stats::summary::Summary;
 
 /// Makes the run that the settings describe, and reports on it.
 ///
 /// # Errors
 /// Whatever keeps the run from being made, or from having come to what it should.
-pub fn perform(settings: &Settings) -> Result<(), LoadError> {
-    let interrupt = Interrupt::watch().map_err(LoadError::unwatched)?;
+pub fn run(settings: &Settings) -> Result<(), LoadError> {
+    let interrupt = Interrupt::watch().map_err(LoadError::signal_watch_failed)?;
     let (prepared, before, out, save) =
-        interrupt.during(|| ready(settings)).ok_or(LoadError::Unmeasured)??;
+        interrupt.during(|| prepare_run(settings)).ok_or(LoadError::NothingMeasured)??;
     if let Some(search) = &settings.search {
-        return find(settings, search, &prepared, &interrupt, out);
+        return find_rate(settings, search, &prepared, &interrupt, out);
     }
     let run = prepared.run(&prepared.plan, settings, &interrupt)?;
     // From here on a signal ends the program: the report may wait for somebody who never reads it.
-    interrupt.let_go().map_err(LoadError::unwatched)?;
+    interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
     let summary = run.summary();
     let comparison = before.map(|before| compare(&before.summary(), &summary, prepared.plan.seed));
-    out.write(&settings.format.render_beside(&summary, comparison.as_ref()))?;
+    out.write(&settings.format.render_with_comparison(&summary, comparison.as_ref()))?;
     if let Some(save) = save {
-        save.write(&run.write())?;
+        save.write(&run.to_json())?;
     }
     if let Some(comparison) = &comparison
-        && !settings.format.can_compare()
+        && !settings.format.supports_comparison()
     {
         // Who has closed standard error does not want to know.
         let _ = io::stderr().lock().write_all(ReportFormat::Text.render_comparison(comparison).as_bytes());
@@ -46,15 +46,15 @@ pub fn perform(settings: &Settings) -> Result<(), LoadError> {
 }
 
 /// Reads, opens and resolves; each of those may wait for others.
-fn ready(
+fn prepare_run(
     settings: &Settings,
 ) -> Result<(PreparedRun, Option<SavedRun>, ReportOutput, Option<OutputFile>), LoadError> {
-    let (plan, setup) = prepare(settings)?;
-    let before = settings.compare.as_deref().map(read_run).transpose()?;
+    let (plan, setup) = build_plan(settings)?;
+    let before = settings.baseline_path.as_deref().map(read_run).transpose()?;
     let prepared = PreparedRun::resolve(plan, setup)?;
-    let out = ReportOutput::to(settings.out.as_deref())?;
-    settings.compare.iter().try_for_each(|file| out.spare("--compare", file))?;
-    let save = out.and_saved(settings.save.as_deref())?;
+    let out = ReportOutput::open(settings.report_path.as_deref())?;
+    settings.baseline_path.iter().try_for_each(|file| out.check_not_same_file("--compare", file))?;
+    let save = out.open_save_file(settings.save_path.as_deref())?;
     Ok((prepared, before, out, save))
 }
 
@@ -66,14 +66,14 @@ fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>
     if let Some(assertion) = &settings.assertion {
         let broken = assertion.judge(summary);
         if !broken.is_empty() {
-            return Err(LoadError::Broken(broken));
+            return Err(LoadError::AssertionFailed(broken));
         }
     }
-    if let (Some(limits), Some(comparison)) = (&settings.limits, comparison) {
-        keep(limits, comparison)?;
+    if let (Some(limits), Some(comparison)) = (&settings.thresholds, comparison) {
+        check_thresholds(limits, comparison)?;
     }
     match summary.totals.answered {
-        0 => Err(LoadError::Unanswered),
+        0 => Err(LoadError::NoResponse),
         _ => Ok(()),
     }
 }

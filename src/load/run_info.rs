@@ -20,7 +20,7 @@ use crate::text::units::{bytes, count, time};
 const STEPS_SHOWN_MAX: usize = 4;
 /// More differences between the runs of a sum are not told one by one: who adds up runs of so many kinds
 /// knows.
-const DIFFERENCES_MAX: usize = 20;
+const DIFFERENCES_SHOWN_MAX: usize = 20;
 
 /// What a run was measured under.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct RunInfo {
     /// How it was set up; of a sum, the first of its runs.
     pub setup: Setup,
     /// What was to happen when; of a sum, in each of its runs.
-    pub course: Course,
+    pub profile: LoadProfile,
     /// Requests that the schedule wanted sent by the end of the run; none in a closed loop.
     pub due: Option<u64>,
     /// Connections at a time, all threads together.
@@ -91,7 +91,7 @@ pub struct SentField {
 
 /// What was to happen when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Course {
+pub struct LoadProfile {
     /// When requests were due.
     pub schedule: Schedule,
     /// When it was to be over.
@@ -110,14 +110,14 @@ pub struct CpuUsage {
     pub cpu: Duration,
     /// The same of the thread that used most: the run was bound by it if this is as long as the run.
     #[serde(rename = "cpu_busiest_us", with = "micros")]
-    pub cpu_busiest: Duration,
+    pub thread_cpu_max: Duration,
     /// For how long all threads together were ready to run and waited for a processor; nothing if that
     /// is not known.
     #[serde(rename = "waited_us", with = "maybe_micros")]
-    pub waited: Option<Duration>,
+    pub run_queue_wait: Option<Duration>,
     /// What was used and, if known, waited for by the thread for which that is most.
     #[serde(rename = "wanted_most_us", with = "micros")]
-    pub wanted_most: Duration,
+    pub thread_demand_max: Duration,
 }
 
 /// Runs that were added up.
@@ -150,7 +150,7 @@ impl RunInfo {
             target: format!("{} {first}{more}", setup.method),
             urls: if urls.len() > 1 { urls } else { Vec::new() },
             setup: setup.clone(),
-            course: Course { schedule: plan.schedule.clone(), stop: plan.stop, warmup: plan.warmup },
+            profile: LoadProfile { schedule: plan.schedule.clone(), stop: plan.stop, warmup: plan.warmup },
             due: None,
             concurrency: plan.concurrency as u64,
             pipeline: plan.pipeline as u64,
@@ -174,7 +174,7 @@ impl RunInfo {
         if self.urls != other.urls {
             return Err("the runs have different lists of addresses".to_owned());
         }
-        merged.add(differences(self, other));
+        merged.add_differences(differences(self, other));
         if self.target != other.target {
             self.target = format!("{} + {}", self.target, other.target);
         }
@@ -246,14 +246,14 @@ impl Setup {
             ("body", body),
             ("order", self.order.map_or_else(String::new, |order| order.name().to_owned())),
             ("keep-alive", keep_alive),
-            ("time-out", in_time(self.timeout)),
+            ("time-out", time_text(self.timeout)),
             ("reactor-client", self.client_version.clone()),
-            (SEED, self.seed.map_or_else(String::new, |seed| seed.to_string())),
+            (SEED_ENTRY, self.seed.map_or_else(String::new, |seed| seed.to_string())),
         ]
     }
 
     /// In one line, without what the line of the target says.
-    pub(super) fn in_words(&self) -> String {
+    pub(super) fn summary_line(&self) -> String {
         let named = |(name, value): (&str, String)| match (name, value.as_str()) {
             ("method", _) | (_, "") | ("body", "none") => None,
             ("extra fields" | "body", value) => Some(format!("{name}: {value}")),
@@ -264,11 +264,11 @@ impl Setup {
 }
 
 /// Runs are to differ in their seeds, or nothing is won by making several.
-const SEED: &str = "seed";
+const SEED_ENTRY: &str = "seed";
 
-impl Course {
+impl LoadProfile {
     /// The schedule, which is cut if it is long.
-    pub(super) fn schedule_in_words(&self) -> String {
+    pub(super) fn schedule_text(&self) -> String {
         match &self.schedule {
             Schedule::Steps(steps) if steps.len() > STEPS_SHOWN_MAX => {
                 let first = steps.iter().take(STEPS_SHOWN_MAX).copied().collect();
@@ -282,50 +282,56 @@ impl Course {
     pub(super) fn entries(&self) -> [(&'static str, String); 3] {
         let ends = [
             self.stop.requests.map(|requests| format!("{} requests", count(requests))),
-            self.stop.duration.map(in_time),
+            self.stop.duration.map(time_text),
         ];
         [
-            ("schedule", self.schedule_in_words()),
-            ("warm-up", in_time(self.warmup)),
+            ("schedule", self.schedule_text()),
+            ("warm-up", time_text(self.warmup)),
             ("ends after", ends.into_iter().flatten().collect::<Vec<_>>().join(" or ")),
         ]
     }
 }
 
-fn in_time(len: Duration) -> String {
+fn time_text(len: Duration) -> String {
     if len.is_zero() { "none".to_owned() } else { time(len.as_secs_f64() * 1e6) }
 }
 
 impl CpuUsage {
     /// That of one thread.
     pub fn of_thread(cpu: Duration, waited: Option<Duration>) -> Self {
-        Self { cpu, cpu_busiest: cpu, waited, wanted_most: cpu.saturating_add(waited.unwrap_or_default()) }
+        Self {
+            cpu,
+            thread_cpu_max: cpu,
+            run_queue_wait: waited,
+            thread_demand_max: cpu.saturating_add(waited.unwrap_or_default()),
+        }
     }
 
     /// Adds that of other threads, or of another run.
     pub fn merge(&mut self, other: &Self) {
         self.cpu = self.cpu.saturating_add(other.cpu);
-        self.cpu_busiest = self.cpu_busiest.max(other.cpu_busiest);
-        self.waited = self.waited.zip(other.waited).map(|(one, more)| one.saturating_add(more));
-        self.wanted_most = self.wanted_most.max(other.wanted_most);
+        self.thread_cpu_max = self.thread_cpu_max.max(other.thread_cpu_max);
+        self.run_queue_wait =
+            self.run_queue_wait.zip(other.run_queue_wait).map(|(one, more)| one.saturating_add(more));
+        self.thread_demand_max = self.thread_demand_max.max(other.thread_demand_max);
     }
 }
 
 impl Merged {
     /// The runs of both.
-    pub(super) fn and(mut self, other: Self) -> Self {
+    pub(super) fn combine(mut self, other: Self) -> Self {
         self.runs = self.runs.saturating_add(other.runs);
         self.client_bound = self.client_bound.saturating_add(other.client_bound);
         self.wall_min = self.wall_min.min(other.wall_min);
         self.last_started_unix_secs = self.last_started_unix_secs.max(other.last_started_unix_secs);
-        self.add(other.differences);
+        self.add_differences(other.differences);
         self
     }
 
     /// Adds what is not there yet.
-    fn add(&mut self, differences: Vec<String>) {
+    fn add_differences(&mut self, differences: Vec<String>) {
         for difference in differences {
-            if self.differences.len() < DIFFERENCES_MAX && !self.differences.contains(&difference) {
+            if self.differences.len() < DIFFERENCES_SHOWN_MAX && !self.differences.contains(&difference) {
                 self.differences.push(difference);
             }
         }
@@ -335,13 +341,13 @@ impl Merged {
 /// In what the set-ups of two runs differ so that their figures may: `time-out: 30.0 s and 5.00 s`.
 pub(super) fn differences(one: &RunInfo, other: &RunInfo) -> Vec<String> {
     let mut pairs: Vec<_> = one.setup.entries().into_iter().zip(other.setup.entries()).collect();
-    pairs.retain(|((name, _), _)| *name != SEED);
-    let (first, second) = (&one.course, &other.course);
-    if first.schedule.is_open() && second.schedule.is_open() && first.schedule != second.schedule {
-        let words = |course: &Course| ("schedule", course.schedule_in_words());
+    pairs.retain(|((name, _), _)| *name != SEED_ENTRY);
+    let (first, second) = (&one.profile, &other.profile);
+    if first.schedule.is_open_loop() && second.schedule.is_open_loop() && first.schedule != second.schedule {
+        let words = |course: &LoadProfile| ("schedule", course.schedule_text());
         pairs.push((words(first), words(second)));
     }
-    let warmup = |course: &Course| ("warm-up", in_time(course.warmup));
+    let warmup = |course: &LoadProfile| ("warm-up", time_text(course.warmup));
     pairs.push((warmup(first), warmup(second)));
     let pipeline = |run: &RunInfo| ("requests on each at a time", count(run.pipeline));
     pairs.push((pipeline(one), pipeline(other)));

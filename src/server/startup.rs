@@ -80,7 +80,7 @@ struct WorkerConfig {
 pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, StartError> {
     let count = workers::worker_count(&config);
     let watermarks = prepare(&mut config, count)?;
-    let logs = AccessLog::open_several(&config.access_log, &config.log_style, count)
+    let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config.access_log);
     let (http, sum) = open_listeners(&config)?;
@@ -106,7 +106,7 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, StartErr
 pub fn check(mut config: ServerConfig) -> Result<(), StartError> {
     let count = workers::worker_count(&config);
     prepare(&mut config, count)?;
-    config.access_log.check().map_err(|error| log_error(&config.access_log, &error))
+    config.access_log.check_open().map_err(|error| log_error(&config.access_log, &error))
 }
 
 /// What can be had without opening the log or an address: room for connections, and the files.

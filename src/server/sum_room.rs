@@ -56,7 +56,7 @@ impl SumService {
     /// Prints what there is to be said, in the turn in which it happened; tells when to call again.
     pub(super) fn tick(&mut self, now: Instant) -> Option<Instant> {
         for line in self.state.take_output_lines() {
-            self.console.say(&line, now);
+            self.console.print_line(&line, now);
         }
         self.console.tick(now)
     }

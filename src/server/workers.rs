@@ -1,6 +1,6 @@
 //! Several workers: each a whole server in a thread of its own, and this thread, which watches.
 //!
-//! Workers share nothing but the address; what they are told comes as [`SortOrder`]s, each with a wake-up.
+//! Workers share nothing but the address; what they are told comes as [`ControlMessage`]s, each with a wake-up.
 //! Whoever watches takes the signals for all, and sees to it that none goes on without the others: one
 //! that fails ends them all. It serves nothing itself.
 

@@ -2,9 +2,9 @@
 //!
 //! | state | waits for | leaves to | deadline |
 //! |---|---|---|---|
-//! | [`Connecting`](ServerPhase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
-//! | [`ReadingLine`](ServerPhase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
-//! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone | the link's |
+//! | [`Connecting`](SumClientPhase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
+//! | [`ReadingLine`](SumClientPhase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
+//! | [`Closing`](SumClientPhase::Closing) | nothing: the link closes | gone | the link's |
 //!
 //! It prints nothing and knows no address: whoever runs it reads the outcome from the [`SumExchange`].
 

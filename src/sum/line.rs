@@ -1,4 +1,4 @@
-//! The lines of the number exchange: `Client of NAME: N`, `ServerApp of NAME: N` and `error: WHY`.
+//! The lines of the number exchange: `Client of NAME: N`, `Server of NAME: N` and `error: WHY`.
 //!
 //! Bytes in, values out, and back. It owns no buffer and no connection.
 

@@ -1,6 +1,6 @@
 //! The number exchange: a second, tiny line protocol on a listener of its own.
 //!
-//! A client sends `Client of NAME: N`, the server answers `ServerApp of NAME: M` or `error: WHY`, and both
+//! A client sends `Client of NAME: N`, the server answers `Server of NAME: M` or `error: WHY`, and both
 //! know the sum. It owns the lines and the two machines that speak them ([`SumServerProtocol`] for the server,
 //! [`SumClientProtocol`] for the client). It knows nothing of HTTP or files, prints nothing, and is the proof that
 //! [`crate::net`] does not know of them either.

@@ -2,9 +2,9 @@
 //!
 //! | state | waits for | leaves to | deadline |
 //! |---|---|---|---|
-//! | [`ReadingLine`](ServerPhase::Hearing) | the client's line | Telling · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
-//! | [`WritingLine`](ServerPhase::Telling) | the answer to go out | Closing | [`TIMEOUT`] |
-//! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone | the link's |
+//! | [`ReadingLine`](SumServerPhase::Hearing) | the client's line | Telling · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
+//! | [`WritingLine`](SumServerPhase::Telling) | the answer to go out | Closing | [`TIMEOUT`] |
+//! | [`Closing`](SumServerPhase::Closing) | nothing: the link closes | gone | the link's |
 //!
 //! It prints nothing: what is to be said it leaves on the [`SumState`].
 

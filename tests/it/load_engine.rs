@@ -14,7 +14,7 @@ use reactor_http::load::engine::threads;
 use reactor_http::load::plan::run_plan::{Plan, Stop};
 use reactor_http::load::plan::template::{RequestParts, RequestTemplate};
 use reactor_http::load::stats::failure::LoadFailure;
-use reactor_http::load::stats::metrics::Totals;
+use reactor_http::load::stats::metrics::RequestTotals;
 
 use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
 
@@ -40,7 +40,7 @@ fn run(plan: &Plan, addresses: &[SocketAddr]) -> RunResult {
 
 /// Sent, answered, failed, unfinished.
 fn totals(ran: &RunResult) -> [u64; 4] {
-    let Totals { sent, answered, failed, unfinished, .. } = ran.metrics.totals();
+    let RequestTotals { sent, answered, failed, unfinished, .. } = ran.metrics.totals();
     [sent, answered, failed, unfinished]
 }
 
@@ -55,7 +55,7 @@ fn so_many_requests_are_answered_over_so_many_connections_in_so_many_threads() {
         let ran = run(&Plan { concurrency, threads, pipeline, ..plan(1000) }, &[server.address()]);
         assert_eq!(totals(&ran), [1000, 1000, 0, 0]);
         assert_eq!(ran.metrics.connect_times().len(), concurrency as u64);
-        assert!(!ran.interrupted && !ran.given_up && ran.unsent == 0);
+        assert!(!ran.was_interrupted && !ran.was_unreachable && ran.unsent == 0);
     }
 }
 
@@ -117,7 +117,7 @@ fn every_address_is_tried_and_a_run_that_nobody_answers_is_given_up() {
     assert!(ran.metrics.connect_failures().of(LoadFailure::Refused) >= 1);
 
     let ran = run(&Plan { timeout: Duration::from_millis(200), ..plan(10) }, &[refused]);
-    assert!(ran.given_up);
+    assert!(ran.was_unreachable);
     assert_eq!(totals(&ran), [0; 4]);
 }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use reactor_http::load::engine::pacer::Schedule;
 use reactor_http::load::plan::run_plan::Stop;
-use reactor_http::load::run_info::{Course, CpuUsage, RunInfo, Setup};
+use reactor_http::load::run_info::{CpuUsage, LoadProfile, RunInfo, Setup};
 use reactor_http::load::saved::SavedRun;
-use reactor_http::load::stats::metrics::{Answered, Metrics, MetricsSettings};
+use reactor_http::load::stats::metrics::{Metrics, MetricsSettings, ResponseRecord};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -93,13 +93,13 @@ fn a_terminal_that_cannot_redraw_has_lines() {
 
 /// A run of ten seconds of 200 requests, in which each tenth takes this long and the others a fifth of it.
 fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> String {
-    let mut metrics = Metrics::new(MetricsSettings { urls: 0, slice: Duration::from_secs(1) });
+    let mut metrics = Metrics::new(MetricsSettings { urls: 0, slice_len: Duration::from_secs(1) });
     for number in 0..2000u32 {
         let sent = number * Duration::from_millis(5);
         let done = sent + if number % 10 == 0 { slowest } else { slowest / 5 };
         let (url, status, received_len) = (0, 200, 1000);
-        metrics.sent(url);
-        metrics.answered(Answered {
+        metrics.record_sent(url);
+        metrics.answered(ResponseRecord {
             url,
             status,
             intended: sent,
@@ -122,7 +122,7 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
             timeout: Duration::from_secs(30),
             client_version: "0.1.0".to_owned(),
         },
-        course: Course {
+        profile: LoadProfile {
             schedule: Schedule::Closed,
             stop: Stop { requests: None, duration: Some(Duration::from_secs(10)) },
             warmup: Duration::ZERO,
@@ -138,7 +138,7 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
         merged: None,
     };
     let path = folder.join(name);
-    fs::write(&path, SavedRun { metrics, info }.write()).expect("the run is written");
+    fs::write(&path, SavedRun { metrics, info }.to_json()).expect("the run is written");
     path.to_str().expect("UTF-8").to_owned()
 }
 

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::bare;
+use super::unquoted;
 use crate::access_log::record::{LogRecord, LogStyle};
 use crate::access_log::redact::{self, HeaderField};
 use crate::text::append;
@@ -19,10 +19,10 @@ pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, st
     lines(out, b"\n> ", Some(request_line), redact::fields(record.request_head, style));
     let status_line = record.response_head.split(|&byte| byte == b'\r').find(|line| !line.is_empty());
     lines(out, b"\n< ", status_line, redact::fields(record.response_head, style));
-    if let Some(words) = record.closed {
+    if let Some(words) = record.close_reason {
         out.extend_from_slice(b"\n* closed: ");
         // Writing to a vector cannot fail.
-        let _ = fmt::write(&mut Bare(out), format_args!("{words}"));
+        let _ = fmt::write(&mut EscapingWriter(out), format_args!("{words}"));
     }
     out.extend_from_slice(b"\n\n");
 }
@@ -35,7 +35,7 @@ fn title(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     out.push(b' ');
     match record.host {
         Some(host) => {
-            bare(out, host.as_bytes());
+            unquoted(out, host.as_bytes());
             append(out, format_args!(" to {peer}: "));
         }
         None => append(out, format_args!("{peer} connection {}: ", record.connection)),
@@ -57,27 +57,27 @@ fn lines<'a>(
     let first = first.map(|name| HeaderField { name, value: None });
     for HeaderField { name, value } in first.into_iter().chain(fields) {
         out.extend_from_slice(prefix);
-        bare(out, name);
+        unquoted(out, name);
         if let Some(value) = value {
             out.extend_from_slice(b": ");
-            bare(out, value);
+            unquoted(out, value);
         }
     }
 }
 
 /// Escapes what is displayed into it.
-struct Bare<'a>(&'a mut Vec<u8>);
+struct EscapingWriter<'a>(&'a mut Vec<u8>);
 
-impl fmt::Write for Bare<'_> {
+impl fmt::Write for EscapingWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        bare(self.0, text.as_bytes());
+        unquoted(self.0, text.as_bytes());
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::undo_bare;
+    use super::super::undo_unquoted;
     use super::*;
     use crate::access_log::tests::{arbitrary_head, record, wire};
 
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_block_shows_both_heads() {
         let record = LogRecord {
-            closed: Some(&"finished as agreed"),
+            close_reason: Some(&"finished as agreed"),
             request_head: b"GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n",
             response_head: b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\n",
             ..record()
@@ -130,11 +130,11 @@ mod tests {
             let (request_head, response_head) = (wire(&request), wire(&response));
             let record =
                 LogRecord { request_line: &request_line, request_head: &request_head, response_head: &response_head, ..record() };
-            let text = rendered(&record, &LogStyle { secrets: true, ..LogStyle::default() });
+            let text = rendered(&record, &LogStyle { shows_secrets: true, ..LogStyle::default() });
             prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
             prop_assert_eq!(text.find("\n\n"), Some(text.len() - 2));
             let back = |prefix: &str| -> Vec<Vec<u8>> {
-                text.lines().skip(1).filter_map(|line| line.strip_prefix(prefix)).map(|line| undo_bare(line).unwrap()).collect()
+                text.lines().skip(1).filter_map(|line| line.strip_prefix(prefix)).map(|line| undo_unquoted(line).unwrap()).collect()
             };
             let joined = |(name, value): &(Vec<u8>, Vec<u8>)| [&name[..], b": ", value].concat();
             let sent: Vec<_> = std::iter::once(request_line.clone()).chain(request.iter().map(joined)).collect();

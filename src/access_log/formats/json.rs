@@ -42,7 +42,7 @@ pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, sty
     headers(out, record.response_head, style);
     let (bytes, micros) = (record.body_bytes, record.duration.as_micros());
     append(out, format_args!(",\"body_bytes\":{bytes},\"duration_us\":{micros},\"close_reason\":"));
-    match record.closed {
+    match record.close_reason {
         Some(words) => json_string(out, |content| write!(content, "{words}")),
         None => out.extend_from_slice(b"null"),
     }
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_line_is_an_object_that_tells_everything() {
         let record = LogRecord {
-            closed: Some(&"refused: \"it\""),
+            close_reason: Some(&"refused: \"it\""),
             request_head: b"GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n",
             response_head: b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\n",
             ..record()
@@ -207,7 +207,7 @@ mod tests {
             let (request_head, response_head) = (wire(&request), wire(&response));
             let record =
                 LogRecord { request_line: &request_line, request_head: &request_head, response_head: &response_head, ..record() };
-            let text = rendered(&record, &LogStyle { secrets: true, ..LogStyle::default() });
+            let text = rendered(&record, &LogStyle { shows_secrets: true, ..LogStyle::default() });
             prop_assert_eq!(text.matches('\n').count(), 1);
             prop_assert!(!text.trim_end_matches('\n').chars().any(char::is_control));
             let told: Value = serde_json::from_str(&text).unwrap();

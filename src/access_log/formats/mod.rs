@@ -18,7 +18,7 @@ pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
 }
 
 /// A value that stands alone, to the end of its line.
-pub(super) fn bare(out: &mut Vec<u8>, value: &[u8]) {
+pub(super) fn unquoted(out: &mut Vec<u8>, value: &[u8]) {
     escaped(out, value, is_harmless);
 }
 
@@ -69,7 +69,7 @@ fn is_harmless_in_quotes(byte: u8) -> bool {
 
 /// Undoes what [`bare`] does, for the tests of who uses it.
 #[cfg(test)]
-pub(super) fn undo_bare(text: &str) -> Option<Vec<u8>> {
+pub(super) fn undo_unquoted(text: &str) -> Option<Vec<u8>> {
     let mut value = Vec::new();
     let mut rest = text.as_bytes();
     loop {
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn quotes_matter_only_within_quotes() {
         let mut out = Vec::new();
-        bare(&mut out, b"a\"b\\\n");
+        unquoted(&mut out, b"a\"b\\\n");
         quoted(&mut out, Some(b"a\"b\\\n"));
         quoted(&mut out, None);
         assert_eq!(out, b"a\"b\\\\\\x0A\"a\\\"b\\\\\\x0A\"\"-\"");
@@ -112,10 +112,10 @@ mod tests {
         #[test]
         fn a_bare_value_can_be_read_back(value in proptest::collection::vec(any::<u8>(), 0..80)) {
             let mut out = Vec::new();
-            bare(&mut out, &value);
+            unquoted(&mut out, &value);
             let text = String::from_utf8(out).unwrap();
             prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')));
-            prop_assert_eq!(undo_bare(&text), Some(value));
+            prop_assert_eq!(undo_unquoted(&text), Some(value));
         }
     }
 }

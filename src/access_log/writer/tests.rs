@@ -5,14 +5,14 @@
 use super::*;
 
 /// Takes `room` bytes in all, then refuses with `refusal`.
-struct Scripted {
+struct ScriptedSink {
     room: usize,
     refusal: io::ErrorKind,
     text: Vec<u8>,
     write_count: u32,
 }
 
-impl LogSink for Scripted {
+impl LogSink for ScriptedSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_count += 1;
         let count = bytes.len().min(self.room);
@@ -24,17 +24,17 @@ impl LogSink for Scripted {
         Ok(count)
     }
 
-    fn wait(&mut self, _wait_time: Duration) -> bool {
+    fn wait_writable(&mut self, _wait_time: Duration) -> bool {
         self.room > 0
     }
 }
 
-fn writer(room: usize, refusal: io::ErrorKind) -> LogWriter<Scripted> {
-    let sink = Scripted { room, refusal, text: Vec::new(), write_count: 0 };
+fn writer(room: usize, refusal: io::ErrorKind) -> LogWriter<ScriptedSink> {
+    let sink = ScriptedSink { room, refusal, text: Vec::new(), write_count: 0 };
     LogWriter::new(sink, "test", b"\n", WriteLock::default())
 }
 
-fn blocking_after(room: usize) -> LogWriter<Scripted> {
+fn blocking_after(room: usize) -> LogWriter<ScriptedSink> {
     writer(room, io::ErrorKind::WouldBlock)
 }
 
@@ -45,7 +45,7 @@ fn append(writer: &mut LogWriter<impl LogSink>, now: Instant, line: &str) {
     });
 }
 
-fn written(writer: &LogWriter<Scripted>) -> Vec<&str> {
+fn written(writer: &LogWriter<ScriptedSink>) -> Vec<&str> {
     str::from_utf8(&writer.sink.text).unwrap().lines().collect()
 }
 
@@ -130,7 +130,7 @@ fn a_record_begun_in_one_sink_is_whole_in_the_next_unless_they_are_the_same() {
         append(&mut writer, now, "second");
         assert!(!writer.flush());
         let refusal = io::ErrorKind::WouldBlock;
-        let next = Scripted { room: 100, refusal, text: Vec::new(), write_count: 0 };
+        let next = ScriptedSink { room: 100, refusal, text: Vec::new(), write_count: 0 };
         writer.set_sink(next, |_, _| are_same);
         assert!(writer.flush() && writer.dropped() == 0);
         assert_eq!(str::from_utf8(&writer.sink.text), Ok(text));
@@ -208,7 +208,7 @@ impl LogSink for SlowReader {
         Ok(len)
     }
 
-    fn wait(&mut self, _wait_time: Duration) -> bool {
+    fn wait_writable(&mut self, _wait_time: Duration) -> bool {
         self.is_ready = self.lines_left > 0;
         self.lines_left = self.lines_left.saturating_sub(1);
         self.is_ready
@@ -233,7 +233,7 @@ fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
 fn nobody_writes_into_the_middle_of_another_s_record() {
     let now = Instant::now();
     let mut both = [8, 100].map(blocking_after);
-    both[1].lock = both[0].lock.for_another();
+    both[1].lock = both[0].lock.share();
     both.iter_mut().for_each(|writer| append(writer, now, "a record"));
     let [one, other] = &mut both;
     assert!(!one.flush());
@@ -268,7 +268,7 @@ fn the_end_writes_what_is_left_and_counts_what_it_cannot() {
 #[test]
 fn one_holds_the_lock_until_it_unlocks_or_is_gone() {
     let mut one = WriteLock::default();
-    let mut other = one.for_another();
+    let mut other = one.share();
     assert!(one.try_lock() && one.try_lock() && !other.try_lock() && !other.lock_within(LOCK_RETRY));
     one.unlock();
     assert!(other.lock_within(Duration::ZERO) && !one.try_lock());
@@ -277,9 +277,9 @@ fn one_holds_the_lock_until_it_unlocks_or_is_gone() {
 }
 
 /// Takes so many bytes and then no more.
-struct Room(usize, Vec<u8>);
+struct LimitedSink(usize, Vec<u8>);
 
-impl LogSink for Room {
+impl LogSink for LimitedSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let len = bytes.len().min(self.0);
         self.0 -= len;
@@ -287,13 +287,13 @@ impl LogSink for Room {
         if len == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(len) }
     }
 
-    fn wait(&mut self, _wait_time: Duration) -> bool {
+    fn wait_writable(&mut self, _wait_time: Duration) -> bool {
         false
     }
 }
 
 fn buffer() -> LogBuffer {
-    LogBuffer { bytes: Vec::new(), record_end: b"\n\n", begun_len: 0 }
+    LogBuffer { bytes: Vec::new(), record_end: b"\n\n", partial_len: 0 }
 }
 
 #[test]
@@ -305,12 +305,12 @@ fn a_record_that_is_begun_goes_on_or_begins_again() {
             assert!(buffer.push_with(100, |bytes| bytes.extend_from_slice(&BLOCKS[..5])));
             assert!(buffer.push_with(100, |bytes| bytes.extend_from_slice(&BLOCKS[5..])));
             assert!(!buffer.push_with(12, |bytes| bytes.extend_from_slice(b"too long")));
-            assert!(buffer.write_to(&mut Room(room, Vec::new())).is_err());
-            assert_eq!(buffer.left_len(), BLOCKS.len() - room);
+            assert!(buffer.write_to(&mut LimitedSink(room, Vec::new())).is_err());
+            assert_eq!(buffer.unwritten_len(), BLOCKS.len() - room);
             if again {
-                buffer.begun_len = 0;
+                buffer.partial_len = 0;
             }
-            let mut rest = Room(100, Vec::new());
+            let mut rest = LimitedSink(100, Vec::new());
             assert!(buffer.write_to(&mut rest).is_ok() && buffer.bytes.is_empty());
             let from = if again { room / 5 * 5 } else { room };
             assert_eq!(rest.1, BLOCKS[from..], "{room}");
@@ -323,7 +323,7 @@ fn records_that_are_dropped_are_counted_the_begun_one_too() {
     for (room, count) in [(0, 2), (4, 2), (5, 1), (9, 1)] {
         let mut buffer = buffer();
         buffer.push_with(100, |bytes| bytes.extend_from_slice(b"a\nb\n\nc\nd\n\n"));
-        assert!(buffer.write_to(&mut Room(room, Vec::new())).is_err());
+        assert!(buffer.write_to(&mut LimitedSink(room, Vec::new())).is_err());
         assert_eq!((buffer.drop_all(), buffer.bytes.len()), (count, 0));
     }
 }

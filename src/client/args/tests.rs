@@ -35,7 +35,7 @@ fn no_arguments_ask_the_server_of_this_machine() {
     assert_eq!(config.method, "GET");
     assert_eq!(config.output, OutputChoice::Stdout);
     assert_eq!((config.max_time, config.connect_timeout), (None, None));
-    assert!(config.fields.is_empty() && config.says_errors());
+    assert!(config.fields.is_empty() && config.shows_errors());
     assert!(!(config.include || config.verbose || config.silent || config.fail));
 }
 
@@ -52,7 +52,7 @@ fn options_may_stand_anywhere_in_any_spelling() {
         &["-sfoFILE", "-XGET", ":81/x"],
     ];
     let wanted = config(rows[0]);
-    assert!(wanted.silent && wanted.fail && !wanted.says_errors());
+    assert!(wanted.silent && wanted.fail && !wanted.shows_errors());
     assert_eq!(wanted.output, OutputChoice::File("FILE".into()));
     assert_eq!(wanted.target.authority(), "127.0.0.1:81");
     for args in rows {
@@ -73,7 +73,7 @@ fn a_value_may_look_like_an_option() {
 fn every_flag_has_its_setting() {
     let config = config(&["-ivsSf"]);
     assert!(config.include && config.verbose && config.silent && config.fail);
-    assert!(config.show_error && config.says_errors());
+    assert!(config.show_error && config.shows_errors());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn the_log_is_off_unless_it_is_named_and_shows_headers_unless_told_otherwise() {
     assert_eq!((named.log, named.log_style), (LogDestination::File("a.log".into()), style(LogFormat::Json)));
     let shown = config(&["--log=-", "--log-secrets", "--log-headers", "Host"]);
     assert_eq!(shown.log, LogDestination::Stdout);
-    assert!(shown.log_style.secrets);
+    assert!(shown.log_style.shows_secrets);
     assert_eq!(shown.log_style.headers, HeaderChoice::Only(vec!["Host".to_owned()]));
     for wrong in ["--log=", "--log-format=xml", "--log-headers=a:"] {
         assert!(try_parse(&[wrong]).is_err(), "{wrong}");

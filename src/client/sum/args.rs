@@ -1,4 +1,4 @@
-//! The command line of `reactor-client sum`: words and options become a [`ServerConfig`].
+//! The command line of `reactor-client sum`: words and options become a [`SumClientConfig`].
 //!
 //! It owns the options of the number exchange; they share nothing with those of requests but their
 //! spelling. It never prints, exits, or reads the environment.

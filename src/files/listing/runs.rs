@@ -1,6 +1,6 @@
 //! Entries in sorted runs, and runs merged into one order, one entry at a time.
 //!
-//! A [`ThreadRun`] is what one slice of reading has found: small records beside one stretch of names. A
+//! A [`Run`] is what one slice of reading has found: small records beside one stretch of names. A
 //! [`Merge`] keeps the runs in a heap by their next entries, so that a run more, or an entry less,
 //! costs a few comparisons and nothing is ever sorted or moved as a whole.
 

@@ -5,9 +5,9 @@
 //! file system makes no such files, a hidden name stands in. Every step is beneath the root, and no
 //! link is followed to the target.
 //!
-//! Conditions on what it may replace are asked once more in `UploadBody::take_final_name`, before either way to
-//! the name. What is to come has its place: resuming in [`UploadBody::begin`], digests in
-//! [`UploadBody::write`], and durability in [`UploadBody::commit_if`]: the file is synced before it takes its
+//! Conditions on what it may replace are asked once more in `Upload::take_final_name`, before either way to
+//! the name. What is to come has its place: resuming in [`Upload::begin`], digests in
+//! [`Upload::write`], and durability in [`Upload::commit_if`]: the file is synced before it takes its
 //! name, its directory after that.
 
 mod error;
@@ -59,7 +59,7 @@ pub enum ExistingFile {
     File(Box<Resource>),
 }
 
-/// A file on its way in. Dropped before [`UploadBody::commit`], it leaves nothing.
+/// A file on its way in. Dropped before [`Upload::commit`], it leaves nothing.
 #[derive(Debug)]
 pub struct Upload {
     dir: OwnedFd,
@@ -75,7 +75,7 @@ pub fn is_upload_directory(store: &ContentSource, within: &[u8]) -> bool {
     store.root().is_some_and(|root| root.kind(within).is_ok_and(|kind| kind == FileKind::Directory))
 }
 
-/// Whether a file can be stored under `path`, as [`UploadBody::begin`] would say, but for permissions and
+/// Whether a file can be stored under `path`, as [`Upload::begin`] would say, but for permissions and
 /// room, which only trying tells.
 pub fn may_store(store: &ContentSource, within: &[u8], path: &RelativePath<'_>) -> bool {
     open_parent(store, within, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
@@ -140,7 +140,7 @@ impl Upload {
     /// What has the name now, with what could be relied upon at `now`.
     ///
     /// # Errors
-    /// `DirReader` and `NotRegular` for what is no file; `Busy` or `Failed` if it cannot be looked at.
+    /// `Directory` and `NotRegular` for what is no file; `Busy` or `Failed` if it cannot be looked at.
     pub fn existing_file(&self, now: SystemTime) -> Result<ExistingFile, UploadError> {
         let file = match open_existing(&self.dir, &self.name) {
             Ok(Some(file)) => file,
@@ -171,7 +171,7 @@ impl Upload {
     /// somebody else was quicker.
     ///
     /// # Errors
-    /// `Unwanted` if it does not, and as [`UploadBody::commit`].
+    /// `Unwanted` if it does not, and as [`Upload::commit`].
     pub fn commit_if(
         mut self,
         holds: impl FnMut(&Upload) -> Result<bool, UploadError>,

@@ -41,7 +41,7 @@ pub struct RequestHead<'h, 'b> {
     pub body: RequestBody,
     /// Whether the connection may carry another request after this one.
     pub keep_alive: bool,
-    /// HTTP/1.0 that asked to keep the connection: the answer has to say `ServerConnection: keep-alive`.
+    /// HTTP/1.0 that asked to keep the connection: the answer has to say `Connection: keep-alive`.
     pub http10_keep_alive: bool,
     /// The client sends its body only after a 100 (or never, after a final answer).
     pub expects_continue: bool,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::cli::ParsedArgs;
-use crate::client::options::{parse_some_time, parse_time, value};
+use crate::client::options::{parse_positive_time, parse_time, value};
 use crate::text::parse_rate;
 
 use crate::load::report::ReportFormat;
@@ -13,7 +13,7 @@ use crate::load::search::bracket::RATE_MIN;
 use crate::load::search::slo::Slo;
 
 /// What makes no sense in a search, and why.
-const NOT_FOR_SEARCH: [(&str, &str); 7] = [
+const SEARCH_CONFLICTS: [(&str, &str); 7] = [
     ("--assert", "--slo is what it judges by"),
     ("--compare", "it is no single run that could be compared"),
     ("--fail-on", "it is no single run that could be compared"),
@@ -24,15 +24,15 @@ const NOT_FOR_SEARCH: [(&str, &str); 7] = [
 ];
 
 /// The one format that a search does not have.
-const NO_LOG: &str = "option '--format' with 'hdr': an interval log is of one run, and --find-rate makes many; json has its curve";
+const HDR_FORMAT_ERROR: &str = "option '--format' with 'hdr': an interval log is of one run, and --find-rate makes many; json has its curve";
 
 /// What is searched for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Search {
+pub struct SearchSettings {
     /// What the server is to keep up to.
-    pub objective: Slo,
+    pub slo: Slo,
     /// The first rate; without it, it follows from what a closed loop comes to.
-    pub start: Option<f64>,
+    pub start_rate: Option<f64>,
     /// How long each step is; without it, as long as it takes to tell.
     pub step_len: Option<Duration>,
     /// The warm-up of each step.
@@ -42,7 +42,10 @@ pub struct Search {
 }
 
 /// Reads what a search needs, if one is asked for; those options are then used up.
-pub(super) fn read_search(given: &mut ParsedArgs, format: ReportFormat) -> Result<Option<Search>, String> {
+pub(super) fn read_search(
+    given: &mut ParsedArgs,
+    format: ReportFormat,
+) -> Result<Option<SearchSettings>, String> {
     let is_search = given.flag("--find-rate");
     let objective = value(given, "--slo", Slo::parse)?;
     let objective = match (is_search, objective) {
@@ -57,22 +60,22 @@ pub(super) fn read_search(given: &mut ParsedArgs, format: ReportFormat) -> Resul
         }
         (true, Some(objective)) => objective,
     };
-    if let Some((name, why)) = NOT_FOR_SEARCH.iter().find(|(name, _)| given.peek(name).is_some()) {
+    if let Some((name, why)) = SEARCH_CONFLICTS.iter().find(|(name, _)| given.peek(name).is_some()) {
         return Err(format!("option '{name}' is not for --find-rate: {why}"));
     }
     if format == ReportFormat::Hdr {
-        return Err(NO_LOG.to_owned());
+        return Err(HDR_FORMAT_ERROR.to_owned());
     }
-    Ok(Some(Search {
-        objective,
+    Ok(Some(SearchSettings {
+        slo: objective,
         format,
-        start: value(given, "--rate", parse_start)?,
-        step_len: value(given, "--duration", parse_some_time)?,
+        start_rate: value(given, "--rate", parse_start_rate)?,
+        step_len: value(given, "--duration", parse_positive_time)?,
         warmup: value(given, "--warmup", parse_time)?,
     }))
 }
 
-fn parse_start(text: &str) -> Result<f64, String> {
+fn parse_start_rate(text: &str) -> Result<f64, String> {
     match parse_rate(text, false)? {
         rate if rate < RATE_MIN => Err(format!("a search begins at {RATE_MIN}/s or above")),
         rate => Ok(rate),
@@ -84,13 +87,14 @@ mod tests {
     use super::*;
     use crate::load::args::tests::{settings, try_settings};
 
-    fn search(line: &str) -> Search {
+    fn search(line: &str) -> SearchSettings {
         settings(line).search.unwrap_or_else(|| panic!("{line}: no search"))
     }
 
     #[test]
     fn a_search_has_an_objective_and_sensible_rest() {
-        let Search { objective, start, step_len, warmup, format } = search("--find-rate --slo p99<10ms");
+        let SearchSettings { slo: objective, start_rate: start, step_len, warmup, format } =
+            search("--find-rate --slo p99<10ms");
         assert_eq!((objective.text(), start, step_len, warmup), ("p99<10ms", None, None, None));
         assert_eq!(format, ReportFormat::Text);
         assert_eq!(settings("-c 2").search, None);
@@ -101,11 +105,11 @@ mod tests {
     #[test]
     fn other_options_say_how_a_step_is() {
         let line = "--find-rate --slo p99<10ms -q 2k -z 500ms --warmup 0s --format json";
-        let Search { start, step_len, warmup, format, .. } = search(line);
+        let SearchSettings { start_rate: start, step_len, warmup, format, .. } = search(line);
         let (half, none) = (Duration::from_millis(500), Duration::ZERO);
         assert_eq!((start, step_len, warmup), (Some(2_000.0), Some(half), Some(none)));
         assert_eq!(format, ReportFormat::Json);
-        assert!(!settings(line).plan.schedule.is_open(), "each step has a schedule of its own");
+        assert!(!settings(line).plan.schedule.is_open_loop(), "each step has a schedule of its own");
     }
 
     #[test]
@@ -132,7 +136,7 @@ mod tests {
         ] {
             assert_eq!(try_settings(line), Err(format!("{wanted}; see reactor-client --help")), "{line}");
         }
-        for (name, why) in NOT_FOR_SEARCH {
+        for (name, why) in SEARCH_CONFLICTS {
             let line = format!("--find-rate --slo p99<1s {name}=1");
             let wanted = format!("option '{name}' is not for --find-rate: {why}; see reactor-client --help");
             assert_eq!(try_settings(&line), Err(wanted), "{line}");

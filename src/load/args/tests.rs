@@ -38,7 +38,17 @@ fn any_of_seven_options_begins_load_mode_and_nothing_else_does() {
 
 #[test]
 fn a_run_that_is_asked_for_with_little_has_sensible_rest() {
-    let Settings { plan, places, method, payload, format, out, every, silent, .. } = settings("-c 50 GET /");
+    let Settings {
+        plan,
+        target_selection: places,
+        method,
+        payload,
+        format,
+        report_path: out,
+        progress_interval: every,
+        silent,
+        ..
+    } = settings("-c 50 GET /");
     assert_eq!(plan.stop, Stop { requests: None, duration: Some(secs(10)) });
     assert_eq!((plan.schedule, plan.concurrency, plan.threads), (Schedule::Closed, 50, 1));
     assert_eq!((plan.warmup, plan.pipeline, plan.keep_alive), (Duration::ZERO, 1, true));
@@ -108,18 +118,21 @@ fn every_option_has_its_setting() {
     let plan = &settings.plan;
     assert_eq!((plan.warmup, plan.pipeline, plan.requests_per_connection), (secs(2), 4, Some(100)));
     assert_eq!((plan.timeout, plan.order, plan.seed), (secs(5), UrlOrder::Random, 7));
-    assert_eq!((settings.every, settings.format, settings.silent), (secs(1), ReportFormat::Json, true));
-    assert_eq!((settings.out, settings.save), (Some("r.json".into()), Some("a.run".into())));
     assert_eq!(
-        (settings.compare, settings.limits),
+        (settings.progress_interval, settings.format, settings.silent),
+        (secs(1), ReportFormat::Json, true)
+    );
+    assert_eq!((settings.report_path, settings.save_path), (Some("r.json".into()), Some("a.run".into())));
+    assert_eq!(
+        (settings.baseline_path, settings.thresholds),
         (Some("b.run".into()), Thresholds::parse("p99>+10%").ok())
     );
     assert_eq!(settings.assertion, Assertion::parse("p99<10ms").ok());
     assert_eq!(settings.fields, [("X".to_owned(), FieldEdit::Set("{SEQ}".to_owned()))]);
-    let TargetSelection::One(target) = settings.places else { panic!("one place") };
+    let TargetSelection::One(target) = settings.target_selection else { panic!("one place") };
     assert_eq!((target.authority().as_str(), target.path.as_str()), ("h:81", "/a/{SEQ}"));
     assert!(!super::tests::settings("-n 5 --no-keepalive").plan.keep_alive);
-    assert_eq!(super::tests::settings("-n 5 --out -").out, None);
+    assert_eq!(super::tests::settings("-n 5 --out -").report_path, None);
 }
 
 #[test]
@@ -151,14 +164,20 @@ fn methods_and_bodies_are_those_of_a_single_request() {
 fn urls_come_from_a_list_or_standard_input() {
     let list =
         |list, host: Option<&str>, port| TargetSelection::List { list, host: host.map(str::to_owned), port };
-    assert_eq!(settings("-c 2 --urls u.txt").places, list(Source::File("u.txt".into()), None, None));
+    assert_eq!(
+        settings("-c 2 --urls u.txt").target_selection,
+        list(Source::File("u.txt".into()), None, None)
+    );
     let options = settings("-c 2 --urls - --host h -p 81 HEAD");
-    assert_eq!((options.places, options.method.as_str()), (list(Source::Stdin, Some("h"), Some(81)), "HEAD"));
+    assert_eq!(
+        (options.target_selection, options.method.as_str()),
+        (list(Source::Stdin, Some("h"), Some(81)), "HEAD")
+    );
 }
 
 /// Checks what is said of each of these lines.
 #[track_caller]
-fn check_told(rows: &[(&str, &str)]) {
+fn check_errors(rows: &[(&str, &str)]) {
     for (line, wanted) in rows {
         // A question has its own mark.
         let joint = if wanted.ends_with('?') { "" } else { ";" };
@@ -168,7 +187,7 @@ fn check_told(rows: &[(&str, &str)]) {
 
 #[test]
 fn what_nobody_can_mean_is_told_in_one_line() {
-    check_told(&[
+    check_errors(&[
         ("-z 0", "option '--duration': '0' is too short; it must be above 0"),
         ("-z 1000000h", "option '--duration': '1000000h' is too long; at most 8760h"),
         ("-n 5 --timeout 0", "option '--timeout': '0' is too short; it must be above 0"),
@@ -257,7 +276,7 @@ fn every_mistake_is_told_in_one_line() {
 
 #[test]
 fn every_option_that_is_not_for_load_mode_is_refused_there() {
-    for (name, _) in ONLY_SINGLE {
+    for (name, _) in SINGLE_REQUEST_OPTIONS {
         let spelling = crate::client::args::PROGRAM.specs.iter().find(|known| known.long == name);
         let takes_value =
             matches!(spelling.expect("an option").value_kind, crate::cli::ValueKind::Required(_));

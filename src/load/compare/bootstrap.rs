@@ -139,7 +139,7 @@ fn blocks(summary: &Summary, values_us: &[u64]) -> Vec<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::stats::summary::tests::{info, nothing, steady};
+    use crate::load::stats::summary::tests::{empty_summary, info, steady};
 
     #[test]
     fn the_same_seed_draws_the_same_runs() {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_from_nothing() {
-        let draw = Sample::of(&nothing(info())).draw(&mut Random::new(1));
+        let draw = Sample::of(&empty_summary(info())).draw(&mut Random::new(1));
         assert_eq!(draw, Draw { rate: 0.0, percentiles_us: [0.0; PERCENTILES.len()] });
     }
 }

@@ -7,7 +7,7 @@
 use crate::load::stats::summary::{Summary, ratio};
 
 /// The normal deviate of 95 %, both tails.
-const DEVIATE: f64 = 1.96;
+const Z_95: f64 = 1.96;
 
 /// A share, of how many, and how many of them come together.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,16 +32,16 @@ impl Proportion {
     /// Where the share lies (Wilson, 1927) if so many come together.
     fn interval(self, burst_len: f64) -> (f64, f64) {
         let (share, of) = (self.share, self.of / burst_len);
-        let square = DEVIATE * DEVIATE;
+        let square = Z_95 * Z_95;
         let scale = 1.0 + square / of;
         let center = share + square / (2.0 * of);
-        let half = DEVIATE * (share * (1.0 - share) / of + square / (4.0 * of * of)).sqrt();
+        let half = Z_95 * (share * (1.0 - share) / of + square / (4.0 * of * of)).sqrt();
         ((center - half) / scale, (center + half) / scale)
     }
 }
 
 /// Where the difference lies, in shares; nothing if one of the runs has no request that came to an end.
-pub(super) fn difference(before: Proportion, after: Proportion) -> Option<(f64, f64)> {
+pub(super) fn difference_interval(before: Proportion, after: Proportion) -> Option<(f64, f64)> {
     if before.of == 0.0 || after.of == 0.0 {
         return None;
     }
@@ -84,13 +84,13 @@ mod tests {
             ((0, 10), (0, 10), -0.2775, 0.2775),
             ((10, 10), (0, 10), 0.6075, 1.0),
         ] {
-            let found = difference(part(other.0, other.1), part(one.0, one.1)).expect("an interval");
+            let found = difference_interval(part(other.0, other.1), part(one.0, one.1)).expect("an interval");
             assert!((found.0 - low).abs() < 5e-4 && (found.1 - high).abs() < 5e-4, "{found:?}");
         }
-        assert_eq!(difference(Proportion { of: 0.0, ..part(0, 1) }, part(1, 2)), None);
-        let apart = difference(part(0, 10_000), part(50, 10_000)).expect("an interval");
+        assert_eq!(difference_interval(Proportion { of: 0.0, ..part(0, 1) }, part(1, 2)), None);
+        let apart = difference_interval(part(0, 10_000), part(50, 10_000)).expect("an interval");
         let burst = Proportion { burst_len: 50.0, ..part(50, 10_000) };
-        let burst = difference(part(0, 10_000), burst).expect("an interval");
+        let burst = difference_interval(part(0, 10_000), burst).expect("an interval");
         assert!(apart.0 > 0.0 && burst.0 < 0.0, "{apart:?} {burst:?}");
     }
 

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use super::run_info::{RunInfo, differences};
 use crate::load::plan::random::Random;
-use crate::load::stats::metric::{Metric, MetricUnit, Statistic, Times};
+use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
 use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
 use crate::text::units;
 use bootstrap::{BLOCKS_MIN, Draw, Sample, interval};
@@ -25,7 +25,7 @@ const DRAWS: usize = 1000;
 /// Smaller differences come from one start of a program to the next, which a single run cannot show.
 const CHANGE_MIN: f64 = 0.01;
 /// So many answers must lie above a percentile before it is compared: fewer are single events.
-const TAIL_MIN: f64 = 10.0;
+const TAIL_COUNT_MIN: f64 = 10.0;
 
 /// What a difference shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,10 +42,10 @@ pub enum ComparisonVerdict {
     More,
     /// It could be chance.
     #[serde(rename = "no-difference-shown")]
-    NotShown,
+    NotSignificant,
     /// There are too few answers to say anything.
     #[serde(rename = "too-few-answers")]
-    TooFew,
+    TooFewResponses,
     /// A run was too short to tell how seconds differ.
     TooShort,
 }
@@ -58,20 +58,20 @@ impl ComparisonVerdict {
             Self::Slower => "slower",
             Self::Fewer => "fewer",
             Self::More => "more",
-            Self::NotShown => "no difference shown",
-            Self::TooFew => "too few answers",
+            Self::NotSignificant => "no difference shown",
+            Self::TooFewResponses => "too few answers",
             Self::TooShort => "too short a run",
         }
     }
 
     /// Whether there is a difference, and it is more than chance.
-    pub fn is_shown(self) -> bool {
+    pub fn is_significant(self) -> bool {
         matches!(self, Self::Faster | Self::Slower | Self::Fewer | Self::More)
     }
 
     /// Whether there was too little to judge by.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::TooFew | Self::TooShort)
+        matches!(self, Self::TooFewResponses | Self::TooShort)
     }
 }
 
@@ -82,7 +82,7 @@ pub struct Row {
     /// As in --fail-on: rps, p50, p99.
     #[serde(rename = "name", serialize_with = "write_name")]
     #[cfg_attr(test, schemars(with = "String"))]
-    pub figure: Metric,
+    pub metric: Metric,
     /// What it is counted in.
     pub unit: MetricUnit,
     /// Its value in the first run.
@@ -94,7 +94,7 @@ pub struct Row {
     pub change: f64,
     /// Where that lies with a confidence of 95 %; null when a run is too short to tell.
     #[serde(rename = "interval_share", serialize_with = "write_interval")]
-    #[cfg_attr(test, schemars(with = "Option<Interval>"))]
+    #[cfg_attr(test, schemars(with = "Option<ConfidenceInterval>"))]
     pub interval: Option<(f64, f64)>,
     /// What it shows, beyond chance.
     pub verdict: ComparisonVerdict,
@@ -115,7 +115,7 @@ pub struct Errors {
     pub change: f64,
     /// Where that lies with a confidence of 95 %; null when nothing was answered and nothing failed.
     #[serde(rename = "interval_share", serialize_with = "write_interval")]
-    #[cfg_attr(test, schemars(with = "Option<Interval>"))]
+    #[cfg_attr(test, schemars(with = "Option<ConfidenceInterval>"))]
     pub interval: Option<(f64, f64)>,
     /// What it shows, beyond chance.
     pub verdict: ComparisonVerdict,
@@ -156,7 +156,7 @@ pub struct Comparison {
 /// Where a difference lies.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Interval {
+struct ConfidenceInterval {
     /// Its lower end.
     low: f64,
     /// Its upper end.
@@ -168,7 +168,7 @@ fn write_name<S: Serializer>(figure: &Metric, to: S) -> Result<S::Ok, S::Error> 
 }
 
 fn write_interval<S: Serializer>(ends: &Option<(f64, f64)>, to: S) -> Result<S::Ok, S::Error> {
-    ends.map(|(low, high)| Interval { low, high }).serialize(to)
+    ends.map(|(low, high)| ConfidenceInterval { low, high }).serialize(to)
 }
 
 /// Compares the second run with the first.
@@ -177,12 +177,12 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let samples = (Sample::of(before), Sample::of(after));
     let draws: Vec<(Draw, Draw)> =
         (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();
-    let drawn = Drawn { draws, blocks: samples.0.blocks().min(samples.1.blocks()) };
+    let drawn = PairedDraws { draws, blocks: samples.0.blocks().min(samples.1.blocks()) };
     let mut rows = vec![row(Metric::Rate, (before, after), &drawn, |draw| draw.rate, true)];
     for (index, (_, quantile)) in PERCENTILES.iter().enumerate() {
-        let figure = Metric::Time(Times::Corrected, Statistic::Percentile(index));
+        let figure = Metric::Time(TimeKind::Corrected, Statistic::Percentile(index));
         let beyond = |summary: &Summary| summary.corrected_times.len() as f64 * (1.0 - quantile);
-        let is_enough = beyond(before).min(beyond(after)) >= TAIL_MIN;
+        let is_enough = beyond(before).min(beyond(after)) >= TAIL_COUNT_MIN;
         let value = |draw: &Draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0);
         rows.push(row(figure, (before, after), &drawn, value, is_enough));
     }
@@ -205,7 +205,7 @@ fn side(run: &Summary) -> Side {
 }
 
 /// What could have been, for both runs.
-struct Drawn {
+struct PairedDraws {
     draws: Vec<(Draw, Draw)>,
     /// How many blocks the run with fewer of them has.
     blocks: usize,
@@ -219,7 +219,7 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
                 .push(format!("INVALID: the {which} run was client-bound, so its figures are the client's"));
         }
     }
-    if before.is_open() != after.is_open() {
+    if before.is_open_loop() != after.is_open_loop() {
         caveats.push(
             "only one of the runs followed a schedule, so their latencies mean different things".to_owned(),
         );
@@ -229,10 +229,10 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
         caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
     }
     let due = (due_per_sec(one), due_per_sec(other));
-    let is_told = one.course.schedule != other.course.schedule;
+    let is_told = one.profile.schedule != other.profile.schedule;
     if !is_told
-        && before.is_open()
-        && after.is_open()
+        && before.is_open_loop()
+        && after.is_open_loop()
         && (due.0 - due.1).abs() > due.0.max(due.1) * CHANGE_MIN
     {
         let (one, other) = (units::rate(due.0), units::rate(due.1));
@@ -256,7 +256,7 @@ fn due_per_sec(info: &RunInfo) -> f64 {
 fn row(
     figure: Metric,
     (before, after): (&Summary, &Summary),
-    drawn: &Drawn,
+    drawn: &PairedDraws,
     value: impl Fn(&Draw) -> f64,
     is_enough: bool,
 ) -> Row {
@@ -266,20 +266,20 @@ fn row(
     let (before, after) = (value(before), value(after));
     let change = change(before, after);
     let verdict = match interval {
-        _ if !is_enough || before <= 0.0 || after <= 0.0 => ComparisonVerdict::TooFew,
+        _ if !is_enough || before <= 0.0 || after <= 0.0 => ComparisonVerdict::TooFewResponses,
         Some(interval) => verdict(figure, change, interval),
         None => ComparisonVerdict::TooShort,
     };
-    Row { figure, unit: figure.unit(), before, after, change, interval, verdict }
+    Row { metric: figure, unit: figure.unit(), before, after, change, interval, verdict }
 }
 
 fn errors(before: &Summary, after: &Summary) -> Errors {
-    let interval = error_rate_test::difference(Proportion::of(before), Proportion::of(after));
+    let interval = error_rate_test::difference_interval(Proportion::of(before), Proportion::of(after));
     let verdict = match interval {
         Some((low, _)) if low > 0.0 => ComparisonVerdict::More,
         Some((_, high)) if high < 0.0 => ComparisonVerdict::Fewer,
-        Some(_) => ComparisonVerdict::NotShown,
-        None => ComparisonVerdict::TooFew,
+        Some(_) => ComparisonVerdict::NotSignificant,
+        None => ComparisonVerdict::TooFewResponses,
     };
     let (before, after) = (before.error_share, after.error_share);
     Errors { before, after, change: after - before, interval, verdict }
@@ -292,7 +292,7 @@ fn change(before: f64, after: f64) -> f64 {
 fn verdict(figure: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVerdict {
     let is_shown = (low > 0.0 || high < 0.0) && change.abs() >= CHANGE_MIN;
     match (is_shown, (change > 0.0) == (figure == Metric::Rate)) {
-        (false, _) => ComparisonVerdict::NotShown,
+        (false, _) => ComparisonVerdict::NotSignificant,
         (true, true) => ComparisonVerdict::Faster,
         (true, false) => ComparisonVerdict::Slower,
     }
@@ -301,7 +301,7 @@ fn verdict(figure: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVe
 impl Comparison {
     /// The row of a figure.
     pub fn row(&self, figure: Metric) -> Option<&Row> {
-        self.rows.iter().find(|row| row.figure == figure)
+        self.rows.iter().find(|row| row.metric == figure)
     }
 }
 

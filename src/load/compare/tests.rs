@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::load::engine::pacer::Schedule;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{Answered, Failed, Metrics};
-use crate::load::stats::summary::tests::{info, metrics, nothing, steady};
+use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
+use crate::load::stats::summary::tests::{empty_summary, info, metrics, steady};
 use crate::load::stats::validity::ClientBound;
 
 fn verdicts(before: &Summary, after: &Summary) -> Vec<ComparisonVerdict> {
@@ -19,12 +19,17 @@ fn a_run_beside_itself_shows_no_difference() {
     let run = steady(20, 1.0);
     let verdicts = verdicts(&run, &run);
     assert!(
-        verdicts
-            .iter()
-            .all(|verdict| matches!(verdict, ComparisonVerdict::NotShown | ComparisonVerdict::TooFew)),
+        verdicts.iter().all(|verdict| matches!(
+            verdict,
+            ComparisonVerdict::NotSignificant | ComparisonVerdict::TooFewResponses
+        )),
         "{verdicts:?}"
     );
-    assert_eq!(verdicts.last(), Some(&ComparisonVerdict::TooFew), "p99.99 of a few thousand answers");
+    assert_eq!(
+        verdicts.last(),
+        Some(&ComparisonVerdict::TooFewResponses),
+        "p99.99 of a few thousand answers"
+    );
 }
 
 #[test]
@@ -43,8 +48,8 @@ fn a_run_with_half_the_latency_is_faster_and_the_other_way_round_slower() {
 fn the_rate_counts_the_other_way_round_than_times() {
     assert_eq!(verdict(Metric::Rate, 0.2, (0.1, 0.3)), ComparisonVerdict::Faster);
     assert_eq!(verdict(Metric::Rate, -0.2, (-0.3, -0.1)), ComparisonVerdict::Slower);
-    assert_eq!(verdict(Metric::Rate, 0.2, (-0.1, 0.3)), ComparisonVerdict::NotShown);
-    assert_eq!(verdict(Metric::Rate, 0.009, (0.008, 0.01)), ComparisonVerdict::NotShown);
+    assert_eq!(verdict(Metric::Rate, 0.2, (-0.1, 0.3)), ComparisonVerdict::NotSignificant);
+    assert_eq!(verdict(Metric::Rate, 0.009, (0.008, 0.01)), ComparisonVerdict::NotSignificant);
 }
 
 #[test]
@@ -68,10 +73,14 @@ fn what_speaks_against_the_comparison_is_said() {
 
 #[test]
 fn runs_without_answers_are_compared_without_a_verdict() {
-    let empty = nothing(info());
-    assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == ComparisonVerdict::TooFew));
-    assert!(verdicts(&steady(5, 1.0), &empty).iter().all(|verdict| *verdict == ComparisonVerdict::TooFew));
-    assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, ComparisonVerdict::TooFew);
+    let empty = empty_summary(info());
+    assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == ComparisonVerdict::TooFewResponses));
+    assert!(
+        verdicts(&steady(5, 1.0), &empty)
+            .iter()
+            .all(|verdict| *verdict == ComparisonVerdict::TooFewResponses)
+    );
+    assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, ComparisonVerdict::TooFewResponses);
 }
 
 /// A server that is made up: each second has a pace of its own, and so has each answer.
@@ -96,13 +105,21 @@ fn normal(random: &mut Random) -> f64 {
 /// A request that was sent then and answered so much later.
 fn answered(metrics: &mut Metrics, sent: Duration, latency: Duration) {
     let (url, status, done, received_len) = (0, 200, sent + latency, 100);
-    metrics.sent(url);
-    metrics.answered(Answered { url, status, intended: sent, sent, first_byte: done, done, received_len });
+    metrics.record_sent(url);
+    metrics.answered(ResponseRecord {
+        url,
+        status,
+        intended: sent,
+        sent,
+        first_byte: done,
+        done,
+        received_len,
+    });
 }
 
 /// A run against it at 1,000 requests a second.
 fn run(server: Server, secs: u64, seed: u64) -> Summary {
-    let (mut random, mut metrics) = (Random::of_many(seed, secs), metrics(0));
+    let (mut random, mut metrics) = (Random::for_thread(seed, secs), metrics(0));
     for second in 0..secs {
         let pace = (server.unrest * normal(&mut random)).exp() * server.factor;
         for number in 0..1000 {
@@ -122,7 +139,7 @@ fn called_different(secs: u64, before: Server, after: Server) -> [u32; 6] {
     for seed in 0..20 {
         let comparison = compare(&run(before, secs, 2 * seed), &run(after, secs, 2 * seed + 1), seed);
         for (count, row) in called.iter_mut().zip(&comparison.rows[1..7]) {
-            *count += u32::from(row.verdict.is_shown());
+            *count += u32::from(row.verdict.is_significant());
         }
     }
     called
@@ -162,11 +179,11 @@ fn runs_that_are_too_short_have_neither_interval_nor_verdict() {
 fn errors_have_an_interval_and_a_verdict() {
     let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
     for (before, after, verdict) in [
-        (0.0, 0.0, ComparisonVerdict::NotShown),
-        (0.0, 0.000_2, ComparisonVerdict::NotShown),
+        (0.0, 0.0, ComparisonVerdict::NotSignificant),
+        (0.0, 0.000_2, ComparisonVerdict::NotSignificant),
         (0.0, 0.01, ComparisonVerdict::More),
         (0.02, 0.01, ComparisonVerdict::Fewer),
-        (0.010, 0.011, ComparisonVerdict::NotShown),
+        (0.010, 0.011, ComparisonVerdict::NotSignificant),
     ] {
         let errors = compare(&with_errors(before), &with_errors(after), 1).errors;
         assert_eq!(errors.verdict, verdict, "{errors:?}");
@@ -181,9 +198,9 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
     for number in 0..10_000 {
         let (sent, latency) = (Duration::from_millis(number), Duration::from_micros(100));
         if at(number / 1000) && number % 1000 < 50 {
-            metrics.sent(0);
+            metrics.record_sent(0);
             let (url, failure) = (0, LoadFailure::Reset);
-            metrics.failed(Failed { url, failure, intended: sent, sent, at: sent + latency });
+            metrics.failed(FailureRecord { url, failure, intended: sent, sent, at: sent + latency });
         } else {
             answered(&mut metrics, sent, latency);
         }
@@ -194,7 +211,7 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
 #[test]
 fn errors_that_came_in_one_burst_are_not_a_trend() {
     let burst = compare(&failing(|_| false), &failing(|second| second == 3), 1).errors;
-    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotShown), "{burst:?}");
+    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotSignificant), "{burst:?}");
     let all = compare(&failing(|_| false), &failing(|_| true), 1).errors;
     assert_eq!(all.verdict, ComparisonVerdict::More, "{all:?}");
 }
@@ -206,8 +223,8 @@ fn answers_with_bad_statuses_come_in_bursts_too() {
         for number in 0..10_000 {
             let (sent, bad) = (Duration::from_millis(number), at(number / 1000) && number % 1000 < 50);
             let (url, status, done) = (0, if bad { 503 } else { 200 }, sent);
-            metrics.sent(url);
-            metrics.answered(Answered {
+            metrics.record_sent(url);
+            metrics.answered(ResponseRecord {
                 url,
                 status,
                 intended: sent,
@@ -220,18 +237,18 @@ fn answers_with_bad_statuses_come_in_bursts_too() {
         Summary::of(&metrics, &info())
     };
     let burst = compare(&run(|_| false), &run(|second| second == 3), 1).errors;
-    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotShown), "{burst:?}");
+    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotSignificant), "{burst:?}");
     let all = compare(&run(|_| false), &run(|_| true), 1).errors;
     assert_eq!(all.verdict, ComparisonVerdict::More, "{all:?}");
 }
 
 #[test]
 fn runs_that_were_set_up_differently_are_said() {
-    let (before, mut after) = (nothing(info()), nothing(info()));
+    let (before, mut after) = (empty_summary(info()), empty_summary(info()));
     after.info.setup.timeout = Duration::from_secs(5);
     after.info.setup.keep_alive_for = Some(0);
     after.info.setup.method = "HEAD".to_owned();
-    after.info.course.schedule = Schedule::Constant { per_sec: 400.0 };
+    after.info.profile.schedule = Schedule::Constant { per_sec: 400.0 };
     after.info.due = Some(4014);
     let caveats = compare(&before, &after, 1).caveats;
     assert_eq!(
@@ -247,7 +264,7 @@ fn runs_that_were_set_up_differently_are_said() {
 
 #[test]
 fn other_addresses_and_other_schedules_are_said() {
-    let (before, mut after) = (nothing(info()), nothing(info()));
+    let (before, mut after) = (empty_summary(info()), empty_summary(info()));
     after.info.target = "GET http://localhost/x".to_owned();
     after.info.due = Some(4014);
     let caveats = compare(&before, &after, 1).caveats;
@@ -266,9 +283,9 @@ fn a_percentile_is_compared_only_if_both_runs_have_answers_beyond_it() {
     let p99_9 = |before, after| compare(before, after, 1).rows[6].verdict;
     assert_eq!(
         (p99_9(&few, &many), p99_9(&many, &few)),
-        (ComparisonVerdict::TooFew, ComparisonVerdict::TooFew)
+        (ComparisonVerdict::TooFewResponses, ComparisonVerdict::TooFewResponses)
     );
-    assert_ne!(p99_9(&many, &many), ComparisonVerdict::TooFew);
+    assert_ne!(p99_9(&many, &many), ComparisonVerdict::TooFewResponses);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! percentage points. A clause about what could not be judged never fires, and can be asked for.
 
 use super::Comparison;
-use crate::load::assertion::{FailedClause, Relation, clauses};
-use crate::load::stats::metric::{Metric, MetricUnit, Statistic, Times};
+use crate::load::assertion::{FailedClause, Relation, split_clauses};
+use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
 use crate::text::units;
 
 /// The exit code of a run in which a clause fired.
@@ -16,8 +16,8 @@ pub const EXIT_CODE: u8 = 98;
 #[derive(Clone, Debug, PartialEq)]
 struct ThresholdClause {
     text: String,
-    figure: Metric,
-    order: Relation,
+    metric: Metric,
+    relation: Relation,
     change: f64,
 }
 
@@ -32,12 +32,12 @@ impl Thresholds {
     ///
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        clauses(text)?.map(ThresholdClause::parse).collect::<Result<_, _>>().map(Self)
+        split_clauses(text)?.map(ThresholdClause::parse).collect::<Result<_, _>>().map(Self)
     }
 
     /// The clauses that fire, in the order in which they were written.
     pub fn judge(&self, comparison: &Comparison) -> Vec<FailedClause> {
-        self.0.iter().filter_map(|clause| clause.judge(comparison)).collect()
+        self.0.iter().filter_map(|clause| clause.check(comparison)).collect()
     }
 
     /// The clauses that there was too little to judge by, each in a line for people.
@@ -55,7 +55,7 @@ impl ThresholdClause {
         let is_compared = match figure {
             Metric::Rate | Metric::Errors => true,
             Metric::Time(times, statistic) => {
-                times == Times::Corrected && matches!(statistic, Statistic::Percentile(_))
+                times == TimeKind::Corrected && matches!(statistic, Statistic::Percentile(_))
             }
             _ => false,
         };
@@ -68,26 +68,26 @@ impl ThresholdClause {
             _ => return Err(named("a change has a sign: +10% is a tenth more, -10% a tenth less")),
         };
         let change = sign * MetricUnit::Share.parse(number).map_err(|error| named(&error))?;
-        Ok(Self { text: text.to_owned(), figure, order, change })
+        Ok(Self { text: text.to_owned(), metric: figure, relation: order, change })
     }
 
-    fn judge(&self, comparison: &Comparison) -> Option<FailedClause> {
-        let (verdict, change, found) = if self.figure == Metric::Errors {
+    fn check(&self, comparison: &Comparison) -> Option<FailedClause> {
+        let (verdict, change, found) = if self.metric == Metric::Errors {
             let errors = &comparison.errors;
             let (before, after) = (units::share(errors.before), units::share(errors.after));
             (errors.verdict, errors.after - errors.before, format!("errors went from {before} to {after}"))
         } else {
-            let row = comparison.row(self.figure)?;
-            let show = |value| self.figure.unit().show(value);
+            let row = comparison.row(self.metric)?;
+            let show = |value| self.metric.unit().format_value(value);
             let (before, after, change) = (show(row.before), show(row.after), units::change(row.change));
-            (row.verdict, row.change, format!("{} went from {before} to {after}, {change}", self.figure))
+            (row.verdict, row.change, format!("{} went from {before} to {after}, {change}", self.metric))
         };
-        let fires = verdict.is_shown() && self.order.holds(change, self.change);
+        let fires = verdict.is_significant() && self.relation.holds(change, self.change);
         fires.then(|| FailedClause { clause: self.text.clone(), found })
     }
 
     fn open(&self, comparison: &Comparison) -> Option<String> {
-        let verdict = match self.figure {
+        let verdict = match self.metric {
             Metric::Errors => comparison.errors.verdict,
             figure => comparison.row(figure)?.verdict,
         };

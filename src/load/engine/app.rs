@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 
 use super::connection::{LoadProtocol, connect_failure};
 use super::interrupt::Interrupt;
-use super::pacer::Share;
+use super::pacer::ThreadShare;
 use super::thread_run::ThreadRun;
 use crate::load::plan::run_plan::Plan;
 use crate::load::run_info::CpuUsage;
-use crate::load::stats::metrics::{Metrics, SoFar};
+use crate::load::stats::metrics::{LiveMetrics, Metrics};
 use crate::net::{self, Connection, Pool};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
 /// What one read takes.
-const INBOX_LEN: usize = 64 * 1024;
+const RECV_BUF_LEN: usize = 64 * 1024;
 /// Connections that are opened in one turn, as many as a server of ours accepts in one.
-const OPENS_MAX: usize = 64;
+const CONNECTS_PER_TICK_MAX: usize = 64;
 /// How often the observer is told.
-const OBSERVED_EVERY: Duration = Duration::from_millis(250);
+const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -36,11 +36,11 @@ pub struct RunResult {
     /// Requests that the schedule wanted sent and that were not, for no connection was free.
     pub unsent: u64,
     /// It was ended by a signal.
-    pub interrupted: bool,
+    pub was_interrupted: bool,
     /// That came in the warm-up: nothing was measured.
-    pub only_warmed_up: bool,
+    pub ended_in_warmup: bool,
     /// It was given up, for nobody took a connection.
-    pub given_up: bool,
+    pub was_unreachable: bool,
 }
 
 impl RunResult {
@@ -50,9 +50,9 @@ impl RunResult {
         self.wall = self.wall.max(other.wall);
         self.cpu_usage.merge(&other.cpu_usage);
         self.unsent += other.unsent;
-        self.interrupted |= other.interrupted;
-        self.only_warmed_up |= other.only_warmed_up;
-        self.given_up |= other.given_up;
+        self.was_interrupted |= other.was_interrupted;
+        self.ended_in_warmup |= other.ended_in_warmup;
+        self.was_unreachable |= other.was_unreachable;
     }
 }
 
@@ -60,7 +60,7 @@ impl RunResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunPhase {
     /// Nothing counts yet.
-    Warming {
+    WarmUp {
         /// For how long.
         left: Duration,
     },
@@ -72,45 +72,45 @@ pub enum RunPhase {
 }
 
 /// Runs the part of one thread, in this one.
-pub(super) fn run_share(
+pub(super) fn run_thread(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    share: Share,
-    observer: &mut dyn FnMut(SoFar<'_>, RunPhase),
+    share: ThreadShare,
+    observer: &mut dyn FnMut(LiveMetrics<'_>, RunPhase),
 ) -> io::Result<RunResult> {
     let now = Now::read();
     let run = ThreadRun::new(plan, addresses, share, Clock::Running, now.instant)?;
     let engine = LoadApp {
         run,
-        pool: Pool::new(INBOX_LEN),
+        pool: Pool::new(RECV_BUF_LEN),
         observer,
-        observe_at: now.instant + OBSERVED_EVERY,
-        cpu_before: None,
-        ended: None,
-        early: Some(interrupt),
-        interrupted: false,
+        observe_at: now.instant + OBSERVE_INTERVAL,
+        cpu_at_start: None,
+        end: None,
+        early_interrupt: Some(interrupt),
+        was_interrupted: false,
     };
     let mut reactor = Reactor::new(engine, now)?;
     reactor.enable_timerfd()?;
     if !interrupt.signals().is_empty() {
         reactor.watch_signals(interrupt.signals())?;
     }
-    Ok(reactor.run()?.into_ran())
+    Ok(reactor.run()?.into_result())
 }
 
 /// The application of the load generator's reactor.
 struct LoadApp<'o> {
     run: ThreadRun,
     pool: Pool,
-    observer: &'o mut dyn FnMut(SoFar<'_>, RunPhase),
+    observer: &'o mut dyn FnMut(LiveMetrics<'_>, RunPhase),
     observe_at: Instant,
     /// Processor time that was used before measuring began.
-    cpu_before: Option<CpuTime>,
-    ended: Option<RunEnd>,
+    cpu_at_start: Option<CpuTime>,
+    end: Option<RunEnd>,
     /// Looked at once, when signals are watched: one may have come before.
-    early: Option<&'o Interrupt>,
-    interrupted: bool,
+    early_interrupt: Option<&'o Interrupt>,
+    was_interrupted: bool,
 }
 
 /// The moment at which a run ended.
@@ -124,19 +124,19 @@ struct RunEnd {
 impl LoadApp<'_> {
     /// Opens the connections whose time has come, within the budget.
     fn open(&mut self, control: &mut Control<Connection<LoadProtocol>>, at: Instant) {
-        for _ in 0..OPENS_MAX {
-            if !self.run.has_more() {
+        for _ in 0..CONNECTS_PER_TICK_MAX {
+            if !self.run.has_more_requests() {
                 return;
             }
-            let Some((seat, address)) = self.run.seats.next_vacant(at) else { return };
+            let Some((seat, address)) = self.run.slots.pop_closed(at) else { return };
             match net::connect(address) {
                 Ok(stream) => {
                     control
-                        .open(Connection::connecting(stream, LoadProtocol::new(seat, self.run.manners, at)));
+                        .open(Connection::connecting(stream, LoadProtocol::new(seat, self.run.policy, at)));
                 }
                 Err(error) => {
                     let failure = connect_failure(error.kind(), error.raw_os_error());
-                    self.run.connect_failed(seat, failure, at);
+                    self.run.on_connect_failed(seat, failure, at);
                 }
             }
         }
@@ -144,41 +144,44 @@ impl LoadApp<'_> {
 
     /// Gives as many connections a turn as requests are due; tells when the next is. While all are busy,
     /// the first that has its answer sends what is due, and no clock is needed.
-    fn rouse(&mut self, control: &mut Control<Connection<LoadProtocol>>, at: Instant) -> Option<Instant> {
-        let waiting = self.run.tickets.waiting(at);
+    fn wake_idle_connections(
+        &mut self,
+        control: &mut Control<Connection<LoadProtocol>>,
+        at: Instant,
+    ) -> Option<Instant> {
+        let waiting = self.run.scheduler.unsent_count(at);
         for _ in 0..waiting {
-            control.wake(self.run.seats.first_in_line()?);
+            control.wake(self.run.slots.pop_idle()?);
         }
-        self.run.tickets.due_after(waiting)
+        self.run.scheduler.due_after(waiting)
     }
 
     fn observe(&mut self, at: Instant) {
         if at >= self.observe_at {
-            self.observe_at = at + OBSERVED_EVERY;
-            let from = self.run.tickets.measured_from();
+            self.observe_at = at + OBSERVE_INTERVAL;
+            let from = self.run.scheduler.measured_from();
             let stage = match from.saturating_duration_since(at) {
                 Duration::ZERO => RunPhase::Measuring { elapsed: at.saturating_duration_since(from) },
-                left => RunPhase::Warming { left },
+                left => RunPhase::WarmUp { left },
             };
-            (self.observer)(self.run.metrics().so_far(), stage);
+            (self.observer)(self.run.metrics().live(), stage);
         }
     }
 
     /// Ends the run if nothing is left to do.
     fn is_over(&mut self, at: Instant) -> bool {
-        let is_over = self.run.tickets.is_over(at);
-        if is_over && self.ended.is_none() {
-            self.ended = Some(RunEnd { at, cpu: CpuTime::read(), unsent: self.run.tickets.waiting(at) });
+        let is_over = self.run.scheduler.is_finished(at);
+        if is_over && self.end.is_none() {
+            self.end = Some(RunEnd { at, cpu: CpuTime::read(), unsent: self.run.scheduler.unsent_count(at) });
         }
         is_over
     }
 
-    fn into_ran(mut self) -> RunResult {
-        let measured_from = self.run.tickets.measured_from();
-        let cpu_before = self.cpu_before.unwrap_or_default();
-        let (at, cpu, unsent) = self
-            .ended
-            .map_or((measured_from, cpu_before, 0), |ending| (ending.at, ending.cpu, ending.unsent));
+    fn into_result(mut self) -> RunResult {
+        let measured_from = self.run.scheduler.measured_from();
+        let cpu_before = self.cpu_at_start.unwrap_or_default();
+        let (at, cpu, unsent) =
+            self.end.map_or((measured_from, cpu_before, 0), |ending| (ending.at, ending.cpu, ending.unsent));
         self.run.end(at);
         let waited = cpu.waited.zip(cpu_before.waited).map(|(then, before)| then.saturating_sub(before));
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
@@ -186,9 +189,9 @@ impl LoadApp<'_> {
             wall: at.saturating_duration_since(measured_from),
             cpu_usage: CpuUsage::of_thread(cpu, waited),
             unsent,
-            interrupted: self.interrupted,
-            only_warmed_up: self.interrupted && at < measured_from,
-            given_up: self.run.tickets.is_called_off() && !self.interrupted,
+            was_interrupted: self.was_interrupted,
+            ended_in_warmup: self.was_interrupted && at < measured_from,
+            was_unreachable: self.run.scheduler.is_cancelled() && !self.was_interrupted,
             metrics: self.run.metrics,
         }
     }
@@ -198,32 +201,32 @@ impl App for LoadApp<'_> {
     type Conn = Connection<LoadProtocol>;
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
-        let is_open = self.run.tickets.is_open();
-        if is_open && conn.protocol_mut().has_room() && self.run.tickets.has_due(self.run.clock.at(now)) {
+        let is_open = self.run.scheduler.is_open_loop();
+        if is_open && conn.protocol_mut().can_send() && self.run.scheduler.has_due(self.run.clock.at(now)) {
             conn.wake();
         }
         let next = conn.pump(ready, &mut self.run, &mut self.pool, now);
         let machine = conn.protocol_mut();
         if is_open {
-            self.run.seats.line_up(machine.seat(), machine.has_room());
+            self.run.slots.set_can_send(machine.slot_index(), machine.can_send());
         }
         next
     }
 
     fn registered(&mut self, conn: &mut Self::Conn, key: Key) {
-        self.run.seats.seated(conn.protocol_mut().seat(), key);
+        self.run.slots.set_key(conn.protocol_mut().slot_index(), key);
     }
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let at = self.run.clock.at(now);
-        let came_early = self.early.take().is_some_and(Interrupt::has_come);
+        let came_early = self.early_interrupt.take().is_some_and(Interrupt::has_signal);
         if came_early || !control.take_signals().is_empty() {
-            self.interrupted = true;
-            self.run.tickets.cancel();
+            self.was_interrupted = true;
+            self.run.scheduler.cancel();
         }
-        self.run.tickets.begin(at);
-        if self.cpu_before.is_none() && at >= self.run.tickets.measured_from() {
-            self.cpu_before = Some(CpuTime::read());
+        self.run.scheduler.end_warmup_if_due(at);
+        if self.cpu_at_start.is_none() && at >= self.run.scheduler.measured_from() {
+            self.cpu_at_start = Some(CpuTime::read());
         }
         self.run.abort_if_unreachable(at);
         if self.is_over(at) {
@@ -231,10 +234,10 @@ impl App for LoadApp<'_> {
             return None;
         }
         self.open(control, at);
-        let next_due = self.rouse(control, at);
+        let next_due = self.wake_idle_connections(control, at);
         self.observe(at);
-        let opening = self.run.seats.next_opening().filter(|_| self.run.has_more());
-        let changes = [self.run.tickets.next_change(), next_due, opening, Some(self.observe_at)];
+        let opening = self.run.slots.next_open_at().filter(|_| self.run.has_more_requests());
+        let changes = [self.run.scheduler.next_phase_change(), next_due, opening, Some(self.observe_at)];
         changes.into_iter().flatten().min()
     }
 

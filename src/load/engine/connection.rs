@@ -2,11 +2,11 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](ServerPhase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
-//! | [`Idle`](ServerPhase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
-//! | [`AwaitingFirstByte`](ServerPhase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
-//! | [`BodyReceiver`](ServerPhase::BodyReceiver) | the rest of it | Awaiting · Resting · Closing |
-//! | [`Closing`](ServerPhase::Closing) | nothing: the link closes | gone |
+//! | [`Connecting`](LoadPhase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
+//! | [`Idle`](LoadPhase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
+//! | [`AwaitingFirstByte`](LoadPhase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
+//! | [`Receiving`](LoadPhase::Receiving) | the rest of it | Awaiting · Resting · Closing |
+//! | [`Closing`](LoadPhase::Closing) | nothing: the link closes | gone |
 //!
 //! It sends what is due as soon as there is room, checks each answer, and tells the [`ThreadRun`] what became
 //! of each request, exactly once. When a connection ends, the request whose answer was due fails, if it
@@ -16,7 +16,7 @@
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use super::in_flight::InFlight;
+use super::in_flight::InFlightQueue;
 use super::thread_run::{ConnPolicy, ThreadRun};
 use crate::http::ResponseReader;
 use crate::load::stats::failure::LoadFailure;
@@ -56,18 +56,18 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
 #[derive(Debug)]
 pub struct LoadProtocol {
     phase: LoadPhase,
-    seat: usize,
-    manners: ConnPolicy,
+    slot_index: usize,
+    policy: ConnPolicy,
     /// What was sent and is not answered, the oldest first.
-    asked: InFlight,
+    asked: InFlightQueue,
     /// Requests that this connection may still send.
-    left: u64,
+    requests_left: u64,
     reader: ResponseReader,
     /// When the first byte of the present answer came.
-    began: Option<Instant>,
+    first_byte_at: Option<Instant>,
     /// Whether an answer has come that was whole.
-    has_answered: bool,
-    connect_began: Instant,
+    has_received_response: bool,
+    connect_started_at: Instant,
     /// Since when there has been room for a request.
     free_since: Instant,
 }
@@ -77,31 +77,31 @@ impl LoadProtocol {
     pub(super) fn new(seat: usize, manners: ConnPolicy, at: Instant) -> Self {
         Self {
             phase: LoadPhase::Connecting,
-            seat,
-            manners,
-            asked: InFlight::with_capacity(manners.pipeline),
-            left: manners.requests_max,
+            slot_index: seat,
+            policy: manners,
+            asked: InFlightQueue::with_capacity(manners.pipeline),
+            requests_left: manners.requests_max,
             reader: ResponseReader::new(manners.method),
-            began: None,
-            has_answered: false,
-            connect_began: at,
+            first_byte_at: None,
+            has_received_response: false,
+            connect_started_at: at,
             free_since: at,
         }
     }
 
     /// Which seat of the run it sits on.
-    pub(super) fn seat(&self) -> usize {
-        self.seat
+    pub(super) fn slot_index(&self) -> usize {
+        self.slot_index
     }
 
     /// Whether it could send a request now.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn can_send(&self) -> bool {
         let is_open = !matches!(self.phase, LoadPhase::Connecting | LoadPhase::Closing);
-        is_open && self.may_ask()
+        is_open && self.is_within_limits()
     }
 
-    fn may_ask(&self) -> bool {
-        self.left > 0 && self.asked.len() < self.manners.pipeline
+    fn is_within_limits(&self) -> bool {
+        self.requests_left > 0 && self.asked.len() < self.policy.pipeline
     }
 
     /// The only place where the state changes.
@@ -120,43 +120,45 @@ impl LoadProtocol {
 
     /// Nothing that was asked on this connection will be answered: the request whose turn it was has
     /// failed, and those behind it are stranded.
-    fn fail(&mut self, failure: LoadFailure, run: &mut ThreadRun, at: Instant) {
+    fn fail_oldest(&mut self, failure: LoadFailure, run: &mut ThreadRun, at: Instant) {
         if let Some(asked) = self.asked.pop_front() {
             run.failed(asked, failure, at);
         }
-        self.strand(run);
+        self.requeue_in_flight(run);
     }
 
-    fn strand(&mut self, run: &mut ThreadRun) {
+    fn requeue_in_flight(&mut self, run: &mut ThreadRun) {
         for asked in self.asked.drain() {
-            run.stranded(self.seat, asked);
+            run.requeue(self.slot_index, asked);
         }
     }
 
     /// What to call an answer that cannot be understood. What does not even begin like one, behind an
     /// answer that was whole, is more of that: its body was longer than it was said to be, and the rest
     /// came when the next request was on its way already.
-    fn told_apart(&self, failure: LoadFailure, bytes: &[u8]) -> LoadFailure {
+    fn classify_failure(&self, failure: LoadFailure, bytes: &[u8]) -> LoadFailure {
         match failure {
-            LoadFailure::BadHead if self.has_answered && !bytes.starts_with(b"HTTP/") => LoadFailure::TooLong,
+            LoadFailure::BadHead if self.has_received_response && !bytes.starts_with(b"HTTP/") => {
+                LoadFailure::TooLong
+            }
             _ => failure,
         }
     }
 
-    fn refuse(&mut self, failure: LoadFailure, run: &mut ThreadRun, at: Instant) -> Want {
-        self.fail(failure, run, at);
+    fn reject_response(&mut self, failure: LoadFailure, run: &mut ThreadRun, at: Instant) -> Want {
+        self.fail_oldest(failure, run, at);
         self.close(CloseReason::Refused(failure.describe()))
     }
 
     /// Sends what is due, as far as there is room.
     fn ask(&mut self, outbox: &mut SendQueue, run: &mut ThreadRun, at: Instant) -> Want {
-        while self.may_ask() {
-            let asked = run.ask(self.seat, self.free_since, at, |render| outbox.push_with(render));
+        while self.is_within_limits() {
+            let asked = run.ask(self.slot_index, self.free_since, at, |render| outbox.push_with(render));
             let Some(asked) = asked else { break };
-            self.left -= 1;
+            self.requests_left -= 1;
             self.asked.push_back(asked);
         }
-        self.enter(match (self.asked.is_empty(), self.began) {
+        self.enter(match (self.asked.is_empty(), self.first_byte_at) {
             (true, _) => LoadPhase::Idle,
             (false, None) => LoadPhase::AwaitingFirstByte,
             (false, Some(_)) => LoadPhase::Receiving,
@@ -168,13 +170,13 @@ impl LoadProtocol {
     fn read(&mut self, inbox: &mut RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
         while !self.asked.is_empty() {
             if !inbox.is_empty() {
-                self.began.get_or_insert(at);
+                self.first_byte_at.get_or_insert(at);
             }
             let (len, is_whole) = match self.reader.check(inbox.bytes(), &mut run.last_head) {
                 Ok(taken) => taken,
                 Err(error) => {
-                    let failure = self.told_apart(error.into(), inbox.bytes());
-                    return Some(self.refuse(failure, run, at));
+                    let failure = self.classify_failure(error.into(), inbox.bytes());
+                    return Some(self.reject_response(failure, run, at));
                 }
             };
             inbox.consume(len);
@@ -183,18 +185,18 @@ impl LoadProtocol {
                 (false, false) => return None,
                 (false, true) => {
                     if let Err(error) = self.reader.end_of_input() {
-                        return Some(self.refuse(error.into(), run, at));
+                        return Some(self.reject_response(error.into(), run, at));
                     }
                 }
             }
-            if let Some(want) = self.finish(inbox, run, at) {
+            if let Some(want) = self.finish_response(inbox, run, at) {
                 return Some(want);
             }
         }
         match (inbox.is_eof(), inbox.is_empty()) {
             (true, true) => Some(self.close(CloseReason::PeerClosed)),
             (_, false) => {
-                run.unasked(at);
+                run.on_unsolicited_bytes(at);
                 Some(self.close(CloseReason::Refused("bytes that nobody has asked for")))
             }
             (false, true) => None,
@@ -202,8 +204,8 @@ impl LoadProtocol {
     }
 
     /// The present answer is whole: it counts, and the next one begins; `Some` when there is no next.
-    fn finish(&mut self, inbox: &RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
-        if self.asked.len() == self.manners.pipeline {
+    fn finish_response(&mut self, inbox: &RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
+        if self.asked.len() == self.policy.pipeline {
             self.free_since = at;
         }
         let asked = self.asked.pop_front()?;
@@ -211,16 +213,16 @@ impl LoadProtocol {
             run.failed(asked, LoadFailure::TooLong, at);
             return Some(self.close(CloseReason::Refused(LoadFailure::TooLong.describe())));
         }
-        let first_byte = self.began.take().unwrap_or(at);
+        let first_byte = self.first_byte_at.take().unwrap_or(at);
         run.answered(asked, self.reader.status(), first_byte, at, self.reader.received_len());
-        self.has_answered = true;
-        let is_last = !self.reader.keep_alive() || (self.left == 0 && self.asked.is_empty());
+        self.has_received_response = true;
+        let is_last = !self.reader.keep_alive() || (self.requests_left == 0 && self.asked.is_empty());
         if is_last {
             // The server has said so, in good order (RFC 9112 section 9.6): it owes no other answer.
-            self.strand(run);
+            self.requeue_in_flight(run);
             return Some(self.close(CloseReason::Finished));
         }
-        self.reader = ResponseReader::new(self.manners.method);
+        self.reader = ResponseReader::new(self.policy.method);
         None
     }
 }
@@ -238,7 +240,7 @@ impl Protocol for LoadProtocol {
         // Read after the bytes have come and before the next leave: no latency comes out too short.
         let at = run.clock.at(now);
         if self.phase == LoadPhase::Connecting {
-            run.connected(self.seat, at.saturating_duration_since(self.connect_began));
+            run.on_connected(self.slot_index, at.saturating_duration_since(self.connect_started_at));
             self.free_since = at;
         } else if let Some(want) = self.read(inbox, run, at) {
             return want;
@@ -248,11 +250,11 @@ impl Protocol for LoadProtocol {
 
     fn deadline(&self) -> Option<Instant> {
         let since = match self.phase {
-            LoadPhase::Connecting => Some(self.connect_began),
+            LoadPhase::Connecting => Some(self.connect_started_at),
             LoadPhase::Idle | LoadPhase::Closing => None,
             LoadPhase::AwaitingFirstByte | LoadPhase::Receiving => self.asked.front().map(|asked| asked.sent),
         };
-        since.map(|since| since + self.manners.timeout)
+        since.map(|since| since + self.policy.timeout)
     }
 
     fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, run: &mut ThreadRun, now: Now) -> Want {
@@ -262,10 +264,10 @@ impl Protocol for LoadProtocol {
         }
         let at = run.clock.at(now);
         for asked in self.asked.drain() {
-            if asked.sent + self.manners.timeout <= at {
+            if asked.sent + self.policy.timeout <= at {
                 run.failed(asked, LoadFailure::TimedOut, at);
             } else {
-                run.stranded(self.seat, asked);
+                run.requeue(self.slot_index, asked);
             }
         }
         self.close(CloseReason::TimedOut("an answer"))
@@ -277,18 +279,18 @@ impl Protocol for LoadProtocol {
         match reason {
             CloseReason::Shutdown => {
                 for asked in self.asked.drain() {
-                    run.unfinished(asked, at);
+                    run.on_unfinished(asked, at);
                 }
             }
             CloseReason::ConnectFailed(kind) => {
-                run.connect_failed(self.seat, connect_failure(kind, None), at);
+                run.on_connect_failed(self.slot_index, connect_failure(kind, None), at);
                 return;
             }
-            _ => self.fail(link_failure(reason, self.began.is_some()), run, at),
+            _ => self.fail_oldest(connection_failure(reason, self.first_byte_at.is_some()), run, at),
         }
         if self.phase != LoadPhase::Connecting {
-            let was_used = self.left < self.manners.requests_max;
-            run.left(self.seat, self.connect_began, was_used, at);
+            let was_used = self.requests_left < self.policy.requests_max;
+            run.left(self.slot_index, self.connect_started_at, was_used, at);
         }
     }
 }
@@ -307,7 +309,7 @@ pub(super) fn connect_failure(kind: ErrorKind, errno: Option<i32>) -> LoadFailur
 }
 
 /// The name of what broke a connection, `began` telling whether an answer had begun.
-fn link_failure(reason: CloseReason, began: bool) -> LoadFailure {
+fn connection_failure(reason: CloseReason, began: bool) -> LoadFailure {
     match reason {
         CloseReason::Failed(ErrorKind::BrokenPipe | ErrorKind::WriteZero) => LoadFailure::SendFailed,
         CloseReason::Failed(ErrorKind::TimedOut) => LoadFailure::TimedOut,

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::in_flight::InFlightRequest;
-use super::pacer::Share;
+use super::pacer::ThreadShare;
 use crate::load::plan::run_plan::Plan;
 use crate::reactor::Key;
 
@@ -20,7 +20,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// ... up to this: a server that comes back is noticed within a second.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// ... or to this if connections are made and end unused: a request that becomes due may wait for it.
-const UNUSED_PAUSE_MAX: Duration = Duration::from_millis(100);
+const UNUSED_RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// A host and port, with what is asked of it.
 #[derive(Debug)]
@@ -33,38 +33,47 @@ struct TargetHost {
 
 #[derive(Debug)]
 struct LoadSlot {
-    origin: usize,
+    host_index: usize,
     /// Which of the origin's addresses is tried next, or has taken the connection.
-    address: usize,
+    address_index: usize,
     /// Attempts in a row that came to nothing.
     failures: u32,
     /// Connections in a row that ended before anything was asked on them.
-    unused: u32,
+    unused_connections: u32,
     key: Option<Key>,
     /// It waits in the line of those that could send.
-    in_line: bool,
+    is_in_idle_queue: bool,
     /// It could send.
-    has_room: bool,
+    can_send: bool,
     /// What its last connection left without an answer, the oldest first: at most what is pipelined.
     stranded: VecDeque<InFlightRequest>,
 }
 
 impl LoadSlot {
-    fn vacant(origin: usize, address: usize) -> Self {
+    fn new(origin: usize, address: usize) -> Self {
         let stranded = VecDeque::new();
-        Self { origin, address, failures: 0, unused: 0, key: None, in_line: false, has_room: false, stranded }
+        Self {
+            host_index: origin,
+            address_index: address,
+            failures: 0,
+            unused_connections: 0,
+            key: None,
+            is_in_idle_queue: false,
+            can_send: false,
+            stranded,
+        }
     }
 }
 
 /// All seats of one thread.
 #[derive(Debug)]
 pub(super) struct ConnectionSlots {
-    origins: Vec<TargetHost>,
-    seats: Vec<LoadSlot>,
+    hosts: Vec<TargetHost>,
+    slots: Vec<LoadSlot>,
     /// Those that could send, the longest idle first.
     idle_queue: VecDeque<usize>,
     reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,
-    share: Share,
+    share: ThreadShare,
     taken: usize,
     /// Requests that are stranded, over all seats.
     unanswered: usize,
@@ -79,11 +88,11 @@ impl ConnectionSlots {
     pub(super) fn new(
         plan: &Plan,
         addresses: &[Vec<SocketAddr>],
-        share: Share,
+        share: ThreadShare,
         start: Instant,
     ) -> io::Result<Self> {
         let (origins, origin_of) = origins(plan, addresses)?;
-        let count = share.of_count(plan.concurrency as u64) as usize;
+        let count = share.own_count(plan.concurrency as u64) as usize;
         let mut seats = Vec::with_capacity(count);
         // How many seats each origin has so far, over all threads: its addresses are taken in turn.
         let mut seats_of = vec![0; origins.len()];
@@ -95,26 +104,34 @@ impl ConnectionSlots {
             };
             let addresses = origins.get(origin).map_or(1, |origin| origin.addresses.len());
             let before = seats_of.get_mut(origin).map_or(0, |seats| std::mem::replace(seats, *seats + 1));
-            if share.has(number as u64) {
-                seats.push(LoadSlot::vacant(origin, before % addresses));
+            if share.owns(number as u64) {
+                seats.push(LoadSlot::new(origin, before % addresses));
             }
         }
         let vacant = (0..count).map(|seat| Reverse((start, seat))).collect();
         let line = VecDeque::with_capacity(count);
-        Ok(Self { origins, seats, idle_queue: line, reopen_queue: vacant, share, taken: 0, unanswered: 0 })
+        Ok(Self {
+            hosts: origins,
+            slots: seats,
+            idle_queue: line,
+            reopen_queue: vacant,
+            share,
+            taken: 0,
+            unanswered: 0,
+        })
     }
 
     /// A vacant seat whose time has come, and where its connection leads.
-    pub(super) fn next_vacant(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
-        self.next_opening().filter(|when| *when <= at)?;
+    pub(super) fn pop_closed(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
+        self.next_open_at().filter(|when| *when <= at)?;
         let Reverse((_, seat)) = self.reopen_queue.pop()?;
-        let place = self.seats.get(seat)?;
-        let address = self.origins.get(place.origin)?.addresses.get(place.address)?;
+        let place = self.slots.get(seat)?;
+        let address = self.hosts.get(place.host_index)?.addresses.get(place.address_index)?;
         Some((seat, *address))
     }
 
     /// When the next vacant seat is to be filled.
-    pub(super) fn next_opening(&self) -> Option<Instant> {
+    pub(super) fn next_open_at(&self) -> Option<Instant> {
         self.reopen_queue.peek().map(|Reverse((when, _))| *when)
     }
 
@@ -124,16 +141,16 @@ impl ConnectionSlots {
     }
 
     /// The connection of this seat has this key.
-    pub(super) fn seated(&mut self, seat: usize, key: Key) {
-        if let Some(place) = self.seats.get_mut(seat) {
+    pub(super) fn set_key(&mut self, seat: usize, key: Key) {
+        if let Some(place) = self.slots.get_mut(seat) {
             place.key = Some(key);
         }
     }
 
     /// The connection of this seat is made.
-    pub(super) fn connected(&mut self, seat: usize) {
+    pub(super) fn on_connected(&mut self, seat: usize) {
         self.taken += 1;
-        if let Some(place) = self.seats.get_mut(seat) {
+        if let Some(place) = self.slots.get_mut(seat) {
             place.failures = 0;
         }
     }
@@ -142,24 +159,24 @@ impl ConnectionSlots {
     /// server that ends connections on which it was asked nothing must not have them by the thousands.
     pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
-        self.clear(seat);
-        let Some(place) = self.seats.get_mut(seat) else { return };
-        place.unused = if was_used { 0 } else { place.unused.saturating_add(1) };
+        self.clear_key(seat);
+        let Some(place) = self.slots.get_mut(seat) else { return };
+        place.unused_connections = if was_used { 0 } else { place.unused_connections.saturating_add(1) };
         let when = place
-            .unused
+            .unused_connections
             .checked_sub(1)
-            .map_or(at, |doublings| at.max(opened + pause(doublings).min(UNUSED_PAUSE_MAX)));
+            .map_or(at, |doublings| at.max(opened + pause(doublings).min(UNUSED_RECONNECT_PAUSE_MAX)));
         self.reopen_queue.push(Reverse((when, seat)));
     }
 
     /// The connection of this seat could not be made: the next address is tried, after a pause if all
     /// have failed.
     pub(super) fn failed(&mut self, seat: usize, at: Instant) {
-        self.clear(seat);
-        let Some(place) = self.seats.get_mut(seat) else { return };
-        let addresses = self.origins.get(place.origin).map_or(1, |origin| origin.addresses.len());
+        self.clear_key(seat);
+        let Some(place) = self.slots.get_mut(seat) else { return };
+        let addresses = self.hosts.get(place.host_index).map_or(1, |origin| origin.addresses.len());
         place.failures = place.failures.saturating_add(1);
-        place.address = (place.address + 1) % addresses;
+        place.address_index = (place.address_index + 1) % addresses;
         let rounds = place.failures / u32::try_from(addresses).unwrap_or(u32::MAX);
         let pause = match rounds.checked_sub(1) {
             None => Duration::ZERO,
@@ -168,31 +185,31 @@ impl ConnectionSlots {
         self.reopen_queue.push(Reverse((at + pause, seat)));
     }
 
-    fn clear(&mut self, seat: usize) {
-        if let Some(place) = self.seats.get_mut(seat) {
+    fn clear_key(&mut self, seat: usize) {
+        if let Some(place) = self.slots.get_mut(seat) {
             place.key = None;
             // It is passed over when its turn in the line comes.
-            place.has_room = false;
+            place.can_send = false;
         }
     }
 
     /// This seat could send something, or no longer: then it is passed over when its turn in the line
     /// comes. No seat stands there twice.
-    pub(super) fn line_up(&mut self, seat: usize, has_room: bool) {
-        if let Some(place) = self.seats.get_mut(seat) {
-            place.has_room = has_room && place.key.is_some();
-            if place.has_room && !std::mem::replace(&mut place.in_line, true) {
+    pub(super) fn set_can_send(&mut self, seat: usize, has_room: bool) {
+        if let Some(place) = self.slots.get_mut(seat) {
+            place.can_send = has_room && place.key.is_some();
+            if place.can_send && !std::mem::replace(&mut place.is_in_idle_queue, true) {
                 self.idle_queue.push_back(seat);
             }
         }
     }
 
     /// The connection that has been able to send for the longest time; it leaves the line.
-    pub(super) fn first_in_line(&mut self) -> Option<Key> {
+    pub(super) fn pop_idle(&mut self) -> Option<Key> {
         while let Some(seat) = self.idle_queue.pop_front() {
-            let Some(place) = self.seats.get_mut(seat) else { continue };
-            place.in_line = false;
-            if place.has_room {
+            let Some(place) = self.slots.get_mut(seat) else { continue };
+            place.is_in_idle_queue = false;
+            if place.can_send {
                 return place.key;
             }
         }
@@ -201,7 +218,7 @@ impl ConnectionSlots {
 
     /// A request was left without an answer when the connection of this seat ended.
     pub(super) fn strand(&mut self, seat: usize, asked: InFlightRequest) {
-        if let Some(place) = self.seats.get_mut(seat) {
+        if let Some(place) = self.slots.get_mut(seat) {
             place.stranded.push_back(asked);
             self.unanswered += 1;
         }
@@ -214,40 +231,40 @@ impl ConnectionSlots {
     }
 
     /// Whether any seat has such requests.
-    pub(super) fn has_stranded(&self) -> bool {
+    pub(super) fn has_unanswered(&self) -> bool {
         self.unanswered > 0
     }
 
     /// The next of them that this seat is to send again.
-    pub(super) fn next_stranded(&mut self, seat: usize) -> Option<InFlightRequest> {
+    pub(super) fn pop_unanswered(&mut self, seat: usize) -> Option<InFlightRequest> {
         if self.unanswered == 0 {
             return None;
         }
-        let asked = self.seats.get_mut(seat)?.stranded.pop_front()?;
+        let asked = self.slots.get_mut(seat)?.stranded.pop_front()?;
         self.unanswered -= 1;
         Some(asked)
     }
 
     /// The same, but it stays.
-    pub(super) fn first_stranded(&self, seat: usize) -> Option<&InFlightRequest> {
-        self.seats.get(seat)?.stranded.front()
+    pub(super) fn first_unanswered(&self, seat: usize) -> Option<&InFlightRequest> {
+        self.slots.get(seat)?.stranded.front()
     }
 
     /// One of them, of any seat, for nobody sends it any more.
-    pub(super) fn take_stranded(&mut self) -> Option<InFlightRequest> {
-        let seat = self.seats.iter().position(|place| !place.stranded.is_empty())?;
-        self.next_stranded(seat)
+    pub(super) fn pop_any_unanswered(&mut self) -> Option<InFlightRequest> {
+        let seat = self.slots.iter().position(|place| !place.stranded.is_empty())?;
+        self.pop_unanswered(seat)
     }
 
     /// What this seat asks for next; `choose` picks one of so many.
     pub(super) fn next_url(&mut self, seat: usize, choose: impl FnOnce(u64, u64) -> u64) -> u32 {
-        let origin = match self.origins.as_mut_slice() {
+        let origin = match self.hosts.as_mut_slice() {
             // There is no need to look at the seat, which would be one more wait for memory.
             [only] => Some(only),
-            all => self.seats.get(seat).and_then(|place| all.get_mut(place.origin)),
+            all => self.slots.get(seat).and_then(|place| all.get_mut(place.host_index)),
         };
         let Some(origin) = origin else { return 0 };
-        let number = self.share.number(origin.asked);
+        let number = self.share.global_number(origin.asked);
         origin.asked += 1;
         let index = choose(number, origin.urls.len() as u64) as usize;
         origin.urls.get(index).copied().unwrap_or_default()
@@ -296,7 +313,7 @@ mod tests {
 
     use crate::client::target::ClientTarget;
 
-    const ALONE: Share = Share { index: 0, of: 1 };
+    const SINGLE_THREAD: ThreadShare = ThreadShare { index: 0, of: 1 };
 
     /// So many connections to these hosts, each named by a letter.
     fn plan(hosts: &str, concurrency: usize) -> Plan {
@@ -313,7 +330,7 @@ mod tests {
         hosts: &str,
         concurrency: usize,
         each: u8,
-        share: Share,
+        share: ThreadShare,
         start: Instant,
     ) -> io::Result<ConnectionSlots> {
         let addresses: Vec<Vec<_>> =
@@ -322,13 +339,18 @@ mod tests {
     }
 
     /// How many connections each address gets.
-    fn spread(hosts: &str, concurrency: usize, each: u8, threads: u64) -> BTreeMap<SocketAddr, usize> {
+    fn connections_by_address(
+        hosts: &str,
+        concurrency: usize,
+        each: u8,
+        threads: u64,
+    ) -> BTreeMap<SocketAddr, usize> {
         let start = crate::reactor::Now::read().instant;
         let mut spread = BTreeMap::new();
         for index in 0..threads {
             let mut seats =
-                seats(hosts, concurrency, each, Share { index, of: threads }, start).expect("seats");
-            while let Some((_, address)) = seats.next_vacant(start) {
+                seats(hosts, concurrency, each, ThreadShare { index, of: threads }, start).expect("seats");
+            while let Some((_, address)) = seats.pop_closed(start) {
                 *spread.entry(address).or_default() += 1;
             }
         }
@@ -351,7 +373,7 @@ mod tests {
                 ("abc", 3, 1, &[('a', 0, 1), ('b', 0, 1), ('c', 0, 1)]),
             ] {
                 assert_eq!(
-                    spread(hosts, concurrency, each, threads),
+                    connections_by_address(hosts, concurrency, each, threads),
                     even(expected),
                     "{hosts} {concurrency}"
                 );
@@ -362,18 +384,18 @@ mod tests {
     #[test]
     fn each_host_needs_a_connection_and_an_address() {
         let start = crate::reactor::Now::read().instant;
-        assert!(seats("abc", 2, 1, ALONE, start).is_err());
-        assert!(seats("a", 1, 0, ALONE, start).is_err());
+        assert!(seats("abc", 2, 1, SINGLE_THREAD, start).is_err());
+        assert!(seats("a", 1, 0, SINGLE_THREAD, start).is_err());
     }
 
     #[test]
     fn the_next_address_is_tried_at_once_and_the_first_again_after_a_pause() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 1, 2, ALONE, start).expect("seats");
+        let mut seats = seats("a", 1, 2, SINGLE_THREAD, start).expect("seats");
         for (pause, number) in [(0, 0), (0, 1), (10, 0), (10, 1), (20, 0), (20, 1), (40, 0)] {
-            let when = seats.next_opening().expect("it is vacant");
+            let when = seats.next_open_at().expect("it is vacant");
             assert_eq!(when, start + Duration::from_millis(pause));
-            let (seat, found) = seats.next_vacant(when).expect("it is vacant");
+            let (seat, found) = seats.pop_closed(when).expect("it is vacant");
             assert_eq!((seat, found), (0, address('a', number)));
             seats.failed(seat, start);
         }
@@ -382,59 +404,59 @@ mod tests {
     #[test]
     fn who_was_connected_is_tried_again_at_once_however_often_it_was_refused_before() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 1, 1, ALONE, start).expect("seats");
+        let mut seats = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
         for pause in [10, 20, 40] {
             seats.reopen_queue.clear();
             seats.failed(0, start);
-            assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(pause)));
+            assert_eq!(seats.next_open_at(), Some(start + Duration::from_millis(pause)));
         }
         seats.reopen_queue.clear();
-        seats.connected(0);
+        seats.on_connected(0);
         seats.left(0, start, true, start);
-        assert_eq!(seats.next_opening(), Some(start));
+        assert_eq!(seats.next_open_at(), Some(start));
         seats.reopen_queue.clear();
         seats.failed(0, start);
-        assert_eq!(seats.next_opening(), Some(start + Duration::from_millis(10)));
+        assert_eq!(seats.next_open_at(), Some(start + Duration::from_millis(10)));
     }
 
     #[test]
     fn what_ends_unused_is_opened_again_after_a_pause_that_counts_from_its_opening() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 1, 1, ALONE, start).expect("seats");
+        let mut seats = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
         for (unused_for, wanted) in [(0, 10), (0, 20), (30, 40), (95, 95), (0, 100), (0, 100), (3000, 3000)] {
-            let opened = seats.next_opening().expect("it is vacant");
-            seats.next_vacant(opened).expect("it is vacant");
+            let opened = seats.next_open_at().expect("it is vacant");
+            seats.pop_closed(opened).expect("it is vacant");
             seats.left(0, opened, false, opened + Duration::from_millis(unused_for));
-            assert_eq!(seats.next_opening(), Some(opened + Duration::from_millis(wanted)));
+            assert_eq!(seats.next_open_at(), Some(opened + Duration::from_millis(wanted)));
         }
         // Whoever has been asked something is opened again at once.
-        let opened = seats.next_opening().expect("it is vacant");
-        seats.next_vacant(opened).expect("it is vacant");
+        let opened = seats.next_open_at().expect("it is vacant");
+        seats.pop_closed(opened).expect("it is vacant");
         seats.left(0, opened, true, opened);
-        assert_eq!(seats.next_opening(), Some(opened));
+        assert_eq!(seats.next_open_at(), Some(opened));
     }
 
     #[test]
     fn who_has_rested_longest_is_first_in_line_and_who_is_gone_is_passed_over() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 3, 1, ALONE, start).expect("seats");
+        let mut seats = seats("a", 3, 1, SINGLE_THREAD, start).expect("seats");
         let mut keys = Vec::new();
         for seat in 0..3 {
             let key = Key::for_test(seat);
-            seats.seated(seat as usize, key);
-            seats.line_up(seat as usize, true);
-            seats.line_up(seat as usize, true);
+            seats.set_key(seat as usize, key);
+            seats.set_can_send(seat as usize, true);
+            seats.set_can_send(seat as usize, true);
             keys.push(key);
         }
         seats.left(0, start, true, start);
-        assert_eq!([seats.first_in_line(), seats.first_in_line()], [Some(keys[1]), Some(keys[2])]);
-        assert_eq!(seats.first_in_line(), None);
+        assert_eq!([seats.pop_idle(), seats.pop_idle()], [Some(keys[1]), Some(keys[2])]);
+        assert_eq!(seats.pop_idle(), None);
         // One that has sent something while it stood in line is passed over too, and stands there once.
         for has_room in [true, false, true, false] {
-            seats.line_up(1, has_room);
+            seats.set_can_send(1, has_room);
         }
-        seats.line_up(2, true);
-        assert_eq!((seats.idle_queue.len(), seats.first_in_line()), (2, Some(keys[2])));
+        seats.set_can_send(2, true);
+        assert_eq!((seats.idle_queue.len(), seats.pop_idle()), (2, Some(keys[2])));
     }
 
     #[test]
@@ -442,7 +464,7 @@ mod tests {
         let start = crate::reactor::Now::read().instant;
         let of = 2;
         let mut asked = [0, 1].map(|index| {
-            let mut seats = seats("aaa", 2, 1, Share { index, of }, start).expect("seats");
+            let mut seats = seats("aaa", 2, 1, ThreadShare { index, of }, start).expect("seats");
             [0; 3].map(|_| seats.next_url(0, |number, urls| number % urls))
         });
         let mut all = asked.as_flattened_mut().to_vec();

@@ -18,13 +18,13 @@ pub(super) struct InFlightRequest {
 
 /// A queue whose front is at hand.
 #[derive(Debug)]
-pub(super) struct InFlight {
+pub(super) struct InFlightQueue {
     /// There is one if there are any.
     oldest: Option<InFlightRequest>,
     others: VecDeque<InFlightRequest>,
 }
 
-impl InFlight {
+impl InFlightQueue {
     /// With room for so many.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self { oldest: None, others: VecDeque::with_capacity(count.saturating_sub(1)) }
@@ -74,7 +74,7 @@ pub(super) mod tests {
     #[test]
     fn they_leave_in_the_order_in_which_they_came() {
         let at = Now::read().instant;
-        let mut in_flight = InFlight::with_capacity(3);
+        let mut in_flight = InFlightQueue::with_capacity(3);
         let urls = |asked: Vec<InFlightRequest>| asked.iter().map(|asked| asked.url).collect::<Vec<_>>();
         for round in 0..3 {
             (0..4).for_each(|url| in_flight.push_back(InFlightRequest::for_test(url, at)));

@@ -21,7 +21,7 @@ const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     signals: &'static [c_int],
-    held_up: InterruptibleWait,
+    blocking_wait: InterruptibleWait,
 }
 
 impl Interrupt {
@@ -30,7 +30,7 @@ impl Interrupt {
     /// # Errors
     /// When a handler cannot be installed.
     pub(in crate::load) fn watch() -> io::Result<Self> {
-        Self::on(&STOP_SIGNALS)
+        Self::watch_signals(&STOP_SIGNALS)
     }
 
     /// No signal ends the run.
@@ -38,10 +38,10 @@ impl Interrupt {
         Self::default()
     }
 
-    fn on(signals: &'static [c_int]) -> io::Result<Self> {
+    fn watch_signals(signals: &'static [c_int]) -> io::Result<Self> {
         let held_up = InterruptibleWait::default();
-        held_up.end_on(signals)?;
-        Ok(Self { signals, held_up })
+        held_up.exit_on_signals(signals)?;
+        Ok(Self { signals, blocking_wait: held_up })
     }
 
     /// The signals, for a reactor to watch.
@@ -50,15 +50,15 @@ impl Interrupt {
     }
 
     /// Whether one of them has come.
-    pub(in crate::load) fn has_come(&self) -> bool {
-        self.held_up.has_come()
+    pub(in crate::load) fn has_signal(&self) -> bool {
+        self.blocking_wait.has_signal()
     }
 
     /// From here on a signal ends the program, as if nobody had watched for it.
     ///
     /// # Errors
     /// When a handler cannot be installed.
-    pub(in crate::load) fn let_go(&self) -> io::Result<()> {
+    pub(in crate::load) fn restore_default_action(&self) -> io::Result<()> {
         let always = Arc::new(AtomicBool::new(true));
         for &signal in self.signals {
             register_conditional_default(signal, Arc::clone(&always))?;
@@ -69,7 +69,7 @@ impl Interrupt {
     /// Does what may wait for others; none if a signal came first. One that comes meanwhile ends the
     /// program.
     pub(in crate::load) fn during<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
-        self.held_up.during(wait).ok()
+        self.blocking_wait.run(wait).ok()
     }
 }
 
@@ -82,30 +82,30 @@ mod tests {
 
     use super::*;
     use crate::load::engine::threads;
-    use crate::load::plan::build_plan::prepare;
+    use crate::load::plan::build_plan::build_plan;
     use crate::load::run_info::tests::settings;
 
     #[test]
     fn a_signal_is_heard_of_from_the_beginning_on_and_stays() {
-        let interrupt = Interrupt::on(&[SIGWINCH]).expect("handlers");
-        assert_eq!((interrupt.has_come(), interrupt.during(|| 7)), (false, Some(7)));
+        let interrupt = Interrupt::watch_signals(&[SIGWINCH]).expect("handlers");
+        assert_eq!((interrupt.has_signal(), interrupt.during(|| 7)), (false, Some(7)));
         raise(SIGWINCH).expect("the signal");
-        assert!(interrupt.has_come() && interrupt.has_come());
+        assert!(interrupt.has_signal() && interrupt.has_signal());
         assert_eq!(interrupt.during(|| 7), None);
-        assert!(!Interrupt::never().has_come() && Interrupt::never().signals().is_empty());
+        assert!(!Interrupt::never().has_signal() && Interrupt::never().signals().is_empty());
     }
 
     #[test]
     fn a_run_ends_before_it_begins_if_a_signal_came_before_its_reactors_watched() {
-        let interrupt = Interrupt::on(&[SIGURG]).expect("handlers");
+        let interrupt = Interrupt::watch_signals(&[SIGURG]).expect("handlers");
         raise(SIGURG).expect("the signal");
         for threads in ["1", "2"] {
             let (plan, _) =
-                prepare(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
+                build_plan(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
             // Nobody is asked, so it does not matter whether anybody is there.
             let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
             let ran = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
-            assert!(ran.interrupted && ran.metrics.totals().sent == 0, "{ran:?}");
+            assert!(ran.was_interrupted && ran.metrics.totals().sent == 0, "{ran:?}");
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum Schedule {
 
 impl Schedule {
     /// Whether requests are sent by the clock, whatever becomes of those before.
-    pub fn is_open(&self) -> bool {
+    pub fn is_open_loop(&self) -> bool {
         *self != Self::Closed
     }
 
@@ -64,7 +64,7 @@ impl Schedule {
     /// How many requests are to have been sent when so much time has passed: those whose moment has
     /// come. Without a schedule there is no limit.
     pub fn due(&self, elapsed: Duration) -> u64 {
-        if !self.is_open() {
+        if !self.is_open_loop() {
             return u64::MAX;
         }
         let has_come = |n: u64| self.intended(n).is_some_and(|moment| moment <= elapsed);
@@ -130,26 +130,26 @@ fn intended_in_ramp(from: f64, to: f64, over_secs: f64, n: f64) -> Option<f64> {
 
 /// One of several that share a schedule: every so many-th request is its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct ThreadShare {
     /// Which of them it is, from 0.
     pub index: u64,
     /// How many they are.
     pub of: u64,
 }
 
-impl Share {
+impl ThreadShare {
     /// The number, in the whole, of its own request number `n`.
-    pub fn number(self, n: u64) -> u64 {
+    pub fn global_number(self, n: u64) -> u64 {
         n.saturating_mul(self.of).saturating_add(self.index)
     }
 
     /// Whether this number, in the whole, is one of its own.
-    pub fn has(self, number: u64) -> bool {
+    pub fn owns(self, number: u64) -> bool {
         number.checked_rem(self.of).is_some_and(|rest| rest == self.index)
     }
 
     /// How many of the first `count` requests of the whole are its own.
-    pub fn of_count(self, count: u64) -> u64 {
+    pub fn own_count(self, count: u64) -> u64 {
         count.saturating_sub(self.index).div_ceil(self.of.max(1))
     }
 }
@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(schedule.due(secs(elapsed)), due, "{schedule:?} {elapsed}");
             // It is found in a step or two, also long after the end.
             let off = schedule.estimate(elapsed) - due as f64;
-            assert!(!schedule.is_open() || off.abs() <= 2.0, "{schedule:?} {elapsed}: {off}");
+            assert!(!schedule.is_open_loop() || off.abs() <= 2.0, "{schedule:?} {elapsed}: {off}");
         }
     }
 
@@ -228,15 +228,15 @@ mod tests {
     fn shares_of_a_schedule_make_the_whole() {
         for of in 1..5 {
             for count in 0..40 {
-                let shares: Vec<_> = (0..of).map(|index| Share { index, of }).collect();
-                assert_eq!(shares.iter().filter(|share| share.has(count)).count(), 1);
-                let own: u64 = shares.iter().map(|share| share.of_count(count)).sum();
+                let shares: Vec<_> = (0..of).map(|index| ThreadShare { index, of }).collect();
+                assert_eq!(shares.iter().filter(|share| share.owns(count)).count(), 1);
+                let own: u64 = shares.iter().map(|share| share.own_count(count)).sum();
                 assert_eq!(own, count);
                 for share in shares {
-                    assert!(share.has(share.number(count)));
-                    let last = share.of_count(count).checked_sub(1).map(|n| share.number(n));
+                    assert!(share.owns(share.global_number(count)));
+                    let last = share.own_count(count).checked_sub(1).map(|n| share.global_number(n));
                     assert!(last.is_none_or(|last| last < count));
-                    assert!(share.number(share.of_count(count)) >= count);
+                    assert!(share.global_number(share.own_count(count)) >= count);
                 }
             }
         }

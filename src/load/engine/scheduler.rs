@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::pacer::{Schedule, Share};
+use super::pacer::{Schedule, ThreadShare};
 use crate::load::plan::run_plan::Plan;
 
 /// Leave to send one request.
@@ -24,7 +24,7 @@ pub(super) struct DueRequest {
 #[derive(Debug)]
 struct ScheduleCursor {
     schedule: Schedule,
-    share: Share,
+    share: ThreadShare,
     origin: Instant,
     taken: u64,
     /// When the next request is to be sent, if there is a schedule and it has not ended.
@@ -32,44 +32,44 @@ struct ScheduleCursor {
 }
 
 impl ScheduleCursor {
-    fn new(schedule: Schedule, share: Share, origin: Instant) -> Self {
+    fn new(schedule: Schedule, share: ThreadShare, origin: Instant) -> Self {
         let mut pace = Self { schedule, share, origin, taken: 0, next: None };
-        pace.look_ahead();
+        pace.update_next();
         pace
     }
 
-    fn look_ahead(&mut self) {
-        self.next = self.moment(0);
+    fn update_next(&mut self) {
+        self.next = self.intended_after(0);
     }
 
     /// When the request is to be sent that comes after so many others.
-    fn moment(&self, others: u64) -> Option<Instant> {
-        let number = self.share.number(self.taken.saturating_add(others));
+    fn intended_after(&self, others: u64) -> Option<Instant> {
+        let number = self.share.global_number(self.taken.saturating_add(others));
         self.schedule.intended(number).map(|intended| self.origin + intended)
     }
 
     fn is_exhausted(&self) -> bool {
-        self.schedule.is_open() && self.next.is_none()
+        self.schedule.is_open_loop() && self.next.is_none()
     }
 
     /// Requests that are to have been sent by now and were not.
-    fn waiting(&self, at: Instant) -> u64 {
+    fn unsent_count(&self, at: Instant) -> u64 {
         if self.next.is_none_or(|next| next > at) {
             return 0;
         }
         let elapsed = at.saturating_duration_since(self.origin);
-        self.share.of_count(self.schedule.due(elapsed)).saturating_sub(self.taken)
+        self.share.own_count(self.schedule.due(elapsed)).saturating_sub(self.taken)
     }
 
     fn take(&mut self, at: Instant) -> Option<(u64, Instant)> {
-        let number = self.share.number(self.taken);
-        if !self.schedule.is_open() {
+        let number = self.share.global_number(self.taken);
+        if !self.schedule.is_open_loop() {
             self.taken += 1;
             return Some((number, at));
         }
         let intended = self.next.filter(|next| *next <= at)?;
         self.taken += 1;
-        self.look_ahead();
+        self.update_next();
         Some((number, intended))
     }
 }
@@ -77,35 +77,35 @@ impl ScheduleCursor {
 /// All tickets of one thread.
 #[derive(Debug)]
 pub(super) struct Scheduler {
-    pace: ScheduleCursor,
+    cursor: ScheduleCursor,
     /// The schedule that begins when the warm-up has ended.
-    ahead: Option<Schedule>,
+    measured_schedule: Option<Schedule>,
     measured_from: Instant,
-    ends: Option<Instant>,
+    ends_at: Option<Instant>,
     /// Requests that may still be sent.
     quota: Option<u64>,
     /// Requests that were sent and have come to no end.
-    under_way: u64,
+    in_flight_count: u64,
     /// It takes part no more: the run was interrupted or given up.
-    is_called_off: bool,
+    is_cancelled: bool,
 }
 
 impl Scheduler {
     /// The share of one thread of a run that begins at `start`, with its warm-up.
-    pub(super) fn new(plan: &Plan, share: Share, start: Instant) -> Self {
+    pub(super) fn new(plan: &Plan, share: ThreadShare, start: Instant) -> Self {
         let measured_from = start + plan.warmup;
         let (first, ahead) = match plan.warmup {
             Duration::ZERO => (plan.schedule.clone(), None),
-            _ => (warm_up(&plan.schedule), Some(plan.schedule.clone())),
+            _ => (warmup_schedule(&plan.schedule), Some(plan.schedule.clone())),
         };
         Self {
-            pace: ScheduleCursor::new(first, share, start),
-            ahead,
+            cursor: ScheduleCursor::new(first, share, start),
+            measured_schedule: ahead,
             measured_from,
-            ends: plan.stop.duration.map(|duration| measured_from + duration),
-            quota: plan.stop.requests.map(|requests| share.of_count(requests)),
-            under_way: 0,
-            is_called_off: false,
+            ends_at: plan.stop.duration.map(|duration| measured_from + duration),
+            quota: plan.stop.requests.map(|requests| share.own_count(requests)),
+            in_flight_count: 0,
+            is_cancelled: false,
         }
     }
 
@@ -115,96 +115,99 @@ impl Scheduler {
     }
 
     /// Whether requests are sent by the clock.
-    pub(super) fn is_open(&self) -> bool {
-        self.pace.schedule.is_open()
+    pub(super) fn is_open_loop(&self) -> bool {
+        self.cursor.schedule.is_open_loop()
     }
 
     /// Leaves the warm-up behind once it is over.
-    pub(super) fn begin(&mut self, at: Instant) {
+    pub(super) fn end_warmup_if_due(&mut self, at: Instant) {
         if at >= self.measured_from
-            && let Some(schedule) = self.ahead.take()
+            && let Some(schedule) = self.measured_schedule.take()
         {
-            self.pace = ScheduleCursor::new(schedule, self.pace.share, self.measured_from);
+            self.cursor = ScheduleCursor::new(schedule, self.cursor.share, self.measured_from);
         }
     }
 
     /// The next request, if one is due and the run goes on.
     pub(super) fn take(&mut self, at: Instant) -> Option<DueRequest> {
-        self.begin(at);
-        if self.quota == Some(0) || !self.goes_on(at) {
+        self.end_warmup_if_due(at);
+        if self.quota == Some(0) || !self.may_send(at) {
             return None;
         }
-        let (number, intended) = self.pace.take(at)?;
-        let is_counted = self.ahead.is_none();
+        let (number, intended) = self.cursor.take(at)?;
+        let is_counted = self.measured_schedule.is_none();
         if is_counted {
-            self.under_way += 1;
+            self.in_flight_count += 1;
             self.quota = self.quota.map(|quota| quota.saturating_sub(1));
         }
         Some(DueRequest { number, intended, is_counted })
     }
 
     /// Whether it is not too late to send anything.
-    pub(super) fn goes_on(&self, at: Instant) -> bool {
-        !self.is_called_off && self.ends.is_none_or(|ends| at < ends)
+    pub(super) fn may_send(&self, at: Instant) -> bool {
+        !self.is_cancelled && self.ends_at.is_none_or(|ends| at < ends)
     }
 
     /// Whether there will be another ticket.
     pub(super) fn has_more(&self) -> bool {
-        !self.is_called_off && self.quota != Some(0) && !self.pace.is_exhausted()
+        !self.is_cancelled && self.quota != Some(0) && !self.cursor.is_exhausted()
     }
 
     /// A request that counts has come to its end.
     pub(super) fn ended(&mut self) {
-        self.under_way = self.under_way.saturating_sub(1);
+        self.in_flight_count = self.in_flight_count.saturating_sub(1);
     }
 
     /// Whether a request could be sent by the schedule.
     pub(super) fn has_due(&self, at: Instant) -> bool {
-        self.pace.next.is_some_and(|next| next <= at)
+        self.cursor.next.is_some_and(|next| next <= at)
     }
 
     /// Requests that the schedule wanted sent by now, or by the end of the run, and nobody has taken.
-    pub(super) fn waiting(&self, at: Instant) -> u64 {
+    pub(super) fn unsent_count(&self, at: Instant) -> u64 {
         // What is due at the very end is not due any more.
-        let last = self.ends.and_then(|ends| ends.checked_sub(Duration::from_nanos(1)));
-        let waiting =
-            if self.is_open() { self.pace.waiting(last.map_or(at, |last| last.min(at))) } else { 0 };
+        let last = self.ends_at.and_then(|ends| ends.checked_sub(Duration::from_nanos(1)));
+        let waiting = if self.is_open_loop() {
+            self.cursor.unsent_count(last.map_or(at, |last| last.min(at)))
+        } else {
+            0
+        };
         self.quota.map_or(waiting, |quota| waiting.min(quota))
     }
 
     /// When the request is due that comes after so many others.
     pub(super) fn due_after(&self, others: u64) -> Option<Instant> {
-        self.pace.moment(others).filter(|_| self.has_more())
+        self.cursor.intended_after(others).filter(|_| self.has_more())
     }
 
     /// When the warm-up or the run is over.
-    pub(super) fn next_change(&self) -> Option<Instant> {
-        self.ahead.as_ref().map(|_| self.measured_from).or(self.ends)
+    pub(super) fn next_phase_change(&self) -> Option<Instant> {
+        self.measured_schedule.as_ref().map(|_| self.measured_from).or(self.ends_at)
     }
 
     /// Ends the run before its time.
     pub(super) fn cancel(&mut self) {
-        self.is_called_off = true;
+        self.is_cancelled = true;
     }
 
     /// Whether it was ended before its time.
-    pub(super) fn is_called_off(&self) -> bool {
-        self.is_called_off
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is_cancelled
     }
 
     /// Whether the run has an end of its own, however its requests fare.
-    pub(super) fn has_end(&self) -> bool {
-        self.ends.is_some()
+    pub(super) fn has_end_time(&self) -> bool {
+        self.ends_at.is_some()
     }
 
     /// Whether nothing is left to do.
-    pub(super) fn is_over(&self, at: Instant) -> bool {
-        !self.goes_on(at) || (!self.has_more() && self.under_way == 0)
+    pub(super) fn is_finished(&self, at: Instant) -> bool {
+        !self.may_send(at) || (!self.has_more() && self.in_flight_count == 0)
     }
 }
 
 /// What the warm-up runs at: the rate with which the schedule begins, or its mean if that changes evenly.
-fn warm_up(schedule: &Schedule) -> Schedule {
+fn warmup_schedule(schedule: &Schedule) -> Schedule {
     match schedule {
         Schedule::Closed | Schedule::Constant { .. } => schedule.clone(),
         Schedule::Steps(steps) => {
@@ -222,7 +225,7 @@ mod tests {
 
     use crate::reactor::Now;
 
-    const ALONE: Share = Share { index: 0, of: 1 };
+    const SINGLE_THREAD: ThreadShare = ThreadShare { index: 0, of: 1 };
 
     fn plan(schedule: Schedule, warmup_ms: u64, requests: Option<u64>, millis: Option<u64>) -> Plan {
         let stop = Stop { requests, duration: millis.map(Duration::from_millis) };
@@ -232,14 +235,14 @@ mod tests {
     #[test]
     fn the_numbers_of_what_is_measured_begin_at_nought_whatever_the_warm_up_was() {
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec: 1000.0 }] {
-            for share in [ALONE, Share { index: 1, of: 3 }] {
+            for share in [SINGLE_THREAD, ThreadShare { index: 1, of: 3 }] {
                 let start = Now::read().instant;
                 let mut tickets = Scheduler::new(&plan(schedule.clone(), 100, Some(30), None), share, start);
                 let mut numbers = |millis| {
                     let at = start + Duration::from_millis(millis);
                     [0; 3].map(|_| tickets.take(at).map(|ticket| (ticket.number, ticket.is_counted)))
                 };
-                let of = |is_counted| [0, 1, 2].map(|n| Some((share.number(n), is_counted)));
+                let of = |is_counted| [0, 1, 2].map(|n| Some((share.global_number(n), is_counted)));
                 assert_eq!(numbers(50), of(false));
                 assert_eq!(numbers(100 + 50), of(true));
             }
@@ -250,21 +253,22 @@ mod tests {
     fn there_are_no_more_tickets_than_were_asked_for_and_none_after_the_end() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
-        let mut few = Scheduler::new(&plan(Schedule::Closed, 0, Some(2), None), ALONE, start);
+        let mut few = Scheduler::new(&plan(Schedule::Closed, 0, Some(2), None), SINGLE_THREAD, start);
         assert!([0; 2].iter().all(|_| few.take(start).is_some()) && few.take(start).is_none());
-        assert!(!few.has_more() && !few.is_over(start));
+        assert!(!few.has_more() && !few.is_finished(start));
         few.ended();
         few.ended();
-        assert!(few.is_over(start));
+        assert!(few.is_finished(start));
 
-        let mut brief = Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        let mut brief = Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), SINGLE_THREAD, start);
         assert!(brief.take(after(9)).is_some() && brief.take(after(10)).is_none());
-        assert!(!brief.is_over(after(9)) && brief.is_over(after(10)));
-        assert!(brief.goes_on(after(9)) && !brief.goes_on(after(10)));
+        assert!(!brief.is_finished(after(9)) && brief.is_finished(after(10)));
+        assert!(brief.may_send(after(9)) && !brief.may_send(after(10)));
 
-        let mut interrupted = Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), ALONE, start);
+        let mut interrupted =
+            Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), SINGLE_THREAD, start);
         interrupted.cancel();
-        assert!(interrupted.take(start).is_none() && interrupted.is_over(start));
+        assert!(interrupted.take(start).is_none() && interrupted.is_finished(start));
     }
 
     #[test]
@@ -272,23 +276,23 @@ mod tests {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let schedule = Schedule::Constant { per_sec: 100.0 };
-        let mut tickets = Scheduler::new(&plan(schedule, 0, None, Some(100)), ALONE, start);
+        let mut tickets = Scheduler::new(&plan(schedule, 0, None, Some(100)), SINGLE_THREAD, start);
         assert_eq!(
-            [after(0), after(95), after(100), after(500)].map(|at| tickets.waiting(at)),
+            [after(0), after(95), after(100), after(500)].map(|at| tickets.unsent_count(at)),
             [1, 10, 10, 10]
         );
         assert_eq!(tickets.take(after(35)).map(|ticket| ticket.intended), Some(start));
-        assert_eq!((tickets.waiting(after(35)), tickets.due_after(3)), (3, Some(after(40))));
+        assert_eq!((tickets.unsent_count(after(35)), tickets.due_after(3)), (3, Some(after(40))));
     }
 
     #[test]
     fn a_run_ends_its_time_after_the_warm_up_whose_end_and_its_own_it_tells() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
-        let mut tickets = Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), ALONE, start);
-        assert_eq!((tickets.measured_from(), tickets.next_change()), (after(50), Some(after(50))));
-        tickets.begin(after(50));
-        assert_eq!(tickets.next_change(), Some(after(150)));
+        let mut tickets = Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), SINGLE_THREAD, start);
+        assert_eq!((tickets.measured_from(), tickets.next_phase_change()), (after(50), Some(after(50))));
+        tickets.end_warmup_if_due(after(50));
+        assert_eq!(tickets.next_phase_change(), Some(after(150)));
         assert!(tickets.take(after(149)).is_some() && tickets.take(after(150)).is_none());
     }
 
@@ -296,7 +300,7 @@ mod tests {
     fn several_threads_send_together_what_was_asked_for() {
         let start = Now::read().instant;
         let taken = [0, 1, 2].map(|index| {
-            let share = Share { index, of: 3 };
+            let share = ThreadShare { index, of: 3 };
             let mut tickets = Scheduler::new(&plan(Schedule::Closed, 0, Some(10), None), share, start);
             (0..20).filter_map(|_| tickets.take(start)).count()
         });
@@ -308,11 +312,11 @@ mod tests {
         let start = Now::read().instant;
         let late = start + Duration::from_secs(1);
         let schedule = Schedule::Constant { per_sec: 100.0 };
-        let mut tickets = Scheduler::new(&plan(schedule, 0, Some(2), None), ALONE, start);
-        assert_eq!(tickets.waiting(late), 2);
+        let mut tickets = Scheduler::new(&plan(schedule, 0, Some(2), None), SINGLE_THREAD, start);
+        assert_eq!(tickets.unsent_count(late), 2);
         assert!(tickets.take(late).is_some() && tickets.due_after(0).is_some());
         assert!(tickets.take(late).is_some() && tickets.due_after(0).is_none());
-        assert_eq!(tickets.waiting(late), 0);
+        assert_eq!(tickets.unsent_count(late), 0);
     }
 
     #[test]
@@ -323,8 +327,8 @@ mod tests {
             (Schedule::Steps(vec![(0.0, second), (5.0, second), (9.0, second)]), 5.0),
             (Schedule::Ramp { from: 10.0, to: 30.0, over: second }, 20.0),
         ] {
-            assert_eq!(warm_up(&schedule), Schedule::Constant { per_sec });
+            assert_eq!(warmup_schedule(&schedule), Schedule::Constant { per_sec });
         }
-        assert_eq!(warm_up(&Schedule::Closed), Schedule::Closed);
+        assert_eq!(warmup_schedule(&Schedule::Closed), Schedule::Closed);
     }
 }

@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use super::connection_slots::ConnectionSlots;
 use super::in_flight::InFlightRequest;
-use super::pacer::Share;
+use super::pacer::ThreadShare;
 use super::scheduler::{DueRequest, Scheduler};
 use crate::http::{LastHead, Method};
 use crate::load::plan::random::Random;
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{Answered, Failed, Metrics, MetricsSettings};
+use crate::load::stats::metrics::{FailureRecord, Metrics, MetricsSettings, ResponseRecord};
 use crate::reactor::Clock;
 
 /// How long a slice of the series is at first.
-const SLICE: Duration = Duration::from_secs(1);
+const INTERVAL_LEN: Duration = Duration::from_secs(1);
 
 /// How the connections behave.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +36,9 @@ pub(super) struct ConnPolicy {
 #[derive(Debug)]
 pub struct ThreadRun {
     pub(super) clock: Clock,
-    pub(super) manners: ConnPolicy,
-    pub(super) tickets: Scheduler,
-    pub(super) seats: ConnectionSlots,
+    pub(super) policy: ConnPolicy,
+    pub(super) scheduler: Scheduler,
+    pub(super) slots: ConnectionSlots,
     pub(super) metrics: Metrics,
     pub(super) last_head: LastHead,
     request: RequestTemplate,
@@ -56,7 +56,7 @@ impl ThreadRun {
     pub fn new(
         plan: &Plan,
         addresses: &[Vec<SocketAddr>],
-        share: Share,
+        share: ThreadShare,
         clock: Clock,
         start: Instant,
     ) -> io::Result<Self> {
@@ -64,19 +64,19 @@ impl ThreadRun {
         let requests_max = requests_max.unwrap_or(if plan.keep_alive { u64::MAX } else { 1 });
         Ok(Self {
             clock,
-            manners: ConnPolicy {
+            policy: ConnPolicy {
                 method: plan.method,
                 pipeline: plan.pipeline.max(1),
                 requests_max,
                 timeout: plan.timeout,
             },
-            tickets: Scheduler::new(plan, share, start),
-            seats: ConnectionSlots::new(plan, addresses, share, start)?,
-            metrics: Metrics::new(MetricsSettings { urls: plan.targets.len(), slice: SLICE }),
+            scheduler: Scheduler::new(plan, share, start),
+            slots: ConnectionSlots::new(plan, addresses, share, start)?,
+            metrics: Metrics::new(MetricsSettings { urls: plan.targets.len(), slice_len: INTERVAL_LEN }),
             last_head: LastHead::default(),
             request: plan.request.clone(),
             order: plan.order,
-            random: Random::of_many(plan.seed, share.index),
+            random: Random::for_thread(plan.seed, share.index),
             no_connection_since: start,
         })
     }
@@ -87,7 +87,7 @@ impl ThreadRun {
     }
 
     fn since(&self, moment: Instant) -> Duration {
-        moment.saturating_duration_since(self.tickets.measured_from())
+        moment.saturating_duration_since(self.scheduler.measured_from())
     }
 
     /// The next request that is due, for a seat that has been able to send since `free_since`; its
@@ -99,25 +99,25 @@ impl ThreadRun {
         at: Instant,
         send: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>)),
     ) -> Option<InFlightRequest> {
-        let asked = match self.ask_again(seat, at) {
+        let asked = match self.take_unanswered(seat, at) {
             Some(asked) => asked,
-            None => self.ask_anew(seat, free_since, at)?,
+            None => self.take_new_request(seat, free_since, at)?,
         };
         send(&mut |out| self.request.render(out, asked.url, asked.number, &mut self.random));
         Some(asked)
     }
 
-    fn ask_anew(&mut self, seat: usize, free_since: Instant, at: Instant) -> Option<InFlightRequest> {
-        let DueRequest { number, intended, is_counted } = self.tickets.take(at)?;
-        let Self { random, order, seats, .. } = self;
+    fn take_new_request(&mut self, seat: usize, free_since: Instant, at: Instant) -> Option<InFlightRequest> {
+        let DueRequest { number, intended, is_counted } = self.scheduler.take(at)?;
+        let Self { random, order, slots: seats, .. } = self;
         let url = seats.next_url(seat, |number, urls| match order {
             UrlOrder::Sequential => number % urls.max(1),
             UrlOrder::Random => random.below(urls),
         });
         if is_counted {
-            self.metrics.sent(url);
-            if self.tickets.is_open() {
-                self.metrics.lag(at.saturating_duration_since(intended.max(free_since)));
+            self.metrics.record_sent(url);
+            if self.scheduler.is_open_loop() {
+                self.metrics.record_lag(at.saturating_duration_since(intended.max(free_since)));
             }
         }
         Some(InFlightRequest { url, intended, sent: at, number, is_counted })
@@ -125,11 +125,11 @@ impl ThreadRun {
 
     /// What was stranded with the last connection of this seat. It is the same request, sent when it
     /// was first sent, so its latency hides nothing; its time may be over by now.
-    fn ask_again(&mut self, seat: usize, at: Instant) -> Option<InFlightRequest> {
-        while self.tickets.goes_on(at) {
-            let asked = self.seats.next_stranded(seat)?;
-            if asked.sent + self.manners.timeout > at {
-                self.metrics.resent(u64::from(asked.is_counted));
+    fn take_unanswered(&mut self, seat: usize, at: Instant) -> Option<InFlightRequest> {
+        while self.scheduler.may_send(at) {
+            let asked = self.slots.pop_unanswered(seat)?;
+            if asked.sent + self.policy.timeout > at {
+                self.metrics.record_resent(u64::from(asked.is_counted));
                 return Some(asked);
             }
             self.failed(asked, LoadFailure::TimedOut, at);
@@ -138,19 +138,19 @@ impl ThreadRun {
     }
 
     /// A request lost its connection before its turn to be answered came: it is sent again.
-    pub(super) fn stranded(&mut self, seat: usize, asked: InFlightRequest) {
-        self.seats.strand(seat, asked);
+    pub(super) fn requeue(&mut self, seat: usize, asked: InFlightRequest) {
+        self.slots.strand(seat, asked);
     }
 
     /// Whether another request may ever be sent: who has none to send needs no connection.
-    pub(super) fn has_more(&self) -> bool {
-        self.seats.has_stranded() || self.tickets.has_more()
+    pub(super) fn has_more_requests(&self) -> bool {
+        self.slots.has_unanswered() || self.scheduler.has_more()
     }
 
     /// The run has ended: nobody sends the stranded requests any more.
     pub(super) fn end(&mut self, at: Instant) {
-        while let Some(asked) = self.seats.take_stranded() {
-            self.unfinished(asked, at);
+        while let Some(asked) = self.slots.pop_any_unanswered() {
+            self.on_unfinished(asked, at);
         }
     }
 
@@ -164,8 +164,8 @@ impl ThreadRun {
         len: u64,
     ) {
         if asked.is_counted {
-            self.tickets.ended();
-            self.metrics.answered(Answered {
+            self.scheduler.ended();
+            self.metrics.answered(ResponseRecord {
                 url: asked.url,
                 status,
                 intended: self.since(asked.intended),
@@ -180,9 +180,9 @@ impl ThreadRun {
     /// A request has failed. One that timed out has done so when its time was over, not when that was seen.
     pub(super) fn failed(&mut self, asked: InFlightRequest, failure: LoadFailure, at: Instant) {
         if asked.is_counted {
-            let at = if failure == LoadFailure::TimedOut { asked.sent + self.manners.timeout } else { at };
-            self.tickets.ended();
-            self.metrics.failed(Failed {
+            let at = if failure == LoadFailure::TimedOut { asked.sent + self.policy.timeout } else { at };
+            self.scheduler.ended();
+            self.metrics.failed(FailureRecord {
                 url: asked.url,
                 failure,
                 intended: self.since(asked.intended),
@@ -193,34 +193,34 @@ impl ThreadRun {
     }
 
     /// The run has ended while this request was in flight.
-    pub(super) fn unfinished(&mut self, asked: InFlightRequest, at: Instant) {
+    pub(super) fn on_unfinished(&mut self, asked: InFlightRequest, at: Instant) {
         if asked.is_counted {
-            self.tickets.ended();
+            self.scheduler.ended();
             self.metrics.unfinished(at.saturating_duration_since(asked.intended));
         }
     }
 
     /// A connection on which nothing was asked has brought bytes, and is closed.
-    pub(super) fn unasked(&mut self, at: Instant) {
-        if at >= self.tickets.measured_from() {
+    pub(super) fn on_unsolicited_bytes(&mut self, at: Instant) {
+        if at >= self.scheduler.measured_from() {
             self.metrics.unasked();
         }
     }
 
     /// A connection is made. Most are made before measuring begins, and are told of all the same.
-    pub(super) fn connected(&mut self, seat: usize, took: Duration) {
+    pub(super) fn on_connected(&mut self, seat: usize, took: Duration) {
         self.metrics.connected(took);
-        self.seats.connected(seat);
+        self.slots.on_connected(seat);
     }
 
     /// A connection could not be made.
-    pub(super) fn connect_failed(&mut self, seat: usize, failure: LoadFailure, at: Instant) {
+    pub(super) fn on_connect_failed(&mut self, seat: usize, failure: LoadFailure, at: Instant) {
         self.metrics.connect_failed(failure, self.since(at));
-        self.seats.failed(seat, at);
+        self.slots.failed(seat, at);
         // What is stranded there may wait no longer than on a connection.
-        while let Some(asked) = self.seats.first_stranded(seat)
-            && asked.sent + self.manners.timeout <= at
-            && let Some(asked) = self.seats.next_stranded(seat)
+        while let Some(asked) = self.slots.first_unanswered(seat)
+            && asked.sent + self.policy.timeout <= at
+            && let Some(asked) = self.slots.pop_unanswered(seat)
         {
             self.failed(asked, LoadFailure::TimedOut, at);
         }
@@ -228,8 +228,8 @@ impl ThreadRun {
 
     /// A connection has ended.
     pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
-        self.seats.left(seat, opened, was_used, at);
-        if self.seats.taken() == 0 {
+        self.slots.left(seat, opened, was_used, at);
+        if self.slots.taken() == 0 {
             self.no_connection_since = at;
         }
     }
@@ -238,9 +238,9 @@ impl ThreadRun {
     /// taken a connection. The report is to tell why, so one attempt has come to its end.
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let dark = at.saturating_duration_since(self.no_connection_since);
-        let is_dark = self.seats.taken() == 0 && dark >= self.manners.timeout;
-        if is_dark && !self.tickets.has_end() && self.metrics.connect_failures().total() > 0 {
-            self.tickets.cancel();
+        let is_dark = self.slots.taken() == 0 && dark >= self.policy.timeout;
+        if is_dark && !self.scheduler.has_end_time() && self.metrics.connect_failures().total() > 0 {
+            self.scheduler.cancel();
         }
     }
 }

@@ -11,28 +11,28 @@ use std::sync::{Arc, mpsc};
 
 use mio::Waker;
 
-use super::app::{RunPhase, RunResult, run_share};
+use super::app::{RunPhase, RunResult, run_thread};
 use super::interrupt::Interrupt;
-use super::pacer::Share;
+use super::pacer::ThreadShare;
 use crate::load::plan::run_plan::Plan;
-use crate::load::stats::metrics::{SoFar, Totals};
+use crate::load::stats::metrics::{LiveMetrics, RequestTotals};
 use crate::load::stats::time_series::TimeSeries;
 use crate::reactor::{ThreadEvent, spawn_reactors};
 
 /// What a thread has to show.
 #[derive(Clone)]
-struct Shown {
-    totals: Totals,
+struct ThreadSnapshot {
+    totals: RequestTotals,
     series: TimeSeries,
 }
 
-impl Shown {
-    fn of(so_far: SoFar<'_>) -> Self {
+impl ThreadSnapshot {
+    fn of(so_far: LiveMetrics<'_>) -> Self {
         Self { totals: *so_far.totals, series: so_far.series.clone() }
     }
 
-    fn so_far(&self) -> SoFar<'_> {
-        SoFar { totals: &self.totals, series: &self.series }
+    fn so_far(&self) -> LiveMetrics<'_> {
+        LiveMetrics { totals: &self.totals, series: &self.series }
     }
 
     fn merge(&mut self, other: &Self) {
@@ -50,11 +50,11 @@ pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    observer: &mut dyn FnMut(SoFar<'_>, RunPhase),
+    observer: &mut dyn FnMut(LiveMetrics<'_>, RunPhase),
 ) -> io::Result<RunResult> {
     let count = plan.threads.max(1);
     if count == 1 {
-        return run_share(plan, addresses, interrupt, Share { index: 0, of: 1 }, observer);
+        return run_thread(plan, addresses, interrupt, ThreadShare { index: 0, of: 1 }, observer);
     }
     let (tell, told) = mpsc::channel();
     let (end, ended) = mpsc::channel();
@@ -64,9 +64,10 @@ pub fn run(
         move |_: &dyn Fn(Arc<Waker>)| {
             let (plan, addresses, interrupt) = &*shared;
             // The receiver outlives all threads.
-            let mut observer = |so_far: SoFar<'_>, stage| _ = tell.send((index, Shown::of(so_far), stage));
-            let share = Share { index: index as u64, of: count as u64 };
-            run_share(plan, addresses, interrupt, share, &mut observer)
+            let mut observer =
+                |so_far: LiveMetrics<'_>, stage| _ = tell.send((index, ThreadSnapshot::of(so_far), stage));
+            let share = ThreadShare { index: index as u64, of: count as u64 };
+            run_thread(plan, addresses, interrupt, share, &mut observer)
         }
     });
     spawn_reactors(jobs, move |index, event| {
@@ -76,7 +77,7 @@ pub fn run(
         }
     })?;
     drop(tell);
-    watch(&told, count, observer);
+    observe_threads(&told, count, observer);
     let mut ended: Vec<_> = ended.iter().collect();
     ended.sort_by_key(|(index, _)| *index);
     let all = ended.into_iter().map(|(_, ran)| ran).reduce(|whole, ran| {
@@ -88,12 +89,12 @@ pub fn run(
 }
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
-fn watch(
-    told: &mpsc::Receiver<(usize, Shown, RunPhase)>,
+fn observe_threads(
+    told: &mpsc::Receiver<(usize, ThreadSnapshot, RunPhase)>,
     count: usize,
-    observer: &mut dyn FnMut(SoFar<'_>, RunPhase),
+    observer: &mut dyn FnMut(LiveMetrics<'_>, RunPhase),
 ) {
-    let mut latest: Vec<Option<Shown>> = (0..count).map(|_| None).collect();
+    let mut latest: Vec<Option<ThreadSnapshot>> = (0..count).map(|_| None).collect();
     let mut has_spoken = vec![false; count];
     for (index, shown, stage) in told {
         let speaks_again = has_spoken.get_mut(index).is_some_and(|spoken| mem::replace(spoken, true));
@@ -127,16 +128,16 @@ mod tests {
     fn the_sum_is_told_once_a_round_also_when_a_thread_has_ended() {
         let (tell, told) = mpsc::channel();
         let mut metrics =
-            [0, 1].map(|_| Metrics::new(MetricsSettings { urls: 1, slice: Duration::from_secs(1) }));
+            [0, 1].map(|_| Metrics::new(MetricsSettings { urls: 1, slice_len: Duration::from_secs(1) }));
         // Two rounds of both threads; then the first has ended.
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
-            metrics[index].sent(0);
+            metrics[index].record_sent(0);
             let stage = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };
-            tell.send((index, Shown::of(metrics[index].so_far()), stage)).expect("it is heard");
+            tell.send((index, ThreadSnapshot::of(metrics[index].live()), stage)).expect("it is heard");
         }
         drop(tell);
         let mut sums = Vec::new();
-        watch(&told, 2, &mut |sum, stage| {
+        observe_threads(&told, 2, &mut |sum, stage| {
             let RunPhase::Measuring { elapsed } = stage else { return };
             sums.push((elapsed.as_secs(), sum.totals.sent));
         });

@@ -13,62 +13,62 @@ use std::time::Duration;
 
 use crate::load::engine::app::RunPhase;
 use crate::load::plan::run_plan::{Plan, Stop};
-use crate::load::stats::metrics::SoFar;
+use crate::load::stats::metrics::LiveMetrics;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::tcgetwinsize;
 
-use status_view::{StatusView, warming, whole_secs};
+use status_view::{StatusView, warmup_block, whole_secs_text};
 
 /// Less of a warm-up than this is not worth a line: it would say "0 s left".
-const WARMING_MIN: Duration = Duration::from_millis(500);
+const WARMUP_SHOWN_MIN: Duration = Duration::from_millis(500);
 
 /// What is shown, and where.
-pub(super) struct Live<W> {
+pub(super) struct LiveDisplay<W> {
     out: W,
     /// Whether it takes something now.
-    takes: fn() -> bool,
-    view: View,
+    is_writable: fn() -> bool,
+    mode: DisplayMode,
     stop: Stop,
 }
 
-enum View {
+enum DisplayMode {
     /// Nothing.
     Silent,
     /// A line, the next one at this time of what counts; the warm-up is told of once.
-    Lines { every: Duration, next: Duration, has_warmed: bool },
+    Lines { every: Duration, next: Duration, has_shown_warmup: bool },
     /// A block that is redrawn in the room that there is by then; so long are the lines that are there.
-    Block { room: fn() -> Room, drawn: Vec<usize> },
+    Block { size: fn() -> Room, drawn_lens: Vec<usize> },
 }
 
-impl Live<io::Stderr> {
+impl LiveDisplay<io::Stderr> {
     /// A block if standard error is a terminal that can show it, lines if not, nothing if so wanted.
     pub(super) fn on_stderr(plan: &Plan, every: Duration, silent: bool) -> Self {
         let out = io::stderr();
         let view = match out.is_terminal() && can_redraw() {
-            _ if silent => View::Silent,
-            true => View::Block { room: Room::on_stderr, drawn: Vec::new() },
-            false => View::Lines { every, next: every, has_warmed: false },
+            _ if silent => DisplayMode::Silent,
+            true => DisplayMode::Block { size: Room::on_stderr, drawn_lens: Vec::new() },
+            false => DisplayMode::Lines { every, next: every, has_shown_warmup: false },
         };
-        Self { out, takes: stderr_takes, view, stop: plan.stop }
+        Self { out, is_writable: is_stderr_writable, mode: view, stop: plan.stop }
     }
 }
 
-impl<W: Write> Live<W> {
+impl<W: Write> LiveDisplay<W> {
     /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
     /// does not read it, or has stopped the terminal, must not hold up the run.
-    pub(super) fn show(&mut self, so_far: SoFar<'_>, stage: RunPhase) {
-        if matches!(self.view, View::Silent) || !(self.takes)() {
+    pub(super) fn show(&mut self, so_far: LiveMetrics<'_>, stage: RunPhase) {
+        if matches!(self.mode, DisplayMode::Silent) || !(self.is_writable)() {
             return;
         }
-        match (&mut self.view, stage) {
-            (View::Silent, _) => {}
-            (View::Lines { has_warmed, .. }, RunPhase::Warming { left }) => {
-                if !*has_warmed && left >= WARMING_MIN {
+        match (&mut self.mode, stage) {
+            (DisplayMode::Silent, _) => {}
+            (DisplayMode::Lines { has_shown_warmup: has_warmed, .. }, RunPhase::WarmUp { left }) => {
+                if !*has_warmed && left >= WARMUP_SHOWN_MIN {
                     *has_warmed = true;
-                    let _ = writeln!(self.out, "warming up, {} left", whole_secs(left));
+                    let _ = writeln!(self.out, "warming up, {} left", whole_secs_text(left));
                 }
             }
-            (View::Lines { every, next, .. }, RunPhase::Measuring { elapsed }) => {
+            (DisplayMode::Lines { every, next, .. }, RunPhase::Measuring { elapsed }) => {
                 if *next <= elapsed {
                     let _ = writeln!(self.out, "{}", StatusView::of(so_far, elapsed).line());
                     while *next <= elapsed {
@@ -76,14 +76,14 @@ impl<W: Write> Live<W> {
                     }
                 }
             }
-            (View::Block { room, drawn }, stage) => {
+            (DisplayMode::Block { size: room, drawn_lens: drawn }, stage) => {
                 let room = room();
                 let block = match stage {
-                    RunPhase::Warming { left } => warming(left, room),
+                    RunPhase::WarmUp { left } => warmup_block(left, room),
                     RunPhase::Measuring { elapsed } => StatusView::of(so_far, elapsed).block(self.stop, room),
                 };
                 // In one write, so that nobody sees half of it.
-                let _ = self.out.write_all(redrawn(&block, drawn, room).as_bytes());
+                let _ = self.out.write_all(redraw_text(&block, drawn, room).as_bytes());
                 *drawn = block.iter().map(|line| line.chars().count()).collect();
             }
         }
@@ -91,17 +91,17 @@ impl<W: Write> Live<W> {
 
     /// Takes the block away: the report follows.
     pub(super) fn clear(&mut self) {
-        if let View::Block { room, drawn } = &mut self.view
-            && (self.takes)()
+        if let DisplayMode::Block { size: room, drawn_lens: drawn } = &mut self.mode
+            && (self.is_writable)()
         {
-            let _ = write!(self.out, "{}\r\x1b[J", up(rows(drawn, room())));
+            let _ = write!(self.out, "{}\r\x1b[J", cursor_up(drawn_rows(drawn, room())));
             drawn.clear();
         }
     }
 }
 
 /// Whether something can be written to standard error without waiting until somebody reads it.
-pub(super) fn stderr_takes() -> bool {
+pub(super) fn is_stderr_writable() -> bool {
     let stderr = io::stderr();
     let mut asked = [PollFd::new(&stderr, PollFlags::OUT)];
     // What cannot be asked is written to.
@@ -109,8 +109,8 @@ pub(super) fn stderr_takes() -> bool {
 }
 
 /// A block over the one before: each line to its end, and then what is left of the other.
-fn redrawn(block: &[String], drawn: &[usize], room: Room) -> String {
-    let mut text = format!("{}\r", up(rows(drawn, room)));
+fn redraw_text(block: &[String], drawn: &[usize], room: Room) -> String {
+    let mut text = format!("{}\r", cursor_up(drawn_rows(drawn, room)));
     for line in block {
         text.push_str(line);
         text.push_str("\x1b[K\n");
@@ -120,19 +120,19 @@ fn redrawn(block: &[String], drawn: &[usize], room: Room) -> String {
 }
 
 /// The rows on which lines stand: in a window that has become narrower a line takes several.
-fn rows(drawn: &[usize], room: Room) -> usize {
+fn drawn_rows(drawn: &[usize], room: Room) -> usize {
     let rows: usize = drawn.iter().map(|len| len.div_ceil(room.columns).max(1)).sum();
     // Those that have left the window above are out of reach.
     rows.min(room.rows.saturating_sub(1))
 }
 
 /// Moves the cursor up.
-fn up(rows: usize) -> String {
+fn cursor_up(rows: usize) -> String {
     if rows == 0 { String::new() } else { format!("\x1b[{rows}A") }
 }
 
 /// What a terminal that does not say has, as the first ones had.
-const UNKNOWN: Room = Room { columns: 80, rows: 24 };
+const DEFAULT_SIZE: Room = Room { columns: 80, rows: 24 };
 
 /// How much fits on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,12 +145,12 @@ impl Room {
     /// Of the terminal that standard error is, now: it may become another at any time.
     fn on_stderr() -> Self {
         let size = tcgetwinsize(io::stderr());
-        size.map_or(UNKNOWN, |size| Self::of(size.ws_col, size.ws_row))
+        size.map_or(DEFAULT_SIZE, |size| Self::of(size.ws_col, size.ws_row))
     }
 
     fn of(columns: u16, rows: u16) -> Self {
         let or = |given, unknown| if given == 0 { unknown } else { usize::from(given) };
-        Self { columns: or(columns, UNKNOWN.columns), rows: or(rows, UNKNOWN.rows) }
+        Self { columns: or(columns, DEFAULT_SIZE.columns), rows: or(rows, DEFAULT_SIZE.rows) }
     }
 }
 
@@ -174,19 +174,19 @@ fn can_redraw_with(term: Option<OsString>, locale: Option<&OsStr>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::stats::metrics::{Answered, Metrics, MetricsSettings};
+    use crate::load::stats::metrics::{Metrics, MetricsSettings, ResponseRecord};
 
     /// `per_sec` answers in each of so many seconds.
     pub(super) fn metrics(per_sec: &[u64]) -> Metrics {
-        let mut metrics = Metrics::new(MetricsSettings { urls: 1, slice: Duration::from_secs(1) });
+        let mut metrics = Metrics::new(MetricsSettings { urls: 1, slice_len: Duration::from_secs(1) });
         for (second, count) in per_sec.iter().enumerate() {
             for index in 0..*count {
                 let sent = Duration::from_secs(second as u64) + Duration::from_millis(index);
                 let done = sent + Duration::from_millis(2);
-                metrics.sent(0);
+                metrics.record_sent(0);
                 let status = 200;
                 let first_byte = done;
-                metrics.answered(Answered {
+                metrics.answered(ResponseRecord {
                     url: 0,
                     status,
                     intended: sent,
@@ -208,20 +208,21 @@ mod tests {
         RunPhase::Measuring { elapsed: secs(at) }
     }
 
-    fn text(live: Live<Vec<u8>>) -> String {
+    fn text(live: LiveDisplay<Vec<u8>>) -> String {
         String::from_utf8(live.out).expect("text")
     }
 
     #[test]
     fn lines_come_when_they_are_due_and_no_more_often() {
         let metrics = metrics(&[10; 9]);
-        let view = View::Lines { every: secs(2.0), next: secs(2.0), has_warmed: false };
-        let mut live = Live { out: Vec::new(), takes: || true, view, stop: Stop::default() };
+        let view = DisplayMode::Lines { every: secs(2.0), next: secs(2.0), has_shown_warmup: false };
+        let mut live =
+            LiveDisplay { out: Vec::new(), is_writable: || true, mode: view, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
-            live.show(metrics.so_far(), RunPhase::Warming { left: secs(left) });
+            live.show(metrics.live(), RunPhase::WarmUp { left: secs(left) });
         }
         for quarter in 0..36 {
-            live.show(metrics.so_far(), measuring(f64::from(quarter) / 4.0));
+            live.show(metrics.live(), measuring(f64::from(quarter) / 4.0));
         }
         live.clear();
         let text = text(live);
@@ -233,13 +234,13 @@ mod tests {
 
     #[test]
     fn a_block_is_drawn_over_the_one_before_and_taken_away() {
-        let view = View::Block { room: || Room { columns: 100, rows: 24 }, drawn: Vec::new() };
+        let view = DisplayMode::Block { size: || Room { columns: 100, rows: 24 }, drawn_lens: Vec::new() };
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
-        let mut live = Live { out: Vec::new(), takes: || true, view, stop };
+        let mut live = LiveDisplay { out: Vec::new(), is_writable: || true, mode: view, stop };
         let metrics = metrics(&[4, 8]);
-        live.show(metrics.so_far(), RunPhase::Warming { left: secs(1.0) });
-        live.show(metrics.so_far(), measuring(2.0));
-        live.show(metrics.so_far(), measuring(2.25));
+        live.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
+        live.show(metrics.live(), measuring(2.0));
+        live.show(metrics.live(), measuring(2.25));
         live.clear();
         let text = text(live);
         assert!(text.contains("warming up, 1 s left\x1b[K\n\x1b[J\x1b[1A\r"), "{text:?}");
@@ -258,12 +259,13 @@ mod tests {
         let metrics = metrics(&[10; 3]);
         let drawn = Vec::new();
         for view in [
-            View::Lines { every: secs(1.0), next: secs(1.0), has_warmed: false },
-            View::Block { room: || Room { columns: 100, rows: 24 }, drawn },
+            DisplayMode::Lines { every: secs(1.0), next: secs(1.0), has_shown_warmup: false },
+            DisplayMode::Block { size: || Room { columns: 100, rows: 24 }, drawn_lens: drawn },
         ] {
-            let mut live = Live { out: Vec::new(), takes: || false, view, stop: Stop::default() };
-            live.show(metrics.so_far(), RunPhase::Warming { left: secs(1.0) });
-            live.show(metrics.so_far(), measuring(2.0));
+            let mut live =
+                LiveDisplay { out: Vec::new(), is_writable: || false, mode: view, stop: Stop::default() };
+            live.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
+            live.show(metrics.live(), measuring(2.0));
             live.clear();
             assert_eq!(text(live), "");
         }
@@ -272,12 +274,12 @@ mod tests {
     #[test]
     fn a_window_that_becomes_narrower_is_cleared_of_all_that_has_been_folded() {
         let room = |columns, rows| Room { columns, rows };
-        assert_eq!(rows(&[], room(80, 24)), 0);
-        assert_eq!(rows(&[40, 0, 79], room(80, 24)), 3);
-        assert_eq!(rows(&[40, 0, 79], room(40, 24)), 4);
-        assert_eq!(rows(&[40, 0, 79], room(10, 24)), 13);
-        assert_eq!(rows(&[40, 0, 79], room(10, 4)), 3);
-        assert!(redrawn(&["x".to_owned()], &[79], room(40, 24)).starts_with("\x1b[2A\rx\x1b[K\n"));
+        assert_eq!(drawn_rows(&[], room(80, 24)), 0);
+        assert_eq!(drawn_rows(&[40, 0, 79], room(80, 24)), 3);
+        assert_eq!(drawn_rows(&[40, 0, 79], room(40, 24)), 4);
+        assert_eq!(drawn_rows(&[40, 0, 79], room(10, 24)), 13);
+        assert_eq!(drawn_rows(&[40, 0, 79], room(10, 4)), 3);
+        assert!(redraw_text(&["x".to_owned()], &[79], room(40, 24)).starts_with("\x1b[2A\rx\x1b[K\n"));
     }
 
     #[test]
@@ -302,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_terminal_that_does_not_say_has_the_usual_room() {
-        assert_eq!(Room::of(0, 0), UNKNOWN);
+        assert_eq!(Room::of(0, 0), DEFAULT_SIZE);
         assert_eq!(Room::of(40, 0), Room { columns: 40, rows: 24 });
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::Room;
 use crate::load::plan::run_plan::Stop;
-use crate::load::stats::metrics::SoFar;
+use crate::load::stats::metrics::LiveMetrics;
 use crate::load::stats::time_series::TimeSeries;
 use crate::text::units::{count, plural};
 
 /// Slices that the sparkline shows.
-const SPARKS: usize = 60;
+const SPARKLINE_LEN_MAX: usize = 60;
 /// Letters of the bar, where there is room for it.
 const BAR_LEN: usize = 30;
 /// A shorter bar shows nothing.
@@ -19,7 +19,7 @@ const BAR_LEN_MIN: usize = 6;
 /// What stands between two figures of a line.
 const GAP: &str = "   ";
 /// The heights of the sparkline.
-const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const SPARKLINE_BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// How a run is going.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,8 +36,8 @@ pub(super) struct StatusView {
 }
 
 impl StatusView {
-    pub(super) fn of(SoFar { totals, series }: SoFar<'_>, elapsed: Duration) -> Self {
-        let whole = whole_slices(series, elapsed);
+    pub(super) fn of(LiveMetrics { totals, series }: LiveMetrics<'_>, elapsed: Duration) -> Self {
+        let whole = complete_intervals(series, elapsed);
         // In the first second the slice that is not over yet is all there is.
         let last = series.slices().get(whole.saturating_sub(1));
         let quantile = |quantile| last.map_or(0, |slice| slice.quantile_us(quantile));
@@ -60,31 +60,32 @@ impl StatusView {
     pub(super) fn line(&self) -> String {
         format!(
             "{}: {} requests/s, p50 {}, p99 {}, {}",
-            to_tenths(self.elapsed),
+            tenths_text(self.elapsed),
             count(self.rate().round() as u64),
-            millis(self.p50_us),
-            millis(self.p99_us),
-            errors(self.failed + self.bad_statuses),
+            millis_text(self.p50_us),
+            millis_text(self.p99_us),
+            errors_text(self.failed + self.bad_statuses),
         )
     }
 
     /// The block of a terminal; what finds no room beside the others stands on a line of its own.
     pub(super) fn block(&self, stop: Stop, room: Room) -> Vec<String> {
         let (share, left) = self.progress(stop);
-        let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs(left)));
-        let times = format!("{}{left}", whole_secs(self.elapsed));
+        let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs_text(left)));
+        let times = format!("{}{left}", whole_secs_text(self.elapsed));
         let figures = [
             format!("{} requests/s", count(self.rate().round() as u64)),
-            format!("p50 {}", millis(self.p50_us)),
-            format!("p99 {}", millis(self.p99_us)),
+            format!("p50 {}", millis_text(self.p50_us)),
+            format!("p99 {}", millis_text(self.p99_us)),
             format!("{} answered", count(self.answered)),
-            errors(self.failed + self.bad_statuses),
+            errors_text(self.failed + self.bad_statuses),
         ];
-        let columns = usable(room);
-        let mut lines = vec![format!("{}{times}", bar(share, columns.saturating_sub(times.len() + 2)))];
-        lines.extend(filled(&figures, columns));
+        let columns = usable_columns(room);
+        let mut lines =
+            vec![format!("{}{times}", progress_bar(share, columns.saturating_sub(times.len() + 2)))];
+        lines.extend(wrap_figures(&figures, columns));
         lines.push(sparkline(self.rates.get(self.rates.len().saturating_sub(columns)..).unwrap_or_default()));
-        fitted(lines, room)
+        fit_to_size(lines, room)
     }
 
     /// How much of the run is over, and how long it still takes, as far as one can say.
@@ -114,24 +115,27 @@ impl StatusView {
 }
 
 /// What is shown while nothing counts yet.
-pub(super) fn warming(left: Duration, room: Room) -> Vec<String> {
-    let text = format!("warming up, {} left", whole_secs(left));
-    fitted(vec![format!("{}{text}", bar(0.0, usable(room).saturating_sub(text.len() + 2)))], room)
+pub(super) fn warmup_block(left: Duration, room: Room) -> Vec<String> {
+    let text = format!("warming up, {} left", whole_secs_text(left));
+    fit_to_size(
+        vec![format!("{}{text}", progress_bar(0.0, usable_columns(room).saturating_sub(text.len() + 2)))],
+        room,
+    )
 }
 
 /// The columns that may be written to: behind a letter in the last one, terminals differ in where they go on.
-fn usable(room: Room) -> usize {
+fn usable_columns(room: Room) -> usize {
     room.columns.saturating_sub(1).max(1)
 }
 
 /// The lines, cut to the room that there is: the cursor needs a row as well.
-fn fitted(mut lines: Vec<String>, room: Room) -> Vec<String> {
+fn fit_to_size(mut lines: Vec<String>, room: Room) -> Vec<String> {
     lines.truncate(room.rows.saturating_sub(1).max(1));
-    lines.iter().map(|line| line.chars().take(usable(room)).collect()).collect()
+    lines.iter().map(|line| line.chars().take(usable_columns(room)).collect()).collect()
 }
 
 /// Figures side by side, on as many lines as they take.
-fn filled(figures: &[String], columns: usize) -> Vec<String> {
+fn wrap_figures(figures: &[String], columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for figure in figures {
         match lines.last_mut() {
@@ -146,7 +150,7 @@ fn filled(figures: &[String], columns: usize) -> Vec<String> {
 }
 
 /// A bar that is filled by this share, and two spaces; nothing if there are too few columns for one.
-fn bar(share: f64, columns: usize) -> String {
+fn progress_bar(share: f64, columns: usize) -> String {
     let len = columns.min(BAR_LEN);
     if len < BAR_LEN_MIN {
         return String::new();
@@ -157,31 +161,31 @@ fn bar(share: f64, columns: usize) -> String {
 }
 
 /// How many slices are over.
-fn whole_slices(series: &TimeSeries, elapsed: Duration) -> usize {
-    let whole = elapsed.as_nanos() / series.slice().as_nanos().max(1);
+fn complete_intervals(series: &TimeSeries, elapsed: Duration) -> usize {
+    let whole = elapsed.as_nanos() / series.slice_len().as_nanos().max(1);
     usize::try_from(whole).unwrap_or(usize::MAX).min(series.slices().len())
 }
 
 /// Answers a second, slice by slice.
 fn rates(series: &TimeSeries, whole: usize, elapsed: Duration) -> Vec<f64> {
-    let secs = series.slice().as_secs_f64();
+    let secs = series.slice_len().as_secs_f64();
     if whole == 0 {
         let only = series.slices().first().map(|slice| slice.answered as f64);
         return only.map(|answered| answered / elapsed.as_secs_f64().max(1e-3)).into_iter().collect();
     }
-    let shown = series.slices().get(whole.saturating_sub(SPARKS)..whole).unwrap_or_default();
+    let shown = series.slices().get(whole.saturating_sub(SPARKLINE_LEN_MAX)..whole).unwrap_or_default();
     shown.iter().map(|slice| slice.answered as f64 / secs).collect()
 }
 
 /// The rates as letters of different heights, the highest at full height.
 fn sparkline(rates: &[f64]) -> String {
     let most = rates.iter().copied().fold(0.0, f64::max);
-    let top = (HEIGHTS.len() - 1) as f64;
+    let top = (SPARKLINE_BARS.len() - 1) as f64;
     let height = |rate: f64| if most > 0.0 { (rate / most * top).round() as usize } else { 0 };
-    rates.iter().filter_map(|rate| HEIGHTS.get(height(*rate))).collect()
+    rates.iter().filter_map(|rate| SPARKLINE_BARS.get(height(*rate))).collect()
 }
 
-fn millis(us: u64) -> String {
+fn millis_text(us: u64) -> String {
     match us {
         0..100_000 => format!("{:.2} ms", us as f64 / 1e3),
         100_000..10_000_000 => format!("{} ms", count(us / 1000)),
@@ -189,7 +193,7 @@ fn millis(us: u64) -> String {
     }
 }
 
-pub(super) fn whole_secs(time: Duration) -> String {
+pub(super) fn whole_secs_text(time: Duration) -> String {
     match time.as_secs_f64().round() as u64 {
         secs @ 0..120 => format!("{secs} s"),
         secs @ 120..7200 => format!("{} min {:02} s", secs / 60, secs % 60),
@@ -198,15 +202,15 @@ pub(super) fn whole_secs(time: Duration) -> String {
 }
 
 /// The same, for lines that come more often than once a second.
-fn to_tenths(time: Duration) -> String {
+fn tenths_text(time: Duration) -> String {
     let tenths = (time.as_secs_f64() * 10.0).round();
     match tenths % 10.0 == 0.0 || tenths >= 1200.0 {
-        true => whole_secs(time),
+        true => whole_secs_text(time),
         false => format!("{:.1} s", tenths / 10.0),
     }
 }
 
-fn errors(count: u64) -> String {
+fn errors_text(count: u64) -> String {
     plural(count, "error")
 }
 
@@ -215,18 +219,18 @@ mod tests {
     use super::*;
     use crate::load::live::tests::{metrics, secs};
 
-    const WIDE: Room = Room { columns: 100, rows: 24 };
+    const WIDE_TERMINAL: Room = Room { columns: 100, rows: 24 };
 
     #[test]
     fn a_glance_tells_of_the_last_second_that_is_over() {
         let metrics = metrics(&[10, 20, 5]);
-        assert_eq!(StatusView::of(metrics.so_far(), secs(2.5)).rates, [10.0, 20.0]);
+        assert_eq!(StatusView::of(metrics.live(), secs(2.5)).rates, [10.0, 20.0]);
         assert_eq!(
-            StatusView::of(metrics.so_far(), secs(2.5)).line(),
+            StatusView::of(metrics.live(), secs(2.5)).line(),
             "2.5 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
         );
         assert_eq!(
-            StatusView::of(metrics.so_far(), secs(0.5)).rates,
+            StatusView::of(metrics.live(), secs(0.5)).rates,
             [20.0],
             "all there is, for half a second"
         );
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_ends_the_run_first_says_how_long_it_takes() {
-        let glance = StatusView::of(metrics(&[10, 10]).so_far(), secs(2.0));
+        let glance = StatusView::of(metrics(&[10, 10]).live(), secs(2.0));
         let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
         assert_eq!(glance.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
         assert_eq!(glance.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
@@ -243,9 +247,9 @@ mod tests {
 
     #[test]
     fn a_block_takes_the_room_that_there_is_and_leaves_nothing_out() {
-        let glance = StatusView::of(metrics(&[4, 8, 8, 8, 2, 8]).so_far(), secs(6.0));
+        let glance = StatusView::of(metrics(&[4, 8, 8, 8, 2, 8]).live(), secs(6.0));
         let stop = Stop { requests: None, duration: Some(secs(12.0)) };
-        let wide = glance.block(stop, WIDE);
+        let wide = glance.block(stop, WIDE_TERMINAL);
         assert_eq!(
             wide,
             [
@@ -267,7 +271,7 @@ mod tests {
         for columns in 1..120 {
             for lines in [
                 glance.block(stop, Room { columns, rows: 24 }),
-                warming(secs(3.0), Room { columns, rows: 2 }),
+                warmup_block(secs(3.0), Room { columns, rows: 2 }),
             ] {
                 assert!(
                     lines.iter().all(|line| line.chars().count() < columns.max(2)),
@@ -279,16 +283,19 @@ mod tests {
 
     #[test]
     fn the_warm_up_is_told_with_what_is_left_of_it() {
-        assert_eq!(warming(secs(2.6), WIDE), [format!("{}  warming up, 3 s left", "╌".repeat(30))]);
+        assert_eq!(
+            warmup_block(secs(2.6), WIDE_TERMINAL),
+            [format!("{}  warming up, 3 s left", "╌".repeat(30))]
+        );
     }
 
     #[test]
     fn times_have_units_that_suit_them() {
         for (us, text) in [(0, "0.00 ms"), (412, "0.41 ms"), (150_000, "150 ms"), (12_000_000, "12.0 s")] {
-            assert_eq!(millis(us), text);
+            assert_eq!(millis_text(us), text);
         }
         for (time, text) in [(0.2, "0 s"), (119.0, "119 s"), (125.0, "2 min 05 s"), (7260.0, "2 h 01 min")] {
-            assert_eq!(whole_secs(secs(time)), text);
+            assert_eq!(whole_secs_text(secs(time)), text);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
-use crate::client::source::{DATA_TYPE, Payload, Source, join};
+use crate::client::source::{DATA_TYPE, Payload, Source, join_data};
 use crate::client::target::{ClientTarget, Overrides};
 use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
@@ -23,15 +23,15 @@ use crate::load::args::{Settings, TargetSelection};
 use crate::load::engine::interrupt::Interrupt;
 use crate::load::engine::threads;
 use crate::load::error::LoadError;
-use crate::load::live::Live;
+use crate::load::live::LiveDisplay;
 use crate::load::output::read_bounded;
 use crate::load::run_info::{RunInfo, Setup};
 use crate::load::saved::SavedRun;
 
 /// Descriptors for what is no connection: standard streams, signals, the report, the resolver.
-const RESERVED: u64 = 32;
+const RESERVED_FDS: u64 = 32;
 /// Descriptors that each reactor has for itself: epoll, its waker, signals.
-const EACH_THREAD: u64 = 8;
+const FDS_PER_THREAD: u64 = 8;
 /// A longer body is refused: each request that is on the way has a copy of it.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
@@ -49,7 +49,7 @@ impl PreparedRun {
     /// There are too few descriptors, or a name has no address.
     pub(in crate::load) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
         let limit = raise_nofile_limit();
-        check_descriptors(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
+        check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
         let addresses = resolve(&plan.targets)?;
         Ok(Self { plan, setup, addresses })
     }
@@ -64,21 +64,21 @@ impl PreparedRun {
         settings: &Settings,
         interrupt: &Interrupt,
     ) -> Result<SavedRun, LoadError> {
-        let mut live = Live::on_stderr(plan, settings.every, settings.silent);
+        let mut live = LiveDisplay::on_stderr(plan, settings.progress_interval, settings.silent);
         let began = Now::read();
         let ran =
             threads::run(plan, &self.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
         live.clear();
         let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
-        if ran.only_warmed_up || (ran.interrupted && ran.metrics.totals().sent == 0) {
-            return Err(LoadError::Unmeasured);
+        if ran.ended_in_warmup || (ran.was_interrupted && ran.metrics.totals().sent == 0) {
+            return Err(LoadError::NothingMeasured);
         }
         let info = RunInfo {
-            due: plan.schedule.is_open().then(|| ran.metrics.totals().sent + ran.unsent),
+            due: plan.schedule.is_open_loop().then(|| ran.metrics.totals().sent + ran.unsent),
             wall: ran.wall,
             cpu_usage: ran.cpu_usage,
             started_unix_secs: began.unix.as_secs(),
-            was_interrupted: ran.interrupted,
+            was_interrupted: ran.was_interrupted,
             ..RunInfo::of(plan, &self.setup)
         };
         Ok(SavedRun { metrics: ran.metrics, info })
@@ -89,9 +89,9 @@ impl PreparedRun {
 ///
 /// # Errors
 /// What cannot be read, or makes no sense when it is.
-pub(in crate::load) fn prepare(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
-    let targets = targets(&settings.places)?;
-    let body = body(settings.payload.as_ref())?;
+pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
+    let targets = read_targets(&settings.target_selection)?;
+    let body = read_body(settings.payload.as_ref())?;
     let mut fields = settings.fields.clone();
     let names_type = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     if matches!(settings.payload, Some(Payload::Data(_))) && !names_type {
@@ -109,24 +109,24 @@ pub(in crate::load) fn prepare(settings: &Settings) -> Result<(Plan, Setup), Loa
     Ok((plan, setup))
 }
 
-fn targets(places: &TargetSelection) -> Result<Vec<ClientTarget>, LoadError> {
+fn read_targets(places: &TargetSelection) -> Result<Vec<ClientTarget>, LoadError> {
     match places {
         TargetSelection::One(target) => Ok(vec![target.clone()]),
         TargetSelection::List { list, host, port } => {
             let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
-            let bytes = open(list).and_then(read_list).map_err(|error| unreadable(list, &error))?;
+            let bytes = open(list).and_then(read_list).map_err(|error| read_error(list, &error))?;
             let usage = |error| LoadError::Usage(format!("{list}: {error}"));
             parse_list(&bytes, &overrides).map_err(usage)
         }
     }
 }
 
-fn body(payload: Option<&Payload>) -> Result<Option<Template>, LoadError> {
+fn read_body(payload: Option<&Payload>) -> Result<Option<Template>, LoadError> {
     match payload {
         None => Ok(None),
-        Some(Payload::Source(source)) => Ok(Some(Template::constant_of(read(source)?))),
+        Some(Payload::Source(source)) => Ok(Some(Template::from_bytes(read(source)?))),
         Some(Payload::Data(data)) => {
-            let text = join(data, read)?;
+            let text = join_data(data, read)?;
             let usage = |error| LoadError::Usage(format!("option '--data': {error}"));
             Template::parse(&text).map(Some).map_err(usage)
         }
@@ -135,7 +135,7 @@ fn body(payload: Option<&Payload>) -> Result<Option<Template>, LoadError> {
 
 fn read(source: &Source) -> Result<Vec<u8>, LoadError> {
     let read = |mut from| read_bounded(&mut from, BODY_LEN_MAX);
-    open(source).and_then(read).map_err(|error| unreadable(source, &error))
+    open(source).and_then(read).map_err(|error| read_error(source, &error))
 }
 
 fn open(source: &Source) -> io::Result<Box<dyn Read>> {
@@ -145,7 +145,7 @@ fn open(source: &Source) -> io::Result<Box<dyn Read>> {
     }
 }
 
-fn unreadable(source: &Source, error: &io::Error) -> LoadError {
+fn read_error(source: &Source, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot read {source}: {error}"))
 }
 
@@ -156,14 +156,14 @@ fn resolve(targets: &[ClientTarget]) -> Result<Vec<Vec<SocketAddr>>, LoadError> 
     for ClientTarget { host, port, .. } in targets {
         let found = match known.entry((host, *port)) {
             Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(place) => place.insert(look_up(host, *port)?),
+            Entry::Vacant(place) => place.insert(lookup_host(host, *port)?),
         };
         all.push(found.clone());
     }
     Ok(all)
 }
 
-fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
+fn lookup_host(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
     let unknown = |reason: &str| LoadError::Failed(format!("cannot resolve {}: {reason}", quote(host)));
     let found: Vec<_> =
         (host, port).to_socket_addrs().map_err(|error| unknown(&error.to_string()))?.collect();
@@ -174,9 +174,9 @@ fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
 ///
 /// # Errors
 /// One line that says what is needed, and what to do.
-fn check_descriptors(limit: u64, concurrency: usize, threads: usize) -> Result<(), String> {
+fn check_fd_limit(limit: u64, concurrency: usize, threads: usize) -> Result<(), String> {
     let concurrency = concurrency as u64;
-    let reserve = RESERVED + EACH_THREAD.saturating_mul(threads as u64);
+    let reserve = RESERVED_FDS + FDS_PER_THREAD.saturating_mul(threads as u64);
     let needed = concurrency.saturating_add(reserve);
     if needed <= limit {
         return Ok(());
@@ -204,11 +204,11 @@ mod tests {
 
     #[test]
     fn too_many_connections_are_told_with_the_remedy() {
-        assert_eq!(check_descriptors(1024, 984, 1), Ok(()));
+        assert_eq!(check_fd_limit(1024, 984, 1), Ok(()));
         let error = "-c 985 needs a limit of 1025 open files, and it is 1024; \
                      raise it with `ulimit -n 1025`, or ask for at most -c 984";
-        assert_eq!(check_descriptors(1024, 985, 1), Err(error.to_owned()));
+        assert_eq!(check_fd_limit(1024, 985, 1), Err(error.to_owned()));
         let error = "-c 5 needs a limit of 61 open files, and it is 40; raise it with `ulimit -n 61`";
-        assert_eq!(check_descriptors(40, 5, 3), Err(error.to_owned()));
+        assert_eq!(check_fd_limit(40, 5, 3), Err(error.to_owned()));
     }
 }

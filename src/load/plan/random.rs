@@ -18,7 +18,7 @@ impl Random {
     }
 
     /// The source of one of several that share a seed: no two begin alike.
-    pub fn of_many(seed: u64, index: u64) -> Self {
+    pub fn for_thread(seed: u64, index: u64) -> Self {
         Self::new(Self::new(seed ^ index.wrapping_mul(GOLDEN).rotate_left(32)).next_u64())
     }
 
@@ -56,8 +56,8 @@ mod tests {
         let mut random = Random::new(1_234_567);
         let wanted = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!([random.next_u64(), random.next_u64(), random.next_u64()], wanted);
-        assert_ne!(Random::of_many(1, 0).next_u64(), Random::of_many(1, 1).next_u64());
-        assert_ne!(Random::of_many(1, 0).next_u64(), Random::of_many(2, 0).next_u64());
+        assert_ne!(Random::for_thread(1, 0).next_u64(), Random::for_thread(1, 1).next_u64());
+        assert_ne!(Random::for_thread(1, 0).next_u64(), Random::for_thread(2, 0).next_u64());
     }
 
     #[test]

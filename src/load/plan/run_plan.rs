@@ -43,7 +43,7 @@ pub struct Plan {
     pub stop: Stop,
     /// When requests are due.
     pub schedule: Schedule,
-    /// How long it runs before anything counts. It comes before what [`Action::stop`] says.
+    /// How long it runs before anything counts. It comes before what [`Plan::stop`] says.
     pub warmup: Duration,
     /// Requests that may be on the way on one connection, 1 or more.
     pub pipeline: usize,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::cli::quote;
-use crate::client::options::parse_some_time;
+use crate::client::options::parse_positive_time;
 use crate::load::engine::pacer::Schedule;
 use crate::text::parse_rate;
 
@@ -26,11 +26,11 @@ impl fmt::Display for Schedule {
             Self::Steps(steps) => {
                 for (index, (rate, len)) in steps.iter().enumerate() {
                     let comma = if index == 0 { "" } else { "," };
-                    write!(f, "{comma}{rate}:{}", secs(*len))?;
+                    write!(f, "{comma}{rate}:{}", secs_text(*len))?;
                 }
                 Ok(())
             }
-            Self::Ramp { from, to, over } => write!(f, "{from}..{to}/{}", secs(*over)),
+            Self::Ramp { from, to, over } => write!(f, "{from}..{to}/{}", secs_text(*over)),
         }
     }
 }
@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Schedule {
     }
 }
 
-fn secs(len: Duration) -> String {
+fn secs_text(len: Duration) -> String {
     format!("{}s", len.as_secs_f64())
 }
 
@@ -76,7 +76,7 @@ pub(in crate::load) fn parse_steps(text: &str) -> Result<Schedule, String> {
     let step = |step: &str| {
         let (rate, time) = step.split_once(':').ok_or(NOT_STEPS)?;
         let rate = parse_rate(rate, true).map_err(|error| format!("{}: {error}", quote(step)))?;
-        let time = parse_some_time(time).map_err(|error| format!("{}: {error}", quote(step)))?;
+        let time = parse_positive_time(time).map_err(|error| format!("{}: {error}", quote(step)))?;
         Ok::<_, String>((rate, time))
     };
     let steps = text.split(',').map(step).collect::<Result<Vec<_>, _>>()?;
@@ -98,7 +98,7 @@ pub(in crate::load) fn parse_ramp(text: &str) -> Result<Schedule, String> {
     let (rates, time) = text.rsplit_once('/').ok_or(NOT_A_RAMP)?;
     let (from, to) = rates.split_once("..").ok_or(NOT_A_RAMP)?;
     let (from, to) = (parse_rate(from, true)?, parse_rate(to, true)?);
-    let over = parse_some_time(time)?;
+    let over = parse_positive_time(time)?;
     match from == 0.0 && to == 0.0 {
         true => Err("both rates are 0: nothing would be sent".to_owned()),
         false => Ok(Schedule::Ramp { from, to, over }),

@@ -33,7 +33,7 @@ enum TemplatePart {
 /// Bytes with placeholders among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    pieces: Vec<TemplatePart>,
+    parts: Vec<TemplatePart>,
 }
 
 impl Template {
@@ -47,20 +47,20 @@ impl Template {
         while let Some(at) = rest.iter().position(|&byte| byte == b'{') {
             let (before, from) = rest.split_at(at);
             template.push_bytes(before);
-            rest = template.take_brace(from)?;
+            rest = template.parse_brace(from)?;
         }
         template.push_bytes(rest);
         Ok(template)
     }
 
     /// These bytes, whatever is in them.
-    pub fn constant_of(bytes: Vec<u8>) -> Self {
-        Self { pieces: vec![TemplatePart::Bytes(bytes)] }
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self { parts: vec![TemplatePart::Bytes(bytes)] }
     }
 
     /// Appends what this request has in the place of the placeholders.
     pub fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
-        for piece in &self.pieces {
+        for piece in &self.parts {
             match piece {
                 TemplatePart::Bytes(bytes) => out.extend_from_slice(bytes),
                 TemplatePart::Sequence => decimal(out, seq),
@@ -71,7 +71,7 @@ impl Template {
 
     /// The bytes, if there are no placeholders among them.
     pub fn constant(&self) -> Option<&[u8]> {
-        match self.pieces.as_slice() {
+        match self.parts.as_slice() {
             [] => Some(b""),
             [TemplatePart::Bytes(bytes)] => Some(bytes),
             _ => None,
@@ -80,19 +80,19 @@ impl Template {
 
     /// Whether it differs from one time to the next by chance.
     fn is_random(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, TemplatePart::Random(..)))
+        self.parts.iter().any(|piece| matches!(piece, TemplatePart::Random(..)))
     }
 
     /// Takes what begins with a brace; returns what follows.
-    fn take_brace<'a>(&mut self, from: &'a [u8]) -> Result<&'a [u8], String> {
+    fn parse_brace<'a>(&mut self, from: &'a [u8]) -> Result<&'a [u8], String> {
         let inner = from.get(1..).unwrap_or_default();
         if let Some(escaped) = inner.strip_prefix(b"{")
-            && name_of(escaped).is_some()
+            && placeholder_name(escaped).is_some()
         {
             self.push_bytes(b"{");
             return Ok(escaped);
         }
-        let Some(name) = name_of(inner) else {
+        let Some(name) = placeholder_name(inner) else {
             self.push_bytes(b"{");
             return Ok(inner);
         };
@@ -101,22 +101,22 @@ impl Template {
         };
         let (words, rest) = inner.split_at(len);
         let words = String::from_utf8_lossy(words);
-        self.pieces.push(placeholder(&words)?);
+        self.parts.push(parse_placeholder(&words)?);
         Ok(rest.get(1..).unwrap_or_default())
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
-        match self.pieces.last_mut() {
+        match self.parts.last_mut() {
             _ if bytes.is_empty() => {}
             Some(TemplatePart::Bytes(last)) => last.extend_from_slice(bytes),
-            _ => self.pieces.push(TemplatePart::Bytes(bytes.to_vec())),
+            _ => self.parts.push(TemplatePart::Bytes(bytes.to_vec())),
         }
     }
 }
 
 /// The name of the placeholder that begins here, behind its brace: capital letters up to `}` or `:`, or
 /// a name that there is, in small ones.
-fn name_of(inner: &[u8]) -> Option<&str> {
+fn placeholder_name(inner: &[u8]) -> Option<&str> {
     let len = inner.iter().take(NAME_LEN_MAX).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let name = std::str::from_utf8(inner.get(..len)?).ok().filter(|name| !name.is_empty())?;
     let ends = matches!(inner.get(len), Some(b'}' | b':') | None);
@@ -125,7 +125,7 @@ fn name_of(inner: &[u8]) -> Option<&str> {
 }
 
 /// Understands what stands between the braces.
-fn placeholder(words: &str) -> Result<TemplatePart, String> {
+fn parse_placeholder(words: &str) -> Result<TemplatePart, String> {
     let parts: Vec<&str> = words.split(':').collect();
     let shown = quote(format!("{{{words}}}"));
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
@@ -157,13 +157,15 @@ pub(super) fn encode_loose_braces(path: &str) -> String {
         let (inner, is_escaped) = match from.get(1..).unwrap_or_default() {
             inner
                 if is_open
-                    && inner.strip_prefix('{').is_some_and(|next| name_of(next.as_bytes()).is_some()) =>
+                    && inner
+                        .strip_prefix('{')
+                        .is_some_and(|next| placeholder_name(next.as_bytes()).is_some()) =>
             {
                 (inner.get(1..).unwrap_or_default(), true)
             }
             inner => (inner, false),
         };
-        let is_placeholder = is_open && !is_escaped && name_of(inner.as_bytes()).is_some();
+        let is_placeholder = is_open && !is_escaped && placeholder_name(inner.as_bytes()).is_some();
         match inner.find('}') {
             Some(len) if is_placeholder => {
                 encoded.push_str(from.get(..len + 2).unwrap_or_default());

@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use crate::client::target::{ClientTarget, Overrides, parse_words};
+use crate::client::target::{ClientTarget, Overrides, parse_operands};
 use crate::load::output::read_bounded;
 
 /// A longer list is refused: it would be kept in memory whole, rendered.
@@ -28,7 +28,7 @@ pub(super) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
 /// The first line that makes no sense, by its number, or that there are too many or none.
 pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
     let list = std::str::from_utf8(list).map_err(|error| {
-        let line = list.get(..error.valid_up_to()).map_or(0, line_feeds) + 1;
+        let line = list.get(..error.valid_up_to()).map_or(0, count_line_feeds) + 1;
         format!("line {line}: it is not UTF-8; percent-encode what is not")
     })?;
     let mut targets = Vec::new();
@@ -52,13 +52,13 @@ pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<Clien
 }
 
 fn parse_line(line: &str, overrides: &Overrides) -> Result<ClientTarget, String> {
-    match parse_words(&[line.to_owned()], overrides)? {
+    match parse_operands(&[line.to_owned()], overrides)? {
         (None, target) => Ok(target),
         (Some(method), _) => Err(format!("'{method}' is a method; the words say it for all URLs")),
     }
 }
 
-fn line_feeds(bytes: &[u8]) -> usize {
+fn count_line_feeds(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 

@@ -19,33 +19,33 @@ pub(super) fn text(comparison: &Comparison) -> String {
 fn write(out: &mut String, comparison: &Comparison) -> fmt::Result {
     writeln!(out, "{:8} {:>10} {:>10} {:>10}  95 % interval", "", "before", "after", "change")?;
     for row in &comparison.rows {
-        let show = |value| row.unit.show(value);
+        let show = |value| row.unit.format_value(value);
         let cells = [show(row.before), show(row.after), change(row.change)];
-        line(
+        write_line(
             out,
-            &row.figure.to_string(),
+            &row.metric.to_string(),
             &cells,
-            row.interval.map(|ends| between(ends, change)),
+            row.interval.map(|ends| format_interval(ends, change)),
             row.verdict.describe(),
         )?;
     }
     let errors = &comparison.errors;
     let cells = [share(errors.before), share(errors.after), points(errors.change)];
-    line(
+    write_line(
         out,
         "errors",
         &cells,
-        errors.interval.map(|ends| between(ends, points)),
+        errors.interval.map(|ends| format_interval(ends, points)),
         errors.verdict.describe(),
     )?;
     comparison.caveats.iter().try_for_each(|caveat| writeln!(out, "{caveat}"))
 }
 
-fn between((low, high): (f64, f64), show: impl Fn(f64) -> String) -> String {
+fn format_interval((low, high): (f64, f64), show: impl Fn(f64) -> String) -> String {
     format!("{} to {}", show(low), show(high))
 }
 
-fn line(
+fn write_line(
     out: &mut String,
     name: &str,
     cells: &[String; 3],
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::load::compare::compare;
     use crate::load::report::ReportFormat;
-    use crate::load::stats::summary::tests::{info, nothing, steady};
+    use crate::load::stats::summary::tests::{empty_summary, info, steady};
 
     #[test]
     fn a_person_reads_a_table() {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn runs_without_answers_are_told_without_a_verdict() {
-        let empty = nothing(info());
+        let empty = empty_summary(info());
         assert!(text(&compare(&empty, &empty, 1)).contains("too few answers"));
         let json = ReportFormat::Json.render_comparison(&compare(&empty, &empty, 1));
         assert!(json.contains("\"interval_share\": null"));

@@ -12,7 +12,7 @@ use crate::load::stats::summary::{PERCENTILES, Spread, StatusCount, Summary};
 
 /// One figure a line, below a heading; those of a comparison behind those of the run.
 pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
-    let mut table = Table::new();
+    let mut table = CsvTable::new();
     totals(&mut table, summary);
     table.object("run", &json!(RunReport::of(&summary.info)));
     verdict(&mut table, summary);
@@ -57,7 +57,7 @@ pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
     table.0
 }
 
-fn totals(table: &mut Table, summary: &Summary) {
+fn totals(table: &mut CsvTable, summary: &Summary) {
     let totals = &summary.totals;
     let requests = [
         ("sent", totals.sent),
@@ -88,7 +88,7 @@ fn totals(table: &mut Table, summary: &Summary) {
     table.row("client", "cpu_per_answer", &summary.client.cpu_us_per_answer, "us");
 }
 
-fn verdict(table: &mut Table, summary: &Summary) {
+fn verdict(table: &mut CsvTable, summary: &Summary) {
     let (reasons, remarks) = findings(&summary.validity);
     let reasons = reasons.into_iter().map(|reason| ("client_bound", reason));
     for (kind, finding) in reasons.chain(remarks.into_iter().map(|remark| ("remark", remark))) {
@@ -102,31 +102,31 @@ fn verdict(table: &mut Table, summary: &Summary) {
 
 /// The figures of a comparison by itself.
 pub(super) fn comparison(comparison: &Comparison) -> String {
-    let mut table = Table::new();
+    let mut table = CsvTable::new();
     comparison_rows(&mut table, comparison);
     table.0
 }
 
-fn comparison_rows(table: &mut Table, comparison: &Comparison) {
+fn comparison_rows(table: &mut CsvTable, comparison: &Comparison) {
     for row in &comparison.rows {
-        let name = row.figure.to_string();
+        let name = row.metric.to_string();
         let unit = json!(row.unit);
         let unit = unit.as_str().unwrap_or_default();
         table.row("before", &name, &row.before, unit);
         table.row("after", &name, &row.after, unit);
-        judged(table, &name, row.change, row.interval, row.verdict);
+        change_rows(table, &name, row.change, row.interval, row.verdict);
     }
     let errors = &comparison.errors;
     table.row("before", "errors", &errors.before, "share");
     table.row("after", "errors", &errors.after, "share");
-    judged(table, "errors", errors.change, errors.interval, errors.verdict);
+    change_rows(table, "errors", errors.change, errors.interval, errors.verdict);
     for caveat in &comparison.caveats {
         table.row("comparison", "caveat", caveat, "text");
     }
 }
 
-fn judged(
-    table: &mut Table,
+fn change_rows(
+    table: &mut CsvTable,
     name: &str,
     change: f64,
     interval: Option<(f64, f64)>,
@@ -144,9 +144,9 @@ fn judged(
 const UNITS: [&str; 4] = ["secs", "us", "bytes", "share"];
 
 /// Lines of four cells below a heading.
-struct Table(String);
+struct CsvTable(String);
 
-impl Table {
+impl CsvTable {
     fn new() -> Self {
         Self("group,name,value,unit\r\n".to_owned())
     }
@@ -214,7 +214,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::stats::summary::tests::{info, nothing, stalling};
+    use crate::load::stats::summary::tests::{empty_summary, info, stalling};
 
     #[test]
     fn every_line_has_four_cells() {
@@ -238,14 +238,14 @@ mod tests {
         ] {
             assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
         }
-        let text = csv(&nothing(info()), None);
+        let text = csv(&empty_summary(info()), None);
         assert!(text.contains("\r\nremark_unreached,missed,2007,count\r\n"), "{text}");
-        assert!(csv(&nothing(info()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
+        assert!(csv(&empty_summary(info()), None).contains("\r\nrate,answers,0,per_sec\r\n"));
     }
 
     #[test]
     fn a_name_with_a_comma_or_a_quote_is_quoted() {
-        let mut table = Table(String::new());
+        let mut table = CsvTable(String::new());
         table.row("url", "/a,\"b\"", &1, "x");
         assert_eq!(table.0, "url,\"/a,\"\"b\"\"\",1,x\r\n");
     }

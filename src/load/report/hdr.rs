@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use super::text::{asked, set_up};
+use super::text::{asked, setup_line};
 use crate::load::stats::summary::Summary;
 use crate::text::is_deceptive;
 
@@ -21,7 +21,7 @@ pub fn hdr(summary: &Summary) -> String {
     let mut serializer = V2DeflateSerializer::new();
     let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.info.started_unix_secs);
     let info = &summary.info;
-    let settings = [&info.target, &asked(summary), &set_up(info)].map(|words| one_line(words));
+    let settings = [&info.target, &asked(summary), &setup_line(info)].map(|words| one_line(words));
     let mut builder = IntervalLogWriterBuilder::new();
     builder
         .add_comment("[Histogram log format version 1.2]")
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
     use crate::load::stats::latency_histogram::LatencyHistogram;
-    use crate::load::stats::summary::tests::{info, nothing, stalling};
+    use crate::load::stats::summary::tests::{empty_summary, info, stalling};
 
     /// The intervals of a log, read by the library: tag, start in milliseconds, histogram.
     fn read(log: &str) -> Vec<(Option<String>, u128, LatencyHistogram)> {
@@ -92,6 +92,6 @@ mod tests {
 
     #[test]
     fn the_log_of_a_run_without_answers_is_readable() {
-        assert_eq!(read(&hdr(&nothing(info()))).len(), 1);
+        assert_eq!(read(&hdr(&empty_summary(info()))).len(), 1);
     }
 }

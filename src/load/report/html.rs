@@ -50,7 +50,7 @@ pub fn html(summary: &Summary) -> String {
         sections::tiles(summary),
         latency.concat(),
         course.concat(),
-        sections::answers(summary),
+        sections::status_codes(summary),
         sections::failures(summary),
         sections::phases(summary),
         sections::urls(summary),

@@ -44,7 +44,7 @@ impl<T: Serialize> Document<T> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Report<'a> {
+struct LoadReport<'a> {
     run: RunReport<'a>,
     #[serde(flatten)]
     summary: &'a Summary,
@@ -68,7 +68,7 @@ struct ValidityReport {
 pub fn json(summary: &Summary, beside: Option<&Comparison>) -> String {
     let validity = &summary.validity;
     let (client_bound, remarks) = findings(validity);
-    let report = Report {
+    let report = LoadReport {
         run: RunReport::of(&summary.info),
         summary,
         validity: ValidityReport { valid: validity.is_valid(), client_bound, remarks },

@@ -19,7 +19,7 @@ pub use html::html;
 pub use json::{SCHEMA, json};
 pub(super) use text::percentile;
 pub use text::text;
-pub(super) use verdict::{in_words, remark_in_words};
+pub(super) use verdict::{describe_warning, in_words};
 
 use super::compare::Comparison;
 use crate::load::stats::summary::Summary;
@@ -57,12 +57,12 @@ impl ReportFormat {
 
     /// The report of a run; it ends with a line end.
     pub fn render(self, summary: &Summary) -> String {
-        self.render_beside(summary, None)
+        self.render_with_comparison(summary, None)
     }
 
     /// The report of a run that was compared with another, as one document. Formats that
     /// [`can_compare`](Self::can_compare) say what the comparison says, the others nothing of it.
-    pub fn render_beside(self, summary: &Summary, beside: Option<&Comparison>) -> String {
+    pub fn render_with_comparison(self, summary: &Summary, beside: Option<&Comparison>) -> String {
         match self {
             Self::Text => {
                 let behind =
@@ -77,7 +77,7 @@ impl ReportFormat {
     }
 
     /// Whether a comparison can be written in this format.
-    pub fn can_compare(self) -> bool {
+    pub fn supports_comparison(self) -> bool {
         matches!(self, Self::Text | Self::Json | Self::Csv)
     }
 

@@ -80,7 +80,7 @@ pub(super) struct SetupReport<'a> {
 
 impl<'a> RunReport<'a> {
     pub(super) fn of(info: &'a RunInfo) -> Self {
-        let course = &info.course;
+        let course = &info.profile;
         Self {
             target: &info.target,
             addresses: info.urls.len().max(1),

@@ -6,7 +6,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::verdict::{in_words, remark_in_words};
+use super::verdict::{describe_warning, in_words};
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::FailureCounts;
 use crate::load::stats::summary::{HistogramBar, PERCENTILES, Spread, StatusCount, Summary, ratio};
@@ -19,13 +19,13 @@ const URLS_MAX: usize = 20;
 /// The columns in which names stand.
 const NAME_LEN: usize = 12;
 
-pub(super) const BLIND: &str = "\
+pub(super) const CLOSED_LOOP_NOTE: &str = "\
 Closed loop: a connection asks again only when its answer has come. While the server stalls
 nothing is asked, so those who would have had to wait are not in these figures; a fixed rate
 (--rate) shows them.
 ";
 
-pub(super) const CORRECTED: &str =
+pub(super) const CORRECTED_NOTE: &str =
     "Corrected: from when a request was due. Uncorrected: from when it was sent.";
 
 /// What a person reads.
@@ -51,7 +51,7 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
 
 fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
     let info = &summary.info;
-    writeln!(out, "{}\n{}\n{}", info.target, asked(summary), set_up(info))
+    writeln!(out, "{}\n{}\n{}", info.target, asked(summary), setup_line(info))
 }
 
 /// What was asked for, in one line.
@@ -61,7 +61,7 @@ pub(super) fn asked(summary: &Summary) -> String {
     let pacing = match info.due {
         Some(due) => format!(
             "open loop ({}{}), {} due ({})",
-            info.course.schedule_in_words(),
+            info.profile.schedule_text(),
             if info.merged.is_some() { " each" } else { "" },
             count(due),
             rate(ratio(due as f64, wall_secs))
@@ -83,12 +83,12 @@ pub(super) fn asked(summary: &Summary) -> String {
 }
 
 /// How the run was set up, in one line.
-pub(super) fn set_up(info: &RunInfo) -> String {
-    let warmup = match info.course.warmup {
+pub(super) fn setup_line(info: &RunInfo) -> String {
+    let warmup = match info.profile.warmup {
         Duration::ZERO => String::new(),
         warmup => format!("warm-up {}, ", time(warmup.as_secs_f64() * 1e6)),
     };
-    format!("{warmup}{}", info.setup.in_words())
+    format!("{warmup}{}", info.setup.summary_line())
 }
 
 fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -98,8 +98,8 @@ fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
             writeln!(out, "  {}", in_words(*reason))?;
         }
     }
-    for remark in &summary.validity.remarks {
-        writeln!(out, "\nNote: {}", remark_in_words(remark))?;
+    for remark in &summary.validity.warnings {
+        writeln!(out, "\nNote: {}", describe_warning(remark))?;
     }
     Ok(())
 }
@@ -162,19 +162,19 @@ fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
         return writeln!(out, "\nlatency      there is none, for there are no answers");
     };
     match &summary.uncorrected {
-        Some(uncorrected) if summary.is_open() => {
+        Some(uncorrected) if summary.is_open_loop() => {
             writeln!(out, "\n{:NAME_LEN$} {:>10} {:>12}", "latency", "corrected", "uncorrected")?;
             for ((name, one), (_, other)) in rows(corrected).into_iter().zip(rows(uncorrected)) {
                 writeln!(out, "  {name:10} {:>10} {:>12}", time(one), time(other))?;
             }
-            writeln!(out, "{CORRECTED}")
+            writeln!(out, "{CORRECTED_NOTE}")
         }
         _ => {
             writeln!(out, "\nlatency")?;
             for (name, value) in rows(corrected) {
                 writeln!(out, "  {name:10} {:>10}", time(value))?;
             }
-            out.write_str(BLIND)
+            out.write_str(CLOSED_LOOP_NOTE)
         }
     }
 }
@@ -233,7 +233,9 @@ fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::R
 }
 
 /// Where the time went, and how late the client was: names, times and meanings.
-pub(super) fn phases_of(summary: &Summary) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
+pub(super) fn phase_spreads(
+    summary: &Summary,
+) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
     let phases = [
         ("connect", &summary.connect, "a connection is made"),
         ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
@@ -243,7 +245,7 @@ pub(super) fn phases_of(summary: &Summary) -> impl Iterator<Item = (&'static str
 }
 
 fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
-    let mut seen = phases_of(summary).peekable();
+    let mut seen = phase_spreads(summary).peekable();
     if seen.peek().is_some() {
         writeln!(
             out,

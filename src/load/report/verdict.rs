@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, Unfinished, Validity, Warning};
+use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, UnfinishedBias, Validity, Warning};
 use crate::text::units::{count, share, time};
 
 /// A reason or a remark.
@@ -39,10 +39,10 @@ pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
     };
     let remark = |remark: &Warning| Finding {
         name: remark.name(),
-        meaning: remark_in_words(remark),
-        figures: remark_figures(remark),
+        meaning: describe_warning(remark),
+        figures: warning_figures(remark),
     };
-    (validity.reasons.iter().map(reason).collect(), validity.remarks.iter().map(remark).collect())
+    (validity.reasons.iter().map(reason).collect(), validity.warnings.iter().map(remark).collect())
 }
 
 fn figures<const N: usize>(figures: [(&str, Value); N]) -> Vec<Number> {
@@ -53,46 +53,46 @@ fn figures<const N: usize>(figures: [(&str, Value); N]) -> Vec<Number> {
 fn reason_figures(reason: ClientBound) -> Vec<Number> {
     match reason {
         ClientBound::Cpu { share } => figures([("cpu_share_max", json!(share))]),
-        ClientBound::Waited { wanted_share, cpu_share } => {
+        ClientBound::CpuStarved { wanted_share, cpu_share } => {
             figures([("wanted_share_max", json!(wanted_share)), ("cpu_share_max", json!(cpu_share))])
         }
         ClientBound::Lag { p99_us, limit_us } => {
             figures([("lag_p99_us", json!(p99_us)), ("limit_us", json!(limit_us))])
         }
-        ClientBound::Missed { missed, due, cpu_share, wanted_share } => figures([
+        ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share } => figures([
             ("missed", json!(missed)),
             ("due", json!(due)),
             ("cpu_share_max", json!(cpu_share)),
             ("wanted_share_max", json!(wanted_share)),
         ]),
         ClientBound::Exhausted { failure: _, count } => figures([("times", json!(count))]),
-        ClientBound::Merged { runs, of } => {
+        ClientBound::Merged { invalid_runs: runs, of } => {
             figures([("client_bound_runs", json!(runs)), ("runs", json!(of))])
         }
     }
 }
 
 /// The numbers behind a remark.
-fn remark_figures(remark: &Warning) -> Vec<Number> {
+fn warning_figures(remark: &Warning) -> Vec<Number> {
     match *remark {
-        Warning::Unreached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
-        Warning::Short | Warning::Differing { .. } => Vec::new(),
-        Warning::Unequal { shortest, longest } => figures([
+        Warning::RateNotReached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
+        Warning::TooShort | Warning::DifferentSettings { .. } => Vec::new(),
+        Warning::UnequalDurations { shortest, longest } => figures([
             ("shortest_secs", json!(shortest.as_secs_f64())),
             ("longest_secs", json!(longest.as_secs_f64())),
         ]),
-        Warning::Apart { secs } => figures([("apart_secs", json!(secs))]),
-        Warning::Late { lag_p99_us, latency_p99_us } => {
+        Warning::NotConcurrent { secs } => figures([("apart_secs", json!(secs))]),
+        Warning::LagNearLatency { lag_p99_us, latency_p99_us } => {
             figures([("lag_p99_us", json!(lag_p99_us)), ("latency_p99_us", json!(latency_p99_us))])
         }
-        Warning::HeldUp { waited_share } => figures([("waited_share", json!(waited_share))]),
-        Warning::Flattering(Unfinished { count, oldest_us, percentile, least_us }) => figures([
+        Warning::WaitedForCpu { waited_share } => figures([("waited_share", json!(waited_share))]),
+        Warning::UnfinishedBias(UnfinishedBias { count, oldest_us, percentile, least_us }) => figures([
             ("unfinished", json!(count)),
             ("oldest_us", json!(oldest_us)),
             (&format!("{percentile}_us"), json!(least_us)),
         ]),
         Warning::Resent { requests } => figures([("requests", json!(requests))]),
-        Warning::Unasked { connections } => figures([("connections", json!(connections))]),
+        Warning::UnsolicitedBytes { connections } => figures([("connections", json!(connections))]),
     }
 }
 
@@ -105,7 +105,7 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
             share(used),
             share(CPU_SHARE_MAX)
         ),
-        ClientBound::Waited { wanted_share, cpu_share } => format!(
+        ClientBound::CpuStarved { wanted_share, cpu_share } => format!(
             "the client was ready to run for {} of the time (at most {} leaves it time to be on time) and had a \
              processor for {}: leave it a core of its own, or use another machine",
             share(wanted_share),
@@ -117,7 +117,7 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
             time(p99_us as f64),
             time(limit_us as f64)
         ),
-        ClientBound::Missed { missed, due, cpu_share, wanted_share } => format!(
+        ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share } => format!(
             "the client did not send {} of the {} requests that were due, and used {} of its CPU time{}",
             count(missed),
             count(due),
@@ -130,40 +130,42 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
         ClientBound::Exhausted { failure, count: times } => {
             format!("{} (times: {})", failure.describe(), count(times))
         }
-        ClientBound::Merged { runs, of } => {
+        ClientBound::Merged { invalid_runs: runs, of } => {
             format!("{runs} of the {of} runs that were added: the report of each says by which figure")
         }
     }
 }
 
 /// What should be known about a run.
-pub(in crate::load) fn remark_in_words(remark: &Warning) -> String {
+pub(in crate::load) fn describe_warning(remark: &Warning) -> String {
     match *remark {
-        Warning::Unreached { missed, due } => format!(
+        Warning::RateNotReached { missed, due } => format!(
             "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
              was free: the server is too slow for this rate, or -c is too low",
             count(missed),
             count(due)
         ),
-        Warning::Flattering(Unfinished { count: 1, oldest_us, percentile, least_us }) => format!(
+        Warning::UnfinishedBias(UnfinishedBias { count: 1, oldest_us, percentile, least_us }) => format!(
             "1 request was unfinished at the end, and had waited for {}: if it counted, {percentile} would be {} \
              or more",
             time(oldest_us as f64),
             time(least_us as f64)
         ),
-        Warning::Flattering(Unfinished { count: waiting, oldest_us, percentile, least_us }) => format!(
-            "{} requests were unfinished at the end, the oldest of which had waited for {}: if they counted, \
+        Warning::UnfinishedBias(UnfinishedBias { count: waiting, oldest_us, percentile, least_us }) => {
+            format!(
+                "{} requests were unfinished at the end, the oldest of which had waited for {}: if they counted, \
              {percentile} would be {} or more",
-            count(waiting),
-            time(oldest_us as f64),
-            time(least_us as f64)
-        ),
-        Warning::HeldUp { waited_share } => format!(
+                count(waiting),
+                time(oldest_us as f64),
+                time(least_us as f64)
+            )
+        }
+        Warning::WaitedForCpu { waited_share } => format!(
             "the client waited for a processor for {} of the time, and that is part of the latencies: leave it a \
              core of its own before it is laid to the server",
             share(waited_share)
         ),
-        Warning::Late { lag_p99_us, latency_p99_us } => format!(
+        Warning::LagNearLatency { lag_p99_us, latency_p99_us } => format!(
             "the client itself was {} late at p99, and that is part of the corrected p99 of {}; the uncorrected \
              one is free of it",
             time(lag_p99_us as f64),
@@ -173,20 +175,20 @@ pub(in crate::load) fn remark_in_words(remark: &Warning) -> String {
             "pipelined requests were sent again, for their connection had ended before their turn came (times: {})",
             count(requests)
         ),
-        Warning::Unasked { connections } => format!(
+        Warning::UnsolicitedBytes { connections } => format!(
             "bytes that nobody had asked for came on a connection at rest, which was closed (times: {})",
             count(connections)
         ),
-        Warning::Short => "so short a run does not show how busy the client was".to_owned(),
-        Warning::Unequal { shortest, longest } => format!(
+        Warning::TooShort => "so short a run does not show how busy the client was".to_owned(),
+        Warning::UnequalDurations { shortest, longest } => format!(
             "the runs that were added took from {} to {}; the rate is over the longest",
             time(shortest.as_secs_f64() * 1e6),
             time(longest.as_secs_f64() * 1e6)
         ),
-        Warning::Differing { ref difference } => format!(
+        Warning::DifferentSettings { ref difference } => format!(
             "the runs that were added differ in {difference}; the settings that are shown are those of the first"
         ),
-        Warning::Apart { secs } => format!(
+        Warning::NotConcurrent { secs } => format!(
             "the runs that were added did not run at the same time, but began within {}; the rate is what \
              they come to side by side",
             time(secs as f64 * 1e6)

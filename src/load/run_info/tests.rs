@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::Command;
 use crate::load::args;
 use crate::load::args::Settings;
-use crate::load::plan::build_plan::prepare;
+use crate::load::plan::build_plan::build_plan;
 use crate::load::stats::summary::tests::info;
 
 /// A run that was set up as most are.
@@ -26,7 +26,7 @@ pub(in crate::load) fn setup() -> Setup {
 }
 
 /// A run that was set up as no two are.
-pub(in crate::load) fn odd() -> Setup {
+pub(in crate::load) fn unusual_setup() -> Setup {
     let field = |name: &str, value: Option<&str>| SentField {
         name: name.to_owned(),
         value: value.map(str::to_owned),
@@ -44,8 +44,8 @@ pub(in crate::load) fn odd() -> Setup {
 }
 
 /// At 200 requests a second for ten seconds.
-pub(in crate::load) fn course() -> Course {
-    Course {
+pub(in crate::load) fn profile() -> LoadProfile {
+    LoadProfile {
         schedule: Schedule::Constant { per_sec: 200.0 },
         stop: Stop { requests: None, duration: Some(Duration::from_secs(10)) },
         warmup: Duration::ZERO,
@@ -65,22 +65,22 @@ pub(in crate::load) fn settings(line: &str) -> Settings {
 }
 
 /// What a command line is set up as.
-fn of(line: &str) -> Setup {
-    prepare(&settings(line)).expect("it goes together").1
+fn setup_of(line: &str) -> Setup {
+    build_plan(&settings(line)).expect("it goes together").1
 }
 
 #[test]
 fn what_was_asked_for_is_told_without_secrets() {
-    let plain = of("-c|2|/");
+    let plain = setup_of("-c|2|/");
     assert_eq!(plain, Setup { client_version: env!("CARGO_PKG_VERSION").to_owned(), ..setup() });
     let loud =
-        of("-c|2|-H|authorization: Bearer s3cret|-H|COOKIE: id=s3cret|-H|Accept: a/b|-H|User-Agent:|/");
+        setup_of("-c|2|-H|authorization: Bearer s3cret|-H|COOKIE: id=s3cret|-H|Accept: a/b|-H|User-Agent:|/");
     let fields = "authorization: (redacted); COOKIE: (redacted); Accept: a/b; no User-Agent";
     assert_eq!(loud.entries()[1], ("extra fields", fields.to_owned()));
     assert!(!format!("{loud:?}").contains("s3cret"));
-    assert_eq!(of("-c|2|--no-keepalive|/").keep_alive_for, Some(0));
-    assert_eq!(of("-c|2|--requests-per-connection|9|/").keep_alive_for, Some(9));
-    assert_eq!(of("-c|2|--timeout|2s|/").timeout, Duration::from_secs(2));
+    assert_eq!(setup_of("-c|2|--no-keepalive|/").keep_alive_for, Some(0));
+    assert_eq!(setup_of("-c|2|--requests-per-connection|9|/").keep_alive_for, Some(9));
+    assert_eq!(setup_of("-c|2|--timeout|2s|/").timeout, Duration::from_secs(2));
 }
 
 #[test]
@@ -92,17 +92,17 @@ fn a_seed_is_told_where_it_matters_and_a_length_where_there_is_one() {
         ("-c|2|--seed|7|-d|{SEQ}|POST|/", None, None),
         ("-c|2|--seed|7|-d|{RAND:1:9}|POST|/", Some(7), None),
     ] {
-        let setup = of(line);
+        let setup = setup_of(line);
         assert_eq!((setup.seed, setup.body_len), (seed, body_len), "{line}");
     }
-    assert!(of("-c|2|-d|abc|POST|/").entries()[1].1.starts_with("Content-Type: "));
+    assert!(setup_of("-c|2|-d|abc|POST|/").entries()[1].1.starts_with("Content-Type: "));
 }
 
 #[test]
 fn a_line_tells_what_is_not_told_elsewhere() {
-    assert_eq!(setup().in_words(), "keep-alive on, time-out 30.0 s, reactor-client 0.1.0");
+    assert_eq!(setup().summary_line(), "keep-alive on, time-out 30.0 s, reactor-client 0.1.0");
     assert_eq!(
-        odd().in_words(),
+        unusual_setup().summary_line(),
         "extra fields: Authorization: (redacted); no User-Agent, body: of different lengths, order random, \
          keep-alive for 100 requests, time-out 250 ms, reactor-client 0.2.0, seed 18446744073709551615"
     );
@@ -111,11 +111,11 @@ fn a_line_tells_what_is_not_told_elsewhere() {
 #[test]
 fn a_long_schedule_is_cut_for_people() {
     let steps = |count| Schedule::Steps(vec![(100.0, Duration::from_secs(1)); count]);
-    let words = |schedule| Course { schedule, ..course() }.schedule_in_words();
+    let words = |schedule| LoadProfile { schedule, ..profile() }.schedule_text();
     assert_eq!(words(steps(2)), "100:1s,100:1s");
     assert_eq!(words(steps(1_000)), "100:1s,100:1s,100:1s,100:1s,... 1,000 steps");
     let stop = Stop { requests: Some(5_000), duration: Some(Duration::from_secs(1)) };
-    assert_eq!(Course { stop, ..course() }.entries()[2].1, "5,000 requests or 1.00 s");
+    assert_eq!(LoadProfile { stop, ..profile() }.entries()[2].1, "5,000 requests or 1.00 s");
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn what_differs_is_told_with_both_values() {
     let seeded = RunInfo { setup: Setup { seed: Some(9), ..setup() }, ..info() };
     assert_eq!(differences(&plain, &seeded), [""; 0]);
     let schedule = Schedule::Ramp { from: 0.0, to: 10.0, over: Duration::from_secs(5) };
-    let course = Course { schedule, warmup: Duration::from_secs(1), ..course() };
-    let other = RunInfo { setup: odd(), course, pipeline: 4, ..info() };
+    let course = LoadProfile { schedule, warmup: Duration::from_secs(1), ..profile() };
+    let other = RunInfo { setup: unusual_setup(), profile: course, pipeline: 4, ..info() };
     assert_eq!(
         differences(&plain, &other),
         [
@@ -142,8 +142,8 @@ fn what_differs_is_told_with_both_values() {
             "requests on each at a time: 1 and 4",
         ]
     );
-    let closed = Course { schedule: Schedule::Closed, ..other.course.clone() };
-    let closed = RunInfo { course: closed, ..other };
+    let closed = LoadProfile { schedule: Schedule::Closed, ..other.profile.clone() };
+    let closed = RunInfo { profile: closed, ..other };
     assert!(!differences(&plain, &closed).iter().any(|difference| difference.starts_with("schedule")));
 }
 
@@ -153,8 +153,15 @@ fn threads_add_up_and_the_busiest_is_remembered() {
     let mut sum = CpuUsage::of_thread(secs(3), Some(secs(1)));
     sum.merge(&CpuUsage::of_thread(secs(2), Some(secs(5))));
     let (cpu, cpu_busiest, waited, wanted_most) = (secs(5), secs(3), Some(secs(6)), secs(7));
-    assert_eq!(sum, CpuUsage { cpu, cpu_busiest, waited, wanted_most });
+    assert_eq!(
+        sum,
+        CpuUsage { cpu, thread_cpu_max: cpu_busiest, run_queue_wait: waited, thread_demand_max: wanted_most }
+    );
     sum.merge(&CpuUsage::of_thread(secs(4), None));
     let (cpu, cpu_busiest, waited) = (secs(9), secs(4), None);
-    assert_eq!(sum, CpuUsage { cpu, cpu_busiest, waited, wanted_most }, "not of all is it known");
+    assert_eq!(
+        sum,
+        CpuUsage { cpu, thread_cpu_max: cpu_busiest, run_queue_wait: waited, thread_demand_max: wanted_most },
+        "not of all is it known"
+    );
 }

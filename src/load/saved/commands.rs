@@ -11,7 +11,7 @@ use super::read_run;
 use crate::cli::{Command, OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, quote};
 use crate::client::messages::say;
 use crate::client::options::{file_name, value};
-use crate::load::args::{out, parse_format, parse_seed};
+use crate::load::args::{parse_format, parse_seed, report_path};
 use crate::load::compare::thresholds::Thresholds;
 use crate::load::compare::{Comparison, compare};
 use crate::load::error::LoadError;
@@ -56,13 +56,13 @@ pub enum SavedRunCommand {
 
 /// What is to be done with which files.
 #[derive(Clone, Debug, PartialEq)]
-pub enum KeptTask {
+pub enum SavedRunTask {
     /// Puts the second beside the first.
     Compare {
         /// The two files.
         files: [PathBuf; 2],
         /// What the second may not come to.
-        limits: Option<Thresholds>,
+        thresholds: Option<Thresholds>,
         /// What the interval's random choices follow from.
         seed: u64,
         /// What the comparison looks like.
@@ -87,7 +87,7 @@ pub enum KeptTask {
 
 impl SavedRunCommand {
     /// Which command these arguments, without the program's name, are for.
-    pub fn asked_for(args: &[OsString]) -> Option<Self> {
+    pub fn from_args(args: &[OsString]) -> Option<Self> {
         match args.first()?.to_str()? {
             "compare" => Some(Self::Compare),
             "merge" => Some(Self::Merge),
@@ -115,7 +115,7 @@ impl SavedRunCommand {
     ///
     /// # Errors
     /// A [`UsageError`] that names the option or word at fault.
-    pub fn parse(self, args: Vec<OsString>) -> Result<Command<KeptTask>, UsageError> {
+    pub fn parse(self, args: Vec<OsString>) -> Result<Command<SavedRunTask>, UsageError> {
         self.program().command(args, |given| match self {
             Self::Compare => read_compare(given),
             Self::Merge => read_merge(given),
@@ -123,54 +123,58 @@ impl SavedRunCommand {
     }
 }
 
-fn read_compare(given: &mut ParsedArgs) -> Result<KeptTask, String> {
+fn read_compare(given: &mut ParsedArgs) -> Result<SavedRunTask, String> {
     let limits = value(given, "--fail-on", Thresholds::parse)?;
     let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
-    let format = value(given, "--format", parse_comparable)?.unwrap_or_default();
-    let out = out(given)?;
+    let format = value(given, "--format", parse_comparison_format)?.unwrap_or_default();
+    let out = report_path(given)?;
     match given.operands().as_slice() {
-        [_, before, after] => {
-            Ok(KeptTask::Compare { files: [before.into(), after.into()], limits, seed, format, out })
-        }
+        [_, before, after] => Ok(SavedRunTask::Compare {
+            files: [before.into(), after.into()],
+            thresholds: limits,
+            seed,
+            format,
+            out,
+        }),
         [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
         _ => Err("two files are needed: the run before, and the one after".to_owned()),
     }
 }
 
-fn parse_comparable(text: &str) -> Result<ReportFormat, String> {
+fn parse_comparison_format(text: &str) -> Result<ReportFormat, String> {
     match parse_format(text)? {
-        format if format.can_compare() => Ok(format),
+        format if format.supports_comparison() => Ok(format),
         _ => Err("a comparison is text, json or csv".to_owned()),
     }
 }
 
-fn read_merge(given: &mut ParsedArgs) -> Result<KeptTask, String> {
+fn read_merge(given: &mut ParsedArgs) -> Result<SavedRunTask, String> {
     let format = value(given, "--format", parse_format)?.unwrap_or_default();
-    let (out, save) = (out(given)?, file_name(given, "--save")?);
+    let (out, save) = (report_path(given)?, file_name(given, "--save")?);
     match given.operands().as_slice() {
         [_, first, others @ ..] if !others.is_empty() => {
             let others = others.iter().map(PathBuf::from).collect();
-            Ok(KeptTask::Merge { first: first.into(), others, format, out, save })
+            Ok(SavedRunTask::Merge { first: first.into(), others, format, out, save })
         }
         _ => Err("two files are needed, or more: the runs to be added".to_owned()),
     }
 }
 
-impl KeptTask {
+impl SavedRunTask {
     /// Does it, and writes what comes of it.
     ///
     /// # Errors
     /// A file is not to be read or written, runs do not add up, or a limit is broken.
-    pub fn perform(&self) -> Result<(), LoadError> {
+    pub fn run(&self) -> Result<(), LoadError> {
         match self {
-            Self::Compare { files, limits, seed, format, out } => {
+            Self::Compare { files, thresholds: limits, seed, format, out } => {
                 let [before, after] = files;
                 let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
                 let comparison = compare(&before, &after, *seed);
-                let out = ReportOutput::to(out.as_deref())?;
-                files.iter().try_for_each(|file| out.spare("a run", file))?;
+                let out = ReportOutput::open(out.as_deref())?;
+                files.iter().try_for_each(|file| out.check_not_same_file("a run", file))?;
                 out.write(&format.render_comparison(&comparison))?;
-                limits.as_ref().map_or(Ok(()), |limits| keep(limits, &comparison))
+                limits.as_ref().map_or(Ok(()), |limits| check_thresholds(limits, &comparison))
             }
             Self::Merge { first, others, format, out, save } => {
                 let mut sum = read_run(first)?;
@@ -178,12 +182,14 @@ impl KeptTask {
                     let apart = |error| LoadError::Failed(format!("cannot add {}: {error}", quote(other)));
                     sum.merge(&read_run(other)?).map_err(apart)?;
                 }
-                let out = ReportOutput::to(out.as_deref())?;
-                iter::once(first).chain(others).try_for_each(|file| out.spare("a run", file))?;
-                let save = out.and_saved(save.as_deref())?;
+                let out = ReportOutput::open(out.as_deref())?;
+                iter::once(first)
+                    .chain(others)
+                    .try_for_each(|file| out.check_not_same_file("a run", file))?;
+                let save = out.open_save_file(save.as_deref())?;
                 let summary = sum.summary();
                 out.write(&format.render(&summary))?;
-                save.map_or(Ok(()), |save| save.write(&sum.write()))?;
+                save.map_or(Ok(()), |save| save.write(&sum.to_json()))?;
                 if summary.validity.is_valid() { Ok(()) } else { Err(LoadError::ClientBound) }
             }
         }
@@ -194,7 +200,10 @@ impl KeptTask {
 ///
 /// # Errors
 /// One of the runs is invalid, or a clause fires.
-pub(in crate::load) fn keep(limits: &Thresholds, comparison: &Comparison) -> Result<(), LoadError> {
+pub(in crate::load) fn check_thresholds(
+    limits: &Thresholds,
+    comparison: &Comparison,
+) -> Result<(), LoadError> {
     if !comparison.before.is_valid || !comparison.after.is_valid {
         return Err(LoadError::ClientBound);
     }
@@ -212,9 +221,9 @@ mod tests {
     use super::*;
     use crate::cli::check_table;
 
-    fn parse(line: &str) -> Result<KeptTask, String> {
+    fn parse(line: &str) -> Result<SavedRunTask, String> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let kept = SavedRunCommand::asked_for(&args).expect("a command");
+        let kept = SavedRunCommand::from_args(&args).expect("a command");
         match kept.parse(args) {
             Ok(Command::Run(order)) => Ok(*order),
             Ok(other) => panic!("{line}: {other:?}"),
@@ -227,11 +236,14 @@ mod tests {
         let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
         let (limits, files) = (Thresholds::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
         let out = Some("c".into());
-        assert_eq!(order, Ok(KeptTask::Compare { files, limits, seed: 3, format: ReportFormat::Csv, out }));
+        assert_eq!(
+            order,
+            Ok(SavedRunTask::Compare { files, thresholds: limits, seed: 3, format: ReportFormat::Csv, out })
+        );
         let order = parse("merge a b c --format json --out - --save d");
         let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
         let wanted =
-            KeptTask::Merge { first: "a".into(), others, format: ReportFormat::Json, out: None, save };
+            SavedRunTask::Merge { first: "a".into(), others, format: ReportFormat::Json, out: None, save };
         assert_eq!(order, Ok(wanted));
     }
 
@@ -239,7 +251,7 @@ mod tests {
     fn only_the_first_word_asks_for_them() {
         for line in [&[][..], &["GET", "merge"], &["merge:80"], &["/compare"], &["-s", "merge"]] {
             let args: Vec<OsString> = line.iter().map(OsString::from).collect();
-            assert_eq!(SavedRunCommand::asked_for(&args), None, "{line:?}");
+            assert_eq!(SavedRunCommand::from_args(&args), None, "{line:?}");
         }
     }
 

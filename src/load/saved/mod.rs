@@ -52,14 +52,14 @@ impl SavedRun {
     ///
     /// Why the two do not add up, in words to stand behind a colon.
     pub fn merge(&mut self, other: &Self) -> Result<(), String> {
-        let merged = self.merged().and(other.merged());
+        let merged = self.merge_info().combine(other.merge_info());
         self.info.merge(&other.info, merged)?;
         self.metrics.merge(&other.metrics);
         Ok(())
     }
 
     /// What is to be known of it in a sum.
-    fn merged(&self) -> Merged {
+    fn merge_info(&self) -> Merged {
         self.info.merged.clone().unwrap_or_else(|| Merged {
             runs: 1,
             client_bound: u64::from(!self.summary().validity.is_valid()),
@@ -70,7 +70,7 @@ impl SavedRun {
     }
 
     /// The file of this run.
-    pub fn write(&self) -> String {
+    pub fn to_json(&self) -> String {
         // Nothing in a run is a map with keys that are no text.
         let mut value = serde_json::to_value(self).expect("all keys are text");
         value["format"] = FORMAT.into();
@@ -84,7 +84,7 @@ impl SavedRun {
     ///
     /// What is wrong with it, in words to stand behind its name and a colon.
     pub fn read(text: &str) -> Result<Self, String> {
-        if values(text) > VALUES_MAX {
+        if count_values_max(text) > VALUES_MAX {
             return Err("not a saved run: there is too much in it".to_owned());
         }
         let value: Value = serde_json::from_str(text).map_err(|error| format!("not a saved run: {error}"))?;
@@ -119,7 +119,7 @@ pub(super) fn read_run(path: &Path) -> Result<SavedRun, LoadError> {
 }
 
 /// How many values a JSON text has at most: one begins it, and each of the others follows one of these.
-fn values(text: &str) -> usize {
+fn count_values_max(text: &str) -> usize {
     let (mut count, mut is_string, mut is_escaped) = (1, false, false);
     for byte in text.bytes() {
         match byte {

@@ -10,8 +10,8 @@ use super::*;
 use crate::load::engine::pacer::Schedule;
 use crate::load::plan::run_plan::Stop;
 use crate::load::report::ReportFormat;
-use crate::load::run_info::tests::odd;
-use crate::load::run_info::{Course, CpuUsage, SentField, Setup};
+use crate::load::run_info::tests::unusual_setup;
+use crate::load::run_info::{CpuUsage, LoadProfile, SentField, Setup};
 use crate::load::stats::summary::tests::{info, stalling_metrics};
 use crate::load::stats::validity::{ClientBound, Warning};
 
@@ -24,23 +24,23 @@ fn run(urls: usize) -> SavedRun {
 fn what_is_saved_is_read_back_whole() {
     for urls in [0, 3] {
         let run = run(urls);
-        assert_eq!(SavedRun::read(&run.write()), Ok(run));
+        assert_eq!(SavedRun::read(&run.to_json()), Ok(run));
     }
     let closed = RunInfo { due: None, was_interrupted: true, ..info() };
     let closed = SavedRun { info: closed, ..run(0) };
-    assert_eq!(SavedRun::read(&closed.write()), Ok(closed));
+    assert_eq!(SavedRun::read(&closed.to_json()), Ok(closed));
     let steps = Schedule::Steps(vec![(0.5, Duration::from_secs(3)), (1e8, Duration::from_millis(250))]);
     let stop = Stop { requests: Some(9), duration: None };
-    let course = Course { schedule: steps, stop, warmup: Duration::from_secs(1) };
+    let course = LoadProfile { schedule: steps, stop, warmup: Duration::from_secs(1) };
     for keep_alive_for in [None, Some(1), Some(0)] {
         let odd = RunInfo {
-            setup: Setup { keep_alive_for, ..odd() },
-            course: course.clone(),
-            cpu_usage: CpuUsage { waited: None, ..info().cpu_usage },
+            setup: Setup { keep_alive_for, ..unusual_setup() },
+            profile: course.clone(),
+            cpu_usage: CpuUsage { run_queue_wait: None, ..info().cpu_usage },
             ..info()
         };
         let odd = SavedRun { info: odd, ..run(0) };
-        assert_eq!(SavedRun::read(&odd.write()), Ok(odd));
+        assert_eq!(SavedRun::read(&odd.to_json()), Ok(odd));
     }
 }
 
@@ -58,20 +58,20 @@ fn runs_of_several_machines_add_up_by_their_histograms() {
 
 #[test]
 fn a_sum_is_as_valid_as_the_least_of_its_runs() {
-    let bound = RunInfo { cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage }, ..info() };
+    let bound = RunInfo { cpu_usage: CpuUsage { thread_cpu_max: info().wall, ..info().cpu_usage }, ..info() };
     let longer = RunInfo { wall: 3 * info().wall, ..info() };
     let (bound, longer) = (SavedRun { info: bound, ..run(0) }, SavedRun { info: longer, ..run(0) });
     for (first, other) in [(&bound, &longer), (&longer, &bound)] {
         let mut sum = first.clone();
         sum.merge(other).expect("they add up");
         sum.merge(&run(0)).expect("they add up");
-        let sum = SavedRun::read(&sum.write()).expect("it is read back");
+        let sum = SavedRun::read(&sum.to_json()).expect("it is read back");
         let validity = sum.summary().validity;
         let hidden = "its share of the CPU time is no more seen in the sum";
-        assert_eq!(validity.reasons, [ClientBound::Merged { runs: 1, of: 3 }], "{hidden}");
+        assert_eq!(validity.reasons, [ClientBound::Merged { invalid_runs: 1, of: 3 }], "{hidden}");
         let (shortest, longest) = (info().wall, 3 * info().wall);
-        let unequal = Warning::Unequal { shortest, longest };
-        assert!(validity.remarks.contains(&unequal), "{:?}", validity.remarks);
+        let unequal = Warning::UnequalDurations { shortest, longest };
+        assert!(validity.warnings.contains(&unequal), "{:?}", validity.warnings);
     }
 }
 
@@ -81,13 +81,13 @@ fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
     let began = info().started_unix_secs;
     let later = |secs| RunInfo { started_unix_secs: began + secs, ..info() };
     sum.merge(&SavedRun { info: later(9), ..run(0) }).expect("they add up");
-    assert_eq!(sum.summary().validity.remarks, []);
+    assert_eq!(sum.summary().validity.warnings, []);
     assert!(ReportFormat::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
     let mut both = sum.clone();
     both.merge(&sum).expect("they add up");
     assert!(ReportFormat::Json.render(&both.summary()).contains("\"runs\": 4"));
     sum.merge(&SavedRun { info: later(10), ..run(0) }).expect("they add up");
-    assert_eq!(sum.summary().validity.remarks, [Warning::Apart { secs: 10 }]);
+    assert_eq!(sum.summary().validity.warnings, [Warning::NotConcurrent { secs: 10 }]);
 }
 
 #[test]
@@ -95,20 +95,24 @@ fn a_sum_says_in_what_its_runs_differ_once() {
     let (mut sum, mut both) = (run(0), run(0));
     let other = Setup { timeout: Duration::from_secs(5), ..info().setup };
     let other = SavedRun {
-        info: RunInfo { setup: other, cpu_usage: CpuUsage { waited: None, ..info().cpu_usage }, ..info() },
+        info: RunInfo {
+            setup: other,
+            cpu_usage: CpuUsage { run_queue_wait: None, ..info().cpu_usage },
+            ..info()
+        },
         ..run(0)
     };
     for _ in 0..3 {
         sum.merge(&other).expect("they add up");
     }
     both.merge(&sum).expect("they add up");
-    both = SavedRun::read(&both.write()).expect("it is read back");
+    both = SavedRun::read(&both.to_json()).expect("it is read back");
     let difference = "time-out: 30.0 s and 5.00 s".to_owned();
-    assert_eq!(both.summary().validity.remarks, [Warning::Differing { difference }]);
+    assert_eq!(both.summary().validity.warnings, [Warning::DifferentSettings { difference }]);
     let text = ReportFormat::Text.render(&both.summary());
     let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
     assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
-    assert_eq!(both.info.cpu_usage.waited, None, "it is not known of all");
+    assert_eq!(both.info.cpu_usage.run_queue_wait, None, "it is not known of all");
 }
 
 #[test]
@@ -125,7 +129,7 @@ fn runs_that_do_not_add_up_say_why() {
 
 #[test]
 fn a_file_that_is_no_run_is_refused_in_words() {
-    let text = run(0).write();
+    let text = run(0).to_json();
     let rows = [
         ("", "not a saved run: EOF while parsing a value at line 1 column 0"),
         ("{}", "not a saved run: --save writes one"),
@@ -168,15 +172,15 @@ fn whatever_a_field_may_hold_is_read_back_and_so_is_what_differs_in_it() {
         run
     };
     let mut sum = with("a\tb");
-    assert_eq!(SavedRun::read(&sum.write()), Ok(sum.clone()));
+    assert_eq!(SavedRun::read(&sum.to_json()), Ok(sum.clone()));
     sum.merge(&with("é")).expect("they add up");
     let differences = sum.info.merged.as_ref().map_or(0, |merged| merged.differences.len());
-    assert_eq!((SavedRun::read(&sum.write()), differences), (Ok(sum), 1));
+    assert_eq!((SavedRun::read(&sum.to_json()), differences), (Ok(sum), 1));
 }
 
 #[test]
 fn counts_of_a_file_can_be_added_up() {
-    let text = run(0).write();
+    let text = run(0).to_json();
     let before = SavedRun::read(&text).expect("a run").summary();
     let (_, slices) = text.split_once("\"slices\":").expect("slices");
     for huge in [u64::MAX, 1 << 53] {
@@ -192,7 +196,7 @@ fn counts_of_a_file_can_be_added_up() {
 
 #[test]
 fn figures_by_address_are_no_more_than_a_run_has() {
-    let text = run(3).write();
+    let text = run(3).to_json();
     let mut value: Value = serde_json::from_str(&text).expect("JSON");
     let one = value["urls"][0].clone();
     value["urls"] = Value::Array(vec![one; 2 * URL_FIGURES_MAX]);
@@ -204,7 +208,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn a_file_that_was_cut_or_changed_never_panics(at in 0.0..1.0f64, byte in 32u8..127) {
-        let text = run(0).write();
+        let text = run(0).to_json();
         let at = (text.len() as f64 * at) as usize;
         let _ = SavedRun::read(&text[..at]).map(|run| run.summary());
         let mut changed = text.into_bytes();

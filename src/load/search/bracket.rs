@@ -20,10 +20,10 @@ pub const RATE_MIN: f64 = 1.0;
 pub const STEPS_MAX: usize = 48;
 
 /// What the rate is multiplied by as long as the objective is met.
-const UP: f64 = 2.0;
+const RATE_UP_FACTOR: f64 = 2.0;
 /// What it is divided by as long as it is not: where the search begins much too high, the steps that
 /// are yet to come are long.
-const DOWN: f64 = 4.0;
+const RATE_DOWN_DIVISOR: f64 = 4.0;
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,7 +99,7 @@ pub enum SearchOutcome {
         lowest: f64,
     },
     /// It was ended before its time.
-    Open {
+    Interrupted {
         /// The highest rate so far that met the objective.
         rate: Option<f64>,
         /// The lowest so far that did not.
@@ -120,7 +120,7 @@ impl Bracket {
         let mut bracket = Self::default();
         for tries in steps.chunk_by(|one, other| one.rate == other.rate) {
             let rate = tries.first().map_or(RATE_MIN, |tried| tried.rate);
-            match of_rate(tries.iter().map(|tried| tried.verdict)) {
+            match combined_verdict(tries.iter().map(|tried| tried.verdict)) {
                 SloVerdict::Met => bracket.met = Some(rate),
                 verdict => bracket.above = Some(StepResult { rate, verdict }),
             }
@@ -135,9 +135,9 @@ impl Bracket {
             (Some(met), None) if met >= RATE_MAX => {
                 NextStep::Done(SearchOutcome::Found { rate: met, above: None })
             }
-            (Some(met), None) => NextStep::Try(rounded(met * UP).min(RATE_MAX)),
-            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(lowest(above)),
-            (None, Some(above)) => NextStep::Try(rounded(above.rate / DOWN).max(RATE_MIN)),
+            (Some(met), None) => NextStep::Try(rounded(met * RATE_UP_FACTOR).min(RATE_MAX)),
+            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(lowest_failed_outcome(above)),
+            (None, Some(above)) => NextStep::Try(rounded(above.rate / RATE_DOWN_DIVISOR).max(RATE_MIN)),
             (Some(met), Some(above)) if above.rate <= met * PRECISION => NextStep::Done(found(met, above)),
             (Some(met), Some(above)) => NextStep::Try(rounded((met * above.rate).sqrt())),
         }
@@ -158,7 +158,7 @@ pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
 
 /// What the tries at one rate come to: it is met if one of them met it. If none did, and one of them
 /// says that it was the generator, that stands: what may be its fault is not laid to the server.
-pub fn of_rate(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdict {
+pub fn combined_verdict(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdict {
     verdicts.reduce(SloVerdict::better).unwrap_or(SloVerdict::ClientBound)
 }
 
@@ -166,7 +166,7 @@ pub fn of_rate(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdict {
 pub fn so_far(steps: &[StepResult]) -> SearchOutcome {
     let confirmed = steps.len() - usize::from(unconfirmed(steps).is_some());
     let bracket = Bracket::of(steps.get(..confirmed).unwrap_or_default());
-    SearchOutcome::Open { rate: bracket.met, above: bracket.above.map(|above| above.rate) }
+    SearchOutcome::Interrupted { rate: bracket.met, above: bracket.above.map(|above| above.rate) }
 }
 
 /// The last step, if its rate failed and was tried only once.
@@ -183,7 +183,7 @@ fn found(met: f64, above: StepResult) -> SearchOutcome {
     }
 }
 
-fn lowest(tried: StepResult) -> SearchOutcome {
+fn lowest_failed_outcome(tried: StepResult) -> SearchOutcome {
     match tried.verdict {
         SloVerdict::ClientBound => SearchOutcome::GaveOut { rate: None, above: tried.rate },
         SloVerdict::Met | SloVerdict::Missed => SearchOutcome::NotMet { lowest: tried.rate },

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::bracket::{SearchOutcome, SloVerdict, StepResult, of_rate};
+use super::bracket::{SearchOutcome, SloVerdict, StepResult, combined_verdict};
 use super::slo::{Slo, SloResult};
 use crate::load::run_info::Setup;
 use crate::load::stats::latency_histogram::secs;
@@ -32,7 +32,7 @@ pub struct Curve {
     pub objective: String,
     /// Its first clause on the latency, and the limit in microseconds.
     #[serde(skip)]
-    pub time_limit: Option<(String, f64)>,
+    pub latency_limit: Option<(String, f64)>,
     /// Requests that a step needs to tell whether they hold.
     pub requests_min: u64,
     /// Connections at a time.
@@ -68,7 +68,7 @@ pub struct RateStep {
     pub wall: Duration,
     /// How it came out.
     #[serde(flatten)]
-    pub judgement: SloResult,
+    pub slo_result: SloResult,
     /// Requests that were to be sent.
     pub due: u64,
     /// Of those, sent.
@@ -86,7 +86,7 @@ pub struct RateStep {
     pub cpu_share_max: f64,
     /// Whether there were as many as run.requests_min, but for one in a hundred.
     #[serde(rename = "enough_requests")]
-    pub is_enough: bool,
+    pub has_enough_requests: bool,
 }
 
 impl RateStep {
@@ -97,7 +97,7 @@ impl RateStep {
         Self {
             rate,
             wall: summary.info.wall,
-            judgement: objective.judge(summary),
+            slo_result: objective.judge(summary),
             due,
             sent: totals.sent,
             answered: totals.answered,
@@ -106,13 +106,13 @@ impl RateStep {
             latency: summary.corrected,
             cpu_share_max: summary.client.cpu_share_max,
             // The last of a thousand may fall on the end of the step.
-            is_enough: due.saturating_add(due / 100) >= objective.requests_min(),
+            has_enough_requests: due.saturating_add(due / 100) >= objective.requests_min(),
         }
     }
 
     /// What the search needs to know of it.
-    pub fn tried(&self) -> StepResult {
-        StepResult { rate: self.rate, verdict: self.judgement.verdict }
+    pub fn result(&self) -> StepResult {
+        StepResult { rate: self.rate, verdict: self.slo_result.verdict }
     }
 }
 
@@ -145,7 +145,7 @@ impl Curve {
                 format!("nothing is known of the server: the client gave out at {} already", rate(above))
             }
             SearchOutcome::NotMet { lowest } => format!("not even {} meets the objective", rate(lowest)),
-            SearchOutcome::Open { rate: found, above } => {
+            SearchOutcome::Interrupted { rate: found, above } => {
                 let known = [
                     found.map(|found| format!("{} meets the objective", rate(found))),
                     above.map(|above| format!("{} does not", rate(above))),
@@ -160,12 +160,12 @@ impl Curve {
     }
 
     /// The answer's name for scripts.
-    pub fn outcome(&self) -> &'static str {
+    pub fn outcome_name(&self) -> &'static str {
         match self.answer {
             SearchOutcome::Found { .. } => "found",
             SearchOutcome::GaveOut { .. } => "client-bound",
             SearchOutcome::NotMet { .. } => "not-met",
-            SearchOutcome::Open { .. } => "interrupted",
+            SearchOutcome::Interrupted { .. } => "interrupted",
         }
     }
 
@@ -175,27 +175,27 @@ impl Curve {
             SearchOutcome::Found { rate, above } => (Some(rate), above),
             SearchOutcome::GaveOut { rate, above } => (rate, Some(above)),
             SearchOutcome::NotMet { lowest } => (None, Some(lowest)),
-            SearchOutcome::Open { rate, above } => (rate, above),
+            SearchOutcome::Interrupted { rate, above } => (rate, above),
         }
     }
 
     /// Whether steps were too short to tell how busy the generator was.
-    pub fn is_brief(&self) -> bool {
+    pub fn has_short_steps(&self) -> bool {
         self.steps.iter().any(|step| step.wall < WALL_MIN)
     }
 
     /// Whether anything was answered at all.
-    pub fn has_answers(&self) -> bool {
+    pub fn has_responses(&self) -> bool {
         self.steps.iter().any(|step| step.answered > 0)
     }
 
     /// Of the steps at each rate the last that says what they come to together, by rate.
-    pub fn telling(&self) -> Vec<&RateStep> {
+    pub fn deciding_steps(&self) -> Vec<&RateStep> {
         let by_rate = self.by_rate();
         let rates = by_rate.chunk_by(|(_, one), (_, other)| one.rate == other.rate);
         let telling = rates.filter_map(|steps| {
-            let verdict = of_rate(steps.iter().map(|(_, step)| step.judgement.verdict));
-            let mut telling = steps.iter().filter(|(_, step)| step.judgement.verdict == verdict);
+            let verdict = combined_verdict(steps.iter().map(|(_, step)| step.slo_result.verdict));
+            let mut telling = steps.iter().filter(|(_, step)| step.slo_result.verdict == verdict);
             telling.next_back().map(|(_, step)| *step)
         });
         telling.collect()
@@ -203,8 +203,8 @@ impl Curve {
 
     /// Those of them that did not meet the objective.
     pub fn failed(&self) -> Vec<&RateStep> {
-        let mut steps = self.telling();
-        steps.retain(|step| step.judgement.verdict != SloVerdict::Met);
+        let mut steps = self.deciding_steps();
+        steps.retain(|step| step.slo_result.verdict != SloVerdict::Met);
         steps
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::bracket;
 use super::bracket::{NextStep, RATE_MIN, SearchOutcome};
 use super::curve::{Curve, RateStep};
-use super::slo::commonest;
+use super::slo::most_common_failure;
 use crate::load::args::Settings;
-use crate::load::args::search::Search;
+use crate::load::args::search::SearchSettings;
 use crate::load::engine::interrupt::Interrupt;
 use crate::load::engine::pacer::Schedule;
 use crate::load::error::LoadError;
-use crate::load::live::stderr_takes;
+use crate::load::live::is_stderr_writable;
 use crate::load::output::ReportOutput;
 use crate::load::plan::build_plan::PreparedRun;
 use crate::load::plan::run_plan::{Plan, Stop};
@@ -25,37 +25,37 @@ use crate::load::stats::summary::Summary;
 use crate::text::units;
 
 /// How long a closed loop tells how fast the server is about, if nobody says where to begin.
-const FIRST_LOOK_LEN: Duration = Duration::from_secs(1);
+const ESTIMATE_LEN: Duration = Duration::from_secs(1);
 /// The search begins at this part of what the closed loop comes to: most often the objective is met
 /// there, and not any more at four times of it.
-const FIRST_SHARE: f64 = 0.5;
+const START_SHARE: f64 = 0.5;
 /// The warm-up of a step, if nobody says how long: connections are made and a backlog of the step before
 /// is gone.
 const WARMUP_MAX: Duration = Duration::from_millis(500);
 /// It is at most this part of the step.
-const WARMUP_PART: u32 = 4;
+const WARMUP_DIVISOR: u32 = 4;
 
 /// Makes the search that the settings describe with this task, and reports on it.
 ///
 /// # Errors
 /// A run cannot be made, or nothing was found.
-pub(in crate::load) fn find(
+pub(in crate::load) fn find_rate(
     settings: &Settings,
-    wanted: &Search,
+    wanted: &SearchSettings,
     prepared: &PreparedRun,
     interrupt: &Interrupt,
     out: ReportOutput,
 ) -> Result<(), LoadError> {
-    let finder = RateSearch { settings, wanted, prepared, interrupt, first: None, wall: Duration::ZERO };
+    let finder = RateSearch { settings, wanted, prepared, interrupt, first_info: None, wall: Duration::ZERO };
     let curve = finder.search()?;
-    interrupt.let_go().map_err(LoadError::unwatched)?;
+    interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
     out.write(&wanted.format.render_curve(&curve))?;
     judge(&curve)
 }
 
 /// Whether nothing was answered at the lowest rate that failed: the rate may be too high, or the server is
 /// gone. The highest rate that met the objective tells, once more.
-fn falls_silent(steps: &[RateStep], above: Option<f64>) -> bool {
+fn has_no_responses_above(steps: &[RateStep], above: Option<f64>) -> bool {
     let mut tries = steps.iter().filter(|step| Some(step.rate) == above).peekable();
     tries.peek().is_some() && tries.all(|step| step.answered == 0)
 }
@@ -63,37 +63,37 @@ fn falls_silent(steps: &[RateStep], above: Option<f64>) -> bool {
 /// What the exit code tells of a search.
 fn judge(curve: &Curve) -> Result<(), LoadError> {
     match curve.answer {
-        SearchOutcome::Open { .. } => Err(LoadError::Failed(curve.in_words())),
-        _ if !curve.has_answers() => Err(LoadError::Unanswered),
+        SearchOutcome::Interrupted { .. } => Err(LoadError::Failed(curve.in_words())),
+        _ if !curve.has_responses() => Err(LoadError::NoResponse),
         SearchOutcome::Found { .. } => Ok(()),
-        SearchOutcome::GaveOut { .. } => Err(LoadError::GaveOut(curve.in_words())),
-        SearchOutcome::NotMet { .. } => Err(LoadError::NotMet(curve.in_words())),
+        SearchOutcome::GaveOut { .. } => Err(LoadError::GeneratorSaturated(curve.in_words())),
+        SearchOutcome::NotMet { .. } => Err(LoadError::SloNotMet(curve.in_words())),
     }
 }
 
 /// A search under way.
 struct RateSearch<'a> {
     settings: &'a Settings,
-    wanted: &'a Search,
+    wanted: &'a SearchSettings,
     prepared: &'a PreparedRun,
     /// It may also come between two runs.
     interrupt: &'a Interrupt,
     /// What the first run was made under.
-    first: Option<RunInfo>,
+    first_info: Option<RunInfo>,
     /// How long all runs took together, with their warm-ups.
     wall: Duration,
 }
 
 impl RateSearch<'_> {
     fn search(mut self) -> Result<Curve, LoadError> {
-        let start = match self.wanted.start {
+        let start = match self.wanted.start_rate {
             Some(start) => start,
-            None => self.first_look()?,
+            None => self.estimate_start()?,
         };
         let mut steps: Vec<RateStep> = Vec::new();
         let answer = loop {
-            let tried: Vec<_> = steps.iter().map(RateStep::tried).collect();
-            if self.interrupt.has_come() {
+            let tried: Vec<_> = steps.iter().map(RateStep::result).collect();
+            if self.interrupt.has_signal() {
                 break bracket::so_far(&tried);
             }
             match bracket::next(start, &tried) {
@@ -106,13 +106,13 @@ impl RateSearch<'_> {
             }
         };
         let answer = match answer {
-            SearchOutcome::Found { rate, above } if falls_silent(&steps, above) => {
+            SearchOutcome::Found { rate, above } if has_no_responses_above(&steps, above) => {
                 match self.step(steps.len() + 1, rate)? {
                     Some(summary) => steps.push(self.judged(rate, &summary)),
-                    None => return self.curve(steps, SearchOutcome::Open { rate: Some(rate), above }),
+                    None => return self.curve(steps, SearchOutcome::Interrupted { rate: Some(rate), above }),
                 }
                 let is_gone = steps.last().is_some_and(|step| step.answered == 0);
-                if is_gone { SearchOutcome::Open { rate: Some(rate), above } } else { answer }
+                if is_gone { SearchOutcome::Interrupted { rate: Some(rate), above } } else { answer }
             }
             answer => answer,
         };
@@ -121,16 +121,16 @@ impl RateSearch<'_> {
 
     fn curve(self, steps: Vec<RateStep>, answer: SearchOutcome) -> Result<Curve, LoadError> {
         Ok(Curve {
-            target: self.first.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
+            target: self.first_info.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
             urls: self.prepared.plan.targets.len() as u64,
             setup: self.prepared.setup.clone(),
-            objective: self.wanted.objective.text().to_owned(),
-            time_limit: self.wanted.objective.time_limit(),
-            requests_min: self.wanted.objective.requests_min(),
+            objective: self.wanted.slo.text().to_owned(),
+            latency_limit: self.wanted.slo.latency_limit(),
+            requests_min: self.wanted.slo.requests_min(),
             concurrency: self.prepared.plan.concurrency as u64,
             pipeline: self.prepared.plan.pipeline as u64,
             threads: self.prepared.plan.threads as u64,
-            started_unix_secs: self.first.map_or(0, |first| first.started_unix_secs),
+            started_unix_secs: self.first_info.map_or(0, |first| first.started_unix_secs),
             wall: self.wall,
             steps,
             answer,
@@ -138,8 +138,8 @@ impl RateSearch<'_> {
     }
 
     /// Where to begin.
-    fn first_look(&mut self) -> Result<f64, LoadError> {
-        let len = self.wanted.step_len.map_or(FIRST_LOOK_LEN, |len| len.min(FIRST_LOOK_LEN));
+    fn estimate_start(&mut self) -> Result<f64, LoadError> {
+        let len = self.wanted.step_len.map_or(ESTIMATE_LEN, |len| len.min(ESTIMATE_LEN));
         self.say("a closed loop tells where to begin\n");
         let plan = Plan {
             stop: Stop { requests: None, duration: Some(len) },
@@ -147,15 +147,15 @@ impl RateSearch<'_> {
             ..self.prepared.plan.clone()
         };
         let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
-        if let (0, Some(failed)) = (summary.totals.answered, commonest(&summary)) {
+        if let (0, Some(failed)) = (summary.totals.answered, most_common_failure(&summary)) {
             return Err(LoadError::Failed(format!("no request was answered: {failed}")));
         }
-        Ok((summary.rate * FIRST_SHARE).max(RATE_MIN))
+        Ok((summary.rate * START_SHARE).max(RATE_MIN))
     }
 
     /// Runs at one rate.
     fn step(&mut self, number: usize, rate: f64) -> Result<Option<Summary>, LoadError> {
-        let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.objective.step_len(rate));
+        let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.slo.step_len(rate));
         self.say(&format!(
             "step {number}: {} for {}\n",
             units::rate(rate),
@@ -170,32 +170,32 @@ impl RateSearch<'_> {
     }
 
     fn judged(&self, rate: f64, summary: &Summary) -> RateStep {
-        let step = RateStep::of(rate, &self.wanted.objective, summary);
+        let step = RateStep::of(rate, &self.wanted.slo, summary);
         let percentile = |name| report::percentile(step.latency.as_ref(), name);
         let figures = ["p50", "p99", "p99.9"].map(|name| format!("{name} {}", percentile(name))).join(", ");
-        let reason = step.judgement.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));
-        self.say(&format!("  {}: {figures}{reason}\n", step.judgement.verdict.name()));
+        let reason = step.slo_result.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));
+        self.say(&format!("  {}: {figures}{reason}\n", step.slo_result.verdict.name()));
         step
     }
 
     fn warmup(&self, len: Duration) -> Duration {
-        self.wanted.warmup.unwrap_or_else(|| (len / WARMUP_PART).min(WARMUP_MAX))
+        self.wanted.warmup.unwrap_or_else(|| (len / WARMUP_DIVISOR).min(WARMUP_MAX))
     }
 
     /// Makes one run; none if it was cut short, for that tells nothing.
     fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
         let run = match self.prepared.run(plan, self.settings, self.interrupt) {
-            Err(LoadError::Unmeasured) => return Ok(None),
+            Err(LoadError::NothingMeasured) => return Ok(None),
             run => run?,
         };
         self.wall += plan.warmup + run.info.wall;
-        self.first.get_or_insert_with(|| run.info.clone());
-        Ok((!self.interrupt.has_come()).then(|| run.summary()))
+        self.first_info.get_or_insert_with(|| run.info.clone());
+        Ok((!self.interrupt.has_signal()).then(|| run.summary()))
     }
 
     /// Tells how it is going. Who has closed standard error, or does not read it, does not want to know.
     fn say(&self, text: &str) {
-        if !self.settings.silent && stderr_takes() {
+        if !self.settings.silent && is_stderr_writable() {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         }
     }

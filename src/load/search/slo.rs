@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::bracket::{PRECISION, SloVerdict};
 use crate::load::assertion::{Assertion, AssertionClause, FailedClause, Relation};
-use crate::load::report::{in_words, remark_in_words};
-use crate::load::stats::metric::{Metric, Statistic, Times};
+use crate::load::report::{describe_warning, in_words};
+use crate::load::stats::metric::{Metric, Statistic, TimeKind};
 use crate::load::stats::summary::{PERCENTILES, Summary};
 use crate::load::stats::validity::{ClientBound, Warning};
 use crate::text::units::count;
 
 /// A percentile is told from at least so many requests beyond it: fewer are chance.
-const BEYOND_MIN: f64 = 10.0;
+const TAIL_COUNT_MIN: f64 = 10.0;
 /// A step has so many requests at least, so that the p99 that is always shown means something.
 const REQUESTS_MIN: f64 = 1_000.0;
 /// A step is at least so long: what servers do once a second is then in each.
@@ -48,7 +48,7 @@ impl Slo {
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
         let assertion = Assertion::parse(text)?;
-        match assertion.clauses().iter().find_map(|clause| Some((clause, refusal(clause)?))) {
+        match assertion.clauses().iter().find_map(|clause| Some((clause, unsupported_reason(clause)?))) {
             Some((clause, refusal)) => Err(format!("'{}': {refusal}", clause.text)),
             None => Ok(Self { text: text.to_owned(), assertion }),
         }
@@ -60,9 +60,9 @@ impl Slo {
     }
 
     /// The first clause on the latency, and its limit in microseconds.
-    pub fn time_limit(&self) -> Option<(String, f64)> {
+    pub fn latency_limit(&self) -> Option<(String, f64)> {
         let is_latency =
-            |clause: &&AssertionClause| matches!(clause.figure, Metric::Time(Times::Corrected, _));
+            |clause: &&AssertionClause| matches!(clause.metric, Metric::Time(TimeKind::Corrected, _));
         let clause = self.assertion.clauses().iter().find(is_latency)?;
         Some((clause.text.clone(), clause.limit))
     }
@@ -90,12 +90,14 @@ impl Slo {
     pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;
         let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));
-        let remarks = validity.remarks.iter().filter_map(unreached);
-        let unsent = remarks.chain(validity.reasons.iter().filter_map(|reason| behind(*reason))).next();
+        let remarks = validity.warnings.iter().filter_map(rate_not_reached_reason);
+        let unsent = remarks
+            .chain(validity.reasons.iter().filter_map(|reason| schedule_missed_reason(*reason)))
+            .next();
         let mut reasons: Vec<_> = self.assertion.judge(summary).iter().map(FailedClause::describe).collect();
         reasons.extend(unsent.or_else(|| self.waiting(summary)));
         if !reasons.is_empty() {
-            reasons.extend(commonest(summary));
+            reasons.extend(most_common_failure(summary));
         }
         let verdict = match (reasons.is_empty() && !lacks, validity.is_valid()) {
             (true, _) => SloVerdict::Met,
@@ -113,12 +115,12 @@ impl Slo {
     fn waiting(&self, summary: &Summary) -> Option<String> {
         let due = summary.info.due?;
         let rate = due as f64 / summary.info.wall.as_secs_f64().max(1e-9);
-        let bearable = |clause: &AssertionClause| match clause.figure {
-            Metric::Time(Times::Corrected, Statistic::Percentile(index)) => {
+        let bearable = |clause: &AssertionClause| match clause.metric {
+            Metric::Time(TimeKind::Corrected, Statistic::Percentile(index)) => {
                 let (_, quantile) = PERCENTILES.get(index)?;
                 Some(rate * clause.limit / 1e6 + (1.0 - quantile) * due as f64 + 1.0)
             }
-            Metric::Time(Times::Corrected, Statistic::Max) => Some(rate * clause.limit / 1e6 + 1.0),
+            Metric::Time(TimeKind::Corrected, Statistic::Max) => Some(rate * clause.limit / 1e6 + 1.0),
             _ => None,
         };
         let bearable = self.assertion.clauses().iter().filter_map(bearable).reduce(f64::min)?;
@@ -130,14 +132,16 @@ impl Slo {
 }
 
 /// Why a clause is no part of an objective.
-fn refusal(clause: &AssertionClause) -> Option<&'static str> {
-    match (clause.figure, clause.order) {
+fn unsupported_reason(clause: &AssertionClause) -> Option<&'static str> {
+    match (clause.metric, clause.relation) {
         (Metric::Rate, _) => Some("the rate is what is searched for: leave it out"),
         (Metric::Unfinished, _) => Some("a step ends in the middle of some requests: leave it out"),
-        (Metric::Time(Times::Connect, _), _) => {
+        (Metric::Time(TimeKind::Connect, _), _) => {
             Some("connections are there before a step counts: leave it out")
         }
-        (Metric::Time(Times::Lag, _), _) => Some("the lag is the client's, not the server's: leave it out"),
+        (Metric::Time(TimeKind::Lag, _), _) => {
+            Some("the lag is the client's, not the server's: leave it out")
+        }
         (_, Relation::Above | Relation::AtLeast) => Some("an objective is an upper limit: write < or <="),
         _ => None,
     }
@@ -145,32 +149,32 @@ fn refusal(clause: &AssertionClause) -> Option<&'static str> {
 
 /// How many requests it takes to tell whether a clause holds.
 fn requests_needed(clause: &AssertionClause) -> f64 {
-    match clause.figure {
+    match clause.metric {
         Metric::Time(_, Statistic::Percentile(index)) => {
             let beyond = PERCENTILES.get(index).map_or(1.0, |(_, quantile)| 1.0 - quantile);
             // Rounded, for 1 - 0.99 is not quite 0.01.
-            (BEYOND_MIN / beyond).round()
+            (TAIL_COUNT_MIN / beyond).round()
         }
-        Metric::Errors if clause.limit > 0.0 => (BEYOND_MIN / clause.limit).round(),
+        Metric::Errors if clause.limit > 0.0 => (TAIL_COUNT_MIN / clause.limit).round(),
         _ => 0.0,
     }
 }
 
 /// The longest that something may take, in microseconds.
 fn time_limit_us(clause: &AssertionClause) -> Option<f64> {
-    matches!(clause.figure, Metric::Time(..)).then_some(clause.limit)
+    matches!(clause.metric, Metric::Time(..)).then_some(clause.limit)
 }
 
-fn unreached(remark: &Warning) -> Option<String> {
-    matches!(remark, Warning::Unreached { .. }).then(|| remark_in_words(remark))
+fn rate_not_reached_reason(remark: &Warning) -> Option<String> {
+    matches!(remark, Warning::RateNotReached { .. }).then(|| describe_warning(remark))
 }
 
-fn behind(reason: ClientBound) -> Option<String> {
-    matches!(reason, ClientBound::Missed { .. }).then(|| in_words(reason))
+fn schedule_missed_reason(reason: ClientBound) -> Option<String> {
+    matches!(reason, ClientBound::ScheduleMissed { .. }).then(|| in_words(reason))
 }
 
 /// How most requests or connections failed, in words; none if none did.
-pub(super) fn commonest(summary: &Summary) -> Option<String> {
+pub(super) fn most_common_failure(summary: &Summary) -> Option<String> {
     let failures = summary.failures.seen().chain(summary.connect_failures.seen());
     let (failure, times) = failures.max_by_key(|(_, times)| *times)?;
     Some(format!("{} (times: {})", failure.describe(), count(times)))

@@ -1,6 +1,6 @@
 //! The ways in which a request of the load generator fails, each with its name and its words.
 //!
-//! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`SumFailure`].
+//! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`LoadFailure`].
 
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ impl LoadFailure {
     }
 
     /// Those of the client, not of the server.
-    pub(super) const OURS: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
+    pub(super) const CLIENT_SIDE: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
 }
 
 impl From<ResponseError> for LoadFailure {
@@ -108,7 +108,7 @@ impl FailureCounts {
         self.0.get(&failure).copied().unwrap_or(0)
     }
 
-    /// Those that have come at all, in the order of [`SumFailure`].
+    /// Those that have come at all, in the order of [`LoadFailure`].
     pub fn seen(&self) -> impl Iterator<Item = (LoadFailure, u64)> + '_ {
         self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
     }

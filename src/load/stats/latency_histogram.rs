@@ -101,7 +101,7 @@ impl LatencyHistogram {
     /// What is wrong, in words to stand behind a colon.
     pub(in crate::load) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
         const UNREADABLE: &str = "a histogram cannot be read";
-        let plain = inflate(bytes).filter(|plain| is_sound(plain)).ok_or(UNREADABLE)?;
+        let plain = inflate(bytes).filter(|plain| is_safe_to_decode(plain)).ok_or(UNREADABLE)?;
         let read: Histogram<u64> =
             Deserializer::new().deserialize(&mut plain.as_slice()).map_err(|_| UNREADABLE)?;
         if read.len() > COUNT_MAX {
@@ -190,7 +190,7 @@ fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether the crate can be given these bytes: it makes room for whatever their head says, and negates
 /// the one number that has no opposite.
-fn is_sound(plain: &[u8]) -> bool {
+fn is_safe_to_decode(plain: &[u8]) -> bool {
     let word = |at: usize| plain.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     let highest = plain.get(24..32).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
     word(0) == Some(V2_COOKIE)
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     /// A histogram as somebody else may write it.
-    fn made_up(len: usize, digits: u32, highest: u64, counts: &[u8]) -> Vec<u8> {
+    fn forged_histogram(len: usize, digits: u32, highest: u64, counts: &[u8]) -> Vec<u8> {
         let mut plain =
             [V2_COOKIE, u32::try_from(len).expect("a length"), 0, digits].map(u32::to_be_bytes).concat();
         plain.extend([TIME_MIN_US, highest, 1.0f64.to_bits()].map(u64::to_be_bytes).concat());
@@ -223,19 +223,22 @@ mod tests {
     fn a_histogram_that_would_take_gigabytes_or_overflow_is_refused() {
         let most = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert_eq!(
-            LatencyHistogram::decode(&made_up(2, 3, TIME_MAX_US, &[0, 2])).map(|read| read.len()),
+            LatencyHistogram::decode(&forged_histogram(2, 3, TIME_MAX_US, &[0, 2])).map(|read| read.len()),
             Ok(1)
         );
         let gigabytes = u32::MAX as usize;
         for (what, bytes) in [
-            ("a length that is not there", made_up(gigabytes, 3, TIME_MAX_US, &[0, 2])),
-            ("a bomb", made_up(64 << 20, 3, TIME_MAX_US, &vec![0; 64 << 20])),
-            ("wide bounds", made_up(2, 5, u64::MAX, &[0, 2])),
-            ("a number without an opposite", made_up(10, 3, TIME_MAX_US, &[&[0xff; 9][..], &[0]].concat())),
+            ("a length that is not there", forged_histogram(gigabytes, 3, TIME_MAX_US, &[0, 2])),
+            ("a bomb", forged_histogram(64 << 20, 3, TIME_MAX_US, &vec![0; 64 << 20])),
+            ("wide bounds", forged_histogram(2, 5, u64::MAX, &[0, 2])),
+            (
+                "a number without an opposite",
+                forged_histogram(10, 3, TIME_MAX_US, &[&[0xff; 9][..], &[0]].concat()),
+            ),
         ] {
             assert_eq!(LatencyHistogram::decode(&bytes), Err("a histogram cannot be read"), "{what}");
         }
-        let too_many = made_up(9, 3, TIME_MAX_US, &most);
+        let too_many = forged_histogram(9, 3, TIME_MAX_US, &most);
         assert_eq!(LatencyHistogram::decode(&too_many), Err("a histogram counts too much"));
     }
 

@@ -12,7 +12,7 @@ use crate::text::{parse_duration, units};
 
 /// Which times a figure is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Times {
+pub enum TimeKind {
     /// Latency from the intended start.
     Corrected,
     /// Latency from the actual start.
@@ -42,7 +42,7 @@ pub enum Statistic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// A time in microseconds.
-    Time(Times, Statistic),
+    Time(TimeKind, Statistic),
     /// Answers a second.
     Rate,
     /// The share of errors: requests that failed, and statuses of 400 and above.
@@ -70,18 +70,18 @@ pub enum MetricUnit {
     Count,
 }
 
-const TIMES: [(&str, Times); 5] = [
-    ("", Times::Corrected),
-    ("uncorrected.", Times::Uncorrected),
-    ("first-byte.", Times::FirstByte),
-    ("connect.", Times::Connect),
-    ("lag.", Times::Lag),
+const TIMES: [(&str, TimeKind); 5] = [
+    ("", TimeKind::Corrected),
+    ("uncorrected.", TimeKind::Uncorrected),
+    ("first-byte.", TimeKind::FirstByte),
+    ("connect.", TimeKind::Connect),
+    ("lag.", TimeKind::Lag),
 ];
 
 const STATISTICS: [(&str, Statistic); 3] =
     [("min", Statistic::Min), ("mean", Statistic::Mean), ("max", Statistic::Max)];
 
-const OTHERS: [(&str, Metric); 4] = [
+const OTHER_METRICS: [(&str, Metric); 4] = [
     ("rps", Metric::Rate),
     ("errors", Metric::Errors),
     ("failed", Metric::Failed),
@@ -95,7 +95,7 @@ impl Metric {
     ///
     /// The names that there are, in words to stand behind a colon.
     pub fn named(name: &str) -> Result<Self, String> {
-        let other = OTHERS.iter().find(|(its, _)| *its == name).map(|(_, figure)| *figure);
+        let other = OTHER_METRICS.iter().find(|(its, _)| *its == name).map(|(_, figure)| *figure);
         other.or_else(|| Self::time_named(name)).ok_or_else(|| {
             format!(
                 "there is no figure '{name}': there are rps, errors, failed, unfinished, min, mean, p50, p75, p90, \
@@ -131,11 +131,11 @@ impl Metric {
         match self {
             Self::Time(times, statistic) => {
                 let spread = match times {
-                    Times::Corrected => &summary.corrected,
-                    Times::Uncorrected => &summary.uncorrected,
-                    Times::FirstByte => &summary.first_byte,
-                    Times::Connect => &summary.connect,
-                    Times::Lag => &summary.lag,
+                    TimeKind::Corrected => &summary.corrected,
+                    TimeKind::Uncorrected => &summary.uncorrected,
+                    TimeKind::FirstByte => &summary.first_byte,
+                    TimeKind::Connect => &summary.connect,
+                    TimeKind::Lag => &summary.lag,
                 };
                 value(spread.as_ref()?, statistic)
             }
@@ -167,7 +167,9 @@ impl fmt::Display for Metric {
                 };
                 write!(f, "{prefix}{name}")
             }
-            other => f.write_str(OTHERS.iter().find(|(_, its)| *its == other).map_or("", |(name, _)| name)),
+            other => {
+                f.write_str(OTHER_METRICS.iter().find(|(_, its)| *its == other).map_or("", |(name, _)| name))
+            }
         }
     }
 }
@@ -212,7 +214,7 @@ impl MetricUnit {
     }
 
     /// A value for people.
-    pub fn show(self, value: f64) -> String {
+    pub fn format_value(self, value: f64) -> String {
         match self {
             Self::Time => units::time(value),
             Self::Rate => units::rate(value),

@@ -26,12 +26,12 @@ pub struct MetricsSettings {
     /// How many addresses are asked; a single one has no figures beside those of the run.
     pub urls: usize,
     /// How long a slice of the series is at first.
-    pub slice: Duration,
+    pub slice_len: Duration,
 }
 
 /// A request that was answered. All times are since the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct ResponseRecord {
     /// Which address was asked, by its place in the list.
     pub url: u32,
     /// The status of the answer.
@@ -50,7 +50,7 @@ pub struct Answered {
 
 /// A request that was sent, or due, and got no proper answer. All times are since the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub struct FailureRecord {
     /// Which address was asked, by its place in the list.
     pub url: u32,
     /// Why.
@@ -65,7 +65,7 @@ pub struct Failed {
 
 /// Where the requests went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
+pub struct RequestTotals {
     /// Requests handed to a connection.
     pub sent: u64,
     /// Of those, answered properly, whatever the status.
@@ -80,7 +80,7 @@ pub struct Totals {
     pub received_len: u64,
 }
 
-impl Totals {
+impl RequestTotals {
     pub(in crate::load) fn merge(&mut self, other: &Self) {
         self.sent = self.sent.saturating_add(other.sent);
         self.answered = self.answered.saturating_add(other.answered);
@@ -95,7 +95,7 @@ impl Totals {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UrlMetrics {
     /// Where its requests went; unfinished ones are known of the run only.
-    pub totals: Totals,
+    pub totals: RequestTotals,
     /// Its latency, corrected.
     pub latency: LatencyHistogram,
 }
@@ -129,9 +129,9 @@ impl Latencies {
 
 /// What of the figures is shown while a run lasts.
 #[derive(Clone, Copy, Debug)]
-pub struct SoFar<'a> {
+pub struct LiveMetrics<'a> {
     /// Where the requests went.
-    pub totals: &'a Totals,
+    pub totals: &'a RequestTotals,
     /// What happened in each slice.
     pub series: &'a TimeSeries,
 }
@@ -139,7 +139,7 @@ pub struct SoFar<'a> {
 /// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    pub(super) totals: Totals,
+    pub(super) totals: RequestTotals,
     #[serde(flatten)]
     pub(super) latencies: Latencies,
     pub(super) first_byte: LatencyHistogram,
@@ -162,7 +162,7 @@ impl Metrics {
     pub fn new(settings: MetricsSettings) -> Self {
         let urls = if settings.urls > 1 { settings.urls.min(URL_FIGURES_MAX) } else { 0 };
         Self {
-            totals: Totals::default(),
+            totals: RequestTotals::default(),
             latencies: Latencies::default(),
             first_byte: LatencyHistogram::default(),
             connect: LatencyHistogram::default(),
@@ -174,12 +174,12 @@ impl Metrics {
             failures: FailureCounts::default(),
             connect_failures: FailureCounts::default(),
             urls: vec![UrlMetrics::default(); urls],
-            series: TimeSeries::new(settings.slice),
+            series: TimeSeries::new(settings.slice_len),
         }
     }
 
     /// A request has been handed to the kernel, or queued to a connection.
-    pub fn sent(&mut self, url: u32) {
+    pub fn record_sent(&mut self, url: u32) {
         self.totals.sent += 1;
         if let Some(url) = self.url(url) {
             url.totals.sent += 1;
@@ -187,7 +187,7 @@ impl Metrics {
     }
 
     /// A request has its whole answer.
-    pub fn answered(&mut self, answer: Answered) {
+    pub fn answered(&mut self, answer: ResponseRecord) {
         let corrected = answer.done.saturating_sub(answer.intended);
         let bad = u64::from(answer.status >= BAD_STATUS_MIN);
         self.totals.answered += 1;
@@ -208,7 +208,7 @@ impl Metrics {
     }
 
     /// A request has failed. One that timed out has a latency as well: as long as it was waited for.
-    pub fn failed(&mut self, failed: Failed) {
+    pub fn failed(&mut self, failed: FailureRecord) {
         let waited = failed.at.saturating_sub(failed.intended);
         let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
         self.totals.failed += 1;
@@ -232,7 +232,7 @@ impl Metrics {
     }
 
     /// Requests were sent again, for their connection had ended before their turn came.
-    pub fn resent(&mut self, count: u64) {
+    pub fn record_resent(&mut self, count: u64) {
         self.resent += count;
     }
 
@@ -255,13 +255,13 @@ impl Metrics {
     /// How late the generator itself was: from the intended time of a request to when it came to send
     /// it, or found that no connection was free. Waiting for a free connection is the server's doing and
     /// no lag.
-    pub fn lag(&mut self, late: Duration) {
+    pub fn record_lag(&mut self, late: Duration) {
         self.lag.record(late);
     }
 
     /// What is shown while the run lasts.
-    pub fn so_far(&self) -> SoFar<'_> {
-        SoFar { totals: &self.totals, series: &self.series }
+    pub fn live(&self) -> LiveMetrics<'_> {
+        LiveMetrics { totals: &self.totals, series: &self.series }
     }
 
     /// Adds the sums of another thread or run.
@@ -290,7 +290,7 @@ impl Metrics {
     }
 
     /// Where the requests went.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> RequestTotals {
         self.totals
     }
 

@@ -11,7 +11,7 @@ use super::failure::FailureCounts;
 use super::latency_histogram::{LatencyHistogram, secs};
 use super::metrics::{Metrics, URL_FIGURES_MAX};
 use super::time_series::TimeSlice;
-use super::validity::{Unfinished, Validity, ValidityInput, judge};
+use super::validity::{UnfinishedBias, Validity, ValidityInput, judge};
 use crate::load::run_info::RunInfo;
 
 /// The percentiles that are reported, with the share of the values that lies at or below each.
@@ -223,7 +223,7 @@ pub struct Summary {
     pub lag: Option<Spread>,
     /// The requests that were unfinished at the end, if the latencies flatter without them.
     #[serde(skip)]
-    pub unfinished: Option<Unfinished>,
+    pub unfinished: Option<UnfinishedBias>,
     /// The corrected latencies themselves.
     #[serde(skip)]
     pub corrected_times: LatencyHistogram,
@@ -288,7 +288,7 @@ impl Summary {
         let wall_secs = info.wall.as_secs_f64();
         let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
         let cpu_secs = info.cpu_usage.cpu.as_secs_f64();
-        let waited_secs = info.cpu_usage.waited.map(|waited| waited.as_secs_f64());
+        let waited_secs = info.cpu_usage.run_queue_wait.map(|waited| waited.as_secs_f64());
         let threads_secs = wall_secs * info.threads.max(1) as f64;
         let mut summary = Self {
             info: info.clone(),
@@ -327,27 +327,27 @@ impl Summary {
             client: ClientCpu {
                 cpu_secs,
                 cpu_share: ratio(cpu_secs, threads_secs),
-                cpu_share_max: ratio(info.cpu_usage.cpu_busiest.as_secs_f64(), wall_secs),
+                cpu_share_max: ratio(info.cpu_usage.thread_cpu_max.as_secs_f64(), wall_secs),
                 waited_secs,
                 waited_share: waited_secs.map(|waited_secs| ratio(waited_secs, threads_secs)),
-                wanted_share_max: ratio(info.cpu_usage.wanted_most.as_secs_f64(), wall_secs),
+                wanted_share_max: ratio(info.cpu_usage.thread_demand_max.as_secs_f64(), wall_secs),
                 cpu_us_per_answer: ratio(cpu_secs * 1e6, totals.answered as f64),
             },
             validity: Validity::default(),
         };
-        summary.validity = judge(&summary.evidence());
+        summary.validity = judge(&summary.validity_input());
         if let Some(merged) = &info.merged {
-            summary.validity.add_merged(merged, info);
+            summary.validity.add_merge_findings(merged, info);
         }
         summary
     }
 
     /// Whether a schedule decided when requests were sent.
-    pub fn is_open(&self) -> bool {
+    pub fn is_open_loop(&self) -> bool {
         self.info.due.is_some()
     }
 
-    fn evidence(&self) -> ValidityInput<'_> {
+    fn validity_input(&self) -> ValidityInput<'_> {
         let due = self.info.due;
         let p99_us = |spread: &Spread| spread.percentile_us("p99").unwrap_or(0);
         ValidityInput {
@@ -371,7 +371,7 @@ impl Summary {
 
 /// What the requests that were in flight at the end would have come to is not known; but had they been
 /// answered at that moment, the percentiles would be different. Nothing, if by little.
-fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<Unfinished> {
+fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<UnfinishedBias> {
     /// What changes by a smaller factor than this is no news.
     const FACTOR_MIN: f64 = 1.1;
     if ages.is_empty() {
@@ -389,7 +389,7 @@ fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<Unf
         }
     }
     let (percentile, least_us) = changed?;
-    Some(Unfinished { count: ages.len(), oldest_us: ages.histogram().max(), percentile, least_us })
+    Some(UnfinishedBias { count: ages.len(), oldest_us: ages.histogram().max(), percentile, least_us })
 }
 
 fn statuses(metrics: &Metrics) -> Vec<StatusCount> {
@@ -420,7 +420,7 @@ fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
 }
 
 fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
-    let (slices, full) = (metrics.series().slices(), metrics.series().slice());
+    let (slices, full) = (metrics.series().slices(), metrics.series().slice_len());
     let mut start = Duration::ZERO;
     let summaries = slices.iter().map(|slice| {
         // What comes after the end of the run (the last answers) belongs to a slice of full length.

@@ -102,13 +102,13 @@ fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeSeries {
     #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
-    slice: Duration,
+    slice_len: Duration,
     #[serde(deserialize_with = "read_slices")]
     slices: Vec<TimeSlice>,
 }
 
 fn read_slice<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    micros::deserialize(from).map(|slice| TimeSeries::new(slice).slice)
+    micros::deserialize(from).map(|slice| TimeSeries::new(slice).slice_len)
 }
 
 fn read_slices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TimeSlice>, D::Error> {
@@ -121,12 +121,12 @@ impl TimeSeries {
     /// None yet, of this length each; nought is taken for a second.
     pub fn new(slice: Duration) -> Self {
         let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
-        Self { slice, slices: Vec::new() }
+        Self { slice_len: slice, slices: Vec::new() }
     }
 
     /// How long a slice is now.
-    pub fn slice(&self) -> Duration {
-        self.slice
+    pub fn slice_len(&self) -> Duration {
+        self.slice_len
     }
 
     /// The slices so far, the first one first.
@@ -135,7 +135,7 @@ impl TimeSeries {
     }
 
     pub(super) fn answered(&mut self, done: Duration, latency: Duration, status: u16, received_len: u64) {
-        let slice = self.at(done);
+        let slice = self.slice_at(done);
         slice.answered += 1;
         slice.bad_statuses += u64::from(status >= BAD_STATUS_MIN);
         slice.received_len += received_len;
@@ -143,7 +143,7 @@ impl TimeSeries {
     }
 
     pub(super) fn failed(&mut self, at: Duration, latency: Option<Duration>) {
-        let slice = self.at(at);
+        let slice = self.slice_at(at);
         slice.failed += 1;
         if let Some(latency) = latency {
             slice.record(to_us(latency), 1);
@@ -152,18 +152,18 @@ impl TimeSeries {
 
     /// Adds the slices of another thread or run, each where it belongs in time.
     pub fn merge(&mut self, other: &Self) {
-        while self.slice < other.slice {
+        while self.slice_len < other.slice_len {
             self.coarsen();
         }
         let mut start = Duration::ZERO;
         for slice in &other.slices {
-            self.at(start).merge(slice);
-            start = start.saturating_add(other.slice);
+            self.slice_at(start).merge(slice);
+            start = start.saturating_add(other.slice_len);
         }
     }
 
     /// The slice of this time, made when it is not there yet.
-    pub(super) fn at(&mut self, at: Duration) -> &mut TimeSlice {
+    pub(super) fn slice_at(&mut self, at: Duration) -> &mut TimeSlice {
         let mut index = self.index(at);
         while index >= SLICES_MAX {
             self.coarsen();
@@ -176,12 +176,12 @@ impl TimeSeries {
     }
 
     fn index(&self, at: Duration) -> usize {
-        usize::try_from(at.as_nanos() / self.slice.as_nanos()).unwrap_or(usize::MAX)
+        usize::try_from(at.as_nanos() / self.slice_len.as_nanos()).unwrap_or(usize::MAX)
     }
 
     /// Two neighbours become one. Ends, for a slice becomes longer than any time after some 90 times.
     fn coarsen(&mut self) {
-        self.slice = self.slice.saturating_mul(2);
+        self.slice_len = self.slice_len.saturating_mul(2);
         let fine = std::mem::take(&mut self.slices);
         for (index, slice) in fine.into_iter().enumerate() {
             match self.slices.last_mut() {
@@ -248,7 +248,7 @@ mod tests {
         let mut other_way = short.clone();
         other_way.merge(&long);
         long.merge(&short);
-        assert_eq!((long.slice(), long.slices()[1].answered), (2 * SECOND, 3));
+        assert_eq!((long.slice_len(), long.slices()[1].answered), (2 * SECOND, 3));
         assert_eq!(other_way, long);
     }
 }

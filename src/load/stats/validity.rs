@@ -24,11 +24,11 @@ pub const LAG_SHARE_MAX: f64 = 0.1;
 /// is something else to do besides.
 pub const LAG_FLOOR_US: u64 = 2_000;
 /// Runs that are added up may take differently long by this share of the longest.
-const WALLS_DIFFER_MAX: f64 = 0.05;
+const WALL_DIFFERENCE_SHARE_MAX: f64 = 0.05;
 /// A lag from here on is told if it may be most of what is reported: from half of it, that is.
-pub const LAG_TOLD_US: u64 = 500;
+pub const LAG_WARN_US: u64 = 500;
 /// Who waits for a processor for this share of the time or more is told so: it is part of each latency.
-pub const WAITED_TOLD: f64 = 0.1;
+pub const CPU_WAIT_WARN_SHARE: f64 = 0.1;
 /// A schedule of which more than this is missed was not kept.
 pub const MISSED_SHARE_MAX: f64 = 0.01;
 
@@ -55,7 +55,7 @@ pub struct ValidityInput<'a> {
     /// The corrected latency below which 99 % of the requests were.
     pub latency_p99_us: u64,
     /// Requests that were unfinished at the end, if the latencies flatter without them.
-    pub unfinished: Option<Unfinished>,
+    pub unfinished: Option<UnfinishedBias>,
     /// Requests that were sent again.
     pub resent: u64,
     /// Connections that brought bytes which nobody had asked for, beside those that made a request fail.
@@ -69,7 +69,7 @@ pub struct ValidityInput<'a> {
 /// Requests that were in flight when the run ended, and had waited for so long that the percentiles
 /// flatter without them. What they would have taken is not known, but it is longer than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unfinished {
+pub struct UnfinishedBias {
     /// How many were in flight.
     pub count: u64,
     /// How long the oldest had waited.
@@ -89,7 +89,7 @@ pub enum ClientBound {
         share: f64,
     },
     /// The generator was ready to run all the time, and did not get the processor that it needed.
-    Waited {
+    CpuStarved {
         /// How much of the time it was ready to run, 0 to 1.
         wanted_share: f64,
         /// How much of the time its busiest thread did run.
@@ -103,7 +103,7 @@ pub enum ClientBound {
         limit_us: u64,
     },
     /// The schedule was not kept, and the generator was busy, or waiting to be.
-    Missed {
+    ScheduleMissed {
         /// Requests that were not sent.
         missed: u64,
         /// Of how many.
@@ -123,7 +123,7 @@ pub enum ClientBound {
     /// Runs that were added up were invalid by themselves.
     Merged {
         /// How many.
-        runs: u64,
+        invalid_runs: u64,
         /// Of how many.
         of: u64,
     },
@@ -134,9 +134,9 @@ impl ClientBound {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu { .. } => "cpu",
-            Self::Waited { .. } => "waited",
+            Self::CpuStarved { .. } => "waited",
             Self::Lag { .. } => "lag",
-            Self::Missed { .. } => "missed",
+            Self::ScheduleMissed { .. } => "missed",
             Self::Exhausted { failure, .. } => failure.name(),
             Self::Merged { .. } => "merged",
         }
@@ -147,52 +147,52 @@ impl ClientBound {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
     /// The schedule was not kept, for all connections were waiting for the server.
-    Unreached {
+    RateNotReached {
         /// Requests that were not sent.
         missed: u64,
         /// Of how many.
         due: u64,
     },
     /// Too short a run to tell how busy the generator was.
-    Short,
+    TooShort,
     /// Runs that were added up took differently long: the rate is over the longest.
-    Unequal {
+    UnequalDurations {
         /// The shortest.
         shortest: Duration,
         /// The longest.
         longest: Duration,
     },
     /// Runs that were added up did not run at the same time.
-    Apart {
+    NotConcurrent {
         /// From the beginning of the first to that of the last.
         secs: u64,
     },
     /// Runs that were added up were set up differently.
-    Differing {
+    DifferentSettings {
         /// In what, and how, in words.
         difference: String,
     },
     /// The generator was late by what it may be, but the latencies are no longer than twice that.
-    Late {
+    LagNearLatency {
         /// By how much.
         lag_p99_us: u64,
         /// The corrected latency that this is part of.
         latency_p99_us: u64,
     },
     /// The generator waited for a processor: what takes up the time may be that, not the server.
-    HeldUp {
+    WaitedForCpu {
         /// For how much of the time, 0 to 1.
         waited_share: f64,
     },
     /// The percentiles flatter, for requests were unfinished.
-    Flattering(Unfinished),
+    UnfinishedBias(UnfinishedBias),
     /// Connections ended while requests were pipelined whose turn had not come.
     Resent {
         /// Requests that were sent again.
         requests: u64,
     },
     /// Connections were closed for bytes that nobody had asked for.
-    Unasked {
+    UnsolicitedBytes {
         /// How many.
         connections: u64,
     },
@@ -202,16 +202,16 @@ impl Warning {
     /// Its name for scripts.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Unreached { .. } => "unreached",
-            Self::Short => "short",
-            Self::Unequal { .. } => "unequal",
-            Self::Apart { .. } => "apart",
-            Self::Differing { .. } => "differing",
-            Self::Late { .. } => "late",
-            Self::HeldUp { .. } => "held-up",
-            Self::Flattering(_) => "flattering",
+            Self::RateNotReached { .. } => "unreached",
+            Self::TooShort => "short",
+            Self::UnequalDurations { .. } => "unequal",
+            Self::NotConcurrent { .. } => "apart",
+            Self::DifferentSettings { .. } => "differing",
+            Self::LagNearLatency { .. } => "late",
+            Self::WaitedForCpu { .. } => "held-up",
+            Self::UnfinishedBias(_) => "flattering",
             Self::Resent { .. } => "resent",
-            Self::Unasked { .. } => "unasked",
+            Self::UnsolicitedBytes { .. } => "unasked",
         }
     }
 }
@@ -222,7 +222,7 @@ pub struct Validity {
     /// What speaks against the run.
     pub reasons: Vec<ClientBound>,
     /// What should be known.
-    pub remarks: Vec<Warning>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Validity {
@@ -232,20 +232,21 @@ impl Validity {
     }
 
     /// Adds what is to be said of a sum of runs.
-    pub(super) fn add_merged(&mut self, merged: &Merged, info: &RunInfo) {
+    pub(super) fn add_merge_findings(&mut self, merged: &Merged, info: &RunInfo) {
         if merged.client_bound > 0 {
-            self.reasons.push(ClientBound::Merged { runs: merged.client_bound, of: merged.runs });
+            self.reasons.push(ClientBound::Merged { invalid_runs: merged.client_bound, of: merged.runs });
         }
         let (shortest, longest) = (merged.wall_min, info.wall);
-        if longest.saturating_sub(shortest).as_secs_f64() > longest.as_secs_f64() * WALLS_DIFFER_MAX {
-            self.remarks.push(Warning::Unequal { shortest, longest });
+        if longest.saturating_sub(shortest).as_secs_f64() > longest.as_secs_f64() * WALL_DIFFERENCE_SHARE_MAX
+        {
+            self.warnings.push(Warning::UnequalDurations { shortest, longest });
         }
         let secs = merged.last_started_unix_secs.saturating_sub(info.started_unix_secs);
         if secs > 0 && secs >= longest.as_secs() {
-            self.remarks.push(Warning::Apart { secs });
+            self.warnings.push(Warning::NotConcurrent { secs });
         }
         let differences = merged.differences.iter().cloned();
-        self.remarks.extend(differences.map(|difference| Warning::Differing { difference }));
+        self.warnings.extend(differences.map(|difference| Warning::DifferentSettings { difference }));
     }
 }
 
@@ -257,24 +258,24 @@ pub fn judge(evidence: &ValidityInput) -> Validity {
     if is_long && cpu_share >= CPU_SHARE_MAX {
         verdict.reasons.push(ClientBound::Cpu { share: cpu_share });
     } else if is_long && wanted_share >= CPU_SHARE_MAX {
-        verdict.reasons.push(ClientBound::Waited { wanted_share, cpu_share });
+        verdict.reasons.push(ClientBound::CpuStarved { wanted_share, cpu_share });
     }
     if !is_long {
-        verdict.remarks.push(Warning::Short);
+        verdict.warnings.push(Warning::TooShort);
     }
     match lag(evidence) {
         Some(reason) => verdict.reasons.push(reason),
-        None => verdict.remarks.extend(late(evidence)),
+        None => verdict.warnings.extend(lag_warning(evidence)),
     }
-    match missed(evidence) {
-        Some((missed, due)) if is_long && is_pressed(evidence) => {
-            verdict.reasons.push(ClientBound::Missed { missed, due, cpu_share, wanted_share });
+    match missed_requests(evidence) {
+        Some((missed, due)) if is_long && is_short_of_cpu(evidence) => {
+            verdict.reasons.push(ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share });
         }
-        Some((missed, due)) => verdict.remarks.push(Warning::Unreached { missed, due }),
+        Some((missed, due)) => verdict.warnings.push(Warning::RateNotReached { missed, due }),
         None => {}
     }
-    verdict.remarks.extend(asides(evidence));
-    for failure in LoadFailure::OURS {
+    verdict.warnings.extend(other_warnings(evidence));
+    for failure in LoadFailure::CLIENT_SIDE {
         let count = evidence.failures.of(failure) + evidence.connect_failures.of(failure);
         if count > 0 {
             verdict.reasons.push(ClientBound::Exhausted { failure, count });
@@ -285,19 +286,20 @@ pub fn judge(evidence: &ValidityInput) -> Validity {
 
 /// Whether the generator had little time left, or waited for a processor for longer than it used one: what
 /// it did not send then is not the server's fault alone.
-fn is_pressed(evidence: &ValidityInput) -> bool {
-    let is_pushed_aside = |waited: f64| waited >= WAITED_TOLD && waited >= evidence.cpu_share;
+fn is_short_of_cpu(evidence: &ValidityInput) -> bool {
+    let is_pushed_aside = |waited: f64| waited >= CPU_WAIT_WARN_SHARE && waited >= evidence.cpu_share;
     evidence.wanted_share.max(evidence.cpu_share) >= CPU_SHARE_BUSY
         || evidence.waited_share.is_some_and(is_pushed_aside)
 }
 
-fn asides(evidence: &ValidityInput) -> impl Iterator<Item = Warning> {
-    let held_up = evidence.waited_share.filter(|share| evidence.wall >= WALL_MIN && *share >= WAITED_TOLD);
-    let held_up = held_up.map(|waited_share| Warning::HeldUp { waited_share });
-    let flattering = evidence.unfinished.map(Warning::Flattering);
+fn other_warnings(evidence: &ValidityInput) -> impl Iterator<Item = Warning> {
+    let held_up =
+        evidence.waited_share.filter(|share| evidence.wall >= WALL_MIN && *share >= CPU_WAIT_WARN_SHARE);
+    let held_up = held_up.map(|waited_share| Warning::WaitedForCpu { waited_share });
+    let flattering = evidence.unfinished.map(Warning::UnfinishedBias);
     let (requests, connections) = (evidence.resent, evidence.unasked);
     let resent = (requests > 0).then_some(Warning::Resent { requests });
-    let unasked = (connections > 0).then_some(Warning::Unasked { connections });
+    let unasked = (connections > 0).then_some(Warning::UnsolicitedBytes { connections });
     [held_up, flattering, resent, unasked].into_iter().flatten()
 }
 
@@ -310,14 +312,14 @@ fn lag(evidence: &ValidityInput) -> Option<ClientBound> {
 }
 
 /// What is left of the latencies without the lag is nothing to rely on.
-fn late(evidence: &ValidityInput) -> Option<Warning> {
+fn lag_warning(evidence: &ValidityInput) -> Option<Warning> {
     let (lag_p99_us, latency_p99_us) = (evidence.lag_p99_us?, evidence.latency_p99_us);
-    let is_most = lag_p99_us >= LAG_TOLD_US && lag_p99_us.saturating_mul(2) >= latency_p99_us;
-    is_most.then_some(Warning::Late { lag_p99_us, latency_p99_us })
+    let is_most = lag_p99_us >= LAG_WARN_US && lag_p99_us.saturating_mul(2) >= latency_p99_us;
+    is_most.then_some(Warning::LagNearLatency { lag_p99_us, latency_p99_us })
 }
 
 /// How many requests of the schedule were not sent, if they are more than may be on their way.
-fn missed(evidence: &ValidityInput) -> Option<(u64, u64)> {
+fn missed_requests(evidence: &ValidityInput) -> Option<(u64, u64)> {
     let due = evidence.due?;
     let missed = due.saturating_sub(evidence.sent);
     let is_much = missed > evidence.concurrency && missed as f64 > due as f64 * MISSED_SHARE_MAX;
@@ -365,7 +367,7 @@ mod tests {
             (
                 "held up too much",
                 |e| e.wanted_share = 0.96,
-                vec![ClientBound::Waited { wanted_share: 0.96, cpu_share: 0.3 }],
+                vec![ClientBound::CpuStarved { wanted_share: 0.96, cpu_share: 0.3 }],
             ),
             ("held up but brief", |e| (e.wanted_share, e.wall) = (1.0, Duration::from_millis(10)), vec![]),
             (
@@ -376,12 +378,22 @@ mod tests {
             (
                 "held up and behind",
                 |e| (e.sent, e.wanted_share) = (19_000, 0.9),
-                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.3, wanted_share: 0.9 }],
+                vec![ClientBound::ScheduleMissed {
+                    missed: 1_000,
+                    due: 20_000,
+                    cpu_share: 0.3,
+                    wanted_share: 0.9,
+                }],
             ),
             (
                 "pushed aside and behind",
                 |e| (e.sent, e.cpu_share, e.wanted_share, e.waited_share) = (19_000, 0.1, 0.4, Some(0.3)),
-                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.1, wanted_share: 0.4 }],
+                vec![ClientBound::ScheduleMissed {
+                    missed: 1_000,
+                    due: 20_000,
+                    cpu_share: 0.1,
+                    wanted_share: 0.4,
+                }],
             ),
             ("late", |e| e.lag_p99_us = Some(2_001), lag(2_001, 2_000)),
             (
@@ -393,7 +405,12 @@ mod tests {
             (
                 "busy and behind",
                 |e| (e.sent, e.cpu_share) = (19_000, 0.9),
-                vec![ClientBound::Missed { missed: 1_000, due: 20_000, cpu_share: 0.9, wanted_share: 0.35 }],
+                vec![ClientBound::ScheduleMissed {
+                    missed: 1_000,
+                    due: 20_000,
+                    cpu_share: 0.9,
+                    wanted_share: 0.35,
+                }],
             ),
             ("nothing at all", |e| (e.due, e.sent, e.latency_p99_us) = (Some(0), 0, 0), vec![]),
         ];
@@ -404,32 +421,36 @@ mod tests {
 
     #[test]
     fn a_rate_that_the_server_does_not_take_is_a_remark() {
-        let unreached = Warning::Unreached { missed: 1_000, due: 20_000 };
-        assert_eq!(with(|e| e.sent = 19_000).remarks, std::slice::from_ref(&unreached));
-        assert_eq!(with(|e| e.sent = 19_950).remarks, []);
+        let unreached = Warning::RateNotReached { missed: 1_000, due: 20_000 };
+        assert_eq!(with(|e| e.sent = 19_000).warnings, std::slice::from_ref(&unreached));
+        assert_eq!(with(|e| e.sent = 19_950).warnings, []);
         let brief =
             |e: &mut ValidityInput| (e.sent, e.cpu_share, e.wall) = (19_000, 1.0, Duration::from_millis(10));
-        assert_eq!(with(brief).remarks, [Warning::Short, unreached]);
-        assert_eq!(with(|e| (e.due, e.sent) = (Some(100), 60)).remarks, []);
-        assert_eq!(with(|e| e.wall = Duration::from_millis(499)).remarks, [Warning::Short]);
+        assert_eq!(with(brief).warnings, [Warning::TooShort, unreached]);
+        assert_eq!(with(|e| (e.due, e.sent) = (Some(100), 60)).warnings, []);
+        assert_eq!(with(|e| e.wall = Duration::from_millis(499)).warnings, [Warning::TooShort]);
     }
 
     #[test]
     fn what_the_figures_leave_out_is_a_remark() {
-        let waiting = Unfinished { count: 50, oldest_us: 4_000_000, percentile: "p99", least_us: 3_000_000 };
-        assert_eq!(with(|e| e.unfinished = Some(waiting)).remarks, [Warning::Flattering(waiting)]);
+        let waiting =
+            UnfinishedBias { count: 50, oldest_us: 4_000_000, percentile: "p99", least_us: 3_000_000 };
+        assert_eq!(with(|e| e.unfinished = Some(waiting)).warnings, [Warning::UnfinishedBias(waiting)]);
         let late = |lag_us, latency_us| {
-            with(move |e| (e.lag_p99_us, e.latency_p99_us) = (Some(lag_us), latency_us)).remarks
+            with(move |e| (e.lag_p99_us, e.latency_p99_us) = (Some(lag_us), latency_us)).warnings
         };
-        assert_eq!(late(1_000, 2_000), [Warning::Late { lag_p99_us: 1_000, latency_p99_us: 2_000 }]);
+        assert_eq!(
+            late(1_000, 2_000),
+            [Warning::LagNearLatency { lag_p99_us: 1_000, latency_p99_us: 2_000 }]
+        );
         assert_eq!((late(1_000, 2_001), late(499, 600), late(2_001, 2_001)), (vec![], vec![], vec![]));
-        let held_up = |share| with(move |e| e.waited_share = share).remarks;
-        assert_eq!(held_up(Some(0.1)), [Warning::HeldUp { waited_share: 0.1 }]);
+        let held_up = |share| with(move |e| e.waited_share = share).warnings;
+        assert_eq!(held_up(Some(0.1)), [Warning::WaitedForCpu { waited_share: 0.1 }]);
         assert_eq!((held_up(Some(0.09)), held_up(None)), (vec![], vec![]));
-        let brief = with(|e| (e.waited_share, e.wall) = (Some(0.9), Duration::from_millis(10))).remarks;
-        assert_eq!(brief, [Warning::Short]);
-        assert_eq!(with(|e| e.resent = 7).remarks, [Warning::Resent { requests: 7 }]);
-        assert_eq!(with(|e| e.unasked = 3).remarks, [Warning::Unasked { connections: 3 }]);
+        let brief = with(|e| (e.waited_share, e.wall) = (Some(0.9), Duration::from_millis(10))).warnings;
+        assert_eq!(brief, [Warning::TooShort]);
+        assert_eq!(with(|e| e.resent = 7).warnings, [Warning::Resent { requests: 7 }]);
+        assert_eq!(with(|e| e.unasked = 3).warnings, [Warning::UnsolicitedBytes { connections: 3 }]);
     }
 
     #[test]

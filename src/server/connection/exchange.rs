@@ -210,7 +210,7 @@ impl Pipeline {
                 status: Some(reply.status),
                 response_head: text(&exchange.response_head),
                 body_bytes: sent_total.min(reply.end).saturating_sub(reply.body_start),
-                closed: closing.as_ref().map(|reason| reason as &dyn Display),
+                close_reason: closing.as_ref().map(|reason| reason as &dyn Display),
                 protocol: Version::Http11.as_str(),
             };
             log.record(&mut record, now.instant);

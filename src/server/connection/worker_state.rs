@@ -50,7 +50,7 @@ impl WorkerState {
         self
     }
 
-    /// From now on no new requests are wanted: answers say `ServerConnection: close`.
+    /// From now on no new requests are wanted: answers say `Connection: close`.
     pub fn drain(&mut self) {
         self.draining = true;
     }

@@ -226,7 +226,7 @@ fn a_file_that_shrinks_or_vanishes_ends_the_connection_within_the_archive() {
         assert_eq!(pair.server.ended, Some(expected), "{told}");
         let outcome = pair.client.site.outcome;
         assert!(
-            matches!(outcome, Some(Err(FetchError::Answer(ResponseError::BodyCutShort(Some(_)))))),
+            matches!(outcome, Some(Err(FetchError::Response(ResponseError::BodyCutShort(Some(_)))))),
             "{told}: {outcome:?}"
         );
     }

@@ -134,7 +134,7 @@ fn a_file_that_shrinks_while_it_is_sent_is_a_truncated_answer_and_never_a_whole_
     pair.run();
     assert_eq!(pair.server.ended, Some(CloseReason::FileTruncated));
     let missing = ResponseError::BodyCutShort(Some(170_000));
-    assert_eq!(pair.client.site.outcome, Some(Err(FetchError::Answer(missing))));
+    assert_eq!(pair.client.site.outcome, Some(Err(FetchError::Response(missing))));
     assert!(pair.client.site.body == content(270_000)[..100_000]);
 }
 

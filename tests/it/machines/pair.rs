@@ -42,7 +42,7 @@ pub(super) struct Side<M: Protocol> {
 }
 
 impl<M: Protocol> Side<M> {
-    /// A side whose first word is `want`: `FdSource` when it was accepted, `Turn` when it connects.
+    /// A side whose first word is `want`: `Input` when it was accepted, `Turn` when it connects.
     pub(super) fn new(machine: M, site: M::Context, want: Want) -> Self {
         let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
         Self { machine, site, inbox, outbox, pool, want, ended: None }
@@ -248,11 +248,11 @@ impl Ear {
 }
 
 impl ResponseHandler for Ear {
-    fn connected(&mut self, _: Now) -> &[u8] {
+    fn on_connected(&mut self, _: Now) -> &[u8] {
         &self.request
     }
 
-    fn piece(&mut self, piece: &ResponseEvent<'_, '_>, _: Now) -> bool {
+    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, _: Now) -> bool {
         match piece {
             ResponseEvent::Head(head) => assert_eq!(self.status.replace(head.status), None, "one head"),
             ResponseEvent::Body(bytes) => self.body.extend_from_slice(bytes),
@@ -261,7 +261,7 @@ impl ResponseHandler for Ear {
         true
     }
 
-    fn over(&mut self, outcome: Result<(), FetchError>, _: Now) {
+    fn on_finished(&mut self, outcome: Result<(), FetchError>, _: Now) {
         assert_eq!(self.outcome.replace(outcome), None, "an exchange ends once");
     }
 }

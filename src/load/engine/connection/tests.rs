@@ -1,6 +1,6 @@
 //! The machine in virtual time: bytes in, requests out, and the balance of what became of each.
 //!
-//! A [`BuildStage`] keeps the contract of the link, and looks at the balance whenever a connection is over.
+//! A [`ConnectionFixture`] keeps the contract of the link, and looks at the balance whenever a connection is over.
 
 mod ends;
 mod hot_path;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::client::target::ClientTarget;
-use crate::load::engine::pacer::{Schedule, Share};
+use crate::load::engine::pacer::{Schedule, ThreadShare};
 use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
 use crate::load::plan::template::{RequestParts, RequestTemplate};
-use crate::load::stats::metrics::Totals;
+use crate::load::stats::metrics::RequestTotals;
 use crate::net::Pool;
 use crate::reactor::Clock;
 
@@ -30,106 +30,107 @@ fn plan() -> Plan {
 }
 
 /// One machine and its run, driven by hand.
-struct Stage {
-    machine: LoadProtocol,
+struct ConnectionFixture {
+    protocol: LoadProtocol,
     run: ThreadRun,
-    inbox: RecvBuf,
-    outbox: SendQueue,
+    recv_buf: RecvBuf,
+    send_queue: SendQueue,
     pool: Pool,
     start: Now,
     now: Now,
-    seen: BTreeSet<(u8, u8)>,
+    seen_transitions: BTreeSet<(u8, u8)>,
 }
 
-impl Stage {
+impl ConnectionFixture {
     fn new(plan: &Plan) -> Self {
         let start = Now::read();
         let addresses = vec![vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 80))]; plan.targets.len()];
         let mut run =
-            ThreadRun::new(plan, &addresses, Share { index: 0, of: 1 }, Clock::Frozen, start.instant)
+            ThreadRun::new(plan, &addresses, ThreadShare { index: 0, of: 1 }, Clock::Frozen, start.instant)
                 .expect("the plan fits");
-        let (seat, _) = run.seats.next_vacant(start.instant).expect("a seat");
+        let (seat, _) = run.slots.pop_closed(start.instant).expect("a seat");
         Self {
-            machine: LoadProtocol::new(seat, run.manners, start.instant),
+            protocol: LoadProtocol::new(seat, run.policy, start.instant),
             run,
-            inbox: RecvBuf::new(),
-            outbox: SendQueue::new(),
+            recv_buf: RecvBuf::new(),
+            send_queue: SendQueue::new(),
             pool: Pool::new(64 * 1024),
             start,
             now: start,
-            seen: BTreeSet::new(),
+            seen_transitions: BTreeSet::new(),
         }
     }
 
     /// A stage whose connection is made.
     fn connected(plan: &Plan) -> Self {
         let mut stage = Self::new(plan);
-        assert_eq!(stage.turn(), Want::Input);
+        assert_eq!(stage.advance(), Want::Input);
         stage
     }
 
     fn note(&mut self, before: LoadPhase) {
-        if before != self.machine.phase {
-            self.seen.insert((before as u8, self.machine.phase as u8));
+        if before != self.protocol.phase {
+            self.seen_transitions.insert((before as u8, self.protocol.phase as u8));
         }
     }
 
-    fn turn(&mut self) -> Want {
-        let before = self.machine.phase;
-        let want = self.machine.advance(&mut self.inbox, &mut self.outbox, &mut self.run, self.now);
+    fn advance(&mut self) -> Want {
+        let before = self.protocol.phase;
+        let want = self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, &mut self.run, self.now);
         self.note(before);
-        self.follow(want)
+        self.apply(want)
     }
 
     /// The link keeps its word: what is over is told so.
-    fn follow(&mut self, want: Want) -> Want {
+    fn apply(&mut self, want: Want) -> Want {
         if let Want::Close(reason) = want {
-            self.machine.closed(reason, &self.outbox, &mut self.run, self.now);
+            self.protocol.closed(reason, &self.send_queue, &mut self.run, self.now);
             let [sent, answered, failed, unfinished] = self.totals();
             // What is stranded in the warm-up counts as little as all else.
-            let counts = self.run.tickets.measured_from() <= self.now.instant;
-            assert!(!counts || sent == answered + failed + unfinished + self.run.seats.stranded());
+            let counts = self.run.scheduler.measured_from() <= self.now.instant;
+            assert!(!counts || sent == answered + failed + unfinished + self.run.slots.stranded());
         }
         want
     }
 
     /// The seat has a new connection, some time after the last one has ended.
-    fn connect_again(&mut self, pause: Duration) {
-        self.pass(pause);
-        let (seat, _) = self.run.seats.next_vacant(self.now.instant).expect("its seat is vacant");
-        self.machine = LoadProtocol::new(seat, self.run.manners, self.now.instant);
-        self.inbox = RecvBuf::new();
-        self.outbox = SendQueue::new();
-        assert_eq!(self.turn(), Want::Input);
+    fn reconnect(&mut self, pause: Duration) {
+        self.advance_time(pause);
+        let (seat, _) = self.run.slots.pop_closed(self.now.instant).expect("its seat is vacant");
+        self.protocol = LoadProtocol::new(seat, self.run.policy, self.now.instant);
+        self.recv_buf = RecvBuf::new();
+        self.send_queue = SendQueue::new();
+        assert_eq!(self.advance(), Want::Input);
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Want {
-        self.inbox.spare_capacity(&mut self.pool)[..bytes.len()].copy_from_slice(bytes);
-        self.inbox.commit(bytes.len());
-        self.turn()
+        self.recv_buf.spare_capacity(&mut self.pool)[..bytes.len()].copy_from_slice(bytes);
+        self.recv_buf.commit(bytes.len());
+        self.advance()
     }
 
     fn end_of_input(&mut self) -> Want {
-        self.inbox.set_eof();
-        self.turn()
+        self.recv_buf.set_eof();
+        self.advance()
     }
 
-    fn pass(&mut self, time: Duration) {
+    fn advance_time(&mut self, time: Duration) {
         self.now = self.now.after(time);
     }
 
-    fn expire(&mut self) -> Want {
-        let deadline = self.machine.deadline().expect("a deadline");
+    fn time_out(&mut self) -> Want {
+        let deadline = self.protocol.deadline().expect("a deadline");
         self.now = self.start.after(deadline - self.start.instant);
-        let before = self.machine.phase;
-        let want = self.machine.on_timeout(&mut self.inbox, &mut self.outbox, &mut self.run, self.now);
+        let before = self.protocol.phase;
+        let want =
+            self.protocol.on_timeout(&mut self.recv_buf, &mut self.send_queue, &mut self.run, self.now);
         self.note(before);
-        self.follow(want)
+        self.apply(want)
     }
 
     /// Sent, answered, failed, unfinished.
     fn totals(&self) -> [u64; 4] {
-        let Totals { sent, answered, failed, unfinished, .. } = self.run.metrics().totals();
+        let RequestTotals { sent, answered, failed, unfinished, .. } = self.run.metrics().totals();
         [sent, answered, failed, unfinished]
     }
 
@@ -140,18 +141,18 @@ impl Stage {
 
 #[test]
 fn a_request_follows_each_answer_and_what_is_in_flight_at_the_end_is_unfinished() {
-    let mut stage = Stage::connected(&plan());
+    let mut stage = ConnectionFixture::connected(&plan());
     for _ in 0..3 {
         assert_eq!(stage.receive(OK), Want::Input);
     }
     assert_eq!(stage.totals(), [4, 3, 0, 0]);
-    stage.follow(Want::Close(CloseReason::Shutdown));
+    stage.apply(Want::Close(CloseReason::Shutdown));
     assert_eq!(stage.totals(), [4, 3, 0, 1]);
 }
 
 #[test]
 fn an_answer_may_come_byte_by_byte() {
-    let mut stage = Stage::connected(&plan());
+    let mut stage = ConnectionFixture::connected(&plan());
     for byte in OK {
         assert_eq!(stage.receive(&[*byte]), Want::Input);
     }
@@ -169,7 +170,7 @@ fn each_way_to_answer_wrongly_has_its_name() {
         ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false), LoadFailure::BadChunk),
         ((b"what?", false), LoadFailure::BadHead),
     ] {
-        let mut stage = Stage::connected(&plan());
+        let mut stage = ConnectionFixture::connected(&plan());
         let want = if bytes.is_empty() { Want::Input } else { stage.receive(bytes) };
         let want = if ends { stage.end_of_input() } else { want };
         assert!(matches!(want, Want::Close(_)), "{failure:?}");
@@ -184,8 +185,8 @@ fn a_broken_connection_is_named_by_what_broke_it() {
         (ErrorKind::BrokenPipe, LoadFailure::SendFailed),
         (ErrorKind::TimedOut, LoadFailure::TimedOut),
     ] {
-        let mut stage = Stage::connected(&plan());
-        stage.follow(Want::Close(CloseReason::Failed(kind)));
+        let mut stage = ConnectionFixture::connected(&plan());
+        stage.apply(Want::Close(CloseReason::Failed(kind)));
         assert_eq!((stage.failures(), stage.totals()), (vec![(failure, 1)], [1, 0, 1, 0]));
     }
 }
@@ -202,17 +203,17 @@ fn a_connection_that_is_not_made_has_its_name_and_no_request() {
     ] {
         assert_eq!(connect_failure(kind, errno), failure);
     }
-    let mut stage = Stage::new(&plan());
-    stage.follow(Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused)));
+    let mut stage = ConnectionFixture::new(&plan());
+    stage.apply(Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused)));
     assert_eq!(stage.totals(), [0; 4]);
     assert_eq!(stage.run.metrics().connect_failures.of(LoadFailure::Refused), 1);
 }
 
 #[test]
 fn a_time_out_is_recorded_at_the_time_out_value() {
-    let mut stage = Stage::connected(&plan());
+    let mut stage = ConnectionFixture::connected(&plan());
     stage.receive(b"HTTP/1.1 200 OK\r\n");
-    stage.expire();
+    stage.time_out();
     assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 1)], [1, 0, 1, 0]));
     let waited = Duration::from_micros(stage.run.metrics().corrected().quantile_us(1.0));
     assert!(waited >= TIMEOUT && waited < TIMEOUT + TIMEOUT / 100, "{waited:?}");
@@ -224,21 +225,21 @@ const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\
 #[test]
 fn pipelined_requests_are_answered_in_order_and_those_behind_the_last_answer_are_sent_again() {
     let stop = Stop { requests: Some(6), duration: None };
-    let mut stage = Stage::connected(&Plan { pipeline: 3, stop, ..plan() });
+    let mut stage = ConnectionFixture::connected(&Plan { pipeline: 3, stop, ..plan() });
     assert_eq!(stage.totals(), [3, 0, 0, 0]);
     stage.receive(&[OK, OK].concat());
     assert_eq!(stage.totals(), [5, 2, 0, 0]);
     stage.receive(LAST);
-    assert_eq!((stage.totals(), stage.run.seats.stranded()), ([5, 3, 0, 0], 2));
-    stage.connect_again(Duration::from_millis(100));
+    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([5, 3, 0, 0], 2));
+    stage.reconnect(Duration::from_millis(100));
     assert_eq!((stage.totals(), stage.run.metrics().resent), ([6, 3, 0, 0], 2));
     stage.receive(LAST);
-    assert_eq!((stage.totals(), stage.run.seats.stranded()), ([6, 4, 0, 0], 2));
-    assert!(stage.run.has_more() && !stage.run.tickets.is_over(stage.now.instant));
-    stage.connect_again(Duration::from_millis(100));
+    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([6, 4, 0, 0], 2));
+    assert!(stage.run.has_more_requests() && !stage.run.scheduler.is_finished(stage.now.instant));
+    stage.reconnect(Duration::from_millis(100));
     stage.receive(&[OK, OK].concat());
     assert_eq!((stage.totals(), stage.failures()), ([6, 6, 0, 0], vec![]));
-    assert!(stage.run.tickets.is_over(stage.now.instant));
+    assert!(stage.run.scheduler.is_finished(stage.now.instant));
     // Each counts from when it was first sent.
     let longest = stage.run.metrics().uncorrected().quantile_us(1.0);
     assert_eq!(longest / 1000, 200);
@@ -246,10 +247,10 @@ fn pipelined_requests_are_answered_in_order_and_those_behind_the_last_answer_are
 
 #[test]
 fn an_answer_that_is_wrong_fails_its_own_request_only() {
-    let mut stage = Stage::connected(&Plan { pipeline: 4, ..plan() });
+    let mut stage = ConnectionFixture::connected(&Plan { pipeline: 4, ..plan() });
     stage.receive(&[OK, b"what?"].concat());
     assert_eq!(stage.failures(), [(LoadFailure::TooLong, 1)]);
-    assert_eq!((stage.totals(), stage.run.seats.stranded()), ([4, 1, 1, 0], 2));
+    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([4, 1, 1, 0], 2));
     // Nobody sends them any more, if the run ends before that.
     stage.run.end(stage.now.instant);
     assert_eq!(stage.totals(), [4, 1, 1, 2]);
@@ -259,24 +260,24 @@ fn an_answer_that_is_wrong_fails_its_own_request_only() {
 fn what_is_stranded_times_out_when_its_time_is_over() {
     let plan = Plan { pipeline: 3, ..plan() };
     // Without another connection ...
-    let mut stage = Stage::connected(&plan);
+    let mut stage = ConnectionFixture::connected(&plan);
     stage.receive(LAST);
-    stage.pass(TIMEOUT);
-    stage.run.connect_failed(0, LoadFailure::Refused, stage.now.instant);
+    stage.advance_time(TIMEOUT);
+    stage.run.on_connect_failed(0, LoadFailure::Refused, stage.now.instant);
     assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [3, 1, 2, 0]));
     // ... when there is one again ...
-    let mut stage = Stage::connected(&plan);
+    let mut stage = ConnectionFixture::connected(&plan);
     stage.receive(LAST);
-    stage.connect_again(TIMEOUT);
+    stage.reconnect(TIMEOUT);
     assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [6, 1, 2, 0]));
     // ... and on it, counted from when it was sent first.
-    let mut stage = Stage::connected(&plan);
+    let mut stage = ConnectionFixture::connected(&plan);
     stage.receive(LAST);
-    stage.connect_again(TIMEOUT / 2);
-    assert_eq!(stage.machine.deadline(), Some(stage.start.instant + TIMEOUT));
-    stage.expire();
+    stage.reconnect(TIMEOUT / 2);
+    assert_eq!(stage.protocol.deadline(), Some(stage.start.instant + TIMEOUT));
+    stage.time_out();
     assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [4, 1, 2, 0]));
-    assert_eq!(stage.run.seats.stranded(), 1);
+    assert_eq!(stage.run.slots.stranded(), 1);
 }
 
 #[test]
@@ -284,13 +285,14 @@ fn bytes_that_come_behind_an_answer_are_named_so_even_when_the_next_request_is_o
     for (bytes, failure) in
         [(&b"!"[..], LoadFailure::TooLong), (b"HTTP/9 what?\r\n\r\n", LoadFailure::BadHead)]
     {
-        let mut stage = Stage::connected(&plan());
+        let mut stage = ConnectionFixture::connected(&plan());
         stage.receive(OK);
         stage.receive(bytes);
         assert_eq!((stage.failures(), stage.totals()), (vec![(failure, 1)], [2, 1, 1, 0]));
     }
     // When nothing is on its way no request has failed, and it is told all the same.
-    let mut stage = Stage::connected(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
+    let mut stage =
+        ConnectionFixture::connected(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
     stage.receive(OK);
     assert!(matches!(stage.receive(b"!"), Want::Close(CloseReason::Refused(_))));
     assert_eq!((stage.totals(), stage.run.metrics().unasked), ([1, 1, 0, 0], 1));
@@ -298,70 +300,73 @@ fn bytes_that_come_behind_an_answer_are_named_so_even_when_the_next_request_is_o
 
 #[test]
 fn a_connection_that_is_made_too_late_is_none() {
-    let mut stage = Stage::new(&plan());
-    stage.expire();
+    let mut stage = ConnectionFixture::new(&plan());
+    stage.time_out();
     assert_eq!(stage.run.metrics().connect_failures.of(LoadFailure::ConnectTimedOut), 1);
-    assert_eq!((stage.totals(), stage.run.seats.taken()), ([0; 4], 0));
+    assert_eq!((stage.totals(), stage.run.slots.taken()), ([0; 4], 0));
 }
 
 #[test]
 fn a_connection_that_has_sent_its_share_is_closed_and_its_seat_is_filled_again() {
     for (keep_alive, requests) in [(true, Some(2)), (false, None)] {
-        let mut stage = Stage::connected(&Plan { keep_alive, requests_per_connection: requests, ..plan() });
+        let mut stage =
+            ConnectionFixture::connected(&Plan { keep_alive, requests_per_connection: requests, ..plan() });
         for left in (0..requests.unwrap_or(1)).rev() {
             assert_eq!(stage.receive(OK) == Want::Close(CloseReason::Finished), left == 0);
         }
-        assert_eq!(stage.run.seats.next_opening(), Some(stage.now.instant));
+        assert_eq!(stage.run.slots.next_open_at(), Some(stage.now.instant));
     }
 }
 
 #[test]
 fn what_is_pipelined_is_answered_before_a_connection_that_has_sent_its_share_is_closed() {
-    let mut stage = Stage::connected(&Plan { pipeline: 2, requests_per_connection: Some(3), ..plan() });
+    let mut stage =
+        ConnectionFixture::connected(&Plan { pipeline: 2, requests_per_connection: Some(3), ..plan() });
     assert_eq!([stage.receive(OK), stage.receive(OK)], [Want::Input, Want::Input]);
     assert_eq!(stage.receive(OK), Want::Close(CloseReason::Finished));
-    assert_eq!((stage.totals(), stage.run.seats.stranded()), ([3, 3, 0, 0], 0));
+    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([3, 3, 0, 0], 0));
 }
 
 #[test]
 fn connecting_is_no_lag_of_the_client_and_who_has_not_connected_leaves_no_seat() {
-    let mut stage = Stage::new(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
-    stage.pass(Duration::from_millis(50));
-    stage.turn();
+    let mut stage =
+        ConnectionFixture::new(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
+    stage.advance_time(Duration::from_millis(50));
+    stage.advance();
     assert_eq!(stage.totals(), [1, 0, 0, 0]);
     assert!(stage.run.metrics().lag.quantile_us(1.0) <= 1);
-    let mut stage = Stage::new(&plan());
-    stage.follow(Want::Close(CloseReason::Shutdown));
-    assert_eq!(stage.run.seats.next_opening(), None);
+    let mut stage = ConnectionFixture::new(&plan());
+    stage.apply(Want::Close(CloseReason::Shutdown));
+    assert_eq!(stage.run.slots.next_open_at(), None);
 }
 
 #[test]
 fn a_late_request_counts_from_the_moment_that_was_intended() {
     let schedule = Schedule::Constant { per_sec: 10.0 };
-    let mut stage = Stage::connected(&Plan { schedule, ..plan() });
-    stage.pass(Duration::from_millis(250));
+    let mut stage = ConnectionFixture::connected(&Plan { schedule, ..plan() });
+    stage.advance_time(Duration::from_millis(250));
     stage.receive(OK);
     // The second was due at 100 ms and leaves at 250 ms, when the first is answered: no fault of ours.
     assert_eq!(stage.totals(), [2, 1, 0, 0]);
-    stage.pass(Duration::from_millis(10));
+    stage.advance_time(Duration::from_millis(10));
     stage.receive(OK);
     let (corrected, uncorrected) = (stage.run.metrics().corrected(), stage.run.metrics().uncorrected());
     assert_eq!((corrected.quantile_us(0.5) / 1000, uncorrected.quantile_us(0.5) / 1000), (160, 10));
     assert!(stage.run.metrics().lag.quantile_us(1.0) <= 1);
     // The third, due at 200 ms, is on the way; after it the connection rests until the clock says so.
     stage.receive(OK);
-    assert_eq!((stage.totals(), stage.machine.phase), ([3, 3, 0, 0], LoadPhase::Idle));
-    stage.pass(Duration::from_millis(45));
-    stage.turn();
-    assert_eq!(stage.machine.phase, LoadPhase::AwaitingFirstByte);
+    assert_eq!((stage.totals(), stage.protocol.phase), ([3, 3, 0, 0], LoadPhase::Idle));
+    stage.advance_time(Duration::from_millis(45));
+    stage.advance();
+    assert_eq!(stage.protocol.phase, LoadPhase::AwaitingFirstByte);
     assert_eq!(stage.run.metrics().lag.quantile_us(1.0) / 1000, 5);
 }
 
 #[test]
 fn what_is_sent_in_the_warm_up_does_not_count() {
-    let mut stage = Stage::connected(&Plan { warmup: Duration::from_secs(1), ..plan() });
+    let mut stage = ConnectionFixture::connected(&Plan { warmup: Duration::from_secs(1), ..plan() });
     stage.receive(OK);
-    stage.pass(Duration::from_secs(1));
+    stage.advance_time(Duration::from_secs(1));
     stage.receive(OK);
     assert_eq!(stage.totals(), [1, 0, 0, 0]);
     stage.receive(OK);
@@ -371,74 +376,74 @@ fn what_is_sent_in_the_warm_up_does_not_count() {
 #[test]
 fn a_run_ends_when_so_many_requests_have_come_to_their_end() {
     let stop = Stop { requests: Some(2), duration: None };
-    let mut stage = Stage::connected(&Plan { stop, ..plan() });
+    let mut stage = ConnectionFixture::connected(&Plan { stop, ..plan() });
     stage.receive(OK);
-    assert!(!stage.run.tickets.is_over(stage.now.instant));
+    assert!(!stage.run.scheduler.is_finished(stage.now.instant));
     stage.receive(OK);
-    assert_eq!((stage.totals(), stage.machine.phase), ([2, 2, 0, 0], LoadPhase::Idle));
-    assert!(stage.run.tickets.is_over(stage.now.instant));
+    assert_eq!((stage.totals(), stage.protocol.phase), ([2, 2, 0, 0], LoadPhase::Idle));
+    assert!(stage.run.scheduler.is_finished(stage.now.instant));
 }
 
 #[test]
 fn a_run_that_nobody_takes_a_connection_of_is_given_up() {
     let stop = Stop { requests: Some(2), duration: None };
-    let mut stage = Stage::new(&Plan { stop, ..plan() });
+    let mut stage = ConnectionFixture::new(&Plan { stop, ..plan() });
     let mut pauses = Vec::new();
     for _ in 0..10 {
-        stage.machine.closed(
+        stage.protocol.closed(
             CloseReason::ConnectFailed(ErrorKind::ConnectionRefused),
-            &stage.outbox,
+            &stage.send_queue,
             &mut stage.run,
             stage.now,
         );
-        let next = stage.run.seats.next_opening().expect("it is tried again");
+        let next = stage.run.slots.next_open_at().expect("it is tried again");
         pauses.push((next - stage.now.instant).as_millis());
-        assert!(stage.run.seats.next_vacant(next).is_some());
+        assert!(stage.run.slots.pop_closed(next).is_some());
     }
     assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
     stage.run.abort_if_unreachable(stage.now.instant);
-    assert!(!stage.run.tickets.is_over(stage.now.instant));
-    stage.pass(TIMEOUT);
+    assert!(!stage.run.scheduler.is_finished(stage.now.instant));
+    stage.advance_time(TIMEOUT);
     stage.run.abort_if_unreachable(stage.now.instant);
-    assert!(stage.run.tickets.is_over(stage.now.instant));
+    assert!(stage.run.scheduler.is_finished(stage.now.instant));
 }
 
 #[test]
 fn every_transition_of_the_table_happens_and_no_other() {
     let open = |per_sec| Plan { schedule: Schedule::Constant { per_sec }, ..plan() };
     let mut seen = BTreeSet::new();
-    let mut play = |plan: &Plan, act: &dyn Fn(&mut Stage)| {
-        let mut stage = Stage::new(plan);
+    let mut play = |plan: &Plan, act: &dyn Fn(&mut ConnectionFixture)| {
+        let mut stage = ConnectionFixture::new(plan);
         act(&mut stage);
-        seen.append(&mut stage.seen);
+        seen.append(&mut stage.seen_transitions);
     };
     let half = &OK[..OK.len() / 2];
     let rest = &OK[OK.len() / 2..];
     play(&plan(), &|stage| {
-        stage.turn();
+        stage.advance();
         stage.receive(half);
         stage.receive(rest);
         stage.end_of_input();
     });
     play(&plan(), &|stage| {
-        stage.turn();
+        stage.advance();
         stage.receive(half);
         stage.end_of_input();
     });
     play(&open(0.001), &|stage| {
-        stage.turn();
+        stage.advance();
         stage.receive(OK);
         stage.end_of_input();
     });
     play(&open(10.0), &|stage| {
-        stage.turn();
+        stage.advance();
         stage.receive(half);
         stage.receive(rest);
-        stage.pass(Duration::from_secs(1));
-        stage.turn();
+        stage.advance_time(Duration::from_secs(1));
+        stage.advance();
     });
     play(&Plan { stop: Stop { requests: Some(0), duration: None }, ..plan() }, &|stage| {
-        stage.turn();
+        stage.advance();
     });
     let table: BTreeSet<_> = TRANSITIONS.iter().map(|(from, to)| (*from as u8, *to as u8)).collect();
     assert_eq!(seen, table);

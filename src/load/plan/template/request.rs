@@ -28,16 +28,16 @@ pub struct RequestParts<'a> {
 /// The requests of a run, one for each URL, as far as they are the same each time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestTemplate {
-    requests: Vec<Request>,
+    url_templates: Vec<UrlTemplate>,
 }
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Request {
+struct UrlTemplate {
     /// All of it if its length is always the same, else what stands before the length.
     head: Template,
     /// What follows the length: the rest of the head, and the body.
-    sized: Option<(Template, Template)>,
+    after_length: Option<(Template, Template)>,
 }
 
 impl RequestTemplate {
@@ -46,26 +46,27 @@ impl RequestTemplate {
     /// # Errors
     /// A placeholder that there is not, and where it stands.
     pub fn new(targets: &[ClientTarget], parts: &RequestParts<'_>) -> Result<Self, String> {
-        let requests: Result<_, String> = targets.iter().map(|target| Request::new(target, parts)).collect();
-        Ok(Self { requests: requests? })
+        let requests: Result<_, String> =
+            targets.iter().map(|target| UrlTemplate::new(target, parts)).collect();
+        Ok(Self { url_templates: requests? })
     }
 
     /// Whether anything in them is left to chance.
     pub fn is_random(&self) -> bool {
-        self.requests.iter().any(|Request { head, sized }| {
+        self.url_templates.iter().any(|UrlTemplate { head, after_length: sized }| {
             head.is_random() || sized.as_ref().is_some_and(|(_, body)| body.is_random())
         })
     }
 
     /// Appends request `seq` of the run, which is for this URL.
     pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
-        if let Some(request) = usize::try_from(url).ok().and_then(|url| self.requests.get(url)) {
+        if let Some(request) = usize::try_from(url).ok().and_then(|url| self.url_templates.get(url)) {
             request.render(out, seq, random);
         }
     }
 }
 
-impl Request {
+impl UrlTemplate {
     fn new(target: &ClientTarget, parts: &RequestParts<'_>) -> Result<Self, String> {
         let mut head = Vec::with_capacity(256);
         let path = encode_loose_braces(&target.path);
@@ -92,7 +93,7 @@ impl Request {
         Template::parse(path.as_bytes()).map_err(|error| format!("{}: {error}", quote(&target.path)))?;
         let Some(body) = parts.body else {
             end_head(&mut head);
-            return Ok(Self { head: Template::parse(&head)?, sized: None });
+            return Ok(Self { head: Template::parse(&head)?, after_length: None });
         };
         Self::with_body(head, body)
     }
@@ -109,18 +110,18 @@ impl Request {
                 let mut len = Vec::new();
                 decimal(&mut len, bytes.len() as u64);
                 head.push_bytes(&[len.as_slice(), &after, bytes].concat());
-                Ok(Self { head, sized: None })
+                Ok(Self { head, after_length: None })
             }
             None => {
-                let after = Template { pieces: vec![TemplatePart::Bytes(after)] };
-                Ok(Self { head, sized: Some((after, body.clone())) })
+                let after = Template { parts: vec![TemplatePart::Bytes(after)] };
+                Ok(Self { head, after_length: Some((after, body.clone())) })
             }
         }
     }
 
     fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
         self.head.render(out, seq, random);
-        let Some((after, body)) = &self.sized else { return };
+        let Some((after, body)) = &self.after_length else { return };
         let length_at = out.len();
         after.render(out, seq, random);
         let body_at = out.len();

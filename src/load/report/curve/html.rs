@@ -3,9 +3,9 @@
 //!
 //! Of two steps at one rate the chart shows the one that counts; the table has both.
 
-use super::text::{BRIEF, COUNTED, few, verdict};
+use super::text::{LATENCY_NOTE, SHORT_STEPS_NOTE, few_requests_note, verdict};
 use crate::load::report::html::axis::Axis;
-use crate::load::report::html::chart::{Chart, ChartLine, ChartMark, Dot, Hint};
+use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartTooltip};
 use crate::load::report::html::table::{Column, list, table, tile};
 use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{began, escaped, page, section};
@@ -15,7 +15,7 @@ use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, rate, share, time};
 
 /// The percentiles that are drawn and told.
-const SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
+const PERCENTILES_SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
 /// Rates that are further apart than this share a logarithmic axis.
 const LINEAR_RATIO_MAX: f64 = 20.0;
 
@@ -32,7 +32,7 @@ pub fn html(curve: &Curve) -> String {
         section("Settings", &settings(curve)),
         "</main>\n".to_owned(),
     ];
-    page(&format!("{}: {} - rate search", curve.target, curve.outcome()), &body.concat())
+    page(&format!("{}: {} - rate search", curve.target, curve.outcome_name()), &body.concat())
 }
 
 fn headline(curve: &Curve) -> String {
@@ -50,9 +50,9 @@ fn answer(curve: &Curve) -> String {
         SearchOutcome::Found { .. } => ("good", "Found"),
         SearchOutcome::GaveOut { .. } => ("note", "The client gave out"),
         SearchOutcome::NotMet { .. } => ("bad", "Not met"),
-        SearchOutcome::Open { .. } => ("note", "Interrupted"),
+        SearchOutcome::Interrupted { .. } => ("note", "Interrupted"),
     };
-    let brief = if curve.is_brief() { BRIEF } else { "" };
+    let brief = if curve.has_short_steps() { SHORT_STEPS_NOTE } else { "" };
     format!(
         "<div class=\"verdict {class}\">\n<p><strong>{name}</strong> {}.{}{}</p>\n</div>\n",
         escaped(&curve.in_words()),
@@ -62,9 +62,9 @@ fn answer(curve: &Curve) -> String {
 }
 
 /// The step that the answer is about: the one at the highest rate that meets the objective.
-fn best(curve: &Curve) -> Option<&RateStep> {
+fn best_step(curve: &Curve) -> Option<&RateStep> {
     let (found, _) = curve.ends();
-    curve.telling().into_iter().find(|step| Some(step.rate) == found)
+    curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found)
 }
 
 fn tiles(curve: &Curve) -> String {
@@ -79,10 +79,11 @@ fn tiles(curve: &Curve) -> String {
             _ => tile("does not", &above.map_or_else(none, rate), "the lowest rate that does not"),
         },
     ];
-    if let Some(best) = best(curve) {
+    if let Some(best) = best_step(curve) {
         let its = format!("at {}", rate(best.rate));
         tiles.extend(
-            SHOWN.map(|name| tile(&format!("latency {name}"), &shown(best.latency.as_ref(), name), &its)),
+            PERCENTILES_SHOWN
+                .map(|name| tile(&format!("latency {name}"), &shown(best.latency.as_ref(), name), &its)),
         );
         tiles.push(tile("errors", &share(best.error_share), &its));
         tiles.push(tile("client's CPU", &share(best.cpu_share_max), &its));
@@ -99,10 +100,12 @@ fn percentile(step: &RateStep, name: &str) -> Option<f64> {
 
 /// Latency over rate; nothing if nothing was answered.
 fn chart(curve: &Curve) -> Option<Chart> {
-    let steps = curve.telling();
-    let limit = curve.time_limit.as_ref();
+    let steps = curve.deciding_steps();
+    let limit = curve.latency_limit.as_ref();
     let (first, last) = (steps.first()?.rate, steps.last()?.rate);
-    let times = || steps.iter().flat_map(|step| SHOWN.into_iter().filter_map(|name| percentile(step, name)));
+    let times = || {
+        steps.iter().flat_map(|step| PERCENTILES_SHOWN.into_iter().filter_map(|name| percentile(step, name)))
+    };
     let (low, high) = times()
         .chain(limit.map(|(_, us)| *us))
         .fold((f64::INFINITY, 0.0_f64), |(low, high), us| (low.min(us), high.max(us)));
@@ -119,7 +122,7 @@ fn chart(curve: &Curve) -> Option<Chart> {
         Axis::logarithmic("latency", low, high, AxisUnit::Time),
     );
     chart.description = curve.in_words();
-    chart.lines = SHOWN.map(|name| line(name, &steps)).to_vec();
+    chart.lines = PERCENTILES_SHOWN.map(|name| line(name, &steps)).to_vec();
     if let Some((clause, us)) = limit {
         let points = vec![Some((first, *us)), Some((last, *us))];
         chart.lines.push(ChartLine { name: format!("objective: {clause}"), points, ..ChartLine::default() });
@@ -133,26 +136,29 @@ fn chart(curve: &Curve) -> Option<Chart> {
         "does not meet"
     };
     chart.marks = [mark(found, "meets"), mark(above, beyond)].into_iter().flatten().collect();
-    chart.hints = hints(&steps);
+    chart.tooltips = hints(&steps);
     Some(chart)
 }
 
 fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
     let points: Vec<_> = steps.iter().map(|step| Some((step.rate, percentile(step, name)?))).collect();
     let dots = points.iter().flatten();
-    let dots =
-        dots.map(|(x, y)| Dot { x: *x, y: *y, title: format!("{name} at {}: {}", rate(*x), time(*y)) });
+    let dots = dots.map(|(x, y)| ChartDot {
+        x: *x,
+        y: *y,
+        tooltip: format!("{name} at {}: {}", rate(*x), time(*y)),
+    });
     ChartLine { name: name.to_owned(), dots: dots.collect(), points, is_filled: false }
 }
 
 /// From halfway to the rate below up to halfway to the one above.
-fn hints(steps: &[&RateStep]) -> Vec<Hint> {
+fn hints(steps: &[&RateStep]) -> Vec<ChartTooltip> {
     let between = |one: Option<&&RateStep>, other: Option<&&RateStep>| Some((one?.rate + other?.rate) / 2.0);
-    let hint = |(index, step): (usize, &&RateStep)| Hint {
+    let hint = |(index, step): (usize, &&RateStep)| ChartTooltip {
         from: between(index.checked_sub(1).and_then(|before| steps.get(before)), Some(step))
             .unwrap_or(step.rate),
         to: between(Some(step), steps.get(index + 1)).unwrap_or(step.rate),
-        title: format!("{}: {}", rate(step.rate), step.judgement.verdict.name()),
+        title: format!("{}: {}", rate(step.rate), step.slo_result.verdict.name()),
     };
     steps.iter().enumerate().map(hint).collect()
 }
@@ -161,7 +167,7 @@ fn note(curve: &Curve) -> String {
     if curve.steps.is_empty() {
         return "<p>No step was made.</p>\n".to_owned();
     }
-    format!("<p class=\"aside\">{}</p>\n", escaped(COUNTED))
+    format!("<p class=\"aside\">{}</p>\n", escaped(LATENCY_NOTE))
 }
 
 /// Every step, by rate.
@@ -179,16 +185,16 @@ fn steps(curve: &Curve) -> String {
         Column::Long("why not"),
     ];
     let row = |(number, step): (usize, &RateStep)| {
-        let [p50, p99, rarest] = SHOWN.map(|name| shown(step.latency.as_ref(), name));
-        let why = step.judgement.reasons.join("; ");
+        let [p50, p99, rarest] = PERCENTILES_SHOWN.map(|name| shown(step.latency.as_ref(), name));
+        let why = step.slo_result.reasons.join("; ");
         let (errors, answers) = (share(step.error_share), rate(step.answers_per_sec));
         let (number, busy) = (number.to_string(), share(step.cpu_share_max));
         vec![rate(step.rate), number, verdict(step), p50, p99, rarest, errors, answers, busy, why]
     };
     let rows: Vec<_> = curve.by_rate().into_iter().map(row).collect();
-    let few = match curve.steps.iter().all(|step| step.is_enough) {
+    let few = match curve.steps.iter().all(|step| step.has_enough_requests) {
         true => String::new(),
-        false => format!("<p class=\"aside\">{}</p>\n", escaped(&few(curve))),
+        false => format!("<p class=\"aside\">{}</p>\n", escaped(&few_requests_note(curve))),
     };
     format!("{}{few}", table("Steps", &columns, &rows))
 }

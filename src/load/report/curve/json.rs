@@ -63,7 +63,7 @@ pub fn json(curve: &Curve) -> String {
     let report = Report {
         run: SearchReport { curve, setup: SetupReport::of(&curve.setup) },
         answer: AnswerReport {
-            outcome: curve.outcome(),
+            outcome: curve.outcome_name(),
             rate_per_sec,
             above_per_sec,
             meaning: curve.in_words(),
@@ -75,31 +75,31 @@ pub fn json(curve: &Curve) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::load::search::curve::tests::{found, gave_out, nothing};
+    use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
     use serde_json::Value;
 
     use super::*;
-    use crate::load::report::json::tests::{check_against, check_made, made};
+    use crate::load::report::json::tests::{assert_schema_current, check_against, generated_schema};
 
     #[test]
     fn the_schema_of_a_search_is_what_its_types_say() {
-        let made = made::<Report<'static>>(
+        let made = generated_schema::<Report<'static>>(
             "reactor-http rate search",
             "What reactor-client --find-rate --format json writes. Names end in their unit: _us microseconds, _secs seconds, _per_sec a second, _share 0 to 1.",
         );
-        check_made(&made, SCHEMA, "src/load/report/curve/schema.json");
+        assert_schema_current(&made, SCHEMA, "src/load/report/curve/schema.json");
     }
 
     #[test]
     fn the_report_of_every_search_is_what_the_schema_says() {
-        for curve in [found(), gave_out(), nothing()] {
+        for curve in [found_curve(), client_bound_curve(), nothing()] {
             assert_eq!(check_against(SCHEMA, &json(&curve)), [""; 0]);
         }
     }
 
     #[test]
     fn the_check_sees_what_differs_from_the_schema() {
-        let report = json(&found());
+        let report = json(&found_curve());
         for (from, to, fault) in [
             ("\"outcome\": \"found\"", "\"outcome\": \"lost\"", "report.answer.outcome is \"lost\""),
             ("\"above_per_sec\"", "\"below_per_sec\"", "report.answer.below_per_sec is not in the schema"),
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_there_in_figures() {
-        let report: Value = serde_json::from_str(&json(&found())).expect("it is JSON");
+        let report: Value = serde_json::from_str(&json(&found_curve())).expect("it is JSON");
         assert_eq!(report["answer"]["rate_per_sec"], 872.0);
         assert_eq!(report["answer"]["above_per_sec"], 911.0);
         assert_eq!(report["curve"][0]["latency"]["p99.9_us"], 2250);

@@ -44,7 +44,7 @@ fn line(number: usize, step: &RateStep) -> String {
     let cells = [
         step.rate.to_string(),
         number.to_string(),
-        step.judgement.verdict.name().to_owned(),
+        step.slo_result.verdict.name().to_owned(),
         step.wall.as_secs_f64().to_string(),
         step.due.to_string(),
         step.sent.to_string(),
@@ -63,18 +63,18 @@ fn line(number: usize, step: &RateStep) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::search::curve::tests::{found, gave_out, nothing};
+    use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
 
     #[test]
     fn every_step_is_a_line_of_as_many_cells_as_the_heading() {
-        for curve in [found(), gave_out(), nothing()] {
+        for curve in [found_curve(), client_bound_curve(), nothing()] {
             let text = csv(&curve);
             assert_eq!(text.lines().count(), 1 + curve.steps.len());
             let cells = HEADING.split(',').count();
             assert!(text.lines().all(|line| line.split(',').count() == cells), "{text}");
         }
-        let text = csv(&found());
+        let text = csv(&found_curve());
         assert!(text.contains("\r\n200,1,met,2,400,400,398,199,0,250,1500,2250,3750,0.25\r\n"), "{text}");
-        assert!(csv(&gave_out()).contains("\r\n800,1,missed,2,1600,1600,0,796,0,,,,,0.25\r\n"));
+        assert!(csv(&client_bound_curve()).contains("\r\n800,1,missed,2,1600,1600,0,796,0,,,,,0.25\r\n"));
     }
 }

@@ -15,9 +15,9 @@ const BAR_LEN_MAX: usize = 24;
 const NAME_LEN: usize = 12;
 
 /// From when latencies count.
-pub(super) const COUNTED: &str = "Latency counts from when a request was due.";
+pub(super) const LATENCY_NOTE: &str = "Latency counts from when a request was due.";
 /// What should be known of short steps.
-pub(super) const BRIEF: &str =
+pub(super) const SHORT_STEPS_NOTE: &str =
     "So short steps do not show how busy the client was: some of this may be its own doing.";
 
 /// What a person reads.
@@ -42,7 +42,7 @@ fn heading(out: &mut String, curve: &Curve) -> fmt::Result {
     if curve.pipeline > 1 {
         write!(out, ", {} requests on each at a time", curve.pipeline)?;
     }
-    writeln!(out, "\n{}\n\n{:NAME_LEN$} {}", curve.setup.in_words(), "objective", curve.objective)?;
+    writeln!(out, "\n{}\n\n{:NAME_LEN$} {}", curve.setup.summary_line(), "objective", curve.objective)?;
     writeln!(out, "{:NAME_LEN$} {}", "found", curve.in_words())
 }
 
@@ -67,23 +67,23 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
         );
         writeln!(out, "{}", line.trim_end())?;
     }
-    if curve.steps.iter().any(|step| !step.is_enough) {
-        writeln!(out, "{}", few(curve))?;
+    if curve.steps.iter().any(|step| !step.has_enough_requests) {
+        writeln!(out, "{}", few_requests_note(curve))?;
     }
-    if curve.is_brief() {
-        writeln!(out, "{BRIEF}")?;
+    if curve.has_short_steps() {
+        writeln!(out, "{SHORT_STEPS_NOTE}")?;
     }
-    writeln!(out, "{COUNTED} The bars grow with the logarithm of p99.")
+    writeln!(out, "{LATENCY_NOTE} The bars grow with the logarithm of p99.")
 }
 
 /// What the star beside a verdict means.
-pub(super) fn few(curve: &Curve) -> String {
+pub(super) fn few_requests_note(curve: &Curve) -> String {
     format!("* fewer than {} requests: chance has its part in this", count(curve.requests_min))
 }
 
 /// The verdict on a step, with a star if it had too few requests.
 pub(super) fn verdict(step: &RateStep) -> String {
-    format!("{}{}", step.judgement.verdict.name(), if step.is_enough { "" } else { "*" })
+    format!("{}{}", step.slo_result.verdict.name(), if step.has_enough_requests { "" } else { "*" })
 }
 
 fn p99_us(step: &RateStep) -> Option<u64> {
@@ -124,8 +124,8 @@ fn failed(out: &mut String, curve: &Curve) -> fmt::Result {
         writeln!(out, "\nwhy not")?;
     }
     for step in failed {
-        let by = if step.judgement.verdict == SloVerdict::ClientBound { "client-bound: " } else { "" };
-        writeln!(out, "{:>12} {by}{}", rate(step.rate), step.judgement.reasons.join("; "))?;
+        let by = if step.slo_result.verdict == SloVerdict::ClientBound { "client-bound: " } else { "" };
+        writeln!(out, "{:>12} {by}{}", rate(step.rate), step.slo_result.reasons.join("; "))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! that end; what is no number lies at the beginning. It draws nothing.
 
 use super::ticks;
-use super::ticks::{AxisUnit, Tick};
+use super::ticks::{AxisTick, AxisUnit};
 
 /// Times that are further apart than this share a logarithmic axis.
 const LINEAR_RATIO_MAX: f64 = 20.0;
@@ -26,7 +26,7 @@ pub(in crate::load) struct Axis {
     scale: AxisScale,
     from: f64,
     to: f64,
-    ticks: Vec<Tick>,
+    ticks: Vec<AxisTick>,
 }
 
 impl Axis {
@@ -76,8 +76,8 @@ impl Axis {
         Self { name, scale: AxisScale::Percentile, from: 0.0, to, ticks: ticks::percentiles(to) }
     }
 
-    fn over(name: &'static str, scale: AxisScale, ticks: Vec<Tick>) -> Self {
-        let end = |tick: Option<&Tick>| tick.map_or(0.0, |tick| tick.at);
+    fn over(name: &'static str, scale: AxisScale, ticks: Vec<AxisTick>) -> Self {
+        let end = |tick: Option<&AxisTick>| tick.map_or(0.0, |tick| tick.at);
         Self { name, scale, from: end(ticks.first()), to: end(ticks.last()), ticks }
     }
 
@@ -87,11 +87,11 @@ impl Axis {
 
     /// What is written along it, with its place; nothing where there is only a line.
     pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, &str)> {
-        self.ticks.iter().map(|tick| (self.place(tick.at), tick.label.as_str()))
+        self.ticks.iter().map(|tick| (self.position(tick.at), tick.label.as_str()))
     }
 
     /// Where a value lies, in percent of the axis.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(super) fn position(&self, value: f64) -> f64 {
         let along = |value: f64| match self.scale {
             AxisScale::Linear => value,
             AxisScale::Logarithmic => value.max(f64::MIN_POSITIVE).log10(),
@@ -127,7 +127,7 @@ mod tests {
             (Axis::linear("x", 0.0, 9.0, AxisUnit::Count), f64::NAN, 0.0),
         ];
         for (axis, value, wanted) in rows {
-            assert!(is_near(axis.place(value), wanted), "{value} on {axis:?}: {}", axis.place(value));
+            assert!(is_near(axis.position(value), wanted), "{value} on {axis:?}: {}", axis.position(value));
         }
     }
 

@@ -9,25 +9,25 @@ use super::axis::Axis;
 use super::escaped;
 
 /// Looks of a series: there is a colour, a dash and a dot for so many, in `style.css` and in [`DOTS`].
-const LOOKS: usize = 4;
+const SERIES_STYLES: usize = 4;
 /// A dot of each: a disc, a square, a triangle, a diamond.
-const DOTS: [&str; LOOKS] = [
+const DOT_SHAPES: [&str; SERIES_STYLES] = [
     "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
     "M-3-3h6v6h-6z",
     "M0-4l4 7h-8z",
     "M0-4.5l4 4.5-4 4.5-4-4.5z",
 ];
 /// From here on, in percent, the name of a mark stands before it: behind it there may be no room.
-const MARK_ENDS: f64 = 60.0;
+const MARK_NAME_FLIP_PERCENT: f64 = 60.0;
 /// Points of a line that are closer than this to the one before, in percent, are not told apart.
 const POINT_GAP: f64 = 0.1;
 
 /// A place on a line that is worth a dot, and what it says when it is pointed at.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct Dot {
+pub(in crate::load) struct ChartDot {
     pub(in crate::load) x: f64,
     pub(in crate::load) y: f64,
-    pub(in crate::load) title: String,
+    pub(in crate::load) tooltip: String,
 }
 
 /// One series of a chart.
@@ -38,7 +38,7 @@ pub(in crate::load) struct ChartLine {
     /// Where it goes, from left to right; nothing, where it is broken.
     pub(in crate::load) points: Vec<Option<(f64, f64)>>,
     /// What is worth a dot.
-    pub(in crate::load) dots: Vec<Dot>,
+    pub(in crate::load) dots: Vec<ChartDot>,
     /// Whether what lies below it is filled.
     pub(in crate::load) is_filled: bool,
 }
@@ -53,7 +53,7 @@ pub(in crate::load) struct ChartBar {
 
 /// A part of the x axis and what it says when it is pointed at.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct Hint {
+pub(in crate::load) struct ChartTooltip {
     pub(in crate::load) from: f64,
     pub(in crate::load) to: f64,
     pub(in crate::load) title: String,
@@ -80,7 +80,7 @@ pub(in crate::load) struct Chart {
     pub(in crate::load) bars: Vec<ChartBar>,
     pub(in crate::load) lines: Vec<ChartLine>,
     pub(in crate::load) marks: Vec<ChartMark>,
-    pub(in crate::load) hints: Vec<Hint>,
+    pub(in crate::load) tooltips: Vec<ChartTooltip>,
 }
 
 impl Chart {
@@ -95,7 +95,7 @@ impl Chart {
             bars: Vec::new(),
             lines: Vec::new(),
             marks: Vec::new(),
-            hints: Vec::new(),
+            tooltips: Vec::new(),
         }
     }
 
@@ -106,7 +106,7 @@ impl Chart {
             self.grid(),
             self.bars.iter().map(|bar| self.bar(bar)).collect(),
             self.paths(),
-            self.hints.iter().map(|hint| self.hint(hint)).collect(),
+            self.tooltips.iter().map(|hint| self.tooltip(hint)).collect(),
             self.marks.iter().enumerate().map(|(index, mark)| self.mark(index, mark)).collect(),
             self.lines.iter().enumerate().map(|(index, line)| self.dots(index, line)).collect(),
             self.labels(),
@@ -128,7 +128,7 @@ impl Chart {
             return String::new();
         }
         let entry = |(index, line): (usize, &ChartLine)| {
-            let look = index % LOOKS;
+            let look = index % SERIES_STYLES;
             format!(
                 "<li><svg class=\"swatch\" aria-hidden=\"true\"><path class=\"line l{look}\" d=\"M0 6h32\"/>{}</svg>\
                  {}</li>\n",
@@ -145,18 +145,19 @@ impl Chart {
     fn grid(&self) -> String {
         let upright = self.x.ticks().map(|(place, label)| {
             let x = percent(place);
-            format!("<line class=\"{}\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>", weight(label))
+            format!("<line class=\"{}\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>", grid_class(label))
         });
         let level = self.y.ticks().map(|(place, label)| {
             let y = percent(100.0 - place);
-            format!("<line class=\"{}\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>", weight(label))
+            format!("<line class=\"{}\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>", grid_class(label))
         });
         let base = "<line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/>\n";
         format!("{}\n{}\n{base}", upright.collect::<String>(), level.collect::<String>())
     }
 
     fn bar(&self, bar: &ChartBar) -> String {
-        let (from, to, height) = (self.x.place(bar.from), self.x.place(bar.to), self.y.place(bar.value));
+        let (from, to, height) =
+            (self.x.position(bar.from), self.x.position(bar.to), self.y.position(bar.value));
         if bar.value <= 0.0 {
             return String::new();
         }
@@ -167,7 +168,7 @@ impl Chart {
 
     /// All lines, in a space of their own in which a hundred units are the whole of each axis.
     fn paths(&self) -> String {
-        let paths = self.lines.iter().enumerate().map(|(index, line)| self.path(index % LOOKS, line));
+        let paths = self.lines.iter().enumerate().map(|(index, line)| self.path(index % SERIES_STYLES, line));
         let paths = paths.collect::<String>();
         if paths.is_empty() {
             return paths;
@@ -183,9 +184,15 @@ impl Chart {
         for run in line.points.split(Option::is_none) {
             let run = self.thinned(run);
             let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { continue };
-            let points: Vec<_> = run.iter().map(|(x, y)| format!("{} {}", short(*x), short(*y))).collect();
+            let points: Vec<_> =
+                run.iter().map(|(x, y)| format!("{} {}", format_decimal(*x), format_decimal(*y))).collect();
             path.push_str(&format!("M{}", points.join("L")));
-            area.push_str(&format!("M{} 100L{}L{} 100z", short(*first), points.join("L"), short(*last)));
+            area.push_str(&format!(
+                "M{} 100L{}L{} 100z",
+                format_decimal(*first),
+                points.join("L"),
+                format_decimal(*last)
+            ));
         }
         let area = match line.is_filled {
             true if !area.is_empty() => format!("<path class=\"area l{look}\" d=\"{area}\"/>\n"),
@@ -197,7 +204,7 @@ impl Chart {
     /// The places of points, without those that nobody could tell from the one before.
     fn thinned(&self, points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
         let mut kept: Vec<(f64, f64)> = Vec::new();
-        let places = points.iter().flatten().map(|(x, y)| (self.x.place(*x), 100.0 - self.y.place(*y)));
+        let places = points.iter().flatten().map(|(x, y)| (self.x.position(*x), 100.0 - self.y.position(*y)));
         let (count, near) = (points.len(), |one: f64, other: f64| (one - other).abs() < POINT_GAP);
         for (index, (x, y)) in places.enumerate() {
             let is_apart = kept.last().is_none_or(|last| !near(last.0, x) || !near(last.1, y));
@@ -208,8 +215,8 @@ impl Chart {
         kept
     }
 
-    fn hint(&self, hint: &Hint) -> String {
-        let (from, to) = (self.x.place(hint.from), self.x.place(hint.to));
+    fn tooltip(&self, hint: &ChartTooltip) -> String {
+        let (from, to) = (self.x.position(hint.from), self.x.position(hint.to));
         format!(
             "<rect class=\"hint\" x=\"{}\" y=\"0\" width=\"{}\" height=\"100%\"><title>{}</title></rect>\n",
             percent(from),
@@ -220,9 +227,9 @@ impl Chart {
 
     /// Names of neighbours stand on different heights, for they may be close to one another.
     fn mark(&self, index: usize, mark: &ChartMark) -> String {
-        let place = self.x.place(mark.at);
+        let place = self.x.position(mark.at);
         let (x, name) = (percent(place), escaped(&mark.name));
-        let (end, aside) = if place > MARK_ENDS { (" end", -5) } else { ("", 5) };
+        let (end, aside) = if place > MARK_NAME_FLIP_PERCENT { (" end", -5) } else { ("", 5) };
         let down = 1.1 + 1.4 * (index % 3) as f64;
         format!(
             "<line class=\"mark\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>\
@@ -232,8 +239,8 @@ impl Chart {
 
     fn dots(&self, index: usize, line: &ChartLine) -> String {
         let dots = line.dots.iter().map(|its| {
-            let (x, y) = (percent(self.x.place(its.x)), percent(100.0 - self.y.place(its.y)));
-            dot(index, &x, &y, &its.title)
+            let (x, y) = (percent(self.x.position(its.x)), percent(100.0 - self.y.position(its.y)));
+            dot(index, &x, &y, &its.tooltip)
         });
         dots.collect()
     }
@@ -268,22 +275,22 @@ impl Chart {
 }
 
 fn dot(index: usize, x: &str, y: &str, title: &str) -> String {
-    let look = index % LOOKS;
-    let shape = DOTS.get(look).copied().unwrap_or_default();
+    let look = index % SERIES_STYLES;
+    let shape = DOT_SHAPES.get(look).copied().unwrap_or_default();
     let title = if title.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(title)) };
     format!("<svg class=\"dot\" x=\"{x}\" y=\"{y}\">{title}<path class=\"l{look}\" d=\"{shape}\"/></svg>\n")
 }
 
-fn weight(label: &str) -> &'static str {
+fn grid_class(label: &str) -> &'static str {
     if label.is_empty() { "thin" } else { "grid" }
 }
 
 fn percent(place: f64) -> String {
-    format!("{}%", short(place))
+    format!("{}%", format_decimal(place))
 }
 
 /// Two decimals, of which none is a nought at the end: a pixel of the widest screen is more.
-fn short(value: f64) -> String {
+fn format_decimal(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }

@@ -3,7 +3,7 @@
 //! Each is a function of the summary, and each says its figures in words too. None is made of nothing.
 
 use super::axis::Axis;
-use super::chart::{Chart, ChartBar, ChartLine, ChartMark, Dot, Hint};
+use super::chart::{Chart, ChartBar, ChartDot, ChartLine, ChartMark, ChartTooltip};
 use super::ticks::AxisUnit;
 use crate::load::stats::latency_histogram::LatencyHistogram;
 use crate::load::stats::summary::{PERCENTILES, SliceSummary, Spread, Summary};
@@ -12,7 +12,7 @@ use crate::text::units::{count, rate, time};
 /// More slices than this have no room for dots.
 const DOTS_MAX: usize = 40;
 /// A slice that is shorter than this part of the others shows chance; it is in the table only.
-const STUB_SHARE: f64 = 0.1;
+const PARTIAL_SLICE_SHARE: f64 = 0.1;
 /// Percentiles that are marked in the histogram, with how many times it takes to tell them.
 const MARKED: [(&str, u64); 3] = [("p50", 1), ("p99", 100), ("p99.9", 1000)];
 /// About so many bins.
@@ -27,7 +27,7 @@ const LATENCY: &str = "latency";
 pub(super) fn curve(summary: &Summary) -> Option<Chart> {
     let corrected = summary.corrected.as_ref()?;
     let mut series = vec![(LATENCY, corrected, &summary.corrected_times)];
-    if let Some(uncorrected) = summary.uncorrected.as_ref().filter(|_| summary.is_open()) {
+    if let Some(uncorrected) = summary.uncorrected.as_ref().filter(|_| summary.is_open_loop()) {
         series = vec![
             ("corrected: from when it was due", corrected, &summary.corrected_times),
             ("uncorrected: from when it was sent", uncorrected, &summary.uncorrected_times),
@@ -49,7 +49,7 @@ fn curve_line(name: &str, spread: &Spread, times: &LatencyHistogram) -> ChartLin
     let told = named.filter(|((_, quantile), _)| (1.0 - quantile) * spread.count as f64 >= 1.0);
     let dots = told.map(|((percentile, quantile), us)| {
         let title = format!("{percentile}, {name}: {}", time(us as f64));
-        Dot { x: *quantile, y: us as f64, title }
+        ChartDot { x: *quantile, y: us as f64, tooltip: title }
     });
     ChartLine { name: name.to_owned(), points: steps(times), dots: dots.collect(), is_filled: false }
 }
@@ -94,7 +94,7 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
         let (from, to) = (bin.from_us as f64, bin.to_us as f64);
         chart.bars.push(ChartBar { from, to, value: bin.count as f64 });
         let title = format!("{} to {}: {}", time(from), time(to), count(bin.count));
-        chart.hints.push(Hint { from, to, title });
+        chart.tooltips.push(ChartTooltip { from, to, title });
     }
     let marked = MARKED.into_iter().filter(|(_, count)| spread.count >= *count);
     let marked = marked.filter_map(|(name, _)| Some((name, spread.percentile_us(name)? as f64)));
@@ -106,7 +106,7 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
 /// The slices that are long enough to tell a rate or a percentile.
 fn told(summary: &Summary) -> Vec<&SliceSummary> {
     let full = summary.slices.iter().map(|slice| slice.length).max().unwrap_or_default();
-    let is_told = |slice: &&SliceSummary| slice.length >= full.mul_f64(STUB_SHARE);
+    let is_told = |slice: &&SliceSummary| slice.length >= full.mul_f64(PARTIAL_SLICE_SHARE);
     summary.slices.iter().filter(is_told).collect()
 }
 
@@ -121,7 +121,7 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
     chart.description = format!("{mean} on average; from {least} to {most} in single slices of the run");
     let points = slices.iter().flat_map(|slice| {
-        let (from, to) = ends_us(slice);
+        let (from, to) = period_us(slice);
         [Some((from, slice.rate)), Some((to, slice.rate))]
     });
     let line = ChartLine {
@@ -159,12 +159,13 @@ pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
 
 fn latency_line(name: &str, quantile: f64, slices: &[&SliceSummary]) -> ChartLine {
     let place = |slice: &&SliceSummary| {
-        let (from, to) = ends_us(slice);
+        let (from, to) = period_us(slice);
         quantile_us(slice, quantile).map(|us| ((from + to) / 2.0, us))
     };
     let points: Vec<_> = slices.iter().map(place).collect();
     let dots = points.iter().flatten().filter(|_| slices.len() <= DOTS_MAX);
-    let dots = dots.map(|(x, y)| Dot { x: *x, y: *y, title: format!("{name} {}", time(*y)) }).collect();
+    let dots =
+        dots.map(|(x, y)| ChartDot { x: *x, y: *y, tooltip: format!("{name} {}", time(*y)) }).collect();
     ChartLine { name: name.to_owned(), points, dots, is_filled: false }
 }
 
@@ -193,7 +194,7 @@ pub(super) fn errors(summary: &Summary) -> Option<Chart> {
 }
 
 fn bar(slice: &SliceSummary, value: f64) -> ChartBar {
-    let (from, to) = ends_us(slice);
+    let (from, to) = period_us(slice);
     ChartBar { from, to, value }
 }
 
@@ -206,24 +207,24 @@ fn over_time(
     words: impl Fn(&SliceSummary) -> String,
 ) -> Chart {
     let wall_us = summary.info.wall.as_secs_f64() * 1e6;
-    let end_us = summary.slices.iter().map(|slice| ends_us(slice).1).fold(wall_us, f64::max);
+    let end_us = summary.slices.iter().map(|slice| period_us(slice).1).fold(wall_us, f64::max);
     let mut chart = Chart::new(id, title, Axis::elapsed(ELAPSED, end_us), y);
     let hints = summary.slices.iter().map(|slice| {
-        let (from, to) = ends_us(slice);
-        Hint { from, to, title: format!("{}: {}", when(slice), words(slice)) }
+        let (from, to) = period_us(slice);
+        ChartTooltip { from, to, title: format!("{}: {}", slice_period(slice), words(slice)) }
     });
-    chart.hints = hints.collect();
+    chart.tooltips = hints.collect();
     chart
 }
 
-fn ends_us(slice: &SliceSummary) -> (f64, f64) {
+fn period_us(slice: &SliceSummary) -> (f64, f64) {
     let from = slice.start.as_secs_f64() * 1e6;
     (from, from + slice.length.as_secs_f64() * 1e6)
 }
 
 /// From when to when a slice is: `3 to 4 s`.
-pub(super) fn when(slice: &SliceSummary) -> String {
-    let (from, to) = ends_us(slice);
+pub(super) fn slice_period(slice: &SliceSummary) -> String {
+    let (from, to) = period_us(slice);
     // Thousandths of a second tell any two slices apart.
     let secs = |us: f64| (us / 1e3).round() / 1e3;
     format!("{} to {} s", secs(from), secs(to))

@@ -2,13 +2,13 @@
 //!
 //! The words are those of the report in text; every figure is the summary's.
 
-use super::plots::when;
+use super::plots::slice_period;
 use super::table::{Column, list, table, tile};
 use super::{began, escaped, section};
 use crate::load::report::text::{
-    BLIND, CORRECTED, asked, cpu_per_answer, errors, percentile, phases_of, rows,
+    CLOSED_LOOP_NOTE, CORRECTED_NOTE, asked, cpu_per_answer, errors, percentile, phase_spreads, rows,
 };
-use crate::load::report::verdict::{in_words, remark_in_words};
+use crate::load::report::verdict::{describe_warning, in_words};
 use crate::load::stats::failure::FailureCounts;
 use crate::load::stats::summary::{Spread, StatusCount, Summary, UrlSummary, ratio};
 use crate::text::units::{bytes, count, rate, share, time};
@@ -44,8 +44,8 @@ pub(super) fn verdict(summary: &Summary) -> String {
                 .to_owned()
         }
     };
-    let remarks = validity.remarks.iter().map(|remark| {
-        let words = escaped(&remark_in_words(remark));
+    let remarks = validity.warnings.iter().map(|remark| {
+        let words = escaped(&describe_warning(remark));
         format!("<div class=\"verdict note\">\n<p><strong>Note</strong> {words}</p>\n</div>\n")
     });
     format!("{verdict}{}", remarks.collect::<String>())
@@ -84,7 +84,7 @@ fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
         us.map(|us| time(us as f64))
     };
     let words = match of(&summary.uncorrected) {
-        Some(uncorrected) if summary.is_open() => format!("uncorrected {uncorrected}"),
+        Some(uncorrected) if summary.is_open_loop() => format!("uncorrected {uncorrected}"),
         _ if summary.corrected.is_some() => meaning.to_owned(),
         _ => String::new(),
     };
@@ -101,25 +101,25 @@ pub(super) fn latency(summary: &Summary, chart: &str) -> String {
     let deviation = |spread: &Spread| ("std. deviation", spread.stdev_us);
     let lines = |spread: &Spread| rows(spread).into_iter().chain([deviation(spread)]);
     let (table, words) = match &summary.uncorrected {
-        Some(uncorrected) if summary.is_open() => {
+        Some(uncorrected) if summary.is_open_loop() => {
             let columns =
                 [Column::Text("latency"), Column::Number("corrected"), Column::Number("uncorrected")];
             let pairs = lines(corrected).zip(lines(uncorrected));
             let rows = pairs.map(|((name, one), (_, other))| vec![name.to_owned(), time(one), time(other)]);
-            (table("Latency", &columns, &rows.collect::<Vec<_>>()), CORRECTED)
+            (table("Latency", &columns, &rows.collect::<Vec<_>>()), CORRECTED_NOTE)
         }
         _ => {
             let rows = lines(corrected).map(|(name, us)| vec![name.to_owned(), time(us)]);
             let columns = [Column::Text("latency"), Column::Number("time")];
-            (table("Latency", &columns, &rows.collect::<Vec<_>>()), BLIND)
+            (table("Latency", &columns, &rows.collect::<Vec<_>>()), CLOSED_LOOP_NOTE)
         }
     };
-    let words = escaped(&flowing(words));
+    let words = escaped(&without_line_ends(words));
     format!("<div class=\"beside\">\n{chart}{table}</div>\n<p class=\"aside\">{words}</p>\n")
 }
 
 /// Without its line ends, which are for terminals.
-fn flowing(words: &str) -> String {
+fn without_line_ends(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -136,11 +136,11 @@ pub(super) fn bars(summary: &Summary) -> String {
         Column::Number("requests"),
         Column::Number("share"),
     ];
-    folded("The histogram in figures", &table("Histogram", &columns, &rows.collect::<Vec<_>>()))
+    details("The histogram in figures", &table("Histogram", &columns, &rows.collect::<Vec<_>>()))
 }
 
 /// Figures that are there for who wants them.
-fn folded(summary: &str, table: &str) -> String {
+fn details(summary: &str, table: &str) -> String {
     if table.is_empty() {
         return String::new();
     }
@@ -152,7 +152,7 @@ pub(super) fn slices(summary: &Summary) -> String {
     let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
     let rows = summary.slices.iter().map(|slice| {
         vec![
-            when(slice),
+            slice_period(slice),
             rate(slice.rate),
             us(slice.p50_us),
             us(slice.p99_us),
@@ -174,14 +174,14 @@ pub(super) fn slices(summary: &Summary) -> String {
     if table.is_empty() {
         return "<p>Nothing has happened.</p>\n".to_owned();
     }
-    folded("The slices in figures", &table)
+    details("The slices in figures", &table)
 }
 
 /// Each status that came.
-pub(super) fn answers(summary: &Summary) -> String {
+pub(super) fn status_codes(summary: &Summary) -> String {
     let rows = summary.statuses.iter().map(|StatusCount { status, count: number }| {
         let part = share(ratio(*number as f64, summary.totals.answered as f64));
-        vec![status.to_string(), count(*number), part, class(*status).to_owned()]
+        vec![status.to_string(), count(*number), part, status_class(*status).to_owned()]
     });
     let columns =
         [Column::Text("status"), Column::Number("answers"), Column::Number("share"), Column::Long("meaning")];
@@ -189,7 +189,7 @@ pub(super) fn answers(summary: &Summary) -> String {
 }
 
 /// What the first digit of a status means (RFC 9110 section 15).
-fn class(status: u16) -> &'static str {
+fn status_class(status: u16) -> &'static str {
     match status / 100 {
         1 => "informational",
         2 => "successful",
@@ -203,8 +203,8 @@ fn class(status: u16) -> &'static str {
 /// How requests failed, and connections.
 pub(super) fn failures(summary: &Summary) -> String {
     let tables = [
-        kinds("Requests that failed", "requests", &summary.failures),
-        kinds("Connections that did not come about", "connections", &summary.connect_failures),
+        failure_table("Requests that failed", "requests", &summary.failures),
+        failure_table("Connections that did not come about", "connections", &summary.connect_failures),
     ];
     match tables.concat() {
         none if none.is_empty() => none,
@@ -212,7 +212,7 @@ pub(super) fn failures(summary: &Summary) -> String {
     }
 }
 
-fn kinds(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
+fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
     let rows = failures.seen().map(|(failure, number)| {
         vec![failure.name().to_owned(), count(number), failure.describe().to_owned()]
     });
@@ -222,7 +222,7 @@ fn kinds(caption: &str, what: &'static str, failures: &FailureCounts) -> String 
 
 /// Where the time went, and how late the client was.
 pub(super) fn phases(summary: &Summary) -> String {
-    let rows = phases_of(summary).map(|(name, spread, words)| {
+    let rows = phase_spreads(summary).map(|(name, spread, words)| {
         let at = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
         let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
         vec![name.to_owned(), count(spread.count), mean, at("p50"), at("p99"), max, words.to_owned()]
@@ -288,7 +288,7 @@ pub(super) fn settings(summary: &Summary) -> String {
         ("requests on each at a time", count(info.pipeline)),
         ("threads", count(info.threads)),
     ]);
-    let told = info.course.entries().into_iter().chain(info.setup.entries());
+    let told = info.profile.entries().into_iter().chain(info.setup.entries());
     entries.extend(told.filter(|(_, value)| !value.is_empty()));
     entries.extend([
         ("took", time(wall_secs * 1e6)),

@@ -9,17 +9,17 @@ use serde_json::Value;
 use super::*;
 use crate::load::report::json;
 use crate::load::run_info::RunInfo;
-use crate::load::run_info::tests::odd;
+use crate::load::run_info::tests::unusual_setup;
 use crate::load::saved::SavedRun;
-use crate::load::stats::metrics::{Answered, Metrics};
-use crate::load::stats::summary::tests::{info, metrics, nothing, stalling, stalling_metrics, steady};
+use crate::load::stats::metrics::{Metrics, ResponseRecord};
+use crate::load::stats::summary::tests::{empty_summary, info, metrics, stalling, stalling_metrics, steady};
 use crate::text::units::{bytes, count, rate, share, time};
 
 /// Elements without an end.
 const VOID: [&str; 3] = ["meta", "br", "hr"];
 
 /// What keeps a page from being well formed: attributes are in double quotes and elements nest.
-pub(in crate::load::report) fn faults(page: &str) -> Vec<String> {
+pub(in crate::load::report) fn markup_errors(page: &str) -> Vec<String> {
     let (mut open, mut found) = (Vec::new(), Vec::new());
     let mut rest = page.strip_prefix("<!doctype html>").unwrap_or(page);
     while let Some(at) = rest.find('<') {
@@ -48,7 +48,7 @@ pub(in crate::load::report) fn faults(page: &str) -> Vec<String> {
 }
 
 /// What a page has from elsewhere, or runs.
-pub(in crate::load::report) fn foreign(page: &str) -> Vec<&'static str> {
+pub(in crate::load::report) fn external_references(page: &str) -> Vec<&'static str> {
     let words = [
         " src=",
         " href=",
@@ -77,15 +77,15 @@ fn several(urls: usize, metrics: Metrics) -> Summary {
 }
 
 /// A closed loop of so many answers, one each ten seconds, the first of them at once.
-fn seldom(answers: u64) -> Summary {
+fn sparse_run(answers: u64) -> Summary {
     let mut metrics = metrics(0);
     let mut wall = Duration::ZERO;
     for number in 0..answers {
         let sent = Duration::from_secs(number * 10);
         let done = sent + Duration::from_micros(77 + number);
-        metrics.sent(0);
+        metrics.record_sent(0);
         let (intended, first_byte) = (sent, done);
-        metrics.answered(Answered {
+        metrics.answered(ResponseRecord {
             url: 0,
             status: 200,
             intended,
@@ -105,20 +105,20 @@ fn runs() -> Vec<(&'static str, Summary)> {
     vec![
         ("open", stalling()),
         ("closed", steady(5, 1.0)),
-        ("nothing", nothing(info())),
-        ("no time at all", nothing(RunInfo { wall: Duration::ZERO, ..info() })),
-        ("one answer", seldom(1)),
-        ("an hour", seldom(361)),
+        ("nothing", empty_summary(info())),
+        ("no time at all", empty_summary(RunInfo { wall: Duration::ZERO, ..info() })),
+        ("one answer", sparse_run(1)),
+        ("an hour", sparse_run(361)),
         ("two addresses", several(2, stalling_metrics(2))),
         ("a hundred addresses", several(150, stalling_metrics(150))),
         (
             "invalid",
-            nothing(RunInfo {
-                cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage },
+            empty_summary(RunInfo {
+                cpu_usage: CpuUsage { thread_cpu_max: info().wall, ..info().cpu_usage },
                 ..info()
             }),
         ),
-        ("hostile", nothing(RunInfo { target: hostile.to_owned(), ..info() })),
+        ("hostile", empty_summary(RunInfo { target: hostile.to_owned(), ..info() })),
     ]
 }
 
@@ -126,10 +126,10 @@ fn runs() -> Vec<(&'static str, Summary)> {
 fn the_page_of_every_run_is_well_formed_and_needs_nobody() {
     for (what, summary) in runs() {
         let page = html(&summary);
-        assert_eq!(faults(&page), [""; 0], "{what}");
+        assert_eq!(markup_errors(&page), [""; 0], "{what}");
         // A description in a page of its own words; the hostile ones are text.
         let own = page.replace("script src=", "");
-        assert_eq!(foreign(&own), [""; 0], "{what}");
+        assert_eq!(external_references(&own), [""; 0], "{what}");
         for number in ["NaN", "\"inf", "-inf", " inf"] {
             assert!(!page.contains(number), "{what}: {number}");
         }
@@ -141,10 +141,10 @@ fn the_page_of_every_run_is_well_formed_and_needs_nobody() {
 #[test]
 fn the_checks_can_fail() {
     for page in ["<p>", "<p></b>", "</p>", "<p a=b\">", "<p", "<p a='b\"'></p>", "a & b"] {
-        assert!(!faults(page).is_empty(), "{page}");
+        assert!(!markup_errors(page).is_empty(), "{page}");
     }
     for page in ["<a href=\"http://x/\">", "<IMG src=x>", "a { background: url(x) }"] {
-        assert!(!foreign(page).is_empty(), "{page}");
+        assert!(!external_references(page).is_empty(), "{page}");
     }
 }
 
@@ -175,12 +175,12 @@ fn the_figures_are_those_of_the_json_report() {
             told(&report, "/first_byte/mean_us", time),
         ];
         let latencies =
-            if summary.is_open() { vec!["latency", "latency_uncorrected"] } else { vec!["latency"] };
+            if summary.is_open_loop() { vec!["latency", "latency_uncorrected"] } else { vec!["latency"] };
         for figure in ["min_us", "mean_us", "stdev_us", "p50_us", "p75_us", "p99.9_us", "p99.99_us", "max_us"]
         {
             wanted.extend(latencies.iter().map(|of| told(&report, &format!("/{of}/{figure}"), time)));
         }
-        if summary.is_open() {
+        if summary.is_open_loop() {
             wanted.push(told(&report, "/failures/0/count", number));
             wanted.push(format!(">{}<", report["failures"][0]["meaning"].as_str().expect("words")));
             wanted.push(told(&report, "/lag/max_us", time));
@@ -221,7 +221,7 @@ fn the_verdict_and_what_cannot_be_seen_are_said_in_words() {
 
 #[test]
 fn the_settings_stand_on_the_page() {
-    let page = html(&nothing(RunInfo { setup: odd(), ..info() }));
+    let page = html(&empty_summary(RunInfo { setup: unusual_setup(), ..info() }));
     for (name, value) in [
         ("schedule", "200/s"),
         ("ends after", "10.0 s"),
@@ -236,16 +236,24 @@ fn the_settings_stand_on_the_page() {
     ] {
         assert!(page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>")), "{name} in {page}");
     }
-    assert!(!html(&nothing(info())).contains("<dt>seed</dt>"), "there is none");
+    assert!(!html(&empty_summary(info())).contains("<dt>seed</dt>"), "there is none");
 }
 
 #[test]
 fn bad_statuses_are_errors_in_the_course_of_the_run() {
     let mut metrics = metrics(0);
-    metrics.sent(0);
+    metrics.record_sent(0);
     let (sent, done) = (Duration::ZERO, Duration::from_millis(1));
     let (intended, first_byte) = (sent, done);
-    metrics.answered(Answered { url: 0, status: 503, intended, sent, first_byte, done, received_len: 1 });
+    metrics.answered(ResponseRecord {
+        url: 0,
+        status: 503,
+        intended,
+        sent,
+        first_byte,
+        done,
+        received_len: 1,
+    });
     let page = html(&Summary::of(&metrics, &info()));
     assert!(page.contains("0 failed, 1 with a status of 400 or above"), "{page}");
     assert!(page.contains("<figure class=\"chart\" id=\"errors\">"), "{page}");
@@ -259,8 +267,8 @@ fn there_is_a_chart_for_whatever_has_happened() {
         ids.filter(|id| page.contains(&format!("<figure class=\"chart\" id=\"{id}\">"))).collect::<Vec<_>>()
     };
     assert_eq!(ids(&stalling()), ["curve", "histogram", "rates", "latencies", "errors"]);
-    assert_eq!(ids(&seldom(1)), ["curve", "histogram", "rates", "latencies"]);
-    assert_eq!(ids(&nothing(info())), [""; 0]);
+    assert_eq!(ids(&sparse_run(1)), ["curve", "histogram", "rates", "latencies"]);
+    assert_eq!(ids(&empty_summary(info())), [""; 0]);
 }
 
 /// The colours of one of the two looks.

@@ -30,7 +30,7 @@ pub(in crate::load) enum AxisUnit {
 
 /// A place on an axis.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
+pub(super) struct AxisTick {
     /// Where it is.
     pub(super) at: f64,
     /// What is written there; nothing, where there is only a line.
@@ -38,19 +38,19 @@ pub(super) struct Tick {
 }
 
 /// Ticks from at or below `from` to at or above `to`, at least two, in about `steps_max` steps.
-pub(super) fn linear(from: f64, to: f64, unit: AxisUnit, steps_max: u32) -> Vec<Tick> {
+pub(super) fn linear(from: f64, to: f64, unit: AxisUnit, steps_max: u32) -> Vec<AxisTick> {
     let (from, to) = (number(from), number(to));
-    let step = step((to - from) / f64::from(steps_max.max(1)), unit);
+    let step = round_step((to - from) / f64::from(steps_max.max(1)), unit);
     let first = (from / step).floor();
     let last = (to / step).ceil().max(first + 1.0);
-    let scale = scale(step, last * step, unit);
+    let scale = label_unit(step, last * step, unit);
     let places = (0..TICKS_MAX).map(|index| first + index as f64).take_while(|place| *place <= last);
-    places.map(|place| Tick { at: place * step, label: written(place * step, scale) }).collect()
+    places.map(|place| AxisTick { at: place * step, label: format_label(place * step, scale) }).collect()
 }
 
 /// Ticks at 1, 2 and 5 of each power of ten, from at or below `from` to at or above `to`; both are
 /// above nought, or are taken to be 1, and no more than [`POWERS_MAX`] powers apart.
-pub(super) fn logarithmic(from: f64, to: f64, unit: AxisUnit) -> Vec<Tick> {
+pub(super) fn logarithmic(from: f64, to: f64, unit: AxisUnit) -> Vec<AxisTick> {
     let above = |value: f64| if value > 0.0 { number(value) } else { 1.0 };
     let to = above(to).max(above(from));
     let from = above(from).max(to / 10f64.powi(POWERS_MAX));
@@ -68,8 +68,9 @@ pub(super) fn logarithmic(from: f64, to: f64, unit: AxisUnit) -> Vec<Tick> {
         }
     }
     let few = places.len() <= LABELS_MAX;
-    let label = |place| written(place, scale(place, place, unit));
-    let tick = |(at, is_power)| Tick { at, label: if few || is_power { label(at) } else { String::new() } };
+    let label = |place| format_label(place, label_unit(place, place, unit));
+    let tick =
+        |(at, is_power)| AxisTick { at, label: if few || is_power { label(at) } else { String::new() } };
     places.into_iter().map(tick).collect()
 }
 
@@ -78,8 +79,8 @@ fn place(digit: i32, power: i32) -> f64 {
 }
 
 /// Ticks at 0, 50, 90, 99, 99.9 % and so on, as far as `to`, a share from 0 to 1.
-pub(super) fn percentiles(to: f64) -> Vec<Tick> {
-    let tick = |at: f64, label: &str| Tick { at, label: format!("{label} %") };
+pub(super) fn percentiles(to: f64) -> Vec<AxisTick> {
+    let tick = |at: f64, label: &str| AxisTick { at, label: format!("{label} %") };
     let mut ticks = vec![tick(0.0, "0"), tick(0.5, "50"), tick(0.9, "90")];
     for nines in 2..=NINES_MAX {
         let label =
@@ -96,7 +97,7 @@ fn number(value: f64) -> f64 {
 }
 
 /// The smallest round step that is at least so long.
-fn step(least: f64, unit: AxisUnit) -> f64 {
+fn round_step(least: f64, unit: AxisUnit) -> f64 {
     const LONG: [f64; 12] = [
         30.0 * SECOND_US,
         MINUTE_US,
@@ -128,7 +129,7 @@ fn round_up(least: f64) -> f64 {
 }
 
 /// By what labels are divided, and what stands behind them.
-fn scale(step: f64, most: f64, unit: AxisUnit) -> (f64, &'static str) {
+fn label_unit(step: f64, most: f64, unit: AxisUnit) -> (f64, &'static str) {
     match unit {
         AxisUnit::Time if step >= DAY_US => (DAY_US, " d"),
         AxisUnit::Time if step >= HOUR_US => (HOUR_US, " h"),
@@ -144,7 +145,7 @@ fn scale(step: f64, most: f64, unit: AxisUnit) -> (f64, &'static str) {
     }
 }
 
-fn written(value: f64, (divisor, unit): (f64, &str)) -> String {
+fn format_label(value: f64, (divisor, unit): (f64, &str)) -> String {
     let scaled = value / divisor;
     if scaled == 0.0 {
         return "0".to_owned();
@@ -161,7 +162,7 @@ fn written(value: f64, (divisor, unit): (f64, &str)) -> String {
 mod tests {
     use super::*;
 
-    fn labels(ticks: &[Tick]) -> String {
+    fn labels(ticks: &[AxisTick]) -> String {
         ticks.iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>().join(",")
     }
 

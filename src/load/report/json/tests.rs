@@ -9,11 +9,11 @@ use serde_json::json as value;
 
 use super::*;
 use crate::load::compare::compare;
-use crate::load::run_info::tests::odd;
+use crate::load::run_info::tests::unusual_setup;
 use crate::load::run_info::{CpuUsage, RunInfo};
 use crate::load::saved::SavedRun;
 use crate::load::stats::summary::PERCENTILES;
-use crate::load::stats::summary::tests::{info, nothing, stalling, stalling_metrics, steady};
+use crate::load::stats::summary::tests::{empty_summary, info, stalling, stalling_metrics, steady};
 
 /// What may speak against a run.
 const REASONS: [&str; 7] = ["cpu", "waited", "lag", "missed", "no-descriptor", "no-port", "merged"];
@@ -37,7 +37,7 @@ const ERROR_NAMES: [&str; 4] = ["fewer", "more", "no-difference-shown", "too-few
 const SIGNED: [&str; 3] = ["change_share", "low", "high"];
 
 /// The schema that the type of a report has, as the file beside it has it.
-pub(in crate::load::report) fn made<T: JsonSchema>(format: &str, description: &str) -> String {
+pub(in crate::load::report) fn generated_schema<T: JsonSchema>(format: &str, description: &str) -> String {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<Document<T>>().to_value();
     tidy(&mut schema, "");
@@ -141,7 +141,7 @@ fn definition(name: &str) -> String {
 }
 
 /// Checks that a schema is the one that was made; with `WRITE_SCHEMAS` set, writes it.
-pub(in crate::load::report) fn check_made(made: &str, schema: &str, path: &str) {
+pub(in crate::load::report) fn assert_schema_current(made: &str, schema: &str, path: &str) {
     if std::env::var_os("WRITE_SCHEMAS").is_some() {
         std::fs::write(path, made).expect("it is written");
     }
@@ -150,13 +150,13 @@ pub(in crate::load::report) fn check_made(made: &str, schema: &str, path: &str) 
 
 #[test]
 fn the_schema_of_a_report_is_what_its_types_say() {
-    let made = made::<Report<'static>>(
+    let made = generated_schema::<LoadReport<'static>>(
         "reactor-http load report",
         "What reactor-client --format json writes after a load test. Names end in their unit: _us microseconds, \
          _secs seconds, _bytes bytes, _share 0 to 1. What reactor-client compare --format json writes is \
          $defs/comparison.",
     );
-    check_made(&made, SCHEMA, "src/load/report/schema.json");
+    assert_schema_current(&made, SCHEMA, "src/load/report/schema.json");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn faults(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String
         found.extend(faults(root, &schema["items"], item, &format!("{path}[{index}]")));
     }
     if let Some(fields) = value.as_object() {
-        found.extend(field_faults(root, schema, fields, path));
+        found.extend(field_errors(root, schema, fields, path));
     }
     found
 }
@@ -219,7 +219,7 @@ fn has_type(types: &Value, value: &Value) -> bool {
     }
 }
 
-fn field_faults(
+fn field_errors(
     root: &Value,
     schema: &Value,
     fields: &serde_json::Map<String, Value>,
@@ -254,20 +254,28 @@ pub(in crate::load::report) fn check_against(schema: &str, report: &str) -> Vec<
 fn the_report_of_every_run_is_what_the_schema_says() {
     let urls = vec!["http://localhost/a".to_owned(), "http://localhost/b".to_owned()];
     let several = SavedRun { metrics: stalling_metrics(2), info: RunInfo { urls, ..info() } };
-    let invalid =
-        nothing(RunInfo { cpu_usage: CpuUsage { cpu_busiest: info().wall, ..info().cpu_usage }, ..info() });
+    let invalid = empty_summary(RunInfo {
+        cpu_usage: CpuUsage { thread_cpu_max: info().wall, ..info().cpu_usage },
+        ..info()
+    });
     assert!(!invalid.validity.is_valid());
-    let held_up = nothing(RunInfo {
-        setup: odd(),
-        cpu_usage: CpuUsage { waited: None, wanted_most: info().wall, ..info().cpu_usage },
+    let held_up = empty_summary(RunInfo {
+        setup: unusual_setup(),
+        cpu_usage: CpuUsage { run_queue_wait: None, thread_demand_max: info().wall, ..info().cpu_usage },
         ..info()
     });
     let mut merged = several.clone();
-    let apart = RunInfo { setup: odd(), started_unix_secs: 1, ..several.info.clone() };
+    let apart = RunInfo { setup: unusual_setup(), started_unix_secs: 1, ..several.info.clone() };
     merged.merge(&SavedRun { info: apart, ..several.clone() }).expect("they add up");
-    for summary in
-        [stalling(), steady(5, 1.0), nothing(info()), several.summary(), invalid, held_up, merged.summary()]
-    {
+    for summary in [
+        stalling(),
+        steady(5, 1.0),
+        empty_summary(info()),
+        several.summary(),
+        invalid,
+        held_up,
+        merged.summary(),
+    ] {
         assert_eq!(check(&json(&summary, None)), [""; 0]);
     }
 }
@@ -275,7 +283,7 @@ fn the_report_of_every_run_is_what_the_schema_says() {
 #[test]
 fn a_comparison_is_what_the_schema_says_alone_and_in_a_report() {
     let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-    let (empty, slower) = (nothing(info()), (steady(20, 1.0), steady(20, 2.0)));
+    let (empty, slower) = (empty_summary(info()), (steady(20, 1.0), steady(20, 2.0)));
     for (before, after) in [slower, (empty.clone(), empty), (stalling(), steady(4, 1.0))] {
         let compared = compare(&before, &after, 1);
         let alone: Value = serde_json::from_str(&comparison(&compared).to_text()).expect("it is JSON");
@@ -313,7 +321,7 @@ fn read(summary: &Summary) -> Value {
 
 #[test]
 fn the_settings_are_there_as_values() {
-    let report = read(&nothing(RunInfo { setup: odd(), ..info() }));
+    let report = read(&empty_summary(RunInfo { setup: unusual_setup(), ..info() }));
     assert_eq!(
         report["run"]["setup"],
         value!({
@@ -340,9 +348,9 @@ fn the_settings_are_there_as_values() {
 #[test]
 fn the_numbers_behind_remarks_are_numbers() {
     let mut metrics = stalling_metrics(0);
-    metrics.resent(7);
+    metrics.record_resent(7);
     metrics.unasked();
-    metrics.sent(0);
+    metrics.record_sent(0);
     metrics.unfinished(Duration::from_secs(4));
     let report = read(&Summary::of(&metrics, &info()));
     assert_eq!((&report["requests"]["resent"], &report["unasked_connections"]), (&7.into(), &1.into()));
@@ -355,8 +363,8 @@ fn the_numbers_behind_remarks_are_numbers() {
     assert_eq!(figures("resent"), value!([{ "name": "requests", "value": 7 }]));
     assert_eq!(figures("unasked"), value!([{ "name": "connections", "value": 1 }]));
     assert_eq!(figures("flattering")[0], value!({ "name": "unfinished", "value": 3 }));
-    let held_up = read(&nothing(RunInfo {
-        cpu_usage: CpuUsage { wanted_most: info().wall, ..info().cpu_usage },
+    let held_up = read(&empty_summary(RunInfo {
+        cpu_usage: CpuUsage { thread_demand_max: info().wall, ..info().cpu_usage },
         ..info()
     }));
     let figure = &held_up["validity"]["client_bound"][0]["figures"][0];

@@ -11,9 +11,9 @@ use std::{env, fs};
 use super::*;
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::Answered;
-use crate::load::stats::summary::tests::{info, metrics, nothing, stalling, stalling_metrics, steady};
-use crate::load::stats::validity::{ClientBound, Unfinished, Warning};
+use crate::load::stats::metrics::ResponseRecord;
+use crate::load::stats::summary::tests::{empty_summary, info, metrics, stalling, stalling_metrics, steady};
+use crate::load::stats::validity::{ClientBound, UnfinishedBias, Warning};
 
 pub(in crate::load::report) fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/load/report/text").join(name);
@@ -36,22 +36,22 @@ fn a_closed_loop_says_what_it_cannot_see() {
 
 #[test]
 fn a_run_without_answers_is_told_without_figures() {
-    compare("empty.txt", &text(&nothing(info())));
+    compare("empty.txt", &text(&empty_summary(info())));
 }
 
 #[test]
 fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
     let mut metrics = metrics(0);
-    metrics.sent(0);
+    metrics.record_sent(0);
     metrics.unfinished(Duration::ZERO);
     metrics.connect_failed(LoadFailure::NoPort, Duration::ZERO);
-    metrics.lag(Duration::from_millis(30));
+    metrics.record_lag(Duration::from_millis(30));
     let info = RunInfo {
         threads: 2,
         cpu_usage: CpuUsage {
             cpu: Duration::from_secs(11),
-            cpu_busiest: Duration::from_secs(10),
-            wanted_most: Duration::from_secs(10),
+            thread_cpu_max: Duration::from_secs(10),
+            thread_demand_max: Duration::from_secs(10),
             ..info().cpu_usage
         },
         pipeline: 4,
@@ -72,7 +72,7 @@ fn several_addresses_have_a_line_each_up_to_a_limit() {
 #[test]
 fn what_the_figures_leave_out_is_said_in_words() {
     let waiting = |count| {
-        Warning::Flattering(Unfinished {
+        Warning::UnfinishedBias(UnfinishedBias {
             count,
             oldest_us: 5_100_000,
             percentile: "p99",
@@ -91,17 +91,17 @@ fn what_the_figures_leave_out_is_said_in_words() {
              4.00 s or more",
         ),
         (
-            Warning::Late { lag_p99_us: 1_500, latency_p99_us: 2_000 },
+            Warning::LagNearLatency { lag_p99_us: 1_500, latency_p99_us: 2_000 },
             "the client itself was 1.50 ms late at p99, and that is part of the corrected p99 of 2.00 ms; \
              the uncorrected one is free of it",
         ),
         (
-            Warning::Differing { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
+            Warning::DifferentSettings { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
             "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings that are shown are \
              those of the first",
         ),
         (
-            Warning::HeldUp { waited_share: 0.342 },
+            Warning::WaitedForCpu { waited_share: 0.342 },
             "the client waited for a processor for 34.2 % of the time, and that is part of the latencies: leave \
              it a core of its own before it is laid to the server",
         ),
@@ -111,11 +111,11 @@ fn what_the_figures_leave_out_is_said_in_words() {
              (times: 7)",
         ),
         (
-            Warning::Unasked { connections: 3 },
+            Warning::UnsolicitedBytes { connections: 3 },
             "bytes that nobody had asked for came on a connection at rest, which was closed (times: 3)",
         ),
     ] {
-        assert_eq!(remark_in_words(&remark), words);
+        assert_eq!(describe_warning(&remark), words);
     }
 }
 
@@ -123,12 +123,12 @@ fn what_the_figures_leave_out_is_said_in_words() {
 fn a_client_that_is_held_up_says_by_how_much() {
     for (reason, words) in [
         (
-            ClientBound::Waited { wanted_share: 0.97, cpu_share: 0.45 },
+            ClientBound::CpuStarved { wanted_share: 0.97, cpu_share: 0.45 },
             "the client was ready to run for 97.0 % of the time (at most 95.0 % leaves it time to be on time) \
              and had a processor for 45.0 %: leave it a core of its own, or use another machine",
         ),
         (
-            ClientBound::Missed { missed: 1, due: 2, cpu_share: 0.5, wanted_share: 0.9 },
+            ClientBound::ScheduleMissed { missed: 1, due: 2, cpu_share: 0.5, wanted_share: 0.9 },
             "the client did not send 1 of the 2 requests that were due, and used 50.0 % of its CPU time \
              (90.0 % with what it waited for a processor)",
         ),
@@ -142,9 +142,9 @@ fn a_fast_404_does_not_look_as_good_as_a_200() {
     let mut metrics = metrics(2);
     for (url, status) in [(0, 200), (1, 404)] {
         let zero = Duration::ZERO;
-        metrics.sent(url);
+        metrics.record_sent(url);
         let (intended, sent, first_byte, done) = (zero, zero, zero, zero);
-        metrics.answered(Answered { url, status, intended, sent, first_byte, done, received_len: 1 });
+        metrics.answered(ResponseRecord { url, status, intended, sent, first_byte, done, received_len: 1 });
     }
     let urls = ["http://localhost/a", "http://localhost/b"].map(str::to_owned).to_vec();
     let text = text(&Summary::of(&metrics, &RunInfo { urls, ..info() }));

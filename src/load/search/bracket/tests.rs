@@ -106,7 +106,7 @@ fn what_may_be_the_generators_fault_is_not_laid_to_the_server() {
         (Missed, ClientBound, ClientBound),
         (ClientBound, ClientBound, ClientBound),
     ] {
-        assert_eq!(of_rate([first, second].into_iter()), both, "{first:?} {second:?}");
+        assert_eq!(combined_verdict([first, second].into_iter()), both, "{first:?} {second:?}");
     }
 }
 
@@ -132,7 +132,7 @@ fn no_search_takes_more_steps_than_it_may() {
     let steps: Vec<_> =
         (1..=STEPS_MAX).map(|step| StepResult { rate: step as f64, verdict: SloVerdict::Met }).collect();
     assert!(matches!(next(1.0, &steps[1..]), NextStep::Try(_)));
-    let open = SearchOutcome::Open { rate: Some(STEPS_MAX as f64), above: None };
+    let open = SearchOutcome::Interrupted { rate: Some(STEPS_MAX as f64), above: None };
     assert_eq!(next(1.0, &steps), NextStep::Done(open));
 }
 
@@ -152,7 +152,7 @@ fn a_search_that_is_cut_short_tells_what_it_knows_by_then() {
         (3, Some(100.0), Some(200.0)),
         (4, Some(100.0), Some(200.0)),
     ] {
-        assert_eq!(so_far(&steps[..made]), SearchOutcome::Open { rate, above }, "after {made}");
+        assert_eq!(so_far(&steps[..made]), SearchOutcome::Interrupted { rate, above }, "after {made}");
     }
 }
 
@@ -208,7 +208,7 @@ proptest! {
             SearchOutcome::Found { rate, above } => (Some(rate), above),
             SearchOutcome::GaveOut { rate, above } => (rate, Some(above)),
             SearchOutcome::NotMet { lowest } => (None, Some(lowest)),
-            SearchOutcome::Open { .. } => return Err(TestCaseError::fail("it does not end")),
+            SearchOutcome::Interrupted { .. } => return Err(TestCaseError::fail("it does not end")),
         };
         let ends = |rate, is_met| steps.iter().any(|step| step.rate == rate && (step.verdict == SloVerdict::Met) == is_met);
         prop_assert!(rate.is_none_or(|rate| ends(rate, true)), "{answer:?} {steps:?}");
@@ -228,6 +228,6 @@ proptest! {
             Some(1) => SloVerdict::ClientBound,
             _ => SloVerdict::Missed,
         });
-        prop_assert!(!matches!(answer, SearchOutcome::Open { .. }), "{answer:?}");
+        prop_assert!(!matches!(answer, SearchOutcome::Interrupted { .. }), "{answer:?}");
     }
 }

@@ -33,7 +33,7 @@ fn step(rate: f64) -> RateStep {
     RateStep {
         rate,
         wall: Duration::from_secs(2),
-        judgement: SloResult { verdict, reasons },
+        slo_result: SloResult { verdict, reasons },
         due,
         sent: due,
         answered: due - due / 200,
@@ -41,7 +41,7 @@ fn step(rate: f64) -> RateStep {
         error_share: 0.0,
         latency: latency(rate),
         cpu_share_max: 0.25,
-        is_enough: rate >= 500.0,
+        has_enough_requests: rate >= 500.0,
     }
 }
 
@@ -51,7 +51,7 @@ fn curve(steps: Vec<RateStep>, answer: SearchOutcome) -> Curve {
         urls: 1,
         setup: setup(),
         objective: "p99<10ms,errors<0.1%".to_owned(),
-        time_limit: Some(("p99<10ms".to_owned(), 10_000.0)),
+        latency_limit: Some(("p99<10ms".to_owned(), 10_000.0)),
         requests_min: 1_000,
         concurrency: 50,
         pipeline: 1,
@@ -64,10 +64,10 @@ fn curve(steps: Vec<RateStep>, answer: SearchOutcome) -> Curve {
 }
 
 /// A search that has found what there is.
-pub(in crate::load) fn found() -> Curve {
+pub(in crate::load) fn found_curve() -> Curve {
     let mut steps: Vec<RateStep> = Vec::new();
     loop {
-        let tried: Vec<_> = steps.iter().map(RateStep::tried).collect();
+        let tried: Vec<_> = steps.iter().map(RateStep::result).collect();
         match bracket::next(200.0, &tried) {
             NextStep::Try(rate) => steps.push(step(rate)),
             NextStep::Done(answer) => return curve(steps, answer),
@@ -77,9 +77,9 @@ pub(in crate::load) fn found() -> Curve {
 
 /// A search in which the generator gave out, after a step without answers and one that a second try
 /// has mended.
-pub(in crate::load) fn gave_out() -> Curve {
+pub(in crate::load) fn client_bound_curve() -> Curve {
     let with = |rate, verdict, reason: &str| RateStep {
-        judgement: SloResult { verdict, reasons: vec![reason.to_owned()] },
+        slo_result: SloResult { verdict, reasons: vec![reason.to_owned()] },
         ..step(rate)
     };
     let busy = "the client's busiest thread used 99.0 % of its CPU time";
@@ -99,7 +99,7 @@ pub(in crate::load) fn gave_out() -> Curve {
 
 /// A search that was ended before its first step was over.
 pub(in crate::load) fn nothing() -> Curve {
-    curve(Vec::new(), SearchOutcome::Open { rate: None, above: None })
+    curve(Vec::new(), SearchOutcome::Interrupted { rate: None, above: None })
 }
 
 #[test]
@@ -127,34 +127,34 @@ fn each_answer_is_a_sentence_and_a_name() {
         ),
         (SearchOutcome::NotMet { lowest: 1.0 }, "not-met", "not even 1.0/s meets the objective"),
         (
-            SearchOutcome::Open { rate: Some(400.0), above: None },
+            SearchOutcome::Interrupted { rate: Some(400.0), above: None },
             "interrupted",
             "the search was ended before its time: 400/s meets the objective",
         ),
         (
-            SearchOutcome::Open { rate: Some(400.0), above: Some(800.0) },
+            SearchOutcome::Interrupted { rate: Some(400.0), above: Some(800.0) },
             "interrupted",
             "the search was ended before its time: 400/s meets the objective, 800/s does not",
         ),
         (
-            SearchOutcome::Open { rate: None, above: None },
+            SearchOutcome::Interrupted { rate: None, above: None },
             "interrupted",
             "the search was ended before its time: nothing is known",
         ),
     ];
     for (answer, outcome, words) in rows {
         let curve = curve(Vec::new(), answer);
-        assert_eq!((curve.outcome(), curve.in_words().as_str()), (outcome, words));
+        assert_eq!((curve.outcome_name(), curve.in_words().as_str()), (outcome, words));
     }
 }
 
 #[test]
 fn steps_stand_by_rate_and_keep_their_numbers() {
-    let curve = found();
+    let curve = found_curve();
     let rates: Vec<_> = curve.by_rate().iter().map(|(_, step)| step.rate).collect();
     assert!(rates.is_sorted() && rates.len() > 6, "{rates:?}");
     assert_eq!(curve.by_rate()[0].0, 1, "the first was the lowest");
     let failed: Vec<_> = curve.failed().iter().map(|step| step.rate).collect();
     assert_eq!(failed, [911.0, 951.0, 1130.0, 1600.0]);
-    assert_eq!(gave_out().failed().len(), 1, "the second try counts");
+    assert_eq!(client_bound_curve().failed().len(), 1, "the second try counts");
 }

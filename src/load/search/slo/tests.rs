@@ -5,7 +5,7 @@
 use super::*;
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::Answered;
+use crate::load::stats::metrics::ResponseRecord;
 use crate::load::stats::summary::tests::{info, metrics};
 
 fn objective(text: &str) -> Slo {
@@ -64,10 +64,10 @@ fn a_step_is_long_enough_for_its_rarest_percentile_and_its_longest_limit() {
 fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> Summary {
     let mut metrics = metrics(0);
     for number in 0..fast + slow {
-        metrics.sent(0);
+        metrics.record_sent(0);
         let intended = Duration::from_millis(number * 10);
         let done = intended + Duration::from_millis(if number < fast { 5 } else { 50 });
-        metrics.answered(Answered {
+        metrics.answered(ResponseRecord {
             url: 0,
             status: 200,
             intended,
@@ -78,7 +78,7 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> 
         });
     }
     for _ in 0..unfinished {
-        metrics.sent(0);
+        metrics.record_sent(0);
         metrics.unfinished(Duration::from_millis(1));
     }
     let mut info = RunInfo { due: Some(1_000), ..info() };
@@ -88,7 +88,7 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> 
 
 #[test]
 fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
-    let busy = |info: &mut RunInfo| info.cpu_usage.cpu_busiest = Duration::from_millis(9_900);
+    let busy = |info: &mut RunInfo| info.cpu_usage.thread_cpu_max = Duration::from_millis(9_900);
     let well = |_: &mut RunInfo| ();
     let late = "p99<10ms does not hold: p99 is 50.0 ms";
     let waiting = "13 of the 1,000 requests were without an answer at the end";
@@ -131,10 +131,10 @@ fn errors_count_and_what_ran_out_is_the_clients() {
         let mut metrics = metrics(0);
         metrics.connect_failed(failure, Duration::ZERO);
         for number in 0..1_000 {
-            metrics.sent(0);
+            metrics.record_sent(0);
             let intended = Duration::from_millis(number * 10);
             let (status, done) = (if number < 2 { 503 } else { 200 }, intended + Duration::from_millis(1));
-            metrics.answered(Answered {
+            metrics.answered(ResponseRecord {
                 url: 0,
                 status,
                 intended,

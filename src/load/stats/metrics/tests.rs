@@ -8,16 +8,16 @@ use super::*;
 use crate::load::stats::failure::tests::ALL;
 
 fn metrics() -> Metrics {
-    Metrics::new(MetricsSettings { urls: 3, slice: Duration::from_secs(1) })
+    Metrics::new(MetricsSettings { urls: 3, slice_len: Duration::from_secs(1) })
 }
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn answer(intended: u64, sent: u64, done: u64) -> Answered {
+fn answer(intended: u64, sent: u64, done: u64) -> ResponseRecord {
     let (intended, sent, done) = (ms(intended), ms(sent), ms(done));
-    Answered { url: 1, status: 200, intended, sent, first_byte: sent, done, received_len: 10 }
+    ResponseRecord { url: 1, status: 200, intended, sent, first_byte: sent, done, received_len: 10 }
 }
 
 #[test]
@@ -36,10 +36,15 @@ fn corrected_counts_from_the_intended_start_and_uncorrected_from_the_actual_one(
 #[test]
 fn a_timed_out_request_is_recorded_as_long_as_it_was_waited_for() {
     let mut metrics = metrics();
-    let failed =
-        Failed { url: 0, failure: LoadFailure::TimedOut, intended: ms(0), sent: ms(1000), at: ms(3000) };
+    let failed = FailureRecord {
+        url: 0,
+        failure: LoadFailure::TimedOut,
+        intended: ms(0),
+        sent: ms(1000),
+        at: ms(3000),
+    };
     metrics.failed(failed);
-    metrics.failed(Failed { failure: LoadFailure::Reset, ..failed });
+    metrics.failed(FailureRecord { failure: LoadFailure::Reset, ..failed });
     assert_eq!((metrics.corrected().len(), metrics.totals().failed), (1, 2));
     assert!(metrics.corrected().quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
     assert!(metrics.uncorrected().quantile_us(0.5).abs_diff(2_000_000) <= 2_000);
@@ -51,10 +56,16 @@ fn a_timed_out_request_is_recorded_as_long_as_it_was_waited_for() {
 fn every_request_is_answered_failed_or_unfinished() {
     let mut metrics = metrics();
     assert!(metrics.is_balanced());
-    (0..3).for_each(|url| metrics.sent(url));
+    (0..3).for_each(|url| metrics.record_sent(url));
     assert!(!metrics.is_balanced());
     metrics.answered(answer(0, 0, 1));
-    metrics.failed(Failed { url: 9, failure: LoadFailure::BadHead, intended: ms(0), sent: ms(0), at: ms(1) });
+    metrics.failed(FailureRecord {
+        url: 9,
+        failure: LoadFailure::BadHead,
+        intended: ms(0),
+        sent: ms(0),
+        at: ms(1),
+    });
     metrics.unfinished(Duration::ZERO);
     assert!(metrics.is_balanced());
     metrics.connect_failed(LoadFailure::NoPort, ms(1));
@@ -67,7 +78,7 @@ fn every_request_is_answered_failed_or_unfinished() {
 fn answers_of_400_and_above_are_counted_of_the_run_and_of_the_address() {
     let mut metrics = metrics();
     for (url, status) in [(0, 200), (1, 404), (1, 399), (2, 400), (2, 599)] {
-        metrics.answered(Answered { url, status, ..answer(0, 0, 1) });
+        metrics.answered(ResponseRecord { url, status, ..answer(0, 0, 1) });
     }
     assert_eq!((metrics.totals().answered, metrics.totals().bad_statuses), (5, 3));
     let by_url: Vec<_> = metrics.urls.iter().map(|url| url.totals.bad_statuses).collect();
@@ -77,7 +88,7 @@ fn answers_of_400_and_above_are_counted_of_the_run_and_of_the_address() {
 
 #[test]
 fn a_single_address_has_no_figures_of_its_own() {
-    let settings = MetricsSettings { urls: 1, slice: ms(1000) };
+    let settings = MetricsSettings { urls: 1, slice_len: ms(1000) };
     assert!(Metrics::new(settings).urls.is_empty());
     let many = Metrics::new(MetricsSettings { urls: usize::MAX, ..settings });
     assert_eq!(many.urls.len(), URL_FIGURES_MAX);
@@ -86,8 +97,8 @@ fn a_single_address_has_no_figures_of_its_own() {
 #[derive(Clone, Debug)]
 enum Event {
     Sent(u32),
-    Answered(Answered),
-    Failed(Failed),
+    Answered(ResponseRecord),
+    Failed(FailureRecord),
     Connected(u64),
     ConnectFailed(LoadFailure, u64),
     Lag(u64),
@@ -98,14 +109,14 @@ enum Event {
 
 fn apply(metrics: &mut Metrics, event: &Event) {
     match event.clone() {
-        Event::Sent(url) => metrics.sent(url),
+        Event::Sent(url) => metrics.record_sent(url),
         Event::Answered(answered) => metrics.answered(answered),
         Event::Failed(failed) => metrics.failed(failed),
         Event::Connected(took) => metrics.connected(ms(took)),
         Event::ConnectFailed(failure, at) => metrics.connect_failed(failure, ms(at)),
-        Event::Lag(late) => metrics.lag(ms(late)),
+        Event::Lag(late) => metrics.record_lag(ms(late)),
         Event::Unfinished(age) => metrics.unfinished(ms(age)),
-        Event::Resent(count) => metrics.resent(count),
+        Event::Resent(count) => metrics.record_resent(count),
         Event::Unasked => metrics.unasked(),
     }
 }
@@ -119,8 +130,14 @@ fn event() -> impl Strategy<Value = Event> {
         let (sent, done) = (intended + late, intended + late + took);
         match kind {
             0 => Event::Sent(url),
-            1 | 2 => Event::Answered(Answered { url, status, ..answer(intended, sent, done) }),
-            3 => Event::Failed(Failed { url, failure, intended: ms(intended), sent: ms(sent), at: ms(done) }),
+            1 | 2 => Event::Answered(ResponseRecord { url, status, ..answer(intended, sent, done) }),
+            3 => Event::Failed(FailureRecord {
+                url,
+                failure,
+                intended: ms(intended),
+                sent: ms(sent),
+                at: ms(done),
+            }),
             4 => Event::ConnectFailed(failure, done),
             5 => Event::Connected(took),
             6 => Event::Lag(late),

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::load::engine::pacer::Schedule;
-use crate::load::run_info::tests::{course, setup};
-use crate::load::run_info::{Course, CpuUsage};
+use crate::load::run_info::tests::{profile, setup};
+use crate::load::run_info::{CpuUsage, LoadProfile};
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{Answered, Failed, MetricsSettings};
+use crate::load::stats::metrics::{FailureRecord, MetricsSettings, ResponseRecord};
 use crate::load::stats::validity::{ClientBound, Warning};
 
 /// What [`PERCENTILES`] are in JSON.
@@ -42,7 +42,7 @@ pub(in crate::load) fn info() -> RunInfo {
         target: "GET http://localhost:8080/".to_owned(),
         urls: Vec::new(),
         setup: setup(),
-        course: course(),
+        profile: profile(),
         due: Some(2007),
         concurrency: 50,
         pipeline: 1,
@@ -56,11 +56,11 @@ pub(in crate::load) fn info() -> RunInfo {
 }
 
 pub(in crate::load) fn metrics(urls: usize) -> Metrics {
-    Metrics::new(MetricsSettings { urls, slice: Duration::from_secs(1) })
+    Metrics::new(MetricsSettings { urls, slice_len: Duration::from_secs(1) })
 }
 
 /// A run in which nothing has happened.
-pub(in crate::load) fn nothing(info: RunInfo) -> Summary {
+pub(in crate::load) fn empty_summary(info: RunInfo) -> Summary {
     Summary::of(&metrics(0), &info)
 }
 
@@ -76,9 +76,9 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
         let sent_us = if into_us == 0 { intended_us } else { intended_us.max(stall_end_us) };
         let done_us = intended_us.max(stall_end_us) + 800;
         let url = if number % 4 == 0 { 1 } else { 0 };
-        metrics.sent(url);
-        metrics.lag(us(20));
-        metrics.answered(Answered {
+        metrics.record_sent(url);
+        metrics.record_lag(us(20));
+        metrics.answered(ResponseRecord {
             url,
             status: 200,
             intended: us(intended_us),
@@ -96,11 +96,11 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
         (4, LoadFailure::Truncated),
     ] {
         let sent = us(number * SECOND_US);
-        metrics.sent(0);
-        metrics.failed(Failed { url: 0, failure, intended: sent, sent, at: sent + us(500_000) });
+        metrics.record_sent(0);
+        metrics.failed(FailureRecord { url: 0, failure, intended: sent, sent, at: sent + us(500_000) });
     }
-    metrics.sent(0);
-    metrics.sent(1);
+    metrics.record_sent(0);
+    metrics.record_sent(1);
     metrics.unfinished(us(100));
     metrics.unfinished(us(100));
     for _ in 0..50 {
@@ -126,9 +126,9 @@ pub(in crate::load) fn steady(secs: u64, factor: f64) -> Summary {
         let latency_us = (500.0 - 1000.0 * (1.0 - unit).ln()) / 50.0;
         let done_us = number * 2_000;
         let latency = us((latency_us.round() * 50.0 * factor) as u64);
-        metrics.sent(0);
+        metrics.record_sent(0);
         let (sent, done) = (us(20_000 + done_us), us(20_000 + done_us) + latency);
-        metrics.answered(Answered {
+        metrics.answered(ResponseRecord {
             url: 0,
             status: 200,
             intended: sent,
@@ -138,10 +138,10 @@ pub(in crate::load) fn steady(secs: u64, factor: f64) -> Summary {
             received_len: 100,
         });
     }
-    let (due, course) = (None, Course { schedule: Schedule::Closed, ..course() });
+    let (due, course) = (None, LoadProfile { schedule: Schedule::Closed, ..profile() });
     let wall = Duration::from_secs(secs);
-    let cpu_usage = CpuUsage { waited: Some(Duration::from_millis(50 * secs)), ..info().cpu_usage };
-    let info = RunInfo { due, course, wall, cpu_usage, ..info() };
+    let cpu_usage = CpuUsage { run_queue_wait: Some(Duration::from_millis(50 * secs)), ..info().cpu_usage };
+    let info = RunInfo { due, profile: course, wall, cpu_usage, ..info() };
     Summary::of(&metrics, &info)
 }
 
@@ -177,10 +177,10 @@ fn a_stall_shows_in_the_corrected_latency_as_its_schedule_has_it() {
 fn errors_are_failures_and_bad_statuses() {
     let mut metrics = metrics(0);
     for status in [200, 304, 404, 503, 999] {
-        metrics.sent(0);
+        metrics.record_sent(0);
         let done = us(9);
         let zero = Duration::ZERO;
-        metrics.answered(Answered {
+        metrics.answered(ResponseRecord {
             url: 0,
             status,
             intended: zero,
@@ -212,7 +212,7 @@ fn a_bar_holds_what_is_at_its_end() {
 fn addresses_beyond_the_limit_share_a_line() {
     let urls: Vec<_> = (0..150).map(|number| format!("/{number}")).collect();
     let mut metrics = metrics(urls.len());
-    (0..150).for_each(|url| metrics.sent(url));
+    (0..150).for_each(|url| metrics.record_sent(url));
     let summary = Summary::of(&metrics, &RunInfo { urls, ..info() });
     let last = &summary.urls[URL_FIGURES_MAX - 1];
     assert_eq!((summary.urls.len(), last.url.as_str(), last.sent), (URL_FIGURES_MAX, "(all others)", 51));
@@ -229,26 +229,26 @@ fn the_last_slice_is_as_long_as_the_run_leaves_it() {
 
 #[test]
 fn the_verdict_is_made_of_the_figures_of_the_run() {
-    let busy = nothing(RunInfo {
+    let busy = empty_summary(RunInfo {
         threads: 2,
         cpu_usage: CpuUsage {
             cpu: Duration::from_secs(10),
-            cpu_busiest: Duration::from_secs(10),
+            thread_cpu_max: Duration::from_secs(10),
             ..info().cpu_usage
         },
         due: None,
         ..info()
     });
     assert_eq!(busy.validity.reasons, [ClientBound::Cpu { share: 1.0 }]);
-    let held_up = nothing(RunInfo {
-        cpu_usage: CpuUsage { wanted_most: Duration::from_secs(10), ..info().cpu_usage },
+    let held_up = empty_summary(RunInfo {
+        cpu_usage: CpuUsage { thread_demand_max: Duration::from_secs(10), ..info().cpu_usage },
         ..info()
     });
-    let waited = ClientBound::Waited { wanted_share: 1.0, cpu_share: 0.15 };
-    let missed = ClientBound::Missed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
+    let waited = ClientBound::CpuStarved { wanted_share: 1.0, cpu_share: 0.15 };
+    let missed = ClientBound::ScheduleMissed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
     assert_eq!(held_up.validity.reasons, [waited, missed]);
-    let idle = nothing(info());
-    assert_eq!(idle.validity.remarks, [Warning::Unreached { missed: 2007, due: 2007 }]);
+    let idle = empty_summary(info());
+    assert_eq!(idle.validity.warnings, [Warning::RateNotReached { missed: 2007, due: 2007 }]);
 }
 
 proptest! {
@@ -261,9 +261,9 @@ proptest! {
         let mut metrics = metrics(2);
         for (done, sent, status) in answers {
             let (done, sent) = (us(done), us(sent));
-            metrics.answered(Answered { url: 0, status, intended: sent, sent, first_byte: done, done, received_len: sent.as_secs() });
+            metrics.answered(ResponseRecord { url: 0, status, intended: sent, sent, first_byte: done, done, received_len: sent.as_secs() });
         }
-        let info = RunInfo { wall: us(wall), threads, cpu_usage: CpuUsage { cpu: us(cpu), cpu_busiest: us(cpu), waited: Some(us(cpu)), wanted_most: us(cpu) }, due: Some(due), ..info() };
+        let info = RunInfo { wall: us(wall), threads, cpu_usage: CpuUsage { cpu: us(cpu), thread_cpu_max: us(cpu), run_queue_wait: Some(us(cpu)), thread_demand_max: us(cpu) }, due: Some(due), ..info() };
         let summary = Summary::of(&metrics, &info);
         let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");

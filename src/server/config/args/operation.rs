@@ -25,7 +25,7 @@ pub(super) fn read_log(given: &mut ParsedArgs, config: &mut ServerConfig) -> Res
         None => {}
     }
     let style = &mut config.log_style;
-    style.secrets = given.flag_once("--log-secrets")?;
+    style.shows_secrets = given.flag_once("--log-secrets")?;
     given
         .set("--log-format", &mut style.format, |text| parse_with("--log-format", text, LogFormat::parse))?;
     let headers = |text: &OsStr| parse_with("--log-headers", text, HeaderChoice::parse);

@@ -148,7 +148,7 @@ fn every_option_sets_its_own_value() {
         }),
         (&["--log-format", "json"], |config| config.log_style.format = LogFormat::Json),
         (&["--log-headers=none"], |config| config.log_style.headers = HeaderChoice::None),
-        (&["--log-secrets"], |config| config.log_style.secrets = true),
+        (&["--log-secrets"], |config| config.log_style.shows_secrets = true),
         (&["-v"], |config| config.verbose = true),
         (&["-u"], |config| config.upload = Some(PathBuf::new())),
         (&["--upload"], |config| config.upload = Some(PathBuf::new())),

@@ -8,32 +8,32 @@ use super::*;
 #[test]
 fn a_run_is_not_given_up_while_somebody_is_connected_or_nothing_has_failed() {
     let stop = Stop { requests: Some(2), duration: None };
-    let mut stage = Stage::new(&Plan { stop, ..plan() });
-    let given_up = |stage: &mut Stage| {
+    let mut stage = ConnectionFixture::new(&Plan { stop, ..plan() });
+    let given_up = |stage: &mut ConnectionFixture| {
         stage.run.abort_if_unreachable(stage.now.instant);
-        stage.run.tickets.is_over(stage.now.instant)
+        stage.run.scheduler.is_finished(stage.now.instant)
     };
     let refused = Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused));
-    stage.pass(TIMEOUT);
+    stage.advance_time(TIMEOUT);
     assert!(!given_up(&mut stage), "the report could not tell why");
-    stage.follow(refused);
-    stage.connect_again(Duration::from_secs(1));
+    stage.apply(refused);
+    stage.reconnect(Duration::from_secs(1));
     assert!(!given_up(&mut stage), "somebody is connected");
-    stage.pass(TIMEOUT);
+    stage.advance_time(TIMEOUT);
     stage.receive(LAST);
     assert!(!given_up(&mut stage), "nobody is, but not for long");
-    stage.pass(TIMEOUT);
+    stage.advance_time(TIMEOUT);
     assert!(given_up(&mut stage));
 }
 
 #[test]
 fn what_is_unfinished_has_waited_since_it_was_due() {
     let schedule = Schedule::Constant { per_sec: 10.0 };
-    let mut stage = Stage::connected(&Plan { schedule, ..plan() });
-    stage.pass(Duration::from_millis(250));
+    let mut stage = ConnectionFixture::connected(&Plan { schedule, ..plan() });
+    stage.advance_time(Duration::from_millis(250));
     stage.receive(OK);
-    stage.pass(Duration::from_millis(10));
-    stage.follow(Want::Close(CloseReason::Shutdown));
+    stage.advance_time(Duration::from_millis(10));
+    stage.apply(Want::Close(CloseReason::Shutdown));
     // It was due at 100 ms and sent at 250 ms.
     assert_eq!((stage.totals(), stage.run.metrics().unfinished.quantile_us(1.0) / 1000), ([2, 1, 0, 1], 160));
 }
@@ -41,13 +41,13 @@ fn what_is_unfinished_has_waited_since_it_was_due() {
 #[test]
 fn what_goes_wrong_in_the_warm_up_does_not_count() {
     let warmup = Duration::from_secs(10);
-    let mut stage = Stage::connected(&Plan { warmup, pipeline: 3, ..plan() });
+    let mut stage = ConnectionFixture::connected(&Plan { warmup, pipeline: 3, ..plan() });
     stage.receive(LAST);
-    stage.connect_again(Duration::from_millis(100));
+    stage.reconnect(Duration::from_millis(100));
     stage.receive(b"what?");
     assert_eq!((stage.totals(), stage.failures(), stage.run.metrics().resent), ([0; 4], vec![], 0));
     let schedule = Schedule::Constant { per_sec: 0.001 };
-    let mut stage = Stage::connected(&Plan { warmup, schedule, ..plan() });
+    let mut stage = ConnectionFixture::connected(&Plan { warmup, schedule, ..plan() });
     stage.receive(OK);
     assert!(matches!(stage.receive(b"!"), Want::Close(CloseReason::Refused(_))));
     assert_eq!(stage.run.metrics().unasked, 0);

@@ -17,9 +17,9 @@ const REQUESTS: u64 = 10_000;
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// A socket that takes everything and keeps nothing.
-struct Void;
+struct NullTransport;
 
-impl Transport for Void {
+impl Transport for NullTransport {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(ErrorKind::WouldBlock.into())
     }
@@ -33,15 +33,15 @@ impl Transport for Void {
     }
 }
 
-impl Stage {
+impl ConnectionFixture {
     /// Has so many requests answered that are pipelined like this; what is due goes out in between.
     fn exchange(&mut self, requests: u64, answers: &[u8], pipeline: u64) {
         for _ in 0..requests / pipeline {
-            self.pass(PAUSE);
+            self.advance_time(PAUSE);
             assert_eq!(self.receive(answers), Want::Input);
-            self.pass(PAUSE);
-            assert_eq!(self.turn(), Want::Input);
-            self.outbox.flush(&mut Void, &mut usize::MAX.clone());
+            self.advance_time(PAUSE);
+            assert_eq!(self.advance(), Want::Input);
+            self.send_queue.flush(&mut NullTransport, &mut usize::MAX.clone());
         }
     }
 }
@@ -60,12 +60,12 @@ fn a_request_allocates_nothing_in_closed_and_open_loop_pipelined_or_not() {
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec }] {
             for plan in [&plan(), &changing] {
                 let plan = Plan { pipeline, schedule: schedule.clone(), ..plan.clone() };
-                let mut stage = Stage::new(&plan);
-                assert_eq!(stage.turn(), Want::Input);
+                let mut stage = ConnectionFixture::new(&plan);
+                assert_eq!(stage.advance(), Want::Input);
                 // By a schedule, the first request is alone and the others follow in time.
                 while stage.totals()[0] < pipeline as u64 {
-                    stage.pass(PAUSE);
-                    stage.turn();
+                    stage.advance_time(PAUSE);
+                    stage.advance();
                 }
                 let answers = OK.repeat(pipeline);
                 stage.exchange(800, &answers, pipeline as u64);
@@ -77,5 +77,5 @@ fn a_request_allocates_nothing_in_closed_and_open_loop_pipelined_or_not() {
         }
     }
     // The counter counts.
-    assert!(measure(|| drop(Stage::new(&plan()))).count_total > 0);
+    assert!(measure(|| drop(ConnectionFixture::new(&plan()))).count_total > 0);
 }

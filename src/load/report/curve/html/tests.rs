@@ -4,26 +4,30 @@
 
 use super::*;
 use crate::load::report::curve::{json, text};
-use crate::load::report::html::tests::{faults, foreign};
-use crate::load::search::curve::tests::{found, gave_out, nothing};
+use crate::load::report::html::tests::{external_references, markup_errors};
+use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
 
 /// Searches of every shape.
 fn curves() -> Vec<Curve> {
     let hostile = "G<ET http://x/\"><script>alert(1)</script>&\u{202e}";
-    let single = Curve { steps: found().steps[..1].to_vec(), ..found() };
-    let unanswered = Curve { steps: gave_out().steps[..1].to_vec(), ..gave_out() };
+    let single = Curve { steps: found_curve().steps[..1].to_vec(), ..found_curve() };
+    let unanswered = Curve { steps: client_bound_curve().steps[..1].to_vec(), ..client_bound_curve() };
     let not_met = Curve { answer: SearchOutcome::NotMet { lowest: 1.0 }, ..unanswered.clone() };
-    let hostile =
-        Curve { target: hostile.to_owned(), objective: hostile.to_owned(), time_limit: None, ..found() };
-    vec![found(), gave_out(), nothing(), single, unanswered, not_met, hostile]
+    let hostile = Curve {
+        target: hostile.to_owned(),
+        objective: hostile.to_owned(),
+        latency_limit: None,
+        ..found_curve()
+    };
+    vec![found_curve(), client_bound_curve(), nothing(), single, unanswered, not_met, hostile]
 }
 
 #[test]
 fn the_page_of_every_search_is_well_formed_and_needs_nobody() {
     for curve in curves() {
         let page = html(&curve);
-        assert_eq!(faults(&page), [""; 0], "{}", text(&curve));
-        assert_eq!(foreign(&page), [""; 0], "{}", text(&curve));
+        assert_eq!(markup_errors(&page), [""; 0], "{}", text(&curve));
+        assert_eq!(external_references(&page), [""; 0], "{}", text(&curve));
         assert!(!page.contains("NaN") && !page.contains("inf%"), "{}", text(&curve));
     }
 }
@@ -37,7 +41,7 @@ fn the_page_has_a_row_for_each_step_and_says_what_was_found() {
         for step in &curve.steps {
             assert!(page.contains(&format!(">{}</th>", rate(step.rate))), "{page}");
             assert!(
-                SHOWN
+                PERCENTILES_SHOWN
                     .iter()
                     .all(|name| page.contains(&format!(">{}</td>", shown(step.latency.as_ref(), name)))),
                 "{page}"
@@ -52,10 +56,10 @@ fn the_chart_has_a_line_for_each_percentile_and_one_for_the_objective() {
         let lines = chart(curve).map(|chart| chart.lines).unwrap_or_default();
         lines.into_iter().map(|line| (line.name, line.dots.len())).collect::<Vec<_>>()
     };
-    let dots = found().telling().len();
+    let dots = found_curve().deciding_steps().len();
     let line = |name: &str, dots| (name.to_owned(), dots);
     let all = [line("p50", dots), line("p99", dots), line("p99.9", dots), line("objective: p99<10ms", 0)];
-    assert_eq!(names(&found()), all);
+    assert_eq!(names(&found_curve()), all);
     assert_eq!(names(&nothing()), []);
     assert_eq!(names(&curves()[4]), [], "nothing was answered");
 }
@@ -64,7 +68,7 @@ fn the_chart_has_a_line_for_each_percentile_and_one_for_the_objective() {
 fn a_generator_that_gave_out_is_marked_in_the_chart() {
     let marks = |curve: &Curve| chart(curve).map(|chart| chart.marks).unwrap_or_default();
     let names = |curve: &Curve| marks(curve).into_iter().map(|mark| mark.name).collect::<Vec<_>>();
-    assert_eq!(names(&found()), ["872/s meets", "911/s does not meet"]);
-    assert_eq!(names(&gave_out()), ["800/s meets", "820/s client gave out"]);
-    assert!(json(&gave_out()).contains("client-bound"));
+    assert_eq!(names(&found_curve()), ["872/s meets", "911/s does not meet"]);
+    assert_eq!(names(&client_bound_curve()), ["800/s meets", "820/s client gave out"]);
+    assert!(json(&client_bound_curve()).contains("client-bound"));
 }

@@ -40,7 +40,7 @@ fn a_line_is_broken_where_there_is_nothing() {
 #[test]
 fn lines_differ_in_dashes_and_dots_and_have_a_legend() {
     let dotted = |name: &str| {
-        let dots = vec![Dot { x: 5.0, y: 5.0, title: format!("{name} at five") }];
+        let dots = vec![ChartDot { x: 5.0, y: 5.0, tooltip: format!("{name} at five") }];
         ChartLine { name: name.to_owned(), dots, ..line(&[(0.0, 5.0), (10.0, 5.0)]) }
     };
     let svg = Chart { lines: vec![dotted("a"), dotted("b<")], ..chart() }.figure();
@@ -59,7 +59,7 @@ fn bars_marks_and_hints_have_their_places() {
     let mut chart = chart();
     chart.bars =
         vec![ChartBar { from: 1.0, to: 2.0, value: 4.0 }, ChartBar { from: 2.0, to: 3.0, value: 0.0 }];
-    chart.hints = vec![Hint { from: 1.0, to: 2.0, title: "4 & more".to_owned() }];
+    chart.tooltips = vec![ChartTooltip { from: 1.0, to: 2.0, title: "4 & more".to_owned() }];
     chart.marks = vec![ChartMark { at: 9.0, name: "p99".to_owned() }];
     let svg = chart.figure();
     for part in [
