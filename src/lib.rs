@@ -59,9 +59,9 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](server::ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](server::ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Gathering · Writing | head, until it is whole |
-//! | [`BodyReceiver`](server::ServerPhase::BodyReceiver) | receiving a body | input | Gathering · Writing | body: stall, minimum rate |
-//! | [`ListingBuilder`](server::ServerPhase::ListingBuilder) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`Parsing`](server::ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Preparing · Writing | head, until it is whole |
+//! | [`Receiving`](server::ServerPhase::Receiving) | receiving a body | input | Preparing · Writing | body: stall, minimum rate |
+//! | [`Preparing`](server::ServerPhase::Preparing) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
 //! | [`Writing`](server::ServerPhase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](server::ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
@@ -72,10 +72,10 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Asking`](client::connection::ServerPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
-//! | [`Sending`](client::connection::ServerPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
-//! | [`Answering`](client::connection::ServerPhase::Answering) | the answer's head and body | Closing |
-//! | [`Closing`](client::connection::ServerPhase::Closing) | nothing: the link closes | gone |
+//! | [`SendingHead`](client::connection::FetchPhase::SendingHead) | the connection | SendingBody (a body that is not queued at once) · ReadingResponse · Closing (time-out) |
+//! | [`SendingBody`](client::connection::FetchPhase::SendingBody) | leave to go on, room, more of the body; and an early answer | ReadingResponse · Closing |
+//! | [`ReadingResponse`](client::connection::FetchPhase::ReadingResponse) | the answer's head and body | Closing |
+//! | [`Closing`](client::connection::FetchPhase::Closing) | nothing: the link closes | gone |
 //!
 //! The number exchange has a machine of three states on each side, made the same way: [`sum::teller`]
 //! and [`sum::asker`].
@@ -87,11 +87,11 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](load::engine::connection::ServerPhase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
-//! | [`Resting`](load::engine::connection::ServerPhase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
-//! | [`Awaiting`](load::engine::connection::ServerPhase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
-//! | [`BodyReceiver`](load::engine::connection::ServerPhase::BodyReceiver) | the rest of it | Awaiting · Resting · Closing |
-//! | [`Closing`](load::engine::connection::ServerPhase::Closing) | nothing: the link closes | gone |
+//! | [`Connecting`](load::engine::connection::LoadPhase::Connecting) | the connection | Idle · AwaitingFirstByte · gone, if it is not made |
+//! | [`Idle`](load::engine::connection::LoadPhase::Idle) | a request that is due, or the end of the input | AwaitingFirstByte · Closing |
+//! | [`AwaitingFirstByte`](load::engine::connection::LoadPhase::AwaitingFirstByte) | the first byte of an answer | Receiving · Idle · Closing |
+//! | [`Receiving`](load::engine::connection::LoadPhase::Receiving) | the rest of it | AwaitingFirstByte · Idle · Closing |
+//! | [`Closing`](load::engine::connection::LoadPhase::Closing) | nothing: the link closes | gone |
 //!
 //! The room is [`load`], whose page says what each of its files owns. Figures are sums while a run
 //! lasts ([`load::stats::metrics`]: histograms of hdrhistogram), quotients at its end
@@ -113,7 +113,7 @@
 //! - A key carries a generation: an event or a timer for a connection that is gone finds nobody, even
 //!   if its slot has a new tenant.
 //! - A readiness bit is cleared only where a system call has shown that it no longer holds. Who stops
-//!   early, because a budget is spent, asks for another turn ([`NextStep::Again`](reactor::NextStep::Again)).
+//!   early, because a budget is spent, asks for another turn ([`NextStep::Again`](reactor::Next::Again)).
 //! - The read/write/`WouldBlock` loop exists once: [`Connection::pump`](net::Connection::pump).
 //! - One function of a machine, `enter`, assigns its state, and asserts the pair against the table.
 //! - The clock is read in one file, `src/reactor/clock.rs`; timers are tested in virtual time.
@@ -126,7 +126,7 @@
 //!   before the file is looked up ([`Protocol::on_input`](net::Protocol::on_input),
 //!   [`FileCache::mark_events_pending`](files::FileCache::mark_events_pending)). What is remembered of earlier requests is
 //!   good for one [`CacheGeneration`](files::CacheGeneration) of what is on disk.
-//! - An [`UploadBody`](files::UploadBody) has its name only when it is whole; before that nobody is served it.
+//! - An [`Upload`](files::Upload) has its name only when it is whole; before that nobody is served it.
 //! - Every format of the log escapes what peers send; secrets are taken out in one place for all.
 //! - No unsafe code of our own. One thread, unless the server or the load generator is told to have more: each of
 //!   those has a reactor of its own, and they share nothing that is waited for, but that uploads take

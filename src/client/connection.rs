@@ -2,9 +2,9 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`SendingHead`](FetchPhase::Asking) | the connection | Sending (a body that is not queued at once) · Answering · Closing (time-out) |
-//! | [`SendingBody`](FetchPhase::Sending) | leave to go on, room, more of the body; and an early answer | Answering · Closing |
-//! | [`ReadingResponse`](FetchPhase::Answering) | the answer's head and body | Closing |
+//! | [`SendingHead`](FetchPhase::SendingHead) | the connection | SendingBody (a body that is not queued at once) · ReadingResponse · Closing (time-out) |
+//! | [`SendingBody`](FetchPhase::SendingBody) | leave to go on, room, more of the body; and an early answer | ReadingResponse · Closing |
+//! | [`ReadingResponse`](FetchPhase::ReadingResponse) | the answer's head and body | Closing |
 //! | [`Closing`](FetchPhase::Closing) | nothing: the link closes | gone |
 //!
 //! It owns no socket and does not decide what becomes of the answer: that is the [`ResponseHandler`]'s.

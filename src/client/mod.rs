@@ -1,7 +1,7 @@
 //! The client: from a command line to a request, over the same reactor and link as the server, to an
 //! answer that is shown or saved.
 //!
-//! [`args`] makes a [`config::ServerConfig`] of words; [`fetch`] runs it; [`connection`] is the state machine of
+//! [`args`] makes a [`config::ClientConfig`] of words; [`fetch`] runs it; [`connection`] is the state machine of
 //! one connection. [`sum`] is the number exchange over the same reactor and link. It never uses `files` or `server`.
 
 pub mod args;

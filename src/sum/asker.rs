@@ -2,8 +2,8 @@
 //!
 //! | state | waits for | leaves to | deadline |
 //! |---|---|---|---|
-//! | [`Connecting`](SumClientPhase::Asking) | the connection | Hearing · Closing (too late) | the attempt's |
-//! | [`ReadingLine`](SumClientPhase::Hearing) | the server's line | Closing | [`TIMEOUT`] in all |
+//! | [`Connecting`](SumClientPhase::Connecting) | the connection | ReadingLine · Closing (too late) | the attempt's |
+//! | [`ReadingLine`](SumClientPhase::ReadingLine) | the server's line | Closing | [`TIMEOUT`] in all |
 //! | [`Closing`](SumClientPhase::Closing) | nothing: the link closes | gone | the link's |
 //!
 //! It prints nothing and knows no address: whoever runs it reads the outcome from the [`SumExchange`].

@@ -2,8 +2,8 @@
 //!
 //! | state | waits for | leaves to | deadline |
 //! |---|---|---|---|
-//! | [`ReadingLine`](SumServerPhase::Hearing) | the client's line | Telling · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
-//! | [`WritingLine`](SumServerPhase::Telling) | the answer to go out | Closing | [`TIMEOUT`] |
+//! | [`ReadingLine`](SumServerPhase::ReadingLine) | the client's line | WritingLine · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
+//! | [`WritingLine`](SumServerPhase::WritingLine) | the answer to go out | Closing | [`TIMEOUT`] |
 //! | [`Closing`](SumServerPhase::Closing) | nothing: the link closes | gone | the link's |
 //!
 //! It prints nothing: what is to be said it leaves on the [`SumState`].

@@ -32,7 +32,7 @@ pub struct ResponseHead<'h, 'b> {
 /// Parses the response head at the beginning of `buf`, which answers a request of that method:
 /// (consumed bytes, head), or `None` when more has to arrive first.
 ///
-/// `searched` is as with [`parse_request`](super::parse_request): 0 for a new head, kept between
+/// `searched` is as with [`parse_request`](crate::http::parse_request): 0 for a new head, kept between
 /// two calls for the same head, and 0 again after a whole head.
 pub fn parse_response<'h, 'b>(
     buf: &'b [u8],

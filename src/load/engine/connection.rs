@@ -2,10 +2,10 @@
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
-//! | [`Connecting`](LoadPhase::Connecting) | the connection | Resting · Awaiting · gone, if it is not made |
-//! | [`Idle`](LoadPhase::Resting) | a request that is due, or the end of the input | Awaiting · Closing |
-//! | [`AwaitingFirstByte`](LoadPhase::Awaiting) | the first byte of an answer | Receiving · Resting · Closing |
-//! | [`Receiving`](LoadPhase::Receiving) | the rest of it | Awaiting · Resting · Closing |
+//! | [`Connecting`](LoadPhase::Connecting) | the connection | Idle · AwaitingFirstByte · gone, if it is not made |
+//! | [`Idle`](LoadPhase::Idle) | a request that is due, or the end of the input | AwaitingFirstByte · Closing |
+//! | [`AwaitingFirstByte`](LoadPhase::AwaitingFirstByte) | the first byte of an answer | Receiving · Idle · Closing |
+//! | [`Receiving`](LoadPhase::Receiving) | the rest of it | AwaitingFirstByte · Idle · Closing |
 //! | [`Closing`](LoadPhase::Closing) | nothing: the link closes | gone |
 //!
 //! It sends what is due as soon as there is room, checks each answer, and tells the [`ThreadRun`] what became

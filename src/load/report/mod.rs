@@ -61,7 +61,7 @@ impl ReportFormat {
     }
 
     /// The report of a run that was compared with another, as one document. Formats that
-    /// [`can_compare`](Self::can_compare) say what the comparison says, the others nothing of it.
+    /// [`supports_comparison`](Self::supports_comparison) say what the comparison says, the others nothing of it.
     pub fn render_with_comparison(self, summary: &Summary, beside: Option<&Comparison>) -> String {
         match self {
             Self::Text => {

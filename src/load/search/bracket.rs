@@ -5,7 +5,7 @@
 //! interval on a logarithmic scale until the two ends are within [`PRECISION`] of one another.
 //!
 //! Measuring is noisy, and one hiccup of the machine is not the server's limit. So a rate that does not
-//! meet the objective is tried once more, and [`of_rate`] says what both come to.
+//! meet the objective is tried once more, and [`combined_verdict`] says what both come to.
 
 use serde::Serialize;
 

@@ -135,6 +135,10 @@ fn definition(name: &str) -> String {
     match name {
         "SetupReport" => "setup".to_owned(),
         "FailureSummary" => "failure".to_owned(),
+        "HistogramBar" => "bar".to_owned(),
+        "MetricUnit" => "unit".to_owned(),
+        "ConfidenceInterval" => "interval".to_owned(),
+        name if name.ends_with("Verdict") => "verdict".to_owned(),
         name if name.starts_with("Document") => "document".to_owned(),
         name => name[..1].to_lowercase() + &name[1..],
     }
