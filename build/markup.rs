@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_with_a_word_has_its_address_and_every_token_ends_where_its_line_does() {
+    fn lines_with_words_have_ids_and_tokens_end_with_line() {
         let lines = [
             "<b id=a.rs:8>fn</b> f&lt;<l->'a</l->&gt;() {}",
             "",
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_of_a_kind_are_one_element() {
+    fn adjacent_tokens_of_one_kind_share_an_element() {
         let cases = [
             ("pub fn f", "<b id=a.rs:1>pub fn</b> f"),
             ("mut  self, self", "<b id=a.rs:1>mut  self</b>, <b>self</b>"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rust_is_shown_as_it_is() {
+    fn non_rust_text_has_ids_and_no_highlighting() {
         assert_eq!(marked("help.txt", 0, "the fn of \"x\n\n"), "<a id=help.txt:1></a>the fn of \"x\n\n");
     }
 }

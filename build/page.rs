@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_the_file_also_after_what_is_left_out() {
+    fn render_after_omitted_lines_keeps_file_line_numbers() {
         let page =
             rendered("a/b.rs", &[("x\n", true), ("\nt\nt\n", false), ("y\n{\n", true), ("t\n", false)]);
         let expected = "<section id=\"a/b.rs\" style=\"--lines: 5\">\n\
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_text_with_code_in_it() {
+    fn sentence_escapes_text_and_marks_code() {
         assert_eq!(
             sentence("A [`Root`] & `a<b>`: c"),
             "A <code>Root</code> &amp; <code>a&lt;b&gt;</code>: c"

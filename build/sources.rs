@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pieces_are_the_file_and_tests_are_not_shown() {
+    fn pieces_join_to_the_file_and_tests_are_hidden() {
         let tests = "\n#[cfg(test)]\nmod tests {\n    fn f() {\n    }\n}\n";
         let cases = [
             ("a.rs", "a\n".to_owned(), "a\n", 0),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_in_reading_order_and_modules_of_tests_are_not_among_them() {
+    fn shown_sorts_files_and_drops_test_modules() {
         let modules = "#[cfg(test)]\nmod agreement;\nmod body;\n#[cfg(test)]\nmod tests {\n}\n";
         let paths = [
             ("sum/mod.rs", ""),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_page_has_what_is_the_clients_alone() {
+    fn part_puts_only_client_and_load_on_client_page() {
         let cases = [
             ("client/connection.rs", Part::Client),
             ("load/engine/app.rs", Part::Client),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_the_first_sentence() {
+    fn summary_is_the_first_sentence_of_the_docs() {
         let cases = [
             ("//! One, `two`.\n//!\n//! Three.\nuse a;\n", "One, `two`"),
             ("//! One\n//! two. Three.\n", "One two"),

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_item_is_taken_whole() {
+    fn test_items_finds_each_kind_of_item_whole() {
         let items = [
             "mod tests {\n    fn f() {\n    }\n}\n",
             "mod testing;\n",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compiled_stays() {
+    fn test_items_leaves_compiled_code() {
         let sources = [
             "fn f() {}\n",
             "#[cfg(not(test))]\nfn f() {}\n",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_lines_and_comments_go_with_what_they_belong_to() {
+    fn test_items_includes_its_blank_lines_and_comments() {
         let source = "//! Doc.\n\n#[cfg(test)]\nmod a;\n\n#[cfg(test)]\nmod b;\nmod c;\n\n// Alone.\n\n// With it.\n\
                       #[cfg(test)]\nfn f() {}\n\nfn g() {} // So.\n#[cfg(test)]\nmod tests {\n}\n";
         let left = "//! Doc.\nmod c;\n\n// Alone.\n\nfn g() {} // So.\n";
@@ -219,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_for_tests_is_taken_as_a_whole() {
+    fn test_items_with_cfg_test_file_is_one_range() {
         let source = "//! Doc.\n#![cfg(test)]\nfn f() {}\n";
         assert_eq!(split(source), (String::new(), source.to_owned()));
     }
 
     #[test]
-    fn modules_are_files_unless_they_have_braces() {
+    fn modules_lists_only_modules_without_braces() {
         let items = "#[cfg(test)]\nmod a;\n/// Of mod x;\n#[cfg(test)]\npub(crate) mod b_c;\n#[cfg(test)]\nmod tests {\n    use d;\n}\nuse e;\n";
         assert_eq!(modules(items), ["a", "b_c"]);
     }

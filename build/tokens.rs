@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_told_from_what_looks_like_it() {
+    fn tokens_classifies_each_kind() {
         use Kind::{Attribute, Comment, Doc, Keyword, Lifetime, Macro, Number, Text, Type};
         let cases: &[(&str, &[(Kind, &str)])] = &[
             ("a // b\nc", &[(Comment, "// b")]),
@@ -178,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn the_lists_of_words_are_in_order() {
+    fn word_lists_are_sorted() {
         assert!(KEYWORDS.is_sorted() && PRIMITIVES.is_sorted());
     }
 
     #[test]
-    fn what_is_not_closed_goes_on_to_the_end() {
+    fn unclosed_token_extends_to_the_end() {
         for source in ["/* a", "\"a", "\"a\\", "r#\"a\"", "b'\\", "#[a", "#![", "'\\", "/* /* */"] {
             assert_eq!(coloured(source).last().map(|(_, text)| *text), Some(source));
         }
@@ -191,13 +191,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_byte_is_lost_or_changed(source in "[-a-zA-Z0-9_ \n\"'\\\\#!/*\\[\\]rb.é]{0,60}") {
+        fn tokens_of_rust_like_text_join_to_the_source(source in "[-a-zA-Z0-9_ \n\"'\\\\#!/*\\[\\]rb.é]{0,60}") {
             let whole: String = tokens(&source).into_iter().map(|(_, text)| text).collect();
             prop_assert_eq!(whole, source);
         }
 
         #[test]
-        fn nothing_makes_it_panic(source in any::<String>()) {
+        fn tokens_of_any_text_join_to_the_source(source in any::<String>()) {
             let whole: String = tokens(&source).into_iter().map(|(_, text)| text).collect();
             prop_assert_eq!(whole, source);
         }

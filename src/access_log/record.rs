@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_go_by_their_names() {
+    fn formats_parse_by_name() {
         let rows = [
             ("combined", LogFormat::Combined),
             ("common", LogFormat::Common),

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_keep_their_order_and_repeats_and_secrets_are_hidden() {
+    fn fields_keep_order_and_repeats_and_secrets_are_redacted() {
         let hidden = "(redacted)";
         let all = [("Host", "a"), ("X", "1"), ("Cookie", hidden), ("x", "2"), ("authorization", hidden)];
         assert_eq!(logged_fields(HEAD, &LogStyle::default()), pairs(&all));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_of_fields_does_not_show_secrets() {
+    fn header_choice_does_not_show_secrets() {
         assert_eq!(
             logged_fields(HEAD, &only("x,cookie")),
             pairs(&[("X", "1"), ("Cookie", "(redacted)"), ("x", "2")])
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_makes_no_sense_is_told_line_by_line() {
+    fn malformed_head_is_logged_line_by_line() {
         let head = b"\r\n\r\nGET\nno colon\r\n: empty\r\nHost : a\n\nmore: 1";
         let mut told = logged_fields(head, &LogStyle::default());
         assert_eq!(told.remove(0), ("no colon".to_owned(), None));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_hidden_however_it_is_written() {
+    fn secret_is_redacted_with_odd_spacing_case_or_folding() {
         let hide = |head: &[u8]| {
             let told = format!("{:?}", logged_fields(head, &LogStyle::default()));
             assert!(!told.contains("secret"), "{told}");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_known_in_any_case() {
+    fn secret_field_names_match_in_any_case() {
         for name in ["Authorization", "PROXY-authorization", "cookie", "Set-Cookie"] {
             assert!(is_secret(name.as_bytes()), "{name}");
         }

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_nobody_reads_never_blocks() {
+    fn unread_pipe_never_blocks() {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut sink = FdSink::shared(&writer).unwrap();
         assert_eq!(sink.kind, DescriptorKind::NonBlocking);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_cannot_be_opened_again_is_asked_first() {
+    fn blocking_pipe_is_polled_before_each_write() {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut sink =
             FdSink { file: File::from(std::os::fd::OwnedFd::from(writer)), kind: DescriptorKind::Blocking };
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_nobody_reads_never_blocks() {
+    fn unread_socket_never_blocks() {
         let (_reader, writer) = UnixStream::pair().unwrap();
         let mut sink = FdSink::shared(&writer).unwrap();
         assert_eq!(sink.kind, DescriptorKind::Blocking);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_reader_is_an_error_and_not_a_wait() {
+    fn closed_reader_gives_broken_pipe_error() {
         let (reader, writer) = io::pipe().unwrap();
         let mut sinks = [
             FdSink::shared(&writer).unwrap(),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_regular_file_takes_everything_at_once() {
+    fn regular_file_write_is_not_split() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let bytes = vec![b'a'; 3 * PIPE_WRITE_LEN_MAX];
         let mut sinks = [FdSink::open_append(file.path()).unwrap(), FdSink::shared(file.as_file()).unwrap()];
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_without_a_reader_is_refused_in_words() {
+    fn fifo_without_reader_gives_error_with_remedy() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("fifo");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_write_ends_with_a_record_or_a_line_where_it_can() {
+    fn pipe_write_ends_at_a_record_or_line_boundary() {
         let long = vec![b'a'; 2 * PIPE_WRITE_LEN_MAX];
         let lines = [&long[..10], b"\n", &long].concat();
         assert_eq!(whole_records(b"a\nb"), b"a\nb");

@@ -49,7 +49,7 @@ pub(super) fn wire(head: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_log_that_is_off_does_nothing() {
+fn log_off_records_nothing() {
     let mut log = AccessLog::open(&LogDestination::Off).unwrap();
     let now = Instant::now();
     log.record(&mut record(), now);
@@ -59,7 +59,7 @@ fn a_log_that_is_off_does_nothing() {
 }
 
 #[test]
-fn a_file_is_created_and_then_appended_to() {
+fn log_file_is_created_then_appended() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
     for _ in 0..2 {
@@ -74,7 +74,7 @@ fn a_file_is_created_and_then_appended_to() {
 }
 
 #[test]
-fn a_flush_and_an_idle_tick_write_at_once() {
+fn flush_and_idle_tick_write_immediately() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
     let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
@@ -90,7 +90,7 @@ fn a_flush_and_an_idle_tick_write_at_once() {
 }
 
 #[test]
-fn a_log_that_is_opened_anew_leaves_the_old_file_and_begins_a_new_one() {
+fn reopen_writes_to_new_file_or_keeps_old_on_error() {
     let dir = tempfile::tempdir().unwrap();
     let (path, old) = (dir.path().join("access.log"), dir.path().join("access.log.1"));
     let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
@@ -117,7 +117,7 @@ fn a_log_that_is_opened_anew_leaves_the_old_file_and_begins_a_new_one() {
 }
 
 #[test]
-fn every_format_asks_for_what_it_needs() {
+fn every_format_has_its_detail() {
     let dir = tempfile::tempdir().unwrap();
     let destination = LogDestination::File(dir.path().join("access.log"));
     let detail = |format| {
@@ -130,7 +130,7 @@ fn every_format_asks_for_what_it_needs() {
 }
 
 #[test]
-fn a_directory_is_not_a_log() {
+fn directory_as_log_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let destination = LogDestination::File(dir.path().to_owned());
     assert_eq!(AccessLog::open(&destination).unwrap_err().kind(), io::ErrorKind::IsADirectory);
@@ -138,7 +138,7 @@ fn a_directory_is_not_a_log() {
 }
 
 #[test]
-fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
+fn check_finds_open_errors_and_creates_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let check = |name: &str| LogDestination::File(dir.path().join(name)).check_open().map_err(|e| e.kind());
     assert_eq!(check("access.log"), Ok(()));
@@ -154,7 +154,7 @@ fn a_check_tells_whether_a_log_could_be_opened_and_makes_none() {
 }
 
 #[test]
-fn a_check_says_what_opening_the_log_would_say() {
+fn check_returns_the_same_error_as_open() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("made")).unwrap();
     for (link, target) in [
@@ -193,7 +193,7 @@ fn a_check_says_what_opening_the_log_would_say() {
 }
 
 #[test]
-fn a_check_leaves_the_reader_of_a_fifo_alone() {
+fn check_does_not_open_a_fifo() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_reads_as_in_the_logs_of_apache_and_nginx() {
+    fn common_log_time_matches_apache_and_nginx() {
         let rows = [
             (0, 0, "01/Jan/1970:00:00:00 +0000"),
             (0, 1_795_179_143, "20/Nov/2026:12:52:23 +0000"),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_of_half_hours_keeps_its_minutes_and_its_sign() {
+    fn half_hour_offset_keeps_minutes_and_sign() {
         for (seconds, tail) in [(19_800, "+0530"), (-12_600, "-0330"), (-1_800, "-0030")] {
             let zone = TimeZone::fixed(jiff::tz::Offset::from_seconds(seconds).unwrap());
             assert!(at(zone, 0).ends_with(tail), "{tail}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn microseconds_are_those_of_each_record_though_the_second_is_cached() {
+    fn cached_second_still_gets_own_microseconds() {
         let zone = TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap());
         let mut cache = TimeCache::new(zone, RFC_3339);
         for (micros, digits) in [(7, "000007"), (999_999, "999999"), (0, "000000"), (120_340, "120340")] {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_is_that_of_the_file_unless_another_is_named() {
+    fn zone_file_is_used_only_if_tz_is_unset() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("localtime");
         assert!(zone_from_file(None, &file).is_none(), "there is none");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_one_that_the_library_finds() {
+    fn local_zone_equals_jiff_system_zone() {
         assert_eq!(offset_secs(&local_zone()), offset_secs(&TimeZone::system()));
     }
 }

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_distance_counts_slips() {
+    fn edit_distance_counts_edits() {
         let cases = [
             ("port", "port", 0),
             ("port", "prot", 1),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_name_is_one_that_is_near() {
+    fn did_you_mean_suggests_only_near_names() {
         let names = ["port", "root", "fort", "header"];
         for (wrong, meant) in [
             ("prt", Some("port")),

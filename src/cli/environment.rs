@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_option_is_read_from_its_variable() {
+    fn variable_parsed_for_each_option_kind() {
         let cases = [
             ("REACTOR_IDLE_TIMEOUT", "2m", "--idle-timeout '2m'"),
             ("REACTOR_IDLE_TIMEOUT", "off", "--idle-timeout 'off'"),
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_need_not_be_utf8() {
+    fn variable_value_accepts_non_utf8() {
         let value = OsStr::from_bytes(b"caf\xe9").to_owned();
         let settings = PROGRAM.environment_settings(&[("REACTOR_BIND".into(), value.clone())]);
         assert_eq!(settings.unwrap()[0].text, Some(value));
     }
 
     #[test]
-    fn names_that_are_nobodys_are_told_with_the_nearest() {
+    fn unknown_variables_listed_with_nearest_name() {
         let found = variables(&[
             ("REACTOR_SERVICE_HOST", "10.0.0.1"),
             ("REACTOR_QUITE", "1"),

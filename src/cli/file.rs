@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_option_is_read_in_the_types_that_fit_it() {
+    fn toml_value_types_accepted_for_each_option_kind() {
         let cases = [
             ("", ""),
             ("# nothing\n", ""),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_told_with_its_line() {
+    fn toml_invalid_setting_error_names_line() {
         let cases = [
             ("\nprot = 1", "2: unknown key 'prot'; did you mean 'port'?"),
             ("--port = 1", "1: unknown key '--port'; did you mean 'port'?"),
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_long_as_may_be_is_read_in_a_moment_and_each_line_is_right() {
+    fn toml_150000_values_read_quickly_with_right_lines() {
         const COUNT: usize = 150_000;
         let text = format!("bind = [\n{}]\nport = []", "'a',\n".repeat(COUNT));
         let began = std::time::Instant::now();

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_the_only_or_all_values_are_found() {
+    fn last_once_and_all_find_values() {
         let values = ["2", "1", "--quiet", "=3"];
         for count in 0..=values.len() {
             let values = &values[..count];
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_found_once_or_more_and_is_never_a_value_or_an_operand() {
+    fn flag_counted_apart_from_values_and_operands() {
         let twice = Err("'--quiet' is given twice; once is enough".to_owned());
         for (flags, flag, once) in [
             (&[][..], false, Ok(false)),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_looked_up_is_left() {
+    fn all_consumed_false_until_every_lookup() {
         let mut given = given(&["80"], &["--quiet"]);
         given.flag("--quiet");
         assert!(!given.all_consumed());
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_uppermost_layer_that_names_an_option_counts_alone() {
+    fn highest_layer_that_sets_option_wins() {
         let mut given = given(&["1"], &[]);
         given.add_layer(vec![
             setting("--port", Some("2"), in_variable()),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_looked_up_hides_what_is_laid_beneath_it_later() {
+    fn consumed_option_hides_layer_added_later() {
         let mut given = given(&["1"], &[]);
         assert_eq!(given.once("--port"), Ok(Some("1".into())));
         given.add_layer(vec![setting("--port", Some("2"), on_line(1))]);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operand_that_is_adopted_is_an_option_of_the_command_line() {
+    fn operand_set_as_option_wins_over_lower_layer() {
         let mut given = given(&[], &[]);
         given.set_from_operand("--root", "--quiet".into());
         given.add_layer(vec![setting("--root", Some("other"), on_line(1))]);
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_the_line_of_the_value_that_it_shows() {
+    fn locate_error_names_source_of_shown_value() {
         let mut given = given(&["x"], &[]);
         given.add_layer(vec![
             setting("--bind", Some("a"), on_line(1)),

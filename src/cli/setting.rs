@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_tells_where_the_setting_is_to_be_found() {
+    fn locate_error_prefixes_variable_or_file_line() {
         let environment = SettingSource::Environment("REACTOR_PORT".into());
         let file = SettingSource::File { name: "a\nb.toml".into(), line: 3 };
         let cases = [

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_there_if_nothing_is_set() {
+    fn settings_toml_without_settings_lists_defaults() {
         let expected = "\
             port = 8080  # default\n\
             # name = \"Room 12\"  # not set; this is an example\n\
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_stands_with_its_origin_and_is_read_back_the_same() {
+    fn settings_toml_shows_source_and_reads_back_equal() {
         let here = SettingSource::CommandLine;
         let file = SettingSource::File { name: "a\nb".into(), line: 3 };
         let variable = SettingSource::Environment("REACTOR_X".into());
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_toml_cannot_hold_is_only_told() {
+    fn settings_toml_non_utf8_value_is_comment() {
         let odd = OsStr::from_bytes(b"caf\xe9");
         let here = SettingSource::CommandLine;
         let toml = shown(vec![set("--bind", Some(odd), &here), set("--bind", Some(odd), &here)], &[]);

@@ -27,7 +27,7 @@ fn command(line: &[&str]) -> Result<Command<bool>, String> {
 }
 
 #[test]
-fn help_and_version_are_granted_whatever_else_is_wrong() {
+fn help_and_version_win_over_other_errors() {
     let cases: &[(&[&str], Command<bool>)] = &[
         (&["-h"], Command::Help),
         (&["--help"], Command::Help),
@@ -47,7 +47,7 @@ fn help_and_version_are_granted_whatever_else_is_wrong() {
 }
 
 #[test]
-fn every_refusal_ends_where_help_is() {
+fn usage_error_ends_with_help_hint() {
     let cases: &[(&[&str], &str)] = &[
         (&["-p80"], "'80' is taken; see prog --help"),
         (&["-x"], "unknown option '-x'; see prog --help"),
@@ -60,7 +60,7 @@ fn every_refusal_ends_where_help_is() {
 }
 
 #[test]
-fn what_is_quoted_stays_on_one_line() {
+fn quote_escapes_to_one_line() {
     assert_eq!(quote("a\nb\u{1b}[31mé"), "'a\\nb\\u{1b}[31mé'");
     assert_eq!(quote(OsStr::from_bytes(b"caf\xe9")), "'caf\u{fffd}'");
 }
@@ -105,7 +105,7 @@ fn outcome(values: ValueCheck, args: Vec<OsString>) -> String {
 }
 
 #[test]
-fn hard_command_lines_are_split_as_ever() {
+fn hard_command_lines_tokenized_as_listed() {
     for (line, checked, any) in HARD_LINES {
         let args: Vec<OsString> = line.iter().map(OsString::from).collect();
         assert_eq!(outcome(ValueCheck::Checked, args.clone()), *checked, "{line:?}, checked");
@@ -115,7 +115,7 @@ fn hard_command_lines_are_split_as_ever() {
 }
 
 #[test]
-fn hard_command_lines_need_not_be_utf8() {
+fn hard_command_lines_accept_non_utf8() {
     let bytes = |line: &[&[u8]]| line.iter().map(|arg| OsStr::from_bytes(arg).to_owned()).collect::<Vec<_>>();
     for (line, told) in BYTE_LINES {
         assert_eq!(outcome(ValueCheck::Checked, bytes(line)), *told, "{line:?}");

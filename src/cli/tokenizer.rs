@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_becomes_the_long_name_and_its_value() {
+    fn each_form_gives_long_name_and_value() {
         let cases: &[(&[&str], &[&str], &[&str])] = &[
             (&[], &[], &[]),
             (&["-p8080"], &["--port", "=8080"], &[]),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn any_value_may_hold_anything_if_so_wanted() {
+    fn unchecked_value_accepts_option_like_text() {
         let cases: &[(&[&str], &[&str])] = &[
             (&["-o", "--", "--root=a=b"], &["--output", "=--", "--root", "=a=b"]),
             (&["-o", "-s"], &["--output", "=-s"]),
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn every_misspelling_is_told_in_one_line() {
+    fn misspelled_option_gets_one_line_error() {
         let cases: &[(&[&str], &str)] = &[
             (&["--prot", "1"], "unknown option '--prot'; did you mean '--port'?"),
             (&["--acess-log=x"], "unknown option '--acess-log'; did you mean '--access-log'?"),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forgotten_value_is_told_with_an_example() {
+    fn missing_value_gets_error_with_example() {
         let cases: &[(&[&str], &str)] = &[
             (&["--port="], "'--port' needs a value, such as --port 8080"),
             (&["--upload=", "x"], "'--upload' needs a value, such as --upload=incoming"),

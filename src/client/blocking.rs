@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_wait_is_not_begun_once_a_signal_has_come() {
+    fn blocking_wait_after_signal_is_not_started() {
         let held_up = InterruptibleWait::default();
         held_up.exit_on_signals(&[SIGUSR1]).expect("handlers");
         assert_eq!(held_up.run(|| 7).expect("no signal yet"), 7);

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_could_break_the_request_are_refused() {
+    fn malformed_fields_and_control_characters_are_rejected() {
         for text in [
             "",
             ":",

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_peer_sends_cannot_play_tricks_on_a_terminal() {
+    fn printable_replaces_deceptive_characters_except_tab() {
         assert_eq!(printable(b"OK \x1b[31m"), "OK \u{fffd}[31m");
         assert_eq!(printable("naïve\t\u{202e}\u{ad}".as_bytes()), "naïve\t\u{fffd}\u{fffd}");
     }

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exit_codes_are_curls() {
+    fn exit_codes_match_curl() {
         let cut = FetchError::Response(ResponseError::BodyCutShort(Some(3)));
         for (error, code) in [
             (RunError::Exchange(cut), 18),

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_its_name_only_when_it_is_whole() {
+    fn file_is_renamed_to_target_only_when_complete() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let target = directory.path().join("page.html");
         fs::write(&target, "old").expect("the old file");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_the_place_of_a_file_is_as_private_as_that_was() {
+    fn replacing_a_file_keeps_its_permissions() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let target = directory.path().join("secret");
         fs::write(&target, "old").expect("the old file");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_whole_leaves_nothing() {
+    fn incomplete_file_is_removed_on_drop() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut sink = OutputSink::new(&OutputChoice::File(directory.path().join("page.html")));
         sink.write(b"half").expect("a part");

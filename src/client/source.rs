@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn put_sends_the_file_that_the_path_names_or_the_one_that_is_asked_for() {
+    fn upload_source_comes_from_option_method_and_path() {
         let file = |name: &str| Some(Source::File(name.into()));
         for (asked, method, path, source, target) in [
             (None, "GET", "/a", None, "/a"),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_told() {
+    fn contradicting_upload_arguments_are_errors() {
         for (asked, method, path, fault) in [
             (None, "PUT", "/", "PUT '/': the path ends with a slash and names no file; name it with -T FILE"),
             (None, "PUT", "/..", "PUT '/..': the path ends with a directory; name it with -T FILE"),

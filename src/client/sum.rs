@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exit_codes_are_those_of_requests_where_there_is_one() {
+    fn exit_code_of_each_error() {
         let refused = SumFailure::InvalidLine(SumLineError::Refused("no".to_owned()));
         let reset = SumFailure::Connection(CloseReason::Failed(io::ErrorKind::ConnectionReset));
         for (error, code) in [
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn it_asks_until_it_is_an_integer() {
+    fn prompt_repeats_until_an_integer() {
         let range = "is not an integer from -9223372036854775808 to 9223372036854775807";
         let (number, said) = asked(b"seven\n\n7.5\n \x1b[31m\n -7 \r\n8\n");
         assert_eq!(number, Ok(-7));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_that_ends_is_told() {
+    fn prompt_at_eof_without_number_is_an_error() {
         assert_eq!(asked(b"").0, Err(PromptError::Eof));
         assert_eq!(asked(b"x\n").0, Err(PromptError::Eof));
         assert_eq!(asked(b"x").0, Err(PromptError::Eof));
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_without_a_number_or_an_end_is_given_up() {
+    fn prompt_gives_up_after_100_lines() {
         assert_eq!(asked(&b"x\n".repeat(1000)).0, Err(PromptError::TooManyTries));
         assert_eq!(asked(&b"x".repeat(100_000)).0, Err(PromptError::TooManyTries));
     }

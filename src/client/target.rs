@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_words_has_its_target() {
+    fn every_operand_form_parses_to_its_target() {
         let rows = [
             ("", None, "127.0.0.1", 8080, "/"),
             // A method first.
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn options_go_before_words() {
+    fn host_and_port_options_override_operands() {
         let rows = [
             ("", Some("h"), Some(81), "h", 81, "/"),
             ("GET /x", Some("h"), Some(81), "h", 81, "/x"),
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_are_kept_where_there_may_be_placeholders() {
+    fn braces_are_kept_in_url_templates() {
         let overrides = Overrides { keeps_braces: true, ..Overrides::default() };
         for (word, path) in [
             ("/a b{SEQ}", "/a%20b{SEQ}"),
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn every_error_names_the_thing() {
+    fn every_target_error_names_its_cause() {
         let rows = [
             ("/a /b", "unexpected word '/b'"),
             ("GET h 8080", "unexpected word '8080'"),
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_field_has_brackets_and_a_port_where_they_belong() {
+    fn authority_brackets_ipv6_and_omits_port_80() {
         let rows = [("h", 80, "h"), ("h", 8080, "h:8080"), ("::1", 80, "[::1]"), ("::1", 8080, "[::1]:8080")];
         for (host, port, authority) in rows {
             assert_eq!(target(host, port, "/").authority(), authority);
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_made_fit_for_a_request_line() {
+    fn request_path_is_percent_encoded_without_fragment() {
         let rows = [
             ("/a b", "/a%20b"),
             ("/a%20b%2F%c3", "/a%20b%2F%c3"),

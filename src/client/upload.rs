@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_never_waited_for_and_ends_with_the_last_chunk() {
+    fn stream_upload_never_blocks_and_ends_with_last_chunk() {
         let (mut writer, mut upload) = stream();
         let mut outbox = SendQueue::new();
         assert_eq!(upload.len(), None);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_queued_whole_with_its_length_known() {
+    fn file_upload_is_queued_whole_with_known_length() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file");
         std::fs::write(&path, "content").expect("a file");

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wanted_keeps_its_order() {
+    fn accepted_encodings_keep_their_order() {
         let turn = Some(Instant::now());
         let wanted = EncodingPreferences::new([Coding::Gzip, Coding::Brotli], turn);
         assert_eq!(wanted.accepted().collect::<Vec<_>>(), [Coding::Gzip, Coding::Brotli]);

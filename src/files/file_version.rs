@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_file_is_known_by_its_bytes_however_young_it_is() {
+    fn small_file_version_changes_with_bytes_despite_same_mtime() {
         let dir = tempfile::tempdir().expect("a directory");
         let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         let path = dir.path().join("a");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_file_is_known_once_its_times_have_settled() {
+    fn large_file_has_version_once_its_times_are_stable() {
         let dir = tempfile::tempdir().expect("a directory");
         let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         let path = dir.path().join("a");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn content_in_pieces_is_known_by_the_same_numbers_as_long_as_it_is_small() {
+    fn content_hash_in_pieces_equals_version_of_small_file() {
         let dir = tempfile::tempdir().expect("a directory");
         let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         for (len, is_small) in [(0, true), (1, true), (LARGE - 1, true), (LARGE, false), (2 * LARGE, false)] {
@@ -198,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn times_before_1970_are_told_apart() {
+    fn unix_nanos_before_1970_differ() {
         assert_eq!(unix_nanos(1, 5), 1_000_000_005);
         assert_ne!(unix_nanos(-1, 0), unix_nanos(-2, 0));
     }
 
     #[test]
-    fn the_hash_is_fnv_1a() {
+    fn fnv1a_64_matches_test_vectors() {
         // From the test vectors of the algorithm's authors.
         for (bytes, hash) in [
             (&b""[..], 0xcbf2_9ce4_8422_2325),

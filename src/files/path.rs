@@ -250,7 +250,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_come_out_decoded_once_and_normalised() {
+    fn parse_decodes_once_and_normalises() {
         // (raw, name, trailing slash)
         let cases: &[(&str, &[u8], bool)] = &[
             ("/", b"", true),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_servable_name_is_refused_for_its_reason() {
+    fn parse_of_unservable_path_gives_its_error() {
         let cases: &[(&str, PathError)] = &[
             ("", PathError::NotFound),
             ("a", PathError::NotFound),
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_end_where_those_of_linux_end() {
+    fn parse_enforces_name_and_path_length_limits() {
         let name = |len: usize| format!("/{}", "a".repeat(len));
         let parses = |raw: String| RelativePath::parse(raw.as_bytes()).map(|path| path.bytes.len());
         assert_eq!(parses(name(255)), Ok(255));
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_path_is_borrowed() {
+    fn plain_path_is_borrowed() {
         for (raw, borrowed) in [("/", true), ("/a/b.c/", true), ("/a%20b", false), ("//a", false)] {
             let path = RelativePath::parse(raw.as_bytes()).expect(raw);
             assert_eq!(matches!(path.bytes, Cow::Borrowed(_)), borrowed, "{raw}");
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_is_added_where_a_file_can_have_it() {
+    fn with_extension_skips_directories_and_too_long_names() {
         let long = format!("/{}", "a".repeat(251));
         for (raw, expected) in [
             ("/about", Some("about.html".to_owned())),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn the_normal_form_keeps_hidden_names_and_nothing_else_that_is_odd() {
+    fn normal_form_keeps_hidden_names() {
         for (raw, expected) in [
             ("/", Ok(&b""[..])),
             ("/a/b", Ok(b"a/b")),
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn display_is_harmless_in_a_log() {
+    fn display_replaces_control_characters() {
         let path = RelativePath::parse(b"/a%0a%1b[2J%ff/").expect("a name");
         assert_eq!(path.to_string(), "a\u{fffd}\u{fffd}[2J\u{fffd}/");
     }
@@ -430,7 +430,7 @@ mod tests {
         }
 
         #[test]
-        fn the_fast_check_and_the_slow_way_agree(raw in "(/[a-c.]{0,3}){1,5}/?") {
+        fn is_plain_agrees_with_normalise(raw in "(/[a-c.]{0,3}){1,5}/?") {
             let rest = &raw.as_bytes()[1..];
             if is_plain(rest) {
                 prop_assert_eq!(normalise(rest), Ok(rest.to_vec()));

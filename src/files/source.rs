@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trailing_slash_finds_the_index_and_nothing_else() {
+    fn trailing_slash_finds_only_the_index() {
         let (_dir, store) = site();
         let cases = [
             ("/", "index.html", "this is index.html"),
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn source_pages_are_laid_over_a_directory_that_asks_for_it() {
+    fn disk_with_source_prefers_embedded_source_pages() {
         let (dir, plain) = site();
         let over = ContentSource::DiskWithSource(Root::open(dir.path()).expect("opens"));
         let page = "/server-code.html";
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_any_length_is_opened_and_not_read() {
+    fn huge_file_is_opened_and_not_read() {
         let (dir, store) = site();
         let sparse = File::create(dir.path().join("huge.bin")).expect("creates");
         sparse.set_len(5 << 30).expect("grows");
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_is_known_by_changes_with_it() {
+    fn version_changes_when_file_is_replaced() {
         let (dir, store) = site();
         let before = file(&store, "/with/home.txt");
         assert_eq!(before.version, file(&store, "/with/home.txt").version);
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_shrank_after_it_was_opened_is_read_again() {
+    fn file_shrunk_after_open_is_read_again() {
         let (dir, _store) = site();
         let path = dir.path().join("shrinks.txt");
         fs::write(&path, "long content").expect("writes");
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_grew_large_after_it_was_opened_stays_open() {
+    fn file_grown_large_after_open_stays_open() {
         let (dir, _store) = site();
         let path = dir.path().join("grows.txt");
         fs::write(&path, "short").expect("writes");

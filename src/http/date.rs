@@ -140,7 +140,7 @@ mod tests {
     ];
 
     #[test]
-    fn known_dates_are_written_as_the_rfc_has_them() {
+    fn imf_fixdate_known_dates_match_rfc_form() {
         for (unix_secs, text) in KNOWN {
             assert_eq!(&imf_fixdate(unix_secs), text);
         }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn all_three_forms_are_understood() {
+    fn parse_http_date_accepts_all_three_forms() {
         for text in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_understood_again() {
+    fn imf_fixdate_output_parses_to_same_second() {
         // Every 11 days and a bit, to the year 9999: each day of the year comes by.
         for unix_secs in (0..=UNIX_SECS_MAX).step_by(977_777) {
             assert_eq!(parse_http_date(&imf_fixdate(unix_secs), NOW), Some(unix_secs.cast_signed()));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn parse_http_date_invalid_text_is_none() {
         for text in [
             "",
             "0",
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_of_two_digits_is_at_most_50_years_ahead() {
+    fn rfc850_two_digit_year_is_at_most_50_years_ahead() {
         let year = |text: &str, now: &[u8]| {
             let now = parse_http_date(now, 0).expect("a date").cast_unsigned();
             let secs = parse_http_date(text.as_bytes(), now).expect("a date").cast_unsigned();

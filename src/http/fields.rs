@@ -207,7 +207,7 @@ mod tests {
     const BLOCK: &[u8] = b"Host: a\r\nconnection: Keep-Alive ,\t x\r\nEmpty:  \r\nCONNECTION:close\r\n\r\n";
 
     #[test]
-    fn fields_are_found_by_name_in_any_case() {
+    fn fields_lookup_ignores_case_of_name() {
         let mut space = FieldBuf::new();
         let fields = Fields::parse(BLOCK, &mut space).unwrap();
         assert_eq!(fields.first("hOST"), Some(&b"a"[..]));
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn sixty_four_fields_fit_and_one_more_does_not() {
+    fn fields_64_accepted_65_too_many() {
         for (count, fits) in [(FIELDS_MAX, true), (FIELDS_MAX + 1, false)] {
             let block = "a: b\r\n".repeat(count) + "\r\n";
             let mut space = FieldBuf::new();
@@ -233,7 +233,7 @@ mod tests {
 
     /// httparse looks at 8, 16 or 32 bytes at once, so each byte is tried at several offsets.
     #[test]
-    fn only_token_bytes_make_a_name_and_only_text_makes_a_value() {
+    fn fields_name_needs_tchar_and_value_needs_text_bytes() {
         for byte in 0..=u8::MAX {
             for pad in [0, 1, 7, 8, 15, 16, 31, 32, 33, 64] {
                 let pad = vec![b'a'; pad];
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_is_seen_once_however_it_arrives() {
+    fn line_scan_whole_or_bytewise_gives_same_lines() {
         let buf = b"ab\r\n\r\nc\rd\r\n";
         let whole = walk(buf, &mut 0).unwrap();
         let mut searched = 0;
@@ -271,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_lf_is_refused_wherever_it_stands() {
+    fn line_scan_bare_lf_is_error() {
         for buf in [&b"\n"[..], b"a\n", b"a\r\n\n", b"a\r\r\nb\n"] {
             assert_eq!(walk(buf, &mut 0), Err(HeadError::BareLf));
         }
     }
 
     #[test]
-    fn a_head_without_end_is_refused_at_the_bound() {
+    fn line_scan_unended_head_is_too_long_at_16_kib() {
         let buf = vec![b'a'; HEAD_LEN_MAX];
         assert_eq!(walk(&buf, &mut 0), Err(HeadError::TooLong));
         assert_eq!(walk(&buf[1..], &mut 0), Ok(Vec::new()));

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip_and_are_case_sensitive() {
+    fn method_names_round_trip_and_are_case_sensitive() {
         for name in ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE", "PATCH", "TRACE", "CONNECT"] {
             let method = Method::from_token(name.as_bytes());
             assert_eq!(method.as_str(), Some(name));

@@ -85,7 +85,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_request_does_not_depend_on_how_it_arrives(
+    fn request_whole_or_bytewise_parses_the_same(
         input in prop_oneof![bytes(), beginning_with(b"PUT / HTTP/1.1\r\nHost: h\r\n")],
     ) {
         if let Ok(Some(consumed)) = request(&input, |consumed, _| consumed) {
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn a_response_does_not_depend_on_how_it_arrives(
+    fn response_whole_or_bytewise_parses_the_same(
         input in prop_oneof![bytes(), beginning_with(b"HTTP/1.1 200 OK\r\n")],
         method in prop_oneof![Just(Method::Get), Just(Method::Head), Just(Method::Connect)],
     ) {
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn a_body_does_not_depend_on_how_it_arrives(
+    fn body_in_any_pieces_decodes_the_same(
         input in bytes(),
         len in 0u64..100,
         piece_len in 1usize..20,
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sent_in_chunks_comes_out_as_it_was(
+    fn chunked_encoding_round_trips(
         data in vec(vec(any::<u8>(), 1..50), 0..8),
     ) {
         let mut sent = Vec::new();
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn no_target_and_no_accept_makes_a_panic(input in bytes()) {
+    fn target_and_accept_any_bytes_do_not_panic(input in bytes()) {
         for method in [Method::Get, Method::Options, Method::Connect] {
             if let Ok(parsed) = target::parse(method, &input) {
                 prop_assert!(!parsed.path().contains(&b'?'));

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reject_shows_its_status_and_its_sentence() {
+    fn reject_displays_status_and_message() {
         let reject = Reject::bad_request("The Host field is missing.");
         assert_eq!(reject.to_string(), "400 Bad Request: The Host field is missing.");
     }

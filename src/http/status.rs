@@ -82,14 +82,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_shows_its_code_and_reason() {
+    fn status_displays_code_and_reason() {
         assert_eq!(Status::OK.to_string(), "200 OK");
         assert_eq!(Status::HEADER_FIELDS_TOO_LARGE.to_string(), "431 Request Header Fields Too Large");
         assert_eq!(Status::INSUFFICIENT_STORAGE.code(), 507);
     }
 
     #[test]
-    fn only_1xx_204_and_304_have_no_body() {
+    fn has_body_false_only_for_1xx_204_304() {
         for (status, has_body) in [
             (Status::CONTINUE, false),
             (Status::NO_CONTENT, false),
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_leads_elsewhere() {
+    fn is_redirect_true_for_301_308_false_for_304() {
         assert!(Status::MOVED_PERMANENTLY.is_redirect() && Status::PERMANENT_REDIRECT.is_redirect());
         assert!(!Status::NOT_MODIFIED.is_redirect() && !Status::OK.is_redirect());
         assert!(!Status::BAD_REQUEST.is_redirect());
     }
 
     #[test]
-    fn errors_begin_at_400() {
+    fn is_error_true_from_400() {
         assert!(!Status::NOT_MODIFIED.is_error());
         assert!(Status::BAD_REQUEST.is_error() && Status::INSUFFICIENT_STORAGE.is_error());
     }

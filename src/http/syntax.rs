@@ -203,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn tchar_is_what_the_rfc_lists() {
+    fn is_tchar_matches_rfc_list() {
         let listed = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         for byte in 0..=u8::MAX {
             assert_eq!(is_tchar(byte), listed.contains(&byte), "{byte:#04x}");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_is_trimmed_at_both_ends_only() {
+    fn trim_ows_trims_both_ends_only() {
         for (given, trimmed) in
             [(&b" \ta b\t "[..], &b"a b"[..]), (b"", b""), (b" \t", b""), (b"\ra", b"\ra")]
         {
@@ -220,13 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn a_list_keeps_its_empty_elements() {
+    fn elements_keeps_empty_elements() {
         let found: Vec<&[u8]> = elements(b"a, b ,,c").collect();
         assert_eq!(found, [&b"a"[..], b"b", b"", b"c"]);
     }
 
     #[test]
-    fn a_list_of_tokens_has_one_and_no_gap() {
+    fn is_token_list_rejects_empty_elements() {
         for (list, is_one) in [
             ("a", true),
             ("range, If-Match ,x-y", true),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_value_is_on_one_line_without_space_around() {
+    fn is_field_value_rejects_controls_and_outer_space() {
         for (value, is_one) in [
             ("", true),
             ("a", true),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn media_types_are_told_from_what_looks_like_one() {
+    fn is_media_type_rejects_malformed() {
         for text in [
             "text/plain",
             "Application/Vnd.X+json",
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_digits_that_fit() {
+    fn parse_decimal_accepts_digits_that_fit_u64() {
         for (digits, value) in [
             (&b"0"[..], Some(0)),
             (b"007", Some(7)),
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn each_byte_is_marked_or_not_wherever_it_stands() {
+    fn len_before_mark_finds_each_byte_at_each_offset() {
         for byte in 0..=u8::MAX {
             for at in 0..20 {
                 let mut bytes = [b'a'; 24];
@@ -328,7 +328,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_look_at_words_finds_what_a_look_at_each_byte_finds(
+        fn len_before_mark_agrees_with_bytewise_search(
             bytes in proptest::collection::vec(prop_oneof![0u8..4, 0x7du8..0x84, any::<u8>()], 0..40),
             limit in 1u8..=0x80,
             other: u8,

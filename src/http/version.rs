@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_major_version_one_is_ours() {
+    fn version_parse_accepts_major_1_only() {
         for (bytes, parsed) in [
             ("HTTP/1.0", Ok(Version::Http10)),
             ("HTTP/1.1", Ok(Version::Http11)),

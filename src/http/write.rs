@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_written_line_by_line() {
+    fn head_lines_are_written_with_crlf() {
         let reply = written(|out| {
             status_line(out, Status::NOT_FOUND);
             field(out, "Server", b"x");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_written_with_the_length_of_the_whole() {
+    fn content_range_includes_complete_length() {
         let range = ByteRange { first: 0, last: u64::MAX };
         let fields = written(|out| {
             content_range(out, range, 1000);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_written_with_their_length_and_the_last_has_none() {
+    fn chunk_writes_hex_length_and_last_chunk_is_empty() {
         let body = written(|out| {
             chunk(out, &[b'x'; 26]);
             chunk(out, b"");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_in_full() {
+    fn decimal_matches_to_string() {
         for number in [0, 1, 9, 10, 99, 100, 65_536, u64::MAX - 1, u64::MAX] {
             assert_eq!(written(|out| decimal(out, number)), number.to_string());
         }
@@ -220,12 +220,12 @@ mod tests {
     #[test]
     #[cfg(debug_assertions)]
     #[should_panic(expected = "the value of the field X")]
-    fn a_value_that_would_break_the_line_is_caught() {
+    fn field_value_with_line_end_panics_in_debug() {
         field(&mut Vec::new(), "X", b"a\r\nSet-Cookie: b");
     }
 
     #[test]
-    fn paths_are_encoded_so_that_they_can_only_be_paths() {
+    fn percent_encode_path_output_is_always_a_path() {
         for (path, encoded) in [
             (&b"/a/b-._~!$&'()*+,;=@"[..], "/a/b-._~!$&'()*+,;=@"),
             (b"/a b", "/a%20b"),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_quoted_and_encoded_and_never_more_than_a_name() {
+    fn attachment_quotes_and_encodes_file_name() {
         for (name, expected) in [
             (&b"docs.tar"[..], "\"docs.tar\""),
             (b"a b;c='d'.tar", "\"a b;c='d'.tar\""),

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clauses_that_do_not_hold_are_named_with_what_was_found() {
+    fn failed_clauses_are_listed_with_measured_values() {
         let summary = stalling();
         assert_eq!(failed_lines("p50<10ms, rps > 100,errors<50%,connect.max<1s", &summary), [""; 0]);
         let rows = [
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn only_signs_with_an_equals_sign_hold_at_the_limit_itself() {
+    fn relation_at_limit_holds_only_with_equals_sign() {
         let rows = [
             (Relation::Below, [true, false, false]),
             (Relation::AtMost, [true, true, false]),
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_answers_is_not_fast() {
+    fn latency_clause_without_responses_fails() {
         let summary = empty_summary(info());
         let lines = ["p99<10s does not hold: nothing was recorded for p99"];
         assert_eq!(failed_lines("p99<10s,errors<1%", &summary), lines);
     }
 
     #[test]
-    fn what_cannot_be_read_names_its_clause() {
+    fn parse_invalid_assertion_error_names_clause() {
         let rows = [
             ("p99<10", "'p99<10': a time needs a unit: 10us, 10ms or 10s"),
             ("rps>1,p99", "'p99': a clause is a figure, < or >, and a number: p99<10ms"),

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_of_failure_has_its_code_and_its_line() {
+    fn load_error_has_exit_code_and_one_line() {
         let broken =
             |clause: &str| FailedClause { clause: clause.to_owned(), found: "p99 is 12 ms".to_owned() };
         let clauses = vec![broken("p99<10ms"), broken("p99<11ms")];

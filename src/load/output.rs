@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_keeps_what_it_holds_until_there_is_something_to_write() {
+    fn existing_file_unchanged_until_write() {
         let folder = temp_dir();
         let path = folder.path().join("report");
         fs::write(&path, "an older and longer one").expect("the file");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_made_for_nothing_is_taken_away() {
+    fn created_file_dropped_unwritten_is_removed() {
         let folder = temp_dir();
         let path = folder.path().join("report");
         let output = ReportOutput::open(Some(&path)).expect("it opens");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_not_written_over_a_run_however_it_is_spelled() {
+    fn output_same_file_as_run_by_any_path_is_refused() {
         let folder = temp_dir();
         let (run, link, other) =
             (folder.path().join("run"), folder.path().join("link"), folder.path().join("b"));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_told_by_its_name() {
+    fn unwritable_output_error_names_file() {
         let folder = temp_dir();
         for path in [folder.path().to_owned(), folder.path().join("none/report")] {
             let error = ReportOutput::open(Some(&path)).expect_err("no file");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_in_sight_is_refused() {
+    fn read_bounded_past_limit_is_error() {
         assert_eq!(read_bounded(&mut &b"abc"[..], 3).expect("three bytes"), b"abc");
         let error = read_bounded(&mut io::repeat(b'/'), 1024 * 1024).unwrap_err();
         assert_eq!(error.to_string(), "it is longer than 1 MiB, and would be held in memory");

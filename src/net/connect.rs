@@ -39,7 +39,7 @@ mod tests {
     use crate::net::listen;
 
     #[test]
-    fn connecting_returns_at_once_with_nodelay_set() {
+    fn connect_returns_at_once_nonblocking_with_nodelay() {
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let stream = connect(addr).unwrap();

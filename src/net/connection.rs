@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_ends_the_connection_is_waited_for_until_the_peer_closes_or_patience_ends() {
+    fn close_after_response_lingers_until_eof_or_timeout() {
         let now = Now::read();
         for peer_closes in [true, false] {
             let (mut link, peer) = addressed(true);
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_has_been_silent_is_closed_at_once() {
+    fn close_without_new_response_does_not_linger() {
         let now = Now::read();
         let (mut link, _peer) = addressed(false);
         let mut ready = Readiness::assume_ready();
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_in_ahead_is_told_at_once_and_understood_in_its_turn() {
+    fn read_ahead_signals_input_and_pump_advances() {
         let now = Now::read();
         let (mut link, peer) = addressed(false);
         let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024));

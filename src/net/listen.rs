@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_has_the_options_it_promises() {
+    fn listen_sets_reuseaddr_nodelay_nonblock_cloexec() {
         let listener = listen(SocketAddr::new(V4, 0)).unwrap();
         assert!(sockopt::socket_reuseaddr(&listener).unwrap());
         assert!(sockopt::tcp_nodelay(&listener).unwrap());
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn accepted_sockets_inherit_nodelay() {
+    fn accepted_socket_inherits_nodelay() {
         let listener = listen(SocketAddr::new(V4, 0)).unwrap();
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn both_wildcards_share_a_port() {
+    fn listen_all_wildcards_share_one_port() {
         if !has_ipv6() {
             return;
         }
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_is_told_with_its_address() {
+    fn listen_all_taken_port_error_names_the_address() {
         let taken = listen(SocketAddr::new(V4, 0)).unwrap();
         let addr = taken.local_addr().unwrap();
         let error = listen_all(&[required(V4)], addr.port()).unwrap_err();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn listeners_share_an_address_with_each_other_and_with_nobody_else() {
+    fn listen_on_same_port_shares_with_no_other_listener() {
         let first = vec![listen(SocketAddr::new(V4, 0)).unwrap()];
         let addr = first[0].local_addr().unwrap();
         let second = listen_on_same_port(&first).unwrap();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_optional_address_that_is_missing_is_left_out() {
+    fn open_all_skips_missing_optional_address() {
         for errno in [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT] {
             let open = |addr: SocketAddr| match addr {
                 SocketAddr::V4(_) => success(addr, 8080),
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_failure_is_told() {
+    fn open_all_reports_every_other_failure() {
         let cases = [
             // Asked for by name, so it must work.
             (required(V6), Errno::ADDRNOTAVAIL),
@@ -354,14 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_left_to_listen_on_is_an_error() {
+    fn open_all_without_any_address_is_an_error() {
         let open = |_| failure(Errno::AFNOSUPPORT);
         let error = open_all(&[optional(V6)], 0, open).unwrap_err();
         assert_eq!(error.addr.ip(), V6);
     }
 
     #[test]
-    fn port_zero_starts_again_when_another_address_has_the_port_taken() {
+    fn open_all_port_0_retries_if_taken_on_other_address() {
         let mut proposals = 4000;
         let opened = open_all(&[required(V4), optional(V6)], 0, |addr| {
             if addr.port() == 0 {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn the_search_for_a_common_port_ends() {
+    fn open_all_port_0_gives_up_after_all_tries() {
         let mut proposals = 0;
         let outcome = open_all(&[required(V4), required(V6)], 0, |addr| {
             if addr.is_ipv6() {
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn an_asked_port_is_tried_once() {
+    fn open_all_fixed_port_is_tried_once() {
         let mut tries = 0;
         let outcome = open_all(&[required(V4)], 8080, |_| {
             tries += 1;
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_has_its_reason() {
+    fn listen_error_displays_its_reason() {
         let cases = [
             (Errno::ADDRINUSE, "the port is in use"),
             (Errno::ACCESS, "this user may not take that port"),
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_said_something_is_let_in_before_who_came_first() {
+    fn defer_accept_accepts_sender_before_silent_peer() {
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         defer_accept(&listener).unwrap();
         let address = listener.local_addr().unwrap();

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_moves_to_the_front_so_that_a_full_head_always_fits() {
+    fn spare_capacity_moves_unread_bytes_to_the_front() {
         let mut pool = Pool::new(16);
         let mut inbox = RecvBuf::new();
         receive(&mut inbox, &mut pool, b"0123456789abcdef");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_inbox_owns_no_buffer() {
+    fn empty_recv_buf_owns_no_buffer() {
         let mut pool = Pool::new(16);
         let mut inbox = RecvBuf::new();
         receive(&mut inbox, &mut pool, b"abc");

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raising_reaches_the_hard_limit_and_stays_there() {
+    fn raise_nofile_limit_reaches_the_hard_limit() {
         let raised = raise_nofile_limit();
         let now = getrlimit(Resource::Nofile);
         assert_eq!(now.current.unwrap_or(UNLIMITED), raised);

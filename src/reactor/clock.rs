@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_thread_has_waited_for_a_processor_is_read_if_the_kernel_tells() {
+    fn parse_waited_reads_schedstat_or_gives_none() {
         for (text, nanos) in [
             ("107220 3753497 2\n", Some(3_753_497)),
             ("18446744073709551615 18446744073709551615 18446744073709551615\n", Some(u64::MAX)),

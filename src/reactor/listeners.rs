@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_listener_does_not_keep_the_callers_of_another_waiting() {
+    fn accept_alternates_between_busy_listeners() {
         let poll = Poll::new().expect("an epoll instance");
         let mut listeners = Listeners::new();
         let mut callers = Vec::new();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_closed_refuses_and_the_others_keep_their_names() {
+    fn closed_listener_refuses_and_other_ids_stay_valid() {
         let poll = Poll::new().expect("an epoll instance");
         let now = Instant::now();
         let mut listeners = Listeners::new();

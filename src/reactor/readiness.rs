@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_read_means_drained_unless_the_fin_was_announced() {
+    fn short_read_clears_readable_unless_fin_was_reported() {
         let mut ready = Readiness::assume_ready();
         ready.on_short_read();
         assert!(!ready.is_readable());

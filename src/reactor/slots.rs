@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_while_draining_waits_for_the_next_turn() {
+    fn key_queued_while_draining_waits_for_next_tick() {
         let mut slots = Slots::new();
         let [first, second] = [(); 2].map(|()| slots.insert(NullSource, Readiness::default()));
         slots.queue(first);

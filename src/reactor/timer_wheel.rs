@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_due_at_the_first_tick_that_is_not_before_its_deadline() {
+    fn key_is_due_at_first_tick_not_before_its_deadline() {
         let origin = Instant::now();
         for after_micros in [100_001, 150_000, 200_000] {
             let mut wheel = TimerWheel::new(origin);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_beyond_the_horizon_is_looked_at_early_and_never_missed() {
+    fn deadline_beyond_horizon_is_due_at_the_horizon() {
         let origin = Instant::now();
         let mut wheel = TimerWheel::new(origin);
         schedule(&mut wheel, 1, origin + Duration::from_secs(60));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_past_deadline_is_due_at_the_next_tick() {
+    fn past_deadline_is_due_at_the_next_tick() {
         let origin = Instant::now();
         let mut wheel = TimerWheel::new(origin);
         expired(&mut wheel, origin + Duration::from_secs(5));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_wander_leave_no_room_behind() {
+    fn rescheduled_keys_leave_no_bucket_capacity_behind() {
         const KEYS: u32 = 10_000;
         let (mut now, mut due) = (Instant::now(), Vec::new());
         let mut wheel = TimerWheel::new(now);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_sleep_every_key_is_due_once() {
+    fn expire_after_long_sleep_returns_every_key_once() {
         let origin = Instant::now();
         let mut wheel = TimerWheel::new(origin);
         for index in 0..200 {

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_tells_again_whom_it_was_made_for() {
+    fn token_round_trips_each_kind() {
         let key = |index, generation| TokenKind::Connection(Key { index, generation });
         for addressee in [
             key(0, 1),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn generations_wrap_without_ever_being_the_fixed_one() {
+    fn generations_wrap_and_skip_the_fixed_one() {
         let mut generations = Generations(u32::MAX - 1);
         assert_eq!([generations.next(), generations.next(), generations.next()], [u32::MAX, 1, 2]);
     }

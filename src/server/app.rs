@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_connections_have_one_number() {
+    fn connection_numbers_of_two_workers_are_distinct() {
         let numbers =
             |index| (1..=3).map(move |count| WorkerId { index, worker_count: 2 }.connection_number(count));
         assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);

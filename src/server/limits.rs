@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn watermarks_follow_from_the_limit_or_from_what_was_asked() {
+    fn watermarks_derive_from_nofile_or_requested_count() {
         let cases = [
             // nofile, asked, reserve, each, stop_at, resume_at
             (1024, None, 24, 1, 900, 800),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn accepting_always_resumes_below_where_it_stops() {
+    fn watermarks_resume_at_is_below_stop_at() {
         for count in 1..2000 {
             let marks = connection_watermarks(count as u64, None, 0, 1).unwrap();
             assert!(marks.resume_at < marks.stop_at, "{count}");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_all_workers_are_the_whole() {
+    fn worker_shares_sum_to_the_whole() {
         for (stop_at, of) in [(2, 2), (3, 2), (10, 3), (17_942, 2), (255, 16)] {
             let whole = Watermarks { stop_at, resume_at: fraction(stop_at, 8, 9) };
             let parts: Vec<_> = (0..of).map(|index| worker_share(whole, index, of)).collect();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_limit_cannot_hold_is_told_with_the_remedy() {
+    fn connections_beyond_nofile_fail_with_remedy() {
         let cases = [
             (
                 1024,

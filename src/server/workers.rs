@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_fails_panics_or_just_ends_ends_them_all_with_an_error() {
+    fn worker_error_panic_or_early_end_stops_all_with_error() {
         let cases: [(First, &str); 3] = [
             (|| Err(io::Error::other("no luck")), "worker 2 of 3 has failed: no luck"),
             (panics, "worker 2 of 3 has failed: it has panicked"),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopper_stops_them_and_is_no_failure() {
+    fn shutdown_waker_stops_all_workers_without_error() {
         let (tell, heard) = mpsc::channel();
         let jobs = (0..2).map(|_| WaitingJob { first: || Ok(true), received: tell.clone() }).collect();
         drop(tell);

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_whole_byte_by_byte_and_with_trailing_bytes() {
+    fn parse_line_whole_partial_and_with_trailing_bytes() {
         for (text, expected) in [
             ("Client of Ada: 7\n", line("Ada", 7)),
             ("Client of Ada: 7\r\n", line("Ada", 7)),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_with_its_reason() {
+    fn parse_bad_line_gives_its_error() {
         let long = format!("Client of {}: 7\n", "x".repeat(LINE_LEN_MAX));
         for (bytes, expected) in [
             (&b"\n"[..], SumLineError::Form(SumRole::Client)),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_line_has_256_bytes_its_end_included() {
+    fn parse_accepts_256_bytes_and_rejects_longer_lines() {
         let of_len = |len: usize| {
             let number_len = len - "Client of A: \n".len();
             format!("Client of A: {}7\n", "0".repeat(number_len - 1))
@@ -231,13 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn a_default_name_is_always_found() {
+    fn first_valid_falls_back_to_somebody() {
         assert_eq!(Name::first_valid(["", "a\nb", "Ada", "Bob"]).to_string(), "Ada");
         assert_eq!(Name::first_valid(["", " "]).to_string(), "somebody");
     }
 
     #[test]
-    fn every_line_that_can_be_made_can_be_read() {
+    fn parse_reads_the_longest_line_that_write_makes() {
         let longest = (1..LINE_LEN_MAX).rev().find_map(|len| Name::new(&"x".repeat(len)).ok());
         let mut out = Vec::new();
         let line = SumLine { name: longest.expect("a name"), number: i64::MIN };
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_read_back_without_what_could_play_tricks() {
+    fn parse_refusal_drops_deceptive_characters() {
         let mut out = Vec::new();
         write_error("no\u{1b}[31m, \u{202e}never", &mut out);
         let refused = SumLineError::Refused("no[31m, never".to_owned());
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn parse_reads_what_write_makes() {
         let mut out = Vec::new();
         line("Ada", -1).write(SumRole::Server, &mut out);
         assert_eq!(out, b"Server of Ada: -1\n");

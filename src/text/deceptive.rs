@@ -23,13 +23,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printable_text_has_no_deceptive_character() {
+    fn printable_replaces_deceptive_characters() {
         assert_eq!(printable(b"a\x1b[2J\t\xff"), "a\u{fffd}[2J\u{fffd}\u{fffd}");
         assert_eq!(printable("na\u{ef}ve \u{ad}\u{e0041}".as_bytes()), "na\u{ef}ve \u{fffd}\u{fffd}");
     }
 
     #[test]
-    fn what_deceives_is_told_from_what_is_only_foreign() {
+    fn is_deceptive_controls_and_bidi_true_accents_false() {
         for c in "\0\n\x1b\x7f\u{85}\u{ad}\u{200b}\u{202e}\u{2028}\u{2066}\u{3164}\u{feff}\u{e0041}".chars() {
             assert!(is_deceptive(c), "{c:?}");
         }

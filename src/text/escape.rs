@@ -132,7 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn html_text_has_no_markup() {
+    fn html_text_escapes_markup() {
         for (text, page) in [
             ("GET http://localhost:8080/", "GET http://localhost:8080/"),
             ("a&b=<c>", "a&amp;b=&lt;c&gt;"),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_shows_what_deceives() {
+    fn one_line_escapes_deceptive_characters() {
         for (bytes, line) in [
             (&b"a b.txt"[..], "a b.txt"),
             (b"<b>&\"'", "<b>&\"'"),
@@ -236,21 +236,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn html_comes_out_of_a_page_as_it_went_in(text in "\\PC{0,12}") {
+        fn html_text_round_trips_through_html_parser(text in "\\PC{0,12}") {
             let page = HtmlText(&text).to_string();
             prop_assert!(!page.contains(['<', '>', '"', '\'']));
             prop_assert_eq!(parse_html(&page), text);
         }
 
         #[test]
-        fn one_line_is_read_back(name in name()) {
+        fn one_line_round_trips(name in name()) {
             let line = OneLine(&name).to_string();
             prop_assert!(!line.contains(is_deceptive));
             prop_assert_eq!(parse_line(&line), name);
         }
 
         #[test]
-        fn json_is_read_back_by_another_parser(name in name()) {
+        fn json_string_round_trips_through_serde_json(name in name()) {
             let text = String::from_utf8_lossy(&name);
             let string = json(&text);
             let value: serde_json::Value = serde_json::from_str(&string).expect(&string);

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_in_every_unit() {
+    fn parse_duration_accepts_every_unit() {
         let cases = [
             ("500ms", 500_000),
             ("10s", 10_000_000),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_durations_are_told_with_the_remedy() {
+    fn parse_duration_error_states_remedy() {
         let wrong_form = [
             "", "s", "-1", "+1", "-1s", ".", ".s", "1.2.3", "1e3", "1d", "1x", "10 s", "1 s", "10S", "10sec",
             "1s x", "1m30", "inf", "NaN", "٣s", "1s ", "é",
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_the_units_that_people_write() {
+    fn parse_size_accepts_si_and_binary_units() {
         for (text, len) in [
             ("1", 1),
             ("123B", 123),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_have_thousands_and_millions() {
+    fn parse_count_accepts_k_and_m() {
         for (text, count) in
             [("1", 1), ("500", 500), ("10k", 10_000), ("1.5K", 1_500), ("1.1m", 1_100_000), ("2M", 2_000_000)]
         {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_per_second_and_may_be_fractions() {
+    fn parse_rate_accepts_per_second_and_fractions() {
         for (text, rate) in [("200", 200.0), ("0.5", 0.5), ("10k", 10_000.0), ("10k/s", 10_000.0)] {
             assert_eq!(parse_rate(text, false), Ok(rate), "{text}");
         }

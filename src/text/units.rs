@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_matter_and_no_number_is_rounded_into_the_next_unit() {
+    fn time_and_bytes_show_three_significant_digits() {
         let times = [
             (0.0, "0 µs"),
             (41.2, "41 µs"),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_two_digits_or_more_and_no_thousands() {
+    fn size_shows_two_significant_digits_below_1000() {
         for (len, text) in [
             (0, "0 B"),
             (1, "1 B"),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_rates_and_shares_are_easy_to_read() {
+    fn counts_rates_and_shares_are_formatted() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!([0, 1, 1000].map(|number| plural(number, "file")), ["0 files", "1 file", "1,000 files"]);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_still_a_text() {
+    fn nan_and_infinity_are_formatted_without_panic() {
         for odd in [f64::NAN, f64::INFINITY, -1.0, f64::MAX] {
             for write in [time, bytes, rate, share, change, points] {
                 assert!(!write(odd).is_empty());

@@ -145,7 +145,7 @@ fn with_log_on_stdout(options: &[&str]) -> (Server, Receiver<String>) {
 }
 
 #[test]
-fn a_line_tells_address_time_request_status_bytes_referer_and_user_agent() {
+fn combined_line_has_all_fields_and_local_time_offset() {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as i64;
     // POSIX counts westwards: five and a half hours ahead.
     let server = Server::spawn(FILES, &[], |command| {
@@ -174,7 +174,7 @@ fn a_line_tells_address_time_request_status_bytes_referer_and_user_agent() {
 }
 
 #[test]
-fn nothing_a_client_sends_forges_or_breaks_a_line() {
+fn crafted_requests_cannot_forge_or_break_a_line() {
     const FORGED: &str = "\" 200 5 \"-\" \"-\"\n127.0.0.1 - - [";
     let with = |field: &str, value: &[u8]| -> Vec<u8> {
         [format!("GET / HTTP/1.1\r\nHost: t\r\n{field}: ").as_bytes(), value, b"\r\n\r\n"].concat()
@@ -221,7 +221,7 @@ fn nothing_a_client_sends_forges_or_breaks_a_line() {
 }
 
 #[test]
-fn random_bytes_leave_as_many_lines_as_answers_each_of_which_can_be_read() {
+fn random_bytes_log_one_parsable_line_per_response() {
     let mut random = random(0x9e37_79b9_7f4a_7c15);
     // Mostly what a forger would try; pieces of requests, so that some of it is one.
     let pieces: [&[u8]; 12] = [
@@ -257,7 +257,7 @@ fn random_bytes_leave_as_many_lines_as_answers_each_of_which_can_be_read() {
 }
 
 #[test]
-fn the_bytes_are_those_of_the_body_that_were_really_sent() {
+fn logged_bytes_count_only_body_bytes_sent() {
     const LEN: u64 = 1 << 30;
     let server = Server::serving(FILES);
     let large = File::create(server.root().join("large")).expect("a file");
@@ -278,7 +278,7 @@ fn the_bytes_are_those_of_the_body_that_were_really_sent() {
 }
 
 #[test]
-fn lines_on_stdout_appear_while_the_server_runs_and_connections_stay_open() {
+fn stdout_log_is_written_while_connections_stay_open() {
     let (server, log) = with_log_on_stdout(&[]);
     let mut client = server.connect();
     for path in ["/hello.txt", "/none", "/"] {
@@ -293,7 +293,7 @@ fn lines_on_stdout_appear_while_the_server_runs_and_connections_stay_open() {
 }
 
 #[test]
-fn lines_in_a_file_appear_while_the_server_runs() {
+fn log_file_is_written_while_the_server_runs() {
     let server = Server::serving(FILES);
     assert_eq!(server.get("/hello.txt").status, 200);
     let gives_up = std::time::Instant::now() + PATIENCE;
@@ -306,7 +306,7 @@ fn lines_in_a_file_appear_while_the_server_runs() {
 }
 
 #[test]
-fn a_reader_of_stdout_that_stops_reading_never_stops_the_server() {
+fn stalled_stdout_reader_drops_lines_and_never_blocks_server() {
     let (server, stdout) = Server::spawn_apart(FILES, &["--access-log", "-"], |_| ());
     let mut client = server.connect();
     let path = format!("/hello.txt?{}", "x".repeat(7000));
@@ -333,7 +333,7 @@ fn a_reader_of_stdout_that_stops_reading_never_stops_the_server() {
 }
 
 #[test]
-fn a_log_that_is_off_writes_nothing() {
+fn log_off_writes_nothing() {
     let server = Server::with(FILES, &["--access-log", "off"]);
     assert_eq!(server.get("/hello.txt").status, 200);
     assert_eq!(provoke(&server, b"nonsense\r\n\r\n"), [400]);
@@ -344,7 +344,7 @@ fn a_log_that_is_off_writes_nothing() {
 }
 
 #[test]
-fn a_log_file_is_appended_to_and_flushed_at_the_end() {
+fn log_file_is_appended_to_and_flushed_on_exit() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("appended.log");
     let mut before = File::create(&path).expect("the log");
@@ -372,7 +372,7 @@ fn diagnostics(level: &str, talk: impl FnOnce(&mut crate::harness::Raw)) -> (Str
 }
 
 #[test]
-fn rust_log_info_tells_of_connections_established_and_closed_with_the_reason() {
+fn rust_log_info_reports_connect_and_close_with_reason() {
     type Talk = fn(&mut crate::harness::Raw);
     let table: [(Talk, &str); 3] = [
         (
@@ -407,7 +407,7 @@ fn rust_log_info_tells_of_connections_established_and_closed_with_the_reason() {
 }
 
 #[test]
-fn rust_log_debug_tells_of_every_state_transition() {
+fn rust_log_debug_reports_every_state_transition() {
     let (stderr, peer) = diagnostics("debug", |client| drop(client.get("/hello.txt")));
     let mut rest = stderr.as_str();
     for step in ["Reading -> Parsing", "Parsing -> Writing", "Writing -> Reading", "Reading -> Closing"] {

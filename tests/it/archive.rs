@@ -94,7 +94,7 @@ fn furnish(folder: &Path) {
 }
 
 #[test]
-fn what_is_unpacked_is_what_is_there() {
+fn unpacked_archive_equals_directory() {
     let server = Server::serving(&[("docs/index.html", b"<p>an index does not stand in the way")]);
     let docs = server.root().join("docs");
     furnish(&docs);
@@ -123,7 +123,7 @@ fn what_is_unpacked_is_what_is_there() {
 }
 
 #[test]
-fn an_archive_has_an_address_of_its_own_and_other_queries_mean_nothing() {
+fn archive_query_status_per_path_value_and_method() {
     let server = Server::serving(&[("docs/a.txt", b"a"), ("\u{20ac}\"/b.txt", b"b")]);
     let mut client = server.connect();
     let reply = client.get("/docs?archive=tar");
@@ -143,7 +143,7 @@ fn an_archive_has_an_address_of_its_own_and_other_queries_mean_nothing() {
 }
 
 #[test]
-fn the_log_tells_of_an_archive_when_it_has_left_and_of_one_that_has_not() {
+fn log_has_complete_and_aborted_archives() {
     let server = Server::serving(&[("docs/a.txt", b"a"), ("big/b", &[0; 100])]);
     File::options()
         .write(true)
@@ -171,7 +171,7 @@ fn the_log_tells_of_an_archive_when_it_has_left_and_of_one_that_has_not() {
 }
 
 #[test]
-fn a_file_beyond_eight_gigabytes_is_told_of_in_full() {
+fn archive_of_file_over_8_gib_has_pax_size() {
     const LEN: u64 = (8 << 30) + 5;
     let server = Server::serving(&[]);
     fs::create_dir(server.root().join("docs")).expect("a folder");
@@ -217,7 +217,7 @@ fn deep(folder: &Path) {
 }
 
 #[test]
-fn an_archive_of_unknown_length_is_whole_in_chunks_and_without() {
+fn archive_of_unknown_length_is_complete_in_http11_and_http10() {
     let server = Server::serving(&[("a.txt", b"a")]);
     let folder = server.root().join("deep");
     deep(&folder);
@@ -241,7 +241,7 @@ fn an_archive_of_unknown_length_is_whole_in_chunks_and_without() {
 }
 
 #[test]
-fn an_old_peer_is_not_told_that_what_breaks_off_is_whole() {
+fn http10_archive_that_fails_resets_the_connection() {
     let server = Server::serving(&[]);
     deep(&server.root().join("deep"));
     let path = server.root().join("deep/large");
@@ -276,7 +276,7 @@ fn wait_for_descriptors(server: &Server, most: usize) {
 }
 
 #[test]
-fn readers_that_go_away_leave_nothing_open_and_only_so_many_are_served_at_a_time() {
+fn archives_over_limit_get_503_and_closed_ones_free_descriptors() {
     let server = Server::serving(&[("docs/a.txt", b"a")]);
     File::create(server.root().join("docs/large")).expect("a file").set_len(1 << 30).expect("a length");
     // What is asked for twice in a second is watched, which takes a descriptor for as long as the server runs.
@@ -309,7 +309,7 @@ fn readers_that_go_away_leave_nothing_open_and_only_so_many_are_served_at_a_time
 }
 
 #[test]
-fn others_are_served_while_thousands_of_files_are_archived() {
+fn other_requests_are_served_during_large_archive() {
     const COUNT: usize = 4000;
     let server = Server::serving(&[("a.txt", b"a")]);
     fill(&server.root().join("many"), COUNT, &pattern(600), |number| number.to_string());

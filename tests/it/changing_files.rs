@@ -174,34 +174,34 @@ fn expect_an_abort(asked: &Asked) {
 }
 
 #[test]
-fn a_large_file_that_is_replaced_removed_or_grown_arrives_as_it_was() {
+fn large_file_replaced_removed_or_grown_arrives_unchanged() {
     expect_the_old_one_whole(&WHOLE);
 }
 
 #[test]
-fn a_part_of_a_large_file_that_is_replaced_removed_or_grown_arrives_as_it_was() {
+fn range_of_replaced_removed_or_grown_file_arrives_unchanged() {
     expect_the_old_one_whole(&PART);
 }
 
 #[test]
-fn a_large_file_that_is_truncated_ends_the_connection_and_the_log_says_why() {
+fn large_file_truncated_aborts_and_log_has_reason() {
     expect_an_abort(&WHOLE);
 }
 
 #[test]
-fn a_part_of_a_large_file_that_is_truncated_ends_the_connection_and_the_log_says_why() {
+fn range_of_truncated_file_aborts_and_log_has_reason() {
     expect_an_abort(&PART);
 }
 
 #[test]
-fn a_file_that_shrinks_behind_the_part_that_is_sent_harms_nobody() {
+fn range_of_file_truncated_behind_it_is_complete() {
     let reading = Reading::of(&PART);
     set_len(&reading.path(), PART.end);
     reading.expect_whole("shortened");
 }
 
 #[test]
-fn a_small_file_is_sent_as_it_was_or_as_it_is_and_never_as_a_mixture() {
+fn small_file_changed_is_old_or_new_never_mixed() {
     let new: [(&str, Change, Option<Vec<u8>>); 4] = [
         ("replaced", replace, Some(other(SMALL_LEN))),
         ("removed", remove, None),

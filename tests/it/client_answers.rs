@@ -38,7 +38,7 @@ fn address_of(socket: &OwnedFd) -> SocketAddr {
 }
 
 #[test]
-fn the_story_of_a_request_is_told_in_its_order() {
+fn stderr_reports_each_step_of_a_request_in_order() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let outcome = client(&[&format!("{}/hello.txt", server.address())]).expect(0);
     assert_eq!(outcome.text(), "hello");
@@ -56,7 +56,7 @@ fn the_story_of_a_request_is_told_in_its_order() {
 }
 
 #[test]
-fn a_body_ends_where_its_framing_says_and_the_client_waits_for_no_more() {
+fn framed_body_ends_without_waiting_for_close() {
     let rows = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", "received 5 bytes in "),
         (
@@ -91,21 +91,21 @@ fn a_body_ends_where_its_framing_says_and_the_client_waits_for_no_more() {
 }
 
 #[test]
-fn a_body_without_a_length_ends_when_the_server_closes() {
+fn body_without_length_ends_at_close() {
     for answer in ["HTTP/1.1 200 OK\r\n\r\nhello", "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nhello"] {
         assert_eq!(fetch_answer(answer, &[]).expect(0).text(), "hello");
     }
 }
 
 #[test]
-fn the_answer_to_head_has_no_body_whatever_its_length_says() {
+fn head_response_with_content_length_has_no_body() {
     let answer = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
     let outcome = fetch(&[answer, Step::Silence], &["-I"]).expect(0);
     assert_eq!(outcome.text(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
 }
 
 #[test]
-fn a_pipe_gets_every_byte_untouched() {
+fn binary_body_to_a_pipe_is_unchanged() {
     let body: Vec<u8> = (0..=255).cycle().take(200_000).collect();
     let answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n", body.as_slice()].concat();
     let outcome = fetch_answer(answer, &[]).expect(0);
@@ -114,7 +114,7 @@ fn a_pipe_gets_every_byte_untouched() {
 }
 
 #[test]
-fn what_has_come_is_on_standard_output_before_the_rest_is_there() {
+fn partial_body_is_on_stdout_before_the_rest_arrives() {
     let start = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirst");
     let server = Scripted::following(&[start, Step::Await, Step::send("second")]);
     let mut running = Client::start(&["-p", &server.port()], Screen::None, |_| ());
@@ -124,7 +124,7 @@ fn what_has_come_is_on_standard_output_before_the_rest_is_there() {
 }
 
 #[test]
-fn interim_answers_are_skipped_and_shown_only_when_verbose() {
+fn interim_responses_are_skipped_and_shown_only_if_verbose() {
     let interim = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
     let last = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     for count in [1, 3, 16] {
@@ -141,7 +141,7 @@ fn interim_answers_are_skipped_and_shown_only_when_verbose() {
 }
 
 #[test]
-fn a_body_that_is_cut_short_is_an_error_after_what_came() {
+fn truncated_body_is_written_then_exits_18() {
     let sized = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello".to_owned();
     let rows = [
         (sized, "hello", "95 bytes of it are missing"),
@@ -159,13 +159,13 @@ fn a_body_that_is_cut_short_is_an_error_after_what_came() {
 }
 
 #[test]
-fn no_answer_at_all_is_an_empty_reply() {
+fn close_without_response_exits_52() {
     let outcome = fetch(&[], &[]).expect(52);
     assert!(outcome.complaint().contains("without an answer"), "{}", outcome.stderr);
 }
 
 #[test]
-fn a_reset_is_a_failure_to_receive() {
+fn connection_reset_exits_56() {
     let part = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
     for script in [vec![Step::Reset], vec![part, Step::Reset]] {
         let outcome = fetch(&script, &[]).expect(56);
@@ -174,7 +174,7 @@ fn a_reset_is_a_failure_to_receive() {
 }
 
 #[test]
-fn what_is_not_http_is_refused_in_one_clear_line() {
+fn malformed_response_exits_56_with_one_line_cause() {
     let rows = [
         ("SSH-2.0-OpenSSH_9.6\r\n".to_owned(), "not HTTP"),
         ("\u{16}\u{3}\u{1}\u{2}".to_owned(), "not HTTP"),
@@ -219,7 +219,7 @@ fn escape_sequences_of_the_server_never_reach_the_terminal() {
 }
 
 #[test]
-fn a_bad_status_is_an_answer_like_any_other_unless_fail_is_asked_for() {
+fn error_status_exits_0_and_with_fail_22() {
     let server = Server::serving(&[]);
     let place = format!("{}/missing", server.address());
     let outcome = client(&[&place]).expect(0);
@@ -235,7 +235,7 @@ fn a_bad_status_is_an_answer_like_any_other_unless_fail_is_asked_for() {
 }
 
 #[test]
-fn a_refused_connection_is_told_with_its_address_and_reason() {
+fn refused_connection_exits_7_with_address_and_reason() {
     let socket = bound_socket((Ipv4Addr::LOCALHOST, 0).into());
     let address = address_of(&socket);
     let outcome = client(&[&address.to_string()]).expect(7);
@@ -246,7 +246,7 @@ fn a_refused_connection_is_told_with_its_address_and_reason() {
 }
 
 #[test]
-fn a_host_that_nobody_knows_is_told_by_its_name() {
+fn unknown_host_exits_6_with_its_name() {
     // A label over 63 bytes can be in no zone: the resolver says so without asking anybody.
     let host = format!("{}.invalid", "x".repeat(64));
     let outcome = client(&[&format!("http://{host}/")]).expect(6);
@@ -272,7 +272,7 @@ fn every_address_of_a_host_is_tried() {
 }
 
 #[test]
-fn a_server_that_says_nothing_more_is_given_up_at_the_time_limit() {
+fn silent_server_exits_28_at_max_time() {
     let head = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
     for script in [vec![Step::Silence], vec![head, Step::Silence]] {
         let outcome = fetch(&script, &["-m", "0.2"]).expect(28);
@@ -281,7 +281,7 @@ fn a_server_that_says_nothing_more_is_given_up_at_the_time_limit() {
 }
 
 #[test]
-fn a_server_that_takes_no_connection_is_given_up_at_the_connect_timeout() {
+fn unaccepted_connection_exits_28_at_connect_timeout() {
     let socket = bound_socket((Ipv4Addr::LOCALHOST, 0).into());
     listen(&socket, 0).expect("a listener");
     let address = address_of(&socket);
@@ -302,7 +302,7 @@ fn a_server_that_takes_no_connection_is_given_up_at_the_connect_timeout() {
 }
 
 #[test]
-fn a_standard_output_that_takes_nothing_ends_the_client_without_a_panic() {
+fn closed_stdout_exits_23_without_panic() {
     let server = Server::serving(&[("hello.txt", b"hello"), ("large", &[b'x'; 300_000])]);
     let small = format!("{}/hello.txt", server.address());
     let large = format!("{}/large", server.address());

@@ -27,7 +27,7 @@ fn values<'a>(request: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn every_form_of_words_finds_its_host_port_and_path() {
+fn every_operand_form_parses_to_host_port_and_path() {
     let rows: [(&str, &str, &str, u16, &str); 9] = [
         ("", "GET", "127.0.0.1", 8080, "/"),
         ("GET /", "GET", "127.0.0.1", 8080, "/"),
@@ -50,7 +50,7 @@ fn every_form_of_words_finds_its_host_port_and_path() {
 }
 
 #[test]
-fn every_form_of_words_fetches_from_the_server() {
+fn every_operand_form_fetches_from_the_server() {
     let server = Server::serving(&[
         ("index.html", b"home"),
         ("HelloWorld.html", b"hello"),
@@ -82,7 +82,7 @@ fn every_form_of_words_fetches_from_the_server() {
 }
 
 #[test]
-fn a_request_names_its_host_and_its_sender_and_accepts_anything() {
+fn request_has_host_user_agent_and_accept_any() {
     let server = Scripted::answering(OK);
     client(&[&format!("localhost:{}/x", server.port())]).expect(0);
     let request = server.request();
@@ -111,7 +111,7 @@ fn header_adds_replaces_removes_and_empties_fields() {
 }
 
 #[test]
-fn the_method_is_sent_as_it_is_asked_for() {
+fn method_is_sent_as_given() {
     let rows: [(&[&str], &str); 5] = [
         (&["-X", "PURGE", "/x"], "PURGE /x HTTP/1.1"),
         (&["--request=purge", "/x"], "purge /x HTTP/1.1"),
@@ -125,7 +125,7 @@ fn the_method_is_sent_as_it_is_asked_for() {
 }
 
 #[test]
-fn head_shows_the_head_on_standard_output_and_waits_for_no_body() {
+fn head_option_prints_head_and_no_body() {
     let server = Server::serving(&[("x.txt", b"hello")]);
     let outcome = client(&["-I", &format!(":{}/x.txt", server.address().port())]).expect(0);
     let text = outcome.text();
@@ -155,7 +155,7 @@ fn verbose_shows_every_field_both_ways() {
 }
 
 #[test]
-fn silent_says_nothing_and_show_error_only_what_went_wrong() {
+fn silent_prints_nothing_and_show_error_only_errors() {
     let server = Scripted::repeating(&[Step::send("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")], 5);
     let port = server.port();
     let rows: [(&[&str], i32, bool); 5] = [
@@ -173,7 +173,7 @@ fn silent_says_nothing_and_show_error_only_what_went_wrong() {
 }
 
 #[test]
-fn letters_combine_and_their_last_may_take_a_value() {
+fn short_options_combine_and_the_last_may_take_a_value() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("page");
     let server = Scripted::answering(OK);
@@ -184,7 +184,7 @@ fn letters_combine_and_their_last_may_take_a_value() {
 }
 
 #[test]
-fn help_is_for_people_and_shows_every_form_and_option() {
+fn help_lists_forms_and_options_in_100_columns() {
     let help = client(&["--help"]).expect(0);
     assert_eq!(client(&["-h", "and", "what", "not"]).expect(0).stdout, help.stdout);
     assert_eq!(help.stderr, "");
@@ -200,7 +200,7 @@ fn help_is_for_people_and_shows_every_form_and_option() {
 }
 
 #[test]
-fn version_names_the_program_and_its_number() {
+fn version_prints_program_name_and_number() {
     let wanted = concat!("reactor-client ", env!("CARGO_PKG_VERSION"), "\n");
     for spelling in ["-V", "--version"] {
         let outcome = client(&[spelling]).expect(0);
@@ -209,7 +209,7 @@ fn version_names_the_program_and_its_number() {
 }
 
 #[test]
-fn a_slip_is_refused_in_one_line_that_names_it_and_the_remedy() {
+fn usage_error_is_one_line_with_cause_and_remedy() {
     let rows: [(&[&str], &str); 22] = [
         (&["--frobnicate"], "'--frobnicate'"),
         (&["-y"], "'-y'"),
@@ -244,7 +244,7 @@ fn a_slip_is_refused_in_one_line_that_names_it_and_the_remedy() {
 }
 
 #[test]
-fn a_slip_with_an_escape_sequence_in_it_is_shown_without() {
+fn usage_error_shows_no_escape_sequences() {
     for args in [["-X", "G\x1b[31mT"], ["-H", "\x1b[31m"], ["-p", "\x1b[31m"], ["-sS", "h\x1b[31m"]] {
         let outcome = client(&args).expect(2);
         assert!(!outcome.stderr.contains('\x1b'), "{args:?}: {:?}", outcome.stderr);

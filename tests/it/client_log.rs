@@ -26,7 +26,7 @@ fn host() -> String {
 }
 
 #[test]
-fn an_exchange_is_appended_with_host_address_and_every_header_both_ways() {
+fn record_has_host_address_and_all_headers_both_ways() {
     let (log, address) = logged(ANSWER, &[], 0);
     let (title, rest) = log.split_once('\n').expect("lines");
     assert!(title.contains(&format!(" {} to {address}: 200, 5 bytes in ", host())), "{title}");
@@ -40,7 +40,7 @@ fn an_exchange_is_appended_with_host_address_and_every_header_both_ways() {
 }
 
 #[test]
-fn json_has_the_same_keys_as_the_servers_and_the_host() {
+fn json_record_has_server_keys_plus_host() {
     let (log, address) = logged(ANSWER, &["--log-format", "json", "--log-secrets"], 0);
     let record: Value = serde_json::from_str(&log).expect("one object");
     assert_eq!(log.lines().count(), 1);
@@ -62,7 +62,7 @@ fn json_has_the_same_keys_as_the_servers_and_the_host() {
 }
 
 #[test]
-fn an_exchange_that_fails_is_told_with_the_reason() {
+fn failed_exchange_is_logged_with_close_reason() {
     let (log, _) = logged("", &[], 52);
     assert!(log.contains(": no answer, 0 bytes in "), "{log}");
     assert!(log.ends_with("* closed: the server closed the connection without an answer\n\n"), "{log}");
@@ -73,7 +73,7 @@ fn an_exchange_that_fails_is_told_with_the_reason() {
 }
 
 #[test]
-fn an_exchange_that_runs_out_of_time_is_told_too() {
+fn timed_out_exchange_is_logged() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("exchanges.log");
     let server = Scripted::following(&[Step::Silence]);
@@ -95,7 +95,7 @@ fn a_server_cannot_forge_a_record() {
 }
 
 #[test]
-fn a_log_is_appended_to() {
+fn log_file_is_appended_to_in_every_line_format() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("exchanges.log");
     let log_name = log.to_str().expect("a path in UTF-8");
@@ -114,7 +114,7 @@ fn a_log_is_appended_to() {
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_is_an_error_before_anything_is_sent() {
+fn unopenable_log_exits_23_before_sending() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::serving(&[]);
     let name = folder.path().to_str().expect("a path in UTF-8");
@@ -125,7 +125,7 @@ fn a_log_that_cannot_be_opened_is_an_error_before_anything_is_sent() {
 }
 
 #[test]
-fn a_full_disk_is_said_and_the_answer_is_shown_all_the_same() {
+fn full_disk_is_reported_and_response_still_printed() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let outcome = client(&["--log", "/dev/full", &format!("{}/hello.txt", server.address())]).expect(0);
     assert_eq!(outcome.text(), "hello");

@@ -36,7 +36,7 @@ fn wait_until_full(writer: &impl AsFd) {
 }
 
 #[test]
-fn a_saved_body_is_in_the_file_and_the_file_is_named_in_the_end() {
+fn saved_body_is_in_the_file_named_on_the_last_line() {
     let server = Server::serving(&[("page.html", b"<p>hello"), ("a b.txt", b"blank"), ("empty", b"")]);
     let base = format!("http://{}", server.address());
     let rows = [
@@ -60,7 +60,7 @@ fn a_saved_body_is_in_the_file_and_the_file_is_named_in_the_end() {
 }
 
 #[test]
-fn nothing_is_left_when_the_body_does_not_become_whole() {
+fn incomplete_body_leaves_no_new_file_and_keeps_the_old() {
     let rows: [(&[&str], &str, i32); 6] = [
         (&[], "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello", 18),
         (&[], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 18),
@@ -87,7 +87,7 @@ fn nothing_is_left_when_the_body_does_not_become_whole() {
 }
 
 #[test]
-fn an_existing_file_stays_as_it_is_until_the_new_one_is_whole() {
+fn existing_file_is_unchanged_until_download_completes() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("saved");
     fs::write(&file, "old").expect("an old file");
@@ -103,7 +103,7 @@ fn an_existing_file_stays_as_it_is_until_the_new_one_is_whole() {
 }
 
 #[test]
-fn an_interrupted_download_leaves_nothing() {
+fn interrupted_download_leaves_no_file() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let folder = tempfile::tempdir().expect("a folder");
         let server = Scripted::following(&held());
@@ -119,7 +119,7 @@ fn an_interrupted_download_leaves_nothing() {
 }
 
 #[test]
-fn a_signal_ends_it_though_nobody_reads_what_it_writes() {
+fn signal_exits_while_blocked_on_an_unread_pipe() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let server = Server::serving(&[("large", &pattern(4 << 20))]);
         let url = format!("http://{}/large", server.address());
@@ -136,7 +136,7 @@ fn a_signal_ends_it_though_nobody_reads_what_it_writes() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_told_in_one_line() {
+fn unwritable_output_exits_23_with_one_line_cause() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let url = format!("http://{}/hello.txt", server.address());
     let folder = tempfile::tempdir().expect("a folder");
@@ -156,7 +156,7 @@ fn a_place_that_cannot_be_written_is_told_in_one_line() {
 }
 
 #[test]
-fn a_hyphen_is_standard_output_and_a_device_is_written_as_it_is() {
+fn hyphen_is_stdout_and_device_is_written_not_replaced() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let url = format!("http://{}/hello.txt", server.address());
     let folder = tempfile::tempdir().expect("a folder");
@@ -180,7 +180,7 @@ fn a_symbolic_link_is_followed_and_not_replaced() {
 }
 
 #[test]
-fn a_remote_name_cannot_play_tricks_on_a_terminal() {
+fn remote_name_with_escape_sequence_is_printed_without() {
     let server = Scripted::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!(":{}/a%1b%5b31m%0ab", server.port());
@@ -191,7 +191,7 @@ fn a_remote_name_cannot_play_tricks_on_a_terminal() {
 }
 
 #[test]
-fn a_large_file_arrives_byte_for_byte() {
+fn large_download_is_byte_identical() {
     const BLOCK_LEN: usize = 1 << 20;
     let server = Server::serving(&[]);
     let mut block: Vec<u8> = (0..BLOCK_LEN).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect();
@@ -215,7 +215,7 @@ fn a_large_file_arrives_byte_for_byte() {
 }
 
 #[test]
-fn a_binary_body_is_kept_from_a_terminal_wherever_its_first_nul_is() {
+fn binary_body_is_not_written_to_a_terminal() {
     let start = Step::send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\x7fELF");
     let rest = Step::send(b"\0\x01\x1b\x07");
     for script in [vec![start.clone(), rest.clone()], vec![start, Step::Await, rest]] {
@@ -233,7 +233,7 @@ fn a_binary_body_is_kept_from_a_terminal_wherever_its_first_nul_is() {
 }
 
 #[test]
-fn a_binary_body_reaches_a_terminal_when_that_is_asked_for() {
+fn binary_body_is_written_to_a_terminal_with_output_hyphen() {
     let server = Scripted::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\x7fELF\0");
     let outcome = Client::start(&["-o", "-", "-p", &server.port()], Screen::Both, |_| ()).finish().expect(0);
     assert!(outcome.stderr.contains("\x7fELF\0"), "{:?}", outcome.stderr);
@@ -247,7 +247,7 @@ fn a_text_body_is_shown_on_a_terminal() {
 }
 
 #[test]
-fn saving_shows_a_bar_on_a_terminal_when_it_takes_its_time() {
+fn slow_download_shows_progress_bar_on_a_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Scripted::following(&held());
     let mut running = Client::start_in(folder.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
@@ -259,7 +259,7 @@ fn saving_shows_a_bar_on_a_terminal_when_it_takes_its_time() {
 }
 
 #[test]
-fn no_bar_is_shown_when_saving_is_quick_or_nobody_would_see_it() {
+fn no_progress_bar_if_fast_silent_or_not_on_a_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = [Step::send("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirstsecond")];
     let server = Scripted::following(&whole);
@@ -279,7 +279,7 @@ fn no_bar_is_shown_when_saving_is_quick_or_nobody_would_see_it() {
 }
 
 #[test]
-fn a_client_on_a_terminal_tells_the_same_story() {
+fn stderr_lines_are_the_same_on_a_terminal() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let url = format!("http://{}/hello.txt", server.address());
     let outcome = Client::start(&[&url], Screen::Stderr, |_| ()).finish().expect(0);

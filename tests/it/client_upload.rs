@@ -65,7 +65,7 @@ fn last_line(text: &str) -> &str {
 }
 
 #[test]
-fn put_sends_the_file_that_the_path_names_and_says_what_became_of_it() {
+fn put_sends_the_file_named_by_path_and_reports_result() {
     let (server, folder) = (serve(), folder());
     let port = server.address().port().to_string();
     for what in ["created", "replaced"] {
@@ -79,7 +79,7 @@ fn put_sends_the_file_that_the_path_names_and_says_what_became_of_it() {
 }
 
 #[test]
-fn any_file_can_be_sent_to_any_place_and_a_slash_asks_for_its_name() {
+fn upload_to_a_trailing_slash_appends_encoded_file_name() {
     let (server, folder) = (serve(), folder());
     let port = server.address().port().to_string();
     let bytes = pattern(5_000_000);
@@ -108,7 +108,7 @@ fn any_file_can_be_sent_to_any_place_and_a_slash_asks_for_its_name() {
 }
 
 #[test]
-fn standard_input_is_sent_in_chunks_up_to_its_end() {
+fn stdin_upload_is_stored_up_to_end_of_input() {
     let server = serve();
     let url = format!("http://{}/a", server.address());
     for bytes in [Vec::new(), b"x".to_vec(), pattern(20_000_000)] {
@@ -133,7 +133,7 @@ fn standard_input_is_sent_in_chunks_up_to_its_end() {
 }
 
 #[test]
-fn what_standard_input_brings_is_sent_when_it_comes_and_not_when_it_ends() {
+fn stdin_upload_sends_each_chunk_as_it_arrives() {
     let (go, gone) = mpsc::channel();
     let (address, report) = listen(move |stream| {
         let head = read_until(stream, "\r\n\r\n");
@@ -165,7 +165,7 @@ fn what_standard_input_brings_is_sent_when_it_comes_and_not_when_it_ends() {
 }
 
 #[test]
-fn a_silent_standard_input_does_not_keep_the_answer_back() {
+fn idle_stdin_does_not_delay_the_response() {
     for steps in [
         &[Step::send(REFUSED)][..],
         &[Step::send("HTTP/1.1 100 Continue\r\n\r\n"), Step::Await, Step::send(REFUSED)],
@@ -187,7 +187,7 @@ fn a_silent_standard_input_does_not_keep_the_answer_back() {
 }
 
 #[test]
-fn a_long_file_waits_to_be_asked_for_and_a_short_one_does_not() {
+fn expect_100_continue_is_sent_only_above_1_mib() {
     let folder = folder();
     fs::write(folder.path().join("short"), pattern(1 << 20)).expect("a file");
     fs::write(folder.path().join("long"), pattern((1 << 20) + 1)).expect("a file");
@@ -215,7 +215,7 @@ fn a_long_file_waits_to_be_asked_for_and_a_short_one_does_not() {
 }
 
 #[test]
-fn a_server_that_never_asks_gets_the_file_after_a_moment() {
+fn upload_without_100_continue_is_sent_after_timeout() {
     let folder = folder();
     let bytes = pattern(3_000_000);
     fs::write(folder.path().join("long"), &bytes).expect("a file");
@@ -232,7 +232,7 @@ fn a_server_that_never_asks_gets_the_file_after_a_moment() {
 }
 
 #[test]
-fn an_early_answer_is_shown_and_the_rest_is_not_sent() {
+fn early_response_is_printed_and_stops_the_upload() {
     let folder = folder();
     for (fail, code) in [(&[][..], 0), (&["-f"], 22)] {
         // It takes all that is sent, as fast as it can.
@@ -252,7 +252,7 @@ fn an_early_answer_is_shown_and_the_rest_is_not_sent() {
 }
 
 #[test]
-fn an_answer_is_not_hidden_by_the_reset_that_follows_it() {
+fn early_response_followed_by_reset_is_still_printed() {
     let folder = folder();
     for _ in 0..20 {
         // It reads nothing of the body and closes, which resets the connection.
@@ -265,7 +265,7 @@ fn an_answer_is_not_hidden_by_the_reset_that_follows_it() {
 }
 
 #[test]
-fn a_reset_without_an_answer_is_a_failure_and_so_is_praise_for_a_part() {
+fn reset_exits_56_and_early_2xx_response_exits_55() {
     let folder = folder();
     let server = Scripted::following(&[Step::Reset]);
     let outcome = client_in(folder.path(), &["-p", &server.port(), "PUT", "/large", "-HExpect:"]).expect(56);
@@ -276,7 +276,7 @@ fn a_reset_without_an_answer_is_a_failure_and_so_is_praise_for_a_part() {
 }
 
 #[test]
-fn each_refusal_of_the_server_is_told_with_its_sentence() {
+fn rejected_upload_reports_status_and_server_message() {
     let server = Server::with(&[("d/x", b"")], &["-u", "--max-upload", "1M"]);
     let folder = folder();
     let off = Server::serving(&[]);
@@ -299,7 +299,7 @@ fn each_refusal_of_the_server_is_told_with_its_sentence() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_in_one_line_and_nobody_is_bothered() {
+fn unreadable_file_exits_26_without_connecting() {
     let folder = folder();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a look without a wait");
@@ -314,7 +314,7 @@ fn what_cannot_be_read_is_told_in_one_line_and_nobody_is_bothered() {
 }
 
 #[test]
-fn a_file_that_shrinks_while_it_is_sent_is_a_failure_of_reading() {
+fn file_that_shrinks_during_upload_exits_26() {
     let folder = folder();
     let path = folder.path().join("large");
     let (address, report) = listen(move |stream| {
@@ -343,7 +343,7 @@ fn held(folder: &Path, screen: Screen) -> (Client, mpsc::Sender<()>) {
 }
 
 #[test]
-fn what_takes_its_time_has_a_bar_on_a_terminal_and_none_elsewhere() {
+fn slow_upload_shows_progress_bar_only_on_a_terminal() {
     let folder = folder();
     let (mut running, go) = held(folder.path(), Screen::Stderr);
     running.stderr().wait_for("/268.44 MB");
@@ -358,7 +358,7 @@ fn what_takes_its_time_has_a_bar_on_a_terminal_and_none_elsewhere() {
 }
 
 #[test]
-fn what_is_quick_has_no_bar_and_what_is_silent_says_nothing() {
+fn fast_upload_has_no_bar_and_silent_prints_nothing() {
     let (server, folder) = (serve(), folder());
     let url = format!("http://{}/client-text.txt", server.address());
     let outcome = Client::start_in(folder.path(), &["PUT", &url], Screen::Stderr).finish().expect(0);
@@ -368,7 +368,7 @@ fn what_is_quick_has_no_bar_and_what_is_silent_says_nothing() {
 }
 
 #[test]
-fn data_is_sent_with_its_length_and_files_of_it_without_their_line_ends() {
+fn data_has_content_length_and_files_lose_line_ends() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("part"), "c\r\n=\n3\n").expect("the file");
     let server = Scripted::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");

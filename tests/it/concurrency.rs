@@ -72,7 +72,7 @@ fn descriptor_count(pid: Pid) -> usize {
 }
 
 #[test]
-fn ten_thousand_idle_connections_hinder_nobody_and_stay_usable() {
+fn ten_thousand_idle_connections_server_stays_responsive() {
     let count = idle_count();
     let options = ["--idle-timeout", "1h", "--access-log", "off"];
     let server = Server::with(&[("small", b"small")], &options);
@@ -100,7 +100,7 @@ fn ten_thousand_idle_connections_hinder_nobody_and_stay_usable() {
 }
 
 #[test]
-fn a_client_that_reads_at_a_trickle_slows_nobody_down() {
+fn trickle_reader_does_not_delay_other_clients() {
     let server = Server::serving(&[("small", b"small")]);
     sparse(&server, "large", GIB);
     let mut slow = connect(&server);
@@ -122,7 +122,7 @@ fn a_client_that_reads_at_a_trickle_slows_nobody_down() {
 }
 
 #[test]
-fn a_reader_who_stops_in_the_middle_of_a_file_and_goes_on_has_all_of_it() {
+fn paused_reader_resumes_and_gets_whole_file() {
     const LEN: usize = 16 << 20;
     let bytes = crate::harness::pattern(LEN);
     let server = Server::serving(&[("small", b"small"), ("large", &bytes)]);
@@ -143,7 +143,7 @@ fn a_reader_who_stops_in_the_middle_of_a_file_and_goes_on_has_all_of_it() {
 }
 
 #[test]
-fn a_fast_reader_of_a_large_file_starves_nobody() {
+fn fast_reader_of_large_file_does_not_starve_others() {
     let server = Server::serving(&[("small", b"small")]);
     sparse(&server, "large", 64 * GIB);
     let mut fast = connect(&server);
@@ -171,7 +171,7 @@ fn a_fast_reader_of_a_large_file_starves_nobody() {
 }
 
 #[test]
-fn with_the_house_full_the_next_client_waits_and_is_served_when_one_leaves() {
+fn max_connections_reached_client_waits_until_one_closes() {
     // Without a log: nothing but the one who leaves wakes the server up.
     let options = ["--max-connections", "2", "--access-log", "off", "--idle-timeout", "24h"];
     let server = Server::with(&[("small", b"small")], &options);
@@ -198,7 +198,7 @@ fn with_the_house_full_the_next_client_waits_and_is_served_when_one_leaves() {
 }
 
 #[test]
-fn a_house_for_one_serves_a_whole_queue_one_after_the_other() {
+fn max_connections_1_serves_50_waiting_clients() {
     let server = Server::with(&[("small", b"small")], &["--max-connections", "1", "--access-log", "off"]);
     let mut queue: Vec<Raw> = (0..50)
         .map(|_| {
@@ -215,7 +215,7 @@ fn a_house_for_one_serves_a_whole_queue_one_after_the_other() {
 }
 
 #[test]
-fn a_file_of_five_gib_does_not_grow_the_memory() {
+fn file_of_5_gib_keeps_server_memory_bounded() {
     let server = Server::serving(&[]);
     sparse(&server, "huge", 5 * GIB);
     let mut client = server.connect();
@@ -243,7 +243,7 @@ fn a_file_of_five_gib_does_not_grow_the_memory() {
 }
 
 #[test]
-fn a_download_of_more_than_a_hundred_mib_has_the_right_bytes() {
+fn download_of_120_mib_has_the_right_bytes() {
     const BLOCK_LEN: usize = 1 << 20;
     const BLOCKS: u64 = 120;
     let server = Server::serving(&[]);
@@ -286,7 +286,7 @@ fn come_and_go(server: &Server, way: usize) {
 }
 
 #[test]
-fn connections_that_come_and_go_leave_no_descriptor_behind() {
+fn closed_connections_leave_no_open_descriptor() {
     let server = Server::serving(&[("small", b"small")]);
     sparse(&server, "large", GIB);
     let mut watcher = server.connect();

@@ -43,7 +43,7 @@ fn overwrite(path: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn conditions_are_taken_in_the_order_of_the_rfc() {
+fn conditions_give_rfc_status_for_get_head_and_put() {
     let server = Server::with(&[("a", b"old")], &["--upload"]);
     let mut client = server.connect();
     // TAG is that of the file, which was modified at 01:46:40.
@@ -100,7 +100,7 @@ fn conditions_are_taken_in_the_order_of_the_rfc() {
 }
 
 #[test]
-fn a_304_has_what_a_cache_needs_and_nothing_else() {
+fn not_modified_has_validator_fields_and_no_body() {
     let files: &[(&str, &[u8])] = &[("small", b"hello"), ("large", &pattern(LARGE))];
     let server = Server::with(files, &["--cache-control", "*=max-age=60"]);
     // What goes with every answer comes on top.
@@ -130,7 +130,7 @@ fn a_304_has_what_a_cache_needs_and_nothing_else() {
 }
 
 #[test]
-fn bytes_that_change_within_a_tick_of_the_clock_never_keep_their_entity_tag() {
+fn change_with_equal_mtime_never_keeps_entity_tag() {
     for len in [64, LARGE] {
         let server = Server::serving(&[("a", &vec![0; len])]);
         let path = server.root().join("a");
@@ -160,7 +160,7 @@ fn bytes_that_change_within_a_tick_of_the_clock_never_keep_their_entity_tag() {
 }
 
 #[test]
-fn a_file_has_a_date_only_when_no_other_version_can_have_the_same() {
+fn last_modified_absent_until_mtime_is_stable() {
     let server = Server::serving(&[]);
     let path = server.root().join("a");
     fs::write(&path, "young").expect("the file");
@@ -184,7 +184,7 @@ fn a_file_has_a_date_only_when_no_other_version_can_have_the_same() {
 }
 
 #[test]
-fn what_is_an_error_or_a_redirect_is_the_same_with_conditions() {
+fn errors_and_redirects_ignore_conditions() {
     let options = ["--fallback", "home", "--error-page", "405=lost"];
     let server = Server::with(&[("d/x", b"")], &["--listing", "off"]);
     let documents = Server::with(&[("home", b"the home"), ("lost", b"a page that is lost")], &options);
@@ -228,7 +228,7 @@ fn what_is_an_error_or_a_redirect_is_the_same_with_conditions() {
 }
 
 #[test]
-fn a_guard_fails_on_what_is_made_for_each_request() {
+fn generated_content_if_match_gets_412_dates_ignored() {
     let server = Server::with(&[("d/x", b"")], &["--listing", "auto"]);
     let mut client = server.connect();
     for path in ["/d/", "/d/?format=json", "/d/?archive=tar"] {
@@ -249,7 +249,7 @@ fn a_guard_fails_on_what_is_made_for_each_request() {
 }
 
 #[test]
-fn pages_of_the_binary_are_known_by_their_bytes() {
+fn embedded_page_if_none_match_gets_304() {
     let server = Server::in_folder(&[], &[]);
     let mut client = server.connect();
     let page = client.get("/");
@@ -262,7 +262,7 @@ fn pages_of_the_binary_are_known_by_their_bytes() {
 }
 
 #[test]
-fn who_stores_a_file_can_keep_to_the_version_that_he_knows() {
+fn put_if_match_stores_only_over_that_version() {
     let server = Server::with(&[("d/x", b"")], &["--upload"]);
     let mut client = server.connect();
     assert_eq!(ask(&mut client, "PUT", "/a", &["If-Match: *"]).status, 412, "there is none to match");
@@ -287,7 +287,7 @@ fn who_stores_a_file_can_keep_to_the_version_that_he_knows() {
 }
 
 #[test]
-fn a_body_that_a_condition_makes_useless_is_not_asked_for() {
+fn put_failed_condition_gets_412_without_100() {
     let server = Server::with(&[("a", b"old")], &["--upload"]);
     let mut client = server.connect();
     let waiting = "PUT /a HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n";
@@ -301,7 +301,7 @@ fn a_body_that_a_condition_makes_useless_is_not_asked_for() {
 }
 
 #[test]
-fn of_two_who_know_the_same_version_the_first_to_be_whole_wins() {
+fn concurrent_conditional_puts_first_complete_wins() {
     let server = Server::with(&[("a", b"old")], &["--upload"]);
     let tag = tag_of(&server.get("/a"));
     for (path, line, status) in

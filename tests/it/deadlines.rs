@@ -22,7 +22,7 @@ fn expect_408(client: &mut Raw) {
 }
 
 #[test]
-fn a_head_that_stalls_is_answered_408_and_the_connection_closes() {
+fn stalled_head_gets_408_and_close() {
     let server = Server::with(FILES, HEADER_SHORT);
     let starts: &[&str] = &[
         "G",
@@ -49,7 +49,7 @@ fn a_head_that_stalls_is_answered_408_and_the_connection_closes() {
 }
 
 #[test]
-fn a_second_head_that_stalls_is_answered_408_after_the_first_answer() {
+fn stalled_second_head_gets_408_after_first_response() {
     let server = Server::with(FILES, HEADER_SHORT);
     let mut client = server.connect();
     client.send("GET /small HTTP/1.1\r\nHost: test\r\n\r\nGET /sma");
@@ -78,7 +78,7 @@ fn drip(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[test]
-fn a_head_that_drips_in_byte_by_byte_is_cut_off_all_the_same() {
+fn dripped_head_gets_408() {
     let server = Server::with(FILES, HEADER_SHORT);
     for start in ["", "GET /small HTTP/1.1\r\nHost: test\r\nX-Long: "] {
         let mut stream = TcpStream::connect(server.address()).expect("the server accepts");
@@ -91,7 +91,7 @@ fn a_head_that_drips_in_byte_by_byte_is_cut_off_all_the_same() {
 }
 
 #[test]
-fn an_idle_kept_alive_connection_is_closed_in_silence() {
+fn idle_keep_alive_connection_closes_without_response() {
     let server = Server::with(FILES, IDLE_SHORT);
     let mut once = server.connect();
     assert_eq!(once.get("/small").text(), "small");
@@ -106,7 +106,7 @@ fn an_idle_kept_alive_connection_is_closed_in_silence() {
 }
 
 #[test]
-fn a_connection_that_never_sends_is_closed_in_silence() {
+fn connection_that_never_sends_closes_without_response() {
     let server = Server::with(FILES, IDLE_SHORT);
     let mut silent: Vec<Raw> = (0..20).map(|_| server.connect()).collect();
     for client in &mut silent {
@@ -116,7 +116,7 @@ fn a_connection_that_never_sends_is_closed_in_silence() {
 }
 
 #[test]
-fn the_header_timeout_does_not_apply_to_connections_that_are_idle() {
+fn header_timeout_does_not_apply_to_idle_connection() {
     let server = Server::with(FILES, HEADER_SHORT);
     let mut idle = server.connect();
     assert_eq!(idle.get("/small").text(), "small");
@@ -128,7 +128,7 @@ fn the_header_timeout_does_not_apply_to_connections_that_are_idle() {
 }
 
 #[test]
-fn the_idle_timeout_does_not_apply_to_a_request_that_has_begun() {
+fn idle_timeout_does_not_apply_to_started_request() {
     let server = Server::with(FILES, IDLE_SHORT);
     let mut asking = server.connect();
     asking.send("GET /small HT");
@@ -139,7 +139,7 @@ fn the_idle_timeout_does_not_apply_to_a_request_that_has_begun() {
 }
 
 #[test]
-fn a_request_in_time_starts_the_idle_time_anew() {
+fn request_restarts_idle_timeout() {
     let server = Server::with(FILES, &["--idle-timeout", "2s"]);
     let mut busy = server.connect();
     let mut silent = server.connect();
@@ -156,7 +156,7 @@ fn a_request_in_time_starts_the_idle_time_anew() {
 }
 
 #[test]
-fn an_empty_line_behind_a_request_is_nothing_and_starts_no_clock() {
+fn empty_line_after_request_starts_no_header_timeout() {
     let server = Server::with(FILES, BOTH_SHORT);
     for half_closed in [false, true] {
         let mut client = server.connect();

@@ -26,7 +26,7 @@ fn ask(client: &mut Raw, method: &str, path: &str) -> (u16, String) {
 }
 
 #[test]
-fn the_fallback_answers_for_what_is_not_there_and_only_for_that() {
+fn fallback_is_sent_for_missing_paths_only() {
     let server = Server::with(FILES, FALLBACK);
     let mut client = server.connect();
     for path in ["/missing", "/missing/", "/a/b/c?d=e", "/index.html/", "/docs/", "/a%2Fb"] {
@@ -47,14 +47,14 @@ fn the_fallback_answers_for_what_is_not_there_and_only_for_that() {
 }
 
 #[test]
-fn without_a_fallback_what_is_not_there_is_404() {
+fn missing_path_without_fallback_gets_404() {
     let server = Server::with(FILES, &["--listing", "off"]);
     assert_eq!(server.get("/missing").status, 404);
     assert_eq!(server.get("/docs/").status, 404);
 }
 
 #[test]
-fn an_error_page_keeps_the_status_and_no_validators() {
+fn error_page_keeps_status_and_has_no_validators() {
     let large = pattern(200_000);
     let files = [FILES, &[("large.bin", large.as_slice())]].concat();
     let options =
@@ -82,7 +82,7 @@ fn an_error_page_keeps_the_status_and_no_validators() {
 }
 
 #[test]
-fn head_says_what_get_would() {
+fn head_of_fallback_and_error_page_has_get_fields() {
     let server = Server::with(FILES, &[FALLBACK, &["--error-page=404=lost.html"]].concat());
     let mut client = server.connect();
     for path in ["/missing", "/.hidden"] {
@@ -96,7 +96,7 @@ fn head_says_what_get_would() {
 }
 
 #[test]
-fn neither_answers_for_methods_that_do_not_fetch() {
+fn put_post_delete_get_no_fallback_or_error_page() {
     let server = Server::with(FILES, &[FALLBACK, LOST].concat());
     let mut client = server.connect();
     for method in ["PUT", "POST", "DELETE"] {
@@ -107,7 +107,7 @@ fn neither_answers_for_methods_that_do_not_fetch() {
 }
 
 #[test]
-fn pipelined_requests_get_their_answers_in_order() {
+fn pipelined_fallbacks_and_error_pages_arrive_in_order() {
     let server = Server::with(FILES, &[FALLBACK, LOST].concat());
     let mut client = server.connect();
     let paths = ["/", "/missing", "/.hidden", "/docs/a.txt", "/x", "/.y"];
@@ -119,7 +119,7 @@ fn pipelined_requests_get_their_answers_in_order() {
 }
 
 #[test]
-fn documents_are_as_fresh_as_any_file_and_may_come_and_go() {
+fn fallback_and_error_page_changes_apply_at_once() {
     let server = Server::with(&[("index.html", b"home")], &[FALLBACK, LOST].concat());
     let mut client = server.connect();
     let write = |name: &str, text: &str| fs::write(server.root().join(name), text).expect("writes");
@@ -145,7 +145,7 @@ fn documents_are_as_fresh_as_any_file_and_may_come_and_go() {
 }
 
 #[test]
-fn what_is_there_at_the_start_is_no_cause_for_words() {
+fn existing_fallback_and_error_page_log_no_warning() {
     let server = Server::with(FILES, &[FALLBACK, LOST].concat());
     assert_eq!(server.get("/missing").text(), "the app");
     let said = server.stop().stderr;
@@ -153,7 +153,7 @@ fn what_is_there_at_the_start_is_no_cause_for_words() {
 }
 
 #[test]
-fn a_document_never_comes_from_outside_the_root() {
+fn fallback_and_error_page_outside_root_are_rejected() {
     let server = Server::with(FILES, &["--fallback", "out.html", "--error-page", "404=up/secret.html"]);
     let outside = server.root().with_file_name("secret.html");
     fs::write(&outside, "secret").expect("writes");
@@ -175,7 +175,7 @@ fn a_document_never_comes_from_outside_the_root() {
 }
 
 #[test]
-fn the_built_in_pages_have_documents_too() {
+fn embedded_pages_serve_as_fallback_and_error_page() {
     let server = Server::in_folder(&[], &["--fallback=HelloWorld.html", "--error-page=404=/style.css"]);
     assert_eq!(server.get("/missing").body, server.get("/HelloWorld.html").body);
     let hidden = server.get("/.hidden");

@@ -64,7 +64,7 @@ fn seen(client: &mut Raw, path: &str, fields: &str) -> (u16, Vec<u8>) {
 }
 
 #[test]
-fn the_next_request_sees_the_change_whichever_way_files_are_kept() {
+fn next_request_sees_change_in_every_cache_mode() {
     for mode in ["--cache=fresh", "--cache=stat", "--cache=off", "--cache-size=1"] {
         let server = Server::with(&[], &[mode]);
         let mut client = server.connect();
@@ -91,7 +91,7 @@ fn the_next_request_sees_the_change_whichever_way_files_are_kept() {
 }
 
 #[test]
-fn a_twin_that_comes_changes_or_goes_shows_in_the_next_answer() {
+fn next_response_sees_sidecar_added_changed_or_removed() {
     let server = Server::serving(&[("a.css", b"plain"), ("gone.css", b"plain"), ("gone.css.br", b"twin")]);
     let mut client = server.connect();
     let mut body = |path: &str| {
@@ -113,7 +113,7 @@ fn a_twin_that_comes_changes_or_goes_shows_in_the_next_answer() {
 }
 
 #[test]
-fn what_is_stored_by_a_request_is_there_for_the_one_that_came_with_it() {
+fn pipelined_get_sees_preceding_put() {
     let server = Server::with(&[("a", b"old")], &["--upload"]);
     let mut client = server.connect();
     for round in 0..20 {
@@ -131,7 +131,7 @@ fn what_is_stored_by_a_request_is_there_for_the_one_that_came_with_it() {
 }
 
 #[test]
-fn those_who_ask_together_all_get_what_there_was_when_they_asked() {
+fn simultaneous_requests_all_get_current_file() {
     const CROWD: usize = 40;
     let server = Server::with(&[("a", b"000")], &["--access-log", "off"]);
     let mut crowd: Vec<Raw> = (0..CROWD).map(|_| server.connect()).collect();
@@ -167,7 +167,7 @@ fn version_of(bytes: &[u8]) -> Option<usize> {
 }
 
 #[test]
-fn no_answer_is_a_mixture_or_older_than_its_request_while_a_file_is_replaced_a_thousand_times_a_second() {
+fn responses_are_never_mixed_or_stale_under_fast_replacement() {
     const PERIOD: Duration = Duration::from_millis(1);
     const LASTS: Duration = Duration::from_secs(2);
     let lens = [("small", 2048), ("shared", 32 * 1024), ("large", 96 * 1024)];

@@ -63,7 +63,7 @@ fn least_spent(server: &Server, mut ask: impl FnMut()) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn a_plain_get_of_a_cached_file_is_one_read_one_write_and_one_read_of_the_news() {
+fn cached_get_costs_two_reads_and_one_write() {
     let server = serve();
     for path in ["/small", "/middling", "/shared", "/none"] {
         let mut client = server.connect();
@@ -78,7 +78,7 @@ fn a_plain_get_of_a_cached_file_is_one_read_one_write_and_one_read_of_the_news()
 }
 
 #[test]
-fn a_pipelined_batch_is_one_read_one_write_and_one_read_of_the_news() {
+fn pipelined_batch_costs_two_reads_and_one_write() {
     const BATCH: usize = 16;
     let server = serve();
     let mut client = server.connect();
@@ -94,7 +94,7 @@ fn a_pipelined_batch_is_one_read_one_write_and_one_read_of_the_news() {
 }
 
 #[test]
-fn a_large_file_leaves_in_pieces_of_a_mib_if_the_socket_takes_them() {
+fn large_file_takes_at_most_three_writes_per_mib() {
     const MIBS: u64 = 10;
     let server = serve();
     let huge = File::create(server.root().join("huge")).expect("a file");
@@ -109,7 +109,7 @@ fn a_large_file_leaves_in_pieces_of_a_mib_if_the_socket_takes_them() {
 }
 
 #[test]
-fn sixteen_connections_share_one_read_of_the_news() {
+fn sixteen_connections_share_one_inotify_read() {
     const CROWD: u64 = 64;
     const SHARING: u64 = 16;
     let server = serve();

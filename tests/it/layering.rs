@@ -196,7 +196,7 @@ fn made_up(path: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_room_uses_what_the_design_keeps_from_it() {
+fn sources_use_only_their_allowed_dependencies() {
     let externals = externals();
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut faults = Vec::new();
@@ -211,7 +211,7 @@ fn no_room_uses_what_the_design_keeps_from_it() {
 }
 
 #[test]
-fn the_checker_sees_every_way_to_break_the_rules() {
+fn check_reports_each_forbidden_dependency() {
     assert!(externals().is_superset(&["mio", "rustix", "signal_hook_mio"].map(str::to_owned).into()));
     let cases = [
         ("src/reactor/event_loop.rs", "use crate::net::Link;"),
@@ -252,7 +252,7 @@ fn the_checker_sees_every_way_to_break_the_rules() {
 }
 
 #[test]
-fn the_checker_lets_everything_else_pass() {
+fn check_accepts_allowed_dependencies() {
     let cases = [
         (
             "src/net/connection.rs",
@@ -272,7 +272,7 @@ fn the_checker_lets_everything_else_pass() {
 }
 
 #[test]
-fn the_checker_sees_cycles() {
+fn cycle_finds_cycles_and_accepts_acyclic_uses() {
     let uses = |pairs: &[(&str, &str)]| {
         let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (from, to) in pairs {

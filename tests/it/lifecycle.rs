@@ -59,7 +59,7 @@ fn logged_len(log: &str, path: &str) -> u64 {
 }
 
 #[test]
-fn sigint_and_sigterm_let_what_is_in_flight_finish_and_nobody_else_in() {
+fn signal_finishes_in_flight_and_accepts_no_more() {
     for signal in [Signal::INT, Signal::TERM] {
         let large = pattern(LARGE_LEN);
         let server = Server::serving(&[("large", &large), ("small", b"small")]);
@@ -95,7 +95,7 @@ fn sigint_and_sigterm_let_what_is_in_flight_finish_and_nobody_else_in() {
 }
 
 #[test]
-fn without_anything_in_flight_it_stops_at_once_whatever_the_grace() {
+fn signal_with_nothing_in_flight_exits_at_once() {
     let server = Server::with(&[("small", b"small")], &["--grace", "24h"]);
     let mut idle: Vec<Raw> = (0..10).map(|_| kept_alive(&server)).collect();
     server.signal(Signal::TERM);
@@ -111,7 +111,7 @@ fn without_anything_in_flight_it_stops_at_once_whatever_the_grace() {
 }
 
 #[test]
-fn a_request_that_has_already_arrived_is_answered_though_the_server_stops() {
+fn request_arrived_before_signal_gets_response() {
     let server = Server::with(&[("small", b"small")], &["--grace", "24h"]);
     let mut client = kept_alive(&server);
     client.send("GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -125,7 +125,7 @@ fn a_request_that_has_already_arrived_is_answered_though_the_server_stops() {
 }
 
 #[test]
-fn a_client_that_never_reads_is_waited_for_no_longer_than_the_grace() {
+fn client_that_never_reads_is_dropped_after_grace() {
     for grace in ["0", "200ms"] {
         let server = serving_endless(&["--grace", grace]);
         let client = stalled(&server);
@@ -139,7 +139,7 @@ fn a_client_that_never_reads_is_waited_for_no_longer_than_the_grace() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_with_a_code_that_names_the_signal() {
+fn second_signal_exits_at_once_with_128_plus_signal() {
     for (first, second, code) in [
         (Signal::INT, Signal::INT, 130),
         (Signal::TERM, Signal::TERM, 143),
@@ -161,7 +161,7 @@ fn a_second_signal_ends_it_at_once_with_a_code_that_names_the_signal() {
 }
 
 #[test]
-fn clients_that_vanish_in_the_middle_of_a_download_do_not_end_the_server() {
+fn clients_gone_mid_download_server_keeps_running() {
     let server = serving_endless(&[]);
     for _ in 0..10 {
         let reset = stalled(&server);
@@ -174,7 +174,7 @@ fn clients_that_vanish_in_the_middle_of_a_download_do_not_end_the_server() {
 }
 
 #[test]
-fn a_closed_standard_output_does_not_end_the_server() {
+fn closed_stdout_server_keeps_running_and_warns_once() {
     let (server, stdout) = Server::spawn_apart(&[("small", b"small")], &["--access-log", "-"], |_| ());
     drop(stdout);
     let mut idle = kept_alive(&server);
@@ -189,7 +189,7 @@ fn a_closed_standard_output_does_not_end_the_server() {
 }
 
 #[test]
-fn a_client_that_has_closed_its_half_still_gets_every_answer() {
+fn half_closed_client_gets_every_response() {
     let large = pattern(LARGE_LEN);
     let server = Server::serving(&[("large", &large), ("small", b"small")]);
     for path in ["/small", "/large"] {
@@ -212,7 +212,7 @@ fn a_client_that_has_closed_its_half_still_gets_every_answer() {
 }
 
 #[test]
-fn a_client_that_leaves_within_a_head_is_told_so() {
+fn client_closing_within_head_gets_400() {
     let server = Server::serving(&[("small", b"small")]);
     let mut client = server.connect();
     let reply = client.send("GET /small HTTP/1.1\r\nHo").finish().reply();
@@ -221,7 +221,7 @@ fn a_client_that_leaves_within_a_head_is_told_so() {
 }
 
 #[test]
-fn a_file_that_shrinks_while_it_is_sent_breaks_the_connection_and_is_never_padded() {
+fn file_shrinks_while_sent_body_ends_early_unpadded() {
     let large = pattern(2 * LARGE_LEN);
     let server = Server::serving(&[("large", &large), ("small", b"small")]);
     let mut client = ask(&server, "/large");

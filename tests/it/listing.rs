@@ -40,7 +40,7 @@ fn chunked(client: &mut Raw) -> Reply {
 }
 
 #[test]
-fn each_gets_the_form_that_it_asks_for() {
+fn listing_format_follows_accept_and_query() {
     let server = Server::serving(FILES);
     let mut client = server.connect();
     for (path, accept, media_type, begins) in [
@@ -68,7 +68,7 @@ fn each_gets_the_form_that_it_asks_for() {
 }
 
 #[test]
-fn what_is_listed_can_be_fetched() {
+fn listed_urls_can_be_fetched() {
     let server = Server::serving(FILES);
     let reply = server.get("/docs/?format=json");
     let entries: Vec<Value> = serde_json::from_slice(&reply.body).expect("JSON");
@@ -80,7 +80,7 @@ fn what_is_listed_can_be_fetched() {
 }
 
 #[test]
-fn an_index_page_wins_and_off_is_off() {
+fn index_page_wins_over_listing_and_off_gets_404() {
     let server = Server::serving(FILES);
     assert_eq!(server.get("/site/?format=json").text(), "the index");
     assert_eq!(server.get("/docs?sort=size").field("Location"), Some("/docs/?sort=size"));
@@ -95,7 +95,7 @@ fn an_index_page_wins_and_off_is_off() {
 }
 
 #[test]
-fn a_long_listing_comes_in_chunks_and_the_connection_goes_on() {
+fn long_listing_is_chunked_and_connection_persists() {
     let server = with_many(MANY);
     let mut client = server.connect();
     let ask = |path: &str, version: &str| request("GET", path, "application/json", version);
@@ -118,7 +118,7 @@ fn a_long_listing_comes_in_chunks_and_the_connection_goes_on() {
 }
 
 #[test]
-fn people_get_a_thousand_at_a_time() {
+fn html_listing_has_1000_entries_per_page() {
     let server = with_many(MANY);
     let mut client = server.connect();
     let listing = chunked(client.send(request("GET", "/many/?page=2", "text/html", "HTTP/1.1")));
@@ -129,7 +129,7 @@ fn people_get_a_thousand_at_a_time() {
 }
 
 #[test]
-fn a_hundred_thousand_names_hold_nobody_up() {
+fn listing_of_100000_names_blocks_no_other_client() {
     const COUNT: usize = 100_000;
     /// What a server that did the work in one go could answer meanwhile.
     const ANSWERS_MIN: usize = 20;
@@ -156,7 +156,7 @@ fn a_hundred_thousand_names_hold_nobody_up() {
 }
 
 #[test]
-fn who_goes_away_in_the_middle_leaves_nothing_behind() {
+fn closed_listing_clients_leave_no_descriptors() {
     let server = with_many(MANY);
     for _ in 0..50 {
         let mut client = server.connect();

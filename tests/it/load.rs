@@ -56,7 +56,7 @@ fn asked(server: Server) -> Vec<String> {
 }
 
 #[test]
-fn as_many_requests_are_sent_as_are_asked_for_and_all_are_accounted_for() {
+fn run_sends_exact_request_count_all_answered() {
     for args in [
         "-n 200 -c 8",
         "-n 200 -c 8 --pipeline 4",
@@ -75,7 +75,7 @@ fn as_many_requests_are_sent_as_are_asked_for_and_all_are_accounted_for() {
 }
 
 #[test]
-fn a_run_of_some_time_ends_by_itself_and_reports_for_people() {
+fn timed_run_ends_with_text_report() {
     let server = server();
     let outcome = good(&server, "-c 2 -z 300ms /");
     let text = outcome.text();
@@ -86,7 +86,7 @@ fn a_run_of_some_time_ends_by_itself_and_reports_for_people() {
 }
 
 #[test]
-fn placeholders_are_new_in_each_request() {
+fn placeholders_are_rendered_per_request() {
     let server = server();
     good(&server, "-n 3 -c 1 -s /{SEQ}?{RAND:7:7}&{{SEQ}&{x}");
     let lines = [0, 1, 2].map(|seq| format!("GET /{seq}?7&%7BSEQ%7D&%7Bx%7D HTTP/1.1"));
@@ -94,7 +94,7 @@ fn placeholders_are_new_in_each_request() {
 }
 
 #[test]
-fn a_warm_up_changes_nothing_in_what_is_measured() {
+fn warmup_leaves_measured_requests_unchanged() {
     let server = server();
     let report = json(&good(&server, "-n 3 -c 1 -s --warmup 50ms --format json /{SEQ}"));
     assert_eq!(count(&report, "sent"), 3);
@@ -105,7 +105,7 @@ fn a_warm_up_changes_nothing_in_what_is_measured() {
 }
 
 #[test]
-fn urls_come_from_a_list_in_order_or_at_random() {
+fn url_list_is_used_in_order_or_at_random() {
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("urls");
     fs::write(&list, "# pages\n/a.txt\n/b.txt\n\n/7\n").expect("the list");
@@ -124,7 +124,7 @@ fn urls_come_from_a_list_in_order_or_at_random() {
 }
 
 #[test]
-fn fields_and_bodies_are_sent_as_for_one_request() {
+fn load_requests_have_given_fields_and_body() {
     let ok = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let server = Scripted::repeating(&[ok], 2);
     let args =
@@ -145,7 +145,7 @@ fn fields_and_bodies_are_sent_as_for_one_request() {
 }
 
 #[test]
-fn a_file_is_sent_as_it_is() {
+fn upload_file_placeholders_stay_literal() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("body");
     fs::write(&file, "{FOO} {SEQ}").expect("the file");
@@ -158,7 +158,7 @@ fn a_file_is_sent_as_it_is() {
 }
 
 #[test]
-fn the_report_goes_to_a_file_and_in_each_format() {
+fn out_option_writes_report_in_each_format() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = server();
     let formats = [
@@ -180,7 +180,7 @@ fn the_report_goes_to_a_file_and_in_each_format() {
 }
 
 #[test]
-fn an_assertion_that_does_not_hold_is_told_with_its_exit_code() {
+fn failed_assertion_exits_99() {
     let server = server();
     good(&server, "-n 50 -s --assert errors<1%,p50<10s /");
     let outcome = load(&server, "-n 50 -s --assert errors<1%,p50<1us /");
@@ -193,7 +193,7 @@ fn an_assertion_that_does_not_hold_is_told_with_its_exit_code() {
 }
 
 #[test]
-fn a_run_that_cannot_be_made_is_refused_in_one_line() {
+fn impossible_run_fails_with_one_line_and_sends_nothing() {
     let server = server();
     let rows = [
         ("-n 5 --urls /nowhere/list", 1, "cannot read '/nowhere/list'"),
@@ -214,7 +214,7 @@ fn a_run_that_cannot_be_made_is_refused_in_one_line() {
 }
 
 #[test]
-fn a_soft_limit_on_open_files_is_raised() {
+fn soft_nofile_limit_is_raised() {
     let server = server();
     let port = server.address().port().to_string();
     let args = ["-n", "100", "-c", "100", "-s", "--format", "json", "-p", &port];
@@ -231,7 +231,7 @@ fn a_soft_limit_on_open_files_is_raised() {
 }
 
 #[test]
-fn nobody_there_is_a_failure_with_a_report() {
+fn refused_connections_exit_1_with_report() {
     let port = {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         listener.local_addr().expect("an address").port().to_string()
@@ -243,7 +243,7 @@ fn nobody_there_is_a_failure_with_a_report() {
 }
 
 #[test]
-fn an_interrupt_ends_the_run_and_the_report_tells_of_what_there_was() {
+fn sigint_ends_run_with_partial_report() {
     for threads in ["1", "2"] {
         let server = server();
         let port = server.address().port().to_string();
@@ -274,7 +274,7 @@ fn an_interrupt_ends_the_run_and_the_report_tells_of_what_there_was() {
 }
 
 #[test]
-fn a_signal_ends_a_client_that_waits_for_its_list() {
+fn sigint_while_reading_url_list_exits_130() {
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("urls");
     mknodat(CWD, &list, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
@@ -295,7 +295,7 @@ fn a_signal_ends_a_client_that_waits_for_its_list() {
 }
 
 #[test]
-fn every_report_tells_how_the_run_was_set_up_and_no_secret() {
+fn each_report_format_shows_setup_without_secrets() {
     let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
     let run = folder.path().join("run");
     let run = run.to_str().expect("UTF-8");
@@ -322,7 +322,7 @@ fn every_report_tells_how_the_run_was_set_up_and_no_secret() {
 }
 
 #[test]
-fn an_interrupt_in_the_warm_up_says_that_nothing_was_measured() {
+fn sigint_in_warmup_exits_1_nothing_measured() {
     for threads in ["1", "2"] {
         let server = Crowd::of(Habit::Errs { after: 1, bytes: Vec::new(), end: End::Silence });
         let args = ["-c", "2", "-n", "9", "--warmup", "1h", "--threads", threads, "-p", &server.port()];
@@ -336,7 +336,7 @@ fn an_interrupt_in_the_warm_up_says_that_nothing_was_measured() {
 }
 
 #[test]
-fn a_terminal_has_a_block_that_is_taken_away_and_a_pipe_has_none() {
+fn progress_block_on_terminal_only() {
     let server = server();
     let port = server.address().port().to_string();
     let args = ["-c", "2", "-z", "900ms", "-p", &port];
@@ -355,7 +355,7 @@ fn a_terminal_has_a_block_that_is_taken_away_and_a_pipe_has_none() {
 }
 
 #[test]
-fn a_run_that_is_kept_can_be_compared_and_merged() {
+fn saved_runs_can_be_compared_and_merged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     let (one, two, both) = (path("one.run"), path("two.run"), path("both.run"));

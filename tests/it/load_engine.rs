@@ -49,7 +49,7 @@ fn address(server: &Scripted) -> SocketAddr {
 }
 
 #[test]
-fn so_many_requests_are_answered_over_so_many_connections_in_so_many_threads() {
+fn engine_answers_all_per_concurrency_threads_pipeline() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     for (concurrency, threads, pipeline) in [(1, 1, 1), (7, 1, 1), (7, 3, 1), (4, 2, 5)] {
         let ran = run(&Plan { concurrency, threads, pipeline, ..plan(1000) }, &[server.address()]);
@@ -60,7 +60,7 @@ fn so_many_requests_are_answered_over_so_many_connections_in_so_many_threads() {
 }
 
 #[test]
-fn connections_are_opened_again_when_they_are_not_kept() {
+fn connections_without_keep_alive_are_reopened() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     let ran = run(&Plan { keep_alive: false, concurrency: 3, ..plan(30) }, &[server.address()]);
     assert_eq!(totals(&ran), [30, 30, 0, 0]);
@@ -71,7 +71,7 @@ fn connections_are_opened_again_when_they_are_not_kept() {
 }
 
 #[test]
-fn each_way_to_fail_is_counted_under_its_own_name() {
+fn engine_counts_each_failure_kind() {
     let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (script, failure) in [
@@ -90,7 +90,7 @@ fn each_way_to_fail_is_counted_under_its_own_name() {
 }
 
 #[test]
-fn silence_is_a_time_out() {
+fn silent_server_is_timed_out() {
     let server = Scripted::repeating(&[Step::Silence], 2);
     let ran = run(&Plan { timeout: Duration::from_millis(150), ..plan(2) }, &[address(&server)]);
     assert_eq!(totals(&ran), [2, 0, 2, 0]);
@@ -98,7 +98,7 @@ fn silence_is_a_time_out() {
 }
 
 #[test]
-fn what_is_in_flight_at_the_end_is_unfinished() {
+fn in_flight_request_at_end_is_unfinished() {
     let server = Scripted::following(&[Step::Silence]);
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(100)) };
     let ran = run(&Plan { stop, ..plan(0) }, &[address(&server)]);
@@ -107,7 +107,7 @@ fn what_is_in_flight_at_the_end_is_unfinished() {
 }
 
 #[test]
-fn every_address_is_tried_and_a_run_that_nobody_answers_is_given_up() {
+fn engine_tries_all_addresses_aborts_if_all_refuse() {
     let refusing = TcpListener::bind("127.0.0.1:0").expect("a port");
     let refused = refusing.local_addr().expect("its address");
     drop(refusing);
@@ -122,7 +122,7 @@ fn every_address_is_tried_and_a_run_that_nobody_answers_is_given_up() {
 }
 
 #[test]
-fn a_request_allocates_nothing_anywhere_in_the_engine() {
+fn engine_allocations_do_not_grow_with_requests() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     for (schedule, pipeline) in
         [(Schedule::Closed, 1), (Schedule::Closed, 8), (Schedule::Constant { per_sec: 20_000.0 }, 1)]
@@ -140,7 +140,7 @@ fn a_request_allocates_nothing_anywhere_in_the_engine() {
 }
 
 #[test]
-fn connections_are_spread_evenly_over_the_addresses_and_opened_again_where_they_were_closed() {
+fn connections_spread_evenly_and_reopen_after_close() {
     // The first request of each connection is answered, and the second one is not.
     let habit = Habit::Errs { after: 1, bytes: Vec::new(), end: End::Close };
     for threads in [1, 2] {
@@ -161,7 +161,7 @@ fn connections_are_spread_evenly_over_the_addresses_and_opened_again_where_they_
 }
 
 #[test]
-fn who_is_refused_tries_again_ever_less_often() {
+fn refused_connects_back_off() {
     let refused =
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(400)) };
@@ -172,7 +172,7 @@ fn who_is_refused_tries_again_ever_less_often() {
 }
 
 #[test]
-fn an_open_loop_sends_what_its_schedule_says() {
+fn open_loop_sends_all_scheduled_requests() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     let schedule = Schedule::Steps(vec![
         (1000.0, Duration::from_millis(200)),
@@ -189,7 +189,7 @@ fn an_open_loop_sends_what_its_schedule_says() {
 }
 
 #[test]
-fn what_is_due_while_no_connection_is_free_is_told() {
+fn due_requests_without_free_connection_are_unsent() {
     let server = Scripted::following(&[Step::Silence]);
     let schedule = Schedule::Constant { per_sec: 100.0 };
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(200)) };

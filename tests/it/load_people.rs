@@ -43,7 +43,7 @@ fn drawn(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_narrow_terminal_has_a_block_that_fits() {
+fn narrow_terminal_gets_lines_under_40_columns() {
     let server = server();
     let port = server.address().port().to_string();
     let args = ["-c", "2", "-z", "900ms", "--warmup", "600ms", "-p", &port];
@@ -60,7 +60,7 @@ fn a_narrow_terminal_has_a_block_that_fits() {
 }
 
 #[test]
-fn an_interrupted_block_is_taken_away_before_the_report() {
+fn interrupt_clears_progress_block_before_the_report() {
     let server = server();
     let port = server.address().port().to_string();
     let args = ["-c", "2", "-z", "1h", "-p", &port];
@@ -76,7 +76,7 @@ fn an_interrupted_block_is_taken_away_before_the_report() {
 }
 
 #[test]
-fn a_terminal_that_cannot_redraw_has_lines() {
+fn dumb_or_ascii_terminal_gets_plain_progress_lines() {
     let server = server();
     let port = server.address().port().to_string();
     let args = ["-c", "2", "-z", "700ms", "--every", "250ms", "--warmup", "1s", "-p", &port];
@@ -148,7 +148,7 @@ fn json(outcome: &Outcome) -> Value {
 }
 
 #[test]
-fn a_comparison_is_there_for_scripts_and_fails_only_on_what_is_worse() {
+fn compare_has_json_and_csv_and_fails_only_if_worse() {
     let folder = tempfile::tempdir().expect("a folder");
     let run =
         |name, ms, cpu| made_up(folder.path(), name, Duration::from_millis(ms), Duration::from_secs(cpu));
@@ -185,7 +185,7 @@ fn a_comparison_is_there_for_scripts_and_fails_only_on_what_is_worse() {
 }
 
 #[test]
-fn a_report_is_not_written_over_a_run_that_it_is_about() {
+fn out_naming_an_input_run_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let [one, other] = ["one", "other"]
         .map(|name| made_up(folder.path(), name, Duration::from_millis(10), Duration::from_secs(1)));
@@ -204,7 +204,7 @@ fn a_report_is_not_written_over_a_run_that_it_is_about() {
 }
 
 #[test]
-fn a_run_beside_another_is_one_document_for_scripts() {
+fn run_with_compare_writes_one_json_or_csv_document() {
     let folder = tempfile::tempdir().expect("a folder");
     let before = made_up(folder.path(), "before", Duration::from_millis(10), Duration::from_secs(1));
     let server = server();
@@ -230,7 +230,7 @@ fn nowhere() -> String {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_told_before_the_run_and_one_that_can_is_kept_until_then() {
+fn output_files_are_checked_before_and_written_after_the_run() {
     let server = server();
     let port = server.address().port().to_string();
     let folder = tempfile::tempdir().expect("a folder");
@@ -249,7 +249,7 @@ fn a_file_that_cannot_be_written_is_told_before_the_run_and_one_that_can_is_kept
 }
 
 #[test]
-fn what_cannot_be_done_is_told_in_one_line() {
+fn invalid_arguments_and_files_give_one_error_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &[u8]| {
         let path = folder.path().join(name);
@@ -286,7 +286,7 @@ fn what_cannot_be_done_is_told_in_one_line() {
 }
 
 #[test]
-fn a_rate_that_cannot_be_reached_is_told_with_how_much_was_missed() {
+fn unreached_rate_is_reported_with_its_due_requests() {
     let server = server();
     let port = server.address().port().to_string();
     let outcome = client(&["-q", "1m", "-c", "1", "-z", "600ms", "-s", "--format", "json", "-p", &port]);
@@ -305,7 +305,7 @@ fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
 }
 
 #[test]
-fn nobody_who_stops_reading_holds_up_a_run_or_makes_it_deaf_to_signals() {
+fn full_output_pipe_does_not_block_run_or_signals() {
     let server = server();
     let port = server.address().port().to_string();
     // How it is going cannot be told, and the run ends all the same.

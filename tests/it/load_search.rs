@@ -93,7 +93,7 @@ fn attend(mut stream: TcpStream, free_at: &Mutex<Instant>, time: Duration) {
 }
 
 #[test]
-fn the_capacity_of_a_server_is_found() {
+fn find_rate_finds_the_capacity_of_a_known_server() {
     let server = Counter::taking(Duration::from_millis(5));
     let args = "-q 50 -c 8 -z 500ms -s --slo p90<20ms,errors<1% --format json /";
     let outcome = find(&server.address.port().to_string(), args);
@@ -111,7 +111,7 @@ fn the_capacity_of_a_server_is_found() {
 }
 
 #[test]
-fn the_curve_of_the_real_server_is_reported_in_each_format() {
+fn find_rate_reports_in_every_format() {
     let (_server, port) = server();
     let folder = tempfile::tempdir().expect("a folder");
     for (format, part) in [
@@ -134,7 +134,7 @@ fn the_curve_of_the_real_server_is_reported_in_each_format() {
 }
 
 #[test]
-fn what_no_rate_meets_is_told_with_its_exit_code() {
+fn find_rate_not_met_exits_99() {
     let (_server, port) = server();
     let outcome = find(&port, "-q 1 -z 200ms -s --slo p50<1us /");
     if outcome.code != Some(CLIENT_BOUND) {
@@ -145,7 +145,7 @@ fn what_no_rate_meets_is_told_with_its_exit_code() {
 }
 
 #[test]
-fn nobody_there_is_a_failure() {
+fn find_rate_without_a_server_exits_1() {
     let port = {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         listener.local_addr().expect("an address").port().to_string()
@@ -159,7 +159,7 @@ fn nobody_there_is_a_failure() {
 }
 
 #[test]
-fn an_interrupt_ends_the_search_and_the_report_tells_of_what_there_was() {
+fn find_rate_interrupted_exits_1_with_a_report() {
     let (_server, port) = server();
     let args = ["--find-rate", "--slo", "p99<1s", "-z", "1h", "--warmup", "0s", "-q", "10", "-p", &port];
     let mut client = Client::start(&args, Screen::None, |_| ());
@@ -171,7 +171,7 @@ fn an_interrupt_ends_the_search_and_the_report_tells_of_what_there_was() {
 }
 
 #[test]
-fn a_search_without_an_objective_bothers_nobody() {
+fn find_rate_usage_error_sends_no_request() {
     let (server, port) = server();
     for (args, part) in [
         ("/", "--find-rate needs an objective"),
@@ -206,7 +206,7 @@ fn dying_after(requests: usize) -> (String, JoinHandle<()>) {
 }
 
 #[test]
-fn a_server_that_is_gone_is_not_taken_for_one_that_has_found_its_limit() {
+fn find_rate_with_server_gone_is_interrupted_not_found() {
     let (port, life) = dying_after(30);
     let outcome = find(&port, "-c 1 -q 100 -z 200ms --warmup 0s --slo p99<5s -s").expect(1);
     life.join().expect("it has not failed");

@@ -116,17 +116,17 @@ fn an_open_loop_shows_the_truth(connections: &str) {
 }
 
 #[test]
-fn an_open_loop_with_a_connection_for_each_request_that_waits_shows_every_stall() {
+fn open_loop_with_many_connections_shows_stalls() {
     an_open_loop_shows_the_truth("128");
 }
 
 #[test]
-fn an_open_loop_with_few_connections_shows_every_stall_too_for_it_counts_from_what_was_intended() {
+fn open_loop_with_few_connections_shows_stalls() {
     an_open_loop_shows_the_truth("8");
 }
 
 #[test]
-fn a_closed_loop_hides_what_a_stalling_server_does_and_says_so() {
+fn closed_loop_hides_stalls_and_report_warns() {
     let server = Crowd::of(Habit::Stalls(STALLS));
     let args = ["-c", "2", "-z", &format!("{SECS}s"), "-s", "-p", &server.port()];
     let report = json(&client(&[&args[..], &["--format", "json"]].concat()));

@@ -70,18 +70,18 @@ fn is_counted_as(failure: &str, after: usize, bytes: &[u8], end: End, more: &str
 }
 
 #[test]
-fn a_body_that_is_too_short_is_truncated() {
+fn short_body_is_truncated() {
     let short = &GOOD[..GOOD.len() - 1];
     is_counted_as("truncated", AFTER, short, End::Close, "");
 }
 
 #[test]
-fn a_body_that_is_too_long_is_too_long() {
+fn long_body_is_too_long() {
     is_counted_as("too-long", AFTER, &[GOOD, b"!"].concat(), End::Silence, "");
 }
 
 #[test]
-fn a_body_whose_surplus_comes_later_is_too_long_and_hides_nowhere() {
+fn late_surplus_is_too_long_or_reported() {
     let late = || Crowd::of(Habit::Errs { after: AFTER, bytes: GOOD.to_vec(), end: End::Late(b"!") });
     // In a closed loop the next request is on its way by then, and it is what fails.
     let (server, mut failed) = (late(), 0);
@@ -101,7 +101,7 @@ fn a_body_whose_surplus_comes_later_is_too_long_and_hides_nowhere() {
 }
 
 #[test]
-fn an_answer_that_closes_the_connection_costs_no_request_and_what_is_pipelined_is_sent_again() {
+fn connection_close_loses_no_request_resends_pipelined() {
     let last = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     for (requests, options) in WAYS {
         let server = Crowd::of(Habit::Errs { after: AFTER, bytes: last.to_vec(), end: End::Close });
@@ -116,30 +116,30 @@ fn an_answer_that_closes_the_connection_costs_no_request_and_what_is_pipelined_i
 }
 
 #[test]
-fn a_chunk_that_is_none_is_a_bad_chunk() {
+fn invalid_chunk_is_bad_chunk() {
     let bytes = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n";
     is_counted_as("bad-chunk", AFTER, bytes, End::Silence, "");
 }
 
 #[test]
-fn a_connection_that_is_closed_without_an_answer_is_closed_early() {
+fn close_without_response_is_closed_early() {
     is_counted_as("closed-early", AFTER, b"", End::Close, "");
 }
 
 #[test]
-fn garbage_is_a_bad_head() {
+fn garbage_is_bad_head() {
     is_counted_as("bad-head", 0, b"SSH-2.0-OpenSSH_9.2\r\n", End::Silence, "");
     is_counted_as("bad-head", AFTER, b"HTTP/1.1 abc OK\r\n\r\n", End::Silence, "");
 }
 
 #[test]
-fn silence_is_a_time_out() {
+fn silence_is_timed_out() {
     is_counted_as("timed-out", AFTER, b"", End::Silence, " --timeout 250ms");
     is_counted_as("timed-out", AFTER, &GOOD[..GOOD.len() - 1], End::Silence, " --timeout 250ms");
 }
 
 #[test]
-fn a_server_that_stops_answering_does_not_look_fast() {
+fn stopped_server_report_shows_unfinished_and_missed_rate() {
     let server = Crowd::of(Habit::Errs { after: 20, bytes: Vec::new(), end: End::Silence });
     let outcome = client(&["-c", "4", "-q", "200", "-z", "1500ms", "-s", "-p", &server.port()]);
     let text = outcome.text();
@@ -155,18 +155,18 @@ fn a_server_that_stops_answering_does_not_look_fast() {
 }
 
 #[test]
-fn a_reset_is_a_reset() {
+fn reset_connection_is_reset() {
     is_counted_as("reset", AFTER, b"", End::Reset, "");
     is_counted_as("reset", AFTER, &GOOD[..20], End::Reset, "");
 }
 
 #[test]
-fn a_head_that_breaks_off_is_truncated() {
+fn partial_head_is_truncated() {
     is_counted_as("truncated", AFTER, b"HTTP/1.1 200 OK\r\nConte", End::Close, "");
 }
 
 #[test]
-fn a_port_where_nobody_listens_is_refused_and_no_request_is_sent() {
+fn closed_port_is_refused_and_sends_nothing() {
     let port = {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         listener.local_addr().expect("an address").port().to_string()

@@ -50,7 +50,7 @@ fn provoke(server: &Server, sent: &[u8]) -> Raw {
 }
 
 #[test]
-fn json_tells_all_of_an_exchange_with_every_header_in_wire_order_and_repeats() {
+fn json_record_has_all_headers_in_wire_order_with_repeats() {
     let server = json_server(&[]);
     let mut client = server.connect();
     client
@@ -84,7 +84,7 @@ fn json_tells_all_of_an_exchange_with_every_header_in_wire_order_and_repeats() {
 }
 
 #[test]
-fn times_are_rfc_3339_local_with_their_offset_and_microseconds() {
+fn times_are_rfc_3339_local_with_offset_and_microseconds() {
     for format in ["json", "headers"] {
         // POSIX counts westwards: three and a half hours behind.
         let server = Server::spawn(FILES, &["--log-format", format], |command| {
@@ -104,7 +104,7 @@ fn times_are_rfc_3339_local_with_their_offset_and_microseconds() {
 }
 
 #[test]
-fn pipelined_answers_have_a_record_each_with_their_own_heads() {
+fn pipelined_responses_have_one_record_each_with_own_heads() {
     let server = json_server(&[]);
     let requests: String =
         (0..40).map(|n| format!("GET /{n} HTTP/1.1\r\nHost: test\r\nNumber: {n}\r\n\r\n")).collect();
@@ -160,7 +160,7 @@ fn bytes_that_are_not_utf8_survive_in_json() {
 }
 
 #[test]
-fn what_is_no_request_is_told_as_it_came() {
+fn malformed_request_is_logged_as_received() {
     let server = json_server(&[]);
     let table: [(&[u8], u16, &[u8]); 5] = [
         (b"nonsense\r\nHost: t\r\n\r\n", 400, b"nonsense"),
@@ -187,7 +187,7 @@ fn what_is_no_request_is_told_as_it_came() {
 }
 
 #[test]
-fn a_download_that_is_broken_off_is_told_with_the_reason() {
+fn aborted_download_is_logged_with_close_reason() {
     let server = json_server(&[]);
     let large = std::fs::File::create(server.root().join("large")).expect("a file");
     large.set_len(1 << 30).expect("a sparse file");
@@ -202,7 +202,7 @@ fn a_download_that_is_broken_off_is_told_with_the_reason() {
 }
 
 #[test]
-fn headers_is_a_block_for_each_exchange_with_an_empty_line_after_it() {
+fn headers_format_is_one_block_per_exchange() {
     let server = Server::with(FILES, &["--log-format", "headers"]);
     let mut client = server.connect();
     client.send("GET /hello.txt HTTP/1.1\r\nHost: test\r\nX: \u{e9}\\\r\n\r\n");
@@ -227,7 +227,7 @@ fn headers_is_a_block_for_each_exchange_with_an_empty_line_after_it() {
 }
 
 #[test]
-fn secrets_are_redacted_in_every_format_unless_they_are_asked_for() {
+fn secrets_are_redacted_in_every_format_by_default() {
     for format in ["combined", "common", "json", "headers"] {
         for (option, shown) in [(None, false), (Some("--log-secrets"), true)] {
             let options: Vec<&str> = ["--log-format", format].into_iter().chain(option).collect();
@@ -254,7 +254,7 @@ fn secrets_are_redacted_in_every_format_unless_they_are_asked_for() {
 }
 
 #[test]
-fn log_headers_chooses_what_is_kept() {
+fn log_headers_selects_logged_fields() {
     let kept = |names: &str| {
         let server = json_server(&["--log-headers", names]);
         let mut client = server.connect();
@@ -285,7 +285,7 @@ fn common_is_combined_without_referer_and_user_agent() {
 }
 
 #[test]
-fn random_bytes_leave_as_many_records_as_answers_in_every_format() {
+fn random_bytes_log_one_record_per_response_in_every_format() {
     let mut random = random(0x2545_f491_4f6c_dd1d);
     let pieces: [&[u8]; 12] = [
         b"GET / HTTP/1.1\r\nHost: t\r\n",
@@ -337,7 +337,7 @@ fn random_bytes_leave_as_many_records_as_answers_in_every_format() {
 }
 
 #[test]
-fn the_host_is_named_on_stderr_and_the_first_line_of_stdout_is_an_address_alone() {
+fn startup_prints_host_to_stderr_and_only_address_to_stdout() {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     // The harness has read the first line, and would not have come so far if it were anything else.
     let (server, mut stdout) = Server::spawn_apart(FILES, &[], |_| ());
@@ -349,7 +349,7 @@ fn the_host_is_named_on_stderr_and_the_first_line_of_stdout_is_an_address_alone(
 }
 
 #[test]
-fn verbose_tells_of_each_connection_with_the_number_that_the_log_has() {
+fn verbose_connection_numbers_match_the_log() {
     let (server, log) = {
         let (server, stdout) =
             Server::spawn_apart(FILES, &["-v", "--access-log", "-", "--log-format", "json"], |_| ());

@@ -46,7 +46,7 @@ fn targets(paths: &[PathBuf]) -> BTreeMap<String, u32> {
 }
 
 #[test]
-fn no_line_is_lost_or_doubled_across_rotations_under_load() {
+fn rotation_under_load_loses_and_duplicates_no_line() {
     for workers in ["1", "2"] {
         rotate_under_load(workers);
     }
@@ -95,7 +95,7 @@ fn rotate_under_load(workers: &str) {
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_anew_is_kept_and_that_is_said() {
+fn failed_reopen_keeps_old_log_and_reports_it() {
     let server = Server::serving(FILES);
     let rotated = server.root().join("rotated");
     server.get("/hello.txt?1");
@@ -118,7 +118,7 @@ fn a_log_that_cannot_be_opened_anew_is_kept_and_that_is_said() {
 }
 
 #[test]
-fn signals_for_the_log_do_not_disturb_a_server_that_logs_to_no_file() {
+fn rotation_signal_without_log_file_is_ignored() {
     let server = Server::with(FILES, &["--access-log", "off"]);
     server.signal(Signal::USR1);
     assert_eq!(server.get("/hello.txt").status, 200);
@@ -126,7 +126,7 @@ fn signals_for_the_log_do_not_disturb_a_server_that_logs_to_no_file() {
 }
 
 #[test]
-fn a_full_disk_is_said_once_and_the_server_goes_on() {
+fn full_disk_is_reported_once_and_server_continues() {
     for format in ["combined", "json", "headers"] {
         let server = Server::with(FILES, &["--access-log", "/dev/full", "--log-format", format]);
         let mut client = server.connect();
@@ -142,7 +142,7 @@ fn a_full_disk_is_said_once_and_the_server_goes_on() {
 }
 
 #[test]
-fn beyond_a_limit_on_file_sizes_lines_wait_and_are_whole_once_there_is_room() {
+fn lines_beyond_file_size_limit_are_written_whole_later() {
     const LIMIT: u64 = 10_000;
     let server = Server::with(FILES, &["--log-format", "json"]);
     let limit = |current| {

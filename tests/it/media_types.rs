@@ -7,7 +7,7 @@ use std::fs;
 use crate::harness::Server;
 
 #[test]
-fn what_is_given_goes_before_the_table_for_get_and_head() {
+fn mime_option_overrides_table_for_get_and_head() {
     let files: &[(&str, &[u8])] = &[
         ("a.foo", b"a"),
         ("b.FOO", b"b"),
@@ -50,7 +50,7 @@ fn what_is_given_goes_before_the_table_for_get_and_head() {
 }
 
 #[test]
-fn documents_and_files_that_change_have_the_given_type_too() {
+fn mime_option_applies_to_documents_and_changed_files() {
     let files: &[(&str, &[u8])] = &[("app.foo", b"app"), ("lost.foo", b"lost")];
     let options = ["--mime=foo=text/x-foo", "--fallback=app.foo", "--error-page=404=lost.foo"];
     let server = Server::with(files, &options);
@@ -68,14 +68,14 @@ fn documents_and_files_that_change_have_the_given_type_too() {
 }
 
 #[test]
-fn the_pages_of_the_binary_have_the_given_type_too() {
+fn mime_option_applies_to_embedded_pages() {
     let server = Server::in_folder(&[], &["--mime=svg=image/x-test"]);
     assert_eq!(server.get("/favicon.svg").field("Content-Type"), Some("image/x-test"));
     assert_eq!(server.get("/style.css").field("Content-Type"), Some("text/css; charset=utf-8"));
 }
 
 #[test]
-fn no_browser_is_to_guess_a_type() {
+fn every_response_has_nosniff() {
     let server = Server::with(&[("a.txt", b"a"), ("d/x", b"")], &["--upload"]);
     let mut client = server.connect();
     for (line, status) in [

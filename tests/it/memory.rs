@@ -55,7 +55,7 @@ fn idle(server: &Server, count: usize, connections: &mut Vec<TcpStream>) {
 }
 
 #[test]
-fn an_idle_connection_costs_little_memory() {
+fn idle_connection_costs_at_most_512_bytes() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     if getrlimit(Resource::Nofile).current.is_some_and(|count| count < DESCRIPTORS_MIN) {

@@ -27,7 +27,7 @@ fn check(client: &mut Raw, target: &str, allow: &str) {
 }
 
 #[test]
-fn allow_is_right_for_each_resource_where_files_can_be_stored() {
+fn allow_matches_methods_of_each_resource_with_upload() {
     let files: &[(&str, &[u8])] = &[("a.txt", b"a"), ("d/index.html", b"d"), ("e/x", b"")];
     let server = Server::with(files, &["--upload"]);
     symlink("a.txt", server.root().join("link")).expect("a link");
@@ -53,7 +53,7 @@ fn allow_is_right_for_each_resource_where_files_can_be_stored() {
 }
 
 #[test]
-fn allow_names_put_only_below_the_directory_for_uploads() {
+fn allow_has_put_only_below_upload_directory() {
     let files: &[(&str, &[u8])] = &[("a.txt", b"a"), ("in/b.txt", b"b"), ("in/sub/c", b"")];
     let server = Server::with(files, &["--upload=in"]);
     let mut client = server.connect();
@@ -74,7 +74,7 @@ fn allow_names_put_only_below_the_directory_for_uploads() {
 }
 
 #[test]
-fn nothing_can_be_stored_in_the_place_of_a_page_of_the_binary() {
+fn put_over_embedded_page_is_not_allowed() {
     let page = [("content/index.html", &b"home"[..])];
     let server = Server::in_folder(&page, &["--upload"]);
     let mut client = server.connect();
@@ -85,7 +85,7 @@ fn nothing_can_be_stored_in_the_place_of_a_page_of_the_binary() {
 }
 
 #[test]
-fn without_uploads_everything_can_only_be_fetched() {
+fn without_upload_allow_has_no_put() {
     let server = Server::serving(&[("a.txt", b"a"), ("d/x", b"")]);
     let mut client = server.connect();
     for target in ["/a.txt", "/new", "/", "/d", "/d/", "/.hidden", "http://test/a.txt"] {
@@ -96,7 +96,7 @@ fn without_uploads_everything_can_only_be_fetched() {
 }
 
 #[test]
-fn a_target_that_is_no_path_is_refused_to_options_too() {
+fn options_of_invalid_path_gets_400() {
     let server = Server::with(&[], &["--upload"]);
     let mut client = server.connect();
     for target in ["/%", "/a%00", "/.."] {
@@ -107,7 +107,7 @@ fn a_target_that_is_no_path_is_refused_to_options_too() {
 }
 
 #[test]
-fn trace_and_connect_are_405_and_what_is_unknown_is_501() {
+fn trace_and_connect_get_405_unknown_methods_501() {
     let server = Server::serving(&[("a.txt", b"a")]);
     let mut client = server.connect();
     for (line, status, allow) in [
@@ -127,7 +127,7 @@ fn trace_and_connect_are_405_and_what_is_unknown_is_501() {
 }
 
 #[test]
-fn options_and_405_leave_a_pipeline_in_order() {
+fn pipeline_with_options_and_405_keeps_order() {
     let server = Server::with(&[("a.txt", b"a")], &["--upload"]);
     let mut client = server.connect();
     let lines = [
@@ -148,7 +148,7 @@ fn options_and_405_leave_a_pipeline_in_order() {
 }
 
 #[test]
-fn http_1_2_is_answered_as_1_1_and_kept_alive() {
+fn http1_2_request_gets_1_1_response_and_keep_alive() {
     let server = Server::with(&[("a.txt", b"a")], &["--upload"]);
     let mut client = server.connect();
     for line in ["GET /a.txt HTTP/1.2", "OPTIONS /a.txt HTTP/1.3", "GET /missing HTTP/1.9"] {
@@ -160,7 +160,7 @@ fn http_1_2_is_answered_as_1_1_and_kept_alive() {
 }
 
 #[test]
-fn who_takes_http_2_for_known_is_told_so_in_http_1_1() {
+fn http2_preface_gets_505_in_http1_1() {
     let server = Server::serving(&[("a.txt", b"a")]);
     // The preface and an empty SETTINGS frame, whole, and byte by byte.
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -181,7 +181,7 @@ fn who_takes_http_2_for_known_is_told_so_in_http_1_1() {
 }
 
 #[test]
-fn an_offer_to_speak_http_2_is_passed_over() {
+fn upgrade_field_is_ignored() {
     let server = Server::serving(&[("a.txt", b"a")]);
     let mut client = server.connect();
     for offer in ["h2c", "websocket", "TLS/1.0, HTTP/2.0"] {
@@ -194,7 +194,7 @@ fn an_offer_to_speak_http_2_is_passed_over() {
 }
 
 #[test]
-fn what_is_worded_to_the_clients_taste_says_so() {
+fn errors_and_redirects_have_vary_accept() {
     let server = Server::with(&[("a.txt", b"a"), ("d/x", b"")], &["--error-page=403=a.txt"]);
     let mut client = server.connect();
     for (line, status) in [

@@ -50,7 +50,7 @@ fn age(server: &Server, name: &str, secs_ago: u64) {
 }
 
 #[test]
-fn the_client_chooses_among_the_twins_by_its_weights() {
+fn precompressed_file_is_chosen_by_accept_encoding() {
     let server = Server::with(
         &[("a.css", b"plain"), ("a.css.br", b"brotli"), ("a.css.zst", b"zstandard"), ("a.css.gz", b"gz")],
         &["--no-compress"],
@@ -93,7 +93,7 @@ fn the_client_chooses_among_the_twins_by_its_weights() {
 }
 
 #[test]
-fn a_twin_has_validators_of_its_own() {
+fn precompressed_file_has_its_own_validators() {
     let server = Server::serving(&[("a.js", b"plain"), ("a.js.br", b"same"), ("a.js.gz", b"same")]);
     age(&server, "a.js", 3000);
     age(&server, "a.js.br", 2000);
@@ -109,7 +109,7 @@ fn a_twin_has_validators_of_its_own() {
 }
 
 #[test]
-fn a_twin_by_its_own_name_is_a_plain_file() {
+fn precompressed_file_by_its_own_name_is_plain() {
     let server = Server::serving(&[("a.css", b"plain"), ("a.css.gz", b"twin")]);
     let mut client = server.connect();
     for accepted in [BROWSER, "identity"] {
@@ -121,7 +121,7 @@ fn a_twin_by_its_own_name_is_a_plain_file() {
 }
 
 #[test]
-fn what_is_no_good_as_a_twin_is_ignored() {
+fn unusable_precompressed_files_are_ignored() {
     let server = Server::with(
         &[
             ("a.css", b"plain"),
@@ -156,7 +156,7 @@ fn what_is_no_good_as_a_twin_is_ignored() {
 }
 
 #[test]
-fn every_change_shows_at_the_next_request() {
+fn precompressed_file_changes_show_at_next_request() {
     let server = Server::serving(&[("a.css", b"plain")]);
     age(&server, "a.css", 3600);
     let path = |name: &str| server.root().join(name);
@@ -192,7 +192,7 @@ fn every_change_shows_at_the_next_request() {
 }
 
 #[test]
-fn what_is_made_decodes_to_the_file_and_says_what_it_is() {
+fn gzip_response_decodes_to_file_and_has_its_fields() {
     let content = text(40_000);
     let server = Server::serving(&[("a.txt", &content), ("docs/index.html", &content)]);
     age(&server, "a.txt", 3600);
@@ -217,7 +217,7 @@ fn what_is_made_decodes_to_the_file_and_says_what_it_is() {
 }
 
 #[test]
-fn who_has_an_encoding_already_is_told_so_and_no_other_is_taken_for_it() {
+fn if_none_match_304_only_for_same_encoding() {
     let content = text(40_000);
     let server = Server::serving(&[("a.txt", &content), ("b.txt", &content), ("b.txt.br", b"twin")]);
     let mut client = server.connect();
@@ -243,7 +243,7 @@ fn who_has_an_encoding_already_is_told_so_and_no_other_is_taken_for_it() {
 }
 
 #[test]
-fn a_twin_is_sent_in_parts_and_what_is_made_is_not() {
+fn range_gets_part_of_precompressed_but_not_of_gzip() {
     let content = text(40_000);
     let server = Server::serving(&[("a.txt", &content), ("b.txt", &content), ("b.txt.gz", b"the twin")]);
     let mut client = server.connect();
@@ -264,7 +264,7 @@ fn a_twin_is_sent_in_parts_and_what_is_made_is_not() {
 }
 
 #[test]
-fn head_says_what_get_would() {
+fn encoded_head_has_the_fields_of_get() {
     let content = text(40_000);
     let server = Server::serving(&[("a.txt", &content), ("a.css", b"plain"), ("a.css.br", b"twin")]);
     let mut client = server.connect();
@@ -279,7 +279,7 @@ fn head_says_what_get_would() {
 }
 
 #[test]
-fn what_is_short_or_compressed_already_is_sent_as_it_is() {
+fn short_or_incompressible_files_are_not_encoded() {
     let mut random = random(7);
     let noise: Vec<u8> = (0..3000).map(|_| random(256) as u8).collect();
     let (short, long) = (text(1023), text(5000));
@@ -306,7 +306,7 @@ fn what_is_short_or_compressed_already_is_sent_as_it_is() {
 }
 
 #[test]
-fn nothing_is_made_for_who_asks_for_a_range_or_is_told_not_to() {
+fn range_or_no_compress_makes_no_gzip() {
     let content = text(5000);
     let files: &[(&str, &[u8])] = &[("a.txt", &content), ("b.txt", &content), ("b.txt.gz", b"twin")];
     let server = Server::serving(files);
@@ -323,7 +323,7 @@ fn nothing_is_made_for_who_asks_for_a_range_or_is_told_not_to() {
 }
 
 #[test]
-fn what_is_made_is_of_the_file_as_it_is_now() {
+fn gzip_response_has_current_content_after_change() {
     let server = Server::serving(&[("a.txt", b"")]);
     let mut client = server.connect();
     for len in [2000, 2001, 60_000, 1500, 65_536, 65_537, 200_000, 3000] {
@@ -341,7 +341,7 @@ fn what_is_made_is_of_the_file_as_it_is_now() {
 }
 
 #[test]
-fn a_fallback_is_encoded_and_an_error_page_is_not() {
+fn fallback_is_encoded_error_page_is_not() {
     let content = text(5000);
     let server = Server::with(
         &[("app.html", &content), ("lost.html", &content), ("lost.html.br", b"twin")],
@@ -364,7 +364,7 @@ fn of_long_pages(options: &[&str]) -> (Server, Vec<u8>) {
 }
 
 #[test]
-fn pipelined_requests_wait_for_a_page_that_is_being_made_and_keep_their_order() {
+fn pipeline_waits_for_gzip_job_and_keeps_order() {
     let (server, page) = of_long_pages(&[]);
     let mut client = server.connect();
     let lines = "Accept-Encoding: gzip\r\n";
@@ -391,7 +391,7 @@ fn pipelined_requests_wait_for_a_page_that_is_being_made_and_keep_their_order() 
 }
 
 #[test]
-fn a_page_that_is_being_made_holds_up_nobody() {
+fn gzip_job_does_not_delay_other_connections() {
     let (server, page) = of_long_pages(&[]);
     let (mut patient, mut quick) = (server.connect(), server.connect());
     for client in [&mut patient, &mut quick] {
@@ -415,7 +415,7 @@ fn a_page_that_is_being_made_holds_up_nobody() {
 }
 
 #[test]
-fn the_time_for_a_head_is_not_the_time_to_make_a_page() {
+fn header_timeout_does_not_limit_gzip_job() {
     let (server, page) = of_long_pages(&["--header-timeout", "20ms"]);
     // Many at a time, so that it takes long even where one does not.
     let mut clients: Vec<Raw> = (0..50).map(|_| server.connect()).collect();
@@ -428,7 +428,7 @@ fn the_time_for_a_head_is_not_the_time_to_make_a_page() {
 }
 
 #[test]
-fn many_who_want_the_same_page_get_the_same_bytes() {
+fn concurrent_gzip_requests_get_same_bytes() {
     let (server, page) = of_long_pages(&[]);
     let address = server.address();
     let clients: Vec<_> =
@@ -439,7 +439,7 @@ fn many_who_want_the_same_page_get_the_same_bytes() {
 }
 
 #[test]
-fn who_leaves_while_a_page_is_being_made_takes_nothing_with_him() {
+fn client_leaving_during_gzip_job_harms_no_other() {
     let (server, page) = of_long_pages(&[]);
     for _ in 0..5 {
         server.connect().send(request("GET", LONG, "Accept-Encoding: gzip\r\n"));
@@ -449,7 +449,7 @@ fn who_leaves_while_a_page_is_being_made_takes_nothing_with_him() {
 }
 
 #[test]
-fn a_large_twin_is_sent_whole() {
+fn large_precompressed_file_is_sent_whole() {
     let twin = pattern(300_000);
     let server = Server::serving(&[("a.wasm", b"plain"), ("a.wasm.br", &twin)]);
     let reply = get(&mut server.connect(), "/a.wasm", BROWSER);
@@ -458,7 +458,7 @@ fn a_large_twin_is_sent_whole() {
 }
 
 #[test]
-fn who_has_fetched_the_gzip_can_store_over_the_version_that_it_is_of() {
+fn put_if_match_gzip_tag_stores_over_that_version() {
     let server = Server::with(&[("a.txt", &text(5000))], &["--upload"]);
     let mut client = server.connect();
     let put = |client: &mut Raw, field: &str, tag: &str| {

@@ -75,7 +75,7 @@ fn parts(reply: &Reply) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn a_range_is_exactly_those_bytes_and_says_which_they_are() {
+fn range_gets_206_with_exact_bytes_and_content_range() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();
@@ -110,7 +110,7 @@ fn a_range_is_exactly_those_bytes_and_says_which_they_are() {
 }
 
 #[test]
-fn several_ranges_come_as_parts_in_the_order_asked_for() {
+fn multiple_ranges_get_parts_in_requested_order() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();
@@ -137,7 +137,7 @@ fn several_ranges_come_as_parts_in_the_order_asked_for() {
 }
 
 #[test]
-fn many_tiny_or_overlapping_ranges_never_cost_more_than_the_file() {
+fn many_tiny_or_overlapping_ranges_never_exceed_file() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();
@@ -167,7 +167,7 @@ fn many_tiny_or_overlapping_ranges_never_cost_more_than_the_file() {
 }
 
 #[test]
-fn what_is_not_there_is_416_and_says_how_much_there_is() {
+fn unsatisfiable_range_gets_416_with_length() {
     let served = serve();
     let (server, _) = &*served;
     let mut client = server.connect();
@@ -196,7 +196,7 @@ fn what_is_not_there_is_416_and_says_how_much_there_is() {
 }
 
 #[test]
-fn what_cannot_be_read_is_ignored() {
+fn malformed_range_gets_200_whole() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();
@@ -211,7 +211,7 @@ fn what_cannot_be_read_is_ignored() {
 }
 
 #[test]
-fn if_range_gives_the_part_of_what_is_known_or_the_whole_of_what_is_new() {
+fn if_range_match_gets_206_mismatch_gets_200() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();
@@ -251,7 +251,7 @@ fn if_range_gives_the_part_of_what_is_known_or_the_whole_of_what_is_new() {
 }
 
 #[test]
-fn every_status_goes_by_in_a_pipeline_and_leaves_the_next_answer_where_it_belongs() {
+fn pipeline_with_conditions_and_ranges_keeps_order() {
     let served = serve();
     let (server, files) = &*served;
     for (path, bytes) in files {
@@ -284,7 +284,7 @@ fn every_status_goes_by_in_a_pipeline_and_leaves_the_next_answer_where_it_belong
 }
 
 #[test]
-fn pages_of_the_binary_have_ranges_too() {
+fn embedded_page_range_gets_206() {
     let server = Server::in_folder(&[], &[]);
     let mut client = server.connect();
     for path in ["/", "/server-code.html"] {
@@ -297,7 +297,7 @@ fn pages_of_the_binary_have_ranges_too() {
 }
 
 #[test]
-fn the_log_tells_the_bytes_of_the_part() {
+fn log_has_byte_count_of_part() {
     let (server, _) = start();
     let mut client = server.connect();
     let one = get(&mut client, "/300000.bin", "bytes=10-109").body.len();

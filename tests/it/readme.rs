@@ -56,7 +56,7 @@ fn options_in_readme(heading: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_option_tables_name_the_options_that_the_help_explains() {
+fn option_tables_list_exactly_the_help_options() {
     let client = env!("CARGO_BIN_EXE_reactor-client");
     for (program, command, heading) in [
         (env!("CARGO_BIN_EXE_reactor-server"), None, "### Options of reactor-server"),
@@ -88,7 +88,7 @@ fn module_doc(path: &str) -> String {
 }
 
 #[test]
-fn the_state_tables_are_those_of_the_code() {
+fn state_tables_match_module_docs() {
     let (readme, map) = (text_of("README.md"), module_doc("src/lib.rs"));
     let in_readme = states(section(&readme, "### The states of a connection"));
     let in_map = ["# The server's states", "# The client's states", "# The load generator's states"]
@@ -107,7 +107,7 @@ fn the_state_tables_are_those_of_the_code() {
 }
 
 #[test]
-fn every_dependency_is_named_with_its_reason() {
+fn dependency_table_lists_each_with_a_reason() {
     let (readme, manifest) = (text_of("README.md"), text_of("Cargo.toml"));
     let sections = ["[dependencies]", "[dev-dependencies]"].map(|heading| {
         let start = manifest.find(heading).unwrap_or_else(|| panic!("no {heading}")) + heading.len();
@@ -139,7 +139,7 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn readme_links_have_existing_targets() {
     for file in ["README.md", "benches/README.md"] {
         let text = text_of(file);
         let headings = text.lines().filter(|line| line.starts_with('#'));
@@ -160,7 +160,7 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
-fn every_limit_is_a_constant_where_the_readme_says() {
+fn limits_table_names_existing_constants() {
     let readme = text_of("README.md");
     let table = rows(section(&readme, "## Limits and numbers"));
     assert!(table.len() > 20, "the table is there");

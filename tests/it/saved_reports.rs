@@ -82,7 +82,7 @@ fn on_runs(words: &str) -> Vec<String> {
 }
 
 #[test]
-fn saved_runs_give_the_reports_that_they_gave() {
+fn saved_runs_give_the_frozen_reports() {
     // Some of the runs were made by a busy machine, which the exit code tells.
     let rows = [
         ("compare before.run after.run", 0, "comparison.json"),
@@ -99,7 +99,7 @@ fn saved_runs_give_the_reports_that_they_gave() {
 }
 
 #[test]
-fn a_sum_of_saved_runs_is_saved_as_it_was() {
+fn merged_saved_runs_equal_the_frozen_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let words = on_runs("merge before.run after.run --out report --save sum");
     client_in(folder.path(), &words.iter().map(String::as_str).collect::<Vec<_>>()).expect(97);
@@ -107,7 +107,7 @@ fn a_sum_of_saved_runs_is_saved_as_it_was() {
 }
 
 #[test]
-fn a_new_run_is_saved_and_reported_under_the_same_keys() {
+fn new_run_and_report_have_the_frozen_keys() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("urls"), "/a.txt\n/missing\n").expect("the list");
     let server = Server::serving(&[("a.txt", b"a")]);
@@ -127,7 +127,7 @@ fn a_new_run_is_saved_and_reported_under_the_same_keys() {
 }
 
 #[test]
-fn a_search_is_reported_under_the_same_keys() {
+fn find_rate_report_has_the_frozen_keys() {
     let server = Server::serving(&[("index.html", b"home")]);
     let port = server.address().port().to_string();
     let words = "--find-rate --slo p99<1us -z 50ms -q 100 -s --format json -p".split(' ');
@@ -138,7 +138,7 @@ fn a_search_is_reported_under_the_same_keys() {
 }
 
 #[test]
-fn a_key_that_is_added_renamed_or_gone_is_a_change() {
+fn key_changes_lists_added_and_missing_keys() {
     let frozen = serde_json::json!({"a": {"b": 1}, "c": [{"d": 2}], "e": null});
     let rows = [
         (serde_json::json!({"a": {"b": 7}, "c": [{"d": 0}], "e": null}), vec![]),

@@ -119,7 +119,7 @@ fn has_ipv6() -> bool {
 }
 
 #[test]
-fn port_and_directory_are_understood_in_every_form_and_either_order() {
+fn port_and_directory_parse_in_every_form_and_order() {
     let folder = sample_directory();
     let site = folder.path().join("site");
     let absolute = site.to_str().expect("a path in UTF-8");
@@ -147,14 +147,14 @@ fn port_and_directory_are_understood_in_every_form_and_either_order() {
 }
 
 #[test]
-fn another_index_may_stand_for_its_directory() {
+fn index_option_selects_the_index_file() {
     let folder = sample_directory();
     let server = Started::new(folder.path(), &["0", "site", "--index", "home.htm"]);
     assert_eq!(Raw::connect(server.address()).get("/").text(), "a home");
 }
 
 #[test]
-fn by_default_it_listens_on_both_loopback_addresses_with_one_port() {
+fn default_bind_is_both_loopbacks_on_one_port() {
     let folder = sample_directory();
     let server = Started::new(folder.path(), &["0", "site", "--access-log", "off"]);
     let first = server.address();
@@ -172,7 +172,7 @@ fn by_default_it_listens_on_both_loopback_addresses_with_one_port() {
 }
 
 #[test]
-fn bind_takes_the_addresses_it_names_and_no_others() {
+fn bind_option_listens_on_the_given_addresses_only() {
     let folder = sample_directory();
     let args = ["0", "site", "--access-log=off", "--bind", "127.0.0.2", "-b", "127.0.0.3"];
     let server = Started::new(folder.path(), &args);
@@ -191,7 +191,7 @@ fn bind_takes_the_addresses_it_names_and_no_others() {
 }
 
 #[test]
-fn content_is_served_if_it_is_there() {
+fn content_directory_present_is_served() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     lay_out(folder.path(), &[("content/index.html", b"my content")]);
     let server = Started::new(folder.path(), &["--port", "0"]);
@@ -201,7 +201,7 @@ fn content_is_served_if_it_is_there() {
 }
 
 #[test]
-fn where_there_is_no_content_the_same_pages_come_from_the_binary() {
+fn content_directory_missing_serves_embedded_pages() {
     let empty = tempfile::tempdir().expect("a temporary folder");
     let server = Started::new(empty.path(), &["--port", "0"]);
     let mut client = Raw::connect(server.address());
@@ -228,7 +228,7 @@ fn where_there_is_no_content_the_same_pages_come_from_the_binary() {
 }
 
 #[test]
-fn the_help_is_for_people_and_goes_to_stdout() {
+fn help_lists_groups_options_and_defaults_on_stdout() {
     let folder = sample_directory();
     for flag in ["--help", "-h"] {
         let ended = run(folder.path(), &[flag]);
@@ -266,7 +266,7 @@ fn the_help_is_for_people_and_goes_to_stdout() {
 }
 
 #[test]
-fn the_version_goes_to_stdout() {
+fn version_is_printed_on_stdout() {
     let folder = sample_directory();
     for flag in ["--version", "-V"] {
         let ended = run(folder.path(), &[flag]);
@@ -276,7 +276,7 @@ fn the_version_goes_to_stdout() {
 }
 
 #[test]
-fn quiet_prints_nothing() {
+fn quiet_option_prints_nothing() {
     let folder = sample_directory();
     for args in [&["-q", "0", "site"][..], &["--quiet", "0", "site", "--access-log", "log"]] {
         let server = Started::new(folder.path(), args);
@@ -298,7 +298,7 @@ fn expect_failure(folder: &Path, args: &[&str], code: i32, thing: &str, remedy: 
 }
 
 #[test]
-fn bad_arguments_are_told_in_one_line_with_the_remedy_and_exit_code_2() {
+fn bad_arguments_print_one_line_with_remedy_and_exit_2() {
     let folder = sample_directory();
     let table: &[(&[&str], &str, &str)] = &[
         (&["--nonsense"], "'--nonsense'", "--help"),
@@ -327,7 +327,7 @@ fn bad_arguments_are_told_in_one_line_with_the_remedy_and_exit_code_2() {
 }
 
 #[test]
-fn what_cannot_be_served_is_told_in_one_line_with_the_remedy_and_exit_code_1() {
+fn start_errors_print_one_line_with_remedy_and_exit_1() {
     let folder = sample_directory();
     let table: &[(&[&str], &str, &str)] = &[
         (&["0", "missing"], "'missing'", "--root"),
@@ -345,7 +345,7 @@ fn what_cannot_be_served_is_told_in_one_line_with_the_remedy_and_exit_code_1() {
 }
 
 #[test]
-fn a_port_in_use_is_told_with_its_address_and_the_remedy() {
+fn port_in_use_prints_address_and_remedy() {
     let folder = sample_directory();
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = taken.local_addr().expect("its address");
@@ -356,7 +356,7 @@ fn a_port_in_use_is_told_with_its_address_and_the_remedy() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_read_is_told_with_the_remedy() {
+fn unreadable_root_prints_remedy() {
     use std::os::unix::fs::PermissionsExt;
     if geteuid().is_root() {
         eprintln!("skipped: root may read everything");

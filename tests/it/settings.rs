@@ -55,7 +55,7 @@ fn values(settings: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_server_can_be_told_everything_by_a_file() {
+fn config_file_sets_every_kind_of_option() {
     let settings = "port = 0\nbind = '127.0.0.1'\nroot = 'site'\naccess-log = 'access.log'\n\
                     [error-page]\n404 = 'index.html'\n[header]\nX-Made-By = 'us: all'\n\
                     [cache-control]\n'*.css' = 'no-store'\n'*' = 'no-cache'\n";
@@ -87,7 +87,7 @@ fn a_server_can_be_told_everything_by_a_file() {
 }
 
 #[test]
-fn a_server_can_be_told_everything_by_its_environment() {
+fn environment_sets_index_error_page_and_upload() {
     let server = Server::spawn(PAGES, &[], |command| {
         command.env("REACTOR_INDEX", "b.html").env("REACTOR_ERROR_PAGE", "403=b.html\n404=404.html");
         command.env("REACTOR_UPLOAD", "1").env("REACTOR_MAX_UPLOAD", "4").env("REACTOR_VERBOSE", "0");
@@ -102,7 +102,7 @@ fn a_server_can_be_told_everything_by_its_environment() {
 }
 
 #[test]
-fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
+fn precedence_is_command_line_environment_file() {
     let folder = settings_directory(
         "port = 1\nroot = 'site'\nindex = 'file.html'\nquiet = true\nbind = ['::1', '::']",
     );
@@ -139,7 +139,7 @@ fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
-fn a_check_prints_a_file_that_makes_the_same_settings_wherever_it_is() {
+fn check_output_used_as_config_gives_same_settings() {
     let folder = settings_directory("quiet = true\n[error-page]\n404 = 'b'\n403 = 'a'\n");
     lay_out(folder.path(), &[("site/in/.keep", b""), ("site/a", b"a"), ("site/b", b"b")]);
     let args =
@@ -156,7 +156,7 @@ fn a_check_prints_a_file_that_makes_the_same_settings_wherever_it_is() {
 }
 
 #[test]
-fn a_check_finds_what_a_start_would_find_missing() {
+fn check_reports_the_same_errors_as_start() {
     let folder = settings_directory("root = 'missing'");
     let table: &[(&[&str], &str)] = &[
         (&["-c", "site.toml"], "cannot serve 'missing'"),
@@ -178,7 +178,7 @@ fn a_check_finds_what_a_start_would_find_missing() {
 }
 
 #[test]
-fn a_check_needs_no_port_and_ends_while_a_server_runs() {
+fn check_succeeds_while_the_port_is_in_use() {
     let server = Server::serving(PAGES);
     let port = server.address().port().to_string();
     let args = ["-b127.0.0.1", "-p", &port];
@@ -198,7 +198,7 @@ fn expect_refusal(folder: &Path, args: &[&str], variables: Variables<'_>, told: 
 }
 
 #[test]
-fn mistakes_in_a_file_are_told_with_their_line() {
+fn config_file_errors_name_the_line() {
     let cases = [
         ("\n\nprot = 1", "site.toml:3: unknown key 'prot'; did you mean 'port'? see reactor-server --help"),
         ("quite = true", "site.toml:1: unknown key 'quite'; did you mean 'quiet'?"),
@@ -220,7 +220,7 @@ fn mistakes_in_a_file_are_told_with_their_line() {
 }
 
 #[test]
-fn windows_line_ends_and_a_byte_order_mark_do_no_harm() {
+fn config_file_with_crlf_and_bom_is_parsed() {
     let folder = settings_directory("\u{feff}# made elsewhere\r\nport = 7\r\nbind = [\r\n  '::1',\r\n]\r\n");
     let settings = check_output(folder.path(), &["-c", "site.toml"], &[]);
     assert!(settings.contains("port = 7  # site.toml:2\n"), "{settings}");
@@ -228,7 +228,7 @@ fn windows_line_ends_and_a_byte_order_mark_do_no_harm() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_with_the_remedy() {
+fn unreadable_config_file_prints_remedy_and_exits_2() {
     let folder = settings_directory("");
     let path = folder.path();
     symlink("loop", path.join("loop")).expect("a link");
@@ -256,7 +256,7 @@ fn a_file_that_cannot_be_read_is_told_with_the_remedy() {
 }
 
 #[test]
-fn mistakes_in_a_variable_are_told_with_its_name() {
+fn environment_variable_errors_name_the_variable() {
     let folder = settings_directory("");
     for (name, value, told) in [
         ("REACTOR_PORT", "http", "REACTOR_PORT: 'http' is not a port; write 0 to 65535"),
@@ -270,7 +270,7 @@ fn mistakes_in_a_variable_are_told_with_its_name() {
 }
 
 #[test]
-fn a_variable_that_sets_nothing_is_a_warning() {
+fn unknown_environment_variable_is_a_warning() {
     let server = Server::spawn(PAGES, &[], |command| {
         command.env("REACTOR_SERVICE_HOST", "10.0.0.1").env("REACTOR_QUITE", "1").env_remove("RUST_LOG");
     });
@@ -282,7 +282,7 @@ fn a_variable_that_sets_nothing_is_a_warning() {
 }
 
 #[test]
-fn help_needs_neither_file_nor_variables() {
+fn help_ignores_invalid_config_file_and_variables() {
     let folder = settings_directory("nonsense");
     let output = run(folder.path(), &["-c", "site.toml", "--check", "-h"], &[("REACTOR_PORT", "x")]);
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));

@@ -5,7 +5,7 @@
 use crate::harness::Server;
 
 #[test]
-fn a_file_is_served_and_logged_and_the_server_stops_in_good_order() {
+fn get_file_is_served_logged_and_server_exits_0() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let reply = server.get("/hello.txt");
     assert_eq!((reply.status, reply.text()), (200, "hello"));

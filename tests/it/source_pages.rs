@@ -108,7 +108,7 @@ fn values<'a>(page: &'a str, tag: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_default_site_has_them_with_and_without_content() {
+fn default_site_serves_pages_with_or_without_content() {
     let built_in = default_site(&[]);
     let own =
         default_site(&[("content/index.html", b"mine"), ("content/server-code.html", b"another build")]);
@@ -131,7 +131,7 @@ fn the_default_site_has_them_with_and_without_content() {
 }
 
 #[test]
-fn who_accepts_gzip_gets_them_as_they_are_in_the_binary() {
+fn gzip_request_gets_embedded_page_with_ranges_and_304() {
     for options in [&[][..], &["--no-compress"]] {
         let server = Server::in_folder(&[], options);
         let mut client = server.connect();
@@ -161,7 +161,7 @@ fn who_accepts_gzip_gets_them_as_they_are_in_the_binary() {
 }
 
 #[test]
-fn a_root_of_ones_own_has_them_not() {
+fn explicit_root_does_not_serve_source_pages() {
     let own = Server::serving(&[("index.html", b"mine"), ("client-code.html", b"my client")]);
     assert_eq!(own.get("/server-code.html").status, 404);
     assert_eq!(own.get("/client-code.html").text(), "my client");
@@ -172,7 +172,7 @@ fn a_root_of_ones_own_has_them_not() {
 }
 
 #[test]
-fn content_has_them_however_it_is_named() {
+fn content_root_serves_pages_under_any_spelling() {
     for name in ["content", "./content/", "site/../content"] {
         let files: &[(&str, &[u8])] = &[("content/index.html", b"mine"), ("site/index.html", b"not mine")];
         let named = Server::in_folder(files, &[name]);
@@ -184,7 +184,7 @@ fn content_has_them_however_it_is_named() {
 }
 
 #[test]
-fn every_source_is_on_one_page_line_for_line_but_for_its_tests() {
+fn sources_are_shown_line_for_line_without_tests() {
     let server = default_site(&[]);
     let pages = PAGES.map(|path| server.get(path));
     let [on_server, on_client] = pages.each_ref().map(|page| shown(page.text()));
@@ -228,7 +228,7 @@ fn expect_tests_left_out(shown: &Shown<'_>, text: &str) {
 }
 
 #[test]
-fn every_link_leads_somewhere_and_no_script_runs() {
+fn page_links_resolve_and_pages_have_no_scripts() {
     let server = default_site(&[]);
     let pages = PAGES.map(|path| (path, server.get(path)));
     let mut addresses = BTreeSet::new();
@@ -260,7 +260,7 @@ fn every_link_leads_somewhere_and_no_script_runs() {
 }
 
 #[test]
-fn the_page_that_is_served_is_the_one_that_the_sources_make_now() {
+fn served_pages_match_current_sources() {
     let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = self::sources::read(&package.join("src")).expect("the sources");
     let style = std::fs::read_to_string(package.join("content/style.css")).expect("the style sheet");

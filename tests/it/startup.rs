@@ -28,7 +28,7 @@ fn memory(server: &Server) -> u64 {
 }
 
 #[test]
-fn the_first_answer_takes_few_reads_and_little_memory() {
+fn first_response_takes_few_reads_and_little_memory() {
     let server = Server::in_folder(&[], &[]);
     assert_eq!(server.get("/").status, 200);
     assert!(memory(&server) <= MEMORY_MAX, "{} bytes of memory", memory(&server));
@@ -40,7 +40,7 @@ fn the_first_answer_takes_few_reads_and_little_memory() {
 }
 
 #[test]
-fn a_page_of_the_binary_takes_memory_only_when_it_is_sent_unpacked() {
+fn embedded_page_takes_memory_only_when_sent_uncompressed() {
     const PAGE: &str = "/server-code.html";
     let server = Server::in_folder(&[], &[]);
     let mut client = server.connect();
@@ -74,7 +74,7 @@ fn looks_for_zones(zone: Option<&str>) -> bool {
 }
 
 #[test]
-fn the_folders_of_time_zones_are_read_only_for_one_that_is_named() {
+fn zoneinfo_opened_only_if_tz_names_a_zone() {
     assert!(looks_for_zones(Some("Nowhere/Else")));
     if Path::new("/etc/localtime").exists() {
         assert!(!looks_for_zones(None));

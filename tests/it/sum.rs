@@ -113,7 +113,7 @@ fn expect_closed(address: SocketAddr) {
 }
 
 #[test]
-fn a_lone_line_is_answered_with_the_servers_own_and_both_and_their_sum_are_printed_at_once() {
+fn sum_line_gets_server_number_and_sum_is_printed() {
     let serving = Exchanging::spawn(&["--sum-number", "-2"], |_| ());
     for (name, number, sum) in [("Ada", 7, 5), ("Zoë Ω: of", 1, -1), ("x", 100, 98)] {
         assert_eq!(say(serving.sum, format!("Client of {name}: {number}\n")), "Server of Bob: -2\n");
@@ -123,7 +123,7 @@ fn a_lone_line_is_answered_with_the_servers_own_and_both_and_their_sum_are_print
 }
 
 #[test]
-fn a_line_may_come_byte_by_byte_with_more_behind_it_or_before_the_end_of_the_input() {
+fn sum_line_bytewise_trailing_or_half_closed_gets_response() {
     let serving = Exchanging::new();
     let mut client = Raw::connect(serving.sum);
     for byte in b"Client of Ada: 7\r\n".chunks(1) {
@@ -143,7 +143,7 @@ fn a_line_may_come_byte_by_byte_with_more_behind_it_or_before_the_end_of_the_inp
 }
 
 #[test]
-fn every_bad_line_gets_one_error_line_and_a_close_in_good_order() {
+fn sum_bad_line_gets_one_error_line_and_clean_close() {
     let serving = Exchanging::new();
     let long_name = format!("Client of {}: 7\n", "x".repeat(300));
     let form = "the line is not of the form 'Client of NAME: NUMBER'";
@@ -190,7 +190,7 @@ fn every_bad_line_gets_one_error_line_and_a_close_in_good_order() {
 }
 
 #[test]
-fn a_number_below_1_or_above_100_is_answered_and_ends_the_listener_but_not_http() {
+fn sum_number_out_of_range_closes_listener_keeps_http() {
     let max = i64::MAX.to_string();
     for (number, answer) in [
         ("0", "Server of Bob: 42\n"),
@@ -215,7 +215,7 @@ fn a_number_below_1_or_above_100_is_answered_and_ends_the_listener_but_not_http(
 }
 
 #[test]
-fn without_http_a_number_out_of_range_ends_the_server_with_0_when_what_is_in_flight_has_gone() {
+fn sum_out_of_range_without_http_drains_and_exits_0() {
     for number in [0, 101] {
         let lone = Lone::new();
         let mut speaking = Raw::connect(lone.sum);
@@ -236,7 +236,7 @@ fn without_http_a_number_out_of_range_ends_the_server_with_0_when_what_is_in_fli
 }
 
 #[test]
-fn many_clients_at_once_are_all_answered_and_http_is_served_beside_them() {
+fn sum_hundred_clients_get_responses_beside_http() {
     let serving = Exchanging::new();
     let mut clients: Vec<_> = (1..=100).map(|number| (number, Raw::connect(serving.sum))).collect();
     let mut web = serving.server.connect();
@@ -263,7 +263,7 @@ fn many_clients_at_once_are_all_answered_and_http_is_served_beside_them() {
 }
 
 #[test]
-fn standard_output_that_nobody_reads_holds_up_nobody() {
+fn sum_unread_stdout_blocks_no_client() {
     let options = ["--sum-port", "0", "--sum-name", "Bob"];
     let (server, mut stdout) = Server::spawn_apart(&[("small", b"small")], &options, |_| ());
     let mut line = Vec::new();
@@ -287,7 +287,7 @@ fn standard_output_that_nobody_reads_holds_up_nobody() {
 }
 
 #[test]
-fn shutting_down_ends_idle_connections_at_once_and_lets_the_others_finish() {
+fn sum_signal_closes_idle_and_finishes_started() {
     for signal in [Signal::INT, Signal::TERM] {
         let serving = Exchanging::spawn(&["--grace", "24h"], |_| ());
         let mut idle = Raw::connect(serving.sum);
@@ -306,7 +306,7 @@ fn shutting_down_ends_idle_connections_at_once_and_lets_the_others_finish() {
 }
 
 #[test]
-fn a_server_without_http_stops_on_a_signal_too() {
+fn sum_server_without_http_exits_0_on_sigterm() {
     let lone = Lone::new();
     let idle = Raw::connect(lone.sum);
     let child = lone.child.as_ref().expect("it runs");
@@ -317,7 +317,7 @@ fn a_server_without_http_stops_on_a_signal_too() {
 }
 
 #[test]
-fn a_quiet_server_answers_and_prints_nothing() {
+fn sum_quiet_server_responds_and_prints_nothing() {
     // No line tells its port, so the address is one that nobody else takes.
     let id = std::process::id().to_be_bytes();
     let sum = SocketAddr::from(([127, 77, id[2], id[3].max(1)], 9042));
@@ -338,7 +338,7 @@ fn a_quiet_server_answers_and_prints_nothing() {
 }
 
 #[test]
-fn it_listens_at_the_addresses_of_http_and_a_taken_port_is_told_with_its_option() {
+fn sum_binds_http_address_taken_port_error_names_option() {
     let serving = Exchanging::new();
     assert_eq!(serving.sum.ip(), serving.server.address().ip());
     assert_ne!(serving.sum.port(), serving.server.address().port());
@@ -352,7 +352,7 @@ fn it_listens_at_the_addresses_of_http_and_a_taken_port_is_told_with_its_option(
 }
 
 #[test]
-fn a_client_that_vanishes_harms_nobody() {
+fn sum_vanished_clients_leave_server_working() {
     let serving = Exchanging::new();
     for bytes in ["", "Client", "Client of Ada: 7\n"] {
         let mut client = Raw::connect(serving.sum);

@@ -114,7 +114,7 @@ fn report(path: &str, faults: &[(usize, String)]) -> Vec<String> {
 }
 
 #[test]
-fn every_source_keeps_to_the_style() {
+fn sources_pass_every_style_rule() {
     let sources = sources(&["src", "build", "tests", "benches"], "rs");
     assert!(sources.len() > 80, "there are more sources than {}", sources.len());
     let check = |source: &Source| -> Vec<String> {
@@ -125,7 +125,7 @@ fn every_source_keeps_to_the_style() {
 }
 
 #[test]
-fn the_pages_need_no_other_server_and_run_no_scripts() {
+fn content_pages_have_no_external_links_or_scripts() {
     let mut pages = 0;
     for extension in ["html", "css", "svg"] {
         for page in sources(&["content"], extension) {
@@ -137,7 +137,7 @@ fn the_pages_need_no_other_server_and_run_no_scripts() {
 }
 
 #[test]
-fn every_rule_can_fail() {
+fn rules_reject_bad_and_accept_good_sources() {
     let doc = "//! One.\n//! Two.\n";
     let function = |lines: usize| format!("{doc}fn long() {{\n{}}}\n", "    x();\n".repeat(lines - 2));
     let cases: [(&str, String, Rule, bool); 16] = [
@@ -165,7 +165,7 @@ fn every_rule_can_fail() {
 }
 
 #[test]
-fn a_page_that_fetches_from_elsewhere_is_seen() {
+fn foreign_reports_external_addresses_and_scripts() {
     let cases = [
         ("<a href=\"http://example.com/\">", 1),
         ("<link href=\"https://example.com/a.css\">", 1),

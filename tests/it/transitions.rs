@@ -88,7 +88,7 @@ fn converse(server: &Server) {
 }
 
 #[test]
-fn the_server_makes_every_transition_of_its_table_and_no_other() {
+fn server_makes_exactly_the_transitions_of_its_table() {
     let options = ["--header-timeout", "100ms", "--idle-timeout", "20s"];
     let server = Server::spawn(&[("a.txt", b"a")], &options, |command| {
         command.env("RUST_LOG", "debug");
@@ -99,7 +99,7 @@ fn the_server_makes_every_transition_of_its_table_and_no_other() {
 }
 
 #[test]
-fn the_client_makes_every_transition_of_its_table_and_no_other() {
+fn client_makes_exactly_the_transitions_of_its_table() {
     let server = Server::serving(&[("a.txt", b"a")]);
     let refusing = TcpListener::bind("127.0.0.1:0").expect("a port");
     let refused = refusing.local_addr().expect("its address");
@@ -134,7 +134,7 @@ fn seen_in_load(port: &str, options: &str) -> Rows {
 }
 
 #[test]
-fn the_load_generator_makes_every_transition_of_its_table_and_no_other() {
+fn load_makes_exactly_the_transitions_of_its_table() {
     let options = ["--idle-timeout", "100ms"];
     let server = Server::with(&[("small", b"a"), ("large", &[b'x'; 3_000_000])], &options);
     let port = server.address().port().to_string();
@@ -156,7 +156,7 @@ fn the_load_generator_makes_every_transition_of_its_table_and_no_other() {
 }
 
 #[test]
-fn both_sides_of_the_number_exchange_make_every_transition_of_their_tables_and_no_other() {
+fn sum_sides_make_exactly_the_transitions_of_their_tables() {
     let serving = Exchanging::spawn(&[], |command| {
         command.env("RUST_LOG", "debug");
     });
@@ -177,7 +177,7 @@ fn both_sides_of_the_number_exchange_make_every_transition_of_their_tables_and_n
 }
 
 #[test]
-fn the_diagnostics_are_read_as_they_are_written() {
+fn seen_extracts_transitions_of_one_module_from_log() {
     let text = [
         "[2026-01-01T00:00:00Z DEBUG reactor_http::server::connection::state_machine] 127.0.0.1:4000: Reading -> Parsing",
         "[2026-01-01T00:00:00Z INFO  reactor_http::server::connection::state_machine] 127.0.0.1:4000 closed: finished",

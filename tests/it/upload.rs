@@ -31,7 +31,7 @@ fn put(client: &mut Raw, path: &str, bytes: &[u8]) -> Reply {
 }
 
 #[test]
-fn a_new_file_is_created_and_an_old_one_replaced_with_the_entity_tag_that_a_get_will_see() {
+fn put_creates_201_or_replaces_204_with_etag_of_get() {
     let server = serve(&[("d/x", b"")]);
     let mut client = server.connect();
     for len in [0, 1, 5, 16_384, 65_535, 65_536, 3_000_000] {
@@ -60,7 +60,7 @@ fn a_new_file_is_created_and_an_old_one_replaced_with_the_entity_tag_that_a_get_
 }
 
 #[test]
-fn a_body_in_chunks_is_stored_without_its_framing_however_it_arrives() {
+fn chunked_put_stores_decoded_body() {
     let server = serve(&[]);
     let chunked = head("/a", "Transfer-Encoding: chunked");
     let mut client = server.connect();
@@ -83,7 +83,7 @@ fn a_body_in_chunks_is_stored_without_its_framing_however_it_arrives() {
 }
 
 #[test]
-fn who_waits_to_be_asked_is_asked_if_the_file_is_wanted_and_only_then() {
+fn expect_100_continue_is_sent_only_if_upload_is_accepted() {
     let server = serve(&[("d/x", b"")]);
     let fields = "Content-Length: 5\r\nExpect: 100-continue";
     let mut client = server.connect();
@@ -101,7 +101,7 @@ fn who_waits_to_be_asked_is_asked_if_the_file_is_wanted_and_only_then() {
 }
 
 #[test]
-fn what_follows_an_upload_in_the_same_write_is_answered_after_it_and_from_it() {
+fn pipelined_get_after_put_sees_new_content() {
     let server = serve(&[("a", b"old")]);
     let get = "GET /a HTTP/1.1\r\nHost: test\r\n\r\n";
     let mut client = server.connect();
@@ -116,7 +116,7 @@ fn what_follows_an_upload_in_the_same_write_is_answered_after_it_and_from_it() {
 }
 
 #[test]
-fn the_cache_never_serves_what_has_been_replaced() {
+fn get_after_put_never_serves_cached_old_file() {
     let server = serve(&[("a", b"first")]);
     // Long ago, so that it may be kept.
     let path = server.root().join("a");
@@ -134,7 +134,7 @@ fn the_cache_never_serves_what_has_been_replaced() {
 }
 
 #[test]
-fn a_new_file_has_the_mode_of_the_umask_and_one_that_replaces_keeps_the_old_mode() {
+fn put_uses_umask_for_new_file_and_keeps_mode_of_old() {
     let server = Server::spawn(&[("private", b"x"), ("open", b"x")], &["-u"], |_| ());
     let set = |name: &str, mode| {
         let mode = fs::Permissions::from_mode(mode);
@@ -153,7 +153,7 @@ fn a_new_file_has_the_mode_of_the_umask_and_one_that_replaces_keeps_the_old_mode
 }
 
 #[test]
-fn uploads_are_logged_like_anything() {
+fn uploads_are_logged_with_status() {
     let server = serve(&[]);
     put(&mut server.connect(), "/a", b"hello");
     put(&mut server.connect(), "/a", b"hello");
@@ -166,7 +166,7 @@ fn uploads_are_logged_like_anything() {
 }
 
 #[test]
-fn options_and_405_name_put_only_where_files_can_be_stored() {
+fn allow_names_put_only_with_uploads_on() {
     for (options, allow) in [(&["-u"][..], "GET, HEAD, OPTIONS, PUT"), (&[], "GET, HEAD, OPTIONS")] {
         let server = Server::with(&[("a", b"")], options);
         for (line, status) in

@@ -42,7 +42,7 @@ fn records(log: &str) -> Vec<Value> {
 }
 
 #[test]
-fn all_workers_serve_and_no_two_connections_have_one_number() {
+fn workers_all_serve_with_unique_connection_numbers() {
     let server = serving(&["--log-format", "json"]);
     drop(callers(&server));
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).expect("its threads");
@@ -58,7 +58,7 @@ fn all_workers_serve_and_no_two_connections_have_one_number() {
 }
 
 #[test]
-fn who_says_nothing_is_let_in_after_those_who_speak_by_every_worker() {
+fn workers_accept_silent_clients_after_speaking_ones() {
     // The kernel keeps them waiting for a second: on a busy machine that is over too soon now and then.
     const TRIES: usize = 10;
     let speakers_come_first = |workers: usize| {
@@ -112,14 +112,14 @@ fn expect_each_once(log: &str, count: usize) {
 }
 
 #[test]
-fn the_lines_of_all_workers_are_whole_in_one_file() {
+fn workers_log_lines_are_whole_in_one_file() {
     let server = serving(&["--log-format", "json"]);
     let count = ask_for_much(&server);
     expect_each_once(&server.stop().log, count);
 }
 
 #[test]
-fn the_lines_of_all_workers_are_whole_in_a_pipe_however_late_it_is_read() {
+fn workers_log_lines_are_whole_in_a_pipe_read_late() {
     let options = ["--workers", "2", "--log-format", "json", "--access-log", "-"];
     let (server, mut stdout) = Server::spawn_apart(FILES, &options, |_| ());
     let count = ask_for_much(&server);
@@ -134,7 +134,7 @@ fn the_lines_of_all_workers_are_whole_in_a_pipe_however_late_it_is_read() {
 }
 
 #[test]
-fn a_signal_stops_all_workers_in_good_order() {
+fn workers_drain_and_exit_0_on_signal() {
     let large = pattern(LARGE_LEN);
     let server =
         Server::with(&[("small", b"small"), ("large", &large)], &["--workers", "2", "--grace", "24h"]);
@@ -154,7 +154,7 @@ fn a_signal_stops_all_workers_in_good_order() {
 }
 
 #[test]
-fn a_second_signal_ends_all_workers_at_once() {
+fn workers_exit_at_once_on_second_signal() {
     let server = serving(&["--grace", "24h"]);
     let large = fs::File::create(server.root().join("endless")).expect("a file");
     large.set_len(4 << 30).expect("a sparse file");
@@ -171,7 +171,7 @@ fn a_second_signal_ends_all_workers_at_once() {
 }
 
 #[test]
-fn a_port_that_is_taken_stays_so_whoever_has_workers() {
+fn workers_taken_port_fails_for_any_worker_count() {
     for (first, second) in [("2", "2"), ("2", "1"), ("1", "2")] {
         let server = Server::with(FILES, &["--workers", first]);
         let port = server.address().port().to_string();
@@ -189,7 +189,7 @@ fn a_port_that_is_taken_stays_so_whoever_has_workers() {
 }
 
 #[test]
-fn what_is_changed_under_conditions_is_never_changed_by_two_at_once() {
+fn workers_conditional_puts_lose_no_update() {
     const CLIENTS: usize = 4;
     const TRIES: usize = 60;
     let server = Server::with(&[("count", b"0")], &["--workers", "2", "--upload"]);
@@ -222,7 +222,7 @@ fn what_is_changed_under_conditions_is_never_changed_by_two_at_once() {
 }
 
 #[test]
-fn the_number_exchange_has_one_room_however_many_workers_there_are() {
+fn workers_share_one_sum_service() {
     let exchange = Exchanging::spawn(&["--workers", "3"], |_| ());
     for number in 1..10 {
         let mut caller = Raw::connect(exchange.sum);
@@ -236,7 +236,7 @@ fn the_number_exchange_has_one_room_however_many_workers_there_are() {
 }
 
 #[test]
-fn workers_that_cannot_have_a_connection_each_are_told() {
+fn workers_more_than_max_connections_exit_1() {
     let output = reactor_server().args(["--workers", "3", "--max-connections", "2", "0"]).output();
     let output = output.expect("it runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -245,7 +245,7 @@ fn workers_that_cannot_have_a_connection_each_are_told() {
 }
 
 #[test]
-fn one_worker_is_no_thread_beside_the_main_one() {
+fn one_worker_runs_in_the_main_thread() {
     let server = Server::serving(FILES);
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).expect("its threads");
     assert_eq!(tasks.count(), 1);

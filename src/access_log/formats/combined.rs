@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_reads_as_in_the_logs_of_apache_and_nginx() {
+    fn combined_line_matches_apache_and_nginx() {
         let text = rendered(&record(b"GET /a?b HTTP/1.1", Some(b"http://h/")));
         assert_eq!(
             text,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_print_as_their_own_family() {
+    fn ipv4_mapped_peer_prints_as_ipv4() {
         let rows = [("::ffff:192.0.2.1", "192.0.2.1 "), ("::1", "::1 "), ("2001:db8::7", "2001:db8::7 ")];
         for (peer, start) in rows {
             let mut record = record(b"GET / HTTP/1.1", None);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_a_hyphen_and_what_is_empty_is_empty() {
+    fn absent_field_is_a_hyphen_and_empty_field_is_empty() {
         let mut record = record(b"", Some(b""));
         record.user_agent = None;
         record.body_bytes = 0;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_reads_as_it_did_in_1995() {
+    fn common_line_matches_ncsa_httpd() {
         let mut out = Vec::new();
         common_line(&mut out, &plain_record(), b"20/Nov/2026:12:52:23 +0000");
         let text = str::from_utf8(&out).unwrap();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exchange_without_an_answer_has_no_status() {
+    fn record_without_status_prints_a_hyphen() {
         let mut out = Vec::new();
         common_line(&mut out, &LogRecord { status: None, body_bytes: 0, ..plain_record() }, b"");
         assert!(out.ends_with(b"\"GET / HTTP/1.1\" - 0\n"), "{out:?}");
@@ -184,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_one_line_that_can_be_read_back(
+        fn combined_line_round_trips_any_bytes(
             request_line in proptest::collection::vec(any::<u8>(), 1..60),
             referer in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..60)),
             // Mostly the bytes that a forger would try.

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exchange_of_nothing_is_a_block_too() {
+    fn exchange_without_request_line_or_response_is_a_block() {
         let record = LogRecord { host: Some("here"), request_line: b"", status: None, ..record() };
         let lines = [
             "2026-11-20T12:52:23.000007+01:00 here to 127.0.0.1:4000: no answer, 5 bytes in 123 us",
@@ -123,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_one_block_that_can_be_read_back(
+        fn block_round_trips_any_heads(
             request_line in proptest::collection::vec(any::<u8>(), 1..60),
             (request, response) in (arbitrary_head(), arbitrary_head()),
         ) {
@@ -145,7 +145,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_for_a_head_are_one_block(head in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_head_bytes_give_exactly_one_block(head in proptest::collection::vec(any::<u8>(), 0..200)) {
             let record = LogRecord { request_line: &head, request_head: &head, response_head: &head, ..record() };
             let text = rendered(&record, &LogStyle::default());
             prop_assert_eq!(text.find("\n\n"), Some(text.len() - 2));

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_an_object_that_tells_everything() {
+    fn line_is_an_object_with_every_key() {
         let record = LogRecord {
             close_reason: Some(&"refused: \"it\""),
             request_head: b"GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n",
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_line_that_makes_no_sense_is_told_whole() {
+    fn malformed_request_line_is_logged_whole() {
         let lines: [&[u8]; 9] = [
             b"",
             b"GET",
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_have_a_form_of_their_own() {
+    fn non_utf8_bytes_become_a_latin1_object() {
         let written = |bytes: &[u8]| {
             let mut out = Vec::new();
             value(&mut out, Some(bytes));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_of_a_client_names_its_host_and_may_have_no_answer() {
+    fn client_record_has_host_and_may_have_null_status() {
         let record = LogRecord { host: Some("here"), status: None, ..record() };
         let told: Value = serde_json::from_str(&rendered(&record, &LogStyle::default())).unwrap();
         assert_eq!((&told["host"], &told["status"]), (&json!("here"), &Value::Null));
@@ -200,7 +200,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_one_line_that_a_parser_reads_back(
+        fn line_round_trips_any_heads(
             request_line in proptest::collection::vec(any::<u8>(), 0..60),
             (request, response) in (arbitrary_head(), arbitrary_head()),
         ) {
@@ -221,7 +221,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_for_a_head_are_one_line_of_json(head in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_head_bytes_give_exactly_one_json_line(head in proptest::collection::vec(any::<u8>(), 0..200)) {
             let record = LogRecord { request_line: &head, request_head: &head, response_head: &head, ..record() };
             let text = rendered(&record, &LogStyle::default());
             prop_assert_eq!(text.matches('\n').count(), 1);

@@ -100,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn quotes_matter_only_within_quotes() {
+    fn quotes_are_escaped_only_in_quoted_values() {
         let mut out = Vec::new();
         unquoted(&mut out, b"a\"b\\\n");
         quoted(&mut out, Some(b"a\"b\\\n"));
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bare_value_can_be_read_back(value in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn unquoted_value_round_trips(value in proptest::collection::vec(any::<u8>(), 0..80)) {
             let mut out = Vec::new();
             unquoted(&mut out, &value);
             let text = String::from_utf8(out).unwrap();

@@ -54,7 +54,7 @@ fn millis(count: u64) -> Duration {
 }
 
 #[test]
-fn an_empty_log_wants_no_call() {
+fn empty_buffer_tick_returns_none() {
     let mut writer = blocking_after(100);
     assert_eq!(writer.tick(Instant::now(), true), None);
     assert_eq!(writer.sink.write_count, 0);
@@ -123,7 +123,7 @@ fn a_partial_write_neither_doubles_nor_loses_a_byte() {
 }
 
 #[test]
-fn a_record_begun_in_one_sink_is_whole_in_the_next_unless_they_are_the_same() {
+fn partial_record_restarts_in_new_sink_unless_same_file() {
     for (are_same, text) in [(false, "second\n"), (true, "cond\n")] {
         let (mut writer, now) = (blocking_after(8), Instant::now());
         append(&mut writer, now, "first");
@@ -138,7 +138,7 @@ fn a_record_begun_in_one_sink_is_whole_in_the_next_unless_they_are_the_same() {
 }
 
 #[test]
-fn beyond_the_bound_whole_lines_are_dropped_and_counted() {
+fn buffer_overflow_drops_and_counts_whole_lines() {
     let mut writer = blocking_after(10);
     let now = Instant::now();
     let line_count = 2 * BUFFER_LEN_MAX / 1000;
@@ -158,7 +158,7 @@ fn beyond_the_bound_whole_lines_are_dropped_and_counted() {
 }
 
 #[test]
-fn trouble_is_tried_again_after_pauses_that_double() {
+fn failed_write_is_retried_with_doubling_backoff() {
     for refusal in [io::ErrorKind::WouldBlock, io::ErrorKind::StorageFull] {
         let mut writer = writer(0, refusal);
         let mut now = Instant::now();
@@ -182,7 +182,7 @@ fn trouble_is_tried_again_after_pauses_that_double() {
 }
 
 #[test]
-fn a_failure_is_said_once_and_its_end_once() {
+fn failed_flush_sets_is_failing_until_a_flush_succeeds() {
     let mut writer = writer(0, io::ErrorKind::BrokenPipe);
     append(&mut writer, Instant::now(), "line");
     assert!(!writer.flush() && writer.is_failing);
@@ -216,7 +216,7 @@ impl LogSink for SlowReader {
 }
 
 #[test]
-fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
+fn finish_waits_for_slow_reader_but_not_for_stopped_one() {
     for (lines_taken, dropped) in [(2000, 0), (500, 500), (0, 1000)] {
         let reader = SlowReader { lines_left: lines_taken, is_ready: false, text: Vec::new() };
         let mut writer = LogWriter::new(reader, "test", b"\n", WriteLock::default());
@@ -230,7 +230,7 @@ fn at_the_end_a_slow_reader_gets_every_line_and_a_stopped_one_is_given_up() {
 }
 
 #[test]
-fn nobody_writes_into_the_middle_of_another_s_record() {
+fn write_lock_prevents_interleaved_records() {
     let now = Instant::now();
     let mut both = [8, 100].map(blocking_after);
     both[1].lock = both[0].lock.share();
@@ -246,14 +246,14 @@ fn nobody_writes_into_the_middle_of_another_s_record() {
 }
 
 #[test]
-fn a_reader_that_only_waits_is_no_failure() {
+fn would_block_is_not_a_failure() {
     let mut writer = blocking_after(0);
     append(&mut writer, Instant::now(), "line");
     assert!(!writer.flush() && !writer.is_failing);
 }
 
 #[test]
-fn the_end_writes_what_is_left_and_counts_what_it_cannot() {
+fn finish_writes_what_fits_and_counts_dropped_lines() {
     // The room there is, and how many of the two lines are lost.
     for (room, lost) in [(8, 0), (7, 1), (4, 1), (2, 2)] {
         let mut writer = blocking_after(room);
@@ -266,7 +266,7 @@ fn the_end_writes_what_is_left_and_counts_what_it_cannot() {
 }
 
 #[test]
-fn one_holds_the_lock_until_it_unlocks_or_is_gone() {
+fn write_lock_is_exclusive_until_unlock_or_drop() {
     let mut one = WriteLock::default();
     let mut other = one.share();
     assert!(one.try_lock() && one.try_lock() && !other.try_lock() && !other.lock_within(LOCK_RETRY));
@@ -297,7 +297,7 @@ fn buffer() -> LogBuffer {
 }
 
 #[test]
-fn a_record_that_is_begun_goes_on_or_begins_again() {
+fn partial_record_continues_or_restarts() {
     const BLOCKS: &[u8] = b"a\nb\n\nc\nd\n\n";
     for room in 0..BLOCKS.len() {
         for again in [false, true] {
@@ -319,7 +319,7 @@ fn a_record_that_is_begun_goes_on_or_begins_again() {
 }
 
 #[test]
-fn records_that_are_dropped_are_counted_the_begun_one_too() {
+fn drop_all_counts_the_partial_record_too() {
     for (room, count) in [(0, 2), (4, 2), (5, 1), (9, 1)] {
         let mut buffer = buffer();
         buffer.push_with(100, |bytes| bytes.extend_from_slice(b"a\nb\n\nc\nd\n\n"));

@@ -28,7 +28,7 @@ fn config(args: &[&str]) -> ClientConfig {
 }
 
 #[test]
-fn no_arguments_ask_the_server_of_this_machine() {
+fn no_arguments_get_root_from_localhost_8080() {
     let config = config(&[]);
     assert_eq!(config.target.authority(), "127.0.0.1:8080");
     assert_eq!(config.target.path, "/");
@@ -40,7 +40,7 @@ fn no_arguments_ask_the_server_of_this_machine() {
 }
 
 #[test]
-fn options_may_stand_anywhere_in_any_spelling() {
+fn options_parse_in_any_position_and_spelling() {
     let rows: [&[&str]; 8] = [
         &["-s", "-f", "-o", "FILE", "-p", "81", "GET", "/x"],
         &["GET", "/x", "-sfo", "FILE", "-p81"],
@@ -70,14 +70,14 @@ fn a_value_may_look_like_an_option() {
 }
 
 #[test]
-fn every_flag_has_its_setting() {
+fn every_flag_sets_its_field() {
     let config = config(&["-ivsSf"]);
     assert!(config.include && config.verbose && config.silent && config.fail);
     assert!(config.show_error && config.shows_errors());
 }
 
 #[test]
-fn times_methods_and_fields_are_understood() {
+fn times_methods_and_fields_are_parsed() {
     let config = config(&[
         "-m1.5",
         "--connect-timeout=0.2",
@@ -98,7 +98,7 @@ fn times_methods_and_fields_are_understood() {
 }
 
 #[test]
-fn time_limits_are_seconds_or_have_units_and_nought_is_none() {
+fn time_limit_defaults_to_seconds_and_zero_means_none() {
     let millis = |millis| Some(Duration::from_millis(millis));
     for (text, time) in
         [("2", millis(2000)), ("0.25", millis(250)), (".5", millis(500)), ("0", None), ("0.0", None)]
@@ -114,7 +114,7 @@ fn time_limits_are_seconds_or_have_units_and_nought_is_none() {
 }
 
 #[test]
-fn the_log_is_off_unless_it_is_named_and_shows_headers_unless_told_otherwise() {
+fn log_defaults_to_off_and_to_headers_format() {
     let style = |format| LogStyle { format, ..LogStyle::default() };
     let plain = config(&[]);
     assert_eq!((plain.log, plain.log_style), (LogDestination::Off, style(LogFormat::Headers)));
@@ -130,7 +130,7 @@ fn the_log_is_off_unless_it_is_named_and_shows_headers_unless_told_otherwise() {
 }
 
 #[test]
-fn head_asks_for_the_head_and_shows_it() {
+fn head_option_sends_head_and_sets_include() {
     for args in [&["-I"][..], &["-I", "HEAD", "/"], &["-IX", "HEAD"]] {
         let config = config(args);
         assert_eq!(config.method, "HEAD");
@@ -139,7 +139,7 @@ fn head_asks_for_the_head_and_shows_it() {
 }
 
 #[test]
-fn put_sends_a_file_and_a_file_is_sent_by_put() {
+fn put_sends_a_file_and_upload_file_defaults_to_put() {
     let file = |name: &str| Some(Payload::Source(Source::File(name.into())));
     let rows: [(&[&str], &str, &str, Option<Payload>); 7] = [
         (&["localhost", "8080", "PUT", "/a.txt"], "PUT", "/a.txt", file("a.txt")),
@@ -158,7 +158,7 @@ fn put_sends_a_file_and_a_file_is_sent_by_put() {
 }
 
 #[test]
-fn the_body_goes_where_it_is_told() {
+fn output_options_choose_stdout_or_file() {
     let rows: [(&[&str], OutputChoice); 5] = [
         (&["/a"], OutputChoice::Stdout),
         (&["/a", "-o", "-"], OutputChoice::ForcedStdout),
@@ -172,7 +172,7 @@ fn the_body_goes_where_it_is_told() {
 }
 
 #[test]
-fn a_word_that_is_not_utf8_is_sent_as_it_is() {
+fn non_utf8_operand_is_percent_encoded() {
     let args = vec![OsString::from_vec(b"/a b\xff%20".to_vec())];
     match parse(args) {
         Ok(Command::Run(task)) => match *task {
@@ -184,7 +184,7 @@ fn a_word_that_is_not_utf8_is_sent_as_it_is() {
 }
 
 #[test]
-fn every_error_is_one_line_that_names_the_thing() {
+fn every_usage_error_is_one_line_with_its_cause() {
     let rows: &[(&[&str], &str)] = &[
         (&["--quux"], "unknown option '--quux'"),
         (&["--quux=bar"], "unknown option '--quux'"),
@@ -238,7 +238,7 @@ fn every_error_is_one_line_that_names_the_thing() {
 }
 
 #[test]
-fn the_help_names_every_option_and_fits_a_screen() {
+fn help_lists_every_option_in_100_columns() {
     check_table(&PROGRAM, HELP);
     assert!(HELP.ends_with('\n') && !HELP.contains('\t'));
     assert!(HELP.lines().all(|line| line.len() <= 100));
@@ -246,7 +246,7 @@ fn the_help_names_every_option_and_fits_a_screen() {
 }
 
 #[test]
-fn every_example_of_the_help_works() {
+fn every_help_example_parses() {
     let examples = HELP.split("Examples\n").nth(1).unwrap();
     assert!(examples.lines().count() >= 6);
     for line in examples.lines() {
@@ -260,7 +260,7 @@ fn every_example_of_the_help_works() {
 }
 
 #[test]
-fn data_is_sent_by_post_as_a_form_unless_told_otherwise() {
+fn data_defaults_to_post_with_form_content_type() {
     let rows: [(&[&str], &str, &str); 3] = [
         (&["-d", "a=1", "-d", "b", "/x"], "POST", "application/x-www-form-urlencoded"),
         (&["-d", "a=1", "-d", "b", "PUT", "/x/"], "PUT", "application/x-www-form-urlencoded"),

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_understood() {
+    fn parse_accepts_every_form() {
         let local = "127.0.0.1";
         let cases: &[(&[&str], SumClientConfig)] = &[
             (&["sum"], config(None, None, local, 9042)),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_word_asks_for_it() {
+    fn is_sum_command_only_for_first_word_sum() {
         let args = |line: &[&str]| line.iter().map(OsString::from).collect::<Vec<_>>();
         for line in [&[][..], &["localhost", "sum"], &["sum:80"], &["/sum"], &["SUM"], &["-v", "sum"]] {
             assert!(!is_sum_command(&args(line)), "{line:?}");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_in_one_line() {
+    fn parse_errors_are_one_line() {
         let cases: &[(&[&str], &str)] = &[
             (&["sum", "x"], "'x' is not an integer from -9223372036854775808 to 9223372036854775807"),
             (&["sum", "1.5"], "'1.5' is not an integer from -9223372036854775808 to 9223372036854775807"),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_option_and_its_examples_work() {
+    fn help_lists_every_option_and_examples_parse() {
         check_table(&PROGRAM, HELP);
         assert!(HELP.is_ascii() && HELP.lines().all(|line| line.len() <= 100));
         let (_, examples) = HELP.split_once("Examples\n").expect("examples");

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_what_the_standard_says() {
+    fn header_fields_match_ustar() {
         let bytes = header(b"docs/a.txt", 0o1234);
         assert_eq!(bytes.len(), BLOCK_LEN);
         let mut script = Vec::new();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ustar_has_no_room_for_is_in_a_pax_header() {
+    fn long_path_or_size_goes_into_pax_header() {
         let deep = format!("{}/{}", "d".repeat(155), "f".repeat(100));
         let cases: [(&[u8], u64, Option<&str>); 12] = [
             (&[b'a'; 100], 1, None),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_of_a_record_counts_its_own_digits() {
+    fn pax_record_length_counts_its_own_digits() {
         for (value_len, expected) in [(0, 8), (1, 9), (2, 11), (90, 99), (91, 101), (989, 999), (990, 1001)] {
             let mut out = Vec::new();
             write_record(&mut out, "path", &vec![b'v'; value_len]);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_reader_finds_what_was_written() {
+    fn tar_crate_reads_written_headers() {
         let names: [Vec<u8>; 6] = [
             b"plain".to_vec(),
             "\u{fc}ber/\u{1f600}".as_bytes().to_vec(),

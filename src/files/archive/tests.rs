@@ -77,7 +77,7 @@ fn names(outcome: &Outcome) -> Vec<&str> {
 }
 
 #[test]
-fn a_folder_has_all_that_is_beneath_it_and_nothing_else() {
+fn archive_has_exactly_the_directory_tree() {
     let (_outer, _, store) = site();
     let outcome = archived(&store, "/docs/");
     assert_eq!(names(&outcome), ["top/", "top/b.txt", "top/deep/", "top/deep/er/", "top/deep/er/c.txt"]);
@@ -89,7 +89,7 @@ fn a_folder_has_all_that_is_beneath_it_and_nothing_else() {
 }
 
 #[test]
-fn what_is_longer_than_a_file_can_be_has_no_length_beforehand() {
+fn archive_longer_than_i64_has_no_known_length() {
     let (_outer, _root, store) = site();
     for len_before in [u64::MAX - 1, i64::MAX as u64 - 1024] {
         let mut archive = begin(&store, "/docs/").expect("it begins");
@@ -100,7 +100,7 @@ fn what_is_longer_than_a_file_can_be_has_no_length_beforehand() {
 }
 
 #[test]
-fn only_folders_beneath_the_root_have_archives() {
+fn archive_of_non_directory_is_not_found() {
     let (outer, _, store) = site();
     symlink("../..", outer.path().join("site/out")).expect("a link");
     for path in ["/a.txt/", "/missing/", "/out/"] {
@@ -110,7 +110,7 @@ fn only_folders_beneath_the_root_have_archives() {
 }
 
 #[test]
-fn pages_of_the_binary_are_archived_as_they_are_served() {
+fn embedded_pages_are_archived_as_served() {
     let (outer, _, _) = site();
     let root = outer.path().join("site");
     fs::write(root.join("server-code.html"), "of another build").expect("a file");
@@ -128,7 +128,7 @@ fn pages_of_the_binary_are_archived_as_they_are_served() {
 
 /// Around each length at which the making of an archive changes its way.
 #[test]
-fn files_of_every_length_are_whole() {
+fn archived_files_of_every_length_are_complete() {
     let (outer, _, store) = site();
     let folder = outer.path().join("site/lengths");
     fs::create_dir(&folder).expect("a folder");
@@ -158,7 +158,7 @@ fn deep(root: &Path, count: usize) {
 }
 
 #[test]
-fn a_folder_that_is_too_large_to_be_known_beforehand_is_whole_all_the_same() {
+fn large_directory_without_known_length_is_complete() {
     let (outer, _, store) = site();
     deep(&outer.path().join("site"), 800);
     let outcome = archived(&store, "/deep/");
@@ -169,7 +169,7 @@ fn a_folder_that_is_too_large_to_be_known_beforehand_is_whole_all_the_same() {
 }
 
 #[test]
-fn what_was_promised_is_kept_or_the_archive_breaks_off() {
+fn archive_keeps_known_length_or_fails_on_change() {
     let (outer, _, store) = site();
     let root = outer.path().join("site");
     // What happens to a file of 3 bytes after the promise, and what comes of it.
@@ -219,7 +219,7 @@ fn what_was_promised_is_kept_or_the_archive_breaks_off() {
 }
 
 #[test]
-fn what_was_never_promised_may_go_and_come() {
+fn archive_without_known_length_skips_removed_files() {
     let (outer, _, store) = site();
     let root = outer.path().join("site");
     deep(&root, 800);

@@ -212,7 +212,7 @@ mod tests {
     const DOCS: [&str; 5] = ["", "b.txt 2", "deep/", "deep/er/", "deep/er/c.txt 3"];
 
     #[test]
-    fn all_that_is_beneath_a_folder_is_found() {
+    fn walk_finds_whole_directory_tree() {
         let (_outer, _root, store) = site();
         assert_eq!(found_paths(&store, "docs"), DOCS);
         assert_eq!(found_paths(&store, "docs/deep/er"), ["", "c.txt 3"]);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_served_is_not_found() {
+    fn walk_skips_unservable_entries() {
         let (_outer, root, store) = site();
         let docs = root.join("docs");
         fs::write(docs.join(".hidden"), "hidden").expect("a file");
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_a_file_is_that_file_and_a_folder_may_be_named_through_one() {
+    fn walk_follows_file_symlinks_and_starts_through_a_symlink() {
         let (_outer, root, store) = site();
         symlink("../a.txt", root.join("docs/link")).expect("a link");
         symlink("docs/deep", root.join("short")).expect("a link");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_long_paths_make_a_step_end_sooner() {
+    fn symlinks_and_long_paths_shorten_a_step() {
         let (_outer, root, store) = site();
         for number in 0..200 {
             symlink("../a.txt", root.join(format!("docs/link-{number}"))).expect("a link");
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_read_is_left_out() {
+    fn walk_skips_unreadable_entries() {
         let (_outer, root, store) = site();
         let set = |name: &str, mode| {
             fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).expect("permissions");
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_nobody_can_ask_for_is_left_out() {
+    fn walk_skips_paths_longer_than_path_len_max() {
         let (_outer, root, store) = site();
         let mut folder = root.join("docs");
         let name = "d".repeat(250);

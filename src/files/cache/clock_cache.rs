@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_is_found_by_its_name_until_it_is_removed() {
+    fn get_finds_inserted_value_until_removed() {
         let mut shelf = cache(8, 100, 8);
         shelf.insert(b"a", 1, FREE);
         shelf.insert(b"", 2, FREE);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_stays_while_others_pass_through() {
+    fn used_entry_survives_eviction_of_unused() {
         let mut shelf = cache(4, 100, 8);
         shelf.insert(b"hot", 0, FREE);
         for turn in 0..40 {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn when_all_were_used_one_goes_all_the_same() {
+    fn insert_evicts_one_when_all_were_used() {
         let mut shelf = cache(3, 100, 8);
         for name in [b"a", b"b", b"c"] {
             shelf.insert(name, 0, FREE);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn names_count_and_what_is_too_large_pushes_nothing_out() {
+    fn names_count_as_bytes_and_oversized_entry_evicts_none() {
         let mut shelf = cache(8, 100, 8);
         shelf.insert(b"a", 0, Cost { bytes: 49, descriptors: 0 });
         shelf.insert(b"b", 0, Cost { bytes: 49, descriptors: 0 });
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_are_paid_for_by_those_who_hold_them() {
+    fn descriptor_limit_evicts_only_descriptor_holders() {
         let one = Cost { bytes: 0, descriptors: 1 };
         let mut shelf = cache(8, 100, 2);
         for (name, cost) in [(b"a", FREE), (b"b", one), (b"c", FREE), (b"d", one), (b"e", one)] {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_pushes_others_out_and_what_grows_too_large_goes() {
+    fn update_cost_evicts_others_or_the_oversized_entry() {
         let mut shelf = cache(3, 100, 2);
         for name in [b"a", b"b", b"c"] {
             shelf.insert(name, 0, Cost { bytes: 29, descriptors: 0 });
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shelf_of_no_size_keeps_nothing() {
+    fn cache_of_size_zero_stores_nothing() {
         let mut shelf = cache(0, 0, 0);
         shelf.insert(b"", 0, FREE);
         assert_eq!(shelf.len(), 0);
@@ -303,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_order_of_events_breaks_the_bounds_or_the_sums(
+        fn any_operations_keep_limits_and_cost_sums(
             events in proptest::collection::vec((0..5u8, 0..12u8, 0..40usize, 0..2usize), 0..200)
         ) {
             let mut shelf = cache(6, 100, 3);

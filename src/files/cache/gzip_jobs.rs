@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_before_the_last_slice_is_read_comes_to_nothing() {
+    fn gzip_of_file_changed_meanwhile_is_refused() {
         let (_dir, _file, resource) = long_file();
         assert!(matches!(made(&resource, || ()), GzipResult::Compressed(bytes) if !bytes.is_empty()));
         let (_dir, file, resource) = long_file();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_for_one_version_of_one_file_and_ends_with_the_interest_in_it() {
+    fn job_is_per_key_and_stat_and_dropped_when_unrequested() {
         let (_dir, _file, resource) = long_file();
         let mut workshop = GzipJobs::default();
         let now = Instant::now();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_jobs_than_there_may_be() {
+    fn gzip_beyond_jobs_max_is_refused() {
         let (_dir, _file, resource) = long_file();
         let mut workshop = GzipJobs::default();
         let turn = Instant::now();

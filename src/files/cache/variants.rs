@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_enough_and_no_longer_is_made_once_and_kept() {
+    fn file_within_gzip_length_limits_is_compressed_once() {
         let mut bench = CacheFixture::new();
         for (len, is_made) in [
             (0, false),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gets_no_smaller_is_sent_as_it_is_and_tried_once() {
+    fn incompressible_file_is_tried_once_and_sent_plain() {
         let mut bench = CacheFixture::new();
         for len in [5000, 3 * SMALL] {
             bench.write("a.txt", noise(len));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_of_the_original_shows_at_the_next_look() {
+    fn change_of_original_shows_at_next_lookup() {
         let mut bench = CacheFixture::new();
         for content in [text(5000), text(5001), noise(5000), text(4 * SMALL), text(900), text(2 * SMALL + 1)]
         {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_twin_comes_before_what_is_made_and_goes() {
+    fn sidecar_is_preferred_to_generated_gzip_until_removed() {
         let mut bench = CacheFixture::new();
         let content = text(5000);
         bench.write("a.txt", &content);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_is_made_slice_by_slice_by_all_who_wait_together() {
+    fn long_file_is_compressed_in_slices_for_all_waiters() {
         let mut bench = CacheFixture::new();
         let content = text(10 * SMALL);
         bench.write("a.txt", &content);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_compresses_no_more_than_two_slices_whatever_is_asked_for() {
+    fn tick_compresses_at_most_two_slices() {
         let mut bench = CacheFixture::new();
         for number in 0..20 {
             bench.write(&format!("{number}.txt"), text(SMALL / 2 + 1));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_when_there_is_too_much_to_do_gets_the_file_as_it_is() {
+    fn file_beyond_gzip_job_limits_is_sent_plain() {
         let mut bench = CacheFixture::new();
         let wait = |bench: &mut CacheFixture, name: &str| match bench.lookup(&format!("/{name}"), &gzip()) {
             Lookup::Pending => true,
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_that_changes_meanwhile_is_never_mixed() {
+    fn file_changed_during_gzip_is_never_mixed() {
         let mut bench = CacheFixture::new();
         let (old, new) = (text(6 * SMALL), noise(2 * SMALL).repeat(3));
         let start = |bench: &mut CacheFixture| {
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_changed_just_now_only_what_is_read_whole_is_made() {
+    fn recently_changed_file_is_compressed_only_if_small() {
         let mut bench = CacheFixture::new();
         bench.now = SystemTime::UNIX_EPOCH;
         bench.write("a.txt", text(SMALL));
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn built_in_pages_have_a_gzip_of_their_own_and_no_twins_on_the_disk() {
+    fn embedded_page_uses_own_gzip_not_disk_sidecar() {
         let mut bench = CacheFixture::new();
         bench.write("server-code.html.gz", "of another build");
         let ContentSource::Disk(root) = std::mem::replace(&mut bench.store, ContentSource::Embedded) else {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_counts_against_the_limits() {
+    fn generated_gzip_counts_against_cache_limits() {
         let mut bench = CacheFixture::new();
         let bytes_max = 200_000;
         bench.cache = FileCache::new(CacheLimits { bytes_max, ..CacheLimits::DEFAULT });
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_shelf_all_is_made_anew_and_right() {
+    fn gzip_without_cache_is_correct_each_time() {
         let mut bench = CacheFixture::new();
         bench.cache = FileCache::new(CacheLimits::NONE);
         for len in [2000, 3 * SMALL] {

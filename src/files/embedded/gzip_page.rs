@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn its_length_and_hash_are_known_before_it_is_unpacked() {
+    fn gzip_page_len_and_hash_need_no_decompression() {
         let page = "all work and no play\n".repeat(10_000);
         let packed = packed(page.as_bytes());
         assert!(packed.gzip().len() < page.len() / 10);
@@ -78,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn it_is_unpacked_once() {
+    fn gzip_page_is_decompressed_once() {
         let packed = packed(b"once");
         assert_eq!(packed.plain().as_ptr(), packed.plain().as_ptr());
     }
 
     #[test]
-    fn what_cannot_be_unpacked_has_the_length_that_was_promised() {
+    fn corrupt_gzip_page_keeps_its_stated_length() {
         for gzip in [&b""[..], b"no", b"no gzip at all\x05\0\0\0"] {
             let broken = GzipPage::new(gzip);
             assert_eq!(broken.plain().len() as u64, broken.len());

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_names_exactly_the_files_of_content() {
+    fn pages_table_matches_content_directory() {
         let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
         let mut on_disk = BTreeMap::new();
         walk(&content, &content, &mut on_disk);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_found_by_their_whole_name_only() {
+    fn find_matches_whole_page_names_only() {
         assert!(find(b"index.html").is_some());
         for path in [&b""[..], b"/index.html", b"index", b"index.html/", b"INDEX.HTML"] {
             assert!(find(path).is_none(), "{}", path.escape_ascii());
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_pages_are_there_under_names_that_are_free() {
+    fn source_pages_exist_under_unique_names() {
         for &(name, page) in SOURCE_PAGES {
             assert!(find_in(PAGES, name.as_bytes()).is_none(), "{name}");
             let bytes = page.bytes();

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_leased_is_given_back() {
+    fn dropped_lease_returns_bytes_and_directory() {
         let budget = ListingBudget::new();
         let mut first = budget.lease().expect("room");
         first.grow(1000).expect("room");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn one_may_not_be_too_large_and_all_together_may_not_either() {
+    fn lease_over_limit_is_too_large_or_busy() {
         let budget = ListingBudget::new();
         let mut largest = budget.lease().expect("room");
         largest.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_large_leaves_some_of_it_to_what_is_small() {
+    fn large_leases_leave_reserve_for_small_ones() {
         let budget = ListingBudget::new();
         let mut large = budget.lease().expect("room");
         let mut larger = budget.lease().expect("room");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_are_open_a_few_at_a_time() {
+    fn lease_opens_at_most_directories_open_max() {
         let budget = ListingBudget::new();
         let mut leases: Vec<Lease> =
             (0..=DIRECTORIES_OPEN_MAX).map(|_| budget.lease().expect("room")).collect();

@@ -104,7 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_stand_in_the_order_that_people_expect() {
+    fn compare_gives_natural_order() {
         let sorted = b" |!|-1|-a|0|00|000|01|1|1a|02|2|10|99999999999999999999999999999998\
             |99999999999999999999999999999999|100000000000000000000000000000000|@|A|a|a b|a.txt|a1.txt\
             |a1b2|a1b10|a01b11|A2|a10|AB|ab|abc|B|file2.txt|File10.txt|file10.txt|z\
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_looks_anywhere_and_at_no_case() {
+    fn filter_matches_substring_ignoring_case() {
         for (text, name, passes) in [
             ("a", "a", true),
             ("A", "cat", true),
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_is_total(a in name(), b in name(), c in name()) {
+        fn compare_is_a_total_order(a in name(), b in name(), c in name()) {
             prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
             prop_assert_eq!(compare(&a, &b) == Ordering::Equal, a == b);
             if compare(&a, &b) != Ordering::Greater && compare(&b, &c) != Ordering::Greater {
@@ -157,7 +157,7 @@ mod tests {
         }
 
         #[test]
-        fn what_names_have_in_common_changes_nothing(a in name(), b in name(), same in name()) {
+        fn compare_ignores_common_prefix(a in name(), b in name(), same in name()) {
             let (a, b) = ([&same[..], &a].concat(), [&same[..], &b].concat());
             let whole = NameTokens(&a).cmp(NameTokens(&b)).then_with(|| a.cmp(&b));
             prop_assert_eq!(compare(&a, &b), whole);

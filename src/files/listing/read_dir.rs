@@ -163,7 +163,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn links_are_followed_a_few_at_a_time() {
+    fn read_slice_limits_symlinks_followed() {
         const COUNT: usize = 1000;
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("file"), "four").expect("a file");

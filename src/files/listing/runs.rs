@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_out_or_made_up() {
+    fn empty_merge_and_overlong_name_yield_nothing() {
         let empty = Merge::new(SortOrder::default()).next_entry().is_none();
         assert!(empty);
         let mut merge = Merge::new(SortOrder::default());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_small() {
+    fn entry_record_is_24_bytes() {
         assert_eq!(mem::size_of::<EntryRecord>(), 24);
     }
 
@@ -228,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_is_sorting(
+        fn merge_of_runs_equals_sort(
             entries in proptest::collection::vec(any_entry(), 0..60),
             run_len in 1..20usize,
         ) {

@@ -57,7 +57,7 @@ fn plainly(store: &ContentSource, path: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_served_is_listed_and_nothing_else() {
+fn listing_has_only_servable_entries() {
     let (dir, store) = site(&["docs/b.txt", "docs/.hidden", ".git/config", "a.txt", "empty/", "docs/deep/x"]);
     let at = |name: &str| dir.path().join(name);
     for (link, target) in [
@@ -80,7 +80,7 @@ fn what_is_served_is_listed_and_nothing_else() {
 }
 
 #[test]
-fn what_is_no_directory_beneath_the_root_cannot_be_listed() {
+fn listing_of_non_directory_is_not_found() {
     let (dir, store) = site(&["a.txt"]);
     symlink("..", dir.path().join("out")).expect("a link");
     for path in ["/a.txt", "/missing/", "/out/"] {
@@ -90,7 +90,7 @@ fn what_is_no_directory_beneath_the_root_cannot_be_listed() {
 }
 
 #[test]
-fn entries_come_with_their_facts() {
+fn entries_have_kind_length_and_mtime() {
     let (dir, store) = site(&["sub/"]);
     let file = File::create(dir.path().join("a")).expect("creates");
     file.set_len(5 << 30).expect("grows");
@@ -113,7 +113,7 @@ fn entries_come_with_their_facts() {
 }
 
 #[test]
-fn every_order_has_directories_first_and_names_to_break_ties() {
+fn sort_puts_directories_first_and_breaks_ties_by_name() {
     let (dir, store) = site(&["D2/", "d10/", "b", "A", "c10", "c9"]);
     for (name, len, secs) in
         [("b", 3, 30), ("A", 1, 10), ("c10", 2, 20), ("c9", 2, 20), ("D2", 0, 5), ("d10", 0, 7)]
@@ -140,7 +140,7 @@ fn every_order_has_directories_first_and_names_to_break_ties() {
 }
 
 #[test]
-fn a_filter_counts_too() {
+fn filter_limits_entries_and_totals() {
     let (_dir, store) = site(&["Photos/", "photo1.jpg", "a.txt", "PHOTO2.jpg"]);
     let filter = NameFilter::new("photo");
     let listing = listed(&store, "/", Wanted { filter, ..Wanted::default() });
@@ -154,7 +154,7 @@ fn page_options(number: usize, len: usize) -> Wanted {
 }
 
 #[test]
-fn pages_are_cut_from_the_whole_order() {
+fn page_is_cut_from_full_sort_order() {
     let all: Vec<String> = (1..=25).map(|number| format!("f{number}")).collect();
     let (_dir, store) = site(&all.iter().map(String::as_str).collect::<Vec<_>>());
     for (number, len, page, range) in [
@@ -189,7 +189,7 @@ fn many(count: usize) -> (TempDir, ContentSource) {
 }
 
 #[test]
-fn a_large_directory_is_read_in_slices_of_some_hundred_and_leased() {
+fn large_directory_is_read_in_slices_under_lease() {
     const COUNT: usize = 3000;
     let (_dir, store) = many(COUNT);
     let budget = ListingBudget::new();
@@ -219,7 +219,7 @@ fn a_large_directory_is_read_in_slices_of_some_hundred_and_leased() {
 }
 
 #[test]
-fn a_directory_waits_while_too_many_are_open() {
+fn directory_waits_while_too_many_are_open() {
     let (_dir, store) = many(600);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
@@ -233,7 +233,7 @@ fn a_directory_waits_while_too_many_are_open() {
 }
 
 #[test]
-fn a_short_directory_waits_for_no_long_one() {
+fn short_directory_is_listed_while_long_ones_are_open() {
     let (dir, store) = many(600);
     fs::create_dir(dir.path().join("short")).expect("a directory");
     fs::write(dir.path().join("short/a.txt"), "a").expect("a file");
@@ -250,7 +250,7 @@ fn a_short_directory_waits_for_no_long_one() {
 }
 
 #[test]
-fn a_listing_that_is_given_up_gives_everything_back() {
+fn dropped_listing_returns_its_budget() {
     let (_dir, store) = many(600);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
@@ -262,7 +262,7 @@ fn a_listing_that_is_given_up_gives_everything_back() {
 }
 
 #[test]
-fn embedded_pages_are_listed_and_those_laid_over_a_directory() {
+fn embedded_and_overlaid_pages_are_listed() {
     let listing = listed(&ContentSource::Embedded, "/", Wanted::default());
     assert_eq!(listing.totals().files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
     let found = names(listing);

@@ -11,7 +11,7 @@ fn check(cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn types_are_those_of_today_with_charset_where_it_belongs() {
+fn text_types_have_charset_and_json_has_none() {
     check(&[
         ("index.html", "text/html; charset=utf-8"),
         ("a.htm", "text/html; charset=utf-8"),
@@ -111,7 +111,7 @@ fn media_data_and_archives_have_their_registered_types() {
 }
 
 #[test]
-fn capitals_do_not_matter() {
+fn extension_case_is_ignored() {
     for name in ["A.HTML", "a.Html", "dir.d/INDEX.HTM"] {
         assert_eq!(media_type(name.as_bytes()), "text/html; charset=utf-8", "{name}");
     }
@@ -119,7 +119,7 @@ fn capitals_do_not_matter() {
 }
 
 #[test]
-fn what_is_not_known_is_a_stream_of_octets() {
+fn unknown_extension_gets_octet_stream() {
     let names: &[&[u8]] = &[
         b"",
         b"README",
@@ -137,7 +137,7 @@ fn what_is_not_known_is_a_stream_of_octets() {
 }
 
 #[test]
-fn a_given_type_goes_before_and_the_longest_extension_decides() {
+fn configured_type_matches_longest_extension() {
     let mut types = MediaTypes::default();
     for (extension, media_type) in
         [("gz", "application/x-gz"), ("Tar.GZ", "application/x-tgz"), ("foo", "text/x-foo"), ("d", "x/y")]
@@ -165,7 +165,7 @@ fn a_given_type_goes_before_and_the_longest_extension_decides() {
 }
 
 #[test]
-fn a_given_text_type_says_its_charset_unless_it_names_one() {
+fn configured_text_type_gets_charset_unless_named() {
     for (given, said) in [
         ("text/x-foo", "text/x-foo; charset=utf-8"),
         ("TEXT/X-foo", "TEXT/X-foo; charset=utf-8"),
@@ -183,7 +183,7 @@ fn a_given_text_type_says_its_charset_unless_it_names_one() {
 }
 
 #[test]
-fn every_type_in_the_table_ends_in_its_charset() {
+fn with_charset_returns_every_table_entry() {
     for full in WITH_CHARSET {
         let essence = full.strip_suffix(CHARSET).expect(full);
         assert_eq!(with_charset(essence), *full);
@@ -191,7 +191,7 @@ fn every_type_in_the_table_ends_in_its_charset() {
 }
 
 #[test]
-fn text_code_data_and_plain_fonts_are_worth_it() {
+fn is_compressible_text_code_data_fonts_true() {
     for name in [
         "a.html",
         "a.css",
@@ -235,7 +235,7 @@ fn text_code_data_and_plain_fonts_are_worth_it() {
 }
 
 #[test]
-fn what_is_compressed_already_or_not_known_is_left_alone() {
+fn is_compressible_compressed_or_unknown_false() {
     for name in [
         "a", "a.bin", "a.png", "a.jpg", "a.gif", "a.webp", "a.avif", "a.woff", "a.woff2", "a.zip", "a.gz",
         "a.br", "a.zst", "a.css.gz", "a.tar", "a.pdf", "a.mp3", "a.mp4", "a.webm", "a.ts", "a.docx", "a.jar",

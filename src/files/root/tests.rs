@@ -36,7 +36,7 @@ fn outcome(root: &Root, path: &str) -> String {
 }
 
 #[test]
-fn only_names_beneath_the_root_open() {
+fn open_file_finds_only_paths_beneath_root() {
     let (_outer, _site, root) = site();
     let long = "a".repeat(300);
     let cases = [
@@ -64,7 +64,7 @@ fn only_names_beneath_the_root_open() {
 }
 
 #[test]
-fn links_are_followed_as_long_as_they_stay_inside() {
+fn open_file_follows_symlinks_only_inside_root() {
     let (outer, site, root) = site();
     let absolute = site.join("a.txt");
     let secret = outer.path().join("secret");
@@ -104,7 +104,7 @@ fn has_seen_an_open(watch: &OwnedFd) -> bool {
 }
 
 #[test]
-fn a_fifo_is_refused_without_being_opened() {
+fn fifo_is_rejected_without_being_opened() {
     let (_outer, site, root) = site();
     let fifo = site.join("fifo");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
@@ -124,14 +124,14 @@ fn a_fifo_is_refused_without_being_opened() {
 }
 
 #[test]
-fn a_socket_is_refused() {
+fn socket_is_not_regular() {
     let (_outer, site, root) = site();
     let _listener = UnixListener::bind(site.join("socket")).expect("binds");
     assert_eq!(outcome(&root, "socket"), "NotRegular");
 }
 
 #[test]
-fn what_may_not_be_read_is_forbidden() {
+fn unreadable_file_is_forbidden() {
     if rustix::process::geteuid().is_root() {
         eprintln!("skipped: root may read everything");
         return;
@@ -153,7 +153,7 @@ fn what_may_not_be_read_is_forbidden() {
 }
 
 #[test]
-fn a_root_is_a_directory_that_is_there() {
+fn open_of_missing_or_non_directory_root_fails() {
     let (_outer, site, root) = site();
     assert_eq!(root.path(), site);
     for (name, kind) in [("missing", io::ErrorKind::NotFound), ("a.txt", io::ErrorKind::NotADirectory)] {
@@ -163,14 +163,14 @@ fn a_root_is_a_directory_that_is_there() {
 }
 
 #[test]
-fn a_root_stays_the_same_directory_when_it_is_renamed() {
+fn renamed_root_still_serves_its_files() {
     let (outer, site, root) = site();
     fs::rename(&site, outer.path().join("moved")).expect("renames");
     assert_eq!(outcome(&root, "a.txt"), "inside");
 }
 
 #[test]
-fn a_kernel_without_openat2_is_told_apart_from_a_refusal() {
+fn explain_first_open_maps_errno_to_error_kind() {
     for (errno, kind) in [
         (Errno::NOSYS, io::ErrorKind::Unsupported),
         (Errno::PERM, io::ErrorKind::Unsupported),
@@ -181,7 +181,7 @@ fn a_kernel_without_openat2_is_told_apart_from_a_refusal() {
 }
 
 #[test]
-fn facts_by_name_are_those_of_the_open_file() {
+fn stat_by_path_equals_stat_of_open_file() {
     let (_outer, site, root) = site();
     symlink("docs/b.txt", site.join("link")).expect("a link");
     for name in ["docs/b.txt", "link"].map(str::as_bytes) {
@@ -196,7 +196,7 @@ fn facts_by_name_are_those_of_the_open_file() {
 }
 
 #[test]
-fn errors_of_the_system_become_answers() {
+fn errno_maps_to_lookup_error() {
     let cases = [
         (Errno::NOENT, "NotFound"),
         (Errno::LOOP, "NotFound"),

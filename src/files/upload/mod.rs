@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_its_name_when_it_is_whole_and_no_name_before() {
+    fn upload_gets_its_name_only_at_commit() {
         let (folder, store) = site();
         for (path, created) in [("/new", true), ("/new", false), ("/old", false), ("/in/sub/new", true)] {
             let mut upload = begin(&store, "", path).expect("it begins");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_leaves_nothing_with_or_without_a_hidden_name() {
+    fn dropped_upload_leaves_no_file() {
         let (folder, store) = site();
         let mut upload = begin(&store, "", "/old").expect("it begins");
         upload.write(b"half").expect("it takes it");
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_name_gives_way_to_the_real_one() {
+    fn commit_renames_hidden_file_and_keeps_old_mode() {
         let (folder, _store) = site();
         fs::set_permissions(folder.path().join("old"), fs::Permissions::from_mode(0o640)).expect("a mode");
         for (name, created) in [("new", true), ("old", false)] {
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_the_name_meanwhile_decides_at_the_end() {
+    fn commit_depends_on_what_has_the_name_at_the_end() {
         let (folder, store) = site();
         let place = folder.path().join("x");
         let begun = || begin(&store, "", "/x").expect("it begins");
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_known_as_whoever_reads_it_will_know_it() {
+    fn stored_version_equals_version_on_read() {
         let (_folder, store) = site();
         for content in ["", "content", "another content"] {
             let mut upload = begin(&store, "", "/old").expect("it begins");
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_is_asked_again_when_somebody_was_quicker() {
+    fn commit_if_rechecks_condition_after_race() {
         let (folder, store) = site();
         let place = folder.path().join("new");
         let nothing = |upload: &Upload| match upload.existing_file(SystemTime::UNIX_EPOCH)? {
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_goes_away_meanwhile_is_missing_at_the_end() {
+    fn commit_into_removed_directory_gives_no_parent() {
         let (folder, store) = site();
         let upload = begin(&store, "", "/in/sub/x").expect("it begins");
         fs::remove_dir(folder.path().join("in/sub")).expect("it is empty");
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_below_the_directory_for_uploads_is_taken() {
+    fn begin_accepts_only_paths_below_upload_directory() {
         let (_folder, store) = site();
         for (within, path, expected) in [
             ("", "/x", ""),

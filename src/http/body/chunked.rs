@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_bodies_are_decoded() {
+    fn decoder_whole_bodies_give_their_data() {
         for (input, data) in [
             ("0\r\n\r\n", ""),
             ("5\r\nhello\r\n0\r\n\r\n", "hello"),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_cut_short_is_never_done() {
+    fn decoder_truncated_body_is_never_done() {
         let input = b"5;x\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n";
         for len in 0..input.len() {
             assert_eq!(decoded(&input[..len]), Ok(None), "{len} bytes");
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_grammar_is_refused() {
+    fn decoder_bad_grammar_gives_its_error() {
         for (input, fault) in [
             (&b"\r\n"[..], ChunkError::Size),
             (b";a\r\n", ChunkError::Size),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_size_is_no_overflow() {
+    fn decoder_largest_chunk_size_does_not_overflow() {
         let mut reader = ChunkedDecoder::new();
         let step = reader.decode(b"ffffffffffffffff\r\nabc").unwrap();
         assert_eq!((step.consumed, step.data), (21, &b"abc"[..]));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn size_lines_and_trailers_are_bounded() {
+    fn decoder_bounds_size_lines_and_trailers() {
         let line = |len: usize| format!("1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(len - 2));
         assert_eq!(decoded(line(CHUNK_LINE_LEN_MAX).as_bytes()), Ok(Some(b"x".to_vec())));
         let too_long = decoded(line(CHUNK_LINE_LEN_MAX + 1).as_bytes());
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_becomes_a_refusal_with_the_same_sentence() {
+    fn chunk_error_becomes_reject_with_same_message() {
         let reject = Reject::from(ChunkError::Size);
         assert_eq!((reject.status, reject.message), (Status::BAD_REQUEST, ChunkError::Size.message()));
         let reject = Reject::from(ChunkError::TrailersTooLong);

@@ -101,7 +101,7 @@ mod tests {
     use crate::http::testing::body;
 
     #[test]
-    fn a_sized_body_takes_its_bytes_and_no_more() {
+    fn sized_body_consumes_exactly_its_length() {
         for (len, input, data, is_done) in [
             (0, "next", "", true),
             (5, "hello", "hello", true),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunked_body_leaves_what_follows_it() {
+    fn chunked_body_leaves_following_bytes_unread() {
         let input = b"3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n";
         let seen = body(input, &BodyDecoder::chunked()).unwrap();
         assert_eq!((seen.consumed, seen.is_done), (13, true));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_until_close_takes_everything_and_is_never_done() {
+    fn until_close_body_consumes_all_and_is_never_done() {
         let seen = body(b"0\r\n\r\n", &BodyDecoder::until_close()).unwrap();
         assert_eq!(seen.data, b"0\r\n\r\n");
         assert!(!seen.is_done);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_known_of_a_sized_body_only() {
+    fn left_is_some_for_sized_body_only() {
         let mut reader = BodyDecoder::sized(5);
         assert_eq!(reader.decode(b"hel").map(|step| step.consumed), Ok(3));
         assert_eq!(reader.left(), Some(2));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn each_framing_has_its_reader() {
+    fn framings_convert_to_their_decoders() {
         let left = |reader: BodyDecoder| (reader.left(), reader.is_done(), reader.ends_at_close());
         let nothing = (Some(0), true, false);
         let five = (Some(5), false, false);

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_has_one_framing_or_is_refused() {
+    fn request_framing_is_single_or_rejected() {
         use RequestBody::{Chunked, Length, None};
         for (fields, body) in [
             (&[][..], Ok(None)),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn http_1_0_has_lengths_but_no_transfer_encoding() {
+    fn http10_length_accepted_transfer_encoding_rejected() {
         let sized = framing(&[("CL", "5")]).request_body(Version::Http10);
         assert_eq!(sized, Ok(RequestBody::Length(5)));
         let chunked = framing(&[("TE", "chunked")]).request_body(Version::Http10);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_framed_by_request_status_and_fields_in_that_order() {
+    fn response_framing_by_method_then_status_then_fields() {
         use ResponseBody::{Chunked, Length, None, UntilClose};
         let length = &[("CL", "5")][..];
         let chunked = &[("TE", "chunked")][..];

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_part_says_what_it_is_and_the_length_is_that_of_all() {
+    fn multipart_body_matches_rfc_form_and_body_len() {
         let multipart = Multipart { boundary: 0x2a, media_type: b"text/plain", complete_len: 100 };
         let parts = [ByteRange { first: 0, last: 1 }, ByteRange { first: 98, last: 99 }];
         let mut body = Vec::new();

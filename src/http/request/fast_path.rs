@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_send_is_taken_at_first_sight() {
+    fn fast_path_parses_complete_common_heads() {
         for (input, fields_len) in [
             ("GET / HTTP/1.0\r\n\r\n", 0),
             ("GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", 1),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_left_to_others() {
+    fn fast_path_unusual_head_is_none() {
         for input in [
             "\r\nGET / HTTP/1.0\r\n\r\n",
             "GET / HTTP/1.0\n\r\n",
@@ -115,7 +115,7 @@ mod tests {
     proptest! {
         /// A head that comes byte by byte is left to the other parser, so this compares the two.
         #[test]
-        fn both_parsers_understand_the_same(
+        fn fast_and_slow_path_parse_the_same(
             lines in proptest::collection::vec("[A-Za-z-]{1,12}:[ \t]{0,2}[ -~]{0,20}[ \t]{0,2}", 0..6),
             changes in proptest::collection::vec((any::<prop::sample::Index>(), prop_oneof![
                 Just(b'\r'), Just(b'\n'), Just(b' '), Just(b':'), Just(b'\t'), Just(0), any::<u8>(),

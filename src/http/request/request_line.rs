@@ -95,7 +95,7 @@ mod tests {
     use crate::http::testing::request;
 
     #[test]
-    fn a_malformed_request_line_is_refused_as_soon_as_it_is_complete() {
+    fn request_line_malformed_is_rejected_once_complete() {
         let cases: &[(&[u8], u16)] = &[
             (b"GET / HTTP/1.1\r\n", 0),
             (b"GET  / HTTP/1.1\r\n", 400),
@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_http_2_for_known_is_told_what_to_do() {
+    fn http2_preface_reject_names_http1_1_option() {
         let why = |input: &[u8]| request(input, |_, _| ()).unwrap_err().message;
         assert!(why(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").contains("--http1.1"));
         assert!(!why(b"GET / HTTP/2.0\r\n").contains("--http1.1"));
     }
 
     #[test]
-    fn methods_are_tokens_of_at_most_32_bytes() {
+    fn method_is_token_of_at_most_32_bytes() {
         let known = |name: &str| {
             let input = format!("{name} / HTTP/1.0\r\n\r\n");
             request(input.as_bytes(), |_, head| head.method)

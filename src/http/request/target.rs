@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_gives_its_path_and_query() {
+    fn target_forms_give_path_and_query() {
         use Method::{Connect, Get, Options, Unknown};
         for (method, bytes, path, query) in [
             (Get, "/", "/", None),
@@ -185,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_of_an_absolute_form_is_kept() {
+    fn absolute_form_keeps_authority() {
         let target = parse(Method::Get, b"http://example.com:8080").unwrap();
         assert_eq!(target, RequestTarget::Absolute { authority: b"example.com:8080", path_and_query: b"/" });
     }
 
     #[test]
-    fn a_form_that_does_not_fit_is_refused() {
+    fn target_form_wrong_for_method_gets_400() {
         use Method::{Connect, Get, Head, Options};
         for (method, bytes) in [
             (Get, &b""[..]),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_names_or_addresses_with_an_optional_port() {
+    fn is_authority_accepts_host_with_optional_port() {
         for (bytes, valid) in [
             ("", true),
             ("a", true),

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_answer_is_understood() {
+    fn plain_response_parses_every_part() {
         let input = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nX: y\r\n\r\n";
         let seen = response(input, Method::Get, |consumed, head| {
             assert_eq!(consumed, input.len());
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn status_lines_are_taken_strictly() {
+    fn malformed_status_lines_are_errors() {
         let cases: &[(&[u8], Result<u16, ResponseHeadError>)] = &[
             (b"HTTP/1.1 200 OK", Ok(200)),
             (b"HTTP/1.1 200 ", Ok(200)),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_is_refused_at_its_first_wrong_byte() {
+    fn non_http_response_fails_at_first_wrong_byte() {
         for (input, expected) in [
             (&b""[..], Ok(None)),
             (b"H", Ok(None)),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_fields_are_taken_strictly() {
+    fn malformed_response_lines_and_fields_are_errors() {
         for (rest, expected) in [
             ("\r\n\r\n", Ok(Some(200))),
             ("\r\nA: b\r\n", Ok(None)),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_kept_only_after_a_body_whose_end_is_certain() {
+    fn keep_alive_only_if_end_of_body_is_certain() {
         for (input, kept) in [
             ("1.1 200 OK\r\nContent-Length: 5", true),
             ("1.1 200 OK\r\nTransfer-Encoding: chunked", true),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_own_sentence() {
+    fn response_head_error_messages_are_distinct() {
         let faults = [
             ResponseHeadError::NotHttp,
             ResponseHeadError::StatusLine,

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_whole_or_has_its_failure() {
+    fn response_is_complete_or_gives_its_error() {
         let sized = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
         let chunked = b"HTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
         let interim = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_head_has_no_body() {
+    fn response_to_head_has_no_body() {
         let mut reader = ResponseReader::new(Method::Head);
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         assert_eq!(reader.check(head, &mut LastHead::default()), Ok((head.len(), true)));
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_is_known_says_the_same_and_one_that_differs_is_read() {
+    fn last_head_same_bytes_reused_other_bytes_parsed() {
         let mut last = LastHead::default();
         let mut read = |text: &str, method| {
             let mut reader = ResponseReader::new(method);

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn if_match_holds_for_the_very_tag_or_for_anything() {
+    fn if_match_performs_on_strong_match_or_wildcard() {
         for (value, current, expected) in [
             ("\"x\"", FILE, Perform),
             ("\"a\", \"x\"", FILE, Perform),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn if_none_match_holds_for_other_tags_and_is_304_or_412_where_it_does_not() {
+    fn if_none_match_weak_match_is_304_for_get_412_for_put() {
         for (value, current, get, put) in [
             ("\"x\"", FILE, NotModified, Failed),
             ("W/\"x\"", FILE, NotModified, Failed),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_of_another_encoding_stands_for_the_same_version() {
+    fn encoded_tag_matches_the_same_version() {
         let both = Some(Validators { encoded_tag: Some(b"\"x-gzip\""), ..FILE.unwrap_or_default() });
         for (tag, is_known) in [("\"x\"", true), ("\"x-gzip\"", true), ("\"x-br\"", false)] {
             let (_, put) = outcomes(&[&format!("If-Match: \"a\", {tag}")], both);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_fields_are_one_list() {
+    fn repeated_condition_fields_are_one_list() {
         let none = "If-None-Match: \"a\"";
         assert_eq!(outcomes(&[none, "If-None-Match: \"x\""], FILE), (NotModified, Failed));
         assert_eq!(outcomes(&[none, "X: y", "if-none-match: \"b\""], FILE), (Perform, Perform));
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_compare_by_the_second_and_only_what_has_settled_equals_its_own() {
+    fn date_conditions_compare_seconds_unstable_never_equal() {
         let young = Some(Validators { modified: Some(YOUNG), ..FILE.unwrap_or_default() });
         for (date, current, since, not_since) in [
             (BEFORE, FILE, Perform, Failed),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_taken_in_the_order_of_the_rfc() {
+    fn conditions_evaluate_in_rfc_order() {
         let (matching, other) = ("If-Match: \"x\"", "If-Match: \"a\"");
         let (same, changed) = ("If-None-Match: \"x\"", "If-None-Match: \"a\"");
         let unmodified = |date| format!("If-Unmodified-Since: {date}");
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn if_range_holds_for_nothing_but_the_very_bytes() {
+    fn if_range_matches_strong_validator_only() {
         let young = Some(Validators { modified: Some(YOUNG), ..FILE.unwrap_or_default() });
         let cases: [(&[&str], _, bool); 16] = [
             (&[], FILE, true),

@@ -75,7 +75,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_tag_is_quoted_and_may_be_weak() {
+    fn entity_tag_is_quoted_and_may_be_weak() {
         for (text, expected) in [
             ("\"a\"", Some((false, "\"a\""))),
             ("\"\"", Some((false, "\"\""))),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_compare_as_the_table_of_the_rfc_has_it() {
+    fn strong_eq_and_weak_eq_match_rfc_table() {
         for (one, other, strong, weak) in [
             ("W/\"1\"", "W/\"1\"", false, true),
             ("W/\"1\"", "W/\"2\"", false, false),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_understood_whole_or_not_at_all() {
+    fn tag_list_with_malformed_element_is_none() {
         let wanted = EntityTag::parse(b"\"x\"").expect("a tag");
         for (list, expected) in [
             ("\"x\"", Some(true)),
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_upset_the_reading_and_every_list_of_tags_is_read(
+        fn tag_list_any_bytes_no_panic_valid_list_fully_read(
             bytes in proptest::collection::vec(any::<u8>(), 0..100),
             tags in proptest::collection::vec("(W/)?\"[!#-~]{0,8}\"", 1..8),
             comma in "[ \t]{0,2},[ \t,]{0,3}",

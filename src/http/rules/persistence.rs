@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn close_wins_and_http_1_0_has_to_ask() {
+    fn close_overrides_and_http10_needs_keep_alive() {
         use Version::{Http10, Http11};
         for (version, lines, persists, asked) in [
             (Http11, &[][..], true, false),

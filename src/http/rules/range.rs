@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn first_middle_suffix_and_open_ended_ranges_are_fitted_to_the_length() {
+    fn range_forms_are_clamped_to_length() {
         let beyond = "99999999999999999999";
         for (set, expected) in [
             ("0-0", Some((0, 0))),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_selects_all() {
+    fn malformed_range_selects_whole() {
         for value in [
             "",
             "bytes",
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_is_in_any_case_and_a_list_may_have_white_space_and_empty_elements() {
+    fn range_unit_case_spaces_and_empty_elements_accepted() {
         for value in
             ["bytes=1-2", "Bytes=1-2", "BYTES=1-2", "bytes=,1-2", "bytes= 1-2\t, ,", "bytes=1-2,9999-"]
         {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_empty_file_nothing_can_be_had_but_its_end() {
+    fn ranges_of_empty_file_only_suffix_is_satisfiable() {
         for (set, expected) in [
             ("0-", RangeSelection::Unsatisfiable),
             ("0-0", RangeSelection::Unsatisfiable),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_overlap_touch_or_nearly_touch_become_one_and_the_rest_keep_their_order() {
+    fn near_ranges_coalesce_others_keep_order() {
         for (set, expected) in [
             ("0-9,500-509", &[(0, 9), (500, 509)][..]),
             ("500-509,0-9", &[(500, 509), (0, 9)]),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_32_parts_the_whole_is_sent() {
+    fn more_than_32_ranges_select_whole() {
         let set = |count: u64| {
             let specs: Vec<String> = (0..count).map(|at| format!("{}-{}", at * 1000, at * 1000)).collect();
             format!("bytes={}", specs.join(","))
@@ -307,7 +307,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_upset_the_reading(
+        fn range_any_bytes_give_valid_parts(
             bytes in proptest::collection::vec(any::<u8>(), 0..200),
             set in "[0-9,\\- ]{0,60}",
             len in any::<u64>(),
@@ -321,7 +321,7 @@ mod tests {
         }
 
         #[test]
-        fn the_parts_are_the_bytes_that_were_asked_for(
+        fn selected_parts_cover_requested_bytes_and_small_gaps(
             specs in proptest::collection::vec((0..3u8, 0..3000usize, 0..3000usize), 1..12),
             len in 1..2500usize,
         ) {

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_has_an_objective_and_sensible_rest() {
+    fn search_with_slo_only_has_default_settings() {
         let SearchSettings { slo: objective, start_rate: start, step_len, warmup, format } =
             search("--find-rate --slo p99<10ms");
         assert_eq!((objective.text(), start, step_len, warmup), ("p99<10ms", None, None, None));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn other_options_say_how_a_step_is() {
+    fn search_options_set_start_rate_step_len_warmup_format() {
         let line = "--find-rate --slo p99<10ms -q 2k -z 500ms --warmup 0s --format json";
         let SearchSettings { start_rate: start, step_len, warmup, format, .. } = search(line);
         let (half, none) = (Duration::from_millis(500), Duration::ZERO);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_in_one_line() {
+    fn invalid_search_options_get_one_line_errors() {
         for (line, wanted) in [
             ("--find-rate", "--find-rate needs an objective, such as --slo 'p99<10ms,errors<0.1%'"),
             (

@@ -24,7 +24,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 #[test]
-fn any_of_seven_options_begins_load_mode_and_nothing_else_does() {
+fn seven_options_select_load_mode_others_do_not() {
     let search = "--find-rate --slo p99<1s";
     for line in ["-c 2", "-n 1", "-z 1s", "-q 5", "--steps 5:1s", "--ramp 0..5/1s", "-n1 -c1", search] {
         settings(line);
@@ -37,7 +37,7 @@ fn any_of_seven_options_begins_load_mode_and_nothing_else_does() {
 }
 
 #[test]
-fn a_run_that_is_asked_for_with_little_has_sensible_rest() {
+fn minimal_load_options_get_defaults() {
     let Settings {
         plan,
         target_selection: places,
@@ -60,7 +60,7 @@ fn a_run_that_is_asked_for_with_little_has_sensible_rest() {
 }
 
 #[test]
-fn how_long_a_run_is_follows_from_what_is_said() {
+fn stop_follows_from_options() {
     for (line, requests, duration) in [
         ("-c 2", None, Some(secs(10))),
         ("-c 2 -n 10k", Some(10_000), None),
@@ -79,7 +79,7 @@ fn how_long_a_run_is_follows_from_what_is_said() {
 }
 
 #[test]
-fn how_many_connections_there_are_follows_from_what_is_said() {
+fn concurrency_follows_from_options() {
     for (line, concurrency, threads) in [
         ("-z 1s", 50, 1),
         ("-n 10", 10, 1),
@@ -95,7 +95,7 @@ fn how_many_connections_there_are_follows_from_what_is_said() {
 }
 
 #[test]
-fn schedules_are_rates_steps_or_ramps() {
+fn rate_steps_and_ramp_options_set_schedule() {
     let steps = vec![(100.0, secs(30)), (0.0, secs(1)), (2000.0, Duration::from_millis(500))];
     for (line, schedule) in [
         ("-q 2k", Schedule::Constant { per_sec: 2000.0 }),
@@ -110,7 +110,7 @@ fn schedules_are_rates_steps_or_ramps() {
 }
 
 #[test]
-fn every_option_has_its_setting() {
+fn each_load_option_sets_its_setting() {
     let line = "-n 10k -c 8 --warmup 2s --pipeline 4 --requests-per-connection 100 --timeout 5s --threads 2 \
                 --order random --seed 7 --every 1s --format json --out r.json --save a.run --compare b.run --fail-on p99>+10% --assert p99<10ms -s \
                 -H X:{SEQ} --host h -p 81 a/{SEQ}";
@@ -136,7 +136,7 @@ fn every_option_has_its_setting() {
 }
 
 #[test]
-fn methods_and_bodies_are_those_of_a_single_request() {
+fn load_method_and_body_options_match_single_request() {
     let file = |name: &str| Some(Payload::Source(Source::File(name.into())));
     let data = |data: Vec<Data>| Some(Payload::Data(data));
     let text = |text: &str| Data::Text(text.into());
@@ -161,7 +161,7 @@ fn methods_and_bodies_are_those_of_a_single_request() {
 }
 
 #[test]
-fn urls_come_from_a_list_or_standard_input() {
+fn urls_option_reads_file_or_stdin() {
     let list =
         |list, host: Option<&str>, port| TargetSelection::List { list, host: host.map(str::to_owned), port };
     assert_eq!(
@@ -186,7 +186,7 @@ fn check_errors(rows: &[(&str, &str)]) {
 }
 
 #[test]
-fn what_nobody_can_mean_is_told_in_one_line() {
+fn out_of_range_values_get_one_line_errors() {
     check_errors(&[
         ("-z 0", "option '--duration': '0' is too short; it must be above 0"),
         ("-z 1000000h", "option '--duration': '1000000h' is too long; at most 8760h"),
@@ -214,7 +214,7 @@ fn what_nobody_can_mean_is_told_in_one_line() {
 }
 
 #[test]
-fn every_mistake_is_told_in_one_line() {
+fn invalid_load_options_get_one_line_errors() {
     for (line, wanted) in [
         (
             "-c 1",
@@ -275,7 +275,7 @@ fn every_mistake_is_told_in_one_line() {
 }
 
 #[test]
-fn every_option_that_is_not_for_load_mode_is_refused_there() {
+fn single_request_options_are_refused_in_load_mode() {
     for (name, _) in SINGLE_REQUEST_OPTIONS {
         let spelling = crate::client::args::PROGRAM.specs.iter().find(|known| known.long == name);
         let takes_value =

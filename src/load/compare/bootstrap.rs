@@ -142,7 +142,7 @@ mod tests {
     use crate::load::stats::summary::tests::{empty_summary, info, steady};
 
     #[test]
-    fn the_same_seed_draws_the_same_runs() {
+    fn same_seed_gives_the_same_draws() {
         let sample = Sample::of(&steady(20, 1.0));
         let draw = |seed| sample.draw(&mut Random::new(seed));
         assert_eq!(draw(7), draw(7));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_could_have_been_lie_around_the_run_that_was() {
+    fn bootstrap_draws_have_the_mean_of_the_run() {
         for secs in [5, 20, 130] {
             let summary = steady(secs, 1.0);
             let sample = Sample::of(&summary);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_the_value_at_or_below_which_its_share_lies() {
+    fn draw_percentile_is_the_value_at_its_rank() {
         let block = Block { secs: 1.0, answered: 100.0, counts: vec![50, 25, 25] };
         let sample = Sample { values_us: vec![10, 20, 30], blocks: vec![block] };
         let draw = sample.draw(&mut Random::new(1));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_hold_all_of_a_run_and_take_as_long_as_it_did() {
+    fn blocks_sum_to_the_run_and_its_duration() {
         let mut summary = steady(7, 1.0);
         summary.info.wall = Duration::from_millis(6500);
         let sample = Sample::of(&summary);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fewer_blocks_the_wider_the_interval_and_too_few_have_none() {
+    fn interval_widens_with_fewer_blocks_below_5_is_none() {
         let values = || (0..1000).rev().map(f64::from).collect::<Vec<_>>();
         assert_eq!(interval(values(), 4), None);
         assert_eq!(interval(values(), 5), Some((0.0, 999.0)));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_drawn_from_nothing() {
+    fn draw_from_empty_run_is_zero() {
         let draw = Sample::of(&empty_summary(info())).draw(&mut Random::new(1));
         assert_eq!(draw, Draw { rate: 0.0, percentiles_us: [0.0; PERCENTILES.len()] });
     }

@@ -76,7 +76,7 @@ mod tests {
 
     /// The examples of the paper, table II, method 10.
     #[test]
-    fn the_interval_is_that_of_the_paper() {
+    fn difference_interval_matches_newcombe_1998() {
         for (one, other, low, high) in [
             ((56, 70), (48, 80), 0.0524, 0.3339),
             ((9, 10), (3, 10), 0.1705, 0.8090),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_that_come_together_count_as_few() {
+    fn burst_len_grows_with_clustered_errors() {
         assert_eq!(burst_len(&[(0.0, 100.0); 10]), 1.0);
         assert_eq!(burst_len(&[(1.0, 100.0); 10]), 1.0);
         assert_eq!(burst_len(&[]), 1.0);

@@ -15,7 +15,7 @@ fn verdicts(before: &Summary, after: &Summary) -> Vec<ComparisonVerdict> {
 }
 
 #[test]
-fn a_run_beside_itself_shows_no_difference() {
+fn run_compared_with_itself_shows_no_difference() {
     let run = steady(20, 1.0);
     let verdicts = verdicts(&run, &run);
     assert!(
@@ -33,7 +33,7 @@ fn a_run_beside_itself_shows_no_difference() {
 }
 
 #[test]
-fn a_run_with_half_the_latency_is_faster_and_the_other_way_round_slower() {
+fn half_latency_is_faster_double_is_slower() {
     for secs in [5, 20] {
         let (slow, fast) = (steady(secs, 1.0), steady(secs, 0.5));
         assert_eq!(verdicts(&slow, &fast)[1..6], [ComparisonVerdict::Faster; 5], "{secs} s");
@@ -45,7 +45,7 @@ fn a_run_with_half_the_latency_is_faster_and_the_other_way_round_slower() {
 }
 
 #[test]
-fn the_rate_counts_the_other_way_round_than_times() {
+fn higher_rate_is_faster_lower_is_slower() {
     assert_eq!(verdict(Metric::Rate, 0.2, (0.1, 0.3)), ComparisonVerdict::Faster);
     assert_eq!(verdict(Metric::Rate, -0.2, (-0.3, -0.1)), ComparisonVerdict::Slower);
     assert_eq!(verdict(Metric::Rate, 0.2, (-0.1, 0.3)), ComparisonVerdict::NotSignificant);
@@ -53,13 +53,13 @@ fn the_rate_counts_the_other_way_round_than_times() {
 }
 
 #[test]
-fn the_same_seed_compares_the_same() {
+fn same_seed_gives_the_same_comparison() {
     let (one, other) = (steady(12, 1.0), steady(12, 1.02));
     assert_eq!(compare(&one, &other, 3), compare(&one, &other, 3));
 }
 
 #[test]
-fn what_speaks_against_the_comparison_is_said() {
+fn invalid_run_and_other_concurrency_are_caveats() {
     let (before, mut after) = (steady(5, 1.0), steady(5, 1.0));
     assert_eq!(compare(&before, &after, 1).caveats, [""; 0]);
     after.info.concurrency = 64;
@@ -72,7 +72,7 @@ fn what_speaks_against_the_comparison_is_said() {
 }
 
 #[test]
-fn runs_without_answers_are_compared_without_a_verdict() {
+fn runs_without_responses_get_too_few_answers() {
     let empty = empty_summary(info());
     assert!(verdicts(&empty, &empty).iter().all(|verdict| *verdict == ComparisonVerdict::TooFewResponses));
     assert!(
@@ -146,7 +146,7 @@ fn called_different(secs: u64, before: Server, after: Server) -> [u32; 6] {
 }
 
 #[test]
-fn two_runs_of_the_same_server_are_seldom_called_different() {
+fn same_server_is_seldom_called_different() {
     for (secs, unrest) in [(5, 0.0), (10, 0.1)] {
         let server = Server { factor: 1.0, unrest };
         let called = called_different(secs, server, server);
@@ -157,7 +157,7 @@ fn two_runs_of_the_same_server_are_seldom_called_different() {
 }
 
 #[test]
-fn a_server_that_is_a_fifth_slower_is_called_slower_after_ten_seconds() {
+fn server_20_percent_slower_is_called_slower_after_10_s() {
     let (before, after) = (Server { factor: 1.0, unrest: 0.03 }, Server { factor: 1.2, unrest: 0.03 });
     let called = called_different(10, before, after);
     assert!(called[..5].iter().all(|count| *count >= 19), "p50 to p99: {called:?}");
@@ -167,7 +167,7 @@ fn a_server_that_is_a_fifth_slower_is_called_slower_after_ten_seconds() {
 }
 
 #[test]
-fn runs_that_are_too_short_have_neither_interval_nor_verdict() {
+fn runs_under_5_s_have_no_interval_and_are_too_short() {
     let comparison = compare(&steady(4, 1.0), &steady(20, 2.0), 1);
     for row in &comparison.rows[..6] {
         assert_eq!((row.interval, row.verdict), (None, ComparisonVerdict::TooShort));
@@ -176,7 +176,7 @@ fn runs_that_are_too_short_have_neither_interval_nor_verdict() {
 }
 
 #[test]
-fn errors_have_an_interval_and_a_verdict() {
+fn error_shares_get_an_interval_and_a_verdict() {
     let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
     for (before, after, verdict) in [
         (0.0, 0.0, ComparisonVerdict::NotSignificant),
@@ -209,7 +209,7 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
 }
 
 #[test]
-fn errors_that_came_in_one_burst_are_not_a_trend() {
+fn one_burst_of_errors_is_not_significant() {
     let burst = compare(&failing(|_| false), &failing(|second| second == 3), 1).errors;
     assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotSignificant), "{burst:?}");
     let all = compare(&failing(|_| false), &failing(|_| true), 1).errors;
@@ -217,7 +217,7 @@ fn errors_that_came_in_one_burst_are_not_a_trend() {
 }
 
 #[test]
-fn answers_with_bad_statuses_come_in_bursts_too() {
+fn one_burst_of_bad_statuses_is_not_significant() {
     let run = |at: fn(u64) -> bool| {
         let mut metrics = metrics(0);
         for number in 0..10_000 {
@@ -243,7 +243,7 @@ fn answers_with_bad_statuses_come_in_bursts_too() {
 }
 
 #[test]
-fn runs_that_were_set_up_differently_are_said() {
+fn different_settings_are_caveats() {
     let (before, mut after) = (empty_summary(info()), empty_summary(info()));
     after.info.setup.timeout = Duration::from_secs(5);
     after.info.setup.keep_alive_for = Some(0);
@@ -263,7 +263,7 @@ fn runs_that_were_set_up_differently_are_said() {
 }
 
 #[test]
-fn other_addresses_and_other_schedules_are_said() {
+fn different_targets_and_rates_are_caveats() {
     let (before, mut after) = (empty_summary(info()), empty_summary(info()));
     after.info.target = "GET http://localhost/x".to_owned();
     after.info.due = Some(4014);
@@ -278,7 +278,7 @@ fn other_addresses_and_other_schedules_are_said() {
 }
 
 #[test]
-fn a_percentile_is_compared_only_if_both_runs_have_answers_beyond_it() {
+fn percentile_needs_tail_responses_in_both_runs() {
     let (few, many) = (steady(5, 1.0), steady(40, 1.0));
     let p99_9 = |before, after| compare(before, after, 1).rows[6].verdict;
     assert_eq!(
@@ -289,7 +289,7 @@ fn a_percentile_is_compared_only_if_both_runs_have_answers_beyond_it() {
 }
 
 #[test]
-fn a_run_by_a_schedule_beside_one_without_is_said_once() {
+fn open_and_closed_loop_compared_gives_one_caveat() {
     let (closed, mut open) = (steady(5, 1.0), steady(5, 1.0));
     open.info.due = Some(2500);
     let caveat = "only one of the runs followed a schedule, so their latencies mean different things";

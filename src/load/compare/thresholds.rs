@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clause_fires_beyond_its_limit() {
+    fn threshold_clause_fails_beyond_its_limit() {
         assert_eq!(fired("p99>+10%, p50>+10%,rps<-5%", 1.5), ["p99>+10%", "p50>+10%"]);
         assert_eq!(fired("p99>+60%", 1.5), [""; 0]);
         assert_eq!(fired("p50<-10%", 0.5), ["p50<-10%"]);
@@ -117,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_chance_does_not_fire() {
+    fn threshold_clause_holds_if_change_is_not_significant() {
         assert_eq!(fired("p50>=-50%,p99>=-50%,p99.99>=-50%,errors>+0.1%", 1.0), [""; 0]);
     }
 
     #[test]
-    fn errors_fire_when_they_are_more_than_chance() {
+    fn errors_clause_fails_only_if_increase_is_significant() {
         let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
         let limits = Thresholds::parse("errors>+0.01%").expect("it can be read");
         for (share, fires) in [(0.0, false), (0.000_2, false), (0.002, true)] {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clause_that_there_is_too_little_to_judge_by_is_told() {
+    fn clause_with_too_little_data_is_undecided() {
         let limits = Thresholds::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
         let open = |secs| limits.open(&compare(&steady(secs, 1.0), &steady(secs, 2.0), 1));
         assert_eq!(open(20), ["p99.99>+10% was not judged: too few answers"]);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_names_its_clause() {
+    fn thresholds_parse_error_names_the_clause() {
         let rows = [
             ("p99>10%", "'p99>10%': a change has a sign: +10% is a tenth more, -10% a tenth less"),
             ("p99>+10", "'p99>+10': a share needs a percent sign: 10%"),

@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_spread_evenly_over_addresses_and_by_targets_over_hosts() {
+    fn slots_spread_by_targets_over_hosts_evenly_over_addresses() {
         let even = |addresses: &[(char, u8, usize)]| {
             addresses.iter().map(|(host, number, count)| (address(*host, *number), *count)).collect()
         };
@@ -382,14 +382,14 @@ mod tests {
     }
 
     #[test]
-    fn each_host_needs_a_connection_and_an_address() {
+    fn slots_with_too_few_connections_or_no_address_fail() {
         let start = crate::reactor::Now::read().instant;
         assert!(seats("abc", 2, 1, SINGLE_THREAD, start).is_err());
         assert!(seats("a", 1, 0, SINGLE_THREAD, start).is_err());
     }
 
     #[test]
-    fn the_next_address_is_tried_at_once_and_the_first_again_after_a_pause() {
+    fn failed_connect_tries_next_address_then_backs_off() {
         let start = crate::reactor::Now::read().instant;
         let mut seats = seats("a", 1, 2, SINGLE_THREAD, start).expect("seats");
         for (pause, number) in [(0, 0), (0, 1), (10, 0), (10, 1), (20, 0), (20, 1), (40, 0)] {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_connected_is_tried_again_at_once_however_often_it_was_refused_before() {
+    fn slot_closed_after_connect_reopens_without_pause() {
         let start = crate::reactor::Now::read().instant;
         let mut seats = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
         for pause in [10, 20, 40] {
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_unused_is_opened_again_after_a_pause_that_counts_from_its_opening() {
+    fn unused_connection_reopens_after_pause_from_its_opening() {
         let start = crate::reactor::Now::read().instant;
         let mut seats = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
         for (unused_for, wanted) in [(0, 10), (0, 20), (30, 40), (95, 95), (0, 100), (0, 100), (3000, 3000)] {
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_rested_longest_is_first_in_line_and_who_is_gone_is_passed_over() {
+    fn pop_idle_is_fifo_and_skips_closed_and_busy_slots() {
         let start = crate::reactor::Now::read().instant;
         let mut seats = seats("a", 3, 1, SINGLE_THREAD, start).expect("seats");
         let mut keys = Vec::new();
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_asked_in_turn_over_all_threads() {
+    fn sequential_urls_rotate_over_all_threads() {
         let start = crate::reactor::Now::read().instant;
         let of = 2;
         let mut asked = [0, 1].map(|index| {

@@ -72,7 +72,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn they_leave_in_the_order_in_which_they_came() {
+    fn in_flight_queue_is_fifo() {
         let at = Now::read().instant;
         let mut in_flight = InFlightQueue::with_capacity(3);
         let urls = |asked: Vec<InFlightRequest>| asked.iter().map(|asked| asked.url).collect::<Vec<_>>();

@@ -86,7 +86,7 @@ mod tests {
     use crate::load::run_info::tests::settings;
 
     #[test]
-    fn a_signal_is_heard_of_from_the_beginning_on_and_stays() {
+    fn interrupt_after_signal_stays_set() {
         let interrupt = Interrupt::watch_signals(&[SIGWINCH]).expect("handlers");
         assert_eq!((interrupt.has_signal(), interrupt.during(|| 7)), (false, Some(7)));
         raise(SIGWINCH).expect("the signal");
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_ends_before_it_begins_if_a_signal_came_before_its_reactors_watched() {
+    fn run_after_early_signal_sends_nothing() {
         let interrupt = Interrupt::watch_signals(&[SIGURG]).expect("handlers");
         raise(SIGURG).expect("the signal");
         for threads in ["1", "2"] {

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn each_request_has_its_moment() {
+    fn intended_time_per_schedule_and_number() {
         let constant = |per_sec| Schedule::Constant { per_sec };
         let steps = Schedule::Steps(vec![(100.0, secs(2.0)), (0.0, secs(1.0)), (10.0, secs(1.0))]);
         let ramp = |from, to| Schedule::Ramp { from, to, over: secs(10.0) };
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_is_what_has_come() {
+    fn due_count_per_schedule_and_elapsed_time() {
         let constant = Schedule::Constant { per_sec: 1000.0 };
         let steps = Schedule::Steps(vec![(100.0, secs(1.0)), (200.0, secs(1.0))]);
         let ramp = Schedule::Ramp { from: 0.0, to: 100.0, over: secs(10.0) };
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_at_an_odd_rate_does_not_drift() {
+    fn constant_rate_after_a_year_has_no_drift() {
         let schedule = Schedule::Constant { per_sec: 7.0 };
         let year_secs = 365 * 24 * 3600;
         let moment = schedule.intended(7 * year_secs);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_a_schedule_make_the_whole() {
+    fn thread_shares_partition_all_numbers() {
         for of in 1..5 {
             for count in 0..40 {
                 let shares: Vec<_> = (0..of).map(|index| ThreadShare { index, of }).collect();
@@ -268,13 +268,13 @@ mod tests {
         }
 
         #[test]
-        fn intended_never_falls(schedule in any_schedule(), n in 0_u64..10_000_000) {
+        fn intended_time_is_monotonic(schedule in any_schedule(), n in 0_u64..10_000_000) {
             let (this, next) = (schedule.intended(n), schedule.intended(n + 1));
             prop_assert!(next.is_none() || this <= next, "{this:?} {next:?}");
         }
 
         #[test]
-        fn due_counts_the_moments_that_have_come(schedule in any_schedule(), millis in 0_u64..20_000) {
+        fn due_count_matches_intended_times(schedule in any_schedule(), millis in 0_u64..20_000) {
             let elapsed = Duration::from_millis(millis);
             let due = schedule.due(elapsed);
             prop_assert!(due == 0 || schedule.intended(due - 1).is_some_and(|moment| moment <= elapsed));

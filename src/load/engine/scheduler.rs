@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_what_is_measured_begin_at_nought_whatever_the_warm_up_was() {
+    fn request_numbers_restart_at_zero_after_warmup() {
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec: 1000.0 }] {
             for share in [SINGLE_THREAD, ThreadShare { index: 1, of: 3 }] {
                 let start = Now::read().instant;
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_tickets_than_were_asked_for_and_none_after_the_end() {
+    fn take_stops_at_quota_end_time_or_cancel() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let mut few = Scheduler::new(&plan(Schedule::Closed, 0, Some(2), None), SINGLE_THREAD, start);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_at_the_very_end_is_not_due_and_what_waits_is_told() {
+    fn unsent_count_excludes_requests_due_at_end_time() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let schedule = Schedule::Constant { per_sec: 100.0 };
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_ends_its_time_after_the_warm_up_whose_end_and_its_own_it_tells() {
+    fn duration_counts_from_end_of_warmup() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let mut tickets = Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), SINGLE_THREAD, start);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn several_threads_send_together_what_was_asked_for() {
+    fn quota_is_divided_over_threads() {
         let start = Now::read().instant;
         let taken = [0, 1, 2].map(|index| {
             let share = ThreadShare { index, of: 3 };
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waits_and_nothing_is_due_beyond_what_was_asked_for() {
+    fn unsent_and_due_requests_are_limited_by_quota() {
         let start = Now::read().instant;
         let late = start + Duration::from_secs(1);
         let schedule = Schedule::Constant { per_sec: 100.0 };
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_warm_up_runs_at_the_first_rate_that_is_one_or_at_the_mean() {
+    fn warmup_uses_first_nonzero_rate_or_mean_of_ramp() {
         let second = Duration::from_secs(1);
         for (schedule, per_sec) in [
             (Schedule::Constant { per_sec: 7.0 }, 7.0),

@@ -125,7 +125,7 @@ mod tests {
     use crate::load::stats::metrics::{Metrics, MetricsSettings};
 
     #[test]
-    fn the_sum_is_told_once_a_round_also_when_a_thread_has_ended() {
+    fn observer_gets_sum_once_per_round_after_thread_ended() {
         let (tell, told) = mpsc::channel();
         let mut metrics =
             [0, 1].map(|_| Metrics::new(MetricsSettings { urls: 1, slice_len: Duration::from_secs(1) }));

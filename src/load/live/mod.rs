@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_when_they_are_due_and_no_more_often() {
+    fn progress_lines_appear_once_per_interval() {
         let metrics = metrics(&[10; 9]);
         let view = DisplayMode::Lines { every: secs(2.0), next: secs(2.0), has_shown_warmup: false };
         let mut live =
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_drawn_over_the_one_before_and_taken_away() {
+    fn progress_block_is_redrawn_in_place_and_cleared() {
         let view = DisplayMode::Block { size: || Room { columns: 100, rows: 24 }, drawn_lens: Vec::new() };
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
         let mut live = LiveDisplay { out: Vec::new(), is_writable: || true, mode: view, stop };
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_have_to_wait_is_not_written() {
+    fn progress_is_skipped_when_stderr_not_writable() {
         let metrics = metrics(&[10; 3]);
         let drawn = Vec::new();
         for view in [
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_becomes_narrower_is_cleared_of_all_that_has_been_folded() {
+    fn redraw_after_narrowing_clears_wrapped_rows() {
         let room = |columns, rows| Room { columns, rows };
         assert_eq!(drawn_rows(&[], room(80, 24)), 0);
         assert_eq!(drawn_rows(&[40, 0, 79], room(80, 24)), 3);
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_for_terminals_that_can_show_it() {
+    fn can_redraw_depends_on_term_and_locale() {
         for (term, locale, can) in [
             (Some("xterm"), Some("en_GB.UTF-8"), true),
             (Some("screen"), Some("C.utf8"), true),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_that_does_not_say_has_the_usual_room() {
+    fn unknown_terminal_size_is_80x24() {
         assert_eq!(Room::of(0, 0), DEFAULT_SIZE);
         assert_eq!(Room::of(40, 0), Room { columns: 40, rows: 24 });
     }

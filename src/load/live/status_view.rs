@@ -222,7 +222,7 @@ mod tests {
     const WIDE_TERMINAL: Room = Room { columns: 100, rows: 24 };
 
     #[test]
-    fn a_glance_tells_of_the_last_second_that_is_over() {
+    fn status_view_shows_last_complete_interval() {
         let metrics = metrics(&[10, 20, 5]);
         assert_eq!(StatusView::of(metrics.live(), secs(2.5)).rates, [10.0, 20.0]);
         assert_eq!(
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_the_run_first_says_how_long_it_takes() {
+    fn progress_follows_the_stop_that_comes_first() {
         let glance = StatusView::of(metrics(&[10, 10]).live(), secs(2.0));
         let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
         assert_eq!(glance.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_takes_the_room_that_there_is_and_leaves_nothing_out() {
+    fn block_fits_any_terminal_size() {
         let glance = StatusView::of(metrics(&[4, 8, 8, 8, 2, 8]).live(), secs(6.0));
         let stop = Stop { requests: None, duration: Some(secs(12.0)) };
         let wide = glance.block(stop, WIDE_TERMINAL);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_warm_up_is_told_with_what_is_left_of_it() {
+    fn warmup_block_shows_time_left() {
         assert_eq!(
             warmup_block(secs(2.6), WIDE_TERMINAL),
             [format!("{}  warming up, 3 s left", "╌".repeat(30))]
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_units_that_suit_them() {
+    fn progress_times_have_fitting_units() {
         for (us, text) in [(0, "0.00 ms"), (412, "0.41 ms"), (150_000, "150 ms"), (12_000_000, "12.0 s")] {
             assert_eq!(millis_text(us), text);
         }

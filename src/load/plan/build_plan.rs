@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_target_has_the_addresses_of_its_name() {
+    fn resolve_gives_each_target_its_addresses() {
         let target = |host: &str, port| ClientTarget { host: host.to_owned(), port, path: "/".to_owned() };
         let targets = [target("127.0.0.1", 81), target("::1", 82), target("127.0.0.1", 81)];
         let found = resolve(&targets).expect("addresses");
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_connections_are_told_with_the_remedy() {
+    fn too_low_fd_limit_error_names_remedy() {
         assert_eq!(check_fd_limit(1024, 984, 1), Ok(()));
         let error = "-c 985 needs a limit of 1025 open files, and it is 1024; \
                      raise it with `ulimit -n 1025`, or ask for at most -c 984";

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_brings_the_same_numbers_and_another_others() {
+    fn random_same_seed_same_numbers_other_seed_differs() {
         // The first numbers of the reference implementation with this seed.
         let mut random = Random::new(1_234_567);
         let wanted = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stay_between_their_ends_and_reach_both() {
+    fn random_between_includes_both_bounds() {
         let mut random = Random::new(7);
         let drawn: Vec<u64> = (0..1000).map(|_| random.between(3, 6)).collect();
         assert!((3..=6).all(|number| drawn.contains(&number)));

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused_with_the_remedy() {
+    fn conflicting_plan_settings_error_names_remedy() {
         assert_eq!(plan().check(), Ok(()));
         for (wrong, part) in [
             (Plan { threads: 5, ..plan() }, "raise -c or lower --threads"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_have_names() {
+    fn url_order_name_parses_back() {
         for order in [UrlOrder::Sequential, UrlOrder::Random] {
             assert_eq!(UrlOrder::parse(order.name()), Ok(order));
         }

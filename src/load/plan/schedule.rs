@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schedule_is_written_as_it_is_asked_for() {
+    fn schedule_parses_and_displays_canonically() {
         for (text, written) in [
             ("closed", "closed"),
             ("200", "200/s"),
@@ -129,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(
+        fn schedule_display_parses_back(
             rates in proptest::collection::vec((1u32..1_000_000_000, 1u64..100_000_000_000), 1..5),
             kind in 0..3u8,
         ) {

@@ -71,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn each_line_is_a_place_and_comments_are_left_out() {
+    fn url_list_has_one_target_per_line_without_comments() {
         let targets = parse(b"# pages\n/a\r\n\n  http://h/b c/{SEQ}  \n:81/x\n").expect("a list");
         let found: Vec<_> = targets.iter().map(|t| (t.host.as_str(), t.port, t.path.as_str())).collect();
         assert_eq!(found, [("127.0.0.1", 8080, "/a"), ("h", 80, "/b%20c/{SEQ}"), ("127.0.0.1", 81, "/x")]);
     }
 
     #[test]
-    fn options_go_before_lines() {
+    fn host_and_port_options_override_url_list() {
         let overrides = Overrides { host: Some("h".to_owned()), port: Some(81), keeps_braces: true };
         let targets = parse_list(b"a.html\n/b", &overrides).expect("a list");
         assert!(targets.iter().all(|target| (target.host.as_str(), target.port) == ("h", 81)));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_line() {
+    fn invalid_url_list_error_names_line() {
         for (list, part) in [
             (&b"/a\nhttps://h/\n"[..], "line 2: https:// is not supported"),
             (b"/a\n\n/b\xff", "line 3: it is not UTF-8"),

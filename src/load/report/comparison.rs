@@ -65,7 +65,7 @@ mod tests {
     use crate::load::stats::summary::tests::{empty_summary, info, steady};
 
     #[test]
-    fn a_person_reads_a_table() {
+    fn text_comparison_rows_fit_in_100_columns() {
         let text = text(&compare(&steady(20, 1.0), &steady(20, 0.5), 1));
         let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
         let words: Vec<_> = line.split_whitespace().collect();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_too_short_has_a_line_and_no_interval() {
+    fn text_comparison_of_short_run_has_no_interval() {
         let text = text(&compare(&steady(4, 1.0), &steady(4, 0.5), 1));
         let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
         assert!(line.ends_with("  -                          too short a run"), "{text}");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_without_answers_are_told_without_a_verdict() {
+    fn comparison_without_responses_has_no_interval() {
         let empty = empty_summary(info());
         assert!(text(&compare(&empty, &empty, 1)).contains("too few answers"));
         let json = ReportFormat::Json.render_comparison(&compare(&empty, &empty, 1));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_table_has_four_cells() {
+    fn csv_comparison_lines_have_four_cells() {
         let text = ReportFormat::Csv.render_comparison(&compare(&steady(20, 1.0), &steady(20, 0.5), 1));
         assert!(text.starts_with("group,name,value,unit\r\nbefore,rps,500,per_sec\r\n"), "{text}");
         assert!(text.contains("\r\nverdict,p50,faster,text\r\n"), "{text}");

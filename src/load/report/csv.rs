@@ -217,7 +217,7 @@ mod tests {
     use crate::load::stats::summary::tests::{empty_summary, info, stalling};
 
     #[test]
-    fn every_line_has_four_cells() {
+    fn csv_report_lines_have_four_cells() {
         let text = csv(&stalling(), None);
         assert!(text.contains("\r\nrequests,sent,2007,requests\r\n"), "{text}");
         assert!(text.contains("\r\nstatus,200,2000,answers\r\n"), "{text}");
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_a_comma_or_a_quote_is_quoted() {
+    fn csv_cell_with_comma_or_quote_is_quoted() {
         let mut table = CsvTable(String::new());
         table.row("url", "/a,\"b\"", &1, "x");
         assert_eq!(table.0, "url,\"/a,\"\"b\"\"\",1,x\r\n");

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_read_the_log_and_its_intervals_add_up_to_the_run() {
+    fn hdr_log_is_readable_and_its_intervals_sum_to_the_run() {
         let summary = stalling();
         let log = hdr(&summary);
         assert!(log.contains("#[Histogram log format version 1.2]"), "{log}");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_of_a_run_without_answers_is_readable() {
+    fn hdr_log_of_run_without_responses_is_readable() {
         assert_eq!(read(&hdr(&empty_summary(info()))).len(), 1);
     }
 }

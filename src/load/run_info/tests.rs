@@ -70,7 +70,7 @@ fn setup_of(line: &str) -> Setup {
 }
 
 #[test]
-fn what_was_asked_for_is_told_without_secrets() {
+fn setup_from_options_redacts_secret_fields() {
     let plain = setup_of("-c|2|/");
     assert_eq!(plain, Setup { client_version: env!("CARGO_PKG_VERSION").to_owned(), ..setup() });
     let loud =
@@ -84,7 +84,7 @@ fn what_was_asked_for_is_told_without_secrets() {
 }
 
 #[test]
-fn a_seed_is_told_where_it_matters_and_a_length_where_there_is_one() {
+fn setup_seed_if_random_body_len_if_constant() {
     for (line, seed, body_len) in [
         ("-c|2|--seed|7|/", None, Some(0)),
         ("-c|2|--seed|7|/{RAND:1:9}", Some(7), Some(0)),
@@ -99,7 +99,7 @@ fn a_seed_is_told_where_it_matters_and_a_length_where_there_is_one() {
 }
 
 #[test]
-fn a_line_tells_what_is_not_told_elsewhere() {
+fn setup_line_omits_method_and_default_fields_and_body() {
     assert_eq!(setup().summary_line(), "keep-alive on, time-out 30.0 s, reactor-client 0.1.0");
     assert_eq!(
         unusual_setup().summary_line(),
@@ -109,7 +109,7 @@ fn a_line_tells_what_is_not_told_elsewhere() {
 }
 
 #[test]
-fn a_long_schedule_is_cut_for_people() {
+fn schedule_text_of_many_steps_is_truncated() {
     let steps = |count| Schedule::Steps(vec![(100.0, Duration::from_secs(1)); count]);
     let words = |schedule| LoadProfile { schedule, ..profile() }.schedule_text();
     assert_eq!(words(steps(2)), "100:1s,100:1s");
@@ -119,7 +119,7 @@ fn a_long_schedule_is_cut_for_people() {
 }
 
 #[test]
-fn what_differs_is_told_with_both_values() {
+fn differences_list_both_values() {
     let plain = info();
     assert_eq!(differences(&plain, &plain), [""; 0]);
     let seeded = RunInfo { setup: Setup { seed: Some(9), ..setup() }, ..info() };
@@ -148,7 +148,7 @@ fn what_differs_is_told_with_both_values() {
 }
 
 #[test]
-fn threads_add_up_and_the_busiest_is_remembered() {
+fn cpu_usage_merge_sums_and_keeps_thread_maximum() {
     let secs = Duration::from_secs;
     let mut sum = CpuUsage::of_thread(secs(3), Some(secs(1)));
     sum.merge(&CpuUsage::of_thread(secs(2), Some(secs(5))));

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn both_commands_take_files_and_options() {
+    fn compare_and_merge_parse_files_and_options() {
         let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
         let (limits, files) = (Thresholds::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
         let out = Some("c".into());
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_word_asks_for_them() {
+    fn from_args_takes_the_command_from_first_word_only() {
         for line in [&[][..], &["GET", "merge"], &["merge:80"], &["/compare"], &["-s", "merge"]] {
             let args: Vec<OsString> = line.iter().map(OsString::from).collect();
             assert_eq!(SavedRunCommand::from_args(&args), None, "{line:?}");
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_in_one_line() {
+    fn parse_error_is_one_line() {
         for (line, wanted) in [
             (
                 "compare",
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_option_and_its_examples_work() {
+    fn help_names_every_option_and_its_examples_parse() {
         for kept in [SavedRunCommand::Compare, SavedRunCommand::Merge] {
             check_table(kept.program(), kept.help());
             assert!(kept.help().is_ascii() && kept.help().lines().all(|line| line.len() <= 100));

@@ -21,7 +21,7 @@ fn run(urls: usize) -> SavedRun {
 }
 
 #[test]
-fn what_is_saved_is_read_back_whole() {
+fn saved_run_roundtrips() {
     for urls in [0, 3] {
         let run = run(urls);
         assert_eq!(SavedRun::read(&run.to_json()), Ok(run));
@@ -45,7 +45,7 @@ fn what_is_saved_is_read_back_whole() {
 }
 
 #[test]
-fn runs_of_several_machines_add_up_by_their_histograms() {
+fn merge_adds_counts_and_keeps_percentiles() {
     let (mut sum, other) = (run(3), run(3));
     sum.merge(&other).expect("they add up");
     let (one, both) = (other.summary(), sum.summary());
@@ -57,7 +57,7 @@ fn runs_of_several_machines_add_up_by_their_histograms() {
 }
 
 #[test]
-fn a_sum_is_as_valid_as_the_least_of_its_runs() {
+fn merge_with_client_bound_run_is_client_bound() {
     let bound = RunInfo { cpu_usage: CpuUsage { thread_cpu_max: info().wall, ..info().cpu_usage }, ..info() };
     let longer = RunInfo { wall: 3 * info().wall, ..info() };
     let (bound, longer) = (SavedRun { info: bound, ..run(0) }, SavedRun { info: longer, ..run(0) });
@@ -76,7 +76,7 @@ fn a_sum_is_as_valid_as_the_least_of_its_runs() {
 }
 
 #[test]
-fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
+fn merge_counts_runs_and_warns_if_not_concurrent() {
     let mut sum = run(0);
     let began = info().started_unix_secs;
     let later = |secs| RunInfo { started_unix_secs: began + secs, ..info() };
@@ -91,7 +91,7 @@ fn a_sum_says_of_how_many_runs_it_is_and_whether_they_met() {
 }
 
 #[test]
-fn a_sum_says_in_what_its_runs_differ_once() {
+fn merge_reports_each_different_setting_once() {
     let (mut sum, mut both) = (run(0), run(0));
     let other = Setup { timeout: Duration::from_secs(5), ..info().setup };
     let other = SavedRun {
@@ -116,7 +116,7 @@ fn a_sum_says_in_what_its_runs_differ_once() {
 }
 
 #[test]
-fn runs_that_do_not_add_up_say_why() {
+fn merge_of_incompatible_runs_fails_with_reason() {
     let mut sum = run(0);
     let closed = SavedRun { info: RunInfo { due: None, ..info() }, ..run(0) };
     assert_eq!(sum.merge(&closed), Err("one run followed a schedule and the other did not".to_owned()));
@@ -128,7 +128,7 @@ fn runs_that_do_not_add_up_say_why() {
 }
 
 #[test]
-fn a_file_that_is_no_run_is_refused_in_words() {
+fn invalid_saved_run_is_refused_with_reason() {
     let text = run(0).to_json();
     let rows = [
         ("", "not a saved run: EOF while parsing a value at line 1 column 0"),
@@ -165,7 +165,7 @@ fn a_file_that_is_no_run_is_refused_in_words() {
 }
 
 #[test]
-fn whatever_a_field_may_hold_is_read_back_and_so_is_what_differs_in_it() {
+fn header_field_with_tab_or_utf8_roundtrips_and_merges() {
     let with = |value: &str| {
         let mut run = run(0);
         run.info.setup.fields = vec![SentField { name: "X".to_owned(), value: Some(value.to_owned()) }];
@@ -179,7 +179,7 @@ fn whatever_a_field_may_hold_is_read_back_and_so_is_what_differs_in_it() {
 }
 
 #[test]
-fn counts_of_a_file_can_be_added_up() {
+fn saved_run_with_huge_counts_is_refused_or_does_not_overflow() {
     let text = run(0).to_json();
     let before = SavedRun::read(&text).expect("a run").summary();
     let (_, slices) = text.split_once("\"slices\":").expect("slices");
@@ -195,7 +195,7 @@ fn counts_of_a_file_can_be_added_up() {
 }
 
 #[test]
-fn figures_by_address_are_no_more_than_a_run_has() {
+fn saved_run_url_metrics_are_truncated_to_the_limit() {
     let text = run(3).to_json();
     let mut value: Value = serde_json::from_str(&text).expect("JSON");
     let one = value["urls"][0].clone();
@@ -207,7 +207,7 @@ fn figures_by_address_are_no_more_than_a_run_has() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn a_file_that_was_cut_or_changed_never_panics(at in 0.0..1.0f64, byte in 32u8..127) {
+    fn corrupt_saved_run_never_panics(at in 0.0..1.0f64, byte in 32u8..127) {
         let text = run(0).to_json();
         let at = (text.len() as f64 * at) as usize;
         let _ = SavedRun::read(&text[..at]).map(|run| run.summary());

@@ -150,7 +150,7 @@ pub(super) mod tests {
     ];
 
     #[test]
-    fn each_failure_has_a_place_a_name_and_words_of_its_own() {
+    fn failure_names_and_descriptions_are_unique_and_roundtrip() {
         for (index, failure) in ALL.into_iter().enumerate() {
             assert_eq!(failure as usize, index);
             assert_eq!(serde_json::to_value(failure).expect("a name"), failure.name());
@@ -164,7 +164,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn counts_add_up() {
+    fn failure_counts_add_and_merge_sums_by_kind() {
         let mut counts = FailureCounts::default();
         counts.add(LoadFailure::SendFailed, 2);
         counts.add(LoadFailure::Refused, 1);

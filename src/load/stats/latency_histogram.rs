@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_that_would_take_gigabytes_or_overflow_is_refused() {
+    fn decode_of_oversized_or_overflowing_histogram_fails() {
         let most = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert_eq!(
             LatencyHistogram::decode(&forged_histogram(2, 3, TIME_MAX_US, &[0, 2])).map(|read| read.len()),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn times_outside_the_range_count_at_its_ends() {
+    fn record_out_of_range_time_clamps_to_bounds() {
         let mut recorder = LatencyHistogram::default();
         recorder.record(Duration::ZERO);
         recorder.record(Duration::MAX);
@@ -254,13 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_one_has_quantiles_of_nought() {
+    fn empty_histogram_quantiles_are_zero() {
         assert_eq!(LatencyHistogram::default().quantile_us(0.99), 0);
         assert_eq!(LatencyHistogram::default().quantile_us(f64::NAN), 0);
     }
 
     #[test]
-    fn what_is_encoded_is_read_back_and_garbage_is_refused() {
+    fn encoded_histogram_roundtrips_truncated_is_refused() {
         let mut recorder = LatencyHistogram::default();
         for us in [1, 40, 1500, 200_000, TIME_MAX_US] {
             recorder.record(Duration::from_micros(us));

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_figure_is_found_by_the_name_that_it_shows() {
+    fn metric_name_roundtrips_unknown_name_is_an_error() {
         for name in ["rps", "errors", "failed", "unfinished", "min", "mean", "max", "p50", "p99.99"] {
             assert_eq!(Metric::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
         }
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_the_units_of_what_they_count() {
+    fn unit_parse_scales_by_suffix() {
         let rows = [
             (MetricUnit::Time, "10ms", 10_000.0),
             (MetricUnit::Time, "1.5 s", 1_500_000.0),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_without_its_unit_says_which_there_are() {
+    fn unit_parse_without_valid_suffix_lists_the_units() {
         let rows = [
             (MetricUnit::Time, "10", "a time needs a unit: 10us, 10ms or 10s"),
             (MetricUnit::Time, "10d", "'d' is no unit here; a time needs a unit: 10us, 10ms or 10s"),

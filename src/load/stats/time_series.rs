@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_belongs_to_the_second_in_which_it_came() {
+    fn response_counts_in_the_slice_of_its_arrival() {
         let mut series = TimeSeries::new(SECOND);
         for at_ms in [0, 999, 1000, 3500] {
             answered(&mut series, Duration::from_millis(at_ms), Duration::from_millis(5), 200);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_statuses_are_errors_and_so_is_what_failed() {
+    fn slice_errors_are_bad_statuses_and_failures() {
         let mut series = TimeSeries::new(SECOND);
         for status in [200, 399, 400, 503] {
             answered(&mut series, Duration::ZERO, SECOND, status);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn however_long_a_run_is_its_slices_are_few_and_complete() {
+    fn long_run_has_at_most_slices_max_and_loses_nothing() {
         let mut series = TimeSeries::new(SECOND);
         for at_secs in 0..10_000 {
             answered(&mut series, Duration::from_secs(at_secs), Duration::from_micros(at_secs), 200);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn series_of_different_grain_merge_into_the_coarser() {
+    fn merge_of_different_slice_lengths_takes_the_longer() {
         let (mut long, mut short) = (TimeSeries::new(SECOND), TimeSeries::new(SECOND));
         for at_secs in 0..400 {
             answered(&mut long, Duration::from_secs(at_secs), SECOND, 200);

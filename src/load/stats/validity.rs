@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_the_servers_unless_a_figure_shows_that_it_is_the_clients() {
+    fn judge_gives_client_bound_reasons_by_metric() {
         let lag = |p99_us, limit_us| vec![ClientBound::Lag { p99_us, limit_us }];
         let rows: [(&str, Change, Vec<ClientBound>); 16] = [
             ("all is well", |_| (), vec![]),
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_the_server_does_not_take_is_a_remark() {
+    fn unreached_rate_or_short_run_is_a_warning() {
         let unreached = Warning::RateNotReached { missed: 1_000, due: 20_000 };
         assert_eq!(with(|e| e.sent = 19_000).warnings, std::slice::from_ref(&unreached));
         assert_eq!(with(|e| e.sent = 19_950).warnings, []);
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_figures_leave_out_is_a_remark() {
+    fn unfinished_lag_waiting_resent_unsolicited_are_warnings() {
         let waiting =
             UnfinishedBias { count: 50, oldest_us: 4_000_000, percentile: "p99", least_us: 3_000_000 };
         assert_eq!(with(|e| e.unfinished = Some(waiting)).warnings, [Warning::UnfinishedBias(waiting)]);
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_descriptors_are_the_clients() {
+    fn exhausted_ports_make_a_run_client_bound() {
         let mut gone = FailureCounts::default();
         gone.add(LoadFailure::NoPort, 3);
         gone.add(LoadFailure::Refused, 9);

@@ -72,7 +72,7 @@ fn filled() -> (SendQueue, &'static [u8]) {
 }
 
 #[test]
-fn all_bytes_that_are_ready_leave_in_one_call_and_files_by_sendfile() {
+fn flush_uses_one_writev_and_sendfile_for_files() {
     let (mut outbox, bytes) = filled();
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
@@ -82,7 +82,7 @@ fn all_bytes_that_are_ready_leave_in_one_call_and_files_by_sendfile() {
 }
 
 #[test]
-fn nothing_is_lost_or_doubled_however_little_the_socket_takes() {
+fn flush_with_short_writes_loses_and_repeats_nothing() {
     for step in 1..12 {
         let (mut outbox, bytes) = filled();
         let mut wire = LimitedTransport::new(step, 0);
@@ -95,7 +95,7 @@ fn nothing_is_lost_or_doubled_however_little_the_socket_takes() {
 }
 
 #[test]
-fn of_shared_bytes_no_more_is_queued_than_there_is() {
+fn push_shared_part_is_clamped_to_the_bytes() {
     let bytes: Rc<[u8]> = Rc::from(&b"0123456789"[..]);
     for (part, expected) in
         [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
@@ -109,7 +109,7 @@ fn of_shared_bytes_no_more_is_queued_than_there_is() {
 }
 
 #[test]
-fn a_spent_budget_ends_a_flush_and_nothing_is_lost() {
+fn flush_with_spent_budget_stops_and_loses_nothing() {
     let (mut outbox, bytes) = filled();
     let mut wire = LimitedTransport::new(7, usize::MAX);
     let mut flushes = 0;
@@ -121,7 +121,7 @@ fn a_spent_budget_ends_a_flush_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_file_weighs_a_quarter_of_bytes_that_are_copied() {
+fn flush_file_bytes_cost_a_quarter_of_the_budget() {
     for (head, budget, expected) in [("", 2, 8), ("head", 5, 4 + 4), ("head", 4, 4), ("", 3, 10)] {
         let mut outbox = SendQueue::new();
         outbox.push_with(|out| out.extend_from_slice(head.as_bytes()));
@@ -133,7 +133,7 @@ fn a_file_weighs_a_quarter_of_bytes_that_are_copied() {
 }
 
 #[test]
-fn what_was_queued_since_a_mark_can_be_looked_at() {
+fn queued_since_position_returns_inline_bytes() {
     let (mut outbox, _) = filled();
     let mark = outbox.position();
     assert_eq!(outbox.queued_since(mark, outbox.queued_total()), b"");
@@ -146,7 +146,7 @@ fn what_was_queued_since_a_mark_can_be_looked_at() {
 }
 
 #[test]
-fn what_has_been_sent_does_not_move_a_mark() {
+fn position_is_stable_after_partial_send() {
     for room in 0..20 {
         let mut outbox = SendQueue::new();
         outbox.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
@@ -160,7 +160,7 @@ fn what_has_been_sent_does_not_move_a_mark() {
 }
 
 #[test]
-fn a_file_that_has_shrunk_fails_and_is_never_padded() {
+fn flush_shrunk_file_fails_without_padding() {
     let mut outbox = SendQueue::new();
     outbox.push_file(file(b"short"), 0, 10);
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
@@ -169,7 +169,7 @@ fn a_file_that_has_shrunk_fails_and_is_never_padded() {
 }
 
 #[test]
-fn a_queue_that_is_never_empty_does_not_grow() {
+fn never_empty_queue_keeps_a_small_buffer() {
     let mut outbox = SendQueue::new();
     let mut wire = LimitedTransport::new(usize::MAX, 0);
     outbox.push_with(|out| out.extend_from_slice(b"ahead"));
@@ -186,7 +186,7 @@ fn a_queue_that_is_never_empty_does_not_grow() {
 }
 
 #[test]
-fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
+fn lease_keeps_segments_that_were_queued_before() {
     let mut pool = Pool::new(16);
     let mut outbox = SendQueue::new();
     pool.lease_segments(&mut outbox);
@@ -199,7 +199,7 @@ fn what_waits_without_a_buffer_is_still_there_after_a_lease() {
 }
 
 #[test]
-fn what_is_abandoned_is_never_sent_and_what_follows_is() {
+fn discard_drops_queued_bytes_and_sends_later_ones() {
     let (mut outbox, bytes) = filled();
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(outbox.flush(&mut wire, &mut 6), IoOutcome::BudgetSpent);
@@ -213,7 +213,7 @@ fn what_is_abandoned_is_never_sent_and_what_follows_is() {
 }
 
 #[test]
-fn an_empty_outbox_owns_no_buffer() {
+fn empty_send_queue_owns_no_buffer() {
     let mut pool = Pool::new(16);
     let (mut outbox, _) = filled();
     pool.return_segments(&mut outbox);

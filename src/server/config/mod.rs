@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_does_without_ipv6_but_asked_addresses_must_work() {
+    fn bind_loopback_ipv6_optional_named_addresses_required() {
         let wanted = |bind: Bind| -> Vec<(String, bool)> {
             bind.listen_ips().iter().map(|listen| (listen.ip.to_string(), listen.optional)).collect()
         };

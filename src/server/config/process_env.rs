@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_settings_is_read_whole_or_not_at_all() {
+    fn settings_file_over_1_mib_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("site.toml");
         for (len, is_read) in [(0, true), (SETTINGS_LEN_MAX, true), (SETTINGS_LEN_MAX + 1, false)] {

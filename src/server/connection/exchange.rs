@@ -256,7 +256,7 @@ mod tests {
     use crate::access_log::{LogDestination, LogFormat, LogStyle};
 
     #[test]
-    fn a_batch_that_is_never_empty_does_not_grow_and_mixes_nothing_up() {
+    fn pipeline_never_empty_stays_small_and_logs_in_order() {
         const COUNT: u64 = 500;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");

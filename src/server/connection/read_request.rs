@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_before_gets_what_it_would_get_if_it_had_not() {
+    fn repeated_request_has_same_outcome_as_uncached() {
         for change in CHANGES {
             for heads in HEADS.chunks(1) {
                 (1..=2).for_each(|looks| compare(heads, looks, *change, CacheLimits::DEFAULT.bytes_max));

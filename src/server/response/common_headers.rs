@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_names_the_server_and_forbids_guessing_the_type() {
+    fn common_headers_have_server_and_nosniff_except_on_304() {
         let server = format!("Server: reactor-server/{}\r\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(common(|_| ()), format!("{server}X-Content-Type-Options: nosniff\r\n"));
         let unchanged = rendered(&ServerConfig::default(), Status::NOT_MODIFIED, 0);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_goes_with_every_answer_and_in_the_place_of_ours() {
+    fn configured_headers_are_added_and_replace_defaults() {
         let text = common(|config| {
             config.headers = vec![header("server: mine"), header("Link: a"), header("Link: b")];
         });
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn another_origin_is_named_and_told_what_it_may_read() {
+    fn cors_origin_adds_allow_origin_and_expose_headers() {
         let text = common(|config| config.cors = Origin::parse("https://example.com").ok());
         assert!(text.contains("\r\nAccess-Control-Allow-Origin: https://example.com\r\n"), "{text}");
         assert!(text.contains("\r\nAccess-Control-Expose-Headers: "), "{text}");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_date_follows_the_clock_both_ways() {
+    fn date_follows_clock_forwards_and_backwards() {
         let mut headers = CommonHeaders::new(&ServerConfig::default());
         for (unix_secs, date) in [
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_is_the_status_and_the_sentence() {
+    fn plain_body_is_status_and_sentence() {
         assert_eq!(
             rendered(404, "Not Found", SENTENCE, false),
             "404 Not Found\nThere is nothing at this address.\n"
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_small_and_needs_nothing_else() {
+    fn html_page_is_under_1536_bytes_and_loads_nothing() {
         let page = rendered(431, "Request Header Fields Too Large", &"x".repeat(200), true);
         assert!(page.len() < 1536, "{} bytes", page.len());
         for fetched in ["src=", "<link", "@import", "url(", "<script"] {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_what_a_page_must() {
+    fn html_page_has_each_required_element_once() {
         let page = rendered(404, "Not Found", SENTENCE, true);
         for part in [
             "<!doctype html>\n<html lang=\"en\">",
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_element_that_opens_also_closes() {
+    fn html_page_closes_every_element() {
         let page = rendered(404, "Not Found", SENTENCE, true);
         for name in ["html", "head", "title", "style", "body", "main", "h1", "b", "p", "a"] {
             let opened =
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_is_given_stays_text() {
+    fn html_page_escapes_reason_and_sentence() {
         let page = rendered(400, "<b>&", "</p><script>alert(\"x\", 'ü')</script>", true);
         assert!(page.contains("<title>400 &lt;b&gt;&amp;</title>"));
         assert!(

@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_coding_of_the_same_bytes_has_an_entity_tag_of_its_own() {
+    fn entity_tag_differs_by_content_coding() {
         let identity = FileVersion { inode: 1, len: 16, modified_nanos: 255, discriminator: 0xabc };
         assert_eq!(entity_tag(identity, None), "\"1-10-ff-abc\"");
         assert_eq!(entity_tag(identity, Some("gzip")), "\"1-10-ff-abc-gzip\"");

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_rule_that_fits_decides() {
+    fn cache_control_first_matching_rule_wins() {
         let texts = ["*.html=no-cache", "assets/**=public, max-age=31536000, immutable", "**= max-age=60 "];
         let rules: Vec<_> =
             texts.iter().map(|text| CacheRule::parse(text.as_bytes()).expect("a rule")).collect();
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_told_with_the_remedy() {
+    fn cache_rule_invalid_text_gets_error_with_remedy() {
         for (text, part) in [
             (&b"*.html"[..], "such as '*.html=no-cache'"),
             (b"=no-cache", "as a pattern, it is empty"),

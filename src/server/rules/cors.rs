@@ -84,7 +84,7 @@ mod tests {
     use crate::http::{FieldBuf, parse_request};
 
     #[test]
-    fn an_origin_is_written_as_browsers_send_it() {
+    fn origin_parse_normalises_case_and_default_port() {
         for (text, origin) in [
             ("*", "*"),
             ("null", "null"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_told_so() {
+    fn origin_parse_invalid_gets_error_with_example() {
         for text in [
             "",
             "example.com",
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_names_an_origin_and_a_method() {
+    fn preflight_needs_origin_and_method_fields() {
         assert_eq!(preflight_text(""), None);
         assert_eq!(preflight_text("Origin: http://a\r\n"), None);
         assert_eq!(preflight_text("Access-Control-Request-Method: GET\r\n"), None);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_is_allowed_if_it_is_a_list_and_not_too_long() {
+    fn preflight_echoes_valid_short_list_else_default() {
         let allowed = |asked: &str| {
             let fields = "Origin: http://a\r\nAccess-Control-Request-Method: GET\r\n";
             let text =

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_fits_what_it_says_and_nothing_else() {
+    fn glob_matches_listed_paths_only() {
         let cases: &[(&str, &[&str], &[&str])] = &[
             (
                 "*.html",
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_told_with_the_remedy() {
+    fn glob_invalid_pattern_gets_error_with_remedy() {
         let long = "a".repeat(PATTERN_LEN_MAX + 1);
         let ways = "{a,b}".repeat(7);
         for (text, part) in [
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_pattern_means_the_same() {
+    fn glob_as_text_parses_to_same_glob() {
         for text in ["*.html", "/index.html", "/a/b", "a/b", "**"] {
             let glob = Glob::parse(text).unwrap();
             assert_eq!(Glob::parse(&glob.as_text()), Ok(glob), "{text}");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_patterns_and_paths_take_bounded_time() {
+    fn glob_hostile_patterns_take_bounded_time() {
         let path = "a".repeat(4095);
         let slashes = "a/".repeat(2047);
         let begun = Instant::now();

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_a_name_a_colon_and_a_value() {
+    fn header_parses_name_colon_value() {
         for (text, name, value) in [
             ("X-Frame-Options: DENY", "X-Frame-Options", "DENY"),
             ("x-a:b", "x-a", "b"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_field_of_ours_is_told_with_the_remedy() {
+    fn header_invalid_or_reserved_gets_error_with_remedy() {
         let fault = |text: &[u8]| Header::parse(text).unwrap_err();
         for (text, part) in [
             (&b""[..], "it has no colon"),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn only_some_fields_may_be_there_twice() {
+    fn header_repeats_accepted_except_singletons() {
         let check = |texts: &[&str], with_cors| {
             let headers: Vec<_> = texts.iter().map(|text| Header::parse(text.as_bytes()).unwrap()).collect();
             check_header_conflicts(&headers, with_cors)

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_where_its_rule_says() {
+    fn redirect_location_follows_rule_and_query() {
         for (rule, target, expected) in [
             ("/old=/new", "/old", Some("/new")),
             ("/old=/new", "/old?a=b", Some("/new?a=b")),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn no_request_makes_a_rule_lead_to_another_host() {
+    fn redirect_hostile_target_stays_on_host() {
         for rule in ["/old*=/*", "/old/*=/*", "/o*=/*x", "/*=/x/*", "/old/*=/*/x", "/old*=/*/x"] {
             for target in [
                 "/old",
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_told_with_the_remedy() {
+    fn redirect_invalid_rule_gets_error_with_remedy() {
         for (text, part) in [
             ("/old", "such as /old=/new"),
             ("=/new", "not a path that can be asked for"),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_lead_in_a_circle_are_refused() {
+    fn redirect_loops_rejected_chains_accepted() {
         for texts in [
             &["/a=/a"][..],
             &["/a=/a?x"],

@@ -5,7 +5,7 @@
 use super::{assert_refused, serve};
 
 #[test]
-fn a_request_line_is_three_words_with_one_space_between_them() {
+fn malformed_request_line_gets_400() {
     let server = serve();
     for line in [
         " GET /hello.txt HTTP/1.1",
@@ -40,7 +40,7 @@ fn a_request_line_is_three_words_with_one_space_between_them() {
 }
 
 #[test]
-fn a_target_has_a_form_that_goes_with_its_method() {
+fn target_form_wrong_for_method_gets_400() {
     let server = serve();
     for line in [
         "GET hello.txt",
@@ -64,7 +64,7 @@ fn a_target_has_a_form_that_goes_with_its_method() {
 }
 
 #[test]
-fn a_request_line_has_no_control_byte() {
+fn control_byte_in_request_line_gets_400() {
     let server = serve();
     for byte in (0..0x20).chain([0x7f]) {
         for (before, after) in [("GET /hel", "lo.txt HTTP/1.1"), ("G", "ET /hello.txt HTTP/1.1")] {
@@ -75,7 +75,7 @@ fn a_request_line_has_no_control_byte() {
 }
 
 #[test]
-fn a_request_line_ends_in_cr_lf() {
+fn request_line_without_crlf_gets_400() {
     let server = serve();
     for request in [
         &b"GET /hello.txt HTTP/1.1\nHost: test\r\n\r\n"[..],
@@ -94,7 +94,7 @@ fn a_request_line_ends_in_cr_lf() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_before_it_ends() {
+fn too_long_target_or_head_is_rejected_before_its_end() {
     let server = serve();
     let target = [b"GET /", "a".repeat(10_000).as_bytes()].concat();
     let field = [b"GET / HTTP/1.1\r\nHost: test\r\nX: ", "a".repeat(17_000).as_bytes()].concat();
@@ -109,7 +109,7 @@ fn what_is_too_long_is_refused_before_it_ends() {
 }
 
 #[test]
-fn another_protocol_is_refused_and_tls_is_told_to_speak_http() {
+fn other_protocols_are_rejected_tls_reject_names_http() {
     let server = serve();
     let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\xd5\x8a\n\r\n\r\nGET / HTTP/1.1\r\n";
     for (request, status) in [

@@ -144,7 +144,7 @@ pub(crate) fn without_tests(code: &str) -> String {
 }
 
 #[test]
-fn comments_literals_and_tests_are_told_from_code() {
+fn code_and_without_tests_keep_only_code() {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let cases = [
         ("a // \"b\nc", "a c"),

@@ -69,7 +69,7 @@ fn conversation(shelf: &Shelf, now: Now, bytes: &[u8], pace: Pace) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_comes_the_server_ends_or_waits_with_a_deadline() {
+fn arbitrary_input_connection_ends_by_a_deadline() {
     let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
     let script = prop_oneof![3 => pieces(), 1 => noise()];
     proptest!(config(400), |(bytes in script, most in 1..500_usize)| {
@@ -83,7 +83,7 @@ fn whatever_comes_the_server_ends_or_waits_with_a_deadline() {
 }
 
 #[test]
-fn what_is_answered_does_not_depend_on_how_the_bytes_arrive() {
+fn arbitrary_input_any_chunking_same_responses() {
     let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
     let now = Now::read();
     proptest!(config(400), |(bytes in pieces(), most in 2..300_usize)| {
@@ -97,7 +97,7 @@ fn what_is_answered_does_not_depend_on_how_the_bytes_arrive() {
 }
 
 #[test]
-fn a_refusal_has_its_body_even_if_a_head_request_follows_what_is_refused() {
+fn rejected_line_before_head_request_keeps_error_body() {
     let shelf = Shelf::with(&[]);
     let now = Now::read();
     for script in ["\nHEAD / HTTP/1.1\r\nHost: test\r\n\r\n", "x\nHEAD / HTTP/1.1\r\n\r\n"] {
@@ -108,7 +108,7 @@ fn a_refusal_has_its_body_even_if_a_head_request_follows_what_is_refused() {
 }
 
 #[test]
-fn a_head_without_an_end_is_refused_before_the_inbox_is_full() {
+fn unterminated_head_is_rejected_before_recv_buf_is_full() {
     let shelf = Shelf::with(&[]);
     let heads = [
         ("GET /", "x", 414),

@@ -59,7 +59,7 @@ fn split_head(bytes: &[u8]) -> (String, &[u8]) {
 }
 
 #[test]
-fn an_archive_is_the_same_whatever_the_chunking_and_what_follows_is_answered() {
+fn archive_any_chunking_same_bytes_then_next_response() {
     let files = [1, 4096, 16_385, 70_000].map(|len| (format!("docs/{len}"), content(len)));
     let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let shelf = Shelf::with(&named);
@@ -89,7 +89,7 @@ fn an_archive_is_the_same_whatever_the_chunking_and_what_follows_is_answered() {
 }
 
 #[test]
-fn an_archive_of_unknown_length_comes_in_chunks_and_leaves_the_connection_of_use() {
+fn archive_of_unknown_length_is_chunked_closes_for_http10() {
     let shelf = deep(300_000);
     let mut server = Alone::new(&shelf, 10_000, Pace::AtMost(3000));
     server.send(request("/deep/?archive=tar") + &request("/"));
@@ -116,7 +116,7 @@ fn an_archive_of_unknown_length_comes_in_chunks_and_leaves_the_connection_of_use
 }
 
 #[test]
-fn an_archive_of_thousands_takes_a_turn_for_each_few_hundred() {
+fn archive_of_1500_files_is_spread_over_ticks() {
     const COUNT: usize = 1500;
     let shelf = many(COUNT);
     let mut now = Now::read();
@@ -144,7 +144,7 @@ fn an_archive_of_thousands_takes_a_turn_for_each_few_hundred() {
 }
 
 #[test]
-fn what_is_not_known_in_time_is_found_out_on_the_way() {
+fn archive_preparing_past_timeout_is_sent_chunked() {
     let shelf = many(2000);
     let mut now = Now::read();
     let mut side = shelf.server_with(ServerConfig::default(), now);
@@ -169,7 +169,7 @@ fn what_is_not_known_in_time_is_found_out_on_the_way() {
 }
 
 #[test]
-fn a_head_says_the_same_without_the_archive() {
+fn archive_head_request_has_get_fields_without_body() {
     for (shelf, path) in [(many(300), "/many/"), (deep(10), "/deep/")] {
         for version in ["1.0", "1.1"] {
             let now = Now::read();
@@ -193,7 +193,7 @@ fn begun(shelf: &Shelf, path: &str) -> Alone {
 }
 
 #[test]
-fn a_file_that_shrinks_or_vanishes_ends_the_connection_within_the_archive() {
+fn archive_file_shrinks_or_vanishes_connection_closes() {
     type Change = fn(&std::path::Path);
     let cases: [(&str, Change, CloseReason); 3] = [
         (
@@ -233,7 +233,7 @@ fn a_file_that_shrinks_or_vanishes_ends_the_connection_within_the_archive() {
 }
 
 #[test]
-fn a_file_that_shrinks_in_an_archive_of_unknown_length_leaves_no_last_chunk() {
+fn chunked_archive_file_shrinks_no_last_chunk_is_sent() {
     let shelf = deep(1 << 20);
     let mut server = begun(&shelf, "/deep/?archive=tar");
     // The file is in the topmost folder, so it is the first; more than the wire holds of it is not sent.
@@ -246,7 +246,7 @@ fn a_file_that_shrinks_in_an_archive_of_unknown_length_leaves_no_last_chunk() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_of_an_archive_is_given_up_and_a_slow_one_is_not() {
+fn archive_stalled_reader_times_out_slow_reader_does_not() {
     let shelf = deep(8 << 20);
     let second = Duration::from_secs(1);
     let mut server = begun(&shelf, "/deep/?archive=tar");
@@ -261,7 +261,7 @@ fn a_peer_that_takes_nothing_of_an_archive_is_given_up_and_a_slow_one_is_not() {
 }
 
 #[test]
-fn an_archive_that_is_being_sent_when_the_server_shuts_down_arrives_whole() {
+fn archive_in_flight_at_shutdown_completes() {
     let shelf = many(1000);
     let mut server = begun(&shelf, "/many/?archive=tar");
     server.drain();
@@ -279,7 +279,7 @@ fn an_archive_that_is_being_sent_when_the_server_shuts_down_arrives_whole() {
 }
 
 #[test]
-fn who_may_not_list_gets_no_archive_either() {
+fn archive_query_and_listing_setting_give_status() {
     let shelf = many(1);
     for (query, listing, expected) in [
         ("archive=tar", None, "200"),

@@ -88,7 +88,7 @@ impl Bench {
 }
 
 #[test]
-fn ten_thousand_gets_of_cached_files_allocate_nothing_while_seconds_pass_and_the_log_is_written() {
+fn ten_thousand_cached_gets_with_log_allocate_nothing() {
     const GETS: usize = 10_000;
     let (shelf, files) = shelf_of_all_lengths();
     let mut bench = Bench::new(&shelf, &[]);
@@ -107,7 +107,7 @@ fn ten_thousand_gets_of_cached_files_allocate_nothing_while_seconds_pass_and_the
 }
 
 #[test]
-fn a_plain_get_of_a_cached_file_allocates_nothing_whatever_the_rules() {
+fn cached_get_with_any_rules_allocates_nothing() {
     let (shelf, files) = shelf_of_all_lengths();
     let rules = [
         "-HX-Frame-Options: DENY",

@@ -22,7 +22,7 @@ use super::pair::Shelf;
 const TEXT_LEN: usize = 400_000;
 
 #[test]
-fn a_request_counts_from_when_it_came_though_its_answer_had_to_be_made_first() {
+fn log_duration_of_compressed_response_starts_at_arrival() {
     let text = b"the same again, ".repeat(TEXT_LEN / 16);
     let shelf = Shelf::with(&[("a.txt", &text)]);
     let path = shelf.path().join("log.json");
@@ -68,7 +68,7 @@ fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
 }
 
 #[test]
-fn a_panic_leaves_no_answer_out_of_the_log() {
+fn panic_before_log_flush_still_writes_the_record() {
     let shelf = Shelf::with(&[("a.txt", b"text")]);
     let path = shelf.path().join("access.log");
     let log = LogDestination::File(path.clone());

@@ -75,7 +75,7 @@ fn fetch(shelf: &Shelf, name: &str, bytes: &[u8], capacity: usize, pace: Pace) {
 }
 
 #[test]
-fn the_client_gets_exactly_the_bytes_of_the_file_whatever_the_chunking() {
+fn fetch_any_chunking_gets_exact_file_bytes() {
     let (shelf, files) = shelf_of_all_lengths();
     for (name, bytes) in &files {
         fetch(&shelf, name, bytes, usize::MAX, Pace::Whole);
@@ -92,7 +92,7 @@ fn the_client_gets_exactly_the_bytes_of_the_file_whatever_the_chunking() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order_whatever_the_chunking() {
+fn pipelined_any_chunking_responses_in_order() {
     let (shelf, files) = shelf_of_all_lengths();
     // Three times what one turn answers, and then some.
     let order: Vec<_> = (0..50).map(|i| &files[i * i % 6]).collect();
@@ -109,7 +109,7 @@ fn pipelined_requests_are_answered_in_order_whatever_the_chunking() {
 }
 
 #[test]
-fn a_client_that_has_closed_its_side_still_gets_all_its_answers() {
+fn half_closed_client_gets_all_responses() {
     let (shelf, files) = shelf_of_all_lengths();
     let (name, bytes) = &files[7];
     for pace in [Pace::Whole, Pace::AtMost(997)] {
@@ -123,7 +123,7 @@ fn a_client_that_has_closed_its_side_still_gets_all_its_answers() {
 }
 
 #[test]
-fn a_file_that_shrinks_while_it_is_sent_is_a_truncated_answer_and_never_a_whole_one() {
+fn file_shrinks_while_sent_client_reports_truncated_body() {
     let shelf = Shelf::with(&[("big.bin", &content(270_000))]);
     let mut pair = Pair::new(&shelf, &request("/big.bin"), 10_000, Pace::AtMost(1000));
     while pair.client.site.body.len() < 50_000 {
@@ -139,7 +139,7 @@ fn a_file_that_shrinks_while_it_is_sent_is_a_truncated_answer_and_never_a_whole_
 }
 
 #[test]
-fn an_answer_that_ends_the_connection_ends_it_for_both() {
+fn closing_response_ends_connection_on_both_sides() {
     let (shelf, files) = shelf_of_all_lengths();
     let requests = [
         "GET /100000.bin HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",

@@ -50,7 +50,7 @@ impl Alone {
 }
 
 #[test]
-fn both_learn_the_sum_whatever_way_the_bytes_are_cut() {
+fn sum_any_chunking_both_sides_finish_with_the_numbers() {
     let paces = (0..200).map(|seed| Pace::Seeded(Random(seed)));
     for mut pace in paces.chain([Pace::Whole, Pace::AtMost(1), Pace::AtMost(7)]) {
         let now = Now::read();
@@ -76,7 +76,7 @@ fn both_learn_the_sum_whatever_way_the_bytes_are_cut() {
 }
 
 #[test]
-fn silence_for_ten_seconds_is_told_in_one_line_and_ends_the_connection() {
+fn sum_server_silent_client_gets_error_line_after_10_s() {
     let mut server = Alone::new(1000);
     assert_eq!((server.turn(Duration::ZERO), server.turn(TIMEOUT - TENTH)), (String::new(), String::new()));
     assert_eq!(server.side.ended, None);
@@ -85,7 +85,7 @@ fn silence_for_ten_seconds_is_told_in_one_line_and_ends_the_connection() {
 }
 
 #[test]
-fn a_trickle_buys_no_time() {
+fn sum_server_trickled_line_still_times_out() {
     let mut server = Alone::new(1000);
     for second in 0..10 {
         server.up.put(b"C");
@@ -96,7 +96,7 @@ fn a_trickle_buys_no_time() {
 }
 
 #[test]
-fn an_answer_that_nobody_takes_is_given_up() {
+fn sum_server_unread_response_times_out() {
     let mut server = Alone::new(0);
     server.up.put(b"Client of Ada: 7\n");
     server.turn(SECOND);
@@ -107,7 +107,7 @@ fn an_answer_that_nobody_takes_is_given_up() {
 }
 
 #[test]
-fn shutting_down_ends_those_who_are_silent_at_once_and_lets_those_who_speak_finish() {
+fn sum_server_drain_closes_silent_and_finishes_started() {
     let mut silent = Alone::new(1000);
     let mut speaking = Alone::new(1000);
     speaking.up.put(b"Client of Ad");
@@ -136,7 +136,7 @@ fn asking(connect_patience: Duration, connected_after: Duration) -> (Side<SumCli
 }
 
 #[test]
-fn a_client_waits_ten_seconds_for_the_answer_and_no_longer() {
+fn sum_client_without_response_times_out_after_10_s() {
     let (mut side, mut sent, now) = asking(SECOND, TENTH);
     assert_eq!(sent.take(1000), b"Client of Ada: 7\n");
     let mut turn = |after| {

@@ -39,7 +39,7 @@ fn status(server: &mut Alone) -> Vec<u16> {
 }
 
 #[test]
-fn a_connection_that_asks_nothing_is_closed_after_the_idle_timeout_without_a_word() {
+fn idle_connection_closes_after_60_s_without_response() {
     let shelf = small();
     let mut server = Alone::new(&shelf, 1000, Pace::Whole);
     server.pass(60 * SECOND - TENTH);
@@ -50,7 +50,7 @@ fn a_connection_that_asks_nothing_is_closed_after_the_idle_timeout_without_a_wor
 }
 
 #[test]
-fn the_idle_timeout_begins_anew_after_each_answer() {
+fn idle_timeout_restarts_after_each_response() {
     let shelf = small();
     let mut server = Alone::new(&shelf, 1000, Pace::Whole);
     for _ in 0..100 {
@@ -64,7 +64,7 @@ fn the_idle_timeout_begins_anew_after_each_answer() {
 }
 
 #[test]
-fn a_head_that_drips_is_refused_when_its_time_is_over_however_it_drips() {
+fn dripped_head_gets_408_after_10_s_at_any_rate() {
     let shelf = small();
     let head = format!("GET / HTTP/1.1\r\nHost: test\r\nX-Long: {}\r\n\r\n", "x".repeat(2000));
     for (first_after, answered_before) in [(0, 0), (50, 0), (0, 3), (50, 1)] {
@@ -94,7 +94,7 @@ fn a_head_that_drips_is_refused_when_its_time_is_over_however_it_drips() {
 }
 
 #[test]
-fn the_time_in_which_a_peer_takes_an_answer_is_no_time_of_the_head_that_waits_behind_it() {
+fn head_timeout_excludes_time_of_previous_response() {
     let shelf = Shelf::with(&[("index.html", &[b'x'; 10_000])]);
     let mut server = Alone::new(&shelf, 1000, Pace::Whole);
     server.send(request("/") + "GET / HTTP/1.1\r\n").pass(20 * SECOND);
@@ -105,7 +105,7 @@ fn the_time_in_which_a_peer_takes_an_answer_is_no_time_of_the_head_that_waits_be
 }
 
 #[test]
-fn a_body_that_stalls_is_refused_after_thirty_seconds() {
+fn stalled_body_gets_408_after_30_s() {
     let shelf = small();
     for body in ["", "x", "xxxxxxxxxx"] {
         let mut server = Alone::new(&shelf, 1000, Pace::Whole);
@@ -119,7 +119,7 @@ fn a_body_that_stalls_is_refused_after_thirty_seconds() {
 }
 
 #[test]
-fn a_body_below_the_least_rate_is_refused_and_one_above_it_is_read_to_its_end() {
+fn body_below_min_rate_gets_408_above_it_is_read() {
     const LEN: usize = 1024 * 1024;
     let shelf = small();
     let head = format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {LEN}\r\n\r\n");
@@ -146,7 +146,7 @@ fn a_body_below_the_least_rate_is_refused_and_one_above_it_is_read_to_its_end() 
 }
 
 #[test]
-fn a_peer_that_takes_nothing_for_thirty_seconds_is_given_up() {
+fn peer_reading_nothing_times_out_after_30_s() {
     let (_shelf, mut server) = sending();
     // What the wire itself has taken counts for what it is: 64 s at the least rate.
     server.pass(30 * SECOND);
@@ -164,7 +164,7 @@ fn a_peer_that_takes_nothing_for_thirty_seconds_is_given_up() {
 }
 
 #[test]
-fn a_slow_peer_lives_on_for_an_hour_if_it_keeps_the_least_rate() {
+fn slow_peer_above_min_rate_is_served_for_an_hour() {
     // Steady, in lumps as a kernel's buffers make them, and in one that is as large as the wire.
     for (len, secs) in [(2048, 1), (20_480, 10), (65_536, 32)] {
         let (_shelf, mut server) = sending();
@@ -177,7 +177,7 @@ fn a_slow_peer_lives_on_for_an_hour_if_it_keeps_the_least_rate() {
 }
 
 #[test]
-fn a_peer_that_takes_less_than_the_least_rate_is_given_up_in_minutes() {
+fn peer_below_min_rate_times_out_within_15_minutes() {
     for (len, secs) in [(1, 1), (1, 29), (100, 1), (10_000, 20)] {
         let (_shelf, mut server) = sending();
         let mut passed = 0;
@@ -191,7 +191,7 @@ fn a_peer_that_takes_less_than_the_least_rate_is_given_up_in_minutes() {
 }
 
 #[test]
-fn a_fast_start_does_not_excuse_a_stall_for_ever() {
+fn fast_start_then_stall_still_times_out() {
     let (_shelf, mut server) = sending();
     for _ in 0..128 {
         assert_eq!(server.take(64 * 1024).len(), 64 * 1024);
@@ -201,7 +201,7 @@ fn a_fast_start_does_not_excuse_a_stall_for_ever() {
 }
 
 #[test]
-fn a_connection_that_idles_ends_at_once_when_the_server_shuts_down() {
+fn idle_connection_closes_at_once_on_shutdown() {
     let shelf = small();
     for answered in [0, 1] {
         let mut server = Alone::new(&shelf, 1000, Pace::Whole);
@@ -214,7 +214,7 @@ fn a_connection_that_idles_ends_at_once_when_the_server_shuts_down() {
 }
 
 #[test]
-fn what_is_in_flight_is_answered_when_the_server_shuts_down_and_then_the_connection_ends() {
+fn started_request_gets_response_and_close_on_shutdown() {
     let shelf = small();
     let whole = request("/");
     for sent_len in 1..whole.len() {
@@ -231,7 +231,7 @@ fn what_is_in_flight_is_answered_when_the_server_shuts_down_and_then_the_connect
 }
 
 #[test]
-fn a_file_that_is_being_sent_when_the_server_shuts_down_arrives_whole() {
+fn file_in_flight_at_shutdown_completes() {
     let (_shelf, mut server) = sending();
     let mut bytes = server.take(10_000);
     server.drain();
@@ -242,7 +242,7 @@ fn a_file_that_is_being_sent_when_the_server_shuts_down_arrives_whole() {
 }
 
 #[test]
-fn a_client_gives_up_when_its_time_is_over() {
+fn fetch_past_deadline_fails_with_timed_out() {
     let now = Now::read();
     let mut waiting = client(Ear::asking(request("/")), now, 5 * SECOND);
     let (mut incoming, mut outgoing, mut pace) = (Pipe::new(0), Pipe::new(1000), Pace::Whole);

@@ -29,7 +29,7 @@ fn status(server: &mut Alone) -> Option<String> {
 }
 
 #[test]
-fn an_upload_that_stalls_is_refused_after_thirty_seconds_and_leaves_nothing() {
+fn upload_stalled_30_s_gets_408_and_leaves_no_file() {
     for path in ["/old", "/new"] {
         for (fields, start) in [
             ("Content-Length: 100", ""),
@@ -52,7 +52,7 @@ fn an_upload_that_stalls_is_refused_after_thirty_seconds_and_leaves_nothing() {
 }
 
 #[test]
-fn an_upload_below_the_least_rate_is_refused_and_a_slow_one_above_it_takes_its_hours() {
+fn upload_below_min_rate_gets_408_above_it_gets_201() {
     // Bytes in a piece, seconds between pieces, what comes of it.
     for (len, secs, expected) in [(1, 1, "408"), (900, 1, "408"), (1100, 1, "201"), (30_000, 28, "201")] {
         let shelf = shelf();
@@ -75,7 +75,7 @@ fn an_upload_below_the_least_rate_is_refused_and_a_slow_one_above_it_takes_its_h
 }
 
 #[test]
-fn an_upload_arrives_as_it_was_sent_whatever_the_chunking() {
+fn upload_any_chunking_is_stored_byte_for_byte() {
     for seed in 0..60 {
         let mut random = Random(seed);
         let bytes = content(random.below(100_000) as usize);
@@ -113,7 +113,7 @@ fn an_upload_arrives_as_it_was_sent_whatever_the_chunking() {
 }
 
 #[test]
-fn an_upload_that_is_cut_anywhere_leaves_nothing() {
+fn upload_truncated_anywhere_gets_400_and_keeps_old_file() {
     let whole = head("/old", "Transfer-Encoding: chunked") + "3\r\nnew\r\n0\r\n\r\n";
     for len in 1..whole.len() {
         let shelf = shelf();

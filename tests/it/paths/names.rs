@@ -12,7 +12,7 @@ fn encoded(name: &str) -> String {
 }
 
 #[test]
-fn any_name_is_served_when_it_is_encoded() {
+fn percent_encoded_names_are_served() {
     let names = [
         "plain.txt",
         "a b",
@@ -59,7 +59,7 @@ fn any_name_is_served_when_it_is_encoded() {
 }
 
 #[test]
-fn a_path_is_decoded_exactly_once() {
+fn path_is_decoded_exactly_once() {
     let server = serve(&[("a b", b"space"), ("a%20b", b"percent"), ("a%2520b", b"twice"), ("a+b", b"plus")]);
     let mut client = server.connect();
     for (path, text) in [
@@ -80,7 +80,7 @@ fn a_path_is_decoded_exactly_once() {
 }
 
 #[test]
-fn a_query_begins_at_the_first_question_mark_only() {
+fn query_begins_at_first_question_mark() {
     let server = serve(&[("a", b"a"), ("a?b", b"question mark")]);
     let mut client = server.connect();
     for (path, text) in [
@@ -95,7 +95,7 @@ fn a_query_begins_at_the_first_question_mark_only() {
 }
 
 #[test]
-fn a_line_break_in_a_name_cannot_split_the_answer() {
+fn line_break_in_name_cannot_split_response() {
     let name = "x\r\nSet-Cookie: a=b\r\n\r\n<p>";
     let server = serve(&[(name, b"content")]);
     fs::create_dir(server.root().join("d\r\nSet-Cookie: a=b")).expect("a directory");
@@ -118,7 +118,7 @@ fn a_line_break_in_a_name_cannot_split_the_answer() {
 }
 
 #[test]
-fn files_and_directories_are_told_apart_by_what_they_are() {
+fn trailing_slash_status_depends_on_file_type() {
     let server = serve(&[
         ("hello.txt", b"hello"),
         ("page.html/index.html", b"index"),
@@ -147,7 +147,7 @@ fn files_and_directories_are_told_apart_by_what_they_are() {
 }
 
 #[test]
-fn a_name_that_is_too_long_is_not_found() {
+fn too_long_name_gets_404() {
     let longest = "n".repeat(255);
     let server = serve(&[(&longest, b"long")]);
     let mut client = server.connect();
@@ -159,7 +159,7 @@ fn a_name_that_is_too_long_is_not_found() {
 }
 
 #[test]
-fn a_media_type_follows_from_the_extension() {
+fn content_type_follows_extension() {
     let types = [
         ("a.html", "text/html; charset=utf-8"),
         ("a.htm", "text/html; charset=utf-8"),

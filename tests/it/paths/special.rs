@@ -23,7 +23,7 @@ fn make_fifo(path: &Path) {
 }
 
 #[test]
-fn a_fifo_is_refused_at_once_and_the_server_goes_on() {
+fn fifo_gets_403_and_server_goes_on() {
     let server = serve(&[("hello.txt", b"hello"), ("docs/x", b"")]);
     let root = server.root();
     make_fifo(&root.join("fifo"));
@@ -45,7 +45,7 @@ fn a_fifo_is_refused_at_once_and_the_server_goes_on() {
 }
 
 #[test]
-fn who_waits_at_a_fifo_is_not_released_by_a_request() {
+fn request_for_fifo_does_not_open_it() {
     let server = serve(&[("hello.txt", b"hello")]);
     let fifo = server.root().join("fifo");
     make_fifo(&fifo);
@@ -77,7 +77,7 @@ fn who_waits_at_a_fifo_is_not_released_by_a_request() {
 }
 
 #[test]
-fn a_file_that_becomes_a_fifo_is_refused() {
+fn file_replaced_by_fifo_gets_403() {
     let server = serve(&[("a.txt", b"a"), ("hello.txt", b"hello")]);
     let mut client = server.connect();
     for _ in 0..3 {
@@ -90,7 +90,7 @@ fn a_file_that_becomes_a_fifo_is_refused() {
 }
 
 #[test]
-fn a_socket_is_refused() {
+fn socket_gets_403() {
     let server = serve(&[("hello.txt", b"hello")]);
     let listener = UnixListener::bind(server.root().join("socket")).expect("a socket");
     listener.set_nonblocking(true).expect("does not block");
@@ -102,7 +102,7 @@ fn a_socket_is_refused() {
 }
 
 #[test]
-fn a_device_is_refused() {
+fn device_gets_403() {
     let server = serve(&[("hello.txt", b"hello")]);
     let (character, block) = (server.root().join("zero"), server.root().join("disk"));
     let mode = Mode::RUSR | Mode::WUSR;
@@ -121,7 +121,7 @@ fn a_device_is_refused() {
 }
 
 #[test]
-fn what_the_server_may_not_read_is_forbidden() {
+fn unreadable_file_gets_403() {
     if rustix::process::geteuid().is_root() {
         eprintln!("skipped: root may read everything");
         return;
@@ -144,7 +144,7 @@ fn what_the_server_may_not_read_is_forbidden() {
 }
 
 #[test]
-fn refused_names_leave_no_descriptor_behind() {
+fn rejected_paths_leave_no_open_descriptor() {
     let server = serve(&[("hello.txt", b"hello")]);
     make_fifo(&server.root().join("fifo"));
     let descriptors = format!("/proc/{}/fd", server.pid().as_raw_nonzero());

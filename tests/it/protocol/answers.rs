@@ -16,7 +16,7 @@ fn patterned(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_comes_with_every_field_that_describes_it() {
+fn file_response_has_all_descriptive_fields() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let before = SystemTime::now() - Duration::from_secs(2);
     let reply = server.get("/hello.txt?and=a&query");
@@ -39,7 +39,7 @@ fn a_file_comes_with_every_field_that_describes_it() {
 }
 
 #[test]
-fn files_of_every_length_arrive_whole() {
+fn files_of_all_lengths_are_sent_whole() {
     let server = Server::serving(&[]);
     let mut client = server.connect();
     // Around the lengths at which a body is copied, shared, or sent from the file itself.
@@ -56,7 +56,7 @@ fn files_of_every_length_arrive_whole() {
 }
 
 #[test]
-fn a_changed_file_is_served_anew_under_another_entity_tag() {
+fn changed_file_gets_new_content_and_entity_tag() {
     let server = Server::serving(&[("a.txt", b"first")]);
     let mut client = server.connect();
     let first = client.get("/a.txt");
@@ -109,7 +109,7 @@ fn head_has_the_fields_of_get_and_no_body() {
 }
 
 #[test]
-fn a_directory_shows_its_index() {
+fn directory_get_serves_its_index() {
     let server = Server::serving(&[("index.html", b"home"), ("docs/index.html", b"docs"), ("bare/a", b"")]);
     let mut client = server.connect();
     for (path, text) in
@@ -123,7 +123,7 @@ fn a_directory_shows_its_index() {
 }
 
 #[test]
-fn a_directory_without_its_slash_redirects_there_and_keeps_the_query() {
+fn directory_without_slash_gets_301_keeping_query() {
     let server = Server::serving(&[("docs/api/index.html", b""), ("a b\u{e9}/x", b""), ("100%/x", b"")]);
     let mut client = server.connect();
     for (path, location) in [
@@ -145,7 +145,7 @@ fn a_directory_without_its_slash_redirects_there_and_keeps_the_query() {
 }
 
 #[test]
-fn no_redirect_leads_to_another_host() {
+fn redirect_never_leads_to_another_host() {
     let server = Server::serving(&[("evil.example/x/y", b""), ("\\evil.example/x", b""), ("docs/x", b"")]);
     let mut client = server.connect();
     for (path, status) in [
@@ -178,7 +178,7 @@ fn no_redirect_leads_to_another_host() {
 }
 
 #[test]
-fn options_tells_what_is_allowed() {
+fn options_gets_204_with_allow() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let mut client = server.connect();
     for target in ["*", "/", "/hello.txt", "/missing", "http://test/hello.txt"] {
@@ -191,7 +191,7 @@ fn options_tells_what_is_allowed() {
 }
 
 #[test]
-fn an_absolute_target_is_served_like_its_path() {
+fn absolute_target_is_served_like_its_path() {
     let server = Server::serving(&[("index.html", b"home"), ("hello.txt", b"hello")]);
     let mut client = server.connect();
     for (target, text) in [
@@ -208,7 +208,7 @@ fn an_absolute_target_is_served_like_its_path() {
 }
 
 #[test]
-fn a_later_http_1_is_served_as_1_1() {
+fn later_http1_version_is_served_as_1_1() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let mut client = server.connect();
     for version in ["1.2", "1.9"] {

@@ -49,7 +49,7 @@ fn bodies() -> Vec<(&'static str, String, String)> {
 }
 
 #[test]
-fn a_body_is_read_and_dropped_and_the_connection_goes_on() {
+fn unused_body_is_discarded_and_connection_kept() {
     let server = serve();
     for (what, fields, body) in bodies() {
         let mut client = server.connect();
@@ -66,7 +66,7 @@ fn a_body_is_read_and_dropped_and_the_connection_goes_on() {
 }
 
 #[test]
-fn a_request_in_the_same_write_as_a_body_begins_where_that_ends() {
+fn request_after_body_in_same_write_is_served() {
     let server = serve();
     for (what, fields, body) in bodies() {
         let mut client = server.connect();
@@ -79,7 +79,7 @@ fn a_request_in_the_same_write_as_a_body_begins_where_that_ends() {
 }
 
 #[test]
-fn a_body_may_arrive_byte_by_byte() {
+fn body_byte_by_byte_is_discarded() {
     let server = serve();
     for (what, fields, body) in bodies().into_iter().filter(|(_, _, body)| body.len() < 1000) {
         let mut client = server.connect();
@@ -100,7 +100,7 @@ fn send_on(client: &mut Raw, piece: &str) {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_refused_and_the_connection_closes_in_order() {
+fn too_large_body_gets_413_and_orderly_close() {
     let server = serve();
     let piece = "x".repeat(64 * 1024);
     for len in [(DISCARDED_LEN_MAX + 1) as u64, 1 << 40, u64::MAX] {
@@ -117,7 +117,7 @@ fn a_body_that_is_too_large_is_refused_and_the_connection_closes_in_order() {
 }
 
 #[test]
-fn chunks_that_come_to_too_much_are_refused_and_the_connection_closes_in_order() {
+fn too_large_chunked_body_gets_413_and_orderly_close() {
     let server = serve();
     let tiny = chunk(1).repeat(10_000);
     let extended = format!("1;{}\r\nx\r\n", "e".repeat(250)).repeat(256);
@@ -132,7 +132,7 @@ fn chunks_that_come_to_too_much_are_refused_and_the_connection_closes_in_order()
 }
 
 #[test]
-fn a_body_that_ends_early_is_a_bad_request() {
+fn truncated_body_gets_400() {
     let server = serve();
     for (fields, start) in [
         ("Content-Length: 5", ""),
@@ -151,7 +151,7 @@ fn a_body_that_ends_early_is_a_bad_request() {
 }
 
 #[test]
-fn a_client_that_waits_to_send_its_body_is_told_to_go_on() {
+fn expect_100_continue_gets_100_then_200() {
     let server = serve();
     let mut client = server.connect();
     for (fields, body) in [
@@ -167,7 +167,7 @@ fn a_client_that_waits_to_send_its_body_is_told_to_go_on() {
 }
 
 #[test]
-fn the_answers_before_an_expectation_come_before_the_100() {
+fn pipelined_responses_come_before_100_continue() {
     let server = serve();
     let mut client = server.connect();
     client.send(head("GET", "X: y") + &head("GET", "Content-Length: 2\r\nExpect: 100-continue"));
@@ -177,7 +177,7 @@ fn the_answers_before_an_expectation_come_before_the_100() {
 }
 
 #[test]
-fn a_body_that_will_not_be_taken_is_not_asked_for() {
+fn expect_100_continue_without_use_for_body_gets_no_100() {
     let server = serve();
     let too_large = format!("{}", DISCARDED_LEN_MAX + 1);
     for (line, len, status) in [
@@ -201,7 +201,7 @@ fn a_body_that_will_not_be_taken_is_not_asked_for() {
 }
 
 #[test]
-fn nobody_is_told_to_go_on_who_has_nothing_to_send_or_speaks_http_1_0() {
+fn no_100_continue_without_body_or_for_http10() {
     let server = serve();
     let mut client = server.connect();
     for fields in ["Expect: 100-continue", "Expect: 100-continue\r\nContent-Length: 0"] {

@@ -67,7 +67,7 @@ fn check(client: &mut Raw, reply: &Reply, request: &str, expected: (u16, &str, A
 }
 
 #[test]
-fn each_error_has_its_status_a_plain_body_and_the_right_fields() {
+fn errors_have_status_text_body_and_fields() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     for (request, status, reason, after) in cases() {
         let mut client = server.connect();
@@ -83,7 +83,7 @@ fn each_error_has_its_status_a_plain_body_and_the_right_fields() {
 }
 
 #[test]
-fn a_browser_gets_each_error_as_a_small_page() {
+fn errors_for_browsers_have_small_html_body() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     for (request, status, reason, after) in cases() {
         let Some((line, fields)) = request.split_once("\r\n") else { continue };
@@ -106,7 +106,7 @@ fn a_browser_gets_each_error_as_a_small_page() {
 }
 
 #[test]
-fn who_gets_a_page_and_who_gets_text_is_told_by_accept() {
+fn error_and_redirect_format_follows_accept() {
     let server = Server::serving(&[("d/x", b"")]);
     let mut client = server.connect();
     let (html, plain) = ("text/html; charset=utf-8", "text/plain; charset=utf-8");
@@ -135,7 +135,7 @@ fn who_gets_a_page_and_who_gets_text_is_told_by_accept() {
 }
 
 #[test]
-fn nothing_that_was_sent_comes_back_in_an_error() {
+fn error_never_reflects_request_bytes() {
     let server = Server::with(&[], &["--listing", "off"]);
     let mut client = server.connect();
     for line in ["GET /<mark>", "GET /%3Cmark%3E", "GET /?<mark>", "MARK /", "GET http://mark/"] {
@@ -150,7 +150,7 @@ fn nothing_that_was_sent_comes_back_in_an_error() {
 }
 
 #[test]
-fn the_longest_target_and_head_that_are_allowed_are_served() {
+fn longest_allowed_target_and_head_get_200() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let mut client = server.connect();
     let target = format!("/hello.txt?{}", "q".repeat(8192 - "/hello.txt?".len()));

@@ -30,7 +30,7 @@ fn assert_numbers(client: &mut Raw, count: usize) {
 }
 
 #[test]
-fn a_connection_carries_request_after_request() {
+fn connection_serves_many_sequential_requests() {
     let server = Server::serving(&[("hello.txt", b"hello"), ("d/x", b"")]);
     let mut client = server.connect();
     for round in 0..50 {
@@ -43,7 +43,7 @@ fn a_connection_carries_request_after_request() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order() {
+fn pipelined_responses_come_in_order() {
     let server = numbered();
     for count in [2, 16, 17, 100] {
         let mut client = server.connect();
@@ -54,7 +54,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn a_pipeline_that_ends_the_stream_is_still_answered_whole() {
+fn pipeline_then_half_close_gets_all_responses() {
     let server = numbered();
     let mut client = server.connect();
     client.send((0..100).map(|n| get(&format!("/{n}"))).collect::<String>()).finish();
@@ -63,7 +63,7 @@ fn a_pipeline_that_ends_the_stream_is_still_answered_whole() {
 }
 
 #[test]
-fn a_half_closed_client_gets_its_answer() {
+fn half_closed_client_gets_response() {
     let large = vec![b'x'; 5_000_000];
     let server = Server::serving(&[("hello.txt", b"hello"), ("large", &large)]);
     for (path, len) in [("/hello.txt", 5), ("/large", large.len()), ("/missing", 0)] {
@@ -76,7 +76,7 @@ fn a_half_closed_client_gets_its_answer() {
 }
 
 #[test]
-fn large_files_errors_and_heads_keep_their_place_in_a_pipeline() {
+fn pipeline_of_mixed_requests_keeps_order() {
     let large: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 253) as u8).collect();
     let server = Server::serving(&[("hello.txt", b"hello"), ("large", &large), ("d/x", b"")]);
     let mut client = server.connect();
@@ -97,7 +97,7 @@ fn large_files_errors_and_heads_keep_their_place_in_a_pipeline() {
 }
 
 #[test]
-fn requests_may_arrive_byte_by_byte() {
+fn requests_byte_by_byte_are_served() {
     let server = numbered();
     let mut client = server.connect();
     let body =
@@ -113,7 +113,7 @@ fn requests_may_arrive_byte_by_byte() {
 }
 
 #[test]
-fn an_incomplete_request_does_not_hold_back_the_answers_before_it() {
+fn incomplete_request_does_not_delay_earlier_responses() {
     let server = numbered();
     let last = get("/2");
     for cut in 1..last.len() {
@@ -127,7 +127,7 @@ fn an_incomplete_request_does_not_hold_back_the_answers_before_it() {
 }
 
 #[test]
-fn an_incomplete_body_does_not_hold_back_the_answers_before_it() {
+fn incomplete_body_does_not_delay_earlier_responses() {
     let server = numbered();
     let mut client = server.connect();
     client.send(get("/0") + &get("/1") + "GET /2 HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nab");
@@ -137,7 +137,7 @@ fn an_incomplete_body_does_not_hold_back_the_answers_before_it() {
 }
 
 #[test]
-fn up_to_four_empty_lines_before_a_request_are_forgiven() {
+fn up_to_four_empty_lines_before_request_are_ignored() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let mut client = server.connect();
     for count in 0..=4 {
@@ -147,7 +147,7 @@ fn up_to_four_empty_lines_before_a_request_are_forgiven() {
 }
 
 #[test]
-fn the_connection_closes_when_it_was_asked_for() {
+fn connection_close_option_closes_after_response() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     for (fields, closes) in [
         ("Connection: close", true),
@@ -178,7 +178,7 @@ fn the_connection_closes_when_it_was_asked_for() {
 }
 
 #[test]
-fn what_follows_a_close_is_not_answered() {
+fn requests_after_connection_close_get_no_response() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let close = "GET /hello.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
     let mut client = server.connect();
@@ -189,7 +189,7 @@ fn what_follows_a_close_is_not_answered() {
 }
 
 #[test]
-fn http_1_0_closes_unless_it_asks_to_go_on() {
+fn http10_closes_unless_keep_alive() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     for (fields, goes_on) in [
         ("", false),

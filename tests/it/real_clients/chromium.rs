@@ -115,7 +115,7 @@ fn asked_range(exchange: &Value) -> Option<(usize, u64)> {
 }
 
 #[test]
-fn a_browser_seeks_in_a_recording_by_asking_for_ranges() {
+fn browser_seeks_in_recording_with_range_requests() {
     let home = home();
     let page = PAGE.replace("PLACE", &PLACE.to_string());
     let files: &[(&str, &[u8])] = &[("index.html", page.as_bytes()), ("recording.wav", &recording())];

@@ -49,7 +49,7 @@ fn curl_fetches_two_urls_over_one_connection() {
 }
 
 #[test]
-fn curl_of_the_last_century_gets_its_file_and_the_end_of_the_connection() {
+fn curl_http10_gets_file_and_connection_closed() {
     let home = home();
     let server = Server::serving(FILES);
     let url = url(&server, "/a.txt");
@@ -59,7 +59,7 @@ fn curl_of_the_last_century_gets_its_file_and_the_end_of_the_connection() {
 }
 
 #[test]
-fn curl_goes_on_where_half_a_file_ends() {
+fn curl_resumes_partial_file_with_206() {
     let (home, bytes) = (home(), pattern(300_000));
     let server = server_with_json_log(&[("large.bin", &bytes)]);
     fs::write(home.path().join("large.bin"), &bytes[..100_000]).expect("a third of it");
@@ -73,7 +73,7 @@ fn curl_goes_on_where_half_a_file_ends() {
 }
 
 #[test]
-fn curl_gets_the_ranges_that_it_asks_for() {
+fn curl_single_and_multiple_ranges_get_206_or_416() {
     let (home, text) = (home(), compressible_text());
     let server =
         Server::serving(&[("letters.txt", b"abcdefghijklmnopqrstuvwxyz"), ("prose.txt", text.as_bytes())]);
@@ -99,7 +99,7 @@ fn curl_gets_the_ranges_that_it_asks_for() {
 }
 
 #[test]
-fn curl_unpacks_what_it_lets_be_compressed() {
+fn curl_compressed_file_decodes_to_original() {
     let (home, text) = (home(), compressible_text());
     let server = Server::serving(&[("prose.txt", text.as_bytes())]);
     let from = url(&server, "/prose.txt");
@@ -115,7 +115,7 @@ fn curl_unpacks_what_it_lets_be_compressed() {
 }
 
 #[test]
-fn curl_is_told_that_what_it_has_is_still_true() {
+fn curl_conditional_get_of_unchanged_file_gets_304() {
     let home = home();
     let server = server_with_json_log(FILES);
     let from = url(&server, "/a.txt");

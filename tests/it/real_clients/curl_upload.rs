@@ -9,7 +9,7 @@ use crate::harness::{Server, pattern};
 const FILES: &[(&str, &[u8])] = &[("a.txt", b"the first")];
 
 #[test]
-fn curl_is_refused_an_upload_with_403_and_can_go_on() {
+fn curl_upload_without_option_gets_403() {
     let home = home();
     let server = Server::serving(FILES);
     // Small ones are sent at once; for large ones curl waits to be asked.
@@ -27,7 +27,7 @@ fn curl_is_refused_an_upload_with_403_and_can_go_on() {
 }
 
 #[test]
-fn curl_uploads_with_and_without_being_asked_in_chunks_and_not_and_under_its_own_name() {
+fn curl_upload_any_framing_gets_201_204_or_413() {
     let home = home();
     let server = Server::with(FILES, &["--upload", "--max-upload", "8M"]);
     let report = ["-o", "/dev/null", "--write-out", "%{http_code} %{num_connects}"];

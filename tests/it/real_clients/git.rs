@@ -43,7 +43,7 @@ fn publish(home: &Path, root: &Path) -> Option<String> {
 }
 
 #[test]
-fn git_clones_over_dumb_http_from_loose_objects_and_from_packs() {
+fn git_clones_from_loose_objects_and_packs() {
     let home = home();
     let server = server_with_json_log(&[]);
     let Some(head) = publish(home.path(), &server.root()) else { return };

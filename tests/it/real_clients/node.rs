@@ -30,7 +30,7 @@ say("none", none.status, (await none.text()).length > 0);
 "#;
 
 #[test]
-fn node_fetches_json_compressed_text_parts_and_many_over_few_connections() {
+fn node_fetch_reuses_connections_for_all_kinds() {
     let (home, text) = (home(), compressible_text());
     let data = br#"{"numbers": [1, 2, 39], "words": ["a", "caf\u00e9"]}"#;
     let server = server_with_json_log(&[("data.json", data), ("prose.txt", text.as_bytes())]);

@@ -43,7 +43,7 @@ fn has_pip(home: &Path) -> bool {
 }
 
 #[test]
-fn pip_installs_from_a_served_index_what_has_the_digest_that_it_names() {
+fn pip_installs_wheel_with_digest_from_served_index() {
     let home = home();
     if !has_pip(home.path()) {
         return;

@@ -43,7 +43,7 @@ print("connections:", len(ports))
 }
 
 #[test]
-fn python_posts_in_chunks_is_answered_405_and_uses_the_connection_again() {
+fn python_chunked_post_gets_405_and_reuses_connection() {
     let (home, server) = (home(), Server::serving(FILES));
     let script = r#"
 import http.client, sys
@@ -67,7 +67,7 @@ print("connections:", len(ports))
 }
 
 #[test]
-fn python_asks_for_ranges_and_with_conditions_over_one_connection() {
+fn python_ranges_and_conditions_over_one_connection() {
     let (home, server) = (home(), Server::serving(FILES));
     let script = r#"
 import http.client, sys

@@ -20,7 +20,7 @@ fn wget(home: &Path, arguments: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn wget_fetches_a_file_and_goes_on_where_half_of_one_ends() {
+fn wget_fetches_file_and_resumes_partial_one() {
     let (home, bytes) = (home(), pattern(300_000));
     let server = server_with_json_log(&[("large.bin", &bytes)]);
     let from = url(&server, "/large.bin");
@@ -46,7 +46,7 @@ fn age(server: &Server, text: &str, unix_secs: u64) {
 }
 
 #[test]
-fn wget_fetches_again_only_what_has_changed() {
+fn wget_timestamping_refetches_only_changed_file() {
     let home = home();
     let server = server_with_json_log(&[]);
     let from = url(&server, "/a.txt");
@@ -65,7 +65,7 @@ fn wget_fetches_again_only_what_has_changed() {
 }
 
 #[test]
-fn wget_mirrors_a_site_by_its_links() {
+fn wget_mirrors_site_by_its_links() {
     let home = home();
     let files: &[(&str, &[u8])] = &[
         ("index.html", b"<a href=\"a.html\">a</a> <a href=\"sub/\">sub</a> <a href=\"none.html\">none</a>"),

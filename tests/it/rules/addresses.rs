@@ -12,7 +12,7 @@ fn stays_here(location: &str) -> bool {
 }
 
 #[test]
-fn what_has_moved_is_redirected_before_any_file() {
+fn redirect_rule_wins_over_file_with_301() {
     let files: &[(&str, &[u8])] = &[("old", b"still here"), ("new", b"new"), ("a/b.txt", b"b")];
     let options = [
         "--redirect",
@@ -54,7 +54,7 @@ fn what_has_moved_is_redirected_before_any_file() {
 }
 
 #[test]
-fn who_changes_something_has_to_send_the_same_again() {
+fn redirect_of_unsafe_method_gets_308() {
     let server = Server::with(&[("a.txt", b"a")], &["--upload", "--redirect=/old=/new"]);
     let mut client = server.connect();
     for method in ["PUT", "POST", "DELETE", "PATCH"] {
@@ -80,7 +80,7 @@ fn who_changes_something_has_to_send_the_same_again() {
 }
 
 #[test]
-fn no_redirect_leads_to_another_host_whatever_is_asked_for() {
+fn redirect_hostile_target_stays_on_host() {
     let files: &[(&str, &[u8])] = &[("evil.example/x/y", b""), ("\\evil.example/x", b""), ("docs/x", b"")];
     let options = ["--redirect=/old*=/*", "--redirect=/o/*=/*", "--redirect=/p*=/q/*", "--clean-urls"];
     let server = Server::with(files, &options);
@@ -121,7 +121,7 @@ fn no_redirect_leads_to_another_host_whatever_is_asked_for() {
 }
 
 #[test]
-fn a_clean_address_shows_its_page() {
+fn clean_url_serves_html_file() {
     let files: &[(&str, &[u8])] = &[
         ("index.html", b"home"),
         ("about.html", b"about"),
@@ -162,7 +162,7 @@ fn a_clean_address_shows_its_page() {
 }
 
 #[test]
-fn clean_addresses_are_as_fresh_as_files() {
+fn clean_url_follows_file_changes() {
     let server = Server::with(&[("a.html", b"page")], &["--clean-urls", "--fallback=a.html"]);
     let mut client = server.connect();
     let root = server.root();
@@ -178,7 +178,7 @@ fn clean_addresses_are_as_fresh_as_files() {
 }
 
 #[test]
-fn without_clean_urls_a_page_has_its_whole_name() {
+fn without_clean_urls_missing_extension_gets_404() {
     let server = Server::serving(&[("about.html", b"about")]);
     assert_eq!(server.get("/about").status, 404);
 }

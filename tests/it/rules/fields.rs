@@ -18,7 +18,7 @@ const FILES: &[(&str, &[u8])] = &[
 ];
 
 #[test]
-fn a_given_field_goes_with_every_answer() {
+fn header_option_in_every_response() {
     let options = [
         "-H",
         "X-Frame-Options: DENY",
@@ -57,7 +57,7 @@ fn a_given_field_goes_with_every_answer() {
 }
 
 #[test]
-fn a_given_field_may_take_the_place_of_the_servers_own() {
+fn header_option_replaces_servers_own_field() {
     let server = Server::with(FILES, &["-H", "server: mine", "-H", "X-Content-Type-Options: other"]);
     let mut client = server.connect();
     for path in ["/a.txt", "/missing", "/d"] {
@@ -68,7 +68,7 @@ fn a_given_field_may_take_the_place_of_the_servers_own() {
 }
 
 #[test]
-fn head_and_get_stay_alike_and_a_pipeline_in_order() {
+fn head_equals_get_and_pipeline_keeps_order() {
     let options =
         ["-HX-A: b", "--cache-control=**=no-cache", "--cors", "--clean-urls", "--redirect=/old=/a.txt"];
     let server = Server::with(FILES, &options);
@@ -89,7 +89,7 @@ fn head_and_get_stay_alike_and_a_pipeline_in_order() {
 }
 
 #[test]
-fn the_first_cache_rule_for_a_file_decides() {
+fn cache_control_first_matching_rule_wins() {
     let options = [
         "--cache-control",
         "*.html=no-cache",
@@ -120,7 +120,7 @@ fn the_first_cache_rule_for_a_file_decides() {
 }
 
 #[test]
-fn a_cache_rule_is_not_for_errors_redirects_and_the_like() {
+fn cache_control_absent_on_errors_and_redirects() {
     let options = [
         "--cache-control=**=max-age=31536000",
         "--error-page=404=lost.html",
@@ -146,7 +146,7 @@ fn a_cache_rule_is_not_for_errors_redirects_and_the_like() {
 }
 
 #[test]
-fn the_fallback_keeps_as_long_as_the_file_that_it_is() {
+fn fallback_gets_cache_control_of_its_own_file() {
     let options =
         ["--cache-control=about.html=no-cache", "--cache-control=**=max-age=60", "--fallback=about.html"];
     let server = Server::with(FILES, &options);

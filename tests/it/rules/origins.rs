@@ -8,7 +8,7 @@ const FILES: &[(&str, &[u8])] = &[("a.txt", b"a"), ("d/x", b"")];
 const PREFLIGHT: &str = "Origin: https://app.example\r\nAccess-Control-Request-Method: GET";
 
 #[test]
-fn every_answer_names_the_origin_whoever_asks() {
+fn cors_origin_in_every_response() {
     for (option, origin) in
         [("--cors", "*"), ("--cors=https://App.example:443", "https://app.example"), ("--cors=null", "null")]
     {
@@ -39,7 +39,7 @@ fn every_answer_names_the_origin_whoever_asks() {
 }
 
 #[test]
-fn a_preflight_is_told_the_methods_of_the_resource_and_gets_the_fields_that_it_asks_for() {
+fn preflight_gets_methods_and_requested_headers() {
     let server = Server::with(FILES, &["--cors", "--upload=d"]);
     let mut client = server.connect();
     for (target, methods) in [
@@ -65,7 +65,7 @@ fn a_preflight_is_told_the_methods_of_the_resource_and_gets_the_fields_that_it_a
 }
 
 #[test]
-fn what_is_no_list_of_names_is_not_said_back() {
+fn preflight_invalid_header_list_not_echoed() {
     let server = Server::with(FILES, &["--cors"]);
     let mut client = server.connect();
     for asked in ["<mark>", "mark mark", "mark: x", ",mark", &"mark,".repeat(500)] {
@@ -77,7 +77,7 @@ fn what_is_no_list_of_names_is_not_said_back() {
 }
 
 #[test]
-fn without_cors_nothing_is_said_of_origins() {
+fn without_cors_no_access_control_fields() {
     let server = Server::with(FILES, &["--upload"]);
     let mut client = server.connect();
     for (line, fields) in [("GET /a.txt", "Origin: https://app.example"), ("OPTIONS /a.txt", PREFLIGHT)] {
@@ -87,7 +87,7 @@ fn without_cors_nothing_is_said_of_origins() {
 }
 
 #[test]
-fn options_that_is_no_preflight_is_answered_as_ever() {
+fn options_without_preflight_fields_gets_plain_204() {
     let server = Server::with(FILES, &["--cors"]);
     let mut client = server.connect();
     for fields in ["", "Origin: https://app.example", "Access-Control-Request-Method: GET"] {

@@ -50,7 +50,7 @@ fn asked(args: &[&str], input: &[u8]) -> Outcome {
 }
 
 #[test]
-fn the_two_programs_exchange_their_numbers_and_both_know_the_sum() {
+fn sum_client_and_server_print_numbers_and_sum() {
     let serving = Exchanging::new();
     let port = serving.sum.port().to_string();
     for args in [
@@ -73,7 +73,7 @@ fn the_two_programs_exchange_their_numbers_and_both_know_the_sum() {
 }
 
 #[test]
-fn without_a_name_it_is_the_users_or_the_machines() {
+fn sum_client_name_defaults_to_user_then_host() {
     let serving = Exchanging::new();
     let port = serving.sum.port().to_string();
     let started = |user: Option<&str>| {
@@ -93,7 +93,7 @@ fn without_a_name_it_is_the_users_or_the_machines() {
 }
 
 #[test]
-fn without_a_number_it_asks_on_standard_error_until_it_has_an_integer() {
+fn sum_client_without_number_prompts_until_integer() {
     let serving = Exchanging::new();
     let port = serving.sum.port().to_string();
     let outcome = asked(&["-p", &port, "--name", "Ada"], b"seven\n\n7.5\n 7 \n8\n").expect(0);
@@ -105,7 +105,7 @@ fn without_a_number_it_asks_on_standard_error_until_it_has_an_integer() {
 }
 
 #[test]
-fn an_input_that_ends_without_a_number_is_a_clear_error() {
+fn sum_client_stdin_without_number_exits_2() {
     for input in [&b""[..], b"seven\n", b"seven"] {
         let outcome = asked(&["-p", "9"], input).expect(2);
         let complaint = "reactor-client: no number was given: standard input has ended";
@@ -115,7 +115,7 @@ fn an_input_that_ends_without_a_number_is_a_clear_error() {
 }
 
 #[test]
-fn what_a_server_does_wrong_is_told_in_one_line_with_its_exit_code() {
+fn sum_client_bad_response_gives_one_line_and_exit_code() {
     let long: &'static [u8] = &[b'x'; 300];
     let cases: [(Deed, i32, &str); 11] = [
         (Deed::Say(b"error: not you\n"), 1, "the server refuses: not you"),
@@ -139,7 +139,7 @@ fn what_a_server_does_wrong_is_told_in_one_line_with_its_exit_code() {
 }
 
 #[test]
-fn a_servers_own_refusal_and_a_server_that_is_not_there_are_told() {
+fn sum_client_overflow_or_unreachable_server_gives_exit_code() {
     let serving = Exchanging::new();
     let port = serving.sum.port().to_string();
     let max = i64::MAX.to_string();
@@ -161,7 +161,7 @@ fn a_servers_own_refusal_and_a_server_that_is_not_there_are_told() {
 }
 
 #[test]
-fn a_slip_is_refused_and_sum_is_a_command_and_no_host() {
+fn sum_client_bad_arguments_exit_2_and_help_lists_options() {
     let rows: [(&[&str], &str); 6] = [
         (&["sum", "seven"], "'seven' is not an integer"),
         (&["sum", "7", "8"], "unexpected word '8'"),

@@ -32,7 +32,7 @@ impl Drop for Disk {
 }
 
 #[test]
-fn a_full_disk_is_507_with_a_sentence_and_what_was_there_stays() {
+fn put_on_full_disk_gets_507_and_keeps_old_file() {
     let server = serve(&[]);
     let Some(disk) = Disk::mount(&server.root().join("disk")) else { return };
     let mut client = server.connect();
@@ -59,7 +59,7 @@ fn a_full_disk_is_507_with_a_sentence_and_what_was_there_stays() {
 }
 
 #[test]
-fn a_disk_that_may_not_be_written_is_403() {
+fn put_on_read_only_disk_gets_403() {
     let server = serve(&[]);
     let Some(disk) = Disk::mount(&server.root().join("disk")) else { return };
     let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0).status();
@@ -70,7 +70,7 @@ fn a_disk_that_may_not_be_written_is_403() {
 }
 
 #[test]
-fn a_file_beyond_the_limit_of_the_process_is_413_and_does_not_end_the_server() {
+fn put_over_rlimit_fsize_gets_413_and_server_goes_on() {
     // Beyond its limit a write would end the process.
     let limited = |command: &mut Command| {
         let mut shell = Command::new("sh");
@@ -85,7 +85,7 @@ fn a_file_beyond_the_limit_of_the_process_is_413_and_does_not_end_the_server() {
 }
 
 #[test]
-fn the_descriptors_that_uploads_hold_count_when_connections_are_let_in() {
+fn upload_descriptors_count_in_nofile_limit_check() {
     let root = tempfile::tempdir().expect("a folder");
     let mut shell = Command::new("sh");
     unset_settings(&mut shell);

@@ -21,7 +21,7 @@ fn refused(client: &mut Raw, path: &str, status: u16, words: &str) -> Reply {
 }
 
 #[test]
-fn uploads_that_are_off_are_refused_and_it_is_said_how_to_turn_them_on() {
+fn put_with_uploads_off_gets_403_naming_the_option() {
     let server = Server::serving(&[("a", b"old")]);
     let mut client = server.connect();
     for path in ["/a", "/new", "/none/x", "/", "/.x"] {
@@ -32,7 +32,7 @@ fn uploads_that_are_off_are_refused_and_it_is_said_how_to_turn_them_on() {
 }
 
 #[test]
-fn a_path_that_cannot_name_a_file_is_refused() {
+fn put_to_invalid_path_is_rejected() {
     let server = serve(&[("a", b"old"), ("d/x", b"")]);
     let mut client = server.connect();
     let long = format!("/{}", "n".repeat(256));
@@ -66,7 +66,7 @@ fn a_path_that_cannot_name_a_file_is_refused() {
 }
 
 #[test]
-fn no_link_leads_an_upload_out_of_the_root_and_none_is_replaced() {
+fn put_leaves_root_by_no_symlink_and_replaces_none() {
     let server = serve(&[("a", b"old"), ("d/x", b"")]);
     let outside = tempfile::tempdir().expect("a folder");
     fs::write(outside.path().join("secret"), "secret").expect("a file");
@@ -106,7 +106,7 @@ fn no_link_leads_an_upload_out_of_the_root_and_none_is_replaced() {
 }
 
 #[test]
-fn a_fifo_or_a_socket_is_neither_opened_nor_replaced() {
+fn put_to_fifo_or_socket_gets_403() {
     let server = serve(&[]);
     mknodat(CWD, server.root().join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
     let _listener = UnixListener::bind(server.root().join("socket")).expect("a socket");
@@ -118,7 +118,7 @@ fn a_fifo_or_a_socket_is_neither_opened_nor_replaced() {
 }
 
 #[test]
-fn a_directory_for_uploads_limits_them_to_what_is_below_it() {
+fn put_outside_upload_directory_gets_403() {
     let files: &[(&str, &[u8])] = &[("a", b"old"), ("in/sub/x", b""), ("inside", b"old"), ("other/x", b"")];
     for option in ["--upload=in", "-u=in", "--upload=in/"] {
         let server = Server::with(files, &[option]);
@@ -138,7 +138,7 @@ fn a_directory_for_uploads_limits_them_to_what_is_below_it() {
 }
 
 #[test]
-fn a_server_without_a_place_for_uploads_does_not_start_and_says_what_to_do() {
+fn invalid_upload_option_fails_startup_with_remedy() {
     let root = tempfile::tempdir().expect("a folder");
     fs::write(root.path().join("file"), "").expect("a file");
     let folder = root.path().to_string_lossy();
@@ -163,7 +163,7 @@ fn a_server_without_a_place_for_uploads_does_not_start_and_says_what_to_do() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_refused_and_the_sentence_reaches_who_is_still_sending() {
+fn put_over_max_upload_gets_413_while_still_sending() {
     let server = Server::with(&[("a", b"old")], &["-u", "--max-upload", "100k"]);
     let piece = pattern(64 * 1024);
     for fields in ["Content-Length: 100001", "Content-Length: 99999999999", "Transfer-Encoding: chunked"] {
@@ -194,7 +194,7 @@ fn a_file_that_is_too_large_is_refused_and_the_sentence_reaches_who_is_still_sen
 }
 
 #[test]
-fn a_length_that_is_too_large_is_refused_before_any_of_the_body_comes() {
+fn content_length_over_max_upload_gets_413_before_body() {
     let server = Server::with(&[], &["-u", "--max-upload", "100k"]);
     for len in [100_001_u64, 1 << 20, 1 << 40] {
         let mut client = server.connect();
@@ -205,7 +205,7 @@ fn a_length_that_is_too_large_is_refused_before_any_of_the_body_comes() {
 }
 
 #[test]
-fn a_part_of_a_file_or_a_file_of_unknown_length_is_never_taken_for_the_whole() {
+fn put_with_content_range_gets_400_without_length_411() {
     let server = serve(&[("a", b"old")]);
     let mut client = server.connect();
     let reply = client.send(head("/a", "Content-Length: 2\r\nContent-Range: bytes 1-2/3") + "xx").reply();
@@ -216,7 +216,7 @@ fn a_part_of_a_file_or_a_file_of_unknown_length_is_never_taken_for_the_whole() {
 }
 
 #[test]
-fn a_request_with_two_framings_or_none_that_can_be_trusted_stores_nothing() {
+fn put_with_ambiguous_framing_gets_400_and_stores_nothing() {
     let server = serve(&[("a", b"old")]);
     let smuggled = sized("/smuggled", 1) + "x";
     for fields in [

@@ -11,7 +11,7 @@ use super::{head, put, serve, sized};
 use crate::harness::{PATIENCE, Server, names_in, pattern};
 
 #[test]
-fn readers_of_a_file_that_is_replaced_200_times_get_it_whole_every_time() {
+fn readers_get_complete_file_during_200_replacements() {
     // Large ones are sent from the file itself, small ones are read at once.
     for len in [1_000, 300_000] {
         let server = serve(&[("a", &vec![0; len])]);
@@ -41,7 +41,7 @@ fn readers_of_a_file_that_is_replaced_200_times_get_it_whole_every_time() {
 }
 
 #[test]
-fn of_many_uploads_to_one_name_at_once_the_last_whole_one_wins() {
+fn concurrent_puts_to_one_name_last_complete_wins() {
     let server = serve(&[]);
     let mut clients: Vec<_> = (0..20).map(|_| server.connect()).collect();
     for (index, client) in clients.iter_mut().enumerate() {
@@ -76,7 +76,7 @@ fn starts() -> Vec<String> {
 }
 
 #[test]
-fn an_upload_that_breaks_off_is_a_bad_request_and_leaves_nothing() {
+fn aborted_put_gets_400_and_leaves_no_file() {
     let server = serve(&[("a", b"old")]);
     for start in starts() {
         let mut client = server.connect();
@@ -94,7 +94,7 @@ fn an_upload_that_breaks_off_is_a_bad_request_and_leaves_nothing() {
 }
 
 #[test]
-fn a_server_that_is_killed_in_the_middle_of_uploads_leaves_nothing_of_them() {
+fn killed_server_leaves_no_partial_upload() {
     for signal in [Signal::KILL, Signal::TERM] {
         let server = Server::with(&[("a", b"old")], &["-u", "--grace", "100ms"]);
         let mut clients: Vec<_> = starts()
@@ -124,7 +124,7 @@ fn a_server_that_is_killed_in_the_middle_of_uploads_leaves_nothing_of_them() {
 }
 
 #[test]
-fn an_upload_in_flight_when_the_server_is_told_to_stop_is_finished() {
+fn put_in_flight_finishes_after_sigterm() {
     let server = Server::with(&[], &["-u", "--grace", "30s"]);
     let mut client = server.connect();
     client.send(head("/a", "Content-Length: 10\r\nExpect: 100-continue"));
@@ -143,7 +143,7 @@ fn an_upload_in_flight_when_the_server_is_told_to_stop_is_finished() {
 }
 
 #[test]
-fn one_upload_that_pauses_holds_up_nobody_else() {
+fn paused_put_blocks_no_other_client() {
     let server = serve(&[("b", b"other")]);
     let mut paused = server.connect();
     paused.send(sized("/a", 1_000_000)).send(pattern(400_000));

@@ -72,7 +72,7 @@ impl FileCacheFixture {
 }
 
 #[test]
-fn a_file_that_stays_the_same_is_loaded_once() {
+fn unchanged_file_is_loaded_once() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "hello");
     let first = bench.entry("/a.txt");
@@ -84,7 +84,7 @@ fn a_file_that_stays_the_same_is_loaded_once() {
 }
 
 #[test]
-fn every_change_shows_at_the_next_look() {
+fn every_change_shows_at_next_lookup() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     assert_eq!(bench.text("/a.txt"), "one");
@@ -108,7 +108,7 @@ fn every_change_shows_at_the_next_look() {
 }
 
 #[test]
-fn a_change_that_keeps_length_and_modification_time_shows() {
+fn change_with_same_length_and_mtime_shows() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     let path = bench.path("a.txt");
@@ -129,7 +129,7 @@ fn a_change_that_keeps_length_and_modification_time_shows() {
 }
 
 #[test]
-fn a_link_that_changes_its_target_shows() {
+fn retargeted_symlink_shows_at_next_lookup() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     for name in ["v1", "v2"] {
         fs::create_dir(bench.path(name)).expect(name);
@@ -144,7 +144,7 @@ fn a_link_that_changes_its_target_shows() {
 }
 
 #[test]
-fn an_index_and_its_directory_are_told_apart() {
+fn index_and_its_directory_are_distinct() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     fs::create_dir(bench.path("docs")).expect("docs");
     bench.write("docs/index.html", "docs");
@@ -161,7 +161,7 @@ fn an_index_and_its_directory_are_told_apart() {
 }
 
 #[test]
-fn what_changed_just_now_is_served_but_not_kept() {
+fn recently_changed_file_is_served_but_not_cached() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "young");
     let changed = bench.entry("/a.txt").resource.stat.expect("settled");
@@ -181,7 +181,7 @@ fn what_changed_just_now_is_served_but_not_kept() {
 }
 
 #[test]
-fn embedded_pages_are_kept_for_good() {
+fn embedded_page_stays_cached() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.store = ContentSource::Embedded;
     bench.now = UNIX_EPOCH;
@@ -190,7 +190,7 @@ fn embedded_pages_are_kept_for_good() {
 }
 
 #[test]
-fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
+fn source_pages_and_disk_files_are_both_cached() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.store = ContentSource::DiskWithSource(Root::open(bench.dir.path()).expect("opens"));
     bench.write("a.txt", "one");
@@ -205,7 +205,7 @@ fn source_pages_and_the_files_beneath_them_are_kept_side_by_side() {
 }
 
 #[test]
-fn the_descriptors_are_bounded_and_small_files_do_not_pay_for_them() {
+fn descriptor_limit_evicts_large_files_not_small_ones() {
     let mut bench = FileCacheFixture::new(CacheLimits { descriptors_max: 2, ..CacheLimits::DEFAULT });
     bench.write("small", "small");
     bench.entry("/small");
@@ -221,7 +221,7 @@ fn the_descriptors_are_bounded_and_small_files_do_not_pay_for_them() {
 }
 
 #[test]
-fn a_cache_of_no_size_still_finds() {
+fn cache_of_size_zero_still_finds_files() {
     let none = CacheLimits::NONE;
     let mut bench = FileCacheFixture::new(none);
     bench.write("a.txt", "found");

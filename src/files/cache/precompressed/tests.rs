@@ -14,7 +14,7 @@ use Coding::{Brotli, Gzip, Zstd};
 const ALL: [Coding; 3] = [Brotli, Zstd, Gzip];
 
 #[test]
-fn the_first_twin_that_is_wanted_is_found_and_kept() {
+fn first_accepted_sidecar_is_found_and_cached() {
     let mut bench = CacheFixture::new();
     for name in ["a.css", "a.css.zst", "a.css.gz"] {
         bench.write(name, name);
@@ -33,7 +33,7 @@ fn the_first_twin_that_is_wanted_is_found_and_kept() {
 }
 
 #[test]
-fn a_twin_by_its_own_name_is_a_plain_file() {
+fn sidecar_requested_by_name_is_a_plain_file() {
     let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
@@ -46,7 +46,7 @@ fn a_twin_by_its_own_name_is_a_plain_file() {
 }
 
 #[test]
-fn types_that_are_not_worth_it_have_no_twins() {
+fn incompressible_type_ignores_sidecar() {
     let mut bench = CacheFixture::new();
     bench.write("a.png", "plain");
     bench.write("a.png.gz", "twin");
@@ -54,7 +54,7 @@ fn types_that_are_not_worth_it_have_no_twins() {
 }
 
 #[test]
-fn an_index_has_twins_and_so_has_a_file_in_a_directory() {
+fn index_and_nested_file_use_their_sidecars() {
     let mut bench = CacheFixture::new();
     fs::create_dir(bench.path("docs")).expect("docs");
     for name in ["index.html", "index.html.br", "docs/index.html", "docs/index.html.gz"] {
@@ -68,7 +68,7 @@ fn an_index_has_twins_and_so_has_a_file_in_a_directory() {
 }
 
 #[test]
-fn a_twin_that_changes_before_it_is_watched_shows_at_the_next_look() {
+fn sidecar_changed_before_watched_shows_at_next_lookup() {
     let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
@@ -79,7 +79,7 @@ fn a_twin_that_changes_before_it_is_watched_shows_at_the_next_look() {
 }
 
 #[test]
-fn every_change_of_a_twin_shows_at_the_next_look() {
+fn every_sidecar_change_shows_at_next_lookup() {
     changes_show(CacheFixture::new());
     let mut unwatched = CacheFixture::new();
     unwatched.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
@@ -115,7 +115,7 @@ fn changes_show(mut bench: CacheFixture) {
 }
 
 #[test]
-fn a_twin_that_may_have_been_written_through_a_memory_map_is_loaded_anew() {
+fn sidecar_opened_for_writing_is_reloaded_once() {
     let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
@@ -126,7 +126,7 @@ fn a_twin_that_may_have_been_written_through_a_memory_map_is_loaded_anew() {
 }
 
 #[test]
-fn a_twin_is_stale_as_soon_as_its_original_is_younger_by_a_nanosecond() {
+fn sidecar_older_than_original_by_one_ns_is_stale() {
     let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
@@ -142,7 +142,7 @@ fn a_twin_is_stale_as_soon_as_its_original_is_younger_by_a_nanosecond() {
 }
 
 #[test]
-fn a_twin_of_what_is_gone_is_nothing() {
+fn sidecar_without_original_is_not_found() {
     let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
@@ -157,7 +157,7 @@ fn a_twin_of_what_is_gone_is_nothing() {
 }
 
 #[test]
-fn links_lead_to_twins_beneath_the_root_only_and_their_changes_show() {
+fn sidecar_symlink_stays_in_root_and_changes_show() {
     let mut bench = CacheFixture::new();
     let outside = tempfile::tempdir().expect("a directory");
     fs::write(outside.path().join("secret"), "secret").expect("writes");
@@ -187,7 +187,7 @@ fn links_lead_to_twins_beneath_the_root_only_and_their_changes_show() {
 }
 
 #[test]
-fn a_directory_that_is_a_link_may_turn_elsewhere() {
+fn retargeted_directory_symlink_changes_sidecar() {
     let mut bench = CacheFixture::new();
     for name in ["v1", "v2", "v3"] {
         fs::create_dir(bench.path(name)).expect(name);
@@ -217,7 +217,7 @@ fn a_directory_that_is_a_link_may_turn_elsewhere() {
 }
 
 #[test]
-fn what_changed_just_now_is_looked_at_each_time() {
+fn recently_changed_sidecar_is_loaded_each_time() {
     let mut bench = CacheFixture::new();
     bench.write("a.css", "plain");
     bench.write("a.css.gz", "twin");
@@ -237,7 +237,7 @@ fn what_changed_just_now_is_looked_at_each_time() {
 }
 
 #[test]
-fn a_directory_is_remembered_only_once_it_has_settled() {
+fn sidecar_search_is_cached_once_directory_is_stable() {
     let bench = CacheFixture::new();
     bench.write("a.css", "plain");
     let root = bench.store.root().expect("a disk");
@@ -263,7 +263,7 @@ fn a_directory_is_remembered_only_once_it_has_settled() {
 }
 
 #[test]
-fn what_has_no_room_for_a_twin_has_none() {
+fn name_too_long_for_suffix_has_no_sidecar() {
     let mut bench = CacheFixture::new();
     let name = format!("{}.css", "x".repeat(251));
     bench.write(&name, "plain");
@@ -273,7 +273,7 @@ fn what_has_no_room_for_a_twin_has_none() {
 }
 
 #[test]
-fn a_large_twin_is_a_descriptor_and_is_counted() {
+fn large_sidecar_counts_as_a_descriptor() {
     let mut bench = CacheFixture::new();
     bench.cache = FileCache::new(CacheLimits { descriptors_max: 1, ..CacheLimits::DEFAULT });
     for name in ["a.css.gz", "b.css.gz"] {

@@ -39,7 +39,7 @@ fn standing(ties: &mut Dependencies, watch: &mut InotifyWatcher) -> Freshness {
 }
 
 #[test]
-fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
+fn dependencies_are_stale_only_after_relevant_changes() {
     type Act = fn(&Path);
     let acts: &[(&str, &str, Act, bool)] = &[
         ("docs/a", "read", |dir| drop(fs::read(dir.join("docs/a")).expect("reads")), false),
@@ -85,7 +85,7 @@ fn a_tie_breaks_for_what_it_depends_on_and_for_little_else() {
 }
 
 #[test]
-fn ties_are_good_for_a_second_and_then_a_look_is_due() {
+fn dependencies_need_revalidation_after_one_second() {
     let (_dir, root, mut watch) = site();
     let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     assert_eq!(ties.freshness(&watch, SECS), Freshness::Fresh);
@@ -97,7 +97,7 @@ fn ties_are_good_for_a_second_and_then_a_look_is_due() {
 }
 
 #[test]
-fn what_cannot_be_watched_is_tried_again_only_in_the_next_second() {
+fn unwatchable_path_is_retried_only_next_second() {
     let (dir, root, mut watch) = site();
     symlink("loop", dir.path().join("loop")).expect("a link");
     let ties = watch_paths(&mut watch, &root, &[b"loop"], SECS);
@@ -107,7 +107,7 @@ fn what_cannot_be_watched_is_tried_again_only_in_the_next_second() {
 }
 
 #[test]
-fn a_file_system_that_does_not_tell_of_all_changes_is_not_watched() {
+fn unsupported_file_system_turns_watching_off() {
     let root = Root::open(Path::new("/proc")).expect("it is there");
     let mut watch = InotifyWatcher::new(true);
     let ties = watch_paths(&mut watch, &root, &[b"version"], SECS);
@@ -115,7 +115,7 @@ fn a_file_system_that_does_not_tell_of_all_changes_is_not_watched() {
 }
 
 #[test]
-fn what_nobody_is_tied_to_is_let_go_and_there_is_a_most() {
+fn unused_watches_are_removed_and_watches_max_holds() {
     let (dir, root, mut watch) = site();
     let names: Vec<String> = (0..10 * SWEEP_MIN).map(|number| format!("docs/{number}")).collect();
     for name in &names {
@@ -136,7 +136,7 @@ fn what_nobody_is_tied_to_is_let_go_and_there_is_a_most() {
 }
 
 #[test]
-fn a_file_that_is_gone_is_not_held_and_its_successor_is_another() {
+fn removed_file_loses_its_watch_and_successor_gets_another() {
     let (dir, root, mut watch) = site();
     let mut first = watch_paths(&mut watch, &root, &[b"a"], SECS);
     let held = watch.watches.len();
@@ -152,7 +152,7 @@ fn a_file_that_is_gone_is_not_held_and_its_successor_is_another() {
 }
 
 #[test]
-fn nothing_is_read_unless_somebody_has_asked() {
+fn events_are_read_only_when_marked_pending() {
     let (dir, root, mut watch) = site();
     let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     fs::write(dir.path().join("a"), "new").expect("writes");
@@ -162,7 +162,7 @@ fn nothing_is_read_unless_somebody_has_asked() {
 }
 
 #[test]
-fn of_more_changes_than_are_read_at_once_none_is_missed() {
+fn changes_beyond_one_read_are_not_missed() {
     let (dir, root, mut watch) = site();
     let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
     // Two events each, never the same as the ones before.

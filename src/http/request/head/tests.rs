@@ -24,7 +24,7 @@ fn check_all(cases: &[(&[u8], u16)]) {
 }
 
 #[test]
-fn a_plain_get_is_understood() {
+fn plain_get_parses_every_part() {
     let input = b"GET /a?b HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\nReferer: r\r\n\
         User-Agent: u\r\nX:\r\n\r\n";
     let seen = request(input, |consumed, head| {
@@ -45,7 +45,7 @@ fn a_plain_get_is_understood() {
 }
 
 #[test]
-fn every_prefix_of_a_head_needs_more_and_is_searched_once() {
+fn head_prefix_needs_more_and_is_searched_once() {
     let input = b"\r\nPUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n";
     let mut searched = 0;
     for len in 0..input.len() {
@@ -61,7 +61,7 @@ fn every_prefix_of_a_head_needs_more_and_is_searched_once() {
 }
 
 #[test]
-fn what_cannot_begin_a_request_is_refused_at_its_first_byte() {
+fn invalid_first_byte_is_rejected_at_once() {
     for byte in (0..=u8::MAX).filter(|&byte| !is_tchar(byte) && byte != b'\r') {
         check_all(&[(&[byte], 400), (&[b'\r', b'\n', byte], 400)]);
     }
@@ -72,7 +72,7 @@ fn what_cannot_begin_a_request_is_refused_at_its_first_byte() {
 }
 
 #[test]
-fn up_to_four_empty_lines_may_come_first() {
+fn leading_empty_lines_up_to_4_accepted_5_rejected() {
     let head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     for (count, expected) in [(0, 200), (1, 200), (4, 200), (5, 400), (6, 400)] {
         let input = "\r\n".repeat(count) + head;
@@ -84,7 +84,7 @@ fn up_to_four_empty_lines_may_come_first() {
 }
 
 #[test]
-fn field_lines_are_taken_strictly_or_not_at_all() {
+fn malformed_field_lines_are_rejected() {
     let cases: &[(&[u8], u16)] = &[
         (b"", 200),
         (b"A: b\r\n", 200),
@@ -134,7 +134,7 @@ fn field_lines_are_taken_strictly_or_not_at_all() {
 }
 
 #[test]
-fn a_target_is_refused_when_it_is_certainly_too_long() {
+fn target_over_8_kib_gets_414_as_soon_as_certain() {
     let line = |len: usize| format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(len - 1));
     assert_eq!(status_of(line(TARGET_LEN_MAX).as_bytes()), 200);
     assert_eq!(status_of(line(TARGET_LEN_MAX + 1).as_bytes()), 414);
@@ -146,7 +146,7 @@ fn a_target_is_refused_when_it_is_certainly_too_long() {
 }
 
 #[test]
-fn a_head_may_have_16_kib_and_64_fields() {
+fn head_over_16_kib_or_64_fields_gets_431() {
     let head = |len: usize| {
         let start = "GET / HTTP/1.0\r\nA: ";
         format!("{start}{}\r\n\r\n", "a".repeat(len - start.len() - 4))
@@ -162,7 +162,7 @@ fn a_head_may_have_16_kib_and_64_fields() {
 }
 
 #[test]
-fn framing_decides_about_the_body() {
+fn framing_fields_decide_request_body() {
     for (lines, expected) in [
         ("Content-Length: 5", Ok(RequestBody::Length(5))),
         ("content-length:5", Ok(RequestBody::Length(5))),
@@ -196,7 +196,7 @@ fn post<T: PartialEq + Debug>(
 }
 
 #[test]
-fn host_is_required_once_and_well_formed() {
+fn host_must_be_single_and_well_formed() {
     for (version, lines, expected) in [
         ("1.1", "Host: h\r\n", Ok(())),
         ("1.1", "hOsT:h:80\r\n", Ok(())),
@@ -224,7 +224,7 @@ fn host_is_required_once_and_well_formed() {
 }
 
 #[test]
-fn only_100_continue_is_expected_and_only_with_a_body() {
+fn expect_100_continue_only_with_body_others_417() {
     for (version, lines, expected) in [
         ("1.1", "Expect: 100-continue\r\nContent-Length: 1\r\n", Ok(true)),
         ("1.1", "expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n", Ok(true)),
@@ -245,7 +245,7 @@ fn only_100_continue_is_expected_and_only_with_a_body() {
 }
 
 #[test]
-fn the_connection_field_decides_about_persistence() {
+fn connection_field_decides_keep_alive() {
     for (version, lines, expected) in [
         ("1.1", "", (true, false)),
         ("1.1", "Connection: close\r\n", (false, false)),
@@ -260,7 +260,7 @@ fn the_connection_field_decides_about_persistence() {
 }
 
 #[test]
-fn the_codings_of_all_fields_are_gathered() {
+fn accept_encoding_fields_are_combined() {
     for (lines, codings) in [
         ("", ""),
         ("Accept-Encoding: gzip, br\r\n", "br gzip"),
@@ -276,7 +276,7 @@ fn the_codings_of_all_fields_are_gathered() {
 }
 
 #[test]
-fn of_several_lines_the_first_is_the_fact() {
+fn repeated_accept_and_referer_first_value_wins() {
     let lines = "Host: h\r\nAccept: a\r\nACCEPT: b\r\nReferer:\r\nReferer: r\r\n";
     let seen = post("1.1", lines, |head| {
         assert_eq!(head.accept, Some(&b"a"[..]));
@@ -287,7 +287,7 @@ fn of_several_lines_the_first_is_the_fact() {
 }
 
 #[test]
-fn a_condition_or_a_range_is_noticed() {
+fn has_conditions_or_range_true_for_range_and_if_fields() {
     for (line, expected) in [
         ("X: y", false),
         ("Range: bytes=0-", true),

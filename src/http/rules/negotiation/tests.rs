@@ -19,7 +19,7 @@ fn names(values: &[&str]) -> String {
 }
 
 #[test]
-fn the_clients_weight_decides_and_then_our_order() {
+fn codings_rank_by_weight_then_server_order() {
     for (value, codings) in [
         // What browsers, curl and scripts send.
         ("gzip, deflate, br, zstd", "br zstd gzip"),
@@ -67,7 +67,7 @@ fn the_clients_weight_decides_and_then_our_order() {
 }
 
 #[test]
-fn elements_that_cannot_be_read_are_skipped() {
+fn malformed_accept_encoding_elements_are_skipped() {
     for value in [
         "gzip;q=",
         "gzip;q=2",
@@ -94,7 +94,7 @@ fn elements_that_cannot_be_read_are_skipped() {
 }
 
 #[test]
-fn what_weighs_the_same_keeps_our_order_whatever_comes_before_it() {
+fn codings_of_equal_weight_keep_server_order() {
     let weights = [1, 2, 3].map(|tenths| (tenths, format!("0.{tenths}")));
     for (br, br_text) in &weights {
         for (zstd, zstd_text) in &weights {
@@ -109,7 +109,7 @@ fn what_weighs_the_same_keeps_our_order_whatever_comes_before_it() {
 }
 
 #[test]
-fn several_fields_are_one_list() {
+fn repeated_accept_encoding_fields_are_one_list() {
     assert_eq!(names(&["gzip", "br;q=0.5"]), "gzip br");
     assert_eq!(names(&["gzip", "*;q=0"]), "gzip");
     assert_eq!(names(&["identity;q=0.9", "gzip;q=0.5, br"]), "br");
@@ -141,13 +141,13 @@ fn weights_given_to(value: &str, name: &str) -> Vec<f32> {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..4)) {
+    fn accept_encoding_any_bytes_do_not_panic(values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..4)) {
         let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
         prop_assert!(accepted(&values).iter().count() <= 3);
     }
 
     #[test]
-    fn nothing_is_accepted_that_was_not_allowed_and_the_order_is_the_clients(
+    fn accepted_codings_match_independent_reading(
         value in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..14)
     ) {
         let value = value.concat();
@@ -170,7 +170,7 @@ proptest! {
 }
 
 #[test]
-fn the_form_is_the_one_that_is_asked_for() {
+fn listing_format_follows_accept() {
     use ListingFormat::{Html, Json, Plain};
     for (accept, form) in [
         ("", Plain),
@@ -210,7 +210,7 @@ fn the_form_is_the_one_that_is_asked_for() {
 }
 
 #[test]
-fn prose_and_lists_agree_on_who_is_a_browser() {
+fn error_and_listing_format_agree_on_html() {
     use crate::http::{ErrorFormat, error_format};
     for accept in ["", "*/*", "text/html", "text/*", "text/plain, text/html;q=0.5", "text/html,*/*;q=0.8"] {
         let accept = Some(accept.as_bytes());
@@ -223,7 +223,7 @@ fn prose_and_lists_agree_on_who_is_a_browser() {
 }
 
 #[test]
-fn html_is_for_those_who_name_it() {
+fn error_format_is_html_only_if_accept_names_it() {
     use ErrorFormat::{Html, Text};
     for (accept, prose) in [
         ("", Text),
@@ -259,7 +259,7 @@ fn html_is_for_those_who_name_it() {
 }
 
 #[test]
-fn who_is_refused_gets_the_form_of_the_accept_line_if_there_is_one() {
+fn error_format_of_rejected_follows_first_accept_line() {
     use ErrorFormat::{Html, Text};
     for (received, prose) in [
         (&b""[..], Text),
@@ -275,7 +275,7 @@ fn who_is_refused_gets_the_form_of_the_accept_line_if_there_is_one() {
 }
 
 #[test]
-fn weights_are_thousandths() {
+fn parse_weight_gives_thousandths() {
     for (bytes, weight) in [
         (&b"1"[..], Some(1000)),
         (b"1.000", Some(1000)),

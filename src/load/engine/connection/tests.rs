@@ -140,7 +140,7 @@ impl ConnectionFixture {
 }
 
 #[test]
-fn a_request_follows_each_answer_and_what_is_in_flight_at_the_end_is_unfinished() {
+fn response_triggers_next_request_shutdown_is_unfinished() {
     let mut stage = ConnectionFixture::connected(&plan());
     for _ in 0..3 {
         assert_eq!(stage.receive(OK), Want::Input);
@@ -151,7 +151,7 @@ fn a_request_follows_each_answer_and_what_is_in_flight_at_the_end_is_unfinished(
 }
 
 #[test]
-fn an_answer_may_come_byte_by_byte() {
+fn response_byte_by_byte_is_answered() {
     let mut stage = ConnectionFixture::connected(&plan());
     for byte in OK {
         assert_eq!(stage.receive(&[*byte]), Want::Input);
@@ -160,7 +160,7 @@ fn an_answer_may_come_byte_by_byte() {
 }
 
 #[test]
-fn each_way_to_answer_wrongly_has_its_name() {
+fn bad_response_has_its_failure_kind() {
     let close = |bytes: &'static [u8]| (bytes, true);
     for ((bytes, ends), failure) in [
         (close(b""), LoadFailure::ClosedEarly),
@@ -179,7 +179,7 @@ fn each_way_to_answer_wrongly_has_its_name() {
 }
 
 #[test]
-fn a_broken_connection_is_named_by_what_broke_it() {
+fn io_error_has_its_failure_kind() {
     for (kind, failure) in [
         (ErrorKind::ConnectionReset, LoadFailure::Reset),
         (ErrorKind::BrokenPipe, LoadFailure::SendFailed),
@@ -192,7 +192,7 @@ fn a_broken_connection_is_named_by_what_broke_it() {
 }
 
 #[test]
-fn a_connection_that_is_not_made_has_its_name_and_no_request() {
+fn failed_connect_has_its_failure_kind_and_no_request() {
     for (kind, errno, failure) in [
         (ErrorKind::ConnectionRefused, None, LoadFailure::Refused),
         (ErrorKind::TimedOut, None, LoadFailure::ConnectTimedOut),
@@ -210,7 +210,7 @@ fn a_connection_that_is_not_made_has_its_name_and_no_request() {
 }
 
 #[test]
-fn a_time_out_is_recorded_at_the_time_out_value() {
+fn timed_out_request_has_timeout_as_latency() {
     let mut stage = ConnectionFixture::connected(&plan());
     stage.receive(b"HTTP/1.1 200 OK\r\n");
     stage.time_out();
@@ -223,7 +223,7 @@ fn a_time_out_is_recorded_at_the_time_out_value() {
 const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 #[test]
-fn pipelined_requests_are_answered_in_order_and_those_behind_the_last_answer_are_sent_again() {
+fn pipelined_requests_after_connection_close_are_resent() {
     let stop = Stop { requests: Some(6), duration: None };
     let mut stage = ConnectionFixture::connected(&Plan { pipeline: 3, stop, ..plan() });
     assert_eq!(stage.totals(), [3, 0, 0, 0]);
@@ -246,7 +246,7 @@ fn pipelined_requests_are_answered_in_order_and_those_behind_the_last_answer_are
 }
 
 #[test]
-fn an_answer_that_is_wrong_fails_its_own_request_only() {
+fn bad_response_fails_only_its_own_request() {
     let mut stage = ConnectionFixture::connected(&Plan { pipeline: 4, ..plan() });
     stage.receive(&[OK, b"what?"].concat());
     assert_eq!(stage.failures(), [(LoadFailure::TooLong, 1)]);
@@ -257,7 +257,7 @@ fn an_answer_that_is_wrong_fails_its_own_request_only() {
 }
 
 #[test]
-fn what_is_stranded_times_out_when_its_time_is_over() {
+fn unanswered_request_times_out_from_its_first_sending() {
     let plan = Plan { pipeline: 3, ..plan() };
     // Without another connection ...
     let mut stage = ConnectionFixture::connected(&plan);
@@ -281,7 +281,7 @@ fn what_is_stranded_times_out_when_its_time_is_over() {
 }
 
 #[test]
-fn bytes_that_come_behind_an_answer_are_named_so_even_when_the_next_request_is_on_its_way() {
+fn surplus_bytes_are_too_long_or_unsolicited() {
     for (bytes, failure) in
         [(&b"!"[..], LoadFailure::TooLong), (b"HTTP/9 what?\r\n\r\n", LoadFailure::BadHead)]
     {
@@ -299,7 +299,7 @@ fn bytes_that_come_behind_an_answer_are_named_so_even_when_the_next_request_is_o
 }
 
 #[test]
-fn a_connection_that_is_made_too_late_is_none() {
+fn late_connect_is_connect_timed_out() {
     let mut stage = ConnectionFixture::new(&plan());
     stage.time_out();
     assert_eq!(stage.run.metrics().connect_failures.of(LoadFailure::ConnectTimedOut), 1);
@@ -307,7 +307,7 @@ fn a_connection_that_is_made_too_late_is_none() {
 }
 
 #[test]
-fn a_connection_that_has_sent_its_share_is_closed_and_its_seat_is_filled_again() {
+fn connection_at_request_limit_closes_and_slot_reopens() {
     for (keep_alive, requests) in [(true, Some(2)), (false, None)] {
         let mut stage =
             ConnectionFixture::connected(&Plan { keep_alive, requests_per_connection: requests, ..plan() });
@@ -319,7 +319,7 @@ fn a_connection_that_has_sent_its_share_is_closed_and_its_seat_is_filled_again()
 }
 
 #[test]
-fn what_is_pipelined_is_answered_before_a_connection_that_has_sent_its_share_is_closed() {
+fn request_limit_close_waits_for_pipelined_responses() {
     let mut stage =
         ConnectionFixture::connected(&Plan { pipeline: 2, requests_per_connection: Some(3), ..plan() });
     assert_eq!([stage.receive(OK), stage.receive(OK)], [Want::Input, Want::Input]);
@@ -328,7 +328,7 @@ fn what_is_pipelined_is_answered_before_a_connection_that_has_sent_its_share_is_
 }
 
 #[test]
-fn connecting_is_no_lag_of_the_client_and_who_has_not_connected_leaves_no_seat() {
+fn connect_time_is_not_lag_unconnected_slot_stays_taken() {
     let mut stage =
         ConnectionFixture::new(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
     stage.advance_time(Duration::from_millis(50));
@@ -341,7 +341,7 @@ fn connecting_is_no_lag_of_the_client_and_who_has_not_connected_leaves_no_seat()
 }
 
 #[test]
-fn a_late_request_counts_from_the_moment_that_was_intended() {
+fn late_request_latency_counts_from_intended_time() {
     let schedule = Schedule::Constant { per_sec: 10.0 };
     let mut stage = ConnectionFixture::connected(&Plan { schedule, ..plan() });
     stage.advance_time(Duration::from_millis(250));
@@ -363,7 +363,7 @@ fn a_late_request_counts_from_the_moment_that_was_intended() {
 }
 
 #[test]
-fn what_is_sent_in_the_warm_up_does_not_count() {
+fn warmup_requests_are_not_counted() {
     let mut stage = ConnectionFixture::connected(&Plan { warmup: Duration::from_secs(1), ..plan() });
     stage.receive(OK);
     stage.advance_time(Duration::from_secs(1));
@@ -374,7 +374,7 @@ fn what_is_sent_in_the_warm_up_does_not_count() {
 }
 
 #[test]
-fn a_run_ends_when_so_many_requests_have_come_to_their_end() {
+fn run_finishes_when_request_quota_is_answered() {
     let stop = Stop { requests: Some(2), duration: None };
     let mut stage = ConnectionFixture::connected(&Plan { stop, ..plan() });
     stage.receive(OK);
@@ -385,7 +385,7 @@ fn a_run_ends_when_so_many_requests_have_come_to_their_end() {
 }
 
 #[test]
-fn a_run_that_nobody_takes_a_connection_of_is_given_up() {
+fn unreachable_run_backs_off_and_aborts_after_timeout() {
     let stop = Stop { requests: Some(2), duration: None };
     let mut stage = ConnectionFixture::new(&Plan { stop, ..plan() });
     let mut pauses = Vec::new();
@@ -409,7 +409,7 @@ fn a_run_that_nobody_takes_a_connection_of_is_given_up() {
 }
 
 #[test]
-fn every_transition_of_the_table_happens_and_no_other() {
+fn transitions_seen_equal_the_table() {
     let open = |per_sec| Plan { schedule: Schedule::Constant { per_sec }, ..plan() };
     let mut seen = BTreeSet::new();
     let mut play = |plan: &Plan, act: &dyn Fn(&mut ConnectionFixture)| {

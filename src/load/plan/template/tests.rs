@@ -16,7 +16,7 @@ fn rendered(text: &str, seq: u64) -> String {
 }
 
 #[test]
-fn placeholders_are_replaced_and_other_braces_are_themselves() {
+fn template_replaces_placeholders_keeps_other_braces() {
     for (text, wanted) in [
         ("", ""),
         ("abc", "abc"),
@@ -37,7 +37,7 @@ fn placeholders_are_replaced_and_other_braces_are_themselves() {
 }
 
 #[test]
-fn a_bad_placeholder_is_refused_with_the_remedy() {
+fn invalid_placeholder_error_names_remedy() {
     let remedy = "there are {SEQ} and {RAND:1:100}; for the text itself, write {{";
     let numbers = "is written with two whole numbers, such as {RAND:1:100}";
     for (text, wanted) in [
@@ -63,7 +63,7 @@ fn a_bad_placeholder_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn loose_braces_of_a_path_are_encoded() {
+fn path_braces_outside_placeholders_are_percent_encoded() {
     for (path, wanted) in [
         ("/a", "/a"),
         ("/{SEQ}/{RAND:1:2}", "/{SEQ}/{RAND:1:2}"),
@@ -92,7 +92,7 @@ fn request(targets: &[ClientTarget], parts: &RequestParts<'_>, url: u32, seq: u6
 }
 
 #[test]
-fn a_request_has_the_fields_that_it_has_for_one() {
+fn rendered_request_has_default_and_edited_fields() {
     let fields =
         [("accept".to_owned(), FieldEdit::Remove), ("X-Id".to_owned(), FieldEdit::Set("n{SEQ}".to_owned()))];
     let targets = [target("/a"), target("/b/{SEQ}")];
@@ -106,7 +106,7 @@ fn a_request_has_the_fields_that_it_has_for_one() {
 }
 
 #[test]
-fn a_body_has_its_length_whatever_is_drawn() {
+fn content_length_matches_rendered_body() {
     for (body, seq, wanted) in [
         ("hello", 0, "Content-Length: 5\r\n\r\nhello"),
         ("", 0, "Content-Length: 0\r\n\r\n"),
@@ -121,7 +121,7 @@ fn a_body_has_its_length_whatever_is_drawn() {
 }
 
 #[test]
-fn an_error_says_where_the_placeholder_stands() {
+fn placeholder_error_names_field_or_path() {
     let fields = [("X-Id".to_owned(), FieldEdit::Set("{ID}".to_owned()))];
     let in_field = RequestTemplate::new(&[target("/")], &parts(&fields, None)).unwrap_err();
     assert!(in_field.starts_with("option '--header' with 'X-Id': '{ID}' is no placeholder"), "{in_field}");
@@ -131,26 +131,26 @@ fn an_error_says_where_the_placeholder_stands() {
 
 proptest! {
     #[test]
-    fn text_without_braces_is_copied(text in "[^{]{0,200}", seq: u64) {
+    fn template_without_braces_is_copied(text in "[^{]{0,200}", seq: u64) {
         prop_assert_eq!(rendered(&text, seq), text);
     }
 
     #[test]
-    fn any_bytes_are_understood_or_refused_and_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn parse_and_render_any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(template) = Template::parse(&bytes) {
             template.render(&mut Vec::new(), 1, &mut Random::new(1));
         }
     }
 
     #[test]
-    fn near_placeholders_never_panic(text in "[{}SEQRANDseqd:019 é]{0,40}") {
+    fn near_placeholders_parse_same_after_brace_encoding(text in "[{}SEQRANDseqd:019 é]{0,40}") {
         let _ = Template::parse(text.as_bytes());
         let encoded = encode_loose_braces(&text);
         prop_assert_eq!(Template::parse(text.as_bytes()).is_ok(), Template::parse(encoded.as_bytes()).is_ok());
     }
 
     #[test]
-    fn what_is_drawn_lies_between_its_ends(a: u64, b: u64, seed: u64) {
+    fn rand_placeholder_stays_in_range(a: u64, b: u64, seed: u64) {
         let (first, last) = (a.min(b), a.max(b));
         let template = Template::parse(format!("{{RAND:{first}:{last}}}").as_bytes()).expect("a template");
         let mut out = Vec::new();
@@ -160,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn every_request_is_framed_by_its_length(text in "[ab{]{0,5}", last: u64, seq: u64, seed: u64) {
+    fn random_body_has_matching_content_length(text in "[ab{]{0,5}", last: u64, seq: u64, seed: u64) {
         let body = Template::parse(format!("{text}{{SEQ}}{{RAND:0:{last}}}").as_bytes());
         prop_assume!(body.is_ok());
         let body = body.expect("it is");

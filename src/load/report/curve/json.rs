@@ -82,7 +82,7 @@ mod tests {
     use crate::load::report::json::tests::{assert_schema_current, check_against, generated_schema};
 
     #[test]
-    fn the_schema_of_a_search_is_what_its_types_say() {
+    fn search_schema_matches_its_types() {
         let made = generated_schema::<Report<'static>>(
             "reactor-http rate search",
             "What reactor-client --find-rate --format json writes. Names end in their unit: _us microseconds, _secs seconds, _per_sec a second, _share 0 to 1.",
@@ -91,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn the_report_of_every_search_is_what_the_schema_says() {
+    fn json_report_of_any_search_matches_the_schema() {
         for curve in [found_curve(), client_bound_curve(), nothing()] {
             assert_eq!(check_against(SCHEMA, &json(&curve)), [""; 0]);
         }
     }
 
     #[test]
-    fn the_check_sees_what_differs_from_the_schema() {
+    fn search_schema_check_finds_every_deviation() {
         let report = json(&found_curve());
         for (from, to, fault) in [
             ("\"outcome\": \"found\"", "\"outcome\": \"lost\"", "report.answer.outcome is \"lost\""),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_has_the_same_shape_as_in_the_report_of_a_run() {
+    fn search_and_report_schemas_share_the_spread() {
         let spread = |schema: &str| {
             let schema: Value = serde_json::from_str(schema).expect("it is JSON");
             schema.pointer("/$defs/spread").cloned()
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_there_in_figures() {
+    fn json_search_report_has_outcome_rates() {
         let report: Value = serde_json::from_str(&json(&found_curve())).expect("it is JSON");
         assert_eq!(report["answer"]["rate_per_sec"], 872.0);
         assert_eq!(report["answer"]["above_per_sec"], 911.0);

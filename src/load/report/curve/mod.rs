@@ -66,7 +66,7 @@ mod tests {
     use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
 
     #[test]
-    fn every_step_is_a_line_of_as_many_cells_as_the_heading() {
+    fn csv_of_search_has_a_full_line_per_step() {
         for curve in [found_curve(), client_bound_curve(), nothing()] {
             let text = csv(&curve);
             assert_eq!(text.lines().count(), 1 + curve.steps.len());

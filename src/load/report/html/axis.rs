@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_its_place() {
+    fn axis_position_is_percent_clamped_to_the_ends() {
         let rows = [
             (Axis::linear("x", 0.0, 9.0, AxisUnit::Count), 5.0, 50.0),
             (Axis::linear("x", 0.0, 9.0, AxisUnit::Count), 11.0, 100.0),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn times_far_apart_are_shown_in_powers_of_ten() {
+    fn times_axis_is_logarithmic_above_ratio_20() {
         let axis = |times: &[f64]| Axis::times("latency", times.iter().copied());
         assert_eq!(axis(&[40.0, 800.0]).scale, AxisScale::Linear);
         assert_eq!(axis(&[40.0, 801.0]).scale, AxisScale::Logarithmic);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ticks_of_a_run_end_with_it() {
+    fn elapsed_axis_ticks_end_with_the_run() {
         for (to_us, place, label) in [(9.5e6, 95.0, "9 s"), (5.999e6, 100.0, "6 s"), (6.001e6, 100.0, "6 s")]
         {
             let axis = Axis::elapsed("time", to_us);

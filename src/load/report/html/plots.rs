@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn every_time_is_in_one_bin() {
+    fn bins_are_contiguous_and_count_every_time_once() {
         let rows: [&[u64]; 6] =
             [&[7], &[1, 1, 2], &[100, 150, 199], &[1, 3_600_000_000], &[40, 41, 42, 900_000], &[5_000; 9]];
         for times in rows {
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn bins_are_even_unless_times_are_far_apart() {
+    fn bins_are_linear_for_near_and_growing_for_far_times() {
         let lengths = |times: &[u64]| of(times).iter().map(|bin| bin.to_us - bin.from_us).collect::<Vec<_>>();
         let even = lengths(&[1_000, 1_900]);
         assert!(even.iter().all(|length| (18..=20).contains(length)), "{even:?}");

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cell_is_text() {
+    fn table_list_and_tile_escape_every_cell() {
         let columns = [Column::Text("a<b"), Column::Number("n")];
         let text = table("<c>", &columns, &[vec!["<td>".to_owned(), "1".to_owned()]]);
         assert!(text.contains("<th scope=\"row\">&lt;td&gt;</th><td class=\"number\">1</td>"), "{text}");

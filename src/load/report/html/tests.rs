@@ -123,7 +123,7 @@ fn runs() -> Vec<(&'static str, Summary)> {
 }
 
 #[test]
-fn the_page_of_every_run_is_well_formed_and_needs_nobody() {
+fn html_of_any_run_is_well_formed_and_self_contained() {
     for (what, summary) in runs() {
         let page = html(&summary);
         assert_eq!(markup_errors(&page), [""; 0], "{what}");
@@ -139,7 +139,7 @@ fn the_page_of_every_run_is_well_formed_and_needs_nobody() {
 }
 
 #[test]
-fn the_checks_can_fail() {
+fn html_checks_detect_bad_markup_and_external_references() {
     for page in ["<p>", "<p></b>", "</p>", "<p a=b\">", "<p", "<p a='b\"'></p>", "a & b"] {
         assert!(!markup_errors(page).is_empty(), "{page}");
     }
@@ -155,7 +155,7 @@ fn told(report: &Value, pointer: &str, write: impl Fn(f64) -> String) -> String 
 }
 
 #[test]
-fn the_figures_are_those_of_the_json_report() {
+fn html_report_has_the_figures_of_the_json_report() {
     let number = |value: f64| count(value as u64);
     for (what, summary) in
         [("open", stalling()), ("closed", steady(5, 1.0)), ("two", several(2, stalling_metrics(2)))]
@@ -192,14 +192,14 @@ fn the_figures_are_those_of_the_json_report() {
 }
 
 #[test]
-fn what_comes_from_outside_is_text() {
+fn html_report_escapes_urls_and_title() {
     let page = html(&several(2, stalling_metrics(2)));
     assert!(page.contains("http://localhost/1?&lt;script src=x&gt;&quot;&#39;&amp;\u{fffd}</th>"), "{page}");
     assert_eq!(super::page("<b>", ""), super::page("<b>", "").replace("<b>", "&lt;b&gt;"));
 }
 
 #[test]
-fn the_verdict_and_what_cannot_be_seen_are_said_in_words() {
+fn html_report_states_verdict_and_limits_in_text() {
     let runs = runs();
     let rows = [
         ("open", "<strong>Valid</strong>"),
@@ -220,7 +220,7 @@ fn the_verdict_and_what_cannot_be_seen_are_said_in_words() {
 }
 
 #[test]
-fn the_settings_stand_on_the_page() {
+fn html_report_lists_the_settings() {
     let page = html(&empty_summary(RunInfo { setup: unusual_setup(), ..info() }));
     for (name, value) in [
         ("schedule", "200/s"),
@@ -240,7 +240,7 @@ fn the_settings_stand_on_the_page() {
 }
 
 #[test]
-fn bad_statuses_are_errors_in_the_course_of_the_run() {
+fn html_error_chart_counts_bad_statuses() {
     let mut metrics = metrics(0);
     metrics.record_sent(0);
     let (sent, done) = (Duration::ZERO, Duration::from_millis(1));
@@ -260,7 +260,7 @@ fn bad_statuses_are_errors_in_the_course_of_the_run() {
 }
 
 #[test]
-fn there_is_a_chart_for_whatever_has_happened() {
+fn html_report_has_a_chart_only_where_there_is_data() {
     let ids = |summary: &Summary| {
         let page = html(summary);
         let ids = ["curve", "histogram", "rates", "latencies", "errors"].into_iter();
@@ -293,7 +293,7 @@ fn luminance(colour: [f64; 3]) -> f64 {
 }
 
 #[test]
-fn text_and_lines_stand_out_from_what_is_behind_them() {
+fn style_colours_meet_wcag_contrast() {
     let (light, dark) =
         STYLE.split_once("@media screen and (prefers-color-scheme: dark)").expect("two looks");
     for style in [light, dark] {

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linear_axis_has_round_numbers_and_holds_its_ends() {
+    fn linear_ticks_are_round_and_cover_the_range() {
         let rows = [
             (0.0, 10e6, AxisUnit::Time, "0,2 s,4 s,6 s,8 s,10 s"),
             (0.0, 1.9e6, AxisUnit::Time, "0,0.5 s,1 s,1.5 s,2 s"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_goes_from_one_round_number_to_another() {
+    fn logarithmic_ticks_are_round_and_cover_the_range() {
         let rows = [
             (41.0, 800.0, "20 µs,50 µs,100 µs,200 µs,500 µs,1 ms"),
             (50.0, 50.0, "50 µs,100 µs"),
@@ -212,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_have_as_many_nines_as_there_are_values_for() {
+    fn percentile_ticks_end_at_the_given_share() {
         assert_eq!(labels(&percentiles(0.99995)), "0 %,50 %,90 %,99 %,99.9 %,99.99 %");
         assert_eq!(labels(&percentiles(0.8)), "0 %,50 %");
         assert!(percentiles(1.0).len() <= 11);
     }
 
     #[test]
-    fn any_number_has_few_ticks_that_are_numbers() {
+    fn ticks_of_any_range_are_few_and_finite() {
         let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -1.0, 0.0, 1e-300, 1e300];
         for (from, to) in odd.into_iter().flat_map(|from| odd.map(|to| (from, to))) {
             for unit in [AxisUnit::Time, AxisUnit::Count] {

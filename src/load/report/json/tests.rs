@@ -153,7 +153,7 @@ pub(in crate::load::report) fn assert_schema_current(made: &str, schema: &str, p
 }
 
 #[test]
-fn the_schema_of_a_report_is_what_its_types_say() {
+fn report_schema_matches_its_types() {
     let made = generated_schema::<LoadReport<'static>>(
         "reactor-http load report",
         "What reactor-client --format json writes after a load test. Names end in their unit: _us microseconds, \
@@ -164,7 +164,7 @@ fn the_schema_of_a_report_is_what_its_types_say() {
 }
 
 #[test]
-fn the_schema_has_each_percentile() {
+fn report_schema_has_every_percentile() {
     let schema: Value = serde_json::from_str(SCHEMA).expect("it is JSON");
     let spread = &schema["$defs"]["spread"]["properties"];
     assert!(PERCENTILES.iter().all(|(name, _)| spread.get(format!("{name}_us")).is_some()), "{spread}");
@@ -255,7 +255,7 @@ pub(in crate::load::report) fn check_against(schema: &str, report: &str) -> Vec<
 }
 
 #[test]
-fn the_report_of_every_run_is_what_the_schema_says() {
+fn json_report_of_any_run_matches_the_schema() {
     let urls = vec!["http://localhost/a".to_owned(), "http://localhost/b".to_owned()];
     let several = SavedRun { metrics: stalling_metrics(2), info: RunInfo { urls, ..info() } };
     let invalid = empty_summary(RunInfo {
@@ -285,7 +285,7 @@ fn the_report_of_every_run_is_what_the_schema_says() {
 }
 
 #[test]
-fn a_comparison_is_what_the_schema_says_alone_and_in_a_report() {
+fn json_comparison_alone_and_in_report_matches_schema() {
     let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
     let (empty, slower) = (empty_summary(info()), (steady(20, 1.0), steady(20, 2.0)));
     for (before, after) in [slower, (empty.clone(), empty), (stalling(), steady(4, 1.0))] {
@@ -302,7 +302,7 @@ fn a_comparison_is_what_the_schema_says_alone_and_in_a_report() {
 }
 
 #[test]
-fn the_check_sees_what_differs_from_the_schema() {
+fn schema_check_finds_every_deviation() {
     let report = json(&stalling(), None);
     let rows = [
         ("\"version\": 1", "\"version\": 2", "report.version is 2"),
@@ -324,7 +324,7 @@ fn read(summary: &Summary) -> Value {
 }
 
 #[test]
-fn the_settings_are_there_as_values() {
+fn json_report_has_setup_and_course_values() {
     let report = read(&empty_summary(RunInfo { setup: unusual_setup(), ..info() }));
     assert_eq!(
         report["run"]["setup"],
@@ -350,7 +350,7 @@ fn the_settings_are_there_as_values() {
 }
 
 #[test]
-fn the_numbers_behind_remarks_are_numbers() {
+fn json_findings_have_numeric_figures() {
     let mut metrics = stalling_metrics(0);
     metrics.record_resent(7);
     metrics.unasked();
@@ -376,7 +376,7 @@ fn the_numbers_behind_remarks_are_numbers() {
 }
 
 #[test]
-fn figures_are_not_rounded_for_show() {
+fn json_report_figures_are_not_rounded() {
     let report: Value = serde_json::from_str(&json(&stalling(), None)).expect("it is JSON");
     assert_eq!(report["requests"]["sent"], 2007);
     assert_eq!(report["latency"]["p99.9_us"], 200_831);

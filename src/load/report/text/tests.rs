@@ -25,22 +25,22 @@ pub(in crate::load::report) fn compare(name: &str, text: &str) {
 }
 
 #[test]
-fn an_open_loop_shows_both_latencies_side_by_side() {
+fn text_of_open_loop_has_both_latencies() {
     compare("open.txt", &text(&stalling()));
 }
 
 #[test]
-fn a_closed_loop_says_what_it_cannot_see() {
+fn text_of_closed_loop_states_its_limits() {
     compare("closed.txt", &text(&steady(5, 1.0)));
 }
 
 #[test]
-fn a_run_without_answers_is_told_without_figures() {
+fn text_of_run_without_responses_has_no_latencies() {
     compare("empty.txt", &text(&empty_summary(info())));
 }
 
 #[test]
-fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
+fn text_of_invalid_run_starts_with_its_reasons() {
     let mut metrics = metrics(0);
     metrics.record_sent(0);
     metrics.unfinished(Duration::ZERO);
@@ -62,7 +62,7 @@ fn an_invalid_run_says_so_first_with_the_figures_that_show_it() {
 }
 
 #[test]
-fn several_addresses_have_a_line_each_up_to_a_limit() {
+fn text_lists_urls_up_to_the_limit() {
     let urls: Vec<_> = (0..30).map(|number| format!("http://localhost:8080/{number}")).collect();
     let info = RunInfo { urls, target: "GET 30 addresses".to_owned(), ..info() };
     let text = text(&Summary::of(&stalling_metrics(30), &info));
@@ -70,7 +70,7 @@ fn several_addresses_have_a_line_each_up_to_a_limit() {
 }
 
 #[test]
-fn what_the_figures_leave_out_is_said_in_words() {
+fn describe_warning_gives_text_with_figures() {
     let waiting = |count| {
         Warning::UnfinishedBias(UnfinishedBias {
             count,
@@ -120,7 +120,7 @@ fn what_the_figures_leave_out_is_said_in_words() {
 }
 
 #[test]
-fn a_client_that_is_held_up_says_by_how_much() {
+fn describe_reason_gives_cpu_waiting_share() {
     for (reason, words) in [
         (
             ClientBound::CpuStarved { wanted_share: 0.97, cpu_share: 0.45 },
@@ -138,7 +138,7 @@ fn a_client_that_is_held_up_says_by_how_much() {
 }
 
 #[test]
-fn a_fast_404_does_not_look_as_good_as_a_200() {
+fn text_counts_404_of_a_url_as_bad_status() {
     let mut metrics = metrics(2);
     for (url, status) in [(0, 200), (1, 404)] {
         let zero = Duration::ZERO;

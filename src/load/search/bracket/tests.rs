@@ -31,7 +31,7 @@ fn server(capacity: f64) -> impl Fn(f64) -> SloVerdict {
 }
 
 #[test]
-fn it_doubles_then_halves_and_tries_what_fails_twice() {
+fn search_doubles_then_bisects_and_retries_failed_rates() {
     let (steps, answer) = search(100.0, server(1_000.0));
     let tried: Vec<_> = steps.iter().map(|step| (step.rate, step.verdict.name())).collect();
     let expected = [
@@ -54,7 +54,7 @@ fn it_doubles_then_halves_and_tries_what_fails_twice() {
 }
 
 #[test]
-fn where_it_begins_too_high_it_goes_down_in_great_steps() {
+fn search_started_too_high_divides_rate_by_four() {
     let (steps, answer) = search(6_400.0, server(200.0));
     let tried: Vec<_> = steps.iter().map(|step| step.rate).collect();
     assert_eq!(tried[..7], [6400.0, 6400.0, 1600.0, 1600.0, 400.0, 400.0, 100.0]);
@@ -62,7 +62,7 @@ fn where_it_begins_too_high_it_goes_down_in_great_steps() {
 }
 
 #[test]
-fn one_hiccup_does_not_change_what_is_found() {
+fn one_failed_step_does_not_change_the_outcome() {
     for hiccup in 0..8 {
         let (quiet, answer) = search(100.0, server(1_000.0));
         let mut count = 0;
@@ -76,7 +76,7 @@ fn one_hiccup_does_not_change_what_is_found() {
 }
 
 #[test]
-fn what_meets_at_no_rate_is_said_with_the_lowest() {
+fn never_met_gives_not_met_or_client_bound_at_rate_min() {
     let (steps, answer) = search(100.0, |_| SloVerdict::Missed);
     assert_eq!(answer, SearchOutcome::NotMet { lowest: RATE_MIN });
     assert_eq!(steps.len(), 10, "{steps:?}");
@@ -86,7 +86,7 @@ fn what_meets_at_no_rate_is_said_with_the_lowest() {
 }
 
 #[test]
-fn a_generator_that_gives_out_first_is_named() {
+fn client_limit_below_server_limit_gives_client_bound() {
     let generator = |rate| if rate > 3_000.0 { SloVerdict::ClientBound } else { SloVerdict::Met };
     let (_, answer) = search(100.0, generator);
     assert_eq!(answer, SearchOutcome::GaveOut { rate: Some(2930.0), above: 3060.0 });
@@ -96,7 +96,7 @@ fn a_generator_that_gives_out_first_is_named() {
 }
 
 #[test]
-fn what_may_be_the_generators_fault_is_not_laid_to_the_server() {
+fn combined_verdict_prefers_met_then_client_bound() {
     use SloVerdict::{ClientBound, Met, Missed};
     for (first, second, both) in [
         (Missed, Missed, Missed),
@@ -111,13 +111,13 @@ fn what_may_be_the_generators_fault_is_not_laid_to_the_server() {
 }
 
 #[test]
-fn what_meets_at_every_rate_ends_at_the_highest_there_is() {
+fn always_met_gives_found_at_rate_max() {
     let (_, answer) = search(100.0, |_| SloVerdict::Met);
     assert_eq!(answer, SearchOutcome::Found { rate: RATE_MAX, above: None });
 }
 
 #[test]
-fn an_interval_of_five_percent_is_narrow_enough() {
+fn search_ends_at_interval_of_5_percent() {
     let tried = |rate, verdict| StepResult { rate, verdict };
     let steps = |above| {
         [tried(100.0, SloVerdict::Met), tried(above, SloVerdict::Missed), tried(above, SloVerdict::Missed)]
@@ -128,7 +128,7 @@ fn an_interval_of_five_percent_is_narrow_enough() {
 }
 
 #[test]
-fn no_search_takes_more_steps_than_it_may() {
+fn search_is_interrupted_at_steps_max() {
     let steps: Vec<_> =
         (1..=STEPS_MAX).map(|step| StepResult { rate: step as f64, verdict: SloVerdict::Met }).collect();
     assert!(matches!(next(1.0, &steps[1..]), NextStep::Try(_)));
@@ -137,7 +137,7 @@ fn no_search_takes_more_steps_than_it_may() {
 }
 
 #[test]
-fn a_search_that_is_cut_short_tells_what_it_knows_by_then() {
+fn interrupted_search_gives_confirmed_bounds() {
     let tried = |rate, verdict| StepResult { rate, verdict };
     let steps = [
         tried(100.0, SloVerdict::Met),
@@ -157,7 +157,7 @@ fn a_search_that_is_cut_short_tells_what_it_knows_by_then() {
 }
 
 #[test]
-fn rates_have_three_digits() {
+fn rates_are_rounded_to_three_digits() {
     for (rate, three) in [
         (1.0, 1.0),
         (1.024_9, 1.02),
@@ -174,7 +174,7 @@ fn rates_have_three_digits() {
 
 proptest! {
     #[test]
-    fn it_is_found_within_the_precision_wherever_it_is(
+    fn search_brackets_any_limit_within_precision(
         exponent in 0.1..7.5_f64, start in 0.0..8.0_f64,
     ) {
         let (capacity, start) = (10_f64.powf(exponent), 10_f64.powf(start));
@@ -191,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn with_noise_it_still_ends_between_two_rates_that_were_tried(
+    fn noisy_search_ends_between_two_tried_rates(
         exponent in 1.0..7.0_f64, start in 0.0..7.0_f64, noise in 0.0..0.3_f64, seed in any::<u64>(),
     ) {
         let mut random = Random::new(seed);
@@ -219,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_found_it_ends_by_itself(
+    fn search_with_any_verdicts_ends_by_itself(
         start in 0.0..1e9_f64, verdicts in proptest::collection::vec(0..3_u8, STEPS_MAX),
     ) {
         let mut verdicts = verdicts.into_iter();

@@ -103,7 +103,7 @@ pub(in crate::load) fn nothing() -> Curve {
 }
 
 #[test]
-fn each_answer_is_a_sentence_and_a_name() {
+fn every_outcome_has_a_name_and_a_description() {
     let rows = [
         (
             SearchOutcome::Found { rate: 870.0, above: Some(900.0) },
@@ -149,7 +149,7 @@ fn each_answer_is_a_sentence_and_a_name() {
 }
 
 #[test]
-fn steps_stand_by_rate_and_keep_their_numbers() {
+fn steps_sort_by_rate_and_keep_their_numbers() {
     let curve = found_curve();
     let rates: Vec<_> = curve.by_rate().iter().map(|(_, step)| step.rate).collect();
     assert!(rates.is_sorted() && rates.len() > 6, "{rates:?}");

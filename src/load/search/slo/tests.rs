@@ -13,7 +13,7 @@ fn objective(text: &str) -> Slo {
 }
 
 #[test]
-fn what_a_lower_rate_keeps_more_easily_is_an_objective() {
+fn slo_accepts_upper_limits_and_refuses_other_clauses() {
     for text in [
         "p99<10ms,errors<0.1%",
         "p99.9<=1s",
@@ -38,7 +38,7 @@ fn what_a_lower_rate_keeps_more_easily_is_an_objective() {
 }
 
 #[test]
-fn a_step_is_long_enough_for_its_rarest_percentile_and_its_longest_limit() {
+fn step_len_covers_rarest_percentile_and_longest_limit() {
     for (text, rate, requests, secs) in [
         ("p99<10ms", 1_000.0, 1_000, 2.0),
         ("p99<10ms", 100.0, 1_000, 10.0),
@@ -87,7 +87,7 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> 
 }
 
 #[test]
-fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
+fn slo_judges_steps_met_missed_or_client_bound() {
     let busy = |info: &mut RunInfo| info.cpu_usage.thread_cpu_max = Duration::from_millis(9_900);
     let well = |_: &mut RunInfo| ();
     let late = "p99<10ms does not hold: p99 is 50.0 ms";
@@ -117,7 +117,7 @@ fn a_step_is_met_missed_or_tells_nothing_of_the_server() {
 }
 
 #[test]
-fn the_strictest_of_several_limits_says_how_many_may_wait_at_the_end() {
+fn strictest_limit_bounds_unanswered_requests() {
     // p50 alone would bear 600 of them.
     for text in ["p50<1s,p99<10ms", "p99<10ms,p50<1s"] {
         let judgement = objective(text).judge(&run(987, 0, 13, |_| ()));
@@ -126,7 +126,7 @@ fn the_strictest_of_several_limits_says_how_many_may_wait_at_the_end() {
 }
 
 #[test]
-fn errors_count_and_what_ran_out_is_the_clients() {
+fn slo_counts_errors_exhausted_ports_are_client_bound() {
     let with = |failure| {
         let mut metrics = metrics(0);
         metrics.connect_failed(failure, Duration::ZERO);
@@ -156,7 +156,7 @@ fn errors_count_and_what_ran_out_is_the_clients() {
 }
 
 #[test]
-fn nothing_recorded_is_nothing_met() {
+fn slo_without_responses_is_missed() {
     let summary = run(0, 0, 5, |info| info.due = Some(5));
     let judgement = objective("p99<10s").judge(&summary);
     assert_eq!(judgement.verdict, SloVerdict::Missed);

@@ -21,7 +21,7 @@ fn answer(intended: u64, sent: u64, done: u64) -> ResponseRecord {
 }
 
 #[test]
-fn corrected_counts_from_the_intended_start_and_uncorrected_from_the_actual_one() {
+fn corrected_from_intended_start_uncorrected_from_sent() {
     let mut metrics = metrics();
     metrics.answered(answer(10, 150, 160));
     metrics.answered(answer(20, 20, 30));
@@ -34,7 +34,7 @@ fn corrected_counts_from_the_intended_start_and_uncorrected_from_the_actual_one(
 }
 
 #[test]
-fn a_timed_out_request_is_recorded_as_long_as_it_was_waited_for() {
+fn timed_out_request_is_recorded_with_its_waiting_time() {
     let mut metrics = metrics();
     let failed = FailureRecord {
         url: 0,
@@ -53,7 +53,7 @@ fn a_timed_out_request_is_recorded_as_long_as_it_was_waited_for() {
 }
 
 #[test]
-fn every_request_is_answered_failed_or_unfinished() {
+fn is_balanced_when_sent_is_answered_failed_and_unfinished() {
     let mut metrics = metrics();
     assert!(metrics.is_balanced());
     (0..3).for_each(|url| metrics.record_sent(url));
@@ -75,7 +75,7 @@ fn every_request_is_answered_failed_or_unfinished() {
 }
 
 #[test]
-fn answers_of_400_and_above_are_counted_of_the_run_and_of_the_address() {
+fn bad_statuses_are_counted_by_run_url_and_slice() {
     let mut metrics = metrics();
     for (url, status) in [(0, 200), (1, 404), (1, 399), (2, 400), (2, 599)] {
         metrics.answered(ResponseRecord { url, status, ..answer(0, 0, 1) });
@@ -87,7 +87,7 @@ fn answers_of_400_and_above_are_counted_of_the_run_and_of_the_address() {
 }
 
 #[test]
-fn a_single_address_has_no_figures_of_its_own() {
+fn single_url_has_no_url_metrics_many_are_capped() {
     let settings = MetricsSettings { urls: 1, slice_len: ms(1000) };
     assert!(Metrics::new(settings).urls.is_empty());
     let many = Metrics::new(MetricsSettings { urls: usize::MAX, ..settings });
@@ -150,7 +150,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn the_sums_of_several_threads_are_those_of_one(events in proptest::collection::vec((event(), 0..3usize), 0..60)) {
+    fn merged_thread_metrics_equal_single_thread_metrics(events in proptest::collection::vec((event(), 0..3usize), 0..60)) {
         let mut one = metrics();
         let mut threads = [metrics(), metrics(), metrics()];
         for (event, thread) in &events {

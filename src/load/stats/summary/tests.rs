@@ -146,7 +146,7 @@ pub(in crate::load) fn steady(secs: u64, factor: f64) -> Summary {
 }
 
 #[test]
-fn quotients_are_made_of_the_sums() {
+fn summary_divides_the_sums() {
     let summary = stalling();
     assert_eq!((summary.rate, summary.received_per_sec), (200.0, 204_800.0));
     assert_eq!((summary.client.cpu_share, summary.client.cpu_us_per_answer), (0.15, 750.0));
@@ -161,7 +161,7 @@ fn quotients_are_made_of_the_sums() {
 /// At 200 requests a second, one in five comes while the server stalls and waits for its end, in steps
 /// of 5 ms; two that timed out are the last.
 #[test]
-fn a_stall_shows_in_the_corrected_latency_as_its_schedule_has_it() {
+fn server_stall_shows_in_corrected_latency_only() {
     let summary = stalling();
     let (Some(corrected), Some(uncorrected)) = (summary.corrected, summary.uncorrected) else {
         panic!("there are latencies");
@@ -174,7 +174,7 @@ fn a_stall_shows_in_the_corrected_latency_as_its_schedule_has_it() {
 }
 
 #[test]
-fn errors_are_failures_and_bad_statuses() {
+fn error_share_counts_statuses_of_400_and_above() {
     let mut metrics = metrics(0);
     for status in [200, 304, 404, 503, 999] {
         metrics.record_sent(0);
@@ -195,7 +195,7 @@ fn errors_are_failures_and_bad_statuses() {
 }
 
 #[test]
-fn a_bar_holds_what_is_at_its_end() {
+fn histogram_bar_includes_its_upper_end() {
     let mut recorder = LatencyHistogram::default();
     for value in [40, 50, 51, 100, 5000, 5004] {
         recorder.record(us(value));
@@ -209,7 +209,7 @@ fn a_bar_holds_what_is_at_its_end() {
 }
 
 #[test]
-fn addresses_beyond_the_limit_share_a_line() {
+fn urls_beyond_the_limit_share_the_last_summary() {
     let urls: Vec<_> = (0..150).map(|number| format!("/{number}")).collect();
     let mut metrics = metrics(urls.len());
     (0..150).for_each(|url| metrics.record_sent(url));
@@ -220,7 +220,7 @@ fn addresses_beyond_the_limit_share_a_line() {
 }
 
 #[test]
-fn the_last_slice_is_as_long_as_the_run_leaves_it() {
+fn last_slice_ends_with_the_run() {
     let summary = Summary::of(&stalling_metrics(0), &RunInfo { wall: us(9_500_000), ..info() });
     let lengths: Vec<_> = summary.slices.iter().map(|slice| slice.length.as_millis()).collect();
     assert_eq!(lengths, [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 500]);
@@ -228,7 +228,7 @@ fn the_last_slice_is_as_long_as_the_run_leaves_it() {
 }
 
 #[test]
-fn the_verdict_is_made_of_the_figures_of_the_run() {
+fn summary_validity_follows_cpu_usage_and_schedule() {
     let busy = empty_summary(RunInfo {
         threads: 2,
         cpu_usage: CpuUsage {
@@ -254,7 +254,7 @@ fn the_verdict_is_made_of_the_figures_of_the_run() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn no_quotient_is_anything_but_a_number(
+    fn summary_of_any_metrics_is_finite_and_not_negative(
         wall in any::<u64>(), cpu in any::<u64>(), threads in any::<u64>(), due in any::<u64>(),
         answers in proptest::collection::vec((any::<u64>(), any::<u64>(), any::<u16>()), 0..20),
     ) {
@@ -275,7 +275,7 @@ proptest! {
 }
 
 #[test]
-fn requests_that_still_wait_at_the_end_are_told_of_if_the_percentiles_flatter_without_them() {
+fn unfinished_requests_are_noted_if_they_raise_a_percentile() {
     let latency = |count, each_us| {
         let mut recorder = LatencyHistogram::default();
         recorder.record_us(each_us, count);

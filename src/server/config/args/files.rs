@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_a_name_beneath_the_root() {
+    fn document_path_below_root_normalised() {
         let cases: &[(&[u8], &[u8])] = &[
             (b"index.html", b"index.html"),
             (b"/index.html", b"index.html"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_told_so() {
+    fn document_outside_root_or_hidden_rejected() {
         let long = "x".repeat(256);
         for text in
             ["", "/", ".", "..", "../a", "a/../../b", ".env", "a/.git/b", "docs/", "a\0b", "/../a", &long]
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_page_is_a_status_and_a_document() {
+    fn error_page_parses_status_and_document() {
         let pages = |texts: &[&str]| {
             parse_error_pages(&texts.iter().map(OsString::from).collect::<Vec<_>>()).map(|pages| {
                 let told = |page: &ErrorPage| format!("{}={}", page.status.code(), page.path);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_are_listed_where_only_this_machine_asks_unless_it_is_said() {
+    fn listing_defaults_on_for_loopback_without_fallback() {
         let cases: &[(&[&str], bool)] = &[
             (&[], true),
             (&["--bind", "localhost"], true),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_about_listings_is_told_in_one_line() {
+    fn listing_invalid_value_gets_one_line_error() {
         for value in ["on", "AUTO", "off "] {
             let error = parse(vec!["--listing".into(), value.into()], false).unwrap_err().to_string();
             assert!(error.contains("is neither auto nor off; write one of them"), "{value}: {error}");
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_kept_in_three_ways_and_up_to_a_size() {
+    fn cache_options_set_mode_and_size() {
         let default = ServerConfig::default();
         let cases: &[(&[&str], CacheMode, usize)] = &[
             (&[], CacheMode::Fresh, default.cache_len_max),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_about_the_cache_is_told_in_one_line() {
+    fn cache_invalid_options_get_one_line_error() {
         for (line, told) in [
             (&["--cache", "on"][..], "--cache: 'on' is neither fresh, stat nor off; write one of them"),
             (&["--cache-size", "0"], "--cache-size: '0' is too small"),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_named_beneath_the_root() {
+    fn upload_directory_not_below_root_rejected() {
         for (text, path) in [("", ""), ("incoming", "incoming"), ("a/b c/", "a/b c")] {
             assert_eq!(parse_upload_directory(OsStr::new(text)), Ok(PathBuf::from(path)), "{text}");
         }

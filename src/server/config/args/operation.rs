@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn workers_are_a_number_or_one_for_each_core() {
+    fn workers_accepts_auto_or_1_to_256() {
         let cases = [
             ("auto", Ok(None)),
             ("1", Ok(Some(1))),

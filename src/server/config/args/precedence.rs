@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn each_option_comes_from_the_uppermost_layer_that_names_it() {
+    fn option_taken_from_highest_layer_that_sets_it() {
         let cases: &[(&[&str], Variables<'_>, &[&str])] = &[
             (&["-c", "port.toml"], &[], &["-p1", "-dsite"]),
             (&["--config=conf/port.toml"], &[], &["-p1", "-dconf/site"]),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_that_the_help_shows_is_understood() {
+    fn help_example_file_gives_expected_config() {
         let indent = " ".repeat(31);
         let (_, section) = HELP.split_once("\nSettings:\n").unwrap();
         let (section, _) = section.split_once("\n\n").unwrap();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_the_help_work() {
+    fn help_example_commands_parse() {
         let (_, examples) = HELP.split_once("Examples:\n").unwrap();
         let examples = examples.lines().filter(|line| line.starts_with("  reactor-server"));
         let commands: Vec<&str> = examples.filter_map(|line| Some(line.trim().split_once("  ")?.0)).collect();
@@ -201,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_for_uploads_is_no_mistake_where_uploads_are_turned_off_in_so_many_words() {
+    fn max_upload_with_upload_turned_off_accepted() {
         let config = invocation(&["-c", "upload.toml"], &[("REACTOR_UPLOAD", "off")]).unwrap().config;
         assert_eq!((config.upload, config.upload_len_max), (None, 5_000));
     }
 
     #[test]
-    fn a_mistake_is_told_with_the_place_where_it_was_made() {
+    fn error_names_file_line_or_variable_of_setting() {
         let cases: &[(&[&str], Variables<'_>, &str)] = &[
             (&["-c", "wrong.toml"], &[], "wrong.toml:3: index: 'a/b' cannot be an index; it must"),
             (
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_with_a_variable_is_told_with_its_name() {
+    fn invalid_variable_error_begins_with_its_name() {
         let mut refused = 0;
         for spelling in PROGRAM.specs {
             let name = format!("REACTOR_{}", spelling.long[2..].replace('-', "_").to_uppercase());
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn stray_variables_are_no_error() {
+    fn unknown_variables_reported_without_error() {
         let order = invocation(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
         assert_eq!(order.config, ServerConfig::default());
         assert_eq!(order.check, None);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_shows_every_setting() {
+    fn check_shows_every_setting() {
         let settings = shown(&[]);
         for spelling in PROGRAM.specs {
             let key = spelling.long.trim_start_matches('-');
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_check_shows_makes_the_same_settings_as_a_file() {
+    fn check_output_read_as_file_gives_same_config() {
         let sum = ["--sum-port=0", "--sum-name=Room \"1\"", "--no-http"];
         let rules = ["--error-page=404=a", "--error-page=500=b", "-b::1", "-b10.0.0.1"];
         let cases: &[&[&str]] = &[
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_shows_where_each_setting_comes_from() {
+    fn check_shows_source_of_each_setting() {
         let line = ["--check", "-c", "port.toml", "--fallback=a"];
         let order = invocation(&line, &[("REACTOR_GRACE", "0")]).unwrap();
         let settings = order.check.unwrap();

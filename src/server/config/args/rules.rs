@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_makes_its_rule() {
+    fn each_rule_option_sets_its_rules() {
         let types = config(&["--mime", "foo=text/x-foo", "--mime=.Tar.GZ = image/png"]).unwrap().media_types;
         assert_eq!(types.get(b"a.foo"), Some("text/x-foo; charset=utf-8"));
         assert_eq!(types.get(b"a.tar.gz"), None, "the extension has a space behind it");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_in_one_line() {
+    fn each_rule_mistake_gets_one_line_error() {
         let no_type = "what is behind the equals sign is not a media type, such as text/plain";
         let cases: &[(&[&str], &str)] = &[
             (
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_about_other_origins_and_addresses_are_told_too() {
+    fn cors_redirect_and_too_many_rules_get_errors() {
         let cases: &[(&[&str], &str)] = &[
             (&["--cors=x", "--cors"], "--cors is given twice, 'x' and ''; leave one out"),
             (

@@ -46,7 +46,7 @@ fn directory(path: &str) -> RootChoice {
 }
 
 #[test]
-fn nothing_given_serves_content_if_it_is_there() {
+fn no_arguments_serve_content_directory_if_present() {
     assert_eq!(config(&[]), ServerConfig::default());
     let with_content = config_with(|config| config.root = directory(CONTENT_DIRECTORY));
     let command = parse(Vec::new(), true).unwrap();
@@ -57,7 +57,7 @@ fn nothing_given_serves_content_if_it_is_there() {
 }
 
 #[test]
-fn every_form_of_port_and_directory_is_understood() {
+fn port_and_directory_accepted_in_any_form() {
     let both = config_with(|config| {
         config.port = 0;
         config.root = directory("./site");
@@ -81,7 +81,7 @@ fn every_form_of_port_and_directory_is_understood() {
 }
 
 #[test]
-fn directories_may_have_any_name() {
+fn directory_accepts_any_name() {
     let cases: &[(&[&str], &str)] = &[
         (&["--root", "8080"], "8080"),
         (&["./8080"], "./8080"),
@@ -111,7 +111,7 @@ fn directories_may_have_any_name() {
 }
 
 #[test]
-fn every_option_sets_its_own_value() {
+fn each_option_sets_its_config_field() {
     type Change = fn(&mut ServerConfig);
     let cases: &[(&[&str], Change)] = &[
         (&["-i", "home.htm"], |config| config.index = "home.htm".into()),
@@ -182,7 +182,7 @@ fn every_option_sets_its_own_value() {
 }
 
 #[test]
-fn every_mistake_is_told_in_one_line() {
+fn each_mistake_gets_one_line_error() {
     let cases: &[(&[&str], &str)] = &[
         (&["-x"], "unknown option '-x'"),
         (&["--root", "--", "x"], "'--root' needs a value, such as --root ./site"),
@@ -244,7 +244,7 @@ fn every_mistake_is_told_in_one_line() {
 }
 
 #[test]
-fn the_help_tells_of_every_option_in_lines_that_fit() {
+fn help_lists_every_option_within_100_columns() {
     check_table(&PROGRAM, HELP);
     let longest = HELP.lines().map(str::len).max();
     assert!(longest <= Some(100), "{longest:?}");

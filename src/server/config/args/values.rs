@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_digits_in_range() {
+    fn port_digits_in_range_accepted_else_error() {
         let cases = [
             ("0", Ok(0)),
             ("8080", Ok(8080)),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_read_in_every_form() {
+    fn bind_addresses_parsed_in_every_form() {
         let cases: &[(&[&str], &[&str])] = &[
             (&["127.0.0.1"], &["127.0.0.1"]),
             (&["::1"], &["::1"]),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_addresses_are_told_with_the_remedy() {
+    fn bind_invalid_address_gets_error_with_remedy() {
         let cases: &[(&[&str], &str)] = &[
             (&["::1", "[::1]"], "address ::1 is given twice; leave one out"),
             (&["localhost", "localhost"], "address 127.0.0.1 is given twice; leave one out"),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_a_plain_file_name() {
+    fn index_other_than_plain_file_name_rejected() {
         for name in ["index.html", "home", "a b", "é.html", "-x"] {
             assert_eq!(parse_index(OsStr::new(name)), Ok(name.to_owned()));
         }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_access_log_goes_nowhere_to_stdout_or_to_a_file() {
+    fn log_destination_parses_off_stdout_or_file() {
         let file = |name: &[u8]| LogDestination::File(OsStr::from_bytes(name).into());
         let cases = [
             (&b"off"[..], LogDestination::Off),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_with_their_option() {
+    fn parse_time_error_names_option() {
         let (day, over) = (OsStr::new("24h"), OsStr::new("25h"));
         assert_eq!(parse_time("--grace", day, false), Ok(Duration::from_secs(86_400)));
         assert_eq!(parse_time("--grace", OsStr::new("0"), true), Ok(Duration::ZERO));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_start_at_one() {
+    fn parse_count_below_one_rejected() {
         let cases = [
             ("1", Ok(1)),
             ("10000", Ok(10_000)),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_told_with_their_option() {
+    fn parse_size_error_names_option() {
         assert_eq!(parse_size("--max-upload", OsStr::new("5KiB")), Ok(5_120));
         let not_a_size = "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB".to_owned();
         assert_eq!(parse_size("--max-upload", OsStr::new("5x")), Err(not_a_size));

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_breaks_the_page_and_every_link_is_exact() {
+    fn html_hostile_names_escaped_and_links_exact() {
         let (_dir, store) = directory_with(&HOSTILE);
         let page = text(&store, "/sub/", "", ListingFormat::Html);
         let rows = between(&page, "<tr class=\"e", "</tr>");
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_needs_nobody_else_and_its_policy_is_that_of_its_own_texts() {
+    fn html_page_self_contained_and_csp_digests_match() {
         let (_dir, store) = directory_with(&[b"a.txt"]);
         let page = text(&store, "/sub/", "", ListingFormat::Html);
         let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn every_element_that_opens_also_closes() {
+    fn html_page_elements_all_closed() {
         let (_dir, store) = directory_with(&HOSTILE);
         for (path, query) in
             [("/", ""), ("/sub/", ""), ("/sub/", "filter=zzz&sort=size"), ("/sub/folder%20&%20more/", "")]
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_turn_round_and_links_keep_what_was_chosen() {
+    fn html_column_links_reverse_sort_and_keep_query() {
         let (_dir, store) = directory_with(&[b"a.txt"]);
         let headings = |query: &str| {
             let page = text(&store, "/sub/", query, ListingFormat::Html);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_up_is_relative_and_the_root_has_none() {
+    fn breadcrumb_links_relative_and_absent_at_root() {
         let (dir, store) = directory_with(&[]);
         fs::create_dir_all(dir.path().join("a b/<c>")).expect("folders");
         let page = text(&store, "/a%20b/%3Cc%3E/", "", ListingFormat::Html);
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deepest_folder_has_a_page_of_usual_length() {
+    fn breadcrumbs_of_500_levels_shortened_to_32_links() {
         let (dir, store) = directory_with(&[]);
         let levels = 500;
         fs::create_dir_all(dir.path().join("a/".repeat(levels))).expect("folders");
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_turned() {
+    fn listing_pages_link_each_other_and_split_entries() {
         let names: Vec<String> = (1..=2345).map(|number| format!("f{number}")).collect();
         let (_dir, store) = directory_with(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
         let page = text(&store, "/sub/", "page=2&sort=size", ListingFormat::Html);
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_read_by_others_and_leads_to_the_exact_names() {
+    fn json_listing_parses_and_urls_name_exact_files() {
         let (_dir, store) = directory_with(&HOSTILE);
         let list: Vec<serde_json::Value> =
             serde_json::from_str(&text(&store, "/sub/", "", ListingFormat::Json)).expect("JSON");
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_name() {
+    fn plain_listing_has_one_escaped_name_per_line() {
         let (_dir, store) = directory_with(&HOSTILE);
         let lines = text(&store, "/sub/", "", ListingFormat::Plain);
         assert_eq!(lines.lines().count(), HOSTILE.len() + 1);
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn no_slice_is_much_longer_than_another() {
+    fn slices_of_long_listing_stay_near_len_min() {
         let names: Vec<String> = (1..=900).map(|number| format!("{number}{}", "&".repeat(240))).collect();
         let (_dir, store) = directory_with(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
         for form in ListingFormat::ALL {

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stay_text_and_what_deceives_is_shown() {
+    fn push_name_escapes_markup_and_deceptive_characters() {
         for (bytes, page) in [
             (&b"a b.txt"[..], "a b.txt"),
             (b"<b>&\"'", "&lt;b&gt;&amp;&quot;&#39;"),
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_the_exact_bytes() {
+    fn push_link_percent_encodes_exact_bytes() {
         for (path, expected) in [
             (&b"a b"[..], "a%20b"),
             (b"a:b?c#d%", "a%3Ab%3Fc%23d%25"),
@@ -335,14 +335,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_name_brings_markup_of_its_own(text in "[<&\"'\\\\\n\u{202e}\0ae\u{e9};]{0,12}") {
+        fn push_name_any_text_has_no_markup(text in "[<&\"'\\\\\n\u{202e}\0ae\u{e9};]{0,12}") {
             let page = written(push_name, text.as_bytes());
             prop_assert!(!page.replace("<i>", "").replace("</i>", "").contains(['<', '>', '"', '\'']));
             prop_assert!(!page.contains(is_deceptive));
         }
 
         #[test]
-        fn links_come_back(path in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn push_link_any_bytes_round_trip(path in proptest::collection::vec(any::<u8>(), 0..40)) {
             let link = written(push_link, &path).replace("&#39;", "'").replace("&amp;", "&");
             prop_assert!(link.bytes().all(|byte| byte.is_ascii_graphic() && !b":?#\"<>".contains(&byte)));
             prop_assert_eq!(percent_encoding::percent_decode_str(&link).collect::<Vec<u8>>(), path);

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_the_calendar() {
+    fn utc_formats_years_0_to_9999_else_none() {
         for (unix_secs, text) in [
             (0, "1970-01-01T00:00:00"),
             (-1, "1969-12-31T23:59:59"),

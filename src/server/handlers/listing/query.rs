@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_understood_is_taken_and_the_rest_is_not_there() {
+    fn query_valid_pairs_taken_others_ignored() {
         for (raw, query) in [
             ("", ListingQuery::default()),
             ("&&=&x&sort&order=&page=&format", ListingQuery::default()),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn people_get_pages_and_programs_get_all() {
+    fn listing_options_html_paged_json_and_plain_whole() {
         let page = |query: &ListingQuery, form| query.listing_options(form).page.map(|page| page.number);
         let (none, second) = (ListingQuery::default(), with(|query| query.page = Some(2)));
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_no_name_can_match_is_kept_short() {
+    fn query_long_filter_cut_to_256_characters() {
         for raw in [&b"a"[..], b"\xff", b"%ff", b"%e2%82%ac"] {
             let query = ListingQuery::parse(&[b"filter=", &raw.repeat(8000 / raw.len())[..]].concat());
             assert_eq!(query.filter.chars().count(), 256, "longer than any name");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_says_only_what_is_not_so_anyway() {
+    fn write_link_omits_default_values() {
         assert_eq!(written(&ListingQuery::default()), "./");
         let query = with(|query| {
             query.order = SortOrder { key: SortKey::Time, descending: true };
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_queries_are_read_as_forms_write_them() {
+    fn query_values_decoded_and_encoded_as_forms() {
         for (raw, value) in [
             ("", ""),
             ("a+b", "a b"),
@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(
+        fn query_link_round_trips(
             key in proptest::sample::select(vec![SortKey::Name, SortKey::Size, SortKey::Time]),
             descending in any::<bool>(),
             filter in "\\PC{0,8}",
@@ -226,7 +226,7 @@ mod tests {
         }
 
         #[test]
-        fn no_query_is_an_error(raw in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn query_parse_any_bytes_never_panics(raw in proptest::collection::vec(any::<u8>(), 0..40)) {
             ListingQuery::parse(&raw);
         }
     }

@@ -156,7 +156,7 @@ impl FileCacheFixture {
 }
 
 #[test]
-fn of_what_is_asked_for_again_every_change_shows_however_secret() {
+fn every_change_shows_despite_same_mtime() {
     const PATH: &str = "/now/deep/a.txt";
     for (what, change) in CHANGES {
         for looks in [1, 2, 5] {
@@ -178,7 +178,7 @@ fn of_what_is_asked_for_again_every_change_shows_however_secret() {
 }
 
 #[test]
-fn changes_that_follow_one_another_all_show() {
+fn successive_changes_all_show() {
     let mut bench = FileCacheFixture::with_current_time();
     linked_site(&bench);
     let path = "/now/deep/a.txt";
@@ -205,7 +205,7 @@ fn changes_that_follow_one_another_all_show() {
 }
 
 #[test]
-fn what_is_not_there_shows_as_soon_as_it_is() {
+fn missing_file_is_found_once_created() {
     let comings: &[(&str, Change)] = &[
         ("/new.txt", ("made", |bench| bench.write("new.txt", "new"))),
         ("/new.txt", ("a link", |bench| symlink("spare/real.txt", bench.path("new.txt")).expect("a link"))),
@@ -254,7 +254,7 @@ fn what_is_not_there_shows_as_soon_as_it_is() {
 }
 
 #[test]
-fn what_may_have_been_written_through_a_memory_map_is_loaded_anew_whatever_its_times_say() {
+fn file_opened_for_writing_is_reloaded_despite_same_times() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
@@ -268,7 +268,7 @@ fn what_may_have_been_written_through_a_memory_map_is_loaded_anew_whatever_its_t
 }
 
 #[test]
-fn what_is_moved_out_is_not_found_by_a_link_to_where_it_is_now() {
+fn file_moved_out_of_root_is_not_found_through_symlink() {
     const PATH: &str = "/v1/deep/real.txt";
     for moved in ["v1", "v1/deep", "v1/deep/real.txt"] {
         for (looks, is_watched) in [(1, true), (3, true), (3, false)] {
@@ -288,7 +288,7 @@ fn what_is_moved_out_is_not_found_by_a_link_to_where_it_is_now() {
 }
 
 #[test]
-fn more_changes_than_the_kernel_can_tell_of_lose_none() {
+fn inotify_queue_overflow_loses_no_change() {
     let queue_len = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a limit");
     let queue_len: usize = queue_len.trim().parse().expect("a number");
     if queue_len > 1 << 17 {
@@ -312,7 +312,7 @@ fn more_changes_than_the_kernel_can_tell_of_lose_none() {
 }
 
 #[test]
-fn once_a_second_somebody_looks_whatever_the_kernel_tells() {
+fn watched_file_is_revalidated_once_a_second() {
     let mut bench = FileCacheFixture::with_current_time();
     bench.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
@@ -328,7 +328,7 @@ fn once_a_second_somebody_looks_whatever_the_kernel_tells() {
 }
 
 #[test]
-fn what_is_asked_for_once_a_second_is_looked_at_and_not_watched() {
+fn file_requested_once_a_second_is_not_watched() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.write("a.txt", "one");
     for _ in 0..5 {
@@ -342,7 +342,7 @@ fn what_is_asked_for_once_a_second_is_looked_at_and_not_watched() {
 }
 
 #[test]
-fn who_is_not_told_of_changes_looks_each_time() {
+fn unwatched_cache_keeps_files_and_no_missing_paths() {
     let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
     bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
     bench.write("a.txt", "one");
@@ -353,7 +353,7 @@ fn who_is_not_told_of_changes_looks_each_time() {
 }
 
 #[test]
-fn an_edition_ends_with_the_second_with_news_and_when_something_is_let_go() {
+fn generation_ends_with_second_change_or_eviction() {
     let mut bench = FileCacheFixture::with_current_time();
     bench.cache = FileCache::new(CacheLimits { entries_max: 1, ..CacheLimits::DEFAULT });
     bench.write("a.txt", "one");
@@ -379,7 +379,7 @@ fn an_edition_ends_with_the_second_with_news_and_when_something_is_let_go() {
 }
 
 #[test]
-fn a_look_that_nobody_asked_to_be_new_may_be_as_old_as_the_last_that_was() {
+fn lookup_without_pending_events_may_be_stale() {
     let mut bench = FileCacheFixture::with_current_time();
     bench.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));

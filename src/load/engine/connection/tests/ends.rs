@@ -6,7 +6,7 @@
 use super::*;
 
 #[test]
-fn a_run_is_not_given_up_while_somebody_is_connected_or_nothing_has_failed() {
+fn abort_needs_connect_failure_and_no_connection_for_timeout() {
     let stop = Stop { requests: Some(2), duration: None };
     let mut stage = ConnectionFixture::new(&Plan { stop, ..plan() });
     let given_up = |stage: &mut ConnectionFixture| {
@@ -27,7 +27,7 @@ fn a_run_is_not_given_up_while_somebody_is_connected_or_nothing_has_failed() {
 }
 
 #[test]
-fn what_is_unfinished_has_waited_since_it_was_due() {
+fn unfinished_latency_counts_from_intended_time() {
     let schedule = Schedule::Constant { per_sec: 10.0 };
     let mut stage = ConnectionFixture::connected(&Plan { schedule, ..plan() });
     stage.advance_time(Duration::from_millis(250));
@@ -39,7 +39,7 @@ fn what_is_unfinished_has_waited_since_it_was_due() {
 }
 
 #[test]
-fn what_goes_wrong_in_the_warm_up_does_not_count() {
+fn warmup_failures_are_not_counted() {
     let warmup = Duration::from_secs(10);
     let mut stage = ConnectionFixture::connected(&Plan { warmup, pipeline: 3, ..plan() });
     stage.receive(LAST);

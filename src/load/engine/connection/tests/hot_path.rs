@@ -47,7 +47,7 @@ impl ConnectionFixture {
 }
 
 #[test]
-fn a_request_allocates_nothing_in_closed_and_open_loop_pipelined_or_not() {
+fn load_request_allocates_nothing() {
     let targets: Vec<_> = ["/{SEQ}", "/?{RAND:1:1000000}"]
         .map(|path| ClientTarget { host: "localhost".to_owned(), port: 80, path: path.to_owned() })
         .into();

@@ -23,7 +23,7 @@ fn curves() -> Vec<Curve> {
 }
 
 #[test]
-fn the_page_of_every_search_is_well_formed_and_needs_nobody() {
+fn html_of_any_search_is_well_formed_and_self_contained() {
     for curve in curves() {
         let page = html(&curve);
         assert_eq!(markup_errors(&page), [""; 0], "{}", text(&curve));
@@ -33,7 +33,7 @@ fn the_page_of_every_search_is_well_formed_and_needs_nobody() {
 }
 
 #[test]
-fn the_page_has_a_row_for_each_step_and_says_what_was_found() {
+fn html_of_search_has_a_row_per_step_and_the_outcome() {
     for curve in curves() {
         let page = html(&curve);
         assert!(page.contains(&escaped(&curve.in_words())), "{page}");
@@ -51,7 +51,7 @@ fn the_page_has_a_row_for_each_step_and_says_what_was_found() {
 }
 
 #[test]
-fn the_chart_has_a_line_for_each_percentile_and_one_for_the_objective() {
+fn search_chart_has_lines_for_percentiles_and_objective() {
     let names = |curve: &Curve| {
         let lines = chart(curve).map(|chart| chart.lines).unwrap_or_default();
         lines.into_iter().map(|line| (line.name, line.dots.len())).collect::<Vec<_>>()
@@ -65,7 +65,7 @@ fn the_chart_has_a_line_for_each_percentile_and_one_for_the_objective() {
 }
 
 #[test]
-fn a_generator_that_gave_out_is_marked_in_the_chart() {
+fn search_chart_marks_met_rate_and_limit() {
     let marks = |curve: &Curve| chart(curve).map(|chart| chart.marks).unwrap_or_default();
     let names = |curve: &Curve| marks(curve).into_iter().map(|mark| mark.name).collect::<Vec<_>>();
     assert_eq!(names(&found_curve()), ["872/s meets", "911/s does not meet"]);

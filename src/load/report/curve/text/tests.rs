@@ -7,16 +7,16 @@ use crate::load::report::text::tests::compare;
 use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
 
 #[test]
-fn what_was_found_comes_first_then_the_curve_then_why_not() {
+fn text_of_search_has_outcome_steps_and_reasons() {
     compare("../curve/text/found.txt", &text(&found_curve()));
 }
 
 #[test]
-fn a_generator_that_gave_out_is_named() {
+fn text_of_client_bound_search_names_the_client() {
     compare("../curve/text/gave_out.txt", &text(&client_bound_curve()));
 }
 
 #[test]
-fn a_search_without_steps_has_a_report_too() {
+fn text_of_search_without_steps_is_complete() {
     compare("../curve/text/nothing.txt", &text(&nothing()));
 }

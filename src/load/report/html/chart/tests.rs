@@ -21,7 +21,7 @@ fn line(points: &[(f64, f64)]) -> ChartLine {
 }
 
 #[test]
-fn a_line_is_a_path_in_percent_from_the_top() {
+fn line_is_a_path_in_percent_from_the_top() {
     let svg = Chart { lines: vec![line(&[(0.0, 0.0), (5.0, 2.5), (10.0, 10.0)])], ..chart() }.figure();
     assert!(svg.contains("<path class=\"line l0\" d=\"M0 100L50 75L100 0\"/>"), "{svg}");
     assert!(!svg.contains("legend"), "one line needs none: {svg}");
@@ -31,14 +31,14 @@ fn a_line_is_a_path_in_percent_from_the_top() {
 }
 
 #[test]
-fn a_line_is_broken_where_there_is_nothing() {
+fn line_is_broken_at_missing_points() {
     let points = vec![Some((0.0, 1.0)), None, None, Some((2.0, 1.0)), Some((3.0, 1.0)), None];
     let svg = Chart { lines: vec![ChartLine { points, ..line(&[]) }], ..chart() }.figure();
     assert!(svg.contains("d=\"M0 90M20 90L30 90\""), "{svg}");
 }
 
 #[test]
-fn lines_differ_in_dashes_and_dots_and_have_a_legend() {
+fn several_lines_have_own_styles_and_a_legend() {
     let dotted = |name: &str| {
         let dots = vec![ChartDot { x: 5.0, y: 5.0, tooltip: format!("{name} at five") }];
         ChartLine { name: name.to_owned(), dots, ..line(&[(0.0, 5.0), (10.0, 5.0)]) }
@@ -55,7 +55,7 @@ fn lines_differ_in_dashes_and_dots_and_have_a_legend() {
 }
 
 #[test]
-fn bars_marks_and_hints_have_their_places() {
+fn bars_marks_and_tooltips_are_placed_by_value() {
     let mut chart = chart();
     chart.bars =
         vec![ChartBar { from: 1.0, to: 2.0, value: 4.0 }, ChartBar { from: 2.0, to: 3.0, value: 0.0 }];
@@ -73,7 +73,7 @@ fn bars_marks_and_hints_have_their_places() {
 }
 
 #[test]
-fn the_axes_are_named_and_the_chart_is_described() {
+fn chart_has_axis_names_title_and_description() {
     let svg = Chart { description: "from 0 to <10>".to_owned(), ..chart() }.figure();
     for part in [
         "<svg class=\"plot\" role=\"img\" aria-labelledby=\"test-title test-words\">",
@@ -89,7 +89,7 @@ fn the_axes_are_named_and_the_chart_is_described() {
 }
 
 #[test]
-fn a_line_of_very_many_points_is_as_long_as_can_be_seen() {
+fn line_of_100000_points_is_thinned() {
     let points: Vec<_> = (0..100_000).map(|at| (f64::from(at) / 1e4, f64::from(at) / 1e4)).collect();
     let svg = Chart { lines: vec![line(&points)], ..chart() }.figure();
     assert!(svg.len() < 40_000, "{}", svg.len());
@@ -98,7 +98,7 @@ fn a_line_of_very_many_points_is_as_long_as_can_be_seen() {
 
 proptest! {
     #[test]
-    fn any_number_is_drawn_within_the_chart(
+    fn chart_of_any_numbers_stays_within_its_area(
         points in proptest::collection::vec((any::<f64>(), any::<f64>()), 0..20), to in any::<f64>(),
     ) {
         let mut chart = chart();
