@@ -35,8 +35,8 @@ fn main() {
     for page in page::PAGES {
         let html = page::render(page, &files, &style);
         fs::write(plain.join(page.name), &html).expect("OUT_DIR can be written to");
-        let packed = out.join(format!("{}.gz", page.name));
-        write_gzip(&packed, html.as_bytes()).expect("OUT_DIR can be written to");
+        let gzip_path = out.join(format!("{}.gz", page.name));
+        write_gzip(&gzip_path, html.as_bytes()).expect("OUT_DIR can be written to");
     }
 }
 

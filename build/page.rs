@@ -123,12 +123,13 @@ fn grouped(number: usize) -> String {
 
 /// The files by their rooms, each with the first sentence of its documentation.
 fn index(out: &mut String, own: &[&SourceFile]) {
-    for room in own.chunk_by(|a, b| a.directory() == b.directory()) {
-        let name = room[0].directory();
+    for directory in own.chunk_by(|a, b| a.directory() == b.directory()) {
+        let name = directory[0].directory();
         // What is in no room of its own is in the house.
-        let folder = name.strip_suffix(".rs").map_or_else(|| format!("src/{name}"), |_| "src".to_owned());
-        put!(out, "<h2 id=\"{name}/\">{folder}</h2>\n<ul class=\"index\">\n");
-        for file in room {
+        let path_prefix =
+            name.strip_suffix(".rs").map_or_else(|| format!("src/{name}"), |_| "src".to_owned());
+        put!(out, "<h2 id=\"{name}/\">{path_prefix}</h2>\n<ul class=\"index\">\n");
+        for file in directory {
             let path = &file.path;
             let below = path.strip_prefix(name).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path);
             put!(
@@ -144,14 +145,14 @@ fn index(out: &mut String, own: &[&SourceFile]) {
 /// The rooms on the other page that the files here use.
 fn shared(out: &mut String, own: &[&SourceFile], files: &[SourceFile]) {
     out.push_str("<h2>Shared with the server, and shown on its page</h2>\n<ul class=\"index\">\n");
-    for door in files.iter().filter(|file| file.part() == Part::Server && file.is_module_root()) {
-        let room = door.directory();
-        let uses = [format!("crate::{room}::"), format!("reactor_http::{room}::")];
+    for module_root in files.iter().filter(|file| file.part() == Part::Server && file.is_module_root()) {
+        let directory = module_root.directory();
+        let uses = [format!("crate::{directory}::"), format!("reactor_http::{directory}::")];
         if own.iter().flat_map(|file| file.shown()).any(|text| uses.iter().any(|used| text.contains(used))) {
-            let summary = sentence(&door.summary());
+            let summary = sentence(&module_root.summary());
             put!(
                 out,
-                "<li><a href=\"server-code.html#{room}/\">src/{room}</a> <span>{summary}</span></li>\n"
+                "<li><a href=\"server-code.html#{directory}/\">src/{directory}</a> <span>{summary}</span></li>\n"
             );
         }
     }

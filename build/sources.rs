@@ -103,10 +103,10 @@ impl SourceFile {
 
     /// The modules that exist in unit tests only, as paths without an ending.
     fn test_modules(&self) -> Vec<String> {
-        let folder = self.path.strip_suffix("mod.rs").or(self.path.strip_suffix("lib.rs"));
-        let folder = folder.map_or_else(|| self.path.replace(".rs", "/"), str::to_owned);
+        let directory = self.path.strip_suffix("mod.rs").or(self.path.strip_suffix("lib.rs"));
+        let directory = directory.map_or_else(|| self.path.replace(".rs", "/"), str::to_owned);
         let left_out = self.pieces.iter().filter(|piece| !piece.is_shown);
-        left_out.flat_map(|piece| modules(&piece.text)).map(|name| format!("{folder}{name}")).collect()
+        left_out.flat_map(|piece| modules(&piece.text)).map(|name| format!("{directory}{name}")).collect()
     }
 
     /// The page that it belongs on.
@@ -130,10 +130,10 @@ impl SourceFile {
     /// What the order of files compares: rooms, then the door of each, then names, and what is below a
     /// file follows it.
     fn sort_key(&self) -> (usize, String, bool, String) {
-        let room = self.directory();
-        let rank = DIRECTORIES.iter().position(|known| *known == room).unwrap_or(DIRECTORIES.len());
+        let directory = self.directory();
+        let rank = DIRECTORIES.iter().position(|known| *known == directory).unwrap_or(DIRECTORIES.len());
         let name = self.path.strip_suffix(".rs").unwrap_or(&self.path);
-        (rank, room.to_owned(), !self.is_module_root(), name.to_owned())
+        (rank, directory.to_owned(), !self.is_module_root(), name.to_owned())
     }
 
     /// The first sentence of its documentation, in Markdown, and of what is not Rust the first line;

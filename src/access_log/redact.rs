@@ -29,24 +29,24 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<I
         rest = after;
     }
     let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let mut before = FieldAction { is_logged: style.headers == HeaderChoice::All, is_redacted: false };
+    let mut previous = FieldAction { is_logged: style.headers == HeaderChoice::All, is_redacted: false };
     lines.skip(1).take_while(|line| !line.is_empty()).filter_map(move |line| {
         let field = split_field(line);
         // A line that begins with white space goes on with the field before it (RFC 9112 section 5.2).
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = field.name.trim_ascii();
-            before = FieldAction {
+            previous = FieldAction {
                 is_logged: match field.value {
                     Some(_) => style.headers.includes(name),
                     None => style.headers == HeaderChoice::All,
                 },
                 is_redacted: !style.shows_secrets && is_secret(name),
             };
-        } else if before.is_redacted {
-            return before.is_logged.then_some(HeaderField { name: b"", value: Some(REDACTED) });
+        } else if previous.is_redacted {
+            return previous.is_logged.then_some(HeaderField { name: b"", value: Some(REDACTED) });
         }
-        let value = if before.is_redacted { field.value.map(|_| REDACTED) } else { field.value };
-        before.is_logged.then_some(HeaderField { value, ..field })
+        let value = if previous.is_redacted { field.value.map(|_| REDACTED) } else { field.value };
+        previous.is_logged.then_some(HeaderField { value, ..field })
     })
 }
 

@@ -66,7 +66,7 @@ impl FdSink {
     pub(super) fn check_open_append(path: &Path) -> io::Result<()> {
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => check_create(path),
-            Ok(facts) if facts.file_type().is_fifo() => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
+            Ok(metadata) if metadata.file_type().is_fifo() => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
             _ => append_options().open(path).map(drop).map_err(explain_fifo),
         }
     }
@@ -88,8 +88,9 @@ impl FdSink {
 
     /// Whether both write to one file, pipe or device.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
-        let identity = |sink: &Self| sink.file.metadata().map(|facts| (facts.dev(), facts.ino())).ok();
-        identity(self).is_some_and(|own| identity(other) == Some(own))
+        let device_and_inode =
+            |sink: &Self| sink.file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+        device_and_inode(self).is_some_and(|own| device_and_inode(other) == Some(own))
     }
 
     /// Whether a write has something to say now, be it that it takes bytes or that it fails.

@@ -82,8 +82,8 @@ pub(super) fn local_zone() -> TimeZone {
 }
 
 /// The zone in this file, if the environment leaves it to that and there is one in it.
-fn zone_from_file(named: Option<&OsStr>, file: &Path) -> Option<TimeZone> {
-    if named.is_some() {
+fn zone_from_file(tz: Option<&OsStr>, file: &Path) -> Option<TimeZone> {
+    if tz.is_some() {
         return None;
     }
     TimeZone::tzif("local", &read_limited(file).ok()?).ok()
@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn zone_file_is_used_only_if_tz_is_unset() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("localtime");
+        let directory = tempfile::tempdir().expect("a folder");
+        let file = directory.path().join("localtime");
         assert!(zone_from_file(None, &file).is_none(), "there is none");
         fs::write(&file, tzif()).expect("writes");
         assert_eq!(zone_from_file(None, &file).map(|zone| offset_secs(&zone)), Some(16_200));

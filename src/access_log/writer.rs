@@ -204,14 +204,14 @@ impl<S: LogSink> LogWriter<S> {
 
     /// Writes what is left, and gives a slow reader a little time to take it.
     fn finish(&mut self) {
-        let mut waits_in_vain = 0;
+        let mut failed_waits = 0;
         while self.lock.lock_within(FINAL_LOCK_TIMEOUT) {
             let before_len = self.buffer.unwritten_len();
-            if self.flush() || self.is_failing || waits_in_vain > FINAL_FAILED_WAITS_MAX {
+            if self.flush() || self.is_failing || failed_waits > FINAL_FAILED_WAITS_MAX {
                 break;
             }
             if self.buffer.unwritten_len() == before_len {
-                waits_in_vain += 1;
+                failed_waits += 1;
             }
             self.sink.wait_writable(FINAL_WAIT);
         }

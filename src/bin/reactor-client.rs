@@ -24,8 +24,8 @@ fn main() -> ExitCode {
     if sum::args::is_sum_command(&args) {
         return run_sum(args);
     }
-    if let Some(kept) = SavedRunCommand::from_args(&args) {
-        return run_saved_command(kept, args);
+    if let Some(saved_command) = SavedRunCommand::from_args(&args) {
+        return run_saved_command(saved_command, args);
     }
     let task = match parse(args) {
         Ok(Command::Help) => return print(args::HELP),
@@ -51,14 +51,14 @@ fn run_fetch(config: ClientConfig) -> ExitCode {
     }
 }
 
-fn run_saved_command(kept: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
-    let order = match kept.parse(args) {
-        Ok(Command::Help) => return print(kept.help()),
+fn run_saved_command(saved_command: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
+    let command = match saved_command.parse(args) {
+        Ok(Command::Help) => return print(saved_command.help()),
         Ok(Command::Version) => return print(args::VERSION),
-        Ok(Command::Run(order)) => order,
+        Ok(Command::Run(command)) => command,
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
-    match order.run() {
+    match command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => PROGRAM.fail(&error, error.exit_code()),
     }
@@ -72,7 +72,7 @@ fn run_sum(args: Vec<OsString>) -> ExitCode {
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
     match sum::run_sum(*config) {
-        Ok(told) => match io::stdout().lock().write_all(told.to_string().as_bytes()) {
+        Ok(outcome) => match io::stdout().lock().write_all(outcome.to_string().as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => PROGRAM.fail(&format!("cannot write to standard output: {error}"), EXIT_WRITE),
         },

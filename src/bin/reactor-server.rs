@@ -19,22 +19,22 @@ fn main() -> ExitCode {
     let done = match args::command(std::env::args_os().skip(1).collect(), &ProcessEnv::read()) {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(args::VERSION),
-        Ok(Command::Run(order)) => run(*order),
+        Ok(Command::Run(invocation)) => run(*invocation),
         Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
     };
     done.unwrap_or_else(|error| PROGRAM.fail(&error, 1))
 }
 
-fn run(order: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let level = if order.config.verbose { "info" } else { "warn" };
+fn run(invocation: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let level = if invocation.config.verbose { "info" } else { "warn" };
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
-    order.warn();
-    match order.check {
+    invocation.warn();
+    match invocation.check {
         Some(settings) => {
-            check(order.config)?;
+            check(invocation.config)?;
             print(&settings)
         }
-        None => serve(order.config),
+        None => serve(invocation.config),
     }
 }
 

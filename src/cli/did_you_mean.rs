@@ -13,9 +13,9 @@ const SHORT_NAME_LEN: usize = 4;
 /// The first of the names that are nearest to `wrong`, if that is near enough.
 pub(super) fn nearest_name<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsStr) -> Option<N> {
     let measured = names.map(|name| (edit_distance(name.as_ref(), wrong), name));
-    let (slips, name) = measured.min_by_key(|(slips, _)| *slips)?;
-    let slips_max = if name.as_ref().len() <= SHORT_NAME_LEN { 1 } else { EDITS_MAX };
-    (slips <= slips_max).then_some(name)
+    let (edits, name) = measured.min_by_key(|(edits, _)| *edits)?;
+    let edits_max = if name.as_ref().len() <= SHORT_NAME_LEN { 1 } else { EDITS_MAX };
+    (edits <= edits_max).then_some(name)
 }
 
 /// What is said of a value that is none of these: `the format is text, json or csv; did you mean 'csv'?`.
@@ -65,8 +65,8 @@ mod tests {
             ("port", "", 4),
             ("", "port", 4),
         ];
-        for (a, b, slips) in cases {
-            assert_eq!(edit_distance(a, OsStr::new(b)), slips, "{a} {b}");
+        for (a, b, edits) in cases {
+            assert_eq!(edit_distance(a, OsStr::new(b)), edits, "{a} {b}");
         }
     }
 

@@ -25,17 +25,13 @@ impl Program {
     /// A variable holds what no option of its kind can be.
     pub fn environment_settings(&self, variables: &[(OsString, OsString)]) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
-        for spelling in self.specs.iter().filter(|known| known.kind != OptionKind::Action) {
-            let name = variable_name(spelling);
+        for spec in self.specs.iter().filter(|known| known.kind != OptionKind::Action) {
+            let name = variable_name(spec);
             let value = variables.iter().find(|(known, _)| *known == *name).map(|(_, value)| value);
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
-            let texts = parse_values(spelling, value).map_err(|fault| format!("{name}: {fault}"))?;
-            let origin = SettingSource::Environment(name);
-            settings.extend(texts.into_iter().map(|text| Setting {
-                spec: spelling,
-                text,
-                source: origin.clone(),
-            }));
+            let texts = parse_values(spec, value).map_err(|error| format!("{name}: {error}"))?;
+            let source = SettingSource::Environment(name);
+            settings.extend(texts.into_iter().map(|text| Setting { spec, text, source: source.clone() }));
         }
         Ok(settings)
     }
@@ -45,8 +41,9 @@ impl Program {
         let known = self.specs.iter().filter(|known| known.kind != OptionKind::Action);
         let known: Vec<String> = known.map(variable_suffix).collect();
         let names = variables.iter().filter_map(|(name, _)| name.as_bytes().strip_prefix(PREFIX.as_bytes()));
-        let strays = names.map(OsStr::from_bytes).filter(|name| !known.iter().any(|known| **name == **known));
-        let mut lines: Vec<String> = strays.map(|name| unknown_variable(name, &known)).collect();
+        let unknown_names =
+            names.map(OsStr::from_bytes).filter(|name| !known.iter().any(|known| **name == **known));
+        let mut lines: Vec<String> = unknown_names.map(|name| unknown_variable(name, &known)).collect();
         // The environment has no order.
         lines.sort_unstable();
         lines
@@ -58,23 +55,23 @@ fn unknown_variable(name: &OsStr, known: &[String]) -> String {
     format!("{PREFIX}{} sets nothing{}", escaped(name), hint.unwrap_or_default())
 }
 
-fn variable_name(spelling: &OptionSpec) -> String {
-    format!("{PREFIX}{}", variable_suffix(spelling))
+fn variable_name(spec: &OptionSpec) -> String {
+    format!("{PREFIX}{}", variable_suffix(spec))
 }
 
 /// The name of its variable without what all have in common.
-fn variable_suffix(spelling: &OptionSpec) -> String {
-    bare_name(spelling.long).replace('-', "_").to_ascii_uppercase()
+fn variable_suffix(spec: &OptionSpec) -> String {
+    bare_name(spec.long).replace('-', "_").to_ascii_uppercase()
 }
 
 /// What the option is set to by a value that is not empty: nothing for off.
-fn parse_values(spelling: &OptionSpec, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
+fn parse_values(spec: &OptionSpec, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
-    match spelling.value_kind {
+    match spec.value_kind {
         ValueKind::NoValue | ValueKind::Optional(_) if is_one_of(&ON) => Ok(vec![Some(OsString::new())]),
         ValueKind::NoValue | ValueKind::Optional(_) if is_one_of(&OFF) => Ok(vec![None]),
         ValueKind::NoValue => Err(format!("{} is neither on nor off; write 1 or 0", quote(value))),
-        _ if spelling.is_repeatable() => {
+        _ if spec.is_repeatable() => {
             let lines = value.as_bytes().split(|&byte| byte == b'\n');
             let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
             let lines = lines.filter(|line| !line.is_empty());
@@ -110,12 +107,12 @@ mod tests {
     /// The texts of all settings with their options, `off` for none.
     fn read(name: &str, value: &str) -> Result<String, String> {
         let settings = PROGRAM.environment_settings(&variables(&[("PATH", "/bin"), (name, value)]))?;
-        let told = settings.into_iter().map(|setting| {
+        let shown = settings.into_iter().map(|setting| {
             assert_eq!(setting.source, SettingSource::Environment(name.to_owned()));
             let text = setting.text.map_or("off".into(), quote);
             format!("{} {text}", setting.spec.long)
         });
-        Ok(told.collect::<Vec<_>>().join(" "))
+        Ok(shown.collect::<Vec<_>>().join(" "))
     }
 
     #[test]
@@ -146,8 +143,8 @@ mod tests {
         for (name, value, settings) in cases {
             assert_eq!(read(name, value).as_deref(), Ok(settings), "{name}={value:?}");
         }
-        let told = "REACTOR_QUIET: '2' is neither on nor off; write 1 or 0";
-        assert_eq!(read("REACTOR_QUIET", "2"), Err(told.to_owned()));
+        let shown = "REACTOR_QUIET: '2' is neither on nor off; write 1 or 0";
+        assert_eq!(read("REACTOR_QUIET", "2"), Err(shown.to_owned()));
     }
 
     #[test]
@@ -167,11 +164,11 @@ mod tests {
             ("REACTOR", "1"),
             ("PATH", "/bin"),
         ]);
-        let told = [
+        let shown = [
             "REACTOR_HELP sets nothing",
             "REACTOR_QUITE sets nothing; did you mean REACTOR_QUIET?",
             "REACTOR_SERVICE_HOST sets nothing",
         ];
-        assert_eq!(PROGRAM.unknown_variables(&found), told);
+        assert_eq!(PROGRAM.unknown_variables(&found), shown);
     }
 }

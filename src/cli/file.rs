@@ -56,19 +56,18 @@ impl TomlFile<'_> {
         settings: &mut Vec<Setting>,
     ) -> Result<(), String> {
         let known = self.specs.iter().find(|known| bare_name(known.long) == name);
-        let Some(spelling) = known.filter(|known| known.is_allowed_in_file()) else {
+        let Some(spec) = known.filter(|known| known.is_allowed_in_file()) else {
             return Err(self.error_at(span.start, &self.unknown_key_message(name, known.is_some())));
         };
-        if let (DeValue::Boolean(on), false) = (value, matches!(spelling.value_kind, ValueKind::Required(_)))
-        {
+        if let (DeValue::Boolean(on), false) = (value, matches!(spec.value_kind, ValueKind::Required(_))) {
             let text = on.then(OsString::new);
-            settings.push(Setting { spec: spelling, text, source: self.source(span.start) });
+            settings.push(Setting { spec, text, source: self.source(span.start) });
             return Ok(());
         }
-        for (name, part, span) in option_values(spelling, value, span) {
+        for (name, part, span) in option_values(spec, value, span) {
             let is_whole = std::ptr::eq(part, value);
-            let text = self.value_text(spelling, (name, part, is_whole), span.start)?;
-            settings.push(Setting { spec: spelling, text: Some(text), source: self.source(span.start) });
+            let text = self.value_text(spec, (name, part, is_whole), span.start)?;
+            settings.push(Setting { spec, text: Some(text), source: self.source(span.start) });
         }
         Ok(())
     }
@@ -76,24 +75,25 @@ impl TomlFile<'_> {
     /// One value as text; `name` is that of its entry in a table, and it may be all there is or not.
     fn value_text(
         &self,
-        spelling: &OptionSpec,
+        spec: &OptionSpec,
         (name, value, is_whole): (Option<&str>, &DeValue<'_>, bool),
         at: usize,
     ) -> Result<OsString, String> {
-        let option = bare_name(spelling.long);
-        let text = (spelling.takes_value()).then(|| scalar_text(value)).flatten();
+        let option = bare_name(spec.long);
+        let text = (spec.takes_value()).then(|| scalar_text(value)).flatten();
         let text = text.filter(|text| name.is_some() || !text.is_empty());
         let Some(text) = text else {
-            let (wanted, found) = (expected_type(spelling), type_name(value));
+            let (wanted, found) = (expected_type(spec), type_name(value));
             // Which of two lists, or tables, is the one too many.
             let is_nested = !is_whole && matches!(value, DeValue::Array(_) | DeValue::Table(_));
             let place = if is_nested { " in it" } else { "" };
             return Err(self.error_at(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
         };
-        match (spelling.kind, name) {
+        match (spec.kind, name) {
             (OptionKind::Pairs(separator), Some(name)) if name.contains(separator.trim()) => {
-                let fault = format!("{option}: {} cannot be a name, for it has a '{separator}'", quote(name));
-                Err(self.error_at(at, &fault))
+                let message =
+                    format!("{option}: {} cannot be a name, for it has a '{separator}'", quote(name));
+                Err(self.error_at(at, &message))
             }
             (OptionKind::Pairs(separator), Some(name)) => Ok(format!("{name}{separator}{text}").into()),
             (OptionKind::Path(words), _) if !words.contains(&text.as_str()) => {
@@ -103,8 +103,8 @@ impl TomlFile<'_> {
         }
     }
 
-    fn unknown_key_message(&self, name: &str, is_order: bool) -> String {
-        if is_order {
+    fn unknown_key_message(&self, name: &str, is_action: bool) -> String {
+        if is_action {
             return format!("{} is no setting; it belongs on the command line", quote(name));
         }
         let known = self.specs.iter().filter(|known| known.is_allowed_in_file());
@@ -114,8 +114,8 @@ impl TomlFile<'_> {
         format!("unknown key {}{}", quote(name), hint.unwrap_or_default())
     }
 
-    fn error_at(&self, at: usize, fault: &str) -> String {
-        format!("{}:{}: {fault}", escaped(self.path.as_os_str()), self.line_number(at))
+    fn error_at(&self, at: usize, message: &str) -> String {
+        format!("{}:{}: {message}", escaped(self.path.as_os_str()), self.line_number(at))
     }
 
     fn source(&self, at: usize) -> SettingSource {
@@ -144,12 +144,12 @@ fn entries_in_file_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i
 
 /// The values of one option: those within, where it may have many.
 fn option_values<'a, 'i>(
-    spelling: &OptionSpec,
+    spec: &OptionSpec,
     value: &'a DeValue<'i>,
     span: Range<usize>,
 ) -> Vec<TomlEntry<'a, 'i>> {
-    match (value, spelling.kind) {
-        (DeValue::Array(array), _) if spelling.is_repeatable() => {
+    match (value, spec.kind) {
+        (DeValue::Array(array), _) if spec.is_repeatable() => {
             array.iter().map(|value| (None, value.get_ref(), value.span())).collect()
         }
         (DeValue::Table(table), OptionKind::Pairs(_)) => entries_in_file_order(table),
@@ -173,9 +173,9 @@ fn scalar_text(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-fn expected_type(spelling: &OptionSpec) -> String {
-    let (option, example) = (bare_name(spelling.long), spelling.example());
-    match (spelling.value_kind, spelling.kind) {
+fn expected_type(spec: &OptionSpec) -> String {
+    let (option, example) = (bare_name(spec.long), spec.example());
+    match (spec.value_kind, spec.kind) {
         (ValueKind::NoValue, _) => "true or false".to_owned(),
         (ValueKind::Optional(_), _) => format!("true, false or a value such as \"{example}\""),
         (_, OptionKind::Pairs(_)) => format!("a list such as [\"{example}\"] or a table [{option}]"),
@@ -223,13 +223,13 @@ mod tests {
 
     fn read(text: &str) -> Result<String, String> {
         let settings = PROGRAM.file_settings(Path::new("conf/a.toml"), text.as_bytes())?;
-        let told = settings.into_iter().map(|Setting { spec: spelling, text, source: origin }| {
-            let SettingSource::File { name, line } = origin else { panic!("{origin:?}") };
+        let shown = settings.into_iter().map(|Setting { spec, text, source }| {
+            let SettingSource::File { name, line } = source else { panic!("{source:?}") };
             assert_eq!(name, "conf/a.toml");
             let text = text.map_or("off".into(), |text| escaped(&text));
-            format!("{line} {} {text}", bare_name(spelling.long)).trim_end().to_owned()
+            format!("{line} {} {text}", bare_name(spec.long)).trim_end().to_owned()
         });
-        Ok(told.collect::<Vec<_>>().join("|"))
+        Ok(shown.collect::<Vec<_>>().join("|"))
     }
 
     #[test]
@@ -273,8 +273,8 @@ mod tests {
             ("\u{feff}port = 1\nquiet = true", "1 port 1|2 quiet"),
             ("quiet = true\nport = 1\nbind = ''' \n'''", "1 quiet|2 port 1|3 bind  \\n"),
         ];
-        for (text, told) in cases {
-            assert_eq!(read(text).as_deref(), Ok(told), "{text}");
+        for (text, shown) in cases {
+            assert_eq!(read(text).as_deref(), Ok(shown), "{text}");
         }
     }
 
@@ -318,11 +318,11 @@ mod tests {
             ("quiet = true\nport 80", "2: this is no TOML: key with no value, expected `=`"),
             ("root = site", "1: this is no TOML: string values must be quoted, expected literal string"),
         ];
-        for (text, told) in cases {
-            assert_eq!(read(text), Err(format!("conf/a.toml:{told}")), "{text}");
+        for (text, shown) in cases {
+            assert_eq!(read(text), Err(format!("conf/a.toml:{shown}")), "{text}");
         }
-        let fault = PROGRAM.file_settings(Path::new("a\nb"), b"\n\n\xe9 = 1");
-        assert_eq!(fault, Err("a\\nb:3: this is not UTF-8, and so no TOML".to_owned()));
+        let message = PROGRAM.file_settings(Path::new("a\nb"), b"\n\n\xe9 = 1");
+        assert_eq!(message, Err("a\\nb:3: this is not UTF-8, and so no TOML".to_owned()));
         let deep = format!("port = {}", "[".repeat(100_000));
         assert!(read(&deep).unwrap_err().starts_with("conf/a.toml:1: this is no TOML: "));
     }
@@ -332,15 +332,15 @@ mod tests {
         const COUNT: usize = 150_000;
         let text = format!("bind = [\n{}]\nport = []", "'a',\n".repeat(COUNT));
         let began = std::time::Instant::now();
-        let fault = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap_err();
-        assert!(fault.starts_with(&format!("f:{}: port: ", COUNT + 3)), "{fault}");
+        let message = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap_err();
+        assert!(message.starts_with(&format!("f:{}: port: ", COUNT + 3)), "{message}");
         let text = text.replace("port = []", "");
         let settings = PROGRAM.file_settings(Path::new("f"), text.as_bytes()).unwrap();
         for (index, setting) in settings.iter().enumerate() {
             assert_eq!(setting.source, SettingSource::File { name: "f".into(), line: index + 2 });
         }
-        let mut given = crate::cli::ParsedArgs::new(PROGRAM.specs, settings, Vec::new());
-        assert_eq!(given.all("--bind").len(), COUNT);
+        let mut parsed = crate::cli::ParsedArgs::new(PROGRAM.specs, settings, Vec::new());
+        assert_eq!(parsed.all("--bind").len(), COUNT);
         // It is one second or two; minutes, if each setting took as long as there are others.
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     }

@@ -1,7 +1,7 @@
 //! The command line, the same for every program: arguments in, what they ask for or one line out.
 //!
 //! Owns what an option is (`option`), how arguments become options (`tokenizer`), set by variables
-//! (`environment`) and by a file (`file`), looked up afterwards (`given`) and shown (`show`), and how
+//! (`environment`) and by a file (`file`), looked up afterwards (`parsed`) and shown (`show`), and how
 //! a refusal reads. A program brings its table, [`Program`], and makes its own configuration of what
 //! was [`ParsedArgs`]. It knows no program's options but `--help` and `--version`, never understands a
 //! value, and reads neither the environment nor a file: both are handed in.
@@ -70,16 +70,16 @@ impl Program {
         args: Vec<OsString>,
         configure: impl FnOnce(&mut ParsedArgs) -> Result<C, String>,
     ) -> Result<Command<C>, UsageError> {
-        let (mut given, well_spelled) = tokenizer::tokenize(self, args);
-        if given.flag("--help") {
+        let (mut parsed, outcome) = tokenizer::tokenize(self, args);
+        if parsed.flag("--help") {
             return Ok(Command::Help);
         }
-        if given.flag("--version") {
+        if parsed.flag("--version") {
             return Ok(Command::Version);
         }
-        match well_spelled.and_then(|()| configure(&mut given)) {
+        match outcome.and_then(|()| configure(&mut parsed)) {
             Ok(config) => {
-                debug_assert!(given.all_consumed(), "an option was not looked up: {given:?}");
+                debug_assert!(parsed.all_consumed(), "an option was not looked up: {parsed:?}");
                 Ok(Command::Run(Box::new(config)))
             }
             Err(thing) => Err(UsageError { program: self.name, message: thing }),
@@ -128,16 +128,14 @@ pub fn duplicate_message(what: &str, first: &OsStr, second: &OsStr) -> String {
 #[cfg(test)]
 pub(crate) fn check_table(program: &Program, help: &str) {
     for granted in ["--help", "--version"] {
-        let is_order = |known: &OptionSpec| known.long == granted && known.kind == OptionKind::Action;
-        assert!(program.specs.iter().any(is_order), "{granted}");
+        let is_action = |known: &OptionSpec| known.long == granted && known.kind == OptionKind::Action;
+        assert!(program.specs.iter().any(is_action), "{granted}");
     }
-    for (index, OptionSpec { letter, long, value_kind: takes, default, .. }) in
-        program.specs.iter().enumerate()
-    {
+    for (index, OptionSpec { letter, long, value_kind, default, .. }) in program.specs.iter().enumerate() {
         let others = &program.specs[..index];
         assert!(others.iter().all(|other| other.long != *long), "{long}");
         assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
-        let next = if matches!(takes, ValueKind::Optional(_)) { "[=" } else { " " };
+        let next = if matches!(value_kind, ValueKind::Optional(_)) { "[=" } else { " " };
         let shown = match letter {
             Some(letter) => format!("  -{letter}, {long}{next}"),
             None => format!("      {long}{next}"),

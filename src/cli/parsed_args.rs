@@ -23,14 +23,14 @@ pub struct ParsedArgs {
 
 impl ParsedArgs {
     pub(super) fn new(
-        spellings: &'static [OptionSpec],
+        specs: &'static [OptionSpec],
         settings: Vec<Setting>,
         operands: Vec<OsString>,
     ) -> ParsedArgs {
         let options = pico_args::Arguments::from_vec(Vec::new());
-        let mut given = ParsedArgs { specs: spellings, settings: Vec::new(), options, operands };
-        given.add(settings);
-        given
+        let mut parsed = ParsedArgs { specs, settings: Vec::new(), options, operands };
+        parsed.add(settings);
+        parsed
     }
 
     /// Lays settings beneath those that are there: what these name already stays as it is.
@@ -42,11 +42,10 @@ impl ParsedArgs {
 
     /// Takes an operand for the value of this option.
     pub fn set_from_operand(&mut self, name: &'static str, operand: OsString) {
-        let spelling = self.specs.iter().find(|known| known.long == name);
-        debug_assert!(spelling.is_some(), "{name} is no option");
-        let origin = SettingSource::CommandLine;
-        let setting =
-            spelling.map(|spelling| Setting { spec: spelling, text: Some(operand), source: origin });
+        let spec = self.specs.iter().find(|known| known.long == name);
+        debug_assert!(spec.is_some(), "{name} is no option");
+        let source = SettingSource::CommandLine;
+        let setting = spec.map(|spec| Setting { spec, text: Some(operand), source });
         self.add(setting.into_iter().collect());
     }
 
@@ -56,14 +55,14 @@ impl ParsedArgs {
     fn add(&mut self, mut added: Vec<Setting>) {
         let empty = pico_args::Arguments::from_vec(Vec::new());
         let mut words = std::mem::replace(&mut self.options, empty).finish();
-        for spelling in self.specs {
-            let mut texts = values_of(&added, spelling.long).peekable();
-            if spelling.is_repeatable() {
-                words.extend(texts.peek().map(|_| spelling.long.into()));
-            } else if spelling.takes_value() {
-                words.extend(texts.flat_map(|text| [spelling.long.into(), mark_value(text)]));
+        for spec in self.specs {
+            let mut texts = values_of(&added, spec.long).peekable();
+            if spec.is_repeatable() {
+                words.extend(texts.peek().map(|_| spec.long.into()));
+            } else if spec.takes_value() {
+                words.extend(texts.flat_map(|text| [spec.long.into(), mark_value(text)]));
             } else {
-                words.extend(texts.map(|_| OsString::from(spelling.long)));
+                words.extend(texts.map(|_| OsString::from(spec.long)));
             }
         }
         self.options = pico_args::Arguments::from_vec(words);
@@ -106,7 +105,7 @@ impl ParsedArgs {
         let start = error.strip_prefix('\'').unwrap_or(error);
         let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
         let about = self.specs.iter().find(|known| start.strip_prefix(known.long).is_some_and(ends));
-        about.map_or_else(|| error.to_owned(), |spelling| self.locate_error_of(spelling.long, error))
+        about.map_or_else(|| error.to_owned(), |spec| self.locate_error_of(spec.long, error))
     }
 
     fn settings_of(&self, name: &str) -> impl Iterator<Item = &Setting> {
@@ -197,11 +196,11 @@ impl ParsedArgs {
     }
 
     fn count_flags(&mut self, name: &'static str) -> usize {
-        std::iter::repeat_with(|| self.options.contains(name)).take_while(|given| *given).count()
+        std::iter::repeat_with(|| self.options.contains(name)).take_while(|parsed| *parsed).count()
     }
 }
 
-/// A value as pico-args must see it: it finds names wherever they stand, and a value may look like one.
+/// A value as pico-args must see it finds names wherever they stand, and a value may look like one.
 pub(super) fn mark_value(value: &OsStr) -> OsString {
     OsString::from_vec([b"=", value.as_bytes()].concat())
 }
@@ -228,9 +227,9 @@ mod tests {
         OptionSpec::flag(None, "--quiet"),
     ];
 
-    fn setting(name: &str, text: Option<&str>, origin: SettingSource) -> Setting {
-        let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
-        Setting { spec: spelling, text: text.map(OsString::from), source: origin }
+    fn setting(name: &str, text: Option<&str>, source: SettingSource) -> Setting {
+        let spec = SPELLINGS.iter().find(|known| known.long == name).unwrap();
+        Setting { spec, text: text.map(OsString::from), source }
     }
 
     fn given(ports: &[&str], flags: &[&str]) -> ParsedArgs {
@@ -253,14 +252,14 @@ mod tests {
         let values = ["2", "1", "--quiet", "=3"];
         for count in 0..=values.len() {
             let values = &values[..count];
-            let given = given(values, &[]);
-            assert_eq!(given.clone().all("--port"), *values);
-            assert_eq!(given.clone().last("--port"), values.last().map(OsString::from));
+            let parsed = given(values, &[]);
+            assert_eq!(parsed.clone().all("--port"), *values);
+            assert_eq!(parsed.clone().last("--port"), values.last().map(OsString::from));
             let once = match count {
                 0 | 1 => Ok(values.first().map(OsString::from)),
                 _ => Err("--port is given twice, '2' and '1'; leave one out".to_owned()),
             };
-            assert_eq!(given.clone().once("--port"), once);
+            assert_eq!(parsed.clone().once("--port"), once);
         }
     }
 
@@ -272,71 +271,71 @@ mod tests {
             (&["--quiet"], true, Ok(true)),
             (&["--quiet", "--quiet"], true, twice),
         ] {
-            let mut given = given(&["--quiet"], flags);
-            assert_eq!(given.clone().flag("--quiet"), flag);
-            assert_eq!(given.flag_once("--quiet"), once);
-            assert_eq!(given.operands(), ["b", "--quiet", "a"]);
+            let mut parsed = given(&["--quiet"], flags);
+            assert_eq!(parsed.clone().flag("--quiet"), flag);
+            assert_eq!(parsed.flag_once("--quiet"), once);
+            assert_eq!(parsed.operands(), ["b", "--quiet", "a"]);
         }
     }
 
     #[test]
     fn all_consumed_false_until_every_lookup() {
-        let mut given = given(&["80"], &["--quiet"]);
-        given.flag("--quiet");
-        assert!(!given.all_consumed());
-        given.all("--port");
-        assert!(given.all_consumed());
+        let mut parsed = given(&["80"], &["--quiet"]);
+        parsed.flag("--quiet");
+        assert!(!parsed.all_consumed());
+        parsed.all("--port");
+        assert!(parsed.all_consumed());
     }
 
     #[test]
     fn highest_layer_that_sets_option_wins() {
-        let mut given = given(&["1"], &[]);
-        given.add_layer(vec![
+        let mut parsed = given(&["1"], &[]);
+        parsed.add_layer(vec![
             setting("--port", Some("2"), in_variable()),
             setting("--bind", Some("a"), in_variable()),
             setting("--bind", Some("b"), in_variable()),
             setting("--quiet", None, in_variable()),
         ]);
-        given.add_layer(vec![
+        parsed.add_layer(vec![
             setting("--port", Some("3"), on_line(1)),
             setting("--bind", Some("c"), on_line(2)),
             setting("--quiet", Some(""), on_line(3)),
             setting("--upload", Some(""), on_line(4)),
         ]);
         assert!(
-            given.is_turned_off("--quiet")
-                && !given.is_turned_off("--upload")
-                && !given.is_turned_off("--root")
+            parsed.is_turned_off("--quiet")
+                && !parsed.is_turned_off("--upload")
+                && !parsed.is_turned_off("--root")
         );
-        assert_eq!(given.peek("--bind"), Some(OsStr::new("a")));
-        assert_eq!(given.once("--port"), Ok(Some("1".into())));
-        assert_eq!(given.all("--bind"), ["a", "b"]);
-        assert_eq!(given.flag_once("--quiet"), Ok(false));
-        assert_eq!(given.once("--upload"), Ok(Some("".into())));
-        assert!(given.all_consumed());
+        assert_eq!(parsed.peek("--bind"), Some(OsStr::new("a")));
+        assert_eq!(parsed.once("--port"), Ok(Some("1".into())));
+        assert_eq!(parsed.all("--bind"), ["a", "b"]);
+        assert_eq!(parsed.flag_once("--quiet"), Ok(false));
+        assert_eq!(parsed.once("--upload"), Ok(Some("".into())));
+        assert!(parsed.all_consumed());
     }
 
     #[test]
     fn consumed_option_hides_layer_added_later() {
-        let mut given = given(&["1"], &[]);
-        assert_eq!(given.once("--port"), Ok(Some("1".into())));
-        given.add_layer(vec![setting("--port", Some("2"), on_line(1))]);
-        assert_eq!(given.once("--port"), Ok(None));
+        let mut parsed = given(&["1"], &[]);
+        assert_eq!(parsed.once("--port"), Ok(Some("1".into())));
+        parsed.add_layer(vec![setting("--port", Some("2"), on_line(1))]);
+        assert_eq!(parsed.once("--port"), Ok(None));
     }
 
     #[test]
     fn operand_set_as_option_wins_over_lower_layer() {
-        let mut given = given(&[], &[]);
-        given.set_from_operand("--root", "--quiet".into());
-        given.add_layer(vec![setting("--root", Some("other"), on_line(1))]);
-        assert_eq!(given.once("--root"), Ok(Some("--quiet".into())));
-        assert!(!given.flag("--quiet"));
+        let mut parsed = given(&[], &[]);
+        parsed.set_from_operand("--root", "--quiet".into());
+        parsed.add_layer(vec![setting("--root", Some("other"), on_line(1))]);
+        assert_eq!(parsed.once("--root"), Ok(Some("--quiet".into())));
+        assert!(!parsed.flag("--quiet"));
     }
 
     #[test]
     fn locate_error_names_source_of_shown_value() {
-        let mut given = given(&["x"], &[]);
-        given.add_layer(vec![
+        let mut parsed = given(&["x"], &[]);
+        parsed.add_layer(vec![
             setting("--bind", Some("a"), on_line(1)),
             setting("--bind", Some("b=c"), on_line(2)),
             setting("--upload", Some("a"), in_variable()),
@@ -353,9 +352,9 @@ mod tests {
             ("--root: there is none", "--root: there is none"),
             ("nothing about --bind", "nothing about --bind"),
         ];
-        for (error, told) in cases {
-            assert_eq!(given.locate_error(error), told);
+        for (error, expected) in cases {
+            assert_eq!(parsed.locate_error(error), expected);
         }
-        assert_eq!(given.locate_error_of("--bind", "'b=c' is none"), "f:2: bind: 'b=c' is none");
+        assert_eq!(parsed.locate_error_of("--bind", "'b=c' is none"), "f:2: bind: 'b=c' is none");
     }
 }

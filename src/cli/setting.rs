@@ -89,8 +89,8 @@ mod tests {
             (&file, "'--port' goes alone", "a\\nb.toml:3: '--port' goes alone"),
             (&file, "--port is given twice", "a\\nb.toml:3: --port is given twice"),
         ];
-        for (origin, error, told) in cases {
-            assert_eq!(origin.locate_error("--port", error), told, "{origin:?}");
+        for (source, error, expected) in cases {
+            assert_eq!(source.locate_error("--port", error), expected, "{source:?}");
         }
     }
 }

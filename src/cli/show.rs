@@ -16,28 +16,28 @@ impl Program {
     /// the table of options has it. Relative paths are relative to `directory`.
     pub fn settings_toml(
         &self,
-        given: &ParsedArgs,
+        parsed: &ParsedArgs,
         defaults: &[(&str, OsString)],
         directory: &Path,
     ) -> String {
         let mut shown = String::new();
-        for spelling in self.specs.iter().filter(|known| known.is_allowed_in_file()) {
-            let set = given.settings().iter().filter(|setting| setting.spec.long == spelling.long);
+        for spec in self.specs.iter().filter(|known| known.is_allowed_in_file()) {
+            let set = parsed.settings().iter().filter(|setting| setting.spec.long == spec.long);
             let set: Vec<&Setting> = set.collect();
             let texts: Vec<&OsStr> = set.iter().filter_map(|setting| setting.text.as_deref()).collect();
-            let default = defaults.iter().find(|(name, _)| *name == spelling.long);
-            let default = default.map(|(_, text)| text.as_os_str()).or(spelling.default.map(OsStr::new));
+            let default = defaults.iter().find(|(name, _)| *name == spec.long);
+            let default = default.map(|(_, text)| text.as_os_str()).or(spec.default.map(OsStr::new));
             let line = match (set.first(), default) {
-                (Some(first), _) => toml_line(spelling, &texts, directory, &first.source.to_string()),
-                (None, Some(text)) => toml_line(spelling, &[text], directory, "default"),
+                (Some(first), _) => toml_line(spec, &texts, directory, &first.source.to_string()),
+                (None, Some(text)) => toml_line(spec, &[text], directory, "default"),
                 (None, None)
-                    if spelling.is_repeatable() || !matches!(spelling.value_kind, ValueKind::Required(_)) =>
+                    if spec.is_repeatable() || !matches!(spec.value_kind, ValueKind::Required(_)) =>
                 {
-                    toml_line(spelling, &[], directory, "default")
+                    toml_line(spec, &[], directory, "default")
                 }
                 (None, None) => {
-                    let example = toml_value(OsStr::new(spelling.example()));
-                    format!("# {} = {example}  # not set; this is an example\n", bare_name(spelling.long))
+                    let example = toml_value(OsStr::new(spec.example()));
+                    format!("# {} = {example}  # not set; this is an example\n", bare_name(spec.long))
                 }
             };
             shown += &line;
@@ -47,22 +47,21 @@ impl Program {
 }
 
 /// One option with these texts for values.
-fn toml_line(spelling: &OptionSpec, texts: &[&OsStr], directory: &Path, origin: &str) -> String {
-    let name = bare_name(spelling.long);
-    let texts: Vec<OsString> =
-        texts.iter().map(|text| absolute_path(spelling.kind, text, directory)).collect();
-    let value = match (spelling.value_kind, texts.first()) {
-        _ if spelling.is_repeatable() => toml_array(&texts),
+fn toml_line(spec: &OptionSpec, texts: &[&OsStr], directory: &Path, source: &str) -> String {
+    let name = bare_name(spec.long);
+    let texts: Vec<OsString> = texts.iter().map(|text| absolute_path(spec.kind, text, directory)).collect();
+    let value = match (spec.value_kind, texts.first()) {
+        _ if spec.is_repeatable() => toml_array(&texts),
         (ValueKind::NoValue, first) => first.is_some().to_string(),
         (ValueKind::Optional(_), Some(text)) if text.is_empty() => "true".to_owned(),
         (_, Some(text)) => toml_value(text),
         (_, None) => "false".to_owned(),
     };
     match texts.iter().all(|text| text.to_str().is_some()) {
-        true => format!("{name} = {value}  # {origin}\n"),
+        true => format!("{name} = {value}  # {source}\n"),
         // There is no way to write such bytes in TOML.
         false => format!(
-            "# {name} = {}  # {origin}; not UTF-8, so a file cannot set it\n",
+            "# {name} = {}  # {source}; not UTF-8, so a file cannot set it\n",
             value.replace('\n', " ")
         ),
     }
@@ -136,9 +135,9 @@ mod tests {
 
     const PROGRAM: Program = Program { name: "prog", specs: SPELLINGS, value_check: ValueCheck::Checked };
 
-    fn set(name: &str, text: Option<&OsStr>, origin: &SettingSource) -> Setting {
-        let spelling = SPELLINGS.iter().find(|known| known.long == name).unwrap();
-        Setting { spec: spelling, text: text.map(OsStr::to_owned), source: origin.clone() }
+    fn set(name: &str, text: Option<&OsStr>, source: &SettingSource) -> Setting {
+        let spec = SPELLINGS.iter().find(|known| known.long == name).unwrap();
+        Setting { spec, text: text.map(OsStr::to_owned), source: source.clone() }
     }
 
     fn shown(settings: Vec<Setting>, defaults: &[(&str, OsString)]) -> String {
@@ -201,8 +200,8 @@ mod tests {
         let odd = OsStr::from_bytes(b"caf\xe9");
         let here = SettingSource::CommandLine;
         let toml = shown(vec![set("--bind", Some(odd), &here), set("--bind", Some(odd), &here)], &[]);
-        let told = "# bind = [     \"caf\u{fffd}\",     \"caf\u{fffd}\", ]  # command line; not UTF-8, so a file cannot set it\n";
-        assert!(toml.contains(told), "{toml}");
+        let comment = "# bind = [     \"caf\u{fffd}\",     \"caf\u{fffd}\", ]  # command line; not UTF-8, so a file cannot set it\n";
+        assert!(toml.contains(comment), "{toml}");
         assert!(PROGRAM.file_settings(Path::new("a"), toml.as_bytes()).is_ok());
     }
 }

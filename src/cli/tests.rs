@@ -19,9 +19,9 @@ const PROGRAM: Program = Program {
 
 fn command(line: &[&str]) -> Result<Command<bool>, String> {
     let args = line.iter().map(OsString::from).collect();
-    let outcome = PROGRAM.command(args, |given| match given.last("--port") {
+    let outcome = PROGRAM.command(args, |parsed| match parsed.last("--port") {
         Some(port) => Err(format!("{} is taken", quote(port))),
-        None => Ok(given.flag("--quiet")),
+        None => Ok(parsed.flag("--quiet")),
     });
     outcome.map_err(|error| error.to_string())
 }
@@ -80,26 +80,26 @@ const KINDS: &[OptionSpec] = &[
 /// What a command line comes to: its options, a bar and its operands; or an order; or an error.
 fn outcome(values: ValueCheck, args: Vec<OsString>) -> String {
     let program = Program { name: "prog", specs: KINDS, value_check: values };
-    let command = program.command(args, |given| {
+    let command = program.command(args, |parsed| {
         let mut words: Vec<String> = Vec::new();
-        for setting in given.settings() {
+        for setting in parsed.settings() {
             let value = setting.text.as_ref().filter(|_| setting.spec.value_kind != ValueKind::NoValue);
             words.push(setting.spec.long.to_owned() + &value.map(quote).unwrap_or_default());
         }
         for known in KINDS {
             match known.value_kind {
-                ValueKind::NoValue => drop(given.flag(known.long)),
-                _ => drop(given.all(known.long)),
+                ValueKind::NoValue => drop(parsed.flag(known.long)),
+                _ => drop(parsed.all(known.long)),
             }
         }
         words.push("|".to_owned());
-        words.extend(given.operands().iter().map(quote));
+        words.extend(parsed.operands().iter().map(quote));
         Ok(words.join(" "))
     });
     match command {
         Ok(Command::Help) => "help".to_owned(),
         Ok(Command::Version) => "version".to_owned(),
-        Ok(Command::Run(told)) => *told,
+        Ok(Command::Run(expected)) => *expected,
         Err(error) => error.message,
     }
 }
@@ -117,8 +117,8 @@ fn hard_command_lines_tokenized_as_listed() {
 #[test]
 fn hard_command_lines_accept_non_utf8() {
     let bytes = |line: &[&[u8]]| line.iter().map(|arg| OsStr::from_bytes(arg).to_owned()).collect::<Vec<_>>();
-    for (line, told) in BYTE_LINES {
-        assert_eq!(outcome(ValueCheck::Checked, bytes(line)), *told, "{line:?}");
+    for (line, expected) in BYTE_LINES {
+        assert_eq!(outcome(ValueCheck::Checked, bytes(line)), *expected, "{line:?}");
     }
 }
 

@@ -41,17 +41,8 @@ struct Tokenizer {
 }
 
 impl Tokenizer {
-    fn new(
-        &Program { specs: spellings, value_check: values, .. }: &Program,
-        args: Vec<OsString>,
-    ) -> Tokenizer {
-        Tokenizer {
-            specs: spellings,
-            value_check: values,
-            args: args.into_iter(),
-            settings: Vec::new(),
-            operands: Vec::new(),
-        }
+    fn new(&Program { specs, value_check, .. }: &Program, args: Vec<OsString>) -> Tokenizer {
+        Tokenizer { specs, value_check, args: args.into_iter(), settings: Vec::new(), operands: Vec::new() }
     }
 
     fn run(&mut self) -> Result<(), String> {
@@ -79,7 +70,7 @@ impl Tokenizer {
         let bytes = arg.as_bytes();
         let (name, attached) = bytes.split_at(memchr::memchr(b'=', bytes).unwrap_or(bytes.len()));
         match self.specs.iter().find(|known| known.long.as_bytes() == name) {
-            Some(spelling) => self.push_option(spelling, spelling.long, attached),
+            Some(spec) => self.push_option(spec, spec.long, attached),
             None => Err(self.unknown_option_message(OsStr::from_bytes(name))),
         }
     }
@@ -95,29 +86,24 @@ impl Tokenizer {
         }
         while let Some((&letter, after)) = letters.split_first() {
             let found = self.specs.iter().find(|known| known.letter == Some(char::from(letter)));
-            let Some(spelling) = found else {
+            let Some(spec) = found else {
                 // Of `-xyz` nobody knows which part was meant to be the name; of `-qxyz`, it is the x.
                 let is_whole = letters.len() + dash.len() == arg.len();
                 let first = String::from_utf8_lossy(letters).chars().next().unwrap_or_default();
                 let shown = if is_whole { arg.to_owned() } else { format!("-{first}").into() };
                 return Err(self.unknown_option_message(&shown));
             };
-            let takes_rest = matches!(spelling.value_kind, ValueKind::Required(_)) || after.starts_with(b"=");
+            let takes_rest = matches!(spec.value_kind, ValueKind::Required(_)) || after.starts_with(b"=");
             let (attached, others) = if takes_rest { (after, &b""[..]) } else { (&b""[..], after) };
-            self.push_option(spelling, &format!("-{}", char::from(letter)), attached)?;
+            self.push_option(spec, &format!("-{}", char::from(letter)), attached)?;
             letters = others;
         }
         Ok(())
     }
 
     /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
-    fn push_option(
-        &mut self,
-        spelling: &'static OptionSpec,
-        shown: &str,
-        attached: &[u8],
-    ) -> Result<(), String> {
-        let text = match spelling.value_kind {
+    fn push_option(&mut self, spec: &'static OptionSpec, shown: &str, attached: &[u8]) -> Result<(), String> {
+        let text = match spec.value_kind {
             ValueKind::Required(example) => {
                 self.parse_value(shown, &format!("{shown} {example}"), attached)?
             }
@@ -127,7 +113,7 @@ impl Tokenizer {
             }
             ValueKind::NoValue => return Err(format!("'{shown}' takes no value")),
         };
-        self.settings.push(Setting { spec: spelling, text: Some(text), source: SettingSource::CommandLine });
+        self.settings.push(Setting { spec, text: Some(text), source: SettingSource::CommandLine });
         Ok(())
     }
 
@@ -187,13 +173,13 @@ mod tests {
     /// The options spelled out, their values marked, and the operands.
     type SplitArgs = (Vec<OsString>, Vec<OsString>);
 
-    fn split_args(values: ValueCheck, line: &[&str]) -> Result<SplitArgs, String> {
-        let program = Program { name: "prog", specs: SPELLINGS, value_check: values };
+    fn split_args(value_check: ValueCheck, line: &[&str]) -> Result<SplitArgs, String> {
+        let program = Program { name: "prog", specs: SPELLINGS, value_check };
         let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
         tokenizer.run()?;
-        let words = tokenizer.settings.iter().flat_map(|Setting { spec: spelling, text, .. }| {
-            let value = text.as_deref().filter(|_| spelling.value_kind != ValueKind::NoValue).map(mark_value);
-            [Some(OsString::from(spelling.long)), value].into_iter().flatten()
+        let words = tokenizer.settings.iter().flat_map(|Setting { spec, text, .. }| {
+            let value = text.as_deref().filter(|_| spec.value_kind != ValueKind::NoValue).map(mark_value);
+            [Some(OsString::from(spec.long)), value].into_iter().flatten()
         });
         Ok((words.collect(), tokenizer.operands))
     }
@@ -236,9 +222,9 @@ mod tests {
             (&["-", "--", "-s", "--"], &[], &["-", "-s", "--"]),
         ];
         for (line, options, operands) in cases {
-            for values in [ValueCheck::Checked, ValueCheck::Any] {
+            for value_check in [ValueCheck::Checked, ValueCheck::Any] {
                 let expected = (words(options), words(operands));
-                assert_eq!(split_args(values, line), Ok(expected), "{line:?}");
+                assert_eq!(split_args(value_check, line), Ok(expected), "{line:?}");
             }
         }
     }
@@ -279,8 +265,8 @@ mod tests {
             (&["-sp"], "'-p' needs a value, such as -p 8080"),
         ];
         for (line, expected) in cases {
-            for values in [ValueCheck::Checked, ValueCheck::Any] {
-                assert_eq!(split_args(values, line), Err((*expected).to_owned()), "{line:?}");
+            for value_check in [ValueCheck::Checked, ValueCheck::Any] {
+                assert_eq!(split_args(value_check, line), Err((*expected).to_owned()), "{line:?}");
             }
         }
     }

@@ -77,16 +77,16 @@ pub const PROGRAM: Program = Program {
 ///
 /// # Errors
 /// One line that names the option or word at fault, and the remedy.
-pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<ClientConfig, String> {
-    refuse_load_options(given)?;
-    let overrides = overrides(given, false)?;
-    let mut request = read_request(given, &overrides, false)?;
-    let saves_under_its_name = given.clone().flag("--remote-name");
-    let output = output(given, &request.target.path)?;
+pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String> {
+    refuse_load_options(args)?;
+    let overrides = overrides(args, false)?;
+    let mut request = read_request(args, &overrides, false)?;
+    let has_remote_name = args.clone().flag("--remote-name");
+    let output = output(args, &request.target.path)?;
     match request.payload {
-        Some(Payload::Source(_)) if saves_under_its_name => {
-            let told = "-O would save the answer in the place of the file that is sent; use -o FILE";
-            return Err(told.to_owned());
+        Some(Payload::Source(_)) if has_remote_name => {
+            let message = "-O would save the answer in the place of the file that is sent; use -o FILE";
+            return Err(message.to_owned());
         }
         Some(Payload::Data(_)) => request.set_data_content_type(),
         _ => {}
@@ -95,22 +95,22 @@ pub(crate) fn read_config(given: &mut ParsedArgs) -> Result<ClientConfig, String
         method: request.method,
         fields: request.fields,
         output,
-        include: given.flag("--include") || request.has_head_option,
-        verbose: given.flag("--verbose"),
-        silent: given.flag("--silent"),
-        show_error: given.flag("--show-error"),
-        fail: given.flag("--fail"),
-        max_time: value(given, "--max-time", parse_time)?.filter(|time| !time.is_zero()),
-        connect_timeout: value(given, "--connect-timeout", parse_time)?.filter(|time| !time.is_zero()),
-        log: log(given)?,
-        log_style: log_style(given)?,
+        include: args.flag("--include") || request.has_head_option,
+        verbose: args.flag("--verbose"),
+        silent: args.flag("--silent"),
+        show_error: args.flag("--show-error"),
+        fail: args.flag("--fail"),
+        max_time: value(args, "--max-time", parse_time)?.filter(|time| !time.is_zero()),
+        connect_timeout: value(args, "--connect-timeout", parse_time)?.filter(|time| !time.is_zero()),
+        log: log(args)?,
+        log_style: log_style(args)?,
         target: request.target,
         upload: request.payload,
     })
 }
 
-fn output(given: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {
-    match (file_name(given, "--output")?, given.flag("--remote-name")) {
+fn output(args: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {
+    match (file_name(args, "--output")?, args.flag("--remote-name")) {
         (Some(_), true) => Err("-o and -O both say where to save: leave one out".to_owned()),
         (Some(file), false) if file.as_os_str() == "-" => Ok(OutputChoice::ForcedStdout),
         (Some(file), false) => Ok(OutputChoice::File(file)),
@@ -121,19 +121,19 @@ fn output(given: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {
     }
 }
 
-fn log(given: &mut ParsedArgs) -> Result<LogDestination, String> {
-    Ok(match file_name(given, "--log")? {
+fn log(args: &mut ParsedArgs) -> Result<LogDestination, String> {
+    Ok(match file_name(args, "--log")? {
         None => LogDestination::Off,
         Some(file) if file.as_os_str() == "-" => LogDestination::Stdout,
         Some(file) => LogDestination::File(file),
     })
 }
 
-fn log_style(given: &mut ParsedArgs) -> Result<LogStyle, String> {
+fn log_style(args: &mut ParsedArgs) -> Result<LogStyle, String> {
     Ok(LogStyle {
-        format: value(given, "--log-format", LogFormat::parse)?.unwrap_or(LogFormat::Headers),
-        headers: value(given, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
-        shows_secrets: given.flag("--log-secrets"),
+        format: value(args, "--log-format", LogFormat::parse)?.unwrap_or(LogFormat::Headers),
+        headers: value(args, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
+        shows_secrets: args.flag("--log-secrets"),
     })
 }
 

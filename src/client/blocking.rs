@@ -65,11 +65,11 @@ mod tests {
 
     #[test]
     fn blocking_wait_after_signal_is_not_started() {
-        let held_up = InterruptibleWait::default();
-        held_up.exit_on_signals(&[SIGUSR1]).expect("handlers");
-        assert_eq!(held_up.run(|| 7).expect("no signal yet"), 7);
+        let blocking_wait = InterruptibleWait::default();
+        blocking_wait.exit_on_signals(&[SIGUSR1]).expect("handlers");
+        assert_eq!(blocking_wait.run(|| 7).expect("no signal yet"), 7);
         raise(SIGUSR1).expect("the signal");
-        let outcome = held_up.run(|| panic!("it waits"));
+        let outcome = blocking_wait.run(|| panic!("it waits"));
         assert!(matches!(outcome, Err(RunError::Interrupted(SIGUSR1))));
     }
 }

@@ -24,13 +24,13 @@ pub trait ResponseHandler {
         false
     }
     /// Queues some of the body of the request. Requests without one are whole already.
-    fn queue_body(&mut self, _outbox: &mut SendQueue) -> BodyProgress {
+    fn queue_body(&mut self, _send_queue: &mut SendQueue) -> BodyProgress {
         BodyProgress::Complete
     }
     /// The final answer has come before the request had gone out: the rest of that is not sent.
     fn on_early_response(&mut self) {}
     /// A piece of the answer has come.
-    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool;
+    fn on_event(&mut self, event: &ResponseEvent<'_, '_>, now: Now) -> bool;
     /// It is over: the answer is whole, or this is why not.
     fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now);
 }
@@ -124,9 +124,9 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         self.phase_deadline = None;
     }
 
-    fn finish(&mut self, outcome: Result<(), FetchError>, audience: &mut A, now: Now) -> Want {
+    fn finish(&mut self, outcome: Result<(), FetchError>, handler: &mut A, now: Now) -> Want {
         self.enter(FetchPhase::Closing);
-        audience.on_finished(outcome, now);
+        handler.on_finished(outcome, now);
         Want::Close(match outcome {
             Ok(()) => CloseReason::Finished,
             Err(FetchError::Connection(reason)) => reason,
@@ -137,21 +137,21 @@ impl<A: ResponseHandler> FetchProtocol<A> {
     }
 
     /// The connection is made.
-    fn send_request(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
-        let request = audience.on_connected(now);
-        outbox.push_with(|out| out.extend_from_slice(request));
-        if audience.awaits_continue() {
+    fn send_request(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
+        let request = handler.on_connected(now);
+        send_queue.push_with(|out| out.extend_from_slice(request));
+        if handler.awaits_continue() {
             self.enter(FetchPhase::SendingBody);
             self.phase_deadline = Some(now.instant + CONTINUE_TIMEOUT);
             return Want::Input;
         }
-        self.queue_body(outbox, audience, now)
+        self.queue_body(send_queue, handler, now)
     }
 
     /// Queues more of the body.
-    fn queue_body(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
-        let supply = audience.queue_body(outbox);
-        let next = if supply == BodyProgress::Complete {
+    fn queue_body(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
+        let progress = handler.queue_body(send_queue);
+        let next = if progress == BodyProgress::Complete {
             FetchPhase::ReadingResponse
         } else {
             FetchPhase::SendingBody
@@ -159,30 +159,30 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         if self.phase != next {
             self.enter(next);
         }
-        match supply {
+        match progress {
             BodyProgress::Complete | BodyProgress::Pending => Want::Input,
             BodyProgress::Queued => Want::InputOrDrain,
-            BodyProgress::Failed => self.finish(Err(FetchError::Stopped), audience, now),
+            BodyProgress::Failed => self.finish(Err(FetchError::Stopped), handler, now),
         }
     }
 
     /// Goes on sending when it may, and there is room.
-    fn continue_body(&mut self, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
-        match (self.phase_deadline, outbox.is_empty()) {
+    fn continue_body(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
+        match (self.phase_deadline, send_queue.is_empty()) {
             (Some(_), _) => Want::Input,
             (None, false) => Want::InputOrDrain,
-            (None, true) => self.queue_body(outbox, audience, now),
+            (None, true) => self.queue_body(send_queue, handler, now),
         }
     }
 
     /// What a piece of the answer means for the request that is still going out.
-    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, outbox: &mut SendQueue, audience: &mut A) {
-        match piece {
+    fn on_event(&mut self, event: &ResponseEvent<'_, '_>, send_queue: &mut SendQueue, handler: &mut A) {
+        match event {
             ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,
             ResponseEvent::Head(_) => {
-                outbox.discard();
-                if self.phase == FetchPhase::SendingBody || outbox.has_discarded() {
-                    audience.on_early_response();
+                send_queue.discard();
+                if self.phase == FetchPhase::SendingBody || send_queue.has_discarded() {
+                    handler.on_early_response();
                 }
                 if self.phase == FetchPhase::SendingBody {
                     self.enter(FetchPhase::ReadingResponse);
@@ -194,31 +194,31 @@ impl<A: ResponseHandler> FetchProtocol<A> {
 
     fn read_response(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        audience: &mut A,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        handler: &mut A,
         now: Now,
     ) -> Want {
         loop {
-            let mut space = FieldBuf::new();
-            let (len, wanted, ended) = match self.reader.next(inbox.bytes(), &mut space) {
-                Ok(Some((len, piece))) => {
-                    self.on_event(&piece, outbox, audience);
-                    (len, audience.on_event(&piece, now), matches!(piece, ResponseEvent::End))
+            let mut field_buf = FieldBuf::new();
+            let (len, wants_more, is_end) = match self.reader.next(recv_buf.bytes(), &mut field_buf) {
+                Ok(Some((len, event))) => {
+                    self.on_event(&event, send_queue, handler);
+                    (len, handler.on_event(&event, now), matches!(event, ResponseEvent::End))
                 }
-                Ok(None) if inbox.is_eof() => {
-                    let whole = self.reader.end_of_input().map_err(FetchError::Response);
-                    return self.finish(whole, audience, now);
+                Ok(None) if recv_buf.is_eof() => {
+                    let outcome = self.reader.end_of_input().map_err(FetchError::Response);
+                    return self.finish(outcome, handler, now);
                 }
                 Ok(None) => return Want::Input,
-                Err(fault) => return self.finish(Err(FetchError::Response(fault)), audience, now),
+                Err(error) => return self.finish(Err(FetchError::Response(error)), handler, now),
             };
-            inbox.consume(len);
-            if ended {
-                return self.finish(Ok(()), audience, now);
+            recv_buf.consume(len);
+            if is_end {
+                return self.finish(Ok(()), handler, now);
             }
-            if !wanted {
-                return self.finish(Err(FetchError::Stopped), audience, now);
+            if !wants_more {
+                return self.finish(Err(FetchError::Stopped), handler, now);
             }
         }
     }
@@ -227,16 +227,22 @@ impl<A: ResponseHandler> FetchProtocol<A> {
 impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
     type Context = A;
 
-    fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
+    fn advance(
+        &mut self,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        handler: &mut A,
+        now: Now,
+    ) -> Want {
         match self.phase {
-            FetchPhase::SendingHead => self.send_request(outbox, audience, now),
-            FetchPhase::SendingBody => match self.read_response(inbox, outbox, audience, now) {
+            FetchPhase::SendingHead => self.send_request(send_queue, handler, now),
+            FetchPhase::SendingBody => match self.read_response(recv_buf, send_queue, handler, now) {
                 Want::Input if self.phase == FetchPhase::SendingBody => {
-                    self.continue_body(outbox, audience, now)
+                    self.continue_body(send_queue, handler, now)
                 }
                 want => want,
             },
-            FetchPhase::ReadingResponse => self.read_response(inbox, outbox, audience, now),
+            FetchPhase::ReadingResponse => self.read_response(recv_buf, send_queue, handler, now),
             FetchPhase::Closing => Want::Close(CloseReason::Finished),
         }
     }
@@ -245,24 +251,24 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
         [self.phase_deadline, self.deadline].into_iter().flatten().min()
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, audience: &mut A, now: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
         let is_late = self.deadline.is_some_and(|deadline| deadline <= now.instant);
         match self.phase {
             FetchPhase::Closing => Want::Close(CloseReason::Finished),
             FetchPhase::SendingBody if !is_late => {
                 self.phase_deadline = None;
-                self.continue_body(outbox, audience, now)
+                self.continue_body(send_queue, handler, now)
             }
             FetchPhase::SendingHead | FetchPhase::SendingBody | FetchPhase::ReadingResponse => {
-                self.finish(Err(FetchError::TimedOut), audience, now)
+                self.finish(Err(FetchError::TimedOut), handler, now)
             }
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &SendQueue, audience: &mut A, now: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, handler: &mut A, now: Now) {
         log::info!("closed: {reason}");
         if self.phase != FetchPhase::Closing {
-            audience.on_finished(Err(FetchError::Connection(reason)), now);
+            handler.on_finished(Err(FetchError::Connection(reason)), now);
         }
     }
 }

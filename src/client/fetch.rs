@@ -52,7 +52,8 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
         UploadBody::open(payload).map_err(|source| RunError::Source { name: payload.to_string(), source })
     };
     let upload = config.upload.as_ref().map(open).transpose()?;
-    let input = upload.as_ref().map(UploadBody::stream_fd).transpose().map_err(RunError::Reactor)?.flatten();
+    let stream_fd =
+        upload.as_ref().map(UploadBody::stream_fd).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style, host_name())
         .map_err(|source| RunError::Log { name: log_name(&config.log), source })?;
     if !config.silent {
@@ -70,8 +71,8 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
-    if let Some(input) = input {
-        reactor.watch_fd(input).map_err(RunError::Reactor)?;
+    if let Some(stream_fd) = stream_fd {
+        reactor.watch_fd(stream_fd).map_err(RunError::Reactor)?;
     }
     reactor.run().map_err(RunError::Reactor)?.session.into_outcome()
 }

@@ -60,19 +60,19 @@ impl RequestArgs {
 
 /// Reads the words, the method, the fields and the body; with a list of URLs, words can only say the method.
 pub(crate) fn read_request(
-    given: &mut ParsedArgs,
+    args: &mut ParsedArgs,
     overrides: &Overrides,
     has_list: bool,
 ) -> Result<RequestArgs, String> {
-    let words: Vec<String> = given.operands().iter().map(operand_text).collect();
+    let words: Vec<String> = args.operands().iter().map(operand_text).collect();
     let (word, mut target) = parse_operands(&words, overrides)?;
-    let is_place = words.len() > usize::from(word.is_some());
-    if let Some(last) = words.last().filter(|_| has_list && is_place) {
+    let has_target = words.len() > usize::from(word.is_some());
+    if let Some(last) = words.last().filter(|_| has_list && has_target) {
         return Err(format!("{} and --urls both say whom to ask: leave one out", quote(last)));
     }
-    let is_head_asked = given.flag("--head");
-    let (file, data) = (given.last("--upload-file"), given.all("--data"));
-    let method = method(given, word, is_head_asked, default_method(file.is_some(), !data.is_empty())?)?;
+    let is_head_asked = args.flag("--head");
+    let (file, data) = (args.last("--upload-file"), args.all("--data"));
+    let method = method(args, word, is_head_asked, default_method(file.is_some(), !data.is_empty())?)?;
     let payload = match data.is_empty() {
         false => Some(Payload::Data(data.into_iter().map(parse_data_option).collect::<Result<_, _>>()?)),
         true if has_list && file.is_none() && method == "PUT" => {
@@ -80,7 +80,7 @@ pub(crate) fn read_request(
         }
         true => source::choose(file, &method, &mut target.path)?.map(Payload::Source),
     };
-    let headers = given.all("--header");
+    let headers = args.all("--header");
     let fields = headers.iter().map(|header| parse_value("--header", header, parse_field));
     let fields = fields.collect::<Result<Vec<_>, _>>()?;
     if payload.is_some() {
@@ -90,9 +90,9 @@ pub(crate) fn read_request(
 }
 
 /// Reads what the options say of the target.
-pub(crate) fn overrides(given: &mut ParsedArgs, keeps_braces: bool) -> Result<Overrides, String> {
-    let host = value(given, "--host", parse_host)?;
-    Ok(Overrides { host, port: value(given, "--port", parse_port)?, keeps_braces })
+pub(crate) fn overrides(args: &mut ParsedArgs, keeps_braces: bool) -> Result<Overrides, String> {
+    let host = value(args, "--host", parse_host)?;
+    Ok(Overrides { host, port: value(args, "--port", parse_port)?, keeps_braces })
 }
 
 /// The method if nobody says one: it follows from what is sent.
@@ -119,11 +119,10 @@ fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
 }
 
 /// The method: from a word, `-X` or `-I`, which must not contradict one another.
-fn method(given: &mut ParsedArgs, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
-    let understood =
-        |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
-    let word = word.map(understood).transpose()?;
-    let request = value(given, "--request", parse_method)?;
+fn method(args: &mut ParsedArgs, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
+    let parse = |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
+    let word = word.map(parse).transpose()?;
+    let request = value(args, "--request", parse_method)?;
     let head = head.then(|| "HEAD".to_owned());
     let mut methods = [word, request, head].into_iter().flatten();
     let method = methods.next().unwrap_or_else(|| default.to_owned());
@@ -134,8 +133,8 @@ fn method(given: &mut ParsedArgs, word: Option<String>, head: bool, default: &st
 }
 
 /// The name of a file that an option gives.
-pub(crate) fn file_name(given: &mut ParsedArgs, name: &'static str) -> Result<Option<PathBuf>, String> {
-    match given.last(name) {
+pub(crate) fn file_name(args: &mut ParsedArgs, name: &'static str) -> Result<Option<PathBuf>, String> {
+    match args.last(name) {
         Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
         file => Ok(file.map(PathBuf::from)),
     }
@@ -153,11 +152,11 @@ pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
 
 /// The value of an option, understood by `parse`.
 pub(crate) fn value<T, E: fmt::Display>(
-    given: &mut ParsedArgs,
+    args: &mut ParsedArgs,
     name: &'static str,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<T>, String> {
-    given.last(name).map(|value| parse_value(name, &value, parse)).transpose()
+    args.last(name).map(|value| parse_value(name, &value, parse)).transpose()
 }
 
 /// Understands the value of an option, or says which value of which option it is not.
@@ -186,18 +185,18 @@ fn operand_text(word: &OsString) -> String {
     match word.to_str() {
         Some(text) => text.to_owned(),
         None => {
-            let keeps_ascii = |b: u8| match b.is_ascii() {
+            let encode_byte = |b: u8| match b.is_ascii() {
                 true => char::from(b).to_string(),
                 false => percent_encode(&[b], NON_ALPHANUMERIC).to_string(),
             };
-            word.as_bytes().iter().copied().map(keeps_ascii).collect()
+            word.as_bytes().iter().copied().map(encode_byte).collect()
         }
     }
 }
 
 /// Refuses what belongs to load mode where there is none.
-pub(in crate::client) fn refuse_load_options(given: &ParsedArgs) -> Result<(), String> {
-    let names = given.settings().iter().map(|setting| setting.spec.long);
+pub(in crate::client) fn refuse_load_options(args: &ParsedArgs) -> Result<(), String> {
+    let names = args.settings().iter().map(|setting| setting.spec.long);
     let is_single = |name: &str| {
         SHARED_OPTIONS.contains(&name) || SINGLE_REQUEST_OPTIONS.iter().any(|(known, _)| *known == name)
     };

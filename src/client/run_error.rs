@@ -88,7 +88,7 @@ impl fmt::Display for RunError {
             Self::Source { name, source } => write!(f, "cannot read {name}: {source}"),
             Self::EarlyResponse => f.write_str("the server answered before it had the whole file"),
             Self::Connect { attempts } => write!(f, "cannot connect to {attempts}"),
-            Self::Exchange(FetchError::Response(fault)) => fault.fmt(f),
+            Self::Exchange(FetchError::Response(error)) => error.fmt(f),
             Self::Exchange(FetchError::Connection(CloseReason::Failed(kind))) => {
                 write!(f, "the connection failed: {kind}")
             }

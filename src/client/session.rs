@@ -178,9 +178,9 @@ impl Session {
         &mut self,
         act: impl FnOnce(&mut OutputSink) -> Result<(), SinkError>,
     ) -> Result<(), RunError> {
-        let Self { sink, blocking_wait: held_up, .. } = self;
-        let done = if sink.may_block() { held_up.run(|| act(sink))? } else { act(sink) };
-        done.map_err(RunError::Sink)
+        let Self { sink, blocking_wait, .. } = self;
+        let result = if sink.may_block() { blocking_wait.run(|| act(sink))? } else { act(sink) };
+        result.map_err(RunError::Sink)
     }
 
     fn finish(&mut self, now: Now) -> Result<(), RunError> {
@@ -255,9 +255,9 @@ impl ResponseHandler for Session {
         request::awaits_continue(&self.config, self.framing)
     }
 
-    fn queue_body(&mut self, outbox: &mut SendQueue) -> BodyProgress {
-        let supplied = self.upload.as_mut().map(|upload| upload.supply(outbox));
-        supplied.unwrap_or(Ok(BodyProgress::Complete)).unwrap_or_else(|source| {
+    fn queue_body(&mut self, send_queue: &mut SendQueue) -> BodyProgress {
+        let queued = self.upload.as_mut().map(|upload| upload.supply(send_queue));
+        queued.unwrap_or(Ok(BodyProgress::Complete)).unwrap_or_else(|source| {
             let name = self.config.upload.as_ref().map(Payload::to_string).unwrap_or_default();
             self.fail(RunError::Source { name, source });
             BodyProgress::Failed
@@ -268,8 +268,8 @@ impl ResponseHandler for Session {
         self.unsent = true;
     }
 
-    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, now: Now) -> bool {
-        let taken = match piece {
+    fn on_event(&mut self, event: &ResponseEvent<'_, '_>, now: Now) -> bool {
+        let result = match event {
             ResponseEvent::Interim(head) => {
                 if self.config.verbose {
                     self.print_head(head);
@@ -280,7 +280,7 @@ impl ResponseHandler for Session {
             ResponseEvent::Body(bytes) => self.on_body(bytes),
             ResponseEvent::End => Ok(()),
         };
-        taken.map_err(|error| self.fail(error)).is_ok()
+        result.map_err(|error| self.fail(error)).is_ok()
     }
 
     fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now) {

@@ -93,9 +93,9 @@ impl OutputSink {
     /// # Errors
     /// When it cannot be written, or should not be.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        let looked_at = bytes.get(..self.binary_check_len).unwrap_or(bytes);
-        self.binary_check_len -= looked_at.len();
-        if is_binary(looked_at) {
+        let checked = bytes.get(..self.binary_check_len).unwrap_or(bytes);
+        self.binary_check_len -= checked.len();
+        if is_binary(checked) {
             return Err(SinkError::BinaryToTerminal);
         }
         self.write_head(bytes)

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn contradicting_upload_arguments_are_errors() {
-        for (asked, method, path, fault) in [
+        for (asked, method, path, message) in [
             (None, "PUT", "/", "PUT '/': the path ends with a slash and names no file; name it with -T FILE"),
             (None, "PUT", "/..", "PUT '/..': the path ends with a directory; name it with -T FILE"),
             (Some("x"), "GET", "/a", "-T sends a file, and GET fetches one: leave one out"),
@@ -208,7 +208,7 @@ mod tests {
                 "the path ends with a slash, and what -T sends has no name to put there",
             ),
         ] {
-            assert_eq!(chosen(asked, method, path), Err(fault.to_owned()), "{asked:?} {method} {path}");
+            assert_eq!(chosen(asked, method, path), Err(message.to_owned()), "{asked:?} {method} {path}");
         }
     }
 

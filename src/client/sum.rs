@@ -105,15 +105,15 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
         error: None,
     };
     let reactor = |error| SumError::Run(RunError::Reactor(error));
-    let mut loops = Reactor::new(sum, now).map_err(reactor)?;
-    loops.watch_signals(&[SIGINT, SIGTERM]).map_err(reactor)?;
-    let sum = loops.run().map_err(reactor)?;
+    let mut event_loop = Reactor::new(sum, now).map_err(reactor)?;
+    event_loop.watch_signals(&[SIGINT, SIGTERM]).map_err(reactor)?;
+    let sum = event_loop.run().map_err(reactor)?;
     let address = sum.connector.address();
-    let told = sum.into_outcome()?;
+    let outcome = sum.into_outcome()?;
     if let Some(address) = address {
         say(format_args!("this host is {}, connected to {address} ({host})", host_name()));
     }
-    Ok(told)
+    Ok(outcome)
 }
 
 /// Asks on `screen` and reads from `input`, again and again until it is an integer.
@@ -188,8 +188,13 @@ impl SumApp {
 impl App for SumApp {
     type Conn = Connection<SumClientProtocol>;
 
-    fn drive(&mut self, link: &mut Connection<SumClientProtocol>, ready: &mut Readiness, now: Now) -> Next {
-        link.pump(ready, &mut self.exchange, &mut self.pool, now)
+    fn drive(
+        &mut self,
+        connection: &mut Connection<SumClientProtocol>,
+        ready: &mut Readiness,
+        now: Now,
+    ) -> Next {
+        connection.pump(ready, &mut self.exchange, &mut self.pool, now)
     }
 
     fn on_tick(
@@ -204,7 +209,7 @@ impl App for SumApp {
             None => self.connect_next(now),
         };
         match next {
-            Ok(Some(link)) => control.open(link),
+            Ok(Some(connection)) => control.open(connection),
             Ok(None) => {}
             Err(error) => self.error = Some(error),
         }
@@ -226,13 +231,13 @@ impl fmt::Display for SumOutcome {
 impl fmt::Display for SumError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Prompt(why) => why.fmt(f),
+            Self::Prompt(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
-            Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(words))) => {
-                write!(f, "the server refuses: {words}")
+            Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(message))) => {
+                write!(f, "the server refuses: {message}")
             }
-            Self::Exchange(SumFailure::InvalidLine(fault)) => {
-                write!(f, "the server's answer makes no sense: {fault}")
+            Self::Exchange(SumFailure::InvalidLine(error)) => {
+                write!(f, "the server's answer makes no sense: {error}")
             }
             Self::Exchange(SumFailure::NoResponse) => f.write_str("the server sent nothing"),
             Self::Exchange(SumFailure::TimedOut) => write!(f, "no answer within {} s", TIMEOUT.as_secs()),
@@ -279,9 +284,9 @@ mod tests {
     #[test]
     fn prompt_repeats_until_an_integer() {
         let range = "is not an integer from -9223372036854775808 to 9223372036854775807";
-        let (number, said) = asked(b"seven\n\n7.5\n \x1b[31m\n -7 \r\n8\n");
+        let (number, output) = asked(b"seven\n\n7.5\n \x1b[31m\n -7 \r\n8\n");
         assert_eq!(number, Ok(-7));
-        let lines: Vec<_> = said.split("Your number: ").collect();
+        let lines: Vec<_> = output.split("Your number: ").collect();
         let expected = ["'seven'", "''", "'7.5'", "'\\u{1b}[31m'"].map(|shown| format!("{shown} {range}\n"));
         assert_eq!(lines[1..5], expected);
         assert_eq!((lines[0], &lines[5..]), ("", &[""][..]));

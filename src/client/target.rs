@@ -96,7 +96,7 @@ pub(crate) fn parse_operands(
     words: &[String],
     overrides: &Overrides,
 ) -> Result<(Option<String>, ClientTarget), String> {
-    let (method, place) = match words {
+    let (method, url) = match words {
         [] => (None, ParsedUrl::default()),
         [word, ..] if word == SUM => {
             return Err(format!(
@@ -108,10 +108,10 @@ pub(crate) fn parse_operands(
         [host, port, rest @ ..] if is_number(port) => parse_host_port(host, port, rest)?,
         rest => (None, parse_url_or_path(rest, overrides)?),
     };
-    let path = place.path.unwrap_or_default();
+    let path = url.path.unwrap_or_default();
     let target = ClientTarget {
-        host: overrides.host.clone().or(place.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
-        port: overrides.port.or(place.port).unwrap_or(PORT_DEFAULT),
+        host: overrides.host.clone().or(url.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
+        port: overrides.port.or(url.port).unwrap_or(PORT_DEFAULT),
         path: request_path(&path, if overrides.keeps_braces { TEMPLATE_ENCODE_SET } else { PATH_ENCODE_SET }),
     };
     Ok((method.cloned(), target))
@@ -165,9 +165,8 @@ fn parse_host_port<'a>(
         }
         [_, _, extra, ..] => return unexpected_word(extra),
     };
-    let place =
-        ParsedUrl { host: Some(parse_host(host)?), port: Some(parse_port(port)?), path: file.cloned() };
-    Ok((method, place))
+    let url = ParsedUrl { host: Some(parse_host(host)?), port: Some(parse_port(port)?), path: file.cloned() };
+    Ok((method, url))
 }
 
 /// One word, or none: a URL, `/path`, `:port/path`, `*`, `host[:port][/path]`; after `--host`, a bare
@@ -179,12 +178,12 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
         [_, extra, ..] => return unexpected_word(extra),
     };
     if let Some((scheme, rest)) = split_scheme(word) {
-        let mut place = parse_authority_and_path(after_scheme(scheme, rest)?)?;
-        place.port = place.port.or(Some(PORT_HTTP));
-        if place.host.is_none() {
+        let mut url = parse_authority_and_path(after_scheme(scheme, rest)?)?;
+        url.port = url.port.or(Some(PORT_HTTP));
+        if url.host.is_none() {
             return Err(format!("{} names no host", quote(word)));
         }
-        return Ok(place);
+        return Ok(url);
     }
     let is_path = word.starts_with(['/', '?']) || word == "*";
     let is_bare = !word.starts_with(':');
@@ -205,7 +204,7 @@ fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
         ));
     }
     let (host, port) = split_port(authority);
-    let place = ParsedUrl {
+    let url = ParsedUrl {
         host: match (host, port) {
             ("", Some(_)) => None,
             (host, _) => Some(parse_host(host)?),
@@ -217,7 +216,7 @@ fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
         },
         path: Some(path.to_owned()),
     };
-    Ok(place)
+    Ok(url)
 }
 
 /// Splits off what follows the last colon, unless the colons are those of an IPv6 address.
@@ -376,9 +375,9 @@ mod tests {
             ("x.html", Some("h"), None, "h", 8080, "/x.html"),
             (":82/x", Some("h"), None, "h", 82, "/x"),
         ];
-        for (line, host, port, host_asked, port_asked, path) in rows {
+        for (line, host, port, wanted_host, wanted_port, path) in rows {
             let (_, found) = parse_with(line, host, port).unwrap();
-            assert_eq!(found, target(host_asked, port_asked, path), "{line}");
+            assert_eq!(found, target(wanted_host, wanted_port, path), "{line}");
         }
     }
 

@@ -94,27 +94,27 @@ impl UploadBody {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn supply(&mut self, outbox: &mut SendQueue) -> io::Result<BodyProgress> {
+    pub(super) fn supply(&mut self, send_queue: &mut SendQueue) -> io::Result<BodyProgress> {
         match &mut self.body {
             UploadContent::File { file, len } => {
-                outbox.push_file(Rc::clone(file), 0, *len);
+                send_queue.push_file(Rc::clone(file), 0, *len);
                 self.queued_len = *len;
                 Ok(BodyProgress::Complete)
             }
             UploadContent::Data(bytes) => {
                 self.queued_len = bytes.len() as u64;
-                outbox.push_with(|out| out.append(bytes));
+                send_queue.push_with(|out| out.append(bytes));
                 Ok(BodyProgress::Complete)
             }
-            UploadContent::Stream { file, piece } => {
+            UploadContent::Stream { file, piece: buf } => {
                 if !is_readable(file)? {
                     return Ok(BodyProgress::Pending);
                 }
-                let len = match file.read(piece) {
+                let len = match file.read(buf) {
                     Err(error) if is_retryable(&error) => return Ok(BodyProgress::Pending),
                     result => result?,
                 };
-                outbox.push_with(|out| chunk(out, piece.get(..len).unwrap_or_default()));
+                send_queue.push_with(|out| chunk(out, buf.get(..len).unwrap_or_default()));
                 self.queued_len += len as u64;
                 Ok(if len == 0 { BodyProgress::Complete } else { BodyProgress::Queued })
             }
@@ -137,8 +137,8 @@ fn read_data_file(source: &Source) -> io::Result<Vec<u8>> {
 
 /// Whether reading would not have to wait: there are bytes, or the end, or a fault to be told of.
 fn is_readable(file: &File) -> io::Result<bool> {
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&at_once)) {
+    let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&no_wait)) {
         Ok(count) => Ok(count > 0),
         Err(errno) if is_retryable(&errno.into()) => Ok(false),
         Err(errno) => Err(errno.into()),
@@ -166,31 +166,34 @@ mod tests {
     #[test]
     fn stream_upload_never_blocks_and_ends_with_last_chunk() {
         let (mut writer, mut upload) = stream();
-        let mut outbox = SendQueue::new();
+        let mut send_queue = SendQueue::new();
         assert_eq!(upload.len(), None);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Pending);
-        assert!(outbox.is_empty());
+        assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Pending);
+        assert!(send_queue.is_empty());
         writer.write_all(b"hello").expect("a full pipe");
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Queued);
-        assert_eq!(outbox.len(), "4\r\nhell\r\n".len() as u64);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Queued);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Pending);
+        assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Queued);
+        assert_eq!(send_queue.len(), "4\r\nhell\r\n".len() as u64);
+        assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Queued);
+        assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Pending);
         drop(writer);
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Complete);
-        assert_eq!((upload.queued_len, outbox.len()), (5, "4\r\nhell\r\n1\r\no\r\n0\r\n\r\n".len() as u64));
+        assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Complete);
+        assert_eq!(
+            (upload.queued_len, send_queue.len()),
+            (5, "4\r\nhell\r\n1\r\no\r\n0\r\n\r\n".len() as u64)
+        );
     }
 
     #[test]
     fn file_upload_is_queued_whole_with_known_length() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        let path = directory.path().join("file");
         std::fs::write(&path, "content").expect("a file");
         let open = |path: &Path| UploadBody::open(&Payload::Source(Source::File(path.to_owned())));
         let mut upload = open(&path).expect("it opens");
-        let mut outbox = SendQueue::new();
+        let mut send_queue = SendQueue::new();
         assert_eq!(upload.len(), Some(7));
-        assert_eq!(upload.supply(&mut outbox).expect("no fault"), BodyProgress::Complete);
-        assert_eq!((upload.queued_len, outbox.len()), (7, 7));
-        assert!(open(folder.path()).is_err(), "a directory");
+        assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Complete);
+        assert_eq!((upload.queued_len, send_queue.len()), (7, 7));
+        assert!(open(directory.path()).is_err(), "a directory");
     }
 }

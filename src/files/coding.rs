@@ -46,13 +46,13 @@ impl EncodingPreferences {
     pub const PLAIN: EncodingPreferences = EncodingPreferences { codings: [None; Coding::COUNT], turn: None };
 
     /// These, the best first, of which no more than [`Coding::COUNT`] count. Where the file is in none of
-    /// them, one may be made if `turn` is given: the moment that all who ask in this turn are told.
-    pub fn new(codings: impl IntoIterator<Item = Coding>, turn: Option<Instant>) -> EncodingPreferences {
-        let mut wanted = EncodingPreferences { turn, ..EncodingPreferences::PLAIN };
-        for (place, coding) in wanted.codings.iter_mut().zip(codings) {
-            *place = Some(coding);
+    /// them, one may be made if `tick` is given: the moment that all who ask in this turn are told.
+    pub fn new(codings: impl IntoIterator<Item = Coding>, tick: Option<Instant>) -> EncodingPreferences {
+        let mut accepted = EncodingPreferences { turn: tick, ..EncodingPreferences::PLAIN };
+        for (slot, coding) in accepted.codings.iter_mut().zip(codings) {
+            *slot = Some(coding);
         }
-        wanted
+        accepted
     }
 
     pub(super) fn is_plain(&self) -> bool {
@@ -74,13 +74,13 @@ mod tests {
 
     #[test]
     fn accepted_encodings_keep_their_order() {
-        let turn = Some(Instant::now());
-        let wanted = EncodingPreferences::new([Coding::Gzip, Coding::Brotli], turn);
-        assert_eq!(wanted.accepted().collect::<Vec<_>>(), [Coding::Gzip, Coding::Brotli]);
-        assert!(!wanted.is_plain());
-        assert_eq!((wanted.includes(Coding::Gzip), wanted.includes(Coding::Zstd)), (true, false));
-        assert_eq!(wanted.turn, turn);
-        assert!(EncodingPreferences::PLAIN.is_plain() && EncodingPreferences::new([], turn).is_plain());
+        let tick = Some(Instant::now());
+        let accepted = EncodingPreferences::new([Coding::Gzip, Coding::Brotli], tick);
+        assert_eq!(accepted.accepted().collect::<Vec<_>>(), [Coding::Gzip, Coding::Brotli]);
+        assert!(!accepted.is_plain());
+        assert_eq!((accepted.includes(Coding::Gzip), accepted.includes(Coding::Zstd)), (true, false));
+        assert_eq!(accepted.turn, tick);
+        assert!(EncodingPreferences::PLAIN.is_plain() && EncodingPreferences::new([], tick).is_plain());
         assert_eq!(EncodingPreferences::new([Coding::Gzip], None).turn, None);
         let many = EncodingPreferences::new([Coding::Zstd; 5], None);
         assert_eq!(many.accepted().count(), Coding::COUNT);

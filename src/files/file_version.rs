@@ -32,9 +32,9 @@ pub struct FileVersion {
 
 impl FileVersion {
     /// The identity of bytes with this hash, which the file of these facts has.
-    pub(super) fn of_content(facts: &FileStat, len: u64, hash: u64) -> FileVersion {
-        let modified_nanos = unix_nanos(facts.modified_secs, facts.modified_nanos);
-        FileVersion { inode: facts.inode, len, modified_nanos, discriminator: hash }
+    pub(super) fn of_content(stat: &FileStat, len: u64, hash: u64) -> FileVersion {
+        let modified_nanos = unix_nanos(stat.modified_secs, stat.modified_nanos);
+        FileVersion { inode: stat.inode, len, modified_nanos, discriminator: hash }
     }
 
     /// The identity of a page of the binary.
@@ -43,8 +43,8 @@ impl FileVersion {
     }
 
     /// The identity of a file whose facts have settled.
-    pub(super) fn of_stat(facts: &FileStat) -> FileVersion {
-        FileVersion::of_content(facts, facts.len, unix_nanos(facts.changed_secs, facts.changed_nanos))
+    pub(super) fn of_stat(stat: &FileStat) -> FileVersion {
+        FileVersion::of_content(stat, stat.len, unix_nanos(stat.changed_secs, stat.changed_nanos))
     }
 }
 
@@ -63,17 +63,17 @@ impl ContentHash {
     }
 
     /// Takes the next piece.
-    pub(super) fn update(&mut self, piece: &[u8]) {
-        self.len = self.len.saturating_add(piece.len() as u64);
+    pub(super) fn update(&mut self, chunk: &[u8]) {
+        self.len = self.len.saturating_add(chunk.len() as u64);
         if self.len <= self.len_max {
-            self.hash = fnv1a_64_update(self.hash, piece);
+            self.hash = fnv1a_64_update(self.hash, chunk);
         }
     }
 
     /// The identity of what has come, as the content of the file of these facts.
-    pub(super) fn version(self, facts: &FileStat) -> Option<FileVersion> {
-        let is_known = self.len <= self.len_max && self.len == facts.len;
-        is_known.then(|| FileVersion::of_content(facts, self.len, self.hash))
+    pub(super) fn version(self, stat: &FileStat) -> Option<FileVersion> {
+        let is_known = self.len <= self.len_max && self.len == stat.len;
+        is_known.then(|| FileVersion::of_content(stat, self.len, self.hash))
     }
 }
 
@@ -83,12 +83,12 @@ fn unix_nanos(secs: i64, nanos: u32) -> u64 {
 }
 
 /// Whether the file's next change is sure to give it other times than it has `now`.
-pub(super) fn times_are_stable(facts: &FileStat, now: SystemTime) -> bool {
+pub(super) fn times_are_stable(stat: &FileStat, now: SystemTime) -> bool {
     let Some(limit) = now.duration_since(UNIX_EPOCH).ok().and_then(|t| t.checked_sub(RACY_WINDOW)) else {
         return false;
     };
     let limit = (limit.as_secs().cast_signed(), limit.subsec_nanos());
-    (facts.modified_secs, facts.modified_nanos) <= limit && (facts.changed_secs, facts.changed_nanos) <= limit
+    (stat.modified_secs, stat.modified_nanos) <= limit && (stat.changed_secs, stat.changed_nanos) <= limit
 }
 
 /// The FNV-1a hash of `bytes`: changes when a page does, and is the same in every build of the
@@ -132,7 +132,7 @@ mod tests {
         let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
         let path = dir.path().join("a");
         fs::write(&path, "0000").expect("a file");
-        let modified = fs::metadata(&path).and_then(|facts| facts.modified()).expect("a time");
+        let modified = fs::metadata(&path).and_then(|stat| stat.modified()).expect("a time");
         let mut before = look_up(&store).version.expect("it is small");
         for turn in 1..200 {
             fs::write(&path, format!("{turn:04}")).expect("a file");
@@ -153,8 +153,8 @@ mod tests {
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         File::options().write(true).open(&path).and_then(|f| f.set_modified(long_ago)).expect("set");
         let resource = look_up(&store);
-        let facts = resource.stat.expect("it did not change");
-        let changed = SystemTime::UNIX_EPOCH + Duration::new(facts.changed_secs as u64, facts.changed_nanos);
+        let stat = resource.stat.expect("it did not change");
+        let changed = SystemTime::UNIX_EPOCH + Duration::new(stat.changed_secs as u64, stat.changed_nanos);
         let nano = Duration::from_nanos(1);
         for (now, is_settled, is_known) in [
             (SystemTime::UNIX_EPOCH, false, false),
@@ -173,7 +173,7 @@ mod tests {
             fs::write(&path, vec![b'y'; LARGE]).expect("a file");
             File::options().write(true).open(&path).and_then(|f| f.set_modified(long_ago)).expect("set");
             let after = look_up(&store);
-            if after.stat != Some(facts) {
+            if after.stat != Some(stat) {
                 assert_ne!(after.with_validators_at(later + Duration::from_secs(60)).version, before);
                 break;
             }
@@ -187,12 +187,12 @@ mod tests {
         for (len, is_small) in [(0, true), (1, true), (LARGE - 1, true), (LARGE, false), (2 * LARGE, false)] {
             let bytes = vec![b'x'; len];
             fs::write(dir.path().join("a"), &bytes).expect("a file");
-            let facts = FileStat::of(File::open(dir.path().join("a")).expect("opens")).expect("facts");
+            let stat = FileStat::of(File::open(dir.path().join("a")).expect("opens")).expect("facts");
             let mut hash = ContentHash::new(SMALL_FILE_LEN_MAX);
-            bytes.chunks(1000).for_each(|piece| hash.update(piece));
-            assert_eq!(hash.version(&facts).is_some(), is_small, "{len}");
-            assert_eq!(hash.version(&facts), look_up(&store).version, "{len}");
-            assert_eq!(hash.version(&FileStat { len: len as u64 + 1, ..facts }), None, "it is not this file");
+            bytes.chunks(1000).for_each(|chunk| hash.update(chunk));
+            assert_eq!(hash.version(&stat).is_some(), is_small, "{len}");
+            assert_eq!(hash.version(&stat), look_up(&store).version, "{len}");
+            assert_eq!(hash.version(&FileStat { len: len as u64 + 1, ..stat }), None, "it is not this file");
             assert!(!is_small || hash.hash == fnv1a_64(&bytes));
         }
     }

@@ -199,9 +199,9 @@ impl Root {
         // take a terminal, and the facts of what was really opened decide.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(self.open_beneath(path, flags)?);
-        let facts = FileStat::of(&file)?;
-        match facts.kind {
-            FileKind::File => Ok(OpenedPath::File(file, facts)),
+        let stat = FileStat::of(&file)?;
+        match stat.kind {
+            FileKind::File => Ok(OpenedPath::File(file, stat)),
             FileKind::Directory => Ok(OpenedPath::Directory),
             FileKind::Other => Err(LookupError::NotRegular),
         }

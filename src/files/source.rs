@@ -160,12 +160,12 @@ impl Resource {
     /// The same, with what can be relied upon at `now`, the time of day at or before it was looked up.
     pub(super) fn with_validators_at(self, now: SystemTime) -> Resource {
         // A page of the binary has no times, and what changes while it is read has none to rely on.
-        let Some(facts) = self.stat else { return self };
-        let (changed_secs, changed_nanos) = (facts.modified_secs, facts.modified_nanos);
-        let modified_settled = times_are_stable(&FileStat { changed_secs, changed_nanos, ..facts }, now);
-        let identity =
-            self.version.or_else(|| times_are_stable(&facts, now).then(|| FileVersion::of_stat(&facts)));
-        Resource { version: identity, mtime_is_stable: modified_settled, ..self }
+        let Some(stat) = self.stat else { return self };
+        let (changed_secs, changed_nanos) = (stat.modified_secs, stat.modified_nanos);
+        let mtime_is_stable = times_are_stable(&FileStat { changed_secs, changed_nanos, ..stat }, now);
+        let version =
+            self.version.or_else(|| times_are_stable(&stat, now).then(|| FileVersion::of_stat(&stat)));
+        Resource { version, mtime_is_stable, ..self }
     }
 
     /// This file as one that stands for `original`, encoded.
@@ -180,17 +180,17 @@ impl Resource {
 
     /// The same as one of this type.
     pub(super) fn with_media_type(self, media_type: &str) -> Resource {
-        let varies = is_compressible(media_type);
-        Resource { media_type: media_type.to_owned().into(), is_negotiable: varies, ..self }
+        let is_negotiable = is_compressible(media_type);
+        Resource { media_type: media_type.to_owned().into(), is_negotiable, ..self }
     }
 
     /// This page, compressed, as the binary has it: good for all that another file is.
     pub(super) fn gzip_of_page(&self, page: &'static GzipPage) -> Resource {
         let gzip = page.gzip();
         let len = gzip.len() as u64;
-        let identity = Some(FileVersion::of_page(len, page.hash()));
+        let version = Some(FileVersion::of_page(len, page.hash()));
         let coding = Some(Coding::Gzip);
-        Resource { content: Content::Static(gzip), len, version: identity, coding, ..self.clone() }
+        Resource { content: Content::Static(gzip), len, version, coding, ..self.clone() }
     }
 
     /// What was made of this file.
@@ -218,7 +218,7 @@ pub fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
 fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<FoundContent, LookupError> {
     let wants_index = path.has_trailing_slash();
     match root.open_file(name) {
-        Ok(OpenedPath::File(file, facts)) => load(file, facts, name).map(FoundContent::File),
+        Ok(OpenedPath::File(file, stat)) => load(file, stat, name).map(FoundContent::File),
         Ok(OpenedPath::Directory) if wants_index => Err(LookupError::NoIndex),
         Ok(OpenedPath::Directory) => Ok(FoundContent::Directory),
         Err(LookupError::NotFound) if wants_index => match root.kind(path.as_bytes())? {
@@ -246,31 +246,31 @@ fn embedded_resource(name: &[u8], page: EmbeddedPage) -> Resource {
         EmbeddedPage::Packed(page) => Content::Packed(page),
     };
     let len = page.len();
-    let identity = Some(FileVersion::of_page(len, page.hash()));
-    Resource { version: identity, ..Resource::new(name, content, len) }
+    let version = Some(FileVersion::of_page(len, page.hash()));
+    Resource { version, ..Resource::new(name, content, len) }
 }
 
 /// Makes a resource of a file that was just opened: reads it if it is small.
-pub(super) fn load(file: File, mut facts: FileStat, name: &[u8]) -> Result<Resource, LookupError> {
+pub(super) fn load(file: File, mut stat: FileStat, name: &[u8]) -> Result<Resource, LookupError> {
     for attempt in 1.. {
-        if facts.len > SMALL_FILE_LEN_MAX {
+        if stat.len > SMALL_FILE_LEN_MAX {
             break;
         }
-        let bytes = read_up_to(&file, 0, facts.len).map_err(LookupError::Failed)?;
+        let bytes = read_up_to(&file, 0, stat.len).map_err(LookupError::Failed)?;
         let len = bytes.len() as u64;
         let facts_after = FileStat::of(&file)?;
-        let is_settled = facts_after == facts && len == facts.len;
-        if is_settled || attempt == READ_ATTEMPTS_MAX {
+        let is_unchanged = facts_after == stat && len == stat.len;
+        if is_unchanged || attempt == READ_ATTEMPTS_MAX {
             let modified_secs = Some(facts_after.modified_secs);
-            let identity = Some(FileVersion::of_content(&facts_after, len, fnv1a_64(&bytes)));
-            let facts = is_settled.then_some(facts);
+            let version = Some(FileVersion::of_content(&facts_after, len, fnv1a_64(&bytes)));
+            let stat = is_unchanged.then_some(stat);
             let resource = Resource::new(name, Content::Memory(bytes.into()), len);
-            return Ok(Resource { modified_secs, version: identity, stat: facts, ..resource });
+            return Ok(Resource { modified_secs, version, stat, ..resource });
         }
-        facts = facts_after;
+        stat = facts_after;
     }
-    let resource = Resource::new(name, Content::File(Rc::new(file)), facts.len);
-    Ok(Resource { modified_secs: Some(facts.modified_secs), stat: Some(facts), ..resource })
+    let resource = Resource::new(name, Content::File(Rc::new(file)), stat.len);
+    Ok(Resource { modified_secs: Some(stat.modified_secs), stat: Some(stat), ..resource })
 }
 
 /// The `len` bytes of `file` from `start` on, or all that there are when there are fewer.
@@ -325,7 +325,7 @@ mod tests {
             }
         };
         assert_eq!(bytes.len() as u64, resource.len);
-        assert!(resource.version.is_none_or(|identity| identity.len == resource.len));
+        assert!(resource.version.is_none_or(|version| version.len == resource.len));
         String::from_utf8(bytes).expect("text")
     }
 
@@ -432,12 +432,12 @@ mod tests {
         // Replaced by another file of the same length and time.
         let (old, new) = (dir.path().join("with/home.txt"), dir.path().join("new"));
         fs::write(&new, "This is with/home.txt").expect("writes");
-        let modified = fs::metadata(&old).and_then(|facts| facts.modified()).expect("a time");
+        let modified = fs::metadata(&old).and_then(|stat| stat.modified()).expect("a time");
         File::options().write(true).open(&new).and_then(|f| f.set_modified(modified)).expect("set");
         fs::rename(&new, &old).expect("replaces");
         let after = file(&store, "/with/home.txt");
         assert_eq!(after.modified_secs, before.modified_secs);
-        let modified = |resource: &Resource| resource.version.map(|identity| identity.modified_nanos);
+        let modified = |resource: &Resource| resource.version.map(|version| version.modified_nanos);
         assert_eq!(modified(&after), modified(&before));
         assert_ne!(after.version, before.version);
     }
@@ -448,11 +448,11 @@ mod tests {
         let path = dir.path().join("shrinks.txt");
         fs::write(&path, "long content").expect("writes");
         let file = File::open(&path).expect("opens");
-        let facts = FileStat::of(&file).expect("facts");
+        let stat = FileStat::of(&file).expect("facts");
         fs::write(&path, "short").expect("writes");
-        let resource = load(file, facts, b"shrinks.txt").expect("loads");
+        let resource = load(file, stat, b"shrinks.txt").expect("loads");
         assert_eq!(text(&resource), "short");
-        assert_eq!(resource.stat.map(|facts| facts.len), Some(5));
+        assert_eq!(resource.stat.map(|stat| stat.len), Some(5));
     }
 
     #[test]
@@ -461,9 +461,9 @@ mod tests {
         let path = dir.path().join("grows.txt");
         fs::write(&path, "short").expect("writes");
         let file = File::open(&path).expect("opens");
-        let facts = FileStat::of(&file).expect("facts");
+        let stat = FileStat::of(&file).expect("facts");
         fs::write(&path, "x".repeat(SMALL_FILE_LEN_MAX as usize + 1)).expect("writes");
-        let resource = load(file, facts, b"grows.txt").expect("loads");
+        let resource = load(file, stat, b"grows.txt").expect("loads");
         assert!(matches!(resource.content, Content::File(_)));
         assert_eq!(resource.len, SMALL_FILE_LEN_MAX + 1);
     }

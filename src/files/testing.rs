@@ -67,16 +67,16 @@ impl CacheFixture {
     }
 
     /// One look in the present turn.
-    pub(super) fn lookup(&mut self, raw: &str, wanted: &EncodingPreferences) -> Lookup<u32> {
+    pub(super) fn lookup(&mut self, raw: &str, accepted: &EncodingPreferences) -> Lookup<u32> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        let wanted = EncodingPreferences::new(wanted.accepted(), wanted.turn.map(|_| self.tick));
+        let accepted = EncodingPreferences::new(accepted.accepted(), accepted.turn.map(|_| self.tick));
         let loads = &self.loads;
         self.cache.mark_events_pending();
         let count = |_: &Resource| {
             loads.set(loads.get() + 1);
             loads.get()
         };
-        self.cache.find(&self.store, &path, "index.html", &wanted, self.now, count).expect(raw)
+        self.cache.find(&self.store, &path, "index.html", &accepted, self.now, count).expect(raw)
     }
 
     pub(super) fn next_tick(&mut self) {
@@ -84,10 +84,10 @@ impl CacheFixture {
     }
 
     /// Looks until there is an answer.
-    pub(super) fn get(&mut self, raw: &str, wanted: &EncodingPreferences) -> Rc<CachedFile<u32>> {
+    pub(super) fn get(&mut self, raw: &str, accepted: &EncodingPreferences) -> Rc<CachedFile<u32>> {
         for _ in 0..1000 {
             self.next_tick();
-            match self.lookup(raw, wanted) {
+            match self.lookup(raw, accepted) {
                 Lookup::File(entry) => return entry,
                 Lookup::Pending => {}
                 Lookup::Directory => panic!("{raw} is a directory"),
@@ -101,8 +101,8 @@ impl CacheFixture {
         let entry = self.get(raw, &EncodingPreferences::new(codings.iter().copied(), None));
         let Content::Memory(bytes) = &entry.resource.content else { panic!("{raw} is large") };
         assert_eq!(entry.resource.len, bytes.len() as u64);
-        let identity = entry.resource.version.expect("it is small");
-        assert_eq!(identity.len, entry.resource.len, "a twin tells of itself");
+        let version = entry.resource.version.expect("it is small");
+        assert_eq!(version.len, entry.resource.len, "a twin tells of itself");
         (entry.resource.coding, String::from_utf8(bytes.to_vec()).expect("text"))
     }
 
@@ -119,8 +119,8 @@ impl CacheFixture {
     pub(super) fn wait_for_fs_clock(&self) {
         let changed = || {
             fs::write(&self.scratch, "x").expect("writes");
-            let facts = File::open(&self.scratch).ok().and_then(|file| FileStat::of(&file).ok());
-            facts.map(|facts| (facts.changed_secs, facts.changed_nanos))
+            let stat = File::open(&self.scratch).ok().and_then(|file| FileStat::of(&file).ok());
+            stat.map(|stat| (stat.changed_secs, stat.changed_nanos))
         };
         let before = changed();
         while changed() == before {}

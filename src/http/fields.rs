@@ -79,17 +79,17 @@ impl<'h, 'b> Fields<'h, 'b> {
             Ok(_) | Err(_) => return Err(HeadError::Field),
         };
         // What is empty may stand anywhere.
-        let place = |part: &[u8]| (part.as_ptr().addr().saturating_sub(block.as_ptr().addr()), part.len());
-        for (vacant, field) in space.0.iter_mut().zip(found) {
-            let value = if field.value.is_empty() { (0, 0) } else { place(field.value) };
-            *vacant = FieldSpan::new(place(field.name.as_bytes()), value);
+        let span = |part: &[u8]| (part.as_ptr().addr().saturating_sub(block.as_ptr().addr()), part.len());
+        for (span_out, field) in space.0.iter_mut().zip(found) {
+            let value = if field.value.is_empty() { (0, 0) } else { span(field.value) };
+            *span_out = FieldSpan::new(span(field.name.as_bytes()), value);
         }
         Ok(Fields::from_spans(block, space.0.get(..found.len()).unwrap_or_default()))
     }
 
     /// Those that stand in these places of a head. Their names are tokens.
-    pub(super) fn from_spans(head: &'b [u8], places: &'h [FieldSpan]) -> Fields<'h, 'b> {
-        Fields { head, spans: places }
+    pub(super) fn from_spans(head: &'b [u8], spans: &'h [FieldSpan]) -> Fields<'h, 'b> {
+        Fields { head, spans }
     }
 
     /// Every field as (name, value), in order; values have no white space around them.
@@ -104,7 +104,7 @@ impl<'h, 'b> Fields<'h, 'b> {
             let at = usize::from(at);
             head.get(at..at + usize::from(len)).unwrap_or_default()
         };
-        self.spans.iter().map(move |place| (part(place.name), part(place.value)))
+        self.spans.iter().map(move |span| (part(span.name), part(span.value)))
     }
 
     /// The value of the first field of that name (names compare without regard to case).

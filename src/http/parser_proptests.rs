@@ -111,9 +111,9 @@ proptest! {
         len in 0u64..100,
         piece_len in 1usize..20,
     ) {
-        for reader in [BodyDecoder::chunked(), BodyDecoder::sized(len), BodyDecoder::until_close()] {
-            let whole = body(&input, &reader);
-            prop_assert_eq!(body_in_pieces(&input, &reader, piece_len), whole);
+        for decoder in [BodyDecoder::chunked(), BodyDecoder::sized(len), BodyDecoder::until_close()] {
+            let whole = body(&input, &decoder);
+            prop_assert_eq!(body_in_pieces(&input, &decoder, piece_len), whole);
         }
     }
 

@@ -19,13 +19,13 @@ pub struct Reject {
 
 impl Reject {
     /// A fault to be answered with `status` and the sentence `message`.
-    pub const fn new(status: Status, why: &'static str) -> Reject {
-        Reject { status, message: why }
+    pub const fn new(status: Status, message: &'static str) -> Reject {
+        Reject { status, message }
     }
 
     /// A fault to be answered with 400: the bytes are not what RFC 9112 allows.
-    pub const fn bad_request(why: &'static str) -> Reject {
-        Reject::new(Status::BAD_REQUEST, why)
+    pub const fn bad_request(message: &'static str) -> Reject {
+        Reject::new(Status::BAD_REQUEST, message)
     }
 }
 

@@ -193,7 +193,7 @@ pub(super) fn len_before_mark(bytes: &[u8], mark: impl Fn(u64) -> u64) -> usize 
         }
     }
     let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
     8 * words.len() + mark(u64::from_le_bytes(last)).trailing_zeros() as usize / 8
 }
 

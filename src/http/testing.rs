@@ -13,31 +13,31 @@ use super::{
 /// Bytes behind a message, which must make no difference to it.
 const TRAILING: [&[u8]; 4] = [b"\n", b"\r\n\r\n", b"GET / HTTP/1.1\r\n", b"\0\xff"];
 
-/// What `look` sees in the request head at the beginning of `input`, parsed three ways.
+/// What `inspect` sees in the request head at the beginning of `input`, parsed three ways.
 pub(super) fn request<T: PartialEq + Debug>(
     input: &[u8],
-    look: impl Fn(usize, &RequestHead<'_, '_>) -> T,
+    inspect: impl Fn(usize, &RequestHead<'_, '_>) -> T,
 ) -> Result<Option<T>, Reject> {
     parse_three_ways(input, |buf, searched| {
         let mut space = FieldBuf::new();
         let parsed = parse_request(buf, searched, &mut space)?;
-        Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
+        Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), inspect(consumed, &head))))
     })
-    .map(|seen| seen.map(|(_, looked)| looked))
+    .map(|seen| seen.map(|(_, inspected)| inspected))
 }
 
-/// What `look` sees in the response head at the beginning of `input`, parsed three ways.
+/// What `inspect` sees in the response head at the beginning of `input`, parsed three ways.
 pub(super) fn response<T: PartialEq + Debug>(
     input: &[u8],
     method: Method,
-    look: impl Fn(usize, &ResponseHead<'_, '_>) -> T,
+    inspect: impl Fn(usize, &ResponseHead<'_, '_>) -> T,
 ) -> Result<Option<T>, ResponseHeadError> {
     parse_three_ways(input, |buf, searched| {
         let mut space = FieldBuf::new();
         let parsed = parse_response(buf, searched, &mut space, method)?;
-        Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), look(consumed, &head))))
+        Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), inspect(consumed, &head))))
     })
-    .map(|seen| seen.map(|(_, looked)| looked))
+    .map(|seen| seen.map(|(_, inspected)| inspected))
 }
 
 fn parse_three_ways<T: PartialEq + Debug, E: PartialEq + Debug>(
@@ -71,14 +71,14 @@ pub(super) struct DecodedBody {
 }
 
 /// Reads the body at the beginning of `input` three ways.
-pub(super) fn body(input: &[u8], reader: &BodyDecoder) -> Result<DecodedBody, ChunkError> {
-    let whole = body_in_pieces(input, reader, input.len().max(1));
-    let bytewise = body_in_pieces(input, reader, 1);
+pub(super) fn body(input: &[u8], decoder: &BodyDecoder) -> Result<DecodedBody, ChunkError> {
+    let whole = body_in_pieces(input, decoder, input.len().max(1));
+    let bytewise = body_in_pieces(input, decoder, 1);
     assert_eq!(whole, bytewise, "bytewise: {}", input.escape_ascii());
     if whole.as_ref().map_or(true, |seen| seen.is_done) {
         for trailing in TRAILING {
             let longer = [input, trailing].concat();
-            let seen = body_in_pieces(&longer, reader, longer.len());
+            let seen = body_in_pieces(&longer, decoder, longer.len());
             assert_eq!(whole, seen, "with more behind it: {}", input.escape_ascii());
         }
     }
@@ -88,14 +88,14 @@ pub(super) fn body(input: &[u8], reader: &BodyDecoder) -> Result<DecodedBody, Ch
 /// Reads the body at the beginning of `input`, which arrives in pieces of `piece_len` bytes.
 pub(super) fn body_in_pieces(
     input: &[u8],
-    reader: &BodyDecoder,
+    decoder: &BodyDecoder,
     piece_len: usize,
 ) -> Result<DecodedBody, ChunkError> {
-    let mut reader = reader.clone();
+    let mut decoder = decoder.clone();
     let mut seen = DecodedBody { data: Vec::new(), consumed: 0, is_done: false };
     for mut piece in input.chunks(piece_len) {
         loop {
-            let step = reader.decode(piece)?;
+            let step = decoder.decode(piece)?;
             seen.data.extend_from_slice(step.data);
             seen.consumed += step.consumed;
             piece = &piece[step.consumed..];
@@ -103,8 +103,8 @@ pub(super) fn body_in_pieces(
                 break;
             }
         }
-        assert!(piece.is_empty() || reader.is_done(), "input was left over");
+        assert!(piece.is_empty() || decoder.is_done(), "input was left over");
     }
-    seen.is_done = reader.is_done();
+    seen.is_done = decoder.is_done();
     Ok(seen)
 }

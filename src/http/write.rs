@@ -119,8 +119,8 @@ pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
     // 2^64 - 1 has 20 digits.
     let mut digits = [b'0'; 20];
     let mut used = 0;
-    for place in digits.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
         used += 1;
         if number == 0 {
@@ -179,13 +179,13 @@ mod tests {
 
     #[test]
     fn head_lines_are_written_with_crlf() {
-        let reply = written(|out| {
+        let head = written(|out| {
             status_line(out, Status::NOT_FOUND);
             field(out, "Server", b"x");
             content_length(out, 1_234_567_890);
             end_head(out);
         });
-        assert_eq!(reply, "HTTP/1.1 404 Not Found\r\nServer: x\r\nContent-Length: 1234567890\r\n\r\n");
+        assert_eq!(head, "HTTP/1.1 404 Not Found\r\nServer: x\r\nContent-Length: 1234567890\r\n\r\n");
         let request = written(|out| request_line(out, "GET", "/a?b"));
         assert_eq!(request, "GET /a?b HTTP/1.1\r\n");
     }

@@ -46,9 +46,9 @@ const LOAD_MODE_OPTIONS: [&str; 7] =
 ///
 /// A [`UsageError`] that names the option or word at fault.
 pub fn parse(args: Vec<OsString>) -> Result<Command<ClientTask>, UsageError> {
-    client::args::PROGRAM.command(args, |given| match is_load_mode(given) {
-        true => read_settings(given).map(|settings| ClientTask::Load(Box::new(settings))),
-        false => client::args::read_config(given).map(|config| ClientTask::Fetch(Box::new(config))),
+    client::args::PROGRAM.command(args, |parsed| match is_load_mode(parsed) {
+        true => read_settings(parsed).map(|settings| ClientTask::Load(Box::new(settings))),
+        false => client::args::read_config(parsed).map(|config| ClientTask::Fetch(Box::new(config))),
     })
 }
 
@@ -111,24 +111,24 @@ pub enum TargetSelection {
 }
 
 /// Whether these options ask for a run of many requests.
-pub(crate) fn is_load_mode(given: &ParsedArgs) -> bool {
-    LOAD_MODE_OPTIONS.iter().any(|name| given.peek(name).is_some())
+pub(crate) fn is_load_mode(parsed: &ParsedArgs) -> bool {
+    LOAD_MODE_OPTIONS.iter().any(|name| parsed.peek(name).is_some())
 }
 
 /// Reads what a run needs.
 ///
 /// # Errors
 /// One line that names the option or word at fault, and the remedy.
-pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> {
-    if let Some((name, instead)) = SINGLE_REQUEST_OPTIONS.iter().find(|(name, _)| given.peek(name).is_some())
+pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String> {
+    if let Some((name, instead)) = SINGLE_REQUEST_OPTIONS.iter().find(|(name, _)| parsed.peek(name).is_some())
     {
         return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
     }
-    let format = value(given, "--format", parse_format)?.unwrap_or_default();
-    let search = read_search(given, format)?;
-    let plan = read_plan(given, search.is_some())?;
-    let (overrides, list) = (overrides(given, true)?, read_url_list_source(given)?);
-    let request = read_request(given, &overrides, list.is_some())?;
+    let format = value(parsed, "--format", parse_format)?.unwrap_or_default();
+    let search = read_search(parsed, format)?;
+    let plan = read_plan(parsed, search.is_some())?;
+    let (overrides, list) = (overrides(parsed, true)?, read_url_list_source(parsed)?);
+    let request = read_request(parsed, &overrides, list.is_some())?;
     if request.method == "HEAD" && request.payload.is_some() {
         return Err("-d sends something, and HEAD only asks: leave one out".to_owned());
     }
@@ -142,14 +142,14 @@ pub(crate) fn read_settings(given: &mut ParsedArgs) -> Result<Settings, String> 
         fields: request.fields,
         payload: request.payload,
         format,
-        report_path: report_path(given)?,
-        progress_interval: value(given, "--every", parse_progress_interval)?
+        report_path: report_path(parsed)?,
+        progress_interval: value(parsed, "--every", parse_progress_interval)?
             .unwrap_or(PROGRESS_INTERVAL_DEFAULT),
-        silent: given.flag("--silent"),
-        assertion: value(given, "--assert", Assertion::parse)?,
-        save_path: file_name(given, "--save")?,
-        baseline_path: file_name(given, "--compare")?,
-        thresholds: value(given, "--fail-on", Thresholds::parse)?,
+        silent: parsed.flag("--silent"),
+        assertion: value(parsed, "--assert", Assertion::parse)?,
+        save_path: file_name(parsed, "--save")?,
+        baseline_path: file_name(parsed, "--compare")?,
+        thresholds: value(parsed, "--fail-on", Thresholds::parse)?,
         search,
     };
     if settings.thresholds.is_some() && settings.baseline_path.is_none() {
@@ -178,23 +178,23 @@ impl Settings {
 }
 
 /// The list of `--urls`.
-fn read_url_list_source(given: &mut ParsedArgs) -> Result<Option<Source>, String> {
-    let file = file_name(given, "--urls")?;
+fn read_url_list_source(parsed: &mut ParsedArgs) -> Result<Option<Source>, String> {
+    let file = file_name(parsed, "--urls")?;
     Ok(file.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) }))
 }
 
 /// Where the report goes, unless that is standard output.
-pub(super) fn report_path(given: &mut ParsedArgs) -> Result<Option<PathBuf>, String> {
-    Ok(file_name(given, "--out")?.filter(|file| file.as_os_str() != "-"))
+pub(super) fn report_path(parsed: &mut ParsedArgs) -> Result<Option<PathBuf>, String> {
+    Ok(file_name(parsed, "--out")?.filter(|file| file.as_os_str() != "-"))
 }
 
 /// The shape of the run.
-fn read_plan(given: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
-    let schedule = read_schedule(given)?;
-    let requests = value(given, "--requests", parse_count)?;
-    let duration = value(given, "--duration", parse_positive_time)?;
-    let threads = value(given, "--threads", |text| parse_count_at_most(text, THREADS_MAX))?.unwrap_or(1);
-    let concurrency = value(given, "--concurrency", |text| parse_count_at_most(text, usize::MAX))?;
+fn read_plan(parsed: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
+    let schedule = read_schedule(parsed)?;
+    let requests = value(parsed, "--requests", parse_count)?;
+    let duration = value(parsed, "--duration", parse_positive_time)?;
+    let threads = value(parsed, "--threads", |text| parse_count_at_most(text, THREADS_MAX))?.unwrap_or(1);
+    let concurrency = value(parsed, "--concurrency", |text| parse_count_at_most(text, usize::MAX))?;
     let is_alone = schedule == Schedule::Closed && requests.is_none() && duration.is_none();
     if is_alone && !is_search && concurrency == Some(1) {
         return Err(
@@ -210,29 +210,29 @@ fn read_plan(given: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
         (None, None) if requests.is_none() => Some(DURATION_DEFAULT),
         (None, duration) => duration,
     };
-    let most = requests.and_then(|requests| usize::try_from(requests).ok()).unwrap_or(usize::MAX);
+    let max = requests.and_then(|requests| usize::try_from(requests).ok()).unwrap_or(usize::MAX);
     let plan = Plan {
-        order: value(given, "--order", UrlOrder::parse)?.unwrap_or_default(),
-        concurrency: concurrency.unwrap_or_else(|| CONCURRENCY_DEFAULT.min(most).max(threads)),
+        order: value(parsed, "--order", UrlOrder::parse)?.unwrap_or_default(),
+        concurrency: concurrency.unwrap_or_else(|| CONCURRENCY_DEFAULT.min(max).max(threads)),
         stop: Stop { requests, duration },
         schedule,
-        warmup: value(given, "--warmup", parse_time)?.unwrap_or_default(),
-        pipeline: value(given, "--pipeline", |text| parse_count_at_most(text, PIPELINE_MAX))?.unwrap_or(1),
-        keep_alive: !given.flag("--no-keepalive"),
-        requests_per_connection: value(given, "--requests-per-connection", parse_count)?,
-        timeout: value(given, "--timeout", parse_positive_time)?.unwrap_or(TIMEOUT_DEFAULT),
+        warmup: value(parsed, "--warmup", parse_time)?.unwrap_or_default(),
+        pipeline: value(parsed, "--pipeline", |text| parse_count_at_most(text, PIPELINE_MAX))?.unwrap_or(1),
+        keep_alive: !parsed.flag("--no-keepalive"),
+        requests_per_connection: value(parsed, "--requests-per-connection", parse_count)?,
+        timeout: value(parsed, "--timeout", parse_positive_time)?.unwrap_or(TIMEOUT_DEFAULT),
         threads,
-        seed: value(given, "--seed", parse_seed)?.unwrap_or_default(),
+        seed: value(parsed, "--seed", parse_seed)?.unwrap_or_default(),
         ..Plan::default()
     };
     plan.check()?;
     Ok(plan)
 }
 
-fn read_schedule(given: &mut ParsedArgs) -> Result<Schedule, String> {
-    let rate = value(given, "--rate", |text| parse_rate(text, false))?;
-    let steps = value(given, "--steps", parse_steps)?;
-    let ramp = value(given, "--ramp", parse_ramp)?;
+fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
+    let rate = value(parsed, "--rate", |text| parse_rate(text, false))?;
+    let steps = value(parsed, "--steps", parse_steps)?;
+    let ramp = value(parsed, "--ramp", parse_ramp)?;
     let rate = rate.map(|per_sec| Schedule::Constant { per_sec });
     let mut schedules = [rate, steps, ramp].into_iter().flatten();
     match (schedules.next(), schedules.next()) {
@@ -241,11 +241,11 @@ fn read_schedule(given: &mut ParsedArgs) -> Result<Schedule, String> {
     }
 }
 
-/// Reads a number from 1 to `most`, with `k` or `m` behind it if that fits.
-fn parse_count_at_most(text: &str, most: usize) -> Result<usize, String> {
+/// Reads a number from 1 to `max`, with `k` or `m` behind it if that fits.
+fn parse_count_at_most(text: &str, max: usize) -> Result<usize, String> {
     match parse_count(text).map(usize::try_from) {
-        Ok(Ok(count)) if count <= most => Ok(count),
-        Ok(_) => Err(format!("at most {most} make sense")),
+        Ok(Ok(count)) if count <= max => Ok(count),
+        Ok(_) => Err(format!("at most {max} make sense")),
         Err(_) => Err("it is a whole number above 0, such as 50".to_owned()),
     }
 }

@@ -38,11 +38,11 @@ impl Relation {
 
     /// Takes `figure < value` apart at its sign.
     pub(super) fn split(clause: &str) -> Option<(&str, Self, &str)> {
-        let (figure, rest) = clause.split_at(clause.find(['<', '>'])?);
+        let (metric, rest) = clause.split_at(clause.find(['<', '>'])?);
         let signs = [("<=", Self::AtMost), (">=", Self::AtLeast), ("<", Self::Below), (">", Self::Above)];
-        let (order, value) =
-            signs.into_iter().find_map(|(sign, order)| Some((order, rest.strip_prefix(sign)?)))?;
-        Some((figure.trim(), order, value.trim()))
+        let (relation, value) =
+            signs.into_iter().find_map(|(sign, relation)| Some((relation, rest.strip_prefix(sign)?)))?;
+        Some((metric.trim(), relation, value.trim()))
     }
 }
 
@@ -111,11 +111,11 @@ pub(super) fn split_clauses(text: &str) -> Result<impl Iterator<Item = &str>, St
 impl AssertionClause {
     fn parse(text: &str) -> Result<Self, String> {
         let named = |error: String| format!("'{text}': {error}");
-        let (figure, order, limit) = Relation::split(text)
+        let (metric, relation, limit) = Relation::split(text)
             .ok_or_else(|| named("a clause is a figure, < or >, and a number: p99<10ms".to_owned()))?;
-        let figure = Metric::named(figure).map_err(named)?;
-        let limit = figure.unit().parse(limit).map_err(named)?;
-        Ok(Self { text: text.to_owned(), metric: figure, relation: order, limit })
+        let metric = Metric::named(metric).map_err(named)?;
+        let limit = metric.unit().parse(limit).map_err(named)?;
+        Ok(Self { text: text.to_owned(), metric, relation, limit })
     }
 
     fn check(&self, summary: &Summary) -> Option<FailedClause> {
@@ -165,8 +165,8 @@ mod tests {
             (Relation::Above, [false, false, true]),
             (Relation::AtLeast, [false, true, true]),
         ];
-        for (order, holds) in rows {
-            assert_eq!([1.0, 2.0, 3.0].map(|value| order.holds(value, 2.0)), holds, "{order:?}");
+        for (relation, holds) in rows {
+            assert_eq!([1.0, 2.0, 3.0].map(|value| relation.holds(value, 2.0)), holds, "{relation:?}");
         }
     }
 

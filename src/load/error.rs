@@ -59,10 +59,10 @@ impl LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(what)
-            | Self::Failed(what)
-            | Self::SloNotMet(what)
-            | Self::GeneratorSaturated(what) => f.write_str(what),
+            Self::Usage(message)
+            | Self::Failed(message)
+            | Self::SloNotMet(message)
+            | Self::GeneratorSaturated(message) => f.write_str(message),
             Self::NoResponse => f.write_str("no request was answered; the report tells how they failed"),
             Self::NothingMeasured => f.write_str("interrupted before anything was measured"),
             Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
@@ -70,8 +70,9 @@ impl fmt::Display for LoadError {
                 write!(f, "assertion failed: {}", join_clauses(clauses, FailedClause::describe))
             }
             Self::Regressed(clauses) => {
-                let fired = |clause: &FailedClause| format!("{} ({})", clause.found, clause.clause);
-                write!(f, "worse than before: {}", join_clauses(clauses, fired))
+                let describe_regression =
+                    |clause: &FailedClause| format!("{} ({})", clause.found, clause.clause);
+                write!(f, "worse than before: {}", join_clauses(clauses, describe_regression))
             }
         }
     }
@@ -89,9 +90,9 @@ mod tests {
 
     #[test]
     fn load_error_has_exit_code_and_one_line() {
-        let broken =
+        let failed_clause =
             |clause: &str| FailedClause { clause: clause.to_owned(), found: "p99 is 12 ms".to_owned() };
-        let clauses = vec![broken("p99<10ms"), broken("p99<11ms")];
+        let clauses = vec![failed_clause("p99<10ms"), failed_clause("p99<11ms")];
         for (error, code, line) in [
             (LoadError::Usage("u".to_owned()), 2, "u"),
             (LoadError::Failed("f".to_owned()), 1, "f"),

@@ -46,10 +46,10 @@ impl ReportOutput {
     /// It is the same file.
     pub(super) fn check_not_same_file(&self, what: &str, path: &Path) -> Result<(), LoadError> {
         let Self::File(out) = self else { return Ok(()) };
-        let place = |facts: Metadata| facts.is_file().then(|| (facts.dev(), facts.ino()));
+        let file_id = |metadata: Metadata| metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
         // What cannot be looked at is told of by whoever reads or writes it.
-        let own = out.file.metadata().ok().and_then(place);
-        match own.is_some() && own == fs::metadata(path).ok().and_then(place) {
+        let own_id = out.file.metadata().ok().and_then(file_id);
+        match own_id.is_some() && own_id == fs::metadata(path).ok().and_then(file_id) {
             true => Err(LoadError::Usage(format!(
                 "--out names the same file as {what}, {}: the one would be written over the other",
                 quote(path)
@@ -63,9 +63,9 @@ impl ReportOutput {
     /// # Errors
     /// It cannot be written, or is this one.
     pub(super) fn open_save_file(&self, save: Option<&Path>) -> Result<Option<OutputFile>, LoadError> {
-        let opened = save.map(OutputFile::open).transpose()?;
+        let save_file = save.map(OutputFile::open).transpose()?;
         save.map_or(Ok(()), |path| self.check_not_same_file("--save", path))?;
-        Ok(opened)
+        Ok(save_file)
     }
 
     /// Writes all of it.
@@ -89,10 +89,10 @@ impl OutputFile {
     /// # Errors
     /// It cannot be written.
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
-        let made = OpenOptions::new().write(true).create_new(true).open(path);
-        let (file, is_blank) = match made {
+        let created = OpenOptions::new().write(true).create_new(true).open(path);
+        let (file, is_blank) = match created {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (open_existing(path), false),
-            made => (made, true),
+            created => (created, true),
         };
         let file = file.map_err(|error| write_error(path, &error))?;
         Ok(Self { path: path.to_owned(), file, is_created_empty: is_blank })
@@ -161,8 +161,8 @@ mod tests {
 
     #[test]
     fn existing_file_unchanged_until_write() {
-        let folder = temp_dir();
-        let path = folder.path().join("report");
+        let dir = temp_dir();
+        let path = dir.path().join("report");
         fs::write(&path, "an older and longer one").expect("the file");
         drop(ReportOutput::open(Some(&path)).expect("it opens"));
         assert_eq!(fs::read_to_string(&path).expect("the file"), "an older and longer one");
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn created_file_dropped_unwritten_is_removed() {
-        let folder = temp_dir();
-        let path = folder.path().join("report");
+        let dir = temp_dir();
+        let path = dir.path().join("report");
         let output = ReportOutput::open(Some(&path)).expect("it opens");
         assert!(path.exists());
         drop(output);
@@ -184,12 +184,11 @@ mod tests {
 
     #[test]
     fn output_same_file_as_run_by_any_path_is_refused() {
-        let folder = temp_dir();
-        let (run, link, other) =
-            (folder.path().join("run"), folder.path().join("link"), folder.path().join("b"));
+        let dir = temp_dir();
+        let (run, link, other) = (dir.path().join("run"), dir.path().join("link"), dir.path().join("b"));
         fs::write(&run, "a run").expect("the run");
         std::os::unix::fs::symlink("run", &link).expect("a link");
-        for spelling in [&run, &link, &folder.path().join("./run")] {
+        for spelling in [&run, &link, &dir.path().join("./run")] {
             let out = ReportOutput::open(Some(spelling)).expect("it opens");
             let error = out.check_not_same_file("--compare", &run).expect_err("it is the same").to_string();
             assert!(error.starts_with("--out names the same file as --compare, '"), "{error}");
@@ -198,9 +197,9 @@ mod tests {
             out.open_save_file(Some(&other)).expect("it is another one");
         }
         assert_eq!(fs::read_to_string(&run).expect("the run"), "a run");
-        let (new, again) = (folder.path().join("new"), folder.path().join("./new"));
+        let (new, same_file) = (dir.path().join("new"), dir.path().join("./new"));
         let out = ReportOutput::open(Some(&new)).expect("it opens");
-        out.open_save_file(Some(&again)).expect_err("it is the same");
+        out.open_save_file(Some(&same_file)).expect_err("it is the same");
         drop(out);
         assert!(!new.exists() && !other.exists(), "what was made for nothing is gone");
         let (device, stdout) = (Path::new("/dev/null"), ReportOutput::open(None).expect("standard output"));
@@ -213,8 +212,8 @@ mod tests {
 
     #[test]
     fn unwritable_output_error_names_file() {
-        let folder = temp_dir();
-        for path in [folder.path().to_owned(), folder.path().join("none/report")] {
+        let dir = temp_dir();
+        for path in [dir.path().to_owned(), dir.path().join("none/report")] {
             let error = ReportOutput::open(Some(&path)).expect_err("no file");
             assert!(
                 error.to_string().starts_with(&format!("cannot write '{}': ", path.display())),

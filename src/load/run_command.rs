@@ -22,7 +22,7 @@ use crate::load::stats::summary::Summary;
 /// Whatever keeps the run from being made, or from having come to what it should.
 pub fn run(settings: &Settings) -> Result<(), LoadError> {
     let interrupt = Interrupt::watch().map_err(LoadError::signal_watch_failed)?;
-    let (prepared, before, out, save) =
+    let (prepared, baseline, out, save) =
         interrupt.during(|| prepare_run(settings)).ok_or(LoadError::NothingMeasured)??;
     if let Some(search) = &settings.search {
         return find_rate(settings, search, &prepared, &interrupt, out);
@@ -31,7 +31,7 @@ pub fn run(settings: &Settings) -> Result<(), LoadError> {
     // From here on a signal ends the program: the report may wait for somebody who never reads it.
     interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
     let summary = run.summary();
-    let comparison = before.map(|before| compare(&before.summary(), &summary, prepared.plan.seed));
+    let comparison = baseline.map(|baseline| compare(&baseline.summary(), &summary, prepared.plan.seed));
     out.write(&settings.format.render_with_comparison(&summary, comparison.as_ref()))?;
     if let Some(save) = save {
         save.write(&run.to_json())?;
@@ -50,12 +50,12 @@ fn prepare_run(
     settings: &Settings,
 ) -> Result<(PreparedRun, Option<SavedRun>, ReportOutput, Option<OutputFile>), LoadError> {
     let (plan, setup) = build_plan(settings)?;
-    let before = settings.baseline_path.as_deref().map(read_run).transpose()?;
+    let baseline = settings.baseline_path.as_deref().map(read_run).transpose()?;
     let prepared = PreparedRun::resolve(plan, setup)?;
     let out = ReportOutput::open(settings.report_path.as_deref())?;
     settings.baseline_path.iter().try_for_each(|file| out.check_not_same_file("--compare", file))?;
     let save = out.open_save_file(settings.save_path.as_deref())?;
-    Ok((prepared, before, out, save))
+    Ok((prepared, baseline, out, save))
 }
 
 /// A run that says nothing of the server is not judged by what it should come to.
@@ -64,13 +64,13 @@ fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>
         return Err(LoadError::ClientBound);
     }
     if let Some(assertion) = &settings.assertion {
-        let broken = assertion.judge(summary);
-        if !broken.is_empty() {
-            return Err(LoadError::AssertionFailed(broken));
+        let failed = assertion.judge(summary);
+        if !failed.is_empty() {
+            return Err(LoadError::AssertionFailed(failed));
         }
     }
-    if let (Some(limits), Some(comparison)) = (&settings.thresholds, comparison) {
-        check_thresholds(limits, comparison)?;
+    if let (Some(thresholds), Some(comparison)) = (&settings.thresholds, comparison) {
+        check_thresholds(thresholds, comparison)?;
     }
     match summary.totals.answered {
         0 => Err(LoadError::NoResponse),

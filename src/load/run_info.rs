@@ -32,6 +32,7 @@ pub struct RunInfo {
     /// How it was set up; of a sum, the first of its runs.
     pub setup: Setup,
     /// What was to happen when; of a sum, in each of its runs.
+    #[serde(rename = "course")]
     pub profile: LoadProfile,
     /// Requests that the schedule wanted sent by the end of the run; none in a closed loop.
     pub due: Option<u64>,
@@ -344,10 +345,10 @@ pub(super) fn differences(one: &RunInfo, other: &RunInfo) -> Vec<String> {
     pairs.retain(|((name, _), _)| *name != SEED_ENTRY);
     let (first, second) = (&one.profile, &other.profile);
     if first.schedule.is_open_loop() && second.schedule.is_open_loop() && first.schedule != second.schedule {
-        let words = |course: &LoadProfile| ("schedule", course.schedule_text());
+        let words = |profile: &LoadProfile| ("schedule", profile.schedule_text());
         pairs.push((words(first), words(second)));
     }
-    let warmup = |course: &LoadProfile| ("warm-up", time_text(course.warmup));
+    let warmup = |profile: &LoadProfile| ("warm-up", time_text(profile.warmup));
     pairs.push((warmup(first), warmup(second)));
     let pipeline = |run: &RunInfo| ("requests on each at a time", count(run.pipeline));
     pairs.push((pipeline(one), pipeline(other)));

@@ -67,28 +67,19 @@ struct Tick<'t, S> {
 impl<M: Protocol> Connection<M> {
     /// A link over an established connection; the machine is asked to advance when the first
     /// input arrives.
-    pub fn accepted(stream: TcpStream, machine: M) -> Self {
-        Self::new(stream, ConnState::Open, Want::Input, machine)
+    pub fn accepted(stream: TcpStream, protocol: M) -> Self {
+        Self::new(stream, ConnState::Open, Want::Input, protocol)
     }
 
     /// A link over a connection that the kernel is still making; the machine is asked to advance
     /// when it is made.
-    pub fn connecting(stream: TcpStream, machine: M) -> Self {
-        Self::new(stream, ConnState::Connecting, Want::Tick, machine)
+    pub fn connecting(stream: TcpStream, protocol: M) -> Self {
+        Self::new(stream, ConnState::Connecting, Want::Tick, protocol)
     }
 
-    fn new(stream: TcpStream, life: ConnState, want: Want, machine: M) -> Self {
-        let (inbox, outbox) = (RecvBuf::new(), SendQueue::new());
-        Self {
-            stream,
-            recv_buf: inbox,
-            send_queue: outbox,
-            state: life,
-            want,
-            write_error: None,
-            sent_before_pump: 0,
-            protocol: machine,
-        }
+    fn new(stream: TcpStream, state: ConnState, want: Want, protocol: M) -> Self {
+        let (recv_buf, send_queue) = (RecvBuf::new(), SendQueue::new());
+        Self { stream, recv_buf, send_queue, state, want, write_error: None, sent_before_pump: 0, protocol }
     }
 
     /// The protocol's part of the connection.
@@ -110,22 +101,22 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
-    pub fn shut_down(mut self, site: &mut M::Context, now: Now) {
+    pub fn shut_down(mut self, context: &mut M::Context, now: Now) {
         if !matches!(self.state, ConnState::Lingering(_)) {
             self.reset_if_truncating();
-            self.protocol.closed(CloseReason::Shutdown, &self.send_queue, site, now);
+            self.protocol.closed(CloseReason::Shutdown, &self.send_queue, context, now);
         }
     }
 
     /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
     /// pump of the same turn goes on from there.
-    pub fn read_ahead(&mut self, ready: &mut Readiness, site: &mut M::Context, pool: &mut Pool, now: Now) {
-        let waits =
+    pub fn read_ahead(&mut self, ready: &mut Readiness, context: &mut M::Context, pool: &mut Pool, now: Now) {
+        let is_waiting =
             matches!(self.state, ConnState::Open) && self.want == Want::Input && self.send_queue.is_empty();
-        if !waits || !ready.is_readable() || self.write_error.is_some() || self.is_overdue(now) {
+        if !is_waiting || !ready.is_readable() || self.write_error.is_some() || self.is_overdue(now) {
             return;
         }
-        match self.fill(&mut Tick { ready, context: site, pool, now }, &mut IO_BUDGET_PER_TICK.clone()) {
+        match self.fill(&mut Tick { ready, context, pool, now }, &mut IO_BUDGET_PER_TICK.clone()) {
             IoOutcome::Done => self.want = Want::Tick,
             IoOutcome::Failed(reason) => self.want = Want::Close(reason),
             IoOutcome::Blocked | IoOutcome::BudgetSpent => self.recv_buf.release(pool),
@@ -133,10 +124,16 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// Moves bytes and advances the machine until there is nothing to do but wait.
-    pub fn pump(&mut self, ready: &mut Readiness, site: &mut M::Context, pool: &mut Pool, now: Now) -> Next {
+    pub fn pump(
+        &mut self,
+        ready: &mut Readiness,
+        context: &mut M::Context,
+        pool: &mut Pool,
+        now: Now,
+    ) -> Next {
         pool.lease_segments(&mut self.send_queue);
         self.sent_before_pump = self.send_queue.sent_total();
-        let mut tick = Tick { ready, context: site, pool, now };
+        let mut tick = Tick { ready, context, pool, now };
         let next = match self.state {
             ConnState::Connecting => self.complete_connect(&mut tick),
             ConnState::Open => self.io_loop(&mut tick),
@@ -178,7 +175,7 @@ impl<M: Protocol> Connection<M> {
                 Want::Close(reason) => return self.close(reason, tick),
                 _ => self.flush(tick.ready, &mut write_budget),
             };
-            let moved = match (self.want, flushed) {
+            let outcome = match (self.want, flushed) {
                 (Want::Input | Want::InputOrDrain, IoOutcome::Failed(reason @ CloseReason::Failed(_))) => {
                     self.read_after_write_error(reason, tick, &mut read_budget)
                 }
@@ -189,13 +186,13 @@ impl<M: Protocol> Connection<M> {
                 (Want::Input | Want::InputOrDrain, IoOutcome::BudgetSpent) => {
                     match self.fill(tick, &mut read_budget) {
                         IoOutcome::Blocked => IoOutcome::BudgetSpent,
-                        moved => moved,
+                        outcome => outcome,
                     }
                 }
                 (Want::Input | Want::InputOrDrain, _) => self.fill(tick, &mut read_budget),
                 (_, flushed) => flushed,
             };
-            match moved {
+            match outcome {
                 IoOutcome::Done => self.advance(tick),
                 IoOutcome::Blocked => return Next::Wait,
                 IoOutcome::BudgetSpent => return Next::Again,
@@ -239,18 +236,18 @@ impl<M: Protocol> Connection<M> {
             return IoOutcome::BudgetSpent;
         }
         loop {
-            let room = self.recv_buf.spare_capacity(tick.pool);
-            if room.is_empty() {
+            let buffer = self.recv_buf.spare_capacity(tick.pool);
+            if buffer.is_empty() {
                 return IoOutcome::Failed(CloseReason::Refused("a message larger than the inbox"));
             }
-            let room_len = room.len();
-            match self.stream.read(room) {
+            let buffer_len = buffer.len();
+            match self.stream.read(buffer) {
                 Ok(0) => self.recv_buf.set_eof(),
                 Ok(len) => {
                     self.recv_buf.commit(len);
                     self.protocol.on_input(tick.context);
                     *budget = budget.saturating_sub(len);
-                    if len < room_len {
+                    if len < buffer_len {
                         tick.ready.on_short_read();
                     }
                 }
@@ -289,9 +286,9 @@ impl<M: Protocol> Connection<M> {
 
     /// Ends the conversation: at once, or by lingering if the peer may still be sending.
     fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, M::Context>) -> Next {
-        let broken_off = self.reset_if_truncating();
+        let is_truncating = self.reset_if_truncating();
         self.protocol.closed(reason, &self.send_queue, tick.context, tick.now);
-        if broken_off
+        if is_truncating
             || !self.should_linger(reason, *tick.ready)
             || self.stream.shutdown(Shutdown::Write).is_err()
         {
@@ -306,12 +303,12 @@ impl<M: Protocol> Connection<M> {
 
     /// Sees to it that closing resets the connection if its end would pass for the end of a message.
     fn reset_if_truncating(&self) -> bool {
-        let broken_off = matches!(self.state, ConnState::Open)
+        let is_truncating = matches!(self.state, ConnState::Open)
             && self.protocol.truncates_message_if_closed(&self.send_queue);
-        if broken_off && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
+        if is_truncating && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
             log::warn!("cannot reset a connection whose answer breaks off: {errno}");
         }
-        broken_off
+        is_truncating
     }
 
     /// Whether closing at once could make the kernel reset the connection, and so destroy an answer
@@ -319,10 +316,11 @@ impl<M: Protocol> Connection<M> {
     /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
     /// does one that has been silent, whose last answer is long there.
     fn should_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
-        let answered_now = self.send_queue.is_empty() && self.send_queue.sent_total() > self.sent_before_pump;
+        let responded_now =
+            self.send_queue.is_empty() && self.send_queue.sent_total() > self.sent_before_pump;
         let all_read = self.recv_buf.is_empty() && !ready.is_readable();
-        let agreed = reason == CloseReason::Finished && all_read;
-        answered_now && reason.must_linger() && !agreed && !self.recv_buf.is_eof()
+        let finished_cleanly = reason == CloseReason::Finished && all_read;
+        responded_now && reason.must_linger() && !finished_cleanly && !self.recv_buf.is_eof()
     }
 
     /// Discards input until the peer closes or patience ends.
@@ -330,9 +328,9 @@ impl<M: Protocol> Connection<M> {
         let (mut budget, now) = (IO_BUDGET_PER_TICK, tick.now.instant);
         loop {
             self.recv_buf.discard();
-            let moved = self.fill(tick, &mut budget);
+            let outcome = self.fill(tick, &mut budget);
             let ConnState::Lingering(linger) = &mut self.state else { return Next::Close };
-            match moved {
+            match outcome {
                 IoOutcome::Done if !self.recv_buf.is_eof() => {
                     linger.idle_deadline = now + LINGER_IDLE_TIMEOUT
                 }
@@ -379,13 +377,19 @@ mod tests {
     impl Protocol for EchoProtocol {
         type Context = ();
 
-        fn advance(&mut self, inbox: &mut RecvBuf, outbox: &mut SendQueue, _: &mut (), _: Now) -> Want {
+        fn advance(
+            &mut self,
+            recv_buf: &mut RecvBuf,
+            send_queue: &mut SendQueue,
+            _: &mut (),
+            _: Now,
+        ) -> Want {
             self.advanced += 1;
-            if inbox.is_empty() {
+            if recv_buf.is_empty() {
                 return Want::Close(CloseReason::Refused("no more"));
             }
-            inbox.consume(inbox.bytes().len());
-            outbox.push_static(b"answer");
+            recv_buf.consume(recv_buf.bytes().len());
+            send_queue.push_static(b"answer");
             if self.refuses { Want::Drain } else { Want::Input }
         }
 
@@ -412,30 +416,30 @@ mod tests {
         let (stream, _) = listener.accept().expect("the other end");
         stream.set_nonblocking(true).expect("no blocking");
         poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).expect("the question");
-        let machine = EchoProtocol { refuses, deadline: None, received: 0, advanced: 0 };
-        (Connection::accepted(TcpStream::from_std(stream), machine), peer)
+        let protocol = EchoProtocol { refuses, deadline: None, received: 0, advanced: 0 };
+        (Connection::accepted(TcpStream::from_std(stream), protocol), peer)
     }
 
-    fn pump(link: &mut Connection<EchoProtocol>, ready: &mut Readiness, now: Now) -> Next {
-        link.pump(ready, &mut (), &mut Pool::new(1024), now)
+    fn pump(connection: &mut Connection<EchoProtocol>, ready: &mut Readiness, now: Now) -> Next {
+        connection.pump(ready, &mut (), &mut Pool::new(1024), now)
     }
 
     #[test]
     fn close_after_response_lingers_until_eof_or_timeout() {
         let now = Now::read();
         for peer_closes in [true, false] {
-            let (mut link, peer) = addressed(true);
+            let (mut connection, peer) = addressed(true);
             let mut ready = Readiness::assume_ready();
-            assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
-            assert_eq!(link.deadline(), Some(now.instant + LINGER_IDLE_TIMEOUT));
+            assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
+            assert_eq!(connection.deadline(), Some(now.instant + LINGER_IDLE_TIMEOUT));
             if peer_closes {
                 drop(peer);
-                poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
-                assert_eq!(pump(&mut link, &mut Readiness::assume_ready(), now), Next::Close);
+                poll(&mut [PollFd::new(&connection.stream, PollFlags::RDHUP)], None).expect("the end");
+                assert_eq!(pump(&mut connection, &mut Readiness::assume_ready(), now), Next::Close);
             } else {
                 let before = now.after(LINGER_IDLE_TIMEOUT - Duration::from_millis(1));
-                assert_eq!(pump(&mut link, &mut ready, before), Next::Wait);
-                assert_eq!(pump(&mut link, &mut ready, now.after(LINGER_IDLE_TIMEOUT)), Next::Close);
+                assert_eq!(pump(&mut connection, &mut ready, before), Next::Wait);
+                assert_eq!(pump(&mut connection, &mut ready, now.after(LINGER_IDLE_TIMEOUT)), Next::Close);
             }
         }
     }
@@ -443,39 +447,41 @@ mod tests {
     #[test]
     fn close_without_new_response_does_not_linger() {
         let now = Now::read();
-        let (mut link, _peer) = addressed(false);
+        let (mut connection, _peer) = addressed(false);
         let mut ready = Readiness::assume_ready();
-        assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
-        link.protocol_mut().deadline = Some(now.instant);
-        assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
+        assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
+        connection.protocol_mut().deadline = Some(now.instant);
+        assert_eq!(pump(&mut connection, &mut ready, now), Next::Close);
     }
 
     #[test]
     fn read_ahead_signals_input_and_pump_advances() {
         let now = Now::read();
-        let (mut link, peer) = addressed(false);
+        let (mut connection, peer) = addressed(false);
         let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024));
-        let told = |link: &mut Connection<EchoProtocol>| (link.protocol.received, link.protocol.advanced);
-        link.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert_eq!(told(&mut link), (1, 0));
-        assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
-        assert_eq!(told(&mut link), (1, 1));
+        let counts = |connection: &mut Connection<EchoProtocol>| {
+            (connection.protocol.received, connection.protocol.advanced)
+        };
+        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+        assert_eq!(counts(&mut connection), (1, 0));
+        assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
+        assert_eq!(counts(&mut connection), (1, 1));
         // Nothing more has come, and a buffer is held for nothing only while there is hope.
         let mut ready = Readiness::assume_ready();
-        link.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(!ready.is_readable() && link.recv_buf.bytes().is_empty());
-        assert_eq!(pump(&mut link, &mut ready, now), Next::Wait);
-        assert_eq!(told(&mut link), (1, 1));
+        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+        assert!(!ready.is_readable() && connection.recv_buf.bytes().is_empty());
+        assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
+        assert_eq!(counts(&mut connection), (1, 1));
         // Whose time is over is not listened to any more, and the end is no input.
-        link.protocol_mut().deadline = Some(now.instant);
+        connection.protocol_mut().deadline = Some(now.instant);
         peer.shutdown(Shutdown::Write).expect("its end");
-        poll(&mut [PollFd::new(&link.stream, PollFlags::RDHUP)], None).expect("the end");
+        poll(&mut [PollFd::new(&connection.stream, PollFlags::RDHUP)], None).expect("the end");
         let mut ready = Readiness::assume_ready();
-        link.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(ready.is_readable() && !link.recv_buf.is_eof());
-        link.protocol_mut().deadline = None;
-        link.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(link.recv_buf.is_eof() && told(&mut link) == (1, 1));
-        assert_eq!(pump(&mut link, &mut ready, now), Next::Close);
+        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+        assert!(ready.is_readable() && !connection.recv_buf.is_eof());
+        connection.protocol_mut().deadline = None;
+        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+        assert!(connection.recv_buf.is_eof() && counts(&mut connection) == (1, 1));
+        assert_eq!(pump(&mut connection, &mut ready, now), Next::Close);
     }
 }

@@ -79,19 +79,19 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 /// # Errors
 /// The first address that failed.
 pub fn listen_on_same_port(listeners: &[TcpListener]) -> Result<Vec<TcpListener>, ListenError> {
-    let beside = |listener: &TcpListener, addr: SocketAddr| {
+    let open_shared = |listener: &TcpListener, addr: SocketAddr| {
         sockopt::set_socket_reuseport(listener, true)?;
         open_listener(addr, true)
     };
     let open_one = |listener: &TcpListener| {
-        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
-        let addr = listener.local_addr().map_err(|source| ListenError { addr: nowhere, source })?;
-        beside(listener, addr).map_err(|source| ListenError { addr, source })
+        let unspecified = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        let addr = listener.local_addr().map_err(|source| ListenError { addr: unspecified, source })?;
+        open_shared(listener, addr).map_err(|source| ListenError { addr, source })
     };
     listeners.iter().map(open_one).collect()
 }
 
-fn open_listener(addr: SocketAddr, beside_others: bool) -> io::Result<TcpListener> {
+fn open_listener(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let family = match addr {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -103,7 +103,7 @@ fn open_listener(addr: SocketAddr, beside_others: bool) -> io::Result<TcpListene
     if addr.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
-    if beside_others {
+    if reuse_port {
         sockopt::set_socket_reuseport(&socket, true)?;
     }
     sockopt::set_tcp_nodelay(&socket, true)?;
@@ -171,7 +171,7 @@ fn open_on_one_port<L>(
     open: &mut impl FnMut(SocketAddr) -> io::Result<(L, u16)>,
 ) -> Result<Vec<L>, ListenError> {
     let mut opened = Vec::with_capacity(ips.len());
-    let mut left_out = None;
+    let mut skipped = None;
     for &ListenIp { ip, optional } in ips {
         let addr = SocketAddr::new(ip, port);
         match open(addr) {
@@ -180,12 +180,12 @@ fn open_on_one_port<L>(
                 port = got;
             }
             Err(source) if optional && is_addr_missing(&source) => {
-                left_out = Some(ListenError { addr, source });
+                skipped = Some(ListenError { addr, source });
             }
             Err(source) => return Err(ListenError { addr, source }),
         }
     }
-    match left_out {
+    match skipped {
         Some(error) if opened.is_empty() => Err(error),
         _ => Ok(opened),
     }
@@ -311,10 +311,10 @@ mod tests {
         assert!(all.iter().all(|listener| listener.local_addr().unwrap() == addr));
         assert_eq!(listen(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         // So many callers do not all come to one door: 3 * (2/3)^200 is no chance.
-        let callers: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
-        let let_in = |listener: &TcpListener| std::iter::from_fn(|| listener.accept().ok()).count();
-        let counts = all.map(let_in);
-        assert_eq!(counts.iter().sum::<usize>(), callers.len());
+        let clients: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
+        let count_accepted = |listener: &TcpListener| std::iter::from_fn(|| listener.accept().ok()).count();
+        let counts = all.map(count_accepted);
+        assert_eq!(counts.iter().sum::<usize>(), clients.len());
         assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
     }
 

@@ -26,8 +26,8 @@ pub struct Pool {
 
 impl Pool {
     /// A pool whose inboxes hold `recv_buf_len` bytes each.
-    pub fn new(inbox_len: usize) -> Self {
-        Self { recv_buf_len: inbox_len, recv_bufs: Vec::new(), segment_queues: Vec::new() }
+    pub fn new(recv_buf_len: usize) -> Self {
+        Self { recv_buf_len, recv_bufs: Vec::new(), segment_queues: Vec::new() }
     }
 
     pub(super) fn lease_recv_buf(&mut self) -> Box<[u8]> {
@@ -41,14 +41,14 @@ impl Pool {
     }
 
     /// Gives the outbox a buffer, so that what is queued needs no allocation.
-    pub(super) fn lease_segments(&mut self, outbox: &mut SendQueue) {
-        outbox.queue.get_or_insert_with(|| self.segment_queues.pop().unwrap_or_default());
+    pub(super) fn lease_segments(&mut self, send_queue: &mut SendQueue) {
+        send_queue.queue.get_or_insert_with(|| self.segment_queues.pop().unwrap_or_default());
     }
 
     /// Takes the buffer of the outbox back if nothing waits in it.
-    pub(super) fn return_segments(&mut self, outbox: &mut SendQueue) {
-        if outbox.is_empty()
-            && let Some(queue) = outbox.queue.take()
+    pub(super) fn return_segments(&mut self, send_queue: &mut SendQueue) {
+        if send_queue.is_empty()
+            && let Some(queue) = send_queue.queue.take()
             && self.segment_queues.len() < SPARES_MAX
             && queue.capacity() <= SPARE_QUEUE_LEN_MAX
         {

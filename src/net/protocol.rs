@@ -34,15 +34,15 @@ pub trait Protocol {
     /// turn, an empty outbox, or news from outside the connection ([`Connection::wake`](super::Connection::wake)). At the end of the input it must want something else than more of it.
     fn advance(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        site: &mut Self::Context,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        context: &mut Self::Context,
         now: Now,
     ) -> Want;
 
     /// Input has come into its inbox, and it will advance: what it then finds out for this input must not
     /// be older than it. Between the two, the same may happen to other machines of the site.
-    fn on_input(&mut self, _site: &mut Self::Context) {}
+    fn on_input(&mut self, _context: &mut Self::Context) {}
 
     /// The one deadline of the present state.
     fn deadline(&self) -> Option<Instant>;
@@ -50,19 +50,19 @@ pub trait Protocol {
     /// The deadline has passed.
     fn on_timeout(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        site: &mut Self::Context,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        context: &mut Self::Context,
         now: Now,
     ) -> Want;
 
     /// Whether the peer would take the end of the connection, if it came now, for the end of a message
     /// that is not whole: then the connection is reset instead.
-    fn truncates_message_if_closed(&self, _outbox: &SendQueue) -> bool {
+    fn truncates_message_if_closed(&self, _send_queue: &SendQueue) -> bool {
         false
     }
 
     /// The connection has ended, for whatever reason; called exactly once. What is still in the
     /// outbox was never sent.
-    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut Self::Context, now: Now);
+    fn closed(&mut self, reason: CloseReason, send_queue: &SendQueue, context: &mut Self::Context, now: Now);
 }

@@ -88,33 +88,33 @@ impl RecvBuf {
 mod tests {
     use super::*;
 
-    fn receive(inbox: &mut RecvBuf, pool: &mut Pool, bytes: &[u8]) {
-        let room = inbox.spare_capacity(pool);
-        room[..bytes.len()].copy_from_slice(bytes);
-        inbox.commit(bytes.len());
+    fn receive(recv_buf: &mut RecvBuf, pool: &mut Pool, bytes: &[u8]) {
+        let spare = recv_buf.spare_capacity(pool);
+        spare[..bytes.len()].copy_from_slice(bytes);
+        recv_buf.commit(bytes.len());
     }
 
     #[test]
     fn spare_capacity_moves_unread_bytes_to_the_front() {
         let mut pool = Pool::new(16);
-        let mut inbox = RecvBuf::new();
-        receive(&mut inbox, &mut pool, b"0123456789abcdef");
-        assert!(inbox.spare_capacity(&mut pool).is_empty());
-        inbox.consume(12);
-        assert_eq!(inbox.spare_capacity(&mut pool).len(), 12);
-        receive(&mut inbox, &mut pool, b"ghij");
-        assert_eq!(inbox.bytes(), b"cdefghij");
+        let mut recv_buf = RecvBuf::new();
+        receive(&mut recv_buf, &mut pool, b"0123456789abcdef");
+        assert!(recv_buf.spare_capacity(&mut pool).is_empty());
+        recv_buf.consume(12);
+        assert_eq!(recv_buf.spare_capacity(&mut pool).len(), 12);
+        receive(&mut recv_buf, &mut pool, b"ghij");
+        assert_eq!(recv_buf.bytes(), b"cdefghij");
     }
 
     #[test]
     fn empty_recv_buf_owns_no_buffer() {
         let mut pool = Pool::new(16);
-        let mut inbox = RecvBuf::new();
-        receive(&mut inbox, &mut pool, b"abc");
-        inbox.release(&mut pool);
-        assert_eq!(inbox.bytes(), b"abc", "a buffer with bytes in it stays");
-        inbox.consume(3);
-        inbox.release(&mut pool);
-        assert!(inbox.buffer.is_none());
+        let mut recv_buf = RecvBuf::new();
+        receive(&mut recv_buf, &mut pool, b"abc");
+        recv_buf.release(&mut pool);
+        assert_eq!(recv_buf.bytes(), b"abc", "a buffer with bytes in it stays");
+        recv_buf.consume(3);
+        recv_buf.release(&mut pool);
+        assert!(recv_buf.buffer.is_none());
     }
 }

@@ -97,10 +97,10 @@ impl SendQueue {
 
     /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
     /// nothing has been flushed since.
-    pub fn queued_since(&self, mark: SendPosition, position: u64) -> &[u8] {
-        let len = usize::try_from(position.saturating_sub(mark.queued_total)).unwrap_or(usize::MAX);
-        let own = self.queue.as_ref().map_or(&[][..], |queue| &queue.inline);
-        own.get(mark.inline_len..mark.inline_len.saturating_add(len)).unwrap_or_default()
+    pub fn queued_since(&self, start: SendPosition, position: u64) -> &[u8] {
+        let len = usize::try_from(position.saturating_sub(start.queued_total)).unwrap_or(usize::MAX);
+        let inline = self.queue.as_ref().map_or(&[][..], |queue| &queue.inline);
+        inline.get(start.inline_len..start.inline_len.saturating_add(len)).unwrap_or_default()
     }
 
     /// Queues what `write` appends to the buffer that it is given.
@@ -160,8 +160,8 @@ impl SendQueue {
             let is_file = matches!(front, Segment::File { .. });
             let result = match front {
                 Segment::File { file, offset, len } => {
-                    let most = budget.saturating_mul(FILE_LEN_PER_BYTE);
-                    let want = usize::try_from(*len).unwrap_or(usize::MAX).min(most);
+                    let budget_len = budget.saturating_mul(FILE_LEN_PER_BYTE);
+                    let want = usize::try_from(*len).unwrap_or(usize::MAX).min(budget_len);
                     to.send_file(file, offset, want)
                 }
                 _ => queue.write(to),
@@ -216,20 +216,20 @@ impl SegmentQueue {
 
     /// Writes the bytes at the front, up to the first file range, in one call.
     fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
-        let mut own = self.inline.get(self.inline_sent..).unwrap_or_default();
+        let mut inline = self.inline.get(self.inline_sent..).unwrap_or_default();
         // Nearly always, and then there is no list to be made.
         if let Some(Segment::Inline { len }) = self.segments.front()
             && self.segments.len() == 1
         {
-            return to.write(&[IoSlice::new(own.get(..*len).unwrap_or(own))]);
+            return to.write(&[IoSlice::new(inline.get(..*len).unwrap_or(inline))]);
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
         for (slice, segment) in slices.iter_mut().zip(&self.segments) {
             *slice = IoSlice::new(match segment {
                 Segment::Inline { len } => {
-                    let (this, rest) = own.split_at((*len).min(own.len()));
-                    own = rest;
+                    let (this, rest) = inline.split_at((*len).min(inline.len()));
+                    inline = rest;
                     this
                 }
                 Segment::Static { bytes } => bytes,

@@ -15,7 +15,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing yet, else whatever the system says.
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize>;
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Writes what fits of the slices, in order.
     ///
@@ -32,8 +32,8 @@ pub trait Transport {
 }
 
 impl Transport for TcpStream {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(&*self, room)?)
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(&*self, buffer)?)
     }
 
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -102,7 +102,7 @@ impl fmt::Display for CloseReason {
             Self::PeerClosed => f.write_str("the peer closed it"),
             Self::PeerClosedEarly => f.write_str("the peer left in the middle of a message"),
             Self::TimedOut(what) => write!(f, "timed out waiting for {what}"),
-            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Refused(message) => write!(f, "refused: {message}"),
             Self::Shutdown => f.write_str("shutting down"),
             Self::ConnectFailed(kind) => write!(f, "could not connect: {kind}"),
             Self::Failed(kind) => write!(f, "failed: {kind}"),

@@ -24,11 +24,11 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// The present moment, in a turn that began at `turn`.
-    pub fn at(self, turn: Now) -> Instant {
+    /// The present moment, in a turn that began at `tick`.
+    pub fn at(self, tick: Now) -> Instant {
         match self {
             Self::Running => Instant::now(),
-            Self::Frozen => turn.instant,
+            Self::Frozen => tick.instant,
         }
     }
 }

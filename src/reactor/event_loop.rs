@@ -151,9 +151,9 @@ impl<A: App> Reactor<A> {
 
     fn wait(&mut self, now: Now) -> io::Result<()> {
         let mut timeout = self.timeout(now.instant);
-        if let (Some(alarm), Some(at)) = (&mut self.timerfd, self.app_deadline)
+        if let (Some(timerfd), Some(deadline)) = (&mut self.timerfd, self.app_deadline)
             && timeout != Some(Duration::ZERO)
-            && !alarm.arm(at, Clock::Running.at(now))?
+            && !timerfd.arm(deadline, Clock::Running.at(now))?
         {
             timeout = Some(Duration::ZERO);
         }
@@ -260,13 +260,13 @@ impl<A: App> Reactor<A> {
     /// Gives their turn to those whom the application has roused: at once, for it has a reason. Who
     /// stands in the queue already has one coming.
     fn drive_woken(&mut self, now: Now) {
-        let mut roused = std::mem::take(&mut self.control.woken_keys);
-        for key in roused.drain(..) {
+        let mut woken_keys = std::mem::take(&mut self.control.woken_keys);
+        for key in woken_keys.drain(..) {
             if self.slots.get(key).is_some_and(|slot| !slot.queued) {
                 self.drive(key, now);
             }
         }
-        self.control.woken_keys = roused;
+        self.control.woken_keys = woken_keys;
     }
 
     /// Lets a connection wait: registered once, for both directions, and with its timer running.

@@ -133,9 +133,9 @@ impl Listeners {
     }
 
     fn accept_from(&mut self, id: ListenerId, now: Instant) -> Option<(TcpStream, SocketAddr)> {
-        let resting = self.backoff_until.is_some();
+        let is_backing_off = self.backoff_until.is_some();
         let listener =
-            self.listeners.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !resting)?;
+            self.listeners.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !is_backing_off)?;
         match listener.socket.accept() {
             Ok(accepted) => {
                 self.exhaustion_logged = false;
@@ -188,10 +188,10 @@ mod tests {
     fn accept_alternates_between_busy_listeners() {
         let poll = Poll::new().expect("an epoll instance");
         let mut listeners = Listeners::new();
-        let mut callers = Vec::new();
-        for callers_len in [3, 1] {
+        let mut clients = Vec::new();
+        for clients_len in [3, 1] {
             let (_, address) = listening(&mut listeners, &poll);
-            callers.extend((0..callers_len).map(|_| StdStream::connect(address).expect("a connection")));
+            clients.extend((0..clients_len).map(|_| StdStream::connect(address).expect("a connection")));
         }
         let accepted = std::iter::from_fn(|| listeners.accept(Instant::now()));
         let order: Vec<ListenerId> = accepted.map(|(id, ..)| id).collect();

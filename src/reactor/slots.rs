@@ -105,9 +105,9 @@ impl<C: EventSource> Slots<C> {
     }
 
     /// Gives the room of the taken queue back.
-    pub(super) fn return_queue(&mut self, mut taken: Vec<Key>) {
-        taken.clear();
-        self.spare_queue = taken;
+    pub(super) fn return_queue(&mut self, mut keys: Vec<Key>) {
+        keys.clear();
+        self.spare_queue = keys;
     }
 
     /// A connection is over: its slot is freed at the end of the turn.
@@ -169,10 +169,10 @@ mod tests {
         let [first, second] = [(); 2].map(|()| slots.insert(NullSource, Readiness::default()));
         slots.queue(first);
         slots.queue(first);
-        let taken = slots.take_queued();
+        let keys = slots.take_queued();
         slots.queue(second);
-        assert_eq!(taken, [first], "a key is queued once");
-        slots.return_queue(taken);
+        assert_eq!(keys, [first], "a key is queued once");
+        slots.return_queue(keys);
         assert_eq!(slots.take_queued(), [second]);
         assert!(!slots.has_queued());
     }

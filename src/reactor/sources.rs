@@ -47,14 +47,14 @@ impl Signals {
 pub(super) struct FdSource(Option<OwnedFd>);
 
 impl FdSource {
-    pub(super) fn watch(&mut self, registry: &Registry, input: OwnedFd) -> io::Result<()> {
+    pub(super) fn watch(&mut self, registry: &Registry, fd: OwnedFd) -> io::Result<()> {
         let token = TokenKind::Fd.token();
-        match registry.register(&mut SourceFd(&input.as_raw_fd()), token, Interest::READABLE) {
+        match registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE) {
             // What epoll does not take, a regular file, never has to be waited for.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
             Err(error) => Err(error),
             Ok(()) => {
-                self.0 = Some(input);
+                self.0 = Some(fd);
                 Ok(())
             }
         }
@@ -76,19 +76,19 @@ impl TimerFd {
         Ok(Self { timer, armed_for: None })
     }
 
-    /// Sees to it that the loop wakes at `at`; `false` when that is now. Each expiry is an event of its
+    /// Sees to it that the loop wakes at `deadline`; `false` when that is now. Each expiry is an event of its
     /// own, so the timer never has to be read.
-    pub(super) fn arm(&mut self, at: Instant, now: Instant) -> io::Result<bool> {
-        let left = at.saturating_duration_since(now);
+    pub(super) fn arm(&mut self, deadline: Instant, now: Instant) -> io::Result<bool> {
+        let left = deadline.saturating_duration_since(now);
         if left < SLEEP_MIN {
             return Ok(false);
         }
-        if self.armed_for != Some(at) {
-            let once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if self.armed_for != Some(deadline) {
+            let no_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
             let it_value = Timespec::try_from(left).map_err(io::Error::other)?;
-            let setting = Itimerspec { it_interval: once, it_value };
+            let setting = Itimerspec { it_interval: no_interval, it_value };
             timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &setting)?;
-            self.armed_for = Some(at);
+            self.armed_for = Some(deadline);
         }
         Ok(true)
     }

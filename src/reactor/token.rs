@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn token_round_trips_each_kind() {
         let key = |index, generation| TokenKind::Connection(Key { index, generation });
-        for addressee in [
+        for kind in [
             key(0, 1),
             key(7, u32::MAX),
             key(u32::MAX, 1),
@@ -94,7 +94,7 @@ mod tests {
             TokenKind::Fd,
             TokenKind::Timer,
         ] {
-            assert_eq!(TokenKind::from_token(addressee.token()), addressee);
+            assert_eq!(TokenKind::from_token(kind.token()), kind);
         }
     }
 

@@ -83,23 +83,23 @@ impl WorkerId {
 }
 
 impl ServerApp {
-    pub(super) fn new(site: WorkerState, sum: Option<SumService>, rank: WorkerId) -> Self {
+    pub(super) fn new(worker: WorkerState, sum: Option<SumService>, worker_id: WorkerId) -> Self {
         let pool = Pool::new(HEAD_LEN_MAX);
         Self {
-            worker: site,
+            worker,
             pool,
             grace_deadline: None,
             stopped_by: None,
             sum,
-            worker_id: rank,
+            worker_id,
             control_messages: None,
             accepted_total: 0,
         }
     }
 
     /// Its orders come from here, and a wake-up tells that there are some.
-    pub(super) fn set_control_messages(&mut self, orders: Receiver<ControlMessage>) {
-        self.control_messages = Some(orders);
+    pub(super) fn set_control_messages(&mut self, messages: Receiver<ControlMessage>) {
+        self.control_messages = Some(messages);
     }
 
     /// The signal that cut the shutting down short, if one did.
@@ -129,8 +129,8 @@ impl ServerApp {
         control.wake_all();
     }
 
-    fn apply(&mut self, order: ControlMessage, control: &mut Control<ServerConnection>, now: Now) {
-        match order {
+    fn apply(&mut self, message: ControlMessage, control: &mut Control<ServerConnection>, now: Now) {
+        match message {
             ControlMessage::ReopenLog => self.worker.log.reopen(),
             ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
         }
@@ -139,7 +139,7 @@ impl ServerApp {
     /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
     fn take_control_messages(&self) -> Vec<ControlMessage> {
         match &self.control_messages {
-            Some(orders) => orders.try_iter().collect(),
+            Some(messages) => messages.try_iter().collect(),
             None => vec![ControlMessage::ShutDown(None)],
         }
     }
@@ -148,7 +148,7 @@ impl ServerApp {
     /// the server is, if there is nothing else to serve.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
-        let wants = sum.tick(now.instant);
+        let deadline = sum.tick(now.instant);
         if let Some(listeners) = sum.take_ended_listeners() {
             log::info!("the number exchange has ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));
@@ -156,7 +156,7 @@ impl ServerApp {
                 self.shut_down(control, None, now);
             }
         }
-        wants
+        deadline
     }
 }
 
@@ -185,28 +185,28 @@ impl App for ServerApp {
 
     fn on_readable(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) {
         // Who is to go unless a request is still to be read is asked before it is read.
-        if let ServerConnection::Http(link) = conn
+        if let ServerConnection::Http(connection) = conn
             && !self.worker.draining
         {
-            link.read_ahead(ready, &mut self.worker, &mut self.pool, now);
+            connection.read_ahead(ready, &mut self.worker, &mut self.pool, now);
         }
     }
 
     fn drive(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) -> Next {
         // A request that has already arrived is still answered.
-        let ends_idling = self.worker.draining && !ready.is_readable();
+        let close_idle = self.worker.draining && !ready.is_readable();
         match (conn, &mut self.sum) {
-            (ServerConnection::Http(link), _) => {
-                if ends_idling {
-                    link.protocol_mut().close_if_idle(now);
+            (ServerConnection::Http(connection), _) => {
+                if close_idle {
+                    connection.protocol_mut().close_if_idle(now);
                 }
-                link.pump(ready, &mut self.worker, &mut self.pool, now)
+                connection.pump(ready, &mut self.worker, &mut self.pool, now)
             }
-            (ServerConnection::Sum(link), Some(sum)) => {
-                if ends_idling {
-                    link.protocol_mut().close_if_idle(now);
+            (ServerConnection::Sum(connection), Some(sum)) => {
+                if close_idle {
+                    connection.protocol_mut().close_if_idle(now);
                 }
-                link.pump(ready, &mut sum.state, &mut self.pool, now)
+                connection.pump(ready, &mut sum.state, &mut self.pool, now)
             }
             // Nobody else accepts one.
             (ServerConnection::Sum(_), None) => Next::Close,
@@ -215,27 +215,27 @@ impl App for ServerApp {
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, now: Now, idle: bool) -> Option<Instant> {
         if control.take_woken() {
-            self.take_control_messages().into_iter().for_each(|order| self.apply(order, control, now));
+            self.take_control_messages().into_iter().for_each(|message| self.apply(message, control, now));
         }
-        for order in control.take_signals().into_iter().filter_map(ControlMessage::from_signal) {
-            self.apply(order, control, now);
+        for message in control.take_signals().into_iter().filter_map(ControlMessage::from_signal) {
+            self.apply(message, control, now);
         }
         // Whose requests have come before, and wait for their turn, see what changes meanwhile.
         self.worker.context.cache.mark_events_pending();
-        let sum_wants = self.poll_sum(control, now);
-        if let Some(grace_ends) = self.grace_deadline
-            && (control.connections() == 0 || now.instant >= grace_ends)
+        let sum_deadline = self.poll_sum(control, now);
+        if let Some(grace_deadline) = self.grace_deadline
+            && (control.connections() == 0 || now.instant >= grace_deadline)
         {
             control.stop();
         }
-        let log_wants = self.worker.log.tick(now.instant, idle);
-        [log_wants, self.grace_deadline, sum_wants].into_iter().flatten().min()
+        let log_deadline = self.worker.log.tick(now.instant, idle);
+        [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {
         match (conn, &mut self.sum) {
-            (ServerConnection::Http(link), _) => link.shut_down(&mut self.worker, now),
-            (ServerConnection::Sum(link), Some(sum)) => link.shut_down(&mut sum.state, now),
+            (ServerConnection::Http(connection), _) => connection.shut_down(&mut self.worker, now),
+            (ServerConnection::Sum(connection), Some(sum)) => connection.shut_down(&mut sum.state, now),
             (ServerConnection::Sum(_), None) => {}
         }
     }

@@ -21,10 +21,10 @@ pub(super) fn file_len_max() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
-/// The watermarks for a limit of `nofile` descriptors of which `reserve` are not for connections, each
-/// of which may hold `each` of them, one at least.
+/// The watermarks for a limit of `nofile` descriptors of which `reserved` are not for connections, each
+/// of which may hold `fds_per_connection` of them, one at least.
 ///
-/// Nothing `asked`: stop at 90 % of what is left, since a connection that sends a file which the
+/// Nothing `requested`: stop at 90 % of what is left, since a connection that sends a file which the
 /// cache does not hold has that file open too, and resume at 80 %. Otherwise stop at what was
 /// asked for, and resume at eight ninths of it.
 ///
@@ -32,30 +32,31 @@ pub(super) fn file_len_max() -> u64 {
 /// One line for people, if the limit cannot hold what is asked for, or not even one connection.
 pub(super) fn connection_watermarks(
     nofile: u64,
-    asked: Option<usize>,
-    reserve: u64,
-    each: u64,
+    requested: Option<usize>,
+    reserved: u64,
+    fds_per_connection: u64,
 ) -> Result<Watermarks, String> {
-    let usable = usize::try_from(nofile.saturating_sub(reserve) / each).unwrap_or(usize::MAX);
-    let needed = reserve.saturating_add(each.saturating_mul(asked.unwrap_or(1).max(1) as u64));
-    match asked {
+    let usable = usize::try_from(nofile.saturating_sub(reserved) / fds_per_connection).unwrap_or(usize::MAX);
+    let needed =
+        reserved.saturating_add(fds_per_connection.saturating_mul(requested.unwrap_or(1).max(1) as u64));
+    match requested {
         _ if usable == 0 => Err(format!(
             "a limit of {nofile} open files leaves no room for connections; \
              raise it with `ulimit -n {needed}` or more"
         )),
         Some(0) => Err("the most connections cannot be 0; ask for at least 1".to_owned()),
-        Some(asked) if asked > usable => Err(format!(
-            "{asked} connections need a limit of {needed} open files, and it is {nofile}; \
+        Some(requested) if requested > usable => Err(format!(
+            "{requested} connections need a limit of {needed} open files, and it is {nofile}; \
              raise it with `ulimit -n {needed}`, or ask for at most {usable}"
         )),
-        Some(asked) => Ok(watermarks(asked, fraction(asked, 8, 9))),
+        Some(requested) => Ok(watermarks(requested, fraction(requested, 8, 9))),
         None => Ok(watermarks(fraction(usable, 9, 10), fraction(usable, 8, 10))),
     }
 }
 
-/// The part of one worker, by its number from 0, `of` so many.
-pub(super) fn worker_share(whole: Watermarks, index: usize, of: usize) -> Watermarks {
-    let part = |count: usize| count / of + usize::from(index < count % of);
+/// The part of one worker, by its number from 0, `workers` so many.
+pub(super) fn worker_share(whole: Watermarks, index: usize, workers: usize) -> Watermarks {
+    let part = |count: usize| count / workers + usize::from(index < count % workers);
     watermarks(part(whole.stop_at), part(whole.resume_at))
 }
 
@@ -63,10 +64,10 @@ pub(super) fn worker_share(whole: Watermarks, index: usize, of: usize) -> Waterm
 ///
 /// # Errors
 /// One line for people, if not.
-pub(super) fn check_worker_shares(whole: Watermarks, of: usize) -> Result<(), String> {
+pub(super) fn check_worker_shares(whole: Watermarks, workers: usize) -> Result<(), String> {
     match whole.stop_at {
-        count if count < of => Err(format!(
-            "{of} workers need {of} connections at least, and {count} can be had; \
+        count if count < workers => Err(format!(
+            "{workers} workers need {workers} connections at least, and {count} can be had; \
              ask for fewer workers, or allow more with --max-connections and `ulimit -n`"
         )),
         _ => Ok(()),
@@ -107,10 +108,10 @@ mod tests {
             (1024, Some(9), 24, 1, 9, 8),
             (u64::MAX, Some(usize::MAX / 9 * 9), 0, 1, usize::MAX / 9 * 9, usize::MAX / 9 * 8),
         ];
-        for (nofile, asked, reserve, each, stop_at, resume_at) in cases {
+        for (nofile, requested, reserved, fds_per_connection, stop_at, resume_at) in cases {
             let expected = Watermarks { stop_at, resume_at };
-            let outcome = connection_watermarks(nofile, asked, reserve, each);
-            assert_eq!(outcome, Ok(expected), "{nofile} {asked:?} {reserve} {each}");
+            let outcome = connection_watermarks(nofile, requested, reserved, fds_per_connection);
+            assert_eq!(outcome, Ok(expected), "{nofile} {requested:?} {reserved} {fds_per_connection}");
         }
     }
 
@@ -126,12 +127,12 @@ mod tests {
 
     #[test]
     fn worker_shares_sum_to_the_whole() {
-        for (stop_at, of) in [(2, 2), (3, 2), (10, 3), (17_942, 2), (255, 16)] {
+        for (stop_at, workers) in [(2, 2), (3, 2), (10, 3), (17_942, 2), (255, 16)] {
             let whole = Watermarks { stop_at, resume_at: fraction(stop_at, 8, 9) };
-            let parts: Vec<_> = (0..of).map(|index| worker_share(whole, index, of)).collect();
-            assert_eq!(parts.iter().map(|part| part.stop_at).sum::<usize>(), stop_at, "{stop_at} {of}");
+            let parts: Vec<_> = (0..workers).map(|index| worker_share(whole, index, workers)).collect();
+            assert_eq!(parts.iter().map(|part| part.stop_at).sum::<usize>(), stop_at, "{stop_at} {workers}");
             assert!(parts.iter().all(|part| part.resume_at < part.stop_at && part.stop_at > 0), "{parts:?}");
-            assert_eq!(check_worker_shares(whole, of), Ok(()));
+            assert_eq!(check_worker_shares(whole, workers), Ok(()));
             assert!(check_worker_shares(whole, stop_at + 1).unwrap_err().contains("fewer workers"));
         }
     }
@@ -169,8 +170,8 @@ mod tests {
             ),
             (1024, Some(0), 1, "the most connections cannot be 0; ask for at least 1"),
         ];
-        for (nofile, asked, each, expected) in cases {
-            let outcome = connection_watermarks(nofile, asked, 24, each);
+        for (nofile, requested, fds_per_connection, expected) in cases {
+            let outcome = connection_watermarks(nofile, requested, 24, fds_per_connection);
             assert_eq!(outcome, Err(expected.to_owned()));
         }
     }

@@ -86,16 +86,16 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, StartErr
     let (http, sum) = open_listeners(&config)?;
     let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
     http.iter().try_for_each(defer_accept).map_err(event_loop_error)?;
-    let mut kits = worker_configs(config, watermarks, logs, http, sum, now)?;
-    let crew = match kits.pop() {
-        Some(kit) if kits.is_empty() => {
-            Workers::CurrentThread(Box::new(kit.build().map_err(event_loop_error)?))
+    let mut configs = worker_configs(config, watermarks, logs, http, sum, now)?;
+    let workers = match configs.pop() {
+        Some(worker_config) if configs.is_empty() => {
+            Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
         }
         last => Workers::MultiThread(
-            WorkerThreads::new(kits.into_iter().chain(last).collect(), now).map_err(event_loop_error)?,
+            WorkerThreads::new(configs.into_iter().chain(last).collect(), now).map_err(event_loop_error)?,
         ),
     };
-    Ok(BoundServer { workers: crew, addresses, sum_addresses, signals })
+    Ok(BoundServer { workers, addresses, sum_addresses, signals })
 }
 
 /// Looks whether all is there that a start with this configuration needs, but for the addresses; it
@@ -113,9 +113,10 @@ pub fn check(mut config: ServerConfig) -> Result<(), StartError> {
 fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, StartError> {
     let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
-    let each = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
-    let watermarks = connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, each)
-        .map_err(StartError)?;
+    let fds_per_connection = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
+    let watermarks =
+        connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, fds_per_connection)
+            .map_err(StartError)?;
     check_worker_shares(watermarks, workers).map_err(StartError)?;
     let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);
@@ -165,12 +166,12 @@ fn worker_configs(
     mut sum: Vec<TcpListener>,
     now: Now,
 ) -> Result<Vec<WorkerConfig>, StartError> {
-    let of = logs.len();
-    let naming = Arc::default();
-    let mut kits: Vec<WorkerConfig> = Vec::with_capacity(of);
+    let worker_count = logs.len();
+    let rename_lock = Arc::default();
+    let mut configs: Vec<WorkerConfig> = Vec::with_capacity(worker_count);
     let mut own = Some(http);
     for (index, log) in logs.into_iter().enumerate() {
-        let http = match (own.take(), kits.first()) {
+        let http = match (own.take(), configs.first()) {
             (None, Some(first)) => {
                 let more =
                     listen_on_same_port(&first.http).map_err(|error| listen_error(&error, "--port"))?;
@@ -179,32 +180,31 @@ fn worker_configs(
             }
             (own, _) => own.unwrap_or_default(),
         };
-        kits.push(WorkerConfig {
+        configs.push(WorkerConfig {
             config: config.clone(),
             store: open_content_source(&config)?,
             log,
             http,
             sum: std::mem::take(&mut sum),
-            watermarks: worker_share(watermarks, index, of),
-            worker_id: WorkerId { index, worker_count: of },
-            rename_lock: Arc::clone(&naming),
+            watermarks: worker_share(watermarks, index, worker_count),
+            worker_id: WorkerId { index, worker_count },
+            rename_lock: Arc::clone(&rename_lock),
             now,
         });
     }
-    Ok(kits)
+    Ok(configs)
 }
 
 impl WorkerConfig {
     /// The server and the loop around it.
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self { config, store, log, http, sum, watermarks, worker_id: rank, rename_lock: naming, now } =
-            self;
+        let Self { config, store, log, http, sum, watermarks, worker_id, rename_lock, now } = self;
         // They are named in their order.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
         let sum_room = settings.map(|settings| SumService::open(&config, settings, sum_ids)).transpose()?;
-        let site = WorkerState::new(config, store, log).with_rename_lock(naming);
-        let mut reactor = Reactor::new(ServerApp::new(site, sum_room, rank), now)?;
+        let worker = WorkerState::new(config, store, log).with_rename_lock(rename_lock);
+        let mut reactor = Reactor::new(ServerApp::new(worker, sum_room, worker_id), now)?;
         reactor.set_watermarks(watermarks);
         for listener in http.into_iter().chain(sum) {
             reactor.listen(listener)?;
@@ -214,9 +214,9 @@ impl WorkerConfig {
 }
 
 impl Job for WorkerConfig {
-    fn run(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
+    fn run(self, messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
-        reactor.app_mut().set_control_messages(orders);
+        reactor.app_mut().set_control_messages(messages);
         ready(reactor.waker());
         reactor.run().map(drop)
     }

@@ -24,12 +24,12 @@ pub(super) const WORKERS_MAX: usize = 256;
 
 /// How many threads are to serve.
 pub(super) fn worker_count(config: &ServerConfig) -> usize {
-    let asked = match config.http {
+    let requested = match config.http {
         true => config.workers,
         // The number exchange alone: it has one room.
         false => Some(1),
     };
-    asked.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
+    requested.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
 }
 
 /// What a thread is made for.
@@ -38,7 +38,7 @@ pub(super) trait Job: Send + 'static {
     ///
     /// # Errors
     /// Whatever keeps it from going on.
-    fn run(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
+    fn run(self, control_messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
 }
 
 /// Workers that have yet to begin, and whoever is to watch them.
@@ -74,27 +74,27 @@ impl<J: Job> WorkerThreads<J> {
     /// # Errors
     /// When one of them has failed, what it had: the others have ended in good order.
     pub(super) fn run(mut self) -> io::Result<Option<i32>> {
-        let (tell, told) = mpsc::channel();
+        let (sender, events) = mpsc::channel();
         // Each byte makes who watches look; nobody reads them.
-        let (bell, ear) = UnixStream::pair()?;
-        self.supervisor.watch_fd(ear.into())?;
-        let watch = self.supervisor.app_mut();
-        watch.events = Some(told);
+        let (notify_sender, notify_receiver) = UnixStream::pair()?;
+        self.supervisor.watch_fd(notify_receiver.into())?;
+        let supervisor = self.supervisor.app_mut();
+        supervisor.events = Some(events);
         let jobs = self.jobs.into_iter().map(|job| {
-            let (orders, heard) = mpsc::channel();
-            watch.workers.push(WorkerHandle { control_messages: orders, waker: None, has_ended: false });
-            move |ready: &dyn Fn(Arc<Waker>)| job.run(heard, ready)
+            let (control_messages, received) = mpsc::channel();
+            supervisor.workers.push(WorkerHandle { control_messages, waker: None, has_ended: false });
+            move |ready: &dyn Fn(Arc<Waker>)| job.run(received, ready)
         });
-        let bell = Arc::new(bell);
+        let notify_sender = Arc::new(notify_sender);
         spawn_reactors(jobs, move |index, event| {
             // Who watches is gone only when the whole process is about to be.
-            let _ = tell.send((index, event));
-            if let Err(error) = (&*bell).write_all(b"!") {
+            let _ = sender.send((index, event));
+            if let Err(error) = (&*notify_sender).write_all(b"!") {
                 log::error!("cannot tell what has become of a worker: {error}");
             }
         })?;
-        let watch = self.supervisor.run()?;
-        watch.failure.map_or(Ok(watch.stopped_by), Err)
+        let supervisor = self.supervisor.run()?;
+        supervisor.failure.map_or(Ok(supervisor.stopped_by), Err)
     }
 }
 
@@ -107,9 +107,9 @@ struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    fn send(&self, order: ControlMessage) {
+    fn send(&self, message: ControlMessage) {
         // Who is gone needs no orders.
-        let _ = self.control_messages.send(order);
+        let _ = self.control_messages.send(message);
         self.wake();
     }
 
@@ -133,17 +133,17 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn broadcast(&mut self, order: ControlMessage) {
-        if let ControlMessage::ShutDown(signal) = order
+    fn broadcast(&mut self, message: ControlMessage) {
+        if let ControlMessage::ShutDown(signal) = message
             && std::mem::replace(&mut self.stopping, true)
         {
             self.stopped_by = signal;
         }
-        self.workers.iter().for_each(|worker| worker.send(order));
+        self.workers.iter().for_each(|worker| worker.send(message));
     }
 
     fn handle_events(&mut self) {
-        while let Some((index, event)) = self.events.as_ref().and_then(|told| told.try_recv().ok()) {
+        while let Some((index, event)) = self.events.as_ref().and_then(|events| events.try_recv().ok()) {
             let Some(worker) = self.workers.get_mut(index) else { continue };
             match event {
                 ThreadEvent::Ready(waker) => {
@@ -184,8 +184,9 @@ impl App for Supervisor {
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, _: Now, _: bool) -> Option<Instant> {
         let stop = control.take_woken().then_some(ControlMessage::ShutDown(None));
-        for order in control.take_signals().into_iter().filter_map(ControlMessage::from_signal).chain(stop) {
-            self.broadcast(order);
+        for message in control.take_signals().into_iter().filter_map(ControlMessage::from_signal).chain(stop)
+        {
+            self.broadcast(message);
         }
         control.take_fd_readable();
         self.handle_events();
@@ -212,13 +213,17 @@ mod tests {
     }
 
     impl Job for WaitingJob {
-        fn run(self, orders: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
+        fn run(
+            self,
+            control_messages: Receiver<ControlMessage>,
+            ready: &dyn Fn(Arc<Waker>),
+        ) -> io::Result<()> {
             let poll = Poll::new()?;
             ready(Arc::new(Waker::new(poll.registry(), Token(0))?));
             while (self.first)()? {
-                let order = orders.recv().map_err(io::Error::other)?;
-                self.received.send(order).map_err(io::Error::other)?;
-                if matches!(order, ControlMessage::ShutDown(_)) {
+                let message = control_messages.recv().map_err(io::Error::other)?;
+                self.received.send(message).map_err(io::Error::other)?;
+                if matches!(message, ControlMessage::ShutDown(_)) {
                     break;
                 }
             }
@@ -238,24 +243,28 @@ mod tests {
             (|| Ok(false), "worker 2 of 3 has failed: it has ended too early"),
         ];
         for (first, expected) in cases {
-            let (tell, heard) = mpsc::channel();
+            let (sender, received) = mpsc::channel();
             let firsts: [First; 3] = [|| Ok(true), first, || Ok(true)];
-            let jobs = firsts.map(|first| WaitingJob { first, received: tell.clone() }).into();
-            drop(tell);
+            let jobs = firsts.map(|first| WaitingJob { first, received: sender.clone() }).into();
+            drop(sender);
             let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
             assert_eq!(workers.run().expect_err("one has failed").to_string(), expected);
-            assert_eq!(heard.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2], "{expected}");
+            assert_eq!(
+                received.iter().collect::<Vec<_>>(),
+                [ControlMessage::ShutDown(None); 2],
+                "{expected}"
+            );
         }
     }
 
     #[test]
     fn shutdown_waker_stops_all_workers_without_error() {
-        let (tell, heard) = mpsc::channel();
-        let jobs = (0..2).map(|_| WaitingJob { first: || Ok(true), received: tell.clone() }).collect();
-        drop(tell);
+        let (sender, received) = mpsc::channel();
+        let jobs = (0..2).map(|_| WaitingJob { first: || Ok(true), received: sender.clone() }).collect();
+        drop(sender);
         let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
         workers.shutdown_waker().wake().expect("it is told");
         assert_eq!(workers.run().expect("nothing fails"), None);
-        assert_eq!(heard.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2]);
+        assert_eq!(received.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2]);
     }
 }

@@ -80,23 +80,23 @@ impl SumClientProtocol {
         self.phase = next;
     }
 
-    fn send_line(&mut self, outbox: &mut SendQueue, own: &SumLine, now: Now) -> Want {
+    fn send_line(&mut self, send_queue: &mut SendQueue, own: &SumLine, now: Now) -> Want {
         self.enter(SumClientPhase::ReadingLine);
         self.deadline = now.instant + TIMEOUT;
-        outbox.push_with(|out| own.write(SumRole::Client, out));
+        send_queue.push_with(|out| own.write(SumRole::Client, out));
         Want::Input
     }
 
-    fn read_line(&mut self, inbox: &mut RecvBuf, exchange: &mut SumExchange) -> Want {
-        let outcome = match SumLine::parse(SumRole::Server, inbox.bytes()) {
+    fn read_line(&mut self, recv_buf: &mut RecvBuf, exchange: &mut SumExchange) -> Want {
+        let outcome = match SumLine::parse(SumRole::Server, recv_buf.bytes()) {
             Ok(Some((len, server))) => {
-                inbox.consume(len);
+                recv_buf.consume(len);
                 Ok(server)
             }
-            Ok(None) if !inbox.is_eof() => return Want::Input,
-            Ok(None) if inbox.is_empty() => Err(SumFailure::NoResponse),
+            Ok(None) if !recv_buf.is_eof() => return Want::Input,
+            Ok(None) if recv_buf.is_empty() => Err(SumFailure::NoResponse),
             Ok(None) => Err(SumFailure::InvalidLine(SumLineError::CutShort)),
-            Err(fault) => Err(SumFailure::InvalidLine(fault)),
+            Err(error) => Err(SumFailure::InvalidLine(error)),
         };
         self.finish(outcome, CloseReason::Finished, exchange)
     }
@@ -105,10 +105,10 @@ impl SumClientProtocol {
         &mut self,
         outcome: Result<SumLine, SumFailure>,
         reason: CloseReason,
-        site: &mut SumExchange,
+        exchange: &mut SumExchange,
     ) -> Want {
         self.enter(SumClientPhase::Closing);
-        site.outcome = Some(outcome);
+        exchange.outcome = Some(outcome);
         Want::Close(reason)
     }
 }
@@ -118,14 +118,14 @@ impl Protocol for SumClientProtocol {
 
     fn advance(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        site: &mut SumExchange,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        exchange: &mut SumExchange,
         now: Now,
     ) -> Want {
         match self.phase {
-            SumClientPhase::Connecting => self.send_line(outbox, &site.own, now),
-            SumClientPhase::ReadingLine => self.read_line(inbox, site),
+            SumClientPhase::Connecting => self.send_line(send_queue, &exchange.own, now),
+            SumClientPhase::ReadingLine => self.read_line(recv_buf, exchange),
             SumClientPhase::Closing => Want::Close(CloseReason::Finished),
         }
     }
@@ -134,18 +134,18 @@ impl Protocol for SumClientProtocol {
         Some(self.deadline)
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, site: &mut SumExchange, _: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, exchange: &mut SumExchange, _: Now) -> Want {
         match self.phase {
             SumClientPhase::Closing => Want::Close(CloseReason::Finished),
             SumClientPhase::Connecting | SumClientPhase::ReadingLine => {
                 let reason = CloseReason::TimedOut("the server's number");
-                self.finish(Err(SumFailure::TimedOut), reason, site)
+                self.finish(Err(SumFailure::TimedOut), reason, exchange)
             }
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, _: &SendQueue, site: &mut SumExchange, _: Now) {
+    fn closed(&mut self, reason: CloseReason, _: &SendQueue, exchange: &mut SumExchange, _: Now) {
         log::info!("closed: {reason}");
-        site.outcome.get_or_insert(Err(SumFailure::Connection(reason)));
+        exchange.outcome.get_or_insert(Err(SumFailure::Connection(reason)));
     }
 }

@@ -52,8 +52,8 @@ impl Name {
 
     /// The first of these that can be a name; `somebody` if none can.
     pub fn first_valid<S: AsRef<str>>(candidates: impl IntoIterator<Item = S>) -> Self {
-        let named = candidates.into_iter().find_map(|candidate| Self::new(candidate.as_ref()).ok());
-        named.unwrap_or_else(|| Self("somebody".to_owned()))
+        let name = candidates.into_iter().find_map(|candidate| Self::new(candidate.as_ref()).ok());
+        name.unwrap_or_else(|| Self("somebody".to_owned()))
     }
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for SumLineError {
             Self::Name => f.write_str("a name is some text, not too long, without control characters"),
             Self::Number => write!(f, "the number is not an integer from {} to {}", i64::MIN, i64::MAX),
             Self::TimedOut => write!(f, "no whole line has come within {} s", TIMEOUT.as_secs()),
-            Self::Refused(words) => f.write_str(words),
+            Self::Refused(message) => f.write_str(message),
         }
     }
 }
@@ -124,9 +124,9 @@ impl SumLine {
         let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line))
             .map_err(|_| SumLineError::NotUtf8)?;
         if role == SumRole::Server
-            && let Some(words) = text.strip_prefix(ERROR)
+            && let Some(message) = text.strip_prefix(ERROR)
         {
-            return Err(SumLineError::Refused(words.chars().filter(|&c| !is_deceptive(c)).collect()));
+            return Err(SumLineError::Refused(message.chars().filter(|&c| !is_deceptive(c)).collect()));
         }
         let rest = text.strip_prefix(role.prefix()).ok_or(SumLineError::Form(role))?;
         // The last colon: a name may have colons of its own.
@@ -150,9 +150,9 @@ impl SumLine {
 }
 
 /// Appends a server's refusal, in these words.
-pub(super) fn write_error(why: &str, out: &mut Vec<u8>) {
+pub(super) fn write_error(message: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(ERROR.as_bytes());
-    out.extend_from_slice(why.as_bytes());
+    out.extend_from_slice(message.as_bytes());
     out.push(b'\n');
 }
 

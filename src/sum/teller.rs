@@ -52,12 +52,12 @@ impl SumState {
 
     /// Takes a client's line; gives what it is answered with, or why there is no sum.
     fn handle_line(&mut self, client: &SumLine) -> Result<&SumLine, String> {
-        let (own, said) = (&self.own, &mut self.output_lines);
+        let (own, lines) = (&self.own, &mut self.output_lines);
         self.ended |= !NUMBERS.contains(&client.number);
-        said.push(format!("Client of {} has connected to Server of {}", client.name, own.name));
+        lines.push(format!("Client of {} has connected to Server of {}", client.name, own.name));
         let sum = client.number.checked_add(own.number);
         let shown = sum.map_or_else(|| "out of range".to_owned(), |sum| sum.to_string());
-        said.push(format!(
+        lines.push(format!(
             "{}, {}, sum: {shown}",
             client.format_as(SumRole::Client),
             own.format_as(SumRole::Server)
@@ -138,35 +138,40 @@ impl SumServerProtocol {
 
     fn read_line(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        desk: &mut SumState,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        state: &mut SumState,
         now: Now,
     ) -> Want {
-        self.has_input |= !inbox.is_empty();
-        let answer = match SumLine::parse(SumRole::Client, inbox.bytes()) {
+        self.has_input |= !recv_buf.is_empty();
+        let response = match SumLine::parse(SumRole::Client, recv_buf.bytes()) {
             Ok(Some((len, client))) => {
-                inbox.consume(len);
-                desk.handle_line(&client)
+                recv_buf.consume(len);
+                state.handle_line(&client)
             }
-            Ok(None) if !inbox.is_eof() => return Want::Input,
+            Ok(None) if !recv_buf.is_eof() => return Want::Input,
             Ok(None) if !self.has_input => return self.close(CloseReason::PeerClosed),
             Ok(None) => Err(SumLineError::CutShort.to_string()),
-            Err(fault) => Err(fault.to_string()),
+            Err(error) => Err(error.to_string()),
         };
-        self.write_line(answer, outbox, now)
+        self.write_line(response, send_queue, now)
     }
 
-    fn write_line(&mut self, answer: Result<&SumLine, String>, outbox: &mut SendQueue, now: Now) -> Want {
+    fn write_line(
+        &mut self,
+        response: Result<&SumLine, String>,
+        send_queue: &mut SendQueue,
+        now: Now,
+    ) -> Want {
         self.enter(SumServerPhase::WritingLine);
         self.deadline = now.instant + TIMEOUT;
-        self.close_reason = match answer {
+        self.close_reason = match response {
             Ok(_) => CloseReason::Finished,
             Err(_) => CloseReason::Refused("no number that can be added"),
         };
-        outbox.push_with(|out| match answer {
+        send_queue.push_with(|out| match response {
             Ok(own) => own.write(SumRole::Server, out),
-            Err(why) => write_error(&why, out),
+            Err(message) => write_error(&message, out),
         });
         Want::Drain
     }
@@ -177,13 +182,13 @@ impl Protocol for SumServerProtocol {
 
     fn advance(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        desk: &mut SumState,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        state: &mut SumState,
         now: Now,
     ) -> Want {
         match self.phase {
-            SumServerPhase::ReadingLine => self.read_line(inbox, outbox, desk, now),
+            SumServerPhase::ReadingLine => self.read_line(recv_buf, send_queue, state, now),
             SumServerPhase::WritingLine => self.close(self.close_reason),
             SumServerPhase::Closing => Want::Close(self.close_reason),
         }
@@ -193,13 +198,19 @@ impl Protocol for SumServerProtocol {
         Some(self.deadline)
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, outbox: &mut SendQueue, desk: &mut SumState, now: Now) -> Want {
+    fn on_timeout(
+        &mut self,
+        _: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        state: &mut SumState,
+        now: Now,
+    ) -> Want {
         match self.phase {
-            SumServerPhase::ReadingLine if desk.draining && !self.has_input => {
+            SumServerPhase::ReadingLine if state.draining && !self.has_input => {
                 self.close(CloseReason::Shutdown)
             }
             SumServerPhase::ReadingLine => {
-                self.write_line(Err(SumLineError::TimedOut.to_string()), outbox, now)
+                self.write_line(Err(SumLineError::TimedOut.to_string()), send_queue, now)
             }
             SumServerPhase::WritingLine => self.close(CloseReason::TimedOut("the peer to take the answer")),
             SumServerPhase::Closing => Want::Close(self.close_reason),

@@ -99,16 +99,16 @@ pub fn parse_count(text: &str) -> Result<u64, &'static str> {
     }
 }
 
-/// Reads a number per second: `200`, `0.5`, `10k`, `10k/s`; nought only if `may_be_nought`.
+/// Reads a number per second: `200`, `0.5`, `10k`, `10k/s`; nought only if `zero_allowed`.
 ///
 /// # Errors
 /// What is wrong, in words to stand behind a colon.
-pub fn parse_rate(text: &str, may_be_nought: bool) -> Result<f64, &'static str> {
+pub fn parse_rate(text: &str, zero_allowed: bool) -> Result<f64, &'static str> {
     const NOT_A_RATE: &str = "a rate is requests per second, above 0, such as 200, 0.5 or 10k";
     let rate = parse_scaled(text.strip_suffix("/s").unwrap_or(text)).ok_or(NOT_A_RATE)?;
     match rate {
         rate if rate > RATE_MAX => Err("that is more than 100 million a second"),
-        rate if rate == 0.0 && !may_be_nought => Err(NOT_A_RATE),
+        rate if rate == 0.0 && !zero_allowed => Err(NOT_A_RATE),
         rate => Ok(rate),
     }
 }
@@ -203,7 +203,7 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Ok(len), "{text}");
         }
-        for (text, fault) in [
+        for (text, message) in [
             ("", "is not a size"),
             ("k", "is not a size"),
             ("-1", "is not a size"),
@@ -216,7 +216,7 @@ mod tests {
             ("99999999TiB", "is too large"),
         ] {
             let error = parse_size(text).unwrap_err();
-            assert!(error.starts_with(fault), "{text}: {error}");
+            assert!(error.starts_with(message), "{text}: {error}");
         }
     }
 

@@ -118,15 +118,15 @@ fn entries(log: &str) -> Vec<Entry> {
 }
 
 /// The status codes of the answers in what a connection has sent, up to its end.
-fn statuses(mut answers: &[u8]) -> Vec<u16> {
+fn statuses(mut responses: &[u8]) -> Vec<u16> {
     let mut found = Vec::new();
-    while !answers.is_empty() {
-        let end = answers.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head") + 4;
-        let head = std::str::from_utf8(&answers[..end]).expect("a head in ASCII");
+    while !responses.is_empty() {
+        let end = responses.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head") + 4;
+        let head = std::str::from_utf8(&responses[..end]).expect("a head in ASCII");
         found.push(head[9..12].parse().expect("a status"));
         let len = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
         let len: usize = len.map_or(0, |len| len.parse().expect("a length"));
-        answers = answers.get(end + len..).expect("a whole body");
+        responses = responses.get(end + len..).expect("a whole body");
     }
     found
 }
@@ -296,9 +296,9 @@ fn stdout_log_is_written_while_connections_stay_open() {
 fn log_file_is_written_while_the_server_runs() {
     let server = Server::serving(FILES);
     assert_eq!(server.get("/hello.txt").status, 200);
-    let gives_up = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + PATIENCE;
     while fs::read_to_string(server.log_path()).expect("the log").is_empty() {
-        assert!(std::time::Instant::now() < gives_up, "a quiet server never writes its log");
+        assert!(std::time::Instant::now() < deadline, "a quiet server never writes its log");
         std::thread::yield_now();
     }
     let log = fs::read_to_string(server.log_path()).expect("the log");
@@ -345,8 +345,8 @@ fn log_off_writes_nothing() {
 
 #[test]
 fn log_file_is_appended_to_and_flushed_on_exit() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("appended.log");
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = directory.path().join("appended.log");
     let mut before = File::create(&path).expect("the log");
     before.write_all(b"what was there\n").expect("a line");
     for _ in 0..2 {

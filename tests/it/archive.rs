@@ -23,16 +23,16 @@ fn request(method: &str, path: &str, version: &str) -> String {
 
 /// Unpacks an archive into a new folder; `None` if there is nothing to do it with.
 fn unpack(archive: &[u8]) -> Option<tempfile::TempDir> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("archive.tar");
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let file = directory.path().join("archive.tar");
     fs::write(&file, archive).expect("a file");
-    let output = Command::new("tar").arg("-xf").arg(&file).arg("-C").arg(folder.path()).output();
+    let output = Command::new("tar").arg("-xf").arg(&file).arg("-C").arg(directory.path()).output();
     fs::remove_file(file).expect("removed");
     match output {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success() && said.is_empty(), "tar says: {said}");
-            Some(folder)
+            Some(directory)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             eprintln!("skipped: tar is not installed");
@@ -44,24 +44,24 @@ fn unpack(archive: &[u8]) -> Option<tempfile::TempDir> {
 
 /// Every file and folder below this one: its path, its bytes, whether it can be run, and when it was
 /// modified.
-fn tree(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, bool, i64)> {
+fn tree(directory: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, bool, i64)> {
     let mut found = Vec::new();
-    let mut left = vec![folder.to_owned()];
+    let mut left = vec![directory.to_owned()];
     while let Some(path) = left.pop() {
-        let facts = fs::metadata(&path).expect("facts");
-        let bytes = facts.is_file().then(|| fs::read(&path).expect("bytes"));
-        if facts.is_dir() {
+        let stat = fs::metadata(&path).expect("facts");
+        let bytes = stat.is_file().then(|| fs::read(&path).expect("bytes"));
+        if stat.is_dir() {
             left.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
         }
-        let name = path.strip_prefix(folder).expect("below it").to_owned();
-        found.push((name, bytes, facts.mode() & 0o100 != 0, facts.mtime()));
+        let name = path.strip_prefix(directory).expect("below it").to_owned();
+        found.push((name, bytes, stat.mode() & 0o100 != 0, stat.mtime()));
     }
     found.sort();
     found
 }
 
 /// Fills a folder with names of every kind and files of every length.
-fn furnish(folder: &Path) {
+fn furnish(directory: &Path) {
     let long = format!("{}/{}", "d".repeat(200), "e".repeat(250));
     let names: [&[u8]; 13] = [
         b"plain.txt",
@@ -79,18 +79,18 @@ fn furnish(folder: &Path) {
         b"x = y\tz",
     ];
     for (number, name) in names.iter().enumerate() {
-        let path = folder.join(OsStr::from_bytes(name));
+        let path = directory.join(OsStr::from_bytes(name));
         fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
         fs::write(path, pattern([0, 1, 511, 512, 513, 5000][number % 6])).expect("a file");
     }
-    fs::create_dir(folder.join("empty")).expect("a folder");
+    fs::create_dir(directory.join("empty")).expect("a folder");
     for len in [16_384, 16_385, 65_536, 65_537, 3_000_000] {
-        fs::write(folder.join(format!("{len}.bin")), pattern(len)).expect("a file");
+        fs::write(directory.join(format!("{len}.bin")), pattern(len)).expect("a file");
     }
-    let old = File::options().write(true).open(folder.join("plain.txt")).expect("a file");
+    let old = File::options().write(true).open(directory.join("plain.txt")).expect("a file");
     old.set_modified(UNIX_EPOCH + Duration::from_secs(86_400)).expect("a time");
     let script = fs::Permissions::from_mode(0o744);
-    fs::set_permissions(folder.join("100%"), script).expect("permissions");
+    fs::set_permissions(directory.join("100%"), script).expect("permissions");
 }
 
 #[test]
@@ -208,8 +208,8 @@ fn archive_of_file_over_8_gib_has_pax_size() {
 }
 
 /// Lays out a folder whose paths are too long for its length to be known beforehand.
-fn deep(folder: &Path) {
-    let inner = folder.join(format!("{}/", "d".repeat(250)).repeat(14));
+fn deep(directory: &Path) {
+    let inner = directory.join(format!("{}/", "d".repeat(250)).repeat(14));
     fs::create_dir_all(&inner).expect("folders");
     for number in 0..800 {
         fs::write(inner.join(number.to_string()), pattern(number)).expect("a file");
@@ -219,8 +219,8 @@ fn deep(folder: &Path) {
 #[test]
 fn archive_of_unknown_length_is_complete_in_http11_and_http10() {
     let server = Server::serving(&[("a.txt", b"a")]);
-    let folder = server.root().join("deep");
-    deep(&folder);
+    let directory = server.root().join("deep");
+    deep(&directory);
     let mut client = server.connect();
     client.send(request("GET", "/deep/?archive=tar", "1.1") + &request("GET", "/a.txt", "1.1"));
     let head = client.head();
@@ -235,7 +235,7 @@ fn archive_of_unknown_length_is_complete_in_http11_and_http10() {
     assert!(old.head().contains("\r\nConnection: close\r\n"));
     assert!(old.rest() == body);
     let Some(unpacked) = unpack(&body) else { return };
-    assert!(tree(&folder) == tree(&unpacked.path().join("deep")));
+    assert!(tree(&directory) == tree(&unpacked.path().join("deep")));
     let log = server.stop().log;
     assert!(log.lines().nth(2).is_some_and(|line| line.contains(&format!(" 200 {} ", body.len()))), "{log}");
 }

@@ -96,16 +96,16 @@ struct Reading {
 }
 
 impl Reading {
-    fn of(asked: &Asked) -> Reading {
+    fn of(case: &Asked) -> Reading {
         let server = serving(LARGE_LEN);
         let mut client = slow_reader(&server);
-        let fields = asked.fields;
+        let fields = case.fields;
         client.send(format!(
             "GET /{NAME} HTTP/1.1\r\nHost: test\r\n{fields}\r\nGET /none HTTP/1.1\r\nHost: test\r\n\r\n"
         ));
         let reply = client.reply_to_head();
-        assert_eq!(reply.status, asked.status, "{}", reply.head);
-        let promised = pattern(LARGE_LEN)[asked.first..asked.end].to_vec();
+        assert_eq!(reply.status, case.status, "{}", reply.head);
+        let promised = pattern(LARGE_LEN)[case.first..case.end].to_vec();
         assert_eq!(reply.field("content-length"), Some(promised.len().to_string().as_str()));
         let read = client.bytes(READ_LEN);
         Reading { server, client, read, promised }
@@ -130,24 +130,24 @@ impl Reading {
         let now = fs::read(self.path()).expect("the file");
         assert!(self.server.get(&format!("/{NAME}")).body == now, "{what}: who asks now gets what it is now");
         let log = self.server.stop().log;
-        let told: Vec<serde_json::Value> =
+        let lines: Vec<serde_json::Value> =
             log.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
-        assert_eq!(told.len(), 2, "the request behind it is not answered: {log}");
-        assert_eq!(told[0]["close_reason"], TRUNCATED, "{what}");
-        assert_eq!(told[0]["body_bytes"], self.read.len(), "{what}");
+        assert_eq!(lines.len(), 2, "the request behind it is not answered: {log}");
+        assert_eq!(lines[0]["close_reason"], TRUNCATED, "{what}");
+        assert_eq!(lines[0]["body_bytes"], self.read.len(), "{what}");
         self.promised.truncate(self.read.len());
         (self.read, self.promised)
     }
 }
 
-fn expect_the_old_one_whole(asked: &Asked) {
+fn expect_the_old_one_whole(case: &Asked) {
     let changes: [(&str, Change, u16, Option<Vec<u8>>); 3] = [
         ("replaced", replace, 200, Some(other(LARGE_LEN))),
         ("removed", remove, 404, None),
         ("grown", grow, 200, Some(grown(LARGE_LEN))),
     ];
     for (what, change, status, body) in changes {
-        let reading = Reading::of(asked);
+        let reading = Reading::of(case);
         change(&reading.path());
         let server = reading.expect_whole(what);
         let reply = server.get(&format!("/{NAME}"));
@@ -156,18 +156,18 @@ fn expect_the_old_one_whole(asked: &Asked) {
     }
 }
 
-fn expect_an_abort(asked: &Asked) {
+fn expect_an_abort(case: &Asked) {
     for len in [0, 14_000_001] {
         let what = format!("{len} bytes");
-        let reading = Reading::of(asked);
+        let reading = Reading::of(case);
         set_len(&reading.path(), len);
         let (read, promised) = reading.expect_aborted(&what);
         assert!(read == promised, "{what}: another file, or padding");
         // Far beyond what the buffers hold it ends on the byte.
-        assert!(len == 0 || read.len() == len - asked.first, "{what}: all that is there");
+        assert!(len == 0 || read.len() == len - case.first, "{what}: all that is there");
     }
-    let reading = Reading::of(asked);
-    set_len(&reading.path(), asked.first + READ_LEN + 200_001);
+    let reading = Reading::of(case);
+    set_len(&reading.path(), case.first + READ_LEN + 200_001);
     let (read, promised) = reading.expect_aborted("on its way");
     let is_its_own = |(read, promised): (&u8, &u8)| read == promised || *read == 0;
     assert!(read.iter().zip(&promised).all(is_its_own), "on its way: another file");

@@ -203,7 +203,7 @@ fn malformed_response_exits_56_with_one_line_cause() {
 
 #[test]
 fn escape_sequences_of_the_server_never_reach_the_terminal() {
-    let answers = [
+    let responses = [
         "HTTP/1.1 200 \x1b[31mOK\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 \u{9b}31mOK\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX: \x1b]0;title\x07\r\nContent-Length: 0\r\n\r\n",
@@ -211,7 +211,7 @@ fn escape_sequences_of_the_server_never_reach_the_terminal() {
         "HTTP/1.1 200 OK\r\n\x1b[31m: x\r\nContent-Length: 0\r\n\r\n",
         "\x1b[31m",
     ];
-    for answer in answers {
+    for answer in responses {
         let outcome = fetch_answer(answer, &["-v"]);
         let clean = outcome.stderr.chars().all(|c| c == '\n' || !c.is_control());
         assert!(clean, "{answer:?}: {:?}", outcome.stderr);
@@ -221,8 +221,8 @@ fn escape_sequences_of_the_server_never_reach_the_terminal() {
 #[test]
 fn error_status_exits_0_and_with_fail_22() {
     let server = Server::serving(&[]);
-    let place = format!("{}/missing", server.address());
-    let outcome = client(&[&place]).expect(0);
+    let url = format!("{}/missing", server.address());
+    let outcome = client(&[&url]).expect(0);
     assert!(outcome.stderr.contains("HTTP/1.1 404 Not Found\n") && !outcome.stdout.is_empty());
     for (status, args) in [(404, ["-f", "/missing"]), (500, ["--fail", "/"])] {
         let answer = format!("HTTP/1.1 {status} Oh\r\nContent-Length: 5\r\n\r\nhello");
@@ -230,7 +230,7 @@ fn error_status_exits_0_and_with_fail_22() {
         assert!(outcome.complaint().contains(&status.to_string()), "{}", outcome.stderr);
         assert!(outcome.stdout.is_empty());
     }
-    let outcome = client(&["-f", &place]).expect(22);
+    let outcome = client(&["-f", &url]).expect(22);
     assert!(outcome.stdout.is_empty());
 }
 
@@ -262,11 +262,11 @@ fn every_address_of_a_host_is_tried() {
     };
     let answer = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     let server = Scripted::on(last.ip(), &[answer], 1);
-    let place = format!("localhost:{}", server.port());
+    let url = format!("localhost:{}", server.port());
     let port = server.port().parse().expect("a port");
     // Taken, but not listened on: the first address refuses for sure.
     let _refusing = bound_socket(SocketAddr::new(first.ip(), port));
-    let outcome = client(&[&place]).expect(0);
+    let outcome = client(&[&url]).expect(0);
     let words = format!("connected to {} (localhost)", SocketAddr::new(last.ip(), port));
     assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
 }
@@ -286,7 +286,7 @@ fn unaccepted_connection_exits_28_at_connect_timeout() {
     listen(&socket, 0).expect("a listener");
     let address = address_of(&socket);
     // More connections than its queue holds: the kernel leaves the next one without an answer.
-    let crowd: Vec<TcpStream> = (0..8)
+    let pending_connections: Vec<TcpStream> = (0..8)
         .map(|_| {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             let one = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket");
@@ -298,7 +298,7 @@ fn unaccepted_connection_exits_28_at_connect_timeout() {
         let outcome = client(&[option, &address.to_string()]).expect(28);
         assert!(outcome.complaint().contains("timed out after 200 ms"), "{}", outcome.stderr);
     }
-    drop(crowd);
+    drop(pending_connections);
 }
 
 #[test]

@@ -174,8 +174,8 @@ fn silent_prints_nothing_and_show_error_only_errors() {
 
 #[test]
 fn short_options_combine_and_the_last_may_take_a_value() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("page");
+    let directory = tempfile::tempdir().expect("a folder");
+    let file = directory.path().join("page");
     let server = Scripted::answering(OK);
     let outcome =
         client(&["-fsSo", file.to_str().expect("UTF-8"), &format!("-p{}", server.port())]).expect(0);

@@ -11,10 +11,10 @@ use crate::harness::{Scripted, Server, Step, client};
 const ANSWER: &str = "HTTP/1.1 200 Fine\r\nX-B: 1\r\nx-a:  2\r\nX-B: 3\r\nSet-Cookie: secret\r\nContent-Length: 5\r\n\r\nhello";
 
 /// Runs the client against a server that answers like this; returns what the log has then.
-fn logged(answer: &str, options: &[&str], code: i32) -> (String, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("exchanges.log");
-    let server = Scripted::answering(answer);
+fn logged(response: &str, options: &[&str], code: i32) -> (String, String) {
+    let directory = tempfile::tempdir().expect("a folder");
+    let log = directory.path().join("exchanges.log");
+    let server = Scripted::answering(response);
     let address = format!("127.0.0.1:{}", server.port());
     let log_name = log.to_str().expect("a path in UTF-8");
     client(&[&["--log", log_name, "-H", "Cookie: secret", &address], options].concat()).expect(code);
@@ -56,9 +56,12 @@ fn json_record_has_server_keys_plus_host() {
     assert_eq!(record["port"].to_string(), port);
     let server = Server::with(&[], &["--log-format", "json"]);
     server.get("/");
-    let of_server: Value = serde_json::from_str(&server.stop().log).expect("one object");
+    let server_record: Value = serde_json::from_str(&server.stop().log).expect("one object");
     let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&record).into_iter().filter(|key| key != "host").collect::<Vec<_>>(), keys(&of_server));
+    assert_eq!(
+        keys(&record).into_iter().filter(|key| key != "host").collect::<Vec<_>>(),
+        keys(&server_record)
+    );
 }
 
 #[test]
@@ -74,8 +77,8 @@ fn failed_exchange_is_logged_with_close_reason() {
 
 #[test]
 fn timed_out_exchange_is_logged() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("exchanges.log");
+    let directory = tempfile::tempdir().expect("a folder");
+    let log = directory.path().join("exchanges.log");
     let server = Scripted::following(&[Step::Silence]);
     let address = format!("127.0.0.1:{}", server.port());
     client(&["--log", log.to_str().expect("a path in UTF-8"), "-m", "0.3", &address]).expect(28);
@@ -85,19 +88,19 @@ fn timed_out_exchange_is_logged() {
 
 #[test]
 fn a_server_cannot_forge_a_record() {
-    let answer = "HTTP/1.1 200 \u{9b}\r\nX: \"}\t{\\x0A\\u000a\r\nContent-Length: 0\r\n\r\n";
-    let (log, _) = logged(answer, &["--log-format", "json"], 0);
+    let response = "HTTP/1.1 200 \u{9b}\r\nX: \"}\t{\\x0A\\u000a\r\nContent-Length: 0\r\n\r\n";
+    let (log, _) = logged(response, &["--log-format", "json"], 0);
     let record: Value = serde_json::from_str(&log).expect("one object");
     assert_eq!(record["response_headers"][0], json!(["X", "\"}\t{\\x0A\\u000a"]));
-    let (log, _) = logged(answer, &[], 0);
+    let (log, _) = logged(response, &[], 0);
     assert_eq!(log.matches("\n\n").count(), 1);
     assert!(log.contains("< X: \"}\\x09{\\\\x0A\\\\u000a\n"), "{log}");
 }
 
 #[test]
 fn log_file_is_appended_to_in_every_line_format() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("exchanges.log");
+    let directory = tempfile::tempdir().expect("a folder");
+    let log = directory.path().join("exchanges.log");
     let log_name = log.to_str().expect("a path in UTF-8");
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let address = format!("{}/hello.txt", server.address());
@@ -115,9 +118,9 @@ fn log_file_is_appended_to_in_every_line_format() {
 
 #[test]
 fn unopenable_log_exits_23_before_sending() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let server = Server::serving(&[]);
-    let name = folder.path().to_str().expect("a path in UTF-8");
+    let name = directory.path().to_str().expect("a path in UTF-8");
     let outcome = client(&["--log", name, &server.address().to_string()]).expect(23);
     let complaint = outcome.complaint();
     assert!(complaint.contains(name) && complaint.contains("nothing was sent"), "{complaint}");

@@ -27,10 +27,10 @@ fn held() -> [Step; 3] {
 
 /// Waits until a pipe takes no more.
 fn wait_until_full(writer: &impl AsFd) {
-    let begun = Instant::now();
-    let at_once = Timespec::default();
-    while poll(&mut [PollFd::new(writer, PollFlags::OUT)], Some(&at_once)).expect("it can be asked") > 0 {
-        assert!(begun.elapsed() < PATIENCE, "the pipe was never filled");
+    let started = Instant::now();
+    let no_wait = Timespec::default();
+    while poll(&mut [PollFd::new(writer, PollFlags::OUT)], Some(&no_wait)).expect("it can be asked") > 0 {
+        assert!(started.elapsed() < PATIENCE, "the pipe was never filled");
         thread::yield_now();
     }
 }
@@ -47,12 +47,12 @@ fn saved_body_is_in_the_file_named_on_the_last_line() {
         (vec!["-o", "saved"], "/empty", "saved", "", "received 0 bytes "),
     ];
     for (mut args, path, name, body, words) in rows {
-        let folder = tempfile::tempdir().expect("a folder");
+        let directory = tempfile::tempdir().expect("a folder");
         let url = format!("{base}{path}");
         args.push(&url);
-        let outcome = client_in(folder.path(), &args).expect(0);
-        assert_eq!(fs::read_to_string(folder.path().join(name)).expect("the file"), body, "{args:?}");
-        assert_eq!(names_in(folder.path()), [name], "{args:?}");
+        let outcome = client_in(directory.path(), &args).expect(0);
+        assert_eq!(fs::read_to_string(directory.path().join(name)).expect("the file"), body, "{args:?}");
+        assert_eq!(names_in(directory.path()), [name], "{args:?}");
         assert!(outcome.stdout.is_empty(), "{args:?}");
         let last = outcome.stderr.lines().last().unwrap_or_default();
         assert!(last.starts_with(words) && last.ends_with(&format!(", saved to {name}")), "{last}");
@@ -71,50 +71,51 @@ fn incomplete_body_leaves_no_new_file_and_keeps_the_old() {
     ];
     for (options, answer, code) in rows {
         for old in [None, Some("old")] {
-            let folder = tempfile::tempdir().expect("a folder");
-            let file = folder.path().join("saved");
+            let directory = tempfile::tempdir().expect("a folder");
+            let file = directory.path().join("saved");
             if let Some(old) = old {
                 fs::write(&file, old).expect("an old file");
             }
             let server = Scripted::answering(answer);
             let port = server.port();
             let args = [&["-p", &port, "-o", "saved"], options].concat();
-            client_in(folder.path(), &args).expect(code);
+            client_in(directory.path(), &args).expect(code);
             assert_eq!(fs::read_to_string(&file).ok().as_deref(), old, "{answer:?}");
-            assert_eq!(names_in(folder.path()).len(), usize::from(old.is_some()), "{answer:?}");
+            assert_eq!(names_in(directory.path()).len(), usize::from(old.is_some()), "{answer:?}");
         }
     }
 }
 
 #[test]
 fn existing_file_is_unchanged_until_download_completes() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("saved");
+    let directory = tempfile::tempdir().expect("a folder");
+    let file = directory.path().join("saved");
     fs::write(&file, "old").expect("an old file");
     let server = Scripted::following(&held());
-    let mut running = Client::start_in(folder.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
+    let mut running =
+        Client::start_in(directory.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
     running.stderr().wait_for(BAR);
     assert_eq!(fs::read_to_string(&file).expect("the file"), "old");
-    assert_eq!(names_in(folder.path()).len(), 2, "the old file, and the new one under another name");
+    assert_eq!(names_in(directory.path()).len(), 2, "the old file, and the new one under another name");
     server.go();
     running.finish().expect(0);
     assert_eq!(fs::read_to_string(&file).expect("the file"), "firstsecond");
-    assert_eq!(names_in(folder.path()), ["saved"]);
+    assert_eq!(names_in(directory.path()), ["saved"]);
 }
 
 #[test]
 fn interrupted_download_leaves_no_file() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let folder = tempfile::tempdir().expect("a folder");
+        let directory = tempfile::tempdir().expect("a folder");
         let server = Scripted::following(&held());
         let mut running =
-            Client::start_in(folder.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
+            Client::start_in(directory.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
         running.stderr().wait_for(BAR);
-        assert_eq!(names_in(folder.path()).len(), 1, "it is being saved");
+        assert_eq!(names_in(directory.path()).len(), 1, "it is being saved");
         running.signal(signal);
         let outcome = running.finish().expect(code);
         assert!(outcome.stderr.contains("reactor-client: interrupted"), "{:?}", outcome.stderr);
-        assert_eq!(names_in(folder.path()).len(), 0);
+        assert_eq!(names_in(directory.path()).len(), 0);
     }
 }
 
@@ -139,19 +140,19 @@ fn signal_exits_while_blocked_on_an_unread_pipe() {
 fn unwritable_output_exits_23_with_one_line_cause() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let url = format!("http://{}/hello.txt", server.address());
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::create_dir(folder.path().join("folder")).expect("a folder in it");
+    let directory = tempfile::tempdir().expect("a folder");
+    fs::create_dir(directory.path().join("folder")).expect("a folder in it");
     let rows = [
         ("missing/file", "cannot write 'missing/file': No such file or directory"),
         ("folder", "cannot write 'folder': Is a directory"),
         ("folder/hello.txt/", "cannot write 'folder/hello.txt/': "),
     ];
     for (file, words) in rows {
-        let outcome = client_in(folder.path(), &["-o", file, &url]).expect(23);
+        let outcome = client_in(directory.path(), &["-o", file, &url]).expect(23);
         assert!(outcome.complaint().contains(words), "{}", outcome.stderr);
         assert!(!outcome.stderr.contains(".part"), "a name that nobody asked for: {}", outcome.stderr);
-        assert_eq!(names_in(folder.path()), ["folder"], "{file}");
-        assert_eq!(names_in(&folder.path().join("folder")), [""; 0], "{file}");
+        assert_eq!(names_in(directory.path()), ["folder"], "{file}");
+        assert_eq!(names_in(&directory.path().join("folder")), [""; 0], "{file}");
     }
 }
 
@@ -159,33 +160,33 @@ fn unwritable_output_exits_23_with_one_line_cause() {
 fn hyphen_is_stdout_and_device_is_written_not_replaced() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let url = format!("http://{}/hello.txt", server.address());
-    let folder = tempfile::tempdir().expect("a folder");
-    assert_eq!(client_in(folder.path(), &["-o", "-", &url]).expect(0).text(), "hello");
-    let outcome = client_in(folder.path(), &["-o", "/dev/null", &url]).expect(0);
+    let directory = tempfile::tempdir().expect("a folder");
+    assert_eq!(client_in(directory.path(), &["-o", "-", &url]).expect(0).text(), "hello");
+    let outcome = client_in(directory.path(), &["-o", "/dev/null", &url]).expect(0);
     assert!(outcome.stdout.is_empty() && outcome.stderr.contains(", saved to /dev/null\n"));
     assert!(!Path::new("/dev/null").is_file());
-    assert_eq!(names_in(folder.path()), [""; 0]);
+    assert_eq!(names_in(directory.path()), [""; 0]);
 }
 
 #[test]
 fn a_symbolic_link_is_followed_and_not_replaced() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
     let url = format!("http://{}/hello.txt", server.address());
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("target"), "old").expect("an old file");
-    std::os::unix::fs::symlink("target", folder.path().join("link")).expect("a link");
-    client_in(folder.path(), &["-o", "link", &url]).expect(0);
-    assert_eq!(fs::read_link(folder.path().join("link")).expect("still a link"), Path::new("target"));
-    assert_eq!(fs::read(folder.path().join("target")).expect("the file"), b"hello");
+    let directory = tempfile::tempdir().expect("a folder");
+    fs::write(directory.path().join("target"), "old").expect("an old file");
+    std::os::unix::fs::symlink("target", directory.path().join("link")).expect("a link");
+    client_in(directory.path(), &["-o", "link", &url]).expect(0);
+    assert_eq!(fs::read_link(directory.path().join("link")).expect("still a link"), Path::new("target"));
+    assert_eq!(fs::read(directory.path().join("target")).expect("the file"), b"hello");
 }
 
 #[test]
 fn remote_name_with_escape_sequence_is_printed_without() {
     let server = Scripted::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let url = format!(":{}/a%1b%5b31m%0ab", server.port());
-    let outcome = client_in(folder.path(), &["-O", &url]).expect(0);
-    assert_eq!(names_in(folder.path()), ["a\x1b[31m\nb"]);
+    let outcome = client_in(directory.path(), &["-O", &url]).expect(0);
+    assert_eq!(names_in(directory.path()), ["a\x1b[31m\nb"]);
     assert!(!outcome.stderr.contains('\x1b'), "{:?}", outcome.stderr);
     assert_eq!(outcome.stderr.lines().count(), 4, "{:?}", outcome.stderr);
 }
@@ -200,11 +201,12 @@ fn large_download_is_byte_identical() {
         served.write_all(&block).expect("a block");
         block.rotate_left(1);
     }
-    let folder = tempfile::tempdir().expect("a folder");
-    let outcome = client_in(folder.path(), &["-O", &format!("http://{}/large", server.address())]).expect(0);
+    let directory = tempfile::tempdir().expect("a folder");
+    let outcome =
+        client_in(directory.path(), &["-O", &format!("http://{}/large", server.address())]).expect(0);
     assert!(outcome.stderr.contains("received 67,108,864 bytes"), "{}", outcome.stderr);
     block.rotate_right(64);
-    let mut saved = File::open(folder.path().join("large")).expect("the file");
+    let mut saved = File::open(directory.path().join("large")).expect("the file");
     let mut found = vec![0; BLOCK_LEN];
     for at in 0..64 {
         saved.read_exact(&mut found).expect("a block");
@@ -248,9 +250,10 @@ fn a_text_body_is_shown_on_a_terminal() {
 
 #[test]
 fn slow_download_shows_progress_bar_on_a_terminal() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let server = Scripted::following(&held());
-    let mut running = Client::start_in(folder.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
+    let mut running =
+        Client::start_in(directory.path(), &["-p", &server.port(), "-o", "saved"], Screen::Stderr);
     running.stderr().wait_for(BAR);
     server.go();
     let outcome = running.finish().expect(0);
@@ -260,11 +263,11 @@ fn slow_download_shows_progress_bar_on_a_terminal() {
 
 #[test]
 fn no_progress_bar_if_fast_silent_or_not_on_a_terminal() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let whole = [Step::send("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nfirstsecond")];
     let server = Scripted::following(&whole);
     let args = ["-p", &server.port(), "-o", "saved"];
-    let outcome = Client::start_in(folder.path(), &args, Screen::Stderr).finish().expect(0);
+    let outcome = Client::start_in(directory.path(), &args, Screen::Stderr).finish().expect(0);
     assert!(!outcome.stderr.contains("/11 B"), "quick: {:?}", outcome.stderr);
     // Silence until the time limit: a bar would have come after half a second.
     for (options, screen) in
@@ -273,7 +276,7 @@ fn no_progress_bar_if_fast_silent_or_not_on_a_terminal() {
         let server = Scripted::following(&[held()[0].clone(), Step::Silence]);
         let port = server.port();
         let args = [&["-m", "0.7", "-p", &port], options].concat();
-        let outcome = Client::start_in(folder.path(), &args, screen).finish().expect(28);
+        let outcome = Client::start_in(directory.path(), &args, screen).finish().expect(28);
         assert!(!outcome.stderr.contains("/11 B"), "{args:?}: {:?}", outcome.stderr);
     }
 }

@@ -102,8 +102,8 @@ fn upload_to_a_trailing_slash_appends_encoded_file_name() {
         let args = [&["-p", &port], args].concat();
         let outcome = client_in(folder.path(), &args).expect(0);
         assert_eq!(last_line(&outcome.stderr), format!("stored {confirmed} (created)"));
-        let there = fs::read(server.root().join(stored)).expect("it is there");
-        assert!(there == fs::read(folder.path().join(sent)).expect("the file"), "{stored}");
+        let stored_bytes = fs::read(server.root().join(stored)).expect("it is there");
+        assert!(stored_bytes == fs::read(folder.path().join(sent)).expect("the file"), "{stored}");
     }
 }
 

@@ -37,14 +37,14 @@ fn idle_count() -> usize {
 /// One request and its answer on a bare socket: ten thousand read buffers would be for nothing.
 fn exchange(stream: &mut TcpStream) {
     stream.write_all(b"GET /small HTTP/1.1\r\nHost: test\r\n\r\n").expect("the server reads");
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\nsmall") {
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\nsmall") {
         let mut piece = [0; 1024];
         let len = stream.read(&mut piece).expect("an answer");
-        assert!(len > 0, "it ended within an answer: {}", String::from_utf8_lossy(&answer));
-        answer.extend_from_slice(&piece[..len]);
+        assert!(len > 0, "it ended within an answer: {}", String::from_utf8_lossy(&response));
+        response.extend_from_slice(&piece[..len]);
     }
-    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
+    assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&response));
 }
 
 fn connect(server: &Server) -> TcpStream {

@@ -164,7 +164,7 @@ fn last_modified_absent_until_mtime_is_stable() {
     let server = Server::serving(&[]);
     let path = server.root().join("a");
     fs::write(&path, "young").expect("the file");
-    let modified = fs::metadata(&path).and_then(|facts| facts.modified()).expect("a time");
+    let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
     let since = format!("If-Modified-Since: {}", httpdate::fmt_http_date(modified));
     let mut client = server.connect();
     let deadline = Instant::now() + PATIENCE;

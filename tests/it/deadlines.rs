@@ -61,13 +61,13 @@ fn stalled_second_head_gets_408_after_first_response() {
 fn drip(stream: &mut TcpStream) -> Vec<u8> {
     stream.set_read_timeout(Some(Duration::from_millis(10))).expect("a short deadline");
     let gives_up = Instant::now() + PATIENCE;
-    let mut answer = vec![0; 4096];
+    let mut response = vec![0; 4096];
     loop {
         assert!(Instant::now() < gives_up, "a dripping head is never cut off");
-        match stream.read(&mut answer) {
+        match stream.read(&mut response) {
             Ok(len) => {
-                answer.truncate(len);
-                return answer;
+                response.truncate(len);
+                return response;
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 stream.write_all(b"a").expect("the server reads");
@@ -84,9 +84,9 @@ fn dripped_head_gets_408() {
         let mut stream = TcpStream::connect(server.address()).expect("the server accepts");
         stream.set_nodelay(true).expect("no delay");
         stream.write_all(start.as_bytes()).expect("the server reads");
-        let answer = drip(&mut stream);
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        let response = drip(&mut stream);
+        let response = String::from_utf8_lossy(&response);
+        assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
     }
 }
 

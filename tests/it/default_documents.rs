@@ -21,8 +21,8 @@ const LOST: &[&str] = &["--error-page", "404=lost.html"];
 
 fn ask(client: &mut Raw, method: &str, path: &str) -> (u16, String) {
     client.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n"));
-    let reply = client.reply();
-    (reply.status, reply.text().to_owned())
+    let response = client.reply();
+    (response.status, response.text().to_owned())
 }
 
 #[test]
@@ -30,10 +30,10 @@ fn fallback_is_sent_for_missing_paths_only() {
     let server = Server::with(FILES, FALLBACK);
     let mut client = server.connect();
     for path in ["/missing", "/missing/", "/a/b/c?d=e", "/index.html/", "/docs/", "/a%2Fb"] {
-        let reply = client.get(path);
-        assert_eq!((reply.status, reply.text()), (200, "the app"), "{path}");
-        assert_eq!(reply.field("content-type"), Some("text/html; charset=utf-8"), "{path}");
-        assert_eq!(reply.field("etag"), server.get("/app.html").field("etag"), "{path}");
+        let response = client.get(path);
+        assert_eq!((response.status, response.text()), (200, "the app"), "{path}");
+        assert_eq!(response.field("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert_eq!(response.field("etag"), server.get("/app.html").field("etag"), "{path}");
     }
     for (path, status, text) in [("/", 200, "home"), ("/docs/a.txt", 200, "a")] {
         assert_eq!((client.get(path).status, client.get(path).text()), (status, text), "{path}");
@@ -41,8 +41,8 @@ fn fallback_is_sent_for_missing_paths_only() {
     assert_eq!(client.get("/docs").field("location"), Some("/docs/"));
     for (path, status) in [("/.hidden", 404), ("/.missing", 404), ("/a%", 400), ("/..", 400), ("/a%00", 400)]
     {
-        let reply = server.get(path);
-        assert!(reply.status == status && reply.text() != "the app", "{path}: {}", reply.head);
+        let response = server.get(path);
+        assert!(response.status == status && response.text() != "the app", "{path}: {}", response.head);
     }
 }
 
@@ -62,10 +62,10 @@ fn error_page_keeps_status_and_has_no_validators() {
     let server = Server::with(&files, &options);
     let mut client = server.connect();
     for path in ["/missing", "/docs/", "/.hidden"] {
-        let reply = client.get(path);
-        assert_eq!((reply.status, reply.text()), (404, "<p>lost"), "{path}");
-        assert_eq!(reply.field("content-type"), Some("text/html; charset=utf-8"));
-        assert_eq!((reply.field("etag"), reply.field("last-modified")), (None, None));
+        let response = client.get(path);
+        assert_eq!((response.status, response.text()), (404, "<p>lost"), "{path}");
+        assert_eq!(response.field("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!((response.field("etag"), response.field("last-modified")), (None, None));
     }
     client.send("PATCH /index.html HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc");
     let refused = client.reply();
@@ -86,12 +86,12 @@ fn head_of_fallback_and_error_page_has_get_fields() {
     let server = Server::with(FILES, &[FALLBACK, &["--error-page=404=lost.html"]].concat());
     let mut client = server.connect();
     for path in ["/missing", "/.hidden"] {
-        let reply = client.get(path);
+        let response = client.get(path);
         let head = client.send(format!("HEAD {path} HTTP/1.1\r\nHost: test\r\n\r\n")).reply_to_head();
         let fields = |head: &str| -> Vec<String> {
             head.lines().filter(|line| !line.starts_with("Date:")).map(str::to_owned).collect()
         };
-        assert_eq!(fields(&head.head), fields(&reply.head), "{path}");
+        assert_eq!(fields(&head.head), fields(&response.head), "{path}");
     }
 }
 
@@ -138,9 +138,9 @@ fn fallback_and_error_page_changes_apply_at_once() {
     fs::remove_file(server.root().join("lost.html")).expect("removes");
     assert_eq!(client.get("/missing").body, built_in.body);
     drop(client);
-    let said = server.stop().stderr;
+    let stderr = server.stop().stderr;
     for option in ["--fallback: cannot serve app.html", "--error-page 404: cannot serve lost.html"] {
-        assert_eq!(said.matches(option).count(), 1, "once, at the start: {said}");
+        assert_eq!(stderr.matches(option).count(), 1, "once, at the start: {stderr}");
     }
 }
 
@@ -148,8 +148,8 @@ fn fallback_and_error_page_changes_apply_at_once() {
 fn existing_fallback_and_error_page_log_no_warning() {
     let server = Server::with(FILES, &[FALLBACK, LOST].concat());
     assert_eq!(server.get("/missing").text(), "the app");
-    let said = server.stop().stderr;
-    assert_eq!(said.lines().filter(|line| !line.contains("this host is ")).count(), 0, "{said}");
+    let stderr = server.stop().stderr;
+    assert_eq!(stderr.lines().filter(|line| !line.contains("this host is ")).count(), 0, "{stderr}");
 }
 
 #[test]
@@ -162,8 +162,12 @@ fn fallback_and_error_page_outside_root_are_rejected() {
     for target in [outside.as_path(), "../secret.html".as_ref()] {
         symlink(target, &link).expect("a link");
         assert_eq!(fs::read_to_string(&link).expect("leads there"), "secret");
-        let reply = server.get("/missing");
-        assert!(reply.status == 404 && reply.text().starts_with("404 Not Found"), "{}", reply.text());
+        let response = server.get("/missing");
+        assert!(
+            response.status == 404 && response.text().starts_with("404 Not Found"),
+            "{}",
+            response.text()
+        );
         fs::remove_file(&link).expect("removes");
     }
     for name in ["../secret.html", ".hidden", "docs/"] {

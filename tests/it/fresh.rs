@@ -177,7 +177,7 @@ fn responses_are_never_mixed_or_stale_under_fast_replacement() {
         fs::write(root.join(name), version(0, len)).expect("the first version");
     }
     let (written, ends) = (AtomicUsize::new(0), Instant::now() + LASTS);
-    let answers = thread::scope(|scope| {
+    let responses = thread::scope(|scope| {
         scope.spawn(|| {
             // One after the other, so that none is missed: all three have a version before it is told.
             for number in (1..).take_while(|_| Instant::now() < ends) {
@@ -193,7 +193,7 @@ fn responses_are_never_mixed_or_stale_under_fast_replacement() {
             let (written, server) = (&written, &server);
             scope.spawn(move || {
                 let mut client = server.connect();
-                let mut answers = 0;
+                let mut responses = 0;
                 while Instant::now() < ends {
                     let before = written.load(Ordering::SeqCst);
                     let reply = client.get(&format!("/{name}"));
@@ -201,13 +201,13 @@ fn responses_are_never_mixed_or_stale_under_fast_replacement() {
                     assert_eq!((reply.status, reply.body.len()), (200, len));
                     let Some(number) = version_of(&reply.body) else { panic!("{name} is a mixture") };
                     assert!((before..=after + 1).contains(&number), "{name}: {before} {number} {after}");
-                    answers += 1;
+                    responses += 1;
                 }
-                answers
+                responses
             })
         });
         readers.map(|reader| reader.join().expect("all answers are right"))
     });
     let versions = written.load(Ordering::SeqCst);
-    assert!(versions > 50 && answers.iter().all(|&count| count > 50), "{versions} versions, {answers:?}");
+    assert!(versions > 50 && responses.iter().all(|&count| count > 50), "{versions} versions, {responses:?}");
 }

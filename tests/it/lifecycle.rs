@@ -74,11 +74,11 @@ fn signal_finishes_in_flight_and_accepts_no_more() {
         server.signal(signal);
         idle.expect_end();
         // Who has not said anything yet was never let in, and is told so at the first word.
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         let _ = fresh.try_send("GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
-        let end = fresh.socket().read_to_end(&mut answer);
-        let is_told = end.map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
-        assert!(is_told && answer.is_empty(), "{signal:?}: {}", answer.escape_ascii());
+        let end = fresh.socket().read_to_end(&mut response);
+        let is_closed = end.map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
+        assert!(is_closed && response.is_empty(), "{signal:?}: {}", response.escape_ascii());
         expect_shut(server.address(), b"GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
         let reply = asking.send("st: test\r\n\r\n").reply();
         assert_eq!((reply.status, reply.text(), reply.field("connection")), (200, "small", Some("close")));
@@ -184,8 +184,8 @@ fn closed_stdout_server_keeps_running_and_warns_once() {
     drop(idle);
     let stopped = server.stop();
     assert_eq!(stopped.status.code(), Some(0));
-    let told = stopped.stderr.matches("access log: cannot write").count();
-    assert_eq!(told, 1, "said once: {}", stopped.stderr);
+    let warnings = stopped.stderr.matches("access log: cannot write").count();
+    assert_eq!(warnings, 1, "said once: {}", stopped.stderr);
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn listing_of_100000_names_blocks_no_other_client() {
     const ANSWERS_MIN: usize = 20;
     let server = with_many(COUNT);
     let done = AtomicBool::new(false);
-    let (lines, answers) = thread::scope(|scope| {
+    let (lines, responses) = thread::scope(|scope| {
         let listing = scope.spawn(|| {
             let mut client = server.connect();
             let listing = chunked(client.send(request("GET", "/many/", "text/plain", "HTTP/1.1")));
@@ -143,16 +143,16 @@ fn listing_of_100000_names_blocks_no_other_client() {
             listing.body
         });
         let mut other = server.connect();
-        let mut answers = 0;
+        let mut responses = 0;
         while !done.load(Ordering::Acquire) {
             assert_eq!(other.get("/docs/b.txt").text(), "four");
-            answers += 1;
+            responses += 1;
         }
-        (listing.join().expect("the listing"), answers)
+        (listing.join().expect("the listing"), responses)
     });
     assert_eq!(lines.split(|&byte| byte == b'\n').count(), COUNT + 1);
     assert!(lines.starts_with(b"file-0.txt\nfile-1.txt\nfile-2.txt\n"));
-    assert!(answers > ANSWERS_MIN, "only {answers} answers while the listing was made");
+    assert!(responses > ANSWERS_MIN, "only {responses} answers while the listing was made");
 }
 
 #[test]

@@ -106,8 +106,8 @@ fn warmup_leaves_measured_requests_unchanged() {
 
 #[test]
 fn url_list_is_used_in_order_or_at_random() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let list = folder.path().join("urls");
+    let dir = tempfile::tempdir().expect("a folder");
+    let list = dir.path().join("urls");
     fs::write(&list, "# pages\n/a.txt\n/b.txt\n\n/7\n").expect("the list");
     let list = list.to_str().expect("UTF-8");
     let server = server();
@@ -146,8 +146,8 @@ fn load_requests_have_given_fields_and_body() {
 
 #[test]
 fn upload_file_placeholders_stay_literal() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("body");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("body");
     fs::write(&file, "{FOO} {SEQ}").expect("the file");
     let server = Server::with(&[], &["--upload"]);
     good(&server, &format!("-n 3 -c 1 -s -T {} /up{{SEQ}}.txt", file.display()));
@@ -159,7 +159,7 @@ fn upload_file_placeholders_stay_literal() {
 
 #[test]
 fn out_option_writes_report_in_each_format() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a folder");
     let server = server();
     let formats = [
         ("text", "latency"),
@@ -169,7 +169,7 @@ fn out_option_writes_report_in_each_format() {
         ("html", "<!doctype html>"),
     ];
     for (format, part) in formats {
-        let out = folder.path().join(format);
+        let out = dir.path().join(format);
         let outcome = good(&server, &format!("-n 5 -s --format {format} --out {} /", out.display()));
         assert!(outcome.stdout.is_empty(), "{format}");
         let report = fs::read_to_string(out).expect("the report");
@@ -275,8 +275,8 @@ fn sigint_ends_run_with_partial_report() {
 
 #[test]
 fn sigint_while_reading_url_list_exits_130() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let list = folder.path().join("urls");
+    let dir = tempfile::tempdir().expect("a folder");
+    let list = dir.path().join("urls");
     mknodat(CWD, &list, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
     let args = ["-c", "2", "-z", "1h", "--urls", list.to_str().expect("UTF-8")];
     let client = Client::start(&args, Screen::None, |_| ());
@@ -296,8 +296,8 @@ fn sigint_while_reading_url_list_exits_130() {
 
 #[test]
 fn each_report_format_shows_setup_without_secrets() {
-    let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
-    let run = folder.path().join("run");
+    let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
+    let run = dir.path().join("run");
     let run = run.to_str().expect("UTF-8");
     for format in ["text", "json", "csv", "hdr", "html"] {
         let port = server.address().port().to_string();
@@ -307,8 +307,8 @@ fn each_report_format_shows_setup_without_secrets() {
         let words: Vec<_> = line.split_whitespace().chain(fields).chain(files).collect();
         let outcome = client(&words);
         assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{format}: {}", outcome.stderr);
-        let kept = fs::read_to_string(run).expect("the run is kept");
-        assert!(!outcome.text().contains("s3cret") && !kept.contains("s3cret"), "{format}");
+        let saved = fs::read_to_string(run).expect("the run is kept");
+        assert!(!outcome.text().contains("s3cret") && !saved.contains("s3cret"), "{format}");
         for part in ["X-Kind", "(redacted)", "9", "PUT", env!("CARGO_PKG_VERSION")] {
             assert!(outcome.text().contains(part), "{format}: {part} in {}", outcome.text());
         }
@@ -356,8 +356,8 @@ fn progress_block_on_terminal_only() {
 
 #[test]
 fn saved_runs_can_be_compared_and_merged() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
     let (one, two, both) = (path("one.run"), path("two.run"), path("both.run"));
     let server = server();
     good(&server, &format!("-n 40 -c 2 -s --save {one} /a.txt"));

@@ -33,14 +33,15 @@ fn plan(requests: u64) -> Plan {
 
 fn run(plan: &Plan, addresses: &[SocketAddr]) -> RunResult {
     let addresses = vec![addresses.to_vec(); plan.targets.len()];
-    let ran = threads::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
-    assert!(ran.metrics.is_balanced(), "{:?}", ran.metrics.totals());
-    ran
+    let result =
+        threads::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
+    assert!(result.metrics.is_balanced(), "{:?}", result.metrics.totals());
+    result
 }
 
 /// Sent, answered, failed, unfinished.
-fn totals(ran: &RunResult) -> [u64; 4] {
-    let RequestTotals { sent, answered, failed, unfinished, .. } = ran.metrics.totals();
+fn totals(result: &RunResult) -> [u64; 4] {
+    let RequestTotals { sent, answered, failed, unfinished, .. } = result.metrics.totals();
     [sent, answered, failed, unfinished]
 }
 
@@ -52,22 +53,22 @@ fn address(server: &Scripted) -> SocketAddr {
 fn engine_answers_all_per_concurrency_threads_pipeline() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     for (concurrency, threads, pipeline) in [(1, 1, 1), (7, 1, 1), (7, 3, 1), (4, 2, 5)] {
-        let ran = run(&Plan { concurrency, threads, pipeline, ..plan(1000) }, &[server.address()]);
-        assert_eq!(totals(&ran), [1000, 1000, 0, 0]);
-        assert_eq!(ran.metrics.connect_times().len(), concurrency as u64);
-        assert!(!ran.was_interrupted && !ran.was_unreachable && ran.unsent == 0);
+        let result = run(&Plan { concurrency, threads, pipeline, ..plan(1000) }, &[server.address()]);
+        assert_eq!(totals(&result), [1000, 1000, 0, 0]);
+        assert_eq!(result.metrics.connect_times().len(), concurrency as u64);
+        assert!(!result.was_interrupted && !result.was_unreachable && result.unsent == 0);
     }
 }
 
 #[test]
 fn connections_without_keep_alive_are_reopened() {
     let server = Server::serving(&[("a.txt", b"hello")]);
-    let ran = run(&Plan { keep_alive: false, concurrency: 3, ..plan(30) }, &[server.address()]);
-    assert_eq!(totals(&ran), [30, 30, 0, 0]);
+    let result = run(&Plan { keep_alive: false, concurrency: 3, ..plan(30) }, &[server.address()]);
+    assert_eq!(totals(&result), [30, 30, 0, 0]);
     // Near the end, a connection may find that another has sent the last request.
-    assert!((30..=32).contains(&ran.metrics.connect_times().len()));
-    let ran = run(&Plan { requests_per_connection: Some(4), ..plan(10) }, &[server.address()]);
-    assert_eq!((totals(&ran), ran.metrics.connect_times().len()), ([10, 10, 0, 0], 3));
+    assert!((30..=32).contains(&result.metrics.connect_times().len()));
+    let result = run(&Plan { requests_per_connection: Some(4), ..plan(10) }, &[server.address()]);
+    assert_eq!((totals(&result), result.metrics.connect_times().len()), ([10, 10, 0, 0], 3));
 }
 
 #[test]
@@ -83,27 +84,27 @@ fn engine_counts_each_failure_kind() {
         (vec![Step::send("HTTP/1.1 200 OK\r\n"), Step::Reset], LoadFailure::Reset),
     ] {
         let server = Scripted::repeating(&script, 3);
-        let ran = run(&plan(3), &[address(&server)]);
-        assert_eq!(totals(&ran), [3, 0, 3, 0], "{failure:?}");
-        assert_eq!(ran.metrics.failures().seen().collect::<Vec<_>>(), [(failure, 3)]);
+        let result = run(&plan(3), &[address(&server)]);
+        assert_eq!(totals(&result), [3, 0, 3, 0], "{failure:?}");
+        assert_eq!(result.metrics.failures().seen().collect::<Vec<_>>(), [(failure, 3)]);
     }
 }
 
 #[test]
 fn silent_server_is_timed_out() {
     let server = Scripted::repeating(&[Step::Silence], 2);
-    let ran = run(&Plan { timeout: Duration::from_millis(150), ..plan(2) }, &[address(&server)]);
-    assert_eq!(totals(&ran), [2, 0, 2, 0]);
-    assert_eq!(ran.metrics.failures().of(LoadFailure::TimedOut), 2);
+    let result = run(&Plan { timeout: Duration::from_millis(150), ..plan(2) }, &[address(&server)]);
+    assert_eq!(totals(&result), [2, 0, 2, 0]);
+    assert_eq!(result.metrics.failures().of(LoadFailure::TimedOut), 2);
 }
 
 #[test]
 fn in_flight_request_at_end_is_unfinished() {
     let server = Scripted::following(&[Step::Silence]);
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(100)) };
-    let ran = run(&Plan { stop, ..plan(0) }, &[address(&server)]);
-    assert_eq!(totals(&ran), [1, 0, 0, 1]);
-    assert!(ran.wall >= Duration::from_millis(100));
+    let result = run(&Plan { stop, ..plan(0) }, &[address(&server)]);
+    assert_eq!(totals(&result), [1, 0, 0, 1]);
+    assert!(result.wall >= Duration::from_millis(100));
 }
 
 #[test]
@@ -112,13 +113,13 @@ fn engine_tries_all_addresses_aborts_if_all_refuse() {
     let refused = refusing.local_addr().expect("its address");
     drop(refusing);
     let server = Server::serving(&[("a.txt", b"hello")]);
-    let ran = run(&Plan { concurrency: 2, ..plan(10) }, &[refused, server.address()]);
-    assert_eq!(totals(&ran), [10, 10, 0, 0]);
-    assert!(ran.metrics.connect_failures().of(LoadFailure::Refused) >= 1);
+    let result = run(&Plan { concurrency: 2, ..plan(10) }, &[refused, server.address()]);
+    assert_eq!(totals(&result), [10, 10, 0, 0]);
+    assert!(result.metrics.connect_failures().of(LoadFailure::Refused) >= 1);
 
-    let ran = run(&Plan { timeout: Duration::from_millis(200), ..plan(10) }, &[refused]);
-    assert!(ran.was_unreachable);
-    assert_eq!(totals(&ran), [0; 4]);
+    let result = run(&Plan { timeout: Duration::from_millis(200), ..plan(10) }, &[refused]);
+    assert!(result.was_unreachable);
+    assert_eq!(totals(&result), [0; 4]);
 }
 
 #[test]
@@ -147,14 +148,14 @@ fn connections_spread_evenly_and_reopen_after_close() {
         let servers = [Crowd::of(habit.clone()), Crowd::of(habit.clone())];
         let addresses = servers.each_ref().map(Crowd::address);
         // Ten connections send one request each, and that is all.
-        let ran = run(&Plan { concurrency: 10, threads, ..plan(10) }, &addresses);
-        assert_eq!(totals(&ran), [10, 10, 0, 0]);
+        let result = run(&Plan { concurrency: 10, threads, ..plan(10) }, &addresses);
+        assert_eq!(totals(&result), [10, 10, 0, 0]);
         assert_eq!(servers.map(|server| server.stop().connections), [5, 5]);
 
         let server = Crowd::of(habit.clone());
-        let ran = run(&Plan { concurrency: 4, threads, ..plan(80) }, &[server.address()]);
+        let result = run(&Plan { concurrency: 4, threads, ..plan(80) }, &[server.address()]);
         let Log { erred, connections, .. } = server.stop();
-        assert_eq!(totals(&ran), [80, 80 - erred, erred, 0]);
+        assert_eq!(totals(&result), [80, 80 - erred, erred, 0]);
         // Each connection that ended has had a follower, but for those of the end.
         assert!((erred..=erred + 4).contains(&connections), "{erred} {connections}");
     }
@@ -165,9 +166,9 @@ fn refused_connects_back_off() {
     let refused =
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(400)) };
-    let ran = run(&Plan { stop, concurrency: 10, ..plan(0) }, &[refused]);
+    let result = run(&Plan { stop, concurrency: 10, ..plan(0) }, &[refused]);
     // Ten connections, at 0, 10, 30, 70, 150 and 310 ms.
-    let attempts = ran.metrics.connect_failures().of(LoadFailure::Refused);
+    let attempts = result.metrics.connect_failures().of(LoadFailure::Refused);
     assert!((10..=60).contains(&attempts), "{attempts}");
 }
 
@@ -182,9 +183,9 @@ fn open_loop_sends_all_scheduled_requests() {
     let stop = Stop::default();
     for threads in [1, 2] {
         let plan = Plan { concurrency: 20, schedule: schedule.clone(), stop, threads, ..plan(0) };
-        let ran = run(&plan, &[server.address()]);
-        assert_eq!(totals(&ran), [220, 220, 0, 0]);
-        assert!(ran.wall >= Duration::from_millis(345));
+        let result = run(&plan, &[server.address()]);
+        assert_eq!(totals(&result), [220, 220, 0, 0]);
+        assert!(result.wall >= Duration::from_millis(345));
     }
 }
 
@@ -193,7 +194,7 @@ fn due_requests_without_free_connection_are_unsent() {
     let server = Scripted::following(&[Step::Silence]);
     let schedule = Schedule::Constant { per_sec: 100.0 };
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(200)) };
-    let ran = run(&Plan { schedule, stop, ..plan(0) }, &[address(&server)]);
-    assert_eq!(totals(&ran), [1, 0, 0, 1]);
-    assert!(ran.unsent >= 19, "{}", ran.unsent);
+    let result = run(&Plan { schedule, stop, ..plan(0) }, &[address(&server)]);
+    assert_eq!(totals(&result), [1, 0, 0, 1]);
+    assert!(result.unsent >= 19, "{}", result.unsent);
 }

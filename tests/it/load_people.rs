@@ -92,7 +92,7 @@ fn dumb_or_ascii_terminal_gets_plain_progress_lines() {
 }
 
 /// A run of ten seconds of 200 requests, in which each tenth takes this long and the others a fifth of it.
-fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> String {
+fn made_up(directory: &Path, name: &str, slowest: Duration, cpu: Duration) -> String {
     let mut metrics = Metrics::new(MetricsSettings { urls: 0, slice_len: Duration::from_secs(1) });
     for number in 0..2000u32 {
         let sent = number * Duration::from_millis(5);
@@ -137,7 +137,7 @@ fn made_up(folder: &Path, name: &str, slowest: Duration, cpu: Duration) -> Strin
         was_interrupted: false,
         merged: None,
     };
-    let path = folder.join(name);
+    let path = directory.join(name);
     fs::write(&path, SavedRun { metrics, info }.to_json()).expect("the run is written");
     path.to_str().expect("UTF-8").to_owned()
 }
@@ -149,9 +149,9 @@ fn json(outcome: &Outcome) -> Value {
 
 #[test]
 fn compare_has_json_and_csv_and_fails_only_if_worse() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let run =
-        |name, ms, cpu| made_up(folder.path(), name, Duration::from_millis(ms), Duration::from_secs(cpu));
+        |name, ms, cpu| made_up(directory.path(), name, Duration::from_millis(ms), Duration::from_secs(cpu));
     let (fast, slow, bound) = (run("fast.run", 10, 1), run("slow.run", 15, 1), run("bound.run", 15, 10));
     let compare = |args: &[&str]| client(&[&["compare"], args].concat());
     let outcome = compare(&[&fast, &slow, "--format", "json", "--fail-on", "p99>+10%"]).expect(98);
@@ -173,8 +173,8 @@ fn compare_has_json_and_csv_and_fails_only_if_worse() {
     assert!(faster.text().contains(" faster\n"), "{}", faster.text());
     let table = compare(&[&fast, &slow, "--format", "csv"]).expect(0);
     assert!(table.text().contains("verdict,p99,slower,text\r\n"), "{}", table.text());
-    let told = compare(&[&fast, &slow, "--fail-on", "p99.9>+1%"]).expect(0);
-    assert!(told.stderr.contains("p99.9>+1% was not judged: too few answers"), "{}", told.stderr);
+    let result = compare(&[&fast, &slow, "--fail-on", "p99.9>+1%"]).expect(0);
+    assert!(result.stderr.contains("p99.9>+1% was not judged: too few answers"), "{}", result.stderr);
     compare(&[&fast, &bound, "--fail-on", "p99>+10%"]).expect(CLIENT_BOUND);
     client(&["merge", &fast, &slow]).expect(0);
     let merged = client(&["merge", &bound, &fast, "--format", "json"]).expect(CLIENT_BOUND);
@@ -186,27 +186,27 @@ fn compare_has_json_and_csv_and_fails_only_if_worse() {
 
 #[test]
 fn out_naming_an_input_run_is_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let [one, other] = ["one", "other"]
-        .map(|name| made_up(folder.path(), name, Duration::from_millis(10), Duration::from_secs(1)));
+        .map(|name| made_up(directory.path(), name, Duration::from_millis(10), Duration::from_secs(1)));
     let before = fs::read(&one).expect("the run");
-    let same = folder.path().join("./one").to_str().expect("UTF-8").to_owned();
+    let same = directory.path().join("./one").to_str().expect("UTF-8").to_owned();
     for args in [
         &["compare", &one, &other, "--out", &same][..],
         &["merge", &other, &one, "--out", &same],
         &["-n1", "--compare", &one, "--out", &same, "http://127.0.0.1:1/"],
         &["-n1", "--save", &one, "--out", &same, "http://127.0.0.1:1/"],
     ] {
-        let told = client(args).expect(2);
-        assert!(told.stderr.contains("--out names the same file as "), "{}", told.stderr);
+        let result = client(args).expect(2);
+        assert!(result.stderr.contains("--out names the same file as "), "{}", result.stderr);
         assert!(fs::read(&one).expect("the run") == before, "{args:?}");
     }
 }
 
 #[test]
 fn run_with_compare_writes_one_json_or_csv_document() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let before = made_up(folder.path(), "before", Duration::from_millis(10), Duration::from_secs(1));
+    let directory = tempfile::tempdir().expect("a folder");
+    let before = made_up(directory.path(), "before", Duration::from_millis(10), Duration::from_secs(1));
     let server = server();
     let port = server.address().port().to_string();
     let run = |format| {
@@ -233,8 +233,8 @@ fn nowhere() -> String {
 fn output_files_are_checked_before_and_written_after_the_run() {
     let server = server();
     let port = server.address().port().to_string();
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| directory.path().join(name).to_str().expect("UTF-8").to_owned();
     let (old, new) = (path("old"), path("new"));
     fs::write(&old, "the last report, which is a long one").expect("the file");
     for option in ["--out", "--save"] {
@@ -250,16 +250,16 @@ fn output_files_are_checked_before_and_written_after_the_run() {
 
 #[test]
 fn invalid_arguments_and_files_give_one_error_line() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &[u8]| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::write(&path, text).expect("the file");
         path.to_str().expect("UTF-8").to_owned()
     };
     let (empty, many) = (file("empty", b""), file("many", "/a\n".repeat(1_000_000).as_bytes()));
     let large = file("large", &vec![b'x'; 17 << 20]);
     let at_large = format!("@{large}");
-    let here = folder.path().to_str().expect("UTF-8").to_owned();
+    let here = directory.path().to_str().expect("UTF-8").to_owned();
     let nobody = nowhere();
     let rows: [(&[&str], i32, &str); 14] = [
         (&["--assert", "p98<10ms"], 2, "there is no figure 'p98'"),

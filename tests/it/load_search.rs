@@ -113,14 +113,14 @@ fn find_rate_finds_the_capacity_of_a_known_server() {
 #[test]
 fn find_rate_reports_in_every_format() {
     let (_server, port) = server();
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     for (format, part) in [
         ("text", "meets the objective"),
         ("json", "\"curve\""),
         ("csv", "rate_per_sec,"),
         ("html", "Latency by rate"),
     ] {
-        let out = folder.path().join(format);
+        let out = directory.path().join(format);
         let args = format!("-z 100ms --slo p99<100ms,errors<1% --format {format} --out {} /", out.display());
         let outcome = find(&port, &args);
         assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{:?}: {}", outcome.code, outcome.stderr);
@@ -189,7 +189,7 @@ fn find_rate_usage_error_sends_no_request() {
 fn dying_after(requests: usize) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port().to_string();
-    let life = thread::spawn(move || {
+    let server_thread = thread::spawn(move || {
         let mut left = requests;
         while left > 0 {
             let (mut stream, _) = listener.accept().expect("a client");
@@ -202,14 +202,14 @@ fn dying_after(requests: usize) -> (String, JoinHandle<()>) {
             }
         }
     });
-    (port, life)
+    (port, server_thread)
 }
 
 #[test]
 fn find_rate_with_server_gone_is_interrupted_not_found() {
-    let (port, life) = dying_after(30);
+    let (port, server_thread) = dying_after(30);
     let outcome = find(&port, "-c 1 -q 100 -z 200ms --warmup 0s --slo p99<5s -s").expect(1);
-    life.join().expect("it has not failed");
+    server_thread.join().expect("it has not failed");
     let wanted = "ended before its time, when nothing was answered any more: 100/s meets the objective, ";
     assert!(outcome.stderr.contains(wanted), "{}", outcome.stderr);
 }

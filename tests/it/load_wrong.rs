@@ -93,9 +93,9 @@ fn late_surplus_is_too_long_or_reported() {
     // By a slow schedule nothing is on its way: no request has failed, and the report tells.
     let server = late();
     let report = report(5, "-c 1 -q 5", &server.port());
-    let remarks = report["validity"]["remarks"].to_string();
+    let warnings = report["validity"]["remarks"].to_string();
     assert!(
-        remarks.contains("bytes that nobody had asked for") || count(&report, "failed") > 0,
+        warnings.contains("bytes that nobody had asked for") || count(&report, "failed") > 0,
         "{report:#}"
     );
 }
@@ -107,10 +107,10 @@ fn connection_close_loses_no_request_resends_pipelined() {
         let server = Crowd::of(Habit::Errs { after: AFTER, bytes: last.to_vec(), end: End::Close });
         let report = report(requests, options, &server.port());
         assert_eq!((count(&report, "sent"), count(&report, "answered")), (requests, requests), "{report:#}");
-        let remarks = report["validity"]["remarks"].to_string();
+        let warnings = report["validity"]["remarks"].to_string();
         // By a schedule, each request may find another connection that has nothing on its way.
         if options.contains("--pipeline") && !options.contains("-q") {
-            assert!(remarks.contains("pipelined requests were sent again"), "{remarks}");
+            assert!(warnings.contains("pipelined requests were sent again"), "{warnings}");
         }
     }
 }

@@ -216,14 +216,18 @@ fn headers_format_is_one_block_per_exchange() {
     let [one, two] = blocks[..] else { panic!("two blocks: {log}") };
     let (title, rest) = one.split_once('\n').expect("lines");
     assert!(title.contains(&format!(" {peer} connection 1: 200, 5 bytes in ")), "{title}");
-    let answer = |head: &str| head.trim_end().lines().map(|line| format!("< {line}\n")).collect::<String>();
+    let response_lines =
+        |head: &str| head.trim_end().lines().map(|line| format!("< {line}\n")).collect::<String>();
     let expected = format!(
         "> GET /hello.txt HTTP/1.1\n> Host: test\n> X: \\xC3\\xA9\\\\\n{}",
-        answer(&first.head).trim_end()
+        response_lines(&first.head).trim_end()
     );
     assert_eq!(rest, expected);
     let (_, rest) = two.split_once('\n').expect("lines");
-    assert_eq!(rest, format!("> GET / HTTP/1.0\n{}* closed: finished as agreed", answer(&second.head)));
+    assert_eq!(
+        rest,
+        format!("> GET / HTTP/1.0\n{}* closed: finished as agreed", response_lines(&second.head))
+    );
 }
 
 #[test]
@@ -255,7 +259,7 @@ fn secrets_are_redacted_in_every_format_by_default() {
 
 #[test]
 fn log_headers_selects_logged_fields() {
-    let kept = |names: &str| {
+    let logged_headers = |names: &str| {
         let server = json_server(&["--log-headers", names]);
         let mut client = server.connect();
         client.send("GET /hello.txt HTTP/1.1\r\nHost: t\r\nX: 1\r\nCookie: secret\r\nx: 2\r\n\r\n").reply();
@@ -263,12 +267,12 @@ fn log_headers_selects_logged_fields() {
         let record = objects(&server.stop().log).remove(0);
         (record["request_headers"].clone(), record["response_headers"].clone())
     };
-    assert_eq!(kept("none"), (json!([]), json!([])));
+    assert_eq!(logged_headers("none"), (json!([]), json!([])));
     assert_eq!(
-        kept("x,CONTENT-length, cookie"),
+        logged_headers("x,CONTENT-length, cookie"),
         (json!([["X", "1"], ["Cookie", "(redacted)"], ["x", "2"]]), json!([["Content-Length", "5"]]))
     );
-    assert_eq!(kept("all").0.as_array().map(Vec::len), Some(4));
+    assert_eq!(logged_headers("all").0.as_array().map(Vec::len), Some(4));
 }
 
 #[test]
@@ -312,10 +316,10 @@ fn random_bytes_log_one_record_per_response_in_every_format() {
         .collect();
     for format in ["common", "json", "headers"] {
         let server = Server::with(FILES, &["--log-format", format]);
-        let mut answers = 0;
+        let mut response_count = 0;
         for sent in &conversations {
             let rest = provoke(&server, sent).rest();
-            answers += rest.windows(9).filter(|window| window == b"HTTP/1.1 ").count();
+            response_count += rest.windows(9).filter(|window| window == b"HTTP/1.1 ").count();
         }
         let log = server.stop().log;
         let records = match format {
@@ -331,7 +335,7 @@ fn random_bytes_log_one_record_per_response_in_every_format() {
             }
             _ => log.lines().count(),
         };
-        assert_eq!(records, answers, "{format}");
+        assert_eq!(records, response_count, "{format}");
         assert!(!log.chars().any(|letter| letter.is_control() && letter != '\n'), "{format}");
     }
 }

@@ -20,9 +20,9 @@ const FILES: &[(&str, &[u8])] = &[("hello.txt", b"hello")];
 /// Waits until this holds.
 #[track_caller]
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let gives_up = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < gives_up, "{what} never came");
+        assert!(Instant::now() < deadline, "{what} never came");
         thread::yield_now();
     }
 }
@@ -55,20 +55,20 @@ fn rotation_under_load_loses_and_duplicates_no_line() {
 fn rotate_under_load(workers: &str) {
     const ROTATIONS: usize = 8;
     const CLIENTS: u32 = 3;
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("access.log");
+    let directory = tempfile::tempdir().expect("a folder");
+    let log = directory.path().join("access.log");
     let log_name = log.to_str().expect("a path in UTF-8");
     let server =
         Server::with(FILES, &["--log-format", "json", "--access-log", log_name, "--workers", workers]);
-    let (over, sent) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (is_finished, sent) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut files = vec![log.clone()];
     thread::scope(|scope| {
         for client in 0..CLIENTS {
-            let (server, over, sent) = (&server, &over, &sent);
+            let (server, is_finished, sent) = (&server, &is_finished, &sent);
             scope.spawn(move || {
                 let mut connection = server.connect();
                 let mut number = 0;
-                while !over.load(Ordering::Relaxed) {
+                while !is_finished.load(Ordering::Relaxed) {
                     assert_eq!(connection.get(&format!("/hello.txt?{client}-{number}")).status, 200);
                     number += 1;
                     sent.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +84,7 @@ fn rotate_under_load(workers: &str) {
             until("a new file", || log.exists());
             files.push(rotated);
         }
-        over.store(true, Ordering::Relaxed);
+        is_finished.store(true, Ordering::Relaxed);
     });
     assert_eq!(server.stop().status.code(), Some(0));
     let counts = targets(&files);

@@ -88,8 +88,8 @@ fn every_response_has_nosniff() {
         ("BREW /a.txt", 501),
     ] {
         let reply = client.ask(line, "");
-        let said = reply.field("X-Content-Type-Options");
-        assert_eq!((reply.status, said), (status, Some("nosniff")), "{line}");
+        let content_type_options = reply.field("X-Content-Type-Options");
+        assert_eq!((reply.status, content_type_options), (status, Some("nosniff")), "{line}");
     }
     let stored = client.send("PUT /new HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx").reply();
     assert_eq!((stored.status, stored.field("X-Content-Type-Options")), (201, Some("nosniff")));

@@ -255,9 +255,9 @@ fn range_gets_part_of_precompressed_but_not_of_gzip() {
     let plain = client.send(request("GET", "/a.txt", lines)).reply();
     assert!(plain.status == 206 && plain.field("content-encoding").is_none() && plain.body == content[4..]);
     // A part of what was made before fits nothing that is sent now: the whole comes.
-    let made = get(&mut client, "/a.txt", "gzip");
-    assert_eq!(made.field("accept-ranges"), None);
-    let tag = made.field("etag").expect("an entity-tag");
+    let compressed = get(&mut client, "/a.txt", "gzip");
+    assert_eq!(compressed.field("accept-ranges"), None);
+    let tag = compressed.field("etag").expect("an entity-tag");
     let lines = format!("{lines}If-Range: {tag}\r\n");
     let whole = client.send(request("GET", "/a.txt", &lines)).reply();
     assert!(whole.status == 200 && whole.field("content-encoding").is_none() && whole.body == content);
@@ -380,12 +380,12 @@ fn pipeline_waits_for_gzip_job_and_keeps_order() {
     client.send(script.concat()).finish();
     let other = client.reply();
     assert!(other.body == server.get(OTHER).body);
-    let made = client.reply();
-    assert!(decoded(&made) == page);
-    assert_eq!(client.reply_to_head().dateless(), made.dateless());
+    let compressed = client.reply();
+    assert!(decoded(&compressed) == page);
+    assert_eq!(client.reply_to_head().dateless(), compressed.dateless());
     assert_eq!(client.reply_to_head().dateless(), other.dateless());
     assert!(client.reply().body == page);
-    assert!(client.reply().body == made.body);
+    assert!(client.reply().body == compressed.body);
     assert_eq!(client.reply().status, 404);
     client.expect_end();
 }
@@ -409,9 +409,9 @@ fn gzip_job_does_not_delay_other_connections() {
     let line = |part: &str| {
         log.lines().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {log}"))
     };
-    let made =
+    let compressed =
         log.lines().enumerate().filter(|(_, line)| line.contains(LONG)).last().map(|(number, _)| number);
-    assert!(Some(line("?quick")) < made, "{log}");
+    assert!(Some(line("?quick")) < compressed, "{log}");
 }
 
 #[test]
@@ -450,10 +450,10 @@ fn client_leaving_during_gzip_job_harms_no_other() {
 
 #[test]
 fn large_precompressed_file_is_sent_whole() {
-    let twin = pattern(300_000);
-    let server = Server::serving(&[("a.wasm", b"plain"), ("a.wasm.br", &twin)]);
+    let precompressed = pattern(300_000);
+    let server = Server::serving(&[("a.wasm", b"plain"), ("a.wasm.br", &precompressed)]);
     let reply = get(&mut server.connect(), "/a.wasm", BROWSER);
-    assert!(reply.field("content-encoding") == Some("br") && reply.body == twin, "{}", reply.head);
+    assert!(reply.field("content-encoding") == Some("br") && reply.body == precompressed, "{}", reply.head);
     assert_eq!(reply.field("content-type"), Some("application/wasm"));
 }
 

@@ -145,14 +145,14 @@ fn readme_links_have_existing_targets() {
         let headings = text.lines().filter(|line| line.starts_with('#'));
         let anchors: Vec<String> =
             headings.map(|line| anchor(line.trim_start_matches('#').trim_start())).collect();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        let folder = folder.parent().expect("it is in a folder");
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let directory = directory.parent().expect("it is in a folder");
         let links = links(&text);
         assert!(!links.is_empty(), "{file} has links");
         for link in links {
             let found = match link.strip_prefix('#') {
                 Some(wanted) => anchors.iter().any(|anchor| anchor == wanted),
-                None => link.starts_with("https://") || folder.join(link).exists(),
+                None => link.starts_with("https://") || directory.join(link).exists(),
             };
             assert!(found, "{file} links to {link}, and there is no such thing");
         }

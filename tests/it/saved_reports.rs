@@ -100,29 +100,29 @@ fn saved_runs_give_the_frozen_reports() {
 
 #[test]
 fn merged_saved_runs_equal_the_frozen_run() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a folder");
     let words = on_runs("merge before.run after.run --out report --save sum");
-    client_in(folder.path(), &words.iter().map(String::as_str).collect::<Vec<_>>()).expect(97);
-    assert_eq!(json(&folder.path().join("sum")), json(&fixture("merged.run")));
+    client_in(directory.path(), &words.iter().map(String::as_str).collect::<Vec<_>>()).expect(97);
+    assert_eq!(json(&directory.path().join("sum")), json(&fixture("merged.run")));
 }
 
 #[test]
 fn new_run_and_report_have_the_frozen_keys() {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("urls"), "/a.txt\n/missing\n").expect("the list");
+    let directory = tempfile::tempdir().expect("a folder");
+    fs::write(directory.path().join("urls"), "/a.txt\n/missing\n").expect("the list");
     let server = Server::serving(&[("a.txt", b"a")]);
     let (port, before) = (server.address().port().to_string(), fixture("before.run").display().to_string());
     let words =
         "-n 40 -c 2 -q 400 -s --urls urls -H X-Run:{SEQ} --format json --out report --save run --compare";
     let words = words.split(' ').chain([before.as_str(), "-p", &port]).collect::<Vec<_>>();
-    let outcome = client_in(folder.path(), &words);
+    let outcome = client_in(directory.path(), &words);
     assert!(matches!(outcome.code, Some(0 | 97)), "{}", outcome.stderr);
     let frozen =
         ["run-report.json", "merged-report.json", "failed-report.json"].map(|name| json(&fixture(name)));
-    let changed = changes(&frozen.each_ref(), &json(&folder.path().join("report")));
+    let changed = changes(&frozen.each_ref(), &json(&directory.path().join("report")));
     assert_eq!(changed, [""; 0], "the report");
     let frozen = ["before.run", "merged.run"].map(|name| json(&fixture(name)));
-    let changed = changes(&frozen.each_ref(), &json(&folder.path().join("run")));
+    let changed = changes(&frozen.each_ref(), &json(&directory.path().join("run")));
     assert_eq!(changed, [""; 0], "the saved run");
 }
 

@@ -31,10 +31,10 @@ struct Started {
 }
 
 impl Started {
-    fn new(folder: &Path, args: &[&str]) -> Self {
+    fn new(directory: &Path, args: &[&str]) -> Self {
         let mut child = reactor_server()
             .args(args)
-            .current_dir(folder)
+            .current_dir(directory)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -61,7 +61,7 @@ impl Started {
 
     /// Waits until a signal is caught: how to know without a line that it has got so far.
     fn wait_until_caught(&self, signal: Signal) {
-        let gives_up = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
         let is_caught = || {
             let status = fs::read_to_string(&path).expect("its status");
@@ -70,7 +70,7 @@ impl Started {
             mask & (1 << (signal.as_raw() - 1)) != 0
         };
         while !is_caught() {
-            assert!(Instant::now() < gives_up, "it never starts");
+            assert!(Instant::now() < deadline, "it never starts");
             thread::yield_now();
         }
     }
@@ -99,15 +99,18 @@ impl Drop for Started {
     }
 }
 
-fn run(folder: &Path, args: &[&str]) -> Ended {
-    Started::new(folder, args).end()
+fn run(directory: &Path, args: &[&str]) -> Ended {
+    Started::new(directory, args).end()
 }
 
 /// A folder with a site in it.
 fn sample_directory() -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    lay_out(folder.path(), &[("site/index.html", b"a site"), ("site/home.htm", b"a home"), ("a-file", b"-")]);
-    folder
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    lay_out(
+        directory.path(),
+        &[("site/index.html", b"a site"), ("site/home.htm", b"a home"), ("a-file", b"-")],
+    );
+    directory
 }
 
 fn has_ipv6() -> bool {
@@ -120,8 +123,8 @@ fn has_ipv6() -> bool {
 
 #[test]
 fn port_and_directory_parse_in_every_form_and_order() {
-    let folder = sample_directory();
-    let site = folder.path().join("site");
+    let directory = sample_directory();
+    let site = directory.path().join("site");
     let absolute = site.to_str().expect("a path in UTF-8");
     let table: &[&[&str]] = &[
         &["0", "site"],
@@ -137,26 +140,26 @@ fn port_and_directory_parse_in_every_form_and_order() {
     ];
     let (last, good) = table.split_last().expect("a table");
     for args in good {
-        let server = Started::new(folder.path(), args);
+        let server = Started::new(directory.path(), args);
         let mut client = Raw::connect(server.address());
         assert_eq!(client.get("/").text(), "a site", "{args:?}");
         drop(client);
         assert_eq!(server.stop().code, Some(0), "{args:?}");
     }
-    assert_eq!(run(folder.path(), last).code, Some(2), "a port without its number is a mistake");
+    assert_eq!(run(directory.path(), last).code, Some(2), "a port without its number is a mistake");
 }
 
 #[test]
 fn index_option_selects_the_index_file() {
-    let folder = sample_directory();
-    let server = Started::new(folder.path(), &["0", "site", "--index", "home.htm"]);
+    let directory = sample_directory();
+    let server = Started::new(directory.path(), &["0", "site", "--index", "home.htm"]);
     assert_eq!(Raw::connect(server.address()).get("/").text(), "a home");
 }
 
 #[test]
 fn default_bind_is_both_loopbacks_on_one_port() {
-    let folder = sample_directory();
-    let server = Started::new(folder.path(), &["0", "site", "--access-log", "off"]);
+    let directory = sample_directory();
+    let server = Started::new(directory.path(), &["0", "site", "--access-log", "off"]);
     let first = server.address();
     assert!(first.is_ipv4() && first.ip().is_loopback() && first.port() != 0, "{first}");
     assert_eq!(Raw::connect(first).get("/").text(), "a site");
@@ -173,9 +176,9 @@ fn default_bind_is_both_loopbacks_on_one_port() {
 
 #[test]
 fn bind_option_listens_on_the_given_addresses_only() {
-    let folder = sample_directory();
+    let directory = sample_directory();
     let args = ["0", "site", "--access-log=off", "--bind", "127.0.0.2", "-b", "127.0.0.3"];
-    let server = Started::new(folder.path(), &args);
+    let server = Started::new(directory.path(), &args);
     let (first, second) = (server.address(), server.address());
     assert_eq!(first.ip().to_string(), "127.0.0.2");
     assert_eq!(second, SocketAddr::from(([127, 0, 0, 3], first.port())));
@@ -183,7 +186,7 @@ fn bind_option_listens_on_the_given_addresses_only() {
         assert_eq!(Raw::connect(address).get("/").text(), "a site");
     }
     assert_eq!(server.stop().stdout, Vec::<String>::new());
-    let server = Started::new(folder.path(), &["0", "site", "--access-log=off", "--bind", "0.0.0.0"]);
+    let server = Started::new(directory.path(), &["0", "site", "--access-log=off", "--bind", "0.0.0.0"]);
     let everywhere = server.address();
     assert!(everywhere.ip().is_unspecified());
     let near = SocketAddr::from(([127, 0, 0, 1], everywhere.port()));
@@ -192,9 +195,9 @@ fn bind_option_listens_on_the_given_addresses_only() {
 
 #[test]
 fn content_directory_present_is_served() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    lay_out(folder.path(), &[("content/index.html", b"my content")]);
-    let server = Started::new(folder.path(), &["--port", "0"]);
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    lay_out(directory.path(), &[("content/index.html", b"my content")]);
+    let server = Started::new(directory.path(), &["--port", "0"]);
     let mut client = Raw::connect(server.address());
     assert_eq!(client.get("/").text(), "my content");
     assert_eq!(client.get("/HelloWorld.html").status, 404);
@@ -214,11 +217,11 @@ fn content_directory_missing_serves_embedded_pages() {
         ("/favicon.svg", "favicon.svg"),
     ] {
         let page = fs::read(pages.join(file)).expect("the page");
-        let reply = client.get(path);
-        assert!(reply.status == 200 && reply.body == page, "{path}: {}", reply.head);
+        let response = client.get(path);
+        assert!(response.status == 200 && response.body == page, "{path}: {}", response.head);
         let head = client.send(format!("HEAD {path} HTTP/1.1\r\nHost: test\r\n\r\n")).reply_to_head();
         for field in ["content-length", "content-type", "etag", "last-modified"] {
-            assert_eq!(head.field(field), reply.field(field), "{field} of {path}");
+            assert_eq!(head.field(field), response.field(field), "{field} of {path}");
         }
         assert_eq!(head.field("content-length"), Some(page.len().to_string().as_str()));
     }
@@ -229,9 +232,9 @@ fn content_directory_missing_serves_embedded_pages() {
 
 #[test]
 fn help_lists_groups_options_and_defaults_on_stdout() {
-    let folder = sample_directory();
+    let directory = sample_directory();
     for flag in ["--help", "-h"] {
-        let ended = run(folder.path(), &[flag]);
+        let ended = run(directory.path(), &[flag]);
         assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
         let help = ended.stdout;
         let has = |text: &str| help.iter().any(|line| line.contains(text));
@@ -267,9 +270,9 @@ fn help_lists_groups_options_and_defaults_on_stdout() {
 
 #[test]
 fn version_is_printed_on_stdout() {
-    let folder = sample_directory();
+    let directory = sample_directory();
     for flag in ["--version", "-V"] {
-        let ended = run(folder.path(), &[flag]);
+        let ended = run(directory.path(), &[flag]);
         assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
         assert_eq!(ended.stdout, [concat!("reactor-server ", env!("CARGO_PKG_VERSION"))]);
     }
@@ -277,9 +280,9 @@ fn version_is_printed_on_stdout() {
 
 #[test]
 fn quiet_option_prints_nothing() {
-    let folder = sample_directory();
+    let directory = sample_directory();
     for args in [&["-q", "0", "site"][..], &["--quiet", "0", "site", "--access-log", "log"]] {
-        let server = Started::new(folder.path(), args);
+        let server = Started::new(directory.path(), args);
         server.wait_until_caught(Signal::TERM);
         let ended = server.stop();
         assert_eq!((ended.code, ended.stdout, ended.stderr), (Some(0), vec![], vec![]));
@@ -287,19 +290,19 @@ fn quiet_option_prints_nothing() {
 }
 
 /// Exactly one line on standard error, which names the program, the thing and the remedy.
-fn expect_failure(folder: &Path, args: &[&str], code: i32, thing: &str, remedy: &str) {
-    let ended = run(folder, args);
-    let told = ended.stderr.join("\n");
-    assert_eq!(ended.code, Some(code), "{args:?}: {told}");
-    assert_eq!(ended.stderr.len(), 1, "{args:?}: one line: {told}");
-    assert!(told.starts_with("reactor-server: "), "{args:?}: {told}");
-    assert!(told.contains(thing) && told.contains(remedy), "{args:?}: {thing}, {remedy}: {told}");
+fn expect_failure(directory: &Path, args: &[&str], code: i32, thing: &str, remedy: &str) {
+    let ended = run(directory, args);
+    let message = ended.stderr.join("\n");
+    assert_eq!(ended.code, Some(code), "{args:?}: {message}");
+    assert_eq!(ended.stderr.len(), 1, "{args:?}: one line: {message}");
+    assert!(message.starts_with("reactor-server: "), "{args:?}: {message}");
+    assert!(message.contains(thing) && message.contains(remedy), "{args:?}: {thing}, {remedy}: {message}");
     assert_eq!(ended.stdout, Vec::<String>::new(), "{args:?}");
 }
 
 #[test]
 fn bad_arguments_print_one_line_with_remedy_and_exit_2() {
-    let folder = sample_directory();
+    let directory = sample_directory();
     let table: &[(&[&str], &str, &str)] = &[
         (&["--nonsense"], "'--nonsense'", "--help"),
         (&["--prot", "1"], "'--prot'", "--port"),
@@ -322,13 +325,13 @@ fn bad_arguments_print_one_line_with_remedy_and_exit_2() {
         (&[""], "empty", "write ."),
     ];
     for (args, thing, remedy) in table {
-        expect_failure(folder.path(), args, 2, thing, remedy);
+        expect_failure(directory.path(), args, 2, thing, remedy);
     }
 }
 
 #[test]
 fn start_errors_print_one_line_with_remedy_and_exit_1() {
-    let folder = sample_directory();
+    let directory = sample_directory();
     let table: &[(&[&str], &str, &str)] = &[
         (&["0", "missing"], "'missing'", "--root"),
         (&["0", "a-file"], "'a-file'", "--root"),
@@ -340,19 +343,19 @@ fn start_errors_print_one_line_with_remedy_and_exit_1() {
         (&["0", "site", "--bind", "192.0.2.1"], "192.0.2.1", "--bind"),
     ];
     for (args, thing, remedy) in table {
-        expect_failure(folder.path(), args, 1, thing, remedy);
+        expect_failure(directory.path(), args, 1, thing, remedy);
     }
 }
 
 #[test]
 fn port_in_use_prints_address_and_remedy() {
-    let folder = sample_directory();
+    let directory = sample_directory();
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = taken.local_addr().expect("its address");
     let port = address.port().to_string();
     let thing = format!("{address}: the port is in use");
-    expect_failure(folder.path(), &["site", &port], 1, &thing, "--port");
-    expect_failure(folder.path(), &["site", "-p", &port, "-b", "127.0.0.1"], 1, &thing, "--port");
+    expect_failure(directory.path(), &["site", &port], 1, &thing, "--port");
+    expect_failure(directory.path(), &["site", "-p", &port, "-b", "127.0.0.1"], 1, &thing, "--port");
 }
 
 #[test]
@@ -362,10 +365,10 @@ fn unreadable_root_prints_remedy() {
         eprintln!("skipped: root may read everything");
         return;
     }
-    let folder = sample_directory();
-    let locked = folder.path().join("locked");
+    let directory = sample_directory();
+    let locked = directory.path().join("locked");
     fs::create_dir(&locked).expect("a directory");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("its mode");
-    expect_failure(folder.path(), &["0", "locked"], 1, "'locked'", "make it readable");
+    expect_failure(directory.path(), &["0", "locked"], 1, "'locked'", "make it readable");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).expect("it can be removed");
 }

@@ -21,16 +21,16 @@ const PAGES: &[(&str, &[u8])] = &[("index.html", b"a site"), ("404.html", b"not 
 
 /// A folder with a site and this file of settings.
 fn settings_directory(settings: &str) -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    lay_out(folder.path(), &[("site/index.html", b"a site"), ("other/index.html", b"another")]);
-    fs::write(folder.path().join("site.toml"), settings).expect("the settings");
-    folder
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    lay_out(directory.path(), &[("site/index.html", b"a site"), ("other/index.html", b"another")]);
+    fs::write(directory.path().join("site.toml"), settings).expect("the settings");
+    directory
 }
 
 /// What a run comes to that ends by itself.
-fn run(folder: &Path, args: &[&str], variables: Variables<'_>) -> Output {
+fn run(directory: &Path, args: &[&str], variables: Variables<'_>) -> Output {
     let mut command = reactor_server();
-    command.args(args).envs(variables.iter().copied()).env_remove("RUST_LOG").current_dir(folder);
+    command.args(args).envs(variables.iter().copied()).env_remove("RUST_LOG").current_dir(directory);
     assert_cmd::Command::from_std(command).timeout(PATIENCE).output().expect("it ends")
 }
 
@@ -43,8 +43,8 @@ fn stderr(output: &Output) -> String {
 }
 
 /// What a check prints.
-fn check_output(folder: &Path, args: &[&str], variables: Variables<'_>) -> String {
-    let output = run(folder, &[&["--check"], args].concat(), variables);
+fn check_output(directory: &Path, args: &[&str], variables: Variables<'_>) -> String {
+    let output = run(directory, &[&["--check"], args].concat(), variables);
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()), "{args:?} {variables:?}");
     stdout(&output)
 }
@@ -59,19 +59,20 @@ fn config_file_sets_every_kind_of_option() {
     let settings = "port = 0\nbind = '127.0.0.1'\nroot = 'site'\naccess-log = 'access.log'\n\
                     [error-page]\n404 = 'index.html'\n[header]\nX-Made-By = 'us: all'\n\
                     [cache-control]\n'*.css' = 'no-store'\n'*' = 'no-cache'\n";
-    let folder = settings_directory(settings);
-    let elsewhere = tempfile::tempdir().expect("another folder");
+    let directory = settings_directory(settings);
+    let other_directory = tempfile::tempdir().expect("another folder");
     let mut child = reactor_server()
         .arg("--config")
-        .arg(folder.path().join("site.toml"))
-        .current_dir(elsewhere.path())
+        .arg(directory.path().join("site.toml"))
+        .current_dir(other_directory.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let said = lines(child.stdout.take().expect("its stdout")).recv_timeout(PATIENCE).expect("a line");
-    let address = said.strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).expect("an address");
+    let printed = lines(child.stdout.take().expect("its stdout")).recv_timeout(PATIENCE).expect("a line");
+    let address =
+        printed.strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).expect("an address");
     let address: SocketAddr = address.parse().expect("an address");
     let mut client = Raw::connect(address);
     let home = client.get("/");
@@ -81,9 +82,9 @@ fn config_file_sets_every_kind_of_option() {
     assert_eq!((missing.status, missing.text()), (404, "a site"));
     kill_process(Pid::from_child(&child), Signal::TERM).expect("the signal is sent");
     assert_eq!(wait(child).code(), Some(0));
-    let log = fs::read_to_string(folder.path().join("access.log")).expect("a log beside the file");
+    let log = fs::read_to_string(directory.path().join("access.log")).expect("a log beside the file");
     assert_eq!(log.lines().count(), 2, "{log}");
-    assert_eq!(fs::read_dir(elsewhere.path()).expect("a folder").count(), 0);
+    assert_eq!(fs::read_dir(other_directory.path()).expect("a folder").count(), 0);
 }
 
 #[test]
@@ -103,10 +104,10 @@ fn environment_sets_index_error_page_and_upload() {
 
 #[test]
 fn precedence_is_command_line_environment_file() {
-    let folder = settings_directory(
+    let directory = settings_directory(
         "port = 1\nroot = 'site'\nindex = 'file.html'\nquiet = true\nbind = ['::1', '::']",
     );
-    let path = |name: &str| format!("root = \"{}\"", folder.path().join(name).display());
+    let path = |name: &str| format!("root = \"{}\"", directory.path().join(name).display());
     let (site, other) = (path("site"), path("other"));
     let file: &[&str] = &["-c", "site.toml"];
     let both = &[("REACTOR_PORT", "2"), ("REACTOR_INDEX", "environment.html"), ("REACTOR_QUIET", "no")];
@@ -131,7 +132,7 @@ fn precedence_is_command_line_environment_file() {
         ),
     ];
     for (args, variables, expected) in cases {
-        let settings = check_output(folder.path(), args, variables);
+        let settings = check_output(directory.path(), args, variables);
         for line in *expected {
             assert!(values(&settings).contains(line), "{args:?} {variables:?}: {line}\n{settings}");
         }
@@ -140,24 +141,24 @@ fn precedence_is_command_line_environment_file() {
 
 #[test]
 fn check_output_used_as_config_gives_same_settings() {
-    let folder = settings_directory("quiet = true\n[error-page]\n404 = 'b'\n403 = 'a'\n");
-    lay_out(folder.path(), &[("site/in/.keep", b""), ("site/a", b"a"), ("site/b", b"b")]);
+    let directory = settings_directory("quiet = true\n[error-page]\n404 = 'b'\n403 = 'a'\n");
+    lay_out(directory.path(), &[("site/in/.keep", b""), ("site/a", b"a"), ("site/b", b"b")]);
     let args =
         ["-c", "site.toml", "-d./site", "-u=in", "--access-log=a.log", "--grace=1.5s", "-b::", "-b::1"];
-    let settings = check_output(folder.path(), &args, &[("REACTOR_IDLE_TIMEOUT", "90")]);
+    let settings = check_output(directory.path(), &args, &[("REACTOR_IDLE_TIMEOUT", "90")]);
     let comments = ["# site.toml:1", "# command line", "# REACTOR_IDLE_TIMEOUT", "# default"];
     assert!(comments.iter().all(|comment| settings.contains(comment)), "{settings}");
-    let elsewhere = tempfile::tempdir().expect("another folder");
-    fs::write(elsewhere.path().join("copy.toml"), &settings).expect("the copy");
-    let again = check_output(elsewhere.path(), &["-c", "copy.toml"], &[]);
+    let other_directory = tempfile::tempdir().expect("another folder");
+    fs::write(other_directory.path().join("copy.toml"), &settings).expect("the copy");
+    let again = check_output(other_directory.path(), &["-c", "copy.toml"], &[]);
     assert_eq!(values(&again), values(&settings));
     assert!(again.contains("idle-timeout = 90  # copy.toml:"), "{again}");
-    assert!(!folder.path().join("a.log").exists(), "a check makes nothing");
+    assert!(!directory.path().join("a.log").exists(), "a check makes nothing");
 }
 
 #[test]
 fn check_reports_the_same_errors_as_start() {
-    let folder = settings_directory("root = 'missing'");
+    let directory = settings_directory("root = 'missing'");
     let table: &[(&[&str], &str)] = &[
         (&["-c", "site.toml"], "cannot serve 'missing'"),
         (&["site.toml"], "name the directory that holds it with --root"),
@@ -166,13 +167,13 @@ fn check_reports_the_same_errors_as_start() {
         (&["site", "--access-log=site"], "cannot write the access log 'site'"),
         (&["site", "--max-connections=999999999"], "ulimit -n"),
     ];
-    for (args, told) in table {
-        let output = run(folder.path(), &[&["--check"], *args].concat(), &[]);
+    for (args, expected) in table {
+        let output = run(directory.path(), &[&["--check"], *args].concat(), &[]);
         assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()), "{args:?}");
-        let said = stderr(&output);
-        assert!(said.lines().count() == 1 && said.contains(told), "{args:?}: {said}");
+        let printed = stderr(&output);
+        assert!(printed.lines().count() == 1 && printed.contains(expected), "{args:?}: {printed}");
     }
-    let output = run(folder.path(), &["--check", "site", "--fallback=missing.html"], &[]);
+    let output = run(directory.path(), &["--check", "site", "--fallback=missing.html"], &[]);
     assert_eq!(output.status.code(), Some(0), "it may come later");
     assert!(stderr(&output).contains("--fallback: cannot serve"), "{}", stderr(&output));
 }
@@ -187,13 +188,13 @@ fn check_succeeds_while_the_port_is_in_use() {
 }
 
 /// Exactly one line on standard error, and exit code 2.
-fn expect_refusal(folder: &Path, args: &[&str], variables: Variables<'_>, told: &str) {
+fn expect_refusal(directory: &Path, args: &[&str], variables: Variables<'_>, expected: &str) {
     for args in [args.to_vec(), [&["--check"], args].concat()] {
-        let output = run(folder, &args, variables);
-        let said = stderr(&output);
-        assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()), "{args:?}: {said}");
-        assert!(said.starts_with(&format!("reactor-server: {told}")), "{args:?}: {said}");
-        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+        let output = run(directory, &args, variables);
+        let printed = stderr(&output);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()), "{args:?}: {printed}");
+        assert!(printed.starts_with(&format!("reactor-server: {expected}")), "{args:?}: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{args:?}: {printed}");
     }
 }
 
@@ -214,23 +215,24 @@ fn config_file_errors_name_the_line() {
         ("check = true", "site.toml:1: 'check' is no setting; it belongs on the command line"),
         ("no-http = true", "site.toml:1: '--no-http' goes with --sum-port, which is not given"),
     ];
-    for (settings, told) in cases {
-        expect_refusal(settings_directory(settings).path(), &["-c", "site.toml"], &[], told);
+    for (settings, expected) in cases {
+        expect_refusal(settings_directory(settings).path(), &["-c", "site.toml"], &[], expected);
     }
 }
 
 #[test]
 fn config_file_with_crlf_and_bom_is_parsed() {
-    let folder = settings_directory("\u{feff}# made elsewhere\r\nport = 7\r\nbind = [\r\n  '::1',\r\n]\r\n");
-    let settings = check_output(folder.path(), &["-c", "site.toml"], &[]);
+    let directory =
+        settings_directory("\u{feff}# made elsewhere\r\nport = 7\r\nbind = [\r\n  '::1',\r\n]\r\n");
+    let settings = check_output(directory.path(), &["-c", "site.toml"], &[]);
     assert!(settings.contains("port = 7  # site.toml:2\n"), "{settings}");
     assert!(settings.contains("bind = [\"::1\"]  # site.toml:4\n"), "{settings}");
 }
 
 #[test]
 fn unreadable_config_file_prints_remedy_and_exits_2() {
-    let folder = settings_directory("");
-    let path = folder.path();
+    let directory = settings_directory("");
+    let path = directory.path();
     symlink("loop", path.join("loop")).expect("a link");
     fs::write(path.join("latin.toml"), b"index = 'caf\xe9'").expect("the file");
     fs::write(path.join("long.toml"), vec![b'#'; 2 << 20]).expect("the file");
@@ -242,11 +244,11 @@ fn unreadable_config_file_prints_remedy_and_exits_2() {
         ("latin.toml", "latin.toml:1: this is not UTF-8, and so no TOML"),
         ("a\nb", "--config: cannot read 'a\\nb': No such file"),
     ];
-    for (name, told) in cases {
-        expect_refusal(path, &["--config", name], &[], told);
+    for (name, expected) in cases {
+        expect_refusal(path, &["--config", name], &[], expected);
     }
-    let told = "REACTOR_CONFIG: cannot read 'none.toml': No such file";
-    expect_refusal(path, &[], &[("REACTOR_CONFIG", "none.toml")], told);
+    let expected = "REACTOR_CONFIG: cannot read 'none.toml': No such file";
+    expect_refusal(path, &[], &[("REACTOR_CONFIG", "none.toml")], expected);
     if geteuid().is_root() {
         eprintln!("skipped in part: root may read everything");
         return;
@@ -257,15 +259,15 @@ fn unreadable_config_file_prints_remedy_and_exits_2() {
 
 #[test]
 fn environment_variable_errors_name_the_variable() {
-    let folder = settings_directory("");
-    for (name, value, told) in [
+    let directory = settings_directory("");
+    for (name, value, expected) in [
         ("REACTOR_PORT", "http", "REACTOR_PORT: 'http' is not a port; write 0 to 65535"),
         ("REACTOR_QUIET", "maybe", "REACTOR_QUIET: 'maybe' is neither on nor off; write 1 or 0"),
         ("REACTOR_BIND", "::1\n::1", "REACTOR_BIND: address ::1 is given twice; leave one out"),
         ("REACTOR_ERROR_PAGE", "404", "REACTOR_ERROR_PAGE: '404' is not a status and a file"),
         ("REACTOR_UPLOAD", "../x", "REACTOR_UPLOAD: '../x' is not a path beneath the root"),
     ] {
-        expect_refusal(folder.path(), &[], &[(name, value)], told);
+        expect_refusal(directory.path(), &[], &[(name, value)], expected);
     }
 }
 
@@ -275,16 +277,17 @@ fn unknown_environment_variable_is_a_warning() {
         command.env("REACTOR_SERVICE_HOST", "10.0.0.1").env("REACTOR_QUITE", "1").env_remove("RUST_LOG");
     });
     assert_eq!(server.get("/").text(), "a site");
-    let said = server.stop().stderr;
-    let warned = |told: &str| said.lines().any(|line| line.contains("WARN") && line.ends_with(told));
-    assert!(warned("REACTOR_SERVICE_HOST sets nothing"), "{said}");
-    assert!(warned("REACTOR_QUITE sets nothing; did you mean REACTOR_QUIET?"), "{said}");
+    let printed = server.stop().stderr;
+    let warned =
+        |expected: &str| printed.lines().any(|line| line.contains("WARN") && line.ends_with(expected));
+    assert!(warned("REACTOR_SERVICE_HOST sets nothing"), "{printed}");
+    assert!(warned("REACTOR_QUITE sets nothing; did you mean REACTOR_QUIET?"), "{printed}");
 }
 
 #[test]
 fn help_ignores_invalid_config_file_and_variables() {
-    let folder = settings_directory("nonsense");
-    let output = run(folder.path(), &["-c", "site.toml", "--check", "-h"], &[("REACTOR_PORT", "x")]);
+    let directory = settings_directory("nonsense");
+    let output = run(directory.path(), &["-c", "site.toml", "--check", "-h"], &[("REACTOR_PORT", "x")]);
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
     assert!(stdout(&output).starts_with("reactor-server serves"));
 }

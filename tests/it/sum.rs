@@ -170,16 +170,16 @@ fn sum_bad_line_gets_one_error_line_and_clean_close() {
         (long_name.as_bytes(), "a line has at most 256 bytes"),
         (&[b'x'; 100_000], "a line has at most 256 bytes"),
     ];
-    for (bytes, why) in cases {
+    for (bytes, message) in cases {
         let shown = String::from_utf8_lossy(bytes);
-        assert_eq!(say(serving.sum, bytes), format!("error: {why}\n"), "{shown}");
+        assert_eq!(say(serving.sum, bytes), format!("error: {message}\n"), "{shown}");
         let mut trickling = Raw::connect(serving.sum);
         for byte in bytes.chunks(1).take(300) {
             if trickling.try_send(byte).is_err() {
                 break;
             }
         }
-        assert_eq!(trickling.rest(), format!("error: {why}\n").into_bytes(), "byte by byte: {shown}");
+        assert_eq!(trickling.rest(), format!("error: {message}\n").into_bytes(), "byte by byte: {shown}");
     }
     let mut cut = Raw::connect(serving.sum);
     assert_eq!(cut.send("Client of Ada: 7").finish().rest(), b"error: the line has no end\n");
@@ -192,7 +192,7 @@ fn sum_bad_line_gets_one_error_line_and_clean_close() {
 #[test]
 fn sum_number_out_of_range_closes_listener_keeps_http() {
     let max = i64::MAX.to_string();
-    for (number, answer) in [
+    for (number, response) in [
         ("0", "Server of Bob: 42\n"),
         ("101", "Server of Bob: 42\n"),
         ("-9223372036854775808", "Server of Bob: 42\n"),
@@ -202,7 +202,7 @@ fn sum_number_out_of_range_closes_listener_keeps_http() {
         let mut under_way = Raw::connect(serving.sum);
         let mut web = serving.server.connect();
         assert_eq!(web.get("/small").text(), "small");
-        assert_eq!(say(serving.sum, format!("Client of Eve: {number}\n")), answer);
+        assert_eq!(say(serving.sum, format!("Client of Eve: {number}\n")), response);
         expect_closed(serving.sum);
         assert_eq!(under_way.send("Client of Ada: 7\n").rest(), b"Server of Bob: 42\n", "after {number}");
         assert_eq!(web.get("/small").text(), "small", "the connection is still there");

@@ -21,19 +21,20 @@ fn row(from: impl Debug, to: impl Debug) -> String {
 }
 
 fn table<P: Debug>(rows: &[(P, P)]) -> Rows {
-    let told: Rows = rows.iter().map(|(from, to)| row(from, to)).collect();
-    assert_eq!(told.len(), rows.len(), "no row is there twice");
-    told
+    let lines: Rows = rows.iter().map(|(from, to)| row(from, to)).collect();
+    assert_eq!(lines.len(), rows.len(), "no row is there twice");
+    lines
 }
 
 /// The changes that `module` has told in these diagnostics.
 fn seen(diagnostics: &str, module: &str) -> Rows {
-    let told = diagnostics.lines().filter(|line| line.contains(module) && line.contains(" -> "));
-    told.map(|line| {
-        let words: Vec<_> = line.split(' ').collect();
-        words[words.len() - 3..].join(" ")
-    })
-    .collect()
+    let lines = diagnostics.lines().filter(|line| line.contains(module) && line.contains(" -> "));
+    lines
+        .map(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            words[words.len() - 3..].join(" ")
+        })
+        .collect()
 }
 
 /// The changes that a run of the client tells of, which must end with this exit code.

@@ -123,11 +123,11 @@ fn get_after_put_never_serves_cached_old_file() {
     let settled = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
     fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(settled)).expect("a time");
     let (mut reader, mut writer) = (server.connect(), server.connect());
-    for turn in 0..100_u32 {
+    for round in 0..100_u32 {
         for _ in 0..3 {
             assert_eq!(reader.get("/a").status, 200);
         }
-        let bytes = format!("{turn:05}");
+        let bytes = format!("{round:05}");
         assert_eq!(put(&mut writer, "/a", bytes.as_bytes()).status, 204);
         assert_eq!(reader.get("/a").text(), bytes);
     }

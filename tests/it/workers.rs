@@ -38,7 +38,9 @@ fn callers(server: &Server) -> Vec<Raw> {
 /// The records of a JSON log, each of which is a whole line.
 fn records(log: &str) -> Vec<Value> {
     assert!(log.is_empty() || log.ends_with('\n'), "the log ends within a line");
-    log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect()
+    log.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 #[test]

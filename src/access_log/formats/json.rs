@@ -173,9 +173,9 @@ mod tests {
         ];
         for line in lines {
             let record = LogRecord { request_line: line, ..record() };
-            let told: Value = serde_json::from_str(&rendered(&record, &LogStyle::default())).unwrap();
-            assert_eq!([&told["method"], &told["target"], &told["version"]], [&Value::Null; 3]);
-            assert_eq!(bytes_of(&told["request_line"]).unwrap(), line);
+            let logged: Value = serde_json::from_str(&rendered(&record, &LogStyle::default())).unwrap();
+            assert_eq!([&logged["method"], &logged["target"], &logged["version"]], [&Value::Null; 3]);
+            assert_eq!(bytes_of(&logged["request_line"]).unwrap(), line);
         }
     }
 
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn client_record_has_host_and_may_have_null_status() {
         let record = LogRecord { host: Some("here"), status: None, ..record() };
-        let told: Value = serde_json::from_str(&rendered(&record, &LogStyle::default())).unwrap();
-        assert_eq!((&told["host"], &told["status"]), (&json!("here"), &Value::Null));
+        let logged: Value = serde_json::from_str(&rendered(&record, &LogStyle::default())).unwrap();
+        assert_eq!((&logged["host"], &logged["status"]), (&json!("here"), &Value::Null));
     }
 
     proptest! {
@@ -210,12 +210,12 @@ mod tests {
             let text = rendered(&record, &LogStyle { shows_secrets: true, ..LogStyle::default() });
             prop_assert_eq!(text.matches('\n').count(), 1);
             prop_assert!(!text.trim_end_matches('\n').chars().any(char::is_control));
-            let told: Value = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(headers_of(&told["request_headers"]), request);
-            prop_assert_eq!(headers_of(&told["response_headers"]), response);
-            let line = match bytes_of(&told["request_line"]) {
+            let logged: Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(headers_of(&logged["request_headers"]), request);
+            prop_assert_eq!(headers_of(&logged["response_headers"]), response);
+            let line = match bytes_of(&logged["request_line"]) {
                 Some(line) => line,
-                None => ["method", "target", "version"].map(|key| bytes_of(&told[key]).unwrap()).join(&b' '),
+                None => ["method", "target", "version"].map(|key| bytes_of(&logged[key]).unwrap()).join(&b' '),
             };
             prop_assert_eq!(line, request_line);
         }
@@ -225,8 +225,8 @@ mod tests {
             let record = LogRecord { request_line: &head, request_head: &head, response_head: &head, ..record() };
             let text = rendered(&record, &LogStyle::default());
             prop_assert_eq!(text.matches('\n').count(), 1);
-            let told: Value = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(told.as_object().unwrap().len(), 15);
+            let logged: Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(logged.as_object().unwrap().len(), 15);
         }
     }
 }

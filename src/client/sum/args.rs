@@ -58,10 +58,10 @@ pub fn parse(args: Vec<OsString>) -> Result<Command<SumClientConfig>, UsageError
     PROGRAM.command(args, read_config)
 }
 
-fn read_config(given: &mut ParsedArgs) -> Result<SumClientConfig, String> {
-    let (name, host) = (value(given, "--name", Name::new)?, value(given, "--host", parse_host)?);
-    let port = value(given, "--port", parse_port)?;
-    let words = given.operands();
+fn read_config(parsed_args: &mut ParsedArgs) -> Result<SumClientConfig, String> {
+    let (name, host) = (value(parsed_args, "--name", Name::new)?, value(parsed_args, "--host", parse_host)?);
+    let port = value(parsed_args, "--port", parse_port)?;
+    let words = parsed_args.operands();
     let number = match &words[..] {
         [_] => None,
         [_, number] => Some(number.to_str().and_then(parse_number).ok_or_else(|| not_a_number(number))?),

@@ -76,7 +76,7 @@ impl fmt::Display for ArchiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ArchiveError::Shrank => f.write_str("a file shrank"),
-            ArchiveError::Failed(fault) => fault.fmt(f),
+            ArchiveError::Failed(error) => error.fmt(f),
         }
     }
 }
@@ -84,8 +84,8 @@ impl fmt::Display for ArchiveError {
 impl std::error::Error for ArchiveError {}
 
 impl From<LookupError> for ArchiveError {
-    fn from(fault: LookupError) -> Self {
-        ArchiveError::Failed(fault)
+    fn from(error: LookupError) -> Self {
+        ArchiveError::Failed(error)
     }
 }
 
@@ -141,22 +141,22 @@ impl Archive {
         path: &RelativePath<'_>,
         name: &[u8],
     ) -> Result<Archive, LookupError> {
-        let folder = path.as_bytes();
-        let mut found = Members::default();
+        let directory = path.as_bytes();
+        let mut members = Members::default();
         let walk = match store.root() {
-            Some(root) => Walk::begin(root, folder, &mut found)?,
-            None if embedded::is_directory(folder) => {
-                found.push(b"", 0, Kind::Directory);
+            Some(root) => Walk::begin(root, directory, &mut members)?,
+            None if embedded::is_directory(directory) => {
+                members.push(b"", 0, Kind::Directory);
                 Walk::default()
             }
             None => return Err(LookupError::NotFound),
         };
         for (name, page) in store.embedded_pages() {
-            if let Some(path) = beneath(folder, name.as_bytes()) {
-                found.push_page(path, page);
+            if let Some(path) = beneath(directory, name.as_bytes()) {
+                members.push_page(path, page);
             }
         }
-        Ok(Archive { name: name.to_vec(), walk, members: found, ..Archive::default() })
+        Ok(Archive { name: name.to_vec(), walk, members, ..Archive::default() })
     }
 
     /// What the folder is called in the archive.
@@ -203,8 +203,8 @@ impl Archive {
     pub fn next_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
         let out_len_max = out.len() + TAR_SLICE_LEN_MAX;
         for _ in 0..MEMBERS_PER_SLICE_MAX {
-            if let Some(tail) = self.next_payload() {
-                return Ok(Piece { payload: Some(tail), has_more: true });
+            if let Some(payload) = self.next_payload() {
+                return Ok(Piece { payload: Some(payload), has_more: true });
             }
             out.resize(out.len() + std::mem::take(&mut self.padding_len) as usize, 0);
             if out.len() >= out_len_max {
@@ -218,27 +218,27 @@ impl Archive {
 
     /// The next part of the member that is being sent.
     fn next_payload(&mut self) -> Option<TarPayload> {
-        let mut tail = self.payload.take()?;
-        if let TarPayload::File(range) = &mut tail
+        let mut payload = self.payload.take()?;
+        if let TarPayload::File(range) = &mut payload
             && range.len > RANGE_LEN_MAX
         {
             let (offset, len) = (range.offset + RANGE_LEN_MAX, range.len - RANGE_LEN_MAX);
             range.len = RANGE_LEN_MAX;
             self.payload = Some(TarPayload::File(FileRange { file: Rc::clone(&range.file), offset, len }));
         }
-        Some(tail)
+        Some(payload)
     }
 
     /// What was found has been sent: finds more, or ends the archive.
     fn continue_walk(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
-        let more = !self.walk.is_done();
-        if more {
+        let has_more = !self.walk.is_done();
+        if has_more {
             self.members.clear();
             self.walk.step(store, &mut self.members)?;
         } else {
             out.extend_from_slice(tar_header::END);
         }
-        Ok(Piece { payload: None, has_more: more })
+        Ok(Piece { payload: None, has_more })
     }
 
     fn write_header(&self, member: &Member, out: &mut Vec<u8>) {
@@ -264,7 +264,7 @@ impl Archive {
         };
         let (file, len) = match self.open_member(member, len, store) {
             // Nobody was told that it would come.
-            Err(ArchiveError::Failed(fault)) if fault.is_unservable() && !self.is_len_known => return Ok(()),
+            Err(ArchiveError::Failed(error)) if error.is_unservable() && !self.is_len_known => return Ok(()),
             file => file?,
         };
         let mut as_sent = *member;
@@ -293,8 +293,8 @@ impl Archive {
         let path = self.walk.full_path(self.members.path(member));
         let root = store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {
-            OpenedPath::File(_, facts) if self.is_len_known && facts.len < len => Err(ArchiveError::Shrank),
-            OpenedPath::File(file, facts) => Ok((file, if self.is_len_known { len } else { facts.len })),
+            OpenedPath::File(_, stat) if self.is_len_known && stat.len < len => Err(ArchiveError::Shrank),
+            OpenedPath::File(file, stat) => Ok((file, if self.is_len_known { len } else { stat.len })),
             OpenedPath::Directory => Err(LookupError::NotRegular.into()),
         }
     }

@@ -48,11 +48,11 @@ pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_
         Kind::File { len, is_executable: false } => (len, EntryType::Regular, 0o644),
         Kind::File { len, is_executable: true } => (len, EntryType::Regular, 0o755),
     };
-    let named = header_at(path);
+    let ustar = header_at(path);
     let mut records = Vec::new();
     // Other bytes than ASCII mean in ustar what the reader's locale makes of them.
-    let is_unclear = !path.is_ascii() && std::str::from_utf8(path).is_ok();
-    if named.is_none() || is_unclear {
+    let needs_utf8_path = !path.is_ascii() && std::str::from_utf8(path).is_ok();
+    if ustar.is_none() || needs_utf8_path {
         write_record(&mut records, "path", path);
     }
     if len > USTAR_LEN_MAX {
@@ -65,7 +65,7 @@ pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_
         out.extend_from_slice(&records);
         pad(out, records_len);
     }
-    let header = named.or_else(|| header_at(LONG_PATH)).unwrap_or_else(Header::new_ustar);
+    let header = ustar.or_else(|| header_at(LONG_PATH)).unwrap_or_else(Header::new_ustar);
     // Before 1970 there is no time in ustar.
     finish_header(out, header, entry_type, mode, len, u64::try_from(modified_secs).unwrap_or(0));
 }
@@ -195,13 +195,14 @@ mod tests {
         for (path, len, expected) in cases {
             let bytes = header(path, len);
             assert_eq!(bytes.len() % BLOCK_LEN, 0);
-            let told = records(&bytes).map(|text| match (text.contains(" path="), text.contains(" size=")) {
-                (true, true) => "both",
-                (true, false) => "path",
-                (false, true) => "size",
-                (false, false) => "nothing",
-            });
-            assert_eq!(told, expected, "{}, {len}", path.escape_ascii());
+            let fields =
+                records(&bytes).map(|text| match (text.contains(" path="), text.contains(" size=")) {
+                    (true, true) => "both",
+                    (true, false) => "path",
+                    (false, true) => "size",
+                    (false, false) => "nothing",
+                });
+            assert_eq!(fields, expected, "{}, {len}", path.escape_ascii());
         }
     }
 

@@ -37,11 +37,11 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
     let mut whole = Vec::new();
     for _ in 0..STEPS_MAX {
         let before = whole.len();
-        let piece = archive.next_slice(store, &mut whole)?;
+        let slice = archive.next_slice(store, &mut whole)?;
         assert!(whole.len() - before < 128 * 1024, "a piece of {} bytes", whole.len() - before);
-        match piece.payload {
+        match slice.payload {
             Some(TarPayload::File(FileRange { file, offset, len })) => {
-                assert!(piece.has_more && len > 0 && len <= RANGE_LEN_MAX);
+                assert!(slice.has_more && len > 0 && len <= RANGE_LEN_MAX);
                 let start = whole.len();
                 whole.resize(start + len as usize, 0);
                 file.read_exact_at(&mut whole[start..], offset).expect("it is that long");
@@ -49,7 +49,7 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
             Some(TarPayload::Static(bytes)) => whole.extend_from_slice(bytes),
             None => {}
         }
-        if !piece.has_more {
+        if !slice.has_more {
             return Ok(whole);
         }
     }
@@ -59,7 +59,7 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
 fn archived(store: &ContentSource, path: &str) -> Outcome {
     let mut archive = begin(store, path).expect("it begins");
     gather(&mut archive, store);
-    let promised_len = archive.known_len();
+    let known_len = archive.known_len();
     let whole = rest(&mut archive, store).expect("it ends");
     let mut members = BTreeMap::new();
     for entry in ::tar::Archive::new(whole.as_slice()).entries().expect("an archive") {
@@ -69,7 +69,7 @@ fn archived(store: &ContentSource, path: &str) -> Outcome {
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         assert!(members.insert(name.clone(), bytes).is_none(), "{name} is there twice");
     }
-    Outcome { members, promised_len, len: whole.len() as u64 }
+    Outcome { members, promised_len: known_len, len: whole.len() as u64 }
 }
 
 fn names(outcome: &Outcome) -> Vec<&str> {
@@ -130,16 +130,16 @@ fn embedded_pages_are_archived_as_served() {
 #[test]
 fn archived_files_of_every_length_are_complete() {
     let (outer, _, store) = site();
-    let folder = outer.path().join("site/lengths");
-    fs::create_dir(&folder).expect("a folder");
+    let directory = outer.path().join("site/lengths");
+    fs::create_dir(&directory).expect("a folder");
     let lengths = [0, 1, 511, 512, 513, COPIED_LEN_MAX, COPIED_LEN_MAX + 1, 70_000, RANGE_LEN_MAX + 1];
     for len in lengths {
         let bytes: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
-        fs::write(folder.join(len.to_string()), bytes).expect("a file");
+        fs::write(directory.join(len.to_string()), bytes).expect("a file");
     }
     let outcome = archived(&store, "/lengths/");
     for len in lengths {
-        let whole = fs::read(folder.join(len.to_string())).expect("a file");
+        let whole = fs::read(directory.join(len.to_string())).expect("a file");
         assert!(outcome.members[&format!("top/{len}")] == whole, "{len}");
     }
     assert_eq!(outcome.promised_len, Some(outcome.len));
@@ -147,13 +147,13 @@ fn archived_files_of_every_length_are_complete() {
 
 /// A folder whose paths are too long to be gathered beforehand, with so many files.
 fn deep(root: &Path, count: usize) {
-    let mut folder = root.join("deep");
+    let mut directory = root.join("deep");
     for _ in 0..15 {
-        folder.push("d".repeat(250));
+        directory.push("d".repeat(250));
     }
-    fs::create_dir_all(&folder).expect("folders");
+    fs::create_dir_all(&directory).expect("folders");
     for number in 0..count {
-        fs::write(folder.join(number.to_string()), number.to_string()).expect("a file");
+        fs::write(directory.join(number.to_string()), number.to_string()).expect("a file");
     }
 }
 
@@ -211,7 +211,7 @@ fn archive_keeps_known_length_or_fails_on_change() {
         change(&path);
         match (rest(&mut archive, &store), expected) {
             (Ok(whole), None) => assert_eq!(Some(whole.len() as u64), archive.known_len(), "{told}"),
-            (Err(fault), Some(expected)) => assert_eq!(fault.to_string(), expected, "{told}"),
+            (Err(error), Some(expected)) => assert_eq!(error.to_string(), expected, "{told}"),
             (outcome, _) => panic!("{told}: {outcome:?}"),
         }
         let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));

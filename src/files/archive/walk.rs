@@ -49,9 +49,9 @@ struct OpenDir {
 
 impl Walk {
     /// Opens the folder, and notes it as the first member.
-    pub(super) fn begin(root: &Root, folder: &[u8], found: &mut Members) -> Result<Self, LookupError> {
-        let mut walk = Walk { directory: folder.to_vec(), ..Walk::default() };
-        walk.enter(root, Vec::new(), found)?;
+    pub(super) fn begin(root: &Root, directory: &[u8], members: &mut Members) -> Result<Self, LookupError> {
+        let mut walk = Walk { directory: directory.to_vec(), ..Walk::default() };
+        walk.enter(root, Vec::new(), members)?;
         Ok(walk)
     }
 
@@ -73,7 +73,7 @@ impl Walk {
     ///
     /// # Errors
     /// A directory cannot be read to its end.
-    pub(super) fn step(&mut self, store: &ContentSource, found: &mut Members) -> Result<(), LookupError> {
+    pub(super) fn step(&mut self, store: &ContentSource, members: &mut Members) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
         let mut cost = 0;
         while cost < ENTRIES_PER_STEP_MAX {
@@ -82,9 +82,9 @@ impl Walk {
                 let Some(path) = self.pending.pop() else { return Ok(()) };
                 self.pending_len -= path.len();
                 cost += path.len() / PATH_LEN_PER_ENTRY;
-                match self.enter(root, path, found) {
+                match self.enter(root, path, members) {
                     // What is gone by now, or may not be read, would not be served.
-                    Err(fault) if !fault.is_unservable() => return Err(fault),
+                    Err(error) if !error.is_unservable() => return Err(error),
                     _ => continue,
                 }
             };
@@ -93,7 +93,7 @@ impl Walk {
                     if !matches!(entry.file_type(), FileType::RegularFile | FileType::Directory) {
                         cost += LINK_COST;
                     }
-                    self.add_entry(&entry, root, store, found)?;
+                    self.add_entry(&entry, root, store, members)?;
                 }
                 Some(Err(errno)) => return Err(LookupError::Failed(errno.into())),
                 None => self.open = None,
@@ -103,9 +103,9 @@ impl Walk {
     }
 
     /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
-    fn enter(&mut self, root: &Root, path: Vec<u8>, found: &mut Members) -> Result<(), LookupError> {
+    fn enter(&mut self, root: &Root, path: Vec<u8>, members: &mut Members) -> Result<(), LookupError> {
         let dir = root.open_for_reading(&self.full_path(path.strip_suffix(b"/").unwrap_or(&path)))?;
-        found.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory);
+        members.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory);
         self.open = Some(OpenDir { dir: Dir::new(dir)?, path });
         Ok(())
     }
@@ -116,25 +116,25 @@ impl Walk {
         entry: &DirEntry,
         root: &Root,
         store: &ContentSource,
-        found: &mut Members,
+        members: &mut Members,
     ) -> Result<(), LookupError> {
         let Some(OpenDir { dir, path }) = &self.open else { return Ok(()) };
         let name = entry.file_name().to_bytes();
         let path = [path, name].concat();
-        let whole = self.full_path(&path);
-        if name.starts_with(b".") || whole.len() > PATH_LEN_MAX || store.is_embedded(&whole) {
+        let full_path = self.full_path(&path);
+        if name.starts_with(b".") || full_path.len() > PATH_LEN_MAX || store.is_embedded(&full_path) {
             return Ok(());
         }
-        match stat_entry(entry, dir, root, &whole) {
+        match stat_entry(entry, dir, root, &full_path) {
             Ok(Some(FileStat { kind: FileKind::Directory, .. })) => self.push_pending(path),
-            Ok(Some(facts)) => {
-                let FileStat { len, modified_secs, is_executable, .. } = facts;
-                found.push(&path, modified_secs, tar_header::Kind::File { len, is_executable });
+            Ok(Some(stat)) => {
+                let FileStat { len, modified_secs, is_executable, .. } = stat;
+                members.push(&path, modified_secs, tar_header::Kind::File { len, is_executable });
                 Ok(())
             }
             Ok(None) => Ok(()),
-            Err(fault) if fault.is_unservable() => Ok(()),
-            Err(fault) => Err(fault),
+            Err(error) if error.is_unservable() => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -159,8 +159,8 @@ fn stat_entry(
     path: &[u8],
 ) -> Result<Option<FileStat>, LookupError> {
     let name: &CStr = entry.file_name();
-    let beneath = || root.stat(path).map(|facts| Some(facts).filter(|facts| facts.kind == FileKind::File));
-    let facts = match entry.file_type() {
+    let beneath = || root.stat(path).map(|stat| Some(stat).filter(|stat| stat.kind == FileKind::File));
+    let stat = match entry.file_type() {
         FileType::Directory | FileType::RegularFile => {
             Some(FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?)
         }
@@ -168,15 +168,15 @@ fn stat_entry(
         // Some file systems do not tell; a link is no file and no directory then.
         FileType::Unknown => match FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)? {
             FileStat { kind: FileKind::Other, .. } => beneath()?,
-            facts => Some(facts),
+            stat => Some(stat),
         },
         _ => None,
     };
-    let facts = facts.filter(|facts| facts.kind != FileKind::Other);
-    if facts.is_some_and(|facts| facts.kind == FileKind::File) {
+    let stat = stat.filter(|stat| stat.kind != FileKind::Other);
+    if stat.is_some_and(|stat| stat.kind == FileKind::File) {
         accessat(dir.fd()?, name, Access::READ_OK, AtFlags::EACCESS)?;
     }
-    Ok(facts)
+    Ok(stat)
 }
 
 #[cfg(test)]
@@ -189,23 +189,23 @@ mod tests {
     use crate::files::testing::site_with_directory as site;
 
     /// What is found beneath a folder, in order, with the lengths of files.
-    fn found_paths(store: &ContentSource, folder: &str) -> Vec<String> {
+    fn found_paths(store: &ContentSource, directory: &str) -> Vec<String> {
         let mut members = Members::default();
         let root = store.root().expect("a directory");
-        let mut walk = Walk::begin(root, folder.as_bytes(), &mut members).expect("it begins");
+        let mut walk = Walk::begin(root, directory.as_bytes(), &mut members).expect("it begins");
         while !walk.is_done() {
             walk.step(store, &mut members).expect("it can be read");
         }
-        let mut told = Vec::new();
+        let mut paths = Vec::new();
         while let Some(member) = members.next_member() {
             let path = String::from_utf8_lossy(members.path(&member)).into_owned();
-            told.push(match member.kind {
+            paths.push(match member.kind {
                 tar_header::Kind::Directory => path,
                 kind => format!("{path} {}", kind.len()),
             });
         }
-        told.sort();
-        told
+        paths.sort();
+        paths
     }
 
     /// What is in `docs`.
@@ -288,31 +288,31 @@ mod tests {
         set("docs/b.txt", 0);
         set("docs/deep", 0);
         let is_almighty = fs::read(root.join("docs/b.txt")).is_ok();
-        let told = found_paths(&store, "docs");
+        let paths = found_paths(&store, "docs");
         set("docs/deep", 0o755);
         // Nothing is kept from the superuser.
-        assert_eq!(told, if is_almighty { &DOCS[..] } else { &[""] });
+        assert_eq!(paths, if is_almighty { &DOCS[..] } else { &[""] });
     }
 
     #[test]
     fn walk_skips_paths_longer_than_path_len_max() {
         let (_outer, root, store) = site();
-        let mut folder = root.join("docs");
+        let mut directory = root.join("docs");
         let name = "d".repeat(250);
         for _ in 0..15 {
-            folder.push(&name);
+            directory.push(&name);
         }
-        fs::create_dir_all(&folder).expect("folders");
+        fs::create_dir_all(&directory).expect("folders");
         // What is deeper has a path of more than 4095 bytes beneath the root; the whole path is longer.
-        let inner = File::open(&folder).expect("the folder");
+        let inner = File::open(&directory).expect("the folder");
         rustix::fs::mkdirat(&inner, "e".repeat(255), rustix::fs::Mode::RWXU).expect("a folder");
         rustix::fs::mkdirat(&inner, "f".repeat(255), rustix::fs::Mode::RWXU).expect("a folder");
         let deepest =
             rustix::fs::openat(&inner, "e".repeat(255), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty());
         rustix::fs::mkdirat(deepest.expect("it opens"), "g".repeat(250), rustix::fs::Mode::RWXU)
             .expect("a folder");
-        let told = found_paths(&store, "docs");
-        assert!(told.iter().any(|path| path.ends_with(&format!("{}/", "f".repeat(255)))));
-        assert!(!told.iter().any(|path| path.contains(&"g".repeat(250))));
+        let paths = found_paths(&store, "docs");
+        assert!(paths.iter().any(|path| path.ends_with(&format!("{}/", "f".repeat(255)))));
+        assert!(!paths.iter().any(|path| path.contains(&"g".repeat(250))));
     }
 }

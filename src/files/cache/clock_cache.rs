@@ -100,8 +100,8 @@ impl<T> ClockCache<T> {
 
     /// The thing called `name`, which counts as used now.
     pub(super) fn get(&mut self, name: &[u8]) -> Option<&mut T> {
-        let place = *self.index.get(name)?;
-        let slot = self.slots.get_mut(place)?.as_mut()?;
+        let index = *self.index.get(name)?;
+        let slot = self.slots.get_mut(index)?.as_mut()?;
         slot.used_since_hand = true;
         Some(&mut slot.value)
     }
@@ -110,8 +110,8 @@ impl<T> ClockCache<T> {
     /// goes itself if it is the one that is in the way.
     pub(super) fn update_cost(&mut self, name: &[u8], mut cost: Cost) {
         cost.bytes += name.len();
-        let place = self.index.get(name).copied();
-        let Some(slot) = place.and_then(|place| self.slots.get_mut(place)?.as_mut()) else {
+        let index = self.index.get(name).copied();
+        let Some(slot) = index.and_then(|index| self.slots.get_mut(index)?.as_mut()) else {
             return;
         };
         let before = mem::replace(&mut slot.cost, cost);
@@ -126,7 +126,7 @@ impl<T> ClockCache<T> {
 
     /// Puts `value` in, in place of what had its name, and lets others go to make room.
     /// What is larger than the whole shelf is dropped instead.
-    pub(super) fn insert(&mut self, name: &[u8], thing: T, mut cost: Cost) {
+    pub(super) fn insert(&mut self, name: &[u8], value: T, mut cost: Cost) {
         self.remove(name);
         cost.bytes += name.len();
         if self.limits.entries_max == 0 || !self.fits(cost) {
@@ -134,14 +134,14 @@ impl<T> ClockCache<T> {
         }
         self.evict_at(1, cost);
         let name: Rc<[u8]> = name.into();
-        let slot = Some(ClockSlot { name: Rc::clone(&name), value: thing, cost, used_since_hand: false });
+        let slot = Some(ClockSlot { name: Rc::clone(&name), value, cost, used_since_hand: false });
         // The place that was freed last is just behind the hand, so the hand comes here last.
-        let place = self.free_slots.pop().unwrap_or(self.slots.len());
-        match self.slots.get_mut(place) {
+        let index = self.free_slots.pop().unwrap_or(self.slots.len());
+        match self.slots.get_mut(index) {
             Some(vacant) => *vacant = slot,
             None => self.slots.push(slot),
         }
-        self.index.insert(name, place);
+        self.index.insert(name, index);
         self.total_cost.bytes += cost.bytes;
         self.total_cost.descriptors += cost.descriptors;
     }
@@ -151,10 +151,10 @@ impl<T> ClockCache<T> {
         self.remove_at(*self.index.get(name)?)
     }
 
-    fn remove_at(&mut self, place: usize) -> Option<T> {
-        let slot = self.slots.get_mut(place).and_then(Option::take)?;
+    fn remove_at(&mut self, index: usize) -> Option<T> {
+        let slot = self.slots.get_mut(index).and_then(Option::take)?;
         self.index.remove(&slot.name);
-        self.free_slots.push(place);
+        self.free_slots.push(index);
         self.evictions_total += 1;
         self.total_cost.bytes -= slot.cost.bytes;
         self.total_cost.descriptors -= slot.cost.descriptors;
@@ -170,25 +170,25 @@ impl<T> ClockCache<T> {
     fn evict_at(&mut self, entries: usize, cost: Cost) {
         let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
         while self.total_cost.descriptors + cost.descriptors > descriptors_max {
-            self.evict_unused(|held| held.descriptors > 0);
+            self.evict_unused(|cost| cost.descriptors > 0);
         }
         while self.len() + entries > entries_max || self.total_cost.bytes + cost.bytes > bytes_max {
             self.evict_unused(|_| true);
         }
     }
 
-    /// Lets go of the next thing of a `wanted` cost that was not used since the hand last came by.
+    /// Lets go of the next thing of a `is_candidate` cost that was not used since the hand last came by.
     /// There is one of such a cost: it was just found to be in the way.
-    fn evict_unused(&mut self, wanted: impl Fn(Cost) -> bool) {
+    fn evict_unused(&mut self, is_candidate: impl Fn(Cost) -> bool) {
         // In the first round all may turn out to have been used; the second finds one.
         for _ in 0..2 * self.slots.len() {
-            let place = self.hand;
-            self.hand = (place + 1) % self.slots.len();
-            let Some(Some(slot)) = self.slots.get_mut(place) else {
+            let index = self.hand;
+            self.hand = (index + 1) % self.slots.len();
+            let Some(Some(slot)) = self.slots.get_mut(index) else {
                 continue;
             };
-            if wanted(slot.cost) && !mem::take(&mut slot.used_since_hand) {
-                self.remove_at(place);
+            if is_candidate(slot.cost) && !mem::take(&mut slot.used_since_hand) {
+                self.remove_at(index);
                 return;
             }
         }
@@ -207,98 +207,98 @@ mod tests {
     }
 
     /// The names on the shelf, without using them.
-    fn names(shelf: &ClockCache<usize>) -> Vec<&str> {
+    fn names(cache: &ClockCache<usize>) -> Vec<&str> {
         let mut names: Vec<_> =
-            shelf.index.keys().map(|name| std::str::from_utf8(name).expect("text")).collect();
+            cache.index.keys().map(|name| std::str::from_utf8(name).expect("text")).collect();
         names.sort_unstable();
         names
     }
 
     #[test]
     fn get_finds_inserted_value_until_removed() {
-        let mut shelf = cache(8, 100, 8);
-        shelf.insert(b"a", 1, FREE);
-        shelf.insert(b"", 2, FREE);
-        for (name, thing) in [(&b"a"[..], Some(1)), (b"", Some(2)), (b"b", None)] {
-            assert_eq!(shelf.get(name).copied(), thing);
+        let mut cache = cache(8, 100, 8);
+        cache.insert(b"a", 1, FREE);
+        cache.insert(b"", 2, FREE);
+        for (name, value) in [(&b"a"[..], Some(1)), (b"", Some(2)), (b"b", None)] {
+            assert_eq!(cache.get(name).copied(), value);
         }
-        shelf.insert(b"a", 3, FREE);
-        assert_eq!(shelf.get(b"a"), Some(&mut 3));
-        assert_eq!(shelf.len(), 2);
-        shelf.remove(b"a");
-        shelf.remove(b"a");
-        assert_eq!(shelf.get(b"a"), None);
-        assert_eq!(shelf.len(), 1);
+        cache.insert(b"a", 3, FREE);
+        assert_eq!(cache.get(b"a"), Some(&mut 3));
+        assert_eq!(cache.len(), 2);
+        cache.remove(b"a");
+        cache.remove(b"a");
+        assert_eq!(cache.get(b"a"), None);
+        assert_eq!(cache.len(), 1);
     }
 
     #[test]
     fn used_entry_survives_eviction_of_unused() {
-        let mut shelf = cache(4, 100, 8);
-        shelf.insert(b"hot", 0, FREE);
+        let mut cache = cache(4, 100, 8);
+        cache.insert(b"hot", 0, FREE);
         for turn in 0..40 {
-            assert_eq!(shelf.get(b"hot"), Some(&mut 0), "turn {turn}");
-            shelf.insert(format!("cold-{turn}").as_bytes(), turn, FREE);
-            assert!(shelf.len() <= 4);
+            assert_eq!(cache.get(b"hot"), Some(&mut 0), "turn {turn}");
+            cache.insert(format!("cold-{turn}").as_bytes(), turn, FREE);
+            assert!(cache.len() <= 4);
         }
-        assert_eq!(names(&shelf), ["cold-37", "cold-38", "cold-39", "hot"]);
+        assert_eq!(names(&cache), ["cold-37", "cold-38", "cold-39", "hot"]);
     }
 
     #[test]
     fn insert_evicts_one_when_all_were_used() {
-        let mut shelf = cache(3, 100, 8);
+        let mut cache = cache(3, 100, 8);
         for name in [b"a", b"b", b"c"] {
-            shelf.insert(name, 0, FREE);
-            shelf.get(name);
+            cache.insert(name, 0, FREE);
+            cache.get(name);
         }
-        shelf.insert(b"d", 0, FREE);
-        assert_eq!(names(&shelf), ["b", "c", "d"]);
+        cache.insert(b"d", 0, FREE);
+        assert_eq!(names(&cache), ["b", "c", "d"]);
     }
 
     #[test]
     fn names_count_as_bytes_and_oversized_entry_evicts_none() {
-        let mut shelf = cache(8, 100, 8);
-        shelf.insert(b"a", 0, Cost { bytes: 49, descriptors: 0 });
-        shelf.insert(b"b", 0, Cost { bytes: 49, descriptors: 0 });
-        shelf.insert(b"c", 0, Cost { bytes: 100, descriptors: 0 });
-        assert_eq!(names(&shelf), ["a", "b"]);
-        shelf.insert(b"d", 0, Cost { bytes: 0, descriptors: 0 });
-        assert_eq!(names(&shelf), ["b", "d"]);
+        let mut cache = cache(8, 100, 8);
+        cache.insert(b"a", 0, Cost { bytes: 49, descriptors: 0 });
+        cache.insert(b"b", 0, Cost { bytes: 49, descriptors: 0 });
+        cache.insert(b"c", 0, Cost { bytes: 100, descriptors: 0 });
+        assert_eq!(names(&cache), ["a", "b"]);
+        cache.insert(b"d", 0, Cost { bytes: 0, descriptors: 0 });
+        assert_eq!(names(&cache), ["b", "d"]);
     }
 
     #[test]
     fn descriptor_limit_evicts_only_descriptor_holders() {
         let one = Cost { bytes: 0, descriptors: 1 };
-        let mut shelf = cache(8, 100, 2);
+        let mut cache = cache(8, 100, 2);
         for (name, cost) in [(b"a", FREE), (b"b", one), (b"c", FREE), (b"d", one), (b"e", one)] {
-            shelf.insert(name, 0, cost);
+            cache.insert(name, 0, cost);
         }
-        assert_eq!(names(&shelf), ["a", "c", "d", "e"]);
+        assert_eq!(names(&cache), ["a", "c", "d", "e"]);
     }
 
     #[test]
     fn update_cost_evicts_others_or_the_oversized_entry() {
-        let mut shelf = cache(3, 100, 2);
+        let mut cache = cache(3, 100, 2);
         for name in [b"a", b"b", b"c"] {
-            shelf.insert(name, 0, Cost { bytes: 29, descriptors: 0 });
+            cache.insert(name, 0, Cost { bytes: 29, descriptors: 0 });
         }
-        shelf.get(b"a");
-        shelf.update_cost(b"a", Cost { bytes: 39, descriptors: 1 });
-        assert_eq!(names(&shelf), ["a", "b", "c"], "there is room for just that");
-        shelf.get(b"a");
-        shelf.update_cost(b"a", Cost { bytes: 40, descriptors: 1 });
-        assert_eq!(shelf.len(), 2);
-        assert!(names(&shelf).contains(&"a"));
-        shelf.update_cost(b"a", Cost { bytes: 100, descriptors: 0 });
-        shelf.update_cost(b"gone", Cost { bytes: 100, descriptors: 0 });
-        assert_eq!((shelf.len(), shelf.total_cost.descriptors), (1, 0));
-        assert!(!names(&shelf).contains(&"a"));
+        cache.get(b"a");
+        cache.update_cost(b"a", Cost { bytes: 39, descriptors: 1 });
+        assert_eq!(names(&cache), ["a", "b", "c"], "there is room for just that");
+        cache.get(b"a");
+        cache.update_cost(b"a", Cost { bytes: 40, descriptors: 1 });
+        assert_eq!(cache.len(), 2);
+        assert!(names(&cache).contains(&"a"));
+        cache.update_cost(b"a", Cost { bytes: 100, descriptors: 0 });
+        cache.update_cost(b"gone", Cost { bytes: 100, descriptors: 0 });
+        assert_eq!((cache.len(), cache.total_cost.descriptors), (1, 0));
+        assert!(!names(&cache).contains(&"a"));
     }
 
     #[test]
     fn cache_of_size_zero_stores_nothing() {
-        let mut shelf = cache(0, 0, 0);
-        shelf.insert(b"", 0, FREE);
-        assert_eq!(shelf.len(), 0);
+        let mut cache = cache(0, 0, 0);
+        cache.insert(b"", 0, FREE);
+        assert_eq!(cache.len(), 0);
     }
 
     proptest! {
@@ -306,26 +306,26 @@ mod tests {
         fn any_operations_keep_limits_and_cost_sums(
             events in proptest::collection::vec((0..5u8, 0..12u8, 0..40usize, 0..2usize), 0..200)
         ) {
-            let mut shelf = cache(6, 100, 3);
+            let mut cache = cache(6, 100, 3);
             for (action, name, bytes, descriptors) in events {
                 match action {
-                    0 => drop(shelf.remove(&[name])),
+                    0 => drop(cache.remove(&[name])),
                     1 => {
-                        shelf.get(&[name]);
+                        cache.get(&[name]);
                     }
-                    2 => shelf.update_cost(&[name], Cost { bytes: bytes * 3, descriptors: descriptors * 4 }),
+                    2 => cache.update_cost(&[name], Cost { bytes: bytes * 3, descriptors: descriptors * 4 }),
                     _ => {
-                        shelf.insert(&[name], 0, Cost { bytes, descriptors });
-                        prop_assert!(shelf.index.contains_key(&[name][..]));
+                        cache.insert(&[name], 0, Cost { bytes, descriptors });
+                        prop_assert!(cache.index.contains_key(&[name][..]));
                     }
                 }
-                let slots = || shelf.slots.iter().flatten();
+                let slots = || cache.slots.iter().flatten();
                 let bytes: usize = slots().map(|slot| slot.cost.bytes).sum();
                 let descriptors: usize = slots().map(|slot| slot.cost.descriptors).sum();
-                prop_assert_eq!(shelf.total_cost, Cost { bytes, descriptors });
-                prop_assert!(shelf.len() <= 6 && bytes <= 100 && descriptors <= 3);
-                prop_assert_eq!(shelf.len(), slots().count());
-                prop_assert!(shelf.slots.len() <= 6);
+                prop_assert_eq!(cache.total_cost, Cost { bytes, descriptors });
+                prop_assert!(cache.len() <= 6 && bytes <= 100 && descriptors <= 3);
+                prop_assert_eq!(cache.len(), slots().count());
+                prop_assert!(cache.slots.len() <= 6);
             }
         }
     }

@@ -66,18 +66,10 @@ impl<'a> VariantRequest<'a> {
     pub(super) fn new(
         store: &'a ContentSource,
         key: &'a [u8],
-        wanted: &'a EncodingPreferences,
+        accepted: &'a EncodingPreferences,
         now: SystemTime,
     ) -> Self {
-        let secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        VariantRequest {
-            store,
-            key,
-            is_settled: false,
-            is_watched: false,
-            accepted: wanted,
-            now,
-            unix_secs: secs,
-        }
+        let unix_secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        VariantRequest { store, key, is_settled: false, is_watched: false, accepted, now, unix_secs }
     }
 }

@@ -82,9 +82,9 @@ enum Validation {
 impl<V> FileCache<V> {
     /// An empty cache. Limits of 0 make it keep nothing.
     pub fn new(limits: CacheLimits) -> Self {
-        let (types, workshop) = (MediaTypes::default(), GzipJobs::default());
-        let (shelf, watch) = (ClockCache::new(limits), InotifyWatcher::new(limits.entries_max > 0));
-        FileCache { entries: shelf, types, gzip_jobs: workshop, watcher: watch, all_validated: None }
+        let (types, gzip_jobs) = (MediaTypes::default(), GzipJobs::default());
+        let (entries, watch) = (ClockCache::new(limits), InotifyWatcher::new(limits.entries_max > 0));
+        FileCache { entries, types, gzip_jobs, watcher: watch, all_validated: None }
     }
 
     /// The same, with media types that go before those that are known here.
@@ -116,7 +116,7 @@ impl<V> FileCache<V> {
     }
 
     /// Finds what `path` stands for, as [`ContentSource::lookup`] would at this moment, or would have at the last
-    /// [`FileCache::mark_events_pending`], and of its variants the one that suits `wanted` best.
+    /// [`FileCache::mark_events_pending`], and of its variants the one that suits `accepted` best.
     ///
     /// `store` and `index` are the same at every call. `now` is the time of day at or before this
     /// call; `make` derives the value from a file, or a variant of one, that was not at hand.
@@ -128,52 +128,58 @@ impl<V> FileCache<V> {
         store: &ContentSource,
         path: &RelativePath<'_>,
         index: &str,
-        wanted: &EncodingPreferences,
+        accepted: &EncodingPreferences,
         now: SystemTime,
         make: impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
         let key = path.key();
-        let ask = VariantRequest::new(store, key, wanted, now);
+        let request = VariantRequest::new(store, key, accepted, now);
         self.watcher.drain_events();
-        let mut ties = Dependencies::none(ask.unix_secs);
-        if let Some(kept) = self.entries.get(key) {
-            if kept.validation.is_fresh(&ask, &mut self.watcher) {
-                let ask = VariantRequest { is_watched: kept.validation.is_watched(), ..ask };
+        let mut dependencies = Dependencies::none(request.unix_secs);
+        if let Some(entry) = self.entries.get(key) {
+            if entry.validation.is_fresh(&request, &mut self.watcher) {
+                let request = VariantRequest { is_watched: entry.validation.is_watched(), ..request };
                 let name = || file_name(path, index);
-                let found = kept.choose(name, ask, &mut self.gzip_jobs, &mut self.watcher, &make);
-                let is_certain = kept.is_validated(&ask, &self.watcher);
-                self.all_validated = Some(is_certain && self.all_validated != Some(false));
+                let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
+                let is_validated = entry.is_validated(&request, &self.watcher);
+                self.all_validated = Some(is_validated && self.all_validated != Some(false));
                 // What has no variants costs what it did.
-                if kept.variants.is_some() {
-                    let cost = kept.current_cost();
-                    if mem::replace(&mut kept.cost, cost) != cost {
+                if entry.variants.is_some() {
+                    let cost = entry.current_cost();
+                    if mem::replace(&mut entry.cost, cost) != cost {
                         self.entries.update_cost(key, cost);
                     }
                 }
                 return found;
             }
-            ties =
-                self.entries.remove(key).map(|kept| kept.validation.into_dependencies()).unwrap_or_default();
+            dependencies = self
+                .entries
+                .remove(key)
+                .map(|entry| entry.validation.into_dependencies())
+                .unwrap_or_default();
         }
-        self.load(ask, (path, index), ties, make)
+        self.load(request, (path, index), dependencies, make)
     }
 
     /// Finds what is not at hand, and keeps it; `dependencies` were there before.
     fn load(
         &mut self,
-        ask: VariantRequest<'_>,
+        request: VariantRequest<'_>,
         (path, index): (&RelativePath<'_>, &str),
-        ties: Dependencies,
+        dependencies: Dependencies,
         make: impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
         self.all_validated = Some(false);
         let name = || file_name(path, index);
-        let mut resource = match ask.store.lookup(path, index) {
-            Ok(FoundContent::File(resource)) => resource.with_validators_at(ask.now),
+        let mut resource = match request.store.lookup(path, index) {
+            Ok(FoundContent::File(resource)) => resource.with_validators_at(request.now),
             Ok(FoundContent::Directory) => return Ok(Lookup::Directory),
             Err(LookupError::NotFound) => {
                 if self.watcher.is_on() {
-                    self.insert(ask.key, CacheEntry::new(None, Validation::on_disk(name(), None, ties)));
+                    self.insert(
+                        request.key,
+                        CacheEntry::new(None, Validation::on_disk(name(), None, dependencies)),
+                    );
                 }
                 return Err(LookupError::NotFound);
             }
@@ -182,27 +188,27 @@ impl<V> FileCache<V> {
         if let Some(media_type) = self.types.get(&name()) {
             resource = resource.with_media_type(media_type);
         }
-        let settled = resource.stat.filter(|facts| times_are_stable(facts, ask.now));
-        let (origin, may_keep) = match resource.content {
+        let stable_stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));
+        let (origin, may_cache) = match resource.content {
             Content::Static(_) | Content::Packed(_) => (Validation::Embedded, true),
             // What changes while it is read is not for keeping.
             Content::Memory(_) | Content::File(_) => {
-                let may_keep = settled.is_some() || (resource.stat.is_some() && self.watcher.is_on());
-                (Validation::on_disk(name(), settled, ties), may_keep)
+                let may_cache = stable_stat.is_some() || (resource.stat.is_some() && self.watcher.is_on());
+                (Validation::on_disk(name(), stable_stat, dependencies), may_cache)
             }
         };
-        let mut kept = CacheEntry::new(Some(CachedFile::new(resource, &make)), origin);
-        let found = kept.choose(name, ask, &mut self.gzip_jobs, &mut self.watcher, &make);
-        if may_keep {
-            self.insert(ask.key, kept);
+        let mut entry = CacheEntry::new(Some(CachedFile::new(resource, &make)), origin);
+        let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
+        if may_cache {
+            self.insert(request.key, entry);
         }
         found
     }
 
-    fn insert(&mut self, key: &[u8], mut kept: CacheEntry<V>) {
-        kept.cost = kept.current_cost();
-        let cost = kept.cost;
-        self.entries.insert(key, kept, cost);
+    fn insert(&mut self, key: &[u8], mut entry: CacheEntry<V>) {
+        entry.cost = entry.current_cost();
+        let cost = entry.cost;
+        self.entries.insert(key, entry, cost);
     }
 }
 
@@ -215,33 +221,33 @@ impl<V> CacheEntry<V> {
     fn choose<'n>(
         &mut self,
         name: impl FnOnce() -> Cow<'n, [u8]>,
-        ask: VariantRequest<'_>,
-        workshop: &mut GzipJobs,
+        request: VariantRequest<'_>,
+        gzip_jobs: &mut GzipJobs,
         watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
         let entry = self.cached_file.as_ref().ok_or(LookupError::NotFound)?;
-        if ask.accepted.is_plain() || !entry.resource.is_negotiable {
+        if request.accepted.is_plain() || !entry.resource.is_negotiable {
             return Ok(Lookup::File(Rc::clone(entry)));
         }
-        let ask = VariantRequest { is_settled: self.validation.mtime_is_stable(), ..ask };
+        let request = VariantRequest { is_settled: self.validation.mtime_is_stable(), ..request };
         let variants = self.variants.get_or_insert_with(|| Box::new(Variants::new(&name())));
-        Ok(variants.choose(entry, &ask, workshop, watch, make))
+        Ok(variants.choose(entry, &request, gzip_jobs, watch, make))
     }
 
     /// Whether what was just found in this would be found again without a look at the disk, for the rest of
     /// this second, unless news come.
-    fn is_validated(&mut self, ask: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
-        let Validation::Disk { dependencies: ties, .. } = &mut self.validation else { return true };
-        let variants = self.variants.as_mut().filter(|_| !ask.accepted.is_plain());
-        ties.freshness(watch, ask.unix_secs) == Freshness::Fresh
-            && variants.is_none_or(|variants| variants.is_validated(watch, ask.unix_secs))
+    fn is_validated(&mut self, request: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
+        let Validation::Disk { dependencies, .. } = &mut self.validation else { return true };
+        let variants = self.variants.as_mut().filter(|_| !request.accepted.is_plain());
+        dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
+            && variants.is_none_or(|variants| variants.is_validated(watch, request.unix_secs))
     }
 
     fn current_cost(&self) -> Cost {
         let origin_len = match &self.validation {
             Validation::Embedded => 0,
-            Validation::Disk { name, dependencies: ties, .. } => name.len() + ties.bytes(),
+            Validation::Disk { name, dependencies, .. } => name.len() + dependencies.bytes(),
         };
         let mut cost = Cost { bytes: ENTRY_LEN + origin_len, descriptors: 0 };
         cost += self.cached_file.as_ref().map_or(Cost::default(), |entry| entry.cost());
@@ -251,33 +257,34 @@ impl<V> CacheEntry<V> {
 }
 
 impl Validation {
-    fn on_disk(name: Cow<'_, [u8]>, facts: Option<FileStat>, ties: Dependencies) -> Validation {
-        Validation::Disk { name: name.into(), stat: facts, dependencies: ties }
+    fn on_disk(name: Cow<'_, [u8]>, stat: Option<FileStat>, dependencies: Dependencies) -> Validation {
+        Validation::Disk { name: name.into(), stat, dependencies }
     }
 
     /// Whether what was loaded from here is what a new look would find. If not, what is loaded now can
     /// be kept with the ties that are here then.
-    fn is_fresh(&mut self, ask: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
-        let Validation::Disk { name, stat: facts, dependencies: ties } = self else {
-            return !matches!(ask.store, ContentSource::Disk(_));
+    fn is_fresh(&mut self, request: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
+        let Validation::Disk { name, stat, dependencies } = self else {
+            return !matches!(request.store, ContentSource::Disk(_));
         };
-        let Some(root) = ask.store.root() else { return false };
-        let is_same = || facts.is_some_and(|facts| root.stat(name).is_ok_and(|present| present == facts));
-        let standing = ties.freshness(watch, ask.unix_secs);
-        match standing {
+        let Some(root) = request.store.root() else { return false };
+        let is_same = || stat.is_some_and(|stat| root.stat(name).is_ok_and(|present| present == stat));
+        let freshness = dependencies.freshness(watch, request.unix_secs);
+        match freshness {
             Freshness::Fresh => return true,
             Freshness::Revalidate if is_same() => {
-                ties.mark_checked(ask.unix_secs);
+                dependencies.mark_checked(request.unix_secs);
                 return true;
             }
             Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
         }
         // A look a second is needed even of what is watched, so who asks no more often gains nothing by it.
-        let is_worth_it = standing != Freshness::Unwatched || ties.are_used_again(ask.unix_secs);
-        if is_worth_it && ties.may_be_recorded(watch, ask.unix_secs) {
-            *ties = watch_paths(watch, root, &[name], ask.unix_secs);
+        let should_watch =
+            freshness != Freshness::Unwatched || dependencies.are_used_again(request.unix_secs);
+        if should_watch && dependencies.may_be_recorded(watch, request.unix_secs) {
+            *dependencies = watch_paths(watch, root, &[name], request.unix_secs);
         }
-        standing == Freshness::Unwatched && is_same()
+        freshness == Freshness::Unwatched && is_same()
     }
 
     fn mtime_is_stable(&self) -> bool {
@@ -285,13 +292,13 @@ impl Validation {
     }
 
     fn is_watched(&self) -> bool {
-        matches!(self, Validation::Disk { dependencies: ties, .. } if !ties.is_empty())
+        matches!(self, Validation::Disk { dependencies, .. } if !dependencies.is_empty())
     }
 
     fn into_dependencies(self) -> Dependencies {
         match self {
             Validation::Embedded => Dependencies::default(),
-            Validation::Disk { dependencies: ties, .. } => ties,
+            Validation::Disk { dependencies, .. } => dependencies,
         }
     }
 }

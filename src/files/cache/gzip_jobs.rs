@@ -77,12 +77,12 @@ impl GzipJobs {
         key: &[u8],
         original: &Resource,
         is_settled: bool,
-        turn: Instant,
+        tick: Instant,
     ) -> GzipResult {
         if !(GZIP_LEN_MIN..=GZIP_LEN_MAX).contains(&original.len) {
             return GzipResult::Refused;
         }
-        self.begin_tick(turn);
+        self.begin_tick(tick);
         match &original.content {
             Content::Memory(bytes) => self.compress_now(bytes),
             Content::Static(bytes) => self.compress_now(bytes),
@@ -95,11 +95,11 @@ impl GzipJobs {
 
     /// Drops the jobs that nobody has asked for since the turn before the last: whoever waits asks in
     /// every turn.
-    fn begin_tick(&mut self, turn: Instant) {
-        if self.tick_began == Some(turn) {
+    fn begin_tick(&mut self, tick: Instant) {
+        if self.tick_began == Some(tick) {
             return;
         }
-        self.tick_began = Some(turn);
+        self.tick_began = Some(tick);
         self.tick += 1;
         self.left_len = SLICE_LEN_MAX;
         self.jobs.retain(|job| job.last_asked + 1 >= self.tick);
@@ -136,8 +136,8 @@ impl GzipJobs {
     fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<GzipJob> {
         // Equal facts are those of one version: they had settled.
         let is_same = |job: &GzipJob| *job.key == *key && job.stat == original.stat;
-        if let Some(place) = self.jobs.iter().position(is_same) {
-            return Some(self.jobs.swap_remove(place));
+        if let Some(index) = self.jobs.iter().position(is_same) {
+            return Some(self.jobs.swap_remove(index));
         }
         let held_len: u64 = self.jobs.iter().map(|job| job.len).sum();
         if self.jobs.len() >= JOBS_MAX || held_len + original.len > JOBS_LEN_MAX {
@@ -206,23 +206,23 @@ mod tests {
         let file = File::options().write(true).open(&path).expect("opens");
         file.set_len(LEN).expect("cuts");
         let opened = File::open(&path).expect("opens");
-        let facts = FileStat::of(&opened).expect("facts");
-        let resource = load(opened, facts, b"a.txt").expect("loads");
+        let stat = FileStat::of(&opened).expect("facts");
+        let resource = load(opened, stat, b"a.txt").expect("loads");
         (dir, file, resource)
     }
 
     /// What comes of it, turn by turn; `change` is called before the last.
     fn made(resource: &Resource, change: impl FnOnce()) -> GzipResult {
-        let mut workshop = GzipJobs::default();
+        let mut gzip_jobs = GzipJobs::default();
         let start = Instant::now();
-        let turn = |number: u64| start + Duration::from_nanos(number);
+        let tick = |number: u64| start + Duration::from_nanos(number);
         for number in 0..2 {
-            assert!(matches!(workshop.gzip(b"a.txt", resource, true, turn(number)), GzipResult::Pending));
-            assert_eq!(workshop.jobs.len(), 1);
+            assert!(matches!(gzip_jobs.gzip(b"a.txt", resource, true, tick(number)), GzipResult::Pending));
+            assert_eq!(gzip_jobs.jobs.len(), 1);
         }
         change();
-        let made = workshop.gzip(b"a.txt", resource, true, turn(2));
-        assert!(workshop.jobs.is_empty());
+        let made = gzip_jobs.gzip(b"a.txt", resource, true, tick(2));
+        assert!(gzip_jobs.jobs.is_empty());
         made
     }
 
@@ -245,33 +245,33 @@ mod tests {
     #[test]
     fn job_is_per_key_and_stat_and_dropped_when_unrequested() {
         let (_dir, _file, resource) = long_file();
-        let mut workshop = GzipJobs::default();
+        let mut gzip_jobs = GzipJobs::default();
         let now = Instant::now();
         for (key, count) in [(&b"a.txt"[..], 1), (b"b.txt", 2), (b"a.txt", 2)] {
-            assert!(matches!(workshop.gzip(key, &resource, true, now), GzipResult::Pending));
-            assert_eq!(workshop.jobs.len(), count);
+            assert!(matches!(gzip_jobs.gzip(key, &resource, true, now), GzipResult::Pending));
+            assert_eq!(gzip_jobs.jobs.len(), count);
         }
         let mut other = resource.clone();
-        other.stat = other.stat.map(|facts| FileStat { changed_secs: facts.changed_secs + 1, ..facts });
-        assert!(matches!(workshop.gzip(b"a.txt", &other, true, now), GzipResult::Pending));
-        assert_eq!(workshop.jobs.len(), 3);
+        other.stat = other.stat.map(|stat| FileStat { changed_secs: stat.changed_secs + 1, ..stat });
+        assert!(matches!(gzip_jobs.gzip(b"a.txt", &other, true, now), GzipResult::Pending));
+        assert_eq!(gzip_jobs.jobs.len(), 3);
         for (nanos, count) in [(1, 3), (2, 1)] {
             let later = now + Duration::from_nanos(nanos);
-            assert!(!matches!(workshop.gzip(b"b.txt", &resource, true, later), GzipResult::Refused));
-            assert_eq!(workshop.jobs.len(), count, "{nanos}");
+            assert!(!matches!(gzip_jobs.gzip(b"b.txt", &resource, true, later), GzipResult::Refused));
+            assert_eq!(gzip_jobs.jobs.len(), count, "{nanos}");
         }
-        assert!(matches!(workshop.gzip(b"c.txt", &resource, false, now), GzipResult::Refused));
+        assert!(matches!(gzip_jobs.gzip(b"c.txt", &resource, false, now), GzipResult::Refused));
     }
 
     #[test]
     fn gzip_beyond_jobs_max_is_refused() {
         let (_dir, _file, resource) = long_file();
-        let mut workshop = GzipJobs::default();
-        let turn = Instant::now();
+        let mut gzip_jobs = GzipJobs::default();
+        let tick = Instant::now();
         for number in 0..JOBS_MAX as u8 + 3 {
-            let made = workshop.gzip(&[number], &resource, true, turn);
+            let made = gzip_jobs.gzip(&[number], &resource, true, tick);
             assert_eq!(matches!(made, GzipResult::Pending), usize::from(number) < JOBS_MAX);
         }
-        assert_eq!(workshop.jobs.len(), JOBS_MAX);
+        assert_eq!(gzip_jobs.jobs.len(), JOBS_MAX);
     }
 }

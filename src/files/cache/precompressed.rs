@@ -57,7 +57,7 @@ struct Present<V> {
 impl<V> Present<V> {
     /// Whether what has this name is what it was.
     fn is_same(&self, root: &Root) -> bool {
-        root.stat(&self.name).is_ok_and(|facts| facts == self.stat)
+        root.stat(&self.name).is_ok_and(|stat| stat == self.stat)
     }
 }
 
@@ -90,26 +90,26 @@ impl<V> Precompressed<V> {
         watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
     ) -> Option<Rc<CachedFile<V>>> {
-        let is_sure = original.request.is_watched && self.ensure_validated(original, watch);
-        let mut is_searched = is_sure;
+        let is_validated = original.request.is_watched && self.ensure_validated(original, watch);
+        let mut is_searched = is_validated;
         for coding in original.request.accepted.accepted() {
-            if let Sidecar::Present(present) = self.sidecar_mut(coding)
-                && (is_sure || present.is_same(original.root))
+            if let Sidecar::Present(found) = self.sidecar_mut(coding)
+                && (is_validated || found.is_same(original.root))
             {
-                match &present.cached_file {
+                match &found.cached_file {
                     Some(entry) => return Some(Rc::clone(entry)),
                     None => continue,
                 }
             }
             if !is_searched {
-                self.search(original, is_sure);
+                self.search(original, is_validated);
                 is_searched = true;
             }
             if matches!(self.sidecar_mut(coding), Sidecar::Absent) {
                 continue;
             }
-            let (entry, twin) = self.open(coding, original, make);
-            *self.sidecar_mut(coding) = twin;
+            let (entry, sidecar) = self.open(coding, original, make);
+            *self.sidecar_mut(coding) = sidecar;
             if entry.is_some() {
                 return entry;
             }
@@ -120,23 +120,23 @@ impl<V> Precompressed<V> {
     /// Whether all that is known is so without a look. Where it was not, it is watched first if it can
     /// be, and then looked at once more.
     fn ensure_validated(&mut self, original: &OriginalFile<'_>, watch: &mut InotifyWatcher) -> bool {
-        let OriginalFile { root, request: ask, .. } = *original;
-        match self.dependencies.freshness(watch, ask.unix_secs) {
+        let OriginalFile { root, request, .. } = *original;
+        match self.dependencies.freshness(watch, request.unix_secs) {
             Freshness::Fresh => return true,
             Freshness::Stale => (self.sidecars, self.directory_stat) = Default::default(),
             Freshness::Revalidate | Freshness::Unwatched => {}
         }
-        if !self.dependencies.may_be_recorded(watch, ask.unix_secs) {
+        if !self.dependencies.may_be_recorded(watch, request.unix_secs) {
             return false;
         }
         let names = Coding::ALL.map(|coding| self.name_of(coding));
-        self.dependencies = watch_paths(watch, root, &names.each_ref().map(Vec::as_slice), ask.unix_secs);
+        self.dependencies = watch_paths(watch, root, &names.each_ref().map(Vec::as_slice), request.unix_secs);
         if self.dependencies.is_empty() {
             return false;
         }
-        for twin in &mut self.sidecars {
-            if matches!(twin, Sidecar::Present(present) if !present.is_same(root)) {
-                *twin = Sidecar::Unknown;
+        for sidecar in &mut self.sidecars {
+            if matches!(sidecar, Sidecar::Present(found) if !found.is_same(root)) {
+                *sidecar = Sidecar::Unknown;
             }
         }
         self.search(original, true);
@@ -150,22 +150,21 @@ impl<V> Precompressed<V> {
     /// Finds out which names are not there, unless that is known. Directories that have not settled are
     /// not searched unless they are watched: their facts would not show the next change.
     fn search(&mut self, original: &OriginalFile<'_>, is_watched: bool) {
-        let OriginalFile { root, request: ask, .. } = *original;
-        if self.directory_stat.is_some_and(|seen| root.stat(&self.directory).is_ok_and(|facts| facts == seen))
-        {
+        let OriginalFile { root, request, .. } = *original;
+        if self.directory_stat.is_some_and(|seen| root.stat(&self.directory).is_ok_and(|stat| stat == seen)) {
             return;
         }
         let directory = root.open_directory(b"", &self.directory).ok();
-        let facts = directory.as_ref().and_then(|directory| FileStat::of(directory).ok());
-        self.directory_stat = facts.filter(|facts| times_are_stable(facts, ask.now));
+        let stat = directory.as_ref().and_then(|directory| FileStat::of(directory).ok());
+        self.directory_stat = stat.filter(|stat| times_are_stable(stat, request.now));
         let directory = directory.filter(|_| is_watched || self.directory_stat.is_some());
         for coding in Coding::ALL {
             let name = self.name_of(coding);
-            let is_vacant = |directory| Root::is_absent(directory, split_last(&name).1);
-            let is_absent = directory.as_ref().is_some_and(is_vacant);
+            let lacks_name = |directory| Root::is_absent(directory, split_last(&name).1);
+            let is_absent = directory.as_ref().is_some_and(lacks_name);
             match self.sidecar_mut(coding) {
-                twin if is_absent => *twin = Sidecar::Absent,
-                twin @ Sidecar::Absent => *twin = Sidecar::Unknown,
+                sidecar if is_absent => *sidecar = Sidecar::Absent,
+                sidecar @ Sidecar::Absent => *sidecar = Sidecar::Unknown,
                 Sidecar::Unknown | Sidecar::Present(_) => {}
             }
         }
@@ -184,34 +183,34 @@ impl<V> Precompressed<V> {
     ) -> (Option<Rc<CachedFile<V>>>, Sidecar<V>) {
         let name = self.name_of(coding);
         // Whatever keeps a twin from being read, its original can be sent.
-        let Ok(OpenedPath::File(file, facts)) = original.root.open_file(&name) else {
+        let Ok(OpenedPath::File(file, stat)) = original.root.open_file(&name) else {
             return (None, Sidecar::Unknown);
         };
-        let (entry, facts) = if is_usable(&facts, original.stat) {
-            let Ok(resource) = load(file, facts, &self.name) else { return (None, Sidecar::Unknown) };
+        let (entry, stat) = if is_usable(&stat, original.stat) {
+            let Ok(resource) = load(file, stat, &self.name) else { return (None, Sidecar::Unknown) };
             // It may have changed while it was read; without facts, it still does.
-            let Some(facts) = resource.stat else { return (None, Sidecar::Unknown) };
+            let Some(stat) = resource.stat else { return (None, Sidecar::Unknown) };
             let resource =
                 resource.with_validators_at(original.request.now).sidecar_of(original.resource, coding);
-            let entry = is_usable(&facts, original.stat).then(|| CachedFile::new(resource, make));
-            (entry, facts)
+            let entry = is_usable(&stat, original.stat).then(|| CachedFile::new(resource, make));
+            (entry, stat)
         } else {
-            (None, facts)
+            (None, stat)
         };
-        if !times_are_stable(&facts, original.request.now) {
+        if !times_are_stable(&stat, original.request.now) {
             return (entry, Sidecar::Unknown);
         }
-        (entry.clone(), Sidecar::Present(Present { name: name.into(), stat: facts, cached_file: entry }))
+        (entry.clone(), Sidecar::Present(Present { name: name.into(), stat, cached_file: entry }))
     }
 
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
         let names_len = self.name.len() + self.directory.len();
         let mut cost = Cost { bytes: names_len + self.dependencies.bytes(), descriptors: 0 };
-        for twin in &self.sidecars {
-            if let Sidecar::Present(present) = twin {
-                cost.bytes += present.name.len();
-                cost += present.cached_file.as_ref().map_or(Cost::default(), |entry| entry.cost());
+        for sidecar in &self.sidecars {
+            if let Sidecar::Present(found) = sidecar {
+                cost.bytes += found.name.len();
+                cost += found.cached_file.as_ref().map_or(Cost::default(), |entry| entry.cost());
             }
         }
         cost
@@ -220,9 +219,9 @@ impl<V> Precompressed<V> {
 
 /// Whether a file with these facts can stand for its original: the shortest gzip stream has 18 bytes,
 /// so an empty one is not finished, or not begun.
-fn is_usable(twin: &FileStat, original: &FileStat) -> bool {
-    let modified = |facts: &FileStat| (facts.modified_secs, facts.modified_nanos);
-    twin.len > 0 && modified(twin) >= modified(original)
+fn is_usable(sidecar: &FileStat, original: &FileStat) -> bool {
+    let modified = |stat: &FileStat| (stat.modified_secs, stat.modified_nanos);
+    sidecar.len > 0 && modified(sidecar) >= modified(original)
 }
 
 #[cfg(test)]

@@ -40,38 +40,40 @@ impl<V> Variants<V> {
     pub(super) fn choose(
         &mut self,
         original: &Rc<CachedFile<V>>,
-        ask: &VariantRequest<'_>,
-        workshop: &mut GzipJobs,
+        request: &VariantRequest<'_>,
+        gzip_jobs: &mut GzipJobs,
         watch: &mut InotifyWatcher,
         make: &impl Fn(&Resource) -> V,
     ) -> Lookup<V> {
         let resource = &original.resource;
         // What is built in has no facts and no twins: a file of the disk might be of another build.
-        if let (Some(root), Some(facts)) = (ask.store.root(), &resource.stat) {
-            let place = OriginalFile { root, resource, stat: facts, request: ask };
-            if let Some(entry) = self.precompressed.find(&place, watch, make) {
+        if let (Some(root), Some(stat)) = (request.store.root(), &resource.stat) {
+            let original_file = OriginalFile { root, resource, stat, request };
+            if let Some(entry) = self.precompressed.find(&original_file, watch, make) {
                 return Lookup::File(entry);
             }
         }
         let plain = || Lookup::File(Rc::clone(original));
-        let may_encode = ask.accepted.turn.is_some() || matches!(resource.content, Content::Packed(_));
-        if !may_encode || !ask.accepted.includes(Coding::Gzip) {
+        let may_encode = request.accepted.turn.is_some() || matches!(resource.content, Content::Packed(_));
+        if !may_encode || !request.accepted.includes(Coding::Gzip) {
             return plain();
         }
-        match (&self.gzip, &resource.content, ask.accepted.turn) {
+        match (&self.gzip, &resource.content, request.accepted.turn) {
             (Gzip::Compressed(entry), ..) => Lookup::File(Rc::clone(entry)),
             (Gzip::Untried, Content::Packed(page), _) => self.store_gzip(resource.gzip_of_page(page), make),
-            (Gzip::Untried, _, Some(turn)) => match workshop.gzip(ask.key, resource, ask.is_settled, turn) {
-                GzipResult::Compressed(bytes) => {
-                    self.store_gzip(resource.generated(Coding::Gzip, bytes), make)
+            (Gzip::Untried, _, Some(tick)) => {
+                match gzip_jobs.gzip(request.key, resource, request.is_settled, tick) {
+                    GzipResult::Compressed(bytes) => {
+                        self.store_gzip(resource.generated(Coding::Gzip, bytes), make)
+                    }
+                    GzipResult::NotSmaller => {
+                        self.gzip = Gzip::NotSmaller;
+                        plain()
+                    }
+                    GzipResult::Pending => Lookup::Pending,
+                    GzipResult::Refused => plain(),
                 }
-                GzipResult::NotSmaller => {
-                    self.gzip = Gzip::NotSmaller;
-                    plain()
-                }
-                GzipResult::Pending => Lookup::Pending,
-                GzipResult::Refused => plain(),
-            },
+            }
             _ => plain(),
         }
     }
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn file_within_gzip_length_limits_is_compressed_once() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         for (len, is_made) in [
             (0, false),
             (GZIP_LEN_MIN - 1, false),
@@ -173,19 +175,20 @@ mod tests {
             (GZIP_LEN_MAX + 1, false),
         ] {
             let content = text(len);
-            bench.write("a.txt", &content);
-            let entry = bench.get("/a.txt", &gzip());
+            fixture.write("a.txt", &content);
+            let entry = fixture.get("/a.txt", &gzip());
             if is_made {
                 assert!(decoded(&entry) == content, "{len}");
-                assert!(Rc::ptr_eq(&entry, &bench.get("/a.txt", &gzip())), "{len}");
+                assert!(Rc::ptr_eq(&entry, &fixture.get("/a.txt", &gzip())), "{len}");
                 assert_eq!(entry.resource.media_type, "text/plain; charset=utf-8");
             } else {
                 assert_plain(&entry, len);
             }
-            assert_plain(&bench.get("/a.txt", &EncodingPreferences::PLAIN), len);
-            assert_plain(&bench.get("/a.txt", &EncodingPreferences::new([Coding::Gzip], None)), len);
+            assert_plain(&fixture.get("/a.txt", &EncodingPreferences::PLAIN), len);
+            assert_plain(&fixture.get("/a.txt", &EncodingPreferences::new([Coding::Gzip], None)), len);
             assert_plain(
-                &bench.get("/a.txt", &EncodingPreferences::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
+                &fixture
+                    .get("/a.txt", &EncodingPreferences::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
                 len,
             );
         }
@@ -193,28 +196,28 @@ mod tests {
 
     #[test]
     fn incompressible_file_is_tried_once_and_sent_plain() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         for len in [5000, 3 * SMALL] {
-            bench.write("a.txt", noise(len));
-            let entry = bench.get("/a.txt", &gzip());
+            fixture.write("a.txt", noise(len));
+            let entry = fixture.get("/a.txt", &gzip());
             assert_plain(&entry, len);
             // In the same turn, after which there is no time left to try again.
-            bench.write("b.txt", text(SMALL));
-            bench.next_tick();
-            assert!(matches!(bench.lookup("/b.txt", &gzip()), Lookup::File(_)));
-            let Lookup::File(again) = bench.lookup("/a.txt", &gzip()) else { panic!("it is tried again") };
+            fixture.write("b.txt", text(SMALL));
+            fixture.next_tick();
+            assert!(matches!(fixture.lookup("/b.txt", &gzip()), Lookup::File(_)));
+            let Lookup::File(again) = fixture.lookup("/a.txt", &gzip()) else { panic!("it is tried again") };
             assert!(Rc::ptr_eq(&entry, &again));
         }
     }
 
     #[test]
     fn change_of_original_shows_at_next_lookup() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         for content in [text(5000), text(5001), noise(5000), text(4 * SMALL), text(900), text(2 * SMALL + 1)]
         {
-            bench.write("a.txt", &content);
+            fixture.write("a.txt", &content);
             for _ in 0..2 {
-                let entry = bench.get("/a.txt", &gzip());
+                let entry = fixture.get("/a.txt", &gzip());
                 match entry.resource.is_generated() {
                     true => assert!(decoded(&entry) == content),
                     false => assert_plain(&entry, content.len() as u64),
@@ -225,39 +228,39 @@ mod tests {
 
     #[test]
     fn sidecar_is_preferred_to_generated_gzip_until_removed() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         let content = text(5000);
-        bench.write("a.txt", &content);
-        assert!(decoded(&bench.get("/a.txt", &gzip())) == content);
+        fixture.write("a.txt", &content);
+        assert!(decoded(&fixture.get("/a.txt", &gzip())) == content);
         for name in ["a.txt.gz", "a.txt.br"] {
-            bench.wait_for_fs_clock();
-            bench.write(name, "twin");
+            fixture.wait_for_fs_clock();
+            fixture.write(name, "twin");
             for _ in 0..2 {
-                let entry = bench.get("/a.txt", &gzip());
+                let entry = fixture.get("/a.txt", &gzip());
                 assert_eq!((entry.resource.len, entry.resource.is_generated()), (4, false), "{name}");
             }
-            bench.wait_for_fs_clock();
-            fs::remove_file(bench.path(name)).expect("removes");
-            assert!(decoded(&bench.get("/a.txt", &gzip())) == content);
+            fixture.wait_for_fs_clock();
+            fs::remove_file(fixture.path(name)).expect("removes");
+            assert!(decoded(&fixture.get("/a.txt", &gzip())) == content);
         }
     }
 
     #[test]
     fn long_file_is_compressed_in_slices_for_all_waiters() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         let content = text(10 * SMALL);
-        bench.write("a.txt", &content);
-        for turn in 1..10 {
-            bench.next_tick();
+        fixture.write("a.txt", &content);
+        for tick in 1..10 {
+            fixture.next_tick();
             for waiting in 0..50 {
-                let found = bench.lookup("/a.txt", &gzip());
-                assert!(matches!(found, Lookup::Pending), "turn {turn}, waiting {waiting}");
+                let found = fixture.lookup("/a.txt", &gzip());
+                assert!(matches!(found, Lookup::Pending), "turn {tick}, waiting {waiting}");
             }
             // Who wants it as it is does not wait.
-            assert!(matches!(bench.lookup("/a.txt", &EncodingPreferences::PLAIN), Lookup::File(_)));
+            assert!(matches!(fixture.lookup("/a.txt", &EncodingPreferences::PLAIN), Lookup::File(_)));
         }
-        bench.next_tick();
-        let found: Vec<_> = (0..50).map(|_| bench.lookup("/a.txt", &gzip())).collect();
+        fixture.next_tick();
+        let found: Vec<_> = (0..50).map(|_| fixture.lookup("/a.txt", &gzip())).collect();
         let [Lookup::File(first), others @ ..] = &found[..] else { panic!("{:?}", found[0]) };
         assert!(decoded(first) == content);
         assert!(others.iter().all(|other| matches!(other, Lookup::File(entry) if Rc::ptr_eq(entry, first))));
@@ -265,15 +268,15 @@ mod tests {
 
     #[test]
     fn tick_compresses_at_most_two_slices() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         for number in 0..20 {
-            bench.write(&format!("{number}.txt"), text(SMALL / 2 + 1));
+            fixture.write(&format!("{number}.txt"), text(SMALL / 2 + 1));
         }
         let mut ready = 0;
         for _ in 0..10 {
-            bench.next_tick();
+            fixture.next_tick();
             let looks: Vec<_> =
-                (0..20).map(|number| bench.lookup(&format!("/{number}.txt"), &gzip())).collect();
+                (0..20).map(|number| fixture.lookup(&format!("/{number}.txt"), &gzip())).collect();
             let now_ready = looks.iter().filter(|found| matches!(found, Lookup::File(_))).count();
             assert_eq!(now_ready, ready + 2);
             ready = now_ready;
@@ -282,8 +285,9 @@ mod tests {
 
     #[test]
     fn file_beyond_gzip_job_limits_is_sent_plain() {
-        let mut bench = CacheFixture::new();
-        let wait = |bench: &mut CacheFixture, name: &str| match bench.lookup(&format!("/{name}"), &gzip()) {
+        let mut fixture = CacheFixture::new();
+        let wait = |fixture: &mut CacheFixture, name: &str| match fixture.lookup(&format!("/{name}"), &gzip())
+        {
             Lookup::Pending => true,
             Lookup::File(entry) => {
                 !entry.resource.is_generated() && panic!("not {}", entry.resource.is_generated())
@@ -292,110 +296,110 @@ mod tests {
         };
         let names: Vec<String> = (0..12).map(|number| format!("{number}.txt")).collect();
         for name in &names {
-            bench.write(name, text(4 * SMALL));
+            fixture.write(name, text(4 * SMALL));
         }
         for _ in 0..2 {
-            bench.next_tick();
+            fixture.next_tick();
             for name in &names[..8] {
-                assert!(wait(&mut bench, name), "{name}");
+                assert!(wait(&mut fixture, name), "{name}");
             }
             for name in &names[8..] {
-                let Lookup::File(entry) = bench.lookup(&format!("/{name}"), &gzip()) else {
+                let Lookup::File(entry) = fixture.lookup(&format!("/{name}"), &gzip()) else {
                     panic!("{name}")
                 };
                 assert_plain(&entry, 4 * SMALL);
             }
         }
         // The first two are long: together they are all that may be under way.
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         for (name, len) in [("a.txt", GZIP_LEN_MAX), ("b.txt", GZIP_LEN_MAX), ("c.txt", SMALL + 1)] {
-            bench.write(name, text(len));
+            fixture.write(name, text(len));
         }
-        assert!(wait(&mut bench, "a.txt") && wait(&mut bench, "b.txt"));
-        let Lookup::File(entry) = bench.lookup("/c.txt", &gzip()) else { panic!("c") };
+        assert!(wait(&mut fixture, "a.txt") && wait(&mut fixture, "b.txt"));
+        let Lookup::File(entry) = fixture.lookup("/c.txt", &gzip()) else { panic!("c") };
         assert_plain(&entry, SMALL + 1);
         // Nobody asks for them any more.
-        bench.next_tick();
-        bench.next_tick();
-        bench.write("d.txt", text(2000));
+        fixture.next_tick();
+        fixture.next_tick();
+        fixture.write("d.txt", text(2000));
         for _ in 0..2 {
-            bench.get("/d.txt", &gzip());
-            bench.write("d.txt", text(2001));
+            fixture.get("/d.txt", &gzip());
+            fixture.write("d.txt", text(2001));
         }
-        assert!(decoded(&bench.get("/c.txt", &gzip())) == text(SMALL + 1));
+        assert!(decoded(&fixture.get("/c.txt", &gzip())) == text(SMALL + 1));
     }
 
     #[test]
     fn file_changed_during_gzip_is_never_mixed() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         let (old, new) = (text(6 * SMALL), noise(2 * SMALL).repeat(3));
-        let start = |bench: &mut CacheFixture| {
-            bench.write("a.txt", &old);
+        let start = |fixture: &mut CacheFixture| {
+            fixture.write("a.txt", &old);
             for _ in 0..3 {
-                bench.next_tick();
-                assert!(matches!(bench.lookup("/a.txt", &gzip()), Lookup::Pending));
+                fixture.next_tick();
+                assert!(matches!(fixture.lookup("/a.txt", &gzip()), Lookup::Pending));
             }
-            bench.wait_for_fs_clock();
+            fixture.wait_for_fs_clock();
         };
         // Written over: the same file, the same length.
-        start(&mut bench);
-        let mut file = File::options().write(true).open(bench.path("a.txt")).expect("opens");
+        start(&mut fixture);
+        let mut file = File::options().write(true).open(fixture.path("a.txt")).expect("opens");
         file.write_all(&new).expect("writes");
-        let entry = bench.get("/a.txt", &gzip());
+        let entry = fixture.get("/a.txt", &gzip());
         assert!(if entry.resource.is_generated() {
             decoded(&entry) == new
         } else {
             entry.resource.len == old.len() as u64
         });
         // Replaced by another.
-        start(&mut bench);
-        bench.write("b.txt", text(7 * SMALL));
-        fs::rename(bench.path("b.txt"), bench.path("a.txt")).expect("replaces");
-        assert!(decoded(&bench.get("/a.txt", &gzip())) == text(7 * SMALL));
+        start(&mut fixture);
+        fixture.write("b.txt", text(7 * SMALL));
+        fs::rename(fixture.path("b.txt"), fixture.path("a.txt")).expect("replaces");
+        assert!(decoded(&fixture.get("/a.txt", &gzip())) == text(7 * SMALL));
         // Truncated.
-        start(&mut bench);
+        start(&mut fixture);
         File::options()
             .write(true)
-            .open(bench.path("a.txt"))
+            .open(fixture.path("a.txt"))
             .and_then(|file| file.set_len(SMALL + 7))
             .expect("cuts");
-        assert!(decoded(&bench.get("/a.txt", &gzip())) == old[..SMALL as usize + 7]);
+        assert!(decoded(&fixture.get("/a.txt", &gzip())) == old[..SMALL as usize + 7]);
     }
 
     #[test]
     fn recently_changed_file_is_compressed_only_if_small() {
-        let mut bench = CacheFixture::new();
-        bench.now = SystemTime::UNIX_EPOCH;
-        bench.write("a.txt", text(SMALL));
-        bench.write("b.txt", text(SMALL + 1));
+        let mut fixture = CacheFixture::new();
+        fixture.now = SystemTime::UNIX_EPOCH;
+        fixture.write("a.txt", text(SMALL));
+        fixture.write("b.txt", text(SMALL + 1));
         for _ in 0..2 {
-            assert!(decoded(&bench.get("/a.txt", &gzip())) == text(SMALL));
-            assert_plain(&bench.get("/b.txt", &gzip()), SMALL + 1);
+            assert!(decoded(&fixture.get("/a.txt", &gzip())) == text(SMALL));
+            assert_plain(&fixture.get("/b.txt", &gzip()), SMALL + 1);
         }
     }
 
     #[test]
     fn embedded_page_uses_own_gzip_not_disk_sidecar() {
-        let mut bench = CacheFixture::new();
-        bench.write("server-code.html.gz", "of another build");
-        let ContentSource::Disk(root) = std::mem::replace(&mut bench.store, ContentSource::Embedded) else {
+        let mut fixture = CacheFixture::new();
+        fixture.write("server-code.html.gz", "of another build");
+        let ContentSource::Disk(root) = std::mem::replace(&mut fixture.store, ContentSource::Embedded) else {
             panic!("a disk")
         };
         for store in [ContentSource::Embedded, ContentSource::DiskWithSource(root)] {
-            bench.store = store;
-            bench.cache = FileCache::new(CacheLimits::DEFAULT);
-            let plain = bench.get("/server-code.html", &EncodingPreferences::PLAIN);
+            fixture.store = store;
+            fixture.cache = FileCache::new(CacheLimits::DEFAULT);
+            let plain = fixture.get("/server-code.html", &EncodingPreferences::PLAIN);
             let Content::Packed(page) = plain.resource.content else { panic!("not built in") };
             // Nothing is made, so that it may be had whether or not anything may.
-            let entry = bench.get("/server-code.html", &EncodingPreferences::new([Coding::Gzip], None));
-            assert!(Rc::ptr_eq(&entry, &bench.get("/server-code.html", &gzip())), "it is kept");
+            let entry = fixture.get("/server-code.html", &EncodingPreferences::new([Coding::Gzip], None));
+            assert!(Rc::ptr_eq(&entry, &fixture.get("/server-code.html", &gzip())), "it is kept");
             let resource = &entry.resource;
             assert_eq!((resource.coding, resource.is_generated()), (Some(Coding::Gzip), false));
             assert_ne!(resource.version, plain.resource.version);
             assert_eq!(resource.len, page.gzip().len() as u64);
             assert!(matches!(resource.content, Content::Static(gzip) if gzip == page.gzip()));
             assert_plain(
-                &bench.get("/server-code.html", &EncodingPreferences::new([Coding::Brotli], gzip().turn)),
+                &fixture.get("/server-code.html", &EncodingPreferences::new([Coding::Brotli], gzip().turn)),
                 page.len(),
             );
         }
@@ -403,33 +407,34 @@ mod tests {
 
     #[test]
     fn generated_gzip_counts_against_cache_limits() {
-        let mut bench = CacheFixture::new();
+        let mut fixture = CacheFixture::new();
         let bytes_max = 200_000;
-        bench.cache = FileCache::new(CacheLimits { bytes_max, ..CacheLimits::DEFAULT });
+        fixture.cache = FileCache::new(CacheLimits { bytes_max, ..CacheLimits::DEFAULT });
         for number in 0..20 {
-            bench.write(&format!("{number}.txt"), text(SMALL));
+            fixture.write(&format!("{number}.txt"), text(SMALL));
             let path = format!("/{number}.txt");
-            assert!(decoded(&bench.get(&path, &gzip())) == text(SMALL));
+            assert!(decoded(&fixture.get(&path, &gzip())) == text(SMALL));
         }
         let mut kept = 0;
         for number in 0..20 {
-            bench.next_tick();
+            fixture.next_tick();
             // The turn's time goes to another, so that only what is at hand is found.
-            bench.write("other.txt", text(SMALL));
-            bench.lookup("/other.txt", &gzip());
-            kept += usize::from(matches!(bench.lookup(&format!("/{number}.txt"), &gzip()), Lookup::File(_)));
+            fixture.write("other.txt", text(SMALL));
+            fixture.lookup("/other.txt", &gzip());
+            kept +=
+                usize::from(matches!(fixture.lookup(&format!("/{number}.txt"), &gzip()), Lookup::File(_)));
         }
         assert!(kept <= 2, "{kept} of {SMALL} bytes and more are kept in {bytes_max}");
     }
 
     #[test]
     fn gzip_without_cache_is_correct_each_time() {
-        let mut bench = CacheFixture::new();
-        bench.cache = FileCache::new(CacheLimits::NONE);
+        let mut fixture = CacheFixture::new();
+        fixture.cache = FileCache::new(CacheLimits::NONE);
         for len in [2000, 3 * SMALL] {
-            bench.write("a.txt", text(len));
+            fixture.write("a.txt", text(len));
             for _ in 0..2 {
-                assert!(decoded(&bench.get("/a.txt", &gzip())) == text(len));
+                assert!(decoded(&fixture.get("/a.txt", &gzip())) == text(len));
             }
         }
     }

@@ -50,14 +50,14 @@ impl ListingBuilder {
     /// `Busy`, if there is no memory for one more listing.
     pub fn begin(
         path: &RelativePath<'_>,
-        wanted: Wanted,
+        options: Wanted,
         budget: &ListingBudget,
     ) -> Result<ListingBuilder, ListingError> {
-        let Wanted { order, filter, page: page_wanted } = wanted;
+        let Wanted { order, filter, page: page_request } = options;
         let lease = budget.lease()?;
         let stage = BuildStage::Waiting(path.as_bytes().to_vec());
         let (totals, merge) = (ListingTotals::default(), Merge::new(order));
-        Ok(ListingBuilder { stage, filter, page_request: page_wanted, totals, merge, is_long: false, lease })
+        Ok(ListingBuilder { stage, filter, page_request, totals, merge, is_long: false, lease })
     }
 
     /// Does one slice of the work, which takes about a millisecond at the most. Says whether there is
@@ -156,22 +156,22 @@ impl ListingBuilder {
     }
 
     fn merge_slice(&mut self) {
-        let BuildStage::Merging { page, skipped, picked } = &mut self.stage else { return };
-        let mut is_over = false;
+        let BuildStage::Merging { page, skipped, picked: page_run } = &mut self.stage else { return };
+        let mut is_done = false;
         for _ in 0..MERGED_PER_SLICE_MAX {
             match self.merge.next_entry() {
                 Some(_) if *skipped < page.skipped => *skipped += 1,
-                Some(entry) => picked.push(&entry),
-                None => is_over = true,
+                Some(entry) => page_run.push(&entry),
+                None => is_done = true,
             }
-            is_over |= picked.len() >= page.len;
-            if is_over {
+            is_done |= page_run.len() >= page.len;
+            if is_done {
                 break;
             }
         }
-        if is_over {
+        if is_done {
             let page = *page;
-            let run = std::mem::take(picked);
+            let run = std::mem::take(page_run);
             self.lease.shrink(run.cost());
             self.merge.replace(run);
             self.stage = BuildStage::Ready(page);

@@ -120,7 +120,7 @@ pub enum ListingError {
 impl fmt::Display for ListingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ListingError::Lookup(fault) => fault.fmt(f),
+            ListingError::Lookup(error) => error.fmt(f),
             ListingError::Busy => f.write_str("too much is being listed for the moment"),
             ListingError::TooLarge => f.write_str("the directory has too many entries to be listed"),
         }
@@ -130,8 +130,8 @@ impl fmt::Display for ListingError {
 impl std::error::Error for ListingError {}
 
 impl From<LookupError> for ListingError {
-    fn from(fault: LookupError) -> Self {
-        ListingError::Lookup(fault)
+    fn from(error: LookupError) -> Self {
+        ListingError::Lookup(error)
     }
 }
 
@@ -150,14 +150,14 @@ impl SortOrder {
 }
 
 impl Page {
-    /// The page that is meant by `wanted` where there are so many `entries`.
-    fn of(wanted: Option<PageRequest>, entries: usize) -> Page {
-        let Some(PageRequest { number, clamp_to_last_page: last_stands_in, len }) = wanted else {
+    /// The page that is meant by `request` where there are so many `entries`.
+    fn of(request: Option<PageRequest>, entries: usize) -> Page {
+        let Some(PageRequest { number, clamp_to_last_page, len }) = request else {
             return Page { number: 1, count: 1, skipped: 0, len: entries };
         };
         let len = len.max(1);
         let count = entries.div_ceil(len).max(1);
-        if number > count && !last_stands_in {
+        if number > count && !clamp_to_last_page {
             return Page { number, count, skipped: entries, len: 0 };
         }
         let number = number.clamp(1, count);

@@ -36,12 +36,12 @@ impl<'a> Iterator for NameTokens<'a> {
             self.0 = rest;
             return Some(NameToken { letter: u32::from(b'0'), digits_len: digits.len(), digits });
         }
-        let (place, len) = match first {
+        let (letter, len) = match first {
             0..0x80 => (first.to_ascii_lowercase().into(), 1),
             _ => first_letter(self.0).unwrap_or((NO_LETTER + u32::from(first), 1)),
         };
         self.0 = self.0.get(len..).unwrap_or_default();
-        Some(NameToken { letter: place, digits_len: 0, digits: &[] })
+        Some(NameToken { letter, digits_len: 0, digits: &[] })
     }
 }
 
@@ -72,8 +72,8 @@ fn tokens_from(name: &[u8], start: usize) -> NameTokens<'_> {
 /// have long beginnings in common.
 fn common_tokens_len(left: &[u8], right: &[u8]) -> usize {
     let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
-    let ends_piece = |byte: &u8| byte.is_ascii() && !byte.is_ascii_digit();
-    left.iter().take(same).rposition(ends_piece).map_or(0, |last| last + 1)
+    let ends_token = |byte: &u8| byte.is_ascii() && !byte.is_ascii_digit();
+    left.iter().take(same).rposition(ends_token).map_or(0, |last| last + 1)
 }
 
 /// Lets the names through that have a certain text in them, whatever the case of its letters.

@@ -52,15 +52,15 @@ impl DirReader {
         Ok(DirReader { dir, links: Vec::new(), is_at_end: false, path: path.to_vec() })
     }
 
-    /// Reads on; `wants` says which names.
+    /// Reads on; `is_wanted` says which names.
     pub(super) fn read_slice(
         &mut self,
         store: &ContentSource,
-        wants: impl FnMut(&[u8]) -> bool,
+        is_wanted: impl FnMut(&[u8]) -> bool,
     ) -> Result<DirSlice, LookupError> {
         let mut run = Run::default();
         if self.links.is_empty() && !self.is_at_end {
-            self.read_names(store, &mut run, wants)?;
+            self.read_names(store, &mut run, is_wanted)?;
         }
         self.follow_links(store, &mut run)?;
         Ok(DirSlice { run, is_last: self.is_at_end && self.links.is_empty() })
@@ -71,28 +71,31 @@ impl DirReader {
         &mut self,
         store: &ContentSource,
         run: &mut Run,
-        mut wants: impl FnMut(&[u8]) -> bool,
+        mut is_wanted: impl FnMut(&[u8]) -> bool,
     ) -> Result<(), LookupError> {
-        let mut room = [MaybeUninit::uninit(); DIR_BUFFER_LEN];
-        let mut stretches = RawDir::new(&self.dir, &mut room);
-        let mut seen: usize = 0;
-        while let Some(found) = stretches.next() {
+        let mut buffer = [MaybeUninit::uninit(); DIR_BUFFER_LEN];
+        let mut reader = RawDir::new(&self.dir, &mut buffer);
+        let mut names_seen: usize = 0;
+        while let Some(found) = reader.next() {
             let found = found?;
             let name = found.file_name();
             let path = join(&self.path, name.to_bytes());
-            if may_be_served(name.to_bytes(), &path) && !store.is_embedded(&path) && wants(name.to_bytes()) {
+            if may_be_served(name.to_bytes(), &path)
+                && !store.is_embedded(&path)
+                && is_wanted(name.to_bytes())
+            {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
-                        let facts = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
-                        push_entry(run, name.to_bytes(), facts.map_err(LookupError::from))?;
+                        let stat = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
+                        push_entry(run, name.to_bytes(), stat.map_err(LookupError::from))?;
                     }
                     // Not every file system says what a name is.
                     FileType::Symlink | FileType::Unknown => self.links.push(name.to_bytes().to_vec()),
                     _ => {}
                 }
             }
-            seen += 1;
-            if seen >= SLICE_NAMES_MIN && stretches.is_buffer_empty() {
+            names_seen += 1;
+            if names_seen >= SLICE_NAMES_MIN && reader.is_buffer_empty() {
                 return Ok(());
             }
         }
@@ -116,19 +119,19 @@ fn may_be_served(name: &[u8], path: &[u8]) -> bool {
 }
 
 /// Keeps what serving the name would find. What cannot be found out for the moment is an error.
-fn push_entry(run: &mut Run, name: &[u8], facts: Result<FileStat, LookupError>) -> Result<(), LookupError> {
-    let facts = match facts {
-        Ok(facts) => facts,
+fn push_entry(run: &mut Run, name: &[u8], stat: Result<FileStat, LookupError>) -> Result<(), LookupError> {
+    let stat = match stat {
+        Ok(stat) => stat,
         Err(LookupError::Busy) => return Err(LookupError::Busy),
         // Links that lead nowhere, and what has gone since: it is not served either.
         Err(_) => return Ok(()),
     };
-    let is_directory = match facts.kind {
+    let is_directory = match stat.kind {
         FileKind::File => false,
         FileKind::Directory => true,
         FileKind::Other => return Ok(()),
     };
-    run.push(&Entry { name, is_directory, len: facts.len, modified_secs: Some(facts.modified_secs) });
+    run.push(&Entry { name, is_directory, len: stat.len, modified_secs: Some(stat.modified_secs) });
     Ok(())
 }
 
@@ -136,7 +139,7 @@ fn push_entry(run: &mut Run, name: &[u8], facts: Result<FileStat, LookupError>) 
 pub(super) fn embedded_pages(
     store: &ContentSource,
     path: &[u8],
-    mut wants: impl FnMut(&[u8]) -> bool,
+    mut is_wanted: impl FnMut(&[u8]) -> bool,
 ) -> Run {
     let mut run = Run::default();
     let mut directories: Vec<&[u8]> = Vec::new();
@@ -144,7 +147,7 @@ pub(super) fn embedded_pages(
         let Some(rest) = beneath(path, page_path.as_bytes()) else { continue };
         let name = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
         let is_directory = name.len() < rest.len();
-        if !wants(name) || directories.contains(&name) {
+        if !is_wanted(name) || directories.contains(&name) {
             continue;
         }
         if is_directory {

@@ -31,15 +31,15 @@ fn site(names: &[&str]) -> (TempDir, ContentSource) {
     (dir, store)
 }
 
-fn begin(path: &str, wanted: Wanted) -> ListingBuilder {
+fn begin(path: &str, options: Wanted) -> ListingBuilder {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
-    ListingBuilder::begin(&path, wanted, &ListingBudget::new()).expect("begins")
+    ListingBuilder::begin(&path, options, &ListingBudget::new()).expect("begins")
 }
 
-fn listed(store: &ContentSource, path: &str, wanted: Wanted) -> Listing {
-    let mut gathering = begin(path, wanted);
-    while gathering.build_slice(store).expect("gathers") {}
-    gathering.finish()
+fn listed(store: &ContentSource, path: &str, options: Wanted) -> Listing {
+    let mut builder = begin(path, options);
+    while builder.build_slice(store).expect("gathers") {}
+    builder.finish()
 }
 
 /// The names that are left, directories with a slash.
@@ -166,8 +166,8 @@ fn page_is_cut_from_full_sort_order() {
         (usize::MAX, 25, Page { number: 1, count: 1, skipped: 0, len: 25 }, 0..25),
         (7, 0, Page { number: 7, count: 25, skipped: 6, len: 1 }, 6..7),
     ] {
-        let wanted = page_options(number, len);
-        let listing = listed(&store, "/", wanted);
+        let options = page_options(number, len);
+        let listing = listed(&store, "/", options);
         assert_eq!((listing.page(), listing.totals().files), (page, 25));
         assert_eq!(names(listing), all[range], "page {number} of {len}");
     }
@@ -194,16 +194,12 @@ fn large_directory_is_read_in_slices_under_lease() {
     let (_dir, store) = many(COUNT);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let mut gathering = ListingBuilder::begin(&path, page_options(30, 100), &budget).expect("begins");
+    let mut builder = ListingBuilder::begin(&path, page_options(30, 100), &budget).expect("begins");
     let (mut slices, mut held_len_max) = (0, 0);
     loop {
-        let before = gathering.entries_found();
-        let more = gathering.build_slice(&store).expect("gathers");
-        assert!(
-            gathering.entries_found() - before <= 300,
-            "a slice of {}",
-            gathering.entries_found() - before
-        );
+        let before = builder.entries_found();
+        let more = builder.build_slice(&store).expect("gathers");
+        assert!(builder.entries_found() - before <= 300, "a slice of {}", builder.entries_found() - before);
         held_len_max = held_len_max.max(budget.held_len());
         slices += 1;
         if !more {
@@ -213,7 +209,7 @@ fn large_directory_is_read_in_slices_under_lease() {
     assert!(slices >= COUNT / 300 + COUNT / 256, "{slices} slices");
     assert!((COUNT * 36..COUNT * 60).contains(&held_len_max), "{held_len_max} bytes were leased");
     assert!(budget.held_len() < 16 * 1024, "{} bytes are leased for a page", budget.held_len());
-    let names = names(gathering.finish());
+    let names = names(builder.finish());
     assert_eq!((names[0].as_str(), names[99].as_str()), ("entry-2900.txt", "entry-2999.txt"));
     assert_eq!(budget.held_len(), 0);
 }
@@ -225,7 +221,7 @@ fn directory_waits_while_too_many_are_open() {
     let path = RelativePath::parse(b"/").expect("a path");
     let begin = || ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
     let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
-    assert!(open.iter_mut().all(|gathering| gathering.build_slice(&store).expect("gathers")));
+    assert!(open.iter_mut().all(|builder| builder.build_slice(&store).expect("gathers")));
     let mut last = begin();
     assert!(last.build_slice(&store).expect("waits") && last.entries_found() == 0);
     while open[0].build_slice(&store).expect("gathers") {}
@@ -243,7 +239,7 @@ fn short_directory_is_listed_while_long_ones_are_open() {
         ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins")
     };
     let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin(b"/")).collect();
-    assert!(open.iter_mut().all(|gathering| gathering.build_slice(&store).expect("gathers")));
+    assert!(open.iter_mut().all(|builder| builder.build_slice(&store).expect("gathers")));
     let mut short = begin(b"/short/");
     assert!(!short.build_slice(&store).expect("gathers"), "it is there at once");
     assert_eq!(names(short.finish()), ["a.txt"]);
@@ -254,10 +250,10 @@ fn dropped_listing_returns_its_budget() {
     let (_dir, store) = many(600);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let mut gathering = ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
-    assert!(gathering.build_slice(&store).expect("gathers"));
+    let mut builder = ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
+    assert!(builder.build_slice(&store).expect("gathers"));
     assert!(budget.held_len() > 0);
-    drop(gathering);
+    drop(builder);
     assert_eq!(budget.held_len(), 0);
 }
 

@@ -25,9 +25,9 @@ fn site() -> (TempDir, PathBuf, Root) {
 /// What opening `path` comes to, in a word.
 fn outcome(root: &Root, path: &str) -> String {
     match root.open_file(path.as_bytes()) {
-        Ok(OpenedPath::File(file, facts)) => {
+        Ok(OpenedPath::File(file, stat)) => {
             let text = io::read_to_string(file).expect("reads");
-            assert_eq!(text.len() as u64, facts.len, "{path}");
+            assert_eq!(text.len() as u64, stat.len, "{path}");
             text
         }
         Ok(OpenedPath::Directory) => "directory".to_owned(),
@@ -95,8 +95,8 @@ fn open_file_follows_symlinks_only_inside_root() {
 
 /// Whether something was opened since `watch` was last asked.
 fn has_seen_an_open(watch: &OwnedFd) -> bool {
-    let mut room = [MaybeUninit::uninit(); 1024];
-    match inotify::Reader::new(watch, &mut room).next() {
+    let mut buffer = [MaybeUninit::uninit(); 1024];
+    match inotify::Reader::new(watch, &mut buffer).next() {
         Ok(event) => event.events().contains(inotify::ReadFlags::OPEN),
         Err(Errno::AGAIN) => false,
         Err(errno) => panic!("{errno}"),
@@ -185,12 +185,12 @@ fn stat_by_path_equals_stat_of_open_file() {
     let (_outer, site, root) = site();
     symlink("docs/b.txt", site.join("link")).expect("a link");
     for name in ["docs/b.txt", "link"].map(str::as_bytes) {
-        let Ok(OpenedPath::File(file, facts)) = root.open_file(name) else {
+        let Ok(OpenedPath::File(file, stat)) = root.open_file(name) else {
             panic!("{name:?} does not open");
         };
-        assert_eq!(FileStat::of(&file).expect("facts"), facts);
-        assert_eq!(root.stat(name).expect("facts"), facts);
-        assert_eq!((facts.len, facts.kind), (6, FileKind::File));
+        assert_eq!(FileStat::of(&file).expect("facts"), stat);
+        assert_eq!(root.stat(name).expect("facts"), stat);
+        assert_eq!((stat.len, stat.kind), (6, FileKind::File));
     }
     assert!(matches!(root.stat(b"missing"), Err(LookupError::NotFound)));
 }

@@ -37,8 +37,8 @@ pub(super) fn create_tmpfile(dir: &OwnedFd, mode: u32) -> Result<Option<File>, E
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match openat(dir, c".", flags, Mode::from_raw_mode(mode)) {
         Ok(file) => {
-            let is_nameable = statx(CWD, proc_path(&file), AtFlags::empty(), StatxFlags::TYPE).is_ok();
-            Ok(is_nameable.then(|| File::from(file)))
+            let is_linkable = statx(CWD, proc_path(&file), AtFlags::empty(), StatxFlags::TYPE).is_ok();
+            Ok(is_linkable.then(|| File::from(file)))
         }
         // The last two are how file systems that have never heard of it put it.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
@@ -73,7 +73,7 @@ pub(super) fn retry_hidden<T>(
         let name = CString::new(format!(".reactor-upload-{random:016x}")).unwrap_or_default();
         match make(&name) {
             Err(Errno::EXIST) => {}
-            result => return result.map(|made| (made, name)),
+            result => return result.map(|value| (value, name)),
         }
     }
     Err(Errno::AGAIN)

@@ -70,26 +70,30 @@ pub struct Upload {
     hash: ContentHash,
 }
 
-/// Whether uploads can go to the directory `within`, empty for the root: it is there.
-pub fn is_upload_directory(store: &ContentSource, within: &[u8]) -> bool {
-    store.root().is_some_and(|root| root.kind(within).is_ok_and(|kind| kind == FileKind::Directory))
+/// Whether uploads can go to the directory `upload_dir`, empty for the root: it is there.
+pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
+    store.root().is_some_and(|root| root.kind(upload_dir).is_ok_and(|kind| kind == FileKind::Directory))
 }
 
 /// Whether a file can be stored under `path`, as [`Upload::begin`] would say, but for permissions and
 /// room, which only trying tells.
-pub fn may_store(store: &ContentSource, within: &[u8], path: &RelativePath<'_>) -> bool {
-    open_parent(store, within, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
+pub fn may_store(store: &ContentSource, upload_dir: &[u8], path: &RelativePath<'_>) -> bool {
+    open_parent(store, upload_dir, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
 }
 
 /// The directory that the file `path` is to be in, and its name there.
 fn open_parent(
     store: &ContentSource,
-    within: &[u8],
+    upload_dir: &[u8],
     path: &RelativePath<'_>,
 ) -> Result<(OwnedFd, CString), UploadError> {
     let root = store.root().ok_or(UploadError::Embedded)?;
-    let Some(inner) = beneath(within, path.as_bytes()) else {
-        return Err(if path.as_bytes() == within { UploadError::Directory } else { UploadError::Outside });
+    let Some(inner) = beneath(upload_dir, path.as_bytes()) else {
+        return Err(if path.as_bytes() == upload_dir {
+            UploadError::Directory
+        } else {
+            UploadError::Outside
+        });
     };
     if path.has_trailing_slash() {
         return Err(UploadError::Directory);
@@ -100,24 +104,24 @@ fn open_parent(
     let (parent, name) = split_last(inner);
     // A `RelativePath` has no NUL in it.
     let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
-    Ok((root.open_directory(within, parent)?, name))
+    Ok((root.open_directory(upload_dir, parent)?, name))
 }
 
 impl Upload {
     /// How many descriptors each has open: its file and the directory of that.
     pub const DESCRIPTORS: u64 = 2;
 
-    /// Begins to store the file that `path` is to name; it has to be below the directory `within`,
+    /// Begins to store the file that `path` is to name; it has to be below the directory `upload_dir`,
     /// which is empty for the root.
     ///
     /// # Errors
     /// All of [`UploadError`].
     pub fn begin(
         store: &ContentSource,
-        within: &[u8],
+        upload_dir: &[u8],
         path: &RelativePath<'_>,
     ) -> Result<Upload, UploadError> {
-        let (dir, name) = open_parent(store, within, path)?;
+        let (dir, name) = open_parent(store, upload_dir, path)?;
         // From the first moment no more readable than the file whose place it takes.
         let mode = mode_of(&dir, &name)?.unwrap_or(NEW_FILE_MODE);
         let (file, hidden) = match create_tmpfile(&dir, mode)? {
@@ -146,13 +150,13 @@ impl Upload {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(ExistingFile::Absent),
             Err(UploadError::Forbidden) => return Ok(ExistingFile::Unreadable),
-            Err(fault) => return Err(fault),
+            Err(error) => return Err(error),
         };
-        let facts = FileStat::of(&file)?;
-        if facts.kind != FileKind::File {
+        let stat = FileStat::of(&file)?;
+        if stat.kind != FileKind::File {
             return Err(UploadError::NotRegular);
         }
-        match load(file, facts, self.name.as_bytes()) {
+        match load(file, stat, self.name.as_bytes()) {
             Ok(resource) => Ok(ExistingFile::File(Box::new(resource.with_validators_at(now)))),
             Err(LookupError::Failed(error)) => Err(error.into()),
             Err(_) => Err(UploadError::Busy),
@@ -167,29 +171,29 @@ impl Upload {
         self.commit_if(|_| Ok(true))
     }
 
-    /// The same if `holds` says so of the upload at the moment before; it is asked anew whenever
+    /// The same if `condition` says so of the upload at the moment before; it is asked anew whenever
     /// somebody else was quicker.
     ///
     /// # Errors
     /// `Unwanted` if it does not, and as [`Upload::commit`].
     pub fn commit_if(
         mut self,
-        holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
+        condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
     ) -> Result<StoredFile, UploadError> {
         self.file.flush()?;
-        let created = self.take_final_name(holds)?;
-        let facts = FileStat::of(self.file.get_ref())?;
-        Ok(StoredFile { created, version: self.hash.version(&facts) })
+        let created = self.take_final_name(condition)?;
+        let stat = FileStat::of(self.file.get_ref())?;
+        Ok(StoredFile { created, version: self.hash.version(&stat) })
     }
 
     /// Returns whether the name is a new one.
     fn take_final_name(
         &mut self,
-        mut holds: impl FnMut(&Upload) -> Result<bool, UploadError>,
+        mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
     ) -> Result<bool, UploadError> {
         for _ in 0..LINK_ATTEMPTS_MAX {
             let mode = mode_of(&self.dir, &self.name)?;
-            if !holds(self)? {
+            if !condition(self)? {
                 return Err(UploadError::PreconditionFailed);
             }
             let Some(mode) = mode else {
@@ -252,20 +256,20 @@ mod tests {
     use super::super::Root;
 
     fn site() -> (TempDir, ContentSource) {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir_all(folder.path().join("in/sub")).expect("folders");
-        fs::write(folder.path().join("old"), "old").expect("a file");
-        let root = Root::open(folder.path()).expect("a root");
-        (folder, ContentSource::Disk(root))
+        let directory = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(directory.path().join("in/sub")).expect("folders");
+        fs::write(directory.path().join("old"), "old").expect("a file");
+        let root = Root::open(directory.path()).expect("a root");
+        (directory, ContentSource::Disk(root))
     }
 
-    fn begin(store: &ContentSource, within: &str, path: &str) -> Result<Upload, UploadError> {
-        Upload::begin(store, within.as_bytes(), &RelativePath::parse(path.as_bytes()).expect("a path"))
+    fn begin(store: &ContentSource, upload_dir: &str, path: &str) -> Result<Upload, UploadError> {
+        Upload::begin(store, upload_dir.as_bytes(), &RelativePath::parse(path.as_bytes()).expect("a path"))
     }
 
     /// An upload as it is where files without a name cannot be.
-    fn begin_hidden(folder: &Path, name: &str) -> Upload {
-        let root = Root::open(folder).expect("a root");
+    fn begin_hidden(directory: &Path, name: &str) -> Upload {
+        let root = Root::open(directory).expect("a root");
         let dir = root.open_directory(b"", b"").expect("the folder");
         let (file, hidden) = create_hidden(&dir, NEW_FILE_MODE).expect("a hidden file");
         let name = CString::new(name).expect("a name");
@@ -273,8 +277,8 @@ mod tests {
         Upload { dir, name, file: BufWriter::new(file), hidden_name: Some(hidden), hash }
     }
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).expect("a folder");
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("a folder");
         let mut names: Vec<_> =
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
         names.sort();
@@ -283,73 +287,73 @@ mod tests {
 
     #[test]
     fn upload_gets_its_name_only_at_commit() {
-        let (folder, store) = site();
+        let (directory, store) = site();
         for (path, created) in [("/new", true), ("/new", false), ("/old", false), ("/in/sub/new", true)] {
             let mut upload = begin(&store, "", path).expect("it begins");
             upload.write(b"con").expect("it takes it");
             upload.write(&[b'x'; 100_000]).expect("it takes it");
-            assert!(!names(folder.path()).iter().any(|name| name.starts_with('.')));
-            let before = fs::read(folder.path().join(&path[1..])).ok();
+            assert!(!names(directory.path()).iter().any(|name| name.starts_with('.')));
+            let before = fs::read(directory.path().join(&path[1..])).ok();
             assert!(before.is_none_or(|bytes| bytes.len() != 100_003 || !created));
             let stored = upload.commit().expect("it is stored");
             assert_eq!((stored.created, stored.version), (created, None), "{path}");
-            assert_eq!(fs::read(folder.path().join(&path[1..])).expect("the file").len(), 100_003);
+            assert_eq!(fs::read(directory.path().join(&path[1..])).expect("the file").len(), 100_003);
         }
-        assert_eq!(names(folder.path()), ["in", "new", "old"]);
+        assert_eq!(names(directory.path()), ["in", "new", "old"]);
     }
 
     #[test]
     fn dropped_upload_leaves_no_file() {
-        let (folder, store) = site();
+        let (directory, store) = site();
         let mut upload = begin(&store, "", "/old").expect("it begins");
         upload.write(b"half").expect("it takes it");
         drop(upload);
-        let mut upload = begin_hidden(folder.path(), "old");
+        let mut upload = begin_hidden(directory.path(), "old");
         upload.write(b"half").expect("it takes it");
-        assert_eq!(names(folder.path()).len(), 3, "it has a hidden name");
+        assert_eq!(names(directory.path()).len(), 3, "it has a hidden name");
         drop(upload);
-        assert_eq!(names(folder.path()), ["in", "old"]);
-        assert_eq!(fs::read(folder.path().join("old")).expect("the file"), b"old");
+        assert_eq!(names(directory.path()), ["in", "old"]);
+        assert_eq!(fs::read(directory.path().join("old")).expect("the file"), b"old");
     }
 
     #[test]
     fn commit_renames_hidden_file_and_keeps_old_mode() {
-        let (folder, _store) = site();
-        fs::set_permissions(folder.path().join("old"), fs::Permissions::from_mode(0o640)).expect("a mode");
+        let (directory, _store) = site();
+        fs::set_permissions(directory.path().join("old"), fs::Permissions::from_mode(0o640)).expect("a mode");
         for (name, created) in [("new", true), ("old", false)] {
-            let mut upload = begin_hidden(folder.path(), name);
+            let mut upload = begin_hidden(directory.path(), name);
             upload.write(b"content").expect("it takes it");
             assert_eq!(upload.commit().expect("it is stored").created, created);
-            assert_eq!(fs::read(folder.path().join(name)).expect("the file"), b"content");
+            assert_eq!(fs::read(directory.path().join(name)).expect("the file"), b"content");
         }
-        assert_eq!(names(folder.path()), ["in", "new", "old"]);
-        let mode = fs::metadata(folder.path().join("old")).expect("the file").permissions().mode();
+        assert_eq!(names(directory.path()), ["in", "new", "old"]);
+        let mode = fs::metadata(directory.path().join("old")).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
     }
 
     #[test]
     fn commit_depends_on_what_has_the_name_at_the_end() {
-        let (folder, store) = site();
-        let place = folder.path().join("x");
+        let (directory, store) = site();
+        let target = directory.path().join("x");
         let begun = || begin(&store, "", "/x").expect("it begins");
         let upload = begun();
-        fs::write(&place, "quicker").expect("a file");
+        fs::write(&target, "quicker").expect("a file");
         assert!(!upload.commit().expect("it is stored").created);
 
         let upload = begun();
-        fs::remove_file(&place).expect("it was there");
+        fs::remove_file(&target).expect("it was there");
         assert!(upload.commit().expect("it is stored").created);
 
-        fs::remove_file(&place).expect("it was there");
+        fs::remove_file(&target).expect("it was there");
         let uploads = [begun(), begun()];
-        fs::create_dir(&place).expect("a folder");
+        fs::create_dir(&target).expect("a folder");
         let [first, second] = uploads;
         assert!(matches!(first.commit(), Err(UploadError::Directory)));
-        fs::remove_dir(&place).expect("it is empty");
-        symlink("old", &place).expect("a link");
+        fs::remove_dir(&target).expect("it is empty");
+        symlink("old", &target).expect("a link");
         assert!(matches!(second.commit(), Err(UploadError::NotRegular)));
-        assert_eq!(fs::read(folder.path().join("old")).expect("the file"), b"old");
-        assert_eq!(names(folder.path()), ["in", "old", "x"]);
+        assert_eq!(fs::read(directory.path().join("old")).expect("the file"), b"old");
+        assert_eq!(names(directory.path()), ["in", "old", "x"]);
     }
 
     #[test]
@@ -360,10 +364,10 @@ mod tests {
             content.as_bytes().chunks(3).for_each(|piece| upload.write(piece).expect("it takes it"));
             let stored = upload.commit().expect("it is stored");
             let upload = begin(&store, "", "/old").expect("it begins");
-            let Ok(ExistingFile::File(present)) = upload.existing_file(SystemTime::UNIX_EPOCH) else {
+            let Ok(ExistingFile::File(existing)) = upload.existing_file(SystemTime::UNIX_EPOCH) else {
                 panic!("it is there")
             };
-            assert!(stored.version.is_some() && stored.version == present.version, "{content}");
+            assert!(stored.version.is_some() && stored.version == existing.version, "{content}");
         }
         let upload = begin(&store, "", "/new").expect("it begins");
         assert!(matches!(upload.existing_file(SystemTime::UNIX_EPOCH), Ok(ExistingFile::Absent)));
@@ -371,37 +375,37 @@ mod tests {
 
     #[test]
     fn commit_if_rechecks_condition_after_race() {
-        let (folder, store) = site();
-        let place = folder.path().join("new");
+        let (directory, store) = site();
+        let target = directory.path().join("new");
         let nothing = |upload: &Upload| match upload.existing_file(SystemTime::UNIX_EPOCH)? {
             ExistingFile::Absent => Ok(true),
             ExistingFile::Unreadable | ExistingFile::File(_) => Ok(false),
         };
         let quicker = |upload: &Upload| {
-            let holds = nothing(upload);
-            fs::write(&place, "quicker").expect("a file");
-            holds
+            let condition = nothing(upload);
+            fs::write(&target, "quicker").expect("a file");
+            condition
         };
         let upload = begin(&store, "", "/new").expect("it begins");
         assert!(matches!(upload.commit_if(quicker), Err(UploadError::PreconditionFailed)));
-        assert_eq!(fs::read(&place).expect("the file"), b"quicker");
+        assert_eq!(fs::read(&target).expect("the file"), b"quicker");
         let upload = begin(&store, "", "/newer").expect("it begins");
         assert!(upload.commit_if(nothing).expect("it is stored").created);
-        assert_eq!(names(folder.path()), ["in", "new", "newer", "old"]);
+        assert_eq!(names(directory.path()), ["in", "new", "newer", "old"]);
     }
 
     #[test]
     fn commit_into_removed_directory_gives_no_parent() {
-        let (folder, store) = site();
+        let (directory, store) = site();
         let upload = begin(&store, "", "/in/sub/x").expect("it begins");
-        fs::remove_dir(folder.path().join("in/sub")).expect("it is empty");
+        fs::remove_dir(directory.path().join("in/sub")).expect("it is empty");
         assert!(matches!(upload.commit(), Err(UploadError::NoParent)));
     }
 
     #[test]
     fn begin_accepts_only_paths_below_upload_directory() {
         let (_folder, store) = site();
-        for (within, path, expected) in [
+        for (upload_dir, path, expected) in [
             ("", "/x", ""),
             ("in", "/in/x", ""),
             ("in", "/in/sub/x", ""),
@@ -416,10 +420,10 @@ mod tests {
             ("", "/none/x", "NoParent"),
             ("none", "/none/x", "NoParent"),
         ] {
-            let fault = begin(&store, within, path).err().map(|fault| format!("{fault:?}"));
-            assert_eq!(fault.unwrap_or_default(), expected, "{path} within {within:?}");
+            let error = begin(&store, upload_dir, path).err().map(|error| format!("{error:?}"));
+            assert_eq!(error.unwrap_or_default(), expected, "{path} within {upload_dir:?}");
             let name = RelativePath::parse(path.as_bytes()).expect(path);
-            assert_eq!(may_store(&store, within.as_bytes(), &name), expected.is_empty(), "{path}");
+            assert_eq!(may_store(&store, upload_dir.as_bytes(), &name), expected.is_empty(), "{path}");
         }
         assert!(matches!(begin(&ContentSource::Embedded, "", "/x"), Err(UploadError::Embedded)));
         let ContentSource::Disk(root) = store else { panic!("it is a directory") };

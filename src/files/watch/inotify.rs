@@ -181,12 +181,12 @@ impl InotifyWatcher {
 
     /// A tie to `name` in the directory that is held, or, without a name, to what is held itself.
     pub(super) fn depend_on(&self, held: &Rc<i32>, name: Option<&[u8]>) -> Dependency {
-        let cell = counter_index(&self.hasher, **held, name);
-        Dependency { counter_index: cell, seen: self.counter(cell), _wd: Rc::clone(held) }
+        let counter = counter_index(&self.hasher, **held, name);
+        Dependency { counter_index: counter, seen: self.counter(counter), _wd: Rc::clone(held) }
     }
 
-    fn counter(&self, cell: u16) -> u32 {
-        self.change_counters.get(usize::from(cell)).copied().unwrap_or_default()
+    fn counter(&self, counter: u16) -> u32 {
+        self.change_counters.get(usize::from(counter)).copied().unwrap_or_default()
     }
 
     /// The inotify instance. Where there is none to be had, nothing is watched any more.
@@ -246,8 +246,8 @@ impl InotifyWatcher {
         else {
             return;
         };
-        let mut room = [MaybeUninit::uninit(); READ_LEN];
-        let mut reader = inotify::Reader::new(inotify.as_fd(), &mut room);
+        let mut buffer = [MaybeUninit::uninit(); READ_LEN];
+        let mut reader = inotify::Reader::new(inotify.as_fd(), &mut buffer);
         for _ in 0..EVENTS_MAX {
             let event = match reader.next() {
                 Ok(event) => event,
@@ -268,8 +268,8 @@ impl InotifyWatcher {
             if event.events().contains(ReadFlags::IGNORED) {
                 held.remove(&event.wd());
             }
-            let cell = counter_index(hasher, event.wd(), name);
-            cells.get_mut(usize::from(cell)).into_iter().for_each(bump);
+            let counter = counter_index(hasher, event.wd(), name);
+            cells.get_mut(usize::from(counter)).into_iter().for_each(bump);
         }
         cells.iter_mut().for_each(bump);
         *changes += 1;
@@ -278,8 +278,8 @@ impl InotifyWatcher {
 
 impl Dependencies {
     /// These, of a look that begins in this second.
-    pub(super) fn new(ties: Vec<Dependency>, watch: &InotifyWatcher, secs: u64) -> Dependencies {
-        Dependencies { dependencies: ties, changes: watch.changes, checked_secs: secs, used_secs: secs }
+    pub(super) fn new(dependencies: Vec<Dependency>, watcher: &InotifyWatcher, secs: u64) -> Dependencies {
+        Dependencies { dependencies, changes: watcher.changes, checked_secs: secs, used_secs: secs }
     }
 
     /// None yet, for what somebody asks for in this second.
@@ -298,14 +298,19 @@ impl Dependencies {
     }
 
     /// Whether it is worth trying to watch, in this second.
-    pub(crate) fn may_be_recorded(&self, watch: &InotifyWatcher, secs: u64) -> bool {
-        watch.is_on && !(self.is_empty() && self.checked_secs == secs)
+    pub(crate) fn may_be_recorded(&self, watcher: &InotifyWatcher, secs: u64) -> bool {
+        watcher.is_on && !(self.is_empty() && self.checked_secs == secs)
     }
 
     /// What is to be thought, in this second, of the look that has these ties.
-    pub(crate) fn freshness(&mut self, watch: &InotifyWatcher, secs: u64) -> Freshness {
-        let has_news = mem::replace(&mut self.changes, watch.changes) != watch.changes;
-        if has_news && self.dependencies.iter().any(|tie| watch.counter(tie.counter_index) != tie.seen) {
+    pub(crate) fn freshness(&mut self, watcher: &InotifyWatcher, secs: u64) -> Freshness {
+        let has_changes = mem::replace(&mut self.changes, watcher.changes) != watcher.changes;
+        if has_changes
+            && self
+                .dependencies
+                .iter()
+                .any(|dependency| watcher.counter(dependency.counter_index) != dependency.seen)
+        {
             self.dependencies.clear();
             // That is known now, and it is no vain attempt.
             self.checked_secs = 0;
@@ -336,8 +341,8 @@ pub(crate) fn is_watchable_fs(file: impl AsFd) -> Result<bool, Errno> {
     Ok(WATCHABLE_FS_MAGIC.contains(&magic))
 }
 
-fn bump(cell: &mut u32) {
-    *cell = cell.wrapping_add(1);
+fn bump(counter: &mut u32) {
+    *counter = counter.wrapping_add(1);
 }
 
 fn counter_index(hasher: &RandomState, number: i32, name: Option<&[u8]>) -> u16 {

@@ -28,56 +28,57 @@ struct PathDir {
 /// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
 /// for as long as the ties hold. There are none if not everything can be watched.
 pub(crate) fn watch_paths(
-    watch: &mut InotifyWatcher,
+    watcher: &mut InotifyWatcher,
     root: &Root,
     names: &[&[u8]],
     secs: u64,
 ) -> Dependencies {
-    let mut ties = Vec::new();
-    let followed = names.iter().try_for_each(|name| watch_path(root, name, watch, &mut ties, secs));
+    let mut dependencies = Vec::new();
+    let followed = names.iter().try_for_each(|name| watch_path(root, name, watcher, &mut dependencies, secs));
     match followed {
-        Ok(()) => ties.shrink_to_fit(),
-        Err(Errno::OPNOTSUPP) if ties.is_empty() => {
+        Ok(()) => dependencies.shrink_to_fit(),
+        Err(Errno::OPNOTSUPP) if dependencies.is_empty() => {
             log::info!("the file system does not tell of all changes, so each request looks at its file");
-            watch.turn_off();
+            watcher.turn_off();
         }
         Err(errno) => {
             log::debug!("cannot watch all on the way to a file, so it is looked at each time: {errno}");
-            ties.clear();
+            dependencies.clear();
         }
     }
-    Dependencies::new(ties, watch, secs)
+    Dependencies::new(dependencies, watcher, secs)
 }
 
-/// Ties `ties` to all that `name` beneath `root` depends on, be there such a file or not.
+/// Ties `dependencies` to all that `name` beneath `root` depends on, be there such a file or not.
 ///
 /// # Errors
 /// When something on the way cannot be watched, or is no file at its end.
 fn watch_path(
     root: &Root,
     name: &[u8],
-    watch: &mut InotifyWatcher,
-    ties: &mut Vec<Dependency>,
+    watcher: &mut InotifyWatcher,
+    dependencies: &mut Vec<Dependency>,
     secs: u64,
 ) -> Result<(), Errno> {
-    let mut places = vec![PathDir::enter(open_component(root.dir(), b".")?, watch, ties, secs)?];
+    let mut directories =
+        vec![PathDir::enter(open_component(root.dir(), b".")?, watcher, dependencies, secs)?];
     let mut todo = components(name);
     let mut links = 0;
     for _ in 0..COMPONENTS_MAX {
         // A name that has no more steps, or leaves the root, depends on nothing more.
-        let (Some(next), Some(place)) = (todo.pop(), places.last()) else { return Ok(()) };
+        let (Some(next), Some(directory)) = (todo.pop(), directories.last()) else { return Ok(()) };
         if next == b".." {
-            places.pop();
+            directories.pop();
             continue;
         }
-        ties.push(watch.depend_on(&place.wd, Some(&next)));
-        let found = match open_component(&place.dir, &next) {
+        dependencies.push(watcher.depend_on(&directory.wd, Some(&next)));
+        let found = match open_component(&directory.dir, &next) {
             // Whatever comes by this name is told of by the tie.
             Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(()),
             found => found?,
         };
         match FileType::from_raw_mode(fstat(&found)?.st_mode) {
-            FileType::Directory => places.push(PathDir::enter(found, watch, ties, secs)?),
+            FileType::Directory => directories.push(PathDir::enter(found, watcher, dependencies, secs)?),
             FileType::Symlink if links < LINKS_MAX => {
                 links += 1;
                 let target = readlinkat(&found, c"", Vec::new())?;
@@ -87,8 +88,8 @@ fn watch_path(
                 todo.append(&mut components(target.to_bytes()));
             }
             FileType::RegularFile => {
-                let held = watch.add_watch(&found, secs)?;
-                ties.push(watch.depend_on(&held, None));
+                let wd = watcher.add_watch(&found, secs)?;
+                dependencies.push(watcher.depend_on(&wd, None));
                 return Ok(());
             }
             _ => return Err(Errno::INVAL),
@@ -100,13 +101,13 @@ fn watch_path(
 impl PathDir {
     fn enter(
         dir: OwnedFd,
-        watch: &mut InotifyWatcher,
-        ties: &mut Vec<Dependency>,
+        watcher: &mut InotifyWatcher,
+        dependencies: &mut Vec<Dependency>,
         secs: u64,
     ) -> Result<PathDir, Errno> {
-        let held = watch.add_watch(&dir, secs)?;
-        ties.push(watch.depend_on(&held, None));
-        Ok(PathDir { dir, wd: held })
+        let wd = watcher.add_watch(&dir, secs)?;
+        dependencies.push(watcher.depend_on(&wd, None));
+        Ok(PathDir { dir, wd })
     }
 }
 

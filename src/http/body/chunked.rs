@@ -64,10 +64,10 @@ impl fmt::Display for ChunkError {
 impl Error for ChunkError {}
 
 impl From<ChunkError> for Reject {
-    fn from(fault: ChunkError) -> Reject {
-        match fault {
-            ChunkError::TrailersTooLong => Reject::new(Status::HEADER_FIELDS_TOO_LARGE, fault.message()),
-            _ => Reject::bad_request(fault.message()),
+    fn from(error: ChunkError) -> Reject {
+        match error {
+            ChunkError::TrailersTooLong => Reject::new(Status::HEADER_FIELDS_TOO_LARGE, error.message()),
+            _ => Reject::bad_request(error.message()),
         }
     }
 }
@@ -233,10 +233,10 @@ impl ChunkedDecoder {
         Ok(next)
     }
 
-    fn count_overhead(&mut self, len_max: usize, fault: ChunkError) -> Result<(), ChunkError> {
+    fn count_overhead(&mut self, len_max: usize, error: ChunkError) -> Result<(), ChunkError> {
         self.overhead_len += 1;
         if self.overhead_len > len_max {
-            return Err(fault);
+            return Err(error);
         }
         Ok(())
     }
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn decoder_bad_grammar_gives_its_error() {
-        for (input, fault) in [
+        for (input, error) in [
             (&b"\r\n"[..], ChunkError::Size),
             (b";a\r\n", ChunkError::Size),
             (b" 1\r\n", ChunkError::Size),
@@ -335,16 +335,16 @@ mod tests {
             (b"0\r\nA: b\r\n c", ChunkError::Trailer),
             (b"0\r\nGET / HTTP/1.1\r\n", ChunkError::Trailer),
         ] {
-            assert_eq!(decoded(input), Err(fault), "{}", input.escape_ascii());
+            assert_eq!(decoded(input), Err(error), "{}", input.escape_ascii());
         }
     }
 
     #[test]
     fn decoder_largest_chunk_size_does_not_overflow() {
-        let mut reader = ChunkedDecoder::new();
-        let step = reader.decode(b"ffffffffffffffff\r\nabc").unwrap();
+        let mut decoder = ChunkedDecoder::new();
+        let step = decoder.decode(b"ffffffffffffffff\r\nabc").unwrap();
         assert_eq!((step.consumed, step.data), (21, &b"abc"[..]));
-        assert_eq!(reader.state, ChunkedState::Data { left: u64::MAX - 3 });
+        assert_eq!(decoder.state, ChunkedState::Data { left: u64::MAX - 3 });
     }
 
     #[test]

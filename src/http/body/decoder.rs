@@ -40,7 +40,7 @@ impl BodyDecoder {
     /// most one slice of data; go on until it consumes nothing. Bytes after the body stay unread.
     pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, ChunkError> {
         let data = match self {
-            BodyDecoder::Chunked(dechunker) => return dechunker.decode(input),
+            BodyDecoder::Chunked(decoder) => return decoder.decode(input),
             BodyDecoder::UntilClose => input,
             BodyDecoder::Sized { left } => {
                 let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
@@ -55,7 +55,7 @@ impl BodyDecoder {
     pub fn is_done(&self) -> bool {
         match self {
             BodyDecoder::Sized { left } => *left == 0,
-            BodyDecoder::Chunked(dechunker) => dechunker.is_done(),
+            BodyDecoder::Chunked(decoder) => decoder.is_done(),
             BodyDecoder::UntilClose => false,
         }
     }
@@ -135,16 +135,16 @@ mod tests {
 
     #[test]
     fn left_is_some_for_sized_body_only() {
-        let mut reader = BodyDecoder::sized(5);
-        assert_eq!(reader.decode(b"hel").map(|step| step.consumed), Ok(3));
-        assert_eq!(reader.left(), Some(2));
+        let mut decoder = BodyDecoder::sized(5);
+        assert_eq!(decoder.decode(b"hel").map(|step| step.consumed), Ok(3));
+        assert_eq!(decoder.left(), Some(2));
         assert_eq!(BodyDecoder::chunked().left(), None);
         assert_eq!(BodyDecoder::until_close().left(), None);
     }
 
     #[test]
     fn framings_convert_to_their_decoders() {
-        let left = |reader: BodyDecoder| (reader.left(), reader.is_done(), reader.ends_at_close());
+        let left = |decoder: BodyDecoder| (decoder.left(), decoder.is_done(), decoder.ends_at_close());
         let nothing = (Some(0), true, false);
         let five = (Some(5), false, false);
         let chunked = (None, false, false);

@@ -242,7 +242,7 @@ mod tests {
             (&[("TE", ""), ("CL", "0")], Err(400)),
         ] {
             let found = framing(fields).request_body(Version::Http11);
-            assert_eq!(found.map_err(|why| why.status.code()), body, "{fields:?}");
+            assert_eq!(found.map_err(|reject| reject.status.code()), body, "{fields:?}");
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
         let sized = framing(&[("CL", "5")]).request_body(Version::Http10);
         assert_eq!(sized, Ok(RequestBody::Length(5)));
         let chunked = framing(&[("TE", "chunked")]).request_body(Version::Http10);
-        assert_eq!(chunked.map_err(|why| why.status), Err(Status::BAD_REQUEST));
+        assert_eq!(chunked.map_err(|reject| reject.status), Err(Status::BAD_REQUEST));
     }
 
     #[test]

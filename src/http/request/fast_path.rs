@@ -36,7 +36,7 @@ const CRLF: &[u8] = b"\r\n";
 /// Apart from its caller, for the registers that the loop would not have there.
 #[inline(never)]
 fn parse_fields(buf: &[u8], mut at: usize, space: &mut FieldBuf) -> Option<(usize, usize)> {
-    let mut places = space.0.iter_mut();
+    let mut spans = space.0.iter_mut();
     loop {
         let name_at = at;
         at += token_len(buf.get(at..)?);
@@ -59,9 +59,9 @@ fn parse_fields(buf: &[u8], mut at: usize, space: &mut FieldBuf) -> Option<(usiz
             return None;
         }
         at += CRLF.len();
-        *places.next()? = FieldSpan::new(name, (value_at, value_end - value_at));
+        *spans.next()? = FieldSpan::new(name, (value_at, value_end - value_at));
     }
-    Some((FIELDS_MAX - places.len(), at + CRLF.len()))
+    Some((FIELDS_MAX - spans.len(), at + CRLF.len()))
 }
 
 fn is_ows(byte: u8) -> bool {

@@ -34,7 +34,7 @@ impl<'b> RequestLine<'b> {
             return Err(Reject::bad_request("The method is malformed."));
         }
         let (target, version) = split_at_space(rest).ok_or(BAD_REQUEST_LINE)?;
-        let version = Version::parse(version).map_err(|fault| match fault {
+        let version = Version::parse(version).map_err(|error| match error {
             VersionError::Malformed => BAD_REQUEST_LINE,
             VersionError::Unsupported if bytes == HTTP_2_PREFACE => HTTP_2,
             VersionError::Unsupported => Reject::new(
@@ -139,9 +139,9 @@ mod tests {
 
     #[test]
     fn http2_preface_reject_names_http1_1_option() {
-        let why = |input: &[u8]| request(input, |_, _| ()).unwrap_err().message;
-        assert!(why(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").contains("--http1.1"));
-        assert!(!why(b"GET / HTTP/2.0\r\n").contains("--http1.1"));
+        let message = |input: &[u8]| request(input, |_, _| ()).unwrap_err().message;
+        assert!(message(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").contains("--http1.1"));
+        assert!(!message(b"GET / HTTP/2.0\r\n").contains("--http1.1"));
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn scan_fields(fields: Fields<'_, '_>) -> (Framing, Persistence) {
 /// where there is no reason, as many servers have it.
 fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), ResponseHeadError> {
     let (version, rest) = line.split_at_checked("HTTP/1.1".len()).ok_or(ResponseHeadError::StatusLine)?;
-    let version = Version::parse(version).map_err(|fault| match fault {
+    let version = Version::parse(version).map_err(|error| match error {
         VersionError::Malformed => ResponseHeadError::StatusLine,
         VersionError::Unsupported => ResponseHeadError::Version,
     })?;
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn keep_alive_only_if_end_of_body_is_certain() {
-        for (input, kept) in [
+        for (input, keep_alive) in [
             ("1.1 200 OK\r\nContent-Length: 5", true),
             ("1.1 200 OK\r\nTransfer-Encoding: chunked", true),
             ("1.1 204 No Content\r\nA: b", true),
@@ -241,7 +241,7 @@ mod tests {
         ] {
             let whole = format!("HTTP/{input}\r\n\r\n");
             let found = response(whole.as_bytes(), Method::Get, |_, head| head.keep_alive);
-            assert_eq!(found, Ok(Some(kept)), "{input}");
+            assert_eq!(found, Ok(Some(keep_alive)), "{input}");
         }
     }
 

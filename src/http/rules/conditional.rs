@@ -83,23 +83,23 @@ impl<'b> Preconditions<'b> {
         current: Option<Validators<'_>>,
         now_unix_secs: u64,
     ) -> PreconditionResult {
-        let guard = match (&self.if_match, &self.if_unmodified_since) {
+        let is_satisfied = match (&self.if_match, &self.if_unmodified_since) {
             (Some(list), _) => matches_strong(list, current),
             (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
         };
-        if !guard {
+        if !is_satisfied {
             return PreconditionResult::Failed;
         }
-        let fetches = matches!(method, Method::Get | Method::Head);
+        let is_get_or_head = matches!(method, Method::Get | Method::Head);
         let is_unchanged = match (&self.if_none_match, &self.if_modified_since) {
             // A list that cannot be read matches nothing for who fetches, which costs no more than the
             // bytes; who changes something has wanted to be kept from overwriting it.
-            (Some(list), _) => matches_weak(list, current).unwrap_or(!fetches),
-            (None, Some(date)) if fetches => is_unmodified_since(date, current, now_unix_secs, false),
+            (Some(list), _) => matches_weak(list, current).unwrap_or(!is_get_or_head),
+            (None, Some(date)) if is_get_or_head => is_unmodified_since(date, current, now_unix_secs, false),
             (None, _) => false,
         };
-        match (is_unchanged, fetches) {
+        match (is_unchanged, is_get_or_head) {
             (false, _) => PreconditionResult::Perform,
             (true, true) => PreconditionResult::NotModified,
             (true, false) => PreconditionResult::Failed,
@@ -122,12 +122,12 @@ pub fn if_range_matches<'v>(
 }
 
 fn if_range_validator_matches(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
-    if let Some(asked) = EntityTag::parse(value) {
-        return tags_of(current).any(|tag| tag.strong_eq(asked));
+    if let Some(requested) = EntityTag::parse(value) {
+        return tags_of(current).any(|tag| tag.strong_eq(requested));
     }
     // A date is a strong validator only when nothing else can have had it (section 8.8.2.2).
-    let asked = parse_http_date(value, now_unix_secs);
-    current.modified.is_some_and(|modified| modified.is_stable && Some(modified.unix_secs) == asked)
+    let requested = parse_http_date(value, now_unix_secs);
+    current.modified.is_some_and(|modified| modified.is_stable && Some(modified.unix_secs) == requested)
 }
 
 fn join_values<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<Cow<'b, [u8]>> {
@@ -145,7 +145,7 @@ fn matches_strong(list: &[u8], current: Option<Validators<'_>>) -> bool {
     let Some(current) = current else { return false };
     let tags = tags_of(current);
     is_wildcard(list)
-        || any_tag_matches(list, |asked| tags.clone().any(|tag| tag.strong_eq(asked))) == Some(true)
+        || any_tag_matches(list, |requested| tags.clone().any(|tag| tag.strong_eq(requested))) == Some(true)
 }
 
 /// The contrary of If-None-Match (section 13.1.2); none for a list that cannot be read.
@@ -154,7 +154,7 @@ fn matches_weak(list: &[u8], current: Option<Validators<'_>>) -> Option<bool> {
         return Some(current.is_some());
     }
     let tags = current.into_iter().flat_map(tags_of);
-    any_tag_matches(list, |asked| tags.clone().any(|tag| tag.weak_eq(asked)))
+    any_tag_matches(list, |requested| tags.clone().any(|tag| tag.weak_eq(requested)))
 }
 
 fn is_wildcard(list: &[u8]) -> bool {
@@ -162,18 +162,18 @@ fn is_wildcard(list: &[u8]) -> bool {
 }
 
 /// Whether nothing has been modified after that date: If-Unmodified-Since (section 13.1.4), and the contrary
-/// of If-Modified-Since (section 13.1.3). Both are ignored, which `otherwise` stands for, if they are no date
+/// of If-Modified-Since (section 13.1.3). Both are ignored, which `if_ignored` stands for, if they are no date
 /// or if there is none to compare with.
 fn is_unmodified_since(
     date: &[u8],
     current: Option<Validators<'_>>,
     now_unix_secs: u64,
-    otherwise: bool,
+    if_ignored: bool,
 ) -> bool {
     match (parse_http_date(date, now_unix_secs), current.and_then(|current| current.modified)) {
-        (Some(asked), Some(Modified { unix_secs, is_stable: true })) => unix_secs <= asked,
-        (Some(asked), Some(Modified { unix_secs, is_stable: false })) => unix_secs < asked,
-        (None, _) | (_, None) => otherwise,
+        (Some(requested), Some(Modified { unix_secs, is_stable: true })) => unix_secs <= requested,
+        (Some(requested), Some(Modified { unix_secs, is_stable: false })) => unix_secs < requested,
+        (None, _) | (_, None) => if_ignored,
     }
 }
 

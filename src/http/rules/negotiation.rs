@@ -72,10 +72,9 @@ impl CodingWeights {
                 Some(at) => element.split_at(at),
                 None => (element, &b""[..]),
             };
-            if let (Some(place), Some(weight)) =
-                (self.weight_mut(trim_ows(name)), parse_weight_suffix(weight))
+            if let (Some(slot), Some(weight)) = (self.weight_mut(trim_ows(name)), parse_weight_suffix(weight))
             {
-                *place = Some(place.map_or(weight, |other| other.min(weight)));
+                *slot = Some(slot.map_or(weight, |other| other.min(weight)));
             }
         }
     }
@@ -108,18 +107,18 @@ impl CodingWeights {
                 insert_ranked(&mut ranked, (weight, coding));
             }
         }
-        AcceptedCodings { ranked: ranked.map(|place| place.map(|(_, coding)| coding)) }
+        AcceptedCodings { ranked: ranked.map(|slot| slot.map(|(_, coding)| coding)) }
     }
 }
 
 /// Puts `new` behind all that weigh no less; the others keep their order.
 fn insert_ranked(ranked: &mut [Option<(Weight, ContentCoding)>], new: (Weight, ContentCoding)) {
-    let at = ranked.iter().position(|place| place.is_none_or(|held| held.0 < new.0));
+    let at = ranked.iter().position(|slot| slot.is_none_or(|entry| entry.0 < new.0));
     if let Some(rest) = at.and_then(|at| ranked.get_mut(at..)) {
         // There is a place for each, so the last of these is free.
         rest.rotate_right(1);
-        if let Some(place) = rest.first_mut() {
-            *place = Some(new);
+        if let Some(slot) = rest.first_mut() {
+            *slot = Some(new);
         }
     }
 }
@@ -187,9 +186,9 @@ impl ListingFormat {
     fn weight(self, accept: &[u8]) -> Option<(MatchedBy, Weight)> {
         let named = elements(accept).filter_map(|range| {
             let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
-            let naming = self.matched_by(parts.next().unwrap_or_default())?;
+            let matched_by = self.matched_by(parts.next().unwrap_or_default())?;
             // A range whose weight cannot be read says nothing.
-            Some((naming, parse_weight_parameter(parts)?))
+            Some((matched_by, parse_weight_parameter(parts)?))
         });
         named.max()
     }
@@ -201,12 +200,12 @@ pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
     let accept = accept.unwrap_or_default();
     // What weighs nothing is not wanted.
     let mut best = (0, MatchedBy::Exact, ListingFormat::Plain);
-    for form in ListingFormat::ALL {
-        let Some((naming, weight)) = form.weight(accept) else { continue };
-        if (weight, naming) > (best.0, best.1)
-            && (naming > MatchedBy::Wildcard || form == ListingFormat::Plain)
+    for format in ListingFormat::ALL {
+        let Some((matched_by, weight)) = format.weight(accept) else { continue };
+        if (weight, matched_by) > (best.0, best.1)
+            && (matched_by > MatchedBy::Wildcard || format == ListingFormat::Plain)
         {
-            best = (weight, naming, form);
+            best = (weight, matched_by, format);
         }
     }
     best.2

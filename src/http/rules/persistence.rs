@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn close_overrides_and_http10_needs_keep_alive() {
         use Version::{Http10, Http11};
-        for (version, lines, persists, asked) in [
+        for (version, lines, persists, http10_keep_alive) in [
             (Http11, &[][..], true, false),
             (Http11, &["keep-alive"], true, false),
             (Http11, &["close"], false, false),
@@ -56,7 +56,7 @@ mod tests {
             let mut persistence = Persistence::default();
             lines.iter().for_each(|line| persistence.add_field(line.as_bytes()));
             assert_eq!(persistence.persists(version), persists, "{lines:?}");
-            assert_eq!(persistence.is_http10_keep_alive(version), asked, "{lines:?}");
+            assert_eq!(persistence.is_http10_keep_alive(version), http10_keep_alive, "{lines:?}");
         }
     }
 }

@@ -114,18 +114,18 @@ impl RangeSpec {
 /// The same bytes, and what lies in small gaps, as ranges that touch no other. One that takes others in
 /// comes where the first of them was asked for.
 fn coalesce(ranges: Vec<ByteRange>) -> Vec<ByteRange> {
-    let mut placed: Vec<(usize, ByteRange)> = ranges.into_iter().enumerate().collect();
-    placed.sort_unstable_by_key(|(_, range)| *range);
-    placed.dedup_by(|(place, range), (kept_place, kept)| {
-        let joins = range.first <= kept.last.saturating_add(GAP_LEN_MAX).saturating_add(1);
+    let mut indexed: Vec<(usize, ByteRange)> = ranges.into_iter().enumerate().collect();
+    indexed.sort_unstable_by_key(|(_, range)| *range);
+    indexed.dedup_by(|(index, range), (merged_index, merged)| {
+        let joins = range.first <= merged.last.saturating_add(GAP_LEN_MAX).saturating_add(1);
         if joins {
-            kept.last = kept.last.max(range.last);
-            *kept_place = (*kept_place).min(*place);
+            merged.last = merged.last.max(range.last);
+            *merged_index = (*merged_index).min(*index);
         }
         joins
     });
-    placed.sort_unstable_by_key(|(place, _)| *place);
-    placed.into_iter().map(|(_, range)| range).collect()
+    indexed.sort_unstable_by_key(|(index, _)| *index);
+    indexed.into_iter().map(|(_, range)| range).collect()
 }
 
 impl ByteRange {
@@ -326,27 +326,27 @@ mod tests {
             len in 1..2500usize,
         ) {
             let specs: Vec<_> = specs.into_iter().map(|(kind, a, b)| requested_range(kind, a, b, len)).collect();
-            let mut wanted = vec![false; len];
+            let mut requested = vec![false; len];
             for (_, range) in &specs {
-                wanted[range.clone()].fill(true);
+                requested[range.clone()].fill(true);
             }
             let set: Vec<&str> = specs.iter().map(|(text, _)| text.as_str()).collect();
             let selection = select_ranges(format!("bytes={}", set.join(",")).as_bytes(), len as u64);
-            let given = selected_bytes(&selection, len).expect("twelve are not too many");
+            let selected = selected_bytes(&selection, len).expect("twelve are not too many");
             let gaps = |marks: &[bool]| -> Vec<bool> { marks.iter().map(|mark| !mark).collect() };
             // Nothing that was asked for is missing; what was not asked for lies in a gap that is short,
             // between two bytes that were.
-            prop_assert!(wanted.iter().zip(&given).all(|(wanted, given)| *given || !*wanted));
+            prop_assert!(requested.iter().zip(&selected).all(|(requested, selected)| *selected || !*requested));
             let mut at = 0;
-            for run in gaps(&wanted).chunk_by(|one, other| one == other) {
-                let is_bridged = run[0] && given[at];
-                prop_assert!(given[at..at + run.len()].iter().all(|mark| *mark == given[at]));
+            for run in gaps(&requested).chunk_by(|one, other| one == other) {
+                let is_bridged = run[0] && selected[at];
+                prop_assert!(selected[at..at + run.len()].iter().all(|mark| *mark == selected[at]));
                 if is_bridged {
                     prop_assert!(run.len() as u64 <= GAP_LEN_MAX && at > 0 && at + run.len() < len);
                 }
                 at += run.len();
             }
-            prop_assert_eq!(selection == RangeSelection::Unsatisfiable, !wanted.contains(&true));
+            prop_assert_eq!(selection == RangeSelection::Unsatisfiable, !requested.contains(&true));
         }
     }
 }

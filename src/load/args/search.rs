@@ -43,12 +43,12 @@ pub struct SearchSettings {
 
 /// Reads what a search needs, if one is asked for; those options are then used up.
 pub(super) fn read_search(
-    given: &mut ParsedArgs,
+    parsed: &mut ParsedArgs,
     format: ReportFormat,
 ) -> Result<Option<SearchSettings>, String> {
-    let is_search = given.flag("--find-rate");
-    let objective = value(given, "--slo", Slo::parse)?;
-    let objective = match (is_search, objective) {
+    let is_search = parsed.flag("--find-rate");
+    let slo = value(parsed, "--slo", Slo::parse)?;
+    let slo = match (is_search, slo) {
         (false, None) => return Ok(None),
         (false, Some(_)) => {
             return Err(
@@ -58,20 +58,20 @@ pub(super) fn read_search(
         (true, None) => {
             return Err("--find-rate needs an objective, such as --slo 'p99<10ms,errors<0.1%'".to_owned());
         }
-        (true, Some(objective)) => objective,
+        (true, Some(slo)) => slo,
     };
-    if let Some((name, why)) = SEARCH_CONFLICTS.iter().find(|(name, _)| given.peek(name).is_some()) {
-        return Err(format!("option '{name}' is not for --find-rate: {why}"));
+    if let Some((name, reason)) = SEARCH_CONFLICTS.iter().find(|(name, _)| parsed.peek(name).is_some()) {
+        return Err(format!("option '{name}' is not for --find-rate: {reason}"));
     }
     if format == ReportFormat::Hdr {
         return Err(HDR_FORMAT_ERROR.to_owned());
     }
     Ok(Some(SearchSettings {
-        slo: objective,
+        slo,
         format,
-        start_rate: value(given, "--rate", parse_start_rate)?,
-        step_len: value(given, "--duration", parse_positive_time)?,
-        warmup: value(given, "--warmup", parse_time)?,
+        start_rate: value(parsed, "--rate", parse_start_rate)?,
+        step_len: value(parsed, "--duration", parse_positive_time)?,
+        warmup: value(parsed, "--warmup", parse_time)?,
     }))
 }
 
@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn search_with_slo_only_has_default_settings() {
-        let SearchSettings { slo: objective, start_rate: start, step_len, warmup, format } =
+        let SearchSettings { slo, start_rate, step_len, warmup, format } =
             search("--find-rate --slo p99<10ms");
-        assert_eq!((objective.text(), start, step_len, warmup), ("p99<10ms", None, None, None));
+        assert_eq!((slo.text(), start_rate, step_len, warmup), ("p99<10ms", None, None, None));
         assert_eq!(format, ReportFormat::Text);
         assert_eq!(settings("-c 2").search, None);
         assert_eq!(settings("--find-rate --slo p99<10ms").plan.concurrency, 50);
@@ -105,9 +105,9 @@ mod tests {
     #[test]
     fn search_options_set_start_rate_step_len_warmup_format() {
         let line = "--find-rate --slo p99<10ms -q 2k -z 500ms --warmup 0s --format json";
-        let SearchSettings { start_rate: start, step_len, warmup, format, .. } = search(line);
+        let SearchSettings { start_rate, step_len, warmup, format, .. } = search(line);
         let (half, none) = (Duration::from_millis(500), Duration::ZERO);
-        assert_eq!((start, step_len, warmup), (Some(2_000.0), Some(half), Some(none)));
+        assert_eq!((start_rate, step_len, warmup), (Some(2_000.0), Some(half), Some(none)));
         assert_eq!(format, ReportFormat::Json);
         assert!(!settings(line).plan.schedule.is_open_loop(), "each step has a schedule of its own");
     }
@@ -136,9 +136,10 @@ mod tests {
         ] {
             assert_eq!(try_settings(line), Err(format!("{wanted}; see reactor-client --help")), "{line}");
         }
-        for (name, why) in SEARCH_CONFLICTS {
+        for (name, reason) in SEARCH_CONFLICTS {
             let line = format!("--find-rate --slo p99<1s {name}=1");
-            let wanted = format!("option '{name}' is not for --find-rate: {why}; see reactor-client --help");
+            let wanted =
+                format!("option '{name}' is not for --find-rate: {reason}; see reactor-client --help");
             assert_eq!(try_settings(&line), Err(wanted), "{line}");
         }
     }

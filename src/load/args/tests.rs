@@ -6,7 +6,7 @@ use super::*;
 pub(super) fn try_settings(line: &str) -> Result<Settings, String> {
     let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     match parse(args) {
-        Ok(Command::Run(task)) => match *task {
+        Ok(Command::Run(client_task)) => match *client_task {
             ClientTask::Load(settings) => Ok(*settings),
             ClientTask::Fetch(_) => panic!("{line}: a single request"),
         },
@@ -31,8 +31,8 @@ fn seven_options_select_load_mode_others_do_not() {
     }
     for line in ["", "/", "-X POST /", "-s"] {
         let args = line.split_whitespace().map(OsString::from).collect();
-        let Ok(Command::Run(task)) = parse(args) else { panic!("{line}") };
-        assert!(matches!(*task, ClientTask::Fetch(_)), "{line}");
+        let Ok(Command::Run(client_task)) = parse(args) else { panic!("{line}") };
+        assert!(matches!(*client_task, ClientTask::Fetch(_)), "{line}");
     }
 }
 
@@ -40,12 +40,12 @@ fn seven_options_select_load_mode_others_do_not() {
 fn minimal_load_options_get_defaults() {
     let Settings {
         plan,
-        target_selection: places,
+        target_selection,
         method,
         payload,
         format,
-        report_path: out,
-        progress_interval: every,
+        report_path,
+        progress_interval,
         silent,
         ..
     } = settings("-c 50 GET /");
@@ -54,9 +54,11 @@ fn minimal_load_options_get_defaults() {
     assert_eq!((plan.warmup, plan.pipeline, plan.keep_alive), (Duration::ZERO, 1, true));
     assert_eq!((plan.requests_per_connection, plan.timeout), (None, secs(30)));
     assert_eq!((plan.order, plan.seed, plan.method), (UrlOrder::Sequential, 0, Method::Get));
-    assert!(matches!(places, TargetSelection::One(target) if target.authority() == "127.0.0.1:8080"));
-    assert_eq!((method.as_str(), payload, format, out), ("GET", None, ReportFormat::Text, None));
-    assert_eq!((every, silent), (secs(10), false));
+    assert!(
+        matches!(target_selection, TargetSelection::One(target) if target.authority() == "127.0.0.1:8080")
+    );
+    assert_eq!((method.as_str(), payload, format, report_path), ("GET", None, ReportFormat::Text, None));
+    assert_eq!((progress_interval, silent), (secs(10), false));
 }
 
 #[test]
@@ -180,8 +182,12 @@ fn urls_option_reads_file_or_stdin() {
 fn check_errors(rows: &[(&str, &str)]) {
     for (line, wanted) in rows {
         // A question has its own mark.
-        let joint = if wanted.ends_with('?') { "" } else { ";" };
-        assert_eq!(try_settings(line), Err(format!("{wanted}{joint} see reactor-client --help")), "{line}");
+        let separator = if wanted.ends_with('?') { "" } else { ";" };
+        assert_eq!(
+            try_settings(line),
+            Err(format!("{wanted}{separator} see reactor-client --help")),
+            "{line}"
+        );
     }
 }
 
@@ -277,9 +283,8 @@ fn invalid_load_options_get_one_line_errors() {
 #[test]
 fn single_request_options_are_refused_in_load_mode() {
     for (name, _) in SINGLE_REQUEST_OPTIONS {
-        let spelling = crate::client::args::PROGRAM.specs.iter().find(|known| known.long == name);
-        let takes_value =
-            matches!(spelling.expect("an option").value_kind, crate::cli::ValueKind::Required(_));
+        let option = crate::client::args::PROGRAM.specs.iter().find(|known| known.long == name);
+        let takes_value = matches!(option.expect("an option").value_kind, crate::cli::ValueKind::Required(_));
         let line = format!("-n 5 {name}{}", if takes_value { "=1" } else { "" });
         let error = try_settings(&line).unwrap_err();
         assert!(error.starts_with(&format!("option '{name}' is for a single request")), "{error}");

@@ -163,8 +163,8 @@ struct ConfidenceInterval {
     high: f64,
 }
 
-fn write_name<S: Serializer>(figure: &Metric, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(figure)
+fn write_name<S: Serializer>(metric: &Metric, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(metric)
 }
 
 fn write_interval<S: Serializer>(ends: &Option<(f64, f64)>, to: S) -> Result<S::Ok, S::Error> {
@@ -180,11 +180,11 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let drawn = PairedDraws { draws, blocks: samples.0.blocks().min(samples.1.blocks()) };
     let mut rows = vec![row(Metric::Rate, (before, after), &drawn, |draw| draw.rate, true)];
     for (index, (_, quantile)) in PERCENTILES.iter().enumerate() {
-        let figure = Metric::Time(TimeKind::Corrected, Statistic::Percentile(index));
+        let metric = Metric::Time(TimeKind::Corrected, Statistic::Percentile(index));
         let beyond = |summary: &Summary| summary.corrected_times.len() as f64 * (1.0 - quantile);
         let is_enough = beyond(before).min(beyond(after)) >= TAIL_COUNT_MIN;
         let value = |draw: &Draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0);
-        rows.push(row(figure, (before, after), &drawn, value, is_enough));
+        rows.push(row(metric, (before, after), &drawn, value, is_enough));
     }
     let mut caveats = caveats(before, after);
     if drawn.blocks < BLOCKS_MIN {
@@ -254,7 +254,7 @@ fn due_per_sec(info: &RunInfo) -> f64 {
 }
 
 fn row(
-    figure: Metric,
+    metric: Metric,
     (before, after): (&Summary, &Summary),
     drawn: &PairedDraws,
     value: impl Fn(&Draw) -> f64,
@@ -262,15 +262,15 @@ fn row(
 ) -> Row {
     let changes = drawn.draws.iter().map(|(one, other)| change(value(one), value(other)));
     let interval = interval(changes.collect(), drawn.blocks);
-    let value = |summary| figure.of(summary).unwrap_or(0.0);
+    let value = |summary| metric.of(summary).unwrap_or(0.0);
     let (before, after) = (value(before), value(after));
     let change = change(before, after);
     let verdict = match interval {
         _ if !is_enough || before <= 0.0 || after <= 0.0 => ComparisonVerdict::TooFewResponses,
-        Some(interval) => verdict(figure, change, interval),
+        Some(interval) => verdict(metric, change, interval),
         None => ComparisonVerdict::TooShort,
     };
-    Row { metric: figure, unit: figure.unit(), before, after, change, interval, verdict }
+    Row { metric, unit: metric.unit(), before, after, change, interval, verdict }
 }
 
 fn errors(before: &Summary, after: &Summary) -> Errors {
@@ -289,9 +289,9 @@ fn change(before: f64, after: f64) -> f64 {
     ratio(after - before, before)
 }
 
-fn verdict(figure: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVerdict {
+fn verdict(metric: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVerdict {
     let is_shown = (low > 0.0 || high < 0.0) && change.abs() >= CHANGE_MIN;
-    match (is_shown, (change > 0.0) == (figure == Metric::Rate)) {
+    match (is_shown, (change > 0.0) == (metric == Metric::Rate)) {
         (false, _) => ComparisonVerdict::NotSignificant,
         (true, true) => ComparisonVerdict::Faster,
         (true, false) => ComparisonVerdict::Slower,
@@ -300,8 +300,8 @@ fn verdict(figure: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVe
 
 impl Comparison {
     /// The row of a figure.
-    pub fn row(&self, figure: Metric) -> Option<&Row> {
-        self.rows.iter().find(|row| row.metric == figure)
+    pub fn row(&self, metric: Metric) -> Option<&Row> {
+        self.rows.iter().find(|row| row.metric == metric)
     }
 }
 

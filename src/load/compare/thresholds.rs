@@ -50,9 +50,9 @@ impl ThresholdClause {
     fn parse(text: &str) -> Result<Self, String> {
         const SHAPE: &str = "a clause is a figure, < or >, and a change in percent: p99>+10%";
         let named = |error: &str| format!("'{text}': {error}");
-        let (name, order, change) = Relation::split(text).ok_or_else(|| named(SHAPE))?;
-        let figure = Metric::named(name).map_err(|error| named(&error))?;
-        let is_compared = match figure {
+        let (name, relation, change) = Relation::split(text).ok_or_else(|| named(SHAPE))?;
+        let metric = Metric::named(name).map_err(|error| named(&error))?;
+        let is_compared = match metric {
             Metric::Rate | Metric::Errors => true,
             Metric::Time(times, statistic) => {
                 times == TimeKind::Corrected && matches!(statistic, Statistic::Percentile(_))
@@ -68,7 +68,7 @@ impl ThresholdClause {
             _ => return Err(named("a change has a sign: +10% is a tenth more, -10% a tenth less")),
         };
         let change = sign * MetricUnit::Share.parse(number).map_err(|error| named(&error))?;
-        Ok(Self { text: text.to_owned(), metric: figure, relation: order, change })
+        Ok(Self { text: text.to_owned(), metric, relation, change })
     }
 
     fn check(&self, comparison: &Comparison) -> Option<FailedClause> {
@@ -89,7 +89,7 @@ impl ThresholdClause {
     fn open(&self, comparison: &Comparison) -> Option<String> {
         let verdict = match self.metric {
             Metric::Errors => comparison.errors.verdict,
-            figure => comparison.row(figure)?.verdict,
+            metric => comparison.row(metric)?.verdict,
         };
         verdict.is_open().then(|| format!("{} was not judged: {}", self.text, verdict.describe()))
     }
@@ -104,8 +104,8 @@ mod tests {
 
     fn fired(text: &str, factor: f64) -> Vec<String> {
         let comparison = compare(&steady(20, 1.0), &steady(20, factor), 1);
-        let limits = Thresholds::parse(text).expect("it can be read");
-        limits.judge(&comparison).into_iter().map(|broken| broken.clause).collect()
+        let thresholds = Thresholds::parse(text).expect("it can be read");
+        thresholds.judge(&comparison).into_iter().map(|failed| failed.clause).collect()
     }
 
     #[test]
@@ -124,19 +124,19 @@ mod tests {
     #[test]
     fn errors_clause_fails_only_if_increase_is_significant() {
         let with_errors = |share| Summary { error_share: share, ..steady(20, 1.0) };
-        let limits = Thresholds::parse("errors>+0.01%").expect("it can be read");
+        let thresholds = Thresholds::parse("errors>+0.01%").expect("it can be read");
         for (share, fires) in [(0.0, false), (0.000_2, false), (0.002, true)] {
             let comparison = compare(&with_errors(0.0), &with_errors(share), 1);
-            assert_eq!(!limits.judge(&comparison).is_empty(), fires, "{share}: {:?}", comparison.errors);
+            assert_eq!(!thresholds.judge(&comparison).is_empty(), fires, "{share}: {:?}", comparison.errors);
         }
-        let fired = limits.judge(&compare(&with_errors(0.0), &with_errors(0.002), 1));
+        let fired = thresholds.judge(&compare(&with_errors(0.0), &with_errors(0.002), 1));
         assert_eq!(fired[0].found, "errors went from 0 % to 0.2 %");
     }
 
     #[test]
     fn clause_with_too_little_data_is_undecided() {
-        let limits = Thresholds::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
-        let open = |secs| limits.open(&compare(&steady(secs, 1.0), &steady(secs, 2.0), 1));
+        let thresholds = Thresholds::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
+        let open = |secs| thresholds.open(&compare(&steady(secs, 1.0), &steady(secs, 2.0), 1));
         assert_eq!(open(20), ["p99.99>+10% was not judged: too few answers"]);
         let both =
             ["p50>+10% was not judged: too short a run", "p99.99>+10% was not judged: too few answers"];

@@ -81,7 +81,7 @@ pub(super) fn run_thread(
 ) -> io::Result<RunResult> {
     let now = Now::read();
     let run = ThreadRun::new(plan, addresses, share, Clock::Running, now.instant)?;
-    let engine = LoadApp {
+    let app = LoadApp {
         run,
         pool: Pool::new(RECV_BUF_LEN),
         observer,
@@ -91,7 +91,7 @@ pub(super) fn run_thread(
         early_interrupt: Some(interrupt),
         was_interrupted: false,
     };
-    let mut reactor = Reactor::new(engine, now)?;
+    let mut reactor = Reactor::new(app, now)?;
     reactor.enable_timerfd()?;
     if !interrupt.signals().is_empty() {
         reactor.watch_signals(interrupt.signals())?;
@@ -128,15 +128,17 @@ impl LoadApp<'_> {
             if !self.run.has_more_requests() {
                 return;
             }
-            let Some((seat, address)) = self.run.slots.pop_closed(at) else { return };
+            let Some((slot_index, address)) = self.run.slots.pop_closed(at) else { return };
             match net::connect(address) {
                 Ok(stream) => {
-                    control
-                        .open(Connection::connecting(stream, LoadProtocol::new(seat, self.run.policy, at)));
+                    control.open(Connection::connecting(
+                        stream,
+                        LoadProtocol::new(slot_index, self.run.policy, at),
+                    ));
                 }
                 Err(error) => {
                     let failure = connect_failure(error.kind(), error.raw_os_error());
-                    self.run.on_connect_failed(seat, failure, at);
+                    self.run.on_connect_failed(slot_index, failure, at);
                 }
             }
         }
@@ -149,22 +151,22 @@ impl LoadApp<'_> {
         control: &mut Control<Connection<LoadProtocol>>,
         at: Instant,
     ) -> Option<Instant> {
-        let waiting = self.run.scheduler.unsent_count(at);
-        for _ in 0..waiting {
+        let due_count = self.run.scheduler.unsent_count(at);
+        for _ in 0..due_count {
             control.wake(self.run.slots.pop_idle()?);
         }
-        self.run.scheduler.due_after(waiting)
+        self.run.scheduler.due_after(due_count)
     }
 
     fn observe(&mut self, at: Instant) {
         if at >= self.observe_at {
             self.observe_at = at + OBSERVE_INTERVAL;
             let from = self.run.scheduler.measured_from();
-            let stage = match from.saturating_duration_since(at) {
+            let phase = match from.saturating_duration_since(at) {
                 Duration::ZERO => RunPhase::Measuring { elapsed: at.saturating_duration_since(from) },
                 left => RunPhase::WarmUp { left },
             };
-            (self.observer)(self.run.metrics().live(), stage);
+            (self.observer)(self.run.metrics().live(), phase);
         }
     }
 
@@ -180,8 +182,9 @@ impl LoadApp<'_> {
     fn into_result(mut self) -> RunResult {
         let measured_from = self.run.scheduler.measured_from();
         let cpu_before = self.cpu_at_start.unwrap_or_default();
-        let (at, cpu, unsent) =
-            self.end.map_or((measured_from, cpu_before, 0), |ending| (ending.at, ending.cpu, ending.unsent));
+        let (at, cpu, unsent) = self
+            .end
+            .map_or((measured_from, cpu_before, 0), |run_end| (run_end.at, run_end.cpu, run_end.unsent));
         self.run.end(at);
         let waited = cpu.waited.zip(cpu_before.waited).map(|(then, before)| then.saturating_sub(before));
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
@@ -206,9 +209,9 @@ impl App for LoadApp<'_> {
             conn.wake();
         }
         let next = conn.pump(ready, &mut self.run, &mut self.pool, now);
-        let machine = conn.protocol_mut();
+        let protocol = conn.protocol_mut();
         if is_open {
-            self.run.slots.set_can_send(machine.slot_index(), machine.can_send());
+            self.run.slots.set_can_send(protocol.slot_index(), protocol.can_send());
         }
         next
     }
@@ -219,8 +222,8 @@ impl App for LoadApp<'_> {
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let at = self.run.clock.at(now);
-        let came_early = self.early_interrupt.take().is_some_and(Interrupt::has_signal);
-        if came_early || !control.take_signals().is_empty() {
+        let has_early_signal = self.early_interrupt.take().is_some_and(Interrupt::has_signal);
+        if has_early_signal || !control.take_signals().is_empty() {
             self.was_interrupted = true;
             self.run.scheduler.cancel();
         }
@@ -236,9 +239,9 @@ impl App for LoadApp<'_> {
         self.open(control, at);
         let next_due = self.wake_idle_connections(control, at);
         self.observe(at);
-        let opening = self.run.slots.next_open_at().filter(|_| self.run.has_more_requests());
-        let changes = [self.run.scheduler.next_phase_change(), next_due, opening, Some(self.observe_at)];
-        changes.into_iter().flatten().min()
+        let next_open_at = self.run.slots.next_open_at().filter(|_| self.run.has_more_requests());
+        let wakeups = [self.run.scheduler.next_phase_change(), next_due, next_open_at, Some(self.observe_at)];
+        wakeups.into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {

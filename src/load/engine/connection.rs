@@ -74,14 +74,14 @@ pub struct LoadProtocol {
 
 impl LoadProtocol {
     /// The machine of a connection that is being made since `at`.
-    pub(super) fn new(seat: usize, manners: ConnPolicy, at: Instant) -> Self {
+    pub(super) fn new(slot_index: usize, policy: ConnPolicy, at: Instant) -> Self {
         Self {
             phase: LoadPhase::Connecting,
-            slot_index: seat,
-            policy: manners,
-            asked: InFlightQueue::with_capacity(manners.pipeline),
-            requests_left: manners.requests_max,
-            reader: ResponseReader::new(manners.method),
+            slot_index,
+            policy,
+            asked: InFlightQueue::with_capacity(policy.pipeline),
+            requests_left: policy.requests_max,
+            reader: ResponseReader::new(policy.method),
             first_byte_at: None,
             has_received_response: false,
             connect_started_at: at,
@@ -121,15 +121,15 @@ impl LoadProtocol {
     /// Nothing that was asked on this connection will be answered: the request whose turn it was has
     /// failed, and those behind it are stranded.
     fn fail_oldest(&mut self, failure: LoadFailure, run: &mut ThreadRun, at: Instant) {
-        if let Some(asked) = self.asked.pop_front() {
-            run.failed(asked, failure, at);
+        if let Some(request) = self.asked.pop_front() {
+            run.failed(request, failure, at);
         }
         self.requeue_in_flight(run);
     }
 
     fn requeue_in_flight(&mut self, run: &mut ThreadRun) {
-        for asked in self.asked.drain() {
-            run.requeue(self.slot_index, asked);
+        for request in self.asked.drain() {
+            run.requeue(self.slot_index, request);
         }
     }
 
@@ -151,12 +151,13 @@ impl LoadProtocol {
     }
 
     /// Sends what is due, as far as there is room.
-    fn ask(&mut self, outbox: &mut SendQueue, run: &mut ThreadRun, at: Instant) -> Want {
+    fn ask(&mut self, send_queue: &mut SendQueue, run: &mut ThreadRun, at: Instant) -> Want {
         while self.is_within_limits() {
-            let asked = run.ask(self.slot_index, self.free_since, at, |render| outbox.push_with(render));
-            let Some(asked) = asked else { break };
+            let request =
+                run.ask(self.slot_index, self.free_since, at, |render| send_queue.push_with(render));
+            let Some(request) = request else { break };
             self.requests_left -= 1;
-            self.asked.push_back(asked);
+            self.asked.push_back(request);
         }
         self.enter(match (self.asked.is_empty(), self.first_byte_at) {
             (true, _) => LoadPhase::Idle,
@@ -167,20 +168,20 @@ impl LoadProtocol {
     }
 
     /// Understands what has come; `Some` when the connection is over.
-    fn read(&mut self, inbox: &mut RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
+    fn read(&mut self, recv_buf: &mut RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
         while !self.asked.is_empty() {
-            if !inbox.is_empty() {
+            if !recv_buf.is_empty() {
                 self.first_byte_at.get_or_insert(at);
             }
-            let (len, is_whole) = match self.reader.check(inbox.bytes(), &mut run.last_head) {
-                Ok(taken) => taken,
+            let (len, is_whole) = match self.reader.check(recv_buf.bytes(), &mut run.last_head) {
+                Ok(checked) => checked,
                 Err(error) => {
-                    let failure = self.classify_failure(error.into(), inbox.bytes());
+                    let failure = self.classify_failure(error.into(), recv_buf.bytes());
                     return Some(self.reject_response(failure, run, at));
                 }
             };
-            inbox.consume(len);
-            match (is_whole, inbox.is_eof()) {
+            recv_buf.consume(len);
+            match (is_whole, recv_buf.is_eof()) {
                 (true, _) => {}
                 (false, false) => return None,
                 (false, true) => {
@@ -189,11 +190,11 @@ impl LoadProtocol {
                     }
                 }
             }
-            if let Some(want) = self.finish_response(inbox, run, at) {
+            if let Some(want) = self.finish_response(recv_buf, run, at) {
                 return Some(want);
             }
         }
-        match (inbox.is_eof(), inbox.is_empty()) {
+        match (recv_buf.is_eof(), recv_buf.is_empty()) {
             (true, true) => Some(self.close(CloseReason::PeerClosed)),
             (_, false) => {
                 run.on_unsolicited_bytes(at);
@@ -204,17 +205,17 @@ impl LoadProtocol {
     }
 
     /// The present answer is whole: it counts, and the next one begins; `Some` when there is no next.
-    fn finish_response(&mut self, inbox: &RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
+    fn finish_response(&mut self, recv_buf: &RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
         if self.asked.len() == self.policy.pipeline {
             self.free_since = at;
         }
-        let asked = self.asked.pop_front()?;
-        if self.asked.is_empty() && !inbox.is_empty() {
-            run.failed(asked, LoadFailure::TooLong, at);
+        let request = self.asked.pop_front()?;
+        if self.asked.is_empty() && !recv_buf.is_empty() {
+            run.failed(request, LoadFailure::TooLong, at);
             return Some(self.close(CloseReason::Refused(LoadFailure::TooLong.describe())));
         }
         let first_byte = self.first_byte_at.take().unwrap_or(at);
-        run.answered(asked, self.reader.status(), first_byte, at, self.reader.received_len());
+        run.answered(request, self.reader.status(), first_byte, at, self.reader.received_len());
         self.has_received_response = true;
         let is_last = !self.reader.keep_alive() || (self.requests_left == 0 && self.asked.is_empty());
         if is_last {
@@ -232,8 +233,8 @@ impl Protocol for LoadProtocol {
 
     fn advance(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
         run: &mut ThreadRun,
         now: Now,
     ) -> Want {
@@ -242,17 +243,19 @@ impl Protocol for LoadProtocol {
         if self.phase == LoadPhase::Connecting {
             run.on_connected(self.slot_index, at.saturating_duration_since(self.connect_started_at));
             self.free_since = at;
-        } else if let Some(want) = self.read(inbox, run, at) {
+        } else if let Some(want) = self.read(recv_buf, run, at) {
             return want;
         }
-        self.ask(outbox, run, at)
+        self.ask(send_queue, run, at)
     }
 
     fn deadline(&self) -> Option<Instant> {
         let since = match self.phase {
             LoadPhase::Connecting => Some(self.connect_started_at),
             LoadPhase::Idle | LoadPhase::Closing => None,
-            LoadPhase::AwaitingFirstByte | LoadPhase::Receiving => self.asked.front().map(|asked| asked.sent),
+            LoadPhase::AwaitingFirstByte | LoadPhase::Receiving => {
+                self.asked.front().map(|request| request.sent)
+            }
         };
         since.map(|since| since + self.policy.timeout)
     }
@@ -263,11 +266,11 @@ impl Protocol for LoadProtocol {
             return Want::Close(CloseReason::ConnectFailed(ErrorKind::TimedOut));
         }
         let at = run.clock.at(now);
-        for asked in self.asked.drain() {
-            if asked.sent + self.policy.timeout <= at {
-                run.failed(asked, LoadFailure::TimedOut, at);
+        for request in self.asked.drain() {
+            if request.sent + self.policy.timeout <= at {
+                run.failed(request, LoadFailure::TimedOut, at);
             } else {
-                run.requeue(self.slot_index, asked);
+                run.requeue(self.slot_index, request);
             }
         }
         self.close(CloseReason::TimedOut("an answer"))
@@ -278,8 +281,8 @@ impl Protocol for LoadProtocol {
         log::debug!("closed: {reason}");
         match reason {
             CloseReason::Shutdown => {
-                for asked in self.asked.drain() {
-                    run.on_unfinished(asked, at);
+                for request in self.asked.drain() {
+                    run.on_unfinished(request, at);
                 }
             }
             CloseReason::ConnectFailed(kind) => {
@@ -308,14 +311,14 @@ pub(super) fn connect_failure(kind: ErrorKind, errno: Option<i32>) -> LoadFailur
     }
 }
 
-/// The name of what broke a connection, `began` telling whether an answer had begun.
-fn connection_failure(reason: CloseReason, began: bool) -> LoadFailure {
+/// The name of what broke a connection, `has_begun` telling whether an answer had begun.
+fn connection_failure(reason: CloseReason, has_begun: bool) -> LoadFailure {
     match reason {
         CloseReason::Failed(ErrorKind::BrokenPipe | ErrorKind::WriteZero) => LoadFailure::SendFailed,
         CloseReason::Failed(ErrorKind::TimedOut) => LoadFailure::TimedOut,
         CloseReason::Failed(_) => LoadFailure::Reset,
         CloseReason::Refused(_) => LoadFailure::BadHead,
-        _ if began => LoadFailure::Truncated,
+        _ if has_begun => LoadFailure::Truncated,
         _ => LoadFailure::ClosedEarly,
     }
 }

@@ -50,17 +50,17 @@ struct LoadSlot {
 }
 
 impl LoadSlot {
-    fn new(origin: usize, address: usize) -> Self {
-        let stranded = VecDeque::new();
+    fn new(host: usize, address: usize) -> Self {
+        let unanswered = VecDeque::new();
         Self {
-            host_index: origin,
+            host_index: host,
             address_index: address,
             failures: 0,
             unused_connections: 0,
             key: None,
             is_in_idle_queue: false,
             can_send: false,
-            stranded,
+            stranded: unanswered,
         }
     }
 }
@@ -91,43 +91,35 @@ impl ConnectionSlots {
         share: ThreadShare,
         start: Instant,
     ) -> io::Result<Self> {
-        let (origins, origin_of) = origins(plan, addresses)?;
+        let (hosts, host_of) = origins(plan, addresses)?;
         let count = share.own_count(plan.concurrency as u64) as usize;
-        let mut seats = Vec::with_capacity(count);
+        let mut slots = Vec::with_capacity(count);
         // How many seats each origin has so far, over all threads: its addresses are taken in turn.
-        let mut seats_of = vec![0; origins.len()];
+        let mut slots_of = vec![0; hosts.len()];
         for number in 0..plan.concurrency {
             // Each origin has one seat at least.
-            let origin = match origin_of.get(number % origin_of.len()) {
-                Some(origin) if number >= origins.len() => *origin,
-                _ => number % origins.len(),
+            let host = match host_of.get(number % host_of.len()) {
+                Some(host) if number >= hosts.len() => *host,
+                _ => number % hosts.len(),
             };
-            let addresses = origins.get(origin).map_or(1, |origin| origin.addresses.len());
-            let before = seats_of.get_mut(origin).map_or(0, |seats| std::mem::replace(seats, *seats + 1));
+            let addresses = hosts.get(host).map_or(1, |host| host.addresses.len());
+            let before = slots_of.get_mut(host).map_or(0, |slots| std::mem::replace(slots, *slots + 1));
             if share.owns(number as u64) {
-                seats.push(LoadSlot::new(origin, before % addresses));
+                slots.push(LoadSlot::new(host, before % addresses));
             }
         }
-        let vacant = (0..count).map(|seat| Reverse((start, seat))).collect();
-        let line = VecDeque::with_capacity(count);
-        Ok(Self {
-            hosts: origins,
-            slots: seats,
-            idle_queue: line,
-            reopen_queue: vacant,
-            share,
-            taken: 0,
-            unanswered: 0,
-        })
+        let closed = (0..count).map(|slot_index| Reverse((start, slot_index))).collect();
+        let idle = VecDeque::with_capacity(count);
+        Ok(Self { hosts, slots, idle_queue: idle, reopen_queue: closed, share, taken: 0, unanswered: 0 })
     }
 
     /// A vacant seat whose time has come, and where its connection leads.
     pub(super) fn pop_closed(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
         self.next_open_at().filter(|when| *when <= at)?;
-        let Reverse((_, seat)) = self.reopen_queue.pop()?;
-        let place = self.slots.get(seat)?;
-        let address = self.hosts.get(place.host_index)?.addresses.get(place.address_index)?;
-        Some((seat, *address))
+        let Reverse((_, slot_index)) = self.reopen_queue.pop()?;
+        let slot = self.slots.get(slot_index)?;
+        let address = self.hosts.get(slot.host_index)?.addresses.get(slot.address_index)?;
+        Some((slot_index, *address))
     }
 
     /// When the next vacant seat is to be filled.
@@ -141,85 +133,85 @@ impl ConnectionSlots {
     }
 
     /// The connection of this seat has this key.
-    pub(super) fn set_key(&mut self, seat: usize, key: Key) {
-        if let Some(place) = self.slots.get_mut(seat) {
-            place.key = Some(key);
+    pub(super) fn set_key(&mut self, slot_index: usize, key: Key) {
+        if let Some(slot) = self.slots.get_mut(slot_index) {
+            slot.key = Some(key);
         }
     }
 
     /// The connection of this seat is made.
-    pub(super) fn on_connected(&mut self, seat: usize) {
+    pub(super) fn on_connected(&mut self, slot_index: usize) {
         self.taken += 1;
-        if let Some(place) = self.slots.get_mut(seat) {
-            place.failures = 0;
+        if let Some(slot) = self.slots.get_mut(slot_index) {
+            slot.failures = 0;
         }
     }
 
     /// The connection of this seat, which was `opened` then, has ended; another is opened at once. But a
     /// server that ends connections on which it was asked nothing must not have them by the thousands.
-    pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
+    pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
-        self.clear_key(seat);
-        let Some(place) = self.slots.get_mut(seat) else { return };
-        place.unused_connections = if was_used { 0 } else { place.unused_connections.saturating_add(1) };
-        let when = place
+        self.clear_key(slot_index);
+        let Some(slot) = self.slots.get_mut(slot_index) else { return };
+        slot.unused_connections = if was_used { 0 } else { slot.unused_connections.saturating_add(1) };
+        let when = slot
             .unused_connections
             .checked_sub(1)
             .map_or(at, |doublings| at.max(opened + pause(doublings).min(UNUSED_RECONNECT_PAUSE_MAX)));
-        self.reopen_queue.push(Reverse((when, seat)));
+        self.reopen_queue.push(Reverse((when, slot_index)));
     }
 
     /// The connection of this seat could not be made: the next address is tried, after a pause if all
     /// have failed.
-    pub(super) fn failed(&mut self, seat: usize, at: Instant) {
-        self.clear_key(seat);
-        let Some(place) = self.slots.get_mut(seat) else { return };
-        let addresses = self.hosts.get(place.host_index).map_or(1, |origin| origin.addresses.len());
-        place.failures = place.failures.saturating_add(1);
-        place.address_index = (place.address_index + 1) % addresses;
-        let rounds = place.failures / u32::try_from(addresses).unwrap_or(u32::MAX);
+    pub(super) fn failed(&mut self, slot_index: usize, at: Instant) {
+        self.clear_key(slot_index);
+        let Some(slot) = self.slots.get_mut(slot_index) else { return };
+        let addresses = self.hosts.get(slot.host_index).map_or(1, |host| host.addresses.len());
+        slot.failures = slot.failures.saturating_add(1);
+        slot.address_index = (slot.address_index + 1) % addresses;
+        let rounds = slot.failures / u32::try_from(addresses).unwrap_or(u32::MAX);
         let pause = match rounds.checked_sub(1) {
             None => Duration::ZERO,
             Some(doublings) => pause(doublings),
         };
-        self.reopen_queue.push(Reverse((at + pause, seat)));
+        self.reopen_queue.push(Reverse((at + pause, slot_index)));
     }
 
-    fn clear_key(&mut self, seat: usize) {
-        if let Some(place) = self.slots.get_mut(seat) {
-            place.key = None;
+    fn clear_key(&mut self, slot_index: usize) {
+        if let Some(slot) = self.slots.get_mut(slot_index) {
+            slot.key = None;
             // It is passed over when its turn in the line comes.
-            place.can_send = false;
+            slot.can_send = false;
         }
     }
 
     /// This seat could send something, or no longer: then it is passed over when its turn in the line
     /// comes. No seat stands there twice.
-    pub(super) fn set_can_send(&mut self, seat: usize, has_room: bool) {
-        if let Some(place) = self.slots.get_mut(seat) {
-            place.can_send = has_room && place.key.is_some();
-            if place.can_send && !std::mem::replace(&mut place.is_in_idle_queue, true) {
-                self.idle_queue.push_back(seat);
+    pub(super) fn set_can_send(&mut self, slot_index: usize, can_send: bool) {
+        if let Some(slot) = self.slots.get_mut(slot_index) {
+            slot.can_send = can_send && slot.key.is_some();
+            if slot.can_send && !std::mem::replace(&mut slot.is_in_idle_queue, true) {
+                self.idle_queue.push_back(slot_index);
             }
         }
     }
 
     /// The connection that has been able to send for the longest time; it leaves the line.
     pub(super) fn pop_idle(&mut self) -> Option<Key> {
-        while let Some(seat) = self.idle_queue.pop_front() {
-            let Some(place) = self.slots.get_mut(seat) else { continue };
-            place.is_in_idle_queue = false;
-            if place.can_send {
-                return place.key;
+        while let Some(slot_index) = self.idle_queue.pop_front() {
+            let Some(slot) = self.slots.get_mut(slot_index) else { continue };
+            slot.is_in_idle_queue = false;
+            if slot.can_send {
+                return slot.key;
             }
         }
         None
     }
 
     /// A request was left without an answer when the connection of this seat ended.
-    pub(super) fn strand(&mut self, seat: usize, asked: InFlightRequest) {
-        if let Some(place) = self.slots.get_mut(seat) {
-            place.stranded.push_back(asked);
+    pub(super) fn strand(&mut self, slot_index: usize, request: InFlightRequest) {
+        if let Some(slot) = self.slots.get_mut(slot_index) {
+            slot.stranded.push_back(request);
             self.unanswered += 1;
         }
     }
@@ -236,38 +228,38 @@ impl ConnectionSlots {
     }
 
     /// The next of them that this seat is to send again.
-    pub(super) fn pop_unanswered(&mut self, seat: usize) -> Option<InFlightRequest> {
+    pub(super) fn pop_unanswered(&mut self, slot_index: usize) -> Option<InFlightRequest> {
         if self.unanswered == 0 {
             return None;
         }
-        let asked = self.slots.get_mut(seat)?.stranded.pop_front()?;
+        let request = self.slots.get_mut(slot_index)?.stranded.pop_front()?;
         self.unanswered -= 1;
-        Some(asked)
+        Some(request)
     }
 
     /// The same, but it stays.
-    pub(super) fn first_unanswered(&self, seat: usize) -> Option<&InFlightRequest> {
-        self.slots.get(seat)?.stranded.front()
+    pub(super) fn first_unanswered(&self, slot_index: usize) -> Option<&InFlightRequest> {
+        self.slots.get(slot_index)?.stranded.front()
     }
 
     /// One of them, of any seat, for nobody sends it any more.
     pub(super) fn pop_any_unanswered(&mut self) -> Option<InFlightRequest> {
-        let seat = self.slots.iter().position(|place| !place.stranded.is_empty())?;
-        self.pop_unanswered(seat)
+        let slot_index = self.slots.iter().position(|slot| !slot.stranded.is_empty())?;
+        self.pop_unanswered(slot_index)
     }
 
     /// What this seat asks for next; `choose` picks one of so many.
-    pub(super) fn next_url(&mut self, seat: usize, choose: impl FnOnce(u64, u64) -> u64) -> u32 {
-        let origin = match self.hosts.as_mut_slice() {
+    pub(super) fn next_url(&mut self, slot_index: usize, choose: impl FnOnce(u64, u64) -> u64) -> u32 {
+        let host = match self.hosts.as_mut_slice() {
             // There is no need to look at the seat, which would be one more wait for memory.
             [only] => Some(only),
-            all => self.slots.get(seat).and_then(|place| all.get_mut(place.host_index)),
+            all => self.slots.get(slot_index).and_then(|slot| all.get_mut(slot.host_index)),
         };
-        let Some(origin) = origin else { return 0 };
-        let number = self.share.global_number(origin.asked);
-        origin.asked += 1;
-        let index = choose(number, origin.urls.len() as u64) as usize;
-        origin.urls.get(index).copied().unwrap_or_default()
+        let Some(host) = host else { return 0 };
+        let number = self.share.global_number(host.asked);
+        host.asked += 1;
+        let index = choose(number, host.urls.len() as u64) as usize;
+        host.urls.get(index).copied().unwrap_or_default()
     }
 }
 
@@ -278,7 +270,7 @@ fn pause(doublings: u32) -> Duration {
 /// The origins among the targets, and which of them each target has.
 fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<TargetHost>, Vec<usize>)> {
     let mut names: Vec<(&str, u16)> = Vec::new();
-    let (mut origins, mut origin_of) = (Vec::<TargetHost>::new(), Vec::with_capacity(plan.targets.len()));
+    let (mut hosts, mut host_of) = (Vec::<TargetHost>::new(), Vec::with_capacity(plan.targets.len()));
     for (url, target) in plan.targets.iter().enumerate() {
         let name = (target.host.as_str(), target.port);
         let index = names.iter().position(|known| *known == name).unwrap_or(names.len());
@@ -288,20 +280,20 @@ fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<Target
             if addresses.is_empty() {
                 return Err(io::Error::other(format!("{} has no address", target.authority())));
             }
-            origins.push(TargetHost { addresses, urls: Vec::new(), asked: 0 });
+            hosts.push(TargetHost { addresses, urls: Vec::new(), asked: 0 });
         }
-        if let Some(origin) = origins.get_mut(index) {
-            origin.urls.push(u32::try_from(url).unwrap_or(u32::MAX));
+        if let Some(host) = hosts.get_mut(index) {
+            host.urls.push(u32::try_from(url).unwrap_or(u32::MAX));
         }
-        origin_of.push(index);
+        host_of.push(index);
     }
-    if origins.is_empty() || origins.len() > plan.concurrency {
-        let (hosts, connections) = (origins.len(), plan.concurrency);
+    if hosts.is_empty() || hosts.len() > plan.concurrency {
+        let (hosts, connections) = (hosts.len(), plan.concurrency);
         return Err(io::Error::other(format!(
             "{hosts} hosts need a connection each, and there are {connections}: raise -c"
         )));
     }
-    Ok((origins, origin_of))
+    Ok((hosts, host_of))
 }
 
 #[cfg(test)]
@@ -348,9 +340,9 @@ mod tests {
         let start = crate::reactor::Now::read().instant;
         let mut spread = BTreeMap::new();
         for index in 0..threads {
-            let mut seats =
+            let mut slots =
                 seats(hosts, concurrency, each, ThreadShare { index, of: threads }, start).expect("seats");
-            while let Some((_, address)) = seats.pop_closed(start) {
+            while let Some((_, address)) = slots.pop_closed(start) {
                 *spread.entry(address).or_default() += 1;
             }
         }
@@ -391,84 +383,84 @@ mod tests {
     #[test]
     fn failed_connect_tries_next_address_then_backs_off() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 1, 2, SINGLE_THREAD, start).expect("seats");
+        let mut slots = seats("a", 1, 2, SINGLE_THREAD, start).expect("seats");
         for (pause, number) in [(0, 0), (0, 1), (10, 0), (10, 1), (20, 0), (20, 1), (40, 0)] {
-            let when = seats.next_open_at().expect("it is vacant");
+            let when = slots.next_open_at().expect("it is vacant");
             assert_eq!(when, start + Duration::from_millis(pause));
-            let (seat, found) = seats.pop_closed(when).expect("it is vacant");
-            assert_eq!((seat, found), (0, address('a', number)));
-            seats.failed(seat, start);
+            let (slot_index, found) = slots.pop_closed(when).expect("it is vacant");
+            assert_eq!((slot_index, found), (0, address('a', number)));
+            slots.failed(slot_index, start);
         }
     }
 
     #[test]
     fn slot_closed_after_connect_reopens_without_pause() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
+        let mut slots = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
         for pause in [10, 20, 40] {
-            seats.reopen_queue.clear();
-            seats.failed(0, start);
-            assert_eq!(seats.next_open_at(), Some(start + Duration::from_millis(pause)));
+            slots.reopen_queue.clear();
+            slots.failed(0, start);
+            assert_eq!(slots.next_open_at(), Some(start + Duration::from_millis(pause)));
         }
-        seats.reopen_queue.clear();
-        seats.on_connected(0);
-        seats.left(0, start, true, start);
-        assert_eq!(seats.next_open_at(), Some(start));
-        seats.reopen_queue.clear();
-        seats.failed(0, start);
-        assert_eq!(seats.next_open_at(), Some(start + Duration::from_millis(10)));
+        slots.reopen_queue.clear();
+        slots.on_connected(0);
+        slots.left(0, start, true, start);
+        assert_eq!(slots.next_open_at(), Some(start));
+        slots.reopen_queue.clear();
+        slots.failed(0, start);
+        assert_eq!(slots.next_open_at(), Some(start + Duration::from_millis(10)));
     }
 
     #[test]
     fn unused_connection_reopens_after_pause_from_its_opening() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
+        let mut slots = seats("a", 1, 1, SINGLE_THREAD, start).expect("seats");
         for (unused_for, wanted) in [(0, 10), (0, 20), (30, 40), (95, 95), (0, 100), (0, 100), (3000, 3000)] {
-            let opened = seats.next_open_at().expect("it is vacant");
-            seats.pop_closed(opened).expect("it is vacant");
-            seats.left(0, opened, false, opened + Duration::from_millis(unused_for));
-            assert_eq!(seats.next_open_at(), Some(opened + Duration::from_millis(wanted)));
+            let opened = slots.next_open_at().expect("it is vacant");
+            slots.pop_closed(opened).expect("it is vacant");
+            slots.left(0, opened, false, opened + Duration::from_millis(unused_for));
+            assert_eq!(slots.next_open_at(), Some(opened + Duration::from_millis(wanted)));
         }
         // Whoever has been asked something is opened again at once.
-        let opened = seats.next_open_at().expect("it is vacant");
-        seats.pop_closed(opened).expect("it is vacant");
-        seats.left(0, opened, true, opened);
-        assert_eq!(seats.next_open_at(), Some(opened));
+        let opened = slots.next_open_at().expect("it is vacant");
+        slots.pop_closed(opened).expect("it is vacant");
+        slots.left(0, opened, true, opened);
+        assert_eq!(slots.next_open_at(), Some(opened));
     }
 
     #[test]
     fn pop_idle_is_fifo_and_skips_closed_and_busy_slots() {
         let start = crate::reactor::Now::read().instant;
-        let mut seats = seats("a", 3, 1, SINGLE_THREAD, start).expect("seats");
+        let mut slots = seats("a", 3, 1, SINGLE_THREAD, start).expect("seats");
         let mut keys = Vec::new();
-        for seat in 0..3 {
-            let key = Key::for_test(seat);
-            seats.set_key(seat as usize, key);
-            seats.set_can_send(seat as usize, true);
-            seats.set_can_send(seat as usize, true);
+        for slot_index in 0..3 {
+            let key = Key::for_test(slot_index);
+            slots.set_key(slot_index as usize, key);
+            slots.set_can_send(slot_index as usize, true);
+            slots.set_can_send(slot_index as usize, true);
             keys.push(key);
         }
-        seats.left(0, start, true, start);
-        assert_eq!([seats.pop_idle(), seats.pop_idle()], [Some(keys[1]), Some(keys[2])]);
-        assert_eq!(seats.pop_idle(), None);
+        slots.left(0, start, true, start);
+        assert_eq!([slots.pop_idle(), slots.pop_idle()], [Some(keys[1]), Some(keys[2])]);
+        assert_eq!(slots.pop_idle(), None);
         // One that has sent something while it stood in line is passed over too, and stands there once.
-        for has_room in [true, false, true, false] {
-            seats.set_can_send(1, has_room);
+        for can_send in [true, false, true, false] {
+            slots.set_can_send(1, can_send);
         }
-        seats.set_can_send(2, true);
-        assert_eq!((seats.idle_queue.len(), seats.pop_idle()), (2, Some(keys[2])));
+        slots.set_can_send(2, true);
+        assert_eq!((slots.idle_queue.len(), slots.pop_idle()), (2, Some(keys[2])));
     }
 
     #[test]
     fn sequential_urls_rotate_over_all_threads() {
         let start = crate::reactor::Now::read().instant;
         let of = 2;
-        let mut asked = [0, 1].map(|index| {
-            let mut seats = seats("aaa", 2, 1, ThreadShare { index, of }, start).expect("seats");
-            [0; 3].map(|_| seats.next_url(0, |number, urls| number % urls))
+        let mut request = [0, 1].map(|index| {
+            let mut slots = seats("aaa", 2, 1, ThreadShare { index, of }, start).expect("seats");
+            [0; 3].map(|_| slots.next_url(0, |number, urls| number % urls))
         });
-        let mut all = asked.as_flattened_mut().to_vec();
+        let mut all = request.as_flattened_mut().to_vec();
         all.sort_unstable();
-        assert_eq!((asked, all), ([[0, 2, 1], [1, 0, 2]], vec![0, 0, 1, 1, 2, 2]));
+        assert_eq!((request, all), ([[0, 2, 1], [1, 0, 2]], vec![0, 0, 1, 1, 2, 2]));
     }
 }

@@ -42,10 +42,10 @@ impl InFlightQueue {
         self.oldest.as_ref()
     }
 
-    pub(super) fn push_back(&mut self, asked: InFlightRequest) {
+    pub(super) fn push_back(&mut self, request: InFlightRequest) {
         match self.oldest {
-            None => self.oldest = Some(asked),
-            Some(_) => self.others.push_back(asked),
+            None => self.oldest = Some(request),
+            Some(_) => self.others.push_back(request),
         }
     }
 
@@ -75,11 +75,12 @@ pub(super) mod tests {
     fn in_flight_queue_is_fifo() {
         let at = Now::read().instant;
         let mut in_flight = InFlightQueue::with_capacity(3);
-        let urls = |asked: Vec<InFlightRequest>| asked.iter().map(|asked| asked.url).collect::<Vec<_>>();
+        let urls =
+            |request: Vec<InFlightRequest>| request.iter().map(|request| request.url).collect::<Vec<_>>();
         for round in 0..3 {
             (0..4).for_each(|url| in_flight.push_back(InFlightRequest::for_test(url, at)));
-            assert_eq!(in_flight.front().map(|asked| asked.url), Some(0), "round {round}");
-            assert_eq!(in_flight.pop_front().map(|asked| asked.url), Some(0));
+            assert_eq!(in_flight.front().map(|request| request.url), Some(0), "round {round}");
+            assert_eq!(in_flight.pop_front().map(|request| request.url), Some(0));
             in_flight.push_back(InFlightRequest::for_test(4, at));
             assert_eq!(in_flight.len(), 4);
             assert_eq!(urls(in_flight.drain().collect()), [1, 2, 3, 4]);

@@ -39,9 +39,9 @@ impl Interrupt {
     }
 
     fn watch_signals(signals: &'static [c_int]) -> io::Result<Self> {
-        let held_up = InterruptibleWait::default();
-        held_up.exit_on_signals(signals)?;
-        Ok(Self { signals, blocking_wait: held_up })
+        let blocking_wait = InterruptibleWait::default();
+        blocking_wait.exit_on_signals(signals)?;
+        Ok(Self { signals, blocking_wait })
     }
 
     /// The signals, for a reactor to watch.
@@ -104,8 +104,8 @@ mod tests {
                 build_plan(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
             // Nobody is asked, so it does not matter whether anybody is there.
             let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
-            let ran = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
-            assert!(ran.was_interrupted && ran.metrics.totals().sent == 0, "{ran:?}");
+            let result = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
+            assert!(result.was_interrupted && result.metrics.totals().sent == 0, "{result:?}");
         }
     }
 }

@@ -42,7 +42,7 @@ impl Schedule {
         match self {
             Self::Closed | Self::Constant { .. } => None,
             Self::Steps(steps) => Some(steps.iter().map(|(_, time)| *time).sum()),
-            Self::Ramp { over, .. } => Some(*over),
+            Self::Ramp { over: duration, .. } => Some(*duration),
         }
     }
 
@@ -53,7 +53,9 @@ impl Schedule {
             Self::Closed => return None,
             Self::Constant { per_sec } => Some(n as f64 * NANOS_PER_SEC / per_sec),
             Self::Steps(steps) => intended_in_steps(steps, n as f64),
-            Self::Ramp { from, to, over } => intended_in_ramp(*from, *to, over.as_secs_f64(), n as f64),
+            Self::Ramp { from, to, over: duration } => {
+                intended_in_ramp(*from, *to, duration.as_secs_f64(), n as f64)
+            }
         };
         // Beyond 2^64 nanoseconds nobody waits for it.
         let intended = nanos.filter(|nanos| *nanos < u64::MAX as f64)?;
@@ -67,7 +69,7 @@ impl Schedule {
         if !self.is_open_loop() {
             return u64::MAX;
         }
-        let has_come = |n: u64| self.intended(n).is_some_and(|moment| moment <= elapsed);
+        let has_come = |n: u64| self.intended(n).is_some_and(|intended| intended <= elapsed);
         let mut count = self.estimate(elapsed.as_secs_f64()) as u64;
         // The estimate may be off by the rounding of one division: a step or two.
         while count > 0 && !has_come(count - 1) {
@@ -94,10 +96,10 @@ impl Schedule {
                 }
                 area
             }
-            Self::Ramp { from, to, over } => {
-                let over = over.as_secs_f64();
-                let secs = secs.min(over);
-                from * secs + (to - from) * secs * secs / (2.0 * over)
+            Self::Ramp { from, to, over: duration } => {
+                let duration = duration.as_secs_f64();
+                let secs = secs.min(duration);
+                from * secs + (to - from) * secs * secs / (2.0 * duration)
             }
         }
     }
@@ -169,7 +171,7 @@ mod tests {
         let constant = |per_sec| Schedule::Constant { per_sec };
         let steps = Schedule::Steps(vec![(100.0, secs(2.0)), (0.0, secs(1.0)), (10.0, secs(1.0))]);
         let ramp = |from, to| Schedule::Ramp { from, to, over: secs(10.0) };
-        for (schedule, n, moment) in [
+        for (schedule, n, intended) in [
             (Schedule::Closed, 0, None),
             (constant(10.0), 0, Some(0.0)),
             (constant(10.0), 25, Some(2.5)),
@@ -188,7 +190,7 @@ mod tests {
             (ramp(100.0, 0.0), 501, None),
             (ramp(50.0, 50.0), 100, Some(2.0)),
         ] {
-            assert_eq!(schedule.intended(n), moment.map(secs), "{schedule:?} {n}");
+            assert_eq!(schedule.intended(n), intended.map(secs), "{schedule:?} {n}");
         }
     }
 
@@ -220,8 +222,8 @@ mod tests {
     fn constant_rate_after_a_year_has_no_drift() {
         let schedule = Schedule::Constant { per_sec: 7.0 };
         let year_secs = 365 * 24 * 3600;
-        let moment = schedule.intended(7 * year_secs);
-        assert_eq!(moment, Some(Duration::from_secs(year_secs)));
+        let intended = schedule.intended(7 * year_secs);
+        assert_eq!(intended, Some(Duration::from_secs(year_secs)));
     }
 
     #[test]
@@ -248,21 +250,18 @@ mod tests {
         prop_oneof![
             rate().prop_map(|per_sec| Schedule::Constant { per_sec }),
             prop::collection::vec((prop_oneof![Just(0.0), rate()], time()), 1..5).prop_map(Schedule::Steps),
-            (prop_oneof![Just(0.0), rate()], rate(), time()).prop_map(|(from, to, over)| Schedule::Ramp {
-                from,
-                to,
-                over
-            }),
-            (rate(), time()).prop_map(|(from, over)| Schedule::Ramp { from, to: 0.0, over }),
+            (prop_oneof![Just(0.0), rate()], rate(), time())
+                .prop_map(|(from, to, duration)| Schedule::Ramp { from, to, over: duration }),
+            (rate(), time()).prop_map(|(from, duration)| Schedule::Ramp { from, to: 0.0, over: duration }),
         ]
     }
 
     proptest! {
         #[test]
         fn due_and_intended_are_inverse(schedule in any_schedule(), n in 0_u64..10_000_000) {
-            let Some(moment) = schedule.intended(n) else { return Ok(()) };
-            prop_assert!(schedule.due(moment) > n, "{n} is due at its moment");
-            if let Some(before) = moment.checked_sub(Duration::from_nanos(1)) {
+            let Some(intended) = schedule.intended(n) else { return Ok(()) };
+            prop_assert!(schedule.due(intended) > n, "{n} is due at its moment");
+            if let Some(before) = intended.checked_sub(Duration::from_nanos(1)) {
                 prop_assert!(schedule.due(before) <= n, "{n} is not due before its moment");
             }
         }
@@ -277,8 +276,8 @@ mod tests {
         fn due_count_matches_intended_times(schedule in any_schedule(), millis in 0_u64..20_000) {
             let elapsed = Duration::from_millis(millis);
             let due = schedule.due(elapsed);
-            prop_assert!(due == 0 || schedule.intended(due - 1).is_some_and(|moment| moment <= elapsed));
-            prop_assert!(schedule.intended(due).is_none_or(|moment| moment > elapsed));
+            prop_assert!(due == 0 || schedule.intended(due - 1).is_some_and(|intended| intended <= elapsed));
+            prop_assert!(schedule.intended(due).is_none_or(|intended| intended > elapsed));
         }
     }
 }

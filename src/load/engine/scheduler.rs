@@ -32,10 +32,10 @@ struct ScheduleCursor {
 }
 
 impl ScheduleCursor {
-    fn new(schedule: Schedule, share: ThreadShare, origin: Instant) -> Self {
-        let mut pace = Self { schedule, share, origin, taken: 0, next: None };
-        pace.update_next();
-        pace
+    fn new(schedule: Schedule, share: ThreadShare, start: Instant) -> Self {
+        let mut cursor = Self { schedule, share, origin: start, taken: 0, next: None };
+        cursor.update_next();
+        cursor
     }
 
     fn update_next(&mut self) {
@@ -94,13 +94,13 @@ impl Scheduler {
     /// The share of one thread of a run that begins at `start`, with its warm-up.
     pub(super) fn new(plan: &Plan, share: ThreadShare, start: Instant) -> Self {
         let measured_from = start + plan.warmup;
-        let (first, ahead) = match plan.warmup {
+        let (first, measured_schedule) = match plan.warmup {
             Duration::ZERO => (plan.schedule.clone(), None),
             _ => (warmup_schedule(&plan.schedule), Some(plan.schedule.clone())),
         };
         Self {
             cursor: ScheduleCursor::new(first, share, start),
-            measured_schedule: ahead,
+            measured_schedule,
             measured_from,
             ends_at: plan.stop.duration.map(|duration| measured_from + duration),
             quota: plan.stop.requests.map(|requests| share.own_count(requests)),
@@ -145,7 +145,7 @@ impl Scheduler {
 
     /// Whether it is not too late to send anything.
     pub(super) fn may_send(&self, at: Instant) -> bool {
-        !self.is_cancelled && self.ends_at.is_none_or(|ends| at < ends)
+        !self.is_cancelled && self.ends_at.is_none_or(|ends_at| at < ends_at)
     }
 
     /// Whether there will be another ticket.
@@ -166,13 +166,13 @@ impl Scheduler {
     /// Requests that the schedule wanted sent by now, or by the end of the run, and nobody has taken.
     pub(super) fn unsent_count(&self, at: Instant) -> u64 {
         // What is due at the very end is not due any more.
-        let last = self.ends_at.and_then(|ends| ends.checked_sub(Duration::from_nanos(1)));
-        let waiting = if self.is_open_loop() {
+        let last = self.ends_at.and_then(|ends_at| ends_at.checked_sub(Duration::from_nanos(1)));
+        let unsent = if self.is_open_loop() {
             self.cursor.unsent_count(last.map_or(at, |last| last.min(at)))
         } else {
             0
         };
-        self.quota.map_or(waiting, |quota| waiting.min(quota))
+        self.quota.map_or(unsent, |quota| unsent.min(quota))
     }
 
     /// When the request is due that comes after so many others.
@@ -237,10 +237,11 @@ mod tests {
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec: 1000.0 }] {
             for share in [SINGLE_THREAD, ThreadShare { index: 1, of: 3 }] {
                 let start = Now::read().instant;
-                let mut tickets = Scheduler::new(&plan(schedule.clone(), 100, Some(30), None), share, start);
+                let mut scheduler =
+                    Scheduler::new(&plan(schedule.clone(), 100, Some(30), None), share, start);
                 let mut numbers = |millis| {
                     let at = start + Duration::from_millis(millis);
-                    [0; 3].map(|_| tickets.take(at).map(|ticket| (ticket.number, ticket.is_counted)))
+                    [0; 3].map(|_| scheduler.take(at).map(|request| (request.number, request.is_counted)))
                 };
                 let of = |is_counted| [0, 1, 2].map(|n| Some((share.global_number(n), is_counted)));
                 assert_eq!(numbers(50), of(false));
@@ -276,24 +277,25 @@ mod tests {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let schedule = Schedule::Constant { per_sec: 100.0 };
-        let mut tickets = Scheduler::new(&plan(schedule, 0, None, Some(100)), SINGLE_THREAD, start);
+        let mut scheduler = Scheduler::new(&plan(schedule, 0, None, Some(100)), SINGLE_THREAD, start);
         assert_eq!(
-            [after(0), after(95), after(100), after(500)].map(|at| tickets.unsent_count(at)),
+            [after(0), after(95), after(100), after(500)].map(|at| scheduler.unsent_count(at)),
             [1, 10, 10, 10]
         );
-        assert_eq!(tickets.take(after(35)).map(|ticket| ticket.intended), Some(start));
-        assert_eq!((tickets.unsent_count(after(35)), tickets.due_after(3)), (3, Some(after(40))));
+        assert_eq!(scheduler.take(after(35)).map(|request| request.intended), Some(start));
+        assert_eq!((scheduler.unsent_count(after(35)), scheduler.due_after(3)), (3, Some(after(40))));
     }
 
     #[test]
     fn duration_counts_from_end_of_warmup() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
-        let mut tickets = Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), SINGLE_THREAD, start);
-        assert_eq!((tickets.measured_from(), tickets.next_phase_change()), (after(50), Some(after(50))));
-        tickets.end_warmup_if_due(after(50));
-        assert_eq!(tickets.next_phase_change(), Some(after(150)));
-        assert!(tickets.take(after(149)).is_some() && tickets.take(after(150)).is_none());
+        let mut scheduler =
+            Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), SINGLE_THREAD, start);
+        assert_eq!((scheduler.measured_from(), scheduler.next_phase_change()), (after(50), Some(after(50))));
+        scheduler.end_warmup_if_due(after(50));
+        assert_eq!(scheduler.next_phase_change(), Some(after(150)));
+        assert!(scheduler.take(after(149)).is_some() && scheduler.take(after(150)).is_none());
     }
 
     #[test]
@@ -301,8 +303,8 @@ mod tests {
         let start = Now::read().instant;
         let taken = [0, 1, 2].map(|index| {
             let share = ThreadShare { index, of: 3 };
-            let mut tickets = Scheduler::new(&plan(Schedule::Closed, 0, Some(10), None), share, start);
-            (0..20).filter_map(|_| tickets.take(start)).count()
+            let mut scheduler = Scheduler::new(&plan(Schedule::Closed, 0, Some(10), None), share, start);
+            (0..20).filter_map(|_| scheduler.take(start)).count()
         });
         assert_eq!(taken, [4, 3, 3]);
     }
@@ -312,11 +314,11 @@ mod tests {
         let start = Now::read().instant;
         let late = start + Duration::from_secs(1);
         let schedule = Schedule::Constant { per_sec: 100.0 };
-        let mut tickets = Scheduler::new(&plan(schedule, 0, Some(2), None), SINGLE_THREAD, start);
-        assert_eq!(tickets.unsent_count(late), 2);
-        assert!(tickets.take(late).is_some() && tickets.due_after(0).is_some());
-        assert!(tickets.take(late).is_some() && tickets.due_after(0).is_none());
-        assert_eq!(tickets.unsent_count(late), 0);
+        let mut scheduler = Scheduler::new(&plan(schedule, 0, Some(2), None), SINGLE_THREAD, start);
+        assert_eq!(scheduler.unsent_count(late), 2);
+        assert!(scheduler.take(late).is_some() && scheduler.due_after(0).is_some());
+        assert!(scheduler.take(late).is_some() && scheduler.due_after(0).is_none());
+        assert_eq!(scheduler.unsent_count(late), 0);
     }
 
     #[test]

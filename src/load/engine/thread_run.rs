@@ -86,31 +86,36 @@ impl ThreadRun {
         &self.metrics
     }
 
-    fn since(&self, moment: Instant) -> Duration {
-        moment.saturating_duration_since(self.scheduler.measured_from())
+    fn since(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.scheduler.measured_from())
     }
 
     /// The next request that is due, for a seat that has been able to send since `free_since`; its
     /// bytes are appended to what `send` is given.
     pub(super) fn ask(
         &mut self,
-        seat: usize,
+        slot_index: usize,
         free_since: Instant,
         at: Instant,
         send: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>)),
     ) -> Option<InFlightRequest> {
-        let asked = match self.take_unanswered(seat, at) {
-            Some(asked) => asked,
-            None => self.take_new_request(seat, free_since, at)?,
+        let request = match self.take_unanswered(slot_index, at) {
+            Some(request) => request,
+            None => self.take_new_request(slot_index, free_since, at)?,
         };
-        send(&mut |out| self.request.render(out, asked.url, asked.number, &mut self.random));
-        Some(asked)
+        send(&mut |out| self.request.render(out, request.url, request.number, &mut self.random));
+        Some(request)
     }
 
-    fn take_new_request(&mut self, seat: usize, free_since: Instant, at: Instant) -> Option<InFlightRequest> {
+    fn take_new_request(
+        &mut self,
+        slot_index: usize,
+        free_since: Instant,
+        at: Instant,
+    ) -> Option<InFlightRequest> {
         let DueRequest { number, intended, is_counted } = self.scheduler.take(at)?;
-        let Self { random, order, slots: seats, .. } = self;
-        let url = seats.next_url(seat, |number, urls| match order {
+        let Self { random, order, slots, .. } = self;
+        let url = slots.next_url(slot_index, |number, urls| match order {
             UrlOrder::Sequential => number % urls.max(1),
             UrlOrder::Random => random.below(urls),
         });
@@ -125,21 +130,21 @@ impl ThreadRun {
 
     /// What was stranded with the last connection of this seat. It is the same request, sent when it
     /// was first sent, so its latency hides nothing; its time may be over by now.
-    fn take_unanswered(&mut self, seat: usize, at: Instant) -> Option<InFlightRequest> {
+    fn take_unanswered(&mut self, slot_index: usize, at: Instant) -> Option<InFlightRequest> {
         while self.scheduler.may_send(at) {
-            let asked = self.slots.pop_unanswered(seat)?;
-            if asked.sent + self.policy.timeout > at {
-                self.metrics.record_resent(u64::from(asked.is_counted));
-                return Some(asked);
+            let request = self.slots.pop_unanswered(slot_index)?;
+            if request.sent + self.policy.timeout > at {
+                self.metrics.record_resent(u64::from(request.is_counted));
+                return Some(request);
             }
-            self.failed(asked, LoadFailure::TimedOut, at);
+            self.failed(request, LoadFailure::TimedOut, at);
         }
         None
     }
 
     /// A request lost its connection before its turn to be answered came: it is sent again.
-    pub(super) fn requeue(&mut self, seat: usize, asked: InFlightRequest) {
-        self.slots.strand(seat, asked);
+    pub(super) fn requeue(&mut self, slot_index: usize, request: InFlightRequest) {
+        self.slots.strand(slot_index, request);
     }
 
     /// Whether another request may ever be sent: who has none to send needs no connection.
@@ -149,27 +154,27 @@ impl ThreadRun {
 
     /// The run has ended: nobody sends the stranded requests any more.
     pub(super) fn end(&mut self, at: Instant) {
-        while let Some(asked) = self.slots.pop_any_unanswered() {
-            self.on_unfinished(asked, at);
+        while let Some(request) = self.slots.pop_any_unanswered() {
+            self.on_unfinished(request, at);
         }
     }
 
     /// A request has its whole answer.
     pub(super) fn answered(
         &mut self,
-        asked: InFlightRequest,
+        request: InFlightRequest,
         status: u16,
         first_byte: Instant,
         done: Instant,
         len: u64,
     ) {
-        if asked.is_counted {
+        if request.is_counted {
             self.scheduler.ended();
             self.metrics.answered(ResponseRecord {
-                url: asked.url,
+                url: request.url,
                 status,
-                intended: self.since(asked.intended),
-                sent: self.since(asked.sent),
+                intended: self.since(request.intended),
+                sent: self.since(request.sent),
                 first_byte: self.since(first_byte),
                 done: self.since(done),
                 received_len: len,
@@ -178,25 +183,25 @@ impl ThreadRun {
     }
 
     /// A request has failed. One that timed out has done so when its time was over, not when that was seen.
-    pub(super) fn failed(&mut self, asked: InFlightRequest, failure: LoadFailure, at: Instant) {
-        if asked.is_counted {
-            let at = if failure == LoadFailure::TimedOut { asked.sent + self.policy.timeout } else { at };
+    pub(super) fn failed(&mut self, request: InFlightRequest, failure: LoadFailure, at: Instant) {
+        if request.is_counted {
+            let at = if failure == LoadFailure::TimedOut { request.sent + self.policy.timeout } else { at };
             self.scheduler.ended();
             self.metrics.failed(FailureRecord {
-                url: asked.url,
+                url: request.url,
                 failure,
-                intended: self.since(asked.intended),
-                sent: self.since(asked.sent),
+                intended: self.since(request.intended),
+                sent: self.since(request.sent),
                 at: self.since(at),
             });
         }
     }
 
     /// The run has ended while this request was in flight.
-    pub(super) fn on_unfinished(&mut self, asked: InFlightRequest, at: Instant) {
-        if asked.is_counted {
+    pub(super) fn on_unfinished(&mut self, request: InFlightRequest, at: Instant) {
+        if request.is_counted {
             self.scheduler.ended();
-            self.metrics.unfinished(at.saturating_duration_since(asked.intended));
+            self.metrics.unfinished(at.saturating_duration_since(request.intended));
         }
     }
 
@@ -208,27 +213,27 @@ impl ThreadRun {
     }
 
     /// A connection is made. Most are made before measuring begins, and are told of all the same.
-    pub(super) fn on_connected(&mut self, seat: usize, took: Duration) {
+    pub(super) fn on_connected(&mut self, slot_index: usize, took: Duration) {
         self.metrics.connected(took);
-        self.slots.on_connected(seat);
+        self.slots.on_connected(slot_index);
     }
 
     /// A connection could not be made.
-    pub(super) fn on_connect_failed(&mut self, seat: usize, failure: LoadFailure, at: Instant) {
+    pub(super) fn on_connect_failed(&mut self, slot_index: usize, failure: LoadFailure, at: Instant) {
         self.metrics.connect_failed(failure, self.since(at));
-        self.slots.failed(seat, at);
+        self.slots.failed(slot_index, at);
         // What is stranded there may wait no longer than on a connection.
-        while let Some(asked) = self.slots.first_unanswered(seat)
-            && asked.sent + self.policy.timeout <= at
-            && let Some(asked) = self.slots.pop_unanswered(seat)
+        while let Some(request) = self.slots.first_unanswered(slot_index)
+            && request.sent + self.policy.timeout <= at
+            && let Some(request) = self.slots.pop_unanswered(slot_index)
         {
-            self.failed(asked, LoadFailure::TimedOut, at);
+            self.failed(request, LoadFailure::TimedOut, at);
         }
     }
 
     /// A connection has ended.
-    pub(super) fn left(&mut self, seat: usize, opened: Instant, was_used: bool, at: Instant) {
-        self.slots.left(seat, opened, was_used, at);
+    pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
+        self.slots.left(slot_index, opened, was_used, at);
         if self.slots.taken() == 0 {
             self.no_connection_since = at;
         }
@@ -237,9 +242,9 @@ impl ThreadRun {
     /// Gives up a run that would never end by itself: for as long as a request may take, nobody has
     /// taken a connection. The report is to tell why, so one attempt has come to its end.
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
-        let dark = at.saturating_duration_since(self.no_connection_since);
-        let is_dark = self.slots.taken() == 0 && dark >= self.policy.timeout;
-        if is_dark && !self.scheduler.has_end_time() && self.metrics.connect_failures().total() > 0 {
+        let no_connection_for = at.saturating_duration_since(self.no_connection_since);
+        let is_unreachable = self.slots.taken() == 0 && no_connection_for >= self.policy.timeout;
+        if is_unreachable && !self.scheduler.has_end_time() && self.metrics.connect_failures().total() > 0 {
             self.scheduler.cancel();
         }
     }

@@ -56,16 +56,16 @@ pub fn run(
     if count == 1 {
         return run_thread(plan, addresses, interrupt, ThreadShare { index: 0, of: 1 }, observer);
     }
-    let (tell, told) = mpsc::channel();
-    let (end, ended) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
+    let (result_sender, results) = mpsc::channel();
     let shared = Arc::new((plan.clone(), addresses.to_vec(), interrupt.clone()));
     let jobs = (0..count).map(|index| {
-        let (shared, tell) = (Arc::clone(&shared), tell.clone());
+        let (shared, sender) = (Arc::clone(&shared), sender.clone());
         move |_: &dyn Fn(Arc<Waker>)| {
             let (plan, addresses, interrupt) = &*shared;
             // The receiver outlives all threads.
             let mut observer =
-                |so_far: LiveMetrics<'_>, stage| _ = tell.send((index, ThreadSnapshot::of(so_far), stage));
+                |so_far: LiveMetrics<'_>, phase| _ = sender.send((index, ThreadSnapshot::of(so_far), phase));
             let share = ThreadShare { index: index as u64, of: count as u64 };
             run_thread(plan, addresses, interrupt, share, &mut observer)
         }
@@ -73,16 +73,16 @@ pub fn run(
     spawn_reactors(jobs, move |index, event| {
         if let ThreadEvent::Ended(outcome) = event {
             let panicked = || Err(io::Error::other("a thread has panicked"));
-            _ = end.send((index, outcome.unwrap_or_else(panicked)));
+            _ = result_sender.send((index, outcome.unwrap_or_else(panicked)));
         }
     })?;
-    drop(tell);
-    observe_threads(&told, count, observer);
-    let mut ended: Vec<_> = ended.iter().collect();
-    ended.sort_by_key(|(index, _)| *index);
-    let all = ended.into_iter().map(|(_, ran)| ran).reduce(|whole, ran| {
+    drop(sender);
+    observe_threads(&receiver, count, observer);
+    let mut results: Vec<_> = results.iter().collect();
+    results.sort_by_key(|(index, _)| *index);
+    let all = results.into_iter().map(|(_, result)| result).reduce(|whole, result| {
         let mut whole = whole?;
-        whole.merge(&ran?);
+        whole.merge(&result?);
         Ok(whole)
     });
     all.unwrap_or_else(|| Err(io::Error::other("there is no thread")))
@@ -90,29 +90,29 @@ pub fn run(
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
 fn observe_threads(
-    told: &mpsc::Receiver<(usize, ThreadSnapshot, RunPhase)>,
+    receiver: &mpsc::Receiver<(usize, ThreadSnapshot, RunPhase)>,
     count: usize,
     observer: &mut dyn FnMut(LiveMetrics<'_>, RunPhase),
 ) {
     let mut latest: Vec<Option<ThreadSnapshot>> = (0..count).map(|_| None).collect();
-    let mut has_spoken = vec![false; count];
-    for (index, shown, stage) in told {
-        let speaks_again = has_spoken.get_mut(index).is_some_and(|spoken| mem::replace(spoken, true));
-        if let Some(place) = latest.get_mut(index) {
-            *place = Some(shown);
+    let mut has_reported = vec![false; count];
+    for (index, snapshot, phase) in receiver {
+        let reports_again = has_reported.get_mut(index).is_some_and(|reported| mem::replace(reported, true));
+        if let Some(slot) = latest.get_mut(index) {
+            *slot = Some(snapshot);
         }
         // Once for all threads, when the last has had its say; one that has ended has no more to say, so
         // nobody waits for it longer than until another speaks again.
-        let mut known = latest.iter().flatten();
-        if (speaks_again || has_spoken.iter().all(|spoken| *spoken))
-            && let Some(mut sum) = known.next().cloned()
+        let mut snapshots = latest.iter().flatten();
+        if (reports_again || has_reported.iter().all(|reported| *reported))
+            && let Some(mut sum) = snapshots.next().cloned()
         {
-            has_spoken.fill(false);
-            if let (true, Some(spoken)) = (speaks_again, has_spoken.get_mut(index)) {
-                *spoken = true;
+            has_reported.fill(false);
+            if let (true, Some(reported)) = (reports_again, has_reported.get_mut(index)) {
+                *reported = true;
             }
-            known.for_each(|shown| sum.merge(shown));
-            observer(sum.so_far(), stage);
+            snapshots.for_each(|snapshot| sum.merge(snapshot));
+            observer(sum.so_far(), phase);
         }
     }
 }
@@ -126,19 +126,19 @@ mod tests {
 
     #[test]
     fn observer_gets_sum_once_per_round_after_thread_ended() {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let mut metrics =
             [0, 1].map(|_| Metrics::new(MetricsSettings { urls: 1, slice_len: Duration::from_secs(1) }));
         // Two rounds of both threads; then the first has ended.
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
             metrics[index].record_sent(0);
-            let stage = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };
-            tell.send((index, ThreadSnapshot::of(metrics[index].live()), stage)).expect("it is heard");
+            let phase = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };
+            sender.send((index, ThreadSnapshot::of(metrics[index].live()), phase)).expect("it is heard");
         }
-        drop(tell);
+        drop(sender);
         let mut sums = Vec::new();
-        observe_threads(&told, 2, &mut |sum, stage| {
-            let RunPhase::Measuring { elapsed } = stage else { return };
+        observe_threads(&receiver, 2, &mut |sum, phase| {
+            let RunPhase::Measuring { elapsed } = phase else { return };
             sums.push((elapsed.as_secs(), sum.totals.sent));
         });
         assert_eq!(sums, [(1, 2), (2, 4), (4, 6), (5, 7), (6, 8)]);

@@ -44,23 +44,23 @@ impl LiveDisplay<io::Stderr> {
     /// A block if standard error is a terminal that can show it, lines if not, nothing if so wanted.
     pub(super) fn on_stderr(plan: &Plan, every: Duration, silent: bool) -> Self {
         let out = io::stderr();
-        let view = match out.is_terminal() && can_redraw() {
+        let mode = match out.is_terminal() && can_redraw() {
             _ if silent => DisplayMode::Silent,
             true => DisplayMode::Block { size: Room::on_stderr, drawn_lens: Vec::new() },
             false => DisplayMode::Lines { every, next: every, has_shown_warmup: false },
         };
-        Self { out, is_writable: is_stderr_writable, mode: view, stop: plan.stop }
+        Self { out, is_writable: is_stderr_writable, mode, stop: plan.stop }
     }
 }
 
 impl<W: Write> LiveDisplay<W> {
     /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
     /// does not read it, or has stopped the terminal, must not hold up the run.
-    pub(super) fn show(&mut self, so_far: LiveMetrics<'_>, stage: RunPhase) {
+    pub(super) fn show(&mut self, so_far: LiveMetrics<'_>, phase: RunPhase) {
         if matches!(self.mode, DisplayMode::Silent) || !(self.is_writable)() {
             return;
         }
-        match (&mut self.mode, stage) {
+        match (&mut self.mode, phase) {
             (DisplayMode::Silent, _) => {}
             (DisplayMode::Lines { has_shown_warmup: has_warmed, .. }, RunPhase::WarmUp { left }) => {
                 if !*has_warmed && left >= WARMUP_SHOWN_MIN {
@@ -76,26 +76,26 @@ impl<W: Write> LiveDisplay<W> {
                     }
                 }
             }
-            (DisplayMode::Block { size: room, drawn_lens: drawn }, stage) => {
-                let room = room();
-                let block = match stage {
-                    RunPhase::WarmUp { left } => warmup_block(left, room),
-                    RunPhase::Measuring { elapsed } => StatusView::of(so_far, elapsed).block(self.stop, room),
+            (DisplayMode::Block { size, drawn_lens }, phase) => {
+                let size = size();
+                let block = match phase {
+                    RunPhase::WarmUp { left } => warmup_block(left, size),
+                    RunPhase::Measuring { elapsed } => StatusView::of(so_far, elapsed).block(self.stop, size),
                 };
                 // In one write, so that nobody sees half of it.
-                let _ = self.out.write_all(redraw_text(&block, drawn, room).as_bytes());
-                *drawn = block.iter().map(|line| line.chars().count()).collect();
+                let _ = self.out.write_all(redraw_text(&block, drawn_lens, size).as_bytes());
+                *drawn_lens = block.iter().map(|line| line.chars().count()).collect();
             }
         }
     }
 
     /// Takes the block away: the report follows.
     pub(super) fn clear(&mut self) {
-        if let DisplayMode::Block { size: room, drawn_lens: drawn } = &mut self.mode
+        if let DisplayMode::Block { size, drawn_lens } = &mut self.mode
             && (self.is_writable)()
         {
-            let _ = write!(self.out, "{}\r\x1b[J", cursor_up(drawn_rows(drawn, room())));
-            drawn.clear();
+            let _ = write!(self.out, "{}\r\x1b[J", cursor_up(drawn_rows(drawn_lens, size())));
+            drawn_lens.clear();
         }
     }
 }
@@ -103,14 +103,14 @@ impl<W: Write> LiveDisplay<W> {
 /// Whether something can be written to standard error without waiting until somebody reads it.
 pub(super) fn is_stderr_writable() -> bool {
     let stderr = io::stderr();
-    let mut asked = [PollFd::new(&stderr, PollFlags::OUT)];
+    let mut poll_fds = [PollFd::new(&stderr, PollFlags::OUT)];
     // What cannot be asked is written to.
-    poll(&mut asked, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
+    poll(&mut poll_fds, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
 }
 
 /// A block over the one before: each line to its end, and then what is left of the other.
-fn redraw_text(block: &[String], drawn: &[usize], room: Room) -> String {
-    let mut text = format!("{}\r", cursor_up(drawn_rows(drawn, room)));
+fn redraw_text(block: &[String], drawn_lens: &[usize], size: Room) -> String {
+    let mut text = format!("{}\r", cursor_up(drawn_rows(drawn_lens, size)));
     for line in block {
         text.push_str(line);
         text.push_str("\x1b[K\n");
@@ -120,10 +120,10 @@ fn redraw_text(block: &[String], drawn: &[usize], room: Room) -> String {
 }
 
 /// The rows on which lines stand: in a window that has become narrower a line takes several.
-fn drawn_rows(drawn: &[usize], room: Room) -> usize {
-    let rows: usize = drawn.iter().map(|len| len.div_ceil(room.columns).max(1)).sum();
+fn drawn_rows(drawn_lens: &[usize], size: Room) -> usize {
+    let rows: usize = drawn_lens.iter().map(|len| len.div_ceil(size.columns).max(1)).sum();
     // Those that have left the window above are out of reach.
-    rows.min(room.rows.saturating_sub(1))
+    rows.min(size.rows.saturating_sub(1))
 }
 
 /// Moves the cursor up.
@@ -208,24 +208,23 @@ mod tests {
         RunPhase::Measuring { elapsed: secs(at) }
     }
 
-    fn text(live: LiveDisplay<Vec<u8>>) -> String {
-        String::from_utf8(live.out).expect("text")
+    fn text(display: LiveDisplay<Vec<u8>>) -> String {
+        String::from_utf8(display.out).expect("text")
     }
 
     #[test]
     fn progress_lines_appear_once_per_interval() {
         let metrics = metrics(&[10; 9]);
-        let view = DisplayMode::Lines { every: secs(2.0), next: secs(2.0), has_shown_warmup: false };
-        let mut live =
-            LiveDisplay { out: Vec::new(), is_writable: || true, mode: view, stop: Stop::default() };
+        let mode = DisplayMode::Lines { every: secs(2.0), next: secs(2.0), has_shown_warmup: false };
+        let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
-            live.show(metrics.live(), RunPhase::WarmUp { left: secs(left) });
+            display.show(metrics.live(), RunPhase::WarmUp { left: secs(left) });
         }
         for quarter in 0..36 {
-            live.show(metrics.live(), measuring(f64::from(quarter) / 4.0));
+            display.show(metrics.live(), measuring(f64::from(quarter) / 4.0));
         }
-        live.clear();
-        let text = text(live);
+        display.clear();
+        let text = text(display);
         let (warm_up, lines) = text.split_once('\n').expect("lines");
         assert_eq!(warm_up, "warming up, 3 s left");
         let at: Vec<_> = lines.lines().filter_map(|line| line.split_once(':')).map(|(at, _)| at).collect();
@@ -234,15 +233,15 @@ mod tests {
 
     #[test]
     fn progress_block_is_redrawn_in_place_and_cleared() {
-        let view = DisplayMode::Block { size: || Room { columns: 100, rows: 24 }, drawn_lens: Vec::new() };
+        let mode = DisplayMode::Block { size: || Room { columns: 100, rows: 24 }, drawn_lens: Vec::new() };
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
-        let mut live = LiveDisplay { out: Vec::new(), is_writable: || true, mode: view, stop };
+        let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop };
         let metrics = metrics(&[4, 8]);
-        live.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
-        live.show(metrics.live(), measuring(2.0));
-        live.show(metrics.live(), measuring(2.25));
-        live.clear();
-        let text = text(live);
+        display.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
+        display.show(metrics.live(), measuring(2.0));
+        display.show(metrics.live(), measuring(2.25));
+        display.clear();
+        let text = text(display);
         assert!(text.contains("warming up, 1 s left\x1b[K\n\x1b[J\x1b[1A\r"), "{text:?}");
         assert_eq!(text.matches("\x1b[3A").count(), 2, "{text:?}");
         assert!(text.ends_with("\x1b[3A\r\x1b[J"), "{text:?}");
@@ -257,34 +256,34 @@ mod tests {
     #[test]
     fn progress_is_skipped_when_stderr_not_writable() {
         let metrics = metrics(&[10; 3]);
-        let drawn = Vec::new();
-        for view in [
+        let drawn_lens = Vec::new();
+        for mode in [
             DisplayMode::Lines { every: secs(1.0), next: secs(1.0), has_shown_warmup: false },
-            DisplayMode::Block { size: || Room { columns: 100, rows: 24 }, drawn_lens: drawn },
+            DisplayMode::Block { size: || Room { columns: 100, rows: 24 }, drawn_lens },
         ] {
-            let mut live =
-                LiveDisplay { out: Vec::new(), is_writable: || false, mode: view, stop: Stop::default() };
-            live.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
-            live.show(metrics.live(), measuring(2.0));
-            live.clear();
-            assert_eq!(text(live), "");
+            let mut display =
+                LiveDisplay { out: Vec::new(), is_writable: || false, mode, stop: Stop::default() };
+            display.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
+            display.show(metrics.live(), measuring(2.0));
+            display.clear();
+            assert_eq!(text(display), "");
         }
     }
 
     #[test]
     fn redraw_after_narrowing_clears_wrapped_rows() {
-        let room = |columns, rows| Room { columns, rows };
-        assert_eq!(drawn_rows(&[], room(80, 24)), 0);
-        assert_eq!(drawn_rows(&[40, 0, 79], room(80, 24)), 3);
-        assert_eq!(drawn_rows(&[40, 0, 79], room(40, 24)), 4);
-        assert_eq!(drawn_rows(&[40, 0, 79], room(10, 24)), 13);
-        assert_eq!(drawn_rows(&[40, 0, 79], room(10, 4)), 3);
-        assert!(redraw_text(&["x".to_owned()], &[79], room(40, 24)).starts_with("\x1b[2A\rx\x1b[K\n"));
+        let size = |columns, rows| Room { columns, rows };
+        assert_eq!(drawn_rows(&[], size(80, 24)), 0);
+        assert_eq!(drawn_rows(&[40, 0, 79], size(80, 24)), 3);
+        assert_eq!(drawn_rows(&[40, 0, 79], size(40, 24)), 4);
+        assert_eq!(drawn_rows(&[40, 0, 79], size(10, 24)), 13);
+        assert_eq!(drawn_rows(&[40, 0, 79], size(10, 4)), 3);
+        assert!(redraw_text(&["x".to_owned()], &[79], size(40, 24)).starts_with("\x1b[2A\rx\x1b[K\n"));
     }
 
     #[test]
     fn can_redraw_depends_on_term_and_locale() {
-        for (term, locale, can) in [
+        for (term, locale, is_able) in [
             (Some("xterm"), Some("en_GB.UTF-8"), true),
             (Some("screen"), Some("C.utf8"), true),
             (Some("linux"), None, true),
@@ -296,7 +295,7 @@ mod tests {
         ] {
             assert_eq!(
                 can_redraw_with(term.map(OsString::from), locale.map(OsStr::new)),
-                can,
+                is_able,
                 "{term:?} {locale:?}"
             );
         }

@@ -37,16 +37,16 @@ pub(super) struct StatusView {
 
 impl StatusView {
     pub(super) fn of(LiveMetrics { totals, series }: LiveMetrics<'_>, elapsed: Duration) -> Self {
-        let whole = complete_intervals(series, elapsed);
+        let complete_count = complete_intervals(series, elapsed);
         // In the first second the slice that is not over yet is all there is.
-        let last = series.slices().get(whole.saturating_sub(1));
-        let quantile = |quantile| last.map_or(0, |slice| slice.quantile_us(quantile));
+        let last = series.slices().get(complete_count.saturating_sub(1));
+        let quantile = |quantile| last.map_or(0, |interval| interval.quantile_us(quantile));
         Self {
             elapsed,
             answered: totals.answered,
             failed: totals.failed,
             bad_statuses: totals.bad_statuses,
-            rates: rates(series, whole, elapsed),
+            rates: rates(series, complete_count, elapsed),
             p50_us: quantile(0.5),
             p99_us: quantile(0.99),
         }
@@ -69,7 +69,7 @@ impl StatusView {
     }
 
     /// The block of a terminal; what finds no room beside the others stands on a line of its own.
-    pub(super) fn block(&self, stop: Stop, room: Room) -> Vec<String> {
+    pub(super) fn block(&self, stop: Stop, size: Room) -> Vec<String> {
         let (share, left) = self.progress(stop);
         let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs_text(left)));
         let times = format!("{}{left}", whole_secs_text(self.elapsed));
@@ -80,12 +80,12 @@ impl StatusView {
             format!("{} answered", count(self.answered)),
             errors_text(self.failed + self.bad_statuses),
         ];
-        let columns = usable_columns(room);
+        let columns = usable_columns(size);
         let mut lines =
             vec![format!("{}{times}", progress_bar(share, columns.saturating_sub(times.len() + 2)))];
         lines.extend(wrap_figures(&figures, columns));
         lines.push(sparkline(self.rates.get(self.rates.len().saturating_sub(columns)..).unwrap_or_default()));
-        fit_to_size(lines, room)
+        fit_to_size(lines, size)
     }
 
     /// How much of the run is over, and how long it still takes, as far as one can say.
@@ -115,23 +115,23 @@ impl StatusView {
 }
 
 /// What is shown while nothing counts yet.
-pub(super) fn warmup_block(left: Duration, room: Room) -> Vec<String> {
+pub(super) fn warmup_block(left: Duration, size: Room) -> Vec<String> {
     let text = format!("warming up, {} left", whole_secs_text(left));
     fit_to_size(
-        vec![format!("{}{text}", progress_bar(0.0, usable_columns(room).saturating_sub(text.len() + 2)))],
-        room,
+        vec![format!("{}{text}", progress_bar(0.0, usable_columns(size).saturating_sub(text.len() + 2)))],
+        size,
     )
 }
 
 /// The columns that may be written to: behind a letter in the last one, terminals differ in where they go on.
-fn usable_columns(room: Room) -> usize {
-    room.columns.saturating_sub(1).max(1)
+fn usable_columns(size: Room) -> usize {
+    size.columns.saturating_sub(1).max(1)
 }
 
 /// The lines, cut to the room that there is: the cursor needs a row as well.
-fn fit_to_size(mut lines: Vec<String>, room: Room) -> Vec<String> {
-    lines.truncate(room.rows.saturating_sub(1).max(1));
-    lines.iter().map(|line| line.chars().take(usable_columns(room)).collect()).collect()
+fn fit_to_size(mut lines: Vec<String>, size: Room) -> Vec<String> {
+    lines.truncate(size.rows.saturating_sub(1).max(1));
+    lines.iter().map(|line| line.chars().take(usable_columns(size)).collect()).collect()
 }
 
 /// Figures side by side, on as many lines as they take.
@@ -162,26 +162,29 @@ fn progress_bar(share: f64, columns: usize) -> String {
 
 /// How many slices are over.
 fn complete_intervals(series: &TimeSeries, elapsed: Duration) -> usize {
-    let whole = elapsed.as_nanos() / series.slice_len().as_nanos().max(1);
-    usize::try_from(whole).unwrap_or(usize::MAX).min(series.slices().len())
+    let complete_count = elapsed.as_nanos() / series.slice_len().as_nanos().max(1);
+    usize::try_from(complete_count).unwrap_or(usize::MAX).min(series.slices().len())
 }
 
 /// Answers a second, slice by slice.
-fn rates(series: &TimeSeries, whole: usize, elapsed: Duration) -> Vec<f64> {
+fn rates(series: &TimeSeries, complete_count: usize, elapsed: Duration) -> Vec<f64> {
     let secs = series.slice_len().as_secs_f64();
-    if whole == 0 {
-        let only = series.slices().first().map(|slice| slice.answered as f64);
+    if complete_count == 0 {
+        let only = series.slices().first().map(|interval| interval.answered as f64);
         return only.map(|answered| answered / elapsed.as_secs_f64().max(1e-3)).into_iter().collect();
     }
-    let shown = series.slices().get(whole.saturating_sub(SPARKLINE_LEN_MAX)..whole).unwrap_or_default();
-    shown.iter().map(|slice| slice.answered as f64 / secs).collect()
+    let shown = series
+        .slices()
+        .get(complete_count.saturating_sub(SPARKLINE_LEN_MAX)..complete_count)
+        .unwrap_or_default();
+    shown.iter().map(|interval| interval.answered as f64 / secs).collect()
 }
 
 /// The rates as letters of different heights, the highest at full height.
 fn sparkline(rates: &[f64]) -> String {
-    let most = rates.iter().copied().fold(0.0, f64::max);
-    let top = (SPARKLINE_BARS.len() - 1) as f64;
-    let height = |rate: f64| if most > 0.0 { (rate / most * top).round() as usize } else { 0 };
+    let rate_max = rates.iter().copied().fold(0.0, f64::max);
+    let height_max = (SPARKLINE_BARS.len() - 1) as f64;
+    let height = |rate: f64| if rate_max > 0.0 { (rate / rate_max * height_max).round() as usize } else { 0 };
     rates.iter().filter_map(|rate| SPARKLINE_BARS.get(height(*rate))).collect()
 }
 
@@ -238,18 +241,18 @@ mod tests {
 
     #[test]
     fn progress_follows_the_stop_that_comes_first() {
-        let glance = StatusView::of(metrics(&[10, 10]).live(), secs(2.0));
+        let view = StatusView::of(metrics(&[10, 10]).live(), secs(2.0));
         let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
-        assert_eq!(glance.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
-        assert_eq!(glance.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
-        assert_eq!(glance.progress(stop(Some(4000), Some(4.0))), (0.5, Some(secs(2.0))));
+        assert_eq!(view.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
+        assert_eq!(view.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
+        assert_eq!(view.progress(stop(Some(4000), Some(4.0))), (0.5, Some(secs(2.0))));
     }
 
     #[test]
     fn block_fits_any_terminal_size() {
-        let glance = StatusView::of(metrics(&[4, 8, 8, 8, 2, 8]).live(), secs(6.0));
+        let view = StatusView::of(metrics(&[4, 8, 8, 8, 2, 8]).live(), secs(6.0));
         let stop = Stop { requests: None, duration: Some(secs(12.0)) };
-        let wide = glance.block(stop, WIDE_TERMINAL);
+        let wide = view.block(stop, WIDE_TERMINAL);
         assert_eq!(
             wide,
             [
@@ -258,7 +261,7 @@ mod tests {
                 "▅███▃█",
             ]
         );
-        let narrow = glance.block(stop, Room { columns: 40, rows: 24 });
+        let narrow = view.block(stop, Room { columns: 40, rows: 24 });
         let lines = [
             "━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌  6 s  6 s left",
             "8 requests/s   p50 2.00 ms",
@@ -266,11 +269,11 @@ mod tests {
             "▅███▃█",
         ];
         assert_eq!(narrow, lines);
-        let tiny = glance.block(stop, Room { columns: 5, rows: 4 });
+        let tiny = view.block(stop, Room { columns: 5, rows: 4 });
         assert_eq!(tiny, ["6 s ", "8 re", "p50 "]);
         for columns in 1..120 {
             for lines in [
-                glance.block(stop, Room { columns, rows: 24 }),
+                view.block(stop, Room { columns, rows: 24 }),
                 warmup_block(secs(3.0), Room { columns, rows: 2 }),
             ] {
                 assert!(

@@ -66,22 +66,22 @@ impl PreparedRun {
     ) -> Result<SavedRun, LoadError> {
         let mut live = LiveDisplay::on_stderr(plan, settings.progress_interval, settings.silent);
         let began = Now::read();
-        let ran =
-            threads::run(plan, &self.addresses, interrupt, &mut |so_far, stage| live.show(so_far, stage));
+        let result =
+            threads::run(plan, &self.addresses, interrupt, &mut |so_far, phase| live.show(so_far, phase));
         live.clear();
-        let ran = ran.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
-        if ran.ended_in_warmup || (ran.was_interrupted && ran.metrics.totals().sent == 0) {
+        let result = result.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
+        if result.ended_in_warmup || (result.was_interrupted && result.metrics.totals().sent == 0) {
             return Err(LoadError::NothingMeasured);
         }
         let info = RunInfo {
-            due: plan.schedule.is_open_loop().then(|| ran.metrics.totals().sent + ran.unsent),
-            wall: ran.wall,
-            cpu_usage: ran.cpu_usage,
+            due: plan.schedule.is_open_loop().then(|| result.metrics.totals().sent + result.unsent),
+            wall: result.wall,
+            cpu_usage: result.cpu_usage,
             started_unix_secs: began.unix.as_secs(),
-            was_interrupted: ran.was_interrupted,
+            was_interrupted: result.was_interrupted,
             ..RunInfo::of(plan, &self.setup)
         };
-        Ok(SavedRun { metrics: ran.metrics, info })
+        Ok(SavedRun { metrics: result.metrics, info })
     }
 }
 
@@ -93,8 +93,8 @@ pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), 
     let targets = read_targets(&settings.target_selection)?;
     let body = read_body(settings.payload.as_ref())?;
     let mut fields = settings.fields.clone();
-    let names_type = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if matches!(settings.payload, Some(Payload::Data(_))) && !names_type {
+    let has_content_type = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    if matches!(settings.payload, Some(Payload::Data(_))) && !has_content_type {
         fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
     }
     let parts = RequestParts {
@@ -109,8 +109,8 @@ pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), 
     Ok((plan, setup))
 }
 
-fn read_targets(places: &TargetSelection) -> Result<Vec<ClientTarget>, LoadError> {
-    match places {
+fn read_targets(target_selection: &TargetSelection) -> Result<Vec<ClientTarget>, LoadError> {
+    match target_selection {
         TargetSelection::One(target) => Ok(vec![target.clone()]),
         TargetSelection::List { list, host, port } => {
             let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
@@ -156,7 +156,7 @@ fn resolve(targets: &[ClientTarget]) -> Result<Vec<Vec<SocketAddr>>, LoadError> 
     for ClientTarget { host, port, .. } in targets {
         let found = match known.entry((host, *port)) {
             Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(place) => place.insert(lookup_host(host, *port)?),
+            Entry::Vacant(vacant) => vacant.insert(lookup_host(host, *port)?),
         };
         all.push(found.clone());
     }
@@ -176,13 +176,17 @@ fn lookup_host(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
 /// One line that says what is needed, and what to do.
 fn check_fd_limit(limit: u64, concurrency: usize, threads: usize) -> Result<(), String> {
     let concurrency = concurrency as u64;
-    let reserve = RESERVED_FDS + FDS_PER_THREAD.saturating_mul(threads as u64);
-    let needed = concurrency.saturating_add(reserve);
+    let reserved = RESERVED_FDS + FDS_PER_THREAD.saturating_mul(threads as u64);
+    let needed = concurrency.saturating_add(reserved);
     if needed <= limit {
         return Ok(());
     }
-    let most = limit.saturating_sub(reserve);
-    let or_less = if most == 0 { String::new() } else { format!(", or ask for at most -c {most}") };
+    let concurrency_max = limit.saturating_sub(reserved);
+    let or_less = if concurrency_max == 0 {
+        String::new()
+    } else {
+        format!(", or ask for at most -c {concurrency_max}")
+    };
     Err(format!(
         "-c {concurrency} needs a limit of {needed} open files, and it is {limit}; \
          raise it with `ulimit -n {needed}`{or_less}"

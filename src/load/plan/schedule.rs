@@ -30,7 +30,7 @@ impl fmt::Display for Schedule {
                 }
                 Ok(())
             }
-            Self::Ramp { from, to, over } => write!(f, "{from}..{to}/{}", secs_text(*over)),
+            Self::Ramp { from, to, over: duration } => write!(f, "{from}..{to}/{}", secs_text(*duration)),
         }
     }
 }
@@ -98,10 +98,10 @@ pub(in crate::load) fn parse_ramp(text: &str) -> Result<Schedule, String> {
     let (rates, time) = text.rsplit_once('/').ok_or(NOT_A_RAMP)?;
     let (from, to) = rates.split_once("..").ok_or(NOT_A_RAMP)?;
     let (from, to) = (parse_rate(from, true)?, parse_rate(to, true)?);
-    let over = parse_positive_time(time)?;
+    let duration = parse_positive_time(time)?;
     match from == 0.0 && to == 0.0 {
         true => Err("both rates are 0: nothing would be sent".to_owned()),
-        false => Ok(Schedule::Ramp { from, to, over }),
+        false => Ok(Schedule::Ramp { from, to, over: duration }),
     }
 }
 
@@ -134,10 +134,10 @@ mod tests {
             kind in 0..3u8,
         ) {
             let steps: Vec<_> = rates.iter().map(|(rate, us)| (f64::from(*rate) / 10.0, Duration::from_micros(*us))).collect();
-            let (per_sec, over) = steps[0];
+            let (per_sec, duration) = steps[0];
             let schedule = match kind {
                 0 => Schedule::Constant { per_sec },
-                1 => Schedule::Ramp { from: 0.0, to: per_sec, over },
+                1 => Schedule::Ramp { from: 0.0, to: per_sec, over: duration },
                 _ => Schedule::Steps(steps),
             };
             prop_assert_eq!(Schedule::parse(&schedule.to_string()), Ok(schedule));

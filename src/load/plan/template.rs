@@ -60,8 +60,8 @@ impl Template {
 
     /// Appends what this request has in the place of the placeholders.
     pub fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
-        for piece in &self.parts {
-            match piece {
+        for part in &self.parts {
+            match part {
                 TemplatePart::Bytes(bytes) => out.extend_from_slice(bytes),
                 TemplatePart::Sequence => decimal(out, seq),
                 TemplatePart::Random(first, last) => decimal(out, random.between(*first, *last)),
@@ -80,7 +80,7 @@ impl Template {
 
     /// Whether it differs from one time to the next by chance.
     fn is_random(&self) -> bool {
-        self.parts.iter().any(|piece| matches!(piece, TemplatePart::Random(..)))
+        self.parts.iter().any(|part| matches!(part, TemplatePart::Random(..)))
     }
 
     /// Takes what begins with a brace; returns what follows.
@@ -99,9 +99,9 @@ impl Template {
         let Some(len) = inner.iter().position(|&byte| byte == b'}') else {
             return Err(format!("the placeholder {} is not closed; {REMEDY}", quote(format!("{{{name}"))));
         };
-        let (words, rest) = inner.split_at(len);
-        let words = String::from_utf8_lossy(words);
-        self.parts.push(parse_placeholder(&words)?);
+        let (placeholder_text, rest) = inner.split_at(len);
+        let placeholder_text = String::from_utf8_lossy(placeholder_text);
+        self.parts.push(parse_placeholder(&placeholder_text)?);
         Ok(rest.get(1..).unwrap_or_default())
     }
 
@@ -125,9 +125,9 @@ fn placeholder_name(inner: &[u8]) -> Option<&str> {
 }
 
 /// Understands what stands between the braces.
-fn parse_placeholder(words: &str) -> Result<TemplatePart, String> {
-    let parts: Vec<&str> = words.split(':').collect();
-    let shown = quote(format!("{{{words}}}"));
+fn parse_placeholder(placeholder_text: &str) -> Result<TemplatePart, String> {
+    let parts: Vec<&str> = placeholder_text.split(':').collect();
+    let shown = quote(format!("{{{placeholder_text}}}"));
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
     match parts.as_slice() {
         ["SEQ"] => Ok(TemplatePart::Sequence),

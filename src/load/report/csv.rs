@@ -11,7 +11,7 @@ use crate::load::compare::{Comparison, ComparisonVerdict};
 use crate::load::stats::summary::{PERCENTILES, Spread, StatusCount, Summary};
 
 /// One figure a line, below a heading; those of a comparison behind those of the run.
-pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
+pub fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
     let mut table = CsvTable::new();
     totals(&mut table, summary);
     table.object("run", &json!(RunReport::of(&summary.info)));
@@ -51,8 +51,8 @@ pub fn csv(summary: &Summary, beside: Option<&Comparison>) -> String {
         table.row("slice_p50", &start, &slice.p50_us, "us");
         table.row("slice_p99", &start, &slice.p99_us, "us");
     }
-    if let Some(beside) = beside {
-        comparison_rows(&mut table, beside);
+    if let Some(comparison) = comparison {
+        comparison_rows(&mut table, comparison);
     }
     table.0
 }

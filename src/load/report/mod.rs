@@ -62,15 +62,15 @@ impl ReportFormat {
 
     /// The report of a run that was compared with another, as one document. Formats that
     /// [`supports_comparison`](Self::supports_comparison) say what the comparison says, the others nothing of it.
-    pub fn render_with_comparison(self, summary: &Summary, beside: Option<&Comparison>) -> String {
+    pub fn render_with_comparison(self, summary: &Summary, comparison: Option<&Comparison>) -> String {
         match self {
             Self::Text => {
-                let behind =
-                    beside.map_or_else(String::new, |beside| format!("\n{}", comparison::text(beside)));
-                text(summary) + &behind
+                let suffix = comparison
+                    .map_or_else(String::new, |comparison| format!("\n{}", comparison::text(comparison)));
+                text(summary) + &suffix
             }
-            Self::Json => json(summary, beside),
-            Self::Csv => csv(summary, beside),
+            Self::Json => json(summary, comparison),
+            Self::Csv => csv(summary, comparison),
             Self::Hdr => hdr(summary),
             Self::Html => html(summary),
         }

@@ -98,8 +98,8 @@ fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
             writeln!(out, "  {}", in_words(*reason))?;
         }
     }
-    for remark in &summary.validity.warnings {
-        writeln!(out, "\nNote: {}", describe_warning(remark))?;
+    for warning in &summary.validity.warnings {
+        writeln!(out, "\nNote: {}", describe_warning(warning))?;
     }
     Ok(())
 }

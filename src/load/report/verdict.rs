@@ -37,12 +37,12 @@ pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
         meaning: in_words(*reason),
         figures: reason_figures(*reason),
     };
-    let remark = |remark: &Warning| Finding {
-        name: remark.name(),
-        meaning: describe_warning(remark),
-        figures: warning_figures(remark),
+    let warning = |warning: &Warning| Finding {
+        name: warning.name(),
+        meaning: describe_warning(warning),
+        figures: warning_figures(warning),
     };
-    (validity.reasons.iter().map(reason).collect(), validity.warnings.iter().map(remark).collect())
+    (validity.reasons.iter().map(reason).collect(), validity.warnings.iter().map(warning).collect())
 }
 
 fn figures<const N: usize>(figures: [(&str, Value); N]) -> Vec<Number> {
@@ -73,8 +73,8 @@ fn reason_figures(reason: ClientBound) -> Vec<Number> {
 }
 
 /// The numbers behind a remark.
-fn warning_figures(remark: &Warning) -> Vec<Number> {
-    match *remark {
+fn warning_figures(warning: &Warning) -> Vec<Number> {
+    match *warning {
         Warning::RateNotReached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
         Warning::TooShort | Warning::DifferentSettings { .. } => Vec::new(),
         Warning::UnequalDurations { shortest, longest } => figures([
@@ -137,8 +137,8 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
 }
 
 /// What should be known about a run.
-pub(in crate::load) fn describe_warning(remark: &Warning) -> String {
-    match *remark {
+pub(in crate::load) fn describe_warning(warning: &Warning) -> String {
+    match *warning {
         Warning::RateNotReached { missed, due } => format!(
             "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
              was free: the server is too slow for this rate, or -c is too low",

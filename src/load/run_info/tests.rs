@@ -73,11 +73,11 @@ fn setup_of(line: &str) -> Setup {
 fn setup_from_options_redacts_secret_fields() {
     let plain = setup_of("-c|2|/");
     assert_eq!(plain, Setup { client_version: env!("CARGO_PKG_VERSION").to_owned(), ..setup() });
-    let loud =
+    let with_secrets =
         setup_of("-c|2|-H|authorization: Bearer s3cret|-H|COOKIE: id=s3cret|-H|Accept: a/b|-H|User-Agent:|/");
     let fields = "authorization: (redacted); COOKIE: (redacted); Accept: a/b; no User-Agent";
-    assert_eq!(loud.entries()[1], ("extra fields", fields.to_owned()));
-    assert!(!format!("{loud:?}").contains("s3cret"));
+    assert_eq!(with_secrets.entries()[1], ("extra fields", fields.to_owned()));
+    assert!(!format!("{with_secrets:?}").contains("s3cret"));
     assert_eq!(setup_of("-c|2|--no-keepalive|/").keep_alive_for, Some(0));
     assert_eq!(setup_of("-c|2|--requests-per-connection|9|/").keep_alive_for, Some(9));
     assert_eq!(setup_of("-c|2|--timeout|2s|/").timeout, Duration::from_secs(2));
@@ -125,8 +125,8 @@ fn differences_list_both_values() {
     let seeded = RunInfo { setup: Setup { seed: Some(9), ..setup() }, ..info() };
     assert_eq!(differences(&plain, &seeded), [""; 0]);
     let schedule = Schedule::Ramp { from: 0.0, to: 10.0, over: Duration::from_secs(5) };
-    let course = LoadProfile { schedule, warmup: Duration::from_secs(1), ..profile() };
-    let other = RunInfo { setup: unusual_setup(), profile: course, pipeline: 4, ..info() };
+    let profile = LoadProfile { schedule, warmup: Duration::from_secs(1), ..profile() };
+    let other = RunInfo { setup: unusual_setup(), profile, pipeline: 4, ..info() };
     assert_eq!(
         differences(&plain, &other),
         [

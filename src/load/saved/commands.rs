@@ -116,26 +116,22 @@ impl SavedRunCommand {
     /// # Errors
     /// A [`UsageError`] that names the option or word at fault.
     pub fn parse(self, args: Vec<OsString>) -> Result<Command<SavedRunTask>, UsageError> {
-        self.program().command(args, |given| match self {
-            Self::Compare => read_compare(given),
-            Self::Merge => read_merge(given),
+        self.program().command(args, |parsed| match self {
+            Self::Compare => read_compare(parsed),
+            Self::Merge => read_merge(parsed),
         })
     }
 }
 
-fn read_compare(given: &mut ParsedArgs) -> Result<SavedRunTask, String> {
-    let limits = value(given, "--fail-on", Thresholds::parse)?;
-    let seed = value(given, "--seed", parse_seed)?.unwrap_or_default();
-    let format = value(given, "--format", parse_comparison_format)?.unwrap_or_default();
-    let out = report_path(given)?;
-    match given.operands().as_slice() {
-        [_, before, after] => Ok(SavedRunTask::Compare {
-            files: [before.into(), after.into()],
-            thresholds: limits,
-            seed,
-            format,
-            out,
-        }),
+fn read_compare(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
+    let thresholds = value(parsed, "--fail-on", Thresholds::parse)?;
+    let seed = value(parsed, "--seed", parse_seed)?.unwrap_or_default();
+    let format = value(parsed, "--format", parse_comparison_format)?.unwrap_or_default();
+    let out = report_path(parsed)?;
+    match parsed.operands().as_slice() {
+        [_, before, after] => {
+            Ok(SavedRunTask::Compare { files: [before.into(), after.into()], thresholds, seed, format, out })
+        }
         [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
         _ => Err("two files are needed: the run before, and the one after".to_owned()),
     }
@@ -148,10 +144,10 @@ fn parse_comparison_format(text: &str) -> Result<ReportFormat, String> {
     }
 }
 
-fn read_merge(given: &mut ParsedArgs) -> Result<SavedRunTask, String> {
-    let format = value(given, "--format", parse_format)?.unwrap_or_default();
-    let (out, save) = (report_path(given)?, file_name(given, "--save")?);
-    match given.operands().as_slice() {
+fn read_merge(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
+    let format = value(parsed, "--format", parse_format)?.unwrap_or_default();
+    let (out, save) = (report_path(parsed)?, file_name(parsed, "--save")?);
+    match parsed.operands().as_slice() {
         [_, first, others @ ..] if !others.is_empty() => {
             let others = others.iter().map(PathBuf::from).collect();
             Ok(SavedRunTask::Merge { first: first.into(), others, format, out, save })
@@ -167,14 +163,14 @@ impl SavedRunTask {
     /// A file is not to be read or written, runs do not add up, or a limit is broken.
     pub fn run(&self) -> Result<(), LoadError> {
         match self {
-            Self::Compare { files, thresholds: limits, seed, format, out } => {
+            Self::Compare { files, thresholds, seed, format, out } => {
                 let [before, after] = files;
                 let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
                 let comparison = compare(&before, &after, *seed);
                 let out = ReportOutput::open(out.as_deref())?;
                 files.iter().try_for_each(|file| out.check_not_same_file("a run", file))?;
                 out.write(&format.render_comparison(&comparison))?;
-                limits.as_ref().map_or(Ok(()), |limits| check_thresholds(limits, &comparison))
+                thresholds.as_ref().map_or(Ok(()), |thresholds| check_thresholds(thresholds, &comparison))
             }
             Self::Merge { first, others, format, out, save } => {
                 let mut sum = read_run(first)?;
@@ -201,16 +197,16 @@ impl SavedRunTask {
 /// # Errors
 /// One of the runs is invalid, or a clause fires.
 pub(in crate::load) fn check_thresholds(
-    limits: &Thresholds,
+    thresholds: &Thresholds,
     comparison: &Comparison,
 ) -> Result<(), LoadError> {
     if !comparison.before.is_valid || !comparison.after.is_valid {
         return Err(LoadError::ClientBound);
     }
-    for line in limits.open(comparison) {
+    for line in thresholds.open(comparison) {
         say(format_args!("{line}"));
     }
-    match limits.judge(comparison) {
+    match thresholds.judge(comparison) {
         fired if fired.is_empty() => Ok(()),
         fired => Err(LoadError::Regressed(fired)),
     }
@@ -223,8 +219,8 @@ mod tests {
 
     fn parse(line: &str) -> Result<SavedRunTask, String> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let kept = SavedRunCommand::from_args(&args).expect("a command");
-        match kept.parse(args) {
+        let saved_command = SavedRunCommand::from_args(&args).expect("a command");
+        match saved_command.parse(args) {
             Ok(Command::Run(order)) => Ok(*order),
             Ok(other) => panic!("{line}: {other:?}"),
             Err(error) => Err(error.to_string()),
@@ -234,11 +230,11 @@ mod tests {
     #[test]
     fn compare_and_merge_parse_files_and_options() {
         let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
-        let (limits, files) = (Thresholds::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
+        let (thresholds, files) = (Thresholds::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
         let out = Some("c".into());
         assert_eq!(
             order,
-            Ok(SavedRunTask::Compare { files, thresholds: limits, seed: 3, format: ReportFormat::Csv, out })
+            Ok(SavedRunTask::Compare { files, thresholds, seed: 3, format: ReportFormat::Csv, out })
         );
         let order = parse("merge a b c --format json --out - --save d");
         let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
@@ -289,10 +285,12 @@ mod tests {
 
     #[test]
     fn help_names_every_option_and_its_examples_parse() {
-        for kept in [SavedRunCommand::Compare, SavedRunCommand::Merge] {
-            check_table(kept.program(), kept.help());
-            assert!(kept.help().is_ascii() && kept.help().lines().all(|line| line.len() <= 100));
-            let (_, examples) = kept.help().split_once("Examples\n").expect("examples");
+        for saved_command in [SavedRunCommand::Compare, SavedRunCommand::Merge] {
+            check_table(saved_command.program(), saved_command.help());
+            assert!(
+                saved_command.help().is_ascii() && saved_command.help().lines().all(|line| line.len() <= 100)
+            );
+            let (_, examples) = saved_command.help().split_once("Examples\n").expect("examples");
             for line in examples.lines() {
                 let (command, _) = line.trim().split_once("  ").expect("words about it");
                 let (_, words) = command.split_once(' ').expect("a command");

@@ -119,8 +119,8 @@ impl Bracket {
     fn of(steps: &[StepResult]) -> Self {
         let mut bracket = Self::default();
         for tries in steps.chunk_by(|one, other| one.rate == other.rate) {
-            let rate = tries.first().map_or(RATE_MIN, |tried| tried.rate);
-            match combined_verdict(tries.iter().map(|tried| tried.verdict)) {
+            let rate = tries.first().map_or(RATE_MIN, |result| result.rate);
+            match combined_verdict(tries.iter().map(|result| result.verdict)) {
                 SloVerdict::Met => bracket.met = Some(rate),
                 verdict => bracket.above = Some(StepResult { rate, verdict }),
             }
@@ -183,10 +183,10 @@ fn found(met: f64, above: StepResult) -> SearchOutcome {
     }
 }
 
-fn lowest_failed_outcome(tried: StepResult) -> SearchOutcome {
-    match tried.verdict {
-        SloVerdict::ClientBound => SearchOutcome::GaveOut { rate: None, above: tried.rate },
-        SloVerdict::Met | SloVerdict::Missed => SearchOutcome::NotMet { lowest: tried.rate },
+fn lowest_failed_outcome(result: StepResult) -> SearchOutcome {
+    match result.verdict {
+        SloVerdict::ClientBound => SearchOutcome::GaveOut { rate: None, above: result.rate },
+        SloVerdict::Met | SloVerdict::Missed => SearchOutcome::NotMet { lowest: result.rate },
     }
 }
 

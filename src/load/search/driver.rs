@@ -41,15 +41,16 @@ const WARMUP_DIVISOR: u32 = 4;
 /// A run cannot be made, or nothing was found.
 pub(in crate::load) fn find_rate(
     settings: &Settings,
-    wanted: &SearchSettings,
+    options: &SearchSettings,
     prepared: &PreparedRun,
     interrupt: &Interrupt,
     out: ReportOutput,
 ) -> Result<(), LoadError> {
-    let finder = RateSearch { settings, wanted, prepared, interrupt, first_info: None, wall: Duration::ZERO };
-    let curve = finder.search()?;
+    let rate_search =
+        RateSearch { settings, wanted: options, prepared, interrupt, first_info: None, wall: Duration::ZERO };
+    let curve = rate_search.search()?;
     interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
-    out.write(&wanted.format.render_curve(&curve))?;
+    out.write(&options.format.render_curve(&curve))?;
     judge(&curve)
 }
 
@@ -91,13 +92,13 @@ impl RateSearch<'_> {
             None => self.estimate_start()?,
         };
         let mut steps: Vec<RateStep> = Vec::new();
-        let answer = loop {
-            let tried: Vec<_> = steps.iter().map(RateStep::result).collect();
+        let outcome = loop {
+            let results: Vec<_> = steps.iter().map(RateStep::result).collect();
             if self.interrupt.has_signal() {
-                break bracket::so_far(&tried);
+                break bracket::so_far(&results);
             }
-            match bracket::next(start, &tried) {
-                NextStep::Done(answer) => break answer,
+            match bracket::next(start, &results) {
+                NextStep::Done(outcome) => break outcome,
                 NextStep::Try(rate) => {
                     if let Some(summary) = self.step(steps.len() + 1, rate)? {
                         steps.push(self.judged(rate, &summary));
@@ -105,21 +106,21 @@ impl RateSearch<'_> {
                 }
             }
         };
-        let answer = match answer {
+        let outcome = match outcome {
             SearchOutcome::Found { rate, above } if has_no_responses_above(&steps, above) => {
                 match self.step(steps.len() + 1, rate)? {
                     Some(summary) => steps.push(self.judged(rate, &summary)),
                     None => return self.curve(steps, SearchOutcome::Interrupted { rate: Some(rate), above }),
                 }
                 let is_gone = steps.last().is_some_and(|step| step.answered == 0);
-                if is_gone { SearchOutcome::Interrupted { rate: Some(rate), above } } else { answer }
+                if is_gone { SearchOutcome::Interrupted { rate: Some(rate), above } } else { outcome }
             }
-            answer => answer,
+            outcome => outcome,
         };
-        self.curve(steps, answer)
+        self.curve(steps, outcome)
     }
 
-    fn curve(self, steps: Vec<RateStep>, answer: SearchOutcome) -> Result<Curve, LoadError> {
+    fn curve(self, steps: Vec<RateStep>, outcome: SearchOutcome) -> Result<Curve, LoadError> {
         Ok(Curve {
             target: self.first_info.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
             urls: self.prepared.plan.targets.len() as u64,
@@ -133,7 +134,7 @@ impl RateSearch<'_> {
             started_unix_secs: self.first_info.map_or(0, |first| first.started_unix_secs),
             wall: self.wall,
             steps,
-            answer,
+            answer: outcome,
         })
     }
 

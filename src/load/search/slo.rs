@@ -90,8 +90,8 @@ impl Slo {
     pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;
         let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));
-        let remarks = validity.warnings.iter().filter_map(rate_not_reached_reason);
-        let unsent = remarks
+        let warnings = validity.warnings.iter().filter_map(rate_not_reached_reason);
+        let unsent = warnings
             .chain(validity.reasons.iter().filter_map(|reason| schedule_missed_reason(*reason)))
             .next();
         let mut reasons: Vec<_> = self.assertion.judge(summary).iter().map(FailedClause::describe).collect();
@@ -165,8 +165,8 @@ fn time_limit_us(clause: &AssertionClause) -> Option<f64> {
     matches!(clause.metric, Metric::Time(..)).then_some(clause.limit)
 }
 
-fn rate_not_reached_reason(remark: &Warning) -> Option<String> {
-    matches!(remark, Warning::RateNotReached { .. }).then(|| describe_warning(remark))
+fn rate_not_reached_reason(warning: &Warning) -> Option<String> {
+    matches!(warning, Warning::RateNotReached { .. }).then(|| describe_warning(warning))
 }
 
 fn schedule_missed_reason(reason: ClientBound) -> Option<String> {

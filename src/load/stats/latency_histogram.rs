@@ -110,11 +110,11 @@ impl LatencyHistogram {
         if !read.is_empty() && read.max() > read.highest_equivalent(TIME_MAX_US) {
             return Err("a histogram holds times above an hour");
         }
-        let mut recorder = Self::default();
+        let mut histogram = Self::default();
         for value in read.iter_recorded() {
-            recorder.record_us(value.value_iterated_to(), value.count_at_value());
+            histogram.record_us(value.value_iterated_to(), value.count_at_value());
         }
-        Ok(recorder)
+        Ok(histogram)
     }
 }
 
@@ -244,12 +244,12 @@ mod tests {
 
     #[test]
     fn record_out_of_range_time_clamps_to_bounds() {
-        let mut recorder = LatencyHistogram::default();
-        recorder.record(Duration::ZERO);
-        recorder.record(Duration::MAX);
-        assert_eq!(recorder.len(), 2);
-        assert_eq!(recorder.histogram().min(), TIME_MIN_US);
-        assert!(recorder.quantile_us(1.0).abs_diff(TIME_MAX_US) < TIME_MAX_US / 1000);
+        let mut histogram = LatencyHistogram::default();
+        histogram.record(Duration::ZERO);
+        histogram.record(Duration::MAX);
+        assert_eq!(histogram.len(), 2);
+        assert_eq!(histogram.histogram().min(), TIME_MIN_US);
+        assert!(histogram.quantile_us(1.0).abs_diff(TIME_MAX_US) < TIME_MAX_US / 1000);
         assert_eq!([to_us(Duration::ZERO), to_us(Duration::MAX)], [TIME_MIN_US, TIME_MAX_US]);
     }
 
@@ -261,16 +261,16 @@ mod tests {
 
     #[test]
     fn encoded_histogram_roundtrips_truncated_is_refused() {
-        let mut recorder = LatencyHistogram::default();
+        let mut histogram = LatencyHistogram::default();
         for us in [1, 40, 1500, 200_000, TIME_MAX_US] {
-            recorder.record(Duration::from_micros(us));
+            histogram.record(Duration::from_micros(us));
         }
-        assert_eq!(LatencyHistogram::decode(&recorder.encode()), Ok(recorder.clone()));
+        assert_eq!(LatencyHistogram::decode(&histogram.encode()), Ok(histogram.clone()));
         assert_eq!(
             LatencyHistogram::decode(&LatencyHistogram::default().encode()),
             Ok(LatencyHistogram::default())
         );
-        let encoded = recorder.encode();
+        let encoded = histogram.encode();
         for cut in 0..encoded.len() / 2 {
             assert!(LatencyHistogram::decode(&encoded[..cut]).is_err(), "{cut} bytes");
         }

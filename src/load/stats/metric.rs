@@ -95,7 +95,7 @@ impl Metric {
     ///
     /// The names that there are, in words to stand behind a colon.
     pub fn named(name: &str) -> Result<Self, String> {
-        let other = OTHER_METRICS.iter().find(|(its, _)| *its == name).map(|(_, figure)| *figure);
+        let other = OTHER_METRICS.iter().find(|(its, _)| *its == name).map(|(_, metric)| *metric);
         other.or_else(|| Self::time_named(name)).ok_or_else(|| {
             format!(
                 "there is no figure '{name}': there are rps, errors, failed, unfinished, min, mean, p50, p75, p90, \
@@ -232,10 +232,10 @@ mod tests {
     #[test]
     fn metric_name_roundtrips_unknown_name_is_an_error() {
         for name in ["rps", "errors", "failed", "unfinished", "min", "mean", "max", "p50", "p99.99"] {
-            assert_eq!(Metric::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
+            assert_eq!(Metric::named(name).map(|metric| metric.to_string()), Ok(name.to_owned()));
         }
         for name in ["uncorrected.p99.9", "first-byte.mean", "connect.max", "lag.p50"] {
-            assert_eq!(Metric::named(name).map(|figure| figure.to_string()), Ok(name.to_owned()));
+            assert_eq!(Metric::named(name).map(|metric| metric.to_string()), Ok(name.to_owned()));
         }
         for name in ["", "p98", "p", "connect.", "connect.rps", "P99"] {
             assert!(Metric::named(name).is_err(), "{name:?}");

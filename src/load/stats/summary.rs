@@ -52,14 +52,14 @@ fn write_percentiles<S: Serializer>(us: &[u64; PERCENTILES.len()], to: S) -> Res
 
 impl Spread {
     /// The spread of what was recorded; none if nothing was.
-    pub fn of(recorder: &LatencyHistogram) -> Option<Self> {
-        let histogram = recorder.histogram();
-        (!recorder.is_empty()).then(|| Self {
-            count: recorder.len(),
+    pub fn of(times: &LatencyHistogram) -> Option<Self> {
+        let histogram = times.histogram();
+        (!times.is_empty()).then(|| Self {
+            count: times.len(),
             min_us: histogram.min(),
             mean_us: histogram.mean(),
             stdev_us: histogram.stdev(),
-            percentiles_us: PERCENTILES.map(|(_, quantile)| recorder.quantile_us(quantile)),
+            percentiles_us: PERCENTILES.map(|(_, quantile)| times.quantile_us(quantile)),
             max_us: histogram.max(),
         })
     }
@@ -447,12 +447,12 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
 }
 
 /// Bars at 1, 2 and 5 of each power of ten, from the shortest time to the longest.
-fn bars(recorder: &LatencyHistogram) -> Vec<HistogramBar> {
-    if recorder.is_empty() {
+fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
+    if times.is_empty() {
         return Vec::new();
     }
     // A value stands for all that are equal to it within the precision; a bar begins with the lowest.
-    let histogram = recorder.histogram();
+    let histogram = times.histogram();
     let (min_us, max_us) = (histogram.min(), histogram.lowest_equivalent(histogram.max()));
     let mut bars: Vec<HistogramBar> = Vec::new();
     let mut from_us = 0;

@@ -59,11 +59,11 @@ impl TimeSlice {
 
     /// The corrected latencies as a histogram of the common kind.
     pub fn latency(&self) -> LatencyHistogram {
-        let mut recorder = LatencyHistogram::default();
+        let mut histogram = LatencyHistogram::default();
         for (us, count) in self.values() {
-            recorder.record_us(us, u64::from(count));
+            histogram.record_us(us, u64::from(count));
         }
-        recorder
+        histogram
     }
 
     /// What did not go well: requests and connections that failed, and bad statuses.

@@ -251,10 +251,10 @@ impl Validity {
 }
 
 /// Judges a run.
-pub fn judge(evidence: &ValidityInput) -> Validity {
+pub fn judge(input: &ValidityInput) -> Validity {
     let mut verdict = Validity::default();
-    let is_long = evidence.wall >= WALL_MIN;
-    let (cpu_share, wanted_share) = (evidence.cpu_share, evidence.wanted_share);
+    let is_long = input.wall >= WALL_MIN;
+    let (cpu_share, wanted_share) = (input.cpu_share, input.wanted_share);
     if is_long && cpu_share >= CPU_SHARE_MAX {
         verdict.reasons.push(ClientBound::Cpu { share: cpu_share });
     } else if is_long && wanted_share >= CPU_SHARE_MAX {
@@ -263,20 +263,20 @@ pub fn judge(evidence: &ValidityInput) -> Validity {
     if !is_long {
         verdict.warnings.push(Warning::TooShort);
     }
-    match lag(evidence) {
+    match lag(input) {
         Some(reason) => verdict.reasons.push(reason),
-        None => verdict.warnings.extend(lag_warning(evidence)),
+        None => verdict.warnings.extend(lag_warning(input)),
     }
-    match missed_requests(evidence) {
-        Some((missed, due)) if is_long && is_short_of_cpu(evidence) => {
+    match missed_requests(input) {
+        Some((missed, due)) if is_long && is_short_of_cpu(input) => {
             verdict.reasons.push(ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share });
         }
         Some((missed, due)) => verdict.warnings.push(Warning::RateNotReached { missed, due }),
         None => {}
     }
-    verdict.warnings.extend(other_warnings(evidence));
+    verdict.warnings.extend(other_warnings(input));
     for failure in LoadFailure::CLIENT_SIDE {
-        let count = evidence.failures.of(failure) + evidence.connect_failures.of(failure);
+        let count = input.failures.of(failure) + input.connect_failures.of(failure);
         if count > 0 {
             verdict.reasons.push(ClientBound::Exhausted { failure, count });
         }
@@ -286,43 +286,42 @@ pub fn judge(evidence: &ValidityInput) -> Validity {
 
 /// Whether the generator had little time left, or waited for a processor for longer than it used one: what
 /// it did not send then is not the server's fault alone.
-fn is_short_of_cpu(evidence: &ValidityInput) -> bool {
-    let is_pushed_aside = |waited: f64| waited >= CPU_WAIT_WARN_SHARE && waited >= evidence.cpu_share;
-    evidence.wanted_share.max(evidence.cpu_share) >= CPU_SHARE_BUSY
-        || evidence.waited_share.is_some_and(is_pushed_aside)
+fn is_short_of_cpu(input: &ValidityInput) -> bool {
+    let is_pushed_aside = |waited: f64| waited >= CPU_WAIT_WARN_SHARE && waited >= input.cpu_share;
+    input.wanted_share.max(input.cpu_share) >= CPU_SHARE_BUSY
+        || input.waited_share.is_some_and(is_pushed_aside)
 }
 
-fn other_warnings(evidence: &ValidityInput) -> impl Iterator<Item = Warning> {
-    let held_up =
-        evidence.waited_share.filter(|share| evidence.wall >= WALL_MIN && *share >= CPU_WAIT_WARN_SHARE);
+fn other_warnings(input: &ValidityInput) -> impl Iterator<Item = Warning> {
+    let held_up = input.waited_share.filter(|share| input.wall >= WALL_MIN && *share >= CPU_WAIT_WARN_SHARE);
     let held_up = held_up.map(|waited_share| Warning::WaitedForCpu { waited_share });
-    let flattering = evidence.unfinished.map(Warning::UnfinishedBias);
-    let (requests, connections) = (evidence.resent, evidence.unasked);
+    let flattering = input.unfinished.map(Warning::UnfinishedBias);
+    let (requests, connections) = (input.resent, input.unasked);
     let resent = (requests > 0).then_some(Warning::Resent { requests });
     let unasked = (connections > 0).then_some(Warning::UnsolicitedBytes { connections });
     [held_up, flattering, resent, unasked].into_iter().flatten()
 }
 
-fn lag(evidence: &ValidityInput) -> Option<ClientBound> {
-    let p99_us = evidence.lag_p99_us?;
+fn lag(input: &ValidityInput) -> Option<ClientBound> {
+    let p99_us = input.lag_p99_us?;
     // A float of an integer that is at most an hour of microseconds goes back into an integer.
-    let borne_us = (evidence.latency_p99_us as f64 * LAG_SHARE_MAX) as u64;
+    let borne_us = (input.latency_p99_us as f64 * LAG_SHARE_MAX) as u64;
     let limit_us = borne_us.max(LAG_FLOOR_US);
     (p99_us > limit_us).then_some(ClientBound::Lag { p99_us, limit_us })
 }
 
 /// What is left of the latencies without the lag is nothing to rely on.
-fn lag_warning(evidence: &ValidityInput) -> Option<Warning> {
-    let (lag_p99_us, latency_p99_us) = (evidence.lag_p99_us?, evidence.latency_p99_us);
+fn lag_warning(input: &ValidityInput) -> Option<Warning> {
+    let (lag_p99_us, latency_p99_us) = (input.lag_p99_us?, input.latency_p99_us);
     let is_most = lag_p99_us >= LAG_WARN_US && lag_p99_us.saturating_mul(2) >= latency_p99_us;
     is_most.then_some(Warning::LagNearLatency { lag_p99_us, latency_p99_us })
 }
 
 /// How many requests of the schedule were not sent, if they are more than may be on their way.
-fn missed_requests(evidence: &ValidityInput) -> Option<(u64, u64)> {
-    let due = evidence.due?;
-    let missed = due.saturating_sub(evidence.sent);
-    let is_much = missed > evidence.concurrency && missed as f64 > due as f64 * MISSED_SHARE_MAX;
+fn missed_requests(input: &ValidityInput) -> Option<(u64, u64)> {
+    let due = input.due?;
+    let missed = due.saturating_sub(input.sent);
+    let is_much = missed > input.concurrency && missed as f64 > due as f64 * MISSED_SHARE_MAX;
     is_much.then_some((missed, due))
 }
 
@@ -334,7 +333,7 @@ mod tests {
 
     fn with(change: impl Fn(&mut ValidityInput)) -> Validity {
         let none = FailureCounts::default();
-        let mut evidence = ValidityInput {
+        let mut input = ValidityInput {
             wall: Duration::from_secs(10),
             cpu_share: 0.3,
             wanted_share: 0.35,
@@ -350,8 +349,8 @@ mod tests {
             failures: &none,
             connect_failures: &none,
         };
-        change(&mut evidence);
-        judge(&evidence)
+        change(&mut input);
+        judge(&input)
     }
 
     #[test]
@@ -458,7 +457,7 @@ mod tests {
         let mut gone = FailureCounts::default();
         gone.add(LoadFailure::NoPort, 3);
         gone.add(LoadFailure::Refused, 9);
-        let evidence = ValidityInput {
+        let input = ValidityInput {
             wall: Duration::from_secs(1),
             cpu_share: 0.0,
             wanted_share: 0.0,
@@ -475,7 +474,7 @@ mod tests {
             connect_failures: &gone,
         };
         let exhausted = ClientBound::Exhausted { failure: LoadFailure::NoPort, count: 6 };
-        assert_eq!(judge(&evidence).reasons, [exhausted]);
+        assert_eq!(judge(&input).reasons, [exhausted]);
         assert_eq!(exhausted.name(), "no-port");
     }
 }

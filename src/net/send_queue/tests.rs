@@ -60,35 +60,35 @@ fn file(bytes: &[u8]) -> Rc<File> {
 
 /// Every kind of segment, and the bytes that they are.
 fn filled() -> (SendQueue, &'static [u8]) {
-    let mut outbox = SendQueue::new();
-    outbox.push_with(|out| out.extend_from_slice(b"own "));
-    outbox.push_with(|out| out.extend_from_slice(b"own too "));
-    outbox.push_static(b"static ");
-    outbox.push_shared(Rc::from(&b"shared "[..]));
-    outbox.push_shared_part(Rc::from(&b"..a part .."[..]), 2..9);
-    outbox.push_file(file(b"..a file.."), 2, 6);
-    outbox.push_with(|out| out.extend_from_slice(b" own again"));
-    (outbox, b"own own too static shared a part a file own again")
+    let mut send_queue = SendQueue::new();
+    send_queue.push_with(|out| out.extend_from_slice(b"own "));
+    send_queue.push_with(|out| out.extend_from_slice(b"own too "));
+    send_queue.push_static(b"static ");
+    send_queue.push_shared(Rc::from(&b"shared "[..]));
+    send_queue.push_shared_part(Rc::from(&b"..a part .."[..]), 2..9);
+    send_queue.push_file(file(b"..a file.."), 2, 6);
+    send_queue.push_with(|out| out.extend_from_slice(b" own again"));
+    (send_queue, b"own own too static shared a part a file own again")
 }
 
 #[test]
 fn flush_uses_one_writev_and_sendfile_for_files() {
-    let (mut outbox, bytes) = filled();
+    let (mut send_queue, bytes) = filled();
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
-    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, bytes);
     assert_eq!(wire.calls, ["writev", "sendfile", "write"]);
-    assert_eq!((outbox.len(), outbox.sent_total()), (0, bytes.len() as u64));
+    assert_eq!((send_queue.len(), send_queue.sent_total()), (0, bytes.len() as u64));
 }
 
 #[test]
 fn flush_with_short_writes_loses_and_repeats_nothing() {
     for step in 1..12 {
-        let (mut outbox, bytes) = filled();
+        let (mut send_queue, bytes) = filled();
         let mut wire = LimitedTransport::new(step, 0);
-        while !outbox.is_empty() {
+        while !send_queue.is_empty() {
             wire.room += 5;
-            assert_ne!(outbox.flush(&mut wire, &mut 1000), IoOutcome::BudgetSpent);
+            assert_ne!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::BudgetSpent);
         }
         assert_eq!(wire.taken, bytes, "{step} bytes a call");
     }
@@ -100,20 +100,20 @@ fn push_shared_part_is_clamped_to_the_bytes() {
     for (part, expected) in
         [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
     {
-        let (mut outbox, mut wire) = (SendQueue::new(), LimitedTransport::new(3, usize::MAX));
-        outbox.push_shared_part(Rc::clone(&bytes), part.clone());
-        assert_eq!(outbox.len(), expected.len() as u64);
-        assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+        let (mut send_queue, mut wire) = (SendQueue::new(), LimitedTransport::new(3, usize::MAX));
+        send_queue.push_shared_part(Rc::clone(&bytes), part.clone());
+        assert_eq!(send_queue.len(), expected.len() as u64);
+        assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
         assert_eq!(wire.taken, expected.as_bytes(), "{part:?}");
     }
 }
 
 #[test]
 fn flush_with_spent_budget_stops_and_loses_nothing() {
-    let (mut outbox, bytes) = filled();
+    let (mut send_queue, bytes) = filled();
     let mut wire = LimitedTransport::new(7, usize::MAX);
     let mut flushes = 0;
-    while outbox.flush(&mut wire, &mut 10) == IoOutcome::BudgetSpent {
+    while send_queue.flush(&mut wire, &mut 10) == IoOutcome::BudgetSpent {
         flushes += 1;
     }
     assert_eq!(wire.taken, bytes);
@@ -123,102 +123,102 @@ fn flush_with_spent_budget_stops_and_loses_nothing() {
 #[test]
 fn flush_file_bytes_cost_a_quarter_of_the_budget() {
     for (head, budget, expected) in [("", 2, 8), ("head", 5, 4 + 4), ("head", 4, 4), ("", 3, 10)] {
-        let mut outbox = SendQueue::new();
-        outbox.push_with(|out| out.extend_from_slice(head.as_bytes()));
-        outbox.push_file(file(b"0123456789"), 0, 10);
+        let mut send_queue = SendQueue::new();
+        send_queue.push_with(|out| out.extend_from_slice(head.as_bytes()));
+        send_queue.push_file(file(b"0123456789"), 0, 10);
         let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
-        outbox.flush(&mut wire, &mut budget.clone());
+        send_queue.flush(&mut wire, &mut budget.clone());
         assert_eq!(wire.taken.len(), expected, "{head:?} and a file, {budget}");
     }
 }
 
 #[test]
 fn queued_since_position_returns_inline_bytes() {
-    let (mut outbox, _) = filled();
-    let mark = outbox.position();
-    assert_eq!(outbox.queued_since(mark, outbox.queued_total()), b"");
-    outbox.push_with(|out| out.extend_from_slice(b"a head"));
-    let position = outbox.queued_total();
-    outbox.push_with(|out| out.extend_from_slice(b"a body"));
-    outbox.push_static(b"static");
-    assert_eq!(outbox.queued_since(mark, position), b"a head");
-    assert_eq!(outbox.queued_since(mark, u64::MAX), b"");
+    let (mut send_queue, _) = filled();
+    let start = send_queue.position();
+    assert_eq!(send_queue.queued_since(start, send_queue.queued_total()), b"");
+    send_queue.push_with(|out| out.extend_from_slice(b"a head"));
+    let position = send_queue.queued_total();
+    send_queue.push_with(|out| out.extend_from_slice(b"a body"));
+    send_queue.push_static(b"static");
+    assert_eq!(send_queue.queued_since(start, position), b"a head");
+    assert_eq!(send_queue.queued_since(start, u64::MAX), b"");
 }
 
 #[test]
 fn position_is_stable_after_partial_send() {
     for room in 0..20 {
-        let mut outbox = SendQueue::new();
-        outbox.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
-        outbox.flush(&mut LimitedTransport::new(usize::MAX, room), &mut 1000);
-        let mark = outbox.position();
+        let mut send_queue = SendQueue::new();
+        send_queue.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
+        send_queue.flush(&mut LimitedTransport::new(usize::MAX, room), &mut 1000);
+        let start = send_queue.position();
         for piece in [&b"a "[..], b"head"] {
-            outbox.push_with(|out| out.extend_from_slice(piece));
+            send_queue.push_with(|out| out.extend_from_slice(piece));
         }
-        assert_eq!(outbox.queued_since(mark, outbox.queued_total()), b"a head", "{room} sent");
+        assert_eq!(send_queue.queued_since(start, send_queue.queued_total()), b"a head", "{room} sent");
     }
 }
 
 #[test]
 fn flush_shrunk_file_fails_without_padding() {
-    let mut outbox = SendQueue::new();
-    outbox.push_file(file(b"short"), 0, 10);
+    let mut send_queue = SendQueue::new();
+    send_queue.push_file(file(b"short"), 0, 10);
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
-    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Failed(CloseReason::FileTruncated));
+    assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Failed(CloseReason::FileTruncated));
     assert_eq!(wire.taken, b"short");
 }
 
 #[test]
 fn never_empty_queue_keeps_a_small_buffer() {
-    let mut outbox = SendQueue::new();
+    let mut send_queue = SendQueue::new();
     let mut wire = LimitedTransport::new(usize::MAX, 0);
-    outbox.push_with(|out| out.extend_from_slice(b"ahead"));
+    send_queue.push_with(|out| out.extend_from_slice(b"ahead"));
     for _ in 0..1000 {
-        outbox.push_with(|out| out.extend_from_slice(b"0123456789"));
+        send_queue.push_with(|out| out.extend_from_slice(b"0123456789"));
         wire.room = 10;
-        assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Blocked);
+        assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Blocked);
     }
-    let capacity = outbox.queue.as_ref().map_or(0, |queue| queue.inline.capacity());
+    let capacity = send_queue.queue.as_ref().map_or(0, |queue| queue.inline.capacity());
     assert!(capacity < 100, "{capacity} bytes");
     wire.room = 5;
-    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, ["ahead", &"0123456789".repeat(1000)].concat().as_bytes());
 }
 
 #[test]
 fn lease_keeps_segments_that_were_queued_before() {
     let mut pool = Pool::new(16);
-    let mut outbox = SendQueue::new();
-    pool.lease_segments(&mut outbox);
-    outbox.push_static(b"static");
-    pool.return_segments(&mut outbox);
-    pool.lease_segments(&mut outbox);
+    let mut send_queue = SendQueue::new();
+    pool.lease_segments(&mut send_queue);
+    send_queue.push_static(b"static");
+    pool.return_segments(&mut send_queue);
+    pool.lease_segments(&mut send_queue);
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
-    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, b"static");
 }
 
 #[test]
 fn discard_drops_queued_bytes_and_sends_later_ones() {
-    let (mut outbox, bytes) = filled();
+    let (mut send_queue, bytes) = filled();
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
-    assert_eq!(outbox.flush(&mut wire, &mut 6), IoOutcome::BudgetSpent);
+    assert_eq!(send_queue.flush(&mut wire, &mut 6), IoOutcome::BudgetSpent);
     let sent = wire.taken.len();
-    assert!(!outbox.has_discarded());
-    outbox.discard();
-    assert!(outbox.is_empty() && outbox.has_discarded() && outbox.sent_total() == sent as u64);
-    outbox.push_with(|out| out.extend_from_slice(b"the end"));
-    assert_eq!(outbox.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert!(!send_queue.has_discarded());
+    send_queue.discard();
+    assert!(send_queue.is_empty() && send_queue.has_discarded() && send_queue.sent_total() == sent as u64);
+    send_queue.push_with(|out| out.extend_from_slice(b"the end"));
+    assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, [&bytes[..sent], b"the end"].concat());
 }
 
 #[test]
 fn empty_send_queue_owns_no_buffer() {
     let mut pool = Pool::new(16);
-    let (mut outbox, _) = filled();
-    pool.return_segments(&mut outbox);
-    assert!(outbox.queue.is_some(), "a buffer with bytes in it stays");
-    outbox.flush(&mut LimitedTransport::new(usize::MAX, usize::MAX), &mut 1000);
-    pool.return_segments(&mut outbox);
-    assert!(outbox.queue.is_none());
+    let (mut send_queue, _) = filled();
+    pool.return_segments(&mut send_queue);
+    assert!(send_queue.queue.is_some(), "a buffer with bytes in it stays");
+    send_queue.flush(&mut LimitedTransport::new(usize::MAX, usize::MAX), &mut 1000);
+    pool.return_segments(&mut send_queue);
+    assert!(send_queue.queue.is_none());
 }

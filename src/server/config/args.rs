@@ -74,29 +74,29 @@ pub const PROGRAM: Program = Program {
     value_check: ValueCheck::Checked,
 };
 
-fn read_config(given: &mut ParsedArgs, content_exists: bool) -> Result<ServerConfig, String> {
+fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerConfig, String> {
     let mut config = ServerConfig::default();
-    operation::read_log(given, &mut config)?;
-    files::read_documents(given, &mut config)?;
-    rules::read_rules(given, &mut config)?;
-    files::read_directories_and_cache(given, &mut config)?;
-    operation::read_limits(given, &mut config)?;
-    operation::read_sum(given, &mut config)?;
-    files::read_uploads(given, &mut config)?;
-    listen_and_root(given, &mut config, content_exists)?;
+    operation::read_log(parsed, &mut config)?;
+    files::read_documents(parsed, &mut config)?;
+    rules::read_rules(parsed, &mut config)?;
+    files::read_directories_and_cache(parsed, &mut config)?;
+    operation::read_limits(parsed, &mut config)?;
+    operation::read_sum(parsed, &mut config)?;
+    files::read_uploads(parsed, &mut config)?;
+    listen_and_root(parsed, &mut config, content_exists)?;
     Ok(config)
 }
 
 /// Where it listens, and the directory that it serves there.
 fn listen_and_root(
-    given: &mut ParsedArgs,
+    parsed: &mut ParsedArgs,
     config: &mut ServerConfig,
     content_exists: bool,
 ) -> Result<(), String> {
     config.bind =
-        parse_bind(&given.all("--bind")).map_err(|error| given.locate_error_of("--bind", &error))?;
-    given.set("--port", &mut config.port, parse_port)?;
-    match given.once("--root")? {
+        parse_bind(&parsed.all("--bind")).map_err(|error| parsed.locate_error_of("--bind", &error))?;
+    parsed.set("--port", &mut config.port, parse_port)?;
+    match parsed.once("--root")? {
         Some(directory) => config.root = RootChoice::Directory(directory.into()),
         None if content_exists => config.root = RootChoice::Directory(CONTENT_DIRECTORY.into()),
         None => {}
@@ -105,8 +105,8 @@ fn listen_and_root(
 }
 
 /// Makes what is no option the port or the directory: digits are the port.
-fn assign_operands(given: &mut ParsedArgs) -> Result<(), String> {
-    for operand in given.operands() {
+fn assign_operands(parsed: &mut ParsedArgs) -> Result<(), String> {
+    for operand in parsed.operands() {
         if operand.is_empty() {
             return Err("the directory's name is empty; for this one, write .".to_owned());
         }
@@ -115,10 +115,10 @@ fn assign_operands(given: &mut ParsedArgs) -> Result<(), String> {
             true => ("--port", "the port"),
             false => ("--root", "the directory"),
         };
-        if let Some(first) = given.peek(option) {
+        if let Some(first) = parsed.peek(option) {
             return Err(duplicate_message(what, first, &operand));
         }
-        given.set_from_operand(option, operand);
+        parsed.set_from_operand(option, operand);
     }
     Ok(())
 }

@@ -65,13 +65,13 @@ mod tests {
 
     #[test]
     fn settings_file_over_1_mib_rejected() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("site.toml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("site.toml");
         for (len, is_read) in [(0, true), (SETTINGS_LEN_MAX, true), (SETTINGS_LEN_MAX + 1, false)] {
             std::fs::write(&path, vec![b'#'; usize::try_from(len).unwrap()]).unwrap();
             assert_eq!(read_settings(&path).is_ok_and(|bytes| bytes.len() as u64 == len), is_read, "{len}");
         }
         assert!(read_settings(Path::new("/dev/zero")).is_err());
-        assert_eq!(read_settings(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(read_settings(directory.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
 }

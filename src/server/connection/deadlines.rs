@@ -88,10 +88,10 @@ impl Deadlines {
     /// Whether the peer has more time, since it has taken enough after the deadline was set: a trickle
     /// buys less and less of it, until it buys none.
     pub(super) fn extend_write(&mut self, sent_total: u64, now: Instant) -> bool {
-        let bought = earned_time(sent_total.saturating_sub(self.sent_before)).min(EARNED_TIME_MAX);
+        let earned = earned_time(sent_total.saturating_sub(self.sent_before)).min(EARNED_TIME_MAX);
         self.sent_before = sent_total;
-        self.deadline = now + bought;
-        !bought.is_zero()
+        self.deadline = now + earned;
+        !earned.is_zero()
     }
 }
 

@@ -50,10 +50,10 @@ struct Span {
 impl RequestSummary {
     /// What this head asks for; `bytes` begin with what it was parsed from.
     pub(super) fn from_head(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
-        let &RequestHead { version, keep_alive, http10_keep_alive: keep_alive_asked, .. } = head;
+        let &RequestHead { version, keep_alive, http10_keep_alive, .. } = head;
         let head_only = head.method == Method::Head;
         Self {
-            flags: RequestFlags { head_only, version, keep_alive, http10_keep_alive: keep_alive_asked },
+            flags: RequestFlags { head_only, version, keep_alive, http10_keep_alive },
             line: Span::of_part(head.line, bytes),
             referer: head.referer.map(|value| Span::of_part(value, bytes)),
             user_agent: head.user_agent.map(|value| Span::of_part(value, bytes)),
@@ -107,10 +107,10 @@ impl Pipeline {
     }
 
     /// Begins the exchange of a request, which came as `bytes`; they are kept if they will be logged.
-    pub(super) fn begin(&mut self, asked: RequestSummary, bytes: &[u8], detail: Detail, now: Now) {
+    pub(super) fn begin(&mut self, summary: RequestSummary, bytes: &[u8], detail: Detail, now: Now) {
         let request_head = self.store_text(bytes, detail != Detail::Nothing);
         self.exchanges.push(Exchange {
-            summary: asked,
+            summary,
             since: now,
             request_head,
             response_head: 0..0,
@@ -132,41 +132,41 @@ impl Pipeline {
     /// Notes what has been queued in answer to it, from the mark on.
     pub(super) fn record_response(
         &mut self,
-        reply: ResponseSpan,
-        outbox: &SendQueue,
-        mark: SendPosition,
+        response: ResponseSpan,
+        send_queue: &SendQueue,
+        position: SendPosition,
         detail: Detail,
     ) {
         let response_head =
-            self.store_text(outbox.queued_since(mark, reply.body_start), detail == Detail::Heads);
+            self.store_text(send_queue.queued_since(position, response.body_start), detail == Detail::Heads);
         if let Some(exchange) = self.exchanges.last_mut() {
             exchange.response_head = response_head;
-            exchange.response = Some(reply);
+            exchange.response = Some(response);
         }
     }
 
     /// Notes that the answer of which the last part was made while it was sent ends here.
-    pub(super) fn record_body_end(&mut self, ends: u64) {
-        if let Some(reply) = self.exchanges.last_mut().and_then(|exchange| exchange.response.as_mut()) {
-            reply.end = ends;
+    pub(super) fn record_body_end(&mut self, end: u64) {
+        if let Some(response) = self.exchanges.last_mut().and_then(|exchange| exchange.response.as_mut()) {
+            response.end = end;
         }
     }
 
     /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
     pub(super) fn truncates_message_if_closed(&self, sent_total: u64) -> bool {
-        let mut replies = self.exchanges.iter().filter_map(|exchange| exchange.response);
-        replies.any(|reply| reply.until_close && reply.end > sent_total)
+        let mut responses = self.exchanges.iter().filter_map(|exchange| exchange.response);
+        responses.any(|response| response.until_close && response.end > sent_total)
     }
 
     /// Logs and forgets the exchanges whose answers have been sent whole.
-    pub(super) fn end_sent(&mut self, sent_total: u64, origin: ConnInfo, log: &mut AccessLog, now: Now) {
+    pub(super) fn end_sent(&mut self, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
         let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
-        self.end(count, sent_total, origin, log, now);
+        self.end(count, sent_total, conn_info, log, now);
     }
 
     /// Logs and forgets all exchanges, however much of their answers has been sent.
-    pub(super) fn end_all(&mut self, sent_total: u64, origin: ConnInfo, log: &mut AccessLog, now: Now) {
-        self.end(self.exchanges.len(), sent_total, origin, log, now);
+    pub(super) fn end_all(&mut self, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
+        self.end(self.exchanges.len(), sent_total, conn_info, log, now);
     }
 
     fn store_text(&mut self, text: &[u8], logged: bool) -> Range<u32> {
@@ -177,39 +177,39 @@ impl Pipeline {
         start..self.text.len() as u32
     }
 
-    fn end(&mut self, count: usize, sent_total: u64, origin: ConnInfo, log: &mut AccessLog, now: Now) {
+    fn end(&mut self, count: usize, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
         let logged = if log.is_on() { count } else { 0 };
         // Only who tells durations pays for looking at the clock.
-        let tells_heads = log.detail() == Detail::Heads;
-        let age = if logged > 0 && tells_heads { now.age() } else { Duration::ZERO };
+        let logs_heads = log.detail() == Detail::Heads;
+        let age = if logged > 0 && logs_heads { now.age() } else { Duration::ZERO };
         for (index, exchange) in self.exchanges.iter().take(logged).enumerate() {
             let text = |range: &Range<u32>| {
                 self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
             };
-            let (asked, request_head) = (&exchange.summary, text(&exchange.request_head));
-            let unanswered = ResponseSpan {
+            let (summary, request_head) = (&exchange.summary, text(&exchange.request_head));
+            let client_closed = ResponseSpan {
                 status: CLIENT_CLOSED_REQUEST,
                 body_start: sent_total,
                 end: sent_total,
                 until_close: false,
             };
-            let reply = exchange.response.unwrap_or(unanswered);
+            let response = exchange.response.unwrap_or(client_closed);
             // The connection ends with its last exchange, and with those that it has cut short.
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
-            let closing = origin.closing.filter(|_| is_last);
+            let closing = conn_info.closing.filter(|_| is_last);
             let mut record = LogRecord {
                 host: None,
-                connection: origin.connection,
-                peer: origin.peer,
+                connection: conn_info.connection,
+                peer: conn_info.peer,
                 unix: exchange.since.unix,
                 duration: now.instant.saturating_duration_since(exchange.since.instant) + age,
-                request_line: asked.line.slice(request_head),
-                referer: asked.referer.map(|words| words.slice(request_head)),
-                user_agent: asked.user_agent.map(|words| words.slice(request_head)),
-                request_head: if tells_heads { request_head } else { &[] },
-                status: Some(reply.status),
+                request_line: summary.line.slice(request_head),
+                referer: summary.referer.map(|span| span.slice(request_head)),
+                user_agent: summary.user_agent.map(|span| span.slice(request_head)),
+                request_head: if logs_heads { request_head } else { &[] },
+                status: Some(response.status),
                 response_head: text(&exchange.response_head),
-                body_bytes: sent_total.min(reply.end).saturating_sub(reply.body_start),
+                body_bytes: sent_total.min(response.end).saturating_sub(response.body_start),
                 close_reason: closing.as_ref().map(|reason| reason as &dyn Display),
                 protocol: Version::Http11.as_str(),
             };
@@ -245,7 +245,7 @@ impl Exchange {
     }
 
     fn is_sent(&self, sent_total: u64) -> bool {
-        self.response.is_some_and(|reply| reply.end <= sent_total)
+        self.response.is_some_and(|response| response.end <= sent_total)
     }
 }
 
@@ -258,48 +258,49 @@ mod tests {
     #[test]
     fn pipeline_never_empty_stays_small_and_logs_in_order() {
         const COUNT: u64 = 500;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("access.log");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("access.log");
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let mut log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).unwrap();
-        let origin = ConnInfo { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
-        let (mut batch, mut outbox, now) = (Pipeline::default(), SendQueue::new(), Now::read());
+        let conn_info = ConnInfo { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
+        let (mut pipeline, mut send_queue, now) = (Pipeline::default(), SendQueue::new(), Now::read());
         for number in 0..COUNT {
             let line = format!("GET /{number} HTTP/1.1");
             let head = format!("{line}\r\nNumber: {number}\r\n\r\n");
             let line = &head.as_bytes()[..line.len()];
-            batch.begin(
+            pipeline.begin(
                 RequestSummary::from_rejected(line, head.as_bytes()),
                 head.as_bytes(),
                 Detail::Heads,
                 now,
             );
-            let mark = outbox.position();
-            outbox.push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
+            let position = send_queue.position();
+            send_queue
+                .push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
             // The answer is one position long, and always one behind.
-            let reply = ResponseSpan {
+            let response = ResponseSpan {
                 status: 200,
-                body_start: outbox.queued_total(),
+                body_start: send_queue.queued_total(),
                 end: number + 1,
                 until_close: false,
             };
-            batch.record_response(reply, &outbox, mark, Detail::Heads);
-            batch.end_sent(number, origin, &mut log, now);
-            assert!(batch.text_len() < 500, "{} bytes", batch.text_len());
+            pipeline.record_response(response, &send_queue, position, Detail::Heads);
+            pipeline.end_sent(number, conn_info, &mut log, now);
+            assert!(pipeline.text_len() < 500, "{} bytes", pipeline.text_len());
         }
-        batch.end_sent(COUNT, origin, &mut log, now);
-        assert!(batch.is_empty() && batch.text_len() == 0);
+        pipeline.end_sent(COUNT, conn_info, &mut log, now);
+        assert!(pipeline.is_empty() && pipeline.text_len() == 0);
         drop(log);
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(text.matches("\n\n").count() as u64, COUNT);
         for (number, block) in text.split_terminator("\n\n").enumerate() {
             let lines: Vec<&str> = block.lines().skip(1).collect();
-            let told = [
+            let expected = [
                 format!("> GET /{number} HTTP/1.1"),
                 format!("> Number: {number}"),
                 format!("< HTTP/1.1 200 {number}"),
             ];
-            assert_eq!(lines, told);
+            assert_eq!(lines, expected);
         }
     }
 }

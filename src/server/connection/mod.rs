@@ -6,6 +6,7 @@
 
 mod deadlines;
 mod exchange;
+mod phase;
 mod read_request;
 mod request_body;
 mod request_cache;
@@ -20,7 +21,8 @@ use crate::net::Connection;
 use crate::reactor;
 use crate::sum::SumServerProtocol;
 
-pub use state_machine::{HttpServerProtocol, ServerPhase, TRANSITIONS};
+pub use phase::{ServerPhase, TRANSITIONS};
+pub use state_machine::HttpServerProtocol;
 pub use worker_state::WorkerState;
 
 /// One connection to the server; which kind it is follows from the listener.
@@ -38,15 +40,15 @@ const _: () = assert!(size_of::<ServerConnection>() <= CONNECTION_LEN_MAX);
 impl reactor::EventSource for ServerConnection {
     fn source(&mut self) -> &mut TcpStream {
         match self {
-            Self::Http(link) => link.source(),
-            Self::Sum(link) => link.source(),
+            Self::Http(connection) => connection.source(),
+            Self::Sum(connection) => connection.source(),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Http(link) => link.deadline(),
-            Self::Sum(link) => link.deadline(),
+            Self::Http(connection) => connection.deadline(),
+            Self::Sum(connection) => connection.deadline(),
         }
     }
 }

@@ -50,36 +50,35 @@ pub(super) enum NextRequest {
 /// Makes what can be made of `bytes`, the first of which begin a request.
 pub(super) fn read_request(
     bytes: &[u8],
-    arrival: &mut HeadProgress,
-    batch: &mut Option<BoxedPipeline>,
-    site: &mut WorkerState,
+    head_progress: &mut HeadProgress,
+    pipeline: &mut Option<BoxedPipeline>,
+    worker: &mut WorkerState,
     now: Now,
 ) -> NextRequest {
-    let since = arrival.since.as_deref().copied().unwrap_or(now);
-    let (edition, place) =
-        (site.context.cache.generation(now.unix_secs()), site.request_cache.slot_of(bytes));
-    if let Some(CachedOutcome { summary: asked, len, response: answer }) =
-        site.request_cache.get(place, bytes, edition)
+    let since = head_progress.since.as_deref().copied().unwrap_or(now);
+    let (generation, slot) =
+        (worker.context.cache.generation(now.unix_secs()), worker.request_cache.slot_of(bytes));
+    if let Some(CachedOutcome { summary, len, response }) = worker.request_cache.get(slot, bytes, generation)
     {
-        let batch = batch.get_or_insert_with(|| site.lease_pipeline());
-        batch.begin(asked, bytes.get(..len).unwrap_or_default(), site.log.detail(), since);
-        let plan = Action::Respond(answer);
-        return NextRequest::Request { len, body: RequestBody::None, expects_continue: false, action: plan };
+        let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
+        pipeline.begin(summary, bytes.get(..len).unwrap_or_default(), worker.log.detail(), since);
+        let action = Action::Respond(response);
+        return NextRequest::Request { len, body: RequestBody::None, expects_continue: false, action };
     }
-    let mut space = FieldBuf::new();
-    let (len, head) = match parse_request(bytes, &mut arrival.searched_len, &mut space) {
+    let mut field_buf = FieldBuf::new();
+    let (len, head) = match parse_request(bytes, &mut head_progress.searched_len, &mut field_buf) {
         Ok(Some(found)) => found,
         Ok(None) => return NextRequest::Incomplete,
         Err(reject) => return NextRequest::Rejected(reject),
     };
-    let Ok(plan) = route(&head, &mut site.context, now) else { return NextRequest::Pending };
-    let (asked, bytes) = (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
-    if site.context.cache.is_validated() {
-        site.request_cache.insert(place, (bytes, asked), &head, &plan, edition);
+    let Ok(action) = route(&head, &mut worker.context, now) else { return NextRequest::Pending };
+    let (summary, bytes) = (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
+    if worker.context.cache.is_validated() {
+        worker.request_cache.insert(slot, (bytes, summary), &head, &action, generation);
     }
-    let batch = batch.get_or_insert_with(|| site.lease_pipeline());
-    batch.begin(asked, bytes, site.log.detail(), since);
-    NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, action: plan }
+    let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
+    pipeline.begin(summary, bytes, worker.log.detail(), since);
+    NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, action }
 }
 
 #[cfg(test)]
@@ -113,23 +112,23 @@ mod tests {
         "GET /a.css HTTP/1.1\r\n\r\n",
     ];
 
-    fn worker_state(folder: &Path, cache: CacheMode, cache_len_max: usize) -> WorkerState {
+    fn worker_state(directory: &Path, cache: CacheMode, cache_len_max: usize) -> WorkerState {
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let log = AccessLog::open_styled(&LogDestination::File("/dev/null".into()), style).expect("a log");
         let config = ServerConfig { cache, cache_len_max, ..ServerConfig::default() };
-        WorkerState::new(config, ContentSource::Disk(Root::open(folder).expect("a root")), log)
+        WorkerState::new(config, ContentSource::Disk(Root::open(directory).expect("a root")), log)
     }
 
     /// All that comes of a request, with the bytes of what it gets and what will be logged.
-    fn request_outcome(head: &str, site: &mut WorkerState, now: Now) -> String {
-        let (mut arrival, mut batch) = (HeadProgress::default(), None);
-        site.context.cache.mark_events_pending();
-        match read_request(head.as_bytes(), &mut arrival, &mut batch, site, now) {
+    fn request_outcome(head: &str, worker: &mut WorkerState, now: Now) -> String {
+        let (mut head_progress, mut pipeline) = (HeadProgress::default(), None);
+        worker.context.cache.mark_events_pending();
+        match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, now) {
             // Two that do the same work hold two descriptors.
             NextRequest::Request { action: Action::Respond(Response::Prepare(_)), .. } => {
-                format!("gathers {batch:?}")
+                format!("gathers {pipeline:?}")
             }
-            intake => format!("{intake:?} {batch:?}"),
+            next => format!("{next:?} {pipeline:?}"),
         }
     }
 
@@ -137,50 +136,50 @@ mod tests {
 
     const CHANGES: &[Change] = &[
         |_| (),
-        |folder| fs::write(folder.join("a.css"), "new").expect("writes"),
-        |folder| fs::write(folder.join("b"), "there now").expect("writes"),
-        |folder| fs::write(folder.join("a.css.gz"), "new twin").expect("writes"),
-        |folder| fs::remove_file(folder.join("a.css.gz")).expect("removes"),
-        |folder| fs::rename(folder.join("d/new"), folder.join("a.css")).expect("renames"),
-        |folder| fs::remove_dir_all(folder.join("d")).expect("removes"),
+        |directory| fs::write(directory.join("a.css"), "new").expect("writes"),
+        |directory| fs::write(directory.join("b"), "there now").expect("writes"),
+        |directory| fs::write(directory.join("a.css.gz"), "new twin").expect("writes"),
+        |directory| fs::remove_file(directory.join("a.css.gz")).expect("removes"),
+        |directory| fs::rename(directory.join("d/new"), directory.join("a.css")).expect("renames"),
+        |directory| fs::remove_dir_all(directory.join("d")).expect("removes"),
     ];
 
     /// A folder with what is asked for.
     fn sample_directory() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("d")).expect("a folder");
+        let directory = tempfile::tempdir().expect("a folder");
+        fs::create_dir(directory.path().join("d")).expect("a folder");
         for name in ["a.css", "a.css.gz", "d/new"] {
-            fs::write(folder.path().join(name), name).expect("a file");
+            fs::write(directory.path().join(name), name).expect("a file");
         }
-        folder
+        directory
     }
 
-    /// Has these heads come `looks` times before the change, and some times after it and in the next second.
-    fn compare(heads: &[&str], looks: usize, change: Change, cache_len_max: usize) {
-        let folder = sample_directory();
-        let site = |mode| worker_state(folder.path(), mode, cache_len_max);
-        let (mut usual, mut forgetful) = (site(CacheMode::Fresh), site(CacheMode::Off));
-        let mut ask = |looks: usize, now: Now| {
-            for head in (0..looks).flat_map(|_| heads) {
+    /// Has these heads come `rounds` times before the change, and some times after it and in the next second.
+    fn compare(heads: &[&str], rounds: usize, change: Change, cache_len_max: usize) {
+        let directory = sample_directory();
+        let worker = |mode| worker_state(directory.path(), mode, cache_len_max);
+        let (mut cached, mut uncached) = (worker(CacheMode::Fresh), worker(CacheMode::Off));
+        let mut compare_rounds = |rounds: usize, now: Now| {
+            for head in (0..rounds).flat_map(|_| heads) {
                 assert_eq!(
-                    request_outcome(head, &mut usual, now),
-                    request_outcome(head, &mut forgetful, now),
+                    request_outcome(head, &mut cached, now),
+                    request_outcome(head, &mut uncached, now),
                     "{heads:?}"
                 );
             }
         };
         let now = Now::read();
-        ask(looks, now);
-        change(folder.path());
-        ask(3, now);
-        ask(2, now.after(Duration::from_secs(1)));
+        compare_rounds(rounds, now);
+        change(directory.path());
+        compare_rounds(3, now);
+        compare_rounds(2, now.after(Duration::from_secs(1)));
     }
 
     #[test]
     fn repeated_request_has_same_outcome_as_uncached() {
         for change in CHANGES {
             for heads in HEADS.chunks(1) {
-                (1..=2).for_each(|looks| compare(heads, looks, *change, CacheLimits::DEFAULT.bytes_max));
+                (1..=2).for_each(|rounds| compare(heads, rounds, *change, CacheLimits::DEFAULT.bytes_max));
             }
             // Neighbours; and nothing is kept for long.
             for cache_len_max in [CacheLimits::DEFAULT.bytes_max, 3000] {

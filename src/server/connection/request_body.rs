@@ -37,8 +37,8 @@ pub(super) enum ReceiveProgress {
 }
 
 impl BodyReceiver {
-    pub(super) fn new(body: BodyDecoder, plan: Action, since: Instant) -> Self {
-        Self { body, received_len: 0, since, action: Some(plan) }
+    pub(super) fn new(body: BodyDecoder, action: Action, since: Instant) -> Self {
+        Self { body, received_len: 0, since, action: Some(action) }
     }
 
     /// Bytes of the body that have come, framing and all: a peer cannot hide in chunk extensions.
@@ -47,11 +47,11 @@ impl BodyReceiver {
     }
 
     /// Takes what the inbox has of the body.
-    pub(super) fn receive(&mut self, inbox: &mut RecvBuf) -> ReceiveProgress {
+    pub(super) fn receive(&mut self, recv_buf: &mut RecvBuf) -> ReceiveProgress {
         while !self.body.is_done() {
-            let decoded = match self.body.decode(inbox.bytes()) {
+            let decoded = match self.body.decode(recv_buf.bytes()) {
                 Ok(decoded) => decoded,
-                Err(fault) => return self.failed(fault.into()),
+                Err(error) => return self.failed(error.into()),
             };
             let consumed = decoded.consumed;
             self.received_len += consumed as u64;
@@ -59,15 +59,15 @@ impl BodyReceiver {
                 Some(Action::Respond(_)) if self.received_len > DISCARDED_LEN_MAX => {
                     return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE));
                 }
-                Some(Action::Store(storing)) => {
-                    if let Err(error) = storing.write(decoded.data) {
+                Some(Action::Store(upload)) => {
+                    if let Err(error) = upload.write(decoded.data) {
                         return ReceiveProgress::Failed(error);
                     }
                 }
                 Some(Action::Respond(_)) | None => {}
             }
-            inbox.consume(consumed);
-            if consumed == 0 && inbox.is_eof() {
+            recv_buf.consume(consumed);
+            if consumed == 0 && recv_buf.is_eof() {
                 return self.failed(Reject::new(Status::BAD_REQUEST, "The request body ended early."));
             }
             if consumed == 0 {
@@ -82,12 +82,12 @@ impl BodyReceiver {
     }
 
     /// The answer to whoever sends a body that will not be whole.
-    pub(super) fn error_response(&self, status: Status, why: &'static str) -> ErrorResponse {
-        let prose = match &self.action {
-            Some(Action::Store(storing)) => storing.error_format,
+    pub(super) fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
+        let format = match &self.action {
+            Some(Action::Store(upload)) => upload.error_format,
             Some(Action::Respond(_)) | None => ErrorFormat::Text,
         };
-        ErrorResponse::new(status, why, prose)
+        ErrorResponse::new(status, message, format)
     }
 }
 

@@ -72,29 +72,34 @@ impl RequestCache {
     }
 
     /// What became of the request that `bytes` begin with, if it came before in this edition.
-    pub(super) fn get(&self, place: SlotId, bytes: &[u8], edition: CacheGeneration) -> Option<CachedOutcome> {
-        let place = self.slots.get(place.0)?.as_ref()?;
-        if place.generation != edition || !bytes.starts_with(&place.head) {
+    pub(super) fn get(
+        &self,
+        slot: SlotId,
+        bytes: &[u8],
+        generation: CacheGeneration,
+    ) -> Option<CachedOutcome> {
+        let slot = self.slots.get(slot.0)?.as_ref()?;
+        if slot.generation != generation || !bytes.starts_with(&slot.head) {
             return None;
         }
-        let answer = match &place.response {
+        let response = match &slot.response {
             CachedResponse::File(entry) => Response::File(entry.upgrade()?, FilePart::Whole),
             CachedResponse::NotFound(error) => Response::Error(*error),
         };
-        Some(CachedOutcome { summary: place.summary, len: place.head.len(), response: answer })
+        Some(CachedOutcome { summary: slot.summary, len: slot.head.len(), response })
     }
 
     /// Remembers what a request has come to, which came as `bytes`, if that follows from the files alone: a
     /// whole file, or none.
     pub(super) fn insert(
         &mut self,
-        place: SlotId,
-        (bytes, asked): (&[u8], RequestSummary),
+        slot: SlotId,
+        (bytes, summary): (&[u8], RequestSummary),
         request: &RequestHead<'_, '_>,
-        plan: &Action,
-        edition: CacheGeneration,
+        action: &Action,
+        generation: CacheGeneration,
     ) {
-        let outcome = match plan {
+        let response = match action {
             Action::Respond(Response::File(entry, FilePart::Whole)) => {
                 CachedResponse::File(Rc::downgrade(entry))
             }
@@ -109,11 +114,11 @@ impl RequestCache {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, || None);
         }
-        let Some(place) = self.slots.get_mut(place.0) else { return };
+        let Some(slot) = self.slots.get_mut(slot.0) else { return };
         // The room of the head that was here serves the next one.
-        let mut head = place.take().map(|place| place.head).unwrap_or_default();
+        let mut head = slot.take().map(|slot| slot.head).unwrap_or_default();
         head.clear();
         head.extend_from_slice(bytes);
-        *place = Some(RequestSlot { head, summary: asked, response: outcome, generation: edition });
+        *slot = Some(RequestSlot { head, summary, response, generation });
     }
 }

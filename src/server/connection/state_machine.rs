@@ -10,7 +10,7 @@
 //! | [`Closing`](ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
 //! It owns no socket and decides neither what a request gets (`route`) nor how the answer
-//! reads (`reply`). `HttpServerProtocol::enter` is the only function that assigns the state.
+//! reads (`span`). `HttpServerProtocol::enter` is the only function that assigns the state.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use super::WorkerState;
 use super::deadlines::Deadlines;
 use super::exchange::{BoxedPipeline, ConnInfo, RequestSummary};
+use super::phase::{ServerPhase, TRANSITIONS};
 use super::read_request::{self, HeadProgress, NextRequest};
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
@@ -35,40 +36,6 @@ use crate::server::response::{
 const REQUESTS_PER_TICK_MAX: u32 = 16;
 /// Answers, and what the log will tell of them, are gathered up to this many bytes before they must leave.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
-
-/// The names of the states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServerPhase {
-    /// Waiting for a request, or for the rest of its head.
-    Reading,
-    /// Understanding what has been received.
-    Parsing,
-    /// Waiting for the rest of a request's body.
-    Receiving,
-    /// Finding out, turn by turn, what the head of the answer must say.
-    Preparing,
-    /// Waiting for the socket to take the answer.
-    Writing,
-    /// Over; the link sees to it that the peer has read what was sent.
-    Closing,
-}
-
-/// Every transition there is; [`HttpServerProtocol`] asserts each it makes against this table.
-pub const TRANSITIONS: &[(ServerPhase, ServerPhase)] = &[
-    (ServerPhase::Reading, ServerPhase::Parsing),
-    (ServerPhase::Reading, ServerPhase::Writing),
-    (ServerPhase::Reading, ServerPhase::Closing),
-    (ServerPhase::Parsing, ServerPhase::Reading),
-    (ServerPhase::Parsing, ServerPhase::Receiving),
-    (ServerPhase::Parsing, ServerPhase::Preparing),
-    (ServerPhase::Parsing, ServerPhase::Writing),
-    (ServerPhase::Receiving, ServerPhase::Preparing),
-    (ServerPhase::Receiving, ServerPhase::Writing),
-    (ServerPhase::Preparing, ServerPhase::Writing),
-    (ServerPhase::Writing, ServerPhase::Parsing),
-    (ServerPhase::Writing, ServerPhase::Reading),
-    (ServerPhase::Writing, ServerPhase::Closing),
-];
 
 #[derive(Debug)]
 enum HttpServerState {
@@ -160,63 +127,63 @@ impl HttpServerProtocol {
     }
 
     /// The only place where the state changes.
-    fn enter(&mut self, next: HttpServerState, desk: &StepContext<'_>) {
+    fn enter(&mut self, next: HttpServerState, cx: &StepContext<'_>) {
         let (from, to) = (self.state.phase(), next.phase());
         log::debug!("{}: {from:?} -> {to:?}", self.peer);
         debug_assert!(TRANSITIONS.contains(&(from, to)), "{from:?} -> {to:?} is not in the table");
         self.state = next;
-        let now = desk.now.instant;
+        let now = cx.now.instant;
         match self.state {
             HttpServerState::Reading | HttpServerState::Parsing => {
-                self.deadlines.start_head(has_head_bytes(desk.recv_buf), &desk.worker.context.config, now);
+                self.deadlines.start_head(has_head_bytes(cx.recv_buf), &cx.worker.context.config, now);
             }
             HttpServerState::Receiving(_) => self.deadlines.start_body(now),
             HttpServerState::Preparing(_) => self.deadlines.start_preparing(now),
-            HttpServerState::Writing(_) => self.deadlines.start_write(desk.send_queue.sent_total(), now),
+            HttpServerState::Writing(_) => self.deadlines.start_write(cx.send_queue.sent_total(), now),
             HttpServerState::Closing => {}
         }
     }
 
     /// Steps from state to state until one rests.
-    fn run(&mut self, desk: &mut StepContext<'_>) -> Want {
+    fn run(&mut self, cx: &mut StepContext<'_>) -> Want {
         loop {
-            match self.step(desk) {
+            match self.step(cx) {
                 StateChange::Stay(want) => return want,
-                StateChange::Enter(next) => self.enter(next, desk),
+                StateChange::Enter(next) => self.enter(next, cx),
             }
         }
     }
 
-    fn step(&mut self, desk: &mut StepContext<'_>) -> StateChange {
+    fn step(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         match &mut self.state {
-            HttpServerState::Reading => self.read(desk),
-            HttpServerState::Parsing => self.parse(desk),
-            HttpServerState::Receiving(receiving) => {
-                let progress = receiving.receive(desk.recv_buf);
-                let (since, received_len) = (receiving.since, receiving.received_len());
-                self.deadlines.extend_body(since, received_len, desk.now.instant);
-                self.on_body_progress(progress, desk)
+            HttpServerState::Reading => self.read(cx),
+            HttpServerState::Parsing => self.parse(cx),
+            HttpServerState::Receiving(receiver) => {
+                let progress = receiver.receive(cx.recv_buf);
+                let (since, received_len) = (receiver.since, receiver.received_len());
+                self.deadlines.extend_body(since, received_len, cx.now.instant);
+                self.on_body_progress(progress, cx)
             }
-            HttpServerState::Preparing(gathering) => {
-                match gathering.prepare_slice(&desk.worker.context.store) {
-                    Some(answer) => self.respond(answer, desk),
+            HttpServerState::Preparing(preparing) => {
+                match preparing.prepare_slice(&cx.worker.context.store) {
+                    Some(response) => self.respond(response, cx),
                     None => StateChange::Stay(Want::Tick),
                 }
             }
-            HttpServerState::Writing(Some(_)) if desk.send_queue.is_empty() => self.stream_slice(desk),
+            HttpServerState::Writing(Some(_)) if cx.send_queue.is_empty() => self.stream_slice(cx),
             HttpServerState::Writing(Some(_)) => StateChange::Stay(Want::Drain),
-            HttpServerState::Writing(None) => self.write(desk),
+            HttpServerState::Writing(None) => self.write(cx),
             HttpServerState::Closing => self.want_close(),
         }
     }
 
-    fn read(&mut self, desk: &StepContext<'_>) -> StateChange {
-        if desk.recv_buf.bytes().len() > self.head_progress.seen_len
-            || (desk.recv_buf.is_eof() && has_head_bytes(desk.recv_buf))
+    fn read(&mut self, cx: &StepContext<'_>) -> StateChange {
+        if cx.recv_buf.bytes().len() > self.head_progress.seen_len
+            || (cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf))
         {
             return StateChange::Enter(HttpServerState::Parsing);
         }
-        if desk.recv_buf.is_eof() {
+        if cx.recv_buf.is_eof() {
             return self.close(CloseReason::PeerClosed);
         }
         StateChange::Stay(Want::Input)
@@ -224,25 +191,25 @@ impl HttpServerProtocol {
 
     /// Apart from the other steps, which are short and taken more often.
     #[inline(never)]
-    fn parse(&mut self, desk: &mut StepContext<'_>) -> StateChange {
-        if !self.count_request(desk.now) {
+    fn parse(&mut self, cx: &mut StepContext<'_>) -> StateChange {
+        if !self.count_request(cx.now) {
             return StateChange::Stay(Want::Tick);
         }
         match read_request::read_request(
-            desk.recv_buf.bytes(),
+            cx.recv_buf.bytes(),
             &mut self.head_progress,
             &mut self.pipeline,
-            desk.worker,
-            desk.now,
+            cx.worker,
+            cx.now,
         ) {
-            NextRequest::Request { len, body, expects_continue, action: plan } => {
-                desk.recv_buf.consume(len);
+            NextRequest::Request { len, body, expects_continue, action } => {
+                cx.recv_buf.consume(len);
                 self.forget_head();
-                self.start_body(body, expects_continue, plan, desk)
+                self.start_body(body, expects_continue, action, cx)
             }
-            NextRequest::Incomplete => self.need_more(desk),
-            NextRequest::Rejected(reject) => self.reject(&reject, desk),
-            NextRequest::Pending => self.retry_next_tick(desk.now),
+            NextRequest::Incomplete => self.need_more(cx),
+            NextRequest::Rejected(reject) => self.reject(&reject, cx),
+            NextRequest::Pending => self.retry_next_tick(cx.now),
         }
     }
 
@@ -269,14 +236,14 @@ impl HttpServerProtocol {
     }
 
     /// The head is not whole. Answers that are queued leave before anything else is waited for.
-    fn need_more(&mut self, desk: &mut StepContext<'_>) -> StateChange {
+    fn need_more(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         self.tick_requests -= 1;
-        if desk.recv_buf.is_eof() && has_head_bytes(desk.recv_buf) {
-            let why = "The request ended before its head was complete.";
-            return self.reject(&Reject::new(Status::BAD_REQUEST, why), desk);
+        if cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf) {
+            let message = "The request ended before its head was complete.";
+            return self.reject(&Reject::new(Status::BAD_REQUEST, message), cx);
         }
-        self.head_progress.seen_len = desk.recv_buf.bytes().len();
-        StateChange::Enter(if desk.send_queue.is_empty() {
+        self.head_progress.seen_len = cx.recv_buf.bytes().len();
+        StateChange::Enter(if cx.send_queue.is_empty() {
             HttpServerState::Reading
         } else {
             HttpServerState::Writing(None)
@@ -284,17 +251,17 @@ impl HttpServerProtocol {
     }
 
     /// Answers what is no request, or not one that can be trusted, and ends the connection.
-    fn reject(&mut self, reject: &Reject, desk: &mut StepContext<'_>) -> StateChange {
-        let bytes = desk.recv_buf.bytes();
+    fn reject(&mut self, reject: &Reject, cx: &mut StepContext<'_>) -> StateChange {
+        let bytes = cx.recv_buf.bytes();
         // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
-        let prose = error_format_of_rejected(bytes);
-        let asked = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
-        let batch = self.pipeline.get_or_insert_with(|| desk.worker.lease_pipeline());
-        batch.begin(asked, bytes, desk.worker.log.detail(), desk.now);
+        let format = error_format_of_rejected(bytes);
+        let summary = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
+        let pipeline = self.pipeline.get_or_insert_with(|| cx.worker.lease_pipeline());
+        pipeline.begin(summary, bytes, cx.worker.log.detail(), cx.now);
         self.forget_head();
         self.close_reason = Some(CloseReason::Refused(reject.message));
-        self.respond(error_with_format(reject.status, reject.message, prose), desk)
+        self.respond(error_with_format(reject.status, reject.message, format), cx)
     }
 
     /// Gets the body that follows a head, if there is one, to where the plan wants it, before the answer is sent.
@@ -302,102 +269,102 @@ impl HttpServerProtocol {
         &mut self,
         body: RequestBody,
         expects_continue: bool,
-        plan: Action,
-        desk: &mut StepContext<'_>,
+        action: Action,
+        cx: &mut StepContext<'_>,
     ) -> StateChange {
-        match plan {
-            Action::Respond(answer) if is_body_rejected(body, expects_continue, answer.status()) => {
+        match action {
+            Action::Respond(response) if is_body_rejected(body, expects_continue, response.status()) => {
                 // Whether the body comes or not, the connection cannot be used again.
                 self.close_reason = Some(CloseReason::Refused("a request body that nobody wants"));
                 let too_large =
                     || error_with_format(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE, ErrorFormat::Text);
-                let answer = if is_redirect_or_error(answer.status()) { answer } else { too_large() };
-                self.respond(answer, desk)
+                let response = if is_redirect_or_error(response.status()) { response } else { too_large() };
+                self.respond(response, cx)
             }
-            plan if body == RequestBody::None => self.respond(plan.finish(&mut desk.worker.context), desk),
-            plan => {
+            action if body == RequestBody::None => self.respond(action.finish(&mut cx.worker.context), cx),
+            action => {
                 if expects_continue {
-                    queue_continue(desk.send_queue);
+                    queue_continue(cx.send_queue);
                 }
-                let receiving = BodyReceiver::new(body.into(), plan, desk.now.instant);
-                StateChange::Enter(HttpServerState::Receiving(Box::new(receiving)))
+                let receiver = BodyReceiver::new(body.into(), action, cx.now.instant);
+                StateChange::Enter(HttpServerState::Receiving(Box::new(receiver)))
             }
         }
     }
 
     /// Answers when the body has come to an end, good or bad.
-    fn on_body_progress(&mut self, progress: ReceiveProgress, desk: &mut StepContext<'_>) -> StateChange {
+    fn on_body_progress(&mut self, progress: ReceiveProgress, cx: &mut StepContext<'_>) -> StateChange {
         match progress {
-            ReceiveProgress::Complete(plan) => self.respond(plan.finish(&mut desk.worker.context), desk),
+            ReceiveProgress::Complete(action) => self.respond(action.finish(&mut cx.worker.context), cx),
             ReceiveProgress::Failed(error) => {
                 self.close_reason = Some(CloseReason::Refused(error.message));
-                self.respond(Response::Error(error), desk)
+                self.respond(Response::Error(error), cx)
             }
             ReceiveProgress::More => StateChange::Stay(Want::Input),
         }
     }
 
     /// Queues the answer to the last exchange, or what of it there is.
-    fn respond(&mut self, mut answer: Response, desk: &mut StepContext<'_>) -> StateChange {
-        if let Response::Prepare(gathering) = answer {
-            return StateChange::Enter(HttpServerState::Preparing(Box::new(gathering)));
+    fn respond(&mut self, mut response: Response, cx: &mut StepContext<'_>) -> StateChange {
+        if let Response::Prepare(preparing) = response {
+            return StateChange::Enter(HttpServerState::Preparing(Box::new(preparing)));
         }
-        let request = self.pipeline.as_ref().and_then(|batch| batch.pending_request());
+        let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
         debug_assert!(request.is_some(), "an answer to no request");
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
-        let framing = match &mut answer {
+        let framing = match &mut response {
             Response::Stream(stream) => Some(stream.choose_framing(request.version)),
             _ => None,
         };
         if !request.keep_alive || framing == Some(StreamFraming::UntilClose) {
             self.close_reason = self.close_reason.or(Some(CloseReason::Finished));
-        } else if desk.worker.draining {
+        } else if cx.worker.draining {
             self.close_reason = self.close_reason.or(Some(CloseReason::Shutdown));
         }
         let closes = self.close_reason.is_some();
-        let mark = desk.send_queue.position();
-        let reply = desk.worker.writer.write(desk.send_queue, &answer, request, closes, desk.now);
-        if let Some(batch) = &mut self.pipeline {
-            batch.record_response(reply, desk.send_queue, mark, desk.worker.log.detail());
+        let position = cx.send_queue.position();
+        let span = cx.worker.writer.write(cx.send_queue, &response, request, closes, cx.now);
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.record_response(span, cx.send_queue, position, cx.worker.log.detail());
         }
-        StateChange::Enter(HttpServerState::Writing(match answer {
+        StateChange::Enter(HttpServerState::Writing(match response {
             Response::Stream(stream) if !request.head_only => Some(stream),
             _ => None,
         }))
     }
 
     /// Makes the next slice of the answer's body; the turn ends with it.
-    fn stream_slice(&mut self, desk: &mut StepContext<'_>) -> StateChange {
+    fn stream_slice(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
-        let WorkerState { context, scratch, .. } = &mut *desk.worker;
-        let made = rest.as_mut().map(|stream| stream.write_slice(desk.send_queue, &context.store, scratch));
-        match made.unwrap_or(StreamProgress::Complete) {
+        let WorkerState { context, scratch, .. } = &mut *cx.worker;
+        let progress = rest.as_mut().map(|stream| stream.write_slice(cx.send_queue, &context.store, scratch));
+        match progress.unwrap_or(StreamProgress::Complete) {
             StreamProgress::More => StateChange::Stay(Want::Tick),
             StreamProgress::Failed(reason) => self.close(reason),
             StreamProgress::Complete => {
                 *rest = None;
-                if let Some(batch) = &mut self.pipeline {
-                    batch.record_body_end(desk.send_queue.queued_total());
+                if let Some(pipeline) = &mut self.pipeline {
+                    pipeline.record_body_end(cx.send_queue.queued_total());
                 }
-                self.end_exchanges(desk);
-                self.write(desk)
+                self.end_exchanges(cx);
+                self.write(cx)
             }
         }
     }
 
     /// Goes on to the next request while there is one and the answers are few; else lets them leave.
-    fn write(&mut self, desk: &mut StepContext<'_>) -> StateChange {
-        let more = desk.recv_buf.bytes().len() > self.head_progress.seen_len;
-        let gathered_len =
-            desk.send_queue.len().max(self.pipeline.as_ref().map_or(0, |batch| batch.text_len()));
-        match (self.close_reason, desk.send_queue.is_empty()) {
-            (None, false) if more && gathered_len < PIPELINE_LEN_MAX => {
+    fn write(&mut self, cx: &mut StepContext<'_>) -> StateChange {
+        let more = cx.recv_buf.bytes().len() > self.head_progress.seen_len;
+        let pipeline_len =
+            cx.send_queue.len().max(self.pipeline.as_ref().map_or(0, |pipeline| pipeline.text_len()));
+        match (self.close_reason, cx.send_queue.is_empty()) {
+            (None, false) if more && pipeline_len < PIPELINE_LEN_MAX => {
                 StateChange::Enter(HttpServerState::Parsing)
             }
             (_, false) => StateChange::Stay(Want::Drain),
             (Some(reason), true) => self.close(reason),
             (None, true) if more => StateChange::Enter(HttpServerState::Parsing),
-            (None, true) if desk.worker.draining => self.close(CloseReason::Shutdown),
+            (None, true) if cx.worker.draining => self.close(CloseReason::Shutdown),
             (None, true) => StateChange::Enter(HttpServerState::Reading),
         }
     }
@@ -417,48 +384,49 @@ impl HttpServerProtocol {
     }
 
     /// Logs the exchanges whose answers have gone out.
-    fn end_exchanges(&mut self, desk: &mut StepContext<'_>) {
-        let origin = self.conn_info(self.close_reason);
-        if let Some(batch) = &mut self.pipeline {
-            batch.end_sent(desk.send_queue.sent_total(), origin, &mut desk.worker.log, desk.now);
-            if batch.is_empty() {
-                self.pipeline.take().into_iter().for_each(|batch| desk.worker.return_pipeline(batch));
+    fn end_exchanges(&mut self, cx: &mut StepContext<'_>) {
+        let conn_info = self.conn_info(self.close_reason);
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.end_sent(cx.send_queue.sent_total(), conn_info, &mut cx.worker.log, cx.now);
+            if pipeline.is_empty() {
+                self.pipeline.take().into_iter().for_each(|pipeline| cx.worker.return_pipeline(pipeline));
             }
         }
     }
 
-    fn on_state_timeout(&mut self, desk: &mut StepContext<'_>) -> StateChange {
+    fn on_state_timeout(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         match self.state {
             HttpServerState::Reading if self.deadlines.is_idle() => {
-                let reason = if desk.worker.draining {
+                let reason = if cx.worker.draining {
                     CloseReason::Shutdown
                 } else {
                     CloseReason::TimedOut("a request")
                 };
                 self.close(reason)
             }
-            HttpServerState::Reading | HttpServerState::Parsing => self
-                .reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), desk),
-            HttpServerState::Receiving(ref receiving) => {
-                let why = "The request body took too long to arrive.";
-                let error = receiving.error_response(Status::REQUEST_TIMEOUT, why);
-                self.close_reason = Some(CloseReason::Refused(why));
-                self.respond(Response::Error(error), desk)
+            HttpServerState::Reading | HttpServerState::Parsing => {
+                self.reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), cx)
             }
-            HttpServerState::Preparing(ref mut gathering) => {
-                let answer = gathering.on_timeout();
-                self.respond(answer, desk)
+            HttpServerState::Receiving(ref receiver) => {
+                let message = "The request body took too long to arrive.";
+                let error = receiver.error_response(Status::REQUEST_TIMEOUT, message);
+                self.close_reason = Some(CloseReason::Refused(message));
+                self.respond(Response::Error(error), cx)
             }
-            HttpServerState::Writing(_) => self.on_write_timeout(desk),
+            HttpServerState::Preparing(ref mut preparing) => {
+                let response = preparing.on_timeout();
+                self.respond(response, cx)
+            }
+            HttpServerState::Writing(_) => self.on_write_timeout(cx),
             HttpServerState::Closing => self.want_close(),
         }
     }
 
     /// A peer that has taken too little is given up; our own side, if it is that which makes it wait,
     /// is not.
-    fn on_write_timeout(&mut self, desk: &StepContext<'_>) -> StateChange {
-        let (sent_total, now) = (desk.send_queue.sent_total(), desk.now.instant);
-        if desk.send_queue.is_empty() {
+    fn on_write_timeout(&mut self, cx: &StepContext<'_>) -> StateChange {
+        let (sent_total, now) = (cx.send_queue.sent_total(), cx.now.instant);
+        if cx.send_queue.is_empty() {
             self.deadlines.start_write(sent_total, now);
             return StateChange::Stay(Want::Tick);
         }
@@ -471,8 +439,8 @@ impl HttpServerProtocol {
 
 /// Whether anything of a request has come. Empty lines before one are nothing: old clients end a body
 /// with one that nothing counts (RFC 9112 section 2.2).
-fn has_head_bytes(inbox: &RecvBuf) -> bool {
-    inbox.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+fn has_head_bytes(recv_buf: &RecvBuf) -> bool {
+    recv_buf.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
 impl Protocol for HttpServerProtocol {
@@ -480,18 +448,18 @@ impl Protocol for HttpServerProtocol {
 
     fn advance(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        site: &mut WorkerState,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        worker: &mut WorkerState,
         now: Now,
     ) -> Want {
-        let mut desk = StepContext { recv_buf: inbox, send_queue: outbox, worker: site, now };
-        self.end_exchanges(&mut desk);
-        self.run(&mut desk)
+        let mut cx = StepContext { recv_buf, send_queue, worker, now };
+        self.end_exchanges(&mut cx);
+        self.run(&mut cx)
     }
 
-    fn on_input(&mut self, site: &mut WorkerState) {
-        site.context.cache.mark_events_pending();
+    fn on_input(&mut self, worker: &mut WorkerState) {
+        worker.context.cache.mark_events_pending();
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -500,29 +468,31 @@ impl Protocol for HttpServerProtocol {
 
     fn on_timeout(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        site: &mut WorkerState,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        worker: &mut WorkerState,
         now: Now,
     ) -> Want {
-        let mut desk = StepContext { recv_buf: inbox, send_queue: outbox, worker: site, now };
-        match self.on_state_timeout(&mut desk) {
+        let mut cx = StepContext { recv_buf, send_queue, worker, now };
+        match self.on_state_timeout(&mut cx) {
             StateChange::Stay(want) => want,
             StateChange::Enter(next) => {
-                self.enter(next, &desk);
-                self.run(&mut desk)
+                self.enter(next, &cx);
+                self.run(&mut cx)
             }
         }
     }
 
-    fn truncates_message_if_closed(&self, outbox: &SendQueue) -> bool {
-        self.pipeline.as_ref().is_some_and(|batch| batch.truncates_message_if_closed(outbox.sent_total()))
+    fn truncates_message_if_closed(&self, send_queue: &SendQueue) -> bool {
+        self.pipeline
+            .as_ref()
+            .is_some_and(|pipeline| pipeline.truncates_message_if_closed(send_queue.sent_total()))
     }
 
-    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut WorkerState, now: Now) {
-        if let Some(mut batch) = self.pipeline.take() {
-            batch.end_all(outbox.sent_total(), self.conn_info(Some(reason)), &mut site.log, now);
-            site.return_pipeline(batch);
+    fn closed(&mut self, reason: CloseReason, send_queue: &SendQueue, worker: &mut WorkerState, now: Now) {
+        if let Some(mut pipeline) = self.pipeline.take() {
+            pipeline.end_all(send_queue.sent_total(), self.conn_info(Some(reason)), &mut worker.log, now);
+            worker.return_pipeline(pipeline);
         }
         log::info!("{} closed: {reason} (connection {})", self.peer, self.number);
     }

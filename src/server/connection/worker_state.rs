@@ -45,8 +45,8 @@ impl WorkerState {
     }
 
     /// One whose uploads take their names in turn with those of other sites.
-    pub(in crate::server) fn with_rename_lock(mut self, naming: Arc<Mutex<()>>) -> Self {
-        self.context.rename_lock = naming;
+    pub(in crate::server) fn with_rename_lock(mut self, rename_lock: Arc<Mutex<()>>) -> Self {
+        self.context.rename_lock = rename_lock;
         self
     }
 
@@ -60,9 +60,9 @@ impl WorkerState {
         self.spare_pipelines.pop().unwrap_or_default()
     }
 
-    pub(super) fn return_pipeline(&mut self, batch: BoxedPipeline) {
+    pub(super) fn return_pipeline(&mut self, pipeline: BoxedPipeline) {
         if self.spare_pipelines.len() < SPARE_PIPELINES_MAX {
-            self.spare_pipelines.push(batch);
+            self.spare_pipelines.push(pipeline);
         }
     }
 }

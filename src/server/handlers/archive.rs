@@ -75,10 +75,10 @@ fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerCo
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
     match Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME)) {
         Ok(archive) => {
-            let parcel = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
-            Response::Prepare(Box::new(ArchiveScan { body: parcel, error_format: error_format(head.accept) }))
+            let body = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
+            Response::Prepare(Box::new(ArchiveScan { body, error_format: error_format(head.accept) }))
         }
-        Err(fault) => lookup_error(&fault, path.as_bytes(), error_format(head.accept)),
+        Err(error) => lookup_error(&error, path.as_bytes(), error_format(head.accept)),
     }
 }
 
@@ -88,29 +88,29 @@ impl PreparingResponse for ArchiveScan {
         match self.body.archive.scan_slice(store) {
             Ok(false) => None,
             Ok(true) => Some(self.on_timeout()),
-            Err(fault) => Some(lookup_error(&fault, self.body.archive.directory(), self.error_format)),
+            Err(error) => Some(lookup_error(&error, self.body.archive.directory(), self.error_format)),
         }
     }
 
     /// What is not known by now is found out while the archive is sent.
     fn on_timeout(&mut self) -> Response {
-        let parcel = std::mem::take(&mut self.body);
-        let mut name = parcel.archive.name().to_vec();
+        let body = std::mem::take(&mut self.body);
+        let mut name = body.archive.name().to_vec();
         name.extend_from_slice(b".tar");
         let mut fields = Vec::new();
         field(&mut fields, "Content-Disposition", &attachment(&name));
-        let len = parcel.archive.known_len();
-        Response::Stream(Box::new(StreamedResponse::new("application/x-tar", fields, len, Box::new(parcel))))
+        let len = body.archive.known_len();
+        Response::Stream(Box::new(StreamedResponse::new("application/x-tar", fields, len, Box::new(body))))
     }
 }
 
 impl BodySource for ArchiveBody {
     fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
-        self.archive.next_slice(store, out).map_err(|fault| {
-            log::warn!("the archive of /{} breaks off: {fault}", OneLine(self.archive.directory()));
-            match fault {
+        self.archive.next_slice(store, out).map_err(|error| {
+            log::warn!("the archive of /{} breaks off: {error}", OneLine(self.archive.directory()));
+            match error {
                 ArchiveError::Shrank => CloseReason::FileTruncated,
-                ArchiveError::Failed(fault) => CloseReason::FileFailed(fault.kind()),
+                ArchiveError::Failed(error) => CloseReason::FileFailed(error.kind()),
             }
         })
     }

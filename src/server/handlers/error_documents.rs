@@ -21,13 +21,13 @@ pub(super) fn replace_error(
     context: &mut ServerContext,
     now: Now,
 ) -> Result<Response, Pending> {
-    let answer = match fallback(error, head, context, now)? {
-        Some(answer) => answer,
+    let response = match fallback(error, head, context, now)? {
+        Some(response) => response,
         None => Response::Error(error),
     };
-    Ok(match answer {
+    Ok(match response {
         Response::Error(error) => error_page(error, head.method, context, now),
-        answer => answer,
+        response => response,
     })
 }
 
@@ -82,11 +82,11 @@ pub(in crate::server) fn warn_of_missing(config: &ServerConfig, store: &ContentS
     let pages = config.error_pages.iter();
     let pages = pages.map(|page| (format!("--error-page {}", page.status.code()), &page.path));
     for (option, path) in fallback.chain(pages) {
-        let why = match store.lookup(path, &config.index) {
+        let reason = match store.lookup(path, &config.index) {
             Ok(FoundContent::File(_)) => continue,
             Ok(FoundContent::Directory) => "it is a directory".to_owned(),
             Err(fault) => fault.to_string(),
         };
-        log::warn!("{option}: cannot serve {path} for now: {why}");
+        log::warn!("{option}: cannot serve {path} for now: {reason}");
     }
 }

@@ -16,7 +16,7 @@ use crate::server::rules::preflight_fields;
 pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
     let allow = match allow(head, context) {
         Ok(allow) => allow,
-        Err(fault) => return path_error(head, &fault),
+        Err(error) => return path_error(head, &error),
     };
     let preflight =
         context.config.cors.as_ref().and_then(|_| preflight_fields(head.fields, allow.as_bytes()));
@@ -27,26 +27,26 @@ pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Re
 pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
     // A path that nothing can have has no other methods either.
     let allow = allow(head, context).unwrap_or(Allow::Fetch);
-    let why = match allow {
+    let message = match allow {
         Allow::Fetch => "What is here can be fetched with GET and HEAD, not changed.",
         Allow::FetchAndStore => "Files here can be fetched with GET and HEAD, and stored with PUT.",
     };
-    let mut error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, why);
+    let mut error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, message);
     error.allow = Some(allow);
     Response::Error(error)
 }
 
 /// The methods of what is asked for, which need not be there: that a name could be given to a file counts.
 fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, PathError> {
-    let within = context.config.upload.as_ref().map(|within| within.as_os_str().as_bytes());
-    let may_be_stored = match (head.target, within) {
+    let directory = context.config.upload.as_ref().map(|directory| directory.as_os_str().as_bytes());
+    let may_be_stored = match (head.target, directory) {
         // `*` is the server as a whole, and CONNECT names no resource of it.
-        (RequestTarget::Asterisk | RequestTarget::Authority(_), within) => within.is_some(),
-        (RequestTarget::Origin(_) | RequestTarget::Absolute { .. }, within) => {
-            match (RelativePath::parse(head.target.path()), within) {
-                (Ok(path), Some(within)) => may_store(&context.store, within, &path),
+        (RequestTarget::Asterisk | RequestTarget::Authority(_), directory) => directory.is_some(),
+        (RequestTarget::Origin(_) | RequestTarget::Absolute { .. }, directory) => {
+            match (RelativePath::parse(head.target.path()), directory) {
+                (Ok(path), Some(directory)) => may_store(&context.store, directory, &path),
                 (Ok(_) | Err(PathError::Hidden | PathError::NotFound), _) => false,
-                (Err(fault), _) => return Err(fault),
+                (Err(error), _) => return Err(error),
             }
         }
     };

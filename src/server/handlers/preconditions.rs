@@ -25,17 +25,17 @@ pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
 /// The part of a file that the request is for. What is made for each request, such as a listing, has
 /// no validators and no parts: a guard that names one fails there too. All else stays as it is.
 pub(super) fn apply_conditions_and_range(
-    answer: Response,
+    response: Response,
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
     now: Now,
 ) -> Response {
-    let entry = match answer {
+    let entry = match response {
         Response::File(entry, FilePart::Whole) => entry,
         Response::Prepare(_) | Response::Stream(_) if generated_response_fails_conditions(head, now) => {
             return error_response(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
         }
-        answer => return answer,
+        response => return response,
     };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     match Preconditions::from_fields(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
@@ -87,14 +87,14 @@ fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context:
 }
 
 fn range_not_satisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Response {
-    let why = "The file has none of the bytes that the request asks for in its Range.";
-    let error = ErrorResponse::for_request(head, Status::RANGE_NOT_SATISFIABLE, why);
+    let message = "The file has none of the bytes that the request asks for in its Range.";
+    let error = ErrorResponse::for_request(head, Status::RANGE_NOT_SATISFIABLE, message);
     Response::Unsatisfiable { complete_len, error }
 }
 
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {
-    let is_settled = resource.mtime_is_stable;
-    let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_stable: is_settled });
+    let is_stable = resource.mtime_is_stable;
+    let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_stable });
     Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tag: None, modified }
 }
 
@@ -116,23 +116,23 @@ impl UploadPreconditions {
 
     /// Whether they hold for what has the name now.
     pub(super) fn are_met(&self, upload: &Upload) -> Result<bool, UploadError> {
-        let present = upload.existing_file(SystemTime::UNIX_EPOCH + self.began_at.unix)?;
-        let identity = match &present {
+        let existing = upload.existing_file(SystemTime::UNIX_EPOCH + self.began_at.unix)?;
+        let version = match &existing {
             ExistingFile::File(resource) => resource.version,
             ExistingFile::Absent | ExistingFile::Unreadable => None,
         };
         // Who has fetched it with Accept-Encoding, as browsers do, knows this version by the tag of its gzip.
         let [tag, gzip_tag] = [None, Some(ContentCoding::Gzip.as_str())]
-            .map(|coding| identity.map(|identity| entity_tag(identity, coding)));
+            .map(|coding| version.map(|version| entity_tag(version, coding)));
         let encoded_tag = gzip_tag.as_deref().map(str::as_bytes);
-        let current = match &present {
+        let current = match &existing {
             ExistingFile::Absent => None,
             ExistingFile::Unreadable => Some(Validators::default()),
             ExistingFile::File(resource) => {
                 Some(Validators { encoded_tag, ..validators(resource, tag.as_deref()) })
             }
         };
-        let verdict = self.conditions.evaluate(Method::Put, current, self.began_at.unix_secs());
-        Ok(verdict == PreconditionResult::Perform)
+        let outcome = self.conditions.evaluate(Method::Put, current, self.began_at.unix_secs());
+        Ok(outcome == PreconditionResult::Perform)
     }
 }

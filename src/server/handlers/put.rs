@@ -39,15 +39,15 @@ pub(in crate::server) fn check_upload_directory(
     config: &ServerConfig,
     store: &ContentSource,
 ) -> Result<(), String> {
-    let Some(within) = &config.upload else { return Ok(()) };
+    let Some(directory) = &config.upload else { return Ok(()) };
     match store {
-        _ if is_upload_directory(store, path_bytes(within)) || !config.http => Ok(()),
+        _ if is_upload_directory(store, path_bytes(directory)) || !config.http => Ok(()),
         ContentSource::Embedded => {
             Err("--upload needs a directory to store files in; name one with --root".to_owned())
         }
         ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Err(format!(
             "cannot take uploads in {}: there is no such directory in {}; create it, or name another with --upload",
-            quote(within),
+            quote(directory),
             quote(root.path())
         )),
     }
@@ -59,29 +59,29 @@ pub(super) fn begin(
     context: &ServerContext,
     now: Now,
 ) -> Result<UploadInProgress, Response> {
-    let Some(within) = &context.config.upload else {
-        let why = "Uploads are turned off on this server: starting it with --upload turns them on.";
-        return Err(error_response(head, Status::FORBIDDEN, why));
+    let Some(directory) = &context.config.upload else {
+        let message = "Uploads are turned off on this server: starting it with --upload turns them on.";
+        return Err(error_response(head, Status::FORBIDDEN, message));
     };
-    let path = RelativePath::parse(head.target.path()).map_err(|fault| upload_path_error(head, &fault))?;
+    let path = RelativePath::parse(head.target.path()).map_err(|cause| upload_path_error(head, &cause))?;
     check_body(head, context.config.upload_len_max)?;
-    let refused = |fault: UploadError| Response::Error(upload_error(&fault, error_format(head.accept)));
-    let upload = Upload::begin(&context.store, path_bytes(within), &path).map_err(refused)?;
-    let guard = UploadPreconditions::from_head(head, now);
-    if let Some(guard) = &guard
-        && !guard.are_met(&upload).map_err(refused)?
+    let refused = |cause: UploadError| Response::Error(upload_error(&cause, error_format(head.accept)));
+    let upload = Upload::begin(&context.store, path_bytes(directory), &path).map_err(refused)?;
+    let preconditions = UploadPreconditions::from_head(head, now);
+    if let Some(preconditions) = &preconditions
+        && !preconditions.are_met(&upload).map_err(refused)?
     {
         return Err(refused(UploadError::PreconditionFailed));
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
-    let left_len = context.config.upload_len_max;
+    let remaining_len = context.config.upload_len_max;
     Ok(UploadInProgress {
         upload,
-        preconditions: guard,
+        preconditions,
         location,
         error_format: error_format(head.accept),
-        remaining_len: left_len,
+        remaining_len,
     })
 }
 
@@ -89,15 +89,15 @@ pub(super) fn begin(
 fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Response> {
     // RFC 9110 section 14.5: a part must never be taken for the whole.
     if head.fields.first("content-range").is_some() {
-        let why = "Only whole files can be stored here: send the file without a Content-Range.";
-        return Err(error_response(head, Status::BAD_REQUEST, why));
+        let message = "Only whole files can be stored here: send the file without a Content-Range.";
+        return Err(error_response(head, Status::BAD_REQUEST, message));
     }
     match head.body {
         // Who has only forgotten to send a file would make an empty one.
         RequestBody::None if head.fields.first("content-length").is_none() => {
-            let why =
+            let message =
                 "The request does not say how long the file is: send a Content-Length, 0 for an empty file.";
-            Err(error_response(head, Status::LENGTH_REQUIRED, why))
+            Err(error_response(head, Status::LENGTH_REQUIRED, message))
         }
         RequestBody::Length(len) if len > len_max => {
             Err(error_response(head, Status::CONTENT_TOO_LARGE, TOO_LARGE))
@@ -106,8 +106,8 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Response> 
     }
 }
 
-fn upload_path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Response {
-    match fault {
+fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> Response {
+    match cause {
         PathError::Hidden => error_response(
             head,
             Status::FORBIDDEN,
@@ -118,13 +118,13 @@ fn upload_path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Response 
             Status::BAD_REQUEST,
             "No file can have this name: it is too long, or has a slash in it.",
         ),
-        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, fault),
+        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, cause),
     }
 }
 
 /// The answer to a file that cannot be stored.
-fn upload_error(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
-    let (status, why) = match fault {
+fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse {
+    let (status, message) = match cause {
         UploadError::Outside => {
             (Status::FORBIDDEN, "Uploads are limited to another directory, the one that --upload names.")
         }
@@ -154,16 +154,19 @@ fn upload_error(fault: &UploadError, prose: ErrorFormat) -> ErrorResponse {
             (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
         }
     };
-    ErrorResponse::new(status, why, prose)
+    ErrorResponse::new(status, message, error_format)
 }
 
 impl UploadInProgress {
     /// Takes the next part of the file.
     pub(in crate::server) fn write(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
-        let left_len = self.remaining_len.checked_sub(data.len() as u64);
-        self.remaining_len =
-            left_len.ok_or(ErrorResponse::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.error_format))?;
-        self.upload.write(data).map_err(|fault| upload_error(&fault, self.error_format))
+        let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
+        self.remaining_len = remaining_len.ok_or(ErrorResponse::new(
+            Status::CONTENT_TOO_LARGE,
+            TOO_LARGE,
+            self.error_format,
+        ))?;
+        self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
     /// The file is whole.
@@ -171,14 +174,14 @@ impl UploadInProgress {
         // The next request may have come with this one, and it may be for what is stored now.
         context.cache.mark_events_pending();
         // It guards no data, so it does not matter that somebody has failed while holding it.
-        let _turn = context.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let _rename_guard = context.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = match self.preconditions {
-            Some(guard) => self.upload.commit_if(|upload| guard.are_met(upload)),
+            Some(preconditions) => self.upload.commit_if(|upload| preconditions.are_met(upload)),
             None => self.upload.commit(),
         };
         match stored {
             Ok(stored) => Response::Stored(StoredResponse { stored, location: self.location }),
-            Err(fault) => Response::Error(upload_error(&fault, self.error_format)),
+            Err(cause) => Response::Error(upload_error(&cause, self.error_format)),
         }
     }
 }

@@ -27,8 +27,8 @@ impl Action {
     /// The answer, once the body has come to its end.
     pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Response {
         match self {
-            Self::Respond(answer) => answer,
-            Self::Store(storing) => storing.finish(context),
+            Self::Respond(response) => response,
+            Self::Store(upload) => upload.finish(context),
         }
     }
 }
@@ -39,25 +39,25 @@ pub(in crate::server) fn route(
     context: &mut ServerContext,
     now: Now,
 ) -> Result<Action, Pending> {
-    if let Some(answer) = redirect_response(head, context) {
-        return Ok(Action::Respond(answer));
+    if let Some(response) = redirect_response(head, context) {
+        return Ok(Action::Respond(response));
     }
     if head.method == Method::Put {
         return Ok(match put::begin(head, context, now) {
-            Ok(storing) => Action::Store(Box::new(storing)),
-            Err(answer) => Action::Respond(answer),
+            Ok(upload) => Action::Store(Box::new(upload)),
+            Err(response) => Action::Respond(response),
         });
     }
-    let answer = match dispatch_by_method(head, context, now)? {
+    let response = match dispatch_by_method(head, context, now)? {
         Response::Error(error) => error_documents::replace_error(error, head, context, now)?,
-        answer => answer,
+        response => response,
     };
-    let answer = if head.has_conditions_or_range {
-        preconditions::apply_conditions_and_range(answer, head, context, now)
+    let response = if head.has_conditions_or_range {
+        preconditions::apply_conditions_and_range(response, head, context, now)
     } else {
-        answer
+        response
     };
-    Ok(Action::Respond(answer))
+    Ok(Action::Respond(response))
 }
 
 fn dispatch_by_method(

@@ -30,22 +30,22 @@ pub(super) fn get(
     let (path, query) = head.target.path_and_query();
     let path = match RelativePath::parse(path) {
         Ok(path) => path,
-        Err(fault) => return Ok(path_error(head, &fault)),
+        Err(error) => return Ok(path_error(head, &error)),
     };
     if let Some(query) = query
-        && let Some(answer) = archive::archive_response(query, head, &path, context)
+        && let Some(response) = archive::archive_response(query, head, &path, context)
     {
-        return Ok(answer);
+        return Ok(response);
     }
     let ServerContext { cache, store, config, .. } = context;
-    let wanted = accepted_encodings(head, config, now);
-    let mut found = find(cache, (store, config), &path, &wanted, now);
+    let accepted = accepted_encodings(head, config, now);
+    let mut found = find(cache, (store, config), &path, &accepted, now);
     if config.clean_urls
         && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
         && let Some(page) = path.with_extension(CLEAN_EXTENSION)
     {
         // What is itself not there leaves what was found.
-        match find(cache, (store, config), &page, &wanted, now) {
+        match find(cache, (store, config), &page, &accepted, now) {
             Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
             page => found = page,
         }
@@ -57,7 +57,7 @@ pub(super) fn get(
         Err(LookupError::NoIndex) if config.listings_enabled() => {
             Ok(listing::listing_response(&path, head, context))
         }
-        Err(fault) => Ok(lookup_error(&fault, head.target.path(), error_format(head.accept))),
+        Err(error) => Ok(lookup_error(&error, head.target.path(), error_format(head.accept))),
     }
 }
 
@@ -66,11 +66,11 @@ pub(super) fn find(
     cache: &mut FileCache<FileHead>,
     (store, config): (&ContentSource, &ServerConfig),
     path: &RelativePath<'_>,
-    wanted: &EncodingPreferences,
+    accepted: &EncodingPreferences,
     now: Now,
 ) -> Result<Lookup<FileHead>, LookupError> {
     let now = SystemTime::UNIX_EPOCH + now.unix;
-    cache.find(store, path, &config.index, wanted, now, |resource| {
+    cache.find(store, path, &config.index, accepted, now, |resource| {
         let name = file_name(path, &config.index);
         file_head(resource, cache_control(&config.cache_control, &name))
     })
@@ -87,14 +87,14 @@ pub(super) fn accepted_encodings(
     if head.content_codings.is_empty() {
         return EncodingPreferences::PLAIN;
     }
-    let asks_for_range = head.has_conditions_or_range && head.fields.first("range").is_some();
-    let may_make = config.compress && !asks_for_range;
+    let has_range = head.has_conditions_or_range && head.fields.first("range").is_some();
+    let may_compress = config.compress && !has_range;
     let codings = head.content_codings.iter().map(|coding| match coding {
         ContentCoding::Brotli => Coding::Brotli,
         ContentCoding::Zstd => Coding::Zstd,
         ContentCoding::Gzip => Coding::Gzip,
     });
-    EncodingPreferences::new(codings, may_make.then_some(now.instant))
+    EncodingPreferences::new(codings, may_compress.then_some(now.instant))
 }
 
 /// To the same directory with its trailing slash. The path is the normalised one, so that it can
@@ -107,6 +107,9 @@ fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) 
         location.push(b'?');
         location.extend_from_slice(query);
     }
-    let why = "The page is a directory: its address ends in a slash.";
-    Response::Redirect { location, page: ErrorResponse::for_request(head, Status::MOVED_PERMANENTLY, why) }
+    let message = "The page is a directory: its address ends in a slash.";
+    Response::Redirect {
+        location,
+        page: ErrorResponse::for_request(head, Status::MOVED_PERMANENTLY, message),
+    }
 }

@@ -101,17 +101,17 @@ impl HeadEnd<'_> {
 
 /// Queues a head and returns where its body begins.
 pub(super) fn queue_head(
-    outbox: &mut SendQueue,
+    send_queue: &mut SendQueue,
     status: Status,
-    tail: HeadEnd<'_>,
+    head_end: HeadEnd<'_>,
     fields: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
-    outbox.push_with(|out| {
+    send_queue.push_with(|out| {
         status_line(out, status);
         fields(out);
-        tail.finish(out);
+        head_end.finish(out);
     });
-    outbox.queued_total()
+    send_queue.queued_total()
 }
 
 #[cfg(test)]
@@ -122,8 +122,8 @@ mod tests {
 
     /// The fields that go with a response at that second.
     fn rendered(config: &ServerConfig, status: Status, unix_secs: u64) -> String {
-        let tail = CommonHeaders::new(config).head_end(status, None, unix_secs).rendered.to_vec();
-        String::from_utf8(tail).expect("UTF-8")
+        let head_end = CommonHeaders::new(config).head_end(status, None, unix_secs).rendered.to_vec();
+        String::from_utf8(head_end).expect("UTF-8")
     }
 
     fn common(change: impl FnOnce(&mut ServerConfig)) -> String {

@@ -42,23 +42,23 @@ impl RenderedPage {
     /// Queues an answer whose body is a sentence for a person, with `more` fields of its own.
     pub(super) fn queue(
         &mut self,
-        outbox: &mut SendQueue,
+        send_queue: &mut SendQueue,
         error: &ErrorResponse,
         head_only: bool,
-        tail: HeadEnd<'_>,
+        head_end: HeadEnd<'_>,
         more: impl FnOnce(&mut Vec<u8>),
     ) -> u64 {
         if self.error.as_ref() != Some(error) {
             self.render(error);
         }
         let body = if head_only { &[] } else { self.body.as_slice() };
-        outbox.push_with(|out| {
+        send_queue.push_with(|out| {
             out.extend_from_slice(&self.head);
             more(out);
-            tail.finish(out);
+            head_end.finish(out);
             out.extend_from_slice(body);
         });
-        outbox.queued_total() - body.len() as u64
+        send_queue.queued_total() - body.len() as u64
     }
 
     fn render(&mut self, error: &ErrorResponse) {
@@ -81,21 +81,21 @@ impl RenderedPage {
 /// Queues an error whose body is a file. The file's validators are not the error's: no cache may
 /// take one for the other.
 pub(super) fn queue_from_file(
-    outbox: &mut SendQueue,
+    send_queue: &mut SendQueue,
     (status, allow): (Status, Option<Allow>),
     resource: &Resource,
     head_only: bool,
-    tail: HeadEnd<'_>,
+    head_end: HeadEnd<'_>,
 ) -> u64 {
-    let body_starts = queue_head(outbox, status, tail, |out| {
+    let body_start = queue_head(send_queue, status, head_end, |out| {
         field(out, "Content-Type", resource.media_type.as_bytes());
         content_length(out, resource.len);
         status_fields(out, status, allow);
     });
     if !head_only {
-        queue_whole(outbox, resource);
+        queue_whole(send_queue, resource);
     }
-    body_starts
+    body_start
 }
 
 /// What an error of this status must say, whatever its body.

@@ -56,12 +56,12 @@ impl FilePart {
 /// Renders the head of a file's answers; `cache_control` says how long they keep, if a rule does.
 pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> FileHead {
     let coding = coding_of(resource);
-    let entity_tag = resource.version.map(|identity| entity_tag(identity, coding).into_boxed_str());
+    let entity_tag = resource.version.map(|version| entity_tag(version, coding).into_boxed_str());
     let mut head = Vec::with_capacity(256);
     status_line(&mut head, Status::OK);
     field(&mut head, "Content-Type", resource.media_type.as_bytes());
     content_length(&mut head, resource.len);
-    let described_at = head.len() as u32;
+    let described_start = head.len() as u32;
     if let Some(coding) = coding {
         field(&mut head, "Content-Encoding", coding.as_bytes());
     }
@@ -70,7 +70,7 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
         field(&mut head, "Accept-Ranges", b"bytes");
     }
     last_modified(&mut head, resource);
-    let shared_at = head.len() as u32;
+    let shared_start = head.len() as u32;
     if let Some(value) = cache_control {
         field(&mut head, "Cache-Control", value);
     }
@@ -81,12 +81,7 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
     if let Some(tag) = &entity_tag {
         field(&mut head, "ETag", tag.as_bytes());
     }
-    FileHead {
-        whole: head.into_boxed_slice(),
-        described_start: described_at,
-        shared_start: shared_at,
-        entity_tag,
-    }
+    FileHead { whole: head.into_boxed_slice(), described_start, shared_start, entity_tag }
 }
 
 impl FileHead {
@@ -97,10 +92,10 @@ impl FileHead {
 
 /// A strong entity-tag (RFC 9110 section 8.8.3): other bytes have another one, and so have the same
 /// bytes in another `coding`.
-pub(in crate::server) fn entity_tag(identity: FileVersion, coding: Option<&str>) -> String {
-    let FileVersion { inode, len, modified_nanos, discriminator: seal } = identity;
+pub(in crate::server) fn entity_tag(version: FileVersion, coding: Option<&str>) -> String {
+    let FileVersion { inode, len, modified_nanos, discriminator } = version;
     let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding));
-    format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{seal:x}{dash}{coding}\"")
+    format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{discriminator:x}{dash}{coding}\"")
 }
 
 /// What the content of a file is encoded with, as Content-Encoding says it (RFC 9110 section 8.4).
@@ -124,50 +119,50 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
 
 /// Queues a file, or the part of it that is meant, and returns where the body begins.
 pub(super) fn queue_file(
-    outbox: &mut SendQueue,
+    send_queue: &mut SendQueue,
     entry: &CachedFile<FileHead>,
     part: &FilePart,
     head_only: bool,
-    tail: HeadEnd<'_>,
+    head_end: HeadEnd<'_>,
 ) -> u64 {
     let CachedFile { resource, value: head, .. } = entry;
     match part {
         FilePart::Whole => {
             // What is copied leaves in one piece with its head.
             let body = if head_only { None } else { copyable_bytes(resource) };
-            outbox.push_with(|out| {
+            send_queue.push_with(|out| {
                 out.extend_from_slice(&head.whole);
-                tail.finish(out);
+                head_end.finish(out);
                 out.extend_from_slice(body.unwrap_or_default());
             });
-            let body_starts = outbox.queued_total() - body.map_or(0, |body| body.len() as u64);
+            let body_start = send_queue.queued_total() - body.map_or(0, |body| body.len() as u64);
             if !head_only && body.is_none() {
-                queue_whole(outbox, resource);
+                queue_whole(send_queue, resource);
             }
-            body_starts
+            body_start
         }
-        FilePart::NotModified => queue_not_modified(outbox, resource, head, tail),
+        FilePart::NotModified => queue_not_modified(send_queue, resource, head, head_end),
         FilePart::Range(range) => {
-            let body_starts = queue_partial_head(outbox, head, tail, |out| {
+            let body_start = queue_partial_head(send_queue, head, head_end, |out| {
                 field(out, "Content-Type", resource.media_type.as_bytes());
                 content_length(out, range.content_len());
                 content_range(out, *range, resource.len);
             });
             if !head_only {
-                queue_bytes(outbox, resource, range.first, range.content_len());
+                queue_bytes(send_queue, resource, range.first, range.content_len());
             }
-            body_starts
+            body_start
         }
         FilePart::Ranges { ranges, boundary } => {
             let multipart = multipart(resource, *boundary);
-            let body_starts = queue_partial_head(outbox, head, tail, |out| {
+            let body_start = queue_partial_head(send_queue, head, head_end, |out| {
                 field(out, "Content-Type", multipart.content_type().as_bytes());
                 content_length(out, multipart.body_len(ranges));
             });
             if !head_only {
-                queue_parts(outbox, resource, &multipart, ranges);
+                queue_parts(send_queue, resource, &multipart, ranges);
             }
-            body_starts
+            body_start
         }
     }
 }
@@ -180,12 +175,12 @@ pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multip
 /// A 304 has what a cache needs to find and refresh what it keeps, and nothing that describes content
 /// (RFC 9110 section 15.4.5): the date stands in only where there is no entity-tag.
 fn queue_not_modified(
-    outbox: &mut SendQueue,
+    send_queue: &mut SendQueue,
     resource: &Resource,
     head: &FileHead,
-    tail: HeadEnd<'_>,
+    head_end: HeadEnd<'_>,
 ) -> u64 {
-    queue_head(outbox, Status::NOT_MODIFIED, tail, |out| {
+    queue_head(send_queue, Status::NOT_MODIFIED, head_end, |out| {
         if head.entity_tag.is_none() {
             last_modified(out, resource);
         }
@@ -196,12 +191,12 @@ fn queue_not_modified(
 /// Queues the head of a 206: what a 200 would say of the file (RFC 9110 section 15.3.7), and what these
 /// bytes are. Nothing is left out for who has sent an If-Range: players look at the type every time.
 fn queue_partial_head(
-    outbox: &mut SendQueue,
+    send_queue: &mut SendQueue,
     head: &FileHead,
-    tail: HeadEnd<'_>,
+    head_end: HeadEnd<'_>,
     describe: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
-    queue_head(outbox, Status::PARTIAL_CONTENT, tail, |out| {
+    queue_head(send_queue, Status::PARTIAL_CONTENT, head_end, |out| {
         describe(out);
         out.extend_from_slice(head.fields_from(head.described_start));
     })
@@ -218,36 +213,42 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
 }
 
 /// Queues all bytes of a file.
-pub(super) fn queue_whole(outbox: &mut SendQueue, resource: &Resource) {
-    queue_bytes(outbox, resource, 0, resource.len);
+pub(super) fn queue_whole(send_queue: &mut SendQueue, resource: &Resource) {
+    queue_bytes(send_queue, resource, 0, resource.len);
 }
 
 /// Queues `len` bytes of a file, from `first` on.
-fn queue_bytes(outbox: &mut SendQueue, resource: &Resource, first: u64, len: u64) {
+fn queue_bytes(send_queue: &mut SendQueue, resource: &Resource, first: u64, len: u64) {
     // What is in memory has no more bytes than memory has.
-    let place = first as usize..first.saturating_add(len) as usize;
-    let copied = |outbox: &mut SendQueue, bytes: &[u8]| outbox.push_with(|out| out.extend_from_slice(bytes));
+    let range = first as usize..first.saturating_add(len) as usize;
+    let copied =
+        |send_queue: &mut SendQueue, bytes: &[u8]| send_queue.push_with(|out| out.extend_from_slice(bytes));
     let bytes: &'static [u8] = match &resource.content {
-        Content::File(file) => return outbox.push_file(Rc::clone(file), first, len),
-        Content::Memory(bytes) if place.len() > COPIED_LEN_MAX => {
-            return outbox.push_shared_part(Rc::clone(bytes), place);
+        Content::File(file) => return send_queue.push_file(Rc::clone(file), first, len),
+        Content::Memory(bytes) if range.len() > COPIED_LEN_MAX => {
+            return send_queue.push_shared_part(Rc::clone(bytes), range);
         }
-        Content::Memory(bytes) => return copied(outbox, bytes.get(place).unwrap_or_default()),
+        Content::Memory(bytes) => return copied(send_queue, bytes.get(range).unwrap_or_default()),
         Content::Static(bytes) => bytes,
         Content::Packed(page) => page.plain(),
     };
-    match bytes.get(place).unwrap_or_default() {
-        bytes if bytes.len() > COPIED_LEN_MAX => outbox.push_static(bytes),
-        bytes => copied(outbox, bytes),
+    match bytes.get(range).unwrap_or_default() {
+        bytes if bytes.len() > COPIED_LEN_MAX => send_queue.push_static(bytes),
+        bytes => copied(send_queue, bytes),
     }
 }
 
-fn queue_parts(outbox: &mut SendQueue, resource: &Resource, multipart: &Multipart<'_>, ranges: &[ByteRange]) {
+fn queue_parts(
+    send_queue: &mut SendQueue,
+    resource: &Resource,
+    multipart: &Multipart<'_>,
+    ranges: &[ByteRange],
+) {
     for (index, range) in ranges.iter().enumerate() {
-        outbox.push_with(|out| multipart.part_head(out, *range, index == 0));
-        queue_bytes(outbox, resource, range.first, range.content_len());
+        send_queue.push_with(|out| multipart.part_head(out, *range, index == 0));
+        queue_bytes(send_queue, resource, range.first, range.content_len());
     }
-    outbox.push_with(|out| multipart.close(out));
+    send_queue.push_with(|out| multipart.close(out));
 }
 
 #[cfg(test)]
@@ -256,8 +257,8 @@ mod tests {
 
     #[test]
     fn entity_tag_differs_by_content_coding() {
-        let identity = FileVersion { inode: 1, len: 16, modified_nanos: 255, discriminator: 0xabc };
-        assert_eq!(entity_tag(identity, None), "\"1-10-ff-abc\"");
-        assert_eq!(entity_tag(identity, Some("gzip")), "\"1-10-ff-abc-gzip\"");
+        let version = FileVersion { inode: 1, len: 16, modified_nanos: 255, discriminator: 0xabc };
+        assert_eq!(entity_tag(version, None), "\"1-10-ff-abc\"");
+        assert_eq!(entity_tag(version, Some("gzip")), "\"1-10-ff-abc-gzip\"");
     }
 }

@@ -85,21 +85,21 @@ impl StreamedResponse {
     /// Makes one slice of the body in `scratch` and queues it.
     pub(in crate::server) fn write_slice(
         &mut self,
-        outbox: &mut SendQueue,
+        send_queue: &mut SendQueue,
         store: &ContentSource,
         scratch: &mut Vec<u8>,
     ) -> StreamProgress {
         scratch.clear();
         match self.body.write_slice(store, scratch) {
-            Ok(piece) => self.queue_slice(outbox, scratch, piece),
+            Ok(slice) => self.queue_slice(send_queue, scratch, slice),
             Err(reason) => StreamProgress::Failed(reason),
         }
     }
 
     /// Queues a slice in the framing of the body.
-    fn queue_slice(&mut self, outbox: &mut SendQueue, bytes: &[u8], piece: Piece) -> StreamProgress {
-        let Piece { payload: tail, has_more: more } = piece;
-        let len = bytes.len() as u64 + tail.as_ref().map_or(0, TarPayload::len);
+    fn queue_slice(&mut self, send_queue: &mut SendQueue, bytes: &[u8], slice: Piece) -> StreamProgress {
+        let Piece { payload, has_more: more } = slice;
+        let len = bytes.len() as u64 + payload.as_ref().map_or(0, TarPayload::len);
         let in_chunks = self.framing == StreamFraming::Chunked && len > 0;
         if let StreamFraming::ContentLength(left) = &mut self.framing {
             // A promise of another length than that of the body would be taken for the next answer's head.
@@ -108,22 +108,22 @@ impl StreamedResponse {
                 _ => return StreamProgress::Failed(CloseReason::FileTruncated),
             }
         }
-        outbox.push_with(|out| {
+        send_queue.push_with(|out| {
             if in_chunks {
                 chunk_size(out, len);
             }
             out.extend_from_slice(bytes);
         });
-        match tail {
-            Some(TarPayload::File(range)) => outbox.push_file(range.file, range.offset, range.len),
-            Some(TarPayload::Static(bytes)) => outbox.push_static(bytes),
+        match payload {
+            Some(TarPayload::File(range)) => send_queue.push_file(range.file, range.offset, range.len),
+            Some(TarPayload::Static(bytes)) => send_queue.push_static(bytes),
             None => {}
         }
         if in_chunks {
-            outbox.push_static(b"\r\n");
+            send_queue.push_static(b"\r\n");
         }
         if !more && self.framing == StreamFraming::Chunked {
-            outbox.push_with(|out| chunk(out, b""));
+            send_queue.push_with(|out| chunk(out, b""));
         }
         if more { StreamProgress::More } else { StreamProgress::Complete }
     }

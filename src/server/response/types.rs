@@ -106,7 +106,7 @@ impl Response {
             Self::Prepare(_) | Self::Stream(_) => Status::OK,
             Self::Unsatisfiable { error, .. } | Self::Error(error) => error.status,
             Self::Redirect { page, .. } => page.status,
-            Self::Stored(answer) if answer.stored.created => Status::CREATED,
+            Self::Stored(response) if response.stored.created => Status::CREATED,
             Self::Options { .. } | Self::Stored(_) => Status::NO_CONTENT,
             Self::ErrorPage { status, .. } => *status,
         }
@@ -124,50 +124,50 @@ impl Allow {
 }
 
 impl ErrorResponse {
-    pub(in crate::server) fn new(status: Status, why: &'static str, prose: ErrorFormat) -> Self {
-        Self { status, message: why, format: prose, allow: None }
+    pub(in crate::server) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
+        Self { status, message, format, allow: None }
     }
 
     /// The same in the form that the client accepts.
     pub(in crate::server) fn for_request(
         head: &RequestHead<'_, '_>,
         status: Status,
-        why: &'static str,
+        message: &'static str,
     ) -> Self {
-        Self::new(status, why, error_format(head.accept))
+        Self::new(status, message, error_format(head.accept))
     }
 }
 
 pub(in crate::server) fn error_response(
     head: &RequestHead<'_, '_>,
     status: Status,
-    why: &'static str,
+    message: &'static str,
 ) -> Response {
-    Response::Error(ErrorResponse::for_request(head, status, why))
+    Response::Error(ErrorResponse::for_request(head, status, message))
 }
 
 /// The same where there is no head to look at: of what never became a request, or is over.
 pub(in crate::server) fn error_with_format(
     status: Status,
-    why: &'static str,
-    prose: ErrorFormat,
+    message: &'static str,
+    format: ErrorFormat,
 ) -> Response {
-    Response::Error(ErrorResponse::new(status, why, prose))
+    Response::Error(ErrorResponse::new(status, message, format))
 }
 
-pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, fault: &PathError) -> Response {
-    let (status, why) = match fault {
+pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathError) -> Response {
+    let (status, message) = match error {
         PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % that no two hex digits follow."),
         PathError::Nul => (Status::BAD_REQUEST, "The path has a NUL byte in it."),
         PathError::LeavesRoot => (Status::BAD_REQUEST, "The path leads out of the served directory."),
         PathError::Hidden | PathError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
     };
-    error_response(head, status, why)
+    error_response(head, status, message)
 }
 
 /// The answer to what cannot be had, where the head may be gone; what is our fault is logged.
-pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: ErrorFormat) -> Response {
-    let (status, why) = match fault {
+pub(in crate::server) fn lookup_error(error: &LookupError, path: &[u8], format: ErrorFormat) -> Response {
+    let (status, message) = match error {
         LookupError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),
         LookupError::Forbidden => (Status::FORBIDDEN, "The server may not read this file."),
@@ -180,5 +180,5 @@ pub(in crate::server) fn lookup_error(fault: &LookupError, path: &[u8], prose: E
             (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
         }
     };
-    error_with_format(status, why, prose)
+    error_with_format(status, message, format)
 }

@@ -38,57 +38,65 @@ impl ResponseWriter {
     /// Queues the answer to a request, after which the connection may close.
     pub(in crate::server) fn write(
         &mut self,
-        outbox: &mut SendQueue,
-        answer: &Response,
+        send_queue: &mut SendQueue,
+        response: &Response,
         request: RequestFlags,
         closes: bool,
         now: Now,
     ) -> ResponseSpan {
-        let (status, head_only) = (answer.status(), request.head_only);
-        let tail = self.common.head_end(status, connection_option(request, closes), now.unix_secs());
+        let (status, head_only) = (response.status(), request.head_only);
+        let head_end = self.common.head_end(status, connection_option(request, closes), now.unix_secs());
         let page = &mut self.page;
-        let body_starts = match answer {
-            Response::File(entry, part) => file::queue_file(outbox, entry, part, head_only, tail),
-            Response::Options { allow, preflight } => queue_head(outbox, status, tail, |out| {
+        let body_start = match response {
+            Response::File(entry, part) => file::queue_file(send_queue, entry, part, head_only, head_end),
+            Response::Options { allow, preflight } => queue_head(send_queue, status, head_end, |out| {
                 field(out, "Allow", allow.as_bytes());
                 out.extend_from_slice(preflight.as_deref().unwrap_or_default());
             }),
             Response::Stored(StoredResponse { stored, location }) => {
-                queue_head(outbox, status, tail, |out| {
+                queue_head(send_queue, status, head_end, |out| {
                     if stored.created {
                         content_length(out, 0);
                         field(out, "Location", location);
                     }
                     // No Last-Modified: what has just been written may change once more in the same second.
-                    if let Some(identity) = stored.version {
-                        field(out, "ETag", entity_tag(identity, None).as_bytes());
+                    if let Some(version) = stored.version {
+                        field(out, "ETag", entity_tag(version, None).as_bytes());
                     }
                 })
             }
             Response::Redirect { location, page: error } => {
-                page.queue(outbox, error, head_only, tail, |out| field(out, "Location", location))
+                page.queue(send_queue, error, head_only, head_end, |out| field(out, "Location", location))
             }
-            Response::Error(error) => page.queue(outbox, error, head_only, tail, |_| ()),
+            Response::Error(error) => page.queue(send_queue, error, head_only, head_end, |_| ()),
             Response::Unsatisfiable { complete_len, error } => {
-                page.queue(outbox, error, head_only, tail, |out| unsatisfied_range(out, *complete_len))
+                page.queue(send_queue, error, head_only, head_end, |out| {
+                    unsatisfied_range(out, *complete_len)
+                })
             }
-            Response::ErrorPage { status, allow, entry } => {
-                error_page::queue_from_file(outbox, (*status, *allow), &entry.resource, head_only, tail)
+            Response::ErrorPage { status, allow, entry } => error_page::queue_from_file(
+                send_queue,
+                (*status, *allow),
+                &entry.resource,
+                head_only,
+                head_end,
+            ),
+            Response::Stream(stream) => {
+                queue_head(send_queue, status, head_end, |out| stream.write_fields(out))
             }
-            Response::Stream(stream) => queue_head(outbox, status, tail, |out| stream.write_fields(out)),
-            Response::Prepare(_) => outbox.queued_total(),
+            Response::Prepare(_) => send_queue.queued_total(),
         };
-        let (ends, until_close) = match answer {
+        let (end, until_close) = match response {
             Response::Stream(stream) if !head_only => (u64::MAX, stream.framing == StreamFraming::UntilClose),
-            _ => (outbox.queued_total(), false),
+            _ => (send_queue.queued_total(), false),
         };
-        ResponseSpan { status: status.code(), body_start: body_starts, end: ends, until_close }
+        ResponseSpan { status: status.code(), body_start, end, until_close }
     }
 }
 
 /// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).
-pub(in crate::server) fn queue_continue(outbox: &mut SendQueue) {
-    outbox.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
+pub(in crate::server) fn queue_continue(send_queue: &mut SendQueue) {
+    send_queue.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 /// What the answer must say of the connection (RFC 9112 section 9.3).

@@ -25,7 +25,7 @@ impl CacheRule {
             return Err("it is not a pattern and a value, such as '*.html=no-cache'".to_owned());
         };
         let pattern = std::str::from_utf8(pattern).map_err(|_| "its pattern is not UTF-8")?;
-        let glob = Glob::parse(pattern).map_err(|fault| format!("as a pattern, {fault}"))?;
+        let glob = Glob::parse(pattern).map_err(|error| format!("as a pattern, {error}"))?;
         let value = value.trim_ascii();
         if value.is_empty() || !is_field_value(value) {
             return Err(
@@ -73,8 +73,8 @@ mod tests {
             (b"*.html= ", "its value is empty"),
             (b"*.html=a\r\nX: y", "control character"),
         ] {
-            let fault = CacheRule::parse(text).unwrap_err();
-            assert!(fault.contains(part), "{}: {fault}", text.escape_ascii());
+            let error = CacheRule::parse(text).unwrap_err();
+            assert!(error.contains(part), "{}: {error}", text.escape_ascii());
         }
     }
 }

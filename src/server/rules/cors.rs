@@ -69,11 +69,11 @@ impl Origin {
 pub(in crate::server) fn preflight_fields(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
     fields.first("origin")?;
     fields.first("access-control-request-method").filter(|method| is_token(method))?;
-    let asked = fields.first("access-control-request-headers").unwrap_or_default();
-    let is_in_order = asked.len() <= REQUESTED_HEADERS_LEN_MAX && is_token_list(asked);
+    let requested = fields.first("access-control-request-headers").unwrap_or_default();
+    let is_valid_list = requested.len() <= REQUESTED_HEADERS_LEN_MAX && is_token_list(requested);
     let mut out = Vec::with_capacity(256);
     field(&mut out, "Access-Control-Allow-Methods", methods);
-    field(&mut out, "Access-Control-Allow-Headers", if is_in_order { asked } else { ALLOWED_HEADERS });
+    field(&mut out, "Access-Control-Allow-Headers", if is_valid_list { requested } else { ALLOWED_HEADERS });
     field(&mut out, "Access-Control-Max-Age", MAX_AGE_SECS);
     Some(out.into_boxed_slice())
 }
@@ -122,8 +122,8 @@ mod tests {
             "https://a\r\nX: y",
             "https://a?b",
         ] {
-            let fault = Origin::parse(text).unwrap_err();
-            assert!(fault.contains("write it like https://example.com"), "{text:?}");
+            let error = Origin::parse(text).unwrap_err();
+            assert!(error.contains("write it like https://example.com"), "{text:?}");
         }
     }
 
@@ -151,19 +151,19 @@ mod tests {
 
     #[test]
     fn preflight_echoes_valid_short_list_else_default() {
-        let allowed = |asked: &str| {
+        let allowed = |requested: &str| {
             let fields = "Origin: http://a\r\nAccess-Control-Request-Method: GET\r\n";
             let text =
-                preflight_text(&format!("{fields}Access-Control-Request-Headers: {asked}\r\n")).unwrap();
+                preflight_text(&format!("{fields}Access-Control-Request-Headers: {requested}\r\n")).unwrap();
             let line = text.lines().find_map(|line| line.strip_prefix("Access-Control-Allow-Headers: "));
             line.unwrap().to_owned()
         };
         let fixed = String::from_utf8(ALLOWED_HEADERS.to_vec()).unwrap();
-        for asked in ["range", "if-match,content-type, x-y", "authorization"] {
-            assert_eq!(allowed(asked), asked);
+        for requested in ["range", "if-match,content-type, x-y", "authorization"] {
+            assert_eq!(allowed(requested), requested);
         }
-        for asked in ["", "a b", "a,,b", "a: b", "<script>", &"a".repeat(REQUESTED_HEADERS_LEN_MAX + 1)] {
-            assert_eq!(allowed(asked), fixed, "{asked}");
+        for requested in ["", "a b", "a,,b", "a: b", "<script>", &"a".repeat(REQUESTED_HEADERS_LEN_MAX + 1)] {
+            assert_eq!(allowed(requested), fixed, "{requested}");
         }
         assert_eq!(allowed(&"a".repeat(REQUESTED_HEADERS_LEN_MAX)).len(), REQUESTED_HEADERS_LEN_MAX);
     }

@@ -49,7 +49,7 @@ impl Glob {
         if pattern.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err("it has an empty segment, or one of dots; write it as a/b".to_owned());
         }
-        fast_glob::validate(pattern).map_err(|fault| pattern_error_message(&fault.to_string()))?;
+        fast_glob::validate(pattern).map_err(|error| pattern_error_message(&error.to_string()))?;
         if brace_alternatives(pattern) > BRACE_ALTERNATIVES_MAX {
             return Err(format!(
                 "its braces can be read in more than {BRACE_ALTERNATIVES_MAX} ways; make several of it"
@@ -78,10 +78,10 @@ fn brace_alternatives(pattern: &str) -> usize {
 }
 
 /// The library's words for a fault, without its advice to use a backslash, which no pattern here has.
-fn pattern_error_message(fault: &str) -> String {
-    match fault.split_once(" (") {
+fn pattern_error_message(error: &str) -> String {
+    match error.split_once(" (") {
         Some((what, _)) => format!("{what}; for the sign itself, write [{{] or [[]"),
-        None => fault.to_owned(),
+        None => error.to_owned(),
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn fits(pattern: &str, path: &str) -> bool {
-        Glob::parse(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}")).matches(path.as_bytes())
+        Glob::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}")).matches(path.as_bytes())
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn glob_invalid_pattern_gets_error_with_remedy() {
         let long = "a".repeat(PATTERN_LEN_MAX + 1);
-        let ways = "{a,b}".repeat(7);
+        let alternatives = "{a,b}".repeat(7);
         for (text, part) in [
             ("", "it is empty"),
             ("/", "it is empty"),
@@ -155,10 +155,10 @@ mod tests {
             ("[a", "missing ']'; for the sign itself, write [{] or [[]"),
             (&"{a}".repeat(11), "supported limit"),
             (&long, "longer than 256 bytes"),
-            (&ways, "more than 64 ways"),
+            (&alternatives, "more than 64 ways"),
         ] {
-            let fault = Glob::parse(text).unwrap_err();
-            assert!(fault.contains(part), "{text}: {fault}");
+            let error = Glob::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
         }
     }
 

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn header_invalid_or_reserved_gets_error_with_remedy() {
-        let fault = |text: &[u8]| Header::parse(text).unwrap_err();
+        let error = |text: &[u8]| Header::parse(text).unwrap_err();
         for (text, part) in [
             (&b""[..], "it has no colon"),
             (b"X-Frame-Options", "it has no colon"),
@@ -133,10 +133,10 @@ mod tests {
             (b"CACHE-CONTROL: no-store", "CACHE-CONTROL cannot be set; use --cache-control '**=VALUE'"),
             (b"Content-Length: 5", "leave it out"),
         ] {
-            assert!(fault(text).contains(part), "{}: {}", text.escape_ascii(), fault(text));
+            assert!(error(text).contains(part), "{}: {}", text.escape_ascii(), error(text));
         }
         for (name, _) in RESERVED_FIELDS {
-            assert!(fault(format!("{name}: x").as_bytes()).starts_with(name));
+            assert!(error(format!("{name}: x").as_bytes()).starts_with(name));
         }
     }
 

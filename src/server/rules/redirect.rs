@@ -42,16 +42,16 @@ impl Redirect {
     pub fn parse(text: &str) -> Result<Redirect, String> {
         let form = "it is not a path and where it has moved, such as /old=/new";
         let (from, to) = text.split_once('=').ok_or(form)?;
-        let with_rest = from.ends_with('*');
+        let is_prefix_match = from.ends_with('*');
         if from.strip_suffix('*').unwrap_or(from).contains(['*', '?', '#']) {
             return Err("its first path has a *, ? or # within; a * can only be its end".to_owned());
         }
         let from = normal_form(from.as_bytes()).map_err(
             |_| "its first part is not a path that can be asked for; write it like /old, percent-encoded",
         )?;
-        let from = from.strip_suffix(b"*").filter(|_| with_rest).unwrap_or(&from).to_vec();
-        let to = RedirectTarget::parse(to, with_rest)?;
-        Ok(Redirect { from, is_prefix_match: with_rest, to, text: text.to_owned() })
+        let from = from.strip_suffix(b"*").filter(|_| is_prefix_match).unwrap_or(&from).to_vec();
+        let to = RedirectTarget::parse(to, is_prefix_match)?;
+        Ok(Redirect { from, is_prefix_match, to, text: text.to_owned() })
     }
 
     /// Where this path has moved, given in its normal form, if this rule is for it. The query goes
@@ -69,25 +69,25 @@ impl Redirect {
 }
 
 impl RedirectTarget {
-    fn parse(text: &str, with_rest: bool) -> Result<RedirectTarget, String> {
+    fn parse(text: &str, is_prefix_match: bool) -> Result<RedirectTarget, String> {
         if let Some(letter) = text.chars().find(|letter| !is_uri_char(*letter)) {
             return Err(format!("where it leads has {letter:?} in it, which must be percent-encoded"));
         }
         let (text, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
         let (text, query) = text.split_at(text.find('?').unwrap_or(text.len()));
         let (origin, path) = split_origin(text)?;
-        let (path, after_rest) = match path.split_once('*') {
+        let (path, path_after_star) = match path.split_once('*') {
             Some((path, after)) => (path, Some(after.to_owned())),
             None => (path, None),
         };
-        let stars = [origin, after_rest.as_deref().unwrap_or_default(), query, fragment].concat();
-        if stars.contains('*') || (after_rest.is_some() && !with_rest) {
+        let stars = [origin, path_after_star.as_deref().unwrap_or_default(), query, fragment].concat();
+        if stars.contains('*') || (path_after_star.is_some() && !is_prefix_match) {
             return Err("it leads to a * that stands for nothing: one may be in the path, and the path that has moved must end in one".to_owned());
         }
         Ok(RedirectTarget {
             origin: origin.to_owned(),
             path: path.to_owned(),
-            path_after_star: after_rest,
+            path_after_star,
             query: (!query.is_empty()).then(|| query.to_owned()),
             fragment: fragment.to_owned(),
         })
@@ -96,15 +96,16 @@ impl RedirectTarget {
     fn location(&self, rest: &[u8], query: Option<&[u8]>) -> Vec<u8> {
         let mut location = self.origin.clone().into_bytes();
         location.extend_from_slice(self.path.as_bytes());
-        if let Some(after_rest) = &self.path_after_star {
+        if let Some(path_after_star) = &self.path_after_star {
             // Two slashes in a row at the front of a path would name a host.
             let slashes =
                 if self.path.ends_with('/') { rest.iter().take_while(|&&b| b == b'/').count() } else { 0 };
             percent_encode_path(&mut location, rest.get(slashes..).unwrap_or_default());
             // So would those on both sides of a rest of nothing.
             let joins_slashes = location.ends_with(b"/");
-            let after_rest = if joins_slashes { after_rest.trim_start_matches('/') } else { after_rest };
-            location.extend_from_slice(after_rest.as_bytes());
+            let path_after_star =
+                if joins_slashes { path_after_star.trim_start_matches('/') } else { path_after_star };
+            location.extend_from_slice(path_after_star.as_bytes());
         }
         match (&self.query, query) {
             (Some(own), _) => location.extend_from_slice(own.as_bytes()),
@@ -203,7 +204,7 @@ mod tests {
     fn rules(texts: &[&str]) -> Vec<Redirect> {
         texts
             .iter()
-            .map(|text| Redirect::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault}")))
+            .map(|text| Redirect::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")))
             .collect()
     }
 
@@ -316,8 +317,8 @@ mod tests {
             ("/old/*=https://*/", "a * that stands for nothing"),
             ("/old/*=https://example.com*", "a * that stands for nothing"),
         ] {
-            let fault = Redirect::parse(text).expect_err(text);
-            assert!(fault.contains(part), "{text}: {fault}");
+            let error = Redirect::parse(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
         }
     }
 
@@ -335,8 +336,8 @@ mod tests {
             &["/a=/b", "/b=/a"],
             &["/a=/b", "/b=/c", "/c=/b"],
         ] {
-            let fault = check_loops(&rules(texts)).expect_err(texts[0]);
-            assert!(fault.starts_with("--redirect: '/") && fault.contains("leads back"), "{fault}");
+            let error = check_loops(&rules(texts)).expect_err(texts[0]);
+            assert!(error.starts_with("--redirect: '/") && error.contains("leads back"), "{error}");
         }
         for texts in [
             &["/a=/b"][..],

@@ -63,9 +63,9 @@ fn config(cases: u32) -> ProptestConfig {
 fn conversation(shelf: &Shelf, now: Now, bytes: &[u8], pace: Pace) -> Vec<u8> {
     let mut server = Alone::at(now, shelf, usize::MAX, pace);
     server.send(bytes).finish();
-    let answer = server.take_all();
+    let response = server.take_all();
     assert!(server.ended().is_some(), "all has come and all has been taken, so it is over");
-    answer
+    response
 }
 
 #[test]
@@ -89,9 +89,9 @@ fn arbitrary_input_any_chunking_same_responses() {
     proptest!(config(400), |(bytes in pieces(), most in 2..300_usize)| {
         let whole = conversation(&shelf, now, &bytes, Pace::Whole);
         for pace in [Pace::AtMost(1), Pace::AtMost(most)] {
-            let answer = conversation(&shelf, now, &bytes, pace);
+            let response = conversation(&shelf, now, &bytes, pace);
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            prop_assert_eq!(text(&whole), text(&answer), "{:?}", pace);
+            prop_assert_eq!(text(&whole), text(&response), "{:?}", pace);
         }
     });
 }
@@ -124,9 +124,9 @@ fn unterminated_head_is_rejected_before_recv_buf_is_full() {
             for _ in 0..40 {
                 server.send(more.repeat(1000 / more.len()));
             }
-            let answer = String::from_utf8(server.take_all()).expect("text");
+            let response = String::from_utf8(server.take_all()).expect("text");
             let expected = format!("HTTP/1.1 {status} ");
-            assert!(answer.starts_with(&expected), "{start:?} in pieces of {most}: {answer}");
+            assert!(response.starts_with(&expected), "{start:?} in pieces of {most}: {response}");
             assert!(server.ended().is_some(), "{start:?} in pieces of {most}");
         }
     }

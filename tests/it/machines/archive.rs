@@ -29,8 +29,8 @@ fn many(count: usize) -> Shelf {
 /// it a file of this length.
 fn deep(len: u64) -> Shelf {
     let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
-    let folder = shelf.path().join("deep").join(format!("{}/", "d".repeat(250)).repeat(14));
-    fill(&folder, 800, b"small", |number| number.to_string());
+    let directory = shelf.path().join("deep").join(format!("{}/", "d".repeat(250)).repeat(14));
+    fill(&directory, 800, b"small", |number| number.to_string());
     let file = File::create(shelf.path().join("deep/large")).expect("a file");
     file.set_len(len).expect("a length");
     shelf
@@ -123,13 +123,13 @@ fn archive_of_1500_files_is_spread_over_ticks() {
     let mut side = shelf.server_with(ServerConfig::default(), now);
     let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
     up.put(request("/many/?archive=tar").as_bytes());
-    let (mut gathering, mut writing, mut longest) = (0, 0, 0);
+    let (mut preparing, mut writing, mut longest) = (0, 0, 0);
     loop {
         now = now.after(Duration::from_micros(1));
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         longest = longest.max(down.take(usize::MAX).len());
         match side.machine.phase() {
-            ServerPhase::Preparing => gathering += 1,
+            ServerPhase::Preparing => preparing += 1,
             ServerPhase::Writing => writing += 1,
             _ => {}
         }
@@ -138,7 +138,7 @@ fn archive_of_1500_files_is_spread_over_ticks() {
         }
     }
     assert_eq!(side.machine.phase(), ServerPhase::Reading);
-    assert!(gathering >= COUNT / ENTRIES_PER_TURN, "{gathering} turns of gathering");
+    assert!(preparing >= COUNT / ENTRIES_PER_TURN, "{preparing} turns of gathering");
     assert!(writing >= COUNT / 64, "{writing} turns of writing");
     assert!(longest < 128 * 1024, "{longest} bytes in one turn");
 }
@@ -151,12 +151,12 @@ fn archive_preparing_past_timeout_is_sent_chunked() {
     let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
     up.put(request("/many/?archive=tar").as_bytes());
     let mut bytes = Vec::new();
-    for turn in 0..10_000 {
+    for tick in 0..10_000 {
         // The first turn looks at some of the files, and the next is ten seconds later.
-        now = now.after(if turn == 1 { Duration::from_secs(10) } else { Duration::from_micros(1) });
+        now = now.after(if tick == 1 { Duration::from_secs(10) } else { Duration::from_micros(1) });
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         bytes.extend(down.take(usize::MAX));
-        assert_eq!(side.machine.phase() == ServerPhase::Preparing, turn == 0, "turn {turn}");
+        assert_eq!(side.machine.phase() == ServerPhase::Preparing, tick == 0, "turn {tick}");
         if !again {
             break;
         }

@@ -53,10 +53,10 @@ struct Bench {
 impl Bench {
     fn new(shelf: &Shelf, options: &[&str]) -> Self {
         let options = options.iter().map(Into::into).collect();
-        let Ok(Command::Run(order)) = args::command(options, &ProcessEnv::default()) else {
+        let Ok(Command::Run(invocation)) = args::command(options, &ProcessEnv::default()) else {
             panic!("the options are right")
         };
-        let config = order.config;
+        let config = invocation.config;
         // By then all that is on the shelf has settled, and is kept.
         let now = Now::read().after(10 * RACY_WINDOW);
         let log = AccessLog::open(&LogDestination::File(shelf.path().join("access.log"))).expect("a log");

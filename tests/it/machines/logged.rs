@@ -29,41 +29,47 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
     let style = LogStyle { format: LogFormat::Json, ..LogStyle::default() };
     let log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).expect("a log");
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
-    let mut site = WorkerState::new(ServerConfig::default(), store, log);
+    let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
-    let mut machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
-    let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
+    let mut protocol = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
+    let (mut recv_buf, mut send_queue, mut pool) =
+        (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
-    inbox.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
-    inbox.commit(request.len());
-    let mut turns = 0;
-    while machine.advance(&mut inbox, &mut outbox, &mut site, came.after(Duration::from_secs(turns)))
-        == Want::Tick
+    recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
+    recv_buf.commit(request.len());
+    let mut ticks = 0;
+    while protocol.advance(
+        &mut recv_buf,
+        &mut send_queue,
+        &mut context,
+        came.after(Duration::from_secs(ticks)),
+    ) == Want::Tick
     {
-        turns += 1;
+        ticks += 1;
     }
-    assert!((3..60).contains(&turns), "{turns} turns");
-    let gone = came.after(Duration::from_secs(turns));
-    machine.closed(reactor_http::net::CloseReason::PeerClosed, &outbox, &mut site, gone);
-    drop(site);
+    assert!((3..60).contains(&ticks), "{ticks} turns");
+    let gone = came.after(Duration::from_secs(ticks));
+    protocol.closed(reactor_http::net::CloseReason::PeerClosed, &send_queue, &mut context, gone);
+    drop(context);
     let log = fs::read_to_string(path).expect("the log");
     let record: Value = serde_json::from_str(&log).expect("one object");
-    assert!(record["duration_us"].as_u64() >= Some(turns * 1_000_000), "{record} after {turns} s");
+    assert!(record["duration_us"].as_u64() >= Some(ticks * 1_000_000), "{record} after {ticks} s");
 }
 
 /// Answers one request, and panics before the log has been written.
 fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
     let log = AccessLog::open(log).expect("a log");
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
-    let mut site = WorkerState::new(ServerConfig::default(), store, log);
+    let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let now = Now::read();
-    let mut machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
-    let (mut inbox, mut outbox, mut pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
+    let mut protocol = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
+    let (mut recv_buf, mut send_queue, mut pool) =
+        (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
-    inbox.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
-    inbox.commit(request.len());
-    machine.advance(&mut inbox, &mut outbox, &mut site, now);
-    machine.closed(reactor_http::net::CloseReason::PeerClosed, &outbox, &mut site, now);
+    recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
+    recv_buf.commit(request.len());
+    protocol.advance(&mut recv_buf, &mut send_queue, &mut context, now);
+    protocol.closed(reactor_http::net::CloseReason::PeerClosed, &send_queue, &mut context, now);
     resume_unwind(Box::new("on purpose"));
 }
 

@@ -64,14 +64,14 @@ fn shelf_of_all_lengths() -> (Shelf, Vec<(String, Vec<u8>)>) {
 }
 
 fn fetch(shelf: &Shelf, name: &str, bytes: &[u8], capacity: usize, pace: Pace) {
-    let told = format!("{name} through {capacity} bytes, {pace:?}");
+    let case = format!("{name} through {capacity} bytes, {pace:?}");
     let mut pair = Pair::new(shelf, &request(&format!("/{name}")), capacity, pace);
     pair.run();
-    let ear = &pair.client.site;
-    assert_eq!((ear.status, ear.outcome), (Some(200), Some(Ok(()))), "{told}");
-    assert!(ear.body == bytes, "{told}: {} other bytes", ear.body.len());
-    assert_eq!(pair.client.ended, Some(CloseReason::Finished), "{told}");
-    assert_eq!(pair.server.ended, Some(CloseReason::PeerClosed), "{told}");
+    let handler = &pair.client.site;
+    assert_eq!((handler.status, handler.outcome), (Some(200), Some(Ok(()))), "{case}");
+    assert!(handler.body == bytes, "{case}: {} other bytes", handler.body.len());
+    assert_eq!(pair.client.ended, Some(CloseReason::Finished), "{case}");
+    assert_eq!(pair.server.ended, Some(CloseReason::PeerClosed), "{case}");
 }
 
 #[test]

@@ -85,9 +85,9 @@ impl<M: Protocol> Side<M> {
 
     /// One read; whether there is something new to understand.
     fn fill(&mut self, port: &mut Port<'_>) -> bool {
-        let room = self.inbox.spare_capacity(&mut self.pool);
-        assert!(!room.is_empty(), "the inbox is full, and the machine wants more");
-        match port.read(room) {
+        let buffer = self.inbox.spare_capacity(&mut self.pool);
+        assert!(!buffer.is_empty(), "the inbox is full, and the machine wants more");
+        match port.read(buffer) {
             Ok(0) => self.inbox.set_eof(),
             Ok(len) => {
                 self.inbox.commit(len);
@@ -112,9 +112,9 @@ pub(super) struct Shelf(TempDir);
 
 impl Shelf {
     pub(super) fn with(files: &[(&str, &[u8])]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        lay_out(folder.path(), files);
-        Self(folder)
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        lay_out(directory.path(), files);
+        Self(directory)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -267,9 +267,13 @@ impl ResponseHandler for Ear {
 }
 
 /// A client machine that connects, with an overall deadline after so long.
-pub(super) fn client(ear: Ear, now: Now, patience: Duration) -> Side<client::connection::FetchProtocol<Ear>> {
-    let deadline = Some(now.instant + patience);
-    Side::new(client::connection::FetchProtocol::new(Method::Get, None, deadline), ear, Want::Tick)
+pub(super) fn client(
+    handler: Ear,
+    now: Now,
+    timeout: Duration,
+) -> Side<client::connection::FetchProtocol<Ear>> {
+    let deadline = Some(now.instant + timeout);
+    Side::new(client::connection::FetchProtocol::new(Method::Get, None, deadline), handler, Want::Tick)
 }
 
 /// A client machine and a server machine, and a wire between them.

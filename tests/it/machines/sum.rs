@@ -36,8 +36,8 @@ impl Alone {
     fn new(capacity: usize) -> Self {
         let began = Now::read();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
-        let desk = SumState::new(Name::new("Bob").expect("a name"), 42);
-        let side = Side::new(SumServerProtocol::new(peer, began), desk, Want::Input);
+        let state = SumState::new(Name::new("Bob").expect("a name"), 42);
+        let side = Side::new(SumServerProtocol::new(peer, began), state, Want::Input);
         Self { side, up: Pipe::new(usize::MAX), down: Pipe::new(capacity), began }
     }
 
@@ -125,10 +125,10 @@ fn sum_server_drain_closes_silent_and_finishes_started() {
 }
 
 /// A client's machine after its connection was made; the wire brings nothing.
-fn asking(connect_patience: Duration, connected_after: Duration) -> (Side<SumClientProtocol>, Pipe, Now) {
+fn asking(connect_timeout: Duration, connected_after: Duration) -> (Side<SumClientProtocol>, Pipe, Now) {
     let now = Now::read();
     let exchange = SumExchange { own: line("Ada", 7), outcome: None };
-    let mut side = Side::new(SumClientProtocol::new(now.instant + connect_patience), exchange, Want::Tick);
+    let mut side = Side::new(SumClientProtocol::new(now.instant + connect_timeout), exchange, Want::Tick);
     let (mut incoming, mut outgoing) = (Pipe::new(0), Pipe::new(1000));
     let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut Pace::Whole };
     side.turn(&mut port, now.after(connected_after));

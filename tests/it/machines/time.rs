@@ -87,8 +87,8 @@ fn dripped_head_gets_408_after_10_s_at_any_rate() {
             server.send([bytes.next().expect("one more byte")]);
             server.pass(10 * SECOND - passed);
             assert_eq!(status(&mut server), [408], "drips of {drip:?}");
-            let why = "The request took too long to arrive.";
-            assert_eq!(server.ended(), Some(CloseReason::Refused(why)));
+            let message = "The request took too long to arrive.";
+            assert_eq!(server.ended(), Some(CloseReason::Refused(message)));
         }
     }
 }
@@ -246,16 +246,16 @@ fn fetch_past_deadline_fails_with_timed_out() {
     let now = Now::read();
     let mut waiting = client(Ear::asking(request("/")), now, 5 * SECOND);
     let (mut incoming, mut outgoing, mut pace) = (Pipe::new(0), Pipe::new(1000), Pace::Whole);
-    let mut turn = |after| {
+    let mut run_tick = |after| {
         let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut pace };
         waiting.turn(&mut port, now.after(after));
         (waiting.machine.phase(), waiting.site.outcome, waiting.ended)
     };
-    assert_eq!(turn(Duration::ZERO), (FetchPhase::ReadingResponse, None, None));
-    assert_eq!(turn(5 * SECOND - TENTH), (FetchPhase::ReadingResponse, None, None));
+    assert_eq!(run_tick(Duration::ZERO), (FetchPhase::ReadingResponse, None, None));
+    assert_eq!(run_tick(5 * SECOND - TENTH), (FetchPhase::ReadingResponse, None, None));
     let over = Some(Err(FetchError::TimedOut));
     let ended = Some(CloseReason::TimedOut("the answer"));
-    assert_eq!(turn(5 * SECOND), (FetchPhase::Closing, over, ended));
+    assert_eq!(run_tick(5 * SECOND), (FetchPhase::Closing, over, ended));
 }
 
 /// A connection that is made at the very moment at which its time is over: the states on the way.

@@ -99,14 +99,14 @@ fn upload_any_chunking_is_stored_byte_for_byte() {
         }
         server.send(request);
         // A wire of this kind says now and then that there is nothing, and takes the answer in pieces.
-        let mut answer = server.take_all();
+        let mut response = server.take_all();
         for _ in 0..10_000 {
-            if answer.ends_with(b"\r\n\r\n") {
+            if response.ends_with(b"\r\n\r\n") {
                 break;
             }
-            answer.extend(server.pass(Duration::from_millis(1)).take_all());
+            response.extend(server.pass(Duration::from_millis(1)).take_all());
         }
-        assert!(answer.starts_with(b"HTTP/1.1 204 "), "seed {seed}");
+        assert!(response.starts_with(b"HTTP/1.1 204 "), "seed {seed}");
         assert!(fs::read(shelf.path().join("old")).expect("the file") == bytes, "seed {seed}");
         assert_eq!(names_in(shelf.path()), ["old"]);
     }

@@ -30,7 +30,7 @@ fn fifo_gets_403_and_server_goes_on() {
     make_fifo(&root.join("page.html"));
     make_fifo(&root.join("docs/index.html"));
     symlink("fifo", root.join("link")).expect("a link");
-    let (mut asking, mut other) = (server.connect(), server.connect());
+    let (mut client, mut other) = (server.connect(), server.connect());
     for (path, status) in [
         ("/fifo", 403),
         ("/page.html", 403),
@@ -39,7 +39,7 @@ fn fifo_gets_403_and_server_goes_on() {
         ("/fifo/", 404),
         ("/fifo/x", 404),
     ] {
-        assert_kept(&asking.get(path), status, path);
+        assert_kept(&client.get(path), status, path);
         assert_eq!(other.get("/hello.txt").text(), "hello", "after {path}");
     }
 }
@@ -65,8 +65,8 @@ fn request_for_fifo_does_not_open_it() {
     }
     assert_eq!(server.get("/hello.txt").text(), "hello");
     assert_eq!(told.try_recv(), Err(TryRecvError::Empty), "the writer still waits");
-    let mut room = [MaybeUninit::uninit(); 1024];
-    let event = inotify::Reader::new(&watch, &mut room).next().map(|event| event.events());
+    let mut buffer = [MaybeUninit::uninit(); 1024];
+    let event = inotify::Reader::new(&watch, &mut buffer).next().map(|event| event.events());
     assert_eq!(event, Err(Errno::AGAIN), "nobody has opened it");
     // The reader it waits for.
     let mut text = String::new();

@@ -18,7 +18,7 @@ enum Deed {
 }
 
 /// A server for one client; its port.
-fn scripted(deed: Deed) -> String {
+fn scripted(action: Deed) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
     thread::spawn(move || {
@@ -26,7 +26,7 @@ fn scripted(deed: Deed) -> String {
         stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
         let mut stream = BufReader::new(stream);
         stream.read_line(&mut String::new()).expect("its line");
-        match deed {
+        match action {
             Deed::Say(bytes) => drop(stream.get_mut().write_all(bytes)),
             Deed::Reset => {
                 let reset = Some(std::time::Duration::ZERO);
@@ -130,9 +130,9 @@ fn sum_client_bad_response_gives_one_line_and_exit_code() {
         (Deed::Say(b"Server of Bob: 9223372036854775807\n"), 56, "does not fit into 64 bits"),
         (Deed::Say(long), 56, "at most 256 bytes"),
     ];
-    for (deed, code, words) in cases {
-        let outcome = client(&["sum", "7", "-p", &scripted(deed)]).expect(code);
-        assert!(outcome.complaint().contains(words), "{}", outcome.stderr);
+    for (action, code, message) in cases {
+        let outcome = client(&["sum", "7", "-p", &scripted(action)]).expect(code);
+        assert!(outcome.complaint().contains(message), "{}", outcome.stderr);
         assert_eq!((outcome.stderr.lines().count(), outcome.text()), (1, ""), "{}", outcome.stderr);
         assert!(!outcome.stderr.contains('\x1b'), "{:?}", outcome.stderr);
     }
@@ -144,9 +144,9 @@ fn sum_client_overflow_or_unreachable_server_gives_exit_code() {
     let port = serving.sum.port().to_string();
     let max = i64::MAX.to_string();
     let outcome = client(&["sum", &max, "-p", &port]).expect(1);
-    let words =
+    let message =
         "reactor-client: the server refuses: the sum of 9223372036854775807 and 42 does not fit into 64 bits";
-    assert_eq!(outcome.complaint(), words);
+    assert_eq!(outcome.complaint(), message);
     super::expect_closed(serving.sum);
     let outcome = client(&["sum", "7", "-p", &port, "--host", "localhost"]).expect(7);
     assert!(
@@ -170,9 +170,9 @@ fn sum_client_bad_arguments_exit_2_and_help_lists_options() {
         (&["-v", "sum", "7"], "'sum' is a command and comes first"),
         (&["GET", "sum", "7"], "unexpected word '7'"),
     ];
-    for (args, words) in rows {
+    for (args, message) in rows {
         let outcome = client(args).expect(2);
-        assert!(outcome.complaint().contains(words), "{args:?}: {}", outcome.stderr);
+        assert!(outcome.complaint().contains(message), "{args:?}: {}", outcome.stderr);
         assert_eq!((outcome.stderr.lines().count(), outcome.text()), (1, ""), "{args:?}: {}", outcome.stderr);
     }
     let help = client(&["sum", "--help"]).expect(0);

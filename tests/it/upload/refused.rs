@@ -141,13 +141,13 @@ fn put_outside_upload_directory_gets_403() {
 fn invalid_upload_option_fails_startup_with_remedy() {
     let root = tempfile::tempdir().expect("a folder");
     fs::write(root.path().join("file"), "").expect("a file");
-    let folder = root.path().to_string_lossy();
+    let directory = root.path().to_string_lossy();
     for (args, words) in [
-        (&["--upload=none", &*folder][..], "create it, or name another with --upload"),
-        (&["--upload=file", &*folder], "create it, or name another with --upload"),
+        (&["--upload=none", &*directory][..], "create it, or name another with --upload"),
+        (&["--upload=file", &*directory], "create it, or name another with --upload"),
         (&["-u"], "--upload needs a directory"),
-        (&["--upload=../x", &*folder], "is not a path beneath the root"),
-        (&["--max-upload=1k", &*folder], "turn them on with --upload"),
+        (&["--upload=../x", &*directory], "is not a path beneath the root"),
+        (&["--max-upload=1k", &*directory], "turn them on with --upload"),
     ] {
         let output = assert_cmd::Command::from_std(reactor_server())
             .args(["-p", "0", "-b", "127.0.0.1"])

@@ -27,8 +27,8 @@ fn readers_get_complete_file_during_200_replacements() {
                 });
             }
             let mut writer = server.connect();
-            for turn in 1..=200 {
-                let bytes = vec![turn as u8; len];
+            for round in 1..=200 {
+                let bytes = vec![round as u8; len];
                 // In two pieces, so that a part of it is there for a while.
                 let (first, second) = bytes.split_at(len / 2);
                 writer.send(sized("/a", len)).send(first).send(second);
@@ -106,20 +106,20 @@ fn killed_server_leaves_no_partial_upload() {
             })
             .collect();
         // Whoever is asked to go on has its file open already.
-        let mut asked = server.connect();
-        asked.send(head("/new", "Content-Length: 9\r\nExpect: 100-continue"));
-        assert_eq!(asked.head(), "HTTP/1.1 100 Continue\r\n");
-        asked.send("half");
-        let folder = tempfile::tempdir().expect("a folder");
-        let kept = folder.path().join("kept");
-        fs::rename(server.root(), &kept).expect("the same file system");
+        let mut waiting = server.connect();
+        waiting.send(head("/new", "Content-Length: 9\r\nExpect: 100-continue"));
+        assert_eq!(waiting.head(), "HTTP/1.1 100 Continue\r\n");
+        waiting.send("half");
+        let directory = tempfile::tempdir().expect("a folder");
+        let moved_root = directory.path().join("kept");
+        fs::rename(server.root(), &moved_root).expect("the same file system");
         server.signal(signal);
         server.wait();
         for client in &mut clients {
             let _ = client.try_send("x");
         }
-        assert_eq!(names_in(&kept), ["a"], "{signal:?}");
-        assert_eq!(fs::read_to_string(kept.join("a")).expect("the file"), "old");
+        assert_eq!(names_in(&moved_root), ["a"], "{signal:?}");
+        assert_eq!(fs::read_to_string(moved_root.join("a")).expect("the file"), "old");
     }
 }
 

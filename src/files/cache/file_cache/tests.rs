@@ -73,47 +73,47 @@ impl FileCacheFixture {
 
 #[test]
 fn unchanged_file_is_loaded_once() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.write("a.txt", "hello");
-    let first = bench.entry("/a.txt");
-    let second = bench.entry("/a.txt");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.write("a.txt", "hello");
+    let first = fixture.entry("/a.txt");
+    let second = fixture.entry("/a.txt");
     assert!(Rc::ptr_eq(&first, &second));
-    assert_eq!((second.value, bench.loads.get()), (1, 1));
+    assert_eq!((second.value, fixture.loads.get()), (1, 1));
     // The same file by another spelling of its path.
-    assert!(Rc::ptr_eq(&first, &bench.entry("//x/../%61.txt")));
+    assert!(Rc::ptr_eq(&first, &fixture.entry("//x/../%61.txt")));
 }
 
 #[test]
 fn every_change_shows_at_next_lookup() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.write("a.txt", "one");
-    assert_eq!(bench.text("/a.txt"), "one");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.write("a.txt", "one");
+    assert_eq!(fixture.text("/a.txt"), "one");
 
-    bench.write("a.txt", "longer");
-    assert_eq!(bench.text("/a.txt"), "longer");
+    fixture.write("a.txt", "longer");
+    assert_eq!(fixture.text("/a.txt"), "longer");
 
-    bench.write("b.txt", "LONGER");
-    fs::rename(bench.path("b.txt"), bench.path("a.txt")).expect("replaces");
-    assert_eq!(bench.text("/a.txt"), "LONGER");
+    fixture.write("b.txt", "LONGER");
+    fs::rename(fixture.path("b.txt"), fixture.path("a.txt")).expect("replaces");
+    assert_eq!(fixture.text("/a.txt"), "LONGER");
 
-    let file = fs::File::options().write(true).open(bench.path("a.txt")).expect("opens");
+    let file = fs::File::options().write(true).open(fixture.path("a.txt")).expect("opens");
     file.set_len(4).expect("truncates");
-    assert_eq!(bench.text("/a.txt"), "LONG");
+    assert_eq!(fixture.text("/a.txt"), "LONG");
 
-    fs::remove_file(bench.path("a.txt")).expect("removes");
-    assert!(matches!(bench.find("/a.txt"), Err(LookupError::NotFound)));
+    fs::remove_file(fixture.path("a.txt")).expect("removes");
+    assert!(matches!(fixture.find("/a.txt"), Err(LookupError::NotFound)));
 
-    fs::create_dir(bench.path("a.txt")).expect("a directory");
-    assert!(matches!(bench.find("/a.txt"), Ok(Lookup::Directory)));
+    fs::create_dir(fixture.path("a.txt")).expect("a directory");
+    assert!(matches!(fixture.find("/a.txt"), Ok(Lookup::Directory)));
 }
 
 #[test]
 fn change_with_same_length_and_mtime_shows() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.write("a.txt", "one");
-    let path = bench.path("a.txt");
-    let before = bench.entry("/a.txt").resource.stat.expect("settled");
-    let modified = fs::metadata(&path).and_then(|facts| facts.modified()).expect("a time");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.write("a.txt", "one");
+    let path = fixture.path("a.txt");
+    let before = fixture.entry("/a.txt").resource.stat.expect("settled");
+    let modified = fs::metadata(&path).and_then(|stat| stat.modified()).expect("a time");
     // Until the file system's clock has ticked: a few milliseconds at most.
     loop {
         fs::write(&path, "two").expect("writes");
@@ -125,46 +125,46 @@ fn change_with_same_length_and_mtime_shows() {
             break;
         }
     }
-    assert_eq!(bench.text("/a.txt"), "two");
+    assert_eq!(fixture.text("/a.txt"), "two");
 }
 
 #[test]
 fn retargeted_symlink_shows_at_next_lookup() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
     for name in ["v1", "v2"] {
-        fs::create_dir(bench.path(name)).expect(name);
-        bench.write(&format!("{name}/index.html"), name);
+        fs::create_dir(fixture.path(name)).expect(name);
+        fixture.write(&format!("{name}/index.html"), name);
     }
-    symlink("v1", bench.path("now")).expect("a link");
-    assert_eq!(bench.text("/now/"), "v1");
-    assert!(bench.is_cached("/now/"));
-    symlink("v2", bench.path("next")).expect("a link");
-    fs::rename(bench.path("next"), bench.path("now")).expect("replaces");
-    assert_eq!(bench.text("/now/"), "v2");
+    symlink("v1", fixture.path("now")).expect("a link");
+    assert_eq!(fixture.text("/now/"), "v1");
+    assert!(fixture.is_cached("/now/"));
+    symlink("v2", fixture.path("next")).expect("a link");
+    fs::rename(fixture.path("next"), fixture.path("now")).expect("replaces");
+    assert_eq!(fixture.text("/now/"), "v2");
 }
 
 #[test]
 fn index_and_its_directory_are_distinct() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    fs::create_dir(bench.path("docs")).expect("docs");
-    bench.write("docs/index.html", "docs");
-    bench.write("index.html", "home");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fs::create_dir(fixture.path("docs")).expect("docs");
+    fixture.write("docs/index.html", "docs");
+    fixture.write("index.html", "home");
     for _ in 0..2 {
-        assert_eq!(bench.text("/docs/"), "docs");
-        assert_eq!(bench.text("/"), "home");
-        assert!(matches!(bench.find("/docs"), Ok(Lookup::Directory)));
-        assert!(matches!(bench.find("/docs/index.html/"), Err(LookupError::NotFound)));
+        assert_eq!(fixture.text("/docs/"), "docs");
+        assert_eq!(fixture.text("/"), "home");
+        assert!(matches!(fixture.find("/docs"), Ok(Lookup::Directory)));
+        assert!(matches!(fixture.find("/docs/index.html/"), Err(LookupError::NotFound)));
     }
-    assert_eq!(bench.loads.get(), 2);
-    fs::remove_file(bench.path("docs/index.html")).expect("removes");
-    assert!(matches!(bench.find("/docs/"), Err(LookupError::NoIndex)));
+    assert_eq!(fixture.loads.get(), 2);
+    fs::remove_file(fixture.path("docs/index.html")).expect("removes");
+    assert!(matches!(fixture.find("/docs/"), Err(LookupError::NoIndex)));
 }
 
 #[test]
 fn recently_changed_file_is_served_but_not_cached() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.write("a.txt", "young");
-    let changed = bench.entry("/a.txt").resource.stat.expect("settled");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.write("a.txt", "young");
+    let changed = fixture.entry("/a.txt").resource.stat.expect("settled");
     let changed_at = UNIX_EPOCH + Duration::new(changed.changed_secs as u64, changed.changed_nanos);
     let nano = Duration::from_nanos(1);
     for (now, is_kept) in [
@@ -173,58 +173,58 @@ fn recently_changed_file_is_served_but_not_cached() {
         (changed_at + RACY_WINDOW - nano, false),
         (changed_at + RACY_WINDOW, true),
     ] {
-        bench.cache = FileCache::new(CacheLimits::DEFAULT);
-        bench.now = now;
-        assert_eq!(bench.text("/a.txt"), "young");
-        assert_eq!(bench.is_cached("/a.txt"), is_kept, "{now:?}");
+        fixture.cache = FileCache::new(CacheLimits::DEFAULT);
+        fixture.now = now;
+        assert_eq!(fixture.text("/a.txt"), "young");
+        assert_eq!(fixture.is_cached("/a.txt"), is_kept, "{now:?}");
     }
 }
 
 #[test]
 fn embedded_page_stays_cached() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.store = ContentSource::Embedded;
-    bench.now = UNIX_EPOCH;
-    assert!(!bench.is_cached("/"));
-    assert!(bench.is_cached("/"));
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.store = ContentSource::Embedded;
+    fixture.now = UNIX_EPOCH;
+    assert!(!fixture.is_cached("/"));
+    assert!(fixture.is_cached("/"));
 }
 
 #[test]
 fn source_pages_and_disk_files_are_both_cached() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.store = ContentSource::DiskWithSource(Root::open(bench.dir.path()).expect("opens"));
-    bench.write("a.txt", "one");
-    bench.write("server-code.html", "of another build");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.store = ContentSource::DiskWithSource(Root::open(fixture.dir.path()).expect("opens"));
+    fixture.write("a.txt", "one");
+    fixture.write("server-code.html", "of another build");
     for path in ["/a.txt", "/server-code.html"] {
-        assert!(!bench.is_cached(path) && bench.is_cached(path), "{path}");
+        assert!(!fixture.is_cached(path) && fixture.is_cached(path), "{path}");
     }
-    let page = bench.entry("/server-code.html");
+    let page = fixture.entry("/server-code.html");
     assert!(matches!(page.resource.content, Content::Packed(_)));
-    bench.write("a.txt", "longer");
-    assert_eq!(bench.text("/a.txt"), "longer");
+    fixture.write("a.txt", "longer");
+    assert_eq!(fixture.text("/a.txt"), "longer");
 }
 
 #[test]
 fn descriptor_limit_evicts_large_files_not_small_ones() {
-    let mut bench = FileCacheFixture::new(CacheLimits { descriptors_max: 2, ..CacheLimits::DEFAULT });
-    bench.write("small", "small");
-    bench.entry("/small");
+    let mut fixture = FileCacheFixture::new(CacheLimits { descriptors_max: 2, ..CacheLimits::DEFAULT });
+    fixture.write("small", "small");
+    fixture.entry("/small");
     for number in 0..6 {
         let name = format!("large-{number}");
-        bench.write(&name, "");
-        let file = fs::File::options().write(true).open(bench.path(&name)).expect("opens");
+        fixture.write(&name, "");
+        let file = fs::File::options().write(true).open(fixture.path(&name)).expect("opens");
         file.set_len(SMALL_FILE_LEN_MAX + 1).expect("grows");
-        let entry = bench.entry(&format!("/{name}"));
+        let entry = fixture.entry(&format!("/{name}"));
         assert!(matches!(entry.resource.content, Content::File(_)));
     }
-    assert!(bench.is_cached("/small") && bench.is_cached("/large-5") && !bench.is_cached("/large-0"));
+    assert!(fixture.is_cached("/small") && fixture.is_cached("/large-5") && !fixture.is_cached("/large-0"));
 }
 
 #[test]
 fn cache_of_size_zero_still_finds_files() {
     let none = CacheLimits::NONE;
-    let mut bench = FileCacheFixture::new(none);
-    bench.write("a.txt", "found");
-    assert_eq!(bench.text("/a.txt"), "found");
-    assert!(!bench.is_cached("/a.txt"));
+    let mut fixture = FileCacheFixture::new(none);
+    fixture.write("a.txt", "found");
+    assert_eq!(fixture.text("/a.txt"), "found");
+    assert!(!fixture.is_cached("/a.txt"));
 }

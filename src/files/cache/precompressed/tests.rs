@@ -15,67 +15,69 @@ const ALL: [Coding; 3] = [Brotli, Zstd, Gzip];
 
 #[test]
 fn first_accepted_sidecar_is_found_and_cached() {
-    let mut bench = CacheFixture::new();
+    let mut fixture = CacheFixture::new();
     for name in ["a.css", "a.css.zst", "a.css.gz"] {
-        bench.write(name, name);
+        fixture.write(name, name);
     }
-    bench.check(&ALL, Some(Zstd), "a.css.zst");
-    bench.check(&[Gzip, Brotli, Zstd], Some(Gzip), "a.css.gz");
-    bench.check(&[Brotli], None, "a.css");
-    bench.check(&[], None, "a.css");
-    let loads: Vec<u32> = [&ALL[..], &[Gzip], &[Brotli], &[]].map(|codings| bench.loads_of(codings)).into();
+    fixture.check(&ALL, Some(Zstd), "a.css.zst");
+    fixture.check(&[Gzip, Brotli, Zstd], Some(Gzip), "a.css.gz");
+    fixture.check(&[Brotli], None, "a.css");
+    fixture.check(&[], None, "a.css");
+    let loads: Vec<u32> = [&ALL[..], &[Gzip], &[Brotli], &[]].map(|codings| fixture.loads_of(codings)).into();
     assert_eq!(loads, [0; 4], "all is at hand");
-    let twin = bench.get("/a.css", &EncodingPreferences::new(ALL, None));
-    let original = bench.get("/a.css", &EncodingPreferences::PLAIN);
-    assert_eq!(twin.resource.media_type, "text/css; charset=utf-8");
-    assert_ne!(twin.resource.version, original.resource.version);
-    assert!(twin.resource.is_negotiable && original.resource.is_negotiable && !twin.resource.is_generated());
+    let sidecar = fixture.get("/a.css", &EncodingPreferences::new(ALL, None));
+    let original = fixture.get("/a.css", &EncodingPreferences::PLAIN);
+    assert_eq!(sidecar.resource.media_type, "text/css; charset=utf-8");
+    assert_ne!(sidecar.resource.version, original.resource.version);
+    assert!(
+        sidecar.resource.is_negotiable && original.resource.is_negotiable && !sidecar.resource.is_generated()
+    );
 }
 
 #[test]
 fn sidecar_requested_by_name_is_a_plain_file() {
-    let mut bench = CacheFixture::new();
-    bench.write("a.css", "plain");
-    bench.write("a.css.gz", "twin");
+    let mut fixture = CacheFixture::new();
+    fixture.write("a.css", "plain");
+    fixture.write("a.css.gz", "twin");
     for _ in 0..2 {
-        let entry = bench.get("/a.css.gz", &EncodingPreferences::new(ALL, None));
+        let entry = fixture.get("/a.css.gz", &EncodingPreferences::new(ALL, None));
         assert_eq!((&*entry.resource.media_type, entry.resource.coding), ("application/gzip", None));
         assert!(!entry.resource.is_negotiable);
-        bench.check(&[Gzip], Some(Gzip), "twin");
+        fixture.check(&[Gzip], Some(Gzip), "twin");
     }
 }
 
 #[test]
 fn incompressible_type_ignores_sidecar() {
-    let mut bench = CacheFixture::new();
-    bench.write("a.png", "plain");
-    bench.write("a.png.gz", "twin");
-    assert_eq!(bench.found("/a.png", &ALL), (None, "plain".to_owned()));
+    let mut fixture = CacheFixture::new();
+    fixture.write("a.png", "plain");
+    fixture.write("a.png.gz", "twin");
+    assert_eq!(fixture.found("/a.png", &ALL), (None, "plain".to_owned()));
 }
 
 #[test]
 fn index_and_nested_file_use_their_sidecars() {
-    let mut bench = CacheFixture::new();
-    fs::create_dir(bench.path("docs")).expect("docs");
+    let mut fixture = CacheFixture::new();
+    fs::create_dir(fixture.path("docs")).expect("docs");
     for name in ["index.html", "index.html.br", "docs/index.html", "docs/index.html.gz"] {
-        bench.write(name, name);
+        fixture.write(name, name);
     }
     for _ in 0..2 {
-        assert_eq!(bench.found("/", &ALL), (Some(Brotli), "index.html.br".to_owned()));
-        assert_eq!(bench.found("/docs/", &ALL), (Some(Gzip), "docs/index.html.gz".to_owned()));
-        assert_eq!(bench.found("/docs/index.html", &[Brotli]), (None, "docs/index.html".to_owned()));
+        assert_eq!(fixture.found("/", &ALL), (Some(Brotli), "index.html.br".to_owned()));
+        assert_eq!(fixture.found("/docs/", &ALL), (Some(Gzip), "docs/index.html.gz".to_owned()));
+        assert_eq!(fixture.found("/docs/index.html", &[Brotli]), (None, "docs/index.html".to_owned()));
     }
 }
 
 #[test]
 fn sidecar_changed_before_watched_shows_at_next_lookup() {
-    let mut bench = CacheFixture::new();
-    bench.write("a.css", "plain");
-    bench.write("a.css.gz", "twin");
-    assert_eq!(bench.found("/a.css", &ALL), (Some(Gzip), "twin".to_owned()));
-    bench.wait_for_fs_clock();
-    bench.write("a.css.gz", "niwt");
-    bench.check(&ALL, Some(Gzip), "niwt");
+    let mut fixture = CacheFixture::new();
+    fixture.write("a.css", "plain");
+    fixture.write("a.css.gz", "twin");
+    assert_eq!(fixture.found("/a.css", &ALL), (Some(Gzip), "twin".to_owned()));
+    fixture.wait_for_fs_clock();
+    fixture.write("a.css.gz", "niwt");
+    fixture.check(&ALL, Some(Gzip), "niwt");
 }
 
 #[test]
@@ -86,120 +88,121 @@ fn every_sidecar_change_shows_at_next_lookup() {
     changes_show(unwatched);
 }
 
-fn changes_show(mut bench: CacheFixture) {
-    bench.write("a.css", "plain");
-    bench.check(&ALL, None, "plain");
-    bench.write("a.css.gz", "twin 1");
-    bench.check(&ALL, Some(Gzip), "twin 1");
-    bench.write("a.css.gz", "another twin");
-    bench.check(&ALL, Some(Gzip), "another twin");
-    bench.write("new", "renamed here");
-    fs::rename(bench.path("new"), bench.path("a.css.br")).expect("renames");
-    bench.check(&ALL, Some(Brotli), "renamed here");
-    bench.set_mtime("a.css.br", 0);
-    bench.check(&ALL, Some(Gzip), "another twin");
-    fs::remove_file(bench.path("a.css.gz")).expect("removes");
-    bench.check(&ALL, None, "plain");
-    bench.write("a.css.br", "new again");
-    bench.check(&ALL, Some(Brotli), "new again");
-    bench.write("a.css.br", "");
-    bench.check(&ALL, None, "plain");
-    bench.write("a.css.br", "and full");
-    bench.check(&ALL, Some(Brotli), "and full");
-    fs::remove_file(bench.path("a.css.br")).expect("removes");
-    fs::create_dir(bench.path("a.css.br")).expect("a directory");
-    bench.check(&ALL, None, "plain");
-    fs::remove_dir(bench.path("a.css.br")).expect("removes");
-    bench.write("a.css.br", "a file again");
-    bench.check(&ALL, Some(Brotli), "a file again");
+fn changes_show(mut fixture: CacheFixture) {
+    fixture.write("a.css", "plain");
+    fixture.check(&ALL, None, "plain");
+    fixture.write("a.css.gz", "twin 1");
+    fixture.check(&ALL, Some(Gzip), "twin 1");
+    fixture.write("a.css.gz", "another twin");
+    fixture.check(&ALL, Some(Gzip), "another twin");
+    fixture.write("new", "renamed here");
+    fs::rename(fixture.path("new"), fixture.path("a.css.br")).expect("renames");
+    fixture.check(&ALL, Some(Brotli), "renamed here");
+    fixture.set_mtime("a.css.br", 0);
+    fixture.check(&ALL, Some(Gzip), "another twin");
+    fs::remove_file(fixture.path("a.css.gz")).expect("removes");
+    fixture.check(&ALL, None, "plain");
+    fixture.write("a.css.br", "new again");
+    fixture.check(&ALL, Some(Brotli), "new again");
+    fixture.write("a.css.br", "");
+    fixture.check(&ALL, None, "plain");
+    fixture.write("a.css.br", "and full");
+    fixture.check(&ALL, Some(Brotli), "and full");
+    fs::remove_file(fixture.path("a.css.br")).expect("removes");
+    fs::create_dir(fixture.path("a.css.br")).expect("a directory");
+    fixture.check(&ALL, None, "plain");
+    fs::remove_dir(fixture.path("a.css.br")).expect("removes");
+    fixture.write("a.css.br", "a file again");
+    fixture.check(&ALL, Some(Brotli), "a file again");
 }
 
 #[test]
 fn sidecar_opened_for_writing_is_reloaded_once() {
-    let mut bench = CacheFixture::new();
-    bench.write("a.css", "plain");
-    bench.write("a.css.gz", "twin");
-    bench.check(&[Gzip], Some(Gzip), "twin");
-    assert_eq!(bench.loads_of(&[Gzip]), 0);
-    drop(fs::File::options().write(true).open(bench.path("a.css.gz")).expect("opens"));
-    assert_eq!([1, 0], [(); 2].map(|()| bench.loads_of(&[Gzip])));
+    let mut fixture = CacheFixture::new();
+    fixture.write("a.css", "plain");
+    fixture.write("a.css.gz", "twin");
+    fixture.check(&[Gzip], Some(Gzip), "twin");
+    assert_eq!(fixture.loads_of(&[Gzip]), 0);
+    drop(fs::File::options().write(true).open(fixture.path("a.css.gz")).expect("opens"));
+    assert_eq!([1, 0], [(); 2].map(|()| fixture.loads_of(&[Gzip])));
 }
 
 #[test]
 fn sidecar_older_than_original_by_one_ns_is_stale() {
-    let mut bench = CacheFixture::new();
-    bench.write("a.css", "plain");
-    bench.write("a.css.gz", "twin");
-    for (original, twin, is_good) in [(5, 5, true), (6, 5, false), (6, 7, true), (8, 7, false), (7, 7, true)]
+    let mut fixture = CacheFixture::new();
+    fixture.write("a.css", "plain");
+    fixture.write("a.css.gz", "twin");
+    for (original, sidecar, is_good) in
+        [(5, 5, true), (6, 5, false), (6, 7, true), (8, 7, false), (7, 7, true)]
     {
-        bench.set_mtime("a.css", original);
-        bench.set_mtime("a.css.gz", twin);
+        fixture.set_mtime("a.css", original);
+        fixture.set_mtime("a.css.gz", sidecar);
         let (coding, text) = if is_good { (Some(Gzip), "twin") } else { (None, "plain") };
-        bench.check(&ALL, coding, text);
+        fixture.check(&ALL, coding, text);
     }
-    bench.write("a.css", "changed");
-    bench.check(&ALL, None, "changed");
+    fixture.write("a.css", "changed");
+    fixture.check(&ALL, None, "changed");
 }
 
 #[test]
 fn sidecar_without_original_is_not_found() {
-    let mut bench = CacheFixture::new();
-    bench.write("a.css", "plain");
-    bench.write("a.css.gz", "twin");
-    bench.check(&ALL, Some(Gzip), "twin");
-    fs::remove_file(bench.path("a.css")).expect("removes");
+    let mut fixture = CacheFixture::new();
+    fixture.write("a.css", "plain");
+    fixture.write("a.css.gz", "twin");
+    fixture.check(&ALL, Some(Gzip), "twin");
+    fs::remove_file(fixture.path("a.css")).expect("removes");
     let path = RelativePath::parse(b"/a.css").expect("a path");
-    let wanted = EncodingPreferences::new(ALL, None);
-    bench.cache.mark_events_pending();
-    assert!(bench.cache.find(&bench.store, &path, "index.html", &wanted, bench.now, |_| 0).is_err());
-    bench.write("a.css", "back");
-    bench.check(&ALL, None, "back");
+    let accepted = EncodingPreferences::new(ALL, None);
+    fixture.cache.mark_events_pending();
+    assert!(fixture.cache.find(&fixture.store, &path, "index.html", &accepted, fixture.now, |_| 0).is_err());
+    fixture.write("a.css", "back");
+    fixture.check(&ALL, None, "back");
 }
 
 #[test]
 fn sidecar_symlink_stays_in_root_and_changes_show() {
-    let mut bench = CacheFixture::new();
+    let mut fixture = CacheFixture::new();
     let outside = tempfile::tempdir().expect("a directory");
     fs::write(outside.path().join("secret"), "secret").expect("writes");
-    bench.write("a.css", "plain");
-    let link = bench.path("a.css.gz");
+    fixture.write("a.css", "plain");
+    let link = fixture.path("a.css.gz");
     let relink = |target: &str| {
         let _ = fs::remove_file(&link);
         symlink(target, &link).expect("a link");
     };
     relink(outside.path().join("secret").to_str().expect("text"));
-    bench.check(&ALL, None, "plain");
-    fs::create_dir(bench.path("twins")).expect("a directory");
+    fixture.check(&ALL, None, "plain");
+    fs::create_dir(fixture.path("twins")).expect("a directory");
     // The directory of the link does not change when what it leads to comes, changes and goes.
     relink("twins/one");
-    bench.check(&ALL, None, "plain");
-    bench.write("twins/one", "twin 1");
-    bench.check(&ALL, Some(Gzip), "twin 1");
-    bench.write("twins/one", "another twin");
-    bench.check(&ALL, Some(Gzip), "another twin");
-    bench.write("twins/two", "the other");
+    fixture.check(&ALL, None, "plain");
+    fixture.write("twins/one", "twin 1");
+    fixture.check(&ALL, Some(Gzip), "twin 1");
+    fixture.write("twins/one", "another twin");
+    fixture.check(&ALL, Some(Gzip), "another twin");
+    fixture.write("twins/two", "the other");
     relink("twins/two");
-    bench.check(&ALL, Some(Gzip), "the other");
-    fs::remove_file(bench.path("twins/two")).expect("removes");
-    bench.check(&ALL, None, "plain");
+    fixture.check(&ALL, Some(Gzip), "the other");
+    fs::remove_file(fixture.path("twins/two")).expect("removes");
+    fixture.check(&ALL, None, "plain");
     relink("a.css.gz");
-    bench.check(&ALL, None, "plain");
+    fixture.check(&ALL, None, "plain");
 }
 
 #[test]
 fn retargeted_directory_symlink_changes_sidecar() {
-    let mut bench = CacheFixture::new();
+    let mut fixture = CacheFixture::new();
     for name in ["v1", "v2", "v3"] {
-        fs::create_dir(bench.path(name)).expect(name);
+        fs::create_dir(fixture.path(name)).expect(name);
     }
     // One file in all three, so that it alone shows no change.
-    bench.write("v1/a.css", "plain");
+    fixture.write("v1/a.css", "plain");
     for name in ["v2", "v3"] {
-        fs::hard_link(bench.path("v1/a.css"), bench.path(&format!("{name}/a.css"))).expect("a link");
+        fs::hard_link(fixture.path("v1/a.css"), fixture.path(&format!("{name}/a.css"))).expect("a link");
     }
-    bench.write("v2/a.css.gz", "of v2");
-    bench.write("v3/a.css.br", "of v3");
-    symlink("v1", bench.path("now")).expect("a link");
+    fixture.write("v2/a.css.gz", "of v2");
+    fixture.write("v3/a.css.br", "of v3");
+    symlink("v1", fixture.path("now")).expect("a link");
     for (version, coding, text) in [
         ("v1", None, "plain"),
         ("v2", Some(Gzip), "of v2"),
@@ -207,85 +210,85 @@ fn retargeted_directory_symlink_changes_sidecar() {
         ("v1", None, "plain"),
         ("v3", Some(Brotli), "of v3"),
     ] {
-        let _ = fs::remove_file(bench.path("next"));
-        symlink(version, bench.path("next")).expect("a link");
-        fs::rename(bench.path("next"), bench.path("now")).expect("replaces");
+        let _ = fs::remove_file(fixture.path("next"));
+        symlink(version, fixture.path("next")).expect("a link");
+        fs::rename(fixture.path("next"), fixture.path("now")).expect("replaces");
         for _ in 0..3 {
-            assert_eq!(bench.found("/now/a.css", &ALL), (coding, text.to_owned()), "{version}");
+            assert_eq!(fixture.found("/now/a.css", &ALL), (coding, text.to_owned()), "{version}");
         }
     }
 }
 
 #[test]
 fn recently_changed_sidecar_is_loaded_each_time() {
-    let mut bench = CacheFixture::new();
-    bench.write("a.css", "plain");
-    bench.write("a.css.gz", "twin");
-    bench.now = SystemTime::UNIX_EPOCH;
-    bench.check(&ALL, Some(Gzip), "twin");
-    assert_eq!(bench.loads_of(&ALL), 2, "the file and its twin");
-    bench.now = SystemTime::now() + Duration::from_secs(3600);
-    bench.check(&ALL, Some(Gzip), "twin");
-    assert_eq!(bench.loads_of(&ALL), 0);
+    let mut fixture = CacheFixture::new();
+    fixture.write("a.css", "plain");
+    fixture.write("a.css.gz", "twin");
+    fixture.now = SystemTime::UNIX_EPOCH;
+    fixture.check(&ALL, Some(Gzip), "twin");
+    assert_eq!(fixture.loads_of(&ALL), 2, "the file and its twin");
+    fixture.now = SystemTime::now() + Duration::from_secs(3600);
+    fixture.check(&ALL, Some(Gzip), "twin");
+    assert_eq!(fixture.loads_of(&ALL), 0);
     // The original has settled, its twin and its directory have not.
     let settled =
-        bench.get("/a.css", &EncodingPreferences::PLAIN).resource.stat.expect("settled").changed_secs;
-    bench.set_mtime("a.css.gz", u64::MAX >> 2);
-    bench.now = SystemTime::UNIX_EPOCH + Duration::from_secs(settled.unsigned_abs() + 3600);
-    bench.check(&ALL, Some(Gzip), "twin");
-    assert_eq!(bench.loads_of(&ALL), 1, "the twin alone: it is dated in the future");
+        fixture.get("/a.css", &EncodingPreferences::PLAIN).resource.stat.expect("settled").changed_secs;
+    fixture.set_mtime("a.css.gz", u64::MAX >> 2);
+    fixture.now = SystemTime::UNIX_EPOCH + Duration::from_secs(settled.unsigned_abs() + 3600);
+    fixture.check(&ALL, Some(Gzip), "twin");
+    assert_eq!(fixture.loads_of(&ALL), 1, "the twin alone: it is dated in the future");
 }
 
 #[test]
 fn sidecar_search_is_cached_once_directory_is_stable() {
-    let bench = CacheFixture::new();
-    bench.write("a.css", "plain");
-    let root = bench.store.root().expect("a disk");
-    let Ok(OpenedPath::File(file, facts)) = root.open_file(b"a.css") else { panic!("it does not open") };
-    let resource = load(file, facts, b"a.css").expect("loads");
-    bench.wait_for_fs_clock();
-    bench.write("b.css", "later");
-    let changed = |facts: FileStat| {
-        let since = Duration::new(facts.changed_secs.unsigned_abs(), facts.changed_nanos);
+    let fixture = CacheFixture::new();
+    fixture.write("a.css", "plain");
+    let root = fixture.store.root().expect("a disk");
+    let Ok(OpenedPath::File(file, stat)) = root.open_file(b"a.css") else { panic!("it does not open") };
+    let resource = load(file, stat, b"a.css").expect("loads");
+    fixture.wait_for_fs_clock();
+    fixture.write("b.css", "later");
+    let changed = |stat: FileStat| {
+        let since = Duration::new(stat.changed_secs.unsigned_abs(), stat.changed_nanos);
         SystemTime::UNIX_EPOCH + since + RACY_WINDOW
     };
     let directory = root.stat(b".").expect("facts");
-    assert!(times_are_stable(&facts, changed(facts)) && changed(facts) < changed(directory));
-    for (now, is_remembered) in [(changed(facts), false), (changed(directory), true)] {
-        let mut twins: Precompressed<u32> = Precompressed::new(b"a.css");
-        let wanted = EncodingPreferences::new(ALL, None);
-        let ask = VariantRequest::new(&bench.store, b"a.css", &wanted, now);
-        let original = OriginalFile { root, resource: &resource, stat: &facts, request: &ask };
-        assert!(twins.find(&original, &mut InotifyWatcher::new(true), &|_| 0).is_none());
-        assert_eq!(twins.directory_stat.is_some(), is_remembered);
-        assert_eq!(twins.sidecars.iter().all(|twin| matches!(twin, Sidecar::Absent)), is_remembered);
+    assert!(times_are_stable(&stat, changed(stat)) && changed(stat) < changed(directory));
+    for (now, is_remembered) in [(changed(stat), false), (changed(directory), true)] {
+        let mut sidecars: Precompressed<u32> = Precompressed::new(b"a.css");
+        let accepted = EncodingPreferences::new(ALL, None);
+        let request = VariantRequest::new(&fixture.store, b"a.css", &accepted, now);
+        let original = OriginalFile { root, resource: &resource, stat: &stat, request: &request };
+        assert!(sidecars.find(&original, &mut InotifyWatcher::new(true), &|_| 0).is_none());
+        assert_eq!(sidecars.directory_stat.is_some(), is_remembered);
+        assert_eq!(sidecars.sidecars.iter().all(|sidecar| matches!(sidecar, Sidecar::Absent)), is_remembered);
     }
 }
 
 #[test]
 fn name_too_long_for_suffix_has_no_sidecar() {
-    let mut bench = CacheFixture::new();
+    let mut fixture = CacheFixture::new();
     let name = format!("{}.css", "x".repeat(251));
-    bench.write(&name, "plain");
+    fixture.write(&name, "plain");
     for _ in 0..2 {
-        assert_eq!(bench.found(&format!("/{name}"), &ALL), (None, "plain".to_owned()));
+        assert_eq!(fixture.found(&format!("/{name}"), &ALL), (None, "plain".to_owned()));
     }
 }
 
 #[test]
 fn large_sidecar_counts_as_a_descriptor() {
-    let mut bench = CacheFixture::new();
-    bench.cache = FileCache::new(CacheLimits { descriptors_max: 1, ..CacheLimits::DEFAULT });
+    let mut fixture = CacheFixture::new();
+    fixture.cache = FileCache::new(CacheLimits { descriptors_max: 1, ..CacheLimits::DEFAULT });
     for name in ["a.css.gz", "b.css.gz"] {
-        bench.write(name.strip_suffix(".gz").expect(name), "plain");
-        bench.write(name, "x".repeat(100_000));
+        fixture.write(name.strip_suffix(".gz").expect(name), "plain");
+        fixture.write(name, "x".repeat(100_000));
     }
     for _ in 0..2 {
         for path in ["/a.css", "/b.css"] {
-            let entry = bench.get(path, &EncodingPreferences::new(ALL, None));
+            let entry = fixture.get(path, &EncodingPreferences::new(ALL, None));
             assert!(matches!(entry.resource.content, Content::File(_)));
             assert_eq!((entry.resource.coding, entry.resource.len), (Some(Gzip), 100_000));
         }
     }
-    assert_eq!(bench.loads_of(&[]), 1, "it had to go for the other");
+    assert_eq!(fixture.loads_of(&[]), 1, "it had to go for the other");
 }

@@ -32,10 +32,10 @@ fn forbid_access(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o0)).expect("closes");
 }
 
-fn standing(ties: &mut Dependencies, watch: &mut InotifyWatcher) -> Freshness {
-    watch.mark_events_pending();
-    watch.drain_events();
-    ties.freshness(watch, SECS)
+fn standing(dependencies: &mut Dependencies, watcher: &mut InotifyWatcher) -> Freshness {
+    watcher.mark_events_pending();
+    watcher.drain_events();
+    dependencies.freshness(watcher, SECS)
 }
 
 #[test]
@@ -73,11 +73,11 @@ fn dependencies_are_stale_only_after_relevant_changes() {
     ];
     for (name, what, act, breaks) in acts {
         let survives = || {
-            let (dir, root, mut watch) = site();
-            let mut ties = watch_paths(&mut watch, &root, &[name.as_bytes()], SECS);
-            assert_eq!(standing(&mut ties, &mut watch), Freshness::Fresh, "{name}");
+            let (dir, root, mut watcher) = site();
+            let mut dependencies = watch_paths(&mut watcher, &root, &[name.as_bytes()], SECS);
+            assert_eq!(standing(&mut dependencies, &mut watcher), Freshness::Fresh, "{name}");
             act(dir.path());
-            standing(&mut ties, &mut watch) == Freshness::Fresh
+            standing(&mut dependencies, &mut watcher) == Freshness::Fresh
         };
         // Once in a thousand times it shares a counter with something else.
         assert_eq!((0..3).any(|_| survives()), !breaks, "{name}: {what}");
@@ -86,85 +86,89 @@ fn dependencies_are_stale_only_after_relevant_changes() {
 
 #[test]
 fn dependencies_need_revalidation_after_one_second() {
-    let (_dir, root, mut watch) = site();
-    let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    assert_eq!(ties.freshness(&watch, SECS), Freshness::Fresh);
-    assert_eq!(ties.freshness(&watch, SECS + 1), Freshness::Revalidate);
-    ties.mark_checked(SECS + 1);
-    assert_eq!(ties.freshness(&watch, SECS + 1), Freshness::Fresh);
+    let (_dir, root, mut watcher) = site();
+    let mut dependencies = watch_paths(&mut watcher, &root, &[b"a"], SECS);
+    assert_eq!(dependencies.freshness(&watcher, SECS), Freshness::Fresh);
+    assert_eq!(dependencies.freshness(&watcher, SECS + 1), Freshness::Revalidate);
+    dependencies.mark_checked(SECS + 1);
+    assert_eq!(dependencies.freshness(&watcher, SECS + 1), Freshness::Fresh);
     // A clock that is put back makes it due as well.
-    assert_eq!(ties.freshness(&watch, SECS), Freshness::Revalidate);
+    assert_eq!(dependencies.freshness(&watcher, SECS), Freshness::Revalidate);
 }
 
 #[test]
 fn unwatchable_path_is_retried_only_next_second() {
-    let (dir, root, mut watch) = site();
+    let (dir, root, mut watcher) = site();
     symlink("loop", dir.path().join("loop")).expect("a link");
-    let ties = watch_paths(&mut watch, &root, &[b"loop"], SECS);
-    assert!(ties.is_empty() && !ties.may_be_recorded(&watch, SECS) && ties.may_be_recorded(&watch, SECS + 1));
-    assert!(Dependencies::default().may_be_recorded(&watch, SECS));
+    let dependencies = watch_paths(&mut watcher, &root, &[b"loop"], SECS);
+    assert!(
+        dependencies.is_empty()
+            && !dependencies.may_be_recorded(&watcher, SECS)
+            && dependencies.may_be_recorded(&watcher, SECS + 1)
+    );
+    assert!(Dependencies::default().may_be_recorded(&watcher, SECS));
     assert!(!Dependencies::default().may_be_recorded(&InotifyWatcher::new(false), SECS));
 }
 
 #[test]
 fn unsupported_file_system_turns_watching_off() {
     let root = Root::open(Path::new("/proc")).expect("it is there");
-    let mut watch = InotifyWatcher::new(true);
-    let ties = watch_paths(&mut watch, &root, &[b"version"], SECS);
-    assert!(ties.is_empty() && !watch.is_on());
+    let mut watcher = InotifyWatcher::new(true);
+    let dependencies = watch_paths(&mut watcher, &root, &[b"version"], SECS);
+    assert!(dependencies.is_empty() && !watcher.is_on());
 }
 
 #[test]
 fn unused_watches_are_removed_and_watches_max_holds() {
-    let (dir, root, mut watch) = site();
+    let (dir, root, mut watcher) = site();
     let names: Vec<String> = (0..10 * SWEEP_MIN).map(|number| format!("docs/{number}")).collect();
     for name in &names {
         fs::write(dir.path().join(name), "x").expect(name);
-        assert!(!watch_paths(&mut watch, &root, &[name.as_bytes()], SECS).is_empty());
-        assert!(watch.watches.len() <= SWEEP_MIN + 1, "{}", watch.watches.len());
+        assert!(!watch_paths(&mut watcher, &root, &[name.as_bytes()], SECS).is_empty());
+        assert!(watcher.watches.len() <= SWEEP_MIN + 1, "{}", watcher.watches.len());
     }
     let kept: Vec<Dependencies> =
-        names.iter().map(|name| watch_paths(&mut watch, &root, &[name.as_bytes()], SECS)).collect();
-    assert!(watch.watches.len() > names.len() && kept.iter().all(|ties| !ties.is_empty()));
-    (watch.watches_max, watch.sweep_at) = (watch.watches.len(), watch.watches.len());
+        names.iter().map(|name| watch_paths(&mut watcher, &root, &[name.as_bytes()], SECS)).collect();
+    assert!(watcher.watches.len() > names.len() && kept.iter().all(|dependencies| !dependencies.is_empty()));
+    (watcher.watches_max, watcher.sweep_at) = (watcher.watches.len(), watcher.watches.len());
     fs::write(dir.path().join("late"), "x").expect("writes");
-    assert!(watch_paths(&mut watch, &root, &[b"late"], SECS).is_empty(), "that is the most");
+    assert!(watch_paths(&mut watcher, &root, &[b"late"], SECS).is_empty(), "that is the most");
     drop(kept);
-    assert!(watch_paths(&mut watch, &root, &[b"a"], SECS).is_empty(), "it has been seen in this second");
-    assert!(!watch_paths(&mut watch, &root, &[b"a"], SECS + 1).is_empty());
-    assert!(watch.watches.len() < 4);
+    assert!(watch_paths(&mut watcher, &root, &[b"a"], SECS).is_empty(), "it has been seen in this second");
+    assert!(!watch_paths(&mut watcher, &root, &[b"a"], SECS + 1).is_empty());
+    assert!(watcher.watches.len() < 4);
 }
 
 #[test]
 fn removed_file_loses_its_watch_and_successor_gets_another() {
-    let (dir, root, mut watch) = site();
-    let mut first = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    let held = watch.watches.len();
+    let (dir, root, mut watcher) = site();
+    let mut first = watch_paths(&mut watcher, &root, &[b"a"], SECS);
+    let held = watcher.watches.len();
     fs::remove_file(dir.path().join("a")).expect("removes");
-    assert_eq!(standing(&mut first, &mut watch), Freshness::Stale);
-    assert_eq!(standing(&mut first, &mut watch), Freshness::Unwatched, "that is told once");
-    assert_eq!(watch.watches.len(), held - 1);
+    assert_eq!(standing(&mut first, &mut watcher), Freshness::Stale);
+    assert_eq!(standing(&mut first, &mut watcher), Freshness::Unwatched, "that is told once");
+    assert_eq!(watcher.watches.len(), held - 1);
     fs::write(dir.path().join("a"), "new").expect("writes");
-    let mut second = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    assert_eq!(standing(&mut second, &mut watch), Freshness::Stale, "its own making is yet to be told");
-    second = watch_paths(&mut watch, &root, &[b"a"], SECS);
-    assert_eq!(standing(&mut second, &mut watch), Freshness::Fresh);
+    let mut second = watch_paths(&mut watcher, &root, &[b"a"], SECS);
+    assert_eq!(standing(&mut second, &mut watcher), Freshness::Stale, "its own making is yet to be told");
+    second = watch_paths(&mut watcher, &root, &[b"a"], SECS);
+    assert_eq!(standing(&mut second, &mut watcher), Freshness::Fresh);
 }
 
 #[test]
 fn events_are_read_only_when_marked_pending() {
-    let (dir, root, mut watch) = site();
-    let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
+    let (dir, root, mut watcher) = site();
+    let mut dependencies = watch_paths(&mut watcher, &root, &[b"a"], SECS);
     fs::write(dir.path().join("a"), "new").expect("writes");
-    watch.drain_events();
-    assert_eq!(ties.freshness(&watch, SECS), Freshness::Fresh);
-    assert_eq!(standing(&mut ties, &mut watch), Freshness::Stale);
+    watcher.drain_events();
+    assert_eq!(dependencies.freshness(&watcher, SECS), Freshness::Fresh);
+    assert_eq!(standing(&mut dependencies, &mut watcher), Freshness::Stale);
 }
 
 #[test]
 fn changes_beyond_one_read_are_not_missed() {
-    let (dir, root, mut watch) = site();
-    let mut ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
+    let (dir, root, mut watcher) = site();
+    let mut dependencies = watch_paths(&mut watcher, &root, &[b"a"], SECS);
     // Two events each, never the same as the ones before.
     for number in 0..EVENTS_MAX * 5 / 8 {
         let path = dir.path().join(["x", "y"][number % 2]);
@@ -172,8 +176,12 @@ fn changes_beyond_one_read_are_not_missed() {
     }
     fs::write(dir.path().join("a"), "new").expect("writes");
     for _ in 0..2 {
-        assert_eq!(standing(&mut ties, &mut watch), Freshness::Stale, "at once, and when it is read");
-        ties = watch_paths(&mut watch, &root, &[b"a"], SECS);
+        assert_eq!(
+            standing(&mut dependencies, &mut watcher),
+            Freshness::Stale,
+            "at once, and when it is read"
+        );
+        dependencies = watch_paths(&mut watcher, &root, &[b"a"], SECS);
     }
-    assert_eq!(standing(&mut ties, &mut watch), Freshness::Fresh);
+    assert_eq!(standing(&mut dependencies, &mut watcher), Freshness::Fresh);
 }

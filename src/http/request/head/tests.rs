@@ -182,14 +182,14 @@ fn framing_fields_decide_request_body() {
     }
 }
 
-/// What `look` sees in a POST of that version with those field lines, or the refusing status.
+/// What `inspect` sees in a POST of that version with those field lines, or the refusing status.
 fn post<T: PartialEq + Debug>(
     version: &str,
     lines: &str,
-    look: impl Fn(&RequestHead<'_, '_>) -> T,
+    inspect: impl Fn(&RequestHead<'_, '_>) -> T,
 ) -> Result<T, u16> {
     let input = format!("POST / HTTP/{version}\r\n{lines}\r\n");
-    match request(input.as_bytes(), |_, head| look(head)) {
+    match request(input.as_bytes(), |_, head| inspect(head)) {
         Ok(seen) => Ok(seen.expect("a whole head")),
         Err(reject) => Err(reject.status.code()),
     }
@@ -254,8 +254,8 @@ fn connection_field_decides_keep_alive() {
         ("1.0", "Connection: Keep-Alive\r\n", (true, true)),
     ] {
         let lines = format!("Host: h\r\n{lines}");
-        let kept = post(version, &lines, |head| (head.keep_alive, head.http10_keep_alive));
-        assert_eq!(kept, Ok(expected), "{version} {lines}");
+        let persistence = post(version, &lines, |head| (head.keep_alive, head.http10_keep_alive));
+        assert_eq!(persistence, Ok(expected), "{version} {lines}");
     }
 }
 

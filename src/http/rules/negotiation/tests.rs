@@ -172,7 +172,7 @@ proptest! {
 #[test]
 fn listing_format_follows_accept() {
     use ListingFormat::{Html, Json, Plain};
-    for (accept, form) in [
+    for (accept, format) in [
         ("", Plain),
         ("*/*", Plain),
         ("image/png", Plain),
@@ -204,7 +204,7 @@ fn listing_format_follows_accept() {
         (",, application/json ,,", Json),
         ("application/jsonx, xtext/html", Plain),
     ] {
-        assert_eq!(listing_format(Some(accept.as_bytes())), form, "{accept}");
+        assert_eq!(listing_format(Some(accept.as_bytes())), format, "{accept}");
     }
     assert_eq!(listing_format(None), Plain);
 }
@@ -225,7 +225,7 @@ fn error_and_listing_format_agree_on_html() {
 #[test]
 fn error_format_is_html_only_if_accept_names_it() {
     use ErrorFormat::{Html, Text};
-    for (accept, prose) in [
+    for (accept, format) in [
         ("", Text),
         ("*/*", Text),
         ("text/plain", Text),
@@ -253,7 +253,7 @@ fn error_format_is_html_only_if_accept_names_it() {
         (",,text/html,,", Html),
         ("text/htmlx, xtext/html", Text),
     ] {
-        assert_eq!(error_format(Some(accept.as_bytes())), prose, "{accept}");
+        assert_eq!(error_format(Some(accept.as_bytes())), format, "{accept}");
     }
     assert_eq!(error_format(None), Text);
 }
@@ -261,7 +261,7 @@ fn error_format_is_html_only_if_accept_names_it() {
 #[test]
 fn error_format_of_rejected_follows_first_accept_line() {
     use ErrorFormat::{Html, Text};
-    for (received, prose) in [
+    for (received, format) in [
         (&b""[..], Text),
         (b"GET / HTTP/2.0\r\n\r\n", Text),
         (b"GET / HTTP/2.0\r\nHost: h\r\nACCEPT:text/html\r\n\r\n", Html),
@@ -270,7 +270,7 @@ fn error_format_of_rejected_follows_first_accept_line() {
         (b"GET / HTTP/2.0\r\nAccept-Language: text/html\r\nX-Accept: text/html\r\n", Text),
         (b"\xff\0\nAccept", Text),
     ] {
-        assert_eq!(error_format_of_rejected(received), prose, "{}", received.escape_ascii());
+        assert_eq!(error_format_of_rejected(received), format, "{}", received.escape_ascii());
     }
 }
 

@@ -48,9 +48,9 @@ impl ConnectionFixture {
         let mut run =
             ThreadRun::new(plan, &addresses, ThreadShare { index: 0, of: 1 }, Clock::Frozen, start.instant)
                 .expect("the plan fits");
-        let (seat, _) = run.slots.pop_closed(start.instant).expect("a seat");
+        let (slot_index, _) = run.slots.pop_closed(start.instant).expect("a seat");
         Self {
-            protocol: LoadProtocol::new(seat, run.policy, start.instant),
+            protocol: LoadProtocol::new(slot_index, run.policy, start.instant),
             run,
             recv_buf: RecvBuf::new(),
             send_queue: SendQueue::new(),
@@ -63,9 +63,9 @@ impl ConnectionFixture {
 
     /// A stage whose connection is made.
     fn connected(plan: &Plan) -> Self {
-        let mut stage = Self::new(plan);
-        assert_eq!(stage.advance(), Want::Input);
-        stage
+        let mut fixture = Self::new(plan);
+        assert_eq!(fixture.advance(), Want::Input);
+        fixture
     }
 
     fn note(&mut self, before: LoadPhase) {
@@ -96,8 +96,8 @@ impl ConnectionFixture {
     /// The seat has a new connection, some time after the last one has ended.
     fn reconnect(&mut self, pause: Duration) {
         self.advance_time(pause);
-        let (seat, _) = self.run.slots.pop_closed(self.now.instant).expect("its seat is vacant");
-        self.protocol = LoadProtocol::new(seat, self.run.policy, self.now.instant);
+        let (slot_index, _) = self.run.slots.pop_closed(self.now.instant).expect("its seat is vacant");
+        self.protocol = LoadProtocol::new(slot_index, self.run.policy, self.now.instant);
         self.recv_buf = RecvBuf::new();
         self.send_queue = SendQueue::new();
         assert_eq!(self.advance(), Want::Input);
@@ -141,22 +141,22 @@ impl ConnectionFixture {
 
 #[test]
 fn response_triggers_next_request_shutdown_is_unfinished() {
-    let mut stage = ConnectionFixture::connected(&plan());
+    let mut fixture = ConnectionFixture::connected(&plan());
     for _ in 0..3 {
-        assert_eq!(stage.receive(OK), Want::Input);
+        assert_eq!(fixture.receive(OK), Want::Input);
     }
-    assert_eq!(stage.totals(), [4, 3, 0, 0]);
-    stage.apply(Want::Close(CloseReason::Shutdown));
-    assert_eq!(stage.totals(), [4, 3, 0, 1]);
+    assert_eq!(fixture.totals(), [4, 3, 0, 0]);
+    fixture.apply(Want::Close(CloseReason::Shutdown));
+    assert_eq!(fixture.totals(), [4, 3, 0, 1]);
 }
 
 #[test]
 fn response_byte_by_byte_is_answered() {
-    let mut stage = ConnectionFixture::connected(&plan());
+    let mut fixture = ConnectionFixture::connected(&plan());
     for byte in OK {
-        assert_eq!(stage.receive(&[*byte]), Want::Input);
+        assert_eq!(fixture.receive(&[*byte]), Want::Input);
     }
-    assert_eq!(stage.totals(), [2, 1, 0, 0]);
+    assert_eq!(fixture.totals(), [2, 1, 0, 0]);
 }
 
 #[test]
@@ -170,11 +170,11 @@ fn bad_response_has_its_failure_kind() {
         ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false), LoadFailure::BadChunk),
         ((b"what?", false), LoadFailure::BadHead),
     ] {
-        let mut stage = ConnectionFixture::connected(&plan());
-        let want = if bytes.is_empty() { Want::Input } else { stage.receive(bytes) };
-        let want = if ends { stage.end_of_input() } else { want };
+        let mut fixture = ConnectionFixture::connected(&plan());
+        let want = if bytes.is_empty() { Want::Input } else { fixture.receive(bytes) };
+        let want = if ends { fixture.end_of_input() } else { want };
         assert!(matches!(want, Want::Close(_)), "{failure:?}");
-        assert_eq!((stage.failures(), stage.totals()), (vec![(failure, 1)], [1, 0, 1, 0]));
+        assert_eq!((fixture.failures(), fixture.totals()), (vec![(failure, 1)], [1, 0, 1, 0]));
     }
 }
 
@@ -185,9 +185,9 @@ fn io_error_has_its_failure_kind() {
         (ErrorKind::BrokenPipe, LoadFailure::SendFailed),
         (ErrorKind::TimedOut, LoadFailure::TimedOut),
     ] {
-        let mut stage = ConnectionFixture::connected(&plan());
-        stage.apply(Want::Close(CloseReason::Failed(kind)));
-        assert_eq!((stage.failures(), stage.totals()), (vec![(failure, 1)], [1, 0, 1, 0]));
+        let mut fixture = ConnectionFixture::connected(&plan());
+        fixture.apply(Want::Close(CloseReason::Failed(kind)));
+        assert_eq!((fixture.failures(), fixture.totals()), (vec![(failure, 1)], [1, 0, 1, 0]));
     }
 }
 
@@ -203,19 +203,19 @@ fn failed_connect_has_its_failure_kind_and_no_request() {
     ] {
         assert_eq!(connect_failure(kind, errno), failure);
     }
-    let mut stage = ConnectionFixture::new(&plan());
-    stage.apply(Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused)));
-    assert_eq!(stage.totals(), [0; 4]);
-    assert_eq!(stage.run.metrics().connect_failures.of(LoadFailure::Refused), 1);
+    let mut fixture = ConnectionFixture::new(&plan());
+    fixture.apply(Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused)));
+    assert_eq!(fixture.totals(), [0; 4]);
+    assert_eq!(fixture.run.metrics().connect_failures.of(LoadFailure::Refused), 1);
 }
 
 #[test]
 fn timed_out_request_has_timeout_as_latency() {
-    let mut stage = ConnectionFixture::connected(&plan());
-    stage.receive(b"HTTP/1.1 200 OK\r\n");
-    stage.time_out();
-    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 1)], [1, 0, 1, 0]));
-    let waited = Duration::from_micros(stage.run.metrics().corrected().quantile_us(1.0));
+    let mut fixture = ConnectionFixture::connected(&plan());
+    fixture.receive(b"HTTP/1.1 200 OK\r\n");
+    fixture.time_out();
+    assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 1)], [1, 0, 1, 0]));
+    let waited = Duration::from_micros(fixture.run.metrics().corrected().quantile_us(1.0));
     assert!(waited >= TIMEOUT && waited < TIMEOUT + TIMEOUT / 100, "{waited:?}");
 }
 
@@ -225,59 +225,59 @@ const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\
 #[test]
 fn pipelined_requests_after_connection_close_are_resent() {
     let stop = Stop { requests: Some(6), duration: None };
-    let mut stage = ConnectionFixture::connected(&Plan { pipeline: 3, stop, ..plan() });
-    assert_eq!(stage.totals(), [3, 0, 0, 0]);
-    stage.receive(&[OK, OK].concat());
-    assert_eq!(stage.totals(), [5, 2, 0, 0]);
-    stage.receive(LAST);
-    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([5, 3, 0, 0], 2));
-    stage.reconnect(Duration::from_millis(100));
-    assert_eq!((stage.totals(), stage.run.metrics().resent), ([6, 3, 0, 0], 2));
-    stage.receive(LAST);
-    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([6, 4, 0, 0], 2));
-    assert!(stage.run.has_more_requests() && !stage.run.scheduler.is_finished(stage.now.instant));
-    stage.reconnect(Duration::from_millis(100));
-    stage.receive(&[OK, OK].concat());
-    assert_eq!((stage.totals(), stage.failures()), ([6, 6, 0, 0], vec![]));
-    assert!(stage.run.scheduler.is_finished(stage.now.instant));
+    let mut fixture = ConnectionFixture::connected(&Plan { pipeline: 3, stop, ..plan() });
+    assert_eq!(fixture.totals(), [3, 0, 0, 0]);
+    fixture.receive(&[OK, OK].concat());
+    assert_eq!(fixture.totals(), [5, 2, 0, 0]);
+    fixture.receive(LAST);
+    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([5, 3, 0, 0], 2));
+    fixture.reconnect(Duration::from_millis(100));
+    assert_eq!((fixture.totals(), fixture.run.metrics().resent), ([6, 3, 0, 0], 2));
+    fixture.receive(LAST);
+    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([6, 4, 0, 0], 2));
+    assert!(fixture.run.has_more_requests() && !fixture.run.scheduler.is_finished(fixture.now.instant));
+    fixture.reconnect(Duration::from_millis(100));
+    fixture.receive(&[OK, OK].concat());
+    assert_eq!((fixture.totals(), fixture.failures()), ([6, 6, 0, 0], vec![]));
+    assert!(fixture.run.scheduler.is_finished(fixture.now.instant));
     // Each counts from when it was first sent.
-    let longest = stage.run.metrics().uncorrected().quantile_us(1.0);
+    let longest = fixture.run.metrics().uncorrected().quantile_us(1.0);
     assert_eq!(longest / 1000, 200);
 }
 
 #[test]
 fn bad_response_fails_only_its_own_request() {
-    let mut stage = ConnectionFixture::connected(&Plan { pipeline: 4, ..plan() });
-    stage.receive(&[OK, b"what?"].concat());
-    assert_eq!(stage.failures(), [(LoadFailure::TooLong, 1)]);
-    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([4, 1, 1, 0], 2));
+    let mut fixture = ConnectionFixture::connected(&Plan { pipeline: 4, ..plan() });
+    fixture.receive(&[OK, b"what?"].concat());
+    assert_eq!(fixture.failures(), [(LoadFailure::TooLong, 1)]);
+    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([4, 1, 1, 0], 2));
     // Nobody sends them any more, if the run ends before that.
-    stage.run.end(stage.now.instant);
-    assert_eq!(stage.totals(), [4, 1, 1, 2]);
+    fixture.run.end(fixture.now.instant);
+    assert_eq!(fixture.totals(), [4, 1, 1, 2]);
 }
 
 #[test]
 fn unanswered_request_times_out_from_its_first_sending() {
     let plan = Plan { pipeline: 3, ..plan() };
     // Without another connection ...
-    let mut stage = ConnectionFixture::connected(&plan);
-    stage.receive(LAST);
-    stage.advance_time(TIMEOUT);
-    stage.run.on_connect_failed(0, LoadFailure::Refused, stage.now.instant);
-    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [3, 1, 2, 0]));
+    let mut fixture = ConnectionFixture::connected(&plan);
+    fixture.receive(LAST);
+    fixture.advance_time(TIMEOUT);
+    fixture.run.on_connect_failed(0, LoadFailure::Refused, fixture.now.instant);
+    assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 2)], [3, 1, 2, 0]));
     // ... when there is one again ...
-    let mut stage = ConnectionFixture::connected(&plan);
-    stage.receive(LAST);
-    stage.reconnect(TIMEOUT);
-    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [6, 1, 2, 0]));
+    let mut fixture = ConnectionFixture::connected(&plan);
+    fixture.receive(LAST);
+    fixture.reconnect(TIMEOUT);
+    assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 2)], [6, 1, 2, 0]));
     // ... and on it, counted from when it was sent first.
-    let mut stage = ConnectionFixture::connected(&plan);
-    stage.receive(LAST);
-    stage.reconnect(TIMEOUT / 2);
-    assert_eq!(stage.protocol.deadline(), Some(stage.start.instant + TIMEOUT));
-    stage.time_out();
-    assert_eq!((stage.failures(), stage.totals()), (vec![(LoadFailure::TimedOut, 2)], [4, 1, 2, 0]));
-    assert_eq!(stage.run.slots.stranded(), 1);
+    let mut fixture = ConnectionFixture::connected(&plan);
+    fixture.receive(LAST);
+    fixture.reconnect(TIMEOUT / 2);
+    assert_eq!(fixture.protocol.deadline(), Some(fixture.start.instant + TIMEOUT));
+    fixture.time_out();
+    assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 2)], [4, 1, 2, 0]));
+    assert_eq!(fixture.run.slots.stranded(), 1);
 }
 
 #[test]
@@ -285,165 +285,165 @@ fn surplus_bytes_are_too_long_or_unsolicited() {
     for (bytes, failure) in
         [(&b"!"[..], LoadFailure::TooLong), (b"HTTP/9 what?\r\n\r\n", LoadFailure::BadHead)]
     {
-        let mut stage = ConnectionFixture::connected(&plan());
-        stage.receive(OK);
-        stage.receive(bytes);
-        assert_eq!((stage.failures(), stage.totals()), (vec![(failure, 1)], [2, 1, 1, 0]));
+        let mut fixture = ConnectionFixture::connected(&plan());
+        fixture.receive(OK);
+        fixture.receive(bytes);
+        assert_eq!((fixture.failures(), fixture.totals()), (vec![(failure, 1)], [2, 1, 1, 0]));
     }
     // When nothing is on its way no request has failed, and it is told all the same.
-    let mut stage =
+    let mut fixture =
         ConnectionFixture::connected(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
-    stage.receive(OK);
-    assert!(matches!(stage.receive(b"!"), Want::Close(CloseReason::Refused(_))));
-    assert_eq!((stage.totals(), stage.run.metrics().unasked), ([1, 1, 0, 0], 1));
+    fixture.receive(OK);
+    assert!(matches!(fixture.receive(b"!"), Want::Close(CloseReason::Refused(_))));
+    assert_eq!((fixture.totals(), fixture.run.metrics().unasked), ([1, 1, 0, 0], 1));
 }
 
 #[test]
 fn late_connect_is_connect_timed_out() {
-    let mut stage = ConnectionFixture::new(&plan());
-    stage.time_out();
-    assert_eq!(stage.run.metrics().connect_failures.of(LoadFailure::ConnectTimedOut), 1);
-    assert_eq!((stage.totals(), stage.run.slots.taken()), ([0; 4], 0));
+    let mut fixture = ConnectionFixture::new(&plan());
+    fixture.time_out();
+    assert_eq!(fixture.run.metrics().connect_failures.of(LoadFailure::ConnectTimedOut), 1);
+    assert_eq!((fixture.totals(), fixture.run.slots.taken()), ([0; 4], 0));
 }
 
 #[test]
 fn connection_at_request_limit_closes_and_slot_reopens() {
     for (keep_alive, requests) in [(true, Some(2)), (false, None)] {
-        let mut stage =
+        let mut fixture =
             ConnectionFixture::connected(&Plan { keep_alive, requests_per_connection: requests, ..plan() });
         for left in (0..requests.unwrap_or(1)).rev() {
-            assert_eq!(stage.receive(OK) == Want::Close(CloseReason::Finished), left == 0);
+            assert_eq!(fixture.receive(OK) == Want::Close(CloseReason::Finished), left == 0);
         }
-        assert_eq!(stage.run.slots.next_open_at(), Some(stage.now.instant));
+        assert_eq!(fixture.run.slots.next_open_at(), Some(fixture.now.instant));
     }
 }
 
 #[test]
 fn request_limit_close_waits_for_pipelined_responses() {
-    let mut stage =
+    let mut fixture =
         ConnectionFixture::connected(&Plan { pipeline: 2, requests_per_connection: Some(3), ..plan() });
-    assert_eq!([stage.receive(OK), stage.receive(OK)], [Want::Input, Want::Input]);
-    assert_eq!(stage.receive(OK), Want::Close(CloseReason::Finished));
-    assert_eq!((stage.totals(), stage.run.slots.stranded()), ([3, 3, 0, 0], 0));
+    assert_eq!([fixture.receive(OK), fixture.receive(OK)], [Want::Input, Want::Input]);
+    assert_eq!(fixture.receive(OK), Want::Close(CloseReason::Finished));
+    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([3, 3, 0, 0], 0));
 }
 
 #[test]
 fn connect_time_is_not_lag_unconnected_slot_stays_taken() {
-    let mut stage =
+    let mut fixture =
         ConnectionFixture::new(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
-    stage.advance_time(Duration::from_millis(50));
-    stage.advance();
-    assert_eq!(stage.totals(), [1, 0, 0, 0]);
-    assert!(stage.run.metrics().lag.quantile_us(1.0) <= 1);
-    let mut stage = ConnectionFixture::new(&plan());
-    stage.apply(Want::Close(CloseReason::Shutdown));
-    assert_eq!(stage.run.slots.next_open_at(), None);
+    fixture.advance_time(Duration::from_millis(50));
+    fixture.advance();
+    assert_eq!(fixture.totals(), [1, 0, 0, 0]);
+    assert!(fixture.run.metrics().lag.quantile_us(1.0) <= 1);
+    let mut fixture = ConnectionFixture::new(&plan());
+    fixture.apply(Want::Close(CloseReason::Shutdown));
+    assert_eq!(fixture.run.slots.next_open_at(), None);
 }
 
 #[test]
 fn late_request_latency_counts_from_intended_time() {
     let schedule = Schedule::Constant { per_sec: 10.0 };
-    let mut stage = ConnectionFixture::connected(&Plan { schedule, ..plan() });
-    stage.advance_time(Duration::from_millis(250));
-    stage.receive(OK);
+    let mut fixture = ConnectionFixture::connected(&Plan { schedule, ..plan() });
+    fixture.advance_time(Duration::from_millis(250));
+    fixture.receive(OK);
     // The second was due at 100 ms and leaves at 250 ms, when the first is answered: no fault of ours.
-    assert_eq!(stage.totals(), [2, 1, 0, 0]);
-    stage.advance_time(Duration::from_millis(10));
-    stage.receive(OK);
-    let (corrected, uncorrected) = (stage.run.metrics().corrected(), stage.run.metrics().uncorrected());
+    assert_eq!(fixture.totals(), [2, 1, 0, 0]);
+    fixture.advance_time(Duration::from_millis(10));
+    fixture.receive(OK);
+    let (corrected, uncorrected) = (fixture.run.metrics().corrected(), fixture.run.metrics().uncorrected());
     assert_eq!((corrected.quantile_us(0.5) / 1000, uncorrected.quantile_us(0.5) / 1000), (160, 10));
-    assert!(stage.run.metrics().lag.quantile_us(1.0) <= 1);
+    assert!(fixture.run.metrics().lag.quantile_us(1.0) <= 1);
     // The third, due at 200 ms, is on the way; after it the connection rests until the clock says so.
-    stage.receive(OK);
-    assert_eq!((stage.totals(), stage.protocol.phase), ([3, 3, 0, 0], LoadPhase::Idle));
-    stage.advance_time(Duration::from_millis(45));
-    stage.advance();
-    assert_eq!(stage.protocol.phase, LoadPhase::AwaitingFirstByte);
-    assert_eq!(stage.run.metrics().lag.quantile_us(1.0) / 1000, 5);
+    fixture.receive(OK);
+    assert_eq!((fixture.totals(), fixture.protocol.phase), ([3, 3, 0, 0], LoadPhase::Idle));
+    fixture.advance_time(Duration::from_millis(45));
+    fixture.advance();
+    assert_eq!(fixture.protocol.phase, LoadPhase::AwaitingFirstByte);
+    assert_eq!(fixture.run.metrics().lag.quantile_us(1.0) / 1000, 5);
 }
 
 #[test]
 fn warmup_requests_are_not_counted() {
-    let mut stage = ConnectionFixture::connected(&Plan { warmup: Duration::from_secs(1), ..plan() });
-    stage.receive(OK);
-    stage.advance_time(Duration::from_secs(1));
-    stage.receive(OK);
-    assert_eq!(stage.totals(), [1, 0, 0, 0]);
-    stage.receive(OK);
-    assert_eq!(stage.totals(), [2, 1, 0, 0]);
+    let mut fixture = ConnectionFixture::connected(&Plan { warmup: Duration::from_secs(1), ..plan() });
+    fixture.receive(OK);
+    fixture.advance_time(Duration::from_secs(1));
+    fixture.receive(OK);
+    assert_eq!(fixture.totals(), [1, 0, 0, 0]);
+    fixture.receive(OK);
+    assert_eq!(fixture.totals(), [2, 1, 0, 0]);
 }
 
 #[test]
 fn run_finishes_when_request_quota_is_answered() {
     let stop = Stop { requests: Some(2), duration: None };
-    let mut stage = ConnectionFixture::connected(&Plan { stop, ..plan() });
-    stage.receive(OK);
-    assert!(!stage.run.scheduler.is_finished(stage.now.instant));
-    stage.receive(OK);
-    assert_eq!((stage.totals(), stage.protocol.phase), ([2, 2, 0, 0], LoadPhase::Idle));
-    assert!(stage.run.scheduler.is_finished(stage.now.instant));
+    let mut fixture = ConnectionFixture::connected(&Plan { stop, ..plan() });
+    fixture.receive(OK);
+    assert!(!fixture.run.scheduler.is_finished(fixture.now.instant));
+    fixture.receive(OK);
+    assert_eq!((fixture.totals(), fixture.protocol.phase), ([2, 2, 0, 0], LoadPhase::Idle));
+    assert!(fixture.run.scheduler.is_finished(fixture.now.instant));
 }
 
 #[test]
 fn unreachable_run_backs_off_and_aborts_after_timeout() {
     let stop = Stop { requests: Some(2), duration: None };
-    let mut stage = ConnectionFixture::new(&Plan { stop, ..plan() });
+    let mut fixture = ConnectionFixture::new(&Plan { stop, ..plan() });
     let mut pauses = Vec::new();
     for _ in 0..10 {
-        stage.protocol.closed(
+        fixture.protocol.closed(
             CloseReason::ConnectFailed(ErrorKind::ConnectionRefused),
-            &stage.send_queue,
-            &mut stage.run,
-            stage.now,
+            &fixture.send_queue,
+            &mut fixture.run,
+            fixture.now,
         );
-        let next = stage.run.slots.next_open_at().expect("it is tried again");
-        pauses.push((next - stage.now.instant).as_millis());
-        assert!(stage.run.slots.pop_closed(next).is_some());
+        let next = fixture.run.slots.next_open_at().expect("it is tried again");
+        pauses.push((next - fixture.now.instant).as_millis());
+        assert!(fixture.run.slots.pop_closed(next).is_some());
     }
     assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
-    stage.run.abort_if_unreachable(stage.now.instant);
-    assert!(!stage.run.scheduler.is_finished(stage.now.instant));
-    stage.advance_time(TIMEOUT);
-    stage.run.abort_if_unreachable(stage.now.instant);
-    assert!(stage.run.scheduler.is_finished(stage.now.instant));
+    fixture.run.abort_if_unreachable(fixture.now.instant);
+    assert!(!fixture.run.scheduler.is_finished(fixture.now.instant));
+    fixture.advance_time(TIMEOUT);
+    fixture.run.abort_if_unreachable(fixture.now.instant);
+    assert!(fixture.run.scheduler.is_finished(fixture.now.instant));
 }
 
 #[test]
 fn transitions_seen_equal_the_table() {
     let open = |per_sec| Plan { schedule: Schedule::Constant { per_sec }, ..plan() };
     let mut seen = BTreeSet::new();
-    let mut play = |plan: &Plan, act: &dyn Fn(&mut ConnectionFixture)| {
-        let mut stage = ConnectionFixture::new(plan);
-        act(&mut stage);
-        seen.append(&mut stage.seen_transitions);
+    let mut run_case = |plan: &Plan, act: &dyn Fn(&mut ConnectionFixture)| {
+        let mut fixture = ConnectionFixture::new(plan);
+        act(&mut fixture);
+        seen.append(&mut fixture.seen_transitions);
     };
     let half = &OK[..OK.len() / 2];
     let rest = &OK[OK.len() / 2..];
-    play(&plan(), &|stage| {
-        stage.advance();
-        stage.receive(half);
-        stage.receive(rest);
-        stage.end_of_input();
+    run_case(&plan(), &|fixture| {
+        fixture.advance();
+        fixture.receive(half);
+        fixture.receive(rest);
+        fixture.end_of_input();
     });
-    play(&plan(), &|stage| {
-        stage.advance();
-        stage.receive(half);
-        stage.end_of_input();
+    run_case(&plan(), &|fixture| {
+        fixture.advance();
+        fixture.receive(half);
+        fixture.end_of_input();
     });
-    play(&open(0.001), &|stage| {
-        stage.advance();
-        stage.receive(OK);
-        stage.end_of_input();
+    run_case(&open(0.001), &|fixture| {
+        fixture.advance();
+        fixture.receive(OK);
+        fixture.end_of_input();
     });
-    play(&open(10.0), &|stage| {
-        stage.advance();
-        stage.receive(half);
-        stage.receive(rest);
-        stage.advance_time(Duration::from_secs(1));
-        stage.advance();
+    run_case(&open(10.0), &|fixture| {
+        fixture.advance();
+        fixture.receive(half);
+        fixture.receive(rest);
+        fixture.advance_time(Duration::from_secs(1));
+        fixture.advance();
     });
-    play(&Plan { stop: Stop { requests: Some(0), duration: None }, ..plan() }, &|stage| {
-        stage.advance();
+    run_case(&Plan { stop: Stop { requests: Some(0), duration: None }, ..plan() }, &|fixture| {
+        fixture.advance();
     });
     let table: BTreeSet<_> = TRANSITIONS.iter().map(|(from, to)| (*from as u8, *to as u8)).collect();
     assert_eq!(seen, table);

@@ -203,16 +203,16 @@ impl Chart {
 
     /// The places of points, without those that nobody could tell from the one before.
     fn thinned(&self, points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
-        let mut kept: Vec<(f64, f64)> = Vec::new();
+        let mut points_kept: Vec<(f64, f64)> = Vec::new();
         let places = points.iter().flatten().map(|(x, y)| (self.x.position(*x), 100.0 - self.y.position(*y)));
         let (count, near) = (points.len(), |one: f64, other: f64| (one - other).abs() < POINT_GAP);
         for (index, (x, y)) in places.enumerate() {
-            let is_apart = kept.last().is_none_or(|last| !near(last.0, x) || !near(last.1, y));
+            let is_apart = points_kept.last().is_none_or(|last| !near(last.0, x) || !near(last.1, y));
             if is_apart || index + 1 == count {
-                kept.push((x, y));
+                points_kept.push((x, y));
             }
         }
-        kept
+        points_kept
     }
 
     fn tooltip(&self, hint: &ChartTooltip) -> String {

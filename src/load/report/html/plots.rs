@@ -240,11 +240,11 @@ struct Bin {
 }
 
 /// The bins from the shortest time to the longest, empty ones among them.
-fn bins(recorder: &LatencyHistogram) -> Vec<Bin> {
-    if recorder.is_empty() {
+fn bins(times: &LatencyHistogram) -> Vec<Bin> {
+    if times.is_empty() {
         return Vec::new();
     }
-    let histogram = recorder.histogram();
+    let histogram = times.histogram();
     let (low, high) = (histogram.lowest_equivalent(histogram.min()), histogram.max().saturating_add(1));
     let mut bins = between(low, high);
     for value in histogram.iter_recorded() {
@@ -279,9 +279,9 @@ mod tests {
     use super::*;
 
     fn of(times_us: &[u64]) -> Vec<Bin> {
-        let mut recorder = LatencyHistogram::default();
-        times_us.iter().for_each(|us| recorder.record(Duration::from_micros(*us)));
-        bins(&recorder)
+        let mut times = LatencyHistogram::default();
+        times_us.iter().for_each(|us| times.record(Duration::from_micros(*us)));
+        bins(&times)
     }
 
     #[test]

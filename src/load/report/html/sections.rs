@@ -44,11 +44,11 @@ pub(super) fn verdict(summary: &Summary) -> String {
                 .to_owned()
         }
     };
-    let remarks = validity.warnings.iter().map(|remark| {
-        let words = escaped(&describe_warning(remark));
+    let warnings = validity.warnings.iter().map(|warning| {
+        let words = escaped(&describe_warning(warning));
         format!("<div class=\"verdict note\">\n<p><strong>Note</strong> {words}</p>\n</div>\n")
     });
-    format!("{verdict}{}", remarks.collect::<String>())
+    format!("{verdict}{}", warnings.collect::<String>())
 }
 
 /// The figures that are to be seen at once.

@@ -79,7 +79,7 @@ fn describe_warning_gives_text_with_figures() {
             least_us: 4_000_000,
         })
     };
-    for (remark, words) in [
+    for (warning, words) in [
         (
             waiting(50),
             "50 requests were unfinished at the end, the oldest of which had waited for 5.10 s: if they \
@@ -115,7 +115,7 @@ fn describe_warning_gives_text_with_figures() {
             "bytes that nobody had asked for came on a connection at rest, which was closed (times: 3)",
         ),
     ] {
-        assert_eq!(describe_warning(&remark), words);
+        assert_eq!(describe_warning(&warning), words);
     }
 }
 

@@ -25,8 +25,8 @@ fn corrected_from_intended_start_uncorrected_from_sent() {
     let mut metrics = metrics();
     metrics.answered(answer(10, 150, 160));
     metrics.answered(answer(20, 20, 30));
-    let near = |recorder: LatencyHistogram, quantile, truth_us: u64| {
-        recorder.quantile_us(quantile).abs_diff(truth_us) * 1000 <= truth_us
+    let near = |histogram: LatencyHistogram, quantile, truth_us: u64| {
+        histogram.quantile_us(quantile).abs_diff(truth_us) * 1000 <= truth_us
     };
     assert!(near(metrics.corrected(), 1.0, 150_000) && near(metrics.corrected(), 0.5, 10_000));
     assert!(near(metrics.uncorrected(), 1.0, 10_000));

@@ -196,11 +196,11 @@ fn error_share_counts_statuses_of_400_and_above() {
 
 #[test]
 fn histogram_bar_includes_its_upper_end() {
-    let mut recorder = LatencyHistogram::default();
+    let mut times = LatencyHistogram::default();
     for value in [40, 50, 51, 100, 5000, 5004] {
-        recorder.record(us(value));
+        times.record(us(value));
     }
-    let bars: Vec<_> = bars(&recorder).iter().map(|bar| (bar.from_us, bar.to_us, bar.count)).collect();
+    let bars: Vec<_> = bars(&times).iter().map(|bar| (bar.from_us, bar.to_us, bar.count)).collect();
     let between = [(100, 200, 0), (200, 500, 0), (500, 1000, 0), (1000, 2000, 0)];
     let mut expected = vec![(20, 50, 2), (50, 100, 2)];
     expected.extend(between);
@@ -277,9 +277,9 @@ proptest! {
 #[test]
 fn unfinished_requests_are_noted_if_they_raise_a_percentile() {
     let latency = |count, each_us| {
-        let mut recorder = LatencyHistogram::default();
-        recorder.record_us(each_us, count);
-        recorder
+        let mut times = LatencyHistogram::default();
+        times.record_us(each_us, count);
+        times
     };
     let answered = latency(900, 1_000);
     let rows = [

@@ -25,28 +25,28 @@ const STATUSES_WITH_PAGE: [Status; 5] = [
 ];
 
 /// Reads the options for the files that stand for something else, and for how all are sent.
-pub(super) fn read_documents(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    given.set("--index", &mut config.index, parse_index)?;
-    config.fallback = given.read("--fallback", |text| parse_document("--fallback", text))?;
-    config.error_pages = parse_error_pages(&given.all("--error-page"))?;
-    config.compress = !given.flag_once("--no-compress")?;
+pub(super) fn read_documents(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
+    parsed.set("--index", &mut config.index, parse_index)?;
+    config.fallback = parsed.read("--fallback", |text| parse_document("--fallback", text))?;
+    config.error_pages = parse_error_pages(&parsed.all("--error-page"))?;
+    config.compress = !parsed.flag_once("--no-compress")?;
     Ok(())
 }
 
 /// Reads whether directories are listed, and which files are kept in memory.
 pub(super) fn read_directories_and_cache(
-    given: &mut ParsedArgs,
+    parsed: &mut ParsedArgs,
     config: &mut ServerConfig,
 ) -> Result<(), String> {
-    config.listing = given.read("--listing", parse_listing)?;
-    given.set("--cache", &mut config.cache, parse_cache_mode)?;
-    let Some(len_max) = given.read("--cache-size", |text| parse_size("--cache-size", text))? else {
+    config.listing = parsed.read("--listing", parse_listing)?;
+    parsed.set("--cache", &mut config.cache, parse_cache_mode)?;
+    let Some(len_max) = parsed.read("--cache-size", |text| parse_size("--cache-size", text))? else {
         return Ok(());
     };
     // What no memory holds is no limit.
     config.cache_len_max = len_max.try_into().unwrap_or(usize::MAX);
     match config.cache {
-        CacheMode::Off if !given.is_turned_off("--cache-size") => {
+        CacheMode::Off if !parsed.is_turned_off("--cache-size") => {
             Err("--cache-size limits what --cache off does not keep; leave one of them out".to_owned())
         }
         _ => Ok(()),
@@ -54,14 +54,14 @@ pub(super) fn read_directories_and_cache(
 }
 
 /// Reads whether files can be stored, where, and how large they may be.
-pub(super) fn read_uploads(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    config.upload = given.read("--upload", parse_upload_directory)?;
-    let Some(len_max) = given.read("--max-upload", |text| parse_size("--max-upload", text))? else {
+pub(super) fn read_uploads(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
+    config.upload = parsed.read("--upload", parse_upload_directory)?;
+    let Some(len_max) = parsed.read("--max-upload", |text| parse_size("--max-upload", text))? else {
         return Ok(());
     };
     config.upload_len_max = len_max;
     match config.upload {
-        None if !given.is_turned_off("--upload") => {
+        None if !parsed.is_turned_off("--upload") => {
             Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned())
         }
         _ => Ok(()),
@@ -185,8 +185,8 @@ mod tests {
     fn error_page_parses_status_and_document() {
         let pages = |texts: &[&str]| {
             parse_error_pages(&texts.iter().map(OsString::from).collect::<Vec<_>>()).map(|pages| {
-                let told = |page: &ErrorPage| format!("{}={}", page.status.code(), page.path);
-                pages.iter().map(told).collect::<Vec<_>>().join(" ")
+                let shown = |page: &ErrorPage| format!("{}={}", page.status.code(), page.path);
+                pages.iter().map(shown).collect::<Vec<_>>().join(" ")
             })
         };
         let fit = ["403=a", "404=/b=c.html", "405=d", "500=e", "503=a"];
@@ -268,14 +268,14 @@ mod tests {
 
     #[test]
     fn cache_invalid_options_get_one_line_error() {
-        for (line, told) in [
+        for (line, shown) in [
             (&["--cache", "on"][..], "--cache: 'on' is neither fresh, stat nor off; write one of them"),
             (&["--cache-size", "0"], "--cache-size: '0' is too small"),
             (&["--cache-size", "some"], "--cache-size: 'some' is not a size"),
             (&["--cache=off", "--cache-size=1M"], "--cache-size limits what --cache off does not keep"),
         ] {
             let error = parse(line.iter().map(Into::into).collect(), false).unwrap_err().to_string();
-            assert!(error.contains(told), "{line:?}: {error}");
+            assert!(error.contains(shown), "{line:?}: {error}");
         }
     }
 

@@ -17,45 +17,45 @@ use crate::sum::Name;
 const NUMBER_DEFAULT: i64 = 42;
 
 /// Reads the options for the access log, `--quiet` and `--verbose`.
-pub(super) fn read_log(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    config.quiet = given.flag_once("--quiet")?;
-    match given.once("--access-log")? {
+pub(super) fn read_log(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
+    config.quiet = parsed.flag_once("--quiet")?;
+    match parsed.once("--access-log")? {
         Some(value) => config.access_log = parse_destination(value),
         None if config.quiet => config.access_log = LogDestination::Off,
         None => {}
     }
     let style = &mut config.log_style;
-    style.shows_secrets = given.flag_once("--log-secrets")?;
-    given
+    style.shows_secrets = parsed.flag_once("--log-secrets")?;
+    parsed
         .set("--log-format", &mut style.format, |text| parse_with("--log-format", text, LogFormat::parse))?;
     let headers = |text: &OsStr| parse_with("--log-headers", text, HeaderChoice::parse);
-    given.set("--log-headers", &mut style.headers, headers)?;
-    config.verbose = given.flag_once("--verbose")?;
+    parsed.set("--log-headers", &mut style.headers, headers)?;
+    config.verbose = parsed.flag_once("--verbose")?;
     Ok(())
 }
 
 /// Reads how long and how many, and on how many threads.
-pub(super) fn read_limits(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
+pub(super) fn read_limits(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
     for (name, time, zero_allowed) in [
         ("--idle-timeout", &mut config.idle_timeout, false),
         ("--header-timeout", &mut config.header_timeout, false),
         ("--grace", &mut config.grace, true),
     ] {
-        given.set(name, time, |text| parse_time(name, text, zero_allowed))?;
+        parsed.set(name, time, |text| parse_time(name, text, zero_allowed))?;
     }
     config.connections_max =
-        given.read("--max-connections", |text| parse_count("--max-connections", text))?;
-    given.set("--workers", &mut config.workers, parse_workers)
+        parsed.read("--max-connections", |text| parse_count("--max-connections", text))?;
+    parsed.set("--workers", &mut config.workers, parse_workers)
 }
 
 /// Reads `--sum-port` and the options that go with it.
-pub(super) fn read_sum(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    let port = given.once("--sum-port")?;
-    let (name, number) = (given.once("--sum-name")?, given.once("--sum-number")?);
-    let no_http = given.flag_once("--no-http")?;
+pub(super) fn read_sum(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
+    let port = parsed.once("--sum-port")?;
+    let (name, number) = (parsed.once("--sum-name")?, parsed.once("--sum-number")?);
+    let no_http = parsed.flag_once("--no-http")?;
     let Some(port) = port else { return refuse_sum_options(name, number, no_http) };
     config.sum = Some(SumConfig {
-        port: parse_port(&port).map_err(|error| given.locate_error_of("--sum-port", &error))?,
+        port: parse_port(&port).map_err(|error| parsed.locate_error_of("--sum-port", &error))?,
         name: name.as_deref().map(parse_name).transpose()?,
         number: number.as_deref().map_or(Ok(NUMBER_DEFAULT), parse_number)?,
     });
@@ -75,17 +75,17 @@ fn parse_workers(text: &OsStr) -> Result<Option<usize>, String> {
 }
 
 fn refuse_sum_options(name: Option<OsString>, number: Option<OsString>, no_http: bool) -> Result<(), String> {
-    let given = [("--sum-name", name.is_some()), ("--sum-number", number.is_some()), ("--no-http", no_http)];
-    match given.iter().find(|(_, is_given)| *is_given) {
+    let parsed = [("--sum-name", name.is_some()), ("--sum-number", number.is_some()), ("--no-http", no_http)];
+    match parsed.iter().find(|(_, is_given)| *is_given) {
         Some((option, _)) => Err(format!("'{option}' goes with --sum-port, which is not given")),
         None => Ok(()),
     }
 }
 
 fn parse_name(text: &OsStr) -> Result<Name, String> {
-    let refused = |why: String| format!("--sum-name: {} cannot be a name; {why}", quote(text));
+    let refused = |reason: String| format!("--sum-name: {} cannot be a name; {reason}", quote(text));
     let plain = text.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
-    Name::new(plain).map_err(|fault| refused(fault.to_string()))
+    Name::new(plain).map_err(|error| refused(error.to_string()))
 }
 
 fn parse_number(text: &OsStr) -> Result<i64, String> {

@@ -27,8 +27,8 @@ pub struct Invocation {
 impl Invocation {
     /// Tells of what is odd, but no error.
     pub fn warn(&self) {
-        for stray in &self.unknown_variables {
-            log::warn!("environment: {stray}");
+        for warning in &self.unknown_variables {
+            log::warn!("environment: {warning}");
         }
     }
 }
@@ -37,24 +37,25 @@ impl Invocation {
 ///
 /// # Errors
 /// The arguments, a variable or the file of settings make no sense, or there is no such file.
-pub fn command(args: Vec<OsString>, around: &ProcessEnv) -> Result<Command<Invocation>, UsageError> {
-    PROGRAM.command(args, |given| resolve(given, around))
+pub fn command(args: Vec<OsString>, process_env: &ProcessEnv) -> Result<Command<Invocation>, UsageError> {
+    PROGRAM.command(args, |parsed| resolve(parsed, process_env))
 }
 
-fn resolve(given: &mut ParsedArgs, around: &ProcessEnv) -> Result<Invocation, String> {
-    let is_check = given.flag_once("--check")?;
-    assign_operands(given)?;
-    given.add_layer(PROGRAM.environment_settings(&around.variables)?);
-    if let Some(path) = given.once("--config")? {
+fn resolve(parsed: &mut ParsedArgs, process_env: &ProcessEnv) -> Result<Invocation, String> {
+    let is_check = parsed.flag_once("--check")?;
+    assign_operands(parsed)?;
+    parsed.add_layer(PROGRAM.environment_settings(&process_env.variables)?);
+    if let Some(path) = parsed.once("--config")? {
         let path = Path::new(&path);
         let bytes =
-            (around.read_file)(path).map_err(|error| given.locate_error(&file_error(path, &error)))?;
-        given.add_layer(PROGRAM.file_settings(path, &bytes)?);
+            (process_env.read_file)(path).map_err(|error| parsed.locate_error(&file_error(path, &error)))?;
+        parsed.add_layer(PROGRAM.file_settings(path, &bytes)?);
     }
-    let config = read_config(given, around.content_exists).map_err(|error| given.locate_error(&error))?;
-    let show = || PROGRAM.settings_toml(given, &derived_settings(&config), &around.working_directory);
+    let config =
+        read_config(parsed, process_env.content_exists).map_err(|error| parsed.locate_error(&error))?;
+    let show = || PROGRAM.settings_toml(parsed, &derived_settings(&config), &process_env.working_directory);
     let check = is_check.then(show);
-    Ok(Invocation { check, unknown_variables: PROGRAM.unknown_variables(&around.variables), config })
+    Ok(Invocation { check, unknown_variables: PROGRAM.unknown_variables(&process_env.variables), config })
 }
 
 fn file_error(path: &Path, error: &io::Error) -> String {
@@ -115,10 +116,10 @@ mod tests {
     fn invocation(line: &[&str], variables: Variables<'_>) -> Result<Invocation, String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let directory = PathBuf::from("/here");
-        let around =
+        let process_env =
             ProcessEnv { variables, working_directory: directory, read_file, ..ProcessEnv::default() };
-        match command(line.iter().map(OsString::from).collect(), &around) {
-            Ok(Command::Run(order)) => Ok(*order),
+        match command(line.iter().map(OsString::from).collect(), &process_env) {
+            Ok(Command::Run(invocation)) => Ok(*invocation),
             Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error.to_string()),
         }
@@ -167,7 +168,7 @@ mod tests {
             (&["-c", "upload.toml"], &[("REACTOR_UPLOAD", "incoming")], &["-u=incoming", "--max-upload=5k"]),
         ];
         for (line, variables, expected) in cases {
-            let config = invocation(line, variables).map(|order| order.config);
+            let config = invocation(line, variables).map(|invocation| invocation.config);
             assert_eq!(config, Ok(args_only(expected)), "{line:?} {variables:?}");
         }
     }
@@ -180,9 +181,9 @@ mod tests {
         let example = section.lines().filter_map(|line| line.strip_prefix(&indent));
         let example = example.collect::<Vec<_>>().join("\n");
         let settings = PROGRAM.file_settings(Path::new("a.toml"), example.as_bytes()).unwrap();
-        let config = PROGRAM.command(Vec::new(), |given| {
-            given.add_layer(settings);
-            read_config(given, false)
+        let config = PROGRAM.command(Vec::new(), |parsed| {
+            parsed.add_layer(settings);
+            read_config(parsed, false)
         });
         let expected = args_only(&["-q", "-p8080", "-b0.0.0.0", "-b::", "--cache-control=*.html=no-cache"]);
         assert_eq!(config, Ok(Command::Run(Box::new(expected))));
@@ -241,8 +242,8 @@ mod tests {
     #[test]
     fn invalid_variable_error_begins_with_its_name() {
         let mut refused = 0;
-        for spelling in PROGRAM.specs {
-            let name = format!("REACTOR_{}", spelling.long[2..].replace('-', "_").to_uppercase());
+        for spec in PROGRAM.specs {
+            let name = format!("REACTOR_{}", spec.long[2..].replace('-', "_").to_uppercase());
             for value in ["\u{1}", "../x", "-5", "=", ":", "a/"] {
                 let Err(error) = invocation(&[], &[(&name, value)]) else { continue };
                 assert!(error.starts_with(&format!("{name}: ")), "{name}={value:?}: {error}");
@@ -254,11 +255,11 @@ mod tests {
 
     #[test]
     fn unknown_variables_reported_without_error() {
-        let order = invocation(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
-        assert_eq!(order.config, ServerConfig::default());
-        assert_eq!(order.check, None);
+        let invocation = invocation(&[], &[("REACTOR_SERVICE_HOST", "::1"), ("REACTOR_CHECK", "1")]).unwrap();
+        assert_eq!(invocation.config, ServerConfig::default());
+        assert_eq!(invocation.check, None);
         assert_eq!(
-            order.unknown_variables,
+            invocation.unknown_variables,
             ["REACTOR_CHECK sets nothing", "REACTOR_SERVICE_HOST sets nothing"]
         );
     }
@@ -271,14 +272,14 @@ mod tests {
     #[test]
     fn check_shows_every_setting() {
         let settings = shown(&[]);
-        for spelling in PROGRAM.specs {
-            let key = spelling.long.trim_start_matches('-');
+        for spec in PROGRAM.specs {
+            let key = spec.long.trim_start_matches('-');
             let is_there = settings.lines().any(|line| {
                 let line = line.strip_prefix("# ").unwrap_or(line);
                 line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "))
             });
-            let is_order = ["help", "version", "check", "config"].contains(&key);
-            assert_eq!(is_there, !is_order, "{key}");
+            let is_action = ["help", "version", "check", "config"].contains(&key);
+            assert_eq!(is_there, !is_action, "{key}");
         }
     }
 
@@ -299,10 +300,10 @@ mod tests {
         ];
         for line in cases {
             let settings = PROGRAM.file_settings(Path::new("elsewhere/a.toml"), shown(line).as_bytes());
-            let mut given = None;
+            let mut parsed = None;
             let read = PROGRAM.command(Vec::new(), |empty| {
                 empty.add_layer(settings?);
-                given = Some(empty.clone());
+                parsed = Some(empty.clone());
                 read_config(empty, false)
             });
             // What follows from other settings is said outright by then.
@@ -315,7 +316,7 @@ mod tests {
                 lines.collect::<Vec<_>>()
             };
             let again = PROGRAM.settings_toml(
-                &given.unwrap(),
+                &parsed.unwrap(),
                 &derived_settings(&args_only(line)),
                 Path::new("/there"),
             );
@@ -326,8 +327,8 @@ mod tests {
     #[test]
     fn check_shows_source_of_each_setting() {
         let line = ["--check", "-c", "port.toml", "--fallback=a"];
-        let order = invocation(&line, &[("REACTOR_GRACE", "0")]).unwrap();
-        let settings = order.check.unwrap();
+        let invocation = invocation(&line, &[("REACTOR_GRACE", "0")]).unwrap();
+        let settings = invocation.check.unwrap();
         for shown in [
             "port = 1  # port.toml:1",
             "root = \"/here/site\"  # port.toml:2",

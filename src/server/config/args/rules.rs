@@ -17,22 +17,22 @@ use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_header_con
 const RULES_MAX: usize = 1000;
 
 /// Reads all options of this kind.
-pub(super) fn read_rules(given: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    for value in rule_values(given, "--mime")? {
+pub(super) fn read_rules(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
+    for value in rule_values(parsed, "--mime")? {
         add_media_type(&mut config.media_types, &value)?;
     }
-    config.clean_urls = given.flag_once("--clean-urls")?;
-    config.headers = parse_all(given, "--header", |text| Header::parse(text.as_bytes()))?;
-    config.cache_control = parse_all(given, "--cache-control", |text| CacheRule::parse(text.as_bytes()))?;
-    config.redirects = parse_all(given, "--redirect", |text| Redirect::parse(to_utf8(text)?))?;
-    config.cors = given.read("--cors", parse_origin)?;
+    config.clean_urls = parsed.flag_once("--clean-urls")?;
+    config.headers = parse_all(parsed, "--header", |text| Header::parse(text.as_bytes()))?;
+    config.cache_control = parse_all(parsed, "--cache-control", |text| CacheRule::parse(text.as_bytes()))?;
+    config.redirects = parse_all(parsed, "--redirect", |text| Redirect::parse(to_utf8(text)?))?;
+    config.cors = parsed.read("--cors", parse_origin)?;
     check_header_conflicts(&config.headers, config.cors.is_some())?;
     check_loops(&config.redirects)
 }
 
 /// The values of an option, if they are not too many.
-fn rule_values(given: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsString>, String> {
-    let values = given.all(name);
+fn rule_values(parsed: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsString>, String> {
+    let values = parsed.all(name);
     match values.len() > RULES_MAX {
         true => Err(format!("{name} is given more than {RULES_MAX} times; leave some out")),
         false => Ok(values),
@@ -41,14 +41,14 @@ fn rule_values(given: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsStrin
 
 /// Reads each value of an option into a rule.
 fn parse_all<T>(
-    given: &mut ParsedArgs,
+    parsed: &mut ParsedArgs,
     name: &'static str,
     parse: impl Fn(&OsStr) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {
     let parse = |text: &OsString| {
-        parse(text).map_err(|fault| format!("{name}: {} does not do: {fault}", quote(text)))
+        parse(text).map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
     };
-    rule_values(given, name)?.iter().map(parse).collect()
+    rule_values(parsed, name)?.iter().map(parse).collect()
 }
 
 fn to_utf8(text: &OsStr) -> Result<&str, String> {
@@ -61,12 +61,12 @@ fn parse_origin(text: &OsStr) -> Result<Origin, String> {
         return Ok(Origin::any());
     }
     let origin = to_utf8(text).and_then(Origin::parse);
-    origin.map_err(|fault| format!("--cors: {} does not do: {fault}", quote(text)))
+    origin.map_err(|error| format!("--cors: {} does not do: {error}", quote(text)))
 }
 
 /// Reads `EXT=TYPE`.
 fn add_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
-    let refused = |fault: &str| Err(format!("--mime: {} does not do: {fault}", quote(text)));
+    let refused = |error: &str| Err(format!("--mime: {} does not do: {error}", quote(text)));
     let Some((extension, media_type)) = text.to_str().and_then(|text| text.split_once('=')) else {
         return refused("it is not an extension and a media type, such as foo=text/plain");
     };

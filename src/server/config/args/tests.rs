@@ -16,11 +16,11 @@ use crate::sum::Name;
 
 /// What the arguments come to where nothing lies beneath them.
 pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<ServerConfig>, UsageError> {
-    let around = ProcessEnv { content_exists, ..ProcessEnv::default() };
-    Ok(match command(args, &around)? {
+    let process_env = ProcessEnv { content_exists, ..ProcessEnv::default() };
+    Ok(match command(args, &process_env)? {
         Command::Help => Command::Help,
         Command::Version => Command::Version,
-        Command::Run(order) => Command::Run(Box::new(order.config)),
+        Command::Run(invocation) => Command::Run(Box::new(invocation.config)),
     })
 }
 

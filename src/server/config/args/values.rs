@@ -104,13 +104,13 @@ pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
 /// Reads a time; `name` is the option that it belongs to.
 pub(super) fn parse_time(name: &str, value: &OsStr, zero_allowed: bool) -> Result<Duration, String> {
     let time = text::parse_duration(value.to_str().unwrap_or_default(), zero_allowed, DURATION_HOURS_MAX);
-    time.map_err(|fault| format!("{name}: {} {fault}", quote(value)))
+    time.map_err(|error| format!("{name}: {} {error}", quote(value)))
 }
 
 /// Reads a size; `name` is the option that it belongs to.
 pub(super) fn parse_size(name: &str, value: &OsStr) -> Result<u64, String> {
     let len = text::parse_size(value.to_str().unwrap_or_default());
-    len.map_err(|fault| format!("{name}: {} {fault}", quote(value)))
+    len.map_err(|error| format!("{name}: {} {error}", quote(value)))
 }
 
 /// The text, if it is digits and nothing else.

@@ -188,18 +188,18 @@ mod tests {
         (dir, store)
     }
 
-    fn body(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> ListingBody {
+    fn body(store: &ContentSource, path: &str, query: &str, format: ListingFormat) -> ListingBody {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
         let query = ListingQuery::parse(query.as_bytes());
-        let mut gathering =
-            ListingBuilder::begin(&path, query.listing_options(form), &ListingBudget::new()).expect("begins");
-        while gathering.build_slice(store).expect("gathers") {}
-        let writer = match form {
+        let mut builder = ListingBuilder::begin(&path, query.listing_options(format), &ListingBudget::new())
+            .expect("begins");
+        while builder.build_slice(store).expect("gathers") {}
+        let writer = match format {
             ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path.as_bytes().to_vec(), query)),
             ListingFormat::Json => ListingWriter::Json,
             ListingFormat::Plain => ListingWriter::Plain,
         };
-        ListingBody::new(gathering.finish(), writer)
+        ListingBody::new(builder.finish(), writer)
     }
 
     /// Makes the next slice; whether there is another.
@@ -207,8 +207,8 @@ mod tests {
         body.write_slice(store, out).expect("a listing does not fail").has_more
     }
 
-    fn text(store: &ContentSource, path: &str, query: &str, form: ListingFormat) -> String {
-        let mut body = body(store, path, query, form);
+    fn text(store: &ContentSource, path: &str, query: &str, format: ListingFormat) -> String {
+        let mut body = body(store, path, query, format);
         let (mut out, len) = (Vec::new(), body.len_if_known());
         while append_slice(&mut body, store, &mut out) {}
         assert!(len.is_none_or(|len| len == out.len() as u64));
@@ -253,9 +253,9 @@ mod tests {
     fn html_page_self_contained_and_csp_digests_match() {
         let (_dir, store) = directory_with(&[b"a.txt"]);
         let page = text(&store, "/sub/", "", ListingFormat::Html);
-        let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
+        let own_markup = page.replace("http://www.w3.org/2000/svg", "");
         for outside in ["http:", "https:", "url(", "@import", "src=", " style=", " onclick", "javascript:"] {
-            assert!(!elsewhere.contains(outside), "{outside}");
+            assert!(!own_markup.contains(outside), "{outside}");
         }
         let policy = html::POLICY;
         for element in ["style", "script"] {
@@ -344,9 +344,9 @@ mod tests {
         fs::create_dir_all(dir.path().join("a/".repeat(levels))).expect("folders");
         let page = text(&store, &format!("/{}", "a/".repeat(levels)), "", ListingFormat::Html);
         let heading = between(&page, "<h1>", "</h1>")[0];
-        let ways: Vec<usize> =
+        let link_depths: Vec<usize> =
             between(heading, "href=\"", "\"").iter().map(|link| link.matches("../").count()).collect();
-        assert_eq!(ways, std::iter::once(levels).chain((1..=32).rev()).collect::<Vec<_>>());
+        assert_eq!(link_depths, std::iter::once(levels).chain((1..=32).rev()).collect::<Vec<_>>());
         assert_eq!(heading.matches("<span>\u{2026}</span>").count(), 1);
         assert!(page.len() < 20_000, "{} bytes", page.len());
     }
@@ -356,8 +356,8 @@ mod tests {
         let names: Vec<String> = (1..=2345).map(|number| format!("f{number}")).collect();
         let (_dir, store) = directory_with(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
         let page = text(&store, "/sub/", "page=2&sort=size", ListingFormat::Html);
-        let turns = between(&page, "<nav class=\"pages\"", "</nav>");
-        assert_eq!(turns.len(), 2);
+        let page_navs = between(&page, "<nav class=\"pages\"", "</nav>");
+        assert_eq!(page_navs.len(), 2);
         for part in [
             "<a href=\"?sort=size\">First</a>",
             "<a rel=\"prev\" href=\"?sort=size\">Previous</a>",
@@ -365,7 +365,7 @@ mod tests {
             "<a rel=\"next\" href=\"?sort=size&amp;page=3\">Next</a>",
             "<a href=\"?sort=size&amp;page=3\">Last</a>",
         ] {
-            assert!(turns[0].contains(part), "{part} in {}", turns[0]);
+            assert!(page_navs[0].contains(part), "{part} in {}", page_navs[0]);
         }
         assert!(page.contains("1 folder, 2,345 files, 9.4 kB"), "the sums are of all pages");
         assert_eq!(page.matches("<tr class=\"e").count(), PAGE_LEN);
@@ -416,17 +416,17 @@ mod tests {
     fn slices_of_long_listing_stay_near_len_min() {
         let names: Vec<String> = (1..=900).map(|number| format!("{number}{}", "&".repeat(240))).collect();
         let (_dir, store) = directory_with(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
-        for form in ListingFormat::ALL {
-            let mut body = body(&store, "/sub/", "", form);
+        for format in ListingFormat::ALL {
+            let mut body = body(&store, "/sub/", "", format);
             assert_eq!(body.len_if_known(), None);
-            let (mut slices, mut goes_on) = (0, true);
-            while goes_on {
+            let (mut slices, mut has_more) = (0, true);
+            while has_more {
                 let mut out = Vec::new();
-                goes_on = append_slice(&mut body, &store, &mut out);
-                assert!(out.len() <= SLICE_LEN_MIN + 10 * 1024, "{form:?}: {} bytes", out.len());
+                has_more = append_slice(&mut body, &store, &mut out);
+                assert!(out.len() <= SLICE_LEN_MIN + 10 * 1024, "{format:?}: {} bytes", out.len());
                 slices += 1;
             }
-            assert!(slices >= 900 / SLICE_ENTRIES_MAX, "{form:?}: {slices} slices");
+            assert!(slices >= 900 / SLICE_ENTRIES_MAX, "{format:?}: {slices} slices");
             assert!(!append_slice(&mut body, &store, &mut Vec::new()), "it is over");
         }
     }

@@ -73,8 +73,9 @@ impl HtmlWriter {
             push_str(out, "<td></td><td></td></tr>\n");
         }
         if listing.page().len == 0 {
-            let why = if self.query.filter.is_empty() { "This folder is empty." } else { "No name matches." };
-            append(out, format_args!("<tr class=\"none\"><td colspan=\"3\">{why}</td></tr>\n"));
+            let message =
+                if self.query.filter.is_empty() { "This folder is empty." } else { "No name matches." };
+            append(out, format_args!("<tr class=\"none\"><td colspan=\"3\">{message}</td></tr>\n"));
         }
     }
 
@@ -108,9 +109,9 @@ impl HtmlWriter {
         push_str(out, "</tbody>\n</table>\n");
         self.page_links(out, listing);
         push_str(out, "</main>\n<footer>\n<a href=\"?archive=tar\">Download as .tar</a>\n");
-        for (form, name) in [(ListingFormat::Json, "JSON"), (ListingFormat::Plain, "Plain text")] {
+        for (format, name) in [(ListingFormat::Json, "JSON"), (ListingFormat::Plain, "Plain text")] {
             push_str(out, "<a href=\"");
-            ListingQuery { format: Some(form), page: None, ..self.query.clone() }.write_link(out);
+            ListingQuery { format: Some(format), page: None, ..self.query.clone() }.write_link(out);
             append(out, format_args!("\">{name}</a>\n"));
         }
         append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
@@ -129,10 +130,10 @@ impl HtmlWriter {
             push_str(out, "Home</h1></nav>\n");
             return;
         };
-        let folders: Vec<&[u8]> = self.path.split(|&byte| byte == b'/').collect();
-        let left_out = (folders.len() - 1).saturating_sub(BREADCRUMB_LINKS_MAX);
-        let above = std::iter::once(&b"Home"[..]).chain(folders.iter().copied()).take(folders.len());
-        for (depth, folder) in above.enumerate() {
+        let directories: Vec<&[u8]> = self.path.split(|&byte| byte == b'/').collect();
+        let left_out = (directories.len() - 1).saturating_sub(BREADCRUMB_LINKS_MAX);
+        let above = std::iter::once(&b"Home"[..]).chain(directories.iter().copied()).take(directories.len());
+        for (depth, directory) in above.enumerate() {
             match depth {
                 0 => {}
                 1 if left_out > 0 => {
@@ -142,8 +143,8 @@ impl HtmlWriter {
                 depth if depth <= left_out => continue,
                 _ => {}
             }
-            append(out, format_args!("<a href=\"{}\"><bdi>", "../".repeat(folders.len() - depth)));
-            push_name(out, folder);
+            append(out, format_args!("<a href=\"{}\"><bdi>", "../".repeat(directories.len() - depth)));
+            push_name(out, directory);
             push_str(out, "</bdi></a><span aria-hidden=\"true\">/</span>");
         }
         push_str(out, "<bdi aria-current=\"page\">");
@@ -177,8 +178,8 @@ impl HtmlWriter {
         let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
         let whole = if is_whole { "yes" } else { "no" };
         append(out, format_args!("<form role=\"search\" data-whole=\"{whole}\">"));
-        let kept = ListingQuery { filter: String::new(), page: None, ..self.query.clone() };
-        for (name, value) in kept.pairs() {
+        let hidden_fields = ListingQuery { filter: String::new(), page: None, ..self.query.clone() };
+        for (name, value) in hidden_fields.pairs() {
             append(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
         }
         push_str(

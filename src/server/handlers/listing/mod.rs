@@ -47,23 +47,22 @@ pub(super) fn listing_response(
     context: &ServerContext,
 ) -> Response {
     let query = ListingQuery::parse(head.target.query().unwrap_or_default());
-    let form = query.format.unwrap_or_else(|| listing_format(head.accept));
-    let prose = error_format(head.accept);
-    match ListingBuilder::begin(path, query.listing_options(form), &context.listing_budget) {
-        Ok(gathering) => {
+    let format = query.format.unwrap_or_else(|| listing_format(head.accept));
+    let error_format = error_format(head.accept);
+    match ListingBuilder::begin(path, query.listing_options(format), &context.listing_budget) {
+        Ok(builder) => {
             let path = path.as_bytes().to_vec();
-            let collecting =
-                ListingScan { builder: Some(gathering), path, query, format: form, error_format: prose };
-            Response::Prepare(Box::new(collecting))
+            let scan = ListingScan { builder: Some(builder), path, query, format, error_format };
+            Response::Prepare(Box::new(scan))
         }
-        Err(fault) => listing_error(&fault, path.as_bytes(), prose),
+        Err(error) => listing_error(&error, path.as_bytes(), error_format),
     }
 }
 
 /// The answer to what cannot be listed.
-fn listing_error(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Response {
-    let (status, why) = match fault {
-        ListingError::Lookup(fault) => return lookup_error(fault, path, prose),
+fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -> Response {
+    let (status, message) = match error {
+        ListingError::Lookup(error) => return lookup_error(error, path, error_format),
         ListingError::Busy => {
             (Status::SERVICE_UNAVAILABLE, "The server is listing many directories; try again.")
         }
@@ -72,7 +71,7 @@ fn listing_error(fault: &ListingError, path: &[u8], prose: ErrorFormat) -> Respo
             "This directory has too many entries to be listed at once; ask for some with ?filter=.",
         ),
     };
-    error_with_format(status, why, prose)
+    error_with_format(status, message, error_format)
 }
 
 impl PreparingResponse for ListingScan {
@@ -80,7 +79,7 @@ impl PreparingResponse for ListingScan {
         match self.builder.as_mut()?.build_slice(store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
-            Err(fault) => Some(listing_error(&fault, &self.path, self.error_format)),
+            Err(error) => Some(listing_error(&error, &self.path, self.error_format)),
         }
     }
 
@@ -93,14 +92,14 @@ impl PreparingResponse for ListingScan {
 
 impl ListingScan {
     fn finish(&mut self) -> Response {
-        let Some(gathering) = self.builder.take() else { return self.on_timeout() };
+        let Some(builder) = self.builder.take() else { return self.on_timeout() };
         let (path, query) = (std::mem::take(&mut self.path), std::mem::take(&mut self.query));
         let writer = match self.format {
             ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path, query)),
             ListingFormat::Json => ListingWriter::Json,
             ListingFormat::Plain => ListingWriter::Plain,
         };
-        let body = ListingBody::new(gathering.finish(), writer);
+        let body = ListingBody::new(builder.finish(), writer);
         let len = body.len_if_known();
         let mut fields = Vec::new();
         body.append_fields(&mut fields);

@@ -57,14 +57,14 @@ impl ListingQuery {
 
     /// What is to be gathered for an answer in this form: a page at a time for people, all of it for
     /// programs unless they ask for a page.
-    pub(super) fn listing_options(&self, form: ListingFormat) -> Wanted {
-        let number = self.page.or((form == ListingFormat::Html).then_some(1));
+    pub(super) fn listing_options(&self, format: ListingFormat) -> Wanted {
+        let number = self.page.or((format == ListingFormat::Html).then_some(1));
         Wanted {
             order: self.order,
             filter: NameFilter::new(&self.filter),
             page: number.map(|number| PageRequest {
                 number,
-                clamp_to_last_page: form == ListingFormat::Html,
+                clamp_to_last_page: format == ListingFormat::Html,
                 len: PAGE_LEN,
             }),
         }
@@ -92,7 +92,7 @@ impl ListingQuery {
             SortKey::Size => Some("size"),
             SortKey::Time => Some("time"),
         };
-        let form = self.format.map(|form| match form {
+        let format = self.format.map(|format| match format {
             ListingFormat::Html => "html",
             ListingFormat::Json => "json",
             ListingFormat::Plain => "plain",
@@ -102,7 +102,7 @@ impl ListingQuery {
             ("order", self.order.descending.then(|| "desc".to_owned())),
             ("filter", Some(self.filter.clone()).filter(|text| !text.is_empty())),
             ("page", self.page.map(|number| number.to_string())),
-            ("format", form.map(str::to_owned)),
+            ("format", format.map(str::to_owned)),
         ];
         pairs.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn listing_options_html_paged_json_and_plain_whole() {
-        let page = |query: &ListingQuery, form| query.listing_options(form).page.map(|page| page.number);
+        let page = |query: &ListingQuery, format| query.listing_options(format).page.map(|page| page.number);
         let (none, second) = (ListingQuery::default(), with(|query| query.page = Some(2)));
         assert_eq!(
             (page(&none, ListingFormat::Html), page(&second, ListingFormat::Html)),
@@ -217,9 +217,9 @@ mod tests {
             descending in any::<bool>(),
             filter in "\\PC{0,8}",
             page in proptest::option::of(1..usize::MAX),
-            form in proptest::option::of(proptest::sample::select(ListingFormat::ALL.to_vec())),
+            format in proptest::option::of(proptest::sample::select(ListingFormat::ALL.to_vec())),
         ) {
-            let query = ListingQuery { order: SortOrder { key, descending }, filter, page, format: form };
+            let query = ListingQuery { order: SortOrder { key, descending }, filter, page, format };
             let link = written(&query).replace("&amp;", "&");
             let raw = link.strip_prefix('?').unwrap_or_default();
             prop_assert_eq!(ListingQuery::parse(raw.as_bytes()), query);

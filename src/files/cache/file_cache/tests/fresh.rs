@@ -11,110 +11,113 @@ use super::*;
 type Change = (&'static str, fn(&FileCacheFixture));
 
 /// A file at the end of two links, one of them on the way, and some beside it; all of one length.
-fn linked_site(bench: &FileCacheFixture) {
+fn linked_site(fixture: &FileCacheFixture) {
     for directory in ["v1/deep", "v2/deep", "spare"] {
-        fs::create_dir_all(bench.path(directory)).expect(directory);
+        fs::create_dir_all(fixture.path(directory)).expect(directory);
     }
-    bench.write("v1/deep/real.txt", "one");
-    bench.write("v2/deep/real.txt", "two");
-    bench.write("spare/real.txt", "new");
-    symlink("v1", bench.path("now")).expect("a link");
-    symlink("real.txt", bench.path("v1/deep/a.txt")).expect("a link");
-    symlink("../deep/real.txt", bench.path("v2/deep/a.txt")).expect("a link");
-    fs::hard_link(bench.path("v1/deep/real.txt"), bench.path("spare/other-name.txt")).expect("a link");
+    fixture.write("v1/deep/real.txt", "one");
+    fixture.write("v2/deep/real.txt", "two");
+    fixture.write("spare/real.txt", "new");
+    symlink("v1", fixture.path("now")).expect("a link");
+    symlink("real.txt", fixture.path("v1/deep/a.txt")).expect("a link");
+    symlink("../deep/real.txt", fixture.path("v2/deep/a.txt")).expect("a link");
+    fs::hard_link(fixture.path("v1/deep/real.txt"), fixture.path("spare/other-name.txt")).expect("a link");
 }
 
 /// Does something to a file without its times telling of it.
-fn preserving_mtime(bench: &FileCacheFixture, name: &str, act: impl FnOnce(&fs::File)) {
-    let file = fs::File::options().write(true).open(bench.path(name)).expect(name);
-    let modified = file.metadata().and_then(|facts| facts.modified()).expect("a time");
+fn preserving_mtime(fixture: &FileCacheFixture, name: &str, act: impl FnOnce(&fs::File)) {
+    let file = fs::File::options().write(true).open(fixture.path(name)).expect(name);
+    let modified = file.metadata().and_then(|stat| stat.modified()).expect("a time");
     act(&file);
     file.set_modified(modified).expect("sets the time");
 }
 
-fn swap(bench: &FileCacheFixture, new: &str, old: &str) {
-    fs::rename(bench.path(old), bench.path("gone")).expect(old);
-    fs::rename(bench.path(new), bench.path(old)).expect(new);
+fn swap(fixture: &FileCacheFixture, new: &str, old: &str) {
+    fs::rename(fixture.path(old), fixture.path("gone")).expect(old);
+    fs::rename(fixture.path(new), fixture.path(old)).expect(new);
 }
 
-fn relink(bench: &FileCacheFixture, target: &str, link: &str) {
-    symlink(target, bench.path("next")).expect(target);
-    fs::rename(bench.path("next"), bench.path(link)).expect(link);
+fn relink(fixture: &FileCacheFixture, target: &str, link: &str) {
+    symlink(target, fixture.path("next")).expect(target);
+    fs::rename(fixture.path("next"), fixture.path(link)).expect(link);
 }
 
 /// Everything that makes `/now/deep/a.txt` another file or none, or leaves it what it is.
 const CHANGES: &[Change] = &[
     ("nothing", |_| ()),
-    ("written", |bench| {
-        preserving_mtime(bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+    ("written", |fixture| {
+        preserving_mtime(fixture, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
     }),
-    ("written by another name", |bench| {
-        preserving_mtime(bench, "spare/other-name.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+    ("written by another name", |fixture| {
+        preserving_mtime(fixture, "spare/other-name.txt", |file| {
+            file.write_all_at(b"new", 0).expect("writes")
+        });
     }),
-    ("truncated", |bench| {
-        preserving_mtime(bench, "v1/deep/real.txt", |file| file.set_len(2).expect("cuts"));
+    ("truncated", |fixture| {
+        preserving_mtime(fixture, "v1/deep/real.txt", |file| file.set_len(2).expect("cuts"));
     }),
-    ("truncated and grown", |bench| {
-        preserving_mtime(bench, "v1/deep/real.txt", |file| {
+    ("truncated and grown", |fixture| {
+        preserving_mtime(fixture, "v1/deep/real.txt", |file| {
             file.set_len(0).expect("cuts");
             file.set_len(3).expect("grows");
         });
     }),
-    ("touched", |bench| {
-        let file = fs::File::options().write(true).open(bench.path("v1/deep/real.txt")).expect("opens");
+    ("touched", |fixture| {
+        let file = fs::File::options().write(true).open(fixture.path("v1/deep/real.txt")).expect("opens");
         file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("sets the time");
     }),
-    ("touched by another name", |bench| {
-        let file = fs::File::options().write(true).open(bench.path("spare/other-name.txt")).expect("opens");
+    ("touched by another name", |fixture| {
+        let file = fs::File::options().write(true).open(fixture.path("spare/other-name.txt")).expect("opens");
         file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("sets the time");
     }),
-    ("closed to all by another name", |bench| {
+    ("closed to all by another name", |fixture| {
         let nobody = fs::Permissions::from_mode(0o0);
-        fs::set_permissions(bench.path("spare/other-name.txt"), nobody).expect("closes");
+        fs::set_permissions(fixture.path("spare/other-name.txt"), nobody).expect("closes");
     }),
-    ("renamed over", |bench| {
-        fs::rename(bench.path("spare/real.txt"), bench.path("v1/deep/real.txt")).expect("renames");
+    ("renamed over", |fixture| {
+        fs::rename(fixture.path("spare/real.txt"), fixture.path("v1/deep/real.txt")).expect("renames");
     }),
-    ("removed", |bench| fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes")),
-    ("removed and made again", |bench| {
-        fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
-        bench.write("v1/deep/real.txt", "new");
+    ("removed", |fixture| fs::remove_file(fixture.path("v1/deep/real.txt")).expect("removes")),
+    ("removed and made again", |fixture| {
+        fs::remove_file(fixture.path("v1/deep/real.txt")).expect("removes");
+        fixture.write("v1/deep/real.txt", "new");
     }),
-    ("the last link turned", |bench| {
-        fs::rename(bench.path("spare/real.txt"), bench.path("v1/deep/new.txt")).expect("renames");
-        relink(bench, "new.txt", "v1/deep/a.txt");
+    ("the last link turned", |fixture| {
+        fs::rename(fixture.path("spare/real.txt"), fixture.path("v1/deep/new.txt")).expect("renames");
+        relink(fixture, "new.txt", "v1/deep/a.txt");
     }),
-    ("the last link replaced", |bench| {
-        fs::rename(bench.path("spare/real.txt"), bench.path("v1/deep/a.txt")).expect("renames");
+    ("the last link replaced", |fixture| {
+        fs::rename(fixture.path("spare/real.txt"), fixture.path("v1/deep/a.txt")).expect("renames");
     }),
-    ("the first link turned", |bench| relink(bench, "v2", "now")),
-    ("the first link turned nowhere", |bench| relink(bench, "v3", "now")),
-    ("the first link moved away", |bench| {
-        fs::rename(bench.path("now"), bench.path("then")).expect("renames");
+    ("the first link turned", |fixture| relink(fixture, "v2", "now")),
+    ("the first link turned nowhere", |fixture| relink(fixture, "v3", "now")),
+    ("the first link moved away", |fixture| {
+        fs::rename(fixture.path("now"), fixture.path("then")).expect("renames");
     }),
-    ("the last link moved away", |bench| {
-        fs::rename(bench.path("v1/deep/a.txt"), bench.path("a.txt")).expect("renames");
+    ("the last link moved away", |fixture| {
+        fs::rename(fixture.path("v1/deep/a.txt"), fixture.path("a.txt")).expect("renames");
     }),
-    ("the first link removed", |bench| fs::remove_file(bench.path("now")).expect("removes")),
-    ("the deep directory replaced", |bench| swap(bench, "v2/deep", "v1/deep")),
-    ("the upper directory replaced", |bench| swap(bench, "v2", "v1")),
-    ("the upper directory moved away", |bench| {
-        fs::rename(bench.path("v1"), bench.path("v3")).expect("renames");
+    ("the first link removed", |fixture| fs::remove_file(fixture.path("now")).expect("removes")),
+    ("the deep directory replaced", |fixture| swap(fixture, "v2/deep", "v1/deep")),
+    ("the upper directory replaced", |fixture| swap(fixture, "v2", "v1")),
+    ("the upper directory moved away", |fixture| {
+        fs::rename(fixture.path("v1"), fixture.path("v3")).expect("renames");
     }),
-    ("the upper directory exchanged", |bench| {
+    ("the upper directory exchanged", |fixture| {
         let flags = RenameFlags::EXCHANGE;
-        renameat_with(CWD, bench.path("v1"), CWD, bench.path("v2"), flags).expect("exchanges");
+        renameat_with(CWD, fixture.path("v1"), CWD, fixture.path("v2"), flags).expect("exchanges");
     }),
-    ("all removed", |bench| fs::remove_dir_all(bench.path("v1")).expect("removes")),
-    ("made a directory", |bench| {
-        fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
-        fs::create_dir(bench.path("v1/deep/real.txt")).expect("a directory");
+    ("all removed", |fixture| fs::remove_dir_all(fixture.path("v1")).expect("removes")),
+    ("made a directory", |fixture| {
+        fs::remove_file(fixture.path("v1/deep/real.txt")).expect("removes");
+        fs::create_dir(fixture.path("v1/deep/real.txt")).expect("a directory");
     }),
-    ("closed to all", |bench| {
-        fs::set_permissions(bench.path("v1/deep/real.txt"), fs::Permissions::from_mode(0o0)).expect("closes");
+    ("closed to all", |fixture| {
+        fs::set_permissions(fixture.path("v1/deep/real.txt"), fs::Permissions::from_mode(0o0))
+            .expect("closes");
     }),
-    ("its directory closed to all", |bench| {
-        fs::set_permissions(bench.path("v1/deep"), fs::Permissions::from_mode(0o0)).expect("closes");
+    ("its directory closed to all", |fixture| {
+        fs::set_permissions(fixture.path("v1/deep"), fs::Permissions::from_mode(0o0)).expect("closes");
     }),
 ];
 
@@ -133,9 +136,9 @@ fn describe_resource(resource: &Resource) -> String {
 }
 
 /// What somebody who keeps nothing finds.
-fn describe_on_disk(bench: &FileCacheFixture, raw: &str) -> String {
+fn describe_on_disk(fixture: &FileCacheFixture, raw: &str) -> String {
     let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-    match bench.store.lookup(&path, "index.html") {
+    match fixture.store.lookup(&path, "index.html") {
         Ok(FoundContent::File(resource)) => describe_resource(&resource),
         Ok(FoundContent::Directory) => "Directory".to_owned(),
         Err(error) => format!("{error:?}"),
@@ -151,7 +154,7 @@ impl FileCacheFixture {
     /// Whether the kernel tells of all that `raw` depends on.
     fn is_watched(&mut self, raw: &str) -> bool {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        self.cache.entries.get(path.key()).is_some_and(|kept| kept.validation.is_watched())
+        self.cache.entries.get(path.key()).is_some_and(|entry| entry.validation.is_watched())
     }
 }
 
@@ -160,46 +163,55 @@ fn every_change_shows_despite_same_mtime() {
     const PATH: &str = "/now/deep/a.txt";
     for (what, change) in CHANGES {
         for looks in [1, 2, 5] {
-            let mut bench = FileCacheFixture::with_current_time();
-            linked_site(&bench);
+            let mut fixture = FileCacheFixture::with_current_time();
+            linked_site(&fixture);
             for look in 0..looks {
-                assert_eq!(describe(bench.find(PATH)), describe_on_disk(&bench, PATH), "{what}, look {look}");
+                assert_eq!(
+                    describe(fixture.find(PATH)),
+                    describe_on_disk(&fixture, PATH),
+                    "{what}, look {look}"
+                );
             }
-            assert_eq!(bench.is_watched(PATH), looks > 1);
-            let loads = bench.loads.get();
+            assert_eq!(fixture.is_watched(PATH), looks > 1);
+            let loads = fixture.loads.get();
             assert_eq!(loads, looks.min(2), "it is loaded, and again when it is watched");
-            change(&bench);
+            change(&fixture);
             for look in 0..3 {
-                assert_eq!(describe(bench.find(PATH)), describe_on_disk(&bench, PATH), "{what}, then {look}");
+                assert_eq!(
+                    describe(fixture.find(PATH)),
+                    describe_on_disk(&fixture, PATH),
+                    "{what}, then {look}"
+                );
             }
-            assert!(*what != "nothing" || bench.loads.get() == loads.max(2));
+            assert!(*what != "nothing" || fixture.loads.get() == loads.max(2));
         }
     }
 }
 
 #[test]
 fn successive_changes_all_show() {
-    let mut bench = FileCacheFixture::with_current_time();
-    linked_site(&bench);
+    let mut fixture = FileCacheFixture::with_current_time();
+    linked_site(&fixture);
     let path = "/now/deep/a.txt";
     for round in 0..100 {
         let text = format!("{round:03}");
         match round % 3 {
-            0 => preserving_mtime(&bench, "v1/deep/real.txt", |file| {
+            0 => preserving_mtime(&fixture, "v1/deep/real.txt", |file| {
                 file.write_all_at(text.as_bytes(), 0).expect("writes");
             }),
             1 => {
-                bench.write("spare/next.txt", &text);
-                fs::rename(bench.path("spare/next.txt"), bench.path("v1/deep/real.txt")).expect("renames");
+                fixture.write("spare/next.txt", &text);
+                fs::rename(fixture.path("spare/next.txt"), fixture.path("v1/deep/real.txt"))
+                    .expect("renames");
             }
             _ => {
-                fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
-                assert!(matches!(bench.find(path), Err(LookupError::NotFound)), "{round}");
-                bench.write("v1/deep/real.txt", &text);
+                fs::remove_file(fixture.path("v1/deep/real.txt")).expect("removes");
+                assert!(matches!(fixture.find(path), Err(LookupError::NotFound)), "{round}");
+                fixture.write("v1/deep/real.txt", &text);
             }
         }
         for look in 0..round % 4 + 1 {
-            assert_eq!(bench.text(path), text, "look {look} of {round}");
+            assert_eq!(fixture.text(path), text, "look {look} of {round}");
         }
     }
 }
@@ -207,63 +219,70 @@ fn successive_changes_all_show() {
 #[test]
 fn missing_file_is_found_once_created() {
     let comings: &[(&str, Change)] = &[
-        ("/new.txt", ("made", |bench| bench.write("new.txt", "new"))),
-        ("/new.txt", ("a link", |bench| symlink("spare/real.txt", bench.path("new.txt")).expect("a link"))),
+        ("/new.txt", ("made", |fixture| fixture.write("new.txt", "new"))),
         (
             "/new.txt",
-            ("moved", |bench| {
-                fs::rename(bench.path("spare/real.txt"), bench.path("new.txt")).expect("renames");
+            ("a link", |fixture| symlink("spare/real.txt", fixture.path("new.txt")).expect("a link")),
+        ),
+        (
+            "/new.txt",
+            ("moved", |fixture| {
+                fs::rename(fixture.path("spare/real.txt"), fixture.path("new.txt")).expect("renames");
             }),
         ),
         (
             "/v3/deep/a.txt",
-            ("moved with its directory", |bench| {
-                fs::rename(bench.path("v1"), bench.path("v3")).expect("renames");
+            ("moved with its directory", |fixture| {
+                fs::rename(fixture.path("v1"), fixture.path("v3")).expect("renames");
             }),
         ),
         (
             "/to/new.txt",
-            ("at the end of a link", |bench| {
-                fs::create_dir(bench.path("v3")).expect("a directory");
-                bench.write("v3/new.txt", "new");
+            ("at the end of a link", |fixture| {
+                fs::create_dir(fixture.path("v3")).expect("a directory");
+                fixture.write("v3/new.txt", "new");
             }),
         ),
         (
             "/v1/deep/real.txt/x",
-            ("beneath what was a file", |bench| {
-                fs::remove_file(bench.path("v1/deep/real.txt")).expect("removes");
-                fs::create_dir(bench.path("v1/deep/real.txt")).expect("a directory");
-                bench.write("v1/deep/real.txt/x", "new");
+            ("beneath what was a file", |fixture| {
+                fs::remove_file(fixture.path("v1/deep/real.txt")).expect("removes");
+                fs::create_dir(fixture.path("v1/deep/real.txt")).expect("a directory");
+                fixture.write("v1/deep/real.txt/x", "new");
             }),
         ),
     ];
     for (path, (what, come)) in comings {
         for looks in [1, 2, 5] {
-            let mut bench = FileCacheFixture::with_current_time();
-            linked_site(&bench);
-            symlink("v3", bench.path("to")).expect("a link");
+            let mut fixture = FileCacheFixture::with_current_time();
+            linked_site(&fixture);
+            symlink("v3", fixture.path("to")).expect("a link");
             for _ in 0..looks {
-                assert!(matches!(bench.find(path), Err(LookupError::NotFound)), "{what}");
+                assert!(matches!(fixture.find(path), Err(LookupError::NotFound)), "{what}");
             }
-            assert_eq!(bench.is_watched(path), looks > 1, "{what}");
-            come(&bench);
-            assert_eq!(describe(bench.find(path)), describe_on_disk(&bench, path), "{what} after {looks}");
-            assert!(matches!(bench.find(path), Ok(Lookup::File(_))), "{what}");
+            assert_eq!(fixture.is_watched(path), looks > 1, "{what}");
+            come(&fixture);
+            assert_eq!(
+                describe(fixture.find(path)),
+                describe_on_disk(&fixture, path),
+                "{what} after {looks}"
+            );
+            assert!(matches!(fixture.find(path), Ok(Lookup::File(_))), "{what}");
         }
     }
 }
 
 #[test]
 fn file_opened_for_writing_is_reloaded_despite_same_times() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.write("a.txt", "one");
-    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
-    assert_eq!(bench.loads.get(), 1, "it has settled");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(fixture.text("/a.txt"), "one"));
+    assert_eq!(fixture.loads.get(), 1, "it has settled");
     for _ in 0..2 {
-        let file = fs::File::options().write(true).open(bench.path("a.txt")).expect("opens");
-        assert!(bench.is_cached("/a.txt"));
+        let file = fs::File::options().write(true).open(fixture.path("a.txt")).expect("opens");
+        assert!(fixture.is_cached("/a.txt"));
         drop(file);
-        assert!(!bench.is_cached("/a.txt") && bench.is_cached("/a.txt"));
+        assert!(!fixture.is_cached("/a.txt") && fixture.is_cached("/a.txt"));
     }
 }
 
@@ -273,16 +292,16 @@ fn file_moved_out_of_root_is_not_found_through_symlink() {
     for moved in ["v1", "v1/deep", "v1/deep/real.txt"] {
         for (looks, is_watched) in [(1, true), (3, true), (3, false)] {
             // It has settled: by its facts, the file is still what it was.
-            let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
+            let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
             if !is_watched {
-                bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
+                fixture.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
             }
-            linked_site(&bench);
+            linked_site(&fixture);
             let outside = watched_dir();
-            (0..looks).for_each(|_| assert_eq!(bench.text(PATH), "one"));
-            fs::rename(bench.path(moved), outside.path().join("moved")).expect("renames");
-            symlink(outside.path().join("moved"), bench.path(moved)).expect("a link");
-            assert!(matches!(bench.find(PATH), Err(LookupError::NotFound)), "{moved} after {looks}");
+            (0..looks).for_each(|_| assert_eq!(fixture.text(PATH), "one"));
+            fs::rename(fixture.path(moved), outside.path().join("moved")).expect("renames");
+            symlink(outside.path().join("moved"), fixture.path(moved)).expect("a link");
+            assert!(matches!(fixture.find(PATH), Err(LookupError::NotFound)), "{moved} after {looks}");
         }
     }
 }
@@ -295,100 +314,104 @@ fn inotify_queue_overflow_loses_no_change() {
         eprintln!("skipped: the kernel is told to queue {queue_len} events");
         return;
     }
-    let mut bench = FileCacheFixture::with_current_time();
-    linked_site(&bench);
+    let mut fixture = FileCacheFixture::with_current_time();
+    linked_site(&fixture);
     let path = "/now/deep/a.txt";
-    (0..3).for_each(|_| assert_eq!(bench.text(path), "one"));
+    (0..3).for_each(|_| assert_eq!(fixture.text(path), "one"));
     // Two events for each, which are never the same as the ones before.
     for number in 0..queue_len / 2 + 1 {
-        fs::File::create(bench.path(["x", "y"][number % 2])).expect("a file");
-        fs::remove_file(bench.path(["x", "y"][number % 2])).expect("removes");
+        fs::File::create(fixture.path(["x", "y"][number % 2])).expect("a file");
+        fs::remove_file(fixture.path(["x", "y"][number % 2])).expect("removes");
     }
-    preserving_mtime(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
-    assert_eq!(bench.text(path), "new");
-    (0..3).for_each(|_| assert_eq!(bench.text(path), "new"));
-    preserving_mtime(&bench, "v1/deep/real.txt", |file| file.write_all_at(b"end", 0).expect("writes"));
-    assert_eq!(bench.text(path), "end");
+    preserving_mtime(&fixture, "v1/deep/real.txt", |file| file.write_all_at(b"new", 0).expect("writes"));
+    assert_eq!(fixture.text(path), "new");
+    (0..3).for_each(|_| assert_eq!(fixture.text(path), "new"));
+    preserving_mtime(&fixture, "v1/deep/real.txt", |file| file.write_all_at(b"end", 0).expect("writes"));
+    assert_eq!(fixture.text(path), "end");
 }
 
 #[test]
 fn watched_file_is_revalidated_once_a_second() {
-    let mut bench = FileCacheFixture::with_current_time();
-    bench.write("a.txt", "one");
-    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
-    assert_eq!(bench.loads.get(), 2);
+    let mut fixture = FileCacheFixture::with_current_time();
+    fixture.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(fixture.text("/a.txt"), "one"));
+    assert_eq!(fixture.loads.get(), 2);
     // While it is young, it may tell of itself what it could not before.
-    bench.now += Duration::from_secs(1);
-    assert!(!bench.is_cached("/a.txt") && bench.is_cached("/a.txt"));
-    bench.now += Duration::from_secs(3600);
-    assert!(!bench.is_cached("/a.txt") && bench.is_cached("/a.txt"));
+    fixture.now += Duration::from_secs(1);
+    assert!(!fixture.is_cached("/a.txt") && fixture.is_cached("/a.txt"));
+    fixture.now += Duration::from_secs(3600);
+    assert!(!fixture.is_cached("/a.txt") && fixture.is_cached("/a.txt"));
     // Once it has settled, a look is enough.
-    bench.now += Duration::from_secs(1);
-    assert!(bench.is_cached("/a.txt") && bench.is_watched("/a.txt"));
+    fixture.now += Duration::from_secs(1);
+    assert!(fixture.is_cached("/a.txt") && fixture.is_watched("/a.txt"));
 }
 
 #[test]
 fn file_requested_once_a_second_is_not_watched() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.write("a.txt", "one");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.write("a.txt", "one");
     for _ in 0..5 {
-        assert_eq!(bench.text("/a.txt"), "one");
-        assert!(!bench.is_watched("/a.txt"));
-        bench.now += Duration::from_secs(1);
+        assert_eq!(fixture.text("/a.txt"), "one");
+        assert!(!fixture.is_watched("/a.txt"));
+        fixture.now += Duration::from_secs(1);
     }
-    assert_eq!(bench.loads.get(), 1);
-    (0..2).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
-    assert!(bench.is_watched("/a.txt"));
+    assert_eq!(fixture.loads.get(), 1);
+    (0..2).for_each(|_| assert_eq!(fixture.text("/a.txt"), "one"));
+    assert!(fixture.is_watched("/a.txt"));
 }
 
 #[test]
 fn unwatched_cache_keeps_files_and_no_missing_paths() {
-    let mut bench = FileCacheFixture::new(CacheLimits::DEFAULT);
-    bench.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
-    bench.write("a.txt", "one");
-    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
-    assert!(bench.loads.get() == 1 && !bench.is_watched("/a.txt"));
-    (0..3).for_each(|_| assert!(matches!(bench.find("/b.txt"), Err(LookupError::NotFound))));
-    assert_eq!(bench.cache.entries.len(), 1, "what is not there is not kept");
+    let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
+    fixture.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
+    fixture.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(fixture.text("/a.txt"), "one"));
+    assert!(fixture.loads.get() == 1 && !fixture.is_watched("/a.txt"));
+    (0..3).for_each(|_| assert!(matches!(fixture.find("/b.txt"), Err(LookupError::NotFound))));
+    assert_eq!(fixture.cache.entries.len(), 1, "what is not there is not kept");
 }
 
 #[test]
 fn generation_ends_with_second_change_or_eviction() {
-    let mut bench = FileCacheFixture::with_current_time();
-    bench.cache = FileCache::new(CacheLimits { entries_max: 1, ..CacheLimits::DEFAULT });
-    bench.write("a.txt", "one");
-    let edition = |bench: &mut FileCacheFixture, secs: u64| {
-        bench.cache.mark_events_pending();
-        bench.cache.generation(secs)
+    let mut fixture = FileCacheFixture::with_current_time();
+    fixture.cache = FileCache::new(CacheLimits { entries_max: 1, ..CacheLimits::DEFAULT });
+    fixture.write("a.txt", "one");
+    let generation = |fixture: &mut FileCacheFixture, secs: u64| {
+        fixture.cache.mark_events_pending();
+        fixture.cache.generation(secs)
     };
-    let look = |bench: &mut FileCacheFixture, raw: &str| {
-        let found = (edition(bench, 1), bench.find(raw).is_ok());
-        (found, bench.cache.is_validated())
+    let look = |fixture: &mut FileCacheFixture, raw: &str| {
+        let found = (generation(fixture, 1), fixture.find(raw).is_ok());
+        (found, fixture.cache.is_validated())
     };
     for (raw, news) in [("/a.txt", "/new"), ("/none", "/newer")] {
-        (0..2).for_each(|_| assert!(!look(&mut bench, raw).1, "{raw} is not watched"));
-        let known = look(&mut bench, raw);
-        assert!(known.1 && look(&mut bench, raw) == known && edition(&mut bench, 2) != known.0.0, "{raw}");
-        bench.write(news.trim_start_matches('/'), "");
-        let later = look(&mut bench, raw);
+        (0..2).for_each(|_| assert!(!look(&mut fixture, raw).1, "{raw} is not watched"));
+        let known = look(&mut fixture, raw);
+        assert!(
+            known.1 && look(&mut fixture, raw) == known && generation(&mut fixture, 2) != known.0.0,
+            "{raw}"
+        );
+        fixture.write(news.trim_start_matches('/'), "");
+        let later = look(&mut fixture, raw);
         assert!(later.1 && later != known, "{raw}");
         // What takes its place does not tell of its changes.
-        let before = edition(&mut bench, 1);
-        assert!(bench.find(news).is_ok() && edition(&mut bench, 1) != before, "{raw}");
+        let before = generation(&mut fixture, 1);
+        assert!(fixture.find(news).is_ok() && generation(&mut fixture, 1) != before, "{raw}");
     }
 }
 
 #[test]
 fn lookup_without_pending_events_may_be_stale() {
-    let mut bench = FileCacheFixture::with_current_time();
-    bench.write("a.txt", "one");
-    (0..3).for_each(|_| assert_eq!(bench.text("/a.txt"), "one"));
-    bench.write("a.txt", "two");
+    let mut fixture = FileCacheFixture::with_current_time();
+    fixture.write("a.txt", "one");
+    (0..3).for_each(|_| assert_eq!(fixture.text("/a.txt"), "one"));
+    fixture.write("a.txt", "two");
     let path = RelativePath::parse(b"/a.txt").expect("a path");
     for text in ["one", "two"] {
-        let found = bench.cache.find(&bench.store, &path, "", &EncodingPreferences::PLAIN, bench.now, |_| 0);
+        let found =
+            fixture.cache.find(&fixture.store, &path, "", &EncodingPreferences::PLAIN, fixture.now, |_| 0);
         let Ok(Lookup::File(entry)) = found else { panic!("it is there") };
         assert!(matches!(&entry.resource.content, Content::Memory(bytes) if **bytes == *text.as_bytes()));
-        bench.cache.mark_events_pending();
+        fixture.cache.mark_events_pending();
     }
 }

@@ -35,10 +35,10 @@ impl Transport for NullTransport {
 
 impl ConnectionFixture {
     /// Has so many requests answered that are pipelined like this; what is due goes out in between.
-    fn exchange(&mut self, requests: u64, answers: &[u8], pipeline: u64) {
+    fn exchange(&mut self, requests: u64, responses: &[u8], pipeline: u64) {
         for _ in 0..requests / pipeline {
             self.advance_time(PAUSE);
-            assert_eq!(self.receive(answers), Want::Input);
+            assert_eq!(self.receive(responses), Want::Input);
             self.advance_time(PAUSE);
             assert_eq!(self.advance(), Want::Input);
             self.send_queue.flush(&mut NullTransport, &mut usize::MAX.clone());
@@ -60,18 +60,18 @@ fn load_request_allocates_nothing() {
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec }] {
             for plan in [&plan(), &changing] {
                 let plan = Plan { pipeline, schedule: schedule.clone(), ..plan.clone() };
-                let mut stage = ConnectionFixture::new(&plan);
-                assert_eq!(stage.advance(), Want::Input);
+                let mut fixture = ConnectionFixture::new(&plan);
+                assert_eq!(fixture.advance(), Want::Input);
                 // By a schedule, the first request is alone and the others follow in time.
-                while stage.totals()[0] < pipeline as u64 {
-                    stage.advance_time(PAUSE);
-                    stage.advance();
+                while fixture.totals()[0] < pipeline as u64 {
+                    fixture.advance_time(PAUSE);
+                    fixture.advance();
                 }
-                let answers = OK.repeat(pipeline);
-                stage.exchange(800, &answers, pipeline as u64);
-                let before = stage.totals()[1];
-                let spent = measure(|| stage.exchange(REQUESTS, &answers, pipeline as u64));
-                assert_eq!(stage.totals()[1] - before, REQUESTS, "{schedule:?} {pipeline}");
+                let responses = OK.repeat(pipeline);
+                fixture.exchange(800, &responses, pipeline as u64);
+                let before = fixture.totals()[1];
+                let spent = measure(|| fixture.exchange(REQUESTS, &responses, pipeline as u64));
+                assert_eq!(fixture.totals()[1] - before, REQUESTS, "{schedule:?} {pipeline}");
                 assert_eq!(spent.count_total, 0, "{schedule:?} {pipeline}");
             }
         }
