@@ -10,7 +10,7 @@ use super::formats::{combined, headers, json};
 use super::record::{Detail, LogFormat, LogRecord, LogStyle};
 use super::redact;
 use super::sink::FdSink;
-use super::time::{COMMON_LOG_TIME, RFC_3339, TimeCache, local_zone};
+use super::time::{TimeCache, TimeFormat, local_zone};
 use super::writer::{LogWriter, WriteLock};
 
 /// Where the access log goes.
@@ -98,8 +98,8 @@ impl AccessLog {
         };
         let writer = LogWriter::new(sink, "access log", style.format.record_end(), lock);
         let time = match style.format {
-            LogFormat::Combined | LogFormat::Common => COMMON_LOG_TIME,
-            LogFormat::Json | LogFormat::Headers => RFC_3339,
+            LogFormat::Combined | LogFormat::Common => TimeFormat::CommonLog,
+            LogFormat::Json | LogFormat::Headers => TimeFormat::Rfc3339,
         };
         let time = TimeCache::new(local_zone(), time);
         Ok(Self { active: Some(ActiveLog { writer, style, time, path }) })

@@ -18,23 +18,30 @@ use crate::text::append;
 /// Where the six digits of the microseconds stand in the time of RFC 3339.
 const MICROS: std::ops::Range<usize> = 20..26;
 
-/// As Apache and nginx write a time, to the second, with its offset from UTC (strftime).
-pub(super) const COMMON_LOG_TIME: &str = "%d/%b/%Y:%H:%M:%S %z";
-/// RFC 3339, to the microsecond; each record has its own.
-pub(super) const RFC_3339: &str = "%Y-%m-%dT%H:%M:%S.000000%:z";
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// How a time is written: local, with its offset from UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeFormat {
+    /// As Apache and nginx do, to the second.
+    CommonLog,
+    /// To the microsecond; each record has its own.
+    Rfc3339,
+}
 
 /// Renders times in a time zone, and remembers the last second.
 #[derive(Debug)]
 pub(super) struct TimeCache {
     zone: TimeZone,
-    format: &'static str,
+    format: TimeFormat,
     unix_secs: Option<u64>,
     text: Vec<u8>,
 }
 
 impl TimeCache {
-    /// A cache for one time zone and [`CLASSIC`] or [`RFC_3339`].
-    pub(super) fn new(zone: TimeZone, format: &'static str) -> Self {
+    /// A cache for one time zone and format.
+    pub(super) fn new(zone: TimeZone, format: TimeFormat) -> Self {
         Self { zone, format, unix_secs: None, text: Vec::with_capacity(32) }
     }
 
@@ -45,7 +52,7 @@ impl TimeCache {
             self.render(unix_secs);
             self.unix_secs = Some(unix_secs);
         }
-        if self.format == RFC_3339
+        if self.format == TimeFormat::Rfc3339
             && let Some(digits) = self.text.get_mut(MICROS)
         {
             let mut micros = unix.subsec_micros();
@@ -57,13 +64,33 @@ impl TimeCache {
         &self.text
     }
 
+    /// By hand: the library's `strftime` and the errors that it can have make each program 220 kB larger.
     fn render(&mut self, unix_secs: u64) {
         // Only years beyond 9999 are out of range; a clock that wrong may as well say 1970.
         let timestamp = i64::try_from(unix_secs).ok().and_then(|secs| Timestamp::from_second(secs).ok());
         let timestamp = timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
-        let local = timestamp.to_zoned(self.zone.clone());
-        self.text.clear();
-        append(&mut self.text, format_args!("{}", local.strftime(self.format)));
+        let offset = self.zone.to_offset(timestamp);
+        let local = offset.to_datetime(timestamp);
+        let (year, month, day) = (local.year(), local.month(), local.day());
+        let (hour, minute, second) = (local.hour(), local.minute(), local.second());
+        let mins = offset.seconds() / 60;
+        let (sign, hours, mins) = (if mins < 0 { '-' } else { '+' }, mins.abs() / 60, mins.abs() % 60);
+        let text = &mut self.text;
+        text.clear();
+        match self.format {
+            TimeFormat::CommonLog => {
+                let month = MONTHS.get(month as usize - 1).unwrap_or(&"Jan");
+                append(text, format_args!("{day:02}/{month}/{year:04}:"));
+                append(text, format_args!("{hour:02}:{minute:02}:{second:02} {sign}{hours:02}{mins:02}"));
+            }
+            TimeFormat::Rfc3339 => {
+                append(text, format_args!("{year:04}-{month:02}-{day:02}T"));
+                append(
+                    text,
+                    format_args!("{hour:02}:{minute:02}:{second:02}.000000{sign}{hours:02}:{mins:02}"),
+                );
+            }
+        }
     }
 }
 
@@ -104,7 +131,7 @@ mod tests {
     use jiff::tz::offset;
 
     fn at(zone: TimeZone, unix_secs: u64) -> String {
-        let mut cache = TimeCache::new(zone, COMMON_LOG_TIME);
+        let mut cache = TimeCache::new(zone, TimeFormat::CommonLog);
         String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap()
     }
 
@@ -135,7 +162,7 @@ mod tests {
     #[test]
     fn summer_time_follows_the_zone() {
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        let mut cache = TimeCache::new(zone, COMMON_LOG_TIME);
+        let mut cache = TimeCache::new(zone, TimeFormat::CommonLog);
         let mut at =
             |unix_secs| String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap();
         assert_eq!(at(1_795_179_143), "20/Nov/2026:13:52:23 +0100");
@@ -146,7 +173,7 @@ mod tests {
     #[test]
     fn cached_second_still_gets_own_microseconds() {
         let zone = TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap());
-        let mut cache = TimeCache::new(zone, RFC_3339);
+        let mut cache = TimeCache::new(zone, TimeFormat::Rfc3339);
         for (micros, digits) in [(7, "000007"), (999_999, "999999"), (0, "000000"), (120_340, "120340")] {
             let time = Duration::from_secs(1_795_179_143) + Duration::from_micros(micros);
             assert_eq!(
