@@ -96,8 +96,7 @@ impl HtmlWriter {
         }
         match entry.modified_secs.and_then(utc) {
             Some(time) => {
-                let (date, hour, minute) = (time.date(), time.hour(), time.minute());
-                append(out, format_args!("<td><time datetime=\"{time}Z\">{date} {hour:02}:{minute:02}"));
+                append(out, format_args!("<td><time datetime=\"{time}Z\">{time:#}"));
                 push_str(out, "</time></td></tr>\n");
             }
             None => push_str(out, "<td></td></tr>\n"),
