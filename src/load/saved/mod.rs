@@ -8,7 +8,7 @@ pub mod commands;
 use std::fs::File;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, de};
 use serde_json::Value;
 
 use super::error::LoadError;
@@ -30,13 +30,11 @@ const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
 const VALUES_MAX: usize = 250_000;
 
 /// Sums and what they were measured under: all that is known of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SavedRun {
     /// The sums.
-    #[serde(flatten)]
     pub metrics: Metrics,
     /// What they were measured under.
-    #[serde(rename = "conditions")]
     pub info: RunInfo,
 }
 
@@ -72,9 +70,12 @@ impl SavedRun {
     /// The file of this run.
     pub fn to_json(&self) -> String {
         // Nothing in a run is a map with keys that are no text.
-        let mut value = serde_json::to_value(self).expect("all keys are text");
-        value["format"] = FORMAT.into();
-        value["version"] = VERSION.into();
+        let mut value = serde_json::to_value(&self.metrics).expect("all keys are text");
+        let info = serde_json::to_value(&self.info).expect("all keys are text");
+        let beside = [("conditions", info), ("format", FORMAT.into()), ("version", VERSION.into())];
+        if let Some(fields) = value.as_object_mut() {
+            fields.extend(beside.map(|(name, value)| (name.to_owned(), value)));
+        }
         format!("{value}\n")
     }
 
@@ -95,13 +96,19 @@ impl SavedRun {
         if value.get("version").and_then(Value::as_u64) != Some(VERSION) {
             return Err("saved by a newer reactor-client".to_owned());
         }
-        let mut run: Self =
-            serde_json::from_value(value).map_err(|error| format!("not a saved run: {error}"))?;
+        let mut run = Self::of(&value).map_err(|error| format!("not a saved run: {error}"))?;
         run.metrics.urls.truncate(URL_FIGURES_MAX);
         match run.metrics.is_balanced() {
             true => Ok(run),
             false => Err("its requests do not add up".to_owned()),
         }
+    }
+
+    /// The run in a file. Of what it is made of, each is read by itself and from the same kind of value, for
+    /// flattened fields make a copy of the code that reads them.
+    fn of(value: &Value) -> serde_json::Result<Self> {
+        let info = value.get("conditions").ok_or_else(|| de::Error::missing_field("conditions"))?;
+        Ok(Self { metrics: Metrics::deserialize(value)?, info: RunInfo::deserialize(info)? })
     }
 }
 
