@@ -21,9 +21,16 @@ pub(in crate::server) struct StreamedResponse {
 }
 
 /// What makes the body of a stream.
-pub(in crate::server) trait BodySource: fmt::Debug {
+pub(in crate::server) trait BodySource {
     /// Appends the next slice of the body.
     fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
+}
+
+// As of `PreparingResponse`.
+impl fmt::Debug for dyn BodySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BodySource")
+    }
 }
 
 /// How the peer is told where the body ends.
