@@ -7,6 +7,8 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::reactor::Watermarks;
 
+/// More than the largest machines have cores.
+pub(super) const WORKERS_MAX: usize = 256;
 /// Descriptors kept back for what is neither a connection nor a cached file.
 ///
 /// Standard streams (3), epoll, waker and signal pipe (5), inotify, the root directory, the access

@@ -14,13 +14,11 @@ use std::time::Instant;
 use mio::Waker;
 
 use super::app::ControlMessage;
+use super::limits::WORKERS_MAX;
 use super::{ServerConfig, ServerConnection};
 use crate::reactor::{
     App, Control, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
 };
-
-/// More than the largest machines have cores.
-pub(super) const WORKERS_MAX: usize = 256;
 
 /// How many threads are to serve.
 pub(super) fn worker_count(config: &ServerConfig) -> usize {

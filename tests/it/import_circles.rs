@@ -86,3 +86,46 @@ fn faults_reports_circles_through_every_kind_of_path() {
         assert_eq!(faults(&graph_of(files)).len(), expected, "{files:?}");
     }
 }
+
+/// What each part of `server` may import of the others, from the lowest up. `startup` and `workers` may import
+/// all of it.
+const FLOORS: [(&str, &[&str]); 7] = [
+    ("limits", &[]),
+    ("rules", &[]),
+    ("config", &["limits", "rules"]),
+    ("response", &["config", "rules"]),
+    ("context", &["config", "response"]),
+    ("handlers", &["config", "context", "response", "rules"]),
+    ("connection", &["config", "context", "handlers", "response"]),
+];
+
+/// Imports of `server` that lead to a floor above, or past one.
+fn floor_violations(graph: &ImportGraph) -> Vec<String> {
+    let part = |module: &[String]| match module {
+        [room, part, ..] if room == "server" => Some(part.clone()),
+        _ => None,
+    };
+    let violations = graph.edges().filter(|(from, to)| {
+        let (Some(from), Some(to)) = (part(from), part(to)) else { return false };
+        let floor = FLOORS.iter().find(|(name, _)| *name == from);
+        floor.is_some_and(|(_, allowed)| from != to && !allowed.contains(&to.as_str()))
+    });
+    violations.map(|(from, to)| format!("{} imports {}", from.join("::"), to.join("::"))).collect()
+}
+
+#[test]
+fn server_parts_import_lower_floors_only() {
+    let graph = ImportGraph::of(&sources(&["src"], "rs"));
+    for (name, _) in FLOORS {
+        let is_imported = |to: &[String]| to.len() > 1 && to[0] == "server" && to[1] == name;
+        assert!(graph.edges().any(|(_, to)| is_imported(to)), "nothing imports server::{name}");
+    }
+    assert_eq!(floor_violations(&graph), [""; 0]);
+    let handler = "use crate::server::connection::state_machine::X;";
+    let above =
+        graph_of(&[("src/server/handlers/put.rs", handler), ("src/server/connection/state_machine.rs", "")]);
+    assert_eq!(floor_violations(&above).len(), 1);
+    let response = "use super::super::handlers::put;";
+    let above = graph_of(&[("src/server/response/write.rs", response), ("src/server/handlers/put.rs", "")]);
+    assert_eq!(floor_violations(&above).len(), 1);
+}

@@ -3,6 +3,8 @@
 //!
 //! Each rule is shown a made-up source that breaks it, for a rule that cannot fail keeps nothing.
 
+use std::collections::BTreeMap;
+
 use crate::harness::source::{Source, code, is_test_only, item_len, sources, without_tests};
 
 const FILE_LINES_MAX: usize = 500;
@@ -109,6 +111,32 @@ fn foreign(page: &str) -> Vec<(usize, String)> {
     addresses.chain(scripts).map(|(at, what)| (line(&text, at), format!("there is `{what}`"))).collect()
 }
 
+/// Types that are defined at the outer level of more than one module, with the files.
+fn duplicate_types(sources: &[Source]) -> Vec<String> {
+    let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for source in sources.iter().filter(|source| !is_test_only(&source.path)) {
+        let code = without_tests(&code(&source.text));
+        for name in code.lines().filter_map(type_name) {
+            places.entry(name.to_owned()).or_default().push(&source.path);
+        }
+    }
+    let duplicates = places.into_iter().filter(|(_, places)| places.len() > 1);
+    duplicates.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
+}
+
+/// The name of the type that a line at the outer level defines.
+fn type_name(line: &str) -> Option<&str> {
+    let item = match line.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+        Some(rest) => rest.trim_start(),
+        None => line,
+    };
+    let (keyword, rest) = item.split_once(' ')?;
+    let is_type = ["struct", "enum", "trait", "union", "type"].contains(&keyword);
+    let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+    is_type.then_some(name)
+}
+
 fn report(path: &str, faults: &[(usize, String)]) -> Vec<String> {
     faults.iter().map(|(line, what)| format!("{path}:{line}: {what}")).collect()
 }
@@ -177,5 +205,35 @@ fn foreign_reports_external_addresses_and_scripts() {
     ];
     for (page, faults) in cases {
         assert_eq!(foreign(page).len(), faults, "{page}");
+    }
+}
+
+#[test]
+fn each_type_name_is_defined_once() {
+    let sources = sources(&["src"], "rs");
+    assert_eq!(duplicate_types(&sources), [""; 0]);
+}
+
+#[test]
+fn duplicate_type_names_are_found_in_every_form() {
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    for second in [
+        "struct A;",
+        "pub enum A {}",
+        "pub(super) trait A {}",
+        "pub(in crate::a) type A = B;",
+        "union A<T> {}",
+    ] {
+        let found = duplicate_types(&[source("src/a.rs", "pub struct A<'a> {}"), source("src/b.rs", second)]);
+        assert_eq!(found, ["A: src/a.rs, src/b.rs"], "{second}");
+    }
+    for second in [
+        "fn f() {\n    struct A;\n}",
+        "// struct A;",
+        "#[cfg(test)]\nmod tests {\nstruct A;\n}",
+        "type AA = B;",
+    ] {
+        let found = duplicate_types(&[source("src/a.rs", "struct A;"), source("src/b.rs", second)]);
+        assert_eq!(found, [""; 0], "{second}");
     }
 }

@@ -69,8 +69,9 @@ impl SavedRun {
 
     /// The file of this run.
     pub fn to_json(&self) -> String {
-        // Nothing in a run is a map with keys that are no text.
+        // Only maps whose keys are not text fail, and a run has none.
         let mut value = serde_json::to_value(&self.metrics).expect("all keys are text");
+        // The keys of the conditions are text, too.
         let info = serde_json::to_value(&self.info).expect("all keys are text");
         let beside = [("conditions", info), ("format", FORMAT.into()), ("version", VERSION.into())];
         if let Some(fields) = value.as_object_mut() {
@@ -93,8 +94,11 @@ impl SavedRun {
             return Err("not a saved run: --save writes one".to_owned());
         }
         check("run", &value)?;
-        if value.get("version").and_then(Value::as_u64) != Some(VERSION) {
-            return Err("saved by a newer reactor-client".to_owned());
+        match value.get("version").map(Value::as_u64) {
+            Some(Some(VERSION)) => {}
+            Some(Some(_)) => return Err("saved by a newer reactor-client".to_owned()),
+            Some(None) => return Err("not a saved run: its 'version' is no number".to_owned()),
+            None => return Err("not a saved run: it has no 'version'".to_owned()),
         }
         let mut run = Self::of(&value).map_err(|error| format!("not a saved run: {error}"))?;
         run.metrics.urls.truncate(URL_FIGURES_MAX);

@@ -134,6 +134,8 @@ fn invalid_saved_run_is_refused_with_reason() {
         ("", "not a saved run: EOF while parsing a value at line 1 column 0"),
         ("{}", "not a saved run: --save writes one"),
         (&text.replace("\"version\":1", "\"version\":2"), "saved by a newer reactor-client"),
+        (&text.replace("\"version\":1", "\"version\":\"x\""), "not a saved run: its 'version' is no number"),
+        (&text.replace("\"version\":1", "\"version_\":1"), "not a saved run: it has no 'version'"),
         (&text.replace("\"sent\":2007", "\"sent\":2006"), "its requests do not add up"),
         (&text.replace("\"sent\":2007", "\"sent\":-1"), "its 'sent' is no number"),
         (&text.replace("\"lag\"", "\"log\""), "not a saved run: missing field `lag`"),

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use super::values::{parse_count, parse_destination, parse_port, parse_time, parse_with};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat};
 use crate::cli::{ParsedArgs, quote};
-use crate::server::workers::WORKERS_MAX;
+use crate::server::limits::WORKERS_MAX;
 use crate::server::{ServerConfig, SumConfig};
 use crate::sum::Name;
 
