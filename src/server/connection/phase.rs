@@ -19,7 +19,7 @@ pub enum ServerPhase {
     Closing,
 }
 
-/// Every transition there is; [`HttpServerProtocol`] asserts each it makes against this table.
+/// Every transition there is; [`HttpServerProtocol`](super::HttpServerProtocol) asserts each it makes against this table.
 pub const TRANSITIONS: &[(ServerPhase, ServerPhase)] = &[
     (ServerPhase::Reading, ServerPhase::Parsing),
     (ServerPhase::Reading, ServerPhase::Writing),
