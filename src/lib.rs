@@ -18,8 +18,9 @@
 //! | [`cli`] | options, spelled, set by variables and a file, and taken apart, for both programs | `text`, pico-args, toml | any other module |
 //! | [`text`] | escapes for HTML and JSON, deceptive characters, units in output | std | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net`, `text` | `http`, `files` |
-//! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client` |
-//! | [`client`] | the command line, the client's machines, showing, saving and sending; in [`load`] the load generator | `reactor`, `net`, `http`, `sum`, `cli`, `access_log`, `text` | `files`, `server` |
+//! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client`, `load` |
+//! | [`client`] | the command line, the client's protocol, showing, saving and sending | `reactor`, `net`, `http`, `sum`, `cli`, `access_log`, `text` | `files`, `server`, `load` |
+//! | [`load`] | the load generator: plan, engine, statistics, reports, comparisons, rate search, saved runs | `reactor`, `net`, `http`, `access_log`, `cli`, `client`, `text` | `files`, `server` |
 //!
 //! `http` and `files` meet only in `server`: in `connection`, `read_request.rs` makes a request of bytes; in
 //! `handlers`, `route.rs` decides who answers it, `static_file.rs` finds the file in the right encoding,
