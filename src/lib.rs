@@ -78,8 +78,8 @@
 //! | [`ReadingResponse`](client::connection::FetchPhase::ReadingResponse) | the answer's head and body | Closing |
 //! | [`Closing`](client::connection::FetchPhase::Closing) | nothing: the link closes | gone |
 //!
-//! The number exchange has a machine of three states on each side, made the same way: [`sum::teller`]
-//! and [`sum::asker`].
+//! The number exchange has a machine of three states on each side, made the same way: [`sum::server`]
+//! and [`sum::client`].
 //!
 //! # The load generator's states
 //!

@@ -21,6 +21,7 @@ mod error;
 mod live;
 mod output;
 pub mod plan;
+mod prepared_run;
 pub mod report;
 mod run_command;
 pub mod run_info;

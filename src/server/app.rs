@@ -10,7 +10,7 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
-use super::sum_room::SumService;
+use super::sum_service::SumService;
 use super::{HttpServerProtocol, ServerConnection, WorkerState};
 use crate::access_log::LogDestination;
 use crate::http::HEAD_LEN_MAX;

@@ -20,7 +20,7 @@ use super::handlers::{error_documents, put};
 use super::limits::{
     DESCRIPTORS_RESERVED, check_worker_shares, connection_watermarks, file_len_max, worker_share,
 };
-use super::sum_room::SumService;
+use super::sum_service::SumService;
 use super::workers;
 use super::workers::{Job, WorkerThreads};
 use super::{RootChoice, ServerConfig, WorkerState};

@@ -5,15 +5,15 @@
 //! [`SumClientProtocol`] for the client). It knows nothing of HTTP or files, prints nothing, and is the proof that
 //! [`crate::net`] does not know of them either.
 
-pub mod asker;
+pub mod client;
 mod line;
-pub mod teller;
+pub mod server;
 
 use std::time::Duration;
 
-pub use asker::{SumClientProtocol, SumExchange, SumFailure};
+pub use client::{SumClientProtocol, SumExchange, SumFailure};
 pub use line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
-pub use teller::{SumServerProtocol, SumState};
+pub use server::{SumServerProtocol, SumState};
 
 /// How long a line may take to come, and an answer to go: both fit into one packet, so a peer that
 /// takes longer has lost interest.

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use reactor_http::{client, load, server, sum};
 
 use crate::harness::{PATIENCE, Raw, Scripted, Server};
-use crate::machines::{an_asker_that_is_overdue, an_attempt_that_is_overdue};
+use crate::machines::{an_attempt_that_is_overdue, overdue_sum_client};
 use crate::sum::Exchanging;
 
 /// A change of state, as it is told: `Reading -> Parsing`.
@@ -169,12 +169,12 @@ fn sum_sides_make_exactly_the_transitions_of_their_tables() {
         .output()
         .expect("the client runs");
     assert_eq!(output.status.code(), Some(0));
-    let mut rows = seen(&String::from_utf8_lossy(&output.stderr), "sum::asker");
-    let (from, to) = an_asker_that_is_overdue();
+    let mut rows = seen(&String::from_utf8_lossy(&output.stderr), "sum::client");
+    let (from, to) = overdue_sum_client();
     rows.insert(row(from, to));
-    assert_eq!(rows, table(sum::asker::TRANSITIONS));
+    assert_eq!(rows, table(sum::client::TRANSITIONS));
     let stopped = serving.server.stop();
-    assert_eq!(seen(&stopped.stderr, "sum::teller"), table(sum::teller::TRANSITIONS));
+    assert_eq!(seen(&stopped.stderr, "sum::server"), table(sum::server::TRANSITIONS));
 }
 
 #[test]

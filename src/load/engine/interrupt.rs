@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::load::engine::threads;
-    use crate::load::plan::build_plan::build_plan;
+    use crate::load::prepared_run::build_plan;
     use crate::load::run_info::tests::settings;
 
     #[test]

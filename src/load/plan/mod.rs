@@ -2,7 +2,6 @@
 //!
 //! Owns the plan and how it is made of the settings. It sends nothing and counts nothing.
 
-pub(super) mod build_plan;
 pub mod random;
 pub mod run_plan;
 pub(super) mod schedule;

@@ -18,7 +18,7 @@ const URL_LEN_MAX: usize = 64 * 1024;
 ///
 /// # Errors
 /// Reading fails, or the list is too long.
-pub(super) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
+pub(in crate::load) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
     read_bounded(&mut from, LIST_LEN_MAX)
 }
 
@@ -26,7 +26,7 @@ pub(super) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The first line that makes no sense, by its number, or that there are too many or none.
-pub(super) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
+pub(in crate::load) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
     let list = std::str::from_utf8(list).map_err(|error| {
         let line = list.get(..error.valid_up_to()).map_or(0, count_line_feeds) + 1;
         format!("line {line}: it is not UTF-8; percent-encode what is not")

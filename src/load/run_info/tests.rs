@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::Command;
 use crate::load::args;
 use crate::load::args::Settings;
-use crate::load::plan::build_plan::build_plan;
+use crate::load::prepared_run::build_plan;
 use crate::load::stats::summary::tests::info;
 
 /// A run that was set up as most are.

@@ -24,7 +24,7 @@ use reactor_http::net::CloseReason;
 use self::pair::{Alone, Pair, Shelf};
 use self::wire::{Pace, Random};
 
-pub(crate) use self::sum::an_asker_that_is_overdue;
+pub(crate) use self::sum::overdue_sum_client;
 pub(crate) use self::time::an_attempt_that_is_overdue;
 
 /// Around each length at which the server changes its way: none, copied, shared, sent from the file.

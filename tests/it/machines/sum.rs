@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reactor_http::net::{CloseReason, Want};
 use reactor_http::reactor::Now;
-use reactor_http::sum::asker;
+use reactor_http::sum::client;
 use reactor_http::sum::{
     Name, SumClientProtocol, SumExchange, SumFailure, SumLine, SumServerProtocol, SumState, TIMEOUT,
 };
@@ -150,7 +150,7 @@ fn sum_client_without_response_times_out_after_10_s() {
 }
 
 /// A connection that is made when its time is over: the states on the way.
-pub(crate) fn an_asker_that_is_overdue() -> (asker::SumClientPhase, asker::SumClientPhase) {
+pub(crate) fn overdue_sum_client() -> (client::SumClientPhase, client::SumClientPhase) {
     let (side, mut sent, now) = asking(SECOND, SECOND);
     assert!(sent.take(1000).is_empty(), "the line is never sent");
     assert_eq!(side.site.outcome, Some(Err(SumFailure::TimedOut)));

@@ -16,15 +16,15 @@ use crate::client::target::{ClientTarget, Overrides};
 use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
 
-use super::run_plan::Plan;
-use super::template::{RequestParts, RequestTemplate, Template};
-use super::urls::{parse_list, read_list};
 use crate::load::args::{Settings, TargetSelection};
 use crate::load::engine::interrupt::Interrupt;
 use crate::load::engine::threads;
 use crate::load::error::LoadError;
 use crate::load::live::LiveDisplay;
 use crate::load::output::read_bounded;
+use crate::load::plan::run_plan::Plan;
+use crate::load::plan::template::{RequestParts, RequestTemplate, Template};
+use crate::load::plan::urls::{parse_list, read_list};
 use crate::load::run_info::{RunInfo, Setup};
 use crate::load::saved::SavedRun;
 
