@@ -3,11 +3,12 @@
 //! That it costs no memory either is for `machines::hot_path`, where time can be made to pass.
 
 use std::fs::{self, File};
+use std::time::Instant;
 
 use rustix::fs::statfs;
 use rustix::process::Signal;
 
-use crate::harness::Server;
+use crate::harness::{PATIENCE, Server};
 
 /// Requests, one after the other on one connection.
 const REQUESTS: u64 = 100;
@@ -16,8 +17,24 @@ const REQUESTS: u64 = 100;
 /// which can only add to the count.
 const ROUNDS: u64 = 5;
 
+/// Waits until the server sleeps in `epoll_wait`: the kernel counts a write when it returns, and that may be after
+/// the client has its bytes.
+fn wait_until_idle(server: &Server) {
+    let deadline = Instant::now() + PATIENCE;
+    let path = format!("/proc/{}/stat", server.pid().as_raw_nonzero());
+    let is_asleep = || {
+        let stat = fs::read_to_string(&path).expect("the server runs");
+        stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('S'))
+    };
+    while !is_asleep() {
+        assert!(Instant::now() < deadline, "the server is busy");
+        std::thread::yield_now();
+    }
+}
+
 /// The reads and writes that a process has made, if the kernel counts them.
 fn reads_and_writes(server: &Server) -> Option<(u64, u64)> {
+    wait_until_idle(server);
     let text = fs::read_to_string(format!("/proc/{}/io", server.pid().as_raw_nonzero())).ok()?;
     let count = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     Some((count("syscr:")?, count("syscw:")?))
