@@ -25,7 +25,7 @@ mod testing;
 pub mod version;
 pub mod write;
 
-pub use body::chunked::{CHUNK_LINE_LEN_MAX, ChunkError, ChunkedDecoder, Decoded, TRAILERS_LEN_MAX};
+pub use body::chunked::{CHUNK_LINE_LEN_MAX, ChunkedDecoder, Decoded, TRAILERS_LEN_MAX};
 pub use body::decoder::BodyDecoder;
 pub use body::framing::{RequestBody, ResponseBody};
 pub use body::multipart::Multipart;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::request::target;
 use super::rules::negotiation;
 use super::testing::{body, body_in_pieces, request, response};
-use super::{BodyDecoder, Method};
+use super::{BodyDecoder, ChunkedDecoder, Method};
 
 /// Pieces that heads and bodies are made of, well-formed and not.
 const PIECES: &[&[u8]] = &[
@@ -111,7 +111,7 @@ proptest! {
         len in 0u64..100,
         piece_len in 1usize..20,
     ) {
-        for decoder in [BodyDecoder::chunked(), BodyDecoder::sized(len), BodyDecoder::until_close()] {
+        for decoder in [BodyDecoder::Chunked(ChunkedDecoder::NEW), BodyDecoder::Sized { left: len }, BodyDecoder::UntilClose] {
             let whole = body(&input, &decoder);
             prop_assert_eq!(body_in_pieces(&input, &decoder, piece_len), whole);
         }
@@ -128,7 +128,7 @@ proptest! {
             sent.extend_from_slice(b"\r\n");
         }
         sent.extend_from_slice(b"0\r\n\r\n");
-        let seen = body(&sent, &BodyDecoder::chunked()).unwrap();
+        let seen = body(&sent, &BodyDecoder::Chunked(ChunkedDecoder::NEW)).unwrap();
         prop_assert_eq!(seen.data, data.concat());
         prop_assert!(seen.is_done && seen.consumed == sent.len());
     }

@@ -39,47 +39,36 @@ impl Error for Reject {}
 
 /// Why some bytes are no response that we can use; the server's fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ResponseHeadError {
+pub struct ResponseHeadError(&'static str);
+
+impl ResponseHeadError {
     /// The bytes do not begin with `HTTP/`.
-    NotHttp,
+    pub const NOT_HTTP: Self = Self("the answer is not HTTP: it does not begin with \"HTTP/\"");
     /// The status line is malformed.
-    StatusLine,
+    pub const STATUS_LINE: Self = Self("the status line of the answer is malformed");
     /// The major version is not 1.
-    Version,
+    pub const VERSION: Self = Self("the answer is in a version of HTTP other than 1.1 and 1.0");
     /// A line ends in LF without CR.
-    BareLf,
+    pub const BARE_LF: Self = Self("a line in the head of the answer ends in LF without CR");
     /// The head is longer than [`HEAD_LEN_MAX`](super::HEAD_LEN_MAX).
-    HeadTooLong,
+    pub const HEAD_TOO_LONG: Self = Self("the head of the answer is longer than 16 KiB");
     /// There are more than [`FIELDS_MAX`](super::FIELDS_MAX) fields.
-    TooManyFields,
+    pub const TOO_MANY_FIELDS: Self = Self("the answer has more than 64 header fields");
     /// A field line is malformed.
-    Field,
+    pub const FIELD: Self = Self("a header field of the answer is malformed");
     /// Content-Length is no number, or there are two that differ.
-    ContentLength,
+    pub const CONTENT_LENGTH: Self =
+        Self("the Content-Length of the answer is not a number, or there are two that differ");
     /// Transfer-Encoding is malformed, or chunked is not last in it.
-    TransferEncoding,
+    pub const TRANSFER_ENCODING: Self =
+        Self("the Transfer-Encoding of the answer is malformed, or chunked is not last in it");
     /// A 2xx to CONNECT: what follows would be a tunnel.
-    Tunnel,
+    pub const TUNNEL: Self = Self("the server opened a tunnel, which is not supported");
 }
 
 impl fmt::Display for ResponseHeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ResponseHeadError::NotHttp => "the answer is not HTTP: it does not begin with \"HTTP/\"",
-            ResponseHeadError::StatusLine => "the status line of the answer is malformed",
-            ResponseHeadError::Version => "the answer is in a version of HTTP other than 1.1 and 1.0",
-            ResponseHeadError::BareLf => "a line in the head of the answer ends in LF without CR",
-            ResponseHeadError::HeadTooLong => "the head of the answer is longer than 16 KiB",
-            ResponseHeadError::TooManyFields => "the answer has more than 64 header fields",
-            ResponseHeadError::Field => "a header field of the answer is malformed",
-            ResponseHeadError::ContentLength => {
-                "the Content-Length of the answer is not a number, or there are two that differ"
-            }
-            ResponseHeadError::TransferEncoding => {
-                "the Transfer-Encoding of the answer is malformed, or chunked is not last in it"
-            }
-            ResponseHeadError::Tunnel => "the server opened a tunnel, which is not supported",
-        })
+        f.write_str(self.0)
     }
 }
 

@@ -13,30 +13,8 @@ pub(super) struct ByteSet([bool; 256]);
 
 impl ByteSet {
     /// ASCII letters and digits.
-    pub(super) const ALPHANUMERIC: ByteSet = ByteSet::from_range(b'0', b'9')
-        .or(&ByteSet::from_range(b'A', b'Z'))
-        .or(&ByteSet::from_range(b'a', b'z'));
-
-    /// The bytes from one to another, both included.
-    pub(super) const fn from_range(first: u8, last: u8) -> ByteSet {
-        let mut table = [false; 256];
-        let mut byte = first as usize;
-        while byte <= last as usize {
-            table[byte] = true;
-            byte += 1;
-        }
-        ByteSet(table)
-    }
-
-    /// What is in either set.
-    pub(super) const fn or(mut self, other: &ByteSet) -> ByteSet {
-        let mut byte = 0;
-        while byte < 256 {
-            self.0[byte] |= other.0[byte];
-            byte += 1;
-        }
-        self
-    }
+    pub(super) const ALPHANUMERIC: ByteSet =
+        ByteSet([false; 256]).with(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     /// The same and these.
     pub(super) const fn with(mut self, bytes: &[u8]) -> ByteSet {
@@ -105,13 +83,13 @@ pub fn is_media_type(bytes: &[u8]) -> bool {
 fn are_parameters(mut rest: &[u8]) -> bool {
     while let [b';', after @ ..] = rest {
         let after = trim_ows(after);
-        let name_len = after.iter().take_while(|&&byte| is_tchar(byte)).count();
+        let name_len = token_len(after);
         let Some((b'=', value)) = after.get(name_len..).and_then(|rest| rest.split_first()) else {
             return false;
         };
         let value_len = match value {
             [b'"', quoted @ ..] => quoted_len(quoted).map_or(0, |len| len + 1),
-            _ => value.iter().take_while(|&&byte| is_tchar(byte)).count(),
+            _ => token_len(value),
         };
         if name_len == 0 || value_len == 0 {
             return false;

@@ -6,8 +6,8 @@
 use std::fmt::Debug;
 
 use super::{
-    BodyDecoder, ChunkError, FieldBuf, Method, Reject, RequestHead, ResponseHead, ResponseHeadError,
-    parse_request, parse_response,
+    BodyDecoder, FieldBuf, Method, Reject, RequestHead, ResponseHead, ResponseHeadError, parse_request,
+    parse_response,
 };
 
 /// Bytes behind a message, which must make no difference to it.
@@ -71,7 +71,7 @@ pub(super) struct DecodedBody {
 }
 
 /// Reads the body at the beginning of `input` three ways.
-pub(super) fn body(input: &[u8], decoder: &BodyDecoder) -> Result<DecodedBody, ChunkError> {
+pub(super) fn body(input: &[u8], decoder: &BodyDecoder) -> Result<DecodedBody, Reject> {
     let whole = body_in_pieces(input, decoder, input.len().max(1));
     let bytewise = body_in_pieces(input, decoder, 1);
     assert_eq!(whole, bytewise, "bytewise: {}", input.escape_ascii());
@@ -90,7 +90,7 @@ pub(super) fn body_in_pieces(
     input: &[u8],
     decoder: &BodyDecoder,
     piece_len: usize,
-) -> Result<DecodedBody, ChunkError> {
+) -> Result<DecodedBody, Reject> {
     let mut decoder = decoder.clone();
     let mut seen = DecodedBody { data: Vec::new(), consumed: 0, is_done: false };
     for mut piece in input.chunks(piece_len) {

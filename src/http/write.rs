@@ -9,39 +9,21 @@ use super::{ByteRange, Status};
 
 /// What is encoded in a path: all but what RFC 3986 section 3.3 lets stand in a segment, and the
 /// colon too, which in a first segment would read as the end of a scheme.
-const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b'@');
+const PATH_ENCODED: &AsciiSet = &all_but(b"/-._~!$&'()*+,;=@");
 
 /// What is encoded in a parameter: all but what RFC 8187 section 3.2.1 lets stand as it is.
-const PARAMETER_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'!')
-    .remove(b'#')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'+')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'^')
-    .remove(b'_')
-    .remove(b'`')
-    .remove(b'|')
-    .remove(b'~');
+const PARAMETER_ENCODED: &AsciiSet = &all_but(b"!#$&+-.^_`|~");
+
+/// Encodes all bytes but these, letters and digits.
+const fn all_but(kept: &[u8]) -> AsciiSet {
+    let mut encoded = NON_ALPHANUMERIC.union(AsciiSet::EMPTY);
+    let mut at = 0;
+    while at < kept.len() {
+        encoded = encoded.remove(kept[at]);
+        at += 1;
+    }
+    encoded
+}
 
 /// `HTTP/1.1 200 OK` (RFC 9112 section 4).
 pub fn status_line(out: &mut Vec<u8>, status: Status) {

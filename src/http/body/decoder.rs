@@ -3,8 +3,8 @@
 //! It owns how much of the input belongs to the body and which of it is data. It never keeps,
 //! copies or allocates: data is handed on as slices of the input.
 
-use super::chunked::{ChunkError, ChunkedDecoder, Decoded};
-use crate::http::{RequestBody, ResponseBody};
+use super::chunked::{ChunkedDecoder, Decoded};
+use crate::http::{Reject, RequestBody, ResponseBody};
 
 /// Where one body stands.
 #[derive(Clone, Debug)]
@@ -21,24 +21,9 @@ pub enum BodyDecoder {
 }
 
 impl BodyDecoder {
-    /// A body of so many bytes.
-    pub const fn sized(len: u64) -> BodyDecoder {
-        BodyDecoder::Sized { left: len }
-    }
-
-    /// A body in chunks.
-    pub const fn chunked() -> BodyDecoder {
-        BodyDecoder::Chunked(ChunkedDecoder::new())
-    }
-
-    /// A body that ends when the connection does.
-    pub const fn until_close() -> BodyDecoder {
-        BodyDecoder::UntilClose
-    }
-
     /// Reads on in `input`, which begins where the last call's `consumed` ended. Each call gives at
     /// most one slice of data; go on until it consumes nothing. Bytes after the body stay unread.
-    pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, ChunkError> {
+    pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, Reject> {
         let data = match self {
             BodyDecoder::Chunked(decoder) => return decoder.decode(input),
             BodyDecoder::UntilClose => input,
@@ -77,9 +62,9 @@ impl BodyDecoder {
 impl From<RequestBody> for BodyDecoder {
     fn from(body: RequestBody) -> BodyDecoder {
         match body {
-            RequestBody::None => BodyDecoder::sized(0),
-            RequestBody::Length(len) => BodyDecoder::sized(len),
-            RequestBody::Chunked => BodyDecoder::chunked(),
+            RequestBody::None => BodyDecoder::Sized { left: 0 },
+            RequestBody::Length(len) => BodyDecoder::Sized { left: len },
+            RequestBody::Chunked => BodyDecoder::Chunked(ChunkedDecoder::NEW),
         }
     }
 }
@@ -87,10 +72,10 @@ impl From<RequestBody> for BodyDecoder {
 impl From<ResponseBody> for BodyDecoder {
     fn from(body: ResponseBody) -> BodyDecoder {
         match body {
-            ResponseBody::None => BodyDecoder::sized(0),
-            ResponseBody::Length(len) => BodyDecoder::sized(len),
-            ResponseBody::Chunked => BodyDecoder::chunked(),
-            ResponseBody::UntilClose => BodyDecoder::until_close(),
+            ResponseBody::None => BodyDecoder::Sized { left: 0 },
+            ResponseBody::Length(len) => BodyDecoder::Sized { left: len },
+            ResponseBody::Chunked => BodyDecoder::Chunked(ChunkedDecoder::NEW),
+            ResponseBody::UntilClose => BodyDecoder::UntilClose,
         }
     }
 }
@@ -110,7 +95,7 @@ mod tests {
             (5, "", "", false),
             (u64::MAX, "hello", "hello", false),
         ] {
-            let seen = body(input.as_bytes(), &BodyDecoder::sized(len)).unwrap();
+            let seen = body(input.as_bytes(), &BodyDecoder::Sized { left: len }).unwrap();
             assert_eq!(seen.data, data.as_bytes());
             assert_eq!((seen.consumed, seen.is_done), (data.len(), is_done));
         }
@@ -119,27 +104,30 @@ mod tests {
     #[test]
     fn chunked_body_leaves_following_bytes_unread() {
         let input = b"3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n";
-        let seen = body(input, &BodyDecoder::chunked()).unwrap();
+        let seen = body(input, &BodyDecoder::Chunked(ChunkedDecoder::NEW)).unwrap();
         assert_eq!((seen.consumed, seen.is_done), (13, true));
         assert_eq!(seen.data, b"abc");
     }
 
     #[test]
     fn until_close_body_consumes_all_and_is_never_done() {
-        let seen = body(b"0\r\n\r\n", &BodyDecoder::until_close()).unwrap();
+        let seen = body(b"0\r\n\r\n", &BodyDecoder::UntilClose).unwrap();
         assert_eq!(seen.data, b"0\r\n\r\n");
         assert!(!seen.is_done);
-        assert!(BodyDecoder::until_close().ends_at_close());
-        assert!(!BodyDecoder::sized(1).ends_at_close() && !BodyDecoder::chunked().ends_at_close());
+        assert!(BodyDecoder::UntilClose.ends_at_close());
+        assert!(
+            !BodyDecoder::Sized { left: 1 }.ends_at_close()
+                && !BodyDecoder::Chunked(ChunkedDecoder::NEW).ends_at_close()
+        );
     }
 
     #[test]
     fn left_is_some_for_sized_body_only() {
-        let mut decoder = BodyDecoder::sized(5);
+        let mut decoder = BodyDecoder::Sized { left: 5 };
         assert_eq!(decoder.decode(b"hel").map(|step| step.consumed), Ok(3));
         assert_eq!(decoder.left(), Some(2));
-        assert_eq!(BodyDecoder::chunked().left(), None);
-        assert_eq!(BodyDecoder::until_close().left(), None);
+        assert_eq!(BodyDecoder::Chunked(ChunkedDecoder::NEW).left(), None);
+        assert_eq!(BodyDecoder::UntilClose.left(), None);
     }
 
     #[test]

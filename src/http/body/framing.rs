@@ -75,36 +75,47 @@ impl Framing {
         let seen = &mut self.transfer_codings;
         seen.present = true;
         for coding in elements(value) {
-            seen.invalid |= seen.chunked;
-            if coding.eq_ignore_ascii_case(b"chunked") {
-                seen.chunked = true;
-            } else if is_coding(coding) {
-                seen.unknown = true;
-            } else {
-                seen.invalid = true;
-            }
+            let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+            seen.invalid |= seen.chunked || !(is_chunked || is_coding(coding));
+            seen.chunked |= is_chunked;
+            seen.unknown |= !is_chunked;
         }
     }
 
-    /// Whether both fields were there, which RFC 9112 section 6.1 suspects of smuggling.
-    pub(in crate::http) fn is_ambiguous(&self) -> bool {
-        self.transfer_codings.present && self.length.is_present()
+    fn has_length(&self) -> bool {
+        self.length.value.is_some() || self.length.invalid
     }
 
-    /// Whether a Transfer-Encoding was there, which HTTP/1.0 does not know.
-    pub(in crate::http) fn is_transfer_coded(&self) -> bool {
-        self.transfer_codings.present
+    /// Whether both fields were there, which RFC 9112 section 6.1 suspects of smuggling, or a
+    /// Transfer-Encoding in a version that does not know it.
+    pub(in crate::http) fn is_ambiguous(&self, version: Version) -> bool {
+        self.transfer_codings.present && (self.has_length() || version == Version::Http10)
     }
 
     /// The body of a request: the strict reading of RFC 9112 section 6.3.
     pub(in crate::http) fn request_body(&self, version: Version) -> Result<RequestBody, Reject> {
-        if self.is_ambiguous() {
-            return Err(Reject::bad_request("The request has both Content-Length and Transfer-Encoding."));
-        }
-        if self.transfer_codings.present {
-            return self.transfer_codings.request_body(version);
-        }
-        self.length.request_body()
+        let message = match (self.transfer_codings, self.length) {
+            (CodingsSeen { present: true, .. }, _) if self.has_length() => {
+                "The request has both Content-Length and Transfer-Encoding."
+            }
+            (CodingsSeen { present: true, .. }, _) if version == Version::Http10 => {
+                "HTTP/1.0 has no Transfer-Encoding: send a Content-Length, or use HTTP/1.1."
+            }
+            (CodingsSeen { invalid: true, .. }, _) => {
+                "The Transfer-Encoding is malformed: chunked has to stand in it once, and last."
+            }
+            (CodingsSeen { unknown: true, .. }, _) => return Err(UNKNOWN_CODING),
+            (CodingsSeen { present: true, .. }, _) => return Ok(RequestBody::Chunked),
+            (_, LengthSeen { repeated: true, .. }) => {
+                "The request has more than one Content-Length: send it once."
+            }
+            (_, LengthSeen { invalid: true, .. }) => {
+                "The Content-Length is not a number of bytes: digits only, below 2^64."
+            }
+            (_, LengthSeen { value: None | Some(0), .. }) => return Ok(RequestBody::None),
+            (_, LengthSeen { value: Some(length), .. }) => return Ok(RequestBody::Length(length)),
+        };
+        Err(Reject::bad_request(message))
     }
 
     /// The body of the response to a request of that method (RFC 9112 section 6.3).
@@ -117,59 +128,21 @@ impl Framing {
             return Ok(ResponseBody::None);
         }
         if method == Method::Connect && matches!(status, 200..=299) {
-            return Err(ResponseHeadError::Tunnel);
+            return Err(ResponseHeadError::TUNNEL);
         }
         match (self.transfer_codings, self.length) {
-            (CodingsSeen { invalid: true, .. }, _) => Err(ResponseHeadError::TransferEncoding),
+            (CodingsSeen { invalid: true, .. }, _) => Err(ResponseHeadError::TRANSFER_ENCODING),
             (CodingsSeen { chunked: true, .. }, _) => Ok(ResponseBody::Chunked),
             (CodingsSeen { present: true, .. }, _) => Ok(ResponseBody::UntilClose),
-            (_, LengthSeen { invalid: true, .. }) => Err(ResponseHeadError::ContentLength),
+            (_, LengthSeen { invalid: true, .. }) => Err(ResponseHeadError::CONTENT_LENGTH),
             (_, LengthSeen { value: None, .. }) => Ok(ResponseBody::UntilClose),
             (_, LengthSeen { value: Some(length), .. }) => Ok(ResponseBody::Length(length)),
         }
     }
 }
 
-impl LengthSeen {
-    fn is_present(&self) -> bool {
-        self.value.is_some() || self.invalid
-    }
-
-    fn request_body(&self) -> Result<RequestBody, Reject> {
-        if self.repeated {
-            return Err(Reject::bad_request("The request has more than one Content-Length: send it once."));
-        }
-        match self.value {
-            _ if self.invalid => Err(Reject::bad_request(
-                "The Content-Length is not a number of bytes: digits only, below 2^64.",
-            )),
-            None | Some(0) => Ok(RequestBody::None),
-            Some(length) => Ok(RequestBody::Length(length)),
-        }
-    }
-}
-
-impl CodingsSeen {
-    fn request_body(&self, version: Version) -> Result<RequestBody, Reject> {
-        if version == Version::Http10 {
-            return Err(Reject::bad_request(
-                "HTTP/1.0 has no Transfer-Encoding: send a Content-Length, or use HTTP/1.1.",
-            ));
-        }
-        if self.invalid {
-            return Err(Reject::bad_request(
-                "The Transfer-Encoding is malformed: chunked has to stand in it once, and last.",
-            ));
-        }
-        if self.unknown {
-            return Err(Reject::new(
-                Status::NOT_IMPLEMENTED,
-                "The only Transfer-Encoding that is understood here is chunked.",
-            ));
-        }
-        Ok(RequestBody::Chunked)
-    }
-}
+const UNKNOWN_CODING: Reject =
+    Reject::new(Status::NOT_IMPLEMENTED, "The only Transfer-Encoding that is understood here is chunked.");
 
 /// `transfer-coding`: a token, possibly with parameters, which only codings unknown to us have.
 fn is_coding(coding: &[u8]) -> bool {
@@ -265,21 +238,21 @@ mod tests {
             (Method::Get, 100, length, Ok(None)),
             (Method::Get, 204, length, Ok(None)),
             (Method::Get, 304, &[("CL", "x")], Ok(None)),
-            (Method::Connect, 200, &[], Err(ResponseHeadError::Tunnel)),
+            (Method::Connect, 200, &[], Err(ResponseHeadError::TUNNEL)),
             (Method::Connect, 404, length, Ok(Length(5))),
             (Method::Get, 200, length, Ok(Length(5))),
             (Method::Get, 200, &[("CL", "0")], Ok(Length(0))),
             (Method::Get, 200, &[("CL", "5, 5")], Ok(Length(5))),
             (Method::Get, 200, &[("CL", "5"), ("CL", "5")], Ok(Length(5))),
-            (Method::Get, 200, &[("CL", "5"), ("CL", "6")], Err(ResponseHeadError::ContentLength)),
-            (Method::Get, 200, &[("CL", "5, x")], Err(ResponseHeadError::ContentLength)),
-            (Method::Get, 200, &[("CL", "x, 5")], Err(ResponseHeadError::ContentLength)),
-            (Method::Get, 200, &[("CL", "-5")], Err(ResponseHeadError::ContentLength)),
+            (Method::Get, 200, &[("CL", "5"), ("CL", "6")], Err(ResponseHeadError::CONTENT_LENGTH)),
+            (Method::Get, 200, &[("CL", "5, x")], Err(ResponseHeadError::CONTENT_LENGTH)),
+            (Method::Get, 200, &[("CL", "x, 5")], Err(ResponseHeadError::CONTENT_LENGTH)),
+            (Method::Get, 200, &[("CL", "-5")], Err(ResponseHeadError::CONTENT_LENGTH)),
             (Method::Get, 200, chunked, Ok(Chunked)),
             (Method::Get, 200, &[("TE", "gzip, chunked")], Ok(Chunked)),
             (Method::Get, 200, &[("TE", "gzip")], Ok(UntilClose)),
-            (Method::Get, 200, &[("TE", "chunked, chunked")], Err(ResponseHeadError::TransferEncoding)),
-            (Method::Get, 200, &[("TE", "")], Err(ResponseHeadError::TransferEncoding)),
+            (Method::Get, 200, &[("TE", "chunked, chunked")], Err(ResponseHeadError::TRANSFER_ENCODING)),
+            (Method::Get, 200, &[("TE", "")], Err(ResponseHeadError::TRANSFER_ENCODING)),
             (Method::Get, 200, &[("TE", "chunked"), ("CL", "x")], Ok(Chunked)),
             (Method::Get, 200, &[], Ok(UntilClose)),
         ] {

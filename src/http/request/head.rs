@@ -139,7 +139,8 @@ fn check_request_line_len(buf: &[u8], start: usize, searched: usize) -> Result<(
 /// Puts the head together, refusing what the fields say against the rules.
 fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<RequestHead<'h, 'b>, Reject> {
     let version = line.version;
-    let summary = HeaderSummary::scan_fields(fields);
+    let mut summary = HeaderSummary::default();
+    fields.iter_bytes().for_each(|(name, value)| summary.add_field(name, value));
     let body = summary.framing.request_body(version)?;
     summary.check_host(version)?;
     let expects_continue = summary.expects_continue(version)?;
@@ -185,8 +186,10 @@ impl From<HeadError> for Reject {
 /// What one pass over the fields of a request found.
 #[derive(Default, Debug)]
 struct HeaderSummary<'b> {
-    host: HostSeen,
-    expect: ExpectSeen,
+    /// Whether Host is valid, if there is one.
+    host: Option<Result<(), Reject>>,
+    /// Whether what is expected can be met, if anything is.
+    expect: Option<bool>,
     framing: Framing,
     persistence: Persistence,
     accept: Option<&'b [u8]>,
@@ -197,41 +200,15 @@ struct HeaderSummary<'b> {
     has_conditions_or_range: bool,
 }
 
-#[derive(Default, Debug)]
-enum HostSeen {
-    #[default]
-    Absent,
-    Once,
-    Invalid,
-    Multiple,
-}
-
-#[derive(Default, PartialEq, Debug)]
-enum ExpectSeen {
-    #[default]
-    Absent,
-    Continue,
-    Unknown,
-}
-
 impl<'b> HeaderSummary<'b> {
-    /// One pass over all fields; nothing is refused yet.
-    fn scan_fields(fields: Fields<'_, 'b>) -> HeaderSummary<'b> {
-        let mut summary = HeaderSummary::default();
-        for (name, value) in fields.iter_bytes() {
-            summary.add_field(name, value);
-        }
-        summary
-    }
-
     /// The length tells nearly all names apart, so that most fields cost one comparison.
     fn add_field(&mut self, name: &[u8], value: &'b [u8]) {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
-            4 if is("host") => self.host.add_field(value),
+            4 if is("host") => self.add_host(value),
             5 if is("range") => self.has_conditions_or_range = true,
             6 if is("accept") => self.accept = self.accept.or(Some(value)),
-            6 if is("expect") => self.expect.add_field(value),
+            6 if is("expect") => self.add_expectation(value),
             7 if is("referer") => self.referer = self.referer.or(Some(value)),
             8 if is("if-match") => self.has_conditions_or_range = true,
             10 if is("connection") => self.persistence.add_field(value),
@@ -246,53 +223,42 @@ impl<'b> HeaderSummary<'b> {
         }
     }
 
+    fn add_host(&mut self, value: &[u8]) {
+        self.host = Some(match self.host {
+            None if is_authority(value) => Ok(()),
+            None => Err(BAD_HOST),
+            Some(_) => Err(Reject::bad_request("The request has more than one Host field: send it once.")),
+        });
+    }
+
     /// Host: once and valid in HTTP/1.1, at most once and valid in HTTP/1.0 (RFC 9112 section 3.2).
     fn check_host(&self, version: Version) -> Result<(), Reject> {
         match self.host {
-            HostSeen::Absent if version == Version::Http10 => Ok(()),
-            HostSeen::Once => Ok(()),
-            HostSeen::Absent => {
-                Err(Reject::bad_request("The request has no Host field, which HTTP/1.1 requires."))
-            }
-            HostSeen::Multiple => {
-                Err(Reject::bad_request("The request has more than one Host field: send it once."))
-            }
-            HostSeen::Invalid => Err(Reject::bad_request(
-                "The Host field is malformed: it has to be a host, or a host, a colon and a port.",
-            )),
+            Some(checked) => checked,
+            None if version == Version::Http10 => Ok(()),
+            None => Err(Reject::bad_request("The request has no Host field, which HTTP/1.1 requires.")),
         }
+    }
+
+    fn add_expectation(&mut self, value: &[u8]) {
+        let is_continue = value.eq_ignore_ascii_case(b"100-continue");
+        self.expect = Some(is_continue && self.expect != Some(false));
     }
 
     /// Whether the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1).
     fn expects_continue(&self, version: Version) -> Result<bool, Reject> {
         match self.expect {
             _ if version == Version::Http10 => Ok(false),
-            ExpectSeen::Unknown => Err(Reject::new(
-                Status::EXPECTATION_FAILED,
-                "The only expectation that can be met here is 100-continue.",
-            )),
-            ExpectSeen::Continue => Ok(true),
-            ExpectSeen::Absent => Ok(false),
+            Some(false) => Err(BAD_EXPECTATION),
+            expect => Ok(expect.is_some()),
         }
     }
 }
 
-impl HostSeen {
-    fn add_field(&mut self, value: &[u8]) {
-        *self = match self {
-            HostSeen::Absent if is_authority(value) => HostSeen::Once,
-            HostSeen::Absent => HostSeen::Invalid,
-            _ => HostSeen::Multiple,
-        };
-    }
-}
-
-impl ExpectSeen {
-    fn add_field(&mut self, value: &[u8]) {
-        let is_met = *self != ExpectSeen::Unknown && value.eq_ignore_ascii_case(b"100-continue");
-        *self = if is_met { ExpectSeen::Continue } else { ExpectSeen::Unknown };
-    }
-}
+const BAD_HOST: Reject =
+    Reject::bad_request("The Host field is malformed: it has to be a host, or a host, a colon and a port.");
+const BAD_EXPECTATION: Reject =
+    Reject::new(Status::EXPECTATION_FAILED, "The only expectation that can be met here is 100-continue.");
 
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ pub fn parse_response<'h, 'b>(
     method: Method,
 ) -> Result<Option<(usize, ResponseHead<'h, 'b>)>, ResponseHeadError> {
     if !buf.iter().zip(b"HTTP/").all(|(got, want)| got == want) {
-        return Err(ResponseHeadError::NotHttp);
+        return Err(ResponseHeadError::NOT_HTTP);
     }
     let mut lines = LineScan::new(buf, 0, searched);
     while let Some(line) = lines.next()? {
@@ -67,9 +67,7 @@ fn build_head<'h, 'b>(
     let body = framing.response_body(method, status)?;
     // With two framings, or one that its version does not know, nothing after this body can be
     // trusted (RFC 9112 section 6.1).
-    let is_suspect = framing.is_ambiguous()
-        || (version == Version::Http10 && framing.is_transfer_coded())
-        || body == ResponseBody::UntilClose;
+    let is_suspect = framing.is_ambiguous(version) || body == ResponseBody::UntilClose;
     Ok(ResponseHead {
         version,
         status,
@@ -98,22 +96,22 @@ fn scan_fields(fields: Fields<'_, '_>) -> (Framing, Persistence) {
 /// `HTTP-version SP status-code SP [reason]` (RFC 9112 section 4); the second SP may be missing
 /// where there is no reason, as many servers have it.
 fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), ResponseHeadError> {
-    let (version, rest) = line.split_at_checked("HTTP/1.1".len()).ok_or(ResponseHeadError::StatusLine)?;
+    let (version, rest) = line.split_at_checked("HTTP/1.1".len()).ok_or(ResponseHeadError::STATUS_LINE)?;
     let version = Version::parse(version).map_err(|error| match error {
-        VersionError::Malformed => ResponseHeadError::StatusLine,
-        VersionError::Unsupported => ResponseHeadError::Version,
+        VersionError::Malformed => ResponseHeadError::STATUS_LINE,
+        VersionError::Unsupported => ResponseHeadError::VERSION,
     })?;
     let (code, reason) = match rest {
         [b' ', a, b, c] => ([*a, *b, *c], &b""[..]),
         [b' ', a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason),
-        _ => return Err(ResponseHeadError::StatusLine),
+        _ => return Err(ResponseHeadError::STATUS_LINE),
     };
     let status = parse_decimal(&code)
         .and_then(|code| u16::try_from(code).ok())
         .filter(|code| *code >= 100)
-        .ok_or(ResponseHeadError::StatusLine)?;
+        .ok_or(ResponseHeadError::STATUS_LINE)?;
     if !reason.iter().all(|&byte| is_text(byte)) {
-        return Err(ResponseHeadError::StatusLine);
+        return Err(ResponseHeadError::STATUS_LINE);
     }
     Ok((version, status, reason))
 }
@@ -121,10 +119,10 @@ fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), ResponseHeadE
 impl From<HeadError> for ResponseHeadError {
     fn from(error: HeadError) -> ResponseHeadError {
         match error {
-            HeadError::BareLf => ResponseHeadError::BareLf,
-            HeadError::TooLong => ResponseHeadError::HeadTooLong,
-            HeadError::TooManyFields => ResponseHeadError::TooManyFields,
-            HeadError::Field => ResponseHeadError::Field,
+            HeadError::BareLf => ResponseHeadError::BARE_LF,
+            HeadError::TooLong => ResponseHeadError::HEAD_TOO_LONG,
+            HeadError::TooManyFields => ResponseHeadError::TOO_MANY_FIELDS,
+            HeadError::Field => ResponseHeadError::FIELD,
         }
     }
 }
@@ -162,22 +160,22 @@ mod tests {
             (b"HTTP/1.0 200 OK", Ok(200)),
             (b"HTTP/1.1 100 Continue", Ok(100)),
             (b"HTTP/1.1 999 \xff\t~", Ok(999)),
-            (b"HTTP/1.1 099 X", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1 20 OK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1 2000 OK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1 +20 OK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1 2x0 OK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1  200 OK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1\t200 OK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1 200\tOK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1 200 O\rK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1 200 O\0K", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1.1", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/1 200 OK", Err(ResponseHeadError::StatusLine)),
-            (b"HTTP/2.0 200 OK", Err(ResponseHeadError::Version)),
-            (b"HTTP/0.9 200 OK", Err(ResponseHeadError::Version)),
-            (b"http/1.1 200 OK", Err(ResponseHeadError::NotHttp)),
+            (b"HTTP/1.1 099 X", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1 20 OK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1 2000 OK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1 +20 OK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1 2x0 OK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1  200 OK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1\t200 OK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1 200\tOK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1 200 O\rK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1 200 O\0K", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1.1", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/1 200 OK", Err(ResponseHeadError::STATUS_LINE)),
+            (b"HTTP/2.0 200 OK", Err(ResponseHeadError::VERSION)),
+            (b"HTTP/0.9 200 OK", Err(ResponseHeadError::VERSION)),
+            (b"http/1.1 200 OK", Err(ResponseHeadError::NOT_HTTP)),
         ];
         for (line, expected) in cases {
             let input = [line, &b"\r\nA: b\r\n\r\n"[..]].concat();
@@ -192,11 +190,11 @@ mod tests {
             (&b""[..], Ok(None)),
             (b"H", Ok(None)),
             (b"HTTP/", Ok(None)),
-            (b"S", Err(ResponseHeadError::NotHttp)),
-            (b"HTTP ", Err(ResponseHeadError::NotHttp)),
-            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseHeadError::NotHttp)),
-            (b"\r\nHTTP/1.1 200 OK", Err(ResponseHeadError::NotHttp)),
-            (b"\x15\x03\x01", Err(ResponseHeadError::NotHttp)),
+            (b"S", Err(ResponseHeadError::NOT_HTTP)),
+            (b"HTTP ", Err(ResponseHeadError::NOT_HTTP)),
+            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseHeadError::NOT_HTTP)),
+            (b"\r\nHTTP/1.1 200 OK", Err(ResponseHeadError::NOT_HTTP)),
+            (b"\x15\x03\x01", Err(ResponseHeadError::NOT_HTTP)),
         ] {
             assert_eq!(status_of(input), expected, "{}", input.escape_ascii());
         }
@@ -207,22 +205,22 @@ mod tests {
         for (rest, expected) in [
             ("\r\n\r\n", Ok(Some(200))),
             ("\r\nA: b\r\n", Ok(None)),
-            ("\nA: b\r\n\r\n", Err(ResponseHeadError::BareLf)),
-            ("\r\nA: b\n\r\n", Err(ResponseHeadError::BareLf)),
-            ("\r\nA: b\r\n\n", Err(ResponseHeadError::BareLf)),
-            ("\r\nA : b\r\n\r\n", Err(ResponseHeadError::Field)),
-            ("\r\nA: b\r\n c\r\n\r\n", Err(ResponseHeadError::Field)),
-            ("\r\nA: b\rc\r\n\r\n", Err(ResponseHeadError::Field)),
-            ("\r\n: b\r\n\r\n", Err(ResponseHeadError::Field)),
+            ("\nA: b\r\n\r\n", Err(ResponseHeadError::BARE_LF)),
+            ("\r\nA: b\n\r\n", Err(ResponseHeadError::BARE_LF)),
+            ("\r\nA: b\r\n\n", Err(ResponseHeadError::BARE_LF)),
+            ("\r\nA : b\r\n\r\n", Err(ResponseHeadError::FIELD)),
+            ("\r\nA: b\r\n c\r\n\r\n", Err(ResponseHeadError::FIELD)),
+            ("\r\nA: b\rc\r\n\r\n", Err(ResponseHeadError::FIELD)),
+            ("\r\n: b\r\n\r\n", Err(ResponseHeadError::FIELD)),
         ] {
             let input = format!("HTTP/1.1 200 OK{rest}");
             assert_eq!(status_of(input.as_bytes()), expected, "{rest:?}");
         }
         let fields = "A: b\r\n".repeat(65);
         let input = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
-        assert_eq!(status_of(input.as_bytes()), Err(ResponseHeadError::TooManyFields));
+        assert_eq!(status_of(input.as_bytes()), Err(ResponseHeadError::TOO_MANY_FIELDS));
         let input = format!("HTTP/1.1 200 {}", "a".repeat(HEAD_LEN_MAX));
-        assert_eq!(status_of(input.as_bytes()), Err(ResponseHeadError::HeadTooLong));
+        assert_eq!(status_of(input.as_bytes()), Err(ResponseHeadError::HEAD_TOO_LONG));
     }
 
     #[test]
@@ -248,16 +246,16 @@ mod tests {
     #[test]
     fn response_head_error_messages_are_distinct() {
         let faults = [
-            ResponseHeadError::NotHttp,
-            ResponseHeadError::StatusLine,
-            ResponseHeadError::Version,
-            ResponseHeadError::BareLf,
-            ResponseHeadError::HeadTooLong,
-            ResponseHeadError::TooManyFields,
-            ResponseHeadError::Field,
-            ResponseHeadError::ContentLength,
-            ResponseHeadError::TransferEncoding,
-            ResponseHeadError::Tunnel,
+            ResponseHeadError::NOT_HTTP,
+            ResponseHeadError::STATUS_LINE,
+            ResponseHeadError::VERSION,
+            ResponseHeadError::BARE_LF,
+            ResponseHeadError::HEAD_TOO_LONG,
+            ResponseHeadError::TOO_MANY_FIELDS,
+            ResponseHeadError::FIELD,
+            ResponseHeadError::CONTENT_LENGTH,
+            ResponseHeadError::TRANSFER_ENCODING,
+            ResponseHeadError::TUNNEL,
         ];
         let sentences: std::collections::BTreeSet<_> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(sentences.len(), faults.len());

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::head::{ResponseHead, parse_response};
-use crate::http::{BodyDecoder, ChunkError, FieldBuf, Method, ResponseBody, ResponseHeadError};
+use crate::http::{BodyDecoder, FieldBuf, Method, Reject, ResponseBody, ResponseHeadError};
 
 /// Interim responses (1xx) before the final one: more of them are an attack or a fault.
 const INTERIMS_MAX: u32 = 16;
@@ -55,7 +55,7 @@ pub enum ResponseError {
     /// Its head is malformed.
     Head(ResponseHeadError),
     /// Its chunks are malformed.
-    Chunk(ChunkError),
+    Chunk(Reject),
     /// There are too many interim responses.
     TooManyInterims,
     /// The server switches to a protocol that nobody has asked for (RFC 9110 section 15.2.2).
@@ -72,7 +72,7 @@ impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(fault) => fault.fmt(f),
-            Self::Chunk(fault) => write!(f, "the body of the answer is not valid: {fault}"),
+            Self::Chunk(fault) => write!(f, "the body of the answer is not valid: {}", fault.message),
             Self::TooManyInterims => f.write_str("the server sends one interim answer after the other"),
             Self::SwitchingProtocols => f.write_str("the server switches to another protocol"),
             Self::Empty => f.write_str("the server closed the connection without an answer"),
@@ -271,6 +271,7 @@ impl HeadSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::body::chunked::BAD_SIZE;
 
     type Read = Result<(usize, u16), ResponseError>;
 
@@ -314,18 +315,18 @@ mod tests {
             (b"HTTP/1.1 200 OK\r\nConte", Err(ResponseError::HeadCutShort)),
             (&sized[..sized.len() - 1], Err(ResponseError::BodyCutShort(Some(1)))),
             (&chunked[..chunked.len() - 1], Err(ResponseError::BodyCutShort(None))),
-            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseError::Head(ResponseHeadError::NotHttp))),
+            (b"SSH-2.0-OpenSSH\r\n", Err(ResponseError::Head(ResponseHeadError::NOT_HTTP))),
             (
                 b"HTTP/1.1 101 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                 Err(ResponseError::SwitchingProtocols),
             ),
             (
                 b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-                Err(ResponseError::Head(ResponseHeadError::ContentLength)),
+                Err(ResponseError::Head(ResponseHeadError::CONTENT_LENGTH)),
             ),
             (
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
-                Err(ResponseError::Chunk(ChunkError::Size)),
+                Err(ResponseError::Chunk(BAD_SIZE)),
             ),
         ];
         for (bytes, expected) in cases {

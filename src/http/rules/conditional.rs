@@ -45,33 +45,20 @@ pub enum PreconditionResult {
 
 /// The conditions of one request, each as its field has it; repeated fields are joined to one list.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Preconditions<'b> {
-    if_match: Option<Cow<'b, [u8]>>,
-    if_none_match: Option<Cow<'b, [u8]>>,
-    if_modified_since: Option<Cow<'b, [u8]>>,
-    if_unmodified_since: Option<Cow<'b, [u8]>>,
-}
+pub struct Preconditions<'b>([Option<Cow<'b, [u8]>>; 4]);
+
+/// The fields with conditions, in the order of [`Preconditions`].
+const CONDITION_FIELDS: [&str; 4] = ["if-match", "if-unmodified-since", "if-none-match", "if-modified-since"];
 
 impl<'b> Preconditions<'b> {
     /// Those among these fields.
     pub fn from_fields(fields: Fields<'_, 'b>) -> Preconditions<'b> {
-        Preconditions {
-            if_match: join_values(fields, "if-match"),
-            if_none_match: join_values(fields, "if-none-match"),
-            if_modified_since: join_values(fields, "if-modified-since"),
-            if_unmodified_since: join_values(fields, "if-unmodified-since"),
-        }
+        Preconditions(CONDITION_FIELDS.map(|name| join_values(fields, name)))
     }
 
     /// The same for longer than the bytes that they came in.
     pub fn into_owned(self) -> Preconditions<'static> {
-        let owned = |value: Option<Cow<'_, [u8]>>| value.map(|value| Cow::Owned(value.into_owned()));
-        Preconditions {
-            if_match: owned(self.if_match),
-            if_none_match: owned(self.if_none_match),
-            if_modified_since: owned(self.if_modified_since),
-            if_unmodified_since: owned(self.if_unmodified_since),
-        }
+        Preconditions(self.0.map(|value| value.map(|value| Cow::Owned(value.into_owned()))))
     }
 
     /// Compares them with what is there now, none if nothing is, in the order of section 13.2.2.
@@ -83,7 +70,8 @@ impl<'b> Preconditions<'b> {
         current: Option<Validators<'_>>,
         now_unix_secs: u64,
     ) -> PreconditionResult {
-        let is_satisfied = match (&self.if_match, &self.if_unmodified_since) {
+        let [if_match, if_unmodified_since, if_none_match, if_modified_since] = &self.0;
+        let is_satisfied = match (if_match, if_unmodified_since) {
             (Some(list), _) => matches_strong(list, current),
             (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
@@ -92,7 +80,7 @@ impl<'b> Preconditions<'b> {
             return PreconditionResult::Failed;
         }
         let is_get_or_head = matches!(method, Method::Get | Method::Head);
-        let is_unchanged = match (&self.if_none_match, &self.if_modified_since) {
+        let is_unchanged = match (if_none_match, if_modified_since) {
             // A list that cannot be read matches nothing for who fetches, which costs no more than the
             // bytes; who changes something has wanted to be kept from overwriting it.
             (Some(list), _) => matches_weak(list, current).unwrap_or(!is_get_or_head),

@@ -5,6 +5,8 @@
 //! here refuses a request: a field that makes no sense says nothing, and content as it is (`identity`) can
 //! always be sent. It knows no file, keeps no bytes and never allocates.
 
+use std::cmp::Reverse;
+
 use crate::http::syntax::{elements, trim_ows};
 
 /// A content coding that files are found in or can be put into (RFC 9110 section 8.4.1).
@@ -68,12 +70,10 @@ impl CodingWeights {
     /// Takes in one field.
     pub(in crate::http) fn add_field(&mut self, value: &[u8]) {
         for element in elements(value) {
-            let (name, weight) = match element.iter().position(|&byte| byte == b';') {
-                Some(at) => element.split_at(at),
-                None => (element, &b""[..]),
-            };
-            if let (Some(slot), Some(weight)) = (self.weight_mut(trim_ows(name)), parse_weight_suffix(weight))
-            {
+            let mut parts = element.splitn(2, |&byte| byte == b';').map(trim_ows);
+            let slot = self.weight_mut(parts.next().unwrap_or_default());
+            let weight = parts.next().map_or(Some(WEIGHT_MAX), parse_weight_parameter);
+            if let (Some(slot), Some(weight)) = (slot, weight) {
                 *slot = Some(slot.map_or(weight, |other| other.min(weight)));
             }
         }
@@ -100,37 +100,11 @@ impl CodingWeights {
             return AcceptedCodings::default();
         }
         let least = self.identity.unwrap_or(0).max(1);
-        let mut ranked = [None; ContentCoding::ALL.len()];
-        for (coding, named) in ContentCoding::ALL.into_iter().zip(self.named) {
-            let weight = named.or(self.wildcard).unwrap_or(0);
-            if weight >= least {
-                insert_ranked(&mut ranked, (weight, coding));
-            }
-        }
-        AcceptedCodings { ranked: ranked.map(|slot| slot.map(|(_, coding)| coding)) }
-    }
-}
-
-/// Puts `new` behind all that weigh no less; the others keep their order.
-fn insert_ranked(ranked: &mut [Option<(Weight, ContentCoding)>], new: (Weight, ContentCoding)) {
-    let at = ranked.iter().position(|slot| slot.is_none_or(|entry| entry.0 < new.0));
-    if let Some(rest) = at.and_then(|at| ranked.get_mut(at..)) {
-        // There is a place for each, so the last of these is free.
-        rest.rotate_right(1);
-        if let Some(slot) = rest.first_mut() {
-            *slot = Some(new);
-        }
-    }
-}
-
-/// The weight in what follows a name: nothing, or `OWS ";" OWS "q=" qvalue`.
-fn parse_weight_suffix(parameter: &[u8]) -> Option<Weight> {
-    match parameter {
-        [] => Some(1000),
-        [_semicolon, rest @ ..] => match trim_ows(rest) {
-            [b'q' | b'Q', b'=', weight @ ..] => parse_weight(weight),
-            _ => None,
-        },
+        let weight = |coding: ContentCoding| self.named[coding as usize].or(self.wildcard).unwrap_or(0);
+        let mut weighed = ContentCoding::ALL.map(|coding| (weight(coding), coding));
+        // The sort is stable: codings of equal weight keep their order.
+        weighed.sort_by_key(|(weight, _)| Reverse(*weight));
+        AcceptedCodings { ranked: weighed.map(|(weight, coding)| (weight >= least).then_some(coding)) }
     }
 }
 
@@ -187,8 +161,9 @@ impl ListingFormat {
         let named = elements(accept).filter_map(|range| {
             let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
             let matched_by = self.matched_by(parts.next().unwrap_or_default())?;
+            let weight = parts.find(|parameter| matches!(parameter, [b'q' | b'Q', b'=', ..]));
             // A range whose weight cannot be read says nothing.
-            Some((matched_by, parse_weight_parameter(parts)?))
+            Some((matched_by, weight.map_or(Some(WEIGHT_MAX), parse_weight_parameter)?))
         });
         named.max()
     }
@@ -246,14 +221,13 @@ pub fn error_format_of_rejected(received: &[u8]) -> ErrorFormat {
 /// A weight in thousandths: 1000 is `q=1`.
 type Weight = u16;
 
-/// The weight among the parameters of a range: 1000 if there is none, `None` if it is malformed.
-fn parse_weight_parameter<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> Option<Weight> {
-    parameters
-        .find_map(|parameter| match parameter {
-            [b'q' | b'Q', b'=', weight @ ..] => Some(parse_weight(weight)),
-            _ => None,
-        })
-        .unwrap_or(Some(1000))
+/// The weight of what has no parameter that says so.
+const WEIGHT_MAX: Weight = 1000;
+
+/// The weight that a parameter gives; `None` if it gives none, or is malformed.
+fn parse_weight_parameter(parameter: &[u8]) -> Option<Weight> {
+    let [b'q' | b'Q', b'=', weight @ ..] = parameter else { return None };
+    parse_weight(weight)
 }
 
 /// `qvalue` (RFC 9110 section 12.4.2): 0 to 1 with at most three decimals.
@@ -269,7 +243,7 @@ fn parse_weight(bytes: &[u8]) -> Option<Weight> {
     let digits = decimals.iter().copied().chain(std::iter::repeat(b'0')).take(3);
     let weight =
         digits.fold(Weight::from(whole - b'0'), |weight, digit| weight * 10 + Weight::from(digit - b'0'));
-    (weight <= 1000).then_some(weight)
+    (weight <= WEIGHT_MAX).then_some(weight)
 }
 
 #[cfg(test)]

@@ -34,14 +34,6 @@ pub enum RangeSelection {
     Unsatisfiable,
 }
 
-/// What an element of the field asks for.
-enum RangeSpec {
-    /// From the first to the last position; an open end is the last there can be.
-    Int(u64, u64),
-    /// So many bytes at the end.
-    Suffix(u64),
-}
-
 /// What a representation of `len` bytes has for the value of a Range field.
 ///
 /// Units other than bytes, and what cannot be read, are ignored (section 14.2): they select all.
@@ -71,44 +63,35 @@ fn satisfiable_ranges(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
     }
     let (mut ranges, mut specs) = (Vec::new(), 0);
     for element in elements(set).filter(|element| !element.is_empty()) {
-        ranges.extend(parse_spec(element)?.resolve(len));
+        ranges.extend(resolve_spec(element, len)?);
         specs += 1;
     }
     (specs > 0).then_some(ranges)
 }
 
-fn parse_spec(element: &[u8]) -> Option<RangeSpec> {
+/// The bytes that an element asks for, if it can be satisfied (section 14.1.2); none if it cannot be read.
+///
+/// A suffix is satisfiable if it is not of length 0, and takes what there is. Of an empty representation
+/// that is nothing, for which there is no range: it stands as one here.
+fn resolve_spec(element: &[u8], len: u64) -> Option<Option<ByteRange>> {
     let dash = element.iter().position(|&byte| byte == b'-')?;
     let (first, last) = (element.get(..dash)?, element.get(dash + 1..)?);
+    let end = len.saturating_sub(1);
     if first.is_empty() {
-        return Some(RangeSpec::Suffix(parse_position(last)?));
+        let suffix_len = parse_position(last)?;
+        return Some(
+            (suffix_len > 0).then(|| ByteRange { first: len.saturating_sub(suffix_len), last: end }),
+        );
     }
     let first = parse_position(first)?;
     let last = if last.is_empty() { u64::MAX } else { parse_position(last)? };
-    (first <= last).then_some(RangeSpec::Int(first, last))
+    (first <= last).then(|| (first < len).then(|| ByteRange { first, last: last.min(end) }))
 }
 
 /// Digits. A position that does not fit is beyond every end.
 fn parse_position(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     is_number.then(|| parse_decimal(digits).unwrap_or(u64::MAX))
-}
-
-impl RangeSpec {
-    /// The bytes of a representation that this asks for, if it can be satisfied (section 14.1.2).
-    ///
-    /// A suffix is satisfiable if it is not of length 0, and takes what there is. Of an empty
-    /// representation that is nothing, for which there is no range: it stands as one here.
-    fn resolve(self, len: u64) -> Option<ByteRange> {
-        let end = len.saturating_sub(1);
-        match self {
-            RangeSpec::Int(first, last) => (first < len).then(|| ByteRange { first, last: last.min(end) }),
-            RangeSpec::Suffix(0) => None,
-            RangeSpec::Suffix(suffix_len) => {
-                Some(ByteRange { first: len.saturating_sub(suffix_len), last: end })
-            }
-        }
-    }
 }
 
 /// The same bytes, and what lies in small gaps, as ranges that touch no other. One that takes others in

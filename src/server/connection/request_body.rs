@@ -51,7 +51,7 @@ impl BodyReceiver {
         while !self.body.is_done() {
             let decoded = match self.body.decode(recv_buf.bytes()) {
                 Ok(decoded) => decoded,
-                Err(error) => return self.failed(error.into()),
+                Err(error) => return self.failed(error),
             };
             let consumed = decoded.consumed;
             self.received_len += consumed as u64;
