@@ -41,64 +41,6 @@ const WITH_CHARSET: &[&str] = &[
     PLAIN,
 ];
 
-/// Types that are not text by their name, but by what is in them, or that hold long runs of the
-/// same. What is compressed by itself is not here: woff fonts, archives, most pictures, sound, film.
-const COMPRESSIBLE: &[&str] = &[
-    "application/ecmascript",
-    "application/font-sfnt",
-    "application/hjson",
-    "application/javascript",
-    "application/json",
-    "application/json5",
-    "application/jsonl",
-    "application/mbox",
-    "application/postscript",
-    "application/rtf",
-    "application/sql",
-    "application/step",
-    "application/toml",
-    "application/typescript",
-    "application/vnd.apple.mpegurl",
-    "application/vnd.ms-fontobject",
-    "application/wasm",
-    "application/x-csh",
-    "application/x-dxf",
-    "application/x-font-bdf",
-    "application/x-font-ttf",
-    "application/x-httpd-php",
-    "application/x-javascript",
-    "application/x-latex",
-    "application/x-ndjson",
-    "application/x-perl",
-    "application/x-sh",
-    "application/x-sql",
-    "application/x-subrip",
-    "application/x-tcl",
-    "application/x-tex",
-    "application/x-texinfo",
-    "application/x-yaml",
-    "application/xml",
-    "application/yaml",
-    "audio/x-mpegurl",
-    "font/collection",
-    "font/otf",
-    "font/ttf",
-    "image/bmp",
-    "image/vnd.microsoft.icon",
-    "image/x-icon",
-    "image/x-portable-anymap",
-    "image/x-portable-bitmap",
-    "image/x-portable-graymap",
-    "image/x-portable-pixmap",
-    "message/rfc822",
-    "model/mesh",
-    "model/mtl",
-    "model/obj",
-    "model/stl",
-    "model/vrml",
-    "video/vnd.mpegurl",
-];
-
 /// The structured syntaxes that are text (RFC 6838, section 4.2.8).
 const STRUCTURED_SUFFIXES: [&str; 3] = ["+json", "+xml", "+yaml"];
 
@@ -248,9 +190,30 @@ fn with_charset(essence: &'static str) -> &'static str {
 /// Whether files of this type, which may have parameters, are worth encoding. Capitals do not matter.
 pub(super) fn is_compressible(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    essence.starts_with("text/")
-        || STRUCTURED_SUFFIXES.iter().any(|syntax| essence.ends_with(syntax))
-        || COMPRESSIBLE.contains(&essence.as_str())
+    match essence.split_once('/').unwrap_or(("", &essence)) {
+        ("text", _) => true,
+        // Text by what is in it, or long runs of the same. What is compressed by itself is not here: woff
+        // fonts, archives, most pictures, sound, film.
+        (
+            "application",
+            "ecmascript" | "font-sfnt" | "hjson" | "javascript" | "json" | "json5" | "jsonl" | "mbox"
+            | "postscript" | "rtf" | "sql" | "step" | "toml" | "typescript" | "vnd.apple.mpegurl"
+            | "vnd.ms-fontobject" | "wasm" | "x-csh" | "x-dxf" | "x-font-bdf" | "x-font-ttf" | "x-httpd-php"
+            | "x-javascript" | "x-latex" | "x-ndjson" | "x-perl" | "x-sh" | "x-sql" | "x-subrip" | "x-tcl"
+            | "x-tex" | "x-texinfo" | "x-yaml" | "xml" | "yaml",
+        )
+        | ("audio", "x-mpegurl")
+        | ("font", "collection" | "otf" | "ttf")
+        | (
+            "image",
+            "bmp" | "vnd.microsoft.icon" | "x-icon" | "x-portable-anymap" | "x-portable-bitmap"
+            | "x-portable-graymap" | "x-portable-pixmap",
+        )
+        | ("message", "rfc822")
+        | ("model", "mesh" | "mtl" | "obj" | "stl" | "vrml")
+        | ("video", "vnd.mpegurl") => true,
+        (_, subtype) => STRUCTURED_SUFFIXES.iter().any(|syntax| subtype.ends_with(syntax)),
+    }
 }
 
 #[cfg(test)]

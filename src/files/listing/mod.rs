@@ -15,7 +15,6 @@ mod read_dir;
 mod runs;
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use super::root::LookupError;
 use budget::Lease;
@@ -116,18 +115,6 @@ pub enum ListingError {
     /// It has more entries than fit in [`LISTING_LEN_MAX`]. A filter may help.
     TooLarge,
 }
-
-impl fmt::Display for ListingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ListingError::Lookup(error) => error.fmt(f),
-            ListingError::Busy => f.write_str("too much is being listed for the moment"),
-            ListingError::TooLarge => f.write_str("the directory has too many entries to be listed"),
-        }
-    }
-}
-
-impl std::error::Error for ListingError {}
 
 impl From<LookupError> for ListingError {
     fn from(error: LookupError) -> Self {

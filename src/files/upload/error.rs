@@ -2,7 +2,6 @@
 //!
 //! It owns what the system's errors mean for an upload. It words nothing for HTTP.
 
-use std::fmt;
 use std::io;
 
 use rustix::io::Errno;
@@ -31,25 +30,6 @@ pub enum UploadError {
     /// Anything else, an output error of the disk for one.
     Failed(io::Error),
 }
-
-impl fmt::Display for UploadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            UploadError::Outside => "uploads are for another directory",
-            UploadError::NoParent => "no such directory",
-            UploadError::Directory => "it is a directory",
-            UploadError::NotRegular => "it is no regular file",
-            UploadError::Embedded => "the page is built in",
-            UploadError::PreconditionFailed => "what has the name is to be kept",
-            UploadError::Forbidden => "writing is not permitted",
-            UploadError::Full => "no room is left",
-            UploadError::Busy => "out of descriptors or memory for the moment",
-            UploadError::Failed(error) => return error.fmt(f),
-        })
-    }
-}
-
-impl std::error::Error for UploadError {}
 
 impl From<Errno> for UploadError {
     fn from(errno: Errno) -> Self {
