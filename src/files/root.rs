@@ -190,7 +190,7 @@ impl Root {
     /// # Errors
     /// All of [`LookupError`] but `NoIndex`.
     pub fn open_file(&self, path: &[u8]) -> Result<OpenedPath, LookupError> {
-        match self.kind(path)? {
+        match self.stat(path)?.kind {
             FileKind::Directory => return Ok(OpenedPath::Directory),
             FileKind::Other => return Err(LookupError::NotRegular),
             FileKind::File => {}
@@ -205,11 +205,6 @@ impl Root {
             FileKind::Directory => Ok(OpenedPath::Directory),
             FileKind::Other => Err(LookupError::NotRegular),
         }
-    }
-
-    /// What `path` stands for, found out without opening it.
-    pub(super) fn kind(&self, path: &[u8]) -> Result<FileKind, LookupError> {
-        Ok(self.stat(path)?.kind)
     }
 
     /// The facts of what `path` stands for, links followed as long as they stay beneath the root: what

@@ -168,22 +168,6 @@ impl Resource {
         Resource { version, mtime_is_stable, ..self }
     }
 
-    /// This file as one that stands for `original`, encoded.
-    pub(super) fn sidecar_of(self, original: &Resource, coding: Coding) -> Resource {
-        Resource {
-            media_type: original.media_type.clone(),
-            coding: Some(coding),
-            is_negotiable: true,
-            ..self
-        }
-    }
-
-    /// The same as one of this type.
-    pub(super) fn with_media_type(self, media_type: &str) -> Resource {
-        let is_negotiable = is_compressible(media_type);
-        Resource { media_type: media_type.to_owned().into(), is_negotiable, ..self }
-    }
-
     /// This page, compressed, as the binary has it: good for all that another file is.
     pub(super) fn gzip_of_page(&self, page: &'static GzipPage) -> Resource {
         let gzip = page.gzip();
@@ -191,18 +175,6 @@ impl Resource {
         let version = Some(FileVersion::of_page(len, page.hash()));
         let coding = Some(Coding::Gzip);
         Resource { content: Content::Static(gzip), len, version, coding, ..self.clone() }
-    }
-
-    /// What was made of this file.
-    pub(super) fn generated(&self, coding: Coding, bytes: Rc<[u8]>) -> Resource {
-        let len = bytes.len() as u64;
-        Resource {
-            content: Content::Memory(bytes),
-            len,
-            coding: Some(coding),
-            is_generated: true,
-            ..self.clone()
-        }
     }
 }
 
@@ -221,7 +193,7 @@ fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Fou
         Ok(OpenedPath::File(file, stat)) => load(file, stat, name).map(FoundContent::File),
         Ok(OpenedPath::Directory) if wants_index => Err(LookupError::NoIndex),
         Ok(OpenedPath::Directory) => Ok(FoundContent::Directory),
-        Err(LookupError::NotFound) if wants_index => match root.kind(path.as_bytes())? {
+        Err(LookupError::NotFound) if wants_index => match root.stat(path.as_bytes())?.kind {
             FileKind::Directory => Err(LookupError::NoIndex),
             FileKind::File | FileKind::Other => Err(LookupError::NotFound),
         },

@@ -31,16 +31,8 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Adds one; `path` is beneath the folder, with a slash at the end of a directory's.
-    pub(super) fn push(&mut self, path: &[u8], modified_secs: i64, kind: Kind) {
-        self.add(path, modified_secs, kind, None);
-    }
-
-    pub(super) fn push_page(&mut self, path: &[u8], page: EmbeddedPage) {
-        self.add(path, 0, Kind::File { len: page.len(), is_executable: false }, Some(page));
-    }
-
-    fn add(&mut self, path: &[u8], modified_secs: i64, kind: Kind, page: Option<EmbeddedPage>) {
+    /// Adds one; `path` is beneath the folder, with a slash at the end of a directory's. A `page` is built in.
+    pub(super) fn push(&mut self, path: &[u8], modified_secs: i64, kind: Kind, page: Option<EmbeddedPage>) {
         let path_start = self.paths.len();
         self.paths.extend_from_slice(path);
         self.list.push(Member { path_start, path_end: self.paths.len(), modified_secs, kind, page });

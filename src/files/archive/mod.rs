@@ -146,14 +146,15 @@ impl Archive {
         let walk = match store.root() {
             Some(root) => Walk::begin(root, directory, &mut members)?,
             None if embedded::is_directory(directory) => {
-                members.push(b"", 0, Kind::Directory);
+                members.push(b"", 0, Kind::Directory, None);
                 Walk::default()
             }
             None => return Err(LookupError::NotFound),
         };
         for (name, page) in store.embedded_pages() {
             if let Some(path) = beneath(directory, name.as_bytes()) {
-                members.push_page(path, page);
+                let kind = Kind::File { len: page.len(), is_executable: false };
+                members.push(path, 0, kind, Some(page));
             }
         }
         Ok(Archive { name: name.to_vec(), walk, members, ..Archive::default() })
@@ -166,7 +167,7 @@ impl Archive {
 
     /// The folder's path beneath the root.
     pub fn directory(&self) -> &[u8] {
-        self.walk.directory()
+        &self.walk.directory
     }
 
     /// Finds some more members; whether these are all, or as many as are found before the archive begins.

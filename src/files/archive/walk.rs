@@ -33,18 +33,12 @@ const PENDING_LEN_MAX: usize = 8 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// Beneath the root.
-    directory: Vec<u8>,
-    open: Option<OpenDir>,
+    pub(super) directory: Vec<u8>,
+    /// The directory that is read, and its path beneath the folder: empty or with a slash at its end.
+    open: Option<(Dir, Vec<u8>)>,
     /// Directories still to be entered, beneath the folder.
     pending: Vec<Vec<u8>>,
     pending_len: usize,
-}
-
-#[derive(Debug)]
-struct OpenDir {
-    dir: Dir,
-    /// Beneath the folder, empty or with a slash at its end.
-    path: Vec<u8>,
 }
 
 impl Walk {
@@ -65,10 +59,6 @@ impl Walk {
         join(&self.directory, path)
     }
 
-    pub(super) fn directory(&self) -> &[u8] {
-        &self.directory
-    }
-
     /// Looks at some more entries and notes those that would be served.
     ///
     /// # Errors
@@ -78,7 +68,7 @@ impl Walk {
         let mut cost = 0;
         while cost < ENTRIES_PER_STEP_MAX {
             cost += 1;
-            let Some(open) = &mut self.open else {
+            let Some((dir, _)) = &mut self.open else {
                 let Some(path) = self.pending.pop() else { return Ok(()) };
                 self.pending_len -= path.len();
                 cost += path.len() / PATH_LEN_PER_ENTRY;
@@ -88,7 +78,7 @@ impl Walk {
                     _ => continue,
                 }
             };
-            match open.dir.read() {
+            match dir.read() {
                 Some(Ok(entry)) => {
                     if !matches!(entry.file_type(), FileType::RegularFile | FileType::Directory) {
                         cost += LINK_COST;
@@ -105,8 +95,8 @@ impl Walk {
     /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
     fn enter(&mut self, root: &Root, path: Vec<u8>, members: &mut Members) -> Result<(), LookupError> {
         let dir = root.open_for_reading(&self.full_path(path.strip_suffix(b"/").unwrap_or(&path)))?;
-        members.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory);
-        self.open = Some(OpenDir { dir: Dir::new(dir)?, path });
+        members.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory, None);
+        self.open = Some((Dir::new(dir)?, path));
         Ok(())
     }
 
@@ -118,7 +108,7 @@ impl Walk {
         store: &ContentSource,
         members: &mut Members,
     ) -> Result<(), LookupError> {
-        let Some(OpenDir { dir, path }) = &self.open else { return Ok(()) };
+        let Some((dir, path)) = &self.open else { return Ok(()) };
         let name = entry.file_name().to_bytes();
         let path = [path, name].concat();
         let full_path = self.full_path(&path);
@@ -129,7 +119,7 @@ impl Walk {
             Ok(Some(FileStat { kind: FileKind::Directory, .. })) => self.push_pending(path),
             Ok(Some(stat)) => {
                 let FileStat { len, modified_secs, is_executable, .. } = stat;
-                members.push(&path, modified_secs, tar_header::Kind::File { len, is_executable });
+                members.push(&path, modified_secs, tar_header::Kind::File { len, is_executable }, None);
                 Ok(())
             }
             Ok(None) => Ok(()),

@@ -23,7 +23,7 @@ use super::gzip_jobs::GzipJobs;
 use super::variants::Variants;
 use crate::files::coding::EncodingPreferences;
 use crate::files::file_version::times_are_stable;
-use crate::files::media_type::MediaTypes;
+use crate::files::media_type::{MediaTypes, is_compressible};
 use crate::files::path::RelativePath;
 use crate::files::root::{FileStat, LookupError};
 use crate::files::source::{Content, ContentSource, FoundContent, Resource, file_name};
@@ -106,7 +106,7 @@ impl<V> FileCache<V> {
     pub fn generation(&mut self, unix_secs: u64) -> CacheGeneration {
         self.watcher.drain_events();
         self.all_validated = None;
-        CacheGeneration { changes: self.watcher.changes() + self.entries.evictions_total(), unix_secs }
+        CacheGeneration { changes: self.watcher.changes + self.entries.evictions_total(), unix_secs }
     }
 
     /// Whether something was looked for since the edition was asked for, and would be found again, as often
@@ -175,7 +175,7 @@ impl<V> FileCache<V> {
             Ok(FoundContent::File(resource)) => resource.with_validators_at(request.now),
             Ok(FoundContent::Directory) => return Ok(Lookup::Directory),
             Err(LookupError::NotFound) => {
-                if self.watcher.is_on() {
+                if self.watcher.is_on {
                     self.insert(
                         request.key,
                         CacheEntry::new(None, Validation::on_disk(name(), None, dependencies)),
@@ -186,14 +186,15 @@ impl<V> FileCache<V> {
             Err(error) => return Err(error),
         };
         if let Some(media_type) = self.types.get(&name()) {
-            resource = resource.with_media_type(media_type);
+            resource.is_negotiable = is_compressible(media_type);
+            resource.media_type = media_type.to_owned().into();
         }
         let stable_stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));
         let (origin, may_cache) = match resource.content {
             Content::Static(_) | Content::Packed(_) => (Validation::Embedded, true),
             // What changes while it is read is not for keeping.
             Content::Memory(_) | Content::File(_) => {
-                let may_cache = stable_stat.is_some() || (resource.stat.is_some() && self.watcher.is_on());
+                let may_cache = stable_stat.is_some() || (resource.stat.is_some() && self.watcher.is_on);
                 (Validation::on_disk(name(), stable_stat, dependencies), may_cache)
             }
         };
@@ -273,7 +274,7 @@ impl Validation {
         match freshness {
             Freshness::Fresh => return true,
             Freshness::Revalidate if is_same() => {
-                dependencies.mark_checked(request.unix_secs);
+                dependencies.checked_secs = request.unix_secs;
                 return true;
             }
             Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}

@@ -28,9 +28,7 @@ use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
 pub(super) struct Precompressed<V> {
     /// The name of the original beneath the root, directories and their indexes resolved.
     name: Box<[u8]>,
-    /// The directory that it is in.
-    directory: Box<[u8]>,
-    /// The facts of that directory when it was searched for what is [`Sidecar::Absent`].
+    /// The facts of its directory when it was searched for what is [`Sidecar::Absent`].
     directory_stat: Option<FileStat>,
     sidecars: [Sidecar<V>; Coding::COUNT],
     /// What tells of changes of any of the three.
@@ -73,10 +71,8 @@ pub(super) struct OriginalFile<'a> {
 impl<V> Precompressed<V> {
     /// Nothing is known yet of the twins of the file of this name.
     pub(super) fn new(name: &[u8]) -> Self {
-        let (directory, _) = split_last(name);
         Precompressed {
             name: name.into(),
-            directory: directory.into(),
             directory_stat: None,
             sidecars: Default::default(),
             dependencies: Dependencies::default(),
@@ -151,10 +147,11 @@ impl<V> Precompressed<V> {
     /// not searched unless they are watched: their facts would not show the next change.
     fn search(&mut self, original: &OriginalFile<'_>, is_watched: bool) {
         let OriginalFile { root, request, .. } = *original;
-        if self.directory_stat.is_some_and(|seen| root.stat(&self.directory).is_ok_and(|stat| stat == seen)) {
+        let (directory, _) = split_last(&self.name);
+        if self.directory_stat.is_some_and(|seen| root.stat(directory).is_ok_and(|stat| stat == seen)) {
             return;
         }
-        let directory = root.open_directory(b"", &self.directory).ok();
+        let directory = root.open_directory(b"", directory).ok();
         let stat = directory.as_ref().and_then(|directory| FileStat::of(directory).ok());
         self.directory_stat = stat.filter(|stat| times_are_stable(stat, request.now));
         let directory = directory.filter(|_| is_watched || self.directory_stat.is_some());
@@ -190,8 +187,12 @@ impl<V> Precompressed<V> {
             let Ok(resource) = load(file, stat, &self.name) else { return (None, Sidecar::Unknown) };
             // It may have changed while it was read; without facts, it still does.
             let Some(stat) = resource.stat else { return (None, Sidecar::Unknown) };
-            let resource =
-                resource.with_validators_at(original.request.now).sidecar_of(original.resource, coding);
+            let resource = Resource {
+                media_type: original.resource.media_type.clone(),
+                coding: Some(coding),
+                is_negotiable: true,
+                ..resource.with_validators_at(original.request.now)
+            };
             let entry = is_usable(&stat, original.stat).then(|| CachedFile::new(resource, make));
             (entry, stat)
         } else {
@@ -205,8 +206,7 @@ impl<V> Precompressed<V> {
 
     /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
-        let names_len = self.name.len() + self.directory.len();
-        let mut cost = Cost { bytes: names_len + self.dependencies.bytes(), descriptors: 0 };
+        let mut cost = Cost { bytes: self.name.len() + self.dependencies.bytes(), descriptors: 0 };
         for sidecar in &self.sidecars {
             if let Sidecar::Present(found) = sidecar {
                 cost.bytes += found.name.len();

@@ -64,7 +64,13 @@ impl<V> Variants<V> {
             (Gzip::Untried, _, Some(tick)) => {
                 match gzip_jobs.gzip(request.key, resource, request.is_settled, tick) {
                     GzipResult::Compressed(bytes) => {
-                        self.store_gzip(resource.generated(Coding::Gzip, bytes), make)
+                        let (coding, len) = (Some(Coding::Gzip), bytes.len() as u64);
+                        let content = Content::Memory(bytes);
+                        let resource = resource.clone();
+                        self.store_gzip(
+                            Resource { content, len, coding, is_generated: true, ..resource },
+                            make,
+                        )
                     }
                     GzipResult::NotSmaller => {
                         self.gzip = Gzip::NotSmaller;

@@ -7,7 +7,7 @@
 use super::budget::Lease;
 use super::read_dir::{DirReader, embedded_pages};
 use super::runs::{Merge, Run};
-use super::{Listing, ListingBudget, ListingError, ListingTotals, NameFilter, Page, PageRequest, Wanted};
+use super::{Listing, ListingBudget, ListingError, ListingTotals, Page, Wanted};
 use crate::files::path::RelativePath;
 use crate::files::source::ContentSource;
 
@@ -19,9 +19,9 @@ const MERGED_PER_SLICE_MAX: usize = 256;
 #[derive(Debug)]
 pub struct ListingBuilder {
     stage: BuildStage,
-    filter: Option<NameFilter>,
-    page_request: Option<PageRequest>,
-    totals: ListingTotals,
+    options: Wanted,
+    /// How much has been found so far.
+    pub(super) totals: ListingTotals,
     merge: Merge,
     /// Whether it has been found to be more than can be read in one go.
     is_long: bool,
@@ -53,11 +53,10 @@ impl ListingBuilder {
         options: Wanted,
         budget: &ListingBudget,
     ) -> Result<ListingBuilder, ListingError> {
-        let Wanted { order, filter, page: page_request } = options;
         let lease = budget.lease()?;
         let stage = BuildStage::Waiting(path.as_bytes().to_vec());
-        let (totals, merge) = (ListingTotals::default(), Merge::new(order));
-        Ok(ListingBuilder { stage, filter, page_request, totals, merge, is_long: false, lease })
+        let (totals, merge) = (ListingTotals::default(), Merge::default());
+        Ok(ListingBuilder { stage, options, totals, merge, is_long: false, lease })
     }
 
     /// Does one slice of the work, which takes about a millisecond at the most. Says whether there is
@@ -72,9 +71,9 @@ impl ListingBuilder {
         }
         match &mut self.stage {
             BuildStage::Reading(directory) => {
-                let slice = directory.read_slice(store, |name| matches_filter(&mut self.filter, name))?;
-                self.add_run(slice.run)?;
-                if slice.is_last {
+                let (run, is_last) = directory.read_slice(store, &mut self.options.filter)?;
+                self.add_run(run)?;
+                if is_last {
                     self.finish_reading();
                 }
             }
@@ -101,11 +100,11 @@ impl ListingBuilder {
             return Ok(());
         }
         let mut directory = DirReader::open(root, path)?;
-        let slice = directory.read_slice(store, |name| matches_filter(&mut self.filter, name))?;
-        self.is_long = !slice.is_last;
-        if slice.is_last {
+        let (run, is_last) = directory.read_slice(store, &mut self.options.filter)?;
+        self.is_long = !is_last;
+        if is_last {
             self.add_embedded_pages(store, path)?;
-            self.add_run(slice.run)?;
+            self.add_run(run)?;
             self.finish_reading();
         }
         Ok(())
@@ -113,13 +112,8 @@ impl ListingBuilder {
 
     /// Keeps the pages of the binary that stand in the directory at `path`.
     fn add_embedded_pages(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
-        let pages = embedded_pages(store, path, |name| matches_filter(&mut self.filter, name));
+        let pages = embedded_pages(store, path, &mut self.options.filter);
         self.add_run(pages)
-    }
-
-    /// How many entries have been found so far.
-    pub fn entries_found(&self) -> usize {
-        self.totals.entries()
     }
 
     /// The listing, once there is no more to do.
@@ -137,7 +131,7 @@ impl ListingBuilder {
             return Ok(());
         }
         run.entries().for_each(|entry| self.totals.add_entry(&entry));
-        run.sort(self.merge.order());
+        run.sort(self.options.order);
         self.lease.grow(run.cost())?;
         self.merge.push(run);
         Ok(())
@@ -147,7 +141,7 @@ impl ListingBuilder {
     fn finish_reading(&mut self) {
         self.lease.close_directory();
         let entries = self.totals.entries();
-        let page = Page::of(self.page_request, entries);
+        let page = Page::of(self.options.page, entries);
         self.stage = if page.len == entries {
             BuildStage::Ready(page)
         } else {
@@ -173,12 +167,9 @@ impl ListingBuilder {
             let page = *page;
             let run = std::mem::take(page_run);
             self.lease.shrink(run.cost());
-            self.merge.replace(run);
+            self.merge = Merge::default();
+            self.merge.push(run);
             self.stage = BuildStage::Ready(page);
         }
     }
-}
-
-fn matches_filter(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
-    filter.as_mut().is_none_or(|filter| filter.matches(name))
 }

@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, FileType, RawDir};
 
-use super::Entry;
 use super::runs::Run;
+use super::{Entry, NameFilter};
 use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, join};
 use crate::files::root::{FileKind, FileStat, LookupError, Root};
 use crate::files::source::ContentSource;
@@ -37,14 +37,6 @@ pub(super) struct DirReader {
     path: Vec<u8>,
 }
 
-/// What a slice of reading has found.
-pub(super) struct DirSlice {
-    /// In no order.
-    pub(super) run: Run,
-    /// Whether there is no more to read.
-    pub(super) is_last: bool,
-}
-
 impl DirReader {
     /// Opens the directory at `path`.
     pub(super) fn open(root: &Root, path: &[u8]) -> Result<DirReader, LookupError> {
@@ -52,18 +44,18 @@ impl DirReader {
         Ok(DirReader { dir, links: Vec::new(), is_at_end: false, path: path.to_vec() })
     }
 
-    /// Reads on; `is_wanted` says which names.
+    /// Reads on: what the filter lets through, in no order, and whether there is no more to read.
     pub(super) fn read_slice(
         &mut self,
         store: &ContentSource,
-        is_wanted: impl FnMut(&[u8]) -> bool,
-    ) -> Result<DirSlice, LookupError> {
+        filter: &mut Option<NameFilter>,
+    ) -> Result<(Run, bool), LookupError> {
         let mut run = Run::default();
         if self.links.is_empty() && !self.is_at_end {
-            self.read_names(store, &mut run, is_wanted)?;
+            self.read_names(store, &mut run, filter)?;
         }
         self.follow_links(store, &mut run)?;
-        Ok(DirSlice { run, is_last: self.is_at_end && self.links.is_empty() })
+        Ok((run, self.is_at_end && self.links.is_empty()))
     }
 
     /// Reads names until they are enough for a slice, and puts the links among them aside.
@@ -71,7 +63,7 @@ impl DirReader {
         &mut self,
         store: &ContentSource,
         run: &mut Run,
-        mut is_wanted: impl FnMut(&[u8]) -> bool,
+        filter: &mut Option<NameFilter>,
     ) -> Result<(), LookupError> {
         let mut buffer = [MaybeUninit::uninit(); DIR_BUFFER_LEN];
         let mut reader = RawDir::new(&self.dir, &mut buffer);
@@ -82,7 +74,7 @@ impl DirReader {
             let path = join(&self.path, name.to_bytes());
             if may_be_served(name.to_bytes(), &path)
                 && !store.is_embedded(&path)
-                && is_wanted(name.to_bytes())
+                && matches_filter(filter, name.to_bytes())
             {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
@@ -114,6 +106,10 @@ impl DirReader {
     }
 }
 
+fn matches_filter(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
+    filter.as_mut().is_none_or(|filter| filter.matches(name))
+}
+
 fn may_be_served(name: &[u8], path: &[u8]) -> bool {
     !name.starts_with(b".") && name.len() <= NAME_LEN_MAX && path.len() <= PATH_LEN_MAX
 }
@@ -136,18 +132,14 @@ fn push_entry(run: &mut Run, name: &[u8], stat: Result<FileStat, LookupError>) -
 }
 
 /// The pages of the binary that stand in the directory at `path` of this store, in no order.
-pub(super) fn embedded_pages(
-    store: &ContentSource,
-    path: &[u8],
-    mut is_wanted: impl FnMut(&[u8]) -> bool,
-) -> Run {
+pub(super) fn embedded_pages(store: &ContentSource, path: &[u8], filter: &mut Option<NameFilter>) -> Run {
     let mut run = Run::default();
     let mut directories: Vec<&[u8]> = Vec::new();
     for (page_path, page) in store.embedded_pages() {
         let Some(rest) = beneath(path, page_path.as_bytes()) else { continue };
         let name = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
         let is_directory = name.len() < rest.len();
-        if !is_wanted(name) || directories.contains(&name) {
+        if !matches_filter(filter, name) || directories.contains(&name) {
             continue;
         }
         if is_directory {
@@ -178,10 +170,10 @@ mod tests {
         let mut directory = DirReader::open(root, b"").expect("opens");
         let mut found = Vec::new();
         for _ in 0..COUNT {
-            let slice = directory.read_slice(&store, |_| true).expect("reads");
-            assert!(slice.run.len() <= SLICE_LINKS_MAX + 1, "{} in a slice", slice.run.len());
-            found.extend(slice.run.entries().map(|entry| (entry.name.to_vec(), entry.len)));
-            if slice.is_last {
+            let (run, is_last) = directory.read_slice(&store, &mut None).expect("reads");
+            assert!(run.len() <= SLICE_LINKS_MAX + 1, "{} in a slice", run.len());
+            found.extend(run.entries().map(|entry| (entry.name.to_vec(), entry.len)));
+            if is_last {
                 break;
             }
         }

@@ -120,32 +120,15 @@ impl PartialEq for Run {
 }
 
 /// Sorted runs that are taken as one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Merge {
-    order: SortOrder,
     heap: BinaryHeap<Run>,
     /// Whether the next entry of the run on top has been taken.
     is_top_taken: bool,
 }
 
 impl Merge {
-    /// Nothing yet, to be taken in this order.
-    pub(super) fn new(order: SortOrder) -> Merge {
-        Merge { order, heap: BinaryHeap::new(), is_top_taken: false }
-    }
-
-    /// The order in which entries are taken.
-    pub(super) fn order(&self) -> SortOrder {
-        self.order
-    }
-
-    /// Lets go of everything but this run, which is sorted.
-    pub(super) fn replace(&mut self, run: Run) {
-        *self = Merge::new(self.order);
-        self.push(run);
-    }
-
-    /// Adds a run that is sorted in the order of the merge, before any entry is taken.
+    /// Adds a run that is sorted in the same order as the others, before any entry is taken.
     pub(super) fn push(&mut self, run: Run) {
         if run.peek().is_some() {
             self.heap.push(run);
@@ -184,7 +167,7 @@ mod tests {
 
     /// Cuts the entries into runs and merges these.
     fn merged(entries: &[Plain], run_len: usize, order: SortOrder) -> Vec<Plain> {
-        let mut merge = Merge::new(order);
+        let mut merge = Merge::default();
         for chunk in entries.chunks(run_len) {
             let mut run = Run::default();
             chunk.iter().for_each(|plain| run.push(&entry(plain)));
@@ -206,9 +189,9 @@ mod tests {
 
     #[test]
     fn empty_merge_and_overlong_name_yield_nothing() {
-        let empty = Merge::new(SortOrder::default()).next_entry().is_none();
+        let empty = Merge::default().next_entry().is_none();
         assert!(empty);
-        let mut merge = Merge::new(SortOrder::default());
+        let mut merge = Merge::default();
         merge.push(Run::default());
         assert!(merge.next_entry().is_none());
         let mut run = Run::default();

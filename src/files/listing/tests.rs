@@ -197,9 +197,9 @@ fn large_directory_is_read_in_slices_under_lease() {
     let mut builder = ListingBuilder::begin(&path, page_options(30, 100), &budget).expect("begins");
     let (mut slices, mut held_len_max) = (0, 0);
     loop {
-        let before = builder.entries_found();
+        let before = builder.totals.entries();
         let more = builder.build_slice(&store).expect("gathers");
-        assert!(builder.entries_found() - before <= 300, "a slice of {}", builder.entries_found() - before);
+        assert!(builder.totals.entries() - before <= 300, "a slice of {}", builder.totals.entries() - before);
         held_len_max = held_len_max.max(budget.held_len());
         slices += 1;
         if !more {
@@ -223,9 +223,9 @@ fn directory_waits_while_too_many_are_open() {
     let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
     assert!(open.iter_mut().all(|builder| builder.build_slice(&store).expect("gathers")));
     let mut last = begin();
-    assert!(last.build_slice(&store).expect("waits") && last.entries_found() == 0);
+    assert!(last.build_slice(&store).expect("waits") && last.totals.entries() == 0);
     while open[0].build_slice(&store).expect("gathers") {}
-    assert!(last.build_slice(&store).expect("gathers") && last.entries_found() > 0);
+    assert!(last.build_slice(&store).expect("gathers") && last.totals.entries() > 0);
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub struct Upload {
 
 /// Whether uploads can go to the directory `upload_dir`, empty for the root: it is there.
 pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
-    store.root().is_some_and(|root| root.kind(upload_dir).is_ok_and(|kind| kind == FileKind::Directory))
+    store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileKind::Directory))
 }
 
 /// Whether a file can be stored under `path`, as [`Upload::begin`] would say, but for permissions and

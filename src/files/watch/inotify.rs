@@ -67,13 +67,14 @@ const DIRECTORY_EVENTS: WatchFlags = WatchFlags::CREATE
 /// What is watched, and how often it has changed.
 #[derive(Debug, Default)]
 pub(crate) struct InotifyWatcher {
-    is_on: bool,
+    /// If not, it watches nothing, and everything is unsure.
+    pub(crate) is_on: bool,
     /// Opened for the first that is to be watched.
     inotify: Option<OwnedFd>,
     /// Whether requests have come since events were read.
     events_pending: bool,
-    /// How often events were read that mattered.
-    changes: u64,
+    /// How often something has changed, as far as is known.
+    pub(crate) changes: u64,
     change_counters: Vec<u32>,
     hasher: RandomState,
     watches: HashMap<i32, Rc<i32>, RandomState>,
@@ -92,7 +93,7 @@ pub(crate) struct Dependencies {
     /// The watch's count when they were last seen to hold.
     changes: u64,
     /// The second since 1970 of the look, or of the vain attempt to watch.
-    checked_secs: u64,
+    pub(crate) checked_secs: u64,
     /// The second in which somebody has asked last without there being any.
     used_secs: u64,
 }
@@ -126,15 +127,6 @@ impl InotifyWatcher {
         InotifyWatcher { is_on, watches_max: WATCHES_MAX, sweep_at: SWEEP_MIN, ..InotifyWatcher::default() }
     }
 
-    /// How often something has changed, as far as is known.
-    pub(crate) fn changes(&self) -> u64 {
-        self.changes
-    }
-
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on
-    }
-
     /// Whoever looks next wants to know of all changes up to now.
     pub(crate) fn mark_events_pending(&mut self) {
         self.events_pending = true;
@@ -146,11 +138,6 @@ impl InotifyWatcher {
         if mem::take(&mut self.events_pending) && self.inotify.is_some() {
             self.read_events();
         }
-    }
-
-    /// Watches nothing any more: everything is unsure from now on.
-    pub(super) fn turn_off(&mut self) {
-        self.is_on = false;
     }
 
     /// Watches the file or directory that is open here, from now on.
@@ -321,11 +308,6 @@ impl Dependencies {
             (false, true) => Freshness::Fresh,
             (false, false) => Freshness::Revalidate,
         }
-    }
-
-    /// Somebody has looked in this second, and found the same.
-    pub(crate) fn mark_checked(&mut self, secs: u64) {
-        self.checked_secs = secs;
     }
 
     /// The memory that they take.

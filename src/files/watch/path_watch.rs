@@ -19,12 +19,6 @@ use crate::files::root::Root;
 const LINKS_MAX: usize = 40;
 const COMPONENTS_MAX: usize = 4096;
 
-/// A directory on the way.
-struct PathDir {
-    dir: OwnedFd,
-    wd: Rc<i32>,
-}
-
 /// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
 /// for as long as the ties hold. There are none if not everything can be watched.
 pub(crate) fn watch_paths(
@@ -39,7 +33,7 @@ pub(crate) fn watch_paths(
         Ok(()) => dependencies.shrink_to_fit(),
         Err(Errno::OPNOTSUPP) if dependencies.is_empty() => {
             log::info!("the file system does not tell of all changes, so each request looks at its file");
-            watcher.turn_off();
+            watcher.is_on = false;
         }
         Err(errno) => {
             log::debug!("cannot watch all on the way to a file, so it is looked at each time: {errno}");
@@ -60,25 +54,24 @@ fn watch_path(
     dependencies: &mut Vec<Dependency>,
     secs: u64,
 ) -> Result<(), Errno> {
-    let mut directories =
-        vec![PathDir::enter(open_component(root.dir(), b".")?, watcher, dependencies, secs)?];
+    let mut directories = vec![enter(open_component(root.dir(), b".")?, watcher, dependencies, secs)?];
     let mut todo = components(name);
     let mut links = 0;
     for _ in 0..COMPONENTS_MAX {
         // A name that has no more steps, or leaves the root, depends on nothing more.
-        let (Some(next), Some(directory)) = (todo.pop(), directories.last()) else { return Ok(()) };
+        let (Some(next), Some((directory, wd))) = (todo.pop(), directories.last()) else { return Ok(()) };
         if next == b".." {
             directories.pop();
             continue;
         }
-        dependencies.push(watcher.depend_on(&directory.wd, Some(&next)));
-        let found = match open_component(&directory.dir, &next) {
+        dependencies.push(watcher.depend_on(wd, Some(&next)));
+        let found = match open_component(directory, &next) {
             // Whatever comes by this name is told of by the tie.
             Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(()),
             found => found?,
         };
         match FileType::from_raw_mode(fstat(&found)?.st_mode) {
-            FileType::Directory => directories.push(PathDir::enter(found, watcher, dependencies, secs)?),
+            FileType::Directory => directories.push(enter(found, watcher, dependencies, secs)?),
             FileType::Symlink if links < LINKS_MAX => {
                 links += 1;
                 let target = readlinkat(&found, c"", Vec::new())?;
@@ -98,17 +91,16 @@ fn watch_path(
     Err(Errno::NAMETOOLONG)
 }
 
-impl PathDir {
-    fn enter(
-        dir: OwnedFd,
-        watcher: &mut InotifyWatcher,
-        dependencies: &mut Vec<Dependency>,
-        secs: u64,
-    ) -> Result<PathDir, Errno> {
-        let wd = watcher.add_watch(&dir, secs)?;
-        dependencies.push(watcher.depend_on(&wd, None));
-        Ok(PathDir { dir, wd })
-    }
+/// A directory on the way, which is watched from now on, and its watch.
+fn enter(
+    dir: OwnedFd,
+    watcher: &mut InotifyWatcher,
+    dependencies: &mut Vec<Dependency>,
+    secs: u64,
+) -> Result<(OwnedFd, Rc<i32>), Errno> {
+    let wd = watcher.add_watch(&dir, secs)?;
+    dependencies.push(watcher.depend_on(&wd, None));
+    Ok((dir, wd))
 }
 
 /// The steps of a path, the last one first.
