@@ -5,17 +5,19 @@
 
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
+use signal_hook_mio::v1_0::Signals;
 
 use super::listeners::Listeners;
 use super::slots::{Slots, Timer};
-use super::sources::{FdSource, Signals, TimerFd};
 use super::timer_wheel::TimerWheel;
+use super::timerfd::TimerFd;
 use super::token::TokenKind;
 use super::{App, Clock, Control, EventSource, Key, ListenerId, Next, Now, Readiness, Watermarks};
 
@@ -36,8 +38,10 @@ pub struct Reactor<A: App> {
     timer_wheel: TimerWheel,
     due_keys: Vec<Key>,
     listeners: Listeners,
-    signals: Signals,
-    fd_source: FdSource,
+    /// Its handler writes to a pipe that the loop reads.
+    signals: Option<Signals>,
+    /// Open for as long as it is watched.
+    fd_source: Option<OwnedFd>,
     timerfd: Option<TimerFd>,
     waker: Arc<Waker>,
     control: Control<A::Conn>,
@@ -60,9 +64,9 @@ impl<A: App> Reactor<A> {
             slots: Slots::new(),
             timer_wheel: TimerWheel::new(now.instant),
             due_keys: Vec::new(),
-            listeners: Listeners::new(),
-            signals: Signals::default(),
-            fd_source: FdSource::default(),
+            listeners: Listeners::default(),
+            signals: None,
+            fd_source: None,
             timerfd: None,
             waker,
             control: Control::default(),
@@ -85,7 +89,7 @@ impl<A: App> Reactor<A> {
 
     /// Bounds the number of connections.
     pub fn set_watermarks(&mut self, watermarks: Watermarks) {
-        self.listeners.set_watermarks(watermarks);
+        self.listeners.watermarks = Some(watermarks);
     }
 
     /// Turns these signals into news for [`App::on_tick`].
@@ -93,7 +97,10 @@ impl<A: App> Reactor<A> {
     /// # Errors
     /// When a handler cannot be installed.
     pub fn watch_signals(&mut self, numbers: &[c_int]) -> io::Result<()> {
-        self.signals.watch(self.poll.registry(), numbers)
+        let mut signals = Signals::new(numbers)?;
+        self.poll.registry().register(&mut signals, TokenKind::Signals.token(), Interest::READABLE)?;
+        self.signals = Some(signals);
+        Ok(())
     }
 
     /// Turns something to read on this descriptor, one and no connection, into news for
@@ -102,7 +109,13 @@ impl<A: App> Reactor<A> {
     /// # Errors
     /// When it cannot be registered.
     pub fn watch_fd(&mut self, input: OwnedFd) -> io::Result<()> {
-        self.fd_source.watch(self.poll.registry(), input)
+        let source = &mut SourceFd(&input.as_raw_fd());
+        match self.poll.registry().register(source, TokenKind::Fd.token(), Interest::READABLE) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+            registered => registered?,
+        }
+        self.fd_source = Some(input);
+        Ok(())
     }
 
     /// Calls the application when it wants to be called, to some microseconds. Without this it may be a
@@ -171,10 +184,8 @@ impl<A: App> Reactor<A> {
         if self.slots.has_queued() || self.listeners.has_work() {
             return Some(Duration::ZERO);
         }
-        let nearest = earlier(
-            earlier(self.timer_wheel.next_deadline(), self.app_deadline),
-            self.listeners.backoff_until(),
-        );
+        let nearest =
+            earlier(earlier(self.timer_wheel.next_deadline, self.app_deadline), self.listeners.backoff_until);
         nearest.map(|instant| instant.saturating_duration_since(now))
     }
 
@@ -188,7 +199,9 @@ impl<A: App> Reactor<A> {
                     }
                 }
                 TokenKind::Listener(id) => self.listeners.on_acceptable(id),
-                TokenKind::Signals => self.signals.take(&mut self.control.signals),
+                TokenKind::Signals => {
+                    self.control.signals.extend(self.signals.iter_mut().flat_map(Signals::pending));
+                }
                 TokenKind::Waker => self.control.woken = true,
                 TokenKind::Fd => self.control.fd_readable = true,
                 // It has woken the loop, and that is all.

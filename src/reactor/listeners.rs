@@ -36,36 +36,21 @@ struct Listener {
 }
 
 /// All listeners of a reactor.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Listeners {
     /// A closed one leaves its place empty, so that the others keep their names.
     listeners: Vec<Option<Listener>>,
     /// The listener whose turn is next: a busy one does not keep the others waiting.
     next_id: ListenerId,
-    watermarks: Watermarks,
+    pub(super) watermarks: Option<Watermarks>,
     is_full: bool,
-    backoff_until: Option<Instant>,
+    /// After a shortage of descriptors, nothing is accepted before this.
+    pub(super) backoff_until: Option<Instant>,
     /// The shortage has been logged; it is logged again only after an accept has worked.
     exhaustion_logged: bool,
 }
 
 impl Listeners {
-    pub(super) fn new() -> Self {
-        let watermarks = Watermarks { stop_at: usize::MAX, resume_at: usize::MAX };
-        Self {
-            listeners: Vec::new(),
-            next_id: 0,
-            watermarks,
-            is_full: false,
-            backoff_until: None,
-            exhaustion_logged: false,
-        }
-    }
-
-    pub(super) fn set_watermarks(&mut self, watermarks: Watermarks) {
-        self.watermarks = watermarks;
-    }
-
     pub(super) fn add(&mut self, registry: &Registry, mut socket: TcpListener) -> io::Result<ListenerId> {
         let id = self.listeners.len();
         registry.register(&mut socket, TokenKind::Listener(id).token(), Interest::READABLE)?;
@@ -98,23 +83,16 @@ impl Listeners {
             && self.listeners.iter().flatten().any(|listener| listener.acceptable)
     }
 
-    /// When a rest ends.
-    pub(super) fn backoff_until(&self) -> Option<Instant> {
-        self.backoff_until
-    }
-
     /// Looks at how full the house is, and at the clock, before accepting.
     pub(super) fn begin_tick(&mut self, connections: usize, now: Instant) {
         if self.backoff_until.is_some_and(|until| now >= until) {
             self.backoff_until = None;
         }
-        if !self.is_full && connections >= self.watermarks.stop_at {
-            log::warn!(
-                "{connections} connections are open: accepting stops until {}",
-                self.watermarks.resume_at
-            );
+        let Some(Watermarks { stop_at, resume_at }) = self.watermarks else { return };
+        if !self.is_full && connections >= stop_at {
+            log::warn!("{connections} connections are open: accepting stops until {resume_at}");
             self.is_full = true;
-        } else if self.is_full && connections <= self.watermarks.resume_at {
+        } else if self.is_full && connections <= resume_at {
             log::warn!("{connections} connections are open: accepting again");
             self.is_full = false;
         }
@@ -187,7 +165,7 @@ mod tests {
     #[test]
     fn accept_alternates_between_busy_listeners() {
         let poll = Poll::new().expect("an epoll instance");
-        let mut listeners = Listeners::new();
+        let mut listeners = Listeners::default();
         let mut clients = Vec::new();
         for clients_len in [3, 1] {
             let (_, address) = listening(&mut listeners, &poll);
@@ -203,7 +181,7 @@ mod tests {
     fn closed_listener_refuses_and_other_ids_stay_valid() {
         let poll = Poll::new().expect("an epoll instance");
         let now = Instant::now();
-        let mut listeners = Listeners::new();
+        let mut listeners = Listeners::default();
         let (first, closed) = listening(&mut listeners, &poll);
         let (second, open) = listening(&mut listeners, &poll);
         listeners.close(first);

@@ -13,9 +13,9 @@ mod event_loop;
 mod listeners;
 mod readiness;
 mod slots;
-mod sources;
 mod threads;
 mod timer_wheel;
+mod timerfd;
 mod token;
 
 pub use app::{App, EventSource, Next};

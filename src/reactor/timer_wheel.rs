@@ -31,7 +31,7 @@ pub(super) struct TimerWheel {
     /// When the tick after `last_tick` comes; until then there is nothing to empty.
     next_tick: Instant,
     /// When the nearest bucket that holds anything is due. Asked for each turn, and hardly ever another.
-    next_deadline: Option<Instant>,
+    pub(super) next_deadline: Option<Instant>,
 }
 
 impl TimerWheel {
@@ -78,11 +78,6 @@ impl TimerWheel {
         self.last_tick
     }
 
-    /// When the nearest bucket that holds anything is due.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.next_deadline
-    }
-
     fn compute_next_deadline(&self) -> Option<Instant> {
         if self.occupied == 0 {
             return None;
@@ -127,10 +122,10 @@ mod tests {
         for after_micros in [100_001, 150_000, 200_000] {
             let mut wheel = TimerWheel::new(origin);
             schedule(&mut wheel, 1, origin + Duration::from_micros(after_micros));
-            assert_eq!(wheel.next_deadline(), Some(origin + Duration::from_millis(200)));
+            assert_eq!(wheel.next_deadline, Some(origin + Duration::from_millis(200)));
             assert_eq!(expired(&mut wheel, origin + Duration::from_millis(199)), [0; 0]);
             assert_eq!(expired(&mut wheel, origin + Duration::from_millis(200)), [1]);
-            assert_eq!(wheel.next_deadline(), None);
+            assert_eq!(wheel.next_deadline, None);
         }
     }
 
@@ -139,7 +134,7 @@ mod tests {
         let origin = Instant::now();
         let mut wheel = TimerWheel::new(origin);
         schedule(&mut wheel, 1, origin + Duration::from_secs(60));
-        let horizon = wheel.next_deadline().expect("it is scheduled");
+        let horizon = wheel.next_deadline.expect("it is scheduled");
         assert_eq!(horizon, origin + Duration::from_millis(12_700));
         assert_eq!(expired(&mut wheel, horizon), [1]);
     }
@@ -160,7 +155,7 @@ mod tests {
         let mut wheel = TimerWheel::new(now);
         (0..KEYS).for_each(|index| schedule(&mut wheel, index, now + Duration::from_secs(3_600)));
         for _ in 0..2 * BUCKETS {
-            now = wheel.next_deadline().expect("they are scheduled");
+            now = wheel.next_deadline.expect("they are scheduled");
             wheel.expire(now, &mut due);
             assert_eq!(due.len(), KEYS as usize);
             due.drain(..).for_each(|key| schedule(&mut wheel, key.index, now + Duration::from_secs(3_600)));
@@ -179,6 +174,6 @@ mod tests {
         let mut due = expired(&mut wheel, origin + Duration::from_secs(3_600));
         due.sort_unstable();
         assert_eq!(due, (0..200).collect::<Vec<_>>());
-        assert_eq!(wheel.next_deadline(), None);
+        assert_eq!(wheel.next_deadline, None);
     }
 }

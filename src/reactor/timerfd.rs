@@ -1,0 +1,52 @@
+//! timerfd wrapper.
+//!
+//! It wakes the loop on time: epoll counts in milliseconds, which is too coarse for a schedule of sending.
+//! What is due is the application's affair. Time is an argument.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+
+use super::token::TokenKind;
+
+/// What is nearer than this is not slept for: falling asleep and waking up take longer.
+const SLEEP_MIN: Duration = Duration::from_micros(5);
+
+/// The timer, and the moment it is set to.
+#[derive(Debug)]
+pub(super) struct TimerFd {
+    timer: OwnedFd,
+    armed_for: Option<Instant>,
+}
+
+impl TimerFd {
+    pub(super) fn new(registry: &Registry) -> io::Result<Self> {
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        registry.register(&mut SourceFd(&timer.as_raw_fd()), TokenKind::Timer.token(), Interest::READABLE)?;
+        Ok(Self { timer, armed_for: None })
+    }
+
+    /// Sees to it that the loop wakes at `deadline`; `false` when that is now. Each expiry is an event of its
+    /// own, so the timer never has to be read.
+    pub(super) fn arm(&mut self, deadline: Instant, now: Instant) -> io::Result<bool> {
+        let left = deadline.saturating_duration_since(now);
+        if left < SLEEP_MIN {
+            return Ok(false);
+        }
+        if self.armed_for != Some(deadline) {
+            let no_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let it_value = Timespec::try_from(left).map_err(io::Error::other)?;
+            let setting = Itimerspec { it_interval: no_interval, it_value };
+            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &setting)?;
+            self.armed_for = Some(deadline);
+        }
+        Ok(true)
+    }
+}
