@@ -69,11 +69,6 @@ impl MediaTypes {
         let fitting = self.0.iter().filter(|(extension, _)| has_extension(name, extension));
         fitting.max_by_key(|(extension, _)| extension.len()).map(|(_, media_type)| media_type.as_str())
     }
-
-    /// Each extension and its media type, in the order in which they were given.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(extension, media_type)| (extension.as_str(), media_type.as_str()))
-    }
 }
 
 /// Whether `name` ends in a dot and this extension, in any case.

@@ -51,9 +51,11 @@ impl<'a> RelativePath<'a> {
     /// # Errors
     /// See [`PathError`]: each variant is one reason.
     pub fn parse(raw: &'a [u8]) -> Result<Self, PathError> {
-        let rest = raw.strip_prefix(b"/").ok_or(PathError::NotFound)?;
-        let bytes = if is_plain(rest) { Cow::Borrowed(rest) } else { Cow::Owned(normalise(rest)?) };
-        let path = RelativePath { bytes };
+        let path = RelativePath { bytes: normal_form(raw)? };
+        // Asked only now: a hidden segment that a later `..` takes back is no harm. What is plain has none.
+        if matches!(&path.bytes, Cow::Owned(bytes) if has_hidden(bytes)) {
+            return Err(PathError::Hidden);
+        }
         if path.as_bytes().len() > PATH_LEN_MAX {
             return Err(PathError::NotFound);
         }
@@ -162,14 +164,9 @@ static SPECIAL_BYTES: [bool; 256] = {
     table
 };
 
-/// Decodes `rest`, resolves its dot segments, and refuses hidden names.
-fn normalise(rest: &[u8]) -> Result<Vec<u8>, PathError> {
-    let out = resolve(rest)?;
-    // Asked only now: a hidden segment that a later `..` takes back is no harm.
-    if out.split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
-        return Err(PathError::Hidden);
-    }
-    Ok(out)
+/// Whether a segment begins with a dot.
+fn has_hidden(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|name| name.starts_with(b"."))
 }
 
 /// Decodes `rest` and resolves its dot segments.
@@ -187,8 +184,9 @@ fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
                 out.truncate(start);
                 pop_segment(&mut out)?;
             }
-            name => {
-                check_name(name)?;
+            name if name.contains(&0) => return Err(PathError::Nul),
+            name if name.contains(&b'/') || name.len() > NAME_LEN_MAX => return Err(PathError::NotFound),
+            _ => {
                 out.push(b'/');
                 names_directory = false;
             }
@@ -218,16 +216,6 @@ fn pop_segment(out: &mut Vec<u8>) -> Result<(), PathError> {
     let kept = out.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     out.truncate(kept);
     Ok(())
-}
-
-fn check_name(name: &[u8]) -> Result<(), PathError> {
-    if name.contains(&0) {
-        Err(PathError::Nul)
-    } else if name.contains(&b'/') || name.len() > NAME_LEN_MAX {
-        Err(PathError::NotFound)
-    } else {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -419,7 +407,8 @@ mod tests {
         fn is_plain_agrees_with_normalise(raw in "(/[a-c.]{0,3}){1,5}/?") {
             let rest = &raw.as_bytes()[1..];
             if is_plain(rest) {
-                prop_assert_eq!(normalise(rest), Ok(rest.to_vec()));
+                prop_assert_eq!(resolve(rest), Ok(rest.to_vec()));
+                prop_assert!(!has_hidden(rest));
             }
         }
     }

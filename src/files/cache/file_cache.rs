@@ -58,6 +58,8 @@ struct CacheEntry<V> {
     /// None if there is no such file.
     cached_file: Option<Rc<CachedFile<V>>>,
     validation: Validation,
+    /// What tells of changes on disk.
+    dependencies: Dependencies,
     /// What is known of its variants, once somebody has wanted one. It goes when the file changes.
     variants: Option<Box<Variants<V>>>,
     /// What the shelf has been told that it costs.
@@ -74,8 +76,6 @@ enum Validation {
         name: Box<[u8]>,
         /// The facts of the file, if they tell it from all that may come after it.
         stat: Option<FileStat>,
-        /// What tells of changes.
-        dependencies: Dependencies,
     },
 }
 
@@ -137,8 +137,8 @@ impl<V> FileCache<V> {
         self.watcher.drain_events();
         let mut dependencies = Dependencies::none(request.unix_secs);
         if let Some(entry) = self.entries.get(key) {
-            if entry.validation.is_fresh(&request, &mut self.watcher) {
-                let request = VariantRequest { is_watched: entry.validation.is_watched(), ..request };
+            if entry.is_fresh(&request, &mut self.watcher) {
+                let request = VariantRequest { is_watched: !entry.dependencies.is_empty(), ..request };
                 let name = || file_name(path, index);
                 let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
                 let is_validated = entry.is_validated(&request, &self.watcher);
@@ -152,11 +152,7 @@ impl<V> FileCache<V> {
                 }
                 return found;
             }
-            dependencies = self
-                .entries
-                .remove(key)
-                .map(|entry| entry.validation.into_dependencies())
-                .unwrap_or_default();
+            dependencies = self.entries.remove(key).map(|stale| stale.dependencies).unwrap_or_default();
         }
         self.load(request, (path, index), dependencies, make)
     }
@@ -176,10 +172,8 @@ impl<V> FileCache<V> {
             Ok(FoundContent::Directory) => return Ok(Lookup::Directory),
             Err(LookupError::NotFound) => {
                 if self.watcher.is_on {
-                    self.insert(
-                        request.key,
-                        CacheEntry::new(None, Validation::on_disk(name(), None, dependencies)),
-                    );
+                    let validation = Validation::Disk { name: name().into(), stat: None };
+                    self.insert(request.key, CacheEntry::new(None, validation, dependencies));
                 }
                 return Err(LookupError::NotFound);
             }
@@ -190,15 +184,15 @@ impl<V> FileCache<V> {
             resource.media_type = media_type.to_owned().into();
         }
         let stable_stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));
-        let (origin, may_cache) = match resource.content {
+        let (validation, may_cache) = match resource.content {
             Content::Static(_) | Content::Packed(_) => (Validation::Embedded, true),
             // What changes while it is read is not for keeping.
             Content::Memory(_) | Content::File(_) => {
                 let may_cache = stable_stat.is_some() || (resource.stat.is_some() && self.watcher.is_on);
-                (Validation::on_disk(name(), stable_stat, dependencies), may_cache)
+                (Validation::Disk { name: name().into(), stat: stable_stat }, may_cache)
             }
         };
-        let mut entry = CacheEntry::new(Some(CachedFile::new(resource, &make)), origin);
+        let mut entry = CacheEntry::new(Some(CachedFile::new(resource, &make)), validation, dependencies);
         let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
         if may_cache {
             self.insert(request.key, entry);
@@ -214,8 +208,12 @@ impl<V> FileCache<V> {
 }
 
 impl<V> CacheEntry<V> {
-    fn new(entry: Option<Rc<CachedFile<V>>>, origin: Validation) -> CacheEntry<V> {
-        CacheEntry { cached_file: entry, validation: origin, variants: None, cost: Cost::default() }
+    fn new(
+        cached_file: Option<Rc<CachedFile<V>>>,
+        validation: Validation,
+        dependencies: Dependencies,
+    ) -> CacheEntry<V> {
+        CacheEntry { cached_file, validation, dependencies, variants: None, cost: Cost::default() }
     }
 
     /// The file, or the variant of it that suits. `name` is that of the file beneath the root.
@@ -231,7 +229,8 @@ impl<V> CacheEntry<V> {
         if request.accepted.is_plain() || !entry.resource.is_negotiable {
             return Ok(Lookup::File(Rc::clone(entry)));
         }
-        let request = VariantRequest { is_settled: self.validation.mtime_is_stable(), ..request };
+        let is_settled = !matches!(self.validation, Validation::Disk { stat: None, .. });
+        let request = VariantRequest { is_settled, ..request };
         let variants = self.variants.get_or_insert_with(|| Box::new(Variants::new(&name())));
         Ok(variants.choose(entry, &request, gzip_jobs, watch, make))
     }
@@ -239,36 +238,30 @@ impl<V> CacheEntry<V> {
     /// Whether what was just found in this would be found again without a look at the disk, for the rest of
     /// this second, unless news come.
     fn is_validated(&mut self, request: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
-        let Validation::Disk { dependencies, .. } = &mut self.validation else { return true };
+        if matches!(self.validation, Validation::Embedded) {
+            return true;
+        }
         let variants = self.variants.as_mut().filter(|_| !request.accepted.is_plain());
-        dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
+        self.dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
             && variants.is_none_or(|variants| variants.is_validated(watch, request.unix_secs))
     }
 
     fn current_cost(&self) -> Cost {
-        let origin_len = match &self.validation {
-            Validation::Embedded => 0,
-            Validation::Disk { name, dependencies, .. } => name.len() + dependencies.bytes(),
-        };
-        let mut cost = Cost { bytes: ENTRY_LEN + origin_len, descriptors: 0 };
+        let name_len = if let Validation::Disk { name, .. } = &self.validation { name.len() } else { 0 };
+        let mut cost = Cost { bytes: ENTRY_LEN + name_len + self.dependencies.bytes(), descriptors: 0 };
         cost += self.cached_file.as_ref().map_or(Cost::default(), |entry| entry.cost());
         cost += self.variants.as_ref().map_or(Cost::default(), |variants| variants.cost());
         cost
-    }
-}
-
-impl Validation {
-    fn on_disk(name: Cow<'_, [u8]>, stat: Option<FileStat>, dependencies: Dependencies) -> Validation {
-        Validation::Disk { name: name.into(), stat, dependencies }
     }
 
     /// Whether what was loaded from here is what a new look would find. If not, what is loaded now can
     /// be kept with the ties that are here then.
     fn is_fresh(&mut self, request: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
-        let Validation::Disk { name, stat, dependencies } = self else {
+        let Validation::Disk { name, stat } = &self.validation else {
             return !matches!(request.store, ContentSource::Disk(_));
         };
         let Some(root) = request.store.root() else { return false };
+        let dependencies = &mut self.dependencies;
         let is_same = || stat.is_some_and(|stat| root.stat(name).is_ok_and(|present| present == stat));
         let freshness = dependencies.freshness(watch, request.unix_secs);
         match freshness {
@@ -286,21 +279,6 @@ impl Validation {
             *dependencies = watch_paths(watch, root, &[name], request.unix_secs);
         }
         freshness == Freshness::Unwatched && is_same()
-    }
-
-    fn mtime_is_stable(&self) -> bool {
-        !matches!(self, Validation::Disk { stat: None, .. })
-    }
-
-    fn is_watched(&self) -> bool {
-        matches!(self, Validation::Disk { dependencies, .. } if !dependencies.is_empty())
-    }
-
-    fn into_dependencies(self) -> Dependencies {
-        match self {
-            Validation::Embedded => Dependencies::default(),
-            Validation::Disk { dependencies, .. } => dependencies,
-        }
     }
 }
 

@@ -159,7 +159,7 @@ fn configured_type_matches_longest_extension() {
         assert_eq!(types.get(name.as_bytes()), expected, "{name}");
     }
     assert_eq!(
-        types.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
+        types.0.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
         ["gz", "tar.gz", "foo", "d"]
     );
 }

@@ -222,14 +222,7 @@ impl InotifyWatcher {
     }
 
     fn read_events(&mut self) {
-        let InotifyWatcher {
-            inotify: Some(inotify),
-            change_counters: cells,
-            hasher,
-            watches: held,
-            changes,
-            ..
-        } = self
+        let InotifyWatcher { inotify: Some(inotify), change_counters, hasher, watches, changes, .. } = self
         else {
             return;
         };
@@ -249,16 +242,16 @@ impl InotifyWatcher {
             *changes += 1;
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 log::debug!("files change faster than the kernel can tell");
-                cells.iter_mut().for_each(bump);
+                change_counters.iter_mut().for_each(bump);
                 continue;
             }
             if event.events().contains(ReadFlags::IGNORED) {
-                held.remove(&event.wd());
+                watches.remove(&event.wd());
             }
             let counter = counter_index(hasher, event.wd(), name);
-            cells.get_mut(usize::from(counter)).into_iter().for_each(bump);
+            change_counters.get_mut(usize::from(counter)).into_iter().for_each(bump);
         }
-        cells.iter_mut().for_each(bump);
+        change_counters.iter_mut().for_each(bump);
         *changes += 1;
     }
 }
@@ -292,12 +285,9 @@ impl Dependencies {
     /// What is to be thought, in this second, of the look that has these ties.
     pub(crate) fn freshness(&mut self, watcher: &InotifyWatcher, secs: u64) -> Freshness {
         let has_changes = mem::replace(&mut self.changes, watcher.changes) != watcher.changes;
-        if has_changes
-            && self
-                .dependencies
-                .iter()
-                .any(|dependency| watcher.counter(dependency.counter_index) != dependency.seen)
-        {
+        let has_changed =
+            |dependency: &Dependency| watcher.counter(dependency.counter_index) != dependency.seen;
+        if has_changes && self.dependencies.iter().any(has_changed) {
             self.dependencies.clear();
             // That is known now, and it is no vain attempt.
             self.checked_secs = 0;

@@ -154,7 +154,7 @@ impl FileCacheFixture {
     /// Whether the kernel tells of all that `raw` depends on.
     fn is_watched(&mut self, raw: &str) -> bool {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        self.cache.entries.get(path.key()).is_some_and(|entry| entry.validation.is_watched())
+        self.cache.entries.get(path.key()).is_some_and(|entry| !entry.dependencies.is_empty())
     }
 }
 
