@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, percent_decode, percent_encode};
 
 use crate::text::printable;
 
@@ -68,14 +68,9 @@ impl<'a> RelativePath<'a> {
     /// # Errors
     /// As [`RelativePath::parse`], but `BadEscape` and what only an escape can hide.
     pub fn parse_plain(name: &[u8]) -> Result<RelativePath<'static>, PathError> {
-        let mut raw = b"/".to_vec();
-        for &byte in name.strip_prefix(b"/").unwrap_or(name) {
-            match byte {
-                b'%' => raw.extend_from_slice(b"%25"),
-                _ => raw.push(byte),
-            }
-        }
-        let path = RelativePath::parse(&raw)?;
+        const PERCENT: &AsciiSet = &AsciiSet::EMPTY.add(b'%');
+        let raw = format!("/{}", percent_encode(name.strip_prefix(b"/").unwrap_or(name), PERCENT));
+        let path = RelativePath::parse(raw.as_bytes())?;
         Ok(RelativePath { bytes: Cow::Owned(path.bytes.into_owned()) })
     }
 

@@ -174,7 +174,7 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Root { dir: open(path, flags, Mode::empty())?, path: path.to_owned() };
         // Also finds out whether the directory may be searched, beside being read.
-        root.open_beneath(b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
+        open_beneath(&root.dir, b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
         Ok(root)
     }
 
@@ -198,7 +198,7 @@ impl Root {
         // Should the name mean something else by now, these flags let the open neither wait nor
         // take a terminal, and the facts of what was really opened decide.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = File::from(self.open_beneath(path, flags)?);
+        let file = File::from(open_beneath(&self.dir, path, flags)?);
         let stat = FileStat::of(&file)?;
         match stat.kind {
             FileKind::File => Ok(OpenedPath::File(file, stat)),
@@ -211,7 +211,7 @@ impl Root {
     /// has been moved out of it is not found by a link that leads there. No allocation, unless the path
     /// is very long.
     pub(super) fn stat(&self, path: &[u8]) -> Result<FileStat, LookupError> {
-        Ok(FileStat::of(self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC)?)?)
+        Ok(FileStat::of(open_beneath(&self.dir, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
 
     /// The directory itself.
@@ -223,14 +223,14 @@ impl Root {
     /// either. What was opened so is good for opening, making and renaming what is in it.
     pub(super) fn open_directory(&self, within: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let within = self.open_beneath(within, flags)?;
+        let within = open_beneath(&self.dir, within, flags)?;
         open_beneath(&within, path, flags)
     }
 
     /// The directory at `path`, open for reading what is in it.
     pub(super) fn open_for_reading(&self, path: &[u8]) -> Result<OwnedFd, LookupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(self.open_beneath(path, flags)?)
+        Ok(open_beneath(&self.dir, path, flags)?)
     }
 
     /// Whether nothing in `directory` is called `name`, which has no slash in it. A link that leads
@@ -238,10 +238,6 @@ impl Root {
     pub(super) fn is_absent(directory: &OwnedFd, name: &[u8]) -> bool {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         matches!(statx(directory, name, flags, StatxFlags::TYPE), Err(Errno::NOENT | Errno::NAMETOOLONG))
-    }
-
-    fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        open_beneath(&self.dir, path, flags)
     }
 }
 

@@ -174,7 +174,10 @@ impl<'s, 'b> LineScan<'s, 'b> {
             return if limit == HEAD_LEN_MAX { Err(HeadError::TooLong) } else { Ok(None) };
         };
         let lf = from + found;
-        let start = self.start.unwrap_or_else(|| self.line_start(lf));
+        let start = self.start.unwrap_or_else(|| {
+            let before = self.buf.get(self.head_start..lf).unwrap_or_default();
+            memrchr(b'\n', before).map_or(self.head_start, |at| self.head_start + at + 1)
+        });
         let Some([bytes @ .., b'\r']) = self.buf.get(start..lf) else {
             return Err(HeadError::BareLf);
         };
@@ -192,11 +195,6 @@ impl<'s, 'b> LineScan<'s, 'b> {
             Some([bytes @ .., b'\r']) => bytes,
             _ => from_first,
         }
-    }
-
-    fn line_start(&self, lf: usize) -> usize {
-        let before = self.buf.get(self.head_start..lf).unwrap_or_default();
-        memrchr(b'\n', before).map_or(self.head_start, |at| self.head_start + at + 1)
     }
 }
 

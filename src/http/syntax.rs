@@ -70,10 +70,7 @@ pub fn is_field_value(bytes: &[u8]) -> bool {
 
 /// `type/subtype`, perhaps with parameters (RFC 9110 section 8.3.1).
 pub fn is_media_type(bytes: &[u8]) -> bool {
-    let (essence, parameters) = match memchr(b';', bytes) {
-        Some(at) => (bytes.get(..at).unwrap_or_default(), bytes.get(at..).unwrap_or_default()),
-        None => (bytes, &b""[..]),
-    };
+    let (essence, parameters) = bytes.split_at(memchr(b';', bytes).unwrap_or(bytes.len()));
     let mut names = trim_ows(essence).splitn(2, |&byte| byte == b'/');
     let is_essence = names.next().is_some_and(is_token) && names.next().is_some_and(is_token);
     is_essence && is_field_value(bytes) && are_parameters(parameters)

@@ -149,14 +149,13 @@ fn stat_entry(
     path: &[u8],
 ) -> Result<Option<FileStat>, LookupError> {
     let name: &CStr = entry.file_name();
+    let itself = || FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW);
     let beneath = || root.stat(path).map(|stat| Some(stat).filter(|stat| stat.kind == FileKind::File));
     let stat = match entry.file_type() {
-        FileType::Directory | FileType::RegularFile => {
-            Some(FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?)
-        }
+        FileType::Directory | FileType::RegularFile => Some(itself()?),
         FileType::Symlink => beneath()?,
         // Some file systems do not tell; a link is no file and no directory then.
-        FileType::Unknown => match FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)? {
+        FileType::Unknown => match itself()? {
             FileStat { kind: FileKind::Other, .. } => beneath()?,
             stat => Some(stat),
         },

@@ -35,12 +35,6 @@ impl CacheLimits {
     pub const NONE: CacheLimits = CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 };
 }
 
-impl Default for CacheLimits {
-    fn default() -> Self {
-        CacheLimits::DEFAULT
-    }
-}
-
 /// What a thing takes of the limits, its name not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
@@ -142,8 +136,7 @@ impl<T> ClockCache<T> {
             None => self.slots.push(slot),
         }
         self.index.insert(name, index);
-        self.total_cost.bytes += cost.bytes;
-        self.total_cost.descriptors += cost.descriptors;
+        self.total_cost += cost;
     }
 
     /// Takes the thing called `name` down.

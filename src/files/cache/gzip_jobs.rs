@@ -120,7 +120,8 @@ impl GzipJobs {
         job.last_asked = self.tick;
         match job.advance(mem::take(&mut self.left_len)) {
             Ok(true) => gzip_result(job.encoder.finish(), job.len),
-            Ok(false) if job.is_incompressible() => GzipResult::NotSmaller,
+            // There is already as much of the result as there is of the original.
+            Ok(false) if job.encoder.get_ref().len() as u64 >= job.len => GzipResult::NotSmaller,
             Ok(false) => {
                 self.jobs.push(job);
                 GzipResult::Pending
@@ -171,11 +172,6 @@ impl GzipJob {
             return Err(io::Error::other("it changes while it is read"));
         }
         Ok(is_whole)
-    }
-
-    /// Whether there is already as much of the result as there is of the original.
-    fn is_incompressible(&self) -> bool {
-        self.encoder.get_ref().len() as u64 >= self.len
     }
 }
 

@@ -22,6 +22,9 @@ use crate::http::{
 const EMPTY_LINES_MAX: usize = 4;
 /// The first byte of a TLS record that carries a handshake (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
+const TLS_ON_PLAIN_PORT: Reject = Reject::bad_request(
+    "TLS was sent, but this port speaks plain HTTP, not TLS: use http:// instead of https://.",
+);
 
 /// One request, as far as its head tells. It borrows from the buffer (`'b`) and from the
 /// [`FieldBuf`] (`'h`).
@@ -107,20 +110,12 @@ fn skip_empty_lines(buf: &[u8]) -> Result<Option<usize>, Reject> {
             [] | [b'\r'] => return Ok(None),
             [b'\r', b'\n', ..] => start += 2,
             [first, ..] if is_tchar(*first) => return Ok(Some(start)),
-            [first, ..] => return Err(reject_first_byte(*first)),
+            [TLS_HANDSHAKE, ..] => return Err(TLS_ON_PLAIN_PORT),
+            [b'\n', ..] => return Err(HeadError::BareLf.into()),
+            _ => return Err(Reject::bad_request("What was sent does not begin like an HTTP request.")),
         }
     }
     Err(Reject::bad_request("There are too many empty lines before the request line."))
-}
-
-fn reject_first_byte(first: u8) -> Reject {
-    match first {
-        TLS_HANDSHAKE => Reject::bad_request(
-            "TLS was sent, but this port speaks plain HTTP, not TLS: use http:// instead of https://.",
-        ),
-        b'\n' => HeadError::BareLf.into(),
-        _ => Reject::bad_request("What was sent does not begin like an HTTP request."),
-    }
 }
 
 /// 414 as soon as it is certain, which is when the line can no longer end in time. Only the call

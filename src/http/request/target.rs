@@ -115,13 +115,8 @@ fn parse_absolute(bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     if !has_host(authority) {
         return Err(BAD_AUTHORITY);
     }
-    Ok(RequestTarget::Absolute {
-        authority,
-        path_and_query: match path_and_query {
-            [] => b"/",
-            given => given,
-        },
-    })
+    let path_and_query = if path_and_query.is_empty() { b"/" } else { path_and_query };
+    Ok(RequestTarget::Absolute { authority, path_and_query })
 }
 
 /// Whether this is `uri-host [":" port]` (RFC 9110 section 7.2) with a host that is not empty.

@@ -63,24 +63,7 @@ fn build_head<'h, 'b>(
     method: Method,
 ) -> Result<ResponseHead<'h, 'b>, ResponseHeadError> {
     let (version, status, reason) = parse_status_line(status_line)?;
-    let (framing, persistence) = scan_fields(fields);
-    let body = framing.response_body(method, status)?;
-    // With two framings, or one that its version does not know, nothing after this body can be
-    // trusted (RFC 9112 section 6.1).
-    let is_suspect = framing.is_ambiguous(version) || body == ResponseBody::UntilClose;
-    Ok(ResponseHead {
-        version,
-        status,
-        reason,
-        fields,
-        body,
-        keep_alive: persistence.persists(version) && !is_suspect,
-    })
-}
-
-fn scan_fields(fields: Fields<'_, '_>) -> (Framing, Persistence) {
-    let mut framing = Framing::default();
-    let mut persistence = Persistence::default();
+    let (mut framing, mut persistence) = (Framing::default(), Persistence::default());
     for (name, value) in fields.iter_bytes() {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
@@ -90,7 +73,12 @@ fn scan_fields(fields: Fields<'_, '_>) -> (Framing, Persistence) {
             _ => {}
         }
     }
-    (framing, persistence)
+    let body = framing.response_body(method, status)?;
+    // With two framings, or one that its version does not know, nothing after this body can be
+    // trusted (RFC 9112 section 6.1).
+    let is_suspect = framing.is_ambiguous(version) || body == ResponseBody::UntilClose;
+    let keep_alive = persistence.persists(version) && !is_suspect;
+    Ok(ResponseHead { version, status, reason, fields, body, keep_alive })
 }
 
 /// `HTTP-version SP status-code SP [reason]` (RFC 9112 section 4); the second SP may be missing

@@ -102,14 +102,10 @@ pub fn if_range_matches<'v>(
     current: Validators<'_>,
     now_unix_secs: u64,
 ) -> bool {
-    match (values.next(), values.next()) {
-        (None, _) => true,
-        (Some(value), None) => if_range_validator_matches(value, current, now_unix_secs),
-        (Some(_), Some(_)) => false,
+    let Some(value) = values.next() else { return true };
+    if values.next().is_some() {
+        return false;
     }
-}
-
-fn if_range_validator_matches(value: &[u8], current: Validators<'_>, now_unix_secs: u64) -> bool {
     if let Some(requested) = EntityTag::parse(value) {
         return tags_of(current).any(|tag| tag.strong_eq(requested));
     }
