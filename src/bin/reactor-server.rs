@@ -5,10 +5,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use reactor_http::net::host_name;
 use reactor_http::reactor::Now;
 use reactor_http::server::config::args;
 use reactor_http::server::config::args::{Command, Invocation, PROGRAM};
-use reactor_http::server::{ProcessEnv, ServerConfig, check, host_name, start};
+use reactor_http::server::{ProcessEnv, ServerConfig, check, start};
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;

@@ -3,8 +3,8 @@
 //! Owns what an option is (`option`), how arguments become options (`tokenizer`), set by variables
 //! (`environment`) and by a file (`file`), looked up afterwards (`parsed`) and shown (`show`), and how
 //! a refusal reads. A program brings its table, [`Program`], and makes its own configuration of what
-//! was [`ParsedArgs`]. It knows no program's options but `--help` and `--version`, never understands a
-//! value, and reads neither the environment nor a file: both are handed in.
+//! was [`ParsedArgs`]. It knows no program's options but `--help` and `--version`, understands no
+//! value but a host and a port (`values`), and reads neither the environment nor a file: both are handed in.
 
 mod did_you_mean;
 mod environment;
@@ -14,6 +14,7 @@ mod parsed_args;
 mod setting;
 mod show;
 mod tokenizer;
+mod values;
 
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
@@ -28,6 +29,7 @@ pub use option_spec::{OptionKind, OptionSpec, ValueKind};
 pub use parsed_args::ParsedArgs;
 pub use setting::{Setting, SettingSource};
 pub use tokenizer::ValueCheck;
+pub use values::{HOST_DEFAULT, parse_host, parse_port, parse_value, value};
 
 /// What the room needs to know of a program.
 #[derive(Clone, Copy, Debug)]
@@ -86,9 +88,9 @@ impl Program {
         }
     }
 
-    /// Says why the program fails, on standard error; who has closed it does not want to know.
+    /// Says why the program fails, on standard error.
     pub fn fail(&self, error: &dyn fmt::Display, code: u8) -> ExitCode {
-        let _ = writeln!(io::stderr().lock(), "{}: {error}", self.name);
+        say(format_args!("{}: {error}", self.name));
         ExitCode::from(code)
     }
 }
@@ -101,6 +103,11 @@ impl fmt::Display for UsageError {
 }
 
 impl Error for UsageError {}
+
+/// Says a line to the person, on standard error; who has closed that does not want to know.
+pub fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
 
 /// What a person wrote, in quotes, and on one line whatever is in it.
 pub fn quote(text: impl AsRef<OsStr>) -> String {

@@ -6,10 +6,10 @@
 //! `target`. It never prints, exits, or reads the environment.
 
 use super::config::{ClientConfig, OutputChoice};
-use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options, value};
+use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options};
 use super::source::{Payload, last_segment};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
-use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, quote};
+use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, quote, value};
 
 pub use crate::cli::Command;
 

@@ -9,17 +9,15 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use super::config::ClientConfig;
 use super::connection::FetchProtocol;
-use super::connector::AddressConnector;
 use super::log::ExchangeLog;
-use super::messages::say;
 use super::run_error::RunError;
 use super::session::Session;
 use super::source::Payload;
 use super::upload::UploadBody;
 use crate::access_log::LogDestination;
-use crate::cli::quote;
+use crate::cli::{quote, say};
 use crate::http::Method;
-use crate::net::{Connection, Pool};
+use crate::net::{AddressConnector, Connection, Pool, host_name};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 
 /// Bytes read at once: large bodies come in large pieces.
@@ -84,11 +82,6 @@ fn log_name(log: &LogDestination) -> String {
     }
 }
 
-/// The name that this machine goes by.
-pub(super) fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 impl App for FetchApp {
     type Conn = Connection<FetchProtocol<Session>>;
 
@@ -123,7 +116,7 @@ impl App for FetchApp {
                         FetchProtocol::new(self.method, Some(attempt), self.deadline),
                     ));
                 }
-                Err(error) => self.session.fail(error),
+                Err(error) => self.session.fail(error.into()),
             }
         }
         if self.session.is_finished() {

@@ -2,15 +2,7 @@
 //!
 //! Each is a function of its arguments; it neither connects nor saves.
 
-use std::fmt;
-use std::io::{self, Write};
-
 use crate::text::is_deceptive;
-
-/// Says a line to the person; who has closed standard error does not want to know.
-pub(crate) fn say(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
 
 /// Text that may be the peer's, with U+FFFD for each deceptive character but the tab, which field values may have.
 pub(super) fn printable(bytes: &[u8]) -> String {

@@ -8,7 +8,6 @@ pub mod args;
 pub(super) mod blocking;
 pub mod config;
 pub mod connection;
-mod connector;
 mod fetch;
 mod log;
 pub(super) mod messages;

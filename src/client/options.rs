@@ -1,10 +1,8 @@
-//! What the commands of the client share of their options: how values are read, and what says the request.
+//! Options that a single request and load mode share.
 //!
-//! Owns the words about a wrong value, `option '--port': …`, and what the target, the method and the body
-//! of a request mean together. It opens nothing.
+//! Owns what the target, the method and the body of a request mean together. It opens nothing.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,8 +11,8 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
 use super::source::{self, DATA_TYPE, Payload, parse_data_option};
-use super::target::{ClientTarget, Overrides, parse_host, parse_operands, parse_port};
-use crate::cli::{ParsedArgs, quote};
+use super::target::{ClientTarget, Overrides, parse_operands};
+use crate::cli::{ParsedArgs, parse_host, parse_port, parse_value, quote, value};
 use crate::text::parse_duration;
 
 /// What a single request and load mode share.
@@ -148,35 +146,6 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
 /// Reads a time above nought.
 pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
-}
-
-/// The value of an option, understood by `parse`.
-pub(crate) fn value<T, E: fmt::Display>(
-    args: &mut ParsedArgs,
-    name: &'static str,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<Option<T>, String> {
-    args.last(name).map(|value| parse_value(name, &value, parse)).transpose()
-}
-
-/// Understands the value of an option, or says which value of which option it is not.
-fn parse_value<T, E: fmt::Display>(
-    name: &str,
-    value: &OsString,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, String> {
-    let outcome = match value.to_str() {
-        Some(text) => parse(text).map_err(|error| error.to_string()),
-        None => Err("it is not UTF-8".to_owned()),
-    };
-    outcome.map_err(|error| {
-        let shown = quote(value);
-        // Some errors quote the value themselves; once is enough.
-        match error.starts_with(&shown) {
-            true => format!("option '{name}': {error}"),
-            false => format!("option '{name}' with {shown}: {error}"),
-        }
-    })
 }
 
 /// A word as text. Linux knows file names that are not UTF-8; such a word is percent-encoded, which is

@@ -9,19 +9,12 @@ use std::time::Duration;
 use super::connection::FetchError;
 use super::sink::SinkError;
 use crate::http::ResponseError;
-use crate::net::CloseReason;
+use crate::net::{CloseReason, ConnectError};
 use crate::text::units::duration;
 
 /// Why a run has failed. Displays as one line that names the thing; the codes are curl's.
 #[derive(Debug)]
 pub enum RunError {
-    /// The host has no address.
-    Resolve {
-        /// The host.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
     /// What is to be sent cannot be read.
     Source {
         /// What it is.
@@ -31,11 +24,8 @@ pub enum RunError {
     },
     /// The server was content before it had everything.
     EarlyResponse,
-    /// No address took the connection.
-    Connect {
-        /// Host, port and, for each address, the reason.
-        attempts: String,
-    },
+    /// The host has no address, or none that took the connection.
+    Connect(ConnectError),
     /// The answer broke off or makes no sense.
     Exchange(FetchError),
     /// The status says that it failed, and that was asked to be a failure.
@@ -61,8 +51,8 @@ impl RunError {
     /// The exit code, curl's where curl has one.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Resolve { .. } => 6,
-            Self::Connect { .. } => 7,
+            Self::Connect(ConnectError::Resolve { .. }) => 6,
+            Self::Connect(_) => 7,
             Self::Source { .. } => 26,
             Self::Exchange(FetchError::Connection(
                 CloseReason::FileTruncated | CloseReason::FileFailed(_),
@@ -81,13 +71,21 @@ impl RunError {
     }
 }
 
+impl From<ConnectError> for RunError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::TimedOut(limit) => Self::TimedOut(limit),
+            error => Self::Connect(error),
+        }
+    }
+}
+
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve { host, source } => write!(f, "cannot resolve '{host}': {source}"),
             Self::Source { name, source } => write!(f, "cannot read {name}: {source}"),
             Self::EarlyResponse => f.write_str("the server answered before it had the whole file"),
-            Self::Connect { attempts } => write!(f, "cannot connect to {attempts}"),
+            Self::Connect(error) => error.fmt(f),
             Self::Exchange(FetchError::Response(error)) => error.fmt(f),
             Self::Exchange(FetchError::Connection(CloseReason::Failed(kind))) => {
                 write!(f, "the connection failed: {kind}")

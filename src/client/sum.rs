@@ -11,11 +11,9 @@ use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::connector::AddressConnector;
-use super::fetch::host_name;
-use super::messages::say;
 use super::run_error::RunError;
-use crate::net::{CloseReason, Connection, Pool};
+use crate::cli::say;
+use crate::net::{AddressConnector, CloseReason, Connection, Pool, host_name};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 use crate::sum::{
     LINE_LEN_MAX, Name, SumClientProtocol, SumExchange, SumFailure, SumLine, SumLineError, SumRole, TIMEOUT,
@@ -99,7 +97,8 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let now = Now::read();
     let host = config.host;
     let sum = SumApp {
-        connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now).map_err(SumError::Run)?,
+        connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now)
+            .map_err(|error| SumError::Run(error.into()))?,
         exchange: SumExchange { own, outcome: None },
         pool: Pool::new(LINE_LEN_MAX),
         error: None,
@@ -254,6 +253,7 @@ impl std::error::Error for SumError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::ConnectError;
 
     #[test]
     fn exit_code_of_each_error() {
@@ -263,7 +263,7 @@ mod tests {
             (SumError::Prompt(PromptError::Eof), 2),
             (SumError::Run(RunError::TimedOut(TIMEOUT)), 28),
             (SumError::Run(RunError::Interrupted(2)), 130),
-            (SumError::Run(RunError::Connect { attempts: String::new() }), 7),
+            (SumError::Run(ConnectError::Failed { attempts: String::new() }.into()), 7),
             (SumError::Exchange(refused), 1),
             (SumError::Exchange(SumFailure::InvalidLine(SumLineError::CutShort)), 56),
             (SumError::Exchange(SumFailure::NoResponse), 52),

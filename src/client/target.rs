@@ -8,10 +8,7 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::cli::quote;
-
-/// The host that is asked if none is named.
-pub(super) const HOST_DEFAULT: &str = "127.0.0.1";
+use crate::cli::{HOST_DEFAULT, parse_host, parse_port, quote};
 
 /// The port of `reactor-server`, for all words but `http://` URLs.
 const PORT_DEFAULT: u16 = 8080;
@@ -117,33 +114,6 @@ pub(crate) fn parse_operands(
     Ok((method.cloned(), target))
 }
 
-/// Reads a port to connect to.
-pub(super) fn parse_port(text: &str) -> Result<u16, String> {
-    match text.parse() {
-        Ok(port) if port > 0 && is_number(text) => Ok(port),
-        _ => Err(format!("{} is not a port: it is a number from 1 to 65535", quote(text))),
-    }
-}
-
-/// Reads a host without a port: a name, an IPv4 address, an IPv6 address with or without brackets.
-pub(super) fn parse_host(text: &str) -> Result<String, String> {
-    let bracketed = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    if let Some(address) = bracketed {
-        return match address.parse::<Ipv6Addr>() {
-            Ok(_) => Ok(address.to_owned()),
-            Err(_) => Err(format!("{} is not an IPv6 address", quote(text))),
-        };
-    }
-    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-    if is_ipv6(text) || (!text.is_empty() && text.bytes().all(is_name_byte)) {
-        return Ok(text.to_owned());
-    }
-    Err(match text {
-        "" => "the host is empty".to_owned(),
-        _ => format!("{} is not a host name or address", quote(text)),
-    })
-}
-
 /// `host port [METHOD] [file]`.
 fn parse_host_port<'a>(
     host: &str,
@@ -223,7 +193,7 @@ fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((_, port)) if port.ends_with(']') => (authority, None),
-        Some((host, port)) if !is_ipv6(authority) => (host, Some(port)),
+        Some((host, port)) if authority.parse::<Ipv6Addr>().is_err() => (host, Some(port)),
         _ => (authority, None),
     }
 }
@@ -241,10 +211,6 @@ fn after_scheme<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, String> {
         "https" => Err("https:// is not supported (no TLS); use http://".to_owned()),
         _ => Err(format!("{} is not supported; use http://", quote(format!("{scheme}://")))),
     }
-}
-
-fn is_ipv6(text: &str) -> bool {
-    text.parse::<Ipv6Addr>().is_ok()
 }
 
 fn is_method(word: &str) -> bool {

@@ -7,11 +7,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{ParsedArgs, UsageError, invalid_choice_message};
+use crate::cli::{ParsedArgs, UsageError, invalid_choice_message, value};
 use crate::client;
 use crate::client::config::FieldEdit;
 use crate::client::options::{
-    SINGLE_REQUEST_OPTIONS, file_name, overrides, parse_positive_time, parse_time, read_request, value,
+    SINGLE_REQUEST_OPTIONS, file_name, overrides, parse_positive_time, parse_time, read_request,
 };
 use crate::client::source::{Data, Payload, Source};
 use crate::client::target::ClientTarget;

@@ -6,6 +6,7 @@
 
 mod connect;
 mod connection;
+mod connector;
 mod listen;
 mod pool;
 mod protocol;
@@ -16,6 +17,7 @@ mod transport;
 
 pub use connect::connect;
 pub use connection::Connection;
+pub use connector::{AddressConnector, ConnectError};
 pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_on_same_port};
 pub use pool::Pool;
 pub use protocol::{Protocol, Want};
@@ -23,3 +25,8 @@ pub use recv_buf::RecvBuf;
 pub use rlimit::raise_nofile_limit;
 pub use send_queue::{SendPosition, SendQueue};
 pub use transport::{CloseReason, IoOutcome, Transport};
+
+/// The name that this machine goes by.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -270,11 +270,6 @@ fn event_loop_error(error: io::Error) -> StartError {
     StartError(format!("cannot set up the event loop: {error}"))
 }
 
-/// The name that this machine goes by.
-pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 /// Whether this is the directory that is served when none is named, however it is named: the source
 /// pages belong to it.
 fn is_content_directory(path: &Path) -> bool {

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 
 use super::{ServerConfig, SumConfig};
 use crate::access_log::ConsoleLog;
-use crate::net::Connection;
+use crate::net::{Connection, host_name};
 use crate::reactor::{ListenerId, Now};
 use crate::sum::{Name, SumServerProtocol, SumState};
 
@@ -35,7 +35,7 @@ impl SumService {
         listeners: Range<ListenerId>,
     ) -> io::Result<Self> {
         let console = if config.quiet { ConsoleLog::quiet() } else { ConsoleLog::stdout()? };
-        let name = sum.name.clone().unwrap_or_else(default_name);
+        let name = sum.name.clone().unwrap_or_else(|| Name::first_valid([host_name()]));
         Ok(Self { state: SumState::new(name, sum.number), console, listeners })
     }
 
@@ -66,8 +66,4 @@ impl SumService {
         let ended = self.state.has_ended() && !self.listeners.is_empty();
         ended.then(|| std::mem::take(&mut self.listeners))
     }
-}
-
-fn default_name() -> Name {
-    Name::first_valid([rustix::system::uname().nodename().to_string_lossy()])
 }

@@ -54,7 +54,16 @@ const ROOMS: &[Room] = &[
         name: "cli",
         rooms: &["text"],
         crates: &["pico_args", "memchr", "toml"],
-        never: &["std::net", "std::fs", "std::env", CLOCKS[0], CLOCKS[1], CLOCKS[2]],
+        never: &[
+            "std::net::TcpStream",
+            "std::net::TcpListener",
+            "std::net::ToSocketAddrs",
+            "std::fs",
+            "std::env",
+            CLOCKS[0],
+            CLOCKS[1],
+            CLOCKS[2],
+        ],
     },
     Room {
         name: "sum",
@@ -96,7 +105,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "bin",
-        rooms: &["server", "client", "load", "reactor", "cli"],
+        rooms: &["server", "client", "load", "reactor", "net", "cli"],
         crates: &["env_logger"],
         never: &[],
     },

@@ -5,9 +5,11 @@
 
 use std::ffi::OsString;
 
-use crate::cli::{OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, quote};
-use crate::client::options::value;
-use crate::client::target::{HOST_DEFAULT, SUM, parse_host, parse_port};
+use crate::cli::{
+    HOST_DEFAULT, OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, parse_host, parse_port, quote,
+    value,
+};
+use crate::client::target::SUM;
 use crate::sum::Name;
 
 pub use crate::cli::Command;

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::cli::ParsedArgs;
-use crate::client::options::{parse_positive_time, parse_time, value};
+use crate::cli::{ParsedArgs, value};
+use crate::client::options::{parse_positive_time, parse_time};
 use crate::text::parse_rate;
 
 use crate::load::report::ReportFormat;

@@ -8,9 +8,8 @@ use std::iter;
 use std::path::PathBuf;
 
 use super::read_run;
-use crate::cli::{Command, OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, quote};
-use crate::client::messages::say;
-use crate::client::options::{file_name, value};
+use crate::cli::{Command, OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, quote, say, value};
+use crate::client::options::file_name;
 use crate::load::args::{parse_format, parse_seed, report_path};
 use crate::load::compare::thresholds::Thresholds;
 use crate::load::compare::{Comparison, compare};

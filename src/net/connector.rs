@@ -4,18 +4,51 @@
 //! succeeded is seen by the link; whoever owns that tells.
 
 use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use super::run_error::RunError;
-use crate::net;
+use super::connect;
 use crate::reactor::Now;
 
+/// Why a host has no connection.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// The host has no address.
+    Resolve {
+        /// The host.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No address took the connection.
+    Failed {
+        /// Host, port and, for each address, the reason.
+        attempts: String,
+    },
+    /// The time for all attempts is over.
+    TimedOut(Duration),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve { host, source } => write!(f, "cannot resolve '{host}': {source}"),
+            Self::Failed { attempts } => write!(f, "cannot connect to {attempts}"),
+            Self::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
+        }
+    }
+}
+
+impl Error for ConnectError {}
+
 /// The addresses that are left, and what became of the others.
-pub(super) struct AddressConnector {
+#[derive(Debug)]
+pub struct AddressConnector {
     addresses: VecDeque<SocketAddr>,
     /// The address that is being tried, or has taken the connection.
     current: Option<SocketAddr>,
@@ -32,22 +65,22 @@ impl AddressConnector {
     ///
     /// # Errors
     /// When the host has no address.
-    pub(super) fn resolve(host: &str, port: u16, limit: Duration, now: Now) -> Result<Self, RunError> {
+    pub fn resolve(host: &str, port: u16, limit: Duration, now: Now) -> Result<Self, ConnectError> {
         let addresses = (host, port)
             .to_socket_addrs()
-            .map_err(|source| RunError::Resolve { host: host.to_owned(), source })?
+            .map_err(|source| ConnectError::Resolve { host: host.to_owned(), source })?
             .collect();
         let deadline = now.instant + limit;
         Ok(Self { addresses, current: None, failures: Vec::new(), timeout: limit, deadline })
     }
 
     /// The address that is being tried, or has taken the connection.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
+    pub fn address(&self) -> Option<SocketAddr> {
         self.current
     }
 
     /// The attempt under way has failed, for this reason.
-    pub(super) fn failed(&mut self, kind: io::ErrorKind) {
+    pub fn failed(&mut self, kind: io::ErrorKind) {
         if let Some(address) = self.current.take() {
             self.record_failure(address, kind);
         }
@@ -58,15 +91,15 @@ impl AddressConnector {
     ///
     /// # Errors
     /// When no address is left, or no time.
-    pub(super) fn connect_next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, RunError> {
+    pub fn connect_next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, ConnectError> {
         if self.current.is_some() {
             return Ok(None);
         }
         if !self.failures.is_empty() && self.deadline <= now.instant {
-            return Err(RunError::TimedOut(self.timeout));
+            return Err(ConnectError::TimedOut(self.timeout));
         }
         while let Some(address) = self.addresses.pop_front() {
-            match net::connect(address) {
+            match connect(address) {
                 Ok(stream) => {
                     self.current = Some(address);
                     return Ok(Some((stream, self.attempt_deadline(now))));
@@ -74,7 +107,7 @@ impl AddressConnector {
                 Err(error) => self.record_failure(address, error.kind()),
             }
         }
-        Err(RunError::Connect { attempts: self.failures.join("; ") })
+        Err(ConnectError::Failed { attempts: self.failures.join("; ") })
     }
 
     /// Each address that is left gets an equal share of the time that is left.
