@@ -220,7 +220,8 @@ mod tests {
         let cases = [
             ("client/connection.rs", Part::Client),
             ("load/engine/app.rs", Part::Client),
-            ("client/sum/args.rs", Part::Client),
+            ("client/args.rs", Part::Client),
+            ("sum/args.rs", Part::Server),
             ("bin/reactor-client.rs", Part::Client),
             ("bin/reactor-server.rs", Part::Server),
             ("http/request/head.rs", Part::Server),

@@ -17,8 +17,8 @@
 //! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
 //! | [`cli`] | options, spelled, set by variables and a file, and taken apart, for both programs | `text`, pico-args, toml | any other module |
 //! | [`text`] | escapes for HTML and JSON, deceptive characters, units in output | std | any other module |
-//! | [`sum`] | the number exchange: a second, tiny line protocol, both sides of it | `reactor`, `net`, `text` | `http`, `files` |
-//! | [`server`] | the glue, the server's machine, and the room of the number exchange | all of the above | `client`, `load` |
+//! | [`sum`] | the number exchange: a second, tiny line protocol, with its command and its service | `reactor`, `net`, `cli`, `text` | `http`, `files` |
+//! | [`server`] | the glue, and the server's machine | all of the above | `client`, `load` |
 //! | [`client`] | the command line, the client's protocol, showing, saving and sending | `reactor`, `net`, `http`, `sum`, `cli`, `access_log`, `text` | `files`, `server`, `load` |
 //! | [`load`] | the load generator: plan, engine, statistics, reports, comparisons, rate search, saved runs | `reactor`, `net`, `http`, `access_log`, `cli`, `client`, `text` | `files`, `server` |
 //!

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 
 use reactor_http::client::args::{self, Command, PROGRAM};
 use reactor_http::client::config::ClientConfig;
-use reactor_http::client::{fetch, sum};
+use reactor_http::client::fetch;
 use reactor_http::load;
 use reactor_http::load::args::{ClientTask, parse};
 use reactor_http::load::saved::commands::SavedRunCommand;
+use reactor_http::sum;
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;

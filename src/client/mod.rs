@@ -2,7 +2,7 @@
 //! answer that is shown or saved.
 //!
 //! [`args`] makes a [`config::ClientConfig`] of words; [`fetch`] runs it; [`connection`] is the state machine of
-//! one connection. [`sum`] is the number exchange over the same reactor and link. It never uses `files` or `server`.
+//! one connection. It never uses `files` or `server`.
 
 pub mod args;
 pub(super) mod blocking;
@@ -18,7 +18,6 @@ mod run_error;
 mod session;
 mod sink;
 pub mod source;
-pub mod sum;
 pub mod target;
 mod upload;
 

@@ -9,15 +9,13 @@ use std::net::Ipv6Addr;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::cli::{HOST_DEFAULT, parse_host, parse_port, quote};
+use crate::sum::args::COMMAND as SUM;
 
 /// The port of `reactor-server`, for all words but `http://` URLs.
 const PORT_DEFAULT: u16 = 8080;
 
 /// The port of an `http://` URL that names none (RFC 9110 section 4.2.1).
 const PORT_HTTP: u16 = 80;
-
-/// The word that asks for the number exchange when it comes first: it is no host.
-pub(super) const SUM: &str = "sum";
 
 /// Methods that a third word is taken for if no fourth follows; other words are files.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];

@@ -10,12 +10,12 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
-use super::sum_service::SumService;
 use super::{HttpServerProtocol, ServerConnection, WorkerState};
-use crate::access_log::LogDestination;
+use crate::access_log::{ConsoleLog, LogDestination};
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
+use crate::sum::SumService;
 
 /// The signals that the server watches whatever its settings: two end it, one is for the log, and one
 /// would end it if nobody watched.
@@ -39,6 +39,8 @@ pub struct ServerApp {
     grace_deadline: Option<Instant>,
     stopped_by: Option<i32>,
     sum: Option<SumService>,
+    /// Where the number exchange says who has called.
+    console: ConsoleLog,
     /// Which of how many workers this is; its orders come from outside if there are others.
     worker_id: WorkerId,
     control_messages: Option<Receiver<ControlMessage>>,
@@ -83,7 +85,12 @@ impl WorkerId {
 }
 
 impl ServerApp {
-    pub(super) fn new(worker: WorkerState, sum: Option<SumService>, worker_id: WorkerId) -> Self {
+    pub(super) fn new(
+        worker: WorkerState,
+        sum: Option<SumService>,
+        console: ConsoleLog,
+        worker_id: WorkerId,
+    ) -> Self {
         let pool = Pool::new(HEAD_LEN_MAX);
         Self {
             worker,
@@ -91,6 +98,7 @@ impl ServerApp {
             grace_deadline: None,
             stopped_by: None,
             sum,
+            console,
             worker_id,
             control_messages: None,
             accepted_total: 0,
@@ -148,7 +156,10 @@ impl ServerApp {
     /// the server is, if there is nothing else to serve.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
-        let deadline = sum.tick(now.instant);
+        for line in sum.state.take_output_lines() {
+            self.console.print_line(&line, now.instant);
+        }
+        let deadline = self.console.tick(now.instant);
         if let Some(listeners) = sum.take_ended_listeners() {
             log::info!("the number exchange has ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));

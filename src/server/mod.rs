@@ -2,7 +2,7 @@
 //!
 //! [`start`] makes a [`ServerApp`] of a [`ServerConfig`], one for each thread in `workers`. `connection` reads requests and
 //! sends responses, `handlers` decide what a request gets, `response` is the response and its writer, and `rules`
-//! are the operator's. `sum_service` is a second protocol on the same reactor.
+//! are the operator's. [`crate::sum`] is a second protocol on the same reactor.
 
 mod app;
 pub mod config;
@@ -13,7 +13,6 @@ mod limits;
 mod response;
 mod rules;
 mod startup;
-mod sum_service;
 mod workers;
 
 pub use app::ServerApp;

@@ -20,16 +20,16 @@ use super::handlers::{error_documents, put};
 use super::limits::{
     DESCRIPTORS_RESERVED, check_worker_shares, connection_watermarks, file_len_max, worker_share,
 };
-use super::sum_service::SumService;
 use super::workers;
 use super::workers::{Job, WorkerThreads};
 use super::{RootChoice, ServerConfig, WorkerState};
-use crate::access_log::{AccessLog, LogDestination};
+use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, Root, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
 use crate::reactor::{Now, Reactor, Watermarks};
 use crate::server::config::args::CONTENT_DIRECTORY;
+use crate::sum::SumService;
 
 /// Why a server cannot start: one line that names the thing and the remedy.
 #[derive(Debug)]
@@ -202,9 +202,12 @@ impl WorkerConfig {
         // They are named in their order.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
-        let sum_room = settings.map(|settings| SumService::open(&config, settings, sum_ids)).transpose()?;
+        let is_quiet = config.quiet || settings.is_none();
+        let console = if is_quiet { ConsoleLog::quiet() } else { ConsoleLog::stdout()? };
+        let sum_service =
+            settings.map(|settings| SumService::new(settings.name.clone(), settings.number, sum_ids));
         let worker = WorkerState::new(config, store, log).with_rename_lock(rename_lock);
-        let mut reactor = Reactor::new(ServerApp::new(worker, sum_room, worker_id), now)?;
+        let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id), now)?;
         reactor.set_watermarks(watermarks);
         for listener in http.into_iter().chain(sum) {
             reactor.listen(listener)?;

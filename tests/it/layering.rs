@@ -67,8 +67,8 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "sum",
-        rooms: &["reactor", "net", "text"],
-        crates: &["log"],
+        rooms: &["reactor", "net", "cli", "text"],
+        crates: &["mio", "log", "signal_hook"],
         never: &["std::fs", "std::thread", "std::net::TcpStream"],
     },
     Room {
@@ -105,7 +105,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "bin",
-        rooms: &["server", "client", "load", "reactor", "net", "cli"],
+        rooms: &["server", "client", "load", "reactor", "net", "sum", "cli"],
         crates: &["env_logger"],
         never: &[],
     },
@@ -119,7 +119,7 @@ const CLOCK: &str = "src/reactor/clock.rs";
 const CLOCK_READERS: [&str; 6] = [
     "src/reactor/event_loop.rs",
     "src/client/fetch.rs",
-    "src/client/sum.rs",
+    "src/sum/app.rs",
     "src/load/engine/app.rs",
     "src/load/prepared_run.rs",
     "src/bin/reactor-server.rs",

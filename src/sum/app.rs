@@ -1,9 +1,7 @@
-//! The number exchange from beginning to end: the number, connecting, two lines, and their sum.
+//! Client application of the number exchange: the number, connecting, two lines, and their sum.
 //!
 //! It is an application of the same reactor as everything else. It says nothing but the question for
 //! the number and who talked to whom; what came of it is a [`SumOutcome`] or a [`SumError`].
-
-pub mod args;
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
@@ -11,14 +9,14 @@ use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::run_error::RunError;
+use super::TIMEOUT;
+use super::args::{SumClientConfig, not_a_number, parse_number};
+use super::client::{SumClientProtocol, SumExchange, SumFailure};
+use super::line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
 use crate::cli::say;
-use crate::net::{AddressConnector, CloseReason, Connection, Pool, host_name};
+use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, host_name};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
-use crate::sum::{
-    LINE_LEN_MAX, Name, SumClientProtocol, SumExchange, SumFailure, SumLine, SumLineError, SumRole, TIMEOUT,
-};
-use args::{SumClientConfig, not_a_number, parse_number};
+use crate::text::units::duration;
 
 /// A longer line is no number; what follows is taken for the next one.
 const PROMPT_LINE_LEN_MAX: u64 = 256;
@@ -62,8 +60,12 @@ impl fmt::Display for PromptError {
 pub enum SumError {
     /// There is no number to send.
     Prompt(PromptError),
-    /// Resolving, connecting or the run itself failed, as it may for a request.
-    Run(RunError),
+    /// There is no connection.
+    Connect(ConnectError),
+    /// A signal ended the run.
+    Interrupted(i32),
+    /// The event loop itself failed.
+    Reactor(io::Error),
     /// The server gave no number.
     Exchange(SumFailure),
     /// Both numbers are too much.
@@ -75,7 +77,12 @@ impl SumError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Prompt(_) => 2,
-            Self::Run(error) => error.exit_code(),
+            Self::Connect(ConnectError::Resolve { .. }) => 6,
+            Self::Connect(ConnectError::Failed { .. }) => 7,
+            Self::Connect(ConnectError::TimedOut(_)) => 28,
+            // As shells have it.
+            Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
+            Self::Reactor(_) => 1,
             Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(_))) => 1,
             Self::Exchange(SumFailure::NoResponse) => 52,
             Self::Exchange(SumFailure::TimedOut) => 28,
@@ -97,16 +104,14 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let now = Now::read();
     let host = config.host;
     let sum = SumApp {
-        connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now)
-            .map_err(|error| SumError::Run(error.into()))?,
+        connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now).map_err(SumError::Connect)?,
         exchange: SumExchange { own, outcome: None },
         pool: Pool::new(LINE_LEN_MAX),
         error: None,
     };
-    let reactor = |error| SumError::Run(RunError::Reactor(error));
-    let mut event_loop = Reactor::new(sum, now).map_err(reactor)?;
-    event_loop.watch_signals(&[SIGINT, SIGTERM]).map_err(reactor)?;
-    let sum = event_loop.run().map_err(reactor)?;
+    let mut event_loop = Reactor::new(sum, now).map_err(SumError::Reactor)?;
+    event_loop.watch_signals(&[SIGINT, SIGTERM]).map_err(SumError::Reactor)?;
+    let sum = event_loop.run().map_err(SumError::Reactor)?;
     let address = sum.connector.address();
     let outcome = sum.into_outcome()?;
     if let Some(address) = address {
@@ -153,13 +158,13 @@ struct SumApp {
     exchange: SumExchange,
     connector: AddressConnector,
     pool: Pool,
-    error: Option<RunError>,
+    error: Option<SumError>,
 }
 
 impl SumApp {
     fn into_outcome(self) -> Result<SumOutcome, SumError> {
         if let Some(error) = self.error {
-            return Err(SumError::Run(error));
+            return Err(error);
         }
         let own = self.exchange.own;
         let server =
@@ -171,7 +176,7 @@ impl SumApp {
     }
 
     /// An address that takes no connection is not the end: there may be another.
-    fn connect_next(&mut self, now: Now) -> Result<Option<Connection<SumClientProtocol>>, RunError> {
+    fn connect_next(&mut self, now: Now) -> Result<Option<Connection<SumClientProtocol>>, SumError> {
         if let Some(Err(SumFailure::Connection(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
             self.exchange.outcome = None;
             self.connector.failed(kind);
@@ -179,7 +184,7 @@ impl SumApp {
         if self.exchange.outcome.is_some() {
             return Ok(None);
         }
-        let attempt = self.connector.connect_next(now)?;
+        let attempt = self.connector.connect_next(now).map_err(SumError::Connect)?;
         Ok(attempt.map(|(stream, deadline)| Connection::connecting(stream, SumClientProtocol::new(deadline))))
     }
 }
@@ -202,7 +207,7 @@ impl App for SumApp {
         now: Now,
         _: bool,
     ) -> Option<Instant> {
-        let interrupted = control.take_signals().first().map(|&signal| RunError::Interrupted(signal));
+        let interrupted = control.take_signals().first().map(|&signal| SumError::Interrupted(signal));
         let next = match interrupted {
             Some(error) => Err(error),
             None => self.connect_next(now),
@@ -231,7 +236,12 @@ impl fmt::Display for SumError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prompt(error) => error.fmt(f),
-            Self::Run(error) => error.fmt(f),
+            Self::Connect(ConnectError::TimedOut(limit)) => {
+                write!(f, "timed out after {}", duration(*limit))
+            }
+            Self::Connect(error) => error.fmt(f),
+            Self::Interrupted(_) => f.write_str("interrupted before the answer was whole"),
+            Self::Reactor(error) => write!(f, "the event loop failed: {error}"),
             Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(message))) => {
                 write!(f, "the server refuses: {message}")
             }
@@ -253,7 +263,6 @@ impl std::error::Error for SumError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::ConnectError;
 
     #[test]
     fn exit_code_of_each_error() {
@@ -261,9 +270,9 @@ mod tests {
         let reset = SumFailure::Connection(CloseReason::Failed(io::ErrorKind::ConnectionReset));
         for (error, code) in [
             (SumError::Prompt(PromptError::Eof), 2),
-            (SumError::Run(RunError::TimedOut(TIMEOUT)), 28),
-            (SumError::Run(RunError::Interrupted(2)), 130),
-            (SumError::Run(ConnectError::Failed { attempts: String::new() }.into()), 7),
+            (SumError::Connect(ConnectError::TimedOut(TIMEOUT)), 28),
+            (SumError::Interrupted(2), 130),
+            (SumError::Connect(ConnectError::Failed { attempts: String::new() }), 7),
             (SumError::Exchange(refused), 1),
             (SumError::Exchange(SumFailure::InvalidLine(SumLineError::CutShort)), 56),
             (SumError::Exchange(SumFailure::NoResponse), 52),

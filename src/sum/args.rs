@@ -1,18 +1,20 @@
-//! The command line of `reactor-client sum`: words and options become a [`SumClientConfig`].
+//! Command line of `reactor-client sum`: words and options become a [`SumClientConfig`].
 //!
 //! It owns the options of the number exchange; they share nothing with those of requests but their
 //! spelling. It never prints, exits, or reads the environment.
 
 use std::ffi::OsString;
 
+use super::Name;
 use crate::cli::{
     HOST_DEFAULT, OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, parse_host, parse_port, quote,
     value,
 };
-use crate::client::target::SUM;
-use crate::sum::Name;
 
 pub use crate::cli::Command;
+
+/// The word that asks for the number exchange when it comes first: it is no host.
+pub const COMMAND: &str = "sum";
 
 /// What `sum --help` shows.
 pub const HELP: &str = include_str!("help.txt");
@@ -48,7 +50,7 @@ pub struct SumClientConfig {
 
 /// Whether these arguments, without the program's name, are for this command.
 pub fn is_sum_command(args: &[OsString]) -> bool {
-    args.first().is_some_and(|word| word == SUM)
+    args.first().is_some_and(|word| word == COMMAND)
 }
 
 /// Reads the arguments, without the program's name; the first is the command.
@@ -71,7 +73,7 @@ fn read_config(parsed_args: &mut ParsedArgs) -> Result<SumClientConfig, String> 
             let shown = quote(extra);
             return Err(format!("unexpected word {shown}; a host called sum is written http://sum/"));
         }
-        [] => return Err(format!("'{SUM}' is missing")),
+        [] => return Err(format!("'{COMMAND}' is missing")),
     };
     Ok(SumClientConfig {
         number,
