@@ -47,20 +47,20 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let deadline = config.max_time.map(|time| now.instant + time);
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let open = |payload: &Payload| {
-        UploadBody::open(payload).map_err(|source| RunError::Source { name: payload.to_string(), source })
+        UploadBody::open(payload).map_err(|source| RunError::Source(payload.to_string(), source))
     };
     let upload = config.upload.as_ref().map(open).transpose()?;
     let stream_fd =
         upload.as_ref().map(UploadBody::stream_fd).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style, host_name())
-        .map_err(|source| RunError::Log { name: log_name(&config.log), source })?;
+        .map_err(|source| RunError::Log(log_name(&config.log), source))?;
     if !config.silent {
         say(format_args!("this host is {}", host_name()));
     }
     let connector = AddressConnector::resolve(&config.target.host, config.target.port, connect_timeout, now)?;
     let session = Session::new(config, upload, connector, log, now);
     // Not before: a signal ends the resolver as it ends any program that does not watch for one.
-    session.exit_on_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
+    session.blocking_wait.exit_on_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
     let fetch = FetchApp {
         method: Method::from_token(session.config.method.as_bytes()),
         session,
@@ -72,7 +72,7 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     if let Some(stream_fd) = stream_fd {
         reactor.watch_fd(stream_fd).map_err(RunError::Reactor)?;
     }
-    reactor.run().map_err(RunError::Reactor)?.session.into_outcome()
+    reactor.run().map_err(RunError::Reactor)?.session.outcome.unwrap_or(Ok(()))
 }
 
 fn log_name(log: &LogDestination) -> String {
@@ -107,7 +107,7 @@ impl App for FetchApp {
         if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
             self.session.fail(RunError::TimedOut(self.session.config.max_time.unwrap_or_default()));
         }
-        if !self.session.is_finished() {
+        if self.session.outcome.is_none() {
             match self.session.connector.connect_next(now) {
                 Ok(None) => {}
                 Ok(Some((stream, attempt))) => {
@@ -119,10 +119,10 @@ impl App for FetchApp {
                 Err(error) => self.session.fail(error.into()),
             }
         }
-        if self.session.is_finished() {
+        if self.session.outcome.is_some() {
             control.stop();
         }
-        [self.deadline, self.session.tick(now)].into_iter().flatten().min()
+        [self.deadline, self.session.progress.tick(now.instant)].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {

@@ -23,4 +23,3 @@ mod upload;
 
 pub use fetch::fetch;
 pub use run_error::RunError;
-pub use sink::SinkError;

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
 use super::source::{self, DATA_TYPE, Payload, parse_data_option};
@@ -107,13 +107,9 @@ fn default_method(is_file: bool, is_data: bool) -> Result<&'static str, String> 
 fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
     let framing = ["Content-Length", "Transfer-Encoding"];
     let is_framing = |name: &str| framing.iter().any(|known| known.eq_ignore_ascii_case(name));
-    match fields.iter().find(|(name, _)| is_framing(name)) {
-        Some((name, _)) => {
-            let shown = quote(name);
-            Err(format!("option '--header' with {shown}: how a file is sent follows from the file"))
-        }
-        None => Ok(()),
-    }
+    fields.iter().find(|(name, _)| is_framing(name)).map_or(Ok(()), |(name, _)| {
+        Err(format!("option '--header' with {}: how a file is sent follows from the file", quote(name)))
+    })
 }
 
 /// The method: from a word, `-X` or `-I`, which must not contradict one another.
@@ -153,13 +149,8 @@ pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
 fn operand_text(word: &OsString) -> String {
     match word.to_str() {
         Some(text) => text.to_owned(),
-        None => {
-            let encode_byte = |b: u8| match b.is_ascii() {
-                true => char::from(b).to_string(),
-                false => percent_encode(&[b], NON_ALPHANUMERIC).to_string(),
-            };
-            word.as_bytes().iter().copied().map(encode_byte).collect()
-        }
+        // Bytes that are not ASCII are always encoded.
+        None => percent_encode(word.as_bytes(), &AsciiSet::EMPTY).to_string(),
     }
 }
 

@@ -25,12 +25,17 @@ pub(super) enum UploadFraming {
 
 /// Whether the body waits to be asked for (RFC 9110 section 10.1.1), which `-H Expect:` decides.
 pub(super) fn awaits_continue(config: &ClientConfig, framing: UploadFraming) -> bool {
-    match config.fields.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("expect")) {
+    match last_edit(config, "expect") {
         _ if framing == UploadFraming::None => false,
-        Some((_, FieldEdit::Set(value))) => value.eq_ignore_ascii_case("100-continue"),
-        Some((_, FieldEdit::Remove)) => false,
+        Some(FieldEdit::Set(value)) => value.eq_ignore_ascii_case("100-continue"),
+        Some(FieldEdit::Remove) => false,
         None => !matches!(framing, UploadFraming::Length(..=NO_EXPECT_LEN_MAX)),
     }
+}
+
+/// The last change to the field of this name, which counts.
+fn last_edit<'a>(config: &'a ClientConfig, name: &str) -> Option<&'a FieldEdit> {
+    config.fields.iter().rfind(|(edited, _)| edited.eq_ignore_ascii_case(name)).map(|(_, edit)| edit)
 }
 
 /// Renders the head of the request.
@@ -43,7 +48,7 @@ pub(super) fn render(config: &ClientConfig, framing: UploadFraming) -> Vec<u8> {
         ("Accept", "*/*".to_owned()),
     ];
     for (name, value) in &defaults {
-        if !config.fields.iter().any(|(edited, _)| edited.eq_ignore_ascii_case(name)) {
+        if last_edit(config, name).is_none() {
             field(&mut out, name, value.as_bytes());
         }
     }
@@ -52,8 +57,7 @@ pub(super) fn render(config: &ClientConfig, framing: UploadFraming) -> Vec<u8> {
         UploadFraming::Length(len) => content_length(&mut out, len),
         UploadFraming::Chunked => field(&mut out, "Transfer-Encoding", b"chunked"),
     }
-    let is_edited = config.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("expect"));
-    if awaits_continue(config, framing) && !is_edited {
+    if awaits_continue(config, framing) && last_edit(config, "expect").is_none() {
         field(&mut out, "Expect", b"100-continue");
     }
     for (name, edit) in &config.fields {

@@ -7,7 +7,6 @@ use std::io;
 use std::time::Duration;
 
 use super::connection::FetchError;
-use super::sink::SinkError;
 use crate::http::ResponseError;
 use crate::net::{CloseReason, ConnectError};
 use crate::text::units::duration;
@@ -15,13 +14,8 @@ use crate::text::units::duration;
 /// Why a run has failed. Displays as one line that names the thing; the codes are curl's.
 #[derive(Debug)]
 pub enum RunError {
-    /// What is to be sent cannot be read.
-    Source {
-        /// What it is.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// This source of the request's body cannot be read.
+    Source(String, io::Error),
     /// The server was content before it had everything.
     EarlyResponse,
     /// The host has no address, or none that took the connection.
@@ -30,15 +24,12 @@ pub enum RunError {
     Exchange(FetchError),
     /// The status says that it failed, and that was asked to be a failure.
     Status(u16),
-    /// The body could not be put where it belongs.
-    Sink(SinkError),
-    /// The log cannot be opened.
-    Log {
-        /// Its name, as it is shown.
-        name: String,
-        /// What opening it said.
-        source: io::Error,
-    },
+    /// The body is binary and standard output is a terminal.
+    BinaryToTerminal,
+    /// This destination of the body cannot be written.
+    Sink(String, io::Error),
+    /// The log of this name cannot be opened.
+    Log(String, io::Error),
     /// The time that was given is over.
     TimedOut(Duration),
     /// A signal ended the run.
@@ -51,10 +42,10 @@ impl RunError {
     /// The exit code, curl's where curl has one.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Connect(ConnectError::Resolve { .. }) => 6,
+            Self::Connect(ConnectError::Resolve(..)) => 6,
             Self::Connect(_) => 7,
-            Self::Source { .. } => 26,
-            Self::Exchange(FetchError::Connection(
+            Self::Source(..)
+            | Self::Exchange(FetchError::Connection(
                 CloseReason::FileTruncated | CloseReason::FileFailed(_),
             )) => 26,
             Self::EarlyResponse => 55,
@@ -63,7 +54,7 @@ impl RunError {
             Self::Exchange(FetchError::TimedOut) | Self::TimedOut(_) => 28,
             Self::Exchange(_) => 56,
             Self::Status(_) => 22,
-            Self::Sink(_) | Self::Log { .. } => 23,
+            Self::BinaryToTerminal | Self::Sink(..) | Self::Log(..) => 23,
             // As shells have it.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Reactor(_) => 1,
@@ -83,7 +74,7 @@ impl From<ConnectError> for RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Source { name, source } => write!(f, "cannot read {name}: {source}"),
+            Self::Source(name, source) => write!(f, "cannot read {name}: {source}"),
             Self::EarlyResponse => f.write_str("the server answered before it had the whole file"),
             Self::Connect(error) => error.fmt(f),
             Self::Exchange(FetchError::Response(error)) => error.fmt(f),
@@ -95,8 +86,11 @@ impl fmt::Display for RunError {
                 f.write_str("the exchange was given up")
             }
             Self::Status(status) => write!(f, "the server answered with status {status}"),
-            Self::Sink(error) => error.fmt(f),
-            Self::Log { name, source } => {
+            Self::BinaryToTerminal => f.write_str(
+                "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",
+            ),
+            Self::Sink(name, source) => write!(f, "cannot write {name}: {source}"),
+            Self::Log(name, source) => {
                 write!(f, "cannot write the log {name}: {source}; nothing was sent")
             }
             Self::TimedOut(limit) => write!(f, "timed out after {}", duration(*limit)),
@@ -126,7 +120,7 @@ mod tests {
                 56,
             ),
             (RunError::Status(404), 22),
-            (RunError::Sink(SinkError::BinaryToTerminal), 23),
+            (RunError::BinaryToTerminal, 23),
             (RunError::TimedOut(Duration::from_secs(1)), 28),
             (RunError::Interrupted(2), 130),
         ] {

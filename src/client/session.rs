@@ -4,7 +4,6 @@
 //! connection and chooses no address.
 
 use std::fmt;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
@@ -17,7 +16,7 @@ use super::messages::printable;
 use super::progress::TransferProgress;
 use super::request::{self, UploadFraming};
 use super::run_error::RunError;
-use super::sink::{OutputSink, SinkError};
+use super::sink::OutputSink;
 use super::source::Payload;
 use super::upload::UploadBody;
 use crate::cli::say;
@@ -31,13 +30,14 @@ pub(super) struct Session {
     pub(super) config: ClientConfig,
     request: Vec<u8>,
     sink: OutputSink,
-    blocking_wait: InterruptibleWait,
-    progress: TransferProgress,
+    pub(super) blocking_wait: InterruptibleWait,
+    pub(super) progress: TransferProgress,
     started: Instant,
     pub(super) connector: AddressConnector,
     media_type: String,
     received_len: u64,
-    outcome: Option<Result<(), RunError>>,
+    /// How it ended, once it is over.
+    pub(super) outcome: Option<Result<(), RunError>>,
     log: ExchangeLog,
     upload: Option<UploadBody>,
     framing: UploadFraming,
@@ -79,24 +79,6 @@ impl Session {
         }
     }
 
-    /// Makes these signals end the program even while the sink keeps it from the loop.
-    ///
-    /// # Errors
-    /// When a handler cannot be installed.
-    pub(super) fn exit_on_signals(&self, signals: &[i32]) -> io::Result<()> {
-        self.blocking_wait.exit_on_signals(signals)
-    }
-
-    /// Whether it is over.
-    pub(super) fn is_finished(&self) -> bool {
-        self.outcome.is_some()
-    }
-
-    /// Shows the progress bar when it is due, even if nothing comes in; tells when to call again.
-    pub(super) fn tick(&mut self, now: Now) -> Option<Instant> {
-        self.progress.tick(now.instant)
-    }
-
     /// Whether something is sent that may come later than there is room for it.
     pub(super) fn is_streaming(&self) -> bool {
         self.framing == UploadFraming::Chunked
@@ -109,11 +91,6 @@ impl Session {
         }
     }
 
-    /// How it ended.
-    pub(super) fn into_outcome(self) -> Result<(), RunError> {
-        self.outcome.unwrap_or(Ok(()))
-    }
-
     /// Ends it; the first reason is the one that counts.
     pub(super) fn fail(&mut self, error: RunError) {
         self.progress.clear();
@@ -121,7 +98,7 @@ impl Session {
     }
 
     /// Says a line to the person.
-    pub(super) fn say(&self, line: fmt::Arguments<'_>) {
+    fn say(&self, line: fmt::Arguments<'_>) {
         if !self.config.silent {
             say(line);
         }
@@ -176,11 +153,10 @@ impl Session {
     /// Has the sink do something, which no signal must have to wait for.
     fn with_sink(
         &mut self,
-        act: impl FnOnce(&mut OutputSink) -> Result<(), SinkError>,
+        act: impl FnOnce(&mut OutputSink) -> Result<(), RunError>,
     ) -> Result<(), RunError> {
         let Self { sink, blocking_wait, .. } = self;
-        let result = if sink.may_block() { blocking_wait.run(|| act(sink))? } else { act(sink) };
-        result.map_err(RunError::Sink)
+        if sink.may_block() { blocking_wait.run(|| act(sink))? } else { act(sink) }
     }
 
     fn finish(&mut self, now: Now) -> Result<(), RunError> {
@@ -259,7 +235,7 @@ impl ResponseHandler for Session {
         let queued = self.upload.as_mut().map(|upload| upload.supply(send_queue));
         queued.unwrap_or(Ok(BodyProgress::Complete)).unwrap_or_else(|source| {
             let name = self.config.upload.as_ref().map(Payload::to_string).unwrap_or_default();
-            self.fail(RunError::Source { name, source });
+            self.fail(RunError::Source(name, source));
             BodyProgress::Failed
         })
     }

@@ -12,36 +12,10 @@ use tempfile::NamedTempFile;
 
 use super::config::OutputChoice;
 use super::messages::printable;
+use super::run_error::RunError;
 
 /// How much of a body is looked at to tell text from binary.
 const BINARY_CHECK_LEN_MAX: usize = 2000;
-
-/// Why bytes could not be put where they belong.
-#[derive(Debug)]
-pub enum SinkError {
-    /// The body is binary and standard output is a terminal.
-    BinaryToTerminal,
-    /// Writing failed.
-    Io {
-        /// What was written to.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl std::fmt::Display for SinkError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::BinaryToTerminal => f.write_str(
-                "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",
-            ),
-            Self::Io { name, source } => write!(f, "cannot write {name}: {source}"),
-        }
-    }
-}
-
-impl std::error::Error for SinkError {}
 
 /// Takes a body.
 #[derive(Debug)]
@@ -92,11 +66,11 @@ impl OutputSink {
     ///
     /// # Errors
     /// When it cannot be written, or should not be.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), RunError> {
         let checked = bytes.get(..self.binary_check_len).unwrap_or(bytes);
         self.binary_check_len -= checked.len();
         if is_binary(checked) {
-            return Err(SinkError::BinaryToTerminal);
+            return Err(RunError::BinaryToTerminal);
         }
         self.write_head(bytes)
     }
@@ -105,7 +79,7 @@ impl OutputSink {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), SinkError> {
+    pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return write_stdout(head) };
         get_or_open(target, open)?.write_all(head).map_err(|source| file_error(target, source))
     }
@@ -114,7 +88,7 @@ impl OutputSink {
     ///
     /// # Errors
     /// When that fails.
-    pub(super) fn finish(&mut self) -> Result<(), SinkError> {
+    pub(super) fn finish(&mut self) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return Ok(()) };
         get_or_open(target, open)?;
         match open.take() {
@@ -127,10 +101,10 @@ impl OutputSink {
 }
 
 /// Writes at once, whole lines or not: who reads a pipe wants what has come, not what is complete.
-fn write_stdout(bytes: &[u8]) -> Result<(), SinkError> {
+fn write_stdout(bytes: &[u8]) -> Result<(), RunError> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    written.map_err(|source| SinkError::Io { name: "standard output".to_owned(), source })
+    written.map_err(|source| RunError::Sink("standard output".to_owned(), source))
 }
 
 /// Text has no NUL byte: the rule that curl and git have.
@@ -138,15 +112,15 @@ fn is_binary(bytes: &[u8]) -> bool {
     bytes.contains(&0)
 }
 
-fn file_error(target: &Path, source: io::Error) -> SinkError {
-    SinkError::Io { name: format!("'{}'", printable(target.as_os_str().as_bytes())), source }
+fn file_error(target: &Path, source: io::Error) -> RunError {
+    RunError::Sink(format!("'{}'", printable(target.as_os_str().as_bytes())), source)
 }
 
 /// The file under way, opened now if this is the first call.
 fn get_or_open<'a>(
     target: &mut PathBuf,
     open: &'a mut Option<OpenOutput>,
-) -> Result<&'a mut dyn Write, SinkError> {
+) -> Result<&'a mut dyn Write, RunError> {
     let file = match open.take() {
         Some(file) => file,
         None => OpenOutput::new(target).map_err(|source| file_error(target, source))?,

@@ -44,28 +44,19 @@ impl UploadBody {
     /// # Errors
     /// When it cannot be opened, or is a directory.
     pub(super) fn open(payload: &Payload) -> io::Result<Self> {
-        let (file, is_stream) = match payload {
-            Payload::Data(data) => {
-                return Ok(Self {
-                    body: UploadContent::Data(join_data(data, read_data_file)?),
-                    queued_len: 0,
-                });
-            }
-            Payload::Source(Source::Stdin) => (File::from(io::stdin().as_fd().try_clone_to_owned()?), true),
+        let stream = |file| UploadContent::Stream { file, piece: vec![0; PIECE_LEN_MAX] };
+        let body = match payload {
+            Payload::Data(data) => UploadContent::Data(join_data(data, read_data_file)?),
+            Payload::Source(Source::Stdin) => stream(File::from(io::stdin().as_fd().try_clone_to_owned()?)),
             Payload::Source(Source::File(path)) => {
                 let file = File::open(path)?;
-                let kind = file.metadata()?.file_type();
-                if kind.is_dir() {
-                    return Err(io::ErrorKind::IsADirectory.into());
+                let metadata = file.metadata()?;
+                match (metadata.is_dir(), metadata.is_file()) {
+                    (true, _) => return Err(io::ErrorKind::IsADirectory.into()),
+                    (_, true) => UploadContent::File { file: Rc::new(file), len: metadata.len() },
+                    _ => stream(file),
                 }
-                (file, !kind.is_file())
             }
-        };
-        let body = if is_stream {
-            UploadContent::Stream { file, piece: vec![0; PIECE_LEN_MAX] }
-        } else {
-            let len = file.metadata()?.len();
-            UploadContent::File { file: Rc::new(file), len }
         };
         Ok(Self { body, queued_len: 0 })
     }
@@ -99,12 +90,10 @@ impl UploadBody {
             UploadContent::File { file, len } => {
                 send_queue.push_file(Rc::clone(file), 0, *len);
                 self.queued_len = *len;
-                Ok(BodyProgress::Complete)
             }
             UploadContent::Data(bytes) => {
                 self.queued_len = bytes.len() as u64;
                 send_queue.push_with(|out| out.append(bytes));
-                Ok(BodyProgress::Complete)
             }
             UploadContent::Stream { file, piece: buf } => {
                 if !is_readable(file)? {
@@ -116,9 +105,12 @@ impl UploadBody {
                 };
                 send_queue.push_with(|out| chunk(out, buf.get(..len).unwrap_or_default()));
                 self.queued_len += len as u64;
-                Ok(if len == 0 { BodyProgress::Complete } else { BodyProgress::Queued })
+                if len > 0 {
+                    return Ok(BodyProgress::Queued);
+                }
             }
         }
+        Ok(BodyProgress::Complete)
     }
 }
 

@@ -18,18 +18,10 @@ use crate::reactor::Now;
 /// Why a host has no connection.
 #[derive(Debug)]
 pub enum ConnectError {
-    /// The host has no address.
-    Resolve {
-        /// The host.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// No address took the connection.
-    Failed {
-        /// Host, port and, for each address, the reason.
-        attempts: String,
-    },
+    /// This host has no address; what the resolver said.
+    Resolve(String, io::Error),
+    /// No address took the connection: host, port and, for each address, the reason.
+    Failed(String),
     /// The time for all attempts is over.
     TimedOut(Duration),
 }
@@ -37,8 +29,8 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve { host, source } => write!(f, "cannot resolve '{host}': {source}"),
-            Self::Failed { attempts } => write!(f, "cannot connect to {attempts}"),
+            Self::Resolve(host, source) => write!(f, "cannot resolve '{host}': {source}"),
+            Self::Failed(attempts) => write!(f, "cannot connect to {attempts}"),
             Self::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
         }
     }
@@ -68,7 +60,7 @@ impl AddressConnector {
     pub fn resolve(host: &str, port: u16, limit: Duration, now: Now) -> Result<Self, ConnectError> {
         let addresses = (host, port)
             .to_socket_addrs()
-            .map_err(|source| ConnectError::Resolve { host: host.to_owned(), source })?
+            .map_err(|source| ConnectError::Resolve(host.to_owned(), source))?
             .collect();
         let deadline = now.instant + limit;
         Ok(Self { addresses, current: None, failures: Vec::new(), timeout: limit, deadline })
@@ -107,7 +99,7 @@ impl AddressConnector {
                 Err(error) => self.record_failure(address, error.kind()),
             }
         }
-        Err(ConnectError::Failed { attempts: self.failures.join("; ") })
+        Err(ConnectError::Failed(self.failures.join("; ")))
     }
 
     /// Each address that is left gets an equal share of the time that is left.

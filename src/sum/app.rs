@@ -77,8 +77,8 @@ impl SumError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Prompt(_) => 2,
-            Self::Connect(ConnectError::Resolve { .. }) => 6,
-            Self::Connect(ConnectError::Failed { .. }) => 7,
+            Self::Connect(ConnectError::Resolve(..)) => 6,
+            Self::Connect(ConnectError::Failed(_)) => 7,
             Self::Connect(ConnectError::TimedOut(_)) => 28,
             // As shells have it.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
@@ -272,7 +272,7 @@ mod tests {
             (SumError::Prompt(PromptError::Eof), 2),
             (SumError::Connect(ConnectError::TimedOut(TIMEOUT)), 28),
             (SumError::Interrupted(2), 130),
-            (SumError::Connect(ConnectError::Failed { attempts: String::new() }), 7),
+            (SumError::Connect(ConnectError::Failed(String::new())), 7),
             (SumError::Exchange(refused), 1),
             (SumError::Exchange(SumFailure::InvalidLine(SumLineError::CutShort)), 56),
             (SumError::Exchange(SumFailure::NoResponse), 52),
