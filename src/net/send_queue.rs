@@ -24,15 +24,22 @@ const FILE_LEN_PER_BYTE: usize = 4;
 
 /// What is to be sent in one piece.
 #[derive(Debug)]
-enum Segment {
-    /// The next bytes of the queue's own buffer.
-    Inline { len: usize },
-    /// Bytes that live as long as the program.
-    Static { bytes: &'static [u8] },
-    /// Bytes that others may be sending too, from one position up to another.
-    Shared { bytes: Rc<[u8]>, from: usize, to: usize },
-    /// Bytes of a file.
-    File { file: Rc<File>, offset: u64, len: u64 },
+struct Segment {
+    len: u64,
+    source: SegmentSource,
+}
+
+/// Where the bytes of a segment are.
+#[derive(Debug)]
+enum SegmentSource {
+    /// Next in the queue's own buffer.
+    Inline,
+    /// These, which live as long as the program.
+    Static(&'static [u8]),
+    /// From this position on, in bytes that others may be sending too.
+    Shared(Rc<[u8]>, usize),
+    /// From this offset on, in a file.
+    File(Rc<File>, u64),
 }
 
 /// The segments of one connection, and the buffer of their inline bytes: what is leased from the pool.
@@ -109,42 +116,37 @@ impl SendQueue {
         queue.reclaim();
         let before = queue.inline.len();
         write(&mut queue.inline);
-        let added = queue.inline.len().saturating_sub(before);
-        match queue.segments.back_mut() {
-            Some(Segment::Inline { len }) => *len += added,
-            _ if added > 0 => queue.segments.push_back(Segment::Inline { len: added }),
-            _ => {}
+        let added = queue.inline.len().saturating_sub(before) as u64;
+        if let Some(Segment { len, source: SegmentSource::Inline }) = queue.segments.back_mut() {
+            *len += added;
+            self.queued_total += added;
+        } else {
+            self.push(added, SegmentSource::Inline);
         }
-        self.queued_total += added as u64;
     }
 
     /// Queues bytes that live as long as the program.
     pub fn push_static(&mut self, bytes: &'static [u8]) {
-        self.push(bytes.len() as u64, Segment::Static { bytes });
+        self.push(bytes.len() as u64, SegmentSource::Static(bytes));
     }
 
-    /// Queues bytes that others may be sending too, without copying them.
-    pub fn push_shared(&mut self, bytes: Rc<[u8]>) {
-        let all = 0..bytes.len();
-        self.push_shared_part(bytes, all);
-    }
-
-    /// The same for a part of them; what is beyond their end is not there to be queued.
-    pub fn push_shared_part(&mut self, bytes: Rc<[u8]>, part: Range<usize>) {
+    /// Queues a part of bytes that others may be sending too, without copying them; what is beyond their
+    /// end is not there to be queued.
+    pub fn push_shared(&mut self, bytes: Rc<[u8]>, part: Range<usize>) {
         let to = part.end.min(bytes.len());
         let from = part.start.min(to);
-        self.push((to - from) as u64, Segment::Shared { bytes, from, to });
+        self.push((to - from) as u64, SegmentSource::Shared(bytes, from));
     }
 
     /// Queues `len` bytes of a file from `offset` on.
     pub fn push_file(&mut self, file: Rc<File>, offset: u64, len: u64) {
-        self.push(len, Segment::File { file, offset, len });
+        self.push(len, SegmentSource::File(file, offset));
     }
 
-    fn push(&mut self, len: u64, segment: Segment) {
+    fn push(&mut self, len: u64, source: SegmentSource) {
         if len > 0 {
             self.queued_total += len;
-            self.queue.get_or_insert_default().segments.push_back(segment);
+            self.queue.get_or_insert_default().segments.push_back(Segment { len, source });
         }
     }
 
@@ -157,11 +159,11 @@ impl SendQueue {
             if *budget == 0 {
                 return IoOutcome::BudgetSpent;
             }
-            let is_file = matches!(front, Segment::File { .. });
-            let result = match front {
-                Segment::File { file, offset, len } => {
+            let is_file = matches!(front.source, SegmentSource::File(..));
+            let result = match &mut front.source {
+                SegmentSource::File(file, offset) => {
                     let budget_len = budget.saturating_mul(FILE_LEN_PER_BYTE);
-                    let want = usize::try_from(*len).unwrap_or(usize::MAX).min(budget_len);
+                    let want = usize::try_from(front.len).unwrap_or(usize::MAX).min(budget_len);
                     to.send_file(file, offset, want)
                 }
                 _ => queue.write(to),
@@ -218,23 +220,24 @@ impl SegmentQueue {
     fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
         let mut inline = self.inline.get(self.inline_sent..).unwrap_or_default();
         // Nearly always, and then there is no list to be made.
-        if let Some(Segment::Inline { len }) = self.segments.front()
+        if let Some(Segment { len, source: SegmentSource::Inline }) = self.segments.front()
             && self.segments.len() == 1
         {
-            return to.write(&[IoSlice::new(inline.get(..*len).unwrap_or(inline))]);
+            return to.write(&[IoSlice::new(inline.get(..*len as usize).unwrap_or(inline))]);
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
         for (slice, segment) in slices.iter_mut().zip(&self.segments) {
-            *slice = IoSlice::new(match segment {
-                Segment::Inline { len } => {
-                    let (this, rest) = inline.split_at((*len).min(inline.len()));
+            let len = segment.len as usize;
+            *slice = IoSlice::new(match &segment.source {
+                SegmentSource::Inline => {
+                    let (this, rest) = inline.split_at(len.min(inline.len()));
                     inline = rest;
                     this
                 }
-                Segment::Static { bytes } => bytes,
-                Segment::Shared { bytes, from, to } => bytes.get(*from..*to).unwrap_or_default(),
-                Segment::File { .. } => break,
+                SegmentSource::Static(bytes) => bytes,
+                SegmentSource::Shared(bytes, from) => bytes.get(*from..*from + len).unwrap_or_default(),
+                SegmentSource::File(..) => break,
             });
             count += 1;
         }
@@ -255,25 +258,17 @@ impl SegmentQueue {
         while sent > 0
             && let Some(front) = self.segments.front_mut()
         {
-            let left = match front {
-                Segment::Inline { len } => *len as u64,
-                Segment::Static { bytes } => bytes.len() as u64,
-                Segment::Shared { from, to, .. } => (*to - *from) as u64,
-                Segment::File { len, .. } => *len,
-            };
-            let now = sent.min(left);
+            let now = sent.min(front.len);
             sent -= now;
-            // `sendfile` has moved the file's offset itself.
-            match front {
-                Segment::Inline { len } => {
-                    *len -= now as usize;
-                    self.inline_sent += now as usize;
-                }
-                Segment::Static { bytes } => *bytes = bytes.get(now as usize..).unwrap_or_default(),
-                Segment::Shared { from, .. } => *from += now as usize,
-                Segment::File { len, .. } => *len -= now,
+            front.len -= now;
+            match &mut front.source {
+                SegmentSource::Inline => self.inline_sent += now as usize,
+                SegmentSource::Static(bytes) => *bytes = bytes.get(now as usize..).unwrap_or_default(),
+                SegmentSource::Shared(_, from) => *from += now as usize,
+                // `sendfile` has moved the offset itself.
+                SegmentSource::File(..) => {}
             }
-            if now == left {
+            if front.len == 0 {
                 self.segments.pop_front();
             }
         }

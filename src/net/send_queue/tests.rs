@@ -64,8 +64,8 @@ fn filled() -> (SendQueue, &'static [u8]) {
     send_queue.push_with(|out| out.extend_from_slice(b"own "));
     send_queue.push_with(|out| out.extend_from_slice(b"own too "));
     send_queue.push_static(b"static ");
-    send_queue.push_shared(Rc::from(&b"shared "[..]));
-    send_queue.push_shared_part(Rc::from(&b"..a part .."[..]), 2..9);
+    send_queue.push_shared(Rc::from(&b"shared "[..]), 0..7);
+    send_queue.push_shared(Rc::from(&b"..a part .."[..]), 2..9);
     send_queue.push_file(file(b"..a file.."), 2, 6);
     send_queue.push_with(|out| out.extend_from_slice(b" own again"));
     (send_queue, b"own own too static shared a part a file own again")
@@ -95,13 +95,13 @@ fn flush_with_short_writes_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn push_shared_part_is_clamped_to_the_bytes() {
+fn push_shared_is_clamped_to_the_bytes() {
     let bytes: Rc<[u8]> = Rc::from(&b"0123456789"[..]);
     for (part, expected) in
         [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
     {
         let (mut send_queue, mut wire) = (SendQueue::new(), LimitedTransport::new(3, usize::MAX));
-        send_queue.push_shared_part(Rc::clone(&bytes), part.clone());
+        send_queue.push_shared(Rc::clone(&bytes), part.clone());
         assert_eq!(send_queue.len(), expected.len() as u64);
         assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
         assert_eq!(wire.taken, expected.as_bytes(), "{part:?}");

@@ -226,7 +226,7 @@ fn queue_bytes(send_queue: &mut SendQueue, resource: &Resource, first: u64, len:
     let bytes: &'static [u8] = match &resource.content {
         Content::File(file) => return send_queue.push_file(Rc::clone(file), first, len),
         Content::Memory(bytes) if range.len() > COPIED_LEN_MAX => {
-            return send_queue.push_shared_part(Rc::clone(bytes), range);
+            return send_queue.push_shared(Rc::clone(bytes), range);
         }
         Content::Memory(bytes) => return copied(send_queue, bytes.get(range).unwrap_or_default()),
         Content::Static(bytes) => bytes,
