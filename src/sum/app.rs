@@ -34,32 +34,11 @@ pub struct SumOutcome {
     pub sum: i64,
 }
 
-/// Why there is no number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PromptError {
-    /// The input ended.
-    Eof,
-    /// The input could not be read.
-    Failed(io::ErrorKind),
-    /// Too many lines were something else.
-    TooManyTries,
-}
-
-impl fmt::Display for PromptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Eof => f.write_str("no number was given: standard input has ended"),
-            Self::Failed(kind) => write!(f, "no number was given: cannot read standard input: {kind}"),
-            Self::TooManyTries => write!(f, "no number was given in {TRIES_MAX} lines"),
-        }
-    }
-}
-
 /// Why nothing came of it. Displays as one line.
 #[derive(Debug)]
 pub enum SumError {
-    /// There is no number to send.
-    Prompt(PromptError),
+    /// There is no number to send, for this reason.
+    NoNumber(String),
     /// There is no connection.
     Connect(ConnectError),
     /// A signal ended the run.
@@ -76,7 +55,7 @@ impl SumError {
     /// The exit code, the same as for requests where there is one.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Prompt(_) => 2,
+            Self::NoNumber(_) => 2,
             Self::Connect(ConnectError::Resolve(..)) => 6,
             Self::Connect(ConnectError::Failed(_)) => 7,
             Self::Connect(ConnectError::TimedOut(_)) => 28,
@@ -98,7 +77,7 @@ impl SumError {
 pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let number = match config.number {
         Some(number) => number,
-        None => prompt_number(io::stdin().lock(), io::stderr()).map_err(SumError::Prompt)?,
+        None => prompt_number(io::stdin().lock(), io::stderr()).map_err(SumError::NoNumber)?,
     };
     let own = SumLine { name: config.name.unwrap_or_else(default_name), number };
     let now = Now::read();
@@ -124,7 +103,7 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
 ///
 /// # Errors
 /// When the input ends before.
-fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, PromptError> {
+fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, String> {
     for _ in 0..TRIES_MAX {
         // Who has closed the screen can still answer.
         let _ = write!(screen, "Your number: ").and_then(|()| screen.flush());
@@ -132,20 +111,20 @@ fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64,
         match input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line) {
             Ok(0) => {
                 let _ = writeln!(screen);
-                return Err(PromptError::Eof);
+                return Err("no number was given: standard input has ended".to_owned());
             }
             Ok(_) => {}
-            Err(error) => return Err(PromptError::Failed(error.kind())),
-        }
-        let text = String::from_utf8_lossy(&line);
-        match parse_number(&text) {
-            Some(number) => return Ok(number),
-            None => {
-                let _ = writeln!(screen, "{}", not_a_number(text.trim()));
+            Err(error) => {
+                return Err(format!("no number was given: cannot read standard input: {}", error.kind()));
             }
         }
+        let text = String::from_utf8_lossy(&line);
+        if let Some(number) = parse_number(&text) {
+            return Ok(number);
+        }
+        let _ = writeln!(screen, "{}", not_a_number(text.trim()));
     }
-    Err(PromptError::TooManyTries)
+    Err(format!("no number was given in {TRIES_MAX} lines"))
 }
 
 /// The user's name, else this machine's.
@@ -192,27 +171,13 @@ impl SumApp {
 impl App for SumApp {
     type Conn = Connection<SumClientProtocol>;
 
-    fn drive(
-        &mut self,
-        connection: &mut Connection<SumClientProtocol>,
-        ready: &mut Readiness,
-        now: Now,
-    ) -> Next {
+    fn drive(&mut self, connection: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         connection.pump(ready, &mut self.exchange, &mut self.pool, now)
     }
 
-    fn on_tick(
-        &mut self,
-        control: &mut Control<Connection<SumClientProtocol>>,
-        now: Now,
-        _: bool,
-    ) -> Option<Instant> {
+    fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let interrupted = control.take_signals().first().map(|&signal| SumError::Interrupted(signal));
-        let next = match interrupted {
-            Some(error) => Err(error),
-            None => self.connect_next(now),
-        };
-        match next {
+        match interrupted.map_or_else(|| self.connect_next(now), Err) {
             Ok(Some(connection)) => control.open(connection),
             Ok(None) => {}
             Err(error) => self.error = Some(error),
@@ -235,7 +200,7 @@ impl fmt::Display for SumOutcome {
 impl fmt::Display for SumError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Prompt(error) => error.fmt(f),
+            Self::NoNumber(message) => f.write_str(message),
             Self::Connect(ConnectError::TimedOut(limit)) => {
                 write!(f, "timed out after {}", duration(*limit))
             }
@@ -269,7 +234,7 @@ mod tests {
         let refused = SumFailure::InvalidLine(SumLineError::Refused("no".to_owned()));
         let reset = SumFailure::Connection(CloseReason::Failed(io::ErrorKind::ConnectionReset));
         for (error, code) in [
-            (SumError::Prompt(PromptError::Eof), 2),
+            (SumError::NoNumber(String::new()), 2),
             (SumError::Connect(ConnectError::TimedOut(TIMEOUT)), 28),
             (SumError::Interrupted(2), 130),
             (SumError::Connect(ConnectError::Failed(String::new())), 7),
@@ -284,7 +249,7 @@ mod tests {
         }
     }
 
-    fn asked(input: &[u8]) -> (Result<i64, PromptError>, String) {
+    fn asked(input: &[u8]) -> (Result<i64, String>, String) {
         let mut screen = Vec::new();
         let outcome = prompt_number(input, &mut screen);
         (outcome, String::from_utf8(screen).unwrap())
@@ -303,15 +268,17 @@ mod tests {
 
     #[test]
     fn prompt_at_eof_without_number_is_an_error() {
-        assert_eq!(asked(b"").0, Err(PromptError::Eof));
-        assert_eq!(asked(b"x\n").0, Err(PromptError::Eof));
-        assert_eq!(asked(b"x").0, Err(PromptError::Eof));
+        let eof = Err("no number was given: standard input has ended".to_owned());
+        assert_eq!(asked(b"").0, eof);
+        assert_eq!(asked(b"x\n").0, eof);
+        assert_eq!(asked(b"x").0, eof);
         assert_eq!(asked(b"12").0, Ok(12), "the last line may lack its end");
     }
 
     #[test]
     fn prompt_gives_up_after_100_lines() {
-        assert_eq!(asked(&b"x\n".repeat(1000)).0, Err(PromptError::TooManyTries));
-        assert_eq!(asked(&b"x".repeat(100_000)).0, Err(PromptError::TooManyTries));
+        let too_many = Err("no number was given in 100 lines".to_owned());
+        assert_eq!(asked(&b"x\n".repeat(1000)).0, too_many);
+        assert_eq!(asked(&b"x".repeat(100_000)).0, too_many);
     }
 }

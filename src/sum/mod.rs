@@ -14,7 +14,7 @@ mod service;
 
 use std::time::Duration;
 
-pub use app::{PromptError, SumError, SumOutcome, run_sum};
+pub use app::{SumError, SumOutcome, run_sum};
 pub use client::{SumClientProtocol, SumExchange, SumFailure};
 pub use line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
 pub use server::{SumServerProtocol, SumState};
