@@ -33,7 +33,6 @@ const WATCHED_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGXFSZ];
 /// The application of the client's reactor.
 struct FetchApp {
     session: Session,
-    method: Method,
     pool: Pool,
     deadline: Option<Instant>,
 }
@@ -61,12 +60,7 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let session = Session::new(config, upload, connector, log, now);
     // Not before: a signal ends the resolver as it ends any program that does not watch for one.
     session.blocking_wait.exit_on_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
-    let fetch = FetchApp {
-        method: Method::from_token(session.config.method.as_bytes()),
-        session,
-        pool: Pool::new(RECV_BUF_LEN),
-        deadline,
-    };
+    let fetch = FetchApp { session, pool: Pool::new(RECV_BUF_LEN), deadline };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
     if let Some(stream_fd) = stream_fd {
@@ -111,10 +105,9 @@ impl App for FetchApp {
             match self.session.connector.connect_next(now) {
                 Ok(None) => {}
                 Ok(Some((stream, attempt))) => {
-                    control.open(Connection::connecting(
-                        stream,
-                        FetchProtocol::new(self.method, Some(attempt), self.deadline),
-                    ));
+                    let method = Method::from_token(self.session.config.method.as_bytes());
+                    let protocol = FetchProtocol::new(method, Some(attempt), self.deadline);
+                    control.open(Connection::connecting(stream, protocol));
                 }
                 Err(error) => self.session.fail(error.into()),
             }

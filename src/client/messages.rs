@@ -6,10 +6,7 @@ use crate::text::is_deceptive;
 
 /// Text that may be the peer's, with U+FFFD for each deceptive character but the tab, which field values may have.
 pub(super) fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| if is_deceptive(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
+    String::from_utf8_lossy(bytes).replace(|c| is_deceptive(c) && c != '\t', "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -193,20 +193,6 @@ impl Session {
         }
         Ok(())
     }
-
-    fn set_outcome(&mut self, outcome: Result<(), FetchError>, now: Now) {
-        match outcome {
-            Ok(()) => match self.finish(now) {
-                Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
-                Err(error) => self.fail(error),
-            },
-            Err(FetchError::Connection(CloseReason::ConnectFailed(kind))) => self.connector.failed(kind),
-            Err(FetchError::TimedOut) => {
-                self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
-            }
-            Err(failure) => self.fail(RunError::Exchange(failure)),
-        }
-    }
 }
 
 impl ResponseHandler for Session {
@@ -260,7 +246,16 @@ impl ResponseHandler for Session {
     }
 
     fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now) {
-        self.set_outcome(outcome, now);
+        match outcome.map_err(RunError::Exchange).and_then(|()| self.finish(now)) {
+            Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
+            Err(RunError::Exchange(FetchError::Connection(CloseReason::ConnectFailed(kind)))) => {
+                self.connector.failed(kind);
+            }
+            Err(RunError::Exchange(FetchError::TimedOut)) => {
+                self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
+            }
+            Err(error) => self.fail(error),
+        }
         match &self.outcome {
             Some(Err(error)) => self.log.on_finished(error, self.received_len, now),
             _ => self.log.on_finished(&CloseReason::Finished, self.received_len, now),

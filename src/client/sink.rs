@@ -144,10 +144,7 @@ impl OpenOutput {
                 *target = fs::canonicalize(&*target)?;
             }
         }
-        let directory = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let directory = target.parent().unwrap_or(Path::new("."));
         // `create_new` makes a file as any other program does: all that the umask allows.
         let file = tempfile::Builder::new()
             .prefix(".reactor-client.")

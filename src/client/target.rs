@@ -79,8 +79,8 @@ pub(crate) struct Overrides {
 struct ParsedUrl {
     host: Option<String>,
     port: Option<u16>,
-    /// As it is written.
-    path: Option<String>,
+    /// As it is written; empty if nothing says it.
+    path: String,
 }
 
 /// Reads the words of the command line; returns the method, if one is among them, and the target.
@@ -92,7 +92,6 @@ pub(crate) fn parse_operands(
     overrides: &Overrides,
 ) -> Result<(Option<String>, ClientTarget), String> {
     let (method, url) = match words {
-        [] => (None, ParsedUrl::default()),
         [word, ..] if word == SUM => {
             return Err(format!(
                 "'{SUM}' is a command and comes first, before all options; a host of this name is \
@@ -103,11 +102,11 @@ pub(crate) fn parse_operands(
         [host, port, rest @ ..] if is_number(port) => parse_host_port(host, port, rest)?,
         rest => (None, parse_url_or_path(rest, overrides)?),
     };
-    let path = url.path.unwrap_or_default();
+    let encode_set = if overrides.keeps_braces { TEMPLATE_ENCODE_SET } else { PATH_ENCODE_SET };
     let target = ClientTarget {
         host: overrides.host.clone().or(url.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
         port: overrides.port.or(url.port).unwrap_or(PORT_DEFAULT),
-        path: request_path(&path, if overrides.keeps_braces { TEMPLATE_ENCODE_SET } else { PATH_ENCODE_SET }),
+        path: request_path(&url.path, encode_set),
     };
     Ok((method.cloned(), target))
 }
@@ -133,8 +132,8 @@ fn parse_host_port<'a>(
         }
         [_, _, extra, ..] => return unexpected_word(extra),
     };
-    let url = ParsedUrl { host: Some(parse_host(host)?), port: Some(parse_port(port)?), path: file.cloned() };
-    Ok((method, url))
+    let (host, port) = (Some(parse_host(host)?), Some(parse_port(port)?));
+    Ok((method, ParsedUrl { host, port, path: file.cloned().unwrap_or_default() }))
 }
 
 /// One word, or none: a URL, `/path`, `:port/path`, `*`, `host[:port][/path]`; after `--host`, a bare
@@ -146,7 +145,12 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
         [_, extra, ..] => return unexpected_word(extra),
     };
     if let Some((scheme, rest)) = split_scheme(word) {
-        let mut url = parse_authority_and_path(after_scheme(scheme, rest)?)?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" => {}
+            "https" => return Err("https:// is not supported (no TLS); use http://".to_owned()),
+            _ => return Err(format!("{} is not supported; use http://", quote(format!("{scheme}://")))),
+        }
+        let mut url = parse_authority_and_path(rest)?;
         url.port = url.port.or(Some(PORT_HTTP));
         if url.host.is_none() {
             return Err(format!("{} names no host", quote(word)));
@@ -156,7 +160,7 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
     let is_path = word.starts_with(['/', '?']) || word == "*";
     let is_bare = !word.starts_with(':');
     if is_path || (is_bare && overrides.host.is_some()) {
-        return Ok(ParsedUrl { path: Some(word.to_owned()), ..ParsedUrl::default() });
+        return Ok(ParsedUrl { path: word.to_owned(), ..ParsedUrl::default() });
     }
     parse_authority_and_path(word)
 }
@@ -172,19 +176,11 @@ fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
         ));
     }
     let (host, port) = split_port(authority);
-    let url = ParsedUrl {
-        host: match (host, port) {
-            ("", Some(_)) => None,
-            (host, _) => Some(parse_host(host)?),
-        },
-        // An empty port is the default one (RFC 3986 section 3.2.3).
-        port: match port {
-            None | Some("") => None,
-            Some(port) => Some(parse_port(port)?),
-        },
-        path: Some(path.to_owned()),
-    };
-    Ok(url)
+    let has_host = !host.is_empty() || port.is_none();
+    let host = has_host.then(|| parse_host(host)).transpose()?;
+    // An empty port is the default one (RFC 3986 section 3.2.3).
+    let port = port.filter(|port| !port.is_empty()).map(parse_port).transpose()?;
+    Ok(ParsedUrl { host, port, path: path.to_owned() })
 }
 
 /// Splits off what follows the last colon, unless the colons are those of an IPv6 address.
@@ -201,14 +197,6 @@ fn split_scheme(word: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = word.split_once("://")?;
     let is_scheme_byte = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
     scheme.bytes().all(is_scheme_byte).then_some((scheme, rest))
-}
-
-fn after_scheme<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, String> {
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => Ok(rest),
-        "https" => Err("https:// is not supported (no TLS); use http://".to_owned()),
-        _ => Err(format!("{} is not supported; use http://", quote(format!("{scheme}://")))),
-    }
 }
 
 fn is_method(word: &str) -> bool {
