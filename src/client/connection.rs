@@ -151,10 +151,9 @@ impl<A: ResponseHandler> FetchProtocol<A> {
     /// Queues more of the body.
     fn queue_body(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
         let progress = handler.queue_body(send_queue);
-        let next = if progress == BodyProgress::Complete {
-            FetchPhase::ReadingResponse
-        } else {
-            FetchPhase::SendingBody
+        let next = match progress {
+            BodyProgress::Complete => FetchPhase::ReadingResponse,
+            _ => FetchPhase::SendingBody,
         };
         if self.phase != next {
             self.enter(next);

@@ -51,7 +51,7 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let upload = config.upload.as_ref().map(open).transpose()?;
     let stream_fd =
         upload.as_ref().map(UploadBody::stream_fd).transpose().map_err(RunError::Reactor)?.flatten();
-    let log = ExchangeLog::open(&config.log, &config.log_style, host_name())
+    let log = ExchangeLog::open(&config.log, &config.log_style)
         .map_err(|source| RunError::Log(log_name(&config.log), source))?;
     if !config.silent {
         say(format_args!("this host is {}", host_name()));

@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 
 use crate::access_log::{AccessLog, LogDestination, LogRecord, LogStyle};
 use crate::http::{self, Fields, ResponseHead, end_head};
+use crate::net::host_name;
 use crate::reactor::Now;
 
 /// The log of one run.
 pub(super) struct ExchangeLog {
     log: AccessLog,
-    host: String,
     exchange: Option<LoggedExchange>,
 }
 
@@ -23,38 +23,31 @@ struct LoggedExchange {
     peer: SocketAddr,
     started: Now,
     request_head: Vec<u8>,
-    status: Option<u16>,
-    response_head: Vec<u8>,
+    /// The status and the head of the final response, once it has come.
+    response: Option<(u16, Vec<u8>)>,
 }
 
 impl ExchangeLog {
-    /// Opens the log; `host` is the name of this machine.
+    /// Opens the log.
     ///
     /// # Errors
     /// What opening the file says.
-    pub(super) fn open(destination: &LogDestination, style: &LogStyle, host: String) -> io::Result<Self> {
-        Ok(Self { log: AccessLog::open_styled(destination, style.clone())?, host, exchange: None })
+    pub(super) fn open(destination: &LogDestination, style: &LogStyle) -> io::Result<Self> {
+        Ok(Self { log: AccessLog::open_styled(destination, style.clone())?, exchange: None })
     }
 
     /// A request is being sent.
     pub(super) fn on_request(&mut self, peer: SocketAddr, request_head: &[u8], now: Now) {
         if self.log.is_on() {
             let request_head = request_head.to_vec();
-            self.exchange = Some(LoggedExchange {
-                peer,
-                started: now,
-                request_head,
-                status: None,
-                response_head: Vec::new(),
-            });
+            self.exchange = Some(LoggedExchange { peer, started: now, request_head, response: None });
         }
     }
 
     /// The head of its answer has come.
     pub(super) fn on_response_head(&mut self, head: &ResponseHead<'_, '_>) {
         if let Some(exchange) = &mut self.exchange {
-            exchange.status = Some(head.status);
-            exchange.response_head = render(head);
+            exchange.response = Some((head.status, render(head)));
         }
     }
 
@@ -62,7 +55,7 @@ impl ExchangeLog {
     pub(super) fn on_finished(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
         let Some(exchange) = self.exchange.take() else { return };
         let mut record = LogRecord {
-            host: Some(&self.host),
+            host: Some(&host_name()),
             connection: 1,
             peer: exchange.peer,
             unix: exchange.started.unix,
@@ -71,8 +64,8 @@ impl ExchangeLog {
             referer: field_value(&exchange.request_head, b"referer"),
             user_agent: field_value(&exchange.request_head, b"user-agent"),
             request_head: &exchange.request_head,
-            status: exchange.status,
-            response_head: &exchange.response_head,
+            status: exchange.response.as_ref().map(|(status, _)| *status),
+            response_head: exchange.response.as_ref().map_or(&[], |(_, head)| head),
             body_bytes,
             close_reason: Some(reason),
             protocol: "HTTP/1.1",

@@ -1,6 +1,4 @@
-//! What the client says to a person on standard error, and text of the peer made fit for that.
-//!
-//! Each is a function of its arguments; it neither connects nor saves.
+//! Text of the peer, made fit for standard error.
 
 use crate::text::is_deceptive;
 

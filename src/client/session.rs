@@ -43,7 +43,7 @@ pub(super) struct Session {
     framing: UploadFraming,
     /// The final answer came before the request had gone out.
     unsent: bool,
-    /// The status line of the final answer, and its code.
+    /// The status of the final answer: its code, and `403 Forbidden`.
     status: (u16, String),
 }
 
@@ -105,7 +105,7 @@ impl Session {
     }
 
     fn print_head(&self, head: &ResponseHead<'_, '_>) {
-        let line = status_line(head);
+        let line = format!("{} {}", head.version.as_str(), status_text(head));
         if !self.config.verbose {
             return self.say(format_args!("{line}"));
         }
@@ -118,7 +118,7 @@ impl Session {
 
     fn on_head(&mut self, head: &ResponseHead<'_, '_>, now: Now) -> Result<(), RunError> {
         self.progress.clear();
-        self.status = (head.status, status_line(head));
+        self.status = (head.status, status_text(head));
         self.print_head(head);
         self.log.on_response_head(head);
         if self.config.fail && head.status >= 400 {
@@ -177,19 +177,19 @@ impl Session {
 
     /// Says what has become of what was sent.
     fn report_upload(&self, len: u64) -> Result<(), RunError> {
-        let (status, status_line) = (self.status.0, &self.status.1);
-        if !(200..300).contains(&status) {
-            self.say(format_args!("not stored: the server answered {}", without_version(status_line)));
+        let (status, text) = &self.status;
+        if !(200..300).contains(status) {
+            self.say(format_args!("not stored: the server answered {text}"));
             return Ok(());
         }
         if self.unsent {
             return Err(RunError::EarlyResponse);
         }
         let (len, path) = (plural(len, "byte"), printable(self.config.target.path.as_bytes()));
-        match (self.config.method.as_str(), status) {
+        match (self.config.method.as_str(), *status) {
             ("PUT", 201) => self.say(format_args!("stored {len} at {path} (created)")),
             ("PUT", 200 | 204) => self.say(format_args!("stored {len} at {path} (replaced)")),
-            _ => self.say(format_args!("sent {len} to {path}: {}", without_version(status_line))),
+            _ => self.say(format_args!("sent {len} to {path}: {text}")),
         }
         Ok(())
     }
@@ -263,18 +263,14 @@ impl ResponseHandler for Session {
     }
 }
 
-fn status_line(head: &ResponseHead<'_, '_>) -> String {
-    format!("{} {} {}", head.version.as_str(), head.status, printable(head.reason)).trim_end().to_owned()
-}
-
-/// A status line without the version of the protocol: `403 Forbidden`.
-fn without_version(line: &str) -> &str {
-    line.split_once(' ').map_or(line, |(_version, rest)| rest)
+/// The status as a person reads it, without the version of the protocol: `403 Forbidden`.
+fn status_text(head: &ResponseHead<'_, '_>) -> String {
+    format!("{} {}", head.status, printable(head.reason)).trim_end().to_owned()
 }
 
 /// The head as it would be on the wire, for whoever asked to have it with the body.
 fn render_head(head: &ResponseHead<'_, '_>) -> Vec<u8> {
-    let mut out = status_line(head).into_bytes();
+    let mut out = format!("{} {}", head.version.as_str(), status_text(head)).into_bytes();
     write_fields(&mut out, head.fields);
     out
 }

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use super::config::OutputChoice;
 use super::messages::printable;
@@ -30,11 +30,11 @@ pub(super) struct OutputSink {
 
 /// A file under way.
 #[derive(Debug)]
-pub(super) enum OpenOutput {
-    /// A regular file, under another name until it is whole; removed if it never is.
-    Temporary(NamedTempFile),
-    /// What cannot be replaced by renaming: `/dev/null`, a FIFO.
-    Direct(File),
+struct OpenOutput {
+    file: File,
+    /// The name of a regular file until it is whole; it is removed if it never is. What cannot be replaced by
+    /// renaming has none: `/dev/null`, a FIFO.
+    temporary: Option<TempPath>,
 }
 
 impl OutputSink {
@@ -56,8 +56,8 @@ impl OutputSink {
     /// Whether taking more may wait for another process: the reader of a pipe, or who opens a FIFO.
     pub(super) fn may_block(&self) -> bool {
         match (&self.target, &self.open) {
-            (None, _) | (_, Some(OpenOutput::Direct(_))) => true,
-            (_, Some(OpenOutput::Temporary(_))) => false,
+            (None, _) => true,
+            (_, Some(output)) => output.temporary.is_none(),
             (Some(target), None) => fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()),
         }
     }
@@ -81,7 +81,7 @@ impl OutputSink {
     /// When it cannot be written.
     pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return write_stdout(head) };
-        get_or_open(target, open)?.write_all(head).map_err(|source| file_error(target, source))
+        get_or_open(target, open)?.file.write_all(head).map_err(|source| file_error(target, source))
     }
 
     /// The body is whole: gives the file its name.
@@ -91,11 +91,9 @@ impl OutputSink {
     pub(super) fn finish(&mut self) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return Ok(()) };
         get_or_open(target, open)?;
-        match open.take() {
-            Some(OpenOutput::Temporary(file)) => {
-                file.persist(&*target).map(drop).map_err(|error| file_error(target, error.error))
-            }
-            Some(OpenOutput::Direct(_)) | None => Ok(()),
+        match open.take().and_then(|output| output.temporary) {
+            Some(path) => path.persist(&*target).map_err(|error| file_error(target, error.error)),
+            None => Ok(()),
         }
     }
 }
@@ -120,15 +118,12 @@ fn file_error(target: &Path, source: io::Error) -> RunError {
 fn get_or_open<'a>(
     target: &mut PathBuf,
     open: &'a mut Option<OpenOutput>,
-) -> Result<&'a mut dyn Write, RunError> {
+) -> Result<&'a mut OpenOutput, RunError> {
     let file = match open.take() {
         Some(file) => file,
         None => OpenOutput::new(target).map_err(|source| file_error(target, source))?,
     };
-    Ok(match open.insert(file) {
-        OpenOutput::Temporary(file) => file.as_file_mut(),
-        OpenOutput::Direct(file) => file,
-    })
+    Ok(open.insert(file))
 }
 
 impl OpenOutput {
@@ -137,7 +132,8 @@ impl OpenOutput {
         let mut permissions = None;
         if let Ok(metadata) = fs::metadata(&*target) {
             if !metadata.is_file() {
-                return OpenOptions::new().write(true).open(&*target).map(Self::Direct);
+                let file = OpenOptions::new().write(true).open(&*target)?;
+                return Ok(Self { file, temporary: None });
             }
             permissions = Some(metadata.permissions());
             if fs::symlink_metadata(&*target)?.is_symlink() {
@@ -154,7 +150,8 @@ impl OpenOutput {
         if let Some(permissions) = permissions {
             file.as_file().set_permissions(permissions)?;
         }
-        Ok(Self::Temporary(file))
+        let (file, path) = file.into_parts();
+        Ok(Self { file, temporary: Some(path) })
     }
 }
 

@@ -138,9 +138,7 @@ fn append_file_name(source: &Source, path: &mut String) -> Result<(), String> {
         Source::File(file) => Path::file_name(file),
         Source::Stdin => None,
     };
-    let Some(name) = name else {
-        return Err("the path ends with a slash, and what -T sends has no name to put there".to_owned());
-    };
+    let name = name.ok_or("the path ends with a slash, and what -T sends has no name to put there")?;
     path.insert_str(end, &percent_encode(name.as_bytes(), FILE_NAME_ENCODE_SET).to_string());
     Ok(())
 }

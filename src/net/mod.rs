@@ -6,7 +6,6 @@
 
 mod connect;
 mod connection;
-mod connector;
 mod listen;
 mod pool;
 mod protocol;
@@ -15,9 +14,8 @@ mod rlimit;
 mod send_queue;
 mod transport;
 
-pub use connect::connect;
+pub use connect::{AddressConnector, ConnectError, connect};
 pub use connection::Connection;
-pub use connector::{AddressConnector, ConnectError};
 pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_on_same_port};
 pub use pool::Pool;
 pub use protocol::{Protocol, Want};

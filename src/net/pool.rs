@@ -50,7 +50,7 @@ impl Pool {
         if send_queue.is_empty()
             && let Some(queue) = send_queue.queue.take()
             && self.segment_queues.len() < SPARES_MAX
-            && queue.capacity() <= SPARE_QUEUE_LEN_MAX
+            && queue.inline.capacity() <= SPARE_QUEUE_LEN_MAX
         {
             self.segment_queues.push(queue);
         }

@@ -46,7 +46,7 @@ enum SegmentSource {
 #[derive(Debug, Default)]
 pub(super) struct SegmentQueue {
     segments: VecDeque<Segment>,
-    inline: Vec<u8>,
+    pub(super) inline: Vec<u8>,
     /// How much of `inline` has been sent.
     inline_sent: usize,
 }
@@ -205,11 +205,6 @@ impl SendQueue {
 }
 
 impl SegmentQueue {
-    /// The size of its buffer.
-    pub(super) fn capacity(&self) -> usize {
-        self.inline.capacity()
-    }
-
     fn clear(&mut self) {
         self.segments.clear();
         self.inline.clear();

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::TIMEOUT;
-use crate::text::is_deceptive;
+use crate::text::{append, is_deceptive};
 
 /// The longest line, its end included: a name, a number and some words fit many times over.
 pub const LINE_LEN_MAX: usize = 256;
@@ -144,16 +144,13 @@ impl SumLine {
 
     /// Appends the line as `role` says it.
     pub fn write(&self, role: SumRole, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.format_as(role).as_bytes());
-        out.push(b'\n');
+        append(out, format_args!("{}\n", self.format_as(role)));
     }
 }
 
 /// Appends a server's refusal, in these words.
 pub(super) fn write_error(message: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(ERROR.as_bytes());
-    out.extend_from_slice(message.as_bytes());
-    out.push(b'\n');
+    append(out, format_args!("{ERROR}{message}\n"));
 }
 
 #[cfg(test)]
