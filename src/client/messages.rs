@@ -1,4 +1,6 @@
-//! Text of the peer, made fit for standard error.
+//! Text of the peer, made fit for a terminal.
+//!
+//! It shows and saves nothing.
 
 use crate::text::is_deceptive;
 

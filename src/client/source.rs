@@ -86,19 +86,15 @@ pub(crate) fn join_data<E>(
     data: &[Data],
     mut read: impl FnMut(&Source) -> Result<Vec<u8>, E>,
 ) -> Result<Vec<u8>, E> {
-    let mut joined = Vec::new();
-    for (index, datum) in data.iter().enumerate() {
-        if index > 0 {
-            joined.push(b'&');
+    let text = |datum: &Data| match datum {
+        Data::Text(text) => Ok(text.as_bytes().to_vec()),
+        Data::File(source) => {
+            let mut bytes = read(source)?;
+            bytes.retain(|byte| !matches!(byte, b'\r' | b'\n' | 0));
+            Ok(bytes)
         }
-        match datum {
-            Data::Text(text) => joined.extend_from_slice(text.as_bytes()),
-            Data::File(source) => {
-                joined.extend(read(source)?.iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
-            }
-        }
-    }
-    Ok(joined)
+    };
+    Ok(data.iter().map(text).collect::<Result<Vec<_>, E>>()?.join(&b'&'))
 }
 
 /// What a request with this method to this path sends; `asked` is the value of `-T`. A path that ends
@@ -125,22 +121,16 @@ pub(super) fn choose(
         return Err("option '--upload-file' needs the name of a file".to_owned());
     }
     let source = if asked == "-" { Source::Stdin } else { Source::File(asked.into()) };
-    append_file_name(&source, path)?;
-    Ok(Some(source))
-}
-
-fn append_file_name(source: &Source, path: &mut String) -> Result<(), String> {
     let end = path.find('?').unwrap_or(path.len());
-    if !path[..end].ends_with('/') {
-        return Ok(());
+    if path[..end].ends_with('/') {
+        let name = match &source {
+            Source::File(file) => Path::file_name(file),
+            Source::Stdin => None,
+        };
+        let name = name.ok_or("the path ends with a slash, and what -T sends has no name to put there")?;
+        path.insert_str(end, &percent_encode(name.as_bytes(), FILE_NAME_ENCODE_SET).to_string());
     }
-    let name = match source {
-        Source::File(file) => Path::file_name(file),
-        Source::Stdin => None,
-    };
-    let name = name.ok_or("the path ends with a slash, and what -T sends has no name to put there")?;
-    path.insert_str(end, &percent_encode(name.as_bytes(), FILE_NAME_ENCODE_SET).to_string());
-    Ok(())
+    Ok(Some(source))
 }
 
 /// The file name that a path ends in, percent-decoded: `-O` saves under it, PUT sends it.
