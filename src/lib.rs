@@ -19,7 +19,7 @@
 //! | [`text`] | escapes for HTML and JSON, deceptive characters, units in output | std | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, with its command and its service | `reactor`, `net`, `cli`, `text` | `http`, `files` |
 //! | [`server`] | the glue, and the server's machine | all of the above | `client`, `load` |
-//! | [`client`] | the command line, the client's protocol, showing, saving and sending | `reactor`, `net`, `http`, `sum`, `cli`, `access_log`, `text` | `files`, `server`, `load` |
+//! | [`client`] | the command line, the client's protocol, showing, saving and sending | `reactor`, `net`, `http`, `cli`, `access_log`, `text` | `files`, `server`, `load` |
 //! | [`load`] | the load generator: plan, engine, statistics, reports, comparisons, rate search, saved runs | `reactor`, `net`, `http`, `access_log`, `cli`, `client`, `text` | `files`, `server` |
 //!
 //! `http` and `files` meet only in `server`: in `connection`, `read_request.rs` makes a request of bytes; in

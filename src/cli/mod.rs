@@ -29,7 +29,7 @@ pub use option_spec::{OptionKind, OptionSpec, ValueKind};
 pub use parsed_args::ParsedArgs;
 pub use setting::{Setting, SettingSource};
 pub use tokenizer::ValueCheck;
-pub use values::{HOST_DEFAULT, parse_host, parse_port, parse_value, value};
+pub use values::{HOST_DEFAULT, SUM_COMMAND, parse_host, parse_port, parse_value, value};
 
 /// What the room needs to know of a program.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! Values of options that several commands of the client have: a host, a port.
+//! Words and values that several commands of the client read: a host, a port.
 //!
 //! Owns the words about a wrong value, `option '--port': …`. It never resolves a name.
 
@@ -7,6 +7,9 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::{ParsedArgs, quote};
+
+/// The command of `reactor-client` that asks for the number exchange: as the first word it is no host.
+pub const SUM_COMMAND: &str = "sum";
 
 /// The host that is asked if none is named.
 pub const HOST_DEFAULT: &str = "127.0.0.1";

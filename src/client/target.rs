@@ -8,8 +8,7 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::cli::{HOST_DEFAULT, parse_host, parse_port, quote};
-use crate::sum::args::COMMAND as SUM;
+use crate::cli::{HOST_DEFAULT, SUM_COMMAND, parse_host, parse_port, quote};
 
 /// The port of `reactor-server`, for all words but `http://` URLs.
 const PORT_DEFAULT: u16 = 8080;
@@ -92,10 +91,10 @@ pub(crate) fn parse_operands(
     overrides: &Overrides,
 ) -> Result<(Option<String>, ClientTarget), String> {
     let (method, url) = match words {
-        [word, ..] if word == SUM => {
+        [word, ..] if word == SUM_COMMAND => {
             return Err(format!(
-                "'{SUM}' is a command and comes first, before all options; a host of this name is \
-                 written http://{SUM}/, a path /{SUM}"
+                "'{SUM_COMMAND}' is a command and comes first, before all options; a host of this name is \
+                 written http://{SUM_COMMAND}/, a path /{SUM_COMMAND}"
             ));
         }
         [method, rest @ ..] if is_method(method) => (Some(method), parse_url_or_path(rest, overrides)?),

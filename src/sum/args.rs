@@ -7,14 +7,11 @@ use std::ffi::OsString;
 
 use super::Name;
 use crate::cli::{
-    HOST_DEFAULT, OptionSpec, ParsedArgs, Program, UsageError, ValueCheck, parse_host, parse_port, quote,
-    value,
+    HOST_DEFAULT, OptionSpec, ParsedArgs, Program, SUM_COMMAND, UsageError, ValueCheck, parse_host,
+    parse_port, quote, value,
 };
 
 pub use crate::cli::Command;
-
-/// The word that asks for the number exchange when it comes first: it is no host.
-pub const COMMAND: &str = "sum";
 
 /// What `sum --help` shows.
 pub const HELP: &str = include_str!("help.txt");
@@ -50,7 +47,7 @@ pub struct SumClientConfig {
 
 /// Whether these arguments, without the program's name, are for this command.
 pub fn is_sum_command(args: &[OsString]) -> bool {
-    args.first().is_some_and(|word| word == COMMAND)
+    args.first().is_some_and(|word| word == SUM_COMMAND)
 }
 
 /// Reads the arguments, without the program's name; the first is the command.
@@ -73,7 +70,7 @@ fn read_config(parsed_args: &mut ParsedArgs) -> Result<SumClientConfig, String> 
             let shown = quote(extra);
             return Err(format!("unexpected word {shown}; a host called sum is written http://sum/"));
         }
-        [] => return Err(format!("'{COMMAND}' is missing")),
+        [] => return Err(format!("'{SUM_COMMAND}' is missing")),
     };
     Ok(SumClientConfig {
         number,

@@ -79,7 +79,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "client",
-        rooms: &["reactor", "net", "http", "access_log", "cli", "sum", "text"],
+        rooms: &["reactor", "net", "http", "access_log", "cli", "text"],
         crates: &["mio", "log", "rustix", "percent_encoding", "indicatif", "tempfile", "signal_hook"],
         never: &["std::thread", "std::net::TcpStream"],
     },
