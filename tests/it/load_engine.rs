@@ -35,13 +35,13 @@ fn run(plan: &Plan, addresses: &[SocketAddr]) -> RunResult {
     let addresses = vec![addresses.to_vec(); plan.targets.len()];
     let result =
         threads::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
-    assert!(result.metrics.is_balanced(), "{:?}", result.metrics.totals());
+    assert!(result.metrics.is_balanced(), "{:?}", result.metrics.live.totals);
     result
 }
 
 /// Sent, answered, failed, unfinished.
 fn totals(result: &RunResult) -> [u64; 4] {
-    let RequestTotals { sent, answered, failed, unfinished, .. } = result.metrics.totals();
+    let RequestTotals { sent, answered, failed, unfinished, .. } = result.metrics.live.totals;
     [sent, answered, failed, unfinished]
 }
 
@@ -55,7 +55,7 @@ fn engine_answers_all_per_concurrency_threads_pipeline() {
     for (concurrency, threads, pipeline) in [(1, 1, 1), (7, 1, 1), (7, 3, 1), (4, 2, 5)] {
         let result = run(&Plan { concurrency, threads, pipeline, ..plan(1000) }, &[server.address()]);
         assert_eq!(totals(&result), [1000, 1000, 0, 0]);
-        assert_eq!(result.metrics.connect_times().len(), concurrency as u64);
+        assert_eq!(result.metrics.connect.len(), concurrency as u64);
         assert!(!result.was_interrupted && !result.was_unreachable && result.unsent == 0);
     }
 }
@@ -66,9 +66,9 @@ fn connections_without_keep_alive_are_reopened() {
     let result = run(&Plan { keep_alive: false, concurrency: 3, ..plan(30) }, &[server.address()]);
     assert_eq!(totals(&result), [30, 30, 0, 0]);
     // Near the end, a connection may find that another has sent the last request.
-    assert!((30..=32).contains(&result.metrics.connect_times().len()));
+    assert!((30..=32).contains(&result.metrics.connect.len()));
     let result = run(&Plan { requests_per_connection: Some(4), ..plan(10) }, &[server.address()]);
-    assert_eq!((totals(&result), result.metrics.connect_times().len()), ([10, 10, 0, 0], 3));
+    assert_eq!((totals(&result), result.metrics.connect.len()), ([10, 10, 0, 0], 3));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn engine_counts_each_failure_kind() {
         let server = Scripted::repeating(&script, 3);
         let result = run(&plan(3), &[address(&server)]);
         assert_eq!(totals(&result), [3, 0, 3, 0], "{failure:?}");
-        assert_eq!(result.metrics.failures().seen().collect::<Vec<_>>(), [(failure, 3)]);
+        assert_eq!(result.metrics.failures.seen().collect::<Vec<_>>(), [(failure, 3)]);
     }
 }
 
@@ -95,7 +95,7 @@ fn silent_server_is_timed_out() {
     let server = Scripted::repeating(&[Step::Silence], 2);
     let result = run(&Plan { timeout: Duration::from_millis(150), ..plan(2) }, &[address(&server)]);
     assert_eq!(totals(&result), [2, 0, 2, 0]);
-    assert_eq!(result.metrics.failures().of(LoadFailure::TimedOut), 2);
+    assert_eq!(result.metrics.failures.of(LoadFailure::TimedOut), 2);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn engine_tries_all_addresses_aborts_if_all_refuse() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     let result = run(&Plan { concurrency: 2, ..plan(10) }, &[refused, server.address()]);
     assert_eq!(totals(&result), [10, 10, 0, 0]);
-    assert!(result.metrics.connect_failures().of(LoadFailure::Refused) >= 1);
+    assert!(result.metrics.connect_failures.of(LoadFailure::Refused) >= 1);
 
     let result = run(&Plan { timeout: Duration::from_millis(200), ..plan(10) }, &[refused]);
     assert!(result.was_unreachable);
@@ -168,7 +168,7 @@ fn refused_connects_back_off() {
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(400)) };
     let result = run(&Plan { stop, concurrency: 10, ..plan(0) }, &[refused]);
     // Ten connections, at 0, 10, 30, 70, 150 and 310 ms.
-    let attempts = result.metrics.connect_failures().of(LoadFailure::Refused);
+    let attempts = result.metrics.connect_failures.of(LoadFailure::Refused);
     assert!((10..=60).contains(&attempts), "{attempts}");
 }
 

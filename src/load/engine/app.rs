@@ -77,7 +77,7 @@ pub(super) fn run_thread(
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
     share: ThreadShare,
-    observer: &mut dyn FnMut(LiveMetrics<'_>, RunPhase),
+    observer: &mut dyn FnMut(&LiveMetrics, RunPhase),
 ) -> io::Result<RunResult> {
     let now = Now::read();
     let run = ThreadRun::new(plan, addresses, share, Clock::Running, now.instant)?;
@@ -103,7 +103,7 @@ pub(super) fn run_thread(
 struct LoadApp<'o> {
     run: ThreadRun,
     pool: Pool,
-    observer: &'o mut dyn FnMut(LiveMetrics<'_>, RunPhase),
+    observer: &'o mut dyn FnMut(&LiveMetrics, RunPhase),
     observe_at: Instant,
     /// Processor time that was used before measuring began.
     cpu_at_start: Option<CpuTime>,
@@ -166,7 +166,7 @@ impl LoadApp<'_> {
                 Duration::ZERO => RunPhase::Measuring { elapsed: at.saturating_duration_since(from) },
                 left => RunPhase::WarmUp { left },
             };
-            (self.observer)(self.run.metrics().live(), phase);
+            (self.observer)(&self.run.metrics.live, phase);
         }
     }
 

@@ -39,7 +39,8 @@ pub struct ThreadRun {
     pub(super) policy: ConnPolicy,
     pub(super) scheduler: Scheduler,
     pub(super) slots: ConnectionSlots,
-    pub(super) metrics: Metrics,
+    /// The figures so far.
+    pub metrics: Metrics,
     pub(super) last_head: LastHead,
     request: RequestTemplate,
     order: UrlOrder,
@@ -81,11 +82,6 @@ impl ThreadRun {
         })
     }
 
-    /// The figures so far.
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
     fn since(&self, instant: Instant) -> Duration {
         instant.saturating_duration_since(self.scheduler.measured_from())
     }
@@ -122,7 +118,7 @@ impl ThreadRun {
         if is_counted {
             self.metrics.record_sent(url);
             if self.scheduler.is_open_loop() {
-                self.metrics.record_lag(at.saturating_duration_since(intended.max(free_since)));
+                self.metrics.lag.record(at.saturating_duration_since(intended.max(free_since)));
             }
         }
         Some(InFlightRequest { url, intended, sent: at, number, is_counted })
@@ -134,7 +130,7 @@ impl ThreadRun {
         while self.scheduler.may_send(at) {
             let request = self.slots.pop_unanswered(slot_index)?;
             if request.sent + self.policy.timeout > at {
-                self.metrics.record_resent(u64::from(request.is_counted));
+                self.metrics.resent += u64::from(request.is_counted);
                 return Some(request);
             }
             self.failed(request, LoadFailure::TimedOut, at);
@@ -208,13 +204,13 @@ impl ThreadRun {
     /// A connection on which nothing was asked has brought bytes, and is closed.
     pub(super) fn on_unsolicited_bytes(&mut self, at: Instant) {
         if at >= self.scheduler.measured_from() {
-            self.metrics.unasked();
+            self.metrics.unasked += 1;
         }
     }
 
     /// A connection is made. Most are made before measuring begins, and are told of all the same.
     pub(super) fn on_connected(&mut self, slot_index: usize, took: Duration) {
-        self.metrics.connected(took);
+        self.metrics.connect.record(took);
         self.slots.on_connected(slot_index);
     }
 
@@ -244,7 +240,7 @@ impl ThreadRun {
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
         let is_unreachable = self.slots.taken() == 0 && no_connection_for >= self.policy.timeout;
-        if is_unreachable && !self.scheduler.has_end_time() && self.metrics.connect_failures().total() > 0 {
+        if is_unreachable && !self.scheduler.has_end_time() && self.metrics.connect_failures.total() > 0 {
             self.scheduler.cancel();
         }
     }

@@ -15,36 +15,13 @@ use super::app::{RunPhase, RunResult, run_thread};
 use super::interrupt::Interrupt;
 use super::pacer::ThreadShare;
 use crate::load::plan::run_plan::Plan;
-use crate::load::stats::metrics::{LiveMetrics, RequestTotals};
-use crate::load::stats::time_series::TimeSeries;
+use crate::load::stats::metrics::LiveMetrics;
 use crate::reactor::{ThreadEvent, spawn_reactors};
-
-/// What a thread has to show.
-#[derive(Clone)]
-struct ThreadSnapshot {
-    totals: RequestTotals,
-    series: TimeSeries,
-}
-
-impl ThreadSnapshot {
-    fn of(so_far: LiveMetrics<'_>) -> Self {
-        Self { totals: *so_far.totals, series: so_far.series.clone() }
-    }
-
-    fn so_far(&self) -> LiveMetrics<'_> {
-        LiveMetrics { totals: &self.totals, series: &self.series }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.totals.merge(&other.totals);
-        self.series.merge(&other.series);
-    }
-}
 
 /// A message of a thread to its starter. One channel carries both kinds: a channel of its own for each makes the
 /// program 16 kB larger.
 enum ThreadMessage {
-    Snapshot(ThreadSnapshot, RunPhase),
+    Snapshot(LiveMetrics, RunPhase),
     Ended(Box<io::Result<RunResult>>),
 }
 
@@ -57,7 +34,7 @@ pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    observer: &mut dyn FnMut(LiveMetrics<'_>, RunPhase),
+    observer: &mut dyn FnMut(&LiveMetrics, RunPhase),
 ) -> io::Result<RunResult> {
     let count = plan.threads.max(1);
     if count == 1 {
@@ -71,8 +48,8 @@ pub fn run(
         move |_: &dyn Fn(Arc<Waker>)| {
             let (plan, addresses, interrupt) = &*shared;
             // The receiver outlives all threads.
-            let mut observer = |so_far: LiveMetrics<'_>, phase| {
-                _ = sender.send((index, ThreadMessage::Snapshot(ThreadSnapshot::of(so_far), phase)));
+            let mut observer = |so_far: &LiveMetrics, phase| {
+                _ = sender.send((index, ThreadMessage::Snapshot(so_far.clone(), phase)));
             };
             let share = ThreadShare { index: index as u64, of: count as u64 };
             run_thread(plan, addresses, interrupt, share, &mut observer)
@@ -104,11 +81,11 @@ pub fn run(
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
 fn observe_threads(
-    snapshots: impl IntoIterator<Item = (usize, ThreadSnapshot, RunPhase)>,
+    snapshots: impl IntoIterator<Item = (usize, LiveMetrics, RunPhase)>,
     count: usize,
-    observer: &mut dyn FnMut(LiveMetrics<'_>, RunPhase),
+    observer: &mut dyn FnMut(&LiveMetrics, RunPhase),
 ) {
-    let mut latest: Vec<Option<ThreadSnapshot>> = (0..count).map(|_| None).collect();
+    let mut latest: Vec<Option<LiveMetrics>> = (0..count).map(|_| None).collect();
     let mut has_reported = vec![false; count];
     for (index, snapshot, phase) in snapshots {
         let reports_again = has_reported.get_mut(index).is_some_and(|reported| mem::replace(reported, true));
@@ -126,7 +103,7 @@ fn observe_threads(
                 *reported = true;
             }
             snapshots.for_each(|snapshot| sum.merge(snapshot));
-            observer(sum.so_far(), phase);
+            observer(&sum, phase);
         }
     }
 }
@@ -147,7 +124,7 @@ mod tests {
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
             metrics[index].record_sent(0);
             let phase = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };
-            sender.send((index, ThreadSnapshot::of(metrics[index].live()), phase)).expect("it is heard");
+            sender.send((index, metrics[index].live.clone(), phase)).expect("it is heard");
         }
         drop(sender);
         let mut sums = Vec::new();

@@ -56,7 +56,7 @@ impl LiveDisplay<io::Stderr> {
 impl<W: Write> LiveDisplay<W> {
     /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
     /// does not read it, or has stopped the terminal, must not hold up the run.
-    pub(super) fn show(&mut self, so_far: LiveMetrics<'_>, phase: RunPhase) {
+    pub(super) fn show(&mut self, so_far: &LiveMetrics, phase: RunPhase) {
         if matches!(self.mode, DisplayMode::Silent) || !(self.is_writable)() {
             return;
         }
@@ -218,10 +218,10 @@ mod tests {
         let mode = DisplayMode::Lines { every: secs(2.0), next: secs(2.0), has_shown_warmup: false };
         let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
-            display.show(metrics.live(), RunPhase::WarmUp { left: secs(left) });
+            display.show(&metrics.live, RunPhase::WarmUp { left: secs(left) });
         }
         for quarter in 0..36 {
-            display.show(metrics.live(), measuring(f64::from(quarter) / 4.0));
+            display.show(&metrics.live, measuring(f64::from(quarter) / 4.0));
         }
         display.clear();
         let text = text(display);
@@ -237,9 +237,9 @@ mod tests {
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
         let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop };
         let metrics = metrics(&[4, 8]);
-        display.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
-        display.show(metrics.live(), measuring(2.0));
-        display.show(metrics.live(), measuring(2.25));
+        display.show(&metrics.live, RunPhase::WarmUp { left: secs(1.0) });
+        display.show(&metrics.live, measuring(2.0));
+        display.show(&metrics.live, measuring(2.25));
         display.clear();
         let text = text(display);
         assert!(text.contains("warming up, 1 s left\x1b[K\n\x1b[J\x1b[1A\r"), "{text:?}");
@@ -263,8 +263,8 @@ mod tests {
         ] {
             let mut display =
                 LiveDisplay { out: Vec::new(), is_writable: || false, mode, stop: Stop::default() };
-            display.show(metrics.live(), RunPhase::WarmUp { left: secs(1.0) });
-            display.show(metrics.live(), measuring(2.0));
+            display.show(&metrics.live, RunPhase::WarmUp { left: secs(1.0) });
+            display.show(&metrics.live, measuring(2.0));
             display.clear();
             assert_eq!(text(display), "");
         }

@@ -36,7 +36,7 @@ pub(super) struct StatusView {
 }
 
 impl StatusView {
-    pub(super) fn of(LiveMetrics { totals, series }: LiveMetrics<'_>, elapsed: Duration) -> Self {
+    pub(super) fn of(LiveMetrics { totals, series }: &LiveMetrics, elapsed: Duration) -> Self {
         let complete_count = complete_intervals(series, elapsed);
         // In the first second the slice that is not over yet is all there is.
         let last = series.slices().get(complete_count.saturating_sub(1));
@@ -227,21 +227,17 @@ mod tests {
     #[test]
     fn status_view_shows_last_complete_interval() {
         let metrics = metrics(&[10, 20, 5]);
-        assert_eq!(StatusView::of(metrics.live(), secs(2.5)).rates, [10.0, 20.0]);
+        assert_eq!(StatusView::of(&metrics.live, secs(2.5)).rates, [10.0, 20.0]);
         assert_eq!(
-            StatusView::of(metrics.live(), secs(2.5)).line(),
+            StatusView::of(&metrics.live, secs(2.5)).line(),
             "2.5 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
         );
-        assert_eq!(
-            StatusView::of(metrics.live(), secs(0.5)).rates,
-            [20.0],
-            "all there is, for half a second"
-        );
+        assert_eq!(StatusView::of(&metrics.live, secs(0.5)).rates, [20.0], "all there is, for half a second");
     }
 
     #[test]
     fn progress_follows_the_stop_that_comes_first() {
-        let view = StatusView::of(metrics(&[10, 10]).live(), secs(2.0));
+        let view = StatusView::of(&metrics(&[10, 10]).live, secs(2.0));
         let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
         assert_eq!(view.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
         assert_eq!(view.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
@@ -250,7 +246,7 @@ mod tests {
 
     #[test]
     fn block_fits_any_terminal_size() {
-        let view = StatusView::of(metrics(&[4, 8, 8, 8, 2, 8]).live(), secs(6.0));
+        let view = StatusView::of(&metrics(&[4, 8, 8, 8, 2, 8]).live, secs(6.0));
         let stop = Stop { requests: None, duration: Some(secs(12.0)) };
         let wide = view.block(stop, WIDE_TERMINAL);
         assert_eq!(

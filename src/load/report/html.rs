@@ -28,28 +28,25 @@ pub(in crate::load) fn escaped(text: &str) -> String {
 /// What a browser shows.
 pub fn html(summary: &Summary) -> String {
     let latency = [
-        "<section>\n<h2>Latency</h2>\n".to_owned(),
         sections::latency(summary, &figure(plots::curve(summary))),
         figure(plots::histogram(summary)),
         sections::bars(summary),
-        "</section>\n".to_owned(),
     ];
     let course = [
-        "<section>\n<h2>In the course of the run</h2>\n<div class=\"pair\">\n".to_owned(),
+        "<div class=\"pair\">\n".to_owned(),
         figure(plots::rates(summary)),
         figure(plots::latencies(summary)),
         figure(plots::errors(summary)),
         "</div>\n".to_owned(),
         sections::slices(summary),
-        "</section>\n".to_owned(),
     ];
     let body = [
         sections::headline(summary),
         "<main>\n".to_owned(),
         sections::verdict(summary),
         sections::tiles(summary),
-        latency.concat(),
-        course.concat(),
+        section("Latency", &latency.concat()),
+        section("In the course of the run", &course.concat()),
         sections::status_codes(summary),
         sections::failures(summary),
         sections::phases(summary),

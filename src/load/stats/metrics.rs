@@ -128,33 +128,50 @@ impl Latencies {
 }
 
 /// What of the figures is shown while a run lasts.
-#[derive(Clone, Copy, Debug)]
-pub struct LiveMetrics<'a> {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveMetrics {
     /// Where the requests went.
-    pub totals: &'a RequestTotals,
+    pub totals: RequestTotals,
     /// What happened in each slice.
-    pub series: &'a TimeSeries,
+    #[serde(flatten)]
+    pub series: TimeSeries,
+}
+
+impl LiveMetrics {
+    /// Adds those of another thread or run.
+    pub(in crate::load) fn merge(&mut self, other: &Self) {
+        self.totals.merge(&other.totals);
+        self.series.merge(&other.series);
+    }
 }
 
 /// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    pub(super) totals: RequestTotals,
+    /// Where the requests went, and what happened when.
+    #[serde(flatten)]
+    pub live: LiveMetrics,
     #[serde(flatten)]
     pub(super) latencies: Latencies,
     pub(super) first_byte: LatencyHistogram,
-    pub(super) connect: LatencyHistogram,
+    /// How long connections took to be made.
+    pub connect: LatencyHistogram,
+    /// How late the generator itself was: from the intended time of a request to when it came to send
+    /// it, or found that no connection was free. Waiting for a free connection is the server's doing and
+    /// no lag.
     pub(in crate::load) lag: LatencyHistogram,
     pub(in crate::load) unfinished: LatencyHistogram,
+    /// Requests that were sent again, for their connection had ended before their turn came.
     pub(in crate::load) resent: u64,
+    /// Connections that were closed, for bytes came on them while nothing was asked.
     pub(in crate::load) unasked: u64,
     #[serde(serialize_with = "write_statuses", deserialize_with = "read_statuses")]
     pub(super) statuses: Vec<u64>,
-    pub(in crate::load) failures: FailureCounts,
-    pub(in crate::load) connect_failures: FailureCounts,
+    /// How often requests failed, by kind.
+    pub failures: FailureCounts,
+    /// How often connections did not come about, by kind.
+    pub connect_failures: FailureCounts,
     pub(in crate::load) urls: Vec<UrlMetrics>,
-    #[serde(flatten)]
-    pub(super) series: TimeSeries,
 }
 
 impl Metrics {
@@ -162,7 +179,10 @@ impl Metrics {
     pub fn new(settings: MetricsSettings) -> Self {
         let urls = if settings.urls > 1 { settings.urls.min(URL_FIGURES_MAX) } else { 0 };
         Self {
-            totals: RequestTotals::default(),
+            live: LiveMetrics {
+                totals: RequestTotals::default(),
+                series: TimeSeries::new(settings.slice_len),
+            },
             latencies: Latencies::default(),
             first_byte: LatencyHistogram::default(),
             connect: LatencyHistogram::default(),
@@ -174,13 +194,12 @@ impl Metrics {
             failures: FailureCounts::default(),
             connect_failures: FailureCounts::default(),
             urls: vec![UrlMetrics::default(); urls],
-            series: TimeSeries::new(settings.slice_len),
         }
     }
 
     /// A request has been handed to the kernel, or queued to a connection.
     pub fn record_sent(&mut self, url: u32) {
-        self.totals.sent += 1;
+        self.live.totals.sent += 1;
         if let Some(url) = self.url(url) {
             url.totals.sent += 1;
         }
@@ -190,15 +209,15 @@ impl Metrics {
     pub fn answered(&mut self, answer: ResponseRecord) {
         let corrected = answer.done.saturating_sub(answer.intended);
         let bad = u64::from(answer.status >= BAD_STATUS_MIN);
-        self.totals.answered += 1;
-        self.totals.bad_statuses += bad;
-        self.totals.received_len += answer.received_len;
+        self.live.totals.answered += 1;
+        self.live.totals.bad_statuses += bad;
+        self.live.totals.received_len += answer.received_len;
         self.latencies.record(corrected, answer.done.saturating_sub(answer.sent));
         self.first_byte.record(answer.first_byte.saturating_sub(answer.sent));
         if let Some(count) = self.statuses.get_mut(usize::from(answer.status)) {
             *count += 1;
         }
-        self.series.answered(answer.done, corrected, answer.status, answer.received_len);
+        self.live.series.answered(answer.done, corrected, answer.status, answer.received_len);
         if let Some(url) = self.url(answer.url) {
             url.totals.answered += 1;
             url.totals.bad_statuses += bad;
@@ -211,9 +230,9 @@ impl Metrics {
     pub fn failed(&mut self, failed: FailureRecord) {
         let waited = failed.at.saturating_sub(failed.intended);
         let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
-        self.totals.failed += 1;
+        self.live.totals.failed += 1;
         self.failures.add(failed.failure, 1);
-        self.series.failed(failed.at, latency);
+        self.live.series.failed(failed.at, latency);
         if let Some(latency) = latency {
             self.latencies.record(latency, failed.at.saturating_sub(failed.sent));
         }
@@ -227,46 +246,19 @@ impl Metrics {
 
     /// A request was in flight when the run ended, so long after it was to be sent.
     pub fn unfinished(&mut self, age: Duration) {
-        self.totals.unfinished += 1;
+        self.live.totals.unfinished += 1;
         self.unfinished.record(age);
-    }
-
-    /// Requests were sent again, for their connection had ended before their turn came.
-    pub fn record_resent(&mut self, count: u64) {
-        self.resent += count;
-    }
-
-    /// A connection was closed, for bytes came on it while nothing was asked.
-    pub fn unasked(&mut self) {
-        self.unasked += 1;
-    }
-
-    /// A connection was made.
-    pub fn connected(&mut self, took: Duration) {
-        self.connect.record(took);
     }
 
     /// A connection did not come about; that is no request, and is counted apart.
     pub fn connect_failed(&mut self, failure: LoadFailure, at: Duration) {
         self.connect_failures.add(failure, 1);
-        self.series.failed(at, None);
-    }
-
-    /// How late the generator itself was: from the intended time of a request to when it came to send
-    /// it, or found that no connection was free. Waiting for a free connection is the server's doing and
-    /// no lag.
-    pub fn record_lag(&mut self, late: Duration) {
-        self.lag.record(late);
-    }
-
-    /// What is shown while the run lasts.
-    pub fn live(&self) -> LiveMetrics<'_> {
-        LiveMetrics { totals: &self.totals, series: &self.series }
+        self.live.series.failed(at, None);
     }
 
     /// Adds the sums of another thread or run.
     pub fn merge(&mut self, other: &Self) {
-        self.totals.merge(&other.totals);
+        self.live.merge(&other.live);
         self.latencies.merge(&other.latencies);
         self.first_byte.merge(&other.first_byte);
         self.connect.merge(&other.connect);
@@ -286,17 +278,6 @@ impl Metrics {
             url.totals.merge(&other.totals);
             url.latency.merge(&other.latency);
         }
-        self.series.merge(&other.series);
-    }
-
-    /// Where the requests went.
-    pub fn totals(&self) -> RequestTotals {
-        self.totals
-    }
-
-    /// What happened when.
-    pub fn series(&self) -> &TimeSeries {
-        &self.series
     }
 
     /// Latency from the intended start.
@@ -313,25 +294,10 @@ impl Metrics {
         all
     }
 
-    /// How often requests failed, by kind.
-    pub fn failures(&self) -> &FailureCounts {
-        &self.failures
-    }
-
-    /// How often connections did not come about, by kind.
-    pub fn connect_failures(&self) -> &FailureCounts {
-        &self.connect_failures
-    }
-
-    /// How long connections took to be made.
-    pub fn connect_times(&self) -> &LatencyHistogram {
-        &self.connect
-    }
-
     /// Whether each request that was sent is answered, failed or unfinished, exactly.
     pub fn is_balanced(&self) -> bool {
-        let known = self.totals.answered.checked_add(self.totals.failed);
-        known.and_then(|known| known.checked_add(self.totals.unfinished)) == Some(self.totals.sent)
+        let known = self.live.totals.answered.checked_add(self.live.totals.failed);
+        known.and_then(|known| known.checked_add(self.live.totals.unfinished)) == Some(self.live.totals.sent)
     }
 
     fn url(&mut self, url: u32) -> Option<&mut UrlMetrics> {

@@ -284,7 +284,7 @@ pub(in crate::load) fn ratio(dividend: f64, divisor: f64) -> f64 {
 impl Summary {
     /// Divides what was summed.
     pub fn of(metrics: &Metrics, info: &RunInfo) -> Self {
-        let totals = metrics.totals();
+        let totals = metrics.live.totals;
         let wall_secs = info.wall.as_secs_f64();
         let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
         let cpu_secs = info.cpu_usage.cpu.as_secs_f64();
@@ -312,7 +312,7 @@ impl Summary {
             corrected: Spread::of(&corrected_times),
             uncorrected: Spread::of(&uncorrected_times),
             first_byte: Spread::of(&metrics.first_byte),
-            connect: Spread::of(metrics.connect_times()),
+            connect: Spread::of(&metrics.connect),
             lag: Spread::of(&metrics.lag),
             unfinished: unfinished(&corrected_times, &metrics.unfinished),
             unasked: metrics.unasked,
@@ -420,7 +420,7 @@ fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
 }
 
 fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
-    let (slices, full) = (metrics.series().slices(), metrics.series().slice_len());
+    let (slices, full) = (metrics.live.series.slices(), metrics.live.series.slice_len());
     let mut start = Duration::ZERO;
     let summaries = slices.iter().map(|slice| {
         // What comes after the end of the run (the last answers) belongs to a slice of full length.
@@ -463,14 +463,25 @@ fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
         }
         from_us = to_us;
     }
+    count_times(times, &mut bars, |bar, us| bar.to_us < us);
+    bars
+}
+
+/// Counts times into bars that are in order; `ends_before` tells of a bar whether a time lies beyond it.
+pub(in crate::load) fn count_times(
+    times: &LatencyHistogram,
+    bars: &mut [HistogramBar],
+    ends_before: impl Fn(&HistogramBar, u64) -> bool,
+) {
+    let histogram = times.histogram();
     for value in histogram.iter_recorded() {
+        // A value stands for all that are equal to it within the precision; the lowest of them counts.
         let us = histogram.lowest_equivalent(value.value_iterated_to());
-        let index = bars.partition_point(|bar| bar.to_us < us);
+        let index = bars.partition_point(|bar| ends_before(bar, us));
         if let Some(bar) = bars.get_mut(index) {
             bar.count += value.count_at_value();
         }
     }
-    bars
 }
 
 #[cfg(test)]

@@ -130,12 +130,12 @@ impl ConnectionFixture {
 
     /// Sent, answered, failed, unfinished.
     fn totals(&self) -> [u64; 4] {
-        let RequestTotals { sent, answered, failed, unfinished, .. } = self.run.metrics().totals();
+        let RequestTotals { sent, answered, failed, unfinished, .. } = self.run.metrics.live.totals;
         [sent, answered, failed, unfinished]
     }
 
     fn failures(&self) -> Vec<(LoadFailure, u64)> {
-        self.run.metrics().failures.seen().collect()
+        self.run.metrics.failures.seen().collect()
     }
 }
 
@@ -206,7 +206,7 @@ fn failed_connect_has_its_failure_kind_and_no_request() {
     let mut fixture = ConnectionFixture::new(&plan());
     fixture.apply(Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused)));
     assert_eq!(fixture.totals(), [0; 4]);
-    assert_eq!(fixture.run.metrics().connect_failures.of(LoadFailure::Refused), 1);
+    assert_eq!(fixture.run.metrics.connect_failures.of(LoadFailure::Refused), 1);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn timed_out_request_has_timeout_as_latency() {
     fixture.receive(b"HTTP/1.1 200 OK\r\n");
     fixture.time_out();
     assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 1)], [1, 0, 1, 0]));
-    let waited = Duration::from_micros(fixture.run.metrics().corrected().quantile_us(1.0));
+    let waited = Duration::from_micros(fixture.run.metrics.corrected().quantile_us(1.0));
     assert!(waited >= TIMEOUT && waited < TIMEOUT + TIMEOUT / 100, "{waited:?}");
 }
 
@@ -232,7 +232,7 @@ fn pipelined_requests_after_connection_close_are_resent() {
     fixture.receive(LAST);
     assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([5, 3, 0, 0], 2));
     fixture.reconnect(Duration::from_millis(100));
-    assert_eq!((fixture.totals(), fixture.run.metrics().resent), ([6, 3, 0, 0], 2));
+    assert_eq!((fixture.totals(), fixture.run.metrics.resent), ([6, 3, 0, 0], 2));
     fixture.receive(LAST);
     assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([6, 4, 0, 0], 2));
     assert!(fixture.run.has_more_requests() && !fixture.run.scheduler.is_finished(fixture.now.instant));
@@ -241,7 +241,7 @@ fn pipelined_requests_after_connection_close_are_resent() {
     assert_eq!((fixture.totals(), fixture.failures()), ([6, 6, 0, 0], vec![]));
     assert!(fixture.run.scheduler.is_finished(fixture.now.instant));
     // Each counts from when it was first sent.
-    let longest = fixture.run.metrics().uncorrected().quantile_us(1.0);
+    let longest = fixture.run.metrics.uncorrected().quantile_us(1.0);
     assert_eq!(longest / 1000, 200);
 }
 
@@ -295,14 +295,14 @@ fn surplus_bytes_are_too_long_or_unsolicited() {
         ConnectionFixture::connected(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
     fixture.receive(OK);
     assert!(matches!(fixture.receive(b"!"), Want::Close(CloseReason::Refused(_))));
-    assert_eq!((fixture.totals(), fixture.run.metrics().unasked), ([1, 1, 0, 0], 1));
+    assert_eq!((fixture.totals(), fixture.run.metrics.unasked), ([1, 1, 0, 0], 1));
 }
 
 #[test]
 fn late_connect_is_connect_timed_out() {
     let mut fixture = ConnectionFixture::new(&plan());
     fixture.time_out();
-    assert_eq!(fixture.run.metrics().connect_failures.of(LoadFailure::ConnectTimedOut), 1);
+    assert_eq!(fixture.run.metrics.connect_failures.of(LoadFailure::ConnectTimedOut), 1);
     assert_eq!((fixture.totals(), fixture.run.slots.taken()), ([0; 4], 0));
 }
 
@@ -334,7 +334,7 @@ fn connect_time_is_not_lag_unconnected_slot_stays_taken() {
     fixture.advance_time(Duration::from_millis(50));
     fixture.advance();
     assert_eq!(fixture.totals(), [1, 0, 0, 0]);
-    assert!(fixture.run.metrics().lag.quantile_us(1.0) <= 1);
+    assert!(fixture.run.metrics.lag.quantile_us(1.0) <= 1);
     let mut fixture = ConnectionFixture::new(&plan());
     fixture.apply(Want::Close(CloseReason::Shutdown));
     assert_eq!(fixture.run.slots.next_open_at(), None);
@@ -350,16 +350,16 @@ fn late_request_latency_counts_from_intended_time() {
     assert_eq!(fixture.totals(), [2, 1, 0, 0]);
     fixture.advance_time(Duration::from_millis(10));
     fixture.receive(OK);
-    let (corrected, uncorrected) = (fixture.run.metrics().corrected(), fixture.run.metrics().uncorrected());
+    let (corrected, uncorrected) = (fixture.run.metrics.corrected(), fixture.run.metrics.uncorrected());
     assert_eq!((corrected.quantile_us(0.5) / 1000, uncorrected.quantile_us(0.5) / 1000), (160, 10));
-    assert!(fixture.run.metrics().lag.quantile_us(1.0) <= 1);
+    assert!(fixture.run.metrics.lag.quantile_us(1.0) <= 1);
     // The third, due at 200 ms, is on the way; after it the connection rests until the clock says so.
     fixture.receive(OK);
     assert_eq!((fixture.totals(), fixture.protocol.phase), ([3, 3, 0, 0], LoadPhase::Idle));
     fixture.advance_time(Duration::from_millis(45));
     fixture.advance();
     assert_eq!(fixture.protocol.phase, LoadPhase::AwaitingFirstByte);
-    assert_eq!(fixture.run.metrics().lag.quantile_us(1.0) / 1000, 5);
+    assert_eq!(fixture.run.metrics.lag.quantile_us(1.0) / 1000, 5);
 }
 
 #[test]

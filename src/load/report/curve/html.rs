@@ -6,7 +6,7 @@
 use super::text::{LATENCY_NOTE, SHORT_STEPS_NOTE, few_requests_note, verdict};
 use crate::load::report::html::axis::Axis;
 use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartTooltip};
-use crate::load::report::html::table::{Column, list, table, tile};
+use crate::load::report::html::table::{Table, list, tile};
 use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{began, escaped, page, section};
 use crate::load::report::text::percentile as shown;
@@ -16,8 +16,6 @@ use crate::text::units::{count, rate, share, time};
 
 /// The percentiles that are drawn and told.
 const PERCENTILES_SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
-/// Rates that are further apart than this share a logarithmic axis.
-const LINEAR_RATIO_MAX: f64 = 20.0;
 
 /// What a browser shows.
 pub fn html(curve: &Curve) -> String {
@@ -111,10 +109,7 @@ fn chart(curve: &Curve) -> Option<Chart> {
         .fold((f64::INFINITY, 0.0_f64), |(low, high), us| (low.min(us), high.max(us)));
     times().next()?;
     const NAME: &str = "requests a second";
-    let x = match last > first * LINEAR_RATIO_MAX {
-        true => Axis::logarithmic(NAME, first, last, AxisUnit::Count),
-        false => Axis::linear(NAME, first, last, AxisUnit::Count),
-    };
+    let x = Axis::fitting(NAME, first, (first, last), AxisUnit::Count);
     let mut chart = Chart::new(
         "latency-by-rate",
         "Latency by rate",
@@ -172,31 +167,25 @@ fn note(curve: &Curve) -> String {
 
 /// Every step, by rate.
 fn steps(curve: &Curve) -> String {
-    let columns = [
-        Column::Number("rate"),
-        Column::Number("step"),
-        Column::Text("verdict"),
-        Column::Number("p50"),
-        Column::Number("p99"),
-        Column::Number("p99.9"),
-        Column::Number("errors"),
-        Column::Number("answers"),
-        Column::Number("client's CPU"),
-        Column::Long("why not"),
-    ];
-    let row = |(number, step): (usize, &RateStep)| {
-        let [p50, p99, rarest] = PERCENTILES_SHOWN.map(|name| shown(step.latency.as_ref(), name));
-        let why = step.slo_result.reasons.join("; ");
-        let (errors, answers) = (share(step.error_share), rate(step.answers_per_sec));
-        let (number, busy) = (number.to_string(), share(step.cpu_share_max));
-        vec![rate(step.rate), number, verdict(step), p50, p99, rarest, errors, answers, busy, why]
-    };
-    let rows: Vec<_> = curve.by_rate().into_iter().map(row).collect();
     let few = match curve.steps.iter().all(|step| step.has_enough_requests) {
         true => String::new(),
         false => format!("<p class=\"aside\">{}</p>\n", escaped(&few_requests_note(curve))),
     };
-    format!("{}{few}", table("Steps", &columns, &rows))
+    format!(
+        "{}{few}",
+        Table::new("Steps", curve.by_rate())
+            .number("rate", |(_, step)| rate(step.rate))
+            .number("step", |(number, _)| number.to_string())
+            .text("verdict", |(_, step)| verdict(step))
+            .number("p50", |(_, step)| shown(step.latency.as_ref(), "p50"))
+            .number("p99", |(_, step)| shown(step.latency.as_ref(), "p99"))
+            .number("p99.9", |(_, step)| shown(step.latency.as_ref(), "p99.9"))
+            .number("errors", |(_, step)| share(step.error_share))
+            .number("answers", |(_, step)| rate(step.answers_per_sec))
+            .number("client's CPU", |(_, step)| share(step.cpu_share_max))
+            .long("why not", |(_, step)| step.slo_result.reasons.join("; "))
+            .to_html()
+    )
 }
 
 fn settings(curve: &Curve) -> String {

@@ -6,8 +6,8 @@
 use super::ticks;
 use super::ticks::{AxisTick, AxisUnit};
 
-/// Times that are further apart than this share a logarithmic axis.
-const LINEAR_RATIO_MAX: f64 = 20.0;
+/// Values that are further apart than this share a logarithmic axis.
+pub(super) const LINEAR_RATIO_MAX: f64 = 20.0;
 /// So many steps are enough for an axis.
 const STEPS_MAX: u32 = 5;
 
@@ -44,17 +44,19 @@ impl Axis {
     pub(in crate::load) fn times(name: &'static str, times_us: impl Iterator<Item = f64>) -> Self {
         let ends = |(low, high): (f64, f64), us: f64| (low.min(us), high.max(us));
         let (low, high) = times_us.filter(|us| *us > 0.0).fold((f64::INFINITY, 0.0), ends);
-        match high > low * LINEAR_RATIO_MAX {
-            true => Self::logarithmic(name, low, high, AxisUnit::Time),
-            false => Self::linear(name, 0.0, high, AxisUnit::Time),
-        }
+        Self::fitting(name, 0.0, (low, high), AxisUnit::Time)
     }
 
-    /// From the shortest of some times to the longest, none of them nought.
-    pub(in crate::load) fn between(name: &'static str, from_us: f64, to_us: f64) -> Self {
-        match to_us > from_us * LINEAR_RATIO_MAX {
-            true => Self::logarithmic(name, from_us, to_us, AxisUnit::Time),
-            false => Self::linear(name, from_us, to_us, AxisUnit::Time),
+    /// From `from` to the higher of two values if they are not too far apart, else in powers of ten.
+    pub(in crate::load) fn fitting(
+        name: &'static str,
+        from: f64,
+        (low, high): (f64, f64),
+        unit: AxisUnit,
+    ) -> Self {
+        match high > low * LINEAR_RATIO_MAX {
+            true => Self::logarithmic(name, low, high, unit),
+            false => Self::linear(name, from, high, unit),
         }
     }
 

@@ -2,11 +2,11 @@
 //!
 //! Each is a function of the summary, and each says its figures in words too. None is made of nothing.
 
-use super::axis::Axis;
+use super::axis::{Axis, LINEAR_RATIO_MAX};
 use super::chart::{Chart, ChartBar, ChartDot, ChartLine, ChartMark, ChartTooltip};
 use super::ticks::AxisUnit;
 use crate::load::stats::latency_histogram::LatencyHistogram;
-use crate::load::stats::summary::{PERCENTILES, SliceSummary, Spread, Summary};
+use crate::load::stats::summary::{HistogramBar, PERCENTILES, SliceSummary, Spread, Summary, count_times};
 use crate::text::units::{count, rate, time};
 
 /// More slices than this have no room for dots.
@@ -17,9 +17,6 @@ const PARTIAL_SLICE_SHARE: f64 = 0.1;
 const MARKED: [(&str, u64); 3] = [("p50", 1), ("p99", 100), ("p99.9", 1000)];
 /// About so many bins.
 const BINS: f64 = 48.0;
-/// Times that are further apart than this are in bins that grow with them.
-const EVEN_RATIO_MAX: f64 = 20.0;
-
 const ELAPSED: &str = "time since the run began";
 const LATENCY: &str = "latency";
 
@@ -78,7 +75,8 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
     let bins = bins(&summary.corrected_times);
     let (first, last) = (bins.first()?, bins.last()?);
     let most = bins.iter().map(|bin| bin.count).max()?;
-    let x = Axis::between(LATENCY, first.from_us as f64, last.to_us as f64);
+    let ends = (first.from_us as f64, last.to_us as f64);
+    let x = Axis::fitting(LATENCY, ends.0, ends, AxisUnit::Time);
     let y = Axis::linear("requests", 0.0, most as f64, AxisUnit::Count);
     let mut chart = Chart::new("histogram", "How often each latency came", x, y);
     let widest = bins.iter().find(|bin| bin.count == most)?;
@@ -230,37 +228,23 @@ pub(super) fn slice_period(slice: &SliceSummary) -> String {
     format!("{} to {} s", secs(from), secs(to))
 }
 
-/// A bin of the histogram that is drawn: finer than the bars of the summary, to show the shape. Times from
-/// `from_us` up to, and without, `to_us`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bin {
-    from_us: u64,
-    to_us: u64,
-    count: u64,
-}
-
-/// The bins from the shortest time to the longest, empty ones among them.
-fn bins(times: &LatencyHistogram) -> Vec<Bin> {
+/// The bins of the histogram that is drawn, finer than the bars of the summary, to show the shape: from the
+/// shortest time to the longest, empty ones among them. A bin is without its end.
+fn bins(times: &LatencyHistogram) -> Vec<HistogramBar> {
     if times.is_empty() {
         return Vec::new();
     }
     let histogram = times.histogram();
     let (low, high) = (histogram.lowest_equivalent(histogram.min()), histogram.max().saturating_add(1));
     let mut bins = between(low, high);
-    for value in histogram.iter_recorded() {
-        let us = histogram.lowest_equivalent(value.value_iterated_to());
-        let index = bins.partition_point(|bin| bin.to_us <= us);
-        if let Some(bin) = bins.get_mut(index) {
-            bin.count += value.count_at_value();
-        }
-    }
+    count_times(times, &mut bins, |bin, us| bin.to_us <= us);
     bins
 }
 
 /// Empty bins of whole microseconds; a bin is at least one of them long.
-fn between(low: u64, high: u64) -> Vec<Bin> {
+fn between(low: u64, high: u64) -> Vec<HistogramBar> {
     let (first, last) = (low as f64, high as f64);
-    let is_even = last <= first * EVEN_RATIO_MAX;
+    let is_even = last <= first * LINEAR_RATIO_MAX;
     // Times are at most an hour of microseconds, and bins are few, so that both fit.
     let edge = |index: u64| match is_even {
         true => first + (last - first) * index as f64 / BINS,
@@ -269,7 +253,7 @@ fn between(low: u64, high: u64) -> Vec<Bin> {
     let mut edges: Vec<u64> = (0..=BINS as u64).map(|index| edge(index).round() as u64).collect();
     edges.dedup();
     let pairs = edges.iter().zip(edges.iter().skip(1));
-    pairs.map(|(from_us, to_us)| Bin { from_us: *from_us, to_us: *to_us, count: 0 }).collect()
+    pairs.map(|(from_us, to_us)| HistogramBar { from_us: *from_us, to_us: *to_us, count: 0 }).collect()
 }
 
 #[cfg(test)]
@@ -278,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    fn of(times_us: &[u64]) -> Vec<Bin> {
+    fn of(times_us: &[u64]) -> Vec<HistogramBar> {
         let mut times = LatencyHistogram::default();
         times_us.iter().for_each(|us| times.record(Duration::from_micros(*us)));
         bins(&times)
@@ -295,7 +279,7 @@ mod tests {
             assert!(bins.iter().all(|bin| bin.from_us < bin.to_us));
             assert!(bins.windows(2).all(|pair| pair[0].to_us == pair[1].from_us));
         }
-        assert_eq!(of(&[7]), [Bin { from_us: 7, to_us: 8, count: 1 }]);
+        assert_eq!(of(&[7]), [HistogramBar { from_us: 7, to_us: 8, count: 1 }]);
         assert_eq!(of(&[]), []);
     }
 

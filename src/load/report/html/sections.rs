@@ -3,14 +3,14 @@
 //! The words are those of the report in text; every figure is the summary's.
 
 use super::plots::slice_period;
-use super::table::{Column, list, table, tile};
+use super::table::{Table, list, tile};
 use super::{began, escaped, section};
 use crate::load::report::text::{
     CLOSED_LOOP_NOTE, CORRECTED_NOTE, asked, cpu_per_answer, errors, percentile, phase_spreads, rows,
 };
 use crate::load::report::verdict::{describe_warning, in_words};
 use crate::load::stats::failure::FailureCounts;
-use crate::load::stats::summary::{Spread, StatusCount, Summary, UrlSummary, ratio};
+use crate::load::stats::summary::{Spread, Summary, ratio};
 use crate::text::units::{bytes, count, rate, share, time};
 
 /// What was asked, of whom, and when.
@@ -98,22 +98,17 @@ pub(super) fn latency(summary: &Summary, chart: &str) -> String {
     let Some(corrected) = &summary.corrected else {
         return "<p>There is none, for there are no answers.</p>\n".to_owned();
     };
-    let deviation = |spread: &Spread| ("std. deviation", spread.stdev_us);
-    let lines = |spread: &Spread| rows(spread).into_iter().chain([deviation(spread)]);
+    let lines = |spread: &Spread| rows(spread).into_iter().chain([("std. deviation", spread.stdev_us)]);
+    let name = |((name, _), _): &((&str, f64), (&str, f64))| (*name).to_owned();
+    let table = |other| Table::new("Latency", lines(corrected).zip(lines(other))).text("latency", name);
     let (table, words) = match &summary.uncorrected {
         Some(uncorrected) if summary.is_open_loop() => {
-            let columns =
-                [Column::Text("latency"), Column::Number("corrected"), Column::Number("uncorrected")];
-            let pairs = lines(corrected).zip(lines(uncorrected));
-            let rows = pairs.map(|((name, one), (_, other))| vec![name.to_owned(), time(one), time(other)]);
-            (table("Latency", &columns, &rows.collect::<Vec<_>>()), CORRECTED_NOTE)
+            let table = table(uncorrected).number("corrected", |((_, us), _)| time(*us));
+            (table.number("uncorrected", |(_, (_, us))| time(*us)), CORRECTED_NOTE)
         }
-        _ => {
-            let rows = lines(corrected).map(|(name, us)| vec![name.to_owned(), time(us)]);
-            let columns = [Column::Text("latency"), Column::Number("time")];
-            (table("Latency", &columns, &rows.collect::<Vec<_>>()), CLOSED_LOOP_NOTE)
-        }
+        _ => (table(corrected).number("time", |((_, us), _)| time(*us)), CLOSED_LOOP_NOTE),
     };
+    let table = table.to_html();
     let words = escaped(&without_line_ends(words));
     format!("<div class=\"beside\">\n{chart}{table}</div>\n<p class=\"aside\">{words}</p>\n")
 }
@@ -126,17 +121,13 @@ fn without_line_ends(words: &str) -> String {
 /// The histogram as every other report has it.
 pub(super) fn bars(summary: &Summary) -> String {
     let total: u64 = summary.bars.iter().map(|bar| bar.count).sum();
-    let rows = summary.bars.iter().map(|bar| {
-        let part = share(ratio(bar.count as f64, total as f64));
-        vec![time(bar.from_us as f64), time(bar.to_us as f64), count(bar.count), part]
-    });
-    let columns = [
-        Column::Number("above"),
-        Column::Number("up to"),
-        Column::Number("requests"),
-        Column::Number("share"),
-    ];
-    details("The histogram in figures", &table("Histogram", &columns, &rows.collect::<Vec<_>>()))
+    let table = Table::new("Histogram", &summary.bars)
+        .number("above", |bar| time(bar.from_us as f64))
+        .number("up to", |bar| time(bar.to_us as f64))
+        .number("requests", |bar| count(bar.count))
+        .number("share", |bar| share(ratio(bar.count as f64, total as f64)))
+        .to_html();
+    details("The histogram in figures", &table)
 }
 
 /// Figures that are there for who wants them.
@@ -150,27 +141,15 @@ fn details(summary: &str, table: &str) -> String {
 /// What happened when, in figures.
 pub(super) fn slices(summary: &Summary) -> String {
     let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
-    let rows = summary.slices.iter().map(|slice| {
-        vec![
-            slice_period(slice),
-            rate(slice.rate),
-            us(slice.p50_us),
-            us(slice.p99_us),
-            count(slice.failed),
-            count(slice.bad_statuses),
-            bytes(slice.received_bytes as f64),
-        ]
-    });
-    let columns = [
-        Column::Text("time"),
-        Column::Number("rate"),
-        Column::Number("p50"),
-        Column::Number("p99"),
-        Column::Number("failed"),
-        Column::Number("400 or above"),
-        Column::Number("received"),
-    ];
-    let table = table("Slices of the run", &columns, &rows.collect::<Vec<_>>());
+    let table = Table::new("Slices of the run", &summary.slices)
+        .text("time", |slice| slice_period(slice))
+        .number("rate", |slice| rate(slice.rate))
+        .number("p50", |slice| us(slice.p50_us))
+        .number("p99", |slice| us(slice.p99_us))
+        .number("failed", |slice| count(slice.failed))
+        .number("400 or above", |slice| count(slice.bad_statuses))
+        .number("received", |slice| bytes(slice.received_bytes as f64))
+        .to_html();
     if table.is_empty() {
         return "<p>Nothing has happened.</p>\n".to_owned();
     }
@@ -179,13 +158,14 @@ pub(super) fn slices(summary: &Summary) -> String {
 
 /// Each status that came.
 pub(super) fn status_codes(summary: &Summary) -> String {
-    let rows = summary.statuses.iter().map(|StatusCount { status, count: number }| {
-        let part = share(ratio(*number as f64, summary.totals.answered as f64));
-        vec![status.to_string(), count(*number), part, status_class(*status).to_owned()]
-    });
-    let columns =
-        [Column::Text("status"), Column::Number("answers"), Column::Number("share"), Column::Long("meaning")];
-    section("Status codes", &table("Status codes", &columns, &rows.collect::<Vec<_>>()))
+    let part = |number: u64| share(ratio(number as f64, summary.totals.answered as f64));
+    let table = Table::new("Status codes", &summary.statuses)
+        .text("status", |its| its.status.to_string())
+        .number("answers", |its| count(its.count))
+        .number("share", |its| part(its.count))
+        .long("meaning", |its| status_class(its.status).to_owned())
+        .to_html();
+    section("Status codes", &table)
 }
 
 /// What the first digit of a status means (RFC 9110 section 15).
@@ -213,60 +193,42 @@ pub(super) fn failures(summary: &Summary) -> String {
 }
 
 fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
-    let rows = failures.seen().map(|(failure, number)| {
-        vec![failure.name().to_owned(), count(number), failure.describe().to_owned()]
-    });
-    let columns = [Column::Text("failure"), Column::Number(what), Column::Long("meaning")];
-    table(caption, &columns, &rows.collect::<Vec<_>>())
+    Table::new(caption, failures.seen())
+        .text("failure", |(failure, _)| failure.name().to_owned())
+        .number(what, |(_, number)| count(*number))
+        .long("meaning", |(failure, _)| failure.describe().to_owned())
+        .to_html()
 }
 
 /// Where the time went, and how late the client was.
 pub(super) fn phases(summary: &Summary) -> String {
-    let rows = phase_spreads(summary).map(|(name, spread, words)| {
-        let at = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
-        let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
-        vec![name.to_owned(), count(spread.count), mean, at("p50"), at("p99"), max, words.to_owned()]
-    });
-    let columns = [
-        Column::Text("phase"),
-        Column::Number("times"),
-        Column::Number("mean"),
-        Column::Number("p50"),
-        Column::Number("p99"),
-        Column::Number("max"),
-        Column::Long("meaning"),
-    ];
-    section("Phases", &table("Phases", &columns, &rows.collect::<Vec<_>>()))
+    let at = |spread: &Spread, name| time(spread.percentile_us(name).unwrap_or(0) as f64);
+    let table = Table::new("Phases", phase_spreads(summary))
+        .text("phase", |(name, _, _)| (*name).to_owned())
+        .number("times", |(_, spread, _)| count(spread.count))
+        .number("mean", |(_, spread, _)| time(spread.mean_us))
+        .number("p50", |(_, spread, _)| at(spread, "p50"))
+        .number("p99", |(_, spread, _)| at(spread, "p99"))
+        .number("max", |(_, spread, _)| time(spread.max_us as f64))
+        .long("meaning", |(_, _, words)| (*words).to_owned())
+        .to_html();
+    section("Phases", &table)
 }
 
 /// The figures of each address, when there are several.
 pub(super) fn urls(summary: &Summary) -> String {
-    let columns = [
-        Column::Long("address"),
-        Column::Number("answered"),
-        Column::Number("400 or above"),
-        Column::Number("failed"),
-        Column::Number("received"),
-        Column::Number("p50"),
-        Column::Number("p99"),
-        Column::Number("max"),
-    ];
-    let rows: Vec<_> = summary.urls.iter().map(url).collect();
-    section("Addresses", &table("Addresses", &columns, &rows))
-}
-
-fn url(url: &UrlSummary) -> Vec<String> {
-    let latency = url.latency.as_ref();
-    vec![
-        url.url.clone(),
-        count(url.answered),
-        count(url.bad_statuses),
-        count(url.failed),
-        bytes(url.received_bytes as f64),
-        percentile(latency, "p50"),
-        percentile(latency, "p99"),
-        latency.map_or("-".to_owned(), |latency| time(latency.max_us as f64)),
-    ]
+    let max = |spread: &Spread| time(spread.max_us as f64);
+    let table = Table::new("Addresses", &summary.urls)
+        .long("address", |url| url.url.clone())
+        .number("answered", |url| count(url.answered))
+        .number("400 or above", |url| count(url.bad_statuses))
+        .number("failed", |url| count(url.failed))
+        .number("received", |url| bytes(url.received_bytes as f64))
+        .number("p50", |url| percentile(url.latency.as_ref(), "p50"))
+        .number("p99", |url| percentile(url.latency.as_ref(), "p99"))
+        .number("max", |url| url.latency.as_ref().map_or("-".to_owned(), max))
+        .to_html();
+    section("Addresses", &table)
 }
 
 /// What the figures were measured under, and what it took the client.

@@ -4,59 +4,61 @@
 
 use super::escaped;
 
-/// How the cells of a column stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::load) enum Column {
-    /// From the left, short.
-    Text(&'static str),
-    /// From the left, and so long that it may break anywhere.
-    Long(&'static str),
-    /// To the right, so that digits stand below one another.
-    Number(&'static str),
+/// A table with a row for each `T`; each column says what of it stands in a row.
+pub(in crate::load) struct Table<'a, T> {
+    caption: &'a str,
+    items: Vec<T>,
+    head: String,
+    rows: Vec<String>,
 }
 
-impl Column {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Text(name) | Self::Long(name) | Self::Number(name) => name,
-        }
+impl<'a, T> Table<'a, T> {
+    /// Without columns. The first cell of a row is its heading.
+    pub(in crate::load) fn new(caption: &'a str, items: impl IntoIterator<Item = T>) -> Self {
+        let items: Vec<T> = items.into_iter().collect();
+        let rows = vec![String::new(); items.len()];
+        Self { caption, items, head: String::new(), rows }
     }
 
-    fn class(self) -> &'static str {
-        match self {
-            Self::Text(_) => "",
-            Self::Long(_) => " class=\"long\"",
-            Self::Number(_) => " class=\"number\"",
-        }
+    /// A column from the left, short.
+    pub(in crate::load) fn text(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
+        self.column(name, "", cell)
     }
-}
 
-/// A table; the first cell of a row is its heading. Nothing, if there are no rows.
-pub(in crate::load) fn table(caption: &str, columns: &[Column], rows: &[Vec<String>]) -> String {
-    if rows.is_empty() {
-        return String::new();
+    /// A column from the left, and so long that it may break anywhere.
+    pub(in crate::load) fn long(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
+        self.column(name, " class=\"long\"", cell)
     }
-    let caption = escaped(caption);
-    let head = columns
-        .iter()
-        .map(|column| format!("<th scope=\"col\"{}>{}</th>", column.class(), escaped(column.name())));
-    format!(
-        "<div class=\"wide\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table>\n\
-         <caption>{caption}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n</div>\n",
-        head.collect::<String>(),
-        rows.iter().map(|cells| row(columns, cells)).collect::<String>()
-    )
-}
 
-fn row(columns: &[Column], cells: &[String]) -> String {
-    let cells = columns.iter().zip(cells).enumerate().map(|(index, (column, cell))| {
-        let (class, cell) = (column.class(), escaped(cell));
-        match index {
-            0 => format!("<th scope=\"row\"{class}>{cell}</th>"),
-            _ => format!("<td{class}>{cell}</td>"),
+    /// A column to the right, so that digits stand below one another.
+    pub(in crate::load) fn number(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
+        self.column(name, " class=\"number\"", cell)
+    }
+
+    fn column(mut self, name: &str, class: &str, cell: impl Fn(&T) -> String) -> Self {
+        self.head += &format!("<th scope=\"col\"{class}>{}</th>", escaped(name));
+        for (row, item) in self.rows.iter_mut().zip(&self.items) {
+            let cell = escaped(&cell(item));
+            *row += &match row.is_empty() {
+                true => format!("<th scope=\"row\"{class}>{cell}</th>"),
+                false => format!("<td{class}>{cell}</td>"),
+            };
         }
-    });
-    format!("<tr>{}</tr>\n", cells.collect::<String>())
+        self
+    }
+
+    /// The table; nothing, if there are no rows.
+    pub(in crate::load) fn to_html(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let (caption, head) = (escaped(self.caption), &self.head);
+        let rows = self.rows.iter().map(|row| format!("<tr>{row}</tr>\n")).collect::<String>();
+        format!(
+            "<div class=\"wide\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table>\n\
+             <caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+        )
+    }
 }
 
 /// Names and what belongs to each, one below the other.
@@ -80,12 +82,15 @@ mod tests {
 
     #[test]
     fn table_list_and_tile_escape_every_cell() {
-        let columns = [Column::Text("a<b"), Column::Number("n")];
-        let text = table("<c>", &columns, &[vec!["<td>".to_owned(), "1".to_owned()]]);
+        let table = |items: &[(&str, u8)]| {
+            let table = Table::new("<c>", items.to_vec()).text("a<b", |(text, _)| (*text).to_owned());
+            table.number("n", |(_, number)| number.to_string()).to_html()
+        };
+        let text = table(&[("<td>", 1)]);
         assert!(text.contains("<th scope=\"row\">&lt;td&gt;</th><td class=\"number\">1</td>"), "{text}");
         assert!(text.contains("<th scope=\"col\">a&lt;b</th><th scope=\"col\" class=\"number\">n</th>"));
         assert!(text.contains("<caption>&lt;c&gt;</caption>"), "{text}");
-        assert_eq!(table("c", &columns, &[]), "");
+        assert_eq!(table(&[]), "");
         assert_eq!(
             list(&[("a&b", "<i>".to_owned())]),
             "<dl class=\"list\">\n<div><dt>a&amp;b</dt><dd>&lt;i&gt;</dd></div>\n</dl>\n"

@@ -352,8 +352,8 @@ fn json_report_has_setup_and_course_values() {
 #[test]
 fn json_findings_have_numeric_figures() {
     let mut metrics = stalling_metrics(0);
-    metrics.record_resent(7);
-    metrics.unasked();
+    metrics.resent += 7;
+    metrics.unasked += 1;
     metrics.record_sent(0);
     metrics.unfinished(Duration::from_secs(4));
     let report = read(&Summary::of(&metrics, &info()));

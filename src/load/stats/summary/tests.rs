@@ -77,7 +77,7 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
         let done_us = intended_us.max(stall_end_us) + 800;
         let url = if number % 4 == 0 { 1 } else { 0 };
         metrics.record_sent(url);
-        metrics.record_lag(us(20));
+        metrics.lag.record(us(20));
         metrics.answered(ResponseRecord {
             url,
             status: 200,
@@ -104,7 +104,7 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
     metrics.unfinished(us(100));
     metrics.unfinished(us(100));
     for _ in 0..50 {
-        metrics.connected(us(300));
+        metrics.connect.record(us(300));
     }
     metrics.connect_failed(LoadFailure::Refused, us(5));
     assert!(metrics.is_balanced());

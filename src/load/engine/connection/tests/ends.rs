@@ -36,7 +36,7 @@ fn unfinished_latency_counts_from_intended_time() {
     fixture.apply(Want::Close(CloseReason::Shutdown));
     // It was due at 100 ms and sent at 250 ms.
     assert_eq!(
-        (fixture.totals(), fixture.run.metrics().unfinished.quantile_us(1.0) / 1000),
+        (fixture.totals(), fixture.run.metrics.unfinished.quantile_us(1.0) / 1000),
         ([2, 1, 0, 1], 160)
     );
 }
@@ -48,10 +48,10 @@ fn warmup_failures_are_not_counted() {
     fixture.receive(LAST);
     fixture.reconnect(Duration::from_millis(100));
     fixture.receive(b"what?");
-    assert_eq!((fixture.totals(), fixture.failures(), fixture.run.metrics().resent), ([0; 4], vec![], 0));
+    assert_eq!((fixture.totals(), fixture.failures(), fixture.run.metrics.resent), ([0; 4], vec![], 0));
     let schedule = Schedule::Constant { per_sec: 0.001 };
     let mut fixture = ConnectionFixture::connected(&Plan { warmup, schedule, ..plan() });
     fixture.receive(OK);
     assert!(matches!(fixture.receive(b"!"), Want::Close(CloseReason::Refused(_))));
-    assert_eq!(fixture.run.metrics().unasked, 0);
+    assert_eq!(fixture.run.metrics.unasked, 0);
 }
