@@ -59,22 +59,6 @@ pub(super) struct AssertionClause {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assertion(Vec<AssertionClause>);
 
-/// A clause that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedClause {
-    /// The clause, as it was written.
-    pub clause: String,
-    /// What was found, for people.
-    pub found: String,
-}
-
-impl FailedClause {
-    /// One line for people.
-    pub fn describe(&self) -> String {
-        format!("{} does not hold: {}", self.clause, self.found)
-    }
-}
-
 impl Assertion {
     /// Reads clauses.
     ///
@@ -90,8 +74,8 @@ impl Assertion {
         &self.0
     }
 
-    /// The clauses that do not hold in this run, in the order in which they were written.
-    pub fn judge(&self, summary: &Summary) -> Vec<FailedClause> {
+    /// The clauses that do not hold in this run, each with what was found, in the order in which they were written.
+    pub fn judge(&self, summary: &Summary) -> Vec<String> {
         self.0.iter().filter_map(|clause| clause.check(summary)).collect()
     }
 }
@@ -118,13 +102,13 @@ impl AssertionClause {
         Ok(Self { text: text.to_owned(), metric, relation, limit })
     }
 
-    fn check(&self, summary: &Summary) -> Option<FailedClause> {
+    fn check(&self, summary: &Summary) -> Option<String> {
         let found = match self.metric.of(summary) {
             Some(value) if self.relation.holds(value, self.limit) => return None,
             Some(value) => format!("{} is {}", self.metric, self.metric.unit().format_value(value)),
             None => format!("nothing was recorded for {}", self.metric),
         };
-        Some(FailedClause { clause: self.text.clone(), found })
+        Some(format!("{} does not hold: {found}", self.text))
     }
 }
 
@@ -135,7 +119,7 @@ mod tests {
 
     fn failed_lines(text: &str, summary: &Summary) -> Vec<String> {
         let assertion = Assertion::parse(text).expect("it can be read");
-        assertion.judge(summary).iter().map(FailedClause::describe).collect()
+        assertion.judge(summary)
     }
 
     #[test]

@@ -101,24 +101,25 @@ pub struct Row {
 }
 
 /// The share of the requests that failed or were answered with a status of 400 or above.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Errors {
+#[derive(Serialize)]
+#[serde(remote = "Row")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Errors"))]
+struct Errors {
     /// Their share in the first run, 0 to 1.
     #[serde(rename = "before_share")]
-    pub before: f64,
+    before: f64,
     /// Their share in the second.
     #[serde(rename = "after_share")]
-    pub after: f64,
+    after: f64,
     /// The difference of the two: 0.01 is one percentage point more.
     #[serde(rename = "change_share")]
-    pub change: f64,
+    change: f64,
     /// Where that lies with a confidence of 95 %; null when nothing was answered and nothing failed.
     #[serde(rename = "interval_share", serialize_with = "write_interval")]
     #[cfg_attr(test, schemars(with = "Option<ConfidenceInterval>"))]
-    pub interval: Option<(f64, f64)>,
+    interval: Option<(f64, f64)>,
     /// What it shows, beyond chance.
-    pub verdict: ComparisonVerdict,
+    verdict: ComparisonVerdict,
 }
 
 /// One of the runs.
@@ -147,8 +148,11 @@ pub struct Comparison {
     /// The rate and the percentiles.
     #[serde(rename = "figures")]
     pub rows: Vec<Row>,
+    // Their change and its interval are differences, not shares of the value before.
     /// The errors.
-    pub errors: Errors,
+    #[serde(serialize_with = "Errors::serialize")]
+    #[cfg_attr(test, schemars(with = "Errors"))]
+    pub errors: Row,
     /// What speaks against comparing the runs, in words.
     pub caveats: Vec<String>,
 }
@@ -273,7 +277,7 @@ fn row(
     Row { metric, unit: metric.unit(), before, after, change, interval, verdict }
 }
 
-fn errors(before: &Summary, after: &Summary) -> Errors {
+fn errors(before: &Summary, after: &Summary) -> Row {
     let interval = error_rate_test::difference_interval(Proportion::of(before), Proportion::of(after));
     let verdict = match interval {
         Some((low, _)) if low > 0.0 => ComparisonVerdict::More,
@@ -282,7 +286,8 @@ fn errors(before: &Summary, after: &Summary) -> Errors {
         None => ComparisonVerdict::TooFewResponses,
     };
     let (before, after) = (before.error_share, after.error_share);
-    Errors { before, after, change: after - before, interval, verdict }
+    let (metric, unit) = (Metric::Errors, Metric::Errors.unit());
+    Row { metric, unit, before, after, change: after - before, interval, verdict }
 }
 
 fn change(before: f64, after: f64) -> f64 {
@@ -299,9 +304,16 @@ fn verdict(metric: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVe
 }
 
 impl Comparison {
-    /// The row of a figure.
-    pub fn row(&self, metric: Metric) -> Option<&Row> {
-        self.rows.iter().find(|row| row.metric == metric)
+    /// All figures, the errors last.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().chain([&self.errors])
+    }
+}
+
+impl Row {
+    /// A change of it, in words: of the errors in percentage points, of others as a share of the value before.
+    pub(super) fn format_change(&self, change: f64) -> String {
+        if self.metric == Metric::Errors { units::points(change) } else { units::change(change) }
     }
 }
 

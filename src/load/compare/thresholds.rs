@@ -4,10 +4,9 @@
 //! Changes of the rate and of percentiles are shares of the value before; those of the errors are
 //! percentage points. A clause about what could not be judged never fires, and can be asked for.
 
-use super::Comparison;
-use crate::load::assertion::{FailedClause, Relation, split_clauses};
+use super::{Comparison, Row};
+use crate::load::assertion::{Relation, split_clauses};
 use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
-use crate::text::units;
 
 /// The exit code of a run in which a clause fired.
 pub const EXIT_CODE: u8 = 98;
@@ -35,8 +34,8 @@ impl Thresholds {
         split_clauses(text)?.map(ThresholdClause::parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The clauses that fire, in the order in which they were written.
-    pub fn judge(&self, comparison: &Comparison) -> Vec<FailedClause> {
+    /// What fires, each clause behind what was found, in the order in which they were written.
+    pub fn judge(&self, comparison: &Comparison) -> Vec<String> {
         self.0.iter().filter_map(|clause| clause.check(comparison)).collect()
     }
 
@@ -71,27 +70,25 @@ impl ThresholdClause {
         Ok(Self { text: text.to_owned(), metric, relation, change })
     }
 
-    fn check(&self, comparison: &Comparison) -> Option<FailedClause> {
-        let (verdict, change, found) = if self.metric == Metric::Errors {
-            let errors = &comparison.errors;
-            let (before, after) = (units::share(errors.before), units::share(errors.after));
-            (errors.verdict, errors.after - errors.before, format!("errors went from {before} to {after}"))
-        } else {
-            let row = comparison.row(self.metric)?;
-            let show = |value| self.metric.unit().format_value(value);
-            let (before, after, change) = (show(row.before), show(row.after), units::change(row.change));
-            (row.verdict, row.change, format!("{} went from {before} to {after}, {change}", self.metric))
+    fn check(&self, comparison: &Comparison) -> Option<String> {
+        let row = self.row(comparison)?;
+        let show = |value| row.unit.format_value(value);
+        let change = match self.metric {
+            Metric::Errors => String::new(),
+            _ => format!(", {}", row.format_change(row.change)),
         };
-        let fires = verdict.is_significant() && self.relation.holds(change, self.change);
-        fires.then(|| FailedClause { clause: self.text.clone(), found })
+        let fires = row.verdict.is_significant() && self.relation.holds(row.change, self.change);
+        let (before, after) = (show(row.before), show(row.after));
+        fires.then(|| format!("{} went from {before} to {after}{change} ({})", self.metric, self.text))
     }
 
     fn open(&self, comparison: &Comparison) -> Option<String> {
-        let verdict = match self.metric {
-            Metric::Errors => comparison.errors.verdict,
-            metric => comparison.row(metric)?.verdict,
-        };
+        let verdict = self.row(comparison)?.verdict;
         verdict.is_open().then(|| format!("{} was not judged: {}", self.text, verdict.describe()))
+    }
+
+    fn row<'a>(&self, comparison: &'a Comparison) -> Option<&'a Row> {
+        comparison.rows().find(|row| row.metric == self.metric)
     }
 }
 
@@ -105,7 +102,8 @@ mod tests {
     fn fired(text: &str, factor: f64) -> Vec<String> {
         let comparison = compare(&steady(20, 1.0), &steady(20, factor), 1);
         let thresholds = Thresholds::parse(text).expect("it can be read");
-        thresholds.judge(&comparison).into_iter().map(|failed| failed.clause).collect()
+        let clause = |line: &String| line.rsplit_once(" (")?.1.strip_suffix(')').map(str::to_owned);
+        thresholds.judge(&comparison).iter().map(|line| clause(line).expect("a clause")).collect()
     }
 
     #[test]
@@ -130,7 +128,7 @@ mod tests {
             assert_eq!(!thresholds.judge(&comparison).is_empty(), fires, "{share}: {:?}", comparison.errors);
         }
         let fired = thresholds.judge(&compare(&with_errors(0.0), &with_errors(0.002), 1));
-        assert_eq!(fired[0].found, "errors went from 0 % to 0.2 %");
+        assert_eq!(fired[0], "errors went from 0 % to 0.2 % (errors>+0.01%)");
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use std::fmt::{self, Write};
 
 use crate::load::compare::Comparison;
-use crate::text::units::{change, points, share};
 
 /// The table for people.
 pub(super) fn text(comparison: &Comparison) -> String {
@@ -18,43 +17,15 @@ pub(super) fn text(comparison: &Comparison) -> String {
 
 fn write(out: &mut String, comparison: &Comparison) -> fmt::Result {
     writeln!(out, "{:8} {:>10} {:>10} {:>10}  95 % interval", "", "before", "after", "change")?;
-    for row in &comparison.rows {
+    for row in comparison.rows() {
         let show = |value| row.unit.format_value(value);
-        let cells = [show(row.before), show(row.after), change(row.change)];
-        write_line(
-            out,
-            &row.metric.to_string(),
-            &cells,
-            row.interval.map(|ends| format_interval(ends, change)),
-            row.verdict.describe(),
-        )?;
+        let [name, before, after] = [row.metric.to_string(), show(row.before), show(row.after)];
+        let [change, verdict] = [row.format_change(row.change), row.verdict.describe().to_owned()];
+        let ends = |(low, high)| format!("{} to {}", row.format_change(low), row.format_change(high));
+        let interval = row.interval.map_or_else(|| "-".to_owned(), ends);
+        writeln!(out, "{name:8} {before:>10} {after:>10} {change:>10}  {interval:26} {verdict}")?;
     }
-    let errors = &comparison.errors;
-    let cells = [share(errors.before), share(errors.after), points(errors.change)];
-    write_line(
-        out,
-        "errors",
-        &cells,
-        errors.interval.map(|ends| format_interval(ends, points)),
-        errors.verdict.describe(),
-    )?;
     comparison.caveats.iter().try_for_each(|caveat| writeln!(out, "{caveat}"))
-}
-
-fn format_interval((low, high): (f64, f64), show: impl Fn(f64) -> String) -> String {
-    format!("{} to {}", show(low), show(high))
-}
-
-fn write_line(
-    out: &mut String,
-    name: &str,
-    cells: &[String; 3],
-    interval: Option<String>,
-    verdict: &str,
-) -> fmt::Result {
-    let [before, after, change] = cells;
-    let interval = interval.unwrap_or_else(|| "-".to_owned());
-    writeln!(out, "{name:8} {before:>10} {after:>10} {change:>10}  {interval:26} {verdict}")
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::settings::RunReport;
 use super::verdict::findings;
-use crate::load::compare::{Comparison, ComparisonVerdict};
-use crate::load::stats::summary::{PERCENTILES, Spread, StatusCount, Summary};
+use crate::load::compare::Comparison;
+use crate::load::stats::metric::statistics;
+use crate::load::stats::summary::{Spread, StatusCount, Summary};
 
 /// One figure a line, below a heading; those of a comparison behind those of the run.
 pub fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
@@ -30,10 +31,10 @@ pub fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
         table.row("status", &status.to_string(), count, "answers");
     }
     for (failure, count) in summary.failures.seen() {
-        table.row("failure", failure.name(), &count, "requests");
+        table.row("failure", &failure.to_string(), &count, "requests");
     }
     for (failure, count) in summary.connect_failures.seen() {
-        table.row("connect_failure", failure.name(), &count, "connections");
+        table.row("connect_failure", &failure.to_string(), &count, "connections");
     }
     for url in &summary.urls {
         table.row("url_answered", &url.url, &url.answered, "requests");
@@ -108,36 +109,22 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
 }
 
 fn comparison_rows(table: &mut CsvTable, comparison: &Comparison) {
-    for row in &comparison.rows {
+    for row in comparison.rows() {
         let name = row.metric.to_string();
         let unit = json!(row.unit);
         let unit = unit.as_str().unwrap_or_default();
         table.row("before", &name, &row.before, unit);
         table.row("after", &name, &row.after, unit);
-        change_rows(table, &name, row.change, row.interval, row.verdict);
+        table.row("change", &name, &row.change, "share");
+        if let Some((low, high)) = row.interval {
+            table.row("change_low", &name, &low, "share");
+            table.row("change_high", &name, &high, "share");
+        }
+        table.value("verdict", &name, &json!(row.verdict));
     }
-    let errors = &comparison.errors;
-    table.row("before", "errors", &errors.before, "share");
-    table.row("after", "errors", &errors.after, "share");
-    change_rows(table, "errors", errors.change, errors.interval, errors.verdict);
     for caveat in &comparison.caveats {
         table.row("comparison", "caveat", caveat, "text");
     }
-}
-
-fn change_rows(
-    table: &mut CsvTable,
-    name: &str,
-    change: f64,
-    interval: Option<(f64, f64)>,
-    verdict: ComparisonVerdict,
-) {
-    table.row("change", name, &change, "share");
-    if let Some((low, high)) = interval {
-        table.row("change_low", name, &low, "share");
-        table.row("change_high", name, &high, "share");
-    }
-    table.value("verdict", name, &json!(verdict));
 }
 
 /// The units in which names end, with what stands in the last column.
@@ -201,13 +188,12 @@ impl CsvTable {
     fn spread(&mut self, group: &str, spread: Option<&Spread>) {
         let Some(spread) = spread else { return };
         self.row(group, "count", &spread.count, "times");
-        self.row(group, "min", &spread.min_us, "us");
-        self.row(group, "mean", &spread.mean_us, "us");
-        self.row(group, "stdev", &spread.stdev_us, "us");
-        for ((name, _), us) in PERCENTILES.iter().zip(spread.percentiles_us) {
+        for (name, us) in statistics(*spread) {
             self.row(group, name, &us, "us");
+            if name == "mean" {
+                self.row(group, "stdev", &spread.stdev_us, "us");
+            }
         }
-        self.row(group, "max", &spread.max_us, "us");
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::verdict::{describe_warning, in_words};
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::FailureCounts;
-use crate::load::stats::summary::{HistogramBar, PERCENTILES, Spread, StatusCount, Summary, ratio};
+use crate::load::stats::metric::statistics;
+use crate::load::stats::summary::{HistogramBar, Spread, StatusCount, Summary, ratio};
 use crate::text::units::{bytes, count, plural, rate, share, time};
 
 /// The longest bar of the histogram, in characters.
@@ -164,27 +165,19 @@ fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
     match &summary.uncorrected {
         Some(uncorrected) if summary.is_open_loop() => {
             writeln!(out, "\n{:NAME_LEN$} {:>10} {:>12}", "latency", "corrected", "uncorrected")?;
-            for ((name, one), (_, other)) in rows(corrected).into_iter().zip(rows(uncorrected)) {
+            for ((name, one), (_, other)) in statistics(*corrected).zip(statistics(*uncorrected)) {
                 writeln!(out, "  {name:10} {:>10} {:>12}", time(one), time(other))?;
             }
             writeln!(out, "{CORRECTED_NOTE}")
         }
         _ => {
             writeln!(out, "\nlatency")?;
-            for (name, value) in rows(corrected) {
+            for (name, value) in statistics(*corrected) {
                 writeln!(out, "  {name:10} {:>10}", time(value))?;
             }
             out.write_str(CLOSED_LOOP_NOTE)
         }
     }
-}
-
-pub(super) fn rows(spread: &Spread) -> Vec<(&'static str, f64)> {
-    let percentiles = PERCENTILES.iter().zip(spread.percentiles_us);
-    let mut rows = vec![("min", spread.min_us as f64), ("mean", spread.mean_us)];
-    rows.extend(percentiles.map(|((name, _), value)| (*name, value as f64)));
-    rows.push(("max", spread.max_us as f64));
-    rows
 }
 
 /// A percentile, or a dash if nothing was recorded.
@@ -227,7 +220,7 @@ fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::R
         writeln!(out, "\n{heading}")?;
     }
     for (failure, number) in failures.seen() {
-        writeln!(out, "  {:17} {:>9}  {}", failure.name(), count(number), failure.describe())?;
+        writeln!(out, "  {failure:17} {:>9}  {}", count(number), failure.describe())?;
     }
     Ok(())
 }

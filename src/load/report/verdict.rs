@@ -12,7 +12,7 @@ use crate::text::units::{count, share, time};
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Finding {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// In words, with the figures.
     pub(super) meaning: String,
     /// The numbers behind it; names end in their unit.
@@ -38,7 +38,7 @@ pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
         figures: reason_figures(*reason),
     };
     let warning = |warning: &Warning| Finding {
-        name: warning.name(),
+        name: warning.name().to_owned(),
         meaning: describe_warning(warning),
         figures: warning_figures(warning),
     };

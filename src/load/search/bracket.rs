@@ -7,6 +7,8 @@
 //! Measuring is noisy, and one hiccup of the machine is not the server's limit. So a rate that does not
 //! meet the objective is tried once more, and [`combined_verdict`] says what both come to.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::text::RATE_MAX;
@@ -38,16 +40,14 @@ pub enum SloVerdict {
     ClientBound,
 }
 
-impl SloVerdict {
-    /// Its name for scripts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Met => "met",
-            Self::Missed => "missed",
-            Self::ClientBound => "client-bound",
-        }
+/// Its name for scripts.
+impl fmt::Display for SloVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
+}
 
+impl SloVerdict {
     /// The one that stands if two tries at a rate disagree.
     fn better(self, other: Self) -> Self {
         match (self, other) {

@@ -175,7 +175,7 @@ impl RateSearch<'_> {
         let percentile = |name| report::percentile(step.latency.as_ref(), name);
         let figures = ["p50", "p99", "p99.9"].map(|name| format!("{name} {}", percentile(name))).join(", ");
         let reason = step.slo_result.reasons.first().map_or_else(String::new, |reason| format!("; {reason}"));
-        self.say(&format!("  {}: {figures}{reason}\n", step.slo_result.verdict.name()));
+        self.say(&format!("  {}: {figures}{reason}\n", step.slo_result.verdict));
         step
     }
 

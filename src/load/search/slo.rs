@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::bracket::{PRECISION, SloVerdict};
-use crate::load::assertion::{Assertion, AssertionClause, FailedClause, Relation};
+use crate::load::assertion::{Assertion, AssertionClause, Relation};
 use crate::load::report::{describe_warning, in_words};
 use crate::load::stats::metric::{Metric, Statistic, TimeKind};
 use crate::load::stats::summary::{PERCENTILES, Summary};
@@ -94,7 +94,7 @@ impl Slo {
         let unsent = warnings
             .chain(validity.reasons.iter().filter_map(|reason| schedule_missed_reason(*reason)))
             .next();
-        let mut reasons: Vec<_> = self.assertion.judge(summary).iter().map(FailedClause::describe).collect();
+        let mut reasons = self.assertion.judge(summary);
         reasons.extend(unsent.or_else(|| self.waiting(summary)));
         if !reasons.is_empty() {
             reasons.extend(most_common_failure(summary));

@@ -3,6 +3,7 @@
 //! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`LoadFailure`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,42 +42,34 @@ pub enum LoadFailure {
 }
 
 impl LoadFailure {
-    /// Its name for scripts.
-    pub fn name(self) -> &'static str {
-        self.told().0
-    }
-
     /// What it means, in words for people.
     pub fn describe(self) -> &'static str {
-        self.told().1
-    }
-
-    fn told(self) -> (&'static str, &'static str) {
         match self {
-            Self::Refused => {
-                ("refused", "the server refused the connection: nobody listens there, or its queue is full")
-            }
-            Self::ConnectTimedOut => ("connect-timed-out", "the connection was not made in time"),
-            Self::ConnectFailed => ("connect-failed", "the connection could not be made"),
-            Self::TimedOut => ("timed-out", "the answer was not whole within the time-out"),
-            Self::Reset => ("reset", "the server reset the connection"),
-            Self::ClosedEarly => ("closed-early", "the server closed the connection without an answer"),
-            Self::Truncated => ("truncated", "the server closed the connection in the middle of an answer"),
-            Self::BadHead => ("bad-head", "what came is not the head of an HTTP/1.1 answer"),
-            Self::BadChunk => ("bad-chunk", "the chunks of a body are not framed as HTTP/1.1 has it"),
-            Self::TooLong => ("too-long", "bytes came behind the end of an answer"),
-            Self::NoDescriptor => {
-                ("no-descriptor", "the client has no file descriptors left: raise the limit (ulimit -n)")
-            }
-            Self::NoPort => {
-                ("no-port", "the client has no local ports left: keep connections alive, or use fewer")
-            }
-            Self::SendFailed => ("send-failed", "the request could not be sent"),
+            Self::Refused => "the server refused the connection: nobody listens there, or its queue is full",
+            Self::ConnectTimedOut => "the connection was not made in time",
+            Self::ConnectFailed => "the connection could not be made",
+            Self::TimedOut => "the answer was not whole within the time-out",
+            Self::Reset => "the server reset the connection",
+            Self::ClosedEarly => "the server closed the connection without an answer",
+            Self::Truncated => "the server closed the connection in the middle of an answer",
+            Self::BadHead => "what came is not the head of an HTTP/1.1 answer",
+            Self::BadChunk => "the chunks of a body are not framed as HTTP/1.1 has it",
+            Self::TooLong => "bytes came behind the end of an answer",
+            Self::NoDescriptor => "the client has no file descriptors left: raise the limit (ulimit -n)",
+            Self::NoPort => "the client has no local ports left: keep connections alive, or use fewer",
+            Self::SendFailed => "the request could not be sent",
         }
     }
 
     /// Those of the client, not of the server.
     pub(super) const CLIENT_SIDE: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
+}
+
+/// Its name for scripts.
+impl fmt::Display for LoadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 impl From<ResponseError> for LoadFailure {
@@ -153,8 +146,8 @@ pub(super) mod tests {
     fn failure_names_and_descriptions_are_unique_and_roundtrip() {
         for (index, failure) in ALL.into_iter().enumerate() {
             assert_eq!(failure as usize, index);
-            assert_eq!(serde_json::to_value(failure).expect("a name"), failure.name());
-            let read: LoadFailure = serde_json::from_value(failure.name().into()).expect("a failure");
+            assert_eq!(serde_json::to_value(failure).expect("a name"), failure.to_string());
+            let read: LoadFailure = serde_json::from_value(failure.to_string().into()).expect("a failure");
             assert_eq!(read, failure);
         }
         assert_eq!(LoadFailure::SendFailed as usize + 1, ALL.len());

@@ -78,9 +78,6 @@ const TIMES: [(&str, TimeKind); 5] = [
     ("lag.", TimeKind::Lag),
 ];
 
-const STATISTICS: [(&str, Statistic); 3] =
-    [("min", Statistic::Min), ("mean", Statistic::Mean), ("max", Statistic::Max)];
-
 const OTHER_METRICS: [(&str, Metric); 4] = [
     ("rps", Metric::Rate),
     ("errors", Metric::Errors),
@@ -88,31 +85,41 @@ const OTHER_METRICS: [(&str, Metric); 4] = [
     ("unfinished", Metric::Unfinished),
 ];
 
+impl Statistic {
+    /// All of them with their names, in the order of reports.
+    fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let percentiles = (0..).zip(PERCENTILES).map(|(index, (name, _))| (name, Self::Percentile(index)));
+        [("min", Self::Min), ("mean", Self::Mean)].into_iter().chain(percentiles).chain([("max", Self::Max)])
+    }
+}
+
+/// The shortest time, the mean, the percentiles and the longest time, with their names.
+pub(in crate::load) fn statistics(spread: Spread) -> impl Iterator<Item = (&'static str, f64)> {
+    Statistic::all().filter_map(move |(name, statistic)| Some((name, value(&spread, statistic)?)))
+}
+
 impl Metric {
+    /// All of them with their names.
+    fn all() -> impl Iterator<Item = (String, Self)> {
+        let of = |(prefix, times)| {
+            let named = move |(name, statistic)| (format!("{prefix}{name}"), Self::Time(times, statistic));
+            Statistic::all().map(named)
+        };
+        let others = OTHER_METRICS.into_iter().map(|(name, metric)| (name.to_owned(), metric));
+        others.chain(TIMES.into_iter().flat_map(of))
+    }
+
     /// The figure of this name.
     ///
     /// # Errors
     ///
     /// The names that there are, in words to stand behind a colon.
     pub fn named(name: &str) -> Result<Self, String> {
-        let other = OTHER_METRICS.iter().find(|(its, _)| *its == name).map(|(_, metric)| *metric);
-        other.or_else(|| Self::time_named(name)).ok_or_else(|| {
+        Self::all().find(|(its, _)| its == name).map(|(_, metric)| metric).ok_or_else(|| {
             format!(
                 "there is no figure '{name}': there are rps, errors, failed, unfinished, min, mean, p50, p75, p90, \
                  p95, p99, p99.9, p99.99 and max, and times also behind uncorrected., first-byte., connect. and lag."
             )
-        })
-    }
-
-    fn time_named(name: &str) -> Option<Self> {
-        TIMES.iter().rev().find_map(|(prefix, times)| {
-            let name = name.strip_prefix(prefix)?;
-            let fixed = STATISTICS.iter().find(|(its, _)| *its == name).map(|(_, statistic)| *statistic);
-            let percentile = || {
-                let index = PERCENTILES.iter().position(|(its, _)| *its == name)?;
-                Some(Statistic::Percentile(index))
-            };
-            Some(Self::Time(*times, fixed.or_else(percentile)?))
         })
     }
 
@@ -158,19 +165,8 @@ fn value(spread: &Spread, statistic: Statistic) -> Option<f64> {
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Time(times, statistic) => {
-                let prefix = TIMES.iter().find(|(_, its)| *its == times).map_or("", |(prefix, _)| prefix);
-                let name = match statistic {
-                    Statistic::Percentile(index) => PERCENTILES.get(index).map_or("", |(name, _)| name),
-                    fixed => STATISTICS.iter().find(|(_, its)| *its == fixed).map_or("", |(name, _)| name),
-                };
-                write!(f, "{prefix}{name}")
-            }
-            other => {
-                f.write_str(OTHER_METRICS.iter().find(|(_, its)| *its == other).map_or("", |(name, _)| name))
-            }
-        }
+        let named = Self::all().find(|(_, its)| its == self);
+        f.write_str(&named.map(|(name, _)| name).unwrap_or_default())
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::failure::FailureCounts;
+use super::failure::{FailureCounts, LoadFailure};
 use super::latency_histogram::{LatencyHistogram, secs};
 use super::metrics::{Metrics, URL_FIGURES_MAX};
 use super::time_series::TimeSlice;
@@ -259,7 +259,8 @@ pub struct Summary {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FailureSummary {
     /// For scripts; it stays as it is.
-    name: &'static str,
+    #[cfg_attr(test, schemars(with = "String"))]
+    name: LoadFailure,
     /// How often.
     count: u64,
     /// In words.
@@ -269,7 +270,7 @@ struct FailureSummary {
 fn write_failures<S: Serializer>(counts: &FailureCounts, to: S) -> Result<S::Ok, S::Error> {
     let seen = counts.seen();
     to.collect_seq(seen.map(|(failure, count)| FailureSummary {
-        name: failure.name(),
+        name: failure,
         count,
         meaning: failure.describe(),
     }))

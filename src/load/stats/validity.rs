@@ -131,15 +131,16 @@ pub enum ClientBound {
 
 impl ClientBound {
     /// Its name for scripts.
-    pub fn name(self) -> &'static str {
-        match self {
+    pub fn name(self) -> String {
+        let name = match self {
             Self::Cpu { .. } => "cpu",
             Self::CpuStarved { .. } => "waited",
             Self::Lag { .. } => "lag",
             Self::ScheduleMissed { .. } => "missed",
-            Self::Exhausted { failure, .. } => failure.name(),
+            Self::Exhausted { failure, .. } => return failure.to_string(),
             Self::Merged { .. } => "merged",
-        }
+        };
+        name.to_owned()
     }
 }
 

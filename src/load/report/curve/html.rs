@@ -153,7 +153,7 @@ fn hints(steps: &[&RateStep]) -> Vec<ChartTooltip> {
         from: between(index.checked_sub(1).and_then(|before| steps.get(before)), Some(step))
             .unwrap_or(step.rate),
         to: between(Some(step), steps.get(index + 1)).unwrap_or(step.rate),
-        title: format!("{}: {}", rate(step.rate), step.slo_result.verdict.name()),
+        title: format!("{}: {}", rate(step.rate), step.slo_result.verdict),
     };
     steps.iter().enumerate().map(hint).collect()
 }

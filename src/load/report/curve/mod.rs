@@ -44,7 +44,7 @@ fn line(number: usize, step: &RateStep) -> String {
     let cells = [
         step.rate.to_string(),
         number.to_string(),
-        step.slo_result.verdict.name().to_owned(),
+        step.slo_result.verdict.to_string(),
         step.wall.as_secs_f64().to_string(),
         step.due.to_string(),
         step.sent.to_string(),

@@ -83,7 +83,7 @@ pub(super) fn few_requests_note(curve: &Curve) -> String {
 
 /// The verdict on a step, with a star if it had too few requests.
 pub(super) fn verdict(step: &RateStep) -> String {
-    format!("{}{}", step.slo_result.verdict.name(), if step.has_enough_requests { "" } else { "*" })
+    format!("{}{}", step.slo_result.verdict, if step.has_enough_requests { "" } else { "*" })
 }
 
 fn p99_us(step: &RateStep) -> Option<u64> {

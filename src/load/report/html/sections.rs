@@ -6,10 +6,11 @@ use super::plots::slice_period;
 use super::table::{Table, list, tile};
 use super::{began, escaped, section};
 use crate::load::report::text::{
-    CLOSED_LOOP_NOTE, CORRECTED_NOTE, asked, cpu_per_answer, errors, percentile, phase_spreads, rows,
+    CLOSED_LOOP_NOTE, CORRECTED_NOTE, asked, cpu_per_answer, errors, percentile, phase_spreads,
 };
 use crate::load::report::verdict::{describe_warning, in_words};
 use crate::load::stats::failure::FailureCounts;
+use crate::load::stats::metric::statistics;
 use crate::load::stats::summary::{Spread, Summary, ratio};
 use crate::text::units::{bytes, count, rate, share, time};
 
@@ -98,7 +99,7 @@ pub(super) fn latency(summary: &Summary, chart: &str) -> String {
     let Some(corrected) = &summary.corrected else {
         return "<p>There is none, for there are no answers.</p>\n".to_owned();
     };
-    let lines = |spread: &Spread| rows(spread).into_iter().chain([("std. deviation", spread.stdev_us)]);
+    let lines = |spread: &Spread| statistics(*spread).chain([("std. deviation", spread.stdev_us)]);
     let name = |((name, _), _): &((&str, f64), (&str, f64))| (*name).to_owned();
     let table = |other| Table::new("Latency", lines(corrected).zip(lines(other))).text("latency", name);
     let (table, words) = match &summary.uncorrected {
@@ -194,7 +195,7 @@ pub(super) fn failures(summary: &Summary) -> String {
 
 fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
     Table::new(caption, failures.seen())
-        .text("failure", |(failure, _)| failure.name().to_owned())
+        .text("failure", |(failure, _)| failure.to_string())
         .number(what, |(_, number)| count(*number))
         .long("meaning", |(failure, _)| failure.describe().to_owned())
         .to_html()

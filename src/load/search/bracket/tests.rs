@@ -33,7 +33,7 @@ fn server(capacity: f64) -> impl Fn(f64) -> SloVerdict {
 #[test]
 fn search_doubles_then_bisects_and_retries_failed_rates() {
     let (steps, answer) = search(100.0, server(1_000.0));
-    let tried: Vec<_> = steps.iter().map(|step| (step.rate, step.verdict.name())).collect();
+    let tried: Vec<_> = steps.iter().map(|step| (step.rate, step.verdict.to_string())).collect();
     let expected = [
         (100.0, "met"),
         (200.0, "met"),
@@ -48,7 +48,8 @@ fn search_doubles_then_bisects_and_retries_failed_rates() {
         (872.0, "met"),
         (911.0, "missed"),
         (911.0, "missed"),
-    ];
+    ]
+    .map(|(rate, name)| (rate, name.to_owned()));
     assert_eq!(tried, expected);
     assert_eq!(answer, SearchOutcome::Found { rate: 872.0, above: Some(911.0) });
 }
