@@ -6,13 +6,15 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use reactor_http::cli::UsageError;
 use reactor_http::client::args::{self, Command, PROGRAM};
 use reactor_http::client::config::ClientConfig;
 use reactor_http::client::fetch;
-use reactor_http::load;
 use reactor_http::load::args::{ClientTask, parse};
 use reactor_http::load::saved::commands::SavedRunCommand;
+use reactor_http::load::{self, LoadError};
 use reactor_http::sum;
+use reactor_http::sum::args::SumClientConfig;
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -23,23 +25,24 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if sum::args::is_sum_command(&args) {
-        return run_sum(args);
+        return run(sum::args::parse(args), sum::args::HELP, run_sum);
     }
-    if let Some(saved_command) = SavedRunCommand::from_args(&args) {
-        return run_saved_command(saved_command, args);
+    if let Some(command) = SavedRunCommand::from_args(&args) {
+        return run(command.parse(args), command.help, |task| finish_load(task.run()));
     }
-    let task = match parse(args) {
-        Ok(Command::Help) => return print(args::HELP),
-        Ok(Command::Version) => return print(args::VERSION),
-        Ok(Command::Run(task)) => task,
-        Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
-    };
-    match *task {
+    run(parse(args), args::HELP, |task| match task {
         ClientTask::Fetch(config) => run_fetch(*config),
-        ClientTask::Load(settings) => match load::run(&settings) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => PROGRAM.fail(&error, error.exit_code()),
-        },
+        ClientTask::Load(settings) => finish_load(load::run(&settings)),
+    })
+}
+
+/// Shows the help or the version, says what is wrong with the arguments, or does what they ask for.
+fn run<T>(command: Result<Command<T>, UsageError>, help: &str, task: impl FnOnce(T) -> ExitCode) -> ExitCode {
+    match command {
+        Ok(Command::Help) => print(help),
+        Ok(Command::Version) => print(args::VERSION),
+        Ok(Command::Run(config)) => task(*config),
+        Err(error) => PROGRAM.fail(&error, EXIT_USAGE),
     }
 }
 
@@ -52,27 +55,15 @@ fn run_fetch(config: ClientConfig) -> ExitCode {
     }
 }
 
-fn run_saved_command(saved_command: SavedRunCommand, args: Vec<OsString>) -> ExitCode {
-    let command = match saved_command.parse(args) {
-        Ok(Command::Help) => return print(saved_command.help()),
-        Ok(Command::Version) => return print(args::VERSION),
-        Ok(Command::Run(command)) => command,
-        Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
-    };
-    match command.run() {
+fn finish_load(result: Result<(), LoadError>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => PROGRAM.fail(&error, error.exit_code()),
     }
 }
 
-fn run_sum(args: Vec<OsString>) -> ExitCode {
-    let config = match sum::args::parse(args) {
-        Ok(Command::Help) => return print(sum::args::HELP),
-        Ok(Command::Version) => return print(args::VERSION),
-        Ok(Command::Run(config)) => config,
-        Err(error) => return PROGRAM.fail(&error, EXIT_USAGE),
-    };
-    match sum::run_sum(*config) {
+fn run_sum(config: SumClientConfig) -> ExitCode {
+    match sum::run_sum(config) {
         Ok(outcome) => match io::stdout().lock().write_all(outcome.to_string().as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => PROGRAM.fail(&format!("cannot write to standard output: {error}"), EXIT_WRITE),

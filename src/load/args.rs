@@ -251,7 +251,9 @@ fn parse_count_at_most(text: &str, max: usize) -> Result<usize, String> {
 }
 
 pub(super) fn parse_format(text: &str) -> Result<ReportFormat, String> {
-    ReportFormat::named(text)
+    let named = ReportFormat::ALL.into_iter().find(|(name, _)| *name == text);
+    named
+        .map(|(_, format)| format)
         .ok_or_else(|| invalid_choice_message("the format", &ReportFormat::ALL.map(|(name, _)| name), text))
 }
 

@@ -48,7 +48,7 @@ impl Relation {
 
 /// One limit.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct AssertionClause {
+pub(super) struct Clause {
     pub(super) text: String,
     pub(super) metric: Metric,
     pub(super) relation: Relation,
@@ -57,7 +57,7 @@ pub(super) struct AssertionClause {
 
 /// Limits that must all hold.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Assertion(Vec<AssertionClause>);
+pub struct Assertion(Vec<Clause>);
 
 impl Assertion {
     /// Reads clauses.
@@ -66,11 +66,13 @@ impl Assertion {
     ///
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        split_clauses(text)?.map(AssertionClause::parse).collect::<Result<_, _>>().map(Self)
+        let limit = |metric: Metric, text: &str| metric.unit().parse(text);
+        let clause = |text| Clause::parse(text, "a number: p99<10ms", limit);
+        split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
     }
 
     /// The clauses, in the order in which they were written.
-    pub(super) fn clauses(&self) -> &[AssertionClause] {
+    pub(super) fn clauses(&self) -> &[Clause] {
         &self.0
     }
 
@@ -92,13 +94,21 @@ pub(super) fn split_clauses(text: &str) -> Result<impl Iterator<Item = &str>, St
     Ok(clauses())
 }
 
-impl AssertionClause {
-    fn parse(text: &str) -> Result<Self, String> {
+impl Clause {
+    /// Reads a clause, of which `limit` reads what stands behind the sign; `shape` tells how that is written.
+    ///
+    /// # Errors
+    /// What is wrong with it, behind the clause and a colon.
+    pub(super) fn parse(
+        text: &str,
+        shape: &str,
+        limit: impl Fn(Metric, &str) -> Result<f64, String>,
+    ) -> Result<Self, String> {
         let named = |error: String| format!("'{text}': {error}");
-        let (metric, relation, limit) = Relation::split(text)
-            .ok_or_else(|| named("a clause is a figure, < or >, and a number: p99<10ms".to_owned()))?;
+        let (metric, relation, value) = Relation::split(text)
+            .ok_or_else(|| named(format!("a clause is a figure, < or >, and {shape}")))?;
         let metric = Metric::named(metric).map_err(named)?;
-        let limit = metric.unit().parse(limit).map_err(named)?;
+        let limit = limit(metric, value).map_err(named)?;
         Ok(Self { text: text.to_owned(), metric, relation, limit })
     }
 

@@ -181,11 +181,9 @@ fn check_fd_limit(limit: u64, concurrency: usize, threads: usize) -> Result<(), 
     if needed <= limit {
         return Ok(());
     }
-    let concurrency_max = limit.saturating_sub(reserved);
-    let or_less = if concurrency_max == 0 {
-        String::new()
-    } else {
-        format!(", or ask for at most -c {concurrency_max}")
+    let or_less = match limit.saturating_sub(reserved) {
+        0 => String::new(),
+        concurrency_max => format!(", or ask for at most -c {concurrency_max}"),
     };
     Err(format!(
         "-c {concurrency} needs a limit of {needed} open files, and it is {limit}; \

@@ -11,7 +11,7 @@ use reactor_http::load::engine::pacer::Schedule;
 use reactor_http::load::plan::run_plan::Stop;
 use reactor_http::load::run_info::{CpuUsage, LoadProfile, RunInfo, Setup};
 use reactor_http::load::saved::SavedRun;
-use reactor_http::load::stats::metrics::{Metrics, MetricsSettings, ResponseRecord};
+use reactor_http::load::stats::metrics::{Metrics, ResponseRecord};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -93,7 +93,7 @@ fn dumb_or_ascii_terminal_gets_plain_progress_lines() {
 
 /// A run of ten seconds of 200 requests, in which each tenth takes this long and the others a fifth of it.
 fn made_up(directory: &Path, name: &str, slowest: Duration, cpu: Duration) -> String {
-    let mut metrics = Metrics::new(MetricsSettings { urls: 0, slice_len: Duration::from_secs(1) });
+    let mut metrics = Metrics::new(0, Duration::from_secs(1));
     for number in 0..2000u32 {
         let sent = number * Duration::from_millis(5);
         let done = sent + if number % 10 == 0 { slowest } else { slowest / 5 };

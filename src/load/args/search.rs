@@ -37,8 +37,6 @@ pub struct SearchSettings {
     pub step_len: Option<Duration>,
     /// The warm-up of each step.
     pub warmup: Option<Duration>,
-    /// What its report looks like.
-    pub format: ReportFormat,
 }
 
 /// Reads what a search needs, if one is asked for; those options are then used up.
@@ -68,7 +66,6 @@ pub(super) fn read_search(
     }
     Ok(Some(SearchSettings {
         slo,
-        format,
         start_rate: value(parsed, "--rate", parse_start_rate)?,
         step_len: value(parsed, "--duration", parse_positive_time)?,
         warmup: value(parsed, "--warmup", parse_time)?,
@@ -93,10 +90,9 @@ mod tests {
 
     #[test]
     fn search_with_slo_only_has_default_settings() {
-        let SearchSettings { slo, start_rate, step_len, warmup, format } =
-            search("--find-rate --slo p99<10ms");
+        let SearchSettings { slo, start_rate, step_len, warmup } = search("--find-rate --slo p99<10ms");
         assert_eq!((slo.text(), start_rate, step_len, warmup), ("p99<10ms", None, None, None));
-        assert_eq!(format, ReportFormat::Text);
+        assert_eq!(settings("--find-rate --slo p99<10ms").format, ReportFormat::Text);
         assert_eq!(settings("-c 2").search, None);
         assert_eq!(settings("--find-rate --slo p99<10ms").plan.concurrency, 50);
         assert_eq!(settings("-c 1 --find-rate --slo p99<10ms").plan.concurrency, 1);
@@ -105,10 +101,10 @@ mod tests {
     #[test]
     fn search_options_set_start_rate_step_len_warmup_format() {
         let line = "--find-rate --slo p99<10ms -q 2k -z 500ms --warmup 0s --format json";
-        let SearchSettings { start_rate, step_len, warmup, format, .. } = search(line);
+        let SearchSettings { start_rate, step_len, warmup, .. } = search(line);
         let (half, none) = (Duration::from_millis(500), Duration::ZERO);
         assert_eq!((start_rate, step_len, warmup), (Some(2_000.0), Some(half), Some(none)));
-        assert_eq!(format, ReportFormat::Json);
+        assert_eq!(settings(line).format, ReportFormat::Json);
         assert!(!settings(line).plan.schedule.is_open_loop(), "each step has a schedule of its own");
     }
 

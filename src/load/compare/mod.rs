@@ -1,7 +1,7 @@
 //! Two runs beside one another: what differs, and whether the difference is more than chance.
 //!
-//! The interval of each difference is that of a seeded bootstrap, in `resample.rs`; that of the errors,
-//! which are counted, is in `shares.rs`. A figure is called faster or slower only if its interval leaves
+//! The interval of each difference is that of a seeded bootstrap, in `bootstrap.rs`; that of the errors,
+//! which are counted, is in `error_rate_test.rs`. A figure is called faster or slower only if its interval leaves
 //! out nought and the difference is one that two single runs can show; anything else is "no difference
 //! shown", which is not "the same". Each figure is judged by itself: of twenty that have not changed, one
 //! may be called different.
@@ -232,29 +232,21 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
     if one.target != other.target || one.urls != other.urls {
         caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
     }
-    let due = (due_per_sec(one), due_per_sec(other));
-    let is_told = one.profile.schedule != other.profile.schedule;
-    if !is_told
-        && before.is_open_loop()
-        && after.is_open_loop()
-        && (due.0 - due.1).abs() > due.0.max(due.1) * CHANGE_MIN
+    let due_per_sec = |info: &RunInfo| Some(ratio(info.due? as f64, info.wall.as_secs_f64()));
+    if let (Some(one_due), Some(other_due)) = (due_per_sec(one), due_per_sec(other))
+        && one.profile.schedule == other.profile.schedule
+        && (one_due - other_due).abs() > one_due.max(other_due) * CHANGE_MIN
     {
-        let (one, other) = (units::rate(due.0), units::rate(due.1));
+        let (one, other) = (units::rate(one_due), units::rate(other_due));
         caveats.push(format!("the runs differ in what was asked of the server: {one} and {other}"));
     }
     let pairs =
         [("connections", one.concurrency, other.concurrency), ("threads", one.threads, other.threads)];
-    let differing = pairs.into_iter().filter(|(_, one, other)| one != other);
+    let counts = pairs.into_iter().filter(|(_, one, other)| one != other);
+    let counts = counts.map(|(name, one, other)| format!("{name}: {one} and {other}"));
+    let differing = differences(one, other).into_iter().chain(counts);
+    caveats.extend(differing.map(|difference| format!("the runs differ in {difference}")));
     caveats
-        .extend(differences(one, other).iter().map(|difference| format!("the runs differ in {difference}")));
-    caveats
-        .extend(differing.map(|(name, one, other)| format!("the runs differ in {name}: {one} and {other}")));
-    caveats
-}
-
-/// The rate of the schedule; nought if there was none.
-fn due_per_sec(info: &RunInfo) -> f64 {
-    info.due.map_or(0.0, |due| ratio(due as f64, info.wall.as_secs_f64()))
 }
 
 fn row(

@@ -5,24 +5,15 @@
 //! percentage points. A clause about what could not be judged never fires, and can be asked for.
 
 use super::{Comparison, Row};
-use crate::load::assertion::{Relation, split_clauses};
+use crate::load::assertion::{Clause, split_clauses};
 use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
 
 /// The exit code of a run in which a clause fired.
 pub const EXIT_CODE: u8 = 98;
 
-/// One limit.
-#[derive(Clone, Debug, PartialEq)]
-struct ThresholdClause {
-    text: String,
-    metric: Metric,
-    relation: Relation,
-    change: f64,
-}
-
 /// Limits, each of which fails the comparison.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Thresholds(Vec<ThresholdClause>);
+pub struct Thresholds(Vec<Clause>);
 
 impl Thresholds {
     /// Reads clauses.
@@ -31,65 +22,60 @@ impl Thresholds {
     ///
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        split_clauses(text)?.map(ThresholdClause::parse).collect::<Result<_, _>>().map(Self)
+        let clause = |text| Clause::parse(text, "a change in percent: p99>+10%", parse_change);
+        split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
     }
 
     /// What fires, each clause behind what was found, in the order in which they were written.
     pub fn judge(&self, comparison: &Comparison) -> Vec<String> {
-        self.0.iter().filter_map(|clause| clause.check(comparison)).collect()
+        self.0.iter().filter_map(|clause| check(clause, comparison)).collect()
     }
 
     /// The clauses that there was too little to judge by, each in a line for people.
     pub fn open(&self, comparison: &Comparison) -> Vec<String> {
-        self.0.iter().filter_map(|clause| clause.open(comparison)).collect()
+        self.0.iter().filter_map(|clause| open(clause, comparison)).collect()
     }
 }
 
-impl ThresholdClause {
-    fn parse(text: &str) -> Result<Self, String> {
-        const SHAPE: &str = "a clause is a figure, < or >, and a change in percent: p99>+10%";
-        let named = |error: &str| format!("'{text}': {error}");
-        let (name, relation, change) = Relation::split(text).ok_or_else(|| named(SHAPE))?;
-        let metric = Metric::named(name).map_err(|error| named(&error))?;
-        let is_compared = match metric {
-            Metric::Rate | Metric::Errors => true,
-            Metric::Time(times, statistic) => {
-                times == TimeKind::Corrected && matches!(statistic, Statistic::Percentile(_))
-            }
-            _ => false,
-        };
-        if !is_compared {
-            return Err(named("only rps, errors and the percentiles of the latency are compared"));
+/// Reads the change of a figure that is compared.
+fn parse_change(metric: Metric, change: &str) -> Result<f64, String> {
+    let is_compared = match metric {
+        Metric::Rate | Metric::Errors => true,
+        Metric::Time(times, statistic) => {
+            times == TimeKind::Corrected && matches!(statistic, Statistic::Percentile(_))
         }
-        let (sign, number) = match (change.strip_prefix('+'), change.strip_prefix('-')) {
-            (Some(number), _) => (1.0, number),
-            (_, Some(number)) => (-1.0, number),
-            _ => return Err(named("a change has a sign: +10% is a tenth more, -10% a tenth less")),
-        };
-        let change = sign * MetricUnit::Share.parse(number).map_err(|error| named(&error))?;
-        Ok(Self { text: text.to_owned(), metric, relation, change })
+        _ => false,
+    };
+    if !is_compared {
+        return Err("only rps, errors and the percentiles of the latency are compared".to_owned());
     }
+    let (sign, number) = match (change.strip_prefix('+'), change.strip_prefix('-')) {
+        (Some(number), _) => (1.0, number),
+        (_, Some(number)) => (-1.0, number),
+        _ => return Err("a change has a sign: +10% is a tenth more, -10% a tenth less".to_owned()),
+    };
+    Ok(sign * MetricUnit::Share.parse(number)?)
+}
 
-    fn check(&self, comparison: &Comparison) -> Option<String> {
-        let row = self.row(comparison)?;
-        let show = |value| row.unit.format_value(value);
-        let change = match self.metric {
-            Metric::Errors => String::new(),
-            _ => format!(", {}", row.format_change(row.change)),
-        };
-        let fires = row.verdict.is_significant() && self.relation.holds(row.change, self.change);
-        let (before, after) = (show(row.before), show(row.after));
-        fires.then(|| format!("{} went from {before} to {after}{change} ({})", self.metric, self.text))
-    }
+fn row<'a>(clause: &Clause, comparison: &'a Comparison) -> Option<&'a Row> {
+    comparison.rows().find(|row| row.metric == clause.metric)
+}
 
-    fn open(&self, comparison: &Comparison) -> Option<String> {
-        let verdict = self.row(comparison)?.verdict;
-        verdict.is_open().then(|| format!("{} was not judged: {}", self.text, verdict.describe()))
-    }
+fn check(clause: &Clause, comparison: &Comparison) -> Option<String> {
+    let row = row(clause, comparison)?;
+    let show = |value| row.unit.format_value(value);
+    let change = match row.metric {
+        Metric::Errors => String::new(),
+        _ => format!(", {}", row.format_change(row.change)),
+    };
+    let fires = row.verdict.is_significant() && clause.relation.holds(row.change, clause.limit);
+    let (before, after) = (show(row.before), show(row.after));
+    fires.then(|| format!("{} went from {before} to {after}{change} ({})", row.metric, clause.text))
+}
 
-    fn row<'a>(&self, comparison: &'a Comparison) -> Option<&'a Row> {
-        comparison.rows().find(|row| row.metric == self.metric)
-    }
+fn open(clause: &Clause, comparison: &Comparison) -> Option<String> {
+    let verdict = row(clause, comparison)?.verdict;
+    verdict.is_open().then(|| format!("{} was not judged: {}", clause.text, verdict.describe()))
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ impl LoadApp<'_> {
     fn observe(&mut self, at: Instant) {
         if at >= self.observe_at {
             self.observe_at = at + OBSERVE_INTERVAL;
-            let from = self.run.scheduler.measured_from();
+            let from = self.run.scheduler.measured_from;
             let phase = match from.saturating_duration_since(at) {
                 Duration::ZERO => RunPhase::Measuring { elapsed: at.saturating_duration_since(from) },
                 left => RunPhase::WarmUp { left },
@@ -180,7 +180,7 @@ impl LoadApp<'_> {
     }
 
     fn into_result(mut self) -> RunResult {
-        let measured_from = self.run.scheduler.measured_from();
+        let measured_from = self.run.scheduler.measured_from;
         let cpu_before = self.cpu_at_start.unwrap_or_default();
         let (at, cpu, unsent) = self
             .end
@@ -194,7 +194,7 @@ impl LoadApp<'_> {
             unsent,
             was_interrupted: self.was_interrupted,
             ended_in_warmup: self.was_interrupted && at < measured_from,
-            was_unreachable: self.run.scheduler.is_cancelled() && !self.was_interrupted,
+            was_unreachable: self.run.scheduler.is_cancelled && !self.was_interrupted,
             metrics: self.run.metrics,
         }
     }
@@ -228,7 +228,7 @@ impl App for LoadApp<'_> {
             self.run.scheduler.cancel();
         }
         self.run.scheduler.end_warmup_if_due(at);
-        if self.cpu_at_start.is_none() && at >= self.run.scheduler.measured_from() {
+        if self.cpu_at_start.is_none() && at >= self.run.scheduler.measured_from {
             self.cpu_at_start = Some(CpuTime::read());
         }
         self.run.abort_if_unreachable(at);

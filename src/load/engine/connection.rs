@@ -129,7 +129,7 @@ impl LoadProtocol {
 
     fn requeue_in_flight(&mut self, run: &mut ThreadRun) {
         for request in self.asked.drain() {
-            run.requeue(self.slot_index, request);
+            run.slots.strand(self.slot_index, request);
         }
     }
 
@@ -270,7 +270,7 @@ impl Protocol for LoadProtocol {
             if request.sent + self.policy.timeout <= at {
                 run.failed(request, LoadFailure::TimedOut, at);
             } else {
-                run.requeue(self.slot_index, request);
+                run.slots.strand(self.slot_index, request);
             }
         }
         self.close(CloseReason::TimedOut("an answer"))

@@ -31,7 +31,7 @@ struct TargetHost {
     asked: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct LoadSlot {
     host_index: usize,
     /// Which of the origin's addresses is tried next, or has taken the connection.
@@ -47,22 +47,6 @@ struct LoadSlot {
     can_send: bool,
     /// What its last connection left without an answer, the oldest first: at most what is pipelined.
     stranded: VecDeque<InFlightRequest>,
-}
-
-impl LoadSlot {
-    fn new(host: usize, address: usize) -> Self {
-        let unanswered = VecDeque::new();
-        Self {
-            host_index: host,
-            address_index: address,
-            failures: 0,
-            unused_connections: 0,
-            key: None,
-            is_in_idle_queue: false,
-            can_send: false,
-            stranded: unanswered,
-        }
-    }
 }
 
 /// All seats of one thread.
@@ -105,7 +89,8 @@ impl ConnectionSlots {
             let addresses = hosts.get(host).map_or(1, |host| host.addresses.len());
             let before = slots_of.get_mut(host).map_or(0, |slots| std::mem::replace(slots, *slots + 1));
             if share.owns(number as u64) {
-                slots.push(LoadSlot::new(host, before % addresses));
+                let address_index = before % addresses;
+                slots.push(LoadSlot { host_index: host, address_index, ..LoadSlot::default() });
             }
         }
         let closed = (0..count).map(|slot_index| Reverse((start, slot_index))).collect();
@@ -170,10 +155,7 @@ impl ConnectionSlots {
         slot.failures = slot.failures.saturating_add(1);
         slot.address_index = (slot.address_index + 1) % addresses;
         let rounds = slot.failures / u32::try_from(addresses).unwrap_or(u32::MAX);
-        let pause = match rounds.checked_sub(1) {
-            None => Duration::ZERO,
-            Some(doublings) => pause(doublings),
-        };
+        let pause = rounds.checked_sub(1).map_or(Duration::ZERO, pause);
         self.reopen_queue.push(Reverse((at + pause, slot_index)));
     }
 

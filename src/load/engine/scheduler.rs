@@ -80,14 +80,16 @@ pub(super) struct Scheduler {
     cursor: ScheduleCursor,
     /// The schedule that begins when the warm-up has ended.
     measured_schedule: Option<Schedule>,
-    measured_from: Instant,
-    ends_at: Option<Instant>,
+    /// When measuring begins: all figures count from here.
+    pub(super) measured_from: Instant,
+    /// When the run ends however its requests fare.
+    pub(super) ends_at: Option<Instant>,
     /// Requests that may still be sent.
     quota: Option<u64>,
     /// Requests that were sent and have come to no end.
     in_flight_count: u64,
     /// It takes part no more: the run was interrupted or given up.
-    is_cancelled: bool,
+    pub(super) is_cancelled: bool,
 }
 
 impl Scheduler {
@@ -107,11 +109,6 @@ impl Scheduler {
             in_flight_count: 0,
             is_cancelled: false,
         }
-    }
-
-    /// When measuring begins: all figures count from here.
-    pub(super) fn measured_from(&self) -> Instant {
-        self.measured_from
     }
 
     /// Whether requests are sent by the clock.
@@ -188,16 +185,6 @@ impl Scheduler {
     /// Ends the run before its time.
     pub(super) fn cancel(&mut self) {
         self.is_cancelled = true;
-    }
-
-    /// Whether it was ended before its time.
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.is_cancelled
-    }
-
-    /// Whether the run has an end of its own, however its requests fare.
-    pub(super) fn has_end_time(&self) -> bool {
-        self.ends_at.is_some()
     }
 
     /// Whether nothing is left to do.
@@ -292,7 +279,7 @@ mod tests {
         let after = |millis| start + Duration::from_millis(millis);
         let mut scheduler =
             Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), SINGLE_THREAD, start);
-        assert_eq!((scheduler.measured_from(), scheduler.next_phase_change()), (after(50), Some(after(50))));
+        assert_eq!((scheduler.measured_from, scheduler.next_phase_change()), (after(50), Some(after(50))));
         scheduler.end_warmup_if_due(after(50));
         assert_eq!(scheduler.next_phase_change(), Some(after(150)));
         assert!(scheduler.take(after(149)).is_some() && scheduler.take(after(150)).is_none());

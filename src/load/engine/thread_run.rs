@@ -16,7 +16,7 @@ use crate::load::plan::random::Random;
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{FailureRecord, Metrics, MetricsSettings, ResponseRecord};
+use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
 use crate::reactor::Clock;
 
 /// How long a slice of the series is at first.
@@ -73,7 +73,7 @@ impl ThreadRun {
             },
             scheduler: Scheduler::new(plan, share, start),
             slots: ConnectionSlots::new(plan, addresses, share, start)?,
-            metrics: Metrics::new(MetricsSettings { urls: plan.targets.len(), slice_len: INTERVAL_LEN }),
+            metrics: Metrics::new(plan.targets.len(), INTERVAL_LEN),
             last_head: LastHead::default(),
             request: plan.request.clone(),
             order: plan.order,
@@ -83,7 +83,7 @@ impl ThreadRun {
     }
 
     fn since(&self, instant: Instant) -> Duration {
-        instant.saturating_duration_since(self.scheduler.measured_from())
+        instant.saturating_duration_since(self.scheduler.measured_from)
     }
 
     /// The next request that is due, for a seat that has been able to send since `free_since`; its
@@ -136,11 +136,6 @@ impl ThreadRun {
             self.failed(request, LoadFailure::TimedOut, at);
         }
         None
-    }
-
-    /// A request lost its connection before its turn to be answered came: it is sent again.
-    pub(super) fn requeue(&mut self, slot_index: usize, request: InFlightRequest) {
-        self.slots.strand(slot_index, request);
     }
 
     /// Whether another request may ever be sent: who has none to send needs no connection.
@@ -203,7 +198,7 @@ impl ThreadRun {
 
     /// A connection on which nothing was asked has brought bytes, and is closed.
     pub(super) fn on_unsolicited_bytes(&mut self, at: Instant) {
-        if at >= self.scheduler.measured_from() {
+        if at >= self.scheduler.measured_from {
             self.metrics.unasked += 1;
         }
     }
@@ -240,7 +235,7 @@ impl ThreadRun {
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
         let is_unreachable = self.slots.taken() == 0 && no_connection_for >= self.policy.timeout;
-        if is_unreachable && !self.scheduler.has_end_time() && self.metrics.connect_failures.total() > 0 {
+        if is_unreachable && self.scheduler.ends_at.is_none() && self.metrics.connect_failures.total() > 0 {
             self.scheduler.cancel();
         }
     }

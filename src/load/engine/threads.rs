@@ -113,13 +113,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::load::stats::metrics::{Metrics, MetricsSettings};
+    use crate::load::stats::metrics::Metrics;
 
     #[test]
     fn observer_gets_sum_once_per_round_after_thread_ended() {
         let (sender, receiver) = mpsc::channel();
-        let mut metrics =
-            [0, 1].map(|_| Metrics::new(MetricsSettings { urls: 1, slice_len: Duration::from_secs(1) }));
+        let mut metrics = [0, 1].map(|_| Metrics::new(1, Duration::from_secs(1)));
         // Two rounds of both threads; then the first has ended.
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
             metrics[index].record_sent(0);

@@ -25,15 +25,13 @@ const WARMUP_SHOWN_MIN: Duration = Duration::from_millis(500);
 /// What is shown, and where.
 pub(super) struct LiveDisplay<W> {
     out: W,
-    /// Whether it takes something now.
+    /// Whether it takes something now; never, if nothing is to be shown.
     is_writable: fn() -> bool,
     mode: DisplayMode,
     stop: Stop,
 }
 
 enum DisplayMode {
-    /// Nothing.
-    Silent,
     /// A line, the next one at this time of what counts; the warm-up is told of once.
     Lines { every: Duration, next: Duration, has_shown_warmup: bool },
     /// A block that is redrawn in the room that there is by then; so long are the lines that are there.
@@ -45,11 +43,11 @@ impl LiveDisplay<io::Stderr> {
     pub(super) fn on_stderr(plan: &Plan, every: Duration, silent: bool) -> Self {
         let out = io::stderr();
         let mode = match out.is_terminal() && can_redraw() {
-            _ if silent => DisplayMode::Silent,
             true => DisplayMode::Block { size: Room::on_stderr, drawn_lens: Vec::new() },
             false => DisplayMode::Lines { every, next: every, has_shown_warmup: false },
         };
-        Self { out, is_writable: is_stderr_writable, mode, stop: plan.stop }
+        let is_writable = if silent { || false } else { is_stderr_writable };
+        Self { out, is_writable, mode, stop: plan.stop }
     }
 }
 
@@ -57,11 +55,10 @@ impl<W: Write> LiveDisplay<W> {
     /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
     /// does not read it, or has stopped the terminal, must not hold up the run.
     pub(super) fn show(&mut self, so_far: &LiveMetrics, phase: RunPhase) {
-        if matches!(self.mode, DisplayMode::Silent) || !(self.is_writable)() {
+        if !(self.is_writable)() {
             return;
         }
         match (&mut self.mode, phase) {
-            (DisplayMode::Silent, _) => {}
             (DisplayMode::Lines { has_shown_warmup: has_warmed, .. }, RunPhase::WarmUp { left }) => {
                 if !*has_warmed && left >= WARMUP_SHOWN_MIN {
                     *has_warmed = true;
@@ -174,11 +171,11 @@ fn can_redraw_with(term: Option<OsString>, locale: Option<&OsStr>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::stats::metrics::{Metrics, MetricsSettings, ResponseRecord};
+    use crate::load::stats::metrics::{Metrics, ResponseRecord};
 
     /// `per_sec` answers in each of so many seconds.
     pub(super) fn metrics(per_sec: &[u64]) -> Metrics {
-        let mut metrics = Metrics::new(MetricsSettings { urls: 1, slice_len: Duration::from_secs(1) });
+        let mut metrics = Metrics::new(1, Duration::from_secs(1));
         for (second, count) in per_sec.iter().enumerate() {
             for index in 0..*count {
                 let sent = Duration::from_secs(second as u64) + Duration::from_millis(index);

@@ -102,13 +102,7 @@ impl StatusView {
         });
         // The one that comes first is the one that ends it.
         match (by_time, by_count) {
-            (Some(time), Some(count)) => {
-                if time.0 >= count.0 {
-                    time
-                } else {
-                    count
-                }
-            }
+            (Some(time), Some(count)) if time.0 < count.0 => count,
             (time, count) => time.or(count).unwrap_or((0.0, None)),
         }
     }

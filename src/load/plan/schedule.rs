@@ -24,11 +24,8 @@ impl fmt::Display for Schedule {
             Self::Closed => f.write_str(CLOSED),
             Self::Constant { per_sec } => write!(f, "{per_sec}/s"),
             Self::Steps(steps) => {
-                for (index, (rate, len)) in steps.iter().enumerate() {
-                    let comma = if index == 0 { "" } else { "," };
-                    write!(f, "{comma}{rate}:{}", secs_text(*len))?;
-                }
-                Ok(())
+                let steps = steps.iter().map(|(rate, len)| format!("{rate}:{}", secs_text(*len)));
+                f.write_str(&steps.collect::<Vec<_>>().join(","))
             }
             Self::Ramp { from, to, over: duration } => write!(f, "{from}..{to}/{}", secs_text(*duration)),
         }

@@ -131,14 +131,13 @@ fn parse_placeholder(placeholder_text: &str) -> Result<TemplatePart, String> {
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
     match parts.as_slice() {
         ["SEQ"] => Ok(TemplatePart::Sequence),
-        ["RAND", first, last] => match (number(first), number(last)) {
-            (Some(first), Some(last)) if first <= last => Ok(TemplatePart::Random(first, last)),
-            (Some(_), Some(_)) => {
+        ["RAND", bounds @ ..] => match bounds.iter().map(|bound| number(bound)).collect::<Vec<_>>()[..] {
+            [Some(first), Some(last)] if first <= last => Ok(TemplatePart::Random(first, last)),
+            [Some(_), Some(_)] => {
                 Err(format!("{shown} ends before it begins; write the smaller number first"))
             }
             _ => Err(format!("{shown} is written with two whole numbers, such as {{RAND:1:100}}")),
         },
-        ["RAND", ..] => Err(format!("{shown} is written with two whole numbers, such as {{RAND:1:100}}")),
         [name, ..] if name.eq_ignore_ascii_case("SEQ") || name.eq_ignore_ascii_case("RAND") => {
             Err(format!("{shown} is no placeholder: names are in capital letters, and {REMEDY}"))
         }
@@ -154,32 +153,17 @@ pub(super) fn encode_loose_braces(path: &str) -> String {
         let (before, from) = rest.split_at(at);
         encoded.push_str(before);
         let is_open = from.starts_with('{');
-        let (inner, is_escaped) = match from.get(1..).unwrap_or_default() {
-            inner
-                if is_open
-                    && inner
-                        .strip_prefix('{')
-                        .is_some_and(|next| placeholder_name(next.as_bytes()).is_some()) =>
-            {
-                (inner.get(1..).unwrap_or_default(), true)
-            }
-            inner => (inner, false),
-        };
-        let is_placeholder = is_open && !is_escaped && placeholder_name(inner.as_bytes()).is_some();
-        match inner.find('}') {
-            Some(len) if is_placeholder => {
-                encoded.push_str(from.get(..len + 2).unwrap_or_default());
-                rest = inner.get(len + 1..).unwrap_or_default();
-            }
-            _ => {
-                // One that is never closed is refused later, by its name.
-                encoded.push_str(match (is_placeholder, is_open) {
-                    (true, _) => "{",
-                    (false, true) => "%7B",
-                    (false, false) => "%7D",
-                });
-                rest = inner;
-            }
+        let is_named = |inner: &str| is_open && placeholder_name(inner.as_bytes()).is_some();
+        rest = from.get(1..).unwrap_or_default();
+        if is_named(rest) {
+            // One that is never closed is refused later, by its name.
+            let (inner, after) = rest.split_at(rest.find('}').map_or(0, |len| len + 1));
+            encoded.push('{');
+            encoded.push_str(inner);
+            rest = after;
+        } else {
+            encoded.push_str(if is_open { "%7B" } else { "%7D" });
+            rest = rest.strip_prefix('{').filter(|inner| is_named(inner)).unwrap_or(rest);
         }
     }
     encoded.push_str(rest);

@@ -130,6 +130,14 @@ fn comparison_rows(table: &mut CsvTable, comparison: &Comparison) {
 /// The units in which names end, with what stands in the last column.
 const UNITS: [&str; 4] = ["secs", "us", "bytes", "share"];
 
+/// What stands in a cell, in quotes if it must be.
+fn cell(text: &str) -> String {
+    match text.contains([',', '"', '\r', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}
+
 /// Lines of four cells below a heading.
 struct CsvTable(String);
 
@@ -139,13 +147,8 @@ impl CsvTable {
     }
 
     fn row(&mut self, group: &str, name: &str, value: &dyn ToString, unit: &str) {
-        let value = value.to_string();
-        for (index, cell) in [group, name, value.as_str(), unit].into_iter().enumerate() {
-            if index > 0 {
-                self.0.push(',');
-            }
-            self.cell(cell);
-        }
+        let cells = [group, name, &value.to_string(), unit].map(cell);
+        self.0.push_str(&cells.join(","));
         self.0.push_str("\r\n");
     }
 
@@ -172,16 +175,6 @@ impl CsvTable {
             Value::Bool(value) => self.row(group, name, &u8::from(*value), unit),
             Value::String(text) => self.row(group, name, text, unit),
             value => self.row(group, name, value, unit),
-        }
-    }
-
-    fn cell(&mut self, text: &str) {
-        if text.contains([',', '"', '\r', '\n']) {
-            self.0.push('"');
-            self.0.push_str(&text.replace('"', "\"\""));
-            self.0.push('"');
-        } else {
-            self.0.push_str(text);
         }
     }
 

@@ -12,6 +12,7 @@ mod sections;
 pub(in crate::load) mod table;
 pub(in crate::load) mod ticks;
 
+use super::text::asked;
 use crate::http::imf_fixdate;
 use crate::load::stats::summary::Summary;
 use crate::text::{HtmlText, printable};
@@ -41,7 +42,7 @@ pub fn html(summary: &Summary) -> String {
         sections::slices(summary),
     ];
     let body = [
-        sections::headline(summary),
+        header("Load report", &summary.info.target, &asked(summary), summary.info.started_unix_secs),
         "<main>\n".to_owned(),
         sections::verdict(summary),
         sections::tiles(summary),
@@ -60,6 +61,19 @@ pub fn html(summary: &Summary) -> String {
 
 fn figure(chart: Option<Chart>) -> String {
     chart.map_or_else(String::new, |chart| chart.figure())
+}
+
+/// What a page begins with: of what kind it is, what it is about, and when that began. All is text.
+pub(in crate::load) fn header(kind: &str, title: &str, words: &str, started_unix_secs: u64) -> String {
+    let [title, words, began] = [title, words, &began(started_unix_secs)].map(escaped);
+    format!(
+        "<header>\n<p class=\"kind\">{kind}</p>\n<h1>{title}</h1>\n<p>{words}</p>\n<p>began {began}</p>\n</header>\n"
+    )
+}
+
+/// A verdict in a box that looks as its class does; the words and what follows them are HTML already.
+pub(in crate::load) fn banner(class: &str, name: &str, words: &str, more: &str) -> String {
+    format!("<div class=\"verdict {class}\">\n<p><strong>{name}</strong> {words}</p>\n{more}</div>\n")
 }
 
 /// A part of a page under its heading; nothing, if there is nothing in it. The content is HTML already.

@@ -50,11 +50,6 @@ impl ReportFormat {
         ("html", Self::Html),
     ];
 
-    /// The format of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(its, _)| *its == name).map(|(_, format)| format)
-    }
-
     /// The report of a run; it ends with a line end.
     pub fn render(self, summary: &Summary) -> String {
         self.render_with_comparison(summary, None)

@@ -1,6 +1,6 @@
 //! The settings of a run for scripts, in the report of a run and in that of a search.
 //!
-//! What people read of them are the words of [`Setup`] and [`Course`](crate::load::run_info::Course) themselves.
+//! What people read of them are the words of [`Setup`] and [`LoadProfile`](crate::load::run_info::LoadProfile) themselves.
 
 use serde::Serialize;
 

@@ -186,11 +186,8 @@ pub(in crate::load) fn percentile(latency: Option<&Spread>, name: &str) -> Strin
 }
 
 fn bars(out: &mut String, bars: &[HistogramBar]) -> fmt::Result {
-    let (Some(most), total) =
-        (bars.iter().map(|bar| bar.count).max(), bars.iter().map(|bar| bar.count).sum::<u64>())
-    else {
-        return Ok(());
-    };
+    let Some(most) = bars.iter().map(|bar| bar.count).max() else { return Ok(()) };
+    let total: u64 = bars.iter().map(|bar| bar.count).sum();
     writeln!(out, "\n{:NAME_LEN$} {:>10}", "histogram", "requests")?;
     for bar in bars {
         // At most the longest bar, so that it is a short length again.
@@ -247,14 +244,9 @@ fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
         )?;
     }
     for (name, spread, _) in seen {
-        let percentile = |name| time(spread.percentile_us(name).unwrap_or(0) as f64);
-        let (mean, max) = (time(spread.mean_us), time(spread.max_us as f64));
-        let (p50, p99) = (percentile("p50"), percentile("p99"));
-        writeln!(
-            out,
-            "{name:NAME_LEN$} {:>10} {mean:>10} {p50:>10} {p99:>10} {max:>10}",
-            count(spread.count)
-        )?;
+        let [p50, p99] = ["p50", "p99"].map(|name| percentile(Some(spread), name));
+        let (times, mean, max) = (count(spread.count), time(spread.mean_us), time(spread.max_us as f64));
+        writeln!(out, "{name:NAME_LEN$} {times:>10} {mean:>10} {p50:>10} {p99:>10} {max:>10}")?;
     }
     Ok(())
 }
@@ -269,15 +261,9 @@ fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
         "answered", "400 and up", "failed", "p50", "p99"
     )?;
     for url in summary.urls.iter().take(URLS_MAX) {
-        let percentile = |name| percentile(url.latency.as_ref(), name);
+        let [p50, p99] = ["p50", "p99"].map(|name| percentile(url.latency.as_ref(), name));
         let [answered, bad, failed] = [url.answered, url.bad_statuses, url.failed].map(count);
-        writeln!(
-            out,
-            "{answered:>10} {bad:>10} {failed:>8} {:>10} {:>10}  {}",
-            percentile("p50"),
-            percentile("p99"),
-            url.url
-        )?;
+        writeln!(out, "{answered:>10} {bad:>10} {failed:>8} {p50:>10} {p99:>10}  {}", url.url)?;
     }
     match summary.urls.len().saturating_sub(URLS_MAX) {
         0 => Ok(()),

@@ -17,41 +17,49 @@ use crate::load::error::LoadError;
 use crate::load::output::ReportOutput;
 use crate::load::report::ReportFormat;
 
-/// The command that compares.
-const COMPARE: Program = Program {
-    name: "reactor-client compare",
-    specs: &[
-        OptionSpec::value(None, "--fail-on", "'p99>+10%'"),
-        OptionSpec::value(None, "--format", "json"),
-        OptionSpec::action(Some('h'), "--help"),
-        OptionSpec::value(None, "--out", "changes.json"),
-        OptionSpec::value(None, "--seed", "1"),
-        OptionSpec::action(Some('V'), "--version"),
-    ],
-    value_check: ValueCheck::Any,
-};
-
-/// The command that adds.
-const MERGE: Program = Program {
-    name: "reactor-client merge",
-    specs: &[
-        OptionSpec::value(None, "--format", "json"),
-        OptionSpec::action(Some('h'), "--help"),
-        OptionSpec::value(None, "--out", "report.json"),
-        OptionSpec::value(None, "--save", "both.run"),
-        OptionSpec::action(Some('V'), "--version"),
-    ],
-    value_check: ValueCheck::Any,
-};
-
-/// The two commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SavedRunCommand {
-    /// Two runs beside one another.
-    Compare,
-    /// Several as one.
-    Merge,
+/// A command for runs in files.
+#[derive(Debug)]
+pub struct SavedRunCommand {
+    program: Program,
+    /// What `--help` shows.
+    pub help: &'static str,
+    read: fn(&mut ParsedArgs) -> Result<SavedRunTask, String>,
 }
+
+/// Two runs beside one another.
+const COMPARE: SavedRunCommand = SavedRunCommand {
+    program: Program {
+        name: "reactor-client compare",
+        specs: &[
+            OptionSpec::value(None, "--fail-on", "'p99>+10%'"),
+            OptionSpec::value(None, "--format", "json"),
+            OptionSpec::action(Some('h'), "--help"),
+            OptionSpec::value(None, "--out", "changes.json"),
+            OptionSpec::value(None, "--seed", "1"),
+            OptionSpec::action(Some('V'), "--version"),
+        ],
+        value_check: ValueCheck::Any,
+    },
+    help: include_str!("compare.txt"),
+    read: read_compare,
+};
+
+/// Several runs as one.
+const MERGE: SavedRunCommand = SavedRunCommand {
+    program: Program {
+        name: "reactor-client merge",
+        specs: &[
+            OptionSpec::value(None, "--format", "json"),
+            OptionSpec::action(Some('h'), "--help"),
+            OptionSpec::value(None, "--out", "report.json"),
+            OptionSpec::value(None, "--save", "both.run"),
+            OptionSpec::action(Some('V'), "--version"),
+        ],
+        value_check: ValueCheck::Any,
+    },
+    help: include_str!("merge.txt"),
+    read: read_merge,
+};
 
 /// What is to be done with which files.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,27 +94,11 @@ pub enum SavedRunTask {
 
 impl SavedRunCommand {
     /// Which command these arguments, without the program's name, are for.
-    pub fn from_args(args: &[OsString]) -> Option<Self> {
+    pub fn from_args(args: &[OsString]) -> Option<&'static Self> {
         match args.first()?.to_str()? {
-            "compare" => Some(Self::Compare),
-            "merge" => Some(Self::Merge),
+            "compare" => Some(&COMPARE),
+            "merge" => Some(&MERGE),
             _ => None,
-        }
-    }
-
-    /// The command and its options.
-    pub fn program(self) -> &'static Program {
-        match self {
-            Self::Compare => &COMPARE,
-            Self::Merge => &MERGE,
-        }
-    }
-
-    /// What `--help` shows.
-    pub fn help(self) -> &'static str {
-        match self {
-            Self::Compare => include_str!("compare.txt"),
-            Self::Merge => include_str!("merge.txt"),
         }
     }
 
@@ -114,11 +106,8 @@ impl SavedRunCommand {
     ///
     /// # Errors
     /// A [`UsageError`] that names the option or word at fault.
-    pub fn parse(self, args: Vec<OsString>) -> Result<Command<SavedRunTask>, UsageError> {
-        self.program().command(args, |parsed| match self {
-            Self::Compare => read_compare(parsed),
-            Self::Merge => read_merge(parsed),
-        })
+    pub fn parse(&self, args: Vec<OsString>) -> Result<Command<SavedRunTask>, UsageError> {
+        self.program.command(args, self.read)
     }
 }
 
@@ -246,7 +235,7 @@ mod tests {
     fn from_args_takes_the_command_from_first_word_only() {
         for line in [&[][..], &["GET", "merge"], &["merge:80"], &["/compare"], &["-s", "merge"]] {
             let args: Vec<OsString> = line.iter().map(OsString::from).collect();
-            assert_eq!(SavedRunCommand::from_args(&args), None, "{line:?}");
+            assert!(SavedRunCommand::from_args(&args).is_none(), "{line:?}");
         }
     }
 
@@ -284,12 +273,12 @@ mod tests {
 
     #[test]
     fn help_names_every_option_and_its_examples_parse() {
-        for saved_command in [SavedRunCommand::Compare, SavedRunCommand::Merge] {
-            check_table(saved_command.program(), saved_command.help());
+        for saved_command in [COMPARE, MERGE] {
+            check_table(&saved_command.program, saved_command.help);
             assert!(
-                saved_command.help().is_ascii() && saved_command.help().lines().all(|line| line.len() <= 100)
+                saved_command.help.is_ascii() && saved_command.help.lines().all(|line| line.len() <= 100)
             );
-            let (_, examples) = saved_command.help().split_once("Examples\n").expect("examples");
+            let (_, examples) = saved_command.help.split_once("Examples\n").expect("examples");
             for line in examples.lines() {
                 let (command, _) = line.trim().split_once("  ").expect("words about it");
                 let (_, words) = command.split_once(' ').expect("a command");

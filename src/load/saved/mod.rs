@@ -9,7 +9,7 @@ use std::fs::File;
 use std::path::Path;
 
 use serde::{Deserialize, de};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::LoadError;
 use super::output::read_bounded;
@@ -70,13 +70,10 @@ impl SavedRun {
     /// The file of this run.
     pub fn to_json(&self) -> String {
         // Only maps whose keys are not text fail, and a run has none.
-        let mut value = serde_json::to_value(&self.metrics).expect("all keys are text");
-        // The keys of the conditions are text, too.
-        let info = serde_json::to_value(&self.info).expect("all keys are text");
-        let beside = [("conditions", info), ("format", FORMAT.into()), ("version", VERSION.into())];
-        if let Some(fields) = value.as_object_mut() {
-            fields.extend(beside.map(|(name, value)| (name.to_owned(), value)));
-        }
+        let mut value = json!(self.metrics);
+        value["conditions"] = json!(self.info);
+        value["format"] = FORMAT.into();
+        value["version"] = VERSION.into();
         format!("{value}\n")
     }
 

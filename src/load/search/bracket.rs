@@ -136,9 +136,11 @@ impl Bracket {
                 NextStep::Done(SearchOutcome::Found { rate: met, above: None })
             }
             (Some(met), None) => NextStep::Try(rounded(met * RATE_UP_FACTOR).min(RATE_MAX)),
-            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(lowest_failed_outcome(above)),
+            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(outcome(None, above)),
             (None, Some(above)) => NextStep::Try(rounded(above.rate / RATE_DOWN_DIVISOR).max(RATE_MIN)),
-            (Some(met), Some(above)) if above.rate <= met * PRECISION => NextStep::Done(found(met, above)),
+            (Some(met), Some(above)) if above.rate <= met * PRECISION => {
+                NextStep::Done(outcome(Some(met), above))
+            }
             (Some(met), Some(above)) => NextStep::Try(rounded((met * above.rate).sqrt())),
         }
     }
@@ -176,17 +178,11 @@ fn unconfirmed(steps: &[StepResult]) -> Option<StepResult> {
     (last.verdict != SloVerdict::Met && !is_second).then_some(*last)
 }
 
-fn found(met: f64, above: StepResult) -> SearchOutcome {
-    match above.verdict {
-        SloVerdict::ClientBound => SearchOutcome::GaveOut { rate: Some(met), above: above.rate },
-        SloVerdict::Met | SloVerdict::Missed => SearchOutcome::Found { rate: met, above: Some(above.rate) },
-    }
-}
-
-fn lowest_failed_outcome(result: StepResult) -> SearchOutcome {
-    match result.verdict {
-        SloVerdict::ClientBound => SearchOutcome::GaveOut { rate: None, above: result.rate },
-        SloVerdict::Met | SloVerdict::Missed => SearchOutcome::NotMet { lowest: result.rate },
+fn outcome(met: Option<f64>, above: StepResult) -> SearchOutcome {
+    match (above.verdict, met) {
+        (SloVerdict::ClientBound, rate) => SearchOutcome::GaveOut { rate, above: above.rate },
+        (_, Some(rate)) => SearchOutcome::Found { rate, above: Some(above.rate) },
+        (_, None) => SearchOutcome::NotMet { lowest: above.rate },
     }
 }
 

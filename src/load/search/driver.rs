@@ -50,7 +50,7 @@ pub(in crate::load) fn find_rate(
         RateSearch { settings, wanted: options, prepared, interrupt, first_info: None, wall: Duration::ZERO };
     let curve = rate_search.search()?;
     interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
-    out.write(&options.format.render_curve(&curve))?;
+    out.write(&settings.format.render_curve(&curve))?;
     judge(&curve)
 }
 
@@ -87,41 +87,32 @@ struct RateSearch<'a> {
 
 impl RateSearch<'_> {
     fn search(mut self) -> Result<Curve, LoadError> {
-        let start = match self.wanted.start_rate {
-            Some(start) => start,
-            None => self.estimate_start()?,
-        };
+        let start = self.wanted.start_rate.map_or_else(|| self.estimate_start(), Ok)?;
         let mut steps: Vec<RateStep> = Vec::new();
-        let outcome = loop {
+        let mut outcome = loop {
             let results: Vec<_> = steps.iter().map(RateStep::result).collect();
             if self.interrupt.has_signal() {
                 break bracket::so_far(&results);
             }
             match bracket::next(start, &results) {
                 NextStep::Done(outcome) => break outcome,
-                NextStep::Try(rate) => {
-                    if let Some(summary) = self.step(steps.len() + 1, rate)? {
-                        steps.push(self.judged(rate, &summary));
-                    }
-                }
+                NextStep::Try(rate) => steps.extend(self.step(steps.len() + 1, rate)?),
             }
         };
-        let outcome = match outcome {
-            SearchOutcome::Found { rate, above } if has_no_responses_above(&steps, above) => {
-                match self.step(steps.len() + 1, rate)? {
-                    Some(summary) => steps.push(self.judged(rate, &summary)),
-                    None => return self.curve(steps, SearchOutcome::Interrupted { rate: Some(rate), above }),
-                }
-                let is_gone = steps.last().is_some_and(|step| step.answered == 0);
-                if is_gone { SearchOutcome::Interrupted { rate: Some(rate), above } } else { outcome }
+        if let SearchOutcome::Found { rate, above } = outcome
+            && has_no_responses_above(&steps, above)
+        {
+            let again = self.step(steps.len() + 1, rate)?;
+            if again.as_ref().is_none_or(|step| step.answered == 0) {
+                outcome = SearchOutcome::Interrupted { rate: Some(rate), above };
             }
-            outcome => outcome,
-        };
-        self.curve(steps, outcome)
+            steps.extend(again);
+        }
+        Ok(self.curve(steps, outcome))
     }
 
-    fn curve(self, steps: Vec<RateStep>, outcome: SearchOutcome) -> Result<Curve, LoadError> {
-        Ok(Curve {
+    fn curve(self, steps: Vec<RateStep>, outcome: SearchOutcome) -> Curve {
+        Curve {
             target: self.first_info.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
             urls: self.prepared.plan.targets.len() as u64,
             setup: self.prepared.setup.clone(),
@@ -135,7 +126,7 @@ impl RateSearch<'_> {
             wall: self.wall,
             steps,
             answer: outcome,
-        })
+        }
     }
 
     /// Where to begin.
@@ -154,20 +145,21 @@ impl RateSearch<'_> {
         Ok((summary.rate * START_SHARE).max(RATE_MIN))
     }
 
-    /// Runs at one rate.
-    fn step(&mut self, number: usize, rate: f64) -> Result<Option<Summary>, LoadError> {
+    /// Runs at one rate, and judges what comes of it.
+    fn step(&mut self, number: usize, rate: f64) -> Result<Option<RateStep>, LoadError> {
         let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.slo.step_len(rate));
         self.say(&format!(
             "step {number}: {} for {}\n",
             units::rate(rate),
             units::time(len.as_secs_f64() * 1e6)
         ));
-        self.run(&Plan {
+        let plan = Plan {
             schedule: Schedule::Constant { per_sec: rate },
             stop: Stop { requests: None, duration: Some(len) },
             warmup: self.warmup(len),
             ..self.prepared.plan.clone()
-        })
+        };
+        Ok(self.run(&plan)?.map(|summary| self.judged(rate, &summary)))
     }
 
     fn judged(&self, rate: f64, summary: &Summary) -> RateStep {

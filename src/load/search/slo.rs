@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::bracket::{PRECISION, SloVerdict};
-use crate::load::assertion::{Assertion, AssertionClause, Relation};
+use crate::load::assertion::{Assertion, Clause, Relation};
 use crate::load::report::{describe_warning, in_words};
 use crate::load::stats::metric::{Metric, Statistic, TimeKind};
 use crate::load::stats::summary::{PERCENTILES, Summary};
@@ -61,8 +61,7 @@ impl Slo {
 
     /// The first clause on the latency, and its limit in microseconds.
     pub fn latency_limit(&self) -> Option<(String, f64)> {
-        let is_latency =
-            |clause: &&AssertionClause| matches!(clause.metric, Metric::Time(TimeKind::Corrected, _));
+        let is_latency = |clause: &&Clause| matches!(clause.metric, Metric::Time(TimeKind::Corrected, _));
         let clause = self.assertion.clauses().iter().find(is_latency)?;
         Some((clause.text.clone(), clause.limit))
     }
@@ -77,8 +76,9 @@ impl Slo {
     /// How long a step at this rate must be: long enough for its rarest percentile, and for a queue
     /// that grows because the rate is too high by [`PRECISION`] to become longer than a limit.
     pub fn step_len(&self, rate: f64) -> Duration {
-        let limits_us = self.assertion.clauses().iter().filter_map(time_limit_us);
-        let for_queue = limits_us.fold(0.0, f64::max) / 1e6 / (PRECISION - 1.0);
+        let times = self.assertion.clauses().iter().filter(|its| matches!(its.metric, Metric::Time(..)));
+        let limit_us = times.map(|clause| clause.limit).fold(0.0, f64::max);
+        let for_queue = limit_us / 1e6 / (PRECISION - 1.0);
         let secs = (self.requests_min() as f64 / rate).max(for_queue);
         Duration::try_from_secs_f64(secs).unwrap_or(STEP_LEN_MAX).clamp(STEP_LEN_MIN, STEP_LEN_MAX)
     }
@@ -90,10 +90,9 @@ impl Slo {
     pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;
         let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));
-        let warnings = validity.warnings.iter().filter_map(rate_not_reached_reason);
-        let unsent = warnings
-            .chain(validity.reasons.iter().filter_map(|reason| schedule_missed_reason(*reason)))
-            .next();
+        let unreached = validity.warnings.iter().filter(|its| matches!(its, Warning::RateNotReached { .. }));
+        let missed = validity.reasons.iter().filter(|its| matches!(its, ClientBound::ScheduleMissed { .. }));
+        let unsent = unreached.map(describe_warning).chain(missed.map(|reason| in_words(*reason))).next();
         let mut reasons = self.assertion.judge(summary);
         reasons.extend(unsent.or_else(|| self.waiting(summary)));
         if !reasons.is_empty() {
@@ -115,7 +114,7 @@ impl Slo {
     fn waiting(&self, summary: &Summary) -> Option<String> {
         let due = summary.info.due?;
         let rate = due as f64 / summary.info.wall.as_secs_f64().max(1e-9);
-        let bearable = |clause: &AssertionClause| match clause.metric {
+        let bearable = |clause: &Clause| match clause.metric {
             Metric::Time(TimeKind::Corrected, Statistic::Percentile(index)) => {
                 let (_, quantile) = PERCENTILES.get(index)?;
                 Some(rate * clause.limit / 1e6 + (1.0 - quantile) * due as f64 + 1.0)
@@ -132,7 +131,7 @@ impl Slo {
 }
 
 /// Why a clause is no part of an objective.
-fn unsupported_reason(clause: &AssertionClause) -> Option<&'static str> {
+fn unsupported_reason(clause: &Clause) -> Option<&'static str> {
     match (clause.metric, clause.relation) {
         (Metric::Rate, _) => Some("the rate is what is searched for: leave it out"),
         (Metric::Unfinished, _) => Some("a step ends in the middle of some requests: leave it out"),
@@ -148,7 +147,7 @@ fn unsupported_reason(clause: &AssertionClause) -> Option<&'static str> {
 }
 
 /// How many requests it takes to tell whether a clause holds.
-fn requests_needed(clause: &AssertionClause) -> f64 {
+fn requests_needed(clause: &Clause) -> f64 {
     match clause.metric {
         Metric::Time(_, Statistic::Percentile(index)) => {
             let beyond = PERCENTILES.get(index).map_or(1.0, |(_, quantile)| 1.0 - quantile);
@@ -158,19 +157,6 @@ fn requests_needed(clause: &AssertionClause) -> f64 {
         Metric::Errors if clause.limit > 0.0 => (TAIL_COUNT_MIN / clause.limit).round(),
         _ => 0.0,
     }
-}
-
-/// The longest that something may take, in microseconds.
-fn time_limit_us(clause: &AssertionClause) -> Option<f64> {
-    matches!(clause.metric, Metric::Time(..)).then_some(clause.limit)
-}
-
-fn rate_not_reached_reason(warning: &Warning) -> Option<String> {
-    matches!(warning, Warning::RateNotReached { .. }).then(|| describe_warning(warning))
-}
-
-fn schedule_missed_reason(reason: ClientBound) -> Option<String> {
-    matches!(reason, ClientBound::ScheduleMissed { .. }).then(|| in_words(reason))
 }
 
 /// How most requests or connections failed, in words; none if none did.

@@ -20,15 +20,6 @@ pub const URL_FIGURES_MAX: usize = 100;
 /// Statuses have three digits (RFC 9110 section 15).
 const STATUS_END: usize = 1000;
 
-/// How figures are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetricsSettings {
-    /// How many addresses are asked; a single one has no figures beside those of the run.
-    pub urls: usize,
-    /// How long a slice of the series is at first.
-    pub slice_len: Duration,
-}
-
 /// A request that was answered. All times are since the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseRecord {
@@ -175,14 +166,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing has happened yet.
-    pub fn new(settings: MetricsSettings) -> Self {
-        let urls = if settings.urls > 1 { settings.urls.min(URL_FIGURES_MAX) } else { 0 };
+    /// Nothing has happened yet. So many addresses are asked (a single one has no figures beside those of the
+    /// run), and so long is a slice of the series at first.
+    pub fn new(urls: usize, slice_len: Duration) -> Self {
+        let urls = if urls > 1 { urls.min(URL_FIGURES_MAX) } else { 0 };
         Self {
-            live: LiveMetrics {
-                totals: RequestTotals::default(),
-                series: TimeSeries::new(settings.slice_len),
-            },
+            live: LiveMetrics { totals: RequestTotals::default(), series: TimeSeries::new(slice_len) },
             latencies: Latencies::default(),
             first_byte: LatencyHistogram::default(),
             connect: LatencyHistogram::default(),

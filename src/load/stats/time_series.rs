@@ -164,11 +164,10 @@ impl TimeSeries {
 
     /// The slice of this time, made when it is not there yet.
     pub(super) fn slice_at(&mut self, at: Duration) -> &mut TimeSlice {
-        let mut index = self.index(at);
-        while index >= SLICES_MAX {
+        while self.index(at) >= SLICES_MAX {
             self.coarsen();
-            index = self.index(at);
         }
+        let index = self.index(at);
         if index >= self.slices.len() {
             self.slices.resize_with(index + 1, TimeSlice::default);
         }

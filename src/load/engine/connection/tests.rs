@@ -87,7 +87,7 @@ impl ConnectionFixture {
             self.protocol.closed(reason, &self.send_queue, &mut self.run, self.now);
             let [sent, answered, failed, unfinished] = self.totals();
             // What is stranded in the warm-up counts as little as all else.
-            let counts = self.run.scheduler.measured_from() <= self.now.instant;
+            let counts = self.run.scheduler.measured_from <= self.now.instant;
             assert!(!counts || sent == answered + failed + unfinished + self.run.slots.stranded());
         }
         want

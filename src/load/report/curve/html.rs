@@ -8,7 +8,7 @@ use crate::load::report::html::axis::Axis;
 use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartTooltip};
 use crate::load::report::html::table::{Table, list, tile};
 use crate::load::report::html::ticks::AxisUnit;
-use crate::load::report::html::{began, escaped, page, section};
+use crate::load::report::html::{banner, began, escaped, header, page, section};
 use crate::load::report::text::percentile as shown;
 use crate::load::search::bracket::SearchOutcome;
 use crate::load::search::curve::{Curve, RateStep};
@@ -20,8 +20,9 @@ const PERCENTILES_SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
 /// What a browser shows.
 pub fn html(curve: &Curve) -> String {
     let chart = chart(curve).map_or_else(String::new, |chart| chart.figure());
+    let words = format!("the highest rate that meets {}", curve.objective);
     let body = [
-        headline(curve),
+        header("Rate search", &curve.target, &words, curve.started_unix_secs),
         "<main>\n".to_owned(),
         answer(curve),
         tiles(curve),
@@ -33,16 +34,6 @@ pub fn html(curve: &Curve) -> String {
     page(&format!("{}: {} - rate search", curve.target, curve.outcome_name()), &body.concat())
 }
 
-fn headline(curve: &Curve) -> String {
-    format!(
-        "<header>\n<p class=\"kind\">Rate search</p>\n<h1>{}</h1>\n<p>the highest rate that meets {}</p>\n\
-         <p>began {}</p>\n</header>\n",
-        escaped(&curve.target),
-        escaped(&curve.objective),
-        escaped(&began(curve.started_unix_secs))
-    )
-}
-
 fn answer(curve: &Curve) -> String {
     let (class, name) = match curve.answer {
         SearchOutcome::Found { .. } => ("good", "Found"),
@@ -50,13 +41,8 @@ fn answer(curve: &Curve) -> String {
         SearchOutcome::NotMet { .. } => ("bad", "Not met"),
         SearchOutcome::Interrupted { .. } => ("note", "Interrupted"),
     };
-    let brief = if curve.has_short_steps() { SHORT_STEPS_NOTE } else { "" };
-    format!(
-        "<div class=\"verdict {class}\">\n<p><strong>{name}</strong> {}.{}{}</p>\n</div>\n",
-        escaped(&curve.in_words()),
-        if brief.is_empty() { "" } else { " " },
-        escaped(brief)
-    )
+    let short_steps = if curve.has_short_steps() { format!(" {SHORT_STEPS_NOTE}") } else { String::new() };
+    banner(class, name, &escaped(&format!("{}.{short_steps}", curve.in_words())), "")
 }
 
 /// The step that the answer is about: the one at the highest rate that meets the objective.

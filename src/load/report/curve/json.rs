@@ -49,12 +49,12 @@ struct AnswerReport {
 /// What one rate came to.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct StepReport<'a> {
+pub(super) struct StepReport<'a> {
     /// Which step of the search it was.
     #[cfg_attr(test, schemars(range(min = 1)))]
-    step: usize,
+    pub(super) step: usize,
     #[serde(flatten)]
-    figures: &'a RateStep,
+    pub(super) figures: &'a RateStep,
 }
 
 /// What a script reads.

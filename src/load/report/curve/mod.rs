@@ -12,7 +12,9 @@ pub use json::{SCHEMA, json};
 pub use text::text;
 
 use super::ReportFormat;
-use crate::load::search::curve::{Curve, RateStep};
+use crate::load::search::curve::Curve;
+use json::StepReport;
+use serde_json::{Value, json};
 
 impl ReportFormat {
     /// The report of a search; it ends with a line end. An interval log is of one run: people's words stand
@@ -30,34 +32,21 @@ impl ReportFormat {
 const HEADING: &str = "rate_per_sec,step,verdict,length_secs,due,sent,answered,answers_per_sec,error_share,p50_us,\
                        p99_us,p99.9_us,max_us,client_cpu_share_max\r\n";
 
-/// For spreadsheets: a step a line, below a heading, in the order of the rates (RFC 4180). A latency that was
-/// never recorded is an empty cell.
+/// For spreadsheets: a step a line, below a heading, in the order of the rates (RFC 4180). The names are those of
+/// the JSON report; a latency that was never recorded is an empty cell.
 pub fn csv(curve: &Curve) -> String {
-    let lines = curve.by_rate().into_iter().map(|(number, step)| line(number, step));
+    let lines = curve.by_rate().into_iter().map(|(step, figures)| line(&json!(StepReport { step, figures })));
     HEADING.to_owned() + &lines.collect::<String>()
 }
 
-fn line(number: usize, step: &RateStep) -> String {
-    let latency = step.latency.as_ref();
-    let time = |us: Option<u64>| us.map_or_else(String::new, |us| us.to_string());
-    let percentile = |name| time(latency.and_then(|latency| latency.percentile_us(name)));
-    let cells = [
-        step.rate.to_string(),
-        number.to_string(),
-        step.slo_result.verdict.to_string(),
-        step.wall.as_secs_f64().to_string(),
-        step.due.to_string(),
-        step.sent.to_string(),
-        step.answered.to_string(),
-        step.answers_per_sec.to_string(),
-        step.error_share.to_string(),
-        percentile("p50"),
-        percentile("p99"),
-        percentile("p99.9"),
-        time(latency.map(|latency| latency.max_us)),
-        step.cpu_share_max.to_string(),
-    ];
-    cells.join(",") + "\r\n"
+fn line(step: &Value) -> String {
+    let cell = |name| match step.get(name).or_else(|| step.get("latency")?.get(name)) {
+        Some(Value::String(text)) => text.clone(),
+        // Whole numbers are written without a fraction.
+        Some(number) => number.as_f64().map_or_else(String::new, |number| number.to_string()),
+        None => String::new(),
+    };
+    HEADING.trim_end().split(',').map(cell).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 #[cfg(test)]

@@ -57,14 +57,10 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
     )?;
     let scale = BarScale::of(curve);
     for (_, step) in curve.by_rate() {
-        let cell = |name| percentile(step.latency.as_ref(), name);
-        let (p50, p99, rarest) = (cell("p50"), cell("p99"), cell("p99.9"));
+        let [p50, p99, rarest] = ["p50", "p99", "p99.9"].map(|name| percentile(step.latency.as_ref(), name));
         let (errors, verdict) = (share(step.error_share), verdict(step));
-        let bar = p99_us(step).map_or_else(String::new, |us| scale.bar(us));
-        let line = format!(
-            "{:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}",
-            rate(step.rate)
-        );
+        let (rate, bar) = (rate(step.rate), p99_us(step).map_or_else(String::new, |us| scale.bar(us)));
+        let line = format!("{rate:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}");
         writeln!(out, "{}", line.trim_end())?;
     }
     if curve.steps.iter().any(|step| !step.has_enough_requests) {

@@ -186,19 +186,17 @@ impl Chart {
             let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { continue };
             let points: Vec<_> =
                 run.iter().map(|(x, y)| format!("{} {}", format_decimal(*x), format_decimal(*y))).collect();
-            path.push_str(&format!("M{}", points.join("L")));
-            area.push_str(&format!(
-                "M{} 100L{}L{} 100z",
-                format_decimal(*first),
-                points.join("L"),
-                format_decimal(*last)
-            ));
+            let (points, first, last) = (points.join("L"), format_decimal(*first), format_decimal(*last));
+            path.push_str(&format!("M{points}"));
+            if line.is_filled {
+                area.push_str(&format!("M{first} 100L{points}L{last} 100z"));
+            }
         }
-        let area = match line.is_filled {
-            true if !area.is_empty() => format!("<path class=\"area l{look}\" d=\"{area}\"/>\n"),
-            _ => String::new(),
+        let shape = |class: &str, data: &str| match data {
+            "" => String::new(),
+            data => format!("<path class=\"{class} l{look}\" d=\"{data}\"/>\n"),
         };
-        if path.is_empty() { area } else { format!("{area}<path class=\"line l{look}\" d=\"{path}\"/>\n") }
+        shape("area", &area) + &shape("line", &path)
     }
 
     /// The places of points, without those that nobody could tell from the one before.

@@ -4,9 +4,9 @@
 
 use super::plots::slice_period;
 use super::table::{Table, list, tile};
-use super::{began, escaped, section};
+use super::{banner, began, escaped, section};
 use crate::load::report::text::{
-    CLOSED_LOOP_NOTE, CORRECTED_NOTE, asked, cpu_per_answer, errors, percentile, phase_spreads,
+    CLOSED_LOOP_NOTE, CORRECTED_NOTE, cpu_per_answer, errors, percentile, phase_spreads,
 };
 use crate::load::report::verdict::{describe_warning, in_words};
 use crate::load::stats::failure::FailureCounts;
@@ -14,42 +14,24 @@ use crate::load::stats::metric::statistics;
 use crate::load::stats::summary::{Spread, Summary, ratio};
 use crate::text::units::{bytes, count, rate, share, time};
 
-/// What was asked, of whom, and when.
-pub(super) fn headline(summary: &Summary) -> String {
-    format!(
-        "<header>\n<p class=\"kind\">Load report</p>\n<h1>{}</h1>\n<p>{}</p>\n<p>began {}</p>\n</header>\n",
-        escaped(&summary.info.target),
-        escaped(&asked(summary)),
-        escaped(&began(summary.info.started_unix_secs))
-    )
-}
-
 /// What speaks against the run, with the figure that shows it, and what should be known.
 pub(super) fn verdict(summary: &Summary) -> String {
     let validity = &summary.validity;
     let reasons = validity.reasons.iter().map(|reason| format!("<li>{}</li>\n", escaped(&in_words(*reason))));
     let reasons = reasons.collect::<String>();
     let verdict = match (validity.is_valid(), summary.totals.answered) {
-        (false, _) => format!(
-            "<div class=\"verdict bad\">\n<p><strong>INVALID: client-bound</strong> What was measured is the \
-             client.</p>\n<ul>\n{reasons}</ul>\n</div>\n"
-        ),
+        (false, _) => {
+            let list = format!("<ul>\n{reasons}</ul>\n");
+            banner("bad", "INVALID: client-bound", "What was measured is the client.", &list)
+        }
         (true, 0) => {
-            "<div class=\"verdict bad\">\n<p><strong>No answers</strong> Nothing was answered, so that \
-                      there are no figures of the server.</p>\n</div>\n"
-                .to_owned()
+            let words = "Nothing was answered, so that there are no figures of the server.";
+            banner("bad", "No answers", words, "")
         }
-        (true, _) => {
-            "<div class=\"verdict good\">\n<p><strong>Valid</strong> No figure shows that the client \
-                      was the bottleneck.</p>\n</div>\n"
-                .to_owned()
-        }
+        (true, _) => banner("good", "Valid", "No figure shows that the client was the bottleneck.", ""),
     };
-    let warnings = validity.warnings.iter().map(|warning| {
-        let words = escaped(&describe_warning(warning));
-        format!("<div class=\"verdict note\">\n<p><strong>Note</strong> {words}</p>\n</div>\n")
-    });
-    format!("{verdict}{}", warnings.collect::<String>())
+    let note = |warning| banner("note", "Note", &escaped(&describe_warning(warning)), "");
+    format!("{verdict}{}", validity.warnings.iter().map(note).collect::<String>())
 }
 
 /// The figures that are to be seen at once.
@@ -203,13 +185,12 @@ fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) ->
 
 /// Where the time went, and how late the client was.
 pub(super) fn phases(summary: &Summary) -> String {
-    let at = |spread: &Spread, name| time(spread.percentile_us(name).unwrap_or(0) as f64);
     let table = Table::new("Phases", phase_spreads(summary))
         .text("phase", |(name, _, _)| (*name).to_owned())
         .number("times", |(_, spread, _)| count(spread.count))
         .number("mean", |(_, spread, _)| time(spread.mean_us))
-        .number("p50", |(_, spread, _)| at(spread, "p50"))
-        .number("p99", |(_, spread, _)| at(spread, "p99"))
+        .number("p50", |(_, spread, _)| percentile(Some(spread), "p50"))
+        .number("p99", |(_, spread, _)| percentile(Some(spread), "p99"))
         .number("max", |(_, spread, _)| time(spread.max_us as f64))
         .long("meaning", |(_, _, words)| (*words).to_owned())
         .to_html();

@@ -8,7 +8,7 @@ use super::*;
 use crate::load::stats::failure::tests::ALL;
 
 fn metrics() -> Metrics {
-    Metrics::new(MetricsSettings { urls: 3, slice_len: Duration::from_secs(1) })
+    Metrics::new(3, Duration::from_secs(1))
 }
 
 fn ms(ms: u64) -> Duration {
@@ -88,9 +88,8 @@ fn bad_statuses_are_counted_by_run_url_and_slice() {
 
 #[test]
 fn single_url_has_no_url_metrics_many_are_capped() {
-    let settings = MetricsSettings { urls: 1, slice_len: ms(1000) };
-    assert!(Metrics::new(settings).urls.is_empty());
-    let many = Metrics::new(MetricsSettings { urls: usize::MAX, ..settings });
+    assert!(Metrics::new(1, ms(1000)).urls.is_empty());
+    let many = Metrics::new(usize::MAX, ms(1000));
     assert_eq!(many.urls.len(), URL_FIGURES_MAX);
 }
 

@@ -8,7 +8,7 @@ use crate::load::engine::pacer::Schedule;
 use crate::load::run_info::tests::{profile, setup};
 use crate::load::run_info::{CpuUsage, LoadProfile};
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{FailureRecord, MetricsSettings, ResponseRecord};
+use crate::load::stats::metrics::{FailureRecord, ResponseRecord};
 use crate::load::stats::validity::{ClientBound, Warning};
 
 /// What [`PERCENTILES`] are in JSON.
@@ -56,7 +56,7 @@ pub(in crate::load) fn info() -> RunInfo {
 }
 
 pub(in crate::load) fn metrics(urls: usize) -> Metrics {
-    Metrics::new(MetricsSettings { urls, slice_len: Duration::from_secs(1) })
+    Metrics::new(urls, Duration::from_secs(1))
 }
 
 /// A run in which nothing has happened.
