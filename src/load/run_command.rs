@@ -32,7 +32,7 @@ pub fn run(settings: &Settings) -> Result<(), LoadError> {
     interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
     let summary = run.summary();
     let comparison = baseline.map(|baseline| compare(&baseline.summary(), &summary, prepared.plan.seed));
-    out.write(&settings.format.render_with_comparison(&summary, comparison.as_ref()))?;
+    out.write(&settings.format.render(&summary, comparison.as_ref()))?;
     if let Some(save) = save {
         save.write(&run.to_json())?;
     }

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn search_with_slo_only_has_default_settings() {
         let SearchSettings { slo, start_rate, step_len, warmup } = search("--find-rate --slo p99<10ms");
-        assert_eq!((slo.text(), start_rate, step_len, warmup), ("p99<10ms", None, None, None));
+        assert_eq!((slo.text.as_str(), start_rate, step_len, warmup), ("p99<10ms", None, None, None));
         assert_eq!(settings("--find-rate --slo p99<10ms").format, ReportFormat::Text);
         assert_eq!(settings("-c 2").search, None);
         assert_eq!(settings("--find-rate --slo p99<10ms").plan.concurrency, 50);

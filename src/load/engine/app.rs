@@ -182,9 +182,8 @@ impl LoadApp<'_> {
     fn into_result(mut self) -> RunResult {
         let measured_from = self.run.scheduler.measured_from;
         let cpu_before = self.cpu_at_start.unwrap_or_default();
-        let (at, cpu, unsent) = self
-            .end
-            .map_or((measured_from, cpu_before, 0), |run_end| (run_end.at, run_end.cpu, run_end.unsent));
+        let not_begun = RunEnd { at: measured_from, cpu: cpu_before, unsent: 0 };
+        let RunEnd { at, cpu, unsent } = self.end.unwrap_or(not_begun);
         self.run.end(at);
         let waited = cpu.waited.zip(cpu_before.waited).map(|(then, before)| then.saturating_sub(before));
         let cpu = cpu.thread.saturating_sub(cpu_before.thread);
@@ -211,13 +210,13 @@ impl App for LoadApp<'_> {
         let next = conn.pump(ready, &mut self.run, &mut self.pool, now);
         let protocol = conn.protocol_mut();
         if is_open {
-            self.run.slots.set_can_send(protocol.slot_index(), protocol.can_send());
+            self.run.slots.set_can_send(protocol.slot_index, protocol.can_send());
         }
         next
     }
 
     fn registered(&mut self, conn: &mut Self::Conn, key: Key) {
-        self.run.slots.set_key(conn.protocol_mut().slot_index(), key);
+        self.run.slots.set_key(conn.protocol_mut().slot_index, key);
     }
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {

@@ -56,7 +56,8 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
 #[derive(Debug)]
 pub struct LoadProtocol {
     phase: LoadPhase,
-    slot_index: usize,
+    /// Which seat of the run it sits on.
+    pub(super) slot_index: usize,
     policy: ConnPolicy,
     /// What was sent and is not answered, the oldest first.
     asked: InFlightQueue,
@@ -87,11 +88,6 @@ impl LoadProtocol {
             connect_started_at: at,
             free_since: at,
         }
-    }
-
-    /// Which seat of the run it sits on.
-    pub(super) fn slot_index(&self) -> usize {
-        self.slot_index
     }
 
     /// Whether it could send a request now.

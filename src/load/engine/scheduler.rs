@@ -34,12 +34,8 @@ struct ScheduleCursor {
 impl ScheduleCursor {
     fn new(schedule: Schedule, share: ThreadShare, start: Instant) -> Self {
         let mut cursor = Self { schedule, share, origin: start, taken: 0, next: None };
-        cursor.update_next();
+        cursor.next = cursor.intended_after(0);
         cursor
-    }
-
-    fn update_next(&mut self) {
-        self.next = self.intended_after(0);
     }
 
     /// When the request is to be sent that comes after so many others.
@@ -69,7 +65,7 @@ impl ScheduleCursor {
         }
         let intended = self.next.filter(|next| *next <= at)?;
         self.taken += 1;
-        self.update_next();
+        self.next = self.intended_after(0);
         Some((number, intended))
     }
 }

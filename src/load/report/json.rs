@@ -4,7 +4,7 @@
 //! schema of the types, so their comments are the descriptions in it.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 
 use super::settings::RunReport;
 use super::verdict::{Finding, findings};
@@ -30,15 +30,9 @@ impl<T: Serialize> Document<T> {
         Self { format, version: 1, content }
     }
 
-    /// One object; its names are in the order of the alphabet.
-    pub(super) fn to_value(&self) -> Value {
-        // Nothing in a report is a map with keys that are no text.
-        serde_json::to_value(self).expect("all keys are text")
-    }
-
-    /// The same as text, which ends with a line end.
+    /// One object as text, which ends with a line end; its names are in the order of the alphabet.
     pub(super) fn to_text(&self) -> String {
-        format!("{:#}\n", self.to_value())
+        format!("{:#}\n", json!(self))
     }
 }
 

@@ -50,14 +50,9 @@ impl ReportFormat {
         ("html", Self::Html),
     ];
 
-    /// The report of a run; it ends with a line end.
-    pub fn render(self, summary: &Summary) -> String {
-        self.render_with_comparison(summary, None)
-    }
-
-    /// The report of a run that was compared with another, as one document. Formats that
+    /// The report of a run, as one document with its comparison if there is one; it ends with a line end. Formats that
     /// [`supports_comparison`](Self::supports_comparison) say what the comparison says, the others nothing of it.
-    pub fn render_with_comparison(self, summary: &Summary, comparison: Option<&Comparison>) -> String {
+    pub fn render(self, summary: &Summary, comparison: Option<&Comparison>) -> String {
         match self {
             Self::Text => {
                 let suffix = comparison

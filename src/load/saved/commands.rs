@@ -172,7 +172,7 @@ impl SavedRunTask {
                     .try_for_each(|file| out.check_not_same_file("a run", file))?;
                 let save = out.open_save_file(save.as_deref())?;
                 let summary = sum.summary();
-                out.write(&format.render(&summary))?;
+                out.write(&format.render(&summary, None))?;
                 save.map_or(Ok(()), |save| save.write(&sum.to_json()))?;
                 if summary.validity.is_valid() { Ok(()) } else { Err(LoadError::ClientBound) }
             }

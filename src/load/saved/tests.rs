@@ -82,10 +82,10 @@ fn merge_counts_runs_and_warns_if_not_concurrent() {
     let later = |secs| RunInfo { started_unix_secs: began + secs, ..info() };
     sum.merge(&SavedRun { info: later(9), ..run(0) }).expect("they add up");
     assert_eq!(sum.summary().validity.warnings, []);
-    assert!(ReportFormat::Text.render(&sum.summary()).contains(", 2 runs as one\n"));
+    assert!(ReportFormat::Text.render(&sum.summary(), None).contains(", 2 runs as one\n"));
     let mut both = sum.clone();
     both.merge(&sum).expect("they add up");
-    assert!(ReportFormat::Json.render(&both.summary()).contains("\"runs\": 4"));
+    assert!(ReportFormat::Json.render(&both.summary(), None).contains("\"runs\": 4"));
     sum.merge(&SavedRun { info: later(10), ..run(0) }).expect("they add up");
     assert_eq!(sum.summary().validity.warnings, [Warning::NotConcurrent { secs: 10 }]);
 }
@@ -109,7 +109,7 @@ fn merge_reports_each_different_setting_once() {
     both = SavedRun::read(&both.to_json()).expect("it is read back");
     let difference = "time-out: 30.0 s and 5.00 s".to_owned();
     assert_eq!(both.summary().validity.warnings, [Warning::DifferentSettings { difference }]);
-    let text = ReportFormat::Text.render(&both.summary());
+    let text = ReportFormat::Text.render(&both.summary(), None);
     let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
     assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
     assert_eq!(both.info.cpu_usage.run_queue_wait, None, "it is not known of all");

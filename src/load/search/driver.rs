@@ -116,7 +116,7 @@ impl RateSearch<'_> {
             target: self.first_info.as_ref().map(|first| first.target.clone()).unwrap_or_default(),
             urls: self.prepared.plan.targets.len() as u64,
             setup: self.prepared.setup.clone(),
-            objective: self.wanted.slo.text().to_owned(),
+            objective: self.wanted.slo.text.clone(),
             latency_limit: self.wanted.slo.latency_limit(),
             requests_min: self.wanted.slo.requests_min(),
             concurrency: self.prepared.plan.concurrency as u64,

@@ -27,7 +27,8 @@ pub const STEP_LEN_MAX: Duration = Duration::from_secs(60);
 /// An objective, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slo {
-    text: String,
+    /// The clauses as they were written.
+    pub text: String,
     assertion: Assertion,
 }
 
@@ -52,11 +53,6 @@ impl Slo {
             Some((clause, refusal)) => Err(format!("'{}': {refusal}", clause.text)),
             None => Ok(Self { text: text.to_owned(), assertion }),
         }
-    }
-
-    /// The clauses as they were written.
-    pub fn text(&self) -> &str {
-        &self.text
     }
 
     /// The first clause on the latency, and its limit in microseconds.

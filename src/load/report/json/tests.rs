@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::json as value;
+use serde_json::{Value, json as value};
 
 use super::*;
 use crate::load::compare::compare;

@@ -22,7 +22,7 @@ fn slo_accepts_upper_limits_and_refuses_other_clauses() {
         "failed<1",
         "uncorrected.p90<1ms",
     ] {
-        assert_eq!(objective(text).text(), text);
+        assert_eq!(objective(text).text, text);
     }
     for (text, error) in [
         ("p99<10", "'p99<10': a time needs a unit: 10us, 10ms or 10s"),

@@ -268,7 +268,7 @@ proptest! {
         let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");
         for (_, format) in crate::load::report::ReportFormat::ALL {
-            let report = format.render(&summary);
+            let report = format.render(&summary, None);
             prop_assert!(!report.contains("NaN") && !report.contains("inf/"), "{report}");
         }
     }
