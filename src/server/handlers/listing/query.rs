@@ -19,6 +19,11 @@ const FILTER_LEN_MAX: usize = 256;
 const FORM_ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b' ');
 
+const SORT_KEYS: [(&str, SortKey); 3] =
+    [("name", SortKey::Name), ("size", SortKey::Size), ("time", SortKey::Time)];
+const FORMATS: [(&str, ListingFormat); 3] =
+    [("html", ListingFormat::Html), ("json", ListingFormat::Json), ("plain", ListingFormat::Plain)];
+
 /// `?sort=…&order=…&filter=…&page=…&format=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListingQuery {
@@ -39,14 +44,10 @@ impl ListingQuery {
             let name = halves.next().unwrap_or_default();
             let value = decode_value(halves.next().unwrap_or_default());
             match (name, value.as_str()) {
-                (b"sort", "name") => query.order.key = SortKey::Name,
-                (b"sort", "size") => query.order.key = SortKey::Size,
-                (b"sort", "time") => query.order.key = SortKey::Time,
+                (b"sort", name) => query.order.key = named(&SORT_KEYS, name).unwrap_or(query.order.key),
                 (b"order", "asc") => query.order.descending = false,
                 (b"order", "desc") => query.order.descending = true,
-                (b"format", "html") => query.format = Some(ListingFormat::Html),
-                (b"format", "json") => query.format = Some(ListingFormat::Json),
-                (b"format", "plain") => query.format = Some(ListingFormat::Plain),
+                (b"format", name) => query.format = named(&FORMATS, name).or(query.format),
                 (b"page", number) => query.page = number.parse().ok().filter(|&number| number > 0),
                 (b"filter", text) => query.filter = text.chars().take(FILTER_LEN_MAX).collect(),
                 _ => {}
@@ -70,42 +71,33 @@ impl ListingQuery {
         }
     }
 
-    /// Appends the address of this query in the same directory, for a quoted attribute.
-    pub(super) fn write_link(&self, out: &mut Vec<u8>) {
-        let mut separator: &[u8] = b"?";
-        for (name, value) in self.pairs() {
-            out.extend_from_slice(separator);
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'=');
-            out.extend_from_slice(encode_value(&value).as_bytes());
-            separator = b"&amp;";
-        }
-        if separator == b"?" {
-            out.extend_from_slice(b"./");
-        }
+    /// The address of this query in the same directory, for a quoted attribute.
+    pub(super) fn link(&self) -> String {
+        let pairs: Vec<_> =
+            self.pairs().map(|(name, value)| format!("{name}={}", encode_value(&value))).collect();
+        if pairs.is_empty() { "./".to_owned() } else { format!("?{}", pairs.join("&amp;")) }
     }
 
     /// What is not as it would be without a query.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let sort = match self.order.key {
-            SortKey::Name => None,
-            SortKey::Size => Some("size"),
-            SortKey::Time => Some("time"),
-        };
-        let format = self.format.map(|format| match format {
-            ListingFormat::Html => "html",
-            ListingFormat::Json => "json",
-            ListingFormat::Plain => "plain",
-        });
+        let sort = Some(self.order.key).filter(|&key| key != SortKey::default());
         let pairs = [
-            ("sort", sort.map(str::to_owned)),
+            ("sort", sort.and_then(|key| name_of(&SORT_KEYS, key))),
             ("order", self.order.descending.then(|| "desc".to_owned())),
             ("filter", Some(self.filter.clone()).filter(|text| !text.is_empty())),
             ("page", self.page.map(|number| number.to_string())),
-            ("format", format.map(str::to_owned)),
+            ("format", self.format.and_then(|format| name_of(&FORMATS, format))),
         ];
         pairs.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
+}
+
+fn named<T: Copy>(known: &[(&str, T)], name: &str) -> Option<T> {
+    known.iter().find(|(other, _)| *other == name).map(|(_, value)| *value)
+}
+
+fn name_of<T: PartialEq>(known: &[(&str, T)], value: T) -> Option<String> {
+    known.iter().find(|(_, other)| *other == value).map(|(name, _)| (*name).to_owned())
 }
 
 fn encode_value(value: &str) -> String {
@@ -171,25 +163,19 @@ mod tests {
         for raw in [&b"a"[..], b"\xff", b"%ff", b"%e2%82%ac"] {
             let query = ListingQuery::parse(&[b"filter=", &raw.repeat(8000 / raw.len())[..]].concat());
             assert_eq!(query.filter.chars().count(), 256, "longer than any name");
-            assert!(written(&query).len() < 2500, "{} bytes", written(&query).len());
+            assert!(query.link().len() < 2500, "{} bytes", query.link().len());
         }
     }
 
-    fn written(query: &ListingQuery) -> String {
-        let mut out = Vec::new();
-        query.write_link(&mut out);
-        String::from_utf8(out).expect("UTF-8")
-    }
-
     #[test]
-    fn write_link_omits_default_values() {
-        assert_eq!(written(&ListingQuery::default()), "./");
+    fn link_omits_default_values() {
+        assert_eq!(ListingQuery::default().link(), "./");
         let query = with(|query| {
             query.order = SortOrder { key: SortKey::Time, descending: true };
             query.filter = "a b\"<".to_owned();
             query.page = Some(3);
         });
-        assert_eq!(written(&query), "?sort=time&amp;order=desc&amp;filter=a+b%22%3C&amp;page=3");
+        assert_eq!(query.link(), "?sort=time&amp;order=desc&amp;filter=a+b%22%3C&amp;page=3");
     }
 
     #[test]
@@ -220,7 +206,7 @@ mod tests {
             format in proptest::option::of(proptest::sample::select(ListingFormat::ALL.to_vec())),
         ) {
             let query = ListingQuery { order: SortOrder { key, descending }, filter, page, format };
-            let link = written(&query).replace("&amp;", "&");
+            let link = query.link().replace("&amp;", "&");
             let raw = link.strip_prefix('?').unwrap_or_default();
             prop_assert_eq!(ListingQuery::parse(raw.as_bytes()), query);
         }
