@@ -20,8 +20,7 @@ use super::handlers::{error_documents, put};
 use super::limits::{
     DESCRIPTORS_RESERVED, check_worker_shares, connection_watermarks, file_len_max, worker_share,
 };
-use super::workers;
-use super::workers::{Job, WorkerThreads};
+use super::workers::{self, Supervisor};
 use super::{RootChoice, ServerConfig, WorkerState};
 use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
@@ -56,7 +55,7 @@ enum Workers {
     /// This very thread.
     CurrentThread(Box<Reactor<ServerApp>>),
     /// Others, while this one watches.
-    MultiThread(WorkerThreads<WorkerConfig>),
+    MultiThread(Box<Reactor<Supervisor>>, Vec<WorkerConfig>),
 }
 
 /// What one worker serves with: all that can fail is there, and it can go to another thread.
@@ -85,15 +84,16 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, StartErr
     let signals = signals(&config.access_log);
     let (http, sum) = open_listeners(&config)?;
     let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
-    http.iter().try_for_each(defer_accept).map_err(event_loop_error)?;
     let mut configs = worker_configs(config, watermarks, logs, http, sum, now)?;
     let workers = match configs.pop() {
         Some(worker_config) if configs.is_empty() => {
             Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
         }
-        last => Workers::MultiThread(
-            WorkerThreads::new(configs.into_iter().chain(last).collect(), now).map_err(event_loop_error)?,
-        ),
+        last => {
+            configs.extend(last);
+            let supervisor = Reactor::new(Supervisor::default(), now).map_err(event_loop_error)?;
+            Workers::MultiThread(Box::new(supervisor), configs)
+        }
     };
     Ok(BoundServer { workers, addresses, sum_addresses, signals })
 }
@@ -142,11 +142,9 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, StartErro
 
 /// Those of HTTP and those of the number exchange, none of what is not served.
 fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpListener>), StartError> {
-    let open = |port: Option<u16>, option| match port {
-        Some(port) => {
-            listen_all(&config.bind.listen_ips(), port).map_err(|error| listen_error(&error, option))
-        }
-        None => Ok(Vec::new()),
+    let open = |port: Option<u16>, option| {
+        let listeners = port.map(|port| listen_all(&config.bind.listen_ips(), port)).transpose();
+        listeners.map(Option::unwrap_or_default).map_err(|error| listen_error(&error, option))
     };
     let http = open(config.http.then_some(config.port), "--port")?;
     let sum = open(config.sum.as_ref().map(|sum| sum.port), "--sum-port")?;
@@ -168,19 +166,13 @@ fn worker_configs(
 ) -> Result<Vec<WorkerConfig>, StartError> {
     let worker_count = logs.len();
     let rename_lock = Arc::default();
-    let mut configs: Vec<WorkerConfig> = Vec::with_capacity(worker_count);
-    let mut own = Some(http);
-    for (index, log) in logs.into_iter().enumerate() {
-        let http = match (own.take(), configs.first()) {
-            (None, Some(first)) => {
-                let more =
-                    listen_on_same_port(&first.http).map_err(|error| listen_error(&error, "--port"))?;
-                more.iter().try_for_each(defer_accept).map_err(event_loop_error)?;
-                more
-            }
-            (own, _) => own.unwrap_or_default(),
-        };
-        configs.push(WorkerConfig {
+    let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
+    let mut listeners = (1..worker_count).map(more_listeners).collect::<Result<Vec<_>, _>>()?;
+    listeners.insert(0, http);
+    listeners.iter().flatten().try_for_each(defer_accept).map_err(event_loop_error)?;
+    let workers = logs.into_iter().zip(listeners).enumerate();
+    let configs = workers.map(|(index, (log, http))| {
+        Ok(WorkerConfig {
             config: config.clone(),
             store: open_content_source(&config)?,
             log,
@@ -190,9 +182,9 @@ fn worker_configs(
             worker_id: WorkerId { index, worker_count },
             rename_lock: Arc::clone(&rename_lock),
             now,
-        });
-    }
-    Ok(configs)
+        })
+    });
+    configs.collect()
 }
 
 impl WorkerConfig {
@@ -214,9 +206,8 @@ impl WorkerConfig {
         }
         Ok(reactor)
     }
-}
 
-impl Job for WorkerConfig {
+    /// Serves until it is told to stop; `ready` is told what wakes it when there are orders.
     fn run(self, messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
         reactor.app_mut().set_control_messages(messages);
@@ -244,7 +235,7 @@ impl BoundServer {
     pub fn watch_signals(&mut self) -> io::Result<()> {
         match &mut self.workers {
             Workers::CurrentThread(reactor) => reactor.watch_signals(&self.signals),
-            Workers::MultiThread(workers) => workers.watch_signals(&self.signals),
+            Workers::MultiThread(supervisor, _) => supervisor.watch_signals(&self.signals),
         }
     }
 
@@ -253,7 +244,7 @@ impl BoundServer {
     pub fn shutdown_waker(&self) -> Arc<Waker> {
         match &self.workers {
             Workers::CurrentThread(reactor) => reactor.waker(),
-            Workers::MultiThread(workers) => workers.shutdown_waker(),
+            Workers::MultiThread(supervisor, _) => supervisor.waker(),
         }
     }
 
@@ -264,7 +255,7 @@ impl BoundServer {
     pub fn run(self) -> io::Result<Option<i32>> {
         match self.workers {
             Workers::CurrentThread(reactor) => reactor.run().map(|server| server.stopped_by()),
-            Workers::MultiThread(workers) => workers.run(),
+            Workers::MultiThread(supervisor, configs) => workers::run(supervisor, configs, WorkerConfig::run),
         }
     }
 }

@@ -4,7 +4,6 @@
 //! Whoever watches takes the signals for all, and sees to it that none goes on without the others: one
 //! that fails ends them all. It serves nothing itself.
 
-use std::ffi::c_int;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -30,70 +29,37 @@ pub(super) fn worker_count(config: &ServerConfig) -> usize {
     requested.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
 }
 
-/// What a thread is made for.
-pub(super) trait Job: Send + 'static {
-    /// Does it until it is told to stop; `ready` is told what wakes it when there are orders.
-    ///
-    /// # Errors
-    /// Whatever keeps it from going on.
-    fn run(self, control_messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()>;
-}
-
-/// Workers that have yet to begin, and whoever is to watch them.
-pub(super) struct WorkerThreads<J> {
+/// Lets each job do its `work`, to which control messages come and which tells what wakes it, until all
+/// have ended; the signal that cut the stopping short, if one did.
+///
+/// # Errors
+/// When one of them has failed, what it had: the others have ended in good order.
+pub(super) fn run<J: Send + 'static>(
+    mut supervisor: Box<Reactor<Supervisor>>,
     jobs: Vec<J>,
-    supervisor: Box<Reactor<Supervisor>>,
-}
-
-impl<J: Job> WorkerThreads<J> {
-    /// One for each job.
-    ///
-    /// # Errors
-    /// When there cannot be another event loop.
-    pub(super) fn new(jobs: Vec<J>, now: Now) -> io::Result<Self> {
-        Ok(Self { jobs, supervisor: Box::new(Reactor::new(Supervisor::default(), now)?) })
-    }
-
-    /// Takes these signals for all of them.
-    ///
-    /// # Errors
-    /// When a handler cannot be installed.
-    pub(super) fn watch_signals(&mut self, signals: &[c_int]) -> io::Result<()> {
-        self.supervisor.watch_signals(signals)
-    }
-
-    /// What has them all shut down, as a signal has.
-    pub(super) fn shutdown_waker(&self) -> Arc<Waker> {
-        self.supervisor.waker()
-    }
-
-    /// Lets them work until all have ended; the signal that cut the stopping short, if one did.
-    ///
-    /// # Errors
-    /// When one of them has failed, what it had: the others have ended in good order.
-    pub(super) fn run(mut self) -> io::Result<Option<i32>> {
-        let (sender, events) = mpsc::channel();
-        // Each byte makes who watches look; nobody reads them.
-        let (notify_sender, notify_receiver) = UnixStream::pair()?;
-        self.supervisor.watch_fd(notify_receiver.into())?;
-        let supervisor = self.supervisor.app_mut();
-        supervisor.events = Some(events);
-        let jobs = self.jobs.into_iter().map(|job| {
-            let (control_messages, received) = mpsc::channel();
-            supervisor.workers.push(WorkerHandle { control_messages, waker: None, has_ended: false });
-            move |ready: &dyn Fn(Arc<Waker>)| job.run(received, ready)
-        });
-        let notify_sender = Arc::new(notify_sender);
-        spawn_reactors(jobs, move |index, event| {
-            // Who watches is gone only when the whole process is about to be.
-            let _ = sender.send((index, event));
-            if let Err(error) = (&*notify_sender).write_all(b"!") {
-                log::error!("cannot tell what has become of a worker: {error}");
-            }
-        })?;
-        let supervisor = self.supervisor.run()?;
-        supervisor.failure.map_or(Ok(supervisor.stopped_by), Err)
-    }
+    work: impl Fn(J, Receiver<ControlMessage>, &dyn Fn(Arc<Waker>)) -> io::Result<()> + Copy + Send + 'static,
+) -> io::Result<Option<i32>> {
+    let (sender, events) = mpsc::channel();
+    // Each byte makes who watches look; nobody reads them.
+    let (notify_sender, notify_receiver) = UnixStream::pair()?;
+    supervisor.watch_fd(notify_receiver.into())?;
+    let app = supervisor.app_mut();
+    app.events = Some(events);
+    let jobs = jobs.into_iter().map(|job| {
+        let (control_messages, received) = mpsc::channel();
+        app.workers.push(WorkerHandle { control_messages, waker: None, has_ended: false });
+        move |ready: &dyn Fn(Arc<Waker>)| work(job, received, ready)
+    });
+    let notify_sender = Arc::new(notify_sender);
+    spawn_reactors(jobs, move |index, event| {
+        // Who watches is gone only when the whole process is about to be.
+        let _ = sender.send((index, event));
+        if let Err(error) = (&*notify_sender).write_all(b"!") {
+            log::error!("cannot tell what has become of a worker: {error}");
+        }
+    })?;
+    let app = supervisor.run()?;
+    app.failure.map_or(Ok(app.stopped_by), Err)
 }
 
 /// One of those who are watched.
@@ -120,7 +86,7 @@ impl WorkerHandle {
 
 /// The application of whoever watches: signals and news come in, orders go out.
 #[derive(Default)]
-struct Supervisor {
+pub(super) struct Supervisor {
     events: Option<Receiver<(usize, ThreadEvent<()>)>>,
     workers: Vec<WorkerHandle>,
     /// They have been told to shut down.
@@ -210,23 +176,25 @@ mod tests {
         received: Sender<ControlMessage>,
     }
 
-    impl Job for WaitingJob {
-        fn run(
-            self,
-            control_messages: Receiver<ControlMessage>,
-            ready: &dyn Fn(Arc<Waker>),
-        ) -> io::Result<()> {
-            let poll = Poll::new()?;
-            ready(Arc::new(Waker::new(poll.registry(), Token(0))?));
-            while (self.first)()? {
-                let message = control_messages.recv().map_err(io::Error::other)?;
-                self.received.send(message).map_err(io::Error::other)?;
-                if matches!(message, ControlMessage::ShutDown(_)) {
-                    break;
-                }
+    fn work(
+        job: WaitingJob,
+        control_messages: Receiver<ControlMessage>,
+        ready: &dyn Fn(Arc<Waker>),
+    ) -> io::Result<()> {
+        let poll = Poll::new()?;
+        ready(Arc::new(Waker::new(poll.registry(), Token(0))?));
+        while (job.first)()? {
+            let message = control_messages.recv().map_err(io::Error::other)?;
+            job.received.send(message).map_err(io::Error::other)?;
+            if matches!(message, ControlMessage::ShutDown(_)) {
+                break;
             }
-            Ok(())
         }
+        Ok(())
+    }
+
+    fn supervisor() -> Box<Reactor<Supervisor>> {
+        Box::new(Reactor::new(Supervisor::default(), Now::read()).expect("an event loop"))
     }
 
     fn panics() -> io::Result<bool> {
@@ -245,8 +213,8 @@ mod tests {
             let firsts: [First; 3] = [|| Ok(true), first, || Ok(true)];
             let jobs = firsts.map(|first| WaitingJob { first, received: sender.clone() }).into();
             drop(sender);
-            let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
-            assert_eq!(workers.run().expect_err("one has failed").to_string(), expected);
+            let error = run(supervisor(), jobs, work).expect_err("one has failed");
+            assert_eq!(error.to_string(), expected);
             assert_eq!(
                 received.iter().collect::<Vec<_>>(),
                 [ControlMessage::ShutDown(None); 2],
@@ -260,9 +228,9 @@ mod tests {
         let (sender, received) = mpsc::channel();
         let jobs = (0..2).map(|_| WaitingJob { first: || Ok(true), received: sender.clone() }).collect();
         drop(sender);
-        let workers = WorkerThreads::new(jobs, Now::read()).expect("an event loop");
-        workers.shutdown_waker().wake().expect("it is told");
-        assert_eq!(workers.run().expect("nothing fails"), None);
+        let supervisor = supervisor();
+        supervisor.waker().wake().expect("it is told");
+        assert_eq!(run(supervisor, jobs, work).expect("nothing fails"), None);
         assert_eq!(received.iter().collect::<Vec<_>>(), [ControlMessage::ShutDown(None); 2]);
     }
 }

@@ -22,10 +22,8 @@ pub struct Redirect {
 /// An address in parts, each as it goes on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct RedirectTarget {
-    /// `https://host`; empty for this server.
-    origin: String,
-    /// The path, up to the `*` if there is one.
-    path: String,
+    /// `https://host`, or nothing for this server; and the path, up to the `*` if there is one.
+    start: String,
     /// What follows the `*`, if there is one.
     path_after_star: Option<String>,
     /// With its question mark.
@@ -85,8 +83,7 @@ impl RedirectTarget {
             return Err("it leads to a * that stands for nothing: one may be in the path, and the path that has moved must end in one".to_owned());
         }
         Ok(RedirectTarget {
-            origin: origin.to_owned(),
-            path: path.to_owned(),
+            start: [origin, path].concat(),
             path_after_star,
             query: (!query.is_empty()).then(|| query.to_owned()),
             fragment: fragment.to_owned(),
@@ -94,12 +91,11 @@ impl RedirectTarget {
     }
 
     fn location(&self, rest: &[u8], query: Option<&[u8]>) -> Vec<u8> {
-        let mut location = self.origin.clone().into_bytes();
-        location.extend_from_slice(self.path.as_bytes());
+        let mut location = self.start.clone().into_bytes();
         if let Some(path_after_star) = &self.path_after_star {
             // Two slashes in a row at the front of a path would name a host.
             let slashes =
-                if self.path.ends_with('/') { rest.iter().take_while(|&&b| b == b'/').count() } else { 0 };
+                if self.start.ends_with('/') { rest.iter().take_while(|&&b| b == b'/').count() } else { 0 };
             percent_encode_path(&mut location, rest.get(slashes..).unwrap_or_default());
             // So would those on both sides of a rest of nothing.
             let joins_slashes = location.ends_with(b"/");
