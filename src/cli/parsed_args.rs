@@ -159,17 +159,17 @@ impl ParsedArgs {
         value.as_deref().map(parse).transpose().map_err(|error| self.locate_error_of(name, &error))
     }
 
-    /// Sets `place` to the value of an option, if there is one.
+    /// The value of an option, or else its default, as `parse` reads it.
     ///
     /// # Errors
     /// Those of [`ParsedArgs::read`].
-    pub fn set<T>(
+    pub fn value<T>(
         &mut self,
         name: &'static str,
-        place: &mut T,
-        parse: impl FnOnce(&OsStr) -> Result<T, String>,
-    ) -> Result<(), String> {
-        self.read(name, parse).map(|value| value.map_or((), |value| *place = value))
+        parse: impl Fn(&OsStr) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let default = self.specs.iter().find(|known| known.long == name).and_then(|known| known.default);
+        self.read(name, &parse)?.map_or_else(|| parse(OsStr::new(default.unwrap_or_default())), Ok)
     }
 
     /// All the values of an option, in their order.

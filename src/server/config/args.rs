@@ -1,21 +1,24 @@
 //! The settings of `reactor-server`: raw arguments in, a [`Command`] or one clear line out.
 //!
-//! Owns which options there are to give and how they make up a [`ServerConfig`], topic by topic in the files
-//! beside it; how values are written is there and in `values`, how options are spelled in
-//! `cli`, how the environment and a file lie beneath the arguments in `precedence`. It never
+//! Owns which options there are to give, their defaults, and how they make up a [`ServerConfig`]; how
+//! values are written is in the files beside it, how options are spelled in `cli`, how the environment and a file lie beneath the arguments in `precedence`. It never
 //! prints, exits, or asks the file system: what is found around the program is an argument too.
 
 mod files;
-mod operation;
 mod precedence;
 mod rules;
 mod values;
 
 use std::os::unix::ffi::OsStrExt;
 
+use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
-use crate::server::{RootChoice, ServerConfig};
-use values::{parse_bind, parse_port};
+use crate::server::rules::{CacheRule, Header, Redirect, check_header_conflicts, check_loops};
+use crate::server::{RootChoice, ServerConfig, SumConfig};
+use values::{
+    parse_bind, parse_count, parse_destination, parse_index, parse_name, parse_number, parse_port,
+    parse_time, parse_with, parse_workers,
+};
 
 pub use crate::cli::Command;
 pub use precedence::{Invocation, command};
@@ -28,6 +31,9 @@ pub const VERSION: &str = concat!("reactor-server ", env!("CARGO_PKG_VERSION"), 
 
 /// The directory that is served when none is named, if it is there.
 pub const CONTENT_DIRECTORY: &str = "content";
+
+/// The number in the number exchange if none is given.
+const SUM_NUMBER_DEFAULT: i64 = 42;
 
 /// The program and its options.
 pub const PROGRAM: Program = Program {
@@ -51,14 +57,19 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--log-format", "json").defaults_to("combined"),
         OptionSpec::value(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
         OptionSpec::flag(None, "--log-secrets"),
+        // As long as a person reads before the next click, in most cases.
         OptionSpec::value(None, "--idle-timeout", "60s").defaults_to("60s"),
+        // Ample for the slowest honest client, short for one that holds connections on purpose.
         OptionSpec::value(None, "--header-timeout", "10s").defaults_to("10s"),
+        // What service managers and containers commonly wait before they kill.
         OptionSpec::value(None, "--grace", "10s").defaults_to("10s"),
         OptionSpec::value(None, "--max-connections", "1000"),
+        // What one core serves is more than most have visitors for.
         OptionSpec::value(None, "--workers", "auto").defaults_to("1"),
         OptionSpec::value(None, "--cache", "stat").defaults_to("fresh"),
         OptionSpec::value(None, "--cache-size", "256MiB").defaults_to("64MiB"),
         OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
+        // A film fits, a mistake such as an endless stream does not fill the disk.
         OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
@@ -74,34 +85,82 @@ pub const PROGRAM: Program = Program {
     value_check: ValueCheck::Checked,
 };
 
+/// What the options come to, which are read in this order.
 fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerConfig, String> {
-    let mut config = ServerConfig::default();
-    operation::read_log(parsed, &mut config)?;
-    files::read_documents(parsed, &mut config)?;
-    rules::read_rules(parsed, &mut config)?;
-    files::read_directories_and_cache(parsed, &mut config)?;
-    operation::read_limits(parsed, &mut config)?;
-    operation::read_sum(parsed, &mut config)?;
-    files::read_uploads(parsed, &mut config)?;
-    listen_and_root(parsed, &mut config, content_exists)?;
+    let config = ServerConfig {
+        quiet: parsed.flag_once("--quiet")?,
+        access_log: read_log_destination(parsed)?,
+        log_style: LogStyle {
+            shows_secrets: parsed.flag_once("--log-secrets")?,
+            format: parsed
+                .value("--log-format", |text| parse_with("--log-format", text, LogFormat::parse))?,
+            headers: parsed
+                .value("--log-headers", |text| parse_with("--log-headers", text, HeaderChoice::parse))?,
+        },
+        verbose: parsed.flag_once("--verbose")?,
+        index: parsed.value("--index", parse_index)?,
+        fallback: parsed.read("--fallback", |text| files::parse_document("--fallback", text))?,
+        error_pages: files::parse_error_pages(&parsed.all("--error-page"))?,
+        compress: !parsed.flag_once("--no-compress")?,
+        media_types: rules::read_media_types(parsed)?,
+        clean_urls: parsed.flag_once("--clean-urls")?,
+        headers: rules::read_all(parsed, "--header", |text| Header::parse(text.as_bytes()))?,
+        cache_control: rules::read_all(parsed, "--cache-control", |text| CacheRule::parse(text.as_bytes()))?,
+        redirects: rules::read_all(parsed, "--redirect", |text| Redirect::parse(rules::to_utf8(text)?))?,
+        cors: parsed.read("--cors", rules::parse_origin)?,
+        listing: parsed.read("--listing", files::parse_listing)?,
+        cache: parsed.value("--cache", files::parse_cache_mode)?,
+        cache_len_max: files::read_cache_size(parsed)?,
+        idle_timeout: parsed.value("--idle-timeout", |text| parse_time("--idle-timeout", text, false))?,
+        header_timeout: parsed
+            .value("--header-timeout", |text| parse_time("--header-timeout", text, false))?,
+        grace: parsed.value("--grace", |text| parse_time("--grace", text, true))?,
+        connections_max: parsed.read("--max-connections", |text| parse_count("--max-connections", text))?,
+        workers: parsed.value("--workers", parse_workers)?,
+        http: !parsed.flag_once("--no-http")?,
+        sum: read_sum(parsed)?,
+        upload: parsed.read("--upload", files::parse_upload_directory)?,
+        upload_len_max: files::read_upload_size(parsed)?,
+        bind: parse_bind(&parsed.all("--bind")).map_err(|error| parsed.locate_error_of("--bind", &error))?,
+        port: parsed.value("--port", parse_port)?,
+        root: match parsed.once("--root")? {
+            Some(directory) => RootChoice::Directory(directory.into()),
+            None if content_exists => RootChoice::Directory(CONTENT_DIRECTORY.into()),
+            None => RootChoice::Embedded,
+        },
+    };
+    check_header_conflicts(&config.headers, config.cors.is_some())?;
+    check_loops(&config.redirects)?;
     Ok(config)
 }
 
-/// Where it listens, and the directory that it serves there.
-fn listen_and_root(
-    parsed: &mut ParsedArgs,
-    config: &mut ServerConfig,
-    content_exists: bool,
-) -> Result<(), String> {
-    config.bind =
-        parse_bind(&parsed.all("--bind")).map_err(|error| parsed.locate_error_of("--bind", &error))?;
-    parsed.set("--port", &mut config.port, parse_port)?;
-    match parsed.once("--root")? {
-        Some(directory) => config.root = RootChoice::Directory(directory.into()),
-        None if content_exists => config.root = RootChoice::Directory(CONTENT_DIRECTORY.into()),
-        None => {}
+/// What no option at all comes to, where there is no [`CONTENT_DIRECTORY`].
+pub(super) fn default_config() -> ServerConfig {
+    match PROGRAM.command(Vec::new(), |parsed| read_config(parsed, false)) {
+        Ok(Command::Run(config)) => *config,
+        other => unreachable!("the defaults are in the table of options: {other:?}"),
     }
-    Ok(())
+}
+
+fn read_log_destination(parsed: &mut ParsedArgs) -> Result<LogDestination, String> {
+    match parsed.peek("--access-log").is_none() && parsed.peek("--quiet").is_some() {
+        true => Ok(LogDestination::Off),
+        false => parsed.value("--access-log", |text| Ok(parse_destination(text))),
+    }
+}
+
+/// Reads `--sum-port` and the options that go with it.
+fn read_sum(parsed: &mut ParsedArgs) -> Result<Option<SumConfig>, String> {
+    let Some(port) = parsed.read("--sum-port", parse_port)? else {
+        let mut others = ["--sum-name", "--sum-number", "--no-http"].into_iter();
+        return match others.find(|name| parsed.peek(name).is_some()) {
+            Some(option) => Err(format!("'{option}' goes with --sum-port, which is not given")),
+            None => Ok(None),
+        };
+    };
+    let name = parsed.read("--sum-name", parse_name)?;
+    let number = parsed.read("--sum-number", parse_number)?.unwrap_or(SUM_NUMBER_DEFAULT);
+    Ok(Some(SumConfig { port, name, number }))
 }
 
 /// Makes what is no option the port or the directory: digits are the port.

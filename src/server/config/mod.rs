@@ -1,6 +1,6 @@
 //! What the server is told to do, as typed values.
 //!
-//! Owns the settings and their defaults. It never reads arguments, the environment or the file
+//! Owns the settings; their defaults are in the table of options. It never reads arguments, the environment or the file
 //! system: `args` makes a `ServerConfig` of what a person wrote, tests make theirs by hand.
 
 pub mod args;
@@ -135,42 +135,7 @@ pub struct ErrorPage {
 
 impl Default for ServerConfig {
     fn default() -> ServerConfig {
-        ServerConfig {
-            port: 8080,
-            bind: Bind::Loopback,
-            root: RootChoice::Embedded,
-            index: "index.html".to_owned(),
-            fallback: None,
-            error_pages: Vec::new(),
-            media_types: MediaTypes::default(),
-            clean_urls: false,
-            headers: Vec::new(),
-            cache_control: Vec::new(),
-            cors: None,
-            redirects: Vec::new(),
-            compress: true,
-            access_log: LogDestination::Stdout,
-            log_style: LogStyle::default(),
-            // As long as a person reads before the next click, in most cases.
-            idle_timeout: Duration::from_secs(60),
-            // Ample for the slowest honest client, short for one that holds connections on purpose.
-            header_timeout: Duration::from_secs(10),
-            // What service managers and containers commonly wait before they kill.
-            grace: Duration::from_secs(10),
-            cache: CacheMode::Fresh,
-            cache_len_max: CacheLimits::DEFAULT.bytes_max,
-            connections_max: None,
-            // What one core serves is more than most have visitors for.
-            workers: Some(1),
-            quiet: false,
-            sum: None,
-            http: true,
-            verbose: false,
-            upload: None,
-            // A film fits, a mistake such as an endless stream does not fill the disk.
-            upload_len_max: 1 << 30,
-            listing: None,
-        }
+        args::default_config()
     }
 }
 

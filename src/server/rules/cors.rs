@@ -20,11 +20,6 @@ const MAX_AGE_SECS: &[u8] = b"7200";
 pub struct Origin(String);
 
 impl Origin {
-    /// Every origin.
-    pub fn any() -> Origin {
-        Origin("*".to_owned())
-    }
-
     /// Reads an origin as browsers send it; in small letters, which is how they do.
     ///
     /// # Errors

@@ -59,11 +59,6 @@ impl Redirect {
             path.strip_prefix(self.from.as_slice()).filter(|rest| self.is_prefix_match || rest.is_empty())?;
         Some(self.to.location(rest, query))
     }
-
-    /// As it was written.
-    pub fn as_text(&self) -> &str {
-        &self.text
-    }
 }
 
 impl RedirectTarget {

@@ -8,11 +8,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::values::{parse_index, parse_size};
+use super::values::parse_size;
 use crate::cli::{ParsedArgs, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::{CacheMode, ErrorPage, ServerConfig};
+use crate::server::{CacheMode, ErrorPage};
 
 /// The statuses that can have a page of their own: what a request that was understood may come to.
 /// The others are answers to what never became one, and end the connection.
@@ -24,52 +24,28 @@ const STATUSES_WITH_PAGE: [Status; 5] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-/// Reads the options for the files that stand for something else, and for how all are sent.
-pub(super) fn read_documents(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    parsed.set("--index", &mut config.index, parse_index)?;
-    config.fallback = parsed.read("--fallback", |text| parse_document("--fallback", text))?;
-    config.error_pages = parse_error_pages(&parsed.all("--error-page"))?;
-    config.compress = !parsed.flag_once("--no-compress")?;
-    Ok(())
-}
-
-/// Reads whether directories are listed, and which files are kept in memory.
-pub(super) fn read_directories_and_cache(
-    parsed: &mut ParsedArgs,
-    config: &mut ServerConfig,
-) -> Result<(), String> {
-    config.listing = parsed.read("--listing", parse_listing)?;
-    parsed.set("--cache", &mut config.cache, parse_cache_mode)?;
-    let Some(len_max) = parsed.read("--cache-size", |text| parse_size("--cache-size", text))? else {
-        return Ok(());
-    };
+/// Reads how much of the files is kept in memory.
+pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> {
+    let len_max = parsed.value("--cache-size", |text| parse_size("--cache-size", text))?;
+    if parsed.peek("--cache-size").is_some() && parsed.peek("--cache") == Some(OsStr::new("off")) {
+        return Err("--cache-size limits what --cache off does not keep; leave one of them out".to_owned());
+    }
     // What no memory holds is no limit.
-    config.cache_len_max = len_max.try_into().unwrap_or(usize::MAX);
-    match config.cache {
-        CacheMode::Off if !parsed.is_turned_off("--cache-size") => {
-            Err("--cache-size limits what --cache off does not keep; leave one of them out".to_owned())
-        }
-        _ => Ok(()),
-    }
+    Ok(len_max.try_into().unwrap_or(usize::MAX))
 }
 
-/// Reads whether files can be stored, where, and how large they may be.
-pub(super) fn read_uploads(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    config.upload = parsed.read("--upload", parse_upload_directory)?;
-    let Some(len_max) = parsed.read("--max-upload", |text| parse_size("--max-upload", text))? else {
-        return Ok(());
-    };
-    config.upload_len_max = len_max;
-    match config.upload {
-        None if !parsed.is_turned_off("--upload") => {
-            Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned())
-        }
-        _ => Ok(()),
+/// Reads how large a file may be that is stored.
+pub(super) fn read_upload_size(parsed: &mut ParsedArgs) -> Result<u64, String> {
+    let len_max = parsed.value("--max-upload", |text| parse_size("--max-upload", text))?;
+    let is_unset = parsed.peek("--upload").is_none() && !parsed.is_turned_off("--upload");
+    if is_unset && parsed.peek("--max-upload").is_some() {
+        return Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned());
     }
+    Ok(len_max)
 }
 
 /// Reads the name of a file beneath the root; `name` is the option that it belongs to.
-fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {
+pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {
     match RelativePath::parse_plain(text.as_bytes()) {
         Ok(path) if !path.has_trailing_slash() => Ok(path),
         _ => Err(format!(
@@ -81,7 +57,7 @@ fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, Str
 }
 
 /// Reads all of `--error-page`.
-fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, String> {
+pub(super) fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, String> {
     let mut pages: Vec<ErrorPage> = Vec::with_capacity(texts.len());
     for text in texts {
         let page = parse_error_page(text)?;
@@ -110,7 +86,7 @@ fn parse_error_page(text: &OsStr) -> Result<ErrorPage, String> {
     Ok(ErrorPage { status, path: parse_document("--error-page", OsStr::from_bytes(name))? })
 }
 
-fn parse_listing(text: &OsStr) -> Result<bool, String> {
+pub(super) fn parse_listing(text: &OsStr) -> Result<bool, String> {
     match text.to_str() {
         Some("auto") => Ok(true),
         Some("off") => Ok(false),
@@ -118,7 +94,7 @@ fn parse_listing(text: &OsStr) -> Result<bool, String> {
     }
 }
 
-fn parse_cache_mode(text: &OsStr) -> Result<CacheMode, String> {
+pub(super) fn parse_cache_mode(text: &OsStr) -> Result<CacheMode, String> {
     match text.to_str() {
         Some("fresh") => Ok(CacheMode::Fresh),
         Some("stat") => Ok(CacheMode::Stat),
@@ -128,7 +104,7 @@ fn parse_cache_mode(text: &OsStr) -> Result<CacheMode, String> {
 }
 
 /// Reads where uploads may go: beneath the root, in plain names; anywhere there if nothing is said.
-fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
+pub(super) fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
     let bytes = text.as_bytes();
     let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);
     let is_plain = |name: &[u8]| !name.is_empty() && !name.starts_with(b".");
@@ -146,6 +122,7 @@ fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
 mod tests {
     use super::*;
     use crate::cli::Command;
+    use crate::server::ServerConfig;
     use crate::server::config::args::tests::parse;
 
     fn document(text: &[u8]) -> Result<Vec<u8>, String> {

@@ -1,33 +1,24 @@
 //! The options that lay down rules for answers: media types, fields, how long files keep, other origins,
 //! addresses that have moved.
 //!
-//! Owns which rule an option makes, and which rules cannot be together. The form of each rule is its
-//! own, in `server::rule_values`.
+//! Owns which rule an option makes, and how many there may be. The form of each rule is its own, in
+//! `server::rules`.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 
 use crate::cli::{ParsedArgs, quote};
 use crate::files::MediaTypes;
 use crate::http::is_media_type;
-use crate::server::ServerConfig;
-use crate::server::rules::{CacheRule, Header, Origin, Redirect, check_header_conflicts, check_loops};
+use crate::server::rules::Origin;
 
 /// How many rules of a kind there may be: each request may have to be held against each of them.
 const RULES_MAX: usize = 1000;
 
-/// Reads all options of this kind.
-pub(super) fn read_rules(parsed: &mut ParsedArgs, config: &mut ServerConfig) -> Result<(), String> {
-    for value in rule_values(parsed, "--mime")? {
-        add_media_type(&mut config.media_types, &value)?;
-    }
-    config.clean_urls = parsed.flag_once("--clean-urls")?;
-    config.headers = parse_all(parsed, "--header", |text| Header::parse(text.as_bytes()))?;
-    config.cache_control = parse_all(parsed, "--cache-control", |text| CacheRule::parse(text.as_bytes()))?;
-    config.redirects = parse_all(parsed, "--redirect", |text| Redirect::parse(to_utf8(text)?))?;
-    config.cors = parsed.read("--cors", parse_origin)?;
-    check_header_conflicts(&config.headers, config.cors.is_some())?;
-    check_loops(&config.redirects)
+/// Reads all of `--mime`.
+pub(super) fn read_media_types(parsed: &mut ParsedArgs) -> Result<MediaTypes, String> {
+    let mut types = MediaTypes::default();
+    rule_values(parsed, "--mime")?.iter().try_for_each(|text| add_media_type(&mut types, text))?;
+    Ok(types)
 }
 
 /// The values of an option, if they are not too many.
@@ -40,7 +31,7 @@ fn rule_values(parsed: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsStri
 }
 
 /// Reads each value of an option into a rule.
-fn parse_all<T>(
+pub(super) fn read_all<T>(
     parsed: &mut ParsedArgs,
     name: &'static str,
     parse: impl Fn(&OsStr) -> Result<T, String>,
@@ -51,16 +42,13 @@ fn parse_all<T>(
     rule_values(parsed, name)?.iter().map(parse).collect()
 }
 
-fn to_utf8(text: &OsStr) -> Result<&str, String> {
+pub(super) fn to_utf8(text: &OsStr) -> Result<&str, String> {
     text.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
 }
 
 /// Reads where pages may come from: from everywhere if nothing is said.
-fn parse_origin(text: &OsStr) -> Result<Origin, String> {
-    if text.is_empty() {
-        return Ok(Origin::any());
-    }
-    let origin = to_utf8(text).and_then(Origin::parse);
+pub(super) fn parse_origin(text: &OsStr) -> Result<Origin, String> {
+    let origin = if text.is_empty() { Origin::parse("*") } else { to_utf8(text).and_then(Origin::parse) };
     origin.map_err(|error| format!("--cors: {} does not do: {error}", quote(text)))
 }
 
@@ -95,6 +83,7 @@ mod tests {
     use super::*;
     use crate::cli::Command;
     use crate::server::config::args::tests::parse;
+    use crate::server::{Redirect, ServerConfig};
 
     fn config(line: &[&str]) -> Result<ServerConfig, String> {
         match parse(line.iter().map(OsString::from).collect(), false) {
@@ -125,8 +114,7 @@ mod tests {
         assert_eq!(origin(&["--cors", "site"]).as_deref(), Some("*"), "site is the directory");
         assert_eq!(origin(&["--cors=http://a:1"]).as_deref(), Some("http://a:1"));
         let redirects = config(&["--redirect", "/a=/b", "--redirect=/c/*=https://d/*"]).unwrap().redirects;
-        let redirects: Vec<_> = redirects.iter().map(Redirect::as_text).collect();
-        assert_eq!(redirects, ["/a=/b", "/c/*=https://d/*"]);
+        assert_eq!(redirects, ["/a=/b", "/c/*=https://d/*"].map(|text| Redirect::parse(text).unwrap()));
     }
 
     fn check(cases: &[(&[&str], &str)]) {

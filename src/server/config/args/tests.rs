@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::access_log::{HeaderChoice, LogDestination, LogFormat};
 use crate::cli::{UsageError, check_table};
-use crate::files::RelativePath;
+use crate::files::{CacheLimits, MediaTypes, RelativePath};
 use crate::http::Status;
-use crate::server::{Bind, CacheMode, ErrorPage, ProcessEnv, SumConfig};
+use crate::server::{Bind, CacheMode, ErrorPage, ProcessEnv};
 use crate::sum::Name;
 
 /// What the arguments come to where nothing lies beneath them.
@@ -47,7 +46,38 @@ fn directory(path: &str) -> RootChoice {
 
 #[test]
 fn no_arguments_serve_content_directory_if_present() {
-    assert_eq!(config(&[]), ServerConfig::default());
+    let expected = ServerConfig {
+        port: 8080,
+        bind: Bind::Loopback,
+        root: RootChoice::Embedded,
+        index: "index.html".to_owned(),
+        fallback: None,
+        error_pages: Vec::new(),
+        media_types: MediaTypes::default(),
+        clean_urls: false,
+        headers: Vec::new(),
+        cache_control: Vec::new(),
+        cors: None,
+        redirects: Vec::new(),
+        compress: true,
+        access_log: LogDestination::Stdout,
+        log_style: LogStyle::default(),
+        idle_timeout: Duration::from_secs(60),
+        header_timeout: Duration::from_secs(10),
+        grace: Duration::from_secs(10),
+        cache: CacheMode::Fresh,
+        cache_len_max: CacheLimits::DEFAULT.bytes_max,
+        connections_max: None,
+        workers: Some(1),
+        quiet: false,
+        sum: None,
+        http: true,
+        verbose: false,
+        upload: None,
+        upload_len_max: 1 << 30,
+        listing: None,
+    };
+    assert_eq!((config(&[]), ServerConfig::default()), (expected.clone(), expected));
     let with_content = config_with(|config| config.root = directory(CONTENT_DIRECTORY));
     let command = parse(Vec::new(), true).unwrap();
     assert_eq!(command, Command::Run(Box::new(with_content)));

@@ -10,6 +10,8 @@ use std::time::Duration;
 use crate::access_log::LogDestination;
 use crate::cli::quote;
 use crate::server::Bind;
+use crate::server::limits::WORKERS_MAX;
+use crate::sum::Name;
 use crate::text;
 
 /// The longest time that can be set: what is longer is a slip of the pen.
@@ -74,7 +76,7 @@ pub(super) fn parse_index(text: &OsStr) -> Result<String, String> {
 }
 
 /// Reads where the access log goes: `off`, `-` or a file.
-pub(super) fn parse_destination(text: OsString) -> LogDestination {
+pub(super) fn parse_destination(text: &OsStr) -> LogDestination {
     match text.as_encoded_bytes() {
         b"off" => LogDestination::Off,
         b"-" => LogDestination::Stdout,
@@ -111,6 +113,31 @@ pub(super) fn parse_time(name: &str, value: &OsStr, zero_allowed: bool) -> Resul
 pub(super) fn parse_size(name: &str, value: &OsStr) -> Result<u64, String> {
     let len = text::parse_size(value.to_str().unwrap_or_default());
     len.map_err(|error| format!("{name}: {} {error}", quote(value)))
+}
+
+/// Reads how many threads serve: `auto`, which is none here, is one on each core.
+pub(super) fn parse_workers(text: &OsStr) -> Result<Option<usize>, String> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    match parse_count("--workers", text) {
+        Ok(count) if count <= WORKERS_MAX => Ok(Some(count)),
+        Ok(_) => Err(format!("--workers: {} are too many; at most {WORKERS_MAX}", quote(text))),
+        Err(error) => Err(format!("{error}, nor auto for one on each core")),
+    }
+}
+
+/// Reads the server's name in the number exchange.
+pub(super) fn parse_name(text: &OsStr) -> Result<Name, String> {
+    let refused = |reason: String| format!("--sum-name: {} cannot be a name; {reason}", quote(text));
+    let plain = text.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
+    Name::new(plain).map_err(|error| refused(error.to_string()))
+}
+
+/// Reads the server's number there.
+pub(super) fn parse_number(text: &OsStr) -> Result<i64, String> {
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| format!("--sum-number: {} is not an integer of 64 bits", quote(text)))
 }
 
 /// The text, if it is digits and nothing else.
@@ -218,7 +245,7 @@ mod tests {
             (NOT_UTF8, file(NOT_UTF8)),
         ];
         for (text, expected) in cases {
-            assert_eq!(parse_destination(OsStr::from_bytes(text).to_owned()), expected);
+            assert_eq!(parse_destination(OsStr::from_bytes(text)), expected);
         }
     }
 
@@ -255,5 +282,21 @@ mod tests {
         let not_a_size = "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB".to_owned();
         assert_eq!(parse_size("--max-upload", OsStr::new("5x")), Err(not_a_size));
         assert!(parse_size("--max-upload", OsStr::from_bytes(NOT_UTF8)).is_err());
+    }
+
+    #[test]
+    fn workers_accepts_auto_or_1_to_256() {
+        let cases = [
+            ("auto", Ok(None)),
+            ("1", Ok(Some(1))),
+            ("256", Ok(Some(256))),
+            ("257", Err("--workers: '257' are too many; at most 256")),
+            ("0", Err("--workers: '0' is not a number from 1 up, nor auto for one on each core")),
+            ("Auto", Err("--workers: 'Auto' is not a number from 1 up, nor auto for one on each core")),
+            ("", Err("--workers: '' is not a number from 1 up, nor auto for one on each core")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_workers(OsStr::new(text)), expected.map_err(str::to_owned), "{text}");
+        }
     }
 }
