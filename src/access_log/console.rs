@@ -9,43 +9,32 @@ use std::time::Instant;
 
 use super::sink::FdSink;
 use super::writer::{LogWriter, WriteLock};
+use crate::text::append;
 
-/// Standard output, or nothing at all if it is to be quiet.
-///
-/// Dropping it writes what is left.
+/// Standard output, line by line; dropping it writes what is left.
 #[derive(Debug)]
 pub struct ConsoleLog {
-    writer: Option<LogWriter<FdSink>>,
+    writer: LogWriter<FdSink>,
 }
 
 impl ConsoleLog {
-    /// One that says nothing.
-    pub fn quiet() -> Self {
-        Self { writer: None }
-    }
-
     /// One on standard output.
     ///
     /// # Errors
     /// When the system has no second descriptor for it.
     pub fn stdout() -> io::Result<Self> {
         let sink = FdSink::shared(io::stdout())?;
-        Ok(Self { writer: Some(LogWriter::new(sink, "standard output", b"\n", WriteLock::default())) })
+        Ok(Self { writer: LogWriter::new(sink, "standard output", b"\n", WriteLock::default()) })
     }
 
     /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.
     pub fn print_line(&mut self, line: &str, now: Instant) {
-        if let Some(writer) = &mut self.writer {
-            writer.append(now, |buffer| {
-                buffer.extend_from_slice(line.as_bytes());
-                buffer.push(b'\n');
-            });
-        }
+        self.writer.append(now, |buffer| append(buffer, format_args!("{line}\n")));
     }
 
     /// Writes all that standard output takes; if that is not everything, returns when to call again.
     pub fn tick(&mut self, now: Instant) -> Option<Instant> {
         // As if the loop were always idle: a person watches.
-        self.writer.as_mut()?.tick(now, true)
+        self.writer.tick(now, true)
     }
 }

@@ -57,15 +57,6 @@ struct ActiveLog {
 }
 
 impl AccessLog {
-    /// Opens the destination, for records in the default style.
-    ///
-    /// # Errors
-    ///
-    /// What opening the file says: a directory, no permission, a FIFO without a reader.
-    pub fn open(destination: &LogDestination) -> io::Result<Self> {
-        Self::open_styled(destination, LogStyle::default())
-    }
-
     /// Opens the destination; the system's time zone is looked up here, once.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ pub(super) fn wire(head: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
 
 #[test]
 fn log_off_records_nothing() {
-    let mut log = AccessLog::open(&LogDestination::Off).unwrap();
+    let mut log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).unwrap();
     let now = Instant::now();
     log.record(&mut record(), now);
     assert!(!log.is_on());
@@ -63,7 +63,8 @@ fn log_file_is_created_then_appended() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
     for _ in 0..2 {
-        let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
+        let mut log =
+            AccessLog::open_styled(&LogDestination::File(path.clone()), LogStyle::default()).unwrap();
         assert!(log.is_on());
         log.record(&mut record(), Instant::now());
     }
@@ -77,7 +78,7 @@ fn log_file_is_created_then_appended() {
 fn flush_and_idle_tick_write_immediately() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
-    let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
+    let mut log = AccessLog::open_styled(&LogDestination::File(path.clone()), LogStyle::default()).unwrap();
     let now = Instant::now();
     let line_count = || fs::read_to_string(&path).unwrap().lines().count();
     log.record(&mut record(), now);
@@ -93,7 +94,7 @@ fn flush_and_idle_tick_write_immediately() {
 fn reopen_writes_to_new_file_or_keeps_old_on_error() {
     let dir = tempfile::tempdir().unwrap();
     let (path, old) = (dir.path().join("access.log"), dir.path().join("access.log.1"));
-    let mut log = AccessLog::open(&LogDestination::File(path.clone())).unwrap();
+    let mut log = AccessLog::open_styled(&LogDestination::File(path.clone()), LogStyle::default()).unwrap();
     let record_lines = |log: &mut AccessLog, count: usize| {
         (0..count).for_each(|_| log.record(&mut record(), Instant::now()));
     };
@@ -126,14 +127,20 @@ fn every_format_has_its_detail() {
     };
     assert_eq!([LogFormat::Combined, LogFormat::Common].map(detail), [Detail::Line; 2]);
     assert_eq!([LogFormat::Json, LogFormat::Headers].map(detail), [Detail::Heads; 2]);
-    assert_eq!(AccessLog::open(&LogDestination::Off).unwrap().detail(), Detail::Nothing);
+    assert_eq!(
+        AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).unwrap().detail(),
+        Detail::Nothing
+    );
 }
 
 #[test]
 fn directory_as_log_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let destination = LogDestination::File(dir.path().to_owned());
-    assert_eq!(AccessLog::open(&destination).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    assert_eq!(
+        AccessLog::open_styled(&destination, LogStyle::default()).unwrap_err().kind(),
+        io::ErrorKind::IsADirectory
+    );
     assert_eq!(destination.check_open().unwrap_err().kind(), io::ErrorKind::IsADirectory);
 }
 
@@ -186,7 +193,9 @@ fn check_returns_the_same_error_as_open() {
         let path = PathBuf::from(format!("{}/{name}", dir.path().display()));
         let destination = LogDestination::File(path.clone());
         let checked = destination.check_open().map_err(|error| error.to_string());
-        let opened = AccessLog::open(&destination).map(drop).map_err(|error| error.to_string());
+        let opened = AccessLog::open_styled(&destination, LogStyle::default())
+            .map(drop)
+            .map_err(|error| error.to_string());
         assert_eq!(checked, opened, "{name}");
         let _ = fs::remove_file(fs::canonicalize(path).unwrap_or_default());
     }
@@ -205,6 +214,6 @@ fn check_does_not_open_a_fifo() {
     // The end of input is told from no input yet by POLLHUP, and that only once there was a writer.
     let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
     assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 0);
-    assert!(AccessLog::open(&destination).is_ok());
+    assert!(AccessLog::open_styled(&destination, LogStyle::default()).is_ok());
     assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 1, "so it shows");
 }

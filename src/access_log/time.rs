@@ -6,7 +6,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -113,13 +113,9 @@ fn zone_from_file(tz: Option<&OsStr>, file: &Path) -> Option<TimeZone> {
     if tz.is_some() {
         return None;
     }
-    TimeZone::tzif("local", &read_limited(file).ok()?).ok()
-}
-
-fn read_limited(file: &Path) -> io::Result<Vec<u8>> {
     let mut data = Vec::new();
-    File::open(file)?.take(ZONE_LEN_MAX).read_to_end(&mut data)?;
-    Ok(data)
+    File::open(file).ok()?.take(ZONE_LEN_MAX).read_to_end(&mut data).ok()?;
+    TimeZone::tzif("local", &data).ok()
 }
 
 #[cfg(test)]

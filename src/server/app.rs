@@ -37,13 +37,14 @@ pub struct ServerApp {
     pool: Pool,
     /// When patience with what is in flight ends, once shutting down has begun.
     grace_deadline: Option<Instant>,
-    stopped_by: Option<i32>,
+    /// The signal that cut the shutting down short, if one did.
+    pub(super) stopped_by: Option<i32>,
     sum: Option<SumService>,
-    /// Where the number exchange says who has called.
-    console: ConsoleLog,
+    /// Where the number exchange says who has called, unless it is quiet.
+    console: Option<ConsoleLog>,
     /// Which of how many workers this is; its orders come from outside if there are others.
     worker_id: WorkerId,
-    control_messages: Option<Receiver<ControlMessage>>,
+    pub(super) control_messages: Option<Receiver<ControlMessage>>,
     /// How many connections there have been, for the logs.
     accepted_total: u64,
 }
@@ -88,7 +89,7 @@ impl ServerApp {
     pub(super) fn new(
         worker: WorkerState,
         sum: Option<SumService>,
-        console: ConsoleLog,
+        console: Option<ConsoleLog>,
         worker_id: WorkerId,
     ) -> Self {
         let pool = Pool::new(HEAD_LEN_MAX);
@@ -103,16 +104,6 @@ impl ServerApp {
             control_messages: None,
             accepted_total: 0,
         }
-    }
-
-    /// Its orders come from here, and a wake-up tells that there are some.
-    pub(super) fn set_control_messages(&mut self, messages: Receiver<ControlMessage>) {
-        self.control_messages = Some(messages);
-    }
-
-    /// The signal that cut the shutting down short, if one did.
-    pub fn stopped_by(&self) -> Option<i32> {
-        self.stopped_by
     }
 
     /// Stops accepting and lets what is in flight finish; a second request ends it at once.
@@ -156,10 +147,11 @@ impl ServerApp {
     /// the server is, if there is nothing else to serve.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
-        for line in sum.state.take_output_lines() {
-            self.console.print_line(&line, now.instant);
-        }
-        let deadline = self.console.tick(now.instant);
+        let lines = sum.state.take_output_lines();
+        let deadline = self.console.as_mut().and_then(|console| {
+            lines.iter().for_each(|line| console.print_line(line, now.instant));
+            console.tick(now.instant)
+        });
         if let Some(listeners) = sum.take_ended_listeners() {
             log::info!("the number exchange has ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));
@@ -187,8 +179,8 @@ impl App for ServerApp {
         match self.sum.as_ref().filter(|sum| sum.has_listener(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
-                let conn = HttpServerProtocol::new(peer, self.worker.context.config.idle_timeout, now)
-                    .with_number(number);
+                let idle_timeout = self.worker.context.config.idle_timeout;
+                let conn = HttpServerProtocol::new(peer, number, idle_timeout, now);
                 Some(ServerConnection::Http(Connection::accepted(stream, conn)))
             }
         }

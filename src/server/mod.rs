@@ -19,4 +19,4 @@ pub use app::ServerApp;
 pub use config::{Bind, CacheMode, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig};
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
 pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
-pub use startup::{BoundServer, StartError, check, start};
+pub use startup::{BoundServer, check, start};

@@ -3,8 +3,6 @@
 //! Everything that can fail at the start fails here, with an error that names the thing and the
 //! remedy. It serves nothing itself.
 
-use std::error::Error;
-use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -29,18 +27,6 @@ use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, rai
 use crate::reactor::{Now, Reactor, Watermarks};
 use crate::server::config::args::CONTENT_DIRECTORY;
 use crate::sum::SumService;
-
-/// Why a server cannot start: one line that names the thing and the remedy.
-#[derive(Debug)]
-pub struct StartError(String);
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for StartError {}
 
 /// A server that listens and has yet to run.
 pub struct BoundServer {
@@ -75,8 +61,8 @@ struct WorkerConfig {
 /// Opens all that the configuration names. Connections queue up in the kernel from now on.
 ///
 /// # Errors
-/// When the root, the log or an address cannot be had.
-pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, StartError> {
+/// When the root, the log or an address cannot be had: one line that names the thing and the remedy.
+pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
     let watermarks = prepare(&mut config, count)?;
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
@@ -103,29 +89,28 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, StartErr
 ///
 /// # Errors
 /// Those of [`start`].
-pub fn check(mut config: ServerConfig) -> Result<(), StartError> {
+pub fn check(mut config: ServerConfig) -> Result<(), String> {
     let count = workers::worker_count(&config);
     prepare(&mut config, count)?;
     config.access_log.check_open().map_err(|error| log_error(&config.access_log, &error))
 }
 
 /// What can be had without opening the log or an address: room for connections, and the files.
-fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, StartError> {
+fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, String> {
     let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
     let fds_per_connection = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
     let watermarks =
-        connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, fds_per_connection)
-            .map_err(StartError)?;
-    check_worker_shares(watermarks, workers).map_err(StartError)?;
+        connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, fds_per_connection)?;
+    check_worker_shares(watermarks, workers)?;
     let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);
-    put::check_upload_directory(config, &store).map_err(StartError)?;
+    put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
     Ok(watermarks)
 }
 
-fn open_content_source(config: &ServerConfig) -> Result<ContentSource, StartError> {
+fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     Ok(match &config.root {
         _ if !config.http => ContentSource::Embedded,
         RootChoice::Directory(path) => {
@@ -141,7 +126,7 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, StartErro
 }
 
 /// Those of HTTP and those of the number exchange, none of what is not served.
-fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpListener>), StartError> {
+fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpListener>), String> {
     let open = |port: Option<u16>, option| {
         let listeners = port.map(|port| listen_all(&config.bind.listen_ips(), port)).transpose();
         listeners.map(Option::unwrap_or_default).map_err(|error| listen_error(&error, option))
@@ -151,7 +136,7 @@ fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpLis
     Ok((http, sum))
 }
 
-fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, StartError> {
+fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String> {
     listeners.iter().map(|listener| listener.local_addr().map_err(event_loop_error)).collect()
 }
 
@@ -163,7 +148,7 @@ fn worker_configs(
     http: Vec<TcpListener>,
     mut sum: Vec<TcpListener>,
     now: Now,
-) -> Result<Vec<WorkerConfig>, StartError> {
+) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
     let rename_lock = Arc::default();
     let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
@@ -195,10 +180,11 @@ impl WorkerConfig {
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
         let is_quiet = config.quiet || settings.is_none();
-        let console = if is_quiet { ConsoleLog::quiet() } else { ConsoleLog::stdout()? };
+        let console = if is_quiet { None } else { Some(ConsoleLog::stdout()?) };
         let sum_service =
             settings.map(|settings| SumService::new(settings.name.clone(), settings.number, sum_ids));
-        let worker = WorkerState::new(config, store, log).with_rename_lock(rename_lock);
+        let mut worker = WorkerState::new(config, store, log);
+        worker.context.rename_lock = rename_lock;
         let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id), now)?;
         reactor.set_watermarks(watermarks);
         for listener in http.into_iter().chain(sum) {
@@ -210,7 +196,7 @@ impl WorkerConfig {
     /// Serves until it is told to stop; `ready` is told what wakes it when there are orders.
     fn run(self, messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
-        reactor.app_mut().set_control_messages(messages);
+        reactor.app_mut().control_messages = Some(messages);
         ready(reactor.waker());
         reactor.run().map(drop)
     }
@@ -254,14 +240,14 @@ impl BoundServer {
     /// When epoll fails, or a worker.
     pub fn run(self) -> io::Result<Option<i32>> {
         match self.workers {
-            Workers::CurrentThread(reactor) => reactor.run().map(|server| server.stopped_by()),
+            Workers::CurrentThread(reactor) => reactor.run().map(|server| server.stopped_by),
             Workers::MultiThread(supervisor, configs) => workers::run(supervisor, configs, WorkerConfig::run),
         }
     }
 }
 
-fn event_loop_error(error: io::Error) -> StartError {
-    StartError(format!("cannot set up the event loop: {error}"))
+fn event_loop_error(error: io::Error) -> String {
+    format!("cannot set up the event loop: {error}")
 }
 
 /// Whether this is the directory that is served when none is named, however it is named: the source
@@ -271,27 +257,27 @@ fn is_content_directory(path: &Path) -> bool {
         .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))
 }
 
-fn root_error(path: &Path, error: &io::Error) -> StartError {
+fn root_error(path: &Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
         ErrorKind::NotFound => "create it, or name another directory with --root",
         ErrorKind::NotADirectory => "name the directory that holds it with --root",
         ErrorKind::PermissionDenied => "make it readable for this user, or name another with --root",
         _ => "name another directory with --root",
     };
-    StartError(format!("cannot serve {}: {error}; {remedy}", quote(path)))
+    format!("cannot serve {}: {error}; {remedy}", quote(path))
 }
 
-fn log_error(destination: &LogDestination, error: &io::Error) -> StartError {
+fn log_error(destination: &LogDestination, error: &io::Error) -> String {
     let name = match destination {
         LogDestination::File(path) => quote(path),
         LogDestination::Stdout => "stdout".to_owned(),
         LogDestination::Off => "off".to_owned(),
     };
-    StartError(format!("cannot write the access log {name}: {error}; name another with --access-log, or off"))
+    format!("cannot write the access log {name}: {error}; name another with --access-log, or off")
 }
 
 /// `option` is the one that chooses the port.
-fn listen_error(error: &ListenError, option: &str) -> StartError {
+fn listen_error(error: &ListenError, option: &str) -> String {
     let remedy = match error.source.kind() {
         ErrorKind::AddrInUse => {
             format!("stop what uses it, or choose another port with {option} (0 takes a free one)")
@@ -302,5 +288,5 @@ fn listen_error(error: &ListenError, option: &str) -> StartError {
         }
         _ => format!("choose another address with --bind or another port with {option}"),
     };
-    StartError(format!("{error}; {remedy}"))
+    format!("{error}; {remedy}")
 }

@@ -94,11 +94,11 @@ pub struct HttpServerProtocol {
 }
 
 impl HttpServerProtocol {
-    /// The machine of a connection that has just been accepted.
-    pub fn new(peer: SocketAddr, idle_timeout: Duration, now: Now) -> Self {
+    /// The machine of a connection that has just been accepted, by the number that the logs will tell.
+    pub fn new(peer: SocketAddr, number: u64, idle_timeout: Duration, now: Now) -> Self {
         Self {
             peer,
-            number: 0,
+            number,
             state: HttpServerState::Reading,
             deadlines: Deadlines::new(idle_timeout, now.instant),
             head_progress: HeadProgress::default(),
@@ -107,11 +107,6 @@ impl HttpServerProtocol {
             tick: now.instant,
             tick_requests: 0,
         }
-    }
-
-    /// The same connection, by a number that the logs will tell.
-    pub fn with_number(self, number: u64) -> Self {
-        Self { number, ..self }
     }
 
     /// The state it is in.

@@ -2,8 +2,6 @@
 //!
 //! It is handed down by mutable reference, one connection at a time. It decides nothing.
 
-use std::sync::{Arc, Mutex};
-
 use super::exchange::BoxedPipeline;
 use super::request_cache::RequestCache;
 use crate::access_log::AccessLog;
@@ -42,12 +40,6 @@ impl WorkerState {
             spare_pipelines: Vec::new(),
             scratch: Vec::new(),
         }
-    }
-
-    /// One whose uploads take their names in turn with those of other sites.
-    pub(in crate::server) fn with_rename_lock(mut self, rename_lock: Arc<Mutex<()>>) -> Self {
-        self.context.rename_lock = rename_lock;
-        self
     }
 
     /// From now on no new requests are wanted: answers say `Connection: close`.

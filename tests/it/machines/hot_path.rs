@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use reactor_http::access_log::{AccessLog, LogDestination};
+use reactor_http::access_log::{AccessLog, LogDestination, LogStyle};
 use reactor_http::files::{ContentSource, RACY_WINDOW, Root};
 use reactor_http::http::HEAD_LEN_MAX;
 use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
@@ -59,9 +59,13 @@ impl Bench {
         let config = invocation.config;
         // By then all that is on the shelf has settled, and is kept.
         let now = Now::read().after(10 * RACY_WINDOW);
-        let log = AccessLog::open(&LogDestination::File(shelf.path().join("access.log"))).expect("a log");
+        let log = AccessLog::open_styled(
+            &LogDestination::File(shelf.path().join("access.log")),
+            LogStyle::default(),
+        )
+        .expect("a log");
         let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
-        let machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), config.idle_timeout, now);
+        let machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, config.idle_timeout, now);
         let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
         Self { machine, site: WorkerState::new(config, store, log), inbox, outbox, pool, now }
     }

@@ -31,7 +31,8 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
     let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
-    let mut protocol = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), came);
+    let mut protocol =
+        HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), came);
     let (mut recv_buf, mut send_queue, mut pool) =
         (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
@@ -58,11 +59,12 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
 
 /// Answers one request, and panics before the log has been written.
 fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
-    let log = AccessLog::open(log).expect("a log");
+    let log = AccessLog::open_styled(log, LogStyle::default()).expect("a log");
     let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
     let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let now = Now::read();
-    let mut protocol = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), Duration::from_secs(60), now);
+    let mut protocol =
+        HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), now);
     let (mut recv_buf, mut send_queue, mut pool) =
         (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reactor_http::access_log::{AccessLog, LogDestination};
+use reactor_http::access_log::{AccessLog, LogDestination, LogStyle};
 use reactor_http::client;
 use reactor_http::client::connection::{FetchError, ResponseHandler};
 use reactor_http::files::{ContentSource, Root};
@@ -128,9 +128,9 @@ impl Shelf {
     /// A server machine with these settings.
     pub(super) fn server_with(&self, config: ServerConfig, now: Now) -> Side<server::HttpServerProtocol> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
-        let machine = server::HttpServerProtocol::new(peer, config.idle_timeout, now);
+        let machine = server::HttpServerProtocol::new(peer, 0, config.idle_timeout, now);
         let store = ContentSource::Disk(Root::open(self.path()).expect("a root"));
-        let log = AccessLog::open(&LogDestination::Off).expect("no log");
+        let log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).expect("no log");
         Side::new(machine, WorkerState::new(config, store, log), Want::Input)
     }
 }
