@@ -80,7 +80,7 @@ impl TomlFile<'_> {
         at: usize,
     ) -> Result<OsString, String> {
         let option = bare_name(spec.long);
-        let text = (spec.takes_value()).then(|| scalar_text(value)).flatten();
+        let text = scalar_text(value).filter(|_| spec.value_kind != ValueKind::NoValue);
         let text = text.filter(|text| name.is_some() || !text.is_empty());
         let Some(text) = text else {
             let (wanted, found) = (expected_type(spec), type_name(value));

@@ -100,11 +100,6 @@ impl OptionSpec {
         OptionSpec { kind: OptionKind::SettingsFile, ..self }
     }
 
-    /// Whether a value may go with it.
-    pub(super) const fn takes_value(&self) -> bool {
-        !matches!(self.value_kind, ValueKind::NoValue)
-    }
-
     /// Whether it can stand in a file of settings.
     pub(super) const fn is_allowed_in_file(&self) -> bool {
         !matches!(self.kind, OptionKind::SettingsFile | OptionKind::Action)

@@ -27,18 +27,14 @@ impl Program {
             let texts: Vec<&OsStr> = set.iter().filter_map(|setting| setting.text.as_deref()).collect();
             let default = defaults.iter().find(|(name, _)| *name == spec.long);
             let default = default.map(|(_, text)| text.as_os_str()).or(spec.default.map(OsStr::new));
+            let is_required = !spec.is_repeatable() && matches!(spec.value_kind, ValueKind::Required(_));
             let line = match (set.first(), default) {
                 (Some(first), _) => toml_line(spec, &texts, directory, &first.source.to_string()),
-                (None, Some(text)) => toml_line(spec, &[text], directory, "default"),
-                (None, None)
-                    if spec.is_repeatable() || !matches!(spec.value_kind, ValueKind::Required(_)) =>
-                {
-                    toml_line(spec, &[], directory, "default")
-                }
-                (None, None) => {
+                (None, None) if is_required => {
                     let example = toml_value(OsStr::new(spec.example()));
                     format!("# {} = {example}  # not set; this is an example\n", bare_name(spec.long))
                 }
+                (None, default) => toml_line(spec, default.as_slice(), directory, "default"),
             };
             shown += &line;
         }

@@ -20,3 +20,9 @@ pub fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     // Writing to a vector cannot fail.
     let _ = out.write_fmt(text);
 }
+
+/// What is before and behind the first of these bytes.
+pub fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|&other| other == byte)?;
+    Some((bytes.get(..at)?, bytes.get(at + 1..)?))
+}

@@ -48,29 +48,21 @@ pub(super) fn archive_response(
     if !path.has_trailing_slash() {
         return None;
     }
-    Some(match (format, context.config.listings_enabled()) {
-        (b"tar", true) => begin(head, path, context),
-        (b"tar", false) => error_response(
-            head,
-            Status::FORBIDDEN,
-            "Archives of folders are turned off on this server, as listings are.",
-        ),
-        (_, true) => error_response(
-            head,
-            Status::BAD_REQUEST,
-            "The only format of an archive here is tar: ?archive=tar.",
-        ),
+    let (status, message) = match (format, context.config.listings_enabled()) {
+        (b"tar", true) => return Some(begin(head, path, context)),
+        (b"tar", false) => {
+            (Status::FORBIDDEN, "Archives of folders are turned off on this server, as listings are.")
+        }
+        (_, true) => (Status::BAD_REQUEST, "The only format of an archive here is tar: ?archive=tar."),
         (_, false) => return None,
-    })
+    };
+    Some(error_response(head, status, message))
 }
 
 fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerContext) -> Response {
     if Rc::strong_count(&context.archive_permits) > ARCHIVES_MAX {
-        return error_response(
-            head,
-            Status::SERVICE_UNAVAILABLE,
-            "The server is making many archives; try again.",
-        );
+        let message = "The server is making many archives; try again.";
+        return error_response(head, Status::SERVICE_UNAVAILABLE, message);
     }
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
     match Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME)) {

@@ -21,11 +21,7 @@ pub(super) fn replace_error(
     context: &mut ServerContext,
     now: Now,
 ) -> Result<Response, Pending> {
-    let response = match fallback(error, head, context, now)? {
-        Some(response) => response,
-        None => Response::Error(error),
-    };
-    Ok(match response {
+    Ok(match fallback(error, head, context, now)?.unwrap_or(Response::Error(error)) {
         Response::Error(error) => error_page(error, head.method, context, now),
         response => response,
     })

@@ -30,38 +30,36 @@ pub(super) fn apply_conditions_and_range(
     context: &ServerContext,
     now: Now,
 ) -> Response {
+    if !head.has_conditions_or_range {
+        return response;
+    }
+    let evaluate = |current: Validators<'_>| {
+        Preconditions::from_fields(head.fields).evaluate(head.method, Some(current), now.unix_secs())
+    };
+    let failed = || error_response(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
     let entry = match response {
         Response::File(entry, FilePart::Whole) => entry,
-        Response::Prepare(_) | Response::Stream(_) if generated_response_fails_conditions(head, now) => {
-            return error_response(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
+        Response::Prepare(_) | Response::Stream(_) => {
+            let is_failed = evaluate(Validators::default()) == PreconditionResult::Failed;
+            return if is_failed { failed() } else { response };
         }
         response => return response,
     };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
-    match Preconditions::from_fields(head.fields).evaluate(head.method, Some(current), now.unix_secs()) {
-        PreconditionResult::Failed => {
-            error_response(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE)
+    let part = match evaluate(current) {
+        PreconditionResult::Failed => return failed(),
+        PreconditionResult::NotModified => FilePart::NotModified,
+        PreconditionResult::Perform => {
+            let range = applicable_range(head, current, now);
+            match range.map_or(RangeSelection::Whole, |range| select_ranges(range, entry.resource.len)) {
+                RangeSelection::Whole => FilePart::Whole,
+                RangeSelection::One(range) => FilePart::Range(range),
+                RangeSelection::Several(ranges) => multipart_part(&entry, ranges, context),
+                RangeSelection::Unsatisfiable => return range_not_satisfiable(entry.resource.len, head),
+            }
         }
-        PreconditionResult::NotModified => Response::File(entry, FilePart::NotModified),
-        PreconditionResult::Perform => match applicable_range(head, current, now) {
-            Some(range) => match select_ranges(range, entry.resource.len) {
-                RangeSelection::Whole => Response::File(entry, FilePart::Whole),
-                RangeSelection::One(range) => Response::File(entry, FilePart::Range(range)),
-                RangeSelection::Several(ranges) => {
-                    let part = multipart_part(&entry, ranges, context);
-                    Response::File(entry, part)
-                }
-                RangeSelection::Unsatisfiable => range_not_satisfiable(entry.resource.len, head),
-            },
-            None => Response::File(entry, FilePart::Whole),
-        },
-    }
-}
-
-fn generated_response_fails_conditions(head: &RequestHead<'_, '_>, now: Now) -> bool {
-    let conditions = Preconditions::from_fields(head.fields);
-    conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs())
-        == PreconditionResult::Failed
+    };
+    Response::File(entry, part)
 }
 
 /// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what

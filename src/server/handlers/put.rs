@@ -75,14 +75,8 @@ pub(super) fn begin(
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
-    let remaining_len = context.config.upload_len_max;
-    Ok(UploadInProgress {
-        upload,
-        preconditions,
-        location,
-        error_format: error_format(head.accept),
-        remaining_len,
-    })
+    let (error_format, remaining_len) = (error_format(head.accept), context.config.upload_len_max);
+    Ok(UploadInProgress { upload, preconditions, location, error_format, remaining_len })
 }
 
 /// Whether the head describes a body that can be the content of a file.
@@ -107,19 +101,16 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Response> 
 }
 
 fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> Response {
-    match cause {
-        PathError::Hidden => error_response(
-            head,
-            Status::FORBIDDEN,
-            "Names that begin with a dot are neither served nor stored.",
-        ),
-        PathError::NotFound => error_response(
-            head,
-            Status::BAD_REQUEST,
-            "No file can have this name: it is too long, or has a slash in it.",
-        ),
-        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, cause),
-    }
+    let (status, message) = match cause {
+        PathError::Hidden => {
+            (Status::FORBIDDEN, "Names that begin with a dot are neither served nor stored.")
+        }
+        PathError::NotFound => {
+            (Status::BAD_REQUEST, "No file can have this name: it is too long, or has a slash in it.")
+        }
+        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => return path_error(head, cause),
+    };
+    error_response(head, status, message)
 }
 
 /// The answer to a file that cannot be stored.
@@ -161,11 +152,8 @@ impl UploadInProgress {
     /// Takes the next part of the file.
     pub(in crate::server) fn write(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
-        self.remaining_len = remaining_len.ok_or(ErrorResponse::new(
-            Status::CONTENT_TOO_LARGE,
-            TOO_LARGE,
-            self.error_format,
-        ))?;
+        let too_large = ErrorResponse::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.error_format);
+        self.remaining_len = remaining_len.ok_or(too_large)?;
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 

@@ -52,12 +52,7 @@ pub(in crate::server) fn route(
         Response::Error(error) => error_documents::replace_error(error, head, context, now)?,
         response => response,
     };
-    let response = if head.has_conditions_or_range {
-        preconditions::apply_conditions_and_range(response, head, context, now)
-    } else {
-        response
-    };
-    Ok(Action::Respond(response))
+    Ok(Action::Respond(preconditions::apply_conditions_and_range(response, head, context, now)))
 }
 
 fn dispatch_by_method(

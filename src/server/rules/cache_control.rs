@@ -3,8 +3,9 @@
 //! A rule is for files as they are on the disk, `docs/index.html` where `/docs/` was asked for. It knows
 //! no answer: who renders the head of a file asks.
 
-use super::{Glob, split_once};
+use super::Glob;
 use crate::http::is_field_value;
+use crate::text::split_once;
 
 /// What `Cache-Control` says of some files.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! Owns which names can be set so. The fields that the server says itself cannot: two of them would
 //! contradict each other, and some decide where an answer ends.
 
-use super::split_once;
 use crate::http::{is_field_value, is_token};
+use crate::text::split_once;
 
 /// A field that goes with every answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

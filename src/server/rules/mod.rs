@@ -19,9 +19,3 @@ pub use header::Header;
 pub(super) use header::check_header_conflicts;
 pub use redirect::Redirect;
 pub(super) use redirect::{check_loops, find_redirect};
-
-/// What is before and behind the first of these bytes.
-fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|&other| other == byte)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}

@@ -59,6 +59,16 @@ impl Redirect {
             path.strip_prefix(self.from.as_slice()).filter(|rest| self.is_prefix_match || rest.is_empty())?;
         Some(self.to.location(rest, query))
     }
+
+    /// A path that this rule is for.
+    fn sample_path(&self) -> Vec<u8> {
+        let mut path = b"/".to_vec();
+        percent_encode_path(&mut path, &self.from);
+        if self.is_prefix_match {
+            path.push(b'x');
+        }
+        path
+    }
 }
 
 impl RedirectTarget {
@@ -124,11 +134,9 @@ fn split_origin(text: &str) -> Result<(&str, &str), String> {
     if text.starts_with('/') {
         return Ok(("", text));
     }
-    let scheme_len = ["http://", "https://"]
-        .iter()
-        .find(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
-        .map(|scheme| scheme.len())
-        .ok_or(form)?;
+    let begins_with =
+        |scheme: &&str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let scheme_len = ["http://", "https://"].into_iter().find(begins_with).ok_or(form)?.len();
     let path_starts = text.get(scheme_len..).and_then(|rest| rest.find('/')).map(|at| scheme_len + at);
     let (origin, path) = text.split_at(path_starts.unwrap_or(text.len()));
     if !has_host(origin.get(scheme_len..).unwrap_or_default().as_bytes()) {
@@ -174,18 +182,6 @@ pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-impl Redirect {
-    /// A path that this rule is for.
-    fn sample_path(&self) -> Vec<u8> {
-        let mut path = b"/".to_vec();
-        percent_encode_path(&mut path, &self.from);
-        if self.is_prefix_match {
-            path.push(b'x');
-        }
-        path
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::cli::{ParsedArgs, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
 use crate::server::{CacheMode, ErrorPage};
+use crate::text::split_once;
 
 /// The statuses that can have a page of their own: what a request that was understood may come to.
 /// The others are answers to what never became one, and end the connection.
@@ -71,8 +72,7 @@ pub(super) fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, St
 }
 
 fn parse_error_page(text: &OsStr) -> Result<ErrorPage, String> {
-    let mut parts = text.as_bytes().splitn(2, |&byte| byte == b'=');
-    let (Some(code), Some(name)) = (parts.next(), parts.next()) else {
+    let Some((code, name)) = split_once(text.as_bytes(), b'=') else {
         return Err(format!(
             "--error-page: {} is not a status and a file, such as 404=404.html",
             quote(text)

@@ -135,12 +135,8 @@ impl ListingScan {
         let len = body.len_if_known();
         let mut fields = Vec::new();
         body.append_fields(&mut fields);
-        Response::Stream(Box::new(StreamedResponse::new(
-            self.format.media_type(),
-            fields,
-            len,
-            Box::new(body),
-        )))
+        let stream = StreamedResponse::new(self.format.media_type(), fields, len, Box::new(body));
+        Response::Stream(Box::new(stream))
     }
 }
 

@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_
 
 use crate::files::listing::{NameFilter, PageRequest, SortKey, SortOrder, Wanted};
 use crate::http::ListingFormat;
+use crate::text::split_once;
 
 /// How many entries a page has: as many as a browser shows without a pause.
 pub(super) const PAGE_LEN: usize = 1000;
@@ -40,10 +41,8 @@ impl ListingQuery {
     pub(super) fn parse(raw: &[u8]) -> ListingQuery {
         let mut query = ListingQuery::default();
         for pair in raw.split(|&byte| byte == b'&') {
-            let mut halves = pair.splitn(2, |&byte| byte == b'=');
-            let name = halves.next().unwrap_or_default();
-            let value = decode_value(halves.next().unwrap_or_default());
-            match (name, value.as_str()) {
+            let (name, value) = split_once(pair, b'=').unwrap_or((pair, b""));
+            match (name, decode_value(value).as_str()) {
                 (b"sort", name) => query.order.key = named(&SORT_KEYS, name).unwrap_or(query.order.key),
                 (b"order", "asc") => query.order.descending = false,
                 (b"order", "desc") => query.order.descending = true,
