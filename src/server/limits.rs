@@ -67,13 +67,14 @@ pub(super) fn worker_share(whole: Watermarks, index: usize, workers: usize) -> W
 /// # Errors
 /// One line for people, if not.
 pub(super) fn check_worker_shares(whole: Watermarks, workers: usize) -> Result<(), String> {
-    match whole.stop_at {
-        count if count < workers => Err(format!(
-            "{workers} workers need {workers} connections at least, and {count} can be had; \
-             ask for fewer workers, or allow more with --max-connections and `ulimit -n`"
-        )),
-        _ => Ok(()),
+    let count = whole.stop_at;
+    if count >= workers {
+        return Ok(());
     }
+    Err(format!(
+        "{workers} workers need {workers} connections at least, and {count} can be had; \
+         ask for fewer workers, or allow more with --max-connections and `ulimit -n`"
+    ))
 }
 
 /// Puts right what rounding does to tiny numbers: stop at one at least, and resume below it.

@@ -7,21 +7,13 @@
 use crate::files::normal_form;
 use crate::http::{has_host, percent_encode_path};
 
-/// A path that has moved, and where to.
+/// A path that has moved, and where to; the latter in parts, each as it goes on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     /// In its normal form: decoded, without the first slash.
     from: Vec<u8>,
     /// What has only begun with `from` has moved too.
     is_prefix_match: bool,
-    to: RedirectTarget,
-    /// As it was written.
-    text: String,
-}
-
-/// An address in parts, each as it goes on the wire.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct RedirectTarget {
     /// `https://host`, or nothing for this server; and the path, up to the `*` if there is one.
     start: String,
     /// What follows the `*`, if there is one.
@@ -30,6 +22,8 @@ struct RedirectTarget {
     query: Option<String>,
     /// With its `#`, or empty.
     fragment: String,
+    /// As it was written.
+    text: String,
 }
 
 impl Redirect {
@@ -48,8 +42,21 @@ impl Redirect {
             |_| "its first part is not a path that can be asked for; write it like /old, percent-encoded",
         )?;
         let from = from.strip_suffix(b"*").filter(|_| is_prefix_match).unwrap_or(&from).to_vec();
-        let to = RedirectTarget::parse(to, is_prefix_match)?;
-        Ok(Redirect { from, is_prefix_match, to, text: text.to_owned() })
+        if let Some(letter) = to.chars().find(|letter| !is_uri_char(*letter)) {
+            return Err(format!("where it leads has {letter:?} in it, which must be percent-encoded"));
+        }
+        let (to, fragment) = to.split_at(to.find('#').unwrap_or(to.len()));
+        let (to, query) = to.split_at(to.find('?').unwrap_or(to.len()));
+        let (origin, path) = split_origin(to)?;
+        let (path, after) = path.split_at(path.find('*').unwrap_or(path.len()));
+        let path_after_star = after.strip_prefix('*').map(str::to_owned);
+        let stars = [origin, path_after_star.as_deref().unwrap_or_default(), query, fragment].concat();
+        if stars.contains('*') || (path_after_star.is_some() && !is_prefix_match) {
+            return Err("it leads to a * that stands for nothing: one may be in the path, and the path that has moved must end in one".to_owned());
+        }
+        let (start, query) = ([origin, path].concat(), (!query.is_empty()).then(|| query.to_owned()));
+        let (fragment, text) = (fragment.to_owned(), text.to_owned());
+        Ok(Redirect { from, is_prefix_match, start, path_after_star, query, fragment, text })
     }
 
     /// Where this path has moved, given in its normal form, if this rule is for it. The query goes
@@ -57,45 +64,6 @@ impl Redirect {
     fn location(&self, path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
         let rest =
             path.strip_prefix(self.from.as_slice()).filter(|rest| self.is_prefix_match || rest.is_empty())?;
-        Some(self.to.location(rest, query))
-    }
-
-    /// A path that this rule is for.
-    fn sample_path(&self) -> Vec<u8> {
-        let mut path = b"/".to_vec();
-        percent_encode_path(&mut path, &self.from);
-        if self.is_prefix_match {
-            path.push(b'x');
-        }
-        path
-    }
-}
-
-impl RedirectTarget {
-    fn parse(text: &str, is_prefix_match: bool) -> Result<RedirectTarget, String> {
-        if let Some(letter) = text.chars().find(|letter| !is_uri_char(*letter)) {
-            return Err(format!("where it leads has {letter:?} in it, which must be percent-encoded"));
-        }
-        let (text, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
-        let (text, query) = text.split_at(text.find('?').unwrap_or(text.len()));
-        let (origin, path) = split_origin(text)?;
-        let (path, path_after_star) = match path.split_once('*') {
-            Some((path, after)) => (path, Some(after.to_owned())),
-            None => (path, None),
-        };
-        let stars = [origin, path_after_star.as_deref().unwrap_or_default(), query, fragment].concat();
-        if stars.contains('*') || (path_after_star.is_some() && !is_prefix_match) {
-            return Err("it leads to a * that stands for nothing: one may be in the path, and the path that has moved must end in one".to_owned());
-        }
-        Ok(RedirectTarget {
-            start: [origin, path].concat(),
-            path_after_star,
-            query: (!query.is_empty()).then(|| query.to_owned()),
-            fragment: fragment.to_owned(),
-        })
-    }
-
-    fn location(&self, rest: &[u8], query: Option<&[u8]>) -> Vec<u8> {
         let mut location = self.start.clone().into_bytes();
         if let Some(path_after_star) = &self.path_after_star {
             // Two slashes in a row at the front of a path would name a host.
@@ -117,7 +85,17 @@ impl RedirectTarget {
             (None, None) => {}
         }
         location.extend_from_slice(self.fragment.as_bytes());
-        location
+        Some(location)
+    }
+
+    /// A path that this rule is for.
+    fn sample_path(&self) -> Vec<u8> {
+        let mut path = b"/".to_vec();
+        percent_encode_path(&mut path, &self.from);
+        if self.is_prefix_match {
+            path.push(b'x');
+        }
+        path
     }
 }
 

@@ -5,6 +5,7 @@
 //! `server::rules`.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 
 use crate::cli::{ParsedArgs, quote};
 use crate::files::MediaTypes;
@@ -17,29 +18,29 @@ const RULES_MAX: usize = 1000;
 /// Reads all of `--mime`.
 pub(super) fn read_media_types(parsed: &mut ParsedArgs) -> Result<MediaTypes, String> {
     let mut types = MediaTypes::default();
-    rule_values(parsed, "--mime")?.iter().try_for_each(|text| add_media_type(&mut types, text))?;
+    for (extension, media_type) in read_all(parsed, "--mime", parse_media_type)? {
+        types.insert(&extension, &media_type).map_err(|earlier| {
+            let extension = quote(&extension);
+            format!("--mime is given twice for {extension}, which is {earlier} already; leave one out")
+        })?;
+    }
     Ok(types)
 }
 
-/// The values of an option, if they are not too many.
-fn rule_values(parsed: &mut ParsedArgs, name: &'static str) -> Result<Vec<OsString>, String> {
-    let values = parsed.all(name);
-    match values.len() > RULES_MAX {
-        true => Err(format!("{name} is given more than {RULES_MAX} times; leave some out")),
-        false => Ok(values),
-    }
-}
-
-/// Reads each value of an option into a rule.
-pub(super) fn read_all<T>(
+/// Reads each value of an option into a rule, if they are not too many.
+pub(super) fn read_all<T, E: Display>(
     parsed: &mut ParsedArgs,
     name: &'static str,
-    parse: impl Fn(&OsStr) -> Result<T, String>,
+    parse: impl Fn(&OsStr) -> Result<T, E>,
 ) -> Result<Vec<T>, String> {
+    let values = parsed.all(name);
+    if values.len() > RULES_MAX {
+        return Err(format!("{name} is given more than {RULES_MAX} times; leave some out"));
+    }
     let parse = |text: &OsString| {
         parse(text).map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
     };
-    rule_values(parsed, name)?.iter().map(parse).collect()
+    values.iter().map(parse).collect()
 }
 
 pub(super) fn to_utf8(text: &OsStr) -> Result<&str, String> {
@@ -53,29 +54,21 @@ pub(super) fn parse_origin(text: &OsStr) -> Result<Origin, String> {
 }
 
 /// Reads `EXT=TYPE`.
-fn add_media_type(types: &mut MediaTypes, text: &OsStr) -> Result<(), String> {
-    let refused = |error: &str| Err(format!("--mime: {} does not do: {error}", quote(text)));
-    let Some((extension, media_type)) = text.to_str().and_then(|text| text.split_once('=')) else {
-        return refused("it is not an extension and a media type, such as foo=text/plain");
-    };
+fn parse_media_type(text: &OsStr) -> Result<(String, String), &'static str> {
+    let (extension, media_type) = text
+        .to_str()
+        .and_then(|text| text.split_once('='))
+        .ok_or("it is not an extension and a media type, such as foo=text/plain")?;
     let extension = extension.strip_prefix('.').unwrap_or(extension);
     let is_plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '/' || c.is_control());
     if !extension.split('.').all(is_plain) {
-        return refused(
-            "what is before the equals sign is not the extension of a file, such as foo or tar.gz",
-        );
+        return Err("what is before the equals sign is not the extension of a file, such as foo or tar.gz");
     }
     let media_type = media_type.trim();
     if !is_media_type(media_type.as_bytes()) || !media_type.is_ascii() {
-        return refused("what is behind the equals sign is not a media type, such as text/plain");
+        return Err("what is behind the equals sign is not a media type, such as text/plain");
     }
-    match types.insert(extension, media_type) {
-        Ok(()) => Ok(()),
-        Err(earlier) => Err(format!(
-            "--mime is given twice for {}, which is {earlier} already; leave one out",
-            quote(extension)
-        )),
-    }
+    Ok((extension.to_owned(), media_type.to_owned()))
 }
 
 #[cfg(test)]
