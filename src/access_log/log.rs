@@ -113,8 +113,8 @@ impl AccessLog {
         let time = time.at(record.unix);
         record.request_line = redact::redact_request_line(record.request_line, style);
         writer.append(now, |buffer| match style.format {
-            LogFormat::Combined => combined::combined_line(buffer, record, time),
-            LogFormat::Common => combined::common_line(buffer, record, time),
+            LogFormat::Combined => combined::line(buffer, record, true, time),
+            LogFormat::Common => combined::line(buffer, record, false, time),
             LogFormat::Json => json::line(buffer, record, style, time),
             LogFormat::Headers => headers::block(buffer, record, style, time),
         });

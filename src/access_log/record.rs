@@ -127,16 +127,15 @@ impl HeaderChoice {
     /// # Errors
     /// What is wrong, in words to stand behind a colon.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        match text {
-            "all" => return Ok(Self::All),
-            "none" => return Ok(Self::None),
-            _ => {}
-        }
         let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        match names.iter().all(|name| !name.is_empty() && name.bytes().all(is_token_byte)) {
-            true => Ok(Self::Only(names)),
-            false => Err("write all, none, or names of header fields with commas between them"),
+        match text {
+            "all" => Ok(Self::All),
+            "none" => Ok(Self::None),
+            _ if names.iter().all(|name| !name.is_empty() && name.bytes().all(is_token_byte)) => {
+                Ok(Self::Only(names))
+            }
+            _ => Err("write all, none, or names of header fields with commas between them"),
         }
     }
 

@@ -114,12 +114,9 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     Ok(match &config.root {
         _ if !config.http => ContentSource::Embedded,
         RootChoice::Directory(path) => {
-            let root = Root::open(path).map_err(|error| root_error(path, &error))?;
-            if is_content_directory(path) {
-                ContentSource::DiskWithSource(root)
-            } else {
-                ContentSource::Disk(root)
-            }
+            let is_content = is_content_directory(path);
+            let source = if is_content { ContentSource::DiskWithSource } else { ContentSource::Disk };
+            source(Root::open(path).map_err(|error| root_error(path, &error))?)
         }
         RootChoice::Embedded => ContentSource::Embedded,
     })

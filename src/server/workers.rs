@@ -21,11 +21,8 @@ use crate::reactor::{
 
 /// How many threads are to serve.
 pub(super) fn worker_count(config: &ServerConfig) -> usize {
-    let requested = match config.http {
-        true => config.workers,
-        // The number exchange alone: it has one room.
-        false => Some(1),
-    };
+    // The number exchange alone has one room.
+    let requested = if config.http { config.workers } else { Some(1) };
     requested.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
 }
 

@@ -10,23 +10,8 @@ use super::{decimal, quoted};
 use crate::access_log::record::LogRecord;
 use crate::text::append;
 
-/// Appends the combined line of one record, whose time is already text.
-pub(in crate::access_log) fn combined_line(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
-    fields(out, record, time);
-    out.push(b' ');
-    quoted(out, record.referer);
-    out.push(b' ');
-    quoted(out, record.user_agent);
-    out.push(b'\n');
-}
-
-/// Appends the common line of one record, whose time is already text.
-pub(in crate::access_log) fn common_line(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
-    fields(out, record, time);
-    out.push(b'\n');
-}
-
-fn fields(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
+/// Appends the line of one record, whose time is already text: combined, or common.
+pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, is_combined: bool, time: &[u8]) {
     // `::ffff:192.0.2.1` is a client of IPv4 on a socket that listens for both: `192.0.2.1`.
     address(out, record.peer.ip().to_canonical());
     out.extend_from_slice(b" - - [");
@@ -41,6 +26,13 @@ fn fields(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     }
     out.push(b' ');
     decimal(out, record.body_bytes);
+    if is_combined {
+        for value in [record.referer, record.user_agent] {
+            out.push(b' ');
+            quoted(out, value);
+        }
+    }
+    out.push(b'\n');
 }
 
 fn address(out: &mut Vec<u8>, ip: IpAddr) {
@@ -68,7 +60,7 @@ mod tests {
 
     fn rendered(record: &LogRecord<'_>) -> String {
         let mut out = Vec::new();
-        combined_line(&mut out, record, TIME);
+        line(&mut out, record, true, TIME);
         String::from_utf8(out).expect("a line is ASCII")
     }
 
@@ -170,7 +162,7 @@ mod tests {
     #[test]
     fn common_line_matches_ncsa_httpd() {
         let mut out = Vec::new();
-        common_line(&mut out, &plain_record(), b"20/Nov/2026:12:52:23 +0000");
+        line(&mut out, &plain_record(), false, b"20/Nov/2026:12:52:23 +0000");
         let text = str::from_utf8(&out).unwrap();
         assert_eq!(text, "127.0.0.1 - - [20/Nov/2026:12:52:23 +0000] \"GET / HTTP/1.1\" 200 5\n");
     }
@@ -178,7 +170,7 @@ mod tests {
     #[test]
     fn record_without_status_prints_a_hyphen() {
         let mut out = Vec::new();
-        common_line(&mut out, &LogRecord { status: None, body_bytes: 0, ..plain_record() }, b"");
+        line(&mut out, &LogRecord { status: None, body_bytes: 0, ..plain_record() }, false, b"");
         assert!(out.ends_with(b"\"GET / HTTP/1.1\" - 0\n"), "{out:?}");
     }
 

@@ -37,10 +37,8 @@ fn fallback(
 ) -> Result<Option<Response>, Pending> {
     let ServerContext { cache, store, config, .. } = context;
     let Some(path) = &config.fallback else { return Ok(None) };
-    if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) {
-        return Ok(None);
-    }
-    if matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden)) {
+    let is_hidden = || matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden));
+    if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) || is_hidden() {
         return Ok(None);
     }
     match find(cache, (store, config), path, &accepted_encodings(head, config, now), now) {

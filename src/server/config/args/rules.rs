@@ -7,6 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 
+use super::values::parse_with;
 use crate::cli::{ParsedArgs, quote};
 use crate::files::MediaTypes;
 use crate::http::is_media_type;
@@ -49,8 +50,7 @@ pub(super) fn to_utf8(text: &OsStr) -> Result<&str, String> {
 
 /// Reads where pages may come from: from everywhere if nothing is said.
 pub(super) fn parse_origin(text: &OsStr) -> Result<Origin, String> {
-    let origin = if text.is_empty() { Origin::parse("*") } else { to_utf8(text).and_then(Origin::parse) };
-    origin.map_err(|error| format!("--cors: {} does not do: {error}", quote(text)))
+    parse_with("--cors", if text.is_empty() { OsStr::new("*") } else { text }, Origin::parse)
 }
 
 /// Reads `EXT=TYPE`.

@@ -4,6 +4,7 @@
 //! that it is told, and never looks whether a port is free or a file exists.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -85,12 +86,12 @@ pub(super) fn parse_destination(text: &OsStr) -> LogDestination {
 }
 
 /// Reads what others understand; `name` is the option that it belongs to.
-pub(super) fn parse_with<T>(
+pub(super) fn parse_with<T, E: From<&'static str> + Display>(
     name: &str,
     text: &OsStr,
-    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, String> {
-    let outcome = text.to_str().map_or(Err("it is not UTF-8"), parse);
+    let outcome = text.to_str().map_or(Err("it is not UTF-8".into()), parse);
     outcome.map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
 }
 

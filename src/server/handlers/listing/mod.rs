@@ -49,20 +49,19 @@ fn utc(unix_secs: i64) -> Option<UtcTime> {
     }
     // A timestamp ends some hours before the year 9999 does.
     let cycle_before = Timestamp::from_second(unix_secs - CYCLE_SECS).ok()?;
-    Some(UtcTime { cycle_before: Offset::UTC.to_datetime(cycle_before) })
+    Some(UtcTime(Offset::UTC.to_datetime(cycle_before)))
 }
 
 /// `2026-11-20T15:41:09`, or with `#` to the minute, `2026-11-20 15:41`.
 ///
-/// By hand: the library's arithmetic and printing make the program 190 kB larger by the errors they can have.
+/// It holds the time 400 years before. By hand: the library's arithmetic and printing make the program
+/// 190 kB larger by the errors they can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct UtcTime {
-    cycle_before: DateTime,
-}
+struct UtcTime(DateTime);
 
 impl fmt::Display for UtcTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = self.cycle_before;
+        let UtcTime(time) = self;
         let (year, month, day) = (time.year() + 400, time.month(), time.day());
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
         match f.alternate() {
