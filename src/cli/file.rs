@@ -33,7 +33,7 @@ impl Program {
         })?;
         let mut settings = Vec::new();
         for (name, value, span) in entries_in_file_order(table.get_ref()) {
-            file.read(name.unwrap_or_default(), value, span, &mut settings)?;
+            settings.extend(file.read(name.unwrap_or_default(), value, span)?);
         }
         Ok(settings)
     }
@@ -48,28 +48,21 @@ struct TomlFile<'a> {
 }
 
 impl TomlFile<'_> {
-    fn read(
-        &self,
-        name: &str,
-        value: &DeValue<'_>,
-        span: Range<usize>,
-        settings: &mut Vec<Setting>,
-    ) -> Result<(), String> {
+    fn read(&self, name: &str, value: &DeValue<'_>, span: Range<usize>) -> Result<Vec<Setting>, String> {
         let known = self.specs.iter().find(|known| bare_name(known.long) == name);
         let Some(spec) = known.filter(|known| known.is_allowed_in_file()) else {
             return Err(self.error_at(span.start, &self.unknown_key_message(name, known.is_some())));
         };
         if let (DeValue::Boolean(on), false) = (value, matches!(spec.value_kind, ValueKind::Required(_))) {
             let text = on.then(OsString::new);
-            settings.push(Setting { spec, text, source: self.source(span.start) });
-            return Ok(());
+            return Ok(vec![Setting { spec, text, source: self.source(span.start) }]);
         }
-        for (name, part, span) in option_values(spec, value, span) {
+        let setting = |(name, part, span): TomlEntry<'_, '_>| {
             let is_whole = std::ptr::eq(part, value);
             let text = self.value_text(spec, (name, part, is_whole), span.start)?;
-            settings.push(Setting { spec, text: Some(text), source: self.source(span.start) });
-        }
-        Ok(())
+            Ok(Setting { spec, text: Some(text), source: self.source(span.start) })
+        };
+        option_values(spec, value, span).into_iter().map(setting).collect()
     }
 
     /// One value as text; `name` is that of its entry in a table, and it may be all there is or not.

@@ -92,10 +92,9 @@ impl ServerApp {
         console: Option<ConsoleLog>,
         worker_id: WorkerId,
     ) -> Self {
-        let pool = Pool::new(HEAD_LEN_MAX);
         Self {
             worker,
-            pool,
+            pool: Pool::new(HEAD_LEN_MAX),
             grace_deadline: None,
             stopped_by: None,
             sum,
@@ -126,13 +125,6 @@ impl ServerApp {
         }
         control.stop_listening();
         control.wake_all();
-    }
-
-    fn apply(&mut self, message: ControlMessage, control: &mut Control<ServerConnection>, now: Now) {
-        match message {
-            ControlMessage::ReopenLog => self.worker.log.reopen(),
-            ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
-        }
     }
 
     /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
@@ -217,11 +209,13 @@ impl App for ServerApp {
     }
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, now: Now, idle: bool) -> Option<Instant> {
-        if control.take_woken() {
-            self.take_control_messages().into_iter().for_each(|message| self.apply(message, control, now));
-        }
-        for message in control.take_signals().into_iter().filter_map(ControlMessage::from_signal) {
-            self.apply(message, control, now);
+        let mut messages = if control.take_woken() { self.take_control_messages() } else { Vec::new() };
+        messages.extend(control.take_signals().into_iter().filter_map(ControlMessage::from_signal));
+        for message in messages {
+            match message {
+                ControlMessage::ReopenLog => self.worker.log.reopen(),
+                ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
+            }
         }
         // Whose requests have come before, and wait for their turn, see what changes meanwhile.
         self.worker.context.cache.mark_events_pending();

@@ -138,6 +138,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
 pub(super) fn default_config() -> ServerConfig {
     match PROGRAM.command(Vec::new(), |parsed| read_config(parsed, false)) {
         Ok(Command::Run(config)) => *config,
+        // The defaults do not depend on what is given, and a test reads them all.
         other => unreachable!("the defaults are in the table of options: {other:?}"),
     }
 }
