@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::{OptionSpec, Setting, SettingSource, duplicate_message, quote};
+use super::{OptionSpec, Setting, SettingSource, ValueKind, duplicate_message, quote};
 
 /// The options and the operands that a program is started with.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl ParsedArgs {
             let mut texts = values_of(&added, spec.long).peekable();
             if spec.is_repeatable() {
                 words.extend(texts.peek().map(|_| spec.long.into()));
-            } else if spec.takes_value() {
+            } else if spec.value_kind != ValueKind::NoValue {
                 words.extend(texts.flat_map(|text| [spec.long.into(), mark_value(text)]));
             } else {
                 words.extend(texts.map(|_| OsString::from(spec.long)));
