@@ -114,7 +114,7 @@ fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64)
     let plan = plan(address, fixture.path, connections, answers);
     let ran =
         threads::run(&plan, &[vec![address]], &Interrupt::never(), &mut |_, _| {}).expect("the reactor runs");
-    let totals = ran.metrics.live.totals;
+    let totals = ran.metrics.series.totals;
     assert_eq!((totals.answered, totals.failed), (answers, 0), "all are answered");
     assert!(totals.received_len >= answers * fixture.len, "the answers are whole files");
     assert!(ran.metrics.failures.total() == 0 && ran.metrics.is_balanced(), "none is lost");

@@ -131,7 +131,7 @@ fn entries_in_file_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i
         (Some(name.get_ref().as_ref()), value.get_ref(), name.span())
     };
     let mut entries: Vec<_> = table.iter().map(entry).collect();
-    entries.sort_by_key(|(_, _, span)| span.start);
+    entries.sort_unstable_by_key(|(_, _, span)| span.start);
     entries
 }
 

@@ -70,11 +70,11 @@ impl PreparedRun {
             threads::run(plan, &self.addresses, interrupt, &mut |so_far, phase| live.show(so_far, phase));
         live.clear();
         let result = result.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
-        if result.ended_in_warmup || (result.was_interrupted && result.metrics.live.totals.sent == 0) {
+        if result.ended_in_warmup || (result.was_interrupted && result.metrics.series.totals.sent == 0) {
             return Err(LoadError::NothingMeasured);
         }
         let info = RunInfo {
-            due: plan.schedule.is_open_loop().then(|| result.metrics.live.totals.sent + result.unsent),
+            due: plan.schedule.is_open_loop().then(|| result.metrics.series.totals.sent + result.unsent),
             wall: result.wall,
             cpu_usage: result.cpu_usage,
             started_unix_secs: began.unix.as_secs(),

@@ -46,7 +46,7 @@ pub struct RunInfo {
     #[serde(rename = "wall_us", with = "micros")]
     pub wall: Duration,
     /// What it took of the processors in that time.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
     pub cpu_usage: CpuUsage,
     /// When the run began, in seconds since 1970.
     pub started_unix_secs: u64,
@@ -96,7 +96,7 @@ pub struct LoadProfile {
     /// When requests were due.
     pub schedule: Schedule,
     /// When it was to be over.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
     pub stop: Stop,
     /// How long it ran before anything counted.
     #[serde(rename = "warmup_us", with = "micros")]

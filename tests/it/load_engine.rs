@@ -14,7 +14,7 @@ use reactor_http::load::engine::threads;
 use reactor_http::load::plan::run_plan::{Plan, Stop};
 use reactor_http::load::plan::template::{RequestParts, RequestTemplate};
 use reactor_http::load::stats::failure::LoadFailure;
-use reactor_http::load::stats::metrics::RequestTotals;
+use reactor_http::load::stats::time_series::RequestTotals;
 
 use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
 
@@ -35,13 +35,13 @@ fn run(plan: &Plan, addresses: &[SocketAddr]) -> RunResult {
     let addresses = vec![addresses.to_vec(); plan.targets.len()];
     let result =
         threads::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
-    assert!(result.metrics.is_balanced(), "{:?}", result.metrics.live.totals);
+    assert!(result.metrics.is_balanced(), "{:?}", result.metrics.series.totals);
     result
 }
 
 /// Sent, answered, failed, unfinished.
 fn totals(result: &RunResult) -> [u64; 4] {
-    let RequestTotals { sent, answered, failed, unfinished, .. } = result.metrics.live.totals;
+    let RequestTotals { sent, answered, failed, unfinished, .. } = result.metrics.series.totals;
     [sent, answered, failed, unfinished]
 }
 

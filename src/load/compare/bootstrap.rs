@@ -35,7 +35,7 @@ const TAILS: [(usize, f64); 10] = [
 /// if those are too few. The values need no order.
 pub(super) fn interval(mut values: Vec<f64>, blocks: usize) -> Option<(f64, f64)> {
     let (_, tail) = TAILS.into_iter().find(|(least, _)| blocks >= *least)?;
-    values.sort_by(f64::total_cmp);
+    values.sort_unstable_by(f64::total_cmp);
     // Less than half of the values.
     let outside = (values.len() as f64 * tail) as usize;
     Some((*values.get(outside)?, *values.get(values.len().checked_sub(outside + 1)?)?))

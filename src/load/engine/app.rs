@@ -13,7 +13,8 @@ use super::pacer::ThreadShare;
 use super::thread_run::ThreadRun;
 use crate::load::plan::run_plan::Plan;
 use crate::load::run_info::CpuUsage;
-use crate::load::stats::metrics::{LiveMetrics, Metrics};
+use crate::load::stats::metrics::Metrics;
+use crate::load::stats::time_series::TimeSeries;
 use crate::net::{self, Connection, Pool};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
@@ -77,7 +78,7 @@ pub(super) fn run_thread(
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
     share: ThreadShare,
-    observer: &mut dyn FnMut(&LiveMetrics, RunPhase),
+    observer: &mut dyn FnMut(&TimeSeries, RunPhase),
 ) -> io::Result<RunResult> {
     let now = Now::read();
     let run = ThreadRun::new(plan, addresses, share, Clock::Running, now.instant)?;
@@ -103,7 +104,7 @@ pub(super) fn run_thread(
 struct LoadApp<'o> {
     run: ThreadRun,
     pool: Pool,
-    observer: &'o mut dyn FnMut(&LiveMetrics, RunPhase),
+    observer: &'o mut dyn FnMut(&TimeSeries, RunPhase),
     observe_at: Instant,
     /// Processor time that was used before measuring began.
     cpu_at_start: Option<CpuTime>,
@@ -166,7 +167,7 @@ impl LoadApp<'_> {
                 Duration::ZERO => RunPhase::Measuring { elapsed: at.saturating_duration_since(from) },
                 left => RunPhase::WarmUp { left },
             };
-            (self.observer)(&self.run.metrics.live, phase);
+            (self.observer)(&self.run.metrics.series, phase);
         }
     }
 

@@ -105,7 +105,7 @@ mod tests {
             // Nobody is asked, so it does not matter whether anybody is there.
             let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
             let result = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
-            assert!(result.was_interrupted && result.metrics.live.totals.sent == 0, "{result:?}");
+            assert!(result.was_interrupted && result.metrics.series.totals.sent == 0, "{result:?}");
         }
     }
 }

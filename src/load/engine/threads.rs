@@ -15,13 +15,13 @@ use super::app::{RunPhase, RunResult, run_thread};
 use super::interrupt::Interrupt;
 use super::pacer::ThreadShare;
 use crate::load::plan::run_plan::Plan;
-use crate::load::stats::metrics::LiveMetrics;
+use crate::load::stats::time_series::TimeSeries;
 use crate::reactor::{ThreadEvent, spawn_reactors};
 
 /// A message of a thread to its starter. One channel carries both kinds: a channel of its own for each makes the
 /// program 16 kB larger.
 enum ThreadMessage {
-    Snapshot(LiveMetrics, RunPhase),
+    Snapshot(TimeSeries, RunPhase),
     Ended(Box<io::Result<RunResult>>),
 }
 
@@ -34,7 +34,7 @@ pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
     interrupt: &Interrupt,
-    observer: &mut dyn FnMut(&LiveMetrics, RunPhase),
+    observer: &mut dyn FnMut(&TimeSeries, RunPhase),
 ) -> io::Result<RunResult> {
     let count = plan.threads.max(1);
     if count == 1 {
@@ -48,7 +48,7 @@ pub fn run(
         move |_: &dyn Fn(Arc<Waker>)| {
             let (plan, addresses, interrupt) = &*shared;
             // The receiver outlives all threads.
-            let mut observer = |so_far: &LiveMetrics, phase| {
+            let mut observer = |so_far: &TimeSeries, phase| {
                 _ = sender.send((index, ThreadMessage::Snapshot(so_far.clone(), phase)));
             };
             let share = ThreadShare { index: index as u64, of: count as u64 };
@@ -70,7 +70,7 @@ pub fn run(
         }
     });
     observe_threads(snapshots, count, observer);
-    results.sort_by_key(|(index, _)| *index);
+    results.sort_unstable_by_key(|(index, _)| *index);
     let all = results.into_iter().map(|(_, result)| *result).reduce(|whole, result| {
         let mut whole = whole?;
         whole.merge(&result?);
@@ -81,11 +81,11 @@ pub fn run(
 
 /// Tells the observer the sum of what was heard last of each thread, until all have ended.
 fn observe_threads(
-    snapshots: impl IntoIterator<Item = (usize, LiveMetrics, RunPhase)>,
+    snapshots: impl IntoIterator<Item = (usize, TimeSeries, RunPhase)>,
     count: usize,
-    observer: &mut dyn FnMut(&LiveMetrics, RunPhase),
+    observer: &mut dyn FnMut(&TimeSeries, RunPhase),
 ) {
-    let mut latest: Vec<Option<LiveMetrics>> = (0..count).map(|_| None).collect();
+    let mut latest: Vec<Option<TimeSeries>> = (0..count).map(|_| None).collect();
     let mut has_reported = vec![false; count];
     for (index, snapshot, phase) in snapshots {
         let reports_again = has_reported.get_mut(index).is_some_and(|reported| mem::replace(reported, true));
@@ -123,7 +123,7 @@ mod tests {
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
             metrics[index].record_sent(0);
             let phase = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };
-            sender.send((index, metrics[index].live.clone(), phase)).expect("it is heard");
+            sender.send((index, metrics[index].series.clone(), phase)).expect("it is heard");
         }
         drop(sender);
         let mut sums = Vec::new();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::load::engine::app::RunPhase;
 use crate::load::plan::run_plan::{Plan, Stop};
-use crate::load::stats::metrics::LiveMetrics;
+use crate::load::stats::time_series::TimeSeries;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::tcgetwinsize;
 
@@ -54,7 +54,7 @@ impl LiveDisplay<io::Stderr> {
 impl<W: Write> LiveDisplay<W> {
     /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
     /// does not read it, or has stopped the terminal, must not hold up the run.
-    pub(super) fn show(&mut self, so_far: &LiveMetrics, phase: RunPhase) {
+    pub(super) fn show(&mut self, so_far: &TimeSeries, phase: RunPhase) {
         if !(self.is_writable)() {
             return;
         }
@@ -215,10 +215,10 @@ mod tests {
         let mode = DisplayMode::Lines { every: secs(2.0), next: secs(2.0), has_shown_warmup: false };
         let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
-            display.show(&metrics.live, RunPhase::WarmUp { left: secs(left) });
+            display.show(&metrics.series, RunPhase::WarmUp { left: secs(left) });
         }
         for quarter in 0..36 {
-            display.show(&metrics.live, measuring(f64::from(quarter) / 4.0));
+            display.show(&metrics.series, measuring(f64::from(quarter) / 4.0));
         }
         display.clear();
         let text = text(display);
@@ -234,9 +234,9 @@ mod tests {
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
         let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop };
         let metrics = metrics(&[4, 8]);
-        display.show(&metrics.live, RunPhase::WarmUp { left: secs(1.0) });
-        display.show(&metrics.live, measuring(2.0));
-        display.show(&metrics.live, measuring(2.25));
+        display.show(&metrics.series, RunPhase::WarmUp { left: secs(1.0) });
+        display.show(&metrics.series, measuring(2.0));
+        display.show(&metrics.series, measuring(2.25));
         display.clear();
         let text = text(display);
         assert!(text.contains("warming up, 1 s left\x1b[K\n\x1b[J\x1b[1A\r"), "{text:?}");
@@ -260,8 +260,8 @@ mod tests {
         ] {
             let mut display =
                 LiveDisplay { out: Vec::new(), is_writable: || false, mode, stop: Stop::default() };
-            display.show(&metrics.live, RunPhase::WarmUp { left: secs(1.0) });
-            display.show(&metrics.live, measuring(2.0));
+            display.show(&metrics.series, RunPhase::WarmUp { left: secs(1.0) });
+            display.show(&metrics.series, measuring(2.0));
             display.clear();
             assert_eq!(text(display), "");
         }

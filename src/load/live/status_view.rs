@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::Room;
 use crate::load::plan::run_plan::Stop;
-use crate::load::stats::metrics::LiveMetrics;
 use crate::load::stats::time_series::TimeSeries;
 use crate::text::units::{count, plural};
 
@@ -36,16 +35,16 @@ pub(super) struct StatusView {
 }
 
 impl StatusView {
-    pub(super) fn of(LiveMetrics { totals, series }: &LiveMetrics, elapsed: Duration) -> Self {
+    pub(super) fn of(series: &TimeSeries, elapsed: Duration) -> Self {
         let complete_count = complete_intervals(series, elapsed);
         // In the first second the slice that is not over yet is all there is.
         let last = series.slices().get(complete_count.saturating_sub(1));
         let quantile = |quantile| last.map_or(0, |interval| interval.quantile_us(quantile));
         Self {
             elapsed,
-            answered: totals.answered,
-            failed: totals.failed,
-            bad_statuses: totals.bad_statuses,
+            answered: series.totals.answered,
+            failed: series.totals.failed,
+            bad_statuses: series.totals.bad_statuses,
             rates: rates(series, complete_count, elapsed),
             p50_us: quantile(0.5),
             p99_us: quantile(0.99),
@@ -221,17 +220,21 @@ mod tests {
     #[test]
     fn status_view_shows_last_complete_interval() {
         let metrics = metrics(&[10, 20, 5]);
-        assert_eq!(StatusView::of(&metrics.live, secs(2.5)).rates, [10.0, 20.0]);
+        assert_eq!(StatusView::of(&metrics.series, secs(2.5)).rates, [10.0, 20.0]);
         assert_eq!(
-            StatusView::of(&metrics.live, secs(2.5)).line(),
+            StatusView::of(&metrics.series, secs(2.5)).line(),
             "2.5 s: 20 requests/s, p50 2.00 ms, p99 2.00 ms, 0 errors"
         );
-        assert_eq!(StatusView::of(&metrics.live, secs(0.5)).rates, [20.0], "all there is, for half a second");
+        assert_eq!(
+            StatusView::of(&metrics.series, secs(0.5)).rates,
+            [20.0],
+            "all there is, for half a second"
+        );
     }
 
     #[test]
     fn progress_follows_the_stop_that_comes_first() {
-        let view = StatusView::of(&metrics(&[10, 10]).live, secs(2.0));
+        let view = StatusView::of(&metrics(&[10, 10]).series, secs(2.0));
         let stop = |requests, duration: Option<f64>| Stop { requests, duration: duration.map(secs) };
         assert_eq!(view.progress(stop(Some(40), None)), (0.5, Some(secs(2.0))));
         assert_eq!(view.progress(stop(Some(40), Some(20.0))), (0.5, Some(secs(2.0))));
@@ -240,7 +243,7 @@ mod tests {
 
     #[test]
     fn block_fits_any_terminal_size() {
-        let view = StatusView::of(&metrics(&[4, 8, 8, 8, 2, 8]).live, secs(6.0));
+        let view = StatusView::of(&metrics(&[4, 8, 8, 8, 2, 8]).series, secs(6.0));
         let stop = Stop { requests: None, duration: Some(secs(12.0)) };
         let wide = view.block(stop, WIDE_TERMINAL);
         assert_eq!(

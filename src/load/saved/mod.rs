@@ -13,11 +13,13 @@ use serde_json::{Value, json};
 
 use super::error::LoadError;
 use super::output::read_bounded;
-use super::run_info::{Merged, RunInfo};
+use super::run_info::{CpuUsage, Merged, RunInfo};
 use crate::cli::quote;
+use crate::load::plan::run_plan::Stop;
 use crate::load::stats::latency_histogram::COUNT_MAX;
-use crate::load::stats::metrics::{Metrics, URL_FIGURES_MAX};
+use crate::load::stats::metrics::{Latencies, Metrics, URL_FIGURES_MAX};
 use crate::load::stats::summary::Summary;
+use crate::load::stats::time_series::TimeSeries;
 
 /// What stands at the beginning of a file, so that no other JSON is taken for a run.
 const FORMAT: &str = "reactor-http load run";
@@ -71,9 +73,11 @@ impl SavedRun {
     pub fn to_json(&self) -> String {
         // Only maps whose keys are not text fail, and a run has none.
         let mut value = json!(self.metrics);
-        value["conditions"] = json!(self.info);
-        value["format"] = FORMAT.into();
-        value["version"] = VERSION.into();
+        let added =
+            [("conditions", json!(self.info)), ("format", FORMAT.into()), ("version", VERSION.into())];
+        if let Value::Object(members) = &mut value {
+            members.extend(added.map(|(name, value)| (name.to_owned(), value)));
+        }
         format!("{value}\n")
     }
 
@@ -108,8 +112,14 @@ impl SavedRun {
     /// The run in a file. Of what it is made of, each is read by itself and from the same kind of value, for
     /// flattened fields make a copy of the code that reads them.
     fn of(value: &Value) -> serde_json::Result<Self> {
-        let info = value.get("conditions").ok_or_else(|| de::Error::missing_field("conditions"))?;
-        Ok(Self { metrics: Metrics::deserialize(value)?, info: RunInfo::deserialize(info)? })
+        let of_info = value.get("conditions").ok_or_else(|| de::Error::missing_field("conditions"))?;
+        let mut metrics = Metrics::deserialize(value)?;
+        metrics.latencies = Latencies::deserialize(value)?;
+        metrics.series = TimeSeries::deserialize(value)?;
+        let mut info = RunInfo::deserialize(of_info)?;
+        info.cpu_usage = CpuUsage::deserialize(of_info)?;
+        info.profile.stop = Stop::deserialize(&of_info["course"])?;
+        Ok(Self { metrics, info })
     }
 }
 

@@ -121,7 +121,7 @@ impl Curve {
     /// number of each, from 1.
     pub fn by_rate(&self) -> Vec<(usize, &RateStep)> {
         let mut steps: Vec<_> = (1..).zip(&self.steps).collect();
-        steps.sort_by(|(_, one), (_, other)| one.rate.total_cmp(&other.rate));
+        steps.sort_unstable_by(|(i, one), (j, other)| one.rate.total_cmp(&other.rate).then(i.cmp(j)));
         steps
     }
 

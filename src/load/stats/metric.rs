@@ -87,26 +87,28 @@ const OTHER_METRICS: [(&str, Metric); 4] = [
 
 impl Statistic {
     /// All of them with their names, in the order of reports.
-    fn all() -> impl Iterator<Item = (&'static str, Self)> {
-        let percentiles = (0..).zip(PERCENTILES).map(|(index, (name, _))| (name, Self::Percentile(index)));
-        [("min", Self::Min), ("mean", Self::Mean)].into_iter().chain(percentiles).chain([("max", Self::Max)])
+    fn all() -> Vec<(&'static str, Self)> {
+        let mut all = vec![("min", Self::Min), ("mean", Self::Mean)];
+        all.extend((0..).zip(PERCENTILES).map(|(index, (name, _))| (name, Self::Percentile(index))));
+        all.push(("max", Self::Max));
+        all
     }
 }
 
 /// The shortest time, the mean, the percentiles and the longest time, with their names.
 pub(in crate::load) fn statistics(spread: Spread) -> impl Iterator<Item = (&'static str, f64)> {
-    Statistic::all().filter_map(move |(name, statistic)| Some((name, value(&spread, statistic)?)))
+    Statistic::all().into_iter().filter_map(move |(name, statistic)| Some((name, value(&spread, statistic)?)))
 }
 
 impl Metric {
     /// All of them with their names.
-    fn all() -> impl Iterator<Item = (String, Self)> {
-        let of = |(prefix, times)| {
-            let named = move |(name, statistic)| (format!("{prefix}{name}"), Self::Time(times, statistic));
-            Statistic::all().map(named)
-        };
-        let others = OTHER_METRICS.into_iter().map(|(name, metric)| (name.to_owned(), metric));
-        others.chain(TIMES.into_iter().flat_map(of))
+    fn all() -> Vec<(String, Self)> {
+        let mut all = OTHER_METRICS.map(|(name, metric)| (name.to_owned(), metric)).to_vec();
+        for (prefix, times) in TIMES {
+            let named = |(name, statistic)| (format!("{prefix}{name}"), Self::Time(times, statistic));
+            all.extend(Statistic::all().into_iter().map(named));
+        }
+        all
     }
 
     /// The figure of this name.
@@ -115,7 +117,7 @@ impl Metric {
     ///
     /// The names that there are, in words to stand behind a colon.
     pub fn named(name: &str) -> Result<Self, String> {
-        Self::all().find(|(its, _)| its == name).map(|(_, metric)| metric).ok_or_else(|| {
+        Self::all().into_iter().find(|(its, _)| its == name).map(|(_, metric)| metric).ok_or_else(|| {
             format!(
                 "there is no figure '{name}': there are rps, errors, failed, unfinished, min, mean, p50, p75, p90, \
                  p95, p99, p99.9, p99.99 and max, and times also behind uncorrected., first-byte., connect. and lag."
@@ -165,7 +167,7 @@ fn value(spread: &Spread, statistic: Statistic) -> Option<f64> {
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::all().find(|(_, its)| its == self);
+        let named = Self::all().into_iter().find(|(_, its)| its == self);
         f.write_str(&named.map(|(name, _)| name).unwrap_or_default())
     }
 }

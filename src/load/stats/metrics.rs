@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::failure::{FailureCounts, LoadFailure};
 use super::latency_histogram::LatencyHistogram;
-use super::time_series::{BAD_STATUS_MIN, TimeSeries};
+use super::time_series::{BAD_STATUS_MIN, RequestTotals, TimeSeries};
 
 /// Addresses beyond this many share one set of figures, so that a list of millions stays affordable:
 /// each set has a histogram of some 190 KB.
@@ -54,34 +54,6 @@ pub struct FailureRecord {
     pub at: Duration,
 }
 
-/// Where the requests went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestTotals {
-    /// Requests handed to a connection.
-    pub sent: u64,
-    /// Of those, answered properly, whatever the status.
-    pub answered: u64,
-    /// Of those, answered with [`BAD_STATUS_MIN`] or above; they count as answered, too.
-    pub bad_statuses: u64,
-    /// Of those that were sent, failed.
-    pub failed: u64,
-    /// Of those, still waiting when the run ended.
-    pub unfinished: u64,
-    /// Bytes of all answers.
-    pub received_len: u64,
-}
-
-impl RequestTotals {
-    pub(in crate::load) fn merge(&mut self, other: &Self) {
-        self.sent = self.sent.saturating_add(other.sent);
-        self.answered = self.answered.saturating_add(other.answered);
-        self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
-        self.failed = self.failed.saturating_add(other.failed);
-        self.unfinished = self.unfinished.saturating_add(other.unfinished);
-        self.received_len = self.received_len.saturating_add(other.received_len);
-    }
-}
-
 /// The figures of one address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UrlMetrics {
@@ -95,7 +67,7 @@ pub struct UrlMetrics {
 ///
 /// Most often they are the same, and recorded once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Latencies {
+pub(in crate::load) struct Latencies {
     pub(super) both: LatencyHistogram,
     pub(super) corrected: LatencyHistogram,
     pub(super) uncorrected: LatencyHistogram,
@@ -118,32 +90,14 @@ impl Latencies {
     }
 }
 
-/// What of the figures is shown while a run lasts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LiveMetrics {
-    /// Where the requests went.
-    pub totals: RequestTotals,
-    /// What happened in each slice.
-    #[serde(flatten)]
-    pub series: TimeSeries,
-}
-
-impl LiveMetrics {
-    /// Adds those of another thread or run.
-    pub(in crate::load) fn merge(&mut self, other: &Self) {
-        self.totals.merge(&other.totals);
-        self.series.merge(&other.series);
-    }
-}
-
 /// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Where the requests went, and what happened when.
-    #[serde(flatten)]
-    pub live: LiveMetrics,
-    #[serde(flatten)]
-    pub(super) latencies: Latencies,
+    /// Where the requests went, in all and in each slice: shown while a run lasts.
+    #[serde(flatten, skip_deserializing)]
+    pub series: TimeSeries,
+    #[serde(flatten, skip_deserializing)]
+    pub(in crate::load) latencies: Latencies,
     pub(super) first_byte: LatencyHistogram,
     /// How long connections took to be made.
     pub connect: LatencyHistogram,
@@ -171,7 +125,7 @@ impl Metrics {
     pub fn new(urls: usize, slice_len: Duration) -> Self {
         let urls = if urls > 1 { urls.min(URL_FIGURES_MAX) } else { 0 };
         Self {
-            live: LiveMetrics { totals: RequestTotals::default(), series: TimeSeries::new(slice_len) },
+            series: TimeSeries::new(slice_len),
             latencies: Latencies::default(),
             first_byte: LatencyHistogram::default(),
             connect: LatencyHistogram::default(),
@@ -188,7 +142,7 @@ impl Metrics {
 
     /// A request has been handed to the kernel, or queued to a connection.
     pub fn record_sent(&mut self, url: u32) {
-        self.live.totals.sent += 1;
+        self.series.totals.sent += 1;
         if let Some(url) = self.url(url) {
             url.totals.sent += 1;
         }
@@ -198,15 +152,15 @@ impl Metrics {
     pub fn answered(&mut self, answer: ResponseRecord) {
         let corrected = answer.done.saturating_sub(answer.intended);
         let bad = u64::from(answer.status >= BAD_STATUS_MIN);
-        self.live.totals.answered += 1;
-        self.live.totals.bad_statuses += bad;
-        self.live.totals.received_len += answer.received_len;
+        self.series.totals.answered += 1;
+        self.series.totals.bad_statuses += bad;
+        self.series.totals.received_len += answer.received_len;
         self.latencies.record(corrected, answer.done.saturating_sub(answer.sent));
         self.first_byte.record(answer.first_byte.saturating_sub(answer.sent));
         if let Some(count) = self.statuses.get_mut(usize::from(answer.status)) {
             *count += 1;
         }
-        self.live.series.answered(answer.done, corrected, answer.status, answer.received_len);
+        self.series.answered(answer.done, corrected, answer.status, answer.received_len);
         if let Some(url) = self.url(answer.url) {
             url.totals.answered += 1;
             url.totals.bad_statuses += bad;
@@ -219,9 +173,9 @@ impl Metrics {
     pub fn failed(&mut self, failed: FailureRecord) {
         let waited = failed.at.saturating_sub(failed.intended);
         let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
-        self.live.totals.failed += 1;
+        self.series.totals.failed += 1;
         self.failures.add(failed.failure, 1);
-        self.live.series.failed(failed.at, latency);
+        self.series.failed(failed.at, latency);
         if let Some(latency) = latency {
             self.latencies.record(latency, failed.at.saturating_sub(failed.sent));
         }
@@ -235,19 +189,19 @@ impl Metrics {
 
     /// A request was in flight when the run ended, so long after it was to be sent.
     pub fn unfinished(&mut self, age: Duration) {
-        self.live.totals.unfinished += 1;
+        self.series.totals.unfinished += 1;
         self.unfinished.record(age);
     }
 
     /// A connection did not come about; that is no request, and is counted apart.
     pub fn connect_failed(&mut self, failure: LoadFailure, at: Duration) {
         self.connect_failures.add(failure, 1);
-        self.live.series.failed(at, None);
+        self.series.failed(at, None);
     }
 
     /// Adds the sums of another thread or run.
     pub fn merge(&mut self, other: &Self) {
-        self.live.merge(&other.live);
+        self.series.merge(&other.series);
         self.latencies.merge(&other.latencies);
         self.first_byte.merge(&other.first_byte);
         self.connect.merge(&other.connect);
@@ -285,8 +239,9 @@ impl Metrics {
 
     /// Whether each request that was sent is answered, failed or unfinished, exactly.
     pub fn is_balanced(&self) -> bool {
-        let known = self.live.totals.answered.checked_add(self.live.totals.failed);
-        known.and_then(|known| known.checked_add(self.live.totals.unfinished)) == Some(self.live.totals.sent)
+        let known = self.series.totals.answered.checked_add(self.series.totals.failed);
+        known.and_then(|known| known.checked_add(self.series.totals.unfinished))
+            == Some(self.series.totals.sent)
     }
 
     fn url(&mut self, url: u32) -> Option<&mut UrlMetrics> {

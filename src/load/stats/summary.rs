@@ -285,7 +285,7 @@ pub(in crate::load) fn ratio(dividend: f64, divisor: f64) -> f64 {
 impl Summary {
     /// Divides what was summed.
     pub fn of(metrics: &Metrics, info: &RunInfo) -> Self {
-        let totals = metrics.live.totals;
+        let totals = metrics.series.totals;
         let wall_secs = info.wall.as_secs_f64();
         let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
         let cpu_secs = info.cpu_usage.cpu.as_secs_f64();
@@ -421,7 +421,7 @@ fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
 }
 
 fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
-    let (slices, full) = (metrics.live.series.slices(), metrics.live.series.slice_len());
+    let (slices, full) = (metrics.series.slices(), metrics.series.slice_len());
     let mut start = Duration::ZERO;
     let summaries = slices.iter().map(|slice| {
         // What comes after the end of the run (the last answers) belongs to a slice of full length.

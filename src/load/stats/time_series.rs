@@ -17,6 +17,34 @@ pub const BAD_STATUS_MIN: u16 = 400;
 /// common latencies.
 pub const SLICES_MAX: usize = 300;
 
+/// Where the requests went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestTotals {
+    /// Requests handed to a connection.
+    pub sent: u64,
+    /// Of those, answered properly, whatever the status.
+    pub answered: u64,
+    /// Of those, answered with [`BAD_STATUS_MIN`] or above; they count as answered, too.
+    pub bad_statuses: u64,
+    /// Of those that were sent, failed.
+    pub failed: u64,
+    /// Of those, still waiting when the run ended.
+    pub unfinished: u64,
+    /// Bytes of all answers.
+    pub received_len: u64,
+}
+
+impl RequestTotals {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.answered = self.answered.saturating_add(other.answered);
+        self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.unfinished = self.unfinished.saturating_add(other.unfinished);
+        self.received_len = self.received_len.saturating_add(other.received_len);
+    }
+}
+
 /// One slice of the run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TimeSlice {
@@ -98,9 +126,11 @@ fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u
     Ok(slice.latency)
 }
 
-/// All slices of a run.
+/// All slices of a run, and its totals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeSeries {
+    /// Where the requests of all slices went.
+    pub totals: RequestTotals,
     #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
     slice_len: Duration,
     #[serde(deserialize_with = "read_slices")]
@@ -117,11 +147,17 @@ fn read_slices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TimeSlice>, D::
     Ok(slices)
 }
 
+impl Default for TimeSeries {
+    fn default() -> Self {
+        Self::new(Duration::ZERO)
+    }
+}
+
 impl TimeSeries {
     /// None yet, of this length each; nought is taken for a second.
     pub fn new(slice: Duration) -> Self {
         let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
-        Self { slice_len: slice, slices: Vec::new() }
+        Self { totals: RequestTotals::default(), slice_len: slice, slices: Vec::new() }
     }
 
     /// How long a slice is now.
@@ -152,6 +188,7 @@ impl TimeSeries {
 
     /// Adds the slices of another thread or run, each where it belongs in time.
     pub fn merge(&mut self, other: &Self) {
+        self.totals.merge(&other.totals);
         while self.slice_len < other.slice_len {
             self.coarsen();
         }

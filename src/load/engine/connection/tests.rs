@@ -14,7 +14,7 @@ use crate::client::target::ClientTarget;
 use crate::load::engine::pacer::{Schedule, ThreadShare};
 use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
 use crate::load::plan::template::{RequestParts, RequestTemplate};
-use crate::load::stats::metrics::RequestTotals;
+use crate::load::stats::time_series::RequestTotals;
 use crate::net::Pool;
 use crate::reactor::Clock;
 
@@ -130,7 +130,7 @@ impl ConnectionFixture {
 
     /// Sent, answered, failed, unfinished.
     fn totals(&self) -> [u64; 4] {
-        let RequestTotals { sent, answered, failed, unfinished, .. } = self.run.metrics.live.totals;
+        let RequestTotals { sent, answered, failed, unfinished, .. } = self.run.metrics.series.totals;
         [sent, answered, failed, unfinished]
     }
 

@@ -83,7 +83,8 @@ pub(super) fn latency(summary: &Summary, chart: &str) -> String {
     };
     let lines = |spread: &Spread| statistics(*spread).chain([("std. deviation", spread.stdev_us)]);
     let name = |((name, _), _): &((&str, f64), (&str, f64))| (*name).to_owned();
-    let table = |other| Table::new("Latency", lines(corrected).zip(lines(other))).text("latency", name);
+    let table =
+        |other| Table::new("Latency", lines(corrected).zip(lines(other)).collect()).text("latency", name);
     let (table, words) = match &summary.uncorrected {
         Some(uncorrected) if summary.is_open_loop() => {
             let table = table(uncorrected).number("corrected", |((_, us), _)| time(*us));
@@ -104,7 +105,7 @@ fn without_line_ends(words: &str) -> String {
 /// The histogram as every other report has it.
 pub(super) fn bars(summary: &Summary) -> String {
     let total: u64 = summary.bars.iter().map(|bar| bar.count).sum();
-    let table = Table::new("Histogram", &summary.bars)
+    let table = Table::new("Histogram", summary.bars.iter().collect())
         .number("above", |bar| time(bar.from_us as f64))
         .number("up to", |bar| time(bar.to_us as f64))
         .number("requests", |bar| count(bar.count))
@@ -124,7 +125,7 @@ fn details(summary: &str, table: &str) -> String {
 /// What happened when, in figures.
 pub(super) fn slices(summary: &Summary) -> String {
     let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
-    let table = Table::new("Slices of the run", &summary.slices)
+    let table = Table::new("Slices of the run", summary.slices.iter().collect())
         .text("time", |slice| slice_period(slice))
         .number("rate", |slice| rate(slice.rate))
         .number("p50", |slice| us(slice.p50_us))
@@ -142,7 +143,7 @@ pub(super) fn slices(summary: &Summary) -> String {
 /// Each status that came.
 pub(super) fn status_codes(summary: &Summary) -> String {
     let part = |number: u64| share(ratio(number as f64, summary.totals.answered as f64));
-    let table = Table::new("Status codes", &summary.statuses)
+    let table = Table::new("Status codes", summary.statuses.iter().collect())
         .text("status", |its| its.status.to_string())
         .number("answers", |its| count(its.count))
         .number("share", |its| part(its.count))
@@ -176,7 +177,7 @@ pub(super) fn failures(summary: &Summary) -> String {
 }
 
 fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
-    Table::new(caption, failures.seen())
+    Table::new(caption, failures.seen().collect())
         .text("failure", |(failure, _)| failure.to_string())
         .number(what, |(_, number)| count(*number))
         .long("meaning", |(failure, _)| failure.describe().to_owned())
@@ -185,7 +186,7 @@ fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) ->
 
 /// Where the time went, and how late the client was.
 pub(super) fn phases(summary: &Summary) -> String {
-    let table = Table::new("Phases", phase_spreads(summary))
+    let table = Table::new("Phases", phase_spreads(summary).collect())
         .text("phase", |(name, _, _)| (*name).to_owned())
         .number("times", |(_, spread, _)| count(spread.count))
         .number("mean", |(_, spread, _)| time(spread.mean_us))
@@ -200,7 +201,7 @@ pub(super) fn phases(summary: &Summary) -> String {
 /// The figures of each address, when there are several.
 pub(super) fn urls(summary: &Summary) -> String {
     let max = |spread: &Spread| time(spread.max_us as f64);
-    let table = Table::new("Addresses", &summary.urls)
+    let table = Table::new("Addresses", summary.urls.iter().collect())
         .long("address", |url| url.url.clone())
         .number("answered", |url| count(url.answered))
         .number("400 or above", |url| count(url.bad_statuses))

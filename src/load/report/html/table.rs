@@ -6,49 +6,64 @@ use super::escaped;
 
 /// A table with a row for each `T`; each column says what of it stands in a row.
 pub(in crate::load) struct Table<'a, T> {
-    caption: &'a str,
     items: Vec<T>,
+    html: TableHtml<'a>,
+}
+
+/// The text of a table. It knows no `T`, so that its code is in the program once.
+struct TableHtml<'a> {
+    caption: &'a str,
     head: String,
     rows: Vec<String>,
 }
 
 impl<'a, T> Table<'a, T> {
     /// Without columns. The first cell of a row is its heading.
-    pub(in crate::load) fn new(caption: &'a str, items: impl IntoIterator<Item = T>) -> Self {
-        let items: Vec<T> = items.into_iter().collect();
+    pub(in crate::load) fn new(caption: &'a str, items: Vec<T>) -> Self {
         let rows = vec![String::new(); items.len()];
-        Self { caption, items, head: String::new(), rows }
+        Self { items, html: TableHtml { caption, head: String::new(), rows } }
     }
 
     /// A column from the left, short.
-    pub(in crate::load) fn text(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
-        self.column(name, "", cell)
+    pub(in crate::load) fn text(self, name: &str, cell: fn(&T) -> String) -> Self {
+        self.column(name, "", &cell)
     }
 
     /// A column from the left, and so long that it may break anywhere.
-    pub(in crate::load) fn long(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
-        self.column(name, " class=\"long\"", cell)
+    pub(in crate::load) fn long(self, name: &str, cell: fn(&T) -> String) -> Self {
+        self.column(name, " class=\"long\"", &cell)
     }
 
     /// A column to the right, so that digits stand below one another.
     pub(in crate::load) fn number(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
-        self.column(name, " class=\"number\"", cell)
+        self.column(name, " class=\"number\"", &cell)
     }
 
-    fn column(mut self, name: &str, class: &str, cell: impl Fn(&T) -> String) -> Self {
-        self.head += &format!("<th scope=\"col\"{class}>{}</th>", escaped(name));
-        for (row, item) in self.rows.iter_mut().zip(&self.items) {
-            let cell = escaped(&cell(item));
-            *row += &match row.is_empty() {
-                true => format!("<th scope=\"row\"{class}>{cell}</th>"),
-                false => format!("<td{class}>{cell}</td>"),
-            };
-        }
+    fn column(mut self, name: &str, class: &str, cell: &dyn Fn(&T) -> String) -> Self {
+        let cells = self.items.iter().map(cell).collect();
+        self.html.add_column(name, class, cells);
         self
     }
 
     /// The table; nothing, if there are no rows.
     pub(in crate::load) fn to_html(&self) -> String {
+        self.html.render()
+    }
+}
+
+impl TableHtml<'_> {
+    fn add_column(&mut self, name: &str, class: &str, cells: Vec<String>) {
+        self.head += &format!("<th scope=\"col\"{class}>{}</th>", escaped(name));
+        for (row, cell) in self.rows.iter_mut().zip(cells) {
+            let cell = escaped(&cell);
+            *row += &match row.is_empty() {
+                true => format!("<th scope=\"row\"{class}>{cell}</th>"),
+                false => format!("<td{class}>{cell}</td>"),
+            };
+        }
+    }
+
+    fn render(&self) -> String {
         if self.rows.is_empty() {
             return String::new();
         }

@@ -45,7 +45,7 @@ fn timed_out_request_is_recorded_with_its_waiting_time() {
     };
     metrics.failed(failed);
     metrics.failed(FailureRecord { failure: LoadFailure::Reset, ..failed });
-    assert_eq!((metrics.corrected().len(), metrics.live.totals.failed), (1, 2));
+    assert_eq!((metrics.corrected().len(), metrics.series.totals.failed), (1, 2));
     assert!(metrics.corrected().quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
     assert!(metrics.uncorrected().quantile_us(0.5).abs_diff(2_000_000) <= 2_000);
     assert_eq!((metrics.urls[0].totals.failed, metrics.urls[0].latency.len()), (2, 1));
@@ -70,7 +70,7 @@ fn is_balanced_when_sent_is_answered_failed_and_unfinished() {
     assert!(metrics.is_balanced());
     metrics.connect_failed(LoadFailure::NoPort, ms(1));
     assert!(metrics.is_balanced(), "a connection is no request");
-    assert_eq!(metrics.live.series.slices()[0].failed, 2, "but it is an error of its second");
+    assert_eq!(metrics.series.slices()[0].failed, 2, "but it is an error of its second");
     assert_eq!(metrics.urls[2].totals.failed, 1, "what is out of range counts at the end");
 }
 
@@ -80,10 +80,10 @@ fn bad_statuses_are_counted_by_run_url_and_slice() {
     for (url, status) in [(0, 200), (1, 404), (1, 399), (2, 400), (2, 599)] {
         metrics.answered(ResponseRecord { url, status, ..answer(0, 0, 1) });
     }
-    assert_eq!((metrics.live.totals.answered, metrics.live.totals.bad_statuses), (5, 3));
+    assert_eq!((metrics.series.totals.answered, metrics.series.totals.bad_statuses), (5, 3));
     let by_url: Vec<_> = metrics.urls.iter().map(|url| url.totals.bad_statuses).collect();
     assert_eq!(by_url, [0, 1, 2]);
-    assert_eq!(metrics.live.series.slices()[0].bad_statuses, 3);
+    assert_eq!(metrics.series.slices()[0].bad_statuses, 3);
 }
 
 #[test]
