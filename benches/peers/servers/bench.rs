@@ -116,7 +116,7 @@ impl Bench {
 
     /// Whether a table of this name is asked for: no word of `--only` is a table's, or one is this one's.
     pub(crate) fn wants(&self, table: &str) -> bool {
-        let names_server = |word: &String| Server::ALL.iter().any(|server| server.name().contains(word));
+        let names_server = |word: &String| Server::listed().iter().any(|server| server.name().contains(word));
         let mut words = self.only.iter().filter(|word| !names_server(word)).peekable();
         words.peek().is_none() || words.any(|word| table.to_lowercase().contains(word))
     }
@@ -124,7 +124,7 @@ impl Bench {
     /// These servers, but of the peers only those that are asked for.
     pub(crate) fn entries(&self, servers: &[Server]) -> Vec<Entry> {
         let is_named = |server: &Server| self.only.iter().any(|word| server.name().contains(word));
-        let any = Server::ALL.iter().any(is_named);
+        let any = Server::listed().iter().any(is_named);
         let wanted = servers.iter().filter(|server| !server.is_peer() || !any || is_named(server));
         wanted.map(|&server| Entry::plain(server)).collect()
     }

@@ -57,9 +57,9 @@ fn head(bench: &Bench) {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let versions: Vec<String> = Server::ALL.iter().filter_map(|server| server.version()).collect();
+    let versions: Vec<String> = Server::listed().iter().filter_map(|server| server.version()).collect();
     let missing: Vec<&str> =
-        Server::ALL.iter().filter(|server| !server.is_there()).map(|server| server.name()).collect();
+        Server::listed().iter().filter(|server| !server.is_there()).map(|server| server.name()).collect();
     println!(
         "- Machine: {} cores, {}; Linux {}; TCP congestion control {}.",
         bench.all_cores.len(),

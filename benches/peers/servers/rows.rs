@@ -73,7 +73,8 @@ fn rows(congestion: &[String]) -> Vec<Row> {
 
 /// Measures the rows that are asked for; what comes back is the summary.
 pub(crate) fn measure(bench: &Bench, congestion: &[String]) -> Result<Option<Markdown>, String> {
-    let columns = ["row", "unit"].into_iter().chain(Server::ALL.map(Server::name)).chain(["goal"]);
+    let columns =
+        ["row", "unit"].into_iter().chain(Server::listed().into_iter().map(Server::name)).chain(["goal"]);
     let mut summary = Markdown::new(columns);
     let mut is_empty = true;
     for row in rows(congestion) {
@@ -101,13 +102,13 @@ fn measure_row(bench: &Bench, row: &Row) -> Result<Vec<String>, String> {
         _ => None,
     };
     let expected = Expected { status: row.status, body };
-    let entries = bench.entries(&Server::ALL);
+    let entries = bench.entries(&Server::listed());
     let mut lanes = bench.line_up(entries, &row.load, &expected, &[bench.cores.server])?;
     bench.rounds(&mut lanes, &row.load, row.status)?;
     let figures = Figures::new(&lanes, row.unit);
     let verdict = figures.judge(row.goals);
     println!("{}\nGoal: {verdict}.\n", figures.table());
-    let values = Server::ALL.map(|server| figures.value(server));
+    let values = Server::listed().into_iter().map(|server| figures.value(server));
     let values = values.map(|value| value.map_or("–".to_owned(), |value| format!("{value:.2}")));
     let name_and_unit = [row.name.clone(), row.unit.name.to_owned()];
     Ok(name_and_unit.into_iter().chain(values).chain([verdict]).collect())

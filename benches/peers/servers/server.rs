@@ -17,6 +17,8 @@ pub(crate) enum Server {
     Floor,
     /// This project's.
     Ours,
+    /// Another build of it, which `REACTOR_SERVER_EARLIER` names.
+    Earlier,
     NginxSendfile,
     Nginx,
     H2o,
@@ -27,9 +29,10 @@ pub(crate) enum Server {
 
 impl Server {
     /// All of them; the first two are what the others are compared with.
-    pub(crate) const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Floor,
         Self::Ours,
+        Self::Earlier,
         Self::NginxSendfile,
         Self::Nginx,
         Self::H2o,
@@ -38,11 +41,17 @@ impl Server {
         Self::Caddy,
     ];
 
+    /// Those that tables have: all, and an earlier build if one is named.
+    pub(crate) fn listed() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|server| *server != Self::Earlier || server.is_there()).collect()
+    }
+
     /// What it is called in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Floor => "the floor",
             Self::Ours => "reactor-server",
+            Self::Earlier => "earlier build",
             Self::NginxSendfile => "nginx, sendfile",
             Self::Nginx => "nginx, no sendfile",
             Self::H2o | Self::Lighttpd | Self::Darkhttpd | Self::Caddy => self.program_name(),
@@ -62,7 +71,7 @@ impl Server {
     /// What it says of itself, in one line; nothing of what is built here.
     pub(crate) fn version(self) -> Option<String> {
         let option = match self {
-            Self::Floor | Self::Ours | Self::Nginx => return None,
+            Self::Floor | Self::Ours | Self::Earlier | Self::Nginx => return None,
             Self::NginxSendfile | Self::Lighttpd => "-v",
             Self::H2o => "--version",
             Self::Darkhttpd => "--help",
@@ -88,6 +97,7 @@ impl Server {
         match self {
             Self::Floor => env::current_exe().ok(),
             Self::Ours => Some(PathBuf::from(env!("CARGO_BIN_EXE_reactor-server"))),
+            Self::Earlier => env::var_os("REACTOR_SERVER_EARLIER").map(PathBuf::from),
             _ => on_path(self.program_name()),
         }
     }
@@ -95,7 +105,7 @@ impl Server {
     fn program_name(self) -> &'static str {
         match self {
             Self::Floor => "peers",
-            Self::Ours => "reactor-server",
+            Self::Ours | Self::Earlier => "reactor-server",
             Self::NginxSendfile | Self::Nginx => "nginx",
             Self::H2o => "h2o",
             Self::Lighttpd => "lighttpd",

@@ -70,7 +70,7 @@ pub(crate) fn words(server: Server, setup: &Setup) -> io::Result<Vec<String>> {
     let port = setup.port;
     let words = match server {
         Server::Floor => return Ok(floor_words(setup)),
-        Server::Ours => return Ok(our_words(setup)),
+        Server::Ours | Server::Earlier => return Ok(our_words(setup)),
         Server::NginxSendfile | Server::Nginx => {
             fs::write(&file, nginx(setup, server == Server::NginxSendfile))?;
             vec!["-c".to_owned(), path(&file)]
