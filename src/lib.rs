@@ -13,8 +13,8 @@
 //! | [`reactor`] | the event loop: readiness, tokens, run queue, timers, listeners, wake-ups, signals | mio, slab | any other module |
 //! | [`net`] | bytes between one socket and two queues; the only read/write loop | `reactor` | `http`, `files` |
 //! | [`http`] | HTTP/1.1 as values: bytes in, typed values out, bytes out; heads, bodies, conditions, ranges, negotiation | httparse, httpdate | any other module, sockets, files, clocks |
-//! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | rustix, flate2, foldhash, mime_guess, tar | any other module, sockets, HTTP |
-//! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | std, jiff | any other module |
+//! | [`files`] | names and bytes on disk, a cache of them and of their encoded variants that is never stale, listings and archives in slices, uploads that are whole or not there | `text`, rustix, flate2, foldhash, mime_guess, tar | any other module, sockets, HTTP |
+//! | [`access_log`] | a record for each exchange, in four formats, redacted and buffered; for both programs | `text`, jiff | any other module |
 //! | [`cli`] | options, spelled, set by variables and a file, and taken apart, for both programs | `text`, pico-args, toml | any other module |
 //! | [`text`] | escapes for HTML and JSON, deceptive characters, units in output | std | any other module |
 //! | [`sum`] | the number exchange: a second, tiny line protocol, with its command and its service | `reactor`, `net`, `cli`, `text` | `http`, `files` |
@@ -114,7 +114,7 @@
 //! - A key carries a generation: an event or a timer for a connection that is gone finds nobody, even
 //!   if its slot has a new tenant.
 //! - A readiness bit is cleared only where a system call has shown that it no longer holds. Who stops
-//!   early, because a budget is spent, asks for another turn ([`NextStep::Again`](reactor::Next::Again)).
+//!   early, because a budget is spent, asks for another turn ([`Next::Again`](reactor::Next::Again)).
 //! - The read/write/`WouldBlock` loop exists once: [`Connection::pump`](net::Connection::pump).
 //! - One function of a machine, `enter`, assigns its state, and asserts the pair against the table.
 //! - The clock is read in one file, `src/reactor/clock.rs`; timers are tested in virtual time.

@@ -5,7 +5,7 @@
 //! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale, and
 //! with it the encoded variants of a file, found beside it or made; an [`Upload`] is a file on its way
 //! in, which has its name only when it is whole; an [`Archive`] is a folder on its way out, as one tar
-//! file; a [`Listing`] is what is in a directory. Both are gathered in slices. An [`FileVersion`] tells one
+//! file; a [`Listing`] is what is in a directory. Both are gathered in slices. A [`FileVersion`] tells one
 //! version of a file from all others.
 //!
 //! Nothing here knows sockets or HTTP: a status or a header is the server's word for what is

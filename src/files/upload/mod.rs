@@ -175,7 +175,7 @@ impl Upload {
     /// somebody else was quicker.
     ///
     /// # Errors
-    /// `Unwanted` if it does not, and as [`Upload::commit`].
+    /// `PreconditionFailed` if it does not, and as [`Upload::commit`].
     pub fn commit_if(
         mut self,
         condition: impl FnMut(&Upload) -> Result<bool, UploadError>,

@@ -1,7 +1,7 @@
 //! What the bytes that have come amount to: a request and what becomes of it, something to refuse, or too
 //! little to tell.
 //!
-//! It has the head parsed and routed, unless the `memo` knows what becomes of it, and begins the exchange.
+//! It has the head parsed and routed, unless the `request_cache` knows what becomes of it, and begins the exchange.
 //! It owns what must be remembered of a head that is not whole; it consumes nothing and answers nothing.
 
 use super::WorkerState;

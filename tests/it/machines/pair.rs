@@ -42,7 +42,7 @@ pub(super) struct Side<M: Protocol> {
 }
 
 impl<M: Protocol> Side<M> {
-    /// A side whose first word is `want`: `Input` when it was accepted, `Turn` when it connects.
+    /// A side whose first word is `want`: `Input` when it was accepted, `Tick` when it connects.
     pub(super) fn new(machine: M, site: M::Context, want: Want) -> Self {
         let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
         Self { machine, site, inbox, outbox, pool, want, ended: None }

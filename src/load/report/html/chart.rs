@@ -8,7 +8,7 @@
 use super::axis::Axis;
 use super::escaped;
 
-/// Looks of a series: there is a colour, a dash and a dot for so many, in `style.css` and in [`DOTS`].
+/// Looks of a series: there is a colour, a dash and a dot for so many, in `style.css` and in [`DOT_SHAPES`].
 const SERIES_STYLES: usize = 4;
 /// A dot of each: a disc, a square, a triangle, a diamond.
 const DOT_SHAPES: [&str; SERIES_STYLES] = [
