@@ -58,9 +58,9 @@ pub(super) struct ConnectionSlots {
     idle_queue: VecDeque<usize>,
     reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,
     share: ThreadShare,
-    taken: usize,
+    pub(super) taken: usize,
     /// Requests that are stranded, over all seats.
-    unanswered: usize,
+    pub(super) unanswered: usize,
 }
 
 impl ConnectionSlots {
@@ -113,9 +113,6 @@ impl ConnectionSlots {
     }
 
     /// How many seats have a connection that was made.
-    pub(super) fn taken(&self) -> usize {
-        self.taken
-    }
 
     /// The connection of this seat has this key.
     pub(super) fn set_key(&mut self, slot_index: usize, key: Key) {
@@ -196,12 +193,6 @@ impl ConnectionSlots {
             slot.stranded.push_back(request);
             self.unanswered += 1;
         }
-    }
-
-    /// How many such requests there are, over all seats.
-    #[cfg(test)]
-    pub(super) fn stranded(&self) -> u64 {
-        self.unanswered as u64
     }
 
     /// Whether any seat has such requests.

@@ -225,7 +225,7 @@ impl ThreadRun {
     /// A connection has ended.
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.slots.left(slot_index, opened, was_used, at);
-        if self.slots.taken() == 0 {
+        if self.slots.taken == 0 {
             self.no_connection_since = at;
         }
     }
@@ -234,7 +234,7 @@ impl ThreadRun {
     /// taken a connection. The report is to tell why, so one attempt has come to its end.
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
-        let is_unreachable = self.slots.taken() == 0 && no_connection_for >= self.policy.timeout;
+        let is_unreachable = self.slots.taken == 0 && no_connection_for >= self.policy.timeout;
         if is_unreachable && self.scheduler.ends_at.is_none() && self.metrics.connect_failures.total() > 0 {
             self.scheduler.cancel();
         }

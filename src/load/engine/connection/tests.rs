@@ -88,7 +88,7 @@ impl ConnectionFixture {
             let [sent, answered, failed, unfinished] = self.totals();
             // What is stranded in the warm-up counts as little as all else.
             let counts = self.run.scheduler.measured_from <= self.now.instant;
-            assert!(!counts || sent == answered + failed + unfinished + self.run.slots.stranded());
+            assert!(!counts || sent == answered + failed + unfinished + self.run.slots.unanswered as u64);
         }
         want
     }
@@ -230,11 +230,11 @@ fn pipelined_requests_after_connection_close_are_resent() {
     fixture.receive(&[OK, OK].concat());
     assert_eq!(fixture.totals(), [5, 2, 0, 0]);
     fixture.receive(LAST);
-    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([5, 3, 0, 0], 2));
+    assert_eq!((fixture.totals(), fixture.run.slots.unanswered), ([5, 3, 0, 0], 2));
     fixture.reconnect(Duration::from_millis(100));
     assert_eq!((fixture.totals(), fixture.run.metrics.resent), ([6, 3, 0, 0], 2));
     fixture.receive(LAST);
-    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([6, 4, 0, 0], 2));
+    assert_eq!((fixture.totals(), fixture.run.slots.unanswered), ([6, 4, 0, 0], 2));
     assert!(fixture.run.has_more_requests() && !fixture.run.scheduler.is_finished(fixture.now.instant));
     fixture.reconnect(Duration::from_millis(100));
     fixture.receive(&[OK, OK].concat());
@@ -250,7 +250,7 @@ fn bad_response_fails_only_its_own_request() {
     let mut fixture = ConnectionFixture::connected(&Plan { pipeline: 4, ..plan() });
     fixture.receive(&[OK, b"what?"].concat());
     assert_eq!(fixture.failures(), [(LoadFailure::TooLong, 1)]);
-    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([4, 1, 1, 0], 2));
+    assert_eq!((fixture.totals(), fixture.run.slots.unanswered), ([4, 1, 1, 0], 2));
     // Nobody sends them any more, if the run ends before that.
     fixture.run.end(fixture.now.instant);
     assert_eq!(fixture.totals(), [4, 1, 1, 2]);
@@ -277,7 +277,7 @@ fn unanswered_request_times_out_from_its_first_sending() {
     assert_eq!(fixture.protocol.deadline(), Some(fixture.start.instant + TIMEOUT));
     fixture.time_out();
     assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 2)], [4, 1, 2, 0]));
-    assert_eq!(fixture.run.slots.stranded(), 1);
+    assert_eq!(fixture.run.slots.unanswered, 1);
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn late_connect_is_connect_timed_out() {
     let mut fixture = ConnectionFixture::new(&plan());
     fixture.time_out();
     assert_eq!(fixture.run.metrics.connect_failures.of(LoadFailure::ConnectTimedOut), 1);
-    assert_eq!((fixture.totals(), fixture.run.slots.taken()), ([0; 4], 0));
+    assert_eq!((fixture.totals(), fixture.run.slots.taken), ([0; 4], 0));
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn request_limit_close_waits_for_pipelined_responses() {
         ConnectionFixture::connected(&Plan { pipeline: 2, requests_per_connection: Some(3), ..plan() });
     assert_eq!([fixture.receive(OK), fixture.receive(OK)], [Want::Input, Want::Input]);
     assert_eq!(fixture.receive(OK), Want::Close(CloseReason::Finished));
-    assert_eq!((fixture.totals(), fixture.run.slots.stranded()), ([3, 3, 0, 0], 0));
+    assert_eq!((fixture.totals(), fixture.run.slots.unanswered), ([3, 3, 0, 0], 0));
 }
 
 #[test]

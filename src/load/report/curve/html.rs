@@ -5,7 +5,7 @@
 
 use super::text::{LATENCY_NOTE, SHORT_STEPS_NOTE, few_requests_note, verdict};
 use crate::load::report::html::axis::Axis;
-use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartTooltip};
+use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
 use crate::load::report::html::table::{Table, list, tile};
 use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{banner, began, escaped, header, page, section};
@@ -94,19 +94,10 @@ fn chart(curve: &Curve) -> Option<Chart> {
         .chain(limit.map(|(_, us)| *us))
         .fold((f64::INFINITY, 0.0_f64), |(low, high), us| (low.min(us), high.max(us)));
     times().next()?;
-    const NAME: &str = "requests a second";
-    let x = Axis::fitting(NAME, first, (first, last), AxisUnit::Count);
-    let mut chart = Chart::new(
-        "latency-by-rate",
-        "Latency by rate",
-        x,
-        Axis::logarithmic("latency", low, high, AxisUnit::Time),
-    );
-    chart.description = curve.in_words();
-    chart.lines = PERCENTILES_SHOWN.map(|name| line(name, &steps)).to_vec();
+    let mut lines = PERCENTILES_SHOWN.map(|name| line(name, &steps)).to_vec();
     if let Some((clause, us)) = limit {
         let points = vec![Some((first, *us)), Some((last, *us))];
-        chart.lines.push(ChartLine { name: format!("objective: {clause}"), points, ..ChartLine::default() });
+        lines.push(ChartLine { name: format!("objective: {clause}"), points, ..ChartLine::default() });
     }
     let (found, above) = curve.ends();
     let mark =
@@ -116,9 +107,16 @@ fn chart(curve: &Curve) -> Option<Chart> {
     } else {
         "does not meet"
     };
-    chart.marks = [mark(found, "meets"), mark(above, beyond)].into_iter().flatten().collect();
-    chart.tooltips = hints(&steps);
-    Some(chart)
+    Some(Chart {
+        id: "latency-by-rate",
+        title: "Latency by rate",
+        description: curve.in_words(),
+        x: Axis::fitting("requests a second", first, (first, last), AxisUnit::Count),
+        y: Axis::logarithmic("latency", low, high, AxisUnit::Time),
+        spans: spans(&steps),
+        lines,
+        marks: [mark(found, "meets"), mark(above, beyond)].into_iter().flatten().collect(),
+    })
 }
 
 fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
@@ -133,15 +131,16 @@ fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
 }
 
 /// From halfway to the rate below up to halfway to the one above.
-fn hints(steps: &[&RateStep]) -> Vec<ChartTooltip> {
+fn spans(steps: &[&RateStep]) -> Vec<ChartSpan> {
     let between = |one: Option<&&RateStep>, other: Option<&&RateStep>| Some((one?.rate + other?.rate) / 2.0);
-    let hint = |(index, step): (usize, &&RateStep)| ChartTooltip {
+    let span = |(index, step): (usize, &&RateStep)| ChartSpan {
         from: between(index.checked_sub(1).and_then(|before| steps.get(before)), Some(step))
             .unwrap_or(step.rate),
         to: between(Some(step), steps.get(index + 1)).unwrap_or(step.rate),
-        title: format!("{}: {}", rate(step.rate), step.slo_result.verdict),
+        bar: 0.0,
+        tooltip: format!("{}: {}", rate(step.rate), step.slo_result.verdict),
     };
-    steps.iter().enumerate().map(hint).collect()
+    steps.iter().enumerate().map(span).collect()
 }
 
 fn note(curve: &Curve) -> String {

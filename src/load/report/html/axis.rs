@@ -11,8 +11,9 @@ pub(super) const LINEAR_RATIO_MAX: f64 = 20.0;
 /// So many steps are enough for an axis.
 const STEPS_MAX: u32 = 5;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum AxisScale {
+    #[default]
     Linear,
     Logarithmic,
     /// By how rare what lies above is: 90, 99 and 99.9 % are as far from one another.
@@ -20,7 +21,7 @@ enum AxisScale {
 }
 
 /// An axis.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::load) struct Axis {
     name: &'static str,
     scale: AxisScale,

@@ -43,20 +43,14 @@ pub(in crate::load) struct ChartLine {
     pub(in crate::load) is_filled: bool,
 }
 
-/// A bar from the foot of the chart.
+/// A part of the x axis, its bar, and what it says when it is pointed at.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct ChartBar {
+pub(in crate::load) struct ChartSpan {
     pub(in crate::load) from: f64,
     pub(in crate::load) to: f64,
-    pub(in crate::load) value: f64,
-}
-
-/// A part of the x axis and what it says when it is pointed at.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct ChartTooltip {
-    pub(in crate::load) from: f64,
-    pub(in crate::load) to: f64,
-    pub(in crate::load) title: String,
+    /// Where the bar from the foot of the chart ends; no bar if it is not above 0.
+    pub(in crate::load) bar: f64,
+    pub(in crate::load) tooltip: String,
 }
 
 /// A place on the x axis that has a name.
@@ -67,7 +61,7 @@ pub(in crate::load) struct ChartMark {
 }
 
 /// A chart; what is outside its axes lies on their ends.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::load) struct Chart {
     /// Its name within the page, of letters alone.
     pub(in crate::load) id: &'static str,
@@ -77,36 +71,20 @@ pub(in crate::load) struct Chart {
     pub(in crate::load) description: String,
     pub(in crate::load) x: Axis,
     pub(in crate::load) y: Axis,
-    pub(in crate::load) bars: Vec<ChartBar>,
+    pub(in crate::load) spans: Vec<ChartSpan>,
     pub(in crate::load) lines: Vec<ChartLine>,
     pub(in crate::load) marks: Vec<ChartMark>,
-    pub(in crate::load) tooltips: Vec<ChartTooltip>,
 }
 
 impl Chart {
-    /// An empty one.
-    pub(in crate::load) fn new(id: &'static str, title: &'static str, x: Axis, y: Axis) -> Self {
-        Self {
-            id,
-            title,
-            description: String::new(),
-            x,
-            y,
-            bars: Vec::new(),
-            lines: Vec::new(),
-            marks: Vec::new(),
-            tooltips: Vec::new(),
-        }
-    }
-
     /// The figure: its caption, the legend if it needs one, and the SVG.
     pub(in crate::load) fn figure(&self) -> String {
         let Self { id, title, .. } = self;
         let layers = [
             self.grid(),
-            self.bars.iter().map(|bar| self.bar(bar)).collect(),
+            self.spans.iter().map(|span| self.bar(span)).collect(),
             self.paths(),
-            self.tooltips.iter().map(|hint| self.tooltip(hint)).collect(),
+            self.spans.iter().map(|span| self.tooltip(span)).collect(),
             self.marks.iter().enumerate().map(|(index, mark)| self.mark(index, mark)).collect(),
             self.lines.iter().enumerate().map(|(index, line)| self.dots(index, line)).collect(),
             self.labels(),
@@ -155,12 +133,12 @@ impl Chart {
         format!("{}\n{}\n{base}", upright.collect::<String>(), level.collect::<String>())
     }
 
-    fn bar(&self, bar: &ChartBar) -> String {
-        let (from, to, height) =
-            (self.x.position(bar.from), self.x.position(bar.to), self.y.position(bar.value));
-        if bar.value <= 0.0 {
+    fn bar(&self, span: &ChartSpan) -> String {
+        if span.bar <= 0.0 {
             return String::new();
         }
+        let (from, to, height) =
+            (self.x.position(span.from), self.x.position(span.to), self.y.position(span.bar));
         let (x, y) = (percent(from), percent(100.0 - height));
         let (width, height) = (percent(to - from), percent(height));
         format!("<rect class=\"bar\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\n")
@@ -213,13 +191,13 @@ impl Chart {
         points_kept
     }
 
-    fn tooltip(&self, hint: &ChartTooltip) -> String {
-        let (from, to) = (self.x.position(hint.from), self.x.position(hint.to));
+    fn tooltip(&self, span: &ChartSpan) -> String {
+        let (from, to) = (self.x.position(span.from), self.x.position(span.to));
         format!(
             "<rect class=\"hint\" x=\"{}\" y=\"0\" width=\"{}\" height=\"100%\"><title>{}</title></rect>\n",
             percent(from),
             percent(to - from),
-            escaped(&hint.title)
+            escaped(&span.tooltip)
         )
     }
 

@@ -3,7 +3,7 @@
 //! Each is a function of the summary, and each says its figures in words too. None is made of nothing.
 
 use super::axis::{Axis, LINEAR_RATIO_MAX};
-use super::chart::{Chart, ChartBar, ChartDot, ChartLine, ChartMark, ChartTooltip};
+use super::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
 use super::ticks::AxisUnit;
 use crate::load::stats::latency_histogram::LatencyHistogram;
 use crate::load::stats::summary::{HistogramBar, PERCENTILES, SliceSummary, Spread, Summary, count_times};
@@ -33,11 +33,11 @@ pub(super) fn curve(summary: &Summary) -> Option<Chart> {
     let ends = series.iter().flat_map(|(_, spread, _)| [spread.min_us as f64, spread.max_us as f64]);
     let y = Axis::times(LATENCY, ends);
     let x = Axis::percentiles("share of the requests that took no longer", corrected.count);
-    let mut chart = Chart::new("curve", "Latency by percentile", x, y);
     let words = series.iter().map(|(name, spread, _)| format!("{name}: {}", percentiles(spread)));
-    chart.description = words.collect::<Vec<_>>().join(". ");
-    chart.lines = series.into_iter().map(|(name, spread, times)| curve_line(name, spread, times)).collect();
-    Some(chart)
+    let description = words.collect::<Vec<_>>().join(". ");
+    let lines = series.into_iter().map(|(name, spread, times)| curve_line(name, spread, times)).collect();
+    let (id, title) = ("curve", "Latency by percentile");
+    Some(Chart { id, title, description, x, y, lines, ..Chart::default() })
 }
 
 fn curve_line(name: &str, spread: &Spread, times: &LatencyHistogram) -> ChartLine {
@@ -78,27 +78,26 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
     let ends = (first.from_us as f64, last.to_us as f64);
     let x = Axis::fitting(LATENCY, ends.0, ends, AxisUnit::Time);
     let y = Axis::linear("requests", 0.0, most as f64, AxisUnit::Count);
-    let mut chart = Chart::new("histogram", "How often each latency came", x, y);
     let widest = bins.iter().find(|bin| bin.count == most)?;
     let (from, to) = (time(widest.from_us as f64), time(widest.to_us as f64));
-    chart.description = format!(
+    let description = format!(
         "{} times from {} to {}; most of them, {}, from {from} to {to}",
         count(spread.count),
         time(spread.min_us as f64),
         time(spread.max_us as f64),
         count(most)
     );
-    for bin in &bins {
+    let span = |bin: &HistogramBar| {
         let (from, to) = (bin.from_us as f64, bin.to_us as f64);
-        chart.bars.push(ChartBar { from, to, value: bin.count as f64 });
-        let title = format!("{} to {}: {}", time(from), time(to), count(bin.count));
-        chart.tooltips.push(ChartTooltip { from, to, title });
-    }
+        let tooltip = format!("{} to {}: {}", time(from), time(to), count(bin.count));
+        ChartSpan { from, to, bar: bin.count as f64, tooltip }
+    };
     let marked = MARKED.into_iter().filter(|(_, count)| spread.count >= *count);
     let marked = marked.filter_map(|(name, _)| Some((name, spread.percentile_us(name)? as f64)));
-    chart.marks =
-        marked.map(|(name, us)| ChartMark { at: us, name: format!("{name} {}", time(us)) }).collect();
-    Some(chart)
+    let marks = marked.map(|(name, us)| ChartMark { at: us, name: format!("{name} {}", time(us)) }).collect();
+    let (id, title) = ("histogram", "How often each latency came");
+    let spans = bins.iter().map(span).collect();
+    Some(Chart { id, title, description, x, y, spans, marks, ..Chart::default() })
 }
 
 /// The slices that are long enough to tell a rate or a percentile.
@@ -115,20 +114,15 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     let most = slices.iter().map(|slice| slice.rate).max_by(f64::total_cmp)?;
     // A line at the very top would be taken for the frame.
     let y = Axis::linear("answers a second", 0.0, most * 1.05, AxisUnit::Count);
-    let mut chart = over_time("rates", "Rate over time", summary, y, |slice| rate(slice.rate));
+    let mut chart = over_time("rates", "Rate over time", summary, y, &|slice| (0.0, rate(slice.rate)));
     let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
     chart.description = format!("{mean} on average; from {least} to {most} in single slices of the run");
     let points = slices.iter().flat_map(|slice| {
         let (from, to) = period_us(slice);
         [Some((from, slice.rate)), Some((to, slice.rate))]
     });
-    let line = ChartLine {
-        name: "rate".to_owned(),
-        points: points.collect(),
-        is_filled: true,
-        ..ChartLine::default()
-    };
-    chart.lines.push(line);
+    let (name, points) = ("rate".to_owned(), points.collect());
+    chart.lines = vec![ChartLine { name, points, dots: Vec::new(), is_filled: true }];
     Some(chart)
 }
 
@@ -142,12 +136,12 @@ pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
         return None;
     }
     let y = Axis::times(LATENCY, SHOWN.into_iter().flat_map(|(_, quantile)| all(quantile)));
-    let mut chart = over_time("latencies", "Latency over time", summary, y, |slice| {
+    let mut chart = over_time("latencies", "Latency over time", summary, y, &|slice| {
         let words = SHOWN.map(|(name, quantile)| match quantile_us(slice, quantile) {
             Some(us) => format!("{name} {}", time(us)),
             None => format!("no {name}"),
         });
-        words.join(", ")
+        (0.0, words.join(", "))
     });
     let words = longest.map(|(name, us)| format!("{name} is at most {}", time(us)));
     chart.description = format!("In any slice of the run {}", words.join(" and "));
@@ -177,11 +171,11 @@ fn quantile_us(slice: &SliceSummary, quantile: f64) -> Option<f64> {
 pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     let most = summary.slices.iter().map(|slice| slice.slice.errors()).max().filter(|most| *most > 0)?;
     let y = Axis::linear("errors", 0.0, most as f64, AxisUnit::Count);
-    let mut chart = over_time("errors", "Errors over time", summary, y, |slice| {
+    let mut chart = over_time("errors", "Errors over time", summary, y, &|slice| {
         let (failed, bad) = (count(slice.failed), count(slice.bad_statuses));
-        format!("{failed} failed, {bad} with a status of 400 or above")
+        let words = format!("{failed} failed, {bad} with a status of 400 or above");
+        (slice.slice.errors() as f64, words)
     });
-    chart.bars = summary.slices.iter().map(|slice| bar(slice, slice.slice.errors() as f64)).collect();
     let with = summary.slices.iter().filter(|slice| slice.slice.errors() > 0).count();
     let (most, slices) = (count(most), count(summary.slices.len() as u64));
     chart.description = format!(
@@ -191,28 +185,21 @@ pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     Some(chart)
 }
 
-fn bar(slice: &SliceSummary, value: f64) -> ChartBar {
-    let (from, to) = period_us(slice);
-    ChartBar { from, to, value }
-}
-
-/// An empty chart along the run, which tells of each slice that is pointed at.
+/// A chart along the run, with the bar of each slice and the words for one that is pointed at.
 fn over_time(
     id: &'static str,
     title: &'static str,
     summary: &Summary,
     y: Axis,
-    words: impl Fn(&SliceSummary) -> String,
+    bar_and_words: &dyn Fn(&SliceSummary) -> (f64, String),
 ) -> Chart {
     let wall_us = summary.info.wall.as_secs_f64() * 1e6;
     let end_us = summary.slices.iter().map(|slice| period_us(slice).1).fold(wall_us, f64::max);
-    let mut chart = Chart::new(id, title, Axis::elapsed(ELAPSED, end_us), y);
-    let hints = summary.slices.iter().map(|slice| {
-        let (from, to) = period_us(slice);
-        ChartTooltip { from, to, title: format!("{}: {}", slice_period(slice), words(slice)) }
+    let spans = summary.slices.iter().map(|slice| {
+        let ((from, to), (bar, words)) = (period_us(slice), bar_and_words(slice));
+        ChartSpan { from, to, bar, tooltip: format!("{}: {words}", slice_period(slice)) }
     });
-    chart.tooltips = hints.collect();
-    chart
+    Chart { id, title, x: Axis::elapsed(ELAPSED, end_us), y, spans: spans.collect(), ..Chart::default() }
 }
 
 fn period_us(slice: &SliceSummary) -> (f64, f64) {

@@ -98,25 +98,15 @@ fn number(value: f64) -> f64 {
 
 /// The smallest round step that is at least so long.
 fn round_step(least: f64, unit: AxisUnit) -> f64 {
-    const LONG: [f64; 12] = [
-        30.0 * SECOND_US,
-        MINUTE_US,
-        2.0 * MINUTE_US,
-        5.0 * MINUTE_US,
-        10.0 * MINUTE_US,
-        15.0 * MINUTE_US,
-        30.0 * MINUTE_US,
-        HOUR_US,
-        2.0 * HOUR_US,
-        6.0 * HOUR_US,
-        12.0 * HOUR_US,
-        DAY_US,
-    ];
+    /// From half a minute to half a day.
+    const LONG_MINUTES: [f64; 11] = [0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 360.0, 720.0];
     match unit {
         AxisUnit::Time if least > DAY_US => round_up(least / DAY_US) * DAY_US,
-        AxisUnit::Time if least > 20.0 * SECOND_US => {
-            LONG.into_iter().find(|step| *step >= least).unwrap_or(DAY_US)
-        }
+        AxisUnit::Time if least > 20.0 * SECOND_US => LONG_MINUTES
+            .map(|step| step * MINUTE_US)
+            .into_iter()
+            .find(|step| *step >= least)
+            .unwrap_or(DAY_US),
         _ => round_up(least.max(1.0)),
     }
 }

@@ -9,7 +9,7 @@ use crate::load::report::html::ticks::AxisUnit;
 /// Ten by ten, so that a place is ten times the value.
 fn chart() -> Chart {
     let axis = |name| Axis::linear(name, 0.0, 10.0, AxisUnit::Count);
-    Chart::new("test", "A <test>", axis("along & on"), axis("up"))
+    Chart { id: "test", title: "A <test>", x: axis("along & on"), y: axis("up"), ..Chart::default() }
 }
 
 fn line(points: &[(f64, f64)]) -> ChartLine {
@@ -57,9 +57,10 @@ fn several_lines_have_own_styles_and_a_legend() {
 #[test]
 fn bars_marks_and_tooltips_are_placed_by_value() {
     let mut chart = chart();
-    chart.bars =
-        vec![ChartBar { from: 1.0, to: 2.0, value: 4.0 }, ChartBar { from: 2.0, to: 3.0, value: 0.0 }];
-    chart.tooltips = vec![ChartTooltip { from: 1.0, to: 2.0, title: "4 & more".to_owned() }];
+    chart.spans = vec![
+        ChartSpan { from: 1.0, to: 2.0, bar: 4.0, tooltip: "4 & more".to_owned() },
+        ChartSpan { from: 2.0, to: 3.0, bar: 0.0, tooltip: String::new() },
+    ];
     chart.marks = vec![ChartMark { at: 9.0, name: "p99".to_owned() }];
     let svg = chart.figure();
     for part in [
@@ -104,7 +105,8 @@ proptest! {
         let mut chart = chart();
         chart.x = Axis::linear("x", 0.0, to, AxisUnit::Time);
         chart.y = Axis::times("y", points.iter().map(|(_, y)| *y));
-        chart.bars = points.iter().map(|(x, y)| ChartBar { from: *x, to: *y, value: *y }).collect();
+        let span = |(x, y): &(f64, f64)| ChartSpan { from: *x, to: *y, bar: *y, tooltip: String::new() };
+        chart.spans = points.iter().map(span).collect();
         chart.lines = vec![ChartLine { is_filled: true, ..line(&points) }];
         let svg = chart.figure();
         prop_assert!(!svg.contains("NaN") && !svg.contains("inf"), "{}", svg);
