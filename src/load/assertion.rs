@@ -57,7 +57,7 @@ pub(super) struct Clause {
 
 /// Limits that must all hold.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Assertion(Vec<Clause>);
+pub struct Assertion(pub(super) Vec<Clause>);
 
 impl Assertion {
     /// Reads clauses.
@@ -69,11 +69,6 @@ impl Assertion {
         let limit = |metric: Metric, text: &str| metric.unit().parse(text);
         let clause = |text| Clause::parse(text, "a number: p99<10ms", limit);
         split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// The clauses, in the order in which they were written.
-    pub(super) fn clauses(&self) -> &[Clause] {
-        &self.0
     }
 
     /// The clauses that do not hold in this run, each with what was found, in the order in which they were written.

@@ -25,7 +25,7 @@ use crate::load::output::read_bounded;
 use crate::load::plan::run_plan::Plan;
 use crate::load::plan::template::{RequestParts, RequestTemplate, Template};
 use crate::load::plan::urls::{parse_list, read_list};
-use crate::load::run_info::{RunInfo, Setup};
+use crate::load::run_info::{LoadProfile, RunInfo, Setup};
 use crate::load::saved::SavedRun;
 
 /// Descriptors for what is no connection: standard streams, signals, the report, the resolver.
@@ -73,13 +73,21 @@ impl PreparedRun {
         if result.ended_in_warmup || (result.was_interrupted && result.metrics.series.totals.sent == 0) {
             return Err(LoadError::NothingMeasured);
         }
+        let (target, urls) = RunInfo::target_and_urls(plan, &self.setup.method);
         let info = RunInfo {
+            target,
+            urls,
+            setup: self.setup.clone(),
+            profile: LoadProfile { schedule: plan.schedule.clone(), stop: plan.stop, warmup: plan.warmup },
             due: plan.schedule.is_open_loop().then(|| result.metrics.series.totals.sent + result.unsent),
+            concurrency: plan.concurrency as u64,
+            pipeline: plan.pipeline as u64,
+            threads: plan.threads as u64,
             wall: result.wall,
             cpu_usage: result.cpu_usage,
             started_unix_secs: began.unix.as_secs(),
             was_interrupted: result.was_interrupted,
-            ..RunInfo::of(plan, &self.setup)
+            merged: None,
         };
         Ok(SavedRun { metrics: result.metrics, info })
     }

@@ -11,7 +11,7 @@ use super::output::{OutputFile, ReportOutput};
 use super::prepared_run::{PreparedRun, build_plan};
 use super::report::ReportFormat;
 use super::saved::{SavedRun, read_run};
-use crate::load::engine::interrupt::Interrupt;
+use crate::load::engine::interrupt::{Interrupt, STOP_SIGNALS};
 use crate::load::saved::commands::check_thresholds;
 use crate::load::search::driver::find_rate;
 use crate::load::stats::summary::Summary;
@@ -21,7 +21,7 @@ use crate::load::stats::summary::Summary;
 /// # Errors
 /// Whatever keeps the run from being made, or from having come to what it should.
 pub fn run(settings: &Settings) -> Result<(), LoadError> {
-    let interrupt = Interrupt::watch().map_err(LoadError::signal_watch_failed)?;
+    let interrupt = Interrupt::watch(&STOP_SIGNALS).map_err(LoadError::signal_watch_failed)?;
     let (prepared, baseline, out, save) =
         interrupt.during(|| prepare_run(settings)).ok_or(LoadError::NothingMeasured)??;
     if let Some(search) = &settings.search {

@@ -138,29 +138,14 @@ pub struct Merged {
 }
 
 impl RunInfo {
-    /// What is known of a run before it has begun.
-    pub(super) fn of(plan: &Plan, setup: &Setup) -> Self {
+    /// What was asked, in words, and the addresses, if there are several.
+    pub(super) fn target_and_urls(plan: &Plan, method: &str) -> (String, Vec<String>) {
         let url = |target: &ClientTarget| format!("http://{}{}", target.authority(), target.path);
         let urls: Vec<_> = plan.targets.iter().map(url).collect();
-        let first = urls.first().cloned().unwrap_or_default();
-        let more = match urls.len() {
-            0 | 1 => String::new(),
-            count => format!(" and {} more", count - 1),
-        };
-        Self {
-            target: format!("{} {first}{more}", setup.method),
-            urls: if urls.len() > 1 { urls } else { Vec::new() },
-            setup: setup.clone(),
-            profile: LoadProfile { schedule: plan.schedule.clone(), stop: plan.stop, warmup: plan.warmup },
-            due: None,
-            concurrency: plan.concurrency as u64,
-            pipeline: plan.pipeline as u64,
-            threads: plan.threads as u64,
-            wall: Duration::ZERO,
-            cpu_usage: CpuUsage::default(),
-            started_unix_secs: 0,
-            was_interrupted: false,
-            merged: None,
+        match urls.as_slice() {
+            [] => (format!("{method} "), urls),
+            [only] => (format!("{method} {only}"), Vec::new()),
+            [first, more @ ..] => (format!("{method} {first} and {} more", more.len()), urls),
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) struct Draw {
 }
 
 /// Neighbouring slices, and how often each latency came in each of them.
-struct Block {
+pub(super) struct Block {
     secs: f64,
     answered: f64,
     counts: Vec<u64>,
@@ -61,7 +61,7 @@ struct Block {
 pub(super) struct Sample {
     /// All latencies that came, shortest first.
     values_us: Vec<u64>,
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
 }
 
 impl Sample {
@@ -70,11 +70,6 @@ impl Sample {
         let values_us: Vec<u64> = recorded.map(|value| value.value_iterated_to()).collect();
         let blocks = blocks(summary, &values_us);
         Self { values_us, blocks }
-    }
-
-    /// How many blocks there are to be drawn.
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks.len()
     }
 
     /// One run that could have been.
@@ -154,7 +149,7 @@ mod tests {
         for secs in [5, 20, 130] {
             let summary = steady(secs, 1.0);
             let sample = Sample::of(&summary);
-            assert_eq!(sample.blocks(), secs.min(BLOCKS_MAX as u64 - 16) as usize, "{secs} s");
+            assert_eq!(sample.blocks.len(), secs.min(BLOCKS_MAX as u64 - 16) as usize, "{secs} s");
             let mut random = Random::new(1);
             let draws: Vec<Draw> = (0..200).map(|_| sample.draw(&mut random)).collect();
             let mean = draws.iter().map(|draw| draw.percentiles_us[0]).sum::<f64>() / 200.0;

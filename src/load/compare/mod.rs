@@ -181,7 +181,7 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let samples = (Sample::of(before), Sample::of(after));
     let draws: Vec<(Draw, Draw)> =
         (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();
-    let drawn = PairedDraws { draws, blocks: samples.0.blocks().min(samples.1.blocks()) };
+    let drawn = PairedDraws { draws, blocks: samples.0.blocks.len().min(samples.1.blocks.len()) };
     let mut rows = vec![row(Metric::Rate, (before, after), &drawn, |draw| draw.rate, true)];
     for (index, (_, quantile)) in PERCENTILES.iter().enumerate() {
         let metric = Metric::Time(TimeKind::Corrected, Statistic::Percentile(index));

@@ -94,8 +94,8 @@ pub(super) fn run_thread(
     };
     let mut reactor = Reactor::new(app, now)?;
     reactor.enable_timerfd()?;
-    if !interrupt.signals().is_empty() {
-        reactor.watch_signals(interrupt.signals())?;
+    if !interrupt.signals.is_empty() {
+        reactor.watch_signals(interrupt.signals)?;
     }
     Ok(reactor.run()?.into_result())
 }
@@ -225,7 +225,7 @@ impl App for LoadApp<'_> {
         let has_early_signal = self.early_interrupt.take().is_some_and(Interrupt::has_signal);
         if has_early_signal || !control.take_signals().is_empty() {
             self.was_interrupted = true;
-            self.run.scheduler.cancel();
+            self.run.scheduler.is_cancelled = true;
         }
         self.run.scheduler.end_warmup_if_due(at);
         if self.cpu_at_start.is_none() && at >= self.run.scheduler.measured_from {

@@ -112,8 +112,6 @@ impl ConnectionSlots {
         self.reopen_queue.peek().map(|Reverse((when, _))| *when)
     }
 
-    /// How many seats have a connection that was made.
-
     /// The connection of this seat has this key.
     pub(super) fn set_key(&mut self, slot_index: usize, key: Key) {
         if let Some(slot) = self.slots.get_mut(slot_index) {
@@ -193,11 +191,6 @@ impl ConnectionSlots {
             slot.stranded.push_back(request);
             self.unanswered += 1;
         }
-    }
-
-    /// Whether any seat has such requests.
-    pub(super) fn has_unanswered(&self) -> bool {
-        self.unanswered > 0
     }
 
     /// The next of them that this seat is to send again.

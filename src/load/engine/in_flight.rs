@@ -10,9 +10,13 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InFlightRequest {
     pub(super) url: u32,
+    /// When it was to be sent; without a schedule that is when it was.
     pub(super) intended: Instant,
     pub(super) sent: Instant,
+    /// Its number in the run, over all threads, from 0. The warm-up has numbers of its own, also from 0:
+    /// what is measured then asks for the same, however long the warm-up was.
     pub(super) number: u64,
+    /// Whether it counts; requests of the warm-up do not.
     pub(super) is_counted: bool,
 }
 
@@ -60,7 +64,7 @@ impl InFlightQueue {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::reactor::Now;
 

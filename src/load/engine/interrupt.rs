@@ -15,38 +15,30 @@ use signal_hook::flag::register_conditional_default;
 use crate::client::blocking::InterruptibleWait;
 
 /// The signals that end a run; the report tells of what there is by then.
-const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
+pub(in crate::load) const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 
 /// Whether a run is to end before its time.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
-    signals: &'static [c_int],
+    /// For a reactor to watch.
+    pub(super) signals: &'static [c_int],
     blocking_wait: InterruptibleWait,
 }
 
 impl Interrupt {
-    /// Watches for the signals from now on.
-    ///
-    /// # Errors
-    /// When a handler cannot be installed.
-    pub(in crate::load) fn watch() -> io::Result<Self> {
-        Self::watch_signals(&STOP_SIGNALS)
-    }
-
     /// No signal ends the run.
     pub fn never() -> Self {
         Self::default()
     }
 
-    fn watch_signals(signals: &'static [c_int]) -> io::Result<Self> {
+    /// Watches for the signals from now on.
+    ///
+    /// # Errors
+    /// When a handler cannot be installed.
+    pub(in crate::load) fn watch(signals: &'static [c_int]) -> io::Result<Self> {
         let blocking_wait = InterruptibleWait::default();
         blocking_wait.exit_on_signals(signals)?;
         Ok(Self { signals, blocking_wait })
-    }
-
-    /// The signals, for a reactor to watch.
-    pub(super) fn signals(&self) -> &'static [c_int] {
-        self.signals
     }
 
     /// Whether one of them has come.
@@ -87,17 +79,17 @@ mod tests {
 
     #[test]
     fn interrupt_after_signal_stays_set() {
-        let interrupt = Interrupt::watch_signals(&[SIGWINCH]).expect("handlers");
+        let interrupt = Interrupt::watch(&[SIGWINCH]).expect("handlers");
         assert_eq!((interrupt.has_signal(), interrupt.during(|| 7)), (false, Some(7)));
         raise(SIGWINCH).expect("the signal");
         assert!(interrupt.has_signal() && interrupt.has_signal());
         assert_eq!(interrupt.during(|| 7), None);
-        assert!(!Interrupt::never().has_signal() && Interrupt::never().signals().is_empty());
+        assert!(!Interrupt::never().has_signal() && Interrupt::never().signals.is_empty());
     }
 
     #[test]
     fn run_after_early_signal_sends_nothing() {
-        let interrupt = Interrupt::watch_signals(&[SIGURG]).expect("handlers");
+        let interrupt = Interrupt::watch(&[SIGURG]).expect("handlers");
         raise(SIGURG).expect("the signal");
         for threads in ["1", "2"] {
             let (plan, _) =

@@ -5,20 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::in_flight::InFlightRequest;
 use super::pacer::{Schedule, ThreadShare};
 use crate::load::plan::run_plan::Plan;
-
-/// Leave to send one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DueRequest {
-    /// Its number in the run, over all threads, from 0. The warm-up has numbers of its own, also from 0:
-    /// what is measured then asks for the same, however long the warm-up was.
-    pub(super) number: u64,
-    /// When it was to be sent; without a schedule that is now.
-    pub(super) intended: Instant,
-    /// Whether it counts; those of the warm-up do not.
-    pub(super) is_counted: bool,
-}
 
 /// A schedule under way.
 #[derive(Debug)]
@@ -42,10 +31,6 @@ impl ScheduleCursor {
     fn intended_after(&self, others: u64) -> Option<Instant> {
         let number = self.share.global_number(self.taken.saturating_add(others));
         self.schedule.intended(number).map(|intended| self.origin + intended)
-    }
-
-    fn is_exhausted(&self) -> bool {
-        self.schedule.is_open_loop() && self.next.is_none()
     }
 
     /// Requests that are to have been sent by now and were not.
@@ -121,8 +106,8 @@ impl Scheduler {
         }
     }
 
-    /// The next request, if one is due and the run goes on.
-    pub(super) fn take(&mut self, at: Instant) -> Option<DueRequest> {
+    /// The next request, if one is due and the run goes on; its URL is yet to be chosen.
+    pub(super) fn take(&mut self, at: Instant) -> Option<InFlightRequest> {
         self.end_warmup_if_due(at);
         if self.quota == Some(0) || !self.may_send(at) {
             return None;
@@ -133,7 +118,7 @@ impl Scheduler {
             self.in_flight_count += 1;
             self.quota = self.quota.map(|quota| quota.saturating_sub(1));
         }
-        Some(DueRequest { number, intended, is_counted })
+        Some(InFlightRequest { url: 0, intended, sent: at, number, is_counted })
     }
 
     /// Whether it is not too late to send anything.
@@ -143,7 +128,8 @@ impl Scheduler {
 
     /// Whether there will be another ticket.
     pub(super) fn has_more(&self) -> bool {
-        !self.is_cancelled && self.quota != Some(0) && !self.cursor.is_exhausted()
+        let is_exhausted = self.is_open_loop() && self.cursor.next.is_none();
+        !self.is_cancelled && self.quota != Some(0) && !is_exhausted
     }
 
     /// A request that counts has come to its end.
@@ -176,11 +162,6 @@ impl Scheduler {
     /// When the warm-up or the run is over.
     pub(super) fn next_phase_change(&self) -> Option<Instant> {
         self.measured_schedule.as_ref().map(|_| self.measured_from).or(self.ends_at)
-    }
-
-    /// Ends the run before its time.
-    pub(super) fn cancel(&mut self) {
-        self.is_cancelled = true;
     }
 
     /// Whether nothing is left to do.
@@ -251,7 +232,7 @@ mod tests {
 
         let mut interrupted =
             Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), SINGLE_THREAD, start);
-        interrupted.cancel();
+        interrupted.is_cancelled = true;
         assert!(interrupted.take(start).is_none() && interrupted.is_finished(start));
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::connection_slots::ConnectionSlots;
 use super::in_flight::InFlightRequest;
 use super::pacer::ThreadShare;
-use super::scheduler::{DueRequest, Scheduler};
+use super::scheduler::Scheduler;
 use crate::http::{LastHead, Method};
 use crate::load::plan::random::Random;
 use crate::load::plan::run_plan::{Plan, UrlOrder};
@@ -109,19 +109,19 @@ impl ThreadRun {
         free_since: Instant,
         at: Instant,
     ) -> Option<InFlightRequest> {
-        let DueRequest { number, intended, is_counted } = self.scheduler.take(at)?;
+        let mut request = self.scheduler.take(at)?;
         let Self { random, order, slots, .. } = self;
-        let url = slots.next_url(slot_index, |number, urls| match order {
+        request.url = slots.next_url(slot_index, |number, urls| match order {
             UrlOrder::Sequential => number % urls.max(1),
             UrlOrder::Random => random.below(urls),
         });
-        if is_counted {
-            self.metrics.record_sent(url);
+        if request.is_counted {
+            self.metrics.record_sent(request.url);
             if self.scheduler.is_open_loop() {
-                self.metrics.lag.record(at.saturating_duration_since(intended.max(free_since)));
+                self.metrics.lag.record(at.saturating_duration_since(request.intended.max(free_since)));
             }
         }
-        Some(InFlightRequest { url, intended, sent: at, number, is_counted })
+        Some(request)
     }
 
     /// What was stranded with the last connection of this seat. It is the same request, sent when it
@@ -140,7 +140,7 @@ impl ThreadRun {
 
     /// Whether another request may ever be sent: who has none to send needs no connection.
     pub(super) fn has_more_requests(&self) -> bool {
-        self.slots.has_unanswered() || self.scheduler.has_more()
+        self.slots.unanswered > 0 || self.scheduler.has_more()
     }
 
     /// The run has ended: nobody sends the stranded requests any more.
@@ -236,7 +236,7 @@ impl ThreadRun {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
         let is_unreachable = self.slots.taken == 0 && no_connection_for >= self.policy.timeout;
         if is_unreachable && self.scheduler.ends_at.is_none() && self.metrics.connect_failures.total() > 0 {
-            self.scheduler.cancel();
+            self.scheduler.is_cancelled = true;
         }
     }
 }

@@ -38,7 +38,7 @@ impl StatusView {
     pub(super) fn of(series: &TimeSeries, elapsed: Duration) -> Self {
         let complete_count = complete_intervals(series, elapsed);
         // In the first second the slice that is not over yet is all there is.
-        let last = series.slices().get(complete_count.saturating_sub(1));
+        let last = series.slices.get(complete_count.saturating_sub(1));
         let quantile = |quantile| last.map_or(0, |interval| interval.quantile_us(quantile));
         Self {
             elapsed,
@@ -80,8 +80,7 @@ impl StatusView {
             errors_text(self.failed + self.bad_statuses),
         ];
         let columns = usable_columns(size);
-        let mut lines =
-            vec![format!("{}{times}", progress_bar(share, columns.saturating_sub(times.len() + 2)))];
+        let mut lines = vec![progress_line(share, &times, size)];
         lines.extend(wrap_figures(&figures, columns));
         lines.push(sparkline(self.rates.get(self.rates.len().saturating_sub(columns)..).unwrap_or_default()));
         fit_to_size(lines, size)
@@ -110,10 +109,12 @@ impl StatusView {
 /// What is shown while nothing counts yet.
 pub(super) fn warmup_block(left: Duration, size: Room) -> Vec<String> {
     let text = format!("warming up, {} left", whole_secs_text(left));
-    fit_to_size(
-        vec![format!("{}{text}", progress_bar(0.0, usable_columns(size).saturating_sub(text.len() + 2)))],
-        size,
-    )
+    fit_to_size(vec![progress_line(0.0, &text, size)], size)
+}
+
+/// A bar, and words behind it.
+fn progress_line(share: f64, words: &str, size: Room) -> String {
+    format!("{}{words}", progress_bar(share, usable_columns(size).saturating_sub(words.len() + 2)))
 }
 
 /// The columns that may be written to: behind a letter in the last one, terminals differ in where they go on.
@@ -155,19 +156,19 @@ fn progress_bar(share: f64, columns: usize) -> String {
 
 /// How many slices are over.
 fn complete_intervals(series: &TimeSeries, elapsed: Duration) -> usize {
-    let complete_count = elapsed.as_nanos() / series.slice_len().as_nanos().max(1);
-    usize::try_from(complete_count).unwrap_or(usize::MAX).min(series.slices().len())
+    let complete_count = elapsed.as_nanos() / series.slice_len.as_nanos().max(1);
+    usize::try_from(complete_count).unwrap_or(usize::MAX).min(series.slices.len())
 }
 
 /// Answers a second, slice by slice.
 fn rates(series: &TimeSeries, complete_count: usize, elapsed: Duration) -> Vec<f64> {
-    let secs = series.slice_len().as_secs_f64();
+    let secs = series.slice_len.as_secs_f64();
     if complete_count == 0 {
-        let only = series.slices().first().map(|interval| interval.answered as f64);
+        let only = series.slices.first().map(|interval| interval.answered as f64);
         return only.map(|answered| answered / elapsed.as_secs_f64().max(1e-3)).into_iter().collect();
     }
     let shown = series
-        .slices()
+        .slices
         .get(complete_count.saturating_sub(SPARKLINE_LEN_MAX)..complete_count)
         .unwrap_or_default();
     shown.iter().map(|interval| interval.answered as f64 / secs).collect()

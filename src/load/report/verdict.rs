@@ -32,67 +32,72 @@ pub(super) struct Number {
 
 /// What speaks against a run, and what should be known about it.
 pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
-    let reason = |reason: &ClientBound| Finding {
-        name: reason.name(),
-        meaning: in_words(*reason),
-        figures: reason_figures(*reason),
-    };
-    let warning = |warning: &Warning| Finding {
-        name: warning.name().to_owned(),
-        meaning: describe_warning(warning),
-        figures: warning_figures(warning),
-    };
-    (validity.reasons.iter().map(reason).collect(), validity.warnings.iter().map(warning).collect())
+    let reasons = validity.reasons.iter().map(|reason| {
+        let (name, figures) = reason_figures(*reason);
+        Finding { name, meaning: in_words(*reason), figures }
+    });
+    let warnings = validity.warnings.iter().map(|warning| {
+        let (name, figures) = warning_figures(warning);
+        Finding { name, meaning: describe_warning(warning), figures }
+    });
+    (reasons.collect(), warnings.collect())
 }
 
-fn figures<const N: usize>(figures: [(&str, Value); N]) -> Vec<Number> {
-    figures.into_iter().map(|(name, value)| Number { name: name.to_owned(), value }).collect()
+fn named(name: &str, figures: &[(&str, Value)]) -> (String, Vec<Number>) {
+    let number = |(name, value): &(&str, Value)| Number { name: (*name).to_owned(), value: value.clone() };
+    (name.to_owned(), figures.iter().map(number).collect())
 }
 
-/// The numbers behind what speaks against a run.
-fn reason_figures(reason: ClientBound) -> Vec<Number> {
+/// The name of what speaks against a run, and the numbers behind it.
+fn reason_figures(reason: ClientBound) -> (String, Vec<Number>) {
     match reason {
-        ClientBound::Cpu { share } => figures([("cpu_share_max", json!(share))]),
+        ClientBound::Cpu { share } => named("cpu", &[("cpu_share_max", json!(share))]),
         ClientBound::CpuStarved { wanted_share, cpu_share } => {
-            figures([("wanted_share_max", json!(wanted_share)), ("cpu_share_max", json!(cpu_share))])
+            named("waited", &[("wanted_share_max", json!(wanted_share)), ("cpu_share_max", json!(cpu_share))])
         }
         ClientBound::Lag { p99_us, limit_us } => {
-            figures([("lag_p99_us", json!(p99_us)), ("limit_us", json!(limit_us))])
+            named("lag", &[("lag_p99_us", json!(p99_us)), ("limit_us", json!(limit_us))])
         }
-        ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share } => figures([
-            ("missed", json!(missed)),
-            ("due", json!(due)),
-            ("cpu_share_max", json!(cpu_share)),
-            ("wanted_share_max", json!(wanted_share)),
-        ]),
-        ClientBound::Exhausted { failure: _, count } => figures([("times", json!(count))]),
+        ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share } => named(
+            "missed",
+            &[
+                ("missed", json!(missed)),
+                ("due", json!(due)),
+                ("cpu_share_max", json!(cpu_share)),
+                ("wanted_share_max", json!(wanted_share)),
+            ],
+        ),
+        ClientBound::Exhausted { failure, count } => named(&failure.to_string(), &[("times", json!(count))]),
         ClientBound::Merged { invalid_runs: runs, of } => {
-            figures([("client_bound_runs", json!(runs)), ("runs", json!(of))])
+            named("merged", &[("client_bound_runs", json!(runs)), ("runs", json!(of))])
         }
     }
 }
 
-/// The numbers behind a remark.
-fn warning_figures(warning: &Warning) -> Vec<Number> {
+/// The name of a remark, and the numbers behind it.
+fn warning_figures(warning: &Warning) -> (String, Vec<Number>) {
     match *warning {
-        Warning::RateNotReached { missed, due } => figures([("missed", json!(missed)), ("due", json!(due))]),
-        Warning::TooShort | Warning::DifferentSettings { .. } => Vec::new(),
-        Warning::UnequalDurations { shortest, longest } => figures([
-            ("shortest_secs", json!(shortest.as_secs_f64())),
-            ("longest_secs", json!(longest.as_secs_f64())),
-        ]),
-        Warning::NotConcurrent { secs } => figures([("apart_secs", json!(secs))]),
-        Warning::LagNearLatency { lag_p99_us, latency_p99_us } => {
-            figures([("lag_p99_us", json!(lag_p99_us)), ("latency_p99_us", json!(latency_p99_us))])
+        Warning::RateNotReached { missed, due } => {
+            named("unreached", &[("missed", json!(missed)), ("due", json!(due))])
         }
-        Warning::WaitedForCpu { waited_share } => figures([("waited_share", json!(waited_share))]),
-        Warning::UnfinishedBias(UnfinishedBias { count, oldest_us, percentile, least_us }) => figures([
-            ("unfinished", json!(count)),
-            ("oldest_us", json!(oldest_us)),
-            (&format!("{percentile}_us"), json!(least_us)),
-        ]),
-        Warning::Resent { requests } => figures([("requests", json!(requests))]),
-        Warning::UnsolicitedBytes { connections } => figures([("connections", json!(connections))]),
+        Warning::TooShort => named("short", &[]),
+        Warning::DifferentSettings { .. } => named("differing", &[]),
+        Warning::UnequalDurations { shortest, longest } => {
+            let [shortest, longest] = [shortest, longest].map(|wall| json!(wall.as_secs_f64()));
+            named("unequal", &[("shortest_secs", shortest), ("longest_secs", longest)])
+        }
+        Warning::NotConcurrent { secs } => named("apart", &[("apart_secs", json!(secs))]),
+        Warning::LagNearLatency { lag_p99_us, latency_p99_us } => {
+            named("late", &[("lag_p99_us", json!(lag_p99_us)), ("latency_p99_us", json!(latency_p99_us))])
+        }
+        Warning::WaitedForCpu { waited_share } => named("held-up", &[("waited_share", json!(waited_share))]),
+        Warning::UnfinishedBias(UnfinishedBias { count, oldest_us, percentile, least_us }) => {
+            let percentile = format!("{percentile}_us");
+            let [count, oldest_us, least_us] = [count, oldest_us, least_us].map(|number| json!(number));
+            named("flattering", &[("unfinished", count), ("oldest_us", oldest_us), (&percentile, least_us)])
+        }
+        Warning::Resent { requests } => named("resent", &[("requests", json!(requests))]),
+        Warning::UnsolicitedBytes { connections } => named("unasked", &[("connections", json!(connections))]),
     }
 }
 

@@ -47,17 +47,6 @@ impl fmt::Display for SloVerdict {
     }
 }
 
-impl SloVerdict {
-    /// The one that stands if two tries at a rate disagree.
-    fn better(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Met, _) | (_, Self::Met) => Self::Met,
-            (Self::ClientBound, _) | (_, Self::ClientBound) => Self::ClientBound,
-            (Self::Missed, Self::Missed) => Self::Missed,
-        }
-    }
-}
-
 /// A step that was made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepResult {
@@ -161,7 +150,8 @@ pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
 /// What the tries at one rate come to: it is met if one of them met it. If none did, and one of them
 /// says that it was the generator, that stands: what may be its fault is not laid to the server.
 pub fn combined_verdict(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdict {
-    verdicts.reduce(SloVerdict::better).unwrap_or(SloVerdict::ClientBound)
+    let rank = |verdict: &SloVerdict| (*verdict == SloVerdict::Met, *verdict == SloVerdict::ClientBound);
+    verdicts.max_by_key(rank).unwrap_or(SloVerdict::ClientBound)
 }
 
 /// What is known when a search is ended before its time. What failed only once is not believed.

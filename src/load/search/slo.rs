@@ -49,7 +49,7 @@ impl Slo {
     /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
         let assertion = Assertion::parse(text)?;
-        match assertion.clauses().iter().find_map(|clause| Some((clause, unsupported_reason(clause)?))) {
+        match assertion.0.iter().find_map(|clause| Some((clause, unsupported_reason(clause)?))) {
             Some((clause, refusal)) => Err(format!("'{}': {refusal}", clause.text)),
             None => Ok(Self { text: text.to_owned(), assertion }),
         }
@@ -58,13 +58,13 @@ impl Slo {
     /// The first clause on the latency, and its limit in microseconds.
     pub fn latency_limit(&self) -> Option<(String, f64)> {
         let is_latency = |clause: &&Clause| matches!(clause.metric, Metric::Time(TimeKind::Corrected, _));
-        let clause = self.assertion.clauses().iter().find(is_latency)?;
+        let clause = self.assertion.0.iter().find(is_latency)?;
         Some((clause.text.clone(), clause.limit))
     }
 
     /// How many requests it takes to tell.
     pub fn requests_min(&self) -> u64 {
-        let needed = self.assertion.clauses().iter().map(requests_needed).fold(REQUESTS_MIN, f64::max);
+        let needed = self.assertion.0.iter().map(requests_needed).fold(REQUESTS_MIN, f64::max);
         // A share that is all but nought saturates, and the length of the step has its own bound.
         needed.ceil() as u64
     }
@@ -72,7 +72,7 @@ impl Slo {
     /// How long a step at this rate must be: long enough for its rarest percentile, and for a queue
     /// that grows because the rate is too high by [`PRECISION`] to become longer than a limit.
     pub fn step_len(&self, rate: f64) -> Duration {
-        let times = self.assertion.clauses().iter().filter(|its| matches!(its.metric, Metric::Time(..)));
+        let times = self.assertion.0.iter().filter(|its| matches!(its.metric, Metric::Time(..)));
         let limit_us = times.map(|clause| clause.limit).fold(0.0, f64::max);
         let for_queue = limit_us / 1e6 / (PRECISION - 1.0);
         let secs = (self.requests_min() as f64 / rate).max(for_queue);
@@ -118,7 +118,7 @@ impl Slo {
             Metric::Time(TimeKind::Corrected, Statistic::Max) => Some(rate * clause.limit / 1e6 + 1.0),
             _ => None,
         };
-        let bearable = self.assertion.clauses().iter().filter_map(bearable).reduce(f64::min)?;
+        let bearable = self.assertion.0.iter().filter_map(bearable).reduce(f64::min)?;
         let waiting = due.saturating_sub(summary.totals.sent) + summary.totals.unfinished;
         (waiting as f64 > bearable).then(|| {
             format!("{} of the {} requests were without an answer at the end", count(waiting), count(due))

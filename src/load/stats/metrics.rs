@@ -91,7 +91,7 @@ impl Latencies {
 }
 
 /// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Where the requests went, in all and in each slice: shown while a run lasts.
     #[serde(flatten, skip_deserializing)]
@@ -126,17 +126,9 @@ impl Metrics {
         let urls = if urls > 1 { urls.min(URL_FIGURES_MAX) } else { 0 };
         Self {
             series: TimeSeries::new(slice_len),
-            latencies: Latencies::default(),
-            first_byte: LatencyHistogram::default(),
-            connect: LatencyHistogram::default(),
-            lag: LatencyHistogram::default(),
-            unfinished: LatencyHistogram::default(),
-            resent: 0,
-            unasked: 0,
             statuses: vec![0; STATUS_END],
-            failures: FailureCounts::default(),
-            connect_failures: FailureCounts::default(),
             urls: vec![UrlMetrics::default(); urls],
+            ..Self::default()
         }
     }
 

@@ -421,7 +421,7 @@ fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
 }
 
 fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
-    let (slices, full) = (metrics.series.slices(), metrics.series.slice_len());
+    let (slices, full) = (&metrics.series.slices, metrics.series.slice_len);
     let mut start = Duration::ZERO;
     let summaries = slices.iter().map(|slice| {
         // What comes after the end of the run (the last answers) belongs to a slice of full length.

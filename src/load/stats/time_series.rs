@@ -124,9 +124,9 @@ pub struct TimeSeries {
     /// Where the requests of all slices went.
     pub totals: RequestTotals,
     #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
-    slice_len: Duration,
+    pub(in crate::load) slice_len: Duration,
     #[serde(deserialize_with = "read_slices")]
-    slices: Vec<TimeSlice>,
+    pub(in crate::load) slices: Vec<TimeSlice>,
 }
 
 fn read_slice<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -150,16 +150,6 @@ impl TimeSeries {
     pub fn new(slice: Duration) -> Self {
         let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
         Self { totals: RequestTotals::default(), slice_len: slice, slices: Vec::new() }
-    }
-
-    /// How long a slice is now.
-    pub fn slice_len(&self) -> Duration {
-        self.slice_len
-    }
-
-    /// The slices so far, the first one first.
-    pub fn slices(&self) -> &[TimeSlice] {
-        &self.slices
     }
 
     pub(super) fn answered(&mut self, done: Duration, latency: Duration, status: u16, received_len: u64) {
@@ -236,10 +226,10 @@ mod tests {
         for at_ms in [0, 999, 1000, 3500] {
             answered(&mut series, Duration::from_millis(at_ms), Duration::from_millis(5), 200);
         }
-        let answered: Vec<_> = series.slices().iter().map(|slice| slice.answered).collect();
+        let answered: Vec<_> = series.slices.iter().map(|slice| slice.answered).collect();
         assert_eq!(answered, [2, 1, 0, 1]);
-        assert_eq!(series.slices()[0].quantile_us(0.5).abs_diff(5000), 3);
-        assert_eq!(series.slices()[2].quantile_us(0.5), 0);
+        assert_eq!(series.slices[0].quantile_us(0.5).abs_diff(5000), 3);
+        assert_eq!(series.slices[2].quantile_us(0.5), 0);
     }
 
     #[test]
@@ -249,7 +239,7 @@ mod tests {
             answered(&mut series, Duration::ZERO, SECOND, status);
         }
         series.failed(Duration::ZERO, None);
-        let slice = &series.slices()[0];
+        let slice = &series.slices[0];
         assert_eq!((slice.answered, slice.bad_statuses, slice.failed, slice.errors()), (4, 2, 1, 3));
     }
 
@@ -260,10 +250,10 @@ mod tests {
             answered(&mut series, Duration::from_secs(at_secs), Duration::from_micros(at_secs), 200);
         }
         series.failed(Duration::MAX, None);
-        assert!(series.slices().len() <= SLICES_MAX);
-        assert_eq!(series.slices().iter().map(|slice| slice.answered).sum::<u64>(), 10_000);
-        assert_eq!(series.slices().iter().map(|slice| slice.latency().len()).sum::<u64>(), 10_000);
-        assert_eq!(series.slices().iter().map(|slice| slice.failed).sum::<u64>(), 1);
+        assert!(series.slices.len() <= SLICES_MAX);
+        assert_eq!(series.slices.iter().map(|slice| slice.answered).sum::<u64>(), 10_000);
+        assert_eq!(series.slices.iter().map(|slice| slice.latency().len()).sum::<u64>(), 10_000);
+        assert_eq!(series.slices.iter().map(|slice| slice.failed).sum::<u64>(), 1);
     }
 
     #[test]
@@ -276,7 +266,7 @@ mod tests {
         let mut other_way = short.clone();
         other_way.merge(&long);
         long.merge(&short);
-        assert_eq!((long.slice_len(), long.slices()[1].answered), (2 * SECOND, 3));
+        assert_eq!((long.slice_len, long.slices[1].answered), (2 * SECOND, 3));
         assert_eq!(other_way, long);
     }
 }

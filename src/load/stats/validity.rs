@@ -129,21 +129,6 @@ pub enum ClientBound {
     },
 }
 
-impl ClientBound {
-    /// Its name for scripts.
-    pub fn name(self) -> String {
-        let name = match self {
-            Self::Cpu { .. } => "cpu",
-            Self::CpuStarved { .. } => "waited",
-            Self::Lag { .. } => "lag",
-            Self::ScheduleMissed { .. } => "missed",
-            Self::Exhausted { failure, .. } => return failure.to_string(),
-            Self::Merged { .. } => "merged",
-        };
-        name.to_owned()
-    }
-}
-
 /// What is worth knowing about a run that is valid all the same.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
@@ -197,24 +182,6 @@ pub enum Warning {
         /// How many.
         connections: u64,
     },
-}
-
-impl Warning {
-    /// Its name for scripts.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::RateNotReached { .. } => "unreached",
-            Self::TooShort => "short",
-            Self::UnequalDurations { .. } => "unequal",
-            Self::NotConcurrent { .. } => "apart",
-            Self::DifferentSettings { .. } => "differing",
-            Self::LagNearLatency { .. } => "late",
-            Self::WaitedForCpu { .. } => "held-up",
-            Self::UnfinishedBias(_) => "flattering",
-            Self::Resent { .. } => "resent",
-            Self::UnsolicitedBytes { .. } => "unasked",
-        }
-    }
 }
 
 /// The verdict: no reason against it, and the run is valid.
@@ -476,6 +443,6 @@ mod tests {
         };
         let exhausted = ClientBound::Exhausted { failure: LoadFailure::NoPort, count: 6 };
         assert_eq!(judge(&input).reasons, [exhausted]);
-        assert_eq!(exhausted.name(), "no-port");
+        assert_eq!(LoadFailure::NoPort.to_string(), "no-port");
     }
 }

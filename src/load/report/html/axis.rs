@@ -23,7 +23,7 @@ enum AxisScale {
 /// An axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::load) struct Axis {
-    name: &'static str,
+    pub(super) name: &'static str,
     scale: AxisScale,
     from: f64,
     to: f64,
@@ -82,10 +82,6 @@ impl Axis {
     fn over(name: &'static str, scale: AxisScale, ticks: Vec<AxisTick>) -> Self {
         let end = |tick: Option<&AxisTick>| tick.map_or(0.0, |tick| tick.at);
         Self { name, scale, from: end(ticks.first()), to: end(ticks.last()), ticks }
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        self.name
     }
 
     /// What is written along it, with its place; nothing where there is only a line.

@@ -244,8 +244,8 @@ impl Chart {
              <text class=\"name end\" x=\"100%\" y=\"100%\" dy=\"2.9em\">{}</text>\n",
             along.collect::<String>(),
             up.collect::<String>(),
-            escaped(self.y.name()),
-            escaped(self.x.name())
+            escaped(self.y.name),
+            escaped(self.x.name)
         )
     }
 }

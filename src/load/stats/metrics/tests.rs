@@ -70,7 +70,7 @@ fn is_balanced_when_sent_is_answered_failed_and_unfinished() {
     assert!(metrics.is_balanced());
     metrics.connect_failed(LoadFailure::NoPort, ms(1));
     assert!(metrics.is_balanced(), "a connection is no request");
-    assert_eq!(metrics.series.slices()[0].failed, 2, "but it is an error of its second");
+    assert_eq!(metrics.series.slices[0].failed, 2, "but it is an error of its second");
     assert_eq!(metrics.urls[2].totals.failed, 1, "what is out of range counts at the end");
 }
 
@@ -83,7 +83,7 @@ fn bad_statuses_are_counted_by_run_url_and_slice() {
     assert_eq!((metrics.series.totals.answered, metrics.series.totals.bad_statuses), (5, 3));
     let by_url: Vec<_> = metrics.urls.iter().map(|url| url.totals.bad_statuses).collect();
     assert_eq!(by_url, [0, 1, 2]);
-    assert_eq!(metrics.series.slices()[0].bad_statuses, 3);
+    assert_eq!(metrics.series.slices[0].bad_statuses, 3);
 }
 
 #[test]
