@@ -112,8 +112,8 @@ impl Served {
 /// So many answers over so many connections, each of which must be right and the whole file.
 fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> RunResult {
     let plan = plan(address, fixture.path, connections, answers);
-    let ran =
-        threads::run(&plan, &[vec![address]], &Interrupt::never(), &mut |_, _| {}).expect("the reactor runs");
+    let ran = threads::run(&plan, &[vec![address]], &Interrupt::default(), &mut |_, _| {})
+        .expect("the reactor runs");
     let totals = ran.metrics.series.totals;
     assert_eq!((totals.answered, totals.failed), (answers, 0), "all are answered");
     assert!(totals.received_len >= answers * fixture.len, "the answers are whole files");

@@ -160,15 +160,11 @@ fn read_error(source: &Source, error: &io::Error) -> LoadError {
 /// The addresses of each target; each name is looked up once.
 fn resolve(targets: &[ClientTarget]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
     let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
-    let mut all = Vec::with_capacity(targets.len());
-    for ClientTarget { host, port, .. } in targets {
-        let found = match known.entry((host, *port)) {
-            Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(vacant) => vacant.insert(lookup_host(host, *port)?),
-        };
-        all.push(found.clone());
-    }
-    Ok(all)
+    let addresses = targets.iter().map(|ClientTarget { host, port, .. }| match known.entry((host, *port)) {
+        Entry::Occupied(found) => Ok(found.get().clone()),
+        Entry::Vacant(vacant) => Ok(vacant.insert(lookup_host(host, *port)?).clone()),
+    });
+    addresses.collect()
 }
 
 fn lookup_host(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {

@@ -34,7 +34,7 @@ fn plan(requests: u64) -> Plan {
 fn run(plan: &Plan, addresses: &[SocketAddr]) -> RunResult {
     let addresses = vec![addresses.to_vec(); plan.targets.len()];
     let result =
-        threads::run(plan, &addresses, &Interrupt::never(), &mut |_, _| {}).expect("the engine runs");
+        threads::run(plan, &addresses, &Interrupt::default(), &mut |_, _| {}).expect("the engine runs");
     assert!(result.metrics.is_balanced(), "{:?}", result.metrics.series.totals);
     result
 }

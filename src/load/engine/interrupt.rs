@@ -17,7 +17,7 @@ use crate::client::blocking::InterruptibleWait;
 /// The signals that end a run; the report tells of what there is by then.
 pub(in crate::load) const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 
-/// Whether a run is to end before its time.
+/// Whether a run is to end before its time; by default no signal ends it.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     /// For a reactor to watch.
@@ -26,11 +26,6 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// No signal ends the run.
-    pub fn never() -> Self {
-        Self::default()
-    }
-
     /// Watches for the signals from now on.
     ///
     /// # Errors
@@ -84,7 +79,7 @@ mod tests {
         raise(SIGWINCH).expect("the signal");
         assert!(interrupt.has_signal() && interrupt.has_signal());
         assert_eq!(interrupt.during(|| 7), None);
-        assert!(!Interrupt::never().has_signal() && Interrupt::never().signals.is_empty());
+        assert!(!Interrupt::default().has_signal() && Interrupt::default().signals.is_empty());
     }
 
     #[test]

@@ -146,11 +146,7 @@ impl Scheduler {
     pub(super) fn unsent_count(&self, at: Instant) -> u64 {
         // What is due at the very end is not due any more.
         let last = self.ends_at.and_then(|ends_at| ends_at.checked_sub(Duration::from_nanos(1)));
-        let unsent = if self.is_open_loop() {
-            self.cursor.unsent_count(last.map_or(at, |last| last.min(at)))
-        } else {
-            0
-        };
+        let unsent = self.cursor.unsent_count(last.map_or(at, |last| last.min(at)));
         self.quota.map_or(unsent, |quota| unsent.min(quota))
     }
 

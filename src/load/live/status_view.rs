@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Room;
 use crate::load::plan::run_plan::Stop;
-use crate::load::stats::time_series::TimeSeries;
+use crate::load::stats::time_series::{RequestTotals, TimeSeries};
 use crate::text::units::{count, plural};
 
 /// Slices that the sparkline shows.
@@ -24,9 +24,7 @@ const SPARKLINE_BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '�
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct StatusView {
     elapsed: Duration,
-    answered: u64,
-    failed: u64,
-    bad_statuses: u64,
+    totals: RequestTotals,
     /// Answers in each second so far, the last one whole; per second.
     rates: Vec<f64>,
     /// Of the last slice, in microseconds.
@@ -42,9 +40,7 @@ impl StatusView {
         let quantile = |quantile| last.map_or(0, |interval| interval.quantile_us(quantile));
         Self {
             elapsed,
-            answered: series.totals.answered,
-            failed: series.totals.failed,
-            bad_statuses: series.totals.bad_statuses,
+            totals: series.totals,
             rates: rates(series, complete_count, elapsed),
             p50_us: quantile(0.5),
             p99_us: quantile(0.99),
@@ -63,7 +59,7 @@ impl StatusView {
             count(self.rate().round() as u64),
             millis_text(self.p50_us),
             millis_text(self.p99_us),
-            errors_text(self.failed + self.bad_statuses),
+            errors_text(self.totals.failed + self.totals.bad_statuses),
         )
     }
 
@@ -76,8 +72,8 @@ impl StatusView {
             format!("{} requests/s", count(self.rate().round() as u64)),
             format!("p50 {}", millis_text(self.p50_us)),
             format!("p99 {}", millis_text(self.p99_us)),
-            format!("{} answered", count(self.answered)),
-            errors_text(self.failed + self.bad_statuses),
+            format!("{} answered", count(self.totals.answered)),
+            errors_text(self.totals.failed + self.totals.bad_statuses),
         ];
         let columns = usable_columns(size);
         let mut lines = vec![progress_line(share, &times, size)];
@@ -93,7 +89,7 @@ impl StatusView {
             (share, Some(duration.saturating_sub(self.elapsed)))
         });
         let by_count = stop.requests.map(|requests| {
-            let done = self.answered + self.failed;
+            let done = self.totals.answered + self.totals.failed;
             let left = requests.saturating_sub(done) as f64 / self.rate();
             let left = Duration::try_from_secs_f64(left).ok();
             (done as f64 / requests.max(1) as f64, left)

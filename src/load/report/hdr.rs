@@ -21,7 +21,9 @@ pub fn hdr(summary: &Summary) -> String {
     let mut serializer = V2DeflateSerializer::new();
     let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.info.started_unix_secs);
     let info = &summary.info;
-    let settings = [&info.target, &asked(summary), &setup_line(info)].map(|words| one_line(words));
+    // A comment ends with its line.
+    let settings =
+        [&info.target, &asked(summary), &setup_line(info)].map(|words| words.replace(is_deceptive, " "));
     let mut builder = IntervalLogWriterBuilder::new();
     builder
         .add_comment("[Histogram log format version 1.2]")
@@ -40,11 +42,6 @@ pub fn hdr(summary: &Summary) -> String {
     let written = log.write_histogram(uncorrected, Duration::ZERO, wall, Tag::new("uncorrected"));
     debug_assert!(written.is_ok(), "memory takes all bytes");
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// A comment ends with its line.
-fn one_line(words: &str) -> String {
-    words.replace(is_deceptive, " ")
 }
 
 #[cfg(test)]

@@ -184,11 +184,6 @@ impl Curve {
         self.steps.iter().any(|step| step.wall < WALL_MIN)
     }
 
-    /// Whether anything was answered at all.
-    pub fn has_responses(&self) -> bool {
-        self.steps.iter().any(|step| step.answered > 0)
-    }
-
     /// Of the steps at each rate the last that says what they come to together, by rate.
     pub fn deciding_steps(&self) -> Vec<&RateStep> {
         let by_rate = self.by_rate();

@@ -65,7 +65,7 @@ fn has_no_responses_above(steps: &[RateStep], above: Option<f64>) -> bool {
 fn judge(curve: &Curve) -> Result<(), LoadError> {
     match curve.answer {
         SearchOutcome::Interrupted { .. } => Err(LoadError::Failed(curve.in_words())),
-        _ if !curve.has_responses() => Err(LoadError::NoResponse),
+        _ if curve.steps.iter().all(|step| step.answered == 0) => Err(LoadError::NoResponse),
         SearchOutcome::Found { .. } => Ok(()),
         SearchOutcome::GaveOut { .. } => Err(LoadError::GeneratorSaturated(curve.in_words())),
         SearchOutcome::NotMet { .. } => Err(LoadError::SloNotMet(curve.in_words())),

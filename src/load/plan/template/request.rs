@@ -27,9 +27,7 @@ pub struct RequestParts<'a> {
 
 /// The requests of a run, one for each URL, as far as they are the same each time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestTemplate {
-    url_templates: Vec<UrlTemplate>,
-}
+pub struct RequestTemplate(Vec<UrlTemplate>);
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,21 +44,19 @@ impl RequestTemplate {
     /// # Errors
     /// A placeholder that there is not, and where it stands.
     pub fn new(targets: &[ClientTarget], parts: &RequestParts<'_>) -> Result<Self, String> {
-        let requests: Result<_, String> =
-            targets.iter().map(|target| UrlTemplate::new(target, parts)).collect();
-        Ok(Self { url_templates: requests? })
+        targets.iter().map(|target| UrlTemplate::new(target, parts)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether anything in them is left to chance.
     pub fn is_random(&self) -> bool {
-        self.url_templates.iter().any(|UrlTemplate { head, after_length: sized }| {
+        self.0.iter().any(|UrlTemplate { head, after_length: sized }| {
             head.is_random() || sized.as_ref().is_some_and(|(_, body)| body.is_random())
         })
     }
 
     /// Appends request `seq` of the run, which is for this URL.
     pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
-        if let Some(request) = usize::try_from(url).ok().and_then(|url| self.url_templates.get(url)) {
+        if let Some(request) = usize::try_from(url).ok().and_then(|url| self.0.get(url)) {
             request.render(out, seq, random);
         }
     }

@@ -45,12 +45,6 @@ fn answer(curve: &Curve) -> String {
     banner(class, name, &escaped(&format!("{}.{short_steps}", curve.in_words())), "")
 }
 
-/// The step that the answer is about: the one at the highest rate that meets the objective.
-fn best_step(curve: &Curve) -> Option<&RateStep> {
-    let (found, _) = curve.ends();
-    curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found)
-}
-
 fn tiles(curve: &Curve) -> String {
     let (found, above) = curve.ends();
     let none = || "none".to_owned();
@@ -63,7 +57,8 @@ fn tiles(curve: &Curve) -> String {
             _ => tile("does not", &above.map_or_else(none, rate), "the lowest rate that does not"),
         },
     ];
-    if let Some(best) = best_step(curve) {
+    // The step at the highest rate that meets the objective.
+    if let Some(best) = curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found) {
         let its = format!("at {}", rate(best.rate));
         tiles.extend(
             PERCENTILES_SHOWN

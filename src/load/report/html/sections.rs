@@ -62,10 +62,7 @@ pub(super) fn tiles(summary: &Summary) -> String {
 }
 
 fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
-    let of = |spread: &Option<Spread>| {
-        let us = spread.as_ref().and_then(|spread| spread.percentile_us(name));
-        us.map(|us| time(us as f64))
-    };
+    let of = |spread: &Option<Spread>| Some(time(spread.as_ref()?.percentile_us(name)? as f64));
     let words = match of(&summary.uncorrected) {
         Some(uncorrected) if summary.is_open_loop() => format!("uncorrected {uncorrected}"),
         _ if summary.corrected.is_some() => meaning.to_owned(),
@@ -93,13 +90,9 @@ pub(super) fn latency(summary: &Summary, chart: &str) -> String {
         _ => (table(corrected).number("time", |((_, us), _)| time(*us)), CLOSED_LOOP_NOTE),
     };
     let table = table.to_html();
-    let words = escaped(&without_line_ends(words));
+    // The line ends are for terminals.
+    let words = escaped(&words.split_whitespace().collect::<Vec<_>>().join(" "));
     format!("<div class=\"beside\">\n{chart}{table}</div>\n<p class=\"aside\">{words}</p>\n")
-}
-
-/// Without its line ends, which are for terminals.
-fn without_line_ends(words: &str) -> String {
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The histogram as every other report has it.

@@ -1,4 +1,6 @@
-//! Names and meanings of failures, and sums of their counts.
+//! Names, meanings and counts of failures.
+//!
+//! Each failure has a name and a meaning of its own; the name is read back. Counts add up by kind.
 
 use std::collections::BTreeSet;
 
