@@ -10,7 +10,7 @@ use super::formats::{combined, headers, json};
 use super::record::{Detail, LogFormat, LogRecord, LogStyle};
 use super::redact;
 use super::sink::FdSink;
-use super::time::{TimeCache, TimeFormat, local_zone};
+use super::time::{TimeCache, local_zone};
 use super::writer::{LogWriter, WriteLock};
 
 /// Where the access log goes.
@@ -88,11 +88,7 @@ impl AccessLog {
             LogDestination::File(path) => (FdSink::open_append(path)?, Some(path.clone())),
         };
         let writer = LogWriter::new(sink, "access log", style.format.record_end(), lock);
-        let time = match style.format {
-            LogFormat::Combined | LogFormat::Common => TimeFormat::CommonLog,
-            LogFormat::Json | LogFormat::Headers => TimeFormat::Rfc3339,
-        };
-        let time = TimeCache::new(local_zone(), time);
+        let time = TimeCache::new(local_zone(), style.format);
         Ok(Self { active: Some(ActiveLog { writer, style, time, path }) })
     }
 
@@ -145,17 +141,5 @@ impl AccessLog {
     /// returned is always later than `now`.
     pub fn tick(&mut self, now: Instant, idle: bool) -> Option<Instant> {
         self.active.as_mut()?.writer.tick(now, idle)
-    }
-
-    /// Writes all that the destination takes without blocking.
-    pub fn flush(&mut self) {
-        if let Some(active) = &mut self.active {
-            active.writer.flush();
-        }
-    }
-
-    /// How many lines were lost so far, because the destination failed or nobody read them.
-    pub fn dropped(&self) -> u64 {
-        self.active.as_ref().map_or(0, |active| active.writer.dropped())
     }
 }

@@ -29,24 +29,23 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<I
         rest = after;
     }
     let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let mut previous = FieldAction { is_logged: style.headers == HeaderChoice::All, is_redacted: false };
+    // What becomes of the field that the present line belongs to.
+    let (mut is_logged, mut is_redacted) = (style.headers == HeaderChoice::All, false);
     lines.skip(1).take_while(|line| !line.is_empty()).filter_map(move |line| {
         let field = split_field(line);
         // A line that begins with white space goes on with the field before it (RFC 9112 section 5.2).
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = field.name.trim_ascii();
-            previous = FieldAction {
-                is_logged: match field.value {
-                    Some(_) => style.headers.includes(name),
-                    None => style.headers == HeaderChoice::All,
-                },
-                is_redacted: !style.shows_secrets && is_secret(name),
+            is_logged = match field.value {
+                Some(_) => style.headers.includes(name),
+                None => style.headers == HeaderChoice::All,
             };
-        } else if previous.is_redacted {
-            return previous.is_logged.then_some(HeaderField { name: b"", value: Some(REDACTED) });
+            is_redacted = !style.shows_secrets && is_secret(name);
+        } else if is_redacted {
+            return is_logged.then_some(HeaderField { name: b"", value: Some(REDACTED) });
         }
-        let value = if previous.is_redacted { field.value.map(|_| REDACTED) } else { field.value };
-        previous.is_logged.then_some(HeaderField { value, ..field })
+        let value = if is_redacted { field.value.map(|_| REDACTED) } else { field.value };
+        is_logged.then_some(HeaderField { value, ..field })
     })
 }
 
@@ -62,12 +61,6 @@ pub(super) fn redact_request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [
 /// Whether the value of a field of this name is a secret.
 pub fn is_secret(name: &[u8]) -> bool {
     SECRET_FIELDS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
-}
-
-/// What becomes of a field.
-struct FieldAction {
-    is_logged: bool,
-    is_redacted: bool,
 }
 
 fn split_field(line: &[u8]) -> HeaderField<'_> {

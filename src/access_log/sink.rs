@@ -30,7 +30,7 @@ pub(super) trait LogSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Waits until bytes can be taken, for so long at most; says whether they can.
-    fn wait_writable(&mut self, wait_time: Duration) -> bool;
+    fn wait_writable(&mut self, wait_time: Duration) -> io::Result<bool>;
 }
 
 /// A [`LogSink`] over a file descriptor.
@@ -92,13 +92,6 @@ impl FdSink {
             |sink: &Self| sink.file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
         device_and_inode(self).is_some_and(|own| device_and_inode(other) == Some(own))
     }
-
-    /// Whether a write has something to say now, be it that it takes bytes or that it fails.
-    fn is_ready(&self, wait_time: Duration) -> io::Result<bool> {
-        let wait_time = Timespec::try_from(wait_time).unwrap_or_default();
-        let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
-        Ok(poll(&mut fds, Some(&wait_time))? > 0)
-    }
 }
 
 impl LogSink for FdSink {
@@ -106,14 +99,16 @@ impl LogSink for FdSink {
         if self.kind == DescriptorKind::Regular {
             return self.file.write(bytes);
         }
-        if self.kind == DescriptorKind::Blocking && !self.is_ready(Duration::ZERO)? {
+        if self.kind == DescriptorKind::Blocking && !self.wait_writable(Duration::ZERO)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.file.write(whole_records(bytes))
     }
 
-    fn wait_writable(&mut self, wait_time: Duration) -> bool {
-        self.is_ready(wait_time).unwrap_or(false)
+    fn wait_writable(&mut self, wait_time: Duration) -> io::Result<bool> {
+        let wait_time = Timespec::try_from(wait_time).unwrap_or_default();
+        let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
+        Ok(poll(&mut fds, Some(&wait_time))? > 0)
     }
 }
 
@@ -168,15 +163,10 @@ fn explain_fifo(error: io::Error) -> io::Error {
 ///
 /// A write this small is atomic, so that diagnostics on the same pipe cannot land inside it.
 fn whole_records(bytes: &[u8]) -> &[u8] {
-    let Some(piece) = bytes.get(..PIPE_WRITE_LEN_MAX) else {
-        return bytes;
-    };
+    let Some(piece) = bytes.get(..PIPE_WRITE_LEN_MAX) else { return bytes };
     // Records of several lines end in an empty one.
     let end = memmem::rfind(piece, b"\n\n").map(|at| at + 1).or_else(|| memchr::memrchr(b'\n', piece));
-    match end {
-        Some(end) => piece.get(..=end).unwrap_or(piece),
-        None => piece,
-    }
+    end.and_then(|end| piece.get(..=end)).unwrap_or(piece)
 }
 
 #[cfg(test)]
@@ -211,9 +201,9 @@ mod tests {
         assert_eq!(sink.kind, DescriptorKind::NonBlocking);
         let taken = fill(&mut sink);
         assert!(taken >= PIPE_WRITE_LEN_MAX);
-        assert!(!sink.wait_writable(Duration::ZERO));
+        assert!(!sink.wait_writable(Duration::ZERO).unwrap());
         reader.read_exact(&mut vec![0; taken]).unwrap();
-        assert!(sink.wait_writable(Duration::ZERO));
+        assert!(sink.wait_writable(Duration::ZERO).unwrap());
         assert!(sink.write(b"line\n").is_ok());
     }
 

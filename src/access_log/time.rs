@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::record::LogFormat;
 use crate::text::append;
 
 /// Where the six digits of the microseconds stand in the time of RFC 3339.
@@ -21,27 +22,18 @@ const MICROS: std::ops::Range<usize> = 20..26;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// How a time is written: local, with its offset from UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeFormat {
-    /// As Apache and nginx do, to the second.
-    CommonLog,
-    /// To the microsecond; each record has its own.
-    Rfc3339,
-}
-
 /// Renders times in a time zone, and remembers the last second.
 #[derive(Debug)]
 pub(super) struct TimeCache {
     zone: TimeZone,
-    format: TimeFormat,
+    format: LogFormat,
     unix_secs: Option<u64>,
     text: Vec<u8>,
 }
 
 impl TimeCache {
     /// A cache for one time zone and format.
-    pub(super) fn new(zone: TimeZone, format: TimeFormat) -> Self {
+    pub(super) fn new(zone: TimeZone, format: LogFormat) -> Self {
         Self { zone, format, unix_secs: None, text: Vec::with_capacity(32) }
     }
 
@@ -52,7 +44,7 @@ impl TimeCache {
             self.render(unix_secs);
             self.unix_secs = Some(unix_secs);
         }
-        if self.format == TimeFormat::Rfc3339
+        if matches!(self.format, LogFormat::Json | LogFormat::Headers)
             && let Some(digits) = self.text.get_mut(MICROS)
         {
             let mut micros = unix.subsec_micros();
@@ -78,12 +70,12 @@ impl TimeCache {
         let text = &mut self.text;
         text.clear();
         match self.format {
-            TimeFormat::CommonLog => {
+            LogFormat::Combined | LogFormat::Common => {
                 let month = MONTHS.get(month as usize - 1).unwrap_or(&"Jan");
                 append(text, format_args!("{day:02}/{month}/{year:04}:"));
                 append(text, format_args!("{hour:02}:{minute:02}:{second:02} {sign}{hours:02}{mins:02}"));
             }
-            TimeFormat::Rfc3339 => {
+            LogFormat::Json | LogFormat::Headers => {
                 append(text, format_args!("{year:04}-{month:02}-{day:02}T"));
                 append(
                     text,
@@ -127,7 +119,7 @@ mod tests {
     use jiff::tz::offset;
 
     fn at(zone: TimeZone, unix_secs: u64) -> String {
-        let mut cache = TimeCache::new(zone, TimeFormat::CommonLog);
+        let mut cache = TimeCache::new(zone, LogFormat::Common);
         String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap()
     }
 
@@ -158,7 +150,7 @@ mod tests {
     #[test]
     fn summer_time_follows_the_zone() {
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        let mut cache = TimeCache::new(zone, TimeFormat::CommonLog);
+        let mut cache = TimeCache::new(zone, LogFormat::Common);
         let mut at =
             |unix_secs| String::from_utf8(cache.at(Duration::from_secs(unix_secs)).to_vec()).unwrap();
         assert_eq!(at(1_795_179_143), "20/Nov/2026:13:52:23 +0100");
@@ -169,7 +161,7 @@ mod tests {
     #[test]
     fn cached_second_still_gets_own_microseconds() {
         let zone = TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap());
-        let mut cache = TimeCache::new(zone, TimeFormat::Rfc3339);
+        let mut cache = TimeCache::new(zone, LogFormat::Json);
         for (micros, digits) in [(7, "000007"), (999_999, "999999"), (0, "000000"), (120_340, "120340")] {
             let time = Duration::from_secs(1_795_179_143) + Duration::from_micros(micros);
             assert_eq!(

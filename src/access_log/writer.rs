@@ -7,10 +7,10 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
-use rustix::event::{Timespec, poll};
 
 use super::sink::LogSink;
 
@@ -64,9 +64,8 @@ pub(super) struct LogWriter<S: LogSink> {
     retry_at: Option<Instant>,
     /// Whether a failure was said whose end was not.
     is_failing: bool,
+    /// How many lines were dropped in the present trouble.
     dropped: u64,
-    /// Of the dropped lines, those of the present trouble.
-    dropped_since_failure: u64,
 }
 
 impl<S: LogSink> LogWriter<S> {
@@ -82,7 +81,6 @@ impl<S: LogSink> LogWriter<S> {
             retry_at: None,
             is_failing: false,
             dropped: 0,
-            dropped_since_failure: 0,
         }
     }
 
@@ -92,7 +90,7 @@ impl<S: LogSink> LogWriter<S> {
             let oldest = self.buffered_times.map_or(now, |(oldest, _)| oldest);
             self.buffered_times = Some((oldest, now));
         } else {
-            self.count_dropped(1);
+            self.dropped += 1;
         }
         if self.buffer.bytes.len() >= FLUSH_LEN && !self.is_backing_off(now) {
             self.try_flush(now);
@@ -141,11 +139,6 @@ impl<S: LogSink> LogWriter<S> {
         self.backoff = Duration::ZERO;
     }
 
-    /// How many lines were lost so far.
-    pub(super) fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
     fn flush_deadline(&self) -> Option<Instant> {
         let (oldest, newest) = self.buffered_times?;
         let quiet_or_old = (newest + IDLE_FLUSH).min(oldest + LINE_AGE_MAX);
@@ -171,11 +164,11 @@ impl<S: LogSink> LogWriter<S> {
 
     /// Everything is written: whatever the trouble was, it is over.
     fn recover(&mut self) {
-        if self.is_failing || self.dropped_since_failure > 0 {
-            log::warn!("{}: writing again; {} lines were dropped", self.name, self.dropped_since_failure);
+        if self.is_failing || self.dropped > 0 {
+            log::warn!("{}: writing again; {} lines were dropped", self.name, self.dropped);
         }
         self.is_failing = false;
-        self.dropped_since_failure = 0;
+        self.dropped = 0;
         self.buffered_times = None;
         self.retry_at = None;
         self.backoff = Duration::ZERO;
@@ -197,11 +190,6 @@ impl<S: LogSink> LogWriter<S> {
         );
     }
 
-    fn count_dropped(&mut self, lines: u64) {
-        self.dropped += lines;
-        self.dropped_since_failure += lines;
-    }
-
     /// Writes what is left, and gives a slow reader a little time to take it.
     fn finish(&mut self) {
         let mut failed_waits = 0;
@@ -213,12 +201,11 @@ impl<S: LogSink> LogWriter<S> {
             if self.buffer.unwritten_len() == before_len {
                 failed_waits += 1;
             }
-            self.sink.wait_writable(FINAL_WAIT);
+            let _ = self.sink.wait_writable(FINAL_WAIT);
         }
-        let left = self.buffer.drop_all();
-        self.count_dropped(left);
+        self.dropped += self.buffer.drop_all();
         if self.is_failing {
-            log::error!("{}: {} lines were dropped", self.name, self.dropped_since_failure);
+            log::error!("{}: {} lines were dropped", self.name, self.dropped);
         }
     }
 }
@@ -320,14 +307,12 @@ impl WriteLock {
 
     /// Locks it within this time, if it can be had.
     fn lock_within(&mut self, wait_time: Duration) -> bool {
-        let pause = Timespec::try_from(LOCK_RETRY).unwrap_or_default();
         let mut waited = Duration::ZERO;
         while !self.try_lock() {
             if waited >= wait_time {
                 return false;
             }
-            // Whether it was a signal that ended it does not matter.
-            let _ = poll(&mut [], Some(&pause));
+            thread::sleep(LOCK_RETRY);
             waited += LOCK_RETRY;
         }
         true

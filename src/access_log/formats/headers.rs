@@ -77,9 +77,8 @@ impl fmt::Write for EscapingWriter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::undo_unquoted;
     use super::*;
-    use crate::access_log::tests::{arbitrary_head, record, wire};
+    use crate::access_log::tests::{arbitrary_head, record, undo_unquoted, wire};
 
     use proptest::prelude::*;
 

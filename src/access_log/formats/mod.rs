@@ -67,35 +67,10 @@ fn is_harmless_in_quotes(byte: u8) -> bool {
     is_harmless(byte) & (byte != b'"')
 }
 
-/// Undoes what [`bare`] does, for the tests of who uses it.
-#[cfg(test)]
-pub(super) fn undo_unquoted(text: &str) -> Option<Vec<u8>> {
-    let mut value = Vec::new();
-    let mut rest = text.as_bytes();
-    loop {
-        match rest {
-            [] => return Some(value),
-            [b'\\', b'x', high, low, after @ ..] => {
-                let hex = [*high, *low];
-                value.push(u8::from_str_radix(str::from_utf8(&hex).ok()?, 16).ok()?);
-                rest = after;
-            }
-            [b'\\', b'\\', after @ ..] => {
-                value.push(b'\\');
-                rest = after;
-            }
-            [byte @ b' '..=b'~', after @ ..] if *byte != b'\\' => {
-                value.push(*byte);
-                rest = after;
-            }
-            _ => return None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access_log::tests::undo_unquoted;
 
     use proptest::prelude::*;
 

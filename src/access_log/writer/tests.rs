@@ -24,8 +24,8 @@ impl LogSink for ScriptedSink {
         Ok(count)
     }
 
-    fn wait_writable(&mut self, _wait_time: Duration) -> bool {
-        self.room > 0
+    fn wait_writable(&mut self, _wait_time: Duration) -> io::Result<bool> {
+        Ok(self.room > 0)
     }
 }
 
@@ -132,7 +132,7 @@ fn partial_record_restarts_in_new_sink_unless_same_file() {
         let refusal = io::ErrorKind::WouldBlock;
         let next = ScriptedSink { room: 100, refusal, text: Vec::new(), write_count: 0 };
         writer.set_sink(next, |_, _| are_same);
-        assert!(writer.flush() && writer.dropped() == 0);
+        assert!(writer.dropped == 0 && writer.flush());
         assert_eq!(str::from_utf8(&writer.sink.text), Ok(text));
     }
 }
@@ -146,10 +146,10 @@ fn buffer_overflow_drops_and_counts_whole_lines() {
         append(&mut writer, now, &format!("{number:0999}"));
     }
     assert!(writer.buffer.bytes.len() <= BUFFER_LEN_MAX);
-    assert!(writer.dropped() > 0);
+    assert!(writer.dropped > 0);
+    let kept_count = line_count - usize::try_from(writer.dropped).unwrap();
     writer.sink.room = usize::MAX;
     assert!(writer.flush());
-    let kept_count = line_count - usize::try_from(writer.dropped()).unwrap();
     assert_eq!(written(&writer).len(), kept_count);
     for (number, line) in written(&writer).iter().enumerate() {
         assert_eq!(*line, format!("{number:0999}"));
@@ -174,10 +174,10 @@ fn failed_write_is_retried_with_doubling_backoff() {
         assert_eq!(writer.sink.write_count, 12);
         assert_eq!(pauses[..4], [1, 2, 4, 8]);
         assert_eq!(pauses[10..], [1000, 1000]);
+        assert_eq!(writer.dropped, 0);
         writer.sink.room = 100;
         assert_eq!(writer.tick(now, false), None);
         assert_eq!(written(&writer), ["line"]);
-        assert_eq!(writer.dropped(), 0);
     }
 }
 
@@ -208,10 +208,10 @@ impl LogSink for SlowReader {
         Ok(len)
     }
 
-    fn wait_writable(&mut self, _wait_time: Duration) -> bool {
+    fn wait_writable(&mut self, _wait_time: Duration) -> io::Result<bool> {
         self.is_ready = self.lines_left > 0;
         self.lines_left = self.lines_left.saturating_sub(1);
-        self.is_ready
+        Ok(self.is_ready)
     }
 }
 
@@ -224,7 +224,7 @@ fn finish_waits_for_slow_reader_but_not_for_stopped_one() {
             append(&mut writer, Instant::now(), "line");
         }
         writer.finish();
-        assert_eq!(writer.dropped(), dropped, "{lines_taken}");
+        assert_eq!(writer.dropped, dropped, "{lines_taken}");
         assert_eq!(writer.sink.text.len(), (1000 - dropped as usize) * b"line\n".len());
     }
 }
@@ -261,7 +261,7 @@ fn finish_writes_what_fits_and_counts_dropped_lines() {
         append(&mut writer, Instant::now(), "two");
         writer.finish();
         assert_eq!(writer.sink.text.len(), room);
-        assert_eq!(writer.dropped(), lost);
+        assert_eq!(writer.dropped, lost);
     }
 }
 
@@ -287,8 +287,8 @@ impl LogSink for LimitedSink {
         if len == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(len) }
     }
 
-    fn wait_writable(&mut self, _wait_time: Duration) -> bool {
-        false
+    fn wait_writable(&mut self, _wait_time: Duration) -> io::Result<bool> {
+        Ok(false)
     }
 }
 
