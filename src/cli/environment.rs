@@ -26,7 +26,7 @@ impl Program {
     pub fn environment_settings(&self, variables: &[(OsString, OsString)]) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
         for spec in self.specs.iter().filter(|known| known.kind != OptionKind::Action) {
-            let name = variable_name(spec);
+            let name = format!("{PREFIX}{}", variable_suffix(spec));
             let value = variables.iter().find(|(known, _)| *known == *name).map(|(_, value)| value);
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
             let texts = parse_values(spec, value).map_err(|error| format!("{name}: {error}"))?;
@@ -53,10 +53,6 @@ impl Program {
 fn unknown_variable(name: &OsStr, known: &[String]) -> String {
     let hint = nearest_name(known.iter(), name).map(|known| format!("; did you mean {PREFIX}{known}?"));
     format!("{PREFIX}{} sets nothing{}", escaped(name), hint.unwrap_or_default())
-}
-
-fn variable_name(spec: &OptionSpec) -> String {
-    format!("{PREFIX}{}", variable_suffix(spec))
 }
 
 /// The name of its variable without what all have in common.

@@ -42,14 +42,13 @@ impl SettingSource {
     /// The error may begin with the option itself, as in `--port: 'x' is no port`.
     pub(super) fn locate_error(&self, long: &str, error: &str) -> String {
         let about = error.strip_prefix(long).and_then(|rest| rest.strip_prefix(": "));
-        match self {
-            SettingSource::CommandLine => error.to_owned(),
-            SettingSource::Environment(variable) => format!("{variable}: {}", about.unwrap_or(error)),
-            SettingSource::File { .. } => {
-                match (about, error.starts_with("--") || error.starts_with("'--")) {
-                    (None, true) => format!("{self}: {error}"),
-                    (about, _) => format!("{self}: {}: {}", bare_name(long), about.unwrap_or(error)),
-                }
+        let names_option = error.starts_with("--") || error.starts_with("'--");
+        match (self, about) {
+            (SettingSource::CommandLine, _) => error.to_owned(),
+            (SettingSource::Environment(variable), _) => format!("{variable}: {}", about.unwrap_or(error)),
+            (SettingSource::File { .. }, None) if names_option => format!("{self}: {error}"),
+            (SettingSource::File { .. }, _) => {
+                format!("{self}: {}: {}", bare_name(long), about.unwrap_or(error))
             }
         }
     }

@@ -290,3 +290,23 @@ const BYTE_LINES: &[ByteLine] = &[
     (&[b"-u=\xff"], "--upload'�' |"),
     (&[b"--quiet=\xff"], "'--quiet' takes no value"),
 ];
+
+/// Asserts what holds for every program: no two options are spelled alike, and the help has them all.
+pub(crate) fn check_table(program: &Program, help: &str) {
+    for granted in ["--help", "--version"] {
+        let is_action = |known: &OptionSpec| known.long == granted && known.kind == OptionKind::Action;
+        assert!(program.specs.iter().any(is_action), "{granted}");
+    }
+    for (index, OptionSpec { letter, long, value_kind, default, .. }) in program.specs.iter().enumerate() {
+        let others = &program.specs[..index];
+        assert!(others.iter().all(|other| other.long != *long), "{long}");
+        assert!(letter.is_none() || others.iter().all(|other| other.letter != *letter), "{long}");
+        let next = if matches!(value_kind, ValueKind::Optional(_)) { "[=" } else { " " };
+        let shown = match letter {
+            Some(letter) => format!("  -{letter}, {long}{next}"),
+            None => format!("      {long}{next}"),
+        };
+        assert!(help.lines().any(|line| line.starts_with(&shown)), "{long}");
+        assert!(default.is_none_or(|value| help.contains(&format!("[default: {value}"))), "{long}");
+    }
+}

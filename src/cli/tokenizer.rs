@@ -103,16 +103,14 @@ impl Tokenizer {
 
     /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
     fn push_option(&mut self, spec: &'static OptionSpec, shown: &str, attached: &[u8]) -> Result<(), String> {
-        let text = match spec.value_kind {
-            ValueKind::Required(example) => {
-                self.parse_value(shown, &format!("{shown} {example}"), attached)?
-            }
-            ValueKind::NoValue | ValueKind::Optional(_) if attached.is_empty() => OsString::new(),
-            ValueKind::Optional(example) => {
-                self.parse_value(shown, &format!("{shown}={example}"), attached)?
-            }
+        let example = match spec.value_kind {
+            ValueKind::Required(example) => Some(format!("{shown} {example}")),
+            ValueKind::NoValue | ValueKind::Optional(_) if attached.is_empty() => None,
+            ValueKind::Optional(example) => Some(format!("{shown}={example}")),
             ValueKind::NoValue => return Err(format!("'{shown}' takes no value")),
         };
+        let text = example.map(|example| self.parse_value(shown, &example, attached)).transpose()?;
+        let text = text.unwrap_or_default();
         self.settings.push(Setting { spec, text: Some(text), source: SettingSource::CommandLine });
         Ok(())
     }
