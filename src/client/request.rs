@@ -3,7 +3,7 @@
 //! Values in, bytes out: the default fields, how the body is framed, and the changes that were asked for.
 
 use super::config::{ClientConfig, FieldEdit};
-use crate::http::{content_length, end_head, field, request_line};
+use crate::http::{RequestBody, content_length, end_head, field, request_line};
 
 /// What `User-Agent` says.
 pub(crate) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_VERSION"));
@@ -12,24 +12,13 @@ pub(crate) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_V
 /// begins to expect that it is worth it.
 const NO_EXPECT_LEN_MAX: u64 = 1024 * 1024;
 
-/// How the body of a request is framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UploadFraming {
-    /// There is none.
-    None,
-    /// So many bytes.
-    Length(u64),
-    /// Chunks (RFC 9112 section 7.1).
-    Chunked,
-}
-
 /// Whether the body waits to be asked for (RFC 9110 section 10.1.1), which `-H Expect:` decides.
-pub(super) fn awaits_continue(config: &ClientConfig, framing: UploadFraming) -> bool {
+pub(super) fn awaits_continue(config: &ClientConfig, framing: RequestBody) -> bool {
     match last_edit(config, "expect") {
-        _ if framing == UploadFraming::None => false,
+        _ if framing == RequestBody::None => false,
         Some(FieldEdit::Set(value)) => value.eq_ignore_ascii_case("100-continue"),
         Some(FieldEdit::Remove) => false,
-        None => !matches!(framing, UploadFraming::Length(..=NO_EXPECT_LEN_MAX)),
+        None => !matches!(framing, RequestBody::Length(..=NO_EXPECT_LEN_MAX)),
     }
 }
 
@@ -39,7 +28,7 @@ fn last_edit<'a>(config: &'a ClientConfig, name: &str) -> Option<&'a FieldEdit> 
 }
 
 /// Renders the head of the request.
-pub(super) fn render(config: &ClientConfig, framing: UploadFraming) -> Vec<u8> {
+pub(super) fn render(config: &ClientConfig, framing: RequestBody) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     request_line(&mut out, &config.method, &config.target.path);
     let defaults = [
@@ -53,9 +42,9 @@ pub(super) fn render(config: &ClientConfig, framing: UploadFraming) -> Vec<u8> {
         }
     }
     match framing {
-        UploadFraming::None => {}
-        UploadFraming::Length(len) => content_length(&mut out, len),
-        UploadFraming::Chunked => field(&mut out, "Transfer-Encoding", b"chunked"),
+        RequestBody::None => {}
+        RequestBody::Length(len) => content_length(&mut out, len),
+        RequestBody::Chunked => field(&mut out, "Transfer-Encoding", b"chunked"),
     }
     if awaits_continue(config, framing) && last_edit(config, "expect").is_none() {
         field(&mut out, "Expect", b"100-continue");

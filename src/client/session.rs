@@ -14,13 +14,13 @@ use super::connection::{BodyProgress, FetchError, ResponseHandler};
 use super::log::{ExchangeLog, write_fields};
 use super::messages::printable;
 use super::progress::TransferProgress;
-use super::request::{self, UploadFraming};
+use super::request;
 use super::run_error::RunError;
 use super::sink::OutputSink;
 use super::source::Payload;
 use super::upload::UploadBody;
 use crate::cli::say;
-use crate::http::{Fields, ResponseBody, ResponseEvent, ResponseHead};
+use crate::http::{Fields, RequestBody, ResponseBody, ResponseEvent, ResponseHead};
 use crate::net::{AddressConnector, CloseReason, SendQueue};
 use crate::reactor::Now;
 use crate::text::units::{duration, plural};
@@ -40,7 +40,7 @@ pub(super) struct Session {
     pub(super) outcome: Option<Result<(), RunError>>,
     log: ExchangeLog,
     upload: Option<UploadBody>,
-    framing: UploadFraming,
+    framing: RequestBody,
     /// The final answer came before the request had gone out.
     unsent: bool,
     /// The status of the final answer: its code, and `403 Forbidden`.
@@ -56,9 +56,9 @@ impl Session {
         now: Now,
     ) -> Self {
         let framing = match upload.as_ref().map(UploadBody::len) {
-            None => UploadFraming::None,
-            Some(Some(len)) => UploadFraming::Length(len),
-            Some(None) => UploadFraming::Chunked,
+            None => RequestBody::None,
+            Some(Some(len)) => RequestBody::Length(len),
+            Some(None) => RequestBody::Chunked,
         };
         Self {
             request: request::render(&config, framing),
@@ -81,7 +81,7 @@ impl Session {
 
     /// Whether something is sent that may come later than there is room for it.
     pub(super) fn is_streaming(&self) -> bool {
-        self.framing == UploadFraming::Chunked
+        self.framing == RequestBody::Chunked
     }
 
     /// So many bytes of the request have gone out.

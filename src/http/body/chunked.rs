@@ -43,6 +43,8 @@ pub struct Decoded<'i> {
 #[derive(Clone, Debug)]
 pub struct ChunkedDecoder {
     state: ChunkedState,
+    /// The size of the present chunk as far as its digits have been read, then what is left of its data.
+    left: u64,
     /// Bytes of the present size line, or of all trailers: what the bounds are on.
     overhead_len: usize,
 }
@@ -50,24 +52,12 @@ pub struct ChunkedDecoder {
 /// What the next byte belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum ChunkedState {
-    Size {
-        size: u64,
-        digits: usize,
-    },
+    Size,
     /// White space between the size and the `;` of an extension.
-    BeforeExtension {
-        size: u64,
-    },
-    Extension {
-        size: u64,
-    },
-    SizeLf {
-        size: u64,
-    },
-    /// Never 0.
-    Data {
-        left: u64,
-    },
+    BeforeExtension,
+    Extension,
+    SizeLf,
+    Data,
     DataCr,
     DataLf,
     TrailerStart,
@@ -78,11 +68,9 @@ enum ChunkedState {
     Done,
 }
 
-const INITIAL_STATE: ChunkedState = ChunkedState::Size { size: 0, digits: 0 };
-
 impl ChunkedDecoder {
     /// A decoder that waits for the first chunk size.
-    pub const NEW: ChunkedDecoder = ChunkedDecoder { state: INITIAL_STATE, overhead_len: 0 };
+    pub const NEW: ChunkedDecoder = ChunkedDecoder { state: ChunkedState::Size, left: 0, overhead_len: 0 };
 
     /// Whether the last chunk and the trailers have been read to their end.
     pub fn is_done(&self) -> bool {
@@ -93,11 +81,12 @@ impl ChunkedDecoder {
     pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, Reject> {
         for (consumed, &byte) in input.iter().enumerate() {
             match self.state {
-                ChunkedState::Done => {
-                    return Ok(Decoded { consumed, data: b"" });
-                }
-                ChunkedState::Data { left } => {
-                    let data = self.take_data(left, input.get(consumed..).unwrap_or_default());
+                ChunkedState::Done => return Ok(Decoded { consumed, data: b"" }),
+                ChunkedState::Data => {
+                    let data = take_up_to(&mut self.left, input.get(consumed..).unwrap_or_default());
+                    if self.left == 0 {
+                        self.state = ChunkedState::DataCr;
+                    }
                     return Ok(Decoded { consumed: consumed + data.len(), data });
                 }
                 state => self.state = self.step(state, byte)?,
@@ -106,32 +95,22 @@ impl ChunkedDecoder {
         Ok(Decoded { consumed: input.len(), data: b"" })
     }
 
-    fn take_data<'i>(&mut self, left: u64, input: &'i [u8]) -> &'i [u8] {
-        let len = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
-        let left = left - len as u64;
-        self.state = match left {
-            0 => ChunkedState::DataCr,
-            left => ChunkedState::Data { left },
-        };
-        input.get(..len).unwrap_or_default()
-    }
-
     /// One byte of what is not data. Each arm is one row of the grammar.
     fn step(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         match state {
-            ChunkedState::Size { .. }
-            | ChunkedState::BeforeExtension { .. }
-            | ChunkedState::Extension { .. } => self.step_in_size_line(state, byte),
-            ChunkedState::SizeLf { size } => {
+            ChunkedState::Size | ChunkedState::BeforeExtension | ChunkedState::Extension => {
+                self.step_in_size_line(state, byte)
+            }
+            ChunkedState::SizeLf => {
                 self.overhead_len = 0;
-                match (byte, size) {
+                match (byte, self.left) {
                     (b'\n', 0) => Ok(ChunkedState::TrailerStart),
-                    (b'\n', left) => Ok(ChunkedState::Data { left }),
+                    (b'\n', _) => Ok(ChunkedState::Data),
                     _ => Err(BAD_LINE_END),
                 }
             }
             ChunkedState::DataCr if byte == b'\r' => Ok(ChunkedState::DataLf),
-            ChunkedState::DataLf if byte == b'\n' => Ok(INITIAL_STATE),
+            ChunkedState::DataLf if byte == b'\n' => Ok(ChunkedState::Size),
             ChunkedState::DataCr | ChunkedState::DataLf => Err(BAD_DATA_END),
             ChunkedState::EndLf if byte == b'\n' => Ok(ChunkedState::Done),
             ChunkedState::EndLf => Err(BAD_LINE_END),
@@ -142,28 +121,26 @@ impl ChunkedDecoder {
     /// `chunk-size [ chunk-ext ] CR`. An extension is not looked into: any text will do.
     fn step_in_size_line(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         let next = match (state, byte) {
-            (ChunkedState::Size { digits: 0, .. }, b'\r' | b';' | b' ' | b'\t') => {
+            // In this state, all of the line so far is digits.
+            (ChunkedState::Size, b'\r' | b';' | b' ' | b'\t') if self.overhead_len == 0 => {
                 return Err(BAD_SIZE);
             }
-            (ChunkedState::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
-                if digits == SIZE_DIGITS_MAX {
+            (ChunkedState::Size, _) if byte.is_ascii_hexdigit() => {
+                if self.overhead_len == SIZE_DIGITS_MAX {
                     return Err(SIZE_TOO_LONG);
                 }
                 let value = char::from(byte).to_digit(16).unwrap_or_default();
-                ChunkedState::Size { size: (size << 4) | u64::from(value), digits: digits + 1 }
+                self.left = (self.left << 4) | u64::from(value);
+                ChunkedState::Size
             }
-            (ChunkedState::Size { size, .. } | ChunkedState::Extension { size }, b'\r') => {
-                return Ok(ChunkedState::SizeLf { size });
+            (ChunkedState::Size | ChunkedState::Extension, b'\r') => return Ok(ChunkedState::SizeLf),
+            (ChunkedState::Size | ChunkedState::BeforeExtension, b';') => ChunkedState::Extension,
+            (ChunkedState::Size | ChunkedState::BeforeExtension, b' ' | b'\t') => {
+                ChunkedState::BeforeExtension
             }
-            (ChunkedState::Size { size, .. } | ChunkedState::BeforeExtension { size }, b';') => {
-                ChunkedState::Extension { size }
-            }
-            (ChunkedState::Size { size, .. } | ChunkedState::BeforeExtension { size }, b' ' | b'\t') => {
-                ChunkedState::BeforeExtension { size }
-            }
-            (ChunkedState::Extension { size }, _) if is_text(byte) => ChunkedState::Extension { size },
+            (ChunkedState::Extension, _) if is_text(byte) => ChunkedState::Extension,
             (_, b'\n') => return Err(BAD_LINE_END),
-            (ChunkedState::Size { .. }, _) => return Err(BAD_SIZE),
+            (ChunkedState::Size, _) => return Err(BAD_SIZE),
             _ => return Err(BAD_EXTENSION),
         };
         self.count_overhead(CHUNK_LINE_LEN_MAX, LINE_TOO_LONG)?;
@@ -195,6 +172,13 @@ impl ChunkedDecoder {
         }
         Ok(())
     }
+}
+
+/// The part of `input` that belongs to a body or chunk of which this many bytes are left; counts it off.
+pub(super) fn take_up_to<'i>(left: &mut u64, input: &'i [u8]) -> &'i [u8] {
+    let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
+    *left -= len as u64;
+    input.get(..len).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -293,7 +277,7 @@ mod tests {
         let mut decoder = ChunkedDecoder::NEW;
         let step = decoder.decode(b"ffffffffffffffff\r\nabc").unwrap();
         assert_eq!((step.consumed, step.data), (21, &b"abc"[..]));
-        assert_eq!(decoder.state, ChunkedState::Data { left: u64::MAX - 3 });
+        assert_eq!((decoder.state, decoder.left), (ChunkedState::Data, u64::MAX - 3));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! It owns how much of the input belongs to the body and which of it is data. It never keeps,
 //! copies or allocates: data is handed on as slices of the input.
 
-use super::chunked::{ChunkedDecoder, Decoded};
+use super::chunked::{ChunkedDecoder, Decoded, take_up_to};
 use crate::http::{Reject, RequestBody, ResponseBody};
 
 /// Where one body stands.
@@ -27,11 +27,7 @@ impl BodyDecoder {
         let data = match self {
             BodyDecoder::Chunked(decoder) => return decoder.decode(input),
             BodyDecoder::UntilClose => input,
-            BodyDecoder::Sized { left } => {
-                let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
-                *left -= len as u64;
-                input.get(..len).unwrap_or_default()
-            }
+            BodyDecoder::Sized { left } => take_up_to(left, input),
         };
         Ok(Decoded { consumed: data.len(), data })
     }

@@ -72,7 +72,8 @@ impl<'b> Preconditions<'b> {
     ) -> PreconditionResult {
         let [if_match, if_unmodified_since, if_none_match, if_modified_since] = &self.0;
         let is_satisfied = match (if_match, if_unmodified_since) {
-            (Some(list), _) => matches_strong(list, current),
+            // A list that cannot be read holds for nothing: it was a guard.
+            (Some(list), _) => matches(list, current, |tag, wanted| tag.strong_eq(wanted)) == Some(true),
             (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
         };
@@ -83,7 +84,9 @@ impl<'b> Preconditions<'b> {
         let is_unchanged = match (if_none_match, if_modified_since) {
             // A list that cannot be read matches nothing for who fetches, which costs no more than the
             // bytes; who changes something has wanted to be kept from overwriting it.
-            (Some(list), _) => matches_weak(list, current).unwrap_or(!is_get_or_head),
+            (Some(list), _) => {
+                matches(list, current, |tag, wanted| tag.weak_eq(wanted)).unwrap_or(!is_get_or_head)
+            }
             (None, Some(date)) if is_get_or_head => is_unmodified_since(date, current, now_unix_secs, false),
             (None, _) => false,
         };
@@ -124,25 +127,18 @@ fn tags_of<'a>(current: Validators<'a>) -> impl Iterator<Item = EntityTag<'a>> +
     [current.entity_tag, current.encoded_tag].into_iter().flatten().filter_map(EntityTag::parse)
 }
 
-/// If-Match (section 13.1.1). A list that cannot be read holds for nothing: it was a guard.
-fn matches_strong(list: &[u8], current: Option<Validators<'_>>) -> bool {
-    let Some(current) = current else { return false };
-    let tags = tags_of(current);
-    is_wildcard(list)
-        || any_tag_matches(list, |requested| tags.clone().any(|tag| tag.strong_eq(requested))) == Some(true)
-}
-
-/// The contrary of If-None-Match (section 13.1.2); none for a list that cannot be read.
-fn matches_weak(list: &[u8], current: Option<Validators<'_>>) -> Option<bool> {
-    if is_wildcard(list) {
+/// Whether the list of If-Match (section 13.1.1) or If-None-Match (section 13.1.2) names what is there now;
+/// `None` if it cannot be read.
+fn matches(
+    list: &[u8],
+    current: Option<Validators<'_>>,
+    is_equal: fn(EntityTag<'_>, EntityTag<'_>) -> bool,
+) -> Option<bool> {
+    if trim_ows(list) == b"*" {
         return Some(current.is_some());
     }
     let tags = current.into_iter().flat_map(tags_of);
-    any_tag_matches(list, |requested| tags.clone().any(|tag| tag.weak_eq(requested)))
-}
-
-fn is_wildcard(list: &[u8]) -> bool {
-    trim_ows(list) == b"*"
+    any_tag_matches(list, |requested| tags.clone().any(|tag| is_equal(tag, requested)))
 }
 
 /// Whether nothing has been modified after that date: If-Unmodified-Since (section 13.1.4), and the contrary

@@ -72,7 +72,7 @@ impl CodingWeights {
         for element in elements(value) {
             let mut parts = element.splitn(2, |&byte| byte == b';').map(trim_ows);
             let slot = self.weight_mut(parts.next().unwrap_or_default());
-            let weight = parts.next().map_or(Some(WEIGHT_MAX), parse_weight_parameter);
+            let weight = parts.next().map_or(Some(WEIGHT_MAX), parse_weight);
             if let (Some(slot), Some(weight)) = (slot, weight) {
                 *slot = Some(slot.map_or(weight, |other| other.min(weight)));
             }
@@ -163,7 +163,7 @@ impl ListingFormat {
             let matched_by = self.matched_by(parts.next().unwrap_or_default())?;
             let weight = parts.find(|parameter| matches!(parameter, [b'q' | b'Q', b'=', ..]));
             // A range whose weight cannot be read says nothing.
-            Some((matched_by, weight.map_or(Some(WEIGHT_MAX), parse_weight_parameter)?))
+            Some((matched_by, weight.map_or(Some(WEIGHT_MAX), parse_weight)?))
         });
         named.max()
     }
@@ -224,17 +224,11 @@ type Weight = u16;
 /// The weight of what has no parameter that says so.
 const WEIGHT_MAX: Weight = 1000;
 
-/// The weight that a parameter gives; `None` if it gives none, or is malformed.
-fn parse_weight_parameter(parameter: &[u8]) -> Option<Weight> {
-    let [b'q' | b'Q', b'=', weight @ ..] = parameter else { return None };
-    parse_weight(weight)
-}
-
-/// `qvalue` (RFC 9110 section 12.4.2): 0 to 1 with at most three decimals.
-fn parse_weight(bytes: &[u8]) -> Option<Weight> {
-    let (whole, decimals) = match bytes {
-        [whole @ (b'0' | b'1')] => (*whole, &b""[..]),
-        [whole @ (b'0' | b'1'), b'.', decimals @ ..] => (*whole, decimals),
+/// `q=` and a `qvalue` (RFC 9110 section 12.4.2): 0 to 1 with at most three decimals.
+fn parse_weight(parameter: &[u8]) -> Option<Weight> {
+    let (whole, decimals) = match parameter {
+        [b'q' | b'Q', b'=', whole @ (b'0' | b'1')] => (*whole, &b""[..]),
+        [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), b'.', decimals @ ..] => (*whole, decimals),
         _ => return None,
     };
     if decimals.len() > 3 || !decimals.iter().all(u8::is_ascii_digit) {

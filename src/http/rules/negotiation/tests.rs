@@ -289,6 +289,6 @@ fn parse_weight_gives_thousandths() {
         (b"0.5 ", None),
         (b"-0", None),
     ] {
-        assert_eq!(parse_weight(bytes), weight, "{}", bytes.escape_ascii());
+        assert_eq!(parse_weight(&[b"q=", bytes].concat()), weight, "{}", bytes.escape_ascii());
     }
 }
