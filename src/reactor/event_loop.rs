@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Waker};
+use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook_mio::v1_0::Signals;
 
 use super::listeners::Listeners;
 use super::slots::{Slots, Timer};
 use super::timer_wheel::TimerWheel;
 use super::timerfd::TimerFd;
-use super::token::TokenKind;
+use super::token::{FD, SIGNALS, TIMER, WAKER};
 use super::{App, Clock, Control, EventSource, Key, ListenerId, Next, Now, Readiness, Watermarks};
 
 /// Kernel events taken at once; more stay in the kernel for the next turn.
@@ -56,7 +56,7 @@ impl<A: App> Reactor<A> {
     /// When the kernel gives no epoll instance or no eventfd.
     pub fn new(app: A, now: Now) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), TokenKind::Waker.token())?);
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         Ok(Self {
             app,
             poll,
@@ -98,7 +98,7 @@ impl<A: App> Reactor<A> {
     /// When a handler cannot be installed.
     pub fn watch_signals(&mut self, numbers: &[c_int]) -> io::Result<()> {
         let mut signals = Signals::new(numbers)?;
-        self.poll.registry().register(&mut signals, TokenKind::Signals.token(), Interest::READABLE)?;
+        self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         self.signals = Some(signals);
         Ok(())
     }
@@ -110,7 +110,7 @@ impl<A: App> Reactor<A> {
     /// When it cannot be registered.
     pub fn watch_fd(&mut self, input: OwnedFd) -> io::Result<()> {
         let source = &mut SourceFd(&input.as_raw_fd());
-        match self.poll.registry().register(source, TokenKind::Fd.token(), Interest::READABLE) {
+        match self.poll.registry().register(source, FD, Interest::READABLE) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
             registered => registered?,
         }
@@ -184,28 +184,26 @@ impl<A: App> Reactor<A> {
         if self.slots.has_queued() || self.listeners.has_work() {
             return Some(Duration::ZERO);
         }
-        let nearest =
-            earlier(earlier(self.timer_wheel.next_deadline, self.app_deadline), self.listeners.backoff_until);
-        nearest.map(|instant| instant.saturating_duration_since(now))
+        let deadlines = [self.timer_wheel.next_deadline, self.app_deadline, self.listeners.backoff_until];
+        deadlines.into_iter().flatten().min().map(|instant| instant.saturating_duration_since(now))
     }
 
     /// Sets bits and queues keys; nothing else happens while events are walked.
     fn dispatch_events(&mut self) {
         for event in &self.events {
-            match TokenKind::from_token(event.token()) {
-                TokenKind::Connection(key) => {
-                    if let Some(slot) = self.slots.queue(key) {
-                        slot.ready.on_event(event);
-                    }
+            if let Some(key) = Key::from_token(event.token()) {
+                if let Some(slot) = self.slots.queue(key) {
+                    slot.ready.on_event(event);
                 }
-                TokenKind::Listener(id) => self.listeners.on_acceptable(id),
-                TokenKind::Signals => {
-                    self.control.signals.extend(self.signals.iter_mut().flat_map(Signals::pending));
-                }
-                TokenKind::Waker => self.control.woken = true,
-                TokenKind::Fd => self.control.fd_readable = true,
+                continue;
+            }
+            match event.token() {
+                SIGNALS => self.control.signals.extend(self.signals.iter_mut().flat_map(Signals::pending)),
+                WAKER => self.control.woken = true,
+                FD => self.control.fd_readable = true,
                 // It has woken the loop, and that is all.
-                TokenKind::Timer => {}
+                TIMER => {}
+                Token(listener) => self.listeners.on_acceptable(listener),
             }
         }
     }
@@ -288,7 +286,7 @@ impl<A: App> Reactor<A> {
     fn wait_for_events(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key) else { return };
         if !slot.registered {
-            let token = TokenKind::Connection(key).token();
+            let token = key.token();
             let both = Interest::READABLE | Interest::WRITABLE;
             if let Err(error) = self.poll.registry().register(slot.connection.source(), token, both) {
                 log::error!("cannot watch a connection, so it is closed: {error}");
@@ -348,13 +346,5 @@ impl<A: App> Reactor<A> {
                 self.slots.queue(key);
             }
         }
-    }
-}
-
-/// The earlier of two moments, if there is any.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

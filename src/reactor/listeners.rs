@@ -8,9 +8,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry};
-
-use super::token::TokenKind;
+use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
 
 /// How long accepting rests when descriptors or memory have run out: the backlog keeps the callers,
 /// and something may be closed by then.
@@ -53,7 +52,7 @@ pub(super) struct Listeners {
 impl Listeners {
     pub(super) fn add(&mut self, registry: &Registry, mut socket: TcpListener) -> io::Result<ListenerId> {
         let id = self.listeners.len();
-        registry.register(&mut socket, TokenKind::Listener(id).token(), Interest::READABLE)?;
+        registry.register(&mut socket, Token(id), Interest::READABLE)?;
         self.listeners.push(Some(Listener { socket, acceptable: false }));
         Ok(id)
     }
@@ -139,11 +138,8 @@ impl Listeners {
 
 /// Descriptors (EMFILE, ENFILE) or memory (ENOBUFS, ENOMEM) have run out.
 fn is_fd_exhaustion(error: &io::Error) -> bool {
-    const ENOMEM: i32 = 12;
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
-    const ENOBUFS: i32 = 105;
-    matches!(error.raw_os_error(), Some(ENOMEM | ENFILE | EMFILE | ENOBUFS))
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
 #[cfg(test)]

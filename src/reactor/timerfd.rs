@@ -13,7 +13,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-use super::token::TokenKind;
+use super::token::TIMER;
 
 /// What is nearer than this is not slept for: falling asleep and waking up take longer.
 const SLEEP_MIN: Duration = Duration::from_micros(5);
@@ -29,7 +29,7 @@ impl TimerFd {
     pub(super) fn new(registry: &Registry) -> io::Result<Self> {
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        registry.register(&mut SourceFd(&timer.as_raw_fd()), TokenKind::Timer.token(), Interest::READABLE)?;
+        registry.register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
         Ok(Self { timer, armed_for: None })
     }
 

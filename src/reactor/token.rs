@@ -14,55 +14,22 @@ pub struct Key {
     pub(super) generation: u32,
 }
 
-#[cfg(test)]
-impl Key {
-    /// A key that names nobody.
-    pub(crate) fn for_test(index: u32) -> Self {
-        Self { index, generation: 1 }
-    }
-}
-
-/// The generation that no connection has: listeners, signals, the waker, the input and the alarm use it.
+/// The generation that no connection has. The token of a listener is its number in this generation.
 const FIXED: u32 = 0;
-const SIGNALS: u32 = u32::MAX;
-const WAKER: u32 = u32::MAX - 1;
-const FD: u32 = u32::MAX - 2;
-const TIMER: u32 = u32::MAX - 3;
+pub(super) const SIGNALS: Token = Token(u32::MAX as usize);
+pub(super) const WAKER: Token = Token(u32::MAX as usize - 1);
+pub(super) const FD: Token = Token(u32::MAX as usize - 2);
+pub(super) const TIMER: Token = Token(u32::MAX as usize - 3);
 
-/// Whom a kernel event is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TokenKind {
-    Connection(Key),
-    Listener(usize),
-    Signals,
-    Waker,
-    Fd,
-    Timer,
-}
-
-impl TokenKind {
-    pub(super) fn from_token(token: Token) -> Self {
+impl Key {
+    /// The connection that an event of this token is for, if it is for one.
+    pub(super) fn from_token(token: Token) -> Option<Self> {
         let (generation, index) = ((token.0 >> 32) as u32, token.0 as u32);
-        match (generation, index) {
-            (FIXED, SIGNALS) => Self::Signals,
-            (FIXED, WAKER) => Self::Waker,
-            (FIXED, FD) => Self::Fd,
-            (FIXED, TIMER) => Self::Timer,
-            (FIXED, listener) => Self::Listener(listener as usize),
-            (generation, index) => Self::Connection(Key { index, generation }),
-        }
+        (generation != FIXED).then_some(Self { index, generation })
     }
 
     pub(super) fn token(self) -> Token {
-        let (generation, index) = match self {
-            Self::Connection(key) => (key.generation, key.index),
-            Self::Listener(listener) => (FIXED, listener as u32),
-            Self::Signals => (FIXED, SIGNALS),
-            Self::Waker => (FIXED, WAKER),
-            Self::Fd => (FIXED, FD),
-            Self::Timer => (FIXED, TIMER),
-        };
-        Token((generation as usize) << 32 | index as usize)
+        Token((self.generation as usize) << 32 | self.index as usize)
     }
 }
 
@@ -81,20 +48,21 @@ impl Generations {
 mod tests {
     use super::*;
 
+    impl Key {
+        /// A key that names nobody.
+        pub(crate) fn for_test(index: u32) -> Self {
+            Self { index, generation: 1 }
+        }
+    }
+
     #[test]
-    fn token_round_trips_each_kind() {
-        let key = |index, generation| TokenKind::Connection(Key { index, generation });
-        for kind in [
-            key(0, 1),
-            key(7, u32::MAX),
-            key(u32::MAX, 1),
-            TokenKind::Listener(3),
-            TokenKind::Signals,
-            TokenKind::Waker,
-            TokenKind::Fd,
-            TokenKind::Timer,
-        ] {
-            assert_eq!(TokenKind::from_token(kind.token()), kind);
+    fn token_round_trips_each_key_and_no_other() {
+        for (index, generation) in [(0, 1), (7, u32::MAX), (u32::MAX, 1)] {
+            let key = Key { index, generation };
+            assert_eq!(Key::from_token(key.token()), Some(key));
+        }
+        for token in [Token(3), SIGNALS, WAKER, FD, TIMER] {
+            assert_eq!(Key::from_token(token), None);
         }
     }
 
