@@ -177,7 +177,9 @@ fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
             b"" | b"." => out.truncate(start),
             b".." => {
                 out.truncate(start);
-                pop_segment(&mut out)?;
+                // What ends in a slash has a segment before it: empty ones are never kept.
+                out.pop().ok_or(PathError::LeavesRoot)?;
+                out.truncate(out.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1));
             }
             name if name.contains(&0) => return Err(PathError::Nul),
             name if name.contains(&b'/') || name.len() > NAME_LEN_MAX => return Err(PathError::NotFound),
@@ -201,15 +203,6 @@ fn decode_onto(out: &mut Vec<u8>, segment: &[u8]) -> Result<(), PathError> {
         return Err(PathError::BadEscape);
     }
     out.extend(percent_decode(segment));
-    Ok(())
-}
-
-/// Takes the last segment off, as `..` asks for.
-fn pop_segment(out: &mut Vec<u8>) -> Result<(), PathError> {
-    // What ends in a slash has a segment before it: empty ones are never kept.
-    out.pop().ok_or(PathError::LeavesRoot)?;
-    let kept = out.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    out.truncate(kept);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags, makedev, open, openat2, statx};
@@ -160,7 +160,7 @@ pub enum OpenedPath {
 /// The directory that is served.
 #[derive(Debug)]
 pub struct Root {
-    dir: OwnedFd,
+    pub(super) dir: OwnedFd,
     path: PathBuf,
 }
 
@@ -212,11 +212,6 @@ impl Root {
     /// is very long.
     pub(super) fn stat(&self, path: &[u8]) -> Result<FileStat, LookupError> {
         Ok(FileStat::of(open_beneath(&self.dir, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
-    }
-
-    /// The directory itself.
-    pub(super) fn dir(&self) -> BorrowedFd<'_> {
-        self.dir.as_fd()
     }
 
     /// The directory at `path` beneath the directory `within` beneath the root: no link leads out of

@@ -26,18 +26,22 @@ pub fn duration(time: Duration) -> String {
 
 /// A duration in microseconds.
 pub fn time(us: f64) -> String {
-    if us >= 60e6 { format!("{:.1} min", us / 60e6) } else { scaled(us, 3, &["µs", "ms", "s"]).to_string() }
+    if us >= 60e6 {
+        format!("{:.1} min", us / 60e6)
+    } else {
+        Scaled { value: us, digits: 3, units: &["µs", "ms", "s"] }.to_string()
+    }
 }
 
 /// `512 B`, `1.20 kB`.
 pub fn bytes(len: f64) -> String {
-    scaled(len, 3, BYTE_UNITS).to_string()
+    Scaled { value: len, digits: 3, units: BYTE_UNITS }.to_string()
 }
 
 /// The length of a file with two significant digits: `532 B`, `4.2 MB`, `17 GB`.
 pub fn size(len: u64) -> impl Display {
     // A tie is rounded up: its nearest binary fraction may be below it.
-    scaled(len as f64 * (1.0 + f64::EPSILON), 2, BYTE_UNITS)
+    Scaled { value: len as f64 * (1.0 + f64::EPSILON), digits: 2, units: BYTE_UNITS }
 }
 
 /// `12,345/s`, `99.5/s`.
@@ -89,10 +93,6 @@ struct Scaled {
     value: f64,
     digits: i32,
     units: &'static [&'static str],
-}
-
-fn scaled(value: f64, digits: i32, units: &'static [&'static str]) -> Scaled {
-    Scaled { value, digits, units }
 }
 
 impl Display for Scaled {

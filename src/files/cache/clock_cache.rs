@@ -59,7 +59,7 @@ pub(super) struct ClockCache<T> {
     /// Where the search for a thing to let go continues.
     hand: usize,
     total_cost: Cost,
-    evictions_total: u64,
+    pub(super) evictions_total: u64,
 }
 
 #[derive(Debug)]
@@ -85,11 +85,6 @@ impl<T> ClockCache<T> {
 
     pub(super) fn len(&self) -> usize {
         self.index.len()
-    }
-
-    /// How many things have gone, whether others took their names or not.
-    pub(super) fn evictions_total(&self) -> u64 {
-        self.evictions_total
     }
 
     /// The thing called `name`, which counts as used now.

@@ -3,7 +3,7 @@
 //! Values only. `file_cache` and `variants` decide what is kept and which variant is sent.
 
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::clock_cache::Cost;
 use crate::files::coding::EncodingPreferences;
@@ -60,16 +60,4 @@ pub(super) struct VariantRequest<'a> {
     /// The time of day, and the same in seconds since 1970.
     pub(super) now: SystemTime,
     pub(super) unix_secs: u64,
-}
-
-impl<'a> VariantRequest<'a> {
-    pub(super) fn new(
-        store: &'a ContentSource,
-        key: &'a [u8],
-        accepted: &'a EncodingPreferences,
-        now: SystemTime,
-    ) -> Self {
-        let unix_secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        VariantRequest { store, key, is_settled: false, is_watched: false, accepted, now, unix_secs }
-    }
 }

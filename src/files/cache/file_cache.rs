@@ -15,7 +15,7 @@
 use std::borrow::Cow;
 use std::mem;
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::clock_cache::{CacheLimits, ClockCache, Cost};
 use super::entry::{CachedFile, Lookup, VariantRequest};
@@ -106,7 +106,7 @@ impl<V> FileCache<V> {
     pub fn generation(&mut self, unix_secs: u64) -> CacheGeneration {
         self.watcher.drain_events();
         self.all_validated = None;
-        CacheGeneration { changes: self.watcher.changes + self.entries.evictions_total(), unix_secs }
+        CacheGeneration { changes: self.watcher.changes + self.entries.evictions_total, unix_secs }
     }
 
     /// Whether something was looked for since the edition was asked for, and would be found again, as often
@@ -133,9 +133,11 @@ impl<V> FileCache<V> {
         make: impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
         let key = path.key();
-        let request = VariantRequest::new(store, key, accepted, now);
+        let unix_secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (is_settled, is_watched) = (false, false);
+        let request = VariantRequest { store, key, is_settled, is_watched, accepted, now, unix_secs };
         self.watcher.drain_events();
-        let mut dependencies = Dependencies::none(request.unix_secs);
+        let mut dependencies = Dependencies::none(unix_secs);
         if let Some(entry) = self.entries.get(key) {
             if entry.is_fresh(&request, &mut self.watcher) {
                 let request = VariantRequest { is_watched: !entry.dependencies.is_empty(), ..request };

@@ -33,12 +33,12 @@ const LISTING_LEN_BASE: usize = 4 * 1024;
 /// What all listings of a server share.
 #[derive(Clone, Debug, Default)]
 pub struct ListingBudget {
-    held: Rc<BudgetUsage>,
+    pub(super) held: Rc<BudgetUsage>,
 }
 
 #[derive(Debug, Default)]
-struct BudgetUsage {
-    bytes: Cell<usize>,
+pub(super) struct BudgetUsage {
+    pub(super) bytes: Cell<usize>,
     directories: Cell<usize>,
 }
 
@@ -54,11 +54,6 @@ impl ListingBudget {
     /// A budget of which nothing is taken.
     pub fn new() -> Self {
         ListingBudget::default()
-    }
-
-    /// What is taken, in bytes.
-    pub fn held_len(&self) -> usize {
-        self.held.bytes.get()
     }
 
     /// A lease of what a listing costs at the least.
@@ -130,13 +125,13 @@ mod tests {
         first.grow(1000).expect("room");
         assert!(first.may_open_directory());
         let second = budget.lease().expect("room");
-        assert_eq!(budget.held_len(), 2 * LISTING_LEN_BASE + 1000);
+        assert_eq!(budget.held.bytes.get(), 2 * LISTING_LEN_BASE + 1000);
         first.shrink(10);
         first.shrink(500);
-        assert_eq!(budget.held_len(), 2 * LISTING_LEN_BASE + 10);
+        assert_eq!(budget.held.bytes.get(), 2 * LISTING_LEN_BASE + 10);
         drop(second);
         drop(first);
-        assert_eq!((budget.held_len(), budget.held.directories.get()), (0, 0));
+        assert_eq!((budget.held.bytes.get(), budget.held.directories.get()), (0, 0));
     }
 
     #[test]
@@ -146,7 +141,7 @@ mod tests {
         largest.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
         assert!(matches!(largest.grow(1), Err(ListingError::TooLarge)));
         let mut second = budget.lease().expect("room");
-        let rest = LISTINGS_LEN_MAX - RESERVED_LEN - budget.held_len();
+        let rest = LISTINGS_LEN_MAX - RESERVED_LEN - budget.held.bytes.get();
         assert!(matches!(second.grow(rest + 1), Err(ListingError::Busy)));
         second.grow(rest).expect("room");
         assert!(matches!(second.grow(1), Err(ListingError::Busy)));
@@ -154,7 +149,10 @@ mod tests {
         while let Ok(lease) = budget.lease() {
             small.push(lease);
         }
-        assert_eq!((small.len(), budget.held_len()), (RESERVED_LEN / LISTING_LEN_BASE, LISTINGS_LEN_MAX));
+        assert_eq!(
+            (small.len(), budget.held.bytes.get()),
+            (RESERVED_LEN / LISTING_LEN_BASE, LISTINGS_LEN_MAX)
+        );
         drop(largest);
         assert!(budget.lease().is_ok_and(|mut lease| lease.grow(SMALL_LEN_MAX).is_ok()));
     }

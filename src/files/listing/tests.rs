@@ -200,7 +200,7 @@ fn large_directory_is_read_in_slices_under_lease() {
         let before = builder.totals.entries();
         let more = builder.build_slice(&store).expect("gathers");
         assert!(builder.totals.entries() - before <= 300, "a slice of {}", builder.totals.entries() - before);
-        held_len_max = held_len_max.max(budget.held_len());
+        held_len_max = held_len_max.max(budget.held.bytes.get());
         slices += 1;
         if !more {
             break;
@@ -208,10 +208,10 @@ fn large_directory_is_read_in_slices_under_lease() {
     }
     assert!(slices >= COUNT / 300 + COUNT / 256, "{slices} slices");
     assert!((COUNT * 36..COUNT * 60).contains(&held_len_max), "{held_len_max} bytes were leased");
-    assert!(budget.held_len() < 16 * 1024, "{} bytes are leased for a page", budget.held_len());
+    assert!(budget.held.bytes.get() < 16 * 1024, "{} bytes are leased for a page", budget.held.bytes.get());
     let names = names(builder.finish());
     assert_eq!((names[0].as_str(), names[99].as_str()), ("entry-2900.txt", "entry-2999.txt"));
-    assert_eq!(budget.held_len(), 0);
+    assert_eq!(budget.held.bytes.get(), 0);
 }
 
 #[test]
@@ -252,9 +252,9 @@ fn dropped_listing_returns_its_budget() {
     let path = RelativePath::parse(b"/").expect("a path");
     let mut builder = ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
     assert!(builder.build_slice(&store).expect("gathers"));
-    assert!(budget.held_len() > 0);
+    assert!(budget.held.bytes.get() > 0);
     drop(builder);
-    assert_eq!(budget.held_len(), 0);
+    assert_eq!(budget.held.bytes.get(), 0);
 }
 
 #[test]

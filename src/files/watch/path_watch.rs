@@ -54,7 +54,7 @@ fn watch_path(
     dependencies: &mut Vec<Dependency>,
     secs: u64,
 ) -> Result<(), Errno> {
-    let mut directories = vec![enter(open_component(root.dir(), b".")?, watcher, dependencies, secs)?];
+    let mut directories = vec![enter(open_component(&root.dir, b".")?, watcher, dependencies, secs)?];
     let mut todo = components(name);
     let mut links = 0;
     for _ in 0..COMPONENTS_MAX {

@@ -257,7 +257,15 @@ fn sidecar_search_is_cached_once_directory_is_stable() {
     for (now, is_remembered) in [(changed(stat), false), (changed(directory), true)] {
         let mut sidecars: Precompressed<u32> = Precompressed::new(b"a.css");
         let accepted = EncodingPreferences::new(ALL, None);
-        let request = VariantRequest::new(&fixture.store, b"a.css", &accepted, now);
+        let request = VariantRequest {
+            store: &fixture.store,
+            key: b"a.css",
+            is_settled: false,
+            is_watched: false,
+            accepted: &accepted,
+            now,
+            unix_secs: now.duration_since(SystemTime::UNIX_EPOCH).expect("it is later").as_secs(),
+        };
         let original = OriginalFile { root, resource: &resource, stat: &stat, request: &request };
         assert!(sidecars.find(&original, &mut InotifyWatcher::new(true), &|_| 0).is_none());
         assert_eq!(sidecars.directory_stat.is_some(), is_remembered);
