@@ -21,6 +21,9 @@ use rustix::io::Errno;
 /// not at all, and Linux says "writable" only when that many fit.
 const PIPE_WRITE_LEN_MAX: usize = 4096;
 
+/// O_NOCTTY: a server must not make the terminal it logs to its own.
+const NON_BLOCKING: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
+
 /// Links that the system follows one after the other; more are a circle.
 const LINKS_MAX: usize = 40;
 
@@ -117,7 +120,7 @@ impl LogSink for FdSink {
 fn reopen_description(fd: BorrowedFd<'_>) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
-        .custom_flags(non_blocking_flags())
+        .custom_flags(NON_BLOCKING)
         .open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }
 
@@ -143,13 +146,8 @@ fn check_create(path: &Path) -> io::Result<()> {
 /// A regular file does not mind O_NONBLOCK; opening a FIFO without it would wait for a reader.
 fn append_options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.append(true).custom_flags(non_blocking_flags());
+    options.append(true).custom_flags(NON_BLOCKING);
     options
-}
-
-/// O_NOCTTY: a server must not make the terminal it logs to its own.
-fn non_blocking_flags() -> i32 {
-    (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()
 }
 
 fn explain_fifo(error: io::Error) -> io::Error {

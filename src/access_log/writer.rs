@@ -7,10 +7,10 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
+use rustix::event::{Timespec, poll};
 
 use super::sink::LogSink;
 
@@ -307,12 +307,14 @@ impl WriteLock {
 
     /// Locks it within this time, if it can be had.
     fn lock_within(&mut self, wait_time: Duration) -> bool {
+        let pause = Timespec::try_from(LOCK_RETRY).unwrap_or_default();
         let mut waited = Duration::ZERO;
         while !self.try_lock() {
             if waited >= wait_time {
                 return false;
             }
-            thread::sleep(LOCK_RETRY);
+            // Whether it was a signal that ended it does not matter.
+            let _ = poll(&mut [], Some(&pause));
             waited += LOCK_RETRY;
         }
         true

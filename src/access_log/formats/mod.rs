@@ -13,7 +13,7 @@ use crate::text::plain_len;
 pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
     let Some(value) = value else { return out.extend_from_slice(b"\"-\"") };
     out.push(b'"');
-    escaped(out, value, is_harmless_in_quotes);
+    escaped(out, value, |byte| is_harmless(byte) & (byte != b'"'));
     out.push(b'"');
 }
 
@@ -61,10 +61,6 @@ fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: impl Fn(u8) -> bool
 
 fn is_harmless(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') & (byte != b'\\')
-}
-
-fn is_harmless_in_quotes(byte: u8) -> bool {
-    is_harmless(byte) & (byte != b'"')
 }
 
 #[cfg(test)]
