@@ -16,7 +16,7 @@ use super::source::Payload;
 use super::upload::UploadBody;
 use crate::access_log::LogDestination;
 use crate::cli::{quote, say};
-use crate::http::Method;
+use crate::http::{Method, RequestBody};
 use crate::net::{AddressConnector, Connection, Pool, host_name};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 
@@ -81,7 +81,7 @@ impl App for FetchApp {
 
     fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         // There may be more to send, whether or not there is something to read.
-        if self.session.is_streaming() {
+        if self.session.framing == RequestBody::Chunked {
             conn.wake();
         }
         let next = conn.pump(ready, &mut self.session, &mut self.pool, now);

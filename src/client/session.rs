@@ -40,7 +40,7 @@ pub(super) struct Session {
     pub(super) outcome: Option<Result<(), RunError>>,
     log: ExchangeLog,
     upload: Option<UploadBody>,
-    framing: RequestBody,
+    pub(super) framing: RequestBody,
     /// The final answer came before the request had gone out.
     unsent: bool,
     /// The status of the final answer: its code, and `403 Forbidden`.
@@ -77,11 +77,6 @@ impl Session {
             unsent: false,
             status: (0, String::new()),
         }
-    }
-
-    /// Whether something is sent that may come later than there is room for it.
-    pub(super) fn is_streaming(&self) -> bool {
-        self.framing == RequestBody::Chunked
     }
 
     /// So many bytes of the request have gone out.

@@ -121,7 +121,9 @@ fn parse_host_port<'a>(
         [word] if METHODS.contains(&word.as_str()) => (Some(word), None),
         [file] => (None, Some(file)),
         [method, file] if is_method(method) => (Some(method), Some(file)),
-        [file, extra] if !looks_like_method(file) => return unexpected_word(extra),
+        [file, extra] if !METHODS.contains(&file.to_ascii_uppercase().as_str()) => {
+            return unexpected_word(extra);
+        }
         [method, _file] => {
             return Err(format!(
                 "{} is not a method: methods are upper case letters, such as {}",
@@ -200,11 +202,6 @@ fn split_scheme(word: &str) -> Option<(&str, &str)> {
 
 fn is_method(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase())
-}
-
-/// Whether a word was meant as a method, in small letters.
-fn looks_like_method(word: &str) -> bool {
-    METHODS.contains(&word.to_ascii_uppercase().as_str())
 }
 
 fn is_number(word: &str) -> bool {

@@ -40,19 +40,6 @@ impl BodyDecoder {
             BodyDecoder::UntilClose => false,
         }
     }
-
-    /// Whether the end of the connection is a proper end of this body.
-    pub fn ends_at_close(&self) -> bool {
-        matches!(self, BodyDecoder::UntilClose)
-    }
-
-    /// How many bytes are still to come, where that is known.
-    pub fn left(&self) -> Option<u64> {
-        match self {
-            BodyDecoder::Sized { left } => Some(*left),
-            BodyDecoder::Chunked(_) | BodyDecoder::UntilClose => None,
-        }
-    }
 }
 
 impl From<RequestBody> for BodyDecoder {
@@ -110,25 +97,22 @@ mod tests {
         let seen = body(b"0\r\n\r\n", &BodyDecoder::UntilClose).unwrap();
         assert_eq!(seen.data, b"0\r\n\r\n");
         assert!(!seen.is_done);
-        assert!(BodyDecoder::UntilClose.ends_at_close());
-        assert!(
-            !BodyDecoder::Sized { left: 1 }.ends_at_close()
-                && !BodyDecoder::Chunked(ChunkedDecoder::NEW).ends_at_close()
-        );
     }
 
     #[test]
-    fn left_is_some_for_sized_body_only() {
+    fn sized_body_counts_down() {
         let mut decoder = BodyDecoder::Sized { left: 5 };
         assert_eq!(decoder.decode(b"hel").map(|step| step.consumed), Ok(3));
-        assert_eq!(decoder.left(), Some(2));
-        assert_eq!(BodyDecoder::Chunked(ChunkedDecoder::NEW).left(), None);
-        assert_eq!(BodyDecoder::UntilClose.left(), None);
+        assert!(matches!(decoder, BodyDecoder::Sized { left: 2 }));
     }
 
     #[test]
     fn framings_convert_to_their_decoders() {
-        let left = |decoder: BodyDecoder| (decoder.left(), decoder.is_done(), decoder.ends_at_close());
+        let left = |decoder: BodyDecoder| match decoder {
+            BodyDecoder::Sized { left } => (Some(left), decoder.is_done(), false),
+            BodyDecoder::Chunked(_) => (None, decoder.is_done(), false),
+            BodyDecoder::UntilClose => (None, decoder.is_done(), true),
+        };
         let nothing = (Some(0), true, false);
         let five = (Some(5), false, false);
         let chunked = (None, false, false);

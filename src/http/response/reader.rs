@@ -254,8 +254,10 @@ impl ResponseReader {
     pub fn end_of_input(&self) -> Result<(), ResponseError> {
         match &self.stage {
             ReadStage::Ended => Ok(()),
-            ReadStage::Body(body) if body.is_done() || body.ends_at_close() => Ok(()),
-            ReadStage::Body(body) => Err(ResponseError::BodyCutShort(body.left())),
+            ReadStage::Body(BodyDecoder::UntilClose) => Ok(()),
+            ReadStage::Body(body) if body.is_done() => Ok(()),
+            ReadStage::Body(BodyDecoder::Sized { left }) => Err(ResponseError::BodyCutShort(Some(*left))),
+            ReadStage::Body(BodyDecoder::Chunked(_)) => Err(ResponseError::BodyCutShort(None)),
             ReadStage::Head { has_begun: false, .. } => Err(ResponseError::Empty),
             ReadStage::Head { .. } => Err(ResponseError::HeadCutShort),
         }
