@@ -170,7 +170,7 @@ impl Resource {
 
     /// This page, compressed, as the binary has it: good for all that another file is.
     pub(super) fn gzip_of_page(&self, page: &'static GzipPage) -> Resource {
-        let gzip = page.gzip();
+        let gzip = page.gzip;
         let len = gzip.len() as u64;
         let version = Some(FileVersion::of_page(len, page.hash()));
         let coding = Some(Coding::Gzip);

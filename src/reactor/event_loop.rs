@@ -268,18 +268,6 @@ impl<A: App> Reactor<A> {
         }
     }
 
-    /// Gives their turn to those whom the application has roused: at once, for it has a reason. Who
-    /// stands in the queue already has one coming.
-    fn drive_woken(&mut self, now: Now) {
-        let mut woken_keys = std::mem::take(&mut self.control.woken_keys);
-        for key in woken_keys.drain(..) {
-            if self.slots.get(key).is_some_and(|slot| !slot.queued) {
-                self.drive(key, now);
-            }
-        }
-        self.control.woken_keys = woken_keys;
-    }
-
     /// Lets a connection wait: registered once, for both directions, and with its timer running.
     ///
     /// Registering only now is safe: epoll reports what is already ready when a socket is added.
@@ -340,7 +328,15 @@ impl<A: App> Reactor<A> {
                 self.app.registered(&mut slot.connection, key);
             }
         }
-        self.drive_woken(now);
+        // Those whom the application has roused get their turn at once, for it has a reason. Who stands in
+        // the queue already has one coming.
+        let mut woken_keys = std::mem::take(&mut self.control.woken_keys);
+        for key in woken_keys.drain(..) {
+            if self.slots.get(key).is_some_and(|slot| !slot.queued) {
+                self.drive(key, now);
+            }
+        }
+        self.control.woken_keys = woken_keys;
         if std::mem::take(&mut self.control.wakes_all) {
             for key in self.slots.keys().collect::<Vec<_>>() {
                 self.slots.queue(key);

@@ -253,14 +253,10 @@ impl Archive {
         store: &ContentSource,
         out: &mut Vec<u8>,
     ) -> Result<(), ArchiveError> {
-        if let Some(page) = member.page {
+        let (Kind::File { len, is_executable }, None) = (member.kind, member.page) else {
             self.write_header(member, out);
-            self.payload = Some(TarPayload::Static(page.bytes()));
-            self.padding_len = tar_header::padding_len(page.len());
-            return Ok(());
-        }
-        let Kind::File { len, is_executable } = member.kind else {
-            self.write_header(member, out);
+            self.payload = member.page.map(|page| TarPayload::Static(page.bytes()));
+            self.padding_len = tar_header::padding_len(member.kind.len());
             return Ok(());
         };
         let (file, len) = match self.open_member(member, len, store) {

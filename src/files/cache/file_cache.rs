@@ -99,7 +99,7 @@ impl<V> FileCache<V> {
 
     /// A request has come, or something was stored: what is found from now on must not be older.
     pub fn mark_events_pending(&mut self) {
-        self.watcher.mark_events_pending();
+        self.watcher.events_pending = true;
     }
 
     /// The edition that there is now, or was at the last [`FileCache::mark_events_pending`], in this second.
@@ -245,7 +245,10 @@ impl<V> CacheEntry<V> {
         }
         let variants = self.variants.as_mut().filter(|_| !request.accepted.is_plain());
         self.dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
-            && variants.is_none_or(|variants| variants.is_validated(watch, request.unix_secs))
+            && variants.is_none_or(|variants| {
+                let dependencies = &mut variants.precompressed.dependencies;
+                dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
+            })
     }
 
     fn current_cost(&self) -> Cost {

@@ -12,12 +12,12 @@ use super::gzip_jobs::{GzipJobs, GzipResult};
 use super::precompressed::{OriginalFile, Precompressed};
 use crate::files::coding::Coding;
 use crate::files::source::{Content, Resource};
-use crate::files::watch::{Freshness, InotifyWatcher};
+use crate::files::watch::InotifyWatcher;
 
 /// What is known of the variants of one version of a file.
 #[derive(Debug)]
 pub(super) struct Variants<V> {
-    precompressed: Precompressed<V>,
+    pub(super) precompressed: Precompressed<V>,
     gzip: Gzip<V>,
 }
 
@@ -82,11 +82,6 @@ impl<V> Variants<V> {
             }
             _ => plain(),
         }
-    }
-
-    /// Whether the choice was made without a look at the disk, and would be for the rest of this second.
-    pub(super) fn is_validated(&mut self, watch: &InotifyWatcher, secs: u64) -> bool {
-        self.precompressed.dependencies.freshness(watch, secs) == Freshness::Fresh
     }
 
     fn store_gzip(&mut self, resource: Resource, make: &impl Fn(&Resource) -> V) -> Lookup<V> {
@@ -402,8 +397,8 @@ mod tests {
             let resource = &entry.resource;
             assert_eq!((resource.coding, resource.is_generated()), (Some(Coding::Gzip), false));
             assert_ne!(resource.version, plain.resource.version);
-            assert_eq!(resource.len, page.gzip().len() as u64);
-            assert!(matches!(resource.content, Content::Static(gzip) if gzip == page.gzip()));
+            assert_eq!(resource.len, page.gzip.len() as u64);
+            assert!(matches!(resource.content, Content::Static(gzip) if gzip == page.gzip));
             assert_plain(
                 &fixture.get("/server-code.html", &EncodingPreferences::new([Coding::Brotli], gzip().turn)),
                 page.len(),

@@ -14,7 +14,7 @@ use crate::files::file_version::fnv1a_64;
 /// A page, as the build script has compressed it.
 #[derive(Debug)]
 pub struct GzipPage {
-    gzip: &'static [u8],
+    pub(crate) gzip: &'static [u8],
     plain: OnceLock<Box<[u8]>>,
     hash: OnceLock<u64>,
 }
@@ -23,11 +23,6 @@ impl GzipPage {
     /// The page whose gzip this is, in one member (RFC 1952 section 2.3).
     pub(super) const fn new(gzip: &'static [u8]) -> GzipPage {
         GzipPage { gzip, plain: OnceLock::new(), hash: OnceLock::new() }
-    }
-
-    /// The page, compressed.
-    pub(crate) fn gzip(&self) -> &'static [u8] {
-        self.gzip
     }
 
     /// How many bytes the page has, without unpacking it: gzip ends with the length.
@@ -70,9 +65,9 @@ mod tests {
     fn gzip_page_len_and_hash_need_no_decompression() {
         let page = "all work and no play\n".repeat(10_000);
         let packed = packed(page.as_bytes());
-        assert!(packed.gzip().len() < page.len() / 10);
+        assert!(packed.gzip.len() < page.len() / 10);
         assert_eq!(packed.len(), page.len() as u64);
-        assert_eq!(packed.hash(), fnv1a_64(packed.gzip()));
+        assert_eq!(packed.hash(), fnv1a_64(packed.gzip));
         assert!(packed.plain.get().is_none());
         assert!(packed.plain() == page.as_bytes());
     }

@@ -88,13 +88,9 @@ fn open_parent(
     path: &RelativePath<'_>,
 ) -> Result<(OwnedFd, CString), UploadError> {
     let root = store.root().ok_or(UploadError::Embedded)?;
-    let Some(inner) = beneath(upload_dir, path.as_bytes()) else {
-        return Err(if path.as_bytes() == upload_dir {
-            UploadError::Directory
-        } else {
-            UploadError::Outside
-        });
-    };
+    let is_directory_itself = path.as_bytes() == upload_dir;
+    let outside = if is_directory_itself { UploadError::Directory } else { UploadError::Outside };
+    let inner = beneath(upload_dir, path.as_bytes()).ok_or(outside)?;
     if path.has_trailing_slash() {
         return Err(UploadError::Directory);
     }
@@ -178,34 +174,27 @@ impl Upload {
     /// `PreconditionFailed` if it does not, and as [`Upload::commit`].
     pub fn commit_if(
         mut self,
-        condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
+        mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
     ) -> Result<StoredFile, UploadError> {
         self.file.flush()?;
-        let created = self.take_final_name(condition)?;
-        let stat = FileStat::of(self.file.get_ref())?;
-        Ok(StoredFile { created, version: self.hash.version(&stat) })
-    }
-
-    /// Returns whether the name is a new one.
-    fn take_final_name(
-        &mut self,
-        mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
-    ) -> Result<bool, UploadError> {
         for _ in 0..LINK_ATTEMPTS_MAX {
             let mode = mode_of(&self.dir, &self.name)?;
-            if !condition(self)? {
+            if !condition(&self)? {
                 return Err(UploadError::PreconditionFailed);
             }
-            let Some(mode) = mode else {
-                match self.link_new() {
-                    Ok(()) => return Ok(true),
-                    Err(Errno::EXIST) => continue,
-                    Err(errno) => return Err(errno.into()),
+            let created = mode.is_none();
+            match mode {
+                Some(mode) => {
+                    fchmod(self.file.get_ref(), Mode::from_raw_mode(mode))?;
+                    self.rename_over()?;
                 }
-            };
-            fchmod(self.file.get_ref(), Mode::from_raw_mode(mode))?;
-            self.rename_over()?;
-            return Ok(false);
+                None => match self.link_new() {
+                    Err(Errno::EXIST) => continue,
+                    linked => linked?,
+                },
+            }
+            let stat = FileStat::of(self.file.get_ref())?;
+            return Ok(StoredFile { created, version: self.hash.version(&stat) });
         }
         Err(UploadError::Busy)
     }

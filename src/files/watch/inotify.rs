@@ -72,7 +72,7 @@ pub(crate) struct InotifyWatcher {
     /// Opened for the first that is to be watched.
     inotify: Option<OwnedFd>,
     /// Whether requests have come since events were read.
-    events_pending: bool,
+    pub(crate) events_pending: bool,
     /// How often something has changed, as far as is known.
     pub(crate) changes: u64,
     change_counters: Vec<u32>,
@@ -125,11 +125,6 @@ impl InotifyWatcher {
     /// Watches what it is told to, if it `is_on`; else everything is always unsure.
     pub(crate) fn new(is_on: bool) -> InotifyWatcher {
         InotifyWatcher { is_on, watches_max: WATCHES_MAX, sweep_at: SWEEP_MIN, ..InotifyWatcher::default() }
-    }
-
-    /// Whoever looks next wants to know of all changes up to now.
-    pub(crate) fn mark_events_pending(&mut self) {
-        self.events_pending = true;
     }
 
     /// Takes note of all changes up to now, unless nobody has asked since the last time: one system call

@@ -33,7 +33,7 @@ fn forbid_access(path: &Path) {
 }
 
 fn standing(dependencies: &mut Dependencies, watcher: &mut InotifyWatcher) -> Freshness {
-    watcher.mark_events_pending();
+    watcher.events_pending = true;
     watcher.drain_events();
     dependencies.freshness(watcher, SECS)
 }
