@@ -12,8 +12,6 @@ use super::syntax::parse_decimal;
 
 /// 9999-12-31 23:59:59, after which the form has no room for the year.
 const UNIX_SECS_MAX: u64 = 253_402_300_799;
-/// What a date is before it is written; never seen, for every date fills all of it.
-const BLANK: [u8; 29] = [b' '; 29];
 
 /// A second since 1970 as IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 ///
@@ -21,7 +19,7 @@ const BLANK: [u8; 29] = [b' '; 29];
 pub fn imf_fixdate(unix_secs: u64) -> [u8; 29] {
     let since_epoch = Duration::from_secs(unix_secs.min(UNIX_SECS_MAX));
     let date = HttpDate::from(UNIX_EPOCH + since_epoch);
-    let mut text = BLANK;
+    let mut text = [b' '; 29];
     let written = write!(&mut text[..], "{date}");
     debug_assert!(written.is_ok(), "a date has 29 bytes");
     text

@@ -3,6 +3,8 @@
 //! It owns the spelling of lines, numbers, percent-encoded paths and names of files. It never decides what is
 //! said and never allocates beyond what the vector needs to grow. Lines end in CRLF.
 
+use std::io::Write;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::{ByteRange, Status};
@@ -63,20 +65,13 @@ pub fn content_length(out: &mut Vec<u8>, len: u64) {
 
 /// `Content-Range: bytes 5-9/100`: which bytes of how many these are (RFC 9110 section 14.4).
 pub fn content_range(out: &mut Vec<u8>, range: ByteRange, complete_len: u64) {
-    out.extend_from_slice(b"Content-Range: bytes ");
-    decimal(out, range.first);
-    out.push(b'-');
-    decimal(out, range.last);
-    out.push(b'/');
-    decimal(out, complete_len);
-    out.extend_from_slice(b"\r\n");
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "Content-Range: bytes {}-{}/{complete_len}\r\n", range.first, range.last);
 }
 
 /// `Content-Range: bytes */100`: how many there are, for who has asked for others.
 pub fn unsatisfied_range(out: &mut Vec<u8>, complete_len: u64) {
-    out.extend_from_slice(b"Content-Range: bytes */");
-    decimal(out, complete_len);
-    out.extend_from_slice(b"\r\n");
+    let _ = write!(out, "Content-Range: bytes */{complete_len}\r\n");
 }
 
 /// The empty line that ends a head.

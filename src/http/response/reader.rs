@@ -24,9 +24,12 @@ pub struct ResponseReader {
     method: Method,
     stage: ReadStage,
     interims: u32,
-    status: u16,
-    keep_alive: bool,
-    received_len: u64,
+    /// The status of the final response; 0 until its head has come.
+    pub status: u16,
+    /// Whether the connection can carry another request.
+    pub keep_alive: bool,
+    /// Bytes taken by [`Self::check`] so far: heads, framing and body.
+    pub received_len: u64,
 }
 
 #[derive(Debug)]
@@ -124,21 +127,6 @@ impl ResponseReader {
     pub fn new(method: Method) -> Self {
         let stage = ReadStage::Head { searched_len: 0, has_begun: false };
         Self { method, stage, interims: 0, status: 0, keep_alive: false, received_len: 0 }
-    }
-
-    /// The status of the final response; 0 until its head has come.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// Whether the connection can carry another request.
-    pub fn keep_alive(&self) -> bool {
-        self.keep_alive
-    }
-
-    /// Bytes taken by [`Self::check`] so far: heads, framing and body.
-    pub fn received_len(&self) -> u64 {
-        self.received_len
     }
 
     /// Reads the next part of `bytes`: how many of them it took, and what it is; `None` when more must
@@ -293,12 +281,12 @@ mod tests {
             let (len, is_whole) = reader.check(&bytes[taken..end], &mut last)?;
             taken += len;
             if is_whole {
-                assert_eq!(reader.received_len(), taken as u64);
-                return Ok((taken, reader.status()));
+                assert_eq!(reader.received_len, taken as u64);
+                return Ok((taken, reader.status));
             }
         }
         reader.end_of_input()?;
-        Ok((taken, reader.status()))
+        Ok((taken, reader.status))
     }
 
     #[test]
@@ -342,7 +330,7 @@ mod tests {
         let mut reader = ResponseReader::new(Method::Head);
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         assert_eq!(reader.check(head, &mut LastHead::default()), Ok((head.len(), true)));
-        assert!(reader.keep_alive());
+        assert!(reader.keep_alive);
     }
 
     #[test]
@@ -351,7 +339,7 @@ mod tests {
         let mut read = |text: &str, method| {
             let mut reader = ResponseReader::new(method);
             let taken = reader.check(text.as_bytes(), &mut last);
-            (taken, reader.status(), reader.keep_alive())
+            (taken, reader.status, reader.keep_alive)
         };
         let hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
         for _ in 0..3 {

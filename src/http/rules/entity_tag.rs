@@ -22,10 +22,8 @@ impl<'a> EntityTag<'a> {
 
     /// The tag at the beginning of `text`, and what follows it.
     fn parse_prefix(text: &'a [u8]) -> Option<(EntityTag<'a>, &'a [u8])> {
-        let (is_weak, text) = match text.strip_prefix(b"W/") {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
+        let is_weak = text.starts_with(b"W/");
+        let text = text.strip_prefix(b"W/").unwrap_or(text);
         let inside = text.strip_prefix(b"\"")?;
         let len = inside.iter().position(|&byte| !is_etagc(byte))?;
         let (opaque, rest) = text.split_at_checked(len + "\"\"".len())?;

@@ -38,20 +38,17 @@ impl ContentCoding {
 /// The codings that a client accepts, the one it likes best first; where it likes two the same, `br`
 /// comes before `zstd` and that before `gzip`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct AcceptedCodings {
-    /// Those that are there come first.
-    ranked: [Option<ContentCoding>; ContentCoding::ALL.len()],
-}
+pub struct AcceptedCodings([Option<ContentCoding>; ContentCoding::ALL.len()]);
 
 impl AcceptedCodings {
     /// None but the content as it is.
     pub fn is_empty(&self) -> bool {
-        self.ranked[0].is_none()
+        self.0[0].is_none()
     }
 
     /// The codings, the best first.
     pub fn iter(&self) -> impl Iterator<Item = ContentCoding> {
-        self.ranked.into_iter().flatten()
+        self.0.into_iter().flatten()
     }
 }
 
@@ -104,7 +101,7 @@ impl CodingWeights {
         let mut weighed = ContentCoding::ALL.map(|coding| (weight(coding), coding));
         // The sort is stable: codings of equal weight keep their order.
         weighed.sort_by_key(|(weight, _)| Reverse(*weight));
-        AcceptedCodings { ranked: weighed.map(|(weight, coding)| (weight >= least).then_some(coding)) }
+        AcceptedCodings(weighed.map(|(weight, coding)| (weight >= least).then_some(coding)))
     }
 }
 

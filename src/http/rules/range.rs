@@ -38,19 +38,14 @@ pub enum RangeSelection {
 ///
 /// Units other than bytes, and what cannot be read, are ignored (section 14.2): they select all.
 pub fn select_ranges(value: &[u8], len: u64) -> RangeSelection {
-    match satisfiable_ranges(value, len) {
-        None => RangeSelection::Whole,
-        Some(ranges) if ranges.is_empty() => RangeSelection::Unsatisfiable,
-        Some(ranges) => {
-            let parts = coalesce(ranges);
-            match *parts {
-                // An empty part cannot be told of in a Content-Range: it is the whole, see `resolve`.
-                _ if len == 0 => RangeSelection::Whole,
-                [part] => RangeSelection::One(part),
-                _ if parts.len() > PARTS_MAX => RangeSelection::Whole,
-                _ => RangeSelection::Several(parts),
-            }
-        }
+    match satisfiable_ranges(value, len).map(coalesce) {
+        Some(parts) if parts.is_empty() => RangeSelection::Unsatisfiable,
+        // An empty part cannot be told of in a Content-Range: it is the whole, see `resolve_spec`.
+        Some(parts) if len > 0 && parts.len() <= PARTS_MAX => match *parts {
+            [part] => RangeSelection::One(part),
+            _ => RangeSelection::Several(parts),
+        },
+        _ => RangeSelection::Whole,
     }
 }
 

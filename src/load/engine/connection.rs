@@ -211,9 +211,9 @@ impl LoadProtocol {
             return Some(self.close(CloseReason::Refused(LoadFailure::TooLong.describe())));
         }
         let first_byte = self.first_byte_at.take().unwrap_or(at);
-        run.answered(request, self.reader.status(), first_byte, at, self.reader.received_len());
+        run.answered(request, self.reader.status, first_byte, at, self.reader.received_len);
         self.has_received_response = true;
-        let is_last = !self.reader.keep_alive() || (self.requests_left == 0 && self.asked.is_empty());
+        let is_last = !self.reader.keep_alive || (self.requests_left == 0 && self.asked.is_empty());
         if is_last {
             // The server has said so, in good order (RFC 9112 section 9.6): it owes no other answer.
             self.requeue_in_flight(run);
