@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use super::embedded;
-use super::path::{RelativePath, beneath};
+use super::path::{RelativePath, beneath, join};
 use super::root::{LookupError, OpenedPath};
 use super::source::ContentSource;
 use members::{Member, Members};
@@ -100,16 +100,11 @@ impl From<io::Error> for ArchiveError {
 
 impl TarPayload {
     /// How long it is in bytes.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             TarPayload::File(range) => range.len,
             TarPayload::Static(bytes) => bytes.len() as u64,
         }
-    }
-
-    /// Whether there is nothing of it.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -287,7 +282,7 @@ impl Archive {
         len: u64,
         store: &ContentSource,
     ) -> Result<(File, u64), ArchiveError> {
-        let path = self.walk.full_path(self.members.path(member));
+        let path = join(&self.walk.directory, self.members.path(member));
         let root = store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {
             OpenedPath::File(_, stat) if self.is_len_known && stat.len < len => Err(ArchiveError::Shrank),

@@ -54,11 +54,6 @@ impl Walk {
         self.open.is_none() && self.pending.is_empty()
     }
 
-    /// The path beneath the root of what is at `path` beneath the folder.
-    pub(super) fn full_path(&self, path: &[u8]) -> Vec<u8> {
-        join(&self.directory, path)
-    }
-
     /// Looks at some more entries and notes those that would be served.
     ///
     /// # Errors
@@ -94,7 +89,7 @@ impl Walk {
 
     /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
     fn enter(&mut self, root: &Root, path: Vec<u8>, members: &mut Members) -> Result<(), LookupError> {
-        let dir = root.open_for_reading(&self.full_path(path.strip_suffix(b"/").unwrap_or(&path)))?;
+        let dir = root.open_for_reading(&join(&self.directory, path.strip_suffix(b"/").unwrap_or(&path)))?;
         members.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory, None);
         self.open = Some((Dir::new(dir)?, path));
         Ok(())
@@ -111,7 +106,7 @@ impl Walk {
         let Some((dir, path)) = &self.open else { return Ok(()) };
         let name = entry.file_name().to_bytes();
         let path = [path, name].concat();
-        let full_path = self.full_path(&path);
+        let full_path = join(&self.directory, &path);
         if name.starts_with(b".") || full_path.len() > PATH_LEN_MAX || store.is_embedded(&full_path) {
             return Ok(());
         }
@@ -122,9 +117,8 @@ impl Walk {
                 members.push(&path, modified_secs, tar_header::Kind::File { len, is_executable }, None);
                 Ok(())
             }
-            Ok(None) => Ok(()),
-            Err(error) if error.is_unservable() => Ok(()),
-            Err(error) => Err(error),
+            Err(error) if !error.is_unservable() => Err(error),
+            Ok(None) | Err(_) => Ok(()),
         }
     }
 

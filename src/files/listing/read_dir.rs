@@ -71,18 +71,18 @@ impl DirReader {
         while let Some(found) = reader.next() {
             let found = found?;
             let name = found.file_name();
-            let path = join(&self.path, name.to_bytes());
-            if may_be_served(name.to_bytes(), &path)
-                && !store.is_embedded(&path)
-                && matches_filter(filter, name.to_bytes())
-            {
+            let bytes = name.to_bytes();
+            let path = join(&self.path, bytes);
+            let is_hidden = bytes.starts_with(b".");
+            let is_too_long = bytes.len() > NAME_LEN_MAX || path.len() > PATH_LEN_MAX;
+            if !is_hidden && !is_too_long && !store.is_embedded(&path) && matches_filter(filter, bytes) {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
                         let stat = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
-                        push_entry(run, name.to_bytes(), stat.map_err(LookupError::from))?;
+                        push_entry(run, bytes, stat.map_err(LookupError::from))?;
                     }
                     // Not every file system says what a name is.
-                    FileType::Symlink | FileType::Unknown => self.links.push(name.to_bytes().to_vec()),
+                    FileType::Symlink | FileType::Unknown => self.links.push(bytes.to_vec()),
                     _ => {}
                 }
             }
@@ -108,10 +108,6 @@ impl DirReader {
 
 fn matches_filter(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
     filter.as_mut().is_none_or(|filter| filter.matches(name))
-}
-
-fn may_be_served(name: &[u8], path: &[u8]) -> bool {
-    !name.starts_with(b".") && name.len() <= NAME_LEN_MAX && path.len() <= PATH_LEN_MAX
 }
 
 /// Keeps what serving the name would find. What cannot be found out for the moment is an error.

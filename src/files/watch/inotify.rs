@@ -174,17 +174,12 @@ impl InotifyWatcher {
     /// The inotify instance. Where there is none to be had, nothing is watched any more.
     fn open(&mut self) -> Result<&OwnedFd, Errno> {
         if self.inotify.is_none() {
-            match inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC) {
-                Ok(inotify) => {
-                    self.inotify = Some(inotify);
-                    self.change_counters = vec![0; CHANGE_COUNTERS as usize];
-                }
-                Err(errno) => {
-                    log::warn!("cannot watch files, so each is looked at for each request: {errno}");
-                    self.is_on = false;
-                    return Err(errno);
-                }
-            }
+            let opened = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
+            self.inotify = Some(opened.inspect_err(|errno| {
+                log::warn!("cannot watch files, so each is looked at for each request: {errno}");
+                self.is_on = false;
+            })?);
+            self.change_counters = vec![0; CHANGE_COUNTERS as usize];
         }
         self.inotify.as_ref().ok_or(Errno::BADF)
     }
