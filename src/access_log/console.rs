@@ -13,9 +13,7 @@ use crate::text::append;
 
 /// Standard output, line by line; dropping it writes what is left.
 #[derive(Debug)]
-pub struct ConsoleLog {
-    writer: LogWriter<FdSink>,
-}
+pub struct ConsoleLog(LogWriter<FdSink>);
 
 impl ConsoleLog {
     /// One on standard output.
@@ -24,17 +22,17 @@ impl ConsoleLog {
     /// When the system has no second descriptor for it.
     pub fn stdout() -> io::Result<Self> {
         let sink = FdSink::shared(io::stdout())?;
-        Ok(Self { writer: LogWriter::new(sink, "standard output", b"\n", WriteLock::default()) })
+        Ok(Self(LogWriter::new(sink, "standard output", b"\n", WriteLock::default())))
     }
 
     /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.
     pub fn print_line(&mut self, line: &str, now: Instant) {
-        self.writer.append(now, |buffer| append(buffer, format_args!("{line}\n")));
+        self.0.append(now, |buffer| append(buffer, format_args!("{line}\n")));
     }
 
     /// Writes all that standard output takes; if that is not everything, returns when to call again.
     pub fn tick(&mut self, now: Instant) -> Option<Instant> {
         // As if the loop were always idle: a person watches.
-        self.writer.tick(now, true)
+        self.0.tick(now, true)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -79,10 +79,12 @@ impl FdSink {
         let fd = fd.as_fd();
         let file = File::from(fd.try_clone_to_owned()?);
         if file.metadata()?.is_file() {
-            let kind = DescriptorKind::Regular;
-            return Ok(Self { file, kind });
+            return Ok(Self { file, kind: DescriptorKind::Regular });
         }
-        Ok(match reopen_description(fd) {
+        // O_NONBLOCK belongs to the open description, which standard output shares with the shell and its
+        // other children; they would be surprised by it.
+        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        Ok(match OpenOptions::new().write(true).custom_flags(NON_BLOCKING).open(path) {
             Ok(file) => Self { file, kind: DescriptorKind::NonBlocking },
             // A socket, no /proc, or no permission any more.
             Err(_) => Self { file, kind: DescriptorKind::Blocking },
@@ -113,15 +115,6 @@ impl LogSink for FdSink {
         let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
         Ok(poll(&mut fds, Some(&wait_time))? > 0)
     }
-}
-
-/// Opens what is behind a descriptor once more. O_NONBLOCK belongs to the open description, which
-/// standard output shares with the shell and its other children; they would be surprised by it.
-fn reopen_description(fd: BorrowedFd<'_>) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .custom_flags(NON_BLOCKING)
-        .open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }
 
 /// Looks whether a file could be made at `path`, where there is none: it may be a link that leads nowhere,

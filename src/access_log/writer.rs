@@ -115,16 +115,11 @@ impl<S: LogSink> LogWriter<S> {
         if self.buffer.partial_len == 0 {
             self.lock.unlock();
         }
-        match outcome {
-            Ok(()) => {
-                self.recover();
-                true
-            }
-            Err(error) => {
-                self.report(&error);
-                false
-            }
+        match &outcome {
+            Ok(()) => self.recover(),
+            Err(error) => self.report(error),
         }
+        outcome.is_ok()
     }
 
     /// Writes to another sink from now on. A record that the old one took in part is written whole to
