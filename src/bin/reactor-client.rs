@@ -47,7 +47,7 @@ fn run<T>(command: Result<Command<T>, UsageError>, help: &str, task: impl FnOnce
 }
 
 fn run_fetch(config: ClientConfig) -> ExitCode {
-    let says_errors = config.shows_errors();
+    let says_errors = !config.silent || config.show_error;
     match fetch(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if says_errors => PROGRAM.fail(&error, error.exit_code()),

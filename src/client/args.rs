@@ -5,9 +5,9 @@
 //! hey and oha. How options are spelled is the work of `cli`, what words mean that of
 //! `target`. It never prints, exits, or reads the environment.
 
-use super::config::{ClientConfig, OutputChoice};
+use super::config::{ClientConfig, FieldEdit, OutputChoice};
 use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options};
-use super::source::{Payload, last_segment};
+use super::source::{DATA_TYPE, Payload, last_segment};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, quote, value};
 
@@ -83,12 +83,15 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
     let mut request = read_request(args, &overrides, false)?;
     let has_remote_name = args.clone().flag("--remote-name");
     let output = output(args, &request.target.path)?;
+    let has_content_type = request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     match request.payload {
         Some(Payload::Source(_)) if has_remote_name => {
             let message = "-O would save the answer in the place of the file that is sent; use -o FILE";
             return Err(message.to_owned());
         }
-        Some(Payload::Data(_)) => request.set_data_content_type(),
+        Some(Payload::Data(_)) if !has_content_type => {
+            request.fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
+        }
         _ => {}
     }
     Ok(ClientConfig {
@@ -102,8 +105,16 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
         fail: args.flag("--fail"),
         max_time: value(args, "--max-time", parse_time)?.filter(|time| !time.is_zero()),
         connect_timeout: value(args, "--connect-timeout", parse_time)?.filter(|time| !time.is_zero()),
-        log: log(args)?,
-        log_style: log_style(args)?,
+        log: match file_name(args, "--log")? {
+            None => LogDestination::Off,
+            Some(file) if file.as_os_str() == "-" => LogDestination::Stdout,
+            Some(file) => LogDestination::File(file),
+        },
+        log_style: LogStyle {
+            format: value(args, "--log-format", LogFormat::parse)?.unwrap_or(LogFormat::Headers),
+            headers: value(args, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
+            shows_secrets: args.flag("--log-secrets"),
+        },
         target: request.target,
         upload: request.payload,
     })
@@ -119,22 +130,6 @@ fn output(args: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {
             .map_err(|error| format!("option '--remote-name' with {}: {error}; use -o FILE", quote(path))),
         (None, false) => Ok(OutputChoice::Stdout),
     }
-}
-
-fn log(args: &mut ParsedArgs) -> Result<LogDestination, String> {
-    Ok(match file_name(args, "--log")? {
-        None => LogDestination::Off,
-        Some(file) if file.as_os_str() == "-" => LogDestination::Stdout,
-        Some(file) => LogDestination::File(file),
-    })
-}
-
-fn log_style(args: &mut ParsedArgs) -> Result<LogStyle, String> {
-    Ok(LogStyle {
-        format: value(args, "--log-format", LogFormat::parse)?.unwrap_or(LogFormat::Headers),
-        headers: value(args, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
-        shows_secrets: args.flag("--log-secrets"),
-    })
 }
 
 #[cfg(test)]

@@ -44,13 +44,6 @@ pub struct ClientConfig {
     pub upload: Option<Payload>,
 }
 
-impl ClientConfig {
-    /// Whether the one line that says what went wrong is wanted.
-    pub fn shows_errors(&self) -> bool {
-        !self.silent || self.show_error
-    }
-}
-
 /// What happens to one field of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldEdit {

@@ -20,15 +20,11 @@ pub trait ResponseHandler {
     /// The connection is made, and this is what is sent.
     fn on_connected(&mut self, now: Now) -> &[u8];
     /// Whether the body of the request waits until the server asks for it (RFC 9110 section 10.1.1).
-    fn awaits_continue(&self) -> bool {
-        false
-    }
+    fn awaits_continue(&self) -> bool;
     /// Queues some of the body of the request. Requests without one are whole already.
-    fn queue_body(&mut self, _send_queue: &mut SendQueue) -> BodyProgress {
-        BodyProgress::Complete
-    }
+    fn queue_body(&mut self, send_queue: &mut SendQueue) -> BodyProgress;
     /// The final answer has come before the request had gone out: the rest of that is not sent.
-    fn on_early_response(&mut self) {}
+    fn on_early_response(&mut self);
     /// A piece of the answer has come.
     fn on_event(&mut self, event: &ResponseEvent<'_, '_>, now: Now) -> bool;
     /// It is over: the answer is whole, or this is why not.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
-use super::source::{self, DATA_TYPE, Payload, parse_data_option};
+use super::source::{self, Payload, parse_data_option};
 use super::target::{ClientTarget, Overrides, parse_operands};
 use crate::cli::{ParsedArgs, parse_host, parse_port, parse_value, quote, value};
 use crate::text::parse_duration;
@@ -47,22 +47,16 @@ pub(crate) struct RequestArgs {
     pub(crate) has_head_option: bool,
 }
 
-impl RequestArgs {
-    /// Says what `-d` sends, unless `-H` has said so.
-    pub(crate) fn set_data_content_type(&mut self) {
-        if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-            self.fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
-        }
-    }
-}
-
 /// Reads the words, the method, the fields and the body; with a list of URLs, words can only say the method.
 pub(crate) fn read_request(
     args: &mut ParsedArgs,
     overrides: &Overrides,
     has_list: bool,
 ) -> Result<RequestArgs, String> {
-    let words: Vec<String> = args.operands().iter().map(operand_text).collect();
+    // A file name that is not UTF-8 is percent-encoded, which is how a path is sent anyway.
+    let encoded = |word: &OsString| percent_encode(word.as_bytes(), &AsciiSet::EMPTY).to_string();
+    let text = |word: &OsString| word.to_str().map_or_else(|| encoded(word), str::to_owned);
+    let words: Vec<String> = args.operands().iter().map(text).collect();
     let (word, mut target) = parse_operands(&words, overrides)?;
     let has_target = words.len() > usize::from(word.is_some());
     if let Some(last) = words.last().filter(|_| has_list && has_target) {
@@ -70,7 +64,13 @@ pub(crate) fn read_request(
     }
     let is_head_asked = args.flag("--head");
     let (file, data) = (args.last("--upload-file"), args.all("--data"));
-    let method = method(args, word, is_head_asked, default_method(file.is_some(), !data.is_empty())?)?;
+    let default = match (file.is_some(), data.is_empty()) {
+        (true, true) => "PUT",
+        (false, false) => "POST",
+        (true, false) => return Err("-T and -d both say what to send: leave one out".to_owned()),
+        (false, true) => "GET",
+    };
+    let method = method(args, word, is_head_asked, default)?;
     let payload = match data.is_empty() {
         false => Some(Payload::Data(data.into_iter().map(parse_data_option).collect::<Result<_, _>>()?)),
         true if has_list && file.is_none() && method == "PUT" => {
@@ -91,16 +91,6 @@ pub(crate) fn read_request(
 pub(crate) fn overrides(args: &mut ParsedArgs, keeps_braces: bool) -> Result<Overrides, String> {
     let host = value(args, "--host", parse_host)?;
     Ok(Overrides { host, port: value(args, "--port", parse_port)?, keeps_braces })
-}
-
-/// The method if nobody says one: it follows from what is sent.
-fn default_method(is_file: bool, is_data: bool) -> Result<&'static str, String> {
-    match (is_file, is_data) {
-        (true, false) => Ok("PUT"),
-        (false, true) => Ok("POST"),
-        (true, true) => Err("-T and -d both say what to send: leave one out".to_owned()),
-        (false, false) => Ok("GET"),
-    }
 }
 
 /// Refuses framing by hand of what is sent.
@@ -142,16 +132,6 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
 /// Reads a time above nought.
 pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
-}
-
-/// A word as text. Linux knows file names that are not UTF-8; such a word is percent-encoded, which is
-/// how a path is sent anyway.
-fn operand_text(word: &OsString) -> String {
-    match word.to_str() {
-        Some(text) => text.to_owned(),
-        // Bytes that are not ASCII are always encoded.
-        None => percent_encode(word.as_bytes(), &AsciiSet::EMPTY).to_string(),
-    }
 }
 
 /// Refuses what belongs to load mode where there is none.

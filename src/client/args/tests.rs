@@ -35,7 +35,7 @@ fn no_arguments_get_root_from_localhost_8080() {
     assert_eq!(config.method, "GET");
     assert_eq!(config.output, OutputChoice::Stdout);
     assert_eq!((config.max_time, config.connect_timeout), (None, None));
-    assert!(config.fields.is_empty() && config.shows_errors());
+    assert!(config.fields.is_empty() && !config.silent);
     assert!(!(config.include || config.verbose || config.silent || config.fail));
 }
 
@@ -52,7 +52,7 @@ fn options_parse_in_any_position_and_spelling() {
         &["-sfoFILE", "-XGET", ":81/x"],
     ];
     let wanted = config(rows[0]);
-    assert!(wanted.silent && wanted.fail && !wanted.shows_errors());
+    assert!(wanted.silent && wanted.fail && !wanted.show_error);
     assert_eq!(wanted.output, OutputChoice::File("FILE".into()));
     assert_eq!(wanted.target.authority(), "127.0.0.1:81");
     for args in rows {
@@ -73,7 +73,7 @@ fn a_value_may_look_like_an_option() {
 fn every_flag_sets_its_field() {
     let config = config(&["-ivsSf"]);
     assert!(config.include && config.verbose && config.silent && config.fail);
-    assert!(config.show_error && config.shows_errors());
+    assert!(config.show_error);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reactor_http::access_log::{AccessLog, LogDestination, LogStyle};
 use reactor_http::client;
-use reactor_http::client::connection::{FetchError, ResponseHandler};
+use reactor_http::client::connection::{BodyProgress, FetchError, ResponseHandler};
 use reactor_http::files::{ContentSource, Root};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
@@ -251,6 +251,16 @@ impl ResponseHandler for Ear {
     fn on_connected(&mut self, _: Now) -> &[u8] {
         &self.request
     }
+
+    fn awaits_continue(&self) -> bool {
+        false
+    }
+
+    fn queue_body(&mut self, _: &mut SendQueue) -> BodyProgress {
+        BodyProgress::Complete
+    }
+
+    fn on_early_response(&mut self) {}
 
     fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, _: Now) -> bool {
         match piece {
