@@ -127,7 +127,8 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
     let format = value(parsed, "--format", parse_format)?.unwrap_or_default();
     let search = read_search(parsed, format)?;
     let plan = read_plan(parsed, search.is_some())?;
-    let (overrides, list) = (overrides(parsed, true)?, read_url_list_source(parsed)?);
+    let (overrides, list) = (overrides(parsed, true)?, file_name(parsed, "--urls")?);
+    let list = list.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) });
     let request = read_request(parsed, &overrides, list.is_some())?;
     if request.method == "HEAD" && request.payload.is_some() {
         return Err("-d sends something, and HEAD only asks: leave one out".to_owned());
@@ -155,32 +156,22 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
     if settings.thresholds.is_some() && settings.baseline_path.is_none() {
         return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
     }
-    settings.check_single_stdin_use()?;
+    check_single_stdin_use(&settings)?;
     Ok(settings)
 }
 
-impl Settings {
-    /// Standard input has one reader.
-    fn check_single_stdin_use(&self) -> Result<(), String> {
-        let list = matches!(&self.target_selection, TargetSelection::List { list: Source::Stdin, .. });
-        let sent = match &self.payload {
-            Some(Payload::Source(source)) => usize::from(*source == Source::Stdin),
-            Some(Payload::Data(data)) => {
-                data.iter().filter(|datum| **datum == Data::File(Source::Stdin)).count()
-            }
-            None => 0,
-        };
-        match usize::from(list) + sent {
-            0 | 1 => Ok(()),
-            _ => Err("standard input is to be read twice: name a file in the place of one -".to_owned()),
-        }
+/// Standard input has one reader.
+fn check_single_stdin_use(settings: &Settings) -> Result<(), String> {
+    let list = matches!(&settings.target_selection, TargetSelection::List { list: Source::Stdin, .. });
+    let sent = match &settings.payload {
+        Some(Payload::Source(source)) => usize::from(*source == Source::Stdin),
+        Some(Payload::Data(data)) => data.iter().filter(|datum| **datum == Data::File(Source::Stdin)).count(),
+        None => 0,
+    };
+    match usize::from(list) + sent {
+        0 | 1 => Ok(()),
+        _ => Err("standard input is to be read twice: name a file in the place of one -".to_owned()),
     }
-}
-
-/// The list of `--urls`.
-fn read_url_list_source(parsed: &mut ParsedArgs) -> Result<Option<Source>, String> {
-    let file = file_name(parsed, "--urls")?;
-    Ok(file.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) }))
 }
 
 /// Where the report goes, unless that is standard output.

@@ -91,7 +91,10 @@ impl OutputFile {
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let created = OpenOptions::new().write(true).create_new(true).open(path);
         let (file, is_blank) = match created {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => (open_existing(path), false),
+            // A link may lead to a file that is not there yet.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                (OpenOptions::new().write(true).create(true).truncate(false).open(path), false)
+            }
             created => (created, true),
         };
         let file = file.map_err(|error| write_error(path, &error))?;
@@ -115,11 +118,6 @@ impl Drop for OutputFile {
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-/// A link may lead to a file that is not there yet.
-fn open_existing(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).open(path)
 }
 
 /// Pipes and devices have nothing to be cut off.

@@ -24,7 +24,7 @@ use crate::load::live::LiveDisplay;
 use crate::load::output::read_bounded;
 use crate::load::plan::run_plan::Plan;
 use crate::load::plan::template::{RequestParts, RequestTemplate, Template};
-use crate::load::plan::urls::{parse_list, read_list};
+use crate::load::plan::urls::{LIST_LEN_MAX, parse_list};
 use crate::load::run_info::{LoadProfile, RunInfo, Setup};
 use crate::load::saved::SavedRun;
 
@@ -122,7 +122,8 @@ fn read_targets(target_selection: &TargetSelection) -> Result<Vec<ClientTarget>,
         TargetSelection::One(target) => Ok(vec![target.clone()]),
         TargetSelection::List { list, host, port } => {
             let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
-            let bytes = open(list).and_then(read_list).map_err(|error| read_error(list, &error))?;
+            let read = |mut from| read_bounded(&mut from, LIST_LEN_MAX);
+            let bytes = open(list).and_then(read).map_err(|error| read_error(list, &error))?;
             let usage = |error| LoadError::Usage(format!("{list}: {error}"));
             parse_list(&bytes, &overrides).map_err(usage)
         }

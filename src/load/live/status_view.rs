@@ -59,7 +59,7 @@ impl StatusView {
             count(self.rate().round() as u64),
             millis_text(self.p50_us),
             millis_text(self.p99_us),
-            errors_text(self.totals.failed + self.totals.bad_statuses),
+            plural(self.totals.failed + self.totals.bad_statuses, "error"),
         )
     }
 
@@ -73,7 +73,7 @@ impl StatusView {
             format!("p50 {}", millis_text(self.p50_us)),
             format!("p99 {}", millis_text(self.p99_us)),
             format!("{} answered", count(self.totals.answered)),
-            errors_text(self.totals.failed + self.totals.bad_statuses),
+            plural(self.totals.failed + self.totals.bad_statuses, "error"),
         ];
         let columns = usable_columns(size);
         let mut lines = vec![progress_line(share, &times, size)];
@@ -201,10 +201,6 @@ fn tenths_text(time: Duration) -> String {
         true => whole_secs_text(time),
         false => format!("{:.1} s", tenths / 10.0),
     }
-}
-
-fn errors_text(count: u64) -> String {
-    plural(count, "error")
 }
 
 #[cfg(test)]

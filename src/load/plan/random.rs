@@ -7,14 +7,12 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A source of numbers. Each thread has its own, with a seed of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Random {
-    state: u64,
-}
+pub struct Random(u64);
 
 impl Random {
     /// The source with this seed.
     pub fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self(seed)
     }
 
     /// The source of one of several that share a seed: no two begin alike.
@@ -24,8 +22,8 @@ impl Random {
 
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(GOLDEN);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.0 = self.0.wrapping_add(GOLDEN);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }

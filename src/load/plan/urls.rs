@@ -2,25 +2,14 @@
 //!
 //! It owns the form of the list and its bounds. What a place is, `target` knows.
 
-use std::io::{self, Read};
-
 use crate::client::target::{ClientTarget, Overrides, parse_operands};
-use crate::load::output::read_bounded;
 
 /// A longer list is refused: it would be kept in memory whole, rendered.
-const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
+pub(in crate::load) const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
 /// More URLs than this are refused: each of them is a request that is kept rendered.
 const URLS_MAX: usize = 100_000;
 /// A longer line is refused: servers take 8 KiB or so (RFC 9112 section 3), and an error would repeat it.
 const URL_LEN_MAX: usize = 64 * 1024;
-
-/// Reads a list to its end, if that is near enough.
-///
-/// # Errors
-/// Reading fails, or the list is too long.
-pub(in crate::load) fn read_list(mut from: impl Read) -> io::Result<Vec<u8>> {
-    read_bounded(&mut from, LIST_LEN_MAX)
-}
 
 /// Understands a list. Empty lines, and those that begin with `#`, are left out.
 ///
