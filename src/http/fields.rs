@@ -119,14 +119,6 @@ impl<'h, 'b> Fields<'h, 'b> {
     }
 }
 
-impl PartialEq for Fields<'_, '_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter_bytes().eq(other.iter_bytes())
-    }
-}
-
-impl Eq for Fields<'_, '_> {}
-
 impl fmt::Debug for Fields<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
@@ -224,7 +216,7 @@ mod tests {
             let parsed = Fields::parse(block.as_bytes(), &mut space);
             match fits {
                 true => assert_eq!(parsed.unwrap().iter().count(), count),
-                false => assert_eq!(parsed, Err(HeadError::TooManyFields)),
+                false => assert_eq!(parsed.map(|_| ()), Err(HeadError::TooManyFields)),
             }
         }
     }

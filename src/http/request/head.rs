@@ -28,7 +28,7 @@ const TLS_ON_PLAIN_PORT: Reject = Reject::bad_request(
 
 /// One request, as far as its head tells. It borrows from the buffer (`'b`) and from the
 /// [`FieldBuf`] (`'h`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'h, 'b> {
     /// What to do.
     pub method: Method,
@@ -147,7 +147,7 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         fields,
         body,
         keep_alive: summary.persistence.persists(version),
-        http10_keep_alive: summary.persistence.is_http10_keep_alive(version),
+        http10_keep_alive: version == Version::Http10 && summary.persistence.persists(version),
         // A client that has no body to send cannot be waiting to send it.
         expects_continue: expects_continue && body != RequestBody::None,
         accept: summary.accept,

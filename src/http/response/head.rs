@@ -13,7 +13,7 @@ use crate::http::{FieldBuf, Fields, Method, ResponseBody, ResponseHeadError, Ver
 
 /// One response, as far as its head tells. It borrows from the buffer (`'b`) and from the
 /// [`FieldBuf`] (`'h`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'h, 'b> {
     /// What the server speaks.
     pub version: Version,

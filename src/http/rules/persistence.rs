@@ -25,11 +25,6 @@ impl Persistence {
     pub(in crate::http) fn persists(self, version: Version) -> bool {
         !self.close && (version == Version::Http11 || self.keep_alive)
     }
-
-    /// Whether an HTTP/1.0 peer asked for it, and so has to be told that it is granted.
-    pub(in crate::http) fn is_http10_keep_alive(self, version: Version) -> bool {
-        version == Version::Http10 && self.persists(version)
-    }
 }
 
 #[cfg(test)]
@@ -56,7 +51,8 @@ mod tests {
             let mut persistence = Persistence::default();
             lines.iter().for_each(|line| persistence.add_field(line.as_bytes()));
             assert_eq!(persistence.persists(version), persists, "{lines:?}");
-            assert_eq!(persistence.is_http10_keep_alive(version), http10_keep_alive, "{lines:?}");
+            let is_http10_keep_alive = version == Http10 && persistence.persists(version);
+            assert_eq!(is_http10_keep_alive, http10_keep_alive, "{lines:?}");
         }
     }
 }

@@ -51,7 +51,7 @@ fn head_prefix_needs_more_and_is_searched_once() {
     for len in 0..input.len() {
         let mut space = FieldBuf::new();
         let parsed = parse_request(&input[..len], &mut searched, &mut space);
-        assert_eq!(parsed, Ok(None));
+        assert!(matches!(parsed, Ok(None)), "{parsed:?}");
         assert!(len <= 3 || searched == len, "{len} bytes, searched {searched}");
     }
     let mut space = FieldBuf::new();
