@@ -52,10 +52,8 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<I
 /// A request line, unless it is a secret that strayed there from a head that was cut in two.
 pub(super) fn redact_request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [u8] {
     let field = split_field(line);
-    match field.value.is_some() && !style.shows_secrets && is_secret(field.name.trim_ascii()) {
-        true => REDACTED,
-        false => line,
-    }
+    let is_shown = field.value.is_none() || style.shows_secrets || !is_secret(field.name.trim_ascii());
+    if is_shown { line } else { REDACTED }
 }
 
 /// Whether the value of a field of this name is a secret.

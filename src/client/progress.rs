@@ -35,7 +35,11 @@ impl TransferProgress {
     pub(super) fn begin(&mut self, total_len: Option<u64>, now: Instant) {
         if self.is_enabled {
             self.due = Some(now + BAR_DELAY);
-            self.bar = Some(hidden(total_len));
+            let template = if total_len.is_some() { STYLE_SIZED } else { STYLE_UNSIZED };
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::with_draw_target(total_len, ProgressDrawTarget::hidden());
+            self.bar = Some(bar.with_style(style));
         }
     }
 
@@ -65,10 +69,4 @@ impl TransferProgress {
             bar.finish_and_clear();
         }
     }
-}
-
-fn hidden(total_len: Option<u64>) -> ProgressBar {
-    let template = if total_len.is_some() { STYLE_SIZED } else { STYLE_UNSIZED };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(total_len, ProgressDrawTarget::hidden()).with_style(style)
 }

@@ -227,15 +227,13 @@ impl ResponseHandler for Session {
 
     fn on_event(&mut self, event: &ResponseEvent<'_, '_>, now: Now) -> bool {
         let result = match event {
-            ResponseEvent::Interim(head) => {
-                if self.config.verbose {
-                    self.print_head(head);
-                }
+            ResponseEvent::Interim(head) if self.config.verbose => {
+                self.print_head(head);
                 Ok(())
             }
             ResponseEvent::Head(head) => self.on_head(head, now),
             ResponseEvent::Body(bytes) => self.on_body(bytes),
-            ResponseEvent::End => Ok(()),
+            ResponseEvent::Interim(_) | ResponseEvent::End => Ok(()),
         };
         result.map_err(|error| self.fail(error)).is_ok()
     }
