@@ -21,12 +21,14 @@ impl Proportion {
     /// The errors of a run.
     pub(super) fn of(summary: &Summary) -> Self {
         let finished = summary.totals.answered.saturating_add(summary.totals.failed);
-        let counts: Vec<(f64, f64)> = summary
-            .slices
-            .iter()
-            .map(|slice| (slice.slice.errors() as f64, (slice.answered + slice.failed) as f64))
-            .collect();
-        Self { share: summary.error_share, of: finished as f64, burst_len: burst_len(&counts) }
+        let slices = summary.slices.iter();
+        let counts =
+            slices.map(|slice| (slice.slice.errors() as f64, (slice.answered + slice.failed) as f64));
+        Self {
+            share: summary.error_share,
+            of: finished as f64,
+            burst_len: burst_len(&counts.collect::<Vec<_>>()),
+        }
     }
 
     /// Where the share lies (Wilson, 1927) if so many come together.

@@ -163,10 +163,8 @@ fn rates(series: &TimeSeries, complete_count: usize, elapsed: Duration) -> Vec<f
         let only = series.slices.first().map(|interval| interval.answered as f64);
         return only.map(|answered| answered / elapsed.as_secs_f64().max(1e-3)).into_iter().collect();
     }
-    let shown = series
-        .slices
-        .get(complete_count.saturating_sub(SPARKLINE_LEN_MAX)..complete_count)
-        .unwrap_or_default();
+    let from = complete_count.saturating_sub(SPARKLINE_LEN_MAX);
+    let shown = series.slices.get(from..complete_count).unwrap_or_default();
     shown.iter().map(|interval| interval.answered as f64 / secs).collect()
 }
 

@@ -3,7 +3,6 @@
 //! What is written here is read back as the same schedule. When each request is due is [`crate::load::engine::pacer`]'s.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -24,10 +23,10 @@ impl fmt::Display for Schedule {
             Self::Closed => f.write_str(CLOSED),
             Self::Constant { per_sec } => write!(f, "{per_sec}/s"),
             Self::Steps(steps) => {
-                let steps = steps.iter().map(|(rate, len)| format!("{rate}:{}", secs_text(*len)));
+                let steps = steps.iter().map(|(rate, len)| format!("{rate}:{}s", len.as_secs_f64()));
                 f.write_str(&steps.collect::<Vec<_>>().join(","))
             }
-            Self::Ramp { from, to, over: duration } => write!(f, "{from}..{to}/{}", secs_text(*duration)),
+            Self::Ramp { from, to, over: duration } => write!(f, "{from}..{to}/{}s", duration.as_secs_f64()),
         }
     }
 }
@@ -43,10 +42,6 @@ impl<'de> Deserialize<'de> for Schedule {
         let wrong = |error| de::Error::custom(format!("its 'schedule': {error}"));
         Self::parse(&String::deserialize(from)?).map_err(wrong)
     }
-}
-
-fn secs_text(len: Duration) -> String {
-    format!("{}s", len.as_secs_f64())
 }
 
 impl Schedule {
@@ -104,6 +99,8 @@ pub(in crate::load) fn parse_ramp(text: &str) -> Result<Schedule, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;

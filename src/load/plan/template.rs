@@ -32,9 +32,7 @@ enum TemplatePart {
 
 /// Bytes with placeholders among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Template {
-    parts: Vec<TemplatePart>,
-}
+pub struct Template(Vec<TemplatePart>);
 
 impl Template {
     /// Reads the placeholders in a text.
@@ -55,12 +53,12 @@ impl Template {
 
     /// These bytes, whatever is in them.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { parts: vec![TemplatePart::Bytes(bytes)] }
+        Self(vec![TemplatePart::Bytes(bytes)])
     }
 
     /// Appends what this request has in the place of the placeholders.
     pub fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
-        for part in &self.parts {
+        for part in &self.0 {
             match part {
                 TemplatePart::Bytes(bytes) => out.extend_from_slice(bytes),
                 TemplatePart::Sequence => decimal(out, seq),
@@ -71,7 +69,7 @@ impl Template {
 
     /// The bytes, if there are no placeholders among them.
     pub fn constant(&self) -> Option<&[u8]> {
-        match self.parts.as_slice() {
+        match self.0.as_slice() {
             [] => Some(b""),
             [TemplatePart::Bytes(bytes)] => Some(bytes),
             _ => None,
@@ -80,7 +78,7 @@ impl Template {
 
     /// Whether it differs from one time to the next by chance.
     fn is_random(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, TemplatePart::Random(..)))
+        self.0.iter().any(|part| matches!(part, TemplatePart::Random(..)))
     }
 
     /// Takes what begins with a brace; returns what follows.
@@ -101,15 +99,15 @@ impl Template {
         };
         let (placeholder_text, rest) = inner.split_at(len);
         let placeholder_text = String::from_utf8_lossy(placeholder_text);
-        self.parts.push(parse_placeholder(&placeholder_text)?);
+        self.0.push(parse_placeholder(&placeholder_text)?);
         Ok(rest.get(1..).unwrap_or_default())
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
-        match self.parts.last_mut() {
+        match self.0.last_mut() {
             _ if bytes.is_empty() => {}
             Some(TemplatePart::Bytes(last)) => last.extend_from_slice(bytes),
-            _ => self.parts.push(TemplatePart::Bytes(bytes.to_vec())),
+            _ => self.0.push(TemplatePart::Bytes(bytes.to_vec())),
         }
     }
 }

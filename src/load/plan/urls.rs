@@ -17,7 +17,8 @@ const URL_LEN_MAX: usize = 64 * 1024;
 /// The first line that makes no sense, by its number, or that there are too many or none.
 pub(in crate::load) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
     let list = std::str::from_utf8(list).map_err(|error| {
-        let line = list.get(..error.valid_up_to()).map_or(0, count_line_feeds) + 1;
+        let valid = list.get(..error.valid_up_to()).unwrap_or_default();
+        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
         format!("line {line}: it is not UTF-8; percent-encode what is not")
     })?;
     let mut targets = Vec::new();
@@ -45,10 +46,6 @@ fn parse_line(line: &str, overrides: &Overrides) -> Result<ClientTarget, String>
         (None, target) => Ok(target),
         (Some(method), _) => Err(format!("'{method}' is a method; the words say it for all URLs")),
     }
-}
-
-fn count_line_feeds(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 
 #[cfg(test)]

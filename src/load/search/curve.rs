@@ -135,11 +135,8 @@ impl Curve {
                 format!("{} meets the objective, and no higher rate can be asked for", rate(found))
             }
             SearchOutcome::GaveOut { rate: Some(found), above } => {
-                format!(
-                    "at least {} meets the objective: at {} it was the client that gave out",
-                    rate(found),
-                    rate(above)
-                )
+                let (found, above) = (rate(found), rate(above));
+                format!("at least {found} meets the objective: at {above} it was the client that gave out")
             }
             SearchOutcome::GaveOut { rate: None, above } => {
                 format!("nothing is known of the server: the client gave out at {} already", rate(above))

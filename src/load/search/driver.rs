@@ -133,11 +133,7 @@ impl RateSearch<'_> {
     fn estimate_start(&mut self) -> Result<f64, LoadError> {
         let len = self.wanted.step_len.map_or(ESTIMATE_LEN, |len| len.min(ESTIMATE_LEN));
         self.say("a closed loop tells where to begin\n");
-        let plan = Plan {
-            stop: Stop { requests: None, duration: Some(len) },
-            warmup: self.warmup(len),
-            ..self.prepared.plan.clone()
-        };
+        let plan = self.plan(self.prepared.plan.schedule.clone(), len);
         let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
         if let (0, Some(failed)) = (summary.totals.answered, most_common_failure(&summary)) {
             return Err(LoadError::Failed(format!("no request was answered: {failed}")));
@@ -148,17 +144,9 @@ impl RateSearch<'_> {
     /// Runs at one rate, and judges what comes of it.
     fn step(&mut self, number: usize, rate: f64) -> Result<Option<RateStep>, LoadError> {
         let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.slo.step_len(rate));
-        self.say(&format!(
-            "step {number}: {} for {}\n",
-            units::rate(rate),
-            units::time(len.as_secs_f64() * 1e6)
-        ));
-        let plan = Plan {
-            schedule: Schedule::Constant { per_sec: rate },
-            stop: Stop { requests: None, duration: Some(len) },
-            warmup: self.warmup(len),
-            ..self.prepared.plan.clone()
-        };
+        let (rate_text, len_text) = (units::rate(rate), units::time(len.as_secs_f64() * 1e6));
+        self.say(&format!("step {number}: {rate_text} for {len_text}\n"));
+        let plan = self.plan(Schedule::Constant { per_sec: rate }, len);
         Ok(self.run(&plan)?.map(|summary| self.judged(rate, &summary)))
     }
 
@@ -171,8 +159,10 @@ impl RateSearch<'_> {
         step
     }
 
-    fn warmup(&self, len: Duration) -> Duration {
-        self.wanted.warmup.unwrap_or_else(|| (len / WARMUP_DIVISOR).min(WARMUP_MAX))
+    fn plan(&self, schedule: Schedule, len: Duration) -> Plan {
+        let warmup = self.wanted.warmup.unwrap_or_else(|| (len / WARMUP_DIVISOR).min(WARMUP_MAX));
+        let stop = Stop { requests: None, duration: Some(len) };
+        Plan { schedule, stop, warmup, ..self.prepared.plan.clone() }
     }
 
     /// Makes one run; none if it was cut short, for that tells nothing.

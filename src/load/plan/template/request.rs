@@ -9,7 +9,7 @@ use crate::client::request::USER_AGENT;
 use crate::client::target::ClientTarget;
 use crate::http::{decimal, end_head, field, request_line};
 
-use super::{Template, TemplatePart, encode_loose_braces};
+use super::{Template, encode_loose_braces};
 use crate::load::plan::random::Random;
 
 /// What the requests of a run have in common.
@@ -109,7 +109,7 @@ impl UrlTemplate {
                 Ok(Self { head, after_length: None })
             }
             None => {
-                let after = Template { parts: vec![TemplatePart::Bytes(after)] };
+                let after = Template::from_bytes(after);
                 Ok(Self { head, after_length: Some((after, body.clone())) })
             }
         }
