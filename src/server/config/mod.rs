@@ -142,29 +142,20 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Whether directories may be listed and archived.
     pub fn listings_enabled(&self) -> bool {
-        self.listing.unwrap_or_else(|| self.fallback.is_none() && self.bind.is_loopback())
+        let is_local = || self.bind.listen_ips().iter().all(|listen| listen.ip.is_loopback());
+        self.listing.unwrap_or_else(|| self.fallback.is_none() && is_local())
     }
 
     /// How much is kept in memory.
     pub fn cache_limits(&self) -> CacheLimits {
         match self.cache {
-            CacheMode::Fresh | CacheMode::Stat => {
-                CacheLimits { bytes_max: self.cache_len_max, ..CacheLimits::DEFAULT }
-            }
             CacheMode::Off => CacheLimits::NONE,
+            _ => CacheLimits { bytes_max: self.cache_len_max, ..CacheLimits::DEFAULT },
         }
     }
 }
 
 impl Bind {
-    /// Whether nobody but this machine can connect.
-    pub fn is_loopback(&self) -> bool {
-        match self {
-            Bind::Loopback => true,
-            Bind::Addresses(ips) => ips.iter().all(IpAddr::is_loopback),
-        }
-    }
-
     /// The addresses as `listen_all` takes them.
     pub fn listen_ips(&self) -> Vec<ListenIp> {
         match self {

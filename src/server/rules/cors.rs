@@ -47,11 +47,6 @@ impl Origin {
         Ok(Origin(format!("{scheme}://{host}")))
     }
 
-    /// As it stands in the field.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Appends what every answer says.
     pub(in crate::server) fn render(&self, out: &mut Vec<u8>) {
         field(out, "Access-Control-Allow-Origin", self.0.as_bytes());

@@ -31,7 +31,8 @@ impl Redirect {
     ///
     /// # Errors
     /// What is wrong with it, and the remedy.
-    pub fn parse(text: &str) -> Result<Redirect, String> {
+    pub fn parse(text: &[u8]) -> Result<Redirect, String> {
+        let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
         let form = "it is not a path and where it has moved, such as /old=/new";
         let (from, to) = text.split_once('=').ok_or(form)?;
         let is_prefix_match = from.ends_with('*');
@@ -67,8 +68,8 @@ impl Redirect {
         let mut location = self.start.clone().into_bytes();
         if let Some(path_after_star) = &self.path_after_star {
             // Two slashes in a row at the front of a path would name a host.
-            let slashes =
-                if self.start.ends_with('/') { rest.iter().take_while(|&&b| b == b'/').count() } else { 0 };
+            let is_extra = |byte: &&u8| **byte == b'/' && self.start.ends_with('/');
+            let slashes = rest.iter().take_while(is_extra).count();
             percent_encode_path(&mut location, rest.get(slashes..).unwrap_or_default());
             // So would those on both sides of a rest of nothing.
             let joins_slashes = location.ends_with(b"/");
@@ -87,16 +88,6 @@ impl Redirect {
         location.extend_from_slice(self.fragment.as_bytes());
         Some(location)
     }
-
-    /// A path that this rule is for.
-    fn sample_path(&self) -> Vec<u8> {
-        let mut path = b"/".to_vec();
-        percent_encode_path(&mut path, &self.from);
-        if self.is_prefix_match {
-            path.push(b'x');
-        }
-        path
-    }
 }
 
 /// `https://host` and the path behind it, which is empty or begins with one slash; the former is empty
@@ -112,15 +103,13 @@ fn split_origin(text: &str) -> Result<(&str, &str), String> {
     if text.starts_with('/') {
         return Ok(("", text));
     }
-    let begins_with =
-        |scheme: &&str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    let scheme_len = ["http://", "https://"].into_iter().find(begins_with).ok_or(form)?.len();
-    let path_starts = text.get(scheme_len..).and_then(|rest| rest.find('/')).map(|at| scheme_len + at);
-    let (origin, path) = text.split_at(path_starts.unwrap_or(text.len()));
-    if !has_host(origin.get(scheme_len..).unwrap_or_default().as_bytes()) {
+    let (scheme, rest) = text.split_once("://").ok_or(form)?;
+    let host = rest.split('/').next().unwrap_or_default();
+    let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    if !is_http || !has_host(host.as_bytes()) {
         return Err(form.to_owned());
     }
-    Ok((origin, path))
+    Ok(text.split_at(scheme.len() + "://".len() + host.len()))
 }
 
 /// What can stand in a URI (RFC 3986 section 2), percent signs among them.
@@ -144,7 +133,10 @@ pub(in crate::server) fn find_redirect(
 /// The rule that begins a circle.
 pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
     for rule in rules {
-        let mut path = rule.sample_path();
+        // A path that the rule is for.
+        let mut path = b"/".to_vec();
+        percent_encode_path(&mut path, &rule.from);
+        path.extend(rule.is_prefix_match.then_some(b'x'));
         // Each step that does not go in a circle takes another rule, or makes the path shorter.
         for _ in 0..=rules.len() {
             let Some(location) = find_redirect(rules, &path, None) else { break };
@@ -169,7 +161,7 @@ mod tests {
     fn rules(texts: &[&str]) -> Vec<Redirect> {
         texts
             .iter()
-            .map(|text| Redirect::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+            .map(|text| Redirect::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}")))
             .collect()
     }
 
@@ -282,7 +274,7 @@ mod tests {
             ("/old/*=https://*/", "a * that stands for nothing"),
             ("/old/*=https://example.com*", "a * that stands for nothing"),
         ] {
-            let error = Redirect::parse(text).expect_err(text);
+            let error = Redirect::parse(text.as_bytes()).expect_err(text);
             assert!(error.contains(part), "{text}: {error}");
         }
     }

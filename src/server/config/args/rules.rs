@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
 
 use super::values::parse_with;
 use crate::cli::{ParsedArgs, quote};
@@ -32,20 +33,16 @@ pub(super) fn read_media_types(parsed: &mut ParsedArgs) -> Result<MediaTypes, St
 pub(super) fn read_all<T, E: Display>(
     parsed: &mut ParsedArgs,
     name: &'static str,
-    parse: impl Fn(&OsStr) -> Result<T, E>,
+    parse: impl Fn(&[u8]) -> Result<T, E>,
 ) -> Result<Vec<T>, String> {
     let values = parsed.all(name);
     if values.len() > RULES_MAX {
         return Err(format!("{name} is given more than {RULES_MAX} times; leave some out"));
     }
     let parse = |text: &OsString| {
-        parse(text).map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
+        parse(text.as_bytes()).map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
     };
     values.iter().map(parse).collect()
-}
-
-pub(super) fn to_utf8(text: &OsStr) -> Result<&str, String> {
-    text.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
 }
 
 /// Reads where pages may come from: from everywhere if nothing is said.
@@ -54,9 +51,9 @@ pub(super) fn parse_origin(text: &OsStr) -> Result<Origin, String> {
 }
 
 /// Reads `EXT=TYPE`.
-fn parse_media_type(text: &OsStr) -> Result<(String, String), &'static str> {
-    let (extension, media_type) = text
-        .to_str()
+fn parse_media_type(text: &[u8]) -> Result<(String, String), &'static str> {
+    let (extension, media_type) = std::str::from_utf8(text)
+        .ok()
         .and_then(|text| text.split_once('='))
         .ok_or("it is not an extension and a media type, such as foo=text/plain")?;
     let extension = extension.strip_prefix('.').unwrap_or(extension);
@@ -76,6 +73,7 @@ mod tests {
     use super::*;
     use crate::cli::Command;
     use crate::server::config::args::tests::parse;
+    use crate::server::rules::Glob;
     use crate::server::{Redirect, ServerConfig};
 
     fn config(line: &[&str]) -> Result<ServerConfig, String> {
@@ -98,16 +96,20 @@ mod tests {
         let headers: Vec<_> = headers.iter().map(|header| (header.name.as_str(), &*header.value)).collect();
         assert_eq!(headers, [("X-A", &b"b"[..]), ("X-A", b"c"), ("Server", b"x")]);
         let rules = config(&["--cache-control", "*.html=no-cache", "--cache-control=**=max-age=5"]).unwrap();
-        let rules: Vec<_> =
-            rules.cache_control.iter().map(|rule| (rule.glob.as_text(), &*rule.value)).collect();
-        assert_eq!(rules, [("*.html".to_owned(), &b"no-cache"[..]), ("**".to_owned(), b"max-age=5")]);
-        let origin = |line: &[&str]| config(line).unwrap().cors.map(|origin| origin.as_str().to_owned());
+        let rules: Vec<_> = rules.cache_control.iter().map(|rule| (&rule.glob, &*rule.value)).collect();
+        let globs = ["*.html", "**"].map(|pattern| Glob::parse(pattern).unwrap());
+        assert_eq!(rules, [(&globs[0], &b"no-cache"[..]), (&globs[1], b"max-age=5")]);
+        let origin = |line: &[&str]| config(line).unwrap().cors;
+        let any = Origin::parse("*").ok();
         assert_eq!(origin(&[]), None);
-        assert_eq!(origin(&["--cors"]).as_deref(), Some("*"));
-        assert_eq!(origin(&["--cors", "site"]).as_deref(), Some("*"), "site is the directory");
-        assert_eq!(origin(&["--cors=http://a:1"]).as_deref(), Some("http://a:1"));
+        assert_eq!(origin(&["--cors"]), any);
+        assert_eq!(origin(&["--cors", "site"]), any, "site is the directory");
+        assert_eq!(origin(&["--cors=http://a:1"]), Origin::parse("http://a:1").ok());
         let redirects = config(&["--redirect", "/a=/b", "--redirect=/c/*=https://d/*"]).unwrap().redirects;
-        assert_eq!(redirects, ["/a=/b", "/c/*=https://d/*"].map(|text| Redirect::parse(text).unwrap()));
+        assert_eq!(
+            redirects,
+            ["/a=/b", "/c/*=https://d/*"].map(|text| Redirect::parse(text.as_bytes()).unwrap())
+        );
     }
 
     fn check(cases: &[(&[&str], &str)]) {

@@ -5,11 +5,11 @@
 
 use std::fmt::Write as _;
 
-use super::html::{self, HtmlWriter};
+use super::html::HtmlWriter;
 use super::utc;
 use crate::files::listing::{Entry, Listing};
 use crate::files::{ContentSource, Piece};
-use crate::http::{field, percent_encode_path};
+use crate::http::{ListingFormat, percent_encode_path};
 use crate::net::CloseReason;
 use crate::server::response::BodySource;
 use crate::text::{OneLine, append, json_string};
@@ -23,7 +23,9 @@ const SLICE_ENTRIES_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct ListingBody {
     listing: Listing,
-    writer: ListingWriter,
+    format: ListingFormat,
+    /// What a page shows around the entries; the other forms have nothing there.
+    html: HtmlWriter,
     has_entries: bool,
     is_finished: bool,
     /// The first slice, which is made beforehand: of most listings it is the whole, and tells its
@@ -31,36 +33,23 @@ pub(super) struct ListingBody {
     first_slice: Vec<u8>,
 }
 
-/// What a listing is written as.
-#[derive(Debug)]
-pub(super) enum ListingWriter {
-    Html(HtmlWriter),
-    Json,
-    Plain,
-}
-
 impl ListingBody {
-    pub(super) fn new(listing: Listing, writer: ListingWriter) -> ListingBody {
-        let mut first_slice = Vec::new();
-        writer.head(&mut first_slice, &listing);
-        let mut body =
-            ListingBody { listing, writer, has_entries: false, is_finished: false, first_slice: Vec::new() };
-        body.append_entries(&mut first_slice, 0);
-        ListingBody { first_slice, ..body }
+    pub(super) fn new(listing: Listing, format: ListingFormat, html: HtmlWriter) -> ListingBody {
+        let mut out = Vec::new();
+        match format {
+            ListingFormat::Html => html.head(&mut out, &listing),
+            ListingFormat::Json => out.push(b'['),
+            ListingFormat::Plain => {}
+        }
+        let (has_entries, is_finished, first_slice) = (false, false, Vec::new());
+        let mut body = ListingBody { listing, format, html, has_entries, is_finished, first_slice };
+        body.append_entries(&mut out, 0);
+        ListingBody { first_slice: out, ..body }
     }
 
     /// The length of the body, if it is known.
     pub(super) fn len_if_known(&self) -> Option<u64> {
         self.is_finished.then_some(self.first_slice.len() as u64)
-    }
-
-    /// Appends the fields that tell of it: that it is chosen by Accept and, for a page, what that may
-    /// do.
-    pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
-        field(out, "Vary", b"Accept");
-        if matches!(self.writer, ListingWriter::Html(_)) {
-            field(out, "Content-Security-Policy", html::POLICY.as_bytes());
-        }
     }
 
     /// Appends entries to the slice that begins at `start`.
@@ -69,15 +58,20 @@ impl ListingBody {
             if self.is_finished || out.len() - start >= SLICE_LEN_MIN {
                 break;
             }
-            match self.listing.next_entry() {
-                Some(entry) => {
-                    let is_first = !std::mem::replace(&mut self.has_entries, true);
-                    self.writer.entry(out, &entry, is_first);
-                }
-                None => {
-                    self.writer.foot(out, &self.listing);
-                    self.is_finished = true;
-                }
+            let Some(entry) = self.listing.next_entry() else {
+                self.is_finished = true;
+                return match self.format {
+                    ListingFormat::Html => self.html.foot(out, &self.listing),
+                    ListingFormat::Json => out.extend_from_slice(b"\n]\n"),
+                    ListingFormat::Plain => {}
+                };
+            };
+            let is_first = !std::mem::replace(&mut self.has_entries, true);
+            let slash = if entry.is_directory { "/" } else { "" };
+            match self.format {
+                ListingFormat::Html => HtmlWriter::entry(out, &entry),
+                ListingFormat::Json => json_entry(out, &entry, is_first),
+                ListingFormat::Plain => append(out, format_args!("{}{slash}\n", OneLine(entry.name))),
             }
         }
     }
@@ -91,35 +85,6 @@ impl BodySource for ListingBody {
             slice => out.extend_from_slice(&slice),
         }
         Ok(Piece { payload: None, has_more: !self.is_finished })
-    }
-}
-
-impl ListingWriter {
-    fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
-        match self {
-            ListingWriter::Html(html) => html.head(out, listing),
-            ListingWriter::Json => out.push(b'['),
-            ListingWriter::Plain => {}
-        }
-    }
-
-    fn entry(&self, out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
-        match self {
-            ListingWriter::Html(_) => HtmlWriter::entry(out, entry),
-            ListingWriter::Json => json_entry(out, entry, is_first),
-            ListingWriter::Plain => {
-                let slash = if entry.is_directory { "/" } else { "" };
-                append(out, format_args!("{}{slash}\n", OneLine(entry.name)));
-            }
-        }
-    }
-
-    fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
-        match self {
-            ListingWriter::Html(html) => html.foot(out, listing),
-            ListingWriter::Json => out.extend_from_slice(b"\n]\n"),
-            ListingWriter::Plain => {}
-        }
     }
 }
 
@@ -146,11 +111,11 @@ fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::html;
     use super::super::query::{ListingQuery, PAGE_LEN};
     use super::*;
     use crate::files::listing::{ListingBudget, ListingBuilder};
     use crate::files::{ContentSource, RelativePath, Root};
-    use crate::http::ListingFormat;
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     use sha2::{Digest, Sha256};
     use std::ffi::OsStr;
@@ -194,12 +159,8 @@ mod tests {
         let mut builder = ListingBuilder::begin(&path, query.listing_options(format), &ListingBudget::new())
             .expect("begins");
         while builder.build_slice(store).expect("gathers") {}
-        let writer = match format {
-            ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path.as_bytes().to_vec(), query)),
-            ListingFormat::Json => ListingWriter::Json,
-            ListingFormat::Plain => ListingWriter::Plain,
-        };
-        ListingBody::new(builder.finish(), writer)
+        let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
+        ListingBody::new(builder.finish(), format, html)
     }
 
     /// Makes the next slice; whether there is another.

@@ -37,18 +37,14 @@ const BREADCRUMB_LINKS_MAX: usize = 32;
 const SEPARATOR: &str = "<span aria-hidden=\"true\">/</span>";
 
 /// A page that is being written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct HtmlWriter {
     /// The path beneath the root, decoded, without a slash at either end.
-    path: Vec<u8>,
-    query: ListingQuery,
+    pub(super) path: Vec<u8>,
+    pub(super) query: ListingQuery,
 }
 
 impl HtmlWriter {
-    pub(super) fn new(path: Vec<u8>, query: ListingQuery) -> HtmlWriter {
-        HtmlWriter { path, query }
-    }
-
     /// Everything before the entries.
     pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
         // A title can have no markup.

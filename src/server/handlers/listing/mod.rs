@@ -16,12 +16,12 @@ use jiff::tz::Offset;
 
 use crate::files::listing::{ListingBuilder, ListingError};
 use crate::files::{ContentSource, RelativePath};
-use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, listing_format};
+use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
 use crate::server::context::ServerContext;
 use crate::server::response::{
     PreparingResponse, Response, StreamedResponse, error_with_format, lookup_error,
 };
-use body::{ListingBody, ListingWriter};
+use body::ListingBody;
 use html::HtmlWriter;
 use query::ListingQuery;
 
@@ -30,8 +30,7 @@ use query::ListingQuery;
 pub(super) struct ListingScan {
     /// None once it has come to its end.
     builder: Option<ListingBuilder>,
-    path: Vec<u8>,
-    query: ListingQuery,
+    html: HtmlWriter,
     format: ListingFormat,
     /// The form of an error.
     error_format: ErrorFormat,
@@ -82,8 +81,8 @@ pub(super) fn listing_response(
     let error_format = error_format(head.accept);
     match ListingBuilder::begin(path, query.listing_options(format), &context.listing_budget) {
         Ok(builder) => {
-            let path = path.as_bytes().to_vec();
-            let scan = ListingScan { builder: Some(builder), path, query, format, error_format };
+            let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
+            let scan = ListingScan { builder: Some(builder), html, format, error_format };
             Response::Prepare(Box::new(scan))
         }
         Err(error) => listing_error(&error, path.as_bytes(), error_format),
@@ -110,30 +109,27 @@ impl PreparingResponse for ListingScan {
         match self.builder.as_mut()?.build_slice(store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
-            Err(error) => Some(listing_error(&error, &self.path, self.error_format)),
+            Err(error) => Some(listing_error(&error, &self.html.path, self.error_format)),
         }
     }
 
     /// The answer when no more time is left: half a listing would pass for a whole one.
     fn on_timeout(&mut self) -> Response {
         self.builder = None;
-        listing_error(&ListingError::Busy, &self.path, self.error_format)
+        listing_error(&ListingError::Busy, &self.html.path, self.error_format)
     }
 }
 
 impl ListingScan {
     fn finish(&mut self) -> Response {
         let Some(builder) = self.builder.take() else { return self.on_timeout() };
-        let (path, query) = (std::mem::take(&mut self.path), std::mem::take(&mut self.query));
-        let writer = match self.format {
-            ListingFormat::Html => ListingWriter::Html(HtmlWriter::new(path, query)),
-            ListingFormat::Json => ListingWriter::Json,
-            ListingFormat::Plain => ListingWriter::Plain,
-        };
-        let body = ListingBody::new(builder.finish(), writer);
+        let body = ListingBody::new(builder.finish(), self.format, std::mem::take(&mut self.html));
         let len = body.len_if_known();
         let mut fields = Vec::new();
-        body.append_fields(&mut fields);
+        field(&mut fields, "Vary", b"Accept");
+        if self.format == ListingFormat::Html {
+            field(&mut fields, "Content-Security-Policy", html::POLICY.as_bytes());
+        }
         let stream = StreamedResponse::new(self.format.media_type(), fields, len, Box::new(body));
         Response::Stream(Box::new(stream))
     }
