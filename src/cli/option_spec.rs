@@ -1,7 +1,7 @@
 //! What an option is: its names, whether a value goes with it, and how it may be set.
 //!
 //! An entry of a program's table is one line: `OptionSpec::value(Some('p'), "--port", "8080")`, and what
-//! is special about it behind that, such as `.repeated()`. It never understands a value.
+//! is special about it behind that, such as `.kind(Repeated)`. It never understands a value.
 
 /// An option as a person may write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,25 +79,9 @@ impl OptionSpec {
         OptionSpec { default: Some(value), ..self }
     }
 
-    /// The same, for an option that may be given many times.
-    pub const fn repeated(self) -> OptionSpec {
-        OptionSpec { kind: OptionKind::Repeated, ..self }
-    }
-
-    /// The same, for an option that may be given many times, each time with a name, this `separator`
-    /// and what belongs to the name.
-    pub const fn pairs(self, separator: &'static str) -> OptionSpec {
-        OptionSpec { kind: OptionKind::Pairs(separator), ..self }
-    }
-
-    /// The same, for an option that names a file or directory, unless it is one of these `words`.
-    pub const fn path(self, words: &'static [&'static str]) -> OptionSpec {
-        OptionSpec { kind: OptionKind::Path(words), ..self }
-    }
-
-    /// The same, for the option that names the file of settings.
-    pub const fn settings_file(self) -> OptionSpec {
-        OptionSpec { kind: OptionKind::SettingsFile, ..self }
+    /// This option, with what is special about it.
+    pub const fn kind(self, kind: OptionKind) -> OptionSpec {
+        OptionSpec { kind, ..self }
     }
 
     /// Whether it can stand in a file of settings.

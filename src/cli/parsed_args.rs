@@ -218,11 +218,12 @@ fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::OptionKind;
 
     const SPELLINGS: &[OptionSpec] = &[
         OptionSpec::value(None, "--port", "8080"),
         OptionSpec::value(None, "--root", "site"),
-        OptionSpec::value(None, "--bind", "::1").repeated(),
+        OptionSpec::value(None, "--bind", "::1").kind(OptionKind::Repeated),
         OptionSpec::optional_value(None, "--upload", "incoming"),
         OptionSpec::flag(None, "--quiet"),
     ];

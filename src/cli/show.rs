@@ -119,13 +119,13 @@ mod tests {
     const SPELLINGS: &[OptionSpec] = &[
         OptionSpec::value(None, "--port", "8080").defaults_to("8080"),
         OptionSpec::value(None, "--name", "'Room 12'"),
-        OptionSpec::value(None, "--root", "./site").path(&[]),
-        OptionSpec::value(None, "--log", "a.log").path(&["-", "off"]).defaults_to("-"),
-        OptionSpec::value(None, "--bind", "::1").repeated().defaults_to("localhost"),
-        OptionSpec::value(None, "--header", "'A: b'").pairs(": "),
+        OptionSpec::value(None, "--root", "./site").kind(OptionKind::Path(&[])),
+        OptionSpec::value(None, "--log", "a.log").kind(OptionKind::Path(&["-", "off"])).defaults_to("-"),
+        OptionSpec::value(None, "--bind", "::1").kind(OptionKind::Repeated).defaults_to("localhost"),
+        OptionSpec::value(None, "--header", "'A: b'").kind(OptionKind::Pairs(": ")),
         OptionSpec::optional_value(None, "--upload", "incoming"),
         OptionSpec::flag(None, "--quiet"),
-        OptionSpec::value(None, "--config", "a.toml").settings_file(),
+        OptionSpec::value(None, "--config", "a.toml").kind(OptionKind::SettingsFile),
         OptionSpec::action(None, "--help"),
     ];
 

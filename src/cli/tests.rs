@@ -68,8 +68,8 @@ fn quote_escapes_to_one_line() {
 /// A table with an option of each kind.
 const KINDS: &[OptionSpec] = &[
     OptionSpec::value(Some('p'), "--port", "8080"),
-    OptionSpec::value(Some('b'), "--bind", "::1").repeated(),
-    OptionSpec::value(Some('c'), "--config", "a.toml").settings_file(),
+    OptionSpec::value(Some('b'), "--bind", "::1").kind(OptionKind::Repeated),
+    OptionSpec::value(Some('c'), "--config", "a.toml").kind(OptionKind::SettingsFile),
     OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
     OptionSpec::flag(Some('q'), "--quiet"),
     OptionSpec::flag(Some('s'), "--silent"),

@@ -9,7 +9,7 @@ use super::config::{ClientConfig, FieldEdit, OutputChoice};
 use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options};
 use super::source::{DATA_TYPE, Payload, last_segment};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
-use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, quote, value};
+use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, quote, value};
 
 pub use crate::cli::Command;
 
@@ -27,7 +27,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--compare", "before.run"),
         OptionSpec::value(Some('c'), "--concurrency", "50"),
         OptionSpec::value(None, "--connect-timeout", "5"),
-        OptionSpec::value(Some('d'), "--data", "'n={SEQ}'").repeated(),
+        OptionSpec::value(Some('d'), "--data", "'n={SEQ}'").kind(OptionKind::Repeated),
         OptionSpec::value(Some('z'), "--duration", "10s"),
         OptionSpec::value(None, "--every", "10s"),
         OptionSpec::flag(Some('f'), "--fail"),
@@ -35,7 +35,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::flag(None, "--find-rate"),
         OptionSpec::value(None, "--format", "json"),
         OptionSpec::flag(Some('I'), "--head"),
-        OptionSpec::value(Some('H'), "--header", "'Accept: text/html'").repeated(),
+        OptionSpec::value(Some('H'), "--header", "'Accept: text/html'").kind(OptionKind::Repeated),
         OptionSpec::action(Some('h'), "--help"),
         OptionSpec::value(None, "--host", "localhost"),
         OptionSpec::flag(Some('i'), "--include"),

@@ -14,6 +14,7 @@ use super::TIMEOUT;
 use super::line::{SumLine, SumLineError, SumRole};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
+use crate::text::append;
 
 /// Why a client has no number from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl SumClientProtocol {
     fn send_line(&mut self, send_queue: &mut SendQueue, own: &SumLine, now: Now) -> Want {
         self.enter(SumClientPhase::ReadingLine);
         self.deadline = now.instant + TIMEOUT;
-        send_queue.push_with(|out| own.write(SumRole::Client, out));
+        send_queue.push_with(|out| append(out, format_args!("{}\n", own.format_as(SumRole::Client))));
         Want::Input
     }
 

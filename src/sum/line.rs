@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::TIMEOUT;
-use crate::text::{append, is_deceptive};
+use crate::text::is_deceptive;
 
 /// The longest line, its end included: a name, a number and some words fit many times over.
 pub const LINE_LEN_MAX: usize = 256;
@@ -29,7 +29,7 @@ impl SumRole {
 }
 
 /// How a server's refusal begins.
-const ERROR: &str = "error: ";
+pub(super) const ERROR: &str = "error: ";
 
 /// A name that can be shown: not blank, on one line, and without characters that play tricks on
 /// whatever shows it.
@@ -141,16 +141,6 @@ impl SumLine {
     pub fn format_as(&self, role: SumRole) -> String {
         format!("{}{}: {}", role.prefix(), self.name, self.number)
     }
-
-    /// Appends the line as `role` says it.
-    pub fn write(&self, role: SumRole, out: &mut Vec<u8>) {
-        append(out, format_args!("{}\n", self.format_as(role)));
-    }
-}
-
-/// Appends a server's refusal, in these words.
-pub(super) fn write_error(message: &str, out: &mut Vec<u8>) {
-    append(out, format_args!("{ERROR}{message}\n"));
 }
 
 #[cfg(test)]
@@ -236,26 +226,23 @@ mod tests {
     #[test]
     fn parse_reads_the_longest_line_that_write_makes() {
         let longest = (1..LINE_LEN_MAX).rev().find_map(|len| Name::new(&"x".repeat(len)).ok());
-        let mut out = Vec::new();
         let line = SumLine { name: longest.expect("a name"), number: i64::MIN };
-        line.write(SumRole::Server, &mut out);
+        let out = line.format_as(SumRole::Server) + "\n";
         assert!(out.len() > LINE_LEN_MAX - 3);
-        assert_eq!(SumLine::parse(SumRole::Server, &out), Ok(Some((out.len(), line))));
+        assert_eq!(SumLine::parse(SumRole::Server, out.as_bytes()), Ok(Some((out.len(), line))));
     }
 
     #[test]
     fn parse_refusal_drops_deceptive_characters() {
-        let mut out = Vec::new();
-        write_error("no\u{1b}[31m, \u{202e}never", &mut out);
+        let out = format!("{ERROR}no\u{1b}[31m, \u{202e}never\n");
         let refused = SumLineError::Refused("no[31m, never".to_owned());
-        assert_eq!(SumLine::parse(SumRole::Server, &out), Err(refused));
+        assert_eq!(SumLine::parse(SumRole::Server, out.as_bytes()), Err(refused));
     }
 
     #[test]
     fn parse_reads_what_write_makes() {
-        let mut out = Vec::new();
-        line("Ada", -1).write(SumRole::Server, &mut out);
-        assert_eq!(out, b"Server of Ada: -1\n");
-        assert_eq!(SumLine::parse(SumRole::Server, &out), Ok(Some((out.len(), line("Ada", -1)))));
+        let out = line("Ada", -1).format_as(SumRole::Server) + "\n";
+        assert_eq!(out, "Server of Ada: -1\n");
+        assert_eq!(SumLine::parse(SumRole::Server, out.as_bytes()), Ok(Some((out.len(), line("Ada", -1)))));
     }
 }

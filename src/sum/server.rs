@@ -13,9 +13,10 @@ use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use super::TIMEOUT;
-use super::line::{Name, SumLine, SumLineError, SumRole, write_error};
+use super::line::{ERROR, Name, SumLine, SumLineError, SumRole};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
+use crate::text::append;
 
 /// A client's number outside of these ends the exchange for all: the last of a class says so.
 const NUMBERS: RangeInclusive<i64> = 1..=100;
@@ -25,7 +26,8 @@ const NUMBERS: RangeInclusive<i64> = 1..=100;
 pub struct SumState {
     own: SumLine,
     output_lines: Vec<String>,
-    ended: bool,
+    /// Whether a number has ended the exchange.
+    pub ended: bool,
     draining: bool,
 }
 
@@ -38,11 +40,6 @@ impl SumState {
     /// What there is to be said to the person at the server since the last call, a line each.
     pub fn take_output_lines(&mut self) -> Vec<String> {
         std::mem::take(&mut self.output_lines)
-    }
-
-    /// Whether a client has sent a number that ends the exchange: nobody else is to be let in.
-    pub fn has_ended(&self) -> bool {
-        self.ended
     }
 
     /// The server shuts down: who has not begun to speak is not waited for.
@@ -165,14 +162,14 @@ impl SumServerProtocol {
     ) -> Want {
         self.enter(SumServerPhase::WritingLine);
         self.deadline = now.instant + TIMEOUT;
-        self.close_reason = match response {
-            Ok(_) => CloseReason::Finished,
-            Err(_) => CloseReason::Refused("no number that can be added"),
+        let (line, reason) = match response {
+            Ok(own) => (own.format_as(SumRole::Server), CloseReason::Finished),
+            Err(message) => {
+                (format!("{ERROR}{message}"), CloseReason::Refused("no number that can be added"))
+            }
         };
-        send_queue.push_with(|out| match response {
-            Ok(own) => own.write(SumRole::Server, out),
-            Err(message) => write_error(&message, out),
-        });
+        self.close_reason = reason;
+        send_queue.push_with(|out| append(out, format_args!("{line}\n")));
         Want::Drain
     }
 }

@@ -40,12 +40,12 @@ impl SumService {
         peer: SocketAddr,
         now: Now,
     ) -> Option<Connection<SumServerProtocol>> {
-        (!self.state.has_ended()).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
+        (!self.state.ended).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
     }
 
     /// The listeners that must be closed, told once: a number has ended the exchange.
     pub fn take_ended_listeners(&mut self) -> Option<Range<ListenerId>> {
-        let ended = self.state.has_ended() && !self.listeners.is_empty();
+        let ended = self.state.ended && !self.listeners.is_empty();
         ended.then(|| std::mem::take(&mut self.listeners))
     }
 }

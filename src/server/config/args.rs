@@ -12,6 +12,7 @@ mod values;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
+use crate::cli::OptionKind::{Pairs, Path, Repeated, SettingsFile};
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
 use crate::server::rules::{CacheRule, Header, Redirect, check_header_conflicts, check_loops};
 use crate::server::{RootChoice, ServerConfig, SumConfig};
@@ -40,20 +41,20 @@ pub const PROGRAM: Program = Program {
     name: "reactor-server",
     specs: &[
         OptionSpec::value(Some('p'), "--port", "8080").defaults_to("8080"),
-        OptionSpec::value(Some('b'), "--bind", "0.0.0.0").repeated().defaults_to("localhost"),
-        OptionSpec::value(Some('d'), "--root", "./site").path(&[]),
+        OptionSpec::value(Some('b'), "--bind", "0.0.0.0").kind(Repeated).defaults_to("localhost"),
+        OptionSpec::value(Some('d'), "--root", "./site").kind(Path(&[])),
         OptionSpec::value(Some('i'), "--index", "index.html").defaults_to("index.html"),
         OptionSpec::value(None, "--fallback", "index.html"),
-        OptionSpec::value(None, "--error-page", "404=404.html").pairs("="),
-        OptionSpec::value(None, "--mime", "foo=text/plain").pairs("="),
+        OptionSpec::value(None, "--error-page", "404=404.html").kind(Pairs("=")),
+        OptionSpec::value(None, "--mime", "foo=text/plain").kind(Pairs("=")),
         OptionSpec::flag(None, "--clean-urls"),
-        OptionSpec::value(Some('H'), "--header", "'X-Frame-Options: DENY'").pairs(": "),
-        OptionSpec::value(None, "--cache-control", "'*.html=no-cache'").pairs("="),
+        OptionSpec::value(Some('H'), "--header", "'X-Frame-Options: DENY'").kind(Pairs(": ")),
+        OptionSpec::value(None, "--cache-control", "'*.html=no-cache'").kind(Pairs("=")),
         OptionSpec::optional_value(None, "--cors", "https://example.com"),
-        OptionSpec::value(None, "--redirect", "/old=/new").pairs("="),
+        OptionSpec::value(None, "--redirect", "/old=/new").kind(Pairs("=")),
         OptionSpec::value(None, "--listing", "auto"),
         OptionSpec::flag(None, "--no-compress"),
-        OptionSpec::value(None, "--access-log", "access.log").path(&["-", "off"]).defaults_to("-"),
+        OptionSpec::value(None, "--access-log", "access.log").kind(Path(&["-", "off"])).defaults_to("-"),
         OptionSpec::value(None, "--log-format", "json").defaults_to("combined"),
         OptionSpec::value(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
         OptionSpec::flag(None, "--log-secrets"),
@@ -77,7 +78,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--sum-name", "'Room 12'"),
         OptionSpec::value(None, "--sum-number", "42"),
         OptionSpec::flag(None, "--no-http"),
-        OptionSpec::value(Some('c'), "--config", "site.toml").settings_file(),
+        OptionSpec::value(Some('c'), "--config", "site.toml").kind(SettingsFile),
         OptionSpec::action(None, "--check"),
         OptionSpec::action(Some('h'), "--help"),
         OptionSpec::action(Some('V'), "--version"),

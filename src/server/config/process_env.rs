@@ -38,18 +38,6 @@ impl ProcessEnv {
     }
 }
 
-/// Nothing at all: no directory, no variables, no files.
-impl Default for ProcessEnv {
-    fn default() -> ProcessEnv {
-        ProcessEnv {
-            content_exists: false,
-            working_directory: PathBuf::new(),
-            variables: Vec::new(),
-            read_file: |_| Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-}
-
 fn read_settings(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(SETTINGS_LEN_MAX + 1).read_to_end(&mut bytes)?;

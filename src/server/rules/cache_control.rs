@@ -22,17 +22,13 @@ impl CacheRule {
     /// # Errors
     /// What is wrong with it, and the remedy.
     pub fn parse(text: &[u8]) -> Result<CacheRule, String> {
-        let Some((pattern, value)) = split_once(text, b'=') else {
-            return Err("it is not a pattern and a value, such as '*.html=no-cache'".to_owned());
-        };
+        let pair = split_once(text, b'=');
+        let (pattern, value) = pair.ok_or("it is not a pattern and a value, such as '*.html=no-cache'")?;
         let pattern = std::str::from_utf8(pattern).map_err(|_| "its pattern is not UTF-8")?;
         let glob = Glob::parse(pattern).map_err(|error| format!("as a pattern, {error}"))?;
-        let value = value.trim_ascii();
-        if value.is_empty() || !is_field_value(value) {
-            return Err(
-                "its value is empty or has a control character; write it like 'max-age=3600'".to_owned()
-            );
-        }
+        let value = Some(value.trim_ascii()).filter(|value| !value.is_empty() && is_field_value(value));
+        let value =
+            value.ok_or("its value is empty or has a control character; write it like 'max-age=3600'")?;
         Ok(CacheRule { glob, value: value.to_vec() })
     }
 }

@@ -36,9 +36,8 @@ impl Header {
     /// # Errors
     /// What is wrong with it, and the remedy.
     pub fn parse(text: &[u8]) -> Result<Header, String> {
-        let Some((name, value)) = split_once(text, b':') else {
-            return Err("it has no colon; write it like 'X-Frame-Options: DENY'".to_owned());
-        };
+        let pair = split_once(text, b':');
+        let (name, value) = pair.ok_or("it has no colon; write it like 'X-Frame-Options: DENY'")?;
         let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
         let name =
             name.ok_or("what is before the colon is not the name of a field, such as X-Frame-Options")?;

@@ -92,12 +92,11 @@ impl Redirect {
 
 /// `https://host` and the path behind it, which is empty or begins with one slash; the former is empty
 /// where there is only a path.
-fn split_origin(text: &str) -> Result<(&str, &str), String> {
+fn split_origin(text: &str) -> Result<(&str, &str), &'static str> {
     let form = "where it leads is not a path, such as /new, and not an http or https URL";
     if text.starts_with("//") {
         return Err(
-            "where it leads begins with two slashes, which names another host; write https:// in front"
-                .to_owned(),
+            "where it leads begins with two slashes, which names another host; write https:// in front",
         );
     }
     if text.starts_with('/') {
@@ -107,7 +106,7 @@ fn split_origin(text: &str) -> Result<(&str, &str), String> {
     let host = rest.split('/').next().unwrap_or_default();
     let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     if !is_http || !has_host(host.as_bytes()) {
-        return Err(form.to_owned());
+        return Err(form);
     }
     Ok(text.split_at(scheme.len() + "://".len() + host.len()))
 }

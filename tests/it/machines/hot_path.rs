@@ -53,7 +53,8 @@ struct Bench {
 impl Bench {
     fn new(shelf: &Shelf, options: &[&str]) -> Self {
         let options = options.iter().map(Into::into).collect();
-        let Ok(Command::Run(invocation)) = args::command(options, &ProcessEnv::default()) else {
+        let process_env = ProcessEnv { variables: Vec::new(), ..ProcessEnv::read() };
+        let Ok(Command::Run(invocation)) = args::command(options, &process_env) else {
             panic!("the options are right")
         };
         let config = invocation.config;

@@ -72,12 +72,9 @@ pub(super) fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, St
 }
 
 fn parse_error_page(text: &OsStr) -> Result<ErrorPage, String> {
-    let Some((code, name)) = split_once(text.as_bytes(), b'=') else {
-        return Err(format!(
-            "--error-page: {} is not a status and a file, such as 404=404.html",
-            quote(text)
-        ));
-    };
+    let (code, name) = split_once(text.as_bytes(), b'=').ok_or_else(|| {
+        format!("--error-page: {} is not a status and a file, such as 404=404.html", quote(text))
+    })?;
     let status = STATUSES_WITH_PAGE.into_iter().find(|status| status.code().to_string().as_bytes() == code);
     let status = status.ok_or_else(|| {
         let code = quote(OsStr::from_bytes(code));

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::{PROGRAM, assign_operands, read_config};
 use crate::access_log::LogDestination;
-use crate::cli::{Command, ParsedArgs, UsageError, quote};
+use crate::cli::{Command, UsageError, quote};
 use crate::server::{ProcessEnv, RootChoice, ServerConfig};
 
 /// What the program is to do.
@@ -38,24 +38,23 @@ impl Invocation {
 /// # Errors
 /// The arguments, a variable or the file of settings make no sense, or there is no such file.
 pub fn command(args: Vec<OsString>, process_env: &ProcessEnv) -> Result<Command<Invocation>, UsageError> {
-    PROGRAM.command(args, |parsed| resolve(parsed, process_env))
-}
-
-fn resolve(parsed: &mut ParsedArgs, process_env: &ProcessEnv) -> Result<Invocation, String> {
-    let is_check = parsed.flag_once("--check")?;
-    assign_operands(parsed)?;
-    parsed.add_layer(PROGRAM.environment_settings(&process_env.variables)?);
-    if let Some(path) = parsed.once("--config")? {
-        let path = Path::new(&path);
-        let bytes =
-            (process_env.read_file)(path).map_err(|error| parsed.locate_error(&file_error(path, &error)))?;
-        parsed.add_layer(PROGRAM.file_settings(path, &bytes)?);
-    }
-    let config =
-        read_config(parsed, process_env.content_exists).map_err(|error| parsed.locate_error(&error))?;
-    let show = || PROGRAM.settings_toml(parsed, &derived_settings(&config), &process_env.working_directory);
-    let check = is_check.then(show);
-    Ok(Invocation { check, unknown_variables: PROGRAM.unknown_variables(&process_env.variables), config })
+    PROGRAM.command(args, |parsed| {
+        let is_check = parsed.flag_once("--check")?;
+        assign_operands(parsed)?;
+        parsed.add_layer(PROGRAM.environment_settings(&process_env.variables)?);
+        if let Some(path) = parsed.once("--config")? {
+            let path = Path::new(&path);
+            let bytes = (process_env.read_file)(path)
+                .map_err(|error| parsed.locate_error(&file_error(path, &error)))?;
+            parsed.add_layer(PROGRAM.file_settings(path, &bytes)?);
+        }
+        let config =
+            read_config(parsed, process_env.content_exists).map_err(|error| parsed.locate_error(&error))?;
+        let show =
+            || PROGRAM.settings_toml(parsed, &derived_settings(&config), &process_env.working_directory);
+        let check = is_check.then(show);
+        Ok(Invocation { check, unknown_variables: PROGRAM.unknown_variables(&process_env.variables), config })
+    })
 }
 
 fn file_error(path: &Path, error: &io::Error) -> String {
@@ -69,18 +68,17 @@ fn file_error(path: &Path, error: &io::Error) -> String {
 
 /// What options are that nobody has set, where that follows from others.
 fn derived_settings(config: &ServerConfig) -> Vec<(&'static str, OsString)> {
-    let mut found = Vec::new();
-    if let RootChoice::Directory(path) = &config.root {
-        found.push(("--root", path.clone().into()));
-    }
-    if config.access_log == LogDestination::Off {
-        found.push(("--access-log", "off".into()));
-    }
-    found.push(("--listing", if config.listings_enabled() { "auto" } else { "off" }.into()));
-    if let Some(sum) = &config.sum {
-        found.push(("--sum-number", sum.number.to_string().into()));
-    }
-    found
+    let root = match &config.root {
+        RootChoice::Directory(path) => Some(path.clone().into()),
+        RootChoice::Embedded => None,
+    };
+    let found = [
+        ("--root", root),
+        ("--access-log", (config.access_log == LogDestination::Off).then(|| "off".into())),
+        ("--listing", Some(if config.listings_enabled() { "auto" } else { "off" }.into())),
+        ("--sum-number", config.sum.as_ref().map(|sum| sum.number.to_string().into())),
+    ];
+    found.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }
 
 #[cfg(test)]
@@ -89,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::server::config::args::HELP;
-    use crate::server::config::args::tests::parse;
+    use crate::server::config::args::tests::{EMPTY_ENV, parse};
 
     type Variables<'a> = &'a [(&'a str, &'a str)];
 
@@ -116,8 +114,7 @@ mod tests {
     fn invocation(line: &[&str], variables: Variables<'_>) -> Result<Invocation, String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let directory = PathBuf::from("/here");
-        let process_env =
-            ProcessEnv { variables, working_directory: directory, read_file, ..ProcessEnv::default() };
+        let process_env = ProcessEnv { variables, working_directory: directory, read_file, ..EMPTY_ENV };
         match command(line.iter().map(OsString::from).collect(), &process_env) {
             Ok(Command::Run(invocation)) => Ok(*invocation),
             Ok(other) => panic!("{other:?}"),

@@ -52,10 +52,9 @@ pub(super) fn parse_origin(text: &OsStr) -> Result<Origin, String> {
 
 /// Reads `EXT=TYPE`.
 fn parse_media_type(text: &[u8]) -> Result<(String, String), &'static str> {
-    let (extension, media_type) = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.split_once('='))
-        .ok_or("it is not an extension and a media type, such as foo=text/plain")?;
+    let pair = std::str::from_utf8(text).ok().and_then(|text| text.split_once('='));
+    let (extension, media_type) =
+        pair.ok_or("it is not an extension and a media type, such as foo=text/plain")?;
     let extension = extension.strip_prefix('.').unwrap_or(extension);
     let is_plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '/' || c.is_control());
     if !extension.split('.').all(is_plain) {

@@ -3,6 +3,7 @@
 //! How single values are read is tested beside the code that reads them.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,9 +14,17 @@ use crate::http::Status;
 use crate::server::{Bind, CacheMode, ErrorPage, ProcessEnv};
 use crate::sum::Name;
 
+/// Nothing at all: no directory, no variables, no files.
+pub(super) const EMPTY_ENV: ProcessEnv = ProcessEnv {
+    content_exists: false,
+    working_directory: PathBuf::new(),
+    variables: Vec::new(),
+    read_file: |_| Err(io::ErrorKind::NotFound.into()),
+};
+
 /// What the arguments come to where nothing lies beneath them.
 pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<ServerConfig>, UsageError> {
-    let process_env = ProcessEnv { content_exists, ..ProcessEnv::default() };
+    let process_env = ProcessEnv { content_exists, ..EMPTY_ENV };
     Ok(match command(args, &process_env)? {
         Command::Help => Command::Help,
         Command::Version => Command::Version,
