@@ -10,15 +10,13 @@ pub mod args;
 pub mod client;
 mod line;
 pub mod server;
-mod service;
 
 use std::time::Duration;
 
 pub use app::{SumError, SumOutcome, run_sum};
 pub use client::{SumClientProtocol, SumExchange, SumFailure};
 pub use line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
-pub use server::{SumServerProtocol, SumState};
-pub use service::SumService;
+pub use server::{SumServerProtocol, SumService, SumState};
 
 /// How long a line may take to come, and an answer to go: both fit into one packet, so a peer that
 /// takes longer has lost interest.

@@ -9,13 +9,15 @@
 //! It prints nothing: what is to be said it leaves on the [`SumState`].
 
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::time::Instant;
+
+use mio::net::TcpStream;
 
 use super::TIMEOUT;
 use super::line::{ERROR, Name, SumLine, SumLineError, SumRole};
-use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
-use crate::reactor::Now;
+use crate::net::{CloseReason, Connection, Protocol, RecvBuf, SendQueue, Want, host_name};
+use crate::reactor::{ListenerId, Now};
 use crate::text::append;
 
 /// A client's number outside of these ends the exchange for all: the last of a class says so.
@@ -63,6 +65,43 @@ impl SumState {
             Some(_) => Ok(own),
             None => Err(format!("the sum of {} and {} does not fit into 64 bits", client.number, own.number)),
         }
+    }
+}
+
+/// The exchange in the server: what its connections share, and its listeners.
+pub struct SumService {
+    /// What the connections share.
+    pub state: SumState,
+    /// Empty once they are closed.
+    listeners: Range<ListenerId>,
+}
+
+impl SumService {
+    /// The exchange with this name, else this machine's, and this number, on these listeners.
+    pub fn new(name: Option<Name>, number: i64, listeners: Range<ListenerId>) -> Self {
+        let name = name.unwrap_or_else(|| Name::first_valid([host_name()]));
+        Self { state: SumState::new(name, number), listeners }
+    }
+
+    /// Whether a caller by this listener is for the exchange.
+    pub fn has_listener(&self, listener: ListenerId) -> bool {
+        self.listeners.contains(&listener)
+    }
+
+    /// Lets a caller in, unless the exchange has ended within this very turn.
+    pub fn accepted(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        now: Now,
+    ) -> Option<Connection<SumServerProtocol>> {
+        (!self.state.ended).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
+    }
+
+    /// The listeners that must be closed, told once: a number has ended the exchange.
+    pub fn take_ended_listeners(&mut self) -> Option<Range<ListenerId>> {
+        let ended = self.state.ended && !self.listeners.is_empty();
+        ended.then(|| std::mem::take(&mut self.listeners))
     }
 }
 
