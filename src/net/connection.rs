@@ -5,11 +5,9 @@
 //! (connecting, open, lingering), so that no machine needs them. It knows nothing of any protocol.
 
 use std::io::ErrorKind;
-use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use rustix::net::sockopt;
 
 use super::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want, connect};
 use crate::reactor::{EventSource, Next, Now, Readiness};
@@ -43,17 +41,17 @@ struct Linger {
 
 /// A connection that is pumped by the reactor.
 #[derive(Debug)]
-pub struct Connection<M> {
-    stream: TcpStream,
+pub struct Connection<P, T = TcpStream> {
+    transport: T,
     recv_buf: RecvBuf,
     send_queue: SendQueue,
     state: ConnState,
     want: Want,
     /// Why nothing can be sent any more. What the peer has said before is still read.
     write_error: Option<CloseReason>,
-    /// What had been sent before this turn.
+    /// What had left the transport before this turn.
     sent_before_pump: u64,
-    protocol: M,
+    protocol: P,
 }
 
 /// What a link is lent for one turn.
@@ -64,26 +62,35 @@ struct Tick<'t, S> {
     now: Now,
 }
 
-impl<M: Protocol> Connection<M> {
+impl<P: Protocol, T: Transport> Connection<P, T> {
     /// A link over an established connection; the machine is asked to advance when the first
     /// input arrives.
-    pub fn accepted(stream: TcpStream, protocol: M) -> Self {
-        Self::new(stream, ConnState::Open, Want::Input, protocol)
+    pub fn accepted(transport: T, protocol: P) -> Self {
+        Self::new(transport, ConnState::Open, Want::Input, protocol)
     }
 
     /// A link over a connection that the kernel is still making; the machine is asked to advance
     /// when it is made.
-    pub fn connecting(stream: TcpStream, protocol: M) -> Self {
-        Self::new(stream, ConnState::Connecting, Want::Tick, protocol)
+    pub fn connecting(transport: T, protocol: P) -> Self {
+        Self::new(transport, ConnState::Connecting, Want::Tick, protocol)
     }
 
-    fn new(stream: TcpStream, state: ConnState, want: Want, protocol: M) -> Self {
+    fn new(transport: T, state: ConnState, want: Want, protocol: P) -> Self {
         let (recv_buf, send_queue) = (RecvBuf::new(), SendQueue::new());
-        Self { stream, recv_buf, send_queue, state, want, write_error: None, sent_before_pump: 0, protocol }
+        Self {
+            transport,
+            recv_buf,
+            send_queue,
+            state,
+            want,
+            write_error: None,
+            sent_before_pump: 0,
+            protocol,
+        }
     }
 
     /// The protocol's part of the connection.
-    pub fn protocol_mut(&mut self) -> &mut M {
+    pub fn protocol_mut(&mut self) -> &mut P {
         &mut self.protocol
     }
 
@@ -101,7 +108,7 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// The end of the loop: the machine is told, unless its conversation is over already.
-    pub fn shut_down(mut self, context: &mut M::Context, now: Now) {
+    pub fn shut_down(mut self, context: &mut P::Context, now: Now) {
         if !matches!(self.state, ConnState::Lingering(_)) {
             self.reset_if_truncating();
             self.protocol.closed(CloseReason::Shutdown, &self.send_queue, context, now);
@@ -110,7 +117,7 @@ impl<M: Protocol> Connection<M> {
 
     /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
     /// pump of the same turn goes on from there.
-    pub fn read_ahead(&mut self, ready: &mut Readiness, context: &mut M::Context, pool: &mut Pool, now: Now) {
+    pub fn read_ahead(&mut self, ready: &mut Readiness, context: &mut P::Context, pool: &mut Pool, now: Now) {
         let is_waiting =
             matches!(self.state, ConnState::Open) && self.want == Want::Input && self.send_queue.is_empty();
         if !is_waiting || !ready.is_readable() || self.write_error.is_some() || self.is_overdue(now) {
@@ -127,12 +134,13 @@ impl<M: Protocol> Connection<M> {
     pub fn pump(
         &mut self,
         ready: &mut Readiness,
-        context: &mut M::Context,
+        context: &mut P::Context,
         pool: &mut Pool,
         now: Now,
     ) -> Next {
         pool.lease_segments(&mut self.send_queue);
-        self.sent_before_pump = self.send_queue.sent_total();
+        let pending_len = self.transport.pending_output() as u64;
+        self.sent_before_pump = self.send_queue.sent_total().saturating_sub(pending_len);
         let mut tick = Tick { ready, context, pool, now };
         let next = match self.state {
             ConnState::Connecting => self.complete_connect(&mut tick),
@@ -144,9 +152,9 @@ impl<M: Protocol> Connection<M> {
         next
     }
 
-    fn complete_connect(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
+    fn complete_connect(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         if tick.ready.is_writable() {
-            match connect::outcome(&self.stream) {
+            match connect::outcome(self.transport.socket()) {
                 Ok(()) => {
                     self.state = ConnState::Open;
                     return self.io_loop(tick);
@@ -162,7 +170,7 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// The loop: flush, fill, advance, until blocked, spent or over.
-    fn io_loop(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
+    fn io_loop(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         let (mut read_budget, mut write_budget) = (IO_BUDGET_PER_TICK, IO_BUDGET_PER_TICK);
         if self.is_overdue(tick.now) {
             self.want =
@@ -194,6 +202,8 @@ impl<M: Protocol> Connection<M> {
             };
             match outcome {
                 IoOutcome::Done => self.advance(tick),
+                // A read can produce output (a handshake), and no event tells of it.
+                IoOutcome::Blocked if self.transport.pending_output() > 0 && tick.ready.is_writable() => {}
                 IoOutcome::Blocked => return Next::Wait,
                 IoOutcome::BudgetSpent => return Next::Again,
                 IoOutcome::Failed(reason) => return self.close(reason, tick),
@@ -201,7 +211,7 @@ impl<M: Protocol> Connection<M> {
         }
     }
 
-    fn advance(&mut self, tick: &mut Tick<'_, M::Context>) {
+    fn advance(&mut self, tick: &mut Tick<'_, P::Context>) {
         self.want = self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
     }
 
@@ -210,13 +220,13 @@ impl<M: Protocol> Connection<M> {
         if let Some(reason) = self.write_error {
             return IoOutcome::Failed(reason);
         }
-        if self.send_queue.is_empty() {
+        if self.send_queue.is_empty() && self.transport.pending_output() == 0 {
             return IoOutcome::Done;
         }
         if !ready.is_writable() {
             return IoOutcome::Blocked;
         }
-        let outcome = self.send_queue.flush(&mut self.stream, budget);
+        let outcome = self.send_queue.flush(&mut self.transport, budget);
         if outcome == IoOutcome::Blocked {
             ready.on_write_blocked();
         }
@@ -224,7 +234,7 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// One read, which the machine is told of.
-    fn fill(&mut self, tick: &mut Tick<'_, M::Context>, budget: &mut usize) -> IoOutcome {
+    fn fill(&mut self, tick: &mut Tick<'_, P::Context>, budget: &mut usize) -> IoOutcome {
         if self.recv_buf.is_eof() {
             // The machine has been told of the end and still wants more: there is none.
             return IoOutcome::Failed(CloseReason::PeerClosedEarly);
@@ -241,13 +251,13 @@ impl<M: Protocol> Connection<M> {
                 return IoOutcome::Failed(CloseReason::Refused("a message larger than the inbox"));
             }
             let buffer_len = buffer.len();
-            match self.stream.read(buffer) {
+            match self.transport.read(buffer) {
                 Ok(0) => self.recv_buf.set_eof(),
                 Ok(len) => {
                     self.recv_buf.commit(len);
                     self.protocol.on_input(tick.context);
                     *budget = budget.saturating_sub(len);
-                    if len < buffer_len {
+                    if T::SHORT_READ_DRAINS && len < buffer_len {
                         tick.ready.on_short_read();
                     }
                 }
@@ -267,7 +277,7 @@ impl<M: Protocol> Connection<M> {
     fn read_after_write_error(
         &mut self,
         reason: CloseReason,
-        tick: &mut Tick<'_, M::Context>,
+        tick: &mut Tick<'_, P::Context>,
         budget: &mut usize,
     ) -> IoOutcome {
         let reason = *self.write_error.get_or_insert(reason);
@@ -285,12 +295,10 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// Ends the conversation: at once, or by lingering if the peer may still be sending.
-    fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, M::Context>) -> Next {
+    fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, P::Context>) -> Next {
         let is_truncating = self.reset_if_truncating();
         self.protocol.closed(reason, &self.send_queue, tick.context, tick.now);
-        if is_truncating
-            || !self.should_linger(reason, *tick.ready)
-            || self.stream.shutdown(Shutdown::Write).is_err()
+        if is_truncating || !self.should_linger(reason, *tick.ready) || self.transport.close_write().is_err()
         {
             return Next::Close;
         }
@@ -302,11 +310,11 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// Sees to it that closing resets the connection if its end would pass for the end of a message.
-    fn reset_if_truncating(&self) -> bool {
+    fn reset_if_truncating(&mut self) -> bool {
         let is_truncating = matches!(self.state, ConnState::Open)
             && self.protocol.truncates_message_if_closed(&self.send_queue);
-        if is_truncating && let Err(errno) = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)) {
-            log::warn!("cannot reset a connection whose answer breaks off: {errno}");
+        if is_truncating && let Err(error) = self.transport.reset_on_close() {
+            log::warn!("cannot reset a connection whose answer breaks off: {error}");
         }
         is_truncating
     }
@@ -324,7 +332,7 @@ impl<M: Protocol> Connection<M> {
     }
 
     /// Discards input until the peer closes or patience ends.
-    fn linger(&mut self, tick: &mut Tick<'_, M::Context>) -> Next {
+    fn linger(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         let (mut budget, now) = (IO_BUDGET_PER_TICK, tick.now.instant);
         loop {
             self.recv_buf.discard();
@@ -343,9 +351,9 @@ impl<M: Protocol> Connection<M> {
     }
 }
 
-impl<M: Protocol> EventSource for Connection<M> {
+impl<P: Protocol, T: Transport> EventSource for Connection<P, T> {
     fn source(&mut self) -> &mut TcpStream {
-        &mut self.stream
+        self.transport.socket()
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -357,131 +365,4 @@ impl<M: Protocol> EventSource for Connection<M> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::net::{Ipv4Addr, TcpListener as StdListener, TcpStream as StdStream};
-
-    use rustix::event::{PollFd, PollFlags, poll};
-
-    use super::*;
-
-    /// Answers whatever comes, and then refuses more if that is how it is; gives up when it is told.
-    struct EchoProtocol {
-        refuses: bool,
-        deadline: Option<Instant>,
-        /// How often it was told of input, and how often it went on.
-        received: usize,
-        advanced: usize,
-    }
-
-    impl Protocol for EchoProtocol {
-        type Context = ();
-
-        fn advance(
-            &mut self,
-            recv_buf: &mut RecvBuf,
-            send_queue: &mut SendQueue,
-            _: &mut (),
-            _: Now,
-        ) -> Want {
-            self.advanced += 1;
-            if recv_buf.is_empty() {
-                return Want::Close(CloseReason::Refused("no more"));
-            }
-            recv_buf.consume(recv_buf.bytes().len());
-            send_queue.push_static(b"answer");
-            if self.refuses { Want::Drain } else { Want::Input }
-        }
-
-        fn on_input(&mut self, _: &mut ()) {
-            self.received += 1;
-        }
-
-        fn deadline(&self) -> Option<Instant> {
-            self.deadline
-        }
-
-        fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, _: &mut (), _: Now) -> Want {
-            Want::Close(CloseReason::TimedOut("a word"))
-        }
-
-        fn closed(&mut self, _: CloseReason, _: &SendQueue, _: &mut (), _: Now) {}
-    }
-
-    /// A link whose peer has just spoken, and the peer.
-    fn addressed(refuses: bool) -> (Connection<EchoProtocol>, StdStream) {
-        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let mut peer = StdStream::connect(listener.local_addr().expect("its address")).expect("a connection");
-        peer.write_all(b"question").expect("room");
-        let (stream, _) = listener.accept().expect("the other end");
-        stream.set_nonblocking(true).expect("no blocking");
-        poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).expect("the question");
-        let protocol = EchoProtocol { refuses, deadline: None, received: 0, advanced: 0 };
-        (Connection::accepted(TcpStream::from_std(stream), protocol), peer)
-    }
-
-    fn pump(connection: &mut Connection<EchoProtocol>, ready: &mut Readiness, now: Now) -> Next {
-        connection.pump(ready, &mut (), &mut Pool::new(1024), now)
-    }
-
-    #[test]
-    fn close_after_response_lingers_until_eof_or_timeout() {
-        let now = Now::read();
-        for peer_closes in [true, false] {
-            let (mut connection, peer) = addressed(true);
-            let mut ready = Readiness::assume_ready();
-            assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
-            assert_eq!(connection.deadline(), Some(now.instant + LINGER_IDLE_TIMEOUT));
-            if peer_closes {
-                drop(peer);
-                poll(&mut [PollFd::new(&connection.stream, PollFlags::RDHUP)], None).expect("the end");
-                assert_eq!(pump(&mut connection, &mut Readiness::assume_ready(), now), Next::Close);
-            } else {
-                let before = now.after(LINGER_IDLE_TIMEOUT - Duration::from_millis(1));
-                assert_eq!(pump(&mut connection, &mut ready, before), Next::Wait);
-                assert_eq!(pump(&mut connection, &mut ready, now.after(LINGER_IDLE_TIMEOUT)), Next::Close);
-            }
-        }
-    }
-
-    #[test]
-    fn close_without_new_response_does_not_linger() {
-        let now = Now::read();
-        let (mut connection, _peer) = addressed(false);
-        let mut ready = Readiness::assume_ready();
-        assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
-        connection.protocol_mut().deadline = Some(now.instant);
-        assert_eq!(pump(&mut connection, &mut ready, now), Next::Close);
-    }
-
-    #[test]
-    fn read_ahead_signals_input_and_pump_advances() {
-        let now = Now::read();
-        let (mut connection, peer) = addressed(false);
-        let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024));
-        let counts = |connection: &mut Connection<EchoProtocol>| {
-            (connection.protocol.received, connection.protocol.advanced)
-        };
-        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert_eq!(counts(&mut connection), (1, 0));
-        assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
-        assert_eq!(counts(&mut connection), (1, 1));
-        // Nothing more has come, and a buffer is held for nothing only while there is hope.
-        let mut ready = Readiness::assume_ready();
-        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(!ready.is_readable() && connection.recv_buf.bytes().is_empty());
-        assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
-        assert_eq!(counts(&mut connection), (1, 1));
-        // Whose time is over is not listened to any more, and the end is no input.
-        connection.protocol_mut().deadline = Some(now.instant);
-        peer.shutdown(Shutdown::Write).expect("its end");
-        poll(&mut [PollFd::new(&connection.stream, PollFlags::RDHUP)], None).expect("the end");
-        let mut ready = Readiness::assume_ready();
-        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(ready.is_readable() && !connection.recv_buf.is_eof());
-        connection.protocol_mut().deadline = None;
-        connection.read_ahead(&mut ready, &mut (), &mut pool, now);
-        assert!(connection.recv_buf.is_eof() && counts(&mut connection) == (1, 1));
-        assert_eq!(pump(&mut connection, &mut ready, now), Next::Close);
-    }
-}
+mod tests;

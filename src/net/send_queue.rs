@@ -153,8 +153,9 @@ impl SendQueue {
     /// Sends what the transport takes, until `budget` bytes are spent, of which those of files take less
     /// (`FILE_LEN_PER_BYTE`). Bytes that are ready are not cut to the budget, for they leave in one
     /// call: it may be overdrawn by one write.
+    /// `Done` means that the bytes have left the transport, pending output included.
     pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> IoOutcome {
-        let Some(queue) = &mut self.queue else { return IoOutcome::Done };
+        let Some(queue) = &mut self.queue else { return flush_pending(to) };
         while let Some(front) = queue.segments.front_mut() {
             if *budget == 0 {
                 return IoOutcome::BudgetSpent;
@@ -185,7 +186,7 @@ impl SendQueue {
                 Err(error) => return IoOutcome::Failed(CloseReason::Failed(error.kind())),
             }
         }
-        IoOutcome::Done
+        flush_pending(to)
     }
 
     /// Drops what has not been sent: nobody wants it any more.
@@ -218,7 +219,7 @@ impl SegmentQueue {
         if let Some(Segment { len, source: SegmentSource::Inline }) = self.segments.front()
             && self.segments.len() == 1
         {
-            return to.write(&[IoSlice::new(inline.get(..*len as usize).unwrap_or(inline))]);
+            return to.write(&[IoSlice::new(inline.get(..*len as usize).unwrap_or(inline))], false);
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
@@ -236,7 +237,7 @@ impl SegmentQueue {
             });
             count += 1;
         }
-        to.write(&slices[..count])
+        to.write(&slices[..count], count < self.segments.len())
     }
 
     /// Drops what has been sent once it is half of the buffer: a queue that is always written to and
@@ -271,6 +272,19 @@ impl SegmentQueue {
             self.clear();
         }
     }
+}
+
+/// Writes the output that the transport has taken and kept.
+fn flush_pending(to: &mut impl Transport) -> IoOutcome {
+    while to.pending_output() > 0 {
+        match to.write(&[], false) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return IoOutcome::Blocked,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return IoOutcome::Failed(CloseReason::Failed(error.kind())),
+        }
+    }
+    IoOutcome::Done
 }
 
 /// Whether a failed `sendfile` is the socket's doing and not the file's.

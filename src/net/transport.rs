@@ -1,44 +1,80 @@
-//! The few system calls that move bytes, behind a trait.
+//! Transport: the trait of a non-blocking byte stream, and TCP.
 //!
-//! A socket is one transport; the tests' wires are another, and TLS would be a third. Nothing here
-//! loops or decides: one call, one result. Beside it stand the outcomes of moving bytes over one.
+//! The tests have a second transport, a pipe in memory. A call here is one system call at most: it does not loop
+//! and does not decide. `IoOutcome` and `CloseReason` say how moving bytes over a transport ended.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice};
+use std::net::Shutdown;
+use std::time::Duration;
 
 use mio::net::TcpStream;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg, sockopt};
 
-/// Something that takes and gives bytes without blocking.
+/// A non-blocking byte stream: a socket, or a layer such as TLS on top of one.
 pub trait Transport {
-    /// Reads what is there: `Ok(0)` is the end of the peer's input.
+    /// Whether a read that fills only a part of the buffer shows that the transport has no more bytes.
+    const SHORT_READ_DRAINS: bool;
+
+    /// Reads into `buffer` and returns the byte count. `Ok(0)` is the end of the peer's input.
+    ///
+    /// A read may produce output of the transport's own, which [`Self::pending_output`] then counts.
     ///
     /// # Errors
-    /// `WouldBlock` when there is nothing yet, else whatever the system says.
+    /// `WouldBlock` if there is nothing to read yet, else the error of the system call.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes what fits of the slices, in order.
+    /// Writes from the slices, in order, and returns how many of their bytes the transport took.
+    ///
+    /// If `more` is set, the caller writes again at once: the transport may wait and fill its packets. With no
+    /// slices, only pending output is written.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing fits, else whatever the system says.
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// `WouldBlock` if the transport takes nothing, else the error of the system call.
+    fn write(&mut self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
 
-    /// Sends up to `len` bytes of a file from `offset` on, and moves `offset`: `Ok(0)` is the end
-    /// of the file.
+    /// Sends up to `len` bytes of a file from `offset` on, and advances `offset`. `Ok(0)` is the end of the file.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing fits, else whatever the system says.
+    /// `WouldBlock` if the transport takes nothing, else the error of the system call.
     fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize>;
+
+    /// Ends the output: the peer reads its end after all bytes that were written.
+    ///
+    /// # Errors
+    /// The error of the system call.
+    fn close_write(&mut self) -> io::Result<()>;
+
+    /// Makes the drop of the transport reset the connection: the peer gets an error instead of an end.
+    ///
+    /// # Errors
+    /// The error of the system call.
+    fn reset_on_close(&mut self) -> io::Result<()>;
+
+    /// Bytes that the transport took and has not yet written to the socket.
+    fn pending_output(&self) -> usize {
+        0
+    }
+
+    /// The socket, for epoll and for the outcome of `connect`.
+    fn socket(&mut self) -> &mut TcpStream;
 }
 
 impl Transport for TcpStream {
+    const SHORT_READ_DRAINS: bool = true;
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(rustix::io::read(&*self, buffer)?)
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&mut self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         match slices {
-            // One slice needs no list: `write` is the cheaper call.
+            _ if more => {
+                let mut control = SendAncillaryBuffer::default();
+                Ok(sendmsg(&*self, slices, &mut control, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+            }
+            // `write` is cheaper than `writev`.
             [one] => Ok(rustix::io::write(&*self, one)?),
             many => Ok(rustix::io::writev(&*self, many)?),
         }
@@ -46,6 +82,18 @@ impl Transport for TcpStream {
 
     fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
         Ok(rustix::fs::sendfile(&*self, file, Some(offset), len)?)
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn reset_on_close(&mut self) -> io::Result<()> {
+        Ok(sockopt::set_socket_linger(&*self, Some(Duration::ZERO))?)
+    }
+
+    fn socket(&mut self) -> &mut TcpStream {
+        self
     }
 }
 

@@ -5,6 +5,8 @@
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 
+use mio::net::TcpStream;
+
 use super::*;
 use crate::net::Pool;
 
@@ -34,11 +36,13 @@ impl LimitedTransport {
 }
 
 impl Transport for LimitedTransport {
+    const SHORT_READ_DRAINS: bool = false;
+
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Ok(0)
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&mut self, slices: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
         self.take(&bytes, if slices.len() == 1 { "write" } else { "writev" })
     }
@@ -49,6 +53,18 @@ impl Transport for LimitedTransport {
         let sent = self.take(&bytes[..read], "sendfile")?;
         *offset += sent as u64;
         Ok(sent)
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn socket(&mut self) -> &mut TcpStream {
+        unreachable!("it is never registered")
     }
 }
 

@@ -128,7 +128,7 @@ fn archive_of_1500_files_is_spread_over_ticks() {
         now = now.after(Duration::from_micros(1));
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         longest = longest.max(down.take(usize::MAX).len());
-        match side.machine.phase() {
+        match side.machine().phase() {
             ServerPhase::Preparing => preparing += 1,
             ServerPhase::Writing => writing += 1,
             _ => {}
@@ -137,7 +137,7 @@ fn archive_of_1500_files_is_spread_over_ticks() {
             break;
         }
     }
-    assert_eq!(side.machine.phase(), ServerPhase::Reading);
+    assert_eq!(side.machine().phase(), ServerPhase::Reading);
     assert!(preparing >= COUNT / ENTRIES_PER_TURN, "{preparing} turns of gathering");
     assert!(writing >= COUNT / 64, "{writing} turns of writing");
     assert!(longest < 128 * 1024, "{longest} bytes in one turn");
@@ -156,7 +156,7 @@ fn archive_preparing_past_timeout_is_sent_chunked() {
         now = now.after(if tick == 1 { Duration::from_secs(10) } else { Duration::from_micros(1) });
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         bytes.extend(down.take(usize::MAX));
-        assert_eq!(side.machine.phase() == ServerPhase::Preparing, tick == 0, "turn {tick}");
+        assert_eq!(side.machine().phase() == ServerPhase::Preparing, tick == 0, "turn {tick}");
         if !again {
             break;
         }

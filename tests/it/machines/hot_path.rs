@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use allocation_counter::measure;
+use mio::net::TcpStream;
 use reactor_http::access_log::{AccessLog, LogDestination, LogStyle};
 use reactor_http::files::{ContentSource, RACY_WINDOW, Root};
 use reactor_http::http::HEAD_LEN_MAX;
@@ -26,17 +27,31 @@ const TIMES: usize = 20;
 struct Void;
 
 impl Transport for Void {
+    const SHORT_READ_DRAINS: bool = false;
+
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&mut self, slices: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 
     fn send_file(&mut self, _: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
         *offset += len as u64;
         Ok(len)
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn socket(&mut self) -> &mut TcpStream {
+        unreachable!("it is never registered")
     }
 }
 

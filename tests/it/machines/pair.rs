@@ -1,13 +1,12 @@
 //! What drives machines without sockets: one side, a server alone with a script, and a pair of
 //! client and server.
 //!
-//! A [`Side`] keeps the contract of the link: flush, then fill, then advance; the deadline before
-//! anything else; `closed` once, at the end. Time is what the test says it is.
+//! A [`Side`] is a connection as the server and the client have it, over a wire. Time is what the test says
+//! it is.
 
-use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reactor_http::access_log::{AccessLog, LogDestination, LogStyle};
 use reactor_http::client;
@@ -15,95 +14,112 @@ use reactor_http::client::connection::{BodyProgress, FetchError, ResponseHandler
 use reactor_http::files::{ContentSource, Root};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
-use reactor_http::net::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
-use reactor_http::reactor::Now;
+use reactor_http::net::{CloseReason, Connection, Pool, Protocol, RecvBuf, SendQueue, Want};
+use reactor_http::reactor::{Next, Now, Readiness};
 use reactor_http::server::{self, ServerConfig, WorkerState};
 use tempfile::TempDir;
 
-use super::wire::{Pace, Pipe, Port};
+use super::wire::{Pace, Pipe, Port, Wire};
 use crate::harness::lay_out;
 
 /// Steps of one turn: far beyond what one turn can need.
 const STEPS_MAX: usize = 4_000_000;
-/// Bytes that one turn moves in each direction, as for the link.
-const TURN_LEN_MAX: usize = 256 * 1024;
 /// What the clock moves from turn to turn.
 const TICK: Duration = Duration::from_micros(1);
 
-/// One machine, its two queues, and what it waits for.
+/// A protocol that notes how its connection ended, and asserts the contract.
+struct Observed<M> {
+    machine: M,
+    ended: Option<CloseReason>,
+}
+
+impl<M: Protocol> Protocol for Observed<M> {
+    type Context = M::Context;
+
+    fn advance(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        site: &mut M::Context,
+        now: Now,
+    ) -> Want {
+        let want = self.machine.advance(inbox, outbox, site, now);
+        let at_end = inbox.is_eof() && want == Want::Input;
+        assert!(!at_end, "at the end of the input it wants more of it");
+        want
+    }
+
+    fn on_input(&mut self, site: &mut M::Context) {
+        self.machine.on_input(site);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.machine.deadline()
+    }
+
+    fn on_timeout(
+        &mut self,
+        inbox: &mut RecvBuf,
+        outbox: &mut SendQueue,
+        site: &mut M::Context,
+        now: Now,
+    ) -> Want {
+        self.machine.on_timeout(inbox, outbox, site, now)
+    }
+
+    fn truncates_message_if_closed(&self, outbox: &SendQueue) -> bool {
+        self.machine.truncates_message_if_closed(outbox)
+    }
+
+    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut M::Context, now: Now) {
+        assert_eq!(self.ended.replace(reason), None, "a connection ends once");
+        self.machine.closed(reason, outbox, site, now);
+    }
+}
+
+/// One connection over a wire, pumped by hand.
 pub(super) struct Side<M: Protocol> {
-    pub(super) machine: M,
+    connection: Connection<Observed<M>, Wire>,
+    wire: Wire,
     pub(super) site: M::Context,
-    inbox: RecvBuf,
-    outbox: SendQueue,
     pool: Pool,
-    want: Want,
     pub(super) ended: Option<CloseReason>,
+    /// The reactor would have dropped the connection.
+    closed: bool,
 }
 
 impl<M: Protocol> Side<M> {
     /// A side whose first word is `want`: `Input` when it was accepted, `Tick` when it connects.
     pub(super) fn new(machine: M, site: M::Context, want: Want) -> Self {
-        let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
-        Self { machine, site, inbox, outbox, pool, want, ended: None }
+        let (wire, pool) = (Wire::new(), Pool::new(HEAD_LEN_MAX));
+        let mut connection = Connection::accepted(wire.clone(), Observed { machine, ended: None });
+        if want == Want::Tick {
+            connection.wake();
+        }
+        Self { connection, wire, site, pool, ended: None, closed: false }
     }
 
-    fn advance(&mut self, now: Now) {
-        self.want = self.machine.advance(&mut self.inbox, &mut self.outbox, &mut self.site, now);
-        let at_end = self.inbox.is_eof() && self.want == Want::Input;
-        assert!(!at_end, "at the end of the input it wants more of it");
+    pub(super) fn machine(&mut self) -> &mut M {
+        &mut self.connection.protocol_mut().machine
     }
 
     /// One turn; whether it wants another at once.
     pub(super) fn turn(&mut self, port: &mut Port<'_>, now: Now) -> bool {
-        if self.ended.is_some() {
+        if self.closed {
             port.incoming.take(usize::MAX);
             return false;
         }
-        if self.machine.deadline().is_some_and(|deadline| deadline <= now.instant) {
-            self.want = self.machine.on_timeout(&mut self.inbox, &mut self.outbox, &mut self.site, now);
-        } else if self.want == Want::Tick {
-            self.advance(now);
+        port.swap(&self.wire);
+        let ready = &mut Readiness::assume_ready();
+        self.connection.read_ahead(ready, &mut self.site, &mut self.pool, now);
+        let next = self.connection.pump(ready, &mut self.site, &mut self.pool, now);
+        port.swap(&self.wire);
+        self.ended = self.connection.protocol_mut().ended;
+        self.closed = next == Next::Close;
+        if self.closed {
+            port.outgoing.end();
         }
-        let mut budget = TURN_LEN_MAX;
-        for _ in 0..STEPS_MAX {
-            if let Want::Close(reason) = self.want {
-                return self.close(reason, port, now);
-            }
-            let flushed = self.outbox.flush(port, &mut budget);
-            match (self.want, flushed) {
-                (_, IoOutcome::Failed(reason)) => return self.close(reason, port, now),
-                (Want::Tick, _) | (_, IoOutcome::BudgetSpent) => return true,
-                (Want::Drain, IoOutcome::Blocked) => return false,
-                (Want::InputOrDrain, IoOutcome::Done) => self.advance(now),
-                (Want::Input | Want::InputOrDrain, _) if !self.fill(port) => return false,
-                _ => self.advance(now),
-            }
-        }
-        panic!("a turn without an end: {:?}", self.want);
-    }
-
-    /// One read; whether there is something new to understand.
-    fn fill(&mut self, port: &mut Port<'_>) -> bool {
-        let buffer = self.inbox.spare_capacity(&mut self.pool);
-        assert!(!buffer.is_empty(), "the inbox is full, and the machine wants more");
-        match port.read(buffer) {
-            Ok(0) => self.inbox.set_eof(),
-            Ok(len) => {
-                self.inbox.commit(len);
-                self.machine.on_input(&mut self.site);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-            Err(error) => panic!("a wire does not fail: {error}"),
-        }
-        true
-    }
-
-    fn close(&mut self, reason: CloseReason, port: &mut Port<'_>, now: Now) -> bool {
-        self.machine.closed(reason, &self.outbox, &mut self.site, now);
-        self.ended = Some(reason);
-        port.outgoing.end();
-        false
+        next == Next::Again
     }
 }
 
@@ -162,7 +178,7 @@ impl Alone {
             let mut port = Port { incoming: &mut self.up, outgoing: &mut self.down, pace: &mut self.pace };
             let again = self.side.turn(&mut port, self.now);
             if self.side.ended.is_none() {
-                let deadline = self.side.machine.deadline().expect("no state waits for ever");
+                let deadline = self.side.machine().deadline().expect("no state waits for ever");
                 assert!(again || deadline > self.now.instant, "it waits for what has passed");
             }
             if !again {
@@ -170,7 +186,7 @@ impl Alone {
             }
             self.now = self.now.after(TICK);
         }
-        panic!("it never rests: {:?}", self.side.machine.phase());
+        panic!("it never rests: {:?}", self.side.machine().phase());
     }
 
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
@@ -208,7 +224,7 @@ impl Alone {
     pub(super) fn pass(&mut self, time: Duration) -> &mut Self {
         let until = self.now.after(time);
         while self.side.ended.is_none() {
-            let Some(deadline) = self.side.machine.deadline() else { break };
+            let Some(deadline) = self.side.machine().deadline() else { break };
             if deadline > until.instant {
                 break;
             }
@@ -223,7 +239,7 @@ impl Alone {
     /// The server begins to shut down.
     pub(super) fn drain(&mut self) -> &mut Self {
         self.side.site.drain();
-        self.side.machine.close_if_idle(self.now);
+        self.side.machine().close_if_idle(self.now);
         self.settle();
         self
     }
@@ -320,6 +336,6 @@ impl Pair {
             }
             self.step();
         }
-        panic!("no end: {:?} and {:?}", self.client.machine.phase(), self.server.machine.phase());
+        panic!("no end: {:?} and {:?}", self.client.machine().phase(), self.server.machine().phase());
     }
 }

@@ -114,7 +114,7 @@ fn sum_server_drain_closes_silent_and_finishes_started() {
     for server in [&mut silent, &mut speaking] {
         server.turn(SECOND);
         server.side.site.drain();
-        server.side.machine.close_if_idle(server.began.after(2 * SECOND));
+        server.side.machine().close_if_idle(server.began.after(2 * SECOND));
     }
     assert_eq!(silent.turn(2 * SECOND), "");
     assert_eq!(silent.side.ended, Some(CloseReason::Shutdown));
@@ -151,8 +151,8 @@ fn sum_client_without_response_times_out_after_10_s() {
 
 /// A connection that is made when its time is over: the states on the way.
 pub(crate) fn overdue_sum_client() -> (client::SumClientPhase, client::SumClientPhase) {
-    let (side, mut sent, now) = asking(SECOND, SECOND);
+    let (mut side, mut sent, now) = asking(SECOND, SECOND);
     assert!(sent.take(1000).is_empty(), "the line is never sent");
     assert_eq!(side.site.outcome, Some(Err(SumFailure::TimedOut)));
-    (SumClientProtocol::new(now.instant).phase(), side.machine.phase())
+    (SumClientProtocol::new(now.instant).phase(), side.machine().phase())
 }

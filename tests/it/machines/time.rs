@@ -249,7 +249,7 @@ fn fetch_past_deadline_fails_with_timed_out() {
     let mut run_tick = |after| {
         let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut pace };
         waiting.turn(&mut port, now.after(after));
-        (waiting.machine.phase(), waiting.site.outcome, waiting.ended)
+        (waiting.machine().phase(), waiting.site.outcome, waiting.ended)
     };
     assert_eq!(run_tick(Duration::ZERO), (FetchPhase::ReadingResponse, None, None));
     assert_eq!(run_tick(5 * SECOND - TENTH), (FetchPhase::ReadingResponse, None, None));
@@ -262,11 +262,11 @@ fn fetch_past_deadline_fails_with_timed_out() {
 pub(crate) fn an_attempt_that_is_overdue() -> (FetchPhase, FetchPhase) {
     let now = Now::read();
     let mut late = client(Ear::asking(request("/")), now, SECOND);
-    let from = late.machine.phase();
+    let from = late.machine().phase();
     let (mut incoming, mut outgoing, mut pace) = (Pipe::new(0), Pipe::new(1000), Pace::Whole);
     let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut pace };
     late.turn(&mut port, now.after(SECOND));
     assert_eq!(late.site.outcome, Some(Err(FetchError::TimedOut)));
     assert!(outgoing.take(1000).is_empty(), "the request is never sent");
-    (from, late.machine.phase())
+    (from, late.machine().phase())
 }

@@ -3,11 +3,15 @@
 //! It stands where a socket stands: it gives `WouldBlock` when a pipe is empty or full, `Ok(0)` after
 //! the peer's end, and sends file ranges too. Nothing here is left to chance but by a seed.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem;
 use std::os::unix::fs::FileExt;
+use std::rc::Rc;
 
+use mio::net::TcpStream;
 use reactor_http::net::Transport;
 
 /// Pseudo-random numbers, the same for the same seed (splitmix64).
@@ -90,7 +94,7 @@ impl Pipe {
     }
 }
 
-/// One end of a connection, as a machine's link sees it.
+/// The pipes of one end, lent to its transport for a tick.
 pub(super) struct Port<'a> {
     pub(super) incoming: &'a mut Pipe,
     pub(super) outgoing: &'a mut Pipe,
@@ -98,6 +102,33 @@ pub(super) struct Port<'a> {
 }
 
 impl Port<'_> {
+    /// Exchanges the pipes for the wire's.
+    pub(super) fn swap(&mut self, wire: &Wire) {
+        let mut ends = wire.0.borrow_mut();
+        mem::swap(self.incoming, &mut ends.incoming);
+        mem::swap(self.outgoing, &mut ends.outgoing);
+        mem::swap(self.pace, &mut ends.pace);
+    }
+}
+
+/// A transport in memory. It has pipes only while a [`Port`] has lent them.
+#[derive(Clone)]
+pub(super) struct Wire(Rc<RefCell<Ends>>);
+
+struct Ends {
+    incoming: Pipe,
+    outgoing: Pipe,
+    pace: Pace,
+}
+
+impl Wire {
+    pub(super) fn new() -> Self {
+        let ends = Ends { incoming: Pipe::new(0), outgoing: Pipe::new(0), pace: Pace::Whole };
+        Self(Rc::new(RefCell::new(ends)))
+    }
+}
+
+impl Ends {
     /// How many of `len` bytes go out now.
     fn admit(&mut self, len: usize) -> io::Result<usize> {
         assert!(!self.outgoing.ended, "nothing is written after the end");
@@ -110,35 +141,53 @@ impl Port<'_> {
     }
 }
 
-impl Transport for Port<'_> {
+impl Transport for Wire {
+    const SHORT_READ_DRAINS: bool = false;
+
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        if self.incoming.is_over() {
+        let Ends { incoming, pace, .. } = &mut *self.0.borrow_mut();
+        if incoming.is_over() {
             return Ok(0);
         }
-        let len = self.pace.of(room.len().min(self.incoming.bytes.len()));
+        let len = pace.of(room.len().min(incoming.bytes.len()));
         if len == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        room[..len].copy_from_slice(&self.incoming.take(len));
+        room[..len].copy_from_slice(&incoming.take(len));
         Ok(len)
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let len = self.admit(slices.iter().map(|slice| slice.len()).sum())?;
+    fn write(&mut self, slices: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+        let mut ends = self.0.borrow_mut();
+        let len = ends.admit(slices.iter().map(|slice| slice.len()).sum())?;
         let mut left = len;
         for slice in slices {
             let some = left.min(slice.len());
-            self.outgoing.put(&slice[..some]);
+            ends.outgoing.put(&slice[..some]);
             left -= some;
         }
         Ok(len)
     }
 
     fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
-        let mut bytes = vec![0; self.admit(len)?];
+        let mut ends = self.0.borrow_mut();
+        let mut bytes = vec![0; ends.admit(len)?];
         let read = file.read_at(&mut bytes, *offset)?;
-        self.outgoing.put(&bytes[..read]);
+        ends.outgoing.put(&bytes[..read]);
         *offset += read as u64;
         Ok(read)
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().outgoing.end();
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn socket(&mut self) -> &mut TcpStream {
+        unreachable!("it is never registered")
     }
 }

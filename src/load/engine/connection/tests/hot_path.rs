@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 
 use allocation_counter::measure;
+use mio::net::TcpStream;
 
 use super::*;
 use crate::net::Transport;
@@ -20,16 +21,30 @@ const PAUSE: Duration = Duration::from_micros(20);
 struct NullTransport;
 
 impl Transport for NullTransport {
+    const SHORT_READ_DRAINS: bool = false;
+
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(ErrorKind::WouldBlock.into())
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&mut self, slices: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 
     fn send_file(&mut self, _: &File, _: &mut u64, _: usize) -> io::Result<usize> {
         Err(ErrorKind::Unsupported.into())
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn socket(&mut self) -> &mut TcpStream {
+        unreachable!("it is never registered")
     }
 }
 
